@@ -1,0 +1,5 @@
+//! Doorward: a session token server. See ARCHITECTURE.md for the map.
+
+pub mod clock;
+pub mod entropy;
+pub mod secret;

@@ -1,0 +1,353 @@
+//! The wire form of tokens: how a token is made, recognised as ours, and taken apart.
+//!
+//! ```text
+//! dw_ | base64url( shard tag 2 B | locator 10 B | secret 16 B | check tag 8 B )
+//!       '------ token id -------'
+//! ```
+//!
+//! The check tag is a keyed BLAKE3 over the prefix and all before it: a string without a right one was never
+//! ours and is refused here, without asking any store. A device's login token is the same with `dwd_`.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use constant_time_eq::constant_time_eq_n;
+use rand::rngs::SysError;
+
+use crate::entropy::Entropy;
+
+const SHARD_TAG_BYTES: usize = 2;
+const ID_BYTES: usize = 12;
+const SECRET_BYTES: usize = 16;
+const CHECKED_BYTES: usize = ID_BYTES + SECRET_BYTES;
+const CHECK_TAG_BYTES: usize = 8;
+const WIRE_BYTES: usize = CHECKED_BYTES + CHECK_TAG_BYTES;
+/// Characters of a token after its prefix.
+const WIRE_CHARS: usize = WIRE_BYTES / 3 * 4;
+/// Characters of a token id.
+pub const ID_CHARS: usize = ID_BYTES / 3 * 4;
+/// A node honours at most this many check keys; the rest of a longer list would only cost time.
+pub const MAX_CHECK_KEYS: usize = 8;
+
+const SHARD_CONTEXT: &str = "doorward 2026-11 shard tag of a user id";
+const CHECK_KEY_CONTEXT: &str = "doorward 2026-11 check key of tokens";
+/// Separates this use of BLAKE3 from every other; not a secret.
+const SECRET_HASH_KEY: &[u8; 32] = b"doorward 2026-11 hash of secrets";
+
+/// What a split token is for; told by its prefix, which the check tag covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A session token, `dw_`.
+    Token,
+    /// The login token of a device key, `dwd_`.
+    DeviceLogin,
+}
+
+impl Kind {
+    /// What every string of this kind starts with.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Token => "dw_",
+            Self::DeviceLogin => "dwd_",
+        }
+    }
+}
+
+/// Two bytes that say in which slot all of a user's data lives. Fixed for ever: it is in every key and token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ShardTag([u8; SHARD_TAG_BYTES]);
+
+impl ShardTag {
+    /// The shard tag of a user id.
+    pub fn of_user(user: &str) -> Self {
+        let hash = blake3::Hasher::new_derive_key(SHARD_CONTEXT).update(user.as_bytes()).finalize();
+        let bytes = hash.as_bytes();
+        Self([bytes[0], bytes[1]])
+    }
+
+    /// The two bytes as a number below 65,536.
+    pub fn index(self) -> usize {
+        usize::from(u16::from_be_bytes(self.0))
+    }
+}
+
+/// Four hex digits: a raw byte could be `}` and split a user over slots.
+impl fmt::Display for ShardTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02x}{:02x}", self.0[0], self.0[1])
+    }
+}
+
+impl fmt::Debug for ShardTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The public, stable name of a token: shard tag and locator, 16 characters of base64url. No secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TokenId([u8; ID_BYTES]);
+
+impl TokenId {
+    /// Reads the 16 characters of an id; `None` when it is anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; ID_BYTES];
+        (text.len() == ID_CHARS && URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) == Ok(ID_BYTES))
+            .then_some(Self(bytes))
+    }
+
+    /// The shard tag of the token's user.
+    pub fn shard_tag(&self) -> ShardTag {
+        ShardTag([self.0[0], self.0[1]])
+    }
+
+    /// The locator alone, 14 characters: what names the token where its shard tag is known already.
+    pub fn locator(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0[SHARD_TAG_BYTES..])
+    }
+
+    /// The id of the token with this locator in this shard.
+    pub fn from_locator(shard: ShardTag, locator: &str) -> Option<Self> {
+        let mut bytes = [0; ID_BYTES];
+        bytes[..SHARD_TAG_BYTES].copy_from_slice(&shard.0);
+        let decoded = URL_SAFE_NO_PAD.decode_slice(locator, &mut bytes[SHARD_TAG_BYTES..]);
+        (decoded == Ok(ID_BYTES - SHARD_TAG_BYTES)).then_some(Self(bytes))
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; ID_CHARS];
+        match URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).map(|n| std::str::from_utf8(&text[..n])) {
+            Ok(Ok(text)) => f.write_str(text),
+            _ => Err(fmt::Error),
+        }
+    }
+}
+
+impl fmt::Debug for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What the store keeps of a secret: 16 bytes of BLAKE3 over the id and the secret. The secret has 128 random
+/// bits, so a longer hash would not be harder to turn back, only larger in every record.
+#[derive(Clone, Copy)]
+pub struct SecretHash([u8; 16]);
+
+impl SecretHash {
+    fn of(id_and_secret: &[u8; CHECKED_BYTES]) -> Self {
+        let hash = blake3::keyed_hash(SECRET_HASH_KEY, id_and_secret);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash.as_bytes()[..16]);
+        Self(bytes)
+    }
+
+    /// The bytes as the store keeps them.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// A hash as read from the store; `None` when it has not its length.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+/// In constant time.
+impl PartialEq for SecretHash {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time_eq_n(&self.0, &other.0)
+    }
+}
+
+impl Eq for SecretHash {}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(…)")
+    }
+}
+
+/// The keys of the check tag: the first signs, all verify, so that they can be rotated.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CheckKeys(Vec<[u8; 32]>);
+
+impl CheckKeys {
+    /// Derives the keys from secrets as an operator writes them (or as the store keeps them), first the one
+    /// that signs. `None` without any; beyond [`MAX_CHECK_KEYS`] the last ones are left out.
+    pub fn from_secrets<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let keys: Vec<_> = secrets
+            .into_iter()
+            .take(MAX_CHECK_KEYS)
+            .map(|secret| blake3::derive_key(CHECK_KEY_CONTEXT, secret.as_bytes()))
+            .collect();
+        (!keys.is_empty()).then_some(Self(keys))
+    }
+
+    fn check_tag(key: &[u8; 32], kind: Kind, checked: &[u8; CHECKED_BYTES]) -> [u8; CHECK_TAG_BYTES] {
+        // One buffer and one call: the incremental hasher costs half as much again.
+        let prefix = kind.prefix().as_bytes();
+        let mut message = [0; CHECKED_BYTES + 4];
+        message[..prefix.len()].copy_from_slice(prefix);
+        message[prefix.len()..prefix.len() + CHECKED_BYTES].copy_from_slice(checked);
+        let hash = blake3::keyed_hash(key, &message[..prefix.len() + CHECKED_BYTES]);
+        let mut tag = [0; CHECK_TAG_BYTES];
+        tag.copy_from_slice(&hash.as_bytes()[..CHECK_TAG_BYTES]);
+        tag
+    }
+
+    fn verifies(&self, kind: Kind, checked: &[u8; CHECKED_BYTES], tag: &[u8; CHECK_TAG_BYTES]) -> bool {
+        self.0.iter().any(|key| constant_time_eq_n(&Self::check_tag(key, kind, checked), tag))
+    }
+}
+
+impl fmt::Debug for CheckKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CheckKeys({} keys)", self.0.len())
+    }
+}
+
+/// A new token: the string its holder gets, once, and what is kept of it.
+pub struct Minted {
+    /// The string on the wire; the only place where the secret is.
+    pub wire: String,
+    /// Its public name.
+    pub id: TokenId,
+    /// What the store keeps of the secret.
+    pub hash: SecretHash,
+}
+
+impl fmt::Debug for Minted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Minted({})", self.id)
+    }
+}
+
+/// Makes a new token of a user.
+///
+/// # Errors
+/// When the operating system has no randomness to give.
+pub fn mint(kind: Kind, keys: &CheckKeys, user: &str, entropy: &Entropy) -> Result<Minted, SysError> {
+    let mut id = [0; ID_BYTES];
+    id[..SHARD_TAG_BYTES].copy_from_slice(&ShardTag::of_user(user).0);
+    id[SHARD_TAG_BYTES..].copy_from_slice(&entropy.bytes::<{ ID_BYTES - SHARD_TAG_BYTES }>()?);
+    mint_secret(kind, keys, TokenId(id), entropy)
+}
+
+/// Makes a new secret for an id that exists: rotation.
+///
+/// # Errors
+/// When the operating system has no randomness to give.
+pub fn mint_secret(kind: Kind, keys: &CheckKeys, id: TokenId, entropy: &Entropy) -> Result<Minted, SysError> {
+    let mut checked = [0; CHECKED_BYTES];
+    checked[..ID_BYTES].copy_from_slice(&id.0);
+    checked[ID_BYTES..].copy_from_slice(&entropy.bytes::<SECRET_BYTES>()?);
+    let mut wire_bytes = [0; WIRE_BYTES];
+    wire_bytes[..CHECKED_BYTES].copy_from_slice(&checked);
+    wire_bytes[CHECKED_BYTES..].copy_from_slice(&CheckKeys::check_tag(&keys.0[0], kind, &checked));
+    let wire = format!("{}{}", kind.prefix(), URL_SAFE_NO_PAD.encode(wire_bytes));
+    Ok(Minted { wire, id, hash: SecretHash::of(&checked) })
+}
+
+/// A string that carries a right check tag: it was once ours. Whether it still is, the store knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented {
+    /// The token it names.
+    pub id: TokenId,
+    /// The hash of the secret it carries.
+    pub hash: SecretHash,
+}
+
+/// Takes a token string apart; `None` when it was never ours. Touches no store.
+pub fn parse(kind: Kind, keys: &CheckKeys, wire: &[u8]) -> Option<Presented> {
+    let encoded = wire.strip_prefix(kind.prefix().as_bytes())?;
+    if encoded.len() != WIRE_CHARS {
+        return None;
+    }
+    let mut bytes = [0; WIRE_BYTES];
+    URL_SAFE_NO_PAD.decode_slice(encoded, &mut bytes).ok()?;
+    let (checked, tag) = bytes.split_first_chunk::<CHECKED_BYTES>()?;
+    if !keys.verifies(kind, checked, tag.try_into().ok()?) {
+        return None;
+    }
+    let (id, _) = checked.split_first_chunk::<ID_BYTES>()?;
+    Some(Presented { id: TokenId(*id), hash: SecretHash::of(checked) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(secrets: &[&str]) -> CheckKeys {
+        CheckKeys::from_secrets(secrets.iter().copied()).unwrap()
+    }
+
+    fn minted() -> Minted {
+        mint(Kind::Token, &keys(&["one"]), "alice", &Entropy::seeded(1)).unwrap()
+    }
+
+    #[test]
+    fn what_is_minted_parses_and_names_itself() {
+        let token = minted();
+        assert_eq!(token.wire.len(), 3 + WIRE_CHARS);
+        let presented = parse(Kind::Token, &keys(&["one"]), token.wire.as_bytes()).unwrap();
+        assert_eq!(presented.id, token.id);
+        assert_eq!(presented.hash, token.hash);
+        assert_eq!(TokenId::parse(&token.id.to_string()), Some(token.id));
+        assert_eq!(TokenId::from_locator(token.id.shard_tag(), &token.id.locator()), Some(token.id));
+        assert_eq!(token.id.shard_tag(), ShardTag::of_user("alice"));
+        assert!(token.wire[3..].starts_with(&token.id.to_string()), "the id can be read off the token");
+    }
+
+    #[test]
+    fn the_wire_form_is_fixed() {
+        // Byte-exact: a change here would make every live token look forged.
+        let wire = b"dw_jE1hGDDTZBpo-UppJdH0sNrJSDJawY9t0yVkN2ERAvAVHXe4";
+        let presented = parse(Kind::Token, &keys(&["one"]), wire).unwrap();
+        assert_eq!(presented.id.to_string(), "jE1hGDDTZBpo-Upp");
+        assert_eq!(presented.id.shard_tag(), ShardTag::of_user("alice"));
+        assert_eq!(
+            presented.hash.as_bytes(),
+            &[31, 40, 127, 138, 172, 237, 120, 81, 11, 40, 93, 154, 132, 136, 142, 158]
+        );
+        assert_eq!(ShardTag::of_user("alice").to_string(), "8c4d");
+    }
+
+    #[test]
+    fn every_changed_character_is_refused() {
+        let wire = minted().wire.into_bytes();
+        for at in 0..wire.len() {
+            for other in [b'A', b'B', b'_', b'=', b' ', b'\n', 0, 0xff] {
+                let mut forged = wire.clone();
+                if std::mem::replace(&mut forged[at], other) != other {
+                    assert!(parse(Kind::Token, &keys(&["one"]), &forged).is_none(), "{at} {other}");
+                }
+            }
+        }
+        for cut in 0..wire.len() {
+            assert!(parse(Kind::Token, &keys(&["one"]), &wire[..cut]).is_none());
+        }
+    }
+
+    #[test]
+    fn keys_rotate_and_kinds_do_not_mix() {
+        let wire = minted().wire;
+        assert!(parse(Kind::Token, &keys(&["two", "one"]), wire.as_bytes()).is_some());
+        assert!(parse(Kind::Token, &keys(&["two"]), wire.as_bytes()).is_none());
+        let as_device = wire.replacen("dw_", "dwd_", 1);
+        assert!(parse(Kind::DeviceLogin, &keys(&["one"]), as_device.as_bytes()).is_none());
+    }
+
+    #[test]
+    fn rotation_keeps_the_id_and_nothing_shows_a_secret() {
+        let token = minted();
+        let rotated = mint_secret(Kind::Token, &keys(&["one"]), token.id, &Entropy::seeded(2)).unwrap();
+        assert_eq!(rotated.id, token.id);
+        assert_ne!(rotated.hash, token.hash);
+        let shown = format!("{token:?} {:?} {:?}", token.hash, keys(&["one"]));
+        assert!(!shown.contains(&token.wire[20..40]), "{shown}");
+    }
+}
