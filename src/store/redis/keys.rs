@@ -1,0 +1,78 @@
+//! The whole key schema. Everything of a user carries the shard tag as its hash tag, so it is in one slot.
+//!
+//! | key | type | what |
+//! |---|---|---|
+//! | `dw:t:{s}:<locator>` | hash | a token; the only prefix under client tracking |
+//! | `dw:u:{s}:<user>` | sorted set | the user's tokens by expiry, and their last accesses (lua/prelude.lua) |
+//! | `dw:m:check-key` | string | the check key all nodes share |
+//! | `dw:m:schema` | string | the version of this schema |
+
+use crate::secret::{ShardTag, TokenId};
+
+/// The version of what is written under these keys; a node refuses to work on another.
+pub const SCHEMA_VERSION: &str = "1";
+
+/// Makes keys with the prefix of the setting `key-prefix`.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// `prefix` has no braces; the settings see to that.
+    pub fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned() }
+    }
+
+    /// The token's hash.
+    pub fn token(&self, id: TokenId) -> String {
+        self.token_prefix(id.shard_tag()) + &id.locator()
+    }
+
+    /// What the token keys of a shard have in common.
+    pub fn token_prefix(&self, shard: ShardTag) -> String {
+        format!("{}t:{{{shard}}}:", self.prefix)
+    }
+
+    /// The user's index.
+    pub fn index(&self, user: &str) -> String {
+        self.index_prefix(ShardTag::of_user(user)) + user
+    }
+
+    /// What the index keys of a shard have in common.
+    pub fn index_prefix(&self, shard: ShardTag) -> String {
+        format!("{}u:{{{shard}}}:", self.prefix)
+    }
+
+    /// The check key that the nodes share.
+    pub fn check_key(&self) -> String {
+        format!("{}m:check-key", self.prefix)
+    }
+
+    /// The version of the schema.
+    pub fn schema(&self) -> String {
+        format!("{}m:schema", self.prefix)
+    }
+
+    /// Never there: deleting it asks whether the store takes writes.
+    pub fn probe(&self) -> String {
+        format!("{}m:probe", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_fixed() {
+        let keys = Keys::new("dw:");
+        let id = TokenId::parse("jE1hGDDTZBpo-Upp").unwrap();
+        assert_eq!(keys.token(id), "dw:t:{8c4d}:YRgw02QaaPlKaQ");
+        assert_eq!(keys.index("alice"), "dw:u:{8c4d}:alice");
+        assert_eq!(keys.index("a}b{c"), format!("dw:u:{{{}}}:a}}b{{c", ShardTag::of_user("a}b{c")));
+        assert_eq!(keys.check_key(), "dw:m:check-key");
+        assert_eq!(keys.schema(), "dw:m:schema");
+        assert_eq!(keys.probe(), "dw:m:probe");
+    }
+}

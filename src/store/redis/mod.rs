@@ -1,0 +1,277 @@
+//! The Redis store: what each store operation is in commands.
+//!
+//! Lifecycle operations take a connection from a pool; validation reads over connections of its own
+//! ([`Reader`]).
+
+mod codec;
+mod keys;
+mod reader;
+mod scripts;
+
+use std::time::Duration;
+
+use deadpool_redis::{Connection, Manager, Pool, Runtime, Timeouts};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, RedisError, Value, cmd, pipe};
+
+use self::keys::{Keys, SCHEMA_VERSION};
+pub use self::reader::Reader;
+use self::scripts::Scripts;
+use super::{Changed, Ended, StoreError, StoreLimits};
+use crate::secret::{ShardTag, TokenId};
+use crate::token::{Token, TokenChange, Touch};
+
+/// Touches in one script call: few enough to hold the server for well under a millisecond.
+const TOUCHES_PER_CALL: usize = 128;
+/// Tokens read in one pipeline when a user's are listed.
+const READS_PER_PIPELINE: usize = 256;
+
+/// How to reach a server and how long to wait for it.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// Where it is and who we are there.
+    pub connection: ConnectionInfo,
+    /// The setting `key-prefix`.
+    pub key_prefix: String,
+    /// Connections for lifecycle operations.
+    pub connections: usize,
+    /// No operation waits longer than this for the server, and none for a connection.
+    pub timeout: Duration,
+}
+
+/// See the module.
+pub struct RedisStore {
+    client: Client,
+    connection_config: AsyncConnectionConfig,
+    pool: Pool,
+    keys: Keys,
+    scripts: Scripts,
+    limits: StoreLimits,
+    timeout: Duration,
+}
+
+impl RedisStore {
+    /// A store on this server; connects when it is first asked.
+    ///
+    /// # Errors
+    /// When the connection's description is not usable.
+    pub fn new(options: RedisOptions, limits: StoreLimits) -> Result<Self, String> {
+        let connection_config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(options.timeout))
+            .set_response_timeout(Some(options.timeout));
+        let client = Client::open(options.connection.clone()).map_err(|e| describe(&e))?;
+        let manager = Manager::new_with_config(options.connection, connection_config.clone())
+            .map_err(|e| describe(&e))?;
+        let timeout = Some(options.timeout);
+        let pool = Pool::builder(manager)
+            .max_size(options.connections)
+            .timeouts(Timeouts { wait: timeout, create: timeout, recycle: timeout })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|e| e.to_string())?;
+        Ok(Self {
+            client,
+            connection_config,
+            pool,
+            keys: Keys::new(&options.key_prefix),
+            scripts: Scripts::new(),
+            limits,
+            timeout: options.timeout,
+        })
+    }
+
+    pub(super) async fn reader(&self) -> Reader {
+        Reader::open(self.client.clone(), self.connection_config.clone(), self.keys.clone()).await
+    }
+
+    pub(super) async fn issue(&self, token: &Token, now_ms: u64) -> Result<Ended, StoreError> {
+        let credential = &token.credential;
+        let shard = credential.id.shard_tag();
+        let mut call = self.scripts.issue.key(self.keys.token(credential.id));
+        call.key(self.keys.index(&credential.user))
+            .arg(now_ms)
+            .arg(self.keys.token_prefix(shard))
+            .arg(credential.id.locator())
+            .arg(credential.expires_at_ms)
+            .arg(self.limits.ended_retention_ms)
+            .arg(self.limits.max_tokens_per_user);
+        for (name, value) in codec::fields_of(token) {
+            call.arg(name).arg(value);
+        }
+        self.with_connection(async |c| call.invoke_async(c).await).await.and_then(|ended| ids(shard, ended))
+    }
+
+    pub(super) async fn token(&self, id: TokenId, now_ms: u64) -> Result<Option<Token>, StoreError> {
+        let mut call = self.scripts.read.key(self.keys.token(id));
+        call.arg(id.locator()).arg(self.keys.index_prefix(id.shard_tag()));
+        let answer: Vec<Value> = self.with_connection(async |c| call.invoke_async(c).await).await?;
+        let [all, last_access] = answer.as_slice() else { return Ok(None) };
+        let token = codec::token(id, all, last_access)?;
+        Ok(token.filter(|token| token.is_visible(now_ms, self.limits.ended_retention_ms)))
+    }
+
+    pub(super) async fn change(
+        &self,
+        id: TokenId,
+        change: &TokenChange,
+        now_ms: u64,
+    ) -> Result<Changed, StoreError> {
+        let shard = id.shard_tag();
+        let (clear, set, slug) = codec::change_args(change);
+        let mut call = self.scripts.change.key(self.keys.token(id));
+        call.arg(now_ms)
+            .arg(self.keys.token_prefix(shard))
+            .arg(id.locator())
+            .arg(self.keys.index_prefix(shard))
+            .arg(self.limits.ended_retention_ms)
+            .arg(u8::from(change.end))
+            .arg(clear)
+            .arg(set)
+            .arg(slug);
+        let answer: Vec<Value> = self.with_connection(async |c| call.invoke_async(c).await).await?;
+        let [status, all, last_access] = answer.as_slice() else { return Ok(Changed::NotFound) };
+        let token = codec::token(id, all, last_access)?.ok_or_else(|| unexpected("change"))?;
+        match status {
+            Value::Int(1) => Ok(Changed::Done(token)),
+            Value::Int(2) => Ok(Changed::AlreadyEnded(token)),
+            _ => Err(unexpected("change")),
+        }
+    }
+
+    pub(super) async fn user_tokens(&self, user: &str, now_ms: u64) -> Result<Vec<Token>, StoreError> {
+        let shard = ShardTag::of_user(user);
+        let scores = self.index_scores(user).await?;
+        let accesses: std::collections::HashMap<&str, &Value> =
+            scores.iter().filter_map(|(member, score)| Some((member.strip_prefix('@')?, score))).collect();
+        let locators = scores.iter().map(|(member, _)| member.as_str()).filter(|m| !m.starts_with('@'));
+        let listed = locators
+            .map(|locator| TokenId::from_locator(shard, locator).ok_or_else(|| unexpected("index")))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut tokens = Vec::with_capacity(listed.len());
+        for chunk in listed.chunks(READS_PER_PIPELINE) {
+            let mut pipeline = pipe();
+            for id in chunk {
+                pipeline.cmd("HGETALL").arg(self.keys.token(*id));
+            }
+            let answers: Vec<Value> =
+                self.with_connection(async |c| pipeline.query_async(c).await).await?;
+            for (id, all) in chunk.iter().zip(&answers) {
+                let last_access = accesses.get(id.locator().as_str()).copied().unwrap_or(&Value::Nil);
+                tokens.extend(codec::token(*id, all, last_access)?);
+            }
+        }
+        tokens.retain(|token| token.is_visible(now_ms, self.limits.ended_retention_ms));
+        tokens.sort_by_key(Token::listing_key);
+        Ok(tokens)
+    }
+
+    async fn index_scores(&self, user: &str) -> Result<Vec<(String, Value)>, StoreError> {
+        let mut range = cmd("ZRANGE");
+        range.arg(self.keys.index(user)).arg(0).arg(-1).arg("WITHSCORES");
+        self.with_connection(async |c| range.query_async(c).await).await
+    }
+
+    pub(super) async fn end_user_tokens(
+        &self,
+        user: &str,
+        except: Option<TokenId>,
+        now_ms: u64,
+    ) -> Result<Ended, StoreError> {
+        let shard = ShardTag::of_user(user);
+        let mut call = self.scripts.end_user.key(self.keys.index(user));
+        // A token of another user has another shard tag or is not in this index: it spares nothing.
+        call.arg(now_ms)
+            .arg(self.keys.token_prefix(shard))
+            .arg(self.limits.ended_retention_ms)
+            .arg(except.filter(|id| id.shard_tag() == shard).map(|id| id.locator()).unwrap_or_default());
+        self.with_connection(async |c| call.invoke_async(c).await).await.and_then(|ended| ids(shard, ended))
+    }
+
+    pub(super) async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), StoreError> {
+        for chunk in touches.chunks(TOUCHES_PER_CALL) {
+            let mut call = self.scripts.touch.prepare_invoke();
+            call.arg(now_ms);
+            for touch in chunk {
+                call.key(self.keys.token(touch.id)).key(self.keys.index(&touch.user));
+                let renew_to = touch.renew_to_ms.map(|to| to.to_string()).unwrap_or_default();
+                call.arg(touch.id.locator()).arg(touch.access_ms).arg(renew_to);
+            }
+            self.with_connection(async |c| call.invoke_async::<()>(c).await).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
+        let mut pipeline = pipe();
+        for (key, value) in [(self.keys.check_key(), proposed), (self.keys.schema(), SCHEMA_VERSION)] {
+            pipeline.cmd("SET").arg(key).arg(value).arg("NX").arg("GET");
+        }
+        let (key, schema): (Option<String>, Option<String>) =
+            self.with_connection(async |c| pipeline.query_async(c).await).await?;
+        match schema.as_deref() {
+            None | Some(SCHEMA_VERSION) => Ok(key.unwrap_or_else(|| proposed.to_owned())),
+            Some(other) => Err(StoreError::Corrupt {
+                key: self.keys.schema(),
+                reason: format!("the store has schema version {other:?}, this program {SCHEMA_VERSION:?}"),
+            }),
+        }
+    }
+
+    /// Its time, after it has shown that it takes writes: a replica and a cluster without quorum answer a PING.
+    pub(super) async fn probe(&self) -> Result<u64, StoreError> {
+        let mut pipeline = pipe();
+        pipeline.cmd("DEL").arg(self.keys.probe()).ignore().cmd("TIME");
+        let ((seconds, micros),): ((u64, u64),) =
+            self.with_connection(async |c| pipeline.query_async(c).await).await?;
+        Ok(seconds * 1000 + micros / 1000)
+    }
+
+    /// Runs an operation on a connection of the pool, within the timeout.
+    async fn with_connection<T: FromRedisValue>(
+        &self,
+        operation: impl AsyncFnOnce(&mut Connection) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
+        let run = async {
+            let mut connection =
+                self.pool.get().await.map_err(|e| StoreError::Unavailable(describe_pool(&e)))?;
+            operation(&mut connection).await.map_err(store_error)
+        };
+        match tokio::time::timeout(self.timeout, run).await {
+            Ok(done) => done,
+            Err(_) => Err(StoreError::Unavailable("no answer in time".into())),
+        }
+    }
+}
+
+fn ids(shard: ShardTag, locators: Vec<String>) -> Result<Ended, StoreError> {
+    let id = |locator: String| TokenId::from_locator(shard, &locator).ok_or_else(|| unexpected("locator"));
+    locators.into_iter().map(id).collect()
+}
+
+fn unexpected(what: &str) -> StoreError {
+    StoreError::Corrupt { key: what.into(), reason: "an answer of an unexpected form".into() }
+}
+
+/// Says what went wrong without any value of ours: only the error's class and code.
+fn describe(error: &RedisError) -> String {
+    format!("{} {}", error.category(), error.code().unwrap_or_default()).trim_end().to_owned()
+}
+
+fn describe_pool(error: &deadpool_redis::PoolError) -> String {
+    match error {
+        deadpool_redis::PoolError::Backend(error) => describe(error),
+        deadpool_redis::PoolError::Timeout(_) => "no connection in time".into(),
+        other => other.to_string(),
+    }
+}
+
+fn store_error(error: RedisError) -> StoreError {
+    match error.code() {
+        Some("DWCORRUPT") => StoreError::Corrupt {
+            key: error.detail().unwrap_or_default().to_owned(),
+            reason: "missing or malformed field".into(),
+        },
+        // A wrong type under one of our keys.
+        Some("WRONGTYPE") => StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() },
+        _ => StoreError::Unavailable(describe(&error)),
+    }
+}

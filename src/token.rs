@@ -1,0 +1,195 @@
+//! The token record and its rules: what is valid, when it is renewed, who sees it. Pure: no store, no clock.
+
+use std::sync::Arc;
+
+use crate::secret::{SecretHash, TokenId};
+
+/// What validation needs to know of a token. Read on every check, so it is kept small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The token's public name.
+    pub id: TokenId,
+    /// The hash of its secret.
+    pub secret_hash: SecretHash,
+    /// Who logged in: 1 to 256 bytes.
+    pub user: String,
+    /// The kind of token (django-auth-token's auth slug).
+    pub auth_slug: Option<String>,
+    /// What authenticated the user.
+    pub backend: Option<String>,
+    /// The device key that logged it in, by its uuid.
+    pub device: Option<String>,
+    /// False once it was ended.
+    pub is_active: bool,
+    /// Whether a cookie may carry it.
+    pub allowed_cookie: bool,
+    /// Whether the Authorization header may carry it.
+    pub allowed_header: bool,
+    /// It is valid while the clock is before this, in milliseconds since the Unix epoch.
+    pub expires_at_ms: u64,
+    /// An access moves `expires_at_ms` to this long after itself.
+    pub idle_ms: u64,
+    /// No renewal reaches beyond this: the absolute lifetime.
+    pub ends_at_ms: u64,
+}
+
+/// What carried a token in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// `Authorization: Bearer`.
+    Header,
+    /// The session cookie.
+    Cookie,
+}
+
+impl Credential {
+    /// Whether a request at `now_ms` that carries this secret over this transport is authenticated.
+    pub fn admits(&self, secret_hash: &SecretHash, via: Transport, now_ms: u64) -> bool {
+        let transport_allowed = match via {
+            Transport::Header => self.allowed_header,
+            Transport::Cookie => self.allowed_cookie,
+        };
+        self.is_live(now_ms) && transport_allowed && self.secret_hash == *secret_hash
+    }
+
+    /// Neither ended nor expired.
+    pub fn is_live(&self, now_ms: u64) -> bool {
+        self.is_active && self.expires_at_ms > now_ms
+    }
+
+    /// The expiry that an access at `now_ms` earns, when it is at least `step_ms` later than the present one.
+    /// Renewal goes in steps because each one is a write that every node hears of. A token may so end up to
+    /// one step early, never late.
+    pub fn renewal(&self, now_ms: u64, step_ms: u64) -> Option<u64> {
+        let earned = now_ms.saturating_add(self.idle_ms).min(self.ends_at_ms);
+        (earned > self.expires_at_ms && earned - self.expires_at_ms >= step_ms).then_some(earned)
+    }
+}
+
+/// Something of the application's that a token belongs to, so that it can be found and ended by it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RelatedObject {
+    /// The kind of object, up to 100 bytes.
+    pub content_type: String,
+    /// Which one, up to 255 bytes.
+    pub object_id: String,
+}
+
+/// The whole token, as the admin plane shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What validation knows of it.
+    pub credential: Arc<Credential>,
+    /// When it was issued.
+    pub created_at_ms: u64,
+    /// The last access known to the store; at first the time of issue.
+    pub last_access_ms: u64,
+    /// When it was ended; `None` while it is active.
+    pub ended_at_ms: Option<u64>,
+    /// Cut at 256 characters; empty when the client named none.
+    pub user_agent: String,
+    /// Where the login came from.
+    pub ip: std::net::IpAddr,
+    /// False for a preserved token.
+    pub expiration: bool,
+    /// At most 16.
+    pub related_objects: Vec<RelatedObject>,
+}
+
+impl Token {
+    /// Whether the admin plane still shows it: while it lives, and, once ended, until `retention_ms` has passed.
+    pub fn is_visible(&self, now_ms: u64, retention_ms: u64) -> bool {
+        match self.ended_at_ms {
+            Some(ended_at_ms) => ended_at_ms.saturating_add(retention_ms) > now_ms,
+            None => self.credential.is_live(now_ms),
+        }
+    }
+
+    /// The order of every listing: newest first, ties by id.
+    pub fn listing_key(&self) -> (std::cmp::Reverse<u64>, TokenId) {
+        (std::cmp::Reverse(self.created_at_ms), self.credential.id)
+    }
+}
+
+/// What `PATCH` changes; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenChange {
+    /// `Some(None)` clears the slug.
+    pub auth_slug: Option<Option<String>>,
+    /// Whether a cookie may carry the token.
+    pub allowed_cookie: Option<bool>,
+    /// Whether the Authorization header may carry the token.
+    pub allowed_header: Option<bool>,
+    /// Ends the token.
+    pub end: bool,
+}
+
+impl TokenChange {
+    /// The change that only ends the token.
+    pub fn ending() -> Self {
+        Self { end: true, ..Self::default() }
+    }
+
+    /// Whether it changes anything besides the end.
+    pub fn edits(&self) -> bool {
+        self.auth_slug.is_some() || self.allowed_cookie.is_some() || self.allowed_header.is_some()
+    }
+}
+
+/// An access to a token, as the last-access flusher hands it to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// The token accessed.
+    pub id: TokenId,
+    /// Its owner, whose index keeps the last access.
+    pub user: String,
+    /// When.
+    pub access_ms: u64,
+    /// The expiry it earned, when that is worth a write.
+    pub renew_to_ms: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credential() -> Credential {
+        Credential {
+            id: TokenId::parse("AAAAAAAAAAAAAAAA").unwrap(),
+            secret_hash: SecretHash::from_slice(&[1; 16]).unwrap(),
+            user: "alice".into(),
+            auth_slug: None,
+            backend: None,
+            device: None,
+            is_active: true,
+            allowed_cookie: true,
+            allowed_header: false,
+            expires_at_ms: 1_000,
+            idle_ms: 1_000,
+            ends_at_ms: 5_000,
+        }
+    }
+
+    #[test]
+    fn admits_the_right_secret_on_an_allowed_transport_before_its_expiry() {
+        let token = credential();
+        let wrong = SecretHash::from_slice(&[2; 16]).unwrap();
+        assert!(token.admits(&token.secret_hash, Transport::Cookie, 999));
+        assert!(!token.admits(&token.secret_hash, Transport::Cookie, 1_000), "expiry is exclusive");
+        assert!(!token.admits(&token.secret_hash, Transport::Header, 999));
+        assert!(!token.admits(&wrong, Transport::Cookie, 999));
+        let ended = Credential { is_active: false, ..token.clone() };
+        assert!(!ended.admits(&token.secret_hash, Transport::Cookie, 999));
+    }
+
+    #[test]
+    fn renewal_goes_in_steps_up_to_the_absolute_end_and_never_back() {
+        let token = credential();
+        assert_eq!(token.renewal(99, 100), None);
+        assert_eq!(token.renewal(100, 100), Some(1_100));
+        assert_eq!(token.renewal(0, 0), None, "nothing earned");
+        assert_eq!(token.renewal(4_900, 100), Some(5_000));
+        let at_its_end = Credential { expires_at_ms: 5_000, ..token };
+        assert_eq!(at_its_end.renewal(4_999, 0), None);
+    }
+}
