@@ -105,7 +105,12 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn change(&self, id: TokenId, change: &TokenChange, now_ms: u64) -> Result<Changed, StoreError> {
+    pub async fn change(
+        &self,
+        id: TokenId,
+        change: &TokenChange,
+        now_ms: u64,
+    ) -> Result<Changed, StoreError> {
         match self {
             Self::Memory(store) => Ok(store.change(id, change, now_ms)),
             Self::Redis(store) => store.change(id, change, now_ms).await,

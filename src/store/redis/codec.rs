@@ -105,7 +105,15 @@ pub fn credential(id: TokenId, answer: &Value) -> Result<Option<Arc<Credential>>
     if values.iter().all(|value| matches!(value, Value::Nil)) {
         return Ok(None);
     }
-    let fields = Fields { u: bytes(u), i: bytes(i), h: bytes(h), x: bytes(x), f: bytes(f), s: bytes(s), ..Fields::default() };
+    let fields = Fields {
+        u: bytes(u),
+        i: bytes(i),
+        h: bytes(h),
+        x: bytes(x),
+        f: bytes(f),
+        s: bytes(s),
+        ..Fields::default()
+    };
     fields.credential(id).map(|(credential, _)| Some(Arc::new(credential)))
 }
 

@@ -152,8 +152,7 @@ impl RedisStore {
             for id in chunk {
                 pipeline.cmd("HGETALL").arg(self.keys.token(*id));
             }
-            let answers: Vec<Value> =
-                self.with_connection(async |c| pipeline.query_async(c).await).await?;
+            let answers: Vec<Value> = self.with_connection(async |c| pipeline.query_async(c).await).await?;
             for (id, all) in chunk.iter().zip(&answers) {
                 let last_access = accesses.get(id.locator().as_str()).copied().unwrap_or(&Value::Nil);
                 tokens.extend(codec::token(*id, all, last_access)?);

@@ -48,7 +48,10 @@ impl Reader {
         Self { link, keys }
     }
 
-    pub(in crate::store) async fn credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
+    pub(in crate::store) async fn credential(
+        &self,
+        id: TokenId,
+    ) -> Result<Option<Arc<Credential>>, StoreError> {
         let (mut connection, generation) = self.link.connection()?;
         let mut command = Cmd::with_capacity(2 + codec::HOT_FIELDS.len(), 96);
         command.arg("HMGET").arg(self.keys.token(id)).arg(&codec::HOT_FIELDS[..]);

@@ -1,0 +1,202 @@
+//! Puts the parts together, starts them in one place, and stops them in order.
+//!
+//! Threads: the caller's runtime has the admin plane, both acceptors and the workers; the validation plane's
+//! connections are spread over threads of their own (`validation_threads`), each with its own runtime and its
+//! own connection to the store, so that nothing on the hot path crosses threads.
+//!
+//! Stopping: readiness fails; the listeners close; connections end after the request at hand, or at the drain
+//! timeout; the flusher writes what is left; the process ends.
+
+mod start_up;
+mod validation_threads;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+pub use self::start_up::StartError;
+use self::start_up::{generated_key, last_access_options, open_store, token_policy, validation_settings};
+use self::validation_threads::{Parts, ValidationThreads};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::entropy::Entropy;
+use crate::http::admin::Admin;
+use crate::http::connection;
+use crate::http::listener::Listener;
+use crate::last_access::LastAccess;
+use crate::metrics::Metrics;
+use crate::readiness::{Monitor, Readiness};
+use crate::secret::CheckKeys;
+use crate::service::Service;
+
+/// A running server.
+pub struct App {
+    /// The validation plane's real address.
+    pub listen: String,
+    /// The admin plane's real address.
+    pub admin_listen: String,
+    /// The API key made for this run, when none was set.
+    pub generated_admin_key: Option<String>,
+    /// `memory` or `redis`.
+    pub store_name: &'static str,
+    readiness: Readiness,
+    last_access: LastAccess,
+    drain: watch::Sender<bool>,
+    drain_timeout: Duration,
+    validation: ValidationThreads,
+    /// The acceptors; each holds its plane's listener.
+    acceptors: JoinSet<()>,
+    admin_connections: Arc<Semaphore>,
+    max_connections: usize,
+    workers: JoinSet<std::convert::Infallible>,
+}
+
+/// Why a running server stopped by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("a worker died: {0}")]
+pub struct WorkerDied(String);
+
+impl App {
+    /// Starts a server. When this returns it is listening, and has asked the store once.
+    ///
+    /// # Errors
+    /// When an address cannot be bound, or the store's description is not usable.
+    pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {
+        let listener = Listener::bind(&config.listen).map_err(|e| StartError::bind("listen", e))?;
+        let admin_listener =
+            Listener::bind(&config.admin_listen).map_err(|e| StartError::bind("admin-listen", e))?;
+        let store = open_store(&config)?;
+        let readiness = Readiness::default();
+        let metrics = Arc::new(Metrics::new(readiness.clone()));
+        let last_access = LastAccess::new(
+            store.clone(),
+            clock.clone(),
+            last_access_options(&config),
+            metrics.last_access.clone(),
+        );
+        let service =
+            Service::new(store.clone(), clock, entropy.clone(), token_policy(&config), last_access.clone());
+        let service = Arc::new(service);
+        let configured_keys = CheckKeys::from_secrets(config.token_keys.iter().map(|key| key.expose()));
+        let mut monitor = Monitor::new(service.clone(), readiness.clone(), configured_keys, &entropy)?;
+        monitor.look().await;
+
+        let (drain, draining) = watch::channel(false);
+        let parts = Parts {
+            service: service.clone(),
+            settings: validation_settings(&config),
+            readiness: readiness.clone(),
+            idle_timeout: Duration::from_millis(config.idle_timeout_ms),
+            draining: draining.clone(),
+        };
+        let validation =
+            ValidationThreads::start(config.validation_threads, config.max_connections, parts, &metrics)
+                .await?;
+        let mut api_keys = config.api_keys.clone();
+        let generated = if api_keys.is_empty() { Some(generated_key(&entropy)?) } else { None };
+        api_keys.extend(generated.iter().map(|(key, _)| key.clone()));
+        let admin = Arc::new(Admin {
+            service,
+            api_keys,
+            metrics,
+            readiness: readiness.clone(),
+            request_timeout: Duration::from_millis(config.request_timeout_ms),
+        });
+
+        let (listen, admin_listen) = (listener.address(), admin_listener.address());
+        let admin_connections = Arc::new(Semaphore::new(config.max_connections));
+        let idle_timeout = Duration::from_millis(config.idle_timeout_ms);
+        let mut acceptors = JoinSet::new();
+        acceptors.spawn(validation.accept(listener));
+        acceptors.spawn(accept_admin(
+            admin_listener,
+            admin,
+            admin_connections.clone(),
+            idle_timeout,
+            draining,
+        ));
+        let mut workers = JoinSet::new();
+        workers.spawn(monitor.run());
+        workers.spawn(last_access.clone().run());
+        Ok(Self {
+            listen,
+            admin_listen,
+            generated_admin_key: generated.map(|(_, key)| key),
+            store_name: store.name(),
+            readiness,
+            last_access,
+            drain,
+            drain_timeout: Duration::from_millis(config.drain_timeout_ms),
+            validation,
+            acceptors,
+            admin_connections,
+            max_connections: config.max_connections,
+            workers,
+        })
+    }
+
+    /// Runs until `stop` resolves, then stops in order. What was accepted is answered, what was recorded is
+    /// written, as far as the drain timeout allows.
+    ///
+    /// # Errors
+    /// When a worker died: nothing goes on without it.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), WorkerDied> {
+        let died = |what: String| Err(WorkerDied(what));
+        let result = tokio::select! {
+            () = stop => Ok(()),
+            Some(ended) = self.workers.join_next() => died(format!("{ended:?}")),
+            Some(ended) = self.acceptors.join_next() => died(format!("{ended:?}")),
+            thread = self.validation.died() => died(format!("validation thread {thread:?}")),
+        };
+        self.stop().await;
+        result
+    }
+
+    async fn stop(mut self) {
+        self.readiness.drain();
+        self.acceptors.shutdown().await;
+        // Nobody may be listening for it any more.
+        let _ = self.drain.send(true);
+        let all_ended = async {
+            let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
+            let _ = self.admin_connections.acquire_many(all).await;
+            self.validation.idle().await;
+        };
+        if tokio::time::timeout(self.drain_timeout, all_ended).await.is_err() {
+            tracing::warn!("connections were cut off at the drain timeout");
+        }
+        self.workers.shutdown().await;
+        // The store's own timeout bounds each write; this bounds them all.
+        if tokio::time::timeout(self.drain_timeout.max(Duration::from_secs(1)), self.last_access.flush())
+            .await
+            .is_err()
+        {
+            tracing::warn!("last accesses were left unwritten");
+        }
+    }
+}
+
+async fn accept_admin(
+    listener: Listener,
+    admin: Arc<Admin>,
+    connections: Arc<Semaphore>,
+    idle_timeout: Duration,
+    draining: watch::Receiver<bool>,
+) {
+    loop {
+        // Full: the next connection waits in the kernel's queue. The semaphore is never closed.
+        let Ok(permit) = connections.clone().acquire_owned().await else { return };
+        let accepted = listener.accept().await;
+        let (admin, draining) = (admin.clone(), draining.clone());
+        let _: JoinHandle<()> = tokio::spawn(async move {
+            connection::serve(accepted, idle_timeout, draining, |request| {
+                let admin = admin.clone();
+                async move { admin.respond(request).await }
+            })
+            .await;
+            drop(permit);
+        });
+    }
+}

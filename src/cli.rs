@@ -1,0 +1,179 @@
+//! What the binary does with its settings: serve, check them, ask for health, hash a key.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{self, Command, Config, ListenAddr, LoadError, LogFormat};
+use crate::entropy::Entropy;
+
+/// A health check that takes longer has failed.
+const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Runs the command line to its end.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+) -> ExitCode {
+    match config::load(args, env) {
+        Ok(Command::Serve(config)) => serve(config),
+        Ok(Command::CheckConfig { report, .. }) => print(&report),
+        Ok(Command::Healthcheck(config)) => healthcheck(&config.listen),
+        Ok(Command::HashKey) => hash_key(),
+        Ok(Command::Print(text)) => print(&text),
+        Err(error) => fail(&error, LoadError::EXIT_CODE),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    // A reader that went away has read enough.
+    let _ = writeln!(io::stdout(), "{}", text.trim_end());
+    ExitCode::SUCCESS
+}
+
+fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "{error}");
+    ExitCode::from(code)
+}
+
+fn serve(config: Config) -> ExitCode {
+    start_logging(&config);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error, 1),
+    };
+    runtime.block_on(async {
+        let log_format = config.log_format;
+        let app = match App::start(config, Clock::system(), Entropy::system()).await {
+            Ok(app) => app,
+            Err(error) => return fail(&error, LoadError::EXIT_CODE),
+        };
+        print(&ready_lines(&app, log_format));
+        match app.run(stop_signal()).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        }
+    })
+}
+
+fn start_logging(config: &Config) {
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::from(config.log_level))
+        .with_writer(io::stderr)
+        .with_ansi(false);
+    match config.log_format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// Resolves at SIGTERM or SIGINT; a second one ends the process at once.
+async fn stop_signal() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be caught: stop this process by SIGKILL");
+        return std::future::pending().await;
+    };
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    tracing::info!("stopping: open connections end, last accesses are written");
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        std::process::exit(1);
+    });
+}
+
+/// What standard output gets: the ready line, and on the embedded store how to begin.
+fn ready_lines(app: &App, format: LogFormat) -> String {
+    let (listen, admin_listen, store) = (&app.listen, &app.admin_listen, app.store_name);
+    if format == LogFormat::Json {
+        let mut line = serde_json::json!({
+            "message": "ready", "listen": listen, "admin-listen": admin_listen, "store": store,
+        });
+        if let (Some(key), Some(line)) = (&app.generated_admin_key, line.as_object_mut()) {
+            line.insert("admin-key".into(), key.clone().into());
+        }
+        return line.to_string();
+    }
+    let mut lines = format!("ready listen={listen} admin-listen={admin_listen} store={store}\n");
+    if store == "memory" {
+        lines +=
+            "\nEMBEDDED STORE: every token is lost when this process ends. Set redis-url to keep them.\n";
+    }
+    if let Some(key) = &app.generated_admin_key {
+        lines += &format!("\nadmin key for this run: {key}\n\n{}", first_session(app, key));
+    }
+    lines
+}
+
+/// The curl lines of a first session.
+fn first_session(app: &App, key: &str) -> String {
+    let url = |address: &str| match address.strip_prefix("unix:") {
+        Some(path) => format!("--unix-socket {path} http://localhost"),
+        None => format!("http://{address}"),
+    };
+    let (validation, admin) = (url(&app.listen), url(&app.admin_listen));
+    format!(
+        "A first session:\n\
+         \x20 KEY='{key}'\n\
+         \x20 # issue a token\n\
+         \x20 curl -s {admin}/v1/tokens -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' \\\n\
+         \x20      -d '{{\"user\": \"alice\", \"ip\": \"203.0.113.7\"}}'\n\
+         \x20 # may this request pass? (put the answer's \"token\" for TOKEN)\n\
+         \x20 curl -i {validation}/auth -H 'Authorization: Bearer TOKEN'\n\
+         \x20 # log out, everywhere\n\
+         \x20 curl -s -X DELETE {admin}/v1/users/alice/tokens -H \"Authorization: Bearer $KEY\"\n"
+    )
+}
+
+fn healthcheck(listen: &ListenAddr) -> ExitCode {
+    match ask_ready(listen) {
+        Ok(status) if status.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
+        Ok(status) => fail(&format!("not ready: {}", status.trim_end()), 1),
+        Err(error) => fail(&format!("not reachable: {error}"), 1),
+    }
+}
+
+/// The status line of `/readyz`.
+fn ask_ready(listen: &ListenAddr) -> io::Result<String> {
+    const REQUEST: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let mut line = String::new();
+    match listen {
+        ListenAddr::Tcp(address) => {
+            let mut address = *address;
+            if address.ip().is_unspecified() {
+                address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+            }
+            let mut stream = TcpStream::connect_timeout(&address, HEALTHCHECK_TIMEOUT)?;
+            stream.set_read_timeout(Some(HEALTHCHECK_TIMEOUT))?;
+            stream.write_all(REQUEST)?;
+            BufReader::new(stream.take(1024)).read_line(&mut line)?;
+        }
+        ListenAddr::Unix(path) => {
+            let mut stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(HEALTHCHECK_TIMEOUT))?;
+            stream.write_all(REQUEST)?;
+            BufReader::new(stream.take(1024)).read_line(&mut line)?;
+        }
+    }
+    Ok(line)
+}
+
+fn hash_key() -> ExitCode {
+    let mut text = String::new();
+    // Keys are short; what is longer is none.
+    if let Err(error) = io::stdin().lock().take(4096).read_to_string(&mut text) {
+        return fail(&error, 1);
+    }
+    match config::hash_key(&text) {
+        Ok(hash) => print(&hash),
+        Err(error) => fail(&error, LoadError::EXIT_CODE),
+    }
+}

@@ -1,0 +1,61 @@
+//! Request bodies of the admin plane: JSON, small, and here in time.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::CONTENT_TYPE;
+use hyper::{Request, StatusCode};
+
+use crate::http::fields::Fields;
+use crate::http::problem::Problem;
+
+/// The most bytes of a request's body.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Of a longer body this much more is read and thrown away, so that its sender gets to read the refusal.
+const MAX_DISCARDED_BYTES: usize = 1024 * 1024;
+
+/// Reads a JSON object.
+///
+/// # Errors
+/// 415, 413, 408, 400 and 422.
+pub async fn read_json(request: Request<Incoming>, timeout: Duration) -> Result<Fields, Problem> {
+    if !is_json(&request) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must be JSON: Content-Type: application/json",
+        ));
+    }
+    match tokio::time::timeout(timeout, read(request.into_body())).await {
+        Ok(body) => Fields::of_json(&body?),
+        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+    }
+}
+
+fn is_json(request: &Request<Incoming>) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    ["application/json", "application/merge-patch+json"].iter().any(|json| essence.eq_ignore_ascii_case(json))
+}
+
+async fn read(mut body: Incoming) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let mut size = 0;
+    // A body whose length is known to be far too long is not even begun.
+    let mut too_long = body.size_hint().lower() > (MAX_BODY_BYTES + MAX_DISCARDED_BYTES) as u64;
+    while !too_long || size <= MAX_BODY_BYTES + MAX_DISCARDED_BYTES {
+        let Some(frame) = body.frame().await else { break };
+        let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
+        let Some(data) = frame.data_ref() else { continue };
+        size += data.len();
+        too_long |= size > MAX_BODY_BYTES;
+        if !too_long {
+            bytes.extend_from_slice(data);
+        }
+    }
+    if too_long {
+        let detail = format!("the body has more than {MAX_BODY_BYTES} bytes");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    }
+    Ok(bytes)
+}

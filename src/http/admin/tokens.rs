@@ -1,0 +1,78 @@
+//! `/v1/tokens` and `/v1/tokens/{id}`.
+
+use hyper::header::{HeaderValue, LOCATION};
+use hyper::{Response, StatusCode};
+
+use crate::http::fields::{Fields, boolean, integer, parsed, text};
+use crate::http::problem::Problem;
+use crate::http::token_json::TokenJson;
+use crate::http::{Body, empty, json};
+use crate::rules;
+use crate::secret::TokenId;
+use crate::service::{NewToken, Service};
+use crate::token::{RelatedObject, TokenChange};
+
+/// POST: issues a token; 201 with its secret, this once.
+pub async fn issue(service: &Service, mut fields: Fields) -> Result<Response<Body>, Problem> {
+    let new = new_token(&mut fields);
+    fields.finish()?;
+    // Without errors every required field was there.
+    let issued = service.issue(new.ok_or_else(Problem::not_found)?).await?;
+    let mut response = json(StatusCode::CREATED, &TokenJson::with_secret(&issued.token, &issued.wire));
+    let location = format!("/v1/tokens/{}", issued.token.credential.id);
+    response.headers_mut().extend(HeaderValue::from_str(&location).ok().map(|value| (LOCATION, value)));
+    Ok(response)
+}
+
+fn new_token(fields: &mut Fields) -> Option<NewToken> {
+    let user = fields.required("user", text(rules::user));
+    let ip = fields.required("ip", parsed(|ip| ip.parse().map_err(|_| "must be an IP address".into())));
+    let age_ms = |seconds: u64| seconds * 1000;
+    let rest = NewToken {
+        user: String::new(),
+        ip: std::net::Ipv4Addr::UNSPECIFIED.into(),
+        user_agent: fields.optional("user_agent", text(rules::user_agent)).unwrap_or_default(),
+        auth_slug: fields.optional("auth_slug", text(rules::auth_slug)),
+        backend: fields.optional("backend", text(rules::backend)),
+        expiration: fields.optional("expiration", boolean).unwrap_or(true),
+        allowed_cookie: fields.optional("allowed_cookie", boolean).unwrap_or(true),
+        allowed_header: fields.optional("allowed_header", boolean).unwrap_or(true),
+        idle_ms: fields.optional("idle_seconds", integer(1..=rules::MAX_AGE_SECONDS)).map(age_ms),
+        lifetime_ms: fields.optional("lifetime_seconds", integer(1..=rules::MAX_AGE_SECONDS)).map(age_ms),
+        related_objects: fields.objects("related_objects", rules::MAX_RELATED_OBJECTS, related_object),
+    };
+    Some(NewToken { user: user?, ip: ip?, ..rest })
+}
+
+fn related_object(fields: &mut Fields) -> Option<RelatedObject> {
+    let content_type = fields.required("content_type", text(rules::content_type));
+    let object_id = fields.required("object_id", text(rules::object_id));
+    Some(RelatedObject { content_type: content_type?, object_id: object_id? })
+}
+
+/// GET: the token.
+pub async fn show(service: &Service, id: TokenId) -> Result<Response<Body>, Problem> {
+    Ok(json(StatusCode::OK, &TokenJson::of(&service.token(id).await?)))
+}
+
+/// PATCH: changes it; 200, the token.
+pub async fn change(service: &Service, id: TokenId, mut fields: Fields) -> Result<Response<Body>, Problem> {
+    let is_active = fields.optional("is_active", boolean);
+    if is_active == Some(true) {
+        fields.fail("is_active", "may only be false: a token is ended by it, and none is revived");
+    }
+    let change = TokenChange {
+        auth_slug: fields.clearable("auth_slug", text(rules::auth_slug)),
+        allowed_cookie: fields.optional("allowed_cookie", boolean),
+        allowed_header: fields.optional("allowed_header", boolean),
+        end: is_active == Some(false),
+    };
+    fields.finish()?;
+    Ok(json(StatusCode::OK, &TokenJson::of(&service.change(id, &change).await?)))
+}
+
+/// DELETE: ends it; 204, also when it had ended before.
+pub async fn end(service: &Service, id: TokenId) -> Result<Response<Body>, Problem> {
+    service.change(id, &TokenChange::ending()).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}

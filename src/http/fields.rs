@@ -1,0 +1,214 @@
+//! Reads the fields of a JSON object or a query, and collects what is wrong with all of them.
+
+use std::ops::RangeInclusive;
+
+use hyper::StatusCode;
+use serde_json::{Map, Value};
+
+use super::problem::{FieldError, Problem};
+use crate::rules::Checked;
+
+/// The fields of one object; each is taken once, and what nobody took is unknown.
+pub struct Fields {
+    path: String,
+    values: Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    /// The fields of a request body.
+    ///
+    /// # Errors
+    /// 400 when it is no JSON, 422 when it is no object.
+    pub fn of_json(body: &[u8]) -> Result<Self, Problem> {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(values)) => Ok(Self { path: String::new(), values, errors: Vec::new() }),
+            Ok(_) => Err(Problem::fields(vec![FieldError::new("", "must be an object")])),
+            // serde_json's message names the place, not the content.
+            Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, format!("malformed JSON: {error}"))),
+        }
+    }
+
+    /// The parameters of a query string.
+    pub fn of_query(query: Option<&str>) -> Self {
+        let mut fields = Self { path: String::new(), values: Map::new(), errors: Vec::new() };
+        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            if fields.values.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
+                fields.fail(&name, "must be given once");
+            }
+        }
+        fields
+    }
+
+    /// A field that must be there.
+    pub fn required<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
+        if !self.values.contains_key(name) {
+            self.fail(name, "is missing");
+        }
+        self.take(name, read)
+    }
+
+    /// A field that may be left out; `null` is the same.
+    pub fn optional<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
+        match self.values.get(name) {
+            Some(Value::Null) => {
+                self.values.remove(name);
+                None
+            }
+            _ => self.take(name, read),
+        }
+    }
+
+    /// A field whose `null` means to clear it.
+    pub fn clearable<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value) -> Result<T, String>,
+    ) -> Option<Option<T>> {
+        match self.values.get(name) {
+            Some(Value::Null) => {
+                self.values.remove(name);
+                Some(None)
+            }
+            _ => self.take(name, read).map(Some),
+        }
+    }
+
+    /// A list of objects, each read by `read`.
+    pub fn objects<T>(
+        &mut self,
+        name: &str,
+        max: usize,
+        mut read: impl FnMut(&mut Fields) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(items) = self.optional(name, |value| match value {
+            Value::Array(items) if items.len() <= max => Ok(items),
+            _ => Err(format!("must be a list of at most {max}")),
+        }) else {
+            return Vec::new();
+        };
+        let mut objects = Vec::with_capacity(items.len());
+        for (at, item) in items.into_iter().enumerate() {
+            let path = self.full_path(&format!("{name}/{at}"));
+            let Value::Object(values) = item else {
+                self.errors.push(FieldError::new(&path, "must be an object"));
+                continue;
+            };
+            let mut fields = Self { path, values, errors: Vec::new() };
+            objects.extend(read(&mut fields));
+            self.errors.extend(fields.all_errors());
+        }
+        objects
+    }
+
+    /// Notes what is wrong with a field.
+    pub fn fail(&mut self, name: &str, detail: impl Into<String>) {
+        let path = self.full_path(name);
+        self.errors.push(FieldError::new(&path, detail));
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// 422 with all that was wrong, unknown fields included.
+    pub fn finish(self) -> Result<(), Problem> {
+        let errors = self.all_errors();
+        if errors.is_empty() { Ok(()) } else { Err(Problem::fields(errors)) }
+    }
+
+    fn all_errors(mut self) -> Vec<FieldError> {
+        for name in std::mem::take(&mut self.values).keys() {
+            // A name goes into a pointer with its own slashes and tildes escaped (RFC 6901, section 3).
+            self.fail(&name.replace('~', "~0").replace('/', "~1"), "is unknown");
+        }
+        self.errors
+    }
+
+    fn take<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
+        read(self.values.remove(name)?).map_err(|detail| self.fail(name, detail)).ok()
+    }
+
+    fn full_path(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) }
+    }
+}
+
+/// Reads a text that keeps to a rule.
+pub fn text(rule: impl FnOnce(&str) -> Checked) -> impl FnOnce(Value) -> Result<String, String> {
+    move |value| match value {
+        Value::String(text) => rule(&text).map(|()| text),
+        _ => Err("must be a string".into()),
+    }
+}
+
+/// Reads a text into something else.
+pub fn parsed<T>(parse: impl FnOnce(&str) -> Result<T, String>) -> impl FnOnce(Value) -> Result<T, String> {
+    move |value| match value {
+        Value::String(text) => parse(&text),
+        _ => Err("must be a string".into()),
+    }
+}
+
+/// Reads a truth value.
+pub fn boolean(value: Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| "must be true or false".into())
+}
+
+/// Reads a whole number within bounds.
+pub fn integer(range: RangeInclusive<u64>) -> impl FnOnce(Value) -> Result<u64, String> {
+    move |value| {
+        let number = value.as_u64().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules;
+
+    fn pointers(problem: Problem) -> Vec<String> {
+        let body = problem.response().into_body();
+        let bytes = collect(body);
+        let json: Value = serde_json::from_slice(&bytes).unwrap();
+        json["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn collect(body: super::super::Body) -> bytes::Bytes {
+        use http_body_util::BodyExt;
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(body.collect()).unwrap().to_bytes()
+    }
+
+    #[test]
+    fn every_bad_field_is_named() {
+        let body = br##"{"a": 1, "n": 0, "f": "yes", "l": [{"x": "\n"}, 3], "odd/~#": 1}"##;
+        let mut fields = Fields::of_json(body).unwrap();
+        assert_eq!(fields.required("a", text(rules::user)), None);
+        assert_eq!(fields.required("b", text(rules::user)), None);
+        assert_eq!(fields.optional("n", integer(1..=5)), None);
+        assert_eq!(fields.optional("f", boolean), None);
+        assert!(fields.objects("l", 2, |f| f.required("x", text(rules::object_id))).is_empty());
+        assert_eq!(
+            pointers(fields.finish().unwrap_err()),
+            ["#/a", "#/b", "#/n", "#/f", "#/l/0/x", "#/l/1", "#/odd~1~0%23"]
+        );
+    }
+
+    #[test]
+    fn null_is_left_out_or_clears() {
+        let mut fields = Fields::of_json(br#"{"a": null, "b": null, "c": "x"}"#).unwrap();
+        assert_eq!(fields.optional("a", boolean), None);
+        assert_eq!(fields.clearable("b", text(rules::user)), Some(None));
+        assert_eq!(fields.clearable("c", text(rules::user)), Some(Some("x".into())));
+        assert_eq!(fields.clearable("d", text(rules::user)), None);
+        assert!(fields.finish().is_ok());
+    }
+
+    #[test]
+    fn a_query_has_each_parameter_once() {
+        let mut fields = Fields::of_query(Some("limit=5&limit=6&x=%0A"));
+        assert_eq!(fields.optional("limit", text(|_| Ok(()))), Some("6".into()));
+        assert_eq!(pointers(fields.finish().unwrap_err()), ["#/limit", "#/x"]);
+    }
+}

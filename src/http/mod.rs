@@ -1,0 +1,65 @@
+//! The two listeners: bytes in, bytes out. Everything here turns requests into calls of the service or the
+//! validator, and what they say into responses.
+//!
+//! | file | what |
+//! |---|---|
+//! | `listener` | addresses, accepting, connection limits |
+//! | `connection` | one HTTP/1 connection |
+//! | `validation` | the validation plane's endpoints |
+//! | `auth` | `/auth`, the hot path |
+//! | `presented` | where a request carries its token |
+//! | `session` | `/session` and `/logout` |
+//! | `admin` | the admin plane |
+//! | `problem`, `fields`, `token_json` | the admin plane's errors, inputs and outputs |
+
+pub mod admin;
+pub mod auth;
+pub mod connection;
+pub mod fields;
+pub mod listener;
+pub mod presented;
+pub mod problem;
+pub mod session;
+pub mod token_json;
+pub mod validation;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+
+/// Every response body is whole in memory.
+pub type Body = Full<Bytes>;
+
+/// A response without a body that nobody may cache.
+pub fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A JSON response that nobody may cache.
+pub fn json(status: StatusCode, body: &impl serde::Serialize) -> Response<Body> {
+    with_json_type(status, body, "application/json")
+}
+
+fn with_json_type(
+    status: StatusCode,
+    body: &impl serde::Serialize,
+    content_type: &'static str,
+) -> Response<Body> {
+    // Serialization to memory fails only for maps with keys that are no strings; there are none.
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = empty(status);
+    *response.body_mut() = Body::from(bytes);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// The store cannot be asked: 503, never a 401, and the client is told when to come back.
+pub fn unavailable() -> Response<Body> {
+    let mut response = empty(StatusCode::SERVICE_UNAVAILABLE);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
