@@ -1,0 +1,303 @@
+//! From the text of a value to its type.
+//!
+//! Every parser takes the text and gives the value, or what is wrong as the rest of a sentence that starts
+//! with the value: "is not a duration such as …". None repeats the text: it may be a secret.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use hyper::Uri;
+use hyper::header::HeaderName;
+
+use super::redis_url::RedisUrl;
+use super::types::{
+    ApiKey, ListenAddr, LogFormat, LogLevel, RenewalStep, Scope, Scopes, SecretString, StoreUrl,
+};
+use crate::secret::MAX_CHECK_KEYS;
+
+pub(super) type Parsed<T> = Result<T, String>;
+
+pub(super) const SECOND_MS: u64 = 1_000;
+pub(super) const MINUTE_MS: u64 = 60 * SECOND_MS;
+pub(super) const HOUR_MS: u64 = 60 * MINUTE_MS;
+pub(super) const DAY_MS: u64 = 24 * HOUR_MS;
+/// Largest unit first.
+const UNITS: [(&str, u64); 5] =
+    [("d", DAY_MS), ("h", HOUR_MS), ("m", MINUTE_MS), ("s", SECOND_MS), ("ms", 1)];
+
+/// The lengths an API key may have, in characters.
+const API_KEY_CHARS: RangeInclusive<usize> = 32..=256;
+const MAX_API_KEYS: usize = 100;
+const API_KEY_NAME_CHARS: RangeInclusive<usize> = 1..=50;
+/// The name that `admin-key` has.
+pub(super) const ADMIN_KEY_NAME: &str = "admin";
+const TOKEN_KEY_CHARS: RangeInclusive<usize> = 32..=1024;
+const KEY_PREFIX_BYTES: RangeInclusive<usize> = 1..=64;
+const COOKIE_NAME_BYTES: RangeInclusive<usize> = 1..=64;
+const MAX_HEADER_NAME_BYTES: usize = 64;
+const MAX_ALLOWED_ORIGINS: usize = 100;
+/// `sockaddr_un.sun_path` has 108 bytes with the closing zero on Linux (unix(7)).
+const MAX_SOCKET_PATH_BYTES: usize = 107;
+/// More than half of the idle time would let a token in use end.
+const MAX_RENEWAL_PERCENT: u8 = 50;
+
+/// The items between commas, without the blanks around them; none in a blank text.
+fn items(text: &str) -> Vec<&str> {
+    if text.trim().is_empty() { Vec::new() } else { text.split(',').map(str::trim).collect() }
+}
+
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}
+
+/// `token` of RFC 9110 section 5.6.2, which cookie names are made of (RFC 6265 section 4.1.1).
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// A whole number in decimal digits.
+pub(super) fn number<T: FromStr + PartialOrd + Display>(
+    range: RangeInclusive<T>,
+) -> impl Fn(&str) -> Parsed<T> {
+    move |text| {
+        // `parse` alone would take a leading plus.
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| digits && range.contains(number));
+        number.ok_or_else(|| format!("is not a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(text: &str) -> Parsed<bool> {
+    text.parse().map_err(|_| "is neither true nor false".into())
+}
+
+/// A whole number and its unit, or 0 where the range has it; milliseconds.
+pub(super) fn duration_ms(range: RangeInclusive<u64>) -> impl Fn(&str) -> Parsed<u64> {
+    move |text| {
+        let ms = any_duration_ms(text).ok_or("is not a duration such as 500ms, 10s, 1h or 14d")?;
+        if range.contains(&ms) {
+            return Ok(ms);
+        }
+        Err(format!("is not from {} to {}", show_ms(*range.start()), show_ms(*range.end())))
+    }
+}
+
+fn any_duration_ms(text: &str) -> Option<u64> {
+    if text == "0" {
+        return Some(0);
+    }
+    let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
+    let (_, unit_ms) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(unit_ms)
+}
+
+fn show_ms(ms: u64) -> String {
+    match UNITS.into_iter().find(|(_, unit_ms)| ms.is_multiple_of(*unit_ms)) {
+        Some((name, unit_ms)) if ms > 0 => format!("{}{name}", ms / unit_ms),
+        _ => "0".into(),
+    }
+}
+
+/// A share (`10%`, `0.1`) or a duration.
+pub(super) fn renewal_step(text: &str) -> Parsed<RenewalStep> {
+    let percent = if let Some(percent) = text.strip_suffix('%') {
+        number(0..=u8::MAX)(percent).ok()
+    } else if let Some(decimals) = text.strip_prefix("0.") {
+        match *decimals.trim_end_matches('0').as_bytes() {
+            [] if !decimals.is_empty() => Some(0),
+            [tens @ b'0'..=b'9'] => Some((tens - b'0') * 10),
+            [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Some((tens - b'0') * 10 + ones - b'0'),
+            _ => None,
+        }
+    } else {
+        return match any_duration_ms(text) {
+            Some(ms) => Ok(RenewalStep::Fixed { ms }),
+            None => Err("is neither a share such as 10% or 0.1 nor a duration such as 30s".into()),
+        };
+    };
+    let percent = percent.filter(|percent| *percent <= MAX_RENEWAL_PERCENT);
+    let percent = percent.ok_or("is not a share of whole percents from 0% to 50%")?;
+    Ok(RenewalStep::Share { percent })
+}
+
+/// `IP:PORT` or `unix:/path`.
+pub(super) fn listen_addr(text: &str) -> Parsed<ListenAddr> {
+    let Some(path) = text.strip_prefix("unix:") else {
+        return text.parse().map(ListenAddr::Tcp).map_err(|_| {
+            "is neither an IP address with a port such as 127.0.0.1:8080 or [::1]:8080 \
+             (a host name is not looked up) nor unix: and a path"
+                .into()
+        });
+    };
+    if !path.starts_with('/') || path.contains('\0') {
+        return Err("has no absolute path after unix:".into());
+    }
+    if path.len() > MAX_SOCKET_PATH_BYTES {
+        return Err(format!("has a path longer than the {MAX_SOCKET_PATH_BYTES} bytes of a unix socket"));
+    }
+    Ok(ListenAddr::Unix(PathBuf::from(path)))
+}
+
+/// A URL of Redis, or nothing for the embedded store.
+pub(super) fn store_url(text: &str) -> Parsed<StoreUrl> {
+    if text.is_empty() { Ok(StoreUrl::Memory) } else { RedisUrl::parse(text).map(StoreUrl::Redis) }
+}
+
+/// What may stand before a key: a brace would move it to another slot, and the rest are signs of a pattern.
+pub(super) fn key_prefix(text: &str) -> Parsed<String> {
+    let good = |byte: u8| byte.is_ascii_graphic() && !br"{}*?[]\".contains(&byte);
+    if KEY_PREFIX_BYTES.contains(&text.len()) && text.bytes().all(good) {
+        return Ok(text.into());
+    }
+    Err(r"is not 1 to 64 visible ASCII characters without { } * ? [ ] \".into())
+}
+
+/// A cookie's name.
+pub(super) fn cookie_name(text: &str) -> Parsed<String> {
+    if COOKIE_NAME_BYTES.contains(&text.len()) && text.bytes().all(is_token_byte) {
+        return Ok(text.into());
+    }
+    Err("is not a cookie name: 1 to 64 of A-Z a-z 0-9 and !#$%&'*+-.^_`|~".into())
+}
+
+/// A header's name, or nothing.
+pub(super) fn header_name(text: &str) -> Parsed<Option<HeaderName>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let name = HeaderName::from_str(text).ok().filter(|_| text.len() <= MAX_HEADER_NAME_BYTES);
+    name.map(Some).ok_or_else(|| "is not the name of a header".into())
+}
+
+/// Origins as browsers send them (RFC 6454 section 6.2): lower case, without the scheme's own port.
+pub(super) fn origins(text: &str) -> Parsed<Vec<String>> {
+    let origins = items(text);
+    if origins.len() > MAX_ALLOWED_ORIGINS {
+        return Err(format!("has more than {MAX_ALLOWED_ORIGINS} origins"));
+    }
+    let origins = origins.into_iter().enumerate();
+    origins
+        .map(|(at, text)| {
+            origin(text).ok_or_else(|| {
+                format!("has no origin such as https://app.example.com as its item {}", at + 1)
+            })
+        })
+        .collect()
+}
+
+fn origin(text: &str) -> Option<String> {
+    // `Uri` takes a text with the path / and one with none for the same, and an empty scheme.
+    let (scheme, authority) = text.split_once("://")?;
+    let uri = Uri::from_str(text).ok().filter(|_| !authority.contains(['/', '?', '#', '@']))?;
+    scheme.chars().next().filter(char::is_ascii_alphabetic)?;
+    let host = uri.host().filter(|host| !host.is_empty())?.to_ascii_lowercase();
+    let scheme = scheme.to_ascii_lowercase();
+    let port = match authority.get(host.len()..)? {
+        "" => return Some(format!("{scheme}://{host}")),
+        port => number(1..=u16::MAX)(port.strip_prefix(':')?).ok()?,
+    };
+    let own_port = matches!((scheme.as_str(), port), ("http", 80) | ("https", 443));
+    Some(if own_port { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") })
+}
+
+/// Whether a text can be an API key.
+pub(super) fn api_key_text(text: &str) -> Parsed<&str> {
+    if text.len() < *API_KEY_CHARS.start() {
+        return Err("is shorter than the 32 characters of an API key".into());
+    }
+    if text.len() > *API_KEY_CHARS.end() || !is_word(text) {
+        return Err("is not an API key: 32 to 256 of A-Z a-z 0-9 _ -".into());
+    }
+    Ok(text)
+}
+
+/// The key with all scopes, or nothing.
+pub(super) fn admin_key(text: &str) -> Parsed<Option<ApiKey>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let hash = ApiKey::hash_of(api_key_text(text)?.as_bytes());
+    Ok(Some(ApiKey { name: ADMIN_KEY_NAME.into(), scopes: Scopes::all(), hash }))
+}
+
+/// `NAME:SCOPE+SCOPE:HASH` items.
+pub(super) fn api_keys(text: &str) -> Parsed<Vec<ApiKey>> {
+    let keys = items(text);
+    if keys.len() > MAX_API_KEYS {
+        return Err(format!("has more than {MAX_API_KEYS} keys"));
+    }
+    let (mut names, mut hashes) = (HashSet::new(), HashSet::new());
+    let mut parsed = Vec::with_capacity(keys.len());
+    for (at, text) in keys.into_iter().enumerate() {
+        // Told by its number: someone may have written the key itself in any of its places.
+        let key =
+            api_key(text).map_err(|problem| format!("has a mistake in its key {}: {problem}", at + 1))?;
+        if !names.insert(key.name.clone()) || !hashes.insert(key.hash) {
+            return Err(format!("has a name or a hash twice, again in its key {}", at + 1));
+        }
+        parsed.push(key);
+    }
+    Ok(parsed)
+}
+
+fn api_key(text: &str) -> Parsed<ApiKey> {
+    let [name, scopes, hash] = text.split(':').collect::<Vec<_>>()[..] else {
+        return Err("it is not NAME:SCOPE+SCOPE:HASH".into());
+    };
+    if !API_KEY_NAME_CHARS.contains(&name.len()) || !is_word(name) {
+        return Err("its name is not 1 to 50 of A-Z a-z 0-9 _ -".into());
+    }
+    if name == ADMIN_KEY_NAME {
+        return Err(format!("the name {ADMIN_KEY_NAME} is that of admin-key"));
+    }
+    let scopes = if scopes == "all" {
+        Some(Scopes::all())
+    } else {
+        scopes.split('+').map(|text| Scope::ALL.into_iter().find(|scope| scope.name() == text)).collect()
+    };
+    let scopes =
+        scopes.ok_or("its scopes are not all, or some of tokens+takeovers+devices+introspect+metrics")?;
+    let hash = blake3::Hash::from_hex(hash)
+        .map_err(|_| "its hash is not the 64 hex digits that `doorward hash-key` prints")?;
+    Ok(ApiKey { name: name.into(), scopes, hash: *hash.as_bytes() })
+}
+
+/// Keys of the check tag.
+pub(super) fn token_keys(text: &str) -> Parsed<Vec<SecretString>> {
+    let keys = items(text);
+    if keys.len() > MAX_CHECK_KEYS {
+        return Err(format!("has more than {MAX_CHECK_KEYS} keys"));
+    }
+    if !keys.iter().all(|key| TOKEN_KEY_CHARS.contains(&key.chars().count())) {
+        return Err("has a key that is not 32 to 1024 characters long".into());
+    }
+    Ok(keys.into_iter().map(SecretString::new).collect())
+}
+
+/// A level of the log.
+pub(super) fn log_level(text: &str) -> Parsed<LogLevel> {
+    match text {
+        "error" => Ok(LogLevel::Error),
+        "warn" => Ok(LogLevel::Warn),
+        "info" => Ok(LogLevel::Info),
+        "debug" => Ok(LogLevel::Debug),
+        "trace" => Ok(LogLevel::Trace),
+        _ => Err("is none of error, warn, info, debug and trace".into()),
+    }
+}
+
+/// A form of the log.
+pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("is neither text nor json".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

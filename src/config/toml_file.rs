@@ -1,0 +1,80 @@
+//! The TOML file, taken as texts: they go through the same parsers as flags and variables.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Mistake;
+use super::settings::{SETTINGS, did_you_mean};
+use super::sources::{Given, Source, either};
+
+/// Takes the settings from the text of the file at `path`.
+pub(super) fn read(text: &str, path: &str, mistakes: &mut Vec<Mistake>) -> Source {
+    // An editor's byte order mark is not TOML.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        mistakes.extend(errors.iter().map(|error| syntax_mistake(error, text, path)));
+        // What was saved from broken text may not be what was meant.
+        return Source::new();
+    }
+    let mut table = table.into_inner();
+    let mut source = Source::new();
+    for setting in SETTINGS {
+        let mut take = |key: &str, is_path: bool| {
+            let value = table.remove(key)?;
+            let origin = format!("{key} in {path}");
+            match text_of(value.get_ref(), setting.list && !is_path) {
+                Ok(text) => Some(Given { text, origin, is_path }),
+                Err(problem) => {
+                    mistakes.push(Mistake::new(setting.name, origin, problem));
+                    None
+                }
+            }
+        };
+        let direct = take(setting.name, false);
+        let file = setting.file_key().and_then(|key| take(&key, true));
+        // As with variables: an empty path is none.
+        let file = file.filter(|file| !file.text.is_empty());
+        let direct = direct.filter(|direct| file.is_none() || !direct.text.is_empty());
+        if let Some(given) = either(setting, direct, file, mistakes) {
+            source.insert(setting.name, given);
+        }
+    }
+    mistakes.extend(table.keys().map(|key| unknown_key(key, path)));
+    source
+}
+
+fn text_of(value: &DeValue<'_>, list: bool) -> Result<String, String> {
+    match value {
+        DeValue::String(text) => Ok(text.clone().into_owned()),
+        DeValue::Integer(number) => Ok(number.to_string()),
+        DeValue::Float(number) => Ok(number.to_string()),
+        DeValue::Boolean(boolean) => Ok(boolean.to_string()),
+        DeValue::Array(items) if list => {
+            let items = items.iter().map(|item| match item.get_ref() {
+                // A comma would make two items of it.
+                DeValue::String(text) if !text.contains(',') => Ok(text.as_ref()),
+                DeValue::String(_) => Err("is a list with a comma in one of its texts"),
+                _ => Err("is a list of something else than texts"),
+            });
+            Ok(items.collect::<Result<Vec<_>, _>>()?.join(","))
+        }
+        DeValue::Array(_) => Err("is a list, but takes one value".into()),
+        DeValue::Table(_) => Err("is a table, but takes a value".into()),
+        DeValue::Datetime(_) => Err("is a date or a time, but takes a value in quotes".into()),
+    }
+}
+
+fn unknown_key(key: &Spanned<toml::de::DeString<'_>>, path: &str) -> Mistake {
+    let known = SETTINGS.iter().flat_map(|s| std::iter::once(s.name.to_owned()).chain(s.file_key()));
+    let name = key.get_ref().as_ref();
+    let problem = format!("is not a setting that a file may have{}", did_you_mean(name, known));
+    Mistake::new(name.escape_debug().to_string(), path, problem)
+}
+
+/// The line and the reason only: the library's own text repeats the line, which may hold a secret.
+fn syntax_mistake(error: &toml::de::Error, text: &str, path: &str) -> Mistake {
+    let before = error.span().and_then(|span| text.as_bytes().get(..span.start)).unwrap_or_default();
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    Mistake::new("config", format!("{path} line {line}"), error.message())
+}
