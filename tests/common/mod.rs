@@ -1,0 +1,10 @@
+//! What the integration tests share: real servers as child processes, and both ends of HTTP.
+
+// Each test binary compiles this module for itself and uses a part of it.
+#![allow(dead_code)]
+
+pub mod http;
+pub mod nginx;
+pub mod process;
+pub mod redis;
+pub mod upstream;

@@ -1,0 +1,174 @@
+//! A real Redis with the shipped config/redis.conf, private to its test.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::process::{Process, free_port, wait_for};
+
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
+
+/// A running redis-server: a port and a unix socket of its own, its files in a temporary folder. Killed on drop.
+pub struct RedisServer {
+    port: u16,
+    args: Vec<String>,
+    dir: TempDir,
+    process: Process,
+}
+
+impl RedisServer {
+    /// Starts a server that keeps nothing on disk.
+    pub fn start() -> Self {
+        Self::with_args(&["--appendonly", "no"])
+    }
+
+    /// Starts a server with the append-only file, so that [`RedisServer::restart`] finds the data again.
+    pub fn start_durable() -> Self {
+        Self::with_args(&["--appendonly", "yes"])
+    }
+
+    /// Starts a server with further arguments, which win over config/redis.conf.
+    pub fn with_args(args: &[&str]) -> Self {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let dir = tempfile::tempdir().unwrap();
+        loop {
+            let port = free_port();
+            let mut process = spawn(port, dir.path(), &args);
+            if is_up(&mut process, port) {
+                return Self { port, args, dir, process };
+            }
+            // Somebody took the port since: the only reason to try anew.
+            assert!(process.stdout().contains("Address already in use"), "{}", process.log());
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `redis://127.0.0.1:PORT`
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// `redis+unix:///PATH`
+    pub fn unix_url(&self) -> String {
+        format!("redis+unix://{}", self.socket().display())
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("redis.sock")
+    }
+
+    /// What Redis logged since its last start.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Kills the server (SIGKILL), as a crash does.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Kills the server if it runs, and starts it on the same port and folder.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.process = spawn(self.port, self.dir.path(), &self.args);
+        assert!(is_up(&mut self.process, self.port), "{}", self.process.log());
+    }
+
+    /// Stops the process (SIGSTOP) and waits until it stands: connections stay open, nothing answers.
+    pub fn freeze(&self) {
+        self.process.freeze();
+    }
+
+    /// Undoes [`RedisServer::freeze`].
+    pub fn thaw(&self) {
+        self.process.thaw();
+    }
+
+    /// Runs a command through redis-cli, and gives its raw output without the last line end; an array is one
+    /// element per line. Panics where redis-cli fails; an error reply of Redis panics too.
+    pub fn cli(&self, args: &[&str]) -> String {
+        let socket = self.socket();
+        let output = Command::new("redis-cli")
+            .arg("-s")
+            .arg(&socket)
+            .arg("-e") // an error reply is a failure
+            .args(args)
+            .output()
+            .unwrap_or_else(|error| panic!("cannot start redis-cli ({error}): run scripts/setup"));
+        let text = String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "redis-cli {args:?}: {text}{stderr}");
+        text
+    }
+
+    /// One figure of a section of INFO, for example `info("stats", "total_connections_received")`.
+    pub fn info(&self, section: &str, field: &str) -> String {
+        let text = self.cli(&["INFO", section]);
+        text.lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
+            .unwrap_or_else(|| panic!("no {field} in INFO {section}"))
+            .trim()
+            .to_owned()
+    }
+
+    /// How many commands Redis has processed, those inside scripts included. Asking counts too, from the next
+    /// call on: [`RedisServer::commands_during`] takes that out.
+    pub fn commands_processed(&self) -> u64 {
+        self.info("stats", "total_commands_processed").parse().unwrap()
+    }
+
+    /// How many commands Redis processed while `work` ran, from whomever.
+    pub fn commands_during(&self, work: impl FnOnce()) -> u64 {
+        let before = self.commands_processed();
+        let asking = self.commands_processed() - before;
+        work();
+        self.commands_processed() - before - 2 * asking
+    }
+
+    /// All keys, sorted.
+    pub fn keys(&self) -> Vec<String> {
+        let text = self.cli(&["KEYS", "*"]);
+        let mut keys: Vec<String> = text.lines().map(str::to_owned).filter(|key| !key.is_empty()).collect();
+        keys.sort();
+        keys
+    }
+}
+
+fn spawn(port: u16, dir: &Path, args: &[String]) -> Process {
+    let mut command = Command::new("redis-server");
+    command
+        .arg(CONFIG)
+        .args(["--bind", "127.0.0.1", "--daemonize", "no", "--port", &port.to_string()])
+        .arg("--dir")
+        .arg(dir)
+        .arg("--unixsocket")
+        .arg(dir.join("redis.sock"))
+        .args(args);
+    Process::spawn("redis-server", &mut command)
+}
+
+/// Waits until the server answers (true) or has given up (false).
+fn is_up(process: &mut Process, port: u16) -> bool {
+    wait_for("redis-server is up", || {
+        if process.exit_status().is_some() {
+            return Some(false);
+        }
+        // The log line too: on a port taken by another server, that one would answer.
+        let is_ours = process.stdout().contains("Ready to accept connections");
+        (is_ours && answers_ping(port)).then_some(true)
+    })
+}
+
+fn answers_ping(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut answer = [0; 7];
+    stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut answer).is_ok() && &answer == b"+PONG\r\n"
+}

@@ -1,0 +1,174 @@
+//! A small real HTTP server in this process that records what it is sent. It stands for an application behind a
+//! proxy, or for anything else a test wants to answer for.
+
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::sync::oneshot;
+
+use super::process::free_listener;
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    /// In the order of arrival, names in lower case, repeated ones repeated.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// The connection it came on, counted from 1.
+    pub connection: usize,
+}
+
+impl Recorded {
+    /// The first value of a header, whatever the case of its name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let same = |other: &&(String, String)| other.0.eq_ignore_ascii_case(name);
+        self.headers.iter().find(same).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What to answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn new(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Self {
+        let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { status, headers, body: body.into() }
+    }
+}
+
+#[derive(Default)]
+struct Log {
+    requests: Vec<Recorded>,
+    connections: usize,
+}
+
+/// A server on a free port; stops on drop.
+pub struct Upstream {
+    addr: SocketAddr,
+    log: Arc<Mutex<Log>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Upstream {
+    /// Answers everything with 200 and `{"method", "path", "headers": [[name, value], …], "body"}`.
+    pub fn start() -> Self {
+        Self::answering(|request| {
+            let echo = serde_json::json!({
+                "method": request.method,
+                "path": request.path,
+                "headers": request.headers,
+                "body": String::from_utf8_lossy(&request.body),
+            });
+            Reply::new(200, &[("content-type", "application/json")], echo.to_string())
+        })
+    }
+
+    /// Answers as `answer` says.
+    pub fn answering(answer: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = free_listener();
+        listener.set_nonblocking(true).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let log = Arc::new(Mutex::new(Log::default()));
+        let (stop, stopped) = oneshot::channel();
+        let serving = serve(listener, log.clone(), Arc::new(answer));
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                tokio::select! { () = serving => {}, _ = stopped => {} }
+            });
+        });
+        Self { addr, log, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn addr(&self) -> String {
+        self.addr.to_string()
+    }
+
+    /// All requests so far, oldest first.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.log.lock().unwrap().requests.clone()
+    }
+
+    /// Takes the requests so far out, oldest first.
+    pub fn take_requests(&self) -> Vec<Recorded> {
+        std::mem::take(&mut self.log.lock().unwrap().requests)
+    }
+
+    /// How many connections were made to it so far.
+    pub fn connections(&self) -> usize {
+        self.log.lock().unwrap().connections
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+type Answer = dyn Fn(&Recorded) -> Reply + Send + Sync;
+
+async fn serve(listener: TcpListener, log: Arc<Mutex<Log>>, answer: Arc<Answer>) {
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let connection = {
+            let mut log = log.lock().unwrap();
+            log.connections += 1;
+            log.connections
+        };
+        let (log, answer) = (log.clone(), answer.clone());
+        tokio::spawn(async move {
+            let service = service_fn(|request| respond(request, connection, &log, &*answer));
+            // A client that goes away in the middle of a request is its own business.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn respond(
+    request: hyper::Request<Incoming>,
+    connection: usize,
+    log: &Mutex<Log>,
+    answer: &Answer,
+) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let recorded = Recorded {
+        method: head.method.to_string(),
+        path: head.uri.to_string(),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
+            .collect(),
+        body: body.collect().await.map(|all| all.to_bytes().to_vec()).unwrap_or_default(),
+        connection,
+    };
+    let reply = answer(&recorded);
+    log.lock().unwrap().requests.push(recorded);
+    let mut response = hyper::Response::builder().status(reply.status);
+    for (name, value) in &reply.headers {
+        response = response.header(name, value);
+    }
+    Ok(response.body(Full::from(reply.body)).unwrap())
+}
