@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 pub use self::start_up::StartError;
 use self::start_up::{generated_key, last_access_options, open_store, token_policy, validation_settings};
@@ -190,7 +190,7 @@ async fn accept_admin(
         let Ok(permit) = connections.clone().acquire_owned().await else { return };
         let accepted = listener.accept().await;
         let (admin, draining) = (admin.clone(), draining.clone());
-        let _: JoinHandle<()> = tokio::spawn(async move {
+        tokio::spawn(async move {
             connection::serve(accepted, idle_timeout, draining, |request| {
                 let admin = admin.clone();
                 async move { admin.respond(request).await }

@@ -50,7 +50,7 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     errors: Vec<FieldError>,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<(HeaderName, &'static str)>,
 }
 
 impl Problem {
@@ -74,17 +74,16 @@ impl Problem {
 
     /// 405 with the methods that are allowed.
     pub fn method_not_allowed(allowed: &'static str) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("allowed: {allowed}"))
-            .with_header(ALLOW, HeaderValue::from_static(allowed))
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("allowed: {allowed}")).with_header(ALLOW, allowed)
     }
 
     /// 401: no good API key.
     pub fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "an API key is needed: Authorization: Bearer KEY")
-            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"doorward-admin\""))
+            .with_header(WWW_AUTHENTICATE, "Bearer realm=\"doorward-admin\"")
     }
 
-    fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+    fn with_header(self, name: HeaderName, value: &'static str) -> Self {
         Self { header: Some((name, value)), ..self }
     }
 
@@ -107,7 +106,9 @@ impl Problem {
             errors: &self.errors,
         };
         let mut response = with_json_type(self.status, &body, "application/problem+json");
-        response.headers_mut().extend(self.header);
+        response
+            .headers_mut()
+            .extend(self.header.map(|(name, value)| (name, HeaderValue::from_static(value))));
         response
     }
 }
@@ -123,7 +124,7 @@ impl From<ServiceError> for Problem {
                     StatusCode::SERVICE_UNAVAILABLE,
                     "the store cannot be asked; whether a write was done is unknown",
                 )
-                .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+                .with_header(RETRY_AFTER, "1")
             }
             ServiceError::Store(error @ StoreError::Corrupt { .. }) => {
                 tracing::error!(%error, "an admin request met a corrupt record");
