@@ -338,7 +338,7 @@ mod tests {
         let fields = fields_of(&sample());
         let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
         assert_eq!(names.concat(), "uihxfsczr");
-        let i = b"\x94\xcd\x0e\x10\xcf\x00\x00\x01\xa3\x18\x77\xa2\x80\xa4ldap\xc0";
+        let i = b"\x94\xcd\x0e\x10\xcf\x00\x00\x01\xa3\x18\xe5\xa4\x40\xa4ldap\xc0";
         assert_eq!(fields[1].1, i);
         assert_eq!(fields[4].1, b"11");
     }
