@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::client::Connection;
-use crate::generator::json_post;
+use crate::generator::{json_post, write_auth};
 use crate::process::Process;
 
 const ADMIN_KEY: &str = "load-harness-admin-key-0123456789abcdef";
@@ -75,11 +75,9 @@ impl Doorward {
     /// Validates each token once: proves that all are valid and fills the cache, if there is one.
     pub fn validate_each(&self, tokens: &[String]) -> Result<()> {
         let request = |n: usize| {
-            format!(
-                "GET /auth HTTP/1.1\r\nHost: doorward.test\r\nAuthorization: Bearer {}\r\n\r\n",
-                tokens[n]
-            )
-            .into_bytes()
+            let mut request = Vec::new();
+            write_auth(&tokens[n], &mut request);
+            request
         };
         exchange_all(self.address, tokens.len(), request, |status, _| match status {
             200 => Ok(()),
