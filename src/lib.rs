@@ -3,3 +3,5 @@
 pub mod clock;
 pub mod entropy;
 pub mod secret;
+pub mod store;
+mod sync;

@@ -102,6 +102,11 @@ impl TokenId {
         ShardTag([self.0[0], self.0[1]])
     }
 
+    /// Eight of the ten random bytes: a hash that is there already, and that nobody can choose.
+    pub fn random_bits(&self) -> u64 {
+        self.0[ID_BYTES - 8..].iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+    }
+
     /// The locator alone, 14 characters: what names the token where its shard tag is known already.
     pub fn locator(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.0[SHARD_TAG_BYTES..])

@@ -1,0 +1,3 @@
+//! The store of tokens.
+
+pub mod cache;
