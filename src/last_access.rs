@@ -104,7 +104,8 @@ impl LastAccess {
             return;
         }
         self.merge(credential, now_ms, renew_to_ms);
-        let must_hurry = credential.expires_at_ms.saturating_sub(now_ms) < 2 * self.0.options.flush_interval_ms;
+        let must_hurry =
+            credential.expires_at_ms.saturating_sub(now_ms) < 2 * self.0.options.flush_interval_ms;
         if renew_to_ms.is_some() && must_hurry {
             self.0.wake.notify_one();
         }
@@ -129,7 +130,13 @@ impl LastAccess {
             }
             Entry::Vacant(entry) => {
                 let credential = credential.clone();
-                entry.insert(Pending { credential, access_ms, renew_to_ms, written_access_ms: 0, taken_ms: 0 });
+                entry.insert(Pending {
+                    credential,
+                    access_ms,
+                    renew_to_ms,
+                    written_access_ms: 0,
+                    taken_ms: 0,
+                });
             }
         }
     }
