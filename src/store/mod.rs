@@ -225,6 +225,15 @@ pub enum Reader {
 }
 
 impl Reader {
+    /// The credential of this id as far as it is known without waiting: `Some(None)` when it is known that
+    /// there is none.
+    pub fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
+        match self {
+            Self::Memory(store) => Some(store.credential(id)),
+            Self::Redis(reader) => reader.known_credential(id),
+        }
+    }
+
     /// The credential of this id, whatever its state; `None` when there is no such token.
     ///
     /// # Errors
