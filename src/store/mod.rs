@@ -152,7 +152,7 @@ impl Store {
     pub async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), StoreError> {
         match self {
             Self::Memory(store) => {
-                store.touch(touches);
+                store.touch(touches, now_ms);
                 Ok(())
             }
             Self::Redis(store) => store.touch(touches, now_ms).await,
@@ -166,7 +166,7 @@ impl Store {
     /// `Unavailable`, `Corrupt`.
     pub async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
         match self {
-            Self::Memory(_) => Ok(proposed.to_owned()),
+            Self::Memory(store) => Ok(store.shared_check_key(proposed)),
             Self::Redis(store) => store.shared_check_key(proposed).await,
         }
     }
