@@ -186,6 +186,7 @@ impl RedisStore {
     }
 
     pub(super) async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), StoreError> {
+        let mut corrupt = None;
         for chunk in touches.chunks(TOUCHES_PER_CALL) {
             let mut call = self.scripts.touch.prepare_invoke();
             call.arg(now_ms);
@@ -194,18 +195,32 @@ impl RedisStore {
                 let renew_to = touch.renew_to_ms.map(|to| to.to_string()).unwrap_or_default();
                 call.arg(touch.id.locator()).arg(touch.access_ms).arg(renew_to);
             }
-            self.with_connection(async |c| call.invoke_async::<()>(c).await).await?;
+            match self.with_connection(async |c| call.invoke_async::<()>(c).await).await {
+                // All others of the chunk were written; so are those of the next ones.
+                Err(error @ StoreError::Corrupt { .. }) => corrupt = Some(error),
+                written => written?,
+            }
         }
-        Ok(())
+        corrupt.map_or(Ok(()), Err)
     }
 
     pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
+        let entries = [(self.keys.check_key(), proposed), (self.keys.schema(), SCHEMA_VERSION)];
         let mut pipeline = pipe();
-        for (key, value) in [(self.keys.check_key(), proposed), (self.keys.schema(), SCHEMA_VERSION)] {
-            pipeline.cmd("SET").arg(key).arg(value).arg("NX").arg("GET");
+        for (key, _) in &entries {
+            pipeline.cmd("GET").arg(key);
         }
-        let (key, schema): (Option<String>, Option<String>) =
+        let mut kept: (Option<String>, Option<String>) =
             self.with_connection(async |c| pipeline.query_async(c).await).await?;
+        // Only when there is something to write: a full memory refuses SET even where it would change nothing.
+        if kept.0.is_none() || kept.1.is_none() {
+            let mut pipeline = pipe();
+            for (key, value) in entries {
+                pipeline.cmd("SET").arg(key).arg(value).arg("NX").arg("GET");
+            }
+            kept = self.with_connection(async |c| pipeline.query_async(c).await).await?;
+        }
+        let (key, schema) = kept;
         match schema.as_deref() {
             None | Some(SCHEMA_VERSION) => Ok(key.unwrap_or_else(|| proposed.to_owned())),
             Some(other) => Err(StoreError::Corrupt {
