@@ -124,7 +124,7 @@ impl TokenId {
     }
 }
 
-/// By the text, which is what callers and the store's scripts see; the bytes sort otherwise.
+/// By the text, which is what callers see; the bytes sort otherwise.
 impl Ord for TokenId {
     fn cmp(&self, other: &Self) -> Ordering {
         self.text().cmp(&other.text())

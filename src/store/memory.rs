@@ -164,7 +164,8 @@ impl MemoryStore {
             return Ended::new();
         }
         let mut tokens: Vec<_> = shard.tokens_of(user).cloned().collect();
-        tokens.sort_by_key(|token| (token.created_at_ms, token.credential.id));
+        // Ties go by what Redis knows a token by.
+        tokens.sort_by_key(|token| (token.created_at_ms, token.credential.id.locator()));
         let (live, mut ended): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|t| t.credential.is_active);
         let mut made_room = Ended::new();
         for token in live.iter().take((live.len() + 1).saturating_sub(max)) {
@@ -175,7 +176,7 @@ impl MemoryStore {
                 ended.push(token.clone());
             }
         }
-        ended.sort_by_key(|token| (token.ended_at_ms, token.credential.id));
+        ended.sort_by_key(|token| (token.ended_at_ms, token.credential.id.locator()));
         for token in ended.iter().take(ended.len().saturating_sub(max)) {
             self.forget(shard, user, token.credential.id);
         }
