@@ -110,6 +110,11 @@ impl TestStore {
         self.server.as_ref().expect("a store on the shared server")
     }
 
+    /// What all its keys start with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     pub fn mint(&self, user: &str) -> Minted {
         let keys = CheckKeys::from_secrets(["a check key of the tests"]).unwrap();
         secret::mint(Kind::Token, &keys, user, &self.entropy).unwrap()
@@ -210,9 +215,10 @@ fn shared_server() -> Arc<RedisServer> {
 pub fn ttls(server: &RedisServer, prefix: &str) -> BTreeMap<String, i64> {
     const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
         r[#r + 1] = k r[#r + 1] = redis.call('PTTL', k) end return r";
-    let keys: Vec<(String, i64)> =
+    let keys: Vec<(Vec<u8>, i64)> =
         redis::cmd("EVAL").arg(SCRIPT).arg(0).query(&mut raw_connection(server)).unwrap();
-    keys.into_iter().filter(|(key, _)| key.starts_with(prefix)).collect()
+    let keys = keys.into_iter().map(|(key, ttl_ms)| (String::from_utf8_lossy(&key).into_owned(), ttl_ms));
+    keys.filter(|(key, _)| key.starts_with(prefix)).collect()
 }
 
 /// A connection that knows nothing of stores.
