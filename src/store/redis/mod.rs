@@ -3,12 +3,12 @@
 //! Lifecycle operations take a connection from a pool; validation reads over connections of its own
 //! ([`Reader`]).
 
-mod batch;
 mod codec;
 mod keys;
-mod link;
+mod look_ups;
 mod near;
 mod reader;
+mod resp;
 mod scripts;
 mod tracking;
 
@@ -17,11 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::{Connection, Manager, Pool, Runtime, Timeouts};
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, RedisError, Value, cmd, pipe};
+use redis::{AsyncConnectionConfig, ConnectionInfo, FromRedisValue, RedisError, Value, cmd, pipe};
 
-use self::batch::Batch;
 use self::keys::{Keys, SCHEMA_VERSION};
-use self::link::Link;
+use self::look_ups::{LookUps, Server};
 pub use self::near::CacheOptions;
 use self::near::Near;
 pub use self::reader::Reader;
@@ -56,8 +55,6 @@ pub struct RedisOptions {
 /// See the module.
 pub struct RedisStore {
     connection: ConnectionInfo,
-    client: Client,
-    connection_config: AsyncConnectionConfig,
     pool: Pool,
     keys: Keys,
     scripts: Scripts,
@@ -75,8 +72,7 @@ impl RedisStore {
         let connection_config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(options.timeout))
             .set_response_timeout(Some(options.timeout));
-        let client = Client::open(options.connection.clone()).map_err(|e| describe(&e))?;
-        let manager = Manager::new_with_config(options.connection.clone(), connection_config.clone())
+        let manager = Manager::new_with_config(options.connection.clone(), connection_config)
             .map_err(|e| describe(&e))?;
         let timeout = Some(options.timeout);
         let pool = Pool::builder(manager)
@@ -87,8 +83,6 @@ impl RedisStore {
             .map_err(|e| e.to_string())?;
         Ok(Self {
             connection: options.connection,
-            client,
-            connection_config,
             pool,
             keys: Keys::new(&options.key_prefix),
             scripts: Scripts::new(),
@@ -99,8 +93,9 @@ impl RedisStore {
     }
 
     pub(super) async fn reader(&self) -> Reader {
-        let link = Link::open(self.client.clone(), self.connection_config.clone()).await;
-        Reader::new(Batch::start(link, self.keys.clone()), self.near.clone())
+        let server =
+            Server { connection: self.connection.clone(), keys: self.keys.clone(), timeout: self.timeout };
+        Reader::new(LookUps::start(server).await, self.near.clone())
     }
 
     /// The worker that listens for changes.
