@@ -1,9 +1,10 @@
 //! One HTTP/1 connection, from its first byte to its end.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -13,6 +14,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 
 use super::Body;
+use super::lingering::Lingering;
 use super::listener::Accepted;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
@@ -48,7 +50,9 @@ async fn serve_stream<S, F>(
     S: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<Body>>,
 {
-    let service = service_fn(|request| {
+    let came_with_body = AtomicBool::new(false);
+    let service = service_fn(|request: Request<Incoming>| {
+        came_with_body.store(!request.body().is_end_stream(), Ordering::Relaxed);
         let response = respond(request);
         async { Ok::<_, Infallible>(response.await) }
     });
@@ -57,7 +61,7 @@ async fn serve_stream<S, F>(
         .header_read_timeout(idle_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
         .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Lingering::new(stream, &came_with_body)), service);
     let mut connection = std::pin::pin!(connection);
     let draining = async { drop(drain.wait_for(|drain| *drain).await) };
     let ended = tokio::select! {
