@@ -7,4 +7,5 @@ pub mod http;
 pub mod nginx;
 pub mod process;
 pub mod redis;
+pub mod server;
 pub mod upstream;
