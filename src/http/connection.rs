@@ -1,10 +1,9 @@
 //! One HTTP/1 connection, from its first byte to its end.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -50,18 +49,17 @@ async fn serve_stream<S, F>(
     S: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<Body>>,
 {
-    let came_with_body = AtomicBool::new(false);
-    let service = service_fn(|request: Request<Incoming>| {
-        came_with_body.store(!request.body().is_end_stream(), Ordering::Relaxed);
+    let service = service_fn(|request| {
         let response = respond(request);
         async { Ok::<_, Infallible>(response.await) }
     });
+    // Not with `pipeline_flush`: it holds answers back while bytes of a next request wait, for ever where these are
+    // malformed or half a head, and lets what is not sent yet grow without bound.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(idle_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
-        .pipeline_flush(true)
-        .serve_connection(TokioIo::new(Lingering::new(stream, &came_with_body)), service);
+        .serve_connection(TokioIo::new(Lingering::new(stream)), service);
     let mut connection = std::pin::pin!(connection);
     let draining = async { drop(drain.wait_for(|drain| *drain).await) };
     let ended = tokio::select! {

@@ -1,37 +1,35 @@
 //! Closing a connection so that its last answer arrives (RFC 9112, section 9.6).
 //!
-//! A request may be answered before all of its body came. Closing the socket on bytes that nobody read makes the
-//! kernel send a reset, which can overtake the answer. So our side is closed first, and what the client still sends
-//! is thrown away for a moment.
+//! A request may be answered before all of its body came, or in the middle of a head that is too large. Closing the
+//! socket on bytes that nobody read makes the kernel send a reset, which can overtake the answer. So our side is
+//! closed first, and until the client closes its own, what it still sends is thrown away for a moment.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// The longest time that what a client still sends is thrown away.
+/// The longest time that a client is waited for after our side was closed.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// A stream that lingers when it is shut down.
-pub struct Lingering<'a, T> {
+pub struct Lingering<T> {
     stream: T,
-    /// Whether something may be left to throw away; without that it closes like any other stream.
-    is_needed: &'a AtomicBool,
+    /// Set once our side is closed.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl<'a, T> Lingering<'a, T> {
+impl<T> Lingering<T> {
     /// Wraps a stream.
-    pub fn new(stream: T, is_needed: &'a AtomicBool) -> Self {
-        Self { stream, is_needed, deadline: None }
+    pub fn new(stream: T) -> Self {
+        Self { stream, deadline: None }
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Lingering<'_, T> {
+impl<T: AsyncRead + Unpin> AsyncRead for Lingering<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -41,7 +39,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Lingering<'_, T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<'_, T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -66,9 +64,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<'_, T> {
         let this = &mut *self;
         if this.deadline.is_none() {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
-        }
-        if !this.is_needed.load(Ordering::Relaxed) {
-            return Poll::Ready(Ok(()));
         }
         let deadline = this.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
         let mut discarded = [0; 16 * 1024];
