@@ -67,9 +67,9 @@ impl App {
         let listener = Listener::bind(&config.listen).map_err(|e| StartError::bind("listen", e))?;
         let admin_listener =
             Listener::bind(&config.admin_listen).map_err(|e| StartError::bind("admin-listen", e))?;
-        let store = open_store(&config)?;
+        let store = open_store(&config, &clock)?;
         let readiness = Readiness::default();
-        let metrics = Arc::new(Metrics::new(readiness.clone()));
+        let metrics = Arc::new(Metrics::new(readiness.clone(), store.clone()));
         let last_access = LastAccess::new(
             store.clone(),
             clock.clone(),
@@ -120,6 +120,8 @@ impl App {
         let mut workers = JoinSet::new();
         workers.spawn(monitor.run());
         workers.spawn(last_access.clone().run());
+        let tracked = store.clone();
+        workers.spawn(async move { tracked.track().await });
         Ok(Self {
             listen,
             admin_listen,

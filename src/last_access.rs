@@ -1,7 +1,15 @@
-//! Accesses are recorded on the request path without waiting, and written down by a worker in batches.
+//! Accesses are recorded on the request path without waiting, and written down by a worker in rounds.
 //!
-//! A record never fails a request: when the queue is full the access is counted as dropped. An access that
-//! earned a renewal of a token about to expire wakes the worker at once; all others wait for its next round.
+//! The request path notes an access on the copy of the record that it holds ([`AccessMark`]); only the first
+//! access through a copy, and a renewal, take a lock here. A record never fails a request: when the queue is
+//! full the access is counted as dropped.
+//!
+//! A round writes every token accessed since the last one, as long as these are few ([`PROMPT_WRITES`]). When
+//! they are many, a token is written at most once in `touch-resolution`: a site that checks 10,000 tokens a
+//! second would otherwise spend a good part of its store on when exactly each was seen last. Renewals are
+//! always written, and one of a token about to expire wakes the worker at once.
+//!
+//! [`AccessMark`]: crate::token::AccessMark
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,15 +28,17 @@ use crate::token::{Credential, Touch};
 const SHARDS: usize = 64;
 /// What one call of the store writes down; what is left of a batch after a failure waits for the next round.
 const TOUCHES_PER_WRITE: usize = 1024;
+/// So many tokens are written in one round, however short ago they were written before.
+const PROMPT_WRITES: usize = 1000;
 
 /// When accesses are written, and how many may wait.
 #[derive(Clone, Copy, Debug)]
 pub struct LastAccessOptions {
     /// The worker's round.
     pub flush_interval_ms: u64,
-    /// A token is written at most once in this time, renewals excepted.
+    /// When many are accessed, a token is written at most once in this time, renewals excepted.
     pub resolution_ms: u64,
-    /// The most tokens with an access waiting.
+    /// The most tokens watched for accesses.
     pub queue: usize,
 }
 
@@ -57,15 +67,26 @@ struct Inner {
     counters: LastAccessCounters,
 }
 
-/// What is known of a token's accesses on this node.
+/// A token whose accesses are watched.
 struct Pending {
+    /// The newest copy of its record that was accessed; its mark has the latest access.
     credential: Arc<Credential>,
+    /// The latest access through older copies.
     access_ms: u64,
     renew_to_ms: Option<u64>,
-    /// When it was last taken to be written; 0 for never.
+    /// What was last taken to be written, and when; 0 for never.
+    written_access_ms: u64,
     taken_ms: u64,
-    /// There is an access that was not taken yet.
-    waiting: bool,
+}
+
+impl Pending {
+    fn access_ms(&self) -> u64 {
+        self.access_ms.max(self.credential.accesses.latest_ms())
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.renew_to_ms.is_some() || self.access_ms() > self.written_access_ms
+    }
 }
 
 impl LastAccess {
@@ -78,6 +99,10 @@ impl LastAccess {
 
     /// Notes an access at `now_ms` that earned the expiry `renew_to_ms`. Never waits, never fails.
     pub fn record(&self, credential: &Arc<Credential>, now_ms: u64, renew_to_ms: Option<u64>) {
+        let is_unwatched = credential.accesses.note(now_ms);
+        if !is_unwatched && renew_to_ms.is_none() {
+            return;
+        }
         self.merge(credential, now_ms, renew_to_ms);
         let must_hurry =
             credential.expires_at_ms.saturating_sub(now_ms) < 2 * self.0.options.flush_interval_ms;
@@ -92,16 +117,26 @@ impl LastAccess {
         match shard.entry(credential.id) {
             Entry::Occupied(mut entry) => {
                 let pending = entry.get_mut();
-                pending.waiting |= access_ms > pending.access_ms || renew_to_ms > pending.renew_to_ms;
-                pending.access_ms = pending.access_ms.max(access_ms);
+                pending.access_ms = pending.access_ms().max(access_ms);
                 pending.renew_to_ms = pending.renew_to_ms.max(renew_to_ms);
+                if !Arc::ptr_eq(&pending.credential, credential) {
+                    let older = std::mem::replace(&mut pending.credential, credential.clone());
+                    older.accesses.release();
+                }
             }
             Entry::Vacant(_) if is_full => {
+                credential.accesses.release();
                 self.0.counters.dropped.inc();
             }
             Entry::Vacant(entry) => {
                 let credential = credential.clone();
-                entry.insert(Pending { credential, access_ms, renew_to_ms, taken_ms: 0, waiting: true });
+                entry.insert(Pending {
+                    credential,
+                    access_ms,
+                    renew_to_ms,
+                    written_access_ms: 0,
+                    taken_ms: 0,
+                });
             }
         }
     }
@@ -146,8 +181,7 @@ impl LastAccess {
     fn put_back(&self, due: &Due) {
         self.merge(&due.credential, due.access_ms, due.renew_to_ms);
         if let Some(pending) = self.0.shard(due.credential.id).get_mut(&due.credential.id) {
-            pending.waiting = true;
-            pending.taken_ms = 0;
+            (pending.written_access_ms, pending.taken_ms) = (0, 0);
         }
     }
 }
@@ -171,33 +205,51 @@ impl Due {
 
 impl Inner {
     fn shard(&self, id: TokenId) -> MutexGuard<'_, HashMap<TokenId, Pending>> {
-        self.shards[id.shard_tag().index() % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shards[id.shard_tag().index() % SHARDS])
     }
 
-    /// Takes what may be written now, and forgets what was written long enough ago.
+    /// Takes what may be written now, and stops watching what was not accessed for long enough.
     fn take_due(&self, now_ms: u64) -> Vec<Due> {
+        let waiting: usize = self
+            .shards
+            .iter()
+            .map(|shard| lock(shard).values().filter(|pending| pending.is_waiting()).count())
+            .sum();
+        let is_prompt = waiting <= PROMPT_WRITES;
         let mut due = Vec::new();
-        // A round comes a little early or late: half a one decides to which it belongs.
-        let soon_ms = now_ms + self.options.flush_interval_ms / 2;
         for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|_, pending| {
-                let rested = soon_ms >= pending.taken_ms.saturating_add(self.options.resolution_ms);
-                if pending.waiting && (rested || pending.renew_to_ms.is_some()) {
-                    due.push(Due {
-                        credential: pending.credential.clone(),
-                        access_ms: pending.access_ms,
-                        renew_to_ms: pending.renew_to_ms.take(),
-                    });
-                    pending.waiting = false;
-                    pending.taken_ms = now_ms;
-                    return self.options.resolution_ms > 0;
+            lock(shard).retain(|_, pending| {
+                let rested = now_ms >= pending.taken_ms.saturating_add(self.options.resolution_ms);
+                if !pending.is_waiting() {
+                    if rested {
+                        pending.credential.accesses.release();
+                    }
+                    return !rested;
                 }
-                pending.waiting || !rested
+                if is_prompt || rested || pending.renew_to_ms.is_some() {
+                    due.push(pending.take(now_ms));
+                }
+                true
             });
         }
         due
     }
+}
+
+impl Pending {
+    fn take(&mut self, now_ms: u64) -> Due {
+        self.written_access_ms = self.access_ms();
+        self.taken_ms = now_ms;
+        Due {
+            credential: self.credential.clone(),
+            access_ms: self.written_access_ms,
+            renew_to_ms: self.renew_to_ms.take(),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -230,6 +282,7 @@ mod tests {
             expires_at_ms: START_MS + 60_000,
             idle_ms: 60_000,
             ends_at_ms: START_MS + 600_000,
+            accesses: crate::token::AccessMark::default(),
         });
         let token = Token {
             credential: credential.clone(),
@@ -250,7 +303,7 @@ mod tests {
         LastAccessOptions { flush_interval_ms: 1_000, resolution_ms: 60_000, queue: 100 };
 
     #[tokio::test]
-    async fn a_token_is_written_once_per_resolution_and_its_last_access_is_not_lost() {
+    async fn every_round_writes_the_latest_access_while_few_tokens_are_accessed() {
         let (queue, store, clock, credential) = queue(OPTIONS).await;
         let seen = async || {
             let token = store.token(credential.id, clock.now_ms()).await.unwrap().unwrap();
@@ -263,11 +316,43 @@ mod tests {
         clock.advance_ms(1_000);
         queue.record(&credential, START_MS + 900, None);
         queue.flush().await;
-        assert_eq!(seen().await, 20, "written less than the resolution ago");
-        clock.advance_ms(59_000 - 100);
+        assert_eq!(seen().await, 900);
         queue.flush().await;
-        assert_eq!(seen().await, 900, "and still written in the end");
-        assert_eq!(queue.0.counters.flushed.get(), 2);
+        assert_eq!(queue.0.counters.flushed.get(), 2, "and writes nothing twice");
+        // A newer copy of the record takes the older one's place, and no access is lost.
+        let newer = Arc::new(Credential::clone(&credential));
+        queue.record(&credential, START_MS + 950, None);
+        queue.record(&newer, START_MS + 940, None);
+        queue.record(&newer, START_MS + 960, None);
+        queue.flush().await;
+        assert_eq!(seen().await, 960);
+        clock.advance_ms(60_000);
+        queue.flush().await;
+        assert!(newer.accesses.note(START_MS), "not watched any more");
+    }
+
+    #[tokio::test]
+    async fn among_many_a_token_is_written_once_per_resolution() {
+        let (queue, _, clock, first) = queue(LastAccessOptions { queue: 1_000_000, ..OPTIONS }).await;
+        let others: Vec<_> = (0..=PROMPT_WRITES as u64)
+            .map(|n| {
+                let mut id = *b"jE1hGDDT0000000A";
+                id[8..15].copy_from_slice(format!("{n:07}").as_bytes());
+                let id = TokenId::parse(std::str::from_utf8(&id).unwrap()).unwrap();
+                Arc::new(Credential { id, ..Credential::clone(&first) })
+            })
+            .collect();
+        let round = async |at_ms: u64| {
+            others.iter().for_each(|other| queue.record(other, START_MS + at_ms, None));
+            clock.advance_ms(1_000);
+            let before = queue.0.counters.flushed.get();
+            queue.flush().await;
+            queue.0.counters.flushed.get() - before
+        };
+        assert_eq!(round(10).await, others.len() as u64);
+        assert_eq!(round(20).await, 0, "each was written less than the resolution ago");
+        clock.advance_ms(60_000);
+        assert_eq!(round(30).await, others.len() as u64);
     }
 
     #[tokio::test]

@@ -13,5 +13,6 @@ pub mod rules;
 pub mod secret;
 pub mod service;
 pub mod store;
+mod sync;
 pub mod token;
 pub mod validator;

@@ -1,13 +1,16 @@
 //! What is counted, and its Prometheus text.
 
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use crate::last_access::LastAccessCounters;
 use crate::readiness::Readiness;
+use crate::store::Store;
 use crate::validator::ValidationCounters;
 
 /// The content type of the text (OpenMetrics 1.0).
@@ -31,7 +34,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// All at zero.
-    pub fn new(readiness: Readiness) -> Self {
+    pub fn new(readiness: Readiness, store: Store) -> Self {
         let mut registry = Registry::with_prefix("doorward");
         let validations = Family::default();
         registry.register("validations", "Validations by result and thread", validations.clone());
@@ -47,6 +50,7 @@ impl Metrics {
         ] {
             registry.register(name, help, counter.clone());
         }
+        registry.register_collector(Box::new(CacheCollector(store)));
         let ready = Gauge::default();
         registry.register("ready", "1 while this node should get traffic", ready.clone());
         Self { registry, validations, ready, readiness, last_access }
@@ -70,5 +74,37 @@ impl Metrics {
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+/// Asks the near cache when it is asked.
+#[derive(Debug)]
+struct CacheCollector(Store);
+
+impl Collector for CacheCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let stats = self.0.cache_stats();
+        for (name, help, count) in [
+            ("cache_hits", "Look-ups answered from the near cache", stats.hits),
+            (
+                "cache_stale_hits",
+                "Look-ups answered in the grace while the store could not be asked",
+                stats.stale_hits,
+            ),
+            ("cache_misses", "Look-ups that read the store", stats.misses),
+            ("cache_joins", "Look-ups that waited for another's read", stats.joins),
+            ("cache_evictions", "Entries that made room for others", stats.evictions),
+            ("cache_invalidations", "Entries and reads taken out by a change", stats.voids),
+        ] {
+            let counter = ConstCounter::new(count);
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+        }
+        let entries = ConstGauge::new(i64::try_from(stats.entries).unwrap_or(i64::MAX));
+        entries.encode(encoder.encode_descriptor(
+            "cache_entries",
+            "Entries held now",
+            None,
+            entries.metric_type(),
+        )?)
     }
 }

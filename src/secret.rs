@@ -66,6 +66,12 @@ impl ShardTag {
         Self([bytes[0], bytes[1]])
     }
 
+    /// Reads the four hex digits; `None` when they are anything else.
+    pub fn parse(hex: &str) -> Option<Self> {
+        let is_hex = hex.len() == 2 * SHARD_TAG_BYTES && hex.bytes().all(|c| c.is_ascii_hexdigit());
+        is_hex.then(|| u16::from_str_radix(hex, 16).ok()).flatten().map(|tag| Self(tag.to_be_bytes()))
+    }
+
     /// The two bytes as a number below 65,536.
     pub fn index(self) -> usize {
         usize::from(u16::from_be_bytes(self.0))
@@ -100,6 +106,11 @@ impl TokenId {
     /// The shard tag of the token's user.
     pub fn shard_tag(&self) -> ShardTag {
         ShardTag([self.0[0], self.0[1]])
+    }
+
+    /// Eight of the ten random bytes: a hash that is there already, and that nobody can choose.
+    pub fn random_bits(&self) -> u64 {
+        self.0[ID_BYTES - 8..].iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
     }
 
     /// The locator alone, 14 characters: what names the token where its shard tag is known already.

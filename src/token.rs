@@ -1,6 +1,7 @@
 //! The token record and its rules: what is valid, when it is renewed, who sees it. Pure: no store, no clock.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::secret::{SecretHash, TokenId};
 
@@ -31,6 +32,58 @@ pub struct Credential {
     pub idle_ms: u64,
     /// No renewal reaches beyond this: the absolute lifetime.
     pub ends_at_ms: u64,
+    /// The accesses seen through this copy of the record.
+    pub accesses: AccessMark,
+}
+
+/// Where the hot path notes an access without a lock: on the copy of the record that it holds anyway. Not part
+/// of the record: a clone starts without any, and all marks are equal.
+#[derive(Default)]
+pub struct AccessMark {
+    latest_ms: AtomicU64,
+    is_queued: AtomicBool,
+}
+
+impl AccessMark {
+    /// Notes an access. True when nobody watches this mark yet: then the caller hands it to who will.
+    pub fn note(&self, now_ms: u64) -> bool {
+        // Concurrent accesses are at most a millisecond or two apart: whichever stays is right enough, and
+        // most find nothing to write.
+        if self.latest_ms.load(Ordering::Relaxed) < now_ms {
+            self.latest_ms.store(now_ms, Ordering::Relaxed);
+        }
+        !self.is_queued.load(Ordering::Relaxed) && !self.is_queued.swap(true, Ordering::Relaxed)
+    }
+
+    /// The latest access noted; 0 for none.
+    pub fn latest_ms(&self) -> u64 {
+        self.latest_ms.load(Ordering::Relaxed)
+    }
+
+    /// Nobody watches this mark any more.
+    pub fn release(&self) {
+        self.is_queued.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Clone for AccessMark {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for AccessMark {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for AccessMark {}
+
+impl std::fmt::Debug for AccessMark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AccessMark({})", self.latest_ms())
+    }
 }
 
 /// What carried a token in a request.
@@ -167,6 +220,7 @@ mod tests {
             expires_at_ms: 1_000,
             idle_ms: 1_000,
             ends_at_ms: 5_000,
+            accesses: AccessMark::default(),
         }
     }
 

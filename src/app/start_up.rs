@@ -8,13 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::rngs::SysError;
 use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
 
+use crate::clock::Clock;
 use crate::config::{ApiKey, Config, RedisUrl, Scopes, StoreUrl, Topology};
 use crate::entropy::Entropy;
 use crate::http::validation::Settings;
 use crate::last_access::LastAccessOptions;
 use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
-use crate::store::redis::{RedisOptions, RedisStore};
+use crate::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use crate::store::{Store, StoreLimits};
 
 /// Why a server did not start.
@@ -45,7 +46,7 @@ impl StartError {
     }
 }
 
-pub(super) fn open_store(config: &Config) -> Result<Store, StartError> {
+pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
     let limits = StoreLimits {
         ended_retention_ms: config.ended_retention_ms,
         max_tokens_per_user: config.max_tokens_per_user,
@@ -58,8 +59,13 @@ pub(super) fn open_store(config: &Config) -> Result<Store, StartError> {
                 key_prefix: config.key_prefix.clone(),
                 connections: config.redis_connections,
                 timeout: Duration::from_millis(config.redis_timeout_ms),
+                cache: CacheOptions {
+                    entries: config.cache_entries,
+                    lease_ms: config.lease_ms,
+                    stale_grace_ms: config.stale_grace_ms,
+                },
             };
-            let store = RedisStore::new(options, limits).map_err(StartError::Store)?;
+            let store = RedisStore::new(options, limits, clock.clone()).map_err(StartError::Store)?;
             Ok(Store::Redis(Arc::new(store)))
         }
     }

@@ -118,7 +118,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("stale-grace", "DURATION", "0",
         "How long known tokens still pass while Redis is down; 0 is not at all"),
 
-    Setting::new("touch-resolution", "DURATION", "1s",
+    Setting::new("touch-resolution", "DURATION", "60s",
         "At most one access of a token is recorded in this time; 0 records every one"),
     Setting::new("flush-interval", "DURATION", "1s", "How often recorded accesses are written to the store"),
     Setting::new("flush-queue", "N", "100000", "Most recorded accesses that wait to be written"),

@@ -2,9 +2,11 @@
 //!
 //! Every operation is atomic per user. Validity is judged by the caller's clock, passed in as `now_ms`.
 
+pub mod cache;
 pub mod memory;
 pub mod redis;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use crate::secret::TokenId;
@@ -60,6 +62,12 @@ pub enum Changed {
     AlreadyEnded(Token),
     /// Done. The token as it is now.
     Done(Token),
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({})", self.name())
+    }
 }
 
 impl Store {
@@ -180,6 +188,23 @@ impl Store {
         match self {
             Self::Memory(_) => Ok(None),
             Self::Redis(store) => store.probe().await.map(Some),
+        }
+    }
+
+    /// The worker that listens for changes made by other nodes; a store of one node has nothing to hear.
+    /// Ends with its runtime.
+    pub async fn track(&self) -> Infallible {
+        match self {
+            Self::Memory(_) => std::future::pending().await,
+            Self::Redis(store) => store.track().await,
+        }
+    }
+
+    /// What the near cache did; zeros without one.
+    pub fn cache_stats(&self) -> cache::Stats {
+        match self {
+            Self::Memory(_) => cache::Stats::default(),
+            Self::Redis(store) => store.cache_stats(),
         }
     }
 

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::{SecretHash, TokenId};
 use crate::store::StoreError;
-use crate::token::{Credential, RelatedObject, Token, TokenChange};
+use crate::token::{AccessMark, Credential, RelatedObject, Token, TokenChange};
 
 /// The fields that make a [`Credential`], in the order of [`HotFields`].
 pub const HOT_FIELDS: [&str; 6] = ["u", "i", "h", "x", "f", "s"];
@@ -231,6 +231,7 @@ impl<'a> Fields<'a> {
             expires_at_ms: number(self.x).ok_or_else(|| corrupt(id, "x"))?,
             idle_ms: immutable.idle_ms,
             ends_at_ms: immutable.ends_at_ms,
+            accesses: AccessMark::default(),
         };
         Ok((credential, flags))
     }
@@ -301,6 +302,7 @@ mod tests {
                 expires_at_ms: 1_800_000_003_600,
                 idle_ms: 3_600,
                 ends_at_ms: 1_800_009_000_000,
+                accesses: AccessMark::default(),
             }),
             created_at_ms: 1_800_000_000_000,
             last_access_ms: 1_800_000_000_500,

@@ -34,6 +34,18 @@ impl Keys {
         format!("{}t:{{{shard}}}:", self.prefix)
     }
 
+    /// What all token keys have in common: what client tracking listens to.
+    pub fn all_tokens_prefix(&self) -> String {
+        format!("{}t:", self.prefix)
+    }
+
+    /// The id of the token under this key; `None` when it is no token's.
+    pub fn token_id(&self, key: &[u8]) -> Option<TokenId> {
+        let rest = std::str::from_utf8(key).ok()?.strip_prefix(&self.prefix)?.strip_prefix("t:{")?;
+        let (shard, locator) = rest.split_once("}:")?;
+        TokenId::from_locator(ShardTag::parse(shard)?, locator)
+    }
+
     /// The user's index.
     pub fn index(&self, user: &str) -> String {
         self.index_prefix(ShardTag::of_user(user)) + user
@@ -69,6 +81,10 @@ mod tests {
         let keys = Keys::new("dw:");
         let id = TokenId::parse("jE1hGDDTZBpo-Upp").unwrap();
         assert_eq!(keys.token(id), "dw:t:{8c4d}:YRgw02QaaPlKaQ");
+        assert_eq!(keys.token_id(b"dw:t:{8c4d}:YRgw02QaaPlKaQ"), Some(id));
+        for other in ["dw:t:{8c4d}:short", "dw:t:{8c4}:YRgw02QaaPlKaQ", "dw:u:{8c4d}:YRgw02QaaPlKaQ", "x"] {
+            assert_eq!(keys.token_id(other.as_bytes()), None, "{other}");
+        }
         assert_eq!(keys.index("alice"), "dw:u:{8c4d}:alice");
         assert_eq!(keys.index("a}b{c"), format!("dw:u:{{{}}}:a}}b{{c", ShardTag::of_user("a}b{c")));
         assert_eq!(keys.check_key(), "dw:m:check-key");

@@ -3,20 +3,33 @@
 //! Lifecycle operations take a connection from a pool; validation reads over connections of its own
 //! ([`Reader`]).
 
+mod batch;
 mod codec;
 mod keys;
+mod link;
+mod near;
 mod reader;
 mod scripts;
+mod tracking;
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::{Connection, Manager, Pool, Runtime, Timeouts};
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, RedisError, Value, cmd, pipe};
 
+use self::batch::Batch;
 use self::keys::{Keys, SCHEMA_VERSION};
+use self::link::Link;
+pub use self::near::CacheOptions;
+use self::near::Near;
 pub use self::reader::Reader;
 use self::scripts::Scripts;
+use self::tracking::Tracking;
+use super::cache::Stats;
 use super::{Changed, Ended, StoreError, StoreLimits};
+use crate::clock::Clock;
 use crate::secret::{ShardTag, TokenId};
 use crate::token::{Token, TokenChange, Touch};
 
@@ -36,10 +49,13 @@ pub struct RedisOptions {
     pub connections: usize,
     /// No operation waits longer than this for the server, and none for a connection.
     pub timeout: Duration,
+    /// The near cache.
+    pub cache: CacheOptions,
 }
 
 /// See the module.
 pub struct RedisStore {
+    connection: ConnectionInfo,
     client: Client,
     connection_config: AsyncConnectionConfig,
     pool: Pool,
@@ -47,19 +63,20 @@ pub struct RedisStore {
     scripts: Scripts,
     limits: StoreLimits,
     timeout: Duration,
+    near: Arc<Near>,
 }
 
 impl RedisStore {
-    /// A store on this server; connects when it is first asked.
+    /// A store on this server; connects when it is first asked. The near cache goes by `clock`.
     ///
     /// # Errors
     /// When the connection's description is not usable.
-    pub fn new(options: RedisOptions, limits: StoreLimits) -> Result<Self, String> {
+    pub fn new(options: RedisOptions, limits: StoreLimits, clock: Clock) -> Result<Self, String> {
         let connection_config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(options.timeout))
             .set_response_timeout(Some(options.timeout));
         let client = Client::open(options.connection.clone()).map_err(|e| describe(&e))?;
-        let manager = Manager::new_with_config(options.connection, connection_config.clone())
+        let manager = Manager::new_with_config(options.connection.clone(), connection_config.clone())
             .map_err(|e| describe(&e))?;
         let timeout = Some(options.timeout);
         let pool = Pool::builder(manager)
@@ -69,6 +86,7 @@ impl RedisStore {
             .build()
             .map_err(|e| e.to_string())?;
         Ok(Self {
+            connection: options.connection,
             client,
             connection_config,
             pool,
@@ -76,11 +94,28 @@ impl RedisStore {
             scripts: Scripts::new(),
             limits,
             timeout: options.timeout,
+            near: Arc::new(Near::new(options.cache, clock)),
         })
     }
 
     pub(super) async fn reader(&self) -> Reader {
-        Reader::open(self.client.clone(), self.connection_config.clone(), self.keys.clone()).await
+        let link = Link::open(self.client.clone(), self.connection_config.clone()).await;
+        Reader::new(Batch::start(link, self.keys.clone()), self.near.clone())
+    }
+
+    /// The worker that listens for changes.
+    pub(super) fn track(&self) -> impl Future<Output = Infallible> + Send + use<> {
+        let tracking = Tracking {
+            near: self.near.clone(),
+            keys: self.keys.clone(),
+            connection: self.connection.clone(),
+            timeout: self.timeout,
+        };
+        tracking.run()
+    }
+
+    pub(super) fn cache_stats(&self) -> Stats {
+        self.near.stats()
     }
 
     pub(super) async fn issue(&self, token: &Token, now_ms: u64) -> Result<Ended, StoreError> {
@@ -97,7 +132,19 @@ impl RedisStore {
         for (name, value) in codec::fields_of(token) {
             call.arg(name).arg(value);
         }
-        self.with_connection(async |c| call.invoke_async(c).await).await.and_then(|ended| ids(shard, ended))
+        let ended = self.with_connection(async |c| call.invoke_async(c).await).await;
+        self.own_endings(shard, ended)
+    }
+
+    /// The tokens that a script of ours ended; nobody here sees them any more before anybody is told.
+    fn own_endings(
+        &self,
+        shard: ShardTag,
+        ended: Result<Vec<String>, StoreError>,
+    ) -> Result<Ended, StoreError> {
+        let ended = ids(shard, ended?)?;
+        self.near.void(&ended);
+        Ok(ended)
     }
 
     pub(super) async fn token(&self, id: TokenId, now_ms: u64) -> Result<Option<Token>, StoreError> {
@@ -127,7 +174,10 @@ impl RedisStore {
             .arg(clear)
             .arg(set)
             .arg(slug);
-        let answer: Vec<Value> = self.with_connection(async |c| call.invoke_async(c).await).await?;
+        let answer = self.with_connection::<Vec<Value>>(async |c| call.invoke_async(c).await).await;
+        // Also after an error: the change may have been made.
+        self.near.void([&id]);
+        let answer = answer?;
         let [status, all, last_access] = answer.as_slice() else { return Ok(Changed::NotFound) };
         let token = codec::token(id, all, last_access)?.ok_or_else(|| unexpected("change"))?;
         match status {
@@ -182,7 +232,8 @@ impl RedisStore {
             .arg(self.keys.token_prefix(shard))
             .arg(self.limits.ended_retention_ms)
             .arg(except.filter(|id| id.shard_tag() == shard).map(|id| id.locator()).unwrap_or_default());
-        self.with_connection(async |c| call.invoke_async(c).await).await.and_then(|ended| ids(shard, ended))
+        let ended = self.with_connection(async |c| call.invoke_async(c).await).await;
+        self.own_endings(shard, ended)
     }
 
     pub(super) async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), StoreError> {

@@ -1,0 +1,192 @@
+//! The load: a closed loop over a fixed set of connections, every answer checked.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use tokio::task::JoinSet;
+
+use crate::Result;
+use crate::client::Connection;
+
+/// Connections held open at once, over all threads.
+pub const CONNECTIONS: usize = 64;
+/// Threads that drive them.
+pub const THREADS: usize = 2;
+/// What one `/v1/validate` call asks about.
+pub const TOKENS_PER_BATCH: usize = 100;
+/// A run whose last answers take longer than this after its end has failed.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What to send.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// `GET /auth` with a token picked at random.
+    Auth(Arc<[String]>),
+    /// `GET /auth` without a token.
+    AuthWithoutToken,
+    /// `POST /v1/validate` with [`TOKENS_PER_BATCH`] tokens picked at random.
+    Batch {
+        /// What to pick from.
+        tokens: Arc<[String]>,
+        /// The admin plane's API key.
+        admin_key: String,
+    },
+}
+
+impl Request {
+    /// Appends one request.
+    pub fn write(&self, rng: &mut StdRng, out: &mut Vec<u8>) {
+        let pick = |rng: &mut StdRng, tokens: &[String]| rng.random_range(0..tokens.len());
+        match self {
+            Self::Auth(tokens) => {
+                write_auth(&tokens[pick(rng, tokens)], out);
+            }
+            Self::AuthWithoutToken => {
+                out.extend_from_slice(b"GET /auth HTTP/1.1\r\nHost: doorward.test\r\n\r\n");
+            }
+            Self::Batch { tokens, admin_key } => {
+                let picked: Vec<_> =
+                    (0..TOKENS_PER_BATCH).map(|_| tokens[pick(rng, tokens)].as_str()).collect();
+                let body = format!(r#"{{"tokens":["{}"]}}"#, picked.join(r#"",""#));
+                out.extend_from_slice(&json_post("/v1/validate", admin_key, &body));
+            }
+        }
+    }
+
+    /// Validations asked for by one request.
+    pub fn validations(&self) -> u64 {
+        if matches!(self, Self::Batch { .. }) { TOKENS_PER_BATCH as u64 } else { 1 }
+    }
+}
+
+/// Appends a `GET /auth` with this token.
+pub fn write_auth(token: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"GET /auth HTTP/1.1\r\nHost: doorward.test\r\nAuthorization: Bearer ");
+    out.extend_from_slice(token.as_bytes());
+    out.extend_from_slice(b"\r\n\r\n");
+}
+
+/// A `POST` to the admin plane.
+pub fn json_post(path: &str, admin_key: &str, body: &str) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: doorward.test\r\nAuthorization: Bearer {admin_key}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// One kind of load on one server.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// The server's address.
+    pub address: SocketAddr,
+    /// What it is sent.
+    pub request: Request,
+    /// What it has to answer; anything else fails the run.
+    pub expected_status: u16,
+    /// Requests sent on a connection before their answers are read (HTTP/1.1 pipelining); 1 is none.
+    pub depth: usize,
+}
+
+/// A load that is being applied.
+pub struct Applied {
+    stop: Arc<AtomicBool>,
+    validations: Vec<Arc<AtomicU64>>,
+    threads: Vec<JoinHandle<Result<()>>>,
+}
+
+impl Load {
+    /// Starts to apply the load. The same tokens are picked in every run.
+    pub fn apply(&self) -> Applied {
+        let stop = Arc::new(AtomicBool::new(false));
+        let validations: Vec<_> = (0..THREADS).map(|_| Arc::new(AtomicU64::new(0))).collect();
+        let threads = validations.iter().enumerate().map(|(thread, counter)| {
+            let (load, stop, counter) = (self.clone(), stop.clone(), counter.clone());
+            std::thread::spawn(move || load.drive(thread as u64, &stop, &counter))
+        });
+        let threads = threads.collect();
+        Applied { stop, validations, threads }
+    }
+
+    fn drive(self, thread: u64, stop: &Arc<AtomicBool>, counter: &Arc<AtomicU64>) -> Result<()> {
+        let load = Arc::new(self);
+        let runtime = crate::current_thread_runtime()?;
+        let run = async {
+            let mut tasks = JoinSet::new();
+            for connection in 0..(CONNECTIONS / THREADS) as u64 {
+                let rng = StdRng::seed_from_u64(thread << 32 | connection);
+                tasks.spawn(load.clone().drive_connection(rng, stop.clone(), counter.clone()));
+            }
+            while let Some(ended) = tasks.join_next().await {
+                ended??;
+            }
+            Ok(())
+        };
+        let give_up = async {
+            while !stop.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            tokio::time::sleep(DRAIN_TIMEOUT).await;
+        };
+        runtime.block_on(async {
+            tokio::select! {
+                ended = run => ended,
+                () = give_up => Err("requests without an answer at the end of a run".into()),
+            }
+        })
+    }
+
+    async fn drive_connection(
+        self: Arc<Self>,
+        mut rng: StdRng,
+        stop: Arc<AtomicBool>,
+        counter: Arc<AtomicU64>,
+    ) -> Result<()> {
+        let mut connection = Connection::open(self.address).await?;
+        let mut requests = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            requests.clear();
+            for _ in 0..self.depth {
+                self.request.write(&mut rng, &mut requests);
+            }
+            connection.send(&requests).await?;
+            for _ in 0..self.depth {
+                let status = connection.receive().await?;
+                if status != self.expected_status {
+                    return Err(format!("answered {status} instead of {}", self.expected_status).into());
+                }
+                counter.fetch_add(self.request.validations(), Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Applied {
+    /// Validations answered so far.
+    pub fn validations(&self) -> u64 {
+        self.validations.iter().map(|counter| counter.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Ends the load; what failed while it was applied is the error.
+    pub fn end(mut self) -> Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            thread.join().map_err(|_| "a thread of the load generator panicked")??;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Applied {
+    /// A measurement that failed halfway leaves no load behind for the next.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}

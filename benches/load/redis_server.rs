@@ -1,0 +1,75 @@
+//! A Redis of our own, with the configuration the project ships, and what it had to do.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use crate::Result;
+use crate::process::{Process, TemporaryDirectory};
+
+/// The configuration that is measured.
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
+
+/// A running Redis server, empty at the start.
+pub struct RedisServer {
+    /// Its process.
+    pub process: Process,
+    port: u16,
+    connection: Mutex<redis::Connection>,
+    // Dropped after the process that writes into it.
+    _directory: TemporaryDirectory,
+}
+
+impl RedisServer {
+    /// Starts `redis-server` on a free port; with its own defaults while there is no `config/redis.conf`.
+    pub fn start() -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let directory = TemporaryDirectory::create(&format!("doorward-load-redis-{port}"))?;
+        let mut command = Command::new("redis-server");
+        if Path::new(CONFIG).exists() {
+            command.arg(CONFIG);
+        }
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"]);
+        command.args(["--logfile", "", "--loglevel", "notice", "--dir"]).arg(&directory.0);
+        let mut process = Process::start(&mut command)?;
+        process.wait_for_line(|line| line.contains("Ready to accept connections"))?;
+        let connection = redis::Client::open(("127.0.0.1", port))?.get_connection()?;
+        Ok(Self { process, port, connection: Mutex::new(connection), _directory: directory })
+    }
+
+    /// Its address, as Doorward's `redis-url`.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its version.
+    pub fn version(&self) -> Result<String> {
+        let server = self.info("server")?;
+        let version = server.lines().find_map(|line| line.strip_prefix("redis_version:"));
+        Ok(version.ok_or("no redis_version in INFO server")?.trim().to_owned())
+    }
+
+    /// How often each command was called so far, from scripts too; our own `INFO` is left out.
+    pub fn calls(&self) -> Result<BTreeMap<String, u64>> {
+        let mut calls = BTreeMap::new();
+        for line in self.info("commandstats")?.lines() {
+            // cmdstat_hmget:calls=12,usec=34,…
+            let Some((command, counts)) = line.strip_prefix("cmdstat_").and_then(|l| l.split_once(":calls="))
+            else {
+                continue;
+            };
+            if command != "info" {
+                let count = counts.split(',').next().unwrap_or_default();
+                calls.insert(command.to_owned(), count.parse()?);
+            }
+        }
+        Ok(calls)
+    }
+
+    fn info(&self, section: &str) -> Result<String> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(redis::cmd("INFO").arg(section).query(&mut *connection)?)
+    }
+}

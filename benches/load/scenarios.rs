@@ -1,0 +1,233 @@
+//! The rows of the published table: what each compares with what, and how it is set up.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::Value;
+
+use crate::Result;
+use crate::baseline::{Baseline, TWO_HEADERS};
+use crate::client::Connection;
+use crate::generator::{Load, Request};
+use crate::measure::{Pairs, Side};
+use crate::redis_server::RedisServer;
+use crate::subject::Doorward;
+
+/// Where Doorward keeps its tokens.
+#[derive(Clone, Copy)]
+enum Store {
+    Memory,
+    /// `cache_entries` is left at its default where it is `None`.
+    Redis {
+        cache_entries: Option<u32>,
+    },
+}
+
+/// What Doorward is sent.
+#[derive(Clone, Copy)]
+enum Sent {
+    Valid,
+    /// Well formed, with a check tag that is not ours.
+    Forged,
+    /// No token at all.
+    Missing,
+    /// Valid ones, a hundred in one call on the admin plane.
+    Batch,
+}
+
+/// What Doorward is compared with.
+#[derive(Clone, Copy)]
+enum Reference {
+    /// Bare hyper under the same load, answering with the very headers Doorward answers with.
+    BareHyper,
+    /// Bare hyper under the same load, always 200 with two headers.
+    BareHyperTwoHeaders,
+    /// The same Doorward, one `GET /auth` at a time on each connection.
+    PlainAuth,
+}
+
+/// One row.
+pub struct Scenario {
+    /// What it is called on the command line and in the table.
+    pub name: &'static str,
+    /// Whether it is measured when no scenario is named.
+    pub group: Group,
+    store: Store,
+    tokens: usize,
+    sent: Sent,
+    depth: usize,
+    reference: Reference,
+}
+
+/// When a scenario is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Always, unless others are named.
+    Default,
+    /// With `--long`.
+    Long,
+    /// Only by its name.
+    Named,
+}
+
+const UNCACHED: Store = Store::Redis { cache_entries: Some(0) };
+const CACHED: Store = Store::Redis { cache_entries: None };
+/// Room for the largest of the `cached-…` scenarios.
+const ALL_CACHED: Store = Store::Redis { cache_entries: Some(2_000_000) };
+
+/// All rows, in the order of the table.
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario { group: Group::Default, store: UNCACHED, ..Scenario::named("auth-redis") },
+    Scenario { group: Group::Default, ..Scenario::named("auth-memory") },
+    Scenario { group: Group::Default, sent: Sent::Forged, ..Scenario::named("forged") },
+    Scenario { store: CACHED, ..Scenario::named("auth-redis-cached") },
+    Scenario { reference: Reference::BareHyperTwoHeaders, ..Scenario::named("auth-memory-two-headers") },
+    Scenario { sent: Sent::Missing, ..Scenario::named("missing") },
+    Scenario { depth: 8, ..Scenario::named("pipelined") },
+    Scenario { depth: 8, reference: Reference::PlainAuth, ..Scenario::named("pipelined-by-plain") },
+    Scenario { sent: Sent::Batch, reference: Reference::PlainAuth, ..Scenario::named("batch") },
+    Scenario {
+        store: UNCACHED,
+        sent: Sent::Batch,
+        reference: Reference::PlainAuth,
+        ..Scenario::named("batch-redis")
+    },
+    Scenario { tokens: 1_000, ..Scenario::long("cached-1k") },
+    Scenario { tokens: 10_000, ..Scenario::long("cached-10k") },
+    Scenario { tokens: 100_000, ..Scenario::long("cached-100k") },
+    Scenario { tokens: 1_000_000, ..Scenario::long("cached-1m") },
+];
+
+impl Scenario {
+    /// Valid tokens on the embedded store, against bare hyper.
+    const fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            group: Group::Named,
+            store: Store::Memory,
+            tokens: 10_000,
+            sent: Sent::Valid,
+            depth: 1,
+            reference: Reference::BareHyper,
+        }
+    }
+
+    const fn long(name: &'static str) -> Self {
+        Self { group: Group::Long, store: ALL_CACHED, ..Self::named(name) }
+    }
+
+    /// What the reference is, for the table.
+    pub fn reference_name(&self) -> &'static str {
+        match self.reference {
+            Reference::BareHyper => "bare hyper, same answer",
+            Reference::BareHyperTwoHeaders => "bare hyper, two headers",
+            Reference::PlainAuth => "its own plain `/auth`",
+        }
+    }
+
+    /// Sets everything up, measures, and takes it down again. Gives the pairs and the version of the Redis
+    /// used.
+    ///
+    /// # Errors
+    /// When a server does not start, or answers anything but what the scenario is about.
+    pub fn measure(&self, server: &Path, pairs: u32, duration: Duration) -> Result<(Pairs, Option<String>)> {
+        let redis = match self.store {
+            Store::Memory => None,
+            Store::Redis { .. } => Some(RedisServer::start()?),
+        };
+        let doorward = Doorward::start(server, &self.settings(redis.as_ref()))?;
+        let tokens: Arc<[String]> = match self.sent {
+            Sent::Valid | Sent::Batch => doorward.issue_tokens(self.tokens)?,
+            Sent::Forged => forged_tokens(self.tokens),
+            Sent::Missing => Vec::new(),
+        }
+        .into();
+        if matches!(self.sent, Sent::Valid | Sent::Batch) {
+            doorward.validate_each(&tokens)?;
+        }
+
+        let load = self.load(&doorward, &tokens);
+        let head = probe(&load)?;
+        let subject = Side { load, process: &doorward.process, redis: redis.as_ref() };
+        let baseline = match self.reference {
+            Reference::BareHyper => Some(Baseline::start(&head)?),
+            Reference::BareHyperTwoHeaders => Some(Baseline::start(TWO_HEADERS)?),
+            Reference::PlainAuth => None,
+        };
+        let reference = match &baseline {
+            Some(baseline) => {
+                let load = Load { address: baseline.address, ..subject.load.clone() };
+                Side { load, process: &baseline.process, redis: None }
+            }
+            None => {
+                let request = Request::Auth(tokens);
+                let load = Load { address: doorward.address, request, expected_status: 200, depth: 1 };
+                Side { load, process: &doorward.process, redis: redis.as_ref() }
+            }
+        };
+        let pairs = Pairs::measure(&reference, &subject, pairs, duration)?;
+        let version = redis.as_ref().map(RedisServer::version).transpose()?;
+        Ok((pairs, version))
+    }
+
+    fn settings(&self, redis: Option<&RedisServer>) -> Vec<(&'static str, String)> {
+        let mut settings = Vec::new();
+        if let Some(redis) = redis {
+            settings.push(("DOORWARD_REDIS_URL", redis.url()));
+        }
+        if let Store::Redis { cache_entries: Some(entries) } = self.store {
+            settings.push(("DOORWARD_CACHE_ENTRIES", entries.to_string()));
+        }
+        settings
+    }
+
+    fn load(&self, doorward: &Doorward, tokens: &Arc<[String]>) -> Load {
+        let (address, request, expected_status) = match self.sent {
+            Sent::Valid => (doorward.address, Request::Auth(tokens.clone()), 200),
+            Sent::Forged => (doorward.address, Request::Auth(tokens.clone()), 401),
+            Sent::Missing => (doorward.address, Request::AuthWithoutToken, 401),
+            Sent::Batch => {
+                let admin_key = doorward.admin_key().to_owned();
+                (doorward.admin_address, Request::Batch { tokens: tokens.clone(), admin_key }, 200)
+            }
+        };
+        Load { address, request, expected_status, depth: self.depth }
+    }
+}
+
+/// Strings of the right form: 48 characters of base64url, of which eight bytes would have to be the check tag.
+fn forged_tokens(count: usize) -> Vec<String> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut character = || char::from(ALPHABET[rng.random_range(0..ALPHABET.len())]);
+    (0..count).map(|_| format!("dw_{}", (0..48).map(|_| character()).collect::<String>())).collect()
+}
+
+/// Sends the load's request once and gives the answer's head.
+///
+/// # Errors
+/// When the answer is not the one expected; of a batch, when not every token in it is active.
+fn probe(load: &Load) -> Result<Vec<u8>> {
+    let mut request = Vec::new();
+    load.request.write(&mut StdRng::seed_from_u64(0), &mut request);
+    crate::current_thread_runtime()?.block_on(async {
+        let mut connection = Connection::open(load.address).await?;
+        let status = connection.exchange(&request).await?;
+        if status != load.expected_status {
+            let head = connection.head().escape_ascii();
+            return Err(format!("the endpoint did not answer {}: {head}", load.expected_status).into());
+        }
+        if matches!(load.request, Request::Batch { .. }) {
+            let answer: Value = serde_json::from_slice(connection.body())?;
+            let results = answer["results"].as_array().ok_or("a batch answered without results")?;
+            let active = results.iter().filter(|result| result["is_active"] == true).count();
+            if active as u64 != load.request.validations() {
+                return Err(format!("a batch of valid tokens answered {active} active ones").into());
+            }
+        }
+        Ok(connection.head().to_vec())
+    })
+}

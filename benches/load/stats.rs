@@ -1,0 +1,43 @@
+//! The statistics of paired runs: a median and what it may be trusted to.
+
+/// The median; of an even count the mean of the middle two. `None` of nothing.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let sorted = sorted(values);
+    let upper = *sorted.get(sorted.len() / 2)?;
+    if sorted.len() % 2 == 1 {
+        return Some(upper);
+    }
+    Some(f64::midpoint(sorted[sorted.len() / 2 - 1], upper))
+}
+
+/// The interval that holds the true median with at least 95 % probability, whatever the distribution: the two
+/// order statistics between which a fair coin's heads would fall (sign test; Conover, Practical
+/// Nonparametric Statistics, section 3.2). `None` below six values, where no two of them reach 95 %.
+pub fn median_interval_95(values: &[f64]) -> Option<(f64, f64)> {
+    let cut = values_to_cut(values.len())?;
+    let sorted = sorted(values);
+    Some((sorted[cut], sorted[sorted.len() - 1 - cut]))
+}
+
+/// How many values may be left out at either end: the largest `cut` with P(heads <= cut) <= 2.5 % in `count`
+/// tosses.
+fn values_to_cut(count: usize) -> Option<usize> {
+    let mut probability = 0.5_f64.powi(i32::try_from(count).ok()?);
+    let mut at_most = 0.0;
+    let mut cut = None;
+    for heads in 0..count {
+        at_most += probability;
+        if at_most > 0.025 {
+            break;
+        }
+        cut = Some(heads);
+        probability *= (count - heads) as f64 / (heads + 1) as f64;
+    }
+    cut
+}
+
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}

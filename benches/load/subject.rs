@@ -1,0 +1,108 @@
+//! The subject: a real server process, given tokens through its admin plane.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::client::Connection;
+use crate::generator::{json_post, write_auth};
+use crate::process::Process;
+
+const ADMIN_KEY: &str = "load-harness-admin-key-0123456789abcdef";
+/// What browsers send; its length decides how much a record takes in Redis.
+const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+                          Chrome/126.0.0.0 Safari/537.36";
+/// Connections over which tokens are issued and walked.
+const ISSUING_CONNECTIONS: usize = 16;
+
+/// A running Doorward server.
+pub struct Doorward {
+    /// Its process.
+    pub process: Process,
+    /// Where it validates.
+    pub address: SocketAddr,
+    /// Where its admin plane listens.
+    pub admin_address: SocketAddr,
+}
+
+impl Doorward {
+    /// Starts the server at `binary` on free ports, with these settings (environment variables) and no others:
+    /// nothing of the caller's environment changes what is measured.
+    pub fn start(binary: &Path, settings: &[(&str, String)]) -> Result<Self> {
+        let mut command = Command::new(binary);
+        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
+        command.env("DOORWARD_LISTEN", "127.0.0.1:0").env("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0");
+        command.env("DOORWARD_ADMIN_KEY", ADMIN_KEY).envs(settings.iter().map(|(name, value)| (name, value)));
+        let mut process = Process::start(&mut command)?;
+        let ready = process.wait_for_line(|line| line.starts_with("ready "))?;
+        let address = |name: &str| -> Result<SocketAddr> {
+            let value = ready.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+            Ok(value.ok_or_else(|| format!("no {name} in `{ready}`"))?.parse()?)
+        };
+        Ok(Self { address: address("listen")?, admin_address: address("admin-listen")?, process })
+    }
+
+    /// The admin plane's API key.
+    pub fn admin_key(&self) -> &'static str {
+        ADMIN_KEY
+    }
+
+    /// Issues `count` tokens, each of a user of its own.
+    pub fn issue_tokens(&self, count: usize) -> Result<Vec<String>> {
+        let request = |n: usize| {
+            let body = json!({
+                "user": format!("user-{n}"), "ip": "192.0.2.1", "user_agent": USER_AGENT,
+                "auth_slug": "web", "backend": "django.contrib.auth.backends.ModelBackend",
+            });
+            json_post("/v1/tokens", ADMIN_KEY, &body.to_string())
+        };
+        let tokens = RefCell::new(Vec::with_capacity(count));
+        exchange_all(self.admin_address, count, request, |status, body| {
+            let answer: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+            let Some(token) = answer["token"].as_str().filter(|_| status == 201) else {
+                return Err(format!("POST /v1/tokens answered {status}: {}", body.escape_ascii()).into());
+            };
+            tokens.borrow_mut().push(token.to_owned());
+            Ok(())
+        })?;
+        Ok(tokens.into_inner())
+    }
+
+    /// Validates each token once: proves that all are valid and fills the cache, if there is one.
+    pub fn validate_each(&self, tokens: &[String]) -> Result<()> {
+        let request = |n: usize| {
+            let mut request = Vec::new();
+            write_auth(&tokens[n], &mut request);
+            request
+        };
+        exchange_all(self.address, tokens.len(), request, |status, _| match status {
+            200 => Ok(()),
+            _ => Err(format!("GET /auth answered {status} for a token just issued").into()),
+        })
+    }
+}
+
+/// Sends `count` requests over a few connections and hands each answer's status and body to `take`.
+fn exchange_all(
+    address: SocketAddr,
+    count: usize,
+    request: impl Fn(usize) -> Vec<u8>,
+    take: impl Fn(u16, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let (request, take) = (&request, &take);
+    crate::current_thread_runtime()?.block_on(async move {
+        let walks = (0..ISSUING_CONNECTIONS).map(|first| async move {
+            let mut connection = Connection::open(address).await?;
+            for n in (first..count).step_by(ISSUING_CONNECTIONS) {
+                let status = connection.exchange(&request(n)).await?;
+                take(status, connection.body())?;
+            }
+            Result::Ok(())
+        });
+        futures_util::future::try_join_all(walks).await.map(drop)
+    })
+}

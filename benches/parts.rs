@@ -1,0 +1,274 @@
+//! The parts of a validation, each timed alone: taking a token string apart, looking a token up, a whole `/auth`.
+//! What stands on the wire or in Redis has a yardstick beside it, measured in the same run.
+//!
+//! ```text
+//! cargo bench --bench parts -- [--quick] [FILTER]
+//! ```
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::convert::Infallible;
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use doorward::app::App;
+use doorward::clock::Clock;
+use doorward::config::Config;
+use doorward::entropy::Entropy;
+use doorward::secret::{CheckKeys, Kind, Minted, mint, parse};
+use doorward::store::memory::MemoryStore;
+use doorward::store::redis::{RedisOptions, RedisStore};
+use doorward::store::{Store, StoreLimits};
+use doorward::token::{Credential, Token};
+use http_body_util::Empty;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response};
+use hyper_util::rt::TokioIo;
+use redis::IntoConnectionInfo as _;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+
+use common::http::{Client, Response as Answer, request_bytes};
+use common::redis::RedisServer;
+
+/// What browsers send; its length decides how much a record takes.
+const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+                          Chrome/126.0.0.0 Safari/537.36";
+/// So many tokens are in a store before one is looked up; each look-up takes the next.
+const TOKENS: usize = 10_000;
+const HOUR_MS: u64 = 3_600_000;
+
+fn mint_for(user: &str, keys: &CheckKeys) -> Minted {
+    mint(Kind::Token, keys, user, &Entropy::system()).unwrap()
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A token string as it comes with a request: ours, forged, or nothing like a token.
+fn token_strings(c: &mut Criterion) {
+    let keys = CheckKeys::from_secrets(["a"]).unwrap();
+    let retired = CheckKeys::from_secrets(["b", "c", "d", "a"]).unwrap();
+    let wire = mint_for("alice", &keys).wire;
+    let forged = mint_for("alice", &CheckKeys::from_secrets(["not ours"]).unwrap()).wire;
+    let mut group = c.benchmark_group("token string");
+    let mut one = |name: &str, keys: &CheckKeys, text: &str, is_ours: bool| {
+        assert_eq!(parse(Kind::Token, keys, text.as_bytes()).is_some(), is_ours, "{name}");
+        group.bench_function(name, |b| b.iter(|| parse(Kind::Token, keys, black_box(text.as_bytes()))));
+    };
+    one("valid", &keys, &wire, true);
+    one("valid, by the last of four keys", &retired, &wire, true);
+    one("forged", &keys, &forged, false);
+    one("malformed, of the right length", &keys, &format!("{}!", &wire[..wire.len() - 1]), false);
+    one("malformed, too short", &keys, "dw_short", false);
+    group.finish();
+    c.bench_function("mint", |b| b.iter(|| mint_for(black_box("alice"), &keys)));
+}
+
+fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
+    let user = format!("user-{n}");
+    let minted = mint_for(&user, keys);
+    let credential = Credential {
+        id: minted.id,
+        secret_hash: minted.hash,
+        user,
+        auth_slug: Some("web".into()),
+        backend: Some("django.contrib.auth.backends.ModelBackend".into()),
+        device: None,
+        is_active: true,
+        allowed_cookie: true,
+        allowed_header: true,
+        expires_at_ms: now_ms + HOUR_MS,
+        idle_ms: HOUR_MS,
+        ends_at_ms: now_ms + 24 * HOUR_MS,
+    };
+    Token {
+        credential: Arc::new(credential),
+        created_at_ms: now_ms,
+        last_access_ms: now_ms,
+        ended_at_ms: None,
+        user_agent: USER_AGENT.into(),
+        ip: "192.0.2.1".parse().unwrap(),
+        expiration: true,
+        related_objects: Vec::new(),
+    }
+}
+
+/// A look-up as validation does it, one after the other, in both stores; a bare PING for the round trip to Redis.
+fn look_ups(c: &mut Criterion) {
+    let limits = StoreLimits { ended_retention_ms: HOUR_MS, max_tokens_per_user: 1000 };
+    let server = RedisServer::start();
+    let options = RedisOptions {
+        connection: server.url().into_connection_info().unwrap(),
+        key_prefix: "dw:".into(),
+        connections: 1,
+        timeout: Duration::from_secs(5),
+    };
+    let memory = Store::Memory(Arc::new(MemoryStore::new(limits, TOKENS)));
+    let redis = Store::Redis(Arc::new(RedisStore::new(options, limits).unwrap()));
+    let runtime = runtime();
+    let mut group = c.benchmark_group("look-up");
+    for store in [&memory, &redis] {
+        let ids = runtime.block_on(fill(store));
+        let reader = &runtime.block_on(store.reader());
+        let mut next = ids.iter().cycle();
+        group.bench_function(store.name(), |b| {
+            b.to_async(&runtime).iter(|| {
+                let id = *next.next().unwrap();
+                async move { reader.credential(id).await.unwrap().unwrap() }
+            });
+        });
+    }
+    let mut connection = runtime.block_on(TcpStream::connect(("127.0.0.1", server.port()))).unwrap();
+    connection.set_nodelay(true).unwrap();
+    group.bench_function("bare PING to the same Redis", |b| {
+        b.iter(|| runtime.block_on(ping(&mut connection)))
+    });
+    group.finish();
+}
+
+async fn fill(store: &Store) -> Vec<doorward::secret::TokenId> {
+    let keys = CheckKeys::from_secrets(["a"]).unwrap();
+    let now_ms = Clock::system().now_ms();
+    let mut ids = Vec::with_capacity(TOKENS);
+    for n in 0..TOKENS {
+        let token = record(n, &keys, now_ms);
+        store.issue(&token, now_ms).await.unwrap();
+        ids.push(token.credential.id);
+    }
+    ids
+}
+
+async fn ping(connection: &mut TcpStream) {
+    let mut answer = [0; 7];
+    connection.write_all(b"PING\r\n").await.unwrap();
+    connection.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"+PONG\r\n");
+}
+
+/// A whole `/auth` over one connection that is kept: the real server in this process on both stores, and bare
+/// hyper giving the same answer.
+fn auth(c: &mut Criterion) {
+    let server = RedisServer::start();
+    let mut group = c.benchmark_group("GET /auth");
+    let mut shown = None;
+    for (name, redis_url) in [("embedded store", None), ("Redis", Some(server.url()))] {
+        let app = running_app(redis_url);
+        let wire = issue(&app);
+        let bearer = format!("Bearer {wire}");
+        let request = request_bytes("GET", "/auth", &[("Authorization", &bearer)], None);
+        let mut client = Client::new(&app.listen);
+        let answer = client.send(&request);
+        assert_eq!(answer.status, 200);
+        group.bench_with_input(BenchmarkId::from_parameter(name), &request, |b, request| {
+            b.iter(|| client.send(request));
+        });
+        shown = Some((request, answer));
+    }
+    let (request, answer) = shown.unwrap();
+    let mut client = Client::new(&bare_hyper(&answer).to_string());
+    assert_eq!(client.send(&request).status, 200);
+    group.bench_function("bare hyper, same answer", |b| b.iter(|| client.send(&request)));
+    group.finish();
+}
+
+/// A server of this process; stopped in order when dropped.
+struct RunningApp {
+    listen: String,
+    admin_listen: String,
+    thread: Option<std::thread::JoinHandle<()>>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+}
+
+const ADMIN_KEY: &str = "parts-bench-admin-key-0123456789abcdef";
+
+fn running_app(redis_url: Option<String>) -> RunningApp {
+    let env = [
+        ("DOORWARD_LISTEN", Some("127.0.0.1:0".to_owned())),
+        ("DOORWARD_ADMIN_LISTEN", Some("127.0.0.1:0".to_owned())),
+        ("DOORWARD_ADMIN_KEY", Some(ADMIN_KEY.to_owned())),
+        ("DOORWARD_REDIS_URL", redis_url),
+    ];
+    let env = env.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into())));
+    let config = match doorward::config::load(["doorward".into()], env) {
+        Ok(doorward::config::Command::Serve(config)) => config,
+        other => panic!("{other:?}"),
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let (addresses, started) = mpsc::channel();
+    let thread = std::thread::spawn(move || serve(config, &addresses, stopped));
+    let (listen, admin_listen) = started.recv().unwrap();
+    RunningApp { listen, admin_listen, thread: Some(thread), stop: Some(stop) }
+}
+
+fn serve(
+    config: Config,
+    addresses: &mpsc::Sender<(String, String)>,
+    stopped: tokio::sync::oneshot::Receiver<()>,
+) {
+    runtime().block_on(async {
+        let app = App::start(config, Clock::system(), Entropy::system()).await.unwrap();
+        addresses.send((app.listen.clone(), app.admin_listen.clone())).unwrap();
+        app.run(async { drop(stopped.await) }).await.unwrap();
+    });
+}
+
+impl Drop for RunningApp {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn issue(app: &RunningApp) -> String {
+    let body = json!({"user": "alice", "ip": "192.0.2.1", "user_agent": USER_AGENT, "auth_slug": "web"});
+    let key = format!("Bearer {ADMIN_KEY}");
+    let answer =
+        Client::new(&app.admin_listen).request("POST", "/v1/tokens", &[("Authorization", &key)], Some(&body));
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    answer.json()["token"].as_str().unwrap().to_owned()
+}
+
+/// A bare hyper server that gives every request this answer's headers; lives as long as the process.
+fn bare_hyper(answer: &Answer) -> SocketAddr {
+    let own = |name: &str| ["date", "content-length"].iter().any(|own| name.eq_ignore_ascii_case(own));
+    let headers: HeaderMap = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !own(name))
+        .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
+        .collect();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        runtime().block_on(async move {
+            let service = service_fn(|_: Request<Incoming>| {
+                let mut answer = Response::new(Empty::<Bytes>::new());
+                *answer.headers_mut() = headers.clone();
+                std::future::ready(Ok::<_, Infallible>(answer))
+            });
+            let stream = TokioIo::new(TcpStream::from_std(stream).unwrap());
+            // Ends when the client hangs up.
+            let _ = http1::Builder::new().pipeline_flush(true).serve_connection(stream, service).await;
+        });
+    });
+    address
+}
+
+criterion_group!(parts, token_strings, look_ups, auth);
+criterion_main!(parts);

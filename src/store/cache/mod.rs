@@ -1,0 +1,295 @@
+//! The near cache: decoded tokens kept in process, and the promise they keep.
+//!
+//! **The promise.** A token whose ending was acknowledged is refused by this node at the latest one lease
+//! later, whatever was lost or delayed on the way, and as soon as the ending's invalidation arrives when
+//! nothing was. On the node that ended it, at once.
+//!
+//! # The protocol
+//!
+//! Each server (master) has one tracking [`Connection`], over which it tells what changed and answers
+//! heartbeats, in order. A write's invalidation is on that connection before the write is acknowledged. The
+//! rules:
+//!
+//! 1. *Lease.* A heartbeat sent at t0 and answered proves that the invalidations of all writes acknowledged
+//!    before t0 have arrived. Entries are served only before t0 + lease, by a fresh reading of CLOCK_BOOTTIME.
+//! 2. *Epoch.* Losing the connection voids all that was read from that server, in constant time: entries and
+//!    tickets carry the server's epoch, and count only while it is current. So does a push of null.
+//! 3. *Ticket.* Who misses takes a [`Ticket`] before it reads the store. An invalidation of that token voids
+//!    the ticket, and only a ticket that is not void puts its answer into the cache. The same if the answer
+//!    came from another server, or if tracking was not live when the ticket was taken.
+//! 4. *Single flight.* Concurrent misses of one token are one read: one leads, the others follow. None follows
+//!    a read whose ticket is void, or that began a lease ago or more (a slow read is as old as an old entry).
+//!    A follower whose leader gives up begins again.
+//! 5. *Own endings.* The node that ends a token calls [`NearCache::void`] after the store has executed the
+//!    ending and before it answers.
+//!
+//! What the caller owes: rule 5; to apply pushes and heartbeats of one connection in the order they arrived;
+//! to read the clock before it sends a heartbeat, to have only one heartbeat outstanding, and never to count
+//! an error as an answer; to call [`NearCache::connection_live`] only once the server has said that tracking
+//! is on; to bound each request by a deadline, because a follower waits as long as its leader does.
+//!
+//! # The invariants
+//!
+//! - An entry in the table was read after every invalidation of its token that this node has received.
+//! - An entry of the current epoch was read after tracking went live, and tracking has not broken since.
+//! - A read in the list of flights is not void. So one list answers both "may I join" and "may I insert".
+//! - Epochs and leases only grow. Nobody awaits, calls back or drops a value while holding a lock.
+//!
+//! The hot path is one lock of one of up to 256 shards, one look-up, and two loads of numbers that rarely
+//! change. All atomics are sequentially consistent: the model check explores just that, so what is checked is
+//! what runs, and a load costs the same. `tests/cache_model` is that check; `tests/cache.rs` has the rules one
+//! by one; `benches/cache.rs` the cost.
+//!
+//! Not built on quick_cache: there a running read can be joined without any condition, and an entry whose
+//! lease has run out must be thrown away before its token can be read anew, which would leave nothing to serve
+//! in a `stale-grace`.
+
+mod flight;
+mod lease;
+mod table;
+
+use crate::clock::Clock;
+use crate::secret::TokenId;
+use crate::sync::{Mutex, MutexGuard, PoisonError, protection};
+pub use flight::{Flight, Follower, Ticket};
+use flight::{Flights, Followers, Joined};
+pub use lease::{Connection, ServerIndex};
+use lease::{Origin, Servers};
+use table::Table;
+
+/// So many locks at most: enough that threads rarely meet at one.
+const MAX_SHARDS: usize = 256;
+/// A cache too small for this many entries in each shard has fewer shards.
+const MIN_ENTRIES_PER_SHARD: usize = 1024;
+
+/// How large a cache is and how long it believes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Entries kept at most; 0 keeps none, and misses are still one read.
+    pub capacity_entries: usize,
+    /// Servers at most: indices from here on are read but never cached.
+    pub servers: usize,
+    /// How long after a heartbeat was sent its server's entries are served.
+    pub lease_ms: u64,
+    /// How long after the lease known tokens pass while the store cannot be asked; 0 is not at all.
+    pub stale_grace_ms: u64,
+}
+
+/// What a cache has done since it was made, and holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Look-ups answered from the cache.
+    pub hits: u64,
+    /// Look-ups answered in the grace after the lease.
+    pub stale_hits: u64,
+    /// Reads of the store begun.
+    pub misses: u64,
+    /// Look-ups that waited for another's read.
+    pub joins: u64,
+    /// Answers put into the cache.
+    pub inserts: u64,
+    /// Entries that made room for others.
+    pub evictions: u64,
+    /// Entries and running reads that an invalidation took out.
+    pub voids: u64,
+    /// Entries held now, also those past their lease or epoch.
+    pub entries: usize,
+    /// Reads under way now.
+    pub flights: usize,
+}
+
+/// The cache. `V` is cheap to clone, an `Arc` of the record; that a token is absent or ended is a value too.
+pub struct NearCache<V> {
+    shards: Box<[Shard<V>]>,
+    servers: Servers,
+}
+
+/// Each on cache lines of its own, so that threads at two shards do not disturb each other.
+#[repr(align(128))]
+struct Shard<V>(Mutex<State<V>>);
+
+struct State<V> {
+    table: Table<V>,
+    flights: Flights<V>,
+    /// Counted under the lock that is held anyway; the table counts its own.
+    stats: Stats,
+}
+
+impl<V: Clone> NearCache<V> {
+    /// An empty cache, all servers not live.
+    pub fn new(limits: Limits) -> Self {
+        let shards = (limits.capacity_entries / MIN_ENTRIES_PER_SHARD).clamp(1, MAX_SHARDS);
+        // Down to a power of two: a mask picks the shard.
+        let shards = 1 << shards.ilog2();
+        let state = |_| State {
+            table: Table::new(limits.capacity_entries / shards),
+            flights: Flights::new(),
+            stats: Stats::default(),
+        };
+        Self {
+            shards: (0..shards).map(|n| Shard(Mutex::new(state(n)))).collect(),
+            servers: Servers::new(limits.servers, limits.lease_ms, limits.stale_grace_ms),
+        }
+    }
+
+    fn lock(&self, id: &TokenId) -> MutexGuard<'_, State<V>> {
+        // Neither the low nor the topmost bits, by which a shard's own index finds its place.
+        let shard = (id.random_bits() >> 32) as usize & (self.shards.len() - 1);
+        self.shards[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The token, if it is known and may be believed at `now_ms`, a reading of CLOCK_BOOTTIME in milliseconds
+    /// that was taken for this very look-up.
+    #[inline]
+    pub fn get(&self, id: &TokenId, now_ms: u64) -> Option<V> {
+        self.lock(id).serve(id, |origin| self.servers.may_serve(origin, now_ms))
+    }
+
+    /// The token, if it is known and `now_ms` is within the stale grace: for when the store cannot be asked,
+    /// and the operator chose to let known tokens pass that much longer. What was invalidated never passes,
+    /// nor what was read before the last reconnect.
+    pub fn get_stale(&self, id: &TokenId, now_ms: u64) -> Option<V> {
+        let mut state = self.lock(id);
+        let value = state.table.find(id).filter(|slot| self.servers.may_serve_stale(slot.origin(), now_ms));
+        let value = value.map(|slot| slot.value.clone());
+        state.stats.stale_hits += u64::from(value.is_some());
+        value
+    }
+
+    /// Begins a look-up that [`get`](Self::get) could not answer; `server` is where the token lives now.
+    pub fn begin(&self, id: &TokenId, server: ServerIndex, now_ms: u64) -> Flight<'_, V> {
+        let mut state = self.lock(id);
+        if let Some(value) = state.serve(id, |origin| self.servers.may_serve(origin, now_ms)) {
+            return Flight::Cached(value);
+        }
+        let origin = self.servers.origin(server);
+        let (number, replaced) = match state.flights.join(id, origin, now_ms, self.servers.lease_ms) {
+            Joined::Follow(follower) => {
+                state.stats.joins += 1;
+                return Flight::Follow(follower);
+            }
+            Joined::Full => (state.flights.unlisted(), Followers::new()),
+            Joined::No => state.flights.start(*id, origin, now_ms),
+        };
+        state.stats.misses += 1;
+        drop(state);
+        // Wakes them, outside the lock: the read they waited for is not one to wait for any longer.
+        drop(replaced);
+        Flight::Lead(Ticket { cache: self, id: *id, number, origin, completed: false })
+    }
+
+    /// The whole look-up: from the cache, or by `read`, or from another's read. `read` is called at most once,
+    /// and gives the value and the server that answered, as [`Ticket::complete`] takes them.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub async fn get_or_read<F, E>(
+        &self,
+        id: &TokenId,
+        server: ServerIndex,
+        clock: &Clock,
+        read: impl FnOnce() -> F,
+    ) -> Result<V, E>
+    where
+        F: Future<Output = Result<(V, Option<ServerIndex>), E>>,
+    {
+        if let Some(value) = self.get(id, clock.boottime_ms()) {
+            return Ok(value);
+        }
+        loop {
+            match self.begin(id, server, clock.boottime_ms()) {
+                Flight::Cached(value) => return Ok(value),
+                Flight::Lead(ticket) => {
+                    let (value, answered_by) = read().await?;
+                    ticket.complete(value.clone(), answered_by);
+                    return Ok(value);
+                }
+                Flight::Follow(follower) => {
+                    if let Some(value) = follower.wait().await {
+                        return Ok(value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A server said that this token changed: voids its entry and its running read.
+    pub fn invalidate(&self, id: &TokenId) {
+        let mut state = self.lock(id);
+        let removed = state.table.remove(id);
+        let spared = protection("void_flight", false);
+        let followers = if spared { None } else { state.flights.void(id) };
+        state.stats.voids += u64::from(removed.is_some()) + u64::from(followers.is_some());
+        drop(state);
+        drop((removed, followers));
+    }
+
+    /// This node changed the token: the same as [`invalidate`](Self::invalidate). To be called once the store
+    /// has executed the change, or may have (an error, a time-out), and before the change is acknowledged.
+    pub fn void(&self, id: &TokenId) {
+        self.invalidate(id);
+    }
+
+    /// Voids everything read from a server, in constant time: slots have changed their owner.
+    pub fn invalidate_all(&self, server: ServerIndex) {
+        self.servers.void_all(server);
+    }
+
+    /// The server has said OK to tracking on a new connection: from here on its answers are cached, and served
+    /// from the first heartbeat on. `None` for a server beyond [`Limits::servers`].
+    pub fn connection_live(&self, server: ServerIndex) -> Option<Connection> {
+        self.servers.connect(server)
+    }
+
+    /// Whether the entries of this server are being served at `now_ms`.
+    pub fn is_live(&self, server: ServerIndex, now_ms: u64) -> bool {
+        self.servers.is_live(server, now_ms)
+    }
+
+    /// What was counted; takes each shard's lock in turn.
+    pub fn stats(&self) -> Stats {
+        let mut sum = Stats::default();
+        for shard in &self.shards {
+            let state = shard.0.lock().unwrap_or_else(PoisonError::into_inner);
+            sum.hits += state.stats.hits;
+            sum.stale_hits += state.stats.stale_hits;
+            sum.misses += state.stats.misses;
+            sum.joins += state.stats.joins;
+            sum.voids += state.stats.voids;
+            sum.inserts += state.table.inserts();
+            sum.evictions += state.table.evictions();
+            sum.entries += state.table.len();
+            sum.flights += state.flights.len();
+        }
+        sum
+    }
+
+    /// A read has answered. If its ticket is still good, its followers are the answer's, and it may be cached.
+    fn land(&self, ticket: &Ticket<'_, V>, value: &V, may_cache: bool) -> Followers<V> {
+        let mut state = self.lock(&ticket.id);
+        let followers = state.flights.take(&ticket.id, ticket.number);
+        let mut displaced = None;
+        if may_cache && protection("ticket", followers.is_some()) {
+            displaced = state.table.insert(ticket.id, ticket.origin, value.clone());
+        }
+        drop(state);
+        drop(displaced);
+        followers.unwrap_or_default()
+    }
+
+    /// A read gives no answer: its followers begin again.
+    fn abandon(&self, ticket: &Ticket<'_, V>) {
+        let followers = self.lock(&ticket.id).flights.take(&ticket.id, ticket.number);
+        drop(followers);
+    }
+}
+
+impl<V: Clone> State<V> {
+    #[inline]
+    fn serve(&mut self, id: &TokenId, may_serve: impl FnOnce(Origin) -> bool) -> Option<V> {
+        let slot = self.table.find(id).filter(|slot| may_serve(slot.origin()))?;
+        slot.referenced = true;
+        self.stats.hits += 1;
+        Some(slot.value.clone())
+    }
+}

@@ -1,0 +1,298 @@
+//! The rules of the near cache one by one. How they hold together under concurrency: `tests/cache_model`.
+
+use std::sync::Arc;
+
+use doorward::clock::Clock;
+use doorward::entropy::Entropy;
+use doorward::secret::{CheckKeys, Kind, TokenId, mint};
+use doorward::store::cache::{Connection, Flight, Follower, Limits, NearCache, ServerIndex, Ticket};
+
+const S0: ServerIndex = ServerIndex(0);
+const S1: ServerIndex = ServerIndex(1);
+const LEASE_MS: u64 = 2000;
+const LIMITS: Limits = Limits { capacity_entries: 1000, servers: 2, lease_ms: LEASE_MS, stale_grace_ms: 0 };
+
+/// As scattered as real ones are, because it is one.
+fn token(n: usize) -> TokenId {
+    let keys = CheckKeys::from_secrets(["a secret of the test"]).unwrap();
+    mint(Kind::Token, &keys, "alice", &Entropy::seeded(n as u64)).unwrap().id
+}
+
+/// A cache whose server 0 is live, with a heartbeat sent at 0.
+fn live(limits: Limits) -> (NearCache<u64>, Connection) {
+    let cache = NearCache::new(limits);
+    let connection = cache.connection_live(S0).unwrap();
+    connection.heartbeat_answered(0);
+    (cache, connection)
+}
+
+fn lead<'a>(cache: &'a NearCache<u64>, id: &TokenId, server: ServerIndex, now_ms: u64) -> Ticket<'a, u64> {
+    match cache.begin(id, server, now_ms) {
+        Flight::Lead(ticket) => ticket,
+        Flight::Cached(value) => panic!("cached: {value}"),
+        Flight::Follow(_) => panic!("another leads"),
+    }
+}
+
+fn follow(cache: &NearCache<u64>, id: &TokenId, now_ms: u64) -> Option<Follower<u64>> {
+    match cache.begin(id, S0, now_ms) {
+        Flight::Follow(follower) => Some(follower),
+        _ => None,
+    }
+}
+
+fn put(cache: &NearCache<u64>, id: &TokenId, value: u64) {
+    lead(cache, id, S0, 0).complete(value, Some(S0));
+}
+
+#[test]
+fn an_entry_is_served_until_the_lease_ends_and_again_when_it_moves() {
+    let (cache, connection) = live(LIMITS);
+    put(&cache, &token(1), 7);
+    assert_eq!(cache.get(&token(1), LEASE_MS - 1), Some(7));
+    assert_eq!(cache.get(&token(1), LEASE_MS), None);
+    connection.heartbeat_answered(500);
+    assert_eq!(cache.get(&token(1), LEASE_MS), Some(7));
+    connection.heartbeat_answered(100);
+    assert_eq!(cache.get(&token(1), LEASE_MS + 499), Some(7), "a lease never moves back");
+    assert_eq!(cache.get(&token(2), 0), None);
+}
+
+#[test]
+fn nothing_is_served_before_the_first_heartbeat() {
+    let cache = NearCache::new(LIMITS);
+    let connection = cache.connection_live(S0).unwrap();
+    put(&cache, &token(1), 7);
+    assert_eq!((cache.get(&token(1), 0), cache.is_live(S0, 0)), (None, false));
+    connection.heartbeat_answered(0);
+    assert_eq!((cache.get(&token(1), 0), cache.is_live(S0, 0)), (Some(7), true));
+}
+
+#[test]
+fn an_invalidation_voids_the_entry_and_the_ticket() {
+    let (cache, _connection) = live(LIMITS);
+    for void in [NearCache::invalidate, NearCache::void] {
+        put(&cache, &token(1), 7);
+        void(&cache, &token(1));
+        assert_eq!(cache.get(&token(1), 0), None);
+
+        let ticket = lead(&cache, &token(1), S0, 0);
+        void(&cache, &token(1));
+        ticket.complete(7, Some(S0));
+        assert_eq!(cache.get(&token(1), 0), None);
+    }
+    assert_eq!(cache.stats().voids, 4);
+}
+
+#[test]
+fn a_lost_connection_voids_its_servers_entries_and_tickets_and_no_others() {
+    let (cache, connection) = live(LIMITS);
+    let other = cache.connection_live(S1).unwrap();
+    other.heartbeat_answered(0);
+    put(&cache, &token(1), 7);
+    lead(&cache, &token(2), S1, 0).complete(8, Some(S1));
+    let ticket = lead(&cache, &token(3), S0, 0);
+
+    drop(connection);
+    let again = cache.connection_live(S0).unwrap();
+    again.heartbeat_answered(0);
+    ticket.complete(9, Some(S0));
+    assert_eq!([1, 2, 3].map(|n| cache.get(&token(n), 0)), [None, Some(8), None]);
+    put(&cache, &token(1), 10);
+    assert_eq!(cache.get(&token(1), 0), Some(10));
+}
+
+#[test]
+fn a_null_push_voids_everything_of_the_server_and_the_connection_stays() {
+    let (cache, connection) = live(LIMITS);
+    let by_connection = |_: &NearCache<u64>, connection: &Connection| connection.invalidate_all();
+    let by_index = |cache: &NearCache<u64>, _: &Connection| cache.invalidate_all(S0);
+    for all in [by_connection, by_index] {
+        put(&cache, &token(1), 7);
+        let ticket = lead(&cache, &token(2), S0, 0);
+        all(&cache, &connection);
+        ticket.complete(8, Some(S0));
+        assert_eq!([1, 2].map(|n| cache.get(&token(n), 0)), [None, None]);
+        connection.heartbeat_answered(1);
+        put(&cache, &token(1), 9);
+        assert_eq!(cache.get(&token(1), LEASE_MS), Some(9));
+        cache.invalidate(&token(1));
+    }
+}
+
+#[test]
+fn an_older_connection_has_nothing_to_say() {
+    let (cache, older) = live(LIMITS);
+    let newer = cache.connection_live(S0).unwrap();
+    put(&cache, &token(1), 7);
+    older.heartbeat_answered(1000);
+    assert_eq!(cache.get(&token(1), LEASE_MS), None);
+    drop(older);
+    newer.heartbeat_answered(1000);
+    assert_eq!(cache.get(&token(1), LEASE_MS), Some(7));
+}
+
+#[test]
+fn what_was_read_without_tracking_or_from_another_server_is_not_cached() {
+    let cache = NearCache::new(LIMITS);
+    let ticket = lead(&cache, &token(1), S0, 0);
+    let connection = cache.connection_live(S0).unwrap();
+    connection.heartbeat_answered(0);
+    ticket.complete(7, Some(S0));
+    assert_eq!(cache.get(&token(1), 0), None, "the ticket is older than the tracking");
+
+    for (n, answered_by) in [(2, Some(S1)), (3, None)] {
+        lead(&cache, &token(n), S0, 0).complete(7, answered_by);
+        assert_eq!(cache.get(&token(n), 0), None);
+    }
+    let beyond = ServerIndex(2);
+    assert!(cache.connection_live(beyond).is_none());
+    lead(&cache, &token(4), beyond, 0).complete(7, Some(beyond));
+    cache.invalidate_all(beyond);
+    assert_eq!((cache.stats().inserts, cache.is_live(beyond, 0)), (0, false));
+}
+
+#[tokio::test]
+async fn concurrent_misses_are_one_read() {
+    let (cache, _connection) = live(LIMITS);
+    let ticket = lead(&cache, &token(1), S0, 0);
+    let followers: Vec<_> = (0..3).map(|_| follow(&cache, &token(1), 0).unwrap()).collect();
+    drop(follow(&cache, &token(1), 0));
+    ticket.complete(7, Some(S0));
+    for follower in followers {
+        assert_eq!(follower.wait().await, Some(7));
+    }
+    assert!(matches!(cache.begin(&token(1), S0, 0), Flight::Cached(7)), "begun too late to need a read");
+    let stats = cache.stats();
+    assert_eq!((stats.misses, stats.joins, stats.inserts, stats.hits), (1, 4, 1, 1));
+    assert_eq!((stats.entries, stats.flights), (1, 0));
+}
+
+#[tokio::test]
+async fn a_leader_that_gives_up_sends_its_followers_back() {
+    let (cache, _connection) = live(LIMITS);
+    let ticket = lead(&cache, &token(1), S0, 0);
+    let follower = follow(&cache, &token(1), 0).unwrap();
+    drop(ticket);
+    assert_eq!(follower.wait().await, None);
+    lead(&cache, &token(1), S0, 0).complete(7, Some(S0));
+    assert_eq!(cache.get(&token(1), 0), Some(7));
+}
+
+#[tokio::test]
+async fn no_reader_joins_a_read_that_is_void_or_old_or_elsewhere() {
+    let (cache, connection) = live(LIMITS);
+    let first = lead(&cache, &token(1), S0, 0);
+    let early = follow(&cache, &token(1), LEASE_MS - 1).unwrap();
+    cache.invalidate(&token(1));
+    assert_eq!(early.wait().await, None, "it is overtaken: its follower begins again");
+
+    let second = lead(&cache, &token(1), S0, 0);
+    let third = lead(&cache, &token(1), S0, LEASE_MS);
+    connection.invalidate_all();
+    let fourth = lead(&cache, &token(1), S0, LEASE_MS);
+    let fifth = lead(&cache, &token(1), S1, LEASE_MS);
+    let sixth = lead(&cache, &token(1), S0, LEASE_MS);
+    let late = follow(&cache, &token(1), LEASE_MS).unwrap();
+    for (value, void) in [first, second, third, fourth, fifth].into_iter().enumerate() {
+        void.complete(value as u64, Some(S0));
+    }
+    connection.heartbeat_answered(LEASE_MS);
+    assert_eq!(cache.get(&token(1), LEASE_MS), None, "none of them was the token's read any more");
+    sixth.complete(6, Some(S0));
+    assert_eq!((late.wait().await, cache.get(&token(1), LEASE_MS)), (Some(6), Some(6)));
+}
+
+#[test]
+fn one_read_has_a_bounded_number_of_followers() {
+    let (cache, _connection) = live(LIMITS);
+    let ticket = lead(&cache, &token(1), S0, 0);
+    let followers: Vec<_> = std::iter::from_fn(|| follow(&cache, &token(1), 0)).take(10_000).collect();
+    assert_eq!(followers.len(), 4096);
+    // Too many: it reads for itself. Its answer is not cached, and the listed read goes on.
+    lead(&cache, &token(1), S0, 0).complete(7, Some(S0));
+    assert_eq!(cache.get(&token(1), 0), None);
+    drop(followers);
+    assert!(follow(&cache, &token(1), 0).is_some(), "those that are gone make room");
+    ticket.complete(8, Some(S0));
+    assert_eq!(cache.get(&token(1), 0), Some(8));
+}
+
+#[test]
+fn a_stale_grace_serves_known_tokens_without_a_store_and_no_others() {
+    let (cache, connection) = live(Limits { stale_grace_ms: 500, ..LIMITS });
+    (1..=2).for_each(|n| put(&cache, &token(n), 7));
+    cache.invalidate(&token(2));
+    drop(connection);
+    let end = LEASE_MS + 500;
+    assert_eq!(cache.get(&token(1), 0), None, "only who asks for it gets it stale");
+    assert_eq!(cache.get_stale(&token(1), end - 1), Some(7));
+    assert_eq!(cache.get_stale(&token(1), end), None);
+    assert_eq!(cache.get_stale(&token(2), 0), None, "invalidated");
+    assert_eq!(cache.stats().stale_hits, 1);
+
+    let again = cache.connection_live(S0).unwrap();
+    assert_eq!(cache.get_stale(&token(1), 0), None, "read before the reconnect");
+    put(&cache, &token(1), 8);
+    assert_eq!(cache.get_stale(&token(1), 0), Some(8));
+    again.invalidate_all();
+    drop(again);
+    assert_eq!(cache.get_stale(&token(1), 0), None, "invalidated with all others");
+}
+
+#[test]
+fn without_a_grace_nothing_is_served_past_the_lease() {
+    let (cache, connection) = live(LIMITS);
+    put(&cache, &token(1), 7);
+    drop(connection);
+    assert_eq!(cache.get_stale(&token(1), LEASE_MS), None);
+}
+
+#[test]
+fn it_never_holds_more_than_its_capacity() {
+    for capacity_entries in [0, 1, 3, 1000, 5000] {
+        let (cache, _connection) = live(Limits { capacity_entries, ..LIMITS });
+        (0..20_000).for_each(|n| put(&cache, &token(n), 7));
+        let stats = cache.stats();
+        assert!(stats.entries <= capacity_entries && stats.entries >= capacity_entries / 100 * 99);
+        assert_eq!(stats.inserts - stats.evictions, stats.entries as u64);
+    }
+}
+
+#[tokio::test]
+async fn the_whole_look_up_reads_once_and_gives_errors_on() {
+    let (cache, _connection) = live(LIMITS);
+    let clock = Clock::manual(0);
+    let fails = async || Err::<(u64, _), _>("down");
+    assert_eq!(cache.get_or_read(&token(1), S0, &clock, fails).await, Err("down"));
+    let reads = async || Ok::<_, &str>((7, Some(S0)));
+    assert_eq!(cache.get_or_read(&token(1), S0, &clock, reads).await, Ok(7));
+    assert_eq!(cache.get_or_read(&token(1), S0, &clock, fails).await, Ok(7));
+    assert_eq!(cache.stats().flights, 0);
+}
+
+#[tokio::test]
+async fn a_follower_leads_when_its_leader_is_cancelled() {
+    let (cache, _connection) = live(LIMITS);
+    let (cache, clock) = (Arc::new(cache), Clock::manual(0));
+    let cancelled = tokio::spawn({
+        let (cache, clock) = (Arc::clone(&cache), clock.clone());
+        async move {
+            let never = || std::future::pending::<Result<(u64, Option<ServerIndex>), ()>>();
+            cache.get_or_read(&token(1), S0, &clock, never).await
+        }
+    });
+    while cache.stats().flights == 0 {
+        tokio::task::yield_now().await;
+    }
+    let id = token(1);
+    let read = async || Ok::<_, ()>((7, Some(S0)));
+    let follower = cache.get_or_read(&id, S0, &clock, read);
+    let cancel = async {
+        while cache.stats().joins == 0 {
+            tokio::task::yield_now().await;
+        }
+        cancelled.abort();
+    };
+    assert_eq!(tokio::join!(follower, cancel).0, Ok(7));
+}
