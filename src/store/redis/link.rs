@@ -1,10 +1,12 @@
 //! A multiplexed connection that comes back: while it is down every use fails at once, and a task reopens it.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError, cmd};
+use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, cmd};
+use tokio::sync::Notify;
 
 use super::describe;
 use crate::store::StoreError;
@@ -17,14 +19,7 @@ pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Link {
     client: Client,
     config: AsyncConnectionConfig,
-    state: Mutex<State>,
-}
-
-/// The connection while there is one, and how many there were: a look-up that fails late must not take down the
-/// connection that came after its own.
-struct State {
-    connection: Option<Open>,
-    generation: u64,
+    current: Mutex<Option<Open>>,
 }
 
 /// An open connection.
@@ -33,64 +28,70 @@ pub(super) struct Open {
     pub(super) connection: MultiplexedConnection,
     /// The server at its other end.
     pub(super) run_id: Arc<str>,
-    generation: u64,
+    /// Told when the connection broke, by its driver or by a use of it.
+    broken: Arc<Notify>,
 }
 
 impl Link {
-    /// Tries to connect once; when that fails a task goes on trying.
+    /// Tries to connect once; a task goes on trying, and does so again whenever the connection breaks. `client`
+    /// must speak RESP3: without it the crate tells nobody that a connection broke while it was not used, and
+    /// the first look-up after an outage would pay for that.
     pub(super) async fn open(client: Client, config: AsyncConnectionConfig) -> Arc<Self> {
-        let state = Mutex::new(State { connection: None, generation: 0 });
-        let link = Arc::new(Self { client, config, state });
-        if !link.connect().await {
-            link.reconnect();
-        }
+        let link = Arc::new(Self { client, config, current: Mutex::default() });
+        let broken = link.connect().await;
+        tokio::spawn(link.clone().keep(broken));
         link
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> MutexGuard<'_, Option<Open>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection, or at once the error that there is none: requests do not pile up behind an outage.
     pub(super) fn connection(&self) -> Result<Open, StoreError> {
-        self.state().connection.clone().ok_or_else(|| StoreError::Unavailable("not connected".into()))
+        self.current().clone().ok_or_else(|| StoreError::Unavailable("not connected".into()))
     }
 
-    async fn connect(&self) -> bool {
-        match connect(&self.client, &self.config).await {
+    /// Takes a connection that failed out of use. One that came after it stays: look-ups may fail late.
+    pub(super) fn lost(&self, failed: &Open) {
+        self.current().take_if(|open| Arc::ptr_eq(&open.broken, &failed.broken));
+        failed.broken.notify_one();
+    }
+
+    /// The worker: connects anew each time that the connection broke. Ends with its runtime.
+    async fn keep(self: Arc<Self>, mut broken: Option<Arc<Notify>>) -> Infallible {
+        loop {
+            match broken.take() {
+                Some(broken) => {
+                    broken.notified().await;
+                    *self.current() = None;
+                }
+                None => tokio::time::sleep(RECONNECT_PAUSE).await,
+            }
+            broken = self.connect().await;
+        }
+    }
+
+    /// Tries to connect; gives what will tell that the connection broke.
+    async fn connect(&self) -> Option<Arc<Notify>> {
+        let broken = Arc::new(Notify::new());
+        let tell = broken.clone();
+        let on_push = move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                tell.notify_one();
+            }
+            Ok::<_, Infallible>(())
+        };
+        match connect(&self.client, &self.config.clone().set_push_sender(on_push)).await {
             Ok((connection, run_id)) => {
-                let mut state = self.state();
-                state.generation += 1;
-                state.connection = Some(Open { connection, run_id, generation: state.generation });
-                true
+                *self.current() = Some(Open { connection, run_id, broken: broken.clone() });
+                Some(broken)
             }
             Err(error) => {
                 tracing::debug!(error = describe(&error), "a validation connection cannot be opened");
-                false
+                None
             }
         }
-    }
-
-    /// Takes a connection that failed out of use and starts to bring it back, once however many uses notice.
-    pub(super) fn lost(self: &Arc<Self>, failed: &Open) {
-        let mut state = self.state();
-        if state.generation == failed.generation && state.connection.take().is_some() {
-            drop(state);
-            self.reconnect();
-        }
-    }
-
-    fn reconnect(self: &Arc<Self>) {
-        let link = Arc::downgrade(self);
-        tokio::spawn(async move {
-            while let Some(link) = link.upgrade() {
-                if link.connect().await {
-                    return;
-                }
-                drop(link);
-                tokio::time::sleep(RECONNECT_PAUSE).await;
-            }
-        });
     }
 }
 

@@ -17,7 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::{Connection, Manager, Pool, Runtime, Timeouts};
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, RedisError, Value, cmd, pipe};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, ProtocolVersion, RedisError, Value, cmd,
+    pipe,
+};
 
 use self::batch::Batch;
 use self::keys::{Keys, SCHEMA_VERSION};
@@ -55,7 +58,7 @@ pub struct RedisOptions {
 
 /// See the module.
 pub struct RedisStore {
-    connection: ConnectionInfo,
+    /// Of the hot path and the invalidation listener; speaks RESP3, for its pushes.
     client: Client,
     connection_config: AsyncConnectionConfig,
     pool: Pool,
@@ -75,8 +78,10 @@ impl RedisStore {
         let connection_config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(options.timeout))
             .set_response_timeout(Some(options.timeout));
-        let client = Client::open(options.connection.clone()).map_err(|e| describe(&e))?;
-        let manager = Manager::new_with_config(options.connection.clone(), connection_config.clone())
+        let resp3 = options.connection.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(options.connection.clone().set_redis_settings(resp3));
+        let client = client.map_err(|e| describe(&e))?;
+        let manager = Manager::new_with_config(options.connection, connection_config.clone())
             .map_err(|e| describe(&e))?;
         let timeout = Some(options.timeout);
         let pool = Pool::builder(manager)
@@ -86,7 +91,6 @@ impl RedisStore {
             .build()
             .map_err(|e| e.to_string())?;
         Ok(Self {
-            connection: options.connection,
             client,
             connection_config,
             pool,
@@ -108,7 +112,7 @@ impl RedisStore {
         let tracking = Tracking {
             near: self.near.clone(),
             keys: self.keys.clone(),
-            connection: self.connection.clone(),
+            client: self.client.clone(),
             timeout: self.timeout,
         };
         tracking.run()

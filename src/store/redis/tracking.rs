@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisError, Value, cmd};
+use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value, cmd};
 use tokio::sync::Notify;
 
 use super::describe;
@@ -23,7 +23,8 @@ const HEARTBEATS_PER_LEASE: u32 = 4;
 pub(super) struct Tracking {
     pub(super) near: Arc<Near>,
     pub(super) keys: Keys,
-    pub(super) connection: redis::ConnectionInfo,
+    /// Speaks RESP3.
+    pub(super) client: Client,
     pub(super) timeout: Duration,
 }
 
@@ -46,10 +47,7 @@ impl Tracking {
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(lease))
             .set_push_sender(self.push_handler(disconnected.clone()));
-        let settings = self.connection.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let info = self.connection.clone().set_redis_settings(settings);
-        let client = Client::open(info).map_err(described)?;
-        let (mut connection, run_id) = connect(&client, &config).await.map_err(described)?;
+        let (mut connection, run_id) = connect(&self.client, &config).await.map_err(described)?;
         let prefix = self.keys.all_tokens_prefix();
         let mut tracking = cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(prefix);
