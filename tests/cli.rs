@@ -66,6 +66,16 @@ fn every_mistake_is_named_at_once() {
         ("DOORWARD_REDIS_URL", "redis://user:hunter2hunter2@host:notaport"),
         ("DOORWARD_NO_SUCH_SETTING", "1"),
     ];
+    for args in [&["check-config", "--drain-timeout", "soon"][..], &["--drain-timeout", "soon"]] {
+        let (code, stdout, stderr) = outcome(args, &settings);
+        assert_eq!((code, stdout.as_str()), (78, ""), "{stderr}");
+        for name in
+            ["listen", "lease", "cookie-name", "admin-key", "redis-url", "drain-timeout", "NO_SUCH_SETTING"]
+        {
+            assert!(stderr.contains(name), "{name}: {stderr}");
+        }
+        assert!(!stderr.contains(secret) && !stderr.contains("hunter2"), "{stderr}");
+    }
     // What may be a secret in the wrong place is not repeated.
     for args in
         [&["--no-such-flag"][..], &["serve-me"], &["--admin-key", ADMIN_KEY], &["--config", "/nonexistent"]]

@@ -92,6 +92,21 @@ fn redis_dies_and_comes_back() {
     }
 }
 
+/// An outage while nobody asked: who asks after it must not pay for the connections that broke meanwhile.
+#[test]
+fn an_outage_that_nobody_met_is_over_by_itself() {
+    let mut redis = RedisServer::start_durable();
+    let server = Server::on(&redis, &[]);
+    let tokens: Vec<_> = (0..8).map(|_| server.issue(json!({}))["token"].clone()).collect();
+    redis.kill();
+    redis.restart();
+    thread::sleep(Duration::from_millis(BACK_MS));
+    // Each on a connection of its own, and so on every thread.
+    for token in &tokens {
+        identity(&server.auth(token));
+    }
+}
+
 #[test]
 fn redis_stands_still_and_goes_on() {
     let redis = RedisServer::start();
