@@ -13,7 +13,7 @@ mod validation_threads;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 pub use self::start_up::StartError;
@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::http::admin::Admin;
 use crate::http::connection;
+use crate::http::connections::Connections;
 use crate::http::listener::Listener;
 use crate::last_access::LastAccess;
 use crate::metrics::Metrics;
@@ -43,7 +44,7 @@ pub struct App {
     pub store_name: &'static str,
     readiness: Readiness,
     last_access: LastAccess,
-    drain: watch::Sender<bool>,
+    open: Connections,
     drain_timeout: Duration,
     validation: ValidationThreads,
     /// The acceptors; each holds its plane's listener.
@@ -83,13 +84,12 @@ impl App {
         let mut monitor = Monitor::new(service.clone(), readiness.clone(), configured_keys, &entropy)?;
         monitor.look().await;
 
-        let (drain, draining) = watch::channel(false);
+        let open = Connections::default();
         let parts = Parts {
             service: service.clone(),
             settings: validation_settings(&config),
             readiness: readiness.clone(),
-            idle_timeout: Duration::from_millis(config.idle_timeout_ms),
-            draining: draining.clone(),
+            open: open.clone(),
         };
         let validation =
             ValidationThreads::start(config.validation_threads, config.max_connections, parts, &metrics)
@@ -107,19 +107,13 @@ impl App {
 
         let (listen, admin_listen) = (listener.address(), admin_listener.address());
         let admin_connections = Arc::new(Semaphore::new(config.max_connections));
-        let idle_timeout = Duration::from_millis(config.idle_timeout_ms);
         let mut acceptors = JoinSet::new();
         acceptors.spawn(validation.accept(listener));
-        acceptors.spawn(accept_admin(
-            admin_listener,
-            admin,
-            admin_connections.clone(),
-            idle_timeout,
-            draining,
-        ));
+        acceptors.spawn(accept_admin(admin_listener, admin, admin_connections.clone(), open.clone()));
         let mut workers = JoinSet::new();
         workers.spawn(monitor.run());
         workers.spawn(last_access.clone().run());
+        workers.spawn(open.clone().expire(Duration::from_millis(config.idle_timeout_ms)));
         let tracked = store.clone();
         workers.spawn(async move { tracked.track().await });
         Ok(Self {
@@ -129,7 +123,7 @@ impl App {
             store_name: store.name(),
             readiness,
             last_access,
-            drain,
+            open,
             drain_timeout: Duration::from_millis(config.drain_timeout_ms),
             validation,
             acceptors,
@@ -159,8 +153,7 @@ impl App {
     async fn stop(mut self) {
         self.readiness.drain();
         self.acceptors.shutdown().await;
-        // Nobody may be listening for it any more.
-        let _ = self.drain.send(true);
+        self.open.drain();
         let all_ended = async {
             let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
             let _ = self.admin_connections.acquire_many(all).await;
@@ -180,24 +173,14 @@ impl App {
     }
 }
 
-async fn accept_admin(
-    listener: Listener,
-    admin: Arc<Admin>,
-    connections: Arc<Semaphore>,
-    idle_timeout: Duration,
-    draining: watch::Receiver<bool>,
-) {
+async fn accept_admin(listener: Listener, admin: Arc<Admin>, connections: Arc<Semaphore>, open: Connections) {
     loop {
         // Full: the next connection waits in the kernel's queue. The semaphore is never closed.
         let Ok(permit) = connections.clone().acquire_owned().await else { return };
         let accepted = listener.accept().await;
-        let (admin, draining) = (admin.clone(), draining.clone());
+        let (admin, open) = (admin.clone(), open.open());
         tokio::spawn(async move {
-            connection::serve(accepted, idle_timeout, draining, |request| {
-                let admin = admin.clone();
-                async move { admin.respond(request).await }
-            })
-            .await;
+            connection::serve(accepted, open, |request| admin.respond(request)).await;
             drop(permit);
         });
     }

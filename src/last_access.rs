@@ -255,7 +255,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::SecretHash;
     use crate::store::StoreLimits;
     use crate::store::memory::MemoryStore;
     use crate::token::Token;
@@ -271,18 +270,10 @@ mod tests {
         let minted = crate::secret::mint(crate::secret::Kind::Token, &keys, "alice", &entropy).unwrap();
         let credential = Arc::new(Credential {
             id: minted.id,
-            secret_hash: SecretHash::from_slice(&[1; 16]).unwrap(),
-            user: "alice".into(),
-            auth_slug: None,
-            backend: None,
-            device: None,
-            is_active: true,
-            allowed_cookie: true,
-            allowed_header: true,
             expires_at_ms: START_MS + 60_000,
             idle_ms: 60_000,
             ends_at_ms: START_MS + 600_000,
-            accesses: crate::token::AccessMark::default(),
+            ..crate::token::tests::credential()
         });
         let token = Token {
             credential: credential.clone(),

@@ -8,6 +8,7 @@
 //! The check tag is a keyed BLAKE3 over the prefix and all before it: a string without a right one was never
 //! ours and is refused here, without asking any store. A device's login token is the same with `dwd_`.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use base64::Engine as _;
@@ -92,7 +93,7 @@ impl fmt::Debug for ShardTag {
 }
 
 /// The public, stable name of a token: shard tag and locator, 16 characters of base64url. No secret.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenId([u8; ID_BYTES]);
 
 impl TokenId {
@@ -125,15 +126,31 @@ impl TokenId {
         let decoded = URL_SAFE_NO_PAD.decode_slice(locator, &mut bytes[SHARD_TAG_BYTES..]);
         (decoded == Ok(ID_BYTES - SHARD_TAG_BYTES)).then_some(Self(bytes))
     }
+
+    fn text(&self) -> [u8; ID_CHARS] {
+        let mut text = [0; ID_CHARS];
+        // Fails only for a buffer that is too short.
+        let _ = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
+        text
+    }
+}
+
+/// By the text, which is what callers see; the bytes sort otherwise.
+impl Ord for TokenId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text().cmp(&other.text())
+    }
+}
+
+impl PartialOrd for TokenId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; ID_CHARS];
-        match URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).map(|n| std::str::from_utf8(&text[..n])) {
-            Ok(Ok(text)) => f.write_str(text),
-            _ => Err(fmt::Error),
-        }
+        f.write_str(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -311,6 +328,15 @@ mod tests {
         assert_eq!(TokenId::from_locator(token.id.shard_tag(), &token.id.locator()), Some(token.id));
         assert_eq!(token.id.shard_tag(), ShardTag::of_user("alice"));
         assert!(token.wire[3..].starts_with(&token.id.to_string()), "the id can be read off the token");
+    }
+
+    #[test]
+    fn ids_sort_as_their_text_does() {
+        let mut ids = ["aAAAAAAAAAAAAAAA", "_AAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAA", "-AAAAAAAAAAAAAAA"];
+        let mut parsed = ids.map(|id| TokenId::parse(id).unwrap());
+        ids.sort_unstable();
+        parsed.sort_unstable();
+        assert_eq!(parsed.map(|id| id.to_string()), ids);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The token record and its rules: what is valid, when it is renewed, who sees it. Pure: no store, no clock.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
 
 use crate::secret::{SecretHash, TokenId};
 
@@ -34,6 +36,48 @@ pub struct Credential {
     pub ends_at_ms: u64,
     /// The accesses seen through this copy of the record.
     pub accesses: AccessMark,
+    /// Kept by who shows the record; not part of it.
+    pub rendered: RenderedOnce,
+}
+
+/// Texts made of a record, one behind the other, and where each ends.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The texts.
+    pub text: Bytes,
+    /// The end of each in `text`.
+    pub ends: [u16; 5],
+}
+
+/// Room for what is made of a copy of the record once; a clone starts empty, and all are equal.
+#[derive(Default)]
+pub struct RenderedOnce(OnceLock<Rendered>);
+
+impl RenderedOnce {
+    /// What was made, or is made now.
+    pub fn get_or_init(&self, make: impl FnOnce() -> Rendered) -> &Rendered {
+        self.0.get_or_init(make)
+    }
+}
+
+impl Clone for RenderedOnce {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for RenderedOnce {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for RenderedOnce {}
+
+impl std::fmt::Debug for RenderedOnce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RenderedOnce")
+    }
 }
 
 /// Where the hot path notes an access without a lock: on the copy of the record that it holds anyway. Not part
@@ -203,10 +247,10 @@ pub struct Touch {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn credential() -> Credential {
+    pub(crate) fn credential() -> Credential {
         Credential {
             id: TokenId::parse("AAAAAAAAAAAAAAAA").unwrap(),
             secret_hash: SecretHash::from_slice(&[1; 16]).unwrap(),
@@ -221,6 +265,7 @@ mod tests {
             idle_ms: 1_000,
             ends_at_ms: 5_000,
             accesses: AccessMark::default(),
+            rendered: RenderedOnce::default(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::secret::{self, Kind};
+use crate::secret::{self, Kind, Presented};
 use crate::service::Service;
 use crate::store::{Reader, StoreError};
 use crate::token::{Credential, Transport};
@@ -38,6 +38,31 @@ pub enum Access {
     Exempt,
 }
 
+/// What a token string is worth.
+#[derive(Debug)]
+pub enum Judgement {
+    /// Valid, at this time in milliseconds since the Unix epoch.
+    Valid(Arc<Credential>, u64),
+    /// Forged, unknown, ended, expired, rotated out, or not allowed on the transport.
+    Refused,
+}
+
+/// A judgement, or what is left to do for one.
+pub enum Judged {
+    /// Judged without waiting.
+    Done(Result<Judgement, StoreError>),
+    /// The token must be read: [`Validator::look_up`].
+    MustRead(LookUp),
+}
+
+/// A token string with a right check tag whose record is not known here.
+#[derive(Clone, Copy, Debug)]
+pub struct LookUp {
+    presented: Presented,
+    via: Transport,
+    access: Access,
+}
+
 impl Validator {
     /// A validator for the runtime it is made on, whose connection its look-ups share.
     pub async fn new(service: Arc<Service>, counters: ValidationCounters) -> Self {
@@ -60,36 +85,66 @@ impl Validator {
         via: Transport,
         access: Access,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
-        let outcome = self.judge(wire, via).await;
-        match &outcome {
-            Ok(Some((credential, now_ms))) => {
-                self.counters.valid.inc();
-                if access == Access::Recorded {
-                    self.service.record_access(credential, *now_ms);
-                }
-            }
-            Ok(None) => {}
-            Err(_) => {
-                self.counters.unavailable.inc();
-            }
+        let judgement = match self.judge(wire, via, access) {
+            Judged::Done(judgement) => judgement,
+            Judged::MustRead(look_up) => self.look_up(look_up).await,
+        };
+        match judgement? {
+            Judgement::Valid(credential, _) => Ok(Some(credential)),
+            Judgement::Refused => Ok(None),
         }
-        outcome.map(|valid| valid.map(|(credential, _)| credential))
     }
 
-    async fn judge(&self, wire: &[u8], via: Transport) -> Result<Option<(Arc<Credential>, u64)>, StoreError> {
-        let presented = self.service.with_check_keys(|keys| secret::parse(Kind::Token, keys, wire))?;
-        let Some(presented) = presented else {
-            self.counters.forged.inc();
-            return Ok(None);
+    /// Judges a token string as far as that goes without waiting.
+    pub fn judge(&self, wire: &[u8], via: Transport, access: Access) -> Judged {
+        let presented = self.service.with_check_keys(|keys| secret::parse(Kind::Token, keys, wire));
+        let presented = match presented {
+            Ok(Some(presented)) => presented,
+            Ok(None) => {
+                self.counters.forged.inc();
+                return Judged::Done(Ok(Judgement::Refused));
+            }
+            Err(error) => {
+                self.counters.unavailable.inc();
+                return Judged::Done(Err(error));
+            }
         };
-        let credential = self.reader.credential(presented.id).await?;
+        let look_up = LookUp { presented, via, access };
+        match self.reader.known_credential(presented.id) {
+            Some(credential) => Judged::Done(Ok(self.conclude(look_up, credential))),
+            None => Judged::MustRead(look_up),
+        }
+    }
+
+    /// Reads what a judgement lacks.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn look_up(&self, look_up: LookUp) -> Result<Judgement, StoreError> {
+        match self.reader.credential(look_up.presented.id).await {
+            Ok(credential) => Ok(self.conclude(look_up, credential)),
+            Err(error) => {
+                self.counters.unavailable.inc();
+                Err(error)
+            }
+        }
+    }
+
+    fn conclude(&self, look_up: LookUp, credential: Option<Arc<Credential>>) -> Judgement {
+        let LookUp { presented, via, access } = look_up;
         // Read after the look-up: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
         match credential.filter(|credential| credential.admits(&presented.hash, via, now_ms)) {
-            Some(credential) => Ok(Some((credential, now_ms))),
+            Some(credential) => {
+                self.counters.valid.inc();
+                if access == Access::Recorded {
+                    self.service.record_access(&credential, now_ms);
+                }
+                Judgement::Valid(credential, now_ms)
+            }
             None => {
                 self.counters.refused.inc();
-                Ok(None)
+                Judgement::Refused
             }
         }
     }

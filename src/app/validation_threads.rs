@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::http::connection;
+use crate::http::connections::Connections;
 use crate::http::listener::{Accepted, Listener};
 use crate::http::validation::{Settings, Validation};
 use crate::metrics::Metrics;
@@ -28,8 +28,7 @@ pub(super) struct Parts {
     pub(super) service: Arc<Service>,
     pub(super) settings: Settings,
     pub(super) readiness: Readiness,
-    pub(super) idle_timeout: Duration,
-    pub(super) draining: watch::Receiver<bool>,
+    pub(super) open: Connections,
 }
 
 /// The running threads; they end when this and the dispatcher are gone.
@@ -114,16 +113,12 @@ impl Drop for Obituary {
 }
 
 async fn serve_all(parts: Parts, validator: Validator, mut deliveries: mpsc::Receiver<Delivery>) {
-    let Parts { settings, readiness, idle_timeout, draining, .. } = parts;
+    let Parts { settings, readiness, open, .. } = parts;
     let validation = Arc::new(Validation { validator, settings, readiness });
     while let Some((accepted, permit)) = deliveries.recv().await {
-        let (validation, draining) = (validation.clone(), draining.clone());
+        let (validation, open) = (validation.clone(), open.open());
         tokio::spawn(async move {
-            connection::serve(accepted, idle_timeout, draining, |request| {
-                let validation = validation.clone();
-                async move { validation.respond(&request).await }
-            })
-            .await;
+            connection::serve(accepted, open, |request| validation.respond(request)).await;
             drop(permit);
         });
     }

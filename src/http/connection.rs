@@ -1,75 +1,115 @@
 //! One HTTP/1 connection, from its first byte to its end.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::watch;
 
 use super::Body;
+use super::connections::{Busy, OpenConnection};
 use super::lingering::Lingering;
 use super::listener::Accepted;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 
-/// Serves an accepted connection on the current runtime; see [`serve_stream`].
-pub async fn serve<S, F>(accepted: Accepted, idle_timeout: Duration, drain: watch::Receiver<bool>, respond: S)
-where
-    S: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<Body>>,
-{
-    // A connection that broke before it began is as one that never came.
-    match accepted {
-        Accepted::Tcp(stream) => {
-            let Ok(stream) = TcpStream::from_std(stream) else { return };
-            serve_stream(stream, idle_timeout, drain, respond).await;
-        }
-        Accepted::Unix(stream) => {
-            let Ok(stream) = UnixStream::from_std(stream) else { return };
-            serve_stream(stream, idle_timeout, drain, respond).await;
+/// An answer, at hand or to be waited for. The hot path's is at hand: a future that holds everything a request
+/// might need is moved and polled for nothing then.
+pub enum Reply {
+    /// At hand; taken once.
+    Now(Option<Response<Body>>),
+    /// To be waited for.
+    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+}
+
+impl Reply {
+    /// An answer at hand.
+    pub fn now(response: Response<Body>) -> Self {
+        Self::Now(Some(response))
+    }
+
+    /// An answer to be waited for.
+    pub fn later(response: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
+        Self::Later(Box::pin(response))
+    }
+}
+
+/// A reply on its connection.
+struct Replying {
+    reply: Reply,
+    _busy: Option<Busy>,
+}
+
+impl Future for Replying {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.reply {
+            Reply::Now(response) => {
+                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+            }
+            Reply::Later(response) => response.as_mut().poll(context).map(Ok),
         }
     }
 }
 
-/// Serves requests until the client goes, is silent for `idle_timeout`, or `drain` says to end after the request
-/// at hand.
-async fn serve_stream<S, F>(
+/// Serves an accepted connection on the current runtime: until the client goes, or `open` says to end.
+pub async fn serve(accepted: Accepted, open: OpenConnection, respond: impl Fn(Request<Incoming>) -> Reply) {
+    // A connection that broke before it began is as one that never came.
+    match accepted {
+        Accepted::Tcp(stream) => {
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
+            serve_stream(stream, open, respond).await;
+        }
+        Accepted::Unix(stream) => {
+            let Ok(stream) = UnixStream::from_std(stream) else { return };
+            serve_stream(stream, open, respond).await;
+        }
+    }
+}
+
+async fn serve_stream(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    idle_timeout: Duration,
-    mut drain: watch::Receiver<bool>,
-    respond: S,
-) where
-    S: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<Body>>,
-{
+    open: OpenConnection,
+    respond: impl Fn(Request<Incoming>) -> Reply,
+) {
     let service = service_fn(|request| {
-        let response = respond(request);
-        async { Ok::<_, Infallible>(response.await) }
+        open.used();
+        let reply = respond(request);
+        let busy = matches!(reply, Reply::Later(_)).then(|| open.busy());
+        Replying { reply, _busy: busy }
     });
     // Not with `pipeline_flush`: it holds answers back while bytes of a next request wait, for ever where these are
     // malformed or half a head, and lets what is not sent yet grow without bound.
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(idle_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(Lingering::new(stream)), service);
     let mut connection = std::pin::pin!(connection);
-    let draining = async { drop(drain.wait_for(|drain| *drain).await) };
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = draining => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let (mut is_registered, mut is_ending) = (false, false);
+    let ended = poll_fn(|context| {
+        if !is_registered {
+            // A spawned task keeps its waker for life.
+            open.wake_with(context.waker());
+            is_registered = true;
         }
-    };
-    if let Err(error) = ended {
+        if open.is_expired() {
+            return Poll::Ready(Ok(()));
+        }
+        if !is_ending && open.is_draining() {
+            connection.as_mut().graceful_shutdown();
+            is_ending = true;
+        }
+        connection.as_mut().poll(context)
+    });
+    if let Err(error) = ended.await {
         // The client's doing, or its network's.
         tracing::debug!(%error, "a connection ended early");
     }

@@ -5,8 +5,10 @@
 //! |---|---|
 //! | `listener` | addresses, accepting, connection limits |
 //! | `connection`, `lingering` | one HTTP/1 connection, and its end |
+//! | `connections` | all of them: draining, idle timeout |
 //! | `validation` | the validation plane's endpoints |
 //! | `auth` | `/auth`, the hot path |
+//! | `identity` | a credential as header values |
 //! | `presented` | where a request carries its token |
 //! | `session` | `/session` and `/logout` |
 //! | `admin` | the admin plane |
@@ -15,7 +17,9 @@
 pub mod admin;
 pub mod auth;
 pub mod connection;
+pub mod connections;
 pub mod fields;
+pub mod identity;
 mod lingering;
 pub mod listener;
 pub mod presented;

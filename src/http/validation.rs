@@ -8,11 +8,14 @@
 //! | `/logout` | POST | `session` |
 //! | `/livez`, `/readyz` | GET | here |
 
+use std::sync::Arc;
+
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use super::auth::{Admission, auth};
+use super::auth::{Admission, Auth, answer, auth};
+use super::connection::Reply;
 use super::session::{logout, session};
 use super::{Body, empty};
 use crate::readiness::Readiness;
@@ -42,23 +45,44 @@ pub struct Validation {
 
 impl Validation {
     /// Answers a request; its body is not read.
-    pub async fn respond(&self, request: &Request<Incoming>) -> Response<Body> {
-        let (path, headers) = (request.uri().path(), request.headers());
-        let (validator, settings) = (&self.validator, &self.settings);
+    pub fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
+        let path = request.uri().path();
         if is_or_below(path, "/auth") {
-            return auth(validator, settings, headers, Admission::Required).await;
+            return self.auth(request.headers(), Admission::Required);
         }
         if is_or_below(path, "/auth-optional") {
-            return auth(validator, settings, headers, Admission::Optional).await;
+            return self.auth(request.headers(), Admission::Optional);
         }
-        match (path, request.method()) {
-            ("/session", &Method::GET | &Method::HEAD) => session(validator, settings, headers).await,
-            ("/logout", &Method::POST) => logout(validator, settings, headers).await,
+        let response = match (path, request.method()) {
+            ("/session", &Method::GET | &Method::HEAD) | ("/logout", &Method::POST) => {
+                let validation = self.clone();
+                return Reply::later(async move { validation.holder(request).await });
+            }
             ("/livez", &Method::GET | &Method::HEAD) => empty(StatusCode::OK),
             ("/readyz", &Method::GET | &Method::HEAD) => self.readiness.response(),
             ("/session" | "/livez" | "/readyz", _) => method_not_allowed("GET, HEAD"),
             ("/logout", _) => method_not_allowed("POST"),
             _ => empty(StatusCode::NOT_FOUND),
+        };
+        Reply::now(response)
+    }
+
+    fn auth(self: &Arc<Self>, headers: &HeaderMap, admission: Admission) -> Reply {
+        match auth(&self.validator, &self.settings, headers, admission) {
+            Auth::Answered(response) => Reply::now(response),
+            Auth::Reading(look_up) => {
+                let validation = self.clone();
+                Reply::later(async move { answer(validation.validator.look_up(look_up).await, admission) })
+            }
+        }
+    }
+
+    /// What a token's holder does with it.
+    async fn holder(&self, request: Request<Incoming>) -> Response<Body> {
+        let (validator, settings, headers) = (&self.validator, &self.settings, request.headers());
+        match request.uri().path() {
+            "/logout" => logout(validator, settings, headers).await,
+            _ => session(validator, settings, headers).await,
         }
     }
 }

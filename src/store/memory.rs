@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::{Changed, Ended, StoreError, StoreLimits};
 use crate::secret::{ShardTag, TokenId};
@@ -17,6 +17,7 @@ pub struct MemoryStore {
     limits: StoreLimits,
     max_tokens: usize,
     tokens: AtomicUsize,
+    check_key: OnceLock<String>,
 }
 
 #[derive(Default)]
@@ -29,7 +30,7 @@ impl MemoryStore {
     /// An empty store for at most `max_tokens` tokens.
     pub fn new(limits: StoreLimits, max_tokens: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, limits, max_tokens, tokens: AtomicUsize::new(0) }
+        Self { shards, limits, max_tokens, tokens: AtomicUsize::new(0), check_key: OnceLock::new() }
     }
 
     fn shard(&self, tag: ShardTag) -> MutexGuard<'_, Shard> {
@@ -62,9 +63,11 @@ impl MemoryStore {
 
     pub(super) fn change(&self, id: TokenId, change: &TokenChange, now_ms: u64) -> Changed {
         let mut shard = self.shard(id.shard_tag());
-        if let Some(user) = shard.tokens.get(&id).map(|token| token.credential.user.clone()) {
-            // An expired token goes for good: a late touch must not revive it after this answer.
-            self.prune(&mut shard, &user, now_ms);
+        let Some(token) = shard.tokens.get(&id) else { return Changed::NotFound };
+        if !self.is_visible(token, now_ms) {
+            // It goes for good: a late touch must not revive it after this answer.
+            let user = token.credential.user.clone();
+            self.forget(&mut shard, &user, id);
         }
         let Some(token) = shard.tokens.get_mut(&id) else { return Changed::NotFound };
         if !token.credential.is_active {
@@ -83,9 +86,9 @@ impl MemoryStore {
     }
 
     pub(super) fn user_tokens(&self, user: &str, now_ms: u64) -> Vec<Token> {
-        let mut shard = self.shard(ShardTag::of_user(user));
-        self.prune(&mut shard, user, now_ms);
-        let mut tokens: Vec<_> = shard.tokens_of(user).cloned().collect();
+        let shard = self.shard(ShardTag::of_user(user));
+        let mut tokens: Vec<_> =
+            shard.tokens_of(user).filter(|token| self.is_visible(token, now_ms)).cloned().collect();
         tokens.sort_by_key(Token::listing_key);
         tokens
     }
@@ -104,7 +107,7 @@ impl MemoryStore {
         ended
     }
 
-    pub(super) fn touch(&self, touches: &[Touch]) {
+    pub(super) fn touch(&self, touches: &[Touch], now_ms: u64) {
         for touch in touches {
             let mut shard = self.shard(touch.id.shard_tag());
             let Some(token) =
@@ -113,10 +116,15 @@ impl MemoryStore {
                 continue;
             };
             token.last_access_ms = token.last_access_ms.max(touch.access_ms);
-            if let Some(renew_to_ms) = touch.renew_to_ms.filter(|to| *to > token.credential.expires_at_ms) {
+            let latest_ms = token.credential.expires_at_ms.max(now_ms);
+            if let Some(renew_to_ms) = touch.renew_to_ms.filter(|to| *to > latest_ms) {
                 Arc::make_mut(&mut token.credential).expires_at_ms = renew_to_ms;
             }
         }
+    }
+
+    pub(super) fn shared_check_key(&self, proposed: &str) -> String {
+        self.check_key.get_or_init(|| proposed.to_owned()).clone()
     }
 
     /// Forgets what nobody can see any more.
@@ -156,7 +164,8 @@ impl MemoryStore {
             return Ended::new();
         }
         let mut tokens: Vec<_> = shard.tokens_of(user).cloned().collect();
-        tokens.sort_by_key(|token| (token.created_at_ms, token.credential.id));
+        // Ties go by what Redis knows a token by.
+        tokens.sort_by_key(|token| (token.created_at_ms, token.credential.id.locator()));
         let (live, mut ended): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|t| t.credential.is_active);
         let mut made_room = Ended::new();
         for token in live.iter().take((live.len() + 1).saturating_sub(max)) {
@@ -167,7 +176,7 @@ impl MemoryStore {
                 ended.push(token.clone());
             }
         }
-        ended.sort_by_key(|token| (token.ended_at_ms, token.credential.id));
+        ended.sort_by_key(|token| (token.ended_at_ms, token.credential.id.locator()));
         for token in ended.iter().take(ended.len().saturating_sub(max)) {
             self.forget(shard, user, token.credential.id);
         }

@@ -90,7 +90,7 @@ impl Store {
     /// Keeps a new token. Gives the ids of those that had to make room for it.
     ///
     /// # Errors
-    /// `Unavailable`, also when the store is full.
+    /// `Unavailable`, also when the store is full; `Corrupt` when room must be made among corrupt records.
     pub async fn issue(&self, token: &Token, now_ms: u64) -> Result<Ended, StoreError> {
         match self {
             Self::Memory(store) => store.issue(token, now_ms),
@@ -139,7 +139,7 @@ impl Store {
     /// Ends all live tokens of a user but one, atomically. Gives those it ended.
     ///
     /// # Errors
-    /// `Unavailable`.
+    /// `Unavailable`; `Corrupt`, and then all were ended whose records are not.
     pub async fn end_user_tokens(
         &self,
         user: &str,
@@ -156,11 +156,12 @@ impl Store {
     /// not there, ended, or was expired at the time of its access stays so.
     ///
     /// # Errors
-    /// `Unavailable`: any part of them may have been written; writing them again is harmless.
+    /// `Unavailable`: any part of them may have been written; writing them again is harmless. `Corrupt`: all
+    /// were written whose records are not.
     pub async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), StoreError> {
         match self {
             Self::Memory(store) => {
-                store.touch(touches);
+                store.touch(touches, now_ms);
                 Ok(())
             }
             Self::Redis(store) => store.touch(touches, now_ms).await,
@@ -174,7 +175,7 @@ impl Store {
     /// `Unavailable`, `Corrupt`.
     pub async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
         match self {
-            Self::Memory(_) => Ok(proposed.to_owned()),
+            Self::Memory(store) => Ok(store.shared_check_key(proposed)),
             Self::Redis(store) => store.shared_check_key(proposed).await,
         }
     }
@@ -225,6 +226,15 @@ pub enum Reader {
 }
 
 impl Reader {
+    /// The credential of this id as far as it is known without waiting: `Some(None)` when it is known that
+    /// there is none.
+    pub fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
+        match self {
+            Self::Memory(store) => Some(store.credential(id)),
+            Self::Redis(reader) => reader.known_credential(id),
+        }
+    }
+
     /// The credential of this id, whatever its state; `None` when there is no such token.
     ///
     /// # Errors

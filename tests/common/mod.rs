@@ -8,4 +8,5 @@ pub mod nginx;
 pub mod process;
 pub mod redis;
 pub mod server;
+pub mod store;
 pub mod upstream;

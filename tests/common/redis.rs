@@ -144,6 +144,8 @@ impl RedisServer {
 fn spawn(port: u16, dir: &Path, args: &[String]) -> Process {
     let mut command = Command::new("redis-server");
     command
+        // Scripts compare strings by the server's locale.
+        .env("LC_ALL", "C")
         .arg(CONFIG)
         .args(["--bind", "127.0.0.1", "--daemonize", "no", "--port", &port.to_string()])
         .arg("--dir")

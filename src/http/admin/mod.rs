@@ -22,6 +22,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use self::body::read_json;
+use super::connection::Reply;
 use super::fields::Fields;
 use super::problem::Problem;
 use super::{Body, empty, with_body};
@@ -97,8 +98,9 @@ fn decoded(segment: &str) -> Option<String> {
 
 impl Admin {
     /// Answers a request.
-    pub async fn respond(&self, request: Request<Incoming>) -> Response<Body> {
-        self.route(request).await.unwrap_or_else(Problem::response)
+    pub fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
+        let admin = self.clone();
+        Reply::later(async move { admin.route(request).await.unwrap_or_else(Problem::response) })
     }
 
     async fn route(&self, request: Request<Incoming>) -> Result<Response<Body>, Problem> {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::{SecretHash, TokenId};
 use crate::store::StoreError;
-use crate::token::{AccessMark, Credential, RelatedObject, Token, TokenChange};
+use crate::token::{AccessMark, Credential, RelatedObject, RenderedOnce, Token, TokenChange};
 
 /// The fields that make a [`Credential`], in the order of [`HotFields`].
 pub const HOT_FIELDS: [&str; 6] = ["u", "i", "h", "x", "f", "s"];
@@ -232,6 +232,7 @@ impl<'a> Fields<'a> {
             idle_ms: immutable.idle_ms,
             ends_at_ms: immutable.ends_at_ms,
             accesses: AccessMark::default(),
+            rendered: RenderedOnce::default(),
         };
         Ok((credential, flags))
     }
@@ -303,6 +304,7 @@ mod tests {
                 idle_ms: 3_600,
                 ends_at_ms: 1_800_009_000_000,
                 accesses: AccessMark::default(),
+                rendered: RenderedOnce::default(),
             }),
             created_at_ms: 1_800_000_000_000,
             last_access_ms: 1_800_000_000_500,

@@ -220,7 +220,9 @@ impl RedisStore {
     async fn index_scores(&self, user: &str) -> Result<Vec<(String, Value)>, StoreError> {
         let mut range = cmd("ZRANGE");
         range.arg(self.keys.index(user)).arg(0).arg(-1).arg("WITHSCORES");
-        self.with_connection(async |c| range.query_async(c).await).await
+        let scores: Vec<(Vec<u8>, Value)> =
+            self.with_connection(async |c| range.query_async(c).await).await?;
+        scores.into_iter().map(|(member, score)| Ok((text(member, "index")?, score))).collect()
     }
 
     pub(super) async fn end_user_tokens(
@@ -241,6 +243,7 @@ impl RedisStore {
     }
 
     pub(super) async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), StoreError> {
+        let mut corrupt = None;
         for chunk in touches.chunks(TOUCHES_PER_CALL) {
             let mut call = self.scripts.touch.prepare_invoke();
             call.arg(now_ms);
@@ -249,18 +252,33 @@ impl RedisStore {
                 let renew_to = touch.renew_to_ms.map(|to| to.to_string()).unwrap_or_default();
                 call.arg(touch.id.locator()).arg(touch.access_ms).arg(renew_to);
             }
-            self.with_connection(async |c| call.invoke_async::<()>(c).await).await?;
+            match self.with_connection(async |c| call.invoke_async::<()>(c).await).await {
+                // All others of the chunk were written; so are those of the next ones.
+                Err(error @ StoreError::Corrupt { .. }) => corrupt = Some(error),
+                written => written?,
+            }
         }
-        Ok(())
+        corrupt.map_or(Ok(()), Err)
     }
 
     pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
+        let entries = [(self.keys.check_key(), proposed), (self.keys.schema(), SCHEMA_VERSION)];
         let mut pipeline = pipe();
-        for (key, value) in [(self.keys.check_key(), proposed), (self.keys.schema(), SCHEMA_VERSION)] {
-            pipeline.cmd("SET").arg(key).arg(value).arg("NX").arg("GET");
+        for (key, _) in &entries {
+            pipeline.cmd("GET").arg(key);
         }
-        let (key, schema): (Option<String>, Option<String>) =
+        let mut kept: (Option<Vec<u8>>, Option<Vec<u8>>) =
             self.with_connection(async |c| pipeline.query_async(c).await).await?;
+        // Only when there is something to write: a full memory refuses SET even where it would change nothing.
+        if kept.0.is_none() || kept.1.is_none() {
+            let mut pipeline = pipe();
+            for (key, value) in entries {
+                pipeline.cmd("SET").arg(key).arg(value).arg("NX").arg("GET");
+            }
+            kept = self.with_connection(async |c| pipeline.query_async(c).await).await?;
+        }
+        let key = kept.0.map(|key| text(key, "check-key")).transpose()?;
+        let schema = kept.1.map(|schema| text(schema, "schema")).transpose()?;
         match schema.as_deref() {
             None | Some(SCHEMA_VERSION) => Ok(key.unwrap_or_else(|| proposed.to_owned())),
             Some(other) => Err(StoreError::Corrupt {
@@ -301,6 +319,10 @@ fn ids(shard: ShardTag, locators: Vec<String>) -> Result<Ended, StoreError> {
     locators.into_iter().map(id).collect()
 }
 
+fn text(bytes: Vec<u8>, what: &str) -> Result<String, StoreError> {
+    String::from_utf8(bytes).map_err(|_| unexpected(what))
+}
+
 fn unexpected(what: &str) -> StoreError {
     StoreError::Corrupt { key: what.into(), reason: "an answer of an unexpected form".into() }
 }
@@ -319,6 +341,11 @@ fn describe_pool(error: &deadpool_redis::PoolError) -> String {
 }
 
 fn store_error(error: RedisError) -> StoreError {
+    // A pipeline's error has no code of its own, but those of its commands.
+    let error = match error.clone().into_server_errors().as_deref() {
+        Some([(_, first), ..]) => first.clone().into(),
+        _ => error,
+    };
     match error.code() {
         Some("DWCORRUPT") => StoreError::Corrupt {
             key: error.detail().unwrap_or_default().to_owned(),

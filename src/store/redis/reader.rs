@@ -20,6 +20,10 @@ impl Reader {
         Self { batch, near }
     }
 
+    pub(in crate::store) fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
+        self.near.cache.as_ref()?.get(&id, self.near.clock.boottime_ms())
+    }
+
     pub(in crate::store) async fn credential(
         &self,
         id: TokenId,

@@ -6,15 +6,20 @@
 local index = KEYS[1]
 local now, prefix, retention = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 prune(index, prefix, now)
-local ended = {}
+local ended, broken = {}, nil
 for _, locator in ipairs(redis.call('ZRANGEBYSCORE', index, 0, '+inf')) do
-  local flags = redis.call('HGET', prefix .. locator, 'f')
-  if not flags then
-    forget(index, prefix, locator)
-  elseif is_active(flags) and locator ~= ARGV[4] then
+  local key = prefix .. locator
+  local flags = read_flags(key)
+  if flags and is_active(flags) and locator ~= ARGV[4] then
     end_token(index, prefix, locator, flags, now, retention)
     table.insert(ended, locator)
+  elseif not flags and redis.call('EXISTS', key) == 1 then
+    broken = key
+  elseif not flags then
+    forget(index, prefix, locator)
   end
 end
 fit_ttl(index, now)
+-- Said only now: one corrupt record does not keep the others alive.
+if broken then return corrupt(broken, 'f') end
 return ended

@@ -12,19 +12,24 @@ local function by_time(a, b)
   return a.locator < b.locator
 end
 
--- Ends the oldest live tokens and forgets the oldest ended ones until one more live one fits.
+-- Ends the oldest live tokens and forgets the oldest ended ones until one more live one fits. Gives those it
+-- ended, or the error that a record is corrupt.
 local function make_room()
   local made_room = {}
   if redis.call('ZCARD', index) / 2 < max then return made_room end
   local live, ended = {}, {}
   for _, other in ipairs(redis.call('ZRANGEBYSCORE', index, 0, '+inf')) do
-    local t = redis.call('HMGET', prefix .. other, 'f', 'c', 'e')
-    if not t[1] then
-      forget(index, prefix, other)
-    elseif is_active(t[1]) then
-      table.insert(live, { locator = other, flags = t[1], at = tonumber(t[2]) or 0 })
+    local key = prefix .. other
+    local flags = read_flags(key)
+    if flags then
+      local field = is_active(flags) and 'c' or 'e'
+      local at = tonumber(redis.call('HGET', key, field))
+      if not at then return corrupt(key, field) end
+      table.insert(is_active(flags) and live or ended, { locator = other, flags = flags, at = at })
+    elseif redis.call('EXISTS', key) == 1 then
+      return corrupt(key, 'f')
     else
-      table.insert(ended, { locator = other, at = tonumber(t[3]) or 0 })
+      forget(index, prefix, other)
     end
   end
   table.sort(live, by_time)
@@ -43,6 +48,7 @@ if redis.call('EXISTS', token) == 1 then
 end
 prune(index, prefix, now)
 local made_room = make_room()
+if made_room.err then return made_room end
 redis.call('HSET', token, unpack(ARGV, 7))
 redis.call('PEXPIRE', token, expires_at - now)
 redis.call('ZADD', index, expires_at, locator, -now, '@' .. locator)

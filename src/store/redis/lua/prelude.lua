@@ -16,6 +16,11 @@ local function is_active(flags)
   return bit.band(tonumber(flags) or 0, ACTIVE) ~= 0
 end
 
+-- The token's flags; nil when it has none or they are garbled. EXISTS tells an absent token from a corrupt one.
+local function read_flags(key)
+  return tonumber(redis.pcall('HGET', key, 'f'))
+end
+
 -- The index lives exactly as long as the longest-lived of its tokens.
 local function fit_ttl(index, now)
   local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')

@@ -1,0 +1,85 @@
+//! A credential as header values. The texts are made once per copy of the record and shared by all its answers.
+
+use bytes::Bytes;
+use hyper::header::HeaderValue;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::token::{Credential, Rendered};
+
+/// What a header value cannot carry as it is: all but visible ASCII (the encoder always takes what is not
+/// ASCII), and the escape itself.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// A value that does not exist. Never left out: a proxy would pass the client's own header on.
+pub const NONE: HeaderValue = HeaderValue::from_static("-");
+
+/// The values of one credential.
+pub struct Identity {
+    /// The user.
+    pub user: HeaderValue,
+    /// The token's id.
+    pub token_id: HeaderValue,
+    /// The slug or `-`.
+    pub slug: HeaderValue,
+    /// The backend or `-`.
+    pub backend: HeaderValue,
+    /// The device or `-`.
+    pub device: HeaderValue,
+}
+
+impl Identity {
+    /// Of a credential.
+    pub fn of(credential: &Credential) -> Self {
+        let Rendered { text, ends } = credential.rendered.get_or_init(|| render(credential));
+        let mut start = 0;
+        let mut next = ends.iter().map(|end| {
+            let end = usize::from(*end);
+            let part = text.slice(std::mem::replace(&mut start, end)..end);
+            // All visible ASCII, which every header value may hold.
+            HeaderValue::from_maybe_shared(part).unwrap_or(NONE)
+        });
+        let mut part = || next.next().unwrap_or(NONE);
+        Self { user: part(), token_id: part(), slug: part(), backend: part(), device: part() }
+    }
+}
+
+fn render(credential: &Credential) -> Rendered {
+    let id = credential.id.to_string();
+    let or_none = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".into());
+    let fields = [
+        credential.user.clone(),
+        id,
+        or_none(&credential.auth_slug),
+        or_none(&credential.backend),
+        or_none(&credential.device),
+    ];
+    let mut text = String::new();
+    // The rules bound every field to 256 bytes, three times that escaped.
+    let ends = fields.map(|field| {
+        text.extend(utf8_percent_encode(&field, ESCAPED));
+        u16::try_from(text.len()).unwrap_or(u16::MAX)
+    });
+    text.truncate(usize::from(u16::MAX));
+    Rendered { text: Bytes::from(text.into_boxed_str().into_boxed_bytes()), ends }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_visible_ascii_and_none_is_a_dash() {
+        let credential = Credential {
+            user: "é 100%\n~!\"#".into(),
+            backend: Some("ldap".into()),
+            ..crate::token::tests::credential()
+        };
+        for _ in 0..2 {
+            let identity = Identity::of(&credential);
+            assert_eq!(identity.user, "%C3%A9%20100%25%0A~!\"#");
+            assert_eq!(identity.token_id, "AAAAAAAAAAAAAAAA");
+            assert_eq!((identity.slug, identity.backend), (NONE, HeaderValue::from_static("ldap")));
+            assert_eq!(identity.device, "-");
+        }
+    }
+}

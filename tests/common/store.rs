@@ -1,0 +1,278 @@
+//! The stores that the contract is tried on, tokens to put into them, and a look at what is in Redis.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use doorward::clock::Clock;
+use doorward::entropy::Entropy;
+use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
+use doorward::store::memory::MemoryStore;
+use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
+use doorward::store::{Reader, Store, StoreError, StoreLimits};
+use doorward::token::{AccessMark, Credential, RenderedOnce, Token, Touch};
+use redis::{ConnectionAddr, IntoConnectionInfo as _};
+
+use super::process::DEADLINE_MS;
+use super::redis::RedisServer;
+
+pub const MINUTE_MS: u64 = 60_000;
+pub const HOUR_MS: u64 = 60 * MINUTE_MS;
+pub const DAY_MS: u64 = 24 * HOUR_MS;
+/// Where the manual time of the tests starts.
+pub const NOW_MS: u64 = 1_800_000_000_000;
+
+/// The settings' defaults.
+pub const LIMITS: StoreLimits = StoreLimits { ended_retention_ms: DAY_MS, max_tokens_per_user: 1000 };
+/// No operation of a test waits so long on a machine that works at all.
+const PATIENCE: Duration = Duration::from_millis(DEADLINE_MS);
+
+/// A store variant, and the server it needs. A further one is a line in `each_store!` and an arm in
+/// [`TestStore::open_with`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    Memory,
+    RedisTcp,
+    RedisUnix,
+}
+
+/// Makes one test per store variant of a behaviour, which is an `async fn(StoreKind)`. Here is the list of all
+/// variants.
+#[macro_export]
+macro_rules! each_store {
+    ($behaviour:path) => {
+        $crate::each_store! { $behaviour;
+            memory => $crate::common::store::StoreKind::Memory,
+            redis_tcp => $crate::common::store::StoreKind::RedisTcp,
+            redis_unix => $crate::common::store::StoreKind::RedisUnix,
+        }
+    };
+    ($behaviour:path; $($store:ident => $kind:expr,)*) => {
+        $(#[tokio::test]
+        async fn $store() {
+            $behaviour($kind).await;
+        })*
+    };
+}
+
+/// A store of its own for one test: on Redis, by a key prefix nobody else has.
+pub struct TestStore {
+    pub store: Store,
+    reader: Reader,
+    /// Kept running by whoever uses it; `None` for the embedded store, and where the test owns its server.
+    server: Option<Arc<RedisServer>>,
+    prefix: String,
+    entropy: Entropy,
+}
+
+impl TestStore {
+    pub async fn open(kind: StoreKind) -> Self {
+        Self::open_with(kind, LIMITS).await
+    }
+
+    pub async fn open_with(kind: StoreKind, limits: StoreLimits) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let server = (kind != StoreKind::Memory).then(shared_server);
+        let opened = match (kind, &server) {
+            (StoreKind::RedisTcp, Some(server)) => {
+                on_redis(tcp(server), &format!("dw:{number}:"), limits, PATIENCE).await
+            }
+            (StoreKind::RedisUnix, Some(server)) => {
+                let addr = ConnectionAddr::Unix(server.socket());
+                on_redis(addr, &format!("an app's/sessions {number}:"), limits, PATIENCE).await
+            }
+            _ => {
+                let store = Store::Memory(Arc::new(MemoryStore::new(limits, 100_000)));
+                Self::new(store, String::new()).await
+            }
+        };
+        Self { server, ..opened }
+    }
+
+    /// A store with the default key prefix on a server that the test owns.
+    pub async fn on_server(server: &RedisServer, limits: StoreLimits, timeout: Duration) -> Self {
+        on_redis(tcp(server), "dw:", limits, timeout).await
+    }
+
+    /// The same with a timeout that is never reached.
+    pub async fn alone_on(server: &RedisServer) -> Self {
+        Self::on_server(server, LIMITS, PATIENCE).await
+    }
+
+    async fn new(store: Store, prefix: String) -> Self {
+        let reader = store.reader().await;
+        Self { store, reader, server: None, prefix, entropy: Entropy::seeded(1) }
+    }
+
+    pub fn server(&self) -> &RedisServer {
+        self.server.as_ref().expect("a store on the shared server")
+    }
+
+    /// What all its keys start with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    pub fn mint(&self, user: &str) -> Minted {
+        let keys = CheckKeys::from_secrets(["a check key of the tests"]).unwrap();
+        secret::mint(Kind::Token, &keys, user, &self.entropy).unwrap()
+    }
+
+    /// A token that was not issued yet: an hour of idle time, 30 days at most.
+    pub fn sample(&self, user: &str, now_ms: u64) -> Token {
+        let minted = self.mint(user);
+        Token {
+            credential: Arc::new(Credential {
+                id: minted.id,
+                secret_hash: minted.hash,
+                user: user.to_owned(),
+                auth_slug: None,
+                backend: None,
+                device: None,
+                is_active: true,
+                allowed_cookie: true,
+                allowed_header: true,
+                expires_at_ms: now_ms + HOUR_MS,
+                idle_ms: HOUR_MS,
+                ends_at_ms: now_ms + 30 * DAY_MS,
+                accesses: AccessMark::default(),
+                rendered: RenderedOnce::default(),
+            }),
+            created_at_ms: now_ms,
+            last_access_ms: now_ms,
+            ended_at_ms: None,
+            user_agent: String::new(),
+            ip: "203.0.113.7".parse().unwrap(),
+            expiration: true,
+            related_objects: Vec::new(),
+        }
+    }
+
+    /// Issues a sample that needs no room to be made.
+    pub async fn issue(&self, user: &str, now_ms: u64) -> Token {
+        self.issue_idle(user, HOUR_MS, now_ms).await
+    }
+
+    pub async fn issue_idle(&self, user: &str, idle_ms: u64, now_ms: u64) -> Token {
+        let token = with_idle(self.sample(user, now_ms), idle_ms);
+        assert_eq!(self.store.issue(&token, now_ms).await.unwrap(), []);
+        token
+    }
+
+    pub async fn token(&self, token: &Token, now_ms: u64) -> Option<Token> {
+        self.store.token(token.credential.id, now_ms).await.unwrap()
+    }
+
+    pub async fn credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
+        self.reader.credential(id).await
+    }
+
+    /// Touches a token as a node does at once after the access.
+    pub async fn touch(&self, token: &Token, access_ms: u64, renew_to_ms: Option<u64>) {
+        self.store.touch(&[touch(token, access_ms, renew_to_ms)], access_ms).await.unwrap();
+    }
+
+    /// The ids that a listing of the user shows, in its order.
+    pub async fn listed(&self, user: &str, now_ms: u64) -> Vec<TokenId> {
+        let tokens = self.store.user_tokens(user, now_ms).await.unwrap();
+        tokens.iter().map(|token| token.credential.id).collect()
+    }
+
+    /// The keys of this store and their TTLs in milliseconds, -1 for none. None on the embedded store.
+    pub fn ttls(&self) -> BTreeMap<String, i64> {
+        self.server.as_ref().map_or_else(BTreeMap::new, |server| ttls(server, &self.prefix))
+    }
+}
+
+async fn on_redis(addr: ConnectionAddr, prefix: &str, limits: StoreLimits, timeout: Duration) -> TestStore {
+    let options = RedisOptions {
+        connection: addr.into_connection_info().unwrap(),
+        key_prefix: prefix.to_owned(),
+        connections: 8,
+        timeout,
+        // The contract is the store's own; what the near cache adds is checked in tests/history.
+        cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0 },
+    };
+    let store = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::manual(NOW_MS)).unwrap()));
+    TestStore::new(store, prefix.to_owned()).await
+}
+
+fn tcp(server: &RedisServer) -> ConnectionAddr {
+    ConnectionAddr::Tcp("127.0.0.1".into(), server.port())
+}
+
+/// The server that the tests of a binary share. It ends with the last test that uses it: a static one would
+/// outlive the process.
+fn shared_server() -> Arc<RedisServer> {
+    static SHARED: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let server = Arc::new(RedisServer::start());
+        *shared = Arc::downgrade(&server);
+        server
+    })
+}
+
+/// The keys that start with `prefix`, with their TTLs in milliseconds, -1 for none.
+pub fn ttls(server: &RedisServer, prefix: &str) -> BTreeMap<String, i64> {
+    const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
+        r[#r + 1] = k r[#r + 1] = redis.call('PTTL', k) end return r";
+    let keys: Vec<(Vec<u8>, i64)> =
+        redis::cmd("EVAL").arg(SCRIPT).arg(0).query(&mut raw_connection(server)).unwrap();
+    let keys = keys.into_iter().map(|(key, ttl_ms)| (String::from_utf8_lossy(&key).into_owned(), ttl_ms));
+    keys.filter(|(key, _)| key.starts_with(prefix)).collect()
+}
+
+/// A connection that knows nothing of stores.
+pub fn raw_connection(server: &RedisServer) -> redis::Connection {
+    redis::Client::open(server.url()).unwrap().get_connection().unwrap()
+}
+
+pub fn edited(mut token: Token, edit: impl FnOnce(&mut Credential)) -> Token {
+    edit(Arc::make_mut(&mut token.credential));
+    token
+}
+
+pub fn with_idle(token: Token, idle_ms: u64) -> Token {
+    let expires_at_ms = token.created_at_ms + idle_ms;
+    edited(token, |c| {
+        c.idle_ms = idle_ms;
+        c.expires_at_ms = expires_at_ms;
+    })
+}
+
+/// The token as it is after its end.
+pub fn ended(token: &Token, now_ms: u64) -> Token {
+    Token { ended_at_ms: Some(now_ms), ..edited(token.clone(), |c| c.is_active = false) }
+}
+
+pub fn touch(token: &Token, access_ms: u64, renew_to_ms: Option<u64>) -> Touch {
+    let credential = &token.credential;
+    Touch { id: credential.id, user: credential.user.clone(), access_ms, renew_to_ms }
+}
+
+/// Two users whose tokens are in the same shard.
+pub fn users_of_one_shard() -> (String, String) {
+    let mut seen = std::collections::HashMap::new();
+    (0..)
+        .find_map(|n| {
+            let user = format!("user {n}");
+            seen.insert(ShardTag::of_user(&user), user.clone()).map(|other| (other, user))
+        })
+        .unwrap()
+}
+
+/// Asks again and again until there is an answer; panics after the deadline.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let clock = Clock::system();
+    let started_ms = clock.boottime_ms();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(clock.boottime_ms() - started_ms < DEADLINE_MS, "{what}: not within {DEADLINE_MS} ms");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

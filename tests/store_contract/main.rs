@@ -1,0 +1,53 @@
+//! What every store promises, written once and tried on every variant. The time is a parameter of the store, so
+//! no test waits for anything to expire.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod change;
+mod issue;
+mod touch;
+mod users;
+mod validity;
+
+/// Makes a module per behaviour, with one test per store.
+macro_rules! on_each_store {
+    ($($file:ident::$behaviour:ident,)*) => {
+        $(mod $behaviour {
+            crate::each_store!(crate::$file::$behaviour);
+        })*
+    };
+}
+
+on_each_store! {
+    issue::an_issued_token_reads_back_whole,
+    issue::an_unknown_token_is_nowhere,
+    issue::the_first_check_key_is_kept,
+    validity::a_token_expires_at_its_millisecond,
+    validity::an_ended_token_is_shown_until_its_retention_is_over,
+    validity::ending_what_has_ended_changes_nothing,
+    validity::what_a_change_did_not_find_never_comes_back,
+    validity::what_an_ending_of_all_did_not_find_never_comes_back,
+    touch::renewals_extend_one_after_the_other,
+    touch::a_renewal_never_shortens,
+    touch::the_last_access_is_the_latest_in_any_order,
+    touch::an_ended_token_is_not_touched,
+    touch::an_access_after_the_expiry_does_nothing,
+    touch::a_late_touch_renews_when_the_access_was_in_time,
+    touch::a_renewal_that_is_past_is_none,
+    touch::an_unknown_token_is_not_touched,
+    touch::a_large_batch_is_written_whole,
+    change::the_slug_is_set_and_cleared,
+    change::the_flags_change_one_by_one,
+    change::a_change_may_end_the_token_too,
+    change::an_unknown_or_expired_token_is_not_found,
+    users::a_listing_is_newest_first_and_ties_go_by_id,
+    users::a_listing_shows_the_ended_and_not_the_expired,
+    users::all_tokens_of_a_user_end_at_once,
+    users::one_token_is_spared,
+    users::a_token_of_another_user_spares_nothing,
+    users::users_of_one_shard_keep_apart,
+    users::the_oldest_token_makes_room,
+    users::only_so_many_ended_tokens_are_kept,
+    users::concurrent_logins_keep_the_limit,
+}

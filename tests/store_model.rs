@@ -1,0 +1,203 @@
+//! Random histories, told to the embedded store and to Redis: both must say the same after every step. The
+//! embedded one is simple enough to be believed.
+//!
+//! `PROPTEST_CASES=5000 cargo test --test store_model` looks longer.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, touch, with_idle};
+use doorward::secret::TokenId;
+use doorward::store::{Changed, Ended, StoreLimits};
+use doorward::token::{Token, TokenChange, Touch};
+use proptest::prelude::*;
+
+const CASES: u32 = 64;
+const USERS: [&str; 3] = ["alice", "bob}:{", "ü"];
+/// Low, so that logins push each other out; and ended tokens outlive some live ones and not others.
+const LIMITS: StoreLimits = StoreLimits { ended_retention_ms: HOUR_MS, max_tokens_per_user: 3 };
+
+/// What happens. All times are whole minutes: the manual clock so hits every deadline exactly, and no TTL, which
+/// Redis counts in real time, is shorter than a case takes.
+#[derive(Clone, Debug)]
+enum Op {
+    Issue {
+        user: usize,
+        idle_min: u64,
+        lifetime_min: u64,
+    },
+    /// Accesses so and so many minutes ago, written down in one batch now.
+    Touch(Vec<Access>),
+    Change {
+        token: usize,
+        change: TokenChange,
+    },
+    EndUser {
+        user: usize,
+        except: Option<usize>,
+    },
+    AdvanceMin(u64),
+}
+
+/// Tokens are counted in the order of their issue, over and over; the one after the last is unknown.
+#[derive(Clone, Debug)]
+struct Access {
+    token: usize,
+    ago_min: u64,
+    renews: bool,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let minutes = prop_oneof![1..5_u64, 30..150_u64];
+    prop_oneof![
+        4 => (0..USERS.len(), minutes.clone(), minutes.clone())
+            .prop_map(|(user, idle_min, lifetime_min)| Op::Issue { user, idle_min, lifetime_min }),
+        4 => prop::collection::vec(access(), 1..4).prop_map(Op::Touch),
+        3 => (0..12_usize, change()).prop_map(|(token, change)| Op::Change { token, change }),
+        1 => (0..USERS.len(), prop::option::of(0..12_usize))
+            .prop_map(|(user, except)| Op::EndUser { user, except }),
+        4 => prop_oneof![1..5_u64, Just(60_u64), 30..150_u64].prop_map(Op::AdvanceMin),
+    ]
+}
+
+fn access() -> impl Strategy<Value = Access> {
+    (0..12_usize, prop_oneof![2 => Just(0_u64), 1 => 0..90_u64], any::<bool>())
+        .prop_map(|(token, ago_min, renews)| Access { token, ago_min, renews })
+}
+
+fn change() -> impl Strategy<Value = TokenChange> {
+    let slug = prop::option::of(prop::option::of("[a-z_-]{1,3}"));
+    (slug, any::<Option<bool>>(), any::<Option<bool>>(), any::<bool>()).prop_map(
+        |(auth_slug, allowed_cookie, allowed_header, end)| TokenChange {
+            auth_slug,
+            allowed_cookie,
+            allowed_header,
+            end,
+        },
+    )
+}
+
+struct World {
+    memory: TestStore,
+    redis: TestStore,
+    now_ms: u64,
+    /// As issued, and last an unknown one.
+    tokens: Vec<Token>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let memory = TestStore::open_with(StoreKind::Memory, LIMITS).await;
+        let redis = TestStore::open_with(StoreKind::RedisTcp, LIMITS).await;
+        let tokens = vec![memory.sample("alice", NOW_MS)];
+        Self { memory, redis, now_ms: NOW_MS, tokens }
+    }
+
+    fn token(&self, number: usize) -> &Token {
+        &self.tokens[number % self.tokens.len()]
+    }
+
+    async fn apply(&mut self, op: &Op) -> Result<(), TestCaseError> {
+        match op {
+            Op::AdvanceMin(minutes) => self.now_ms += minutes * MINUTE_MS,
+            Op::Issue { user, idle_min, lifetime_min } => {
+                self.issue(USERS[*user], *idle_min * MINUTE_MS, *lifetime_min * MINUTE_MS).await?;
+            }
+            Op::Touch(accesses) => {
+                let touches: Vec<_> = accesses.iter().map(|access| self.touch(access)).collect();
+                for on in [&self.memory, &self.redis] {
+                    on.store.touch(&touches, self.now_ms).await.unwrap();
+                }
+            }
+            Op::Change { token, change } => {
+                let [memory, redis] = self.change(self.token(*token).credential.id, change).await;
+                prop_assert_eq!(memory, redis);
+            }
+            Op::EndUser { user, except } => {
+                let except = except.map(|number| self.token(number).credential.id);
+                let [memory, redis] = self.end_user(USERS[*user], except).await;
+                prop_assert_eq!(memory, redis);
+            }
+        }
+        self.compare().await
+    }
+
+    async fn issue(&mut self, user: &str, idle_ms: u64, lifetime_ms: u64) -> Result<(), TestCaseError> {
+        let ends_at_ms = self.now_ms + lifetime_ms;
+        let mut token = with_idle(self.memory.sample(user, self.now_ms), idle_ms);
+        token = common::store::edited(token, |c| {
+            c.ends_at_ms = ends_at_ms;
+            c.expires_at_ms = c.expires_at_ms.min(ends_at_ms);
+        });
+        let memory = self.memory.store.issue(&token, self.now_ms).await.unwrap();
+        let redis = self.redis.store.issue(&token, self.now_ms).await.unwrap();
+        self.tokens.insert(self.tokens.len() - 1, token);
+        prop_assert_eq!(memory, redis);
+        Ok(())
+    }
+
+    /// As a node would have it that validated the token then.
+    fn touch(&self, access: &Access) -> Touch {
+        let token = self.token(access.token);
+        let access_ms = self.now_ms - access.ago_min * MINUTE_MS;
+        let earned_ms = (access_ms + token.credential.idle_ms).min(token.credential.ends_at_ms);
+        touch(token, access_ms, access.renews.then_some(earned_ms))
+    }
+
+    async fn change(&self, id: TokenId, change: &TokenChange) -> [Changed; 2] {
+        let memory = self.memory.store.change(id, change, self.now_ms).await.unwrap();
+        [memory, self.redis.store.change(id, change, self.now_ms).await.unwrap()]
+    }
+
+    async fn end_user(&self, user: &str, except: Option<TokenId>) -> [BTreeSet<TokenId>; 2] {
+        let as_set = |ended: Ended| ended.into_iter().collect();
+        let memory = self.memory.store.end_user_tokens(user, except, self.now_ms).await.unwrap();
+        let redis = self.redis.store.end_user_tokens(user, except, self.now_ms).await.unwrap();
+        [as_set(memory), as_set(redis)]
+    }
+
+    /// Every listing, every token, every credential.
+    async fn compare(&self) -> Result<(), TestCaseError> {
+        for user in USERS {
+            let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
+            let redis = self.redis.store.user_tokens(user, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the listing of {}", user);
+        }
+        for (number, token) in self.tokens.iter().enumerate() {
+            let memory = self.memory.token(token, self.now_ms).await;
+            prop_assert_eq!(memory, self.redis.token(token, self.now_ms).await, "token {}", number);
+            let id = token.credential.id;
+            let memory = self.memory.credential(id).await.unwrap();
+            prop_assert_eq!(memory, self.redis.credential(id).await.unwrap(), "credential {}", number);
+        }
+        Ok(())
+    }
+}
+
+async fn run(ops: &[Op]) -> Result<(), TestCaseError> {
+    let mut world = World::new().await;
+    for (step, op) in ops.iter().enumerate() {
+        let outcome = world.apply(op).await;
+        let minute = (world.now_ms - NOW_MS) / MINUTE_MS;
+        outcome.map_err(|e| TestCaseError::fail(format!("step {step}, minute {minute}, {op:?}: {e}")))?;
+    }
+    for (key, ttl_ms) in world.redis.ttls() {
+        prop_assert!(ttl_ms > 0, "{} stays for ever", key);
+    }
+    Ok(())
+}
+
+#[test]
+fn memory_and_redis_tell_the_same_story() {
+    let config = match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(CASES),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Keeps the shared server up from case to case.
+    let _server = runtime.block_on(TestStore::open(StoreKind::RedisTcp));
+    proptest!(config, |(ops in prop::collection::vec(op(), 1..40))| {
+        runtime.block_on(run(&ops))?;
+    });
+}

@@ -1,0 +1,189 @@
+//! A record that is not what we write is an error that an operator sees; it is never "not found".
+
+use doorward::secret::ShardTag;
+use doorward::store::StoreError;
+use doorward::token::{RelatedObject, Token, TokenChange};
+
+use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, edited, raw_connection, touch};
+
+const NOT_UTF8: &[u8] = b"\xff\xfe";
+const GARBLED: &[u8] = b"!";
+
+fn assert_corrupt<T: std::fmt::Debug>(what: &str, result: Result<T, StoreError>) {
+    assert!(matches!(result, Err(StoreError::Corrupt { .. })), "{what}: {result:?}");
+}
+
+/// A token that has every field but the end.
+async fn issue_full(on: &TestStore, user: &str) -> Token {
+    let mut token = edited(on.sample(user, NOW_MS), |c| {
+        c.auth_slug = Some("slug".into());
+        c.backend = Some("ldap".into());
+    });
+    token.related_objects = vec![RelatedObject { content_type: "order".into(), object_id: "7".into() }];
+    on.store.issue(&token, NOW_MS).await.unwrap();
+    token
+}
+
+fn token_key(on: &TestStore, token: &Token) -> String {
+    let id = token.credential.id;
+    format!("{}t:{{{}}}:{}", on.prefix(), id.shard_tag(), id.locator())
+}
+
+fn run(on: &TestStore, command: &str, args: &[&[u8]]) {
+    redis::cmd(command).arg(args).query::<()>(&mut raw_connection(on.server())).unwrap();
+}
+
+/// Whatever is asked of this token, the answer is that it is corrupt; and it stays there to be looked at.
+async fn assert_all_reads_corrupt(on: &TestStore, token: &Token, hot: bool, what: &str) {
+    let id = token.credential.id;
+    if hot {
+        assert_corrupt(&format!("credential, {what}"), on.credential(id).await);
+    }
+    assert_corrupt(&format!("token, {what}"), on.store.token(id, NOW_MS).await);
+    let listing = on.store.user_tokens(&token.credential.user, NOW_MS).await;
+    assert_corrupt(&format!("listing, {what}"), listing);
+    for change in [TokenChange::default(), TokenChange::ending(), TokenChange::ending()] {
+        assert_corrupt(&format!("{change:?}, {what}"), on.store.change(id, &change, NOW_MS).await);
+    }
+    assert!(on.ttls().contains_key(&token_key(on, token)), "{what}: the record is gone");
+}
+
+#[tokio::test]
+async fn a_missing_field_is_corrupt() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    for (n, field) in ["u", "i", "h", "x", "f", "c", "z"].into_iter().enumerate() {
+        let token = issue_full(&on, &format!("user {n}")).await;
+        run(&on, "HDEL", &[token_key(&on, &token).as_bytes(), field.as_bytes()]);
+        let hot = "uihxf".contains(field);
+        assert_all_reads_corrupt(&on, &token, hot, &format!("without {field}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_garbled_field_is_corrupt() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    for (n, field) in ["u", "i", "h", "x", "f", "s", "c", "z", "r", "e"].into_iter().enumerate() {
+        let token = issue_full(&on, &format!("user {n}")).await;
+        let value = if "us".contains(field) { NOT_UTF8 } else { GARBLED };
+        run(&on, "HSET", &[token_key(&on, &token).as_bytes(), field.as_bytes(), value]);
+        let hot = "uihxfs".contains(field);
+        if field == "e" {
+            assert_corrupt("token", on.store.token(token.credential.id, NOW_MS).await);
+        } else {
+            assert_all_reads_corrupt(&on, &token, hot, &format!("garbled {field}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_end_without_its_time_is_corrupt() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let token = issue_full(&on, "alice").await;
+    on.store.change(token.credential.id, &TokenChange::ending(), NOW_MS).await.unwrap();
+    run(&on, "HDEL", &[token_key(&on, &token).as_bytes(), b"e"]);
+    assert_all_reads_corrupt(&on, &token, false, "ended without e").await;
+}
+
+#[tokio::test]
+async fn a_key_of_another_type_is_corrupt() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let token = issue_full(&on, "alice").await;
+    let ttl_ms = HOUR_MS.to_string();
+    run(&on, "SET", &[token_key(&on, &token).as_bytes(), b"a string", b"PX", ttl_ms.as_bytes()]);
+    assert_all_reads_corrupt(&on, &token, true, "wrong type").await;
+    let touches = [touch(&token, NOW_MS + 1, None)];
+    assert_corrupt("touch", on.store.touch(&touches, NOW_MS + 1).await);
+}
+
+#[tokio::test]
+async fn an_index_of_another_type_is_corrupt() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let token = issue_full(&on, "alice").await;
+    let id = token.credential.id;
+    let index = format!("{}u:{{{}}}:alice", on.prefix(), ShardTag::of_user("alice"));
+    run(&on, "SET", &[index.as_bytes(), b"a string"]);
+    assert_corrupt("token", on.store.token(id, NOW_MS).await);
+    assert_corrupt("listing", on.store.user_tokens("alice", NOW_MS).await);
+    assert_corrupt("end of all", on.store.end_user_tokens("alice", None, NOW_MS).await);
+    assert_corrupt("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS).await);
+    assert_corrupt("touch", on.store.touch(&[touch(&token, NOW_MS, None)], NOW_MS).await);
+    assert_corrupt("end", on.store.change(id, &TokenChange::ending(), NOW_MS).await);
+}
+
+#[tokio::test]
+async fn an_index_with_a_stranger_in_it_is_corrupt() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    issue_full(&on, "alice").await;
+    let index = format!("{}u:{{{}}}:alice", on.prefix(), ShardTag::of_user("alice"));
+    let score = (NOW_MS + HOUR_MS).to_string();
+    for stranger in [&b"no locator"[..], NOT_UTF8] {
+        run(&on, "ZADD", &[index.as_bytes(), score.as_bytes(), stranger]);
+        assert_corrupt("listing", on.store.user_tokens("alice", NOW_MS).await);
+        run(&on, "ZREM", &[index.as_bytes(), stranger]);
+    }
+}
+
+#[tokio::test]
+async fn a_check_key_of_another_type_is_corrupt() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let key = format!("{}m:check-key", on.prefix());
+    run(&on, "SET", &[key.as_bytes(), NOT_UTF8]);
+    assert_corrupt("not text", on.store.shared_check_key("a key").await);
+    run(&on, "DEL", &[key.as_bytes()]);
+    run(&on, "HSET", &[key.as_bytes(), b"a", b"b"]);
+    assert_corrupt("a hash", on.store.shared_check_key("a key").await);
+}
+
+#[tokio::test]
+async fn ending_all_ends_the_good_ones_and_says_that_one_is_corrupt() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    for (n, break_it) in
+        [("HDEL", &b"f"[..]), ("HSET", &b"f"[..]), ("SET", &b"a string"[..])].iter().enumerate()
+    {
+        let user = format!("user {n}");
+        let (first, broken, last) =
+            (issue_full(&on, &user).await, issue_full(&on, &user).await, issue_full(&on, &user).await);
+        let key = token_key(&on, &broken);
+        match break_it {
+            ("HSET", field) => run(&on, "HSET", &[key.as_bytes(), field, GARBLED]),
+            (command, argument) => run(&on, command, &[key.as_bytes(), argument]),
+        }
+        assert_corrupt("end of all", on.store.end_user_tokens(&user, None, NOW_MS).await);
+        for good in [first, last] {
+            assert!(!on.token(&good, NOW_MS).await.unwrap().credential.is_active);
+        }
+        assert!(on.ttls().contains_key(&key), "the record is gone");
+        assert_corrupt("end of all, again", on.store.end_user_tokens(&user, None, NOW_MS).await);
+    }
+}
+
+#[tokio::test]
+async fn a_corrupt_record_costs_no_other_its_renewal() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let mut tokens = Vec::new();
+    for n in 0..300 {
+        tokens.push(on.issue(&format!("user {}", n % 7), NOW_MS).await);
+    }
+    let broken = tokens.remove(150);
+    run(&on, "HSET", &[token_key(&on, &broken).as_bytes(), b"x", GARBLED]);
+    let access_ms = NOW_MS + 1;
+    tokens.insert(60, broken.clone());
+    let touches: Vec<_> = tokens.iter().map(|t| touch(t, access_ms, Some(access_ms + HOUR_MS))).collect();
+    assert_corrupt("touch", on.store.touch(&touches, access_ms).await);
+    for token in tokens.iter().filter(|token| token.credential.id != broken.credential.id) {
+        let credential = on.credential(token.credential.id).await.unwrap().unwrap();
+        assert_eq!(credential.expires_at_ms, access_ms + HOUR_MS);
+    }
+}
+
+#[tokio::test]
+async fn no_room_is_made_among_corrupt_records() {
+    let limits = doorward::store::StoreLimits { max_tokens_per_user: 2, ..crate::common::store::LIMITS };
+    let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
+    let broken = on.issue("alice", NOW_MS).await;
+    let good = on.issue("alice", NOW_MS).await;
+    run(&on, "HDEL", &[token_key(&on, &broken).as_bytes(), b"f"]);
+    assert_corrupt("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS).await);
+    assert_eq!(on.token(&good, NOW_MS).await, Some(good));
+    assert!(on.ttls().contains_key(&token_key(&on, &broken)));
+}

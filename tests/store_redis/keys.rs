@@ -1,0 +1,198 @@
+//! Which keys there are, and for how long.
+
+use std::collections::BTreeMap;
+
+use doorward::secret::ShardTag;
+use doorward::store::{StoreError, StoreLimits};
+use doorward::token::{Token, TokenChange};
+
+use crate::common::redis::RedisServer;
+use crate::common::store::{
+    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, eventually, raw_connection, ttls,
+};
+
+/// The keys there are and their TTLs in whole minutes, rounded up: no test takes a minute.
+fn ttls_min(ttls: BTreeMap<String, i64>) -> BTreeMap<String, u64> {
+    ttls.into_iter().map(|(key, ttl)| (key, u64::try_from(ttl).unwrap().div_ceil(MINUTE_MS))).collect()
+}
+
+struct Keys(TestStore);
+
+impl Keys {
+    /// Exactly these tokens are there, and the index of their user, all with these TTLs.
+    fn assert(&self, index_ttl_ms: u64, tokens: &[(&Token, u64)]) {
+        let prefix = self.0.prefix();
+        let user = &tokens[0].0.credential.user;
+        let shard = ShardTag::of_user(user);
+        let mut expected =
+            BTreeMap::from([(format!("{prefix}u:{{{shard}}}:{user}"), index_ttl_ms / MINUTE_MS)]);
+        for (token, ttl_ms) in tokens {
+            let locator = token.credential.id.locator();
+            expected.insert(format!("{prefix}t:{{{shard}}}:{locator}"), ttl_ms / MINUTE_MS);
+        }
+        assert_eq!(ttls_min(self.0.ttls()), expected);
+    }
+}
+
+async fn each_operation_leaves_the_right_keys(kind: StoreKind) {
+    let keys = Keys(TestStore::open(kind).await);
+    let on = &keys.0;
+    let short = on.issue("al}i{ce", NOW_MS).await;
+    keys.assert(HOUR_MS, &[(&short, HOUR_MS)]);
+    let long = on.issue_idle("al}i{ce", 3 * HOUR_MS, NOW_MS).await;
+    keys.assert(3 * HOUR_MS, &[(&short, HOUR_MS), (&long, 3 * HOUR_MS)]);
+
+    on.touch(&short, NOW_MS, Some(NOW_MS + 2 * HOUR_MS)).await;
+    keys.assert(3 * HOUR_MS, &[(&short, 2 * HOUR_MS), (&long, 3 * HOUR_MS)]);
+    on.touch(&short, NOW_MS, Some(NOW_MS + 5 * HOUR_MS)).await;
+    keys.assert(5 * HOUR_MS, &[(&short, 5 * HOUR_MS), (&long, 3 * HOUR_MS)]);
+    on.touch(&short, NOW_MS, None).await;
+    let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
+    on.store.change(short.credential.id, &edit, NOW_MS).await.unwrap();
+    keys.assert(5 * HOUR_MS, &[(&short, 5 * HOUR_MS), (&long, 3 * HOUR_MS)]);
+
+    on.store.change(long.credential.id, &TokenChange::ending(), NOW_MS).await.unwrap();
+    keys.assert(DAY_MS, &[(&short, 5 * HOUR_MS), (&long, DAY_MS)]);
+    on.touch(&long, NOW_MS, Some(NOW_MS + 9 * DAY_MS)).await;
+    on.store.end_user_tokens("al}i{ce", Some(short.credential.id), NOW_MS).await.unwrap();
+    keys.assert(DAY_MS, &[(&short, 5 * HOUR_MS), (&long, DAY_MS)]);
+    on.store.end_user_tokens("al}i{ce", None, NOW_MS).await.unwrap();
+    keys.assert(DAY_MS, &[(&short, DAY_MS), (&long, DAY_MS)]);
+}
+
+#[tokio::test]
+async fn each_operation_leaves_the_right_keys_over_tcp() {
+    each_operation_leaves_the_right_keys(StoreKind::RedisTcp).await;
+}
+
+#[tokio::test]
+async fn each_operation_leaves_the_right_keys_over_a_unix_socket() {
+    each_operation_leaves_the_right_keys(StoreKind::RedisUnix).await;
+}
+
+#[tokio::test]
+async fn a_long_token_that_ends_takes_its_index_down_to_the_retention() {
+    let keys = Keys(TestStore::open(StoreKind::RedisTcp).await);
+    let token = keys.0.issue_idle("alice", 14 * DAY_MS, NOW_MS).await;
+    keys.assert(14 * DAY_MS, &[(&token, 14 * DAY_MS)]);
+    keys.0.store.change(token.credential.id, &TokenChange::ending(), NOW_MS).await.unwrap();
+    keys.assert(DAY_MS, &[(&token, DAY_MS)]);
+}
+
+#[tokio::test]
+async fn the_names_are_the_documented_ones_and_only_shared_keys_stay() {
+    let server = RedisServer::start();
+    let on = TestStore::alone_on(&server).await;
+    on.store.shared_check_key("a key").await.unwrap();
+    on.store.probe().await.unwrap();
+    let token = on.issue("alice", NOW_MS).await;
+    let token_key = format!("dw:t:{{8c4d}}:{}", token.credential.id.locator());
+    assert_eq!(server.keys(), ["dw:m:check-key", "dw:m:schema", &token_key, "dw:u:{8c4d}:alice"]);
+    for (key, ttl_ms) in ttls(&server, "") {
+        assert_eq!(ttl_ms == -1, key.starts_with("dw:m:"), "{key} {ttl_ms}");
+    }
+    assert_eq!(server.cli(&["TYPE", &token_key]), "hash");
+    assert_eq!(server.cli(&["TYPE", "dw:u:{8c4d}:alice"]), "zset");
+}
+
+#[tokio::test]
+async fn nothing_is_left_once_all_has_expired() {
+    const SHORT_MS: u64 = 300;
+    let limits = StoreLimits { ended_retention_ms: SHORT_MS, ..LIMITS };
+    let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
+    let renewed = on.issue_idle("alice", SHORT_MS, NOW_MS).await;
+    on.touch(&renewed, NOW_MS, Some(NOW_MS + 2 * SHORT_MS)).await;
+    on.issue_idle("alice", SHORT_MS, NOW_MS).await;
+    let ended = on.issue_idle("alice", HOUR_MS, NOW_MS).await;
+    on.issue_idle("bob", HOUR_MS, NOW_MS).await;
+    on.store.change(ended.credential.id, &TokenChange::ending(), NOW_MS).await.unwrap();
+    on.store.end_user_tokens("bob", None, NOW_MS).await.unwrap();
+    eventually("all keys expire", async || on.ttls().is_empty().then_some(())).await;
+    // What comes too late finds nothing, and leaves nothing.
+    on.touch(&renewed, NOW_MS, Some(NOW_MS + HOUR_MS)).await;
+    assert!(on.ttls().is_empty());
+}
+
+#[tokio::test]
+async fn another_schema_version_is_refused() {
+    let server = RedisServer::start();
+    let on = TestStore::alone_on(&server).await;
+    server.cli(&["SET", "dw:m:schema", "2"]);
+    for _ in 0..2 {
+        let error = on.store.shared_check_key("a key").await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    }
+    assert_eq!(server.cli(&["GET", "dw:m:schema"]), "2");
+}
+
+#[tokio::test]
+async fn no_secret_reaches_redis() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let server = RedisServer::start_durable();
+    let on = TestStore::alone_on(&server).await;
+    let minted = on.mint("alice");
+    let mut token = on.sample("alice", NOW_MS);
+    token = crate::common::store::edited(token, |c| (c.id, c.secret_hash) = (minted.id, minted.hash));
+    on.store.issue(&token, NOW_MS).await.unwrap();
+    on.touch(&token, NOW_MS + 1, Some(NOW_MS + 2 * HOUR_MS)).await;
+    on.store.change(token.credential.id, &TokenChange::ending(), NOW_MS + 2).await.unwrap();
+
+    let mut kept = everything_in(&server);
+    assert!(contains(&kept, minted.hash.as_bytes()), "the dump shows what is there");
+    for entry in walk(server.socket().parent().unwrap()) {
+        kept.extend(std::fs::read(entry).unwrap());
+    }
+    let encoded = &minted.wire.as_bytes()["dw_".len()..];
+    let raw = URL_SAFE_NO_PAD.decode(encoded).unwrap();
+    // 12 bytes of id, 16 of secret, 8 of check tag; any half of the secret would be too much.
+    for secret in [&raw[12..20], &raw[20..28], &encoded[16..26], &encoded[26..36]] {
+        assert!(!contains(&kept, secret));
+    }
+}
+
+/// The bytes of all keys, fields, members and values.
+fn everything_in(server: &RedisServer) -> Vec<u8> {
+    let mut connection = raw_connection(server);
+    let mut all = Vec::new();
+    for key in redis::cmd("KEYS").arg("*").query::<Vec<Vec<u8>>>(&mut connection).unwrap() {
+        let kind: String = redis::cmd("TYPE").arg(&key).query(&mut connection).unwrap();
+        let values: Vec<Vec<u8>> = match kind.as_str() {
+            "hash" => redis::cmd("HGETALL").arg(&key).query(&mut connection).unwrap(),
+            "zset" => redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).query(&mut connection).unwrap(),
+            "string" => vec![redis::cmd("GET").arg(&key).query(&mut connection).unwrap()],
+            other => panic!("a key of type {other}"),
+        };
+        all.extend(key);
+        all.extend(values.concat());
+    }
+    all
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// The plain files below a folder: the append-only file is in one of its own.
+fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match () {
+            () if path.is_dir() => walk(&path),
+            () if path.is_file() => vec![path],
+            () => vec![],
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_key_prefix_keeps_stores_apart() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let other = TestStore::open(StoreKind::RedisTcp).await;
+    let token = on.issue("alice", NOW_MS).await;
+    assert_eq!(other.token(&token, NOW_MS).await, None);
+    assert_eq!(other.listed("alice", NOW_MS).await, []);
+    assert_eq!(on.store.shared_check_key("one").await.unwrap(), "one");
+    assert_eq!(other.store.shared_check_key("two").await.unwrap(), "two");
+}

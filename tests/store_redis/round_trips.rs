@@ -1,0 +1,133 @@
+//! An operation is one round trip. The pool adds one of its own to each, which is not ours to save: deadpool-redis
+//! tests a connection with `UNWATCH` and `PING` in one pipeline whenever it is taken out.
+
+use std::collections::BTreeMap;
+
+use doorward::token::TokenChange;
+
+use crate::common::redis::RedisServer;
+use crate::common::store::{NOW_MS, TestStore, raw_connection, touch};
+
+/// What Redis was asked: how often it read from a connection, and which commands clients sent. Commands that run
+/// inside a script count, too, so they are told apart by name.
+struct Traffic {
+    reads: u64,
+    calls: BTreeMap<String, u64>,
+}
+
+impl Traffic {
+    fn of(&self, command: &str) -> u64 {
+        self.calls.get(command).copied().unwrap_or(0)
+    }
+}
+
+async fn during(server: &RedisServer, work: impl Future<Output = ()>) -> Traffic {
+    let mut connection = raw_connection(server);
+    redis::cmd("CONFIG").arg("RESETSTAT").query::<()>(&mut connection).unwrap();
+    work.await;
+    let info: String = redis::cmd("INFO").arg("all").query(&mut connection).unwrap();
+    let reads = info.lines().find_map(|line| line.strip_prefix("total_reads_processed:")).unwrap();
+    let call = |line: &str| {
+        let (command, figures) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        Some((command.to_owned(), figures.split(',').next()?.parse().ok()?))
+    };
+    // The last read is that of INFO itself.
+    Traffic { reads: reads.parse::<u64>().unwrap() - 1, calls: info.lines().filter_map(call).collect() }
+}
+
+async fn assert_one_script_call(server: &RedisServer, what: &str, work: impl Future<Output = ()>) {
+    let traffic = during(server, work).await;
+    assert_eq!((traffic.of("evalsha"), traffic.of("eval"), traffic.of("script|load")), (1, 0, 0), "{what}");
+    assert_eq!((traffic.of("ping"), traffic.of("unwatch")), (1, 1), "{what}: the pool's own");
+    assert_eq!(traffic.reads, 2, "{what}: {:?}", traffic.calls);
+}
+
+#[tokio::test]
+async fn each_operation_is_one_round_trip() {
+    let server = RedisServer::start();
+    let on = TestStore::alone_on(&server).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let id = token.credential.id;
+    // Every script is known to the server from here on.
+    on.store.change(id, &TokenChange::default(), NOW_MS).await.unwrap();
+    on.store.token(id, NOW_MS).await.unwrap();
+    on.store.end_user_tokens("bob", None, NOW_MS).await.unwrap();
+    on.touch(&token, NOW_MS, None).await;
+
+    assert_one_script_call(&server, "issue", async {
+        on.issue("alice", NOW_MS).await;
+    })
+    .await;
+    assert_one_script_call(&server, "read", async {
+        on.store.token(id, NOW_MS).await.unwrap();
+    })
+    .await;
+    let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
+    for (what, change) in [("change", edit), ("end", TokenChange::ending())] {
+        assert_one_script_call(&server, what, async {
+            on.store.change(id, &change, NOW_MS).await.unwrap();
+        })
+        .await;
+    }
+    let touches: Vec<_> = (0..100).map(|n| touch(&token, NOW_MS + n, None)).collect();
+    assert_one_script_call(&server, "a hundred touches", async {
+        on.store.touch(&touches, NOW_MS).await.unwrap();
+    })
+    .await;
+    assert_one_script_call(&server, "end all", async {
+        assert_eq!(on.store.end_user_tokens("alice", None, NOW_MS).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_validation_is_one_command() {
+    let server = RedisServer::start();
+    let on = TestStore::alone_on(&server).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let traffic = during(&server, async {
+        on.credential(token.credential.id).await.unwrap().unwrap();
+    })
+    .await;
+    let asked: Vec<_> =
+        traffic.calls.into_iter().filter(|(command, _)| command != "config|resetstat").collect();
+    assert_eq!(asked, [("hmget".to_owned(), 1)]);
+    assert_eq!(traffic.reads, 1);
+}
+
+#[tokio::test]
+async fn a_listing_is_two_round_trips() {
+    let server = RedisServer::start();
+    let on = TestStore::alone_on(&server).await;
+    for _ in 0..50 {
+        on.issue("alice", NOW_MS).await;
+    }
+    let traffic = during(&server, async {
+        assert_eq!(on.listed("alice", NOW_MS).await.len(), 50);
+    })
+    .await;
+    assert_eq!((traffic.of("zrange"), traffic.of("hgetall"), traffic.of("ping")), (1, 50, 2));
+    assert_eq!(traffic.reads, 4, "two, and two of the pool's");
+}
+
+#[tokio::test]
+async fn forgotten_scripts_are_sent_again() {
+    // A server of its own: SCRIPT FLUSH is for all.
+    let server = RedisServer::start();
+    let on = TestStore::alone_on(&server).await;
+    let flush = || server.cli(&["SCRIPT", "FLUSH"]);
+    for _ in 0..2 {
+        flush();
+        let token = on.issue("alice", NOW_MS).await;
+        let id = token.credential.id;
+        flush();
+        assert_eq!(on.token(&token, NOW_MS).await.as_ref(), Some(&token));
+        flush();
+        on.touch(&token, NOW_MS + 1, None).await;
+        flush();
+        on.store.change(id, &TokenChange::ending(), NOW_MS + 1).await.unwrap();
+        flush();
+        assert_eq!(on.store.end_user_tokens("alice", None, NOW_MS + 1).await.unwrap(), []);
+        assert!(!on.token(&token, NOW_MS + 1).await.unwrap().credential.is_active);
+    }
+}
