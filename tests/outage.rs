@@ -11,7 +11,8 @@ use common::http::{Client, Response};
 use common::process::wait_for;
 use common::redis::RedisServer;
 use common::server::{
-    Server, assert_invalid_token, assert_unavailable, bearer, identity, key, pointers, text, token_path,
+    ADMIN_KEY, Server, assert_invalid_token, assert_unavailable, bearer, identity, key, pointers, run, text,
+    token_path,
 };
 use doorward::clock::Clock;
 use rustix::process::Signal;
@@ -203,6 +204,28 @@ fn sigterm_stops_in_order() {
     let last_access = next.token(&issued["id"])["last_access"].clone();
     assert!(DateTime::parse_from_rfc3339(text(&last_access)).unwrap().timestamp_millis() >= accessed_ms);
     identity(&next.auth(&answer.json()["token"]));
+}
+
+/// It waits for Redis a moment before it is ready; a signal in that moment is not lost and does not kill it halfway.
+#[test]
+fn sigterm_while_it_starts_stops_in_order() {
+    let (redis, dir) = (RedisServer::start(), tempfile::tempdir().unwrap());
+    redis.freeze();
+    let sockets = ["validation.sock", "admin.sock"].map(|name| dir.path().join(name));
+    let [listen, admin_listen] = sockets.each_ref().map(|path| format!("unix:{}", path.display()));
+    let mut process = run(
+        &[],
+        &[
+            ("DOORWARD_LISTEN", &listen),
+            ("DOORWARD_ADMIN_LISTEN", &admin_listen),
+            ("DOORWARD_ADMIN_KEY", ADMIN_KEY),
+            ("DOORWARD_REDIS_URL", &redis.url()),
+        ],
+    );
+    process.wait_until("bound", |_| sockets.iter().all(|path| path.exists()));
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait().code(), Some(0), "{}", process.log());
+    assert!(!sockets.iter().any(|path| path.exists()));
 }
 
 #[test]
