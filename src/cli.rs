@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -50,13 +50,18 @@ fn serve(config: Config) -> ExitCode {
         Err(error) => return fail(&error, 1),
     };
     runtime.block_on(async {
+        // Before anything else: a signal that comes while the server starts must not kill it halfway.
+        let signals = match StopSignals::catch() {
+            Ok(signals) => signals,
+            Err(error) => return fail(&error, 1),
+        };
         let log_format = config.log_format;
         let app = match App::start(config, Clock::system(), Entropy::system()).await {
             Ok(app) => app,
             Err(error) => return fail(&error, LoadError::EXIT_CODE),
         };
         print(&ready_lines(&app, log_format));
-        match app.run(stop_signal()).await {
+        match app.run(signals.stop()).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         }
@@ -74,20 +79,31 @@ fn start_logging(config: &Config) {
     }
 }
 
-/// Resolves at SIGTERM or SIGINT; a second one ends the process at once.
-async fn stop_signal() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be caught: stop this process by SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-    tracing::info!("stopping: open connections end, last accesses are written");
-    tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        std::process::exit(1);
-    });
+/// SIGTERM and SIGINT, caught from when this is made.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn catch() -> io::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! { _ = self.terminate.recv() => {}, _ = self.interrupt.recv() => {} }
+    }
+
+    /// Resolves at the first signal; a second one ends the process at once.
+    async fn stop(mut self) {
+        self.next().await;
+        tracing::info!("stopping: open connections end, last accesses are written");
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(1);
+        });
+    }
 }
 
 /// What standard output gets: the ready line, and on the embedded store how to begin.

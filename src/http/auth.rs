@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Response, StatusCode};
 
 use super::identity::{Identity, NONE};
@@ -80,8 +80,8 @@ static TEMPLATE: LazyLock<(HeaderMap, Vec<Field>)> = LazyLock::new(|| {
         ("x-auth-device", Field::Device),
         ("x-auth-expires-in", Field::ExpiresIn),
     ];
-    let mut headers = HeaderMap::with_capacity(names.len() + 1);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut headers = HeaderMap::with_capacity(names.len() + 2);
+    headers.extend(empty(StatusCode::OK).headers().clone());
     for (name, _) in names {
         headers.insert(HeaderName::from_static(name), NONE);
     }

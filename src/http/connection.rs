@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -15,6 +15,8 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::Body;
 use super::connections::{Busy, OpenConnection};
+use super::gathered::Gathered;
+use super::lingering::Lingering;
 use super::listener::Accepted;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
@@ -86,10 +88,10 @@ async fn serve_stream(
         let busy = matches!(reply, Reply::Later(_)).then(|| open.busy());
         Replying { reply, _busy: busy }
     });
+    let stream = Gathered::new(Lingering::new(stream));
     let connection = http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
-        .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream.clone()), service);
     let mut connection = std::pin::pin!(connection);
     let (mut is_registered, mut is_ending) = (false, false);
     let ended = poll_fn(|context| {
@@ -105,10 +107,20 @@ async fn serve_stream(
             connection.as_mut().graceful_shutdown();
             is_ending = true;
         }
-        connection.as_mut().poll(context)
+        loop {
+            if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+                return Poll::Ready(ended.map_err(|error| error.to_string()));
+            }
+            // The end of this turn: its answers leave together.
+            match ready!(stream.poll_send(context)) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(error) => return Poll::Ready(Err(error.to_string())),
+            }
+        }
     });
     if let Err(error) = ended.await {
         // The client's doing, or its network's.
-        tracing::debug!(%error, "a connection ended early");
+        tracing::debug!(error, "a connection ended early");
     }
 }

@@ -4,7 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `listener` | addresses, accepting, connection limits |
-//! | `connection` | one HTTP/1 connection |
+//! | `connection`, `gathered`, `lingering` | one HTTP/1 connection, how its answers leave, how it ends |
 //! | `connections` | all of them: draining, idle timeout |
 //! | `validation` | the validation plane's endpoints |
 //! | `auth` | `/auth`, the hot path |
@@ -19,7 +19,9 @@ pub mod auth;
 pub mod connection;
 pub mod connections;
 pub mod fields;
+mod gathered;
 pub mod identity;
+mod lingering;
 pub mod listener;
 pub mod presented;
 pub mod problem;
@@ -29,7 +31,7 @@ pub mod validation;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
 /// Every response body is whole in memory.
@@ -37,7 +39,17 @@ pub type Body = Full<Bytes>;
 
 /// A response without a body that nobody may cache.
 pub fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::default());
+    let mut response = with_body(status, Bytes::new());
+    // hyper says so by itself, but not in answer to HEAD. A 204 has no length (RFC 9110, section 8.6).
+    if status != StatusCode::NO_CONTENT {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    response
+}
+
+/// A response that nobody may cache.
+pub fn with_body(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::new(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -55,8 +67,7 @@ fn with_json_type(
 ) -> Response<Body> {
     // Serialization to memory fails only for maps with keys that are no strings; there are none.
     let bytes = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = empty(status);
-    *response.body_mut() = Body::from(bytes);
+    let mut response = with_body(status, bytes);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

@@ -39,23 +39,26 @@ fn is_json(request: &Request<Incoming>) -> bool {
 }
 
 async fn read(mut body: Incoming) -> Result<Vec<u8>, Problem> {
+    // A body whose length is known to be far too long is not even begun.
+    if body.size_hint().lower() > (MAX_BODY_BYTES + MAX_DISCARDED_BYTES) as u64 {
+        return Err(too_long());
+    }
     let mut bytes = Vec::new();
     let mut size = 0;
-    // A body whose length is known to be far too long is not even begun.
-    let mut too_long = body.size_hint().lower() > (MAX_BODY_BYTES + MAX_DISCARDED_BYTES) as u64;
-    while !too_long || size <= MAX_BODY_BYTES + MAX_DISCARDED_BYTES {
-        let Some(frame) = body.frame().await else { break };
+    while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
         let Some(data) = frame.data_ref() else { continue };
         size += data.len();
-        too_long |= size > MAX_BODY_BYTES;
-        if !too_long {
+        if size <= MAX_BODY_BYTES {
             bytes.extend_from_slice(data);
+        } else if size > MAX_BODY_BYTES + MAX_DISCARDED_BYTES {
+            break;
         }
     }
-    if too_long {
-        let detail = format!("the body has more than {MAX_BODY_BYTES} bytes");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-    }
-    Ok(bytes)
+    if size > MAX_BODY_BYTES { Err(too_long()) } else { Ok(bytes) }
+}
+
+fn too_long() -> Problem {
+    let detail = format!("the body has more than {MAX_BODY_BYTES} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }

@@ -25,7 +25,7 @@ use self::body::read_json;
 use super::connection::Reply;
 use super::fields::Fields;
 use super::problem::Problem;
-use super::{Body, empty};
+use super::{Body, empty, with_body};
 use crate::config::{ApiKey, Scope};
 use crate::metrics::{self, Metrics};
 use crate::readiness::Readiness;
@@ -144,8 +144,7 @@ impl Admin {
     }
 
     fn metrics_text(&self) -> Response<Body> {
-        let mut response = empty(StatusCode::OK);
-        *response.body_mut() = Body::from(self.metrics.text());
+        let mut response = with_body(StatusCode::OK, self.metrics.text());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
         response
     }

@@ -85,7 +85,11 @@ impl Servers {
 
     /// Whether a value of this origin may be served at `now_ms` though the store cannot be asked: within the
     /// grace after the lease, and only if nothing but the loss of its own connection happened to the server.
+    /// Without a grace never: the rest of the lease is no grace, a lost connection ends it.
     pub(super) fn may_serve_stale(&self, origin: Origin, now_ms: u64) -> bool {
+        if self.stale_grace_ms == 0 {
+            return false;
+        }
         let Some(server) = self.get(origin.server) else { return false };
         let until_ms = server.lease_until_ms.load(Ordering::SeqCst).saturating_add(self.stale_grace_ms);
         let epoch = server.epoch.load(Ordering::SeqCst);
