@@ -10,13 +10,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
 
 use super::Body;
 use super::connections::{Busy, OpenConnection};
 use super::gathered::Gathered;
-use super::lingering::Lingering;
+use super::lingering::{LINGER, Lingering};
 use super::listener::Accepted;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
@@ -88,7 +89,7 @@ async fn serve_stream(
         let busy = matches!(reply, Reply::Later(_)).then(|| open.busy());
         Replying { reply, _busy: busy }
     });
-    let stream = Gathered::new(Lingering::new(stream));
+    let mut stream = Gathered::new(Lingering::new(stream));
     let connection = http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream.clone()), service);
@@ -119,8 +120,10 @@ async fn serve_stream(
             }
         }
     });
-    if let Err(error) = ended.await {
+    match ended.await {
+        // hyper closes what it answered last, but for an answer to a request for an upgrade.
+        Ok(()) => drop(timeout(LINGER, stream.shutdown()).await),
         // The client's doing, or its network's.
-        tracing::debug!(error, "a connection ended early");
+        Err(error) => tracing::debug!(error, "a connection ended early"),
     }
 }
