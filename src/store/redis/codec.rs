@@ -95,25 +95,19 @@ pub fn change_args(change: &TokenChange) -> (u32, u32, String) {
     (clear, set, slug)
 }
 
-/// A credential from the answer to `HMGET` of [`HOT_FIELDS`]; `None` when there is no such key.
+/// A credential from the values of [`HOT_FIELDS`]; `None` when there is no such key.
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn credential(id: TokenId, answer: &Value) -> Result<Option<Arc<Credential>>, StoreError> {
-    let Value::Array(values) = answer else { return Err(corrupt(id, "answer")) };
-    let [u, i, h, x, f, s] = values.as_slice() else { return Err(corrupt(id, "answer")) };
-    if values.iter().all(|value| matches!(value, Value::Nil)) {
+pub fn credential(
+    id: TokenId,
+    values: [Option<&[u8]>; HOT_FIELDS.len()],
+) -> Result<Option<Arc<Credential>>, StoreError> {
+    if values.iter().all(Option::is_none) {
         return Ok(None);
     }
-    let fields = Fields {
-        u: bytes(u),
-        i: bytes(i),
-        h: bytes(h),
-        x: bytes(x),
-        f: bytes(f),
-        s: bytes(s),
-        ..Fields::default()
-    };
+    let [u, i, h, x, f, s] = values;
+    let fields = Fields { u, i, h, x, f, s, ..Fields::default() };
     fields.credential(id).map(|(credential, _)| Some(Arc::new(credential)))
 }
 
@@ -321,19 +315,16 @@ mod tests {
         Value::Array(flat.map(Value::BulkString).collect())
     }
 
-    fn hmget(token: &Token) -> Value {
-        let fields = fields_of(token);
-        let value = |name: &&str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-        Value::Array(HOT_FIELDS.iter().map(|n| value(n).map_or(Value::Nil, Value::BulkString)).collect())
-    }
-
     #[test]
     fn what_is_written_reads_back() {
         let written = sample();
         let id = written.credential.id;
         let score = Value::BulkString(b"-1800000000500".to_vec());
         assert_eq!(token(id, &hgetall(fields_of(&written)), &score).unwrap().unwrap(), written);
-        assert_eq!(credential(id, &hmget(&written)).unwrap().unwrap(), written.credential);
+        let fields = fields_of(&written);
+        let hot = HOT_FIELDS.map(|name| fields.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_slice()));
+        assert_eq!(credential(id, hot).unwrap().unwrap(), written.credential);
+        assert_eq!(credential(id, [None; HOT_FIELDS.len()]).unwrap(), None);
         assert_eq!(token(id, &Value::Array(vec![]), &Value::Nil).unwrap(), None);
     }
 

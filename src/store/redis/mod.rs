@@ -3,12 +3,12 @@
 //! Lifecycle operations take a connection from a pool; validation reads over connections of its own
 //! ([`Reader`]).
 
-mod batch;
 mod codec;
 mod keys;
-mod link;
+mod look_ups;
 mod near;
 mod reader;
+mod resp;
 mod scripts;
 mod tracking;
 
@@ -17,14 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::{Connection, Manager, Pool, Runtime, Timeouts};
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, ProtocolVersion, RedisError, Value, cmd,
-    pipe,
-};
+use redis::{AsyncConnectionConfig, ConnectionInfo, FromRedisValue, RedisError, Value, cmd, pipe};
 
-use self::batch::Batch;
 use self::keys::{Keys, SCHEMA_VERSION};
-use self::link::Link;
+use self::look_ups::{LookUps, Server};
 pub use self::near::CacheOptions;
 use self::near::Near;
 pub use self::reader::Reader;
@@ -58,9 +54,7 @@ pub struct RedisOptions {
 
 /// See the module.
 pub struct RedisStore {
-    /// Of the hot path and the invalidation listener; speaks RESP3, for its pushes.
-    client: Client,
-    connection_config: AsyncConnectionConfig,
+    connection: ConnectionInfo,
     pool: Pool,
     keys: Keys,
     scripts: Scripts,
@@ -78,10 +72,7 @@ impl RedisStore {
         let connection_config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(options.timeout))
             .set_response_timeout(Some(options.timeout));
-        let resp3 = options.connection.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(options.connection.clone().set_redis_settings(resp3));
-        let client = client.map_err(|e| describe(&e))?;
-        let manager = Manager::new_with_config(options.connection, connection_config.clone())
+        let manager = Manager::new_with_config(options.connection.clone(), connection_config)
             .map_err(|e| describe(&e))?;
         let timeout = Some(options.timeout);
         let pool = Pool::builder(manager)
@@ -91,8 +82,7 @@ impl RedisStore {
             .build()
             .map_err(|e| e.to_string())?;
         Ok(Self {
-            client,
-            connection_config,
+            connection: options.connection,
             pool,
             keys: Keys::new(&options.key_prefix),
             scripts: Scripts::new(),
@@ -103,8 +93,9 @@ impl RedisStore {
     }
 
     pub(super) async fn reader(&self) -> Reader {
-        let link = Link::open(self.client.clone(), self.connection_config.clone()).await;
-        Reader::new(Batch::start(link, self.keys.clone()), self.near.clone())
+        let server =
+            Server { connection: self.connection.clone(), keys: self.keys.clone(), timeout: self.timeout };
+        Reader::new(LookUps::start(server).await, self.near.clone())
     }
 
     /// The worker that listens for changes.
@@ -112,7 +103,7 @@ impl RedisStore {
         let tracking = Tracking {
             near: self.near.clone(),
             keys: self.keys.clone(),
-            client: self.client.clone(),
+            connection: self.connection.clone(),
             timeout: self.timeout,
         };
         tracking.run()

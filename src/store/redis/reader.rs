@@ -1,8 +1,8 @@
-//! Reads credentials for validation: from the near cache, else from the server in a batch.
+//! Reads credentials for validation: from the near cache, else from the server in a pipeline.
 
 use std::sync::Arc;
 
-use super::batch::Batch;
+use super::look_ups::LookUps;
 use super::near::{Near, SERVER};
 use crate::secret::TokenId;
 use crate::store::StoreError;
@@ -11,13 +11,13 @@ use crate::token::Credential;
 /// See the module. Belongs to the runtime it was made on; clones share its connection.
 #[derive(Clone)]
 pub struct Reader {
-    batch: Arc<Batch>,
+    look_ups: Arc<LookUps>,
     near: Arc<Near>,
 }
 
 impl Reader {
-    pub(super) fn new(batch: Arc<Batch>, near: Arc<Near>) -> Self {
-        Self { batch, near }
+    pub(super) fn new(look_ups: Arc<LookUps>, near: Arc<Near>) -> Self {
+        Self { look_ups, near }
     }
 
     pub(in crate::store) fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
@@ -29,10 +29,10 @@ impl Reader {
         id: TokenId,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
         let Some(cache) = &self.near.cache else {
-            return self.batch.read(id).await.map(|(credential, _)| credential);
+            return self.look_ups.read(id).await.map(|(credential, _)| credential);
         };
         let read = async || {
-            let (credential, run_id) = self.batch.read(id).await?;
+            let (credential, run_id) = self.look_ups.read(id).await?;
             Ok((credential, self.near.is_tracked(&run_id).then_some(SERVER)))
         };
         match cache.get_or_read(&id, SERVER, &self.near.clock, read).await {

@@ -8,12 +8,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value, cmd};
+use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisError, Value, cmd};
 use tokio::sync::Notify;
 
 use super::describe;
 use super::keys::Keys;
-use super::link::{RECONNECT_PAUSE, connect};
+use super::look_ups::{RECONNECT_PAUSE, run_id_in};
 use super::near::{Near, SERVER};
 
 /// The lease outlives so many heartbeats: one that comes late costs nothing.
@@ -23,8 +23,7 @@ const HEARTBEATS_PER_LEASE: u32 = 4;
 pub(super) struct Tracking {
     pub(super) near: Arc<Near>,
     pub(super) keys: Keys,
-    /// Speaks RESP3.
-    pub(super) client: Client,
+    pub(super) connection: redis::ConnectionInfo,
     pub(super) timeout: Duration,
 }
 
@@ -47,14 +46,19 @@ impl Tracking {
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(lease))
             .set_push_sender(self.push_handler(disconnected.clone()));
-        let (mut connection, run_id) = connect(&self.client, &config).await.map_err(described)?;
+        let settings = self.connection.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let info = self.connection.clone().set_redis_settings(settings);
+        let client = Client::open(info).map_err(described)?;
+        let mut connection =
+            client.get_multiplexed_async_connection_with_config(&config).await.map_err(described)?;
+        let info: String = cmd("INFO").arg("server").query_async(&mut connection).await.map_err(described)?;
         let prefix = self.keys.all_tokens_prefix();
         let mut tracking = cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(prefix);
         tracking.exec_async(&mut connection).await.map_err(described)?;
         // The order matters: who read on the word of the server tracked before is void from here on.
         let Some(live) = cache.connection_live(SERVER) else { return std::future::pending().await };
-        self.near.track(&run_id);
+        self.near.track(run_id_in(&info));
         let mut heartbeat = cmd("DEL");
         heartbeat.arg(self.keys.probe());
         let beat = async {

@@ -1,0 +1,305 @@
+//! The hot path's own connection to the server, one per runtime. Look-ups that come in the same turn of the
+//! runtime's loop go out as one pipeline, and one task writes them, reads the answers and hands them out:
+//! that costs about half of what a general client does per look-up (benches/README.md).
+//!
+//! While the connection is down every look-up fails at once, so that requests do not pile up behind an outage;
+//! the task brings it back.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use redis::{ConnectionAddr, ConnectionInfo};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::oneshot;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+
+use super::codec::{self, HOT_FIELDS};
+use super::keys::Keys;
+use super::resp::{self, Answer, Read};
+use crate::secret::TokenId;
+use crate::store::StoreError;
+use crate::token::Credential;
+
+/// A credential or its absence, and the run id of the server that said so.
+pub(super) type Found = Result<(Option<Arc<Credential>>, Arc<str>), StoreError>;
+
+/// The pause before each further attempt to connect: short enough that an outage ends within a second of the
+/// server's return.
+pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+/// Read from the socket at once.
+const READ_BYTES: usize = 16 * 1024;
+/// The age of look-ups is looked at so often within the timeout.
+const CHECKS_PER_TIMEOUT: u32 = 8;
+
+/// The handle: cheap to share, any thread may use it.
+pub(super) struct LookUps {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    is_up: bool,
+    /// Not sent yet. Bounded by the requests under way, and so by the connections allowed.
+    waiting: Vec<LookUp>,
+    waker: Option<Waker>,
+}
+
+struct LookUp {
+    id: TokenId,
+    found: oneshot::Sender<Found>,
+}
+
+impl LookUps {
+    /// Starts the connection's task on the current runtime, and waits until it has tried once to connect.
+    pub(super) async fn start(server: Server) -> Arc<Self> {
+        let look_ups = Arc::new(Self { state: Mutex::default() });
+        let (tried, has_tried) = oneshot::channel();
+        tokio::spawn(look_ups.clone().work(server, tried));
+        // The task ends only with the runtime.
+        let _ = has_tried.await;
+        look_ups
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads one credential.
+    pub(super) async fn read(&self, id: TokenId) -> Found {
+        let (found, answered) = oneshot::channel();
+        let waker = {
+            let mut state = self.state();
+            if !state.is_up {
+                return Err(StoreError::Unavailable("not connected".into()));
+            }
+            state.waiting.push(LookUp { id, found });
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        answered.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the connection was lost".into())))
+    }
+
+    async fn work(self: Arc<Self>, server: Server, tried: oneshot::Sender<()>) {
+        let mut tried = Some(tried);
+        loop {
+            let reason = match timeout(server.timeout, server.connect()).await {
+                Ok(Ok((stream, run_id))) => {
+                    self.state().is_up = true;
+                    tried.take().map(|tried| tried.send(()));
+                    let mut pipe = Pipe::new(stream, run_id, &server);
+                    let reason = poll_fn(|context| pipe.poll(&self, context)).await;
+                    // What waits and what was sent fails with it.
+                    let mut state = self.state();
+                    state.is_up = false;
+                    state.waiting.clear();
+                    reason
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer in time".into(),
+            };
+            tried.take().map(|tried| tried.send(()));
+            tracing::debug!(reason, "a validation connection is down");
+            tokio::time::sleep(RECONNECT_PAUSE).await;
+        }
+    }
+}
+
+/// An open connection and what is under way on it.
+struct Pipe<'a> {
+    stream: Pin<Box<dyn Stream>>,
+    run_id: Arc<str>,
+    server: &'a Server,
+    out: Vec<u8>,
+    written: usize,
+    input: Vec<u8>,
+    /// Sent, with the check after which, in the order of the answers to come.
+    under_way: VecDeque<(LookUp, u64)>,
+    checks: Interval,
+    /// How many checks there were.
+    check: u64,
+}
+
+impl<'a> Pipe<'a> {
+    fn new(stream: Pin<Box<dyn Stream>>, run_id: Arc<str>, server: &'a Server) -> Self {
+        let mut checks = interval(server.timeout / CHECKS_PER_TIMEOUT);
+        // A process that was stopped finds one check due, not all it missed.
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (out, input, under_way) = (Vec::new(), Vec::new(), VecDeque::new());
+        Self { stream, run_id, server, out, written: 0, input, under_way, checks, check: 0 }
+    }
+
+    /// Does all that can be done without waiting; ready, with the reason, when the connection is of no more use.
+    fn poll(&mut self, look_ups: &LookUps, context: &mut Context<'_>) -> Poll<String> {
+        self.take_waiting(look_ups, context);
+        if let Poll::Ready(error) = self.poll_write(context) {
+            return Poll::Ready(error.to_string());
+        }
+        if let Poll::Ready(reason) = self.poll_read(context) {
+            return Poll::Ready(reason);
+        }
+        while self.checks.poll_tick(context).is_ready() {
+            self.check += 1;
+            let oldest = self.under_way.front().map_or(self.check, |(_, sent)| *sent);
+            if self.check - oldest > u64::from(CHECKS_PER_TIMEOUT) {
+                return Poll::Ready("no answer in time".into());
+            }
+        }
+        Poll::Pending
+    }
+
+    fn take_waiting(&mut self, look_ups: &LookUps, context: &Context<'_>) {
+        let waiting = {
+            let mut state = look_ups.state();
+            state.waker = Some(context.waker().clone());
+            std::mem::take(&mut state.waiting)
+        };
+        if waiting.is_empty() {
+            return;
+        }
+        for look_up in waiting {
+            let key = self.server.keys.token(look_up.id);
+            let mut command: [&[u8]; HOT_FIELDS.len() + 2] = [b"HMGET"; HOT_FIELDS.len() + 2];
+            command[1] = key.as_bytes();
+            for (argument, field) in command[2..].iter_mut().zip(HOT_FIELDS) {
+                *argument = field.as_bytes();
+            }
+            resp::write_command(&mut self.out, &command);
+            self.under_way.push_back((look_up, self.check));
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        while self.written < self.out.len() {
+            match self.stream.as_mut().poll_write(context, &self.out[self.written..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(written)) => self.written += written,
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        self.out.clear();
+        self.written = 0;
+        Poll::Pending
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<String> {
+        loop {
+            self.input.reserve(READ_BYTES);
+            // This future keeps nothing between polls, so a new one each time loses nothing.
+            match ready!(pin!(self.stream.read_buf(&mut self.input)).poll(context)) {
+                Ok(0) => return Poll::Ready("the server closed it".into()),
+                Ok(_) if self.hand_out() => {}
+                Ok(_) => return Poll::Ready("an answer is not of the protocol".into()),
+                Err(error) => return Poll::Ready(error.to_string()),
+            }
+        }
+    }
+
+    /// Hands out every whole answer; false when the server does not speak the protocol.
+    fn hand_out(&mut self) -> bool {
+        let mut at = 0;
+        while at < self.input.len() {
+            match resp::read_array(&self.input[at..]) {
+                Read::Whole(answer, length) => {
+                    let Some((look_up, _)) = self.under_way.pop_front() else { return false };
+                    let found = decode(look_up.id, answer).map(|found| (found, self.run_id.clone()));
+                    // Nobody waits any more when the client has gone.
+                    let _ = look_up.found.send(found);
+                    at += length;
+                }
+                Read::Partial => break,
+                Read::Broken => return false,
+            }
+        }
+        self.input.drain(..at);
+        true
+    }
+}
+
+fn decode(
+    id: TokenId,
+    answer: Answer<[Option<&[u8]>; HOT_FIELDS.len()]>,
+) -> Result<Option<Arc<Credential>>, StoreError> {
+    match answer {
+        Answer::Fine(values) => codec::credential(id, values),
+        Answer::Error(text) if text.starts_with("WRONGTYPE") => {
+            Err(StoreError::Corrupt { key: id.to_string(), reason: "wrong type".into() })
+        }
+        Answer::Error(text) => Err(StoreError::Unavailable(code_of(&text))),
+    }
+}
+
+/// The first word of an error: the rest may repeat what was asked.
+fn code_of(error: &str) -> String {
+    error.split(' ').next().unwrap_or_default().to_owned()
+}
+
+/// Anything to speak RESP over.
+trait Stream: AsyncRead + AsyncWrite + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
+
+/// Where look-ups go.
+pub(super) struct Server {
+    pub(super) connection: ConnectionInfo,
+    pub(super) keys: Keys,
+    pub(super) timeout: Duration,
+}
+
+impl Server {
+    /// Connects, logs in, and asks which server that is: behind one address there may be another one next
+    /// time, and only what the tracked one answered may be cached.
+    async fn connect(&self) -> io::Result<(Pin<Box<dyn Stream>>, Arc<str>)> {
+        let mut stream: Pin<Box<dyn Stream>> = match self.connection.addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                Box::pin(stream)
+            }
+            ConnectionAddr::Unix(path) => Box::pin(UnixStream::connect(path).await?),
+            _ => return Err(io::Error::new(io::ErrorKind::Unsupported, "not an address for look-ups")),
+        };
+        let settings = self.connection.redis_settings();
+        if let Some(password) = settings.password() {
+            let username = settings.username().unwrap_or("default");
+            call(&mut stream, &[b"AUTH", username.as_bytes(), password.as_bytes()]).await?;
+        }
+        if settings.db() != 0 {
+            call(&mut stream, &[b"SELECT", settings.db().to_string().as_bytes()]).await?;
+        }
+        let info = call(&mut stream, &[b"INFO", b"server"]).await?;
+        Ok((stream, run_id_in(&info).into()))
+    }
+}
+
+/// The id that a server has from its start to its end, in its `INFO`.
+pub(super) fn run_id_in(info: &str) -> &str {
+    info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim()
+}
+
+/// One command and its answer, alone on the connection.
+async fn call(stream: &mut Pin<Box<dyn Stream>>, command: &[&[u8]]) -> io::Result<String> {
+    let mut out = Vec::new();
+    resp::write_command(&mut out, command);
+    stream.write_all(&out).await?;
+    let mut input = Vec::new();
+    loop {
+        if stream.read_buf(&mut input).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match resp::read_text(&input) {
+            Read::Whole(Answer::Fine(text), _) => return Ok(text),
+            Read::Whole(Answer::Error(text), _) => return Err(io::Error::other(code_of(&text))),
+            Read::Partial => {}
+            Read::Broken => return Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
