@@ -15,8 +15,8 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::Body;
 use super::connections::{Busy, OpenConnection};
-use super::lingering::Lingering;
 use super::listener::Accepted;
+use super::stream::AnswerStream;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -87,11 +87,10 @@ async fn serve_stream(
         let busy = matches!(reply, Reply::Later(_)).then(|| open.busy());
         Replying { reply, _busy: busy }
     });
-    // Not with `pipeline_flush`: it holds answers back while bytes of a next request wait, for ever where these are
-    // malformed or half a head, and lets what is not sent yet grow without bound.
+    let stream = AnswerStream::new(stream);
     let connection = http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(Lingering::new(stream)), service);
+        .serve_connection(TokioIo::new(stream.clone()), service);
     let mut connection = std::pin::pin!(connection);
     let (mut is_registered, mut is_ending) = (false, false);
     let ended = poll_fn(|context| {
@@ -107,7 +106,13 @@ async fn serve_stream(
             connection.as_mut().graceful_shutdown();
             is_ending = true;
         }
-        connection.as_mut().poll(context)
+        let turn = connection.as_mut().poll(context);
+        // hyper has nothing more to do for now; whatever it still waits for, its answers so far go out.
+        match stream.poll_send(context) {
+            // Nobody is there to send to.
+            Poll::Ready(Err(_)) => Poll::Ready(Ok(())),
+            _ => turn,
+        }
     });
     if let Err(error) = ended.await {
         // The client's doing, or its network's.
