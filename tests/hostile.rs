@@ -2,7 +2,10 @@
 
 mod common;
 
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::thread;
+use std::time::Duration;
 
 use common::http::{Client, Response};
 use common::process::DEADLINE_MS;
@@ -257,6 +260,33 @@ fn half_a_next_request_holds_up_nothing() {
         client.write(format!("GET /auth HTTP/1.1\r\nHost: a\r\n\r\n{rest}")).unwrap();
         assert_no_token(&client.read_response(false).unwrap());
     }
+    // Nor what is still waited for: the body of a second request.
+    let (name, key) = common::server::key();
+    let mut client = server.admin();
+    let waits =
+        format!("POST /v1/tokens HTTP/1.1\r\nHost: a\r\n{name}: {key}\r\nContent-Type: application/json\r\n");
+    client
+        .write(format!("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n{waits}Content-Length: 9\r\n\r\n{{"))
+        .unwrap();
+    assert_eq!(client.read_response(false).unwrap().status, 200);
+}
+
+/// Who asks and never reads is made to wait: the answers must not pile up in the server.
+#[test]
+fn a_client_that_reads_no_answers_is_held_up() {
+    const MUCH_BYTES: usize = 20_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("validation.sock");
+    let server = Server::start(&[("DOORWARD_LISTEN", &format!("unix:{}", socket.display()))]);
+    let mut stream = UnixStream::connect(&socket).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let requests = "GET /auth HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1_000);
+    let mut written = 0;
+    while let Ok(count) = stream.write(requests.as_bytes()) {
+        written += count;
+        assert!(written < MUCH_BYTES, "{written} bytes of requests taken, no answer read");
+    }
+    assert_eq!(server.validation().get("/livez", &[]).status, 200, "others are not");
 }
 
 #[test]

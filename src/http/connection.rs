@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,9 +16,8 @@ use tokio::time::timeout;
 
 use super::Body;
 use super::connections::{Busy, OpenConnection};
-use super::gathered::Gathered;
-use super::lingering::{LINGER, Lingering};
 use super::listener::Accepted;
+use super::stream::{AnswerStream, LINGER};
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -89,7 +88,7 @@ async fn serve_stream(
         let busy = matches!(reply, Reply::Later(_)).then(|| open.busy());
         Replying { reply, _busy: busy }
     });
-    let mut stream = Gathered::new(Lingering::new(stream));
+    let mut stream = AnswerStream::new(stream);
     let connection = http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream.clone()), service);
@@ -108,22 +107,18 @@ async fn serve_stream(
             connection.as_mut().graceful_shutdown();
             is_ending = true;
         }
-        loop {
-            if let Poll::Ready(ended) = connection.as_mut().poll(context) {
-                return Poll::Ready(ended.map_err(|error| error.to_string()));
-            }
-            // The end of this turn: its answers leave together.
-            match ready!(stream.poll_send(context)) {
-                Ok(true) => {}
-                Ok(false) => return Poll::Pending,
-                Err(error) => return Poll::Ready(Err(error.to_string())),
-            }
+        let turn = connection.as_mut().poll(context);
+        // hyper has nothing more to do for now; whatever it still waits for, its answers so far go out.
+        match stream.poll_send(context) {
+            // Nobody is there to send to.
+            Poll::Ready(Err(_)) => Poll::Ready(Ok(())),
+            _ => turn,
         }
     });
     match ended.await {
-        // hyper closes what it answered last, but for an answer to a request for an upgrade.
+        // hyper closes what it answered last, but for the answer to a request for an upgrade.
         Ok(()) => drop(timeout(LINGER, stream.shutdown()).await),
         // The client's doing, or its network's.
-        Err(error) => tracing::debug!(error, "a connection ended early"),
+        Err(error) => tracing::debug!(%error, "a connection ended early"),
     }
 }

@@ -4,7 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `listener` | addresses, accepting, connection limits |
-//! | `connection`, `gathered`, `lingering` | one HTTP/1 connection, how its answers leave, how it ends |
+//! | `connection`, `stream` | one HTTP/1 connection, and the bytes under it |
 //! | `connections` | all of them: draining, idle timeout |
 //! | `validation` | the validation plane's endpoints |
 //! | `auth` | `/auth`, the hot path |
@@ -19,13 +19,12 @@ pub mod auth;
 pub mod connection;
 pub mod connections;
 pub mod fields;
-mod gathered;
 pub mod identity;
-mod lingering;
 pub mod listener;
 pub mod presented;
 pub mod problem;
 pub mod session;
+mod stream;
 pub mod token_json;
 pub mod validation;
 

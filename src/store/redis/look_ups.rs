@@ -2,6 +2,10 @@
 //! runtime's loop go out as one pipeline, and one task writes them, reads the answers and hands them out:
 //! that costs about half of what a general client does per look-up (benches/README.md).
 //!
+//! Each pipeline begins with a write that changes nothing, and counts only if the server takes it. A master that was
+//! demoted, or cut off from its cluster or its replicas, still answers reads, for ever, with what it knew then: it
+//! would admit tokens that were ended since, and refuse those issued since.
+//!
 //! While the connection is down every look-up fails at once, so that requests do not pile up behind an outage;
 //! the task brings it back.
 
@@ -120,11 +124,18 @@ struct Pipe<'a> {
     out: Vec<u8>,
     written: usize,
     input: Vec<u8>,
-    /// Sent, with the check after which, in the order of the answers to come.
-    under_way: VecDeque<(LookUp, u64)>,
+    /// Sent, in the order of the answers to come.
+    under_way: VecDeque<Sent>,
     checks: Interval,
     /// How many checks there were.
     check: u64,
+}
+
+/// A command that was sent, with the number of checks there had been by then.
+enum Sent {
+    /// The write that a server without authority refuses.
+    Probe(u64),
+    LookUp(LookUp, u64),
 }
 
 impl<'a> Pipe<'a> {
@@ -147,7 +158,10 @@ impl<'a> Pipe<'a> {
         }
         while self.checks.poll_tick(context).is_ready() {
             self.check += 1;
-            let oldest = self.under_way.front().map_or(self.check, |(_, sent)| *sent);
+            let oldest = match self.under_way.front() {
+                Some(Sent::Probe(check) | Sent::LookUp(_, check)) => *check,
+                None => self.check,
+            };
             if self.check - oldest > u64::from(CHECKS_PER_TIMEOUT) {
                 return Poll::Ready("no answer in time".into());
             }
@@ -164,6 +178,9 @@ impl<'a> Pipe<'a> {
         if waiting.is_empty() {
             return;
         }
+        // Before the reads: a server that is the master by then has all that was acknowledged until then.
+        resp::write_command(&mut self.out, &[b"DEL", self.server.keys.probe().as_bytes()]);
+        self.under_way.push_back(Sent::Probe(self.check));
         for look_up in waiting {
             let key = self.server.keys.token(look_up.id);
             let mut command: [&[u8]; HOT_FIELDS.len() + 2] = [b"HMGET"; HOT_FIELDS.len() + 2];
@@ -172,7 +189,7 @@ impl<'a> Pipe<'a> {
                 *argument = field.as_bytes();
             }
             resp::write_command(&mut self.out, &command);
-            self.under_way.push_back((look_up, self.check));
+            self.under_way.push_back(Sent::LookUp(look_up, self.check));
         }
     }
 
@@ -196,32 +213,56 @@ impl<'a> Pipe<'a> {
             // This future keeps nothing between polls, so a new one each time loses nothing.
             match ready!(pin!(self.stream.read_buf(&mut self.input)).poll(context)) {
                 Ok(0) => return Poll::Ready("the server closed it".into()),
-                Ok(_) if self.hand_out() => {}
-                Ok(_) => return Poll::Ready("an answer is not of the protocol".into()),
+                Ok(_) => {}
                 Err(error) => return Poll::Ready(error.to_string()),
+            }
+            if let Err(reason) = self.hand_out() {
+                return Poll::Ready(reason);
             }
         }
     }
 
-    /// Hands out every whole answer; false when the server does not speak the protocol.
-    fn hand_out(&mut self) -> bool {
+    /// Hands out every whole answer.
+    ///
+    /// # Errors
+    /// When the server has no authority, or does not speak the protocol.
+    fn hand_out(&mut self) -> Result<(), String> {
+        let broken = || "an answer is not of the protocol".to_owned();
         let mut at = 0;
         while at < self.input.len() {
-            match resp::read_array(&self.input[at..]) {
-                Read::Whole(answer, length) => {
-                    let Some((look_up, _)) = self.under_way.pop_front() else { return false };
-                    let found = decode(look_up.id, answer).map(|found| (found, self.run_id.clone()));
-                    // Nobody waits any more when the client has gone.
-                    let _ = look_up.found.send(found);
-                    at += length;
-                }
-                Read::Partial => break,
-                Read::Broken => return false,
-            }
+            let input = &self.input[at..];
+            let length = match self.under_way.front().ok_or_else(broken)? {
+                Sent::Probe(_) => match resp::read_done(input) {
+                    Read::Whole(Answer::Error(text), _) if !is_harmless(&text) => return Err(code_of(&text)),
+                    Read::Whole(_, length) => length,
+                    Read::Partial => break,
+                    Read::Broken => return Err(broken()),
+                },
+                Sent::LookUp(look_up, _) => match resp::read_array(input) {
+                    Read::Whole(answer, length) => {
+                        let found = decode(look_up.id, answer).map(|found| (found, self.run_id.clone()));
+                        if let Some(Sent::LookUp(look_up, _)) = self.under_way.pop_front() {
+                            // Nobody waits any more when the client has gone.
+                            let _ = look_up.found.send(found);
+                        }
+                        at += length;
+                        continue;
+                    }
+                    Read::Partial => break,
+                    Read::Broken => return Err(broken()),
+                },
+            };
+            self.under_way.pop_front();
+            at += length;
         }
         self.input.drain(..at);
-        true
+        Ok(())
     }
+}
+
+/// A master whose disk fails refuses writes and is the master all the same.
+fn is_harmless(error: &str) -> bool {
+    error.starts_with("MISCONF")
 }
 
 fn decode(
@@ -276,6 +317,12 @@ impl Server {
             call(&mut stream, &[b"SELECT", settings.db().to_string().as_bytes()]).await?;
         }
         let info = call(&mut stream, &[b"INFO", b"server"]).await?;
+        // A server that takes no writes is none to connect to: there may be another one after the pause.
+        if let Err(error) = call(&mut stream, &[b"DEL", self.keys.probe().as_bytes()]).await
+            && !is_harmless(&error.to_string())
+        {
+            return Err(error);
+        }
         Ok((stream, run_id_in(&info).into()))
     }
 }

@@ -64,10 +64,20 @@ pub(super) fn read_array<const N: usize>(buffer: &[u8]) -> Read<Answer<[Option<&
     Read::Whole(Answer::Fine(values), at)
 }
 
-/// Reads an answer that is one text: a simple string or a bulk string.
+/// Reads the answer to a command of whose answer only counts that it is no error.
+pub(super) fn read_done(buffer: &[u8]) -> Read<Answer<()>> {
+    match read_line(buffer, 0) {
+        Line::Whole(b'+' | b':', _, next) => Read::Whole(Answer::Fine(()), next),
+        Line::Whole(b'-', text, next) => Read::Whole(Answer::Error(lossy(text)), next),
+        Line::Whole(..) => Read::Broken,
+        Line::Partial => partial(buffer),
+    }
+}
+
+/// Reads an answer that is one text: a simple string, a number or a bulk string.
 pub(super) fn read_text(buffer: &[u8]) -> Read<Answer<String>> {
     match read_line(buffer, 0) {
-        Line::Whole(b'+', text, next) => Read::Whole(Answer::Fine(lossy(text)), next),
+        Line::Whole(b'+' | b':', text, next) => Read::Whole(Answer::Fine(lossy(text)), next),
         Line::Whole(b'-', text, next) => Read::Whole(Answer::Error(lossy(text)), next),
         Line::Whole(b'$', ..) => match read_bulk(buffer, 0) {
             Read::Whole(bulk, next) => Read::Whole(Answer::Fine(lossy(bulk.unwrap_or_default())), next),
@@ -166,6 +176,9 @@ mod tests {
         ] {
             assert_eq!(read_array::<3>(broken.as_bytes()), Read::Broken, "{broken:?}");
         }
+        assert_eq!(read_done(b":0\r\n*"), Read::Whole(Answer::Fine(()), 4));
+        assert_eq!(read_done(b"-READONLY\r\n"), Read::Whole(Answer::Error("READONLY".into()), 11));
+        assert_eq!((read_done(b":0\r"), read_done(b"*1\r\n")), (Read::Partial, Read::Broken));
         assert_eq!(read_text(b"+OK\r\n"), Read::Whole(Answer::Fine("OK".into()), 5));
         assert_eq!(read_text(b"$2\r\nhi\r\n"), Read::Whole(Answer::Fine("hi".into()), 8));
         assert_eq!(read_text(&[b'+'; MAX_ANSWER_BYTES + 1]), Read::Broken);
