@@ -89,7 +89,8 @@ impl Servers {
         let Some(server) = self.get(origin.server) else { return false };
         let until_ms = server.lease_until_ms.load(Ordering::SeqCst).saturating_add(self.stale_grace_ms);
         let epoch = server.epoch.load(Ordering::SeqCst);
-        now_ms < until_ms && (epoch == origin.epoch || epoch == origin.epoch + 1)
+        // Without a grace what the loss of the connection voided is void, also before the lease runs out.
+        self.stale_grace_ms > 0 && now_ms < until_ms && (epoch == origin.epoch || epoch == origin.epoch + 1)
     }
 
     pub(super) fn is_live(&self, server: ServerIndex, now_ms: u64) -> bool {
