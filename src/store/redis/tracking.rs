@@ -54,9 +54,10 @@ impl Tracking {
         let mut tracking = cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(prefix);
         tracking.exec_async(&mut connection).await.map_err(described)?;
-        // The order matters: who read on the word of the server tracked before is void from here on.
-        let Some(live) = cache.connection_live(SERVER) else { return std::future::pending().await };
+        // The order matters: tickets count from the second step on, and the server they are held against must be
+        // this one by then. The other way round, an answer of the one tracked before could still slip in.
         self.near.track(&run_id);
+        let Some(live) = cache.connection_live(SERVER) else { return std::future::pending().await };
         let mut heartbeat = cmd("DEL");
         heartbeat.arg(self.keys.probe());
         let beat = async {
