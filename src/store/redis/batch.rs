@@ -1,5 +1,9 @@
 //! Look-ups of one runtime that come in the same turn of its loop go to the server as one pipeline: a pipeline
 //! costs about as much as a single command.
+//!
+//! Each pipeline begins with a write that changes nothing, and counts only if the server takes it. A master that
+//! was demoted, or cut off from its cluster or replicas, still answers reads, for ever, and with what it knew
+//! then: it would admit tokens that were ended since and refuse those issued since.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -78,7 +82,9 @@ impl Batch {
 fn pipeline(keys: &Keys) -> impl Fn(&[LookUp]) -> redis::Pipeline + Send + use<> {
     let keys = keys.clone();
     move |look_ups| {
-        let mut pipeline = redis::Pipeline::with_capacity(look_ups.len());
+        let mut pipeline = redis::Pipeline::with_capacity(1 + look_ups.len());
+        // Before the reads: once the server was the master it has all that was acknowledged until then.
+        pipeline.cmd("DEL").arg(keys.probe());
         for look_up in look_ups {
             pipeline.cmd("HMGET").arg(keys.token(look_up.id)).arg(&codec::HOT_FIELDS[..]);
         }
@@ -93,9 +99,15 @@ async fn send(
     pipeline: impl Fn(&[LookUp]) -> redis::Pipeline + Send,
 ) {
     let pipeline = pipeline(&look_ups);
-    let count = look_ups.len();
+    let count = 1 + look_ups.len();
     match open.connection.req_packed_commands(&pipeline, 0, count).await {
-        Ok(answers) if answers.len() == count => {
+        Ok(mut answers) if answers.len() == count => {
+            if let Err(error) = answers.remove(0).extract_error() {
+                link.lost(&open);
+                tracing::debug!(error = describe(&error), "the server takes no writes");
+                fail(look_ups, &store_error(error));
+                return;
+            }
             for (look_up, answer) in look_ups.into_iter().zip(answers) {
                 let credential = decode(look_up.id, answer);
                 // Nobody waits any more: the client has gone.

@@ -17,6 +17,8 @@ pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Link {
     client: Client,
     config: AsyncConnectionConfig,
+    /// The key of the write that shows that the server is a master.
+    probe: String,
     state: Mutex<State>,
 }
 
@@ -38,9 +40,9 @@ pub(super) struct Open {
 
 impl Link {
     /// Tries to connect once; when that fails a task goes on trying.
-    pub(super) async fn open(client: Client, config: AsyncConnectionConfig) -> Arc<Self> {
+    pub(super) async fn open(client: Client, config: AsyncConnectionConfig, probe: String) -> Arc<Self> {
         let state = Mutex::new(State { connection: None, generation: 0 });
-        let link = Arc::new(Self { client, config, state });
+        let link = Arc::new(Self { client, config, probe, state });
         if !link.connect().await {
             link.reconnect();
         }
@@ -57,7 +59,7 @@ impl Link {
     }
 
     async fn connect(&self) -> bool {
-        match connect(&self.client, &self.config).await {
+        match self.connect_to_master().await {
             Ok((connection, run_id)) => {
                 let mut state = self.state();
                 state.generation += 1;
@@ -69,6 +71,14 @@ impl Link {
                 false
             }
         }
+    }
+
+    /// A server that takes no writes is none to connect to: it is asked again after the pause, and may be another
+    /// one by then.
+    async fn connect_to_master(&self) -> Result<(MultiplexedConnection, Arc<str>), RedisError> {
+        let (mut connection, run_id) = connect(&self.client, &self.config).await?;
+        cmd("DEL").arg(&self.probe).exec_async(&mut connection).await?;
+        Ok((connection, run_id))
     }
 
     /// Takes a connection that failed out of use and starts to bring it back, once however many uses notice.

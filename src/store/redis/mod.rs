@@ -99,7 +99,7 @@ impl RedisStore {
     }
 
     pub(super) async fn reader(&self) -> Reader {
-        let link = Link::open(self.client.clone(), self.connection_config.clone()).await;
+        let link = Link::open(self.client.clone(), self.connection_config.clone(), self.keys.probe()).await;
         Reader::new(Batch::start(link, self.keys.clone()), self.near.clone())
     }
 
