@@ -11,7 +11,7 @@ use crate::last_access::LastAccess;
 use crate::rules;
 use crate::secret::{self, CheckKeys, Kind, TokenId};
 use crate::store::{Changed, Store, StoreError};
-use crate::token::{AccessMark, Credential, RelatedObject, RenderedOnce, Token, TokenChange};
+use crate::token::{AccessMark, Credential, DetailsOnce, RelatedObject, RenderedOnce, Token, TokenChange};
 
 /// How long tokens live and when they are renewed.
 #[derive(Clone, Debug)]
@@ -164,6 +164,7 @@ impl Service {
                 ends_at_ms,
                 accesses: AccessMark::default(),
                 rendered: RenderedOnce::default(),
+                details: DetailsOnce::default(),
             }),
             created_at_ms: now_ms,
             last_access_ms: now_ms,

@@ -7,5 +7,6 @@ pub mod http;
 pub mod nginx;
 pub mod process;
 pub mod redis;
+pub mod server;
 pub mod store;
 pub mod upstream;

@@ -22,10 +22,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::{SecretHash, TokenId};
 use crate::store::StoreError;
-use crate::token::{AccessMark, Credential, RelatedObject, RenderedOnce, Token, TokenChange};
+use crate::token::{
+    AccessMark, Credential, Details, DetailsOnce, RelatedObject, RenderedOnce, Token, TokenChange,
+};
 
-/// The fields that make a [`Credential`], in the order of [`HotFields`].
+/// The fields that make a [`Credential`].
 pub const HOT_FIELDS: [&str; 6] = ["u", "i", "h", "x", "f", "s"];
+/// The fields that make [`Details`], with the flags.
+pub const COLD_FIELDS: [&str; 3] = ["c", "z", "r"];
 
 const ACTIVE: u32 = 1;
 const ALLOWED_COOKIE: u32 = 2;
@@ -95,17 +99,19 @@ pub fn change_args(change: &TokenChange) -> (u32, u32, String) {
     (clear, set, slug)
 }
 
-/// A credential from the answer to `HMGET` of [`HOT_FIELDS`]; `None` when there is no such key.
+/// A credential from the answer to `HMGET` of [`HOT_FIELDS`]; with its details when [`COLD_FIELDS`] follow them.
+/// `None` when there is no such key.
 ///
 /// # Errors
 /// `Corrupt`.
 pub fn credential(id: TokenId, answer: &Value) -> Result<Option<Arc<Credential>>, StoreError> {
     let Value::Array(values) = answer else { return Err(corrupt(id, "answer")) };
-    let [u, i, h, x, f, s] = values.as_slice() else { return Err(corrupt(id, "answer")) };
+    let hot_and_cold = values.split_at_checked(HOT_FIELDS.len());
+    let Some(([u, i, h, x, f, s], cold)) = hot_and_cold else { return Err(corrupt(id, "answer")) };
     if values.iter().all(|value| matches!(value, Value::Nil)) {
         return Ok(None);
     }
-    let fields = Fields {
+    let mut fields = Fields {
         u: bytes(u),
         i: bytes(i),
         h: bytes(h),
@@ -114,7 +120,12 @@ pub fn credential(id: TokenId, answer: &Value) -> Result<Option<Arc<Credential>>
         s: bytes(s),
         ..Fields::default()
     };
-    fields.credential(id).map(|(credential, _)| Some(Arc::new(credential)))
+    let (mut credential, flags) = fields.credential(id)?;
+    if let [c, z, r] = cold {
+        (fields.c, fields.z, fields.r) = (bytes(c), bytes(z), bytes(r));
+        credential.details = Arc::new(fields.details(id, flags)?).into();
+    }
+    Ok(Some(Arc::new(credential)))
 }
 
 /// A token from the answer to `HGETALL` and the score of its last access; `None` when there is no such key.
@@ -125,7 +136,7 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     let fields = Fields::from_all(all).ok_or_else(|| corrupt(id, "answer"))?;
     let Some(fields) = fields else { return Ok(None) };
     let (credential, flags) = fields.credential(id)?;
-    let created_at_ms = number(fields.c).ok_or_else(|| corrupt(id, "c"))?;
+    let Details { created_at_ms, user_agent, ip, expiration, related_objects } = fields.details(id, flags)?;
     let ended_at_ms = match fields.e {
         None => None,
         Some(_) => Some(number(fields.e).ok_or_else(|| corrupt(id, "e"))?),
@@ -133,29 +144,21 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     if ended_at_ms.is_none() != credential.is_active {
         return Err(corrupt(id, "e"));
     }
-    let cold: Cold<'_> = unpack(fields.z).ok_or_else(|| corrupt(id, "z"))?;
-    let related: Vec<(String, String)> = match fields.r {
-        None => Vec::new(),
-        Some(_) => unpack(fields.r).ok_or_else(|| corrupt(id, "r"))?,
-    };
     Ok(Some(Token {
         credential: Arc::new(credential),
         created_at_ms,
         // A missing entry costs the last access only, which is at least the time of issue.
         last_access_ms: score_ms(last_access).unwrap_or(created_at_ms),
         ended_at_ms,
-        user_agent: cold.user_agent.to_owned(),
-        ip: cold.ip,
-        expiration: flags & EXPIRATION != 0,
-        related_objects: related
-            .into_iter()
-            .map(|(content_type, object_id)| RelatedObject { content_type, object_id })
-            .collect(),
+        user_agent: user_agent.into(),
+        ip,
+        expiration,
+        related_objects: related_objects.into(),
     }))
 }
 
 /// The time that the score of an `@` member stands for.
-fn score_ms(score: &Value) -> Option<u64> {
+pub fn score_ms(score: &Value) -> Option<u64> {
     let score: f64 = match score {
         Value::Double(score) => *score,
         other => std::str::from_utf8(bytes(other)?).ok()?.parse().ok()?,
@@ -233,8 +236,27 @@ impl<'a> Fields<'a> {
             ends_at_ms: immutable.ends_at_ms,
             accesses: AccessMark::default(),
             rendered: RenderedOnce::default(),
+            details: DetailsOnce::default(),
         };
         Ok((credential, flags))
+    }
+
+    fn details(&self, id: TokenId, flags: u32) -> Result<Details, StoreError> {
+        let cold: Cold<'_> = unpack(self.z).ok_or_else(|| corrupt(id, "z"))?;
+        let related: Vec<(String, String)> = match self.r {
+            None => Vec::new(),
+            Some(_) => unpack(self.r).ok_or_else(|| corrupt(id, "r"))?,
+        };
+        Ok(Details {
+            created_at_ms: number(self.c).ok_or_else(|| corrupt(id, "c"))?,
+            user_agent: cold.user_agent.into(),
+            ip: cold.ip,
+            expiration: flags & EXPIRATION != 0,
+            related_objects: related
+                .into_iter()
+                .map(|(content_type, object_id)| RelatedObject { content_type, object_id })
+                .collect(),
+        })
     }
 }
 
@@ -305,6 +327,7 @@ mod tests {
                 ends_at_ms: 1_800_009_000_000,
                 accesses: AccessMark::default(),
                 rendered: RenderedOnce::default(),
+                details: DetailsOnce::default(),
             }),
             created_at_ms: 1_800_000_000_000,
             last_access_ms: 1_800_000_000_500,
@@ -321,10 +344,10 @@ mod tests {
         Value::Array(flat.map(Value::BulkString).collect())
     }
 
-    fn hmget(token: &Token) -> Value {
+    fn hmget(token: &Token, names: &[&str]) -> Value {
         let fields = fields_of(token);
         let value = |name: &&str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-        Value::Array(HOT_FIELDS.iter().map(|n| value(n).map_or(Value::Nil, Value::BulkString)).collect())
+        Value::Array(names.iter().map(|n| value(n).map_or(Value::Nil, Value::BulkString)).collect())
     }
 
     #[test]
@@ -333,7 +356,15 @@ mod tests {
         let id = written.credential.id;
         let score = Value::BulkString(b"-1800000000500".to_vec());
         assert_eq!(token(id, &hgetall(fields_of(&written)), &score).unwrap().unwrap(), written);
-        assert_eq!(credential(id, &hmget(&written)).unwrap().unwrap(), written.credential);
+        let hot = credential(id, &hmget(&written, &HOT_FIELDS)).unwrap().unwrap();
+        assert_eq!((&hot, hot.details.get()), (&written.credential, None));
+        let all = [&HOT_FIELDS[..], &COLD_FIELDS[..]].concat();
+        let whole = credential(id, &hmget(&written, &all)).unwrap().unwrap();
+        let details = whole.details.get().unwrap();
+        assert_eq!((&whole, &*details.user_agent), (&written.credential, "curl/8"));
+        assert_eq!(*details.related_objects, written.related_objects);
+        let nothing = Value::Array(vec![Value::Nil; all.len()]);
+        assert_eq!(credential(id, &nothing).unwrap(), None);
         assert_eq!(token(id, &Value::Array(vec![]), &Value::Nil).unwrap(), None);
     }
 

@@ -1,0 +1,270 @@
+//! The real binary as a child process, and what a login service does with it.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::thread;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::http::{Client, Response};
+use super::process::Process;
+use super::redis::RedisServer;
+
+/// The API key of every [`Server`] that is given no other.
+pub const ADMIN_KEY: &str = "the-admin-key-of-the-tests-0123456789";
+
+/// The identity headers of the validation plane, in the contract's order.
+pub const IDENTITY: [&str; 7] = [
+    "X-Auth-User",
+    "X-Auth-Actor",
+    "X-Auth-Token-Id",
+    "X-Auth-Slug",
+    "X-Auth-Backend",
+    "X-Auth-Device",
+    "X-Auth-Expires-In",
+];
+
+/// A running server, on ports of its own. Killed on drop.
+pub struct Server {
+    process: Process,
+    settings: Vec<(String, String)>,
+    listen: String,
+    admin_listen: String,
+}
+
+impl Server {
+    /// Starts the server with these `DOORWARD_…` variables and waits until it says that it is ready. What they
+    /// leave open: free ports, the embedded store, [`ADMIN_KEY`].
+    pub fn start(settings: &[(&str, &str)]) -> Self {
+        let defaults = [
+            ("DOORWARD_LISTEN", "127.0.0.1:0"),
+            ("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0"),
+            ("DOORWARD_ADMIN_KEY", ADMIN_KEY),
+        ];
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self::start_owned(defaults.iter().chain(settings).map(owned).collect())
+    }
+
+    /// [`Server::start`] on this Redis.
+    pub fn on(redis: &RedisServer, settings: &[(&str, &str)]) -> Self {
+        let url = redis.url();
+        Self::start(&[settings, &[("DOORWARD_REDIS_URL", &url)]].concat())
+    }
+
+    fn start_owned(settings: Vec<(String, String)>) -> Self {
+        let borrowed: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut process = run(&[], &borrowed);
+        let (listen, admin_listen) = wait_ready(&mut process);
+        Self { process, settings, listen, admin_listen }
+    }
+
+    /// Kills the server if it runs, and starts it with the same settings, so on new ports where they were free ones.
+    /// (The system may have lent the old ones to an outgoing connection meanwhile.)
+    pub fn restart(&mut self) {
+        self.kill9();
+        *self = Self::start_owned(self.settings.clone());
+    }
+
+    /// SIGKILL, as a crash.
+    pub fn kill9(&mut self) {
+        self.process.kill();
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.process.signal(Signal::TERM);
+        self.process.wait()
+    }
+
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// What it wrote so far, both outputs.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// The validation plane's address.
+    pub fn listen(&self) -> &str {
+        &self.listen
+    }
+
+    /// The admin plane's address.
+    pub fn admin_listen(&self) -> &str {
+        &self.admin_listen
+    }
+
+    /// A client of the validation plane.
+    pub fn validation(&self) -> Client {
+        Client::new(&self.listen)
+    }
+
+    /// A client of the admin plane; the key is the request's own business ([`key`]).
+    pub fn admin(&self) -> Client {
+        Client::new(&self.admin_listen)
+    }
+
+    /// An admin call with [`ADMIN_KEY`].
+    pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Response {
+        self.admin().request(method, path, &[key()], body)
+    }
+
+    /// Issues a token; `fields` may leave out `user` and `ip`. The token object with `token`.
+    pub fn issue(&self, fields: Value) -> Value {
+        let mut body = json!({"user": "alice", "ip": "203.0.113.7"});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let response = self.call("POST", "/v1/tokens", Some(&body));
+        assert_eq!(response.status, 201, "{}\n{}", response.text(), self.log());
+        response.json()
+    }
+
+    /// The token object; panics where there is none.
+    pub fn token(&self, id: &Value) -> Value {
+        let response = self.call("GET", &token_path(id), None);
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.json()
+    }
+
+    /// Ends a token.
+    pub fn end(&self, id: &Value) {
+        assert_eq!(self.call("DELETE", &token_path(id), None).status, 204);
+    }
+
+    /// A page of alice's tokens, and the cursor of the next.
+    pub fn list(&self, query: &str) -> (Vec<Value>, Value) {
+        let response = self.call("GET", &format!("/v1/users/alice/tokens{query}"), None);
+        assert_eq!(response.status, 200, "{}", response.text());
+        let page = response.json();
+        assert_eq!(page.as_object().unwrap().len(), 2, "{page}");
+        (page["tokens"].as_array().unwrap().clone(), page["next_cursor"].clone())
+    }
+
+    /// `GET /auth` with a token in the header.
+    pub fn auth(&self, token: &Value) -> Response {
+        self.validation().get("/auth", &[("Authorization", &bearer(token))])
+    }
+}
+
+/// Starts the binary with these arguments and variables, and with no other of ours.
+pub fn run(args: &[&str], settings: &[(&str, &str)]) -> Process {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("DOORWARD_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(args).envs(settings.iter().copied());
+    Process::spawn("doorward", &mut command)
+}
+
+pub fn binary() -> PathBuf {
+    env!("CARGO_BIN_EXE_doorward").into()
+}
+
+/// Waits for the ready line; the addresses of both planes.
+pub fn wait_ready(process: &mut Process) -> (String, String) {
+    process.wait_until("ready", |process| process.stdout().contains('\n'));
+    let stdout = process.stdout();
+    let line = stdout.lines().next().unwrap_or_default();
+    let word = |name: &str| line.split(' ').find_map(|word| word.strip_prefix(name)).unwrap_or_default();
+    assert!(line.starts_with("ready "), "{}", process.log());
+    (word("listen=").to_owned(), word("admin-listen=").to_owned())
+}
+
+/// Runs a test on the embedded store and on a Redis of its own, side by side.
+pub fn on_each_store(settings: &[(&str, &str)], test: impl Fn(&Server) + Sync) {
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let redis = RedisServer::start();
+            test(&Server::on(&redis, settings));
+        });
+        test(&Server::start(settings));
+    });
+}
+
+/// The header with [`ADMIN_KEY`].
+pub fn key() -> (&'static str, &'static str) {
+    ("Authorization", "Bearer the-admin-key-of-the-tests-0123456789")
+}
+
+/// `Bearer TOKEN`
+pub fn bearer(token: &Value) -> String {
+    format!("Bearer {}", text(token))
+}
+
+/// `doorward=TOKEN`
+pub fn cookie(token: &Value) -> String {
+    format!("doorward={}", text(token))
+}
+
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("not a string: {value}"))
+}
+
+pub fn token_path(id: &Value) -> String {
+    format!("/v1/tokens/{}", text(id))
+}
+
+/// The identity of an allowed request. Every header must be there once, with a value, and the answer empty.
+pub fn identity(response: &Response) -> [&str; 7] {
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_empty(response);
+    assert!(response.header("www-authenticate").is_none(), "{response:?}");
+    IDENTITY.map(|name| {
+        let value = response.header(name).unwrap_or_else(|| panic!("no {name}: {response:?}"));
+        assert!(!value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()), "{name}: {value:?}");
+        value
+    })
+}
+
+/// The answer has no body, says so, and may not be kept.
+pub fn assert_empty(response: &Response) {
+    assert_eq!(response.body, b"", "{response:?}");
+    assert_eq!(response.header("content-length"), Some("0"), "{response:?}");
+    assert_eq!(response.header("cache-control"), Some("no-store"), "{response:?}");
+}
+
+/// Refused for want of a token.
+pub fn assert_no_token(response: &Response) {
+    assert_denied(response, 401);
+    assert_eq!(response.header("www-authenticate"), Some(r#"Bearer realm="doorward""#));
+}
+
+/// Refused because of its token.
+pub fn assert_invalid_token(response: &Response) {
+    assert_denied(response, 401);
+    let challenge = r#"Bearer realm="doorward", error="invalid_token""#;
+    assert_eq!(response.header("www-authenticate"), Some(challenge));
+}
+
+/// Refused because the store cannot be asked.
+pub fn assert_unavailable(response: &Response) {
+    assert_denied(response, 503);
+    assert_eq!(response.header("retry-after"), Some("1"));
+    assert!(response.header("www-authenticate").is_none());
+}
+
+fn assert_denied(response: &Response, status: u16) {
+    assert_eq!(response.status, status, "{response:?}");
+    assert_empty(response);
+    let tells = |(name, _): &(String, String)| {
+        let name = name.to_ascii_lowercase();
+        name.starts_with("x-auth-") || name == "set-cookie"
+    };
+    assert!(!response.headers.iter().any(tells), "{response:?}");
+}
+
+/// The answer is a problem of this status; the pointers of its errors.
+pub fn pointers(response: &Response, status: u16) -> Vec<String> {
+    assert_eq!(response.status, status, "{}", response.text());
+    assert_eq!(response.header("content-type"), Some("application/problem+json"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    let problem = response.json();
+    assert_eq!(problem["status"], status);
+    assert!(!text(&problem["title"]).is_empty() && !text(&problem["detail"]).is_empty(), "{problem}");
+    let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+    assert!(errors.iter().all(|error| !text(&error["detail"]).is_empty()), "{problem}");
+    errors.iter().map(|error| text(&error["pointer"]).to_owned()).collect()
+}
