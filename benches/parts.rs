@@ -21,9 +21,9 @@ use doorward::config::Config;
 use doorward::entropy::Entropy;
 use doorward::secret::{CheckKeys, Kind, Minted, mint, parse};
 use doorward::store::memory::MemoryStore;
-use doorward::store::redis::{RedisOptions, RedisStore};
+use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Store, StoreLimits};
-use doorward::token::{Credential, Token};
+use doorward::token::{AccessMark, Credential, RenderedOnce, Token};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
@@ -91,6 +91,8 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         expires_at_ms: now_ms + HOUR_MS,
         idle_ms: HOUR_MS,
         ends_at_ms: now_ms + 24 * HOUR_MS,
+        accesses: AccessMark::default(),
+        rendered: RenderedOnce::default(),
     };
     Token {
         credential: Arc::new(credential),
@@ -113,9 +115,10 @@ fn look_ups(c: &mut Criterion) {
         key_prefix: "dw:".into(),
         connections: 1,
         timeout: Duration::from_secs(5),
+        cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0 },
     };
     let memory = Store::Memory(Arc::new(MemoryStore::new(limits, TOKENS)));
-    let redis = Store::Redis(Arc::new(RedisStore::new(options, limits).unwrap()));
+    let redis = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::system()).unwrap()));
     let runtime = runtime();
     let mut group = c.benchmark_group("look-up");
     for store in [&memory, &redis] {

@@ -9,9 +9,9 @@ use doorward::clock::Clock;
 use doorward::entropy::Entropy;
 use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::store::memory::MemoryStore;
-use doorward::store::redis::{RedisOptions, RedisStore};
+use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Reader, Store, StoreError, StoreLimits};
-use doorward::token::{Credential, Token, Touch};
+use doorward::token::{AccessMark, Credential, RenderedOnce, Token, Touch};
 use redis::{ConnectionAddr, IntoConnectionInfo as _};
 
 use super::process::DEADLINE_MS;
@@ -137,6 +137,8 @@ impl TestStore {
                 expires_at_ms: now_ms + HOUR_MS,
                 idle_ms: HOUR_MS,
                 ends_at_ms: now_ms + 30 * DAY_MS,
+                accesses: AccessMark::default(),
+                rendered: RenderedOnce::default(),
             }),
             created_at_ms: now_ms,
             last_access_ms: now_ms,
@@ -190,8 +192,10 @@ async fn on_redis(addr: ConnectionAddr, prefix: &str, limits: StoreLimits, timeo
         key_prefix: prefix.to_owned(),
         connections: 8,
         timeout,
+        // The contract is the store's own; what the near cache adds is checked in tests/history.
+        cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0 },
     };
-    let store = Store::Redis(Arc::new(RedisStore::new(options, limits).unwrap()));
+    let store = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::manual(NOW_MS)).unwrap()));
     TestStore::new(store, prefix.to_owned()).await
 }
 
