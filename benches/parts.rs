@@ -1,4 +1,5 @@
-//! The parts of a validation, each timed alone: taking a token string apart, looking a token up, a whole `/auth`.
+//! The parts of a validation, each timed alone: taking a token string apart, looking a token up, a whole `/auth`; known
+//! tokens in process and by the thousand.
 //! What stands on the wire or in Redis has a yardstick beside it, measured in the same run.
 //!
 //! ```text
@@ -14,16 +15,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use doorward::app::App;
 use doorward::clock::Clock;
-use doorward::config::Config;
+use doorward::config::{self, Config};
 use doorward::entropy::Entropy;
 use doorward::secret::{CheckKeys, Kind, Minted, mint, parse};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Store, StoreLimits};
-use doorward::token::{AccessMark, Credential, RenderedOnce, Token};
+use doorward::token::{AccessMark, Credential, DetailsOnce, RenderedOnce, Token};
+use doorward::{Access, NewToken, Node, Transport};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
@@ -93,6 +95,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         ends_at_ms: now_ms + 24 * HOUR_MS,
         accesses: AccessMark::default(),
         rendered: RenderedOnce::default(),
+        details: DetailsOnce::default(),
     };
     Token {
         credential: Arc::new(credential),
@@ -273,5 +276,56 @@ fn bare_hyper(answer: &Answer) -> SocketAddr {
     address
 }
 
-criterion_group!(parts, token_strings, look_ups, auth);
+/// Known tokens without HTTP, one at a time and a thousand at once, and a thousand over HTTP.
+fn known_tokens(c: &mut Criterion) {
+    let redis = RedisServer::start();
+    let app = running_app(Some(redis.url()));
+    let runtime = runtime();
+    let config = node_config(&redis);
+    let node = runtime.block_on(Node::start(&config, Clock::system(), Entropy::system())).unwrap();
+    let validator = &runtime.block_on(node.validator());
+    let wires: Vec<String> = runtime.block_on(async {
+        // Until the node hears of changes it keeps nothing.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let mut wires = Vec::with_capacity(BATCH);
+        for n in 0..BATCH {
+            let mut login = NewToken::new(format!("user-{n}"), "192.0.2.1".parse().unwrap());
+            login.user_agent = USER_AGENT.into();
+            login.auth_slug = Some("web".into());
+            wires.push(node.service().issue(login).await.unwrap().wire);
+        }
+        wires
+    });
+    let mut group = c.benchmark_group("known tokens");
+    let mut next = wires.iter().cycle();
+    group.bench_function("one, in process", |b| {
+        b.to_async(&runtime).iter(|| {
+            let wire = next.next().unwrap().as_bytes();
+            async move { validator.validate(wire, Transport::Header, Access::Recorded).await.unwrap().unwrap() }
+        });
+    });
+    group.throughput(Throughput::Elements(BATCH as u64));
+    group.bench_function("a thousand, in process", |b| {
+        let wires = &wires;
+        b.to_async(&runtime)
+            .iter(|| async { validator.validate_batch(wires, Access::Recorded).await.unwrap() });
+    });
+    let key = format!("Bearer {ADMIN_KEY}");
+    let body = json!({ "tokens": wires });
+    let request = request_bytes("POST", "/v1/validate", &[("Authorization", &key)], Some(&body));
+    let mut client = Client::new(&app.admin_listen);
+    let answer = client.send(&request).json();
+    assert!(answer["results"].as_array().unwrap().iter().all(|token| token["is_active"] == json!(true)));
+    group.bench_function("a thousand, POST /v1/validate", |b| b.iter(|| client.send(&request)));
+    group.finish();
+    runtime.block_on(node.stop());
+}
+
+const BATCH: usize = 1000;
+
+fn node_config(redis: &RedisServer) -> Config {
+    config::load_node([("DOORWARD_REDIS_URL".into(), redis.url().into())]).unwrap()
+}
+
+criterion_group!(parts, token_strings, look_ups, auth, known_tokens);
 criterion_main!(parts);

@@ -1,36 +1,35 @@
-//! Puts the parts together, starts them in one place, and stops them in order.
+//! The server: a [`Node`](crate::node::Node) and its two listeners, started in one place and stopped in order.
 //!
 //! Threads: the caller's runtime has the admin plane, both acceptors and the workers; the validation plane's
 //! connections are spread over threads of their own (`validation_threads`), each with its own runtime and its
 //! own connection to the store, so that nothing on the hot path crosses threads.
 //!
 //! Stopping: readiness fails; the listeners close; connections end after the request at hand, or at the drain
-//! timeout; the flusher writes what is left; the process ends.
+//! timeout; the node writes what accesses are left and stops; the process ends.
 
-mod start_up;
 mod validation_threads;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::rngs::SysError;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-pub use self::start_up::StartError;
-use self::start_up::{generated_key, last_access_options, open_store, token_policy, validation_settings};
 use self::validation_threads::{Parts, ValidationThreads};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{ApiKey, Config, Scopes};
 use crate::entropy::Entropy;
 use crate::http::admin::Admin;
 use crate::http::connection;
 use crate::http::connections::Connections;
 use crate::http::listener::Listener;
-use crate::last_access::LastAccess;
-use crate::metrics::Metrics;
-use crate::readiness::{Monitor, Readiness};
-use crate::secret::CheckKeys;
-use crate::service::Service;
+use crate::http::validation::Settings;
+use crate::node::Node;
+pub use crate::node::{StartError, WorkerDied};
 
 /// A running server.
 pub struct App {
@@ -42,8 +41,7 @@ pub struct App {
     pub generated_admin_key: Option<String>,
     /// `memory` or `redis`.
     pub store_name: &'static str,
-    readiness: Readiness,
-    last_access: LastAccess,
+    node: Node,
     open: Connections,
     drain_timeout: Duration,
     validation: ValidationThreads,
@@ -51,13 +49,9 @@ pub struct App {
     acceptors: JoinSet<()>,
     admin_connections: Arc<Semaphore>,
     max_connections: usize,
-    workers: JoinSet<std::convert::Infallible>,
+    /// Those of the connections; the node has its own.
+    workers: JoinSet<Infallible>,
 }
-
-/// Why a running server stopped by itself.
-#[derive(Debug, thiserror::Error)]
-#[error("a worker died: {0}")]
-pub struct WorkerDied(String);
 
 impl App {
     /// Starts a server. When this returns it is listening, and has asked the store once.
@@ -68,40 +62,33 @@ impl App {
         let listener = Listener::bind(&config.listen).map_err(|e| StartError::bind("listen", e))?;
         let admin_listener =
             Listener::bind(&config.admin_listen).map_err(|e| StartError::bind("admin-listen", e))?;
-        let store = open_store(&config, &clock)?;
-        let readiness = Readiness::default();
-        let metrics = Arc::new(Metrics::new(readiness.clone(), store.clone()));
-        let last_access = LastAccess::new(
-            store.clone(),
-            clock.clone(),
-            last_access_options(&config),
-            metrics.last_access.clone(),
-        );
-        let service =
-            Service::new(store.clone(), clock, entropy.clone(), token_policy(&config), last_access.clone());
-        let service = Arc::new(service);
-        let configured_keys = CheckKeys::from_secrets(config.token_keys.iter().map(|key| key.expose()));
-        let mut monitor = Monitor::new(service.clone(), readiness.clone(), configured_keys, &entropy)?;
-        monitor.look().await;
+        let node = Node::start(&config, clock, entropy.clone()).await?;
+        let settings = validation_settings(&config);
 
         let open = Connections::default();
         let parts = Parts {
-            service: service.clone(),
-            settings: validation_settings(&config),
-            readiness: readiness.clone(),
+            service: node.service().clone(),
+            settings: settings.clone(),
+            readiness: node.readiness().clone(),
             open: open.clone(),
         };
-        let validation =
-            ValidationThreads::start(config.validation_threads, config.max_connections, parts, &metrics)
-                .await?;
+        let validation = ValidationThreads::start(
+            config.validation_threads,
+            config.max_connections,
+            parts,
+            node.metrics(),
+        )
+        .await?;
         let mut api_keys = config.api_keys.clone();
         let generated = if api_keys.is_empty() { Some(generated_key(&entropy)?) } else { None };
         api_keys.extend(generated.iter().map(|(key, _)| key.clone()));
         let admin = Arc::new(Admin {
-            service,
+            service: node.service().clone(),
+            validator: node.validator_named("admin".into()).await,
+            settings,
             api_keys,
-            metrics,
-            readiness: readiness.clone(),
+            metrics: node.metrics().clone(),
+            readiness: node.readiness().clone(),
             request_timeout: Duration::from_millis(config.request_timeout_ms),
         });
 
@@ -111,18 +98,13 @@ impl App {
         acceptors.spawn(validation.accept(listener));
         acceptors.spawn(accept_admin(admin_listener, admin, admin_connections.clone(), open.clone()));
         let mut workers = JoinSet::new();
-        workers.spawn(monitor.run());
-        workers.spawn(last_access.clone().run());
         workers.spawn(open.clone().expire(Duration::from_millis(config.idle_timeout_ms)));
-        let tracked = store.clone();
-        workers.spawn(async move { tracked.track().await });
         Ok(Self {
             listen,
             admin_listen,
             generated_admin_key: generated.map(|(_, key)| key),
-            store_name: store.name(),
-            readiness,
-            last_access,
+            store_name: node.service().store().name(),
+            node,
             open,
             drain_timeout: Duration::from_millis(config.drain_timeout_ms),
             validation,
@@ -142,6 +124,7 @@ impl App {
         let died = |what: String| Err(WorkerDied(what));
         let result = tokio::select! {
             () = stop => Ok(()),
+            died = self.node.died() => Err(died),
             Some(ended) = self.workers.join_next() => died(format!("{ended:?}")),
             Some(ended) = self.acceptors.join_next() => died(format!("{ended:?}")),
             thread = self.validation.died() => died(format!("validation thread {thread:?}")),
@@ -151,7 +134,7 @@ impl App {
     }
 
     async fn stop(mut self) {
-        self.readiness.drain();
+        self.node.readiness().drain();
         self.acceptors.shutdown().await;
         self.open.drain();
         let all_ended = async {
@@ -163,14 +146,23 @@ impl App {
             tracing::warn!("connections were cut off at the drain timeout");
         }
         self.workers.shutdown().await;
-        // The store's own timeout bounds each write; this bounds them all.
-        if tokio::time::timeout(self.drain_timeout.max(Duration::from_secs(1)), self.last_access.flush())
-            .await
-            .is_err()
-        {
-            tracing::warn!("last accesses were left unwritten");
-        }
+        self.node.stop().await;
     }
+}
+
+fn validation_settings(config: &Config) -> Settings {
+    Settings {
+        cookie_name: config.cookie_name.clone(),
+        renewal_exempt_header: config.renewal_exempt_header.clone(),
+        allowed_origins: config.allowed_origins.clone(),
+    }
+}
+
+/// An API key with all scopes for this run only, and its text.
+fn generated_key(entropy: &Entropy) -> Result<(ApiKey, String), SysError> {
+    let text = URL_SAFE_NO_PAD.encode(entropy.bytes::<32>()?);
+    let hash = ApiKey::hash_of(text.as_bytes());
+    Ok((ApiKey { name: "generated".into(), scopes: Scopes::all(), hash }, text))
 }
 
 async fn accept_admin(listener: Listener, admin: Arc<Admin>, connections: Arc<Semaphore>, open: Connections) {

@@ -8,6 +8,7 @@
 //! - `parse`, `types`, `redis_url`: from texts to values
 //! - `report`: what `check-config` prints
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -165,6 +166,18 @@ pub fn load(
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Command, LoadError> {
     load_with(args, env, &sources::read_file)
+}
+
+/// Makes the settings of a node without listeners out of the environment and the files it names. No API key is
+/// needed.
+///
+/// # Errors
+/// Every mistake in them at once.
+pub fn load_node(env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Config, LoadError> {
+    let mut mistakes = Vec::new();
+    let values = sources::gather(BTreeMap::new(), env, &sources::read_file, &mut mistakes);
+    let config = Config::from_values(&values, &mut mistakes);
+    if mistakes.is_empty() { Ok(config) } else { Err(LoadError { mistakes }) }
 }
 
 fn load_with(

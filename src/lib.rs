@@ -1,4 +1,26 @@
-//! Doorward: a session token server. See ARCHITECTURE.md for the map.
+//! Doorward: a session token server, and the same without HTTP for frontends in Rust. See ARCHITECTURE.md for the
+//! map.
+//!
+//! A [`Node`] is a server without its listeners: it validates tokens in this process, from a near cache, under the
+//! promise that the server gives. Nodes and servers may share a Redis.
+//!
+//! ```no_run
+//! use doorward::{Access, Clock, Config, Entropy, Node, Transport};
+//!
+//! # async fn example(token: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let node = Node::start(&Config::default(), Clock::system(), Entropy::system()).await?;
+//! let validator = node.validator().await;
+//! match validator.validate(token.as_bytes(), Transport::Cookie, Access::Recorded).await? {
+//!     Some(credential) => println!("{} may pass", credential.user),
+//!     None => println!("no valid token"),
+//! }
+//! node.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/in_process.rs` is a whole program. The settings are those of the server, made by [`config::load_node`]
+//! or by hand from [`Config::default`].
 
 pub mod app;
 pub mod cli;
@@ -8,6 +30,7 @@ pub mod entropy;
 pub mod http;
 pub mod last_access;
 pub mod metrics;
+pub mod node;
 pub mod readiness;
 pub mod rules;
 pub mod secret;
@@ -16,3 +39,12 @@ pub mod store;
 mod sync;
 pub mod token;
 pub mod validator;
+
+pub use clock::Clock;
+pub use config::Config;
+pub use entropy::Entropy;
+pub use node::{Node, StartError};
+pub use service::{NewToken, Service, ServiceError};
+pub use store::StoreError;
+pub use token::{Credential, Token, TokenChange, TokenView, Transport};
+pub use validator::{Access, Validator};

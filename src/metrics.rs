@@ -19,7 +19,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ValidationLabels {
     result: &'static str,
-    thread: usize,
+    thread: String,
 }
 
 /// The metrics of a node.
@@ -58,7 +58,13 @@ impl Metrics {
 
     /// The counters of a validation thread.
     pub fn validation_counters(&self, thread: usize) -> ValidationCounters {
-        let counter = |result| self.validations.get_or_create_owned(&ValidationLabels { result, thread });
+        self.counters_of(thread.to_string())
+    }
+
+    /// The counters of a validator that is not a validation thread's; `name` stands in the thread's place.
+    pub fn counters_of(&self, name: String) -> ValidationCounters {
+        let counter =
+            |result| self.validations.get_or_create_owned(&ValidationLabels { result, thread: name.clone() });
         ValidationCounters {
             valid: counter("valid"),
             forged: counter("forged"),

@@ -11,7 +11,7 @@ use crate::last_access::LastAccess;
 use crate::rules;
 use crate::secret::{self, CheckKeys, Kind, TokenId};
 use crate::store::{Changed, Store, StoreError};
-use crate::token::{AccessMark, Credential, RelatedObject, RenderedOnce, Token, TokenChange};
+use crate::token::{AccessMark, Credential, DetailsOnce, RelatedObject, RenderedOnce, Token, TokenChange};
 
 /// How long tokens live and when they are renewed.
 #[derive(Clone, Debug)]
@@ -51,6 +51,25 @@ pub struct NewToken {
     pub lifetime_ms: Option<u64>,
     /// What the token belongs to.
     pub related_objects: Vec<RelatedObject>,
+}
+
+impl NewToken {
+    /// A token with the default of every field that has one: what `POST /v1/tokens` makes of these two.
+    pub fn new(user: impl Into<String>, ip: IpAddr) -> Self {
+        Self {
+            user: user.into(),
+            ip,
+            user_agent: String::new(),
+            auth_slug: None,
+            backend: None,
+            expiration: true,
+            allowed_cookie: true,
+            allowed_header: true,
+            idle_ms: None,
+            lifetime_ms: None,
+            related_objects: Vec::new(),
+        }
+    }
 }
 
 /// A token just issued, with the only copy of its secret.
@@ -164,6 +183,7 @@ impl Service {
                 ends_at_ms,
                 accesses: AccessMark::default(),
                 rendered: RenderedOnce::default(),
+                details: DetailsOnce::default(),
             }),
             created_at_ms: now_ms,
             last_access_ms: now_ms,

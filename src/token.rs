@@ -38,6 +38,9 @@ pub struct Credential {
     pub accesses: AccessMark,
     /// Kept by who shows the record; not part of it.
     pub rendered: RenderedOnce,
+    /// The rest of the token, once a batch has asked for it: what was read with this copy or after it. A change
+    /// of the token replaces the copy, so this is never older.
+    pub details: DetailsOnce,
 }
 
 /// Texts made of a record, one behind the other, and where each ends.
@@ -49,34 +52,57 @@ pub struct Rendered {
     pub ends: [u16; 5],
 }
 
-/// Room for what is made of a copy of the record once; a clone starts empty, and all are equal.
-#[derive(Default)]
-pub struct RenderedOnce(OnceLock<Rendered>);
+/// Room for what is made of a copy of the record, or read beside it, once. Not part of the record: a clone starts
+/// empty, and all are equal.
+pub struct Aside<T>(OnceLock<T>);
 
-impl RenderedOnce {
-    /// What was made, or is made now.
-    pub fn get_or_init(&self, make: impl FnOnce() -> Rendered) -> &Rendered {
+/// What its answers show of a credential.
+pub type RenderedOnce = Aside<Rendered>;
+
+/// What a batch shows of a token besides.
+pub type DetailsOnce = Aside<Arc<Details>>;
+
+impl<T> Aside<T> {
+    /// What was put there, or is made now.
+    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         self.0.get_or_init(make)
+    }
+
+    /// What was put there.
+    pub fn get(&self) -> Option<&T> {
+        self.0.get()
     }
 }
 
-impl Clone for RenderedOnce {
+impl<T> Default for Aside<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> From<T> for Aside<T> {
+    fn from(value: T) -> Self {
+        Self(value.into())
+    }
+}
+
+impl<T> Clone for Aside<T> {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl PartialEq for RenderedOnce {
+impl<T> PartialEq for Aside<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for RenderedOnce {}
+impl<T> Eq for Aside<T> {}
 
-impl std::fmt::Debug for RenderedOnce {
+impl<T> std::fmt::Debug for Aside<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RenderedOnce")
+        f.write_str("Aside")
     }
 }
 
@@ -102,6 +128,11 @@ impl AccessMark {
     /// The latest access noted; 0 for none.
     pub fn latest_ms(&self) -> u64 {
         self.latest_ms.load(Ordering::Relaxed)
+    }
+
+    /// The store knows of an access at this time: it counts as noted, and need not be written.
+    pub fn learn(&self, access_ms: u64) {
+        self.latest_ms.fetch_max(access_ms, Ordering::Relaxed);
     }
 
     /// Nobody watches this mark any more.
@@ -146,7 +177,12 @@ impl Credential {
             Transport::Header => self.allowed_header,
             Transport::Cookie => self.allowed_cookie,
         };
-        self.is_live(now_ms) && transport_allowed && self.secret_hash == *secret_hash
+        transport_allowed && self.is_opened_by(secret_hash, now_ms)
+    }
+
+    /// Whether this secret is good at `now_ms`, whatever may carry it.
+    pub fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
+        self.is_live(now_ms) && self.secret_hash == *secret_hash
     }
 
     /// Neither ended nor expired.
@@ -208,6 +244,46 @@ impl Token {
     }
 }
 
+/// What is shown of a token and validation does not need; the last access is apart, because it alone changes
+/// without the record.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Details {
+    /// See [`Token`].
+    pub created_at_ms: u64,
+    /// See [`Token`].
+    pub user_agent: Box<str>,
+    /// See [`Token`].
+    pub ip: std::net::IpAddr,
+    /// See [`Token`].
+    pub expiration: bool,
+    /// See [`Token`].
+    pub related_objects: Box<[RelatedObject]>,
+}
+
+/// A live token as a batch shows it: the whole token, as this node knows it.
+#[derive(Clone, Debug)]
+pub struct TokenView {
+    /// What validation knows of it.
+    pub credential: Arc<Credential>,
+    /// The rest.
+    pub details: Arc<Details>,
+    /// The store's last access, where it was read with the rest; else 0.
+    pub stored_access_ms: u64,
+}
+
+impl TokenView {
+    /// Whether any access to it, or the store's last one, is known here.
+    pub fn knows_an_access(&self) -> bool {
+        self.stored_access_ms.max(self.credential.accesses.latest_ms()) > 0
+    }
+
+    /// The last access known here; the time of issue when there is none.
+    pub fn last_access_ms(&self) -> u64 {
+        let known_ms = self.stored_access_ms.max(self.credential.accesses.latest_ms());
+        known_ms.max(self.details.created_at_ms)
+    }
+}
+
 /// What `PATCH` changes; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenChange {
@@ -266,6 +342,7 @@ pub(crate) mod tests {
             ends_at_ms: 5_000,
             accesses: AccessMark::default(),
             rendered: RenderedOnce::default(),
+            details: DetailsOnce::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The hot path: is this token string good, now, on this transport?
 
+mod batch;
+
 use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;

@@ -81,8 +81,10 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("allowed-origins", "ORIGINS", "",
         "Other origins whose pages may call POST /logout with the cookie, by commas").list(),
     Setting::new("max-connections", "N", "10000", "Most connections open at once, for each listener"),
-    Setting::new("request-timeout", "DURATION", "10s", "Longest time a client may take to send a request"),
-    Setting::new("idle-timeout", "DURATION", "75s", "How long a connection without a request is kept open"),
+    Setting::new("request-timeout", "DURATION", "10s",
+        "Longest time a client may take to send a request's body (admin plane)"),
+    Setting::new("idle-timeout", "DURATION", "75s",
+        "How long a connection waits for a request, and for the rest of its head"),
     Setting::new("drain-timeout", "DURATION", "10s", "Longest time for open requests to end at shutdown"),
     Setting::new("validation-threads", "N", "0", "Threads of the validation plane; 0 is one per core"),
 

@@ -101,6 +101,22 @@ impl Fields {
         objects
     }
 
+    /// A list of strings that must be there; empty when something is wrong.
+    pub fn strings(&mut self, name: &str, max: usize) -> Vec<String> {
+        let items = self.required(name, |value| match value {
+            Value::Array(items) if items.len() <= max => Ok(items),
+            _ => Err(format!("must be a list of at most {max}")),
+        });
+        let mut strings = Vec::new();
+        for (at, item) in items.unwrap_or_default().into_iter().enumerate() {
+            match item {
+                Value::String(text) => strings.push(text),
+                _ => self.fail(&format!("{name}/{at}"), "must be a string"),
+            }
+        }
+        strings
+    }
+
     /// Notes what is wrong with a field.
     pub fn fail(&mut self, name: &str, detail: impl Into<String>) {
         let path = self.full_path(name);
@@ -193,6 +209,18 @@ mod tests {
             pointers(fields.finish().unwrap_err()),
             ["#/a", "#/b", "#/n", "#/f", "#/l/0/x", "#/l/1", "#/odd~1~0%23"]
         );
+    }
+
+    #[test]
+    fn a_list_of_strings_is_one_or_names_what_is_not() {
+        let mut fields =
+            Fields::of_json(br#"{"a": ["x", ""], "b": ["x", 1, null], "c": ["x", "y"], "d": "x"}"#).unwrap();
+        assert_eq!(fields.strings("a", 2), ["x", ""]);
+        fields.strings("b", 3);
+        fields.strings("c", 1);
+        fields.strings("d", 1);
+        fields.strings("e", 1);
+        assert_eq!(pointers(fields.finish().unwrap_err()), ["#/b/1", "#/b/2", "#/c", "#/d", "#/e"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
-use crate::token::{RelatedObject, Token};
+use crate::token::{Credential, RelatedObject, Token, TokenView};
 
 /// See the contract; borrowed from the record.
 #[derive(Serialize)]
@@ -35,10 +35,44 @@ struct RelatedObjectJson<'a> {
     object_id: &'a str,
 }
 
+/// What is shown beside the credential.
+struct Rest<'a> {
+    created_at_ms: u64,
+    last_access_ms: u64,
+    user_agent: &'a str,
+    ip: std::net::IpAddr,
+    expiration: bool,
+    related_objects: &'a [RelatedObject],
+}
+
 impl<'a> TokenJson<'a> {
     /// The object without the secret.
     pub fn of(token: &'a Token) -> Self {
-        let credential = &token.credential;
+        let rest = Rest {
+            created_at_ms: token.created_at_ms,
+            last_access_ms: token.last_access_ms,
+            user_agent: &token.user_agent,
+            ip: token.ip,
+            expiration: token.expiration,
+            related_objects: &token.related_objects,
+        };
+        Self::of_parts(&token.credential, rest)
+    }
+
+    /// The same of a token as a batch sees it.
+    pub fn of_view(view: &'a TokenView) -> Self {
+        let rest = Rest {
+            created_at_ms: view.details.created_at_ms,
+            last_access_ms: view.last_access_ms(),
+            user_agent: &view.details.user_agent,
+            ip: view.details.ip,
+            expiration: view.details.expiration,
+            related_objects: &view.details.related_objects,
+        };
+        Self::of_parts(&view.credential, rest)
+    }
+
+    fn of_parts(credential: &'a Credential, rest: Rest<'a>) -> Self {
         let related = |object: &'a RelatedObject| RelatedObjectJson {
             content_type: &object.content_type,
             object_id: &object.object_id,
@@ -46,18 +80,18 @@ impl<'a> TokenJson<'a> {
         Self {
             id: credential.id.to_string(),
             user: &credential.user,
-            created_at: timestamp(token.created_at_ms),
-            last_access: timestamp(token.last_access_ms),
+            created_at: timestamp(rest.created_at_ms),
+            last_access: timestamp(rest.last_access_ms),
             expires_at: timestamp(credential.expires_at_ms),
             is_active: credential.is_active,
-            user_agent: &token.user_agent,
-            expiration: token.expiration,
-            ip: token.ip,
+            user_agent: rest.user_agent,
+            expiration: rest.expiration,
+            ip: rest.ip,
             auth_slug: credential.auth_slug.as_deref(),
             backend: credential.backend.as_deref(),
             allowed_cookie: credential.allowed_cookie,
             allowed_header: credential.allowed_header,
-            related_objects: token.related_objects.iter().map(related).collect(),
+            related_objects: rest.related_objects.iter().map(related).collect(),
             takeover: None,
             device: credential.device.as_deref(),
             token: None,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::{Changed, Ended, StoreError, StoreLimits};
 use crate::secret::{ShardTag, TokenId};
-use crate::token::{Credential, Token, TokenChange, Touch};
+use crate::token::{Credential, Details, Token, TokenChange, TokenView, Touch};
 
 const SHARDS: usize = 256;
 
@@ -40,6 +40,24 @@ impl MemoryStore {
 
     pub(super) fn credential(&self, id: TokenId) -> Option<Arc<Credential>> {
         self.shard(id.shard_tag()).tokens.get(&id).map(|token| token.credential.clone())
+    }
+
+    pub(super) fn view(&self, id: TokenId) -> Option<TokenView> {
+        let shard = self.shard(id.shard_tag());
+        let token = shard.tokens.get(&id).filter(|token| token.credential.is_active)?;
+        // Not kept in the credential: what changes in place here would leave it behind.
+        let details = Details {
+            created_at_ms: token.created_at_ms,
+            user_agent: token.user_agent.as_str().into(),
+            ip: token.ip,
+            expiration: token.expiration,
+            related_objects: token.related_objects.as_slice().into(),
+        };
+        Some(TokenView {
+            credential: token.credential.clone(),
+            details: Arc::new(details),
+            stored_access_ms: token.last_access_ms,
+        })
     }
 
     pub(super) fn token(&self, id: TokenId, now_ms: u64) -> Option<Token> {

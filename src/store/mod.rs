@@ -10,7 +10,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use crate::secret::TokenId;
-use crate::token::{Credential, Token, TokenChange, Touch};
+use crate::token::{Credential, Token, TokenChange, TokenView, Touch};
 
 use self::memory::MemoryStore;
 use self::redis::RedisStore;
@@ -243,6 +243,38 @@ impl Reader {
         match self {
             Self::Memory(store) => Ok(store.credential(id)),
             Self::Redis(reader) => reader.credential(id).await,
+        }
+    }
+
+    /// The whole token of this id as far as it is known without waiting: `Some(None)` when it is known that there
+    /// is no active one.
+    pub fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
+        match self {
+            Self::Memory(store) => Some(store.view(id)),
+            Self::Redis(reader) => reader.known_view(id),
+        }
+    }
+
+    /// The whole token of this id, unless there is none or it has ended. Look-ups that are awaited together go to
+    /// the store together.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn view(&self, id: TokenId) -> Result<Option<TokenView>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.view(id)),
+            Self::Redis(reader) => reader.view(id).await,
+        }
+    }
+
+    /// Lets the credential know the last access that the store knows of; where views have it already, nothing.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn learn_last_access(&self, credential: &Credential) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Redis(reader) => reader.learn_last_access(credential).await,
         }
     }
 }

@@ -11,7 +11,7 @@ use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Reader, Store, StoreError, StoreLimits};
-use doorward::token::{AccessMark, Credential, RenderedOnce, Token, Touch};
+use doorward::token::{AccessMark, Credential, DetailsOnce, RenderedOnce, Token, Touch};
 use redis::{ConnectionAddr, IntoConnectionInfo as _};
 
 use super::process::DEADLINE_MS;
@@ -139,6 +139,7 @@ impl TestStore {
                 ends_at_ms: now_ms + 30 * DAY_MS,
                 accesses: AccessMark::default(),
                 rendered: RenderedOnce::default(),
+                details: DetailsOnce::default(),
             }),
             created_at_ms: now_ms,
             last_access_ms: now_ms,

@@ -29,6 +29,7 @@ async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::token::T
 
 async fn issue_three(on: &TestStore) -> [doorward::token::Token; 3] {
     assert_eq!(on.store.shared_check_key("a key").await.unwrap(), "a key");
+    on.store.probe().await.unwrap();
     [on.issue("alice", NOW_MS).await, on.issue("alice", NOW_MS).await, on.issue("alice", NOW_MS).await]
 }
 

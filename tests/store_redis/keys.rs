@@ -119,7 +119,7 @@ async fn another_schema_version_is_refused() {
     let on = TestStore::alone_on(&server).await;
     server.cli(&["SET", "dw:m:schema", "2"]);
     for _ in 0..2 {
-        let error = on.store.shared_check_key("a key").await.unwrap_err();
+        let error = on.store.probe().await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     }
     assert_eq!(server.cli(&["GET", "dw:m:schema"]), "2");

@@ -5,6 +5,7 @@
 //! | `/v1/tokens` | POST | tokens |
 //! | `/v1/tokens/{id}` | GET, PATCH, DELETE | tokens |
 //! | `/v1/users/{user}/tokens` | GET, DELETE | tokens |
+//! | `/v1/validate` | POST | introspect |
 //! | `/metrics` | GET | metrics |
 //! | `/livez`, `/readyz` | GET | none |
 
@@ -12,6 +13,7 @@ mod api_keys;
 mod body;
 mod tokens;
 mod users;
+mod validate;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,17 +27,23 @@ use self::body::read_json;
 use super::connection::Reply;
 use super::fields::Fields;
 use super::problem::Problem;
+use super::validation::Settings;
 use super::{Body, empty, with_body};
 use crate::config::{ApiKey, Scope};
 use crate::metrics::{self, Metrics};
 use crate::readiness::Readiness;
 use crate::secret::TokenId;
 use crate::service::Service;
+use crate::validator::Validator;
 
 /// The admin plane of a node.
 pub struct Admin {
     /// The use cases.
     pub service: Arc<Service>,
+    /// Judges the tokens of a batch; of the runtime that the admin plane is on.
+    pub validator: Validator,
+    /// What the validation plane goes by, and so a batch.
+    pub settings: Settings,
     /// Who may use them.
     pub api_keys: Vec<ApiKey>,
     /// For `/metrics`.
@@ -55,6 +63,7 @@ enum Route {
     Tokens,
     Token(TokenId),
     UserTokens(String),
+    Validate,
 }
 
 impl Route {
@@ -67,6 +76,7 @@ impl Route {
             ["metrics"] => Self::Metrics,
             ["v1", "tokens"] => Self::Tokens,
             ["v1", "tokens", id] => Self::Token(TokenId::parse(id)?),
+            ["v1", "validate"] => Self::Validate,
             ["v1", "users", user, "tokens"] => Self::UserTokens(decoded(user)?),
             _ => return None,
         })
@@ -76,7 +86,7 @@ impl Route {
     fn methods(&self) -> &'static str {
         match self {
             Self::Livez | Self::Readyz | Self::Metrics => "GET, HEAD",
-            Self::Tokens => "POST",
+            Self::Tokens | Self::Validate => "POST",
             Self::Token(_) => "GET, HEAD, PATCH, DELETE",
             Self::UserTokens(_) => "GET, HEAD, DELETE",
         }
@@ -86,6 +96,7 @@ impl Route {
         match self {
             Self::Livez | Self::Readyz => None,
             Self::Metrics => Some(Scope::Metrics),
+            Self::Validate => Some(Scope::Introspect),
             Self::Tokens | Self::Token(_) | Self::UserTokens(_) => Some(Scope::Tokens),
         }
     }
@@ -133,6 +144,11 @@ impl Admin {
             (Route::Token(id), _) => {
                 query.finish()?;
                 tokens::show(service, id).await
+            }
+            (Route::Validate, _) => {
+                query.finish()?;
+                let access = self.settings.access(request.headers());
+                validate::validate(&self.validator, access, self.json(request).await?).await
             }
             (Route::UserTokens(user), Method::DELETE) => users::end_tokens(service, &user, query).await,
             (Route::UserTokens(user), _) => users::list_tokens(service, &user, query).await,

@@ -22,10 +22,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::{SecretHash, TokenId};
 use crate::store::StoreError;
-use crate::token::{AccessMark, Credential, RelatedObject, RenderedOnce, Token, TokenChange};
+use crate::token::{
+    AccessMark, Credential, Details, DetailsOnce, RelatedObject, RenderedOnce, Token, TokenChange,
+};
 
-/// The fields that make a [`Credential`], in the order of [`HotFields`].
+/// The fields that make a [`Credential`].
 pub const HOT_FIELDS: [&str; 6] = ["u", "i", "h", "x", "f", "s"];
+/// The fields that make [`Details`], with the flags.
+pub const COLD_FIELDS: [&str; 3] = ["c", "z", "r"];
 
 const ACTIVE: u32 = 1;
 const ALLOWED_COOKIE: u32 = 2;
@@ -95,20 +99,24 @@ pub fn change_args(change: &TokenChange) -> (u32, u32, String) {
     (clear, set, slug)
 }
 
-/// A credential from the values of [`HOT_FIELDS`]; `None` when there is no such key.
+/// A credential from the values of [`HOT_FIELDS`]; with its details when those of [`COLD_FIELDS`] follow them.
+/// `None` when there is no such key.
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn credential(
-    id: TokenId,
-    values: [Option<&[u8]>; HOT_FIELDS.len()],
-) -> Result<Option<Arc<Credential>>, StoreError> {
+pub fn credential(id: TokenId, values: &[Option<&[u8]>]) -> Result<Option<Arc<Credential>>, StoreError> {
+    let hot_and_cold = values.split_first_chunk::<{ HOT_FIELDS.len() }>();
+    let Some((&[u, i, h, x, f, s], cold)) = hot_and_cold else { return Err(corrupt(id, "answer")) };
     if values.iter().all(Option::is_none) {
         return Ok(None);
     }
-    let [u, i, h, x, f, s] = values;
-    let fields = Fields { u, i, h, x, f, s, ..Fields::default() };
-    fields.credential(id).map(|(credential, _)| Some(Arc::new(credential)))
+    let mut fields = Fields { u, i, h, x, f, s, ..Fields::default() };
+    let (mut credential, flags) = fields.credential(id)?;
+    if let &[c, z, r] = cold {
+        (fields.c, fields.z, fields.r) = (c, z, r);
+        credential.details = Arc::new(fields.details(id, flags)?).into();
+    }
+    Ok(Some(Arc::new(credential)))
 }
 
 /// A token from the answer to `HGETALL` and the score of its last access; `None` when there is no such key.
@@ -119,7 +127,7 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     let fields = Fields::from_all(all).ok_or_else(|| corrupt(id, "answer"))?;
     let Some(fields) = fields else { return Ok(None) };
     let (credential, flags) = fields.credential(id)?;
-    let created_at_ms = number(fields.c).ok_or_else(|| corrupt(id, "c"))?;
+    let Details { created_at_ms, user_agent, ip, expiration, related_objects } = fields.details(id, flags)?;
     let ended_at_ms = match fields.e {
         None => None,
         Some(_) => Some(number(fields.e).ok_or_else(|| corrupt(id, "e"))?),
@@ -127,33 +135,22 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     if ended_at_ms.is_none() != credential.is_active {
         return Err(corrupt(id, "e"));
     }
-    let cold: Cold<'_> = unpack(fields.z).ok_or_else(|| corrupt(id, "z"))?;
-    let related: Vec<(String, String)> = match fields.r {
-        None => Vec::new(),
-        Some(_) => unpack(fields.r).ok_or_else(|| corrupt(id, "r"))?,
-    };
     Ok(Some(Token {
         credential: Arc::new(credential),
         created_at_ms,
         // A missing entry costs the last access only, which is at least the time of issue.
-        last_access_ms: score_ms(last_access).unwrap_or(created_at_ms),
+        last_access_ms: bytes(last_access).and_then(score_ms).unwrap_or(created_at_ms),
         ended_at_ms,
-        user_agent: cold.user_agent.to_owned(),
-        ip: cold.ip,
-        expiration: flags & EXPIRATION != 0,
-        related_objects: related
-            .into_iter()
-            .map(|(content_type, object_id)| RelatedObject { content_type, object_id })
-            .collect(),
+        user_agent: user_agent.into(),
+        ip,
+        expiration,
+        related_objects: related_objects.into(),
     }))
 }
 
 /// The time that the score of an `@` member stands for.
-fn score_ms(score: &Value) -> Option<u64> {
-    let score: f64 = match score {
-        Value::Double(score) => *score,
-        other => std::str::from_utf8(bytes(other)?).ok()?.parse().ok()?,
-    };
+pub fn score_ms(score: &[u8]) -> Option<u64> {
+    let score: f64 = std::str::from_utf8(score).ok()?.parse().ok()?;
     // Milliseconds since 1970 are exact in a double for the next 285,000 years.
     (score <= 0.0 && score.is_finite()).then(|| (-score) as u64)
 }
@@ -227,8 +224,27 @@ impl<'a> Fields<'a> {
             ends_at_ms: immutable.ends_at_ms,
             accesses: AccessMark::default(),
             rendered: RenderedOnce::default(),
+            details: DetailsOnce::default(),
         };
         Ok((credential, flags))
+    }
+
+    fn details(&self, id: TokenId, flags: u32) -> Result<Details, StoreError> {
+        let cold: Cold<'_> = unpack(self.z).ok_or_else(|| corrupt(id, "z"))?;
+        let related: Vec<(String, String)> = match self.r {
+            None => Vec::new(),
+            Some(_) => unpack(self.r).ok_or_else(|| corrupt(id, "r"))?,
+        };
+        Ok(Details {
+            created_at_ms: number(self.c).ok_or_else(|| corrupt(id, "c"))?,
+            user_agent: cold.user_agent.into(),
+            ip: cold.ip,
+            expiration: flags & EXPIRATION != 0,
+            related_objects: related
+                .into_iter()
+                .map(|(content_type, object_id)| RelatedObject { content_type, object_id })
+                .collect(),
+        })
     }
 }
 
@@ -299,6 +315,7 @@ mod tests {
                 ends_at_ms: 1_800_009_000_000,
                 accesses: AccessMark::default(),
                 rendered: RenderedOnce::default(),
+                details: DetailsOnce::default(),
             }),
             created_at_ms: 1_800_000_000_000,
             last_access_ms: 1_800_000_000_500,
@@ -322,9 +339,16 @@ mod tests {
         let score = Value::BulkString(b"-1800000000500".to_vec());
         assert_eq!(token(id, &hgetall(fields_of(&written)), &score).unwrap().unwrap(), written);
         let fields = fields_of(&written);
-        let hot = HOT_FIELDS.map(|name| fields.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_slice()));
-        assert_eq!(credential(id, hot).unwrap().unwrap(), written.credential);
-        assert_eq!(credential(id, [None; HOT_FIELDS.len()]).unwrap(), None);
+        let value = |name: &&str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice());
+        let hot: Vec<_> = HOT_FIELDS.iter().map(value).collect();
+        let hot = credential(id, &hot).unwrap().unwrap();
+        assert_eq!((&hot, hot.details.get()), (&written.credential, None));
+        let all: Vec<_> = HOT_FIELDS.iter().chain(&COLD_FIELDS).map(value).collect();
+        let whole = credential(id, &all).unwrap().unwrap();
+        let details = whole.details.get().unwrap();
+        assert_eq!((&whole, &*details.user_agent), (&written.credential, "curl/8"));
+        assert_eq!(*details.related_objects, written.related_objects);
+        assert_eq!(credential(id, &vec![None; all.len()]).unwrap(), None);
         assert_eq!(token(id, &Value::Array(vec![]), &Value::Nil).unwrap(), None);
     }
 

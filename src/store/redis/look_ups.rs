@@ -21,29 +21,53 @@ use redis::{ConnectionAddr, ConnectionInfo};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
-use super::codec::{self, HOT_FIELDS};
+use super::codec::{self, COLD_FIELDS, HOT_FIELDS};
 use super::keys::Keys;
 use super::resp::{self, Answer, Read};
+use super::unexpected;
 use crate::secret::TokenId;
 use crate::store::StoreError;
 use crate::token::Credential;
 
-/// A credential or its absence, and the run id of the server that said so.
-pub(super) type Found = Result<(Option<Arc<Credential>>, Arc<str>), StoreError>;
+/// What was found, and the run id of the server that said so.
+pub(super) type Found<T> = Result<(T, Arc<str>), StoreError>;
+
+/// How much of a token is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// What validation needs.
+    Hot,
+    /// The details, too.
+    Whole,
+}
 
 /// The pause before each further attempt to connect: short enough that an outage ends within a second of the
 /// server's return.
 pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+const ALL_FIELDS: usize = HOT_FIELDS.len() + COLD_FIELDS.len();
 /// Read from the socket at once.
 const READ_BYTES: usize = 16 * 1024;
 /// The age of look-ups is looked at so often within the timeout.
 const CHECKS_PER_TIMEOUT: u32 = 8;
 
-/// The handle: cheap to share, any thread may use it.
+/// The handle: any thread may use it. The connection ends with it.
 pub(super) struct LookUps {
+    queue: Arc<Queue>,
+    worker: AbortHandle,
+}
+
+#[derive(Default)]
+struct Queue {
     state: Mutex<State>,
+}
+
+impl Drop for LookUps {
+    fn drop(&mut self) {
+        self.worker.abort();
+    }
 }
 
 #[derive(Default)]
@@ -55,34 +79,71 @@ struct State {
 }
 
 struct LookUp {
-    id: TokenId,
-    found: oneshot::Sender<Found>,
+    question: Question,
+    found: oneshot::Sender<Found<Value>>,
+}
+
+enum Question {
+    Credential(TokenId, Extent),
+    /// The score of a member of an index.
+    Score {
+        index: String,
+        member: String,
+    },
+}
+
+enum Value {
+    Credential(Option<Arc<Credential>>),
+    ScoreMs(Option<u64>),
 }
 
 impl LookUps {
     /// Starts the connection's task on the current runtime, and waits until it has tried once to connect.
     pub(super) async fn start(server: Server) -> Arc<Self> {
-        let look_ups = Arc::new(Self { state: Mutex::default() });
+        let queue = Arc::new(Queue::default());
         let (tried, has_tried) = oneshot::channel();
-        tokio::spawn(look_ups.clone().work(server, tried));
+        let worker = tokio::spawn(queue.clone().work(server, tried)).abort_handle();
         // The task ends only with the runtime.
         let _ = has_tried.await;
-        look_ups
+        Arc::new(Self { queue, worker })
     }
 
+    /// Reads one credential, or its absence.
+    pub(super) async fn read(&self, id: TokenId, extent: Extent) -> Found<Option<Arc<Credential>>> {
+        match self.queue.ask(Question::Credential(id, extent)).await? {
+            (Value::Credential(credential), run_id) => Ok((credential, run_id)),
+            (Value::ScoreMs(_), _) => Err(unexpected("look-up")),
+        }
+    }
+
+    /// Reads the last access that the store knows of; `None` when it knows of none.
+    pub(super) async fn last_access_ms(
+        &self,
+        credential: &Credential,
+        keys: &Keys,
+    ) -> Result<Option<u64>, StoreError> {
+        let index = keys.index(&credential.user);
+        let member = format!("@{}", credential.id.locator());
+        match self.queue.ask(Question::Score { index, member }).await? {
+            (Value::ScoreMs(score_ms), _) => Ok(score_ms),
+            (Value::Credential(_), _) => Err(unexpected("look-up")),
+        }
+    }
+}
+
+impl Queue {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads one credential.
-    pub(super) async fn read(&self, id: TokenId) -> Found {
+    async fn ask(&self, question: Question) -> Found<Value> {
         let (found, answered) = oneshot::channel();
         let waker = {
             let mut state = self.state();
             if !state.is_up {
                 return Err(StoreError::Unavailable("not connected".into()));
             }
-            state.waiting.push(LookUp { id, found });
+            state.waiting.push(LookUp { question, found });
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -148,8 +209,8 @@ impl<'a> Pipe<'a> {
     }
 
     /// Does all that can be done without waiting; ready, with the reason, when the connection is of no more use.
-    fn poll(&mut self, look_ups: &LookUps, context: &mut Context<'_>) -> Poll<String> {
-        self.take_waiting(look_ups, context);
+    fn poll(&mut self, queue: &Queue, context: &mut Context<'_>) -> Poll<String> {
+        self.take_waiting(queue, context);
         if let Poll::Ready(error) = self.poll_write(context) {
             return Poll::Ready(error.to_string());
         }
@@ -169,9 +230,9 @@ impl<'a> Pipe<'a> {
         Poll::Pending
     }
 
-    fn take_waiting(&mut self, look_ups: &LookUps, context: &Context<'_>) {
+    fn take_waiting(&mut self, queue: &Queue, context: &Context<'_>) {
         let waiting = {
-            let mut state = look_ups.state();
+            let mut state = queue.state();
             state.waker = Some(context.waker().clone());
             std::mem::take(&mut state.waiting)
         };
@@ -182,13 +243,7 @@ impl<'a> Pipe<'a> {
         resp::write_command(&mut self.out, &[b"DEL", self.server.keys.probe().as_bytes()]);
         self.under_way.push_back(Sent::Probe(self.check));
         for look_up in waiting {
-            let key = self.server.keys.token(look_up.id);
-            let mut command: [&[u8]; HOT_FIELDS.len() + 2] = [b"HMGET"; HOT_FIELDS.len() + 2];
-            command[1] = key.as_bytes();
-            for (argument, field) in command[2..].iter_mut().zip(HOT_FIELDS) {
-                *argument = field.as_bytes();
-            }
-            resp::write_command(&mut self.out, &command);
+            look_up.question.write(&mut self.out, &self.server.keys);
             self.under_way.push_back(Sent::LookUp(look_up, self.check));
         }
     }
@@ -238,9 +293,9 @@ impl<'a> Pipe<'a> {
                     Read::Partial => break,
                     Read::Broken => return Err(broken()),
                 },
-                Sent::LookUp(look_up, _) => match resp::read_array(input) {
+                Sent::LookUp(look_up, _) => match look_up.question.read(input) {
                     Read::Whole(answer, length) => {
-                        let found = decode(look_up.id, answer).map(|found| (found, self.run_id.clone()));
+                        let found = value_of(answer).map(|value| (value, self.run_id.clone()));
                         if let Some(Sent::LookUp(look_up, _)) = self.under_way.pop_front() {
                             // Nobody waits any more when the client has gone.
                             let _ = look_up.found.send(found);
@@ -265,14 +320,43 @@ fn is_harmless(error: &str) -> bool {
     error.starts_with("MISCONF")
 }
 
-fn decode(
-    id: TokenId,
-    answer: Answer<[Option<&[u8]>; HOT_FIELDS.len()]>,
-) -> Result<Option<Arc<Credential>>, StoreError> {
+impl Question {
+    fn write(&self, out: &mut Vec<u8>, keys: &Keys) {
+        match self {
+            Self::Credential(id, extent) => {
+                let key = keys.token(*id);
+                let mut command: [&[u8]; 2 + ALL_FIELDS] = [b"HMGET"; 2 + ALL_FIELDS];
+                command[1] = key.as_bytes();
+                for (argument, field) in command[2..].iter_mut().zip(HOT_FIELDS.iter().chain(&COLD_FIELDS)) {
+                    *argument = field.as_bytes();
+                }
+                let fields = if *extent == Extent::Hot { HOT_FIELDS.len() } else { ALL_FIELDS };
+                resp::write_command(out, &command[..2 + fields]);
+            }
+            Self::Score { index, member } => {
+                resp::write_command(out, &[b"ZSCORE", index.as_bytes(), member.as_bytes()]);
+            }
+        }
+    }
+
+    fn read(&self, input: &[u8]) -> Read<Answer<Result<Value, StoreError>>> {
+        match self {
+            Self::Credential(id, Extent::Hot) => resp::read_array::<{ HOT_FIELDS.len() }>(input)
+                .map(|values| codec::credential(*id, &values).map(Value::Credential)),
+            Self::Credential(id, Extent::Whole) => resp::read_array::<ALL_FIELDS>(input)
+                .map(|values| codec::credential(*id, &values).map(Value::Credential)),
+            Self::Score { .. } => {
+                resp::read_value(input).map(|score| Ok(Value::ScoreMs(score.and_then(codec::score_ms))))
+            }
+        }
+    }
+}
+
+fn value_of(answer: Answer<Result<Value, StoreError>>) -> Result<Value, StoreError> {
     match answer {
-        Answer::Fine(values) => codec::credential(id, values),
+        Answer::Fine(value) => value,
         Answer::Error(text) if text.starts_with("WRONGTYPE") => {
-            Err(StoreError::Corrupt { key: id.to_string(), reason: "wrong type".into() })
+            Err(StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() })
         }
         Answer::Error(text) => Err(StoreError::Unavailable(code_of(&text))),
     }

@@ -95,7 +95,7 @@ impl RedisStore {
     pub(super) async fn reader(&self) -> Reader {
         let server =
             Server { connection: self.connection.clone(), keys: self.keys.clone(), timeout: self.timeout };
-        Reader::new(LookUps::start(server).await, self.near.clone())
+        Reader::new(LookUps::start(server).await, self.near.clone(), self.keys.clone())
     }
 
     /// The worker that listens for changes.
@@ -253,39 +253,37 @@ impl RedisStore {
     }
 
     pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
-        let entries = [(self.keys.check_key(), proposed), (self.keys.schema(), SCHEMA_VERSION)];
-        let mut pipeline = pipe();
-        for (key, _) in &entries {
-            pipeline.cmd("GET").arg(key);
-        }
-        let mut kept: (Option<Vec<u8>>, Option<Vec<u8>>) =
-            self.with_connection(async |c| pipeline.query_async(c).await).await?;
-        // Only when there is something to write: a full memory refuses SET even where it would change nothing.
-        if kept.0.is_none() || kept.1.is_none() {
-            let mut pipeline = pipe();
-            for (key, value) in entries {
-                pipeline.cmd("SET").arg(key).arg(value).arg("NX").arg("GET");
-            }
-            kept = self.with_connection(async |c| pipeline.query_async(c).await).await?;
-        }
-        let key = kept.0.map(|key| text(key, "check-key")).transpose()?;
-        let schema = kept.1.map(|schema| text(schema, "schema")).transpose()?;
-        match schema.as_deref() {
-            None | Some(SCHEMA_VERSION) => Ok(key.unwrap_or_else(|| proposed.to_owned())),
-            Some(other) => Err(StoreError::Corrupt {
-                key: self.keys.schema(),
-                reason: format!("the store has schema version {other:?}, this program {SCHEMA_VERSION:?}"),
-            }),
-        }
+        let key = self.keys.check_key();
+        let get = cmd("GET").arg(&key).to_owned();
+        let kept: Option<Vec<u8>> = self.with_connection(async |c| get.query_async(c).await).await?;
+        self.or_put(key, kept, proposed).await
     }
 
-    /// Its time, after it has shown that it takes writes: a replica and a cluster without quorum answer a PING.
+    /// Its time, after it has shown that it takes writes (a replica and a cluster without quorum answer a PING) and
+    /// that it has our schema.
     pub(super) async fn probe(&self) -> Result<u64, StoreError> {
+        let key = self.keys.schema();
         let mut pipeline = pipe();
-        pipeline.cmd("DEL").arg(self.keys.probe()).ignore().cmd("TIME");
-        let ((seconds, micros),): ((u64, u64),) =
+        pipeline.cmd("DEL").arg(self.keys.probe()).ignore().cmd("TIME").cmd("GET").arg(&key);
+        let ((seconds, micros), kept): ((u64, u64), Option<Vec<u8>>) =
             self.with_connection(async |c| pipeline.query_async(c).await).await?;
+        let schema = self.or_put(key, kept, SCHEMA_VERSION).await?;
+        if schema != SCHEMA_VERSION {
+            let reason = format!("the store has schema version {schema:?}, this program {SCHEMA_VERSION:?}");
+            return Err(StoreError::Corrupt { key: self.keys.schema(), reason });
+        }
         Ok(seconds * 1000 + micros / 1000)
+    }
+
+    /// What all nodes share under this key: what was found there, else what is put there now, by us or another.
+    async fn or_put(&self, key: String, found: Option<Vec<u8>>, ours: &str) -> Result<String, StoreError> {
+        let mut kept = found;
+        // Only when there is something to write: a full memory refuses SET even where it would change nothing.
+        if kept.is_none() {
+            let set = cmd("SET").arg(&key).arg(ours).arg("NX").arg("GET").to_owned();
+            kept = self.with_connection(async |c| set.query_async(c).await).await?;
+        }
+        kept.map_or_else(|| Ok(ours.to_owned()), |kept| text(kept, &key))
     }
 
     /// Runs an operation on a connection of the pool, within the timeout.

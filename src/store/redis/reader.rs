@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
-use super::look_ups::LookUps;
+use super::keys::Keys;
+use super::look_ups::{Extent, LookUps};
 use super::near::{Near, SERVER};
 use crate::secret::TokenId;
 use crate::store::StoreError;
-use crate::token::Credential;
+use crate::token::{Credential, TokenView};
 
 /// See the module. Belongs to the runtime it was made on; clones share its connection.
 #[derive(Clone)]
 pub struct Reader {
     look_ups: Arc<LookUps>,
     near: Arc<Near>,
+    keys: Keys,
 }
 
 impl Reader {
-    pub(super) fn new(look_ups: Arc<LookUps>, near: Arc<Near>) -> Self {
-        Self { look_ups, near }
+    pub(super) fn new(look_ups: Arc<LookUps>, near: Arc<Near>, keys: Keys) -> Self {
+        Self { look_ups, near, keys }
     }
 
     pub(in crate::store) fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
@@ -28,11 +30,50 @@ impl Reader {
         &self,
         id: TokenId,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
+        self.look_up(id, Extent::Hot).await
+    }
+
+    pub(in crate::store) fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
+        match self.known_credential(id)?.filter(|credential| credential.is_active) {
+            None => Some(None),
+            Some(credential) => view_of(credential).map(Some),
+        }
+    }
+
+    pub(in crate::store) async fn view(&self, id: TokenId) -> Result<Option<TokenView>, StoreError> {
+        let Some(known) = self.look_up(id, Extent::Whole).await?.filter(|known| known.is_active) else {
+            return Ok(None);
+        };
+        if let Some(view) = view_of(known.clone()) {
+            return Ok(Some(view));
+        }
+        // Put into the cache by a validation, which has no use for the rest.
+        let (fresh, run_id) = self.look_ups.read(id, Extent::Whole).await?;
+        let view = fresh.filter(|fresh| fresh.is_active).and_then(view_of);
+        // Like the entry itself, it may only be kept on the word of the server that is tracked.
+        if let Some(view) = view.as_ref().filter(|_| self.near.is_tracked(&run_id)) {
+            known.details.get_or_init(|| view.details.clone());
+        }
+        Ok(view)
+    }
+
+    /// Lets the credential know the last access that the store knows of.
+    pub(in crate::store) async fn learn_last_access(
+        &self,
+        credential: &Credential,
+    ) -> Result<(), StoreError> {
+        if let Some(access_ms) = self.look_ups.last_access_ms(credential, &self.keys).await? {
+            credential.accesses.learn(access_ms);
+        }
+        Ok(())
+    }
+
+    async fn look_up(&self, id: TokenId, extent: Extent) -> Result<Option<Arc<Credential>>, StoreError> {
         let Some(cache) = &self.near.cache else {
-            return self.look_ups.read(id).await.map(|(credential, _)| credential);
+            return self.look_ups.read(id, extent).await.map(|(credential, _)| credential);
         };
         let read = async || {
-            let (credential, run_id) = self.look_ups.read(id).await?;
+            let (credential, run_id) = self.look_ups.read(id, extent).await?;
             Ok((credential, self.near.is_tracked(&run_id).then_some(SERVER)))
         };
         match cache.get_or_read(&id, SERVER, &self.near.clock, read).await {
@@ -42,4 +83,10 @@ impl Reader {
             outcome => outcome,
         }
     }
+}
+
+/// `None` where the details are not known.
+fn view_of(credential: Arc<Credential>) -> Option<TokenView> {
+    let details = credential.details.get()?.clone();
+    Some(TokenView { credential, details, stored_access_ms: 0 })
 }

@@ -15,6 +15,18 @@ pub(super) enum Read<T> {
     Broken,
 }
 
+impl<T> Read<Answer<T>> {
+    /// The same with another value.
+    pub(super) fn map<U>(self, other: impl FnOnce(T) -> U) -> Read<Answer<U>> {
+        match self {
+            Self::Whole(Answer::Fine(value), length) => Read::Whole(Answer::Fine(other(value)), length),
+            Self::Whole(Answer::Error(text), length) => Read::Whole(Answer::Error(text), length),
+            Self::Partial => Read::Partial,
+            Self::Broken => Read::Broken,
+        }
+    }
+}
+
 /// The answer to a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer<T> {
@@ -64,6 +76,18 @@ pub(super) fn read_array<const N: usize>(buffer: &[u8]) -> Read<Answer<[Option<&
     Read::Whole(Answer::Fine(values), at)
 }
 
+/// Reads a bulk string, which may be null.
+pub(super) fn read_value(buffer: &[u8]) -> Read<Answer<Option<&[u8]>>> {
+    if let Line::Whole(b'-', text, next) = read_line(buffer, 0) {
+        return Read::Whole(Answer::Error(lossy(text)), next);
+    }
+    match read_bulk(buffer, 0) {
+        Read::Whole(bulk, next) => Read::Whole(Answer::Fine(bulk), next),
+        Read::Partial => partial(buffer),
+        Read::Broken => Read::Broken,
+    }
+}
+
 /// Reads the answer to a command of whose answer only counts that it is no error.
 pub(super) fn read_done(buffer: &[u8]) -> Read<Answer<()>> {
     match read_line(buffer, 0) {
@@ -79,13 +103,7 @@ pub(super) fn read_text(buffer: &[u8]) -> Read<Answer<String>> {
     match read_line(buffer, 0) {
         Line::Whole(b'+' | b':', text, next) => Read::Whole(Answer::Fine(lossy(text)), next),
         Line::Whole(b'-', text, next) => Read::Whole(Answer::Error(lossy(text)), next),
-        Line::Whole(b'$', ..) => match read_bulk(buffer, 0) {
-            Read::Whole(bulk, next) => Read::Whole(Answer::Fine(lossy(bulk.unwrap_or_default())), next),
-            Read::Partial => partial(buffer),
-            Read::Broken => Read::Broken,
-        },
-        Line::Whole(..) => Read::Broken,
-        Line::Partial => partial(buffer),
+        _ => read_value(buffer).map(|value| lossy(value.unwrap_or_default())),
     }
 }
 
@@ -187,7 +205,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (read_array::<3>(&bytes), read_text(&bytes));
+            let _ = (read_array::<3>(&bytes), read_text(&bytes), read_done(&bytes));
         }
 
         #[test]

@@ -3,22 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::rngs::SysError;
 use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
 
 use crate::clock::Clock;
-use crate::config::{ApiKey, Config, RedisUrl, Scopes, StoreUrl, Topology};
-use crate::entropy::Entropy;
-use crate::http::validation::Settings;
+use crate::config::{Config, RedisUrl, StoreUrl, Topology};
 use crate::last_access::LastAccessOptions;
 use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use crate::store::{Store, StoreLimits};
 
-/// Why a server did not start.
+/// Why a node or its server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address cannot be had.
@@ -41,7 +37,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    pub(super) fn bind(setting: &'static str, error: std::io::Error) -> Self {
+    pub(crate) fn bind(setting: &'static str, error: std::io::Error) -> Self {
         Self::Bind { setting, error }
     }
 }
@@ -105,19 +101,4 @@ pub(super) fn last_access_options(config: &Config) -> LastAccessOptions {
         resolution_ms: config.touch_resolution_ms,
         queue: config.flush_queue,
     }
-}
-
-pub(super) fn validation_settings(config: &Config) -> Settings {
-    Settings {
-        cookie_name: config.cookie_name.clone(),
-        renewal_exempt_header: config.renewal_exempt_header.clone(),
-        allowed_origins: config.allowed_origins.clone(),
-    }
-}
-
-/// An API key with all scopes for this run only, and its text.
-pub(super) fn generated_key(entropy: &Entropy) -> Result<(ApiKey, String), SysError> {
-    let text = URL_SAFE_NO_PAD.encode(entropy.bytes::<32>()?);
-    let hash = ApiKey::hash_of(text.as_bytes());
-    Ok((ApiKey { name: "generated".into(), scopes: Scopes::all(), hash }, text))
 }

@@ -1,0 +1,52 @@
+//! Validation in a frontend's own process: a node on the embedded store, or on the Redis of DOORWARD_REDIS_URL,
+//! which it may share with servers and other nodes.
+//!
+//! ```text
+//! cargo run --example in_process
+//! DOORWARD_REDIS_URL=redis://127.0.0.1 cargo run --example in_process
+//! ```
+
+use std::error::Error;
+use std::net::Ipv4Addr;
+
+use doorward::config::{self, Config};
+use doorward::{Access, Clock, Entropy, NewToken, Node, Transport};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    session(&config::load_node(std::env::vars_os().filter(is_ours))?).await
+}
+
+fn is_ours((name, _): &(std::ffi::OsString, std::ffi::OsString)) -> bool {
+    name.to_string_lossy().starts_with("DOORWARD_")
+}
+
+/// A login, two requests and a logout.
+pub async fn session(config: &Config) -> Result<(), Box<dyn Error>> {
+    let node = Node::start(config, Clock::system(), Entropy::system()).await?;
+    // One per runtime.
+    let validator = node.validator().await;
+
+    // Somebody has logged in.
+    let login = NewToken::new("alice", Ipv4Addr::LOCALHOST.into());
+    let issued = node.service().issue(login).await?;
+
+    // A request carries the token in the cookie.
+    let wire = issued.wire.as_bytes();
+    let valid = validator.validate(wire, Transport::Cookie, Access::Recorded).await?;
+    println!("{:?} may pass", valid.as_ref().map(|credential| &credential.user));
+    if valid.is_none() {
+        return Err("a token that was just issued is valid".into());
+    }
+
+    // She logs out, everywhere; the next request is refused.
+    let ended = node.service().end_user_tokens("alice", None).await?;
+    println!("{ended} ended");
+    if validator.validate(wire, Transport::Cookie, Access::Recorded).await?.is_some() {
+        return Err("a token that was ended is refused".into());
+    }
+
+    drop(validator);
+    node.stop().await;
+    Ok(())
+}
