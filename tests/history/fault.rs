@@ -1,0 +1,168 @@
+//! What can fail, and how a test makes it.
+
+use std::thread;
+use std::time::Duration;
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::load::Ledger;
+use crate::proxy::{Direction, Rule};
+use crate::world::{PROXIED, World};
+use crate::{LEASE_MS, now_us};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Nothing,
+    /// Redis closes the tracking connections, again and again.
+    TrackingKilled,
+    /// Redis closes all connections, again and again.
+    AllKilled,
+    RedisFrozen,
+    /// Killed, and started again some time later, with all that it acknowledged.
+    RedisRestarted,
+    /// FLUSHALL: all is lost, but no ended token may come back for that.
+    Flushed,
+    LinkSilent,
+    LinkSilentToRedis,
+    LinkSilentToNode,
+    TrackingSilent,
+    LinkDelayed,
+    LinkCut,
+    NodeFrozen,
+    /// Another server becomes the master, and one node goes on asking the former one, which answers.
+    MasterDemoted,
+}
+
+impl Fault {
+    /// A deployment that this can happen to.
+    pub fn world(self) -> World {
+        match self {
+            Self::RedisRestarted => {
+                let durable = &["--appendonly", "yes", "--appendfsync", "always"];
+                World::start(RedisServer::with_args(durable), None)
+            }
+            Self::MasterDemoted => {
+                let start =
+                    || RedisServer::with_args(&["--appendonly", "no", "--repl-diskless-sync-delay", "0"]);
+                World::start(start(), Some(start()))
+            }
+            _ => World::start(RedisServer::start(), None),
+        }
+    }
+
+    /// Lets it happen until `until_us` at least. When this returns it is over.
+    pub fn happen(self, world: &mut World, ledger: &Ledger, rng: &mut StdRng, until_us: u64) {
+        match self {
+            Self::Nothing => thread::sleep(Duration::from_micros(until_us.saturating_sub(now_us()))),
+            Self::TrackingKilled => often(rng, until_us, || kill_tracking(&world.redis)),
+            Self::AllKilled => often(rng, until_us, || {
+                world.redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+            }),
+            Self::Flushed => often(rng, until_us, || {
+                ledger.losing(|| {
+                    world.redis.cli(&["FLUSHALL"]);
+                });
+            }),
+            Self::RedisFrozen => for_a_while(rng, until_us, |hold| {
+                world.redis.freeze();
+                hold();
+                world.redis.thaw();
+            }),
+            Self::RedisRestarted => for_a_while(rng, until_us, |hold| {
+                world.redis.kill();
+                hold();
+                world.redis.restart();
+            }),
+            Self::NodeFrozen => for_a_while(rng, until_us, |hold| {
+                world.nodes[PROXIED].process.freeze();
+                hold();
+                world.nodes[PROXIED].process.thaw();
+            }),
+            Self::MasterDemoted => for_a_while(rng, until_us, |hold| demote(world, hold)),
+            Self::LinkSilent => on_the_link(world, rng, until_us, Rule::Silent(None)),
+            Self::LinkSilentToRedis => {
+                on_the_link(world, rng, until_us, Rule::Silent(Some(Direction::ToServer)));
+            }
+            Self::LinkSilentToNode => {
+                on_the_link(world, rng, until_us, Rule::Silent(Some(Direction::ToClient)));
+            }
+            Self::TrackingSilent => on_the_link(world, rng, until_us, Rule::TrackingSilent),
+            Self::LinkDelayed => {
+                let delay = Duration::from_millis(rng.random_range(20..200));
+                on_the_link(world, rng, until_us, Rule::Delay(delay));
+            }
+            Self::LinkCut => on_the_link(world, rng, until_us, Rule::Cut),
+        }
+    }
+}
+
+/// A fault of a moment, with random pauses short enough to hit nodes that are still recovering from the last.
+fn often(rng: &mut StdRng, until_us: u64, mut strike: impl FnMut()) {
+    while now_us() < until_us {
+        strike();
+        thread::sleep(Duration::from_millis(rng.random_range(1..200)));
+    }
+}
+
+/// A fault that lasts: first for two leases, then for random times below and above the lease.
+fn for_a_while(rng: &mut StdRng, until_us: u64, mut during: impl FnMut(&dyn Fn())) {
+    let mut hold_ms = 2 * LEASE_MS;
+    while now_us() < until_us {
+        during(&|| thread::sleep(Duration::from_millis(hold_ms)));
+        thread::sleep(Duration::from_millis(rng.random_range(0..LEASE_MS)));
+        hold_ms = rng.random_range(10..2 * LEASE_MS);
+    }
+}
+
+fn on_the_link(world: &World, rng: &mut StdRng, until_us: u64, rule: Rule) {
+    for_a_while(rng, until_us, |hold| {
+        world.proxy.set(rule);
+        hold();
+        world.proxy.set(Rule::Pass);
+    });
+}
+
+fn kill_tracking(redis: &RedisServer) {
+    for client in redis.cli(&["CLIENT", "LIST"]).lines() {
+        let field = |name: &str| client.split(' ').find_map(|field| field.strip_prefix(name)).unwrap_or("");
+        if field("flags=").contains('t') {
+            redis.cli(&["CLIENT", "KILL", "ID", field("id=")]);
+        }
+    }
+}
+
+/// A planned failover to the second server, for one node alone, and back.
+fn demote(world: &World, hold: &dyn Fn()) {
+    let (first, second) = (&world.redis, world.second.as_ref().expect("a second server"));
+    follow(second, first);
+    hand_over(first, second);
+    world.proxy.retarget(second.port());
+    hold();
+    follow(first, second);
+    hand_over(second, first);
+    world.proxy.retarget(first.port());
+}
+
+fn follow(replica: &RedisServer, master: &RedisServer) {
+    replica.cli(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
+    wait_for("the replica follows", || {
+        (replica.info("replication", "master_link_status") == "up").then_some(())
+    });
+}
+
+/// Makes the replica the master without losing a write. The former master then follows nobody it can reach: it
+/// keeps what it has, which grows old, and answers.
+fn hand_over(from: &RedisServer, to: &RedisServer) {
+    const NOBODY: &str = "1";
+    from.cli(&["CLIENT", "PAUSE", "10000", "WRITE"]);
+    let offset =
+        |server: &RedisServer, field: &str| -> u64 { server.info("replication", field).parse().unwrap() };
+    let written = offset(from, "master_repl_offset");
+    wait_for("the replica has everything", || (offset(to, "slave_repl_offset") >= written).then_some(()));
+    to.cli(&["REPLICAOF", "NO", "ONE"]);
+    from.cli(&["REPLICAOF", "127.0.0.1", NOBODY]);
+    from.cli(&["CLIENT", "UNPAUSE"]);
+}

@@ -1,0 +1,261 @@
+//! Random work on a deployment, all of it recorded: workers issue, change and end tokens, watchers ask every node
+//! about all of them over and over.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use crate::judge::{History, Life, Loss, Validation};
+use crate::world::{Addresses, Admin, Gate, Issued};
+use crate::{LEASE_MS, now_us};
+
+const WORKERS_PER_NODE: usize = 2;
+const WATCHERS_PER_NODE: usize = 2;
+/// Few enough that each is asked about every few milliseconds.
+const MAX_LIVE_PER_WORKER: usize = 8;
+/// A worker rests up to so long after each operation, so that the watchers get their share of the machine.
+const MAX_REST_MS: u64 = 20;
+/// So long after its ending a token is still watched.
+const WATCH_ENDED_US: u64 = 3 * LEASE_MS * 1000;
+/// An ending that got a 503 is asked for anew, on another node, so often.
+const ENDING_ATTEMPTS: usize = 4;
+
+/// What is known of all tokens so far.
+#[derive(Default)]
+pub struct Ledger {
+    history: Mutex<History>,
+    watched: Mutex<Vec<Watched>>,
+}
+
+#[derive(Clone)]
+struct Watched {
+    token: usize,
+    wire: Arc<str>,
+    until_us: u64,
+}
+
+impl Ledger {
+    /// Enters a token whose issuing was just acknowledged.
+    pub fn issued(&self, issue_started_us: u64) -> usize {
+        let life = Life { issue_started_us, issued_us: now_us(), ending_started_us: None, ended_us: None };
+        let lives = &mut self.history.lock().unwrap().lives;
+        lives.push(life);
+        lives.len() - 1
+    }
+
+    /// An ending is about to be asked for. True when it is the first attempt.
+    pub fn ending(&self, token: usize) -> bool {
+        let life = &mut self.history.lock().unwrap().lives[token];
+        let is_first = life.ending_started_us.is_none();
+        life.ending_started_us.get_or_insert(now_us());
+        is_first
+    }
+
+    /// The ending was acknowledged.
+    pub fn ended(&self, token: usize) {
+        self.history.lock().unwrap().lives[token].ended_us = Some(now_us());
+    }
+
+    /// The ending was refused: there is no such token.
+    fn not_ended(&self, token: usize) {
+        self.history.lock().unwrap().lives[token].ending_started_us = None;
+    }
+
+    /// The store forgets everything while `lose` runs.
+    pub fn losing(&self, lose: impl FnOnce()) {
+        let start_us = now_us();
+        lose();
+        self.history.lock().unwrap().losses.push(Loss { start_us, end_us: now_us() });
+    }
+
+    pub fn record(&self, validations: impl IntoIterator<Item = Validation>) {
+        self.history.lock().unwrap().validations.extend(validations);
+    }
+
+    pub fn into_history(self) -> History {
+        self.history.into_inner().unwrap()
+    }
+
+    fn watch(&self, token: usize, wire: &str) {
+        self.watched.lock().unwrap().push(Watched { token, wire: wire.into(), until_us: u64::MAX });
+    }
+
+    fn watch_no_longer(&self, token: usize) {
+        let now_us = now_us();
+        let mut watched = self.watched.lock().unwrap();
+        watched.retain(|watched| watched.until_us > now_us);
+        for watched in watched.iter_mut().filter(|watched| watched.token == token) {
+            watched.until_us = now_us + WATCH_ENDED_US;
+        }
+    }
+
+    fn pick(&self, rng: &mut StdRng) -> Option<Watched> {
+        let watched = self.watched.lock().unwrap();
+        (!watched.is_empty()).then(|| watched[rng.random_range(0..watched.len())].clone())
+    }
+}
+
+/// Runs the load while `meanwhile` does.
+pub fn run(ledger: &Ledger, nodes: &[Addresses], seed: u64, meanwhile: impl FnOnce()) {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Also when `meanwhile` panics: the scope waits for the threads.
+        let _stopping = StopOnDrop(&stop);
+        for node in 0..nodes.len() {
+            for n in 0..WORKERS_PER_NODE {
+                let rng = StdRng::seed_from_u64(seed ^ (1 + node * 10 + n) as u64);
+                let mut worker = Worker::new(ledger, nodes, node, format!("user-{node}-{n}"), rng);
+                let stop = &stop;
+                scope.spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        worker.step();
+                    }
+                });
+            }
+            for n in 0..WATCHERS_PER_NODE {
+                let rng = StdRng::seed_from_u64(seed ^ (1001 + node * 10 + n) as u64);
+                let (gate, stop) = (nodes[node].gate(), &stop);
+                scope.spawn(move || watch(ledger, node, gate, rng, stop));
+            }
+        }
+        meanwhile();
+    });
+}
+
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn watch(ledger: &Ledger, node: usize, mut gate: Gate, mut rng: StdRng, stop: &AtomicBool) {
+    let mut seen = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        match ledger.pick(&mut rng) {
+            Some(watched) => seen.push(validation(node, watched.token, || gate.validate(&watched.wire))),
+            None => thread::sleep(Duration::from_millis(1)),
+        }
+    }
+    ledger.record(seen);
+}
+
+/// Times one request.
+pub fn validation(node: usize, token: usize, ask: impl FnOnce() -> u16) -> Validation {
+    let start_us = now_us();
+    let status = ask();
+    Validation { node, token, start_us, end_us: now_us(), status }
+}
+
+/// Has users and tokens of its own, so that it knows what state each is in.
+struct Worker<'a> {
+    ledger: &'a Ledger,
+    /// It stays at this node, so that a node that hangs does not hold up all of them.
+    home: usize,
+    clients: Vec<(Admin, Gate)>,
+    user: String,
+    rng: StdRng,
+    tokens: Vec<(usize, Issued)>,
+}
+
+impl<'a> Worker<'a> {
+    fn new(ledger: &'a Ledger, nodes: &[Addresses], home: usize, user: String, rng: StdRng) -> Self {
+        let clients = nodes.iter().map(|node| (node.admin(), node.gate())).collect();
+        Self { ledger, home, clients, user, rng, tokens: Vec::new() }
+    }
+
+    fn step(&mut self) {
+        match self.rng.random_range(0..100) {
+            _ if self.tokens.is_empty() => self.issue(),
+            0..40 if self.tokens.len() < MAX_LIVE_PER_WORKER => self.issue(),
+            0..65 => self.set_slug(),
+            65..95 => self.end_one(),
+            _ => self.end_all(),
+        }
+        thread::sleep(Duration::from_millis(self.rng.random_range(0..=MAX_REST_MS)));
+    }
+
+    fn issue(&mut self) {
+        let started_us = now_us();
+        let Some(issued) = self.clients[self.home].0.issue(&self.user) else { return };
+        let token = self.ledger.issued(started_us);
+        self.ledger.watch(token, &issued.wire);
+        self.tokens.push((token, issued));
+    }
+
+    fn set_slug(&mut self) {
+        let at = self.rng.random_range(0..self.tokens.len());
+        let slug = format!("s{}", self.rng.random_range(0..1000));
+        let (token, issued) = &self.tokens[at];
+        let admin = &mut self.clients[self.home].0;
+        let seen = validation(self.home, *token, || match admin.set_slug(&issued.id, &slug) {
+            404 => 401,
+            status => status,
+        });
+        self.ledger.record([seen]);
+        if seen.status == 401 {
+            self.drop_token(at);
+        }
+    }
+
+    fn end_one(&mut self) {
+        let at = self.rng.random_range(0..self.tokens.len());
+        let (token, issued) = &self.tokens[at];
+        for attempt in 0..ENDING_ATTEMPTS {
+            let node = (self.home + attempt) % self.clients.len();
+            // Only the first time: of a token that may be ended already it says 401, which proves nothing.
+            let by_log_out = attempt == 0 && self.rng.random_bool(0.3);
+            let (admin, gate) = &mut self.clients[node];
+            let is_first = self.ledger.ending(*token);
+            let seen = validation(node, *token, || match by_log_out {
+                true => gate.log_out(&issued.wire),
+                false => admin.end(&issued.id),
+            });
+            match seen.status {
+                200 | 204 => {
+                    self.ledger.ended(*token);
+                    break;
+                }
+                401 | 404 => {
+                    if is_first {
+                        // For the judge: was it rightly gone?
+                        self.ledger.not_ended(*token);
+                        self.ledger.record([Validation { status: 401, ..seen }]);
+                    }
+                    break;
+                }
+                _ => self.ledger.record([seen]),
+            }
+        }
+        self.drop_token(at);
+    }
+
+    fn end_all(&mut self) {
+        for attempt in 0..ENDING_ATTEMPTS {
+            for (token, _) in &self.tokens {
+                self.ledger.ending(*token);
+            }
+            let node = (self.home + attempt) % self.clients.len();
+            let first = self.tokens[0].0;
+            let seen = validation(node, first, || self.clients[node].0.end_all(&self.user));
+            if seen.status == 200 {
+                self.tokens.iter().for_each(|(token, _)| self.ledger.ended(*token));
+                break;
+            }
+            self.ledger.record([seen]);
+        }
+        while !self.tokens.is_empty() {
+            self.drop_token(0);
+        }
+    }
+
+    fn drop_token(&mut self, at: usize) {
+        let (token, _) = self.tokens.swap_remove(at);
+        self.ledger.watch_no_longer(token);
+    }
+}
