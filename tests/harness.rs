@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::cluster::{RedisCluster, node_id, slot_of};
 use common::http::Client;
 use common::nginx::{Nginx, compose_config};
 use common::redis::RedisServer;
@@ -268,4 +269,36 @@ fn redis_holds_a_token_and_an_index_compactly() {
     assert_eq!(server.cli(&["OBJECT", "ENCODING", "index"]), "listpack");
     assert_eq!(server.cli(&["CONFIG", "GET", "maxmemory-policy"]), "maxmemory-policy\nnoeviction");
     assert_eq!(server.cli(&["-s", &server.socket().display().to_string(), "PING"]), "PONG");
+}
+
+#[test]
+fn valkey_runs_with_the_shipped_configuration() {
+    let server = RedisServer::start_valkey();
+    assert!(server.info("server", "valkey_version").starts_with("9."));
+    assert_eq!(server.cli(&["CONFIG", "GET", "maxmemory-policy"]), "maxmemory-policy\nnoeviction");
+}
+
+#[test]
+fn a_cluster_moves_its_slots_and_takes_new_masters() {
+    let mut cluster = RedisCluster::start();
+    let slot = slot_of(&cluster.masters[0], "dw:t:{8c4d}:x");
+    let owner = usize::from(slot) * 3 / 16_384;
+    cluster.masters[owner].cli(&["SET", "dw:t:{8c4d}:x", "1"]);
+    cluster.add_master(&[]);
+    cluster.move_slot(slot, owner, 3, || ());
+    assert_eq!(cluster.masters[3].keys(), ["dw:t:{8c4d}:x"]);
+    assert!(cluster.masters[owner].keys().is_empty());
+}
+
+#[test]
+fn a_cluster_has_replicas() {
+    let cluster = RedisCluster::with(3, true, &["--cluster-node-timeout", "60000"]);
+    for (master, replica) in cluster.masters.iter().zip(&cluster.replicas) {
+        assert!(
+            replica
+                .cli(&["CLUSTER", "NODES"])
+                .lines()
+                .any(|line| { line.contains("myself,slave") && line.contains(&node_id(master)) })
+        );
+    }
 }

@@ -3,6 +3,7 @@
 // Each test binary compiles this module for itself and uses a part of it.
 #![allow(dead_code)]
 
+pub mod cluster;
 pub mod http;
 pub mod nginx;
 pub mod process;

@@ -1,4 +1,4 @@
-//! A real Redis with the shipped config/redis.conf, private to its test.
+//! A real Redis or Valkey with the shipped config/redis.conf, private to its test.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,8 +12,12 @@ use super::process::{Process, free_port, wait_for};
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
 
+const REDIS: &str = "redis-server";
+const VALKEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/valkey-server");
+
 /// A running redis-server: a port and a unix socket of its own, its files in a temporary folder. Killed on drop.
 pub struct RedisServer {
+    program: &'static str,
     port: u16,
     args: Vec<String>,
     dir: TempDir,
@@ -31,15 +35,24 @@ impl RedisServer {
         Self::with_args(&["--appendonly", "yes"])
     }
 
+    /// Starts a Valkey that keeps nothing on disk.
+    pub fn start_valkey() -> Self {
+        Self::run(VALKEY, &["--appendonly", "no"])
+    }
+
     /// Starts a server with further arguments, which win over config/redis.conf.
     pub fn with_args(args: &[&str]) -> Self {
+        Self::run(REDIS, args)
+    }
+
+    fn run(program: &'static str, args: &[&str]) -> Self {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         let dir = tempfile::tempdir().unwrap();
         loop {
             let port = free_port();
-            let mut process = spawn(port, dir.path(), &args);
+            let mut process = spawn(program, port, dir.path(), &args);
             if is_up(&mut process, port) {
-                return Self { port, args, dir, process };
+                return Self { program, port, args, dir, process };
             }
             // Somebody took the port since: the only reason to try anew.
             assert!(process.stdout().contains("Address already in use"), "{}", process.log());
@@ -77,7 +90,7 @@ impl RedisServer {
     /// Kills the server if it runs, and starts it on the same port and folder.
     pub fn restart(&mut self) {
         self.kill();
-        self.process = spawn(self.port, self.dir.path(), &self.args);
+        self.process = spawn(self.program, self.port, self.dir.path(), &self.args);
         assert!(is_up(&mut self.process, self.port), "{}", self.process.log());
     }
 
@@ -141,8 +154,8 @@ impl RedisServer {
     }
 }
 
-fn spawn(port: u16, dir: &Path, args: &[String]) -> Process {
-    let mut command = Command::new("redis-server");
+fn spawn(program: &str, port: u16, dir: &Path, args: &[String]) -> Process {
+    let mut command = Command::new(program);
     command
         // Scripts compare strings by the server's locale.
         .env("LC_ALL", "C")
@@ -153,7 +166,7 @@ fn spawn(port: u16, dir: &Path, args: &[String]) -> Process {
         .arg("--unixsocket")
         .arg(dir.join("redis.sock"))
         .args(args);
-    Process::spawn("redis-server", &mut command)
+    Process::spawn(program, &mut command)
 }
 
 /// Waits until the server answers (true) or has given up (false).

@@ -35,6 +35,7 @@ pub enum StoreKind {
     Memory,
     RedisTcp,
     RedisUnix,
+    Valkey,
 }
 
 /// Makes one test per store variant of a behaviour, which is an `async fn(StoreKind)`. Here is the list of all
@@ -46,6 +47,7 @@ macro_rules! each_store {
             memory => $crate::common::store::StoreKind::Memory,
             redis_tcp => $crate::common::store::StoreKind::RedisTcp,
             redis_unix => $crate::common::store::StoreKind::RedisUnix,
+            valkey => $crate::common::store::StoreKind::Valkey,
         }
     };
     ($behaviour:path; $($store:ident => $kind:expr,)*) => {
@@ -74,9 +76,9 @@ impl TestStore {
     pub async fn open_with(kind: StoreKind, limits: StoreLimits) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let server = (kind != StoreKind::Memory).then(shared_server);
+        let server = (kind != StoreKind::Memory).then(|| shared_server(kind));
         let opened = match (kind, &server) {
-            (StoreKind::RedisTcp, Some(server)) => {
+            (StoreKind::RedisTcp | StoreKind::Valkey, Some(server)) => {
                 on_redis(tcp(server), &format!("dw:{number}:"), limits, PATIENCE).await
             }
             (StoreKind::RedisUnix, Some(server)) => {
@@ -206,11 +208,14 @@ fn tcp(server: &RedisServer) -> ConnectionAddr {
 
 /// The server that the tests of a binary share. It ends with the last test that uses it: a static one would
 /// outlive the process.
-fn shared_server() -> Arc<RedisServer> {
-    static SHARED: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+fn shared_server(kind: StoreKind) -> Arc<RedisServer> {
+    static REDIS: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
+    static VALKEY: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
+    let is_valkey = kind == StoreKind::Valkey;
+    let mut shared = if is_valkey { &VALKEY } else { &REDIS }.lock().unwrap_or_else(PoisonError::into_inner);
     shared.upgrade().unwrap_or_else(|| {
-        let server = Arc::new(RedisServer::start());
+        let start = if is_valkey { RedisServer::start_valkey } else { RedisServer::start };
+        let server = Arc::new(start());
         *shared = Arc::downgrade(&server);
         server
     })

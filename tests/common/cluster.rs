@@ -1,0 +1,134 @@
+//! A real Redis Cluster, private to its test.
+
+use super::process::{free_port, wait_for};
+use super::redis::RedisServer;
+
+const SLOTS: usize = 16_384;
+
+/// A running Redis Cluster. Killed on drop.
+pub struct RedisCluster {
+    /// The masters in the order of their slots, each with an equal share.
+    pub masters: Vec<RedisServer>,
+    /// `replicas[n]` follows `masters[n]`; there are none where the test wants none.
+    pub replicas: Vec<RedisServer>,
+}
+
+impl RedisCluster {
+    /// Starts three masters.
+    pub fn start() -> Self {
+        // No failover: whatever takes so long on a busy machine is no fault.
+        Self::with(3, false, &["--cluster-node-timeout", "60000"])
+    }
+
+    /// Starts `count` masters, and if wanted a replica of each, with further arguments.
+    pub fn with(count: usize, with_replicas: bool, args: &[&str]) -> Self {
+        let start = |_| start_node(args);
+        let masters: Vec<_> = (0..count).map(start).collect();
+        let replicas: Vec<_> = (0..if with_replicas { count } else { 0 }).map(start).collect();
+        let cluster = Self { masters, replicas };
+        for (n, master) in cluster.masters.iter().enumerate() {
+            let (first, last) = (n * SLOTS / count, (n + 1) * SLOTS / count - 1);
+            master.cli(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]);
+            // Else two nodes that meet argue about who has which slot.
+            master.cli(&["CLUSTER", "SET-CONFIG-EPOCH", &(n + 1).to_string()]);
+        }
+        let all = || cluster.masters.iter().chain(&cluster.replicas);
+        all().skip(1).for_each(|node| meet(node, &cluster.masters[0]));
+        all().for_each(|node| cluster.await_known(node));
+        for (replica, master) in cluster.replicas.iter().zip(&cluster.masters) {
+            replica.cli(&["CLUSTER", "REPLICATE", &node_id(master)]);
+        }
+        for replica in &cluster.replicas {
+            wait_for("the replica follows", || {
+                (replica.info("replication", "master_link_status") == "up").then_some(())
+            });
+        }
+        all().for_each(|node| cluster.await_fine(node));
+        cluster
+    }
+
+    /// Starts a further master, without slots.
+    pub fn add_master(&mut self, args: &[&str]) {
+        let node = start_node(args);
+        meet(&node, &self.masters[0]);
+        self.masters.push(node);
+        self.masters.iter().for_each(|master| self.await_known(master));
+        self.await_fine(&self.masters[self.masters.len() - 1]);
+    }
+
+    /// `redis+cluster://…` with all masters.
+    pub fn url(&self) -> String {
+        let nodes: Vec<_> =
+            self.masters.iter().map(|master| format!("127.0.0.1:{}", master.port())).collect();
+        format!("redis+cluster://{}/", nodes.join(","))
+    }
+
+    /// Moves a slot with all its keys from one master to another, step by step as `redis-cli --cluster reshard` does;
+    /// `during` runs while its keys are halfway.
+    pub fn move_slot(&self, slot: u16, from: usize, to: usize, during: impl FnOnce()) {
+        let (from, to, slot) = (&self.masters[from], &self.masters[to], slot.to_string());
+        let (from_id, to_id) = (node_id(from), node_id(to));
+        to.cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]);
+        from.cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]);
+        let keys = || {
+            let text = from.cli(&["CLUSTER", "GETKEYSINSLOT", &slot, "1000"]);
+            text.lines().map(str::to_owned).filter(|key| !key.is_empty()).collect::<Vec<_>>()
+        };
+        let port = to.port().to_string();
+        let migrate = |key: &str| from.cli(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
+        let first = keys();
+        first.iter().take(first.len().div_ceil(2)).for_each(|key| drop(migrate(key)));
+        during();
+        loop {
+            let rest = keys();
+            if rest.is_empty() {
+                break;
+            }
+            rest.iter().for_each(|key| drop(migrate(key)));
+        }
+        // The new owner first: from then on somebody has it.
+        for node in [to, from].into_iter().chain(&self.masters) {
+            node.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);
+        }
+    }
+
+    fn await_known(&self, node: &RedisServer) {
+        let count = (self.masters.len() + self.replicas.len()).to_string();
+        wait_for("the nodes know each other", || (state(node, "cluster_known_nodes") == count).then_some(()));
+    }
+
+    fn await_fine(&self, node: &RedisServer) {
+        wait_for("the cluster is fine", || (state(node, "cluster_state") == "ok").then_some(()));
+    }
+}
+
+/// The id of a node in its cluster.
+pub fn node_id(node: &RedisServer) -> String {
+    node.cli(&["CLUSTER", "MYID"])
+}
+
+/// The slot of a key.
+pub fn slot_of(node: &RedisServer, key: &str) -> u16 {
+    node.cli(&["CLUSTER", "KEYSLOT", key]).parse().unwrap()
+}
+
+fn start_node(args: &[&str]) -> RedisServer {
+    let bus_port = free_port().to_string();
+    let own = ["--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", &bus_port];
+    // One master that is away must not stop the others (config/redis.conf).
+    let open = ["--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"];
+    RedisServer::with_args(&[&own[..], &open, args].concat())
+}
+
+fn meet(node: &RedisServer, other: &RedisServer) {
+    let bus_port = other.cli(&["CONFIG", "GET", "cluster-port"]);
+    let bus_port = bus_port.lines().last().unwrap_or_default();
+    node.cli(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string(), bus_port]);
+}
+
+/// One figure of CLUSTER INFO.
+pub fn state(node: &RedisServer, field: &str) -> String {
+    let text = node.cli(&["CLUSTER", "INFO"]);
+    let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    value.unwrap_or_default().trim().to_owned()
+}
