@@ -152,7 +152,7 @@ impl App {
 
 fn validation_settings(config: &Config) -> Settings {
     Settings {
-        cookie_name: config.cookie_name.clone(),
+        cookie: config.cookie.clone(),
         renewal_exempt_header: config.renewal_exempt_header.clone(),
         allowed_origins: config.allowed_origins.clone(),
     }

@@ -6,6 +6,7 @@
 //! - `settings`: the one table of names, defaults and help
 //! - `sources`, `toml_file`, `command_line`: from flags, variables and the file to texts
 //! - `parse`, `types`, `redis_url`: from texts to values
+//! - `together`: what settings demand of each other
 //! - `report`: what `check-config` prints
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ mod redis_url;
 mod report;
 mod settings;
 mod sources;
+mod together;
 mod toml_file;
 mod types;
 
@@ -35,7 +37,8 @@ mod tests;
 
 pub use self::redis_url::{Node, RedisUrl, Topology};
 pub use self::types::{
-    ApiKey, ListenAddr, LogFormat, LogLevel, RenewalStep, Scope, Scopes, SecretString, StoreUrl,
+    ApiKey, Cookie, ListenAddr, LogFormat, LogLevel, RenewalStep, SameSite, Scope, Scopes, SecretString,
+    StoreUrl,
 };
 
 /// No duration is longer: ten years and a few days.
@@ -67,7 +70,7 @@ pub struct Config {
     pub api_keys: Vec<ApiKey>,
     /// The first signs; empty when the store's own are to be used.
     pub token_keys: Vec<SecretString>,
-    pub cookie_name: String,
+    pub cookie: Cookie,
     pub default_token_age_ms: u64,
     pub max_token_age_ms: u64,
     pub absolute_lifetime_ms: u64,
@@ -252,7 +255,14 @@ impl Config {
             memory_max_tokens: reader.get("memory-max-tokens", number(1..=MAX_ENTRIES)),
             api_keys: reader.get("api-keys", parse::api_keys),
             token_keys: reader.get("token-keys", parse::token_keys),
-            cookie_name: reader.get("cookie-name", parse::cookie_name),
+            cookie: Cookie {
+                name: reader.get("cookie-name", parse::cookie_name),
+                secure: reader.get("cookie-secure", parse::boolean),
+                http_only: reader.get("cookie-http-only", parse::boolean),
+                same_site: reader.get("cookie-same-site", parse::same_site),
+                domain: reader.get("cookie-domain", parse::cookie_domain),
+                path: reader.get("cookie-path", parse::cookie_path),
+            },
             default_token_age_ms: reader.get("default-token-age", duration_ms(LIFETIME_MS)),
             max_token_age_ms: reader.get("max-token-age", duration_ms(LIFETIME_MS)),
             absolute_lifetime_ms: reader.get("absolute-lifetime", duration_ms(LIFETIME_MS)),
@@ -292,6 +302,11 @@ impl Config {
                 "DOORWARD_ADMIN_KEY or DOORWARD_ADMIN_KEY_FILE",
                 "is missing: with redis-url set, it or api-keys is required",
             ));
+        }
+        for (name, problem) in together::cookie(&self.cookie) {
+            if !bad("cookie-name") && !bad(name) {
+                found.push(Mistake::new(name, values.origin(name), problem));
+            }
         }
         mistakes.append(&mut found);
     }

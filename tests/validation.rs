@@ -5,7 +5,7 @@ mod common;
 use common::http::Response;
 use common::server::{
     IDENTITY, Server, assert_empty, assert_invalid_token, assert_no_token, bearer, cookie, identity,
-    on_each_store, text, token_path,
+    on_each_store, pointers, text, token_path,
 };
 use serde_json::json;
 
@@ -289,6 +289,46 @@ fn logout_ends_the_token_and_clears_its_cookie() {
         assert_invalid_token(&logout(server, &[("Cookie", &by_cookie)]));
         assert_no_token(&logout(server, &[]));
     });
+}
+
+#[test]
+fn a_cookie_is_set_and_cleared_with_the_same_attributes() {
+    let settings = [
+        ("DOORWARD_COOKIE_NAME", "__Secure-sid"),
+        ("DOORWARD_COOKIE_DOMAIN", "example.com"),
+        ("DOORWARD_COOKIE_PATH", "/app"),
+        ("DOORWARD_COOKIE_SAME_SITE", "none"),
+        ("DOORWARD_COOKIE_HTTP_ONLY", "false"),
+    ];
+    let server = Server::start(&settings);
+    assert_eq!(server.issue(json!({"set_cookie": false})).get("set_cookie"), None);
+    let session = server.issue(json!({"set_cookie": true}));
+    let token = text(&session["token"]);
+    let line = |value: &str, age: &str| {
+        format!("__Secure-sid={value}; Path=/app; Domain=example.com{age}; Secure; SameSite=None")
+    };
+    assert_eq!(session["set_cookie"], line(token, ""));
+    for (fields, seconds) in [
+        (json!({}), 1_209_600),
+        (json!({"idle_seconds": 90}), 90),
+        (json!({"idle_seconds": 90, "lifetime_seconds": 60}), 60),
+    ] {
+        let mut body = json!({"set_cookie": true, "expiration": false});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let preserved = server.issue(body);
+        let expected = line(text(&preserved["token"]), &format!("; Max-Age={seconds}"));
+        assert_eq!(preserved["set_cookie"], expected);
+    }
+    // What a browser sends back of it passes, and is cleared where it was set.
+    let sent = text(&session["set_cookie"]).split(';').next().unwrap();
+    identity(&server.validation().get("/auth", &[("Cookie", sent)]));
+    let response = logout(&server, &[("Cookie", sent)]);
+    assert_eq!(response.header("set-cookie"), Some(line("", "; Max-Age=0").as_str()));
+
+    let refused = json!({"user": "a", "ip": "::1", "set_cookie": true, "allowed_cookie": false});
+    assert_eq!(pointers(&server.call("POST", "/v1/tokens", Some(&refused)), 422), ["#/set_cookie"]);
+    let refused = json!({"user": "a", "ip": "::1", "set_cookie": "yes"});
+    assert_eq!(pointers(&server.call("POST", "/v1/tokens", Some(&refused)), 422), ["#/set_cookie"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use hyper::header::HeaderName;
 
 use super::redis_url::RedisUrl;
 use super::types::{
-    ApiKey, ListenAddr, LogFormat, LogLevel, RenewalStep, Scope, Scopes, SecretString, StoreUrl,
+    ApiKey, ListenAddr, LogFormat, LogLevel, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
 };
 use crate::secret::MAX_CHECK_KEYS;
 
@@ -37,6 +37,10 @@ pub(super) const ADMIN_KEY_NAME: &str = "admin";
 const TOKEN_KEY_CHARS: RangeInclusive<usize> = 32..=1024;
 const KEY_PREFIX_BYTES: RangeInclusive<usize> = 1..=64;
 const COOKIE_NAME_BYTES: RangeInclusive<usize> = 1..=64;
+/// No DNS name is longer (RFC 1035, section 2.3.4).
+const MAX_DOMAIN_BYTES: usize = 253;
+/// Browsers ignore an attribute that is longer (RFC 6265bis, section 5.6).
+const MAX_COOKIE_PATH_BYTES: usize = 1024;
 const MAX_HEADER_NAME_BYTES: usize = 64;
 const MAX_ALLOWED_ORIGINS: usize = 100;
 /// `sockaddr_un.sun_path` has 108 bytes with the closing zero on Linux (unix(7)).
@@ -162,6 +166,42 @@ pub(super) fn cookie_name(text: &str) -> Parsed<String> {
         return Ok(text.into());
     }
     Err("is not a cookie name: 1 to 64 of A-Z a-z 0-9 and !#$%&'*+-.^_`|~".into())
+}
+
+/// Which requests from other sites carry the cookie.
+pub(super) fn same_site(text: &str) -> Parsed<SameSite> {
+    match text {
+        "lax" => Ok(SameSite::Lax),
+        "strict" => Ok(SameSite::Strict),
+        "none" => Ok(SameSite::None),
+        _ => Err("is none of lax, strict and none".into()),
+    }
+}
+
+/// A cookie's domain, or nothing for the host that sets it.
+pub(super) fn cookie_domain(text: &str) -> Parsed<Option<String>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_label = |label: &str| {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        (1..=63).contains(&label.len()) && label.bytes().all(good)
+    };
+    // Browsers take no cookie for an address.
+    let is_name = text.split('.').all(is_label) && text.parse::<std::net::IpAddr>().is_err();
+    if is_name && text.len() <= MAX_DOMAIN_BYTES {
+        return Ok(Some(text.to_ascii_lowercase()));
+    }
+    Err("is not a domain such as example.com, without a dot before it".into())
+}
+
+/// A cookie's path.
+pub(super) fn cookie_path(text: &str) -> Parsed<String> {
+    let good = |byte: u8| byte.is_ascii_graphic() && byte != b';';
+    if text.starts_with('/') && text.len() <= MAX_COOKIE_PATH_BYTES && text.bytes().all(good) {
+        return Ok(text.into());
+    }
+    Err("is not a path: / and visible ASCII characters without ;".into())
 }
 
 /// A header's name, or nothing.

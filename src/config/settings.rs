@@ -102,6 +102,12 @@ pub const SETTINGS: &[Setting] = &[
         "Keys of the tokens' check tag, by commas: the first signs, all verify").list().secret(),
 
     Setting::new("cookie-name", "NAME", "doorward", "Cookie that may carry the token"),
+    Setting::new("cookie-secure", "BOOL", "true", "Whether browsers send the cookie over HTTPS only"),
+    Setting::new("cookie-http-only", "BOOL", "true", "Whether scripts of a page cannot read the cookie"),
+    Setting::new("cookie-same-site", "POLICY", "lax",
+        "Which requests from other sites carry the cookie: lax, strict or none"),
+    Setting::new("cookie-domain", "DOMAIN", "", "Domain that the cookie is for with all its hosts; else one host"),
+    Setting::new("cookie-path", "PATH", "/", "Path that the cookie is for, with all below it"),
     Setting::new("default-token-age", "DURATION", "1h", "How long a token lives without access"),
     Setting::new("max-token-age", "DURATION", "14d", "How long a preserved token lives without access"),
     Setting::new("absolute-lifetime", "DURATION", "30d", "How long any token lives at most"),

@@ -246,6 +246,33 @@ fn the_two_planes_have_two_addresses() {
 }
 
 #[test]
+fn the_cookies_attributes_fit_each_other() {
+    let toml = "cookie-name = '__host-sid'\ncookie-secure = false\ncookie-domain = 'example.com'\n\
+                cookie-path = '/app'\ncookie-same-site = 'none'";
+    let told = file_mistakes(toml);
+    for name in ["cookie-secure", "cookie-domain", "cookie-path", "cookie-same-site"] {
+        assert!(
+            told.lines().any(|line| line.starts_with(&format!("{name} ({name} in d.toml): must"))),
+            "{told}"
+        );
+    }
+    assert_eq!(told.lines().count(), 4, "{told}");
+    assert!(file_mistakes("cookie-name = '__Secure-a'\ncookie-secure = false").starts_with("cookie-secure"));
+    let good = "cookie-name = '__Secure-a'\ncookie-domain = 'Example.com'\ncookie-path = '/a'";
+    assert_eq!(file_config(good).cookie.domain.as_deref(), Some("example.com"));
+    file_config("cookie-name = '__Host-a'\ncookie-same-site = 'none'");
+    file_config("cookie-secure = false\ncookie-same-site = 'strict'");
+    // A value that is a mistake by itself is told once.
+    let told = file_mistakes("cookie-name = '__Host-a'\ncookie-domain = '.example.com'");
+    assert!(told.lines().count() == 1 && told.contains("is not a domain"), "{told}");
+    for bad in
+        ["cookie-domain = '127.0.0.1'", "cookie-domain = 'a b'", "cookie-path = 'a'", "cookie-path = '/;'"]
+    {
+        file_mistakes(bad);
+    }
+}
+
+#[test]
 fn variables_of_a_kubernetes_service_are_left_alone() {
     let links = [
         ("DOORWARD_SERVICE_HOST", "10.0.0.1"),

@@ -35,7 +35,7 @@ pub enum Auth {
 
 /// Answers an auth subrequest as far as that goes without waiting.
 pub fn auth(validator: &Validator, settings: &Settings, headers: &HeaderMap, admission: Admission) -> Auth {
-    let refusal = match presented(headers, &settings.cookie_name) {
+    let refusal = match presented(headers, &settings.cookie.name) {
         Presented::Token(wire, via) => match validator.judge(wire, via, settings.access(headers)) {
             Judged::Done(judgement) => return Auth::Answered(answer(judgement, admission)),
             Judged::MustRead(look_up) => return Auth::Reading(look_up),

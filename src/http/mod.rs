@@ -10,6 +10,7 @@
 //! | `auth` | `/auth`, the hot path |
 //! | `identity` | a credential as header values |
 //! | `presented` | where a request carries its token |
+//! | `cookie` | the cookie that carries one, set and cleared |
 //! | `session` | `/session` and `/logout` |
 //! | `admin` | the admin plane |
 //! | `problem`, `fields`, `token_json` | the admin plane's errors, inputs and outputs |
@@ -18,6 +19,7 @@ pub mod admin;
 pub mod auth;
 pub mod connection;
 pub mod connections;
+pub mod cookie;
 pub mod fields;
 pub mod identity;
 pub mod listener;

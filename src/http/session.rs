@@ -1,6 +1,6 @@
 //! `/session` and `/logout`: what a token's holder does with it.
 
-use hyper::header::{HOST, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
+use hyper::header::{HOST, HeaderMap, ORIGIN, SET_COOKIE};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::auth::Refusal;
 use super::presented::{Presented, presented};
 use super::token_json::TokenJson;
 use super::validation::{Settings, report};
-use super::{Body, empty, json, unavailable};
+use super::{Body, cookie, empty, json, unavailable};
 use crate::service::ServiceError;
 use crate::token::{Token, TokenChange, Transport};
 use crate::validator::{Access, Validator};
@@ -34,7 +34,7 @@ pub async fn logout(validator: &Validator, settings: &Settings, headers: &Header
         Ok(_) => {
             let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
             if via == Transport::Cookie {
-                response.headers_mut().insert(SET_COOKIE, settings.cleared_cookie());
+                response.headers_mut().insert(SET_COOKIE, cookie::cleared(&settings.cookie));
             }
             response
         }
@@ -49,7 +49,7 @@ async fn holder(
     headers: &HeaderMap,
     access: Access,
 ) -> Result<(Token, Transport), Response<Body>> {
-    let (wire, via) = match presented(headers, &settings.cookie_name) {
+    let (wire, via) = match presented(headers, &settings.cookie.name) {
         Presented::Token(wire, via) => (wire, via),
         Presented::Ambiguous => return Err(Refusal::InvalidToken.response()),
         Presented::Absent => return Err(Refusal::NoToken.response()),
@@ -90,22 +90,16 @@ impl Settings {
             is_own || self.allowed_origins.iter().any(|allowed| origin.as_bytes() == allowed.as_bytes())
         })
     }
-
-    /// The cookie that makes a browser forget the session cookie.
-    fn cleared_cookie(&self) -> HeaderValue {
-        let text = format!("{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", self.cookie_name);
-        // The settings allow only names that a cookie may have.
-        HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     fn same_site(lines: &[(&'static str, &str)]) -> bool {
         let settings = Settings {
-            cookie_name: "dw".into(),
+            cookie: Config::default().cookie,
             renewal_exempt_header: None,
             allowed_origins: vec!["https://app.example".into()],
         };

@@ -27,6 +27,9 @@ pub struct TokenJson<'a> {
     /// The secret string; only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<&'a str>,
+    /// The whole value of the header that gives it to a browser; where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_cookie: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -95,12 +98,18 @@ impl<'a> TokenJson<'a> {
             takeover: None,
             device: credential.device.as_deref(),
             token: None,
+            set_cookie: None,
         }
     }
 
     /// The object with the string that only its holder gets.
     pub fn with_secret(token: &'a Token, wire: &'a str) -> Self {
         Self { token: Some(wire), ..Self::of(token) }
+    }
+
+    /// The same with the header's value that gives the string to a browser.
+    pub fn with_cookie(self, set_cookie: Option<String>) -> Self {
+        Self { set_cookie, ..self }
     }
 }
 

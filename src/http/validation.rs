@@ -18,6 +18,7 @@ use super::auth::{Admission, Auth, answer, auth};
 use super::connection::Reply;
 use super::session::{logout, session};
 use super::{Body, empty};
+use crate::config::Cookie;
 use crate::readiness::Readiness;
 use crate::store::StoreError;
 use crate::validator::Validator;
@@ -26,7 +27,7 @@ use crate::validator::Validator;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The cookie that carries a token.
-    pub cookie_name: String,
+    pub cookie: Cookie,
     /// A request with this header leaves no trace on its token.
     pub renewal_exempt_header: Option<HeaderName>,
     /// Origins besides the own that may log out by cookie.

@@ -131,7 +131,7 @@ impl Admin {
             (Route::Metrics, _) => Ok(self.metrics_text()),
             (Route::Tokens, _) => {
                 query.finish()?;
-                tokens::issue(service, self.json(request).await?).await
+                tokens::issue(service, &self.settings.cookie, self.json(request).await?).await
             }
             (Route::Token(id), Method::PATCH) => {
                 query.finish()?;

@@ -3,22 +3,33 @@
 use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 
+use crate::config::Cookie;
 use crate::http::fields::{Fields, boolean, integer, parsed, text};
 use crate::http::problem::Problem;
 use crate::http::token_json::TokenJson;
-use crate::http::{Body, empty, json};
+use crate::http::{Body, cookie, empty, json};
 use crate::rules;
 use crate::secret::TokenId;
 use crate::service::{NewToken, Service};
 use crate::token::{RelatedObject, TokenChange};
 
 /// POST: issues a token; 201 with its secret, this once.
-pub async fn issue(service: &Service, mut fields: Fields) -> Result<Response<Body>, Problem> {
+pub async fn issue(
+    service: &Service,
+    cookie: &Cookie,
+    mut fields: Fields,
+) -> Result<Response<Body>, Problem> {
     let new = new_token(&mut fields);
+    let is_for_cookie = fields.optional("set_cookie", boolean).unwrap_or(false);
+    if is_for_cookie && new.as_ref().is_some_and(|new| !new.allowed_cookie) {
+        fields.fail("set_cookie", "must not be true for a token that no cookie may carry");
+    }
     fields.finish()?;
     // Without errors every required field was there.
     let issued = service.issue(new.ok_or_else(Problem::not_found)?).await?;
-    let mut response = json(StatusCode::CREATED, &TokenJson::with_secret(&issued.token, &issued.wire));
+    let set_cookie = is_for_cookie.then(|| cookie::set(cookie, &issued.token, &issued.wire));
+    let object = TokenJson::with_secret(&issued.token, &issued.wire).with_cookie(set_cookie);
+    let mut response = json(StatusCode::CREATED, &object);
     let location = format!("/v1/tokens/{}", issued.token.credential.id);
     response.headers_mut().extend(HeaderValue::from_str(&location).ok().map(|value| (LOCATION, value)));
     Ok(response)
