@@ -172,7 +172,7 @@ async fn accept_admin(listener: Listener, admin: Arc<Admin>, connections: Arc<Se
         let accepted = listener.accept().await;
         let (admin, open) = (admin.clone(), open.open());
         tokio::spawn(async move {
-            connection::serve(accepted, open, |request| admin.respond(request)).await;
+            connection::serve(accepted, open, None, |request| admin.respond(request)).await;
             drop(permit);
         });
     }

@@ -118,7 +118,8 @@ async fn serve_all(parts: Parts, validator: Validator, mut deliveries: mpsc::Rec
     while let Some((accepted, permit)) = deliveries.recv().await {
         let (validation, open) = (validation.clone(), open.open());
         tokio::spawn(async move {
-            connection::serve(accepted, open, |request| validation.respond(request)).await;
+            connection::serve(accepted, open, Some(&*validation), |request| validation.respond(request))
+                .await;
             drop(permit);
         });
     }

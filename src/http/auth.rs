@@ -4,16 +4,18 @@
 //! token that must be read from the store waits. All bodies are empty and stay unread: proxies keep the
 //! connection then, and one that sends a length without a body is not waited for.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Response, StatusCode};
 
+use super::headers::RequestHeaders;
 use super::identity::{Identity, NONE};
 use super::presented::{Presented, presented};
 use super::validation::{Settings, report};
 use super::{Body, empty, unavailable};
 use crate::store::StoreError;
+use crate::token::Credential;
 use crate::validator::{Access, Judged, Judgement, LookUp, Validator};
 
 /// Who may pass.
@@ -25,46 +27,74 @@ pub enum Admission {
     Optional,
 }
 
-/// An auth subrequest, answered or waiting for the store.
+/// What an auth subrequest came to.
+pub enum Verdict {
+    /// The holder of this token may pass, at this time in milliseconds since the Unix epoch.
+    Allowed(Arc<Credential>, u64),
+    /// Whoever it is may pass as the anonymous token.
+    Anonymous,
+    /// 401.
+    Refused(Refusal),
+    /// 503.
+    Unavailable,
+}
+
+/// An auth subrequest, decided or waiting for the store.
 pub enum Auth {
-    /// The answer.
-    Answered(Response<Body>),
-    /// What [`answer`] makes one of, once the store was read.
+    /// Decided.
+    Decided(Verdict),
+    /// What [`verdict`] makes one of, once the store was read.
     Reading(LookUp),
 }
 
-/// Answers an auth subrequest as far as that goes without waiting.
-pub fn auth(validator: &Validator, settings: &Settings, headers: &HeaderMap, admission: Admission) -> Auth {
+/// Decides on an auth subrequest as far as that goes without waiting.
+pub fn auth(
+    validator: &Validator,
+    settings: &Settings,
+    headers: &(impl RequestHeaders + ?Sized),
+    admission: Admission,
+) -> Auth {
     let refusal = match presented(headers, &settings.cookie.name) {
         Presented::Token(wire, via) => match validator.judge(wire, via, settings.access(headers)) {
-            Judged::Done(judgement) => return Auth::Answered(answer(judgement, admission)),
+            Judged::Done(judgement) => return Auth::Decided(verdict(judgement, admission)),
             Judged::MustRead(look_up) => return Auth::Reading(look_up),
         },
         Presented::Ambiguous => Refusal::InvalidToken,
         Presented::Absent => Refusal::NoToken,
     };
-    Auth::Answered(refuse(refusal, admission))
+    Auth::Decided(refuse(refusal, admission))
 }
 
-/// The answer to a judged token.
-pub fn answer(judgement: Result<Judgement, StoreError>, admission: Admission) -> Response<Body> {
+/// The verdict on a judged token.
+pub fn verdict(judgement: Result<Judgement, StoreError>, admission: Admission) -> Verdict {
     match judgement {
-        Ok(Judgement::Valid(credential, now_ms)) => {
-            let identity = Identity::of(&credential);
-            allowed(identity, credential.expires_at_ms.saturating_sub(now_ms) / 1000)
-        }
+        Ok(Judgement::Valid(credential, now_ms)) => Verdict::Allowed(credential, now_ms),
         Ok(Judgement::Refused) => refuse(Refusal::InvalidToken, admission),
         Err(error) => {
             report(&error);
-            unavailable()
+            Verdict::Unavailable
         }
     }
 }
 
-fn refuse(refusal: Refusal, admission: Admission) -> Response<Body> {
+fn refuse(refusal: Refusal, admission: Admission) -> Verdict {
     match admission {
-        Admission::Required => refusal.response(),
-        Admission::Optional => anonymous(),
+        Admission::Required => Verdict::Refused(refusal),
+        Admission::Optional => Verdict::Anonymous,
+    }
+}
+
+impl Verdict {
+    /// The answer for hyper; the same in bytes is [`answer_bytes`](super::answer_bytes).
+    pub fn response(&self) -> Response<Body> {
+        match self {
+            Self::Allowed(credential, now_ms) => {
+                allowed(Identity::of(credential), credential.expires_at_ms.saturating_sub(*now_ms) / 1000)
+            }
+            Self::Anonymous => anonymous(),
+            Self::Refused(refusal) => refusal.response(),
+            Self::Unavailable => unavailable(),
+        }
     }
 }
 
@@ -139,21 +169,25 @@ pub enum Refusal {
 impl Refusal {
     /// 401 with the challenge of RFC 6750, section 3: no `error` for a request without credentials.
     pub fn response(self) -> Response<Body> {
-        let challenge = match self {
+        let mut response = empty(StatusCode::UNAUTHORIZED);
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(self.challenge()));
+        response
+    }
+
+    /// What `WWW-Authenticate` says.
+    pub fn challenge(self) -> &'static str {
+        match self {
             Self::NoToken => "Bearer realm=\"doorward\"",
             Self::InvalidToken => "Bearer realm=\"doorward\", error=\"invalid_token\"",
-        };
-        let mut response = empty(StatusCode::UNAUTHORIZED);
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        response
+        }
     }
 }
 
 impl Settings {
     /// Whether this request's access counts.
-    pub fn access(&self, headers: &HeaderMap) -> Access {
+    pub fn access(&self, headers: &(impl RequestHeaders + ?Sized)) -> Access {
         match &self.renewal_exempt_header {
-            Some(name) if headers.contains_key(name) => Access::Exempt,
+            Some(name) if headers.values(name).next().is_some() => Access::Exempt,
             _ => Access::Recorded,
         }
     }

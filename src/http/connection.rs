@@ -16,8 +16,10 @@ use tokio::time::timeout;
 
 use super::Body;
 use super::connections::{Busy, OpenConnection};
+use super::front::{self, Ended};
 use super::listener::Accepted;
 use super::stream::{AnswerStream, LINGER};
+use super::validation::Validation;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -62,39 +64,68 @@ impl Future for Replying {
     }
 }
 
-/// Serves an accepted connection on the current runtime: until the client goes, or `open` says to end.
-pub async fn serve(accepted: Accepted, open: OpenConnection, respond: impl Fn(Request<Incoming>) -> Reply) {
+/// Serves an accepted connection on the current runtime: until the client goes, or `open` says to end. Where there is a
+/// `front`, its plain requests are answered there, and `respond` is asked from the first other one on.
+pub async fn serve(
+    accepted: Accepted,
+    open: OpenConnection,
+    front: Option<&Validation>,
+    respond: impl Fn(Request<Incoming>) -> Reply,
+) {
     // A connection that broke before it began is as one that never came.
     match accepted {
         Accepted::Tcp(stream) => {
             let Ok(stream) = TcpStream::from_std(stream) else { return };
-            serve_stream(stream, open, respond).await;
+            serve_stream(stream, open, front, respond).await;
         }
         Accepted::Unix(stream) => {
             let Ok(stream) = UnixStream::from_std(stream) else { return };
-            serve_stream(stream, open, respond).await;
+            serve_stream(stream, open, front, respond).await;
         }
     }
 }
 
-async fn serve_stream(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: T,
     open: OpenConnection,
+    front: Option<&Validation>,
     respond: impl Fn(Request<Incoming>) -> Reply,
 ) {
+    let ended = match front {
+        Some(validation) => front::serve(stream, &open, validation).await,
+        None => Ended::HandOver(AnswerStream::new(stream)),
+    };
+    let mut stream = match ended {
+        Ended::Broken => return,
+        Ended::Close(stream) => stream,
+        Ended::HandOver(stream) => match serve_with_hyper(stream.clone(), &open, respond).await {
+            // hyper closes what it answered last, but for the answer to a request for an upgrade.
+            Ok(()) => stream,
+            // The client's doing, or its network's.
+            Err(error) => return tracing::debug!(%error, "a connection ended early"),
+        },
+    };
+    drop(timeout(LINGER, stream.shutdown()).await);
+}
+
+async fn serve_with_hyper<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: AnswerStream<T>,
+    open: &OpenConnection,
+    respond: impl Fn(Request<Incoming>) -> Reply,
+) -> hyper::Result<()> {
     let service = service_fn(|request| {
         open.used();
         let reply = respond(request);
         let busy = matches!(reply, Reply::Later(_)).then(|| open.busy());
         Replying { reply, _busy: busy }
     });
-    let mut stream = AnswerStream::new(stream);
     let connection = http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
+        .keep_alive(!open.is_draining())
         .serve_connection(TokioIo::new(stream.clone()), service);
     let mut connection = std::pin::pin!(connection);
     let (mut is_registered, mut is_ending) = (false, false);
-    let ended = poll_fn(|context| {
+    poll_fn(|context| {
         if !is_registered {
             // A spawned task keeps its waker for life.
             open.wake_with(context.waker());
@@ -103,22 +134,19 @@ async fn serve_stream(
         if open.is_expired() {
             return Poll::Ready(Ok(()));
         }
-        if !is_ending && open.is_draining() {
-            connection.as_mut().graceful_shutdown();
+        let mut turn = connection.as_mut().poll(context);
+        // Only now: a connection that ends before its first turn would leave unanswered what the front had read.
+        if turn.is_pending() && !is_ending && open.is_draining() {
             is_ending = true;
+            connection.as_mut().graceful_shutdown();
+            turn = connection.as_mut().poll(context);
         }
-        let turn = connection.as_mut().poll(context);
         // hyper has nothing more to do for now; whatever it still waits for, its answers so far go out.
         match stream.poll_send(context) {
             // Nobody is there to send to.
             Poll::Ready(Err(_)) => Poll::Ready(Ok(())),
             _ => turn,
         }
-    });
-    match ended.await {
-        // hyper closes what it answered last, but for the answer to a request for an upgrade.
-        Ok(()) => drop(timeout(LINGER, stream.shutdown()).await),
-        // The client's doing, or its network's.
-        Err(error) => tracing::debug!(%error, "a connection ended early"),
-    }
+    })
+    .await
 }

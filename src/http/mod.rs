@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `listener` | addresses, accepting, connection limits |
 //! | `connection`, `stream` | one HTTP/1 connection, and the bytes under it |
+//! | `front`, `plain`, `answer_bytes` | plain auth subrequests, answered without hyper |
 //! | `connections` | all of them: draining, idle timeout |
 //! | `validation` | the validation plane's endpoints |
 //! | `auth` | `/auth`, the hot path |
 //! | `identity` | a credential as header values |
+//! | `headers` | the headers of a request, in either form |
 //! | `presented` | where a request carries its token |
 //! | `cookie` | the cookie that carries one, set and cleared |
 //! | `session` | `/session` and `/logout` |
@@ -16,13 +18,17 @@
 //! | `problem`, `fields`, `token_json` | the admin plane's errors, inputs and outputs |
 
 pub mod admin;
+mod answer_bytes;
 pub mod auth;
 pub mod connection;
 pub mod connections;
 pub mod cookie;
 pub mod fields;
+mod front;
+pub mod headers;
 pub mod identity;
 pub mod listener;
+pub mod plain;
 pub mod presented;
 pub mod problem;
 pub mod session;

@@ -1,7 +1,8 @@
 //! Where a request carries its token: the Authorization header, else the cookie.
 
-use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap};
+use hyper::header::{AUTHORIZATION, COOKIE};
 
+use super::headers::RequestHeaders;
 use crate::token::Transport;
 
 /// The token a request carries.
@@ -17,11 +18,11 @@ pub enum Presented<'a> {
 
 /// Finds the token of a request. A Bearer header decides, also when it is worthless; another scheme (a staging
 /// site's Basic) is not ours, so the cookie is tried.
-pub fn presented<'a>(headers: &'a HeaderMap, cookie_name: &str) -> Presented<'a> {
-    let mut lines = headers.get_all(AUTHORIZATION).iter();
+pub fn presented<'a>(headers: &'a (impl RequestHeaders + ?Sized), cookie_name: &str) -> Presented<'a> {
+    let mut lines = headers.values(&AUTHORIZATION);
     match (lines.next(), lines.next()) {
         (None, _) => from_cookie(headers, cookie_name),
-        (Some(line), None) => match bearer(line.as_bytes()) {
+        (Some(line), None) => match bearer(line) {
             Some(token) => Presented::Token(token, Transport::Header),
             None => from_cookie(headers, cookie_name),
         },
@@ -36,10 +37,10 @@ pub fn bearer(line: &[u8]) -> Option<&[u8]> {
     is_bearer.then(|| rest.trim_ascii())
 }
 
-fn from_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Presented<'a> {
+fn from_cookie<'a>(headers: &'a (impl RequestHeaders + ?Sized), name: &str) -> Presented<'a> {
     let mut found: Option<&[u8]> = None;
-    for line in headers.get_all(COOKIE) {
-        for pair in line.as_bytes().split(|c| *c == b';') {
+    for line in headers.values(&COOKIE) {
+        for pair in line.split(|c| *c == b';') {
             let Some(value) = cookie_value(pair.trim_ascii(), name.as_bytes()) else { continue };
             if found.is_some_and(|other| other != value) {
                 return Presented::Ambiguous;
@@ -63,7 +64,7 @@ fn cookie_value<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::HeaderName;
+    use hyper::header::{HeaderMap, HeaderName};
 
     fn find(lines: &[(&str, &str)]) -> String {
         let mut headers = HeaderMap::new();

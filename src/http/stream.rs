@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 /// The most bytes held: some fifty answers of the hot path.
-const MAX_HELD_BYTES: usize = 16 * 1024;
+pub const MAX_HELD_BYTES: usize = 16 * 1024;
 /// The longest time that a client is waited for after our side was closed.
 pub const LINGER: Duration = Duration::from_secs(1);
 
@@ -30,6 +30,8 @@ pub struct AnswerStream<T>(Arc<Mutex<Inner<T>>>);
 
 struct Inner<T> {
     stream: T,
+    /// Read already, for whoever reads next.
+    unread: Vec<u8>,
     held: Vec<u8>,
     /// How much of `held` was sent.
     sent: usize,
@@ -46,7 +48,12 @@ impl<T> Clone for AnswerStream<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> AnswerStream<T> {
     /// Wraps a stream.
     pub fn new(stream: T) -> Self {
-        Self(Arc::new(Mutex::new(Inner { stream, held: Vec::new(), sent: 0, linger: None })))
+        Self::with(stream, Vec::new(), Vec::new())
+    }
+
+    /// Wraps a stream of which `unread` was read already, and that owes the client `held`.
+    pub fn with(stream: T, unread: Vec<u8>, held: Vec<u8>) -> Self {
+        Self(Arc::new(Mutex::new(Inner { stream, unread, held, sent: 0, linger: None })))
     }
 
     /// Sends what is held.
@@ -97,7 +104,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for AnswerStream<T> {
         context: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner().stream).poll_read(context, buf)
+        let mut inner = self.inner();
+        if inner.unread.is_empty() {
+            return Pin::new(&mut inner.stream).poll_read(context, buf);
+        }
+        let count = inner.unread.len().min(buf.remaining());
+        buf.put_slice(&inner.unread[..count]);
+        inner.unread.drain(..count);
+        if inner.unread.is_empty() {
+            inner.unread = Vec::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -107,7 +124,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AnswerStream<T> {
         if inner.held.len() >= MAX_HELD_BYTES {
             ready!(inner.poll_send(context))?;
         }
-        let taken = buf.len().min(MAX_HELD_BYTES - inner.held.len());
+        let taken = buf.len().min(MAX_HELD_BYTES.saturating_sub(inner.held.len()));
         inner.held.extend_from_slice(&buf[..taken]);
         Poll::Ready(Ok(taken))
     }

@@ -14,14 +14,15 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use super::auth::{Admission, Auth, answer, auth};
+use super::auth::{Admission, Auth, Verdict, auth, verdict};
 use super::connection::Reply;
+use super::plain::PlainRequest;
 use super::session::{logout, session};
 use super::{Body, empty};
 use crate::config::Cookie;
 use crate::readiness::Readiness;
 use crate::store::StoreError;
-use crate::validator::Validator;
+use crate::validator::{LookUp, Validator};
 
 /// What the validation plane goes by.
 #[derive(Clone, Debug)]
@@ -48,11 +49,8 @@ impl Validation {
     /// Answers a request; its body is not read.
     pub fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
         let path = request.uri().path();
-        if is_or_below(path, "/auth") {
-            return self.auth(request.headers(), Admission::Required);
-        }
-        if is_or_below(path, "/auth-optional") {
-            return self.auth(request.headers(), Admission::Optional);
+        if let Some(admission) = admission(path) {
+            return self.auth(request.headers(), admission);
         }
         let response = match (path, request.method()) {
             ("/session", &Method::GET | &Method::HEAD) | ("/logout", &Method::POST) => {
@@ -70,12 +68,23 @@ impl Validation {
 
     fn auth(self: &Arc<Self>, headers: &HeaderMap, admission: Admission) -> Reply {
         match auth(&self.validator, &self.settings, headers, admission) {
-            Auth::Answered(response) => Reply::now(response),
+            Auth::Decided(verdict) => Reply::now(verdict.response()),
             Auth::Reading(look_up) => {
                 let validation = self.clone();
-                Reply::later(async move { answer(validation.validator.look_up(look_up).await, admission) })
+                Reply::later(async move { validation.read(look_up, admission).await.response() })
             }
         }
+    }
+
+    /// A plain request, decided as far as that goes without waiting; `None` when it is no auth subrequest.
+    pub fn plain(&self, request: &PlainRequest<'_>) -> Option<(Auth, Admission)> {
+        let admission = admission(request.path)?;
+        Some((auth(&self.validator, &self.settings, request.headers, admission), admission))
+    }
+
+    /// Decides once the store was read.
+    pub async fn read(&self, look_up: LookUp, admission: Admission) -> Verdict {
+        verdict(self.validator.look_up(look_up).await, admission)
     }
 
     /// What a token's holder does with it.
@@ -86,6 +95,14 @@ impl Validation {
             _ => session(validator, settings, headers).await,
         }
     }
+}
+
+/// Who may pass by an auth subrequest to this path; `None` for another path.
+fn admission(path: &str) -> Option<Admission> {
+    if is_or_below(path, "/auth") {
+        return Some(Admission::Required);
+    }
+    is_or_below(path, "/auth-optional").then_some(Admission::Optional)
 }
 
 fn is_or_below(path: &str, base: &str) -> bool {

@@ -1,0 +1,188 @@
+//! The front of a validation connection: reads, answers plain auth subrequests, and hands the connection to hyper with
+//! the first request that is not plain. The hot path, from bytes to bytes:
+//!
+//! 1. [`plain`] says whether the next bytes are a plain request.
+//! 2. [`Validation::plain`] decides on it, as for any other.
+//! 3. [`answer_bytes`] writes the answer behind those that wait already.
+//! 4. When all that was read is answered, all answers leave together.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+
+use super::answer_bytes::{self, DateText};
+use super::auth::{Admission, Auth, Verdict};
+use super::connections::OpenConnection;
+use super::plain::{self, Next};
+use super::stream::{AnswerStream, MAX_HELD_BYTES};
+use super::validation::Validation;
+use crate::validator::LookUp;
+
+/// Read at once, to begin with; twice as much whenever that was not enough.
+const READ_BYTES: usize = 2 * 1024;
+
+/// How the front's part of a connection ended.
+pub enum Ended<T> {
+    /// Nobody is there any more.
+    Broken,
+    /// It is to be closed once what it holds was sent.
+    Close(AnswerStream<T>),
+    /// The rest of it is hyper's.
+    HandOver(AnswerStream<T>),
+}
+
+struct Front<'a, T> {
+    stream: T,
+    open: &'a OpenConnection,
+    validation: &'a Validation,
+    input: Vec<u8>,
+    /// How much of `input` was answered.
+    answered: usize,
+    /// Answers not sent yet.
+    out: Vec<u8>,
+    /// The last of `out` said that the connection ends with it.
+    is_last: bool,
+    date: DateText,
+}
+
+/// What is to be done next.
+enum Step {
+    MustRead(LookUp, Admission),
+    Send,
+    Receive,
+    Close,
+    HandOver,
+}
+
+/// Serves plain requests for as long as there is nothing else.
+pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: T,
+    open: &OpenConnection,
+    validation: &Validation,
+) -> Ended<T> {
+    let mut front = Front {
+        stream,
+        open,
+        validation,
+        input: Vec::with_capacity(READ_BYTES),
+        answered: 0,
+        out: Vec::new(),
+        is_last: false,
+        date: DateText::new(),
+    };
+    // A spawned task keeps its waker for life.
+    open.wake_with(&poll_fn(|context| Poll::Ready(context.waker().clone())).await);
+    loop {
+        let step = front.answer_all();
+        let went_on = match step {
+            // Answers that are there already wait for nothing else.
+            Step::MustRead(look_up, admission) => match front.send().await {
+                Ok(true) => front.read_store(look_up, admission).await,
+                stopped => stopped,
+            },
+            Step::Send => front.send().await,
+            Step::Receive => match front.send().await {
+                Ok(true) => front.receive().await,
+                stopped => stopped,
+            },
+            Step::Close => Ok(false),
+            Step::HandOver => return Ended::HandOver(front.into_stream()),
+        };
+        match went_on {
+            Ok(true) => {}
+            Ok(false) => return Ended::Close(front.into_stream()),
+            Err(_) => return Ended::Broken,
+        }
+    }
+}
+
+/// The steps; those that wait give false when the connection has to end.
+impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
+    /// Answers what was received until something else has to be done.
+    fn answer_all(&mut self) -> Step {
+        loop {
+            let unanswered = &self.input[self.answered..];
+            if self.is_last {
+                return Step::Close;
+            }
+            if unanswered.is_empty() {
+                return Step::Receive;
+            }
+            if self.out.len() >= MAX_HELD_BYTES {
+                return Step::Send;
+            }
+            match plain::next(unanswered, |request| self.validation.plain(&request)) {
+                Next::Plain((auth, admission), length) => {
+                    self.answered += length;
+                    self.open.used();
+                    match auth {
+                        Auth::Decided(verdict) => self.write(&verdict),
+                        Auth::Reading(look_up) => return Step::MustRead(look_up, admission),
+                    }
+                }
+                Next::Partial => return Step::Receive,
+                Next::Other => return Step::HandOver,
+            }
+        }
+    }
+
+    fn write(&mut self, verdict: &Verdict) {
+        let now_ms = self.validation.validator.service().clock().now_ms();
+        self.is_last = self.open.is_draining();
+        answer_bytes::write(verdict, now_ms, &mut self.date, self.is_last, &mut self.out);
+    }
+
+    async fn read_store(&mut self, look_up: LookUp, admission: Admission) -> io::Result<bool> {
+        let busy = self.open.busy();
+        let verdict = self.validation.read(look_up, admission).await;
+        drop(busy);
+        self.write(&verdict);
+        Ok(true)
+    }
+
+    async fn send(&mut self) -> io::Result<bool> {
+        let mut sent = 0;
+        let outcome = poll_fn(|context| {
+            while sent < self.out.len() {
+                if self.open.is_expired() {
+                    return Poll::Ready(Ok(false));
+                }
+                match ready!(Pin::new(&mut self.stream).poll_write(context, &self.out[sent..]))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    count => sent += count,
+                }
+            }
+            Poll::Ready(Ok(true))
+        });
+        let outcome = outcome.await;
+        self.out.drain(..sent);
+        outcome
+    }
+
+    async fn receive(&mut self) -> io::Result<bool> {
+        if self.input.len() == self.input.capacity() {
+            // More had come than there was room for.
+            self.input.reserve(READ_BYTES);
+        }
+        self.input.drain(..self.answered);
+        self.answered = 0;
+        let received = poll_fn(|context| {
+            // A request of which a part has come is waited for.
+            if self.open.is_expired() || (self.input.is_empty() && self.open.is_draining()) {
+                return Poll::Ready(Ok(0));
+            }
+            // This future keeps nothing between polls, so a new one each time loses nothing.
+            pin!(self.stream.read_buf(&mut self.input)).poll(context)
+        });
+        let received = received.await?;
+        Ok(received > 0)
+    }
+
+    fn into_stream(mut self) -> AnswerStream<T> {
+        self.input.drain(..self.answered);
+        AnswerStream::with(self.stream, self.input, self.out)
+    }
+}
