@@ -18,7 +18,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use doorward::app::App;
 use doorward::clock::Clock;
-use doorward::config::{self, Config};
+use doorward::config::{self, Config, RedisUrl};
 use doorward::entropy::Entropy;
 use doorward::secret::{CheckKeys, Kind, Minted, mint, parse};
 use doorward::store::memory::MemoryStore;
@@ -33,7 +33,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
-use redis::IntoConnectionInfo as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -114,14 +113,14 @@ fn look_ups(c: &mut Criterion) {
     let limits = StoreLimits { ended_retention_ms: HOUR_MS, max_tokens_per_user: 1000 };
     let server = RedisServer::start();
     let options = RedisOptions {
-        connection: server.url().into_connection_info().unwrap(),
+        url: RedisUrl::parse(&server.url()).unwrap(),
         key_prefix: "dw:".into(),
         connections: 1,
         timeout: Duration::from_secs(5),
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0 },
     };
     let memory = Store::Memory(Arc::new(MemoryStore::new(limits, TOKENS)));
-    let redis = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::system()).unwrap()));
+    let redis = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::system())));
     let runtime = runtime();
     let mut group = c.benchmark_group("look-up");
     for store in [&memory, &redis] {

@@ -70,7 +70,7 @@ pub enum Topology {
 }
 
 /// A host and a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node {
     /// A name or an IP address; an IPv6 address without its brackets.
     pub host: String,

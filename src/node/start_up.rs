@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::SysError;
-use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
 
 use crate::clock::Clock;
 use crate::config::{Config, RedisUrl, StoreUrl, Topology};
@@ -50,8 +49,9 @@ pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
     match &config.store {
         StoreUrl::Memory => Ok(Store::Memory(Arc::new(MemoryStore::new(limits, config.memory_max_tokens)))),
         StoreUrl::Redis(url) => {
+            is_supported(url)?;
             let options = RedisOptions {
-                connection: connection_info(url).map_err(StartError::Store)?,
+                url: url.clone(),
                 key_prefix: config.key_prefix.clone(),
                 connections: config.redis_connections,
                 timeout: Duration::from_millis(config.redis_timeout_ms),
@@ -61,29 +61,20 @@ pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
                     stale_grace_ms: config.stale_grace_ms,
                 },
             };
-            let store = RedisStore::new(options, limits, clock.clone()).map_err(StartError::Store)?;
-            Ok(Store::Redis(Arc::new(store)))
+            Ok(Store::Redis(Arc::new(RedisStore::new(options, limits, clock.clone()))))
         }
     }
 }
 
-fn connection_info(url: &RedisUrl) -> Result<redis::ConnectionInfo, String> {
-    let addr = match &url.topology {
-        Topology::Standalone { node, tls: false } => ConnectionAddr::Tcp(node.host.clone(), node.port),
-        Topology::Unix { path } => ConnectionAddr::Unix(path.clone()),
-        Topology::Standalone { tls: true, .. } => return Err("rediss:// is not supported yet".into()),
-        Topology::Cluster { .. } => return Err("redis+cluster:// is not supported yet".into()),
-        Topology::Sentinel { .. } => return Err("redis+sentinel:// is not supported yet".into()),
-    };
-    let mut settings = RedisConnectionInfo::default().set_db(url.db.into());
-    if let Some(username) = &url.username {
-        settings = settings.set_username(username);
+/// What cannot be done yet.
+fn is_supported(url: &RedisUrl) -> Result<(), StartError> {
+    match &url.topology {
+        Topology::Standalone { tls: false, .. } | Topology::Unix { .. } => Ok(()),
+        Topology::Standalone { tls: true, .. } => Err("rediss:// is not supported yet"),
+        Topology::Cluster { .. } => Err("redis+cluster:// is not supported yet"),
+        Topology::Sentinel { .. } => Err("redis+sentinel:// is not supported yet"),
     }
-    if let Some(password) = &url.password {
-        settings = settings.set_password(password.expose());
-    }
-    let info = addr.into_connection_info().map_err(|error| error.category().to_owned())?;
-    Ok(info.set_redis_settings(settings))
+    .map_err(|reason| StartError::Store(reason.to_owned()))
 }
 
 pub(super) fn token_policy(config: &Config) -> TokenPolicy {

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use doorward::clock::Clock;
+use doorward::config::RedisUrl;
 use doorward::entropy::Entropy;
 use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Reader, Store, StoreError, StoreLimits};
 use doorward::token::{AccessMark, Credential, DetailsOnce, RenderedOnce, Token, Touch};
-use redis::{ConnectionAddr, IntoConnectionInfo as _};
 
 use super::process::DEADLINE_MS;
 use super::redis::RedisServer;
@@ -79,11 +79,10 @@ impl TestStore {
         let server = (kind != StoreKind::Memory).then(|| shared_server(kind));
         let opened = match (kind, &server) {
             (StoreKind::RedisTcp | StoreKind::Valkey, Some(server)) => {
-                on_redis(tcp(server), &format!("dw:{number}:"), limits, PATIENCE).await
+                on_redis(&server.url(), &format!("dw:{number}:"), limits, PATIENCE).await
             }
             (StoreKind::RedisUnix, Some(server)) => {
-                let addr = ConnectionAddr::Unix(server.socket());
-                on_redis(addr, &format!("an app's/sessions {number}:"), limits, PATIENCE).await
+                on_redis(&server.unix_url(), &format!("an app's/sessions {number}:"), limits, PATIENCE).await
             }
             _ => {
                 let store = Store::Memory(Arc::new(MemoryStore::new(limits, 100_000)));
@@ -95,7 +94,7 @@ impl TestStore {
 
     /// A store with the default key prefix on a server that the test owns.
     pub async fn on_server(server: &RedisServer, limits: StoreLimits, timeout: Duration) -> Self {
-        on_redis(tcp(server), "dw:", limits, timeout).await
+        on_redis(&server.url(), "dw:", limits, timeout).await
     }
 
     /// The same with a timeout that is never reached.
@@ -189,21 +188,17 @@ impl TestStore {
     }
 }
 
-async fn on_redis(addr: ConnectionAddr, prefix: &str, limits: StoreLimits, timeout: Duration) -> TestStore {
+async fn on_redis(url: &str, prefix: &str, limits: StoreLimits, timeout: Duration) -> TestStore {
     let options = RedisOptions {
-        connection: addr.into_connection_info().unwrap(),
+        url: RedisUrl::parse(url).unwrap(),
         key_prefix: prefix.to_owned(),
         connections: 8,
         timeout,
         // The contract is the store's own; what the near cache adds is checked in tests/history.
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0 },
     };
-    let store = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::manual(NOW_MS)).unwrap()));
+    let store = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::manual(NOW_MS))));
     TestStore::new(store, prefix.to_owned()).await
-}
-
-fn tcp(server: &RedisServer) -> ConnectionAddr {
-    ConnectionAddr::Tcp("127.0.0.1".into(), server.port())
 }
 
 /// The server that the tests of a binary share. It ends with the last test that uses it: a static one would

@@ -70,6 +70,11 @@ impl Keys {
     pub fn probe(&self) -> String {
         format!("{}m:probe", self.prefix)
     }
+
+    /// The same in the slot of this shard tag.
+    pub fn probe_at(&self, tag: &str) -> String {
+        format!("{}m:probe:{{{tag}}}", self.prefix)
+    }
 }
 
 #[cfg(test)]
@@ -90,5 +95,6 @@ mod tests {
         assert_eq!(keys.check_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.probe(), "dw:m:probe");
+        assert_eq!(keys.probe_at("8c4d"), "dw:m:probe:{8c4d}");
     }
 }

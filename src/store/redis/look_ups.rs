@@ -17,7 +17,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
@@ -26,6 +25,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::codec::{self, COLD_FIELDS, HOT_FIELDS};
 use super::keys::Keys;
+use super::link::{Address, Link};
 use super::resp::{self, Answer, Read};
 use super::unexpected;
 use crate::secret::TokenId;
@@ -155,7 +155,7 @@ impl Queue {
     async fn work(self: Arc<Self>, server: Server, tried: oneshot::Sender<()>) {
         let mut tried = Some(tried);
         loop {
-            let reason = match timeout(server.timeout, server.connect()).await {
+            let reason = match timeout(server.link.timeout, server.connect()).await {
                 Ok(Ok((stream, run_id))) => {
                     self.state().is_up = true;
                     tried.take().map(|tried| tried.send(()));
@@ -201,7 +201,7 @@ enum Sent {
 
 impl<'a> Pipe<'a> {
     fn new(stream: Pin<Box<dyn Stream>>, run_id: Arc<str>, server: &'a Server) -> Self {
-        let mut checks = interval(server.timeout / CHECKS_PER_TIMEOUT);
+        let mut checks = interval(server.link.timeout / CHECKS_PER_TIMEOUT);
         // A process that was stopped finds one check due, not all it missed.
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (out, input, under_way) = (Vec::new(), Vec::new(), VecDeque::new());
@@ -374,25 +374,25 @@ impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
 /// Where look-ups go.
 pub(super) struct Server {
-    pub(super) connection: ConnectionInfo,
+    pub(super) link: Link,
     pub(super) keys: Keys,
-    pub(super) timeout: Duration,
+    pub(super) address: Option<Address>,
 }
 
 impl Server {
     /// Connects, logs in, and asks which server that is: behind one address there may be another one next
     /// time, and only what the tracked one answered may be cached.
     async fn connect(&self) -> io::Result<(Pin<Box<dyn Stream>>, Arc<str>)> {
-        let mut stream: Pin<Box<dyn Stream>> = match self.connection.addr() {
-            ConnectionAddr::Tcp(host, port) => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+        let mut stream: Pin<Box<dyn Stream>> = match &self.address {
+            Some(Address::Tcp(node)) => {
+                let stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
                 stream.set_nodelay(true)?;
                 Box::pin(stream)
             }
-            ConnectionAddr::Unix(path) => Box::pin(UnixStream::connect(path).await?),
-            _ => return Err(io::Error::new(io::ErrorKind::Unsupported, "not an address for look-ups")),
+            Some(Address::Unix(path)) => Box::pin(UnixStream::connect(path).await?),
+            None => return Err(io::Error::new(io::ErrorKind::Unsupported, "not an address for look-ups")),
         };
-        let settings = self.connection.redis_settings();
+        let settings = self.link.login();
         if let Some(password) = settings.password() {
             let username = settings.username().unwrap_or("default");
             call(&mut stream, &[b"AUTH", username.as_bytes(), password.as_bytes()]).await?;

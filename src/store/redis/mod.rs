@@ -4,31 +4,42 @@
 //! ([`Reader`]).
 
 mod codec;
+mod connection;
+mod discovery;
 mod keys;
+mod link;
 mod look_ups;
 mod near;
 mod reader;
 mod resp;
 mod scripts;
+mod slots;
+mod topology;
 mod tracking;
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::{Connection, Manager, Pool, Runtime, Timeouts};
-use redis::{AsyncConnectionConfig, ConnectionInfo, FromRedisValue, RedisError, Value, cmd, pipe};
+use futures_util::future::try_join_all;
+use redis::{FromRedisValue, RedisError, Value, cmd, pipe};
 
+use self::connection::{Connection, Connections};
 use self::keys::{Keys, SCHEMA_VERSION};
+use self::link::{Address, Link};
 use self::look_ups::{LookUps, Server};
 pub use self::near::CacheOptions;
 use self::near::Near;
 pub use self::reader::Reader;
 use self::scripts::Scripts;
+use self::slots::slot_of_tag;
+use self::topology::Topology;
 use self::tracking::Tracking;
 use super::cache::Stats;
 use super::{Changed, Ended, StoreError, StoreLimits};
 use crate::clock::Clock;
+use crate::config::RedisUrl;
 use crate::secret::{ShardTag, TokenId};
 use crate::token::{Token, TokenChange, Touch};
 
@@ -41,10 +52,10 @@ const READS_PER_PIPELINE: usize = 256;
 #[derive(Clone)]
 pub struct RedisOptions {
     /// Where it is and who we are there.
-    pub connection: ConnectionInfo,
+    pub url: RedisUrl,
     /// The setting `key-prefix`.
     pub key_prefix: String,
-    /// Connections for lifecycle operations.
+    /// Connections for lifecycle operations, to each master.
     pub connections: usize,
     /// No operation waits longer than this for the server, and none for a connection.
     pub timeout: Duration,
@@ -54,47 +65,33 @@ pub struct RedisOptions {
 
 /// See the module.
 pub struct RedisStore {
-    connection: ConnectionInfo,
-    pool: Pool,
+    topology: Arc<Topology>,
+    connections: Connections,
     keys: Keys,
     scripts: Scripts,
     limits: StoreLimits,
-    timeout: Duration,
     near: Arc<Near>,
 }
 
 impl RedisStore {
     /// A store on this server; connects when it is first asked. The near cache goes by `clock`.
-    ///
-    /// # Errors
-    /// When the connection's description is not usable.
-    pub fn new(options: RedisOptions, limits: StoreLimits, clock: Clock) -> Result<Self, String> {
-        let connection_config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(options.timeout))
-            .set_response_timeout(Some(options.timeout));
-        let manager = Manager::new_with_config(options.connection.clone(), connection_config)
-            .map_err(|e| describe(&e))?;
-        let timeout = Some(options.timeout);
-        let pool = Pool::builder(manager)
-            .max_size(options.connections)
-            .timeouts(Timeouts { wait: timeout, create: timeout, recycle: timeout })
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|e| e.to_string())?;
-        Ok(Self {
-            connection: options.connection,
-            pool,
-            keys: Keys::new(&options.key_prefix),
+    pub fn new(options: RedisOptions, limits: StoreLimits, clock: Clock) -> Self {
+        let keys = Keys::new(&options.key_prefix);
+        let link = Link::new(&options.url, options.timeout);
+        let topology = Arc::new(Topology::new(&options.url, link, keys.clone()));
+        Self {
+            connections: Connections::new(topology.clone(), options.connections),
+            topology,
+            keys,
             scripts: Scripts::new(),
             limits,
-            timeout: options.timeout,
             near: Arc::new(Near::new(options.cache, clock)),
-        })
+        }
     }
 
     pub(super) async fn reader(&self) -> Reader {
         let server =
-            Server { connection: self.connection.clone(), keys: self.keys.clone(), timeout: self.timeout };
+            Server { link: self.topology.link.clone(), keys: self.keys.clone(), address: self.address() };
         Reader::new(LookUps::start(server).await, self.near.clone(), self.keys.clone())
     }
 
@@ -103,10 +100,15 @@ impl RedisStore {
         let tracking = Tracking {
             near: self.near.clone(),
             keys: self.keys.clone(),
-            connection: self.connection.clone(),
-            timeout: self.timeout,
+            link: self.topology.link.clone(),
+            address: self.address(),
         };
         tracking.run()
+    }
+
+    /// The one master there is.
+    fn address(&self) -> Option<Address> {
+        self.topology.map().owner(0).map(|master| master.address.clone())
     }
 
     pub(super) fn cache_stats(&self) -> Stats {
@@ -235,7 +237,7 @@ impl RedisStore {
 
     pub(super) async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), StoreError> {
         let mut corrupt = None;
-        for chunk in touches.chunks(TOUCHES_PER_CALL) {
+        for chunk in self.one_call_each(touches) {
             let mut call = self.scripts.touch.prepare_invoke();
             call.arg(now_ms);
             for touch in chunk {
@@ -252,6 +254,17 @@ impl RedisStore {
         corrupt.map_or(Ok(()), Err)
     }
 
+    /// The keys of one call are in one slot, where slots matter.
+    fn one_call_each<'a>(&self, touches: &'a [Touch]) -> Vec<Vec<&'a Touch>> {
+        let mut by_slot: BTreeMap<u16, Vec<&Touch>> = BTreeMap::new();
+        let is_by_slot = self.topology.map().is_by_slot();
+        for touch in touches {
+            let slot = if is_by_slot { slot_of_tag(touch.id.shard_tag()) } else { 0 };
+            by_slot.entry(slot).or_default().push(touch);
+        }
+        by_slot.values().flat_map(|touches| touches.chunks(TOUCHES_PER_CALL).map(<[_]>::to_vec)).collect()
+    }
+
     pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
         let key = self.keys.check_key();
         let get = cmd("GET").arg(&key).to_owned();
@@ -259,19 +272,35 @@ impl RedisStore {
         self.or_put(key, kept, proposed).await
     }
 
-    /// Its time, after it has shown that it takes writes (a replica and a cluster without quorum answer a PING) and
-    /// that it has our schema.
+    /// The time of every master, of these the one farthest from ours, after each has shown that it takes writes (a
+    /// replica and a cluster without quorum answer a PING), and that they have our schema.
     pub(super) async fn probe(&self) -> Result<u64, StoreError> {
+        if self.topology.map().masters.is_empty() {
+            self.topology.refresh().await;
+        }
+        let masters: Vec<_> =
+            self.topology.map().masters.iter().filter(|master| master.may_have_tokens()).cloned().collect();
+        let times_ms = try_join_all(masters.iter().map(|master| self.time_ms(master.probe()))).await?;
+        let now_ms = self.near.clock.now_ms();
+        let farthest_ms = times_ms.into_iter().max_by_key(|time_ms| time_ms.abs_diff(now_ms));
+        let time_ms = farthest_ms.ok_or_else(|| StoreError::Unavailable("no masters are known".into()))?;
         let key = self.keys.schema();
-        let mut pipeline = pipe();
-        pipeline.cmd("DEL").arg(self.keys.probe()).ignore().cmd("TIME").cmd("GET").arg(&key);
-        let ((seconds, micros), kept): ((u64, u64), Option<Vec<u8>>) =
-            self.with_connection(async |c| pipeline.query_async(c).await).await?;
+        let get = cmd("GET").arg(&key).to_owned();
+        let kept = self.with_connection(async |c| get.query_async(c).await).await?;
         let schema = self.or_put(key, kept, SCHEMA_VERSION).await?;
         if schema != SCHEMA_VERSION {
             let reason = format!("the store has schema version {schema:?}, this program {SCHEMA_VERSION:?}");
             return Err(StoreError::Corrupt { key: self.keys.schema(), reason });
         }
+        Ok(time_ms)
+    }
+
+    /// The time of the master of this key, which it deletes.
+    async fn time_ms(&self, probe: &str) -> Result<u64, StoreError> {
+        let mut pipeline = pipe();
+        pipeline.cmd("DEL").arg(probe).ignore().cmd("TIME");
+        let ((seconds, micros),): ((u64, u64),) =
+            self.with_connection(async |c| pipeline.query_async(c).await).await?;
         Ok(seconds * 1000 + micros / 1000)
     }
 
@@ -286,20 +315,12 @@ impl RedisStore {
         kept.map_or_else(|| Ok(ours.to_owned()), |kept| text(kept, &key))
     }
 
-    /// Runs an operation on a connection of the pool, within the timeout.
+    /// Runs an operation on a connection to the master of its keys, within the timeout.
     async fn with_connection<T: FromRedisValue>(
         &self,
-        operation: impl AsyncFnOnce(&mut Connection) -> Result<T, RedisError>,
+        operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
-        let run = async {
-            let mut connection =
-                self.pool.get().await.map_err(|e| StoreError::Unavailable(describe_pool(&e)))?;
-            operation(&mut connection).await.map_err(store_error)
-        };
-        match tokio::time::timeout(self.timeout, run).await {
-            Ok(done) => done,
-            Err(_) => Err(StoreError::Unavailable("no answer in time".into())),
-        }
+        self.connections.run(operation).await
     }
 }
 
@@ -321,20 +342,15 @@ fn describe(error: &RedisError) -> String {
     format!("{} {}", error.category(), error.code().unwrap_or_default()).trim_end().to_owned()
 }
 
-fn describe_pool(error: &deadpool_redis::PoolError) -> String {
-    match error {
-        deadpool_redis::PoolError::Backend(error) => describe(error),
-        deadpool_redis::PoolError::Timeout(_) => "no connection in time".into(),
-        other => other.to_string(),
+/// A pipeline's error has no code of its own, but those of its commands.
+fn first_error(error: RedisError) -> RedisError {
+    match error.clone().into_server_errors().as_deref() {
+        Some([(_, first), ..]) => first.clone().into(),
+        _ => error,
     }
 }
 
 fn store_error(error: RedisError) -> StoreError {
-    // A pipeline's error has no code of its own, but those of its commands.
-    let error = match error.clone().into_server_errors().as_deref() {
-        Some([(_, first), ..]) => first.clone().into(),
-        _ => error,
-    };
     match error.code() {
         Some("DWCORRUPT") => StoreError::Corrupt {
             key: error.detail().unwrap_or_default().to_owned(),

@@ -8,11 +8,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisError, Value, cmd};
+use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisError, Value, cmd};
 use tokio::sync::Notify;
 
 use super::describe;
 use super::keys::Keys;
+use super::link::{Address, Link};
 use super::look_ups::{RECONNECT_PAUSE, run_id_in};
 use super::near::{Near, SERVER};
 
@@ -23,8 +24,8 @@ const HEARTBEATS_PER_LEASE: u32 = 4;
 pub(super) struct Tracking {
     pub(super) near: Arc<Near>,
     pub(super) keys: Keys,
-    pub(super) connection: redis::ConnectionInfo,
-    pub(super) timeout: Duration,
+    pub(super) link: Link,
+    pub(super) address: Option<Address>,
 }
 
 impl Tracking {
@@ -39,15 +40,18 @@ impl Tracking {
 
     /// One connection, until it breaks or an answer to a heartbeat is missing.
     async fn listen(&self) -> Result<Infallible, String> {
-        let Some(cache) = &self.near.cache else { return std::future::pending().await };
+        let (Some(cache), Some(address)) = (&self.near.cache, &self.address) else {
+            return std::future::pending().await;
+        };
         let disconnected = Arc::new(Notify::new());
         let lease = Duration::from_millis(self.near.lease_ms);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.timeout))
+        let config = self
+            .link
+            .limits()
             .set_response_timeout(Some(lease))
             .set_push_sender(self.push_handler(disconnected.clone()));
-        let settings = self.connection.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let info = self.connection.clone().set_redis_settings(settings);
+        let settings = self.link.login().clone().set_protocol(ProtocolVersion::RESP3);
+        let info = self.link.info(address).map_err(described)?.set_redis_settings(settings);
         let client = Client::open(info).map_err(described)?;
         let mut connection =
             client.get_multiplexed_async_connection_with_config(&config).await.map_err(described)?;

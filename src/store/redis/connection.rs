@@ -1,0 +1,242 @@
+//! The connections of lifecycle operations: a pool per master, and an operation finds the right one by its keys.
+//!
+//! Not the library's own cluster client: while one master is silent it holds up the calls to all others, because it
+//! asks for the slots, and connects, under a lock that every call takes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deadpool_redis::{Connection as Pooled, Manager, Pool, PoolError, Runtime, Timeouts};
+use futures_util::FutureExt as _;
+use redis::aio::ConnectionLike;
+use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Value, cmd};
+
+use super::link::Address;
+use super::slots::slot_of_key;
+use super::topology::{MAX_SERVERS, Topology};
+use super::{describe, first_error, store_error};
+use crate::store::StoreError;
+
+/// See the module.
+pub(super) struct Connections {
+    pub(super) topology: Arc<Topology>,
+    per_master: usize,
+    pools: Mutex<HashMap<Address, Pool>>,
+}
+
+impl Connections {
+    /// At most `per_master` connections to each master. Connects when it is first asked.
+    pub(super) fn new(topology: Arc<Topology>, per_master: usize) -> Self {
+        Self { topology, per_master, pools: Mutex::default() }
+    }
+
+    /// Runs an operation, within the timeout. Its first command must have a key; a command without one goes where the
+    /// last one went.
+    pub(super) async fn run<T>(
+        &self,
+        operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = Connection { all: self, held: None };
+        let outcome = tokio::time::timeout(self.topology.link.timeout, operation(&mut connection)).await;
+        match outcome {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => {
+                let error = first_error(error);
+                connection.after(&error);
+                Err(store_error(error))
+            }
+            Err(_) => {
+                self.topology.refresh_soon();
+                Err(StoreError::Unavailable("no answer in time".into()))
+            }
+        }
+    }
+
+    async fn owner(&self, slot: u16) -> RedisResult<Address> {
+        let known = || self.topology.map().owner(slot).map(|master| master.address.clone());
+        if let Some(address) = known() {
+            return Ok(address);
+        }
+        self.topology.refresh().await;
+        known().ok_or_else(|| (ErrorKind::Io, "no server is known to have this").into())
+    }
+
+    async fn connect(&self, address: &Address) -> RedisResult<Pooled> {
+        let pool = self.pool(address)?;
+        pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => error,
+            PoolError::Timeout(_) => (ErrorKind::Io, "no connection in time").into(),
+            _ => (ErrorKind::Io, "no connection").into(),
+        })
+    }
+
+    fn pool(&self, address: &Address) -> RedisResult<Pool> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.get(address) {
+            return Ok(pool.clone());
+        }
+        if pools.len() >= MAX_SERVERS {
+            let map = self.topology.map();
+            pools.retain(|address, _| map.masters.iter().any(|master| master.address == *address));
+        }
+        let link = &self.topology.link;
+        let manager = Manager::new_with_config(link.info(address)?, link.limits())?;
+        let timeout = Some(link.timeout);
+        let pool = Pool::builder(manager)
+            .max_size(self.per_master)
+            .timeouts(Timeouts { wait: timeout, create: timeout, recycle: timeout })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|_| RedisError::from((ErrorKind::InvalidClientConfig, "no pool")))?;
+        pools.insert(address.clone(), pool.clone());
+        Ok(pool)
+    }
+}
+
+/// What an operation asks: goes to the master that has the keys, and follows when that one sends it elsewhere.
+pub(super) struct Connection<'a> {
+    all: &'a Connections,
+    held: Option<(Address, Pooled)>,
+}
+
+/// Where a server said to go.
+struct Redirect {
+    to: Address,
+    /// The slot is on its way there: the server must be told that we know.
+    is_asking: bool,
+}
+
+impl Connection<'_> {
+    /// A connection to the master of the slot, or the one there is.
+    async fn at(&mut self, slot: Option<u16>) -> RedisResult<&mut (Address, Pooled)> {
+        let address = match (slot, &self.held) {
+            (None, Some((address, _))) => address.clone(),
+            (slot, _) => self.all.owner(slot.unwrap_or(0)).await?,
+        };
+        self.at_address(address).await
+    }
+
+    async fn at_address(&mut self, address: Address) -> RedisResult<&mut (Address, Pooled)> {
+        match self.held.take() {
+            Some(held) if held.0 == address => Ok(self.held.insert(held)),
+            // Given back before another is waited for.
+            other => {
+                drop(other);
+                let connection =
+                    self.all.connect(&address).await.inspect_err(|_| self.all.topology.refresh_soon())?;
+                Ok(self.held.insert((address, connection)))
+            }
+        }
+    }
+
+    async fn follow(&mut self, redirect: Redirect, command: &Cmd) -> RedisResult<Value> {
+        self.all.topology.refresh_soon();
+        let (_, connection) = self.at_address(redirect.to).await?;
+        if redirect.is_asking {
+            connection.req_packed_command(&cmd("ASKING")).await?.extract_error()?;
+        }
+        connection.req_packed_command(command).await
+    }
+
+    /// A master that was demoted, or that broke, is not asked again on this connection.
+    fn after(&mut self, error: &RedisError) {
+        if error.code() == Some("READONLY") || error.is_io_error() {
+            tracing::debug!(reason = describe(error), "a connection is given up");
+            if let Some((_, connection)) = self.held.take() {
+                drop(Pooled::take(connection));
+            }
+            self.all.topology.refresh_soon();
+        }
+    }
+}
+
+impl ConnectionLike for Connection<'_> {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        async move {
+            let (address, connection) = self.at(slot_of(command)).await?;
+            let answer = connection.req_packed_command(command).await;
+            let redirect = match &answer {
+                Ok(value) => redirect_in(value, address),
+                Err(error) => redirect(error, address),
+            };
+            match redirect {
+                Some(redirect) => self.follow(redirect, command).await,
+                None => answer,
+            }
+        }
+        .boxed()
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        async move {
+            let slot = pipeline.cmd_iter().find_map(slot_of);
+            let (address, connection) = self.at(slot).await?;
+            let address = address.clone();
+            let mut answers = connection.req_packed_commands(pipeline, offset, count).await?;
+            // While a slot is on its way, some of its keys are here and some there.
+            for (answer, command) in answers.iter_mut().zip(pipeline.cmd_iter().skip(offset)) {
+                if let Some(redirect) = redirect_in(answer, &address) {
+                    *answer = self.follow(redirect, command).await?;
+                }
+            }
+            Ok(answers)
+        }
+        .boxed()
+    }
+
+    fn get_db(&self) -> i64 {
+        self.all.topology.link.login().db()
+    }
+}
+
+/// The slot of a command's first key; `None` where it has no key.
+fn slot_of(command: &Cmd) -> Option<u16> {
+    let mut arguments = command.args_iter().map(|argument| match argument {
+        Arg::Simple(bytes) => bytes,
+        _ => b"",
+    });
+    let key = match arguments.next()? {
+        b"EVALSHA" | b"EVAL" => match arguments.nth(1)? {
+            b"0" => None,
+            _ => arguments.next(),
+        },
+        b"SCRIPT" | b"TIME" | b"INFO" | b"PING" | b"WAIT" | b"WAITAOF" => None,
+        _ => arguments.next(),
+    };
+    key.map(slot_of_key)
+}
+
+fn redirect_in(answer: &Value, asked: &Address) -> Option<Redirect> {
+    match answer {
+        Value::ServerError(error) => redirect(&error.clone().into(), asked),
+        _ => None,
+    }
+}
+
+fn redirect(error: &RedisError, asked: &Address) -> Option<Redirect> {
+    let (node, _slot) = error.redirect_node()?;
+    Some(Redirect { to: Address::parse(node, asked)?, is_asking: error.code() == Some("ASK") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_key_tells_the_slot() {
+        let slot = slot_of_key(b"{a}");
+        let command = |name: &str, arguments: &[&str]| cmd(name).arg(arguments).to_owned();
+        assert_eq!(slot_of(&command("GET", &["x{a}"])), Some(slot));
+        assert_eq!(slot_of(&command("HGETALL", &["x{a}"])), Some(slot));
+        assert_eq!(slot_of(&command("EVALSHA", &["hash", "2", "x{a}", "y{a}", "z"])), Some(slot));
+        assert_eq!(slot_of(&command("EVALSHA", &["hash", "0", "x{a}"])), None);
+        assert_eq!(slot_of(&command("EVALSHA", &["hash"])), None);
+        assert_eq!(slot_of(&command("SCRIPT", &["LOAD", "return 1"])), None);
+        assert_eq!(slot_of(&command("TIME", &[])), None);
+    }
+}

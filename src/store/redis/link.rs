@@ -1,0 +1,118 @@
+//! How a server is reached: its address, who we are there, and for how long we wait.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
+    RedisConnectionInfo, RedisError,
+};
+
+use crate::config::{Node, RedisUrl};
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Address {
+    Tcp(Node),
+    Unix(PathBuf),
+}
+
+impl Address {
+    pub(super) fn tcp(host: &str, port: u16) -> Self {
+        Self::Tcp(Node { host: host.to_owned(), port })
+    }
+
+    /// Reads `host:port` as Redis writes it: an IPv6 address without brackets, and nothing or `?` for the host of the
+    /// server that was `asked`.
+    pub(super) fn parse(text: &str, asked: &Self) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let host = match (host, asked) {
+            ("" | "?", Self::Tcp(asked)) => &asked.host,
+            ("" | "?", Self::Unix(_)) => return None,
+            (host, _) => host,
+        };
+        Some(Self::tcp(host, port.parse().ok()?))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(node) => node.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// See the module.
+#[derive(Clone)]
+pub(super) struct Link {
+    login: RedisConnectionInfo,
+    /// No call waits longer.
+    pub(super) timeout: Duration,
+}
+
+impl Link {
+    /// As the URL says.
+    pub(super) fn new(url: &RedisUrl, timeout: Duration) -> Self {
+        let mut login = RedisConnectionInfo::default().set_db(url.db.into());
+        if let Some(username) = &url.username {
+            login = login.set_username(username);
+        }
+        if let Some(password) = &url.password {
+            login = login.set_password(password.expose());
+        }
+        Self { login, timeout }
+    }
+
+    /// Without a login.
+    pub(super) fn anonymous(&self) -> Self {
+        Self { login: RedisConnectionInfo::default(), timeout: self.timeout }
+    }
+
+    pub(super) fn login(&self) -> &RedisConnectionInfo {
+        &self.login
+    }
+
+    /// What the library needs to connect.
+    pub(super) fn info(&self, address: &Address) -> Result<ConnectionInfo, RedisError> {
+        let address = match address {
+            Address::Tcp(node) => ConnectionAddr::Tcp(node.host.clone(), node.port),
+            Address::Unix(path) => ConnectionAddr::Unix(path.clone()),
+        };
+        Ok(address.into_connection_info()?.set_redis_settings(self.login.clone()))
+    }
+
+    /// The limits of time for a connection of the library.
+    pub(super) fn limits(&self) -> AsyncConnectionConfig {
+        AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(Some(self.timeout))
+    }
+
+    /// A connection of the library, outside any pool.
+    pub(super) async fn connect(&self, address: &Address) -> Result<MultiplexedConnection, RedisError> {
+        let client = Client::open(self.info(address)?)?;
+        client.get_multiplexed_async_connection_with_config(&self.limits()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_redis_writes_them() {
+        let asked = Address::tcp("asked", 1);
+        for (text, host) in [("10.0.0.1:7", "10.0.0.1"), (":7", "asked"), ("?:7", "asked"), ("::1:7", "::1")]
+        {
+            assert_eq!(Address::parse(text, &asked), Some(Address::tcp(host, 7)), "{text}");
+        }
+        for text in ["", "host", "host:", "host:65536"] {
+            assert_eq!(Address::parse(text, &asked), None, "{text}");
+        }
+        assert_eq!(Address::parse(":7", &Address::Unix("/s".into())), None);
+    }
+}
