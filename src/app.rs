@@ -63,7 +63,7 @@ impl App {
         let admin_listener =
             Listener::bind(&config.admin_listen).map_err(|e| StartError::bind("admin-listen", e))?;
         let node = Node::start(&config, clock, entropy.clone()).await?;
-        let settings = validation_settings(&config);
+        let settings = Settings::of(&config);
 
         let open = Connections::default();
         let parts = Parts {
@@ -150,14 +150,6 @@ impl App {
     }
 }
 
-fn validation_settings(config: &Config) -> Settings {
-    Settings {
-        cookie: config.cookie.clone(),
-        renewal_exempt_header: config.renewal_exempt_header.clone(),
-        allowed_origins: config.allowed_origins.clone(),
-    }
-}
-
 /// An API key with all scopes for this run only, and its text.
 fn generated_key(entropy: &Entropy) -> Result<(ApiKey, String), SysError> {
     let text = URL_SAFE_NO_PAD.encode(entropy.bytes::<32>()?);
@@ -172,7 +164,7 @@ async fn accept_admin(listener: Listener, admin: Arc<Admin>, connections: Arc<Se
         let accepted = listener.accept().await;
         let (admin, open) = (admin.clone(), open.open());
         tokio::spawn(async move {
-            connection::serve(accepted, open, None, |request| admin.respond(request)).await;
+            connection::serve(accepted.socket, open, None, |request| admin.respond(request)).await;
             drop(permit);
         });
     }

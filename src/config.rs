@@ -5,7 +5,7 @@
 //!
 //! - `settings`: the one table of names, defaults and help
 //! - `sources`, `toml_file`, `command_line`: from flags, variables and the file to texts
-//! - `parse`, `types`, `redis_url`: from texts to values
+//! - `parse`, `checks`, `types`, `redis_url`: from texts to values
 //! - `together`: what settings demand of each other
 //! - `report`: what `check-config` prints
 
@@ -17,11 +17,14 @@ use std::path::Path;
 
 use hyper::header::HeaderName;
 
+use crate::check::Check;
+
 use self::command_line::{CommandLine, Verb};
 use self::parse::{DAY_MS, HOUR_MS, MINUTE_MS, Parsed, SECOND_MS, duration_ms, number};
 use self::settings::{Exposure, Setting};
 use self::sources::Values;
 
+mod checks;
 mod command_line;
 mod parse;
 mod redis_url;
@@ -38,7 +41,7 @@ mod tests;
 pub use self::redis_url::{Node, RedisUrl, Topology};
 pub use self::types::{
     ApiKey, Cookie, ListenAddr, LogFormat, LogLevel, RenewalStep, SameSite, Scope, Scopes, SecretString,
-    StoreUrl,
+    StoreUrl, TrustedProxies,
 };
 
 /// No duration is longer: ten years and a few days.
@@ -54,6 +57,7 @@ pub struct Config {
     pub admin_listen: ListenAddr,
     /// As browsers send them: lower case, without the scheme's own port.
     pub allowed_origins: Vec<String>,
+    pub trusted_proxies: TrustedProxies,
     pub max_connections: usize,
     pub request_timeout_ms: u64,
     pub idle_timeout_ms: u64,
@@ -71,6 +75,7 @@ pub struct Config {
     /// The first signs; empty when the store's own are to be used.
     pub token_keys: Vec<SecretString>,
     pub cookie: Cookie,
+    pub cookie_csrf_check: bool,
     pub default_token_age_ms: u64,
     pub max_token_age_ms: u64,
     pub absolute_lifetime_ms: u64,
@@ -81,6 +86,7 @@ pub struct Config {
     pub max_tokens_per_user: usize,
     pub ended_retention_ms: u64,
     pub device_max_idle_ms: u64,
+    pub checks: Vec<Check>,
     /// 0 turns the cache off.
     pub cache_entries: usize,
     pub lease_ms: u64,
@@ -243,6 +249,7 @@ impl Config {
             listen: reader.get("listen", parse::listen_addr),
             admin_listen: reader.get("admin-listen", parse::listen_addr),
             allowed_origins: reader.get("allowed-origins", parse::origins),
+            trusted_proxies: reader.get("trusted-proxies", parse::trusted_proxies),
             max_connections: reader.get("max-connections", number(1..=1_000_000)),
             request_timeout_ms: reader.get("request-timeout", duration_ms(100..=10 * MINUTE_MS)),
             idle_timeout_ms: reader.get("idle-timeout", duration_ms(100..=HOUR_MS)),
@@ -263,6 +270,7 @@ impl Config {
                 domain: reader.get("cookie-domain", parse::cookie_domain),
                 path: reader.get("cookie-path", parse::cookie_path),
             },
+            cookie_csrf_check: reader.get("cookie-csrf-check", parse::boolean),
             default_token_age_ms: reader.get("default-token-age", duration_ms(LIFETIME_MS)),
             max_token_age_ms: reader.get("max-token-age", duration_ms(LIFETIME_MS)),
             absolute_lifetime_ms: reader.get("absolute-lifetime", duration_ms(LIFETIME_MS)),
@@ -273,6 +281,7 @@ impl Config {
             max_tokens_per_user: reader.get("max-tokens-per-user", number(1..=10_000)),
             ended_retention_ms: reader.get("ended-retention", duration_ms(LIFETIME_MS)),
             device_max_idle_ms: reader.get("device-max-idle", duration_ms(LIFETIME_MS)),
+            checks: reader.get("checks", checks::checks),
             cache_entries: reader.get("cache-entries", number(0..=MAX_ENTRIES)),
             lease_ms: reader.get("lease", duration_ms(100..=MINUTE_MS)),
             stale_grace_ms: reader.get("stale-grace", duration_ms(0..=DAY_MS)),

@@ -23,6 +23,7 @@
 //! or by hand from [`Config::default`].
 
 pub mod app;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;

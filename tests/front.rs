@@ -53,6 +53,10 @@ const TARGETS: &[&str] = &[
     "/auth?a=b",
     "/auth-optional",
     "/auth-optional/x%20y?z",
+    "/check/web",
+    "/check/open/x?y",
+    "/check/none",
+    "/check",
     "/authx",
     "/auth?/auth-optional#",
     "/auth\"",
@@ -66,6 +70,14 @@ const TARGETS: &[&str] = &[
     "/auth\u{7f}",
 ];
 const VERSIONS: &[&str] = &["HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.2"];
+
+/// All that makes an answer depend on more than the token.
+const SETTINGS: [(&str, &str); 4] = [
+    ("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Exempt"),
+    ("DOORWARD_CHECKS", "web:slug=web,open:slug=web+anonymous=true"),
+    ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
+    ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
+];
 
 /// Header lines, of tokens and of what makes a request not plain.
 fn lines(server: &Server) -> Vec<String> {
@@ -95,6 +107,12 @@ fn lines(server: &Server) -> Vec<String> {
         "Cookie: a=b; doorward=x; c",
         "Cookie: \u{fc}=\u{fc}",
         "X-Exempt: 1",
+        "Origin: https://evil.example",
+        "origin: http://A",
+        "Sec-Fetch-Site: cross-site",
+        "X-Forwarded-Method: POST",
+        "X-Original-Method: GET",
+        "X-Forwarded-Host: evil.example",
         "X A: b",
         "no colon",
         " folded",
@@ -118,16 +136,17 @@ fn request(method: &str, target: &str, version: &str, lines: &[&str]) -> Vec<u8>
 #[test]
 fn every_request_alone_is_answered_alike() {
     let redis = RedisServer::start();
-    let settings = [("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Exempt")];
-    let uncached = [settings[0], ("DOORWARD_CACHE_ENTRIES", "0")];
-    let (memory, redis) = (Server::start(&settings), Server::on(&redis, &uncached));
+    let uncached = [&SETTINGS[..], &[("DOORWARD_CACHE_ENTRIES", "0")]].concat();
+    let (memory, redis) = (Server::start(&SETTINGS), Server::on(&redis, &uncached));
     thread::scope(|scope| {
         for server in [&memory, &redis] {
             scope.spawn(|| {
                 let lines = lines(server);
                 for line in &lines {
-                    for target in ["/auth", "/auth-optional/x"] {
+                    for target in ["/auth", "/auth-optional/x", "/check/web", "/check/open"] {
                         assert_alike(server, &request("GET", target, "HTTP/1.1", &["Host: a", line]));
+                        let foreign = ["Host: a", line, "Origin: https://evil.example"];
+                        assert_alike(server, &request("POST", target, "HTTP/1.1", &foreign));
                     }
                     assert_alike(server, &request("HEAD", "/auth", "HTTP/1.1", &[line, "Host: a"]));
                     assert_alike(server, &request("GET", "/auth", "HTTP/1.0", &[line]));
@@ -149,7 +168,7 @@ fn every_request_alone_is_answered_alike() {
 
 #[test]
 fn every_combination_is_answered_alike() {
-    let server = Server::start(&[("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Exempt")]);
+    let server = Server::start(&SETTINGS);
     let lines = lines(&server);
     let picked = proptest::collection::vec(proptest::sample::select(lines), 0..5);
     let parts = (

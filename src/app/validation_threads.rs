@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::http::connection;
 use crate::http::connections::Connections;
 use crate::http::listener::{Accepted, Listener};
+use crate::http::received::Peer;
 use crate::http::validation::{Settings, Validation};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
@@ -117,9 +118,10 @@ async fn serve_all(parts: Parts, validator: Validator, mut deliveries: mpsc::Rec
     let validation = Arc::new(Validation { validator, settings, readiness });
     while let Some((accepted, permit)) = deliveries.recv().await {
         let (validation, open) = (validation.clone(), open.open());
+        let peer = Peer::new(accepted.address, &validation.settings.trusted_proxies);
         tokio::spawn(async move {
-            connection::serve(accepted, open, Some(&*validation), |request| validation.respond(request))
-                .await;
+            let respond = |request| validation.respond(request, peer);
+            connection::serve(accepted.socket, open, Some((&*validation, peer)), respond).await;
             drop(permit);
         });
     }

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -12,9 +13,12 @@ use std::str::FromStr;
 use hyper::Uri;
 use hyper::header::HeaderName;
 
+use ipnet::IpNet;
+
 use super::redis_url::RedisUrl;
 use super::types::{
     ApiKey, ListenAddr, LogFormat, LogLevel, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
+    TrustedProxies,
 };
 use crate::secret::MAX_CHECK_KEYS;
 
@@ -43,17 +47,18 @@ const MAX_DOMAIN_BYTES: usize = 253;
 const MAX_COOKIE_PATH_BYTES: usize = 1024;
 const MAX_HEADER_NAME_BYTES: usize = 64;
 const MAX_ALLOWED_ORIGINS: usize = 100;
+const MAX_TRUSTED_PROXIES: usize = 100;
 /// `sockaddr_un.sun_path` has 108 bytes with the closing zero on Linux (unix(7)).
 const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// More than half of the idle time would let a token in use end.
 const MAX_RENEWAL_PERCENT: u8 = 50;
 
 /// The items between commas, without the blanks around them; none in a blank text.
-fn items(text: &str) -> Vec<&str> {
+pub(super) fn items(text: &str) -> Vec<&str> {
     if text.trim().is_empty() { Vec::new() } else { text.split(',').map(str::trim).collect() }
 }
 
-fn is_word(text: &str) -> bool {
+pub(super) fn is_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
@@ -242,6 +247,26 @@ fn origin(text: &str) -> Option<String> {
     };
     let own_port = matches!((scheme.as_str(), port), ("http", 80) | ("https", 443));
     Some(if own_port { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") })
+}
+
+/// Networks, addresses and the word `unix`.
+pub(super) fn trusted_proxies(text: &str) -> Parsed<TrustedProxies> {
+    let items = items(text);
+    if items.len() > MAX_TRUSTED_PROXIES {
+        return Err(format!("has more than {MAX_TRUSTED_PROXIES} networks"));
+    }
+    let mut proxies = TrustedProxies::default();
+    for (at, item) in items.into_iter().enumerate() {
+        if item == "unix" {
+            proxies.unix = true;
+            continue;
+        }
+        let network: Result<IpNet, _> =
+            item.parse().or_else(|_| item.parse().map(|address: IpAddr| address.into()));
+        let problem = "is neither a network such as 10.0.0.0/8, nor an address, nor the word unix";
+        proxies.networks.push(network.map_err(|_| format!("has an item {} that {problem}", at + 1))?);
+    }
+    Ok(proxies)
 }
 
 /// Whether a text can be an API key.

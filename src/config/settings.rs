@@ -24,17 +24,24 @@ pub struct Setting {
     pub help: &'static str,
     /// Whether it takes several values: commas in text, an array in TOML.
     pub list: bool,
+    /// Whether its values may be tables in TOML, each with a name.
+    pub tables: bool,
     /// How openly it may be given and shown.
     pub exposure: Exposure,
 }
 
 impl Setting {
     const fn new(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Self {
-        Self { name, value, default, help, list: false, exposure: Exposure::Public }
+        Self { name, value, default, help, list: false, tables: false, exposure: Exposure::Public }
     }
 
     const fn list(self) -> Self {
         Self { list: true, ..self }
+    }
+
+    /// A list whose items have names, and so may be tables.
+    const fn tables(self) -> Self {
+        Self { list: true, tables: true, ..self }
     }
 
     const fn redacted(self) -> Self {
@@ -79,7 +86,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("admin-listen", "ADDRESS", "127.0.0.1:8081",
         "Where the admin plane listens: IP:PORT or unix:/path; port 0 picks a free one"),
     Setting::new("allowed-origins", "ORIGINS", "",
-        "Other origins whose pages may call POST /logout with the cookie, by commas").list(),
+        "Other origins whose pages may use the cookie for more than reading, by commas").list(),
+    Setting::new("trusted-proxies", "NETWORKS", "",
+        "Whose X-Forwarded-… and X-Original-… headers count, by commas: 10.0.0.0/8, ::1, unix").list(),
     Setting::new("max-connections", "N", "10000", "Most connections open at once, for each listener"),
     Setting::new("request-timeout", "DURATION", "10s",
         "Longest time a client may take to send a request's body (admin plane)"),
@@ -108,6 +117,8 @@ pub const SETTINGS: &[Setting] = &[
         "Which requests from other sites carry the cookie: lax, strict or none"),
     Setting::new("cookie-domain", "DOMAIN", "", "Domain that the cookie is for with all its hosts; else one host"),
     Setting::new("cookie-path", "PATH", "/", "Path that the cookie is for, with all below it"),
+    Setting::new("cookie-csrf-check", "BOOL", "false",
+        "Whether /auth and /check refuse the cookie when another site makes a browser send more than a read"),
     Setting::new("default-token-age", "DURATION", "1h", "How long a token lives without access"),
     Setting::new("max-token-age", "DURATION", "14d", "How long a preserved token lives without access"),
     Setting::new("absolute-lifetime", "DURATION", "30d", "How long any token lives at most"),
@@ -120,6 +131,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("max-tokens-per-user", "N", "1000", "Most tokens a user has at once"),
     Setting::new("ended-retention", "DURATION", "24h", "How long an ended token can still be looked at"),
     Setting::new("device-max-idle", "DURATION", "365d", "How long an unused device key lives"),
+    Setting::new("checks", "CHECKS", "",
+        "Named checks at /check/NAME, by commas: NAME:backend=X+slug=Y+second-factor=BOOL+anonymous=BOOL").tables(),
 
     Setting::new("cache-entries", "N", "100000", "Most tokens kept in the near cache; 0 turns it off"),
     Setting::new("lease", "DURATION", "2s", "Longest time an ended token may still pass when the network fails"),

@@ -246,6 +246,43 @@ fn the_two_planes_have_two_addresses() {
 }
 
 #[test]
+fn named_checks_are_tables_or_a_list() {
+    let toml = "checks = ['any', 'staff:backend=l%2Cdap+second-factor=true']";
+    let tables = "[checks.any]\n[checks.staff]\nbackend = 'l,dap'\nsecond-factor = true";
+    let flag = ["--checks", "any, staff:second-factor=true+backend=l%2Cdap"];
+    let checks = file_config(toml).checks;
+    assert_eq!((checks.len(), checks[1].backend.as_deref()), (2, Some("l,dap")));
+    assert_eq!((&file_config(tables).checks, &config(&flag, &[], &[]).checks), (&checks, &checks));
+    for (toml, told) in [
+        ("[checks.staff]\nbackend = ['a']", r#"has in its "staff" a "backend" that is a list"#),
+        ("[checks]\nstaff = 1", r#"has something else than a table as its "staff""#),
+        ("[checks.'a,b']", "its name is not"),
+        ("[checks.a]\n'slug=x' = 'y'", "is none of backend, slug"),
+        ("[checks.a]\nslug = 'a b'", "its slug must be"),
+    ] {
+        let mistakes = file_mistakes(toml);
+        assert!(mistakes.starts_with("checks (checks in d.toml): ") && mistakes.contains(told), "{mistakes}");
+    }
+}
+
+#[test]
+fn trusted_proxies_are_networks_and_addresses() {
+    let proxies = config(&["--trusted-proxies", "10.0.0.0/8, ::1,unix"], &[], &[]).trusted_proxies;
+    let contains = |address: &str| proxies.contains(address.parse().unwrap());
+    assert!(
+        proxies.unix
+            && contains("10.255.0.1")
+            && contains("::1")
+            && !contains("::2")
+            && !contains("11.0.0.1")
+    );
+    for bad in ["10.0.0.0/33", "localhost", "10.0.0", "unix:/a"] {
+        let told = mistakes(&["--trusted-proxies", &format!("::1,{bad}")], &[], &[]);
+        assert!(told.contains("has an item 2 that is neither a network"), "{told}");
+    }
+}
+
+#[test]
 fn the_cookies_attributes_fit_each_other() {
     let toml = "cookie-name = '__host-sid'\ncookie-secure = false\ncookie-domain = 'example.com'\n\
                 cookie-path = '/app'\ncookie-same-site = 'none'";

@@ -1,7 +1,8 @@
 //! The TOML file, taken as texts: they go through the same parsers as flags and variables.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::Mistake;
 use super::settings::{SETTINGS, did_you_mean};
@@ -23,7 +24,11 @@ pub(super) fn read(text: &str, path: &str, mistakes: &mut Vec<Mistake>) -> Sourc
         let mut take = |key: &str, is_path: bool| {
             let value = table.remove(key)?;
             let origin = format!("{key} in {path}");
-            match text_of(value.get_ref(), setting.list && !is_path) {
+            let text = match value.get_ref() {
+                DeValue::Table(tables) if setting.tables => text_of_tables(tables),
+                value => text_of(value, setting.list && !is_path),
+            };
+            match text {
                 Ok(text) => Some(Given { text, origin, is_path }),
                 Err(problem) => {
                     mistakes.push(Mistake::new(setting.name, origin, problem));
@@ -65,7 +70,28 @@ fn text_of(value: &DeValue<'_>, list: bool) -> Result<String, String> {
     }
 }
 
-fn unknown_key(key: &Spanned<toml::de::DeString<'_>>, path: &str) -> Mistake {
+/// Tables as the items that a flag would have: `NAME:KEY=VALUE+KEY=VALUE`.
+fn text_of_tables(tables: &DeTable<'_>) -> Result<String, String> {
+    const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+    let escaped = |text: &str| utf8_percent_encode(text, PLAIN).to_string();
+    let item = |(name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
+        let name = name.get_ref();
+        let DeValue::Table(table) = value.get_ref() else {
+            return Err(format!("has something else than a table as its {:?}", name.as_ref()));
+        };
+        let pairs = table.iter().map(|(key, value)| {
+            let key = key.get_ref();
+            let value = text_of(value.get_ref(), false).map_err(|problem| {
+                format!("has in its {:?} a {:?} that {problem}", name.as_ref(), key.as_ref())
+            })?;
+            Ok(format!("{}={}", escaped(key), escaped(&value)))
+        });
+        Ok(format!("{}:{}", escaped(name), pairs.collect::<Result<Vec<_>, String>>()?.join("+")))
+    };
+    Ok(tables.iter().map(item).collect::<Result<Vec<_>, _>>()?.join(","))
+}
+
+fn unknown_key(key: &Spanned<DeString<'_>>, path: &str) -> Mistake {
     let known = SETTINGS.iter().flat_map(|s| std::iter::once(s.name.to_owned()).chain(s.file_key()));
     let name = key.get_ref().as_ref();
     let problem = format!("is not a setting that a file may have{}", did_you_mean(name, known));

@@ -1,8 +1,10 @@
 //! The types of single settings.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+
+use ipnet::IpNet;
 
 use super::redis_url::RedisUrl;
 
@@ -58,6 +60,22 @@ impl fmt::Display for ListenAddr {
             Self::Tcp(address) => address.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
+    }
+}
+
+/// Whose word counts on where a request came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedProxies {
+    /// Whoever connects from one of these.
+    pub networks: Vec<IpNet>,
+    /// Whoever connects to a unix socket.
+    pub unix: bool,
+}
+
+impl TrustedProxies {
+    /// Whether they have this address.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address))
     }
 }
 

@@ -70,6 +70,9 @@ pub fn write(verdict: &Verdict, now_ms: u64, date: &mut DateText, is_last: bool,
             );
             out.extend_from_slice(refusal.challenge().as_bytes());
         }
+        Verdict::Forbidden => {
+            out.extend_from_slice(b"HTTP/1.1 403 Forbidden\r\ncache-control: no-store");
+        }
         Verdict::Unavailable => out.extend_from_slice(
             b"HTTP/1.1 503 Service Unavailable\r\ncache-control: no-store\r\nretry-after: 1",
         ),

@@ -1,4 +1,4 @@
-//! `/auth` and `/auth-optional`: may this request pass? The hot path.
+//! `/auth`, `/auth-optional` and `/check/<name>`: may this request pass? The hot path.
 //!
 //! What can be told without waiting (no token, a forged one, a known one) is answered without a future; only a
 //! token that must be read from the store waits. All bodies are empty and stay unread: proxies keep the
@@ -12,19 +12,49 @@ use hyper::{HeaderMap, Response, StatusCode};
 use super::headers::RequestHeaders;
 use super::identity::{Identity, NONE};
 use super::presented::{Presented, presented};
+use super::received::Received;
 use super::validation::{Settings, report};
 use super::{Body, empty, unavailable};
+use crate::check::Check;
 use crate::store::StoreError;
-use crate::token::Credential;
+use crate::token::{Credential, Transport};
 use crate::validator::{Access, Judged, Judgement, LookUp, Validator};
 
 /// Who may pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// Whether a request without a valid token passes as the anonymous one.
+    is_optional: bool,
+    demand: Demand,
+}
+
+/// What is asked of a valid token.
+#[derive(Clone, Debug)]
+enum Demand {
+    Nothing,
+    Check(Arc<Check>),
+    /// What nothing meets.
+    Impossible,
+}
+
+impl Admission {
     /// Only a valid token.
-    Required,
+    pub const REQUIRED: Self = Self { is_optional: false, demand: Demand::Nothing };
     /// Everybody: without a valid token as the anonymous one.
-    Optional,
+    pub const OPTIONAL: Self = Self { is_optional: true, demand: Demand::Nothing };
+
+    /// A valid token that meets a check; everybody else as the check has it.
+    pub fn by(check: Arc<Check>) -> Self {
+        Self { is_optional: check.anonymous, demand: Demand::Check(check) }
+    }
+
+    fn is_for(&self, credential: &Credential) -> bool {
+        match &self.demand {
+            Demand::Nothing => true,
+            Demand::Check(check) => check.is_met_by(credential),
+            Demand::Impossible => false,
+        }
+    }
 }
 
 /// What an auth subrequest came to.
@@ -35,6 +65,8 @@ pub enum Verdict {
     Anonymous,
     /// 401.
     Refused(Refusal),
+    /// 403: a valid token, but not for this.
+    Forbidden,
     /// 503.
     Unavailable,
 }
@@ -44,30 +76,39 @@ pub enum Auth {
     /// Decided.
     Decided(Verdict),
     /// What [`verdict`] makes one of, once the store was read.
-    Reading(LookUp),
+    Reading(LookUp, Admission),
 }
 
 /// Decides on an auth subrequest as far as that goes without waiting.
 pub fn auth(
     validator: &Validator,
     settings: &Settings,
-    headers: &(impl RequestHeaders + ?Sized),
-    admission: Admission,
+    received: Received<'_, impl RequestHeaders + ?Sized>,
+    mut admission: Admission,
 ) -> Auth {
+    let headers = received.headers;
     let refusal = match presented(headers, &settings.cookie.name) {
-        Presented::Token(wire, via) => match validator.judge(wire, via, settings.access(headers)) {
-            Judged::Done(judgement) => return Auth::Decided(verdict(judgement, admission)),
-            Judged::MustRead(look_up) => return Auth::Reading(look_up),
-        },
+        Presented::Token(wire, via) => {
+            let mut access = settings.access(headers);
+            // Another site's doing must not keep the token alive either.
+            if via == Transport::Cookie && settings.is_forged(&received) {
+                (access, admission.demand) = (Access::Exempt, Demand::Impossible);
+            }
+            return match validator.judge(wire, via, access) {
+                Judged::Done(judgement) => Auth::Decided(verdict(judgement, &admission)),
+                Judged::MustRead(look_up) => Auth::Reading(look_up, admission),
+            };
+        }
         Presented::Ambiguous => Refusal::InvalidToken,
         Presented::Absent => Refusal::NoToken,
     };
-    Auth::Decided(refuse(refusal, admission))
+    Auth::Decided(refuse(refusal, &admission))
 }
 
 /// The verdict on a judged token.
-pub fn verdict(judgement: Result<Judgement, StoreError>, admission: Admission) -> Verdict {
+pub fn verdict(judgement: Result<Judgement, StoreError>, admission: &Admission) -> Verdict {
     match judgement {
+        Ok(Judgement::Valid(credential, _)) if !admission.is_for(&credential) => Verdict::Forbidden,
         Ok(Judgement::Valid(credential, now_ms)) => Verdict::Allowed(credential, now_ms),
         Ok(Judgement::Refused) => refuse(Refusal::InvalidToken, admission),
         Err(error) => {
@@ -77,11 +118,8 @@ pub fn verdict(judgement: Result<Judgement, StoreError>, admission: Admission) -
     }
 }
 
-fn refuse(refusal: Refusal, admission: Admission) -> Verdict {
-    match admission {
-        Admission::Required => Verdict::Refused(refusal),
-        Admission::Optional => Verdict::Anonymous,
-    }
+fn refuse(refusal: Refusal, admission: &Admission) -> Verdict {
+    if admission.is_optional { Verdict::Anonymous } else { Verdict::Refused(refusal) }
 }
 
 impl Verdict {
@@ -93,6 +131,7 @@ impl Verdict {
             }
             Self::Anonymous => anonymous(),
             Self::Refused(refusal) => refusal.response(),
+            Self::Forbidden => empty(StatusCode::FORBIDDEN),
             Self::Unavailable => unavailable(),
         }
     }

@@ -17,7 +17,8 @@ use tokio::time::timeout;
 use super::Body;
 use super::connections::{Busy, OpenConnection};
 use super::front::{self, Ended};
-use super::listener::Accepted;
+use super::listener::Socket;
+use super::received::Peer;
 use super::stream::{AnswerStream, LINGER};
 use super::validation::Validation;
 
@@ -67,18 +68,18 @@ impl Future for Replying {
 /// Serves an accepted connection on the current runtime: until the client goes, or `open` says to end. Where there is a
 /// `front`, its plain requests are answered there, and `respond` is asked from the first other one on.
 pub async fn serve(
-    accepted: Accepted,
+    socket: Socket,
     open: OpenConnection,
-    front: Option<&Validation>,
+    front: Option<(&Validation, Peer)>,
     respond: impl Fn(Request<Incoming>) -> Reply,
 ) {
     // A connection that broke before it began is as one that never came.
-    match accepted {
-        Accepted::Tcp(stream) => {
+    match socket {
+        Socket::Tcp(stream) => {
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             serve_stream(stream, open, front, respond).await;
         }
-        Accepted::Unix(stream) => {
+        Socket::Unix(stream) => {
             let Ok(stream) = UnixStream::from_std(stream) else { return };
             serve_stream(stream, open, front, respond).await;
         }
@@ -88,11 +89,11 @@ pub async fn serve(
 async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
     open: OpenConnection,
-    front: Option<&Validation>,
+    front: Option<(&Validation, Peer)>,
     respond: impl Fn(Request<Incoming>) -> Reply,
 ) {
     let ended = match front {
-        Some(validation) => front::serve(stream, &open, validation).await,
+        Some((validation, peer)) => front::serve(stream, &open, validation, peer).await,
         None => Ended::HandOver(AnswerStream::new(stream)),
     };
     let mut stream = match ended {

@@ -17,6 +17,7 @@ use super::answer_bytes::{self, DateText};
 use super::auth::{Admission, Auth, Verdict};
 use super::connections::OpenConnection;
 use super::plain::{self, Next};
+use super::received::Peer;
 use super::stream::{AnswerStream, MAX_HELD_BYTES};
 use super::validation::Validation;
 use crate::validator::LookUp;
@@ -38,6 +39,7 @@ struct Front<'a, T> {
     stream: T,
     open: &'a OpenConnection,
     validation: &'a Validation,
+    peer: Peer,
     input: Vec<u8>,
     /// How much of `input` was answered.
     answered: usize,
@@ -62,11 +64,13 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
     open: &OpenConnection,
     validation: &Validation,
+    peer: Peer,
 ) -> Ended<T> {
     let mut front = Front {
         stream,
         open,
         validation,
+        peer,
         input: Vec::with_capacity(READ_BYTES),
         answered: 0,
         out: Vec::new(),
@@ -114,13 +118,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
             if self.out.len() >= MAX_HELD_BYTES {
                 return Step::Send;
             }
-            match plain::next(unanswered, |request| self.validation.plain(&request)) {
-                Next::Plain((auth, admission), length) => {
+            match plain::next(unanswered, |request| self.validation.plain(&request, self.peer)) {
+                Next::Plain(auth, length) => {
                     self.answered += length;
                     self.open.used();
                     match auth {
                         Auth::Decided(verdict) => self.write(&verdict),
-                        Auth::Reading(look_up) => return Step::MustRead(look_up, admission),
+                        Auth::Reading(look_up, admission) => return Step::MustRead(look_up, admission),
                     }
                 }
                 Next::Partial => return Step::Receive,

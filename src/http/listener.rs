@@ -1,7 +1,7 @@
 //! Listening sockets, TCP or Unix, and accepting from them.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdTcpListener, TcpStream as StdTcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdTcpListener, TcpStream as StdTcpStream};
 use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
 use std::path::{Path, PathBuf};
@@ -22,8 +22,16 @@ pub enum Listener {
     Unix(UnixListener, PathBuf),
 }
 
-/// An accepted connection, not yet of any runtime.
-pub enum Accepted {
+/// An accepted connection.
+pub struct Accepted {
+    /// The connection.
+    pub socket: Socket,
+    /// The peer's address; `None` on a Unix socket.
+    pub address: Option<IpAddr>,
+}
+
+/// The socket of an accepted connection, not yet of any runtime.
+pub enum Socket {
     /// TCP.
     Tcp(StdTcpStream),
     /// Unix.
@@ -64,13 +72,13 @@ impl Listener {
     pub async fn accept(&self) -> Accepted {
         loop {
             let accepted = match self {
-                Self::Tcp(listener, _) => listener.accept().await.and_then(|(stream, _)| {
+                Self::Tcp(listener, _) => listener.accept().await.and_then(|(stream, peer)| {
                     stream.set_nodelay(true)?;
-                    Ok(Accepted::Tcp(stream.into_std()?))
+                    Ok(Accepted { socket: Socket::Tcp(stream.into_std()?), address: Some(peer.ip()) })
                 }),
-                Self::Unix(listener, _) => {
-                    listener.accept().await.and_then(|(stream, _)| Ok(Accepted::Unix(stream.into_std()?)))
-                }
+                Self::Unix(listener, _) => listener.accept().await.and_then(|(stream, _)| {
+                    Ok(Accepted { socket: Socket::Unix(stream.into_std()?), address: None })
+                }),
             };
             match accepted {
                 Ok(accepted) => return accepted,

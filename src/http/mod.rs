@@ -13,6 +13,7 @@
 //! | `headers` | the headers of a request, in either form |
 //! | `presented` | where a request carries its token |
 //! | `cookie` | the cookie that carries one, set and cleared |
+//! | `received` | where a request came from, and whether another site made a browser send it |
 //! | `session` | `/session` and `/logout` |
 //! | `admin` | the admin plane |
 //! | `problem`, `fields`, `token_json` | the admin plane's errors, inputs and outputs |
@@ -31,6 +32,7 @@ pub mod listener;
 pub mod plain;
 pub mod presented;
 pub mod problem;
+pub mod received;
 pub mod session;
 mod stream;
 pub mod token_json;

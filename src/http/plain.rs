@@ -13,6 +13,8 @@ pub const MAX_PLAIN_BYTES: usize = 8 * 1024;
 
 /// A plain request.
 pub struct PlainRequest<'a> {
+    /// Its method.
+    pub method: &'a str,
     /// Its path, as it came, without the query.
     pub path: &'a str,
     /// Its header lines.
@@ -38,11 +40,11 @@ pub fn next<T>(bytes: &[u8], use_it: impl FnOnce(PlainRequest<'_>) -> Option<T>)
         Ok(Status::Partial) if bytes.len() <= MAX_PLAIN_BYTES => return Next::Partial,
         _ => return Next::Other,
     };
-    let is_plain = request.version == Some(1)
-        && request.method.is_some_and(is_plain_method)
-        && have_plain_framing(request.headers);
+    let method = request.method.filter(|method| is_plain_method(method));
+    let is_plain = request.version == Some(1) && have_plain_framing(request.headers);
     let path = request.path.filter(|_| is_plain).and_then(plain_path);
-    let plain = path.map(|path| PlainRequest { path, headers: request.headers });
+    let plain =
+        method.zip(path).map(|(method, path)| PlainRequest { method, path, headers: request.headers });
     plain.and_then(use_it).map_or(Next::Other, |made| Next::Plain(made, length))
 }
 

@@ -4,10 +4,12 @@
 //! |---|---|---|
 //! | `/auth`, `/auth/<anything>` | any | `auth` |
 //! | `/auth-optional`, `/auth-optional/<anything>` | any | `auth` |
+//! | `/check/<name>`, `/check/<name>/<anything>` | any | `auth`, as the named check has it |
 //! | `/session` | GET | `session` |
 //! | `/logout` | POST | `session` |
 //! | `/livez`, `/readyz` | GET | here |
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -17,9 +19,11 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use super::auth::{Admission, Auth, Verdict, auth, verdict};
 use super::connection::Reply;
 use super::plain::PlainRequest;
+use super::received::{Peer, Received};
 use super::session::{logout, session};
 use super::{Body, empty};
-use crate::config::Cookie;
+use crate::check::Check;
+use crate::config::{Config, Cookie, TrustedProxies};
 use crate::readiness::Readiness;
 use crate::store::StoreError;
 use crate::validator::{LookUp, Validator};
@@ -31,8 +35,41 @@ pub struct Settings {
     pub cookie: Cookie,
     /// A request with this header leaves no trace on its token.
     pub renewal_exempt_header: Option<HeaderName>,
-    /// Origins besides the own that may log out by cookie.
+    /// Origins besides the own that may use the cookie for more than reading.
     pub allowed_origins: Vec<String>,
+    /// Whether that is asked for on `/auth` and `/check`, too, and not on `/logout` alone.
+    pub cookie_csrf_check: bool,
+    /// Whose word counts on where a request came from.
+    pub trusted_proxies: TrustedProxies,
+    /// By name.
+    pub checks: HashMap<String, Arc<Check>>,
+}
+
+impl Settings {
+    /// What of the configuration concerns this plane.
+    pub fn of(config: &Config) -> Self {
+        let checks = config.checks.iter().map(|check| (check.name.clone(), Arc::new(check.clone())));
+        Self {
+            cookie: config.cookie.clone(),
+            renewal_exempt_header: config.renewal_exempt_header.clone(),
+            allowed_origins: config.allowed_origins.clone(),
+            cookie_csrf_check: config.cookie_csrf_check,
+            trusted_proxies: config.trusted_proxies.clone(),
+            checks: checks.collect(),
+        }
+    }
+
+    /// Who may pass by an auth subrequest to this path; `None` for another path, and for a check that there is not.
+    fn admission(&self, path: &str) -> Option<Admission> {
+        if is_or_below(path, "/auth") {
+            return Some(Admission::REQUIRED);
+        }
+        if is_or_below(path, "/auth-optional") {
+            return Some(Admission::OPTIONAL);
+        }
+        let name = path.strip_prefix("/check/")?.split('/').next()?;
+        self.checks.get(name).cloned().map(Admission::by)
+    }
 }
 
 /// The validation plane of one runtime.
@@ -47,15 +84,15 @@ pub struct Validation {
 
 impl Validation {
     /// Answers a request; its body is not read.
-    pub fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
+    pub fn respond(self: &Arc<Self>, request: Request<Incoming>, peer: Peer) -> Reply {
         let path = request.uri().path();
-        if let Some(admission) = admission(path) {
-            return self.auth(request.headers(), admission);
+        if let Some(admission) = self.settings.admission(path) {
+            return self.auth(Received::of(&request, peer), admission);
         }
         let response = match (path, request.method()) {
             ("/session", &Method::GET | &Method::HEAD) | ("/logout", &Method::POST) => {
                 let validation = self.clone();
-                return Reply::later(async move { validation.holder(request).await });
+                return Reply::later(async move { validation.holder(request, peer).await });
             }
             ("/livez", &Method::GET | &Method::HEAD) => empty(StatusCode::OK),
             ("/readyz", &Method::GET | &Method::HEAD) => self.readiness.response(),
@@ -66,10 +103,10 @@ impl Validation {
         Reply::now(response)
     }
 
-    fn auth(self: &Arc<Self>, headers: &HeaderMap, admission: Admission) -> Reply {
-        match auth(&self.validator, &self.settings, headers, admission) {
+    fn auth(self: &Arc<Self>, received: Received<'_, HeaderMap>, admission: Admission) -> Reply {
+        match auth(&self.validator, &self.settings, received, admission) {
             Auth::Decided(verdict) => Reply::now(verdict.response()),
-            Auth::Reading(look_up) => {
+            Auth::Reading(look_up, admission) => {
                 let validation = self.clone();
                 Reply::later(async move { validation.read(look_up, admission).await.response() })
             }
@@ -77,32 +114,25 @@ impl Validation {
     }
 
     /// A plain request, decided as far as that goes without waiting; `None` when it is no auth subrequest.
-    pub fn plain(&self, request: &PlainRequest<'_>) -> Option<(Auth, Admission)> {
-        let admission = admission(request.path)?;
-        Some((auth(&self.validator, &self.settings, request.headers, admission), admission))
+    pub fn plain(&self, request: &PlainRequest<'_>, peer: Peer) -> Option<Auth> {
+        let admission = self.settings.admission(request.path)?;
+        let received = Received { headers: request.headers, method: request.method, authority: None, peer };
+        Some(auth(&self.validator, &self.settings, received, admission))
     }
 
     /// Decides once the store was read.
     pub async fn read(&self, look_up: LookUp, admission: Admission) -> Verdict {
-        verdict(self.validator.look_up(look_up).await, admission)
+        verdict(self.validator.look_up(look_up).await, &admission)
     }
 
     /// What a token's holder does with it.
-    async fn holder(&self, request: Request<Incoming>) -> Response<Body> {
-        let (validator, settings, headers) = (&self.validator, &self.settings, request.headers());
+    async fn holder(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        let (validator, settings) = (&self.validator, &self.settings);
         match request.uri().path() {
-            "/logout" => logout(validator, settings, headers).await,
-            _ => session(validator, settings, headers).await,
+            "/logout" => logout(validator, settings, Received::of(&request, peer)).await,
+            _ => session(validator, settings, request.headers()).await,
         }
     }
-}
-
-/// Who may pass by an auth subrequest to this path; `None` for another path.
-fn admission(path: &str) -> Option<Admission> {
-    if is_or_below(path, "/auth") {
-        return Some(Admission::Required);
-    }
-    is_or_below(path, "/auth-optional").then_some(Admission::Optional)
 }
 
 fn is_or_below(path: &str, base: &str) -> bool {

@@ -1,0 +1,45 @@
+//! Named checks: what a part of a site demands of a valid token. Pure: no HTTP, no store.
+
+use crate::token::Credential;
+
+/// What `/check/NAME` demands besides a valid token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Check {
+    /// The name in its path: 1 to 50 of `[A-Za-z0-9_-]`.
+    pub name: String,
+    /// What must have authenticated the user.
+    pub backend: Option<String>,
+    /// What kind of token it must be.
+    pub slug: Option<String>,
+    /// Says that no token passes that waits for its second factor. None ever does, with this or without: validation
+    /// refuses such a token before a check is asked.
+    pub second_factor: bool,
+    /// Whether a request without a valid token passes as nobody. A valid one must meet the demands even so.
+    pub anonymous: bool,
+}
+
+impl Check {
+    /// Whether a valid token meets the demands.
+    pub fn is_met_by(&self, credential: &Credential) -> bool {
+        let meets = |demand: &Option<String>, field: &Option<String>| demand.is_none() || demand == field;
+        meets(&self.backend, &credential.backend) && meets(&self.slug, &credential.auth_slug)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_demand_must_be_met() {
+        let some = |text: &str| Some(text.to_owned());
+        let credential =
+            Credential { backend: some("ldap"), auth_slug: some("web"), ..crate::token::tests::credential() };
+        let met = |backend, slug| Check { backend, slug, ..Check::default() }.is_met_by(&credential);
+        assert!(met(None, None) && met(some("ldap"), None) && met(some("ldap"), some("web")));
+        assert!(!met(some("LDAP"), None) && !met(some("ldap"), some("mobile")) && !met(None, some("")));
+        assert!(
+            !Check { slug: some("web"), ..Check::default() }.is_met_by(&crate::token::tests::credential())
+        );
+    }
+}

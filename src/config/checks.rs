@@ -1,0 +1,101 @@
+//! Named checks as settings write them: `NAME:KEY=VALUE+KEY=VALUE`, each value percent-encoded where it has a sign
+//! of this syntax in it.
+
+use std::collections::HashSet;
+
+use percent_encoding::percent_decode_str;
+
+use super::parse::{Parsed, boolean, is_word, items};
+use crate::check::Check;
+use crate::rules;
+
+const MAX_CHECKS: usize = 100;
+const MAX_NAME_CHARS: usize = 50;
+
+/// Named checks, no two of one name.
+pub(super) fn checks(text: &str) -> Parsed<Vec<Check>> {
+    let items = items(text);
+    if items.len() > MAX_CHECKS {
+        return Err(format!("has more than {MAX_CHECKS} checks"));
+    }
+    let mut names = HashSet::new();
+    let mut checks = Vec::with_capacity(items.len());
+    for (at, item) in items.into_iter().enumerate() {
+        let check =
+            check(item).map_err(|problem| format!("has a mistake in its check {}: {problem}", at + 1))?;
+        if !names.insert(check.name.clone()) {
+            return Err(format!("has the name {} twice", check.name));
+        }
+        checks.push(check);
+    }
+    Ok(checks)
+}
+
+fn check(item: &str) -> Parsed<Check> {
+    let (name, demands) = item.split_once(':').unwrap_or((item, ""));
+    if !(1..=MAX_NAME_CHARS).contains(&name.len()) || !is_word(name) {
+        return Err("its name is not 1 to 50 of A-Z a-z 0-9 _ -".into());
+    }
+    let mut check = Check { name: name.into(), ..Check::default() };
+    let mut keys = HashSet::new();
+    for pair in demands.split('+').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').ok_or("it is not NAME:KEY=VALUE+KEY=VALUE")?;
+        let value = percent_decode_str(value).decode_utf8().map_err(|_| format!("its {key} is not UTF-8"))?;
+        demand(&mut check, key, &value).map_err(|problem| format!("its {key} {problem}"))?;
+        if !keys.insert(key) {
+            return Err(format!("it has {key} twice"));
+        }
+    }
+    Ok(check)
+}
+
+fn demand(check: &mut Check, key: &str, value: &str) -> Parsed<()> {
+    match key {
+        "backend" => rules::backend(value).map(|()| check.backend = Some(value.into())),
+        "slug" => rules::auth_slug(value).map(|()| check.slug = Some(value.into())),
+        "second-factor" => boolean(value).map(|is| check.second_factor = is),
+        "anonymous" => boolean(value).map(|is| check.anonymous = is),
+        _ => Err("is none of backend, slug, second-factor and anonymous".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_has_a_name_and_demands() {
+        let staff = Check {
+            name: "staff".into(),
+            backend: Some("a+b,c=d".into()),
+            slug: Some("web".into()),
+            second_factor: true,
+            anonymous: false,
+        };
+        let text = "staff:backend=a%2Bb%2Cc=d+slug=web+second-factor=true, any, p:anonymous=true";
+        let any = Check { name: "any".into(), ..Check::default() };
+        let public = Check { name: "p".into(), anonymous: true, ..Check::default() };
+        assert_eq!(checks(text), Ok(vec![staff, any, public]));
+        assert_eq!(checks(" "), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_check_that_is_none_is_told() {
+        for (text, told) in [
+            ("a b:slug=x", "its check 1: its name is not"),
+            ("ok,:slug=x", "its check 2: its name is not"),
+            ("a:slug", "it is not NAME:KEY=VALUE"),
+            ("a:slug=", "its slug must be 1 to 50"),
+            ("a:slug=x+slug=y", "it has slug twice"),
+            ("a:backend=-", "its backend must not be"),
+            ("a:backend=%ff", "its backend is not UTF-8"),
+            ("a:second-factor=yes", "its second-factor is neither true nor false"),
+            ("a:bakend=x", "its bakend is none of"),
+            ("a,b,a", "has the name a twice"),
+            (&"a,".repeat(101), "more than 100 checks"),
+        ] {
+            let problem = checks(text).unwrap_err();
+            assert!(problem.contains(told), "{text}: {problem}");
+        }
+    }
+}
