@@ -5,9 +5,10 @@
 
 pub mod cluster;
 pub mod http;
-pub mod nginx;
 pub mod process;
+pub mod proxies;
 pub mod redis;
+pub mod relay;
 pub mod server;
 pub mod store;
 pub mod upstream;

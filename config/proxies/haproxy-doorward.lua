@@ -1,0 +1,67 @@
+-- `http-request lua.doorward URL`: asks Doorward whether the request may pass. If so, the request goes on with what
+-- Doorward says about it in X-Auth-*; if not, the client gets Doorward's answer; if nobody can tell, 503.
+-- Connections to Doorward are kept and used again.
+
+-- What Doorward looks at. A client's other headers are none of its business.
+local ASKED_WITH = {
+    "authorization", "cookie", "origin", "sec-fetch-site", "host",
+    "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
+}
+local IDENTITY = {
+    "x-auth-user", "x-auth-actor", "x-auth-token-id", "x-auth-slug",
+    "x-auth-backend", "x-auth-device", "x-auth-expires-in",
+}
+-- HAProxy repeats a question that is not answered three times.
+local TIMEOUT_MS = 750
+
+-- The values of a header, in order: HAProxy counts them from 0.
+local function values(header)
+    local list = {}
+    local index = 0
+    while header and header[index] do
+        list[index + 1] = header[index]
+        index = index + 1
+    end
+    return list
+end
+
+local function refuse(txn, status, headers)
+    local reply = txn:reply({ status = status })
+    for name, header in pairs(headers) do
+        -- The body is empty; HAProxy says so itself.
+        if name ~= "content-length" and name ~= "connection" and name ~= "date" then
+            for _, value in ipairs(values(header)) do
+                reply:add_header(name, value)
+            end
+        end
+    end
+    txn:done(reply)
+end
+
+core.register_action("doorward", { "http-req" }, function(txn, url)
+    local present = txn.http:req_get_headers()
+    local sent = { ["x-forwarded-method"] = { txn.f:method() }, ["x-forwarded-uri"] = { txn.f:pathq() } }
+    for _, name in ipairs(ASKED_WITH) do
+        local list = values(present[name])
+        if #list > 0 then
+            sent[name] = list
+        end
+    end
+
+    local asked, answer = pcall(function()
+        return core.httpclient():get({ url = url, headers = sent, timeout = TIMEOUT_MS })
+    end)
+    local status = asked and answer and answer.status or 0
+    if status == 401 or status == 403 then
+        return refuse(txn, status, answer.headers)
+    end
+    if status ~= 200 then
+        return refuse(txn, 503, { ["retry-after"] = { [0] = "1" }, ["cache-control"] = { [0] = "no-store" } })
+    end
+    for _, name in ipairs(IDENTITY) do
+        txn.http:req_del_header(name)
+        for _, value in ipairs(values(answer.headers[name])) do
+            txn.http:req_add_header(name, value)
+        end
+    end
+end, 1)

@@ -1,0 +1,27 @@
+//! HAProxy as packaged by Debian.
+
+use std::process::Command;
+
+use super::{Between, Proxy, replaced, write};
+
+const CONFIG: &str = include_str!("../../../config/proxies/haproxy.cfg");
+const ACTION: &str = include_str!("../../../config/proxies/haproxy-doorward.lua");
+
+/// haproxy.cfg and haproxy-doorward.lua.
+pub fn start(between: Between) -> Proxy {
+    let config = replaced(
+        CONFIG,
+        &[
+            ("127.0.0.1:8080", between.doorward),
+            ("127.0.0.1:9000", between.app),
+            ("config/proxies/haproxy-doorward.lua", "haproxy-doorward.lua"),
+        ],
+    );
+    Proxy::start("haproxy", |port, dir| {
+        write(dir, "haproxy.cfg", &replaced(&config, &[("bind :8000", &format!("bind 127.0.0.1:{port}"))]));
+        write(dir, "haproxy-doorward.lua", ACTION);
+        let mut command = Command::new("haproxy");
+        command.args(["-db", "-f", "haproxy.cfg"]);
+        command
+    })
+}

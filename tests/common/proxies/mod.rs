@@ -1,0 +1,92 @@
+//! Real reverse proxies with the shipped configurations of config/proxies, private to their test. Only addresses are
+//! replaced, and where a program would write.
+
+pub mod caddy;
+pub mod envoy;
+pub mod haproxy;
+pub mod nginx;
+pub mod traefik;
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::process::{Process, free_port, wait_for};
+
+/// What a proxy stands between.
+#[derive(Clone, Copy)]
+pub struct Between<'a> {
+    /// Doorward's validation plane, `host:port`.
+    pub doorward: &'a str,
+    /// The application, `host:port`.
+    pub app: &'a str,
+}
+
+/// A running proxy; killed on drop.
+pub struct Proxy {
+    port: u16,
+    process: Process,
+    _dir: TempDir,
+}
+
+impl Proxy {
+    /// Starts a proxy on a free port. `prepare` is given the port and an empty folder of its own, in which it writes
+    /// the configuration, and gives the command that runs it in the foreground as one process.
+    fn start(name: &str, prepare: impl Fn(u16, &Path) -> Command) -> Self {
+        loop {
+            let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
+            let mut command = prepare(port, dir.path());
+            let mut process = Process::spawn(name, command.current_dir(dir.path()));
+            if listens(&mut process, port) {
+                return Self { port, process, _dir: dir };
+            }
+            // Somebody took the port since: the only reason to try anew.
+            let log = process.log();
+            assert!(log.to_ascii_lowercase().contains("address already in use"), "{log}");
+        }
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn addr(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// What it wrote so far, both outputs.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+}
+
+/// Waits until somebody listens (true) or the process has ended (false).
+fn listens(process: &mut Process, port: u16) -> bool {
+    wait_for("the proxy listens", || {
+        if process.exit_status().is_some() {
+            return Some(false);
+        }
+        TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true)
+    })
+}
+
+/// A program that scripts/setup installs from a Python package.
+pub fn tool(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin").join(name)
+}
+
+/// A shipped configuration, its texts replaced. Each must be there: otherwise something else would be tested.
+fn replaced(config: &str, texts: &[(&str, &str)]) -> String {
+    texts.iter().fold(config.to_owned(), |config, (shipped, wanted)| {
+        assert!(config.contains(shipped), "no `{shipped}` in the configuration");
+        config.replace(shipped, wanted)
+    })
+}
+
+fn write(dir: &Path, name: &str, content: &str) {
+    fs::write(dir.join(name), content).unwrap();
+}

@@ -1,0 +1,60 @@
+//! nginx as packaged by Debian.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Between, Proxy, replaced, write};
+
+const CONFIG: &str = include_str!("../../../config/proxies/nginx.conf");
+const CACHED_CONFIG: &str = include_str!("../../../config/proxies/nginx-cached.conf");
+const COMPOSE_CONFIG: &str = include_str!("../../../config/proxies/nginx.compose.conf");
+const SITE: &str = include_str!("../../../config/proxies/nginx-site.inc");
+const ASK: &str = include_str!("../../../config/proxies/nginx-ask.inc");
+
+/// nginx.conf.
+pub fn start(between: Between) -> Proxy {
+    start_on(&replaced(CONFIG, &addrs(between)))
+}
+
+/// nginx-cached.conf.
+pub fn start_cached(between: Between) -> Proxy {
+    let config = replaced(CACHED_CONFIG, &addrs(between));
+    start_on(&replaced(&config, &[("/var/cache/nginx/doorward", "answers")]))
+}
+
+/// nginx.compose.conf, with its two Doorward nodes.
+pub fn start_compose(doorwards: [&str; 2], app: &str) -> Proxy {
+    let addrs = [
+        ("doorward-1:8080", doorwards[0]),
+        ("doorward-2:8080", doorwards[1]),
+        ("server app:80", &format!("server {app}")),
+    ];
+    start_on(&replaced(COMPOSE_CONFIG, &addrs))
+}
+
+fn addrs(between: Between<'_>) -> [(&'static str, &str); 2] {
+    [("127.0.0.1:8080", between.doorward), ("127.0.0.1:9000", between.app)]
+}
+
+fn start_on(config: &str) -> Proxy {
+    Proxy::start("nginx", |port, dir| {
+        let listen = format!("listen 127.0.0.1:{port};");
+        write(dir, "nginx.conf", &replaced(config, &[("listen 8000;", &listen), ("http {", &http(dir))]));
+        write(dir, "nginx-site.inc", SITE);
+        write(dir, "nginx-ask.inc", ASK);
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(dir).args(["-c", "nginx.conf", "-e", "stderr"]);
+        // One process: killing a master leaves its workers behind.
+        command.args(["-g", "daemon off; master_process off; pid nginx.pid; error_log stderr warn;"]);
+        command
+    })
+}
+
+/// Everything nginx writes is kept in its own folder.
+fn http(dir: &Path) -> String {
+    let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    fs::create_dir_all(dir.join("answers")).unwrap();
+    let folders: String = folders.iter().map(|kind| format!("{kind}_temp_path {kind}_temp; ")).collect();
+    format!("http {{ access_log off; {folders}")
+}

@@ -1,0 +1,10 @@
+//! Envoy with `ext_authz`.
+
+use crate::common::proxies::envoy;
+use crate::site::{Site, Ways};
+
+#[test]
+fn envoy_over_http_passes_all_checks() {
+    let ways = Ways { passes_retry_after: false, ..Ways::USUAL };
+    Site::start(ways, envoy::start_http).pass_all_checks();
+}

@@ -1,0 +1,61 @@
+//! nginx with `auth_request`.
+
+use serde_json::json;
+
+use crate::common::http::Client;
+use crate::common::proxies::{Between, nginx};
+use crate::common::server::bearer;
+use crate::common::upstream::{Reply, Upstream};
+use crate::site::{Site, Ways};
+
+#[test]
+fn nginx_passes_all_checks() {
+    Site::start(Ways::USUAL, nginx::start).pass_all_checks();
+}
+
+#[test]
+fn nginx_with_a_cache_passes_all_checks() {
+    let ways = Ways { remembers: true, ..Ways::USUAL };
+    Site::start(ways, nginx::start_cached).pass_all_checks();
+}
+
+#[test]
+fn the_cache_saves_checks_and_keeps_users_apart() {
+    let site = Site::start(Ways { remembers: true, ..Ways::USUAL }, nginx::start_cached);
+    let tokens =
+        ["ann", "bob"].map(|user| (user, bearer(&site.server.issue(json!({"user": user}))["token"])));
+    let mut client = site.client();
+    site.relay.take_sent();
+    for _ in 0..200 {
+        for (user, authorization) in &tokens {
+            assert_eq!(client.get("/", &[("Authorization", authorization)]).status, 200);
+            assert_eq!(site.app.take_requests()[0].header("x-auth-user"), Some(*user));
+        }
+    }
+    let checks = site.relay.take_sent().matches("GET /auth ").count();
+    assert!((2..400).contains(&checks), "{checks} checks for 400 requests");
+}
+
+#[test]
+fn nginx_asks_the_next_node_when_one_cannot_tell() {
+    let good = Upstream::answering(|_| Reply::new(200, &[("X-Auth-User", "alice")], ""));
+    let unsure = Upstream::answering(|_| Reply::new(503, &[("Retry-After", "1")], ""));
+    let (app, gone) = (Upstream::start(), Upstream::start().addr());
+    for bad in [&unsure.addr(), &gone] {
+        let proxy = nginx::start_compose([bad, &good.addr()], &app.addr());
+        let mut client = Client::new(&proxy.addr());
+        for _ in 0..4 {
+            assert_eq!(client.get("/", &[]).status, 200, "{}", proxy.log());
+        }
+    }
+    assert!(!unsure.requests().is_empty());
+}
+
+#[test]
+fn nginx_leaves_the_applications_own_errors_alone() {
+    let doorward = Upstream::answering(|_| Reply::new(200, &[("X-Auth-User", "alice")], ""));
+    let app = Upstream::answering(|_| Reply::new(500, &[], "my own"));
+    let proxy = nginx::start(Between { doorward: &doorward.addr(), app: &app.addr() });
+    let response = Client::new(&proxy.addr()).get("/", &[]);
+    assert_eq!((response.status, response.text().as_str()), (500, "my own"));
+}

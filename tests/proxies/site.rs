@@ -1,0 +1,119 @@
+//! A proxy, and what stands on both sides of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::Value;
+
+use crate::checks::CHECKS;
+use crate::common::http::{Client, Response};
+use crate::common::proxies::{Between, Proxy};
+use crate::common::redis::RedisServer;
+use crate::common::relay::Relay;
+use crate::common::server::{IDENTITY, Server, bearer};
+use crate::common::upstream::{Recorded, Upstream};
+
+/// Everything that a request passes.
+pub struct Site {
+    pub redis: RedisServer,
+    pub server: Server,
+    /// Between the proxy and Doorward's validation plane.
+    pub relay: Relay,
+    pub app: Upstream,
+    pub proxy: Proxy,
+    pub ways: Ways,
+}
+
+/// Where proxies differ, and cannot be made not to.
+#[derive(Clone, Copy, Debug)]
+pub struct Ways {
+    /// It keeps what it was told for a while, as its configuration says: an ending shows later.
+    pub remembers: bool,
+    /// The client is told when to try again while Doorward cannot ask its store.
+    pub passes_retry_after: bool,
+    /// It answers by itself when Doorward is silent for a few seconds.
+    pub gives_up: bool,
+    /// What it answers when it cannot reach Doorward.
+    pub unreachable_status: u16,
+    /// For so many clients at once it needs no more connections to Doorward than there are clients.
+    pub clients_at_once: usize,
+}
+
+impl Ways {
+    /// As most do.
+    pub const USUAL: Self = Self {
+        remembers: false,
+        passes_retry_after: true,
+        gives_up: true,
+        unreachable_status: 503,
+        clients_at_once: 4,
+    };
+}
+
+impl Site {
+    pub fn start(ways: Ways, start_proxy: impl FnOnce(Between) -> Proxy) -> Self {
+        let redis = RedisServer::start();
+        let server =
+            Server::on(&redis, &[("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Authorization-Renewal-Exempt")]);
+        let (relay, app) = (Relay::start(server.listen()), Upstream::start());
+        let proxy = start_proxy(Between { doorward: relay.addr(), app: &app.addr() });
+        app.take_requests();
+        Self { redis, server, relay, app, proxy, ways }
+    }
+
+    /// Runs the whole list, also after one has failed; they build on nothing, but the last of them break things.
+    pub fn pass_all_checks(mut self) {
+        let mut failed = Vec::new();
+        for (name, check) in CHECKS {
+            self.app.take_requests();
+            self.relay.take_sent();
+            if catch_unwind(AssertUnwindSafe(|| check(&mut self))).is_err() {
+                eprintln!("--- failed: {name}");
+                failed.push(*name);
+            }
+        }
+        assert!(failed.is_empty(), "failed: {failed:?}\n{}\n{}", self.proxy.log(), self.server.log());
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(&self.proxy.addr())
+    }
+
+    /// One request on a connection of its own, with a token in the header.
+    pub fn get(&self, path: &str, token: &Value) -> Response {
+        self.client().get(path, &[("Authorization", &bearer(token))])
+    }
+}
+
+/// The identity that the application was told. Every header must be there exactly once.
+pub fn told(request: &Recorded) -> [&str; 7] {
+    IDENTITY.map(|name| {
+        let same = |header: &&(String, String)| header.0.eq_ignore_ascii_case(name);
+        let values: Vec<_> = request.headers.iter().filter(same).map(|(_, value)| value.as_str()).collect();
+        let [value] = values[..] else { panic!("{name}: {values:?} in {request:?}") };
+        value
+    })
+}
+
+/// The application was told nothing about who is there.
+pub fn told_nothing(request: &Recorded) {
+    let tells = |(name, _): &(String, String)| name.to_ascii_lowercase().contains("auth-");
+    assert!(!request.headers.iter().any(tells), "{request:?}");
+}
+
+/// Refused with the challenge of RFC 6750, and nothing about anybody.
+pub fn assert_denied(response: &Response, is_token_bad: bool) {
+    assert_eq!(response.status, 401, "{response:?}");
+    let challenge = if is_token_bad {
+        r#"Bearer realm="doorward", error="invalid_token""#
+    } else {
+        r#"Bearer realm="doorward""#
+    };
+    assert_eq!(response.header("www-authenticate"), Some(challenge), "{response:?}");
+    assert_tells_nothing(response);
+}
+
+/// The client learns nothing about anybody from the answer's headers.
+pub fn assert_tells_nothing(response: &Response) {
+    let tells = |(name, _): &(String, String)| name.to_ascii_lowercase().starts_with("x-auth");
+    assert!(!response.headers.iter().any(tells), "{response:?}");
+}
