@@ -9,8 +9,10 @@ use crate::common::process::wait_for;
 use crate::common::server::{IDENTITY, bearer, cookie, text};
 use crate::site::{Site, assert_denied, assert_tells_nothing, told, told_nothing};
 
+pub type Check = fn(&mut Site);
+
 /// The list; those that end something come last.
-pub const CHECKS: &[(&str, fn(&mut Site))] = &[
+pub const CHECKS: &[(&str, Check)] = &[
     ("the application learns who is there", the_application_learns_who_is_there),
     ("who has no valid token is denied", who_has_no_valid_token_is_denied),
     ("an optional check lets everybody in", an_optional_check_lets_everybody_in),
