@@ -87,9 +87,9 @@ struct World {
 }
 
 impl World {
-    async fn new() -> Self {
+    async fn new(kind: StoreKind) -> Self {
         let memory = TestStore::open_with(StoreKind::Memory, LIMITS).await;
-        let redis = TestStore::open_with(StoreKind::RedisTcp, LIMITS).await;
+        let redis = TestStore::open_with(kind, LIMITS).await;
         let tokens = vec![memory.sample("alice", NOW_MS)];
         Self { memory, redis, now_ms: NOW_MS, tokens }
     }
@@ -175,8 +175,8 @@ impl World {
     }
 }
 
-async fn run(ops: &[Op]) -> Result<(), TestCaseError> {
-    let mut world = World::new().await;
+async fn run(kind: StoreKind, ops: &[Op]) -> Result<(), TestCaseError> {
+    let mut world = World::new(kind).await;
     for (step, op) in ops.iter().enumerate() {
         let outcome = world.apply(op).await;
         let minute = (world.now_ms - NOW_MS) / MINUTE_MS;
@@ -188,16 +188,30 @@ async fn run(ops: &[Op]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-#[test]
-fn memory_and_redis_tell_the_same_story() {
+fn tell_the_same_story(kind: StoreKind) {
     let config = match std::env::var_os("PROPTEST_CASES") {
         Some(_) => ProptestConfig::default(),
         None => ProptestConfig::with_cases(CASES),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Keeps the shared server up from case to case.
-    let _server = runtime.block_on(TestStore::open(StoreKind::RedisTcp));
+    let _server = runtime.block_on(TestStore::open(kind));
     proptest!(config, |(ops in prop::collection::vec(op(), 1..40))| {
-        runtime.block_on(run(&ops))?;
+        runtime.block_on(run(kind, &ops))?;
     });
+}
+
+#[test]
+fn memory_and_redis_tell_the_same_story() {
+    tell_the_same_story(StoreKind::RedisTcp);
+}
+
+#[test]
+fn memory_and_valkey_tell_the_same_story() {
+    tell_the_same_story(StoreKind::Valkey);
+}
+
+#[test]
+fn memory_and_a_cluster_tell_the_same_story() {
+    tell_the_same_story(StoreKind::Cluster);
 }

@@ -14,6 +14,7 @@ use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Reader, Store, StoreError, StoreLimits};
 use doorward::token::{AccessMark, Credential, DetailsOnce, RenderedOnce, Token, Touch};
 
+use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
 use super::redis::RedisServer;
 
@@ -36,6 +37,7 @@ pub enum StoreKind {
     RedisTcp,
     RedisUnix,
     Valkey,
+    Cluster,
 }
 
 /// Makes one test per store variant of a behaviour, which is an `async fn(StoreKind)`. Here is the list of all
@@ -48,6 +50,7 @@ macro_rules! each_store {
             redis_tcp => $crate::common::store::StoreKind::RedisTcp,
             redis_unix => $crate::common::store::StoreKind::RedisUnix,
             valkey => $crate::common::store::StoreKind::Valkey,
+            cluster => $crate::common::store::StoreKind::Cluster,
         }
     };
     ($behaviour:path; $($store:ident => $kind:expr,)*) => {
@@ -62,8 +65,7 @@ macro_rules! each_store {
 pub struct TestStore {
     pub store: Store,
     reader: Reader,
-    /// Kept running by whoever uses it; `None` for the embedded store, and where the test owns its server.
-    server: Option<Arc<RedisServer>>,
+    servers: Servers,
     prefix: String,
     entropy: Entropy,
 }
@@ -76,20 +78,21 @@ impl TestStore {
     pub async fn open_with(kind: StoreKind, limits: StoreLimits) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let server = (kind != StoreKind::Memory).then(|| shared_server(kind));
-        let opened = match (kind, &server) {
-            (StoreKind::RedisTcp | StoreKind::Valkey, Some(server)) => {
-                on_redis(&server.url(), &format!("dw:{number}:"), limits, PATIENCE).await
-            }
-            (StoreKind::RedisUnix, Some(server)) => {
-                on_redis(&server.unix_url(), &format!("an app's/sessions {number}:"), limits, PATIENCE).await
-            }
-            _ => {
-                let store = Store::Memory(Arc::new(MemoryStore::new(limits, 100_000)));
-                Self::new(store, String::new()).await
-            }
+        let prefix = match kind {
+            StoreKind::RedisUnix => format!("an app's/sessions {number}:"),
+            _ => format!("dw:{number}:"),
         };
-        Self { server, ..opened }
+        let servers = Servers::shared(kind);
+        let url = match &servers {
+            Servers::None => {
+                let store = Store::Memory(Arc::new(MemoryStore::new(limits, 100_000)));
+                return Self::new(store, String::new()).await;
+            }
+            Servers::One(server) if kind == StoreKind::RedisUnix => server.unix_url(),
+            Servers::One(server) => server.url(),
+            Servers::Cluster(cluster) => cluster.url(),
+        };
+        Self { servers, ..on_redis(&url, &prefix, limits, PATIENCE).await }
     }
 
     /// A store with the default key prefix on a server that the test owns.
@@ -104,11 +107,14 @@ impl TestStore {
 
     async fn new(store: Store, prefix: String) -> Self {
         let reader = store.reader().await;
-        Self { store, reader, server: None, prefix, entropy: Entropy::seeded(1) }
+        Self { store, reader, servers: Servers::None, prefix, entropy: Entropy::seeded(1) }
     }
 
     pub fn server(&self) -> &RedisServer {
-        self.server.as_ref().expect("a store on the shared server")
+        match &self.servers {
+            Servers::One(server) => server,
+            _ => panic!("not a store on one shared server"),
+        }
     }
 
     /// What all its keys start with.
@@ -184,7 +190,13 @@ impl TestStore {
 
     /// The keys of this store and their TTLs in milliseconds, -1 for none. None on the embedded store.
     pub fn ttls(&self) -> BTreeMap<String, i64> {
-        self.server.as_ref().map_or_else(BTreeMap::new, |server| ttls(server, &self.prefix))
+        match &self.servers {
+            Servers::None => BTreeMap::new(),
+            Servers::One(server) => ttls(server, &self.prefix),
+            Servers::Cluster(cluster) => {
+                cluster.masters.iter().flat_map(|master| ttls(master, &self.prefix)).collect()
+            }
+        }
     }
 }
 
@@ -201,15 +213,33 @@ async fn on_redis(url: &str, prefix: &str, limits: StoreLimits, timeout: Duratio
     TestStore::new(store, prefix.to_owned()).await
 }
 
-/// The server that the tests of a binary share. It ends with the last test that uses it: a static one would
-/// outlive the process.
-fn shared_server(kind: StoreKind) -> Arc<RedisServer> {
-    static REDIS: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
-    static VALKEY: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
-    let is_valkey = kind == StoreKind::Valkey;
-    let mut shared = if is_valkey { &VALKEY } else { &REDIS }.lock().unwrap_or_else(PoisonError::into_inner);
+/// What a test's store runs on; kept running by whoever uses it.
+enum Servers {
+    /// The embedded store, or a server that the test owns.
+    None,
+    One(Arc<RedisServer>),
+    Cluster(Arc<RedisCluster>),
+}
+
+impl Servers {
+    /// Those that the tests of a binary share.
+    fn shared(kind: StoreKind) -> Self {
+        static REDIS: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
+        static VALKEY: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
+        static CLUSTER: Mutex<Weak<RedisCluster>> = Mutex::new(Weak::new());
+        match kind {
+            StoreKind::Memory => Self::None,
+            StoreKind::RedisTcp | StoreKind::RedisUnix => Self::One(shared(&REDIS, RedisServer::start)),
+            StoreKind::Valkey => Self::One(shared(&VALKEY, RedisServer::start_valkey)),
+            StoreKind::Cluster => Self::Cluster(shared(&CLUSTER, RedisCluster::start)),
+        }
+    }
+}
+
+/// The one there is, else a new one. It ends with the last test that uses it: a static one would outlive the process.
+fn shared<T>(place: &Mutex<Weak<T>>, start: impl FnOnce() -> T) -> Arc<T> {
+    let mut shared = place.lock().unwrap_or_else(PoisonError::into_inner);
     shared.upgrade().unwrap_or_else(|| {
-        let start = if is_valkey { RedisServer::start_valkey } else { RedisServer::start };
         let server = Arc::new(start());
         *shared = Arc::downgrade(&server);
         server

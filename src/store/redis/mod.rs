@@ -10,12 +10,15 @@ mod keys;
 mod link;
 mod look_ups;
 mod near;
+mod pipe;
+mod question;
 mod reader;
 mod resp;
 mod scripts;
 mod slots;
 mod topology;
 mod tracking;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -27,8 +30,8 @@ use redis::{FromRedisValue, RedisError, Value, cmd, pipe};
 
 use self::connection::{Connection, Connections};
 use self::keys::{Keys, SCHEMA_VERSION};
-use self::link::{Address, Link};
-use self::look_ups::{LookUps, Server};
+use self::link::Link;
+use self::look_ups::LookUps;
 pub use self::near::CacheOptions;
 use self::near::Near;
 pub use self::reader::Reader;
@@ -90,25 +93,13 @@ impl RedisStore {
     }
 
     pub(super) async fn reader(&self) -> Reader {
-        let server =
-            Server { link: self.topology.link.clone(), keys: self.keys.clone(), address: self.address() };
-        Reader::new(LookUps::start(server).await, self.near.clone(), self.keys.clone())
+        let look_ups = LookUps::start(self.topology.clone(), self.near.clock.clone()).await;
+        Reader::new(look_ups, self.near.clone())
     }
 
     /// The worker that listens for changes.
     pub(super) fn track(&self) -> impl Future<Output = Infallible> + Send + use<> {
-        let tracking = Tracking {
-            near: self.near.clone(),
-            keys: self.keys.clone(),
-            link: self.topology.link.clone(),
-            address: self.address(),
-        };
-        tracking.run()
-    }
-
-    /// The one master there is.
-    fn address(&self) -> Option<Address> {
-        self.topology.map().owner(0).map(|master| master.address.clone())
+        Tracking { near: self.near.clone(), topology: self.topology.clone() }.run()
     }
 
     pub(super) fn cache_stats(&self) -> Stats {

@@ -1,16 +1,15 @@
-//! The near cache of a node, and the server whose changes it hears of.
+//! The near cache of a node, and the servers whose changes it hears of.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+use super::question::Server;
+use super::topology::MAX_SERVERS;
 use crate::clock::Clock;
 use crate::secret::TokenId;
 use crate::store::cache::{Limits, NearCache, ServerIndex, Stats};
 use crate::token::Credential;
-
-/// The one master of a standalone Redis.
-pub(super) const SERVER: ServerIndex = ServerIndex(0);
 
 /// How the near cache keeps its promise.
 #[derive(Clone, Copy, Debug)]
@@ -29,26 +28,32 @@ pub(super) struct Near {
     pub(super) cache: Option<NearCache<Option<Arc<Credential>>>>,
     pub(super) clock: Clock,
     pub(super) lease_ms: u64,
-    tracked_run_id: ArcSwapOption<String>,
+    /// By the numbers of the masters.
+    tracked_run_ids: Box<[ArcSwapOption<String>]>,
 }
 
 impl Near {
     pub(super) fn new(options: CacheOptions, clock: Clock) -> Self {
         let CacheOptions { entries, lease_ms, stale_grace_ms } = options;
-        let limits = Limits { capacity_entries: entries, servers: 1, lease_ms, stale_grace_ms };
+        let limits = Limits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
         let cache = (entries > 0).then(|| NearCache::new(limits));
-        Self { cache, clock, lease_ms, tracked_run_id: ArcSwapOption::empty() }
+        let tracked_run_ids = (0..MAX_SERVERS).map(|_| ArcSwapOption::empty()).collect();
+        Self { cache, clock, lease_ms, tracked_run_ids }
     }
 
     /// From now on the changes of this server are heard.
-    pub(super) fn track(&self, run_id: &str) {
-        self.tracked_run_id.store(Some(Arc::new(run_id.to_owned())));
+    pub(super) fn track(&self, server: ServerIndex, run_id: &str) {
+        if let Some(tracked) = self.tracked_run_ids.get(usize::from(server.0)) {
+            tracked.store(Some(Arc::new(run_id.to_owned())));
+        }
     }
 
-    /// Whether the changes of this server are heard. Behind one address there may be two servers: what one
-    /// answers must not be cached on the word of the other.
-    pub(super) fn is_tracked(&self, run_id: &str) -> bool {
-        !run_id.is_empty() && self.tracked_run_id.load().as_deref().is_some_and(|tracked| tracked == run_id)
+    /// The master whose changes are heard, if it is this very server. Behind one address there may be two servers:
+    /// what one answers must not be cached on the word of the other.
+    pub(super) fn tracked(&self, server: &Server) -> Option<ServerIndex> {
+        let tracked = self.tracked_run_ids.get(usize::from(server.index.0))?.load();
+        let is_same = !server.run_id.is_empty() && tracked.as_deref() == Some(&server.run_id);
+        is_same.then_some(server.index)
     }
 
     /// This node changed these tokens, or may have.

@@ -2,24 +2,23 @@
 
 use std::sync::Arc;
 
-use super::keys::Keys;
-use super::look_ups::{Extent, LookUps};
-use super::near::{Near, SERVER};
+use super::look_ups::LookUps;
+use super::near::Near;
+use super::question::Extent;
 use crate::secret::TokenId;
 use crate::store::StoreError;
 use crate::token::{Credential, TokenView};
 
-/// See the module. Belongs to the runtime it was made on; clones share its connection.
+/// See the module. Belongs to the runtime it was made on; clones share its connections.
 #[derive(Clone)]
 pub struct Reader {
     look_ups: Arc<LookUps>,
     near: Arc<Near>,
-    keys: Keys,
 }
 
 impl Reader {
-    pub(super) fn new(look_ups: Arc<LookUps>, near: Arc<Near>, keys: Keys) -> Self {
-        Self { look_ups, near, keys }
+    pub(super) fn new(look_ups: Arc<LookUps>, near: Arc<Near>) -> Self {
+        Self { look_ups, near }
     }
 
     pub(in crate::store) fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
@@ -48,10 +47,10 @@ impl Reader {
             return Ok(Some(view));
         }
         // Put into the cache by a validation, which has no use for the rest.
-        let (fresh, run_id) = self.look_ups.read(id, Extent::Whole).await?;
+        let (fresh, server) = self.look_ups.read(id, Extent::Whole).await?;
         let view = fresh.filter(|fresh| fresh.is_active).and_then(view_of);
         // Like the entry itself, it may only be kept on the word of the server that is tracked.
-        if let Some(view) = view.as_ref().filter(|_| self.near.is_tracked(&run_id)) {
+        if let Some(view) = view.as_ref().filter(|_| self.near.tracked(&server).is_some()) {
             known.details.get_or_init(|| view.details.clone());
         }
         Ok(view)
@@ -62,7 +61,7 @@ impl Reader {
         &self,
         credential: &Credential,
     ) -> Result<(), StoreError> {
-        if let Some(access_ms) = self.look_ups.last_access_ms(credential, &self.keys).await? {
+        if let Some(access_ms) = self.look_ups.last_access_ms(credential).await? {
             credential.accesses.learn(access_ms);
         }
         Ok(())
@@ -73,10 +72,10 @@ impl Reader {
             return self.look_ups.read(id, extent).await.map(|(credential, _)| credential);
         };
         let read = async || {
-            let (credential, run_id) = self.look_ups.read(id, extent).await?;
-            Ok((credential, self.near.is_tracked(&run_id).then_some(SERVER)))
+            let (credential, server) = self.look_ups.read(id, extent).await?;
+            Ok((credential, self.near.tracked(&server)))
         };
-        match cache.get_or_read(&id, SERVER, &self.near.clock, read).await {
+        match cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await {
             Err(error @ StoreError::Unavailable(_)) => {
                 cache.get_stale(&id, self.near.clock.boottime_ms()).ok_or(error)
             }

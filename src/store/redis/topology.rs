@@ -4,8 +4,6 @@
 //! one at a time. What is known is a [`Map`], replaced as a whole when it changes. It is asked for anew every few
 //! seconds, by whoever finds that a server has gone, and by whoever is sent elsewhere.
 
-#![allow(dead_code)] // look-ups and tracking do not go by it yet
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,99 +1,251 @@
-//! The invalidation listener: one RESP3 connection that hears of every change to a token, and by its heartbeat
-//! keeps the near cache's lease alive. Nothing else uses it.
+//! The invalidation listener: to each master one RESP3 connection that hears of every change to a token, and by its
+//! heartbeat keeps the near cache's lease alive. Nothing else uses it.
 //!
 //! Pushes are applied by the connection's driver itself, in the order of its input: when a heartbeat's answer
 //! resolves, every push that came before it has been applied. That is what the lease rests on.
+//!
+//! A cluster's heartbeat also asks which slots the master has. One that has lost a slot hears no more of the tokens in
+//! it, so all that was read from it is void before its lease moves. (A slot that left and came back between two
+//! heartbeats is not noticed so, but its tokens are: moving one away deletes it, and that is pushed.)
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisError, Value, cmd};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use redis::aio::MultiplexedConnection;
+use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult, Value, cmd};
 use tokio::sync::Notify;
 
 use super::describe;
+use super::discovery::slot_ranges;
 use super::keys::Keys;
-use super::link::{Address, Link};
-use super::look_ups::{RECONNECT_PAUSE, run_id_in};
-use super::near::{Near, SERVER};
+use super::near::Near;
+use super::pipe::{RECONNECT_PAUSE, run_id_in};
+use super::topology::{Master, REFRESH_INTERVAL, Topology};
+use crate::store::cache::{NearCache, ServerIndex};
+use crate::token::Credential;
 
 /// The lease outlives so many heartbeats: one that comes late costs nothing.
 const HEARTBEATS_PER_LEASE: u32 = 4;
+/// A heartbeat tries so many slots: those on the move answer for none.
+const PROBES_PER_HEARTBEAT: usize = 3;
 
-/// The worker of one server.
+/// The worker: follows the topology, and listens to every master of it.
 pub(super) struct Tracking {
     pub(super) near: Arc<Near>,
-    pub(super) keys: Keys,
-    pub(super) link: Link,
-    pub(super) address: Option<Address>,
+    pub(super) topology: Arc<Topology>,
 }
 
 impl Tracking {
-    /// Listens, and connects anew when that breaks. Ends with its runtime.
+    /// Ends with its runtime.
     pub(super) async fn run(self) -> Infallible {
-        loop {
-            let Err(reason) = self.listen().await;
-            tracing::debug!(reason, "the invalidation listener lost its connection");
-            tokio::time::sleep(RECONNECT_PAUSE).await;
+        tokio::select! {
+            never = self.listen_to_all() => never,
+            never = self.refresh_often() => never,
         }
+    }
+
+    async fn refresh_often(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(REFRESH_INTERVAL).await;
+            self.topology.refresh().await;
+        }
+    }
+
+    async fn listen_to_all(&self) -> Infallible {
+        let Some(cache) = &self.near.cache else { return std::future::pending().await };
+        let mut changes = self.topology.changes();
+        let mut listeners = FuturesUnordered::new();
+        let mut heard: Vec<Arc<Master>> = Vec::new();
+        loop {
+            let map = self.topology.map().clone();
+            heard.retain(|master| map.has(master));
+            for master in map.masters.iter().filter(|master| master.may_have_tokens()) {
+                if !heard.iter().any(|other| Arc::ptr_eq(other, master)) {
+                    heard.push(master.clone());
+                    let listener = Listener {
+                        near: &self.near,
+                        topology: &self.topology,
+                        cache,
+                        master: master.clone(),
+                    };
+                    listeners.push(listener.run());
+                }
+            }
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() {
+                    return std::future::pending().await;
+                },
+                Some(()) = listeners.next() => {}
+            }
+        }
+    }
+}
+
+type Cache = NearCache<Option<Arc<Credential>>>;
+
+/// Listens to one master.
+struct Listener<'a> {
+    near: &'a Arc<Near>,
+    topology: &'a Arc<Topology>,
+    cache: &'a Cache,
+    master: Arc<Master>,
+}
+
+impl Listener<'_> {
+    /// Listens, and connects anew when that breaks, until it is none of the masters any more.
+    async fn run(self) {
+        let mut changes = self.topology.changes();
+        let has_gone = async {
+            while self.topology.map().has(&self.master) {
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        let listen = async {
+            loop {
+                let Err(reason) = self.listen().await;
+                tracing::debug!(reason, server = %self.master.address, "a tracking connection was lost");
+                tokio::join!(self.topology.refresh(), tokio::time::sleep(RECONNECT_PAUSE));
+            }
+        };
+        tokio::select! {
+            () = has_gone => {}
+            () = listen => {}
+        }
+        // What is left of it is of no use to the next master with this number.
+        self.cache.invalidate_all(self.master.index());
     }
 
     /// One connection, until it breaks or an answer to a heartbeat is missing.
     async fn listen(&self) -> Result<Infallible, String> {
-        let (Some(cache), Some(address)) = (&self.near.cache, &self.address) else {
-            return std::future::pending().await;
-        };
         let disconnected = Arc::new(Notify::new());
-        let lease = Duration::from_millis(self.near.lease_ms);
-        let config = self
-            .link
-            .limits()
-            .set_response_timeout(Some(lease))
-            .set_push_sender(self.push_handler(disconnected.clone()));
-        let settings = self.link.login().clone().set_protocol(ProtocolVersion::RESP3);
-        let info = self.link.info(address).map_err(described)?.set_redis_settings(settings);
-        let client = Client::open(info).map_err(described)?;
-        let mut connection =
-            client.get_multiplexed_async_connection_with_config(&config).await.map_err(described)?;
+        let mut connection = self.connect(disconnected.clone()).await.map_err(described)?;
         let info: String = cmd("INFO").arg("server").query_async(&mut connection).await.map_err(described)?;
-        let prefix = self.keys.all_tokens_prefix();
         let mut tracking = cmd("CLIENT");
-        tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(prefix);
+        tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(self.keys().all_tokens_prefix());
         tracking.exec_async(&mut connection).await.map_err(described)?;
+        // Before the first answer that may be cached.
+        let mut own_slots = match self.topology.map().is_by_slot() {
+            true => Some(OwnSlots::ask(self, &mut connection).await?),
+            false => None,
+        };
         // The order matters: tickets count from the second step on, and the server they are held against must be
         // this one by then. The other way round, an answer of the one tracked before could still slip in.
-        self.near.track(run_id_in(&info));
-        let Some(live) = cache.connection_live(SERVER) else { return std::future::pending().await };
-        let mut heartbeat = cmd("DEL");
-        heartbeat.arg(self.keys.probe());
+        self.near.track(self.master.index(), run_id_in(&info));
+        let Some(live) = self.cache.connection_live(self.master.index()) else {
+            return std::future::pending().await;
+        };
+        let pause = Duration::from_millis(self.near.lease_ms) / HEARTBEATS_PER_LEASE;
         let beat = async {
             loop {
                 let sent_at_ms = self.near.clock.boottime_ms();
-                // A write, though it changes nothing: a demoted master and a cluster without quorum refuse it.
-                if let Err(error) = heartbeat.exec_async(&mut connection).await {
-                    return described(error);
+                self.prove_authority(&mut connection).await?;
+                if let Some(own_slots) = &mut own_slots
+                    && own_slots.lost_any(self, &mut connection).await?
+                {
+                    live.invalidate_all();
                 }
                 live.heartbeat_answered(sent_at_ms);
-                tokio::time::sleep(lease / HEARTBEATS_PER_LEASE).await;
+                tokio::time::sleep(pause).await;
             }
         };
         tokio::select! {
-            reason = beat => Err(reason),
+            outcome = beat => outcome,
             () = disconnected.notified() => Err("the server closed it".into()),
         }
     }
 
+    async fn connect(&self, disconnected: Arc<Notify>) -> RedisResult<MultiplexedConnection> {
+        let link = &self.topology.link;
+        let config = link
+            .limits()
+            .set_response_timeout(Some(Duration::from_millis(self.near.lease_ms)))
+            .set_push_sender(self.push_handler(disconnected));
+        let settings = link.login().clone().set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(link.info(&self.master.address)?.set_redis_settings(settings))?;
+        client.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.topology.keys
+    }
+
+    /// A write, though it changes nothing: a demoted master and a cluster without quorum refuse it.
+    async fn prove_authority(&self, connection: &mut MultiplexedConnection) -> Result<(), String> {
+        let mut refused = String::new();
+        for _ in 0..PROBES_PER_HEARTBEAT {
+            match cmd("DEL").arg(self.master.probe()).exec_async(connection).await {
+                Ok(()) => return Ok(()),
+                Err(error) if matches!(error.code(), Some("MOVED" | "ASK" | "TRYAGAIN")) => {
+                    self.master.next_probe();
+                    refused = describe(&error);
+                }
+                Err(error) => return Err(describe(&error)),
+            }
+        }
+        Err(refused)
+    }
+
     /// Applies what the server pushes. Called by the connection's driver, so it must not wait.
     fn push_handler(&self, disconnected: Arc<Notify>) -> impl Fn(PushInfo) -> Result<(), Infallible> + use<> {
-        let (near, keys) = (self.near.clone(), self.keys.clone());
+        let (near, keys, server) = (self.near.clone(), self.keys().clone(), self.master.index());
         move |push| {
             match push.kind {
-                PushKind::Invalidate => invalidate(&near, &keys, &push.data),
+                PushKind::Invalidate => invalidate(&near, &keys, server, &push.data),
                 PushKind::Disconnection => disconnected.notify_one(),
                 _ => {}
             }
             Ok(())
         }
+    }
+}
+
+/// The slots that a master of a cluster has by its own word.
+struct OwnSlots {
+    node_id: String,
+    ranges: Vec<(u16, u16)>,
+}
+
+impl OwnSlots {
+    async fn ask(listener: &Listener<'_>, connection: &mut MultiplexedConnection) -> Result<Self, String> {
+        let node_id = cmd("CLUSTER").arg("MYID").query_async(connection).await.map_err(described)?;
+        let mut own = Self { node_id, ranges: Vec::new() };
+        own.ranges = own.now(listener, connection).await?;
+        Ok(own)
+    }
+
+    async fn now(
+        &self,
+        listener: &Listener<'_>,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<Vec<(u16, u16)>, String> {
+        let answer: Value = cmd("CLUSTER").arg("SLOTS").query_async(connection).await.map_err(described)?;
+        let ranges = slot_ranges(&answer, &listener.master.address).ok_or("slots of an unexpected form")?;
+        let own = ranges.into_iter().filter(|range| range.node_id == self.node_id);
+        Ok(own.map(|range| (range.first, range.last)).collect())
+    }
+
+    /// Asks again: whether any has gone since the last time.
+    async fn lost_any(
+        &mut self,
+        listener: &Listener<'_>,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<bool, String> {
+        let now = self.now(listener, connection).await?;
+        let before = std::mem::replace(&mut self.ranges, now);
+        if before == self.ranges {
+            return Ok(false);
+        }
+        listener.topology.refresh_soon();
+        let slots = |ranges: &[(u16, u16)]| -> BTreeSet<u16> {
+            ranges.iter().flat_map(|(first, last)| *first..=*last).collect()
+        };
+        Ok(!slots(&before).is_subset(&slots(&self.ranges)))
     }
 }
 
@@ -103,14 +255,14 @@ fn described(error: RedisError) -> String {
 
 /// A push names one key, several, or, as null, all of them (Redis documentation, "Client-side caching").
 /// What cannot be understood may mean any key.
-fn invalidate(near: &Near, keys: &Keys, data: &[Value]) {
+fn invalidate(near: &Near, keys: &Keys, server: ServerIndex, data: &[Value]) {
     let Some(cache) = &near.cache else { return };
     let void = |key: &Value| match key {
         Value::BulkString(key) => match keys.token_id(key) {
             Some(id) => cache.invalidate(&id),
-            None => cache.invalidate_all(SERVER),
+            None => cache.invalidate_all(server),
         },
-        _ => cache.invalidate_all(SERVER),
+        _ => cache.invalidate_all(server),
     };
     for value in data {
         match value {
