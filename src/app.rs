@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::{ApiKey, Config, Scopes};
 use crate::entropy::Entropy;
 use crate::http::admin::Admin;
-use crate::http::connection;
+use crate::http::connection::{self, Spoken};
 use crate::http::connections::Connections;
 use crate::http::listener::Listener;
 use crate::http::validation::Settings;
@@ -164,7 +164,7 @@ async fn accept_admin(listener: Listener, admin: Arc<Admin>, connections: Arc<Se
         let accepted = listener.accept().await;
         let (admin, open) = (admin.clone(), open.open());
         tokio::spawn(async move {
-            connection::serve(accepted.socket, open, None, |request| admin.respond(request)).await;
+            connection::serve(accepted.socket, open, Spoken::Http1, |request| admin.respond(request)).await;
             drop(permit);
         });
     }

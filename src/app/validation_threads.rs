@@ -7,7 +7,7 @@ use std::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use crate::http::connection;
+use crate::http::connection::{self, Spoken};
 use crate::http::connections::Connections;
 use crate::http::listener::{Accepted, Listener};
 use crate::http::received::Peer;
@@ -121,7 +121,8 @@ async fn serve_all(parts: Parts, validator: Validator, mut deliveries: mpsc::Rec
         let peer = Peer::new(accepted.address, &validation.settings.trusted_proxies);
         tokio::spawn(async move {
             let respond = |request| validation.respond(request, peer);
-            connection::serve(accepted.socket, open, Some((&*validation, peer)), respond).await;
+            connection::serve(accepted.socket, open, Spoken::Http1Or2 { front: &validation, peer }, respond)
+                .await;
             drop(permit);
         });
     }

@@ -1,15 +1,15 @@
-//! One HTTP/1 connection, from its first byte to its end.
+//! One HTTP/1 or HTTP/2 connection, from its first byte to its end.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -24,6 +24,17 @@ use super::validation::Validation;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// The most requests under way on an HTTP/2 connection; further ones are reset with REFUSED_STREAM.
+const MAX_STREAMS: u32 = 256;
+/// The most requests that an HTTP/2 client may have taken back before they were looked at; then the connection ends
+/// (CVE-2023-44487).
+const MAX_UNSEEN_RESETS: usize = 20;
+/// The most streams of an HTTP/2 connection that its client's mistakes may end; then the connection ends
+/// (CVE-2025-8671).
+const MAX_OWN_RESETS: usize = 64;
+/// The most bytes of bodies, which are not read, that an HTTP/2 client can send: the least that there may be for a
+/// connection (RFC 9113, section 6.9.2).
+const WINDOW_BYTES: u32 = 65_535;
 
 /// An answer, at hand or to be waited for. The hot path's is at hand: a future that holds everything a request
 /// might need is moved and polled for nothing then.
@@ -65,23 +76,38 @@ impl Future for Replying {
     }
 }
 
+/// What may be spoken on a connection.
+pub enum Spoken<'a> {
+    /// HTTP/1.
+    Http1,
+    /// HTTP/1, of which the front answers the plain requests, and HTTP/2 for who begins with its preface.
+    Http1Or2 {
+        /// Answers plain requests.
+        front: &'a Validation,
+        /// Who sends them.
+        peer: Peer,
+    },
+    /// HTTP/2.
+    Http2,
+}
+
 /// Serves an accepted connection on the current runtime: until the client goes, or `open` says to end. Where there is a
-/// `front`, its plain requests are answered there, and `respond` is asked from the first other one on.
+/// front, `respond` is asked from the first request on that is not plain.
 pub async fn serve(
     socket: Socket,
     open: OpenConnection,
-    front: Option<(&Validation, Peer)>,
+    spoken: Spoken<'_>,
     respond: impl Fn(Request<Incoming>) -> Reply,
 ) {
     // A connection that broke before it began is as one that never came.
     match socket {
         Socket::Tcp(stream) => {
             let Ok(stream) = TcpStream::from_std(stream) else { return };
-            serve_stream(stream, open, front, respond).await;
+            serve_stream(stream, open, spoken, respond).await;
         }
         Socket::Unix(stream) => {
             let Ok(stream) = UnixStream::from_std(stream) else { return };
-            serve_stream(stream, open, front, respond).await;
+            serve_stream(stream, open, spoken, respond).await;
         }
     }
 }
@@ -89,42 +115,66 @@ pub async fn serve(
 async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
     open: OpenConnection,
-    front: Option<(&Validation, Peer)>,
+    spoken: Spoken<'_>,
     respond: impl Fn(Request<Incoming>) -> Reply,
 ) {
-    let ended = match front {
-        Some((validation, peer)) => front::serve(stream, &open, validation, peer).await,
-        None => Ended::HandOver(AnswerStream::new(stream)),
+    let ended = match spoken {
+        Spoken::Http1 => Ended::HandOver(AnswerStream::new(stream)),
+        Spoken::Http1Or2 { front, peer } => front::serve(stream, &open, front, peer).await,
+        Spoken::Http2 => Ended::Http2(AnswerStream::new(stream)),
     };
-    let mut stream = match ended {
-        Ended::Broken => return,
-        Ended::Close(stream) => stream,
-        Ended::HandOver(stream) => match serve_with_hyper(stream.clone(), &open, respond).await {
-            // hyper closes what it answered last, but for the answer to a request for an upgrade.
-            Ok(()) => stream,
-            // The client's doing, or its network's.
-            Err(error) => return tracing::debug!(%error, "a connection ended early"),
-        },
-    };
-    drop(timeout(LINGER, stream.shutdown()).await);
-}
-
-async fn serve_with_hyper<T: AsyncRead + AsyncWrite + Unpin>(
-    stream: AnswerStream<T>,
-    open: &OpenConnection,
-    respond: impl Fn(Request<Incoming>) -> Reply,
-) -> hyper::Result<()> {
     let service = service_fn(|request| {
         open.used();
         let reply = respond(request);
         let busy = matches!(reply, Reply::Later(_)).then(|| open.busy());
         Replying { reply, _busy: busy }
     });
-    let connection = http1::Builder::new()
-        .max_buf_size(MAX_HEAD_BYTES)
-        .keep_alive(!open.is_draining())
-        .serve_connection(TokioIo::new(stream.clone()), service);
-    let mut connection = std::pin::pin!(connection);
+    let (mut stream, ended) = match ended {
+        Ended::Broken => return,
+        Ended::Close(stream) => (stream, Ok(())),
+        Ended::HandOver(stream) => {
+            let connection = http1::Builder::new()
+                .max_buf_size(MAX_HEAD_BYTES)
+                .keep_alive(!open.is_draining())
+                .serve_connection(TokioIo::new(stream.clone()), service);
+            let ended = drive(connection, http1::Connection::graceful_shutdown, &stream, &open).await;
+            (stream, ended)
+        }
+        Ended::Http2(stream) => {
+            let connection = http2().serve_connection(TokioIo::new(stream.clone()), service);
+            let ended = drive(connection, http2::Connection::graceful_shutdown, &stream, &open).await;
+            (stream, ended)
+        }
+    };
+    match ended {
+        // hyper closes what it answered last, but for the answer to a request for an upgrade.
+        Ok(()) => drop(timeout(LINGER, stream.shutdown()).await),
+        // The client's doing, or its network's.
+        Err(error) => tracing::debug!(%error, "a connection ended early"),
+    }
+}
+
+/// HTTP/2 with everything bounded that a client can make grow.
+fn http2() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .max_header_list_size(MAX_HEAD_BYTES as u32)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_UNSEEN_RESETS)
+        .max_local_error_reset_streams(MAX_OWN_RESETS)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES);
+    builder
+}
+
+/// Polls hyper's connection to its end, and sends its answers after each turn; ends it when `open` says so.
+async fn drive<T: AsyncRead + AsyncWrite + Unpin, C: Future<Output = hyper::Result<()>>>(
+    connection: C,
+    end_gracefully: impl Fn(Pin<&mut C>),
+    stream: &AnswerStream<T>,
+    open: &OpenConnection,
+) -> hyper::Result<()> {
+    let mut connection = pin!(connection);
     let (mut is_registered, mut is_ending) = (false, false);
     poll_fn(|context| {
         if !is_registered {
@@ -132,20 +182,19 @@ async fn serve_with_hyper<T: AsyncRead + AsyncWrite + Unpin>(
             open.wake_with(context.waker());
             is_registered = true;
         }
-        if open.is_expired() {
-            return Poll::Ready(Ok(()));
-        }
-        let mut turn = connection.as_mut().poll(context);
+        let is_expired = open.is_expired();
+        let mut turn = if is_expired { Poll::Pending } else { connection.as_mut().poll(context) };
         // Only now: a connection that ends before its first turn would leave unanswered what the front had read.
-        if turn.is_pending() && !is_ending && open.is_draining() {
+        if turn.is_pending() && !is_ending && (is_expired || open.is_draining()) {
             is_ending = true;
-            connection.as_mut().graceful_shutdown();
+            end_gracefully(connection.as_mut());
             turn = connection.as_mut().poll(context);
         }
         // hyper has nothing more to do for now; whatever it still waits for, its answers so far go out.
         match stream.poll_send(context) {
             // Nobody is there to send to.
             Poll::Ready(Err(_)) => Poll::Ready(Ok(())),
+            _ if is_expired => Poll::Ready(Ok(())),
             _ => turn,
         }
     })

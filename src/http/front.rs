@@ -25,6 +25,9 @@ use crate::validator::LookUp;
 /// Read at once, to begin with; twice as much whenever that was not enough.
 const READ_BYTES: usize = 2 * 1024;
 
+/// How HTTP/2 begins (RFC 9113, section 3.4), as far as a request line goes before it shows that it is none of HTTP/1.
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2";
+
 /// How the front's part of a connection ended.
 pub enum Ended<T> {
     /// Nobody is there any more.
@@ -33,6 +36,8 @@ pub enum Ended<T> {
     Close(AnswerStream<T>),
     /// The rest of it is hyper's.
     HandOver(AnswerStream<T>),
+    /// It begins with the preface of HTTP/2.
+    Http2(AnswerStream<T>),
 }
 
 struct Front<'a, T> {
@@ -45,6 +50,8 @@ struct Front<'a, T> {
     answered: usize,
     /// Answers not sent yet.
     out: Vec<u8>,
+    /// No request has come yet.
+    is_fresh: bool,
     /// The last of `out` said that the connection ends with it.
     is_last: bool,
     date: DateText,
@@ -57,6 +64,7 @@ enum Step {
     Receive,
     Close,
     HandOver,
+    Http2,
 }
 
 /// Serves plain requests for as long as there is nothing else.
@@ -74,6 +82,7 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
         input: Vec::with_capacity(READ_BYTES),
         answered: 0,
         out: Vec::new(),
+        is_fresh: true,
         is_last: false,
         date: DateText::new(),
     };
@@ -94,6 +103,7 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
             },
             Step::Close => Ok(false),
             Step::HandOver => return Ended::HandOver(front.into_stream()),
+            Step::Http2 => return Ended::Http2(front.into_stream()),
         };
         match went_on {
             Ok(true) => {}
@@ -121,6 +131,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
             match plain::next(unanswered, |request| self.validation.plain(&request, self.peer)) {
                 Next::Plain(auth, length) => {
                     self.answered += length;
+                    self.is_fresh = false;
                     self.open.used();
                     match auth {
                         Auth::Decided(verdict) => self.write(&verdict),
@@ -128,6 +139,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
                     }
                 }
                 Next::Partial => return Step::Receive,
+                Next::Other if self.is_fresh && unanswered.starts_with(HTTP2_PREFACE) => return Step::Http2,
                 Next::Other => return Step::HandOver,
             }
         }

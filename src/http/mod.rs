@@ -4,7 +4,8 @@
 //! | file | what |
 //! |---|---|
 //! | `listener` | addresses, accepting, connection limits |
-//! | `connection`, `stream` | one HTTP/1 connection, and the bytes under it |
+//! | `connection`, `stream` | one HTTP/1 or HTTP/2 connection, and the bytes under it |
+//! | `body` | an answer's body |
 //! | `front`, `plain`, `answer_bytes` | plain auth subrequests, answered without hyper |
 //! | `connections` | all of them: draining, idle timeout |
 //! | `validation` | the validation plane's endpoints |
@@ -21,6 +22,7 @@
 pub mod admin;
 mod answer_bytes;
 pub mod auth;
+mod body;
 pub mod connection;
 pub mod connections;
 pub mod cookie;
@@ -39,12 +41,10 @@ pub mod token_json;
 pub mod validation;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
-/// Every response body is whole in memory.
-pub type Body = Full<Bytes>;
+pub use self::body::Body;
 
 /// A response without a body that nobody may cache.
 pub fn empty(status: StatusCode) -> Response<Body> {

@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod http;
+pub mod http2;
 pub mod process;
 pub mod proxies;
 pub mod redis;
