@@ -37,6 +37,8 @@ pub struct App {
     pub listen: String,
     /// The admin plane's real address.
     pub admin_listen: String,
+    /// The real address of gRPC, when there is one.
+    pub grpc_listen: Option<String>,
     /// The API key made for this run, when none was set.
     pub generated_admin_key: Option<String>,
     /// `memory` or `redis`.
@@ -62,6 +64,8 @@ impl App {
         let listener = Listener::bind(&config.listen).map_err(|e| StartError::bind("listen", e))?;
         let admin_listener =
             Listener::bind(&config.admin_listen).map_err(|e| StartError::bind("admin-listen", e))?;
+        let grpc_listener = config.grpc_listen.as_ref().map(Listener::bind).transpose();
+        let grpc_listener = grpc_listener.map_err(|e| StartError::bind("grpc-listen", e))?;
         let node = Node::start(&config, clock, entropy.clone()).await?;
         let settings = Settings::of(&config);
 
@@ -71,8 +75,9 @@ impl App {
             settings: settings.clone(),
             readiness: node.readiness().clone(),
             open: open.clone(),
+            request_timeout: Duration::from_millis(config.request_timeout_ms),
         };
-        let validation = ValidationThreads::start(
+        let mut validation = ValidationThreads::start(
             config.validation_threads,
             config.max_connections,
             parts,
@@ -93,15 +98,20 @@ impl App {
         });
 
         let (listen, admin_listen) = (listener.address(), admin_listener.address());
+        let grpc_listen = grpc_listener.as_ref().map(Listener::address);
         let admin_connections = Arc::new(Semaphore::new(config.max_connections));
         let mut acceptors = JoinSet::new();
-        acceptors.spawn(validation.accept(listener));
+        acceptors.spawn(validation.accept(listener, validation_threads::Service::Http));
+        if let Some(listener) = grpc_listener {
+            acceptors.spawn(validation.accept(listener, validation_threads::Service::Grpc));
+        }
         acceptors.spawn(accept_admin(admin_listener, admin, admin_connections.clone(), open.clone()));
         let mut workers = JoinSet::new();
         workers.spawn(open.clone().expire(Duration::from_millis(config.idle_timeout_ms)));
         Ok(Self {
             listen,
             admin_listen,
+            grpc_listen,
             generated_admin_key: generated.map(|(_, key)| key),
             store_name: node.service().store().name(),
             node,

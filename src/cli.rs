@@ -113,12 +113,19 @@ fn ready_lines(app: &App, format: LogFormat) -> String {
         let mut line = serde_json::json!({
             "message": "ready", "listen": listen, "admin-listen": admin_listen, "store": store,
         });
+        if let (Some(grpc_listen), Some(line)) = (&app.grpc_listen, line.as_object_mut()) {
+            line.insert("grpc-listen".into(), grpc_listen.clone().into());
+        }
         if let (Some(key), Some(line)) = (&app.generated_admin_key, line.as_object_mut()) {
             line.insert("admin-key".into(), key.clone().into());
         }
         return line.to_string();
     }
-    let mut lines = format!("ready listen={listen} admin-listen={admin_listen} store={store}\n");
+    let mut lines = format!("ready listen={listen} admin-listen={admin_listen}");
+    if let Some(grpc_listen) = &app.grpc_listen {
+        lines += &format!(" grpc-listen={grpc_listen}");
+    }
+    lines += &format!(" store={store}\n");
     if store == "memory" {
         lines +=
             "\nEMBEDDED STORE: every token is lost when this process ends. Set redis-url to keep them.\n";

@@ -55,6 +55,7 @@ const MAX_ENTRIES: usize = 100_000_000;
 pub struct Config {
     pub listen: ListenAddr,
     pub admin_listen: ListenAddr,
+    pub grpc_listen: Option<ListenAddr>,
     /// As browsers send them: lower case, without the scheme's own port.
     pub allowed_origins: Vec<String>,
     pub trusted_proxies: TrustedProxies,
@@ -248,6 +249,7 @@ impl Config {
         let mut config = Self {
             listen: reader.get("listen", parse::listen_addr),
             admin_listen: reader.get("admin-listen", parse::listen_addr),
+            grpc_listen: reader.get("grpc-listen", parse::optional_listen_addr),
             allowed_origins: reader.get("allowed-origins", parse::origins),
             trusted_proxies: reader.get("trusted-proxies", parse::trusted_proxies),
             max_connections: reader.get("max-connections", number(1..=1_000_000)),
@@ -300,9 +302,11 @@ impl Config {
     fn check_together(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
         let bad = |name: &str| mistakes.iter().any(|mistake| mistake.name == name);
         let mut found = Vec::new();
-        if self.listen.collides_with(&self.admin_listen) && !bad("listen") && !bad("admin-listen") {
-            let origin = format!("{} and {}", values.origin("listen"), values.origin("admin-listen"));
-            found.push(Mistake::new("admin-listen", origin, "is the same address as listen"));
+        for (name, other) in together::same_addresses(self) {
+            if !bad(name) && !bad(other) {
+                let origin = format!("{} and {}", values.origin(other), values.origin(name));
+                found.push(Mistake::new(name, origin, format!("is the same address as {other}")));
+            }
         }
         let no_key = self.api_keys.is_empty() && !bad("admin-key") && !bad("api-keys");
         if values.is_set("redis-url") && no_key {

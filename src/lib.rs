@@ -28,6 +28,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod entropy;
+pub mod grpc;
 pub mod http;
 pub mod last_access;
 pub mod metrics;

@@ -3,10 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use crate::grpc::Grpc;
 use crate::http::connection::{self, Spoken};
 use crate::http::connections::Connections;
 use crate::http::listener::{Accepted, Listener};
@@ -14,28 +16,42 @@ use crate::http::received::Peer;
 use crate::http::validation::{Settings, Validation};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
-use crate::service::Service;
 use crate::validator::Validator;
 
 /// Accepted connections that wait for a thread to notice them; more wait in the kernel's queue.
 const INBOX: usize = 128;
 
-/// An accepted connection, and its place among the connections allowed.
-type Delivery = (Accepted, OwnedSemaphorePermit);
+/// An accepted connection.
+struct Delivery {
+    accepted: Accepted,
+    service: Service,
+    /// Its place among the connections allowed.
+    permit: OwnedSemaphorePermit,
+}
+
+/// What a listener of the validation plane is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    Http,
+    Grpc,
+}
 
 /// What every thread gets a copy of.
 #[derive(Clone)]
 pub(super) struct Parts {
-    pub(super) service: Arc<Service>,
+    pub(super) service: Arc<crate::service::Service>,
     pub(super) settings: Settings,
     pub(super) readiness: Readiness,
     pub(super) open: Connections,
+    /// See [`Grpc`].
+    pub(super) request_timeout: Duration,
 }
 
 /// The running threads; they end when this and the dispatcher are gone.
 pub(super) struct ValidationThreads {
     inboxes: Vec<mpsc::Sender<Delivery>>,
-    connections: Arc<Semaphore>,
+    /// Of each listener, how many it may have open.
+    connections: Vec<Arc<Semaphore>>,
     max_connections: usize,
     deaths: mpsc::Receiver<usize>,
 }
@@ -70,19 +86,24 @@ impl ValidationThreads {
             let _ = is_ready.await;
             inboxes.push(inbox);
         }
-        let connections = Arc::new(Semaphore::new(max_connections));
-        Ok(Self { inboxes, connections, max_connections, deaths })
+        Ok(Self { inboxes, connections: Vec::new(), max_connections, deaths })
     }
 
     /// Accepts connections for the threads for ever, as many at a time as are allowed.
-    pub(super) fn accept(&self, listener: Listener) -> impl Future<Output = ()> + use<> {
-        let (inboxes, connections) = (self.inboxes.clone(), self.connections.clone());
+    pub(super) fn accept(
+        &mut self,
+        listener: Listener,
+        service: Service,
+    ) -> impl Future<Output = ()> + use<> {
+        let connections = Arc::new(Semaphore::new(self.max_connections));
+        self.connections.push(connections.clone());
+        let inboxes = self.inboxes.clone();
         async move {
             for inbox in inboxes.iter().cycle() {
                 // Full: the next connection waits in the kernel's queue. The semaphore is never closed.
                 let Ok(permit) = connections.clone().acquire_owned().await else { return };
                 let accepted = listener.accept().await;
-                if inbox.send((accepted, permit)).await.is_err() {
+                if inbox.send(Delivery { accepted, service, permit }).await.is_err() {
                     return;
                 }
             }
@@ -97,7 +118,9 @@ impl ValidationThreads {
     /// Resolves when no connection is open.
     pub(super) async fn idle(&self) {
         let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
-        let _ = self.connections.acquire_many(all).await;
+        for connections in &self.connections {
+            let _ = connections.acquire_many(all).await;
+        }
     }
 }
 
@@ -114,15 +137,24 @@ impl Drop for Obituary {
 }
 
 async fn serve_all(parts: Parts, validator: Validator, mut deliveries: mpsc::Receiver<Delivery>) {
-    let Parts { settings, readiness, open, .. } = parts;
+    let Parts { settings, readiness, open, request_timeout, .. } = parts;
     let validation = Arc::new(Validation { validator, settings, readiness });
-    while let Some((accepted, permit)) = deliveries.recv().await {
-        let (validation, open) = (validation.clone(), open.open());
-        let peer = Peer::new(accepted.address, &validation.settings.trusted_proxies);
+    let grpc = Arc::new(Grpc { validation: validation.clone(), request_timeout });
+    while let Some(Delivery { accepted, service, permit }) = deliveries.recv().await {
+        let (validation, grpc, open) = (validation.clone(), grpc.clone(), open.open());
         tokio::spawn(async move {
-            let respond = |request| validation.respond(request, peer);
-            connection::serve(accepted.socket, open, Spoken::Http1Or2 { front: &validation, peer }, respond)
-                .await;
+            match service {
+                Service::Http => {
+                    let peer = Peer::new(accepted.address, &validation.settings.trusted_proxies);
+                    let spoken = Spoken::Http1Or2 { front: &validation, peer };
+                    let respond = |request| validation.respond(request, peer);
+                    connection::serve(accepted.socket, open, spoken, respond).await;
+                }
+                Service::Grpc => {
+                    let respond = |request| grpc.respond(request);
+                    connection::serve(accepted.socket, open, Spoken::Http2, respond).await;
+                }
+            }
             drop(permit);
         });
     }

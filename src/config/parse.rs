@@ -151,6 +151,11 @@ pub(super) fn listen_addr(text: &str) -> Parsed<ListenAddr> {
     Ok(ListenAddr::Unix(PathBuf::from(path)))
 }
 
+/// An address to listen on, or nothing.
+pub(super) fn optional_listen_addr(text: &str) -> Parsed<Option<ListenAddr>> {
+    if text.is_empty() { Ok(None) } else { listen_addr(text).map(Some) }
+}
+
 /// A URL of Redis, or nothing for the embedded store.
 pub(super) fn store_url(text: &str) -> Parsed<StoreUrl> {
     if text.is_empty() { Ok(StoreUrl::Memory) } else { RedisUrl::parse(text).map(StoreUrl::Redis) }

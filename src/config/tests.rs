@@ -241,6 +241,11 @@ fn the_two_planes_have_two_addresses() {
     let told = mistakes(&["--listen=unix:/a"], &[("DOORWARD_ADMIN_LISTEN", "unix:/a")], &[]);
     assert_eq!(told, "admin-listen (--listen and DOORWARD_ADMIN_LISTEN): is the same address as listen");
     config(&["--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"], &[], &[]);
+    for other in ["--listen=unix:/a", "--admin-listen=unix:/a"] {
+        let told = mistakes(&[other, "--grpc-listen=unix:/a"], &[], &[]);
+        assert!(told.starts_with("grpc-listen (--") && told.lines().count() == 1, "{told}");
+    }
+    config(&["--grpc-listen=127.0.0.1:0", "--listen=127.0.0.1:0"], &[], &[]);
     let told = mistakes(&["--listen=a", "--admin-listen=b"], &[], &[]);
     assert_eq!(told.lines().count(), 2, "{told}");
 }

@@ -1,10 +1,26 @@
 //! What settings demand of each other: each finding names the setting to change, and what is wrong as the rest of a
 //! sentence.
 
+use super::Config;
 use super::types::{Cookie, SameSite};
 
 /// What is wrong with a setting beside others.
 type Finding = (&'static str, String);
+
+/// Which listeners have the address of another: its name, and the other's.
+pub(super) fn same_addresses(config: &Config) -> Vec<(&'static str, &'static str)> {
+    let Config { listen, admin_listen, grpc_listen, .. } = config;
+    let mut found = Vec::new();
+    if admin_listen.collides_with(listen) {
+        found.push(("admin-listen", "listen"));
+    }
+    for (other, address) in [("listen", listen), ("admin-listen", admin_listen)] {
+        if grpc_listen.as_ref().is_some_and(|grpc| grpc.collides_with(address)) {
+            found.push(("grpc-listen", other));
+        }
+    }
+    found
+}
 
 /// The rules of cookie name prefixes and of `SameSite=None`: browsers throw away cookies that break them
 /// (RFC 6265bis, sections 4.1.3 and 5.7).

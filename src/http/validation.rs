@@ -67,7 +67,11 @@ impl Settings {
         if is_or_below(path, "/auth-optional") {
             return Some(Admission::OPTIONAL);
         }
-        let name = path.strip_prefix("/check/")?.split('/').next()?;
+        self.check(path.strip_prefix("/check/")?.split('/').next()?)
+    }
+
+    /// Who may pass by the check of this name; `None` when there is no such check.
+    pub fn check(&self, name: &str) -> Option<Admission> {
         self.checks.get(name).cloned().map(Admission::by)
     }
 }

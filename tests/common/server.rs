@@ -31,6 +31,7 @@ pub struct Server {
     settings: Vec<(String, String)>,
     listen: String,
     admin_listen: String,
+    grpc_listen: String,
 }
 
 impl Server {
@@ -56,7 +57,8 @@ impl Server {
         let borrowed: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut process = run(&[], &borrowed);
         let (listen, admin_listen) = wait_ready(&mut process);
-        Self { process, settings, listen, admin_listen }
+        let grpc_listen = word(&process, "grpc-listen=");
+        Self { process, settings, listen, admin_listen, grpc_listen }
     }
 
     /// Kills the server if it runs, and starts it with the same settings, so on new ports where they were free ones.
@@ -94,6 +96,11 @@ impl Server {
     /// The admin plane's address.
     pub fn admin_listen(&self) -> &str {
         &self.admin_listen
+    }
+
+    /// The address of gRPC; empty when there is none.
+    pub fn grpc_listen(&self) -> &str {
+        &self.grpc_listen
     }
 
     /// A client of the validation plane.
@@ -166,11 +173,15 @@ pub fn binary() -> PathBuf {
 /// Waits for the ready line; the addresses of both planes.
 pub fn wait_ready(process: &mut Process) -> (String, String) {
     process.wait_until("ready", |process| process.stdout().contains('\n'));
+    assert!(process.stdout().starts_with("ready "), "{}", process.log());
+    (word(process, "listen="), word(process, "admin-listen="))
+}
+
+/// What follows a name in the ready line; empty when the name is not there.
+fn word(process: &Process, name: &str) -> String {
     let stdout = process.stdout();
     let line = stdout.lines().next().unwrap_or_default();
-    let word = |name: &str| line.split(' ').find_map(|word| word.strip_prefix(name)).unwrap_or_default();
-    assert!(line.starts_with("ready "), "{}", process.log());
-    (word("listen=").to_owned(), word("admin-listen=").to_owned())
+    line.split(' ').find_map(|word| word.strip_prefix(name)).unwrap_or_default().to_owned()
 }
 
 /// Runs a test on the embedded store and on a Redis of its own, side by side.
