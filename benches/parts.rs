@@ -20,6 +20,7 @@ use doorward::app::App;
 use doorward::clock::Clock;
 use doorward::config::{self, Config, RedisUrl};
 use doorward::entropy::Entropy;
+use doorward::event::Actor;
 use doorward::secret::{CheckKeys, Kind, Minted, mint, parse};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
@@ -86,7 +87,10 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         auth_slug: Some("web".into()),
         backend: Some("django.contrib.auth.backends.ModelBackend".into()),
         device: None,
+        takeover: None,
+        previous: Box::default(),
         is_active: true,
+        is_authenticated: true,
         allowed_cookie: true,
         allowed_header: true,
         expires_at_ms: now_ms + HOUR_MS,
@@ -110,7 +114,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
 
 /// A look-up as validation does it, one after the other, in both stores; a bare PING for the round trip to Redis.
 fn look_ups(c: &mut Criterion) {
-    let limits = StoreLimits { ended_retention_ms: HOUR_MS, max_tokens_per_user: 1000 };
+    let limits = StoreLimits { ended_retention_ms: HOUR_MS, ..StoreLimits::default() };
     let server = RedisServer::start();
     let options = RedisOptions {
         url: RedisUrl::parse(&server.url()).unwrap(),
@@ -291,7 +295,7 @@ fn known_tokens(c: &mut Criterion) {
             let mut login = NewToken::new(format!("user-{n}"), "192.0.2.1".parse().unwrap());
             login.user_agent = USER_AGENT.into();
             login.auth_slug = Some("web".into());
-            wires.push(node.service().issue(login).await.unwrap().wire);
+            wires.push(node.service().issue(login, Actor::Doorward).await.unwrap().wire);
         }
         wires
     });

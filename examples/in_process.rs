@@ -10,6 +10,7 @@ use std::error::Error;
 use std::net::Ipv4Addr;
 
 use doorward::config::{self, Config};
+use doorward::event::Actor;
 use doorward::{Access, Clock, Entropy, NewToken, Node, Transport};
 
 #[tokio::main(flavor = "current_thread")]
@@ -29,7 +30,7 @@ pub async fn session(config: &Config) -> Result<(), Box<dyn Error>> {
 
     // Somebody has logged in.
     let login = NewToken::new("alice", Ipv4Addr::LOCALHOST.into());
-    let issued = node.service().issue(login).await?;
+    let issued = node.service().issue(login, Actor::Doorward).await?;
 
     // A request carries the token in the cookie.
     let wire = issued.wire.as_bytes();
@@ -40,7 +41,7 @@ pub async fn session(config: &Config) -> Result<(), Box<dyn Error>> {
     }
 
     // She logs out, everywhere; the next request is refused.
-    let ended = node.service().end_user_tokens("alice", None).await?;
+    let ended = node.service().end_user_tokens("alice", None, Actor::Doorward).await?;
     println!("{ended} ended");
     if validator.validate(wire, Transport::Cookie, Access::Recorded).await?.is_some() {
         return Err("a token that was ended is refused".into());

@@ -23,6 +23,7 @@ use self::command_line::{CommandLine, Verb};
 use self::parse::{DAY_MS, HOUR_MS, MINUTE_MS, Parsed, SECOND_MS, duration_ms, number};
 use self::settings::{Exposure, Setting};
 use self::sources::Values;
+use crate::store::OverLimit;
 
 mod checks;
 mod command_line;
@@ -85,9 +86,14 @@ pub struct Config {
     pub rotation_grace_ms: u64,
     pub reuse_ends_token: bool,
     pub max_tokens_per_user: usize,
+    pub over_limit: OverLimit,
     pub ended_retention_ms: u64,
+    pub max_takeover_age_ms: u64,
+    pub takeover_retention_ms: u64,
     pub device_max_idle_ms: u64,
     pub checks: Vec<Check>,
+    pub events_per_user: usize,
+    pub event_retention_ms: u64,
     /// 0 turns the cache off.
     pub cache_entries: usize,
     pub lease_ms: u64,
@@ -281,9 +287,14 @@ impl Config {
             rotation_grace_ms: reader.get("rotation-grace", duration_ms(0..=DAY_MS)),
             reuse_ends_token: reader.get("reuse-ends-token", parse::boolean),
             max_tokens_per_user: reader.get("max-tokens-per-user", number(1..=10_000)),
+            over_limit: reader.get("over-limit", parse::over_limit),
             ended_retention_ms: reader.get("ended-retention", duration_ms(LIFETIME_MS)),
+            max_takeover_age_ms: reader.get("max-takeover-age", duration_ms(LIFETIME_MS)),
+            takeover_retention_ms: reader.get("takeover-retention", duration_ms(LIFETIME_MS)),
             device_max_idle_ms: reader.get("device-max-idle", duration_ms(LIFETIME_MS)),
             checks: reader.get("checks", checks::checks),
+            events_per_user: reader.get("events-per-user", number(0..=10_000)),
+            event_retention_ms: reader.get("event-retention", duration_ms(LIFETIME_MS)),
             cache_entries: reader.get("cache-entries", number(0..=MAX_ENTRIES)),
             lease_ms: reader.get("lease", duration_ms(100..=MINUTE_MS)),
             stale_grace_ms: reader.get("stale-grace", duration_ms(0..=DAY_MS)),

@@ -28,6 +28,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod entropy;
+pub mod event;
 pub mod grpc;
 pub mod http;
 pub mod last_access;
@@ -39,6 +40,7 @@ pub mod secret;
 pub mod service;
 pub mod store;
 mod sync;
+pub mod takeover;
 pub mod token;
 pub mod validator;
 

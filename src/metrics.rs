@@ -69,6 +69,7 @@ impl Metrics {
             valid: counter("valid"),
             forged: counter("forged"),
             refused: counter("refused"),
+            pending: counter("pending"),
             unavailable: counter("unavailable"),
         }
     }

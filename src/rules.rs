@@ -14,6 +14,8 @@ pub const MAX_RELATED_OBJECTS: usize = 16;
 pub const CONTENT_TYPE_MAX_BYTES: usize = 100;
 /// The most bytes of a related object's id.
 pub const OBJECT_ID_MAX_BYTES: usize = 255;
+/// The most characters of a takeover's reason.
+pub const REASON_MAX_CHARS: usize = 500;
 /// The longest idle time or lifetime a caller may ask for: ten years.
 pub const MAX_AGE_SECONDS: u64 = 10 * 366 * 24 * 3600;
 
@@ -41,6 +43,14 @@ pub fn auth_slug(value: &str) -> Checked {
 
 /// A user agent: any text without control characters; its length is cut, not refused.
 pub fn user_agent(value: &str) -> Checked {
+    no_control_characters(value)
+}
+
+/// A takeover's reason: up to 500 characters, no control characters.
+pub fn reason(value: &str) -> Checked {
+    if value.chars().count() > REASON_MAX_CHARS {
+        return Err(format!("must be at most {REASON_MAX_CHARS} characters long"));
+    }
     no_control_characters(value)
 }
 

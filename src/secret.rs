@@ -259,10 +259,18 @@ impl fmt::Debug for Minted {
 /// # Errors
 /// When the operating system has no randomness to give.
 pub fn mint(kind: Kind, keys: &CheckKeys, user: &str, entropy: &Entropy) -> Result<Minted, SysError> {
+    mint_secret(kind, keys, new_id(ShardTag::of_user(user), entropy)?, entropy)
+}
+
+/// Makes a new name in a shard.
+///
+/// # Errors
+/// When the operating system has no randomness to give.
+pub fn new_id(shard: ShardTag, entropy: &Entropy) -> Result<TokenId, SysError> {
     let mut id = [0; ID_BYTES];
-    id[..SHARD_TAG_BYTES].copy_from_slice(&ShardTag::of_user(user).0);
+    id[..SHARD_TAG_BYTES].copy_from_slice(&shard.0);
     id[SHARD_TAG_BYTES..].copy_from_slice(&entropy.bytes::<{ ID_BYTES - SHARD_TAG_BYTES }>()?);
-    mint_secret(kind, keys, TokenId(id), entropy)
+    Ok(TokenId(id))
 }
 
 /// Makes a new secret for an id that exists: rotation.

@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use crate::event::EndReason;
 use crate::secret::{SecretHash, TokenId};
+use crate::takeover::ActiveTakeover;
 
 /// What validation needs to know of a token. Read on every check, so it is kept small.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,9 @@ pub struct Credential {
     pub id: TokenId,
     /// The hash of its secret.
     pub secret_hash: SecretHash,
+    /// The secrets before the last rotations that are still good, oldest first; at most
+    /// [`MAX_PREVIOUS_SECRETS`].
+    pub previous: Box<[PreviousSecret]>,
     /// Who logged in: 1 to 256 bytes.
     pub user: String,
     /// The kind of token (django-auth-token's auth slug).
@@ -22,8 +27,12 @@ pub struct Credential {
     pub backend: Option<String>,
     /// The device key that logged it in, by its uuid.
     pub device: Option<String>,
+    /// As whom it acts, from the start of a takeover to its end; see [`Credential::active_takeover`].
+    pub takeover: Option<Box<ActiveTakeover>>,
     /// False once it was ended.
     pub is_active: bool,
+    /// False while a second factor is still to be shown: then it opens nothing yet.
+    pub is_authenticated: bool,
     /// Whether a cookie may carry it.
     pub allowed_cookie: bool,
     /// Whether the Authorization header may carry it.
@@ -49,7 +58,7 @@ pub struct Rendered {
     /// The texts.
     pub text: Bytes,
     /// The end of each in `text`.
-    pub ends: [u16; 5],
+    pub ends: [u16; 6],
 }
 
 /// Room for what is made of a copy of the record, or read beside it, once. Not part of the record: a clone starts
@@ -170,19 +179,66 @@ pub enum Transport {
     Cookie,
 }
 
+/// A secret that was rotated out and is still good for a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// Its hash.
+    pub hash: SecretHash,
+    /// It is good while the clock is before this.
+    pub until_ms: u64,
+}
+
+/// So many rotations of one token may lie within the grace at once; a further one is refused.
+pub const MAX_PREVIOUS_SECRETS: usize = 8;
+
+/// What a secret is worth to a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It opens the token.
+    Admitted,
+    /// It is the right one, of a token whose second factor is still to be shown.
+    Pending,
+    /// The token is live, but this is not its secret: rotated out, or rotated in since this record was read.
+    WrongSecret,
+    /// Ended, expired, or not allowed on this transport.
+    Refused,
+}
+
 impl Credential {
-    /// Whether a request at `now_ms` that carries this secret over this transport is authenticated.
-    pub fn admits(&self, secret_hash: &SecretHash, via: Transport, now_ms: u64) -> bool {
-        let transport_allowed = match via {
-            Transport::Header => self.allowed_header,
-            Transport::Cookie => self.allowed_cookie,
+    /// What this secret is worth at `now_ms` when `via` carries it; `None` where what carried it is not asked.
+    pub fn judge(&self, secret_hash: &SecretHash, via: Option<Transport>, now_ms: u64) -> Verdict {
+        let is_allowed = match via {
+            Some(Transport::Header) => self.allowed_header,
+            Some(Transport::Cookie) => self.allowed_cookie,
+            None => true,
         };
-        transport_allowed && self.is_opened_by(secret_hash, now_ms)
+        if !self.is_live(now_ms) {
+            Verdict::Refused
+        } else if !self.is_opened_by(secret_hash, now_ms) {
+            Verdict::WrongSecret
+        } else if !is_allowed {
+            Verdict::Refused
+        } else if !self.is_authenticated {
+            Verdict::Pending
+        } else {
+            Verdict::Admitted
+        }
     }
 
-    /// Whether this secret is good at `now_ms`, whatever may carry it.
-    pub fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
-        self.is_live(now_ms) && self.secret_hash == *secret_hash
+    fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
+        let is_previous =
+            |previous: &PreviousSecret| now_ms < previous.until_ms && previous.hash == *secret_hash;
+        self.secret_hash == *secret_hash || self.previous.iter().any(is_previous)
+    }
+
+    /// The takeover under way at `now_ms`.
+    pub fn active_takeover(&self, now_ms: u64) -> Option<&ActiveTakeover> {
+        self.takeover.as_deref().filter(|takeover| self.is_active && takeover.is_active(now_ms))
+    }
+
+    /// As whom a request with this token acts at `now_ms`: the taken-over user, else the owner.
+    pub fn effective_user(&self, now_ms: u64) -> &str {
+        self.active_takeover(now_ms).map_or(&self.user, |takeover| &takeover.user)
     }
 
     /// Neither ended nor expired.
@@ -293,19 +349,42 @@ pub struct TokenChange {
     pub allowed_cookie: Option<bool>,
     /// Whether the Authorization header may carry the token.
     pub allowed_header: Option<bool>,
+    /// The second factor was shown.
+    pub confirm: bool,
+    /// Gives the token a new secret.
+    pub rotate: Option<Rotation>,
     /// Ends the token.
-    pub end: bool,
+    pub end: Option<EndReason>,
+}
+
+/// A new secret for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Its hash.
+    pub hash: SecretHash,
+    /// How long the present one stays good.
+    pub grace_ms: u64,
 }
 
 impl TokenChange {
     /// The change that only ends the token.
-    pub fn ending() -> Self {
-        Self { end: true, ..Self::default() }
+    pub fn ending(reason: EndReason) -> Self {
+        Self { end: Some(reason), ..Self::default() }
+    }
+
+    /// The change that only says that the second factor was shown.
+    pub fn confirming() -> Self {
+        Self { confirm: true, ..Self::default() }
+    }
+
+    /// The change that only gives a new secret.
+    pub fn rotating(rotation: Rotation) -> Self {
+        Self { rotate: Some(rotation), ..Self::default() }
     }
 
     /// Whether it changes anything besides the end.
     pub fn edits(&self) -> bool {
-        self.auth_slug.is_some() || self.allowed_cookie.is_some() || self.allowed_header.is_some()
+        *self != Self { end: self.end, ..Self::default() }
     }
 }
 
@@ -330,11 +409,14 @@ pub(crate) mod tests {
         Credential {
             id: TokenId::parse("AAAAAAAAAAAAAAAA").unwrap(),
             secret_hash: SecretHash::from_slice(&[1; 16]).unwrap(),
+            previous: Box::default(),
             user: "alice".into(),
             auth_slug: None,
             backend: None,
             device: None,
+            takeover: None,
             is_active: true,
+            is_authenticated: true,
             allowed_cookie: true,
             allowed_header: false,
             expires_at_ms: 1_000,
@@ -347,15 +429,50 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn admits_the_right_secret_on_an_allowed_transport_before_its_expiry() {
+    fn the_right_secret_on_an_allowed_transport_is_admitted_before_its_expiry() {
         let token = credential();
         let wrong = SecretHash::from_slice(&[2; 16]).unwrap();
-        assert!(token.admits(&token.secret_hash, Transport::Cookie, 999));
-        assert!(!token.admits(&token.secret_hash, Transport::Cookie, 1_000), "expiry is exclusive");
-        assert!(!token.admits(&token.secret_hash, Transport::Header, 999));
-        assert!(!token.admits(&wrong, Transport::Cookie, 999));
+        let judge = |hash, via, now_ms| token.judge(hash, Some(via), now_ms);
+        assert_eq!(judge(&token.secret_hash, Transport::Cookie, 999), Verdict::Admitted);
+        assert_eq!(
+            judge(&token.secret_hash, Transport::Cookie, 1_000),
+            Verdict::Refused,
+            "expiry is exclusive"
+        );
+        assert_eq!(judge(&token.secret_hash, Transport::Header, 999), Verdict::Refused);
+        assert_eq!(judge(&wrong, Transport::Cookie, 999), Verdict::WrongSecret);
+        assert_eq!(token.judge(&token.secret_hash, None, 999), Verdict::Admitted);
         let ended = Credential { is_active: false, ..token.clone() };
-        assert!(!ended.admits(&token.secret_hash, Transport::Cookie, 999));
+        assert_eq!(ended.judge(&wrong, None, 999), Verdict::Refused, "nothing more to find out");
+        let pending = Credential { is_authenticated: false, ..token.clone() };
+        assert_eq!(pending.judge(&token.secret_hash, None, 999), Verdict::Pending);
+        assert_eq!(pending.judge(&wrong, None, 999), Verdict::WrongSecret);
+    }
+
+    #[test]
+    fn a_previous_secret_is_good_until_its_deadline() {
+        let old = SecretHash::from_slice(&[2; 16]).unwrap();
+        let previous = [PreviousSecret { hash: old, until_ms: 500 }].into();
+        let token = Credential { previous, ..credential() };
+        assert_eq!(token.judge(&old, None, 499), Verdict::Admitted);
+        assert_eq!(token.judge(&old, None, 500), Verdict::WrongSecret);
+        assert_eq!(token.judge(&token.secret_hash, None, 499), Verdict::Admitted);
+    }
+
+    #[test]
+    fn a_takeover_shows_another_user_until_its_end() {
+        let takeover = ActiveTakeover {
+            id: TokenId::parse("AAAAAAAAAAAAAAAB").unwrap(),
+            user: "bob".into(),
+            reason: None,
+            created_at_ms: 0,
+            ends_at_ms: 500,
+        };
+        let token = Credential { takeover: Some(Box::new(takeover)), ..credential() };
+        assert_eq!(token.effective_user(499), "bob");
+        assert_eq!(token.effective_user(500), "alice");
+        let ended = Credential { is_active: false, ..token };
+        assert_eq!(ended.effective_user(499), "alice");
     }
 
     #[test]

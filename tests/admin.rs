@@ -35,8 +35,12 @@ fn a_token_is_issued_with_all_its_fields() {
         fields.remove("idle_seconds");
         fields.remove("lifetime_seconds");
         fields.insert("user_agent".into(), "é".repeat(256).into());
-        for (name, value) in [("is_active", json!(true)), ("takeover", json!(null)), ("device", json!(null))]
-        {
+        for (name, value) in [
+            ("is_active", json!(true)),
+            ("takeover", json!(null)),
+            ("device", json!(null)),
+            ("is_authenticated", json!(true)),
+        ] {
             fields.insert(name.into(), value);
         }
         for name in ["id", "token", "created_at", "last_access", "expires_at"] {

@@ -13,6 +13,7 @@ use common::process::wait_for;
 use common::redis::RedisServer;
 use common::store::{HOUR_MS, NOW_MS, eventually};
 use doorward::config::{self, Config};
+use doorward::event::{Actor, EndReason};
 use doorward::token::TokenChange;
 use doorward::{Access, Clock, Entropy, NewToken, Node, StoreError, Transport, Validator};
 
@@ -48,7 +49,7 @@ async fn what_one_node_ends_the_other_refuses() {
     let redis = RedisServer::start();
     let (one, other) = (node_on(&redis).await, node_on(&redis).await);
     let (here, there) = (one.validator().await, other.validator().await);
-    let issued = one.service().issue(login("alice")).await.unwrap();
+    let issued = one.service().issue(login("alice"), Actor::Doorward).await.unwrap();
     for validator in [&here, &there] {
         assert!(is_valid(validator, &issued.wire).await.unwrap());
     }
@@ -59,7 +60,10 @@ async fn what_one_node_ends_the_other_refuses() {
         (other.service().store().cache_stats().hits > before).then_some(())
     })
     .await;
-    one.service().change(issued.token.credential.id, &TokenChange::ending()).await.unwrap();
+    one.service()
+        .change(issued.token.credential.id, &TokenChange::ending(EndReason::Ended), Actor::Doorward)
+        .await
+        .unwrap();
     assert!(!is_valid(&here, &issued.wire).await.unwrap(), "at once on the node that ended it");
     eventually("refused by the other", async || {
         (!is_valid(&there, &issued.wire).await.unwrap()).then_some(())
@@ -73,7 +77,7 @@ async fn what_one_node_ends_the_other_refuses() {
 async fn a_node_serves_several_runtimes() {
     let redis = RedisServer::start();
     let node = node_on(&redis).await;
-    let wire = node.service().issue(login("alice")).await.unwrap().wire;
+    let wire = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire;
     std::thread::scope(|scope| {
         for _ in 0..2 {
             let on_its_own = || {
@@ -102,7 +106,7 @@ async fn stopping_writes_the_accesses_that_are_left() {
     let redis = RedisServer::start();
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_FLUSH_INTERVAL", "1m")]);
     let node = Node::start(&config, Clock::system(), Entropy::system()).await.unwrap();
-    let issued = node.service().issue(login("alice")).await.unwrap();
+    let issued = node.service().issue(login("alice"), Actor::Doorward).await.unwrap();
     let validator = node.validator().await;
     // The clock must have moved on for the access to differ from the issue.
     let seen_ms =
@@ -139,7 +143,7 @@ async fn a_manual_clock_drives_a_node() {
     let clock = Clock::manual(NOW_MS);
     let node = Node::start(&settings(&[]), clock.clone(), Entropy::seeded(1)).await.unwrap();
     let validator = node.validator().await;
-    let wire = node.service().issue(login("alice")).await.unwrap().wire;
+    let wire = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire;
     clock.advance_ms(HOUR_MS - 1);
     let peek = async || validator.validate(wire.as_bytes(), Transport::Header, Access::Exempt).await.unwrap();
     assert!(peek().await.is_some());
@@ -151,14 +155,14 @@ async fn a_manual_clock_drives_a_node() {
 #[tokio::test]
 async fn another_schema_makes_a_node_with_its_own_check_keys_unready() {
     let redis = RedisServer::start();
-    redis.cli(&["SET", "dw:m:schema", "2"]);
+    redis.cli(&["SET", "dw:m:schema", "0"]);
     let keys = "a-token-key-of-the-tests-0123456789abcdef";
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_TOKEN_KEYS", keys)]);
     let node = Node::start(&config, Clock::system(), Entropy::system()).await.unwrap();
     assert!(!node.readiness().is_ready());
-    redis.cli(&["SET", "dw:m:schema", "1"]);
-    eventually("ready", async || node.readiness().is_ready().then_some(())).await;
     redis.cli(&["SET", "dw:m:schema", "2"]);
+    eventually("ready", async || node.readiness().is_ready().then_some(())).await;
+    redis.cli(&["SET", "dw:m:schema", "0"]);
     eventually("not ready", async || (!node.readiness().is_ready()).then_some(())).await;
     node.stop().await;
 }
@@ -167,7 +171,7 @@ async fn another_schema_makes_a_node_with_its_own_check_keys_unready() {
 async fn validators_may_be_shared_by_tasks() {
     let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
     let validator = Arc::new(node.validator().await);
-    let wire = Arc::new(node.service().issue(login("alice")).await.unwrap().wire);
+    let wire = Arc::new(node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire);
     let tasks = (0..4).map(|_| {
         let (validator, wire) = (validator.clone(), wire.clone());
         tokio::spawn(async move { is_valid(&validator, &wire).await })

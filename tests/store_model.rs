@@ -8,6 +8,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, touch, with_idle};
+use doorward::event::EndReason;
 use doorward::secret::TokenId;
 use doorward::store::{Changed, Ended, StoreLimits};
 use doorward::token::{Token, TokenChange, Touch};
@@ -16,7 +17,8 @@ use proptest::prelude::*;
 const CASES: u32 = 64;
 const USERS: [&str; 3] = ["alice", "bob}:{", "ü"];
 /// Low, so that logins push each other out; and ended tokens outlive some live ones and not others.
-const LIMITS: StoreLimits = StoreLimits { ended_retention_ms: HOUR_MS, max_tokens_per_user: 3 };
+const LIMITS: StoreLimits =
+    StoreLimits { ended_retention_ms: HOUR_MS, max_tokens_per_user: 3, ..common::store::LIMITS };
 
 /// What happens. All times are whole minutes: the manual clock so hits every deadline exactly, and no TTL, which
 /// Redis counts in real time, is shorter than a case takes.
@@ -73,7 +75,8 @@ fn change() -> impl Strategy<Value = TokenChange> {
             auth_slug,
             allowed_cookie,
             allowed_header,
-            end,
+            end: end.then_some(EndReason::Ended),
+            ..TokenChange::default()
         },
     )
 }

@@ -21,6 +21,7 @@ use super::types::{
     TrustedProxies,
 };
 use crate::secret::MAX_CHECK_KEYS;
+use crate::store::OverLimit;
 
 pub(super) type Parsed<T> = Result<T, String>;
 
@@ -76,6 +77,15 @@ pub(super) fn number<T: FromStr + PartialOrd + Display>(
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = text.parse().ok().filter(|number| digits && range.contains(number));
         number.ok_or_else(|| format!("is not a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// `end-oldest` or `refuse-new`.
+pub(super) fn over_limit(text: &str) -> Parsed<OverLimit> {
+    match text {
+        "end-oldest" => Ok(OverLimit::EndOldest),
+        "refuse-new" => Ok(OverLimit::RefuseNew),
+        _ => Err("is neither end-oldest nor refuse-new".into()),
     }
 }
 
@@ -329,8 +339,8 @@ fn api_key(text: &str) -> Parsed<ApiKey> {
     } else {
         scopes.split('+').map(|text| Scope::ALL.into_iter().find(|scope| scope.name() == text)).collect()
     };
-    let scopes =
-        scopes.ok_or("its scopes are not all, or some of tokens+takeovers+devices+introspect+metrics")?;
+    let scopes = scopes
+        .ok_or("its scopes are not all, or some of tokens+takeovers+devices+introspect+metrics+events")?;
     let hash = blake3::Hash::from_hex(hash)
         .map_err(|_| "its hash is not the 64 hex digits that `doorward hash-key` prints")?;
     Ok(ApiKey { name: name.into(), scopes, hash: *hash.as_bytes() })

@@ -181,12 +181,14 @@ pub enum Scope {
     Introspect = 8,
     /// The metrics.
     Metrics = 16,
+    /// What happened: histories and the feed.
+    Events = 32,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 5] =
-        [Self::Tokens, Self::Takeovers, Self::Devices, Self::Introspect, Self::Metrics];
+    pub const ALL: [Self; 6] =
+        [Self::Tokens, Self::Takeovers, Self::Devices, Self::Introspect, Self::Metrics, Self::Events];
 
     /// Its name in settings and errors.
     pub const fn name(self) -> &'static str {
@@ -196,6 +198,7 @@ impl Scope {
             Self::Devices => "devices",
             Self::Introspect => "introspect",
             Self::Metrics => "metrics",
+            Self::Events => "events",
         }
     }
 }

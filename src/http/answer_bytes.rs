@@ -37,14 +37,15 @@ impl DateText {
 pub fn write(verdict: &Verdict, now_ms: u64, date: &mut DateText, is_last: bool, out: &mut Vec<u8>) {
     match verdict {
         Verdict::Allowed(credential, judged_ms) => {
-            let Identity { user, token_id, slug, backend, device } = Identity::of(credential);
+            let Identity { user, actor, token_id, slug, backend, device } =
+                Identity::of(credential, *judged_ms);
             let expires_in = credential.expires_at_ms.saturating_sub(*judged_ms) / 1000;
             let mut text = itoa::Buffer::new();
             for part in [
                 b"HTTP/1.1 200 OK\r\ncache-control: no-store\r\nx-auth-user: ",
                 user.as_bytes(),
                 b"\r\nx-auth-actor: ",
-                user.as_bytes(),
+                actor.as_bytes(),
                 b"\r\nx-auth-token-id: ",
                 token_id.as_bytes(),
                 b"\r\nx-auth-slug: ",

@@ -65,7 +65,7 @@ pub enum Verdict {
     Anonymous,
     /// 401.
     Refused(Refusal),
-    /// 403: a valid token, but not for this.
+    /// 403: a valid token, but not for this, or not before its second factor was shown.
     Forbidden,
     /// 503.
     Unavailable,
@@ -110,6 +110,8 @@ pub fn verdict(judgement: Result<Judgement, StoreError>, admission: &Admission) 
     match judgement {
         Ok(Judgement::Valid(credential, _)) if !admission.is_for(&credential) => Verdict::Forbidden,
         Ok(Judgement::Valid(credential, now_ms)) => Verdict::Allowed(credential, now_ms),
+        Ok(Judgement::Pending) if admission.is_optional => Verdict::Anonymous,
+        Ok(Judgement::Pending) => Verdict::Forbidden,
         Ok(Judgement::Refused) => refuse(Refusal::InvalidToken, admission),
         Err(error) => {
             report(&error);
@@ -126,9 +128,10 @@ impl Verdict {
     /// The answer for hyper; the same in bytes is [`answer_bytes`](super::answer_bytes).
     pub fn response(&self) -> Response<Body> {
         match self {
-            Self::Allowed(credential, now_ms) => {
-                allowed(Identity::of(credential), credential.expires_at_ms.saturating_sub(*now_ms) / 1000)
-            }
+            Self::Allowed(credential, now_ms) => allowed(
+                Identity::of(credential, *now_ms),
+                credential.expires_at_ms.saturating_sub(*now_ms) / 1000,
+            ),
             Self::Anonymous => anonymous(),
             Self::Refused(refusal) => refusal.response(),
             Self::Forbidden => empty(StatusCode::FORBIDDEN),
@@ -172,13 +175,14 @@ enum Field {
 }
 
 fn allowed(identity: Identity, expires_in_seconds: u64) -> Response<Body> {
-    let Identity { user, token_id, slug, backend, device } = identity;
+    let Identity { user, actor, token_id, slug, backend, device } = identity;
     let (template, order) = &*TEMPLATE;
     let mut headers = template.clone();
     for (value, field) in headers.values_mut().zip(order) {
         *value = match field {
             Field::Fixed => continue,
-            Field::User | Field::Actor => user.clone(),
+            Field::User => user.clone(),
+            Field::Actor => actor.clone(),
             Field::TokenId => token_id.clone(),
             Field::Slug => slug.clone(),
             Field::Backend => backend.clone(),
@@ -192,7 +196,8 @@ fn allowed(identity: Identity, expires_in_seconds: u64) -> Response<Body> {
 }
 
 fn anonymous() -> Response<Body> {
-    let nobody = Identity { user: NONE, token_id: NONE, slug: NONE, backend: NONE, device: NONE };
+    let nobody =
+        Identity { user: NONE, actor: NONE, token_id: NONE, slug: NONE, backend: NONE, device: NONE };
     allowed(nobody, 0)
 }
 

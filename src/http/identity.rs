@@ -15,8 +15,10 @@ pub const NONE: HeaderValue = HeaderValue::from_static("-");
 
 /// The values of one credential.
 pub struct Identity {
-    /// The user.
+    /// As whom the request acts.
     pub user: HeaderValue,
+    /// Who logged in.
+    pub actor: HeaderValue,
     /// The token's id.
     pub token_id: HeaderValue,
     /// The slug or `-`.
@@ -28,8 +30,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of a credential.
-    pub fn of(credential: &Credential) -> Self {
+    /// Of a credential at this time.
+    pub fn of(credential: &Credential, now_ms: u64) -> Self {
         let Rendered { text, ends } = credential.rendered.get_or_init(|| render(credential));
         let mut start = 0;
         let mut next = ends.iter().map(|end| {
@@ -39,7 +41,9 @@ impl Identity {
             HeaderValue::from_maybe_shared(part).unwrap_or(NONE)
         });
         let mut part = || next.next().unwrap_or(NONE);
-        Self { user: part(), token_id: part(), slug: part(), backend: part(), device: part() }
+        let (actor, token_id, slug, backend, device) = (part(), part(), part(), part(), part());
+        let user = if credential.active_takeover(now_ms).is_some() { part() } else { actor.clone() };
+        Self { user, actor, token_id, slug, backend, device }
     }
 }
 
@@ -52,6 +56,7 @@ fn render(credential: &Credential) -> Rendered {
         or_none(&credential.auth_slug),
         or_none(&credential.backend),
         or_none(&credential.device),
+        credential.takeover.as_deref().map_or_else(String::new, |takeover| takeover.user.clone()),
     ];
     let mut text = String::new();
     // The rules bound every field to 256 bytes, three times that escaped.
@@ -66,6 +71,7 @@ fn render(credential: &Credential) -> Rendered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::takeover::ActiveTakeover;
 
     #[test]
     fn values_are_visible_ascii_and_none_is_a_dash() {
@@ -75,11 +81,30 @@ mod tests {
             ..crate::token::tests::credential()
         };
         for _ in 0..2 {
-            let identity = Identity::of(&credential);
+            let identity = Identity::of(&credential, 0);
             assert_eq!(identity.user, "%C3%A9%20100%25%0A~!\"#");
             assert_eq!(identity.token_id, "AAAAAAAAAAAAAAAA");
             assert_eq!((identity.slug, identity.backend), (NONE, HeaderValue::from_static("ldap")));
             assert_eq!(identity.device, "-");
         }
+    }
+
+    #[test]
+    fn a_takeover_is_seen_as_both_users() {
+        let takeover = ActiveTakeover {
+            id: crate::token::tests::credential().id,
+            user: "bøb".into(),
+            reason: None,
+            created_at_ms: 0,
+            ends_at_ms: 500,
+        };
+        let credential =
+            Credential { takeover: Some(Box::new(takeover)), ..crate::token::tests::credential() };
+        let seen = |now_ms| {
+            let Identity { user, actor, .. } = Identity::of(&credential, now_ms);
+            (user, actor)
+        };
+        assert_eq!(seen(499), ("b%C3%B8b".parse().unwrap(), "alice".parse().unwrap()));
+        assert_eq!(seen(500), ("alice".parse().unwrap(), "alice".parse().unwrap()));
     }
 }

@@ -17,7 +17,7 @@
 //! | `received` | where a request came from, and whether another site made a browser send it |
 //! | `session` | `/session` and `/logout` |
 //! | `admin` | the admin plane |
-//! | `problem`, `fields`, `token_json` | the admin plane's errors, inputs and outputs |
+//! | `problem`, `fields`, `…_json` | the admin plane's errors, inputs and outputs |
 
 pub mod admin;
 mod answer_bytes;
@@ -26,6 +26,7 @@ mod body;
 pub mod connection;
 pub mod connections;
 pub mod cookie;
+pub mod event_json;
 pub mod fields;
 mod front;
 pub mod headers;
@@ -37,6 +38,7 @@ pub mod problem;
 pub mod received;
 pub mod session;
 mod stream;
+pub mod takeover_json;
 pub mod token_json;
 pub mod validation;
 

@@ -117,7 +117,11 @@ impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::NotFound => Self::not_found(),
-            ServiceError::Ended => Self::new(StatusCode::CONFLICT, "the token has ended"),
+            ServiceError::Ended
+            | ServiceError::Pending
+            | ServiceError::RotatedTooOften
+            | ServiceError::TooManyTokens
+            | ServiceError::OwnUser => Self::new(StatusCode::CONFLICT, error.to_string()),
             ServiceError::Store(StoreError::Unavailable(reason)) => {
                 tracing::warn!(reason, "an admin request could not be done");
                 Self::new(

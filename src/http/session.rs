@@ -10,19 +10,20 @@ use super::received::Received;
 use super::token_json::TokenJson;
 use super::validation::{Settings, report};
 use super::{Body, cookie, empty, json, unavailable};
+use crate::event::{Actor, EndReason};
 use crate::service::ServiceError;
 use crate::token::{Token, TokenChange, Transport};
-use crate::validator::{Access, Validator};
+use crate::validator::{Access, Judgement, Validator};
 
 /// `GET /session`: the holder's own token.
 pub async fn session(validator: &Validator, settings: &Settings, headers: &HeaderMap) -> Response<Body> {
     match holder(validator, settings, headers, settings.access(headers)).await {
-        Ok((token, _)) => json(StatusCode::OK, &TokenJson::of(&token)),
+        Ok((token, _)) => json(StatusCode::OK, &TokenJson::of(&token, validator.service().clock().now_ms())),
         Err(response) => response,
     }
 }
 
-/// `POST /logout`: ends the token that the request carries.
+/// `POST /logout`: ends the takeover under way, else the token that the request carries.
 pub async fn logout(
     validator: &Validator,
     settings: &Settings,
@@ -35,7 +36,16 @@ pub async fn logout(
     if via == Transport::Cookie && !settings.is_same_site(&received) {
         return empty(StatusCode::FORBIDDEN);
     }
-    match validator.service().change(token.credential.id, &TokenChange::ending()).await {
+    let (service, id) = (validator.service(), token.credential.id);
+    if token.credential.takeover.is_some() {
+        match service.end_takeover(id, EndReason::Logout, Actor::Holder).await {
+            Ok(()) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
+            // It came to its hard end.
+            Err(ServiceError::NotFound) => {}
+            Err(error) => return refused(&error),
+        }
+    }
+    match service.change(id, &TokenChange::ending(EndReason::Logout), Actor::Holder).await {
         Ok(_) => {
             let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
             if via == Transport::Cookie {
@@ -59,9 +69,10 @@ async fn holder(
         Presented::Ambiguous => return Err(Refusal::InvalidToken.response()),
         Presented::Absent => return Err(Refusal::NoToken.response()),
     };
-    let credential = match validator.validate(wire, via, access).await {
-        Ok(Some(credential)) => credential,
-        Ok(None) => return Err(Refusal::InvalidToken.response()),
+    let credential = match validator.judgement(wire, via, access).await {
+        Ok(Judgement::Valid(credential, _)) => credential,
+        Ok(Judgement::Pending) => return Err(empty(StatusCode::FORBIDDEN)),
+        Ok(Judgement::Refused) => return Err(Refusal::InvalidToken.response()),
         Err(error) => return Err(refused(&error.into())),
     };
     match validator.service().token(credential.id).await {
@@ -72,11 +83,11 @@ async fn holder(
 
 fn refused(error: &ServiceError) -> Response<Body> {
     match error {
-        // It ended between two steps of this request.
-        ServiceError::NotFound | ServiceError::Ended => Refusal::InvalidToken.response(),
         ServiceError::Store(error) => {
             report(error);
             unavailable()
         }
+        // It ended between two steps of this request.
+        _ => Refusal::InvalidToken.response(),
     }
 }

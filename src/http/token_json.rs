@@ -3,6 +3,7 @@
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
+use super::takeover_json::TakeoverJson;
 use crate::token::{Credential, RelatedObject, Token, TokenView};
 
 /// See the contract; borrowed from the record.
@@ -22,8 +23,11 @@ pub struct TokenJson<'a> {
     allowed_cookie: bool,
     allowed_header: bool,
     related_objects: Vec<RelatedObjectJson<'a>>,
-    takeover: Option<()>,
+    /// The one under way.
+    takeover: Option<TakeoverJson<'a>>,
     device: Option<&'a str>,
+    /// False while the second factor is still to be shown.
+    is_authenticated: bool,
     /// The secret string; only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<&'a str>,
@@ -49,8 +53,8 @@ struct Rest<'a> {
 }
 
 impl<'a> TokenJson<'a> {
-    /// The object without the secret.
-    pub fn of(token: &'a Token) -> Self {
+    /// The object without the secret, as it is at `now_ms`.
+    pub fn of(token: &'a Token, now_ms: u64) -> Self {
         let rest = Rest {
             created_at_ms: token.created_at_ms,
             last_access_ms: token.last_access_ms,
@@ -59,11 +63,11 @@ impl<'a> TokenJson<'a> {
             expiration: token.expiration,
             related_objects: &token.related_objects,
         };
-        Self::of_parts(&token.credential, rest)
+        Self::of_parts(&token.credential, rest, now_ms)
     }
 
     /// The same of a token as a batch sees it.
-    pub fn of_view(view: &'a TokenView) -> Self {
+    pub fn of_view(view: &'a TokenView, now_ms: u64) -> Self {
         let rest = Rest {
             created_at_ms: view.details.created_at_ms,
             last_access_ms: view.last_access_ms(),
@@ -72,10 +76,10 @@ impl<'a> TokenJson<'a> {
             expiration: view.details.expiration,
             related_objects: &view.details.related_objects,
         };
-        Self::of_parts(&view.credential, rest)
+        Self::of_parts(&view.credential, rest, now_ms)
     }
 
-    fn of_parts(credential: &'a Credential, rest: Rest<'a>) -> Self {
+    fn of_parts(credential: &'a Credential, rest: Rest<'a>, now_ms: u64) -> Self {
         let related = |object: &'a RelatedObject| RelatedObjectJson {
             content_type: &object.content_type,
             object_id: &object.object_id,
@@ -95,16 +99,19 @@ impl<'a> TokenJson<'a> {
             allowed_cookie: credential.allowed_cookie,
             allowed_header: credential.allowed_header,
             related_objects: rest.related_objects.iter().map(related).collect(),
-            takeover: None,
+            takeover: credential
+                .active_takeover(now_ms)
+                .map(|takeover| TakeoverJson::of_active(takeover, credential)),
             device: credential.device.as_deref(),
+            is_authenticated: credential.is_authenticated,
             token: None,
             set_cookie: None,
         }
     }
 
     /// The object with the string that only its holder gets.
-    pub fn with_secret(token: &'a Token, wire: &'a str) -> Self {
-        Self { token: Some(wire), ..Self::of(token) }
+    pub fn with_secret(token: &'a Token, wire: &'a str, now_ms: u64) -> Self {
+        Self { token: Some(wire), ..Self::of(token, now_ms) }
     }
 
     /// The same with the header's value that gives the string to a browser.

@@ -45,6 +45,10 @@ pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
     let limits = StoreLimits {
         ended_retention_ms: config.ended_retention_ms,
         max_tokens_per_user: config.max_tokens_per_user,
+        over_limit: config.over_limit,
+        takeover_retention_ms: config.takeover_retention_ms,
+        events_per_user: config.events_per_user,
+        event_retention_ms: config.event_retention_ms,
     };
     match &config.store {
         StoreUrl::Memory => Ok(Store::Memory(Arc::new(MemoryStore::new(limits, config.memory_max_tokens)))),
@@ -82,6 +86,9 @@ pub(super) fn token_policy(config: &Config) -> TokenPolicy {
         preserved_age_ms: config.max_token_age_ms,
         absolute_lifetime_ms: config.absolute_lifetime_ms,
         renewal_step: config.renewal_step,
+        rotation_grace_ms: config.rotation_grace_ms,
+        reuse_ends_token: config.reuse_ends_token,
+        max_takeover_age_ms: config.max_takeover_age_ms,
     }
 }
 

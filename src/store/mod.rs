@@ -9,7 +9,9 @@ pub mod redis;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use crate::secret::TokenId;
+use crate::event::{Actor, EndReason, Event};
+use crate::secret::{SecretHash, TokenId};
+use crate::takeover::{NewTakeover, Started, Takeover};
 use crate::token::{Credential, Token, TokenChange, TokenView, Touch};
 
 use self::memory::MemoryStore;
@@ -39,6 +41,55 @@ pub struct StoreLimits {
     /// A user has at most this many live tokens, and at most as many ended ones that are still readable: one
     /// more ends the oldest, and forgets the oldest ended one.
     pub max_tokens_per_user: usize,
+    /// What one token too many does.
+    pub over_limit: OverLimit,
+    /// A takeover that is over stays readable for this long.
+    pub takeover_retention_ms: u64,
+    /// The newest events of a user that are kept; 0 keeps none.
+    pub events_per_user: usize,
+    /// For how long an event is kept.
+    pub event_retention_ms: u64,
+}
+
+/// The settings' defaults.
+impl Default for StoreLimits {
+    fn default() -> Self {
+        const DAY_MS: u64 = 24 * 3600 * 1000;
+        Self {
+            ended_retention_ms: DAY_MS,
+            max_tokens_per_user: 1000,
+            over_limit: OverLimit::EndOldest,
+            takeover_retention_ms: 30 * DAY_MS,
+            events_per_user: 100,
+            event_retention_ms: 7 * DAY_MS,
+        }
+    }
+}
+
+/// What happens when a user with as many tokens as allowed gets another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OverLimit {
+    /// The oldest one ends.
+    #[default]
+    EndOldest,
+    /// The new one is refused.
+    RefuseNew,
+}
+
+/// When an operation happens, and who wants it.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The caller's clock.
+    pub now_ms: u64,
+    /// For the events.
+    pub actor: Actor<'a>,
+}
+
+/// By Doorward itself, at this time.
+impl From<u64> for Call<'_> {
+    fn from(now_ms: u64) -> Self {
+        Self { now_ms, actor: Actor::Doorward }
+    }
 }
 
 /// The store of a node.
@@ -53,6 +104,15 @@ pub enum Store {
 /// The tokens that an operation ended or took away.
 pub type Ended = Vec<TokenId>;
 
+/// What came of issuing a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Issued {
+    /// It is there; these had to make room for it.
+    Done(Ended),
+    /// Its user has as many tokens as allowed ([`OverLimit::RefuseNew`]).
+    TooMany,
+}
+
 /// What came of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
@@ -60,6 +120,11 @@ pub enum Changed {
     NotFound,
     /// It was ended before; nothing changed. The token as it is.
     AlreadyEnded(Token),
+    /// It cannot get a new secret before its second factor was shown; nothing changed.
+    Pending,
+    /// It got [`MAX_PREVIOUS_SECRETS`](crate::token::MAX_PREVIOUS_SECRETS) new secrets within the grace; nothing
+    /// changed.
+    RotatedTooOften,
     /// Done. The token as it is now.
     Done(Token),
 }
@@ -87,14 +152,14 @@ impl Store {
         }
     }
 
-    /// Keeps a new token. Gives the ids of those that had to make room for it.
+    /// Keeps a new token, one without a takeover or previous secrets.
     ///
     /// # Errors
     /// `Unavailable`, also when the store is full; `Corrupt` when room must be made among corrupt records.
-    pub async fn issue(&self, token: &Token, now_ms: u64) -> Result<Ended, StoreError> {
+    pub async fn issue(&self, token: &Token, call: impl Into<Call<'_>>) -> Result<Issued, StoreError> {
         match self {
-            Self::Memory(store) => store.issue(token, now_ms),
-            Self::Redis(store) => store.issue(token, now_ms).await,
+            Self::Memory(store) => store.issue(token, &call.into()),
+            Self::Redis(store) => store.issue(token, &call.into()).await,
         }
     }
 
@@ -117,11 +182,92 @@ impl Store {
         &self,
         id: TokenId,
         change: &TokenChange,
-        now_ms: u64,
+        call: impl Into<Call<'_>>,
     ) -> Result<Changed, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.change(id, change, now_ms)),
-            Self::Redis(store) => store.change(id, change, now_ms).await,
+            Self::Memory(store) => Ok(store.change(id, change, &call.into())),
+            Self::Redis(store) => store.change(id, change, &call.into()).await,
+        }
+    }
+
+    /// A secret that once opened the token, by its check tag, does not open the record that a look-up found. Ends
+    /// the token if the secret was rotated out; whether it did.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn end_reused(
+        &self,
+        id: TokenId,
+        presented: &SecretHash,
+        call: impl Into<Call<'_>>,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.end_reused(id, presented, &call.into())),
+            Self::Redis(store) => store.end_reused(id, presented, &call.into()).await,
+        }
+    }
+
+    /// Starts a takeover; an earlier one of the token ends first.
+    ///
+    /// # Errors
+    /// `Unavailable`, also when the store is full; `Corrupt`.
+    pub async fn start_takeover(
+        &self,
+        takeover: &NewTakeover,
+        call: impl Into<Call<'_>>,
+    ) -> Result<Started, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.start_takeover(takeover, &call.into())),
+            Self::Redis(store) => store.start_takeover(takeover, &call.into()).await,
+        }
+    }
+
+    /// Ends the takeover under way on a token; whether there was one.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn end_takeover(
+        &self,
+        token: TokenId,
+        reason: EndReason,
+        call: impl Into<Call<'_>>,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.end_takeover(token, reason, &call.into())),
+            Self::Redis(store) => store.end_takeover(token, reason, &call.into()).await,
+        }
+    }
+
+    /// The takeovers of a token that are visible, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn token_takeovers(&self, token: TokenId, now_ms: u64) -> Result<Vec<Takeover>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.token_takeovers(token, now_ms)),
+            Self::Redis(store) => store.token_takeovers(token, now_ms).await,
+        }
+    }
+
+    /// The takeovers of a user by others that are visible, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn user_takeovers(&self, user: &str, now_ms: u64) -> Result<Vec<Takeover>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.user_takeovers(user, now_ms)),
+            Self::Redis(store) => store.user_takeovers(user, now_ms).await,
+        }
+    }
+
+    /// What happened to a user's tokens, takeovers and device keys, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn user_events(&self, user: &str, now_ms: u64) -> Result<Vec<Event>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.user_events(user, now_ms)),
+            Self::Redis(store) => store.user_events(user, now_ms).await,
         }
     }
 
@@ -144,11 +290,11 @@ impl Store {
         &self,
         user: &str,
         except: Option<TokenId>,
-        now_ms: u64,
+        call: impl Into<Call<'_>>,
     ) -> Result<Ended, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.end_user_tokens(user, except, now_ms)),
-            Self::Redis(store) => store.end_user_tokens(user, except, now_ms).await,
+            Self::Memory(store) => Ok(store.end_user_tokens(user, except, &call.into())),
+            Self::Redis(store) => store.end_user_tokens(user, except, &call.into()).await,
         }
     }
 
@@ -264,6 +410,17 @@ impl Reader {
         match self {
             Self::Memory(store) => Ok(store.view(id)),
             Self::Redis(reader) => reader.view(id).await,
+        }
+    }
+
+    /// The credential of this id as the store has it after this call began, whatever was known here.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn fresh_credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.credential(id)),
+            Self::Redis(reader) => reader.fresh_credential(id).await,
         }
     }
 

@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 use super::{Access, Validator};
 use crate::secret::{self, Kind, Presented};
 use crate::store::StoreError;
-use crate::token::TokenView;
+use crate::token::{TokenView, Verdict};
 
 impl Validator {
     /// The tokens of these strings in their order, `None` for each that is not valid now. The rules are those of
@@ -37,6 +37,7 @@ impl Validator {
             |keys: &_| wires.iter().map(|wire| secret::parse(Kind::Token, keys, wire.as_ref())).collect();
         let presented: Vec<Option<Presented>> = self.service.with_check_keys(parse)?;
         let mut views = self.views(&presented).await?;
+        self.read_anew(&presented, &mut views).await?;
         // Read after the look-ups: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
         for (view, presented) in views.iter_mut().zip(&presented) {
@@ -71,6 +72,30 @@ impl Validator {
         Ok(views)
     }
 
+    /// Reads those again whose secret is another one than the record's: what was known may be older than the
+    /// rotation that made it the right one.
+    async fn read_anew(
+        &self,
+        presented: &[Option<Presented>],
+        views: &mut [Option<TokenView>],
+    ) -> Result<(), StoreError> {
+        for (view, presented) in views.iter_mut().zip(presented) {
+            let (Some(presented), Some(found)) = (presented, &view) else { continue };
+            let now_ms = self.service.clock().now_ms();
+            if found.credential.judge(&presented.hash, None, now_ms) != Verdict::WrongSecret {
+                continue;
+            }
+            let fresh = self.reader.fresh_credential(presented.id).await?;
+            let is_wrong =
+                fresh.is_some_and(|c| c.judge(&presented.hash, None, now_ms) == Verdict::WrongSecret);
+            if is_wrong {
+                self.service.secret_reused(presented.id, &presented.hash).await?;
+            }
+            *view = self.reader.view(presented.id).await?;
+        }
+        Ok(())
+    }
+
     /// Leaves of a view what its holder may see, counts it, and records the access.
     fn conclude_batched(
         &self,
@@ -79,8 +104,10 @@ impl Validator {
         access: Access,
         now_ms: u64,
     ) {
+        let verdict =
+            |presented: Presented, found: &TokenView| found.credential.judge(&presented.hash, None, now_ms);
         match (presented, &*view) {
-            (Some(presented), Some(found)) if found.credential.is_opened_by(&presented.hash, now_ms) => {
+            (Some(presented), Some(found)) if verdict(presented, found) == Verdict::Admitted => {
                 self.counters.valid.inc();
                 if access == Access::Recorded {
                     self.service.record_access(&found.credential, now_ms);

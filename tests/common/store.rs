@@ -11,7 +11,7 @@ use doorward::entropy::Entropy;
 use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
-use doorward::store::{Reader, Store, StoreError, StoreLimits};
+use doorward::store::{Ended, Issued, OverLimit, Reader, Store, StoreError, StoreLimits};
 use doorward::token::{AccessMark, Credential, DetailsOnce, RenderedOnce, Token, Touch};
 
 use super::cluster::RedisCluster;
@@ -25,7 +25,14 @@ pub const DAY_MS: u64 = 24 * HOUR_MS;
 pub const NOW_MS: u64 = 1_800_000_000_000;
 
 /// The settings' defaults.
-pub const LIMITS: StoreLimits = StoreLimits { ended_retention_ms: DAY_MS, max_tokens_per_user: 1000 };
+pub const LIMITS: StoreLimits = StoreLimits {
+    ended_retention_ms: DAY_MS,
+    max_tokens_per_user: 1000,
+    over_limit: OverLimit::EndOldest,
+    takeover_retention_ms: 30 * DAY_MS,
+    events_per_user: 100,
+    event_retention_ms: 7 * DAY_MS,
+};
 /// No operation of a test waits so long on a machine that works at all.
 const PATIENCE: Duration = Duration::from_millis(DEADLINE_MS);
 
@@ -138,7 +145,10 @@ impl TestStore {
                 auth_slug: None,
                 backend: None,
                 device: None,
+                takeover: None,
+                previous: Box::default(),
                 is_active: true,
+                is_authenticated: true,
                 allowed_cookie: true,
                 allowed_header: true,
                 expires_at_ms: now_ms + HOUR_MS,
@@ -165,8 +175,13 @@ impl TestStore {
 
     pub async fn issue_idle(&self, user: &str, idle_ms: u64, now_ms: u64) -> Token {
         let token = with_idle(self.sample(user, now_ms), idle_ms);
-        assert_eq!(self.store.issue(&token, now_ms).await.unwrap(), []);
+        assert_eq!(self.keep(&token, now_ms).await, []);
         token
+    }
+
+    /// Issues a token; those that made room for it.
+    pub async fn keep(&self, token: &Token, now_ms: u64) -> Ended {
+        keep(&self.store, token, now_ms).await
     }
 
     pub async fn token(&self, token: &Token, now_ms: u64) -> Option<Token> {
@@ -197,6 +212,14 @@ impl TestStore {
                 cluster.masters.iter().flat_map(|master| ttls(master, &self.prefix)).collect()
             }
         }
+    }
+}
+
+/// Issues a token that its user may have; those that made room for it.
+pub async fn keep(store: &Store, token: &Token, now_ms: u64) -> Ended {
+    match store.issue(token, now_ms).await.unwrap() {
+        Issued::Done(made_room) => made_room,
+        Issued::TooMany => panic!("too many tokens"),
     }
 }
 

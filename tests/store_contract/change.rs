@@ -1,5 +1,6 @@
 //! What PATCH changes, and nothing else.
 
+use doorward::event::EndReason;
 use doorward::store::Changed;
 use doorward::token::{Token, TokenChange};
 
@@ -58,7 +59,8 @@ pub async fn a_change_may_end_the_token_too(kind: StoreKind) {
         auth_slug: Some(Some("gone".into())),
         allowed_cookie: Some(false),
         allowed_header: None,
-        end: true,
+        end: Some(EndReason::Ended),
+        ..TokenChange::default()
     };
     let expected = edited(ended(&token, NOW_MS + 1), |c| {
         c.auth_slug = Some("gone".into());
@@ -73,7 +75,7 @@ pub async fn an_unknown_or_expired_token_is_not_found(kind: StoreKind) {
     let live = on.issue_idle("alice", 2 * HOUR_MS, NOW_MS).await;
     let at_ms = NOW_MS + HOUR_MS;
     for token in [&expired, &on.sample("alice", NOW_MS)] {
-        for change in [TokenChange::default(), TokenChange::ending()] {
+        for change in [TokenChange::default(), TokenChange::ending(EndReason::Ended)] {
             let changed = on.store.change(token.credential.id, &change, at_ms).await.unwrap();
             assert_eq!(changed, Changed::NotFound);
         }

@@ -1,5 +1,6 @@
 //! What is issued is what is read.
 
+use doorward::event::EndReason;
 use doorward::store::{Changed, Ended};
 use doorward::token::{RelatedObject, Token, TokenChange};
 
@@ -42,7 +43,7 @@ pub async fn an_issued_token_reads_back_whole(kind: StoreKind) {
     let mut tokens = unusual_tokens(&on);
     tokens.push(on.sample("plain", NOW_MS));
     for token in &tokens {
-        assert_eq!(on.store.issue(token, NOW_MS).await.unwrap(), []);
+        assert_eq!(on.keep(token, NOW_MS).await, []);
     }
     for token in &tokens {
         let user = &token.credential.user;
@@ -58,7 +59,10 @@ pub async fn an_unknown_token_is_nowhere(kind: StoreKind) {
     let id = unknown.credential.id;
     assert_eq!(on.token(&unknown, NOW_MS).await, None);
     assert_eq!(on.credential(id).await.unwrap(), None);
-    assert_eq!(on.store.change(id, &TokenChange::ending(), NOW_MS).await.unwrap(), Changed::NotFound);
+    assert_eq!(
+        on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap(),
+        Changed::NotFound
+    );
     assert_eq!(on.store.user_tokens("alice", NOW_MS).await.unwrap(), []);
     assert_eq!(on.store.end_user_tokens("alice", Some(id), NOW_MS).await.unwrap(), Ended::new());
     assert!(on.ttls().is_empty(), "asking leaves nothing behind");

@@ -1,5 +1,6 @@
 //! Accesses: the last one is kept, a renewal extends, and nothing dead comes back to life.
 
+use doorward::event::EndReason;
 use doorward::token::{Token, TokenChange};
 
 use crate::common::store::{DAY_MS, HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended, touch};
@@ -56,7 +57,7 @@ pub async fn the_last_access_is_the_latest_in_any_order(kind: StoreKind) {
 pub async fn an_ended_token_is_not_touched(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    on.store.change(token.credential.id, &TokenChange::ending(), NOW_MS + 10).await.unwrap();
+    on.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 10).await.unwrap();
     // Also not by an access that came before the end: what is dead stays as it was.
     for access_ms in [NOW_MS + 5, NOW_MS + 20] {
         on.touch(&token, access_ms, Some(access_ms + DAY_MS * 7)).await;

@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 
+use doorward::event::EndReason;
 use doorward::secret::TokenId;
 use doorward::store::StoreLimits;
 use doorward::token::TokenChange;
 
 use crate::common::store::{
-    DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, ended, users_of_one_shard, with_idle,
+    DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, ended, keep, users_of_one_shard, with_idle,
 };
 
 fn sorted(mut ids: Vec<TokenId>) -> Vec<TokenId> {
@@ -34,7 +35,7 @@ pub async fn a_listing_shows_the_ended_and_not_the_expired(kind: StoreKind) {
     let expired = on.issue("alice", NOW_MS).await;
     let live = on.issue_idle("alice", 3 * HOUR_MS, NOW_MS + 1).await;
     let dead = on.issue("alice", NOW_MS + 2).await;
-    on.store.change(dead.credential.id, &TokenChange::ending(), NOW_MS + 3).await.unwrap();
+    on.store.change(dead.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 3).await.unwrap();
     let all = [ended(&dead, NOW_MS + 3), live, expired];
     assert_eq!(on.store.user_tokens("alice", NOW_MS + 3).await.unwrap(), all);
     assert_eq!(on.store.user_tokens("alice", NOW_MS + HOUR_MS).await.unwrap(), all[..2]);
@@ -48,7 +49,7 @@ pub async fn all_tokens_of_a_user_end_at_once(kind: StoreKind) {
     }
     let other = on.issue("bob", NOW_MS).await;
     let dead = on.issue("alice", NOW_MS).await;
-    on.store.change(dead.credential.id, &TokenChange::ending(), NOW_MS + 6).await.unwrap();
+    on.store.change(dead.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 6).await.unwrap();
 
     let ended_ids = on.store.end_user_tokens("alice", None, NOW_MS + 7).await.unwrap();
     assert_eq!(sorted(ended_ids), sorted(live.clone()));
@@ -106,7 +107,7 @@ pub async fn the_oldest_token_makes_room(kind: StoreKind) {
     let others = on.issue("bob", NOW_MS).await;
     for (at_ms, made_room) in [(NOW_MS + 3, &oldest), (NOW_MS + 4, &second)] {
         let token = on.sample("alice", at_ms);
-        assert_eq!(on.store.issue(&token, at_ms).await.unwrap(), [made_room.credential.id]);
+        assert_eq!(on.keep(&token, at_ms).await, [made_room.credential.id]);
         assert_eq!(on.token(made_room, at_ms).await, Some(ended(made_room, at_ms)));
     }
     assert_eq!(on.token(&others, NOW_MS + 4).await.as_ref(), Some(&others));
@@ -141,7 +142,7 @@ pub async fn concurrent_logins_keep_the_limit(kind: StoreKind) {
     let logins: Vec<_> = (0..40)
         .map(|n| {
             let (store, token) = (on.store.clone(), on.sample("alice", NOW_MS + n));
-            tokio::spawn(async move { store.issue(&token, NOW_MS + 100).await.unwrap().len() })
+            tokio::spawn(async move { keep(&store, &token, NOW_MS + 100).await.len() })
         })
         .collect();
     let mut made_room = 0;

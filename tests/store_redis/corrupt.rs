@@ -1,5 +1,6 @@
 //! A record that is not what we write is an error that an operator sees; it is never "not found".
 
+use doorward::event::EndReason;
 use doorward::secret::ShardTag;
 use doorward::store::StoreError;
 use doorward::token::{RelatedObject, Token, TokenChange};
@@ -42,7 +43,9 @@ async fn assert_all_reads_corrupt(on: &TestStore, token: &Token, hot: bool, what
     assert_corrupt(&format!("token, {what}"), on.store.token(id, NOW_MS).await);
     let listing = on.store.user_tokens(&token.credential.user, NOW_MS).await;
     assert_corrupt(&format!("listing, {what}"), listing);
-    for change in [TokenChange::default(), TokenChange::ending(), TokenChange::ending()] {
+    for change in
+        [TokenChange::default(), TokenChange::ending(EndReason::Ended), TokenChange::ending(EndReason::Ended)]
+    {
         assert_corrupt(&format!("{change:?}, {what}"), on.store.change(id, &change, NOW_MS).await);
     }
     assert!(on.ttls().contains_key(&token_key(on, token)), "{what}: the record is gone");
@@ -79,7 +82,7 @@ async fn a_garbled_field_is_corrupt() {
 async fn an_end_without_its_time_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = issue_full(&on, "alice").await;
-    on.store.change(token.credential.id, &TokenChange::ending(), NOW_MS).await.unwrap();
+    on.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
     run(&on, "HDEL", &[token_key(&on, &token).as_bytes(), b"e"]);
     assert_all_reads_corrupt(&on, &token, false, "ended without e").await;
 }
@@ -107,7 +110,7 @@ async fn an_index_of_another_type_is_corrupt() {
     assert_corrupt("end of all", on.store.end_user_tokens("alice", None, NOW_MS).await);
     assert_corrupt("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS).await);
     assert_corrupt("touch", on.store.touch(&[touch(&token, NOW_MS, None)], NOW_MS).await);
-    assert_corrupt("end", on.store.change(id, &TokenChange::ending(), NOW_MS).await);
+    assert_corrupt("end", on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS).await);
 }
 
 #[tokio::test]

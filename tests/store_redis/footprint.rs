@@ -1,11 +1,13 @@
 //! What a session costs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use doorward::store::StoreLimits;
 use doorward::token::Token;
 
 use crate::common::redis::RedisServer;
-use crate::common::store::{NOW_MS, TestStore};
+use crate::common::store::{LIMITS, NOW_MS, TestStore};
 
 const SESSIONS: u64 = 10_000;
 const CONCURRENT: usize = 8;
@@ -18,7 +20,9 @@ const MAX_BYTES: u64 = 600;
 async fn a_session_takes_at_most_600_bytes() {
     assert_eq!(USER_AGENT.len(), 117);
     let server = RedisServer::start();
-    let on = Arc::new(TestStore::alone_on(&server).await);
+    // What happened is apart: `events-per-user`.
+    let limits = StoreLimits { events_per_user: 0, ..LIMITS };
+    let on = Arc::new(TestStore::on_server(&server, limits, Duration::from_secs(30)).await);
     let used = || server.info("memory", "used_memory").parse::<u64>().unwrap();
     // The connections' buffers are not the sessions'.
     issue_sessions(&on, "warm up", CONCURRENT as u64).await;

@@ -1,5 +1,6 @@
 //! Endings and renewals work when nothing more can be kept; new tokens are refused.
 
+use doorward::event::EndReason;
 use doorward::store::{Changed, StoreError};
 use doorward::token::TokenChange;
 
@@ -19,7 +20,7 @@ async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::token::T
     let edit = TokenChange { auth_slug: Some(Some("slug".into())), ..TokenChange::default() };
     let changed = on.store.change(first.credential.id, &edit, NOW_MS + 2).await.unwrap();
     assert!(matches!(changed, Changed::Done(_)));
-    on.store.change(first.credential.id, &TokenChange::ending(), NOW_MS + 3).await.unwrap();
+    on.store.change(first.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 3).await.unwrap();
     assert!(!on.token(first, NOW_MS + 3).await.unwrap().credential.is_active);
     let spared = Some(third.credential.id);
     let ended = on.store.end_user_tokens("alice", spared, NOW_MS + 4).await.unwrap();

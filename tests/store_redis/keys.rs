@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use doorward::event::EndReason;
 use doorward::secret::ShardTag;
 use doorward::store::{StoreError, StoreLimits};
 use doorward::token::{Token, TokenChange};
@@ -30,6 +31,8 @@ impl Keys {
             let locator = token.credential.id.locator();
             expected.insert(format!("{prefix}t:{{{shard}}}:{locator}"), ttl_ms / MINUTE_MS);
         }
+        // What happened is kept for as long as it is, whatever becomes of the tokens.
+        expected.insert(format!("{prefix}e:{{{shard}}}:{user}"), LIMITS.event_retention_ms / MINUTE_MS);
         assert_eq!(ttls_min(self.0.ttls()), expected);
     }
 }
@@ -51,7 +54,7 @@ async fn each_operation_leaves_the_right_keys(kind: StoreKind) {
     on.store.change(short.credential.id, &edit, NOW_MS).await.unwrap();
     keys.assert(5 * HOUR_MS, &[(&short, 5 * HOUR_MS), (&long, 3 * HOUR_MS)]);
 
-    on.store.change(long.credential.id, &TokenChange::ending(), NOW_MS).await.unwrap();
+    on.store.change(long.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
     keys.assert(DAY_MS, &[(&short, 5 * HOUR_MS), (&long, DAY_MS)]);
     on.touch(&long, NOW_MS, Some(NOW_MS + 9 * DAY_MS)).await;
     on.store.end_user_tokens("al}i{ce", Some(short.credential.id), NOW_MS).await.unwrap();
@@ -75,7 +78,7 @@ async fn a_long_token_that_ends_takes_its_index_down_to_the_retention() {
     let keys = Keys(TestStore::open(StoreKind::RedisTcp).await);
     let token = keys.0.issue_idle("alice", 14 * DAY_MS, NOW_MS).await;
     keys.assert(14 * DAY_MS, &[(&token, 14 * DAY_MS)]);
-    keys.0.store.change(token.credential.id, &TokenChange::ending(), NOW_MS).await.unwrap();
+    keys.0.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
     keys.assert(DAY_MS, &[(&token, DAY_MS)]);
 }
 
@@ -87,7 +90,8 @@ async fn the_names_are_the_documented_ones_and_only_shared_keys_stay() {
     on.store.probe().await.unwrap();
     let token = on.issue("alice", NOW_MS).await;
     let token_key = format!("dw:t:{{8c4d}}:{}", token.credential.id.locator());
-    assert_eq!(server.keys(), ["dw:m:check-key", "dw:m:schema", &token_key, "dw:u:{8c4d}:alice"]);
+    let all = ["dw:e:{8c4d}:alice", "dw:m:check-key", "dw:m:schema", &token_key, "dw:u:{8c4d}:alice"];
+    assert_eq!(server.keys(), all);
     for (key, ttl_ms) in ttls(&server, "") {
         assert_eq!(ttl_ms == -1, key.starts_with("dw:m:"), "{key} {ttl_ms}");
     }
@@ -98,14 +102,14 @@ async fn the_names_are_the_documented_ones_and_only_shared_keys_stay() {
 #[tokio::test]
 async fn nothing_is_left_once_all_has_expired() {
     const SHORT_MS: u64 = 300;
-    let limits = StoreLimits { ended_retention_ms: SHORT_MS, ..LIMITS };
+    let limits = StoreLimits { ended_retention_ms: SHORT_MS, event_retention_ms: SHORT_MS, ..LIMITS };
     let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
     let renewed = on.issue_idle("alice", SHORT_MS, NOW_MS).await;
     on.touch(&renewed, NOW_MS, Some(NOW_MS + 2 * SHORT_MS)).await;
     on.issue_idle("alice", SHORT_MS, NOW_MS).await;
     let ended = on.issue_idle("alice", HOUR_MS, NOW_MS).await;
     on.issue_idle("bob", HOUR_MS, NOW_MS).await;
-    on.store.change(ended.credential.id, &TokenChange::ending(), NOW_MS).await.unwrap();
+    on.store.change(ended.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
     on.store.end_user_tokens("bob", None, NOW_MS).await.unwrap();
     eventually("all keys expire", async || on.ttls().is_empty().then_some(())).await;
     // What comes too late finds nothing, and leaves nothing.
@@ -117,12 +121,12 @@ async fn nothing_is_left_once_all_has_expired() {
 async fn another_schema_version_is_refused() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
-    server.cli(&["SET", "dw:m:schema", "2"]);
+    server.cli(&["SET", "dw:m:schema", "0"]);
     for _ in 0..2 {
         let error = on.store.probe().await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     }
-    assert_eq!(server.cli(&["GET", "dw:m:schema"]), "2");
+    assert_eq!(server.cli(&["GET", "dw:m:schema"]), "0");
 }
 
 #[tokio::test]
@@ -137,7 +141,7 @@ async fn no_secret_reaches_redis() {
     token = crate::common::store::edited(token, |c| (c.id, c.secret_hash) = (minted.id, minted.hash));
     on.store.issue(&token, NOW_MS).await.unwrap();
     on.touch(&token, NOW_MS + 1, Some(NOW_MS + 2 * HOUR_MS)).await;
-    on.store.change(token.credential.id, &TokenChange::ending(), NOW_MS + 2).await.unwrap();
+    on.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 2).await.unwrap();
 
     let mut kept = everything_in(&server);
     assert!(contains(&kept, minted.hash.as_bytes()), "the dump shows what is there");
@@ -161,6 +165,7 @@ fn everything_in(server: &RedisServer) -> Vec<u8> {
         let values: Vec<Vec<u8>> = match kind.as_str() {
             "hash" => redis::cmd("HGETALL").arg(&key).query(&mut connection).unwrap(),
             "zset" => redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).query(&mut connection).unwrap(),
+            "list" => redis::cmd("LRANGE").arg(&key).arg(0).arg(-1).query(&mut connection).unwrap(),
             "string" => vec![redis::cmd("GET").arg(&key).query(&mut connection).unwrap()],
             other => panic!("a key of type {other}"),
         };

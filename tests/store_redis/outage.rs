@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use doorward::clock::Clock;
+use doorward::event::EndReason;
 use doorward::store::StoreError;
 use doorward::token::{Token, TokenChange};
 
@@ -34,7 +35,7 @@ async fn assert_all_unavailable(on: &TestStore, token: &Token) {
     assert_unavailable("token", on.store.token(id, NOW_MS)).await;
     assert_unavailable("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS)).await;
     assert_unavailable("change", on.store.change(id, &TokenChange::default(), NOW_MS)).await;
-    assert_unavailable("end", on.store.change(id, &TokenChange::ending(), NOW_MS)).await;
+    assert_unavailable("end", on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS)).await;
     assert_unavailable("listing", on.store.user_tokens("alice", NOW_MS)).await;
     assert_unavailable("end of all", on.store.end_user_tokens("alice", None, NOW_MS)).await;
     assert_unavailable("touch", on.store.touch(&touches, NOW_MS)).await;
@@ -54,7 +55,7 @@ async fn a_killed_server_is_unavailable_and_back_with_what_it_knew() {
     let on = open(&server).await;
     let live = on.issue("alice", NOW_MS).await;
     let ended = on.issue("alice", NOW_MS).await;
-    on.store.change(ended.credential.id, &TokenChange::ending(), NOW_MS).await.unwrap();
+    on.store.change(ended.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
 
     server.kill();
     assert_all_unavailable(&on, &live).await;
@@ -69,7 +70,7 @@ async fn a_killed_server_is_unavailable_and_back_with_what_it_knew() {
     assert_eq!((kept.credential.is_active, kept.ended_at_ms), (false, Some(NOW_MS)));
     assert_eq!(on.credential(ended.credential.id).await.unwrap(), Some(kept.credential));
     on.issue("alice", NOW_MS).await;
-    on.store.change(live.credential.id, &TokenChange::ending(), NOW_MS).await.unwrap();
+    on.store.change(live.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
 }
 
 #[tokio::test]
@@ -105,7 +106,8 @@ async fn a_replica_takes_no_writes_and_says_so() {
     let id = token.credential.id;
     assert_unavailable("probe", on_replica.store.probe()).await;
     assert_unavailable("issue", on_replica.store.issue(&on.sample("bob", NOW_MS), NOW_MS)).await;
-    assert_unavailable("end", on_replica.store.change(id, &TokenChange::ending(), NOW_MS)).await;
+    assert_unavailable("end", on_replica.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS))
+        .await;
     assert_unavailable("end of all", on_replica.store.end_user_tokens("alice", None, NOW_MS)).await;
     let touches = [touch(&token, NOW_MS + 1, None)];
     assert_unavailable("touch", on_replica.store.touch(&touches, NOW_MS + 1)).await;

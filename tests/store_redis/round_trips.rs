@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use doorward::event::EndReason;
 use doorward::token::TokenChange;
 
 use crate::common::redis::RedisServer;
@@ -63,7 +64,7 @@ async fn each_operation_is_one_round_trip() {
     })
     .await;
     let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
-    for (what, change) in [("change", edit), ("end", TokenChange::ending())] {
+    for (what, change) in [("change", edit), ("end", TokenChange::ending(EndReason::Ended))] {
         assert_one_script_call(&server, what, async {
             on.store.change(id, &change, NOW_MS).await.unwrap();
         })
@@ -126,7 +127,7 @@ async fn forgotten_scripts_are_sent_again() {
         flush();
         on.touch(&token, NOW_MS + 1, None).await;
         flush();
-        on.store.change(id, &TokenChange::ending(), NOW_MS + 1).await.unwrap();
+        on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS + 1).await.unwrap();
         flush();
         assert_eq!(on.store.end_user_tokens("alice", None, NOW_MS + 1).await.unwrap(), []);
         assert!(!on.token(&token, NOW_MS + 1).await.unwrap().credential.is_active);

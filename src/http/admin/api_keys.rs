@@ -8,11 +8,11 @@ use crate::config::{ApiKey, Scope};
 use crate::http::presented::bearer;
 use crate::http::problem::Problem;
 
-/// Lets a request with a key of this scope pass.
+/// The key of a request, which has this scope.
 ///
 /// # Errors
 /// 401 without a good key, 403 for a key without the scope.
-pub fn authorize(keys: &[ApiKey], headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
+pub fn authorize<'a>(keys: &'a [ApiKey], headers: &HeaderMap, scope: Scope) -> Result<&'a ApiKey, Problem> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else { return Err(Problem::unauthorized()) };
     let given = bearer(line.as_bytes()).ok_or_else(Problem::unauthorized)?;
@@ -26,7 +26,7 @@ pub fn authorize(keys: &[ApiKey], headers: &HeaderMap, scope: Scope) -> Result<(
     );
     match known {
         None => Err(Problem::unauthorized()),
-        Some(key) if key.scopes.contains(scope) => Ok(()),
+        Some(key) if key.scopes.contains(scope) => Ok(key),
         Some(_) => {
             Err(Problem::new(StatusCode::FORBIDDEN, format!("this API key lacks the scope {}", scope.name())))
         }

@@ -4,13 +4,20 @@
 //! |---|---|---|
 //! | `/v1/tokens` | POST | tokens |
 //! | `/v1/tokens/{id}` | GET, PATCH, DELETE | tokens |
+//! | `/v1/tokens/{id}/rotate`, `…/confirm` | POST | tokens |
+//! | `/v1/tokens/{id}/takeover` | POST, DELETE | takeovers |
+//! | `/v1/tokens/{id}/takeovers`, `/v1/users/{user}/takeovers` | GET | takeovers |
 //! | `/v1/users/{user}/tokens` | GET, DELETE | tokens |
+//! | `/v1/users/{user}/events` | GET | events |
 //! | `/v1/validate` | POST | introspect |
 //! | `/metrics` | GET | metrics |
 //! | `/livez`, `/readyz` | GET | none |
 
 mod api_keys;
 mod body;
+mod paging;
+mod routes;
+mod takeovers;
 mod tokens;
 mod users;
 mod validate;
@@ -21,18 +28,18 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use percent_encoding::percent_decode_str;
 
 use self::body::read_json;
+use self::routes::Route;
 use super::connection::Reply;
 use super::fields::Fields;
 use super::problem::Problem;
 use super::validation::Settings;
 use super::{Body, empty, with_body};
-use crate::config::{ApiKey, Scope};
+use crate::config::ApiKey;
+use crate::event::Actor;
 use crate::metrics::{self, Metrics};
 use crate::readiness::Readiness;
-use crate::secret::TokenId;
 use crate::service::Service;
 use crate::validator::Validator;
 
@@ -54,59 +61,6 @@ pub struct Admin {
     pub request_timeout: Duration,
 }
 
-/// What a path names.
-#[derive(Debug, PartialEq, Eq)]
-enum Route {
-    Livez,
-    Readyz,
-    Metrics,
-    Tokens,
-    Token(TokenId),
-    UserTokens(String),
-    Validate,
-}
-
-impl Route {
-    /// `None` when the path names nothing.
-    fn find(path: &str) -> Option<Self> {
-        let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
-        Some(match segments.as_slice() {
-            ["livez"] => Self::Livez,
-            ["readyz"] => Self::Readyz,
-            ["metrics"] => Self::Metrics,
-            ["v1", "tokens"] => Self::Tokens,
-            ["v1", "tokens", id] => Self::Token(TokenId::parse(id)?),
-            ["v1", "validate"] => Self::Validate,
-            ["v1", "users", user, "tokens"] => Self::UserTokens(decoded(user)?),
-            _ => return None,
-        })
-    }
-
-    /// As the header `Allow` lists them.
-    fn methods(&self) -> &'static str {
-        match self {
-            Self::Livez | Self::Readyz | Self::Metrics => "GET, HEAD",
-            Self::Tokens | Self::Validate => "POST",
-            Self::Token(_) => "GET, HEAD, PATCH, DELETE",
-            Self::UserTokens(_) => "GET, HEAD, DELETE",
-        }
-    }
-
-    fn scope(&self) -> Option<Scope> {
-        match self {
-            Self::Livez | Self::Readyz => None,
-            Self::Metrics => Some(Scope::Metrics),
-            Self::Validate => Some(Scope::Introspect),
-            Self::Tokens | Self::Token(_) | Self::UserTokens(_) => Some(Scope::Tokens),
-        }
-    }
-}
-
-/// A path segment's text; a slash in it is escaped, so segments are split before they are decoded.
-fn decoded(segment: &str) -> Option<String> {
-    percent_decode_str(segment).decode_utf8().ok().map(String::from)
-}
-
 impl Admin {
     /// Answers a request.
     pub fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
@@ -116,42 +70,62 @@ impl Admin {
 
     async fn route(&self, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
         let route = Route::find(request.uri().path()).ok_or_else(Problem::not_found)?;
-        let method = request.method().clone();
-        if !route.methods().split(", ").any(|allowed| allowed == method) {
+        if !route.takes(request.method()) {
             return Err(Problem::method_not_allowed(route.methods()));
         }
-        if let Some(scope) = route.scope() {
-            api_keys::authorize(&self.api_keys, request.headers(), scope)?;
-        }
+        let actor = match route.scope() {
+            Some(scope) => {
+                Actor::ApiKey(&api_keys::authorize(&self.api_keys, request.headers(), scope)?.name)
+            }
+            None => Actor::Doorward,
+        };
         let query = Fields::of_query(request.uri().query());
         let service = &*self.service;
-        match (route, method) {
-            (Route::Livez, _) => Ok(empty(StatusCode::OK)),
-            (Route::Readyz, _) => Ok(self.readiness.response()),
-            (Route::Metrics, _) => Ok(self.metrics_text()),
-            (Route::Tokens, _) => {
-                query.finish()?;
-                tokens::issue(service, &self.settings.cookie, self.json(request).await?).await
+        match route {
+            Route::Livez => Ok(empty(StatusCode::OK)),
+            Route::Readyz => Ok(self.readiness.response()),
+            Route::Metrics => Ok(self.metrics_text()),
+            Route::UserTokens(user) if request.method() == Method::DELETE => {
+                users::end_tokens(service, &user, query, actor).await
             }
-            (Route::Token(id), Method::PATCH) => {
+            Route::UserTokens(user) => users::list_tokens(service, &user, query).await,
+            Route::UserTakeovers(user) => users::list_takeovers(service, &user, query).await,
+            Route::UserEvents(user) => users::list_events(service, &user, query).await,
+            Route::TokenTakeovers(id) => takeovers::list(service, id, query).await,
+            without_query => {
                 query.finish()?;
-                tokens::change(service, id, self.json(request).await?).await
+                self.call(without_query, request, actor).await
             }
-            (Route::Token(id), Method::DELETE) => {
-                query.finish()?;
-                tokens::end(service, id).await
+        }
+    }
+
+    /// The calls that take no query.
+    async fn call(
+        &self,
+        route: Route,
+        request: Request<Incoming>,
+        actor: Actor<'_>,
+    ) -> Result<Response<Body>, Problem> {
+        let service = &*self.service;
+        let method = request.method().clone();
+        match route {
+            Route::Tokens => {
+                tokens::issue(service, &self.settings.cookie, self.json(request).await?, actor).await
             }
-            (Route::Token(id), _) => {
-                query.finish()?;
-                tokens::show(service, id).await
+            Route::Token(id) if method == Method::PATCH => {
+                tokens::change(service, id, self.json(request).await?, actor).await
             }
-            (Route::Validate, _) => {
-                query.finish()?;
+            Route::Token(id) if method == Method::DELETE => tokens::end(service, id, actor).await,
+            Route::Token(id) => tokens::show(service, id).await,
+            Route::Rotate(id) => tokens::rotate(service, id, actor).await,
+            Route::Confirm(id) => tokens::confirm(service, id, actor).await,
+            Route::Takeover(id) if method == Method::DELETE => takeovers::end(service, id, actor).await,
+            Route::Takeover(id) => takeovers::start(service, id, self.json(request).await?, actor).await,
+            Route::Validate => {
                 let access = self.settings.access(request.headers());
                 validate::validate(&self.validator, access, self.json(request).await?).await
             }
-            (Route::UserTokens(user), Method::DELETE) => users::end_tokens(service, &user, query).await,
-            (Route::UserTokens(user), _) => users::list_tokens(service, &user, query).await,
+            _ => Err(Problem::not_found()),
         }
     }
 
@@ -163,20 +137,5 @@ impl Admin {
         let mut response = with_body(StatusCode::OK, self.metrics.text());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
         response
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_name_what_they_should() {
-        assert_eq!(Route::find("/v1/users/a%2Fb%20%C3%A9/tokens"), Some(Route::UserTokens("a/b é".into())));
-        assert!(matches!(Route::find("/v1/tokens/jE1hGDDTZBpo-Upp"), Some(Route::Token(_))));
-        for unknown in ["", "/", "/v1", "/v1/tokens/", "/v1/tokens/short", "/v1/users/%ff/tokens", "//livez"]
-        {
-            assert_eq!(Route::find(unknown), None, "{unknown}");
-        }
     }
 }

@@ -1,23 +1,25 @@
-//! `/v1/tokens` and `/v1/tokens/{id}`.
+//! `/v1/tokens`, `/v1/tokens/{id}`, `…/rotate`, `…/confirm`.
 
 use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 
 use crate::config::Cookie;
+use crate::event::{Actor, EndReason};
 use crate::http::fields::{Fields, boolean, integer, parsed, text};
 use crate::http::problem::Problem;
 use crate::http::token_json::TokenJson;
 use crate::http::{Body, cookie, empty, json};
 use crate::rules;
 use crate::secret::TokenId;
-use crate::service::{NewToken, Service};
-use crate::token::{RelatedObject, TokenChange};
+use crate::service::{Issued, NewToken, Service};
+use crate::token::{RelatedObject, Token, TokenChange};
 
 /// POST: issues a token; 201 with its secret, this once.
 pub async fn issue(
     service: &Service,
     cookie: &Cookie,
     mut fields: Fields,
+    actor: Actor<'_>,
 ) -> Result<Response<Body>, Problem> {
     let new = new_token(&mut fields);
     let is_for_cookie = fields.optional("set_cookie", boolean).unwrap_or(false);
@@ -26,13 +28,21 @@ pub async fn issue(
     }
     fields.finish()?;
     // Without errors every required field was there.
-    let issued = service.issue(new.ok_or_else(Problem::not_found)?).await?;
+    let issued = service.issue(new.ok_or_else(Problem::not_found)?, actor).await?;
     let set_cookie = is_for_cookie.then(|| cookie::set(cookie, &issued.token, &issued.wire));
-    let object = TokenJson::with_secret(&issued.token, &issued.wire).with_cookie(set_cookie);
+    let object = secret_json(service, &issued).with_cookie(set_cookie);
     let mut response = json(StatusCode::CREATED, &object);
     let location = format!("/v1/tokens/{}", issued.token.credential.id);
     response.headers_mut().extend(HeaderValue::from_str(&location).ok().map(|value| (LOCATION, value)));
     Ok(response)
+}
+
+fn secret_json<'a>(service: &Service, issued: &'a Issued) -> TokenJson<'a> {
+    TokenJson::with_secret(&issued.token, &issued.wire, service.clock().now_ms())
+}
+
+fn without_secret(service: &Service, token: &Token) -> Response<Body> {
+    json(StatusCode::OK, &TokenJson::of(token, service.clock().now_ms()))
 }
 
 fn new_token(fields: &mut Fields) -> Option<NewToken> {
@@ -51,6 +61,7 @@ fn new_token(fields: &mut Fields) -> Option<NewToken> {
         idle_ms: fields.optional("idle_seconds", integer(1..=rules::MAX_AGE_SECONDS)).map(age_ms),
         lifetime_ms: fields.optional("lifetime_seconds", integer(1..=rules::MAX_AGE_SECONDS)).map(age_ms),
         related_objects: fields.objects("related_objects", rules::MAX_RELATED_OBJECTS, related_object),
+        is_authenticated: fields.optional("is_authenticated", boolean).unwrap_or(true),
     };
     Some(NewToken { user: user?, ip: ip?, ..rest })
 }
@@ -63,11 +74,16 @@ fn related_object(fields: &mut Fields) -> Option<RelatedObject> {
 
 /// GET: the token.
 pub async fn show(service: &Service, id: TokenId) -> Result<Response<Body>, Problem> {
-    Ok(json(StatusCode::OK, &TokenJson::of(&service.token(id).await?)))
+    Ok(without_secret(service, &service.token(id).await?))
 }
 
 /// PATCH: changes it; 200, the token.
-pub async fn change(service: &Service, id: TokenId, mut fields: Fields) -> Result<Response<Body>, Problem> {
+pub async fn change(
+    service: &Service,
+    id: TokenId,
+    mut fields: Fields,
+    actor: Actor<'_>,
+) -> Result<Response<Body>, Problem> {
     let is_active = fields.optional("is_active", boolean);
     if is_active == Some(true) {
         fields.fail("is_active", "may only be false: a token is ended by it, and none is revived");
@@ -76,14 +92,26 @@ pub async fn change(service: &Service, id: TokenId, mut fields: Fields) -> Resul
         auth_slug: fields.clearable("auth_slug", text(rules::auth_slug)),
         allowed_cookie: fields.optional("allowed_cookie", boolean),
         allowed_header: fields.optional("allowed_header", boolean),
-        end: is_active == Some(false),
+        end: (is_active == Some(false)).then_some(EndReason::Ended),
+        ..TokenChange::default()
     };
     fields.finish()?;
-    Ok(json(StatusCode::OK, &TokenJson::of(&service.change(id, &change).await?)))
+    Ok(without_secret(service, &service.change(id, &change, actor).await?))
 }
 
 /// DELETE: ends it; 204, also when it had ended before.
-pub async fn end(service: &Service, id: TokenId) -> Result<Response<Body>, Problem> {
-    service.change(id, &TokenChange::ending()).await?;
+pub async fn end(service: &Service, id: TokenId, actor: Actor<'_>) -> Result<Response<Body>, Problem> {
+    service.change(id, &TokenChange::ending(EndReason::Ended), actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// POST: a new secret; 200 with it, this once.
+pub async fn rotate(service: &Service, id: TokenId, actor: Actor<'_>) -> Result<Response<Body>, Problem> {
+    let issued = service.rotate(id, actor).await?;
+    Ok(json(StatusCode::OK, &secret_json(service, &issued)))
+}
+
+/// POST: the second factor was shown; 200, the token.
+pub async fn confirm(service: &Service, id: TokenId, actor: Actor<'_>) -> Result<Response<Body>, Problem> {
+    Ok(without_secret(service, &service.confirm(id, actor).await?))
 }

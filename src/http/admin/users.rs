@@ -1,25 +1,21 @@
-//! `/v1/users/{user}/tokens`.
+//! What belongs to a user: `/v1/users/{user}/tokens`, `…/takeovers`, `…/events`.
 
-use std::cmp::Reverse;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
+use super::paging::Page;
+use crate::event::Actor;
+use crate::http::event_json::EventJson;
 use crate::http::fields::{Fields, parsed};
 use crate::http::problem::Problem;
+use crate::http::takeover_json::TakeoverJson;
 use crate::http::token_json::TokenJson;
 use crate::http::{Body, json};
 use crate::rules;
 use crate::secret::TokenId;
 use crate::service::Service;
-
-const DEFAULT_LIMIT: usize = 50;
-const MAX_LIMIT: usize = 1000;
-
-/// A place in a listing: what `listing_key` gives of the last entry shown.
-type Cursor = (Reverse<u64>, TokenId);
+use crate::takeover::Takeover;
+use crate::token::Token;
 
 /// GET: the user's tokens, newest first, in pages.
 pub async fn list_tokens(
@@ -35,60 +31,57 @@ pub async fn list_tokens(
             _ => Err("may only be \"ended\"".into()),
         }),
     );
-    let limit = query.optional("limit", parsed(limit)).unwrap_or(DEFAULT_LIMIT);
-    let after =
-        query.optional("cursor", parsed(|text| read_cursor(text).ok_or_else(|| "is not one of ours".into())));
+    let page = Page::of(&mut query);
     query.finish()?;
-    let mut tokens = service.user_tokens(user, include_ended.unwrap_or(false)).await?;
-    tokens.retain(|token| after.is_none_or(|after| token.listing_key() > after));
-    let has_more = tokens.len() > limit;
-    tokens.truncate(limit);
-    let next_cursor = tokens.last().filter(|_| has_more).map(|last| write_cursor(last.listing_key()));
-    let shown: Vec<_> = tokens.iter().map(TokenJson::of).collect();
-    Ok(json(StatusCode::OK, &json!({"tokens": shown, "next_cursor": next_cursor})))
+    let tokens = service.user_tokens(user, include_ended.unwrap_or(false)).await?;
+    let now_ms = service.clock().now_ms();
+    Ok(page.response("tokens", &tokens, Token::listing_key, |token| TokenJson::of(token, now_ms)))
 }
 
 /// DELETE: ends the user's tokens, but for `except`.
-pub async fn end_tokens(service: &Service, user: &str, mut query: Fields) -> Result<Response<Body>, Problem> {
+pub async fn end_tokens(
+    service: &Service,
+    user: &str,
+    mut query: Fields,
+    actor: Actor<'_>,
+) -> Result<Response<Body>, Problem> {
     check_user(user, &mut query);
     let except =
         query.optional("except", parsed(|id| TokenId::parse(id).ok_or_else(|| "must be a token id".into())));
     query.finish()?;
-    let revoked = service.end_user_tokens(user, except).await?;
+    let revoked = service.end_user_tokens(user, except, actor).await?;
     Ok(json(StatusCode::OK, &json!({"revoked": revoked})))
 }
 
-fn check_user(user: &str, fields: &mut Fields) {
+/// GET: who took this user over, newest first, in pages.
+pub async fn list_takeovers(
+    service: &Service,
+    user: &str,
+    mut query: Fields,
+) -> Result<Response<Body>, Problem> {
+    check_user(user, &mut query);
+    let page = Page::of(&mut query);
+    query.finish()?;
+    let takeovers = service.user_takeovers(user).await?;
+    Ok(page.response("takeovers", &takeovers, Takeover::listing_key, TakeoverJson::of))
+}
+
+/// GET: all that is kept of what happened to the user, newest first; there are never more than `events-per-user`.
+pub async fn list_events(
+    service: &Service,
+    user: &str,
+    mut query: Fields,
+) -> Result<Response<Body>, Problem> {
+    check_user(user, &mut query);
+    query.finish()?;
+    let events = service.user_events(user).await?;
+    let shown: Vec<_> = events.iter().map(|event| EventJson::of(user, event)).collect();
+    Ok(json(StatusCode::OK, &json!({"events": shown})))
+}
+
+/// Notes what is wrong with the user in a path.
+pub fn check_user(user: &str, fields: &mut Fields) {
     if let Err(detail) = rules::user(user) {
         fields.fail("user", detail);
-    }
-}
-
-fn limit(text: &str) -> Result<usize, String> {
-    let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    limit.ok_or_else(|| format!("must be a whole number from 1 to {MAX_LIMIT}"))
-}
-
-fn write_cursor((Reverse(created_at_ms), id): Cursor) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{created_at_ms}.{id}"))
-}
-
-fn read_cursor(text: &str) -> Option<Cursor> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-    let (created_at_ms, id) = text.split_once('.')?;
-    Some((Reverse(created_at_ms.parse().ok()?), TokenId::parse(id)?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_reads_back_and_garbage_does_not() {
-        let cursor = (Reverse(1_800_000_000_000), TokenId::parse("jE1hGDDTZBpo-Upp").unwrap());
-        assert_eq!(read_cursor(&write_cursor(cursor)), Some(cursor));
-        for garbage in ["", "x", "!!", "MTIz", &URL_SAFE_NO_PAD.encode("1.short")] {
-            assert_eq!(read_cursor(garbage), None, "{garbage}");
-        }
     }
 }

@@ -25,21 +25,28 @@ pub async fn validate(
     let wires = fields.strings("tokens", MAX_TOKENS);
     fields.finish()?;
     let results = validator.validate_batch(&wires, access).await.map_err(ServiceError::from)?;
-    Ok(json(StatusCode::OK, &Results { results }))
+    let now_ms = validator.service().clock().now_ms();
+    Ok(json(StatusCode::OK, &Results { results: Each { views: &results, now_ms } }))
 }
 
 #[derive(Serialize)]
-struct Results {
-    #[serde(serialize_with = "each")]
-    results: Vec<Option<TokenView>>,
+struct Results<'a> {
+    results: Each<'a>,
+}
+
+struct Each<'a> {
+    views: &'a [Option<TokenView>],
+    now_ms: u64,
 }
 
 /// One after the other: a thousand objects are never in memory beside their text.
-fn each<S: Serializer>(views: &[Option<TokenView>], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(views.iter().map(|view| Shown(view.as_ref())))
+impl Serialize for Each<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.views.iter().map(|view| Shown(view.as_ref(), self.now_ms)))
+    }
 }
 
-struct Shown<'a>(Option<&'a TokenView>);
+struct Shown<'a>(Option<&'a TokenView>, u64);
 
 impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -48,7 +55,7 @@ impl Serialize for Shown<'_> {
             is_active: bool,
         }
         match self.0 {
-            Some(view) => TokenJson::of_view(view).serialize(serializer),
+            Some(view) => TokenJson::of_view(view, self.1).serialize(serializer),
             None => NoToken { is_active: false }.serialize(serializer),
         }
     }

@@ -4,13 +4,17 @@
 //! |---|---|---|
 //! | `dw:t:{s}:<locator>` | hash | a token; the only prefix under client tracking |
 //! | `dw:u:{s}:<user>` | sorted set | the user's tokens by expiry, and their last accesses (lua/prelude.lua) |
+//! | `dw:o:{s}:<locator>` | hash | a token's takeovers (codec/takeover.rs) |
+//! | `dw:v:{s}:<user>` | sorted set | who took this user over, by the time until which that is kept; a hint |
+//! | `dw:e:{s}:<user>` | list | what happened to the user, newest first (codec/event.rs) |
 //! | `dw:m:check-key` | string | the check key all nodes share |
 //! | `dw:m:schema` | string | the version of this schema |
+//! | `dw:events` | channel | the same events of all users, as they happen |
 
 use crate::secret::{ShardTag, TokenId};
 
 /// The version of what is written under these keys; a node refuses to work on another.
-pub const SCHEMA_VERSION: &str = "1";
+pub const SCHEMA_VERSION: &str = "2";
 
 /// Makes keys with the prefix of the setting `key-prefix`.
 #[derive(Clone, Debug)]
@@ -24,14 +28,14 @@ impl Keys {
         Self { prefix: prefix.to_owned() }
     }
 
-    /// The token's hash.
-    pub fn token(&self, id: TokenId) -> String {
-        self.token_prefix(id.shard_tag()) + &id.locator()
+    /// What all keys and channels start with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
     }
 
-    /// What the token keys of a shard have in common.
-    pub fn token_prefix(&self, shard: ShardTag) -> String {
-        format!("{}t:{{{shard}}}:", self.prefix)
+    /// The token's hash.
+    pub fn token(&self, id: TokenId) -> String {
+        self.key('t', id.shard_tag(), &id.locator())
     }
 
     /// What all token keys have in common: what client tracking listens to.
@@ -48,12 +52,26 @@ impl Keys {
 
     /// The user's index.
     pub fn index(&self, user: &str) -> String {
-        self.index_prefix(ShardTag::of_user(user)) + user
+        self.key('u', ShardTag::of_user(user), user)
     }
 
-    /// What the index keys of a shard have in common.
-    pub fn index_prefix(&self, shard: ShardTag) -> String {
-        format!("{}u:{{{shard}}}:", self.prefix)
+    /// The token's takeovers.
+    pub fn takeovers(&self, token: TokenId) -> String {
+        self.key('o', token.shard_tag(), &token.locator())
+    }
+
+    /// Who took this user over.
+    pub fn taken_over(&self, user: &str) -> String {
+        self.key('v', ShardTag::of_user(user), user)
+    }
+
+    /// What happened to the user.
+    pub fn events(&self, user: &str) -> String {
+        self.key('e', ShardTag::of_user(user), user)
+    }
+
+    fn key(&self, kind: char, shard: ShardTag, name: &str) -> String {
+        format!("{}{kind}:{{{shard}}}:{name}", self.prefix)
     }
 
     /// The check key that the nodes share.
@@ -92,6 +110,9 @@ mod tests {
         }
         assert_eq!(keys.index("alice"), "dw:u:{8c4d}:alice");
         assert_eq!(keys.index("a}b{c"), format!("dw:u:{{{}}}:a}}b{{c", ShardTag::of_user("a}b{c")));
+        assert_eq!(keys.takeovers(id), "dw:o:{8c4d}:YRgw02QaaPlKaQ");
+        assert_eq!(keys.taken_over("alice"), "dw:v:{8c4d}:alice");
+        assert_eq!(keys.events("alice"), "dw:e:{8c4d}:alice");
         assert_eq!(keys.check_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.probe(), "dw:m:probe");

@@ -6,6 +6,7 @@
 mod codec;
 mod connection;
 mod discovery;
+mod events;
 mod keys;
 mod link;
 mod look_ups;
@@ -16,17 +17,19 @@ mod reader;
 mod resp;
 mod scripts;
 mod slots;
+mod takeovers;
+mod tokens;
 mod topology;
 mod tracking;
 mod wire;
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use redis::{FromRedisValue, RedisError, Value, cmd, pipe};
+use redis::{FromRedisValue, RedisError, Script, cmd, pipe};
+use serde::Serialize;
 
 use self::connection::{Connection, Connections};
 use self::keys::{Keys, SCHEMA_VERSION};
@@ -35,21 +38,14 @@ use self::look_ups::LookUps;
 pub use self::near::CacheOptions;
 use self::near::Near;
 pub use self::reader::Reader;
-use self::scripts::Scripts;
-use self::slots::slot_of_tag;
+use self::scripts::{Context, Scripts};
 use self::topology::Topology;
 use self::tracking::Tracking;
 use super::cache::Stats;
-use super::{Changed, Ended, StoreError, StoreLimits};
+use super::{Call, StoreError, StoreLimits};
 use crate::clock::Clock;
 use crate::config::RedisUrl;
-use crate::secret::{ShardTag, TokenId};
-use crate::token::{Token, TokenChange, Touch};
-
-/// Touches in one script call: few enough to hold the server for well under a millisecond.
-const TOUCHES_PER_CALL: usize = 128;
-/// Tokens read in one pipeline when a user's are listed.
-const READS_PER_PIPELINE: usize = 256;
+use crate::secret::ShardTag;
 
 /// How to reach a server and how long to wait for it.
 #[derive(Clone)]
@@ -106,154 +102,27 @@ impl RedisStore {
         self.near.stats()
     }
 
-    pub(super) async fn issue(&self, token: &Token, now_ms: u64) -> Result<Ended, StoreError> {
-        let credential = &token.credential;
-        let shard = credential.id.shard_tag();
-        let mut call = self.scripts.issue.key(self.keys.token(credential.id));
-        call.key(self.keys.index(&credential.user))
-            .arg(now_ms)
-            .arg(self.keys.token_prefix(shard))
-            .arg(credential.id.locator())
-            .arg(credential.expires_at_ms)
-            .arg(self.limits.ended_retention_ms)
-            .arg(self.limits.max_tokens_per_user);
-        for (name, value) in codec::fields_of(token) {
-            call.arg(name).arg(value);
-        }
-        let ended = self.with_connection(async |c| call.invoke_async(c).await).await;
-        self.own_endings(shard, ended)
-    }
-
-    /// The tokens that a script of ours ended; nobody here sees them any more before anybody is told.
-    fn own_endings(
+    /// Runs a script on the keys of a shard, of which `key` is one; what is not text goes into `bytes`.
+    async fn run<T: FromRedisValue>(
         &self,
-        shard: ShardTag,
-        ended: Result<Vec<String>, StoreError>,
-    ) -> Result<Ended, StoreError> {
-        let ended = ids(shard, ended?)?;
-        self.near.void(&ended);
-        Ok(ended)
-    }
-
-    pub(super) async fn token(&self, id: TokenId, now_ms: u64) -> Result<Option<Token>, StoreError> {
-        let mut call = self.scripts.read.key(self.keys.token(id));
-        call.arg(id.locator()).arg(self.keys.index_prefix(id.shard_tag()));
-        let answer: Vec<Value> = self.with_connection(async |c| call.invoke_async(c).await).await?;
-        let [all, last_access] = answer.as_slice() else { return Ok(None) };
-        let token = codec::token(id, all, last_access)?;
-        Ok(token.filter(|token| token.is_visible(now_ms, self.limits.ended_retention_ms)))
-    }
-
-    pub(super) async fn change(
-        &self,
-        id: TokenId,
-        change: &TokenChange,
-        now_ms: u64,
-    ) -> Result<Changed, StoreError> {
-        let shard = id.shard_tag();
-        let (clear, set, slug) = codec::change_args(change);
-        let mut call = self.scripts.change.key(self.keys.token(id));
-        call.arg(now_ms)
-            .arg(self.keys.token_prefix(shard))
-            .arg(id.locator())
-            .arg(self.keys.index_prefix(shard))
-            .arg(self.limits.ended_retention_ms)
-            .arg(u8::from(change.end))
-            .arg(clear)
-            .arg(set)
-            .arg(slug);
-        let answer = self.with_connection::<Vec<Value>>(async |c| call.invoke_async(c).await).await;
-        // Also after an error: the change may have been made.
-        self.near.void([&id]);
-        let answer = answer?;
-        let [status, all, last_access] = answer.as_slice() else { return Ok(Changed::NotFound) };
-        let token = codec::token(id, all, last_access)?.ok_or_else(|| unexpected("change"))?;
-        match status {
-            Value::Int(1) => Ok(Changed::Done(token)),
-            Value::Int(2) => Ok(Changed::AlreadyEnded(token)),
-            _ => Err(unexpected("change")),
-        }
-    }
-
-    pub(super) async fn user_tokens(&self, user: &str, now_ms: u64) -> Result<Vec<Token>, StoreError> {
-        let shard = ShardTag::of_user(user);
-        let scores = self.index_scores(user).await?;
-        let accesses: std::collections::HashMap<&str, &Value> =
-            scores.iter().filter_map(|(member, score)| Some((member.strip_prefix('@')?, score))).collect();
-        let locators = scores.iter().map(|(member, _)| member.as_str()).filter(|m| !m.starts_with('@'));
-        let listed = locators
-            .map(|locator| TokenId::from_locator(shard, locator).ok_or_else(|| unexpected("index")))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut tokens = Vec::with_capacity(listed.len());
-        for chunk in listed.chunks(READS_PER_PIPELINE) {
-            let mut pipeline = pipe();
-            for id in chunk {
-                pipeline.cmd("HGETALL").arg(self.keys.token(*id));
-            }
-            let answers: Vec<Value> = self.with_connection(async |c| pipeline.query_async(c).await).await?;
-            for (id, all) in chunk.iter().zip(&answers) {
-                let last_access = accesses.get(id.locator().as_str()).copied().unwrap_or(&Value::Nil);
-                tokens.extend(codec::token(*id, all, last_access)?);
-            }
-        }
-        tokens.retain(|token| token.is_visible(now_ms, self.limits.ended_retention_ms));
-        tokens.sort_by_key(Token::listing_key);
-        Ok(tokens)
-    }
-
-    async fn index_scores(&self, user: &str) -> Result<Vec<(String, Value)>, StoreError> {
-        let mut range = cmd("ZRANGE");
-        range.arg(self.keys.index(user)).arg(0).arg(-1).arg("WITHSCORES");
-        let scores: Vec<(Vec<u8>, Value)> =
-            self.with_connection(async |c| range.query_async(c).await).await?;
-        scores.into_iter().map(|(member, score)| Ok((text(member, "index")?, score))).collect()
-    }
-
-    pub(super) async fn end_user_tokens(
-        &self,
-        user: &str,
-        except: Option<TokenId>,
-        now_ms: u64,
-    ) -> Result<Ended, StoreError> {
-        let shard = ShardTag::of_user(user);
-        let mut call = self.scripts.end_user.key(self.keys.index(user));
-        // A token of another user has another shard tag or is not in this index: it spares nothing.
-        call.arg(now_ms)
-            .arg(self.keys.token_prefix(shard))
-            .arg(self.limits.ended_retention_ms)
-            .arg(except.filter(|id| id.shard_tag() == shard).map(|id| id.locator()).unwrap_or_default());
-        let ended = self.with_connection(async |c| call.invoke_async(c).await).await;
-        self.own_endings(shard, ended)
-    }
-
-    pub(super) async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), StoreError> {
-        let mut corrupt = None;
-        for chunk in self.one_call_each(touches) {
-            let mut call = self.scripts.touch.prepare_invoke();
-            call.arg(now_ms);
-            for touch in chunk {
-                call.key(self.keys.token(touch.id)).key(self.keys.index(&touch.user));
-                let renew_to = touch.renew_to_ms.map(|to| to.to_string()).unwrap_or_default();
-                call.arg(touch.id.locator()).arg(touch.access_ms).arg(renew_to);
-            }
-            match self.with_connection(async |c| call.invoke_async::<()>(c).await).await {
-                // All others of the chunk were written; so are those of the next ones.
-                Err(error @ StoreError::Corrupt { .. }) => corrupt = Some(error),
-                written => written?,
-            }
-        }
-        corrupt.map_or(Ok(()), Err)
-    }
-
-    /// The keys of one call are in one slot, where slots matter.
-    fn one_call_each<'a>(&self, touches: &'a [Touch]) -> Vec<Vec<&'a Touch>> {
-        let mut by_slot: BTreeMap<u16, Vec<&Touch>> = BTreeMap::new();
-        let is_by_slot = self.topology.map().is_by_slot();
-        for touch in touches {
-            let slot = if is_by_slot { slot_of_tag(touch.id.shard_tag()) } else { 0 };
-            by_slot.entry(slot).or_default().push(touch);
-        }
-        by_slot.values().flat_map(|touches| touches.chunks(TOUCHES_PER_CALL).map(<[_]>::to_vec)).collect()
+        script: &Script,
+        (key, shard): (String, ShardTag),
+        call: &Call<'_>,
+        args: &impl Serialize,
+        bytes: &[&[u8]],
+    ) -> Result<T, StoreError> {
+        let context = Context {
+            prefix: self.keys.prefix(),
+            shard: shard.to_string(),
+            now_ms: call.now_ms,
+            actor: call.actor.to_string(),
+            retention_ms: self.limits.ended_retention_ms,
+            events: self.limits.events_per_user,
+            event_ttl_ms: self.limits.event_retention_ms,
+        };
+        let mut invocation = script.key(key);
+        invocation.arg(named(&context)).arg(named(args)).arg(bytes);
+        self.with_connection(async |c| invocation.invoke_async(c).await).await
     }
 
     pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
@@ -315,9 +184,10 @@ impl RedisStore {
     }
 }
 
-fn ids(shard: ShardTag, locators: Vec<String>) -> Result<Ended, StoreError> {
-    let id = |locator: String| TokenId::from_locator(shard, &locator).ok_or_else(|| unexpected("locator"));
-    locators.into_iter().map(id).collect()
+/// MessagePack with the fields' names, as scripts read it.
+fn named(value: &impl Serialize) -> Vec<u8> {
+    // Fails only for maps of unknown length and for writers that fail; here is neither.
+    rmp_serde::to_vec_named(value).unwrap_or_default()
 }
 
 fn text(bytes: Vec<u8>, what: &str) -> Result<String, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::codec::{self, COLD_FIELDS, HOT_FIELDS};
+use super::codec::token::{self as codec, COLD_FIELDS, HOT_FIELDS};
 use super::keys::Keys;
 use super::link::Address;
 use super::resp::{self, Answer, Read};

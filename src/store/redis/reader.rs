@@ -32,6 +32,15 @@ impl Reader {
         self.look_up(id, Extent::Hot).await
     }
 
+    /// What was known here is void first, so that the read is a new one.
+    pub(in crate::store) async fn fresh_credential(
+        &self,
+        id: TokenId,
+    ) -> Result<Option<Arc<Credential>>, StoreError> {
+        self.near.void([&id]);
+        self.credential(id).await
+    }
+
     pub(in crate::store) fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
         match self.known_credential(id)?.filter(|credential| credential.is_active) {
             None => Some(None),

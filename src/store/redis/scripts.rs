@@ -1,8 +1,10 @@
 //! The Lua scripts, each with the prelude before it. What each is for stands at its top.
 
 use redis::Script;
+use serde::Serialize;
 
 const PRELUDE: &str = include_str!("lua/prelude.lua");
+const ISSUING: &str = include_str!("lua/issuing.lua");
 
 /// Endings, and the renewals that keep people logged in, work when memory is full
 /// (Redis documentation, "Script flags").
@@ -12,12 +14,30 @@ const DENY_OOM: &str = "#!lua\n";
 /// May run on a server that takes no writes.
 const NO_WRITES: &str = "#!lua flags=no-writes\n";
 
+/// What every script is told first: ARGV[1], explained in lua/prelude.lua.
+#[derive(Serialize)]
+pub(super) struct Context<'a> {
+    pub(super) prefix: &'a str,
+    pub(super) shard: String,
+    #[serde(rename = "now")]
+    pub(super) now_ms: u64,
+    pub(super) actor: String,
+    #[serde(rename = "retention")]
+    pub(super) retention_ms: u64,
+    pub(super) events: usize,
+    #[serde(rename = "event_ttl")]
+    pub(super) event_ttl_ms: u64,
+}
+
 /// All scripts, ready to be called: by hash, and sent whole where the server does not know the hash.
 pub struct Scripts {
     pub(super) issue: Script,
     pub(super) read: Script,
     pub(super) change: Script,
     pub(super) end_user: Script,
+    pub(super) reuse: Script,
+    pub(super) takeover_start: Script,
+    pub(super) takeover_end: Script,
     pub(super) touch: Script,
 }
 
@@ -25,11 +45,15 @@ impl Scripts {
     /// Hashes the scripts; asks no server.
     pub fn new() -> Self {
         let script = |flags: &str, body: &str| Script::new(&[flags, PRELUDE, body].concat());
+        let issuing = |body: &str| Script::new(&[DENY_OOM, PRELUDE, ISSUING, body].concat());
         Self {
-            issue: script(DENY_OOM, include_str!("lua/issue.lua")),
+            issue: issuing(include_str!("lua/issue.lua")),
             read: script(NO_WRITES, include_str!("lua/read.lua")),
             change: script(ALLOW_OOM, include_str!("lua/change.lua")),
             end_user: script(ALLOW_OOM, include_str!("lua/end_user.lua")),
+            reuse: script(ALLOW_OOM, include_str!("lua/reuse.lua")),
+            takeover_start: script(DENY_OOM, include_str!("lua/takeover_start.lua")),
+            takeover_end: script(ALLOW_OOM, include_str!("lua/takeover_end.lua")),
             touch: script(ALLOW_OOM, include_str!("lua/touch.lua")),
         }
     }

@@ -1,40 +1,58 @@
 -- Why a script: only a live token may be changed, and an ending moves its index entry with it.
--- KEYS  1 token
--- ARGV  1 now, 2 prefix, 3 locator, 4 the index keys' common part, 5 retention,
---       6 '1' to end it, 7 flags to clear, 8 flags to set, 9 the slug: '' as it is, '-' none, '=text' that
--- Gives {0} for none, {1, fields, last access} when done, {2, fields, last access} when it was ended before.
-local token = KEYS[1]
-local now, prefix, locator, retention = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[5])
-local t = redis.call('HMGET', token, 'u', 'f', 'x', 'e')
-local user, flags, expires_at, ended_at = t[1], tonumber(t[2]), tonumber(t[3]), tonumber(t[4])
-if not user and redis.call('EXISTS', token) == 0 then return { 0 } end
-if not user then return corrupt(token, 'u') end
-if not flags then return corrupt(token, 'f') end
-if not expires_at then return corrupt(token, 'x') end
-local index = ARGV[4] .. user
+-- ARGV[2]  locator
+--          clear, set  flags to clear and to set
+--          slug        '' as it is, '-' none, '=text' that
+--          confirm     true when the second factor was shown
+--          rotate      {until when the present secret stays good, the most previous ones}; then ARGV[3], the new
+--                      one's hash
+--          why         why it ends; absent when it does not
+-- Gives {0} for none, {status, fields, last access}: 1 done, 2 it had ended before, 3 its second factor is still to
+-- be shown, 4 it was rotated too often.
+local t, broken = find(a.locator)
+if broken then return broken end
+if not t then return { 0 } end
+local token, user, flags = key('t', a.locator), t.user, t.flags
+if t.ended then return shown(2, user, a.locator) end
 
-local function answer(status)
-  return { status, redis.call('HGETALL', token), redis.call('ZSCORE', index, '@' .. locator) }
+-- Field p: 16 bytes of hash and 13 digits of deadline for each previous secret, oldest first.
+local ENTRY = 29
+local function rotate(hash, deadline, most)
+  local old, still_good = redis.call('HGET', token, 'p') or '', ''
+  for at = 1, #old, ENTRY do
+    local entry = string.sub(old, at, at + ENTRY - 1)
+    if (tonumber(string.sub(entry, 17)) or 0) > now then still_good = still_good .. entry end
+  end
+  if #still_good / ENTRY >= most then return false end
+  if deadline > now then
+    still_good = still_good .. redis.call('HGET', token, 'h') .. string.format('%013.0f', deadline)
+  end
+  redis.call('HSET', token, 'h', hash)
+  if still_good ~= '' then
+    redis.call('HSET', token, 'p', still_good)
+  elseif old ~= '' then
+    redis.call('HDEL', token, 'p')
+  end
+  emit(user, { k = 'token.rotated', l = a.locator })
+  return true
 end
 
-local active = is_active(flags)
-if not active and not ended_at then return corrupt(token, 'e') end
-local kept_until = active and expires_at or ended_at + retention
-if kept_until <= now then
-  forget(index, prefix, locator)
-  return { 0 }
+if a.rotate then
+  if bit.band(flags, PENDING) ~= 0 then return shown(3, user, a.locator) end
+  if not rotate(ARGV[3], a.rotate[1], a.rotate[2]) then return shown(4, user, a.locator) end
 end
-if not active then return answer(2) end
-
-flags = bit.bor(bit.band(flags, bit.bnot(tonumber(ARGV[7]))), tonumber(ARGV[8]))
-if flags ~= tonumber(t[2]) then redis.call('HSET', token, 'f', flags) end
-if ARGV[9] == '-' then
+local changed = bit.bor(bit.band(flags, bit.bnot(a.clear)), a.set)
+if a.confirm and bit.band(flags, PENDING) ~= 0 then
+  changed = bit.band(changed, bit.bnot(PENDING))
+  emit(user, { k = 'token.confirmed', l = a.locator })
+end
+if changed ~= flags then redis.call('HSET', token, 'f', changed) end
+if a.slug == '-' then
   redis.call('HDEL', token, 's')
-elseif ARGV[9] ~= '' then
-  redis.call('HSET', token, 's', string.sub(ARGV[9], 2))
+elseif a.slug ~= '' then
+  redis.call('HSET', token, 's', string.sub(a.slug, 2))
 end
-if ARGV[6] == '1' then
-  end_token(index, prefix, locator, flags, now, retention)
-  fit_ttl(index, now)
+if a.why then
+  end_token(user, a.locator, changed, a.why)
+  fit_ttl(user)
 end
-return answer(1)
+return finish(shown(1, user, a.locator))

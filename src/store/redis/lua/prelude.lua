@@ -1,49 +1,180 @@
 -- Shared by every script; put before each of them when it is loaded (scripts.rs).
 --
--- A user's index is one sorted set with two members per token:
+-- ARGV[1], the same for every script, in MessagePack:
+--   prefix     the setting key-prefix
+--   shard      the shard tag of all keys of the call
+--   now        the caller's clock, ms
+--   actor      who does it, for events
+--   retention  how long an ended token is kept, ms
+--   events     how many events of a user are kept; 0 for none
+--   event_ttl  for how long, ms
+-- ARGV[2], each script's own, in MessagePack: it says what at its top. What is not text comes as it is from ARGV[3] on:
+-- this MessagePack knows no bytes.
+--
+-- Only the first key is in KEYS, for routing. The others are made here: the shard tag puts them all into its slot.
+
+local ctx = cmsgpack.unpack(ARGV[1])
+local a = cmsgpack.unpack(ARGV[2])
+local now = ctx.now
+
+-- Flags of a token, field f.
+local ACTIVE, PENDING = 1, 16
+
+-- kind: t token, u a user's index, o a token's takeovers, e a user's events, d device key, k a user's device keys
+local function key(kind, name)
+  return ctx.prefix .. kind .. ':{' .. ctx.shard .. '}:' .. name
+end
+
+-- Numbers this large are not turned into text by themselves without loss.
+local function decimal(number) return string.format('%.0f', number) end
+
+local function corrupt(where, field)
+  return redis.error_reply('DWCORRUPT ' .. where .. ' ' .. field)
+end
+
+local function is_active(flags) return bit.band(flags, ACTIVE) ~= 0 end
+
+---- Events ----
+
+-- What happened, to be written when the script ends: {{user, packed}, ...}
+local happened = {}
+
+-- Notes an event of a user: k what, l the token's locator, o the takeover's, u the user taken over, d the device, w why.
+local function emit(user, event)
+  event.t, event.a = now, ctx.actor
+  table.insert(happened, { user, cmsgpack.pack(event) })
+end
+
+-- Writes the noted events into the users' histories, newest first, and tells whoever listens. The last thing a script does.
+local function finish(answer)
+  local users = {}
+  for _, noted in ipairs(happened) do
+    local user, event = noted[1], noted[2]
+    if ctx.events > 0 then
+      redis.call('LPUSH', key('e', user), event)
+      users[user] = true
+    end
+    redis.call('PUBLISH', ctx.prefix .. 'events', ctx.shard .. user .. '\0' .. event)
+  end
+  for user in pairs(users) do
+    redis.call('LTRIM', key('e', user), 0, ctx.events - 1)
+    redis.call('PEXPIRE', key('e', user), ctx.event_ttl)
+  end
+  return answer
+end
+
+---- A user's index ----
+--
+-- One sorted set with two members per token:
 --   <locator>    scored by the time (ms) until which the token is kept: its expiry, or the end of its retention
 --   @<locator>   scored by minus its last access (ms); so all scores above zero are tokens
--- `prefix` is the token keys' common part, `dw:t:{s}:`. Token keys are made from it, not listed in KEYS: the
--- shard tag puts them into the index's own slot.
-
-local ACTIVE = 1
-
-local function corrupt(key, field)
-  return redis.error_reply('DWCORRUPT ' .. key .. ' ' .. field)
-end
-
-local function is_active(flags)
-  return bit.band(tonumber(flags) or 0, ACTIVE) ~= 0
-end
-
--- The token's flags; nil when it has none or they are garbled. EXISTS tells an absent token from a corrupt one.
-local function read_flags(key)
-  return tonumber(redis.pcall('HGET', key, 'f'))
-end
 
 -- The index lives exactly as long as the longest-lived of its tokens.
-local function fit_ttl(index, now)
+local function fit_ttl(user)
+  local index = key('u', user)
   local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
   if last[2] then redis.call('PEXPIRE', index, tonumber(last[2]) - now) end
 end
 
-local function forget(index, prefix, locator)
-  redis.call('UNLINK', prefix .. locator)
-  redis.call('ZREM', index, locator, '@' .. locator)
+local function locators(user)
+  return redis.call('ZRANGEBYSCORE', key('u', user), 0, '+inf')
+end
+
+local function forget(user, locator)
+  redis.call('UNLINK', key('t', locator))
+  redis.call('ZREM', key('u', user), locator, '@' .. locator)
 end
 
 -- Forgets what is past its time. The token goes with its entry: a late touch must not revive what no listing
 -- and no ending of all of a user's tokens can see.
-local function prune(index, prefix, now)
-  for _, locator in ipairs(redis.call('ZRANGEBYSCORE', index, 0, now)) do
-    forget(index, prefix, locator)
+local function prune(user)
+  for _, locator in ipairs(redis.call('ZRANGEBYSCORE', key('u', user), 0, now)) do
+    forget(user, locator)
   end
 end
 
-local function end_token(index, prefix, locator, flags, now, retention)
-  local key = prefix .. locator
-  redis.call('HSET', key, 'f', bit.band(tonumber(flags), bit.bnot(ACTIVE)), 'e', now)
-  redis.call('ZADD', index, now + retention, locator)
-  redis.call('PEXPIRE', key, retention)
+---- Tokens ----
+
+-- The token's flags; nil when it has none or they are garbled. EXISTS tells an absent token from a corrupt one.
+local function read_flags(locator)
+  return tonumber(redis.pcall('HGET', key('t', locator), 'f'))
+end
+
+-- A token that is kept: {user, flags, ended}. Else nil and nothing, or nil and the error that it is corrupt. One that is
+-- past its time is forgotten.
+local function find(locator)
+  local token = key('t', locator)
+  local t = redis.call('HMGET', token, 'u', 'f', 'x', 'e')
+  local user, flags, expires_at, ended_at = t[1], tonumber(t[2]), tonumber(t[3]), tonumber(t[4])
+  if not user and redis.call('EXISTS', token) == 0 then return nil end
+  if not user then return nil, corrupt(token, 'u') end
+  if not flags then return nil, corrupt(token, 'f') end
+  if not expires_at then return nil, corrupt(token, 'x') end
+  local active = is_active(flags)
+  if not active and not ended_at then return nil, corrupt(token, 'e') end
+  if (active and expires_at or ended_at + ctx.retention) <= now then
+    forget(user, locator)
+    return nil
+  end
+  return { user = user, flags = flags, expires_at = expires_at, ended = not active }
+end
+
+-- Everything of a token: {status, fields, last access}.
+local function shown(status, user, locator)
+  local last_access = redis.call('ZSCORE', key('u', user), '@' .. locator)
+  return { status, redis.call('HGETALL', key('t', locator)), last_access }
+end
+
+---- Takeovers ----
+--
+-- The one under way is the token's field t: {its locator, the user taken over, its hard end, its beginning, the reason or ''}.
+-- All of a token are one hash: u the token's owner, x the token's expiry, <locator> what never changes,
+-- -<locator> when somebody ended it.
+
+-- Ends the takeover of a token, if there is one. Whether it was still under way.
+local function end_takeover(user, locator, why)
+  local packed = redis.call('HGET', key('t', locator), 't')
+  if not packed then return false end
+  redis.call('HDEL', key('t', locator), 't')
+  local takeover = cmsgpack.unpack(packed)
+  if takeover[3] <= now then return false end
+  -- A history that was lost does not come back from here, where nothing would give it a TTL.
+  if redis.call('EXISTS', key('o', locator)) == 1 then
+    redis.call('HSET', key('o', locator), '-' .. takeover[1], decimal(now))
+  end
+  emit(user, { k = 'takeover.ended', l = locator, o = takeover[1], u = takeover[2], w = why })
+  return true
+end
+
+---- Ends ----
+
+local function end_token(user, locator, flags, why)
+  end_takeover(user, locator, why)
+  local token = key('t', locator)
+  redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now))
+  redis.call('ZADD', key('u', user), now + ctx.retention, locator)
+  redis.call('PEXPIRE', token, ctx.retention)
+  emit(user, { k = 'token.ended', l = locator, w = why })
+end
+
+-- Ends those of a user's active tokens that `wanted(locator)` picks. Gives their locators; or the error that a record is
+-- corrupt, and then all others have ended.
+local function end_tokens(user, why, wanted)
+  prune(user)
+  local ended, broken = {}, nil
+  for _, locator in ipairs(locators(user)) do
+    local flags = read_flags(locator)
+    if flags and is_active(flags) and wanted(locator) then
+      end_token(user, locator, flags, why)
+      table.insert(ended, locator)
+    elseif not flags and redis.call('EXISTS', key('t', locator)) == 1 then
+      broken = key('t', locator)
+    elseif not flags then
+      forget(user, locator)
+    end
+  end
+  fit_ttl(user)
+  if broken then return corrupt(broken, 'f') end
+  return ended
 end
 

@@ -1,31 +1,34 @@
 -- Why a script: an access must never revive a token that was ended or expired meanwhile, so the test and the
 -- write are one step.
--- KEYS  2 per touch: token, the user's index
--- ARGV  1 now, then 3 per touch: locator, access, the expiry it earned or ''
-local now = tonumber(ARGV[1])
-
-local function touch(token, index, locator, access, renew_to)
-  local t = redis.call('HMGET', token, 'f', 'x')
+-- ARGV[2]  touches: {shard, locator, user, access, the expiry it earned or 0} each; all shards in one slot
+local function touch(shard, locator, user, access, renew_to)
+  ctx.shard = shard
+  local token, index = key('t', locator), key('u', user)
+  local t = redis.call('HMGET', token, 'f', 'x', 't')
   if not t[1] and not t[2] then return end
   local flags, expires_at = tonumber(t[1]), tonumber(t[2])
   if not flags or not expires_at then error('corrupt') end
   if not is_active(flags) or expires_at <= access then return end
   -- XX: an index that was lost does not come back from here, where nothing would give it a TTL.
   redis.call('ZADD', index, 'XX', 'LT', -access, '@' .. locator)
-  if renew_to and renew_to > expires_at and renew_to > now then
-    redis.call('HSET', token, 'x', renew_to)
+  if renew_to > expires_at and renew_to > now then
+    redis.call('HSET', token, 'x', decimal(renew_to))
     redis.call('PEXPIRE', token, renew_to - now)
     redis.call('ZADD', index, renew_to, locator)
-    fit_ttl(index, now)
+    fit_ttl(user)
+    -- A takeover ends with its token.
+    if t[3] and redis.call('EXISTS', key('o', locator)) == 1 then
+      redis.call('HSET', key('o', locator), 'x', decimal(renew_to))
+    end
   end
 end
 
 -- One corrupt record must not cost all others in the batch their renewal.
 local broken
-for i = 1, #KEYS / 2 do
-  local token = KEYS[2 * i - 1]
-  local ok = pcall(touch, token, KEYS[2 * i], ARGV[3 * i - 1], tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1]))
-  if not ok then broken = broken or token end
+for _, t in ipairs(a.touches) do
+  local shard, locator = t[1], t[2]
+  local ok = pcall(touch, shard, locator, t[3], t[4], t[5])
+  if not ok then broken = broken or key('t', locator) end
 end
 if broken then return corrupt(broken, 'touched') end
 return 0

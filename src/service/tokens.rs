@@ -1,30 +1,16 @@
-//! The use cases, one method each. Knows no HTTP and no Redis.
+//! Tokens: issue, show, change, rotate, end.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
-
-use crate::clock::Clock;
-use crate::entropy::Entropy;
-use crate::last_access::LastAccess;
+use super::{Service, ServiceError};
+use crate::event::Actor;
 use crate::rules;
-use crate::secret::{self, CheckKeys, Kind, TokenId};
-use crate::store::{Changed, Store, StoreError};
-use crate::token::{AccessMark, Credential, DetailsOnce, RelatedObject, RenderedOnce, Token, TokenChange};
-
-/// How long tokens live and when they are renewed.
-#[derive(Clone, Debug)]
-pub struct TokenPolicy {
-    /// Idle time of a token with `expiration`.
-    pub default_age_ms: u64,
-    /// Idle time of a preserved token.
-    pub preserved_age_ms: u64,
-    /// No token lives longer, unless its issuer says so.
-    pub absolute_lifetime_ms: u64,
-    /// How much later an earned expiry must be to be written.
-    pub renewal_step: crate::config::RenewalStep,
-}
+use crate::secret::{self, Kind, SecretHash, TokenId};
+use crate::store::{self, Changed, StoreError};
+use crate::token::{
+    AccessMark, Credential, DetailsOnce, RelatedObject, RenderedOnce, Rotation, Token, TokenChange,
+};
 
 /// What a login service asks for; each field already keeps to its rule.
 #[derive(Clone, Debug)]
@@ -51,6 +37,8 @@ pub struct NewToken {
     pub lifetime_ms: Option<u64>,
     /// What the token belongs to.
     pub related_objects: Vec<RelatedObject>,
+    /// False when a second factor is still to be shown: until [`Service::confirm`] the token opens nothing.
+    pub is_authenticated: bool,
 }
 
 impl NewToken {
@@ -68,6 +56,7 @@ impl NewToken {
             idle_ms: None,
             lifetime_ms: None,
             related_objects: Vec::new(),
+            is_authenticated: true,
         }
     }
 }
@@ -80,89 +69,31 @@ pub struct Issued {
     pub wire: String,
 }
 
-/// Why a use case did not do its work.
-#[derive(Debug, thiserror::Error)]
-pub enum ServiceError {
-    /// There is no such token, or nobody may see it any more.
-    #[error("no such token")]
-    NotFound,
-    /// The token was ended, and an ended one cannot be changed.
-    #[error("the token has ended")]
-    Ended,
-    /// See there.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// See the module. Shared by all runtimes.
-pub struct Service {
-    store: Store,
-    clock: Clock,
-    entropy: Entropy,
-    policy: TokenPolicy,
-    last_access: LastAccess,
-    check_keys: ArcSwapOption<CheckKeys>,
-}
-
 impl Service {
-    /// A service that knows no check keys yet: until it does, it cannot tell ours from forged.
-    pub fn new(
-        store: Store,
-        clock: Clock,
-        entropy: Entropy,
-        policy: TokenPolicy,
-        last_access: LastAccess,
-    ) -> Self {
-        Self { store, clock, entropy, policy, last_access, check_keys: ArcSwapOption::empty() }
-    }
-
-    /// The store, for the workers.
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
-    /// The clock all decisions go by.
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// Does something with the check keys.
-    ///
-    /// # Errors
-    /// `Unavailable` while they are not known.
-    pub fn with_check_keys<T>(&self, use_keys: impl FnOnce(&CheckKeys) -> T) -> Result<T, StoreError> {
-        match self.check_keys.load().as_deref() {
-            Some(keys) => Ok(use_keys(keys)),
-            None => Err(StoreError::Unavailable("the check keys are not known yet".into())),
-        }
-    }
-
-    /// Replaces the check keys.
-    pub fn set_check_keys(&self, keys: CheckKeys) {
-        self.check_keys.store(Some(Arc::new(keys)));
-    }
-
-    /// Notes a successful validation.
-    pub fn record_access(&self, credential: &Arc<Credential>, now_ms: u64) {
-        let step_ms = self.policy.renewal_step.step_ms(credential.idle_ms);
-        self.last_access.record(credential, now_ms, credential.renewal(now_ms, step_ms));
-    }
-
     /// Issues a token.
     ///
     /// # Errors
-    /// `Store`; then whether it was issued is unknown, and nobody has its secret.
-    pub async fn issue(&self, new: NewToken) -> Result<Issued, ServiceError> {
-        let now_ms = self.clock.now_ms();
+    /// `TooManyTokens`; `Store`, and then whether it was issued is unknown, and nobody has its secret.
+    pub async fn issue(&self, new: NewToken, actor: Actor<'_>) -> Result<Issued, ServiceError> {
+        let call = self.call(actor);
         let minted = self
             .with_check_keys(|keys| secret::mint(Kind::Token, keys, &new.user, &self.entropy))?
             .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
-        let token = self.record_of(new, minted.id, minted.hash, now_ms);
-        self.store.issue(&token, now_ms).await?;
-        Ok(Issued { token, wire: minted.wire })
+        let token = self.record_of(new, minted.id, minted.hash, call.now_ms);
+        match self.store.issue(&token, call).await? {
+            store::Issued::Done(_) => Ok(Issued { token, wire: minted.wire }),
+            store::Issued::TooMany => Err(ServiceError::TooManyTokens),
+        }
     }
 
-    fn record_of(&self, new: NewToken, id: TokenId, hash: secret::SecretHash, now_ms: u64) -> Token {
+    /// The record of a new token.
+    pub(super) fn record_of(
+        &self,
+        new: NewToken,
+        id: TokenId,
+        hash: secret::SecretHash,
+        now_ms: u64,
+    ) -> Token {
         let default_idle_ms =
             if new.expiration { self.policy.default_age_ms } else { self.policy.preserved_age_ms };
         let idle_ms = new.idle_ms.unwrap_or(default_idle_ms);
@@ -171,11 +102,14 @@ impl Service {
             credential: Arc::new(Credential {
                 id,
                 secret_hash: hash,
+                previous: Box::default(),
                 user: new.user,
                 auth_slug: new.auth_slug,
                 backend: new.backend,
                 device: None,
+                takeover: None,
                 is_active: true,
+                is_authenticated: new.is_authenticated,
                 allowed_cookie: new.allowed_cookie,
                 allowed_header: new.allowed_header,
                 expires_at_ms: ends_at_ms.min(now_ms + idle_ms),
@@ -207,13 +141,56 @@ impl Service {
     ///
     /// # Errors
     /// `NotFound`, `Ended`, `Store`.
-    pub async fn change(&self, id: TokenId, change: &TokenChange) -> Result<Token, ServiceError> {
-        match self.store.change(id, change, self.clock.now_ms()).await? {
+    pub async fn change(
+        &self,
+        id: TokenId,
+        change: &TokenChange,
+        actor: Actor<'_>,
+    ) -> Result<Token, ServiceError> {
+        match self.store.change(id, change, self.call(actor)).await? {
             Changed::Done(token) => Ok(token),
             Changed::AlreadyEnded(token) if !change.edits() => Ok(token),
             Changed::AlreadyEnded(_) => Err(ServiceError::Ended),
             Changed::NotFound => Err(ServiceError::NotFound),
+            Changed::Pending => Err(ServiceError::Pending),
+            Changed::RotatedTooOften => Err(ServiceError::RotatedTooOften),
         }
+    }
+
+    /// The second factor was shown: the token opens what it is for. Confirming a confirmed one is no error.
+    ///
+    /// # Errors
+    /// `NotFound`, `Ended`, `Store`.
+    pub async fn confirm(&self, id: TokenId, actor: Actor<'_>) -> Result<Token, ServiceError> {
+        self.change(id, &TokenChange::confirming(), actor).await
+    }
+
+    /// Gives a token a new secret; the old one works for the rotation grace.
+    ///
+    /// # Errors
+    /// `NotFound`, `Ended`, `Pending`, `RotatedTooOften`; `Store`, and then both secrets may be good for the grace,
+    /// and only the new one after it, which nobody has.
+    pub async fn rotate(&self, id: TokenId, actor: Actor<'_>) -> Result<Issued, ServiceError> {
+        let minted = self
+            .with_check_keys(|keys| secret::mint_secret(Kind::Token, keys, id, &self.entropy))?
+            .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
+        let rotation = Rotation { hash: minted.hash, grace_ms: self.policy.rotation_grace_ms };
+        let token = self.change(id, &TokenChange::rotating(rotation), actor).await?;
+        Ok(Issued { token, wire: minted.wire })
+    }
+
+    /// A secret that once opened the token, by its check tag, does not open its record: ends the token, where
+    /// that is the rule and the secret was indeed rotated out (RFC 9700, section 4.14.2).
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn secret_reused(&self, id: TokenId, presented: &SecretHash) -> Result<(), StoreError> {
+        if self.policy.reuse_ends_token
+            && self.store.end_reused(id, presented, self.call(Actor::Doorward)).await?
+        {
+            tracing::warn!(token = %id, "a secret that was rotated out was seen again; its token was ended");
+        }
+        Ok(())
     }
 
     /// The user's tokens, newest first; the ended ones, too, when asked for.
@@ -230,7 +207,12 @@ impl Service {
     ///
     /// # Errors
     /// `Store`.
-    pub async fn end_user_tokens(&self, user: &str, except: Option<TokenId>) -> Result<usize, ServiceError> {
-        Ok(self.store.end_user_tokens(user, except, self.clock.now_ms()).await?.len())
+    pub async fn end_user_tokens(
+        &self,
+        user: &str,
+        except: Option<TokenId>,
+        actor: Actor<'_>,
+    ) -> Result<usize, ServiceError> {
+        Ok(self.store.end_user_tokens(user, except, self.call(actor)).await?.len())
     }
 }

@@ -1,0 +1,103 @@
+//! What the admin plane's paths name: which methods each takes, and which scope an API key needs for it.
+
+use hyper::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::config::Scope;
+use crate::secret::TokenId;
+
+/// What a path names.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Route {
+    Livez,
+    Readyz,
+    Metrics,
+    Tokens,
+    Token(TokenId),
+    Rotate(TokenId),
+    Confirm(TokenId),
+    Takeover(TokenId),
+    TokenTakeovers(TokenId),
+    UserTokens(String),
+    UserTakeovers(String),
+    UserEvents(String),
+    Validate,
+}
+
+impl Route {
+    /// `None` when the path names nothing.
+    pub fn find(path: &str) -> Option<Self> {
+        let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        Some(match segments.as_slice() {
+            ["livez"] => Self::Livez,
+            ["readyz"] => Self::Readyz,
+            ["metrics"] => Self::Metrics,
+            ["v1", "tokens"] => Self::Tokens,
+            ["v1", "tokens", id] => Self::Token(TokenId::parse(id)?),
+            ["v1", "tokens", id, "rotate"] => Self::Rotate(TokenId::parse(id)?),
+            ["v1", "tokens", id, "confirm"] => Self::Confirm(TokenId::parse(id)?),
+            ["v1", "tokens", id, "takeover"] => Self::Takeover(TokenId::parse(id)?),
+            ["v1", "tokens", id, "takeovers"] => Self::TokenTakeovers(TokenId::parse(id)?),
+            ["v1", "validate"] => Self::Validate,
+            ["v1", "users", user, "tokens"] => Self::UserTokens(decoded(user)?),
+            ["v1", "users", user, "takeovers"] => Self::UserTakeovers(decoded(user)?),
+            ["v1", "users", user, "events"] => Self::UserEvents(decoded(user)?),
+            _ => return None,
+        })
+    }
+
+    /// As the header `Allow` lists them.
+    pub fn methods(&self) -> &'static str {
+        match self {
+            Self::Livez
+            | Self::Readyz
+            | Self::Metrics
+            | Self::TokenTakeovers(_)
+            | Self::UserTakeovers(_)
+            | Self::UserEvents(_) => "GET, HEAD",
+            Self::Tokens | Self::Rotate(_) | Self::Confirm(_) | Self::Validate => "POST",
+            Self::Token(_) => "GET, HEAD, PATCH, DELETE",
+            Self::Takeover(_) => "POST, DELETE",
+            Self::UserTokens(_) => "GET, HEAD, DELETE",
+        }
+    }
+
+    /// Whether it takes this method.
+    pub fn takes(&self, method: &Method) -> bool {
+        self.methods().split(", ").any(|allowed| allowed == method)
+    }
+
+    /// `None` for what needs no API key.
+    pub fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::Livez | Self::Readyz => None,
+            Self::Metrics => Some(Scope::Metrics),
+            Self::Validate => Some(Scope::Introspect),
+            Self::Tokens | Self::Token(_) | Self::Rotate(_) | Self::Confirm(_) | Self::UserTokens(_) => {
+                Some(Scope::Tokens)
+            }
+            Self::Takeover(_) | Self::TokenTakeovers(_) | Self::UserTakeovers(_) => Some(Scope::Takeovers),
+            Self::UserEvents(_) => Some(Scope::Events),
+        }
+    }
+}
+
+/// A path segment's text; a slash in it is escaped, so segments are split before they are decoded.
+fn decoded(segment: &str) -> Option<String> {
+    percent_decode_str(segment).decode_utf8().ok().map(String::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_what_they_should() {
+        assert_eq!(Route::find("/v1/users/a%2Fb%20%C3%A9/tokens"), Some(Route::UserTokens("a/b é".into())));
+        assert!(matches!(Route::find("/v1/tokens/jE1hGDDTZBpo-Upp"), Some(Route::Token(_))));
+        for unknown in ["", "/", "/v1", "/v1/tokens/", "/v1/tokens/short", "/v1/users/%ff/tokens", "//livez"]
+        {
+            assert_eq!(Route::find(unknown), None, "{unknown}");
+        }
+    }
+}

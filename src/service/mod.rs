@@ -1,0 +1,135 @@
+//! The use cases, one method each. Knows no HTTP and no Redis.
+
+mod takeovers;
+mod tokens;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+pub use self::tokens::{Issued, NewToken};
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::event::{Actor, Event};
+use crate::last_access::LastAccess;
+use crate::secret::CheckKeys;
+use crate::store::{Call, Store, StoreError};
+use crate::token::Credential;
+
+/// How long tokens live and when they are renewed.
+#[derive(Clone, Debug)]
+pub struct TokenPolicy {
+    /// Idle time of a token with `expiration`.
+    pub default_age_ms: u64,
+    /// Idle time of a preserved token.
+    pub preserved_age_ms: u64,
+    /// No token lives longer, unless its issuer says so.
+    pub absolute_lifetime_ms: u64,
+    /// How much later an earned expiry must be to be written.
+    pub renewal_step: crate::config::RenewalStep,
+    /// How long a secret stays good after a rotation.
+    pub rotation_grace_ms: u64,
+    /// Whether a secret that was rotated out and is seen again ends its token.
+    pub reuse_ends_token: bool,
+    /// No takeover lasts longer.
+    pub max_takeover_age_ms: u64,
+}
+
+/// Why a use case did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// There is no such token, or nobody may see it any more.
+    #[error("no such token")]
+    NotFound,
+    /// The token was ended, and an ended one cannot be changed.
+    #[error("the token has ended")]
+    Ended,
+    /// The token's second factor is still to be shown.
+    #[error("the token's second factor is still to be shown")]
+    Pending,
+    /// The token has had too many new secrets within the grace.
+    #[error("the token was rotated too often; try again after rotation-grace")]
+    RotatedTooOften,
+    /// The user has as many tokens as allowed, and none may be ended for a new one.
+    #[error("the user has as many tokens as max-tokens-per-user allows")]
+    TooManyTokens,
+    /// A takeover of the token's own user.
+    #[error("the token is that user's own")]
+    OwnUser,
+    /// See there.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// See the module. Shared by all runtimes.
+pub struct Service {
+    store: Store,
+    clock: Clock,
+    entropy: Entropy,
+    policy: TokenPolicy,
+    last_access: LastAccess,
+    check_keys: ArcSwapOption<CheckKeys>,
+}
+
+impl Service {
+    /// A service that knows no check keys yet: until it does, it cannot tell ours from forged.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        policy: TokenPolicy,
+        last_access: LastAccess,
+    ) -> Self {
+        Self { store, clock, entropy, policy, last_access, check_keys: ArcSwapOption::empty() }
+    }
+
+    /// The store, for the workers.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The clock all decisions go by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// How long things live.
+    pub fn policy(&self) -> &TokenPolicy {
+        &self.policy
+    }
+
+    /// Does something with the check keys.
+    ///
+    /// # Errors
+    /// `Unavailable` while they are not known.
+    pub fn with_check_keys<T>(&self, use_keys: impl FnOnce(&CheckKeys) -> T) -> Result<T, StoreError> {
+        match self.check_keys.load().as_deref() {
+            Some(keys) => Ok(use_keys(keys)),
+            None => Err(StoreError::Unavailable("the check keys are not known yet".into())),
+        }
+    }
+
+    /// Replaces the check keys.
+    pub fn set_check_keys(&self, keys: CheckKeys) {
+        self.check_keys.store(Some(Arc::new(keys)));
+    }
+
+    /// An operation of now.
+    fn call<'a>(&self, actor: Actor<'a>) -> Call<'a> {
+        Call { now_ms: self.clock.now_ms(), actor }
+    }
+
+    /// What happened to a user's tokens, takeovers and device keys, newest first.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn user_events(&self, user: &str) -> Result<Vec<Event>, ServiceError> {
+        Ok(self.store.user_events(user, self.clock.now_ms()).await?)
+    }
+
+    /// Notes a successful validation.
+    pub fn record_access(&self, credential: &Arc<Credential>, now_ms: u64) {
+        let step_ms = self.policy.renewal_step.step_ms(credential.idle_ms);
+        self.last_access.record(credential, now_ms, credential.renewal(now_ms, step_ms));
+    }
+}

@@ -1,0 +1,72 @@
+//! Takeovers: start, end, look back.
+
+use super::{Service, ServiceError};
+use crate::event::{Actor, EndReason};
+use crate::secret::{self, TokenId};
+use crate::store::StoreError;
+use crate::takeover::{NewTakeover, Started, Takeover};
+
+impl Service {
+    /// Lets a token act as another user; an earlier takeover of it ends. It lasts for `age_ms`, or as long as the
+    /// policy allows, and never longer than its token.
+    ///
+    /// # Errors
+    /// `NotFound`, `Ended`, `Pending`, `OwnUser`, `Store`.
+    pub async fn start_takeover(
+        &self,
+        token: TokenId,
+        user: String,
+        reason: Option<String>,
+        age_ms: Option<u64>,
+        actor: Actor<'_>,
+    ) -> Result<Takeover, ServiceError> {
+        let call = self.call(actor);
+        let id = secret::new_id(token.shard_tag(), &self.entropy)
+            .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
+        let age_ms = age_ms.unwrap_or(u64::MAX).min(self.policy.max_takeover_age_ms);
+        let new = NewTakeover { id, token, user, reason, ends_at_ms: call.now_ms + age_ms };
+        match self.store.start_takeover(&new, call).await? {
+            Started::Done(takeover) => Ok(takeover),
+            Started::NotFound => Err(ServiceError::NotFound),
+            Started::Ended => Err(ServiceError::Ended),
+            Started::Pending => Err(ServiceError::Pending),
+            Started::OwnUser => Err(ServiceError::OwnUser),
+        }
+    }
+
+    /// Ends the takeover under way on a token.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none; `Store`.
+    pub async fn end_takeover(
+        &self,
+        token: TokenId,
+        reason: EndReason,
+        actor: Actor<'_>,
+    ) -> Result<(), ServiceError> {
+        match self.store.end_takeover(token, reason, self.call(actor)).await? {
+            true => Ok(()),
+            false => Err(ServiceError::NotFound),
+        }
+    }
+
+    /// The takeovers of a token, newest first.
+    ///
+    /// # Errors
+    /// `NotFound` when there is neither such a token nor a takeover of it; `Store`.
+    pub async fn token_takeovers(&self, token: TokenId) -> Result<Vec<Takeover>, ServiceError> {
+        let takeovers = self.store.token_takeovers(token, self.clock.now_ms()).await?;
+        if takeovers.is_empty() {
+            self.token(token).await?;
+        }
+        Ok(takeovers)
+    }
+
+    /// Who took this user over, newest first.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn user_takeovers(&self, user: &str) -> Result<Vec<Takeover>, ServiceError> {
+        Ok(self.store.user_takeovers(user, self.clock.now_ms()).await?)
+    }
+}

@@ -1,0 +1,34 @@
+//! What happened to each user.
+
+use super::{MemoryStore, Shard};
+use crate::event::Event;
+use crate::secret::ShardTag;
+
+impl MemoryStore {
+    /// Notes an event of a user of this shard.
+    pub(super) fn emit(&self, shard: &mut Shard, user: &str, event: Event) {
+        if self.limits.events_per_user == 0 {
+            return;
+        }
+        let events = shard.events.entry(user.to_owned()).or_default();
+        events.push_front(event);
+        events.truncate(self.limits.events_per_user);
+    }
+
+    pub(in crate::store) fn user_events(&self, user: &str, now_ms: u64) -> Vec<Event> {
+        let shard = self.shard(ShardTag::of_user(user));
+        let events = shard.events.get(user).into_iter().flatten();
+        events.filter(|event| self.keeps(event, now_ms)).cloned().collect()
+    }
+
+    pub(super) fn prune_events(&self, shard: &mut Shard, now_ms: u64) {
+        shard.events.retain(|_, events| {
+            events.retain(|event| self.keeps(event, now_ms));
+            !events.is_empty()
+        });
+    }
+
+    fn keeps(&self, event: &Event, now_ms: u64) -> bool {
+        event.at_ms.saturating_add(self.limits.event_retention_ms) > now_ms
+    }
+}

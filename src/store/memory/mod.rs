@@ -1,0 +1,84 @@
+//! The embedded store: everything in maps, gone with the process. Also the oracle of the model test, so it is
+//! written to be read.
+
+mod events;
+mod takeovers;
+mod tokens;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use self::takeovers::{Hint, History};
+use super::{Call, StoreLimits};
+use crate::event::{EndReason, Event, EventKind};
+use crate::secret::{ShardTag, TokenId};
+use crate::token::Token;
+
+const SHARDS: usize = 256;
+
+/// See the module. All data of a user is in one shard, so every user operation holds one lock.
+pub struct MemoryStore {
+    shards: Vec<Mutex<Shard>>,
+    limits: StoreLimits,
+    max_tokens: usize,
+    tokens: AtomicUsize,
+    check_key: OnceLock<String>,
+}
+
+#[derive(Default)]
+struct Shard {
+    tokens: HashMap<TokenId, Token>,
+    users: HashMap<String, Vec<TokenId>>,
+    /// By the token that acted.
+    takeovers: HashMap<TokenId, History>,
+    /// By the user taken over: where to look.
+    taken_over: HashMap<String, Vec<Hint>>,
+    /// By the user, newest first.
+    events: HashMap<String, VecDeque<Event>>,
+}
+
+impl MemoryStore {
+    /// An empty store for at most `max_tokens` tokens.
+    pub fn new(limits: StoreLimits, max_tokens: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { shards, limits, max_tokens, tokens: AtomicUsize::new(0), check_key: OnceLock::new() }
+    }
+
+    fn shard(&self, tag: ShardTag) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[tag.index() % SHARDS])
+    }
+
+    pub(super) fn shared_check_key(&self, proposed: &str) -> String {
+        self.check_key.get_or_init(|| proposed.to_owned()).clone()
+    }
+
+    /// Forgets what nobody can see any more.
+    pub(super) fn collect_garbage(&self, now_ms: u64) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            let users: Vec<_> = shard.users.keys().cloned().collect();
+            for user in users {
+                self.prune(&mut shard, &user, now_ms);
+            }
+            self.prune_takeovers(&mut shard, now_ms);
+            self.prune_events(&mut shard, now_ms);
+        }
+    }
+
+    /// Ends an active token of the shard, and its takeover with it.
+    fn end(&self, shard: &mut Shard, id: TokenId, reason: EndReason, call: &Call<'_>) {
+        self.close_takeover(shard, id, reason, call);
+        let Some(token) = shard.tokens.get_mut(&id) else { return };
+        Arc::make_mut(&mut token.credential).is_active = false;
+        token.ended_at_ms = Some(call.now_ms);
+        let user = token.credential.user.clone();
+        let ended = Event::new(EventKind::TokenEnded, call.now_ms, call.actor);
+        self.emit(shard, &user, Event { token: Some(id), reason: Some(reason), ..ended });
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    // A panic while a lock is held is a bug that stops the process anyway; the data is still whole.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,182 @@
+//! Takeovers: with the token that acts, and a hint with the user taken over.
+
+use std::sync::Arc;
+
+use super::{MemoryStore, Shard};
+use crate::event::{EndReason, Event, EventKind};
+use crate::secret::{ShardTag, TokenId};
+use crate::store::Call;
+use crate::takeover::{
+    ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Started, Takeover,
+    TakeoverId,
+};
+
+/// The takeovers of a token.
+pub(super) struct History {
+    actor: String,
+    pub(super) token_expires_at_ms: u64,
+    /// In the order of their beginning.
+    takeovers: Vec<Record>,
+}
+
+struct Record {
+    new: NewTakeover,
+    created_at_ms: u64,
+    ended_at_ms: Option<u64>,
+}
+
+/// That a token took a user over.
+pub(super) struct Hint {
+    token: TokenId,
+    kept_until_ms: u64,
+}
+
+impl History {
+    fn shown(&self, now_ms: u64) -> impl Iterator<Item = Takeover> {
+        self.takeovers.iter().map(move |record| {
+            let NewTakeover { id, token, user, reason, ends_at_ms } = record.new.clone();
+            let ended_at_ms = Takeover::end(record.ended_at_ms, ends_at_ms, self.token_expires_at_ms, now_ms);
+            let (actor, created_at_ms) = (self.actor.clone(), record.created_at_ms);
+            Takeover { id, token, actor, user, reason, created_at_ms, ended_at_ms }
+        })
+    }
+}
+
+impl MemoryStore {
+    pub(in crate::store) fn start_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
+        self.hint_takeover(new, call.now_ms);
+        let mut shard = self.shard(new.token.shard_tag());
+        let Some(token) = self.find(&mut shard, new.token, call.now_ms) else { return Started::NotFound };
+        let credential = token.credential.clone();
+        if !credential.is_active {
+            return Started::Ended;
+        }
+        if !credential.is_authenticated {
+            return Started::Pending;
+        }
+        if credential.user == new.user {
+            return Started::OwnUser;
+        }
+        self.close_takeover(&mut shard, new.token, EndReason::Replaced, call);
+        let history = shard.takeovers.entry(new.token).or_insert_with(|| History {
+            actor: credential.user.clone(),
+            token_expires_at_ms: 0,
+            takeovers: Vec::new(),
+        });
+        history.token_expires_at_ms = credential.expires_at_ms;
+        let record = Record { new: new.clone(), created_at_ms: call.now_ms, ended_at_ms: None };
+        history.takeovers.push(record);
+        let surplus = history.takeovers.len().saturating_sub(MAX_TAKEOVERS_PER_TOKEN);
+        history.takeovers.drain(..surplus);
+        if let Some(token) = shard.tokens.get_mut(&new.token) {
+            let NewTakeover { id, user, reason, ends_at_ms, .. } = new.clone();
+            let active = ActiveTakeover { id, user, reason, created_at_ms: call.now_ms, ends_at_ms };
+            Arc::make_mut(&mut token.credential).takeover = Some(Box::new(active));
+        }
+        let started = takeover_event(EventKind::TakeoverStarted, new.token, new.id, &new.user, call);
+        self.emit(&mut shard, &credential.user, started);
+        Started::Done(Takeover {
+            id: new.id,
+            token: new.token,
+            actor: credential.user.clone(),
+            user: new.user.clone(),
+            reason: new.reason.clone(),
+            created_at_ms: call.now_ms,
+            ended_at_ms: None,
+        })
+    }
+
+    fn hint_takeover(&self, new: &NewTakeover, now_ms: u64) {
+        let mut shard = self.shard(ShardTag::of_user(&new.user));
+        let hints = shard.taken_over.entry(new.user.clone()).or_default();
+        hints.retain(|hint| hint.kept_until_ms > now_ms);
+        let kept_until_ms = new.ends_at_ms + self.limits.takeover_retention_ms;
+        hints.push(Hint { token: new.token, kept_until_ms });
+        hints.sort_by_key(|hint| hint.kept_until_ms);
+        let surplus = hints.len().saturating_sub(MAX_TAKEOVERS_PER_USER);
+        hints.drain(..surplus);
+    }
+
+    pub(in crate::store) fn end_takeover(&self, id: TokenId, reason: EndReason, call: &Call<'_>) -> bool {
+        let mut shard = self.shard(id.shard_tag());
+        let is_active = |token: &mut crate::token::Token| token.credential.is_active;
+        self.find(&mut shard, id, call.now_ms).is_some_and(is_active)
+            && self.close_takeover(&mut shard, id, reason, call)
+    }
+
+    /// Ends the takeover of a token, if there is one; whether it was still under way.
+    pub(super) fn close_takeover(
+        &self,
+        shard: &mut Shard,
+        id: TokenId,
+        reason: EndReason,
+        call: &Call<'_>,
+    ) -> bool {
+        let Some(token) = shard.tokens.get_mut(&id).filter(|token| token.credential.takeover.is_some())
+        else {
+            return false;
+        };
+        let credential = Arc::make_mut(&mut token.credential);
+        let user = credential.user.clone();
+        let Some(takeover) = credential.takeover.take().filter(|t| t.is_active(call.now_ms)) else {
+            return false;
+        };
+        let records = shard.takeovers.get_mut(&id).into_iter().flat_map(|history| &mut history.takeovers);
+        for record in records.filter(|record| record.new.id == takeover.id) {
+            record.ended_at_ms = Some(call.now_ms);
+        }
+        let ended = takeover_event(EventKind::TakeoverEnded, id, takeover.id, &takeover.user, call);
+        self.emit(shard, &user, Event { reason: Some(reason), ..ended });
+        true
+    }
+
+    pub(in crate::store) fn token_takeovers(&self, token: TokenId, now_ms: u64) -> Vec<Takeover> {
+        let shard = self.shard(token.shard_tag());
+        let all = shard.takeovers.get(&token).into_iter().flat_map(|history| history.shown(now_ms));
+        let mut takeovers: Vec<_> = all.filter(|takeover| self.shows(takeover, now_ms)).collect();
+        takeovers.sort_by_key(Takeover::listing_key);
+        takeovers
+    }
+
+    pub(in crate::store) fn user_takeovers(&self, user: &str, now_ms: u64) -> Vec<Takeover> {
+        let hints =
+            |shard: &Shard| shard.taken_over.get(user).map(|hints| hints.iter().map(|h| h.token).collect());
+        let mut tokens: Vec<TokenId> = hints(&self.shard(ShardTag::of_user(user))).unwrap_or_default();
+        tokens.sort_unstable();
+        tokens.dedup();
+        let all = tokens.into_iter().flat_map(|token| self.token_takeovers(token, now_ms));
+        let mut takeovers: Vec<_> = all.filter(|takeover| takeover.user == user).collect();
+        takeovers.sort_by_key(Takeover::listing_key);
+        takeovers.truncate(MAX_TAKEOVERS_PER_USER);
+        takeovers
+    }
+
+    pub(super) fn prune_takeovers(&self, shard: &mut Shard, now_ms: u64) {
+        shard
+            .takeovers
+            .retain(|_, history| history.shown(now_ms).any(|takeover| self.shows(&takeover, now_ms)));
+        shard.taken_over.retain(|_, hints| {
+            hints.retain(|hint| hint.kept_until_ms > now_ms);
+            !hints.is_empty()
+        });
+    }
+
+    fn shows(&self, takeover: &Takeover, now_ms: u64) -> bool {
+        takeover.is_visible(now_ms, self.limits.takeover_retention_ms)
+    }
+}
+
+fn takeover_event(
+    kind: EventKind,
+    token: TokenId,
+    id: TakeoverId,
+    taken_over: &str,
+    call: &Call<'_>,
+) -> Event {
+    Event {
+        token: Some(token),
+        takeover: Some(id),
+        taken_over: Some(taken_over.to_owned()),
+        ..Event::new(kind, call.now_ms, call.actor)
+    }
+}

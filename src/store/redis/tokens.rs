@@ -1,0 +1,252 @@
+//! Tokens: issued, shown, changed, ended, touched.
+
+use std::collections::{BTreeMap, HashMap};
+
+use redis::{Value, cmd, pipe};
+use serde::Serialize;
+
+use super::codec::token as codec;
+use super::slots::slot_of_tag;
+use super::{RedisStore, text, unexpected};
+use crate::secret::{SecretHash, ShardTag, TokenId};
+use crate::store::{Call, Changed, Ended, Issued, OverLimit, StoreError};
+use crate::token::{MAX_PREVIOUS_SECRETS, Rotation, Token, TokenChange, Touch};
+
+/// Touches in one script call: few enough to hold the server for well under a millisecond.
+const TOUCHES_PER_CALL: usize = 128;
+/// Tokens read in one pipeline when a user's are listed.
+const READS_PER_PIPELINE: usize = 256;
+
+/// A new token as lua/issuing.lua takes it.
+#[derive(Serialize)]
+pub(super) struct NewRecord<'a> {
+    locator: String,
+    expires_at: u64,
+    max: usize,
+    may_end: bool,
+    device: Option<&'a str>,
+}
+
+/// What change.lua takes.
+#[derive(Serialize)]
+struct ChangeArgs {
+    locator: String,
+    clear: u32,
+    set: u32,
+    slug: String,
+    confirm: bool,
+    rotate: Option<(u64, usize)>,
+    why: Option<&'static str>,
+}
+
+/// What touch.lua takes of each touch: shard tag, locator, user, access, the expiry it earned or 0.
+type TouchArgs<'a> = (String, String, &'a str, u64, u64);
+
+impl RedisStore {
+    pub(in crate::store) async fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            user: &'a str,
+            new: NewRecord<'a>,
+        }
+        let credential = &token.credential;
+        let shard = credential.id.shard_tag();
+        let args = Args { user: &credential.user, new: self.new_record(token) };
+        let at = (self.keys.token(credential.id), shard);
+        let fields = codec::fields_of(token);
+        let fields = fields.iter().flat_map(|(name, value)| [name.as_bytes(), value]).collect::<Vec<_>>();
+        let answer: Vec<Value> = self.run(&self.scripts.issue, at, call, &args, &fields).await?;
+        match answer.as_slice() {
+            [Value::Int(0)] => Ok(Issued::TooMany),
+            [Value::Int(1), ended] => Ok(Issued::Done(self.own_endings(shard, locators(ended)?)?)),
+            _ => Err(unexpected("issue")),
+        }
+    }
+
+    /// A token as the scripts that issue one take it.
+    pub(super) fn new_record<'a>(&self, token: &'a Token) -> NewRecord<'a> {
+        NewRecord {
+            locator: token.credential.id.locator(),
+            expires_at: token.credential.expires_at_ms,
+            max: self.limits.max_tokens_per_user,
+            may_end: self.limits.over_limit == OverLimit::EndOldest,
+            device: token.credential.device.as_deref(),
+        }
+    }
+
+    /// The tokens that a script of ours ended; nobody here sees them any more before anybody is told.
+    pub(super) fn own_endings(&self, shard: ShardTag, locators: Vec<String>) -> Result<Ended, StoreError> {
+        let id =
+            |locator: String| TokenId::from_locator(shard, &locator).ok_or_else(|| unexpected("locator"));
+        let ended = locators.into_iter().map(id).collect::<Result<_, _>>()?;
+        self.near.void(&ended);
+        Ok(ended)
+    }
+
+    pub(in crate::store) async fn token(
+        &self,
+        id: TokenId,
+        now_ms: u64,
+    ) -> Result<Option<Token>, StoreError> {
+        #[derive(Serialize)]
+        struct Args {
+            locator: String,
+        }
+        let args = Args { locator: id.locator() };
+        let at = (self.keys.token(id), id.shard_tag());
+        let answer: Vec<Value> = self.run(&self.scripts.read, at, &now_ms.into(), &args, &[]).await?;
+        let [all, last_access] = answer.as_slice() else { return Ok(None) };
+        let token = codec::token(id, all, last_access)?;
+        Ok(token.filter(|token| token.is_visible(now_ms, self.limits.ended_retention_ms)))
+    }
+
+    pub(in crate::store) async fn change(
+        &self,
+        id: TokenId,
+        change: &TokenChange,
+        call: &Call<'_>,
+    ) -> Result<Changed, StoreError> {
+        let (clear, set, slug) = codec::edit_args(change);
+        let until_ms = |rotation: Rotation| call.now_ms + rotation.grace_ms;
+        let hash = change.rotate.as_ref().map(|rotation| rotation.hash.as_bytes().as_slice());
+        let args = ChangeArgs {
+            locator: id.locator(),
+            clear,
+            set,
+            slug,
+            confirm: change.confirm,
+            rotate: change.rotate.map(|rotation| (until_ms(rotation), MAX_PREVIOUS_SECRETS)),
+            why: change.end.map(|reason| reason.name()),
+        };
+        let at = (self.keys.token(id), id.shard_tag());
+        let answer = self.run::<Vec<Value>>(&self.scripts.change, at, call, &args, hash.as_slice()).await;
+        // Also after an error: the change may have been made.
+        self.near.void([&id]);
+        let answer = answer?;
+        let [status, all, last_access] = answer.as_slice() else { return Ok(Changed::NotFound) };
+        let token = codec::token(id, all, last_access)?.ok_or_else(|| unexpected("change"))?;
+        match status {
+            Value::Int(1) => Ok(Changed::Done(token)),
+            Value::Int(2) => Ok(Changed::AlreadyEnded(token)),
+            Value::Int(3) => Ok(Changed::Pending),
+            Value::Int(4) => Ok(Changed::RotatedTooOften),
+            _ => Err(unexpected("change")),
+        }
+    }
+
+    pub(in crate::store) async fn end_reused(
+        &self,
+        id: TokenId,
+        presented: &SecretHash,
+        call: &Call<'_>,
+    ) -> Result<bool, StoreError> {
+        #[derive(Serialize)]
+        struct Args {
+            locator: String,
+        }
+        let args = Args { locator: id.locator() };
+        let at = (self.keys.token(id), id.shard_tag());
+        let ended = self.run(&self.scripts.reuse, at, call, &args, &[presented.as_bytes()]).await;
+        self.near.void([&id]);
+        ended
+    }
+
+    pub(in crate::store) async fn user_tokens(
+        &self,
+        user: &str,
+        now_ms: u64,
+    ) -> Result<Vec<Token>, StoreError> {
+        let shard = ShardTag::of_user(user);
+        let scores = self.index_scores(user).await?;
+        let accesses: HashMap<&str, &Value> =
+            scores.iter().filter_map(|(member, score)| Some((member.strip_prefix('@')?, score))).collect();
+        let locators = scores.iter().map(|(member, _)| member.as_str()).filter(|m| !m.starts_with('@'));
+        let listed = locators
+            .map(|locator| TokenId::from_locator(shard, locator).ok_or_else(|| unexpected("index")))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut tokens = Vec::with_capacity(listed.len());
+        for chunk in listed.chunks(READS_PER_PIPELINE) {
+            let mut pipeline = pipe();
+            for id in chunk {
+                pipeline.cmd("HGETALL").arg(self.keys.token(*id));
+            }
+            let answers: Vec<Value> = self.with_connection(async |c| pipeline.query_async(c).await).await?;
+            for (id, all) in chunk.iter().zip(&answers) {
+                let last_access = accesses.get(id.locator().as_str()).copied().unwrap_or(&Value::Nil);
+                tokens.extend(codec::token(*id, all, last_access)?);
+            }
+        }
+        tokens.retain(|token| token.is_visible(now_ms, self.limits.ended_retention_ms));
+        tokens.sort_by_key(Token::listing_key);
+        Ok(tokens)
+    }
+
+    async fn index_scores(&self, user: &str) -> Result<Vec<(String, Value)>, StoreError> {
+        let mut range = cmd("ZRANGE");
+        range.arg(self.keys.index(user)).arg(0).arg(-1).arg("WITHSCORES");
+        let scores: Vec<(Vec<u8>, Value)> =
+            self.with_connection(async |c| range.query_async(c).await).await?;
+        scores.into_iter().map(|(member, score)| Ok((text(member, "index")?, score))).collect()
+    }
+
+    pub(in crate::store) async fn end_user_tokens(
+        &self,
+        user: &str,
+        except: Option<TokenId>,
+        call: &Call<'_>,
+    ) -> Result<Ended, StoreError> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            user: &'a str,
+            spare: String,
+        }
+        let shard = ShardTag::of_user(user);
+        // A token of another user has another shard tag or is not in this index: it spares nothing.
+        let spare = except.filter(|id| id.shard_tag() == shard).map(|id| id.locator()).unwrap_or_default();
+        let args = Args { user, spare };
+        let at = (self.keys.index(user), shard);
+        let ended = self.run(&self.scripts.end_user, at, call, &args, &[]).await?;
+        self.own_endings(shard, ended)
+    }
+
+    pub(in crate::store) async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            touches: Vec<TouchArgs<'a>>,
+        }
+        let mut corrupt = None;
+        for chunk in self.one_call_each(touches) {
+            let Some(first) = chunk.first() else { continue };
+            let touches = chunk.iter().map(|touch| touch_args(touch)).collect();
+            let at = (self.keys.token(first.id), first.id.shard_tag());
+            let written: Result<(), _> =
+                self.run(&self.scripts.touch, at, &now_ms.into(), &Args { touches }, &[]).await;
+            match written {
+                // All others of the chunk were written; so are those of the next ones.
+                Err(error @ StoreError::Corrupt { .. }) => corrupt = Some(error),
+                written => written?,
+            }
+        }
+        corrupt.map_or(Ok(()), Err)
+    }
+
+    /// The keys of one call are in one slot, where slots matter.
+    fn one_call_each<'a>(&self, touches: &'a [Touch]) -> Vec<Vec<&'a Touch>> {
+        let mut by_slot: BTreeMap<u16, Vec<&Touch>> = BTreeMap::new();
+        let is_by_slot = self.topology.map().is_by_slot();
+        for touch in touches {
+            let slot = if is_by_slot { slot_of_tag(touch.id.shard_tag()) } else { 0 };
+            by_slot.entry(slot).or_default().push(touch);
+        }
+        by_slot.values().flat_map(|touches| touches.chunks(TOUCHES_PER_CALL).map(<[_]>::to_vec)).collect()
+    }
+}
+
+fn touch_args(touch: &Touch) -> TouchArgs<'_> {
+    let (shard, locator) = (touch.id.shard_tag().to_string(), touch.id.locator());
+    (shard, locator, &touch.user, touch.access_ms, touch.renew_to_ms.unwrap_or(0))
+}
+
+fn locators(value: &Value) -> Result<Vec<String>, StoreError> {
+    redis::from_redis_value_ref(value).map_err(|_| unexpected("locators"))
+}
