@@ -33,7 +33,8 @@
 //! - An entry in the table was read after every invalidation of its token that this node has received.
 //! - An entry of the current epoch was read after tracking went live, and tracking has not broken since.
 //! - A read in the list of flights is not void. So one list answers both "may I join" and "may I insert".
-//! - Epochs and leases only grow. Nobody awaits, calls back or drops a value while holding a lock.
+//! - Epochs and leases only grow. Nobody awaits or drops a value while holding a lock, or calls back but for
+//!   [`NearCache::look`].
 //!
 //! The hot path is one lock of one of up to 256 shards, one look-up, and two loads of numbers that rarely
 //! change. All atomics are sequentially consistent: the model check explores just that, so what is checked is
@@ -111,7 +112,7 @@ struct Shard<V>(Mutex<State<V>>);
 struct State<V> {
     table: Table<V>,
     flights: Flights<V>,
-    /// Counted under the lock that is held anyway; the table counts its own.
+    /// Counted under the lock that is held anyway; the table counts what it does.
     stats: Stats,
 }
 
@@ -142,7 +143,17 @@ impl<V: Clone> NearCache<V> {
     /// that was taken for this very look-up.
     #[inline]
     pub fn get(&self, id: &TokenId, now_ms: u64) -> Option<V> {
-        self.lock(id).serve(id, |origin| self.servers.may_serve(origin, now_ms))
+        self.look(id, now_ms, V::clone)
+    }
+
+    /// What `use_it` makes of the token, if [`get`](Self::get) would give it. Saves the copy: counting one more owner of
+    /// a record makes its memory this core's own, and the next core has to fetch it.
+    ///
+    /// `use_it` runs while the entry's shard is locked: it must be short, not wait, and not come back to the cache.
+    #[inline]
+    pub fn look<R>(&self, id: &TokenId, now_ms: u64, use_it: impl FnOnce(&V) -> R) -> Option<R> {
+        let mut state = self.lock(id);
+        state.serve(id, |origin| self.servers.may_serve(origin, now_ms)).map(use_it)
     }
 
     /// The token, if it is known and `now_ms` is within the stale grace: for when the store cannot be asked,
@@ -160,7 +171,7 @@ impl<V: Clone> NearCache<V> {
     pub fn begin(&self, id: &TokenId, server: ServerIndex, now_ms: u64) -> Flight<'_, V> {
         let mut state = self.lock(id);
         if let Some(value) = state.serve(id, |origin| self.servers.may_serve(origin, now_ms)) {
-            return Flight::Cached(value);
+            return Flight::Cached(value.clone());
         }
         let origin = self.servers.origin(server);
         let (number, replaced) = match state.flights.join(id, origin, now_ms, self.servers.lease_ms) {
@@ -251,7 +262,7 @@ impl<V: Clone> NearCache<V> {
         let mut sum = Stats::default();
         for shard in &self.shards {
             let state = shard.0.lock().unwrap_or_else(PoisonError::into_inner);
-            sum.hits += state.stats.hits;
+            sum.hits += state.table.hits();
             sum.stale_hits += state.stats.stale_hits;
             sum.misses += state.stats.misses;
             sum.joins += state.stats.joins;
@@ -286,10 +297,7 @@ impl<V: Clone> NearCache<V> {
 
 impl<V: Clone> State<V> {
     #[inline]
-    fn serve(&mut self, id: &TokenId, may_serve: impl FnOnce(Origin) -> bool) -> Option<V> {
-        let slot = self.table.find(id).filter(|slot| may_serve(slot.origin()))?;
-        slot.referenced = true;
-        self.stats.hits += 1;
-        Some(slot.value.clone())
+    fn serve(&mut self, id: &TokenId, may_serve: impl FnOnce(Origin) -> bool) -> Option<&V> {
+        self.table.use_if(id, may_serve)
     }
 }

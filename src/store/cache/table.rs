@@ -14,6 +14,8 @@ const MAX_CAPACITY: usize = u32::MAX as usize;
 const FIRST_ENTRIES: usize = 16;
 
 pub(super) struct Table<V> {
+    /// Counted here, next to what a hit reads anyway.
+    hits: u64,
     index: HashTable<u32>,
     slots: Vec<Slot<V>>,
     /// Where the next search for an entry to evict starts.
@@ -30,7 +32,7 @@ pub(super) struct Slot<V> {
     id: TokenId,
     server: ServerIndex,
     /// Used since the hand last passed.
-    pub(super) referenced: bool,
+    referenced: bool,
 }
 
 impl<V> Slot<V> {
@@ -42,11 +44,16 @@ impl<V> Slot<V> {
 impl<V> Table<V> {
     pub(super) fn new(capacity: usize) -> Self {
         let capacity = capacity.min(MAX_CAPACITY);
-        Self { index: HashTable::new(), slots: Vec::new(), hand: 0, capacity, inserts: 0, evictions: 0 }
+        let (index, slots) = (HashTable::new(), Vec::new());
+        Self { hits: 0, index, slots, hand: 0, capacity, inserts: 0, evictions: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    pub(super) fn hits(&self) -> u64 {
+        self.hits
     }
 
     pub(super) fn inserts(&self) -> u64 {
@@ -61,6 +68,20 @@ impl<V> Table<V> {
         let slots = &self.slots;
         let at = *self.index.find(id.random_bits(), |&at| slots[at as usize].id == *id)?;
         self.slots.get_mut(at as usize)
+    }
+
+    /// The value of this token, if its origin passes: a hit.
+    #[inline]
+    pub(super) fn use_if(&mut self, id: &TokenId, passes: impl FnOnce(Origin) -> bool) -> Option<&V> {
+        let slots = &self.slots;
+        let at = *self.index.find(id.random_bits(), |&at| slots[at as usize].id == *id)?;
+        let slot = self.slots.get_mut(at as usize).filter(|slot| passes(slot.origin()))?;
+        if !slot.referenced {
+            // Only then: what is not written stays in the caches of all cores.
+            slot.referenced = true;
+        }
+        self.hits += 1;
+        Some(&slot.value)
     }
 
     /// Puts an entry in and gives back the value that had to go for it, if any: the same token's former one,
@@ -182,13 +203,8 @@ mod tests {
                     assert!(removed.is_none() || removed == kept);
                 }
                 _ => {
-                    if let Some(slot) = table.find(&token) {
-                        slot.referenced = true;
-                        assert_eq!(
-                            Some(&slot.value),
-                            map.get(&token),
-                            "never another's, never a former value"
-                        );
+                    if let Some(value) = table.use_if(&token, |_| true) {
+                        assert_eq!(Some(value), map.get(&token), "never another's, never a former value");
                     }
                 }
             }
@@ -204,7 +220,7 @@ mod tests {
         for n in 0..3 {
             assert_eq!(table.insert(id(n), ORIGIN, n), None);
         }
-        table.find(&id(0)).unwrap().referenced = true;
+        table.use_if(&id(0), |_| true).unwrap();
         assert_eq!(table.insert(id(3), ORIGIN, 3), Some(1), "0 was used, so 1 goes");
         assert_eq!(table.insert(id(4), ORIGIN, 4), Some(2));
         assert_eq!(table.insert(id(5), ORIGIN, 5), Some(0), "not used again, so its chance is over");
