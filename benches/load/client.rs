@@ -83,7 +83,11 @@ fn parse(received: &[u8]) -> Result<Option<(u16, usize, usize)>> {
         return Ok(None);
     };
     let length = answer.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
-    let length = length.ok_or("an answer without Content-Length")?;
-    let body_bytes = std::str::from_utf8(length.value)?.parse()?;
-    Ok(Some((answer.code.ok_or("an answer without a status")?, head_bytes, body_bytes)))
+    let status = answer.code.ok_or("an answer without a status")?;
+    let body_bytes = match length {
+        Some(length) => std::str::from_utf8(length.value)?.parse()?,
+        None if status == 204 => 0,
+        None => return Err("an answer without Content-Length".into()),
+    };
+    Ok(Some((status, head_bytes, body_bytes)))
 }

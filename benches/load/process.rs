@@ -55,6 +55,15 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Bytes of memory it has in RAM (proc(5), `VmRSS`).
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(line.split_whitespace().next().ok_or("an empty VmRSS")?.parse::<u64>()? * 1024)
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // Both fail only when it is gone already.

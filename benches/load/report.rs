@@ -39,7 +39,8 @@ pub fn table_row(scenario: &Scenario, pairs: &Pairs) -> String {
     )
 }
 
-fn ratio(ratios: &[f64]) -> String {
+/// A median and the interval that holds it.
+pub fn ratio(ratios: &[f64]) -> String {
     let median = median(ratios).unwrap_or(f64::NAN);
     match median_interval_95(ratios) {
         Some((low, high)) => format!("**{median:.2}** [{low:.2}, {high:.2}]"),

@@ -76,7 +76,8 @@ pub enum Group {
 const UNCACHED: Store = Store::Redis { cache_entries: Some(0) };
 const CACHED: Store = Store::Redis { cache_entries: None };
 /// Room for the largest of the `cached-…` scenarios.
-const ALL_CACHED: Store = Store::Redis { cache_entries: Some(2_000_000) };
+pub const ROOM_FOR_ALL: u32 = 2_000_000;
+const ALL_CACHED: Store = Store::Redis { cache_entries: Some(ROOM_FOR_ALL) };
 
 /// All rows, in the order of the table.
 pub const SCENARIOS: &[Scenario] = &[
@@ -88,6 +89,18 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { sent: Sent::Missing, ..Scenario::named("missing") },
     Scenario { depth: 8, ..Scenario::named("pipelined") },
     Scenario { depth: 8, reference: Reference::PlainAuth, ..Scenario::named("pipelined-by-plain") },
+    Scenario {
+        store: CACHED,
+        depth: 8,
+        reference: Reference::PlainAuth,
+        ..Scenario::named("pipelined-cached")
+    },
+    Scenario {
+        store: CACHED,
+        sent: Sent::Batch,
+        reference: Reference::PlainAuth,
+        ..Scenario::named("batch-cached")
+    },
     Scenario { sent: Sent::Batch, reference: Reference::PlainAuth, ..Scenario::named("batch") },
     Scenario {
         store: UNCACHED,

@@ -46,6 +46,19 @@ impl Doorward {
         Ok(Self { address: address("listen")?, admin_address: address("admin-listen")?, process })
     }
 
+    /// Ends a token by its string.
+    pub async fn end_token(&self, admin: &mut Connection, token: &str) -> Result<()> {
+        // A token string begins with its prefix and its id.
+        let id = token.get(3..19).ok_or("no token string")?;
+        let request = format!(
+            "DELETE /v1/tokens/{id} HTTP/1.1\r\nHost: doorward.test\r\nAuthorization: Bearer {ADMIN_KEY}\r\n\r\n"
+        );
+        match admin.exchange(request.as_bytes()).await? {
+            204 => Ok(()),
+            status => Err(format!("DELETE of a token answered {status}").into()),
+        }
+    }
+
     /// The admin plane's API key.
     pub fn admin_key(&self) -> &'static str {
         ADMIN_KEY
