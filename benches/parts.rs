@@ -25,7 +25,7 @@ use doorward::secret::{CheckKeys, Kind, Minted, mint, parse};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Store, StoreLimits};
-use doorward::token::{AccessMark, Credential, DetailsOnce, RenderedOnce, Token};
+use doorward::token::{AccessMark, Credential, DetailsOnce, Texts, Token, VerifiedTag};
 use doorward::{Access, NewToken, Node, Transport};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
@@ -83,10 +83,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
     let credential = Credential {
         id: minted.id,
         secret_hash: minted.hash,
-        user,
-        auth_slug: Some("web".into()),
-        backend: Some("django.contrib.auth.backends.ModelBackend".into()),
-        device: None,
+        texts: Texts::new(&user, Some("web"), Some("django.contrib.auth.backends.ModelBackend"), None),
         takeover: None,
         previous: Box::default(),
         is_active: true,
@@ -97,7 +94,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         idle_ms: HOUR_MS,
         ends_at_ms: now_ms + 24 * HOUR_MS,
         accesses: AccessMark::default(),
-        rendered: RenderedOnce::default(),
+        verified_tag: VerifiedTag::default(),
         details: DetailsOnce::default(),
     };
     Token {

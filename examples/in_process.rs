@@ -35,7 +35,7 @@ pub async fn session(config: &Config) -> Result<(), Box<dyn Error>> {
     // A request carries the token in the cookie.
     let wire = issued.wire.as_bytes();
     let valid = validator.validate(wire, Transport::Cookie, Access::Recorded).await?;
-    println!("{:?} may pass", valid.as_ref().map(|credential| &credential.user));
+    println!("{:?} may pass", valid.as_ref().map(|credential| credential.user()));
     if valid.is_none() {
         return Err("a token that was just issued is valid".into());
     }

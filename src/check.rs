@@ -21,20 +21,24 @@ pub struct Check {
 impl Check {
     /// Whether a valid token meets the demands.
     pub fn is_met_by(&self, credential: &Credential) -> bool {
-        let meets = |demand: &Option<String>, field: &Option<String>| demand.is_none() || demand == field;
-        meets(&self.backend, &credential.backend) && meets(&self.slug, &credential.auth_slug)
+        let meets =
+            |demand: &Option<String>, field: Option<&str>| demand.is_none() || demand.as_deref() == field;
+        meets(&self.backend, credential.backend()) && meets(&self.slug, credential.auth_slug())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::Texts;
 
     #[test]
     fn every_demand_must_be_met() {
         let some = |text: &str| Some(text.to_owned());
-        let credential =
-            Credential { backend: some("ldap"), auth_slug: some("web"), ..crate::token::tests::credential() };
+        let credential = Credential {
+            texts: Texts::new("alice", Some("web"), Some("ldap"), None),
+            ..crate::token::tests::credential()
+        };
         let met = |backend, slug| Check { backend, slug, ..Check::default() }.is_met_by(&credential);
         assert!(met(None, None) && met(some("ldap"), None) && met(some("ldap"), some("web")));
         assert!(!met(some("LDAP"), None) && !met(some("ldap"), some("mobile")) && !met(None, some("")));

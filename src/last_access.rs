@@ -97,13 +97,13 @@ impl LastAccess {
         Self(Arc::new(Inner { shards, options, clock, store, wake, flushing, counters }))
     }
 
-    /// Notes an access at `now_ms` that earned the expiry `renew_to_ms`. Never waits, never fails.
-    pub fn record(&self, credential: &Arc<Credential>, now_ms: u64, renew_to_ms: Option<u64>) {
-        let is_unwatched = credential.accesses.note(now_ms);
-        if !is_unwatched && renew_to_ms.is_none() {
+    /// Notes an access at `now_ms` that earned the expiry `renew_to_ms`. `is_kept` tells whether later accesses may
+    /// come through this copy of the record; if so, its mark is watched. Never waits, never fails.
+    pub fn record(&self, credential: &Arc<Credential>, now_ms: u64, renew_to_ms: Option<u64>, is_kept: bool) {
+        if is_kept && !credential.accesses.note(now_ms) && renew_to_ms.is_none() {
             return;
         }
-        self.merge(credential, now_ms, renew_to_ms);
+        self.merge(credential, now_ms, renew_to_ms, is_kept);
         let must_hurry =
             credential.expires_at_ms.saturating_sub(now_ms) < 2 * self.0.options.flush_interval_ms;
         if renew_to_ms.is_some() && must_hurry {
@@ -111,7 +111,7 @@ impl LastAccess {
         }
     }
 
-    fn merge(&self, credential: &Arc<Credential>, access_ms: u64, renew_to_ms: Option<u64>) {
+    fn merge(&self, credential: &Arc<Credential>, access_ms: u64, renew_to_ms: Option<u64>, is_kept: bool) {
         let mut shard = self.0.shard(credential.id);
         let is_full = shard.len() >= self.0.options.queue.div_ceil(SHARDS);
         match shard.entry(credential.id) {
@@ -119,7 +119,7 @@ impl LastAccess {
                 let pending = entry.get_mut();
                 pending.access_ms = pending.access_ms().max(access_ms);
                 pending.renew_to_ms = pending.renew_to_ms.max(renew_to_ms);
-                if !Arc::ptr_eq(&pending.credential, credential) {
+                if is_kept && !Arc::ptr_eq(&pending.credential, credential) {
                     let older = std::mem::replace(&mut pending.credential, credential.clone());
                     older.accesses.release();
                 }
@@ -179,7 +179,7 @@ impl LastAccess {
     }
 
     fn put_back(&self, due: &Due) {
-        self.merge(&due.credential, due.access_ms, due.renew_to_ms);
+        self.merge(&due.credential, due.access_ms, due.renew_to_ms, false);
         if let Some(pending) = self.0.shard(due.credential.id).get_mut(&due.credential.id) {
             (pending.written_access_ms, pending.taken_ms) = (0, 0);
         }
@@ -196,7 +196,7 @@ impl Due {
     fn touch(&self) -> Touch {
         Touch {
             id: self.credential.id,
-            user: self.credential.user.clone(),
+            user: self.credential.user().to_owned(),
             access_ms: self.access_ms,
             renew_to_ms: self.renew_to_ms,
         }
@@ -301,21 +301,21 @@ mod tests {
             let token = store.token(credential.id, clock.now_ms()).await.unwrap().unwrap();
             token.last_access_ms - START_MS
         };
-        queue.record(&credential, START_MS + 10, None);
-        queue.record(&credential, START_MS + 20, None);
+        queue.record(&credential, START_MS + 10, None, true);
+        queue.record(&credential, START_MS + 20, None, true);
         queue.flush().await;
         assert_eq!(seen().await, 20);
         clock.advance_ms(1_000);
-        queue.record(&credential, START_MS + 900, None);
+        queue.record(&credential, START_MS + 900, None, true);
         queue.flush().await;
         assert_eq!(seen().await, 900);
         queue.flush().await;
         assert_eq!(queue.0.counters.flushed.get(), 2, "and writes nothing twice");
         // A newer copy of the record takes the older one's place, and no access is lost.
         let newer = Arc::new(Credential::clone(&credential));
-        queue.record(&credential, START_MS + 950, None);
-        queue.record(&newer, START_MS + 940, None);
-        queue.record(&newer, START_MS + 960, None);
+        queue.record(&credential, START_MS + 950, None, true);
+        queue.record(&newer, START_MS + 940, None, true);
+        queue.record(&newer, START_MS + 960, None, true);
         queue.flush().await;
         assert_eq!(seen().await, 960);
         clock.advance_ms(60_000);
@@ -335,7 +335,7 @@ mod tests {
             })
             .collect();
         let round = async |at_ms: u64| {
-            others.iter().for_each(|other| queue.record(other, START_MS + at_ms, None));
+            others.iter().for_each(|other| queue.record(other, START_MS + at_ms, None, true));
             clock.advance_ms(1_000);
             let before = queue.0.counters.flushed.get();
             queue.flush().await;
@@ -350,9 +350,9 @@ mod tests {
     #[tokio::test]
     async fn a_renewal_does_not_wait_for_the_resolution() {
         let (queue, store, clock, credential) = queue(OPTIONS).await;
-        queue.record(&credential, START_MS, None);
+        queue.record(&credential, START_MS, None, true);
         queue.flush().await;
-        queue.record(&credential, START_MS + 50, Some(START_MS + 60_050));
+        queue.record(&credential, START_MS + 50, Some(START_MS + 60_050), true);
         queue.flush().await;
         let token = store.token(credential.id, clock.now_ms()).await.unwrap().unwrap();
         assert_eq!(token.credential.expires_at_ms, START_MS + 60_050);
@@ -361,7 +361,7 @@ mod tests {
     #[tokio::test]
     async fn the_queue_is_bounded_and_counts_what_it_drops() {
         let (queue, _, _, credential) = queue(LastAccessOptions { queue: 0, ..OPTIONS }).await;
-        queue.record(&credential, START_MS, None);
+        queue.record(&credential, START_MS, None, true);
         assert_eq!(queue.0.counters.dropped.get(), 1);
         queue.flush().await;
         assert_eq!(queue.0.counters.flushed.get(), 0);

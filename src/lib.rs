@@ -11,7 +11,7 @@
 //! let node = Node::start(&Config::default(), Clock::system(), Entropy::system()).await?;
 //! let validator = node.validator().await;
 //! match validator.validate(token.as_bytes(), Transport::Cookie, Access::Recorded).await? {
-//!     Some(credential) => println!("{} may pass", credential.user),
+//!     Some(credential) => println!("{} may pass", credential.user()),
 //!     None => println!("no valid token"),
 //! }
 //! node.stop().await;

@@ -11,12 +11,14 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use arrayvec::ArrayString;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use constant_time_eq::constant_time_eq_n;
 use rand::rngs::SysError;
 
 use crate::entropy::Entropy;
+use crate::token::VerifiedTag;
 
 const SHARD_TAG_BYTES: usize = 2;
 const ID_BYTES: usize = 12;
@@ -33,6 +35,7 @@ pub const MAX_CHECK_KEYS: usize = 8;
 
 const SHARD_CONTEXT: &str = "doorward 2026-11 shard tag of a user id";
 const CHECK_KEY_CONTEXT: &str = "doorward 2026-11 check key of tokens";
+const KEYS_MARK_CONTEXT: &str = "doorward 2026-11 mark of a set of check keys";
 /// Separates this use of BLAKE3 from every other; not a secret.
 const SECRET_HASH_KEY: &[u8; 32] = b"doorward 2026-11 hash of secrets";
 
@@ -127,11 +130,13 @@ impl TokenId {
         (decoded == Ok(ID_BYTES - SHARD_TAG_BYTES)).then_some(Self(bytes))
     }
 
-    fn text(&self) -> [u8; ID_CHARS] {
+    /// The 16 characters.
+    pub fn text(&self) -> ArrayString<ID_CHARS> {
         let mut text = [0; ID_CHARS];
         // Fails only for a buffer that is too short.
         let _ = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
-        text
+        // It is all ASCII.
+        ArrayString::from_byte_string(&text).unwrap_or_default()
     }
 }
 
@@ -150,7 +155,7 @@ impl PartialOrd for TokenId {
 
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
+        f.write_str(&self.text())
     }
 }
 
@@ -201,7 +206,11 @@ impl fmt::Debug for SecretHash {
 
 /// The keys of the check tag: the first signs, all verify, so that they can be rotated.
 #[derive(Clone, PartialEq, Eq)]
-pub struct CheckKeys(Vec<[u8; 32]>);
+pub struct CheckKeys {
+    keys: Vec<[u8; 32]>,
+    /// Tells these keys from others; see [`VerifiedTag`].
+    mark: u64,
+}
 
 impl CheckKeys {
     /// Derives the keys from secrets as an operator writes them (or as the store keeps them), first the one
@@ -212,7 +221,9 @@ impl CheckKeys {
             .take(MAX_CHECK_KEYS)
             .map(|secret| blake3::derive_key(CHECK_KEY_CONTEXT, secret.as_bytes()))
             .collect();
-        (!keys.is_empty()).then_some(Self(keys))
+        let hash = blake3::Hasher::new_derive_key(KEYS_MARK_CONTEXT).update(keys.as_flattened()).finalize();
+        let mark = hash.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes);
+        (!keys.is_empty()).then_some(Self { keys, mark })
     }
 
     fn check_tag(key: &[u8; 32], kind: Kind, checked: &[u8; CHECKED_BYTES]) -> [u8; CHECK_TAG_BYTES] {
@@ -228,13 +239,13 @@ impl CheckKeys {
     }
 
     fn verifies(&self, kind: Kind, checked: &[u8; CHECKED_BYTES], tag: &[u8; CHECK_TAG_BYTES]) -> bool {
-        self.0.iter().any(|key| constant_time_eq_n(&Self::check_tag(key, kind, checked), tag))
+        self.keys.iter().any(|key| constant_time_eq_n(&Self::check_tag(key, kind, checked), tag))
     }
 }
 
 impl fmt::Debug for CheckKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CheckKeys({} keys)", self.0.len())
+        write!(f, "CheckKeys({} keys)", self.keys.len())
     }
 }
 
@@ -283,7 +294,7 @@ pub fn mint_secret(kind: Kind, keys: &CheckKeys, id: TokenId, entropy: &Entropy)
     checked[ID_BYTES..].copy_from_slice(&entropy.bytes::<SECRET_BYTES>()?);
     let mut wire_bytes = [0; WIRE_BYTES];
     wire_bytes[..CHECKED_BYTES].copy_from_slice(&checked);
-    wire_bytes[CHECKED_BYTES..].copy_from_slice(&CheckKeys::check_tag(&keys.0[0], kind, &checked));
+    wire_bytes[CHECKED_BYTES..].copy_from_slice(&CheckKeys::check_tag(&keys.keys[0], kind, &checked));
     let wire = format!("{}{}", kind.prefix(), URL_SAFE_NO_PAD.encode(wire_bytes));
     Ok(Minted { wire, id, hash: SecretHash::of(&checked) })
 }
@@ -297,20 +308,67 @@ pub struct Presented {
     pub hash: SecretHash,
 }
 
+/// A string that has the form of ours. Whether it is, its check tag tells.
+#[derive(Clone, Copy)]
+pub struct Claim {
+    kind: Kind,
+    checked: [u8; CHECKED_BYTES],
+    tag: [u8; CHECK_TAG_BYTES],
+}
+
+impl Claim {
+    /// Reads a token string; `None` when it has not the form.
+    pub fn read(kind: Kind, wire: &[u8]) -> Option<Self> {
+        let encoded = wire.strip_prefix(kind.prefix().as_bytes())?;
+        if encoded.len() != WIRE_CHARS {
+            return None;
+        }
+        let mut bytes = [0; WIRE_BYTES];
+        URL_SAFE_NO_PAD.decode_slice(encoded, &mut bytes).ok()?;
+        let (checked, tag) = bytes.split_first_chunk::<CHECKED_BYTES>()?;
+        Some(Self { kind, checked: *checked, tag: tag.try_into().ok()? })
+    }
+
+    /// The token it names.
+    pub fn id(&self) -> TokenId {
+        let mut id = [0; ID_BYTES];
+        id.copy_from_slice(&self.checked[..ID_BYTES]);
+        TokenId(id)
+    }
+
+    /// What it presents; `None` when its check tag is wrong, so that it was never ours.
+    pub fn verify(&self, keys: &CheckKeys) -> Option<Presented> {
+        keys.verifies(self.kind, &self.checked, &self.tag)
+            .then(|| Presented { id: self.id(), hash: SecretHash::of(&self.checked) })
+    }
+
+    /// The same with the help of the record it names: the tag of its secret, once verified, is compared and not made
+    /// anew. Any other tag, and any other secret, goes the full way.
+    pub fn verify_against(
+        &self,
+        keys: &CheckKeys,
+        secret: &SecretHash,
+        verified: &VerifiedTag,
+    ) -> Option<Presented> {
+        let presented = Presented { id: self.id(), hash: SecretHash::of(&self.checked) };
+        let mixed = u64::from_le_bytes(self.tag) ^ keys.mark;
+        let is_same_tag = constant_time_eq_n(&verified.get().to_le_bytes(), &mixed.to_le_bytes());
+        // Both are always compared.
+        let is_same = is_same_tag & (presented.hash == *secret);
+        if is_same {
+            return Some(presented);
+        }
+        let is_ours = keys.verifies(self.kind, &self.checked, &self.tag);
+        if is_ours && presented.hash == *secret {
+            verified.set(mixed);
+        }
+        is_ours.then_some(presented)
+    }
+}
+
 /// Takes a token string apart; `None` when it was never ours. Touches no store.
 pub fn parse(kind: Kind, keys: &CheckKeys, wire: &[u8]) -> Option<Presented> {
-    let encoded = wire.strip_prefix(kind.prefix().as_bytes())?;
-    if encoded.len() != WIRE_CHARS {
-        return None;
-    }
-    let mut bytes = [0; WIRE_BYTES];
-    URL_SAFE_NO_PAD.decode_slice(encoded, &mut bytes).ok()?;
-    let (checked, tag) = bytes.split_first_chunk::<CHECKED_BYTES>()?;
-    if !keys.verifies(kind, checked, tag.try_into().ok()?) {
-        return None;
-    }
-    let (id, _) = checked.split_first_chunk::<ID_BYTES>()?;
-    Some(Presented { id: TokenId(*id), hash: SecretHash::of(checked) })
+    Claim::read(kind, wire)?.verify(keys)
 }
 
 #[cfg(test)]
@@ -336,6 +394,38 @@ mod tests {
         assert_eq!(TokenId::from_locator(token.id.shard_tag(), &token.id.locator()), Some(token.id));
         assert_eq!(token.id.shard_tag(), ShardTag::of_user("alice"));
         assert!(token.wire[3..].starts_with(&token.id.to_string()), "the id can be read off the token");
+    }
+
+    /// The tag that was verified stands for the secret it came with, under the keys of then, and for nothing else.
+    #[test]
+    fn a_remembered_tag_opens_nothing_that_its_tag_would_not() {
+        let (one, other) = (keys(&["one"]), keys(&["other"]));
+        let token = minted();
+        let claim = Claim::read(Kind::Token, token.wire.as_bytes()).unwrap();
+        let verified = VerifiedTag::default();
+        let is_ours = |claim: &Claim, keys: &CheckKeys, secret: &SecretHash| {
+            claim.verify_against(keys, secret, &verified).is_some()
+        };
+        assert!(!is_ours(&claim, &other, &token.hash));
+        assert_eq!(verified.get(), 0, "what was not verified is not kept");
+        for _ in 0..2 {
+            assert!(is_ours(&claim, &one, &token.hash));
+            assert_ne!(verified.get(), 0);
+            for byte in 0..WIRE_BYTES {
+                let mut forged = claim;
+                match byte.checked_sub(CHECKED_BYTES) {
+                    Some(at) => forged.tag[at] ^= 1,
+                    None => forged.checked[byte] ^= 1,
+                }
+                assert!(!is_ours(&forged, &one, &token.hash), "{byte}");
+            }
+            assert!(!is_ours(&claim, &other, &token.hash), "its key is none of ours any more");
+        }
+        // Another secret of the same token, as after a rotation.
+        let rotated = mint_secret(Kind::Token, &one, token.id, &Entropy::seeded(2)).unwrap();
+        let claim = Claim::read(Kind::Token, rotated.wire.as_bytes()).unwrap();
+        let presented = claim.verify_against(&one, &token.hash, &verified).unwrap();
+        assert!(presented.hash != token.hash);
     }
 
     #[test]

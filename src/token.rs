@@ -1,34 +1,32 @@
 //! The token record and its rules: what is valid, when it is renewed, who sees it. Pure: no store, no clock.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+mod asides;
+mod texts;
 
-use bytes::Bytes;
+use std::sync::Arc;
+
+pub use asides::{AccessMark, Aside, DetailsOnce, VerifiedTag};
+pub use texts::{Texts, is_visible_ascii};
 
 use crate::event::EndReason;
 use crate::secret::{SecretHash, TokenId};
 use crate::takeover::ActiveTakeover;
 
-/// What validation needs to know of a token. Read on every check, so it is kept small.
+/// What validation needs to know of a token. Read on every check, so it is kept small, and what every check reads is
+/// in one piece at its start: fetching a further piece of memory costs as much as a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Credential {
-    /// The token's public name.
-    pub id: TokenId,
     /// The hash of its secret.
     pub secret_hash: SecretHash,
-    /// The secrets before the last rotations that are still good, oldest first; at most
-    /// [`MAX_PREVIOUS_SECRETS`].
-    pub previous: Box<[PreviousSecret]>,
-    /// Who logged in: 1 to 256 bytes.
-    pub user: String,
-    /// The kind of token (django-auth-token's auth slug).
-    pub auth_slug: Option<String>,
-    /// What authenticated the user.
-    pub backend: Option<String>,
-    /// The device key that logged it in, by its uuid.
-    pub device: Option<String>,
-    /// As whom it acts, from the start of a takeover to its end; see [`Credential::active_takeover`].
-    pub takeover: Option<Box<ActiveTakeover>>,
+    /// The check tag that its secret carries.
+    pub verified_tag: VerifiedTag,
+    /// It is valid while the clock is before this, in milliseconds since the Unix epoch.
+    pub expires_at_ms: u64,
+    /// An access moves `expires_at_ms` to this long after itself.
+    pub idle_ms: u64,
+    /// No renewal reaches beyond this: the absolute lifetime.
+    pub ends_at_ms: u64,
     /// False once it was ended.
     pub is_active: bool,
     /// False while a second factor is still to be shown: then it opens nothing yet.
@@ -37,137 +35,21 @@ pub struct Credential {
     pub allowed_cookie: bool,
     /// Whether the Authorization header may carry it.
     pub allowed_header: bool,
-    /// It is valid while the clock is before this, in milliseconds since the Unix epoch.
-    pub expires_at_ms: u64,
-    /// An access moves `expires_at_ms` to this long after itself.
-    pub idle_ms: u64,
-    /// No renewal reaches beyond this: the absolute lifetime.
-    pub ends_at_ms: u64,
-    /// The accesses seen through this copy of the record.
-    pub accesses: AccessMark,
-    /// Kept by who shows the record; not part of it.
-    pub rendered: RenderedOnce,
+    /// The token's public name.
+    pub id: TokenId,
+    /// As whom it acts, from the start of a takeover to its end; see [`Credential::active_takeover`].
+    pub takeover: Option<Box<ActiveTakeover>>,
+    /// Who logged in and how.
+    pub texts: Texts,
+    /// The secrets before the last rotations that are still good, oldest first; at most
+    /// [`MAX_PREVIOUS_SECRETS`].
+    pub previous: Box<[PreviousSecret]>,
     /// The rest of the token, once a batch has asked for it: what was read with this copy or after it. A change
     /// of the token replaces the copy, so this is never older.
     pub details: DetailsOnce,
-}
-
-/// Texts made of a record, one behind the other, and where each ends.
-#[derive(Clone, Debug)]
-pub struct Rendered {
-    /// The texts.
-    pub text: Bytes,
-    /// The end of each in `text`.
-    pub ends: [u16; 6],
-}
-
-/// Room for what is made of a copy of the record, or read beside it, once. Not part of the record: a clone starts
-/// empty, and all are equal.
-pub struct Aside<T>(OnceLock<T>);
-
-/// What its answers show of a credential.
-pub type RenderedOnce = Aside<Rendered>;
-
-/// What a batch shows of a token besides.
-pub type DetailsOnce = Aside<Arc<Details>>;
-
-impl<T> Aside<T> {
-    /// What was put there, or is made now.
-    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
-        self.0.get_or_init(make)
-    }
-
-    /// What was put there.
-    pub fn get(&self) -> Option<&T> {
-        self.0.get()
-    }
-}
-
-impl<T> Default for Aside<T> {
-    fn default() -> Self {
-        Self(OnceLock::new())
-    }
-}
-
-impl<T> From<T> for Aside<T> {
-    fn from(value: T) -> Self {
-        Self(value.into())
-    }
-}
-
-impl<T> Clone for Aside<T> {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl<T> PartialEq for Aside<T> {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl<T> Eq for Aside<T> {}
-
-impl<T> std::fmt::Debug for Aside<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Aside")
-    }
-}
-
-/// Where the hot path notes an access without a lock: on the copy of the record that it holds anyway. Not part
-/// of the record: a clone starts without any, and all marks are equal.
-#[derive(Default)]
-pub struct AccessMark {
-    latest_ms: AtomicU64,
-    is_queued: AtomicBool,
-}
-
-impl AccessMark {
-    /// Notes an access. True when nobody watches this mark yet: then the caller hands it to who will.
-    pub fn note(&self, now_ms: u64) -> bool {
-        // Concurrent accesses are at most a millisecond or two apart: whichever stays is right enough, and
-        // most find nothing to write.
-        if self.latest_ms.load(Ordering::Relaxed) < now_ms {
-            self.latest_ms.store(now_ms, Ordering::Relaxed);
-        }
-        !self.is_queued.load(Ordering::Relaxed) && !self.is_queued.swap(true, Ordering::Relaxed)
-    }
-
-    /// The latest access noted; 0 for none.
-    pub fn latest_ms(&self) -> u64 {
-        self.latest_ms.load(Ordering::Relaxed)
-    }
-
-    /// The store knows of an access at this time: it counts as noted, and need not be written.
-    pub fn learn(&self, access_ms: u64) {
-        self.latest_ms.fetch_max(access_ms, Ordering::Relaxed);
-    }
-
-    /// Nobody watches this mark any more.
-    pub fn release(&self) {
-        self.is_queued.store(false, Ordering::Relaxed);
-    }
-}
-
-impl Clone for AccessMark {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl PartialEq for AccessMark {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for AccessMark {}
-
-impl std::fmt::Debug for AccessMark {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "AccessMark({})", self.latest_ms())
-    }
+    /// The accesses seen through this copy of the record. Last, because it is written all the time: what is read
+    /// only should not be in the same line of memory.
+    pub accesses: AccessMark,
 }
 
 /// What carried a token in a request.
@@ -205,6 +87,26 @@ pub enum Verdict {
 }
 
 impl Credential {
+    /// See [`Texts`].
+    pub fn user(&self) -> &str {
+        self.texts.user()
+    }
+
+    /// See [`Texts`].
+    pub fn auth_slug(&self) -> Option<&str> {
+        self.texts.auth_slug()
+    }
+
+    /// See [`Texts`].
+    pub fn backend(&self) -> Option<&str> {
+        self.texts.backend()
+    }
+
+    /// See [`Texts`].
+    pub fn device(&self) -> Option<&str> {
+        self.texts.device()
+    }
+
     /// What this secret is worth at `now_ms` when `via` carries it; `None` where what carried it is not asked.
     pub fn judge(&self, secret_hash: &SecretHash, via: Option<Transport>, now_ms: u64) -> Verdict {
         let is_allowed = match via {
@@ -238,7 +140,7 @@ impl Credential {
 
     /// As whom a request with this token acts at `now_ms`: the taken-over user, else the owner.
     pub fn effective_user(&self, now_ms: u64) -> &str {
-        self.active_takeover(now_ms).map_or(&self.user, |takeover| &takeover.user)
+        self.active_takeover(now_ms).map_or(self.user(), |takeover| &takeover.user)
     }
 
     /// Neither ended nor expired.
@@ -410,10 +312,8 @@ pub(crate) mod tests {
             id: TokenId::parse("AAAAAAAAAAAAAAAA").unwrap(),
             secret_hash: SecretHash::from_slice(&[1; 16]).unwrap(),
             previous: Box::default(),
-            user: "alice".into(),
-            auth_slug: None,
-            backend: None,
-            device: None,
+            verified_tag: VerifiedTag::default(),
+            texts: Texts::new("alice", None, None, None),
             takeover: None,
             is_active: true,
             is_authenticated: true,
@@ -423,7 +323,6 @@ pub(crate) mod tests {
             idle_ms: 1_000,
             ends_at_ms: 5_000,
             accesses: AccessMark::default(),
-            rendered: RenderedOnce::default(),
             details: DetailsOnce::default(),
         }
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::secret::{self, Kind, Presented};
-use crate::service::Service;
+use crate::secret::{Claim, Kind, Presented};
+use crate::service::{Service, no_check_keys};
 use crate::store::{Reader, StoreError};
 use crate::token::{Credential, Transport, Verdict};
 
@@ -42,11 +42,11 @@ pub enum Access {
     Exempt,
 }
 
-/// What a token string is worth.
-#[derive(Debug)]
-pub enum Judgement {
+/// What a token string is worth. Shown while the record is at hand: to keep it, clone it.
+#[derive(Clone, Copy, Debug)]
+pub enum Judgement<'a> {
     /// Valid, at this time in milliseconds since the Unix epoch.
-    Valid(Arc<Credential>, u64),
+    Valid(&'a Arc<Credential>, u64),
     /// Good, but its second factor is still to be shown: it opens nothing yet.
     Pending,
     /// Forged, unknown, ended, expired, rotated out, or not allowed on the transport.
@@ -54,9 +54,9 @@ pub enum Judgement {
 }
 
 /// A judgement, or what is left to do for one.
-pub enum Judged {
-    /// Judged without waiting.
-    Done(Result<Judgement, StoreError>),
+pub enum Judged<R> {
+    /// Judged without waiting, and what was made of that.
+    Done(R),
     /// The token must be read: [`Validator::look_up`].
     MustRead(LookUp),
 }
@@ -94,96 +94,130 @@ impl Validator {
         via: Transport,
         access: Access,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
-        match self.judgement(wire, via, access).await? {
-            Judgement::Valid(credential, _) => Ok(Some(credential)),
+        let kept = |judgement: Result<Judgement<'_>, StoreError>| match judgement? {
+            Judgement::Valid(credential, _) => Ok(Some(credential.clone())),
             Judgement::Pending | Judgement::Refused => Ok(None),
-        }
+        };
+        self.judgement(wire, via, access, kept).await
     }
 
-    /// What a token string is worth now over this transport.
-    ///
-    /// # Errors
-    /// When that cannot be told.
-    pub async fn judgement(
+    /// What a token string is worth now over this transport, and what `show` makes of it.
+    pub async fn judgement<R>(
         &self,
         wire: &[u8],
         via: Transport,
         access: Access,
-    ) -> Result<Judgement, StoreError> {
-        match self.judge(wire, via, access) {
-            Judged::Done(judgement) => judgement,
-            Judged::MustRead(look_up) => self.look_up(look_up).await,
+        show: impl Fn(Result<Judgement<'_>, StoreError>) -> R,
+    ) -> R {
+        match self.judge(wire, via, access, &show) {
+            Judged::Done(shown) => shown,
+            Judged::MustRead(look_up) => self.look_up(look_up, show).await,
         }
     }
 
-    /// Judges a token string as far as that goes without waiting.
-    pub fn judge(&self, wire: &[u8], via: Transport, access: Access) -> Judged {
-        let presented = self.service.with_check_keys(|keys| secret::parse(Kind::Token, keys, wire));
-        let presented = match presented {
-            Ok(Some(presented)) => presented,
-            Ok(None) => {
+    /// Judges a token string as far as that goes without waiting. `show` is called for what is known, at most once,
+    /// and must be short: the record is held still meanwhile.
+    pub fn judge<R>(
+        &self,
+        wire: &[u8],
+        via: Transport,
+        access: Access,
+        show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
+    ) -> Judged<R> {
+        let keys = self.service.check_keys();
+        let Some(keys) = keys.as_deref() else {
+            self.counters.unavailable.inc();
+            return Judged::Done(show(Err(no_check_keys())));
+        };
+        let Some(claim) = Claim::read(Kind::Token, wire) else {
+            self.counters.forged.inc();
+            return Judged::Done(show(Ok(Judgement::Refused)));
+        };
+        self.reader.look(claim.id(), |known| {
+            let presented = match known {
+                Some(Some(record)) => claim.verify_against(keys, &record.secret_hash, &record.verified_tag),
+                _ => claim.verify(keys),
+            };
+            let Some(presented) = presented else {
                 self.counters.forged.inc();
-                return Judged::Done(Ok(Judgement::Refused));
+                return Judged::Done(show(Ok(Judgement::Refused)));
+            };
+            let look_up = LookUp { presented, via, access, must_be_fresh: false };
+            match known.map(|record| self.conclude(look_up, record, true)) {
+                Some(Some(judgement)) => Judged::Done(show(Ok(judgement))),
+                Some(None) => Judged::MustRead(LookUp { must_be_fresh: true, ..look_up }),
+                None => Judged::MustRead(look_up),
             }
+        })
+    }
+
+    /// Reads what a judgement lacks; `show` is called for it. The errors are `Unavailable` and `Corrupt`.
+    pub async fn look_up<R>(
+        &self,
+        look_up: LookUp,
+        show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
+    ) -> R {
+        let record = match self.read(look_up).await {
+            Ok(record) => record,
             Err(error) => {
                 self.counters.unavailable.inc();
-                return Judged::Done(Err(error));
+                return show(Err(error));
             }
         };
-        let look_up = LookUp { presented, via, access, must_be_fresh: false };
-        match self.reader.known_credential(presented.id) {
-            Some(credential) => match self.conclude(look_up, credential) {
-                Some(judgement) => Judged::Done(Ok(judgement)),
-                None => Judged::MustRead(LookUp { must_be_fresh: true, ..look_up }),
-            },
-            None => Judged::MustRead(look_up),
+        // A copy that nobody else holds goes with this call.
+        let is_kept = record.as_ref().is_some_and(|record| Arc::strong_count(record) > 1);
+        match self.conclude(look_up, record.as_ref(), is_kept) {
+            Some(judgement) => show(Ok(judgement)),
+            None => {
+                self.counters.refused.inc();
+                show(Ok(Judgement::Refused))
+            }
         }
     }
 
-    /// Reads what a judgement lacks.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn look_up(&self, look_up: LookUp) -> Result<Judgement, StoreError> {
-        let judgement = self.read_and_conclude(look_up).await;
-        if judgement.is_err() {
-            self.counters.unavailable.inc();
-        }
-        judgement
-    }
-
-    async fn read_and_conclude(&self, look_up: LookUp) -> Result<Judgement, StoreError> {
+    /// The record to judge by: one that the secret fits, if there is.
+    async fn read(&self, look_up: LookUp) -> Result<Option<Arc<Credential>>, StoreError> {
         let Presented { id, hash } = look_up.presented;
-        if !look_up.must_be_fresh
-            && let Some(judgement) = self.conclude(look_up, self.reader.credential(id).await?)
-        {
-            return Ok(judgement);
+        let fits = |record: &Option<Arc<Credential>>| {
+            let now_ms = self.service.clock().now_ms();
+            record
+                .as_ref()
+                .is_none_or(|record| record.judge(&hash, Some(look_up.via), now_ms) != Verdict::WrongSecret)
+        };
+        if !look_up.must_be_fresh {
+            let record = self.reader.credential(id).await?;
+            if fits(&record) {
+                return Ok(record);
+            }
         }
         // What was known may be older than the rotation that made this secret the right one.
-        if let Some(judgement) = self.conclude(look_up, self.reader.fresh_credential(id).await?) {
-            return Ok(judgement);
+        let record = self.reader.fresh_credential(id).await?;
+        if !fits(&record) {
+            self.service.secret_reused(id, &hash).await?;
         }
-        self.service.secret_reused(id, &hash).await?;
-        self.counters.refused.inc();
-        Ok(Judgement::Refused)
+        Ok(record)
     }
 
-    /// `None` when the secret is another one than the record's.
-    fn conclude(&self, look_up: LookUp, credential: Option<Arc<Credential>>) -> Option<Judgement> {
+    /// `None` when the secret is another one than the record's. `is_kept` tells whether others will judge by this copy
+    /// of the record, too.
+    fn conclude<'a>(
+        &self,
+        look_up: LookUp,
+        record: Option<&'a Arc<Credential>>,
+        is_kept: bool,
+    ) -> Option<Judgement<'a>> {
         let LookUp { presented, via, access, .. } = look_up;
         // Read after the look-up: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
-        let verdict = match &credential {
-            Some(credential) => credential.judge(&presented.hash, Some(via), now_ms),
-            None => Verdict::Refused,
-        };
-        match (verdict, credential) {
-            (Verdict::Admitted, Some(credential)) => {
+        let verdict =
+            record.map_or(Verdict::Refused, |record| record.judge(&presented.hash, Some(via), now_ms));
+        match (verdict, record) {
+            (Verdict::Admitted, Some(record)) => {
                 self.counters.valid.inc();
                 if access == Access::Recorded {
-                    self.service.record_access(&credential, now_ms);
+                    self.service.record_access(record, now_ms, is_kept);
                 }
-                Some(Judgement::Valid(credential, now_ms))
+                Some(Judgement::Valid(record, now_ms))
             }
             (Verdict::WrongSecret, _) => None,
             (Verdict::Pending, _) => {

@@ -5,9 +5,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::auth::Verdict;
 use super::identity::Identity;
 
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncache-control: no-store\r\n";
+/// Most answers are shorter.
+const USUAL_BYTES: usize = 512;
 /// What an answer ends with, before its date.
-const LENGTH_AND_DATE: &[u8] = b"\r\ncontent-length: 0\r\ndate: ";
-const LAST_LENGTH_AND_DATE: &[u8] = b"\r\nconnection: close\r\ncontent-length: 0\r\ndate: ";
+const LENGTH_AND_DATE: &[u8] = b"content-length: 0\r\ndate: ";
+const LAST_LENGTH_AND_DATE: &[u8] = b"connection: close\r\ncontent-length: 0\r\ndate: ";
 /// The last second that HTTP's form of a date can show: the end of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
@@ -34,48 +37,30 @@ impl DateText {
 }
 
 /// Appends the answer of `now_ms`; `is_last` tells the client that the connection ends with it.
-pub fn write(verdict: &Verdict, now_ms: u64, date: &mut DateText, is_last: bool, out: &mut Vec<u8>) {
+pub fn write(verdict: &Verdict<'_>, now_ms: u64, date: &mut DateText, is_last: bool, out: &mut Vec<u8>) {
+    // At once, not piece by piece.
+    out.reserve(USUAL_BYTES);
     match verdict {
         Verdict::Allowed(credential, judged_ms) => {
-            let Identity { user, actor, token_id, slug, backend, device } =
-                Identity::of(credential, *judged_ms);
-            let expires_in = credential.expires_at_ms.saturating_sub(*judged_ms) / 1000;
-            let mut text = itoa::Buffer::new();
-            for part in [
-                b"HTTP/1.1 200 OK\r\ncache-control: no-store\r\nx-auth-user: ",
-                user.as_bytes(),
-                b"\r\nx-auth-actor: ",
-                actor.as_bytes(),
-                b"\r\nx-auth-token-id: ",
-                token_id.as_bytes(),
-                b"\r\nx-auth-slug: ",
-                slug.as_bytes(),
-                b"\r\nx-auth-backend: ",
-                backend.as_bytes(),
-                b"\r\nx-auth-device: ",
-                device.as_bytes(),
-                b"\r\nx-auth-expires-in: ",
-                text.format(expires_in).as_bytes(),
-            ] {
-                out.extend_from_slice(part);
-            }
+            out.extend_from_slice(OK);
+            Identity::of(credential, *judged_ms).write(out);
         }
-        Verdict::Anonymous => out.extend_from_slice(
-            b"HTTP/1.1 200 OK\r\ncache-control: no-store\r\nx-auth-user: -\r\nx-auth-actor: -\r\n\
-              x-auth-token-id: -\r\nx-auth-slug: -\r\nx-auth-backend: -\r\nx-auth-device: -\r\n\
-              x-auth-expires-in: 0",
-        ),
+        Verdict::Anonymous => {
+            out.extend_from_slice(OK);
+            Identity::nobody().write(out);
+        }
         Verdict::Refused(refusal) => {
             out.extend_from_slice(
                 b"HTTP/1.1 401 Unauthorized\r\ncache-control: no-store\r\nwww-authenticate: ",
             );
             out.extend_from_slice(refusal.challenge().as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
         Verdict::Forbidden => {
-            out.extend_from_slice(b"HTTP/1.1 403 Forbidden\r\ncache-control: no-store");
+            out.extend_from_slice(b"HTTP/1.1 403 Forbidden\r\ncache-control: no-store\r\n");
         }
         Verdict::Unavailable => out.extend_from_slice(
-            b"HTTP/1.1 503 Service Unavailable\r\ncache-control: no-store\r\nretry-after: 1",
+            b"HTTP/1.1 503 Service Unavailable\r\ncache-control: no-store\r\nretry-after: 1\r\n",
         ),
     }
     out.extend_from_slice(if is_last { LAST_LENGTH_AND_DATE } else { LENGTH_AND_DATE });

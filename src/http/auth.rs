@@ -4,13 +4,13 @@
 //! token that must be read from the store waits. All bodies are empty and stay unread: proxies keep the
 //! connection then, and one that sends a length without a body is not waited for.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
-use hyper::{HeaderMap, Response, StatusCode};
+use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use hyper::{Response, StatusCode};
 
 use super::headers::RequestHeaders;
-use super::identity::{Identity, NONE};
+use super::identity::Identity;
 use super::presented::{Presented, presented};
 use super::received::Received;
 use super::validation::{Settings, report};
@@ -58,9 +58,10 @@ impl Admission {
 }
 
 /// What an auth subrequest came to.
-pub enum Verdict {
+#[derive(Clone, Copy)]
+pub enum Verdict<'a> {
     /// The holder of this token may pass, at this time in milliseconds since the Unix epoch.
-    Allowed(Arc<Credential>, u64),
+    Allowed(&'a Credential, u64),
     /// Whoever it is may pass as the anonymous token.
     Anonymous,
     /// 401.
@@ -72,20 +73,22 @@ pub enum Verdict {
 }
 
 /// An auth subrequest, decided or waiting for the store.
-pub enum Auth {
-    /// Decided.
-    Decided(Verdict),
-    /// What [`verdict`] makes one of, once the store was read.
+pub enum Auth<R> {
+    /// Decided, and what was made of the verdict.
+    Decided(R),
+    /// What [`read`] decides on, once the store was read.
     Reading(LookUp, Admission),
 }
 
-/// Decides on an auth subrequest as far as that goes without waiting.
-pub fn auth(
+/// Decides on an auth subrequest as far as that goes without waiting; `answer` is made of the verdict while the record
+/// is at hand.
+pub fn auth<R>(
     validator: &Validator,
     settings: &Settings,
     received: Received<'_, impl RequestHeaders + ?Sized>,
     mut admission: Admission,
-) -> Auth {
+    answer: impl FnOnce(Verdict<'_>) -> R,
+) -> Auth<R> {
     let headers = received.headers;
     let refusal = match presented(headers, &settings.cookie.name) {
         Presented::Token(wire, via) => {
@@ -94,21 +97,32 @@ pub fn auth(
             if via == Transport::Cookie && settings.is_forged(&received) {
                 (access, admission.demand) = (Access::Exempt, Demand::Impossible);
             }
-            return match validator.judge(wire, via, access) {
-                Judged::Done(judgement) => Auth::Decided(verdict(judgement, &admission)),
+            let judged =
+                validator.judge(wire, via, access, |judgement| answer(verdict(judgement, &admission)));
+            return match judged {
+                Judged::Done(answer) => Auth::Decided(answer),
                 Judged::MustRead(look_up) => Auth::Reading(look_up, admission),
             };
         }
         Presented::Ambiguous => Refusal::InvalidToken,
         Presented::Absent => Refusal::NoToken,
     };
-    Auth::Decided(refuse(refusal, &admission))
+    Auth::Decided(answer(refuse(refusal, &admission)))
 }
 
-/// The verdict on a judged token.
-pub fn verdict(judgement: Result<Judgement, StoreError>, admission: &Admission) -> Verdict {
+/// Decides once the store was read.
+pub async fn read<R>(
+    validator: &Validator,
+    look_up: LookUp,
+    admission: &Admission,
+    answer: impl FnOnce(Verdict<'_>) -> R,
+) -> R {
+    validator.look_up(look_up, |judgement| answer(verdict(judgement, admission))).await
+}
+
+fn verdict<'a>(judgement: Result<Judgement<'a>, StoreError>, admission: &Admission) -> Verdict<'a> {
     match judgement {
-        Ok(Judgement::Valid(credential, _)) if !admission.is_for(&credential) => Verdict::Forbidden,
+        Ok(Judgement::Valid(credential, _)) if !admission.is_for(credential) => Verdict::Forbidden,
         Ok(Judgement::Valid(credential, now_ms)) => Verdict::Allowed(credential, now_ms),
         Ok(Judgement::Pending) if admission.is_optional => Verdict::Anonymous,
         Ok(Judgement::Pending) => Verdict::Forbidden,
@@ -120,85 +134,26 @@ pub fn verdict(judgement: Result<Judgement, StoreError>, admission: &Admission) 
     }
 }
 
-fn refuse(refusal: Refusal, admission: &Admission) -> Verdict {
+fn refuse(refusal: Refusal, admission: &Admission) -> Verdict<'static> {
     if admission.is_optional { Verdict::Anonymous } else { Verdict::Refused(refusal) }
 }
 
-impl Verdict {
+impl Verdict<'_> {
     /// The answer for hyper; the same in bytes is [`answer_bytes`](super::answer_bytes).
     pub fn response(&self) -> Response<Body> {
+        let allowed = |identity: Identity<'_>| {
+            let mut response = empty(StatusCode::OK);
+            identity.insert_into(response.headers_mut());
+            response
+        };
         match self {
-            Self::Allowed(credential, now_ms) => allowed(
-                Identity::of(credential, *now_ms),
-                credential.expires_at_ms.saturating_sub(*now_ms) / 1000,
-            ),
-            Self::Anonymous => anonymous(),
+            Self::Allowed(credential, now_ms) => allowed(Identity::of(credential, *now_ms)),
+            Self::Anonymous => allowed(Identity::nobody()),
             Self::Refused(refusal) => refusal.response(),
             Self::Forbidden => empty(StatusCode::FORBIDDEN),
             Self::Unavailable => unavailable(),
         }
     }
-}
-
-/// The headers of a 200, and which is which in the order in which they are listed: a copy of this, filled in
-/// order, costs half of looking each name up in a new map.
-static TEMPLATE: LazyLock<(HeaderMap, Vec<Field>)> = LazyLock::new(|| {
-    let names = [
-        ("x-auth-user", Field::User),
-        ("x-auth-actor", Field::Actor),
-        ("x-auth-token-id", Field::TokenId),
-        ("x-auth-slug", Field::Slug),
-        ("x-auth-backend", Field::Backend),
-        ("x-auth-device", Field::Device),
-        ("x-auth-expires-in", Field::ExpiresIn),
-    ];
-    let mut headers = HeaderMap::with_capacity(names.len() + 2);
-    headers.extend(empty(StatusCode::OK).headers().clone());
-    for (name, _) in names {
-        headers.insert(HeaderName::from_static(name), NONE);
-    }
-    let field = |name: &HeaderName| names.iter().find(|(n, _)| name == n).map_or(Field::Fixed, |(_, f)| *f);
-    let order = headers.keys().map(field).collect();
-    (headers, order)
-});
-
-#[derive(Clone, Copy)]
-enum Field {
-    Fixed,
-    User,
-    Actor,
-    TokenId,
-    Slug,
-    Backend,
-    Device,
-    ExpiresIn,
-}
-
-fn allowed(identity: Identity, expires_in_seconds: u64) -> Response<Body> {
-    let Identity { user, actor, token_id, slug, backend, device } = identity;
-    let (template, order) = &*TEMPLATE;
-    let mut headers = template.clone();
-    for (value, field) in headers.values_mut().zip(order) {
-        *value = match field {
-            Field::Fixed => continue,
-            Field::User => user.clone(),
-            Field::Actor => actor.clone(),
-            Field::TokenId => token_id.clone(),
-            Field::Slug => slug.clone(),
-            Field::Backend => backend.clone(),
-            Field::Device => device.clone(),
-            Field::ExpiresIn => HeaderValue::from(expires_in_seconds),
-        };
-    }
-    let mut response = Response::new(Body::default());
-    *response.headers_mut() = headers;
-    response
-}
-
-fn anonymous() -> Response<Body> {
-    let nobody =
-        Identity { user: NONE, actor: NONE, token_id: NONE, slug: NONE, backend: NONE, device: NONE };
-    allowed(nobody, 0)
 }
 
 /// Why a request is not authenticated, as far as its client may know.

@@ -48,13 +48,28 @@ struct Front<'a, T> {
     input: Vec<u8>,
     /// How much of `input` was answered.
     answered: usize,
-    /// Answers not sent yet.
-    out: Vec<u8>,
     /// No request has come yet.
     is_fresh: bool,
-    /// The last of `out` said that the connection ends with it.
+    answers: Answers,
+}
+
+/// Answers not sent yet.
+struct Answers {
+    bytes: Vec<u8>,
+    /// The last of them said that the connection ends with it.
     is_last: bool,
     date: DateText,
+}
+
+impl Answers {
+    fn write(&mut self, verdict: &Verdict<'_>, validation: &Validation, open: &OpenConnection) {
+        let now_ms = match verdict {
+            Verdict::Allowed(_, now_ms) => *now_ms,
+            _ => validation.validator.service().clock().now_ms(),
+        };
+        self.is_last = open.is_draining();
+        answer_bytes::write(verdict, now_ms, &mut self.date, self.is_last, &mut self.bytes);
+    }
 }
 
 /// What is to be done next.
@@ -81,10 +96,8 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
         peer,
         input: Vec::with_capacity(READ_BYTES),
         answered: 0,
-        out: Vec::new(),
         is_fresh: true,
-        is_last: false,
-        date: DateText::new(),
+        answers: Answers { bytes: Vec::new(), is_last: false, date: DateText::new() },
     };
     // A spawned task keeps its waker for life.
     open.wake_with(&poll_fn(|context| Poll::Ready(context.waker().clone())).await);
@@ -93,7 +106,7 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
         let went_on = match step {
             // Answers that are there already wait for nothing else.
             Step::MustRead(look_up, admission) => match front.send().await {
-                Ok(true) => front.read_store(look_up, admission).await,
+                Ok(true) => front.read_store(look_up, &admission).await,
                 stopped => stopped,
             },
             Step::Send => front.send().await,
@@ -119,23 +132,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
     fn answer_all(&mut self) -> Step {
         loop {
             let unanswered = &self.input[self.answered..];
-            if self.is_last {
+            if self.answers.is_last {
                 return Step::Close;
             }
             if unanswered.is_empty() {
                 return Step::Receive;
             }
-            if self.out.len() >= MAX_HELD_BYTES {
+            if self.answers.bytes.len() >= MAX_HELD_BYTES {
                 return Step::Send;
             }
-            match plain::next(unanswered, |request| self.validation.plain(&request, self.peer)) {
+            let answers = &mut self.answers;
+            let write = |verdict: Verdict<'_>| answers.write(&verdict, self.validation, self.open);
+            let auth = plain::next(unanswered, |request| self.validation.plain(&request, self.peer, write));
+            match auth {
                 Next::Plain(auth, length) => {
                     self.answered += length;
                     self.is_fresh = false;
                     self.open.used();
-                    match auth {
-                        Auth::Decided(verdict) => self.write(&verdict),
-                        Auth::Reading(look_up, admission) => return Step::MustRead(look_up, admission),
+                    if let Auth::Reading(look_up, admission) = auth {
+                        return Step::MustRead(look_up, admission);
                     }
                 }
                 Next::Partial => return Step::Receive,
@@ -145,28 +160,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
         }
     }
 
-    fn write(&mut self, verdict: &Verdict) {
-        let now_ms = self.validation.validator.service().clock().now_ms();
-        self.is_last = self.open.is_draining();
-        answer_bytes::write(verdict, now_ms, &mut self.date, self.is_last, &mut self.out);
-    }
-
-    async fn read_store(&mut self, look_up: LookUp, admission: Admission) -> io::Result<bool> {
+    async fn read_store(&mut self, look_up: LookUp, admission: &Admission) -> io::Result<bool> {
         let busy = self.open.busy();
-        let verdict = self.validation.read(look_up, admission).await;
+        let answers = &mut self.answers;
+        let write = |verdict: Verdict<'_>| answers.write(&verdict, self.validation, self.open);
+        self.validation.read(look_up, admission, write).await;
         drop(busy);
-        self.write(&verdict);
         Ok(true)
     }
 
     async fn send(&mut self) -> io::Result<bool> {
         let mut sent = 0;
         let outcome = poll_fn(|context| {
-            while sent < self.out.len() {
+            while sent < self.answers.bytes.len() {
                 if self.open.is_expired() {
                     return Poll::Ready(Ok(false));
                 }
-                match ready!(Pin::new(&mut self.stream).poll_write(context, &self.out[sent..]))? {
+                match ready!(Pin::new(&mut self.stream).poll_write(context, &self.answers.bytes[sent..]))? {
                     0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                     count => sent += count,
                 }
@@ -174,7 +184,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
             Poll::Ready(Ok(true))
         });
         let outcome = outcome.await;
-        self.out.drain(..sent);
+        self.answers.bytes.drain(..sent);
         outcome
     }
 
@@ -199,6 +209,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
 
     fn into_stream(mut self) -> AnswerStream<T> {
         self.input.drain(..self.answered);
-        AnswerStream::with(self.stream, self.input, self.out)
+        AnswerStream::with(self.stream, self.input, self.answers.bytes)
     }
 }

@@ -1,92 +1,143 @@
-//! A credential as header values. The texts are made once per copy of the record and shared by all its answers.
+//! A credential as header values.
 
-use bytes::Bytes;
-use hyper::header::HeaderValue;
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::token::{Credential, Rendered};
+use crate::token::{Credential, is_visible_ascii};
 
 /// What a header value cannot carry as it is: all but visible ASCII (the encoder always takes what is not
 /// ASCII), and the escape itself.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
 /// A value that does not exist. Never left out: a proxy would pass the client's own header on.
-pub const NONE: HeaderValue = HeaderValue::from_static("-");
+const NONE: &str = "-";
 
-/// The values of one credential.
-pub struct Identity {
-    /// As whom the request acts.
-    pub user: HeaderValue,
-    /// Who logged in.
-    pub actor: HeaderValue,
-    /// The token's id.
-    pub token_id: HeaderValue,
-    /// The slug or `-`.
-    pub slug: HeaderValue,
-    /// The backend or `-`.
-    pub backend: HeaderValue,
-    /// The device or `-`.
-    pub device: HeaderValue,
+/// What a request that may pass is told of who sent it; [`Identity::nobody`] is the anonymous token.
+pub struct Identity<'a> {
+    /// As whom it acts, who logged in, then slug, backend and device.
+    texts: [&'a str; 5],
+    /// That all of the texts can be header values as they are.
+    is_plain: bool,
+    token_id: Option<crate::secret::TokenId>,
+    expires_in_seconds: u64,
 }
 
-impl Identity {
+/// The names, in the order in which they are sent.
+const NAMES: [HeaderName; 7] = [
+    HeaderName::from_static("x-auth-user"),
+    HeaderName::from_static("x-auth-actor"),
+    HeaderName::from_static("x-auth-token-id"),
+    HeaderName::from_static("x-auth-slug"),
+    HeaderName::from_static("x-auth-backend"),
+    HeaderName::from_static("x-auth-device"),
+    HeaderName::from_static("x-auth-expires-in"),
+];
+
+impl<'a> Identity<'a> {
     /// Of a credential at this time.
-    pub fn of(credential: &Credential, now_ms: u64) -> Self {
-        let Rendered { text, ends } = credential.rendered.get_or_init(|| render(credential));
-        let mut start = 0;
-        let mut next = ends.iter().map(|end| {
-            let end = usize::from(*end);
-            let part = text.slice(std::mem::replace(&mut start, end)..end);
-            // All visible ASCII, which every header value may hold.
-            HeaderValue::from_maybe_shared(part).unwrap_or(NONE)
-        });
-        let mut part = || next.next().unwrap_or(NONE);
-        let (actor, token_id, slug, backend, device) = (part(), part(), part(), part(), part());
-        let user = if credential.active_takeover(now_ms).is_some() { part() } else { actor.clone() };
-        Self { user, actor, token_id, slug, backend, device }
+    pub fn of(credential: &'a Credential, now_ms: u64) -> Self {
+        let takeover = credential.active_takeover(now_ms);
+        let actor = credential.user();
+        let texts = [
+            takeover.map_or(actor, |takeover| &takeover.user),
+            actor,
+            credential.auth_slug().unwrap_or(NONE),
+            credential.backend().unwrap_or(NONE),
+            credential.device().unwrap_or(NONE),
+        ];
+        let is_plain = credential.texts.are_visible_ascii()
+            && takeover.is_none_or(|takeover| is_visible_ascii(&takeover.user));
+        let expires_in_seconds = credential.expires_at_ms.saturating_sub(now_ms) / 1000;
+        Self { texts, is_plain, token_id: Some(credential.id), expires_in_seconds }
     }
-}
 
-fn render(credential: &Credential) -> Rendered {
-    let id = credential.id.to_string();
-    let or_none = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".into());
-    let fields = [
-        credential.user.clone(),
-        id,
-        or_none(&credential.auth_slug),
-        or_none(&credential.backend),
-        or_none(&credential.device),
-        credential.takeover.as_deref().map_or_else(String::new, |takeover| takeover.user.clone()),
-    ];
-    let mut text = String::new();
-    // The rules bound every field to 256 bytes, three times that escaped.
-    let ends = fields.map(|field| {
-        text.extend(utf8_percent_encode(&field, ESCAPED));
-        u16::try_from(text.len()).unwrap_or(u16::MAX)
-    });
-    text.truncate(usize::from(u16::MAX));
-    Rendered { text: Bytes::from(text.into_boxed_str().into_boxed_bytes()), ends }
+    /// The anonymous token's.
+    pub fn nobody() -> Self {
+        Self { texts: [NONE; 5], is_plain: true, token_id: None, expires_in_seconds: 0 }
+    }
+
+    /// Appends the header lines.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let [user, actor, slug, backend, device] = self.texts;
+        let id = self.token_id.map(|id| id.text());
+        let mut number = itoa::Buffer::new();
+        let lines = [
+            ("x-auth-user: ", user),
+            ("\r\nx-auth-actor: ", actor),
+            ("\r\nx-auth-token-id: ", id.as_ref().map_or(NONE, |id| id.as_str())),
+            ("\r\nx-auth-slug: ", slug),
+            ("\r\nx-auth-backend: ", backend),
+            ("\r\nx-auth-device: ", device),
+            ("\r\nx-auth-expires-in: ", number.format(self.expires_in_seconds)),
+        ];
+        for (name, value) in lines {
+            out.extend_from_slice(name.as_bytes());
+            if self.is_plain {
+                out.extend_from_slice(value.as_bytes());
+            } else {
+                utf8_percent_encode(value, ESCAPED).for_each(|part| out.extend_from_slice(part.as_bytes()));
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// The same for hyper.
+    pub fn insert_into(&self, headers: &mut HeaderMap) {
+        let [user, actor, slug, backend, device] = self.texts;
+        let escaped = |value| utf8_percent_encode(value, ESCAPED).to_string();
+        let id = self.token_id.map_or_else(|| NONE.to_owned(), |id| id.to_string());
+        let values = [
+            escaped(user),
+            escaped(actor),
+            id,
+            escaped(slug),
+            escaped(backend),
+            escaped(device),
+            self.expires_in_seconds.to_string(),
+        ];
+        for (name, value) in NAMES.into_iter().zip(values) {
+            // All visible ASCII, which every header value may hold.
+            headers.insert(name, HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(NONE)));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::takeover::ActiveTakeover;
+    use crate::token::Texts;
+
+    /// The values in their order, which both forms must agree on.
+    fn values(identity: &Identity<'_>) -> [String; 7] {
+        let mut headers = HeaderMap::new();
+        identity.insert_into(&mut headers);
+        let values = NAMES.map(|name| headers[name].to_str().unwrap().to_owned());
+        let mut lines = Vec::new();
+        identity.write(&mut lines);
+        let line = |(name, value): (HeaderName, &String)| format!("{name}: {value}\r\n");
+        assert_eq!(
+            String::from_utf8(lines).unwrap(),
+            NAMES.into_iter().zip(&values).map(line).collect::<String>()
+        );
+        values
+    }
 
     #[test]
     fn values_are_visible_ascii_and_none_is_a_dash() {
         let credential = Credential {
-            user: "é 100%\n~!\"#".into(),
-            backend: Some("ldap".into()),
+            texts: Texts::new("é 100%\n~!\"#", None, Some("ldap"), None),
+            expires_at_ms: 61_999,
             ..crate::token::tests::credential()
         };
-        for _ in 0..2 {
-            let identity = Identity::of(&credential, 0);
-            assert_eq!(identity.user, "%C3%A9%20100%25%0A~!\"#");
-            assert_eq!(identity.token_id, "AAAAAAAAAAAAAAAA");
-            assert_eq!((identity.slug, identity.backend), (NONE, HeaderValue::from_static("ldap")));
-            assert_eq!(identity.device, "-");
-        }
+        let user = "%C3%A9%20100%25%0A~!\"#";
+        let shown = [user, user, "AAAAAAAAAAAAAAAA", "-", "ldap", "-", "61"];
+        assert_eq!(values(&Identity::of(&credential, 0)), shown);
+        let plain = Credential { texts: Texts::new("al", Some("s"), None, Some("d")), ..credential };
+        let shown = ["al", "al", "AAAAAAAAAAAAAAAA", "s", "-", "d", "60"];
+        assert_eq!(values(&Identity::of(&plain, 1_001)), shown);
+        assert_eq!(values(&Identity::nobody()), ["-", "-", "-", "-", "-", "-", "0"]);
     }
 
     #[test]
@@ -101,10 +152,10 @@ mod tests {
         let credential =
             Credential { takeover: Some(Box::new(takeover)), ..crate::token::tests::credential() };
         let seen = |now_ms| {
-            let Identity { user, actor, .. } = Identity::of(&credential, now_ms);
-            (user, actor)
+            let [user, actor, ..] = values(&Identity::of(&credential, now_ms));
+            [user, actor]
         };
-        assert_eq!(seen(499), ("b%C3%B8b".parse().unwrap(), "alice".parse().unwrap()));
-        assert_eq!(seen(500), ("alice".parse().unwrap(), "alice".parse().unwrap()));
+        assert_eq!(seen(499), ["b%C3%B8b", "alice"]);
+        assert_eq!(seen(500), ["alice", "alice"]);
     }
 }

@@ -12,6 +12,7 @@ use super::validation::{Settings, report};
 use super::{Body, cookie, empty, json, unavailable};
 use crate::event::{Actor, EndReason};
 use crate::service::ServiceError;
+use crate::store::StoreError;
 use crate::token::{Token, TokenChange, Transport};
 use crate::validator::{Access, Judgement, Validator};
 
@@ -69,13 +70,14 @@ async fn holder(
         Presented::Ambiguous => return Err(Refusal::InvalidToken.response()),
         Presented::Absent => return Err(Refusal::NoToken.response()),
     };
-    let credential = match validator.judgement(wire, via, access).await {
-        Ok(Judgement::Valid(credential, _)) => credential,
-        Ok(Judgement::Pending) => return Err(empty(StatusCode::FORBIDDEN)),
-        Ok(Judgement::Refused) => return Err(Refusal::InvalidToken.response()),
-        Err(error) => return Err(refused(&error.into())),
+    let id_of = |judgement: Result<Judgement<'_>, StoreError>| match judgement {
+        Ok(Judgement::Valid(credential, _)) => Ok(credential.id),
+        Ok(Judgement::Pending) => Err(Box::new(empty(StatusCode::FORBIDDEN))),
+        Ok(Judgement::Refused) => Err(Box::new(Refusal::InvalidToken.response())),
+        Err(error) => Err(Box::new(refused(&error.into()))),
     };
-    match validator.service().token(credential.id).await {
+    let id = validator.judgement(wire, via, access, id_of).await.map_err(|refusal| *refusal)?;
+    match validator.service().token(id).await {
         Ok(token) => Ok((token, via)),
         Err(error) => Err(refused(&error)),
     }

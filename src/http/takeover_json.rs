@@ -39,7 +39,7 @@ impl<'a> TakeoverJson<'a> {
         Self {
             id: takeover.id.to_string(),
             token: token.id.to_string(),
-            actor: &token.user,
+            actor: token.user(),
             user: &takeover.user,
             reason: takeover.reason.as_deref(),
             is_active: true,

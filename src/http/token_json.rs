@@ -86,7 +86,7 @@ impl<'a> TokenJson<'a> {
         };
         Self {
             id: credential.id.to_string(),
-            user: &credential.user,
+            user: credential.user(),
             created_at: timestamp(rest.created_at_ms),
             last_access: timestamp(rest.last_access_ms),
             expires_at: timestamp(credential.expires_at_ms),
@@ -94,15 +94,15 @@ impl<'a> TokenJson<'a> {
             user_agent: rest.user_agent,
             expiration: rest.expiration,
             ip: rest.ip,
-            auth_slug: credential.auth_slug.as_deref(),
-            backend: credential.backend.as_deref(),
+            auth_slug: credential.auth_slug(),
+            backend: credential.backend(),
             allowed_cookie: credential.allowed_cookie,
             allowed_header: credential.allowed_header,
             related_objects: rest.related_objects.iter().map(related).collect(),
             takeover: credential
                 .active_takeover(now_ms)
                 .map(|takeover| TakeoverJson::of_active(takeover, credential)),
-            device: credential.device.as_deref(),
+            device: credential.device(),
             is_authenticated: credential.is_authenticated,
             token: None,
             set_cookie: None,

@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use super::auth::{Admission, Auth, Verdict, auth, verdict};
+use super::auth::{Admission, Auth, Verdict, auth, read};
 use super::connection::Reply;
 use super::plain::PlainRequest;
 use super::received::{Peer, Received};
@@ -108,25 +108,36 @@ impl Validation {
     }
 
     fn auth(self: &Arc<Self>, received: Received<'_, HeaderMap>, admission: Admission) -> Reply {
-        match auth(&self.validator, &self.settings, received, admission) {
-            Auth::Decided(verdict) => Reply::now(verdict.response()),
+        let response = |verdict: Verdict<'_>| verdict.response();
+        match auth(&self.validator, &self.settings, received, admission, response) {
+            Auth::Decided(response) => Reply::now(response),
             Auth::Reading(look_up, admission) => {
                 let validation = self.clone();
-                Reply::later(async move { validation.read(look_up, admission).await.response() })
+                Reply::later(async move { validation.read(look_up, &admission, response).await })
             }
         }
     }
 
     /// A plain request, decided as far as that goes without waiting; `None` when it is no auth subrequest.
-    pub fn plain(&self, request: &PlainRequest<'_>, peer: Peer) -> Option<Auth> {
+    pub fn plain<R>(
+        &self,
+        request: &PlainRequest<'_>,
+        peer: Peer,
+        answer: impl FnOnce(Verdict<'_>) -> R,
+    ) -> Option<Auth<R>> {
         let admission = self.settings.admission(request.path)?;
         let received = Received { headers: request.headers, method: request.method, authority: None, peer };
-        Some(auth(&self.validator, &self.settings, received, admission))
+        Some(auth(&self.validator, &self.settings, received, admission, answer))
     }
 
     /// Decides once the store was read.
-    pub async fn read(&self, look_up: LookUp, admission: Admission) -> Verdict {
-        verdict(self.validator.look_up(look_up).await, &admission)
+    pub async fn read<R>(
+        &self,
+        look_up: LookUp,
+        admission: &Admission,
+        answer: impl FnOnce(Verdict<'_>) -> R,
+    ) -> R {
+        read(&self.validator, look_up, admission, answer).await
     }
 
     /// What a token's holder does with it.

@@ -3,6 +3,7 @@
 mod takeovers;
 mod tokens;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -103,10 +104,12 @@ impl Service {
     /// # Errors
     /// `Unavailable` while they are not known.
     pub fn with_check_keys<T>(&self, use_keys: impl FnOnce(&CheckKeys) -> T) -> Result<T, StoreError> {
-        match self.check_keys.load().as_deref() {
-            Some(keys) => Ok(use_keys(keys)),
-            None => Err(StoreError::Unavailable("the check keys are not known yet".into())),
-        }
+        self.check_keys().as_deref().map(use_keys).ok_or_else(no_check_keys)
+    }
+
+    /// The check keys; `None` while they are not known.
+    pub fn check_keys(&self) -> impl Deref<Target = Option<Arc<CheckKeys>>> {
+        self.check_keys.load()
     }
 
     /// Replaces the check keys.
@@ -127,9 +130,14 @@ impl Service {
         Ok(self.store.user_events(user, self.clock.now_ms()).await?)
     }
 
-    /// Notes a successful validation.
-    pub fn record_access(&self, credential: &Arc<Credential>, now_ms: u64) {
+    /// Notes a successful validation; `is_kept` as for [`LastAccess::record`].
+    pub fn record_access(&self, credential: &Arc<Credential>, now_ms: u64, is_kept: bool) {
         let step_ms = self.policy.renewal_step.step_ms(credential.idle_ms);
-        self.last_access.record(credential, now_ms, credential.renewal(now_ms, step_ms));
+        self.last_access.record(credential, now_ms, credential.renewal(now_ms, step_ms), is_kept);
     }
+}
+
+/// What cannot be told without the check keys.
+pub fn no_check_keys() -> StoreError {
+    StoreError::Unavailable("the check keys are not known yet".into())
 }

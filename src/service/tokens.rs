@@ -9,7 +9,7 @@ use crate::rules;
 use crate::secret::{self, Kind, SecretHash, TokenId};
 use crate::store::{self, Changed, StoreError};
 use crate::token::{
-    AccessMark, Credential, DetailsOnce, RelatedObject, RenderedOnce, Rotation, Token, TokenChange,
+    AccessMark, Credential, DetailsOnce, RelatedObject, Rotation, Texts, Token, TokenChange, VerifiedTag,
 };
 
 /// What a login service asks for; each field already keeps to its rule.
@@ -103,10 +103,8 @@ impl Service {
                 id,
                 secret_hash: hash,
                 previous: Box::default(),
-                user: new.user,
-                auth_slug: new.auth_slug,
-                backend: new.backend,
-                device: None,
+                verified_tag: VerifiedTag::default(),
+                texts: Texts::new(&new.user, new.auth_slug.as_deref(), new.backend.as_deref(), None),
                 takeover: None,
                 is_active: true,
                 is_authenticated: new.is_authenticated,
@@ -116,7 +114,6 @@ impl Service {
                 idle_ms,
                 ends_at_ms,
                 accesses: AccessMark::default(),
-                rendered: RenderedOnce::default(),
                 details: DetailsOnce::default(),
             }),
             created_at_ms: now_ms,

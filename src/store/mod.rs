@@ -372,6 +372,15 @@ pub enum Reader {
 }
 
 impl Reader {
+    /// What `use_it` makes of the credential of this id as far as it is known without waiting: of `Some(None)` when it
+    /// is known that there is none. It must be short and not come back to the store: the record is held still.
+    pub fn look<R>(&self, id: TokenId, use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> R) -> R {
+        match self {
+            Self::Memory(store) => store.look(id, |credential| use_it(Some(credential))),
+            Self::Redis(reader) => reader.look(id, use_it),
+        }
+    }
+
     /// The credential of this id as far as it is known without waiting: `Some(None)` when it is known that
     /// there is none.
     pub fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {

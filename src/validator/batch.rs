@@ -110,7 +110,7 @@ impl Validator {
             (Some(presented), Some(found)) if verdict(presented, found) == Verdict::Admitted => {
                 self.counters.valid.inc();
                 if access == Access::Recorded {
-                    self.service.record_access(&found.credential, now_ms);
+                    self.service.record_access(&found.credential, now_ms, true);
                 }
                 return;
             }

@@ -12,7 +12,7 @@ use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Ended, Issued, OverLimit, Reader, Store, StoreError, StoreLimits};
-use doorward::token::{AccessMark, Credential, DetailsOnce, RenderedOnce, Token, Touch};
+use doorward::token::{AccessMark, Credential, DetailsOnce, Texts, Token, Touch, VerifiedTag};
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
@@ -141,10 +141,7 @@ impl TestStore {
             credential: Arc::new(Credential {
                 id: minted.id,
                 secret_hash: minted.hash,
-                user: user.to_owned(),
-                auth_slug: None,
-                backend: None,
-                device: None,
+                texts: Texts::new(user, None, None, None),
                 takeover: None,
                 previous: Box::default(),
                 is_active: true,
@@ -155,7 +152,7 @@ impl TestStore {
                 idle_ms: HOUR_MS,
                 ends_at_ms: now_ms + 30 * DAY_MS,
                 accesses: AccessMark::default(),
-                rendered: RenderedOnce::default(),
+                verified_tag: VerifiedTag::default(),
                 details: DetailsOnce::default(),
             }),
             created_at_ms: now_ms,
@@ -304,7 +301,7 @@ pub fn ended(token: &Token, now_ms: u64) -> Token {
 
 pub fn touch(token: &Token, access_ms: u64, renew_to_ms: Option<u64>) -> Touch {
     let credential = &token.credential;
-    Touch { id: credential.id, user: credential.user.clone(), access_ms, renew_to_ms }
+    Touch { id: credential.id, user: credential.user().to_owned(), access_ms, renew_to_ms }
 }
 
 /// Two users whose tokens are in the same shard.

@@ -13,7 +13,7 @@ async fn assert_change(on: &TestStore, change: &TokenChange, expected: &Token) {
     assert_eq!(changed, Changed::Done(expected.clone()), "{change:?}");
     assert_eq!(on.token(expected, NOW_MS + 1).await.as_ref(), Some(expected));
     assert_eq!(on.credential(id).await.unwrap().as_ref(), Some(&expected.credential));
-    let listed = on.store.user_tokens(&expected.credential.user, NOW_MS + 1).await.unwrap();
+    let listed = on.store.user_tokens(expected.credential.user(), NOW_MS + 1).await.unwrap();
     assert_eq!(listed, std::slice::from_ref(expected));
 }
 
@@ -23,7 +23,7 @@ pub async fn the_slug_is_set_and_cleared(kind: StoreKind) {
     // `=` and `-` are what the scripts call it; a slug may look like that.
     for slug in [Some("staff"), Some("-a"), Some("_"), None, None, Some("last")] {
         let slug = slug.map(str::to_owned);
-        token = edited(token, |c| c.auth_slug.clone_from(&slug));
+        token = edited(token, |c| c.texts = c.texts.with_auth_slug(slug.as_deref()));
         let change = TokenChange { auth_slug: Some(slug), ..TokenChange::default() };
         assert_change(&on, &change, &token).await;
         assert_change(&on, &TokenChange::default(), &token).await;
@@ -63,7 +63,7 @@ pub async fn a_change_may_end_the_token_too(kind: StoreKind) {
         ..TokenChange::default()
     };
     let expected = edited(ended(&token, NOW_MS + 1), |c| {
-        c.auth_slug = Some("gone".into());
+        c.texts = c.texts.with_auth_slug(Some("gone"));
         c.allowed_cookie = false;
     });
     assert_change(&on, &change, &expected).await;

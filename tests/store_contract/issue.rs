@@ -16,7 +16,9 @@ fn unusual_tokens(on: &TestStore) -> Vec<Token> {
         "1".into(),
     ];
     let mut tokens: Vec<_> = users.iter().map(|user| on.sample(user, NOW_MS)).collect();
-    tokens.push(edited(on.sample("slug", NOW_MS), |c| c.auth_slug = Some("_-".repeat(25))));
+    tokens.push(edited(on.sample("slug", NOW_MS), |c| {
+        c.texts = c.texts.with_auth_slug(Some(&"_-".repeat(25)))
+    }));
     tokens.push(edited(on.sample("backend", NOW_MS), |c| c.backend = Some("ë".repeat(127))));
     tokens.push(edited(on.sample("device", NOW_MS), |c| c.device = Some("0".repeat(32))));
     tokens.push(edited(on.sample("neither", NOW_MS), |c| {
@@ -46,7 +48,7 @@ pub async fn an_issued_token_reads_back_whole(kind: StoreKind) {
         assert_eq!(on.keep(token, NOW_MS).await, []);
     }
     for token in &tokens {
-        let user = &token.credential.user;
+        let user = token.credential.user();
         assert_eq!(on.token(token, NOW_MS).await.as_ref(), Some(token));
         assert_eq!(on.credential(token.credential.id).await.unwrap().as_ref(), Some(&token.credential));
         assert_eq!(on.store.user_tokens(user, NOW_MS).await.unwrap(), std::slice::from_ref(token));

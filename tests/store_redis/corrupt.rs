@@ -17,7 +17,7 @@ fn assert_corrupt<T: std::fmt::Debug>(what: &str, result: Result<T, StoreError>)
 /// A token that has every field but the end.
 async fn issue_full(on: &TestStore, user: &str) -> Token {
     let mut token = edited(on.sample(user, NOW_MS), |c| {
-        c.auth_slug = Some("slug".into());
+        c.texts = c.texts.with_auth_slug(Some("slug"));
         c.backend = Some("ldap".into());
     });
     token.related_objects = vec![RelatedObject { content_type: "order".into(), object_id: "7".into() }];
@@ -41,7 +41,7 @@ async fn assert_all_reads_corrupt(on: &TestStore, token: &Token, hot: bool, what
         assert_corrupt(&format!("credential, {what}"), on.credential(id).await);
     }
     assert_corrupt(&format!("token, {what}"), on.store.token(id, NOW_MS).await);
-    let listing = on.store.user_tokens(&token.credential.user, NOW_MS).await;
+    let listing = on.store.user_tokens(token.credential.user(), NOW_MS).await;
     assert_corrupt(&format!("listing, {what}"), listing);
     for change in
         [TokenChange::default(), TokenChange::ending(EndReason::Ended), TokenChange::ending(EndReason::Ended)]

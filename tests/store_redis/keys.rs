@@ -23,7 +23,7 @@ impl Keys {
     /// Exactly these tokens are there, and the index of their user, all with these TTLs.
     fn assert(&self, index_ttl_ms: u64, tokens: &[(&Token, u64)]) {
         let prefix = self.0.prefix();
-        let user = &tokens[0].0.credential.user;
+        let user = tokens[0].0.credential.user();
         let shard = ShardTag::of_user(user);
         let mut expected =
             BTreeMap::from([(format!("{prefix}u:{{{shard}}}:{user}"), index_ttl_ms / MINUTE_MS)]);

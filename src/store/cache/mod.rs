@@ -143,17 +143,21 @@ impl<V: Clone> NearCache<V> {
     /// that was taken for this very look-up.
     #[inline]
     pub fn get(&self, id: &TokenId, now_ms: u64) -> Option<V> {
-        self.look(id, now_ms, V::clone)
+        self.look(id, now_ms, |value| value.cloned())
     }
 
-    /// What `use_it` makes of the token, if [`get`](Self::get) would give it. Saves the copy: counting one more owner of
-    /// a record makes its memory this core's own, and the next core has to fetch it.
+    /// What `use_it` makes of what [`get`](Self::get) would give. Saves the copy: counting one more owner of a record
+    /// makes its memory this core's own, and the next core has to fetch it.
     ///
     /// `use_it` runs while the entry's shard is locked: it must be short, not wait, and not come back to the cache.
     #[inline]
-    pub fn look<R>(&self, id: &TokenId, now_ms: u64, use_it: impl FnOnce(&V) -> R) -> Option<R> {
+    pub fn look<R>(&self, id: &TokenId, now_ms: u64, use_it: impl FnOnce(Option<&V>) -> R) -> R {
         let mut state = self.lock(id);
-        state.serve(id, |origin| self.servers.may_serve(origin, now_ms)).map(use_it)
+        if let Some(value) = state.serve(id, |origin| self.servers.may_serve(origin, now_ms)) {
+            return use_it(Some(value));
+        }
+        drop(state);
+        use_it(None)
     }
 
     /// The token, if it is known and `now_ms` is within the stale grace: for when the store cannot be asked,

@@ -72,7 +72,7 @@ impl MemoryStore {
         let Some(token) = shard.tokens.get_mut(&id) else { return };
         Arc::make_mut(&mut token.credential).is_active = false;
         token.ended_at_ms = Some(call.now_ms);
-        let user = token.credential.user.clone();
+        let user = token.credential.user().to_owned();
         let ended = Event::new(EventKind::TokenEnded, call.now_ms, call.actor);
         self.emit(shard, &user, Event { token: Some(id), reason: Some(reason), ..ended });
     }

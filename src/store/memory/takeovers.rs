@@ -54,12 +54,12 @@ impl MemoryStore {
         if !credential.is_authenticated {
             return Started::Pending;
         }
-        if credential.user == new.user {
+        if credential.user() == new.user {
             return Started::OwnUser;
         }
         self.close_takeover(&mut shard, new.token, EndReason::Replaced, call);
         let history = shard.takeovers.entry(new.token).or_insert_with(|| History {
-            actor: credential.user.clone(),
+            actor: credential.user().to_owned(),
             token_expires_at_ms: 0,
             takeovers: Vec::new(),
         });
@@ -74,11 +74,11 @@ impl MemoryStore {
             Arc::make_mut(&mut token.credential).takeover = Some(Box::new(active));
         }
         let started = takeover_event(EventKind::TakeoverStarted, new.token, new.id, &new.user, call);
-        self.emit(&mut shard, &credential.user, started);
+        self.emit(&mut shard, credential.user(), started);
         Started::Done(Takeover {
             id: new.id,
             token: new.token,
-            actor: credential.user.clone(),
+            actor: credential.user().to_owned(),
             user: new.user.clone(),
             reason: new.reason.clone(),
             created_at_ms: call.now_ms,
@@ -117,7 +117,7 @@ impl MemoryStore {
             return false;
         };
         let credential = Arc::make_mut(&mut token.credential);
-        let user = credential.user.clone();
+        let user = credential.user().to_owned();
         let Some(takeover) = credential.takeover.take().filter(|t| t.is_active(call.now_ms)) else {
             return false;
         };

@@ -17,6 +17,14 @@ impl MemoryStore {
         self.shard(id.shard_tag()).tokens.get(&id).map(|token| token.credential.clone())
     }
 
+    pub(in crate::store) fn look<R>(
+        &self,
+        id: TokenId,
+        use_it: impl FnOnce(Option<&Arc<Credential>>) -> R,
+    ) -> R {
+        use_it(self.shard(id.shard_tag()).tokens.get(&id).map(|token| &token.credential))
+    }
+
     pub(in crate::store) fn view(&self, id: TokenId) -> Option<TokenView> {
         let shard = self.shard(id.shard_tag());
         let token = shard.tokens.get(&id).filter(|token| token.credential.is_active)?;
@@ -41,7 +49,7 @@ impl MemoryStore {
     }
 
     pub(in crate::store) fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
-        let mut shard = self.shard(ShardTag::of_user(&token.credential.user));
+        let mut shard = self.shard(ShardTag::of_user(token.credential.user()));
         self.issue_in(&mut shard, token, call)
     }
 
@@ -52,17 +60,18 @@ impl MemoryStore {
         token: &Token,
         call: &Call<'_>,
     ) -> Result<Issued, StoreError> {
-        let Credential { id, user, device, .. } = &*token.credential;
+        let (id, user) = (token.credential.id, token.credential.user());
+        let device = token.credential.device().map(str::to_owned);
         self.prune(shard, user, call.now_ms);
         if self.tokens.load(Ordering::Relaxed) >= self.max_tokens {
             return Err(StoreError::Unavailable("the embedded store is full (memory-max-tokens)".into()));
         }
         let Some(made_room) = self.make_room(shard, user, call) else { return Ok(Issued::TooMany) };
-        shard.users.entry(user.clone()).or_default().push(*id);
-        shard.tokens.insert(*id, token.clone());
+        shard.users.entry(user.to_owned()).or_default().push(id);
+        shard.tokens.insert(id, token.clone());
         self.tokens.fetch_add(1, Ordering::Relaxed);
         let issued = Event::new(EventKind::TokenIssued, call.now_ms, call.actor);
-        self.emit(shard, user, Event { token: Some(*id), device: device.clone(), ..issued });
+        self.emit(shard, user, Event { token: Some(id), device, ..issued });
         Ok(Issued::Done(made_room))
     }
 
@@ -73,7 +82,7 @@ impl MemoryStore {
             return Changed::AlreadyEnded(token.clone());
         }
         let credential = Arc::make_mut(&mut token.credential);
-        let user = credential.user.clone();
+        let user = credential.user().to_owned();
         let mut happened = Vec::new();
         if let Some(rotation) = change.rotate {
             if !credential.is_authenticated {
@@ -89,7 +98,7 @@ impl MemoryStore {
             happened.push(EventKind::TokenConfirmed);
         }
         if let Some(slug) = &change.auth_slug {
-            credential.auth_slug.clone_from(slug);
+            credential.texts = credential.texts.with_auth_slug(slug.as_deref());
         }
         credential.allowed_cookie = change.allowed_cookie.unwrap_or(credential.allowed_cookie);
         credential.allowed_header = change.allowed_header.unwrap_or(credential.allowed_header);
@@ -108,7 +117,7 @@ impl MemoryStore {
     pub(super) fn find<'a>(&self, shard: &'a mut Shard, id: TokenId, now_ms: u64) -> Option<&'a mut Token> {
         let token = shard.tokens.get(&id)?;
         if !self.is_visible(token, now_ms) {
-            let user = token.credential.user.clone();
+            let user = token.credential.user().to_owned();
             self.forget(shard, &user, id);
         }
         shard.tokens.get_mut(&id)
@@ -120,7 +129,7 @@ impl MemoryStore {
         if token.credential.judge(presented, None, call.now_ms) != Verdict::WrongSecret {
             return false;
         }
-        let user = token.credential.user.clone();
+        let user = token.credential.user().to_owned();
         let reused = Event::new(EventKind::ReuseDetected, call.now_ms, call.actor);
         self.emit(&mut shard, &user, Event { token: Some(id), ..reused });
         self.end(&mut shard, id, EndReason::Reuse, call);

@@ -22,8 +22,8 @@ pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
     }
 }
 
-pub(super) fn text(field: Option<&[u8]>) -> Option<String> {
-    std::str::from_utf8(field?).ok().map(str::to_owned)
+pub(super) fn text(field: Option<&[u8]>) -> Option<&str> {
+    std::str::from_utf8(field?).ok()
 }
 
 pub(super) fn number(field: Option<&[u8]>) -> Option<u64> {

@@ -58,7 +58,7 @@ impl LookUps {
 
     /// Reads the last access that the store knows of; `None` when it knows of none.
     pub(super) async fn last_access_ms(&self, credential: &Credential) -> Result<Option<u64>, StoreError> {
-        let index = self.topology.keys.index(&credential.user);
+        let index = self.topology.keys.index(credential.user());
         let member = format!("@{}", credential.id.locator());
         let question = Question::Score { shard: credential.id.shard_tag(), index, member };
         match self.ask(credential.id, question).await? {

@@ -21,6 +21,19 @@ impl Reader {
         Self { look_ups, near }
     }
 
+    pub(in crate::store) fn look<R>(
+        &self,
+        id: TokenId,
+        use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> R,
+    ) -> R {
+        match &self.near.cache {
+            Some(cache) => {
+                cache.look(&id, self.near.clock.boottime_ms(), |known| use_it(known.map(Option::as_ref)))
+            }
+            None => use_it(None),
+        }
+    }
+
     pub(in crate::store) fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
         self.near.cache.as_ref()?.get(&id, self.near.clock.boottime_ms())
     }

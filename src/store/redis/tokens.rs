@@ -51,7 +51,7 @@ impl RedisStore {
         }
         let credential = &token.credential;
         let shard = credential.id.shard_tag();
-        let args = Args { user: &credential.user, new: self.new_record(token) };
+        let args = Args { user: credential.user(), new: self.new_record(token) };
         let at = (self.keys.token(credential.id), shard);
         let fields = codec::fields_of(token);
         let fields = fields.iter().flat_map(|(name, value)| [name.as_bytes(), value]).collect::<Vec<_>>();
@@ -70,7 +70,7 @@ impl RedisStore {
             expires_at: token.credential.expires_at_ms,
             max: self.limits.max_tokens_per_user,
             may_end: self.limits.over_limit == OverLimit::EndOldest,
-            device: token.credential.device.as_deref(),
+            device: token.credential.device(),
         }
     }
 

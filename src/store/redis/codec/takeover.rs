@@ -32,7 +32,7 @@ pub fn takeovers(
         return Ok(Vec::new());
     }
     let field = |name: &[u8]| fields.get(name).map(Vec::as_slice);
-    let actor = text(field(b"u")).ok_or_else(|| corrupt(token, "takeovers u"))?;
+    let actor = text(field(b"u")).ok_or_else(|| corrupt(token, "takeovers u"))?.to_owned();
     let token_expires_at_ms = number(field(b"x")).ok_or_else(|| corrupt(token, "takeovers x"))?;
     let mut takeovers = Vec::new();
     for (name, record) in fields {

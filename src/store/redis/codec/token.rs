@@ -28,8 +28,8 @@ use crate::secret::{SecretHash, TokenId};
 use crate::store::StoreError;
 use crate::takeover::ActiveTakeover;
 use crate::token::{
-    AccessMark, Credential, Details, DetailsOnce, PreviousSecret, RelatedObject, RenderedOnce, Token,
-    TokenChange,
+    AccessMark, Credential, Details, DetailsOnce, PreviousSecret, RelatedObject, Texts, Token, TokenChange,
+    VerifiedTag,
 };
 
 /// The fields that make a [`Credential`].
@@ -68,20 +68,20 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     let immutable = Immutable {
         idle_ms: credential.idle_ms,
         ends_at_ms: credential.ends_at_ms,
-        backend: credential.backend.as_deref(),
+        backend: credential.backend(),
     };
     let mut fields = vec![
-        ("u", credential.user.clone().into_bytes()),
+        ("u", credential.user().into()),
         ("i", pack(&immutable)),
         ("h", credential.secret_hash.as_bytes().to_vec()),
         ("x", decimal(credential.expires_at_ms)),
         ("f", decimal(flags_of(token).into())),
     ];
-    if let Some(slug) = &credential.auth_slug {
-        fields.push(("s", slug.clone().into_bytes()));
+    if let Some(slug) = credential.auth_slug() {
+        fields.push(("s", slug.into()));
     }
-    if let Some(device) = &credential.device {
-        fields.push(("d", device.clone().into_bytes()));
+    if let Some(device) = credential.device() {
+        fields.push(("d", device.into()));
     }
     fields.push(("c", decimal(token.created_at_ms)));
     fields.push(("z", pack(&Cold { ip: token.ip, user_agent: &token.user_agent })));
@@ -223,18 +223,21 @@ impl<'a> Fields<'a> {
     fn credential(&self, id: TokenId) -> Result<(Credential, u32), StoreError> {
         let immutable: Immutable<'_> = unpack(self.i).ok_or_else(|| corrupt(id, "i"))?;
         let flags = number(self.f).and_then(|f| u32::try_from(f).ok()).ok_or_else(|| corrupt(id, "f"))?;
-        let optional_text = |field: Option<&[u8]>, name| match field {
+        let optional_text = |field: Option<&'a [u8]>, name| match field {
             None => Ok(None),
             Some(_) => text(field).map(Some).ok_or_else(|| corrupt(id, name)),
         };
         let credential = Credential {
             id,
+            verified_tag: VerifiedTag::default(),
             secret_hash: self.h.and_then(SecretHash::from_slice).ok_or_else(|| corrupt(id, "h"))?,
             previous: previous_secrets(self.p).ok_or_else(|| corrupt(id, "p"))?,
-            user: text(self.u).ok_or_else(|| corrupt(id, "u"))?,
-            auth_slug: optional_text(self.s, "s")?,
-            backend: immutable.backend.map(str::to_owned),
-            device: optional_text(self.d, "d")?,
+            texts: Texts::new(
+                text(self.u).ok_or_else(|| corrupt(id, "u"))?,
+                optional_text(self.s, "s")?,
+                immutable.backend,
+                optional_text(self.d, "d")?,
+            ),
             takeover: self.takeover(id)?.map(Box::new),
             is_active: flags & ACTIVE != 0,
             is_authenticated: flags & PENDING == 0,
@@ -244,7 +247,6 @@ impl<'a> Fields<'a> {
             idle_ms: immutable.idle_ms,
             ends_at_ms: immutable.ends_at_ms,
             accesses: AccessMark::default(),
-            rendered: RenderedOnce::default(),
             details: DetailsOnce::default(),
         };
         Ok((credential, flags))
@@ -316,10 +318,8 @@ mod tests {
             credential: Arc::new(Credential {
                 id: TokenId::parse("jE1hGDDTZBpo-Upp").unwrap(),
                 secret_hash: SecretHash::from_slice(&[7; 16]).unwrap(),
-                user: "ålice".into(),
-                auth_slug: Some("staff".into()),
-                backend: Some("ldap".into()),
-                device: Some("0f".into()),
+                texts: Texts::new("ålice", Some("staff"), Some("ldap"), Some("0f")),
+                verified_tag: VerifiedTag::default(),
                 takeover: None,
                 previous: Box::default(),
                 is_active: true,
@@ -330,7 +330,6 @@ mod tests {
                 idle_ms: 3_600,
                 ends_at_ms: 1_800_009_000_000,
                 accesses: AccessMark::default(),
-                rendered: RenderedOnce::default(),
                 details: DetailsOnce::default(),
             }),
             created_at_ms: 1_800_000_000_000,

@@ -1,0 +1,149 @@
+//! What lies beside a copy of a record without being part of it: a clone starts without, and all are equal.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::Details;
+
+/// Room for what is made of a copy of the record, or read beside it, once. Not part of the record: a clone starts
+/// empty, and all are equal.
+pub struct Aside<T>(OnceLock<T>);
+
+/// What a batch shows of a token besides.
+pub type DetailsOnce = Aside<Arc<Details>>;
+
+impl<T> Aside<T> {
+    /// What was put there, or is made now.
+    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        self.0.get_or_init(make)
+    }
+
+    /// What was put there.
+    pub fn get(&self) -> Option<&T> {
+        self.0.get()
+    }
+}
+
+impl<T> Default for Aside<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> From<T> for Aside<T> {
+    fn from(value: T) -> Self {
+        Self(value.into())
+    }
+}
+
+impl<T> Clone for Aside<T> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T> PartialEq for Aside<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Aside<T> {}
+
+impl<T> std::fmt::Debug for Aside<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Aside")
+    }
+}
+
+/// Where the hot path notes an access without a lock: on the copy of the record that it holds anyway. Not part
+/// of the record: a clone starts without any, and all marks are equal.
+#[derive(Default)]
+pub struct AccessMark {
+    latest_ms: AtomicU64,
+    is_queued: AtomicBool,
+}
+
+impl AccessMark {
+    /// Notes an access. True when nobody watches this mark yet: then the caller hands it to who will.
+    pub fn note(&self, now_ms: u64) -> bool {
+        // Concurrent accesses are at most a millisecond or two apart: whichever stays is right enough, and
+        // most find nothing to write.
+        if self.latest_ms.load(Ordering::Relaxed) < now_ms {
+            self.latest_ms.store(now_ms, Ordering::Relaxed);
+        }
+        !self.is_queued.load(Ordering::Relaxed) && !self.is_queued.swap(true, Ordering::Relaxed)
+    }
+
+    /// The latest access noted; 0 for none.
+    pub fn latest_ms(&self) -> u64 {
+        self.latest_ms.load(Ordering::Relaxed)
+    }
+
+    /// The store knows of an access at this time: it counts as noted, and need not be written.
+    pub fn learn(&self, access_ms: u64) {
+        self.latest_ms.fetch_max(access_ms, Ordering::Relaxed);
+    }
+
+    /// Nobody watches this mark any more.
+    pub fn release(&self) {
+        self.is_queued.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Clone for AccessMark {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for AccessMark {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for AccessMark {}
+
+impl std::fmt::Debug for AccessMark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AccessMark({})", self.latest_ms())
+    }
+}
+
+/// The check tag that this record's secret was seen to carry, so that it need not be made anew for each request. What
+/// is kept is mixed with a mark of the check keys that it was verified by: under other keys it is worth nothing.
+#[derive(Default)]
+pub struct VerifiedTag(AtomicU64);
+
+impl VerifiedTag {
+    /// The tag that was verified, as [`CheckKeys`](crate::secret::CheckKeys) mixes it; 0 for none.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// This one was verified.
+    pub fn set(&self, mixed: u64) {
+        self.0.store(mixed, Ordering::Relaxed);
+    }
+}
+
+impl Clone for VerifiedTag {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for VerifiedTag {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for VerifiedTag {}
+
+impl std::fmt::Debug for VerifiedTag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("VerifiedTag(…)")
+    }
+}

@@ -1,0 +1,126 @@
+//! The texts of a record, in one piece of memory with the record itself where they are short. Judging a known token
+//! costs mostly the fetching of its memory, so there is as little of it as can be, and in one place.
+
+use arrayvec::ArrayString;
+
+/// Texts that together are longer have memory of their own.
+const INLINE_BYTES: usize = 64;
+
+/// User, auth slug, backend and device. None of them may be empty, so that one which is not there is kept as the empty
+/// text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Texts {
+    all: All,
+    /// Where each but the last ends.
+    ends: [u16; 3],
+    is_visible_ascii: bool,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum All {
+    Inline(ArrayString<INLINE_BYTES>),
+    Apart(Box<str>),
+}
+
+impl Texts {
+    /// Keeps these; the rules bound each to 256 bytes.
+    pub fn new(user: &str, auth_slug: Option<&str>, backend: Option<&str>, device: Option<&str>) -> Self {
+        let parts = [user, auth_slug.unwrap_or(""), backend.unwrap_or(""), device.unwrap_or("")];
+        let mut ends = [0; 3];
+        let mut length = 0_usize;
+        for (end, part) in ends.iter_mut().zip(parts) {
+            length += part.len();
+            *end = u16::try_from(length).unwrap_or(u16::MAX);
+        }
+        let is_visible_ascii = parts.iter().all(|part| is_visible_ascii(part));
+        let mut inline = ArrayString::new();
+        let is_short = parts.iter().all(|part| inline.try_push_str(part).is_ok());
+        let all = if is_short { All::Inline(inline) } else { All::Apart(parts.concat().into()) };
+        Self { all, ends, is_visible_ascii }
+    }
+
+    fn part(&self, number: usize) -> &str {
+        let all = match &self.all {
+            All::Inline(text) => text.as_str(),
+            All::Apart(text) => text,
+        };
+        let bound = |end: Option<&u16>, otherwise| end.map_or(otherwise, |end| usize::from(*end));
+        let start = number.checked_sub(1).map_or(0, |before| bound(self.ends.get(before), 0));
+        all.get(start..bound(self.ends.get(number), all.len())).unwrap_or("")
+    }
+
+    fn optional(&self, number: usize) -> Option<&str> {
+        Some(self.part(number)).filter(|part| !part.is_empty())
+    }
+
+    /// Who logged in: 1 to 256 bytes.
+    pub fn user(&self) -> &str {
+        self.part(0)
+    }
+
+    /// The kind of token (django-auth-token's auth slug).
+    pub fn auth_slug(&self) -> Option<&str> {
+        self.optional(1)
+    }
+
+    /// What authenticated the user.
+    pub fn backend(&self) -> Option<&str> {
+        self.optional(2)
+    }
+
+    /// The device key that logged it in, by its uuid.
+    pub fn device(&self) -> Option<&str> {
+        self.optional(3)
+    }
+
+    /// The same with another slug, or none.
+    pub fn with_auth_slug(&self, auth_slug: Option<&str>) -> Self {
+        Self::new(self.user(), auth_slug, self.backend(), self.device())
+    }
+
+    /// Whether all of them are visible ASCII without `%`, and so are header values as they are.
+    pub fn are_visible_ascii(&self) -> bool {
+        self.is_visible_ascii
+    }
+}
+
+/// Whether a text is visible ASCII without `%`.
+pub fn is_visible_ascii(text: &str) -> bool {
+    text.bytes().all(|c| c.is_ascii_graphic() && c != b'%')
+}
+
+impl std::fmt::Debug for Texts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries((0..=self.ends.len()).map(|number| self.part(number))).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_long_texts_read_back() {
+        let long = "ü".repeat(128);
+        for user in ["a", &long] {
+            for (slug, backend, device) in
+                [(None, None, None), (Some("web"), None, Some("d")), (None, Some(long.as_str()), None)]
+            {
+                let texts = Texts::new(user, slug, backend, device);
+                assert_eq!(texts.user(), user);
+                assert_eq!((texts.auth_slug(), texts.backend(), texts.device()), (slug, backend, device));
+                let other = texts.with_auth_slug(Some("other"));
+                assert_eq!((other.auth_slug(), other.backend()), (Some("other"), backend));
+                assert_eq!(texts.are_visible_ascii(), user == "a" && backend.is_none());
+            }
+        }
+        for text in ["a b", "100%", "\u{7f}", "é"] {
+            assert!(!Texts::new("a", Some(text), None, None).are_visible_ascii(), "{text}");
+        }
+    }
+
+    #[test]
+    fn they_take_no_more_than_they_must() {
+        assert!(size_of::<Texts>() <= INLINE_BYTES + 16);
+    }
+}
