@@ -10,6 +10,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 use arrayvec::ArrayString;
 use base64::Engine as _;
@@ -18,7 +19,7 @@ use constant_time_eq::constant_time_eq_n;
 use rand::rngs::SysError;
 
 use crate::entropy::Entropy;
-use crate::token::VerifiedTag;
+use crate::token::Credential;
 
 const SHARD_TAG_BYTES: usize = 2;
 const ID_BYTES: usize = 12;
@@ -208,7 +209,7 @@ impl fmt::Debug for SecretHash {
 #[derive(Clone, PartialEq, Eq)]
 pub struct CheckKeys {
     keys: Vec<[u8; 32]>,
-    /// Tells these keys from others; see [`VerifiedTag`].
+    /// Tells these keys from others; see [`VerifiedTag`](crate::token::VerifiedTag).
     mark: u64,
 }
 
@@ -342,14 +343,11 @@ impl Claim {
             .then(|| Presented { id: self.id(), hash: SecretHash::of(&self.checked) })
     }
 
-    /// The same with the help of the record it names: the tag of its secret, once verified, is compared and not made
-    /// anew. Any other tag, and any other secret, goes the full way.
-    pub fn verify_against(
-        &self,
-        keys: &CheckKeys,
-        secret: &SecretHash,
-        verified: &VerifiedTag,
-    ) -> Option<Presented> {
+    /// The same with the help of the record it names, if that is known: the tag of its secret, once verified, is
+    /// compared and not made anew. Any other tag, and any other secret, goes the full way.
+    pub fn verify_known(&self, keys: &CheckKeys, record: Option<&Arc<Credential>>) -> Option<Presented> {
+        let Some(record) = record else { return self.verify(keys) };
+        let (secret, verified) = (&record.secret_hash, &record.verified_tag);
         let presented = Presented { id: self.id(), hash: SecretHash::of(&self.checked) };
         let mixed = u64::from_le_bytes(self.tag) ^ keys.mark;
         let is_same_tag = constant_time_eq_n(&verified.get().to_le_bytes(), &mixed.to_le_bytes());
@@ -402,29 +400,28 @@ mod tests {
         let (one, other) = (keys(&["one"]), keys(&["other"]));
         let token = minted();
         let claim = Claim::read(Kind::Token, token.wire.as_bytes()).unwrap();
-        let verified = VerifiedTag::default();
-        let is_ours = |claim: &Claim, keys: &CheckKeys, secret: &SecretHash| {
-            claim.verify_against(keys, secret, &verified).is_some()
-        };
-        assert!(!is_ours(&claim, &other, &token.hash));
-        assert_eq!(verified.get(), 0, "what was not verified is not kept");
+        let record = Credential { secret_hash: token.hash, ..crate::token::tests::credential() };
+        let record = Arc::new(record);
+        let is_ours = |claim: &Claim, keys: &CheckKeys| claim.verify_known(keys, Some(&record)).is_some();
+        assert!(!is_ours(&claim, &other));
+        assert_eq!(record.verified_tag.get(), 0, "what was not verified is not kept");
         for _ in 0..2 {
-            assert!(is_ours(&claim, &one, &token.hash));
-            assert_ne!(verified.get(), 0);
+            assert!(is_ours(&claim, &one));
+            assert_ne!(record.verified_tag.get(), 0);
             for byte in 0..WIRE_BYTES {
                 let mut forged = claim;
                 match byte.checked_sub(CHECKED_BYTES) {
                     Some(at) => forged.tag[at] ^= 1,
                     None => forged.checked[byte] ^= 1,
                 }
-                assert!(!is_ours(&forged, &one, &token.hash), "{byte}");
+                assert!(!is_ours(&forged, &one), "{byte}");
             }
-            assert!(!is_ours(&claim, &other, &token.hash), "its key is none of ours any more");
+            assert!(!is_ours(&claim, &other), "its key is none of ours any more");
         }
         // Another secret of the same token, as after a rotation.
         let rotated = mint_secret(Kind::Token, &one, token.id, &Entropy::seeded(2)).unwrap();
         let claim = Claim::read(Kind::Token, rotated.wire.as_bytes()).unwrap();
-        let presented = claim.verify_against(&one, &token.hash, &verified).unwrap();
+        let presented = claim.verify_known(&one, Some(&record)).unwrap();
         assert!(presented.hash != token.hash);
     }
 

@@ -5,7 +5,7 @@ mod texts;
 
 use std::sync::Arc;
 
-pub use asides::{AccessMark, Aside, DetailsOnce, VerifiedTag};
+pub use asides::{AccessMark, Aside, DetailsOnce, Shown, ShownOnce, VerifiedTag};
 pub use texts::{Texts, is_visible_ascii};
 
 use crate::event::EndReason;
@@ -204,7 +204,7 @@ impl Token {
 
 /// What is shown of a token and validation does not need; the last access is apart, because it alone changes
 /// without the record.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Details {
     /// See [`Token`].
     pub created_at_ms: u64,
@@ -216,6 +216,8 @@ pub struct Details {
     pub expiration: bool,
     /// See [`Token`].
     pub related_objects: Box<[RelatedObject]>,
+    /// What shows the token as a whole, kept for the next time by who made it.
+    pub shown: ShownOnce,
 }
 
 /// A live token as a batch shows it: the whole token, as this node knows it.

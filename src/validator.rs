@@ -2,6 +2,8 @@
 
 mod batch;
 
+pub use batch::BatchToken;
+
 use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
@@ -134,11 +136,7 @@ impl Validator {
             return Judged::Done(show(Ok(Judgement::Refused)));
         };
         self.reader.look(claim.id(), |known| {
-            let presented = match known {
-                Some(Some(record)) => claim.verify_against(keys, &record.secret_hash, &record.verified_tag),
-                _ => claim.verify(keys),
-            };
-            let Some(presented) = presented else {
+            let Some(presented) = claim.verify_known(keys, known.flatten()) else {
                 self.counters.forged.inc();
                 return Judged::Done(show(Ok(Judgement::Refused)));
             };

@@ -1,10 +1,11 @@
 //! The token object as the contract shows it.
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Timelike as _, Utc};
 use serde::Serialize;
 
 use super::takeover_json::TakeoverJson;
-use crate::token::{Credential, RelatedObject, Token, TokenView};
+use crate::token::{Credential, RelatedObject, Shown, Token};
+use crate::validator::BatchToken;
 
 /// See the contract; borrowed from the record.
 #[derive(Serialize)]
@@ -67,16 +68,34 @@ impl<'a> TokenJson<'a> {
     }
 
     /// The same of a token as a batch sees it.
-    pub fn of_view(view: &'a TokenView, now_ms: u64) -> Self {
+    fn of_batch(token: &BatchToken<'a>, now_ms: u64) -> Self {
         let rest = Rest {
-            created_at_ms: view.details.created_at_ms,
-            last_access_ms: view.last_access_ms(),
-            user_agent: &view.details.user_agent,
-            ip: view.details.ip,
-            expiration: view.details.expiration,
-            related_objects: &view.details.related_objects,
+            created_at_ms: token.details.created_at_ms,
+            last_access_ms: token.last_access_ms,
+            user_agent: &token.details.user_agent,
+            ip: token.details.ip,
+            expiration: token.details.expiration,
+            related_objects: &token.details.related_objects,
         };
-        Self::of_parts(&view.credential, rest, now_ms)
+        Self::of_parts(token.credential, rest, now_ms)
+    }
+
+    /// Appends the text of a token as a batch sees it. All of it but the last access is kept for the next time, unless
+    /// there is a takeover, whose end the record does not tell.
+    pub fn write_batch(token: &BatchToken<'a>, now_ms: u64, out: &mut Vec<u8>) {
+        if token.credential.takeover.is_some() {
+            // Serialization to memory fails only for maps with keys that are no strings; there are none.
+            let _ = serde_json::to_writer(out, &Self::of_batch(token, now_ms));
+            return;
+        }
+        let Shown { text, gap_at } = token.details.shown.get_or_init(|| {
+            let without = Self { last_access: String::new(), ..Self::of_batch(token, now_ms) };
+            shown(&without)
+        });
+        let (before, after) = text.split_at(*gap_at);
+        out.extend_from_slice(before);
+        push_timestamp(token.last_access_ms, out);
+        out.extend_from_slice(after);
     }
 
     fn of_parts(credential: &'a Credential, rest: Rest<'a>, now_ms: u64) -> Self {
@@ -120,10 +139,46 @@ impl<'a> TokenJson<'a> {
     }
 }
 
+/// A token's text with a gap for its last access, which is empty in it.
+fn shown(without: &TokenJson<'_>) -> Shown {
+    // No string in it holds this: a quote in a string is escaped.
+    const EMPTY: &[u8] = b"\"last_access\":\"\"";
+    let text = serde_json::to_vec(without).unwrap_or_default();
+    let at = text.windows(EMPTY.len()).position(|window| window == EMPTY);
+    Shown { gap_at: at.map_or(text.len(), |at| at + EMPTY.len() - 1), text: text.into() }
+}
+
 /// RFC 3339, UTC, milliseconds.
 pub fn timestamp(ms: u64) -> String {
-    let time = i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis);
-    time.unwrap_or(DateTime::UNIX_EPOCH).to_rfc3339_opts(SecondsFormat::Millis, true)
+    let time = time_of(ms);
+    if time.year() > 9999 {
+        return time.to_rfc3339_opts(SecondsFormat::Millis, true);
+    }
+    let mut text = Vec::with_capacity(24);
+    push_timestamp(ms, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+fn time_of(ms: u64) -> DateTime<Utc> {
+    i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+/// Appends the same of a time before the year 10,000. Every token of a batch has one, and chrono's own formatting
+/// costs as much as all the rest of it.
+fn push_timestamp(ms: u64, out: &mut Vec<u8>) {
+    let time = time_of(ms);
+    let digit = |number: u32| b'0' + (number % 10) as u8;
+    let two = |number: u32| [digit(number / 10), digit(number)];
+    let year = time.year().unsigned_abs();
+    let ([y1, y2], [y3, y4]) = (two(year / 100), two(year));
+    let ([mo1, mo2], [d1, d2]) = (two(time.month()), two(time.day()));
+    let ([h1, h2], [mi1, mi2], [s1, s2]) = (two(time.hour()), two(time.minute()), two(time.second()));
+    let milli = time.timestamp_subsec_millis();
+    let (m1, [m2, m3]) = (digit(milli / 100), two(milli));
+    out.extend_from_slice(&[
+        y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', mi1, mi2, b':', s1, s2, b'.', m1,
+        m2, m3, b'Z',
+    ]);
 }
 
 #[cfg(test)]
@@ -131,5 +186,8 @@ mod tests {
     #[test]
     fn timestamps_have_milliseconds_and_a_z() {
         assert_eq!(super::timestamp(1_800_000_000_007), "2027-01-15T08:00:00.007Z");
+        assert_eq!(super::timestamp(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(super::timestamp(4_102_444_799_999), "2099-12-31T23:59:59.999Z");
+        assert_eq!(super::timestamp(253_402_300_800_000), "+10000-01-01T00:00:00.000Z");
     }
 }

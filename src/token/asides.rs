@@ -12,6 +12,17 @@ pub struct Aside<T>(OnceLock<T>);
 /// What a batch shows of a token besides.
 pub type DetailsOnce = Aside<Arc<Details>>;
 
+/// A text of a token that may be shown again.
+pub type ShownOnce = Aside<Shown>;
+
+/// A text with a gap for what changes without the record.
+pub struct Shown {
+    /// The text without what belongs into the gap.
+    pub text: Box<[u8]>,
+    /// Where the gap is.
+    pub gap_at: usize,
+}
+
 impl<T> Aside<T> {
     /// What was put there, or is made now.
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {

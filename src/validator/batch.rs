@@ -1,11 +1,31 @@
 //! Many token strings at once, for a caller that is trusted and wants to know all about each.
 
+use std::sync::Arc;
+
 use futures_util::future::try_join_all;
 
 use super::{Access, Validator};
-use crate::secret::{self, Kind, Presented};
+use crate::secret::{CheckKeys, Claim, Kind, Presented};
+use crate::service::no_check_keys;
 use crate::store::StoreError;
-use crate::token::{TokenView, Verdict};
+use crate::token::{Credential, Details, TokenView, Verdict};
+
+/// A token of a batch that is valid now, shown while its record is at hand.
+#[derive(Clone, Copy)]
+pub struct BatchToken<'a> {
+    /// What validation knows of it.
+    pub credential: &'a Arc<Credential>,
+    /// The rest.
+    pub details: &'a Arc<Details>,
+    /// The last access known here; the time of issue when there is none.
+    pub last_access_ms: u64,
+}
+
+/// A token string that was not judged in the first pass.
+struct Later {
+    at: usize,
+    presented: Presented,
+}
 
 impl Validator {
     /// The tokens of these strings in their order, `None` for each that is not valid now. The rules are those of
@@ -15,72 +35,173 @@ impl Validator {
     /// Known tokens are not read; the others are, in one go.
     ///
     /// # Errors
-    /// `Unavailable`, `Corrupt`: then none was judged.
+    /// `Unavailable`, `Corrupt`: then nothing is said of any.
     pub async fn validate_batch(
         &self,
         wires: &[impl AsRef<[u8]>],
         access: Access,
     ) -> Result<Vec<Option<TokenView>>, StoreError> {
-        let outcome = self.judge_batch(wires, access).await;
+        let mut views = vec![None; wires.len()];
+        let keep = |at: usize, token: Option<BatchToken<'_>>| {
+            views[at] = token.map(|token| TokenView {
+                credential: token.credential.clone(),
+                details: token.details.clone(),
+                stored_access_ms: token.last_access_ms,
+            });
+        };
+        self.show_batch(wires, access, keep).await?;
+        Ok(views)
+    }
+
+    /// The same, each token shown to `show` with its place: first those that are known, in their order, then the others.
+    /// `show` must be short: the record is held still meanwhile.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`: then what was shown counts for nothing.
+    pub async fn show_batch(
+        &self,
+        wires: &[impl AsRef<[u8]>],
+        access: Access,
+        mut show: impl FnMut(usize, Option<BatchToken<'_>>),
+    ) -> Result<(), StoreError> {
+        let later = self.show_known(wires, access, &mut show)?;
+        if later.is_empty() {
+            return Ok(());
+        }
+        let outcome = self.show_read(&later, access, &mut show).await;
         if outcome.is_err() {
-            self.counters.unavailable.inc_by(wires.len() as u64);
+            self.counters.unavailable.inc_by(later.len() as u64);
         }
         outcome
     }
 
-    async fn judge_batch(
+    /// The first pass: what is known without waiting. Gives the rest.
+    fn show_known(
         &self,
         wires: &[impl AsRef<[u8]>],
         access: Access,
-    ) -> Result<Vec<Option<TokenView>>, StoreError> {
-        let parse =
-            |keys: &_| wires.iter().map(|wire| secret::parse(Kind::Token, keys, wire.as_ref())).collect();
-        let presented: Vec<Option<Presented>> = self.service.with_check_keys(parse)?;
-        let mut views = self.views(&presented).await?;
-        self.read_anew(&presented, &mut views).await?;
+        show: &mut impl FnMut(usize, Option<BatchToken<'_>>),
+    ) -> Result<Vec<Later>, StoreError> {
+        let keys = self.service.check_keys();
+        let Some(keys) = keys.as_deref() else {
+            self.counters.unavailable.inc_by(wires.len() as u64);
+            return Err(no_check_keys());
+        };
+        let now_ms = self.service.clock().now_ms();
+        let mut later = Vec::new();
+        for (at, wire) in wires.iter().enumerate() {
+            match Claim::read(Kind::Token, wire.as_ref()) {
+                Some(claim) => {
+                    let show = |token: Option<BatchToken<'_>>| show(at, token);
+                    let left = self.show_if_known(claim, keys, access, now_ms, show);
+                    later.extend(left.map(|presented| Later { at, presented }));
+                }
+                None => {
+                    self.counters.forged.inc();
+                    show(at, None);
+                }
+            }
+        }
+        Ok(later)
+    }
+
+    /// Gives what it presents when that must be looked up.
+    fn show_if_known(
+        &self,
+        claim: Claim,
+        keys: &CheckKeys,
+        access: Access,
+        now_ms: u64,
+        show: impl FnOnce(Option<BatchToken<'_>>),
+    ) -> Option<Presented> {
+        self.reader.look(claim.id(), |known| {
+            let Some(presented) = claim.verify_known(keys, known.flatten()) else {
+                self.counters.forged.inc();
+                show(None);
+                return None;
+            };
+            // Unknown, so it must be read.
+            let Some(record) = known else { return Some(presented) };
+            match record.map(|record| (record, record.judge(&presented.hash, None, now_ms))) {
+                Some((record, Verdict::Admitted)) => {
+                    let Some(details) = record.details.get() else { return Some(presented) };
+                    let known_ms = record.accesses.latest_ms();
+                    if access == Access::Exempt && known_ms == 0 {
+                        // The store knows better when it was last accessed.
+                        return Some(presented);
+                    }
+                    self.note_valid(record, access, now_ms);
+                    let last_access_ms = record.accesses.latest_ms().max(details.created_at_ms);
+                    show(Some(BatchToken { credential: record, details, last_access_ms }));
+                    None
+                }
+                Some((_, Verdict::WrongSecret)) => Some(presented),
+                _ => {
+                    self.counters.refused.inc();
+                    show(None);
+                    None
+                }
+            }
+        })
+    }
+
+    fn note_valid(&self, record: &Arc<Credential>, access: Access, now_ms: u64) {
+        self.counters.valid.inc();
+        if access == Access::Recorded {
+            self.service.record_access(record, now_ms, true);
+        }
+    }
+
+    /// The second pass: what must be read.
+    async fn show_read(
+        &self,
+        later: &[Later],
+        access: Access,
+        show: &mut impl FnMut(usize, Option<BatchToken<'_>>),
+    ) -> Result<(), StoreError> {
+        let mut views = self.views(later).await?;
+        self.read_anew(later, &mut views).await?;
         // Read after the look-ups: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
-        for (view, presented) in views.iter_mut().zip(&presented) {
-            self.conclude_batched(view, *presented, access, now_ms);
+        for (view, later) in views.iter_mut().zip(later) {
+            let is_admitted = |view: &TokenView| {
+                view.credential.judge(&later.presented.hash, None, now_ms) == Verdict::Admitted
+            };
+            *view = view.take().filter(is_admitted);
+            match view {
+                Some(view) => self.note_valid(&view.credential, access, now_ms),
+                None => drop(self.counters.refused.inc()),
+            }
         }
         if access == Access::Exempt {
             let unknown = views.iter().flatten().filter(|view| !view.knows_an_access());
             try_join_all(unknown.map(|view| self.reader.learn_last_access(&view.credential))).await?;
         }
-        Ok(views)
+        for (view, later) in views.iter().zip(later) {
+            let token = view.as_ref().map(|view| BatchToken {
+                credential: &view.credential,
+                details: &view.details,
+                last_access_ms: view.last_access_ms(),
+            });
+            show(later.at, token);
+        }
+        Ok(())
     }
 
     /// The tokens of these ids, whoever holds them.
-    async fn views(&self, presented: &[Option<Presented>]) -> Result<Vec<Option<TokenView>>, StoreError> {
-        let mut views = Vec::with_capacity(presented.len());
-        let mut missing = Vec::new();
-        for (at, presented) in presented.iter().enumerate() {
-            let known = presented.map(|presented| self.reader.known_view(presented.id).ok_or(presented.id));
-            views.push(match known {
-                Some(Ok(view)) => view,
-                Some(Err(id)) => {
-                    missing.push((at, id));
-                    None
-                }
-                None => None,
-            });
-        }
-        let read = try_join_all(missing.iter().map(|(_, id)| self.reader.view(*id))).await?;
-        for ((at, _), view) in missing.iter().zip(read) {
-            views[*at] = view;
-        }
-        Ok(views)
+    async fn views(&self, later: &[Later]) -> Result<Vec<Option<TokenView>>, StoreError> {
+        let view = async |later: &Later| match self.reader.known_view(later.presented.id) {
+            Some(view) => Ok(view),
+            None => self.reader.view(later.presented.id).await,
+        };
+        try_join_all(later.iter().map(view)).await
     }
 
     /// Reads those again whose secret is another one than the record's: what was known may be older than the
     /// rotation that made it the right one.
-    async fn read_anew(
-        &self,
-        presented: &[Option<Presented>],
-        views: &mut [Option<TokenView>],
-    ) -> Result<(), StoreError> {
-        for (view, presented) in views.iter_mut().zip(presented) {
-            let (Some(presented), Some(found)) = (presented, &view) else { continue };
+    async fn read_anew(&self, later: &[Later], views: &mut [Option<TokenView>]) -> Result<(), StoreError> {
+        for (view, Later { presented, .. }) in views.iter_mut().zip(later) {
+            let Some(found) = &view else { continue };
             let now_ms = self.service.clock().now_ms();
             if found.credential.judge(&presented.hash, None, now_ms) != Verdict::WrongSecret {
                 continue;
@@ -94,29 +215,5 @@ impl Validator {
             *view = self.reader.view(presented.id).await?;
         }
         Ok(())
-    }
-
-    /// Leaves of a view what its holder may see, counts it, and records the access.
-    fn conclude_batched(
-        &self,
-        view: &mut Option<TokenView>,
-        presented: Option<Presented>,
-        access: Access,
-        now_ms: u64,
-    ) {
-        let verdict =
-            |presented: Presented, found: &TokenView| found.credential.judge(&presented.hash, None, now_ms);
-        match (presented, &*view) {
-            (Some(presented), Some(found)) if verdict(presented, found) == Verdict::Admitted => {
-                self.counters.valid.inc();
-                if access == Access::Recorded {
-                    self.service.record_access(&found.credential, now_ms, true);
-                }
-                return;
-            }
-            (Some(_), _) => self.counters.refused.inc(),
-            (None, _) => self.counters.forged.inc(),
-        };
-        *view = None;
     }
 }

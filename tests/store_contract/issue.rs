@@ -2,7 +2,7 @@
 
 use doorward::event::EndReason;
 use doorward::store::{Changed, Ended};
-use doorward::token::{RelatedObject, Token, TokenChange};
+use doorward::token::{RelatedObject, Texts, Token, TokenChange};
 
 use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, edited};
 
@@ -19,8 +19,12 @@ fn unusual_tokens(on: &TestStore) -> Vec<Token> {
     tokens.push(edited(on.sample("slug", NOW_MS), |c| {
         c.texts = c.texts.with_auth_slug(Some(&"_-".repeat(25)))
     }));
-    tokens.push(edited(on.sample("backend", NOW_MS), |c| c.backend = Some("ë".repeat(127))));
-    tokens.push(edited(on.sample("device", NOW_MS), |c| c.device = Some("0".repeat(32))));
+    tokens.push(edited(on.sample("backend", NOW_MS), |c| {
+        c.texts = Texts::new("backend", None, Some(&"ë".repeat(127)), None)
+    }));
+    tokens.push(edited(on.sample("device", NOW_MS), |c| {
+        c.texts = Texts::new("device", None, None, Some(&"0".repeat(32)))
+    }));
     tokens.push(edited(on.sample("neither", NOW_MS), |c| {
         c.allowed_cookie = false;
         c.allowed_header = false;

@@ -3,7 +3,7 @@
 use doorward::event::EndReason;
 use doorward::secret::ShardTag;
 use doorward::store::StoreError;
-use doorward::token::{RelatedObject, Token, TokenChange};
+use doorward::token::{RelatedObject, Texts, Token, TokenChange};
 
 use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, edited, raw_connection, touch};
 
@@ -17,8 +17,7 @@ fn assert_corrupt<T: std::fmt::Debug>(what: &str, result: Result<T, StoreError>)
 /// A token that has every field but the end.
 async fn issue_full(on: &TestStore, user: &str) -> Token {
     let mut token = edited(on.sample(user, NOW_MS), |c| {
-        c.texts = c.texts.with_auth_slug(Some("slug"));
-        c.backend = Some("ldap".into());
+        c.texts = Texts::new(c.user(), Some("slug"), Some("ldap"), None);
     });
     token.related_objects = vec![RelatedObject { content_type: "order".into(), object_id: "7".into() }];
     on.store.issue(&token, NOW_MS).await.unwrap();

@@ -20,6 +20,14 @@ const MAX_DISCARDED_BYTES: usize = 1024 * 1024;
 /// # Errors
 /// 415, 413, 408, 400 and 422.
 pub async fn read_json(request: Request<Incoming>, timeout: Duration) -> Result<Fields, Problem> {
+    Fields::of_json(&read_json_text(request, timeout).await?)
+}
+
+/// Reads what says that it is JSON.
+///
+/// # Errors
+/// 415, 413 and 408.
+pub async fn read_json_text(request: Request<Incoming>, timeout: Duration) -> Result<Vec<u8>, Problem> {
     if !is_json(&request) {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -27,7 +35,7 @@ pub async fn read_json(request: Request<Incoming>, timeout: Duration) -> Result<
         ));
     }
     match tokio::time::timeout(timeout, read(request.into_body())).await {
-        Ok(body) => Fields::of_json(&body?),
+        Ok(body) => body,
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
 }

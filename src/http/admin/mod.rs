@@ -29,7 +29,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use self::body::read_json;
+use self::body::{read_json, read_json_text};
 use self::routes::Route;
 use super::connection::Reply;
 use super::fields::Fields;
@@ -123,7 +123,8 @@ impl Admin {
             Route::Takeover(id) => takeovers::start(service, id, self.json(request).await?, actor).await,
             Route::Validate => {
                 let access = self.settings.access(request.headers());
-                validate::validate(&self.validator, access, self.json(request).await?).await
+                let body = read_json_text(request, self.request_timeout).await?;
+                validate::validate(&self.validator, access, body).await
             }
             _ => Err(Problem::not_found()),
         }

@@ -1,18 +1,23 @@
 //! `/v1/validate`.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
-use serde::{Serialize, Serializer};
+use serde::Deserialize;
 
 use crate::http::fields::Fields;
 use crate::http::problem::Problem;
 use crate::http::token_json::TokenJson;
-use crate::http::{Body, json};
+use crate::http::{Body, with_body};
 use crate::service::ServiceError;
-use crate::token::TokenView;
-use crate::validator::{Access, Validator};
+use crate::validator::{Access, BatchToken, Validator};
 
 /// The most tokens in one request.
 const MAX_TOKENS: usize = 1000;
+/// What most token objects fit into.
+const USUAL_BYTES: usize = 512;
 
 /// POST: the tokens of these strings in their order, or that they are none.
 ///
@@ -20,43 +25,114 @@ const MAX_TOKENS: usize = 1000;
 pub async fn validate(
     validator: &Validator,
     access: Access,
-    mut fields: Fields,
+    body: Vec<u8>,
 ) -> Result<Response<Body>, Problem> {
-    let wires = fields.strings("tokens", MAX_TOKENS);
-    fields.finish()?;
-    let results = validator.validate_batch(&wires, access).await.map_err(ServiceError::from)?;
+    let wires = wires_of(&body)?;
     let now_ms = validator.service().clock().now_ms();
-    Ok(json(StatusCode::OK, &Results { results: Each { views: &results, now_ms } }))
+    let mut results = Results::with_room_for(wires.len());
+    let show = |at, token: Option<BatchToken<'_>>| results.put(at, token.as_ref(), now_ms);
+    validator.show_batch(&wires, access, show).await.map_err(ServiceError::from)?;
+    let mut response = with_body(StatusCode::OK, results.into_text());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
 }
 
-#[derive(Serialize)]
-struct Results<'a> {
-    results: Each<'a>,
+/// The strings of a request, as they lie in its body where it is as it should be.
+fn wires_of(body: &[u8]) -> Result<Vec<Wire<'_>>, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked<'a> {
+        #[serde(borrow)]
+        tokens: Vec<&'a str>,
+    }
+    if let Ok(Asked { tokens }) = serde_json::from_slice(body)
+        && tokens.len() <= MAX_TOKENS
+    {
+        return Ok(tokens.into_iter().map(|token| Wire(token.into())).collect());
+    }
+    // Something is wrong with it, or a string has escapes: what that is takes a closer look.
+    let mut fields = Fields::of_json(body)?;
+    let tokens = fields.strings("tokens", MAX_TOKENS);
+    fields.finish()?;
+    Ok(tokens.into_iter().map(|token| Wire(token.into())).collect())
 }
 
-struct Each<'a> {
-    views: &'a [Option<TokenView>],
-    now_ms: u64,
-}
+struct Wire<'a>(Cow<'a, str>);
 
-/// One after the other: a thousand objects are never in memory beside their text.
-impl Serialize for Each<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.views.iter().map(|view| Shown(view.as_ref(), self.now_ms)))
+impl AsRef<[u8]> for Wire<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
-struct Shown<'a>(Option<&'a TokenView>, u64);
+/// The answer's text, written as the tokens are shown.
+struct Results {
+    text: Vec<u8>,
+    /// Where each token's object is in the text, the comma behind it included.
+    places: Vec<Range<usize>>,
+    is_in_order: bool,
+}
 
-impl Serialize for Shown<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct NoToken {
-            is_active: bool,
+const HEAD: &[u8] = br#"{"results":["#;
+
+impl Results {
+    fn with_room_for(count: usize) -> Self {
+        let mut text = Vec::with_capacity(HEAD.len() + count * USUAL_BYTES);
+        text.extend_from_slice(HEAD);
+        Self { text, places: vec![0..0; count], is_in_order: true }
+    }
+
+    fn put(&mut self, at: usize, token: Option<&BatchToken<'_>>, now_ms: u64) {
+        let start = self.text.len();
+        match token {
+            Some(token) => TokenJson::write_batch(token, now_ms, &mut self.text),
+            None => self.text.extend_from_slice(br#"{"is_active":false}"#),
         }
-        match self.0 {
-            Some(view) => TokenJson::of_view(view, self.1).serialize(serializer),
-            None => NoToken { is_active: false }.serialize(serializer),
+        self.text.push(b',');
+        let follows = at.checked_sub(1).map_or(HEAD.len(), |before| self.places[before].end);
+        self.is_in_order &= follows == start;
+        self.places[at] = start..self.text.len();
+    }
+
+    fn into_text(self) -> Vec<u8> {
+        let mut text = if self.is_in_order {
+            self.text
+        } else {
+            let mut text = Vec::with_capacity(self.text.len() + 1);
+            text.extend_from_slice(HEAD);
+            self.places.iter().for_each(|place| text.extend_from_slice(&self.text[place.clone()]));
+            text
+        };
+        text.pop_if(|last| *last == b',');
+        text.extend_from_slice(b"]}");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_in_the_order_of_the_strings_whenever_they_were_shown() {
+        for order in [vec![], vec![0], vec![0, 1, 2], vec![1, 2, 0], vec![0, 2, 1]] {
+            let mut results = Results::with_room_for(order.len());
+            order.iter().for_each(|at| results.put(*at, None, 0));
+            let text = String::from_utf8(results.into_text()).unwrap();
+            let objects = vec![r#"{"is_active":false}"#; order.len()].join(",");
+            assert_eq!(text, format!(r#"{{"results":[{objects}]}}"#), "{order:?}");
         }
+    }
+
+    #[test]
+    fn strings_are_found_with_and_without_escapes() {
+        let found = |body: &str| {
+            let wires = wires_of(body.as_bytes()).map_err(|_| "refused")?;
+            Ok(wires.iter().map(|wire| wire.0.to_string()).collect::<Vec<_>>())
+        };
+        assert_eq!(found(r#"{"tokens":["a", "b"]}"#), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(found(r#"{"tokens":["\u0061"]}"#), Ok(vec!["a".to_owned()]));
+        assert_eq!(found(r#"{"tokens":[1]}"#), Err("refused"));
+        assert_eq!(found(r#"{"tokens":["a"],"x":1}"#), Err("refused"));
     }
 }

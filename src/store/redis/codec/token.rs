@@ -28,8 +28,8 @@ use crate::secret::{SecretHash, TokenId};
 use crate::store::StoreError;
 use crate::takeover::ActiveTakeover;
 use crate::token::{
-    AccessMark, Credential, Details, DetailsOnce, PreviousSecret, RelatedObject, Texts, Token, TokenChange,
-    VerifiedTag,
+    AccessMark, Credential, Details, DetailsOnce, PreviousSecret, RelatedObject, ShownOnce, Texts, Token,
+    TokenChange, VerifiedTag,
 };
 
 /// The fields that make a [`Credential`].
@@ -139,7 +139,8 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     let fields = Fields::from_all(all).ok_or_else(|| corrupt(id, "answer"))?;
     let Some(fields) = fields else { return Ok(None) };
     let (credential, flags) = fields.credential(id)?;
-    let Details { created_at_ms, user_agent, ip, expiration, related_objects } = fields.details(id, flags)?;
+    let Details { created_at_ms, user_agent, ip, expiration, related_objects, .. } =
+        fields.details(id, flags)?;
     let ended_at_ms = match fields.e {
         None => None,
         Some(_) => Some(number(fields.e).ok_or_else(|| corrupt(id, "e"))?),
@@ -279,6 +280,7 @@ impl<'a> Fields<'a> {
                 .into_iter()
                 .map(|(content_type, object_id)| RelatedObject { content_type, object_id })
                 .collect(),
+            shown: ShownOnce::default(),
         })
     }
 }
