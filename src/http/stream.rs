@@ -10,7 +10,7 @@
 //! closed first, and until the client closes its own, what it still sends is thrown away for a moment (RFC 9112,
 //! section 9.6).
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -120,13 +120,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for AnswerStream<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AnswerStream<T> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(buf)])
+    }
+
+    /// Holds what is little; much is sent from where it lies.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         let mut inner = self.inner();
-        if inner.held.len() >= MAX_HELD_BYTES {
+        let given = bufs.iter().map(|buf| buf.len()).sum::<usize>();
+        if inner.held.len() + given > MAX_HELD_BYTES {
             ready!(inner.poll_send(context))?;
+            if given > MAX_HELD_BYTES {
+                return Pin::new(&mut inner.stream).poll_write_vectored(context, bufs);
+            }
         }
-        let taken = buf.len().min(MAX_HELD_BYTES.saturating_sub(inner.held.len()));
-        inner.held.extend_from_slice(&buf[..taken]);
-        Poll::Ready(Ok(taken))
+        bufs.iter().for_each(|buf| inner.held.extend_from_slice(buf));
+        Poll::Ready(Ok(given))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner().stream.is_write_vectored()
     }
 
     /// Does not send: that is for the end of the turn.
