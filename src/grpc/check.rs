@@ -12,7 +12,7 @@ use super::messages::{
     Allowed, Attributes, CheckRequest, CheckResponse, Denied, HeaderOption, HttpRequest, HttpResponse,
     HttpStatus, OVERWRITE, Pair, Status,
 };
-use crate::http::auth::{Admission, Auth, auth};
+use crate::http::auth::{Admission, Auth, Verdict, auth};
 use crate::http::headers::RequestHeaders;
 use crate::http::received::{Peer, Received};
 use crate::http::validation::Validation;
@@ -36,11 +36,12 @@ pub async fn check(validation: &Validation, request: CheckRequest) -> CheckRespo
     // Envoy itself is believed as it is; the peer is who sent it the request.
     let peer = Peer::new(address, &validation.settings.trusted_proxies);
     let received = Received { headers: &headers, method: &method, authority: Some(&host), peer };
-    let verdict = match auth(&validation.validator, &validation.settings, received, admission) {
-        Auth::Decided(verdict) => verdict,
-        Auth::Reading(look_up, admission) => validation.read(look_up, admission).await,
+    let response = |verdict: Verdict<'_>| verdict.response();
+    let response = match auth(&validation.validator, &validation.settings, received, admission, response) {
+        Auth::Decided(response) => response,
+        Auth::Reading(look_up, admission) => validation.read(look_up, &admission, response).await,
     };
-    answer(&verdict.response())
+    answer(&response)
 }
 
 /// The answer for a request whose head is too large to be judged.
