@@ -92,10 +92,15 @@ impl Monitor {
 
     async fn check(&mut self) -> Result<(), String> {
         let as_text = |error: StoreError| error.to_string();
-        let store_ms = self.service.store().probe().await.map_err(as_text)?;
+        let probed = self.service.store().probe().await;
+        if let Err(error @ StoreError::Corrupt { .. }) = probed {
+            return Err(as_text(error));
+        }
+        // Also when a part of the store is away: the tokens of the other parts are judged all the same.
         if let Some(keys) = &mut self.shared_keys {
             keys.follow(&self.service).await.map_err(as_text)?;
         }
+        let store_ms = probed.map_err(as_text)?;
         let skew_ms = store_ms.map_or(0, |ms| ms.abs_diff(self.service.clock().now_ms()));
         if skew_ms > MAX_CLOCK_SKEW_MS {
             return Err(format!("this node's clock is {skew_ms} ms away from the store's"));

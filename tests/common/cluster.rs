@@ -117,7 +117,9 @@ fn start_node(args: &[&str]) -> RedisServer {
     let own = ["--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", &bus_port];
     // One master that is away must not stop the others (config/redis.conf).
     let open = ["--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"];
-    RedisServer::with_args(&[&own[..], &open, args].concat())
+    // A master whose last slot was moved away stays one.
+    let stay = ["--cluster-allow-replica-migration", "no"];
+    RedisServer::with_args(&[&own[..], &open, &stay, args].concat())
 }
 
 fn meet(node: &RedisServer, other: &RedisServer) {

@@ -160,6 +160,9 @@ impl ConnectionLike for Connection<'_> {
                 Err(error) => redirect(error, address),
             };
             match redirect {
+                // Halfway between two servers neither has all that a script may need: a server that has only the index
+                // would take tokens for gone. So a script waits until its slot has arrived.
+                Some(Redirect { is_asking: true, .. }) if is_script(command) => answer,
                 Some(redirect) => self.follow(redirect, command).await,
                 None => answer,
             }
@@ -192,6 +195,10 @@ impl ConnectionLike for Connection<'_> {
     fn get_db(&self) -> i64 {
         self.all.topology.link.login().db()
     }
+}
+
+fn is_script(command: &Cmd) -> bool {
+    matches!(command.args_iter().next(), Some(Arg::Simple(b"EVALSHA" | b"EVAL")))
 }
 
 /// The slot of a command's first key; `None` where it has no key.

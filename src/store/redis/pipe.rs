@@ -192,7 +192,7 @@ impl Queue {
         {
             match refusal(&error.to_string()) {
                 Refusal::OfTheServer => return Err(error),
-                Refusal::OfTheSlot => self.master.next_probe(),
+                Refusal::Leaving | Refusal::Gone => self.master.next_probe(),
                 Refusal::Harmless => {}
             }
         }
@@ -202,19 +202,24 @@ impl Queue {
 }
 
 /// What it means that a write was refused.
-enum Refusal {
+pub(super) enum Refusal {
     /// A master whose disk fails refuses writes and is the master all the same.
     Harmless,
-    /// The slot has gone or is on the move; that says nothing of others.
-    OfTheSlot,
+    /// The slot is about to go: only its master, and only in a cluster that is fine, says that. But whether it has the
+    /// replicas that it should have, it did not look at; so the next probe is in another slot.
+    Leaving,
+    /// The slot has gone; that says nothing of others.
+    Gone,
     /// It is no master, or one that must not be believed.
     OfTheServer,
 }
 
-fn refusal(error: &str) -> Refusal {
+/// Reads the code at the start of an error.
+pub(super) fn refusal(error: &str) -> Refusal {
     match code_of(error) {
         "MISCONF" => Refusal::Harmless,
-        "MOVED" | "ASK" | "TRYAGAIN" => Refusal::OfTheSlot,
+        "ASK" => Refusal::Leaving,
+        "MOVED" => Refusal::Gone,
         _ => Refusal::OfTheServer,
     }
 }
@@ -428,12 +433,13 @@ impl<'a> Open<'a> {
 /// With the code, when the server must not be believed.
 fn is_unproven(answer: &Answer<()>, master: &Master) -> Result<bool, String> {
     let Answer::Error(text) = answer else { return Ok(false) };
-    match refusal(text) {
-        Refusal::Harmless => Ok(false),
-        Refusal::OfTheSlot => {
-            master.next_probe();
-            Ok(true)
-        }
+    let refusal = refusal(text);
+    if matches!(refusal, Refusal::Leaving | Refusal::Gone) {
+        master.next_probe();
+    }
+    match refusal {
+        Refusal::Harmless | Refusal::Leaving => Ok(false),
+        Refusal::Gone => Ok(true),
         Refusal::OfTheServer => Err(code_of(text).to_owned()),
     }
 }

@@ -23,7 +23,7 @@ use super::describe;
 use super::discovery::slot_ranges;
 use super::keys::Keys;
 use super::near::Near;
-use super::pipe::{RECONNECT_PAUSE, run_id_in};
+use super::pipe::{RECONNECT_PAUSE, Refusal, refusal, run_id_in};
 use super::topology::{Master, REFRESH_INTERVAL, Topology};
 use crate::store::cache::{NearCache, ServerIndex};
 use crate::token::Credential;
@@ -175,20 +175,22 @@ impl Listener<'_> {
         &self.topology.keys
     }
 
-    /// A write, though it changes nothing: a demoted master and a cluster without quorum refuse it.
+    /// A write, though it changes nothing: a demoted master and a cluster without quorum refuse it. Also a failing disk
+    /// does: where Redis may not write, no heartbeat counts.
     async fn prove_authority(&self, connection: &mut MultiplexedConnection) -> Result<(), String> {
-        let mut refused = String::new();
+        let mut outcome = Ok(());
         for _ in 0..PROBES_PER_HEARTBEAT {
-            match cmd("DEL").arg(self.master.probe()).exec_async(connection).await {
-                Ok(()) => return Ok(()),
-                Err(error) if matches!(error.code(), Some("MOVED" | "ASK" | "TRYAGAIN")) => {
-                    self.master.next_probe();
-                    refused = describe(&error);
-                }
-                Err(error) => return Err(describe(&error)),
-            }
+            let Err(error) = cmd("DEL").arg(self.master.probe()).exec_async(connection).await else {
+                return Ok(());
+            };
+            outcome = match refusal(error.code().unwrap_or_default()) {
+                Refusal::Leaving => Ok(()),
+                Refusal::Gone => Err(describe(&error)),
+                Refusal::Harmless | Refusal::OfTheServer => return Err(describe(&error)),
+            };
+            self.master.next_probe();
         }
-        Err(refused)
+        outcome
     }
 
     /// Applies what the server pushes. Called by the connection's driver, so it must not wait.
