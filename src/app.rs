@@ -30,6 +30,7 @@ use crate::http::listener::Listener;
 use crate::http::validation::Settings;
 use crate::node::Node;
 pub use crate::node::{StartError, WorkerDied};
+use crate::tls::{self, HTTP_1, HTTP_2, Tls};
 
 /// A running server.
 pub struct App {
@@ -39,6 +40,10 @@ pub struct App {
     pub admin_listen: String,
     /// The real address of gRPC, when there is one.
     pub grpc_listen: Option<String>,
+    /// Whether the validation plane speaks TLS.
+    pub is_tls: bool,
+    /// Whether the admin plane does.
+    pub is_admin_tls: bool,
     /// The API key made for this run, when none was set.
     pub generated_admin_key: Option<String>,
     /// `memory` or `redis`.
@@ -66,6 +71,11 @@ impl App {
             Listener::bind(&config.admin_listen).map_err(|e| StartError::bind("admin-listen", e))?;
         let grpc_listener = config.grpc_listen.as_ref().map(Listener::bind).transpose();
         let grpc_listener = grpc_listener.map_err(|e| StartError::bind("grpc-listen", e))?;
+        let tls = Tls::of_validation(&config, &[HTTP_2, HTTP_1], &clock)?;
+        let grpc_tls = Tls::of_validation(&config, &[HTTP_2], &clock)?;
+        let admin_tls = Tls::of_admin(&config, &clock)?;
+        let (is_tls, is_admin_tls) = (tls.is_some(), admin_tls.is_some());
+        let certificates: Vec<_> = [&tls, &grpc_tls, &admin_tls].into_iter().flatten().cloned().collect();
         let node = Node::start(&config, clock, entropy.clone()).await?;
         let settings = Settings::of(&config);
 
@@ -75,6 +85,8 @@ impl App {
             settings: settings.clone(),
             readiness: node.readiness().clone(),
             open: open.clone(),
+            tls,
+            grpc_tls,
             request_timeout: Duration::from_millis(config.request_timeout_ms),
         };
         let mut validation = ValidationThreads::start(
@@ -105,13 +117,24 @@ impl App {
         if let Some(listener) = grpc_listener {
             acceptors.spawn(validation.accept(listener, validation_threads::Service::Grpc));
         }
-        acceptors.spawn(accept_admin(admin_listener, admin, admin_connections.clone(), open.clone()));
+        acceptors.spawn(accept_admin(
+            admin_listener,
+            admin_tls,
+            admin,
+            admin_connections.clone(),
+            open.clone(),
+        ));
         let mut workers = JoinSet::new();
         workers.spawn(open.clone().expire(Duration::from_millis(config.idle_timeout_ms)));
+        if !certificates.is_empty() {
+            workers.spawn(tls::reload(certificates));
+        }
         Ok(Self {
             listen,
             admin_listen,
             grpc_listen,
+            is_tls,
+            is_admin_tls,
             generated_admin_key: generated.map(|(_, key)| key),
             store_name: node.service().store().name(),
             node,
@@ -167,14 +190,22 @@ fn generated_key(entropy: &Entropy) -> Result<(ApiKey, String), SysError> {
     Ok((ApiKey { name: "generated".into(), scopes: Scopes::all(), hash }, text))
 }
 
-async fn accept_admin(listener: Listener, admin: Arc<Admin>, connections: Arc<Semaphore>, open: Connections) {
+async fn accept_admin(
+    listener: Listener,
+    tls: Option<Arc<Tls>>,
+    admin: Arc<Admin>,
+    connections: Arc<Semaphore>,
+    open: Connections,
+) {
     loop {
         // Full: the next connection waits in the kernel's queue. The semaphore is never closed.
         let Ok(permit) = connections.clone().acquire_owned().await else { return };
         let accepted = listener.accept().await;
         let (admin, open) = (admin.clone(), open.open());
+        let tls = tls.as_ref().map(|tls| tls.acceptor());
         tokio::spawn(async move {
-            connection::serve(accepted.socket, open, Spoken::Http1, |request| admin.respond(request)).await;
+            connection::serve(accepted.socket, tls, open, Spoken::Http1, |request| admin.respond(request))
+                .await;
             drop(permit);
         });
     }

@@ -1,21 +1,17 @@
 //! What the binary does with its settings: serve, check them, ask for health, hash a key.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
+use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{self, Command, Config, ListenAddr, LoadError, LogFormat};
+use crate::config::{self, Command, Config, LoadError, LogFormat};
 use crate::entropy::Entropy;
-
-/// A health check that takes longer has failed.
-const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::healthcheck::ask_ready;
+use crate::tls;
 
 /// Runs the command line to its end.
 pub fn run(
@@ -24,8 +20,11 @@ pub fn run(
 ) -> ExitCode {
     match config::load(args, env) {
         Ok(Command::Serve(config)) => serve(config),
-        Ok(Command::CheckConfig { report, .. }) => print(&report),
-        Ok(Command::Healthcheck(config)) => healthcheck(&config.listen),
+        Ok(Command::CheckConfig { config, report }) => match tls::check(&config) {
+            Ok(()) => print(&report),
+            Err(error) => fail(&error, LoadError::EXIT_CODE),
+        },
+        Ok(Command::Healthcheck(config)) => healthcheck(&config),
         Ok(Command::HashKey) => hash_key(),
         Ok(Command::Print(text)) => print(&text),
         Err(error) => fail(&error, LoadError::EXIT_CODE),
@@ -138,11 +137,14 @@ fn ready_lines(app: &App, format: LogFormat) -> String {
 
 /// The curl lines of a first session.
 fn first_session(app: &App, key: &str) -> String {
-    let url = |address: &str| match address.strip_prefix("unix:") {
-        Some(path) => format!("--unix-socket {path} http://localhost"),
-        None => format!("http://{address}"),
+    let url = |address: &str, is_tls: bool| {
+        let scheme = if is_tls { "https" } else { "http" };
+        match address.strip_prefix("unix:") {
+            Some(path) => format!("--unix-socket {path} {scheme}://localhost"),
+            None => format!("{scheme}://{address}"),
+        }
     };
-    let (validation, admin) = (url(&app.listen), url(&app.admin_listen));
+    let (validation, admin) = (url(&app.listen, app.is_tls), url(&app.admin_listen, app.is_admin_tls));
     format!(
         "A first session:\n\
          \x20 KEY='{key}'\n\
@@ -156,37 +158,12 @@ fn first_session(app: &App, key: &str) -> String {
     )
 }
 
-fn healthcheck(listen: &ListenAddr) -> ExitCode {
-    match ask_ready(listen) {
+fn healthcheck(config: &Config) -> ExitCode {
+    match ask_ready(config) {
         Ok(status) if status.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
         Ok(status) => fail(&format!("not ready: {}", status.trim_end()), 1),
         Err(error) => fail(&format!("not reachable: {error}"), 1),
     }
-}
-
-/// The status line of `/readyz`.
-fn ask_ready(listen: &ListenAddr) -> io::Result<String> {
-    const REQUEST: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    let mut line = String::new();
-    match listen {
-        ListenAddr::Tcp(address) => {
-            let mut address = *address;
-            if address.ip().is_unspecified() {
-                address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-            }
-            let mut stream = TcpStream::connect_timeout(&address, HEALTHCHECK_TIMEOUT)?;
-            stream.set_read_timeout(Some(HEALTHCHECK_TIMEOUT))?;
-            stream.write_all(REQUEST)?;
-            BufReader::new(stream.take(1024)).read_line(&mut line)?;
-        }
-        ListenAddr::Unix(path) => {
-            let mut stream = UnixStream::connect(path)?;
-            stream.set_read_timeout(Some(HEALTHCHECK_TIMEOUT))?;
-            stream.write_all(REQUEST)?;
-            BufReader::new(stream.take(1024)).read_line(&mut line)?;
-        }
-    }
-    Ok(line)
 }
 
 fn hash_key() -> ExitCode {

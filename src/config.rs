@@ -42,7 +42,7 @@ mod tests;
 pub use self::redis_url::{Node, RedisUrl, Topology};
 pub use self::types::{
     ApiKey, Cookie, ListenAddr, LogFormat, LogLevel, RenewalStep, SameSite, Scope, Scopes, SecretString,
-    StoreUrl, TrustedProxies,
+    StoreUrl, TlsPaths, TrustedProxies,
 };
 
 /// No duration is longer: ten years and a few days.
@@ -57,6 +57,9 @@ pub struct Config {
     pub listen: ListenAddr,
     pub admin_listen: ListenAddr,
     pub grpc_listen: Option<ListenAddr>,
+    pub tls: TlsPaths,
+    /// `admin-tls-…`, and `admin-client-ca`.
+    pub admin_tls: TlsPaths,
     /// As browsers send them: lower case, without the scheme's own port.
     pub allowed_origins: Vec<String>,
     pub trusted_proxies: TrustedProxies,
@@ -256,6 +259,16 @@ impl Config {
             listen: reader.get("listen", parse::listen_addr),
             admin_listen: reader.get("admin-listen", parse::listen_addr),
             grpc_listen: reader.get("grpc-listen", parse::optional_listen_addr),
+            tls: TlsPaths {
+                cert: reader.get("tls-cert", parse::optional_path),
+                key: reader.get("tls-key", parse::optional_path),
+                client_ca: None,
+            },
+            admin_tls: TlsPaths {
+                cert: reader.get("admin-tls-cert", parse::optional_path),
+                key: reader.get("admin-tls-key", parse::optional_path),
+                client_ca: reader.get("admin-client-ca", parse::optional_path),
+            },
             allowed_origins: reader.get("allowed-origins", parse::origins),
             trusted_proxies: reader.get("trusted-proxies", parse::trusted_proxies),
             max_connections: reader.get("max-connections", number(1..=1_000_000)),
@@ -329,6 +342,11 @@ impl Config {
         }
         for (name, problem) in together::cookie(&self.cookie) {
             if !bad("cookie-name") && !bad(name) {
+                found.push(Mistake::new(name, values.origin(name), problem));
+            }
+        }
+        for (name, problem) in together::tls(self) {
+            if !bad(name) {
                 found.push(Mistake::new(name, values.origin(name), problem));
             }
         }

@@ -30,6 +30,7 @@ pub mod config;
 pub mod entropy;
 pub mod event;
 pub mod grpc;
+mod healthcheck;
 pub mod http;
 pub mod last_access;
 pub mod metrics;
@@ -41,6 +42,7 @@ pub mod service;
 pub mod store;
 mod sync;
 pub mod takeover;
+pub mod tls;
 pub mod token;
 pub mod validator;
 

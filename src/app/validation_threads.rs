@@ -16,6 +16,7 @@ use crate::http::received::Peer;
 use crate::http::validation::{Settings, Validation};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
+use crate::tls::Tls;
 use crate::validator::Validator;
 
 /// Accepted connections that wait for a thread to notice them; more wait in the kernel's queue.
@@ -43,6 +44,10 @@ pub(super) struct Parts {
     pub(super) settings: Settings,
     pub(super) readiness: Readiness,
     pub(super) open: Connections,
+    /// The TLS of HTTP.
+    pub(super) tls: Option<Arc<Tls>>,
+    /// The TLS of gRPC.
+    pub(super) grpc_tls: Option<Arc<Tls>>,
     /// See [`Grpc`].
     pub(super) request_timeout: Duration,
 }
@@ -137,22 +142,24 @@ impl Drop for Obituary {
 }
 
 async fn serve_all(parts: Parts, validator: Validator, mut deliveries: mpsc::Receiver<Delivery>) {
-    let Parts { settings, readiness, open, request_timeout, .. } = parts;
+    let Parts { settings, readiness, open, tls, grpc_tls, request_timeout, .. } = parts;
     let validation = Arc::new(Validation { validator, settings, readiness });
     let grpc = Arc::new(Grpc { validation: validation.clone(), request_timeout });
     while let Some(Delivery { accepted, service, permit }) = deliveries.recv().await {
         let (validation, grpc, open) = (validation.clone(), grpc.clone(), open.open());
+        let tls = if service == Service::Http { &tls } else { &grpc_tls };
+        let tls = tls.as_ref().map(|tls| tls.acceptor());
         tokio::spawn(async move {
             match service {
                 Service::Http => {
                     let peer = Peer::new(accepted.address, &validation.settings.trusted_proxies);
                     let spoken = Spoken::Http1Or2 { front: &validation, peer };
                     let respond = |request| validation.respond(request, peer);
-                    connection::serve(accepted.socket, open, spoken, respond).await;
+                    connection::serve(accepted.socket, tls, open, spoken, respond).await;
                 }
                 Service::Grpc => {
                     let respond = |request| grpc.respond(request);
-                    connection::serve(accepted.socket, open, Spoken::Http2, respond).await;
+                    connection::serve(accepted.socket, tls, open, Spoken::Http2, respond).await;
                 }
             }
             drop(permit);

@@ -166,6 +166,14 @@ pub(super) fn optional_listen_addr(text: &str) -> Parsed<Option<ListenAddr>> {
     if text.is_empty() { Ok(None) } else { listen_addr(text).map(Some) }
 }
 
+/// The path of a file, or nothing.
+pub(super) fn optional_path(text: &str) -> Parsed<Option<PathBuf>> {
+    if text.chars().any(char::is_control) {
+        return Err("is not a path: it has control characters".into());
+    }
+    Ok((!text.is_empty()).then(|| PathBuf::from(text)))
+}
+
 /// A URL of Redis, or nothing for the embedded store.
 pub(super) fn store_url(text: &str) -> Parsed<StoreUrl> {
     if text.is_empty() { Ok(StoreUrl::Memory) } else { RedisUrl::parse(text).map(StoreUrl::Redis) }

@@ -271,6 +271,23 @@ fn named_checks_are_tables_or_a_list() {
 }
 
 #[test]
+fn a_certificate_goes_with_its_key() {
+    let told = mistakes(&["--tls-cert=/a", "--admin-client-ca=/b"], &[], &[]);
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "tls-key (default): is missing: tls-cert needs it",
+            "admin-tls-cert (default): is missing: admin-client-ca needs it"
+        ]
+    );
+    let told = mistakes(&["--admin-tls-key=/a"], &[], &[]);
+    assert_eq!(told, "admin-tls-cert (default): is missing: admin-tls-key needs it");
+    let good = config(&["--tls-cert=/a", "--tls-key=/b"], &[], &[]).tls;
+    assert_eq!((good.cert, good.key), (Some("/a".into()), Some("/b".into())));
+}
+
+#[test]
 fn trusted_proxies_are_networks_and_addresses() {
     let proxies = config(&["--trusted-proxies", "10.0.0.0/8, ::1,unix"], &[], &[]).trusted_proxies;
     let contains = |address: &str| proxies.contains(address.parse().unwrap());

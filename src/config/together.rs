@@ -22,6 +22,24 @@ pub(super) fn same_addresses(config: &Config) -> Vec<(&'static str, &'static str
     found
 }
 
+/// A certificate goes with its key, and an authority for clients with both.
+pub(super) fn tls(config: &Config) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let planes =
+        [(&config.tls, "tls-cert", "tls-key"), (&config.admin_tls, "admin-tls-cert", "admin-tls-key")];
+    for (paths, cert, key) in planes {
+        match (&paths.cert, &paths.key) {
+            (Some(_), None) => found.push((key, format!("is missing: {cert} needs it"))),
+            (None, Some(_)) => found.push((cert, format!("is missing: {key} needs it"))),
+            (None, None) if paths.client_ca.is_some() => {
+                found.push((cert, "is missing: admin-client-ca needs it".to_owned()));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 /// The rules of cookie name prefixes and of `SameSite=None`: browsers throw away cookies that break them
 /// (RFC 6265bis, sections 4.1.3 and 5.7).
 pub(super) fn cookie(cookie: &Cookie) -> Vec<Finding> {

@@ -63,6 +63,17 @@ impl fmt::Display for ListenAddr {
     }
 }
 
+/// The files of a plane's TLS, all in PEM. The certificate and the key are both there or neither.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsPaths {
+    /// The certificate, and those up to the authority.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+    /// Only clients with a certificate of these authorities come in; all when there is none.
+    pub client_ca: Option<PathBuf>,
+}
+
 /// Whose word counts on where a request came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies {

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -13,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::Body;
 use super::connections::{Busy, OpenConnection};
@@ -21,9 +23,12 @@ use super::listener::Socket;
 use super::received::Peer;
 use super::stream::{AnswerStream, LINGER};
 use super::validation::Validation;
+use crate::tls::HTTP_2;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// The longest time for a TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most requests under way on an HTTP/2 connection; further ones are reset with REFUSED_STREAM.
 const MAX_STREAMS: u32 = 256;
 /// The most requests that an HTTP/2 client may have taken back before they were looked at; then the connection ends
@@ -92,24 +97,63 @@ pub enum Spoken<'a> {
 }
 
 /// Serves an accepted connection on the current runtime: until the client goes, or `open` says to end. Where there is a
-/// front, `respond` is asked from the first request on that is not plain.
+/// front, `respond` is asked from the first request on that is not plain. `tls` is shaken hands for first.
 pub async fn serve(
     socket: Socket,
+    tls: Option<TlsAcceptor>,
     open: OpenConnection,
     spoken: Spoken<'_>,
     respond: impl Fn(Request<Incoming>) -> Reply,
 ) {
     // A connection that broke before it began is as one that never came.
-    match socket {
-        Socket::Tcp(stream) => {
+    match (socket, tls) {
+        (Socket::Tcp(stream), None) => {
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             serve_stream(stream, open, spoken, respond).await;
         }
-        Socket::Unix(stream) => {
+        (Socket::Unix(stream), None) => {
             let Ok(stream) = UnixStream::from_std(stream) else { return };
             serve_stream(stream, open, spoken, respond).await;
         }
+        (Socket::Tcp(stream), Some(tls)) => {
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
+            serve_tls(Box::new(stream), tls, open, spoken, respond).await;
+        }
+        (Socket::Unix(stream), Some(tls)) => {
+            let Ok(stream) = UnixStream::from_std(stream) else { return };
+            serve_tls(Box::new(stream), tls, open, spoken, respond).await;
+        }
     }
+}
+
+trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
+
+async fn serve_tls(
+    transport: Box<dyn Transport>,
+    tls: TlsAcceptor,
+    open: OpenConnection,
+    spoken: Spoken<'_>,
+    respond: impl Fn(Request<Incoming>) -> Reply,
+) {
+    let handshake = timeout(HANDSHAKE_TIMEOUT, tls.accept(transport));
+    let mut handshake = pin!(handshake);
+    let shaken = poll_fn(|context| {
+        open.wake_with(context.waker());
+        if open.is_expired() || open.is_draining() {
+            return Poll::Ready(None);
+        }
+        handshake.as_mut().poll(context).map(Some)
+    });
+    let stream = match shaken.await {
+        Some(Ok(Ok(stream))) => stream,
+        // The client's doing, or its network's.
+        Some(Ok(Err(error))) => return tracing::debug!(%error, "a TLS handshake failed"),
+        Some(Err(_)) => return tracing::debug!("a TLS handshake was not over in time"),
+        None => return,
+    };
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
+    serve_stream(stream, open, if is_http2 { Spoken::Http2 } else { spoken }, respond).await;
 }
 
 async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(

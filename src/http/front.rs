@@ -172,16 +172,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
     async fn send(&mut self) -> io::Result<bool> {
         let mut sent = 0;
         let outcome = poll_fn(|context| {
+            if self.open.is_expired() {
+                return Poll::Ready(Ok(false));
+            }
             while sent < self.answers.bytes.len() {
-                if self.open.is_expired() {
-                    return Poll::Ready(Ok(false));
-                }
                 match ready!(Pin::new(&mut self.stream).poll_write(context, &self.answers.bytes[sent..]))? {
                     0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                     count => sent += count,
                 }
             }
-            Poll::Ready(Ok(true))
+            // TLS takes more than it can send at once.
+            Pin::new(&mut self.stream).poll_flush(context).map_ok(|()| true)
         });
         let outcome = outcome.await;
         self.answers.bytes.drain(..sent);

@@ -80,7 +80,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inner<T> {
         }
         self.held.clear();
         self.sent = 0;
-        Poll::Ready(Ok(()))
+        // TLS takes more than it can send at once.
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     /// Throws away what still comes, until the client closes its side or the time is over.

@@ -12,6 +12,7 @@ use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use crate::store::{Store, StoreLimits};
+use crate::tls::TlsError;
 
 /// Why a node or its server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
+    /// The files of a listener's TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The store's description is not usable.
     #[error("redis-url: {0}")]
     Store(String),

@@ -63,6 +63,12 @@ impl Client {
         Self { addr: addr.to_owned(), connection: None, connections: 0 }
     }
 
+    /// A client of a connection that is open already.
+    pub fn over(stream: impl Read + Write + Send + 'static) -> Self {
+        let connection = Connection { stream: Box::new(stream), buffered: Vec::new() };
+        Self { addr: "closed".into(), connection: Some(connection), connections: 1 }
+    }
+
     /// How many connections it has made.
     pub fn connections(&self) -> usize {
         self.connections

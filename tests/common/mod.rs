@@ -12,4 +12,5 @@ pub mod redis;
 pub mod relay;
 pub mod server;
 pub mod store;
+pub mod tls;
 pub mod upstream;

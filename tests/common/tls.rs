@@ -1,0 +1,147 @@
+//! Certificates made by openssl, and clients that go by them.
+
+use std::fs;
+use std::io;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::http2::{Http2, Stream};
+
+/// An authority in a directory of its own.
+pub struct Authority {
+    directory: TempDir,
+}
+
+/// A certificate and its key.
+#[derive(Clone)]
+pub struct Identity {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
+
+impl Authority {
+    pub fn new() -> Self {
+        let authority = Self { directory: tempfile::tempdir().unwrap() };
+        authority.openssl(
+            "req -x509 -days 2 -subj /CN=authority -nodes -keyout ca.key -out ca.pem -newkey ec",
+            KEY,
+        );
+        authority
+    }
+
+    /// The authority's own certificate.
+    pub fn cert(&self) -> PathBuf {
+        self.path("ca.pem")
+    }
+
+    /// A certificate for this machine, which has `name` in it.
+    pub fn issue(&self, name: &str) -> Identity {
+        self.openssl(
+            &format!("req -subj /CN={name} -nodes -keyout {name}.key -out {name}.csr -newkey ec"),
+            KEY,
+        );
+        fs::write(self.path("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1").unwrap();
+        let sign = format!("x509 -req -in {name}.csr -out {name}.pem -days 2 -extfile names");
+        self.openssl(&sign, "-CA ca.pem -CAkey ca.key -CAcreateserial");
+        Identity { cert: self.path(&format!("{name}.pem")), key: self.path(&format!("{name}.key")) }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn openssl(&self, arguments: &str, more: &str) {
+        let output = Command::new("openssl")
+            .args(arguments.split(' ').chain(more.split(' ')))
+            .current_dir(self.directory.path())
+            .output()
+            .unwrap_or_else(|error| panic!("cannot start openssl ({error}): run scripts/setup"));
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn client_config(&self, identity: Option<&Identity>, protocols: &[&str]) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates(&self.cert()));
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let mut config = match identity {
+            Some(Identity { cert, key }) => {
+                let key = PrivateKeyDer::from_pem_file(key).unwrap();
+                builder.with_client_auth_cert(certificates(cert), key).unwrap()
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+
+    /// Connects as a client that trusts this authority; fails with the handshake.
+    pub fn connect(
+        &self,
+        addr: &str,
+        identity: Option<&Identity>,
+        protocols: &[&str],
+    ) -> io::Result<TlsStream> {
+        let name = ServerName::try_from("localhost").unwrap();
+        let connection = ClientConnection::new(self.client_config(identity, protocols), name).unwrap();
+        let stream = TcpStream::connect(addr)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        let mut stream = StreamOwned::new(connection, stream);
+        stream.conn.complete_io(&mut stream.sock)?;
+        Ok(stream)
+    }
+
+    /// The same for HTTP/2.
+    pub fn connect_http2(&self, addr: &str) -> io::Result<Http2> {
+        let config = self.client_config(None, &["h2"]);
+        Http2::try_over(async {
+            let stream = tokio::net::TcpStream::connect(addr).await?;
+            let name = ServerName::try_from("localhost").unwrap();
+            let stream = TlsConnector::from(config).connect(name, stream).await?;
+            assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+const KEY: &str = "-pkeyopt ec_paramgen_curve:prime256v1";
+
+impl Identity {
+    /// The certificate as it is sent.
+    pub fn der(&self) -> CertificateDer<'static> {
+        certificates(&self.cert).remove(0)
+    }
+
+    pub fn cert(&self) -> &str {
+        self.cert.to_str().unwrap()
+    }
+
+    pub fn key(&self) -> &str {
+        self.key.to_str().unwrap()
+    }
+
+    /// Puts the files of another in the place of these.
+    pub fn replace_with(&self, other: &Identity) {
+        fs::copy(&other.key, &self.key).unwrap();
+        fs::copy(&other.cert, &self.cert).unwrap();
+    }
+}
+
+fn certificates(path: &Path) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_file_iter(path).unwrap().map(|certificate| certificate.unwrap()).collect()
+}
