@@ -129,6 +129,10 @@ impl TestStore {
         &self.prefix
     }
 
+    pub fn entropy(&self) -> &Entropy {
+        &self.entropy
+    }
+
     pub fn mint(&self, user: &str) -> Minted {
         let keys = CheckKeys::from_secrets(["a check key of the tests"]).unwrap();
         secret::mint(Kind::Token, &keys, user, &self.entropy).unwrap()

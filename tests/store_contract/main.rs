@@ -5,7 +5,10 @@
 mod common;
 
 mod change;
+mod events;
 mod issue;
+mod rotation;
+mod takeovers;
 mod touch;
 mod users;
 mod validity;
@@ -50,4 +53,22 @@ on_each_store! {
     users::the_oldest_token_makes_room,
     users::only_so_many_ended_tokens_are_kept,
     users::concurrent_logins_keep_the_limit,
+    users::one_token_too_many_may_be_refused,
+    rotation::an_old_secret_works_for_the_grace_only,
+    rotation::every_old_secret_has_its_own_grace,
+    rotation::a_token_is_rotated_only_so_often_within_the_grace,
+    rotation::a_reused_secret_ends_the_token_once,
+    rotation::what_has_ended_or_expired_is_not_rotated,
+    rotation::a_token_without_its_second_factor_is_confirmed_once,
+    takeovers::a_token_acts_as_another_user_and_keeps_its_owner,
+    takeovers::a_new_takeover_ends_the_earlier_one_and_never_nests,
+    takeovers::some_takeovers_are_refused_and_change_nothing,
+    takeovers::a_takeover_ends_with_its_token,
+    takeovers::a_takeover_is_over_at_its_hard_end_and_at_its_tokens_expiry,
+    takeovers::a_takeover_that_is_over_is_shown_until_its_retention_is_over,
+    takeovers::only_the_newest_takeovers_of_a_token_are_kept,
+    events::every_change_tells_who_did_what_and_when,
+    events::an_ending_of_all_tells_of_each,
+    events::only_the_newest_events_are_kept_and_for_so_long,
+    events::a_history_of_none_keeps_nothing,
 }

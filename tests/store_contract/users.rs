@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use doorward::event::EndReason;
 use doorward::secret::TokenId;
-use doorward::store::StoreLimits;
+use doorward::store::{Issued, OverLimit, StoreLimits};
 use doorward::token::TokenChange;
 
 use crate::common::store::{
@@ -153,4 +153,19 @@ pub async fn concurrent_logins_keep_the_limit(kind: StoreKind) {
     let tokens = on.store.user_tokens("alice", NOW_MS + 100).await.unwrap();
     let live = tokens.iter().filter(|token| token.credential.is_active).count();
     assert_eq!((live, tokens.len()), (5, 10));
+}
+
+pub async fn one_token_too_many_may_be_refused(kind: StoreKind) {
+    let limits = StoreLimits { max_tokens_per_user: 2, over_limit: OverLimit::RefuseNew, ..LIMITS };
+    let on = TestStore::open_with(kind, limits).await;
+    let first = on.issue("alice", NOW_MS).await;
+    on.issue("alice", NOW_MS + 1).await;
+    let surplus = on.sample("alice", NOW_MS + 2);
+    assert_eq!(on.store.issue(&surplus, NOW_MS + 2).await.unwrap(), Issued::TooMany);
+    assert_eq!(on.credential(surplus.credential.id).await.unwrap(), None);
+    assert_eq!(on.listed("alice", NOW_MS + 2).await.len(), 2);
+    // What has ended takes no room.
+    let ending = TokenChange::ending(EndReason::Ended);
+    on.store.change(first.credential.id, &ending, NOW_MS + 3).await.unwrap();
+    on.issue("alice", NOW_MS + 3).await;
 }
