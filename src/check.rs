@@ -11,8 +11,8 @@ pub struct Check {
     pub backend: Option<String>,
     /// What kind of token it must be.
     pub slug: Option<String>,
-    /// Says that no token passes that waits for its second factor. None ever does, with this or without: validation
-    /// refuses such a token before a check is asked.
+    /// Whether a token that waits for its second factor is refused where it would pass as nobody, with `anonymous`.
+    /// As its user it never passes, with this or without: that is decided before a check is asked.
     pub second_factor: bool,
     /// Whether a request without a valid token passes as nobody. A valid one must meet the demands even so.
     pub anonymous: bool,

@@ -79,6 +79,27 @@ fn without_a_valid_token_a_check_is_auth_or_auth_optional() {
 }
 
 #[test]
+fn a_token_that_waits_for_its_second_factor_passes_no_check() {
+    let checks = "plain,factor:second-factor=true,open:anonymous=true,both:anonymous=true+second-factor=true";
+    on_each_store(&[("DOORWARD_CHECKS", checks)], |server| {
+        let issued = server.issue(json!({"is_authenticated": false}));
+        let get = |name: &str| {
+            let headers = [("Authorization", &*bearer(&issued["token"]))];
+            server.validation().get(&format!("/check/{name}"), &headers)
+        };
+        for name in ["plain", "factor", "both"] {
+            assert_forbidden(&get(name));
+        }
+        assert_eq!(identity(&get("open")), ANONYMOUS);
+        let confirm = format!("/v1/tokens/{}/confirm", text(&issued["id"]));
+        assert_eq!(server.call("POST", &confirm, None).status, 200);
+        for name in ["plain", "factor", "both", "open"] {
+            assert_eq!(identity(&get(name))[0], "alice", "{name}");
+        }
+    });
+}
+
+#[test]
 fn an_unknown_check_lets_nobody_pass() {
     let server = Server::start(&[CHECKS]);
     let token = server.issue(json!({"backend": "ldap", "auth_slug": "web"}))["token"].clone();

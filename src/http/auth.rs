@@ -55,6 +55,12 @@ impl Admission {
             Demand::Impossible => false,
         }
     }
+
+    /// Whether a token that waits for its second factor passes as the anonymous one; it never does as its user.
+    fn is_for_pending(&self) -> bool {
+        let asks = matches!(&self.demand, Demand::Check(check) if check.second_factor);
+        self.is_optional && !asks
+    }
 }
 
 /// What an auth subrequest came to.
@@ -124,7 +130,7 @@ fn verdict<'a>(judgement: Result<Judgement<'a>, StoreError>, admission: &Admissi
     match judgement {
         Ok(Judgement::Valid(credential, _)) if !admission.is_for(credential) => Verdict::Forbidden,
         Ok(Judgement::Valid(credential, now_ms)) => Verdict::Allowed(credential, now_ms),
-        Ok(Judgement::Pending) if admission.is_optional => Verdict::Anonymous,
+        Ok(Judgement::Pending) if admission.is_for_pending() => Verdict::Anonymous,
         Ok(Judgement::Pending) => Verdict::Forbidden,
         Ok(Judgement::Refused) => refuse(Refusal::InvalidToken, admission),
         Err(error) => {
