@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::secret::TokenId;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Unwritten};
 use crate::token::{Credential, Touch};
 
 const SHARDS: usize = 64;
@@ -162,17 +162,24 @@ impl LastAccess {
                 Ok(()) => {
                     self.0.counters.flushed.inc_by(touches.len() as u64);
                 }
-                Err(StoreError::Unavailable(reason)) => {
+                Err(Unwritten { places, error }) => {
                     self.0.counters.failed_writes.inc();
-                    tracing::warn!(reason, waiting = due.len(), "last accesses could not be written");
-                    for due in &due[done * TOUCHES_PER_WRITE..] {
-                        self.put_back(due);
+                    let are_lost = matches!(error, StoreError::Corrupt { .. });
+                    match are_lost {
+                        true => tracing::error!(%error, "last accesses were given up"),
+                        false => {
+                            tracing::warn!(%error, waiting = due.len(), "last accesses could not be written")
+                        }
                     }
-                    return;
-                }
-                Err(error @ StoreError::Corrupt { .. }) => {
-                    self.0.counters.failed_writes.inc();
-                    tracing::error!(%error, "last accesses were given up");
+                    if places.len() == chunk.len() {
+                        // The store is away: no use in asking for the others.
+                        due[done * TOUCHES_PER_WRITE..].iter().for_each(|due| self.put_back(due));
+                        return;
+                    }
+                    places.iter().filter_map(|place| chunk.get(*place)).for_each(|due| self.put_back(due));
+                    if !are_lost {
+                        self.0.counters.flushed.inc_by((chunk.len() - places.len()) as u64);
+                    }
                 }
             }
         }

@@ -33,6 +33,30 @@ pub enum StoreError {
     },
 }
 
+/// Touches that were not written.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} touches were not written: {error}", .places.len())]
+pub struct Unwritten {
+    /// Their places in the batch. Writing them again is harmless. None when only corrupt records were passed over:
+    /// these are given up.
+    pub places: Vec<usize>,
+    /// Why, or why the first of them.
+    pub error: StoreError,
+}
+
+impl Unwritten {
+    /// All of these failed by this error.
+    fn by(error: StoreError, places: &[usize]) -> Self {
+        let are_lost = matches!(error, StoreError::Corrupt { .. });
+        Self { places: if are_lost { Vec::new() } else { places.to_vec() }, error }
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        self.places.extend(other.places);
+        self
+    }
+}
+
 /// What a store keeps to, whichever it is.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreLimits {
@@ -302,9 +326,8 @@ impl Store {
     /// not there, ended, or was expired at the time of its access stays so.
     ///
     /// # Errors
-    /// `Unavailable`: any part of them may have been written; writing them again is harmless. `Corrupt`: all
-    /// were written whose records are not.
-    pub async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), StoreError> {
+    /// Which were not, or not surely, written: of several servers one may be away.
+    pub async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), Unwritten> {
         match self {
             Self::Memory(store) => {
                 store.touch(touches, now_ms);

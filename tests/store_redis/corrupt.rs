@@ -94,7 +94,7 @@ async fn a_key_of_another_type_is_corrupt() {
     run(&on, "SET", &[token_key(&on, &token).as_bytes(), b"a string", b"PX", ttl_ms.as_bytes()]);
     assert_all_reads_corrupt(&on, &token, true, "wrong type").await;
     let touches = [touch(&token, NOW_MS + 1, None)];
-    assert_corrupt("touch", on.store.touch(&touches, NOW_MS + 1).await);
+    assert_corrupt("touch", on.store.touch(&touches, NOW_MS + 1).await.map_err(|e| e.error));
 }
 
 #[tokio::test]
@@ -108,7 +108,10 @@ async fn an_index_of_another_type_is_corrupt() {
     assert_corrupt("listing", on.store.user_tokens("alice", NOW_MS).await);
     assert_corrupt("end of all", on.store.end_user_tokens("alice", None, NOW_MS).await);
     assert_corrupt("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS).await);
-    assert_corrupt("touch", on.store.touch(&[touch(&token, NOW_MS, None)], NOW_MS).await);
+    assert_corrupt(
+        "touch",
+        on.store.touch(&[touch(&token, NOW_MS, None)], NOW_MS).await.map_err(|e| e.error),
+    );
     assert_corrupt("end", on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS).await);
 }
 
@@ -171,7 +174,7 @@ async fn a_corrupt_record_costs_no_other_its_renewal() {
     let access_ms = NOW_MS + 1;
     tokens.insert(60, broken.clone());
     let touches: Vec<_> = tokens.iter().map(|t| touch(t, access_ms, Some(access_ms + HOUR_MS))).collect();
-    assert_corrupt("touch", on.store.touch(&touches, access_ms).await);
+    assert_corrupt("touch", on.store.touch(&touches, access_ms).await.map_err(|e| e.error));
     for token in tokens.iter().filter(|token| token.credential.id != broken.credential.id) {
         let credential = on.credential(token.credential.id).await.unwrap().unwrap();
         assert_eq!(credential.expires_at_ms, access_ms + HOUR_MS);

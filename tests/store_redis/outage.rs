@@ -38,7 +38,7 @@ async fn assert_all_unavailable(on: &TestStore, token: &Token) {
     assert_unavailable("end", on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS)).await;
     assert_unavailable("listing", on.store.user_tokens("alice", NOW_MS)).await;
     assert_unavailable("end of all", on.store.end_user_tokens("alice", None, NOW_MS)).await;
-    assert_unavailable("touch", on.store.touch(&touches, NOW_MS)).await;
+    assert_unavailable("touch", async { on.store.touch(&touches, NOW_MS).await.map_err(|e| e.error) }).await;
     assert_unavailable("check key", on.store.shared_check_key("a key")).await;
     assert_unavailable("probe", on.store.probe()).await;
 }
@@ -110,6 +110,7 @@ async fn a_replica_takes_no_writes_and_says_so() {
         .await;
     assert_unavailable("end of all", on_replica.store.end_user_tokens("alice", None, NOW_MS)).await;
     let touches = [touch(&token, NOW_MS + 1, None)];
-    assert_unavailable("touch", on_replica.store.touch(&touches, NOW_MS + 1)).await;
+    let touch = async { on_replica.store.touch(&touches, NOW_MS + 1).await.map_err(|e| e.error) };
+    assert_unavailable("touch", touch).await;
     assert_eq!(on.token(&token, NOW_MS).await, Some(token));
 }

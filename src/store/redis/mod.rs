@@ -20,6 +20,7 @@ mod slots;
 mod takeovers;
 mod tokens;
 mod topology;
+mod touches;
 mod tracking;
 mod wire;
 

@@ -1,19 +1,16 @@
-//! Tokens: issued, shown, changed, ended, touched.
+//! Tokens: issued, shown, changed, ended.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use redis::{Value, cmd, pipe};
 use serde::Serialize;
 
 use super::codec::token as codec;
-use super::slots::slot_of_tag;
 use super::{RedisStore, text, unexpected};
 use crate::secret::{SecretHash, ShardTag, TokenId};
 use crate::store::{Call, Changed, Ended, Issued, OverLimit, StoreError};
-use crate::token::{MAX_PREVIOUS_SECRETS, Rotation, Token, TokenChange, Touch};
+use crate::token::{MAX_PREVIOUS_SECRETS, Rotation, Token, TokenChange};
 
-/// Touches in one script call: few enough to hold the server for well under a millisecond.
-const TOUCHES_PER_CALL: usize = 128;
 /// Tokens read in one pipeline when a user's are listed.
 const READS_PER_PIPELINE: usize = 256;
 
@@ -38,9 +35,6 @@ struct ChangeArgs {
     rotate: Option<(u64, usize)>,
     why: Option<&'static str>,
 }
-
-/// What touch.lua takes of each touch: shard tag, locator, user, access, the expiry it earned or 0.
-type TouchArgs<'a> = (String, String, &'a str, u64, u64);
 
 impl RedisStore {
     pub(in crate::store) async fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
@@ -208,43 +202,6 @@ impl RedisStore {
         let ended = self.run(&self.scripts.end_user, at, call, &args, &[]).await?;
         self.own_endings(shard, ended)
     }
-
-    pub(in crate::store) async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), StoreError> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            touches: Vec<TouchArgs<'a>>,
-        }
-        let mut corrupt = None;
-        for chunk in self.one_call_each(touches) {
-            let Some(first) = chunk.first() else { continue };
-            let touches = chunk.iter().map(|touch| touch_args(touch)).collect();
-            let at = (self.keys.token(first.id), first.id.shard_tag());
-            let written: Result<(), _> =
-                self.run(&self.scripts.touch, at, &now_ms.into(), &Args { touches }, &[]).await;
-            match written {
-                // All others of the chunk were written; so are those of the next ones.
-                Err(error @ StoreError::Corrupt { .. }) => corrupt = Some(error),
-                written => written?,
-            }
-        }
-        corrupt.map_or(Ok(()), Err)
-    }
-
-    /// The keys of one call are in one slot, where slots matter.
-    fn one_call_each<'a>(&self, touches: &'a [Touch]) -> Vec<Vec<&'a Touch>> {
-        let mut by_slot: BTreeMap<u16, Vec<&Touch>> = BTreeMap::new();
-        let is_by_slot = self.topology.map().is_by_slot();
-        for touch in touches {
-            let slot = if is_by_slot { slot_of_tag(touch.id.shard_tag()) } else { 0 };
-            by_slot.entry(slot).or_default().push(touch);
-        }
-        by_slot.values().flat_map(|touches| touches.chunks(TOUCHES_PER_CALL).map(<[_]>::to_vec)).collect()
-    }
-}
-
-fn touch_args(touch: &Touch) -> TouchArgs<'_> {
-    let (shard, locator) = (touch.id.shard_tag().to_string(), touch.id.locator());
-    (shard, locator, &touch.user, touch.access_ms, touch.renew_to_ms.unwrap_or(0))
 }
 
 fn locators(value: &Value) -> Result<Vec<String>, StoreError> {

@@ -25,6 +25,10 @@ local function key(kind, name)
   return ctx.prefix .. kind .. ':{' .. ctx.shard .. '}:' .. name
 end
 
+-- A slot on its way to another server of a cluster has some of its keys here and some there, and no script may run on
+-- half of them: asking for a key that is never there is then an error, before anything has been changed.
+redis.call('EXISTS', key('m', 'probe'))
+
 -- Numbers this large are not turned into text by themselves without loss.
 local function decimal(number) return string.format('%.0f', number) end
 
