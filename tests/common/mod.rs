@@ -10,6 +10,7 @@ pub mod process;
 pub mod proxies;
 pub mod redis;
 pub mod relay;
+pub mod sentinel;
 pub mod server;
 pub mod store;
 pub mod tls;

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use super::process::{Process, free_port, wait_for};
 
-const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
+const SHIPPED_CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
+const CONFIG: &str = "redis.conf";
 
 const REDIS: &str = "redis-server";
 const VALKEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/valkey-server");
@@ -48,6 +49,8 @@ impl RedisServer {
     fn run(program: &'static str, args: &[&str]) -> Self {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         let dir = tempfile::tempdir().unwrap();
+        // A copy: a server that is told to CONFIG REWRITE, as Sentinels do, would write into the shipped one.
+        std::fs::copy(SHIPPED_CONFIG, dir.path().join(CONFIG)).unwrap();
         loop {
             let port = free_port();
             let mut process = spawn(program, port, dir.path(), &args);
@@ -159,7 +162,7 @@ fn spawn(program: &str, port: u16, dir: &Path, args: &[String]) -> Process {
     command
         // Scripts compare strings by the server's locale.
         .env("LC_ALL", "C")
-        .arg(CONFIG)
+        .arg(dir.join(CONFIG))
         .args(["--bind", "127.0.0.1", "--daemonize", "no", "--port", &port.to_string()])
         .arg("--dir")
         .arg(dir)

@@ -1,0 +1,110 @@
+//! The server on a Redis that Sentinels watch: when the master is replaced, it follows by itself.
+
+mod common;
+
+use common::process::wait_for;
+use common::redis::RedisServer;
+use common::sentinel::Sentinels;
+use common::server::{Server, assert_invalid_token, identity};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+const SETTINGS: [(&str, &str); 2] = [("DOORWARD_LEASE", "500ms"), ("DOORWARD_REDIS_TIMEOUT", "250ms")];
+/// Longer than the lease, as config/redis.conf wants it.
+const DOWN_AFTER_MS: u64 = 1000;
+
+fn start(sentinels: &Sentinels) -> Server {
+    let server = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &sentinels.url())]].concat());
+    await_ready(&server);
+    server
+}
+
+fn await_ready(server: &Server) {
+    wait_for("ready", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
+}
+
+/// Lets it pass as soon as the store can be asked, and never says that it is no token.
+fn await_passes(server: &Server, token: &Value) {
+    wait_for("passes", || {
+        let status = server.auth(&token["token"]).status;
+        assert!([200, 503].contains(&status), "{status}\n{}", server.log());
+        (status == 200).then_some(())
+    });
+}
+
+fn await_refused(server: &Server, token: &Value) {
+    wait_for("refused", || (server.auth(&token["token"]).status == 401).then_some(()));
+}
+
+/// All that was acknowledged is on the replica.
+fn await_replicated(master: &RedisServer) {
+    assert_eq!(master.cli(&["WAIT", "1", "5000"]), "1");
+}
+
+/// What holds once `to` has taken over from another.
+fn assert_taken_over(nodes: [&Server; 2], to: &RedisServer, live: &[Value], ended: &Value) {
+    for node in nodes {
+        live.iter().for_each(|token| await_passes(node, token));
+        await_ready(node);
+        assert_invalid_token(&node.auth(&ended["token"]));
+    }
+    let fresh = nodes[0].issue(json!({}));
+    assert!(to.keys().iter().any(|key| key.starts_with("dw:t:")));
+    await_passes(nodes[1], &fresh);
+    // Its changes are heard.
+    nodes[0].end(&fresh["id"]);
+    assert_invalid_token(&nodes[0].auth(&fresh["token"]));
+    await_refused(nodes[1], &fresh);
+}
+
+#[test]
+fn a_new_master_is_found_when_the_old_one_has_died() {
+    let mut sentinels = Sentinels::start(DOWN_AFTER_MS);
+    let (first, second) = (start(&sentinels), start(&sentinels));
+    let live: Vec<_> = (0..3).map(|_| first.issue(json!({}))).collect();
+    let ended = first.issue(json!({}));
+    identity(&second.auth(&ended["token"]));
+    first.end(&ended["id"]);
+    await_replicated(&sentinels.servers[0]);
+    sentinels.servers[0].kill();
+    sentinels.await_master(&sentinels.servers[1]);
+    assert_taken_over([&first, &second], &sentinels.servers[1], &live, &ended);
+
+    // The former master comes back, is made a replica, and takes over in turn; with one Sentinel less.
+    sentinels.servers[0].restart();
+    wait_for("it follows", || {
+        (sentinels.servers[0].info("replication", "role") == "slave"
+            && sentinels.servers[0].info("replication", "master_link_status") == "up")
+            .then_some(())
+    });
+    await_replicated(&sentinels.servers[1]);
+    sentinels.sentinels[0].process.kill();
+    sentinels.servers[1].kill();
+    sentinels.await_master(&sentinels.servers[0]);
+    assert_taken_over([&first, &second], &sentinels.servers[0], &live, &ended);
+}
+
+/// The former master goes on answering, with what it knew: nobody believes it.
+#[test]
+fn a_demoted_master_is_left() {
+    let sentinels = Sentinels::start(DOWN_AFTER_MS);
+    let (first, second) = (start(&sentinels), start(&sentinels));
+    let live: Vec<_> = (0..3).map(|_| first.issue(json!({}))).collect();
+    let ended = first.issue(json!({}));
+    identity(&second.auth(&ended["token"]));
+    first.end(&ended["id"]);
+    await_replicated(&sentinels.servers[0]);
+    assert_eq!(sentinels.sentinels[0].cli(&["SENTINEL", "FAILOVER", common::sentinel::NAME]), "OK");
+    sentinels.await_master(&sentinels.servers[1]);
+    assert_taken_over([&first, &second], &sentinels.servers[1], &live, &ended);
+}
+
+#[test]
+fn a_silent_sentinel_holds_nobody_up() {
+    let sentinels = Sentinels::start(DOWN_AFTER_MS);
+    sentinels.sentinels[0].process.signal(Signal::STOP);
+    let server = start(&sentinels);
+    let token = server.issue(json!({}));
+    identity(&server.auth(&token["token"]));
+    sentinels.sentinels[0].process.signal(Signal::CONT);
+}
