@@ -75,7 +75,8 @@ impl Http2 {
             let mut sender = sender.ready().await?;
             let (response, mut stream) = sender.send_request(request, body.is_none())?;
             if let Some(body) = body {
-                stream.send_data(body, true)?;
+                // Who is answered before the body need not send it: the answer may have ended the stream.
+                let _ = stream.send_data(body, true);
             }
             Ok(Pending(response))
         })
