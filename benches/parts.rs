@@ -115,6 +115,7 @@ fn look_ups(c: &mut Criterion) {
     let server = RedisServer::start();
     let options = RedisOptions {
         url: RedisUrl::parse(&server.url()).unwrap(),
+        trust: None,
         key_prefix: "dw:".into(),
         connections: 1,
         timeout: Duration::from_secs(5),

@@ -71,6 +71,7 @@ pub struct Config {
     pub validation_threads: usize,
     /// `redis-url`.
     pub store: StoreUrl,
+    pub redis_ca_file: Option<std::path::PathBuf>,
     pub key_prefix: String,
     pub redis_timeout_ms: u64,
     pub redis_connections: usize,
@@ -277,6 +278,7 @@ impl Config {
             drain_timeout_ms: reader.get("drain-timeout", duration_ms(0..=HOUR_MS)),
             validation_threads: reader.get("validation-threads", number(0..=256)),
             store: reader.get("redis-url", parse::store_url),
+            redis_ca_file: reader.get("redis-ca-file", parse::optional_path),
             key_prefix: reader.get("key-prefix", parse::key_prefix),
             redis_timeout_ms: reader.get("redis-timeout", duration_ms(10..=10 * SECOND_MS)),
             redis_connections: reader.get("redis-connections", number(1..=1024)),
@@ -342,6 +344,11 @@ impl Config {
         }
         for (name, problem) in together::cookie(&self.cookie) {
             if !bad("cookie-name") && !bad(name) {
+                found.push(Mistake::new(name, values.origin(name), problem));
+            }
+        }
+        for (name, problem) in together::redis(self) {
+            if !bad("redis-url") && !bad(name) {
                 found.push(Mistake::new(name, values.origin(name), problem));
             }
         }

@@ -199,7 +199,11 @@ impl Contents {
 
 const CLIENT_CA: &str = "admin-client-ca";
 
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file that holds certificates or a key.
+///
+/// # Errors
+/// When it cannot be read, or is too large to be one.
+pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut content = Vec::new();
     std::fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;

@@ -109,6 +109,8 @@ pub const SETTINGS: &[Setting] = &[
 
     Setting::new("redis-url", "URL", "",
         "Where Redis is; without it an embedded store keeps all in memory").redacted(),
+    Setting::new("redis-ca-file", "PATH", "",
+        "Authorities of Redis's certificate in PEM, with rediss://; without it the system's"),
     Setting::new("key-prefix", "TEXT", "dw:", "What the name of every key in Redis starts with"),
     Setting::new("redis-timeout", "DURATION", "500ms", "Longest wait for an answer of Redis"),
     Setting::new("redis-connections", "N", "8", "Most Redis connections for calls of the admin plane"),

@@ -1,8 +1,8 @@
 //! What settings demand of each other: each finding names the setting to change, and what is wrong as the rest of a
 //! sentence.
 
-use super::Config;
 use super::types::{Cookie, SameSite};
+use super::{Config, StoreUrl, Topology};
 
 /// What is wrong with a setting beside others.
 type Finding = (&'static str, String);
@@ -38,6 +38,20 @@ pub(super) fn tls(config: &Config) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Authorities are for a Redis that speaks TLS.
+pub(super) fn redis(config: &Config) -> Vec<Finding> {
+    let speaks_tls = match &config.store {
+        StoreUrl::Redis(url) => matches!(url.topology, Topology::Standalone { tls: true, .. }),
+        StoreUrl::Memory => false,
+    };
+    match config.redis_ca_file {
+        Some(_) if !speaks_tls => {
+            vec![("redis-ca-file", "is set, but redis-url does not start with rediss://".to_owned())]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The rules of cookie name prefixes and of `SameSite=None`: browsers throw away cookies that break them

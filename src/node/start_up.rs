@@ -10,9 +10,9 @@ use crate::config::{Config, RedisUrl, StoreUrl, Topology};
 use crate::last_access::LastAccessOptions;
 use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
-use crate::store::redis::{CacheOptions, RedisOptions, RedisStore};
+use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, Trust};
 use crate::store::{Store, StoreLimits};
-use crate::tls::TlsError;
+use crate::tls::{self, TlsError};
 
 /// Why a node or its server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +28,6 @@ pub enum StartError {
     /// The files of a listener's TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The store's description is not usable.
-    #[error("redis-url: {0}")]
-    Store(String),
     /// The operating system has no randomness to give.
     #[error("no randomness: {0}")]
     Randomness(#[from] SysError),
@@ -57,9 +54,9 @@ pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
     match &config.store {
         StoreUrl::Memory => Ok(Store::Memory(Arc::new(MemoryStore::new(limits, config.memory_max_tokens)))),
         StoreUrl::Redis(url) => {
-            is_supported(url)?;
             let options = RedisOptions {
                 url: url.clone(),
+                trust: trust(config, url)?,
                 key_prefix: config.key_prefix.clone(),
                 connections: config.redis_connections,
                 timeout: Duration::from_millis(config.redis_timeout_ms),
@@ -74,14 +71,13 @@ pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
     }
 }
 
-/// What cannot be done yet.
-fn is_supported(url: &RedisUrl) -> Result<(), StartError> {
-    match &url.topology {
-        Topology::Standalone { tls: true, .. } => {
-            Err(StartError::Store("rediss:// is not supported yet".into()))
-        }
-        _ => Ok(()),
-    }
+/// Whom to trust where Redis speaks TLS.
+fn trust(config: &Config, url: &RedisUrl) -> Result<Option<Trust>, StartError> {
+    let Topology::Standalone { tls: true, .. } = url.topology else { return Ok(None) };
+    let problem = |problem| TlsError { setting: "redis-ca-file", problem };
+    let read = |path| tls::read_file(path).map_err(|error| problem(format!("cannot read the file: {error}")));
+    let authorities = config.redis_ca_file.as_deref().map(read).transpose()?;
+    Ok(Some(Trust::new(authorities).map_err(problem)?))
 }
 
 pub(super) fn token_policy(config: &Config) -> TokenPolicy {

@@ -227,6 +227,7 @@ pub async fn keep(store: &Store, token: &Token, now_ms: u64) -> Ended {
 async fn on_redis(url: &str, prefix: &str, limits: StoreLimits, timeout: Duration) -> TestStore {
     let options = RedisOptions {
         url: RedisUrl::parse(url).unwrap(),
+        trust: None,
         key_prefix: prefix.to_owned(),
         connections: 8,
         timeout,

@@ -1,4 +1,4 @@
-//! How a server is reached: its address, who we are there, and for how long we wait.
+//! How a server is reached: its address, who we are there, whom we trust, and for how long we wait.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use redis::{
     RedisConnectionInfo, RedisError,
 };
 
+use super::trust::Trust;
 use crate::config::{Node, RedisUrl};
 
 /// Where a server is.
@@ -50,13 +51,15 @@ impl fmt::Display for Address {
 #[derive(Clone)]
 pub(super) struct Link {
     login: RedisConnectionInfo,
+    /// With it TLS is spoken.
+    pub(super) trust: Option<Trust>,
     /// No call waits longer.
     pub(super) timeout: Duration,
 }
 
 impl Link {
     /// As the URL says.
-    pub(super) fn new(url: &RedisUrl, timeout: Duration) -> Self {
+    pub(super) fn new(url: &RedisUrl, trust: Option<Trust>, timeout: Duration) -> Self {
         let mut login = RedisConnectionInfo::default().set_db(url.db.into());
         if let Some(username) = &url.username {
             login = login.set_username(username);
@@ -64,12 +67,12 @@ impl Link {
         if let Some(password) = &url.password {
             login = login.set_password(password.expose());
         }
-        Self { login, timeout }
+        Self { login, trust, timeout }
     }
 
-    /// Without a login.
+    /// Without a login and without TLS.
     pub(super) fn anonymous(&self) -> Self {
-        Self { login: RedisConnectionInfo::default(), timeout: self.timeout }
+        Self { login: RedisConnectionInfo::default(), trust: None, timeout: self.timeout }
     }
 
     pub(super) fn login(&self) -> &RedisConnectionInfo {
@@ -78,11 +81,14 @@ impl Link {
 
     /// What the library needs to connect.
     pub(super) fn info(&self, address: &Address) -> Result<ConnectionInfo, RedisError> {
-        let address = match address {
-            Address::Tcp(node) => ConnectionAddr::Tcp(node.host.clone(), node.port),
-            Address::Unix(path) => ConnectionAddr::Unix(path.clone()),
+        let info = match (address, &self.trust) {
+            (Address::Tcp(node), Some(trust)) => trust.info(node)?,
+            (Address::Tcp(node), None) => {
+                ConnectionAddr::Tcp(node.host.clone(), node.port).into_connection_info()?
+            }
+            (Address::Unix(path), _) => ConnectionAddr::Unix(path.clone()).into_connection_info()?,
         };
-        Ok(address.into_connection_info()?.set_redis_settings(self.login.clone()))
+        Ok(info.set_redis_settings(self.login.clone()))
     }
 
     /// The limits of time for a connection of the library.

@@ -22,6 +22,7 @@ mod tokens;
 mod topology;
 mod touches;
 mod tracking;
+mod trust;
 mod wire;
 
 use std::convert::Infallible;
@@ -42,6 +43,7 @@ pub use self::reader::Reader;
 use self::scripts::{Context, Scripts};
 use self::topology::Topology;
 use self::tracking::Tracking;
+pub use self::trust::Trust;
 use super::cache::Stats;
 use super::{Call, StoreError, StoreLimits};
 use crate::clock::Clock;
@@ -53,6 +55,8 @@ use crate::secret::ShardTag;
 pub struct RedisOptions {
     /// Where it is and who we are there.
     pub url: RedisUrl,
+    /// Whom to trust where the URL says TLS.
+    pub trust: Option<Trust>,
     /// The setting `key-prefix`.
     pub key_prefix: String,
     /// Connections for lifecycle operations, to each master.
@@ -77,7 +81,7 @@ impl RedisStore {
     /// A store on this server; connects when it is first asked. The near cache goes by `clock`.
     pub fn new(options: RedisOptions, limits: StoreLimits, clock: Clock) -> Self {
         let keys = Keys::new(&options.key_prefix);
-        let link = Link::new(&options.url, options.timeout);
+        let link = Link::new(&options.url, options.trust, options.timeout);
         let topology = Arc::new(Topology::new(&options.url, link, keys.clone()));
         Self {
             connections: Connections::new(topology.clone(), options.connections),

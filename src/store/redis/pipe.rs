@@ -351,7 +351,11 @@ impl<'a> Open<'a> {
         }
         self.out.clear();
         self.written = 0;
-        Poll::Pending
+        // TLS may hold something back; without it this does nothing.
+        match self.stream.as_mut().poll_flush(context) {
+            Poll::Ready(Err(error)) => Poll::Ready(error),
+            _ => Poll::Pending,
+        }
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<String> {

@@ -303,7 +303,7 @@ mod tests {
 
     fn topology() -> Topology {
         let url = RedisUrl::parse("redis+cluster://a:1/").unwrap();
-        let link = Link::new(&url, Duration::from_secs(1));
+        let link = Link::new(&url, None, Duration::from_secs(1));
         Topology::new(&url, link, Keys::new("dw:"))
     }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::link::{Address, Link};
 use super::resp::{self, Answer, Read};
@@ -24,7 +25,13 @@ impl Link {
             Address::Tcp(node) => {
                 let stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
                 stream.set_nodelay(true)?;
-                Box::pin(stream)
+                match &self.trust {
+                    Some(trust) => {
+                        let name = ServerName::try_from(node.host.clone()).map_err(io::Error::other)?;
+                        Box::pin(trust.connector.connect(name, stream).await?)
+                    }
+                    None => Box::pin(stream),
+                }
             }
             Address::Unix(path) => Box::pin(UnixStream::connect(path).await?),
         };
