@@ -26,6 +26,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("many checks go over few connections", many_checks_go_over_few_connections),
     ("an ended token is refused", an_ended_token_is_refused),
     ("a browser logs out", a_browser_logs_out),
+    ("another site cannot use the cookie", another_site_cannot_use_the_cookie),
     ("no store, no entry", no_store_no_entry),
     ("no Doorward, no entry", no_doorward_no_entry),
 ];
@@ -315,6 +316,29 @@ fn a_browser_logs_out(site: &mut Site) {
     assert!(response.header("set-cookie").unwrap().starts_with("doorward=;"));
     assert_denied(&site.client().get("/", &[host, ("Cookie", &cookie)]), true);
     assert!(site.app.requests().is_empty());
+}
+
+/// `cookie-csrf-check`: Doorward sees the method, the host and the origin that the client sent, and no others.
+fn another_site_cannot_use_the_cookie(site: &mut Site) {
+    let cookie = cookie(&site.server.issue(json!({}))["token"]);
+    let asked = |method: &str, headers: &[(&str, &str)]| {
+        let own = [("Host", "shop.example"), ("Cookie", cookie.as_str())];
+        let status = site.client().request(method, "/orders", &[&own, headers].concat(), None).status;
+        assert_eq!(site.app.take_requests().len(), usize::from(status == 200));
+        status
+    };
+    let foreign = ("Origin", "https://evil.example");
+    assert_eq!(asked("POST", &[("Origin", "https://shop.example")]), 200);
+    assert_eq!(asked("GET", &[foreign]), 200);
+    assert_eq!(asked("POST", &[foreign]), 403);
+    assert_eq!(asked("POST", &[("Sec-Fetch-Site", "cross-site")]), 403);
+    let forged = [
+        foreign,
+        ("X-Forwarded-Method", "GET"),
+        ("X-Original-Method", "GET"),
+        ("X-Forwarded-Host", "evil.example"),
+    ];
+    assert_eq!(asked("POST", &forged), 403);
 }
 
 fn no_store_no_entry(site: &mut Site) {

@@ -52,8 +52,12 @@ impl Ways {
 impl Site {
     pub fn start(ways: Ways, start_proxy: impl FnOnce(Between) -> Proxy) -> Self {
         let redis = RedisServer::start();
-        let server =
-            Server::on(&redis, &[("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Authorization-Renewal-Exempt")]);
+        let settings = [
+            ("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Authorization-Renewal-Exempt"),
+            ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
+            ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
+        ];
+        let server = Server::on(&redis, &settings);
         let (relay, app) = (Relay::start(server.listen()), Upstream::start());
         let proxy = start_proxy(Between { doorward: relay.addr(), app: &app.addr() });
         app.take_requests();
