@@ -25,8 +25,13 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// What to send.
 #[derive(Clone, Debug)]
 pub enum Request {
-    /// `GET /auth` with a token picked at random.
-    Auth(Arc<[String]>),
+    /// `GET` with a token picked at random.
+    Get {
+        /// `/auth`, or that of a page behind a proxy.
+        path: &'static str,
+        /// What to pick from.
+        tokens: Arc<[String]>,
+    },
     /// `GET /auth` without a token.
     AuthWithoutToken,
     /// `POST /v1/validate` with [`TOKENS_PER_BATCH`] tokens picked at random.
@@ -43,9 +48,7 @@ impl Request {
     pub fn write(&self, rng: &mut StdRng, out: &mut Vec<u8>) {
         let pick = |rng: &mut StdRng, tokens: &[String]| rng.random_range(0..tokens.len());
         match self {
-            Self::Auth(tokens) => {
-                write_auth(&tokens[pick(rng, tokens)], out);
-            }
+            Self::Get { path, tokens } => write_get(path, &tokens[pick(rng, tokens)], out),
             Self::AuthWithoutToken => {
                 out.extend_from_slice(b"GET /auth HTTP/1.1\r\nHost: doorward.test\r\n\r\n");
             }
@@ -64,11 +67,13 @@ impl Request {
     }
 }
 
-/// Appends a `GET /auth` with this token.
-pub fn write_auth(token: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"GET /auth HTTP/1.1\r\nHost: doorward.test\r\nAuthorization: Bearer ");
-    out.extend_from_slice(token.as_bytes());
-    out.extend_from_slice(b"\r\n\r\n");
+/// Appends a `GET` with this token.
+pub fn write_get(path: &str, token: &str, out: &mut Vec<u8>) {
+    for part in
+        ["GET ", path, " HTTP/1.1\r\nHost: doorward.test\r\nAuthorization: Bearer ", token, "\r\n\r\n"]
+    {
+        out.extend_from_slice(part.as_bytes());
+    }
 }
 
 /// A `POST` to the admin plane.

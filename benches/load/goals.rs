@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::measure::{Pairs, Run};
-use crate::report::ratio;
+use crate::publish::ratio;
 use crate::scenarios::SCENARIOS;
 use crate::single;
 use crate::stats::median;

@@ -12,6 +12,7 @@ mod generator;
 mod goals;
 mod measure;
 mod process;
+mod publish;
 mod redis_server;
 mod report;
 mod scenarios;
@@ -119,13 +120,13 @@ fn parse_seconds(text: &str) -> std::result::Result<f64, String> {
 fn run(options: &Options) -> Result<()> {
     if options.is_table {
         let (pairs, seconds) = (options.pairs, options.seconds);
-        println!("{}\n", report::facts(pairs, seconds, None, &report::load_average()));
+        println!("{}\n", publish::facts(pairs, seconds, None, &publish::load_average()));
         return goals::run(&options.server, pairs, Duration::from_secs_f64(seconds));
     }
     let mut rows = Vec::new();
     let mut failed = Vec::new();
     let mut redis_version = None;
-    let load_average = report::load_average();
+    let load_average = publish::load_average();
     for scenario in &options.scenarios {
         eprintln!("{} …", scenario.name);
         let duration = Duration::from_secs_f64(options.seconds);
@@ -137,7 +138,7 @@ fn run(options: &Options) -> Result<()> {
             Err(error) => failed.push(format!("FAILED {}: {error}", scenario.name)),
         }
     }
-    println!("{}\n", report::facts(options.pairs, options.seconds, redis_version.as_deref(), &load_average));
+    println!("{}\n", publish::facts(options.pairs, options.seconds, redis_version.as_deref(), &load_average));
     println!("{}", report::TABLE_HEADER);
     for row in rows {
         println!("{row}");

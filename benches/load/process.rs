@@ -42,26 +42,29 @@ impl Process {
         Ok(receiver.recv_timeout(START_TIMEOUT).map_err(|_| "the server did not say that it is ready")?)
     }
 
-    /// Nanoseconds of CPU its threads have used, user and system (proc(5), `schedstat`: to the nanosecond,
-    /// where `stat` counts ticks of 10 ms). A thread that has ended no longer counts.
+    /// [`cpu_ns`] of this process.
     pub fn cpu_ns(&self) -> Result<u64> {
-        let mut total_ns = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.0.id()))? {
-            let schedstat = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            let on_cpu_ns = schedstat.split_whitespace().next().ok_or("an empty schedstat")?;
-            total_ns += on_cpu_ns.parse::<u64>()?;
-        }
-        Ok(total_ns)
+        cpu_ns(self.0.id())
     }
-}
 
-impl Process {
     /// Bytes of memory it has in RAM (proc(5), `VmRSS`).
     pub fn resident_bytes(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
         Ok(line.split_whitespace().next().ok_or("an empty VmRSS")?.parse::<u64>()? * 1024)
     }
+}
+
+/// Nanoseconds of CPU the threads of a process have used, user and system (proc(5), `schedstat`: to the nanosecond,
+/// where `stat` counts ticks of 10 ms). A thread that has ended no longer counts.
+pub fn cpu_ns(pid: u32) -> Result<u64> {
+    let mut total_ns = 0;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let schedstat = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        let on_cpu_ns = schedstat.split_whitespace().next().ok_or("an empty schedstat")?;
+        total_ns += on_cpu_ns.parse::<u64>()?;
+    }
+    Ok(total_ns)
 }
 
 impl Drop for Process {

@@ -176,7 +176,7 @@ impl Scenario {
                 Side { load, process: &baseline.process, redis: None }
             }
             None => {
-                let request = Request::Auth(tokens);
+                let request = Request::Get { path: "/auth", tokens };
                 let load = Load { address: doorward.address, request, expected_status: 200, depth: 1 };
                 Side { load, process: &doorward.process, redis: redis.as_ref() }
             }
@@ -198,9 +198,10 @@ impl Scenario {
     }
 
     fn load(&self, doorward: &Doorward, tokens: &Arc<[String]>) -> Load {
+        let auth = || Request::Get { path: "/auth", tokens: tokens.clone() };
         let (address, request, expected_status) = match self.sent {
-            Sent::Valid => (doorward.address, Request::Auth(tokens.clone()), 200),
-            Sent::Forged => (doorward.address, Request::Auth(tokens.clone()), 401),
+            Sent::Valid => (doorward.address, auth(), 200),
+            Sent::Forged => (doorward.address, auth(), 401),
             Sent::Missing => (doorward.address, Request::AuthWithoutToken, 401),
             Sent::Batch => {
                 let admin_key = doorward.admin_key().to_owned();

@@ -90,8 +90,12 @@ pub fn revocation_ms(server: &std::path::Path) -> Result<(f64, f64)> {
     std::thread::sleep(UNTIL_TRACKING);
     other.validate_each(&tokens)?;
     let tokens: Arc<[String]> = tokens.into();
-    let load =
-        Load { address: other.address, request: Request::Auth(tokens), expected_status: 200, depth: 1 };
+    let load = Load {
+        address: other.address,
+        request: Request::Get { path: "/auth", tokens },
+        expected_status: 200,
+        depth: 1,
+    };
     let applied = load.apply();
     let clock = Clock::system();
     let mut lags_ms = crate::current_thread_runtime()?.block_on(async {

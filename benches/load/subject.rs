@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::client::Connection;
-use crate::generator::{json_post, write_auth};
+use crate::generator::{json_post, write_get};
 use crate::process::Process;
 
 const ADMIN_KEY: &str = "load-harness-admin-key-0123456789abcdef";
@@ -89,7 +89,7 @@ impl Doorward {
     pub fn validate_each(&self, tokens: &[String]) -> Result<()> {
         let request = |n: usize| {
             let mut request = Vec::new();
-            write_auth(&tokens[n], &mut request);
+            write_get("/auth", &tokens[n], &mut request);
             request
         };
         exchange_all(self.address, tokens.len(), request, |status, _| match status {

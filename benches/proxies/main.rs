@@ -1,0 +1,146 @@
+//! What the check costs behind each reverse proxy: the same proxy, the same application, with and without it, in turn.
+//! How to read it: `docs/proxies.md`.
+//!
+//! ```text
+//! cargo bench --bench proxies -- [--pairs N] [--seconds S] [PROXY…]
+//! ```
+
+// It shares its modules with the load harness and the tests, and uses a part of each.
+#![allow(dead_code)]
+
+#[path = "../load/baseline.rs"]
+mod baseline;
+#[path = "../load/client.rs"]
+mod client;
+// The proxies are started as the tests start them.
+#[path = "../../tests/common/mod.rs"]
+mod common;
+#[path = "../load/generator.rs"]
+mod generator;
+mod measure;
+#[path = "../load/process.rs"]
+mod process;
+#[path = "../load/publish.rs"]
+mod publish;
+#[path = "../load/stats.rs"]
+mod stats;
+#[path = "../load/subject.rs"]
+mod subject;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, Command, value_parser};
+
+use crate::baseline::Baseline;
+use crate::common::proxies::{Between, Proxy, caddy, envoy, haproxy, nginx, traefik};
+use crate::measure::Pairs;
+use crate::stats::median;
+use crate::subject::Doorward;
+
+/// A failure is told to whoever runs the harness and ends the row.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+const TOKENS: usize = 10_000;
+/// What the application answers; the shortest page there is.
+const PAGE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
+
+type Start = fn(Between) -> Proxy;
+
+/// What the rows are called, and what they start.
+const PROXIES: &[(&str, Start)] = &[
+    ("nginx", nginx::start),
+    ("nginx-cached", nginx::start_cached),
+    ("caddy", caddy::start_2_11),
+    ("traefik", traefik::start),
+    ("envoy-http", envoy::start_http),
+    ("haproxy", haproxy::start),
+];
+
+const TABLE_HEADER: &str = "\
+| proxy | requests/s: unchecked | requests/s: checked | ratio [95 %] | proxy CPU µs: unchecked | proxy CPU µs: checked \
+| Doorward CPU µs for a checked request |
+|---|---|---|---|---|---|---|";
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().collect();
+    let result = if arguments.iter().any(|argument| argument == baseline::ARGUMENT) {
+        baseline::serve()
+    } else if !arguments.iter().any(|argument| argument == "--bench") {
+        // `cargo test --benches` runs this too, without `--bench`: there compiling is the test.
+        Ok(())
+    } else {
+        run()
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let names: Vec<_> = PROXIES.iter().map(|(name, _)| *name).collect();
+    let matches = Command::new("proxies")
+        .arg(Arg::new("bench").long("bench").action(ArgAction::SetTrue).hide(true))
+        .arg(
+            Arg::new("pairs")
+                .long("pairs")
+                .value_parser(value_parser!(u32).range(1..))
+                .default_value("10")
+                .help("interleaved pairs of runs for each proxy"),
+        )
+        .arg(
+            Arg::new("seconds")
+                .long("seconds")
+                .value_parser(value_parser!(f64))
+                .default_value("1")
+                .help("length of a run"),
+        )
+        .arg(Arg::new("proxy").num_args(0..).value_parser(names).help("what to measure instead of all"))
+        .get_matches();
+    let pairs = matches.get_one("pairs").copied().unwrap_or_default();
+    let seconds = matches.get_one("seconds").copied().unwrap_or_default();
+    let wanted: Vec<&String> = matches.get_many("proxy").unwrap_or_default().collect();
+
+    let load_average = publish::load_average();
+    let doorward = Doorward::start(Path::new(env!("CARGO_BIN_EXE_doorward")), &[])?;
+    let tokens: Arc<[String]> = doorward.issue_tokens(TOKENS)?.into();
+    let app = Baseline::start(PAGE)?;
+    println!("{}\n\n{TABLE_HEADER}", publish::facts(pairs, seconds, None, &load_average));
+    for (name, start) in PROXIES {
+        if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        let proxy = start(Between { doorward: &doorward.address.to_string(), app: &app.address.to_string() });
+        let runs =
+            Pairs::measure(&proxy, &doorward.process, &tokens, pairs, Duration::from_secs_f64(seconds))
+                .map_err(|error| format!("{name}: {error}\n{}", proxy.log()))?;
+        println!("{}", row(name, &runs));
+    }
+    Ok(())
+}
+
+fn row(name: &str, pairs: &Pairs) -> String {
+    let of = |values: Vec<f64>| median(&values).unwrap_or(f64::NAN);
+    let unchecked = |value: fn(&measure::Run) -> f64| of(pairs.unchecked.iter().map(value).collect());
+    let checked = |value: fn(&measure::Run) -> f64| of(pairs.checked.iter().map(value).collect());
+    format!(
+        "| {name} | {:.0} | {:.0} | {} | {:.1} | {:.1} | {:.1} |",
+        unchecked(measure::Run::per_second),
+        checked(measure::Run::per_second),
+        publish::ratio(&pairs.ratios()),
+        unchecked(measure::Run::proxy_cpu_us),
+        checked(measure::Run::proxy_cpu_us),
+        checked(measure::Run::doorward_cpu_us),
+    )
+}
+
+/// A runtime of this thread alone.
+fn current_thread_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
