@@ -12,7 +12,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::Result;
 use crate::client::Connection;
-use crate::generator::{Load, Request, write_auth};
+use crate::generator::{Load, Request, write_get};
 use crate::redis_server::RedisServer;
 use crate::scenarios::ROOM_FOR_ALL;
 use crate::stats::median;
@@ -104,7 +104,7 @@ pub fn revocation_ms(server: &std::path::Path) -> Result<(f64, f64)> {
         let mut lags_ms = Vec::with_capacity(ENDINGS);
         for token in &ended {
             let mut request = Vec::new();
-            write_auth(token, &mut request);
+            write_get("/auth", token, &mut request);
             if gate.exchange(&request).await? != 200 {
                 return Err("a token was refused before its ending".into());
             }

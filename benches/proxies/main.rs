@@ -35,6 +35,7 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, Command, value_parser};
 
 use crate::baseline::Baseline;
+use crate::common::process::free_port;
 use crate::common::proxies::{Between, Proxy, caddy, envoy, haproxy, nginx, traefik};
 use crate::measure::Pairs;
 use crate::stats::median;
@@ -56,6 +57,7 @@ const PROXIES: &[(&str, Start)] = &[
     ("caddy", caddy::start_2_11),
     ("traefik", traefik::start),
     ("envoy-http", envoy::start_http),
+    ("envoy-grpc", envoy::start_grpc),
     ("haproxy", haproxy::start),
 ];
 
@@ -108,7 +110,9 @@ fn run() -> Result<()> {
     let wanted: Vec<&String> = matches.get_many("proxy").unwrap_or_default().collect();
 
     let load_average = publish::load_average();
-    let doorward = Doorward::start(Path::new(env!("CARGO_BIN_EXE_doorward")), &[])?;
+    let grpc = format!("127.0.0.1:{}", free_port());
+    let settings = [("DOORWARD_GRPC_LISTEN", grpc.clone())];
+    let doorward = Doorward::start(Path::new(env!("CARGO_BIN_EXE_doorward")), &settings)?;
     let tokens: Arc<[String]> = doorward.issue_tokens(TOKENS)?.into();
     let app = Baseline::start(PAGE)?;
     println!("{}\n\n{TABLE_HEADER}", publish::facts(pairs, seconds, None, &load_average));
@@ -116,7 +120,8 @@ fn run() -> Result<()> {
         if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
             continue;
         }
-        let proxy = start(Between { doorward: &doorward.address.to_string(), app: &app.address.to_string() });
+        let (validation, app) = (doorward.address.to_string(), app.address.to_string());
+        let proxy = start(Between { doorward: &validation, grpc: &grpc, app: &app });
         let runs =
             Pairs::measure(&proxy, &doorward.process, &tokens, pairs, Duration::from_secs_f64(seconds))
                 .map_err(|error| format!("{name}: {error}\n{}", proxy.log()))?;

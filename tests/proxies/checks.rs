@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::common::http::request_bytes;
 use crate::common::process::wait_for;
-use crate::common::server::{IDENTITY, bearer, cookie, text};
+use crate::common::server::{IDENTITY, bearer, cookie, text, token_path};
 use crate::site::{Site, assert_denied, assert_tells_nothing, told, told_nothing};
 
 pub type Check = fn(&mut Site);
@@ -14,6 +14,7 @@ pub type Check = fn(&mut Site);
 /// The list; those that end something come last.
 pub const CHECKS: &[(&str, Check)] = &[
     ("the application learns who is there", the_application_learns_who_is_there),
+    ("a takeover shows both users", a_takeover_shows_both_users),
     ("who has no valid token is denied", who_has_no_valid_token_is_denied),
     ("an optional check lets everybody in", an_optional_check_lets_everybody_in),
     ("forged identity never arrives", forged_identity_never_arrives),
@@ -45,6 +46,26 @@ fn the_application_learns_who_is_there(site: &mut Site) {
         let expires_in: u32 = expires_in.parse().unwrap();
         assert!((3_000..=3_600).contains(&expires_in), "{expires_in}");
     }
+}
+
+fn a_takeover_shows_both_users(site: &mut Site) {
+    let issued = site.server.issue(json!({}));
+    let takeover = format!("{}/takeover", token_path(&issued["id"]));
+    let started = site.server.call("POST", &takeover, Some(&json!({"user": "bob"})));
+    assert_eq!(started.status, 201, "{}", started.text());
+    let seen = || {
+        assert_eq!(site.get("/", &issued["token"]).status, 200);
+        let requests = site.app.take_requests();
+        let [user, actor, ..] = told(&requests[0]);
+        (user.to_owned(), actor.to_owned())
+    };
+    assert_eq!(seen(), ("bob".to_owned(), "alice".to_owned()));
+    assert_eq!(site.server.call("DELETE", &takeover, None).status, 204);
+    let alone = ("alice".to_owned(), "alice".to_owned());
+    if site.ways.remembers {
+        wait_for("the takeover's end shows", || (seen() == alone).then_some(()));
+    }
+    assert_eq!(seen(), alone);
 }
 
 fn who_has_no_valid_token_is_denied(site: &mut Site) {

@@ -16,16 +16,24 @@ use crate::common::upstream::{Recorded, Upstream};
 pub struct Site {
     pub redis: RedisServer,
     pub server: Server,
-    /// Between the proxy and Doorward's validation plane.
+    /// Between the proxy and where it has its checks made.
     pub relay: Relay,
     pub app: Upstream,
     pub proxy: Proxy,
     pub ways: Ways,
 }
 
+/// Where a proxy has its checks made.
+#[derive(Clone, Copy, Debug)]
+pub enum Plane {
+    Validation,
+    Grpc,
+}
+
 /// Where proxies differ, and cannot be made not to.
 #[derive(Clone, Copy, Debug)]
 pub struct Ways {
+    pub asks: Plane,
     /// It keeps what it was told for a while, as its configuration says: an ending shows later.
     pub remembers: bool,
     /// The client is told when to try again while Doorward cannot ask its store.
@@ -41,6 +49,7 @@ pub struct Ways {
 impl Ways {
     /// As most do.
     pub const USUAL: Self = Self {
+        asks: Plane::Validation,
         remembers: false,
         passes_retry_after: true,
         gives_up: true,
@@ -53,13 +62,22 @@ impl Site {
     pub fn start(ways: Ways, start_proxy: impl FnOnce(Between) -> Proxy) -> Self {
         let redis = RedisServer::start();
         let settings = [
+            ("DOORWARD_GRPC_LISTEN", "127.0.0.1:0"),
+            ("DOORWARD_CHECKS", "welcome:anonymous=true"),
             ("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Authorization-Renewal-Exempt"),
             ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
             ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
         ];
         let server = Server::on(&redis, &settings);
-        let (relay, app) = (Relay::start(server.listen()), Upstream::start());
-        let proxy = start_proxy(Between { doorward: relay.addr(), app: &app.addr() });
+        let mut between = Between { doorward: server.listen(), grpc: server.grpc_listen(), app: "" };
+        let asked = match ways.asks {
+            Plane::Validation => &mut between.doorward,
+            Plane::Grpc => &mut between.grpc,
+        };
+        let (relay, app) = (Relay::start(asked), Upstream::start());
+        let app_addr = app.addr();
+        (*asked, between.app) = (relay.addr(), &app_addr);
+        let proxy = start_proxy(between);
         app.take_requests();
         Self { redis, server, relay, app, proxy, ways }
     }

@@ -6,17 +6,26 @@ use super::{Between, Proxy, replaced, tool, write};
 
 const HTTP_CONFIG: &str = include_str!("../../../config/proxies/envoy-http.yaml");
 
+const GRPC_CONFIG: &str = include_str!("../../../config/proxies/envoy-grpc.yaml");
+
 /// envoy-http.yaml.
 pub fn start_http(between: Between) -> Proxy {
+    start(&addressed(HTTP_CONFIG, &[("8080", between.doorward), ("9000", between.app)]))
+}
+
+/// envoy-grpc.yaml.
+pub fn start_grpc(between: Between) -> Proxy {
+    let addrs = [("8080", between.doorward), ("8082", between.grpc), ("9000", between.app)];
+    start(&addressed(GRPC_CONFIG, &addrs))
+}
+
+/// Envoy names host and port apart. All hosts are 127.0.0.1.
+fn addressed(config: &str, addrs: &[(&str, &str)]) -> String {
     let endpoint = |port: &str| format!("address: 127.0.0.1, port_value: {port} }}");
-    let config = replaced(
-        HTTP_CONFIG,
-        &[
-            (&endpoint("8080"), &endpoint(port(between.doorward))),
-            (&endpoint("9000"), &endpoint(port(between.app))),
-        ],
-    );
-    start(&config)
+    addrs.iter().fold(config.to_owned(), |config, (shipped, addr)| {
+        let port = addr.strip_prefix("127.0.0.1:").unwrap();
+        replaced(&config, &[(&endpoint(shipped), &endpoint(port))])
+    })
 }
 
 fn start(config: &str) -> Proxy {
@@ -27,9 +36,4 @@ fn start(config: &str) -> Proxy {
         command.args(["-c", "envoy.yaml", "--disable-hot-restart", "--log-level", "warning"]);
         command
     })
-}
-
-/// Of an address on 127.0.0.1: Envoy names the two apart.
-fn port(addr: &str) -> &str {
-    addr.strip_prefix("127.0.0.1:").unwrap()
 }

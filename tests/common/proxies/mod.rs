@@ -21,6 +21,8 @@ use super::process::{Process, free_port, wait_for};
 pub struct Between<'a> {
     /// Doorward's validation plane, `host:port`.
     pub doorward: &'a str,
+    /// Doorward's gRPC listener, `host:port`.
+    pub grpc: &'a str,
     /// The application, `host:port`.
     pub app: &'a str,
 }
