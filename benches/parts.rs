@@ -25,7 +25,7 @@ use doorward::secret::{CheckKeys, Kind, Minted, mint, parse};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Store, StoreLimits};
-use doorward::token::{AccessMark, Credential, DetailsOnce, Texts, Token, VerifiedTag};
+use doorward::token::{AccessMark, Credential, DetailsOnce, ShownOnce, Texts, Token, VerifiedTag};
 use doorward::{Access, NewToken, Node, Transport};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
@@ -96,6 +96,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         accesses: AccessMark::default(),
         verified_tag: VerifiedTag::default(),
         details: DetailsOnce::default(),
+        shown: ShownOnce::default(),
     };
     Token {
         credential: Arc::new(credential),

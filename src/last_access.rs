@@ -14,6 +14,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::Infallible;
+use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::secret::TokenId;
+use crate::secret::{IdHasher, TokenId};
 use crate::store::{Store, StoreError, Unwritten};
 use crate::token::{Credential, Touch};
 
@@ -58,7 +59,7 @@ pub struct LastAccessCounters {
 pub struct LastAccess(Arc<Inner>);
 
 struct Inner {
-    shards: Vec<Mutex<HashMap<TokenId, Pending>>>,
+    shards: Vec<Mutex<Watched>>,
     options: LastAccessOptions,
     clock: Clock,
     store: Store,
@@ -66,6 +67,8 @@ struct Inner {
     flushing: tokio::sync::Mutex<()>,
     counters: LastAccessCounters,
 }
+
+type Watched = HashMap<TokenId, Pending, BuildHasherDefault<IdHasher>>;
 
 /// A token whose accesses are watched.
 struct Pending {
@@ -117,9 +120,10 @@ impl LastAccess {
         match shard.entry(credential.id) {
             Entry::Occupied(mut entry) => {
                 let pending = entry.get_mut();
-                pending.access_ms = pending.access_ms().max(access_ms);
+                pending.access_ms = pending.access_ms.max(access_ms);
                 pending.renew_to_ms = pending.renew_to_ms.max(renew_to_ms);
                 if is_kept && !Arc::ptr_eq(&pending.credential, credential) {
+                    pending.access_ms = pending.access_ms();
                     let older = std::mem::replace(&mut pending.credential, credential.clone());
                     older.accesses.release();
                 }
@@ -211,7 +215,7 @@ impl Due {
 }
 
 impl Inner {
-    fn shard(&self, id: TokenId) -> MutexGuard<'_, HashMap<TokenId, Pending>> {
+    fn shard(&self, id: TokenId) -> MutexGuard<'_, Watched> {
         lock(&self.shards[id.shard_tag().index() % SHARDS])
     }
 

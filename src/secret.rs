@@ -10,6 +10,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::Hasher;
 use std::sync::Arc;
 
 use arrayvec::ArrayString;
@@ -31,6 +32,8 @@ const WIRE_BYTES: usize = CHECKED_BYTES + CHECK_TAG_BYTES;
 const WIRE_CHARS: usize = WIRE_BYTES / 3 * 4;
 /// Characters of a token id.
 pub const ID_CHARS: usize = ID_BYTES / 3 * 4;
+/// Characters of a locator: ten bytes.
+const LOCATOR_CHARS: usize = ((ID_BYTES - SHARD_TAG_BYTES) * 4).div_ceil(3);
 /// A node honours at most this many check keys; the rest of a longer list would only cost time.
 pub const MAX_CHECK_KEYS: usize = 8;
 
@@ -77,6 +80,15 @@ impl ShardTag {
         is_hex.then(|| u16::from_str_radix(hex, 16).ok()).flatten().map(|tag| Self(tag.to_be_bytes()))
     }
 
+    /// The four hex digits.
+    pub fn text(self) -> ArrayString<4> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let [first, second] = self.0.map(usize::from);
+        let digits = [first >> 4, first & 15, second >> 4, second & 15].map(|at| DIGITS[at]);
+        // It is all ASCII.
+        ArrayString::from_byte_string(&digits).unwrap_or_default()
+    }
+
     /// The two bytes as a number below 65,536.
     pub fn index(self) -> usize {
         usize::from(u16::from_be_bytes(self.0))
@@ -86,7 +98,7 @@ impl ShardTag {
 /// Four hex digits: a raw byte could be `}` and split a user over slots.
 impl fmt::Display for ShardTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02x}{:02x}", self.0[0], self.0[1])
+        f.write_str(&self.text())
     }
 }
 
@@ -120,7 +132,16 @@ impl TokenId {
 
     /// The locator alone, 14 characters: what names the token where its shard tag is known already.
     pub fn locator(&self) -> String {
-        URL_SAFE_NO_PAD.encode(&self.0[SHARD_TAG_BYTES..])
+        self.locator_text().as_str().to_owned()
+    }
+
+    /// The same without memory of its own.
+    pub fn locator_text(&self) -> ArrayString<LOCATOR_CHARS> {
+        let mut text = [0; LOCATOR_CHARS];
+        // Fails only for a buffer that is too short.
+        let _ = URL_SAFE_NO_PAD.encode_slice(&self.0[SHARD_TAG_BYTES..], &mut text);
+        // It is all ASCII.
+        ArrayString::from_byte_string(&text).unwrap_or_default()
     }
 
     /// The id of the token with this locator in this shard.
@@ -138,6 +159,26 @@ impl TokenId {
         let _ = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
         // It is all ASCII.
         ArrayString::from_byte_string(&text).unwrap_or_default()
+    }
+}
+
+/// Takes the random bits of an id as its hash; for maps whose keys are ids.
+#[derive(Default)]
+pub struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(random) = bytes.last_chunk() {
+            self.0 = u64::from_be_bytes(*random);
+        }
+    }
+
+    fn write_usize(&mut self, _: usize) {
+        // The length, which is always the same.
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

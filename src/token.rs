@@ -47,6 +47,8 @@ pub struct Credential {
     /// The rest of the token, once a batch has asked for it: what was read with this copy or after it. A change
     /// of the token replaces the copy, so this is never older.
     pub details: DetailsOnce,
+    /// What shows the token as a whole, kept for the next time by who made it.
+    pub shown: ShownOnce,
     /// The accesses seen through this copy of the record. Last, because it is written all the time: what is read
     /// only should not be in the same line of memory.
     pub accesses: AccessMark,
@@ -216,8 +218,6 @@ pub struct Details {
     pub expiration: bool,
     /// See [`Token`].
     pub related_objects: Box<[RelatedObject]>,
-    /// What shows the token as a whole, kept for the next time by who made it.
-    pub shown: ShownOnce,
 }
 
 /// A live token as a batch shows it: the whole token, as this node knows it.
@@ -326,6 +326,7 @@ pub(crate) mod tests {
             ends_at_ms: 5_000,
             accesses: AccessMark::default(),
             details: DetailsOnce::default(),
+            shown: ShownOnce::default(),
         }
     }
 

@@ -88,11 +88,11 @@ impl<'a> TokenJson<'a> {
             let _ = serde_json::to_writer(out, &Self::of_batch(token, now_ms));
             return;
         }
-        let Shown { text, gap_at } = token.details.shown.get_or_init(|| {
+        let shown = token.credential.shown.get_or_init(|| {
             let without = Self { last_access: String::new(), ..Self::of_batch(token, now_ms) };
-            shown(&without)
+            with_gap(&without)
         });
-        let (before, after) = text.split_at(*gap_at);
+        let (before, after) = shown.parts();
         out.extend_from_slice(before);
         push_timestamp(token.last_access_ms, out);
         out.extend_from_slice(after);
@@ -140,12 +140,13 @@ impl<'a> TokenJson<'a> {
 }
 
 /// A token's text with a gap for its last access, which is empty in it.
-fn shown(without: &TokenJson<'_>) -> Shown {
+fn with_gap(without: &TokenJson<'_>) -> Shown {
     // No string in it holds this: a quote in a string is escaped.
     const EMPTY: &[u8] = b"\"last_access\":\"\"";
     let text = serde_json::to_vec(without).unwrap_or_default();
     let at = text.windows(EMPTY.len()).position(|window| window == EMPTY);
-    Shown { gap_at: at.map_or(text.len(), |at| at + EMPTY.len() - 1), text: text.into() }
+    let gap_at = at.map_or(text.len(), |at| at + EMPTY.len() - 1);
+    Shown::new(text, gap_at)
 }
 
 /// RFC 3339, UTC, milliseconds.

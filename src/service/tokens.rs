@@ -9,7 +9,8 @@ use crate::rules;
 use crate::secret::{self, Kind, SecretHash, TokenId};
 use crate::store::{self, Changed, StoreError};
 use crate::token::{
-    AccessMark, Credential, DetailsOnce, RelatedObject, Rotation, Texts, Token, TokenChange, VerifiedTag,
+    AccessMark, Credential, DetailsOnce, RelatedObject, Rotation, ShownOnce, Texts, Token, TokenChange,
+    VerifiedTag,
 };
 
 /// What a login service asks for; each field already keeps to its rule.
@@ -115,6 +116,7 @@ impl Service {
                 ends_at_ms,
                 accesses: AccessMark::default(),
                 details: DetailsOnce::default(),
+                shown: ShownOnce::default(),
             }),
             created_at_ms: now_ms,
             last_access_ms: now_ms,

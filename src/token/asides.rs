@@ -17,10 +17,21 @@ pub type ShownOnce = Aside<Shown>;
 
 /// A text with a gap for what changes without the record.
 pub struct Shown {
-    /// The text without what belongs into the gap.
-    pub text: Box<[u8]>,
-    /// Where the gap is.
-    pub gap_at: usize,
+    text: Box<[u8]>,
+    gap_at: u32,
+}
+
+impl Shown {
+    /// A text with its gap at this byte.
+    pub fn new(text: Vec<u8>, gap_at: usize) -> Self {
+        let gap_at = u32::try_from(gap_at.min(text.len())).unwrap_or(0);
+        Self { text: text.into(), gap_at }
+    }
+
+    /// What comes before the gap and what comes after it.
+    pub fn parts(&self) -> (&[u8], &[u8]) {
+        self.text.split_at_checked(self.gap_at as usize).unwrap_or_default()
+    }
 }
 
 impl<T> Aside<T> {

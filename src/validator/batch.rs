@@ -125,13 +125,12 @@ impl Validator {
             match record.map(|record| (record, record.judge(&presented.hash, None, now_ms))) {
                 Some((record, Verdict::Admitted)) => {
                     let Some(details) = record.details.get() else { return Some(presented) };
-                    let known_ms = record.accesses.latest_ms();
-                    if access == Access::Exempt && known_ms == 0 {
+                    if access == Access::Exempt && record.accesses.latest_ms() == 0 {
                         // The store knows better when it was last accessed.
                         return Some(presented);
                     }
                     self.note_valid(record, access, now_ms);
-                    let last_access_ms = record.accesses.latest_ms().max(details.created_at_ms);
+                    let last_access_ms = record.accesses.latest_ms();
                     show(Some(BatchToken { credential: record, details, last_access_ms }));
                     None
                 }

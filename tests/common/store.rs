@@ -12,7 +12,7 @@ use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Ended, Issued, OverLimit, Reader, Store, StoreError, StoreLimits};
-use doorward::token::{AccessMark, Credential, DetailsOnce, Texts, Token, Touch, VerifiedTag};
+use doorward::token::{AccessMark, Credential, DetailsOnce, ShownOnce, Texts, Token, Touch, VerifiedTag};
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
@@ -158,6 +158,7 @@ impl TestStore {
                 accesses: AccessMark::default(),
                 verified_tag: VerifiedTag::default(),
                 details: DetailsOnce::default(),
+                shown: ShownOnce::default(),
             }),
             created_at_ms: now_ms,
             last_access_ms: now_ms,

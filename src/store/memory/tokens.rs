@@ -8,8 +8,8 @@ use crate::event::{EndReason, Event, EventKind};
 use crate::secret::{SecretHash, ShardTag, TokenId};
 use crate::store::{Call, Changed, Ended, Issued, OverLimit, StoreError};
 use crate::token::{
-    Credential, Details, MAX_PREVIOUS_SECRETS, PreviousSecret, Rotation, ShownOnce, Token, TokenChange,
-    TokenView, Touch, Verdict,
+    Credential, Details, MAX_PREVIOUS_SECRETS, PreviousSecret, Rotation, Token, TokenChange, TokenView,
+    Touch, Verdict,
 };
 
 impl MemoryStore {
@@ -35,7 +35,6 @@ impl MemoryStore {
             ip: token.ip,
             expiration: token.expiration,
             related_objects: token.related_objects.as_slice().into(),
-            shown: ShownOnce::default(),
         };
         Some(TokenView {
             credential: token.credential.clone(),

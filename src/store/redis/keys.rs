@@ -35,7 +35,11 @@ impl Keys {
 
     /// The token's hash.
     pub fn token(&self, id: TokenId) -> String {
-        self.key('t', id.shard_tag(), &id.locator())
+        // Written for every look-up, so without formatting.
+        let parts = [&self.prefix, "t:{", &id.shard_tag().text(), "}:", &id.locator_text()];
+        let mut key = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+        parts.iter().for_each(|part| key.push_str(part));
+        key
     }
 
     /// What all token keys have in common: what client tracking listens to.

@@ -1,5 +1,6 @@
 //! A runtime's connection to one master. Look-ups that come in the same turn of the runtime's loop go out as one
-//! pipeline, and one task writes them, reads the answers and hands them out: that costs about half of what a general
+//! pipeline; those that come while it is under way make up the next one, so that the busier it is the more go
+//! together. One task writes them, reads the answers and hands them out: that costs less than half of what a general
 //! client does per look-up (benches/README.md).
 //!
 //! Each pipeline begins with a write that changes nothing, and counts only if the server takes it. A master that was
@@ -59,7 +60,10 @@ struct State {
     phase: Phase,
     /// Not sent yet. Bounded by the requests under way, and so by the connections allowed.
     waiting: Vec<LookUp>,
+    /// Of the task, while it has nothing under way: with the answers it comes by itself.
     waker: Option<Waker>,
+    /// How often the age of look-ups was looked at on this connection.
+    check: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,6 +81,8 @@ struct LookUp {
     question: Question,
     proof: Proof,
     found: oneshot::Sender<Result<(Value, Arc<Server>), Failure>>,
+    /// How many checks there had been when it was asked.
+    check: u64,
 }
 
 /// How it is made sure that the server has authority.
@@ -105,7 +111,7 @@ impl Pipe {
         master: Arc<Master>,
         runtime: &tokio::runtime::Handle,
     ) -> Self {
-        let state = State { phase: Phase::New, waiting: Vec::new(), waker: None };
+        let state = State { phase: Phase::New, waiting: Vec::new(), waker: None, check: 0 };
         let has_tried = watch::Sender::new(false);
         let queue = Arc::new(Queue { topology, master, state: Mutex::new(state), has_tried });
         let worker = runtime.spawn(queue.clone().work()).abort_handle();
@@ -139,7 +145,8 @@ impl Pipe {
             if matches!(state.phase, Phase::Down | Phase::Over) {
                 return Err(unavailable("not connected"));
             }
-            state.waiting.push(LookUp { question, proof, found });
+            let check = state.check;
+            state.waiting.push(LookUp { question, proof, found, check });
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -158,7 +165,11 @@ impl Queue {
         loop {
             let reason = match timeout(self.topology.link.timeout, self.connect()).await {
                 Ok(Ok((stream, server))) => {
-                    self.state().phase = Phase::Up;
+                    {
+                        let mut state = self.state();
+                        (state.phase, state.check) = (Phase::Up, 0);
+                        state.waiting.iter_mut().for_each(|look_up| look_up.check = 0);
+                    }
                     self.has_tried.send_replace(true);
                     let mut open = Open::new(stream, server, &self);
                     poll_fn(|context| open.poll(context)).await
@@ -246,13 +257,13 @@ struct Open<'a> {
     check: u64,
 }
 
-/// A command that was sent, with the number of checks there had been by then.
+/// A command that was sent, with the number of checks there had been when it was asked for.
 enum Sent {
     /// A write that a server without authority refuses.
     Probe(u64),
     /// What says that the next command is for a slot on its way.
     Asking(u64),
-    LookUp(LookUp, u64),
+    LookUp(LookUp),
 }
 
 impl<'a> Open<'a> {
@@ -276,17 +287,25 @@ impl<'a> Open<'a> {
 
     /// Does all that can be done without waiting; ready, with the reason, when the connection is of no more use.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<String> {
-        self.take_waiting(context);
-        if let Poll::Ready(error) = self.poll_write(context) {
-            return Poll::Ready(error.to_string());
-        }
-        if let Poll::Ready(reason) = self.poll_read(context) {
-            return Poll::Ready(reason);
+        loop {
+            self.take_waiting(context);
+            if let Poll::Ready(error) = self.poll_write(context) {
+                return Poll::Ready(error.to_string());
+            }
+            if let Poll::Ready(reason) = self.poll_read(context) {
+                return Poll::Ready(reason);
+            }
+            // When all is answered, those who waited for that go out now; when nobody does, the next one wakes us.
+            if !self.under_way.is_empty() || self.queue.state().waker.is_some() {
+                break;
+            }
         }
         while self.checks.poll_tick(context).is_ready() {
             self.check += 1;
+            self.queue.state().check = self.check;
             let oldest = match self.under_way.front() {
-                Some(Sent::Probe(check) | Sent::Asking(check) | Sent::LookUp(_, check)) => *check,
+                Some(Sent::Probe(check) | Sent::Asking(check)) => *check,
+                Some(Sent::LookUp(look_up)) => look_up.check,
                 None => self.check,
             };
             if self.check - oldest > u64::from(CHECKS_PER_TIMEOUT) {
@@ -296,15 +315,24 @@ impl<'a> Open<'a> {
         Poll::Pending
     }
 
+    /// Takes those who wait, unless something is under way.
     fn take_waiting(&mut self, context: &Context<'_>) {
+        if !self.under_way.is_empty() {
+            return;
+        }
         let waiting = {
             let mut state = self.queue.state();
-            state.waker = Some(context.waker().clone());
+            if state.waiting.is_empty() {
+                state.waker = Some(context.waker().clone());
+                return;
+            }
             std::mem::take(&mut state.waiting)
         };
+        // Of what is written before a look-up: as old as the oldest.
+        let check = waiting.first().map_or(self.check, |look_up| look_up.check);
         if waiting.iter().any(|look_up| look_up.proof == Proof::Shared) {
             // Before the reads: a server that is the master by then has all that was acknowledged until then.
-            self.write_probe(self.queue.master.probe());
+            self.write_probe(self.queue.master.probe(), check);
         }
         // Those with proofs of their own come after all that the shared one is for.
         let mut own = Vec::new();
@@ -316,28 +344,28 @@ impl<'a> Open<'a> {
         }
         for look_up in own {
             let probe = self.queue.topology.keys.probe_at(&look_up.question.shard().to_string());
-            self.write_asking(look_up.proof);
-            self.write_probe(&probe);
-            self.write_asking(look_up.proof);
+            self.write_asking(look_up.proof, check);
+            self.write_probe(&probe, check);
+            self.write_asking(look_up.proof, check);
             self.write_look_up(look_up);
         }
     }
 
-    fn write_probe(&mut self, key: &str) {
+    fn write_probe(&mut self, key: &str, check: u64) {
         resp::write_command(&mut self.out, &[b"DEL", key.as_bytes()]);
-        self.under_way.push_back(Sent::Probe(self.check));
+        self.under_way.push_back(Sent::Probe(check));
     }
 
-    fn write_asking(&mut self, proof: Proof) {
+    fn write_asking(&mut self, proof: Proof, check: u64) {
         if proof == (Proof::Own { is_asking: true }) {
             resp::write_command(&mut self.out, &[b"ASKING"]);
-            self.under_way.push_back(Sent::Asking(self.check));
+            self.under_way.push_back(Sent::Asking(check));
         }
     }
 
     fn write_look_up(&mut self, look_up: LookUp) {
         look_up.question.write(&mut self.out, &self.queue.topology.keys);
-        self.under_way.push_back(Sent::LookUp(look_up, self.check));
+        self.under_way.push_back(Sent::LookUp(look_up));
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
@@ -393,9 +421,9 @@ impl<'a> Open<'a> {
                     Read::Partial => break,
                     Read::Broken => return Err(broken()),
                 },
-                Sent::LookUp(look_up, _) => match look_up.question.read(input) {
+                Sent::LookUp(look_up) => match look_up.question.read(input) {
                     Read::Whole(answer, length) => {
-                        if let Some(Sent::LookUp(look_up, _)) = self.under_way.pop_front() {
+                        if let Some(Sent::LookUp(look_up)) = self.under_way.pop_front() {
                             self.answer(look_up, answer);
                         }
                         at += length;

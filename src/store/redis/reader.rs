@@ -7,7 +7,7 @@ use super::near::Near;
 use super::question::Extent;
 use crate::secret::TokenId;
 use crate::store::StoreError;
-use crate::token::{Credential, Details, TokenView};
+use crate::token::{Credential, TokenView};
 
 /// See the module. Belongs to the runtime it was made on; clones share its connections.
 #[derive(Clone)]
@@ -73,8 +73,7 @@ impl Reader {
         let view = fresh.filter(|fresh| fresh.is_active).and_then(view_of);
         // Like the entry itself, it may only be kept on the word of the server that is tracked.
         if let Some(view) = view.as_ref().filter(|_| self.near.tracked(&server).is_some()) {
-            // A copy: what shows the one record must not show the other.
-            known.details.get_or_init(|| Arc::new(Details::clone(&view.details)));
+            known.details.get_or_init(|| view.details.clone());
         }
         Ok(view)
     }

@@ -139,8 +139,7 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     let fields = Fields::from_all(all).ok_or_else(|| corrupt(id, "answer"))?;
     let Some(fields) = fields else { return Ok(None) };
     let (credential, flags) = fields.credential(id)?;
-    let Details { created_at_ms, user_agent, ip, expiration, related_objects, .. } =
-        fields.details(id, flags)?;
+    let Details { created_at_ms, user_agent, ip, expiration, related_objects } = fields.details(id, flags)?;
     let ended_at_ms = match fields.e {
         None => None,
         Some(_) => Some(number(fields.e).ok_or_else(|| corrupt(id, "e"))?),
@@ -249,6 +248,7 @@ impl<'a> Fields<'a> {
             ends_at_ms: immutable.ends_at_ms,
             accesses: AccessMark::default(),
             details: DetailsOnce::default(),
+            shown: ShownOnce::default(),
         };
         Ok((credential, flags))
     }
@@ -280,7 +280,6 @@ impl<'a> Fields<'a> {
                 .into_iter()
                 .map(|(content_type, object_id)| RelatedObject { content_type, object_id })
                 .collect(),
-            shown: ShownOnce::default(),
         })
     }
 }
@@ -333,6 +332,7 @@ mod tests {
                 ends_at_ms: 1_800_009_000_000,
                 accesses: AccessMark::default(),
                 details: DetailsOnce::default(),
+                shown: ShownOnce::default(),
             }),
             created_at_ms: 1_800_000_000_000,
             last_access_ms: 1_800_000_000_500,
