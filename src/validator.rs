@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::secret::{Claim, Kind, Presented};
+use crate::secret::{self, Claim, Kind, Presented, TokenId};
 use crate::service::{Service, no_check_keys};
 use crate::store::{Reader, StoreError};
 use crate::token::{Credential, Transport, Verdict};
@@ -67,7 +67,8 @@ pub enum Judged<R> {
 #[derive(Clone, Copy, Debug)]
 pub struct LookUp {
     presented: Presented,
-    via: Transport,
+    /// `None` where what carried it is not asked.
+    via: Option<Transport>,
     access: Access,
     /// The record known here has another secret: only what the store says now counts.
     must_be_fresh: bool,
@@ -117,6 +118,23 @@ impl Validator {
         }
     }
 
+    /// The live token that a string opens or will open once its second factor was shown, whatever may carry it;
+    /// `None` when there is none. This is no access.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn opened(&self, wire: &[u8]) -> Result<Option<TokenId>, StoreError> {
+        let presented = self.service.with_check_keys(|keys| secret::parse(Kind::Token, keys, wire))?;
+        let Some(presented) = presented else { return Ok(None) };
+        let look_up = LookUp { presented, via: None, access: Access::Exempt, must_be_fresh: false };
+        let record = self.read(look_up).await?;
+        let now_ms = self.service.clock().now_ms();
+        let is_opened = |record: &Arc<Credential>| {
+            matches!(record.judge(&presented.hash, None, now_ms), Verdict::Admitted | Verdict::Pending)
+        };
+        Ok(record.filter(is_opened).map(|record| record.id))
+    }
+
     /// Judges a token string as far as that goes without waiting. `show` is called for what is known, at most once,
     /// and must be short: the record is held still meanwhile.
     pub fn judge<R>(
@@ -140,7 +158,7 @@ impl Validator {
                 self.counters.forged.inc();
                 return Judged::Done(show(Ok(Judgement::Refused)));
             };
-            let look_up = LookUp { presented, via, access, must_be_fresh: false };
+            let look_up = LookUp { presented, via: Some(via), access, must_be_fresh: false };
             match known.map(|record| self.conclude(look_up, record, true)) {
                 Some(Some(judgement)) => Judged::Done(show(Ok(judgement))),
                 Some(None) => Judged::MustRead(LookUp { must_be_fresh: true, ..look_up }),
@@ -180,7 +198,7 @@ impl Validator {
             let now_ms = self.service.clock().now_ms();
             record
                 .as_ref()
-                .is_none_or(|record| record.judge(&hash, Some(look_up.via), now_ms) != Verdict::WrongSecret)
+                .is_none_or(|record| record.judge(&hash, look_up.via, now_ms) != Verdict::WrongSecret)
         };
         if !look_up.must_be_fresh {
             let record = self.reader.credential(id).await?;
@@ -207,8 +225,7 @@ impl Validator {
         let LookUp { presented, via, access, .. } = look_up;
         // Read after the look-up: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
-        let verdict =
-            record.map_or(Verdict::Refused, |record| record.judge(&presented.hash, Some(via), now_ms));
+        let verdict = record.map_or(Verdict::Refused, |record| record.judge(&presented.hash, via, now_ms));
         match (verdict, record) {
             (Verdict::Admitted, Some(record)) => {
                 self.counters.valid.inc();

@@ -30,11 +30,16 @@ pub fn presented<'a>(headers: &'a (impl RequestHeaders + ?Sized), cookie_name: &
     }
 }
 
-/// What follows the scheme `Bearer`, in any case (RFC 9110, section 11.1); `None` for another scheme.
+/// What follows the scheme `Bearer`; `None` for another scheme.
 pub fn bearer(line: &[u8]) -> Option<&[u8]> {
-    let (scheme, rest) = line.split_at_checked(6)?;
-    let is_bearer = scheme.eq_ignore_ascii_case(b"Bearer") && rest.first().is_none_or(|c| *c == b' ');
-    is_bearer.then(|| rest.trim_ascii())
+    after_scheme(b"Bearer", line)
+}
+
+/// What follows a scheme, in any case (RFC 9110, section 11.1); `None` for another scheme.
+pub fn after_scheme<'a>(wanted: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
+    let (scheme, rest) = line.split_at_checked(wanted.len())?;
+    let is_wanted = scheme.eq_ignore_ascii_case(wanted) && rest.first().is_none_or(|c| *c == b' ');
+    is_wanted.then(|| rest.trim_ascii())
 }
 
 fn from_cookie<'a>(headers: &'a (impl RequestHeaders + ?Sized), name: &str) -> Presented<'a> {

@@ -1,4 +1,4 @@
-//! Request bodies of the admin plane: JSON, small, and here in time.
+//! Request bodies of the admin plane: JSON or a form, small, and here in time.
 
 use std::time::Duration;
 
@@ -28,22 +28,33 @@ pub async fn read_json(request: Request<Incoming>, timeout: Duration) -> Result<
 /// # Errors
 /// 415, 413 and 408.
 pub async fn read_json_text(request: Request<Incoming>, timeout: Duration) -> Result<Vec<u8>, Problem> {
-    if !is_json(&request) {
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "the body must be JSON: Content-Type: application/json",
-        ));
+    if !has_type(&request, &["application/json", "application/merge-patch+json"]) {
+        return Err(unsupported("the body must be JSON: Content-Type: application/json"));
     }
+    read_bytes(request, timeout).await
+}
+
+/// Whether a request says that its body is one of these, whatever the parameters, such as a charset.
+pub fn has_type(request: &Request<Incoming>, types: &[&str]) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    types.iter().any(|wanted| essence.eq_ignore_ascii_case(wanted))
+}
+
+/// 415.
+pub fn unsupported(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// 413, 408, and 400 where it breaks off.
+pub async fn read_bytes(request: Request<Incoming>, timeout: Duration) -> Result<Vec<u8>, Problem> {
     match tokio::time::timeout(timeout, read(request.into_body())).await {
         Ok(body) => body,
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
-}
-
-fn is_json(request: &Request<Incoming>) -> bool {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    ["application/json", "application/merge-patch+json"].iter().any(|json| essence.eq_ignore_ascii_case(json))
 }
 
 async fn read(mut body: Incoming) -> Result<Vec<u8>, Problem> {

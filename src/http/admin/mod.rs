@@ -1,4 +1,4 @@
-//! The admin plane: JSON in, JSON out, an API key for everything but the probes.
+//! The admin plane: JSON or a form in, JSON out, an API key for everything but the probes.
 //!
 //! | path | methods | scope |
 //! |---|---|---|
@@ -10,11 +10,14 @@
 //! | `/v1/users/{user}/tokens` | GET, DELETE | tokens |
 //! | `/v1/users/{user}/events` | GET | events |
 //! | `/v1/validate` | POST | introspect |
+//! | `/introspect` | POST | introspect |
+//! | `/revoke` | POST | introspect or tokens |
 //! | `/metrics` | GET | metrics |
 //! | `/livez`, `/readyz` | GET | none |
 
 mod api_keys;
 mod body;
+mod oauth;
 mod paging;
 mod routes;
 mod takeovers;
@@ -73,11 +76,12 @@ impl Admin {
         if !route.takes(request.method()) {
             return Err(Problem::method_not_allowed(route.methods()));
         }
-        let actor = match route.scope() {
-            Some(scope) => {
-                Actor::ApiKey(&api_keys::authorize(&self.api_keys, request.headers(), scope)?.name)
-            }
-            None => Actor::Doorward,
+        if let Route::Introspect | Route::Revoke = route {
+            return oauth::respond(self, &route, request).await;
+        }
+        let actor = match route.scopes() {
+            [] => Actor::Doorward,
+            scopes => Actor::ApiKey(&api_keys::authorize(&self.api_keys, request.headers(), scopes)?.name),
         };
         let query = Fields::of_query(request.uri().query());
         let service = &*self.service;

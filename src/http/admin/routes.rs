@@ -22,6 +22,8 @@ pub enum Route {
     UserTakeovers(String),
     UserEvents(String),
     Validate,
+    Introspect,
+    Revoke,
 }
 
 impl Route {
@@ -32,6 +34,8 @@ impl Route {
             ["livez"] => Self::Livez,
             ["readyz"] => Self::Readyz,
             ["metrics"] => Self::Metrics,
+            ["introspect"] => Self::Introspect,
+            ["revoke"] => Self::Revoke,
             ["v1", "tokens"] => Self::Tokens,
             ["v1", "tokens", id] => Self::Token(TokenId::parse(id)?),
             ["v1", "tokens", id, "rotate"] => Self::Rotate(TokenId::parse(id)?),
@@ -55,7 +59,12 @@ impl Route {
             | Self::TokenTakeovers(_)
             | Self::UserTakeovers(_)
             | Self::UserEvents(_) => "GET, HEAD",
-            Self::Tokens | Self::Rotate(_) | Self::Confirm(_) | Self::Validate => "POST",
+            Self::Tokens
+            | Self::Rotate(_)
+            | Self::Confirm(_)
+            | Self::Validate
+            | Self::Introspect
+            | Self::Revoke => "POST",
             Self::Token(_) => "GET, HEAD, PATCH, DELETE",
             Self::Takeover(_) => "POST, DELETE",
             Self::UserTokens(_) => "GET, HEAD, DELETE",
@@ -67,17 +76,18 @@ impl Route {
         self.methods().split(", ").any(|allowed| allowed == method)
     }
 
-    /// `None` for what needs no API key.
-    pub fn scope(&self) -> Option<Scope> {
+    /// The scopes of which an API key needs one; none for what needs no key.
+    pub fn scopes(&self) -> &'static [Scope] {
         match self {
-            Self::Livez | Self::Readyz => None,
-            Self::Metrics => Some(Scope::Metrics),
-            Self::Validate => Some(Scope::Introspect),
+            Self::Livez | Self::Readyz => &[],
+            Self::Metrics => &[Scope::Metrics],
+            Self::Validate | Self::Introspect => &[Scope::Introspect],
+            Self::Revoke => &[Scope::Introspect, Scope::Tokens],
             Self::Tokens | Self::Token(_) | Self::Rotate(_) | Self::Confirm(_) | Self::UserTokens(_) => {
-                Some(Scope::Tokens)
+                &[Scope::Tokens]
             }
-            Self::Takeover(_) | Self::TokenTakeovers(_) | Self::UserTakeovers(_) => Some(Scope::Takeovers),
-            Self::UserEvents(_) => Some(Scope::Events),
+            Self::Takeover(_) | Self::TokenTakeovers(_) | Self::UserTakeovers(_) => &[Scope::Takeovers],
+            Self::UserEvents(_) => &[Scope::Events],
         }
     }
 }
