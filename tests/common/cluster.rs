@@ -44,6 +44,14 @@ impl RedisCluster {
             });
         }
         all().for_each(|node| cluster.await_fine(node));
+        // Until everybody knows that it is a replica, not all would agree to its taking over.
+        let known = |node: &RedisServer| {
+            let nodes = node.cli(&["CLUSTER", "NODES"]);
+            nodes.lines().filter(|line| line.contains("slave")).count()
+        };
+        for node in all() {
+            wait_for("the replicas are known", || (known(node) == cluster.replicas.len()).then_some(()));
+        }
         cluster
     }
 
@@ -90,6 +98,19 @@ impl RedisCluster {
         for node in [to, from].into_iter().chain(&self.masters) {
             node.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);
         }
+    }
+
+    /// Which of the masters has a slot, by its own word.
+    pub fn owner(&self, slot: u16) -> Option<usize> {
+        self.masters.iter().position(|master| {
+            let nodes = master.cli(&["CLUSTER", "NODES"]);
+            let own = nodes.lines().find(|line| line.contains("myself")).unwrap_or_default();
+            own.split(' ').skip(8).any(|range| {
+                let (first, last) = range.split_once('-').unwrap_or((range, range));
+                matches!((first.parse::<u16>(), last.parse::<u16>()),
+                    (Ok(first), Ok(last)) if (first..=last).contains(&slot))
+            })
+        })
     }
 
     fn await_known(&self, node: &RedisServer) {

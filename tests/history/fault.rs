@@ -1,17 +1,23 @@
 //! What can fail, and how a test makes it.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
+use doorward::secret::ShardTag;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
+use crate::common::cluster::RedisCluster;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
-use crate::load::Ledger;
+use crate::load::{Ledger, users};
 use crate::proxy::{Direction, Rule};
-use crate::world::{PROXIED, World};
+use crate::world::{PROXIED, Store, World};
 use crate::{LEASE_MS, now_us};
+
+/// No failover but those that a fault asks for.
+const PATIENT: [&str; 2] = ["--cluster-node-timeout", "60000"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -34,6 +40,13 @@ pub enum Fault {
     NodeFrozen,
     /// Another server becomes the master, and one node goes on asking the former one, which answers.
     MasterDemoted,
+    ClusterTrackingKilled,
+    /// One master of a cluster stands still.
+    ClusterMasterFrozen,
+    /// The replicas take over from their masters, without losing anything.
+    ClusterFailover,
+    /// The slots with the tokens go from master to master.
+    ClusterSlotsMove,
 }
 
 impl Fault {
@@ -49,6 +62,10 @@ impl Fault {
                     || RedisServer::with_args(&["--appendonly", "no", "--repl-diskless-sync-delay", "0"]);
                 World::start(start(), Some(start()))
             }
+            Self::ClusterFailover => World::start_on_cluster(RedisCluster::with(3, true, &PATIENT)),
+            Self::ClusterTrackingKilled | Self::ClusterMasterFrozen | Self::ClusterSlotsMove => {
+                World::start_on_cluster(RedisCluster::with(3, false, &PATIENT))
+            }
             _ => World::start(RedisServer::start(), None),
         }
     }
@@ -57,24 +74,24 @@ impl Fault {
     pub fn happen(self, world: &mut World, ledger: &Ledger, rng: &mut StdRng, until_us: u64) {
         match self {
             Self::Nothing => thread::sleep(Duration::from_micros(until_us.saturating_sub(now_us()))),
-            Self::TrackingKilled => often(rng, until_us, || kill_tracking(&world.redis)),
-            Self::AllKilled => often(rng, until_us, || {
-                world.redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+            Self::TrackingKilled => often(rng, until_us, |_| kill_tracking(world.redis())),
+            Self::AllKilled => often(rng, until_us, |_| {
+                world.redis().cli(&["CLIENT", "KILL", "TYPE", "normal"]);
             }),
-            Self::Flushed => often(rng, until_us, || {
+            Self::Flushed => often(rng, until_us, |_| {
                 ledger.losing(|| {
-                    world.redis.cli(&["FLUSHALL"]);
+                    world.redis().cli(&["FLUSHALL"]);
                 });
             }),
             Self::RedisFrozen => for_a_while(rng, until_us, |hold| {
-                world.redis.freeze();
+                world.redis().freeze();
                 hold();
-                world.redis.thaw();
+                world.redis().thaw();
             }),
             Self::RedisRestarted => for_a_while(rng, until_us, |hold| {
-                world.redis.kill();
+                world.redis().kill();
                 hold();
-                world.redis.restart();
+                world.redis().restart();
             }),
             Self::NodeFrozen => for_a_while(rng, until_us, |hold| {
                 world.nodes[PROXIED].process.freeze();
@@ -95,14 +112,32 @@ impl Fault {
                 on_the_link(world, rng, until_us, Rule::Delay(delay));
             }
             Self::LinkCut => on_the_link(world, rng, until_us, Rule::Cut),
+            Self::ClusterTrackingKilled => often(rng, until_us, |_| {
+                world.cluster().masters.iter().for_each(kill_tracking);
+            }),
+            Self::ClusterMasterFrozen => {
+                let masters = &world.cluster().masters;
+                let frozen = &masters[rng.random_range(0..masters.len())];
+                for_a_while(rng, until_us, |hold| {
+                    frozen.freeze();
+                    hold();
+                    frozen.thaw();
+                });
+            }
+            Self::ClusterFailover => {
+                // Once: the other masters agree to one per master in two node timeouts.
+                fail_over(world.cluster(), rng);
+                thread::sleep(Duration::from_micros(until_us.saturating_sub(now_us())));
+            }
+            Self::ClusterSlotsMove => often(rng, until_us, |rng| move_slots(world.cluster(), rng)),
         }
     }
 }
 
 /// A fault of a moment, with random pauses short enough to hit nodes that are still recovering from the last.
-fn often(rng: &mut StdRng, until_us: u64, mut strike: impl FnMut()) {
+fn often(rng: &mut StdRng, until_us: u64, mut strike: impl FnMut(&mut StdRng)) {
     while now_us() < until_us {
-        strike();
+        strike(rng);
         thread::sleep(Duration::from_millis(rng.random_range(1..200)));
     }
 }
@@ -119,9 +154,9 @@ fn for_a_while(rng: &mut StdRng, until_us: u64, mut during: impl FnMut(&dyn Fn()
 
 fn on_the_link(world: &World, rng: &mut StdRng, until_us: u64, rule: Rule) {
     for_a_while(rng, until_us, |hold| {
-        world.proxy.set(rule);
+        world.proxy().set(rule);
         hold();
-        world.proxy.set(Rule::Pass);
+        world.proxy().set(Rule::Pass);
     });
 }
 
@@ -136,14 +171,16 @@ fn kill_tracking(redis: &RedisServer) {
 
 /// A planned failover to the second server, for one node alone, and back.
 fn demote(world: &World, hold: &dyn Fn()) {
-    let (first, second) = (&world.redis, world.second.as_ref().expect("a second server"));
+    let Store::One { redis: first, second: Some(second), proxy } = &world.store else {
+        panic!("no second server");
+    };
     follow(second, first);
     hand_over(first, second);
-    world.proxy.retarget(second.port());
+    proxy.retarget(second.port());
     hold();
     follow(first, second);
     hand_over(second, first);
-    world.proxy.retarget(first.port());
+    proxy.retarget(first.port());
 }
 
 fn follow(replica: &RedisServer, master: &RedisServer) {
@@ -165,4 +202,37 @@ fn hand_over(from: &RedisServer, to: &RedisServer) {
     to.cli(&["REPLICAOF", "NO", "ONE"]);
     from.cli(&["REPLICAOF", "127.0.0.1", NOBODY]);
     from.cli(&["CLIENT", "UNPAUSE"]);
+}
+
+/// Every replica takes over from its master without losing a write.
+fn fail_over(cluster: &RedisCluster, rng: &mut StdRng) {
+    for replica in &cluster.replicas {
+        replica.cli(&["CLUSTER", "FAILOVER"]);
+        wait_for("the replica is the master", || {
+            (replica.info("replication", "role") == "master").then_some(())
+        });
+        thread::sleep(Duration::from_millis(rng.random_range(0..LEASE_MS)));
+    }
+}
+
+/// The slots of all the load's users, one after the other, each to another master.
+fn move_slots(cluster: &RedisCluster, rng: &mut StdRng) {
+    let slots: BTreeSet<u16> = users().map(|user| slot_of_user(&user)).collect();
+    for slot in slots {
+        let count = cluster.masters.len();
+        let Some(from) = cluster.owner(slot) else { continue };
+        cluster.move_slot(slot, from, (from + rng.random_range(1..count)) % count, || ());
+    }
+}
+
+fn slot_of_user(user: &str) -> u16 {
+    let tag = ShardTag::of_user(user).to_string();
+    // CRC-16/XMODEM, as Redis counts slots.
+    let crc =
+        tag.bytes().fold(0_u16, |crc, byte| {
+            (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| {
+                if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 }
+            })
+        });
+    crc % 16_384
 }

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::judge::{History, Life, Loss, Validation};
-use crate::world::{Addresses, Admin, Gate, Issued};
+use crate::world::{Addresses, Admin, Gate, Issued, NODES};
 use crate::{LEASE_MS, now_us};
 
 const WORKERS_PER_NODE: usize = 2;
@@ -99,6 +99,15 @@ impl Ledger {
     }
 }
 
+fn user(node: usize, worker: usize) -> String {
+    format!("user-{node}-{worker}")
+}
+
+/// Whose tokens the load works on.
+pub fn users() -> impl Iterator<Item = String> {
+    (0..NODES).flat_map(|node| (0..WORKERS_PER_NODE).map(move |worker| user(node, worker)))
+}
+
 /// Runs the load while `meanwhile` does.
 pub fn run(ledger: &Ledger, nodes: &[Addresses], seed: u64, meanwhile: impl FnOnce()) {
     let stop = AtomicBool::new(false);
@@ -108,7 +117,7 @@ pub fn run(ledger: &Ledger, nodes: &[Addresses], seed: u64, meanwhile: impl FnOn
         for node in 0..nodes.len() {
             for n in 0..WORKERS_PER_NODE {
                 let rng = StdRng::seed_from_u64(seed ^ (1 + node * 10 + n) as u64);
-                let mut worker = Worker::new(ledger, nodes, node, format!("user-{node}-{n}"), rng);
+                let mut worker = Worker::new(ledger, nodes, node, user(node, n), rng);
                 let stop = &stop;
                 scope.spawn(move || {
                     while !stop.load(Ordering::Relaxed) {

@@ -40,7 +40,7 @@ const SLACK_US: u64 = 10_000;
 /// Half the endings have reached the other node by then when nothing fails. Usually it takes less than one
 /// millisecond; the rest is for a busy machine.
 const PROMPT_US: u64 = 20_000;
-const FAULTS: u64 = 14;
+const FAULTS: u64 = 18;
 
 /// The load alone, then the fault, then the load again until the endings of the faulty time are judged.
 const CALM: Duration = Duration::from_millis(300);
@@ -121,6 +121,26 @@ fn when_a_node_stands_still() {
 #[test]
 fn when_a_demoted_master_still_answers() {
     check(Fault::MasterDemoted);
+}
+
+#[test]
+fn when_the_tracking_connections_of_a_cluster_are_killed() {
+    check(Fault::ClusterTrackingKilled);
+}
+
+#[test]
+fn when_a_master_of_a_cluster_stands_still() {
+    check(Fault::ClusterMasterFrozen);
+}
+
+#[test]
+fn when_replicas_of_a_cluster_take_over() {
+    check(Fault::ClusterFailover);
+}
+
+#[test]
+fn when_slots_of_a_cluster_move() {
+    check(Fault::ClusterSlotsMove);
 }
 
 fn setting(name: &str) -> Option<u64> {

@@ -1,10 +1,11 @@
-//! A deployment: two nodes of the real binary and one Redis. The first node reaches it directly, the second
-//! through a proxy.
+//! A deployment: two nodes of the real binary, and a Redis or a Redis Cluster. Of one Redis the first node reaches it
+//! directly, the second through a proxy.
 
 use std::process::Command;
 
 use serde_json::json;
 
+use crate::common::cluster::RedisCluster;
 use crate::common::http::Client;
 use crate::common::process::{Process, wait_for};
 use crate::common::redis::RedisServer;
@@ -22,11 +23,18 @@ const REDIS_TIMEOUT: &str = "250ms";
 const ADMIN_KEY: &str = "history-checker-history-checker-0001";
 
 pub struct World {
-    pub redis: RedisServer,
-    /// Takes over where a fault demotes the master.
-    pub second: Option<RedisServer>,
-    pub proxy: Proxy,
+    pub store: Store,
     pub nodes: Vec<Node>,
+}
+
+pub enum Store {
+    One {
+        redis: RedisServer,
+        /// Takes over where a fault demotes the master.
+        second: Option<RedisServer>,
+        proxy: Proxy,
+    },
+    Cluster(RedisCluster),
 }
 
 pub struct Node {
@@ -44,10 +52,41 @@ impl World {
     pub fn start(redis: RedisServer, second: Option<RedisServer>) -> Self {
         let proxy = Proxy::start(redis.port());
         let ports = [redis.port(), proxy.port()];
-        let nodes = ports.map(|port| Node::start(&format!("redis://127.0.0.1:{port}"))).into();
-        let world = Self { redis, second, proxy, nodes };
+        let urls = ports.map(|port| format!("redis://127.0.0.1:{port}"));
+        Self::on(Store::One { redis, second, proxy }, urls)
+    }
+
+    pub fn start_on_cluster(cluster: RedisCluster) -> Self {
+        let urls = [cluster.url(), cluster.url()];
+        Self::on(Store::Cluster(cluster), urls)
+    }
+
+    fn on(store: Store, urls: [String; NODES]) -> Self {
+        let nodes = urls.iter().map(|url| Node::start(url)).collect();
+        let world = Self { store, nodes };
         world.await_service();
         world
+    }
+
+    pub fn redis(&mut self) -> &mut RedisServer {
+        match &mut self.store {
+            Store::One { redis, .. } => redis,
+            Store::Cluster(_) => panic!("no single Redis"),
+        }
+    }
+
+    pub fn proxy(&self) -> &Proxy {
+        match &self.store {
+            Store::One { proxy, .. } => proxy,
+            Store::Cluster(_) => panic!("no proxy"),
+        }
+    }
+
+    pub fn cluster(&self) -> &RedisCluster {
+        match &self.store {
+            Store::One { .. } => panic!("no cluster"),
+            Store::Cluster(cluster) => cluster,
+        }
     }
 
     pub fn addresses(&self) -> Vec<Addresses> {
