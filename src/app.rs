@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::config::{ApiKey, Config, Scopes};
 use crate::entropy::Entropy;
 use crate::http::admin::Admin;
+use crate::http::admin::feed::FeedReaders;
 use crate::http::connection::{self, Spoken};
 use crate::http::connections::Connections;
 use crate::http::listener::Listener;
@@ -104,6 +105,7 @@ impl App {
             validator: node.validator_named("admin".into()).await,
             settings,
             api_keys,
+            feed: FeedReaders::new(u64::from_ne_bytes(entropy.bytes()?)),
             metrics: node.metrics().clone(),
             readiness: node.readiness().clone(),
             request_timeout: Duration::from_millis(config.request_timeout_ms),
@@ -170,6 +172,7 @@ impl App {
         self.node.readiness().drain();
         self.acceptors.shutdown().await;
         self.open.drain();
+        self.node.service().store().feed().close();
         let all_ended = async {
             let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
             let _ = self.admin_connections.acquire_many(all).await;

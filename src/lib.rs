@@ -29,6 +29,7 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod event;
+pub mod feed;
 pub mod grpc;
 mod healthcheck;
 pub mod http;

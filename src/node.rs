@@ -71,7 +71,9 @@ impl Node {
         let mut workers = JoinSet::new();
         workers.spawn(monitor.run());
         workers.spawn(last_access.clone().run());
-        workers.spawn(async move { store.track().await });
+        let (tracked, heard) = (store.clone(), store);
+        workers.spawn(async move { tracked.track().await });
+        workers.spawn(async move { heard.hear_events().await });
         Ok(Self {
             service,
             readiness,

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -65,7 +65,7 @@ impl Reply {
 /// A reply on its connection.
 struct Replying {
     reply: Reply,
-    _busy: Option<Busy>,
+    busy: Option<Busy>,
 }
 
 impl Future for Replying {
@@ -76,7 +76,12 @@ impl Future for Replying {
             Reply::Now(response) => {
                 response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
             }
-            Reply::Later(response) => response.as_mut().poll(context).map(Ok),
+            Reply::Later(response) => {
+                let mut response = ready!(response.as_mut().poll(context));
+                let busy = self.busy.take();
+                response.body_mut().keep_busy(busy);
+                Poll::Ready(Ok(response))
+            }
         }
     }
 }
@@ -171,7 +176,7 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
         open.used();
         let reply = respond(request);
         let busy = matches!(reply, Reply::Later(_)).then(|| open.busy());
-        Replying { reply, _busy: busy }
+        Replying { reply, busy }
     });
     let (mut stream, ended) = match ended {
         Ended::Broken => return,

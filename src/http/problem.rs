@@ -83,7 +83,8 @@ impl Problem {
             .with_header(WWW_AUTHENTICATE, "Bearer realm=\"doorward-admin\"")
     }
 
-    fn with_header(self, name: HeaderName, value: &'static str) -> Self {
+    /// The same with a header.
+    pub fn with_header(self, name: HeaderName, value: &'static str) -> Self {
         Self { header: Some((name, value)), ..self }
     }
 

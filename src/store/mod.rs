@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use crate::event::{Actor, EndReason, Event};
+use crate::feed::Feed;
 use crate::secret::{SecretHash, TokenId};
 use crate::takeover::{NewTakeover, Started, Takeover};
 use crate::token::{Credential, Token, TokenChange, TokenView, Touch};
@@ -367,6 +368,23 @@ impl Store {
         match self {
             Self::Memory(_) => std::future::pending().await,
             Self::Redis(store) => store.track().await,
+        }
+    }
+
+    /// The live feed of what happens to all users, as this node hears of it.
+    pub fn feed(&self) -> &Feed {
+        match self {
+            Self::Memory(store) => store.feed(),
+            Self::Redis(store) => store.feed(),
+        }
+    }
+
+    /// The worker that fills the feed with what all nodes do; a store of one node fills it itself. Ends with its
+    /// runtime.
+    pub async fn hear_events(&self) -> Infallible {
+        match self {
+            Self::Memory(_) => std::future::pending().await,
+            Self::Redis(store) => store.hear_events().await,
         }
     }
 

@@ -134,6 +134,18 @@ impl Client {
         Ok(response)
     }
 
+    /// Whatever comes next on the connection, as soon as it comes; nothing at its end.
+    pub fn read_some(&mut self) -> io::Result<Vec<u8>> {
+        let connection = self.connect()?;
+        let mut bytes = std::mem::take(&mut connection.buffered);
+        if bytes.is_empty() {
+            bytes = vec![0; 4096];
+            let read = connection.stream.read(&mut bytes)?;
+            bytes.truncate(read);
+        }
+        Ok(bytes)
+    }
+
     fn connect(&mut self) -> io::Result<&mut Connection> {
         if self.connection.is_none() {
             let stream = open(&self.addr)?;

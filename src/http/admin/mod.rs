@@ -8,7 +8,7 @@
 //! | `/v1/tokens/{id}/takeover` | POST, DELETE | takeovers |
 //! | `/v1/tokens/{id}/takeovers`, `/v1/users/{user}/takeovers` | GET | takeovers |
 //! | `/v1/users/{user}/tokens` | GET, DELETE | tokens |
-//! | `/v1/users/{user}/events` | GET | events |
+//! | `/v1/users/{user}/events`, `/v1/events` | GET | events |
 //! | `/v1/validate` | POST | introspect |
 //! | `/introspect` | POST | introspect |
 //! | `/revoke` | POST | introspect or tokens |
@@ -17,6 +17,7 @@
 
 mod api_keys;
 mod body;
+pub mod feed;
 mod oauth;
 mod paging;
 mod routes;
@@ -33,6 +34,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use self::body::{read_json, read_json_text};
+use self::feed::FeedReaders;
 use self::routes::Route;
 use super::connection::Reply;
 use super::fields::Fields;
@@ -56,6 +58,8 @@ pub struct Admin {
     pub settings: Settings,
     /// Who may use them.
     pub api_keys: Vec<ApiKey>,
+    /// For `/v1/events`.
+    pub feed: FeedReaders,
     /// For `/metrics`.
     pub metrics: Arc<Metrics>,
     /// For `/readyz`.
@@ -125,6 +129,7 @@ impl Admin {
             Route::Confirm(id) => tokens::confirm(service, id, actor).await,
             Route::Takeover(id) if method == Method::DELETE => takeovers::end(service, id, actor).await,
             Route::Takeover(id) => takeovers::start(service, id, self.json(request).await?, actor).await,
+            Route::Events => self.feed.response(self.service.clone(), request.headers()),
             Route::Validate => {
                 let access = self.settings.access(request.headers());
                 let body = read_json_text(request, self.request_timeout).await?;

@@ -21,6 +21,7 @@ pub enum Route {
     UserTokens(String),
     UserTakeovers(String),
     UserEvents(String),
+    Events,
     Validate,
     Introspect,
     Revoke,
@@ -42,6 +43,7 @@ impl Route {
             ["v1", "tokens", id, "confirm"] => Self::Confirm(TokenId::parse(id)?),
             ["v1", "tokens", id, "takeover"] => Self::Takeover(TokenId::parse(id)?),
             ["v1", "tokens", id, "takeovers"] => Self::TokenTakeovers(TokenId::parse(id)?),
+            ["v1", "events"] => Self::Events,
             ["v1", "validate"] => Self::Validate,
             ["v1", "users", user, "tokens"] => Self::UserTokens(decoded(user)?),
             ["v1", "users", user, "takeovers"] => Self::UserTakeovers(decoded(user)?),
@@ -59,6 +61,8 @@ impl Route {
             | Self::TokenTakeovers(_)
             | Self::UserTakeovers(_)
             | Self::UserEvents(_) => "GET, HEAD",
+            // Its answer to HEAD would never end.
+            Self::Events => "GET",
             Self::Tokens
             | Self::Rotate(_)
             | Self::Confirm(_)
@@ -87,7 +91,7 @@ impl Route {
                 &[Scope::Tokens]
             }
             Self::Takeover(_) | Self::TokenTakeovers(_) | Self::UserTakeovers(_) => &[Scope::Takeovers],
-            Self::UserEvents(_) => &[Scope::Events],
+            Self::UserEvents(_) | Self::Events => &[Scope::Events],
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use super::{MemoryStore, Shard};
 use crate::event::Event;
+use crate::feed::Told;
 use crate::secret::ShardTag;
 
 impl MemoryStore {
     /// Notes an event of a user of this shard.
     pub(super) fn emit(&self, shard: &mut Shard, user: &str, event: Event) {
+        self.feed.tell(Told::Event(user.to_owned(), event.clone()));
         if self.limits.events_per_user == 0 {
             return;
         }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use self::takeovers::{Hint, History};
 use super::{Call, StoreLimits};
 use crate::event::{EndReason, Event, EventKind};
+use crate::feed::Feed;
 use crate::secret::{ShardTag, TokenId};
 use crate::token::Token;
 
@@ -24,6 +25,7 @@ pub struct MemoryStore {
     max_tokens: usize,
     tokens: AtomicUsize,
     check_key: OnceLock<String>,
+    feed: Feed,
 }
 
 #[derive(Default)]
@@ -42,7 +44,12 @@ impl MemoryStore {
     /// An empty store for at most `max_tokens` tokens.
     pub fn new(limits: StoreLimits, max_tokens: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, limits, max_tokens, tokens: AtomicUsize::new(0), check_key: OnceLock::new() }
+        let (tokens, check_key) = (AtomicUsize::new(0), OnceLock::new());
+        Self { shards, limits, max_tokens, tokens, check_key, feed: Feed::default() }
+    }
+
+    pub(super) fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     fn shard(&self, tag: ShardTag) -> MutexGuard<'_, Shard> {

@@ -74,6 +74,11 @@ impl Keys {
         self.key('e', ShardTag::of_user(user), user)
     }
 
+    /// Where events are told as they happen.
+    pub fn event_channel(&self) -> String {
+        format!("{}events", self.prefix)
+    }
+
     fn key(&self, kind: char, shard: ShardTag, name: &str) -> String {
         format!("{}{kind}:{{{shard}}}:{name}", self.prefix)
     }
@@ -117,6 +122,7 @@ mod tests {
         assert_eq!(keys.takeovers(id), "dw:o:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.taken_over("alice"), "dw:v:{8c4d}:alice");
         assert_eq!(keys.events("alice"), "dw:e:{8c4d}:alice");
+        assert_eq!(keys.event_channel(), "dw:events");
         assert_eq!(keys.check_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.probe(), "dw:m:probe");

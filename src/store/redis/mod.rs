@@ -48,6 +48,7 @@ use super::cache::Stats;
 use super::{Call, StoreError, StoreLimits};
 use crate::clock::Clock;
 use crate::config::RedisUrl;
+use crate::feed::Feed;
 use crate::secret::ShardTag;
 
 /// How to reach a server and how long to wait for it.
@@ -75,6 +76,7 @@ pub struct RedisStore {
     scripts: Scripts,
     limits: StoreLimits,
     near: Arc<Near>,
+    feed: Feed,
 }
 
 impl RedisStore {
@@ -90,6 +92,7 @@ impl RedisStore {
             scripts: Scripts::new(),
             limits,
             near: Arc::new(Near::new(options.cache, clock)),
+            feed: Feed::default(),
         }
     }
 
@@ -101,6 +104,10 @@ impl RedisStore {
     /// The worker that listens for changes.
     pub(super) fn track(&self) -> impl Future<Output = Infallible> + Send + use<> {
         Tracking { near: self.near.clone(), topology: self.topology.clone() }.run()
+    }
+
+    pub(super) fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     pub(super) fn cache_stats(&self) -> Stats {

@@ -1,8 +1,10 @@
 //! An event as an entry of its user's history and as a message of the live feed: MessagePack with letters for names, made
 //! by lua/prelude.lua.
 
+use redis::Value;
 use serde::Deserialize;
 
+use super::bytes;
 use crate::event::{EndReason, Event, EventKind};
 use crate::secret::{ShardTag, TokenId};
 
@@ -40,4 +42,13 @@ pub fn event(shard: ShardTag, packed: &[u8]) -> Option<Event> {
         device: packed.device,
         reason: packed.reason.and_then(|name| EndReason::ALL.into_iter().find(|r| r.name() == name)),
     })
+}
+
+/// A message of the feed: four hex digits of shard tag, the user, a zero byte, the event.
+pub fn message(payload: &Value) -> Option<(String, Event)> {
+    let (shard, rest) = bytes(payload)?.split_at_checked(4)?;
+    let shard = ShardTag::parse(std::str::from_utf8(shard).ok()?)?;
+    let end = rest.iter().position(|byte| *byte == 0)?;
+    let user = std::str::from_utf8(&rest[..end]).ok()?.to_owned();
+    Some((user, event(shard, &rest[end + 1..])?))
 }

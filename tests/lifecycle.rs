@@ -1,0 +1,345 @@
+//! Takeovers, rotation, the second factor, the limit per user and events, as callers see them.
+
+mod common;
+
+use common::redis::RedisServer;
+use common::server::{
+    Server, assert_invalid_token, bearer, cookie, identity, key, on_each_store, pointers, text, token_path,
+};
+use serde_json::{Value, json};
+
+fn issue(server: &Server, user: &str) -> Value {
+    server.issue(json!({"user": user}))
+}
+
+fn take_over(server: &Server, token: &Value, body: Value) -> Value {
+    let path = token_path(&token["id"]) + "/takeover";
+    let response = server.call("POST", &path, Some(&body));
+    assert_eq!(response.status, 201, "{}", response.text());
+    response.json()
+}
+
+fn listed(server: &Server, path: &str, name: &str) -> Vec<Value> {
+    let response = server.call("GET", path, None);
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()[name].as_array().unwrap().clone()
+}
+
+fn logout(server: &Server, token: &Value) -> (u16, Value, Option<String>) {
+    let mut client = server.validation();
+    let response = client.request("POST", "/logout", &[("cookie", &cookie(token))], None);
+    let set_cookie = response.header("set-cookie").map(str::to_owned);
+    let body = if response.body.is_empty() { Value::Null } else { response.json() };
+    (response.status, body, set_cookie)
+}
+
+#[test]
+fn a_takeover_is_seen_as_both_users_until_logout_ends_it() {
+    on_each_store(&[], |server| {
+        let token = issue(server, "alice");
+        assert_eq!(identity(&server.auth(&token["token"]))[..2], ["alice", "alice"]);
+        let takeover =
+            take_over(server, &token, json!({"user": "bøb", "reason": "ticket 7", "seconds": 600}));
+        for (name, expected) in [
+            ("token", token["id"].clone()),
+            ("actor", json!("alice")),
+            ("user", json!("bøb")),
+            ("reason", json!("ticket 7")),
+            ("is_active", json!(true)),
+            ("ended_at", json!(null)),
+        ] {
+            assert_eq!(takeover[name], expected, "{takeover}");
+        }
+        assert_eq!(identity(&server.auth(&token["token"]))[..2], ["b%C3%B8b", "alice"]);
+        assert_eq!(server.token(&token["id"])["takeover"], takeover);
+        let session = server.validation().get("/session", &[("cookie", &cookie(&token["token"]))]).json();
+        assert_eq!((&session["user"], &session["takeover"]), (&json!("alice"), &takeover));
+        let by_token = token_path(&token["id"]) + "/takeovers";
+        let by_user = "/v1/users/b%C3%B8b/takeovers";
+        for path in [&*by_token, by_user] {
+            assert_eq!(listed(server, path, "takeovers"), [takeover.clone()]);
+        }
+
+        assert_eq!(logout(server, &token["token"]), (200, json!({"ended": "takeover"}), None));
+        assert_eq!(identity(&server.auth(&token["token"]))[..2], ["alice", "alice"]);
+        assert_eq!(server.token(&token["id"])["takeover"], Value::Null);
+        let over = listed(server, by_user, "takeovers").remove(0);
+        assert_eq!((&over["id"], &over["is_active"]), (&takeover["id"], &json!(false)));
+        assert!(text(&over["ended_at"]) >= text(&over["created_at"]));
+        let (status, body, set_cookie) = logout(server, &token["token"]);
+        assert_eq!((status, body), (200, json!({"ended": "token"})));
+        assert!(set_cookie.unwrap().contains("Max-Age=0"));
+        assert_invalid_token(&server.auth(&token["token"]));
+    });
+}
+
+#[test]
+fn takeovers_are_started_and_ended_from_the_admin_plane() {
+    on_each_store(&[("DOORWARD_MAX_TAKEOVER_AGE", "1h")], |server| {
+        let token = issue(server, "alice");
+        let path = token_path(&token["id"]) + "/takeover";
+        assert_eq!(server.call("DELETE", &path, None).status, 404, "there is none");
+        let first = take_over(server, &token, json!({"user": "bob"}));
+        let second = take_over(server, &token, json!({"user": "carol", "reason": null}));
+        assert_eq!(second["actor"], "alice", "it does not nest");
+        let history = listed(server, &(path.clone() + "s"), "takeovers");
+        assert_eq!(history.iter().map(|t| &t["id"]).collect::<Vec<_>>(), [&second["id"], &first["id"]]);
+        assert_eq!(history[1]["is_active"], false);
+        assert_eq!(server.call("DELETE", &path, None).status, 204);
+        assert_eq!(server.call("DELETE", &path, None).status, 404);
+
+        for (body, expected) in [
+            (json!({}), vec!["#/user"]),
+            (
+                json!({"user": "-", "reason": "x".repeat(501), "seconds": 0}),
+                vec!["#/user", "#/reason", "#/seconds"],
+            ),
+            (json!({"user": "bob", "seconds": 3601}), vec!["#/seconds"]),
+            (json!({"user": "bob", "until": 1}), vec!["#/until"]),
+        ] {
+            assert_eq!(pointers(&server.call("POST", &path, Some(&body)), 422), expected);
+        }
+        let own = server.call("POST", &path, Some(&json!({"user": "alice"})));
+        assert_eq!(pointers(&own, 409), [] as [&str; 0]);
+        server.end(&token["id"]);
+        assert_eq!(server.call("POST", &path, Some(&json!({"user": "bob"}))).status, 409);
+        let unknown = "/v1/tokens/AAAAAAAAAAAAAAAA/takeover";
+        assert_eq!(server.call("POST", unknown, Some(&json!({"user": "bob"}))).status, 404);
+        assert_eq!(server.call("GET", "/v1/tokens/AAAAAAAAAAAAAAAA/takeovers", None).status, 404);
+        assert_eq!(listed(server, "/v1/users/nobody/takeovers", "takeovers"), [] as [Value; 0]);
+        assert_eq!(server.call("PUT", &path, None).header("allow"), Some("POST, DELETE"));
+    });
+}
+
+#[test]
+fn a_rotated_token_keeps_its_id_and_an_old_secret_seen_late_ends_it() {
+    on_each_store(&[("DOORWARD_ROTATION_GRACE", "0")], |server| {
+        let token = issue(server, "alice");
+        let path = token_path(&token["id"]) + "/rotate";
+        let response = server.call("POST", &path, None);
+        assert_eq!(response.status, 200, "{}", response.text());
+        let rotated = response.json();
+        assert_eq!(rotated["id"], token["id"]);
+        assert_ne!(rotated["token"], token["token"]);
+        assert_eq!(identity(&server.auth(&rotated["token"]))[0], "alice");
+        assert_invalid_token(&server.auth(&token["token"]));
+        assert_invalid_token(&server.auth(&rotated["token"]));
+        let shown = server.token(&token["id"]);
+        assert_eq!(shown["is_active"], false);
+        let told: Vec<_> = listed(server, "/v1/users/alice/events", "events")
+            .iter()
+            .map(|event| (text(&event["type"]).to_owned(), event["reason"].clone()))
+            .collect();
+        let expected = [
+            ("token.ended", json!("reuse")),
+            ("token.reuse_detected", json!(null)),
+            ("token.rotated", json!(null)),
+            ("token.issued", json!(null)),
+        ];
+        assert_eq!(told, expected.map(|(kind, reason)| (kind.to_owned(), reason)));
+        assert_eq!(server.call("POST", &path, None).status, 409);
+        assert_eq!(server.call("POST", "/v1/tokens/AAAAAAAAAAAAAAAA/rotate", None).status, 404);
+    });
+}
+
+#[test]
+fn within_the_grace_both_secrets_work_and_reuse_may_be_forgiven() {
+    let settings = [("DOORWARD_REUSE_ENDS_TOKEN", "false")];
+    on_each_store(&settings, |server| {
+        let token = issue(server, "alice");
+        let path = token_path(&token["id"]) + "/rotate";
+        let rotated = server.call("POST", &path, None).json();
+        for secret in [&token["token"], &rotated["token"]] {
+            assert_eq!(server.auth(secret).status, 200);
+        }
+    });
+    let settings = [("DOORWARD_REUSE_ENDS_TOKEN", "false"), ("DOORWARD_ROTATION_GRACE", "0")];
+    on_each_store(&settings, |server| {
+        let token = issue(server, "alice");
+        let path = token_path(&token["id"]) + "/rotate";
+        let rotated = server.call("POST", &path, None).json();
+        assert_invalid_token(&server.auth(&token["token"]));
+        assert_eq!(server.auth(&rotated["token"]).status, 200, "the new one works on");
+    });
+}
+
+#[test]
+fn a_node_that_knows_the_old_secret_admits_the_new_one() {
+    let redis = RedisServer::start();
+    let (one, other) = (Server::on(&redis, &[]), Server::on(&redis, &[]));
+    for _ in 0..20 {
+        let token = issue(&one, "alice");
+        // Both have it in their near caches.
+        assert_eq!(one.auth(&token["token"]).status, 200);
+        assert_eq!(other.auth(&token["token"]).status, 200);
+        let rotated = one.call("POST", &(token_path(&token["id"]) + "/rotate"), None).json();
+        // Whether the other node has heard of it by now or not.
+        assert_eq!(other.auth(&rotated["token"]).status, 200);
+        assert_eq!(one.auth(&rotated["token"]).status, 200);
+        assert_eq!(one.token(&token["id"])["is_active"], true);
+    }
+}
+
+#[test]
+fn a_token_opens_nothing_until_its_second_factor_was_shown() {
+    on_each_store(&[], |server| {
+        let token = server.issue(json!({"user": "alice", "is_authenticated": false}));
+        assert_eq!(token["is_authenticated"], false);
+        let refused = server.auth(&token["token"]);
+        assert_eq!((refused.status, refused.header("x-auth-user")), (403, None));
+        assert_eq!(refused.header("content-length"), Some("0"));
+        let authorization = bearer(&token["token"]);
+        let headers = [("authorization", authorization.as_str())];
+        let optional = server.validation().get("/auth-optional", &headers);
+        assert_eq!(identity(&optional)[..2], ["-", "-"]);
+        for (method, path) in [("GET", "/session"), ("POST", "/logout")] {
+            assert_eq!(server.validation().request(method, path, &headers, None).status, 403, "{path}");
+        }
+        let batch = json!({"tokens": [token["token"]]});
+        let results = server.call("POST", "/v1/validate", Some(&batch)).json();
+        assert_eq!(results, json!({"results": [{"is_active": false}]}));
+        let path = token_path(&token["id"]);
+        for call in ["/rotate", "/takeover"] {
+            let body = (call == "/takeover").then(|| json!({"user": "bob"}));
+            assert_eq!(server.call("POST", &(path.clone() + call), body.as_ref()).status, 409, "{call}");
+        }
+
+        let confirmed = server.call("POST", &(path.clone() + "/confirm"), None);
+        assert_eq!((confirmed.status, &confirmed.json()["is_authenticated"]), (200, &json!(true)));
+        assert_eq!(identity(&server.auth(&token["token"]))[0], "alice");
+        assert_eq!(server.call("POST", &(path.clone() + "/confirm"), None).status, 200, "again is no error");
+        server.end(&token["id"]);
+        assert_eq!(server.call("POST", &(path + "/confirm"), None).status, 409);
+    });
+}
+
+#[test]
+fn one_token_too_many_is_refused_where_the_rule_says_so() {
+    let settings = [("DOORWARD_MAX_TOKENS_PER_USER", "2"), ("DOORWARD_OVER_LIMIT", "refuse-new")];
+    on_each_store(&settings, |server| {
+        let first = issue(server, "alice");
+        issue(server, "alice");
+        let body = json!({"user": "alice", "ip": "192.0.2.1"});
+        let refused = server.call("POST", "/v1/tokens", Some(&body));
+        assert_eq!(pointers(&refused, 409), [] as [&str; 0]);
+        assert_eq!(server.auth(&first["token"]).status, 200);
+        server.end(&first["id"]);
+        issue(server, "alice");
+    });
+}
+
+#[test]
+fn events_say_who_did_what() {
+    on_each_store(&[], |server| {
+        let token = issue(server, "alice");
+        assert_eq!(logout(server, &token["token"]).0, 200);
+        let events = listed(server, "/v1/users/alice/events", "events");
+        let expected = |kind: &str, actor: &str, reason: Value, at: &Value| {
+            json!({"type": kind, "at": at, "user": "alice", "actor": actor, "token": token["id"], "takeover": null,
+                "taken_over": null, "device": null, "reason": reason})
+        };
+        assert_eq!(
+            events,
+            [
+                expected("token.ended", "holder", json!("logout"), &events[0]["at"]),
+                expected("token.issued", "key:admin", json!(null), &token["created_at"]),
+            ]
+        );
+        assert_eq!(listed(server, "/v1/users/nobody/events", "events"), [] as [Value; 0]);
+    });
+}
+
+/// Reads server-sent events as a client does.
+struct FeedReader(common::http::Client, Vec<u8>);
+
+impl FeedReader {
+    fn open(server: &Server, last_event_id: Option<&str>) -> Self {
+        let mut client = server.admin();
+        let id = last_event_id.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
+        let (name, value) = key();
+        client.write(format!("GET /v1/events HTTP/1.1\r\nhost: x\r\n{name}: {value}\r\n{id}\r\n")).unwrap();
+        let mut reader = Self(client, Vec::new());
+        let head = reader.block();
+        assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+        assert!(head.contains("content-type: text/event-stream"), "{head}");
+        assert!(reader.block().contains("retry: 1000"));
+        reader
+    }
+
+    /// The next block of lines: the head, or an event; what chunked coding puts between is dropped.
+    fn block(&mut self) -> String {
+        loop {
+            let text = String::from_utf8_lossy(&self.1).into_owned();
+            let ends = [("\r\n\r\n", 4), ("\n\n", 2)];
+            let end = ends.iter().filter_map(|(end, length)| Some((text.find(end)?, *length))).min();
+            if let Some((at, length)) = end {
+                self.1.drain(..at + length);
+                let lines = text[..at].lines();
+                let is_chunk_size =
+                    |line: &&str| line.len() < 8 && line.bytes().all(|c| c.is_ascii_hexdigit());
+                let lines: Vec<_> = lines.filter(|line| !is_chunk_size(line)).collect();
+                if lines.is_empty() || lines.iter().all(|line| line.starts_with(':')) {
+                    continue;
+                }
+                return lines.join("\n");
+            }
+            let read = self.0.read_some().unwrap();
+            assert!(!read.is_empty(), "the feed ended: {text}");
+            self.1.extend(read);
+        }
+    }
+
+    /// The next event: its id, type and data.
+    fn event(&mut self) -> (String, String, Value) {
+        let block = self.block();
+        let field = |name: &str| {
+            let line = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            line.unwrap_or_default().to_owned()
+        };
+        (field("id"), field("event"), serde_json::from_str(&field("data")).unwrap())
+    }
+}
+
+#[test]
+fn the_feed_tells_what_happens_on_every_node_and_resumes() {
+    on_each_store(&[], |server| {
+        let mut feed = FeedReader::open(server, None);
+        let token = issue(server, "alice");
+        let (id, kind, data) = feed.event();
+        assert_eq!(
+            (kind.as_str(), &data["user"], &data["token"]),
+            ("token.issued", &json!("alice"), &token["id"])
+        );
+        assert_eq!(data, listed(server, "/v1/users/alice/events", "events")[0]);
+        drop(feed);
+        server.end(&token["id"]);
+        let mut feed = FeedReader::open(server, Some(&id));
+        let (_, kind, data) = feed.event();
+        assert_eq!((kind.as_str(), &data["token"]), ("token.ended", &token["id"]));
+        // From a run that is over: whatever was told meanwhile is missed, and said to be.
+        let mut feed = FeedReader::open(server, Some("0000000000000000.7"));
+        assert_eq!(feed.event(), (String::new(), "gap".into(), json!({})));
+        issue(server, "bob");
+        assert_eq!(feed.event().2["user"], "bob");
+    });
+    let redis = RedisServer::start();
+    let (one, other) = (Server::on(&redis, &[]), Server::on(&redis, &[]));
+    let mut feed = FeedReader::open(&other, None);
+    issue(&one, "alice");
+    assert_eq!(feed.event().2["user"], "alice");
+    // A connection that was lost leaves a gap, and comes back by itself.
+    redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    assert_eq!(feed.event().1, "gap");
+    issue(&one, "bob");
+    assert_eq!(feed.event().2["user"], "bob");
+}
+
+#[test]
+fn a_server_stops_though_its_feed_is_read() {
+    let mut server = Server::start(&[]);
+    let mut feed = FeedReader::open(&server, None);
+    issue(&server, "alice");
+    feed.event();
+    assert!(server.terminate().success());
+    assert!(!server.log().contains("cut off"), "{}", server.log());
+}
