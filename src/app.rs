@@ -28,6 +28,7 @@ use crate::http::admin::feed::FeedReaders;
 use crate::http::connection::{self, Spoken};
 use crate::http::connections::Connections;
 use crate::http::listener::Listener;
+use crate::http::received::Peer;
 use crate::http::validation::Settings;
 use crate::node::Node;
 pub use crate::node::{StartError, WorkerDied};
@@ -206,9 +207,12 @@ async fn accept_admin(
         let accepted = listener.accept().await;
         let (admin, open) = (admin.clone(), open.open());
         let tls = tls.as_ref().map(|tls| tls.acceptor());
+        let peer = Peer::new(accepted.address, &admin.settings.trusted_proxies);
         tokio::spawn(async move {
-            connection::serve(accepted.socket, tls, open, Spoken::Http1, |request| admin.respond(request))
-                .await;
+            connection::serve(accepted.socket, tls, open, Spoken::Http1, |request| {
+                admin.respond(request, peer)
+            })
+            .await;
             drop(permit);
         });
     }

@@ -310,3 +310,18 @@ fn only_a_key_of_the_scope_opens_the_admin_plane() {
         assert_empty(&response);
     }
 }
+
+#[test]
+fn the_log_tells_where_refused_keys_come_from() {
+    let server = Server::start(&[("DOORWARD_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8")]);
+    let wrong = "Bearer wrong-key-wrong-key-wrong-key-wrong-key";
+    let headers = [("Authorization", wrong), ("X-Forwarded-For", "192.0.2.66, 198.51.100.7, 10.1.1.1")];
+    assert_eq!(server.admin().get("/metrics", &headers).status, 401);
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("without good credentials")).expect("a line");
+    assert!(line.contains("address=198.51.100.7"), "{line}");
+    assert!(!log.contains("wrong-key") && !log.contains("192.0.2.66"), "{log}");
+    // A good key is worth none.
+    assert_eq!(server.call("GET", "/metrics", None).status, 200);
+    assert_eq!(server.log().matches("without good credentials").count(), 1);
+}

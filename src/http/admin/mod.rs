@@ -39,6 +39,7 @@ use self::routes::Route;
 use super::connection::Reply;
 use super::fields::Fields;
 use super::problem::Problem;
+use super::received::{Peer, Received};
 use super::validation::Settings;
 use super::{Body, empty, with_body};
 use crate::config::ApiKey;
@@ -69,10 +70,18 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Answers a request.
-    pub fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
+    /// Answers a request. Where one comes from that has no good key is worth a line in the log.
+    pub fn respond(self: &Arc<Self>, request: Request<Incoming>, peer: Peer) -> Reply {
         let admin = self.clone();
-        Reply::later(async move { admin.route(request).await.unwrap_or_else(Problem::response) })
+        let address = Received::of(&request, peer).client_address(&self.settings.trusted_proxies);
+        Reply::later(async move {
+            let response = admin.route(request).await.unwrap_or_else(Problem::response);
+            if response.status() == StatusCode::UNAUTHORIZED {
+                let address = address.map(tracing::field::display);
+                tracing::warn!(address, "the admin plane refused a request without good credentials");
+            }
+            response
+        })
     }
 
     async fn route(&self, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
