@@ -33,18 +33,21 @@ impl RedisStore {
 
     /// The worker that fills the feed. Ends with its runtime.
     pub(in crate::store) async fn hear_events(&self) -> Infallible {
-        loop {
-            let Err(reason) = self.hear_some_events().await;
+        // Each time another master: the first may be the one that is away.
+        for attempt in 0.. {
+            let Err(reason) = self.hear_some_events(attempt).await;
             tracing::debug!(reason, "the connection for events was lost");
             tokio::time::sleep(RECONNECT_PAUSE).await;
         }
+        std::future::pending().await
     }
 
     /// One connection, until it breaks or says nothing any more.
-    async fn hear_some_events(&self) -> Result<Infallible, String> {
+    async fn hear_some_events(&self, attempt: usize) -> Result<Infallible, String> {
         let described = |error| describe(&error);
         let map = self.topology.map().clone();
-        let address = map.masters.first().map(|master| &master.address).ok_or("no server is known")?;
+        let master = map.masters.get(attempt % map.masters.len().max(1));
+        let address = master.map(|master| &master.address).ok_or("no server is known")?;
         let (pushes, mut pushed) = mpsc::channel(PUSHES);
         let broken = Arc::new(Notify::new());
         let link = &self.topology.link;
