@@ -120,8 +120,9 @@ fn run() -> Result<()> {
         if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
             continue;
         }
-        let (validation, app) = (doorward.address.to_string(), app.address.to_string());
-        let proxy = start(Between { doorward: &validation, grpc: &grpc, app: &app });
+        let [validation, admin, app] =
+            [doorward.address, doorward.admin_address, app.address].map(|addr| addr.to_string());
+        let proxy = start(Between { doorward: &validation, grpc: &grpc, admin: &admin, app: &app });
         let runs =
             Pairs::measure(&proxy, &doorward.process, &tokens, pairs, Duration::from_secs_f64(seconds))
                 .map_err(|error| format!("{name}: {error}\n{}", proxy.log()))?;

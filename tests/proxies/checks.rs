@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::common::http::request_bytes;
 use crate::common::process::wait_for;
 use crate::common::server::{IDENTITY, bearer, cookie, text, token_path};
-use crate::site::{Site, assert_denied, assert_tells_nothing, told, told_nothing};
+use crate::site::{Site, assert_tells_nothing, told_nothing};
 
 pub type Check = fn(&mut Site);
 
@@ -40,9 +40,16 @@ fn the_application_learns_who_is_there(site: &mut Site) {
         assert_tells_nothing(&response);
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
         assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/orders?page=2"));
-        let [user, actor, id, slug, backend, device, expires_in] = told(request);
+        let [who @ .., expires_in] = site.told(request);
         let expected = ["zo%C3%AB%20100%25", "zo%C3%AB%20100%25", text(&issued["id"]), "web", "ldap", "-"];
-        assert_eq!([user, actor, id, slug, backend, device], expected);
+        let count = site.ways.told.min(expected.len());
+        // The case of percent-encoding means nothing (RFC 3986, section 2.1).
+        for (told, expected) in who[..count].iter().zip(expected) {
+            assert!(told.eq_ignore_ascii_case(expected), "{who:?}");
+        }
+        if site.ways.told < IDENTITY.len() {
+            continue;
+        }
         let expires_in: u32 = expires_in.parse().unwrap();
         assert!((3_000..=3_600).contains(&expires_in), "{expires_in}");
     }
@@ -56,7 +63,7 @@ fn a_takeover_shows_both_users(site: &mut Site) {
     let seen = || {
         assert_eq!(site.get("/", &issued["token"]).status, 200);
         let requests = site.app.take_requests();
-        let [user, actor, ..] = told(&requests[0]);
+        let [user, actor, ..] = site.told(&requests[0]);
         (user.to_owned(), actor.to_owned())
     };
     assert_eq!(seen(), ("bob".to_owned(), "alice".to_owned()));
@@ -71,19 +78,22 @@ fn a_takeover_shows_both_users(site: &mut Site) {
 fn who_has_no_valid_token_is_denied(site: &mut Site) {
     let ended = site.server.issue(json!({}));
     site.server.end(&ended["id"]);
-    assert_denied(&site.client().get("/", &[]), false);
+    site.assert_denied(&site.client().get("/", &[]), false);
     for token in [&json!("dw_x"), &ended["token"]] {
         for (name, value) in [("Authorization", bearer(token)), ("Cookie", cookie(token))] {
-            assert_denied(&site.client().get("/", &[(name, &value)]), true);
+            site.assert_denied(&site.client().get("/", &[(name, &value)]), true);
         }
     }
     // A query is the application's business and no login.
     let path = format!("/?access_token={}", text(&site.server.issue(json!({}))["token"]));
-    assert_denied(&site.client().get(&path, &[]), false);
+    site.assert_denied(&site.client().get(&path, &[]), false);
     assert!(site.app.requests().is_empty());
 }
 
 fn an_optional_check_lets_everybody_in(site: &mut Site) {
+    if !site.ways.has_optional {
+        return assert_eq!(site.client().get("/welcome/hall", &[]).status, 401);
+    }
     let token = site.server.issue(json!({}))["token"].clone();
     for (headers, user) in
         [(vec![], "-"), (vec![bearer(&json!("dw_x"))], "-"), (vec![bearer(&token)], "alice")]
@@ -92,7 +102,7 @@ fn an_optional_check_lets_everybody_in(site: &mut Site) {
         let response = site.client().get("/welcome/hall", &headers);
         assert_eq!(response.status, 200, "{response:?}");
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
-        let [told_user, .., expires_in] = told(request);
+        let [told_user, .., expires_in] = site.told(request);
         assert_eq!((told_user, expires_in == "0"), (user, user == "-"));
     }
 }
@@ -101,7 +111,8 @@ fn an_optional_check_lets_everybody_in(site: &mut Site) {
 fn send_forged(site: &Site, forged: &[String], may_be_rejected: bool) {
     let token = site.server.issue(json!({}))["token"].clone();
     let tokens = [vec![bearer(&token)], vec!["Bearer dw_x".to_owned()], vec![]];
-    for path in ["/", "/welcome/", "/public/"] {
+    let optional = site.ways.has_optional.then_some("/welcome/");
+    for path in ["/", "/public/"].into_iter().chain(optional) {
         for authorization in &tokens {
             let headers: Vec<_> = forged
                 .iter()
@@ -111,7 +122,7 @@ fn send_forged(site: &Site, forged: &[String], may_be_rejected: bool) {
             let response = site.client().get(path, &headers);
             let is_good = authorization.first() == tokens[0].first();
             let status = if path == "/" && !is_good { 401 } else { 200 };
-            let is_rejected = may_be_rejected && response.status == 400;
+            let is_rejected = may_be_rejected && [400, 401, 403].contains(&response.status);
             assert!(response.status == status || is_rejected, "{path}: {response:?}");
             let requests = site.app.take_requests();
             assert_eq!(requests.len(), usize::from(response.status == 200), "{path}: {requests:?}");
@@ -119,7 +130,7 @@ fn send_forged(site: &Site, forged: &[String], may_be_rejected: bool) {
             assert!(!format!("{:?}", request.headers).contains("forged"), "{path}: {request:?}");
             match path {
                 "/public/" => told_nothing(request),
-                _ => assert_eq!(told(request)[0], if is_good { "alice" } else { "-" }),
+                _ => assert_eq!(site.told(request)[0], if is_good { "alice" } else { "-" }),
             }
         }
     }
@@ -175,7 +186,7 @@ fn no_header_can_be_named_away(site: &mut Site) {
     for path in ["/", "/welcome/"] {
         let response = site.client().get(path, &headers);
         assert_eq!(response.status, 200, "{response:?}");
-        assert_eq!(told(&site.app.take_requests()[0])[0], "alice");
+        assert_eq!(site.told(&site.app.take_requests()[0])[0], "alice");
     }
 }
 
@@ -188,7 +199,7 @@ fn every_method_is_checked(site: &mut Site) {
         let allowed = site.client().request(method, "/", &[("Authorization", &authorization)], None);
         assert_eq!(allowed.status, 200, "{method}: {allowed:?}");
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
-        assert_eq!((request.method.as_str(), told(request)[0]), (method, "alice"));
+        assert_eq!((request.method.as_str(), site.told(request)[0]), (method, "alice"));
     }
 }
 
@@ -261,14 +272,14 @@ fn a_body_arrives_whole(site: &mut Site) {
         assert_eq!(response.status, 200, "{} {:?}", response.status, response.headers);
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
         assert!(request.body == body.as_bytes(), "{} bytes of {}", request.body.len(), body.len());
-        assert_eq!(told(request)[0], "alice");
+        assert_eq!(site.told(request)[0], "alice");
     }
     // One that is denied is denied, whether or not all of it was read.
     let denied = site.client().send(format!(
         "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     ));
-    assert_denied(&denied, false);
+    site.assert_denied(&denied, false);
     assert!(site.app.requests().is_empty());
     let asked = site.relay.take_sent();
     assert!(!asked.is_empty() && !asked.contains("the body"), "{asked}");
@@ -298,10 +309,11 @@ fn many_checks_go_over_few_connections(site: &mut Site) {
     let requests = site.app.take_requests();
     assert_eq!(requests.len(), 40 * site.ways.clients_at_once);
     for request in &requests {
-        assert_eq!(request.path, format!("/of/{}", told(request)[0]));
+        assert_eq!(request.path, format!("/of/{}", site.told(request)[0]));
     }
     let connections = site.relay.connections() - before;
-    assert!(connections <= site.ways.clients_at_once, "{connections} more connections to Doorward");
+    let most = if site.ways.keeps_connections { site.ways.clients_at_once } else { requests.len() };
+    assert!(connections <= most, "{connections} more connections to Doorward");
 }
 
 fn an_ended_token_is_refused(site: &mut Site) {
@@ -316,7 +328,7 @@ fn an_ended_token_is_refused(site: &mut Site) {
     }
     site.app.take_requests();
     for _ in 0..3 {
-        assert_denied(&client.get("/", &headers), true);
+        site.assert_denied(&client.get("/", &headers), true);
     }
     assert!(site.app.requests().is_empty());
 }
@@ -335,13 +347,16 @@ fn a_browser_logs_out(site: &mut Site) {
     let response = site.client().request("POST", "/logout", &own, None);
     assert_eq!((response.status, response.json()), (200, json!({"ended": "token"})));
     assert!(response.header("set-cookie").unwrap().starts_with("doorward=;"));
-    assert_denied(&site.client().get("/", &[host, ("Cookie", &cookie)]), true);
+    site.assert_denied(&site.client().get("/", &[host, ("Cookie", &cookie)]), true);
     assert!(site.app.requests().is_empty());
 }
 
 /// `cookie-csrf-check`: Doorward sees the method, the host and the origin that the client sent, and no others.
 fn another_site_cannot_use_the_cookie(site: &mut Site) {
     let cookie = cookie(&site.server.issue(json!({}))["token"]);
+    if !site.ways.passes_origin {
+        return;
+    }
     let asked = |method: &str, headers: &[(&str, &str)]| {
         let own = [("Host", "shop.example"), ("Cookie", cookie.as_str())];
         let status = site.client().request(method, "/orders", &[&own, headers].concat(), None).status;
@@ -368,15 +383,15 @@ fn no_store_no_entry(site: &mut Site) {
     site.redis.kill();
     // What was known may pass until the loss is noticed; from then on nothing does.
     let response = wait_for("the outage shows", || Some(site.get("/", &token)).filter(|r| r.status != 200));
-    assert_eq!(response.status, 503, "{response:?}");
+    assert_eq!(response.status, site.ways.unavailable_status, "{response:?}");
     let retry_after = site.ways.passes_retry_after.then_some("1");
     assert_eq!(response.header("retry-after"), retry_after, "{response:?}");
-    nobody_enters(site, &token, 503);
+    nobody_enters(site, &token, site.ways.unavailable_status);
     // Who shows no token needs no store to be judged.
-    assert_denied(&site.client().get("/", &[]), false);
+    site.assert_denied(&site.client().get("/", &[]), false);
     site.redis.restart();
     // The token is lost with this Redis; that it is says that it was asked.
-    wait_for("the store is asked again", || (site.get("/", &token).status == 401).then_some(()));
+    wait_for("the store is asked again", || (site.server.auth(&token).status == 401).then_some(()));
 }
 
 fn no_doorward_no_entry(site: &mut Site) {
@@ -386,7 +401,7 @@ fn no_doorward_no_entry(site: &mut Site) {
     };
     // After the last check the admin plane may have to connect again first.
     let token = wait_for("a token is issued", issue).json()["token"].clone();
-    assert_eq!(site.get("/", &token).status, 200);
+    wait_for("the token is good", || (site.get("/", &token).status == 200).then_some(()));
     // Nobody answers: the proxy must give up by itself, or else deny once the connection breaks.
     site.server.process().freeze();
     let mut waiting = site.client();
@@ -398,8 +413,11 @@ fn no_doorward_no_entry(site: &mut Site) {
     }
     site.server.kill9();
     let response = waiting.read_response(false).unwrap();
-    let may_pass = site.ways.remembers && response.status == 200;
-    assert!((500..600).contains(&response.status) || may_pass, "{response:?}");
+    let is_denied = (500..600).contains(&response.status) || response.status == site.ways.unreachable_status;
+    assert!(is_denied || site.ways.remembers && response.status == 200, "{response:?}");
+    if site.ways.remembers {
+        wait_for("what was kept is forgotten", || (site.get("/", &token).status != 200).then_some(()));
+    }
     // Nobody is there.
     nobody_enters(site, &token, site.ways.unreachable_status);
     assert_eq!(site.client().get("/", &[]).status, site.ways.unreachable_status);

@@ -4,6 +4,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+// Only Debian packages mod_oauth2.
+#[cfg(target_os = "linux")]
+mod apache;
 mod caddy;
 mod checks;
 mod envoy;

@@ -55,7 +55,7 @@ fn nginx_asks_the_next_node_when_one_cannot_tell() {
 fn nginx_leaves_the_applications_own_errors_alone() {
     let doorward = Upstream::answering(|_| Reply::new(200, &[("X-Auth-User", "alice")], ""));
     let app = Upstream::answering(|_| Reply::new(500, &[], "my own"));
-    let proxy = nginx::start(Between { doorward: &doorward.addr(), grpc: "", app: &app.addr() });
+    let proxy = nginx::start(Between { doorward: &doorward.addr(), grpc: "", admin: "", app: &app.addr() });
     let response = Client::new(&proxy.addr()).get("/", &[]);
     assert_eq!((response.status, response.text().as_str()), (500, "my own"));
 }

@@ -1,6 +1,7 @@
 //! Real reverse proxies with the shipped configurations of config/proxies, private to their test. Only addresses are
 //! replaced, and where a program would write.
 
+pub mod apache;
 pub mod caddy;
 pub mod envoy;
 pub mod haproxy;
@@ -23,6 +24,8 @@ pub struct Between<'a> {
     pub doorward: &'a str,
     /// Doorward's gRPC listener, `host:port`.
     pub grpc: &'a str,
+    /// Doorward's admin plane, `host:port`.
+    pub admin: &'a str,
     /// The application, `host:port`.
     pub app: &'a str,
 }
