@@ -29,9 +29,9 @@ pub struct World {
 
 pub enum Store {
     One {
-        redis: RedisServer,
+        redis: Box<RedisServer>,
         /// Takes over where a fault demotes the master.
-        second: Option<RedisServer>,
+        second: Option<Box<RedisServer>>,
         proxy: Proxy,
     },
     Cluster(RedisCluster),
@@ -53,7 +53,7 @@ impl World {
         let proxy = Proxy::start(redis.port());
         let ports = [redis.port(), proxy.port()];
         let urls = ports.map(|port| format!("redis://127.0.0.1:{port}"));
-        Self::on(Store::One { redis, second, proxy }, urls)
+        Self::on(Store::One { redis: Box::new(redis), second: second.map(Box::new), proxy }, urls)
     }
 
     pub fn start_on_cluster(cluster: RedisCluster) -> Self {
