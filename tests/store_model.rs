@@ -5,13 +5,14 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, touch, with_idle};
 use doorward::event::EndReason;
-use doorward::secret::TokenId;
+use doorward::secret::{self, SecretHash, TokenId};
 use doorward::store::{Changed, Ended, StoreLimits};
-use doorward::token::{Token, TokenChange, Touch};
+use doorward::takeover::NewTakeover;
+use doorward::token::{Rotation, Token, TokenChange, Touch, Verdict};
 use proptest::prelude::*;
 
 const CASES: u32 = 64;
@@ -28,6 +29,7 @@ enum Op {
         user: usize,
         idle_min: u64,
         lifetime_min: u64,
+        is_authenticated: bool,
     },
     /// Accesses so and so many minutes ago, written down in one batch now.
     Touch(Vec<Access>),
@@ -38,6 +40,24 @@ enum Op {
     EndUser {
         user: usize,
         except: Option<usize>,
+    },
+    /// A new secret; the old one is good for so long.
+    Rotate {
+        token: usize,
+        grace_min: u64,
+    },
+    /// A secret that a token had once: 0 the first, and so on, over and over.
+    Present {
+        token: usize,
+        secret: usize,
+    },
+    TakeOver {
+        token: usize,
+        user: usize,
+        minutes: u64,
+    },
+    EndTakeover {
+        token: usize,
     },
     AdvanceMin(u64),
 }
@@ -53,12 +73,23 @@ struct Access {
 fn op() -> impl Strategy<Value = Op> {
     let minutes = prop_oneof![1..5_u64, 30..150_u64];
     prop_oneof![
-        4 => (0..USERS.len(), minutes.clone(), minutes.clone())
-            .prop_map(|(user, idle_min, lifetime_min)| Op::Issue { user, idle_min, lifetime_min }),
+        4 => (0..USERS.len(), minutes.clone(), minutes.clone(), prop::bool::weighted(0.8)).prop_map(
+            |(user, idle_min, lifetime_min, is_authenticated)| Op::Issue {
+                user,
+                idle_min,
+                lifetime_min,
+                is_authenticated,
+            }
+        ),
         4 => prop::collection::vec(access(), 1..4).prop_map(Op::Touch),
         3 => (0..12_usize, change()).prop_map(|(token, change)| Op::Change { token, change }),
         1 => (0..USERS.len(), prop::option::of(0..12_usize))
             .prop_map(|(user, except)| Op::EndUser { user, except }),
+        2 => (0..12_usize, 0..3_u64).prop_map(|(token, grace_min)| Op::Rotate { token, grace_min }),
+        2 => (0..12_usize, 0..4_usize).prop_map(|(token, secret)| Op::Present { token, secret }),
+        2 => (0..12_usize, 0..USERS.len(), minutes)
+            .prop_map(|(token, user, minutes)| Op::TakeOver { token, user, minutes }),
+        1 => (0..12_usize).prop_map(|token| Op::EndTakeover { token }),
         4 => prop_oneof![1..5_u64, Just(60_u64), 30..150_u64].prop_map(Op::AdvanceMin),
     ]
 }
@@ -70,11 +101,12 @@ fn access() -> impl Strategy<Value = Access> {
 
 fn change() -> impl Strategy<Value = TokenChange> {
     let slug = prop::option::of(prop::option::of("[a-z_-]{1,3}"));
-    (slug, any::<Option<bool>>(), any::<Option<bool>>(), any::<bool>()).prop_map(
-        |(auth_slug, allowed_cookie, allowed_header, end)| TokenChange {
+    (slug, any::<Option<bool>>(), any::<Option<bool>>(), any::<bool>(), any::<bool>()).prop_map(
+        |(auth_slug, allowed_cookie, allowed_header, confirm, end)| TokenChange {
             auth_slug,
             allowed_cookie,
             allowed_header,
+            confirm,
             end: end.then_some(EndReason::Ended),
             ..TokenChange::default()
         },
@@ -87,6 +119,8 @@ struct World {
     now_ms: u64,
     /// As issued, and last an unknown one.
     tokens: Vec<Token>,
+    /// All secrets that each token ever had.
+    secrets: HashMap<TokenId, Vec<SecretHash>>,
 }
 
 impl World {
@@ -94,7 +128,7 @@ impl World {
         let memory = TestStore::open_with(StoreKind::Memory, LIMITS).await;
         let redis = TestStore::open_with(kind, LIMITS).await;
         let tokens = vec![memory.sample("alice", NOW_MS)];
-        Self { memory, redis, now_ms: NOW_MS, tokens }
+        Self { memory, redis, now_ms: NOW_MS, tokens, secrets: HashMap::new() }
     }
 
     fn token(&self, number: usize) -> &Token {
@@ -104,8 +138,20 @@ impl World {
     async fn apply(&mut self, op: &Op) -> Result<(), TestCaseError> {
         match op {
             Op::AdvanceMin(minutes) => self.now_ms += minutes * MINUTE_MS,
-            Op::Issue { user, idle_min, lifetime_min } => {
-                self.issue(USERS[*user], *idle_min * MINUTE_MS, *lifetime_min * MINUTE_MS).await?;
+            Op::Issue { user, idle_min, lifetime_min, is_authenticated } => {
+                let (idle_ms, lifetime_ms) = (*idle_min * MINUTE_MS, *lifetime_min * MINUTE_MS);
+                self.issue(USERS[*user], idle_ms, lifetime_ms, *is_authenticated).await?;
+            }
+            Op::Rotate { token, grace_min } => self.rotate(*token, *grace_min).await?,
+            Op::Present { token, secret } => self.present(*token, *secret).await?,
+            Op::TakeOver { token, user, minutes } => {
+                self.take_over(*token, USERS[*user], *minutes).await?;
+            }
+            Op::EndTakeover { token } => {
+                let id = self.token(*token).credential.id;
+                let memory = self.memory.store.end_takeover(id, EndReason::Ended, self.now_ms).await;
+                let redis = self.redis.store.end_takeover(id, EndReason::Ended, self.now_ms).await;
+                prop_assert_eq!(memory.unwrap(), redis.unwrap());
             }
             Op::Touch(accesses) => {
                 let touches: Vec<_> = accesses.iter().map(|access| self.touch(access)).collect();
@@ -126,17 +172,63 @@ impl World {
         self.compare().await
     }
 
-    async fn issue(&mut self, user: &str, idle_ms: u64, lifetime_ms: u64) -> Result<(), TestCaseError> {
+    async fn issue(
+        &mut self,
+        user: &str,
+        idle_ms: u64,
+        lifetime_ms: u64,
+        is_authenticated: bool,
+    ) -> Result<(), TestCaseError> {
         let ends_at_ms = self.now_ms + lifetime_ms;
         let mut token = with_idle(self.memory.sample(user, self.now_ms), idle_ms);
         token = common::store::edited(token, |c| {
             c.ends_at_ms = ends_at_ms;
             c.expires_at_ms = c.expires_at_ms.min(ends_at_ms);
+            c.is_authenticated = is_authenticated;
         });
+        self.secrets.insert(token.credential.id, vec![token.credential.secret_hash]);
         let memory = self.memory.store.issue(&token, self.now_ms).await.unwrap();
         let redis = self.redis.store.issue(&token, self.now_ms).await.unwrap();
         self.tokens.insert(self.tokens.len() - 1, token);
         prop_assert_eq!(memory, redis);
+        Ok(())
+    }
+
+    async fn rotate(&mut self, token: usize, grace_min: u64) -> Result<(), TestCaseError> {
+        let (id, user) = (self.token(token).credential.id, self.token(token).credential.user().to_owned());
+        let rotation = Rotation { hash: self.memory.mint(&user).hash, grace_ms: grace_min * MINUTE_MS };
+        let [memory, redis] = self.change(id, &TokenChange::rotating(rotation)).await;
+        if matches!(memory, Changed::Done(_)) {
+            self.secrets.entry(id).or_default().push(rotation.hash);
+        }
+        prop_assert_eq!(memory, redis);
+        Ok(())
+    }
+
+    /// As a node does that is shown a secret.
+    async fn present(&self, token: usize, secret: usize) -> Result<(), TestCaseError> {
+        let id = self.token(token).credential.id;
+        let Some(secrets) = self.secrets.get(&id) else { return Ok(()) };
+        let hash = secrets[secret % secrets.len()];
+        let mut outcomes = Vec::new();
+        for on in [&self.memory, &self.redis] {
+            let credential = on.credential(id).await.unwrap();
+            let verdict = credential.map(|credential| credential.judge(&hash, None, self.now_ms));
+            let is_wrong = verdict == Some(Verdict::WrongSecret);
+            let has_ended = is_wrong && on.store.end_reused(id, &hash, self.now_ms).await.unwrap();
+            outcomes.push((verdict, has_ended));
+        }
+        prop_assert_eq!(outcomes[0], outcomes[1]);
+        Ok(())
+    }
+
+    async fn take_over(&self, token: usize, user: &str, minutes: u64) -> Result<(), TestCaseError> {
+        let token = self.token(token).credential.id;
+        let id = secret::new_id(token.shard_tag(), self.memory.entropy()).unwrap();
+        let ends_at_ms = self.now_ms + minutes * MINUTE_MS;
+        let new = NewTakeover { id, token, user: user.to_owned(), reason: None, ends_at_ms };
+        let memory = self.memory.store.start_takeover(&new, self.now_ms).await.unwrap();
+        prop_assert_eq!(memory, self.redis.store.start_takeover(&new, self.now_ms).await.unwrap());
         Ok(())
     }
 
@@ -160,12 +252,21 @@ impl World {
         [as_set(memory), as_set(redis)]
     }
 
-    /// Every listing, every token, every credential.
+    /// Every listing, every token, every credential, every takeover and event.
     async fn compare(&self) -> Result<(), TestCaseError> {
         for user in USERS {
             let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
             let redis = self.redis.store.user_tokens(user, self.now_ms).await.unwrap();
             prop_assert_eq!(memory, redis, "the listing of {}", user);
+            let memory = self.memory.store.user_takeovers(user, self.now_ms).await.unwrap();
+            let redis = self.redis.store.user_takeovers(user, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the takeovers of {}", user);
+            prop_assert_eq!(
+                self.events(&self.memory, user).await,
+                self.events(&self.redis, user).await,
+                "what happened to {}",
+                user
+            );
         }
         for (number, token) in self.tokens.iter().enumerate() {
             let memory = self.memory.token(token, self.now_ms).await;
@@ -173,8 +274,21 @@ impl World {
             let id = token.credential.id;
             let memory = self.memory.credential(id).await.unwrap();
             prop_assert_eq!(memory, self.redis.credential(id).await.unwrap(), "credential {}", number);
+            let memory = self.memory.store.token_takeovers(id, self.now_ms).await.unwrap();
+            let redis = self.redis.store.token_takeovers(id, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "takeovers of token {}", number);
         }
         Ok(())
+    }
+}
+
+impl World {
+    /// Sorted: what one step does to several tokens has no order.
+    async fn events(&self, on: &TestStore, user: &str) -> Vec<String> {
+        let events = on.store.user_events(user, self.now_ms).await.unwrap();
+        let mut events: Vec<_> = events.iter().map(|event| format!("{event:?}")).collect();
+        events.sort_unstable();
+        events
     }
 }
 
