@@ -1,4 +1,4 @@
-//! The sessions shown in README.md and docs/api.md, run as they stand against a server on the embedded store.
+//! The sessions shown in README.md, docs/api.md and docs/lifecycle.md, run as they stand against a server on the embedded store.
 //!
 //! A fenced block with the info string `sh session` is run by bash. The block after it, when its info string is
 //! `http`, `json` or `text`, is what must come out; only times, tokens and ids may differ, and those that were made
@@ -22,6 +22,11 @@ fn the_first_session_of_the_readme() {
 #[test]
 fn the_examples_of_the_http_interface() {
     assert_eq!(run_session("docs/api.md"), 18, "answers shown");
+}
+
+#[test]
+fn the_examples_of_the_lifecycle() {
+    assert_eq!(run_session("docs/lifecycle.md"), 10, "answers shown");
 }
 
 /// The lines that the server itself prints are a session, too.
