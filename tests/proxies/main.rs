@@ -9,6 +9,7 @@ mod common;
 mod apache;
 mod caddy;
 mod checks;
+mod docs;
 mod envoy;
 mod haproxy;
 mod nginx;
