@@ -1,5 +1,6 @@
 //! Traefik 3.
 
+use std::path::Path;
 use std::process::Command;
 
 use super::super::http::Client;
@@ -11,11 +12,27 @@ const SITE: &str = include_str!("../../../config/proxies/traefik-site.yml");
 
 /// traefik.yml and traefik-site.yml.
 pub fn start(between: Between) -> Proxy {
-    let site = replaced(SITE, &[("127.0.0.1:8080", between.doorward), ("127.0.0.1:9000", between.app)]);
+    start_on(&addressed(between))
+}
+
+/// The same with Doorward asked over TLS, whose certificate the authority in the file `ca` has signed.
+pub fn start_tls(between: Between, ca: &Path) -> Proxy {
+    let doorward = format!("http://{}", between.doorward);
+    let address = format!("address: {doorward}/auth\n");
+    let with_ca = format!("{address}        tls: {{ ca: {} }}\n", ca.display());
+    let site = replaced(&addressed(between), &[(&address, &with_ca)]);
+    start_on(&replaced(&site, &[(&doorward, &format!("https://{}", between.doorward))]))
+}
+
+fn addressed(between: Between) -> String {
+    replaced(SITE, &[("127.0.0.1:8080", between.doorward), ("127.0.0.1:9000", between.app)])
+}
+
+fn start_on(site: &str) -> Proxy {
     let proxy = Proxy::start("traefik", |port, dir| {
         let addr = format!("\"127.0.0.1:{port}\"");
         write(dir, "traefik.yml", &replaced(CONFIG, &[("\":8000\"", &addr)]));
-        write(dir, "traefik-site.yml", &site);
+        write(dir, "traefik-site.yml", site);
         let mut command = Command::new(tool("traefik"));
         command.arg("--configFile=traefik.yml");
         command
