@@ -111,6 +111,23 @@ fn two_nodes_share_a_cluster() {
 }
 
 #[test]
+fn who_logs_in_is_asked_at_every_master() {
+    let cluster = RedisCluster::with(3, false, &PATIENT);
+    let login = |password: &str| cluster.url().replace("://", &format!("://doorward:{password}@"));
+    for master in &cluster.masters {
+        master.cli(&["ACL", "SETUSER", "doorward", "on", ">p@ss", "~dw:*", "&*", "+@all"]);
+    }
+    let server = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &login("p%40ss"))]].concat());
+    await_ready(&server);
+    for (user, _) in users(&cluster) {
+        let token = issue(&server, &user);
+        assert_eq!(identity(&server.auth(&token["token"]))[0], user);
+    }
+    let stranger = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &login("wrong"))]].concat());
+    assert_eq!(ready(&stranger), 503);
+}
+
+#[test]
 fn known_tokens_are_judged_without_asking() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
     let server = start(&cluster);
