@@ -97,11 +97,9 @@ fn run() -> Result<()> {
                 .help("interleaved pairs of runs for each proxy"),
         )
         .arg(
-            Arg::new("seconds")
-                .long("seconds")
-                .value_parser(value_parser!(f64))
-                .default_value("1")
-                .help("length of a run"),
+            Arg::new("seconds").long("seconds").value_parser(value_parser!(f64)).default_value("0.15").help(
+                "length of a run; nginx closes a connection after 1,000 requests, which ends a long one",
+            ),
         )
         .arg(Arg::new("proxy").num_args(0..).value_parser(names).help("what to measure instead of all"))
         .get_matches();
