@@ -27,6 +27,7 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod device_key;
 pub mod entropy;
 pub mod event;
 pub mod feed;

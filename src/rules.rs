@@ -16,6 +16,10 @@ pub const CONTENT_TYPE_MAX_BYTES: usize = 100;
 pub const OBJECT_ID_MAX_BYTES: usize = 255;
 /// The most characters of a takeover's reason.
 pub const REASON_MAX_CHARS: usize = 500;
+/// The most characters of a device key's uuid: the hex digits of a UUID.
+pub const DEVICE_UUID_MAX_CHARS: usize = 32;
+/// The most bytes of a device key's name.
+pub const DEVICE_NAME_MAX_BYTES: usize = 255;
 /// The longest idle time or lifetime a caller may ask for: ten years.
 pub const MAX_AGE_SECONDS: u64 = 10 * 366 * 24 * 3600;
 
@@ -64,6 +68,36 @@ pub fn object_id(value: &str) -> Checked {
     bounded(value, OBJECT_ID_MAX_BYTES)
 }
 
+/// A device key's uuid as it is kept: 1 to 32 characters, no control characters, and not `-`. Of a UUID with dashes
+/// (RFC 9562, section 4) its 32 hex digits in lower case, as Python's `UUID.hex` gives them.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn device_uuid(value: &str) -> Result<String, String> {
+    if is_dashed_uuid(value) {
+        return Ok(value.replace('-', "").to_ascii_lowercase());
+    }
+    let length = value.chars().count();
+    if length == 0 || length > DEVICE_UUID_MAX_CHARS {
+        return Err(format!("must be 1 to {DEVICE_UUID_MAX_CHARS} characters long, or a UUID with dashes"));
+    }
+    no_control_characters(value)?;
+    not_the_placeholder(value).map(|()| value.to_owned())
+}
+
+fn is_dashed_uuid(value: &str) -> bool {
+    let is_hex = |group: &str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    value.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && value.split('-').all(is_hex)
+}
+
+/// A device key's name: up to 255 bytes, no control characters. An empty one is none.
+pub fn device_name(value: &str) -> Checked {
+    if value.len() > DEVICE_NAME_MAX_BYTES {
+        return Err(format!("must be at most {DEVICE_NAME_MAX_BYTES} bytes long"));
+    }
+    no_control_characters(value)
+}
+
 /// The first 256 characters of a user agent.
 pub fn cut_user_agent(value: &str) -> &str {
     value.char_indices().nth(USER_AGENT_MAX_CHARS).map_or(value, |(end, _)| &value[..end])
@@ -105,7 +139,22 @@ mod tests {
         }
         assert!(auth_slug(&"_-a9Z".repeat(10)).is_ok());
         assert!(object_id("-").is_ok());
+        assert!(device_name(&"é".repeat(127)).is_ok() && device_name("").is_ok());
+        assert!(device_name(&"é".repeat(128)).is_err() && device_name("a\tb").is_err());
         assert_eq!(cut_user_agent(&"é".repeat(300)), "é".repeat(256));
         assert_eq!(cut_user_agent("short"), "short");
+    }
+
+    #[test]
+    fn a_dashed_uuid_is_kept_as_its_hex_digits() {
+        let hex = "0123456789abcdef0123456789abcdef";
+        assert_eq!(device_uuid("01234567-89AB-cdef-0123-456789ABCDEF").as_deref(), Ok(hex));
+        for as_it_is in [hex, "01234567-89ab-cdef-0123-456789ab", "a", "--", "Ä-b c", &"é".repeat(32)] {
+            assert_eq!(device_uuid(as_it_is).as_deref(), Ok(as_it_is));
+        }
+        let groups_wrong = "0123456-789ab-cdef-0123-456789abcdef";
+        for bad in ["", "-", "a\nb", &"é".repeat(33), groups_wrong, "g1234567-89ab-cdef-0123-456789abcdef"] {
+            assert!(device_uuid(bad).is_err(), "{bad:?}");
+        }
     }
 }

@@ -33,7 +33,7 @@ const WIRE_CHARS: usize = WIRE_BYTES / 3 * 4;
 /// Characters of a token id.
 pub const ID_CHARS: usize = ID_BYTES / 3 * 4;
 /// Characters of a locator: ten bytes.
-const LOCATOR_CHARS: usize = ((ID_BYTES - SHARD_TAG_BYTES) * 4).div_ceil(3);
+pub const LOCATOR_CHARS: usize = ((ID_BYTES - SHARD_TAG_BYTES) * 4).div_ceil(3);
 /// A node honours at most this many check keys; the rest of a longer list would only cost time.
 pub const MAX_CHECK_KEYS: usize = 8;
 

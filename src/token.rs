@@ -198,6 +198,13 @@ impl Token {
         }
     }
 
+    /// The same of another user; for a token that was made before its owner was known.
+    pub fn with_user(mut self, user: &str) -> Self {
+        let credential = Arc::make_mut(&mut self.credential);
+        credential.texts = credential.texts.with_user(user);
+        self
+    }
+
     /// The order of every listing: newest first, ties by id.
     pub fn listing_key(&self) -> (std::cmp::Reverse<u64>, TokenId) {
         (std::cmp::Reverse(self.created_at_ms), self.credential.id)

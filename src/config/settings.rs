@@ -147,6 +147,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("max-takeover-age", "DURATION", "7d", "How long a takeover lasts at most"),
     Setting::new("takeover-retention", "DURATION", "30d", "How long a takeover that is over can be looked at"),
     Setting::new("device-max-idle", "DURATION", "365d", "How long an unused device key lives"),
+    Setting::new("max-devices-per-user", "N", "100", "Most device keys a user has at once"),
     Setting::new("checks", "CHECKS", "",
         "Named checks at /check/NAME, by commas: NAME:backend=X+slug=Y+second-factor=BOOL+anonymous=BOOL").tables(),
     Setting::new("events-per-user", "N", "100", "Newest events kept of a user; 0 keeps none"),

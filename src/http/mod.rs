@@ -26,6 +26,7 @@ mod body;
 pub mod connection;
 pub mod connections;
 pub mod cookie;
+pub mod device_json;
 pub mod event_json;
 pub mod fields;
 mod front;

@@ -122,7 +122,11 @@ impl From<ServiceError> for Problem {
             | ServiceError::Pending
             | ServiceError::RotatedTooOften
             | ServiceError::TooManyTokens
+            | ServiceError::TooManyDevices
             | ServiceError::OwnUser => Self::new(StatusCode::CONFLICT, error.to_string()),
+            // A realm of its own: it is not the API key that is wrong.
+            ServiceError::LoginRefused => Self::new(StatusCode::UNAUTHORIZED, error.to_string())
+                .with_header(WWW_AUTHENTICATE, "Bearer realm=\"doorward-device\", error=\"invalid_token\""),
             ServiceError::Store(StoreError::Unavailable(reason)) => {
                 tracing::warn!(reason, "an admin request could not be done");
                 Self::new(

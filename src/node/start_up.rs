@@ -50,6 +50,7 @@ pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
         takeover_retention_ms: config.takeover_retention_ms,
         events_per_user: config.events_per_user,
         event_retention_ms: config.event_retention_ms,
+        max_devices_per_user: config.max_devices_per_user,
     };
     match &config.store {
         StoreUrl::Memory => Ok(Store::Memory(Arc::new(MemoryStore::new(limits, config.memory_max_tokens)))),
@@ -89,6 +90,7 @@ pub(super) fn token_policy(config: &Config) -> TokenPolicy {
         rotation_grace_ms: config.rotation_grace_ms,
         reuse_ends_token: config.reuse_ends_token,
         max_takeover_age_ms: config.max_takeover_age_ms,
+        device_max_idle_ms: config.device_max_idle_ms,
     }
 }
 

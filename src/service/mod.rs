@@ -1,5 +1,6 @@
 //! The use cases, one method each. Knows no HTTP and no Redis.
 
+mod devices;
 mod takeovers;
 mod tokens;
 
@@ -7,13 +8,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use rand::rngs::SysError;
 
+pub use self::devices::{MadeDevice, NewDevice};
 pub use self::tokens::{Issued, NewToken};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::event::{Actor, Event};
 use crate::last_access::LastAccess;
-use crate::secret::CheckKeys;
+use crate::secret::{self, CheckKeys, Kind, Minted, ShardTag};
 use crate::store::{Call, Store, StoreError};
 use crate::token::Credential;
 
@@ -34,6 +37,8 @@ pub struct TokenPolicy {
     pub reuse_ends_token: bool,
     /// No takeover lasts longer.
     pub max_takeover_age_ms: u64,
+    /// How long a device key lives without a login.
+    pub device_max_idle_ms: u64,
 }
 
 /// Why a use case did not do its work.
@@ -54,6 +59,13 @@ pub enum ServiceError {
     /// The user has as many tokens as allowed, and none may be ended for a new one.
     #[error("the user has as many tokens as max-tokens-per-user allows")]
     TooManyTokens,
+    /// The user has as many device keys as allowed.
+    #[error("the user has as many device keys as max-devices-per-user allows")]
+    TooManyDevices,
+    /// A login by device key: there is no such key, or it is inactive, or what was presented is not its own. Nobody is
+    /// told which.
+    #[error("no active device key has this uuid and this login token")]
+    LoginRefused,
     /// A takeover of the token's own user.
     #[error("the token is that user's own")]
     OwnUser,
@@ -115,6 +127,15 @@ impl Service {
     /// Replaces the check keys.
     pub fn set_check_keys(&self, keys: CheckKeys) {
         self.check_keys.store(Some(Arc::new(keys)));
+    }
+
+    /// Makes the name and the secret of something new in a shard.
+    fn mint_in(&self, kind: Kind, shard: ShardTag) -> Result<Minted, StoreError> {
+        self.with_check_keys(|keys| {
+            let id = secret::new_id(shard, &self.entropy)?;
+            secret::mint_secret(kind, keys, id, &self.entropy)
+        })?
+        .map_err(|error: SysError| StoreError::Unavailable(format!("no randomness: {error}")))
     }
 
     /// An operation of now.

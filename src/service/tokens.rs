@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Service, ServiceError};
 use crate::event::Actor;
 use crate::rules;
-use crate::secret::{self, Kind, SecretHash, TokenId};
+use crate::secret::{self, Kind, SecretHash, ShardTag, TokenId};
 use crate::store::{self, Changed, StoreError};
 use crate::token::{
     AccessMark, Credential, DetailsOnce, RelatedObject, Rotation, ShownOnce, Texts, Token, TokenChange,
@@ -77,9 +77,7 @@ impl Service {
     /// `TooManyTokens`; `Store`, and then whether it was issued is unknown, and nobody has its secret.
     pub async fn issue(&self, new: NewToken, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         let call = self.call(actor);
-        let minted = self
-            .with_check_keys(|keys| secret::mint(Kind::Token, keys, &new.user, &self.entropy))?
-            .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
+        let minted = self.mint_in(Kind::Token, ShardTag::of_user(&new.user))?;
         let token = self.record_of(new, minted.id, minted.hash, call.now_ms);
         match self.store.issue(&token, call).await? {
             store::Issued::Done(_) => Ok(Issued { token, wire: minted.wire }),

@@ -3,6 +3,7 @@
 //! Every operation is atomic per user. Validity is judged by the caller's clock, passed in as `now_ms`.
 
 pub mod cache;
+mod devices;
 pub mod memory;
 pub mod redis;
 
@@ -74,6 +75,8 @@ pub struct StoreLimits {
     pub events_per_user: usize,
     /// For how long an event is kept.
     pub event_retention_ms: u64,
+    /// A user has at most this many device keys; one more is refused.
+    pub max_devices_per_user: usize,
 }
 
 /// The settings' defaults.
@@ -87,6 +90,7 @@ impl Default for StoreLimits {
             takeover_retention_ms: 30 * DAY_MS,
             events_per_user: 100,
             event_retention_ms: 7 * DAY_MS,
+            max_devices_per_user: 100,
         }
     }
 }

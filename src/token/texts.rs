@@ -78,6 +78,16 @@ impl Texts {
         Self::new(self.user(), auth_slug, self.backend(), self.device())
     }
 
+    /// The same with an owner; for a token that was made before its owner was known.
+    pub fn with_user(&self, user: &str) -> Self {
+        Self::new(user, self.auth_slug(), self.backend(), self.device())
+    }
+
+    /// The same with the device key that logged it in.
+    pub fn with_device(&self, device: &str) -> Self {
+        Self::new(self.user(), self.auth_slug(), self.backend(), Some(device))
+    }
+
     /// Whether all of them are visible ASCII without `%`, and so are header values as they are.
     pub fn are_visible_ascii(&self) -> bool {
         self.is_visible_ascii

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod cluster;
+pub mod devices;
 pub mod http;
 pub mod http2;
 pub mod process;

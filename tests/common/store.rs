@@ -32,6 +32,7 @@ pub const LIMITS: StoreLimits = StoreLimits {
     takeover_retention_ms: 30 * DAY_MS,
     events_per_user: 100,
     event_retention_ms: 7 * DAY_MS,
+    max_devices_per_user: 100,
 };
 /// No operation of a test waits so long on a machine that works at all.
 const PATIENCE: Duration = Duration::from_millis(DEADLINE_MS);

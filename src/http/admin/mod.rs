@@ -7,6 +7,9 @@
 //! | `/v1/tokens/{id}/rotate`, `…/confirm` | POST | tokens |
 //! | `/v1/tokens/{id}/takeover` | POST, DELETE | takeovers |
 //! | `/v1/tokens/{id}/takeovers`, `/v1/users/{user}/takeovers` | GET | takeovers |
+//! | `/v1/users/{user}/devices` | GET, POST | devices |
+//! | `/v1/users/{user}/devices/{uuid}` | PATCH, DELETE | devices |
+//! | `/v1/devices/login` | POST | devices |
 //! | `/v1/users/{user}/tokens` | GET, DELETE | tokens |
 //! | `/v1/users/{user}/events`, `/v1/events` | GET | events |
 //! | `/v1/validate` | POST | introspect |
@@ -17,6 +20,7 @@
 
 mod api_keys;
 mod body;
+mod devices;
 pub mod feed;
 mod oauth;
 mod paging;
@@ -108,6 +112,12 @@ impl Admin {
             Route::UserTokens(user) => users::list_tokens(service, &user, query).await,
             Route::UserTakeovers(user) => users::list_takeovers(service, &user, query).await,
             Route::UserEvents(user) => users::list_events(service, &user, query).await,
+            Route::UserDevices(user) if request.method() != Method::POST => {
+                devices::list(service, &user, query).await
+            }
+            Route::Device(user, uuid) if request.method() == Method::DELETE => {
+                devices::remove(service, &user, &uuid, query, actor).await
+            }
             Route::TokenTakeovers(id) => takeovers::list(service, id, query).await,
             without_query => {
                 query.finish()?;
@@ -139,6 +149,13 @@ impl Admin {
             Route::Takeover(id) if method == Method::DELETE => takeovers::end(service, id, actor).await,
             Route::Takeover(id) => takeovers::start(service, id, self.json(request).await?, actor).await,
             Route::Events => self.feed.response(self.service.clone(), request.headers()),
+            Route::UserDevices(user) => devices::make(service, user, self.json(request).await?, actor).await,
+            Route::Device(user, uuid) => {
+                devices::change(service, &user, &uuid, self.json(request).await?, actor).await
+            }
+            Route::DeviceLogin => {
+                devices::log_in(service, &self.settings.cookie, self.json(request).await?, actor).await
+            }
             Route::Validate => {
                 let access = self.settings.access(request.headers());
                 let body = read_json_text(request, self.request_timeout).await?;

@@ -4,6 +4,7 @@ use hyper::Method;
 use percent_encoding::percent_decode_str;
 
 use crate::config::Scope;
+use crate::rules;
 use crate::secret::TokenId;
 
 /// What a path names.
@@ -22,6 +23,10 @@ pub enum Route {
     UserTakeovers(String),
     UserEvents(String),
     Events,
+    UserDevices(String),
+    /// A user and a uuid, as it is kept.
+    Device(String, String),
+    DeviceLogin,
     Validate,
     Introspect,
     Revoke,
@@ -48,6 +53,11 @@ impl Route {
             ["v1", "users", user, "tokens"] => Self::UserTokens(decoded(user)?),
             ["v1", "users", user, "takeovers"] => Self::UserTakeovers(decoded(user)?),
             ["v1", "users", user, "events"] => Self::UserEvents(decoded(user)?),
+            ["v1", "users", user, "devices"] => Self::UserDevices(decoded(user)?),
+            ["v1", "users", user, "devices", uuid] => {
+                Self::Device(decoded(user)?, rules::device_uuid(&decoded(uuid)?).ok()?)
+            }
+            ["v1", "devices", "login"] => Self::DeviceLogin,
             _ => return None,
         })
     }
@@ -68,7 +78,10 @@ impl Route {
             | Self::Confirm(_)
             | Self::Validate
             | Self::Introspect
-            | Self::Revoke => "POST",
+            | Self::Revoke
+            | Self::DeviceLogin => "POST",
+            Self::UserDevices(_) => "GET, HEAD, POST",
+            Self::Device(..) => "PATCH, DELETE",
             Self::Token(_) => "GET, HEAD, PATCH, DELETE",
             Self::Takeover(_) => "POST, DELETE",
             Self::UserTokens(_) => "GET, HEAD, DELETE",
@@ -92,6 +105,7 @@ impl Route {
             }
             Self::Takeover(_) | Self::TokenTakeovers(_) | Self::UserTakeovers(_) => &[Scope::Takeovers],
             Self::UserEvents(_) | Self::Events => &[Scope::Events],
+            Self::UserDevices(_) | Self::Device(..) | Self::DeviceLogin => &[Scope::Devices],
         }
     }
 }
@@ -109,8 +123,21 @@ mod tests {
     fn paths_name_what_they_should() {
         assert_eq!(Route::find("/v1/users/a%2Fb%20%C3%A9/tokens"), Some(Route::UserTokens("a/b é".into())));
         assert!(matches!(Route::find("/v1/tokens/jE1hGDDTZBpo-Upp"), Some(Route::Token(_))));
-        for unknown in ["", "/", "/v1", "/v1/tokens/", "/v1/tokens/short", "/v1/users/%ff/tokens", "//livez"]
-        {
+        for uuid in ["01234567-89AB-cdef-0123-456789abcdef", "0123456789abcdef0123456789abcdef"] {
+            let device = Route::Device("alice".into(), "0123456789abcdef0123456789abcdef".into());
+            assert_eq!(Route::find(&format!("/v1/users/alice/devices/{uuid}")), Some(device));
+        }
+        for unknown in [
+            "",
+            "/",
+            "/v1",
+            "/v1/users/a/devices/-",
+            "/v1/users/a/devices/",
+            "/v1/tokens/",
+            "/v1/tokens/short",
+            "/v1/users/%ff/tokens",
+            "//livez",
+        ] {
             assert_eq!(Route::find(unknown), None, "{unknown}");
         }
     }

@@ -21,20 +21,28 @@ pub async fn issue(
     mut fields: Fields,
     actor: Actor<'_>,
 ) -> Result<Response<Body>, Problem> {
-    let new = new_token(&mut fields);
-    let is_for_cookie = fields.optional("set_cookie", boolean).unwrap_or(false);
-    if is_for_cookie && new.as_ref().is_some_and(|new| !new.allowed_cookie) {
-        fields.fail("set_cookie", "must not be true for a token that no cookie may carry");
-    }
+    let user = fields.required("user", text(rules::user));
+    let (new, is_for_cookie) = new_token(&mut fields, user);
     fields.finish()?;
     // Without errors every required field was there.
     let issued = service.issue(new.ok_or_else(Problem::not_found)?, actor).await?;
+    Ok(issued_response(service, cookie, &issued, is_for_cookie))
+}
+
+/// 201: a token just issued, with its secret, and with the value of the header that gives it to a browser where that
+/// is asked for.
+pub fn issued_response(
+    service: &Service,
+    cookie: &Cookie,
+    issued: &Issued,
+    is_for_cookie: bool,
+) -> Response<Body> {
     let set_cookie = is_for_cookie.then(|| cookie::set(cookie, &issued.token, &issued.wire));
-    let object = secret_json(service, &issued).with_cookie(set_cookie);
+    let object = secret_json(service, issued).with_cookie(set_cookie);
     let mut response = json(StatusCode::CREATED, &object);
     let location = format!("/v1/tokens/{}", issued.token.credential.id);
     response.headers_mut().extend(HeaderValue::from_str(&location).ok().map(|value| (LOCATION, value)));
-    Ok(response)
+    response
 }
 
 fn secret_json<'a>(service: &Service, issued: &'a Issued) -> TokenJson<'a> {
@@ -45,8 +53,8 @@ fn without_secret(service: &Service, token: &Token) -> Response<Body> {
     json(StatusCode::OK, &TokenJson::of(token, service.clock().now_ms()))
 }
 
-fn new_token(fields: &mut Fields) -> Option<NewToken> {
-    let user = fields.required("user", text(rules::user));
+/// Reads what every call that issues a token takes, and whether the answer is for a browser's cookie.
+pub fn new_token(fields: &mut Fields, user: Option<String>) -> (Option<NewToken>, bool) {
     let ip = fields.required("ip", parsed(|ip| ip.parse().map_err(|_| "must be an IP address".into())));
     let age_ms = |seconds: u64| seconds * 1000;
     let rest = NewToken {
@@ -63,7 +71,11 @@ fn new_token(fields: &mut Fields) -> Option<NewToken> {
         related_objects: fields.objects("related_objects", rules::MAX_RELATED_OBJECTS, related_object),
         is_authenticated: fields.optional("is_authenticated", boolean).unwrap_or(true),
     };
-    Some(NewToken { user: user?, ip: ip?, ..rest })
+    let is_for_cookie = fields.optional("set_cookie", boolean).unwrap_or(false);
+    if is_for_cookie && !rest.allowed_cookie {
+        fields.fail("set_cookie", "must not be true for a token that no cookie may carry");
+    }
+    (user.zip(ip).map(|(user, ip)| NewToken { user, ip, ..rest }), is_for_cookie)
 }
 
 fn related_object(fields: &mut Fields) -> Option<RelatedObject> {

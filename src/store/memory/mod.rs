@@ -1,6 +1,7 @@
 //! The embedded store: everything in maps, gone with the process. Also the oracle of the model test, so it is
 //! written to be read.
 
+mod devices;
 mod events;
 mod takeovers;
 mod tokens;
@@ -9,6 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use self::devices::Devices;
 use self::takeovers::{Hint, History};
 use super::{Call, StoreLimits};
 use crate::event::{EndReason, Event, EventKind};
@@ -38,6 +40,7 @@ struct Shard {
     taken_over: HashMap<String, Vec<Hint>>,
     /// By the user, newest first.
     events: HashMap<String, VecDeque<Event>>,
+    devices: Devices,
 }
 
 impl MemoryStore {
@@ -70,6 +73,7 @@ impl MemoryStore {
             }
             self.prune_takeovers(&mut shard, now_ms);
             self.prune_events(&mut shard, now_ms);
+            shard.devices.prune(now_ms);
         }
     }
 

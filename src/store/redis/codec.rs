@@ -1,5 +1,6 @@
 //! Records as what is in Redis, one file each, and what they are made of.
 
+pub(super) mod device;
 pub(super) mod event;
 pub(super) mod takeover;
 pub(super) mod token;

@@ -7,10 +7,13 @@
 //! | `dw:o:{s}:<locator>` | hash | a token's takeovers (codec/takeover.rs) |
 //! | `dw:v:{s}:<user>` | sorted set | who took this user over, by the time until which that is kept; a hint |
 //! | `dw:e:{s}:<user>` | list | what happened to the user, newest first (codec/event.rs) |
+//! | `dw:d:{s}:<locator>` | hash | a device key (codec/device.rs) |
+//! | `dw:k:{s}:<user>` | hash | the user's device keys by uuid (lua/devices.lua) |
 //! | `dw:m:check-key` | string | the check key all nodes share |
 //! | `dw:m:schema` | string | the version of this schema |
 //! | `dw:events` | channel | the same events of all users, as they happen |
 
+use crate::device_key::DeviceId;
 use crate::secret::{ShardTag, TokenId};
 
 /// The version of what is written under these keys; a node refuses to work on another.
@@ -79,6 +82,16 @@ impl Keys {
         format!("{}events", self.prefix)
     }
 
+    /// The device key.
+    pub fn device(&self, id: DeviceId) -> String {
+        self.key('d', id.shard_tag(), &id.locator())
+    }
+
+    /// The user's device keys by uuid.
+    pub fn devices(&self, user: &str) -> String {
+        self.key('k', ShardTag::of_user(user), user)
+    }
+
     fn key(&self, kind: char, shard: ShardTag, name: &str) -> String {
         format!("{}{kind}:{{{shard}}}:{name}", self.prefix)
     }
@@ -123,6 +136,8 @@ mod tests {
         assert_eq!(keys.taken_over("alice"), "dw:v:{8c4d}:alice");
         assert_eq!(keys.events("alice"), "dw:e:{8c4d}:alice");
         assert_eq!(keys.event_channel(), "dw:events");
+        assert_eq!(keys.device(id), "dw:d:{8c4d}:YRgw02QaaPlKaQ");
+        assert_eq!(keys.devices("alice"), "dw:k:{8c4d}:alice");
         assert_eq!(keys.check_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.probe(), "dw:m:probe");

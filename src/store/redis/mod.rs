@@ -5,6 +5,7 @@
 
 mod codec;
 mod connection;
+mod devices;
 mod discovery;
 mod events;
 mod keys;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use redis::{FromRedisValue, RedisError, Script, cmd, pipe};
+use redis::{FromRedisValue, RedisError, Script, Value, cmd, pipe};
 use serde::Serialize;
 
 use self::connection::{Connection, Connections};
@@ -50,6 +51,9 @@ use crate::clock::Clock;
 use crate::config::RedisUrl;
 use crate::feed::Feed;
 use crate::secret::ShardTag;
+
+/// Records read in one pipeline when a user's are listed.
+const READS_PER_PIPELINE: usize = 256;
 
 /// How to reach a server and how long to wait for it.
 #[derive(Clone)]
@@ -185,6 +189,20 @@ impl RedisStore {
             kept = self.with_connection(async |c| set.query_async(c).await).await?;
         }
         kept.map_or_else(|| Ok(ours.to_owned()), |kept| text(kept, &key))
+    }
+
+    /// The fields of these hashes, which are in one slot, each as `HGETALL` answers.
+    async fn read_hashes(&self, keys: Vec<String>) -> Result<Vec<Value>, StoreError> {
+        let mut hashes = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(READS_PER_PIPELINE) {
+            let mut pipeline = pipe();
+            for key in chunk {
+                pipeline.cmd("HGETALL").arg(key);
+            }
+            let answers: Vec<Value> = self.with_connection(async |c| pipeline.query_async(c).await).await?;
+            hashes.extend(answers);
+        }
+        Ok(hashes)
     }
 
     /// Runs an operation on a connection to the master of its keys, within the timeout.

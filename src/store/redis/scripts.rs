@@ -4,6 +4,7 @@ use redis::Script;
 use serde::Serialize;
 
 const PRELUDE: &str = include_str!("lua/prelude.lua");
+const DEVICES: &str = include_str!("lua/devices.lua");
 const ISSUING: &str = include_str!("lua/issuing.lua");
 
 /// Endings, and the renewals that keep people logged in, work when memory is full
@@ -38,6 +39,10 @@ pub struct Scripts {
     pub(super) reuse: Script,
     pub(super) takeover_start: Script,
     pub(super) takeover_end: Script,
+    pub(super) device_make: Script,
+    pub(super) device_change: Script,
+    pub(super) device_remove: Script,
+    pub(super) device_login: Script,
     pub(super) touch: Script,
 }
 
@@ -46,6 +51,7 @@ impl Scripts {
     pub fn new() -> Self {
         let script = |flags: &str, body: &str| Script::new(&[flags, PRELUDE, body].concat());
         let issuing = |body: &str| Script::new(&[DENY_OOM, PRELUDE, ISSUING, body].concat());
+        let devices = |flags, body: &str| script(flags, &[DEVICES, body].concat());
         Self {
             issue: issuing(include_str!("lua/issue.lua")),
             read: script(NO_WRITES, include_str!("lua/read.lua")),
@@ -54,6 +60,10 @@ impl Scripts {
             reuse: script(ALLOW_OOM, include_str!("lua/reuse.lua")),
             takeover_start: script(DENY_OOM, include_str!("lua/takeover_start.lua")),
             takeover_end: script(ALLOW_OOM, include_str!("lua/takeover_end.lua")),
+            device_make: devices(DENY_OOM, include_str!("lua/device_make.lua")),
+            device_change: devices(ALLOW_OOM, include_str!("lua/device_change.lua")),
+            device_remove: devices(ALLOW_OOM, include_str!("lua/device_remove.lua")),
+            device_login: issuing(&[DEVICES, include_str!("lua/device_login.lua")].concat()),
             touch: script(ALLOW_OOM, include_str!("lua/touch.lua")),
         }
     }

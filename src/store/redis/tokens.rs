@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use redis::{Value, cmd, pipe};
+use redis::{Value, cmd};
 use serde::Serialize;
 
 use super::codec::token as codec;
@@ -10,9 +10,6 @@ use super::{RedisStore, text, unexpected};
 use crate::secret::{SecretHash, ShardTag, TokenId};
 use crate::store::{Call, Changed, Ended, Issued, OverLimit, StoreError};
 use crate::token::{MAX_PREVIOUS_SECRETS, Rotation, Token, TokenChange};
-
-/// Tokens read in one pipeline when a user's are listed.
-const READS_PER_PIPELINE: usize = 256;
 
 /// A new token as lua/issuing.lua takes it.
 #[derive(Serialize)]
@@ -158,17 +155,11 @@ impl RedisStore {
         let listed = locators
             .map(|locator| TokenId::from_locator(shard, locator).ok_or_else(|| unexpected("index")))
             .collect::<Result<Vec<_>, _>>()?;
+        let answers = self.read_hashes(listed.iter().map(|id| self.keys.token(*id)).collect()).await?;
         let mut tokens = Vec::with_capacity(listed.len());
-        for chunk in listed.chunks(READS_PER_PIPELINE) {
-            let mut pipeline = pipe();
-            for id in chunk {
-                pipeline.cmd("HGETALL").arg(self.keys.token(*id));
-            }
-            let answers: Vec<Value> = self.with_connection(async |c| pipeline.query_async(c).await).await?;
-            for (id, all) in chunk.iter().zip(&answers) {
-                let last_access = accesses.get(id.locator().as_str()).copied().unwrap_or(&Value::Nil);
-                tokens.extend(codec::token(*id, all, last_access)?);
-            }
+        for (id, all) in listed.iter().zip(&answers) {
+            let last_access = accesses.get(id.locator().as_str()).copied().unwrap_or(&Value::Nil);
+            tokens.extend(codec::token(*id, all, last_access)?);
         }
         tokens.retain(|token| token.is_visible(now_ms, self.limits.ended_retention_ms));
         tokens.sort_by_key(Token::listing_key);
@@ -204,6 +195,6 @@ impl RedisStore {
     }
 }
 
-fn locators(value: &Value) -> Result<Vec<String>, StoreError> {
+pub(super) fn locators(value: &Value) -> Result<Vec<String>, StoreError> {
     redis::from_redis_value_ref(value).map_err(|_| unexpected("locators"))
 }

@@ -20,7 +20,7 @@ local now = ctx.now
 -- Flags of a token, field f.
 local ACTIVE, PENDING = 1, 16
 
--- kind: t token, u a user's index, o a token's takeovers, e a user's events, d device key, k a user's device keys
+-- kind: t token, u a user's index, o a token's takeovers, e a user's events, d a device key, k a user's device keys
 local function key(kind, name)
   return ctx.prefix .. kind .. ':{' .. ctx.shard .. '}:' .. name
 end

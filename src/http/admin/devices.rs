@@ -1,0 +1,97 @@
+//! `/v1/users/{user}/devices`, `/v1/users/{user}/devices/{uuid}` and `/v1/devices/login`.
+
+use hyper::{Response, StatusCode};
+
+use super::paging::Page;
+use super::tokens;
+use super::users::check_user;
+use crate::config::Cookie;
+use crate::device_key::{DeviceChange, DeviceKey};
+use crate::event::Actor;
+use crate::http::device_json::{DeviceJson, MadeDeviceJson};
+use crate::http::fields::{Fields, boolean, parsed, text};
+use crate::http::problem::Problem;
+use crate::http::{Body, empty, json};
+use crate::rules;
+use crate::service::{NewDevice, Service};
+
+/// POST: the user's device key of this uuid; 201 with its login token, this once, or 200 when it was there.
+pub async fn make(
+    service: &Service,
+    user: String,
+    mut fields: Fields,
+    actor: Actor<'_>,
+) -> Result<Response<Body>, Problem> {
+    check_user(&user, &mut fields);
+    let uuid = fields.required("uuid", parsed(rules::device_uuid));
+    let name = fields.optional("name", text(rules::device_name)).filter(|name| !name.is_empty());
+    let user_agent = fields.optional("user_agent", text(rules::user_agent)).unwrap_or_default();
+    fields.finish()?;
+    // Without errors the required field was there.
+    let uuid = uuid.ok_or_else(Problem::not_found)?;
+    let made = service.make_device(NewDevice { user, uuid, name, user_agent }, actor).await?;
+    let status = if made.login_token.is_some() { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(json(status, &MadeDeviceJson::of(&made)))
+}
+
+/// GET: the user's device keys, newest first, in pages.
+pub async fn list(service: &Service, user: &str, mut query: Fields) -> Result<Response<Body>, Problem> {
+    check_user(user, &mut query);
+    let page = Page::of(&mut query);
+    query.finish()?;
+    let devices = service.user_devices(user).await?;
+    Ok(page.response("devices", &devices, DeviceKey::listing_key, DeviceJson::of))
+}
+
+/// PATCH: changes it; 200, the device.
+pub async fn change(
+    service: &Service,
+    user: &str,
+    uuid: &str,
+    mut fields: Fields,
+    actor: Actor<'_>,
+) -> Result<Response<Body>, Problem> {
+    check_user(user, &mut fields);
+    let change = DeviceChange {
+        is_active: fields.optional("is_active", boolean),
+        name: fields
+            .clearable("name", text(rules::device_name))
+            .map(|name| name.filter(|name| !name.is_empty())),
+    };
+    fields.finish()?;
+    let device = service.change_device(user, uuid, &change, actor).await?;
+    Ok(json(StatusCode::OK, &DeviceJson::of(&device)))
+}
+
+/// DELETE: removes it; 204.
+pub async fn remove(
+    service: &Service,
+    user: &str,
+    uuid: &str,
+    mut query: Fields,
+    actor: Actor<'_>,
+) -> Result<Response<Body>, Problem> {
+    check_user(user, &mut query);
+    query.finish()?;
+    service.remove_device(user, uuid, actor).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// POST: a token for the owner of the device key; 201 with its secret, this once. 401 for whatever does not fit.
+pub async fn log_in(
+    service: &Service,
+    cookie: &Cookie,
+    mut fields: Fields,
+    actor: Actor<'_>,
+) -> Result<Response<Body>, Problem> {
+    let uuid = fields.required("uuid", parsed(rules::device_uuid));
+    let login_token = fields.required("login_token", text(|_| Ok(())));
+    // The key knows whose token it is.
+    let (new, is_for_cookie) = tokens::new_token(&mut fields, Some(String::new()));
+    fields.finish()?;
+    // Without errors every required field was there.
+    let (uuid, login_token) = uuid.zip(login_token).ok_or_else(Problem::not_found)?;
+    let new = new.ok_or_else(Problem::not_found)?;
+    let issued = service.device_login(uuid, &login_token, new, actor).await?;
+    Ok(tokens::issued_response(service, cookie, &issued, is_for_cookie))
+}

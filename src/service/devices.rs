@@ -1,0 +1,125 @@
+//! Device keys: make, list, change, remove, and log in by them.
+
+use std::sync::Arc;
+
+use super::{Issued, NewToken, Service, ServiceError};
+use crate::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
+use crate::event::Actor;
+use crate::rules;
+use crate::secret::{self, Kind, ShardTag};
+
+/// What is asked for; each field already keeps to its rule.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// Whom it logs in.
+    pub user: String,
+    /// As [`rules::device_uuid`] gives it.
+    pub uuid: String,
+    /// What people call it.
+    pub name: Option<String>,
+    /// Cut at 256 characters.
+    pub user_agent: String,
+}
+
+/// A device key that was asked for.
+pub struct MadeDevice {
+    /// The record.
+    pub device: DeviceKey,
+    /// The string for the device, when the key was made now; nobody else has its secret.
+    pub login_token: Option<String>,
+}
+
+impl Service {
+    /// A user's device key of this uuid: the one there is, as it is, else a new one.
+    ///
+    /// # Errors
+    /// `TooManyDevices`; `Store`, and then a key may have been made whose login token nobody has: remove it.
+    pub async fn make_device(&self, new: NewDevice, actor: Actor<'_>) -> Result<MadeDevice, ServiceError> {
+        let call = self.call(actor);
+        let minted = self.mint_in(Kind::DeviceLogin, ShardTag::of_user(&new.user))?;
+        let device = DeviceKey {
+            id: minted.id,
+            secret_hash: minted.hash,
+            user: new.user,
+            uuid: new.uuid,
+            name: new.name,
+            user_agent: rules::cut_user_agent(&new.user_agent).to_owned(),
+            created_at_ms: call.now_ms,
+            last_login_ms: None,
+            is_active: true,
+            expires_at_ms: call.now_ms + self.policy.device_max_idle_ms,
+        };
+        match self.store.make_device(&device, call).await? {
+            Made::Created => Ok(MadeDevice { device, login_token: Some(minted.wire) }),
+            Made::Existed(device) => Ok(MadeDevice { device, login_token: None }),
+            Made::TooMany => Err(ServiceError::TooManyDevices),
+        }
+    }
+
+    /// A user's device keys, newest first.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn user_devices(&self, user: &str) -> Result<Vec<DeviceKey>, ServiceError> {
+        Ok(self.store.user_devices(user, self.clock.now_ms()).await?)
+    }
+
+    /// Changes a device key; deactivating it ends the tokens it logged in.
+    ///
+    /// # Errors
+    /// `NotFound`, `Store`.
+    pub async fn change_device(
+        &self,
+        user: &str,
+        uuid: &str,
+        change: &DeviceChange,
+        actor: Actor<'_>,
+    ) -> Result<DeviceKey, ServiceError> {
+        let changed = self.store.change_device(user, uuid, change, self.call(actor)).await?;
+        changed.ok_or(ServiceError::NotFound)
+    }
+
+    /// Removes a device key and ends the tokens it logged in.
+    ///
+    /// # Errors
+    /// `NotFound`, `Store`.
+    pub async fn remove_device(&self, user: &str, uuid: &str, actor: Actor<'_>) -> Result<(), ServiceError> {
+        match self.store.remove_device(user, uuid, self.call(actor)).await? {
+            true => Ok(()),
+            false => Err(ServiceError::NotFound),
+        }
+    }
+
+    /// Issues a token for the owner of a device key; the user that `new` names counts for nothing. A login token that
+    /// was never ours is refused without asking the store, so no guessing reaches a key.
+    ///
+    /// # Errors
+    /// `LoginRefused`, `TooManyTokens`; `Store`, and then whether it was issued is unknown, and nobody has its secret.
+    pub async fn device_login(
+        &self,
+        uuid: String,
+        login_token: &str,
+        new: NewToken,
+        actor: Actor<'_>,
+    ) -> Result<Issued, ServiceError> {
+        let call = self.call(actor);
+        let wire = login_token.as_bytes();
+        let presented = self.with_check_keys(|keys| secret::parse(Kind::DeviceLogin, keys, wire))?;
+        let presented = presented.ok_or(ServiceError::LoginRefused)?;
+        let minted = self.mint_in(Kind::Token, presented.id.shard_tag())?;
+        let mut token = self.record_of(new, minted.id, minted.hash, call.now_ms);
+        let credential = Arc::make_mut(&mut token.credential);
+        credential.texts = credential.texts.with_device(&uuid);
+        let login = DeviceLogin {
+            id: presented.id,
+            secret_hash: presented.hash,
+            uuid,
+            expires_at_ms: call.now_ms + self.policy.device_max_idle_ms,
+        };
+        match self.store.device_login(&login, &token, call).await? {
+            LoggedIn::Done(token) => Ok(Issued { token, wire: minted.wire }),
+            LoggedIn::Refused => Err(ServiceError::LoginRefused),
+            LoggedIn::TooMany => Err(ServiceError::TooManyTokens),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Device keys, and the logins by them.
+
+use std::collections::HashMap;
+
+use super::{MemoryStore, Shard};
+use crate::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoggedIn, Made};
+use crate::event::{EndReason, Event, EventKind};
+use crate::secret::{ShardTag, TokenId};
+use crate::store::{Call, Issued, StoreError};
+use crate::token::Token;
+
+/// The device keys of a shard's users.
+#[derive(Default)]
+pub(super) struct Devices {
+    keys: HashMap<DeviceId, DeviceKey>,
+    /// Never an empty one.
+    of_users: HashMap<String, Vec<DeviceId>>,
+}
+
+impl Devices {
+    fn of(&self, user: &str) -> impl Iterator<Item = &DeviceKey> {
+        self.of_users.get(user).into_iter().flatten().filter_map(|id| self.keys.get(id))
+    }
+
+    fn find(&self, user: &str, uuid: &str, now_ms: u64) -> Option<DeviceId> {
+        self.of(user).find(|key| key.uuid == uuid && key.is_kept(now_ms)).map(|key| key.id)
+    }
+
+    fn remove(&mut self, id: DeviceId) {
+        let Some(DeviceKey { user, .. }) = self.keys.remove(&id) else { return };
+        let Some(ids) = self.of_users.get_mut(&user) else { return };
+        ids.retain(|other| *other != id);
+        if ids.is_empty() {
+            self.of_users.remove(&user);
+        }
+    }
+
+    /// Forgets those of a user that are past their time: a late login must not revive what no listing can see.
+    fn prune_of(&mut self, user: &str, now_ms: u64) {
+        let gone: Vec<_> = self.of(user).filter(|key| !key.is_kept(now_ms)).map(|key| key.id).collect();
+        gone.into_iter().for_each(|id| self.remove(id));
+    }
+
+    pub(super) fn prune(&mut self, now_ms: u64) {
+        let gone: Vec<_> = self.keys.values().filter(|key| !key.is_kept(now_ms)).map(|key| key.id).collect();
+        gone.into_iter().for_each(|id| self.remove(id));
+    }
+}
+
+impl MemoryStore {
+    pub(in crate::store) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Made {
+        let mut shard = self.shard(ShardTag::of_user(&new.user));
+        let devices = &mut shard.devices;
+        devices.prune_of(&new.user, call.now_ms);
+        if let Some(there) = devices.of(&new.user).find(|key| key.uuid == new.uuid) {
+            return Made::Existed(there.clone());
+        }
+        if devices.of(&new.user).count() >= self.limits.max_devices_per_user {
+            return Made::TooMany;
+        }
+        devices.of_users.entry(new.user.clone()).or_default().push(new.id);
+        devices.keys.insert(new.id, new.clone());
+        self.emit_device(&mut shard, EventKind::DeviceCreated, (&new.user, &new.uuid), None, call);
+        Made::Created
+    }
+
+    pub(in crate::store) fn user_devices(&self, user: &str, now_ms: u64) -> Vec<DeviceKey> {
+        let shard = self.shard(ShardTag::of_user(user));
+        let mut devices: Vec<_> = shard.devices.of(user).filter(|key| key.is_kept(now_ms)).cloned().collect();
+        devices.sort_by_cached_key(DeviceKey::listing_key);
+        devices
+    }
+
+    pub(in crate::store) fn change_device(
+        &self,
+        user: &str,
+        uuid: &str,
+        change: &DeviceChange,
+        call: &Call<'_>,
+    ) -> Option<DeviceKey> {
+        let mut shard = self.shard(ShardTag::of_user(user));
+        shard.devices.prune_of(user, call.now_ms);
+        let id = shard.devices.find(user, uuid, call.now_ms)?;
+        let key = shard.devices.keys.get_mut(&id)?;
+        let was_active = key.is_active;
+        key.is_active = change.is_active.unwrap_or(was_active);
+        if let Some(name) = &change.name {
+            key.name.clone_from(name);
+        }
+        let changed = key.clone();
+        match (was_active, changed.is_active) {
+            (false, true) => {
+                self.emit_device(&mut shard, EventKind::DeviceActivated, (user, uuid), None, call);
+            }
+            (true, false) => self.emit_device(&mut shard, EventKind::DeviceEnded, (user, uuid), None, call),
+            _ => {}
+        }
+        if change.is_active == Some(false) {
+            self.end_logged_in(&mut shard, user, uuid, call);
+        }
+        Some(changed)
+    }
+
+    pub(in crate::store) fn remove_device(&self, user: &str, uuid: &str, call: &Call<'_>) -> bool {
+        let mut shard = self.shard(ShardTag::of_user(user));
+        shard.devices.prune_of(user, call.now_ms);
+        let Some(id) = shard.devices.find(user, uuid, call.now_ms) else { return false };
+        shard.devices.remove(id);
+        self.emit_device(&mut shard, EventKind::DeviceEnded, (user, uuid), None, call);
+        self.end_logged_in(&mut shard, user, uuid, call);
+        true
+    }
+
+    pub(in crate::store) fn device_login(
+        &self,
+        login: &DeviceLogin,
+        token: &Token,
+        call: &Call<'_>,
+    ) -> Result<LoggedIn, StoreError> {
+        let mut shard = self.shard(login.id.shard_tag());
+        let Some(key) = shard.devices.keys.get(&login.id).cloned() else { return Ok(LoggedIn::Refused) };
+        if !key.is_kept(call.now_ms) {
+            shard.devices.remove(key.id);
+            return Ok(LoggedIn::Refused);
+        }
+        let device = (key.user.as_str(), key.uuid.as_str());
+        if !key.admits(login) {
+            self.emit_device(&mut shard, EventKind::DeviceRefused, device, None, call);
+            return Ok(LoggedIn::Refused);
+        }
+        shard.devices.prune_of(&key.user, call.now_ms);
+        let token = token.clone().with_user(&key.user);
+        if self.issue_in(&mut shard, &token, call)? == Issued::TooMany {
+            return Ok(LoggedIn::TooMany);
+        }
+        if let Some(key) = shard.devices.keys.get_mut(&login.id) {
+            key.last_login_ms = Some(call.now_ms);
+            key.expires_at_ms = login.expires_at_ms;
+        }
+        let id = Some(token.credential.id);
+        self.emit_device(&mut shard, EventKind::DeviceLoggedIn, device, id, call);
+        Ok(LoggedIn::Done(token))
+    }
+
+    fn end_logged_in(&self, shard: &mut Shard, user: &str, uuid: &str, call: &Call<'_>) {
+        self.end_tokens(shard, user, EndReason::Device, call, |token| {
+            token.credential.device() == Some(uuid)
+        });
+    }
+
+    fn emit_device(
+        &self,
+        shard: &mut Shard,
+        kind: EventKind,
+        (user, uuid): (&str, &str),
+        token: Option<TokenId>,
+        call: &Call<'_>,
+    ) {
+        let event = Event::new(kind, call.now_ms, call.actor);
+        self.emit(shard, user, Event { token, device: Some(uuid.to_owned()), ..event });
+    }
+}

@@ -1,0 +1,38 @@
+-- Why a script: whether the key admits and the token that follows are one step: once a key was deactivated, no login that
+-- began before comes after it.
+-- ARGV[2]  locator     the key's
+--          uuid        the one presented
+--          expires_at  until when the key lives after it
+--          new         see issuing.lua
+-- then ARGV[3], the hash of the secret presented, and the fields of the token's hash but for its user
+-- Gives {0} when it is refused, {1, user, locators of the tokens it ended to make room}, {2} when the user has too many and
+-- none may be ended.
+local device = key('d', a.locator)
+local d = redis.call('HMGET', device, 'u', 'i', 'h', 'x', 'f')
+local user, uuid, hash, expires_at, flags = d[1], d[2], d[3], tonumber(d[4]), tonumber(d[5])
+if not user and redis.call('EXISTS', device) == 0 then return { 0 } end
+if not user then return corrupt(device, 'u') end
+if not uuid then return corrupt(device, 'i') end
+if not hash then return corrupt(device, 'h') end
+if not expires_at then return corrupt(device, 'x') end
+if not flags then return corrupt(device, 'f') end
+if expires_at <= now then
+  forget_device(user, uuid, a.locator)
+  return { 0 }
+end
+-- How long it takes to compare the hashes tells nothing of use: equal texts are one object to Lua, so it compares addresses;
+-- and whoever knew a part of the hash would still have 128 random bits to find that hash to it.
+if not is_active(flags) or uuid ~= a.uuid or hash ~= ARGV[3] then
+  emit(user, { k = 'device.refused', d = uuid })
+  return finish({ 0 })
+end
+
+local _, _, broken = devices_of(user)
+if broken then return broken end
+local made_room = issue(user, a.new, { 'u', user, unpack(ARGV, 4) })
+if made_room.err then return made_room end
+if made_room.full then return { 2 } end
+redis.call('HSET', device, 'l', decimal(now), 'x', decimal(a.expires_at))
+keep_device(user, uuid, a.locator, a.expires_at)
+emit(user, { k = 'device.logged_in', l = a.new.locator, d = uuid })
+return finish({ 1, user, made_room })

@@ -1,0 +1,69 @@
+//! Device keys to put into stores, and logins by them.
+
+use doorward::device_key::{DeviceKey, DeviceLogin, LoggedIn, Made};
+use doorward::entropy::Entropy;
+use doorward::secret::{self, CheckKeys, Kind};
+use doorward::token::Token;
+
+use super::store::{DAY_MS, TestStore, edited};
+
+/// How long a device key of the tests lives without a login.
+pub const DEVICE_IDLE_MS: u64 = 30 * DAY_MS;
+
+/// A device key that was not made yet. `number` tells it from others of its user and uuid.
+pub fn sample_device(user: &str, uuid: &str, number: u64, now_ms: u64) -> DeviceKey {
+    let keys = CheckKeys::from_secrets(["a check key of the tests"]).unwrap();
+    let minted = secret::mint(Kind::DeviceLogin, &keys, user, &Entropy::seeded(number + 1_000)).unwrap();
+    DeviceKey {
+        id: minted.id,
+        secret_hash: minted.hash,
+        user: user.to_owned(),
+        uuid: uuid.to_owned(),
+        name: None,
+        user_agent: String::new(),
+        created_at_ms: now_ms,
+        last_login_ms: None,
+        is_active: true,
+        expires_at_ms: now_ms + DEVICE_IDLE_MS,
+    }
+}
+
+/// The login that the key admits.
+pub fn login_of(device: &DeviceKey, now_ms: u64) -> DeviceLogin {
+    DeviceLogin {
+        id: device.id,
+        secret_hash: device.secret_hash,
+        uuid: device.uuid.clone(),
+        expires_at_ms: now_ms + DEVICE_IDLE_MS,
+    }
+}
+
+/// The key as it is after a login.
+pub fn logged_in(device: &DeviceKey, now_ms: u64) -> DeviceKey {
+    let expires_at_ms = now_ms + DEVICE_IDLE_MS;
+    DeviceKey { last_login_ms: Some(now_ms), expires_at_ms, ..device.clone() }
+}
+
+impl TestStore {
+    /// Makes a device key that is not there yet.
+    pub async fn make_device(&self, device: &DeviceKey) {
+        let made = self.store.make_device(device, device.created_at_ms).await.unwrap();
+        assert_eq!(made, Made::Created);
+    }
+
+    /// A token as the service hands it to a login: its user is still to be found out.
+    pub fn for_login(&self, device: &DeviceKey, now_ms: u64) -> Token {
+        let token = self.sample(&device.user, now_ms);
+        edited(token, |c| c.texts = c.texts.with_user("").with_device(&device.uuid))
+    }
+
+    /// Logs in by a key; the token that came of it, or none when it was refused.
+    pub async fn log_in(&self, login: &DeviceLogin, device: &DeviceKey, now_ms: u64) -> Option<Token> {
+        let token = self.for_login(device, now_ms);
+        match self.store.device_login(login, &token, now_ms).await.unwrap() {
+            LoggedIn::Done(token) => Some(token),
+            LoggedIn::Refused => None,
+            LoggedIn::TooMany => panic!("too many tokens"),
+        }
+    }
+}
