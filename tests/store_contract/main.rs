@@ -5,6 +5,7 @@
 mod common;
 
 mod change;
+mod devices;
 mod events;
 mod issue;
 mod rotation;
@@ -71,4 +72,16 @@ on_each_store! {
     events::an_ending_of_all_tells_of_each,
     events::only_the_newest_events_are_kept_and_for_so_long,
     events::a_history_of_none_keeps_nothing,
+    devices::a_device_key_is_made_once_and_reads_back_whole,
+    devices::a_uuid_belongs_to_each_user_apart,
+    devices::a_listing_of_devices_is_newest_first_and_ties_go_by_uuid,
+    devices::one_device_key_too_many_is_refused,
+    devices::a_login_issues_a_token_and_moves_the_key,
+    devices::whatever_does_not_fit_is_refused,
+    devices::an_unused_device_key_expires_at_its_millisecond,
+    devices::a_name_is_set_and_cleared,
+    devices::a_key_that_ends_takes_its_tokens_along_and_no_others,
+    devices::a_login_keeps_to_the_limit_of_tokens,
+    devices::what_happens_to_a_device_key_is_told,
+    devices::no_login_survives_a_deactivation,
 }
