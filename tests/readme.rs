@@ -222,7 +222,8 @@ fn parsed(text: &str) -> Value {
 }
 
 fn is_token(text: &str) -> bool {
-    text.strip_prefix("dw_").is_some_and(|rest| rest.len() == 48)
+    let rest = text.strip_prefix("dw_").or_else(|| text.strip_prefix("dwd_"));
+    rest.is_some_and(|rest| rest.len() == 48)
 }
 
 fn is_time(text: &str) -> bool {
