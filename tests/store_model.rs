@@ -7,7 +7,9 @@ mod common;
 
 use std::collections::{BTreeSet, HashMap};
 
+use common::devices::{login_of, sample_device};
 use common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, touch, with_idle};
+use doorward::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn};
 use doorward::event::EndReason;
 use doorward::secret::{self, SecretHash, TokenId};
 use doorward::store::{Changed, Ended, StoreLimits};
@@ -17,9 +19,16 @@ use proptest::prelude::*;
 
 const CASES: u32 = 64;
 const USERS: [&str; 3] = ["alice", "bob}:{", "ü"];
+const UUIDS: [&str; 3] = ["phone", "é", "-="];
 /// Low, so that logins push each other out; and ended tokens outlive some live ones and not others.
-const LIMITS: StoreLimits =
-    StoreLimits { ended_retention_ms: HOUR_MS, max_tokens_per_user: 3, ..common::store::LIMITS };
+const LIMITS: StoreLimits = StoreLimits {
+    ended_retention_ms: HOUR_MS,
+    max_tokens_per_user: 3,
+    max_devices_per_user: 2,
+    // All of them: those of one step have no order, so neither store need forget the same ones.
+    events_per_user: 10_000,
+    ..common::store::LIMITS
+};
 
 /// What happens. All times are whole minutes: the manual clock so hits every deadline exactly, and no TTL, which
 /// Redis counts in real time, is shorter than a case takes.
@@ -59,7 +68,17 @@ enum Op {
     EndTakeover {
         token: usize,
     },
+    Device(DeviceOp),
     AdvanceMin(u64),
+}
+
+/// What happens to device keys. They are counted as tokens are.
+#[derive(Clone, Debug)]
+enum DeviceOp {
+    Make { user: usize, uuid: usize, idle_min: u64 },
+    Change { device: usize, is_active: Option<bool>, name: Option<Option<String>> },
+    Remove { device: usize },
+    LogIn { device: usize, uuid: Option<usize>, idle_min: u64 },
 }
 
 /// Tokens are counted in the order of their issue, over and over; the one after the last is unknown.
@@ -87,10 +106,24 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(user, except)| Op::EndUser { user, except }),
         2 => (0..12_usize, 0..3_u64).prop_map(|(token, grace_min)| Op::Rotate { token, grace_min }),
         2 => (0..12_usize, 0..4_usize).prop_map(|(token, secret)| Op::Present { token, secret }),
-        2 => (0..12_usize, 0..USERS.len(), minutes)
+        2 => (0..12_usize, 0..USERS.len(), minutes.clone())
             .prop_map(|(token, user, minutes)| Op::TakeOver { token, user, minutes }),
         1 => (0..12_usize).prop_map(|token| Op::EndTakeover { token }),
+        4 => device_op(minutes).prop_map(Op::Device),
         4 => prop_oneof![1..5_u64, Just(60_u64), 30..150_u64].prop_map(Op::AdvanceMin),
+    ]
+}
+
+fn device_op(minutes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = DeviceOp> {
+    let name = prop::option::of(prop::option::of("[=-]{0,1}[a-z]{1,2}"));
+    prop_oneof![
+        3 => (0..USERS.len(), 0..UUIDS.len(), minutes.clone())
+            .prop_map(|(user, uuid, idle_min)| DeviceOp::Make { user, uuid, idle_min }),
+        2 => (0..6_usize, any::<Option<bool>>(), name)
+            .prop_map(|(device, is_active, name)| DeviceOp::Change { device, is_active, name }),
+        1 => (0..6_usize).prop_map(|device| DeviceOp::Remove { device }),
+        4 => (0..6_usize, prop::option::weighted(0.1, 0..UUIDS.len()), minutes)
+            .prop_map(|(device, uuid, idle_min)| DeviceOp::LogIn { device, uuid, idle_min }),
     ]
 }
 
@@ -121,6 +154,8 @@ struct World {
     tokens: Vec<Token>,
     /// All secrets that each token ever had.
     secrets: HashMap<TokenId, Vec<SecretHash>>,
+    /// As made or asked for, and last an unknown one.
+    devices: Vec<DeviceKey>,
 }
 
 impl World {
@@ -128,7 +163,8 @@ impl World {
         let memory = TestStore::open_with(StoreKind::Memory, LIMITS).await;
         let redis = TestStore::open_with(kind, LIMITS).await;
         let tokens = vec![memory.sample("alice", NOW_MS)];
-        Self { memory, redis, now_ms: NOW_MS, tokens, secrets: HashMap::new() }
+        let devices = vec![sample_device(USERS[0], UUIDS[0], 0, NOW_MS)];
+        Self { memory, redis, now_ms: NOW_MS, tokens, secrets: HashMap::new(), devices }
     }
 
     fn token(&self, number: usize) -> &Token {
@@ -168,8 +204,50 @@ impl World {
                 let [memory, redis] = self.end_user(USERS[*user], except).await;
                 prop_assert_eq!(memory, redis);
             }
+            Op::Device(op) => self.apply_to_device(op).await?,
         }
         self.compare().await
+    }
+
+    async fn apply_to_device(&mut self, op: &DeviceOp) -> Result<(), TestCaseError> {
+        let now_ms = self.now_ms;
+        let device = |number: &usize| self.devices[number % self.devices.len()].clone();
+        let [memory, redis] = [&self.memory.store, &self.redis.store];
+        match op {
+            DeviceOp::Make { user, uuid, idle_min } => {
+                let number = self.devices.len() as u64;
+                let mut new = sample_device(USERS[*user], UUIDS[*uuid], number, now_ms);
+                new.expires_at_ms = now_ms + idle_min * MINUTE_MS;
+                let made = memory.make_device(&new, now_ms).await.unwrap();
+                prop_assert_eq!(made, redis.make_device(&new, now_ms).await.unwrap());
+                self.devices.insert(self.devices.len() - 1, new);
+            }
+            DeviceOp::Change { device: number, is_active, name } => {
+                let DeviceKey { user, uuid, .. } = device(number);
+                let change = DeviceChange { is_active: *is_active, name: name.clone() };
+                let changed = memory.change_device(&user, &uuid, &change, now_ms).await.unwrap();
+                prop_assert_eq!(changed, redis.change_device(&user, &uuid, &change, now_ms).await.unwrap());
+            }
+            DeviceOp::Remove { device: number } => {
+                let DeviceKey { user, uuid, .. } = device(number);
+                let removed = memory.remove_device(&user, &uuid, now_ms).await.unwrap();
+                prop_assert_eq!(removed, redis.remove_device(&user, &uuid, now_ms).await.unwrap());
+            }
+            DeviceOp::LogIn { device: number, uuid, idle_min } => {
+                let mut device = device(number);
+                device.uuid = uuid.map_or(device.uuid, |other| UUIDS[other].to_owned());
+                let expires_at_ms = now_ms + idle_min * MINUTE_MS;
+                let login = DeviceLogin { expires_at_ms, ..login_of(&device, now_ms) };
+                let token = self.memory.for_login(&device, now_ms);
+                let done = memory.device_login(&login, &token, now_ms).await.unwrap();
+                prop_assert_eq!(&done, &redis.device_login(&login, &token, now_ms).await.unwrap());
+                if let LoggedIn::Done(token) = done {
+                    self.secrets.insert(token.credential.id, vec![token.credential.secret_hash]);
+                    self.tokens.insert(self.tokens.len() - 1, token);
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn issue(
@@ -252,12 +330,15 @@ impl World {
         [as_set(memory), as_set(redis)]
     }
 
-    /// Every listing, every token, every credential, every takeover and event.
+    /// Every listing, every token, every credential, every device key, takeover and event.
     async fn compare(&self) -> Result<(), TestCaseError> {
         for user in USERS {
             let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
             let redis = self.redis.store.user_tokens(user, self.now_ms).await.unwrap();
             prop_assert_eq!(memory, redis, "the listing of {}", user);
+            let memory = self.memory.store.user_devices(user, self.now_ms).await.unwrap();
+            let redis = self.redis.store.user_devices(user, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the devices of {}", user);
             let memory = self.memory.store.user_takeovers(user, self.now_ms).await.unwrap();
             let redis = self.redis.store.user_takeovers(user, self.now_ms).await.unwrap();
             prop_assert_eq!(memory, redis, "the takeovers of {}", user);

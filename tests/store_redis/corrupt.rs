@@ -1,10 +1,12 @@
 //! A record that is not what we write is an error that an operator sees; it is never "not found".
 
+use doorward::device_key::DeviceChange;
 use doorward::event::EndReason;
 use doorward::secret::ShardTag;
 use doorward::store::StoreError;
 use doorward::token::{RelatedObject, Texts, Token, TokenChange};
 
+use crate::common::devices::{login_of, sample_device};
 use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, edited, raw_connection, touch};
 
 const NOT_UTF8: &[u8] = b"\xff\xfe";
@@ -191,4 +193,55 @@ async fn no_room_is_made_among_corrupt_records() {
     assert_corrupt("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS).await);
     assert_eq!(on.token(&good, NOW_MS).await, Some(good));
     assert!(on.ttls().contains_key(&token_key(&on, &broken)));
+}
+
+#[tokio::test]
+async fn a_corrupt_device_key_is_never_none() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let change = DeviceChange { is_active: Some(true), ..DeviceChange::default() };
+    for (n, field) in ["u", "i", "h", "x", "f", "c", "z"].into_iter().enumerate() {
+        let user = format!("user {n}");
+        let device = sample_device(&user, "phone", 0, NOW_MS);
+        on.make_device(&device).await;
+        let key = format!("{}d:{{{}}}:{}", on.prefix(), device.id.shard_tag(), device.id.locator());
+        run(&on, "HDEL", &[key.as_bytes(), field.as_bytes()]);
+        assert_corrupt(field, on.store.user_devices(&user, NOW_MS).await);
+        assert_corrupt(field, on.store.change_device(&user, "phone", &change, NOW_MS).await);
+        let same = on.store.make_device(&sample_device(&user, "phone", 1, NOW_MS), NOW_MS).await;
+        assert_corrupt(field, same);
+        if "uihxf".contains(field) {
+            let token = on.for_login(&device, NOW_MS);
+            let login = on.store.device_login(&login_of(&device, NOW_MS), &token, NOW_MS).await;
+            assert_corrupt(field, login);
+        }
+        assert!(on.ttls().contains_key(&key), "{field}: the record is gone");
+    }
+    let device = sample_device("alice", "phone", 0, NOW_MS);
+    on.make_device(&device).await;
+    let map = format!("{}k:{{{}}}:alice", on.prefix(), ShardTag::of_user("alice"));
+    run(&on, "HSET", &[map.as_bytes(), b"pad", GARBLED]);
+    assert_corrupt("listing", on.store.user_devices("alice", NOW_MS).await);
+    assert_corrupt("make", on.store.make_device(&sample_device("alice", "x", 1, NOW_MS), NOW_MS).await);
+    assert_corrupt("change", on.store.change_device("alice", "phone", &change, NOW_MS).await);
+    assert_corrupt("remove", on.store.remove_device("alice", "phone", NOW_MS).await);
+}
+
+/// The device key is inactive for good, whatever its tokens are.
+#[tokio::test]
+async fn a_deactivation_ends_the_good_tokens_and_says_that_one_is_corrupt() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let device = sample_device("alice", "phone", 0, NOW_MS);
+    on.make_device(&device).await;
+    let login = login_of(&device, NOW_MS);
+    let broken = on.log_in(&login, &device, NOW_MS).await.unwrap();
+    let good = on.log_in(&login, &device, NOW_MS).await.unwrap();
+    run(&on, "HDEL", &[token_key(&on, &broken).as_bytes(), b"f"]);
+    let deactivated = DeviceChange { is_active: Some(false), ..DeviceChange::default() };
+    for _ in 0..2 {
+        let changed = on.store.change_device("alice", "phone", &deactivated, NOW_MS).await;
+        assert_corrupt("deactivation", changed);
+    }
+    assert!(!on.token(&good, NOW_MS).await.unwrap().credential.is_active);
+    assert!(!on.store.user_devices("alice", NOW_MS).await.unwrap()[0].is_active);
+    assert_eq!(on.log_in(&login, &device, NOW_MS).await, None);
 }

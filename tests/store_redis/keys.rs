@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use doorward::device_key::{DeviceChange, DeviceKey};
 use doorward::event::EndReason;
 use doorward::secret::ShardTag;
 use doorward::store::{StoreError, StoreLimits};
 use doorward::token::{Token, TokenChange};
 
+use crate::common::devices::{DEVICE_IDLE_MS, login_of, sample_device};
 use crate::common::redis::RedisServer;
 use crate::common::store::{
     DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, eventually, raw_connection, ttls,
@@ -71,6 +73,44 @@ async fn each_operation_leaves_the_right_keys_over_tcp() {
 #[tokio::test]
 async fn each_operation_leaves_the_right_keys_over_a_unix_socket() {
     each_operation_leaves_the_right_keys(StoreKind::RedisUnix).await;
+}
+
+#[tokio::test]
+async fn device_keys_live_until_they_were_idle_for_too_long_and_their_map_as_long_as_any() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let shard = ShardTag::of_user("alice");
+    let expiring = |uuid, number, idle_ms| DeviceKey {
+        expires_at_ms: NOW_MS + idle_ms,
+        ..sample_device("alice", uuid, number, NOW_MS)
+    };
+    let (short, long) = (expiring("short", 0, HOUR_MS), expiring("long", 1, 3 * HOUR_MS));
+    let assert_ttls = |map_ms: Option<u64>, devices: &[(&DeviceKey, u64)]| {
+        let name = |kind, rest: &str| format!("{}{kind}:{{{shard}}}:{rest}", on.prefix());
+        let mut expected: BTreeMap<_, _> =
+            devices.iter().map(|(key, ms)| (name('d', &key.id.locator()), ms / MINUTE_MS)).collect();
+        expected.extend(map_ms.map(|ms| (name('k', "alice"), ms / MINUTE_MS)));
+        let is_of_devices = |key: &str| [name('d', ""), name('k', "")].iter().any(|p| key.starts_with(p));
+        let found = ttls_min(on.ttls()).into_iter().filter(|(key, _)| is_of_devices(key));
+        assert_eq!(found.collect::<BTreeMap<_, _>>(), expected);
+    };
+    on.make_device(&long).await;
+    assert_ttls(Some(3 * HOUR_MS), &[(&long, 3 * HOUR_MS)]);
+    on.make_device(&short).await;
+    assert_ttls(Some(3 * HOUR_MS), &[(&short, HOUR_MS), (&long, 3 * HOUR_MS)]);
+    // Only a login renews one.
+    on.store.make_device(&expiring("short", 2, DAY_MS), NOW_MS).await.unwrap();
+    let named = DeviceChange { name: Some(Some("a".into())), is_active: Some(false) };
+    on.store.change_device("alice", "short", &named, NOW_MS).await.unwrap();
+    let active = DeviceChange { is_active: Some(true), ..DeviceChange::default() };
+    on.store.change_device("alice", "short", &active, NOW_MS).await.unwrap();
+    assert_ttls(Some(3 * HOUR_MS), &[(&short, HOUR_MS), (&long, 3 * HOUR_MS)]);
+    assert!(on.log_in(&login_of(&short, NOW_MS), &short, NOW_MS).await.is_some());
+    assert_ttls(Some(DEVICE_IDLE_MS), &[(&short, DEVICE_IDLE_MS), (&long, 3 * HOUR_MS)]);
+    assert!(on.store.remove_device("alice", "short", NOW_MS).await.unwrap());
+    assert_ttls(Some(3 * HOUR_MS), &[(&long, 3 * HOUR_MS)]);
+    // What is past its time by our clock is forgotten by whoever comes by.
+    on.store.change_device("alice", "other", &active, NOW_MS + 3 * HOUR_MS).await.unwrap();
+    assert_ttls(None, &[]);
 }
 
 #[tokio::test]

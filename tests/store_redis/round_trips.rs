@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use doorward::device_key::{DeviceChange, DeviceLogin};
 use doorward::event::EndReason;
 use doorward::token::TokenChange;
 
+use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
 use crate::common::store::{NOW_MS, TestStore, raw_connection, touch};
 
@@ -70,6 +72,33 @@ async fn each_operation_is_one_round_trip() {
         })
         .await;
     }
+    let device = sample_device("alice", "phone", 0, NOW_MS);
+    let other = sample_device("alice", "pad", 1, NOW_MS);
+    // The scripts become known to the server.
+    on.make_device(&other).await;
+    on.log_in(&login_of(&other, NOW_MS), &other, NOW_MS).await.unwrap();
+    on.store.change_device("alice", "pad", &DeviceChange::default(), NOW_MS).await.unwrap();
+    on.store.remove_device("alice", "pad", NOW_MS).await.unwrap();
+    assert_one_script_call(&server, "make a device key", async { on.make_device(&device).await }).await;
+    let unknown = DeviceLogin { id: other.id, ..login_of(&device, NOW_MS) };
+    let wrong_secret = DeviceLogin { secret_hash: other.secret_hash, ..login_of(&device, NOW_MS) };
+    let wrong_uuid = DeviceLogin { uuid: "pad".into(), ..login_of(&device, NOW_MS) };
+    for (login, is_good) in
+        [(login_of(&device, NOW_MS), true), (unknown, false), (wrong_secret, false), (wrong_uuid, false)]
+    {
+        assert_one_script_call(&server, &format!("{login:?}"), async {
+            assert_eq!(on.log_in(&login, &device, NOW_MS).await.is_some(), is_good);
+        })
+        .await;
+    }
+    assert_one_script_call(&server, "change a device key", async {
+        on.store.change_device("alice", "phone", &DeviceChange::default(), NOW_MS).await.unwrap();
+    })
+    .await;
+    assert_one_script_call(&server, "remove a device key", async {
+        assert!(on.store.remove_device("alice", "phone", NOW_MS).await.unwrap());
+    })
+    .await;
     let touches: Vec<_> = (0..100).map(|n| touch(&token, NOW_MS + n, None)).collect();
     assert_one_script_call(&server, "a hundred touches", async {
         on.store.touch(&touches, NOW_MS).await.unwrap();
