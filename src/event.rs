@@ -104,7 +104,7 @@ pub enum EventKind {
     DeviceCreated,
     /// It logged a token in.
     DeviceLoggedIn,
-    /// Its login was refused: a wrong login token, or an inactive key.
+    /// A login by it was refused: another uuid or login token, or an inactive key.
     DeviceRefused,
     /// It was made active again.
     DeviceActivated,
