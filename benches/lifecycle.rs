@@ -1,0 +1,127 @@
+//! What a login, a logout and a takeover take, one after the other on one connection, on a Redis alone and on a
+//! Cluster of three masters; and for how long the ending of a thousand tokens holds Redis. A bare PING beside them
+//! is the round trip that nothing can be cheaper than.
+//!
+//! ```text
+//! cargo bench --bench lifecycle -- [--quick] [FILTER]
+//! ```
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use doorward::event::EndReason;
+use doorward::secret;
+use doorward::takeover::NewTakeover;
+use doorward::token::{Rotation, TokenChange};
+use tokio::runtime::Runtime;
+
+use common::redis::RedisServer;
+use common::store::{LIMITS, NOW_MS, StoreKind, TestStore, raw_connection};
+
+/// The default of `max-tokens-per-user`: the most that an ending of all has to do.
+const MOST_TOKENS: usize = 1000;
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn calls(c: &mut Criterion) {
+    let runtime = runtime();
+    for (name, kind) in [("Redis", StoreKind::RedisTcp), ("Cluster", StoreKind::Cluster)] {
+        let on = runtime.block_on(TestStore::open(kind));
+        let mut group = c.benchmark_group(name);
+        let mut number = 0;
+        let mut user = || {
+            number += 1;
+            format!("user-{number}")
+        };
+        group.bench_function("issue", |b| {
+            b.iter_batched(
+                || on.sample(&user(), NOW_MS),
+                |token| runtime.block_on(on.keep(&token, NOW_MS)),
+                BatchSize::SmallInput,
+            );
+        });
+        let mut issued = || runtime.block_on(on.issue(&user(), NOW_MS));
+        let change = |id, change| runtime.block_on(on.store.change(id, &change, NOW_MS)).unwrap();
+        group.bench_function("end", |b| {
+            b.iter_batched(
+                &mut issued,
+                |token| change(token.credential.id, TokenChange::ending(EndReason::Logout)),
+                BatchSize::SmallInput,
+            );
+        });
+        group.bench_function("rotate", |b| {
+            b.iter_batched(
+                &mut issued,
+                |token| {
+                    let rotation = Rotation { hash: token.credential.secret_hash, grace_ms: 10_000 };
+                    change(token.credential.id, TokenChange::rotating(rotation))
+                },
+                BatchSize::SmallInput,
+            );
+        });
+        group.bench_function("takeover, with its hint", |b| {
+            b.iter_batched(
+                || {
+                    let token = issued().credential.id;
+                    let id = secret::new_id(token.shard_tag(), on.entropy()).unwrap();
+                    NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: NOW_MS + 60_000 }
+                },
+                |new| runtime.block_on(on.store.start_takeover(&new, NOW_MS)).unwrap(),
+                BatchSize::SmallInput,
+            );
+        });
+        group.finish();
+    }
+}
+
+fn ping(c: &mut Criterion) {
+    let server = RedisServer::start();
+    let mut connection = raw_connection(&server);
+    c.bench_function("bare PING, blocking client", |b| {
+        b.iter(|| redis::cmd("PING").exec(&mut connection).unwrap());
+    });
+}
+
+/// By the server's own account: the time that the script held it, in which it does nothing else.
+fn ending_of_all(_: &mut Criterion) {
+    let (runtime, server) = (runtime(), RedisServer::start());
+    let on = runtime.block_on(TestStore::on_server(&server, LIMITS, Duration::from_secs(30)));
+    let mut worst_us = 0;
+    let mut all_us = Vec::new();
+    for _ in 0..10 {
+        runtime.block_on(async {
+            for _ in 0..MOST_TOKENS {
+                on.issue("alice", NOW_MS).await;
+            }
+        });
+        server.cli(&["CONFIG", "RESETSTAT"]);
+        let ended = runtime.block_on(on.store.end_user_tokens("alice", None, NOW_MS)).unwrap();
+        assert_eq!(ended.len(), MOST_TOKENS);
+        let held_us: u64 = ["cmdstat_evalsha", "cmdstat_eval"]
+            .iter()
+            .filter_map(|command| {
+                let stats = server.cli(&["INFO", "commandstats"]);
+                let line = stats.lines().find_map(|line| line.strip_prefix(command)?.strip_prefix(':'))?;
+                line.split(',').find_map(|field| field.strip_prefix("usec="))?.trim().parse::<u64>().ok()
+            })
+            .sum();
+        worst_us = worst_us.max(held_us);
+        all_us.push(held_us);
+        server.cli(&["FLUSHALL"]);
+    }
+    all_us.sort_unstable();
+    println!(
+        "ending {MOST_TOKENS} tokens of a user holds Redis for {} ms (median of {}), at worst {} ms",
+        all_us[all_us.len() / 2] as f64 / 1000.0,
+        all_us.len(),
+        worst_us as f64 / 1000.0
+    );
+}
+
+criterion_group!(benches, ping, calls, ending_of_all);
+criterion_main!(benches);
