@@ -90,6 +90,8 @@ pub struct Config {
     pub rotation_grace_ms: u64,
     pub reuse_ends_token: bool,
     pub max_tokens_per_user: usize,
+    /// See the setting.
+    pub max_tokens_per_object: usize,
     pub over_limit: OverLimit,
     pub ended_retention_ms: u64,
     pub max_takeover_age_ms: u64,
@@ -303,6 +305,7 @@ impl Config {
             rotation_grace_ms: reader.get("rotation-grace", duration_ms(0..=DAY_MS)),
             reuse_ends_token: reader.get("reuse-ends-token", parse::boolean),
             max_tokens_per_user: reader.get("max-tokens-per-user", number(1..=10_000)),
+            max_tokens_per_object: reader.get("max-tokens-per-object", number(1..=100_000)),
             over_limit: reader.get("over-limit", parse::over_limit),
             ended_retention_ms: reader.get("ended-retention", duration_ms(LIFETIME_MS)),
             max_takeover_age_ms: reader.get("max-takeover-age", duration_ms(LIFETIME_MS)),

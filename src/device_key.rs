@@ -95,6 +95,8 @@ pub enum LoggedIn {
     Refused,
     /// The user has as many tokens as allowed, and none may be ended for a new one.
     TooMany,
+    /// A related object has as many tokens as allowed.
+    ObjectFull,
 }
 
 #[cfg(test)]

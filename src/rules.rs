@@ -8,8 +8,10 @@ pub const USER_AGENT_MAX_CHARS: usize = 256;
 pub const AUTH_SLUG_MAX_CHARS: usize = 50;
 /// The most bytes of a backend's name.
 pub const BACKEND_MAX_BYTES: usize = 255;
-/// The most related objects of a token.
+/// The most related objects of a token at its issue.
 pub const MAX_RELATED_OBJECTS: usize = 16;
+/// The most related objects that a token may come to have.
+pub const MAX_RELATED_PER_TOKEN: usize = 100;
 /// The most bytes of a related object's content type.
 pub const CONTENT_TYPE_MAX_BYTES: usize = 100;
 /// The most bytes of a related object's id.

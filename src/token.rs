@@ -185,7 +185,7 @@ pub struct Token {
     pub ip: std::net::IpAddr,
     /// False for a preserved token.
     pub expiration: bool,
-    /// At most 16.
+    /// At most [`MAX_RELATED_PER_TOKEN`](crate::rules::MAX_RELATED_PER_TOKEN), in the order in which they came.
     pub related_objects: Vec<RelatedObject>,
 }
 

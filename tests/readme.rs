@@ -21,7 +21,7 @@ fn the_first_session_of_the_readme() {
 
 #[test]
 fn the_examples_of_the_http_interface() {
-    assert_eq!(run_session("docs/api.md"), 23, "answers shown");
+    assert_eq!(run_session("docs/api.md"), 26, "answers shown");
 }
 
 #[test]

@@ -12,14 +12,15 @@ use common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, touch, wit
 use doorward::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn};
 use doorward::event::EndReason;
 use doorward::secret::{self, SecretHash, TokenId};
-use doorward::store::{Changed, Ended, StoreLimits};
+use doorward::store::{Changed, Ended, Related, Store, StoreLimits};
 use doorward::takeover::NewTakeover;
-use doorward::token::{Rotation, Token, TokenChange, Touch, Verdict};
+use doorward::token::{RelatedObject, Rotation, Token, TokenChange, Touch, Verdict};
 use proptest::prelude::*;
 
 const CASES: u32 = 64;
 const USERS: [&str; 3] = ["alice", "bob}:{", "ü"];
 const UUIDS: [&str; 3] = ["phone", "é", "-="];
+const OBJECTS: [&str; 2] = ["7", "ü"];
 /// Low, so that logins push each other out; and ended tokens outlive some live ones and not others.
 const LIMITS: StoreLimits = StoreLimits {
     ended_retention_ms: HOUR_MS,
@@ -49,6 +50,15 @@ enum Op {
     EndUser {
         user: usize,
         except: Option<usize>,
+    },
+    Relate {
+        token: usize,
+        object: usize,
+        /// Takes it away again.
+        undo: bool,
+    },
+    EndObject {
+        object: usize,
     },
     /// A new secret; the old one is good for so long.
     Rotate {
@@ -104,6 +114,9 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (0..12_usize, change()).prop_map(|(token, change)| Op::Change { token, change }),
         1 => (0..USERS.len(), prop::option::of(0..12_usize))
             .prop_map(|(user, except)| Op::EndUser { user, except }),
+        2 => (0..12_usize, 0..OBJECTS.len(), prop::bool::weighted(0.3))
+            .prop_map(|(token, object, undo)| Op::Relate { token, object, undo }),
+        1 => (0..OBJECTS.len()).prop_map(|object| Op::EndObject { object }),
         2 => (0..12_usize, 0..3_u64).prop_map(|(token, grace_min)| Op::Rotate { token, grace_min }),
         2 => (0..12_usize, 0..4_usize).prop_map(|(token, secret)| Op::Present { token, secret }),
         2 => (0..12_usize, 0..USERS.len(), minutes.clone())
@@ -205,6 +218,15 @@ impl World {
                 prop_assert_eq!(memory, redis);
             }
             Op::Device(op) => self.apply_to_device(op).await?,
+            Op::Relate { token, object: n, undo } => {
+                let id = self.token(*token).credential.id;
+                let [memory, redis] = self.relate(id, &object(*n), *undo).await;
+                prop_assert_eq!(memory, redis);
+            }
+            Op::EndObject { object: n } => {
+                let [memory, redis] = self.end_object(&object(*n)).await;
+                prop_assert_eq!(memory, redis);
+            }
         }
         self.compare().await
     }
@@ -248,6 +270,21 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    async fn relate(&self, id: TokenId, object: &RelatedObject, undo: bool) -> [Related; 2] {
+        let related = async |store: &Store| match undo {
+            true => store.unrelate(id, object, self.now_ms).await.unwrap(),
+            false => store.relate(id, object, self.now_ms).await.unwrap(),
+        };
+        [related(&self.memory.store).await, related(&self.redis.store).await]
+    }
+
+    async fn end_object(&self, object: &RelatedObject) -> [BTreeSet<TokenId>; 2] {
+        let as_set = |ended: Ended| ended.into_iter().collect();
+        let memory = self.memory.store.end_object_tokens(object, self.now_ms).await.unwrap();
+        let redis = self.redis.store.end_object_tokens(object, self.now_ms).await.unwrap();
+        [as_set(memory), as_set(redis)]
     }
 
     async fn issue(
@@ -349,6 +386,11 @@ impl World {
                 user
             );
         }
+        for n in 0..OBJECTS.len() {
+            let memory = self.memory.store.object_tokens(&object(n), self.now_ms).await.unwrap();
+            let redis = self.redis.store.object_tokens(&object(n), self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the listing of object {}", n);
+        }
         for (number, token) in self.tokens.iter().enumerate() {
             let memory = self.memory.token(token, self.now_ms).await;
             prop_assert_eq!(memory, self.redis.token(token, self.now_ms).await, "token {}", number);
@@ -371,6 +413,10 @@ impl World {
         events.sort_unstable();
         events
     }
+}
+
+fn object(n: usize) -> RelatedObject {
+    RelatedObject { content_type: "order".into(), object_id: OBJECTS[n].into() }
 }
 
 async fn run(kind: StoreKind, ops: &[Op]) -> Result<(), TestCaseError> {

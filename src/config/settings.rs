@@ -141,6 +141,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("rotation-grace", "DURATION", "10s", "How long the old secret works after a rotation"),
     Setting::new("reuse-ends-token", "BOOL", "true", "Whether a rotated-out secret seen again ends the token"),
     Setting::new("max-tokens-per-user", "N", "1000", "Most tokens a user has at once"),
+    Setting::new("max-tokens-per-object", "N", "10000", "Most live tokens of a related object"),
     Setting::new("over-limit", "RULE", "end-oldest",
         "What one token too many does: end-oldest or refuse-new"),
     Setting::new("ended-retention", "DURATION", "24h", "How long an ended token can still be looked at"),

@@ -123,6 +123,8 @@ impl From<ServiceError> for Problem {
             | ServiceError::RotatedTooOften
             | ServiceError::TooManyTokens
             | ServiceError::TooManyDevices
+            | ServiceError::ObjectFull
+            | ServiceError::TooManyObjects
             | ServiceError::OwnUser => Self::new(StatusCode::CONFLICT, error.to_string()),
             // A realm of its own: it is not the API key that is wrong.
             ServiceError::LoginRefused => Self::new(StatusCode::UNAUTHORIZED, error.to_string())

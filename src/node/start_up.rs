@@ -46,6 +46,7 @@ pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
     let limits = StoreLimits {
         ended_retention_ms: config.ended_retention_ms,
         max_tokens_per_user: config.max_tokens_per_user,
+        max_tokens_per_object: config.max_tokens_per_object,
         over_limit: config.over_limit,
         takeover_retention_ms: config.takeover_retention_ms,
         events_per_user: config.events_per_user,

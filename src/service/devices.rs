@@ -94,7 +94,7 @@ impl Service {
     /// was never ours is refused without asking the store, so no guessing reaches a key.
     ///
     /// # Errors
-    /// `LoginRefused`, `TooManyTokens`; `Store`, and then whether it was issued is unknown, and nobody has its secret.
+    /// `LoginRefused`, `TooManyTokens`, `ObjectFull`; `Store`, and then whether it was issued is unknown, and nobody has its secret.
     pub async fn device_login(
         &self,
         uuid: String,
@@ -120,6 +120,7 @@ impl Service {
             LoggedIn::Done(token) => Ok(Issued { token, wire: minted.wire }),
             LoggedIn::Refused => Err(ServiceError::LoginRefused),
             LoggedIn::TooMany => Err(ServiceError::TooManyTokens),
+            LoggedIn::ObjectFull => Err(ServiceError::ObjectFull),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The use cases, one method each. Knows no HTTP and no Redis.
 
 mod devices;
+mod related;
 mod takeovers;
 mod tokens;
 
@@ -66,6 +67,12 @@ pub enum ServiceError {
     /// told which.
     #[error("no active device key has this uuid and this login token")]
     LoginRefused,
+    /// A related object has as many tokens as allowed.
+    #[error("the related object has as many tokens as max-tokens-per-object allows")]
+    ObjectFull,
+    /// The token has as many related objects as allowed.
+    #[error("the token has as many related objects as it may have")]
+    TooManyObjects,
     /// A takeover of the token's own user.
     #[error("the token is that user's own")]
     OwnUser,

@@ -1,5 +1,6 @@
 //! Tokens: issue, show, change, rotate, end.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -74,7 +75,7 @@ impl Service {
     /// Issues a token.
     ///
     /// # Errors
-    /// `TooManyTokens`; `Store`, and then whether it was issued is unknown, and nobody has its secret.
+    /// `TooManyTokens`, `ObjectFull`; `Store`, and then whether it was issued is unknown, and nobody has its secret.
     pub async fn issue(&self, new: NewToken, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         let call = self.call(actor);
         let minted = self.mint_in(Kind::Token, ShardTag::of_user(&new.user))?;
@@ -82,6 +83,7 @@ impl Service {
         match self.store.issue(&token, call).await? {
             store::Issued::Done(_) => Ok(Issued { token, wire: minted.wire }),
             store::Issued::TooMany => Err(ServiceError::TooManyTokens),
+            store::Issued::ObjectFull => Err(ServiceError::ObjectFull),
         }
     }
 
@@ -122,7 +124,7 @@ impl Service {
             user_agent: rules::cut_user_agent(&new.user_agent).to_owned(),
             ip: new.ip,
             expiration: new.expiration,
-            related_objects: new.related_objects,
+            related_objects: each_once(new.related_objects),
         }
     }
 
@@ -212,4 +214,9 @@ impl Service {
     ) -> Result<usize, ServiceError> {
         Ok(self.store.end_user_tokens(user, except, self.call(actor)).await?.len())
     }
+}
+
+fn each_once(objects: Vec<RelatedObject>) -> Vec<RelatedObject> {
+    let mut seen = HashSet::new();
+    objects.into_iter().filter(|object| seen.insert(object.clone())).collect()
 }

@@ -14,7 +14,7 @@ use crate::event::{Actor, EndReason, Event};
 use crate::feed::Feed;
 use crate::secret::{SecretHash, TokenId};
 use crate::takeover::{NewTakeover, Started, Takeover};
-use crate::token::{Credential, Token, TokenChange, TokenView, Touch};
+use crate::token::{Credential, RelatedObject, Token, TokenChange, TokenView, Touch};
 
 use self::memory::MemoryStore;
 use self::redis::RedisStore;
@@ -67,6 +67,8 @@ pub struct StoreLimits {
     /// A user has at most this many live tokens, and at most as many ended ones that are still readable: one
     /// more ends the oldest, and forgets the oldest ended one.
     pub max_tokens_per_user: usize,
+    /// A related object has at most this many live tokens.
+    pub max_tokens_per_object: usize,
     /// What one token too many does.
     pub over_limit: OverLimit,
     /// A takeover that is over stays readable for this long.
@@ -86,6 +88,7 @@ impl Default for StoreLimits {
         Self {
             ended_retention_ms: DAY_MS,
             max_tokens_per_user: 1000,
+            max_tokens_per_object: 10_000,
             over_limit: OverLimit::EndOldest,
             takeover_retention_ms: 30 * DAY_MS,
             events_per_user: 100,
@@ -140,6 +143,23 @@ pub enum Issued {
     Done(Ended),
     /// Its user has as many tokens as allowed ([`OverLimit::RefuseNew`]).
     TooMany,
+    /// A related object has as many tokens as allowed.
+    ObjectFull,
+}
+
+/// What came of relating a token to an object, or of taking it from one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Related {
+    /// No such token, or an expired one.
+    NotFound,
+    /// It was ended before; nothing changed.
+    Ended,
+    /// The token has as many objects as allowed; nothing changed.
+    TooManyObjects,
+    /// The object has as many tokens as allowed; nothing changed.
+    TooManyTokens,
+    /// It is as wanted now, whether or not it was before.
+    Done,
 }
 
 /// What came of a change.
@@ -324,6 +344,64 @@ impl Store {
         match self {
             Self::Memory(store) => Ok(store.end_user_tokens(user, except, &call.into())),
             Self::Redis(store) => store.end_user_tokens(user, except, &call.into()).await,
+        }
+    }
+
+    /// Lets a token name an object, to be found and ended by it.
+    ///
+    /// # Errors
+    /// `Unavailable`, also when the store is full; `Corrupt`.
+    pub async fn relate(
+        &self,
+        id: TokenId,
+        object: &RelatedObject,
+        call: impl Into<Call<'_>>,
+    ) -> Result<Related, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.relate(id, object, &call.into())),
+            Self::Redis(store) => store.relate(id, object, &call.into()).await,
+        }
+    }
+
+    /// Takes an object from a token.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn unrelate(
+        &self,
+        id: TokenId,
+        object: &RelatedObject,
+        call: impl Into<Call<'_>>,
+    ) -> Result<Related, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.unrelate(id, object, &call.into())),
+            Self::Redis(store) => store.unrelate(id, object, &call.into()).await,
+        }
+    }
+
+    /// The live tokens that name an object, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn object_tokens(&self, object: &RelatedObject, now_ms: u64) -> Result<Vec<Token>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.object_tokens(object, now_ms)),
+            Self::Redis(store) => store.object_tokens(object, now_ms).await,
+        }
+    }
+
+    /// Ends the live tokens that name an object, one by one. Gives those it ended.
+    ///
+    /// # Errors
+    /// `Unavailable`, and then some may have ended; `Corrupt`, and then all were ended whose records are not.
+    pub async fn end_object_tokens(
+        &self,
+        object: &RelatedObject,
+        call: impl Into<Call<'_>>,
+    ) -> Result<Ended, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.end_object_tokens(object, &call.into())),
+            Self::Redis(store) => store.end_object_tokens(object, &call.into()).await,
         }
     }
 

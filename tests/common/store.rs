@@ -28,6 +28,7 @@ pub const NOW_MS: u64 = 1_800_000_000_000;
 pub const LIMITS: StoreLimits = StoreLimits {
     ended_retention_ms: DAY_MS,
     max_tokens_per_user: 1000,
+    max_tokens_per_object: 10_000,
     over_limit: OverLimit::EndOldest,
     takeover_retention_ms: 30 * DAY_MS,
     events_per_user: 100,
@@ -222,7 +223,7 @@ impl TestStore {
 pub async fn keep(store: &Store, token: &Token, now_ms: u64) -> Ended {
     match store.issue(token, now_ms).await.unwrap() {
         Issued::Done(made_room) => made_room,
-        Issued::TooMany => panic!("too many tokens"),
+        refused => panic!("{refused:?}"),
     }
 }
 

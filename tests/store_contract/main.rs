@@ -8,6 +8,7 @@ mod change;
 mod devices;
 mod events;
 mod issue;
+mod related;
 mod rotation;
 mod takeovers;
 mod touch;
@@ -68,6 +69,14 @@ on_each_store! {
     takeovers::a_takeover_is_over_at_its_hard_end_and_at_its_tokens_expiry,
     takeovers::a_takeover_that_is_over_is_shown_until_its_retention_is_over,
     takeovers::only_the_newest_takeovers_of_a_token_are_kept,
+    related::tokens_are_found_by_their_object,
+    related::a_live_token_is_related_and_unrelated,
+    related::what_has_ended_or_is_unknown_is_not_related,
+    related::all_tokens_of_an_object_end,
+    related::a_token_has_only_so_many_objects,
+    related::an_object_has_only_so_many_live_tokens,
+    related::a_login_by_device_key_is_found_too,
+    related::readers_never_lose_a_token_to_its_object,
     events::every_change_tells_who_did_what_and_when,
     events::an_ending_of_all_tells_of_each,
     events::only_the_newest_events_are_kept_and_for_so_long,

@@ -6,12 +6,13 @@ use doorward::device_key::{DeviceChange, DeviceKey};
 use doorward::event::EndReason;
 use doorward::secret::ShardTag;
 use doorward::store::{StoreError, StoreLimits};
-use doorward::token::{Token, TokenChange};
+use doorward::token::{RelatedObject, Token, TokenChange};
 
 use crate::common::devices::{DEVICE_IDLE_MS, login_of, sample_device};
 use crate::common::redis::RedisServer;
 use crate::common::store::{
-    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, eventually, raw_connection, ttls,
+    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, eventually, raw_connection,
+    ttls,
 };
 
 /// The keys there are and their TTLs in whole minutes, rounded up: no test takes a minute.
@@ -111,6 +112,42 @@ async fn device_keys_live_until_they_were_idle_for_too_long_and_their_map_as_lon
     // What is past its time by our clock is forgotten by whoever comes by.
     on.store.change_device("alice", "other", &active, NOW_MS + 3 * HOUR_MS).await.unwrap();
     assert_ttls(None, &[]);
+}
+
+#[tokio::test]
+async fn a_related_objects_hints_stay_as_long_as_its_longest_lived_token_can() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let objects = ["a", "b"].map(|id| RelatedObject { content_type: "order".into(), object_id: id.into() });
+    let related = |objects: &[RelatedObject], ends_at_ms| {
+        let token = Token { related_objects: objects.to_vec(), ..on.sample("alice", NOW_MS) };
+        edited(token, |c| c.ends_at_ms = ends_at_ms)
+    };
+    let hints = || {
+        let ttls = ttls_min(on.ttls()).into_iter().filter(|(key, _)| key.contains("r:{"));
+        let mut ttls: Vec<_> = ttls.map(|(_, ttl_min)| ttl_min * MINUTE_MS).collect();
+        ttls.sort_unstable();
+        ttls
+    };
+    let long = related(&objects[..1], NOW_MS + 9 * DAY_MS);
+    on.keep(&long, NOW_MS).await;
+    on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
+    assert_eq!(hints(), [4 * DAY_MS, 10 * DAY_MS], "the retention is in it");
+    for object in &objects {
+        on.store.end_object_tokens(object, NOW_MS).await.unwrap();
+        assert_eq!(on.store.object_tokens(object, NOW_MS).await.unwrap(), []);
+    }
+    assert_eq!(hints(), [0; 0], "all were ended, so nothing is left to hint at");
+
+    // A hint of a token that was never written goes once it is old.
+    let gone = related(&objects[1..], NOW_MS + DAY_MS);
+    on.keep(&gone, NOW_MS).await;
+    let locator = gone.credential.id.locator();
+    let key = on.ttls().into_keys().find(|key| key.ends_with(&locator)).unwrap();
+    redis::cmd("DEL").arg(key).exec(&mut raw_connection(on.server())).unwrap();
+    for (at_ms, left) in [(NOW_MS + MINUTE_MS - 1, 1), (NOW_MS + MINUTE_MS, 0)] {
+        assert_eq!(on.store.object_tokens(&objects[1], at_ms).await.unwrap(), []);
+        assert_eq!(hints().len(), left, "{}", at_ms - NOW_MS);
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@
 //! | `/v1/users/{user}/devices` | GET, POST | devices |
 //! | `/v1/users/{user}/devices/{uuid}` | PATCH, DELETE | devices |
 //! | `/v1/devices/login` | POST | devices |
+//! | `/v1/tokens/{id}/related` | POST, DELETE | tokens |
+//! | `/v1/related/{content_type}/{object_id}/tokens` | GET, DELETE | tokens |
 //! | `/v1/users/{user}/tokens` | GET, DELETE | tokens |
 //! | `/v1/users/{user}/events`, `/v1/events` | GET | events |
 //! | `/v1/validate` | POST | introspect |
@@ -24,6 +26,7 @@ mod devices;
 pub mod feed;
 mod oauth;
 mod paging;
+mod related;
 mod routes;
 mod takeovers;
 mod tokens;
@@ -51,6 +54,7 @@ use crate::event::Actor;
 use crate::metrics::{self, Metrics};
 use crate::readiness::Readiness;
 use crate::service::Service;
+use crate::token::RelatedObject;
 use crate::validator::Validator;
 
 /// The admin plane of a node.
@@ -118,6 +122,13 @@ impl Admin {
             Route::Device(user, uuid) if request.method() == Method::DELETE => {
                 devices::remove(service, &user, &uuid, query, actor).await
             }
+            Route::ObjectTokens(content_type, object_id) => {
+                let object = RelatedObject { content_type, object_id };
+                match *request.method() {
+                    Method::DELETE => related::end_tokens(service, object, query, actor).await,
+                    _ => related::list_tokens(service, object, query).await,
+                }
+            }
             Route::TokenTakeovers(id) => takeovers::list(service, id, query).await,
             without_query => {
                 query.finish()?;
@@ -146,6 +157,10 @@ impl Admin {
             Route::Token(id) => tokens::show(service, id).await,
             Route::Rotate(id) => tokens::rotate(service, id, actor).await,
             Route::Confirm(id) => tokens::confirm(service, id, actor).await,
+            Route::Related(id) if method == Method::DELETE => {
+                related::unrelate(service, id, self.json(request).await?, actor).await
+            }
+            Route::Related(id) => related::relate(service, id, self.json(request).await?, actor).await,
             Route::Takeover(id) if method == Method::DELETE => takeovers::end(service, id, actor).await,
             Route::Takeover(id) => takeovers::start(service, id, self.json(request).await?, actor).await,
             Route::Events => self.feed.response(self.service.clone(), request.headers()),

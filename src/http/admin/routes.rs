@@ -19,6 +19,8 @@ pub enum Route {
     Confirm(TokenId),
     Takeover(TokenId),
     TokenTakeovers(TokenId),
+    Related(TokenId),
+    ObjectTokens(String, String),
     UserTokens(String),
     UserTakeovers(String),
     UserEvents(String),
@@ -49,6 +51,10 @@ impl Route {
             ["v1", "tokens", id, "takeover"] => Self::Takeover(TokenId::parse(id)?),
             ["v1", "tokens", id, "takeovers"] => Self::TokenTakeovers(TokenId::parse(id)?),
             ["v1", "events"] => Self::Events,
+            ["v1", "tokens", id, "related"] => Self::Related(TokenId::parse(id)?),
+            ["v1", "related", content_type, object_id, "tokens"] => {
+                Self::ObjectTokens(decoded(content_type)?, decoded(object_id)?)
+            }
             ["v1", "validate"] => Self::Validate,
             ["v1", "users", user, "tokens"] => Self::UserTokens(decoded(user)?),
             ["v1", "users", user, "takeovers"] => Self::UserTakeovers(decoded(user)?),
@@ -83,8 +89,8 @@ impl Route {
             Self::UserDevices(_) => "GET, HEAD, POST",
             Self::Device(..) => "PATCH, DELETE",
             Self::Token(_) => "GET, HEAD, PATCH, DELETE",
-            Self::Takeover(_) => "POST, DELETE",
-            Self::UserTokens(_) => "GET, HEAD, DELETE",
+            Self::Takeover(_) | Self::Related(_) => "POST, DELETE",
+            Self::UserTokens(_) | Self::ObjectTokens(..) => "GET, HEAD, DELETE",
         }
     }
 
@@ -100,9 +106,13 @@ impl Route {
             Self::Metrics => &[Scope::Metrics],
             Self::Validate | Self::Introspect => &[Scope::Introspect],
             Self::Revoke => &[Scope::Introspect, Scope::Tokens],
-            Self::Tokens | Self::Token(_) | Self::Rotate(_) | Self::Confirm(_) | Self::UserTokens(_) => {
-                &[Scope::Tokens]
-            }
+            Self::Tokens
+            | Self::Token(_)
+            | Self::Rotate(_)
+            | Self::Confirm(_)
+            | Self::Related(_)
+            | Self::ObjectTokens(..)
+            | Self::UserTokens(_) => &[Scope::Tokens],
             Self::Takeover(_) | Self::TokenTakeovers(_) | Self::UserTakeovers(_) => &[Scope::Takeovers],
             Self::UserEvents(_) | Self::Events => &[Scope::Events],
             Self::UserDevices(_) | Self::Device(..) | Self::DeviceLogin => &[Scope::Devices],

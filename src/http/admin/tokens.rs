@@ -3,6 +3,7 @@
 use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 
+use super::related::related_object;
 use crate::config::Cookie;
 use crate::event::{Actor, EndReason};
 use crate::http::fields::{Fields, boolean, integer, parsed, text};
@@ -12,7 +13,7 @@ use crate::http::{Body, cookie, empty, json};
 use crate::rules;
 use crate::secret::TokenId;
 use crate::service::{Issued, NewToken, Service};
-use crate::token::{RelatedObject, Token, TokenChange};
+use crate::token::{Token, TokenChange};
 
 /// POST: issues a token; 201 with its secret, this once.
 pub async fn issue(
@@ -76,12 +77,6 @@ pub fn new_token(fields: &mut Fields, user: Option<String>) -> (Option<NewToken>
         fields.fail("set_cookie", "must not be true for a token that no cookie may carry");
     }
     (user.zip(ip).map(|(user, ip)| NewToken { user, ip, ..rest }), is_for_cookie)
-}
-
-fn related_object(fields: &mut Fields) -> Option<RelatedObject> {
-    let content_type = fields.required("content_type", text(rules::content_type));
-    let object_id = fields.required("object_id", text(rules::object_id));
-    Some(RelatedObject { content_type: content_type?, object_id: object_id? })
 }
 
 /// GET: the token.

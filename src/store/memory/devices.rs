@@ -117,6 +117,7 @@ impl MemoryStore {
         token: &Token,
         call: &Call<'_>,
     ) -> Result<LoggedIn, StoreError> {
+        self.make_room_in_objects(&token.related_objects, call.now_ms);
         let mut shard = self.shard(login.id.shard_tag());
         let Some(key) = shard.devices.keys.get(&login.id).cloned() else { return Ok(LoggedIn::Refused) };
         if !key.is_kept(call.now_ms) {
@@ -130,8 +131,10 @@ impl MemoryStore {
         }
         shard.devices.prune_of(&key.user, call.now_ms);
         let token = token.clone().with_user(&key.user);
-        if self.issue_in(&mut shard, &token, call)? == Issued::TooMany {
-            return Ok(LoggedIn::TooMany);
+        match self.issue_in(&mut shard, &token, call)? {
+            Issued::Done(_) => {}
+            Issued::TooMany => return Ok(LoggedIn::TooMany),
+            Issued::ObjectFull => return Ok(LoggedIn::ObjectFull),
         }
         if let Some(key) = shard.devices.keys.get_mut(&login.id) {
             key.last_login_ms = Some(call.now_ms);

@@ -3,6 +3,7 @@
 
 mod devices;
 mod events;
+mod related;
 mod takeovers;
 mod tokens;
 
@@ -11,12 +12,13 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::devices::Devices;
+use self::related::Objects;
 use self::takeovers::{Hint, History};
 use super::{Call, StoreLimits};
 use crate::event::{EndReason, Event, EventKind};
 use crate::feed::Feed;
 use crate::secret::{ShardTag, TokenId};
-use crate::token::Token;
+use crate::token::{Credential, ShownOnce, Token};
 
 const SHARDS: usize = 256;
 
@@ -26,6 +28,8 @@ pub struct MemoryStore {
     limits: StoreLimits,
     max_tokens: usize,
     tokens: AtomicUsize,
+    /// Locked after a shard, never before.
+    objects: Mutex<Objects>,
     check_key: OnceLock<String>,
     feed: Feed,
 }
@@ -48,7 +52,15 @@ impl MemoryStore {
     pub fn new(limits: StoreLimits, max_tokens: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         let (tokens, check_key) = (AtomicUsize::new(0), OnceLock::new());
-        Self { shards, limits, max_tokens, tokens, check_key, feed: Feed::default() }
+        Self {
+            shards,
+            limits,
+            max_tokens,
+            tokens,
+            objects: Mutex::default(),
+            check_key,
+            feed: Feed::default(),
+        }
     }
 
     pub(super) fn feed(&self) -> &Feed {
@@ -75,13 +87,14 @@ impl MemoryStore {
             self.prune_events(&mut shard, now_ms);
             shard.devices.prune(now_ms);
         }
+        self.prune_objects(now_ms);
     }
 
     /// Ends an active token of the shard, and its takeover with it.
     fn end(&self, shard: &mut Shard, id: TokenId, reason: EndReason, call: &Call<'_>) {
         self.close_takeover(shard, id, reason, call);
         let Some(token) = shard.tokens.get_mut(&id) else { return };
-        Arc::make_mut(&mut token.credential).is_active = false;
+        edit(token).is_active = false;
         token.ended_at_ms = Some(call.now_ms);
         let user = token.credential.user().to_owned();
         let ended = Event::new(EventKind::TokenEnded, call.now_ms, call.actor);
@@ -89,7 +102,15 @@ impl MemoryStore {
     }
 }
 
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+/// The credential to be changed. What was made of it to be shown again is not it any more; a copy starts without, but
+/// what nobody else holds is changed in place.
+fn edit(token: &mut Token) -> &mut Credential {
+    let credential = Arc::make_mut(&mut token.credential);
+    credential.shown = ShownOnce::default();
+    credential
+}
+
+fn lock<T>(locked: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic while a lock is held is a bug that stops the process anyway; the data is still whole.
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+    locked.lock().unwrap_or_else(PoisonError::into_inner)
 }

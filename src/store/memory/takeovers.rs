@@ -1,8 +1,6 @@
 //! Takeovers: with the token that acts, and a hint with the user taken over.
 
-use std::sync::Arc;
-
-use super::{MemoryStore, Shard};
+use super::{MemoryStore, Shard, edit};
 use crate::event::{EndReason, Event, EventKind};
 use crate::secret::{ShardTag, TokenId};
 use crate::store::Call;
@@ -71,7 +69,7 @@ impl MemoryStore {
         if let Some(token) = shard.tokens.get_mut(&new.token) {
             let NewTakeover { id, user, reason, ends_at_ms, .. } = new.clone();
             let active = ActiveTakeover { id, user, reason, created_at_ms: call.now_ms, ends_at_ms };
-            Arc::make_mut(&mut token.credential).takeover = Some(Box::new(active));
+            edit(token).takeover = Some(Box::new(active));
         }
         let started = takeover_event(EventKind::TakeoverStarted, new.token, new.id, &new.user, call);
         self.emit(&mut shard, credential.user(), started);
@@ -116,7 +114,7 @@ impl MemoryStore {
         else {
             return false;
         };
-        let credential = Arc::make_mut(&mut token.credential);
+        let credential = edit(token);
         let user = credential.user().to_owned();
         let Some(takeover) = credential.takeover.take().filter(|t| t.is_active(call.now_ms)) else {
             return false;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{MemoryStore, Shard};
+use super::{MemoryStore, Shard, edit};
 use crate::event::{EndReason, Event, EventKind};
 use crate::secret::{SecretHash, ShardTag, TokenId};
 use crate::store::{Call, Changed, Ended, Issued, OverLimit, StoreError};
@@ -49,6 +49,7 @@ impl MemoryStore {
     }
 
     pub(in crate::store) fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
+        self.make_room_in_objects(&token.related_objects, call.now_ms);
         let mut shard = self.shard(ShardTag::of_user(token.credential.user()));
         self.issue_in(&mut shard, token, call)
     }
@@ -66,6 +67,9 @@ impl MemoryStore {
         if self.tokens.load(Ordering::Relaxed) >= self.max_tokens {
             return Err(StoreError::Unavailable("the embedded store is full (memory-max-tokens)".into()));
         }
+        if !self.index_objects(id, &token.related_objects) {
+            return Ok(Issued::ObjectFull);
+        }
         let Some(made_room) = self.make_room(shard, user, call) else { return Ok(Issued::TooMany) };
         shard.users.entry(user.to_owned()).or_default().push(id);
         shard.tokens.insert(id, token.clone());
@@ -81,7 +85,7 @@ impl MemoryStore {
         if !token.credential.is_active {
             return Changed::AlreadyEnded(token.clone());
         }
-        let credential = Arc::make_mut(&mut token.credential);
+        let credential = edit(token);
         let user = credential.user().to_owned();
         let mut happened = Vec::new();
         if let Some(rotation) = change.rotate {
@@ -186,7 +190,7 @@ impl MemoryStore {
             token.last_access_ms = token.last_access_ms.max(touch.access_ms);
             let latest_ms = token.credential.expires_at_ms.max(now_ms);
             if let Some(renew_to_ms) = touch.renew_to_ms.filter(|to| *to > latest_ms) {
-                Arc::make_mut(&mut token.credential).expires_at_ms = renew_to_ms;
+                edit(token).expires_at_ms = renew_to_ms;
                 // A takeover ends with its token.
                 if let (true, Some(history)) =
                     (token.credential.takeover.is_some(), shard.takeovers.get_mut(&touch.id))

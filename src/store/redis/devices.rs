@@ -130,6 +130,11 @@ impl RedisStore {
         call: &Call<'_>,
     ) -> Result<LoggedIn, StoreError> {
         let shard = login.id.shard_tag();
+        // Whether or not it is refused then: so the commands tell nothing.
+        let span = (token.credential.id, token.credential.ends_at_ms);
+        if !self.hint(&token.related_objects, span, call).await? {
+            return Ok(LoggedIn::ObjectFull);
+        }
         let args = LoginArgs {
             locator: login.id.locator(),
             uuid: &login.uuid,

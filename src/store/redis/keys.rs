@@ -9,15 +9,41 @@
 //! | `dw:e:{s}:<user>` | list | what happened to the user, newest first (codec/event.rs) |
 //! | `dw:d:{s}:<locator>` | hash | a device key (codec/device.rs) |
 //! | `dw:k:{s}:<user>` | hash | the user's device keys by uuid (lua/devices.lua) |
+//! | `dw:r:{o}:<object>` | sorted set | the tokens of a related object, by when that was written; a hint (related.rs) |
 //! | `dw:m:check-key` | string | the check key all nodes share |
 //! | `dw:m:schema` | string | the version of this schema |
 //! | `dw:events` | channel | the same events of all users, as they happen |
 
 use crate::device_key::DeviceId;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::secret::{ShardTag, TokenId};
+use crate::token::RelatedObject;
 
 /// The version of what is written under these keys; a node refuses to work on another.
 pub const SCHEMA_VERSION: &str = "2";
+
+const OBJECT_CONTEXT: &str = "doorward 2026-11 name of a related object";
+
+/// A related object as its key has it: hashed, because two texts of 355 bytes are long for a key.
+pub struct ObjectName {
+    /// Spreads objects over the slots as users are spread.
+    pub shard: ShardTag,
+    /// 22 characters of base64url.
+    pub name: String,
+}
+
+impl ObjectName {
+    /// The name of this object.
+    pub fn of(object: &RelatedObject) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(OBJECT_CONTEXT);
+        // Neither text has control characters.
+        hasher.update(object.content_type.as_bytes()).update(b"\0").update(object.object_id.as_bytes());
+        let name = URL_SAFE_NO_PAD.encode(&hasher.finalize().as_bytes()[..16]);
+        Self { shard: ShardTag::of_user(&name), name }
+    }
+}
 
 /// Makes keys with the prefix of the setting `key-prefix`.
 #[derive(Clone, Debug)]
@@ -92,6 +118,12 @@ impl Keys {
         self.key('k', ShardTag::of_user(user), user)
     }
 
+    /// The tokens of a related object.
+    pub fn related(&self, object: &RelatedObject) -> String {
+        let ObjectName { shard, name } = ObjectName::of(object);
+        self.key('r', shard, &name)
+    }
+
     fn key(&self, kind: char, shard: ShardTag, name: &str) -> String {
         format!("{}{kind}:{{{shard}}}:{name}", self.prefix)
     }
@@ -138,6 +170,8 @@ mod tests {
         assert_eq!(keys.event_channel(), "dw:events");
         assert_eq!(keys.device(id), "dw:d:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.devices("alice"), "dw:k:{8c4d}:alice");
+        let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
+        assert_eq!(keys.related(&object), "dw:r:{4b90}:66O7HzmXqSJWiDp98a_klA");
         assert_eq!(keys.check_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.probe(), "dw:m:probe");

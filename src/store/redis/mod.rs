@@ -15,6 +15,7 @@ mod near;
 mod pipe;
 mod question;
 mod reader;
+mod related;
 mod resp;
 mod scripts;
 mod slots;

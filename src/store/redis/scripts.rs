@@ -5,6 +5,7 @@ use serde::Serialize;
 
 const PRELUDE: &str = include_str!("lua/prelude.lua");
 const DEVICES: &str = include_str!("lua/devices.lua");
+const RELATED: &str = include_str!("lua/related.lua");
 const ISSUING: &str = include_str!("lua/issuing.lua");
 
 /// Endings, and the renewals that keep people logged in, work when memory is full
@@ -37,6 +38,11 @@ pub struct Scripts {
     pub(super) change: Script,
     pub(super) end_user: Script,
     pub(super) reuse: Script,
+    pub(super) hint: Script,
+    pub(super) unhint: Script,
+    pub(super) relate: Script,
+    pub(super) unrelate: Script,
+    pub(super) related_end: Script,
     pub(super) takeover_start: Script,
     pub(super) takeover_end: Script,
     pub(super) device_make: Script,
@@ -52,11 +58,17 @@ impl Scripts {
         let script = |flags: &str, body: &str| Script::new(&[flags, PRELUDE, body].concat());
         let issuing = |body: &str| Script::new(&[DENY_OOM, PRELUDE, ISSUING, body].concat());
         let devices = |flags, body: &str| script(flags, &[DEVICES, body].concat());
+        let related = |flags: &str, body: &str| Script::new(&[flags, PRELUDE, RELATED, body].concat());
         Self {
             issue: issuing(include_str!("lua/issue.lua")),
             read: script(NO_WRITES, include_str!("lua/read.lua")),
             change: script(ALLOW_OOM, include_str!("lua/change.lua")),
             end_user: script(ALLOW_OOM, include_str!("lua/end_user.lua")),
+            hint: script(DENY_OOM, include_str!("lua/hint.lua")),
+            unhint: script(ALLOW_OOM, include_str!("lua/unhint.lua")),
+            relate: related(DENY_OOM, include_str!("lua/relate.lua")),
+            unrelate: related(ALLOW_OOM, include_str!("lua/unrelate.lua")),
+            related_end: related(ALLOW_OOM, include_str!("lua/related_end.lua")),
             reuse: script(ALLOW_OOM, include_str!("lua/reuse.lua")),
             takeover_start: script(DENY_OOM, include_str!("lua/takeover_start.lua")),
             takeover_end: script(ALLOW_OOM, include_str!("lua/takeover_end.lua")),

@@ -42,6 +42,10 @@ impl RedisStore {
         }
         let credential = &token.credential;
         let shard = credential.id.shard_tag();
+        let span = (credential.id, credential.ends_at_ms);
+        if !self.hint(&token.related_objects, span, call).await? {
+            return Ok(Issued::ObjectFull);
+        }
         let args = Args { user: credential.user(), new: self.new_record(token) };
         let at = (self.keys.token(credential.id), shard);
         let fields = codec::fields_of(token);

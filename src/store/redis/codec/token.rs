@@ -151,13 +151,18 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
         credential: Arc::new(credential),
         created_at_ms,
         // A missing entry costs the last access only, which is at least the time of issue.
-        last_access_ms: bytes(last_access).and_then(score_ms).unwrap_or(created_at_ms),
+        last_access_ms: last_access_ms(last_access).unwrap_or(created_at_ms),
         ended_at_ms,
         user_agent: user_agent.into(),
         ip,
         expiration,
         related_objects: related_objects.into(),
     }))
+}
+
+/// The last access that the answer to `ZSCORE` tells.
+pub fn last_access_ms(score: &Value) -> Option<u64> {
+    bytes(score).and_then(score_ms)
 }
 
 /// The time that the score of an `@` member stands for.

@@ -1,0 +1,65 @@
+//! Related objects: relate, unrelate, find tokens by their object, end them by it.
+
+use super::{Service, ServiceError};
+use crate::event::Actor;
+use crate::secret::TokenId;
+use crate::store::Related;
+use crate::token::{RelatedObject, Token};
+
+impl Service {
+    /// Relates a token to an object. Doing it twice is no error.
+    ///
+    /// # Errors
+    /// `NotFound`, `Ended`, `TooManyObjects`, `ObjectFull`, `Store`.
+    pub async fn relate(
+        &self,
+        id: TokenId,
+        object: &RelatedObject,
+        actor: Actor<'_>,
+    ) -> Result<(), ServiceError> {
+        done(self.store.relate(id, object, self.call(actor)).await?)
+    }
+
+    /// Takes an object from a token. That it was not related is no error.
+    ///
+    /// # Errors
+    /// `NotFound`, `Ended`, `Store`.
+    pub async fn unrelate(
+        &self,
+        id: TokenId,
+        object: &RelatedObject,
+        actor: Actor<'_>,
+    ) -> Result<(), ServiceError> {
+        done(self.store.unrelate(id, object, self.call(actor)).await?)
+    }
+
+    /// The live tokens related to an object, newest first.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn object_tokens(&self, object: &RelatedObject) -> Result<Vec<Token>, ServiceError> {
+        Ok(self.store.object_tokens(object, self.clock.now_ms()).await?)
+    }
+
+    /// Ends the live tokens related to an object, one by one. Gives how many it ended.
+    ///
+    /// # Errors
+    /// `Store`; then some may have ended.
+    pub async fn end_object_tokens(
+        &self,
+        object: &RelatedObject,
+        actor: Actor<'_>,
+    ) -> Result<usize, ServiceError> {
+        Ok(self.store.end_object_tokens(object, self.call(actor)).await?.len())
+    }
+}
+
+fn done(related: Related) -> Result<(), ServiceError> {
+    match related {
+        Related::Done => Ok(()),
+        Related::NotFound => Err(ServiceError::NotFound),
+        Related::Ended => Err(ServiceError::Ended),
+        Related::TooManyObjects => Err(ServiceError::TooManyObjects),
+        Related::TooManyTokens => Err(ServiceError::ObjectFull),
+    }
+}

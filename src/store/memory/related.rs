@@ -1,0 +1,134 @@
+//! Related objects: tokens name their objects, and the index of all objects says where to look.
+//!
+//! A token and its entries in the index change under the lock of the token's shard, which is taken first. So a token that
+//! is looked for and is not there, or has ended, is so for good, and its entry may go.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::MutexGuard;
+
+use super::{MemoryStore, edit, lock};
+use crate::event::EndReason;
+use crate::rules::MAX_RELATED_PER_TOKEN;
+use crate::secret::TokenId;
+use crate::store::{Call, Ended, Related};
+use crate::token::{RelatedObject, Token};
+
+/// The tokens of each object.
+pub(super) type Objects = HashMap<RelatedObject, HashSet<TokenId>>;
+
+impl MemoryStore {
+    fn objects(&self) -> MutexGuard<'_, Objects> {
+        lock(&self.objects)
+    }
+
+    /// Lets objects know of a token, whose shard is locked; false when one of them has too many.
+    pub(super) fn index_objects(&self, id: TokenId, related: &[RelatedObject]) -> bool {
+        let mut objects = self.objects();
+        let is_full = |object: &RelatedObject| {
+            let ids = objects.get(object);
+            ids.is_some_and(|ids| ids.len() >= self.limits.max_tokens_per_object && !ids.contains(&id))
+        };
+        if related.iter().any(is_full) {
+            return false;
+        }
+        for object in related {
+            objects.entry(object.clone()).or_default().insert(id);
+        }
+        true
+    }
+
+    /// Where an object seems to have too many tokens, some may have ended: looking at them removes those. No shard may be
+    /// locked.
+    pub(super) fn make_room_in_objects(&self, related: &[RelatedObject], now_ms: u64) {
+        for object in related {
+            let count = self.objects().get(object).map_or(0, HashSet::len);
+            if count >= self.limits.max_tokens_per_object {
+                self.object_tokens(object, now_ms);
+            }
+        }
+    }
+
+    pub(in crate::store) fn relate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Related {
+        self.make_room_in_objects(std::slice::from_ref(object), call.now_ms);
+        let mut shard = self.shard(id.shard_tag());
+        let Some(token) = self.find(&mut shard, id, call.now_ms) else { return Related::NotFound };
+        if !token.credential.is_active {
+            return Related::Ended;
+        }
+        if token.related_objects.contains(object) {
+            return Related::Done;
+        }
+        if token.related_objects.len() >= MAX_RELATED_PER_TOKEN {
+            return Related::TooManyObjects;
+        }
+        if !self.index_objects(id, std::slice::from_ref(object)) {
+            return Related::TooManyTokens;
+        }
+        edit(token);
+        token.related_objects.push(object.clone());
+        Related::Done
+    }
+
+    pub(in crate::store) fn unrelate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Related {
+        let mut shard = self.shard(id.shard_tag());
+        let Some(token) = self.find(&mut shard, id, call.now_ms) else { return Related::NotFound };
+        if !token.credential.is_active {
+            return Related::Ended;
+        }
+        edit(token);
+        token.related_objects.retain(|other| other != object);
+        remove(&mut self.objects(), object, &id);
+        Related::Done
+    }
+
+    pub(in crate::store) fn object_tokens(&self, object: &RelatedObject, now_ms: u64) -> Vec<Token> {
+        let mut tokens = Vec::new();
+        for id in self.indexed(object) {
+            let shard = self.shard(id.shard_tag());
+            match shard.tokens.get(&id) {
+                Some(token) if token.credential.is_active => tokens.push(token.clone()),
+                _ => remove(&mut self.objects(), object, &id),
+            }
+        }
+        tokens.retain(|token| token.related_objects.contains(object) && token.credential.is_live(now_ms));
+        tokens.sort_by_key(Token::listing_key);
+        tokens
+    }
+
+    pub(in crate::store) fn end_object_tokens(&self, object: &RelatedObject, call: &Call<'_>) -> Ended {
+        let mut ended = Ended::new();
+        for id in self.indexed(object) {
+            let mut shard = self.shard(id.shard_tag());
+            let token = self.find(&mut shard, id, call.now_ms);
+            if token.is_some_and(|token| token.credential.is_active && token.related_objects.contains(object))
+            {
+                self.end(&mut shard, id, EndReason::Related, call);
+                remove(&mut self.objects(), object, &id);
+                ended.push(id);
+            }
+        }
+        ended
+    }
+
+    /// What the index says; the tokens' shards are locked one by one after it.
+    fn indexed(&self, object: &RelatedObject) -> Vec<TokenId> {
+        self.objects().get(object).into_iter().flatten().copied().collect()
+    }
+
+    /// Looks at every object's tokens.
+    pub(super) fn prune_objects(&self, now_ms: u64) {
+        let objects: Vec<_> = self.objects().keys().cloned().collect();
+        for object in &objects {
+            self.object_tokens(object, now_ms);
+        }
+    }
+}
+
+fn remove(objects: &mut Objects, object: &RelatedObject, id: &TokenId) {
+    if let Some(ids) = objects.get_mut(object) {
+        ids.remove(id);
+        if ids.is_empty() {
+            objects.remove(object);
+        }
+    }
+}

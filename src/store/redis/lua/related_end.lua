@@ -1,0 +1,12 @@
+-- Why a script: a token that was taken from the object meanwhile must not end with it.
+-- ARGV[2]  locator
+--          object   {content type, object id}
+-- Gives 1 when it ended the token, else 0.
+local t, broken = find(a.locator)
+if broken then return broken end
+if not t or t.ended then return 0 end
+local _, at = find_object(a.locator, a.object)
+if not at then return 0 end
+end_token(t.user, a.locator, t.flags, 'related')
+fit_ttl(t.user)
+return finish(1)
