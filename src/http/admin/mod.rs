@@ -18,6 +18,7 @@
 //! | `/introspect` | POST | introspect |
 //! | `/revoke` | POST | introspect or tokens |
 //! | `/metrics` | GET | metrics |
+//! | `/openapi.json` | GET | none |
 //! | `/livez`, `/readyz` | GET | none |
 
 mod api_keys;
@@ -56,6 +57,15 @@ use crate::readiness::Readiness;
 use crate::service::Service;
 use crate::token::RelatedObject;
 use crate::validator::Validator;
+
+/// All calls of both planes (OpenAPI 3.1); the tests compare it with the routes and with real answers.
+pub const OPENAPI: &str = include_str!("../../../docs/openapi.json");
+
+fn openapi() -> Response<Body> {
+    let mut response = with_body(StatusCode::OK, OPENAPI);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
 
 /// The admin plane of a node.
 pub struct Admin {
@@ -110,6 +120,7 @@ impl Admin {
             Route::Livez => Ok(empty(StatusCode::OK)),
             Route::Readyz => Ok(self.readiness.response()),
             Route::Metrics => Ok(self.metrics_text()),
+            Route::OpenApi => Ok(openapi()),
             Route::UserTokens(user) if request.method() == Method::DELETE => {
                 users::end_tokens(service, &user, query, actor).await
             }

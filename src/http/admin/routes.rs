@@ -13,6 +13,7 @@ pub enum Route {
     Livez,
     Readyz,
     Metrics,
+    OpenApi,
     Tokens,
     Token(TokenId),
     Rotate(TokenId),
@@ -42,6 +43,7 @@ impl Route {
             ["livez"] => Self::Livez,
             ["readyz"] => Self::Readyz,
             ["metrics"] => Self::Metrics,
+            ["openapi.json"] => Self::OpenApi,
             ["introspect"] => Self::Introspect,
             ["revoke"] => Self::Revoke,
             ["v1", "tokens"] => Self::Tokens,
@@ -74,6 +76,7 @@ impl Route {
             Self::Livez
             | Self::Readyz
             | Self::Metrics
+            | Self::OpenApi
             | Self::TokenTakeovers(_)
             | Self::UserTakeovers(_)
             | Self::UserEvents(_) => "GET, HEAD",
@@ -102,7 +105,8 @@ impl Route {
     /// The scopes of which an API key needs one; none for what needs no key.
     pub fn scopes(&self) -> &'static [Scope] {
         match self {
-            Self::Livez | Self::Readyz => &[],
+            // The document tells nothing that is not public.
+            Self::Livez | Self::Readyz | Self::OpenApi => &[],
             Self::Metrics => &[Scope::Metrics],
             Self::Validate | Self::Introspect => &[Scope::Introspect],
             Self::Revoke => &[Scope::Introspect, Scope::Tokens],
@@ -128,6 +132,44 @@ fn decoded(segment: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The variants of [`Route`]; the compiler asks for a new one here.
+    const ROUTES: usize = 20;
+    const _: fn(&Route) = |route| match route {
+        Route::Livez | Route::Readyz | Route::Metrics | Route::OpenApi | Route::Tokens | Route::Token(_) => {}
+        Route::Rotate(_) | Route::Confirm(_) | Route::Takeover(_) | Route::TokenTakeovers(_) => {}
+        Route::UserTokens(_) | Route::UserTakeovers(_) | Route::UserEvents(_) | Route::Events => {}
+        Route::UserDevices(_) | Route::Device(..) | Route::DeviceLogin => {}
+        Route::Validate | Route::Introspect | Route::Revoke => {}
+    };
+
+    /// Every call is in the document and nothing else of this plane: with its methods and scopes.
+    #[test]
+    fn the_openapi_document_lists_these_calls() {
+        let document: serde_json::Value = serde_json::from_str(super::super::OPENAPI).unwrap();
+        let mut routes = std::collections::HashSet::new();
+        for (path, calls) in document["paths"].as_object().unwrap() {
+            if calls["servers"][0]["url"] == "http://127.0.0.1:8080" {
+                continue;
+            }
+            let path = path.replace("{id}", "AAAAAAAAAAAAAAAA").replace(['{', '}'], "");
+            let route = Route::find(&path).unwrap_or_else(|| panic!("{path} names nothing"));
+            let calls = calls.as_object().unwrap().iter().filter(|(name, _)| *name != "servers");
+            let mut methods: Vec<_> = calls.clone().map(|(method, _)| method.to_uppercase()).collect();
+            methods.sort_unstable();
+            let mut expected: Vec<_> =
+                route.methods().split(", ").filter(|method| *method != "HEAD").collect();
+            expected.sort_unstable();
+            assert_eq!(methods, expected, "{path}");
+            let names: Vec<_> = route.scopes().iter().map(|scope| scope.name()).collect();
+            for (method, call) in calls {
+                let scopes = call["x-scopes"].as_array().cloned().unwrap_or_default();
+                assert_eq!(scopes, names, "{method} {path}");
+            }
+            routes.insert(std::mem::discriminant(&route));
+        }
+        assert_eq!(routes.len(), ROUTES, "a route is missing in docs/openapi.json");
+    }
 
     #[test]
     fn paths_name_what_they_should() {
