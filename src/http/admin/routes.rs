@@ -134,12 +134,13 @@ mod tests {
     use super::*;
 
     /// The variants of [`Route`]; the compiler asks for a new one here.
-    const ROUTES: usize = 20;
+    const ROUTES: usize = 22;
     const _: fn(&Route) = |route| match route {
         Route::Livez | Route::Readyz | Route::Metrics | Route::OpenApi | Route::Tokens | Route::Token(_) => {}
         Route::Rotate(_) | Route::Confirm(_) | Route::Takeover(_) | Route::TokenTakeovers(_) => {}
         Route::UserTokens(_) | Route::UserTakeovers(_) | Route::UserEvents(_) | Route::Events => {}
         Route::UserDevices(_) | Route::Device(..) | Route::DeviceLogin => {}
+        Route::Related(_) | Route::ObjectTokens(..) => {}
         Route::Validate | Route::Introspect | Route::Revoke => {}
     };
 
