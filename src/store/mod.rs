@@ -5,18 +5,21 @@
 pub mod cache;
 mod devices;
 pub mod memory;
+mod reader;
 pub mod redis;
+mod related;
+mod takeovers;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use crate::event::{Actor, EndReason, Event};
+use crate::event::{Actor, Event};
 use crate::feed::Feed;
 use crate::secret::{SecretHash, TokenId};
-use crate::takeover::{NewTakeover, Started, Takeover};
-use crate::token::{Credential, RelatedObject, Token, TokenChange, TokenView, Touch};
+use crate::token::{Token, TokenChange, Touch};
 
 use self::memory::MemoryStore;
+pub use self::reader::Reader;
 use self::redis::RedisStore;
 
 /// Why the store did not do what it was asked.
@@ -256,59 +259,6 @@ impl Store {
         }
     }
 
-    /// Starts a takeover; an earlier one of the token ends first.
-    ///
-    /// # Errors
-    /// `Unavailable`, also when the store is full; `Corrupt`.
-    pub async fn start_takeover(
-        &self,
-        takeover: &NewTakeover,
-        call: impl Into<Call<'_>>,
-    ) -> Result<Started, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.start_takeover(takeover, &call.into())),
-            Self::Redis(store) => store.start_takeover(takeover, &call.into()).await,
-        }
-    }
-
-    /// Ends the takeover under way on a token; whether there was one.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn end_takeover(
-        &self,
-        token: TokenId,
-        reason: EndReason,
-        call: impl Into<Call<'_>>,
-    ) -> Result<bool, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.end_takeover(token, reason, &call.into())),
-            Self::Redis(store) => store.end_takeover(token, reason, &call.into()).await,
-        }
-    }
-
-    /// The takeovers of a token that are visible, newest first.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn token_takeovers(&self, token: TokenId, now_ms: u64) -> Result<Vec<Takeover>, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.token_takeovers(token, now_ms)),
-            Self::Redis(store) => store.token_takeovers(token, now_ms).await,
-        }
-    }
-
-    /// The takeovers of a user by others that are visible, newest first.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn user_takeovers(&self, user: &str, now_ms: u64) -> Result<Vec<Takeover>, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.user_takeovers(user, now_ms)),
-            Self::Redis(store) => store.user_takeovers(user, now_ms).await,
-        }
-    }
-
     /// What happened to a user's tokens, takeovers and device keys, newest first.
     ///
     /// # Errors
@@ -344,64 +294,6 @@ impl Store {
         match self {
             Self::Memory(store) => Ok(store.end_user_tokens(user, except, &call.into())),
             Self::Redis(store) => store.end_user_tokens(user, except, &call.into()).await,
-        }
-    }
-
-    /// Lets a token name an object, to be found and ended by it.
-    ///
-    /// # Errors
-    /// `Unavailable`, also when the store is full; `Corrupt`.
-    pub async fn relate(
-        &self,
-        id: TokenId,
-        object: &RelatedObject,
-        call: impl Into<Call<'_>>,
-    ) -> Result<Related, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.relate(id, object, &call.into())),
-            Self::Redis(store) => store.relate(id, object, &call.into()).await,
-        }
-    }
-
-    /// Takes an object from a token.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn unrelate(
-        &self,
-        id: TokenId,
-        object: &RelatedObject,
-        call: impl Into<Call<'_>>,
-    ) -> Result<Related, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.unrelate(id, object, &call.into())),
-            Self::Redis(store) => store.unrelate(id, object, &call.into()).await,
-        }
-    }
-
-    /// The live tokens that name an object, newest first.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn object_tokens(&self, object: &RelatedObject, now_ms: u64) -> Result<Vec<Token>, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.object_tokens(object, now_ms)),
-            Self::Redis(store) => store.object_tokens(object, now_ms).await,
-        }
-    }
-
-    /// Ends the live tokens that name an object, one by one. Gives those it ended.
-    ///
-    /// # Errors
-    /// `Unavailable`, and then some may have ended; `Corrupt`, and then all were ended whose records are not.
-    pub async fn end_object_tokens(
-        &self,
-        object: &RelatedObject,
-        call: impl Into<Call<'_>>,
-    ) -> Result<Ended, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.end_object_tokens(object, &call.into())),
-            Self::Redis(store) => store.end_object_tokens(object, &call.into()).await,
         }
     }
 
@@ -482,88 +374,6 @@ impl Store {
     pub fn collect_garbage(&self, now_ms: u64) {
         if let Self::Memory(store) = self {
             store.collect_garbage(now_ms);
-        }
-    }
-}
-
-/// Reads credentials on the hot path.
-pub enum Reader {
-    /// From the embedded store.
-    Memory(Arc<MemoryStore>),
-    /// Over a connection of the runtime's own.
-    Redis(redis::Reader),
-}
-
-impl Reader {
-    /// What `use_it` makes of the credential of this id as far as it is known without waiting: of `Some(None)` when it
-    /// is known that there is none. It must be short and not come back to the store: the record is held still.
-    pub fn look<R>(&self, id: TokenId, use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> R) -> R {
-        match self {
-            Self::Memory(store) => store.look(id, |credential| use_it(Some(credential))),
-            Self::Redis(reader) => reader.look(id, use_it),
-        }
-    }
-
-    /// The credential of this id as far as it is known without waiting: `Some(None)` when it is known that
-    /// there is none.
-    pub fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
-        match self {
-            Self::Memory(store) => Some(store.credential(id)),
-            Self::Redis(reader) => reader.known_credential(id),
-        }
-    }
-
-    /// The credential of this id, whatever its state; `None` when there is no such token.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.credential(id)),
-            Self::Redis(reader) => reader.credential(id).await,
-        }
-    }
-
-    /// The whole token of this id as far as it is known without waiting: `Some(None)` when it is known that there
-    /// is no active one.
-    pub fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
-        match self {
-            Self::Memory(store) => Some(store.view(id)),
-            Self::Redis(reader) => reader.known_view(id),
-        }
-    }
-
-    /// The whole token of this id, unless there is none or it has ended. Look-ups that are awaited together go to
-    /// the store together.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn view(&self, id: TokenId) -> Result<Option<TokenView>, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.view(id)),
-            Self::Redis(reader) => reader.view(id).await,
-        }
-    }
-
-    /// The credential of this id as the store has it after this call began, whatever was known here.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Corrupt`.
-    pub async fn fresh_credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.credential(id)),
-            Self::Redis(reader) => reader.fresh_credential(id).await,
-        }
-    }
-
-    /// Lets the credential know the last access that the store knows of; where views have it already, nothing.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn learn_last_access(&self, credential: &Credential) -> Result<(), StoreError> {
-        match self {
-            Self::Memory(_) => Ok(()),
-            Self::Redis(reader) => reader.learn_last_access(credential).await,
         }
     }
 }

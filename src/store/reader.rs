@@ -1,0 +1,90 @@
+//! Reads for validation.
+
+use std::sync::Arc;
+
+use super::memory::MemoryStore;
+use super::{StoreError, redis};
+use crate::secret::TokenId;
+use crate::token::{Credential, TokenView};
+
+/// Reads credentials on the hot path.
+pub enum Reader {
+    /// From the embedded store.
+    Memory(Arc<MemoryStore>),
+    /// Over a connection of the runtime's own.
+    Redis(redis::Reader),
+}
+
+impl Reader {
+    /// What `use_it` makes of the credential of this id as far as it is known without waiting: of `Some(None)` when it
+    /// is known that there is none. It must be short and not come back to the store: the record is held still.
+    pub fn look<R>(&self, id: TokenId, use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> R) -> R {
+        match self {
+            Self::Memory(store) => store.look(id, |credential| use_it(Some(credential))),
+            Self::Redis(reader) => reader.look(id, use_it),
+        }
+    }
+
+    /// The credential of this id as far as it is known without waiting: `Some(None)` when it is known that
+    /// there is none.
+    pub fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
+        match self {
+            Self::Memory(store) => Some(store.credential(id)),
+            Self::Redis(reader) => reader.known_credential(id),
+        }
+    }
+
+    /// The credential of this id, whatever its state; `None` when there is no such token.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.credential(id)),
+            Self::Redis(reader) => reader.credential(id).await,
+        }
+    }
+
+    /// The whole token of this id as far as it is known without waiting: `Some(None)` when it is known that there
+    /// is no active one.
+    pub fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
+        match self {
+            Self::Memory(store) => Some(store.view(id)),
+            Self::Redis(reader) => reader.known_view(id),
+        }
+    }
+
+    /// The whole token of this id, unless there is none or it has ended. Look-ups that are awaited together go to
+    /// the store together.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn view(&self, id: TokenId) -> Result<Option<TokenView>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.view(id)),
+            Self::Redis(reader) => reader.view(id).await,
+        }
+    }
+
+    /// The credential of this id as the store has it after this call began, whatever was known here.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn fresh_credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.credential(id)),
+            Self::Redis(reader) => reader.fresh_credential(id).await,
+        }
+    }
+
+    /// Lets the credential know the last access that the store knows of; where views have it already, nothing.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn learn_last_access(&self, credential: &Credential) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Redis(reader) => reader.learn_last_access(credential).await,
+        }
+    }
+}
