@@ -118,8 +118,14 @@ impl RedisCluster {
         wait_for("the nodes know each other", || (state(node, "cluster_known_nodes") == count).then_some(()));
     }
 
+    /// Where full coverage is not required a node is fine before it knows who has the other slots.
     fn await_fine(&self, node: &RedisServer) {
-        wait_for("the cluster is fine", || (state(node, "cluster_state") == "ok").then_some(()));
+        let all = SLOTS.to_string();
+        wait_for("the cluster is fine", || {
+            let is_fine =
+                state(node, "cluster_state") == "ok" && state(node, "cluster_slots_assigned") == all;
+            is_fine.then_some(())
+        });
     }
 }
 
