@@ -1,4 +1,7 @@
-//! One HTTP/1.1 keep-alive connection, as thin as it can be: what it costs is taken from the servers' cores.
+//! One HTTP/1.1 keep-alive client, as thin as it can be: what it costs is taken from the servers' cores.
+//!
+//! A server may end a connection between two answers (RFC 9112, section 9.6): nginx does so after 1,000. The next request
+//! then makes a new one. A connection that ends within an answer, or before its first one, is an error.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -11,9 +14,14 @@ use crate::Result;
 const MAX_HEADERS: usize = 64;
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
-/// A connection and the answer last received on it.
+/// A connection, replaced when the server ends it, and the answer last received.
 pub struct Connection {
+    address: SocketAddr,
     stream: TcpStream,
+    /// The server answers nothing more on this connection.
+    is_ended: bool,
+    /// It has answered something on this connection.
+    has_answered: bool,
     received: Vec<u8>,
     head: Range<usize>,
     body: Range<usize>,
@@ -22,46 +30,81 @@ pub struct Connection {
 impl Connection {
     /// Connects.
     pub async fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::with_capacity(16 << 10), head: 0..0, body: 0..0 })
+        Ok(Self {
+            address,
+            stream: connect(address).await?,
+            is_ended: false,
+            has_answered: false,
+            received: Vec::with_capacity(16 << 10),
+            head: 0..0,
+            body: 0..0,
+        })
     }
 
-    /// Sends one request or several.
+    /// Sends one request or several, on a new connection when the server has ended the last one.
     pub async fn send(&mut self, requests: &[u8]) -> Result<()> {
+        if self.is_ended {
+            self.stream = connect(self.address).await?;
+            (self.is_ended, self.has_answered) = (false, false);
+            self.received.clear();
+            (self.head, self.body) = (0..0, 0..0);
+        }
         Ok(self.stream.write_all(requests).await?)
     }
 
-    /// Receives the next answer and gives its status; its parts stay readable until the next call.
+    /// Receives the next answer and gives its status; its parts stay readable until the next call. `None` when the server
+    /// has ended the connection after the last one: what was sent since is unanswered.
     ///
     /// # Errors
-    /// When the server closes the connection or sends what is not an HTTP/1.1 answer with a `Content-Length`.
-    pub async fn receive(&mut self) -> Result<u16> {
+    /// When the connection ends anywhere else, or the server sends what is not an HTTP/1.1 answer with a
+    /// `Content-Length`.
+    pub async fn receive(&mut self) -> Result<Option<u16>> {
+        if self.is_ended {
+            return Ok(None);
+        }
         let mut start = self.body.end;
         loop {
-            if let Some((status, head_bytes, body_bytes)) = parse(&self.received[start..])? {
-                let body_start = start + head_bytes;
-                if self.received.len() >= body_start + body_bytes {
+            if let Some(answer) = parse(&self.received[start..])? {
+                let body_start = start + answer.head_bytes;
+                if self.received.len() >= body_start + answer.body_bytes {
                     self.head = start..body_start;
-                    self.body = body_start..body_start + body_bytes;
-                    return Ok(status);
+                    self.body = body_start..body_start + answer.body_bytes;
+                    (self.is_ended, self.has_answered) = (answer.is_last, true);
+                    return Ok(Some(answer.status));
                 }
             }
             self.received.drain(..start);
+            (self.head, self.body) = (0..0, 0..0);
             start = 0;
             if self.received.len() > MAX_ANSWER_BYTES {
                 return Err("an answer too long".into());
             }
-            if self.stream.read_buf(&mut self.received).await? == 0 {
-                return Err("the server closed a keep-alive connection".into());
+            if self.stream.read_buf(&mut self.received).await? > 0 {
+                continue;
             }
+            return match (self.received.is_empty(), self.has_answered) {
+                (true, true) => {
+                    self.is_ended = true;
+                    Ok(None)
+                }
+                (true, false) => Err("the server closed a new connection without an answer".into()),
+                (false, _) => Err("the server closed the connection within an answer".into()),
+            };
         }
     }
 
-    /// Sends one request and receives its answer.
+    /// Sends one request and receives its answer. What the server has closed the connection on is sent once more, unless
+    /// doing it twice would differ from doing it once (RFC 9110, section 9.2.2).
     pub async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
         self.send(request).await?;
-        self.receive().await
+        if let Some(status) = self.receive().await? {
+            return Ok(status);
+        }
+        if request.starts_with(b"POST ") {
+            return Err("the server closed the connection on a POST".into());
+        }
+        self.send(request).await?;
+        Ok(self.receive().await?.ok_or("the server closed the connection twice")?)
     }
 
     /// The status line and headers last received.
@@ -75,19 +118,45 @@ impl Connection {
     }
 }
 
-/// Status, bytes of the head and bytes of the body; `None` while the head is not complete.
-fn parse(received: &[u8]) -> Result<Option<(u16, usize, usize)>> {
+async fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// What an answer's head says.
+struct Head {
+    status: u16,
+    head_bytes: usize,
+    body_bytes: usize,
+    /// No other follows on this connection.
+    is_last: bool,
+}
+
+/// `None` while the head is not complete.
+fn parse(received: &[u8]) -> Result<Option<Head>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut answer = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(head_bytes) = answer.parse(received)? else {
         return Ok(None);
     };
-    let length = answer.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let (mut body_bytes, mut is_last) = (None, answer.version != Some(1));
+    for header in answer.headers.iter() {
+        if header.name.eq_ignore_ascii_case("content-length") {
+            body_bytes = Some(std::str::from_utf8(header.value)?.parse()?);
+        } else if header.name.eq_ignore_ascii_case("connection") {
+            is_last |= header.value.split(|byte| *byte == b',').any(is_close);
+        }
+    }
     let status = answer.code.ok_or("an answer without a status")?;
-    let body_bytes = match length {
-        Some(length) => std::str::from_utf8(length.value)?.parse()?,
+    let body_bytes = match body_bytes {
+        Some(bytes) => bytes,
         None if status == 204 => 0,
         None => return Err("an answer without Content-Length".into()),
     };
-    Ok(Some((status, head_bytes, body_bytes)))
+    Ok(Some(Head { status, head_bytes, body_bytes, is_last }))
+}
+
+fn is_close(option: &[u8]) -> bool {
+    option.trim_ascii().eq_ignore_ascii_case(b"close")
 }

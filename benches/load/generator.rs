@@ -1,5 +1,6 @@
 //! The load: a closed loop over a fixed set of connections, every answer checked.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -154,18 +155,24 @@ impl Load {
         counter: Arc<AtomicU64>,
     ) -> Result<()> {
         let mut connection = Connection::open(self.address).await?;
-        let mut requests = Vec::new();
+        let (mut requests, mut starts) = (Vec::new(), VecDeque::new());
         while !stop.load(Ordering::Relaxed) {
             requests.clear();
             for _ in 0..self.depth {
+                starts.push_back(requests.len());
                 self.request.write(&mut rng, &mut requests);
             }
             connection.send(&requests).await?;
-            for _ in 0..self.depth {
-                let status = connection.receive().await?;
+            while let Some(&unanswered) = starts.front() {
+                let Some(status) = connection.receive().await? else {
+                    // None of them changes anything: they may be sent again (RFC 9112, section 9.3.2).
+                    connection.send(&requests[unanswered..]).await?;
+                    continue;
+                };
                 if status != self.expected_status {
                     return Err(format!("answered {status} instead of {}", self.expected_status).into());
                 }
+                starts.pop_front();
                 counter.fetch_add(self.request.validations(), Ordering::Relaxed);
             }
         }

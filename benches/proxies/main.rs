@@ -27,7 +27,7 @@ mod stats;
 #[path = "../load/subject.rs"]
 mod subject;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +37,7 @@ use clap::{Arg, ArgAction, Command, value_parser};
 use crate::baseline::Baseline;
 use crate::common::process::free_port;
 use crate::common::proxies::{Between, Proxy, caddy, envoy, haproxy, nginx, traefik};
+use crate::common::tls::{Authority, Identity};
 use crate::measure::Pairs;
 use crate::stats::median;
 use crate::subject::Doorward;
@@ -48,17 +49,24 @@ const TOKENS: usize = 10_000;
 /// What the application answers; the shortest page there is.
 const PAGE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
 
-type Start = fn(Between) -> Proxy;
+/// How a proxy is started.
+#[derive(Clone, Copy)]
+enum Start {
+    Plain(fn(Between) -> Proxy),
+    /// It asks Doorward over TLS and is given the authority's certificate.
+    Tls(fn(Between, &Path) -> Proxy),
+}
 
 /// What the rows are called, and what they start.
 const PROXIES: &[(&str, Start)] = &[
-    ("nginx", nginx::start),
-    ("nginx-cached", nginx::start_cached),
-    ("caddy", caddy::start_2_11),
-    ("traefik", traefik::start),
-    ("envoy-http", envoy::start_http),
-    ("envoy-grpc", envoy::start_grpc),
-    ("haproxy", haproxy::start),
+    ("nginx", Start::Plain(nginx::start)),
+    ("nginx-cached", Start::Plain(nginx::start_cached)),
+    ("envoy-grpc", Start::Plain(envoy::start_grpc)),
+    ("envoy-http", Start::Plain(envoy::start_http)),
+    ("caddy", Start::Plain(caddy::start_2_11)),
+    ("traefik", Start::Plain(traefik::start)),
+    ("traefik-tls", Start::Tls(traefik::start_tls)),
+    ("haproxy", Start::Plain(haproxy::start)),
 ];
 
 const TABLE_HEADER: &str = "\
@@ -93,13 +101,15 @@ fn run() -> Result<()> {
             Arg::new("pairs")
                 .long("pairs")
                 .value_parser(value_parser!(u32).range(1..))
-                .default_value("10")
+                .default_value("20")
                 .help("interleaved pairs of runs for each proxy"),
         )
         .arg(
-            Arg::new("seconds").long("seconds").value_parser(value_parser!(f64)).default_value("0.15").help(
-                "length of a run; nginx closes a connection after 1,000 requests, which ends a long one",
-            ),
+            Arg::new("seconds")
+                .long("seconds")
+                .value_parser(value_parser!(f64))
+                .default_value("1")
+                .help("length of a run"),
         )
         .arg(Arg::new("proxy").num_args(0..).value_parser(names).help("what to measure instead of all"))
         .get_matches();
@@ -108,25 +118,38 @@ fn run() -> Result<()> {
     let wanted: Vec<&String> = matches.get_many("proxy").unwrap_or_default().collect();
 
     let load_average = publish::load_average();
-    let grpc = format!("127.0.0.1:{}", free_port());
-    let settings = [("DOORWARD_GRPC_LISTEN", grpc.clone())];
-    let doorward = Doorward::start(Path::new(env!("CARGO_BIN_EXE_doorward")), &settings)?;
-    let tokens: Arc<[String]> = doorward.issue_tokens(TOKENS)?.into();
     let app = Baseline::start(PAGE)?;
     println!("{}\n\n{TABLE_HEADER}", publish::facts(pairs, seconds, None, &load_average));
     for (name, start) in PROXIES {
-        if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
-            continue;
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            println!("{}", row(name, &measure(name, *start, &app, pairs, seconds)?));
         }
-        let [validation, admin, app] =
-            [doorward.address, doorward.admin_address, app.address].map(|addr| addr.to_string());
-        let proxy = start(Between { doorward: &validation, grpc: &grpc, admin: &admin, app: &app });
-        let runs =
-            Pairs::measure(&proxy, &doorward.process, &tokens, pairs, Duration::from_secs_f64(seconds))
-                .map_err(|error| format!("{name}: {error}\n{}", proxy.log()))?;
-        println!("{}", row(name, &runs));
     }
     Ok(())
+}
+
+/// The runs of one proxy, with a Doorward of its own.
+fn measure(name: &str, start: Start, app: &Baseline, pairs: u32, seconds: f64) -> Result<Pairs> {
+    let authority = Authority::new();
+    let grpc = format!("127.0.0.1:{}", free_port());
+    let mut settings = vec![("DOORWARD_GRPC_LISTEN", grpc.clone())];
+    if let Start::Tls(_) = start {
+        let Identity { cert, key } = authority.issue("doorward");
+        let path = |path: PathBuf| path.display().to_string();
+        settings.extend([("DOORWARD_TLS_CERT", path(cert)), ("DOORWARD_TLS_KEY", path(key))]);
+    }
+    let doorward = Doorward::start(Path::new(env!("CARGO_BIN_EXE_doorward")), &settings)?;
+    let tokens: Arc<[String]> = doorward.issue_tokens(TOKENS)?.into();
+    let [validation, admin, app] =
+        [doorward.address, doorward.admin_address, app.address].map(|address| address.to_string());
+    let between = Between { doorward: &validation, grpc: &grpc, admin: &admin, app: &app };
+    let proxy = match start {
+        Start::Plain(start) => start(between),
+        Start::Tls(start) => start(between, &authority.cert()),
+    };
+    let duration = Duration::from_secs_f64(seconds);
+    Pairs::measure(&proxy, &doorward.process, &tokens, pairs, duration)
+        .map_err(|error| format!("{name}: {error}\n{}", proxy.log()).into())
 }
 
 fn row(name: &str, pairs: &Pairs) -> String {
