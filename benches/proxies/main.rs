@@ -2,7 +2,7 @@
 //! How to read it: `docs/proxies.md`.
 //!
 //! ```text
-//! cargo bench --bench proxies -- [--pairs N] [--seconds S] [PROXY…]
+//! cargo bench --bench proxies -- [--pairs N] [--seconds S] [--tokens N] [PROXY…]
 //! ```
 
 // It shares its modules with the load harness and the tests, and uses a part of each.
@@ -45,9 +45,19 @@ use crate::subject::Doorward;
 /// A failure is told to whoever runs the harness and ends the row.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-const TOKENS: usize = 10_000;
 /// What the application answers; the shortest page there is.
 const PAGE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Plan {
+    /// Of runs, for each proxy.
+    pairs: u32,
+    /// Of a run.
+    seconds: f64,
+    /// That the requests pick from.
+    tokens: u16,
+}
 
 /// How a proxy is started.
 #[derive(Clone, Copy)]
@@ -111,25 +121,36 @@ fn run() -> Result<()> {
                 .default_value("1")
                 .help("length of a run"),
         )
+        .arg(
+            Arg::new("tokens")
+                .long("tokens")
+                .value_parser(value_parser!(u16).range(1..))
+                .default_value("10000")
+                .help("how many tokens the requests pick from"),
+        )
         .arg(Arg::new("proxy").num_args(0..).value_parser(names).help("what to measure instead of all"))
         .get_matches();
-    let pairs = matches.get_one("pairs").copied().unwrap_or_default();
-    let seconds = matches.get_one("seconds").copied().unwrap_or_default();
+    let plan = Plan {
+        pairs: matches.get_one("pairs").copied().unwrap_or_default(),
+        seconds: matches.get_one("seconds").copied().unwrap_or_default(),
+        tokens: matches.get_one("tokens").copied().unwrap_or_default(),
+    };
     let wanted: Vec<&String> = matches.get_many("proxy").unwrap_or_default().collect();
 
     let load_average = publish::load_average();
     let app = Baseline::start(PAGE)?;
-    println!("{}\n\n{TABLE_HEADER}", publish::facts(pairs, seconds, None, &load_average));
+    let facts = publish::facts(plan.pairs, plan.seconds, None, &load_average);
+    println!("{facts} {} tokens.\n\n{TABLE_HEADER}", plan.tokens);
     for (name, start) in PROXIES {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
-            println!("{}", row(name, &measure(name, *start, &app, pairs, seconds)?));
+            println!("{}", row(name, &measure(name, *start, &app, plan)?));
         }
     }
     Ok(())
 }
 
 /// The runs of one proxy, with a Doorward of its own.
-fn measure(name: &str, start: Start, app: &Baseline, pairs: u32, seconds: f64) -> Result<Pairs> {
+fn measure(name: &str, start: Start, app: &Baseline, plan: Plan) -> Result<Pairs> {
     let authority = Authority::new();
     let grpc = format!("127.0.0.1:{}", free_port());
     let mut settings = vec![("DOORWARD_GRPC_LISTEN", grpc.clone())];
@@ -139,7 +160,7 @@ fn measure(name: &str, start: Start, app: &Baseline, pairs: u32, seconds: f64) -
         settings.extend([("DOORWARD_TLS_CERT", path(cert)), ("DOORWARD_TLS_KEY", path(key))]);
     }
     let doorward = Doorward::start(Path::new(env!("CARGO_BIN_EXE_doorward")), &settings)?;
-    let tokens: Arc<[String]> = doorward.issue_tokens(TOKENS)?.into();
+    let tokens: Arc<[String]> = doorward.issue_tokens(plan.tokens.into())?.into();
     let [validation, admin, app] =
         [doorward.address, doorward.admin_address, app.address].map(|address| address.to_string());
     let between = Between { doorward: &validation, grpc: &grpc, admin: &admin, app: &app };
@@ -147,8 +168,8 @@ fn measure(name: &str, start: Start, app: &Baseline, pairs: u32, seconds: f64) -
         Start::Plain(start) => start(between),
         Start::Tls(start) => start(between, &authority.cert()),
     };
-    let duration = Duration::from_secs_f64(seconds);
-    Pairs::measure(&proxy, &doorward.process, &tokens, pairs, duration)
+    let duration = Duration::from_secs_f64(plan.seconds);
+    Pairs::measure(&proxy, &doorward.process, &tokens, plan.pairs, duration)
         .map_err(|error| format!("{name}: {error}\n{}", proxy.log()).into())
 }
 

@@ -20,7 +20,7 @@ pub fn start(between: Between) -> Proxy {
 /// nginx-cached.conf.
 pub fn start_cached(between: Between) -> Proxy {
     let config = replaced(CACHED_CONFIG, &addrs(between));
-    start_on(&replaced(&config, &[("/var/cache/nginx/doorward", "answers")]))
+    start_on(&replaced(&config, &[("/run/nginx-doorward-answers", "answers")]))
 }
 
 /// nginx.compose.conf, with its two Doorward nodes.
