@@ -25,6 +25,7 @@ use crate::config::{ApiKey, Config, Scopes};
 use crate::entropy::Entropy;
 use crate::http::admin::Admin;
 use crate::http::admin::feed::FeedReaders;
+use crate::http::admin::refusals::Refusals;
 use crate::http::connection::{self, Spoken};
 use crate::http::connections::Connections;
 use crate::http::listener::Listener;
@@ -106,6 +107,7 @@ impl App {
             validator: node.validator_named("admin".into()).await,
             settings,
             api_keys,
+            refusals: Refusals::new(node.service().clock().clone(), node.metrics().admin_refusals.clone()),
             feed: FeedReaders::new(u64::from_ne_bytes(entropy.bytes()?)),
             metrics: node.metrics().clone(),
             readiness: node.readiness().clone(),

@@ -3,7 +3,7 @@
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
@@ -25,11 +25,13 @@ struct ValidationLabels {
 /// The metrics of a node.
 pub struct Metrics {
     registry: Registry,
-    validations: Family<ValidationLabels, prometheus_client::metrics::counter::Counter>,
+    validations: Family<ValidationLabels, Counter>,
     ready: Gauge,
     readiness: Readiness,
     /// Handed to the flusher.
     pub last_access: LastAccessCounters,
+    /// Handed to the admin plane.
+    pub admin_refusals: Counter,
 }
 
 impl Metrics {
@@ -50,10 +52,16 @@ impl Metrics {
         ] {
             registry.register(name, help, counter.clone());
         }
+        let admin_refusals = Counter::default();
+        registry.register(
+            "admin_refusals",
+            "Requests to the admin plane without good credentials",
+            admin_refusals.clone(),
+        );
         registry.register_collector(Box::new(CacheCollector(store)));
         let ready = Gauge::default();
         registry.register("ready", "1 while this node should get traffic", ready.clone());
-        Self { registry, validations, ready, readiness, last_access }
+        Self { registry, validations, ready, readiness, last_access, admin_refusals }
     }
 
     /// The counters of a validation thread.

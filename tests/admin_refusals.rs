@@ -325,3 +325,17 @@ fn the_log_tells_where_refused_keys_come_from() {
     assert_eq!(server.call("GET", "/metrics", None).status, 200);
     assert_eq!(server.log().matches("without good credentials").count(), 1);
 }
+
+#[test]
+fn a_stranger_cannot_fill_the_log() {
+    let server = Server::start(&[]);
+    let mut stranger = server.admin();
+    for _ in 0..300 {
+        assert_eq!(stranger.get("/v1/tokens/AAAAAAAAAAAAAAAA", &[]).status, 401);
+    }
+    // One at a time: on a machine so slow that each takes a second there is nothing to hold back.
+    let lines = server.log().matches("without good credentials").count();
+    assert!((1..300).contains(&lines), "{lines} lines");
+    let metrics = server.call("GET", "/metrics", None).text();
+    assert!(metrics.contains("\ndoorward_admin_refusals_total 300\n"), "{metrics}");
+}

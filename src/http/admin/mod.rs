@@ -27,6 +27,7 @@ mod devices;
 pub mod feed;
 mod oauth;
 mod paging;
+pub mod refusals;
 mod related;
 mod routes;
 mod takeovers;
@@ -43,6 +44,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use self::body::{read_json, read_json_text};
 use self::feed::FeedReaders;
+use self::refusals::Refusals;
 use self::routes::Route;
 use super::connection::Reply;
 use super::fields::Fields;
@@ -77,6 +79,8 @@ pub struct Admin {
     pub settings: Settings,
     /// Who may use them.
     pub api_keys: Vec<ApiKey>,
+    /// Requests without good credentials.
+    pub refusals: Refusals,
     /// For `/v1/events`.
     pub feed: FeedReaders,
     /// For `/metrics`.
@@ -88,15 +92,14 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Answers a request. Where one comes from that has no good key is worth a line in the log.
+    /// Answers a request.
     pub fn respond(self: &Arc<Self>, request: Request<Incoming>, peer: Peer) -> Reply {
         let admin = self.clone();
         let address = Received::of(&request, peer).client_address(&self.settings.trusted_proxies);
         Reply::later(async move {
             let response = admin.route(request).await.unwrap_or_else(Problem::response);
             if response.status() == StatusCode::UNAUTHORIZED {
-                let address = address.map(tracing::field::display);
-                tracing::warn!(address, "the admin plane refused a request without good credentials");
+                admin.refusals.add(address);
             }
             response
         })
