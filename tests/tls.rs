@@ -151,6 +151,36 @@ fn certificates_are_replaced_without_a_restart() {
 }
 
 #[test]
+fn who_may_ask_the_admin_plane_is_replaced_without_a_restart() {
+    let (authority, before, after) = (Authority::new(), Authority::new(), Authority::new());
+    let files = authority.issue("server");
+    let client_ca = before.cert();
+    let settings = [
+        ("DOORWARD_ADMIN_TLS_CERT", files.cert()),
+        ("DOORWARD_ADMIN_TLS_KEY", files.key()),
+        ("DOORWARD_ADMIN_CLIENT_CA", client_ca.to_str().unwrap()),
+    ];
+    let server = Server::start(&settings);
+    let (old, new) = (before.issue("old"), after.issue("new"));
+    let passes = |identity: &Identity| {
+        authority
+            .connect(server.admin_listen(), Some(identity), &HTTP_1)
+            .and_then(|stream| Client::over(stream).try_send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"))
+            .is_ok_and(|response| response.status == 200)
+    };
+    assert_eq!((passes(&old), passes(&new)), (true, false));
+    fs::copy(after.cert(), &client_ca).unwrap();
+    let second = authority.issue("second");
+    files.replace_with(&second);
+    wait_for("the new authority counts", || passes(&new).then_some(()));
+    wait_for("the second certificate", || {
+        let stream = authority.connect(server.admin_listen(), Some(&new), &HTTP_1).unwrap();
+        (server_certificate(&stream) == second.der()).then_some(())
+    });
+    assert!(!passes(&old));
+}
+
+#[test]
 fn who_does_not_shake_hands_keeps_nobody_waiting() {
     let authority = Authority::new();
     let settings = [("DOORWARD_VALIDATION_THREADS", "1"), ("DOORWARD_DRAIN_TIMEOUT", "1h")];
