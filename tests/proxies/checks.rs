@@ -84,9 +84,18 @@ fn who_has_no_valid_token_is_denied(site: &mut Site) {
             site.assert_denied(&site.client().get("/", &[(name, &value)]), true);
         }
     }
-    // A query is the application's business and no login.
-    let path = format!("/?access_token={}", text(&site.server.issue(json!({}))["token"]));
-    site.assert_denied(&site.client().get(&path, &[]), false);
+    // A query is the application's business: no login, and no choice of the check.
+    let token = text(&site.server.issue(json!({}))["token"]).to_owned();
+    for query in [
+        format!("access_token={token}"),
+        format!("token={token}&Authorization=Bearer%20{token}"),
+        "check=welcome&anonymous=true".to_owned(),
+        "/auth-optional".to_owned(),
+        "/../../auth-optional/".to_owned(),
+        "%20HTTP/1.1%0d%0aX-Auth-User:%20alice".to_owned(),
+    ] {
+        site.assert_denied(&site.client().get(&format!("/?{query}"), &[]), false);
+    }
     assert!(site.app.requests().is_empty());
 }
 
@@ -145,10 +154,11 @@ fn forged_identity_never_arrives(site: &mut Site) {
 /// Names that many applications read as those of the identity headers: CGI, WSGI and PHP put `_` for whatever is
 /// neither a letter nor a digit. A proxy may drop them or refuse the request.
 fn aliases_never_arrive(site: &mut Site) {
-    let aliases = |name: &str| {
-        let all = ["_", ".", "~", "!", "'", "|"].map(|character| name.replace('-', character));
+    let aliases = |name: &str| -> Vec<String> {
+        // All that a name may hold besides letters, digits and `-` (RFC 9110, section 5.6.2).
+        let all = "!#$%&'*+.^_`|~".chars().map(|character| name.replace('-', &character.to_string()));
         let last = name.rsplit_once('-').map(|(start, end)| format!("{start}_{end}"));
-        all.into_iter().chain(last).chain([name.replace('-', "_").to_lowercase(), name.replacen('-', "_", 1)])
+        all.chain(last).chain([name.replace('-', "_").to_lowercase(), name.replacen('-', "_", 1)]).collect()
     };
     let forged: Vec<_> = IDENTITY.iter().flat_map(|name| aliases(name)).collect();
     // Some servers take no more than a hundred headers.
@@ -160,9 +170,10 @@ fn aliases_never_arrive(site: &mut Site) {
 /// Neither the application nor Doorward hears what the client says about its way and its request; nor does the client
 /// keep its access from being noted.
 fn forged_forwarding_never_arrives(site: &mut Site) {
-    let forwarded = ["For", "Host", "Proto", "Port", "Uri", "Method", "Prefix", "Server"];
+    let forwarded = "For Host Proto Port Uri Method Prefix Server Scheme Ssl By Path User Email Groups \
+        Preferred-Username Access-Token Client-Cert Tls-Client-Cert";
     let forged: Vec<_> = forwarded
-        .iter()
+        .split_whitespace()
         .map(|name| format!("X-Forwarded-{name}"))
         .chain(
             ["X-Original-Method", "X-Original-Uri", "X-Original-Url", "X-Real-Ip", "Forwarded"]
@@ -176,6 +187,9 @@ fn forged_forwarding_never_arrives(site: &mut Site) {
     assert!(!asked.contains("forged"), "{asked}");
     let exempt = asked.to_ascii_lowercase().contains("renewal-exempt");
     assert!(!asked.is_empty() && !exempt, "{asked}");
+    let aliases: Vec<_> = forged.iter().map(|name| name.replace('-', "_")).collect();
+    send_forged(site, &aliases, true);
+    assert!(!site.relay.take_sent().contains("forged"));
 }
 
 /// `Connection: NAME` asks a proxy to drop that header on its way (RFC 9110, section 7.6.1): not the identity.
