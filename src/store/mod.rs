@@ -84,9 +84,9 @@ pub struct StoreLimits {
     pub max_devices_per_user: usize,
 }
 
-/// The settings' defaults.
-impl Default for StoreLimits {
-    fn default() -> Self {
+impl StoreLimits {
+    /// The settings' defaults.
+    pub const DEFAULT: Self = {
         const DAY_MS: u64 = 24 * 3600 * 1000;
         Self {
             ended_retention_ms: DAY_MS,
@@ -98,7 +98,7 @@ impl Default for StoreLimits {
             event_retention_ms: 7 * DAY_MS,
             max_devices_per_user: 100,
         }
-    }
+    };
 }
 
 /// What happens when a user with as many tokens as allowed gets another one.

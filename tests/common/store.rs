@@ -11,7 +11,7 @@ use doorward::entropy::Entropy;
 use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
-use doorward::store::{Ended, Issued, OverLimit, Reader, Store, StoreError, StoreLimits};
+use doorward::store::{Ended, Issued, Reader, Store, StoreError, StoreLimits};
 use doorward::token::{AccessMark, Credential, DetailsOnce, ShownOnce, Texts, Token, Touch, VerifiedTag};
 
 use super::cluster::RedisCluster;
@@ -25,16 +25,7 @@ pub const DAY_MS: u64 = 24 * HOUR_MS;
 pub const NOW_MS: u64 = 1_800_000_000_000;
 
 /// The settings' defaults.
-pub const LIMITS: StoreLimits = StoreLimits {
-    ended_retention_ms: DAY_MS,
-    max_tokens_per_user: 1000,
-    max_tokens_per_object: 10_000,
-    over_limit: OverLimit::EndOldest,
-    takeover_retention_ms: 30 * DAY_MS,
-    events_per_user: 100,
-    event_retention_ms: 7 * DAY_MS,
-    max_devices_per_user: 100,
-};
+pub const LIMITS: StoreLimits = StoreLimits::DEFAULT;
 /// No operation of a test waits so long on a machine that works at all.
 const PATIENCE: Duration = Duration::from_millis(DEADLINE_MS);
 
@@ -209,12 +200,32 @@ impl TestStore {
 
     /// The keys of this store and their TTLs in milliseconds, -1 for none. None on the embedded store.
     pub fn ttls(&self) -> BTreeMap<String, i64> {
+        self.masters().flat_map(|master| ttls(master, &self.prefix)).collect()
+    }
+
+    /// All that is in this store's keys. Nothing on the embedded store.
+    pub fn dump(&self) -> Vec<RawKey> {
+        self.masters().flat_map(|master| dump(master, &self.prefix)).collect()
+    }
+
+    /// Lets this store's keys be older by so much: Redis counts their TTLs in real time, which no manual clock moves.
+    pub fn age(&self, by_ms: u64) {
+        const SCRIPT: &str = "for _, k in ipairs(redis.call('KEYS', '*')) do \
+            local left = redis.call('PTTL', k) \
+            if string.sub(k, 1, #ARGV[1]) == ARGV[1] and left >= 0 then \
+            redis.call('PEXPIRE', k, left - tonumber(ARGV[2])) end end";
+        for master in self.masters() {
+            let mut age = redis::cmd("EVAL");
+            age.arg(SCRIPT).arg(0).arg(&self.prefix).arg(by_ms);
+            age.exec(&mut raw_connection(master)).unwrap();
+        }
+    }
+
+    fn masters(&self) -> impl Iterator<Item = &RedisServer> {
         match &self.servers {
-            Servers::None => BTreeMap::new(),
-            Servers::One(server) => ttls(server, &self.prefix),
-            Servers::Cluster(cluster) => {
-                cluster.masters.iter().flat_map(|master| ttls(master, &self.prefix)).collect()
-            }
+            Servers::None => [].iter(),
+            Servers::One(server) => std::slice::from_ref(&**server).iter(),
+            Servers::Cluster(cluster) => cluster.masters.iter(),
         }
     }
 }
@@ -282,6 +293,32 @@ pub fn ttls(server: &RedisServer, prefix: &str) -> BTreeMap<String, i64> {
         redis::cmd("EVAL").arg(SCRIPT).arg(0).query(&mut raw_connection(server)).unwrap();
     let keys = keys.into_iter().map(|(key, ttl_ms)| (String::from_utf8_lossy(&key).into_owned(), ttl_ms));
     keys.filter(|(key, _)| key.starts_with(prefix)).collect()
+}
+
+/// A key as it is in Redis.
+#[derive(Clone, Debug)]
+pub struct RawKey {
+    /// The name without the store's prefix.
+    pub name: String,
+    pub ttl_ms: i64,
+    /// The fields of a hash and their values, the members of a sorted set and their scores; nothing of other types.
+    pub entries: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
+    const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
+        local kind, all = redis.call('TYPE', k).ok, {} \
+        if kind == 'hash' then all = redis.call('HGETALL', k) end \
+        if kind == 'zset' then all = redis.call('ZRANGE', k, 0, -1, 'WITHSCORES') end \
+        r[#r + 1] = { k, redis.call('PTTL', k), all } end return r";
+    let keys: Vec<(Vec<u8>, i64, Vec<Vec<u8>>)> =
+        redis::cmd("EVAL").arg(SCRIPT).arg(0).query(&mut raw_connection(server)).unwrap();
+    let key = |(name, ttl_ms, all): (Vec<u8>, i64, Vec<Vec<u8>>)| {
+        let name = String::from_utf8(name).unwrap().strip_prefix(prefix)?.to_owned();
+        let entries = all.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+        Some(RawKey { name, ttl_ms, entries })
+    };
+    keys.into_iter().filter_map(key).collect()
 }
 
 /// A connection that knows nothing of stores.

@@ -103,6 +103,7 @@ pub async fn some_takeovers_are_refused_and_change_nothing(kind: StoreKind) {
         assert_eq!(of_token(&on, on_token, at_ms).await, []);
         assert_eq!(of_user(&on, user, at_ms).await, []);
     }
+    assert!(!on.ttls().keys().any(|key| key.contains("v:{")), "nothing hints at what never was");
 }
 
 pub async fn a_takeover_ends_with_its_token(kind: StoreKind) {

@@ -12,7 +12,7 @@ use crate::common::devices::{DEVICE_IDLE_MS, login_of, sample_device};
 use crate::common::redis::RedisServer;
 use crate::common::store::{
     DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, eventually, raw_connection,
-    ttls,
+    ttls, with_idle,
 };
 
 /// The keys there are and their TTLs in whole minutes, rounded up: no test takes a minute.
@@ -157,6 +157,53 @@ async fn a_long_token_that_ends_takes_its_index_down_to_the_retention() {
     keys.assert(14 * DAY_MS, &[(&token, 14 * DAY_MS)]);
     keys.0.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
     keys.assert(DAY_MS, &[(&token, DAY_MS)]);
+}
+
+/// A token that stays keeps the index for long; the entry of one that expired beside it goes with the next write.
+#[tokio::test]
+async fn whoever_writes_to_an_index_takes_out_what_has_expired() {
+    const LATER_MS: u64 = NOW_MS + HOUR_MS;
+    for write in ["issue", "renew", "end", "reuse", "end by object", "end all"] {
+        let on = TestStore::open(StoreKind::RedisTcp).await;
+        let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
+        let related = Token { related_objects: vec![object.clone()], ..on.sample("alice", NOW_MS) };
+        let token = with_idle(related, 3 * HOUR_MS);
+        on.keep(&token, NOW_MS).await;
+        let id = token.credential.id;
+        on.issue_idle("alice", HOUR_MS, NOW_MS).await;
+        let members = || {
+            let index = on.ttls().into_keys().find(|key| key.contains("u:{")).unwrap();
+            redis::cmd("ZCARD").arg(index).query::<u64>(&mut raw_connection(on.server())).unwrap()
+        };
+        assert_eq!(members(), 4);
+        let expected = match write {
+            "issue" => {
+                on.issue_idle("alice", HOUR_MS, LATER_MS).await;
+                4
+            }
+            "renew" => {
+                on.touch(&token, LATER_MS, Some(LATER_MS + 3 * HOUR_MS)).await;
+                2
+            }
+            "end" => {
+                on.store.change(id, &TokenChange::ending(EndReason::Ended), LATER_MS).await.unwrap();
+                2
+            }
+            "reuse" => {
+                assert!(on.store.end_reused(id, &on.mint("alice").hash, LATER_MS).await.unwrap());
+                2
+            }
+            "end by object" => {
+                assert_eq!(on.store.end_object_tokens(&object, LATER_MS).await.unwrap(), [id]);
+                2
+            }
+            _ => {
+                on.store.end_user_tokens("alice", None, LATER_MS).await.unwrap();
+                2
+            }
+        };
+        assert_eq!(members(), expected, "{write}");
+    }
 }
 
 #[tokio::test]

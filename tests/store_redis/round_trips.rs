@@ -2,14 +2,16 @@
 //! tests a connection with `UNWATCH` and `PING` in one pipeline whenever it is taken out.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use doorward::device_key::{DeviceChange, DeviceLogin};
 use doorward::event::EndReason;
+use doorward::store::StoreLimits;
 use doorward::token::TokenChange;
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
-use crate::common::store::{NOW_MS, TestStore, raw_connection, touch};
+use crate::common::store::{LIMITS, NOW_MS, TestStore, raw_connection, touch};
 
 /// What Redis was asked: how often it read from a connection, and which commands clients sent. Commands that run
 /// inside a script count, too, so they are told apart by name.
@@ -108,6 +110,43 @@ async fn each_operation_is_one_round_trip() {
         assert_eq!(on.store.end_user_tokens("alice", None, NOW_MS).await.unwrap().len(), 1);
     })
     .await;
+}
+
+/// Nor do the commands inside the script, which anybody could count who may ask Redis, tell why a login was refused.
+#[tokio::test]
+async fn every_refused_login_takes_as_many_commands() {
+    for events_per_user in [0, 100] {
+        let server = RedisServer::start();
+        let limits = StoreLimits { events_per_user, ..LIMITS };
+        let on = TestStore::on_server(&server, limits, Duration::from_secs(60)).await;
+        let device = sample_device("alice", "phone", 0, NOW_MS);
+        let (idle, gone) =
+            (sample_device("alice", "idle", 1, NOW_MS), sample_device("alice", "gone", 2, NOW_MS));
+        for device in [&device, &idle, &gone] {
+            on.make_device(device).await;
+        }
+        on.store.remove_device("alice", "gone", NOW_MS).await.unwrap();
+        let inactive = DeviceChange { is_active: Some(false), ..DeviceChange::default() };
+        on.store.change_device("alice", "idle", &inactive, NOW_MS).await.unwrap();
+        let good = login_of(&device, NOW_MS);
+        let refused = [
+            DeviceLogin { secret_hash: idle.secret_hash, ..good.clone() },
+            DeviceLogin { uuid: "pad".into(), ..good },
+            login_of(&idle, NOW_MS),
+            login_of(&gone, NOW_MS),
+        ];
+        // The script becomes known.
+        assert!(on.log_in(&refused[0], &device, NOW_MS).await.is_none());
+        let mut counts = Vec::new();
+        for login in &refused {
+            let traffic = during(&server, async {
+                assert!(on.log_in(login, &device, NOW_MS).await.is_none());
+            })
+            .await;
+            counts.push(traffic.calls.values().sum::<u64>());
+        }
+        assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+    }
 }
 
 #[tokio::test]

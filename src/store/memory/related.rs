@@ -99,10 +99,11 @@ impl MemoryStore {
         let mut ended = Ended::new();
         for id in self.indexed(object) {
             let mut shard = self.shard(id.shard_tag());
-            let token = self.find(&mut shard, id, call.now_ms);
-            if token.is_some_and(|token| token.credential.is_active && token.related_objects.contains(object))
-            {
+            let Some(token) = self.find(&mut shard, id, call.now_ms) else { continue };
+            if token.credential.is_active && token.related_objects.contains(object) {
+                let user = token.credential.user().to_owned();
                 self.end(&mut shard, id, EndReason::Related, call);
+                self.prune(&mut shard, &user, call.now_ms);
                 remove(&mut self.objects(), object, &id);
                 ended.push(id);
             }

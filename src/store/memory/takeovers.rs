@@ -26,6 +26,7 @@ struct Record {
 /// That a token took a user over.
 pub(super) struct Hint {
     token: TokenId,
+    takeover: TakeoverId,
     kept_until_ms: u64,
 }
 
@@ -43,6 +44,14 @@ impl History {
 impl MemoryStore {
     pub(in crate::store) fn start_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
         self.hint_takeover(new, call.now_ms);
+        let started = self.start_hinted_takeover(new, call);
+        if !matches!(started, Started::Done(_)) {
+            self.unhint_takeover(new);
+        }
+        started
+    }
+
+    fn start_hinted_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
         let mut shard = self.shard(new.token.shard_tag());
         let Some(token) = self.find(&mut shard, new.token, call.now_ms) else { return Started::NotFound };
         let credential = token.credential.clone();
@@ -89,10 +98,17 @@ impl MemoryStore {
         let hints = shard.taken_over.entry(new.user.clone()).or_default();
         hints.retain(|hint| hint.kept_until_ms > now_ms);
         let kept_until_ms = new.ends_at_ms + self.limits.takeover_retention_ms;
-        hints.push(Hint { token: new.token, kept_until_ms });
+        hints.push(Hint { token: new.token, takeover: new.id, kept_until_ms });
         hints.sort_by_key(|hint| hint.kept_until_ms);
         let surplus = hints.len().saturating_sub(MAX_TAKEOVERS_PER_USER);
         hints.drain(..surplus);
+    }
+
+    fn unhint_takeover(&self, new: &NewTakeover) {
+        let mut shard = self.shard(ShardTag::of_user(&new.user));
+        if let Some(hints) = shard.taken_over.get_mut(&new.user) {
+            hints.retain(|hint| hint.takeover != new.id);
+        }
     }
 
     pub(in crate::store) fn end_takeover(&self, id: TokenId, reason: EndReason, call: &Call<'_>) -> bool {

@@ -112,6 +112,7 @@ impl MemoryStore {
         }
         if let Some(reason) = change.end {
             self.end(&mut shard, id, reason, call);
+            self.prune(&mut shard, &user, call.now_ms);
         }
         shard.tokens.get(&id).cloned().map_or(Changed::NotFound, Changed::Done)
     }
@@ -137,6 +138,7 @@ impl MemoryStore {
         let reused = Event::new(EventKind::ReuseDetected, call.now_ms, call.actor);
         self.emit(&mut shard, &user, Event { token: Some(id), ..reused });
         self.end(&mut shard, id, EndReason::Reuse, call);
+        self.prune(&mut shard, &user, call.now_ms);
         true
     }
 
@@ -179,6 +181,7 @@ impl MemoryStore {
     }
 
     pub(in crate::store) fn touch(&self, touches: &[Touch], now_ms: u64) {
+        let mut renewed = Vec::new();
         for touch in touches {
             let mut shard = self.shard(touch.id.shard_tag());
             let shard = &mut *shard;
@@ -191,6 +194,7 @@ impl MemoryStore {
             let latest_ms = token.credential.expires_at_ms.max(now_ms);
             if let Some(renew_to_ms) = touch.renew_to_ms.filter(|to| *to > latest_ms) {
                 edit(token).expires_at_ms = renew_to_ms;
+                renewed.push(token.credential.user().to_owned());
                 // A takeover ends with its token.
                 if let (true, Some(history)) =
                     (token.credential.takeover.is_some(), shard.takeovers.get_mut(&touch.id))
@@ -198,6 +202,10 @@ impl MemoryStore {
                     history.token_expires_at_ms = renew_to_ms;
                 }
             }
+        }
+        // At the end: a late touch, of an access in time, comes before its token is found to be past its time.
+        for user in renewed {
+            self.prune(&mut self.shard(ShardTag::of_user(&user)), &user, now_ms);
         }
     }
 

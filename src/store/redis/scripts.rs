@@ -1,8 +1,11 @@
-//! The Lua scripts, each with the prelude before it. What each is for stands at its top.
+//! The Lua scripts, each with what it shares with others before it. What each is for stands at its top.
 
 use redis::Script;
 use serde::Serialize;
 
+/// Before every script.
+const CONTEXT: &str = include_str!("lua/context.lua");
+/// Before every script that changes something of a user.
 const PRELUDE: &str = include_str!("lua/prelude.lua");
 const DEVICES: &str = include_str!("lua/devices.lua");
 const RELATED: &str = include_str!("lua/related.lua");
@@ -16,7 +19,7 @@ const DENY_OOM: &str = "#!lua\n";
 /// May run on a server that takes no writes.
 const NO_WRITES: &str = "#!lua flags=no-writes\n";
 
-/// What every script is told first: ARGV[1], explained in lua/prelude.lua.
+/// What every script is told first: ARGV[1], explained in lua/context.lua.
 #[derive(Serialize)]
 pub(super) struct Context<'a> {
     pub(super) prefix: &'a str,
@@ -55,17 +58,18 @@ pub struct Scripts {
 impl Scripts {
     /// Hashes the scripts; asks no server.
     pub fn new() -> Self {
-        let script = |flags: &str, body: &str| Script::new(&[flags, PRELUDE, body].concat());
-        let issuing = |body: &str| Script::new(&[DENY_OOM, PRELUDE, ISSUING, body].concat());
-        let devices = |flags, body: &str| script(flags, &[DEVICES, body].concat());
-        let related = |flags: &str, body: &str| Script::new(&[flags, PRELUDE, RELATED, body].concat());
+        let small = |flags: &str, body: &str| Script::new(&[flags, CONTEXT, body].concat());
+        let script = |flags: &str, body: &str| small(flags, &[PRELUDE, body].concat());
+        let issuing = |body: &str| script(DENY_OOM, &[ISSUING, body].concat());
+        let devices = |flags: &str, body: &str| script(flags, &[DEVICES, body].concat());
+        let related = |flags: &str, body: &str| script(flags, &[RELATED, body].concat());
         Self {
             issue: issuing(include_str!("lua/issue.lua")),
-            read: script(NO_WRITES, include_str!("lua/read.lua")),
+            read: small(NO_WRITES, include_str!("lua/read.lua")),
             change: script(ALLOW_OOM, include_str!("lua/change.lua")),
             end_user: script(ALLOW_OOM, include_str!("lua/end_user.lua")),
-            hint: script(DENY_OOM, include_str!("lua/hint.lua")),
-            unhint: script(ALLOW_OOM, include_str!("lua/unhint.lua")),
+            hint: small(DENY_OOM, include_str!("lua/hint.lua")),
+            unhint: small(ALLOW_OOM, include_str!("lua/unhint.lua")),
             relate: related(DENY_OOM, include_str!("lua/relate.lua")),
             unrelate: related(ALLOW_OOM, include_str!("lua/unrelate.lua")),
             related_end: related(ALLOW_OOM, include_str!("lua/related_end.lua")),

@@ -46,22 +46,28 @@ impl RedisStore {
         let answer: Result<Vec<Value>, _> =
             self.run(&self.scripts.takeover_start, at, call, &args, &[&record]).await;
         self.near.void([&new.token]);
-        match answer?.as_slice() {
-            [Value::Int(0)] => Ok(Started::NotFound),
-            [Value::Int(1), Value::BulkString(actor)] => Ok(Started::Done(Takeover {
-                id: new.id,
-                token: new.token,
-                actor: text(actor.clone(), "takeover")?,
-                user: new.user.clone(),
-                reason: new.reason.clone(),
-                created_at_ms: call.now_ms,
-                ended_at_ms: None,
-            })),
-            [Value::Int(2)] => Ok(Started::Ended),
-            [Value::Int(3)] => Ok(Started::Pending),
-            [Value::Int(4)] => Ok(Started::OwnUser),
-            _ => Err(unexpected("takeover")),
-        }
+        let started = match answer?.as_slice() {
+            [Value::Int(0)] => Started::NotFound,
+            [Value::Int(1), Value::BulkString(actor)] => {
+                return Ok(Started::Done(Takeover {
+                    id: new.id,
+                    token: new.token,
+                    actor: text(actor.clone(), "takeover")?,
+                    user: new.user.clone(),
+                    reason: new.reason.clone(),
+                    created_at_ms: call.now_ms,
+                    ended_at_ms: None,
+                }));
+            }
+            [Value::Int(2)] => Started::Ended,
+            [Value::Int(3)] => Started::Pending,
+            [Value::Int(4)] => Started::OwnUser,
+            _ => return Err(unexpected("takeover")),
+        };
+        // There is nothing to hint at.
+        let unhint = cmd("ZREM").arg(self.keys.taken_over(&new.user)).arg(hint_of(new)).to_owned();
+        self.with_connection(async |c| unhint.exec_async(c).await).await?;
+        Ok(started)
     }
 
     /// Lets the taken-over user's slot know where to look; kept as long as the takeover can be.

@@ -14,22 +14,14 @@ if not t then return { 0 } end
 local token, user, flags = key('t', a.locator), t.user, t.flags
 if t.ended then return shown(2, user, a.locator) end
 
--- Field p: 16 bytes of hash and 13 digits of deadline for each previous secret, oldest first.
-local ENTRY = 29
 local function rotate(hash, deadline, most)
-  local old, still_good = redis.call('HGET', token, 'p') or '', ''
-  for at = 1, #old, ENTRY do
-    local entry = string.sub(old, at, at + ENTRY - 1)
-    if (tonumber(string.sub(entry, 17)) or 0) > now then still_good = still_good .. entry end
-  end
-  if #still_good / ENTRY >= most then return false end
-  if deadline > now then
-    still_good = still_good .. redis.call('HGET', token, 'h') .. string.format('%013.0f', deadline)
-  end
+  local good = previous_secrets(a.locator)
+  if #good >= most then return false end
+  if deadline > now then table.insert(good, previous_secret(redis.call('HGET', token, 'h'), deadline)) end
   redis.call('HSET', token, 'h', hash)
-  if still_good ~= '' then
-    redis.call('HSET', token, 'p', still_good)
-  elseif old ~= '' then
+  if #good > 0 then
+    redis.call('HSET', token, 'p', table.concat(good))
+  else
     redis.call('HDEL', token, 'p')
   end
   emit(user, { k = 'token.rotated', l = a.locator })
@@ -53,6 +45,6 @@ elseif a.slug ~= '' then
 end
 if a.why then
   end_token(user, a.locator, changed, a.why)
-  fit_ttl(user)
+  settle(user)
 end
 return finish(shown(1, user, a.locator))

@@ -10,15 +10,30 @@
 local device = key('d', a.locator)
 local d = redis.call('HMGET', device, 'u', 'i', 'h', 'x', 'f')
 local user, uuid, hash, expires_at, flags = d[1], d[2], d[3], tonumber(d[4]), tonumber(d[5])
-if not user and redis.call('EXISTS', device) == 0 then return { 0 } end
+
+-- A key that is not there has no history; its refusal takes as many commands as the others, all the same, which do nothing.
+local function refuse_without_history()
+  local nothing = key('m', 'probe')
+  if ctx.events > 0 then
+    redis.call('LPUSHX', nothing, '')
+    redis.call('LTRIM', nothing, 0, 0)
+    redis.call('PEXPIRE', nothing, 1)
+  end
+  redis.call('PUBLISH', nothing, '')
+  return { 0 }
+end
+
+local is_there = redis.call('EXISTS', device) == 1
+if not is_there then return refuse_without_history() end
 if not user then return corrupt(device, 'u') end
 if not uuid then return corrupt(device, 'i') end
 if not hash then return corrupt(device, 'h') end
 if not expires_at then return corrupt(device, 'x') end
 if not flags then return corrupt(device, 'f') end
+-- Its TTL, which is counted by Redis' clock, is late: from here on it is not there.
 if expires_at <= now then
   forget_device(user, uuid, a.locator)
-  return { 0 }
+  return refuse_without_history()
 end
 -- How long it takes to compare the hashes tells nothing of use: equal texts are one object to Lua, so it compares addresses;
 -- and whoever knew a part of the hash would still have 128 random bits to find that hash to it.

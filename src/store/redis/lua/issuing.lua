@@ -49,7 +49,7 @@ local function issue(user, new, fields)
   redis.call('HSET', token, unpack(fields))
   redis.call('PEXPIRE', token, new.expires_at - now)
   redis.call('ZADD', key('u', user), new.expires_at, new.locator, -now, '@' .. new.locator)
-  fit_ttl(user)
+  settle(user)
   emit(user, { k = 'token.issued', l = new.locator, d = new.device })
   return made_room
 end

@@ -1,40 +1,10 @@
--- Shared by every script; put before each of them when it is loaded (scripts.rs).
---
--- ARGV[1], the same for every script, in MessagePack:
---   prefix     the setting key-prefix
---   shard      the shard tag of all keys of the call
---   now        the caller's clock, ms
---   actor      who does it, for events
---   retention  how long an ended token is kept, ms
---   events     how many events of a user are kept; 0 for none
---   event_ttl  for how long, ms
--- ARGV[2], each script's own, in MessagePack: it says what at its top. What is not text comes as it is from ARGV[3] on:
--- this MessagePack knows no bytes.
---
--- Only the first key is in KEYS, for routing. The others are made here: the shard tag puts them all into its slot.
-
-local ctx = cmsgpack.unpack(ARGV[1])
-local a = cmsgpack.unpack(ARGV[2])
-local now = ctx.now
-
--- Flags of a token, field f.
-local ACTIVE, PENDING = 1, 16
-
--- kind: t token, u a user's index, o a token's takeovers, e a user's events, d a device key, k a user's device keys
-local function key(kind, name)
-  return ctx.prefix .. kind .. ':{' .. ctx.shard .. '}:' .. name
-end
-
--- A slot on its way to another server of a cluster has some of its keys here and some there, and no script may run on
--- half of them: asking for a key that is never there is then an error, before anything has been changed.
-redis.call('EXISTS', key('m', 'probe'))
+-- Shared by the scripts that change something of a user; put after context.lua.
 
 -- Numbers this large are not turned into text by themselves without loss.
 local function decimal(number) return string.format('%.0f', number) end
 
-local function corrupt(where, field)
-  return redis.error_reply('DWCORRUPT ' .. where .. ' ' .. field)
-end
+-- Flags of a token, field f.
+local ACTIVE, PENDING = 1, 16
 
 local function is_active(flags) return bit.band(flags, ACTIVE) ~= 0 end
 
@@ -73,13 +43,6 @@ end
 --   <locator>    scored by the time (ms) until which the token is kept: its expiry, or the end of its retention
 --   @<locator>   scored by minus its last access (ms); so all scores above zero are tokens
 
--- The index lives exactly as long as the longest-lived of its tokens.
-local function fit_ttl(user)
-  local index = key('u', user)
-  local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
-  if last[2] then redis.call('PEXPIRE', index, tonumber(last[2]) - now) end
-end
-
 local function locators(user)
   return redis.call('ZRANGEBYSCORE', key('u', user), 0, '+inf')
 end
@@ -95,6 +58,16 @@ local function prune(user)
   for _, locator in ipairs(redis.call('ZRANGEBYSCORE', key('u', user), 0, now)) do
     forget(user, locator)
   end
+end
+
+-- For whoever has written to the index: what is past its time goes, and the index lives exactly as long as the
+-- longest-lived of its tokens. A live token keeps the index for long, and nothing else removes the entries of those that
+-- expired beside it.
+local function settle(user)
+  prune(user)
+  local index = key('u', user)
+  local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
+  if last[2] then redis.call('PEXPIRE', index, tonumber(last[2]) - now) end
 end
 
 ---- Tokens ----
@@ -122,6 +95,20 @@ local function find(locator)
   end
   return { user = user, flags = flags, expires_at = expires_at, ended = not active }
 end
+
+-- Field p of a token has an entry for each secret before its last rotations, oldest first: 16 bytes of hash and 13 digits of
+-- deadline (ms). Gives those entries that are still good.
+local SECRET_HASH = 16
+local function previous_secrets(locator)
+  local packed, good = redis.call('HGET', key('t', locator), 'p') or '', {}
+  for at = 1, #packed, SECRET_HASH + 13 do
+    local entry = string.sub(packed, at, at + SECRET_HASH + 12)
+    if (tonumber(string.sub(entry, SECRET_HASH + 1)) or 0) > now then table.insert(good, entry) end
+  end
+  return good
+end
+
+local function previous_secret(hash, deadline) return hash .. string.format('%013.0f', deadline) end
 
 -- Everything of a token: {status, fields, last access}.
 local function shown(status, user, locator)
@@ -177,7 +164,7 @@ local function end_tokens(user, why, wanted)
       forget(user, locator)
     end
   end
-  fit_ttl(user)
+  settle(user)
   if broken then return corrupt(broken, 'f') end
   return ended
 end

@@ -8,5 +8,5 @@ if not t or t.ended then return 0 end
 local _, at = find_object(a.locator, a.object)
 if not at then return 0 end
 end_token(t.user, a.locator, t.flags, 'related')
-fit_ttl(t.user)
+settle(t.user)
 return finish(1)

@@ -6,13 +6,11 @@ local t, broken = find(a.locator)
 if broken then return broken end
 if not t or t.ended then return 0 end
 local presented = ARGV[3]
-local secrets = redis.call('HMGET', key('t', a.locator), 'h', 'p')
-if secrets[1] == presented then return 0 end
-for at = 1, #(secrets[2] or ''), 29 do
-  local hash, deadline = string.sub(secrets[2], at, at + 15), tonumber(string.sub(secrets[2], at + 16, at + 28))
-  if hash == presented and deadline and deadline > now then return 0 end
+if redis.call('HGET', key('t', a.locator), 'h') == presented then return 0 end
+for _, entry in ipairs(previous_secrets(a.locator)) do
+  if string.sub(entry, 1, SECRET_HASH) == presented then return 0 end
 end
 emit(t.user, { k = 'token.reuse_detected', l = a.locator })
 end_token(t.user, a.locator, t.flags, 'reuse')
-fit_ttl(t.user)
+settle(t.user)
 return finish(1)

@@ -1,6 +1,10 @@
 -- Why a script: an access must never revive a token that was ended or expired meanwhile, so the test and the
 -- write are one step.
 -- ARGV[2]  touches: {shard, locator, user, access, the expiry it earned or 0} each; all shards in one slot
+
+-- The users whose indexes it wrote, by index: {shard, user}.
+local renewed = {}
+
 local function touch(shard, locator, user, access, renew_to)
   ctx.shard = shard
   local token, index = key('t', locator), key('u', user)
@@ -15,7 +19,7 @@ local function touch(shard, locator, user, access, renew_to)
     redis.call('HSET', token, 'x', decimal(renew_to))
     redis.call('PEXPIRE', token, renew_to - now)
     redis.call('ZADD', index, renew_to, locator)
-    fit_ttl(user)
+    renewed[index] = { shard, user }
     -- A takeover ends with its token.
     if t[3] and redis.call('EXISTS', key('o', locator)) == 1 then
       redis.call('HSET', key('o', locator), 'x', decimal(renew_to))
@@ -29,6 +33,11 @@ for _, t in ipairs(a.touches) do
   local shard, locator = t[1], t[2]
   local ok = pcall(touch, shard, locator, t[3], t[4], t[5])
   if not ok then broken = broken or key('t', locator) end
+end
+-- At the end: a late touch, of an access in time, comes before its token is found to be past its time.
+for _, r in pairs(renewed) do
+  ctx.shard = r[1]
+  settle(r[2])
 end
 if broken then return corrupt(broken, 'touched') end
 return 0
