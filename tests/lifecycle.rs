@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::cmp::Reverse;
+
 use common::redis::RedisServer;
 use common::server::{
     Server, assert_invalid_token, bearer, cookie, identity, key, on_each_store, pointers, text, token_path,
@@ -83,8 +85,13 @@ fn takeovers_are_started_and_ended_from_the_admin_plane() {
         let second = take_over(server, &token, json!({"user": "carol", "reason": null}));
         assert_eq!(second["actor"], "alice", "it does not nest");
         let history = listed(server, &(path.clone() + "s"), "takeovers");
-        assert_eq!(history.iter().map(|t| &t["id"]).collect::<Vec<_>>(), [&second["id"], &first["id"]]);
-        assert_eq!(history[1]["is_active"], false);
+        // Newest first, and by id what began in the same millisecond.
+        let mut expected = [&first, &second].map(|t| (Reverse(text(&t["created_at"])), text(&t["id"])));
+        expected.sort_unstable();
+        assert_eq!(history.iter().map(|t| text(&t["id"])).collect::<Vec<_>>(), expected.map(|(_, id)| id));
+        let is_active = |id| history.iter().find(|t| t["id"] == id).map(|t| t["is_active"].clone());
+        assert_eq!(is_active(text(&first["id"])), Some(json!(false)));
+        assert_eq!(is_active(text(&second["id"])), Some(json!(true)));
         assert_eq!(server.call("DELETE", &path, None).status, 204);
         assert_eq!(server.call("DELETE", &path, None).status, 404);
 
@@ -139,6 +146,50 @@ fn a_rotated_token_keeps_its_id_and_an_old_secret_seen_late_ends_it() {
         assert_eq!(told, expected.map(|(kind, reason)| (kind.to_owned(), reason)));
         assert_eq!(server.call("POST", &path, None).status, 409);
         assert_eq!(server.call("POST", "/v1/tokens/AAAAAAAAAAAAAAAA/rotate", None).status, 404);
+    });
+}
+
+#[test]
+fn a_rotation_answers_with_the_browsers_cookie_where_asked_to() {
+    on_each_store(&[("DOORWARD_COOKIE_NAME", "sid")], |server| {
+        let rotate = |token: &Value, body: Value| {
+            server.call("POST", &(token_path(&token["id"]) + "/rotate"), Some(&body))
+        };
+        let token = issue(server, "alice");
+        for body in [json!({}), json!({"set_cookie": false}), json!({"set_cookie": null})] {
+            assert_eq!(rotate(&token, body).json().get("set_cookie"), None);
+        }
+        let rotated = rotate(&token, json!({"set_cookie": true})).json();
+        let line = |secret: &Value, age: &str| {
+            format!("sid={}; Path=/{age}; Secure; HttpOnly; SameSite=Lax", text(secret))
+        };
+        assert_eq!(rotated["set_cookie"], line(&rotated["token"], ""));
+        let sent = text(&rotated["set_cookie"]).split(';').next().unwrap();
+        identity(&server.validation().get("/auth", &[("cookie", sent)]));
+
+        // A preserved token's cookie lives as long as the token can from now on.
+        let preserved =
+            server.issue(json!({"expiration": false, "idle_seconds": 90, "lifetime_seconds": 900}));
+        let rotated = rotate(&preserved, json!({"set_cookie": true})).json();
+        assert_eq!(rotated["set_cookie"], line(&rotated["token"], "; Max-Age=90"));
+
+        let header_only = server.issue(json!({"allowed_cookie": false}));
+        assert_eq!(pointers(&rotate(&header_only, json!({"set_cookie": true})), 422), ["#/set_cookie"]);
+        assert_eq!(pointers(&rotate(&token, json!({"set_cookie": 1, "x": 1})), 422), ["#/set_cookie", "#/x"]);
+        assert_eq!(rotate(&json!({"id": "AAAAAAAAAAAAAAAA"}), json!({"set_cookie": true})).status, 404);
+        let path = token_path(&header_only["id"]) + "/rotate";
+        let form = format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\n{}: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: 15\r\n\r\nset_cookie=true",
+            key().0,
+            key().1
+        );
+        assert_eq!(server.admin().send(form).status, 415);
+        assert_eq!(server.auth(&header_only["token"]).status, 200, "none of these has rotated it");
+        assert_eq!(
+            server.call("GET", "/v1/users/alice/events", None).json()["events"][0]["type"],
+            "token.issued"
+        );
     });
 }
 

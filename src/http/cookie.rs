@@ -5,11 +5,13 @@ use hyper::header::HeaderValue;
 use crate::config::Cookie;
 use crate::token::Token;
 
-/// The value of `Set-Cookie` that gives a browser the token: until the browser ends for a token with `expiration`,
-/// and for as long as a preserved one lives without access. The browser does not hear of renewals.
-pub fn set(cookie: &Cookie, token: &Token, wire: &str) -> String {
-    let seconds = token.credential.expires_at_ms.saturating_sub(token.created_at_ms) / 1000;
-    line(cookie, wire, (!token.expiration).then_some(seconds))
+/// The value of `Set-Cookie` that gives a browser the token: until the browser ends for a token with `expiration`, and
+/// for a preserved one for as long as it can live without access, or at most, whichever is shorter, in whole seconds and
+/// rounded up. The browser does not hear of renewals.
+pub fn set(cookie: &Cookie, token: &Token, wire: &str, now_ms: u64) -> String {
+    let credential = &token.credential;
+    let age_ms = credential.idle_ms.min(credential.ends_at_ms.saturating_sub(now_ms));
+    line(cookie, wire, (!token.expiration).then_some(age_ms.div_ceil(1000)))
 }
 
 /// The value of `Set-Cookie` that makes a browser forget the cookie: browsers look for one of the same name, domain

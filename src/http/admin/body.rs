@@ -28,10 +28,31 @@ pub async fn read_json(request: Request<Incoming>, timeout: Duration) -> Result<
 /// # Errors
 /// 415, 413 and 408.
 pub async fn read_json_text(request: Request<Incoming>, timeout: Duration) -> Result<Vec<u8>, Problem> {
-    if !has_type(&request, &["application/json", "application/merge-patch+json"]) {
-        return Err(unsupported("the body must be JSON: Content-Type: application/json"));
+    if !is_json(&request) {
+        return Err(no_json());
     }
     read_bytes(request, timeout).await
+}
+
+/// Reads a JSON object where there is a body at all; no body is an object without fields.
+///
+/// # Errors
+/// 415, 413, 408, 400 and 422.
+pub async fn read_optional_json(request: Request<Incoming>, timeout: Duration) -> Result<Fields, Problem> {
+    let is_json = is_json(&request);
+    match read_bytes(request, timeout).await?.as_slice() {
+        [] => Fields::of_json(b"{}"),
+        body if is_json => Fields::of_json(body),
+        _ => Err(no_json()),
+    }
+}
+
+fn is_json(request: &Request<Incoming>) -> bool {
+    has_type(request, &["application/json", "application/merge-patch+json"])
+}
+
+fn no_json() -> Problem {
+    unsupported("the body must be JSON: Content-Type: application/json")
 }
 
 /// Whether a request says that its body is one of these, whatever the parameters, such as a charset.

@@ -42,7 +42,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use self::body::{read_json, read_json_text};
+use self::body::{read_json, read_json_text, read_optional_json};
 use self::feed::FeedReaders;
 use self::refusals::Refusals;
 use self::routes::Route;
@@ -169,7 +169,10 @@ impl Admin {
             }
             Route::Token(id) if method == Method::DELETE => tokens::end(service, id, actor).await,
             Route::Token(id) => tokens::show(service, id).await,
-            Route::Rotate(id) => tokens::rotate(service, id, actor).await,
+            Route::Rotate(id) => {
+                let fields = read_optional_json(request, self.request_timeout).await?;
+                tokens::rotate(service, &self.settings.cookie, id, fields, actor).await
+            }
             Route::Confirm(id) => tokens::confirm(service, id, actor).await,
             Route::Related(id) if method == Method::DELETE => {
                 related::unrelate(service, id, self.json(request).await?, actor).await

@@ -38,16 +38,22 @@ pub fn issued_response(
     issued: &Issued,
     is_for_cookie: bool,
 ) -> Response<Body> {
-    let set_cookie = is_for_cookie.then(|| cookie::set(cookie, &issued.token, &issued.wire));
-    let object = secret_json(service, issued).with_cookie(set_cookie);
-    let mut response = json(StatusCode::CREATED, &object);
+    let mut response = with_secret(StatusCode::CREATED, service, cookie, issued, is_for_cookie);
     let location = format!("/v1/tokens/{}", issued.token.credential.id);
     response.headers_mut().extend(HeaderValue::from_str(&location).ok().map(|value| (LOCATION, value)));
     response
 }
 
-fn secret_json<'a>(service: &Service, issued: &'a Issued) -> TokenJson<'a> {
-    TokenJson::with_secret(&issued.token, &issued.wire, service.clock().now_ms())
+fn with_secret(
+    status: StatusCode,
+    service: &Service,
+    cookie: &Cookie,
+    Issued { token, wire }: &Issued,
+    is_for_cookie: bool,
+) -> Response<Body> {
+    let now_ms = service.clock().now_ms();
+    let set_cookie = is_for_cookie.then(|| cookie::set(cookie, token, wire, now_ms));
+    json(status, &TokenJson::with_secret(token, wire, now_ms).with_cookie(set_cookie))
 }
 
 fn without_secret(service: &Service, token: &Token) -> Response<Body> {
@@ -72,11 +78,20 @@ pub fn new_token(fields: &mut Fields, user: Option<String>) -> (Option<NewToken>
         related_objects: fields.objects("related_objects", rules::MAX_RELATED_OBJECTS, related_object),
         is_authenticated: fields.optional("is_authenticated", boolean).unwrap_or(true),
     };
-    let is_for_cookie = fields.optional("set_cookie", boolean).unwrap_or(false);
+    let is_for_cookie = wants_cookie(fields);
     if is_for_cookie && !rest.allowed_cookie {
-        fields.fail("set_cookie", "must not be true for a token that no cookie may carry");
+        refuse_cookie(fields);
     }
     (user.zip(ip).map(|(user, ip)| NewToken { user, ip, ..rest }), is_for_cookie)
+}
+
+/// Whether the answer is to have the value that gives a browser the token.
+fn wants_cookie(fields: &mut Fields) -> bool {
+    fields.optional("set_cookie", boolean).unwrap_or(false)
+}
+
+fn refuse_cookie(fields: &mut Fields) {
+    fields.fail("set_cookie", "must not be true for a token that no cookie may carry");
 }
 
 /// GET: the token.
@@ -112,10 +127,22 @@ pub async fn end(service: &Service, id: TokenId, actor: Actor<'_>) -> Result<Res
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// POST: a new secret; 200 with it, this once.
-pub async fn rotate(service: &Service, id: TokenId, actor: Actor<'_>) -> Result<Response<Body>, Problem> {
+/// POST: a new secret; 200 with it, this once, and where asked for with the header's value that gives it to a browser.
+pub async fn rotate(
+    service: &Service,
+    cookie: &Cookie,
+    id: TokenId,
+    mut fields: Fields,
+    actor: Actor<'_>,
+) -> Result<Response<Body>, Problem> {
+    let is_for_cookie = wants_cookie(&mut fields);
+    // Looked at before: a refused request changes nothing.
+    if is_for_cookie && !service.token(id).await?.credential.allowed_cookie {
+        refuse_cookie(&mut fields);
+    }
+    fields.finish()?;
     let issued = service.rotate(id, actor).await?;
-    Ok(json(StatusCode::OK, &secret_json(service, &issued)))
+    Ok(with_secret(StatusCode::OK, service, cookie, &issued, is_for_cookie))
 }
 
 /// POST: the second factor was shown; 200, the token.
