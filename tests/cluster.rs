@@ -301,6 +301,47 @@ fn slots_move_and_nobody_is_logged_out() {
     }
 }
 
+/// The hints of an object are in one slot and its tokens in others: whichever of them is halfway, nobody is told of some
+/// tokens as if they were all, and none is forgotten.
+#[test]
+fn related_objects_keep_their_tokens_while_slots_move() {
+    let cluster = RedisCluster::with(3, false, &PATIENT);
+    let server = start(&cluster);
+    let (user, tokens_slot) = users(&cluster).swap_remove(0);
+    let related = json!({"user": user, "related_objects": [{"content_type": "order", "object_id": "7"}]});
+    let tokens: Vec<_> = (0..10).map(|_| server.issue(related.clone())).collect();
+    let hints =
+        cluster.masters.iter().flat_map(|master| master.keys()).find(|key| key.contains("r:{")).unwrap();
+    let hints_slot = slot_of(&cluster.masters[0], &hints);
+    let path = "/v1/related/order/7/tokens";
+    let all_or_503 = || {
+        let listed = server.call("GET", path, None);
+        assert!([200, 503].contains(&listed.status), "{listed:?}");
+        let is_answered = listed.status == 200;
+        if is_answered {
+            assert_eq!(listed.json()["tokens"].as_array().unwrap().len(), tokens.len());
+        }
+        is_answered.then_some(())
+    };
+    for slot in [tokens_slot, hints_slot] {
+        let from = cluster.owner(slot).unwrap();
+        cluster.move_slot(slot, from, (from + 1) % 3, || {
+            for _ in 0..10 {
+                all_or_503();
+            }
+        });
+        wait_for("all are listed", all_or_503);
+    }
+    let mut ended = 0;
+    wait_for("all have ended", || {
+        let answer = server.call("DELETE", path, None);
+        assert!([200, 503].contains(&answer.status), "{answer:?}");
+        ended += if answer.status == 200 { answer.json()["revoked"].as_u64().unwrap() } else { 0 };
+        (ended == 10).then_some(())
+    });
+    tokens.iter().for_each(|token| await_refused(&server, token));
+}
+
 struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
