@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::{join_all, try_join_all};
-use redis::{Value, cmd, pipe};
+use redis::{FromRedisValue, Script, Value, cmd, pipe};
 use serde::Serialize;
 
 use super::codec::token as codec;
@@ -28,20 +28,6 @@ const HINTS_PER_CALL: usize = 1024;
 
 /// When a hint was written, as it was read.
 type Hint = (TokenId, u64);
-
-#[derive(Serialize)]
-struct PairArgs<'a> {
-    locator: String,
-    object: (&'a str, &'a str),
-    #[serde(skip_serializing_if = "Option::is_none")]
-    most: Option<usize>,
-}
-
-impl<'a> PairArgs<'a> {
-    fn of(id: TokenId, object: &'a RelatedObject, most: Option<usize>) -> Self {
-        Self { locator: id.locator(), object: (&object.content_type, &object.object_id), most }
-    }
-}
 
 impl RedisStore {
     /// Lets objects know of a token that is about to name them; false when one of them has too many.
@@ -102,11 +88,7 @@ impl RedisStore {
         if !self.hint(std::slice::from_ref(object), (id, ends_at_ms), call).await? {
             return Ok(Related::TooManyTokens);
         }
-        let args = PairArgs::of(id, object, Some(MAX_RELATED_PER_TOKEN));
-        let at = (self.keys.token(id), id.shard_tag());
-        let status = self.run(&self.scripts.relate, at, call, &args, &[]).await;
-        self.near.void([&id]);
-        related(status?)
+        related(self.run_on_pair(&self.scripts.relate, id, object, call).await?)
     }
 
     pub(in crate::store) async fn unrelate(
@@ -115,11 +97,29 @@ impl RedisStore {
         object: &RelatedObject,
         call: &Call<'_>,
     ) -> Result<Related, StoreError> {
-        let args = PairArgs::of(id, object, None);
-        let at = (self.keys.token(id), id.shard_tag());
-        let status = self.run(&self.scripts.unrelate, at, call, &args, &[]).await;
+        related(self.run_on_pair(&self.scripts.unrelate, id, object, call).await?)
+    }
+
+    /// Runs a script about a token and an object.
+    async fn run_on_pair<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        id: TokenId,
+        object: &RelatedObject,
+        call: &Call<'_>,
+    ) -> Result<T, StoreError> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            locator: String,
+            object: (&'a str, &'a str),
+            most: usize,
+        }
+        let object = (object.content_type.as_str(), object.object_id.as_str());
+        let args = Args { locator: id.locator(), object, most: MAX_RELATED_PER_TOKEN };
+        let answer = self.run(script, (self.keys.token(id), id.shard_tag()), call, &args, &[]).await;
+        // Also after an error: it may have been done.
         self.near.void([&id]);
-        related(status?)
+        answer
     }
 
     pub(in crate::store) async fn object_tokens(
@@ -142,7 +142,10 @@ impl RedisStore {
         let hints = self.hints(object).await?;
         let (mut ended, mut failure) = (Vec::new(), None);
         for some in hints.chunks(CALLS_AT_ONCE) {
-            let outcomes = join_all(some.iter().map(|(id, _)| self.end_related(*id, object, call))).await;
+            let outcomes = join_all(
+                some.iter().map(|(id, _)| self.run_on_pair(&self.scripts.related_end, *id, object, call)),
+            )
+            .await;
             for (hint, outcome) in some.iter().zip(outcomes) {
                 match outcome {
                     Ok(true) => ended.push(*hint),
@@ -155,19 +158,6 @@ impl RedisStore {
         }
         self.unhint(object, &ended, call.now_ms).await?;
         failure.map_or_else(|| Ok(ended.into_iter().map(|(id, _)| id).collect()), Err)
-    }
-
-    async fn end_related(
-        &self,
-        id: TokenId,
-        object: &RelatedObject,
-        call: &Call<'_>,
-    ) -> Result<bool, StoreError> {
-        let args = PairArgs::of(id, object, None);
-        let at = (self.keys.token(id), id.shard_tag());
-        let ended = self.run(&self.scripts.related_end, at, call, &args, &[]).await;
-        self.near.void([&id]);
-        ended
     }
 
     async fn hints(&self, object: &RelatedObject) -> Result<Vec<Hint>, StoreError> {

@@ -17,20 +17,19 @@
 //! | `r` | related objects, when there are any | MessagePack |
 //! | `e` | ended_at_ms, once ended | decimal |
 
+mod fields;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use redis::Value;
 use serde::{Deserialize, Serialize};
 
-use super::{bytes, corrupt, decimal, number, pack, text, unpack};
-use crate::secret::{SecretHash, TokenId};
+use self::fields::Fields;
+use super::{bytes, corrupt, decimal, number, pack};
+use crate::secret::TokenId;
 use crate::store::StoreError;
-use crate::takeover::ActiveTakeover;
-use crate::token::{
-    AccessMark, Credential, Details, DetailsOnce, PreviousSecret, RelatedObject, ShownOnce, Texts, Token,
-    TokenChange, VerifiedTag,
-};
+use crate::token::{Credential, Details, Token, TokenChange};
 
 /// The fields that make a [`Credential`].
 pub const HOT_FIELDS: [&str; 9] = ["u", "i", "h", "x", "f", "s", "d", "t", "p"];
@@ -172,135 +171,6 @@ pub fn score_ms(score: &[u8]) -> Option<u64> {
     (score <= 0.0 && score.is_finite()).then(|| (-score) as u64)
 }
 
-/// The fields as they came, by their letters.
-#[derive(Default)]
-struct Fields<'a> {
-    u: Option<&'a [u8]>,
-    i: Option<&'a [u8]>,
-    h: Option<&'a [u8]>,
-    x: Option<&'a [u8]>,
-    f: Option<&'a [u8]>,
-    s: Option<&'a [u8]>,
-    d: Option<&'a [u8]>,
-    t: Option<&'a [u8]>,
-    p: Option<&'a [u8]>,
-    c: Option<&'a [u8]>,
-    z: Option<&'a [u8]>,
-    r: Option<&'a [u8]>,
-    e: Option<&'a [u8]>,
-}
-
-impl<'a> Fields<'a> {
-    /// `Some(None)` when the hash is empty: no such key. `None` when this is no answer to `HGETALL`.
-    fn from_all(all: &'a Value) -> Option<Option<Self>> {
-        let mut fields = Self::default();
-        let mut any = false;
-        let mut put = |name: &Value, value: &'a Value| {
-            any = true;
-            let slot = match bytes(name) {
-                Some(b"u") => &mut fields.u,
-                Some(b"i") => &mut fields.i,
-                Some(b"h") => &mut fields.h,
-                Some(b"x") => &mut fields.x,
-                Some(b"f") => &mut fields.f,
-                Some(b"s") => &mut fields.s,
-                Some(b"d") => &mut fields.d,
-                Some(b"t") => &mut fields.t,
-                Some(b"p") => &mut fields.p,
-                Some(b"c") => &mut fields.c,
-                Some(b"z") => &mut fields.z,
-                Some(b"r") => &mut fields.r,
-                Some(b"e") => &mut fields.e,
-                _ => return, // a later version's
-            };
-            *slot = bytes(value);
-        };
-        match all {
-            Value::Array(flat) if flat.len() % 2 == 0 => {
-                flat.chunks_exact(2).for_each(|pair| put(&pair[0], &pair[1]));
-            }
-            Value::Map(pairs) => pairs.iter().for_each(|(name, value)| put(name, value)),
-            _ => return None,
-        }
-        Some(any.then_some(fields))
-    }
-
-    fn credential(&self, id: TokenId) -> Result<(Credential, u32), StoreError> {
-        let immutable: Immutable<'_> = unpack(self.i).ok_or_else(|| corrupt(id, "i"))?;
-        let flags = number(self.f).and_then(|f| u32::try_from(f).ok()).ok_or_else(|| corrupt(id, "f"))?;
-        let optional_text = |field: Option<&'a [u8]>, name| match field {
-            None => Ok(None),
-            Some(_) => text(field).map(Some).ok_or_else(|| corrupt(id, name)),
-        };
-        let credential = Credential {
-            id,
-            verified_tag: VerifiedTag::default(),
-            secret_hash: self.h.and_then(SecretHash::from_slice).ok_or_else(|| corrupt(id, "h"))?,
-            previous: previous_secrets(self.p).ok_or_else(|| corrupt(id, "p"))?,
-            texts: Texts::new(
-                text(self.u).ok_or_else(|| corrupt(id, "u"))?,
-                optional_text(self.s, "s")?,
-                immutable.backend,
-                optional_text(self.d, "d")?,
-            ),
-            takeover: self.takeover(id)?.map(Box::new),
-            is_active: flags & ACTIVE != 0,
-            is_authenticated: flags & PENDING == 0,
-            allowed_cookie: flags & ALLOWED_COOKIE != 0,
-            allowed_header: flags & ALLOWED_HEADER != 0,
-            expires_at_ms: number(self.x).ok_or_else(|| corrupt(id, "x"))?,
-            idle_ms: immutable.idle_ms,
-            ends_at_ms: immutable.ends_at_ms,
-            accesses: AccessMark::default(),
-            details: DetailsOnce::default(),
-            shown: ShownOnce::default(),
-        };
-        Ok((credential, flags))
-    }
-
-    fn takeover(&self, id: TokenId) -> Result<Option<ActiveTakeover>, StoreError> {
-        if self.t.is_none() {
-            return Ok(None);
-        }
-        let broken = || corrupt(id, "t");
-        let (locator, user, ends_at_ms, created_at_ms, reason): (&str, String, u64, u64, String) =
-            unpack(self.t).ok_or_else(broken)?;
-        let takeover_id = TokenId::from_locator(id.shard_tag(), locator).ok_or_else(broken)?;
-        let reason = Some(reason).filter(|reason| !reason.is_empty());
-        Ok(Some(ActiveTakeover { id: takeover_id, user, reason, created_at_ms, ends_at_ms }))
-    }
-
-    fn details(&self, id: TokenId, flags: u32) -> Result<Details, StoreError> {
-        let cold: Cold<'_> = unpack(self.z).ok_or_else(|| corrupt(id, "z"))?;
-        let related: Vec<(String, String)> = match self.r {
-            None => Vec::new(),
-            Some(_) => unpack(self.r).ok_or_else(|| corrupt(id, "r"))?,
-        };
-        Ok(Details {
-            created_at_ms: number(self.c).ok_or_else(|| corrupt(id, "c"))?,
-            user_agent: cold.user_agent.into(),
-            ip: cold.ip,
-            expiration: flags & EXPIRATION != 0,
-            related_objects: related
-                .into_iter()
-                .map(|(content_type, object_id)| RelatedObject { content_type, object_id })
-                .collect(),
-        })
-    }
-}
-
-fn previous_secrets(field: Option<&[u8]>) -> Option<Box<[PreviousSecret]>> {
-    let Some(entries) = field else { return Some(Box::default()) };
-    if entries.len() % PREVIOUS_BYTES != 0 {
-        return None;
-    }
-    let secret = |entry: &[u8]| {
-        let (hash, until) = entry.split_at(HASH_BYTES);
-        Some(PreviousSecret { hash: SecretHash::from_slice(hash)?, until_ms: number(Some(until))? })
-    };
-    entries.chunks(PREVIOUS_BYTES).map(secret).collect()
-}
-
 fn flags_of(token: &Token) -> u32 {
     let credential = &token.credential;
     [
@@ -316,112 +186,4 @@ fn flags_of(token: &Token) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sample() -> Token {
-        Token {
-            credential: Arc::new(Credential {
-                id: TokenId::parse("jE1hGDDTZBpo-Upp").unwrap(),
-                secret_hash: SecretHash::from_slice(&[7; 16]).unwrap(),
-                texts: Texts::new("ålice", Some("staff"), Some("ldap"), Some("0f")),
-                verified_tag: VerifiedTag::default(),
-                takeover: None,
-                previous: Box::default(),
-                is_active: true,
-                is_authenticated: false,
-                allowed_cookie: true,
-                allowed_header: false,
-                expires_at_ms: 1_800_000_003_600,
-                idle_ms: 3_600,
-                ends_at_ms: 1_800_009_000_000,
-                accesses: AccessMark::default(),
-                details: DetailsOnce::default(),
-                shown: ShownOnce::default(),
-            }),
-            created_at_ms: 1_800_000_000_000,
-            last_access_ms: 1_800_000_000_500,
-            ended_at_ms: None,
-            user_agent: "curl/8".into(),
-            ip: "203.0.113.7".parse().unwrap(),
-            expiration: true,
-            related_objects: vec![RelatedObject { content_type: "order".into(), object_id: "7".into() }],
-        }
-    }
-
-    fn hgetall(fields: Vec<(&'static str, Vec<u8>)>) -> Value {
-        let flat = fields.into_iter().flat_map(|(name, value)| [name.as_bytes().to_vec(), value]);
-        Value::Array(flat.map(Value::BulkString).collect())
-    }
-
-    #[test]
-    fn what_is_written_reads_back() {
-        let written = sample();
-        let id = written.credential.id;
-        let score = Value::BulkString(b"-1800000000500".to_vec());
-        assert_eq!(token(id, &hgetall(fields_of(&written)), &score).unwrap().unwrap(), written);
-        let fields = fields_of(&written);
-        let value = |name: &&str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice());
-        let hot: Vec<_> = HOT_FIELDS.iter().map(value).collect();
-        let hot = credential(id, &hot).unwrap().unwrap();
-        assert_eq!((&hot, hot.details.get()), (&written.credential, None));
-        let all: Vec<_> = HOT_FIELDS.iter().chain(&COLD_FIELDS).map(value).collect();
-        let whole = credential(id, &all).unwrap().unwrap();
-        let details = whole.details.get().unwrap();
-        assert_eq!((&whole, &*details.user_agent), (&written.credential, "curl/8"));
-        assert_eq!(*details.related_objects, written.related_objects);
-        assert_eq!(credential(id, &vec![None; all.len()]).unwrap(), None);
-        assert_eq!(token(id, &Value::Array(vec![]), &Value::Nil).unwrap(), None);
-    }
-
-    #[test]
-    fn the_written_form_is_fixed() {
-        let fields = fields_of(&sample());
-        let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names.concat(), "uihxfsdczr");
-        let i = b"\x93\xcd\x0e\x10\xcf\x00\x00\x01\xa3\x18\xe5\xa4\x40\xa4ldap";
-        assert_eq!(fields[1].1, i);
-        assert_eq!(fields[4].1, b"27");
-    }
-
-    #[test]
-    fn what_the_scripts_write_reads_back() {
-        let written = sample();
-        let id = written.credential.id;
-        let mut fields = fields_of(&written);
-        fields.push(("t", b"\x95\xaeYRgw02QaaPlKaQ\xa3bob\x05\x01\xa0".to_vec()));
-        fields.push(("p", [[3; 16].as_slice(), b"1800000000000", &[4; 16], b"1800000000001"].concat()));
-        let credential = token(id, &hgetall(fields), &Value::Nil).unwrap().unwrap().credential;
-        let takeover =
-            ActiveTakeover { id, user: "bob".into(), reason: None, created_at_ms: 1, ends_at_ms: 5 };
-        assert_eq!(credential.takeover.as_deref(), Some(&takeover));
-        let previous =
-            |byte, until_ms| PreviousSecret { hash: SecretHash::from_slice(&[byte; 16]).unwrap(), until_ms };
-        assert_eq!(*credential.previous, [previous(3, 1_800_000_000_000), previous(4, 1_800_000_000_001)]);
-        for broken in ["t", "p"] {
-            let mut fields = fields_of(&written);
-            fields.push((broken, vec![0xff]));
-            assert!(token(id, &hgetall(fields), &Value::Nil).is_err(), "{broken}");
-        }
-    }
-
-    #[test]
-    fn a_corrupt_record_is_an_error_and_never_absent() {
-        let written = sample();
-        let id = written.credential.id;
-        for broken in ["u", "i", "h", "x", "f", "d", "c", "z", "r"] {
-            let mut fields = fields_of(&written);
-            for (name, value) in &mut fields {
-                if *name == broken {
-                    *value = vec![0xff];
-                }
-            }
-            let error = token(id, &hgetall(fields), &Value::Nil).unwrap_err();
-            assert!(matches!(error, StoreError::Corrupt { .. }), "{broken}: {error}");
-            let fields = fields_of(&written).into_iter().filter(|(name, _)| *name != broken).collect();
-            if !["d", "r"].contains(&broken) {
-                assert!(token(id, &hgetall(fields), &Value::Nil).is_err(), "without {broken}");
-            }
-        }
-    }
-}
+mod tests;
