@@ -15,8 +15,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use client::Connection;
 use common::process::wait_for;
-use generator::{Load, Request};
-use stats::{median, median_interval_95};
+use generator::{CONNECTIONS, Load, Pace, Request};
+use stats::{median, median_interval_95, percentile};
 
 /// As the harness defines it.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -103,10 +103,40 @@ fn a_load_outlives_its_connections() {
     for (depth, last) in [(1, ANSWER), (1, LAST_ANSWER), (4, ANSWER), (4, LAST_ANSWER)] {
         let address = serve(std::iter::repeat(vec![ANSWER, ANSWER, last]));
         let request = Request::Get { path: "/", tokens: ["token".to_owned()].into() };
-        let applied = Load { address, request, expected_status: 200, depth }.apply();
+        let applied = Load { address, request, expected_status: 200, depth, pace: None }.apply();
         wait_for("a thousand answers", || (applied.validations() >= 1_000).then_some(()));
         applied.end().unwrap();
     }
+}
+
+/// Ten seconds of all connections: as many times as the pace says, none closer to the next than any other.
+#[test]
+fn a_pace_is_even_over_all_connections() {
+    for per_second in [1, 100, 10_000] {
+        let pace = Pace { per_second };
+        let mut times_ns: Vec<_> = (0..CONNECTIONS)
+            .flat_map(|connection| {
+                let (first, period) = pace.of_connection(connection);
+                let times = std::iter::successors(Some(first), move |time| Some(*time + period));
+                times.map(|time| time.as_nanos()).take_while(|ns| *ns < 10_000_000_000)
+            })
+            .collect();
+        times_ns.sort_unstable();
+        assert_eq!(times_ns.len(), 10 * per_second as usize);
+        let between_ns = 1_000_000_000 / u128::from(per_second);
+        assert!(times_ns.windows(2).all(|pair| pair[1] - pair[0] == between_ns), "{per_second}");
+    }
+}
+
+/// A connection sends on from answer to answer at its times too, and a load without an end of its own can be ended.
+#[test]
+fn a_paced_load_outlives_its_connections() {
+    let address = serve(std::iter::repeat(vec![ANSWER, ANSWER]));
+    let request = Request::Get { path: "/", tokens: ["token".to_owned()].into() };
+    let pace = Some(Pace { per_second: 10_000 });
+    let applied = Load { address, request, expected_status: 200, depth: 1, pace }.apply();
+    wait_for("five hundred answers", || (applied.validations() >= 500).then_some(()));
+    applied.end().unwrap();
 }
 
 fn one_to(count: u32) -> Vec<f64> {
@@ -144,4 +174,16 @@ fn one_wild_value_moves_neither() {
     values.reverse();
     assert_eq!(median(&values), Some(10.5));
     assert_eq!(median_interval_95(&values), Some((6.0, 15.0)));
+}
+
+#[test]
+fn a_percentile_is_the_least_value_that_so_many_do_not_pass() {
+    assert_eq!(percentile(&[], 50), None);
+    assert_eq!(percentile(&[7.0], 99), Some(7.0));
+    assert_eq!(percentile(&[3.0, 1.0, 2.0], 50), Some(2.0));
+    assert_eq!(percentile(&one_to(100), 99), Some(99.0));
+    assert_eq!(percentile(&one_to(101), 99), Some(100.0));
+    assert_eq!(percentile(&one_to(1_000), 99), Some(990.0));
+    assert_eq!(percentile(&one_to(1_000), 100), Some(1_000.0));
+    assert_eq!(percentile(&one_to(10), 0), Some(1.0));
 }

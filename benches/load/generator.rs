@@ -1,4 +1,4 @@
-//! The load: a closed loop over a fixed set of connections, every answer checked.
+//! The load: a fixed set of connections, each sending when its last answer has come or at a pace, every answer checked.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -98,6 +98,23 @@ pub struct Load {
     pub expected_status: u16,
     /// Requests sent on a connection before their answers are read (HTTP/1.1 pipelining); 1 is none.
     pub depth: usize,
+    /// How often something is sent; as often as answers come where it is `None`.
+    pub pace: Option<Pace>,
+}
+
+/// Times to send at, the same number in each second, dealt to the connections in turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Sendings a second, over all connections; what one sends together counts once.
+    pub per_second: u32,
+}
+
+impl Pace {
+    /// When one of the connections sends first, from the start of the load, and how long after that each time.
+    pub fn of_connection(self, connection: usize) -> (Duration, Duration) {
+        let between = Duration::from_secs(1) / self.per_second;
+        (between * connection as u32, between * CONNECTIONS as u32)
+    }
 }
 
 /// A load that is being applied.
@@ -125,9 +142,10 @@ impl Load {
         let runtime = crate::current_thread_runtime()?;
         let run = async {
             let mut tasks = JoinSet::new();
-            for connection in 0..(CONNECTIONS / THREADS) as u64 {
-                let rng = StdRng::seed_from_u64(thread << 32 | connection);
-                tasks.spawn(load.clone().drive_connection(rng, stop.clone(), counter.clone()));
+            for connection in 0..CONNECTIONS / THREADS {
+                let rng = StdRng::seed_from_u64(thread << 32 | connection as u64);
+                let times = load.pace.map(|pace| pace.of_connection(connection * THREADS + thread as usize));
+                tasks.spawn(load.clone().drive_connection(rng, times, stop.clone(), counter.clone()));
             }
             while let Some(ended) = tasks.join_next().await {
                 ended??;
@@ -151,12 +169,24 @@ impl Load {
     async fn drive_connection(
         self: Arc<Self>,
         mut rng: StdRng,
+        times: Option<(Duration, Duration)>,
         stop: Arc<AtomicBool>,
         counter: Arc<AtomicU64>,
     ) -> Result<()> {
         let mut connection = Connection::open(self.address).await?;
         let (mut requests, mut starts) = (Vec::new(), VecDeque::new());
+        // One that is late catches up.
+        let mut times = match times {
+            Some((first, period)) => {
+                tokio::time::sleep(first).await;
+                Some(tokio::time::interval(period))
+            }
+            None => None,
+        };
         while !stop.load(Ordering::Relaxed) {
+            if let Some(times) = &mut times {
+                times.tick().await;
+            }
             requests.clear();
             for _ in 0..self.depth {
                 starts.push_back(requests.len());

@@ -2,21 +2,23 @@
 //! the same minutes. What each row answers and how to read it: `benches/README.md`.
 //!
 //! ```text
-//! cargo bench --bench load -- [--pairs N] [--seconds S] [--long] [--server PATH] [SCENARIO…]
-//! cargo bench --bench load -- --table
+//! cargo bench --bench load -- [--pairs N] [--seconds S] [--server PATH] [SCENARIO…]
+//! cargo bench --bench load -- --table [--pairs N] [--seconds S] [--tokens N] [--server PATH] [LINE…]
 //! ```
 
 mod baseline;
 mod client;
 mod generator;
 mod goals;
+mod in_process;
 mod measure;
+mod million;
 mod process;
 mod publish;
 mod redis_server;
 mod report;
+mod revocation;
 mod scenarios;
-mod single;
 mod stats;
 mod subject;
 
@@ -26,16 +28,22 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use crate::scenarios::{Group, SCENARIOS, Scenario};
+use crate::scenarios::{SCENARIOS, Scenario};
 
 /// A failure is told to whoever runs the harness and ends the scenario.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+/// Lengths of a run: of the table's lines, which are many, and of a row.
+const TABLE_SECONDS: f64 = 0.4;
+const ROW_SECONDS: f64 = 1.0;
+
 struct Options {
     pairs: u32,
     seconds: f64,
+    /// The most tokens of the table's memory and growth.
+    million: u32,
     server: PathBuf,
-    scenarios: Vec<&'static Scenario>,
+    names: Vec<String>,
     is_table: bool,
 }
 
@@ -63,52 +71,52 @@ fn exit_code(result: Result<()>) -> ExitCode {
 
 fn options() -> Options {
     let flag = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
-    let names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-    let matches = Command::new("load")
-        .arg(flag("bench").hide(true))
-        .arg(flag("long").help("also measure cached look-ups among 1,000 to 1,000,000 tokens"))
-        .arg(flag("table").help("every line of the goal table instead; about 8 minutes"))
-        .arg(
-            Arg::new("pairs")
-                .long("pairs")
-                .value_parser(value_parser!(u32).range(1..))
-                .default_value("20")
-                .help("interleaved pairs of runs for each scenario"),
-        )
-        .arg(
-            Arg::new("seconds")
-                .long("seconds")
-                .value_parser(parse_seconds)
-                .default_value("1")
-                .help("length of a run"),
-        )
-        .arg(
-            Arg::new("server")
-                .long("server")
-                .value_parser(value_parser!(PathBuf))
-                .default_value(env!("CARGO_BIN_EXE_doorward"))
-                .help("the server to measure"),
-        )
-        .arg(
-            Arg::new("scenario")
-                .num_args(0..)
-                .value_parser(names)
-                .help("what to measure instead of the default"),
-        )
-        .get_matches();
-    let named: Vec<&String> = matches.get_many("scenario").unwrap_or_default().collect();
-    let wanted = |scenario: &&Scenario| match scenario.group {
-        Group::Long if matches.get_flag("long") => true,
-        Group::Default if named.is_empty() => true,
-        _ => named.contains(&&scenario.name.to_owned()),
-    };
+    let option = |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help);
+    let number = |from: i64| value_parser!(u32).range(from..);
+    let matches =
+        Command::new("load")
+            .arg(flag("bench").hide(true))
+            .arg(flag("table").help("the lines of the goal table instead of rows"))
+            .arg(
+                option("pairs", "interleaved pairs of runs for each comparison")
+                    .value_parser(number(1))
+                    .default_value("20"),
+            )
+            .arg(
+                option("seconds", "length of a run: 1, or 0.4 for the table, when not given")
+                    .value_parser(parse_seconds),
+            )
+            .arg(
+                option("tokens", "most tokens of the table's memory and growth")
+                    .value_parser(number(2))
+                    .default_value("1000000"),
+            )
+            .arg(
+                option("server", "the server to measure")
+                    .value_parser(value_parser!(PathBuf))
+                    .default_value(env!("CARGO_BIN_EXE_doorward")),
+            )
+            .arg(Arg::new("name").num_args(0..).value_parser(names()).help(
+                "what to measure: rows instead of the default ones, or lines of the table instead of all",
+            ))
+            .get_matches();
+    let is_table = matches.get_flag("table");
+    let seconds = if is_table { TABLE_SECONDS } else { ROW_SECONDS };
     Options {
         pairs: matches.get_one("pairs").copied().unwrap_or_default(),
-        seconds: matches.get_one("seconds").copied().unwrap_or_default(),
+        seconds: matches.get_one("seconds").copied().unwrap_or(seconds),
+        million: matches.get_one("tokens").copied().unwrap_or_default(),
         server: matches.get_one("server").cloned().unwrap_or_default(),
-        scenarios: SCENARIOS.iter().filter(wanted).collect(),
-        is_table: matches.get_flag("table"),
+        names: matches.get_many("name").unwrap_or_default().cloned().collect(),
+        is_table,
     }
+}
+
+/// Of rows, and of lines of the table that are no rows.
+fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    names.extend(goals::NAMES.iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+    names
 }
 
 fn parse_seconds(text: &str) -> std::result::Result<f64, String> {
@@ -116,18 +124,35 @@ fn parse_seconds(text: &str) -> std::result::Result<f64, String> {
     seconds.ok_or_else(|| "a number of seconds from 0.1 to 600".to_owned())
 }
 
-/// Measures every scenario, also after one has failed.
 fn run(options: &Options) -> Result<()> {
-    if options.is_table {
-        let (pairs, seconds) = (options.pairs, options.seconds);
-        println!("{}\n", publish::facts(pairs, seconds, None, &publish::load_average()));
-        return goals::run(&options.server, pairs, Duration::from_secs_f64(seconds));
+    let names: Vec<_> = options.names.iter().map(String::as_str).collect();
+    if options.is_table { table(options, &names) } else { rows(options, &names) }
+}
+
+fn table(options: &Options, names: &[&str]) -> Result<()> {
+    if let Some(name) = names.iter().find(|name| !goals::NAMES.contains(name)) {
+        return Err(format!("{name} is no line of the table: {}", goals::NAMES.join(", ")).into());
     }
+    let plan = goals::Plan {
+        server: &options.server,
+        pairs: options.pairs,
+        duration: Duration::from_secs_f64(options.seconds),
+        million: options.million as usize,
+    };
+    goals::run(&plan, names)
+}
+
+/// Measures every scenario, also after one has failed.
+fn rows(options: &Options, names: &[&str]) -> Result<()> {
+    let scenarios: Vec<_> = match names {
+        [] => SCENARIOS.iter().filter(|scenario| scenario.is_default).collect(),
+        names => names.iter().map(|name| Scenario::find(name)).collect::<Result<_>>()?,
+    };
     let mut rows = Vec::new();
     let mut failed = Vec::new();
     let mut redis_version = None;
     let load_average = publish::load_average();
-    for scenario in &options.scenarios {
+    for scenario in scenarios {
         eprintln!("{} …", scenario.name);
         let duration = Duration::from_secs_f64(options.seconds);
         match scenario.measure(&options.server, options.pairs, duration) {

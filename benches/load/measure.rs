@@ -45,6 +45,11 @@ impl Run {
         self.cpu_ns as f64 / 1e3 / self.validations as f64
     }
 
+    /// CPU microseconds of Redis for one validation.
+    pub fn redis_cpu_us(&self) -> f64 {
+        self.redis_cpu_ns as f64 / 1e3 / self.validations as f64
+    }
+
     /// Validations in a second.
     pub fn per_second(&self) -> f64 {
         self.validations as f64 / self.seconds

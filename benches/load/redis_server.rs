@@ -32,6 +32,16 @@ pub struct RedisServer {
 impl RedisServer {
     /// Starts `redis-server` on a free port; with its own defaults while there is no `config/redis.conf`.
     pub fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same, without the append-only file: a million tokens are a gigabyte of it, and rewriting it falls into what is
+    /// measured next.
+    pub fn start_without_disk() -> Result<Self> {
+        Self::start_with(&["--appendonly", "no"])
+    }
+
+    fn start_with(settings: &[&str]) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let directory = TemporaryDirectory::create(&format!("doorward-load-redis-{port}"))?;
         let mut command = Command::new("redis-server");
@@ -40,7 +50,7 @@ impl RedisServer {
         }
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"]);
         command.args(["--logfile", "", "--loglevel", "notice", "--dir"]).arg(&directory.0);
-        let mut process = Process::start(&mut command)?;
+        let mut process = Process::start(command.args(settings))?;
         process.wait_for_line(|line| line.contains("Ready to accept connections"))?;
         let connection = redis::Client::open(("127.0.0.1", port))?.get_connection()?;
         Ok(Self { process, port, connection: Mutex::new(connection), _directory: directory })

@@ -20,7 +20,7 @@ pub fn table_row(scenario: &Scenario, pairs: &Pairs) -> String {
         median(&runs.iter().map(value).collect::<Vec<_>>()).unwrap_or(f64::NAN)
     };
     let (redis_cpu, redis_commands) = if pairs.subject.iter().any(|run| run.redis_cpu_ns > 0) {
-        let cpu_us = of(&pairs.subject, |run| run.redis_cpu_ns as f64 / 1e3 / run.validations as f64);
+        let cpu_us = of(&pairs.subject, Run::redis_cpu_us);
         (format!("{cpu_us:.2}"), commands(&pairs.subject))
     } else {
         ("-".to_owned(), "-".to_owned())

@@ -16,6 +16,9 @@ use crate::measure::{Pairs, Side};
 use crate::redis_server::RedisServer;
 use crate::subject::Doorward;
 
+/// Tokens that are picked from.
+const TOKENS: usize = 10_000;
+
 /// Where Doorward keeps its tokens.
 #[derive(Clone, Copy)]
 enum Store {
@@ -54,36 +57,21 @@ pub struct Scenario {
     /// What it is called on the command line and in the table.
     pub name: &'static str,
     /// Whether it is measured when no scenario is named.
-    pub group: Group,
+    pub is_default: bool,
     store: Store,
-    tokens: usize,
     sent: Sent,
     depth: usize,
     reference: Reference,
 }
 
-/// When a scenario is measured.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    /// Always, unless others are named.
-    Default,
-    /// With `--long`.
-    Long,
-    /// Only by its name.
-    Named,
-}
-
 const UNCACHED: Store = Store::Redis { cache_entries: Some(0) };
 const CACHED: Store = Store::Redis { cache_entries: None };
-/// Room for the largest of the `cached-…` scenarios.
-pub const ROOM_FOR_ALL: u32 = 2_000_000;
-const ALL_CACHED: Store = Store::Redis { cache_entries: Some(ROOM_FOR_ALL) };
 
 /// All rows, in the order of the table.
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario { group: Group::Default, store: UNCACHED, ..Scenario::named("auth-redis") },
-    Scenario { group: Group::Default, ..Scenario::named("auth-memory") },
-    Scenario { group: Group::Default, sent: Sent::Forged, ..Scenario::named("forged") },
+    Scenario { is_default: true, store: UNCACHED, ..Scenario::named("auth-redis") },
+    Scenario { is_default: true, ..Scenario::named("auth-memory") },
+    Scenario { is_default: true, sent: Sent::Forged, ..Scenario::named("forged") },
     Scenario { store: CACHED, ..Scenario::named("auth-redis-cached") },
     Scenario { reference: Reference::BareHyperTwoHeaders, ..Scenario::named("auth-memory-two-headers") },
     Scenario { sent: Sent::Missing, ..Scenario::named("missing") },
@@ -108,28 +96,25 @@ pub const SCENARIOS: &[Scenario] = &[
         reference: Reference::PlainAuth,
         ..Scenario::named("batch-redis")
     },
-    Scenario { tokens: 1_000, ..Scenario::long("cached-1k") },
-    Scenario { tokens: 10_000, ..Scenario::long("cached-10k") },
-    Scenario { tokens: 100_000, ..Scenario::long("cached-100k") },
-    Scenario { tokens: 1_000_000, ..Scenario::long("cached-1m") },
 ];
 
 impl Scenario {
+    /// The row of this name.
+    pub fn find(name: &str) -> Result<&'static Self> {
+        let found = SCENARIOS.iter().find(|scenario| scenario.name == name);
+        Ok(found.ok_or_else(|| format!("no scenario {name}"))?)
+    }
+
     /// Valid tokens on the embedded store, against bare hyper.
     const fn named(name: &'static str) -> Self {
         Self {
             name,
-            group: Group::Named,
+            is_default: false,
             store: Store::Memory,
-            tokens: 10_000,
             sent: Sent::Valid,
             depth: 1,
             reference: Reference::BareHyper,
         }
-    }
-
-    const fn long(name: &'static str) -> Self {
-        Self { group: Group::Long, store: ALL_CACHED, ..Self::named(name) }
     }
 
     /// What the reference is, for the table.
@@ -153,8 +138,8 @@ impl Scenario {
         };
         let doorward = Doorward::start(server, &self.settings(redis.as_ref()))?;
         let tokens: Arc<[String]> = match self.sent {
-            Sent::Valid | Sent::Batch => doorward.issue_tokens(self.tokens)?,
-            Sent::Forged => forged_tokens(self.tokens),
+            Sent::Valid | Sent::Batch => doorward.issue_tokens(TOKENS)?,
+            Sent::Forged => forged_tokens(TOKENS),
             Sent::Missing => Vec::new(),
         }
         .into();
@@ -177,7 +162,8 @@ impl Scenario {
             }
             None => {
                 let request = Request::Get { path: "/auth", tokens };
-                let load = Load { address: doorward.address, request, expected_status: 200, depth: 1 };
+                let load =
+                    Load { address: doorward.address, request, expected_status: 200, depth: 1, pace: None };
                 Side { load, process: &doorward.process, redis: redis.as_ref() }
             }
         };
@@ -208,7 +194,7 @@ impl Scenario {
                 (doorward.admin_address, Request::Batch { tokens: tokens.clone(), admin_key }, 200)
             }
         };
-        Load { address, request, expected_status, depth: self.depth }
+        Load { address, request, expected_status, depth: self.depth, pace: None }
     }
 }
 
@@ -224,7 +210,7 @@ fn forged_tokens(count: usize) -> Vec<String> {
 ///
 /// # Errors
 /// When the answer is not the one expected; of a batch, when not every token in it is active.
-fn probe(load: &Load) -> Result<Vec<u8>> {
+pub fn probe(load: &Load) -> Result<Vec<u8>> {
     let mut request = Vec::new();
     load.request.write(&mut StdRng::seed_from_u64(0), &mut request);
     crate::current_thread_runtime()?.block_on(async {

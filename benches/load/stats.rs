@@ -1,4 +1,4 @@
-//! The statistics of paired runs: a median and what it may be trusted to.
+//! The statistics: of paired runs a median and what it may be trusted to, of single values a percentile.
 
 /// The median; of an even count the mean of the middle two. `None` of nothing.
 pub fn median(values: &[f64]) -> Option<f64> {
@@ -8,6 +8,13 @@ pub fn median(values: &[f64]) -> Option<f64> {
         return Some(upper);
     }
     Some(f64::midpoint(sorted[sorted.len() / 2 - 1], upper))
+}
+
+/// The least value that at least `percent` of a hundred do not pass (nearest rank); 100 gives the largest. `None` of
+/// nothing.
+pub fn percentile(values: &[f64], percent: usize) -> Option<f64> {
+    let rank = (values.len() * percent).div_ceil(100).max(1);
+    sorted(values).get(rank - 1).copied()
 }
 
 /// The interval that holds the true median with at least 95 % probability, whatever the distribution: the two

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Result;
 use crate::client::Connection;
@@ -16,8 +17,17 @@ const ADMIN_KEY: &str = "load-harness-admin-key-0123456789abcdef";
 /// What browsers send; its length decides how much a record takes in Redis.
 const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
                           Chrome/126.0.0.0 Safari/537.36";
-/// Connections over which tokens are issued and walked.
-const ISSUING_CONNECTIONS: usize = 16;
+/// Connections over which tokens are issued and walked, and the requests sent together on each.
+const CONNECTIONS: usize = 16;
+const TOGETHER: usize = 8;
+/// A node hears of changes, and so keeps what it reads, this long after its start at the latest.
+pub const UNTIL_TRACKING: Duration = Duration::from_millis(500);
+
+/// What is wanted of the answer to an issuing.
+#[derive(serde::Deserialize)]
+struct Issued {
+    token: String,
+}
 
 /// A running Doorward server.
 pub struct Doorward {
@@ -75,11 +85,11 @@ impl Doorward {
         };
         let tokens = RefCell::new(Vec::with_capacity(count));
         exchange_all(self.admin_address, count, request, |status, body| {
-            let answer: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-            let Some(token) = answer["token"].as_str().filter(|_| status == 201) else {
+            if status != 201 {
                 return Err(format!("POST /v1/tokens answered {status}: {}", body.escape_ascii()).into());
-            };
-            tokens.borrow_mut().push(token.to_owned());
+            }
+            let issued: Issued = serde_json::from_slice(body)?;
+            tokens.borrow_mut().push(issued.token);
             Ok(())
         })?;
         Ok(tokens.into_inner())
@@ -99,7 +109,7 @@ impl Doorward {
     }
 }
 
-/// Sends `count` requests over a few connections and hands each answer's status and body to `take`.
+/// Sends `count` requests over a few connections, some together, and hands each answer's status and body to `take`.
 fn exchange_all(
     address: SocketAddr,
     count: usize,
@@ -108,11 +118,16 @@ fn exchange_all(
 ) -> Result<()> {
     let (request, take) = (&request, &take);
     crate::current_thread_runtime()?.block_on(async move {
-        let walks = (0..ISSUING_CONNECTIONS).map(|first| async move {
+        let walks = (0..CONNECTIONS).map(|connection| async move {
+            let first = connection * TOGETHER;
             let mut connection = Connection::open(address).await?;
-            for n in (first..count).step_by(ISSUING_CONNECTIONS) {
-                let status = connection.exchange(&request(n)).await?;
-                take(status, connection.body())?;
+            for from in (first..count).step_by(CONNECTIONS * TOGETHER) {
+                let together = from..count.min(from + TOGETHER);
+                connection.send(&together.clone().flat_map(request).collect::<Vec<u8>>()).await?;
+                for _ in together {
+                    let status = connection.receive().await?.ok_or("the server closed a connection")?;
+                    take(status, connection.body())?;
+                }
             }
             Result::Ok(())
         });

@@ -63,7 +63,7 @@ impl Pairs {
     ) -> Result<Self> {
         let load = |path| -> Result<Load> {
             let request = Request::Get { path, tokens: tokens.clone() };
-            Ok(Load { address: proxy.addr().parse()?, request, expected_status: 200, depth: 1 })
+            Ok(Load { address: proxy.addr().parse()?, request, expected_status: 200, depth: 1, pace: None })
         };
         let (unchecked, checked) = (load("/public/page")?, load("/page")?);
         let mut pairs = Self::default();

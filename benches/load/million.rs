@@ -1,0 +1,86 @@
+//! A million tokens, issued once: what a known one takes of a node's memory, and whether a node stays as fast the more of
+//! them it knows.
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::Result;
+use crate::baseline::Baseline;
+use crate::generator::{Load, Request};
+use crate::measure::{Pairs, Side};
+use crate::redis_server::RedisServer;
+use crate::scenarios::probe;
+use crate::subject::{Doorward, UNTIL_TRACKING};
+
+/// Entries the node has room for; more than a million, so that uneven shards evict nothing.
+const ROOM: u32 = 2_000_000;
+const FIRST_STAGE: usize = 1_000;
+/// Pooled connections of the issuing node: Redis waits for no request.
+const REDIS_CONNECTIONS: u32 = 32;
+/// By then the accesses that came with getting to know the tokens are written, and no part of what follows.
+const UNTIL_WRITTEN: Duration = Duration::from_secs(2);
+
+/// What was measured while the node knew this many tokens.
+pub struct Stage {
+    /// How many it knew, and was asked about at random.
+    pub tokens: usize,
+    /// Against bare hyper, asked about the same.
+    pub pairs: Pairs,
+}
+
+/// What was measured in all.
+pub struct Growth {
+    /// Bytes of resident memory that a known token takes, the average of all.
+    pub token_bytes: f64,
+    /// From few tokens to all.
+    pub stages: Vec<Stage>,
+}
+
+/// One node gets to know a thousand tokens, then ten times as many, and so on up to `largest`; another one has issued
+/// them, so that nothing else grows. Each is validated once for that, and then `pairs` of runs follow.
+pub fn measure(server: &Path, largest: usize, pairs: u32, duration: Duration) -> Result<Growth> {
+    let redis = RedisServer::start_without_disk()?;
+    let url = ("DOORWARD_REDIS_URL", redis.url());
+    let tokens = issue(server, url.clone(), largest)?;
+    let node = Doorward::start(server, &[url, ("DOORWARD_CACHE_ENTRIES", ROOM.to_string())])?;
+    sleep(UNTIL_TRACKING);
+    node.validate_each(&tokens[..1])?;
+    let (mut known, mut grown_bytes, mut baseline, mut stages) = (1, 0, None, Vec::new());
+    for count in stages_to(largest) {
+        let before_bytes = node.process.resident_bytes()?;
+        node.validate_each(&tokens[known..count])?;
+        grown_bytes += node.process.resident_bytes()?.saturating_sub(before_bytes);
+        known = count;
+        sleep(UNTIL_WRITTEN);
+
+        let request = Request::Get { path: "/auth", tokens: tokens[..count].into() };
+        let load = Load { address: node.address, request, expected_status: 200, depth: 1, pace: None };
+        if baseline.is_none() {
+            baseline = Some(Baseline::start(&probe(&load)?)?);
+        }
+        let baseline = baseline.as_ref().ok_or("no baseline")?;
+        let reference = Load { address: baseline.address, ..load.clone() };
+        let reference = Side { load: reference, process: &baseline.process, redis: None };
+        let subject = Side { load, process: &node.process, redis: Some(&redis) };
+        let pairs = Pairs::measure(&reference, &subject, pairs, duration)?;
+        stages.push(Stage { tokens: count, pairs });
+        eprintln!("  {count} tokens measured");
+    }
+    Ok(Growth { token_bytes: grown_bytes as f64 / (known - 1) as f64, stages })
+}
+
+/// Issued without a history of events, which nothing here reads.
+fn issue(server: &Path, url: (&'static str, String), count: usize) -> Result<Vec<String>> {
+    let connections = ("DOORWARD_REDIS_CONNECTIONS", REDIS_CONNECTIONS.to_string());
+    let settings = [url, connections, ("DOORWARD_EVENTS_PER_USER", "0".to_owned())];
+    let tokens = Doorward::start(server, &settings)?.issue_tokens(count)?;
+    eprintln!("  {count} tokens issued");
+    Ok(tokens)
+}
+
+/// A thousand, ten thousand … and the largest.
+fn stages_to(largest: usize) -> impl Iterator<Item = usize> {
+    let smaller = std::iter::successors(Some(FIRST_STAGE), |count| Some(count * 10));
+    smaller.take_while(move |count| *count < largest).chain([largest])
+}
