@@ -113,7 +113,8 @@ fn lines_growth(growth: &Growth) {
         / growth.stages.iter().map(throughput).fold(0.0, f64::max);
     let shown: Vec<_> = growth.stages.iter().map(shown_stage).collect();
     let measured = format!("{:.0} % less; by bare hyper {}", (1.0 - kept) * 100.0, shown.join("; "));
-    line("throughput among 1 thousand to 1 million cached tokens", "within 20 %", &measured, kept >= 0.8);
+    let what = format!("throughput among 1000 to {tokens} cached tokens");
+    line(&what, "within 20 %", &measured, kept >= 0.8);
 }
 
 fn shown_stage(stage: &Stage) -> String {

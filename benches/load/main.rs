@@ -88,6 +88,7 @@ fn options() -> Options {
             )
             .arg(
                 option("tokens", "most tokens of the table's memory and growth")
+                    .requires("table")
                     .value_parser(number(2))
                     .default_value("1000000"),
             )
@@ -114,9 +115,9 @@ fn options() -> Options {
 
 /// Of rows, and of lines of the table that are no rows.
 fn names() -> Vec<&'static str> {
-    let mut names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-    names.extend(goals::NAMES.iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
-    names
+    let rows = SCENARIOS.iter().map(|scenario| scenario.name);
+    let lines = goals::NAMES.into_iter().filter(|name| Scenario::find(name).is_err());
+    rows.chain(lines).collect()
 }
 
 fn parse_seconds(text: &str) -> std::result::Result<f64, String> {
