@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Chosen by measurement: see benches/README.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     doorward::cli::run(std::env::args_os(), std::env::vars_os())
 }
