@@ -25,7 +25,7 @@ use doorward::secret::{CheckKeys, Kind, Minted, mint, parse};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Store, StoreLimits};
-use doorward::token::{AccessMark, Credential, DetailsOnce, ShownOnce, Texts, Token, VerifiedTag};
+use doorward::token::{AccessMark, Credential, DetailsOnce, ShownOnce, Texts, Token, VerifiedMark};
 use doorward::{Access, NewToken, Node, Transport};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
@@ -94,7 +94,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         idle_ms: HOUR_MS,
         ends_at_ms: now_ms + 24 * HOUR_MS,
         accesses: AccessMark::default(),
-        verified_tag: VerifiedTag::default(),
+        verified: VerifiedMark::default(),
         details: DetailsOnce::default(),
         shown: ShownOnce::default(),
     };

@@ -3,9 +3,10 @@
 mod asides;
 mod texts;
 
+use std::hint::black_box;
 use std::sync::Arc;
 
-pub use asides::{AccessMark, Aside, DetailsOnce, Shown, ShownOnce, VerifiedTag};
+pub use asides::{AccessMark, Aside, DetailsOnce, Shown, ShownOnce, VerifiedMark};
 pub use texts::{Texts, is_visible_ascii};
 
 use crate::event::EndReason;
@@ -19,8 +20,8 @@ use crate::takeover::ActiveTakeover;
 pub struct Credential {
     /// The hash of its secret.
     pub secret_hash: SecretHash,
-    /// The check tag that its secret carries.
-    pub verified_tag: VerifiedTag,
+    /// What the string that opened it left here.
+    pub verified: VerifiedMark,
     /// It is valid while the clock is before this, in milliseconds since the Unix epoch.
     pub expires_at_ms: u64,
     /// An access moves `expires_at_ms` to this long after itself.
@@ -89,6 +90,15 @@ pub enum Verdict {
 }
 
 impl Credential {
+    /// Touches the memory that judging and showing this will read, and does nothing with it: the core fetches that of
+    /// several records at once, where nothing depends on it.
+    pub fn fetch(&self) {
+        black_box((self.expires_at_ms, self.is_active, self.accesses.latest_ms()));
+        if let Some(shown) = self.shown.get() {
+            shown.fetch();
+        }
+    }
+
     /// See [`Texts`].
     pub fn user(&self) -> &str {
         self.texts.user()
@@ -321,7 +331,7 @@ pub(crate) mod tests {
             id: TokenId::parse("AAAAAAAAAAAAAAAA").unwrap(),
             secret_hash: SecretHash::from_slice(&[1; 16]).unwrap(),
             previous: Box::default(),
-            verified_tag: VerifiedTag::default(),
+            verified: VerifiedMark::default(),
             texts: Texts::new("alice", None, None, None),
             takeover: None,
             is_active: true,

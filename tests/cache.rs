@@ -58,6 +58,27 @@ fn an_entry_is_served_until_the_lease_ends_and_again_when_it_moves() {
     assert_eq!(cache.get(&token(2), 0), None);
 }
 
+/// More tokens than fit into one of its groups, one of them twice, in several shards and in one.
+#[test]
+fn looking_for_each_gives_what_looking_for_one_gives() {
+    for capacity_entries in [1000, 100_000] {
+        let (cache, _connection) = live(Limits { capacity_entries, ..LIMITS });
+        let mut ids: Vec<_> = (0..30).map(token).collect();
+        ids.push(ids[1]);
+        for (n, id) in ids.iter().enumerate().skip(1).step_by(2).take(10) {
+            put(&cache, id, n as u64);
+        }
+        for now_ms in [0, LEASE_MS - 1, LEASE_MS] {
+            let expected: Vec<_> = ids.iter().map(|id| cache.get(id, now_ms)).collect();
+            let (hits, mut found) = (cache.stats().hits, Vec::new());
+            cache.look_each(&ids, now_ms, |_| (), |at, value| found.push((at, value.copied())));
+            assert_eq!(found, expected.iter().copied().enumerate().collect::<Vec<_>>());
+            assert_eq!(cache.stats().hits - hits, expected.iter().flatten().count() as u64);
+        }
+        cache.look_each(&[], 0, |_| (), |_, _| panic!("there is none"));
+    }
+}
+
 #[test]
 fn nothing_is_served_before_the_first_heartbeat() {
     let cache = NearCache::new(LIMITS);

@@ -11,7 +11,7 @@ use crate::secret::{self, Kind, SecretHash, ShardTag, TokenId};
 use crate::store::{self, Changed, StoreError};
 use crate::token::{
     AccessMark, Credential, DetailsOnce, RelatedObject, Rotation, ShownOnce, Texts, Token, TokenChange,
-    VerifiedTag,
+    VerifiedMark,
 };
 
 /// What a login service asks for; each field already keeps to its rule.
@@ -104,7 +104,7 @@ impl Service {
                 id,
                 secret_hash: hash,
                 previous: Box::default(),
-                verified_tag: VerifiedTag::default(),
+                verified: VerifiedMark::default(),
                 texts: Texts::new(&new.user, new.auth_slug.as_deref(), new.backend.as_deref(), None),
                 takeover: None,
                 is_active: true,

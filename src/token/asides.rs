@@ -1,5 +1,6 @@
 //! What lies beside a copy of a record without being part of it: a clone starts without, and all are equal.
 
+use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -26,6 +27,15 @@ impl Shown {
     pub fn new(text: Vec<u8>, gap_at: usize) -> Self {
         let gap_at = u32::try_from(gap_at.min(text.len())).unwrap_or(0);
         Self { text: text.into(), gap_at }
+    }
+
+    /// See [`Credential::fetch`](super::Credential::fetch).
+    pub fn fetch(&self) {
+        /// How much memory comes at once.
+        const LINE_BYTES: usize = 64;
+        for byte in self.text.iter().step_by(LINE_BYTES) {
+            black_box(*byte);
+        }
     }
 
     /// What comes before the gap and what comes after it.
@@ -133,39 +143,39 @@ impl std::fmt::Debug for AccessMark {
     }
 }
 
-/// The check tag that this record's secret was seen to carry, so that it need not be made anew for each request. What
-/// is kept is mixed with a mark of the check keys that it was verified by: under other keys it is worth nothing.
+/// The mark of the string that opened this record, so that it need not be verified anew for each request: see
+/// [`Claim::verify_known`](crate::secret::Claim::verify_known).
 #[derive(Default)]
-pub struct VerifiedTag(AtomicU64);
+pub struct VerifiedMark(AtomicU64);
 
-impl VerifiedTag {
-    /// The tag that was verified, as [`CheckKeys`](crate::secret::CheckKeys) mixes it; 0 for none.
+impl VerifiedMark {
+    /// The mark; 0 for none.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// This one was verified.
-    pub fn set(&self, mixed: u64) {
-        self.0.store(mixed, Ordering::Relaxed);
+    /// The string of this mark was verified.
+    pub fn set(&self, mark: u64) {
+        self.0.store(mark, Ordering::Relaxed);
     }
 }
 
-impl Clone for VerifiedTag {
+impl Clone for VerifiedMark {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl PartialEq for VerifiedTag {
+impl PartialEq for VerifiedMark {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for VerifiedTag {}
+impl Eq for VerifiedMark {}
 
-impl std::fmt::Debug for VerifiedTag {
+impl std::fmt::Debug for VerifiedMark {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("VerifiedTag(…)")
+        f.write_str("VerifiedMark(…)")
     }
 }

@@ -88,20 +88,28 @@ impl Validator {
             return Err(no_check_keys());
         };
         let now_ms = self.service.clock().now_ms();
-        let mut later = Vec::new();
+        let mut claims = Vec::with_capacity(wires.len());
         for (at, wire) in wires.iter().enumerate() {
             match Claim::read(Kind::Token, wire.as_ref()) {
-                Some(claim) => {
-                    let show = |token: Option<BatchToken<'_>>| show(at, token);
-                    let left = self.show_if_known(claim, keys, access, now_ms, show);
-                    later.extend(left.map(|presented| Later { at, presented }));
-                }
+                Some(claim) => claims.push((at, claim)),
                 None => {
                     self.counters.forged.inc();
                     show(at, None);
                 }
             }
         }
+        let ids: Vec<_> = claims.iter().map(|(_, claim)| claim.id()).collect();
+        let (mut later, mut valid) = (Vec::new(), 0);
+        self.reader.look_each(&ids, |number, known| {
+            let (at, claim) = claims[number];
+            let show = |token: Option<BatchToken<'_>>| {
+                valid += u64::from(token.is_some());
+                show(at, token);
+            };
+            let left = self.show_if_known(claim, known, keys, access, now_ms, show);
+            later.extend(left.map(|presented| Later { at, presented }));
+        });
+        self.counters.valid.inc_by(valid);
         Ok(later)
     }
 
@@ -109,43 +117,41 @@ impl Validator {
     fn show_if_known(
         &self,
         claim: Claim,
+        known: Option<Option<&Arc<Credential>>>,
         keys: &CheckKeys,
         access: Access,
         now_ms: u64,
         show: impl FnOnce(Option<BatchToken<'_>>),
     ) -> Option<Presented> {
-        self.reader.look(claim.id(), |known| {
-            let Some(presented) = claim.verify_known(keys, known.flatten()) else {
-                self.counters.forged.inc();
-                show(None);
-                return None;
-            };
-            // Unknown, so it must be read.
-            let Some(record) = known else { return Some(presented) };
-            match record.map(|record| (record, record.judge(&presented.hash, None, now_ms))) {
-                Some((record, Verdict::Admitted)) => {
-                    let Some(details) = record.details.get() else { return Some(presented) };
-                    if access == Access::Exempt && record.accesses.latest_ms() == 0 {
-                        // The store knows better when it was last accessed.
-                        return Some(presented);
-                    }
-                    self.note_valid(record, access, now_ms);
-                    let last_access_ms = record.accesses.latest_ms();
-                    show(Some(BatchToken { credential: record, details, last_access_ms }));
-                    None
+        let Some(presented) = claim.verify_known(keys, known.flatten()) else {
+            self.counters.forged.inc();
+            show(None);
+            return None;
+        };
+        // Unknown, so it must be read.
+        let Some(record) = known else { return Some(presented) };
+        match record.map(|record| (record, record.judge(&presented.hash, None, now_ms))) {
+            Some((record, Verdict::Admitted)) => {
+                let Some(details) = record.details.get() else { return Some(presented) };
+                if access == Access::Exempt && record.accesses.latest_ms() == 0 {
+                    // The store knows better when it was last accessed.
+                    return Some(presented);
                 }
-                Some((_, Verdict::WrongSecret)) => Some(presented),
-                _ => {
-                    self.counters.refused.inc();
-                    show(None);
-                    None
-                }
+                self.note_access(record, access, now_ms);
+                let last_access_ms = record.accesses.latest_ms();
+                show(Some(BatchToken { credential: record, details, last_access_ms }));
+                None
             }
-        })
+            Some((_, Verdict::WrongSecret)) => Some(presented),
+            _ => {
+                self.counters.refused.inc();
+                show(None);
+                None
+            }
+        }
     }
 
-    fn note_valid(&self, record: &Arc<Credential>, access: Access, now_ms: u64) {
-        self.counters.valid.inc();
+    fn note_access(&self, record: &Arc<Credential>, access: Access, now_ms: u64) {
         if access == Access::Recorded {
             self.service.record_access(record, now_ms, true);
         }
@@ -168,7 +174,10 @@ impl Validator {
             };
             *view = view.take().filter(is_admitted);
             match view {
-                Some(view) => self.note_valid(&view.credential, access, now_ms),
+                Some(view) => {
+                    self.counters.valid.inc();
+                    self.note_access(&view.credential, access, now_ms);
+                }
                 None => drop(self.counters.refused.inc()),
             }
         }

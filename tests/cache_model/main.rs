@@ -121,6 +121,7 @@ fn storm() {
                     world.look_up(0, a);
                     world.look_up(1, c);
                     world.look_up(0, b);
+                    world.look_each(&[a, c, a]);
                     world.look_up(0, a);
                 }
             }),

@@ -142,6 +142,17 @@ impl World {
         }
     }
 
+    /// What is known of several tokens, as a batch asks.
+    pub fn look_each(&self, ids: &[TokenId]) {
+        let begun: Vec<_> = ids.iter().map(|id| self.begun(id)).collect();
+        let see = |at: usize, value: Option<&Version>| {
+            if let Some(value) = value {
+                self.assert_kept(&ids[at], &begun[at], *value);
+            }
+        };
+        self.cache.look_each(ids, self.clock.boottime_ms(), |_| thread::yield_now(), see);
+    }
+
     /// A look-up whose request goes to `asked`, and is answered by `answers`, as after MOVED.
     pub fn look_up_moved(&self, asked: u16, answers: u16, id: TokenId) {
         let begun = self.begun(&id);

@@ -12,7 +12,7 @@ use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Ended, Issued, Reader, Store, StoreError, StoreLimits};
-use doorward::token::{AccessMark, Credential, DetailsOnce, ShownOnce, Texts, Token, Touch, VerifiedTag};
+use doorward::token::{AccessMark, Credential, DetailsOnce, ShownOnce, Texts, Token, Touch, VerifiedMark};
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
@@ -149,7 +149,7 @@ impl TestStore {
                 idle_ms: HOUR_MS,
                 ends_at_ms: now_ms + 30 * DAY_MS,
                 accesses: AccessMark::default(),
-                verified_tag: VerifiedTag::default(),
+                verified: VerifiedMark::default(),
                 details: DetailsOnce::default(),
                 shown: ShownOnce::default(),
             }),

@@ -47,6 +47,7 @@
 
 mod flight;
 mod lease;
+mod many;
 mod table;
 
 use crate::clock::Clock;
@@ -109,6 +110,8 @@ pub struct NearCache<V> {
 #[repr(align(128))]
 struct Shard<V>(Mutex<State<V>>);
 
+/// The table comes first: see there.
+#[repr(C)]
 struct State<V> {
     table: Table<V>,
     flights: Flights<V>,
@@ -133,10 +136,13 @@ impl<V: Clone> NearCache<V> {
         }
     }
 
-    fn lock(&self, id: &TokenId) -> MutexGuard<'_, State<V>> {
+    fn shard(&self, id: &TokenId) -> &Mutex<State<V>> {
         // Neither the low nor the topmost bits, by which a shard's own index finds its place.
-        let shard = (id.random_bits() >> 32) as usize & (self.shards.len() - 1);
-        self.shards[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
+        &self.shards[(id.random_bits() >> 32) as usize & (self.shards.len() - 1)].0
+    }
+
+    fn lock(&self, id: &TokenId) -> MutexGuard<'_, State<V>> {
+        self.shard(id).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The token, if it is known and may be believed at `now_ms`, a reading of CLOCK_BOOTTIME in milliseconds

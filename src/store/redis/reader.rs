@@ -34,6 +34,24 @@ impl Reader {
         }
     }
 
+    pub(in crate::store) fn look_each(
+        &self,
+        ids: &[TokenId],
+        mut use_it: impl FnMut(usize, Option<Option<&Arc<Credential>>>),
+    ) {
+        let Some(cache) = &self.near.cache else {
+            return (0..ids.len()).for_each(|at| use_it(at, None));
+        };
+        let fetch = |known: &Option<Arc<Credential>>| {
+            if let Some(credential) = known {
+                credential.fetch();
+            }
+        };
+        cache.look_each(ids, self.near.clock.boottime_ms(), fetch, |at, known| {
+            use_it(at, known.map(Option::as_ref));
+        });
+    }
+
     pub(in crate::store) fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
         self.near.cache.as_ref()?.get(&id, self.near.clock.boottime_ms())
     }

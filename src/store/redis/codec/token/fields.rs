@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::takeover::ActiveTakeover;
 use crate::token::{
     AccessMark, Credential, Details, DetailsOnce, PreviousSecret, RelatedObject, ShownOnce, Texts,
-    VerifiedTag,
+    VerifiedMark,
 };
 
 /// The fields as they came, by their letters.
@@ -66,7 +66,7 @@ impl<'a> Fields<'a> {
         };
         let credential = Credential {
             id,
-            verified_tag: VerifiedTag::default(),
+            verified: VerifiedMark::default(),
             secret_hash: self.h.and_then(SecretHash::from_slice).ok_or_else(|| corrupt(id, "h"))?,
             previous: previous_secrets(self.p).ok_or_else(|| corrupt(id, "p"))?,
             texts: Texts::new(

@@ -1,7 +1,7 @@
 use super::*;
 use crate::secret::SecretHash;
 use crate::takeover::ActiveTakeover;
-use crate::token::{AccessMark, DetailsOnce, PreviousSecret, RelatedObject, ShownOnce, Texts, VerifiedTag};
+use crate::token::{AccessMark, DetailsOnce, PreviousSecret, RelatedObject, ShownOnce, Texts, VerifiedMark};
 
 fn sample() -> Token {
     Token {
@@ -9,7 +9,7 @@ fn sample() -> Token {
             id: TokenId::parse("jE1hGDDTZBpo-Upp").unwrap(),
             secret_hash: SecretHash::from_slice(&[7; 16]).unwrap(),
             texts: Texts::new("ålice", Some("staff"), Some("ldap"), Some("0f")),
-            verified_tag: VerifiedTag::default(),
+            verified: VerifiedMark::default(),
             takeover: None,
             previous: Box::default(),
             is_active: true,
