@@ -30,6 +30,10 @@ use clap::{Arg, ArgAction, Command, value_parser};
 
 use crate::scenarios::{SCENARIOS, Scenario};
 
+/// As the server's, so that neither it nor bare hyper has the better one; validation in process too is measured with it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A failure is told to whoever runs the harness and ends the scenario.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
