@@ -1,6 +1,6 @@
 //! The token object as the contract shows it.
 
-use chrono::{DateTime, Datelike as _, SecondsFormat, Timelike as _, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::takeover_json::TakeoverJson;
@@ -82,7 +82,7 @@ impl<'a> TokenJson<'a> {
 
     /// Appends the text of a token as a batch sees it. All of it but the last access is kept for the next time, unless
     /// there is a takeover, whose end the record does not tell.
-    pub fn write_batch(token: &BatchToken<'a>, now_ms: u64, out: &mut Vec<u8>) {
+    pub fn write_batch(token: &BatchToken<'a>, now_ms: u64, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
         if token.credential.takeover.is_some() {
             // Serialization to memory fails only for maps with keys that are no strings; there are none.
             let _ = serde_json::to_writer(out, &Self::of_batch(token, now_ms));
@@ -94,7 +94,7 @@ impl<'a> TokenJson<'a> {
         });
         let (before, after) = shown.parts();
         out.extend_from_slice(before);
-        push_timestamp(token.last_access_ms, out);
+        timestamps.push(token.last_access_ms, out);
         out.extend_from_slice(after);
     }
 
@@ -156,7 +156,7 @@ pub fn timestamp(ms: u64) -> String {
         return time.to_rfc3339_opts(SecondsFormat::Millis, true);
     }
     let mut text = Vec::with_capacity(24);
-    push_timestamp(ms, &mut text);
+    Timestamps::default().push(ms, &mut text);
     String::from_utf8(text).unwrap_or_default()
 }
 
@@ -164,22 +164,54 @@ fn time_of(ms: u64) -> DateTime<Utc> {
     i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis).unwrap_or(DateTime::UNIX_EPOCH)
 }
 
-/// Appends the same of a time before the year 10,000. Every token of a batch has one, and chrono's own formatting
-/// costs as much as all the rest of it.
-fn push_timestamp(ms: u64, out: &mut Vec<u8>) {
-    let time = time_of(ms);
-    let digit = |number: u32| b'0' + (number % 10) as u8;
-    let two = |number: u32| [digit(number / 10), digit(number)];
+/// Writes the same for times before the year 10,000. Every token of a batch has one, and chrono's own formatting costs as
+/// much as all the rest of it. Most are of one day, whose date is kept.
+pub struct Timestamps {
+    day: u64,
+    /// With the `T` behind it.
+    date: [u8; 11],
+}
+
+impl Default for Timestamps {
+    fn default() -> Self {
+        Self { day: 0, date: *b"1970-01-01T" }
+    }
+}
+
+impl Timestamps {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+    /// Appends this time.
+    fn push(&mut self, ms: u64, out: &mut Vec<u8>) {
+        let day = ms / Self::DAY_MS;
+        if day != self.day {
+            (self.day, self.date) = (day, date_text(time_of(ms)));
+        }
+        // Below a day's milliseconds.
+        let ms_of_day = (ms % Self::DAY_MS) as u32;
+        let (seconds, milli) = (ms_of_day / 1000, ms_of_day % 1000);
+        let [h1, h2] = two_digits(seconds / 3600);
+        let [mi1, mi2] = two_digits(seconds / 60 % 60);
+        let [s1, s2] = two_digits(seconds % 60);
+        let ([_, m1], [m2, m3]) = (two_digits(milli / 100), two_digits(milli));
+        let [y1, y2, y3, y4, _, mo1, mo2, _, d1, d2, _] = self.date;
+        out.extend_from_slice(&[
+            y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', mi1, mi2, b':', s1, s2, b'.',
+            m1, m2, m3, b'Z',
+        ]);
+    }
+}
+
+fn date_text(time: DateTime<Utc>) -> [u8; 11] {
     let year = time.year().unsigned_abs();
-    let ([y1, y2], [y3, y4]) = (two(year / 100), two(year));
-    let ([mo1, mo2], [d1, d2]) = (two(time.month()), two(time.day()));
-    let ([h1, h2], [mi1, mi2], [s1, s2]) = (two(time.hour()), two(time.minute()), two(time.second()));
-    let milli = time.timestamp_subsec_millis();
-    let (m1, [m2, m3]) = (digit(milli / 100), two(milli));
-    out.extend_from_slice(&[
-        y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', mi1, mi2, b':', s1, s2, b'.', m1,
-        m2, m3, b'Z',
-    ]);
+    let ([y1, y2], [y3, y4]) = (two_digits(year / 100), two_digits(year));
+    let ([mo1, mo2], [d1, d2]) = (two_digits(time.month()), two_digits(time.day()));
+    [y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T']
+}
+
+/// The last two.
+fn two_digits(number: u32) -> [u8; 2] {
+    [number / 10, number].map(|number| b'0' + (number % 10) as u8)
 }
 
 #[cfg(test)]
@@ -190,5 +222,15 @@ mod tests {
         assert_eq!(super::timestamp(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(super::timestamp(4_102_444_799_999), "2099-12-31T23:59:59.999Z");
         assert_eq!(super::timestamp(253_402_300_800_000), "+10000-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_day_that_was_kept_is_not_that_of_another_time() {
+        let mut timestamps = super::Timestamps::default();
+        for ms in [86_399_999, 86_400_000, 1_800_000_000_007, 1_800_000_000_008, 1_800_086_400_000, 0] {
+            let mut text = Vec::new();
+            timestamps.push(ms, &mut text);
+            assert_eq!(String::from_utf8(text).unwrap(), super::timestamp(ms));
+        }
     }
 }

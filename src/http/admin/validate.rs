@@ -11,7 +11,7 @@ use serde::de::{Deserializer, Visitor};
 
 use crate::http::fields::Fields;
 use crate::http::problem::Problem;
-use crate::http::token_json::TokenJson;
+use crate::http::token_json::{Timestamps, TokenJson};
 use crate::http::{Body, with_body};
 use crate::service::ServiceError;
 use crate::validator::{Access, BatchToken, Validator};
@@ -100,6 +100,7 @@ struct Results {
     /// Where each token's object is in the text, the comma behind it included.
     places: Vec<Range<usize>>,
     is_in_order: bool,
+    timestamps: Timestamps,
 }
 
 const HEAD: &[u8] = br#"{"results":["#;
@@ -108,13 +109,13 @@ impl Results {
     fn with_room_for(count: usize) -> Self {
         let mut text = Vec::with_capacity(HEAD.len() + count * USUAL_BYTES);
         text.extend_from_slice(HEAD);
-        Self { text, places: vec![0..0; count], is_in_order: true }
+        Self { text, places: vec![0..0; count], is_in_order: true, timestamps: Timestamps::default() }
     }
 
     fn put(&mut self, at: usize, token: Option<&BatchToken<'_>>, now_ms: u64) {
         let start = self.text.len();
         match token {
-            Some(token) => TokenJson::write_batch(token, now_ms, &mut self.text),
+            Some(token) => TokenJson::write_batch(token, now_ms, &mut self.timestamps, &mut self.text),
             None => self.text.extend_from_slice(br#"{"is_active":false}"#),
         }
         self.text.push(b',');
