@@ -209,19 +209,20 @@ fn load_with(
     read_file: ReadFile<'_>,
 ) -> Result<Command, LoadError> {
     let mut mistakes = Vec::new();
-    let (verb, flags) = match command_line::parse(args, &mut mistakes) {
+    let (verb, flags, is_whole) = match command_line::parse(args, &mut mistakes) {
         CommandLine::Print(text) => return Ok(Command::Print(text)),
-        CommandLine::Run { verb, flags } => (verb, flags),
+        CommandLine::Run { verb, flags, is_whole } => (verb, flags, is_whole),
     };
     // Whoever makes the first key has no settings yet.
     if verb == Verb::HashKey && mistakes.is_empty() {
         return Ok(Command::HashKey);
     }
     let values = sources::gather(flags, env, read_file, &mut mistakes);
-    let sources_are_whole = mistakes.is_empty();
+    // What is wrong with the file as a whole has its setting's name.
+    let are_sources_whole = is_whole && mistakes.iter().all(|mistake| mistake.name != settings::CONFIG.name);
     let config = Config::from_values(&values, &mut mistakes);
     // With a source in pieces, what is missing or clashes here may be right in the rest of it.
-    if sources_are_whole {
+    if are_sources_whole {
         config.check_together(&values, &mut mistakes);
     }
     if !mistakes.is_empty() {

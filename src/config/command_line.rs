@@ -27,21 +27,34 @@ pub(super) enum CommandLine {
     /// Help or version.
     Print(String),
     /// Something to do, with the settings that flags gave.
-    Run { verb: Verb, flags: BTreeMap<&'static str, String> },
+    Run {
+        verb: Verb,
+        flags: BTreeMap<&'static str, String>,
+        /// Whether all of it was understood, but for flags that are none.
+        is_whole: bool,
+    },
 }
 
-/// Reads the command line. What clap refuses is a mistake like any other; the flags before it still count, so
-/// that the mistakes in them are told as well.
+/// Reads the command line. What clap refuses is a mistake like any other. A flag that is none is left out and the rest
+/// read on; after anything else the flags before it still count, so that the mistakes in them are told as well.
 pub(super) fn parse(args: impl IntoIterator<Item = OsString>, mistakes: &mut Vec<Mistake>) -> CommandLine {
-    let args: Vec<_> = args.into_iter().collect();
-    let matches = match command().try_get_matches_from(&args) {
-        Ok(matches) => matches,
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            return CommandLine::Print(error.render().to_string());
-        }
-        Err(error) => {
-            mistakes.push(mistake(&error));
-            command().ignore_errors(true).try_get_matches_from(&args).unwrap_or_default()
+    let mut args: Vec<_> = args.into_iter().collect();
+    let mut is_whole = true;
+    let matches = loop {
+        match command().try_get_matches_from(&args) {
+            Ok(matches) => break matches,
+            Err(error) if is_to_print(&error) && mistakes.is_empty() => {
+                return CommandLine::Print(error.render().to_string());
+            }
+            Err(error) => {
+                if !is_to_print(&error) {
+                    mistakes.push(mistake(&error));
+                }
+                if !leave_out_unknown_flag(&mut args, &error) {
+                    is_whole = false;
+                    break command().ignore_errors(true).try_get_matches_from(&args).unwrap_or_default();
+                }
+            }
         }
     };
     let verb = match matches.subcommand_name() {
@@ -50,7 +63,31 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>, mistakes: &mut Vec
         Some(HASH_KEY) => Verb::HashKey,
         _ => Verb::Serve,
     };
-    CommandLine::Run { verb, flags: flags(&matches, mistakes) }
+    CommandLine::Run { verb, flags: flags(&matches, mistakes), is_whole }
+}
+
+fn is_to_print(error: &clap::Error) -> bool {
+    matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
+}
+
+/// Takes the flag that clap does not know off the command line, with its value if it has one; whether there was one.
+fn leave_out_unknown_flag(args: &mut Vec<OsString>, error: &clap::Error) -> bool {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return false };
+    if error.kind() != ErrorKind::UnknownArgument || !flag.starts_with("--") {
+        return false;
+    }
+    let text = |arg: &OsString| arg.to_string_lossy().into_owned();
+    let is_it = |arg: &OsString| text(arg).split('=').next() == flag.split('=').next();
+    let Some(at) = args.iter().skip(1).position(is_it).map(|at| at + 1) else { return false };
+    let has_value_in_it = text(&args.remove(at)).contains('=');
+    let is_value = |arg: &OsString| {
+        let arg = text(arg);
+        !arg.starts_with('-') && ![CHECK_CONFIG, HEALTHCHECK, HASH_KEY].contains(&arg.as_str())
+    };
+    if !has_value_in_it && args.get(at).is_some_and(is_value) {
+        args.remove(at);
+    }
+    true
 }
 
 fn flags(matches: &ArgMatches, mistakes: &mut Vec<Mistake>) -> BTreeMap<&'static str, String> {

@@ -386,8 +386,31 @@ fn a_bad_command_line_is_a_mistake_and_repeats_no_stray_argument() {
         assert_eq!(told.lines().count(), 1, "{told}");
     }
     // What a broken command line might have gone on to say is not called missing.
-    let told = mistakes(&["--redis-url=redis://a", "--bogus", "--api-keys=x"], &[], &[]);
+    let told = mistakes(&["--redis-url=redis://a", "stray", "--api-keys=x"], &[], &[]);
     assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn an_unknown_name_hides_no_other_mistake() {
+    let names = |told: &str| {
+        let names = told.lines().map(|line| line.split(' ').next().unwrap().to_owned());
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        names
+    };
+    let file = [("d.toml", "colour = 'red'\nlease = 'fast'\nredis-url = 'redis://a'")];
+    let told = mistakes(&["--config=d.toml"], &[("DOORWARD_BOGUS", "1")], &file);
+    assert_eq!(names(&told), ["DOORWARD_BOGUS", "admin-key", "colour", "lease"], "{told}");
+    for bogus in [vec!["--bogus"], vec!["--bogus", "1"], vec!["--bogus=1"]] {
+        let args =
+            [&["--redis-url=redis://a"], &bogus[..], &["--lease", "x", "--other=1", "--bogus"]].concat();
+        let told = mistakes(&args, &[], &[]);
+        assert_eq!(names(&told), ["--bogus", "--bogus", "--other", "admin-key", "lease"], "{told}");
+    }
+    assert_eq!(names(&mistakes(&["--bogus", "--help"], &[], &[])), ["--bogus"]);
+    // In a file that is broken there may be a key.
+    let told = mistakes(&["--config=d.toml", "--redis-url=redis://a"], &[], &[("d.toml", "lease = ")]);
+    assert_eq!(names(&told), ["config"], "{told}");
 }
 
 #[test]
