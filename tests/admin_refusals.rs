@@ -82,7 +82,7 @@ fn each_bad_field_is_named_and_nothing_is_written() {
         assert_eq!(pointers(&response, 422), ["#/user", "#/ip", "#/auth_slug", "#/backend", "#/nope"]);
         for not_an_object in [json!([]), json!("x"), json!(null), json!(1)] {
             let response = client.request("POST", "/v1/tokens", &[key()], Some(&not_an_object));
-            assert_eq!(pointers(&response, 422), ["#/"], "{not_an_object}");
+            assert_eq!(pointers(&response, 422), ["#"], "{not_an_object}");
         }
         assert_eq!(client.connections(), 1);
     }

@@ -23,7 +23,7 @@ impl Fields {
     pub fn of_json(body: &[u8]) -> Result<Self, Problem> {
         match serde_json::from_slice(body) {
             Ok(Value::Object(values)) => Ok(Self { path: String::new(), values, errors: Vec::new() }),
-            Ok(_) => Err(Problem::fields(vec![FieldError::new("", "must be an object")])),
+            Ok(_) => Err(Problem::fields(vec![FieldError::of_whole("must be an object")])),
             // serde_json's message names the place, not the content.
             Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, format!("malformed JSON: {error}"))),
         }
@@ -209,6 +209,14 @@ mod tests {
             pointers(fields.finish().unwrap_err()),
             ["#/a", "#/b", "#/n", "#/f", "#/l/0/x", "#/l/1", "#/odd~1~0%23"]
         );
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_named_as_a_whole() {
+        for body in ["[]", "null", "\"x\"", "1"] {
+            let problem = Fields::of_json(body.as_bytes()).map(|_| ()).unwrap_err();
+            assert_eq!(pointers(problem), ["#"], "{body}");
+        }
     }
 
     #[test]

@@ -25,6 +25,12 @@ impl FieldError {
         let shown = percent_encoding::utf8_percent_encode(&shown, FRAGMENT_ESCAPED).to_string();
         Self { pointer: format!("#/{shown}"), detail: detail.into() }
     }
+
+    /// An error of the body as a whole.
+    pub fn of_whole(detail: impl Into<String>) -> Self {
+        // `#/` would be a field without a name.
+        Self { pointer: "#".into(), detail: detail.into() }
+    }
 }
 
 /// Not allowed in a URI fragment as it is (RFC 3986, section 3.5).

@@ -47,8 +47,9 @@ fn wires_of(body: &[u8]) -> Result<Vec<Wire<'_>>, Problem> {
         #[serde(borrow)]
         tokens: Vec<Wire<'a>>,
     }
-    // As a text, because then each string in it is known to be one.
+    // As a text, because then each string in it is known to be one. An array is none: serde would take it for the object.
     if let Ok(body) = str::from_utf8(body)
+        && body.trim_ascii_start().starts_with('{')
         && let Ok(Asked { tokens }) = serde_json::from_str(body)
         && tokens.len() <= MAX_TOKENS
     {
@@ -164,5 +165,6 @@ mod tests {
         assert_eq!(found(r#"{"tokens":["\u0061"]}"#), Ok(vec!["a".to_owned()]));
         assert_eq!(found(r#"{"tokens":[1]}"#), Err("refused"));
         assert_eq!(found(r#"{"tokens":["a"],"x":1}"#), Err("refused"));
+        assert_eq!(found(r#"[["a"]]"#), Err("refused"));
     }
 }
