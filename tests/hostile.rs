@@ -91,6 +91,25 @@ fn paths_are_never_normalised() {
     identity(&server.auth(&token));
 }
 
+/// RFC 9112, section 3.2.
+#[test]
+fn a_request_of_http_1_1_names_one_host() {
+    let server = Server::start(&[]);
+    for (mut client, target) in [
+        (server.validation(), "/auth-optional"),
+        (server.validation(), "/livez"),
+        (server.admin(), "/livez"),
+        (server.admin(), "/introspect"),
+    ] {
+        for (hosts, is_bad) in [("", true), ("Host: a\r\nhost: b\r\n", true), ("Host:\r\n", false)] {
+            let response = client.send(format!("GET {target} HTTP/1.1\r\n{hosts}\r\n"));
+            assert_eq!(response.status == 400, is_bad, "{target} {hosts:?}: {response:?}");
+        }
+    }
+    let old = server.validation().send("GET /livez HTTP/1.0\r\n\r\n");
+    assert_eq!(old.status, 200);
+}
+
 /// A body that is itself a request: it must stay a body, read or not.
 #[test]
 fn an_unread_body_is_not_a_request() {

@@ -7,22 +7,23 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::HOST;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::Body;
 use super::connections::{Busy, OpenConnection};
 use super::front::{self, Ended};
 use super::listener::Socket;
 use super::received::Peer;
 use super::stream::{AnswerStream, LINGER};
 use super::validation::Validation;
+use super::{Body, empty};
 use crate::tls::HTTP_2;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
@@ -174,7 +175,11 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
     };
     let service = service_fn(|request| {
         open.used();
-        let reply = respond(request);
+        let reply = if names_one_host(&request) {
+            respond(request)
+        } else {
+            Reply::now(empty(StatusCode::BAD_REQUEST))
+        };
         let busy = matches!(reply, Reply::Later(_)).then(|| open.busy());
         Replying { reply, busy }
     });
@@ -201,6 +206,11 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
         // The client's doing, or its network's.
         Err(error) => tracing::debug!(%error, "a connection ended early"),
     }
+}
+
+/// HTTP/1.1 wants one `Host` in each request (RFC 9112, section 3.2); hyper does not look.
+fn names_one_host<B>(request: &Request<B>) -> bool {
+    request.version() != Version::HTTP_11 || request.headers().get_all(HOST).iter().count() == 1
 }
 
 /// HTTP/2 with everything bounded that a client can make grow.
