@@ -105,6 +105,9 @@ impl StopSignals {
     }
 }
 
+const EMBEDDED_STORE: &str =
+    "EMBEDDED STORE: every token is lost when this process ends. Set redis-url to keep them.";
+
 /// What standard output gets: the ready line, and on the embedded store how to begin.
 fn ready_lines(app: &App, format: LogFormat) -> String {
     let (listen, admin_listen, store) = (&app.listen, &app.admin_listen, app.store_name);
@@ -114,6 +117,9 @@ fn ready_lines(app: &App, format: LogFormat) -> String {
         });
         if let (Some(grpc_listen), Some(line)) = (&app.grpc_listen, line.as_object_mut()) {
             line.insert("grpc-listen".into(), grpc_listen.clone().into());
+        }
+        if let (true, Some(line)) = (store == "memory", line.as_object_mut()) {
+            line.insert("warning".into(), EMBEDDED_STORE.into());
         }
         if let (Some(key), Some(line)) = (&app.generated_admin_key, line.as_object_mut()) {
             line.insert("admin-key".into(), key.clone().into());
@@ -126,8 +132,7 @@ fn ready_lines(app: &App, format: LogFormat) -> String {
     }
     lines += &format!(" store={store}\n");
     if store == "memory" {
-        lines +=
-            "\nEMBEDDED STORE: every token is lost when this process ends. Set redis-url to keep them.\n";
+        lines += &format!("\n{EMBEDDED_STORE}\n");
     }
     if let Some(key) = &app.generated_admin_key {
         lines += &format!("\nadmin key for this run: {key}\n\n{}", first_session(app, key));

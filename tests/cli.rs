@@ -193,6 +193,7 @@ fn the_ready_line_is_json_when_logs_are() {
     let lines: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let ready = &lines[0];
     assert_eq!((&ready["message"], &ready["store"]), (&json!("ready"), &json!("memory")));
+    assert!(ready["warning"].as_str().unwrap().contains("EMBEDDED STORE"), "{ready}");
     let address = |name: &str| ready[name].as_str().unwrap().to_owned();
     assert_eq!(Client::new(&address("listen")).get("/readyz", &[]).status, 200);
     assert_key_works(&address("admin-listen"), &address("admin-key"));
