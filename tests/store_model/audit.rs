@@ -7,12 +7,12 @@
 //! manual clock's. How long a key is kept is judged by its TTL, since nothing else removes it; there Redis is made to go
 //! with the manual clock ([`TestStore::age`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorward::secret::{ShardTag, TokenId};
-use doorward::token::MAX_PREVIOUS_SECRETS;
+use doorward::token::{MAX_PREVIOUS_SECRETS, RelatedObject};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde::de::DeserializeOwned;
@@ -20,8 +20,8 @@ use serde::de::DeserializeOwned;
 use crate::common::store::{MINUTE_MS, RawKey, TestStore};
 use crate::{LIMITS, OBJECTS, object};
 
-/// What an operation may still be about to do with a hint it wrote.
-const HINT_GRACE_MS: u64 = MINUTE_MS;
+/// The score of a hint of a token is its end in seconds, times this, and the second of its writing, modulo this.
+const HINT_CYCLE: u64 = 1 << 20;
 /// A hash of 16 bytes and a deadline of 13 digits.
 const PREVIOUS_BYTES: usize = 29;
 
@@ -33,8 +33,10 @@ pub struct Moment {
     /// Whether Redis' TTLs go with the manual clock; else they stand still, and what is past its time stays until somebody
     /// comes by.
     pub ttls_run: bool,
-    /// The latest end that any token can have.
-    pub last_end_ms: u64,
+    /// The latest end that each token can have.
+    pub ends_ms: BTreeMap<TokenId, u64>,
+    /// Of each object, the tokens that were taken away from it when they may just have got it: these hints stay.
+    pub taken_away: HashSet<(RelatedObject, TokenId)>,
 }
 
 /// Everything at one moment, by name without the prefix.
@@ -60,7 +62,7 @@ impl Snapshot {
                 b'v' => self.check_taken_over(key, earlier, at)?,
                 b'd' => self.check_device(key, at)?,
                 b'k' => self.check_devices(key, earlier, at)?,
-                b'r' => self.check_object(key, at)?,
+                b'r' => self.check_object(key, earlier, at)?,
                 b'e' => prop_assert!(key.ttl_ms as u64 <= LIMITS.event_retention_ms, "{}", name),
                 _ => prop_assert!(false, "{} is not in the schema", name),
             }
@@ -74,6 +76,13 @@ impl Snapshot {
         prop_assert_eq!(is_active(key), field(key, "e").is_none(), "{}", name);
         let index = self.entries_of(&sibling(key, 'u', &string(field(key, "u").unwrap())), token_entry);
         prop_assert!(index.contains_key(rest(key)), "no index names {}", name);
+
+        let id = token_id(key);
+        for object in objects_of(key).iter().filter(|_| is_active(key) && kept_until(key) > at.now_ms) {
+            let hints = object_name(object);
+            let hints = self.entries_of(&name_of('r', ShardTag::of_user(&hints), &hints), scored);
+            prop_assert!(hints.contains_key(&id.to_string()), "{:?} does not know of {}", object, id);
+        }
 
         let previous = field(key, "p").unwrap_or_default();
         prop_assert!(previous.len() <= PREVIOUS_BYTES * MAX_PREVIOUS_SECRETS, "{}", name);
@@ -130,13 +139,13 @@ impl Snapshot {
         let kept = |hint: &str| {
             let (token, locator) = hint.split_at(16);
             let token = TokenId::parse(token).unwrap();
-            let history = self.0.get(&name('o', token.shard_tag(), &token.locator()))?;
-            field(history, locator).map(takeover_kept_until)
+            let history = self.0.get(&name_of('o', token.shard_tag(), &token.locator()))?;
+            let at_most_ms = field(history, locator).map(takeover_kept_until)?;
+            let ended_at_ms = field(history, &format!("-{locator}")).map(number);
+            Some(ended_at_ms.map_or(at_most_ms, |ended_at_ms| ended_at_ms + LIMITS.takeover_retention_ms))
         };
-        // One that was refused had its hint, too, for a moment: the TTL may be longer than that of the last one.
         let last_ms = self.check_index(key, earlier, at, scored, kept)?;
-        prop_assert!(key.ttl_ms as u64 + MINUTE_MS > last_ms.saturating_sub(at.now_ms), "{}", &key.name);
-        Ok(())
+        fits(key, last_ms, at)
     }
 
     fn check_device(&self, key: &RawKey, at: &Moment) -> Outcome {
@@ -157,30 +166,35 @@ impl Snapshot {
         fits(key, last_ms, at)
     }
 
-    /// A hint is scored by when it was written, and goes when the object is looked at, as the model does after each step.
-    fn check_object(&self, key: &RawKey, at: &Moment) -> Outcome {
-        let related = (0..OBJECTS.len()).map(object).find(|object| {
-            // As ARCHITECTURE.md has it, and not by the code that is tried here.
-            let mut hasher = blake3::Hasher::new_derive_key("doorward 2026-11 name of a related object");
-            hasher.update(format!("{}\0{}", object.content_type, object.object_id).as_bytes());
-            rest(key) == URL_SAFE_NO_PAD.encode(&hasher.finalize().as_bytes()[..16])
-        });
-        let related = related.map(|object| (object.content_type, object.object_id)).unwrap();
-        for (id, written_ms) in entries(key, scored) {
+    /// A hint says when its token ends at the latest, and has gone when the token has ended before.
+    fn check_object(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
+        let related = (0..OBJECTS.len()).map(object).find(|object| rest(key) == object_name(object)).unwrap();
+        let before = earlier.entries_of(&key.name, scored);
+        let now = entries(key, scored);
+        let is_written = now.iter().any(|(id, score)| before.get(id) != Some(score));
+        let mut last_ms = 0;
+        for (id, score) in now {
             let token = TokenId::parse(&id).unwrap();
-            let token = self.0.get(&name('t', token.shard_tag(), &token.locator()));
-            let is_true = token.filter(|token| is_active(token)).is_some_and(|token| {
-                let objects: Vec<(String, String)> = field(token, "r").map(unpack).unwrap_or_default();
-                objects.contains(&related)
-            });
-            let is_new = written_ms + HINT_GRACE_MS > at.now_ms;
-            prop_assert!(is_true || is_new, "{} still hints at {}", &key.name, id);
+            let record = self.0.get(&name_of('t', token.shard_tag(), &token.locator()));
+            let is_left = at.taken_away.contains(&(related.clone(), token));
+            if let Some(record) = record.filter(|_| !is_left) {
+                let has_it = objects_of(record).contains(&related);
+                prop_assert!(has_it, "{} hints at {}, which does not name it", &key.name, id);
+                prop_assert!(is_active(record), "{} still hints at {}, which has ended", &key.name, id);
+            }
+            let until_ms = score / HINT_CYCLE * 1000;
+            prop_assert_eq!(
+                until_ms,
+                at.ends_ms[&token].next_multiple_of(1000),
+                "{} about {}",
+                &key.name,
+                id
+            );
+            let is_past = until_ms <= at.now_ms;
+            prop_assert!(!(is_written && is_past), "{} was written, and {} stayed", &key.name, id);
+            last_ms = last_ms.max(until_ms);
         }
-        if at.ttls_run {
-            let last_ms = at.last_end_ms + LIMITS.ended_retention_ms;
-            prop_assert!(key.ttl_ms as u64 <= last_ms - at.now_ms, "{}", &key.name);
-        }
-        Ok(())
+        fits(key, last_ms, at)
     }
 
     /// Each entry says when what it names goes; one whose thing is gone is past its time; after a write there is none such.
@@ -267,13 +281,29 @@ fn takeover_kept_until(record: &[u8]) -> u64 {
     ends_at_ms + LIMITS.takeover_retention_ms
 }
 
-fn name(kind: char, shard: ShardTag, rest: &str) -> String {
+fn name_of(kind: char, shard: ShardTag, rest: &str) -> String {
     format!("{kind}:{{{shard}}}:{rest}")
+}
+
+/// As ARCHITECTURE.md has it, and not by the code that is tried here.
+fn object_name(object: &RelatedObject) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("doorward 2026-11 name of a related object");
+    hasher.update(format!("{}\0{}", object.content_type, object.object_id).as_bytes());
+    URL_SAFE_NO_PAD.encode(&hasher.finalize().as_bytes()[..16])
+}
+
+fn objects_of(token: &RawKey) -> Vec<RelatedObject> {
+    let objects: Vec<(String, String)> = field(token, "r").map(unpack).unwrap_or_default();
+    objects.into_iter().map(|(content_type, object_id)| RelatedObject { content_type, object_id }).collect()
+}
+
+fn token_id(token: &RawKey) -> TokenId {
+    TokenId::from_locator(ShardTag::parse(&token.name[3..7]).unwrap(), rest(token)).unwrap()
 }
 
 /// Another key of the same slot.
 fn sibling(key: &RawKey, kind: char, rest: &str) -> String {
-    name(kind, ShardTag::parse(&key.name[3..7]).unwrap(), rest)
+    name_of(kind, ShardTag::parse(&key.name[3..7]).unwrap(), rest)
 }
 
 /// A key's name behind its kind and shard tag.

@@ -15,6 +15,7 @@ pub enum Op {
         idle_min: u64,
         lifetime_min: u64,
         is_authenticated: bool,
+        objects: Vec<usize>,
     },
     /// Accesses so and so many minutes ago, written down in one batch now.
     Touch(Vec<Access>),
@@ -76,14 +77,16 @@ pub struct Access {
 
 pub fn op() -> impl Strategy<Value = Op> {
     let minutes = prop_oneof![1..5_u64, 30..150_u64];
+    let objects = prop::sample::subsequence((0..OBJECTS.len()).collect::<Vec<_>>(), 0..=OBJECTS.len());
     let lifetime = prop_oneof![1 => 1..5_u64, 4 => 30..150_u64];
     prop_oneof![
-        4 => (user(), minutes.clone(), lifetime, prop::bool::weighted(0.8)).prop_map(
-            |(user, idle_min, lifetime_min, is_authenticated)| Op::Issue {
+        4 => (user(), minutes.clone(), lifetime, prop::bool::weighted(0.8), objects).prop_map(
+            |(user, idle_min, lifetime_min, is_authenticated, objects)| Op::Issue {
                 user,
                 idle_min,
                 lifetime_min,
                 is_authenticated,
+                objects,
             }
         ),
         4 => prop::collection::vec(access(), 1..4).prop_map(Op::Touch),

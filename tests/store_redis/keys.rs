@@ -131,12 +131,26 @@ async fn a_related_objects_hints_stay_as_long_as_its_longest_lived_token_can() {
     let long = related(&objects[..1], NOW_MS + 9 * DAY_MS);
     on.keep(&long, NOW_MS).await;
     on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
-    assert_eq!(hints(), [4 * DAY_MS, 10 * DAY_MS], "the retention is in it");
-    for object in &objects {
-        on.store.end_object_tokens(object, NOW_MS).await.unwrap();
-        assert_eq!(on.store.object_tokens(object, NOW_MS).await.unwrap(), []);
-    }
+    assert_eq!(hints(), [3 * DAY_MS, 9 * DAY_MS]);
+    on.store.end_object_tokens(&objects[1], NOW_MS).await.unwrap();
+    assert_eq!(hints(), [9 * DAY_MS]);
+    on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
+    let ending = TokenChange::ending(EndReason::Ended);
+    on.store.change(long.credential.id, &ending, NOW_MS).await.unwrap();
+    assert_eq!(hints(), [3 * DAY_MS, 3 * DAY_MS]);
+    on.store.end_object_tokens(&objects[0], NOW_MS).await.unwrap();
     assert_eq!(hints(), [0; 0], "all were ended, so nothing is left to hint at");
+
+    // Whoever writes one takes out what is past its time.
+    on.keep(&related(&objects[..1], NOW_MS + DAY_MS), NOW_MS).await;
+    let later = with_idle(on.sample("alice", NOW_MS + DAY_MS), HOUR_MS);
+    let later = Token { related_objects: objects[..1].to_vec(), ..later };
+    on.keep(&edited(later, |c| c.ends_at_ms = c.expires_at_ms), NOW_MS + DAY_MS).await;
+    let members =
+        |key: &str| redis::cmd("ZCARD").arg(key).query::<u64>(&mut raw_connection(on.server())).unwrap();
+    let key = on.ttls().into_keys().find(|key| key.contains("r:{")).unwrap();
+    assert_eq!((members(&key), hints()), (1, vec![HOUR_MS]));
+    on.store.end_object_tokens(&objects[0], NOW_MS + DAY_MS).await.unwrap();
 
     // A hint of a token that was never written goes once it is old.
     let gone = related(&objects[1..], NOW_MS + DAY_MS);

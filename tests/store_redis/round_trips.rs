@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use doorward::device_key::{DeviceChange, DeviceLogin};
 use doorward::event::EndReason;
+use doorward::secret;
 use doorward::store::StoreLimits;
-use doorward::token::TokenChange;
+use doorward::takeover::{NewTakeover, Started};
+use doorward::token::{RelatedObject, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
-use crate::common::store::{LIMITS, NOW_MS, TestStore, raw_connection, touch};
+use crate::common::store::{LIMITS, MINUTE_MS, NOW_MS, TestStore, raw_connection, touch};
 
 /// What Redis was asked: how often it read from a connection, and which commands clients sent. Commands that run
 /// inside a script count, too, so they are told apart by name.
@@ -110,6 +112,53 @@ async fn each_operation_is_one_round_trip() {
         assert_eq!(on.store.end_user_tokens("alice", None, NOW_MS).await.unwrap().len(), 1);
     })
     .await;
+}
+
+/// What a token has in other slots goes with it, in one round trip more for all of it.
+#[tokio::test]
+async fn an_ending_is_two_round_trips_where_hints_lie_elsewhere() {
+    let server = RedisServer::start();
+    let on = TestStore::alone_on(&server).await;
+    let object = |id: &str| RelatedObject { content_type: "order".into(), object_id: id.into() };
+    let end = async |token: &Token| {
+        on.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    };
+    let take_over = async |token: &Token| {
+        let (token, ends_at_ms) = (token.credential.id, NOW_MS + MINUTE_MS);
+        let id = secret::new_id(token.shard_tag(), on.entropy()).unwrap();
+        let new = NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms };
+        let started = on.store.start_takeover(&new, NOW_MS).await.unwrap();
+        assert!(matches!(started, Started::Done(_)), "{started:?}");
+    };
+    for (what, objects, takes_over, expected) in [
+        // The scripts become known.
+        ("first", vec![object("1")], true, None),
+        ("of nothing", vec![], false, Some(1)),
+        ("of objects", (0..5).map(|n| object(&n.to_string())).collect(), false, Some(2)),
+        ("of a takeover", vec![], true, Some(2)),
+        ("of both", vec![object("1"), object("2")], true, Some(2)),
+    ] {
+        let token = Token { related_objects: objects, ..on.sample("alice", NOW_MS) };
+        on.keep(&token, NOW_MS).await;
+        if takes_over {
+            take_over(&token).await;
+        }
+        let traffic = during(&server, end(&token)).await;
+        if let Some(expected) = expected {
+            assert_eq!((traffic.of("evalsha"), traffic.of("eval")), (expected, 0), "{what}");
+            assert_eq!(traffic.reads, 2 * expected, "{what}: {:?}", traffic.calls);
+        }
+    }
+    // Of a token that stays.
+    let token = on.issue("alice", NOW_MS).await;
+    take_over(&token).await;
+    on.store.end_takeover(token.credential.id, EndReason::Ended, NOW_MS).await.unwrap();
+    take_over(&token).await;
+    let traffic = during(&server, async {
+        assert!(on.store.end_takeover(token.credential.id, EndReason::Ended, NOW_MS).await.unwrap());
+    })
+    .await;
+    assert_eq!((traffic.of("evalsha"), traffic.reads), (2, 4), "{:?}", traffic.calls);
 }
 
 /// Nor do the commands inside the script, which anybody could count who may ask Redis, tell why a login was refused.

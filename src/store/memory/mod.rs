@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::devices::Devices;
 use self::related::Objects;
-use self::takeovers::{Hint, History};
+use self::takeovers::{History, TakenOver};
 use super::{Call, StoreLimits};
 use crate::event::{EndReason, Event, EventKind};
 use crate::feed::Feed;
@@ -30,6 +30,8 @@ pub struct MemoryStore {
     tokens: AtomicUsize,
     /// Locked after a shard, never before.
     objects: Mutex<Objects>,
+    /// The same.
+    taken_over: Mutex<TakenOver>,
     check_key: OnceLock<String>,
     feed: Feed,
 }
@@ -40,8 +42,6 @@ struct Shard {
     users: HashMap<String, Vec<TokenId>>,
     /// By the token that acted.
     takeovers: HashMap<TokenId, History>,
-    /// By the user taken over: where to look.
-    taken_over: HashMap<String, Vec<Hint>>,
     /// By the user, newest first.
     events: HashMap<String, VecDeque<Event>>,
     devices: Devices,
@@ -58,6 +58,7 @@ impl MemoryStore {
             max_tokens,
             tokens,
             objects: Mutex::default(),
+            taken_over: Mutex::default(),
             check_key,
             feed: Feed::default(),
         }
@@ -88,15 +89,18 @@ impl MemoryStore {
             shard.devices.prune(now_ms);
         }
         self.prune_objects(now_ms);
+        self.prune_taken_over(now_ms);
     }
 
-    /// Ends an active token of the shard, and its takeover with it.
+    /// Ends an active token of the shard, and its takeover with it; its objects do not have it any more.
     fn end(&self, shard: &mut Shard, id: TokenId, reason: EndReason, call: &Call<'_>) {
         self.close_takeover(shard, id, reason, call);
         let Some(token) = shard.tokens.get_mut(&id) else { return };
         edit(token).is_active = false;
         token.ended_at_ms = Some(call.now_ms);
         let user = token.credential.user().to_owned();
+        let related = token.related_objects.clone();
+        self.forget_in_objects(id, &related);
         let ended = Event::new(EventKind::TokenEnded, call.now_ms, call.actor);
         self.emit(shard, &user, Event { token: Some(id), reason: Some(reason), ..ended });
     }

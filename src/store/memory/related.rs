@@ -37,6 +37,12 @@ impl MemoryStore {
         true
     }
 
+    /// The token has ended.
+    pub(super) fn forget_in_objects(&self, id: TokenId, related: &[RelatedObject]) {
+        let mut objects = self.objects();
+        related.iter().for_each(|object| remove(&mut objects, object, &id));
+    }
+
     /// Where an object seems to have too many tokens, some may have ended: looking at them removes those. No shard may be
     /// locked.
     pub(super) fn make_room_in_objects(&self, related: &[RelatedObject], now_ms: u64) {
@@ -104,7 +110,6 @@ impl MemoryStore {
                 let user = token.credential.user().to_owned();
                 self.end(&mut shard, id, EndReason::Related, call);
                 self.prune(&mut shard, &user, call.now_ms);
-                remove(&mut self.objects(), object, &id);
                 ended.push(id);
             }
         }

@@ -1,8 +1,11 @@
-//! Takeovers: with the token that acts, and a hint with the user taken over.
+//! Takeovers: with the token that acts, and hints by the user taken over.
 
-use super::{MemoryStore, Shard, edit};
+use std::collections::HashMap;
+use std::sync::MutexGuard;
+
+use super::{MemoryStore, Shard, edit, lock};
 use crate::event::{EndReason, Event, EventKind};
-use crate::secret::{ShardTag, TokenId};
+use crate::secret::TokenId;
 use crate::store::Call;
 use crate::takeover::{
     ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Started, Takeover,
@@ -22,6 +25,9 @@ struct Record {
     created_at_ms: u64,
     ended_at_ms: Option<u64>,
 }
+
+/// By the user taken over: where to look.
+pub(super) type TakenOver = HashMap<String, Vec<Hint>>;
 
 /// That a token took a user over.
 pub(super) struct Hint {
@@ -93,9 +99,13 @@ impl MemoryStore {
         })
     }
 
+    fn taken_over(&self) -> MutexGuard<'_, TakenOver> {
+        lock(&self.taken_over)
+    }
+
     fn hint_takeover(&self, new: &NewTakeover, now_ms: u64) {
-        let mut shard = self.shard(ShardTag::of_user(&new.user));
-        let hints = shard.taken_over.entry(new.user.clone()).or_default();
+        let mut taken_over = self.taken_over();
+        let hints = taken_over.entry(new.user.clone()).or_default();
         hints.retain(|hint| hint.kept_until_ms > now_ms);
         let kept_until_ms = new.ends_at_ms + self.limits.takeover_retention_ms;
         hints.push(Hint { token: new.token, takeover: new.id, kept_until_ms });
@@ -105,8 +115,7 @@ impl MemoryStore {
     }
 
     fn unhint_takeover(&self, new: &NewTakeover) {
-        let mut shard = self.shard(ShardTag::of_user(&new.user));
-        if let Some(hints) = shard.taken_over.get_mut(&new.user) {
+        if let Some(hints) = self.taken_over().get_mut(&new.user) {
             hints.retain(|hint| hint.takeover != new.id);
         }
     }
@@ -139,6 +148,12 @@ impl MemoryStore {
         for record in records.filter(|record| record.new.id == takeover.id) {
             record.ended_at_ms = Some(call.now_ms);
         }
+        let kept_until_ms = call.now_ms + self.limits.takeover_retention_ms;
+        for hint in self.taken_over().get_mut(&takeover.user).into_iter().flatten() {
+            if hint.takeover == takeover.id {
+                hint.kept_until_ms = kept_until_ms;
+            }
+        }
         let ended = takeover_event(EventKind::TakeoverEnded, id, takeover.id, &takeover.user, call);
         self.emit(shard, &user, Event { reason: Some(reason), ..ended });
         true
@@ -153,9 +168,8 @@ impl MemoryStore {
     }
 
     pub(in crate::store) fn user_takeovers(&self, user: &str, now_ms: u64) -> Vec<Takeover> {
-        let hints =
-            |shard: &Shard| shard.taken_over.get(user).map(|hints| hints.iter().map(|h| h.token).collect());
-        let mut tokens: Vec<TokenId> = hints(&self.shard(ShardTag::of_user(user))).unwrap_or_default();
+        let mut tokens: Vec<TokenId> =
+            self.taken_over().get(user).into_iter().flatten().map(|hint| hint.token).collect();
         tokens.sort_unstable();
         tokens.dedup();
         let all = tokens.into_iter().flat_map(|token| self.token_takeovers(token, now_ms));
@@ -169,7 +183,10 @@ impl MemoryStore {
         shard
             .takeovers
             .retain(|_, history| history.shown(now_ms).any(|takeover| self.shows(&takeover, now_ms)));
-        shard.taken_over.retain(|_, hints| {
+    }
+
+    pub(super) fn prune_taken_over(&self, now_ms: u64) {
+        self.taken_over().retain(|_, hints| {
             hints.retain(|hint| hint.kept_until_ms > now_ms);
             !hints.is_empty()
         });

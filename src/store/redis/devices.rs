@@ -131,8 +131,9 @@ impl RedisStore {
     ) -> Result<LoggedIn, StoreError> {
         let shard = login.id.shard_tag();
         // Whether or not it is refused then: so the commands tell nothing.
-        let span = (token.credential.id, token.credential.ends_at_ms);
-        if !self.hint(&token.related_objects, span, call).await? {
+        let (id, objects) = (token.credential.id, &token.related_objects);
+        if !self.hint(objects, (id, token.credential.ends_at_ms), call).await? {
+            self.unhint_token(id, objects, call.now_ms).await;
             return Ok(LoggedIn::ObjectFull);
         }
         let args = LoginArgs {
@@ -148,6 +149,9 @@ impl RedisStore {
         bytes.extend(fields.flat_map(|(name, value)| [name.as_bytes(), value]));
         let at = (self.keys.device(login.id), shard);
         let answer: Vec<Value> = self.run(&self.scripts.device_login, at, call, &args, &bytes).await?;
+        if matches!(answer.as_slice(), [Value::Int(0 | 2)]) {
+            self.unhint_token(id, objects, call.now_ms).await;
+        }
         match answer.as_slice() {
             [Value::Int(0)] => Ok(LoggedIn::Refused),
             [Value::Int(1), Value::BulkString(user), made_room] => {

@@ -5,11 +5,11 @@
 //! | `dw:t:{s}:<locator>` | hash | a token; the only prefix under client tracking |
 //! | `dw:u:{s}:<user>` | sorted set | the user's tokens by expiry, and their last accesses (lua/prelude.lua) |
 //! | `dw:o:{s}:<locator>` | hash | a token's takeovers (codec/takeover.rs) |
-//! | `dw:v:{s}:<user>` | sorted set | who took this user over, by the time until which that is kept; a hint |
+//! | `dw:v:{s}:<user>` | sorted set | who took this user over, by the time until which that is kept; a hint (lua/hints.lua) |
 //! | `dw:e:{s}:<user>` | list | what happened to the user, newest first (codec/event.rs) |
 //! | `dw:d:{s}:<locator>` | hash | a device key (codec/device.rs) |
 //! | `dw:k:{s}:<user>` | hash | the user's device keys by uuid (lua/devices.lua) |
-//! | `dw:r:{o}:<object>` | sorted set | the tokens of a related object, by when that was written; a hint (related.rs) |
+//! | `dw:r:{o}:<object>` | sorted set | the tokens of a related object, by their latest end; a hint (lua/hints.lua) |
 //! | `dw:m:check-key` | string | the check key all nodes share |
 //! | `dw:m:schema` | string | the version of this schema |
 //! | `dw:events` | channel | the same events of all users, as they happen |
@@ -22,7 +22,7 @@ use crate::secret::{ShardTag, TokenId};
 use crate::token::RelatedObject;
 
 /// The version of what is written under these keys; a node refuses to work on another.
-pub const SCHEMA_VERSION: &str = "2";
+pub const SCHEMA_VERSION: &str = "3";
 
 const OBJECT_CONTEXT: &str = "doorward 2026-11 name of a related object";
 
@@ -120,8 +120,12 @@ impl Keys {
 
     /// The tokens of a related object.
     pub fn related(&self, object: &RelatedObject) -> String {
-        let ObjectName { shard, name } = ObjectName::of(object);
-        self.key('r', shard, &name)
+        self.related_by_name(&ObjectName::of(object))
+    }
+
+    /// The same, by the object's name.
+    pub fn related_by_name(&self, object: &ObjectName) -> String {
+        self.key('r', object.shard, &object.name)
     }
 
     fn key(&self, kind: char, shard: ShardTag, name: &str) -> String {

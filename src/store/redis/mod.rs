@@ -8,6 +8,7 @@ mod connection;
 mod devices;
 mod discovery;
 mod events;
+mod hints;
 mod keys;
 mod link;
 mod look_ups;
@@ -36,6 +37,7 @@ use redis::{FromRedisValue, RedisError, Script, Value, cmd, pipe};
 use serde::Serialize;
 
 use self::connection::{Connection, Connections};
+use self::hints::Untrue;
 use self::keys::{Keys, SCHEMA_VERSION};
 use self::link::Link;
 use self::look_ups::LookUps;
@@ -119,7 +121,8 @@ impl RedisStore {
         self.near.stats()
     }
 
-    /// Runs a script on the keys of a shard, of which `key` is one; what is not text goes into `bytes`.
+    /// Runs a script on the keys of a shard, of which `key` is one; what is not text goes into `bytes`. Hints that it made
+    /// untrue go, too.
     async fn run<T: FromRedisValue>(
         &self,
         script: &Script,
@@ -128,6 +131,25 @@ impl RedisStore {
         args: &impl Serialize,
         bytes: &[&[u8]],
     ) -> Result<T, StoreError> {
+        let answer = self.run_script(script, (key, shard), call, args, bytes).await?;
+        let (answer, untrue) = self.split_answer(shard, answer, call.now_ms);
+        if !untrue.is_empty() {
+            // What has ended is not seen here from now on, though it takes another round trip until anybody is told.
+            self.near.void(untrue.iter().map(Untrue::token));
+            self.unhint(&untrue, call.now_ms).await;
+        }
+        redis::from_redis_value(answer).map_err(|_| unexpected("a script"))
+    }
+
+    /// Runs a script and nothing else.
+    async fn run_script(
+        &self,
+        script: &Script,
+        (key, shard): (String, ShardTag),
+        call: &Call<'_>,
+        args: &impl Serialize,
+        bytes: &[&[u8]],
+    ) -> Result<Value, StoreError> {
         let context = Context {
             prefix: self.keys.prefix(),
             shard: shard.to_string(),

@@ -1,8 +1,7 @@
-//! Related objects: a token names its objects, and each object has hints of its tokens in a slot of its own.
+//! Related objects: a token names its objects, and each object has hints of its tokens in a slot of its own (hints.rs).
 //!
-//! A hint is written before the token names the object, and again whenever it is to; so there may be too many, never too
-//! few. Whoever reads hints looks at the tokens, and removes those that will not come true: of a token that has ended, and
-//! of one that does not name the object, or is not there, though the hint is older than [`HINT_GRACE_MS`].
+//! Whoever reads hints looks at the tokens, and removes those that will not come true: of a token that has ended, and of
+//! one that does not name the object, or is not there, though the hint is older than an operation can take.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +10,7 @@ use redis::{FromRedisValue, Script, Value, cmd, pipe};
 use serde::Serialize;
 
 use super::codec::token as codec;
+use super::hints::{CALLS_AT_ONCE, Untrue};
 use super::keys::ObjectName;
 use super::slots::slot_of_tag;
 use super::{READS_PER_PIPELINE, RedisStore, unexpected};
@@ -19,59 +19,7 @@ use crate::secret::TokenId;
 use crate::store::{Call, Changed, Ended, Related, StoreError};
 use crate::token::{RelatedObject, Token, TokenChange};
 
-/// A hint may be this much older than what it tells of: far longer than two operations may take.
-const HINT_GRACE_MS: u64 = 60_000;
-/// Calls at once for one operation: as many as there are connections by default.
-const CALLS_AT_ONCE: usize = 8;
-/// Hints removed in one script call.
-const HINTS_PER_CALL: usize = 1024;
-
-/// When a hint was written, as it was read.
-type Hint = (TokenId, u64);
-
 impl RedisStore {
-    /// Lets objects know of a token that is about to name them; false when one of them has too many.
-    pub(super) async fn hint(
-        &self,
-        objects: &[RelatedObject],
-        (id, ends_at_ms): (TokenId, u64),
-        call: &Call<'_>,
-    ) -> Result<bool, StoreError> {
-        let hinted = objects.iter().map(async |object| {
-            if self.hint_once(object, (id, ends_at_ms), call).await? {
-                return Ok(true);
-            }
-            // Its hints may be of tokens that have ended: looking at them removes those.
-            self.live_tokens(object, call.now_ms).await?;
-            self.hint_once(object, (id, ends_at_ms), call).await
-        });
-        Ok(try_join_all(hinted).await?.into_iter().all(|hinted| hinted))
-    }
-
-    async fn hint_once(
-        &self,
-        object: &RelatedObject,
-        (id, ends_at_ms): (TokenId, u64),
-        call: &Call<'_>,
-    ) -> Result<bool, StoreError> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            object: &'a str,
-            token: String,
-            most: usize,
-            ttl: u64,
-        }
-        let ObjectName { shard, name } = ObjectName::of(object);
-        let args = Args {
-            object: &name,
-            token: id.to_string(),
-            most: self.limits.max_tokens_per_object,
-            // No renewal reaches beyond its end, and ended it is kept for the retention.
-            ttl: (ends_at_ms + self.limits.ended_retention_ms).saturating_sub(call.now_ms),
-        };
-        self.run(&self.scripts.hint, (self.keys.related(object), shard), call, &args, &[]).await
-    }
-
     pub(in crate::store) async fn relate(
         &self,
         id: TokenId,
@@ -88,7 +36,11 @@ impl RedisStore {
         if !self.hint(std::slice::from_ref(object), (id, ends_at_ms), call).await? {
             return Ok(Related::TooManyTokens);
         }
-        related(self.run_on_pair(&self.scripts.relate, id, object, call).await?)
+        let related = related(self.run_on_pair(&self.scripts.relate, id, object, call).await?)?;
+        if matches!(related, Related::NotFound | Related::Ended) {
+            self.unhint_token(id, std::slice::from_ref(object), call.now_ms).await;
+        }
+        Ok(related)
     }
 
     pub(in crate::store) async fn unrelate(
@@ -97,7 +49,13 @@ impl RedisStore {
         object: &RelatedObject,
         call: &Call<'_>,
     ) -> Result<Related, StoreError> {
-        related(self.run_on_pair(&self.scripts.unrelate, id, object, call).await?)
+        let unrelated = related(self.run_on_pair(&self.scripts.unrelate, id, object, call).await?)?;
+        if unrelated == Related::Done {
+            // One that is new stays: somebody may be relating the two just now.
+            let untrue = Untrue::Token { object: ObjectName::of(object), id, has_ended: false };
+            self.unhint(&[untrue], call.now_ms).await;
+        }
+        Ok(unrelated)
     }
 
     /// Runs a script about a token and an object.
@@ -143,12 +101,12 @@ impl RedisStore {
         let (mut ended, mut failure) = (Vec::new(), None);
         for some in hints.chunks(CALLS_AT_ONCE) {
             let outcomes = join_all(
-                some.iter().map(|(id, _)| self.run_on_pair(&self.scripts.related_end, *id, object, call)),
+                some.iter().map(|id| self.run_on_pair(&self.scripts.related_end, *id, object, call)),
             )
             .await;
-            for (hint, outcome) in some.iter().zip(outcomes) {
+            for (id, outcome) in some.iter().zip(outcomes) {
                 match outcome {
-                    Ok(true) => ended.push(*hint),
+                    Ok(true) => ended.push(*id),
                     Ok(false) => {}
                     // That the server is away is not tried for each of them; a corrupt record is one record's matter.
                     Err(error @ StoreError::Corrupt { .. }) => failure = Some(error),
@@ -156,53 +114,39 @@ impl RedisStore {
                 }
             }
         }
-        self.unhint(object, &ended, call.now_ms).await?;
-        failure.map_or_else(|| Ok(ended.into_iter().map(|(id, _)| id).collect()), Err)
+        let untrue =
+            |id: &TokenId| Untrue::Token { object: ObjectName::of(object), id: *id, has_ended: true };
+        self.unhint(&ended.iter().map(untrue).collect::<Vec<_>>(), call.now_ms).await;
+        failure.map_or(Ok(ended), Err)
     }
 
-    async fn hints(&self, object: &RelatedObject) -> Result<Vec<Hint>, StoreError> {
-        let range = cmd("ZRANGE").arg(self.keys.related(object)).arg(0).arg(-1).arg("WITHSCORES").to_owned();
-        let found: Vec<(String, f64)> = self.with_connection(async |c| range.query_async(c).await).await?;
-        let hint = |(id, written_ms): (String, f64)| {
-            // A whole number that a double holds exactly.
-            Ok((TokenId::parse(&id).ok_or_else(|| unexpected("hint"))?, written_ms as u64))
-        };
-        found.into_iter().map(hint).collect()
+    async fn hints(&self, object: &RelatedObject) -> Result<Vec<TokenId>, StoreError> {
+        let range = cmd("ZRANGE").arg(self.keys.related(object)).arg(0).arg(-1).to_owned();
+        let found: Vec<String> = self.with_connection(async |c| range.query_async(c).await).await?;
+        found.iter().map(|id| TokenId::parse(id).ok_or_else(|| unexpected("hint"))).collect()
     }
 
     /// The live tokens that name the object, without their last accesses; hints that will not come true go.
-    async fn live_tokens(&self, object: &RelatedObject, now_ms: u64) -> Result<Vec<Token>, StoreError> {
+    pub(super) async fn live_tokens(
+        &self,
+        object: &RelatedObject,
+        now_ms: u64,
+    ) -> Result<Vec<Token>, StoreError> {
         let hints = self.hints(object).await?;
-        let tokens = self.whole_tokens(hints.iter().map(|(id, _)| *id)).await?;
-        let (mut live, mut dead) = (Vec::new(), Vec::new());
-        for hint in hints {
-            let token = tokens.get(&hint.0);
+        let tokens = self.whole_tokens(hints.iter().copied()).await?;
+        let (mut live, mut untrue) = (Vec::new(), Vec::new());
+        for id in hints {
+            let token = tokens.get(&id);
             let has_ended = token.is_some_and(|token| !token.credential.is_active);
             let is_true = token.is_some_and(|token| token.related_objects.contains(object));
-            let is_old = hint.1.saturating_add(HINT_GRACE_MS) <= now_ms;
-            if has_ended || !is_true && is_old {
-                dead.push(hint);
-            } else if is_true {
+            if has_ended || !is_true {
+                untrue.push(Untrue::Token { object: ObjectName::of(object), id, has_ended });
+            } else {
                 live.extend(token.filter(|token| token.credential.is_live(now_ms)).cloned());
             }
         }
-        self.unhint(object, &dead, now_ms).await?;
+        self.unhint(&untrue, now_ms).await;
         Ok(live)
-    }
-
-    async fn unhint(&self, object: &RelatedObject, dead: &[Hint], now_ms: u64) -> Result<(), StoreError> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            object: &'a str,
-            hints: Vec<(String, u64)>,
-        }
-        let ObjectName { shard, name } = ObjectName::of(object);
-        for some in dead.chunks(HINTS_PER_CALL) {
-            let hints = some.iter().map(|(id, written_ms)| (id.to_string(), *written_ms)).collect();
-            let (at, args) = ((self.keys.related(object), shard), Args { object: &name, hints });
-            self.run::<()>(&self.scripts.unhint, at, &now_ms.into(), &args, &[]).await?;
-        }
-        Ok(())
     }
 
     /// The tokens of these ids that are there.

@@ -8,6 +8,7 @@ const CONTEXT: &str = include_str!("lua/context.lua");
 /// Before every script that changes something of a user.
 const PRELUDE: &str = include_str!("lua/prelude.lua");
 const DEVICES: &str = include_str!("lua/devices.lua");
+const HINTS: &str = include_str!("lua/hints.lua");
 const RELATED: &str = include_str!("lua/related.lua");
 const ISSUING: &str = include_str!("lua/issuing.lua");
 
@@ -42,6 +43,7 @@ pub struct Scripts {
     pub(super) end_user: Script,
     pub(super) reuse: Script,
     pub(super) hint: Script,
+    pub(super) hint_takeover: Script,
     pub(super) unhint: Script,
     pub(super) relate: Script,
     pub(super) unrelate: Script,
@@ -62,14 +64,16 @@ impl Scripts {
         let script = |flags: &str, body: &str| small(flags, &[PRELUDE, body].concat());
         let issuing = |body: &str| script(DENY_OOM, &[ISSUING, body].concat());
         let devices = |flags: &str, body: &str| script(flags, &[DEVICES, body].concat());
+        let hints = |flags: &str, body: &str| small(flags, &[HINTS, body].concat());
         let related = |flags: &str, body: &str| script(flags, &[RELATED, body].concat());
         Self {
             issue: issuing(include_str!("lua/issue.lua")),
             read: small(NO_WRITES, include_str!("lua/read.lua")),
             change: script(ALLOW_OOM, include_str!("lua/change.lua")),
             end_user: script(ALLOW_OOM, include_str!("lua/end_user.lua")),
-            hint: small(DENY_OOM, include_str!("lua/hint.lua")),
-            unhint: small(ALLOW_OOM, include_str!("lua/unhint.lua")),
+            hint: hints(DENY_OOM, include_str!("lua/hint.lua")),
+            hint_takeover: hints(DENY_OOM, include_str!("lua/hint_takeover.lua")),
+            unhint: hints(ALLOW_OOM, include_str!("lua/unhint.lua")),
             relate: related(DENY_OOM, include_str!("lua/relate.lua")),
             unrelate: related(ALLOW_OOM, include_str!("lua/unrelate.lua")),
             related_end: related(ALLOW_OOM, include_str!("lua/related_end.lua")),

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use futures_util::future::try_join_all;
-use redis::{Value, cmd, pipe};
+use redis::{Value, cmd};
 use serde::Serialize;
 
 use super::codec::takeover as codec;
+use super::hints::{Untrue, token_of_takeover_hint};
 use super::{RedisStore, text, unexpected};
 use crate::event::EndReason;
-use crate::secret::{ID_CHARS, TokenId};
+use crate::secret::TokenId;
 use crate::store::{Call, StoreError};
 use crate::takeover::{MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Started, Takeover};
 
@@ -31,7 +32,7 @@ impl RedisStore {
         call: &Call<'_>,
     ) -> Result<Started, StoreError> {
         // Before its truth: the hint may name too many, never too few.
-        self.hint_takeover(new, call.now_ms).await?;
+        self.hint_takeover(new, call).await?;
         let args = StartArgs {
             locator: new.token.locator(),
             takeover: new.id.locator(),
@@ -65,26 +66,10 @@ impl RedisStore {
             _ => return Err(unexpected("takeover")),
         };
         // There is nothing to hint at.
-        let unhint = cmd("ZREM").arg(self.keys.taken_over(&new.user)).arg(hint_of(new)).to_owned();
-        self.with_connection(async |c| unhint.exec_async(c).await).await?;
+        let NewTakeover { id: takeover, token, user, .. } = new.clone();
+        let untrue = Untrue::Takeover { user, token, takeover, kept_until_ms: call.now_ms };
+        self.unhint(&[untrue], call.now_ms).await;
         Ok(started)
-    }
-
-    /// Lets the taken-over user's slot know where to look; kept as long as the takeover can be.
-    async fn hint_takeover(&self, new: &NewTakeover, now_ms: u64) -> Result<(), StoreError> {
-        let key = self.keys.taken_over(&new.user);
-        let kept_until_ms = new.ends_at_ms + self.limits.takeover_retention_ms;
-        let ttl_ms = kept_until_ms - now_ms;
-        let mut pipeline = pipe();
-        pipeline.atomic();
-        pipeline.cmd("ZREMRANGEBYSCORE").arg(&key).arg("-inf").arg(now_ms).ignore();
-        pipeline.cmd("ZADD").arg(&key).arg(kept_until_ms).arg(hint_of(new)).ignore();
-        let last_surplus = -(MAX_TAKEOVERS_PER_USER as i64) - 1;
-        pipeline.cmd("ZREMRANGEBYRANK").arg(&key).arg(0).arg(last_surplus).ignore();
-        // GT sets nothing where there is no TTL yet.
-        pipeline.cmd("PEXPIRE").arg(&key).arg(ttl_ms).arg("NX").ignore();
-        pipeline.cmd("PEXPIRE").arg(&key).arg(ttl_ms).arg("GT").ignore();
-        self.with_connection(async |c| pipeline.exec_async(c).await).await
     }
 
     pub(in crate::store) async fn end_takeover(
@@ -126,7 +111,8 @@ impl RedisStore {
     ) -> Result<Vec<Takeover>, StoreError> {
         let range = cmd("ZRANGE").arg(self.keys.taken_over(user)).arg(0).arg(-1).to_owned();
         let hints: Vec<String> = self.with_connection(async |c| range.query_async(c).await).await?;
-        let mut tokens = hints.iter().map(|hint| read_hint(hint)).collect::<Result<Vec<_>, _>>()?;
+        let mut tokens =
+            hints.iter().map(|hint| token_of_takeover_hint(hint)).collect::<Result<Vec<_>, _>>()?;
         tokens.sort_unstable();
         tokens.dedup();
         // As many at a time as there are connections.
@@ -136,35 +122,5 @@ impl RedisStore {
         takeovers.sort_by_key(Takeover::listing_key);
         takeovers.truncate(MAX_TAKEOVERS_PER_USER);
         Ok(takeovers)
-    }
-}
-
-/// The token's id and the takeover's locator, one behind the other.
-fn hint_of(new: &NewTakeover) -> String {
-    format!("{}{}", new.token, new.id.locator())
-}
-
-fn read_hint(hint: &str) -> Result<TokenId, StoreError> {
-    let token = hint.get(..ID_CHARS).and_then(TokenId::parse);
-    token.ok_or_else(|| unexpected("hint"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hint_names_the_token() {
-        let id = |text| TokenId::parse(text).unwrap();
-        let new = NewTakeover {
-            id: id("jE1hGDDTZBpo-Uqq"),
-            token: id("jE1hGDDTZBpo-Upp"),
-            user: "bob".into(),
-            reason: None,
-            ends_at_ms: 1,
-        };
-        assert_eq!(hint_of(&new), "jE1hGDDTZBpo-UppYRgw02QaaPlKqg");
-        assert_eq!(read_hint(&hint_of(&new)).unwrap(), new.token);
-        assert!(read_hint("short").is_err());
     }
 }

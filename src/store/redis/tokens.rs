@@ -44,6 +44,7 @@ impl RedisStore {
         let shard = credential.id.shard_tag();
         let span = (credential.id, credential.ends_at_ms);
         if !self.hint(&token.related_objects, span, call).await? {
+            self.unhint_token(credential.id, &token.related_objects, call.now_ms).await;
             return Ok(Issued::ObjectFull);
         }
         let args = Args { user: credential.user(), new: self.new_record(token) };
@@ -52,7 +53,10 @@ impl RedisStore {
         let fields = fields.iter().flat_map(|(name, value)| [name.as_bytes(), value]).collect::<Vec<_>>();
         let answer: Vec<Value> = self.run(&self.scripts.issue, at, call, &args, &fields).await?;
         match answer.as_slice() {
-            [Value::Int(0)] => Ok(Issued::TooMany),
+            [Value::Int(0)] => {
+                self.unhint_token(credential.id, &token.related_objects, call.now_ms).await;
+                Ok(Issued::TooMany)
+            }
             [Value::Int(1), ended] => Ok(Issued::Done(self.own_endings(shard, locators(ended)?)?)),
             _ => Err(unexpected("issue")),
         }

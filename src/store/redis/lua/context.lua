@@ -18,7 +18,7 @@ local a = cmsgpack.unpack(ARGV[2])
 local now = ctx.now
 
 -- kind: t token, u a user's index, o a token's takeovers, e a user's events, d a device key, k a user's device keys, r an
--- object's hints
+-- object's hints, v the hints of who took a user over
 local function key(kind, name)
   return ctx.prefix .. kind .. ':{' .. ctx.shard .. '}:' .. name
 end

@@ -19,7 +19,12 @@ local function emit(user, event)
   table.insert(happened, { user, cmsgpack.pack(event) })
 end
 
+-- What is now untrue in other slots: hints of tokens that ended, {locator, content type, object id} each, and of takeovers
+-- that did, {token's locator, takeover's locator, user taken over} each.
+local untrue_tokens, untrue_takeovers = {}, {}
+
 -- Writes the noted events into the users' histories, newest first, and tells whoever listens. The last thing a script does.
+-- Gives the answer; with what is untrue elsewhere, when there is any: {status HINTS, packed, answer}.
 local function finish(answer)
   local users = {}
   for _, noted in ipairs(happened) do
@@ -34,7 +39,10 @@ local function finish(answer)
     redis.call('LTRIM', key('e', user), 0, ctx.events - 1)
     redis.call('PEXPIRE', key('e', user), ctx.event_ttl)
   end
-  return answer
+  -- An error has no room for more: those hints stay until their time is past.
+  local is_error = type(answer) == 'table' and answer.err
+  if is_error or #untrue_tokens + #untrue_takeovers == 0 then return answer end
+  return { { ok = 'HINTS' }, cmsgpack.pack({ untrue_tokens, untrue_takeovers }), answer }
 end
 
 ---- A user's index ----
@@ -134,10 +142,18 @@ local function end_takeover(user, locator, why)
     redis.call('HSET', key('o', locator), '-' .. takeover[1], decimal(now))
   end
   emit(user, { k = 'takeover.ended', l = locator, o = takeover[1], u = takeover[2], w = why })
+  table.insert(untrue_takeovers, { locator, takeover[1], takeover[2] })
   return true
 end
 
 ---- Ends ----
+
+local function note_untrue_tokens(locator)
+  local packed = redis.call('HGET', key('t', locator), 'r')
+  for _, object in ipairs(packed and cmsgpack.unpack(packed) or {}) do
+    table.insert(untrue_tokens, { locator, object[1], object[2] })
+  end
+end
 
 local function end_token(user, locator, flags, why)
   end_takeover(user, locator, why)
@@ -146,6 +162,8 @@ local function end_token(user, locator, flags, why)
   redis.call('ZADD', key('u', user), now + ctx.retention, locator)
   redis.call('PEXPIRE', token, ctx.retention)
   emit(user, { k = 'token.ended', l = locator, w = why })
+  -- A garbled list keeps no token from ending.
+  pcall(note_untrue_tokens, locator)
 end
 
 -- Ends those of a user's active tokens that `wanted(locator)` picks. Gives their locators; or the error that a record is

@@ -1,7 +1,7 @@
 -- Shared by the scripts about related objects; put after the prelude.
 --
--- A token's related objects are its field r: {{content type, object id}, ...}. An object's hints are in a slot of their
--- own: a sorted set of token ids, each scored by when it was last written (ms).
+-- A token's related objects are its field r: {{content type, object id}, ...}. An object's hints (hints.lua) are in a slot of
+-- their own.
 
 -- A token's related objects, and where in them this one is.
 local function find_object(locator, object)

@@ -8,5 +8,7 @@ if not t or t.ended then return 0 end
 local _, at = find_object(a.locator, a.object)
 if not at then return 0 end
 end_token(t.user, a.locator, t.flags, 'related')
+-- This object's hints go for all of its tokens together.
+table.remove(untrue_tokens, at)
 settle(t.user)
 return finish(1)
