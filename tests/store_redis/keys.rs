@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use doorward::device_key::{DeviceChange, DeviceKey};
 use doorward::event::EndReason;
 use doorward::secret::ShardTag;
-use doorward::store::{StoreError, StoreLimits};
+use doorward::store::{Changed, StoreError, StoreLimits};
 use doorward::token::{RelatedObject, Token, TokenChange};
 
 use crate::common::devices::{DEVICE_IDLE_MS, login_of, sample_device};
@@ -162,6 +162,31 @@ async fn a_related_objects_hints_stay_as_long_as_its_longest_lived_token_can() {
         assert_eq!(on.store.object_tokens(&objects[1], at_ms).await.unwrap(), []);
         assert_eq!(hints().len(), left, "{}", at_ms - NOW_MS);
     }
+}
+
+/// The hints are a second step; the first is what counts.
+#[tokio::test]
+async fn an_ending_stands_though_its_hints_cannot_be_removed() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let [broken, sound] =
+        ["a", "b"].map(|id| RelatedObject { content_type: "order".into(), object_id: id.into() });
+    let issue = async |related_objects| {
+        let token = Token { related_objects, ..on.sample("alice", NOW_MS) };
+        on.keep(&token, NOW_MS).await;
+        token
+    };
+    issue(vec![broken.clone()]).await;
+    let key = on.ttls().into_keys().find(|key| key.contains("r:{")).unwrap();
+    let token = issue(vec![broken, sound.clone()]).await;
+    let mut connection = raw_connection(on.server());
+    redis::cmd("SET").arg(&key).arg("no hints").exec(&mut connection).unwrap();
+    let ending = TokenChange::ending(EndReason::Ended);
+    let changed = on.store.change(token.credential.id, &ending, NOW_MS).await.unwrap();
+    assert!(matches!(changed, Changed::Done(token) if !token.credential.is_active));
+    assert_eq!(on.store.object_tokens(&sound, NOW_MS).await.unwrap(), []);
+    let kept: String = redis::cmd("GET").arg(&key).query(&mut connection).unwrap();
+    assert_eq!(kept, "no hints");
+    redis::cmd("DEL").arg(&key).exec(&mut connection).unwrap();
 }
 
 #[tokio::test]
