@@ -164,6 +164,20 @@ async fn a_related_objects_hints_stay_as_long_as_its_longest_lived_token_can() {
     }
 }
 
+/// One that is new stays: somebody may be relating the two just now.
+#[tokio::test]
+async fn an_object_taken_from_a_token_takes_its_hint_along_once_that_is_old() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let object = RelatedObject { content_type: "order".into(), object_id: "a".into() };
+    let id = on.issue("alice", NOW_MS).await.credential.id;
+    let is_hinted = || on.ttls().keys().any(|key| key.contains("r:{"));
+    for (after_ms, stays) in [(MINUTE_MS - 1, true), (MINUTE_MS, false)] {
+        on.store.relate(id, &object, NOW_MS).await.unwrap();
+        on.store.unrelate(id, &object, NOW_MS + after_ms).await.unwrap();
+        assert_eq!(is_hinted(), stays, "{after_ms}");
+    }
+}
+
 /// The hints are a second step; the first is what counts.
 #[tokio::test]
 async fn an_ending_stands_though_its_hints_cannot_be_removed() {
