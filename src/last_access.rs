@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::Infallible;
 use std::hash::BuildHasherDefault;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -59,13 +60,20 @@ pub struct LastAccessCounters {
 pub struct LastAccess(Arc<Inner>);
 
 struct Inner {
-    shards: Vec<Mutex<Watched>>,
+    shards: Vec<Shard>,
     options: LastAccessOptions,
     clock: Clock,
     store: Store,
     wake: Notify,
     flushing: tokio::sync::Mutex<()>,
     counters: LastAccessCounters,
+}
+
+#[derive(Default)]
+struct Shard {
+    watched: Mutex<Watched>,
+    /// As it was when last looked at under the lock: who finds it full need not wait for the lock to be told so.
+    is_full: AtomicBool,
 }
 
 type Watched = HashMap<TokenId, Pending, BuildHasherDefault<IdHasher>>;
@@ -95,7 +103,7 @@ impl Pending {
 impl LastAccess {
     /// An empty queue before this store; [`LastAccess::run`] empties it.
     pub fn new(store: Store, clock: Clock, options: LastAccessOptions, counters: LastAccessCounters) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
         let (wake, flushing) = (Notify::new(), tokio::sync::Mutex::new(()));
         Self(Arc::new(Inner { shards, options, clock, store, wake, flushing, counters }))
     }
@@ -106,6 +114,9 @@ impl LastAccess {
         if is_kept && !credential.accesses.note(now_ms) && renew_to_ms.is_none() {
             return;
         }
+        if is_kept && renew_to_ms.is_none() && self.0.shard(credential.id).is_full.load(Ordering::Relaxed) {
+            return self.drop_access(credential);
+        }
         self.merge(credential, now_ms, renew_to_ms, is_kept);
         let must_hurry =
             credential.expires_at_ms.saturating_sub(now_ms) < 2 * self.0.options.flush_interval_ms;
@@ -115,9 +126,10 @@ impl LastAccess {
     }
 
     fn merge(&self, credential: &Arc<Credential>, access_ms: u64, renew_to_ms: Option<u64>, is_kept: bool) {
-        let mut shard = self.0.shard(credential.id);
-        let is_full = shard.len() >= self.0.options.queue.div_ceil(SHARDS);
-        match shard.entry(credential.id) {
+        let shard = self.0.shard(credential.id);
+        let mut watched = shard.lock();
+        let is_full = watched.len() >= self.0.room_in_shard();
+        match watched.entry(credential.id) {
             Entry::Occupied(mut entry) => {
                 let pending = entry.get_mut();
                 pending.access_ms = pending.access_ms.max(access_ms);
@@ -129,8 +141,8 @@ impl LastAccess {
                 }
             }
             Entry::Vacant(_) if is_full => {
-                credential.accesses.release();
-                self.0.counters.dropped.inc();
+                shard.is_full.store(true, Ordering::Relaxed);
+                self.drop_access(credential);
             }
             Entry::Vacant(entry) => {
                 let credential = credential.clone();
@@ -143,6 +155,11 @@ impl LastAccess {
                 });
             }
         }
+    }
+
+    fn drop_access(&self, credential: &Credential) {
+        credential.accesses.release();
+        self.0.counters.dropped.inc();
     }
 
     /// The worker: writes in rounds, and at once when it is woken. Ends with its runtime.
@@ -191,7 +208,7 @@ impl LastAccess {
 
     fn put_back(&self, due: &Due) {
         self.merge(&due.credential, due.access_ms, due.renew_to_ms, false);
-        if let Some(pending) = self.0.shard(due.credential.id).get_mut(&due.credential.id) {
+        if let Some(pending) = self.0.shard(due.credential.id).lock().get_mut(&due.credential.id) {
             (pending.written_access_ms, pending.taken_ms) = (0, 0);
         }
     }
@@ -215,8 +232,12 @@ impl Due {
 }
 
 impl Inner {
-    fn shard(&self, id: TokenId) -> MutexGuard<'_, Watched> {
-        lock(&self.shards[id.shard_tag().index() % SHARDS])
+    fn shard(&self, id: TokenId) -> &Shard {
+        &self.shards[id.shard_tag().index() % SHARDS]
+    }
+
+    fn room_in_shard(&self) -> usize {
+        self.options.queue.div_ceil(SHARDS)
     }
 
     /// Takes what may be written now, and stops watching what was not accessed for long enough.
@@ -224,12 +245,13 @@ impl Inner {
         let waiting: usize = self
             .shards
             .iter()
-            .map(|shard| lock(shard).values().filter(|pending| pending.is_waiting()).count())
+            .map(|shard| shard.lock().values().filter(|pending| pending.is_waiting()).count())
             .sum();
         let is_prompt = waiting <= PROMPT_WRITES;
         let mut due = Vec::new();
         for shard in &self.shards {
-            lock(shard).retain(|_, pending| {
+            let mut watched = shard.lock();
+            watched.retain(|_, pending| {
                 let rested = now_ms >= pending.taken_ms.saturating_add(self.options.resolution_ms);
                 if !pending.is_waiting() {
                     if rested {
@@ -242,6 +264,7 @@ impl Inner {
                 }
                 true
             });
+            shard.is_full.store(watched.len() >= self.room_in_shard(), Ordering::Relaxed);
         }
         due
     }
@@ -259,8 +282,10 @@ impl Pending {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shard {
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
@@ -370,11 +395,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_queue_is_bounded_and_counts_what_it_drops() {
-        let (queue, _, _, credential) = queue(LastAccessOptions { queue: 0, ..OPTIONS }).await;
+    async fn the_queue_is_bounded_and_counts_what_it_drops_until_there_is_room() {
+        let (queue, _, clock, credential) = queue(LastAccessOptions { queue: 1, ..OPTIONS }).await;
+        let id = TokenId::from_locator(credential.id.shard_tag(), "AAAAAAAAAAAAAA").unwrap();
+        let other = Arc::new(Credential { id, ..Credential::clone(&credential) });
         queue.record(&credential, START_MS, None, true);
-        assert_eq!(queue.0.counters.dropped.get(), 1);
+        for dropped in 1..=2 {
+            queue.record(&other, START_MS + 1, None, true);
+            assert_eq!(queue.0.counters.dropped.get(), dropped);
+        }
         queue.flush().await;
-        assert_eq!(queue.0.counters.flushed.get(), 0);
+        assert_eq!(queue.0.counters.flushed.get(), 1);
+
+        // The first has rested, so it is not watched any more.
+        clock.advance_ms(OPTIONS.resolution_ms);
+        queue.flush().await;
+        queue.record(&other, clock.now_ms(), None, true);
+        assert_eq!(queue.0.counters.dropped.get(), 2);
+        queue.flush().await;
+        assert_eq!(queue.0.counters.flushed.get(), 2);
     }
 }

@@ -29,7 +29,7 @@ impl Shown {
         Self { text: text.into(), gap_at }
     }
 
-    /// See [`Credential::fetch`](super::Credential::fetch).
+    /// As [`Credential::fetch`](super::Credential::fetch).
     pub fn fetch(&self) {
         /// How much memory comes at once.
         const LINE_BYTES: usize = 64;

@@ -27,9 +27,13 @@ impl Reader {
         use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> R,
     ) -> R {
         match &self.near.cache {
-            Some(cache) => {
-                cache.look(&id, self.near.clock.boottime_ms(), |known| use_it(known.map(Option::as_ref)))
-            }
+            Some(cache) => cache.look(&id, self.near.clock.boottime_ms(), |known| {
+                let known = known.map(Option::as_ref);
+                if let Some(credential) = known.flatten() {
+                    credential.fetch();
+                }
+                use_it(known)
+            }),
             None => use_it(None),
         }
     }
@@ -45,6 +49,9 @@ impl Reader {
         let fetch = |known: &Option<Arc<Credential>>| {
             if let Some(credential) = known {
                 credential.fetch();
+                if let Some(shown) = credential.shown.get() {
+                    shown.fetch();
+                }
             }
         };
         cache.look_each(ids, self.near.clock.boottime_ms(), fetch, |at, known| {
