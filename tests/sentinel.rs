@@ -73,8 +73,9 @@ fn a_new_master_is_found_when_the_old_one_has_died() {
     // The former master comes back, is made a replica, and takes over in turn; with one Sentinel less.
     sentinels.servers[0].restart();
     wait_for("it follows", || {
-        (sentinels.servers[0].info("replication", "role") == "slave"
-            && sentinels.servers[0].info("replication", "master_link_status") == "up")
+        let former = &sentinels.servers[0];
+        (former.info_unless_cut_off("replication", "role")? == "slave"
+            && former.info_unless_cut_off("replication", "master_link_status")? == "up")
             .then_some(())
     });
     await_replicated(&sentinels.servers[1]);

@@ -110,6 +110,11 @@ impl RedisServer {
     /// Runs a command through redis-cli, and gives its raw output without the last line end; an array is one
     /// element per line. Panics where redis-cli fails; an error reply of Redis panics too.
     pub fn cli(&self, args: &[&str]) -> String {
+        self.try_cli(args).unwrap_or_else(|error| panic!("redis-cli {args:?}: {error}"))
+    }
+
+    /// The same, with what was printed instead where it fails.
+    pub fn try_cli(&self, args: &[&str]) -> Result<String, String> {
         let socket = self.socket();
         let output = Command::new("redis-cli")
             .arg("-s")
@@ -120,18 +125,24 @@ impl RedisServer {
             .unwrap_or_else(|error| panic!("cannot start redis-cli ({error}): run scripts/setup"));
         let text = String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "redis-cli {args:?}: {text}{stderr}");
-        text
+        if output.status.success() { Ok(text) } else { Err(format!("{text}{stderr}")) }
     }
 
     /// One figure of a section of INFO, for example `info("stats", "total_connections_received")`.
     pub fn info(&self, section: &str, field: &str) -> String {
-        let text = self.cli(&["INFO", section]);
-        text.lines()
-            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
-            .unwrap_or_else(|| panic!("no {field} in INFO {section}"))
-            .trim()
-            .to_owned()
+        figure(&self.cli(&["INFO", section]), field)
+    }
+
+    /// The same; `None` where the connection was cut off. Sentinels do that to all clients of a server that they give
+    /// another role (`CLIENT KILL TYPE normal`, in one transaction with `REPLICAOF`).
+    pub fn info_unless_cut_off(&self, section: &str, field: &str) -> Option<String> {
+        match self.try_cli(&["INFO", section]) {
+            Ok(text) => Some(figure(&text, field)),
+            Err(error) if error.contains("Connection reset") || error.contains("closed the connection") => {
+                None
+            }
+            Err(error) => panic!("redis-cli INFO {section}: {error}"),
+        }
     }
 
     /// How many commands Redis has processed, those inside scripts included. Asking counts too, from the next
@@ -189,4 +200,9 @@ fn answers_ping(port: u16) -> bool {
     stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     let mut answer = [0; 7];
     stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut answer).is_ok() && &answer == b"+PONG\r\n"
+}
+
+fn figure(info: &str, field: &str) -> String {
+    let found = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    found.unwrap_or_else(|| panic!("no {field} in INFO")).trim().to_owned()
 }
