@@ -133,14 +133,19 @@ impl Drop for Process {
 const POLL: Duration = Duration::from_millis(5);
 
 /// Waits until `condition` gives a value; panics after the deadline, saying `what` did not come.
-pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_within(DEADLINE_MS, what, condition)
+}
+
+/// The same with a deadline of its own, for what takes others longer.
+pub fn wait_within<T>(deadline_ms: u64, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let clock = Clock::system();
     let started_ms = clock.boottime_ms();
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(clock.boottime_ms() - started_ms < DEADLINE_MS, "{what}: not within {DEADLINE_MS} ms");
+        assert!(clock.boottime_ms() - started_ms < deadline_ms, "{what}: not within {deadline_ms} ms");
         std::thread::sleep(POLL);
     }
 }
