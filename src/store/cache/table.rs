@@ -66,25 +66,27 @@ impl<V> Table<V> {
         self.evictions
     }
 
+    #[inline]
+    fn position(&self, id: &TokenId) -> Option<usize> {
+        let slots = &self.slots;
+        self.index.find(id.random_bits(), |&at| slots[at as usize].id == *id).map(|&at| at as usize)
+    }
+
     /// The value of this token, whatever its origin. No hit.
     pub(super) fn peek(&self, id: &TokenId) -> Option<&V> {
-        let slots = &self.slots;
-        let at = *self.index.find(id.random_bits(), |&at| slots[at as usize].id == *id)?;
-        slots.get(at as usize).map(|slot| &slot.value)
+        self.slots.get(self.position(id)?).map(|slot| &slot.value)
     }
 
     pub(super) fn find(&mut self, id: &TokenId) -> Option<&mut Slot<V>> {
-        let slots = &self.slots;
-        let at = *self.index.find(id.random_bits(), |&at| slots[at as usize].id == *id)?;
-        self.slots.get_mut(at as usize)
+        let at = self.position(id)?;
+        self.slots.get_mut(at)
     }
 
     /// The value of this token, if its origin passes: a hit.
     #[inline]
     pub(super) fn use_if(&mut self, id: &TokenId, passes: impl FnOnce(Origin) -> bool) -> Option<&V> {
-        let slots = &self.slots;
-        let at = *self.index.find(id.random_bits(), |&at| slots[at as usize].id == *id)?;
-        let slot = self.slots.get_mut(at as usize).filter(|slot| passes(slot.origin()))?;
+        let at = self.position(id)?;
+        let slot = self.slots.get_mut(at).filter(|slot| passes(slot.origin()))?;
         if !slot.referenced {
             // Only then: what is not written stays in the caches of all cores.
             slot.referenced = true;
