@@ -112,7 +112,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
 
 /// A look-up as validation does it, one after the other, in both stores; a bare PING for the round trip to Redis.
 fn look_ups(c: &mut Criterion) {
-    let limits = StoreLimits { ended_retention_ms: HOUR_MS, ..StoreLimits::DEFAULT };
+    let limits = StoreLimits { revoked_retention_ms: HOUR_MS, ..StoreLimits::DEFAULT };
     let server = RedisServer::start();
     let options = RedisOptions {
         url: RedisUrl::parse(&server.url()).unwrap(),

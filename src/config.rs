@@ -93,7 +93,7 @@ pub struct Config {
     /// See the setting.
     pub max_tokens_per_object: usize,
     pub over_limit: OverLimit,
-    pub ended_retention_ms: u64,
+    pub revoked_retention_ms: u64,
     pub max_takeover_age_ms: u64,
     pub takeover_retention_ms: u64,
     pub device_max_idle_ms: u64,
@@ -308,7 +308,7 @@ impl Config {
             max_tokens_per_user: reader.get("max-tokens-per-user", number(1..=10_000)),
             max_tokens_per_object: reader.get("max-tokens-per-object", number(1..=100_000)),
             over_limit: reader.get("over-limit", parse::over_limit),
-            ended_retention_ms: reader.get("ended-retention", duration_ms(LIFETIME_MS)),
+            revoked_retention_ms: reader.get("revoked-retention", duration_ms(LIFETIME_MS)),
             max_takeover_age_ms: reader.get("max-takeover-age", duration_ms(LIFETIME_MS)),
             takeover_retention_ms: reader.get("takeover-retention", duration_ms(LIFETIME_MS)),
             device_max_idle_ms: reader.get("device-max-idle", duration_ms(LIFETIME_MS)),

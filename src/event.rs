@@ -93,7 +93,7 @@ pub enum EventKind {
     /// It got a new secret.
     TokenRotated,
     /// It ended.
-    TokenEnded,
+    TokenRevoked,
     /// A secret that had been rotated out was seen again; the token's end follows.
     ReuseDetected,
     /// A takeover began.
@@ -118,7 +118,7 @@ impl EventKind {
         Self::TokenIssued,
         Self::TokenConfirmed,
         Self::TokenRotated,
-        Self::TokenEnded,
+        Self::TokenRevoked,
         Self::ReuseDetected,
         Self::TakeoverStarted,
         Self::TakeoverEnded,
@@ -135,7 +135,7 @@ impl EventKind {
             Self::TokenIssued => "token.issued",
             Self::TokenConfirmed => "token.confirmed",
             Self::TokenRotated => "token.rotated",
-            Self::TokenEnded => "token.ended",
+            Self::TokenRevoked => "token.revoked",
             Self::ReuseDetected => "token.reuse_detected",
             Self::TakeoverStarted => "takeover.started",
             Self::TakeoverEnded => "takeover.ended",

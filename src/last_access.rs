@@ -299,7 +299,7 @@ mod tests {
 
     async fn queue(options: LastAccessOptions) -> (LastAccess, Store, Clock, Arc<Credential>) {
         let limits =
-            StoreLimits { ended_retention_ms: 1_000, max_tokens_per_user: 10, ..StoreLimits::DEFAULT };
+            StoreLimits { revoked_retention_ms: 1_000, max_tokens_per_user: 10, ..StoreLimits::DEFAULT };
         let store = Store::Memory(Arc::new(MemoryStore::new(limits, 100)));
         let clock = Clock::manual(START_MS);
         let keys = crate::secret::CheckKeys::from_secrets(["k"]).unwrap();

@@ -166,7 +166,7 @@ fn a_users_tokens_are_listed_in_pages_newest_first() {
         server.end(&all[3]["id"]);
         let (live, _) = server.list("?limit=1000");
         assert_eq!(live.len(), 119);
-        let (with_ended, _) = server.list("?limit=1000&include=ended");
+        let (with_ended, _) = server.list("?limit=1000&include=revoked");
         assert_eq!(ids(&with_ended), ids(&all));
         assert_eq!(with_ended[3]["is_active"], false);
         assert_eq!(

@@ -108,7 +108,7 @@ fn each_bad_field_is_named_and_nothing_is_written() {
     }
     assert_eq!(redis.keys(), keys);
     assert_eq!(on_redis.token(&issued["id"]), before);
-    assert_eq!(on_redis.list("?include=ended").0, [before]);
+    assert_eq!(on_redis.list("?include=revoked").0, [before]);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn only_a_key_of_the_scope_opens_the_admin_plane() {
         let other = if call.1 == "/metrics" { tokens_key } else { metrics_key };
         assert_eq!(pointers(&ask(call, &[("Authorization", &of(other))]), 403), [""; 0], "{call:?}");
     }
-    assert_eq!(server.list("?include=ended").0.len(), 1);
+    assert_eq!(server.list("?include=revoked").0.len(), 1);
     identity(&server.auth(&token["token"]));
 
     assert_eq!(ask(&calls[6], &[("Authorization", &of(metrics_key))]).status, 200);

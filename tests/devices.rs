@@ -161,7 +161,7 @@ fn every_refused_login_gets_the_same_answer() {
         for other in &refused[1..] {
             assert_eq!(other, &refused[0]);
         }
-        assert_eq!(server.list("?include=ended").0.len(), 1, "none was issued");
+        assert_eq!(server.list("?include=revoked").0.len(), 1, "none was issued");
         assert!(list(server, "").0.iter().all(|device| device["last_login"].is_null()));
         log_in(server, UUID, &phone["login_token"]);
     });
@@ -318,7 +318,7 @@ fn each_bad_field_is_named_and_nothing_is_written() {
             assert_eq!(pointers(&server.call(method, &path, None), 422), expected, "{method} {path}");
         }
         assert_eq!(list(server, "").0, [without_answer(&made)]);
-        assert_eq!(server.list("?include=ended").0, [Value::Null; 0]);
+        assert_eq!(server.list("?include=revoked").0, [Value::Null; 0]);
     });
 }
 

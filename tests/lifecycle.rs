@@ -138,7 +138,7 @@ fn a_rotated_token_keeps_its_id_and_an_old_secret_seen_late_ends_it() {
             .map(|event| (text(&event["type"]).to_owned(), event["reason"].clone()))
             .collect();
         let expected = [
-            ("token.ended", json!("reuse")),
+            ("token.revoked", json!("reuse")),
             ("token.reuse_detected", json!(null)),
             ("token.rotated", json!(null)),
             ("token.issued", json!(null)),
@@ -292,7 +292,7 @@ fn events_say_who_did_what() {
         assert_eq!(
             events,
             [
-                expected("token.ended", "holder", json!("logout"), &events[0]["at"]),
+                expected("token.revoked", "holder", json!("logout"), &events[0]["at"]),
                 expected("token.issued", "key:admin", json!(null), &token["created_at"]),
             ]
         );
@@ -366,7 +366,7 @@ fn the_feed_tells_what_happens_on_every_node_and_resumes() {
         server.end(&token["id"]);
         let mut feed = FeedReader::open(server, Some(&id));
         let (_, kind, data) = feed.event();
-        assert_eq!((kind.as_str(), &data["token"]), ("token.ended", &token["id"]));
+        assert_eq!((kind.as_str(), &data["token"]), ("token.revoked", &token["id"]));
         // From a run that is over: whatever was told meanwhile is missed, and said to be.
         let mut feed = FeedReader::open(server, Some("0000000000000000.7"));
         assert_eq!(feed.event(), (String::new(), "gap".into(), json!({})));

@@ -151,7 +151,7 @@ fn a_revoked_token_has_ended_and_says_so_in_its_history() {
         let newest = &events["events"][0];
         assert_eq!(
             (&newest["type"], &newest["reason"]),
-            (&json!("token.ended"), &json!("revoked")),
+            (&json!("token.revoked"), &json!("revoked")),
             "{events}"
         );
         assert_eq!(newest["actor"], "key:admin", "{events}");

@@ -167,7 +167,7 @@ async fn events_and_the_limit_hold_under_concurrent_logins(kind: StoreKind) {
     }
     let events = on.store.user_events("alice", NOW_MS + 40).await.unwrap();
     let count = |kind| events.iter().filter(|event| event.kind == kind).count();
-    assert_eq!((made_room, count(EventKind::TokenIssued), count(EventKind::TokenEnded)), (35, 40, 35));
+    assert_eq!((made_room, count(EventKind::TokenIssued), count(EventKind::TokenRevoked)), (35, 40, 35));
 }
 
 macro_rules! races {

@@ -144,7 +144,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("max-tokens-per-object", "N", "10000", "Most live tokens of a related object"),
     Setting::new("over-limit", "RULE", "end-oldest",
         "What one token too many does: end-oldest or refuse-new"),
-    Setting::new("ended-retention", "DURATION", "24h", "How long an ended token can still be looked at"),
+    Setting::new("revoked-retention", "DURATION", "24h", "How long an ended token can still be looked at"),
     Setting::new("max-takeover-age", "DURATION", "7d", "How long a takeover lasts at most"),
     Setting::new("takeover-retention", "DURATION", "30d", "How long a takeover that is over can be looked at"),
     Setting::new("device-max-idle", "DURATION", "365d", "How long an unused device key lives"),

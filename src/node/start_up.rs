@@ -44,7 +44,7 @@ impl StartError {
 
 pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
     let limits = StoreLimits {
-        ended_retention_ms: config.ended_retention_ms,
+        revoked_retention_ms: config.revoked_retention_ms,
         max_tokens_per_user: config.max_tokens_per_user,
         max_tokens_per_object: config.max_tokens_per_object,
         over_limit: config.over_limit,

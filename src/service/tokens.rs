@@ -196,9 +196,9 @@ impl Service {
     ///
     /// # Errors
     /// `Store`.
-    pub async fn user_tokens(&self, user: &str, include_ended: bool) -> Result<Vec<Token>, ServiceError> {
+    pub async fn user_tokens(&self, user: &str, include_revoked: bool) -> Result<Vec<Token>, ServiceError> {
         let mut tokens = self.store.user_tokens(user, self.clock.now_ms()).await?;
-        tokens.retain(|token| include_ended || token.credential.is_active);
+        tokens.retain(|token| include_revoked || token.credential.is_active);
         Ok(tokens)
     }
 

@@ -66,7 +66,7 @@ impl Unwritten {
 #[derive(Clone, Copy, Debug)]
 pub struct StoreLimits {
     /// An ended token stays readable for this long.
-    pub ended_retention_ms: u64,
+    pub revoked_retention_ms: u64,
     /// A user has at most this many live tokens, and at most as many ended ones that are still readable: one
     /// more ends the oldest, and forgets the oldest ended one.
     pub max_tokens_per_user: usize,
@@ -89,7 +89,7 @@ impl StoreLimits {
     pub const DEFAULT: Self = {
         const DAY_MS: u64 = 24 * 3600 * 1000;
         Self {
-            ended_retention_ms: DAY_MS,
+            revoked_retention_ms: DAY_MS,
             max_tokens_per_user: 1000,
             max_tokens_per_object: 10_000,
             over_limit: OverLimit::EndOldest,

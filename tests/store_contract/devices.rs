@@ -265,7 +265,7 @@ pub async fn what_happens_to_a_device_key_is_told(kind: StoreKind) {
         ..Event::new(kind, NOW_MS + at_ms, Actor::Doorward)
     };
     let id = Some(token.credential.id);
-    let token_ended = Event { device: None, ..of(EventKind::TokenEnded, 3) };
+    let token_ended = Event { device: None, ..of(EventKind::TokenRevoked, 3) };
     let mut expected = [
         of(EventKind::DeviceCreated, 0),
         Event { token: id, ..of(EventKind::TokenIssued, 1) },

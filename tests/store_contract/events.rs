@@ -57,7 +57,7 @@ pub async fn every_change_tells_who_did_what_and_when(kind: StoreKind) {
         taken(EventKind::TakeoverStarted, NOW_MS + 4, &second, None),
         reuse(event(EventKind::ReuseDetected, NOW_MS + 6)),
         reuse(taken(EventKind::TakeoverEnded, NOW_MS + 6, &second, Some(EndReason::Reuse))),
-        Event { reason: Some(EndReason::Reuse), ..reuse(event(EventKind::TokenEnded, NOW_MS + 6)) },
+        Event { reason: Some(EndReason::Reuse), ..reuse(event(EventKind::TokenRevoked, NOW_MS + 6)) },
     ];
     assert_eq!(history(&on, "alice", NOW_MS + 8).await, expected);
     assert_eq!(history(&on, "bob", NOW_MS + 8).await, []);
@@ -77,7 +77,7 @@ pub async fn an_ending_of_all_tells_of_each(kind: StoreKind) {
     let ended = history(&on, "alice", NOW_MS + 5).await.split_off(3);
     assert_eq!(ended.len(), 3);
     for event in ended {
-        let expected = Event::new(EventKind::TokenEnded, NOW_MS + 5, BY);
+        let expected = Event::new(EventKind::TokenRevoked, NOW_MS + 5, BY);
         assert_eq!(event, Event { token: event.token, reason: Some(EndReason::AllOfUser), ..expected });
     }
 }

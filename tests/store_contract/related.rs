@@ -104,7 +104,7 @@ pub async fn all_tokens_of_an_object_end(kind: StoreKind) {
         assert!(on.token(live, NOW_MS + 2).await.unwrap().credential.is_active);
     }
     let newest = on.store.user_events("user 0", NOW_MS + 2).await.unwrap().swap_remove(0);
-    assert_eq!((newest.kind, newest.reason), (EventKind::TokenEnded, Some(EndReason::Related)));
+    assert_eq!((newest.kind, newest.reason), (EventKind::TokenRevoked, Some(EndReason::Related)));
 }
 
 pub async fn a_token_has_only_so_many_objects(kind: StoreKind) {

@@ -267,7 +267,7 @@ fn device_entry(uuid: &[u8], entry: &[u8]) -> Option<(String, u64)> {
 
 fn kept_until(token: &RawKey) -> u64 {
     match field(token, "e") {
-        Some(ended_at_ms) => number(ended_at_ms) + LIMITS.ended_retention_ms,
+        Some(ended_at_ms) => number(ended_at_ms) + LIMITS.revoked_retention_ms,
         None => number(field(token, "x").unwrap()),
     }
 }

@@ -29,7 +29,7 @@ const UUIDS: [&str; 3] = ["phone", "é", "-="];
 const OBJECTS: [&str; 2] = ["7", "ü"];
 /// Low, so that logins push each other out; and ended tokens outlive some live ones and not others.
 const LIMITS: StoreLimits = StoreLimits {
-    ended_retention_ms: HOUR_MS,
+    revoked_retention_ms: HOUR_MS,
     max_tokens_per_user: 3,
     max_devices_per_user: 2,
     // All of them: those of one step have no order, so neither store need forget the same ones.

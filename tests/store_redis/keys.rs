@@ -279,7 +279,7 @@ async fn the_names_are_the_documented_ones_and_only_shared_keys_stay() {
 #[tokio::test]
 async fn nothing_is_left_once_all_has_expired() {
     const SHORT_MS: u64 = 300;
-    let limits = StoreLimits { ended_retention_ms: SHORT_MS, event_retention_ms: SHORT_MS, ..LIMITS };
+    let limits = StoreLimits { revoked_retention_ms: SHORT_MS, event_retention_ms: SHORT_MS, ..LIMITS };
     let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
     let renewed = on.issue_idle("alice", SHORT_MS, NOW_MS).await;
     on.touch(&renewed, NOW_MS, Some(NOW_MS + 2 * SHORT_MS)).await;

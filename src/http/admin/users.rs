@@ -24,16 +24,16 @@ pub async fn list_tokens(
     mut query: Fields,
 ) -> Result<Response<Body>, Problem> {
     check_user(user, &mut query);
-    let include_ended = query.optional(
+    let include_revoked = query.optional(
         "include",
         parsed(|value| match value {
-            "ended" => Ok(true),
-            _ => Err("may only be \"ended\"".into()),
+            "revoked" => Ok(true),
+            _ => Err("may only be \"revoked\"".into()),
         }),
     );
     let page = Page::of(&mut query);
     query.finish()?;
-    let tokens = service.user_tokens(user, include_ended.unwrap_or(false)).await?;
+    let tokens = service.user_tokens(user, include_revoked.unwrap_or(false)).await?;
     let now_ms = service.clock().now_ms();
     Ok(page.response("tokens", &tokens, Token::listing_key, |token| TokenJson::of(token, now_ms)))
 }

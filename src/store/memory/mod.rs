@@ -101,7 +101,7 @@ impl MemoryStore {
         let user = token.credential.user().to_owned();
         let related = token.related_objects.clone();
         self.forget_in_objects(id, &related);
-        let ended = Event::new(EventKind::TokenEnded, call.now_ms, call.actor);
+        let ended = Event::new(EventKind::TokenRevoked, call.now_ms, call.actor);
         self.emit(shard, &user, Event { token: Some(id), reason: Some(reason), ..ended });
     }
 }

@@ -210,7 +210,7 @@ impl MemoryStore {
     }
 
     fn is_visible(&self, token: &Token, now_ms: u64) -> bool {
-        token.is_visible(now_ms, self.limits.ended_retention_ms)
+        token.is_visible(now_ms, self.limits.revoked_retention_ms)
     }
 
     pub(super) fn prune(&self, shard: &mut Shard, user: &str, now_ms: u64) {

@@ -155,7 +155,7 @@ impl RedisStore {
             shard: shard.to_string(),
             now_ms: call.now_ms,
             actor: call.actor.to_string(),
-            retention_ms: self.limits.ended_retention_ms,
+            retention_ms: self.limits.revoked_retention_ms,
             events: self.limits.events_per_user,
             event_ttl_ms: self.limits.event_retention_ms,
         };

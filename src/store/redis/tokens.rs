@@ -96,7 +96,7 @@ impl RedisStore {
         let answer: Vec<Value> = self.run(&self.scripts.read, at, &now_ms.into(), &args, &[]).await?;
         let [all, last_access] = answer.as_slice() else { return Ok(None) };
         let token = codec::token(id, all, last_access)?;
-        Ok(token.filter(|token| token.is_visible(now_ms, self.limits.ended_retention_ms)))
+        Ok(token.filter(|token| token.is_visible(now_ms, self.limits.revoked_retention_ms)))
     }
 
     pub(in crate::store) async fn change(
@@ -169,7 +169,7 @@ impl RedisStore {
             let last_access = accesses.get(id.locator().as_str()).copied().unwrap_or(&Value::Nil);
             tokens.extend(codec::token(*id, all, last_access)?);
         }
-        tokens.retain(|token| token.is_visible(now_ms, self.limits.ended_retention_ms));
+        tokens.retain(|token| token.is_visible(now_ms, self.limits.revoked_retention_ms));
         tokens.sort_by_key(Token::listing_key);
         Ok(tokens)
     }

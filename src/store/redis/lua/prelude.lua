@@ -161,7 +161,7 @@ local function end_token(user, locator, flags, why)
   redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now))
   redis.call('ZADD', key('u', user), now + ctx.retention, locator)
   redis.call('PEXPIRE', token, ctx.retention)
-  emit(user, { k = 'token.ended', l = locator, w = why })
+  emit(user, { k = 'token.revoked', l = locator, w = why })
   -- A garbled list keeps no token from ending.
   pcall(note_untrue_tokens, locator)
 end
