@@ -125,6 +125,7 @@ fn look_ups(c: &mut Criterion) {
     let memory = Store::Memory(Arc::new(MemoryStore::new(limits, TOKENS)));
     let redis = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::system())));
     let runtime = runtime();
+    runtime.block_on(redis.probe()).unwrap();
     let mut group = c.benchmark_group("look-up");
     for store in [&memory, &redis] {
         let ids = runtime.block_on(fill(store));

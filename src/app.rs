@@ -82,7 +82,7 @@ impl App {
         let node = Node::start(&config, clock, entropy.clone()).await?;
         let settings = Settings::of(&config);
 
-        let open = Connections::default();
+        let open = Connections::new(node.service().clock().clone());
         let parts = Parts {
             service: node.service().clone(),
             settings: settings.clone(),

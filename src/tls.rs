@@ -264,12 +264,12 @@ fn problem(setting: &'static str, problem: impl std::fmt::Display) -> TlsError {
     TlsError { setting, problem: problem.to_string() }
 }
 
-/// Our clock, for when certificates of clients end.
+/// The system's wall clock, for when certificates of clients end.
 #[derive(Debug)]
 struct Time(Clock);
 
 impl TimeProvider for Time {
     fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.now_ms())))
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.wall_ms())))
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::HOST;
+use hyper::header::{DATE, HOST};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Version};
@@ -18,12 +18,14 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Busy, OpenConnection};
+use super::date;
 use super::front::{self, Ended};
 use super::listener::Socket;
 use super::received::Peer;
 use super::stream::{AnswerStream, LINGER};
 use super::validation::Validation;
 use super::{Body, empty};
+use crate::clock::Clock;
 use crate::tls::HTTP_2;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
@@ -67,23 +69,27 @@ impl Reply {
 struct Replying {
     reply: Reply,
     busy: Option<Busy>,
+    clock: Clock,
 }
 
 impl Future for Replying {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.reply {
-            Reply::Now(response) => {
-                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
-            }
+        let mut response = match &mut self.reply {
+            Reply::Now(response) => match response.take() {
+                Some(response) => response,
+                None => return Poll::Pending,
+            },
             Reply::Later(response) => {
                 let mut response = ready!(response.as_mut().poll(context));
                 let busy = self.busy.take();
                 response.body_mut().keep_busy(busy);
-                Poll::Ready(Ok(response))
+                response
             }
-        }
+        };
+        response.headers_mut().insert(DATE, date::header_value(self.clock.now_ms()));
+        Poll::Ready(Ok(response))
     }
 }
 
@@ -181,7 +187,7 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
             Reply::now(empty(StatusCode::BAD_REQUEST))
         };
         let busy = matches!(reply, Reply::Later(_)).then(|| open.busy());
-        Replying { reply, busy }
+        Replying { reply, busy, clock: open.clock().clone() }
     });
     let (mut stream, ended) = match ended {
         Ended::Broken => return,

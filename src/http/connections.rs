@@ -10,15 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::clock::Clock;
+
 /// A silent connection ends at most this share of the idle timeout late.
 const ROUNDS_PER_TIMEOUT: u32 = 8;
 
 /// All open connections; cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Connections(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    clock: Clock,
     slots: Mutex<HashMap<u64, Arc<Slot>>>,
     next: AtomicU64,
     draining: AtomicBool,
@@ -36,6 +38,17 @@ struct Slot {
 }
 
 impl Connections {
+    /// None yet; their answers are dated by `clock`.
+    pub fn new(clock: Clock) -> Self {
+        Self(Arc::new(Shared {
+            clock,
+            slots: Mutex::default(),
+            next: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+            round: AtomicU32::new(0),
+        }))
+    }
+
     /// Notes a new connection; it is forgotten when this is dropped.
     pub fn open(&self) -> OpenConnection {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
@@ -93,6 +106,11 @@ impl OpenConnection {
         self.shared.draining.load(Ordering::SeqCst)
     }
 
+    /// The clock of the node.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
     /// A request came.
     pub fn used(&self) {
         self.slot.used.store(self.shared.round.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -142,7 +160,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_silent_connections_expire() {
-        let connections = Connections::default();
+        let connections = Connections::new(Clock::manual(0));
         let (silent, used, busy) = (connections.open(), connections.open(), connections.open());
         let under_way = busy.busy();
         let worker = tokio::spawn(connections.clone().expire(Duration::from_secs(8)));
@@ -161,7 +179,7 @@ mod tests {
 
     #[test]
     fn draining_reaches_connections_of_before_and_after() {
-        let connections = Connections::default();
+        let connections = Connections::new(Clock::manual(0));
         let before = connections.open();
         assert!(!before.is_draining());
         connections.drain();

@@ -1,6 +1,7 @@
 //! Where tokens live. One enum with two variants, so that a caller never asks which it is.
 //!
-//! Every operation is atomic per user. Validity is judged by the caller's clock, passed in as `now_ms`.
+//! Every operation is atomic per user. Validity is judged by the node's clock, passed in as `now_ms`; it follows the
+//! clock of the store, where that has one of its own.
 
 pub mod cache;
 mod devices;
@@ -324,15 +325,15 @@ impl Store {
         }
     }
 
-    /// Its clock, in milliseconds since the Unix epoch, when it has one of its own. Also the probe of whether
-    /// it can be asked, for writes too.
+    /// Checks that the store can be asked, for writes too, and lets the node's clock follow the store's, where that has
+    /// one of its own.
     ///
     /// # Errors
-    /// `Unavailable`.
-    pub async fn probe(&self) -> Result<Option<u64>, StoreError> {
+    /// `Unavailable`, `Corrupt`.
+    pub async fn probe(&self) -> Result<(), StoreError> {
         match self {
-            Self::Memory(_) => Ok(None),
-            Self::Redis(store) => store.probe().await.map(Some),
+            Self::Memory(_) => Ok(()),
+            Self::Redis(store) => store.probe().await,
         }
     }
 

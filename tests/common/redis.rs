@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::fake_time::FakeTime;
 use super::process::{Process, free_port, wait_for};
 
 const SHIPPED_CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
@@ -21,6 +22,7 @@ pub struct RedisServer {
     program: &'static str,
     port: u16,
     args: Vec<String>,
+    env: Vec<(String, String)>,
     dir: TempDir,
     process: Process,
 }
@@ -40,24 +42,30 @@ impl RedisServer {
 
     /// Starts a Valkey that keeps nothing on disk.
     pub fn start_valkey() -> Self {
-        Self::run(VALKEY, &["--appendonly", "no"])
+        Self::run(VALKEY, &["--appendonly", "no"], Vec::new())
     }
 
     /// Starts a server with further arguments, which win over config/redis.conf.
     pub fn with_args(args: &[&str]) -> Self {
-        Self::run(REDIS, args)
+        Self::run(REDIS, args, Vec::new())
     }
 
-    fn run(program: &'static str, args: &[&str]) -> Self {
+    /// The same, on a machine with this wall clock. A Valkey: Debian's Redis has an allocator that asks for the time, and
+    /// libfaketime hangs in that.
+    pub fn with_clock(args: &[&str], clock: &FakeTime) -> Self {
+        Self::run(VALKEY, args, clock.env())
+    }
+
+    fn run(program: &'static str, args: &[&str], env: Vec<(String, String)>) -> Self {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         let dir = tempfile::tempdir().unwrap();
         // A copy: a server that is told to CONFIG REWRITE, as Sentinels do, would write into the shipped one.
         std::fs::copy(SHIPPED_CONFIG, dir.path().join(CONFIG)).unwrap();
         loop {
             let port = free_port();
-            let mut process = spawn(program, port, dir.path(), &args);
+            let mut process = spawn(program, port, dir.path(), &args, &env);
             if is_up(&mut process, port) {
-                return Self { program, port, args, dir, process };
+                return Self { program, port, args, env, dir, process };
             }
             // Somebody took the port since: the only reason to try anew.
             assert!(process.stdout().contains("Address already in use"), "{}", process.log());
@@ -95,7 +103,7 @@ impl RedisServer {
     /// Kills the server if it runs, and starts it on the same port and folder.
     pub fn restart(&mut self) {
         self.kill();
-        self.process = spawn(self.program, self.port, self.dir.path(), &self.args);
+        self.process = spawn(self.program, self.port, self.dir.path(), &self.args, &self.env);
         assert!(is_up(&mut self.process, self.port), "{}", self.process.log());
     }
 
@@ -170,11 +178,12 @@ impl RedisServer {
     }
 }
 
-fn spawn(program: &str, port: u16, dir: &Path, args: &[String]) -> Process {
+fn spawn(program: &str, port: u16, dir: &Path, args: &[String], env: &[(String, String)]) -> Process {
     let mut command = Command::new(program);
     command
         // Scripts compare strings by the server's locale.
         .env("LC_ALL", "C")
+        .envs(env.iter().map(|(name, value)| (name, value)))
         .arg(dir.join(CONFIG))
         .args(["--bind", "127.0.0.1", "--daemonize", "no", "--port", &port.to_string()])
         .arg("--dir")

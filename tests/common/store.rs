@@ -105,6 +105,13 @@ impl TestStore {
         Self::on_server(server, LIMITS, PATIENCE).await
     }
 
+    /// A store on a server that the test owns, whose clock the store follows.
+    pub async fn in_real_time(server: &RedisServer) -> Self {
+        let on = open_redis(&server.url(), "dw:", LIMITS, PATIENCE, Clock::system()).await;
+        on.store.probe().await.unwrap();
+        on
+    }
+
     async fn new(store: Store, prefix: String) -> Self {
         let reader = store.reader().await;
         Self { store, reader, servers: Servers::None, prefix, entropy: Entropy::seeded(1) }
@@ -239,6 +246,16 @@ pub async fn keep(store: &Store, token: &Token, now_ms: u64) -> Ended {
 }
 
 async fn on_redis(url: &str, prefix: &str, limits: StoreLimits, timeout: Duration) -> TestStore {
+    open_redis(url, prefix, limits, timeout, Clock::manual(NOW_MS)).await
+}
+
+async fn open_redis(
+    url: &str,
+    prefix: &str,
+    limits: StoreLimits,
+    timeout: Duration,
+    clock: Clock,
+) -> TestStore {
     let options = RedisOptions {
         url: RedisUrl::parse(url).unwrap(),
         trust: None,
@@ -248,7 +265,7 @@ async fn on_redis(url: &str, prefix: &str, limits: StoreLimits, timeout: Duratio
         // The contract is the store's own; what the near cache adds is checked in tests/history.
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0 },
     };
-    let store = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::manual(NOW_MS))));
+    let store = Store::Redis(Arc::new(RedisStore::new(options, limits, clock)));
     TestStore::new(store, prefix.to_owned()).await
 }
 
@@ -305,7 +322,8 @@ pub struct RawKey {
     pub entries: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
+/// All that is in the keys that start with `prefix`.
+pub fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
     const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
         local kind, all = redis.call('TYPE', k).ok, {} \
         if kind == 'hash' then all = redis.call('HGETALL', k) end \

@@ -20,6 +20,7 @@ mod related;
 mod resp;
 mod scripts;
 mod slots;
+mod store_clock;
 mod takeovers;
 mod tokens;
 mod topology;
@@ -32,7 +33,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
 use redis::{FromRedisValue, RedisError, Script, Value, cmd, pipe};
 use serde::Serialize;
 
@@ -154,6 +154,7 @@ impl RedisStore {
             prefix: self.keys.prefix(),
             shard: shard.to_string(),
             now_ms: call.now_ms,
+            tolerance_ms: self.near.store_clock.tolerance_ms(),
             actor: call.actor.to_string(),
             retention_ms: self.limits.revoked_retention_ms,
             events: self.limits.events_per_user,
@@ -171,18 +172,13 @@ impl RedisStore {
         self.or_put(key, kept, proposed).await
     }
 
-    /// The time of every master, of these the one farthest from ours, after each has shown that it takes writes (a
-    /// replica and a cluster without quorum answer a PING), and that they have our schema.
-    pub(super) async fn probe(&self) -> Result<u64, StoreError> {
+    /// Checks that every master takes writes and agrees with our clock, which follows theirs, and that they have our
+    /// schema.
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
         if self.topology.map().masters.is_empty() {
             self.topology.refresh().await;
         }
-        let masters: Vec<_> =
-            self.topology.map().masters.iter().filter(|master| master.may_have_tokens()).cloned().collect();
-        let times_ms = try_join_all(masters.iter().map(|master| self.time_ms(master.probe()))).await?;
-        let now_ms = self.near.clock.now_ms();
-        let farthest_ms = times_ms.into_iter().max_by_key(|time_ms| time_ms.abs_diff(now_ms));
-        let time_ms = farthest_ms.ok_or_else(|| StoreError::Unavailable("no masters are known".into()))?;
+        self.look_at_clocks().await?;
         let key = self.keys.schema();
         let get = cmd("GET").arg(&key).to_owned();
         let kept = self.with_connection(async |c| get.query_async(c).await).await?;
@@ -191,16 +187,7 @@ impl RedisStore {
             let reason = format!("the store has schema version {schema:?}, this program {SCHEMA_VERSION:?}");
             return Err(StoreError::Corrupt { key: self.keys.schema(), reason });
         }
-        Ok(time_ms)
-    }
-
-    /// The time of the master of this key, which it deletes.
-    async fn time_ms(&self, probe: &str) -> Result<u64, StoreError> {
-        let mut pipeline = pipe();
-        pipeline.cmd("DEL").arg(probe).ignore().cmd("TIME");
-        let ((seconds, micros),): ((u64, u64),) =
-            self.with_connection(async |c| pipeline.query_async(c).await).await?;
-        Ok(seconds * 1000 + micros / 1000)
+        Ok(())
     }
 
     /// What all nodes share under this key: what was found there, else what is put there now, by us or another.
@@ -228,11 +215,12 @@ impl RedisStore {
         Ok(hashes)
     }
 
-    /// Runs an operation on a connection to the master of its keys, within the timeout.
+    /// Runs an operation on a connection to the master of its keys, within the timeout, once the store's time is known.
     async fn with_connection<T: FromRedisValue>(
         &self,
         operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
+        self.near.store_clock.require_known()?;
         self.connections.run(operation).await
     }
 }
@@ -270,6 +258,10 @@ fn store_error(error: RedisError) -> StoreError {
             key: error.detail().unwrap_or_default().to_owned(),
             reason: "missing or malformed field".into(),
         },
+        Some("DWCLOCK") => {
+            let ahead_ms = error.detail().unwrap_or_default();
+            StoreError::Unavailable(format!("this node's clock is {ahead_ms} ms ahead of the server's"))
+        }
         // A wrong type under one of our keys.
         Some("WRONGTYPE") => StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() },
         _ => StoreError::Unavailable(describe(&error)),

@@ -115,6 +115,7 @@ impl Reader {
     }
 
     async fn look_up(&self, id: TokenId, extent: Extent) -> Result<Option<Arc<Credential>>, StoreError> {
+        self.near.store_clock.require_known()?;
         let Some(cache) = &self.near.cache else {
             return self.look_ups.read(id, extent).await.map(|(credential, _)| credential);
         };

@@ -27,6 +27,8 @@ pub(super) struct Context<'a> {
     pub(super) shard: String,
     #[serde(rename = "now")]
     pub(super) now_ms: u64,
+    #[serde(rename = "tolerance", skip_serializing_if = "Option::is_none")]
+    pub(super) tolerance_ms: Option<u64>,
     pub(super) actor: String,
     #[serde(rename = "retention")]
     pub(super) retention_ms: u64,
