@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::{Config, TlsPaths};
 
 /// How often the files are looked at.
-const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
+pub const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The most bytes of a file: certificates are not near this, and a wrong path must not fill the memory.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;

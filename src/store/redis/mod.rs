@@ -3,15 +3,17 @@
 //! Lifecycle operations take a connection from a pool; validation reads over connections of its own
 //! ([`Reader`]).
 
+mod authority;
+mod cluster;
 mod codec;
 mod connection;
 mod devices;
-mod discovery;
 mod events;
 mod hints;
 mod keys;
 mod link;
 mod look_ups;
+mod map;
 mod near;
 mod pipe;
 mod question;
@@ -19,6 +21,7 @@ mod reader;
 mod related;
 mod resp;
 mod scripts;
+mod sentinels;
 mod slots;
 mod store_clock;
 mod takeovers;
@@ -33,7 +36,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{FromRedisValue, RedisError, Script, Value, cmd, pipe};
+use redis::{FromRedisValue, RedisError, Value, cmd, pipe};
 use serde::Serialize;
 
 use self::connection::{Connection, Connections};
@@ -44,7 +47,7 @@ use self::look_ups::LookUps;
 pub use self::near::CacheOptions;
 use self::near::Near;
 pub use self::reader::Reader;
-use self::scripts::{Context, Scripts};
+use self::scripts::{Context, Script, Scripts};
 use self::topology::Topology;
 use self::tracking::Tracking;
 pub use self::trust::Trust;
@@ -160,9 +163,9 @@ impl RedisStore {
             events: self.limits.events_per_user,
             event_ttl_ms: self.limits.event_retention_ms,
         };
-        let mut invocation = script.key(key);
-        invocation.arg(named(&context)).arg(named(args)).arg(bytes);
-        self.with_connection(async |c| invocation.invoke_async(c).await).await
+        let (context, args) = (named(&context), named(args));
+        let args = [&[&context[..], &args], bytes].concat();
+        self.with_connection(async |c| script.run(c, &key, &args).await).await
     }
 
     pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {

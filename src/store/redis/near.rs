@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+use super::map::MAX_SERVERS;
 use super::question::Server;
 use super::store_clock::StoreClock;
-use super::topology::MAX_SERVERS;
 use crate::clock::Clock;
 use crate::secret::TokenId;
 use crate::store::cache::{Limits, NearCache, ServerIndex, Stats};

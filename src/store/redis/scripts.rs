@@ -1,6 +1,7 @@
 //! The Lua scripts, each with what it shares with others before it. What each is for stands at its top.
 
-use redis::Script;
+use redis::aio::ConnectionLike;
+use redis::{ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, cmd};
 use serde::Serialize;
 
 /// Before every script.
@@ -37,6 +38,36 @@ pub(super) struct Context<'a> {
     pub(super) event_ttl_ms: u64,
 }
 
+/// A script: its text, and the hash that servers know it by.
+pub(super) struct Script {
+    text: String,
+    hash: String,
+}
+
+impl Script {
+    fn new(text: String) -> Self {
+        let hash = redis::Script::new(&text).get_hash().to_owned();
+        Self { text, hash }
+    }
+
+    /// Calls the script by its hash. A server that does not know the hash is sent the text, which runs the script and
+    /// keeps it in one step: `SCRIPT FLUSH` cannot come in between.
+    pub(super) async fn run<T: FromRedisValue>(
+        &self,
+        connection: &mut impl ConnectionLike,
+        key: &str,
+        args: &[&[u8]],
+    ) -> RedisResult<T> {
+        let call = |by: &str, name: &str| cmd(by).arg(name).arg(1).arg(key).arg(args).to_owned();
+        match call("EVALSHA", &self.hash).query_async(connection).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                call("EVAL", &self.text).query_async(connection).await
+            }
+            outcome => outcome,
+        }
+    }
+}
+
 /// All scripts, ready to be called: by hash, and sent whole where the server does not know the hash.
 pub struct Scripts {
     pub(super) issue: Script,
@@ -62,7 +93,7 @@ pub struct Scripts {
 impl Scripts {
     /// Hashes the scripts; asks no server.
     pub fn new() -> Self {
-        let small = |flags: &str, body: &str| Script::new(&[flags, CONTEXT, body].concat());
+        let small = |flags: &str, body: &str| Script::new([flags, CONTEXT, body].concat());
         let script = |flags: &str, body: &str| small(flags, &[PRELUDE, body].concat());
         let issuing = |body: &str| script(DENY_OOM, &[ISSUING, body].concat());
         let devices = |flags: &str, body: &str| script(flags, &[DEVICES, body].concat());

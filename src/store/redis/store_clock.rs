@@ -127,7 +127,7 @@ impl RedisStore {
         }
         let followed = self.near.store_clock.follow(&readings, masters.len());
         if masters.is_empty() {
-            return Err(StoreError::Unavailable("no masters are known".into()));
+            return Err(StoreError::Unavailable(self.topology.why_unknown()));
         }
         failure.map_or(followed, Err)
     }
