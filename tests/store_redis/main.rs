@@ -6,6 +6,7 @@ mod common;
 mod corrupt;
 mod footprint;
 mod full;
+mod half;
 mod keys;
 mod outage;
 mod round_trips;

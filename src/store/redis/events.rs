@@ -57,7 +57,7 @@ impl RedisStore {
         let client = Client::open(info).map_err(described)?;
         let mut connection =
             client.get_multiplexed_async_connection_with_config(&config).await.map_err(described)?;
-        connection.subscribe(self.keys.event_channel()).await.map_err(described)?;
+        connection.subscribe(&self.event_channel).await.map_err(described)?;
         // What was told before this is unknown here.
         self.feed.tell(Told::Gap);
         let beat = async {

@@ -5,6 +5,7 @@
 --   shard      the shard tag of all keys of the call
 --   now        the caller's clock, ms
 --   actor      who does it, for events
+--   channel    where events are told
 --   retention  how long an ended token is kept, ms
 --   events     how many events of a user are kept; 0 for none
 --   event_ttl  for how long, ms
@@ -22,6 +23,8 @@ local now = ctx.now
 local function key(kind, name)
   return ctx.prefix .. kind .. ':{' .. ctx.shard .. '}:' .. name
 end
+
+-- PERMISSIONS: scripts.rs puts the question here whether the Redis user may run every command of the script.
 
 -- A slot on its way to another server of a cluster has some of its keys here and some there, and no script may run on
 -- half of them: asking for a key that is never there is then an error, before anything has been changed.

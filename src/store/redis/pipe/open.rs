@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::super::denied::Denied;
 use super::super::question::{Redirect, Server, Value, code_of};
 use super::super::resp::{self, Answer, Read};
 use super::super::topology::Master;
@@ -261,5 +262,6 @@ fn error_of(text: &str) -> StoreError {
     if text.starts_with("WRONGTYPE") {
         return StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() };
     }
-    StoreError::Unavailable(code_of(text).to_owned())
+    let denied = Denied::in_text(text).map(|denied| denied.to_string());
+    StoreError::Unavailable(denied.unwrap_or_else(|| code_of(text).to_owned()))
 }
