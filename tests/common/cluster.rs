@@ -2,7 +2,7 @@
 
 use super::fake_time::FakeTime;
 use super::process::{free_port, wait_for};
-use super::redis::RedisServer;
+use super::redis::{RedisServer, USER};
 
 const SLOTS: usize = 16_384;
 
@@ -76,11 +76,17 @@ impl RedisCluster {
         self.await_fine(&self.masters[self.masters.len() - 1]);
     }
 
-    /// `redis+cluster://…` with all masters.
+    /// `redis+cluster://USER@…` with all masters, for a node.
     pub fn url(&self) -> String {
+        let (name, password) = USER;
+        self.url_of(&format!("{name}:{password}@"))
+    }
+
+    /// `redis+cluster://LOGIN…` with all masters.
+    pub fn url_of(&self, login: &str) -> String {
         let nodes: Vec<_> =
             self.masters.iter().map(|master| format!("127.0.0.1:{}", master.port())).collect();
-        format!("redis+cluster://{}/", nodes.join(","))
+        format!("redis+cluster://{login}{}/", nodes.join(","))
     }
 
     /// Moves a slot with all its keys from one master to another, step by step as `redis-cli --cluster reshard` does;

@@ -13,6 +13,10 @@ use super::process::{Process, free_port, wait_for};
 
 const SHIPPED_CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
 const CONFIG: &str = "redis.conf";
+const SHIPPED_USERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis-users.acl");
+const USERS: &str = "redis-users.acl";
+/// The name and the password of the user in config/redis-users.acl, which every node of the tests is.
+pub const USER: (&str, &str) = ("doorward", "change-this-password");
 
 const REDIS: &str = "redis-server";
 const VALKEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/valkey-server");
@@ -61,6 +65,7 @@ impl RedisServer {
         let dir = tempfile::tempdir().unwrap();
         // A copy: a server that is told to CONFIG REWRITE, as Sentinels do, would write into the shipped one.
         std::fs::copy(SHIPPED_CONFIG, dir.path().join(CONFIG)).unwrap();
+        std::fs::copy(SHIPPED_USERS, dir.path().join(USERS)).unwrap();
         loop {
             let port = free_port();
             let mut process = spawn(program, port, dir.path(), &args, &env);
@@ -76,14 +81,25 @@ impl RedisServer {
         self.port
     }
 
-    /// `redis://127.0.0.1:PORT`
+    /// `redis://USER@127.0.0.1:PORT`, for a node.
     pub fn url(&self) -> String {
+        url_at(self.port)
+    }
+
+    /// `redis://127.0.0.1:PORT`: as a user who may do everything, for the tests themselves.
+    pub fn admin_url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// `redis+unix:///PATH`
+    /// `redis+unix:///PATH?USER`, for a node.
     pub fn unix_url(&self) -> String {
-        format!("redis+unix://{}", self.socket().display())
+        let (name, password) = USER;
+        format!("redis+unix://{}?username={name}&password={password}", self.socket().display())
+    }
+
+    /// Changes the node's user by the words of `ACL SETUSER`.
+    pub fn set_user(&self, rules: &[&str]) {
+        self.cli(&[&["ACL", "SETUSER", USER.0], rules].concat());
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -178,6 +194,12 @@ impl RedisServer {
     }
 }
 
+/// [`RedisServer::url`] of whatever listens on this port.
+pub fn url_at(port: u16) -> String {
+    let (name, password) = USER;
+    format!("redis://{name}:{password}@127.0.0.1:{port}")
+}
+
 fn spawn(program: &str, port: u16, dir: &Path, args: &[String], env: &[(String, String)]) -> Process {
     let mut command = Command::new(program);
     command
@@ -188,6 +210,8 @@ fn spawn(program: &str, port: u16, dir: &Path, args: &[String], env: &[(String, 
         .args(["--bind", "127.0.0.1", "--daemonize", "no", "--port", &port.to_string()])
         .arg("--dir")
         .arg(dir)
+        .arg("--aclfile")
+        .arg(dir.join(USERS))
         .arg("--unixsocket")
         .arg(dir.join("redis.sock"))
         .args(args);

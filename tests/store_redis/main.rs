@@ -7,6 +7,7 @@ mod clock;
 mod corrupt;
 mod footprint;
 mod full;
+mod half;
 mod keys;
 mod outage;
 mod round_trips;

@@ -67,7 +67,7 @@ impl RedisStore {
         let mut connection = self.connect_to_hear(master, handler).await.map_err(described)?;
         authority::prove(master, &mut connection, true).await?;
         let mut probes = BusProbes::start(self, &mut connection, arrived).await.map_err(described)?;
-        connection.subscribe(self.keys.event_channel()).await.map_err(described)?;
+        connection.subscribe(&self.event_channel).await.map_err(described)?;
         // What was told before this is unknown here.
         self.feed.tell(Told::Gap);
         let beat = async {

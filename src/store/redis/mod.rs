@@ -7,6 +7,7 @@ mod authority;
 mod cluster;
 mod codec;
 mod connection;
+mod denied;
 mod devices;
 mod events;
 mod hints;
@@ -40,6 +41,7 @@ use redis::{FromRedisValue, RedisError, Value, cmd, pipe};
 use serde::Serialize;
 
 use self::connection::{Connection, Connections};
+use self::denied::Denied;
 use self::hints::Untrue;
 use self::keys::{Keys, SCHEMA_VERSION};
 use self::link::Link;
@@ -83,6 +85,7 @@ pub struct RedisStore {
     topology: Arc<Topology>,
     connections: Connections,
     keys: Keys,
+    event_channel: String,
     scripts: Scripts,
     limits: StoreLimits,
     near: Arc<Near>,
@@ -98,6 +101,7 @@ impl RedisStore {
         Self {
             connections: Connections::new(topology.clone(), options.connections),
             topology,
+            event_channel: keys.event_channel(options.url.db.into()),
             keys,
             scripts: Scripts::new(),
             limits,
@@ -160,6 +164,7 @@ impl RedisStore {
             tolerance_ms: self.near.store_clock.tolerance_ms(),
             actor: call.actor.to_string(),
             retention_ms: self.limits.revoked_retention_ms,
+            channel: &self.event_channel,
             events: self.limits.events_per_user,
             event_ttl_ms: self.limits.event_retention_ms,
         };
@@ -242,8 +247,15 @@ fn unexpected(what: &str) -> StoreError {
     StoreError::Corrupt { key: what.into(), reason: "an answer of an unexpected form".into() }
 }
 
-/// Says what went wrong without any value of ours: only the error's class and code.
+/// Says what went wrong without any value of ours: a missing permission, what the system says of a connection, or else
+/// only the error's class and code.
 fn describe(error: &RedisError) -> String {
+    if let Some(denied) = Denied::in_error(error) {
+        return denied.to_string();
+    }
+    if error.is_io_error() {
+        return error.to_string();
+    }
     format!("{} {}", error.category(), error.code().unwrap_or_default()).trim_end().to_owned()
 }
 

@@ -13,7 +13,7 @@ use redis::pipe;
 
 use self::estimate::{Estimator, MAX_STEP_US, Reading, TOLERANCE_MS, TOLERANCE_US, Verdict};
 use super::RedisStore;
-use super::topology::Master;
+use super::map::Master;
 use crate::clock::Clock;
 use crate::store::StoreError;
 

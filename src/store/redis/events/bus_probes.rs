@@ -73,7 +73,7 @@ impl BusProbes {
         let mut own = pipe();
         own.cmd("CLUSTER").arg("MYID").cmd("CLIENT").arg("ID");
         let (node, client): (String, u64) = own.query_async(connection).await?;
-        let channel = format!("{}:probe:{node}:{client}", store.keys.event_channel());
+        let channel = format!("{}:probe:{node}:{client}", store.event_channel);
         let _ = arrived.channel.set(channel.clone());
         connection.subscribe(&channel).await?;
         Ok(Some(Self { channel, round: 0, under_way: VecDeque::new(), arrived }))

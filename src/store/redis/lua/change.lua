@@ -12,6 +12,8 @@ local t, broken = find(a.locator)
 if broken then return broken end
 if not t then return { 0 } end
 local token, user, flags = key('t', a.locator), t.user, t.flags
+-- Fails, before anything is written, where the index is of another type.
+redis.call('ZCARD', key('u', user))
 if t.ended then return shown(2, user, a.locator) end
 
 local function rotate(hash, deadline, most)
@@ -37,14 +39,16 @@ if a.confirm and bit.band(flags, PENDING) ~= 0 then
   changed = bit.band(changed, bit.bnot(PENDING))
   emit(user, { k = 'token.confirmed', l = a.locator })
 end
-if changed ~= flags then redis.call('HSET', token, 'f', changed) end
+-- First, because it fails where the index is of another type.
+if a.why then
+  end_token(user, a.locator, changed, a.why)
+elseif changed ~= flags then
+  redis.call('HSET', token, 'f', changed)
+end
 if a.slug == '-' then
   redis.call('HDEL', token, 's')
 elseif a.slug ~= '' then
   redis.call('HSET', token, 's', string.sub(a.slug, 2))
 end
-if a.why then
-  end_token(user, a.locator, changed, a.why)
-  settle(user)
-end
+if a.why then settle(user) end
 return finish(shown(1, user, a.locator))

@@ -6,6 +6,7 @@
 --   now        the caller's clock, ms
 --   tolerance  how far that may be from this server's clock, ms; absent where they are not compared (a manual clock)
 --   actor      who does it, for events
+--   channel    where events are told
 --   retention  how long an ended token is kept, ms
 --   events     how many events of a user are kept; 0 for none
 --   event_ttl  for how long, ms
@@ -23,6 +24,8 @@ local now = ctx.now
 local function key(kind, name)
   return ctx.prefix .. kind .. ':{' .. ctx.shard .. '}:' .. name
 end
+
+-- PERMISSIONS: scripts.rs puts the question here whether the Redis user may run every command of the script.
 
 -- A slot on its way to another server of a cluster has some of its keys here and some there, and no script may run on
 -- half of them: asking for a key that is never there is then an error, before anything has been changed.

@@ -11,6 +11,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::super::authority::{Refusal, refusal};
 use super::super::map::Master;
+use super::super::denied::Denied;
 use super::super::question::{Redirect, Server, Value, code_of};
 use super::super::resp::{self, Answer, Read};
 use super::super::wire::Stream;
@@ -292,5 +293,6 @@ fn error_of(text: &str) -> StoreError {
     if text.starts_with("WRONGTYPE") {
         return StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() };
     }
-    StoreError::Unavailable(code_of(text).to_owned())
+    let denied = Denied::in_text(text).map(|denied| denied.to_string());
+    StoreError::Unavailable(denied.unwrap_or_else(|| code_of(text).to_owned()))
 }
