@@ -8,6 +8,7 @@ const CONTEXT: &str = include_str!("lua/context.lua");
 /// Before every script that changes something of a user.
 const PRELUDE: &str = include_str!("lua/prelude.lua");
 const DEVICES: &str = include_str!("lua/devices.lua");
+const SECRETS: &str = include_str!("lua/secrets.lua");
 const HINTS: &str = include_str!("lua/hints.lua");
 const RELATED: &str = include_str!("lua/related.lua");
 const ISSUING: &str = include_str!("lua/issuing.lua");
@@ -64,12 +65,13 @@ impl Scripts {
         let script = |flags: &str, body: &str| small(flags, &[PRELUDE, body].concat());
         let issuing = |body: &str| script(DENY_OOM, &[ISSUING, body].concat());
         let devices = |flags: &str, body: &str| script(flags, &[DEVICES, body].concat());
+        let secrets = |body: &str| script(ALLOW_OOM, &[SECRETS, body].concat());
         let hints = |flags: &str, body: &str| small(flags, &[HINTS, body].concat());
         let related = |flags: &str, body: &str| script(flags, &[RELATED, body].concat());
         Self {
             issue: issuing(include_str!("lua/issue.lua")),
             read: small(NO_WRITES, include_str!("lua/read.lua")),
-            change: script(ALLOW_OOM, include_str!("lua/change.lua")),
+            change: secrets(include_str!("lua/change.lua")),
             end_user: script(ALLOW_OOM, include_str!("lua/end_user.lua")),
             hint: hints(DENY_OOM, include_str!("lua/hint.lua")),
             hint_takeover: hints(DENY_OOM, include_str!("lua/hint_takeover.lua")),
@@ -77,7 +79,7 @@ impl Scripts {
             relate: related(DENY_OOM, include_str!("lua/relate.lua")),
             unrelate: related(ALLOW_OOM, include_str!("lua/unrelate.lua")),
             related_end: related(ALLOW_OOM, include_str!("lua/related_end.lua")),
-            reuse: script(ALLOW_OOM, include_str!("lua/reuse.lua")),
+            reuse: secrets(include_str!("lua/reuse.lua")),
             takeover_start: script(DENY_OOM, include_str!("lua/takeover_start.lua")),
             takeover_end: script(ALLOW_OOM, include_str!("lua/takeover_end.lua")),
             device_make: devices(DENY_OOM, include_str!("lua/device_make.lua")),
