@@ -21,8 +21,8 @@ use rand::rngs::SysError;
 use siphasher::sip::SipHasher24;
 
 use self::id::ID_BYTES;
-pub use self::keys::{CheckKeys, MAX_CHECK_KEYS, TOKEN_KEY_CHARS, check_token_key};
 pub use self::id::{ID_CHARS, IdHasher, LOCATOR_CHARS, ShardTag, TokenId, new_id};
+pub use self::keys::{CheckKeys, MAX_CHECK_KEYS, TOKEN_KEY_CHARS, check_token_key};
 use crate::entropy::Entropy;
 use crate::token::Credential;
 

@@ -8,9 +8,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 pub use asides::{AccessMark, Aside, DetailsOnce, RefusedMarks, Shown, ShownOnce, VerifiedMark};
-pub use rotation::{
-    MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, PreviousSecret, Rotation,
-};
+pub use rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, PreviousSecret, Rotation};
 pub use texts::{Texts, is_visible_ascii};
 
 use crate::event::EndReason;

@@ -229,11 +229,7 @@ impl Validator {
 
     /// The record to judge this secret by: the one that was read, or a fresh one if that one does not know the secret.
     /// Has a rotated-out secret revoke its token, and keeps in mind a secret that the store does not know.
-    async fn settle(
-        &self,
-        presented: Presented,
-        read: Read,
-    ) -> Result<Option<Arc<Credential>>, StoreError> {
+    async fn settle(&self, presented: Presented, read: Read) -> Result<Option<Arc<Credential>>, StoreError> {
         let Presented { id, hash } = presented;
         let verdict = |record: &Option<Arc<Credential>>| {
             let now_ms = self.service.clock().now_ms();

@@ -15,6 +15,7 @@ use hyper::header::HeaderName;
 
 use ipnet::IpNet;
 
+use super::list::items;
 use super::redis_url::RedisUrl;
 use super::types::{
     ApiKey, ListenAddr, LogFormat, LogLevel, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
@@ -52,27 +53,6 @@ const MAX_TRUSTED_PROXIES: usize = 100;
 const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// More than half of the idle time would let a token in use end.
 const MAX_RENEWAL_PERCENT: u8 = 50;
-
-/// The items of a list: between commas and on lines of their own, without the blanks around them; none in a blank text.
-/// A `#` at the start of a line or after white space makes the rest of the line a comment. In a text of several lines
-/// each may end with a comma; any other empty item is one, for the item's parser to refuse.
-pub(super) fn items(text: &str) -> Vec<&str> {
-    let has_lines = text.trim().contains(LINE_ENDS);
-    let lines = text.split(LINE_ENDS).map(|line| without_comment(line).trim());
-    lines
-        .filter(|line| !line.is_empty())
-        .map(|line| line.strip_suffix(',').filter(|_| has_lines).unwrap_or(line))
-        .flat_map(|line| line.split(',').map(str::trim))
-        .collect()
-}
-
-pub(super) const LINE_ENDS: [char; 2] = ['\n', '\r'];
-
-fn without_comment(line: &str) -> &str {
-    let is_start = |at: &usize| line[..*at].chars().next_back().is_none_or(char::is_whitespace);
-    let start = line.match_indices('#').map(|(at, _)| at).find(is_start);
-    &line[..start.unwrap_or(line.len())]
-}
 
 pub(super) fn is_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')

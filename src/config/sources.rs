@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use super::list::{LINE_ENDS, items};
 use super::settings::{CONFIG, SETTINGS, Setting, VARIABLE_PREFIX, did_you_mean};
-use super::parse::{LINE_ENDS, items};
 use super::{Mistake, ReadFile, settings, toml_file};
 
 /// No file of ours is near this: a wrong path must not fill the memory.

@@ -5,7 +5,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::Mistake;
-use super::parse::items;
+use super::list::items;
 use super::settings::{SETTINGS, did_you_mean};
 use super::sources::{Given, Source, either};
 
@@ -59,7 +59,9 @@ fn text_of(value: &DeValue<'_>, list: bool) -> Result<String, String> {
         DeValue::Array(items) if list => {
             let items = items.iter().map(|item| match item.get_ref() {
                 // Joined below, it would become two items or part of a comment.
-                DeValue::String(text) if text.contains(',') => Err("is a list with a comma in one of its texts"),
+                DeValue::String(text) if text.contains(',') => {
+                    Err("is a list with a comma in one of its texts")
+                }
                 DeValue::String(text) if !is_one_item(text) => {
                     Err("is a list with a line break or a comment in one of its texts")
                 }

@@ -82,7 +82,12 @@ impl CheckKeys {
         tag
     }
 
-    pub(super) fn verifies(&self, kind: Kind, checked: &[u8; CHECKED_BYTES], tag: &[u8; CHECK_TAG_BYTES]) -> bool {
+    pub(super) fn verifies(
+        &self,
+        kind: Kind,
+        checked: &[u8; CHECKED_BYTES],
+        tag: &[u8; CHECK_TAG_BYTES],
+    ) -> bool {
         self.keys.iter().any(|key| constant_time_eq_n(&Self::check_tag(key, kind, checked), tag))
     }
 }

@@ -51,7 +51,8 @@ impl Reader {
     ) {
         match self {
             Self::Memory(store) => {
-                let use_it = |(at, id): (usize, &TokenId)| store.look(*id, |known| drop(use_it(at, Some(known))));
+                let use_it =
+                    |(at, id): (usize, &TokenId)| store.look(*id, |known| drop(use_it(at, Some(known))));
                 ids.iter().enumerate().for_each(use_it);
             }
             Self::Redis(reader) => reader.look_each(ids, use_it),

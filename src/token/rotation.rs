@@ -112,7 +112,10 @@ mod tests {
     #[test]
     fn a_rotated_out_secret_is_good_until_its_deadline_and_then_remembered() {
         let token = rotated(&[(2, 100)]);
-        assert_eq!(verdicts(&token, [1, 2, 9], 109), [Verdict::Admitted, Verdict::Admitted, Verdict::WrongSecret]);
+        assert_eq!(
+            verdicts(&token, [1, 2, 9], 109),
+            [Verdict::Admitted, Verdict::Admitted, Verdict::WrongSecret]
+        );
         assert_eq!(verdicts(&token, [1, 2], 110), [Verdict::RotatedOut, Verdict::Admitted]);
     }
 

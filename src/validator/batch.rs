@@ -235,7 +235,8 @@ impl Validator {
         let settle = async |(view, later): (&mut Option<TokenView>, &Later)| {
             let Some(found) = view.as_ref().map(|view| view.credential.clone()) else { return Ok(()) };
             let presented = later.presented;
-            let settled = self.settle(presented, Read { credential: Some(found.clone()), is_fresh: false }).await?;
+            let settled =
+                self.settle(presented, Read { credential: Some(found.clone()), is_fresh: false }).await?;
             if settled.is_none_or(|settled| !Arc::ptr_eq(&settled, &found)) {
                 *view = self.reader.view(presented.id).await?;
             }

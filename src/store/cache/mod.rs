@@ -55,8 +55,8 @@ use crate::secret::TokenId;
 use crate::sync::{Mutex, MutexGuard, PoisonError, protection};
 pub use flight::{Flight, Follower, Ticket};
 use flight::{Flights, Followers, Joined};
-pub use lease::{Connection, ServerIndex};
 use lease::Servers;
+pub use lease::{Connection, ServerIndex};
 use table::Table;
 
 /// So many locks at most: enough that threads rarely meet at one.

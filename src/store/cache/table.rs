@@ -108,7 +108,11 @@ impl<V> Table<V> {
 
     /// The entry of this token, if its origin passes. No hit until it is counted.
     #[inline]
-    pub(super) fn find_if(&mut self, id: &TokenId, passes: impl FnOnce(Origin) -> bool) -> Option<Found<'_, V>> {
+    pub(super) fn find_if(
+        &mut self,
+        id: &TokenId,
+        passes: impl FnOnce(Origin) -> bool,
+    ) -> Option<Found<'_, V>> {
         let at = self.position(id)?;
         let slot = self.slots.get_mut(at).filter(|slot| passes(slot.origin()))?;
         Some(Found { slot, hits: &mut self.hits })

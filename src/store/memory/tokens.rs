@@ -7,9 +7,7 @@ use super::{MemoryStore, Shard, edit};
 use crate::event::{EndReason, Event, EventKind};
 use crate::secret::{SecretHash, ShardTag, TokenId};
 use crate::store::{Call, Changed, Ended, Issued, OverLimit, StoreError};
-use crate::token::{
-    Credential, Details, Token, TokenChange, TokenView, Touch, Verdict,
-};
+use crate::token::{Credential, Details, Token, TokenChange, TokenView, Touch, Verdict};
 
 impl MemoryStore {
     pub(in crate::store) fn credential(&self, id: TokenId) -> Option<Arc<Credential>> {

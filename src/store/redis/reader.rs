@@ -138,7 +138,8 @@ impl Reader {
             is_fresh.store(true, Ordering::Relaxed);
             Ok((credential, self.near.tracked(&server)))
         };
-        let outcome = match cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await {
+        let outcome = match cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await
+        {
             Err(error @ StoreError::Unavailable(_)) => {
                 cache.get_stale(&id, self.near.clock.boottime_ms()).ok_or(error)
             }
