@@ -46,6 +46,7 @@ mod sync;
 pub mod takeover;
 pub mod tls;
 pub mod token;
+pub mod token_keys;
 pub mod validator;
 
 pub use clock::Clock;

@@ -20,7 +20,7 @@ use crate::secret::{SecretHash, TokenId};
 use crate::token::{Token, TokenChange, Touch};
 
 use self::memory::MemoryStore;
-pub use self::reader::Reader;
+pub use self::reader::{Read, Reader};
 use self::redis::RedisStore;
 
 /// Why the store did not do what it was asked.
@@ -175,8 +175,7 @@ pub enum Changed {
     AlreadyEnded(Token),
     /// It cannot get a new secret before its second factor was shown; nothing changed.
     Pending,
-    /// It got [`MAX_PREVIOUS_SECRETS`](crate::token::MAX_PREVIOUS_SECRETS) new secrets within the grace; nothing
-    /// changed.
+    /// It got [`MAX_SIBLINGS`](crate::token::MAX_SIBLINGS) new secrets within the grace; nothing changed.
     RotatedTooOften,
     /// Done. The token as it is now.
     Done(Token),
@@ -243,8 +242,8 @@ impl Store {
         }
     }
 
-    /// A secret that once opened the token, by its check tag, does not open the record that a look-up found. Ends
-    /// the token if the secret was rotated out; whether it did.
+    /// Revokes the token if this secret of it is remembered as rotated out and its grace is over. Returns whether it
+    /// did; any other secret changes nothing.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -322,6 +321,17 @@ impl Store {
         match self {
             Self::Memory(store) => Ok(store.shared_check_key(proposed)),
             Self::Redis(store) => store.shared_check_key(proposed).await,
+        }
+    }
+
+    /// The check-key secret that the store keeps, if there is one.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn kept_check_key(&self) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.kept_check_key()),
+            Self::Redis(store) => store.kept_check_key().await,
         }
     }
 

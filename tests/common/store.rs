@@ -12,7 +12,9 @@ use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Ended, Issued, Reader, Store, StoreError, StoreLimits};
-use doorward::token::{AccessMark, Credential, DetailsOnce, ShownOnce, Texts, Token, Touch, VerifiedMark};
+use doorward::token::{
+    AccessMark, Credential, DetailsOnce, RefusedMarks, ShownOnce, Texts, Token, Touch, VerifiedMark,
+};
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
@@ -152,6 +154,7 @@ impl TestStore {
                 texts: Texts::new(user, None, None, None),
                 takeover: None,
                 previous: Box::default(),
+                refused: RefusedMarks::default(),
                 is_active: true,
                 is_authenticated: true,
                 allowed_cookie: true,

@@ -174,10 +174,17 @@ impl RedisStore {
     }
 
     pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
+        match self.kept_check_key().await? {
+            Some(kept) => Ok(kept),
+            None => self.or_put(self.keys.check_key(), None, proposed).await,
+        }
+    }
+
+    pub(super) async fn kept_check_key(&self) -> Result<Option<String>, StoreError> {
         let key = self.keys.check_key();
         let get = cmd("GET").arg(&key).to_owned();
         let kept: Option<Vec<u8>> = self.with_connection(async |c| get.query_async(c).await).await?;
-        self.or_put(key, kept, proposed).await
+        kept.map(|kept| text(kept, &key)).transpose()
     }
 
     /// Checks that every master takes writes and agrees with our clock, which follows theirs, and that they have our

@@ -17,6 +17,7 @@ const GUARD_MARK: &str = "-- PERMISSIONS:";
 /// Before every script that changes something of a user.
 const PRELUDE: &str = include_str!("lua/prelude.lua");
 const DEVICES: &str = include_str!("lua/devices.lua");
+const SECRETS: &str = include_str!("lua/secrets.lua");
 const HINTS: &str = include_str!("lua/hints.lua");
 const RELATED: &str = include_str!("lua/related.lua");
 const ISSUING: &str = include_str!("lua/issuing.lua");
@@ -113,9 +114,9 @@ impl Scripts {
         };
         let mut script = |flags: &str, parts: &[&str]| small(flags, &[&[PRELUDE], parts].concat().concat());
         let issue = script(DENY_OOM, &[ISSUING, include_str!("lua/issue.lua")]);
-        let change = script(ALLOW_OOM, &[include_str!("lua/change.lua")]);
+        let change = script(ALLOW_OOM, &[SECRETS, include_str!("lua/change.lua")]);
         let end_user = script(ALLOW_OOM, &[include_str!("lua/end_user.lua")]);
-        let reuse = script(ALLOW_OOM, &[include_str!("lua/reuse.lua")]);
+        let reuse = script(ALLOW_OOM, &[SECRETS, include_str!("lua/reuse.lua")]);
         let relate = script(DENY_OOM, &[RELATED, include_str!("lua/relate.lua")]);
         let unrelate = script(ALLOW_OOM, &[RELATED, include_str!("lua/unrelate.lua")]);
         let related_end = script(ALLOW_OOM, &[RELATED, include_str!("lua/related_end.lua")]);

@@ -110,20 +110,6 @@ local function find(locator)
   return { user = user, flags = flags, expires_at = expires_at, ended = not active }
 end
 
--- Field p of a token has an entry for each secret before its last rotations, oldest first: 16 bytes of hash and 13 digits of
--- deadline (ms). Gives those entries that are still good.
-local SECRET_HASH = 16
-local function previous_secrets(locator)
-  local packed, good = redis.call('HGET', key('t', locator), 'p') or '', {}
-  for at = 1, #packed, SECRET_HASH + 13 do
-    local entry = string.sub(packed, at, at + SECRET_HASH + 12)
-    if (tonumber(string.sub(entry, SECRET_HASH + 1)) or 0) > now then table.insert(good, entry) end
-  end
-  return good
-end
-
-local function previous_secret(hash, deadline) return hash .. string.format('%013.0f', deadline) end
-
 -- Everything of a token: {status, fields, last access}.
 local function shown(status, user, locator)
   local last_access = redis.call('ZSCORE', key('u', user), '@' .. locator)
