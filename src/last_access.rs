@@ -23,6 +23,7 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::logging::RepeatedFault;
 use crate::secret::{IdHasher, TokenId};
 use crate::store::{Store, StoreError, Unwritten};
 use crate::token::{Credential, Touch};
@@ -67,6 +68,7 @@ struct Inner {
     wake: Notify,
     flushing: tokio::sync::Mutex<()>,
     counters: LastAccessCounters,
+    faults: RepeatedFault,
 }
 
 #[derive(Default)]
@@ -106,7 +108,8 @@ impl LastAccess {
     pub fn new(store: Store, clock: Clock, options: LastAccessOptions, counters: LastAccessCounters) -> Self {
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
         let (wake, flushing) = (Notify::new(), tokio::sync::Mutex::new(()));
-        Self(Arc::new(Inner { shards, options, clock, store, wake, flushing, counters }))
+        let faults = RepeatedFault::default();
+        Self(Arc::new(Inner { shards, options, clock, store, wake, flushing, counters, faults }))
     }
 
     /// Notes an access at `now_ms` that earned the expiry `renew_to_ms`. `is_kept` tells whether later accesses may
@@ -186,10 +189,11 @@ impl LastAccess {
                 Err(Unwritten { places, error }) => {
                     self.0.counters.failed_writes.inc();
                     let are_lost = matches!(error, StoreError::Corrupt { .. });
-                    match are_lost {
-                        true => tracing::error!(%error, "last accesses were given up"),
-                        false => {
-                            tracing::warn!(%error, waiting = due.len(), "last accesses could not be written")
+                    if let Some(repeat) = self.0.faults.due(self.0.clock.boottime_ms()) {
+                        let (waiting, suppressed) = (due.len(), repeat.suppressed);
+                        match are_lost {
+                            true => tracing::error!(%error, suppressed, "last accesses given up"),
+                            false => tracing::warn!(%error, waiting, suppressed, "last accesses not written"),
                         }
                     }
                     if places.len() == chunk.len() {

@@ -35,6 +35,7 @@ pub mod grpc;
 mod healthcheck;
 pub mod http;
 pub mod last_access;
+pub mod logging;
 pub mod metrics;
 pub mod node;
 pub mod readiness;

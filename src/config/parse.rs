@@ -161,6 +161,16 @@ pub(super) fn optional_listen_addr(text: &str) -> Parsed<Option<ListenAddr>> {
     if text.is_empty() { Ok(None) } else { listen_addr(text).map(Some) }
 }
 
+/// The permissions of a file in octal, or nothing.
+pub(super) fn file_mode(text: &str) -> Parsed<Option<u32>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777);
+    mode.map(Some).ok_or_else(|| "is not three octal digits such as 660".into())
+}
+
 /// The path of a file, or nothing.
 pub(super) fn optional_path(text: &str) -> Parsed<Option<PathBuf>> {
     if text.chars().any(char::is_control) {

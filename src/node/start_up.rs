@@ -18,10 +18,12 @@ use crate::tls::TlsError;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address cannot be had.
-    #[error("{setting}: cannot listen there: {error}")]
+    #[error("{setting}: cannot listen on {address}: {error}")]
     Bind {
-        /// Which.
+        /// The setting that names it.
         setting: &'static str,
+        /// The address.
+        address: String,
         /// Why.
         error: std::io::Error,
     },
@@ -37,8 +39,9 @@ pub enum StartError {
 }
 
 impl StartError {
-    pub(crate) fn bind(setting: &'static str, error: std::io::Error) -> Self {
-        Self::Bind { setting, error }
+    /// Whether the settings have to change before it can start.
+    pub fn is_of_settings(&self) -> bool {
+        matches!(self, Self::Tls(_))
     }
 }
 

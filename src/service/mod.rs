@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::event::{Actor, Event};
 use crate::last_access::LastAccess;
+use crate::logging::RepeatedFault;
 use crate::secret::{self, CheckKeys, Claim, Kind, Minted, Presented, ShardTag};
 use crate::store::{Call, Store, StoreError};
 use crate::token::Credential;
@@ -89,6 +90,14 @@ pub struct Service {
     policy: TokenPolicy,
     last_access: LastAccess,
     check_keys: ArcSwapOption<CheckKeys>,
+    faults: StoreFaults,
+}
+
+/// What is logged of calls that the store did not answer.
+#[derive(Debug, Default)]
+struct StoreFaults {
+    unavailable: RepeatedFault,
+    corrupt: RepeatedFault,
 }
 
 impl Service {
@@ -100,7 +109,8 @@ impl Service {
         policy: TokenPolicy,
         last_access: LastAccess,
     ) -> Self {
-        Self { store, clock, entropy, policy, last_access, check_keys: ArcSwapOption::empty() }
+        let (check_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
+        Self { store, clock, entropy, policy, last_access, check_keys, faults }
     }
 
     /// The store, for the workers.
@@ -170,6 +180,23 @@ impl Service {
     /// `Store`.
     pub async fn user_events(&self, user: &str) -> Result<Vec<Event>, ServiceError> {
         Ok(self.store.user_events(user, self.clock.now_ms()).await?)
+    }
+
+    /// Logs why a request is answered with a server error, a line a second for each kind of error.
+    pub fn report(&self, error: &StoreError) {
+        let now_ms = self.clock.boottime_ms();
+        match error {
+            StoreError::Unavailable(reason) => {
+                if let Some(due) = self.faults.unavailable.due(now_ms) {
+                    tracing::warn!(reason, suppressed = due.suppressed, "store unavailable, request not served");
+                }
+            }
+            StoreError::Corrupt { .. } => {
+                if let Some(due) = self.faults.corrupt.due(now_ms) {
+                    tracing::error!(%error, suppressed = due.suppressed, "record corrupt, request not served");
+                }
+            }
+        }
     }
 
     /// Notes a successful validation; `is_kept` as for [`LastAccess::record`].
