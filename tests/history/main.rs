@@ -40,7 +40,7 @@ const SLACK_US: u64 = 10_000;
 /// Half the endings have reached the other node by then when nothing fails. Usually it takes less than one
 /// millisecond; the rest is for a busy machine.
 const PROMPT_US: u64 = 20_000;
-const FAULTS: u64 = 18;
+const FAULTS: u64 = 20;
 
 /// The load alone, then the fault, then the load again until the endings of the faulty time are judged.
 const CALM: Duration = Duration::from_millis(300);
@@ -116,6 +116,16 @@ fn when_the_link_is_cut() {
 #[test]
 fn when_a_node_stands_still() {
     check(Fault::NodeFrozen);
+}
+
+#[test]
+fn when_the_system_clock_of_a_node_jumps() {
+    check(Fault::NodeClockJumps);
+}
+
+#[test]
+fn when_the_clock_of_redis_jumps() {
+    check(Fault::StoreClockJumps);
 }
 
 #[test]

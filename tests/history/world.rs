@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::common::cluster::RedisCluster;
+use crate::common::fake_time::FakeTime;
 use crate::common::http::Client;
 use crate::common::process::{Process, wait_for};
 use crate::common::redis::{RedisServer, url_at};
@@ -25,6 +26,8 @@ const ADMIN_KEY: &str = "history-checker-history-checker-0001";
 pub struct World {
     pub store: Store,
     pub nodes: Vec<Node>,
+    /// The wall clock of one node or of Redis, where a fault makes it jump.
+    pub clock: Option<FakeTime>,
 }
 
 pub enum Store {
@@ -56,14 +59,31 @@ impl World {
         Self::on(Store::One { redis: Box::new(redis), second: second.map(Box::new), proxy }, urls)
     }
 
+    /// One Redis whose clock can jump.
+    pub fn start_with_store_clock() -> Self {
+        let clock = FakeTime::new("+0");
+        let redis = RedisServer::with_clock(&["--appendonly", "no"], &clock);
+        Self { clock: Some(clock), ..Self::start(redis, None) }
+    }
+
+    /// One Redis, and a node whose system clock can jump.
+    pub fn start_with_node_clock() -> Self {
+        let mut world = Self::start(RedisServer::start(), None);
+        let Store::One { proxy, .. } = &world.store else { panic!("no proxy") };
+        let clock = FakeTime::new("+0");
+        world.nodes[PROXIED] = Node::start(&format!("redis://127.0.0.1:{}", proxy.port()), &clock.env());
+        world.await_service();
+        Self { clock: Some(clock), ..world }
+    }
+
     pub fn start_on_cluster(cluster: RedisCluster) -> Self {
         let urls = [cluster.url(), cluster.url()];
         Self::on(Store::Cluster(cluster), urls)
     }
 
     fn on(store: Store, urls: [String; NODES]) -> Self {
-        let nodes = urls.iter().map(|url| Node::start(url)).collect();
-        let world = Self { store, nodes };
+        let nodes = urls.iter().map(|url| Node::start(url, &[])).collect();
+        let world = Self { store, nodes, clock: None };
         world.await_service();
         world
     }
@@ -107,7 +127,7 @@ impl World {
 }
 
 impl Node {
-    fn start(redis_url: &str) -> Self {
+    fn start(redis_url: &str, env: &[(String, String)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
         let inherited = std::env::vars_os().map(|(name, _)| name);
         for name in inherited.filter(|name| name.to_string_lossy().starts_with("DOORWARD_")) {
@@ -122,7 +142,8 @@ impl Node {
             .env("DOORWARD_LEASE", format!("{LEASE_MS}ms"))
             // Every access is written down, soon: writes that must not bring an ended token back.
             .env("DOORWARD_TOUCH_RESOLUTION", "0")
-            .env("DOORWARD_FLUSH_INTERVAL", "100ms");
+            .env("DOORWARD_FLUSH_INTERVAL", "100ms")
+            .envs(env.iter().map(|(name, value)| (name, value)));
         let mut process = Process::spawn("doorward", &mut command);
         process.wait_until("ready", |process| ready_line(&process.stdout()).is_some());
         let addresses = ready_line(&process.stdout()).unwrap();

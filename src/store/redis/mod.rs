@@ -280,10 +280,7 @@ fn store_error(error: RedisError) -> StoreError {
             key: error.detail().unwrap_or_default().to_owned(),
             reason: "missing or malformed field".into(),
         },
-        Some("DWCLOCK") => {
-            let ahead_ms = error.detail().unwrap_or_default();
-            StoreError::Unavailable(format!("this node's clock is {ahead_ms} ms ahead of the server's"))
-        }
+        Some("DWCLOCK") => store_clock::refused(error.detail()),
         // A wrong type under one of our keys.
         Some("WRONGTYPE") => StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() },
         _ => StoreError::Unavailable(describe(&error)),

@@ -6,7 +6,8 @@
 mod estimate;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use redis::pipe;
@@ -16,6 +17,9 @@ use super::RedisStore;
 use super::map::Master;
 use crate::clock::Clock;
 use crate::store::StoreError;
+
+/// The pause before a second look at a clock that seems to have jumped.
+const SECOND_LOOK_AFTER: Duration = Duration::from_millis(200);
 
 /// See the module.
 pub(super) struct StoreClock {
@@ -48,6 +52,10 @@ impl StoreClock {
         self.clock.offset_us().map(|_| TOLERANCE_MS)
     }
 
+    fn estimator(&self) -> MutexGuard<'_, Estimator> {
+        self.estimator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes the readings of the masters that answered, of `masters` that there are.
     ///
     /// # Errors
@@ -59,7 +67,7 @@ impl StoreClock {
     ) -> Result<(), StoreError> {
         let Some(old_us) = self.clock.offset_us() else { return Ok(()) };
         let only_readings: Vec<_> = readings.iter().map(|(_, reading)| *reading).collect();
-        let mut estimator = self.estimator.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut estimator = self.estimator();
         let verdict = estimator.look(old_us, &only_readings, masters);
         if let Verdict::Learn(new_us) | Verdict::Step(new_us) | Verdict::Jump(new_us) = verdict {
             self.clock.set_offset_us(new_us);
@@ -75,12 +83,24 @@ impl StoreClock {
         match readings.iter().find(|(_, reading)| is_off(*reading)) {
             None => Ok(()),
             Some((master, reading)) => {
-                let ahead_ms = reading.ahead_us(offset_us) / 1000;
-                let reason = format!("the clock of {master} is {ahead_ms} ms ahead of that of the store");
+                let distance = distance(reading.ahead_us(offset_us) / 1000);
+                let reason = format!("the clock of {master} is {distance} this node's");
                 Err(StoreError::Unavailable(reason))
             }
         }
     }
+}
+
+/// "… ahead of" or "… behind", for messages.
+fn distance(ahead_ms: i64) -> String {
+    let side = if ahead_ms < 0 { "behind" } else { "ahead of" };
+    format!("{} ms {side}", ahead_ms.unsigned_abs())
+}
+
+/// The error of a script that refused its caller's clock; `ahead_ms` is how far that is ahead of the server's.
+pub(super) fn refused(ahead_ms: Option<&str>) -> StoreError {
+    let ahead_ms = ahead_ms.and_then(|ms| ms.parse().ok()).unwrap_or(0);
+    StoreError::Unavailable(format!("this node's clock is {} the server's", distance(ahead_ms)))
 }
 
 fn log<M: std::fmt::Display>(verdict: Verdict, old_us: i64, readings: &[(M, Reading)]) {
@@ -115,6 +135,15 @@ impl RedisStore {
     /// # Errors
     /// `Unavailable`, also when a single master is, or when its clock is off.
     pub(super) async fn look_at_clocks(&self) -> Result<(), StoreError> {
+        let looked = self.look_at_clocks_once().await;
+        if !self.near.store_clock.estimator().suspects_a_jump() {
+            return looked;
+        }
+        tokio::time::sleep(SECOND_LOOK_AFTER).await;
+        self.look_at_clocks_once().await
+    }
+
+    async fn look_at_clocks_once(&self) -> Result<(), StoreError> {
         let map = self.topology.map().clone();
         let masters: Vec<_> = map.masters.iter().filter(|master| master.may_have_tokens()).collect();
         let outcomes = join_all(masters.iter().map(|master| self.read_clock(master))).await;
@@ -162,7 +191,7 @@ mod tests {
         assert!(store_clock.follow(&[("a", right)], 3).is_err(), "one of three");
         assert!(store_clock.require_known().is_err());
         let error = store_clock.follow(&[("a", right), ("b", right), ("c", wrong)], 3).unwrap_err();
-        assert!(error.to_string().contains("the clock of c is 5999 ms ahead"), "{error}");
+        assert!(error.to_string().contains("the clock of c is 5999 ms ahead of this node's"), "{error}");
         assert!(store_clock.require_known().is_ok());
         assert!(clock.offset_us().unwrap().unsigned_abs() <= 1);
         assert!(store_clock.follow(&[("a", right), ("b", right)], 3).is_ok());
@@ -177,6 +206,14 @@ mod tests {
         assert!(clock.offset_us().unwrap() < 1_000);
         store_clock.follow(&[("a", shows(&clock, 60_000))], 1).unwrap();
         assert!(clock.offset_us().unwrap() > 59_000_000);
+    }
+
+    #[test]
+    fn messages_say_which_clock_is_ahead() {
+        assert_eq!([0, 7, -7].map(distance), ["0 ms ahead of", "7 ms ahead of", "7 ms behind"]);
+        assert!(
+            refused(Some("-6000")).to_string().ends_with("this node's clock is 6000 ms behind the server's")
+        );
     }
 
     #[test]

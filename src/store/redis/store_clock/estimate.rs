@@ -65,6 +65,11 @@ pub(super) struct Estimator {
 }
 
 impl Estimator {
+    /// Whether a jump waits to be confirmed.
+    pub(super) fn suspects_a_jump(&self) -> bool {
+        self.suspected_us.is_some()
+    }
+
     /// Takes the readings of the masters that answered, of `masters` that there are.
     ///
     /// The masters' clock is the median of theirs. It is learned, and a jump of it is followed, only where more than
