@@ -69,8 +69,9 @@ fn replaced_authorities_are_followed() {
     let token = node.issue(json!({}));
     let identity_of_redis = second.issue("redis");
     let [cert, key] = [identity_of_redis.cert, identity_of_redis.key].map(|path| path.display().to_string());
-    redis.server.cli(&["CONFIG", "SET", "tls-cert-file", &cert, "tls-key-file", &key]);
-    redis.server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+    let cli = |command: &[&str]| redis.server.cli(&[&["-a", "p@ss", "--no-auth-warning"], command].concat());
+    cli(&["CONFIG", "SET", "tls-cert-file", &cert, "tls-key-file", &key]);
+    cli(&["CLIENT", "KILL", "TYPE", "normal"]);
     wait_for("not ready", || (ready(&node) == 503).then_some(()));
     // What holds no certificate changes nothing, and does not stop the node from looking again.
     std::fs::write(&file, "").unwrap();

@@ -16,11 +16,15 @@ use tokio::time::timeout;
 
 use super::describe;
 use super::link::{Address, Link};
+use super::map::MAX_MASTERS;
 
 /// So many nodes are asked at once at first.
 const ASKED_AT_ONCE: usize = 3;
 /// While none of them answers, a further one is asked so often within the timeout.
 const FURTHER_PER_TIMEOUT: u32 = 8;
+
+/// More replicas are not remembered.
+const MAX_REPLICAS: usize = 2 * MAX_MASTERS;
 
 /// Slots of a cluster with the same master.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +79,14 @@ impl Members {
             replicas: addresses(&mut replicas.map(|(address, _)| address)),
             epoch: view.epoch,
         }
+    }
+
+    /// Keeps replicas that the view lacks: one that fails or has just begun to follow is in no list of slots.
+    fn remembering(mut self, replicas: Vec<Address>) -> Self {
+        let unlisted: Vec<_> = replicas.into_iter().filter(|replica| !self.have(replica)).collect();
+        self.replicas.extend(unlisted);
+        self.replicas.truncate(MAX_REPLICAS);
+        self
     }
 
     fn have(&self, node: &Address) -> bool {
@@ -170,7 +182,7 @@ impl Cluster {
                 Err(_) => second_best.ok_or("no node of the cluster answers in time")?,
             }
         };
-        *self.members() = Members::of(&view);
+        *self.members() = Members::of(&view).remembering(members.replicas);
         Ok(view.ranges)
     }
 
@@ -403,6 +415,15 @@ mod tests {
         assert_eq!(members.judge(&view(9, &["x", "y"])), Worth::Foreign);
         // It took its own id along.
         assert_eq!(members.judge(&alone("a", &["x"])), Worth::Foreign);
+    }
+
+    #[test]
+    fn replicas_are_remembered() {
+        let mut without = view(1, &["A", "b"]);
+        without.ranges.iter_mut().for_each(|range| range.replicas.clear());
+        let members = Members::of(&without).remembering(Members::of(&view(1, &["a", "b"])).replicas);
+        let replicas: Vec<_> = members.replicas.iter().map(Address::to_string).collect();
+        assert_eq!(replicas, ["B:1"], "A is a master now");
     }
 
     #[test]

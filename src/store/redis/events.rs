@@ -78,6 +78,7 @@ impl RedisStore {
                     probes.round(self, master).await?;
                     if probes.has_lost_link(&mut connection).await {
                         self.feed.tell(Told::Gap);
+                        self.topology.refresh_soon();
                     }
                 }
             }
