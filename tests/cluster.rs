@@ -2,6 +2,8 @@
 //! others are judged as ever; a live token is never refused (503 is allowed), and an ended one is refused.
 
 mod common;
+#[path = "cluster/members.rs"]
+mod members;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

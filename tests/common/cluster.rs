@@ -3,6 +3,7 @@
 use super::fake_time::FakeTime;
 use super::process::{free_port, wait_for};
 use super::redis::{RedisServer, USER};
+use super::relay::Relay;
 
 const SLOTS: usize = 16_384;
 
@@ -12,6 +13,8 @@ pub struct RedisCluster {
     pub masters: Vec<RedisServer>,
     /// `replicas[n]` follows `masters[n]`; there are none where the test wants none.
     pub replicas: Vec<RedisServer>,
+    /// `bus[n]` relays what others send to `masters[n]` over the bus; there are none where the test wants none.
+    pub bus: Vec<Relay>,
 }
 
 impl RedisCluster {
@@ -24,20 +27,34 @@ impl RedisCluster {
     /// Starts `count` masters, and if wanted a replica of each, with further arguments.
     pub fn with(count: usize, with_replicas: bool, args: &[&str]) -> Self {
         let start = |_| start_node(args, None);
-        Self::join(
-            (0..count).map(start).collect(),
-            (0..if with_replicas { count } else { 0 }).map(start).collect(),
-        )
+        let masters: Vec<_> = (0..count).map(start).collect();
+        let replicas: Vec<_> = (0..if with_replicas { count } else { 0 }).map(start).collect();
+        Self { masters, replicas, bus: Vec::new() }.set_up()
     }
 
     /// Starts masters without replicas, each on a machine with its own wall clock.
     pub fn with_clocks(clocks: &[FakeTime], args: &[&str]) -> Self {
-        Self::join(clocks.iter().map(|clock| start_node(args, Some(clock))).collect(), Vec::new())
+        let masters = clocks.iter().map(|clock| start_node(args, Some(clock))).collect();
+        Self { masters, replicas: Vec::new(), bus: Vec::new() }.set_up()
     }
 
-    fn join(masters: Vec<RedisServer>, replicas: Vec<RedisServer>) -> Self {
-        let count = masters.len();
-        let cluster = Self { masters, replicas };
+    /// Starts three masters whose bus goes through relays.
+    pub fn with_relayed_bus(args: &[&str]) -> Self {
+        let (mut masters, mut bus) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let bus_port = free_port().to_string();
+            let relay = Relay::start(&format!("127.0.0.1:{bus_port}"));
+            let announced = relay.port().to_string();
+            let ports = ["--cluster-port", &bus_port, "--cluster-announce-bus-port", &announced];
+            masters.push(start_node(&[&ports[..], args].concat(), None));
+            bus.push(relay);
+        }
+        Self { masters, replicas: Vec::new(), bus }.set_up()
+    }
+
+    fn set_up(self) -> Self {
+        let cluster = self;
+        let count = cluster.masters.len();
         for (n, master) in cluster.masters.iter().enumerate() {
             let (first, last) = (n * SLOTS / count, (n + 1) * SLOTS / count - 1);
             master.cli(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]);
@@ -169,9 +186,15 @@ fn start_node(args: &[&str], clock: Option<&FakeTime>) -> RedisServer {
 }
 
 fn meet(node: &RedisServer, other: &RedisServer) {
-    let bus_port = other.cli(&["CONFIG", "GET", "cluster-port"]);
-    let bus_port = bus_port.lines().last().unwrap_or_default();
-    node.cli(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string(), bus_port]);
+    let port = |name: &str| {
+        let answer = other.cli(&["CONFIG", "GET", name]);
+        answer.lines().last().unwrap_or_default().to_owned()
+    };
+    let bus_port = match port("cluster-announce-bus-port") {
+        none if none == "0" => port("cluster-port"),
+        announced => announced,
+    };
+    node.cli(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string(), &bus_port]);
 }
 
 /// One figure of CLUSTER INFO.

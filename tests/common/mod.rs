@@ -6,6 +6,8 @@
 pub mod cluster;
 pub mod devices;
 pub mod fake_time;
+pub mod fake_sentinel;
+pub mod feed;
 pub mod http;
 pub mod http2;
 pub mod process;

@@ -2,8 +2,8 @@
 //!
 //! **Only the known cluster is believed.** A node may have left it for another one, and answers from there. So the known
 //! masters are asked first; replicas, which take over when all masters die, and the seeds of the URL only if those fail.
-//! An answer that shares no further node with the known cluster is refused and logged. One with an older epoch counts only
-//! if there is no newer one.
+//! An answer that shares no further node with the known cluster is refused and logged. One with an older epoch, or of a
+//! node without the others, counts only if there is no better one.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,11 +16,15 @@ use tokio::time::timeout;
 
 use super::describe;
 use super::link::{Address, Link};
+use super::map::MAX_MASTERS;
 
 /// So many nodes are asked at once at first.
 const ASKED_AT_ONCE: usize = 3;
 /// While none of them answers, a further one is asked so often within the timeout.
 const FURTHER_PER_TIMEOUT: u32 = 8;
+
+/// More replicas are not remembered.
+const MAX_REPLICAS: usize = 2 * MAX_MASTERS;
 
 /// Slots of a cluster with the same master.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,18 +81,32 @@ impl Members {
         }
     }
 
+    /// Keeps replicas that the view lacks: one that fails or has just begun to follow is in no list of slots.
+    fn remembering(mut self, replicas: Vec<Address>) -> Self {
+        let unlisted: Vec<_> = replicas.into_iter().filter(|replica| !self.have(replica)).collect();
+        self.replicas.extend(unlisted);
+        self.replicas.truncate(MAX_REPLICAS);
+        self
+    }
+
     fn have(&self, node: &Address) -> bool {
         self.masters.contains(node) || self.replicas.contains(node)
     }
 
-    /// Whether a view is one of this cluster.
+    /// How much a view is worth.
     ///
-    /// A node keeps its id when it moves to another cluster (`CLUSTER RESET SOFT`), so its own id proves nothing where
-    /// the view has unknown nodes.
-    fn are_of(&self, view: &View) -> bool {
+    /// A node keeps its id when it moves to another cluster (`CLUSTER RESET SOFT`), so its own id alone proves nothing
+    /// where the view has unknown nodes; and where it has no other nodes at all, the node may have been expelled.
+    fn judge(&self, view: &View) -> Worth {
         let is_shared = |id: &String| self.node_ids.contains(id);
         let ids = view.node_ids();
-        ids.iter().all(is_shared) || ids.iter().any(|id| *id != view.own_id && is_shared(id))
+        if ids.iter().any(|id| *id != view.own_id && is_shared(id)) || ids == self.node_ids {
+            if view.epoch >= self.epoch { Worth::Good } else { Worth::SecondBest }
+        } else if ids.iter().all(is_shared) {
+            Worth::SecondBest
+        } else {
+            Worth::Foreign
+        }
     }
 
     /// The order in which nodes are asked: masters first, then further masters, replicas and seeds by turns.
@@ -107,6 +125,16 @@ impl Members {
         first.extend((0..longest).flat_map(|n| rest.iter().filter_map(move |nodes| nodes.get(n).cloned())));
         first
     }
+}
+
+/// How much a view is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Worth {
+    Good,
+    /// Of the past, or of a node without the others: counts if there is no better one.
+    SecondBest,
+    /// Of another cluster.
+    Foreign,
 }
 
 /// Seeds that tell of the same cluster.
@@ -146,25 +174,25 @@ impl Cluster {
             self.first_view(link).await?
         } else {
             let candidates = members.candidates(&self.seeds, round);
-            let mut outdated = None;
-            let ask = self.next_view(link, &members, candidates, &mut outdated);
+            let mut second_best = None;
+            let ask = self.next_view(link, &members, candidates, &mut second_best);
             match timeout(link.timeout, ask).await {
                 Ok(Ok(view)) => view,
-                Ok(Err(reason)) => outdated.ok_or(reason)?,
-                Err(_) => outdated.ok_or("no node of the cluster answers in time")?,
+                Ok(Err(reason)) => second_best.ok_or(reason)?,
+                Err(_) => second_best.ok_or("no node of the cluster answers in time")?,
             }
         };
-        *self.members() = Members::of(&view);
+        *self.members() = Members::of(&view).remembering(members.replicas);
         Ok(view.ranges)
     }
 
-    /// The first answer that can be believed; one with an older epoch goes into `outdated`.
+    /// The first good view.
     async fn next_view(
         &self,
         link: &Link,
         members: &Members,
         candidates: Vec<Address>,
-        outdated: &mut Option<View>,
+        second_best: &mut Option<View>,
     ) -> Result<View, String> {
         let mut candidates = candidates.into_iter();
         let ask = async |node: Address| (ask_node(link, &node).await, node);
@@ -172,13 +200,11 @@ impl Cluster {
         let mut failure = "no nodes to ask".to_owned();
         while !answers.is_empty() {
             match timeout(link.timeout / FURTHER_PER_TIMEOUT, answers.next()).await {
-                Ok(Some((Ok(view), node))) if self.is_believed(&node, &view, members) => {
-                    if view.epoch >= members.epoch {
-                        return Ok(view);
-                    }
-                    *outdated = Some(view);
-                }
-                Ok(Some((Ok(_), node))) => failure = format!("{node} belongs to another cluster"),
+                Ok(Some((Ok(view), node))) => match self.judge(&node, &view, members) {
+                    Worth::Good => return Ok(view),
+                    Worth::SecondBest => *second_best = Some(view),
+                    Worth::Foreign => failure = format!("{node} belongs to another cluster"),
+                },
                 Ok(Some((Err(other), _))) => failure = other,
                 Ok(None) | Err(_) => {}
             }
@@ -220,21 +246,22 @@ impl Cluster {
         let strays = self.seeds.iter().filter(|seed| !members.have(seed));
         join_all(strays.map(async |seed| {
             if let Ok(view) = ask_node(link, seed).await {
-                self.is_believed(seed, &view, &members);
+                self.judge(seed, &view, &members);
             }
         }))
         .await;
     }
 
-    fn is_believed(&self, node: &Address, view: &View, members: &Members) -> bool {
-        let is_believed = members.are_of(view);
+    /// [`Members::judge`], with a log line when a node turns out to be a stranger.
+    fn judge(&self, node: &Address, view: &View, members: &Members) -> Worth {
+        let worth = members.judge(view);
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_believed {
+        if worth != Worth::Foreign {
             strangers.remove(node);
         } else if strangers.insert(node.clone()) {
             tracing::warn!(%node, "cluster view refused: the node belongs to another cluster");
         }
-        is_believed
+        worth
     }
 }
 
@@ -373,18 +400,30 @@ mod tests {
     #[test]
     fn views_of_another_cluster_are_refused() {
         let members = Members::of(&view(5, &["a", "b", "c"]));
-        for fine in [view(5, &["a", "b", "c"]), view(6, &["d", "c"]), view(6, &["A", "B", "C"])] {
-            assert!(members.are_of(&fine), "{:?}", fine.node_ids());
+        for good in [view(5, &["a", "b", "c"]), view(6, &["d", "c"]), view(6, &["A", "B", "C"])] {
+            assert_eq!(members.judge(&good), Worth::Good, "{:?}", good.node_ids());
         }
-        // The replica of the only master has taken over.
-        let mut alone = view(6, &["A"]);
-        alone.ranges[0].replicas.clear();
-        assert!(Members::of(&view(5, &["a"])).are_of(&alone));
-        assert!(!members.are_of(&view(9, &["x", "y"])));
+        let alone = |id: &str, others: &[&str]| {
+            let mut view = view(6, &[&[id], others].concat());
+            view.ranges.iter_mut().for_each(|range| range.replicas.clear());
+            view
+        };
+        // The replica of the only master has taken over; or a node was expelled.
+        assert_eq!(Members::of(&view(5, &["a"])).judge(&alone("A", &[])), Worth::SecondBest);
+        assert_eq!(Members::of(&alone("a", &[])).judge(&alone("a", &[])), Worth::Good);
+        assert_eq!(members.judge(&view(4, &["a", "b", "c"])), Worth::SecondBest);
+        assert_eq!(members.judge(&view(9, &["x", "y"])), Worth::Foreign);
         // It took its own id along.
-        let mut moved = view(9, &["a", "x"]);
-        moved.ranges[0].replicas.clear();
-        assert!(!members.are_of(&moved));
+        assert_eq!(members.judge(&alone("a", &["x"])), Worth::Foreign);
+    }
+
+    #[test]
+    fn replicas_are_remembered() {
+        let mut without = view(1, &["A", "b"]);
+        without.ranges.iter_mut().for_each(|range| range.replicas.clear());
+        let members = Members::of(&without).remembering(Members::of(&view(1, &["a", "b"])).replicas);
+        let replicas: Vec<_> = members.replicas.iter().map(Address::to_string).collect();
+        assert_eq!(replicas, ["B:1"], "A is a master now");
     }
 
     #[test]

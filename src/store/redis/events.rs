@@ -76,6 +76,10 @@ impl RedisStore {
                 authority::prove(master, &mut connection, true).await?;
                 if let Some(probes) = &mut probes {
                     probes.round(self, master).await?;
+                    if probes.has_lost_link(&mut connection).await {
+                        self.feed.tell(Told::Gap);
+                        self.topology.refresh_soon();
+                    }
                 }
             }
         };

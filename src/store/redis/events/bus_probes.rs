@@ -2,15 +2,15 @@
 //!
 //! The bus may be cut, or the server removed from the cluster, while the connection to it is fine. So each round a probe
 //! is published at every other master, on a channel that only this connection listens to. If a probe does not arrive,
-//! events do not either.
+//! events do not either. A link of the bus that broke and was made anew between two rounds may have lost some.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
-use redis::{RedisResult, Value, pipe};
+use redis::{FromRedisValue as _, RedisResult, Value, cmd, pipe};
 use tokio::time::timeout;
 
 use super::super::map::Master;
@@ -28,7 +28,11 @@ pub(super) struct BusProbes {
     /// The rounds that are waited for, and the masters where their probes were published.
     under_way: VecDeque<(u64, Vec<String>)>,
     arrived: Arc<Arrived>,
+    links: BTreeSet<Link>,
 }
+
+/// A link that messages arrive over: the node at its other end, and when it was made.
+type Link = (String, i64);
 
 /// The probes that have arrived.
 #[derive(Default)]
@@ -76,7 +80,8 @@ impl BusProbes {
         let channel = format!("{}:probe:{node}:{client}", store.event_channel);
         let _ = arrived.channel.set(channel.clone());
         connection.subscribe(&channel).await?;
-        Ok(Some(Self { channel, round: 0, under_way: VecDeque::new(), arrived }))
+        let links = inbound_links(connection).await.unwrap_or_default();
+        Ok(Some(Self { channel, round: 0, under_way: VecDeque::new(), arrived, links }))
     }
 
     /// Publishes the next probes.
@@ -100,6 +105,13 @@ impl BusProbes {
         }
     }
 
+    /// Whether a link that there was is not there any more.
+    pub(super) async fn has_lost_link(&mut self, connection: &mut MultiplexedConnection) -> bool {
+        let Some(links) = inbound_links(connection).await else { return false };
+        let before = std::mem::replace(&mut self.links, links);
+        !before.is_subset(&self.links)
+    }
+
     /// Gives the master if the probe was published there. A master that takes no writes publishes no events, so it needs
     /// no probe.
     async fn publish(&self, store: &RedisStore, master: &Master) -> Option<String> {
@@ -110,6 +122,18 @@ impl BusProbes {
         let publish = store.with_connection(async |c| probe.query_async::<()>(c).await);
         matches!(timeout(PUBLISH_TIMEOUT, publish).await, Ok(Ok(()))).then_some(address)
     }
+}
+
+/// `None` where the server does not tell.
+async fn inbound_links(connection: &mut MultiplexedConnection) -> Option<BTreeSet<Link>> {
+    let links: Vec<HashMap<String, Value>> =
+        cmd("CLUSTER").arg("LINKS").query_async(connection).await.ok()?;
+    let inbound = links.iter().filter_map(|link| {
+        let text = |field: &str| String::from_redis_value_ref(link.get(field)?).ok();
+        let made_at = i64::from_redis_value_ref(link.get("create-time")?).ok()?;
+        (text("direction")? == "from").then_some((text("node")?, made_at))
+    });
+    Some(inbound.collect())
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub(super) struct Open<'a> {
     /// How many checks there were, and how many of them before this connection.
     check: u64,
     first_check: u64,
+    /// It has answered something.
+    has_answered: bool,
 }
 
 /// Why a connection is of no more use.
@@ -78,14 +80,15 @@ impl<'a> Open<'a> {
             checks,
             check,
             first_check: check,
+            has_answered: false,
         }
     }
 
-    /// What becomes of the look-ups without an answer: if the connection worked for a while and was closed, the next one
-    /// is made at once, and they are asked over that; each of them only once.
+    /// What becomes of the look-ups without an answer: if the connection worked, or stood for a while, and was closed, the
+    /// next one is made at once, and they are asked over that; each of them only once.
     pub(super) fn lose(self, loss: Loss) -> Lost {
         match loss {
-            Loss::Closed(reason) if self.check > self.first_check => {
+            Loss::Closed(reason) if self.has_answered || self.check > self.first_check => {
                 let unanswered = self.under_way.into_iter().filter_map(|sent| match sent {
                     Sent::LookUp(look_up) if !look_up.is_retried => {
                         Some(LookUp { is_retried: true, ..look_up })
@@ -205,7 +208,7 @@ impl<'a> Open<'a> {
             // This future keeps nothing between polls, so a new one each time loses nothing.
             match ready!(pin!(self.stream.read_buf(&mut self.input)).poll(context)) {
                 Ok(0) => return Poll::Ready(Loss::Closed("the server closed it".into())),
-                Ok(_) => {}
+                Ok(_) => self.has_answered = true,
                 Err(error) => return Poll::Ready(Loss::Closed(error.to_string())),
             }
             if let Err(reason) = self.hand_out() {
