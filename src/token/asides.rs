@@ -1,7 +1,7 @@
 //! What lies beside a copy of a record without being part of it: a clone starts without, and all are equal.
 
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::Details;
@@ -184,30 +184,39 @@ impl std::fmt::Debug for VerifiedMark {
 /// The secrets that the store was asked about, after they were presented, and did not know. They never become right:
 /// a secret is handed out only after the store has it. So a string that is replayed costs no further trip.
 ///
-/// Keeps a few; another one with the same place takes it. No memory of its own until there is one.
+/// Keeps the last few. No memory of its own until there is one.
 #[derive(Default)]
-pub struct RefusedMarks(OnceLock<Box<[AtomicU64; REFUSED_MARKS]>>);
+pub struct RefusedMarks(OnceLock<Box<Marks>>);
 
-/// A power of two.
+#[derive(Default)]
+struct Marks {
+    /// 0 for none.
+    all: [AtomicU64; REFUSED_MARKS],
+    /// How many were added, which is the place of the next.
+    added: AtomicUsize,
+}
+
 const REFUSED_MARKS: usize = 16;
 
 impl RefusedMarks {
     /// Whether this secret was refused.
     pub fn contains(&self, secret_hash: &SecretHash) -> bool {
-        let (at, mark) = Self::place(secret_hash);
-        self.0.get().is_some_and(|marks| marks[at].load(Ordering::Relaxed) == mark)
+        let mark = Self::mark(secret_hash);
+        self.0.get().is_some_and(|marks| marks.all.iter().any(|other| other.load(Ordering::Relaxed) == mark))
     }
 
     /// The store does not know this secret.
     pub fn add(&self, secret_hash: &SecretHash) {
-        let (at, mark) = Self::place(secret_hash);
-        self.0.get_or_init(Box::default)[at].store(mark, Ordering::Relaxed);
+        if !self.contains(secret_hash) {
+            let marks = self.0.get_or_init(Box::default);
+            let place = marks.added.fetch_add(1, Ordering::Relaxed) % REFUSED_MARKS;
+            marks.all[place].store(Self::mark(secret_hash), Ordering::Relaxed);
+        }
     }
 
-    /// Half of the hash is enough to tell a few secrets apart; 0 stands for none.
-    fn place(secret_hash: &SecretHash) -> (usize, u64) {
-        let mark = secret_hash.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes).max(1);
-        (mark as usize % REFUSED_MARKS, mark)
+    /// Half of the hash: enough to tell a few secrets apart.
+    fn mark(secret_hash: &SecretHash) -> u64 {
+        secret_hash.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes).max(1)
     }
 }
 
@@ -236,19 +245,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_secret_is_known_until_another_one_takes_its_place() {
-        let secret = |first: u8, rest: u8| {
-            let mut bytes = [rest; 16];
-            bytes[0] = first;
-            SecretHash::from_slice(&bytes).unwrap()
-        };
+    fn the_last_refused_secrets_are_known() {
+        let secret = |n: usize| SecretHash::from_slice(&[u8::try_from(n).unwrap(); 16]).unwrap();
         let marks = RefusedMarks::default();
-        assert!(!marks.contains(&secret(0, 0)));
-        let places = u8::try_from(REFUSED_MARKS).unwrap();
-        (0..places).for_each(|n| marks.add(&secret(n, 7)));
-        assert!((0..places).all(|n| marks.contains(&secret(n, 7)) && !marks.contains(&secret(n, 8))));
-        marks.add(&secret(0, 8));
-        assert!(marks.contains(&secret(0, 8)) && !marks.contains(&secret(0, 7)));
-        assert!(marks.contains(&secret(1, 7)) && !marks.clone().contains(&secret(1, 7)));
+        assert!(!marks.contains(&secret(0)));
+        for n in 0..REFUSED_MARKS {
+            marks.add(&secret(n));
+            marks.add(&secret(n));
+        }
+        assert!((0..REFUSED_MARKS).all(|n| marks.contains(&secret(n))), "each takes one place");
+        marks.add(&secret(REFUSED_MARKS));
+        assert!(!marks.contains(&secret(0)) && (1..=REFUSED_MARKS).all(|n| marks.contains(&secret(n))));
+        assert!(!marks.clone().contains(&secret(1)), "a copy is another record's");
     }
 }

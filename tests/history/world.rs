@@ -24,6 +24,7 @@ pub const NODES: usize = 2;
 
 /// Half the lease: a node that waits for a silent Redis is asked several times in a segment.
 const REDIS_TIMEOUT: &str = "250ms";
+const ROTATION_GRACE: &str = "1d";
 const ADMIN_KEY: &str = "history-checker-history-checker-0001";
 const BEARER: &str = "Bearer history-checker-history-checker-0001";
 
@@ -172,6 +173,8 @@ impl Node {
             .env("DOORWARD_REDIS_URL", redis_url)
             .env("DOORWARD_REDIS_TIMEOUT", REDIS_TIMEOUT)
             .env("DOORWARD_LEASE", format!("{LEASE_MS}ms"))
+            // Longer than any run: no secret that was handed out is ever refused, however slow the machine.
+            .env("DOORWARD_ROTATION_GRACE", ROTATION_GRACE)
             // Every access is written down, soon: writes that must not bring an ended token back.
             .env("DOORWARD_TOUCH_RESOLUTION", "0")
             .env("DOORWARD_FLUSH_INTERVAL", "100ms")
@@ -280,6 +283,17 @@ impl Admin {
 
     pub fn set_slug(&mut self, id: &str, slug: &str) -> u16 {
         self.status("PATCH", &format!("/v1/tokens/{id}"), Some(json!({"auth_slug": slug})))
+    }
+
+    /// The new token string; `None` when there is none, for whatever reason.
+    pub fn rotate(&mut self, id: &str) -> Option<String> {
+        let answer = self.request("POST", &format!("/v1/tokens/{id}/rotate"), None);
+        match answer.status {
+            200 => answer.json()["token"].as_str().map(str::to_owned),
+            // Gone with a store that was emptied; or it was rotated eight times; or unknown.
+            404 | 409 | 503 => None,
+            other => panic!("rotating: {other} {}", answer.text()),
+        }
     }
 
     pub fn end(&mut self, id: &str) -> u16 {

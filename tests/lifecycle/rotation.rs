@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::server::{
-    Server, assert_invalid_token, bearer, cookie, identity, key, on_each_store, pointers, text, token_path,
+    Server, assert_invalid_token, bearer, identity, key, on_each_store, pointers, text, token_path,
 };
 use crate::{issue, listed};
 
