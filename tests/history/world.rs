@@ -287,7 +287,8 @@ impl Admin {
 
     /// The new token string; `None` when there is none, for whatever reason.
     pub fn rotate(&mut self, id: &str) -> Option<String> {
-        let answer = self.request("POST", &format!("/v1/tokens/{id}/rotate"), None);
+        let path = format!("/v1/tokens/{id}/rotate");
+        let answer = self.0.ask("POST", &path, ("Authorization", BEARER), None)?;
         match answer.status {
             200 => answer.json()["token"].as_str().map(str::to_owned),
             // Gone with a store that was emptied; or it was rotated eight times; or unknown.
