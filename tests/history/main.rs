@@ -123,11 +123,13 @@ fn when_a_node_stands_still() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "libfaketime")]
 fn when_the_system_clock_of_a_node_jumps() {
     check(Fault::NodeClockJumps);
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "libfaketime")]
 fn when_the_clock_of_redis_jumps() {
     check(Fault::StoreClockJumps);
 }
