@@ -3,9 +3,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod busy;
 mod corrupt;
 mod footprint;
 mod full;
 mod keys;
 mod outage;
 mod round_trips;
+mod stale;

@@ -1,11 +1,15 @@
--- Why a script: a key that is deactivated and the tokens it logged in end in one step, so that no login is in between.
+-- Why a script: a key that is deactivated and the tokens it logged in are revoked in one step, or the set of them is fixed
+-- in it (end_tokens in prelude.lua), so that no login is in between.
 -- ARGV[2]  user, uuid
 --          active   whether it is to be; absent: as it is
 --          name     '' as it is, '-' none, '=text' that
--- Gives {} when there is none, else {locator, fields, locators of the tokens it ended}.
-local kept, _, broken = devices_of(a.user)
+-- Gives {} when there is none, else {locator, fields, what end_tokens gives}.
+local broken, kept = tidy_devices(a.user)
 if broken then return broken end
-local locator = kept[a.uuid]
+if kept then fit_map_ttl(a.user, kept) end
+local locator
+locator, broken = find_device(a.user, a.uuid)
+if broken then return broken end
 if not locator then return {} end
 local device = key('d', locator)
 local flags = tonumber(redis.call('HGET', device, 'f'))
@@ -20,7 +24,7 @@ if a.active and not is_active(flags) then
   redis.call('HSET', device, 'f', bit.bor(flags, ACTIVE))
   emit(a.user, { k = 'device.activated', d = a.uuid })
 end
-local ended = {}
+local ended = { {}, {}, '' }
 if a.active == false then
   if is_active(flags) then
     redis.call('HSET', device, 'f', bit.band(flags, bit.bnot(ACTIVE)))
@@ -28,6 +32,4 @@ if a.active == false then
   end
   ended = end_logged_in(a.user, a.uuid)
 end
--- With a corrupt token all others have ended.
-if ended.err then return finish(ended) end
 return finish({ locator, redis.call('HGETALL', device), ended })

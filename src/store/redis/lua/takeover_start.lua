@@ -18,25 +18,16 @@ if t.user == a.user then return { 4 } end
 local token, history = key('t', a.locator), key('o', a.locator)
 end_takeover(t.user, a.locator, 'replaced')
 
--- Forgets the oldest ones beyond the limit; two fields are the history's own, and each takeover has one or two.
-local function make_room()
-  local found = {}
-  for _, name in ipairs(redis.call('HKEYS', history)) do
-    if #name == #a.takeover then
-      table.insert(found, { name = name, at = cmsgpack.unpack(redis.call('HGET', history, name))[1] })
-    end
-  end
-  table.sort(found, function(x, y)
-    if x.at ~= y.at then return x.at < y.at end
-    return x.name < y.name
-  end)
-  for i = 1, #found + 1 - a.most do
-    redis.call('HDEL', history, found[i].name, '-' .. found[i].name)
-  end
+-- Field l names the takeovers, the oldest first: those beyond the limit go.
+local packed = redis.call('HGET', history, 'l')
+local locators = packed and cmsgpack.unpack(packed) or {}
+table.insert(locators, a.takeover)
+while #locators > a.most do
+  local oldest = table.remove(locators, 1)
+  redis.call('HDEL', history, oldest, '-' .. oldest)
 end
-if redis.call('HLEN', history) > a.most then make_room() end
 
-redis.call('HSET', history, 'u', t.user, 'x', decimal(t.expires_at), a.takeover, ARGV[3])
+redis.call('HSET', history, 'u', t.user, 'x', decimal(t.expires_at), 'l', cmsgpack.pack(locators), a.takeover, ARGV[3])
 -- An earlier one may be kept for longer. GT sets nothing where there is no TTL yet.
 redis.call('PEXPIRE', history, a.ends_at - now + a.keep, 'NX')
 redis.call('PEXPIRE', history, a.ends_at - now + a.keep, 'GT')

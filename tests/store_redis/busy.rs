@@ -1,0 +1,181 @@
+//! What a user's account did before makes no login dearer: the commands that a script runs are counted, and so is the
+//! time for which it holds Redis. `cargo test --test store_redis busy -- --nocapture` prints both.
+//!
+//! The counts are asserted; times depend on what else the machine does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward::store::StoreLimits;
+use futures_util::future::join_all;
+
+use crate::common::devices::{login_of, sample_device};
+use crate::common::redis::RedisServer;
+use crate::common::store::{HOUR_MS, LIMITS, NOW_MS, TestStore, raw_connection};
+use crate::round_trips::{Traffic, during};
+
+const LOGINS: usize = 21;
+const CONCURRENT: usize = 8;
+/// The largest allowed `max-tokens-per-user`.
+const MOST: usize = 10_000;
+const LATER_MS: u64 = NOW_MS + 100;
+
+/// What one call makes scripts do: the most commands of any, and the median of the times.
+struct Cost {
+    commands: u64,
+    us: u64,
+}
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} commands, {} us", self.commands, self.us)
+    }
+}
+
+impl Cost {
+    fn of(calls: &[Traffic]) -> Self {
+        let mut times: Vec<_> = calls.iter().map(|call| call.script_us).collect();
+        times.sort_unstable();
+        Self { commands: calls.iter().map(Traffic::in_scripts).max().unwrap(), us: times[times.len() / 2] }
+    }
+}
+
+async fn with_limit(server: &RedisServer, max_tokens_per_user: usize) -> Arc<TestStore> {
+    let limits = StoreLimits { max_tokens_per_user, ..LIMITS };
+    Arc::new(TestStore::on_server(server, limits, Duration::from_secs(60)).await)
+}
+
+/// Logs a user in so often.
+async fn log_in(on: &TestStore, user: &str, times: usize) {
+    for n in (0..times).step_by(CONCURRENT) {
+        let tokens: Vec<_> = (n..times.min(n + CONCURRENT)).map(|_| on.sample(user, NOW_MS)).collect();
+        join_all(tokens.iter().map(|token| on.keep(token, NOW_MS))).await;
+    }
+}
+
+async fn cost_of_logins(
+    server: &RedisServer,
+    on: &TestStore,
+    user: impl Fn(usize) -> String,
+    now_ms: u64,
+) -> Cost {
+    let mut calls = Vec::new();
+    for n in 0..LOGINS {
+        let token = on.sample(&user(n), now_ms);
+        calls.push(during(server, async { drop(on.keep(&token, now_ms).await) }).await);
+    }
+    Cost::of(&calls)
+}
+
+#[tokio::test]
+async fn a_login_costs_at_most_twice_as_much_for_a_busy_account() {
+    let server = RedisServer::start();
+    let default = with_limit(&server, LIMITS.max_tokens_per_user).await;
+    log_in(&default, "warm up", 2).await;
+    let fresh = cost_of_logins(&server, &default, |n| format!("fresh {n}"), LATER_MS).await;
+    println!("a login of a fresh account: {fresh}");
+    let mut costs = Vec::new();
+    for (what, max, live, revokes, now_ms) in [
+        ("one other live", 1000, 1, false, LATER_MS),
+        ("5 live of at most 5", 5, 5, false, LATER_MS),
+        ("1,000 revoked", 1000, 1000, true, LATER_MS),
+        ("900 live", 1000, 900, false, LATER_MS),
+        ("1,000 live of at most 1,000", 1000, 1000, false, LATER_MS),
+        ("5,000 live of at most 5,000", 5000, 5000, false, LATER_MS),
+        ("10,000 live of at most 10,000", MOST, MOST, false, LATER_MS),
+        ("1,000 expired", 1000, 1000, false, NOW_MS + HOUR_MS),
+    ] {
+        let on = with_limit(&server, max).await;
+        log_in(&on, what, live).await;
+        if revokes {
+            on.store.end_user_tokens(what, None, NOW_MS).await.unwrap();
+        }
+        let cost = cost_of_logins(&server, &on, |_| what.into(), now_ms).await;
+        println!("a login of an account with {what}: {cost}");
+        costs.push((what, cost));
+    }
+    for (what, cost) in costs {
+        assert!(cost.commands <= 2 * fresh.commands, "{what}: {cost} instead of {fresh}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_by_a_device_key_costs_at_most_twice_as_much_beside_many_others() {
+    let server = RedisServer::start();
+    let limits = StoreLimits { max_devices_per_user: 1000, ..LIMITS };
+    let on = TestStore::on_server(&server, limits, Duration::from_secs(60)).await;
+    let cost = async |user: &str, others: u64| {
+        let device = sample_device(user, "phone", 1000, NOW_MS);
+        on.make_device(&device).await;
+        for n in 0..others {
+            on.make_device(&sample_device(user, &format!("device {n}"), n, NOW_MS)).await;
+        }
+        let mut calls = Vec::new();
+        for _ in 0..LOGINS {
+            let log_in =
+                async { drop(on.log_in(&login_of(&device, NOW_MS), &device, NOW_MS).await.unwrap()) };
+            calls.push(during(&server, log_in).await);
+        }
+        Cost::of(&calls)
+    };
+    cost("warm up", 0).await;
+    let alone = cost("alice", 0).await;
+    println!("a login by the only device key: {alone}");
+    for others in [99, 999] {
+        let cost = cost(&format!("user {others}"), others).await;
+        println!("a login by a device key beside {others} others: {cost}");
+        assert!(cost.commands <= 2 * alone.commands, "{others}: {cost} instead of {alone}");
+    }
+}
+
+/// The time of each script, as the server's slow log has it, in the order in which they ran.
+fn script_times_us(server: &RedisServer) -> Vec<u64> {
+    let entries: Vec<(u64, u64, u64, Vec<Vec<u8>>, String, String)> =
+        redis::cmd("SLOWLOG").arg("GET").arg(-1).query(&mut raw_connection(server)).unwrap();
+    entries.iter().rev().filter(|entry| entry.3[0] == b"EVALSHA").map(|entry| entry.2).collect()
+}
+
+#[tokio::test]
+async fn a_revocation_of_all_is_made_in_small_steps() {
+    /// What one step may do: a few commands for each of a hundred tokens.
+    const COMMANDS_PER_STEP: u64 = 1_000;
+    let server = RedisServer::start();
+    let on = with_limit(&server, MOST).await;
+    on.store.end_user_tokens("warm up", None, NOW_MS).await.unwrap();
+    for key in ["slowlog-log-slower-than", "slowlog-max-len"] {
+        server.cli(&["CONFIG", "SET", key, if key.ends_with("len") { "100000" } else { "0" }]);
+    }
+    for count in [100, 1_000, MOST] {
+        let user = format!("user {count}");
+        log_in(&on, &user, count).await;
+        server.cli(&["SLOWLOG", "RESET"]);
+        let traffic = during(&server, async {
+            assert_eq!(on.store.end_user_tokens(&user, None, LATER_MS).await.unwrap().len(), count);
+        })
+        .await;
+        let (steps, times) = (traffic.of("evalsha"), script_times_us(&server));
+        let (first, worst) = (times[0], times.iter().max().unwrap());
+        println!(
+            "the revocation of {count} tokens is {steps} steps, the first of {first} us, the longest of {worst} us"
+        );
+        assert_eq!(steps, if count > 100 { 1 + (count as u64).div_ceil(100) } else { 1 });
+        assert!(traffic.in_scripts() <= COMMANDS_PER_STEP * steps, "{}", traffic.in_scripts());
+        assert_eq!(on.store.end_user_tokens(&user, None, LATER_MS).await.unwrap(), []);
+    }
+}
+
+/// Where the limit was lowered, the accounts come down to it with a few logins, and no login has to do much.
+#[tokio::test]
+async fn a_lowered_limit_is_reached_little_by_little() {
+    let server = RedisServer::start();
+    let before = with_limit(&server, 100).await;
+    log_in(&before, "alice", 100).await;
+    let on = with_limit(&server, 20).await;
+    let mut made_room = Vec::new();
+    for n in 0..20 {
+        let token = before.sample("alice", LATER_MS + n);
+        made_room.push(on.keep(&token, LATER_MS + n).await.len());
+    }
+    // 100 and one each time: 8 go at most.
+    assert_eq!(made_room, [vec![8; 11], vec![4], vec![1; 8]].concat());
+}
