@@ -128,7 +128,7 @@ async fn a_login_by_a_device_key_costs_at_most_twice_as_much_beside_many_others(
     }
 }
 
-/// The time of each script, as the server's slow log has it, in the order in which they ran.
+/// The time of each script that was not a short one, as the server's slow log has it, in the order in which they ran.
 fn script_times_us(server: &RedisServer) -> Vec<u64> {
     let entries: Vec<(u64, u64, u64, Vec<Vec<u8>>, String, String)> =
         redis::cmd("SLOWLOG").arg("GET").arg(-1).query(&mut raw_connection(server)).unwrap();
@@ -138,13 +138,13 @@ fn script_times_us(server: &RedisServer) -> Vec<u64> {
 #[tokio::test]
 async fn a_revocation_of_all_is_made_in_small_steps() {
     /// What one step may do: a few commands for each of a hundred tokens.
-    const COMMANDS_PER_STEP: u64 = 1_000;
+    const COMMANDS_PER_STEP: u64 = 800;
     let server = RedisServer::start();
     let on = with_limit(&server, MOST).await;
     on.store.end_user_tokens("warm up", None, NOW_MS).await.unwrap();
-    for key in ["slowlog-log-slower-than", "slowlog-max-len"] {
-        server.cli(&["CONFIG", "SET", key, if key.ends_with("len") { "100000" } else { "0" }]);
-    }
+    // Not 0: that would log the commands inside the scripts, too, and take time for it.
+    server.cli(&["CONFIG", "SET", "slowlog-log-slower-than", "100"]);
+    server.cli(&["CONFIG", "SET", "slowlog-max-len", "1000"]);
     for count in [100, 1_000, MOST] {
         let user = format!("user {count}");
         log_in(&on, &user, count).await;
@@ -153,10 +153,13 @@ async fn a_revocation_of_all_is_made_in_small_steps() {
             assert_eq!(on.store.end_user_tokens(&user, None, LATER_MS).await.unwrap().len(), count);
         })
         .await;
-        let (steps, times) = (traffic.of("evalsha"), script_times_us(&server));
-        let (first, worst) = (times[0], times.iter().max().unwrap());
+        let (steps, mut times) = (traffic.of("evalsha"), script_times_us(&server));
+        let first = times[0];
+        times.sort_unstable();
+        let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
         println!(
-            "the revocation of {count} tokens is {steps} steps, the first of {first} us, the longest of {worst} us"
+            "the revocation of {count} tokens: {steps} steps, the first {first} us, of all the median {median} us, \
+             the longest {longest} us"
         );
         assert_eq!(steps, if count > 100 { 1 + (count as u64).div_ceil(100) } else { 1 });
         assert!(traffic.in_scripts() <= COMMANDS_PER_STEP * steps, "{}", traffic.in_scripts());

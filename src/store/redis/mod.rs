@@ -59,8 +59,8 @@ use crate::secret::ShardTag;
 /// Records read in one pipeline when a user's are listed.
 const READS_PER_PIPELINE: usize = 256;
 
-/// Members of a sorted set read in one command, about: few enough to hold the server for well under a millisecond.
-const MEMBERS_PER_SCAN: usize = 1000;
+/// Members of a sorted set read in one command, about: few enough to hold the server for less than a millisecond.
+const MEMBERS_PER_SCAN: usize = 500;
 
 /// How to reach a server and how long to wait for it.
 #[derive(Clone)]

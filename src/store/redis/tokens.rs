@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use redis::Value;
+use redis::{Value, cmd};
 use serde::Serialize;
 
 use super::codec::token as codec;
@@ -33,8 +33,9 @@ struct EndArgs<'a> {
 }
 
 /// What end_tokens in lua/prelude.lua gives: the locators of the tokens that a step revoked, those of the tokens that are
-/// still to be gone through, and the key of a corrupt record, or nothing.
-pub(super) type Step = (Vec<String>, Vec<String>, String);
+/// still to be gone through, the key of a corrupt record or nothing, and whether the tokens are many and are still to be
+/// listed.
+pub(super) type Step = (Vec<String>, Vec<String>, String, bool);
 
 /// Tokens that one step goes through: few enough to hold the server for one or two milliseconds.
 const TOKENS_PER_STEP: usize = 100;
@@ -219,8 +220,8 @@ impl RedisStore {
         self.end_in_steps(first, args, call).await
     }
 
-    /// Revokes the tokens that the first step left, in steps that each hold the server for a short time. The first one has
-    /// said which tokens these are (end_tokens in lua/prelude.lua).
+    /// Revokes the tokens that the first step left, in steps that each hold the server for a short time. Which tokens these
+    /// are is fixed once, by the first step or by one command after it (end_tokens in lua/prelude.lua).
     async fn end_in_steps(
         &self,
         first: Step,
@@ -228,11 +229,16 @@ impl RedisStore {
         call: &Call<'_>,
     ) -> Result<Ended, StoreError> {
         let shard = ShardTag::of_user(args.user);
-        let (ended, mut left, mut broken) = first;
+        let (ended, mut left, mut broken, are_many) = first;
         let mut ended = self.own_endings(shard, ended)?;
+        if are_many {
+            let index = self.keys.index(args.user);
+            let range = cmd("ZRANGEBYSCORE").arg(index).arg(0).arg(codec::BELOW_REVOKED).to_owned();
+            left = self.with_connection(async |c| range.query_async(c).await).await?;
+        }
         while !left.is_empty() {
             args.some = Some(left.split_off(left.len().saturating_sub(TOKENS_PER_STEP)));
-            let (more, rest, other_broken) = self.end_step(&args, call).await?;
+            let (more, rest, other_broken, _) = self.end_step(&args, call).await?;
             ended.extend(self.own_endings(shard, more)?);
             left.extend(rest);
             if broken.is_empty() {

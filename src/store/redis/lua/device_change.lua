@@ -1,5 +1,6 @@
--- Why a script: a key that is deactivated and the tokens it logged in are revoked in one step, or the set of them is fixed
--- in it (end_tokens in prelude.lua), so that no login is in between.
+-- Why a script: a key is deactivated and the tokens it logged in are revoked in one step, so that no login is in between.
+-- Where the tokens are many, they are revoked in further steps (end_tokens in prelude.lua); no login by the key comes after
+-- this one.
 -- ARGV[2]  user, uuid
 --          active   whether it is to be; absent: as it is
 --          name     '' as it is, '-' none, '=text' that
@@ -24,7 +25,7 @@ if a.active and not is_active(flags) then
   redis.call('HSET', device, 'f', bit.bor(flags, ACTIVE))
   emit(a.user, { k = 'device.activated', d = a.uuid })
 end
-local ended = { {}, {}, '' }
+local ended = { {}, {}, '', 0 }
 if a.active == false then
   if is_active(flags) then
     redis.call('HSET', device, 'f', bit.band(flags, bit.bnot(ACTIVE)))

@@ -1,5 +1,5 @@
--- Why a script: few tokens are revoked in one step, and of many the set to be revoked is fixed in one step; so no login is
--- half before it. Each step is bounded: see end_tokens in prelude.lua.
+-- Why a script: a user's tokens are revoked in one step, or where they are many a hundred in each, so that none is renewed
+-- or changed in between. See end_tokens in prelude.lua.
 -- ARGV[2]  user
 --          spare   the locator to spare, or ''
 --          device  the uuid of the device key whose tokens are meant; absent: all

@@ -195,19 +195,21 @@ end
 -- What one step of a revocation of many tokens does at most: so many tokens, or a few more related objects than that.
 local STEP_TOKENS, STEP_OBJECTS = 100, 500
 
--- Revokes those of a user's tokens that `wanted(token, locator)` picks, in one step or in the first of several.
+-- Revokes those of a user's tokens that `wanted(token, locator)` picks: one step of it.
 --
--- Of a user with few tokens it revokes all in this step. Of a user with many it revokes none, and gives the locators of
--- all that are not revoked: this fixes the set in one step. The caller then passes them as `some`, a step's worth in each
--- further call (end_user.lua). A token that is issued meanwhile is not in the set: it was issued after the revocation. One
--- of the set cannot escape: no token becomes another one, and whatever happens to it meanwhile, its step finds it live and
--- revokes it, or finds it revoked or gone.
+-- Of a user with few tokens it revokes all in this step. Of a user with many it revokes none: the caller then reads the
+-- locators of all that are not revoked, in one command, and passes them as `some`, a step's worth in each further call
+-- (end_user.lua). That command fixes the set. A token that is not in it was issued after the revocation. One of the set
+-- cannot escape: no token becomes another one, and whatever happens to it meanwhile, its step finds it live and revokes it,
+-- or finds it revoked or gone.
 --
--- Gives {locators of those it revoked, locators still to be gone through, the key of a corrupt record or ''}.
+-- Gives {locators of those it revoked, locators still to be gone through, the key of a corrupt record or '', 1 when there
+-- are many and it did nothing, else 0}.
 local function end_tokens(user, why, some, wanted)
+  local index = key('u', user)
   if not some then
-    some = redis.call('ZRANGEBYSCORE', key('u', user), 0, BELOW_REVOKED)
-    if #some > STEP_TOKENS then return { {}, some, '' } end
+    if redis.call('ZCOUNT', index, 0, BELOW_REVOKED) > STEP_TOKENS then return { {}, {}, '', 1 } end
+    some = redis.call('ZRANGEBYSCORE', index, 0, BELOW_REVOKED)
   end
   local ended, rest, broken = {}, {}, ''
   for at, locator in ipairs(some) do
@@ -226,6 +228,6 @@ local function end_tokens(user, why, some, wanted)
     end
   end
   settle(user)
-  return { ended, rest, broken }
+  return { ended, rest, broken, 0 }
 end
 
