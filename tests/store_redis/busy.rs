@@ -6,12 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorward::secret;
 use doorward::store::StoreLimits;
+use doorward::takeover::{MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started};
+use doorward::token::{RelatedObject, Token};
 use futures_util::future::join_all;
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
-use crate::common::store::{HOUR_MS, LIMITS, NOW_MS, TestStore, raw_connection};
+use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, NOW_MS, TestStore, raw_connection};
 use crate::round_trips::{Traffic, during};
 
 const LOGINS: usize = 21;
@@ -181,4 +184,59 @@ async fn a_lowered_limit_is_reached_little_by_little() {
     }
     // 100 and one each time: 8 go at most.
     assert_eq!(made_room, [vec![8; 11], vec![4], vec![1; 8]].concat());
+}
+
+/// A login that belongs to an object, whatever the number of tokens that the object has.
+#[tokio::test]
+async fn an_object_with_thousands_of_tokens_makes_no_login_dearer() {
+    const TOKENS: usize = 3_000;
+    let server = RedisServer::start();
+    let on = with_limit(&server, LIMITS.max_tokens_per_user).await;
+    let related = |user: &str, object_id: &str| {
+        let object = RelatedObject { content_type: "order".into(), object_id: object_id.into() };
+        Token { related_objects: vec![object], ..on.sample(user, NOW_MS) }
+    };
+    let cost = async |object_id: &str, now_ms: u64| {
+        let mut calls = Vec::new();
+        for n in 0..LOGINS {
+            let token = related(&format!("{object_id} {n} {now_ms}"), object_id);
+            calls.push(during(&server, async { drop(on.keep(&token, now_ms).await) }).await);
+        }
+        Cost::of(&calls)
+    };
+    cost("warm up", LATER_MS).await;
+    let fresh = cost("new", LATER_MS).await;
+    println!("a login with a new object: {fresh}");
+    for n in (0..TOKENS).step_by(CONCURRENT) {
+        let tokens: Vec<_> = (n..n + CONCURRENT).map(|n| related(&format!("user {n}"), "old")).collect();
+        join_all(tokens.iter().map(|token| on.keep(token, NOW_MS))).await;
+    }
+    // The second time, all of them are past their latest end.
+    for now_ms in [LATER_MS, NOW_MS + 31 * DAY_MS] {
+        let cost = cost("old", now_ms).await;
+        println!("a login with an object of {TOKENS} tokens: {cost}");
+        assert!(cost.commands <= 2 * fresh.commands, "{cost} instead of {fresh}");
+    }
+}
+
+/// A takeover by a token that has as many behind it as are kept.
+#[tokio::test]
+async fn a_long_history_makes_no_takeover_dearer() {
+    let server = RedisServer::start();
+    let on = with_limit(&server, LIMITS.max_tokens_per_user).await;
+    let token = on.issue("alice", NOW_MS).await.credential.id;
+    let mut costs = Vec::new();
+    for _ in 0..MAX_TAKEOVERS_PER_TOKEN + 20 {
+        let id = secret::new_id(token.shard_tag(), on.entropy()).unwrap();
+        let new = NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: NOW_MS + HOUR_MS };
+        let call = during(&server, async {
+            let started = on.store.start_takeover(&new, NOW_MS).await.unwrap();
+            assert!(matches!(started, Started::Done(_)), "{started:?}");
+        });
+        costs.push(Cost::of(&[call.await]));
+    }
+    // The first ends no earlier one.
+    let (second, last) = (&costs[1], &costs[costs.len() - 1]);
+    println!("a token's second takeover: {second}; one beyond the limit: {last}");
+    assert!(last.commands <= 2 * second.commands, "{last} instead of {second}");
 }

@@ -243,15 +243,19 @@ impl MemoryStore {
         if surplus > 0 && self.limits.over_limit == OverLimit::RefuseNew {
             return None;
         }
-        live.sort_unstable();
+        if surplus > 0 {
+            live.sort_unstable();
+        }
         let made_room: Ended = live.into_iter().take(surplus).map(|(.., id)| id).collect();
         for id in &made_room {
             self.end(shard, *id, EndReason::Limit, call);
         }
         let revoked = shard.tokens_of(user).filter_map(|token| Some(by_age(token.ended_at_ms?, token)));
         let mut revoked: Vec<_> = revoked.collect();
-        revoked.sort_unstable();
         let surplus = revoked.len().saturating_sub(max).min(ROOM_PER_LOGIN);
+        if surplus > 0 {
+            revoked.sort_unstable();
+        }
         for (.., id) in revoked.into_iter().take(surplus) {
             self.forget(shard, user, id);
         }
