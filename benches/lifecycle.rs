@@ -1,6 +1,6 @@
 //! What a login, a logout and a takeover take, one after the other on one connection, on a Redis alone and on a
-//! Cluster of three masters; and for how long each step of a revocation of a thousand tokens holds Redis. A bare PING beside them
-//! is the round trip that nothing can be cheaper than.
+//! Cluster of three masters; and for how long each step of a revocation of a thousand tokens holds Redis. A bare PING
+//! beside them is the round trip that nothing can be cheaper than.
 //!
 //! ```text
 //! cargo bench --bench lifecycle -- [--quick] [FILTER]

@@ -131,9 +131,12 @@ async fn a_login_by_a_device_key_costs_at_most_twice_as_much_beside_many_others(
     }
 }
 
+/// Its number, when it ran, how long, the command, and who sent it.
+type SlowLogEntry = (u64, u64, u64, Vec<Vec<u8>>, String, String);
+
 /// The time of each script that was not a short one, as the server's slow log has it, in the order in which they ran.
 fn script_times_us(server: &RedisServer) -> Vec<u64> {
-    let entries: Vec<(u64, u64, u64, Vec<Vec<u8>>, String, String)> =
+    let entries: Vec<SlowLogEntry> =
         redis::cmd("SLOWLOG").arg("GET").arg(-1).query(&mut raw_connection(server)).unwrap();
     entries.iter().rev().filter(|entry| entry.3[0] == b"EVALSHA").map(|entry| entry.2).collect()
 }
