@@ -14,14 +14,14 @@ use futures_util::future::join_all;
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
-use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, NOW_MS, TestStore, raw_connection};
+use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, NOW_MS, TestStore};
 use crate::round_trips::{Traffic, during};
 
 const LOGINS: usize = 21;
 const CONCURRENT: usize = 8;
 /// The largest allowed `max-tokens-per-user`.
-const MOST: usize = 10_000;
-const LATER_MS: u64 = NOW_MS + 100;
+pub const MOST: usize = 10_000;
+pub const LATER_MS: u64 = NOW_MS + 100;
 
 /// What one call makes scripts do: the most commands of any, and the median of the times.
 struct Cost {
@@ -43,13 +43,13 @@ impl Cost {
     }
 }
 
-async fn with_limit(server: &RedisServer, max_tokens_per_user: usize) -> Arc<TestStore> {
+pub async fn with_limit(server: &RedisServer, max_tokens_per_user: usize) -> Arc<TestStore> {
     let limits = StoreLimits { max_tokens_per_user, ..LIMITS };
     Arc::new(TestStore::on_server(server, limits, Duration::from_secs(60)).await)
 }
 
 /// Logs a user in so often.
-async fn log_in(on: &TestStore, user: &str, times: usize) {
+pub async fn log_in(on: &TestStore, user: &str, times: usize) {
     for n in (0..times).step_by(CONCURRENT) {
         let tokens: Vec<_> = (n..times.min(n + CONCURRENT)).map(|_| on.sample(user, NOW_MS)).collect();
         join_all(tokens.iter().map(|token| on.keep(token, NOW_MS))).await;
@@ -128,48 +128,6 @@ async fn a_login_by_a_device_key_costs_at_most_twice_as_much_beside_many_others(
         let cost = cost(&format!("user {others}"), others).await;
         println!("a login by a device key beside {others} others: {cost}");
         assert!(cost.commands <= 2 * alone.commands, "{others}: {cost} instead of {alone}");
-    }
-}
-
-/// Its number, when it ran, how long, the command, and who sent it.
-type SlowLogEntry = (u64, u64, u64, Vec<Vec<u8>>, String, String);
-
-/// The time of each script that was not a short one, as the server's slow log has it, in the order in which they ran.
-fn script_times_us(server: &RedisServer) -> Vec<u64> {
-    let entries: Vec<SlowLogEntry> =
-        redis::cmd("SLOWLOG").arg("GET").arg(-1).query(&mut raw_connection(server)).unwrap();
-    entries.iter().rev().filter(|entry| entry.3[0] == b"EVALSHA").map(|entry| entry.2).collect()
-}
-
-#[tokio::test]
-async fn a_revocation_of_all_is_made_in_small_steps() {
-    /// What one step may do: a few commands for each of a hundred tokens.
-    const COMMANDS_PER_STEP: u64 = 800;
-    let server = RedisServer::start();
-    let on = with_limit(&server, MOST).await;
-    on.store.end_user_tokens("warm up", None, NOW_MS).await.unwrap();
-    // Not 0: that would log the commands inside the scripts, too, and take time for it.
-    server.cli(&["CONFIG", "SET", "slowlog-log-slower-than", "100"]);
-    server.cli(&["CONFIG", "SET", "slowlog-max-len", "1000"]);
-    for count in [100, 1_000, MOST] {
-        let user = format!("user {count}");
-        log_in(&on, &user, count).await;
-        server.cli(&["SLOWLOG", "RESET"]);
-        let traffic = during(&server, async {
-            assert_eq!(on.store.end_user_tokens(&user, None, LATER_MS).await.unwrap().len(), count);
-        })
-        .await;
-        let (steps, mut times) = (traffic.of("evalsha"), script_times_us(&server));
-        let first = times[0];
-        times.sort_unstable();
-        let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
-        println!(
-            "the revocation of {count} tokens: {steps} steps, the first {first} us, of all the median {median} us, \
-             the longest {longest} us"
-        );
-        assert_eq!(steps, if count > 100 { 1 + (count as u64).div_ceil(100) } else { 1 });
-        assert!(traffic.in_scripts() <= COMMANDS_PER_STEP * steps, "{}", traffic.in_scripts());
-        assert_eq!(on.store.end_user_tokens(&user, None, LATER_MS).await.unwrap(), []);
     }
 }
 

@@ -11,3 +11,4 @@ mod keys;
 mod outage;
 mod round_trips;
 mod stale;
+mod steps;
