@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorward::event::EndReason;
 use doorward::secret;
-use doorward::store::StoreLimits;
+use doorward::store::{Changed, StoreLimits};
 use doorward::takeover::{MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started};
-use doorward::token::{RelatedObject, Token};
+use doorward::token::{RelatedObject, Token, TokenChange};
 use futures_util::future::join_all;
 
 use crate::common::devices::{login_of, sample_device};
@@ -56,28 +57,45 @@ pub async fn log_in(on: &TestStore, user: &str, times: usize) {
     }
 }
 
-async fn cost_of_logins(
+/// What logins of these users cost, then the renewals of some of these tokens, then their logouts.
+async fn costs(
     server: &RedisServer,
     on: &TestStore,
     user: impl Fn(usize) -> String,
     now_ms: u64,
-) -> Cost {
-    let mut calls = Vec::new();
-    for n in 0..LOGINS {
-        let token = on.sample(&user(n), now_ms);
-        calls.push(during(server, async { drop(on.keep(&token, now_ms).await) }).await);
+) -> [Cost; 3] {
+    let tokens: Vec<_> = (0..LOGINS).map(|n| on.sample(&user(n), now_ms + n as u64)).collect();
+    let [mut logins, mut renewals, mut logouts] = [vec![], vec![], vec![]];
+    for token in &tokens {
+        logins.push(during(server, async { drop(on.keep(token, now_ms).await) }).await);
     }
-    Cost::of(&calls)
+    // No later login has revoked these.
+    let last = &tokens[LOGINS - 4..];
+    for token in last {
+        let renewed_to_ms = token.credential.expires_at_ms + HOUR_MS;
+        renewals.push(during(server, on.touch(token, now_ms, Some(renewed_to_ms))).await);
+    }
+    for token in last {
+        let change = TokenChange::ending(EndReason::Logout);
+        let changed = async {
+            let changed = on.store.change(token.credential.id, &change, now_ms).await.unwrap();
+            assert!(matches!(changed, Changed::Done(_)), "{changed:?}");
+        };
+        logouts.push(during(server, changed).await);
+    }
+    [logins, renewals, logouts].map(|calls| Cost::of(&calls))
 }
 
 #[tokio::test]
 async fn a_login_costs_at_most_twice_as_much_for_a_busy_account() {
+    const CALLS: [&str; 3] = ["a login", "a renewal", "a logout"];
     let server = RedisServer::start();
     let default = with_limit(&server, LIMITS.max_tokens_per_user).await;
-    log_in(&default, "warm up", 2).await;
-    let fresh = cost_of_logins(&server, &default, |n| format!("fresh {n}"), LATER_MS).await;
-    println!("a login of a fresh account: {fresh}");
-    let mut costs = Vec::new();
+    costs(&server, &default, |_| "warm up".into(), LATER_MS).await;
+    let fresh = costs(&server, &default, |n| format!("fresh {n}"), LATER_MS).await;
+    for (call, cost) in CALLS.iter().zip(&fresh) {
+        println!("{call} of a fresh account: {cost}");
+    }
     for (what, max, live, revokes, now_ms) in [
         ("one other live", 1000, 1, false, LATER_MS),
         ("5 live of at most 5", 5, 5, false, LATER_MS),
@@ -93,12 +111,11 @@ async fn a_login_costs_at_most_twice_as_much_for_a_busy_account() {
         if revokes {
             on.store.end_user_tokens(what, None, NOW_MS).await.unwrap();
         }
-        let cost = cost_of_logins(&server, &on, |_| what.into(), now_ms).await;
-        println!("a login of an account with {what}: {cost}");
-        costs.push((what, cost));
-    }
-    for (what, cost) in costs {
-        assert!(cost.commands <= 2 * fresh.commands, "{what}: {cost} instead of {fresh}");
+        let costs = costs(&server, &on, |_| what.into(), now_ms).await;
+        for ((call, cost), fresh) in CALLS.iter().zip(costs).zip(&fresh) {
+            println!("{call} of an account with {what}: {cost}");
+            assert!(cost.commands <= 2 * fresh.commands, "{call}, {what}: {cost} instead of {fresh}");
+        }
     }
 }
 
