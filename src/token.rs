@@ -85,7 +85,9 @@ pub enum Verdict {
     Pending,
     /// The token is live, but this is not its secret: rotated out, or rotated in since this record was read.
     WrongSecret,
-    /// Ended, expired, or not allowed on this transport.
+    /// This record has expired, whatever the secret. A renewal that is not in this record may have been earned.
+    Expired,
+    /// Ended, or not allowed on this transport.
     Refused,
 }
 
@@ -124,8 +126,10 @@ impl Credential {
             Some(Transport::Cookie) => self.allowed_cookie,
             None => true,
         };
-        if !self.is_live(now_ms) {
+        if !self.is_active {
             Verdict::Refused
+        } else if self.expires_at_ms <= now_ms {
+            Verdict::Expired
         } else if !self.is_opened_by(secret_hash, now_ms) {
             Verdict::WrongSecret
         } else if !is_allowed {
@@ -156,6 +160,19 @@ impl Credential {
     /// Neither ended nor expired.
     pub fn is_live(&self, now_ms: u64) -> bool {
         self.is_active && self.expires_at_ms > now_ms
+    }
+
+    /// Active, but past its expiry.
+    pub fn has_expired(&self, now_ms: u64) -> bool {
+        self.is_active && self.expires_at_ms <= now_ms
+    }
+
+    /// This record, renewed to `expires_at_ms`; with the details and the latest access that are known beside it.
+    pub fn renewed_to(&self, expires_at_ms: u64) -> Self {
+        let accesses = AccessMark::default();
+        accesses.learn(self.accesses.latest_ms());
+        let details = self.details.get().cloned().map(DetailsOnce::from).unwrap_or_default();
+        Self { expires_at_ms, accesses, details, ..self.clone() }
     }
 
     /// The expiry that an access at `now_ms` earns, when it is at least `step_ms` later than the present one.
@@ -247,6 +264,12 @@ pub struct TokenView {
 }
 
 impl TokenView {
+    /// The view of a credential beside which the details are known.
+    pub fn of_known(credential: Arc<Credential>) -> Option<Self> {
+        let details = credential.details.get()?.clone();
+        Some(Self { credential, details, stored_access_ms: 0 })
+    }
+
     /// Whether any access to it, or the store's last one, is known here.
     pub fn knows_an_access(&self) -> bool {
         self.stored_access_ms.max(self.credential.accesses.latest_ms()) > 0
@@ -316,8 +339,31 @@ pub struct Touch {
     pub user: String,
     /// When.
     pub access_ms: u64,
-    /// The expiry it earned, when that is worth a write.
-    pub renew_to_ms: Option<u64>,
+    /// What it earned, when that is worth a write.
+    pub renewal: Option<Renewal>,
+}
+
+impl Touch {
+    /// The token must have lived at this time, or nothing is written.
+    pub fn since_ms(&self) -> u64 {
+        self.renewal.map_or(self.access_ms, |renewal| renewal.from_ms.min(self.access_ms))
+    }
+}
+
+/// The expiry that a chain of accesses has earned: each was in time by what the one before it had earned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// The first access of the chain: it was in time by the expiry that the store knows.
+    pub from_ms: u64,
+    /// The expiry earned by the last one.
+    pub to_ms: u64,
+}
+
+impl Renewal {
+    /// The chain of both, of which the order does not matter.
+    pub fn and(self, other: Self) -> Self {
+        Self { from_ms: self.from_ms.min(other.from_ms), to_ms: self.to_ms.max(other.to_ms) }
+    }
 }
 
 #[cfg(test)]
@@ -353,7 +399,7 @@ pub(crate) mod tests {
         assert_eq!(judge(&token.secret_hash, Transport::Cookie, 999), Verdict::Admitted);
         assert_eq!(
             judge(&token.secret_hash, Transport::Cookie, 1_000),
-            Verdict::Refused,
+            Verdict::Expired,
             "expiry is exclusive"
         );
         assert_eq!(judge(&token.secret_hash, Transport::Header, 999), Verdict::Refused);

@@ -130,7 +130,9 @@ impl Validator {
         let record = self.read(look_up).await?;
         let now_ms = self.service.clock().now_ms();
         let is_opened = |record: &Arc<Credential>| {
-            matches!(record.judge(&presented.hash, None, now_ms), Verdict::Admitted | Verdict::Pending)
+            // Also an expired one: the store decides, and forgets what another node may be about to renew.
+            let verdict = record.judge(&presented.hash, None, now_ms);
+            matches!(verdict, Verdict::Admitted | Verdict::Pending | Verdict::Expired)
         };
         Ok(record.filter(is_opened).map(|record| record.id))
     }
@@ -161,10 +163,34 @@ impl Validator {
             let look_up = LookUp { presented, via: Some(via), access, must_be_fresh: false };
             match known.map(|record| self.conclude(look_up, record, true)) {
                 Some(Some(judgement)) => Judged::Done(show(Ok(judgement))),
-                Some(None) => Judged::MustRead(LookUp { must_be_fresh: true, ..look_up }),
+                Some(None) => self.judge_otherwise(look_up, known.flatten(), show),
                 None => Judged::MustRead(look_up),
             }
         })
+    }
+
+    /// Judges where a known record does not fit: an expired one may have been renewed, and one with another secret may be
+    /// older than the rotation that made this secret the right one.
+    #[cold]
+    fn judge_otherwise<R>(
+        &self,
+        look_up: LookUp,
+        known: Option<&Arc<Credential>>,
+        show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
+    ) -> Judged<R> {
+        let now_ms = self.service.clock().now_ms();
+        if let Some(record) = known.filter(|record| record.has_expired(now_ms)) {
+            if record.accesses.has_surely_expired() {
+                self.counters.refused.inc();
+                return Judged::Done(show(Ok(Judgement::Refused)));
+            }
+            if let Some(earned) = self.service.with_earned(record, now_ms)
+                && let Some(judgement) = self.conclude(look_up, Some(&earned), false)
+            {
+                return Judged::Done(show(Ok(judgement)));
+            }
+        }
+        Judged::MustRead(LookUp { must_be_fresh: true, ..look_up })
     }
 
     /// Reads what a judgement lacks; `show` is called for it. The errors are `Unavailable` and `Corrupt`.
@@ -184,15 +210,59 @@ impl Validator {
         let is_kept = record.as_ref().is_some_and(|record| Arc::strong_count(record) > 1);
         match self.conclude(look_up, record.as_ref(), is_kept) {
             Some(judgement) => show(Ok(judgement)),
-            None => {
-                self.counters.refused.inc();
-                show(Ok(Judgement::Refused))
-            }
+            None => show(self.refuse(record.as_ref()).map(|()| Judgement::Refused)),
         }
     }
 
-    /// The record to judge by: one that the secret fits, if there is.
+    /// Refuses a string by the record that was read for it.
+    ///
+    /// # Errors
+    /// `Unavailable` while it cannot be told whether the record has expired: another node may have a renewal to write that
+    /// it earned during an outage.
+    fn refuse(&self, read: Option<&Arc<Credential>>) -> Result<(), StoreError> {
+        let now_ms = self.service.clock().now_ms();
+        if let Some(record) = read.filter(|record| record.has_expired(now_ms)) {
+            if self.reader.may_be_renewed(record, now_ms) {
+                self.counters.unavailable.inc();
+                let reason = "the token has expired, unless another node is about to write a renewal";
+                return Err(StoreError::Unavailable(reason.into()));
+            }
+            record.accesses.confirm_expiry();
+        }
+        self.counters.refused.inc();
+        Ok(())
+    }
+
+    /// The record to judge by: one that the secret fits, if there is. While the store cannot be asked, one that lets the
+    /// string pass, or none.
     async fn read(&self, look_up: LookUp) -> Result<Option<Arc<Credential>>, StoreError> {
+        match self.read_store(look_up).await {
+            Err(error @ StoreError::Unavailable(_)) => {
+                self.stale(&look_up.presented, look_up.via).map(Some).ok_or(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// What is known here while the store cannot be asked, if it lets the string pass. It refuses none: what it would refuse
+    /// may have changed meanwhile.
+    fn stale(&self, presented: &Presented, via: Option<Transport>) -> Option<Arc<Credential>> {
+        let record = self.reader.stale_credential(presented.id).map(|record| self.renewed(record))?;
+        let verdict = record.judge(&presented.hash, via, self.service.clock().now_ms());
+        (verdict == Verdict::Admitted).then_some(record)
+    }
+
+    /// The record with what this node has earned on it, where that counts.
+    fn renewed(&self, record: Arc<Credential>) -> Arc<Credential> {
+        let now_ms = self.service.clock().now_ms();
+        match record.has_expired(now_ms) {
+            true => self.service.with_earned(&record, now_ms).unwrap_or(record),
+            false => record,
+        }
+    }
+
+    /// The record as the store has it: one that the secret fits, if there is.
+    async fn read_store(&self, look_up: LookUp) -> Result<Option<Arc<Credential>>, StoreError> {
         let Presented { id, hash } = look_up.presented;
         let fits = |record: &Option<Arc<Credential>>| {
             let now_ms = self.service.clock().now_ms();
@@ -201,21 +271,21 @@ impl Validator {
                 .is_none_or(|record| record.judge(&hash, look_up.via, now_ms) != Verdict::WrongSecret)
         };
         if !look_up.must_be_fresh {
-            let record = self.reader.credential(id).await?;
+            let record = self.reader.credential(id).await?.map(|record| self.renewed(record));
             if fits(&record) {
                 return Ok(record);
             }
         }
         // What was known may be older than the rotation that made this secret the right one.
-        let record = self.reader.fresh_credential(id).await?;
+        let record = self.reader.fresh_credential(id).await?.map(|record| self.renewed(record));
         if !fits(&record) {
             self.service.secret_reused(id, &hash).await?;
         }
         Ok(record)
     }
 
-    /// `None` when the secret is another one than the record's. `is_kept` tells whether others will judge by this copy
-    /// of the record, too.
+    /// `None` when the secret is another one than the record's, or the record has expired. `is_kept` tells whether others
+    /// will judge by this copy of the record, too.
     fn conclude<'a>(
         &self,
         look_up: LookUp,
@@ -234,7 +304,7 @@ impl Validator {
                 }
                 Some(Judgement::Valid(record, now_ms))
             }
-            (Verdict::WrongSecret, _) => None,
+            (Verdict::WrongSecret | Verdict::Expired, _) => None,
             (Verdict::Pending, _) => {
                 self.counters.pending.inc();
                 Some(Judgement::Pending)

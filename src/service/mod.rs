@@ -158,6 +158,14 @@ impl Service {
         Ok(self.store.user_events(user, self.clock.now_ms()).await?)
     }
 
+    /// An expired record as it is with the renewals that this node has earned on it and not written yet; `None` where it has
+    /// expired with those, too. Each access was admitted in time, so what it earned counts from then on, whether or not the
+    /// store could be told.
+    pub fn with_earned(&self, record: &Credential, now_ms: u64) -> Option<Arc<Credential>> {
+        let earned_ms = self.last_access.earned_ms(record.id)?.min(record.ends_at_ms);
+        (record.is_active && earned_ms > now_ms).then(|| Arc::new(record.renewed_to(earned_ms)))
+    }
+
     /// Notes a successful validation; `is_kept` as for [`LastAccess::record`].
     pub fn record_access(&self, credential: &Arc<Credential>, now_ms: u64, is_kept: bool) {
         let step_ms = self.policy.renewal_step.step_ms(credential.idle_ms);

@@ -177,6 +177,12 @@ impl<V: Clone> NearCache<V> {
         value
     }
 
+    /// Whether the server may have been away at `then_ms`, give or take `slack_ms`, and is not back for longer than that:
+    /// then another node may still have something to write that it could not write at that time.
+    pub fn was_away(&self, server: ServerIndex, then_ms: u64, now_ms: u64, slack_ms: u64) -> bool {
+        self.servers.was_away(server, then_ms, now_ms, slack_ms)
+    }
+
     /// Begins a look-up that [`get`](Self::get) could not answer; `server` is where the token lives now.
     pub fn begin(&self, id: &TokenId, server: ServerIndex, now_ms: u64) -> Flight<'_, V> {
         let mut state = self.lock(id);

@@ -156,6 +156,7 @@ impl RedisStore {
             now_ms: call.now_ms,
             actor: call.actor.to_string(),
             retention_ms: self.limits.revoked_retention_ms,
+            grace_ms: self.limits.stale_grace_ms,
             events: self.limits.events_per_user,
             event_ttl_ms: self.limits.event_retention_ms,
         };

@@ -20,6 +20,8 @@ pub struct CacheOptions {
     pub lease_ms: u64,
     /// How much longer known tokens pass while the store cannot be asked.
     pub stale_grace_ms: u64,
+    /// How long after an outage other nodes may take to write what they could not write during it.
+    pub catch_up_ms: u64,
 }
 
 /// See the module. Shared by all runtimes of a node.
@@ -28,17 +30,19 @@ pub(super) struct Near {
     pub(super) cache: Option<NearCache<Option<Arc<Credential>>>>,
     pub(super) clock: Clock,
     pub(super) lease_ms: u64,
+    stale_grace_ms: u64,
+    catch_up_ms: u64,
     /// By the numbers of the masters.
     tracked_run_ids: Box<[ArcSwapOption<String>]>,
 }
 
 impl Near {
     pub(super) fn new(options: CacheOptions, clock: Clock) -> Self {
-        let CacheOptions { entries, lease_ms, stale_grace_ms } = options;
+        let CacheOptions { entries, lease_ms, stale_grace_ms, catch_up_ms } = options;
         let limits = Limits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
         let cache = (entries > 0).then(|| NearCache::new(limits));
         let tracked_run_ids = (0..MAX_SERVERS).map(|_| ArcSwapOption::empty()).collect();
-        Self { cache, clock, lease_ms, tracked_run_ids }
+        Self { cache, clock, lease_ms, stale_grace_ms, catch_up_ms, tracked_run_ids }
     }
 
     /// From now on the changes of this server are heard.
@@ -54,6 +58,14 @@ impl Near {
         let tracked = self.tracked_run_ids.get(usize::from(server.index.0))?.load();
         let is_same = !server.run_id.is_empty() && tracked.as_deref() == Some(&server.run_id);
         is_same.then_some(server.index)
+    }
+
+    /// Whether a token of this server that expired so long ago may have been renewed by a node that could not write that yet.
+    /// Without a stale grace nothing is kept for such a renewal.
+    pub(super) fn may_be_renewed(&self, server: ServerIndex, expired_for_ms: u64) -> bool {
+        let Some(cache) = self.cache.as_ref().filter(|_| self.stale_grace_ms > 0) else { return false };
+        let now_ms = self.clock.boottime_ms();
+        cache.was_away(server, now_ms.saturating_sub(expired_for_ms), now_ms, self.catch_up_ms)
     }
 
     /// This node changed these tokens, or may have.

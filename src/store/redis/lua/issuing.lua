@@ -10,6 +10,8 @@ end
 local function make_room(user, max, may_end)
   local made_room = {}
   if redis.call('ZCARD', key('u', user)) / 2 < max then return made_room end
+  -- An account at its limit keeps no expired tokens.
+  forget_expired(user, now)
   local live, ended = {}, {}
   for _, other in ipairs(locators(user)) do
     local flags = read_flags(other)
@@ -47,7 +49,7 @@ local function issue(user, new, fields)
   local made_room = make_room(user, new.max, new.may_end)
   if made_room.err or made_room.full then return made_room end
   redis.call('HSET', token, unpack(fields))
-  redis.call('PEXPIRE', token, new.expires_at - now)
+  redis.call('PEXPIRE', token, ttl(new.expires_at))
   redis.call('ZADD', key('u', user), new.expires_at, new.locator, -now, '@' .. new.locator)
   settle(user)
   emit(user, { k = 'token.issued', l = new.locator, d = new.device })

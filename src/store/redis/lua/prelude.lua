@@ -51,8 +51,9 @@ end
 --   <locator>    scored by the time (ms) until which the token is kept: its expiry, or the end of its retention
 --   @<locator>   scored by minus its last access (ms); so all scores above zero are tokens
 
+-- Those that are not past their time.
 local function locators(user)
-  return redis.call('ZRANGEBYSCORE', key('u', user), 0, '+inf')
+  return redis.call('ZRANGEBYSCORE', key('u', user), '(' .. decimal(now), '+inf')
 end
 
 local function forget(user, locator)
@@ -60,13 +61,20 @@ local function forget(user, locator)
   redis.call('ZREM', key('u', user), locator, '@' .. locator)
 end
 
--- Forgets what is past its time. The token goes with its entry: a late touch must not revive what no listing
--- and no ending of all of a user's tokens can see.
-local function prune(user)
-  for _, locator in ipairs(redis.call('ZRANGEBYSCORE', key('u', user), 0, now)) do
-    forget(user, locator)
+-- How long a key stays that is kept until then. An expired token is found by nobody; but it stays for the grace, because a
+-- node that could not reach the store may have renewals to write that were earned before the token expired.
+local function ttl(kept_until) return kept_until + ctx.grace - now end
+
+-- Forgets the tokens that were past their time at `cutoff`, all or those that are wanted. The token goes with its entry: a
+-- late touch must not revive what no listing and no ending of all of a user's tokens can see.
+local function forget_expired(user, cutoff, wanted)
+  for _, locator in ipairs(redis.call('ZRANGEBYSCORE', key('u', user), 0, decimal(cutoff))) do
+    if not wanted or wanted(locator) then forget(user, locator) end
   end
 end
+
+-- Forgets what is past its time and the grace after it.
+local function prune(user) forget_expired(user, now - ctx.grace) end
 
 -- For whoever has written to the index: what is past its time goes, and the index lives exactly as long as the
 -- longest-lived of its tokens. A live token keeps the index for long, and nothing else removes the entries of those that
@@ -75,7 +83,7 @@ local function settle(user)
   prune(user)
   local index = key('u', user)
   local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
-  if last[2] then redis.call('PEXPIRE', index, tonumber(last[2]) - now) end
+  if last[2] then redis.call('PEXPIRE', index, ttl(tonumber(last[2]))) end
 end
 
 ---- Tokens ----
@@ -86,8 +94,9 @@ local function read_flags(locator)
 end
 
 -- A token that is kept: {user, flags, ended}. Else nil and nothing, or nil and the error that it is corrupt. One that is
--- past its time is forgotten.
-local function find(locator)
+-- past its time is no longer found, and forgotten after the grace. An ending asks with `forgets`: it forgets an expired
+-- token at once, so that no renewal on its way can revive what was to end.
+local function find(locator, forgets)
   local token = key('t', locator)
   local t = redis.call('HMGET', token, 'u', 'f', 'x', 'e')
   local user, flags, expires_at, ended_at = t[1], tonumber(t[2]), tonumber(t[3]), tonumber(t[4])
@@ -97,8 +106,9 @@ local function find(locator)
   if not expires_at then return nil, corrupt(token, 'x') end
   local active = is_active(flags)
   if not active and not ended_at then return nil, corrupt(token, 'e') end
-  if (active and expires_at or ended_at + ctx.retention) <= now then
-    forget(user, locator)
+  local kept_until = active and expires_at or ended_at + ctx.retention
+  if kept_until <= now then
+    if forgets or ttl(kept_until) <= 0 then forget(user, locator) end
     return nil
   end
   return { user = user, flags = flags, expires_at = expires_at, ended = not active }
@@ -160,7 +170,7 @@ local function end_token(user, locator, flags, why)
   local token = key('t', locator)
   redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now))
   redis.call('ZADD', key('u', user), now + ctx.retention, locator)
-  redis.call('PEXPIRE', token, ctx.retention)
+  redis.call('PEXPIRE', token, ttl(now + ctx.retention))
   emit(user, { k = 'token.revoked', l = locator, w = why })
   -- A garbled list keeps no token from ending.
   pcall(note_untrue_tokens, locator)
@@ -170,6 +180,8 @@ end
 -- corrupt, and then all others have ended.
 local function end_tokens(user, why, wanted)
   prune(user)
+  -- Nobody finds an expired token, but no renewal on its way may revive one of these.
+  if ctx.grace > 0 then forget_expired(user, now, wanted) end
   local ended, broken = {}, nil
   for _, locator in ipairs(locators(user)) do
     local flags = read_flags(locator)

@@ -2,11 +2,10 @@
 -- ARGV[2]  locator
 --          object   {content type, object id}
 -- Gives 1 when it ended the token, else 0.
-local t, broken = find(a.locator)
-if broken then return broken end
-if not t or t.ended then return 0 end
 local _, at = find_object(a.locator, a.object)
-if not at then return 0 end
+local t, broken = find(a.locator, at)
+if broken then return broken end
+if not t or t.ended or not at then return 0 end
 end_token(t.user, a.locator, t.flags, 'related')
 -- This object's hints go for all of its tokens together.
 table.remove(untrue_tokens, at)
