@@ -270,6 +270,27 @@ fn without_a_grace_nothing_is_served_once_the_connection_is_lost() {
 }
 
 #[test]
+fn an_outage_counts_until_others_have_had_time_to_catch_up() {
+    const SLACK_MS: u64 = 300;
+    let (cache, connection) = live(LIMITS);
+    let was_away = |then_ms, now_ms| cache.was_away(S0, then_ms, now_ms, SLACK_MS);
+    assert!(was_away(0, SLACK_MS - 1), "this node has just begun to look");
+    assert!(!was_away(0, SLACK_MS));
+    connection.heartbeat_answered(1000);
+    assert!(!was_away(1000, 2000), "only a new connection tells of an outage");
+    drop(connection);
+    assert!(!was_away(1000 - SLACK_MS - 1, 2000), "long before the last heartbeat");
+    assert!(was_away(1000 - SLACK_MS, 2000));
+    let again = cache.connection_live(S0).unwrap();
+    assert!(was_away(5000, 6000), "no heartbeat yet");
+    again.heartbeat_answered(6000);
+    assert!(was_away(1000, 6000 + SLACK_MS - 1));
+    assert!(was_away(5000, 6000 + SLACK_MS - 1));
+    assert!(!was_away(1000 - SLACK_MS - 1, 6000));
+    assert!(!was_away(5000, 6000 + SLACK_MS));
+}
+
+#[test]
 fn it_never_holds_more_than_its_capacity() {
     for capacity_entries in [0, 1, 3, 1000, 5000] {
         let (cache, _connection) = live(Limits { capacity_entries, ..LIMITS });

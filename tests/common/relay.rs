@@ -1,4 +1,5 @@
-//! A TCP relay that keeps what its clients send and counts their connections: what does a proxy ask, and how?
+//! A TCP relay that keeps what its clients send and counts their connections: what does a proxy ask, and how? It can be
+//! cut, as a network is.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -17,6 +18,8 @@ pub struct Relay {
 struct Log {
     sent: Vec<u8>,
     connections: usize,
+    is_cut: bool,
+    open: Vec<TcpStream>,
 }
 
 impl Relay {
@@ -27,7 +30,14 @@ impl Relay {
         let accepting = log.clone();
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
-                accepting.lock().unwrap().connections += 1;
+                {
+                    let mut log = accepting.lock().unwrap();
+                    log.connections += 1;
+                    if log.is_cut {
+                        continue;
+                    }
+                    log.open.push(near.try_clone().unwrap());
+                }
                 let Ok(far) = TcpStream::connect(&to) else { continue };
                 let (near_too, far_too) = (near.try_clone().unwrap(), far.try_clone().unwrap());
                 let log = accepting.clone();
@@ -46,6 +56,18 @@ impl Relay {
     /// How many connections were made to it so far.
     pub fn connections(&self) -> usize {
         self.log.lock().unwrap().connections
+    }
+
+    /// Hangs up on everybody, and on whoever connects until [`Relay::mend`].
+    pub fn cut(&self) {
+        let mut log = self.log.lock().unwrap();
+        log.is_cut = true;
+        log.open.drain(..).for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
+    }
+
+    /// Undoes [`Relay::cut`].
+    pub fn mend(&self) {
+        self.log.lock().unwrap().is_cut = false;
     }
 
     /// What its clients have sent since the last call; bytes of several connections in the order of their arrival.
