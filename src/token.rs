@@ -141,7 +141,8 @@ impl Credential {
         }
     }
 
-    fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
+    /// Whether this is its secret, or a previous one that is still good.
+    pub fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
         let is_previous =
             |previous: &PreviousSecret| now_ms < previous.until_ms && previous.hash == *secret_hash;
         self.secret_hash == *secret_hash || self.previous.iter().any(is_previous)
@@ -410,6 +411,26 @@ pub(crate) mod tests {
         let pending = Credential { is_authenticated: false, ..token.clone() };
         assert_eq!(pending.judge(&token.secret_hash, None, 999), Verdict::Pending);
         assert_eq!(pending.judge(&wrong, None, 999), Verdict::WrongSecret);
+    }
+
+    #[test]
+    fn a_renewed_record_is_live_again_and_keeps_what_is_known_beside_it() {
+        let token = credential();
+        token.accesses.note(900);
+        assert_eq!((token.has_expired(999), token.has_expired(1_000)), (false, true));
+        let renewed = token.renewed_to(1_900);
+        assert_eq!(renewed.judge(&token.secret_hash, None, 1_899), Verdict::Admitted);
+        assert_eq!(renewed.judge(&token.secret_hash, None, 1_900), Verdict::Expired);
+        assert_eq!(renewed.accesses.latest_ms(), 900);
+        let revoked = Credential { is_active: false, ..token };
+        assert!(!revoked.has_expired(1_000), "its expiry means nothing any more");
+    }
+
+    #[test]
+    fn the_chain_of_two_renewals_is_that_of_both() {
+        let [one, other] = [(1, 10), (5, 15)].map(|(from_ms, to_ms)| Renewal { from_ms, to_ms });
+        let both = Renewal { from_ms: 1, to_ms: 15 };
+        assert_eq!([one.and(other), other.and(one)], [both, both]);
     }
 
     #[test]

@@ -131,8 +131,11 @@ impl Validator {
         let now_ms = self.service.clock().now_ms();
         let is_opened = |record: &Arc<Credential>| {
             // Also an expired one: the store decides, and forgets what another node may be about to renew.
-            let verdict = record.judge(&presented.hash, None, now_ms);
-            matches!(verdict, Verdict::Admitted | Verdict::Pending | Verdict::Expired)
+            match record.judge(&presented.hash, None, now_ms) {
+                Verdict::Admitted | Verdict::Pending => true,
+                Verdict::Expired => record.is_opened_by(&presented.hash, now_ms),
+                Verdict::WrongSecret | Verdict::Refused => false,
+            }
         };
         Ok(record.filter(is_opened).map(|record| record.id))
     }

@@ -115,7 +115,8 @@ fn without_a_grace_nobody_is_told_to_log_in_while_redis_is_away() {
     let [first, second] = [(); 2].map(|()| Server::on(&redis, &[]));
     for is_killed in [true, false] {
         let token = issue(&first);
-        assert_eq!([status(&first, &token), status(&second, &token)], [200, 200]);
+        wait_through_503(&first, &token, 200);
+        wait_through_503(&second, &token, 200);
         match is_killed {
             true => redis.kill(),
             false => redis.freeze(),
@@ -137,6 +138,21 @@ fn without_a_grace_nobody_is_told_to_log_in_while_redis_is_away() {
             (first.call("POST", "/v1/tokens", Some(&body)).status == 201).then_some(())
         });
     }
+}
+
+/// Nobody has noticed the outage yet.
+#[test]
+fn a_renewal_that_waits_to_be_written_counts_within_the_lease() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[("DOORWARD_LEASE", "1m")]);
+    let token = issue(&server);
+    assert_eq!(status(&server, &token), 200);
+    wait_for("the entry is served from memory", || {
+        let reads = redis.commands_during(|| assert_eq!(status(&server, &token), 200));
+        (reads == 0).then_some(())
+    });
+    redis.freeze();
+    assert_all(200, &ask_for(&server, &token, IDLE_MS + 2_000), &server);
 }
 
 /// One that this node could not hear of.

@@ -240,15 +240,17 @@ impl<V: Clone> NearCache<V> {
         }
     }
 
-    /// A server said that this token changed: voids its entry and its running read.
-    pub fn invalidate(&self, id: &TokenId) {
+    /// A server said that this token changed: voids its entry and its running read. Whether there was an entry.
+    pub fn invalidate(&self, id: &TokenId) -> bool {
         let mut state = self.lock(id);
         let removed = state.table.remove(id);
         let spared = protection("void_flight", false);
         let followers = if spared { None } else { state.flights.void(id) };
         state.stats.voids += u64::from(removed.is_some()) + u64::from(followers.is_some());
         drop(state);
+        let had_entry = removed.is_some();
         drop((removed, followers));
+        had_entry
     }
 
     /// This node changed the token: the same as [`invalidate`](Self::invalidate). To be called once the store

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult, Value, cmd};
@@ -23,8 +24,10 @@ use tokio::sync::Notify;
 use super::describe;
 use super::discovery::slot_ranges;
 use super::keys::Keys;
+use super::look_ups::LookUps;
 use super::near::Near;
 use super::pipe::{RECONNECT_PAUSE, Refusal, refusal, run_id_in};
+use super::reader::Reader;
 use super::topology::{Master, REFRESH_INTERVAL, Topology};
 use crate::store::cache::{NearCache, ServerIndex};
 use crate::token::Credential;
@@ -46,6 +49,20 @@ impl Tracking {
         tokio::select! {
             never = self.listen_to_all() => never,
             never = self.refresh_often() => never,
+            never = self.read_voided() => never,
+        }
+    }
+
+    /// Reads again what changed: see [`Near::refresh_soon`].
+    async fn read_voided(&self) -> Infallible {
+        let mut voided = self.near.voided().await;
+        // No connection is made for it before it has something to do.
+        let look_ups = LookUps::start(self.topology.clone(), self.near.clock.clone()).await;
+        let reader = Reader::new(look_ups, self.near.clone());
+        loop {
+            // Best-effort: what cannot be read is read when it is asked for.
+            join_all(voided.into_iter().map(|id| reader.credential(id))).await;
+            voided = self.near.voided().await;
         }
     }
 
@@ -262,7 +279,8 @@ fn invalidate(near: &Near, keys: &Keys, server: ServerIndex, data: &[Value]) {
     let Some(cache) = &near.cache else { return };
     let void = |key: &Value| match key {
         Value::BulkString(key) => match keys.token_id(key) {
-            Some(id) => cache.invalidate(&id),
+            Some(id) if cache.invalidate(&id) => near.refresh_soon(id),
+            Some(_) => {}
             None => cache.invalidate_all(server),
         },
         _ => cache.invalidate_all(server),
