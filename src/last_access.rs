@@ -503,7 +503,7 @@ mod tests {
         let chain = unwritten.0.take_due(clock.now_ms()).pop().unwrap().touch();
         assert_eq!(chain.renewal, Some(Renewal { from_ms: START_MS + 10, to_ms: START_MS + 160_000 }));
         assert_eq!(unwritten.earned_ms(credential.id), Some(START_MS + 160_000), "while it is being written");
-        store.touch(&[chain.clone()], clock.now_ms()).await.unwrap();
+        store.touch(std::slice::from_ref(&chain), clock.now_ms()).await.unwrap();
         let token = store.token(credential.id, clock.now_ms()).await.unwrap().unwrap();
         assert_eq!(token.credential.expires_at_ms, START_MS + 160_000);
         // The writing was broken off: it is written again.
