@@ -4,36 +4,49 @@
 //! connections are spread over threads of their own (`validation_threads`), each with its own runtime and its
 //! own connection to the store, so that nothing on the hot path crosses threads.
 //!
-//! Stopping: readiness fails; the listeners close; connections end after the request at hand, or at the drain
-//! timeout; the node writes what accesses are left and stops; the process ends.
+//! Stopping:
+//! 1. Readiness fails. For `shutdown-delay` all else goes on.
+//! 2. The listeners close. Connections that clients had made before that are accepted.
+//! 3. Each connection ends with its next answer; one without a request ends [`LAST_REQUEST_WAIT`] later.
+//! 4. What is still open at the drain timeout is cut off.
+//! 5. The node writes what accesses are left and stops; the process ends.
 
+mod accept;
+mod descriptors;
 mod validation_threads;
 
 use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::rngs::SysError;
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use self::validation_threads::{Parts, ValidationThreads};
+use self::accept::accept;
+use self::validation_threads::{Parts, Service, ValidationThreads};
 use crate::clock::Clock;
-use crate::config::{ApiKey, Config, Scopes};
+use crate::config::{ApiKey, Config, ListenAddr, Scopes};
 use crate::entropy::Entropy;
 use crate::http::admin::Admin;
 use crate::http::admin::feed::FeedReaders;
 use crate::http::admin::refusals::Refusals;
 use crate::http::connection::{self, Spoken};
-use crate::http::connections::Connections;
-use crate::http::listener::Listener;
+use crate::http::connections::{Connections, OpenConnection};
+use crate::http::listener::{Accepted, Listener};
 use crate::http::received::Peer;
 use crate::http::validation::Settings;
 use crate::node::Node;
 pub use crate::node::{StartError, WorkerDied};
 use crate::tls::{self, HTTP_1, HTTP_2, Tls};
+
+/// For this long a stopping server waits for a request on each connection: a proxy may have sent it before it could
+/// know.
+const LAST_REQUEST_WAIT: Duration = Duration::from_millis(200);
 
 /// A running server.
 pub struct App {
@@ -52,13 +65,14 @@ pub struct App {
     /// `memory` or `redis`.
     pub store_name: &'static str,
     node: Node,
-    open: Connections,
+    /// Of each listener.
+    connections: Vec<Connections>,
+    shutdown_delay: Duration,
     drain_timeout: Duration,
     validation: ValidationThreads,
     /// The acceptors; each holds its plane's listener.
     acceptors: JoinSet<()>,
-    admin_connections: Arc<Semaphore>,
-    max_connections: usize,
+    stop_accepting: watch::Sender<bool>,
     /// Those of the connections; the node has its own.
     workers: JoinSet<Infallible>,
 }
@@ -69,11 +83,19 @@ impl App {
     /// # Errors
     /// When an address cannot be bound, or the store's description is not usable.
     pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {
-        let listener = Listener::bind(&config.listen).map_err(|e| StartError::bind("listen", e))?;
-        let admin_listener =
-            Listener::bind(&config.admin_listen).map_err(|e| StartError::bind("admin-listen", e))?;
-        let grpc_listener = config.grpc_listen.as_ref().map(Listener::bind).transpose();
-        let grpc_listener = grpc_listener.map_err(|e| StartError::bind("grpc-listen", e))?;
+        let bind = |setting, address: &ListenAddr| {
+            Listener::bind(address, config.unix_socket_mode, clock.clone())
+                .map_err(|error| StartError::Bind { setting, address: address.to_string(), error })
+        };
+        let listener = bind("listen", &config.listen)?;
+        let admin_listener = bind("admin-listen", &config.admin_listen)?;
+        let grpc_listener =
+            config.grpc_listen.as_ref().map(|address| bind("grpc-listen", address)).transpose()?;
+        let threads = match config.validation_threads {
+            0 => thread::available_parallelism()?.get(),
+            threads => threads,
+        };
+        let budget = descriptors::budget(&config, threads);
         let tls = Tls::of_validation(&config, &[HTTP_2, HTTP_1], &clock)?;
         let grpc_tls = Tls::of_validation(&config, &[HTTP_2], &clock)?;
         let admin_tls = Tls::of_admin(&config, &clock)?;
@@ -82,23 +104,15 @@ impl App {
         let node = Node::start(&config, clock, entropy.clone()).await?;
         let settings = Settings::of(&config);
 
-        let open = Connections::default();
         let parts = Parts {
             service: node.service().clone(),
             settings: settings.clone(),
             readiness: node.readiness().clone(),
-            open: open.clone(),
             tls,
             grpc_tls,
             request_timeout: Duration::from_millis(config.request_timeout_ms),
         };
-        let mut validation = ValidationThreads::start(
-            config.validation_threads,
-            config.max_connections,
-            parts,
-            node.metrics(),
-        )
-        .await?;
+        let validation = ValidationThreads::start(threads, parts, node.metrics()).await?;
         let mut api_keys = config.api_keys.clone();
         let generated = if api_keys.is_empty() { Some(generated_key(&entropy)?) } else { None };
         api_keys.extend(generated.iter().map(|(key, _)| key.clone()));
@@ -116,21 +130,24 @@ impl App {
 
         let (listen, admin_listen) = (listener.address(), admin_listener.address());
         let grpc_listen = grpc_listener.as_ref().map(Listener::address);
-        let admin_connections = Arc::new(Semaphore::new(config.max_connections));
-        let mut acceptors = JoinSet::new();
-        acceptors.spawn(validation.accept(listener, validation_threads::Service::Http));
+        let (mut acceptors, mut workers, mut connections) = (JoinSet::new(), JoinSet::new(), Vec::new());
+        let (stop_accepting, stop) = watch::channel(false);
+        let idle_timeout = Duration::from_millis(config.idle_timeout_ms);
+        let clock = node.service().clock().clone();
+        let mut connections_of = |max| {
+            let of_listener = Connections::new(max, clock.clone());
+            connections.push(of_listener.clone());
+            workers.spawn(of_listener.clone().expire(idle_timeout));
+            of_listener
+        };
+        let deal = validation.dealer(Service::Http);
+        acceptors.spawn(accept(listener, connections_of(budget.validation), stop.clone(), deal));
         if let Some(listener) = grpc_listener {
-            acceptors.spawn(validation.accept(listener, validation_threads::Service::Grpc));
+            let deal = validation.dealer(Service::Grpc);
+            acceptors.spawn(accept(listener, connections_of(budget.validation), stop.clone(), deal));
         }
-        acceptors.spawn(accept_admin(
-            admin_listener,
-            admin_tls,
-            admin,
-            admin_connections.clone(),
-            open.clone(),
-        ));
-        let mut workers = JoinSet::new();
-        workers.spawn(open.clone().expire(Duration::from_millis(config.idle_timeout_ms)));
+        let serve = serve_admin(admin_tls, admin);
+        acceptors.spawn(accept(admin_listener, connections_of(budget.admin), stop, serve));
         if !certificates.is_empty() {
             workers.spawn(tls::reload(certificates));
         }
@@ -143,12 +160,12 @@ impl App {
             generated_admin_key: generated.map(|(_, key)| key),
             store_name: node.service().store().name(),
             node,
-            open,
+            connections,
+            shutdown_delay: Duration::from_millis(config.shutdown_delay_ms),
             drain_timeout: Duration::from_millis(config.drain_timeout_ms),
             validation,
             acceptors,
-            admin_connections,
-            max_connections: config.max_connections,
+            stop_accepting,
             workers,
         })
     }
@@ -173,19 +190,25 @@ impl App {
 
     async fn stop(mut self) {
         self.node.readiness().drain();
-        self.acceptors.shutdown().await;
-        self.open.drain();
-        self.node.service().store().feed().close();
-        let all_ended = async {
-            let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
-            let _ = self.admin_connections.acquire_many(all).await;
-            self.validation.idle().await;
-        };
-        if tokio::time::timeout(self.drain_timeout, all_ended).await.is_err() {
-            tracing::warn!("connections were cut off at the drain timeout");
+        tokio::time::sleep(self.shutdown_delay).await;
+        if tokio::time::timeout(self.drain_timeout, self.end_connections()).await.is_err() {
+            tracing::warn!("connections cut off at the drain timeout");
         }
+        self.acceptors.shutdown().await;
         self.workers.shutdown().await;
         self.node.stop().await;
+    }
+
+    async fn end_connections(&mut self) {
+        self.stop_accepting.send_replace(true);
+        self.connections.iter().for_each(Connections::drain);
+        self.node.service().store().feed().close();
+        while self.acceptors.join_next().await.is_some() {}
+        tokio::time::sleep(LAST_REQUEST_WAIT).await;
+        self.connections.iter().for_each(Connections::close_idle);
+        for connections in &self.connections {
+            connections.all_ended().await;
+        }
     }
 }
 
@@ -196,26 +219,19 @@ fn generated_key(entropy: &Entropy) -> Result<(ApiKey, String), SysError> {
     Ok((ApiKey { name: "generated".into(), scopes: Scopes::all(), hash }, text))
 }
 
-async fn accept_admin(
-    listener: Listener,
+/// Serves connections of the admin plane on the current runtime.
+fn serve_admin(
     tls: Option<Arc<Tls>>,
     admin: Arc<Admin>,
-    connections: Arc<Semaphore>,
-    open: Connections,
-) {
-    loop {
-        // Full: the next connection waits in the kernel's queue. The semaphore is never closed.
-        let Ok(permit) = connections.clone().acquire_owned().await else { return };
-        let accepted = listener.accept().await;
-        let (admin, open) = (admin.clone(), open.open());
+) -> impl FnMut(Accepted, OpenConnection) -> Ready<()> {
+    move |accepted, open| {
+        let admin = admin.clone();
         let tls = tls.as_ref().map(|tls| tls.acceptor());
         let peer = Peer::new(accepted.address, &admin.settings.trusted_proxies);
         tokio::spawn(async move {
-            connection::serve(accepted.socket, tls, open, Spoken::Http1, |request| {
-                admin.respond(request, peer)
-            })
-            .await;
-            drop(permit);
+            let respond = |request| admin.respond(request, peer);
+            connection::serve(accepted.socket, tls, open, Spoken::Http1, respond).await;
         });
+        ready(())
     }
 }

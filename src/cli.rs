@@ -1,5 +1,6 @@
 //! What the binary does with its settings: serve, check them, ask for health, hash a key.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
@@ -11,7 +12,10 @@ use crate::clock::Clock;
 use crate::config::{self, Command, Config, LoadError, LogFormat};
 use crate::entropy::Entropy;
 use crate::healthcheck::ask_ready;
-use crate::tls;
+use crate::{logging, tls};
+
+/// The exit code of what is not a mistake in the settings.
+const FAILURE: u8 = 1;
 
 /// Runs the command line to its end.
 pub fn run(
@@ -43,51 +47,56 @@ fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
 }
 
 fn serve(config: Config) -> ExitCode {
-    start_logging(&config);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&error, 1),
-    };
-    runtime.block_on(async {
-        // Before anything else: a signal that comes while the server starts must not kill it halfway.
-        let signals = match StopSignals::catch() {
-            Ok(signals) => signals,
-            Err(error) => return fail(&error, 1),
-        };
-        let log_format = config.log_format;
-        let app = match App::start(config, Clock::system(), Entropy::system()).await {
-            Ok(app) => app,
-            Err(error) => return fail(&error, LoadError::EXIT_CODE),
-        };
-        print(&ready_lines(&app, log_format));
-        match app.run(signals.stop()).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error, 1),
-        }
-    })
-}
-
-fn start_logging(config: &Config) {
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::from(config.log_level))
-        .with_writer(io::stderr)
-        .with_ansi(false);
-    match config.log_format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
+    if let Err(error) = logging::start(config.log_level, config.log_format) {
+        return fail(&error, FAILURE);
+    }
+    let outcome = serve_logged(config);
+    logging::flush();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((error, code)) => fail(&error, code),
     }
 }
 
-/// SIGTERM and SIGINT, caught from when this is made.
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// Why it could not, and the exit code.
+fn serve_logged(config: Config) -> Result<(), (Box<dyn Error>, u8)> {
+    let failure = |error: Box<dyn Error>| (error, FAILURE);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| failure(error.into()))?;
+    let outcome = runtime.block_on(async {
+        // Before anything else: a signal that comes while the server starts must not kill it halfway.
+        let signals = StopSignals::catch().map_err(|error| failure(error.into()))?;
+        let log_format = config.log_format;
+        let app = App::start(config, Clock::system(), Entropy::system()).await.map_err(|error| {
+            let code = if error.is_of_settings() { LoadError::EXIT_CODE } else { FAILURE };
+            (error.into(), code)
+        })?;
+        print(&ready_lines(&app, log_format));
+        app.run(signals.stop()).await.map_err(|error| failure(error.into()))
+    });
+    // A look-up of a name blocks a thread for as long as the resolver likes; nobody waits for it.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// SIGTERM and SIGINT, caught from when this is made; and SIGHUP, which ends no server from then on.
 struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    /// Held, so that it is caught. What it does: see [`tls::reload`].
+    _hangup: Signal,
 }
 
 impl StopSignals {
     fn catch() -> io::Result<Self> {
-        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Self { terminate, interrupt })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     async fn next(&mut self) {
@@ -97,10 +106,10 @@ impl StopSignals {
     /// Resolves at the first signal; a second one ends the process at once.
     async fn stop(mut self) {
         self.next().await;
-        tracing::info!("stopping: open connections end, last accesses are written");
+        tracing::info!("stopping");
         tokio::spawn(async move {
             self.next().await;
-            std::process::exit(1);
+            std::process::exit(FAILURE.into());
         });
     }
 }
@@ -166,8 +175,8 @@ fn first_session(app: &App, key: &str) -> String {
 fn healthcheck(config: &Config) -> ExitCode {
     match ask_ready(config) {
         Ok(status) if status.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
-        Ok(status) => fail(&format!("not ready: {}", status.trim_end()), 1),
-        Err(error) => fail(&format!("not reachable: {error}"), 1),
+        Ok(status) => fail(&format!("not ready: {}", status.trim_end()), FAILURE),
+        Err(error) => fail(&format!("not reachable: {error}"), FAILURE),
     }
 }
 
@@ -175,7 +184,7 @@ fn hash_key() -> ExitCode {
     let mut text = String::new();
     // Keys are short; what is longer is none.
     if let Err(error) = io::stdin().lock().take(4096).read_to_string(&mut text) {
-        return fail(&error, 1);
+        return fail(&error, FAILURE);
     }
     match config::hash_key(&text) {
         Ok(hash) => print(&hash),

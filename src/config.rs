@@ -27,6 +27,7 @@ use crate::store::OverLimit;
 
 mod checks;
 mod command_line;
+mod list;
 mod parse;
 mod redis_url;
 mod report;
@@ -57,6 +58,7 @@ pub struct Config {
     pub listen: ListenAddr,
     pub admin_listen: ListenAddr,
     pub grpc_listen: Option<ListenAddr>,
+    pub unix_socket_mode: Option<u32>,
     pub tls: TlsPaths,
     /// `admin-tls-…`, and `admin-client-ca`.
     pub admin_tls: TlsPaths,
@@ -66,6 +68,7 @@ pub struct Config {
     pub max_connections: usize,
     pub request_timeout_ms: u64,
     pub idle_timeout_ms: u64,
+    pub shutdown_delay_ms: u64,
     pub drain_timeout_ms: u64,
     /// 0 is one per core.
     pub validation_threads: usize,
@@ -264,6 +267,7 @@ impl Config {
             listen: reader.get("listen", parse::listen_addr),
             admin_listen: reader.get("admin-listen", parse::listen_addr),
             grpc_listen: reader.get("grpc-listen", parse::optional_listen_addr),
+            unix_socket_mode: reader.get("unix-socket-mode", parse::file_mode),
             tls: TlsPaths {
                 cert: reader.get("tls-cert", parse::optional_path),
                 key: reader.get("tls-key", parse::optional_path),
@@ -279,6 +283,7 @@ impl Config {
             max_connections: reader.get("max-connections", number(1..=1_000_000)),
             request_timeout_ms: reader.get("request-timeout", duration_ms(100..=10 * MINUTE_MS)),
             idle_timeout_ms: reader.get("idle-timeout", duration_ms(100..=HOUR_MS)),
+            shutdown_delay_ms: reader.get("shutdown-delay", duration_ms(0..=HOUR_MS)),
             drain_timeout_ms: reader.get("drain-timeout", duration_ms(0..=HOUR_MS)),
             validation_threads: reader.get("validation-threads", number(0..=256)),
             store: reader.get("redis-url", parse::store_url),

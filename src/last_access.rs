@@ -26,6 +26,7 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::logging::RepeatedFault;
 use crate::secret::{IdHasher, TokenId};
 use crate::store::{Store, StoreError, Unwritten};
 use crate::token::{Credential, Renewal, Touch};
@@ -71,9 +72,8 @@ struct Inner {
     store: Store,
     wake: Notify,
     flushing: tokio::sync::Mutex<()>,
-    /// The last write failed.
-    is_failing: AtomicBool,
     counters: LastAccessCounters,
+    faults: RepeatedFault,
 }
 
 #[derive(Default)]
@@ -94,9 +94,10 @@ struct Pending {
     renewal: Option<Renewal>,
     /// A renewal that is being written; of one whose writing was broken off nobody knows, so it is written again.
     in_flight: Option<Renewal>,
-    /// What was last taken to be written, and when; 0 for never.
+    /// What was last taken to be written; 0 for nothing.
     written_access_ms: u64,
-    taken_ms: u64,
+    /// The boottime of that.
+    taken_ms: Option<u64>,
 }
 
 impl Pending {
@@ -126,16 +127,9 @@ impl LastAccess {
     /// An empty queue before this store; [`LastAccess::run`] empties it.
     pub fn new(store: Store, clock: Clock, options: LastAccessOptions, counters: LastAccessCounters) -> Self {
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
-        Self(Arc::new(Inner {
-            shards,
-            options,
-            clock,
-            store,
-            wake: Notify::new(),
-            flushing: tokio::sync::Mutex::new(()),
-            is_failing: AtomicBool::new(false),
-            counters,
-        }))
+        let (wake, flushing) = (Notify::new(), tokio::sync::Mutex::new(()));
+        let faults = RepeatedFault::default();
+        Self(Arc::new(Inner { shards, options, clock, store, wake, flushing, counters, faults }))
     }
 
     /// Notes an access at `now_ms` that earned the expiry `renew_to_ms`. `is_kept` tells whether later accesses may
@@ -188,7 +182,7 @@ impl LastAccess {
                     renewal,
                     in_flight: None,
                     written_access_ms: 0,
-                    taken_ms: 0,
+                    taken_ms: None,
                 });
             }
         }
@@ -231,11 +225,10 @@ impl LastAccess {
     pub async fn flush(&self) -> Result<(), StoreError> {
         let _one_at_a_time = self.0.flushing.lock().await;
         let mut outcome = Ok(());
-        let now_ms = self.0.clock.now_ms();
-        let due = self.0.take_due(now_ms);
+        let due = self.0.take_due(self.0.clock.boottime_ms());
         for (done, chunk) in due.chunks(TOUCHES_PER_WRITE).enumerate() {
             let touches: Vec<_> = chunk.iter().map(Due::touch).collect();
-            match self.0.store.touch(&touches, now_ms).await {
+            match self.0.store.touch(&touches, self.0.clock.now_ms()).await {
                 Ok(()) => {
                     self.0.counters.flushed.inc_by(touches.len() as u64);
                     chunk.iter().for_each(|due| self.written(due));
@@ -243,10 +236,12 @@ impl LastAccess {
                 Err(Unwritten { places, error }) => {
                     self.0.counters.failed_writes.inc();
                     let are_lost = matches!(error, StoreError::Corrupt { .. });
-                    if are_lost {
-                        tracing::error!(%error, "last accesses were given up");
-                    } else if !self.0.is_failing.swap(true, Ordering::Relaxed) {
-                        tracing::warn!(%error, waiting = due.len(), "last accesses could not be written");
+                    if let Some(repeat) = self.0.faults.due(self.0.clock.boottime_ms()) {
+                        let (waiting, suppressed) = (due.len(), repeat.suppressed);
+                        match are_lost {
+                            true => tracing::error!(%error, suppressed, "last accesses given up"),
+                            false => tracing::warn!(%error, waiting, suppressed, "last accesses not written"),
+                        }
                     }
                     if places.len() == chunk.len() {
                         // The store is away: no use in asking for the others.
@@ -267,9 +262,6 @@ impl LastAccess {
                 }
             }
         }
-        if outcome.is_ok() && !due.is_empty() && self.0.is_failing.swap(false, Ordering::Relaxed) {
-            tracing::info!("last accesses are written again");
-        }
         outcome
     }
 
@@ -283,7 +275,7 @@ impl LastAccess {
     fn put_back(&self, due: &Due) {
         if let Some(pending) = self.0.shard(due.credential.id).lock().get_mut(&due.credential.id) {
             pending.renewal = merged(pending.renewal, pending.in_flight.take());
-            (pending.written_access_ms, pending.taken_ms) = (0, 0);
+            (pending.written_access_ms, pending.taken_ms) = (0, None);
         }
     }
 }
@@ -315,7 +307,7 @@ impl Inner {
     }
 
     /// Takes what may be written now, and stops watching what was not accessed for long enough.
-    fn take_due(&self, now_ms: u64) -> Vec<Due> {
+    fn take_due(&self, boottime_ms: u64) -> Vec<Due> {
         let waiting: usize = self
             .shards
             .iter()
@@ -326,7 +318,8 @@ impl Inner {
         for shard in &self.shards {
             let mut watched = shard.lock();
             watched.retain(|_, pending| {
-                let rested = now_ms >= pending.taken_ms.saturating_add(self.options.resolution_ms);
+                let is_rested = |taken_ms| boottime_ms >= self.options.resolution_ms.saturating_add(taken_ms);
+                let rested = pending.taken_ms.is_none_or(is_rested);
                 if !pending.is_waiting() {
                     if rested {
                         pending.credential.accesses.release();
@@ -334,7 +327,7 @@ impl Inner {
                     return !rested;
                 }
                 if is_prompt || rested || pending.earned().is_some() {
-                    due.push(pending.take(now_ms));
+                    due.push(pending.take(boottime_ms));
                 }
                 true
             });
@@ -345,9 +338,9 @@ impl Inner {
 }
 
 impl Pending {
-    fn take(&mut self, now_ms: u64) -> Due {
+    fn take(&mut self, boottime_ms: u64) -> Due {
         self.written_access_ms = self.access_ms();
-        self.taken_ms = now_ms;
+        self.taken_ms = Some(boottime_ms);
         (self.renewal, self.in_flight) = (None, self.earned());
         Due {
             credential: self.credential.clone(),

@@ -35,6 +35,7 @@ pub mod grpc;
 mod healthcheck;
 pub mod http;
 pub mod last_access;
+pub mod logging;
 pub mod metrics;
 pub mod node;
 pub mod readiness;
@@ -46,6 +47,7 @@ mod sync;
 pub mod takeover;
 pub mod tls;
 pub mod token;
+pub mod token_keys;
 pub mod validator;
 
 pub use clock::Clock;

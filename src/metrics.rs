@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use crate::last_access::LastAccessCounters;
+use crate::logging;
 use crate::readiness::Readiness;
 use crate::store::Store;
 use crate::validator::ValidationCounters;
@@ -59,6 +60,7 @@ impl Metrics {
             admin_refusals.clone(),
         );
         registry.register_collector(Box::new(CacheCollector(store)));
+        registry.register_collector(Box::new(LogCollector));
         let ready = Gauge::default();
         registry.register("ready", "1 while this node should get traffic", ready.clone());
         Self { registry, validations, ready, readiness, last_access, admin_refusals }
@@ -89,6 +91,18 @@ impl Metrics {
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+/// Asks the log of this process.
+#[derive(Debug)]
+struct LogCollector;
+
+impl Collector for LogCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let lost = ConstCounter::new(logging::lost_lines());
+        let help = "Log lines that could not be written";
+        lost.encode(encoder.encode_descriptor("log_lines_lost", help, None, lost.metric_type())?)
     }
 }
 

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::secret::{self, Claim, Kind, Presented, TokenId};
+use crate::secret::{CheckKeys, Claim, Kind, Presented, SecretHash, TokenId};
 use crate::service::{Service, no_check_keys};
-use crate::store::{Reader, StoreError};
+use crate::store::cache::Looked;
+use crate::store::{Read, Reader, StoreError};
 use crate::token::{Credential, Transport, Verdict};
 
 /// Counts what validations came to. Each thread has its own, so that they do not contend.
@@ -63,15 +64,25 @@ pub enum Judged<R> {
     MustRead(LookUp),
 }
 
-/// A token string with a right check tag whose record is not known here, or does not fit its secret.
+/// A token string with a right check tag that the record known here does not settle.
 #[derive(Clone, Copy, Debug)]
 pub struct LookUp {
     presented: Presented,
     /// `None` where what carried it is not asked.
     via: Option<Transport>,
     access: Access,
-    /// The record known here has another secret: only what the store says now counts.
-    must_be_fresh: bool,
+    missing: Missing,
+}
+
+/// What a judgement lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    /// The record: none is known here.
+    Record,
+    /// A record of now: the one known here may be older than the rotation that handed this secret out, or than a renewal.
+    FreshRecord,
+    /// Nothing but the revocation that the reuse of a rotated-out secret brings.
+    Revocation,
 }
 
 impl Validator {
@@ -124,19 +135,12 @@ impl Validator {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn opened(&self, wire: &[u8]) -> Result<Option<TokenId>, StoreError> {
-        let presented = self.service.with_check_keys(|keys| secret::parse(Kind::Token, keys, wire))?;
-        let Some(presented) = presented else { return Ok(None) };
-        let look_up = LookUp { presented, via: None, access: Access::Exempt, must_be_fresh: false };
+        let Some(presented) = self.service.parse(Kind::Token, wire)? else { return Ok(None) };
+        let look_up = LookUp { presented, via: None, access: Access::Exempt, missing: Missing::Record };
         let record = self.read(look_up).await?;
         let now_ms = self.service.clock().now_ms();
-        let is_opened = |record: &Arc<Credential>| {
-            // Also an expired one: the store decides, and forgets what another node may be about to renew.
-            match record.judge(&presented.hash, None, now_ms) {
-                Verdict::Admitted | Verdict::Pending => true,
-                Verdict::Expired => record.is_opened_by(&presented.hash, now_ms),
-                Verdict::WrongSecret | Verdict::Refused => false,
-            }
-        };
+        // Also an expired one: the store decides, and forgets what another node may be about to renew.
+        let is_opened = |record: &Arc<Credential>| record.is_opened_by(&presented.hash, now_ms);
         Ok(record.filter(is_opened).map(|record| record.id))
     }
 
@@ -160,40 +164,46 @@ impl Validator {
         };
         self.reader.look(claim.id(), |known| {
             let Some(presented) = claim.verify_known(keys, known.flatten()) else {
-                self.counters.forged.inc();
-                return Judged::Done(show(Ok(Judgement::Refused)));
+                return Looked::NoHit(Judged::Done(show(self.unverified(keys))));
             };
-            let look_up = LookUp { presented, via: Some(via), access, must_be_fresh: false };
+            let look_up = LookUp { presented, via: Some(via), access, missing: Missing::Record };
             match known.map(|record| self.conclude(look_up, record, true)) {
-                Some(Some(judgement)) => Judged::Done(show(Ok(judgement))),
-                Some(None) => self.judge_otherwise(look_up, known.flatten(), show),
-                None => Judged::MustRead(look_up),
+                Some(Ok(judgement)) => Looked::Hit(Judged::Done(show(Ok(judgement)))),
+                Some(Err(missing)) => {
+                    Looked::NoHit(self.judge_earned(LookUp { missing, ..look_up }, known.flatten(), show))
+                }
+                None => Looked::NoHit(Judged::MustRead(look_up)),
             }
         })
     }
 
-    /// Judges where a known record does not fit: an expired one may have been renewed, and one with another secret may be
-    /// older than the rotation that made this secret the right one.
+    /// Judges by a known record that has expired and by what this node has earned on it; else it must be read.
     #[cold]
-    fn judge_otherwise<R>(
+    fn judge_earned<R>(
         &self,
         look_up: LookUp,
         known: Option<&Arc<Credential>>,
         show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
     ) -> Judged<R> {
         let now_ms = self.service.clock().now_ms();
-        if let Some(record) = known.filter(|record| record.has_expired(now_ms)) {
-            if record.accesses.has_surely_expired() {
-                self.counters.refused.inc();
-                return Judged::Done(show(Ok(Judgement::Refused)));
-            }
-            if let Some(earned) = self.service.with_earned(record, now_ms)
-                && let Some(judgement) = self.conclude(look_up, Some(&earned), false)
-            {
-                return Judged::Done(show(Ok(judgement)));
-            }
+        let expired = known.filter(|record| record.has_expired(now_ms));
+        let Some(earned) = expired.and_then(|record| self.service.with_earned(record, now_ms)) else {
+            return Judged::MustRead(look_up);
+        };
+        match self.conclude(look_up, Some(&earned), false) {
+            Ok(judgement) => Judged::Done(show(Ok(judgement))),
+            Err(missing) => Judged::MustRead(LookUp { missing, ..look_up }),
         }
-        Judged::MustRead(LookUp { must_be_fresh: true, ..look_up })
+    }
+
+    /// What a string is worth that none of these keys verifies.
+    fn unverified(&self, keys: &CheckKeys) -> Result<Judgement<'static>, StoreError> {
+        if keys.may_lack_one() {
+            self.counters.unavailable.inc();
+            return Err(no_check_keys());
+        }
+        self.counters.forged.inc();
+        Ok(Judgement::Refused)
     }
 
     /// Reads what a judgement lacks; `show` is called for it. The errors are `Unavailable` and `Corrupt`.
@@ -212,8 +222,9 @@ impl Validator {
         // A copy that nobody else holds goes with this call.
         let is_kept = record.as_ref().is_some_and(|record| Arc::strong_count(record) > 1);
         match self.conclude(look_up, record.as_ref(), is_kept) {
-            Some(judgement) => show(Ok(judgement)),
-            None => show(self.refuse(record.as_ref()).map(|()| Judgement::Refused)),
+            Ok(judgement) => show(Ok(judgement)),
+            // What it lacked was done, and it does not fit all the same.
+            Err(_) => show(self.refuse(record.as_ref()).map(|()| Judgement::Refused)),
         }
     }
 
@@ -267,34 +278,51 @@ impl Validator {
     /// The record as the store has it: one that the secret fits, if there is.
     async fn read_store(&self, look_up: LookUp) -> Result<Option<Arc<Credential>>, StoreError> {
         let Presented { id, hash } = look_up.presented;
-        let fits = |record: &Option<Arc<Credential>>| {
-            let now_ms = self.service.clock().now_ms();
-            record
-                .as_ref()
-                .is_none_or(|record| record.judge(&hash, look_up.via, now_ms) != Verdict::WrongSecret)
-        };
-        if !look_up.must_be_fresh {
-            let record = self.reader.credential(id).await?.map(|record| self.renewed(record));
-            if fits(&record) {
-                return Ok(record);
+        let read = match look_up.missing {
+            Missing::Record => self.reader.read(id).await?,
+            Missing::FreshRecord => {
+                Read { credential: self.reader.fresh_credential(id).await?, is_fresh: true }
             }
+            Missing::Revocation => {
+                self.service.secret_reused(id, &hash).await?;
+                return Ok(None);
+            }
+        };
+        self.settle(look_up.presented, read).await
+    }
+
+    /// The record to judge this secret by: the one that was read, or a fresh one if that one does not know the secret or has
+    /// expired.
+    /// Has a rotated-out secret revoke its token, and keeps in mind a secret that the store does not know.
+    async fn settle(&self, presented: Presented, read: Read) -> Result<Option<Arc<Credential>>, StoreError> {
+        let Presented { id, hash } = presented;
+        let verdict = |record: &Option<Arc<Credential>>| {
+            let now_ms = self.service.clock().now_ms();
+            record.as_ref().map_or(Verdict::Refused, |record| record.judge(&hash, None, now_ms))
+        };
+        let is_fresh = read.is_fresh;
+        let mut record = read.credential.map(|record| self.renewed(record));
+        let is_known = record.as_ref().is_some_and(|record| record.refused.contains(&hash));
+        let may_be_old = matches!(verdict(&record), Verdict::WrongSecret | Verdict::Expired);
+        if !is_fresh && !is_known && may_be_old {
+            record = self.reader.fresh_credential(id).await?.map(|record| self.renewed(record));
         }
-        // What was known may be older than the rotation that made this secret the right one.
-        let record = self.reader.fresh_credential(id).await?.map(|record| self.renewed(record));
-        if !fits(&record) {
-            self.service.secret_reused(id, &hash).await?;
+        match (verdict(&record), &record) {
+            (Verdict::RotatedOut, _) => self.service.secret_reused(id, &hash).await?,
+            (Verdict::WrongSecret, Some(record)) => record.refused.add(&hash),
+            _ => {}
         }
         Ok(record)
     }
 
-    /// `None` when the secret is another one than the record's, or the record has expired. `is_kept` tells whether others
-    /// will judge by this copy of the record, too.
+    /// The judgement by this record, or what it lacks. `is_kept` tells whether others will judge by this copy of the
+    /// record, too.
     fn conclude<'a>(
         &self,
         look_up: LookUp,
         record: Option<&'a Arc<Credential>>,
         is_kept: bool,
-    ) -> Option<Judgement<'a>> {
+    ) -> Result<Judgement<'a>, Missing> {
         let LookUp { presented, via, access, .. } = look_up;
         // Read after the look-up: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
@@ -305,17 +333,37 @@ impl Validator {
                 if access == Access::Recorded {
                     self.service.record_access(record, now_ms, is_kept);
                 }
-                Some(Judgement::Valid(record, now_ms))
+                Ok(Judgement::Valid(record, now_ms))
             }
-            (Verdict::WrongSecret | Verdict::Expired, _) => None,
             (Verdict::Pending, _) => {
                 self.counters.pending.inc();
-                Some(Judgement::Pending)
+                Ok(Judgement::Pending)
             }
-            _ => {
-                self.counters.refused.inc();
-                Some(Judgement::Refused)
-            }
+            (verdict, record) => match self.missing(verdict, record, &presented.hash) {
+                Some(missing) => Err(missing),
+                None => {
+                    self.counters.refused.inc();
+                    Ok(Judgement::Refused)
+                }
+            },
+        }
+    }
+
+    /// What the store must be asked for before a secret of this verdict is refused. Nothing for a secret that is known
+    /// never to become right again, and for a record that has surely expired.
+    fn missing(
+        &self,
+        verdict: Verdict,
+        record: Option<&Arc<Credential>>,
+        secret_hash: &SecretHash,
+    ) -> Option<Missing> {
+        let has_surely_expired = || record.is_some_and(|record| record.accesses.has_surely_expired());
+        let is_refused = || record.is_some_and(|record| record.refused.contains(secret_hash));
+        match verdict {
+            Verdict::RotatedOut => self.service.policy().reuse_ends_token.then_some(Missing::Revocation),
+            Verdict::WrongSecret => (!is_refused()).then_some(Missing::FreshRecord),
+            Verdict::Expired => (!has_surely_expired()).then_some(Missing::FreshRecord),
+            _ => None,
         }
     }
 }

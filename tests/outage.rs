@@ -5,6 +5,7 @@ mod active_users;
 mod common;
 
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use chrono::DateTime;
 use common::http::{Client, Response};
 use common::process::wait_for;
 use common::redis::RedisServer;
+use common::relay::Relay;
 use common::server::{
     ADMIN_KEY, Server, assert_invalid_token, assert_unavailable, bearer, identity, key, pointers, run, text,
     token_path,
@@ -285,4 +287,72 @@ fn a_node_follows_a_check_key_made_behind_its_back() {
     });
     let from_first = first.issue(json!({}));
     identity(&second.auth(&from_first["token"]));
+}
+
+/// A firewall that forgets its flows drops what is sent over them, and tells nobody.
+#[test]
+fn a_large_pool_of_dead_connections_is_replaced_at_once() {
+    const CONNECTIONS: usize = 64;
+    let redis = RedisServer::start();
+    let relay = Relay::start(&format!("127.0.0.1:{}", redis.port()));
+    let url = format!("redis://{}", relay.addr());
+    let pool = ("DOORWARD_REDIS_CONNECTIONS", "64");
+    let server = Server::start(&[pool, ("DOORWARD_REDIS_URL", &url)]);
+    let token = server.issue(json!({}));
+    wait_for("the pool is large", || {
+        thread::scope(|scope| {
+            (0..CONNECTIONS).for_each(|_| drop(scope.spawn(|| server.token(&token["id"]))));
+        });
+        (relay.connections() >= CONNECTIONS / 2).then_some(())
+    });
+    relay.forget_flows();
+    let clock = Clock::system();
+    let from_ms = clock.boottime_ms();
+    let body = json!({"user": "alice", "ip": "203.0.113.7"});
+    wait_for("logins are back", || {
+        (server.call("POST", "/v1/tokens", Some(&body)).status == 201).then_some(())
+    });
+    let took_ms = clock.boottime_ms() - from_ms;
+    assert!(took_ms <= BACK_MS, "{took_ms} ms");
+    // All of them, not one that was lucky.
+    (0..2 * CONNECTIONS).for_each(|_| drop(server.issue(json!({}))));
+}
+
+/// A server's `timeout` and proxies close idle connections: that is no outage.
+#[test]
+fn closed_connections_cost_no_answer() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[("DOORWARD_CACHE_ENTRIES", "0")]);
+    let token = server.issue(json!({}));
+    for _ in 0..20 {
+        identity(&server.auth(&token["token"]));
+        redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+        identity(&server.auth(&token["token"]));
+        redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+        server.issue(json!({}));
+    }
+}
+
+#[test]
+fn flushed_scripts_cost_no_answer() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut connection = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
+            while !is_over.load(Ordering::SeqCst) {
+                redis::cmd("SCRIPT").arg("FLUSH").exec(&mut connection).unwrap();
+            }
+        });
+        let statuses: Vec<_> = (0..300)
+            .map(|n| {
+                let body = json!({"user": format!("user-{n}"), "ip": "203.0.113.7"});
+                server.call("POST", "/v1/tokens", Some(&body)).status
+            })
+            .collect();
+        // Before anything can panic: the scope waits for its thread.
+        is_over.store(true, Ordering::SeqCst);
+        assert!(statuses.iter().all(|status| *status == 201), "{statuses:?}");
+    });
 }

@@ -9,7 +9,7 @@ use common::tls::Authority;
 use serde_json::json;
 
 struct Redis {
-    _server: RedisServer,
+    server: RedisServer,
     url: String,
 }
 
@@ -23,7 +23,7 @@ fn start(authority: &Authority) -> Redis {
     // The port without TLS is not the one that is used; redis-cli goes through the unix socket.
     let server = RedisServer::with_args(&[&["--appendonly", "no"], &tls[..], &more].concat());
     server.cli(&["CONFIG", "SET", "requirepass", "p@ss"]);
-    Redis { _server: server, url: format!("rediss://:p%40ss@localhost:{port}") }
+    Redis { server, url: format!("rediss://:p%40ss@localhost:{port}") }
 }
 
 fn ready(server: &Server) -> u16 {
@@ -53,6 +53,33 @@ fn all_that_goes_to_redis_goes_by_tls() {
     first.end(&token["id"]);
     assert_invalid_token(&first.auth(&token["token"]));
     wait_for("ended everywhere", || (second.auth(&token["token"]).status == 401).then_some(()));
+}
+
+/// Redis gets a certificate of another authority, and the node's file names that one: both while they run.
+#[test]
+fn replaced_authorities_are_followed() {
+    let [first, second] = [Authority::new(), Authority::new()];
+    let redis = start(&first);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ca.pem");
+    std::fs::copy(first.cert(), &file).unwrap();
+    let ca = file.display().to_string();
+    let node = Server::start(&[("DOORWARD_REDIS_URL", redis.url.as_str()), ("DOORWARD_REDIS_CA_FILE", &ca)]);
+    wait_for("ready", || (ready(&node) == 200).then_some(()));
+    let token = node.issue(json!({}));
+    let identity_of_redis = second.issue("redis");
+    let [cert, key] = [identity_of_redis.cert, identity_of_redis.key].map(|path| path.display().to_string());
+    let cli = |command: &[&str]| redis.server.cli(&[&["-a", "p@ss", "--no-auth-warning"], command].concat());
+    cli(&["CONFIG", "SET", "tls-cert-file", &cert, "tls-key-file", &key]);
+    cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+    wait_for("not ready", || (ready(&node) == 503).then_some(()));
+    // What holds no certificate changes nothing, and does not stop the node from looking again.
+    std::fs::write(&file, "").unwrap();
+    wait_for("told", || node.log().contains("the old authorities stay").then_some(()));
+    std::fs::copy(second.cert(), &file).unwrap();
+    wait_for("ready again", || (ready(&node) == 200).then_some(()));
+    wait_for("passes", || (node.auth(&token["token"]).status == 200).then_some(()));
+    node.issue(json!({}));
 }
 
 #[test]

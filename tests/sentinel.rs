@@ -2,10 +2,14 @@
 
 mod common;
 
+use std::time::Duration;
+
+use common::fake_sentinel::FakeSentinel;
 use common::process::{wait_for, wait_within};
 use common::redis::RedisServer;
 use common::sentinel::Sentinels;
 use common::server::{Server, assert_invalid_token, identity};
+use doorward::clock::Clock;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -111,4 +115,132 @@ fn a_silent_sentinel_holds_nobody_up() {
     let token = server.issue(json!({}));
     identity(&server.auth(&token["token"]));
     sentinels.sentinels[0].process.signal(Signal::CONT);
+}
+
+/// Three Sentinels that name a first server, and a second server that is a master too and knows nothing.
+struct Fakes {
+    sentinels: Vec<FakeSentinel>,
+    first: RedisServer,
+    second: RedisServer,
+}
+
+impl Fakes {
+    fn start() -> Self {
+        let [first, second] = [RedisServer::start(), RedisServer::start()];
+        let sentinels = (0..3).map(|id| FakeSentinel::start(id, first.port())).collect::<Vec<_>>();
+        sentinels.iter().for_each(|sentinel| sentinel.name("127.0.0.1", first.port(), 5));
+        Self { sentinels, first, second }
+    }
+
+    fn node(&self) -> Server {
+        Server::start(
+            &[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &FakeSentinel::url(&self.sentinels))]].concat(),
+        )
+    }
+
+    /// What the Sentinels said until now was heard several times, and nobody has followed the second server.
+    fn assert_kept(&self, node: &Server, token: &Value) {
+        self.sentinels[2].await_asked(3);
+        identity(&node.auth(&token["token"]));
+        let fresh = node.issue(json!({}));
+        node.end(&fresh["id"]);
+        assert_invalid_token(&node.auth(&fresh["token"]));
+        assert_eq!(self.second.keys(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_minority_of_sentinels_moves_nobody() {
+    let fakes = Fakes::start();
+    let node = fakes.node();
+    await_ready(&node);
+    let token = node.issue(json!({}));
+    let [one, two, liar] = &fakes.sentinels[..] else { panic!("three") };
+    // It lies alone, in each way.
+    for (host, port, epoch) in [
+        ("127.0.0.1", fakes.second.port(), 1),
+        ("127.0.0.1", fakes.second.port(), 900),
+        ("no-such-host.invalid", 6379, 900),
+        ("::1", fakes.second.port(), 900),
+    ] {
+        liar.name(host, port, epoch);
+        fakes.assert_kept(&node, &token);
+    }
+    // The others are slow, then silent.
+    for (delay, is_silent) in [(Duration::from_millis(300), false), (Duration::ZERO, true)] {
+        for sentinel in [one, two] {
+            sentinel.set_delay(delay);
+            sentinel.set_silent(is_silent);
+        }
+        liar.name("127.0.0.1", fakes.second.port(), 1);
+        fakes.assert_kept(&node, &token);
+    }
+    assert!(node.log().contains("1 of 3 Sentinels answered"), "{}", node.log());
+}
+
+#[test]
+fn a_majority_with_an_older_epoch_moves_nobody() {
+    let fakes = Fakes::start();
+    let node = fakes.node();
+    await_ready(&node);
+    let token = node.issue(json!({}));
+    for sentinel in &fakes.sentinels[1..] {
+        sentinel.name("127.0.0.1", fakes.second.port(), 4);
+    }
+    fakes.sentinels[0].set_silent(true);
+    fakes.assert_kept(&node, &token);
+    assert!(node.log().contains("which is older than"), "{}", node.log());
+    fakes.sentinels[2].name("127.0.0.1", fakes.second.port(), 6);
+    // One of two vouches for the newer epoch: not a majority.
+    fakes.assert_kept(&node, &token);
+    fakes.sentinels[1].name("127.0.0.1", fakes.second.port(), 6);
+    wait_for("the majority is followed", || {
+        node.call("POST", "/v1/tokens", Some(&json!({"user": "alice", "ip": "203.0.113.7"})));
+        fakes.second.keys().iter().any(|key| key.starts_with("dw:t:")).then_some(())
+    });
+}
+
+#[test]
+fn a_start_without_a_majority_waits_and_says_so() {
+    let fakes = Fakes::start();
+    fakes.sentinels[0].set_silent(true);
+    fakes.sentinels[1].name("127.0.0.1", fakes.second.port(), 5);
+    let node = fakes.node();
+    fakes.sentinels[2].await_asked(3);
+    assert_eq!(node.validation().get("/readyz", &[]).status, 503);
+    assert_eq!([fakes.first.keys(), fakes.second.keys()], [[""; 0]; 2]);
+    let log = node.log();
+    assert!(log.contains("2 of 3 Sentinels answered, 1 of them agree on a master, 2 must"), "{log}");
+    fakes.sentinels[0].set_silent(false);
+    await_ready(&node);
+    node.issue(json!({}));
+}
+
+/// The switch is heard; asking every two seconds would take longer.
+#[test]
+fn a_switch_is_followed_at_once() {
+    const SWITCHES: u64 = 9;
+    let fakes = Fakes::start();
+    let node = fakes.node();
+    await_ready(&node);
+    fakes.sentinels.iter().for_each(FakeSentinel::await_subscriber);
+    let clock = Clock::system();
+    let mut took_ms: Vec<_> = (0..SWITCHES)
+        .map(|n| {
+            let master = if n % 2 == 0 { &fakes.second } else { &fakes.first };
+            let tokens = || master.keys().iter().filter(|key| key.starts_with("dw:t:")).count();
+            let before = tokens();
+            let from_ms = clock.boottime_ms();
+            fakes.sentinels[..2].iter().for_each(|sentinel| sentinel.switch_to(master.port(), 6 + n));
+            wait_for("the new master is written to", || {
+                node.call("POST", "/v1/tokens", Some(&json!({"user": "alice", "ip": "203.0.113.7"})));
+                (tokens() > before).then_some(())
+            });
+            clock.boottime_ms() - from_ms
+        })
+        .collect();
+    took_ms.sort_unstable();
+    println!("followed a switch within {took_ms:?} ms");
+    // Single ones may come late on a busy machine.
+    assert!(took_ms[took_ms.len() / 2] <= 300, "{took_ms:?}");
 }

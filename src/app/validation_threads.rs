@@ -1,17 +1,18 @@
 //! The threads of the validation plane. Connections are dealt to them in turn.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::grpc::Grpc;
 use crate::http::connection::{self, Spoken};
-use crate::http::connections::Connections;
-use crate::http::listener::{Accepted, Listener};
+use crate::http::connections::OpenConnection;
+use crate::http::listener::Accepted;
 use crate::http::received::Peer;
 use crate::http::validation::{Settings, Validation};
 use crate::metrics::Metrics;
@@ -22,12 +23,14 @@ use crate::validator::Validator;
 /// Accepted connections that wait for a thread to notice them; more wait in the kernel's queue.
 const INBOX: usize = 128;
 
+/// A connection on its way to its thread.
+pub(super) type Dealt = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// An accepted connection.
 struct Delivery {
     accepted: Accepted,
     service: Service,
-    /// Its place among the connections allowed.
-    permit: OwnedSemaphorePermit,
+    open: OpenConnection,
 }
 
 /// What a listener of the validation plane is for.
@@ -43,7 +46,6 @@ pub(super) struct Parts {
     pub(super) service: Arc<crate::service::Service>,
     pub(super) settings: Settings,
     pub(super) readiness: Readiness,
-    pub(super) open: Connections,
     /// The TLS of HTTP.
     pub(super) tls: Option<Arc<Tls>>,
     /// The TLS of gRPC.
@@ -55,23 +57,14 @@ pub(super) struct Parts {
 /// The running threads; they end when this and the dispatcher are gone.
 pub(super) struct ValidationThreads {
     inboxes: Vec<mpsc::Sender<Delivery>>,
-    /// Of each listener, how many it may have open.
-    connections: Vec<Arc<Semaphore>>,
-    max_connections: usize,
     deaths: mpsc::Receiver<usize>,
 }
 
 impl ValidationThreads {
-    /// Starts `threads` of them, or one per core for 0, and waits until each has tried to reach the store.
-    pub(super) async fn start(
-        threads: usize,
-        max_connections: usize,
-        parts: Parts,
-        metrics: &Metrics,
-    ) -> io::Result<Self> {
-        let threads = if threads == 0 { thread::available_parallelism()?.get() } else { threads };
+    /// Starts `threads` of them, side by side, and waits until each has tried to reach the store.
+    pub(super) async fn start(threads: usize, parts: Parts, metrics: &Metrics) -> io::Result<Self> {
         let (death, deaths) = mpsc::channel(threads);
-        let mut inboxes = Vec::with_capacity(threads);
+        let (mut inboxes, mut readies) = (Vec::with_capacity(threads), Vec::with_capacity(threads));
         for index in 0..threads {
             let (inbox, deliveries) = mpsc::channel(INBOX);
             let (ready, is_ready) = oneshot::channel();
@@ -87,45 +80,33 @@ impl ValidationThreads {
                 };
                 Runtime::block_on(&runtime, work);
             })?;
+            inboxes.push(inbox);
+            readies.push(is_ready);
+        }
+        for is_ready in readies {
             // An early end is told by `died`.
             let _ = is_ready.await;
-            inboxes.push(inbox);
         }
-        Ok(Self { inboxes, connections: Vec::new(), max_connections, deaths })
+        Ok(Self { inboxes, deaths })
     }
 
-    /// Accepts connections for the threads for ever, as many at a time as are allowed.
-    pub(super) fn accept(
-        &mut self,
-        listener: Listener,
-        service: Service,
-    ) -> impl Future<Output = ()> + use<> {
-        let connections = Arc::new(Semaphore::new(self.max_connections));
-        self.connections.push(connections.clone());
-        let inboxes = self.inboxes.clone();
-        async move {
-            for inbox in inboxes.iter().cycle() {
-                // Full: the next connection waits in the kernel's queue. The semaphore is never closed.
-                let Ok(permit) = connections.clone().acquire_owned().await else { return };
-                let accepted = listener.accept().await;
-                if inbox.send(Delivery { accepted, service, permit }).await.is_err() {
-                    return;
+    /// Hands connections of a listener to the threads in turn; what it gives resolves once the thread has room for it.
+    pub(super) fn dealer(&self, service: Service) -> impl FnMut(Accepted, OpenConnection) -> Dealt + use<> {
+        let mut inboxes = self.inboxes.clone().into_iter().cycle();
+        move |accepted, open| {
+            let inbox = inboxes.next();
+            Box::pin(async move {
+                if let Some(inbox) = inbox {
+                    // A thread that is gone takes the server with it.
+                    let _ = inbox.send(Delivery { accepted, service, open }).await;
                 }
-            }
+            })
         }
     }
 
     /// Resolves with the index of a thread that ended.
     pub(super) async fn died(&mut self) -> Option<usize> {
         self.deaths.recv().await
-    }
-
-    /// Resolves when no connection is open.
-    pub(super) async fn idle(&self) {
-        let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
-        for connections in &self.connections {
-            let _ = connections.acquire_many(all).await;
-        }
     }
 }
 
@@ -142,11 +123,11 @@ impl Drop for Obituary {
 }
 
 async fn serve_all(parts: Parts, validator: Validator, mut deliveries: mpsc::Receiver<Delivery>) {
-    let Parts { settings, readiness, open, tls, grpc_tls, request_timeout, .. } = parts;
+    let Parts { settings, readiness, tls, grpc_tls, request_timeout, .. } = parts;
     let validation = Arc::new(Validation { validator, settings, readiness });
     let grpc = Arc::new(Grpc { validation: validation.clone(), request_timeout });
-    while let Some(Delivery { accepted, service, permit }) = deliveries.recv().await {
-        let (validation, grpc, open) = (validation.clone(), grpc.clone(), open.open());
+    while let Some(Delivery { accepted, service, open }) = deliveries.recv().await {
+        let (validation, grpc) = (validation.clone(), grpc.clone());
         let tls = if service == Service::Http { &tls } else { &grpc_tls };
         let tls = tls.as_ref().map(|tls| tls.acceptor());
         tokio::spawn(async move {
@@ -162,7 +143,6 @@ async fn serve_all(parts: Parts, validator: Validator, mut deliveries: mpsc::Rec
                     connection::serve(accepted.socket, tls, open, Spoken::Http2, respond).await;
                 }
             }
-            drop(permit);
         });
     }
 }

@@ -13,7 +13,7 @@ use super::headers::RequestHeaders;
 use super::identity::Identity;
 use super::presented::{Presented, presented};
 use super::received::Received;
-use super::validation::{Settings, report};
+use super::validation::Settings;
 use super::{Body, empty, unavailable};
 use crate::check::Check;
 use crate::store::StoreError;
@@ -103,8 +103,8 @@ pub fn auth<R>(
             if via == Transport::Cookie && settings.is_forged(&received) {
                 (access, admission.demand) = (Access::Exempt, Demand::Impossible);
             }
-            let judged =
-                validator.judge(wire, via, access, |judgement| answer(verdict(judgement, &admission)));
+            let judged = validator
+                .judge(wire, via, access, |judgement| answer(verdict(validator, judgement, &admission)));
             return match judged {
                 Judged::Done(answer) => Auth::Decided(answer),
                 Judged::MustRead(look_up) => Auth::Reading(look_up, admission),
@@ -123,10 +123,14 @@ pub async fn read<R>(
     admission: &Admission,
     answer: impl FnOnce(Verdict<'_>) -> R,
 ) -> R {
-    validator.look_up(look_up, |judgement| answer(verdict(judgement, admission))).await
+    validator.look_up(look_up, |judgement| answer(verdict(validator, judgement, admission))).await
 }
 
-fn verdict<'a>(judgement: Result<Judgement<'a>, StoreError>, admission: &Admission) -> Verdict<'a> {
+fn verdict<'a>(
+    validator: &Validator,
+    judgement: Result<Judgement<'a>, StoreError>,
+    admission: &Admission,
+) -> Verdict<'a> {
     match judgement {
         Ok(Judgement::Valid(credential, _)) if !admission.is_for(credential) => Verdict::Forbidden,
         Ok(Judgement::Valid(credential, now_ms)) => Verdict::Allowed(credential, now_ms),
@@ -134,7 +138,7 @@ fn verdict<'a>(judgement: Result<Judgement<'a>, StoreError>, admission: &Admissi
         Ok(Judgement::Pending) => Verdict::Forbidden,
         Ok(Judgement::Refused) => refuse(Refusal::InvalidToken, admission),
         Err(error) => {
-            report(&error);
+            validator.service().report(&error);
             Verdict::Unavailable
         }
     }

@@ -6,8 +6,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::header::HOST;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, DATE, HOST, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Version};
@@ -18,18 +18,18 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Busy, OpenConnection};
+use super::date;
 use super::front::{self, Ended};
 use super::listener::Socket;
 use super::received::Peer;
 use super::stream::{AnswerStream, LINGER};
 use super::validation::Validation;
 use super::{Body, empty};
+use crate::clock::Clock;
 use crate::tls::HTTP_2;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
-/// The longest time for a TLS handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most requests under way on an HTTP/2 connection; further ones are reset with REFUSED_STREAM.
 const MAX_STREAMS: u32 = 256;
 /// The most requests that an HTTP/2 client may have taken back before they were looked at; then the connection ends
@@ -61,29 +61,44 @@ impl Reply {
     pub fn later(response: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
         Self::Later(Box::pin(response))
     }
+
+    /// Whether it keeps its connection busy: it is waited for, or there is a body to be sent.
+    fn takes_time(&self) -> bool {
+        match self {
+            Self::Now(response) => response.as_ref().is_some_and(|response| !response.body().is_end_stream()),
+            Self::Later(_) => true,
+        }
+    }
 }
 
 /// A reply on its connection.
 struct Replying {
     reply: Reply,
     busy: Option<Busy>,
+    clock: Clock,
+    /// Whether it tells the client that the connection ends with it.
+    is_last: bool,
 }
 
 impl Future for Replying {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.reply {
-            Reply::Now(response) => {
-                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
-            }
-            Reply::Later(response) => {
-                let mut response = ready!(response.as_mut().poll(context));
-                let busy = self.busy.take();
-                response.body_mut().keep_busy(busy);
-                Poll::Ready(Ok(response))
-            }
+        let mut response = match &mut self.reply {
+            Reply::Now(response) => match response.take() {
+                Some(response) => response,
+                None => return Poll::Pending,
+            },
+            Reply::Later(response) => ready!(response.as_mut().poll(context)),
+        };
+        if let Some(busy) = self.busy.take() {
+            response.body_mut().sent_on(busy);
         }
+        response.headers_mut().insert(DATE, date::header_value(self.clock.now_ms()));
+        if self.is_last {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Poll::Ready(Ok(response))
     }
 }
 
@@ -142,21 +157,19 @@ async fn serve_tls(
     spoken: Spoken<'_>,
     respond: impl Fn(Request<Incoming>) -> Reply,
 ) {
-    let handshake = timeout(HANDSHAKE_TIMEOUT, tls.accept(transport));
-    let mut handshake = pin!(handshake);
+    let mut handshake = pin!(tls.accept(transport));
     let shaken = poll_fn(|context| {
         open.wake_with(context.waker());
-        if open.is_expired() || open.is_draining() {
-            return Poll::Ready(None);
+        match handshake.as_mut().poll(context) {
+            Poll::Pending if open.is_expired() || open.is_closing() => Poll::Ready(None),
+            polled => polled.map(Some),
         }
-        handshake.as_mut().poll(context).map(Some)
     });
     let stream = match shaken.await {
-        Some(Ok(Ok(stream))) => stream,
+        Some(Ok(stream)) => stream,
         // The client's doing, or its network's.
-        Some(Ok(Err(error))) => return tracing::debug!(%error, "a TLS handshake failed"),
-        Some(Err(_)) => return tracing::debug!("a TLS handshake was not over in time"),
-        None => return,
+        Some(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
+        None => return tracing::debug!("TLS handshake not complete in time"),
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
     serve_stream(stream, open, if is_http2 { Spoken::Http2 } else { spoken }, respond).await;
@@ -175,13 +188,16 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
     };
     let service = service_fn(|request| {
         open.used();
+        let is_http1 = request.version() < Version::HTTP_2;
         let reply = if names_one_host(&request) {
             respond(request)
         } else {
             Reply::now(empty(StatusCode::BAD_REQUEST))
         };
-        let busy = matches!(reply, Reply::Later(_)).then(|| open.busy());
-        Replying { reply, busy }
+        let busy = reply.takes_time().then(|| open.busy());
+        // HTTP/2 says so with a frame of its own.
+        let is_last = is_http1 && open.is_draining();
+        Replying { reply, busy, clock: open.clock().clone(), is_last }
     });
     let (mut stream, ended) = match ended {
         Ended::Broken => return,
@@ -202,7 +218,11 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
     };
     match ended {
         // hyper closes what it answered last, but for the answer to a request for an upgrade.
-        Ok(()) => drop(timeout(LINGER, stream.shutdown()).await),
+        Ok(()) => {
+            // A silent client is not waited for: another one may be waiting for its place.
+            let linger = if open.is_expired() { Duration::ZERO } else { LINGER };
+            drop(timeout(linger, stream.shutdown()).await);
+        }
         // The client's doing, or its network's.
         Err(error) => tracing::debug!(%error, "a connection ended early"),
     }
@@ -244,7 +264,7 @@ async fn drive<T: AsyncRead + AsyncWrite + Unpin, C: Future<Output = hyper::Resu
         let is_expired = open.is_expired();
         let mut turn = if is_expired { Poll::Pending } else { connection.as_mut().poll(context) };
         // Only now: a connection that ends before its first turn would leave unanswered what the front had read.
-        if turn.is_pending() && !is_ending && (is_expired || open.is_draining()) {
+        if turn.is_pending() && !is_ending && (is_expired || open.is_closing()) {
             is_ending = true;
             end_gracefully(connection.as_mut());
             turn = connection.as_mut().poll(context);

@@ -1,71 +1,173 @@
-//! The open connections of both planes: told when to end, and ended when they are silent for too long.
+//! The open connections of one listener: how many there may be, when each has to end, and which of them makes room when
+//! there are too many.
 //!
-//! One round of a worker looks at all of them, instead of each request setting a timer of its own: that costs a
-//! request one store to memory.
+//! A connection ends when
+//! 1. its first request is not complete in [`FIRST_REQUEST_TIMEOUT`],
+//! 2. no further request has begun and come for `idle-timeout`, requests under way excepted,
+//! 3. an answer was not sent as a whole for `idle-timeout`, whatever else is asked meanwhile,
+//! 4. the listener is full and it is the one that has been silent for longest, or
+//! 5. the server stops.
+//!
+//! A worker's round looks at all of them, so that a request costs one store to memory and no timer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-/// A silent connection ends at most this share of the idle timeout late.
-const ROUNDS_PER_TIMEOUT: u32 = 8;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
-/// All open connections; cheap to clone.
-#[derive(Clone, Default)]
+use crate::clock::Clock;
+
+/// The longest time until a connection's first request is complete, TLS included; `idle-timeout` if that is shorter.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection ends at most this share of the shorter limit late.
+const ROUNDS_PER_TIMEOUT: u32 = 8;
+/// Of a full listener this share of the connections makes room at once, so that a flood does not cost a search for
+/// each connection.
+const EVICTED_SHARE: usize = 128;
+/// The pause before the next search, when all connections had a request under way.
+const EVICTION_PAUSE: Duration = Duration::from_millis(100);
+
+/// Flag of [`Slot::used`]: no request was complete yet.
+const FRESH: u32 = 1 << 31;
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
 pub struct Connections(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    clock: Clock,
     slots: Mutex<HashMap<u64, Arc<Slot>>>,
     next: AtomicU64,
-    draining: AtomicBool,
+    max: usize,
+    room: Arc<Semaphore>,
+    phase: AtomicU8,
+    /// The rounds so far.
     round: AtomicU32,
 }
 
-#[derive(Default)]
+/// Every connection gets its requests answered.
+const SERVING: u8 = 0;
+/// Answers say that the connection ends with them.
+const DRAINING: u8 = 1;
+/// Connections without a request end.
+const CLOSING: u8 = 2;
+
 struct Slot {
     waker: Mutex<Option<Waker>>,
-    /// The round in which the connection was last used.
+    /// The round in which the last request was complete; with [`FRESH`] the one in which the connection came.
     used: AtomicU32,
     /// Requests under way; such a connection is not silent.
     busy: AtomicU32,
+    /// Parts of answers that were not sent as a whole, by the round in which they were made.
+    unsent: Mutex<BTreeMap<u32, u32>>,
     expired: AtomicBool,
 }
 
+/// The limits of silence, in rounds.
+struct Limits {
+    first_request: u32,
+    idle: u32,
+}
+
 impl Connections {
-    /// Notes a new connection; it is forgotten when this is dropped.
-    pub fn open(&self) -> OpenConnection {
-        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let slot = Arc::new(Slot::default());
-        slot.used.store(self.0.round.load(Ordering::Relaxed), Ordering::Relaxed);
-        lock(&self.0.slots).insert(number, slot.clone());
-        OpenConnection { shared: self.0.clone(), number, slot }
+    /// At most `max` connections, whose answers are dated by `clock`.
+    pub fn new(max: usize, clock: Clock) -> Self {
+        Self(Arc::new(Shared {
+            clock,
+            slots: Mutex::default(),
+            next: AtomicU64::new(0),
+            max,
+            room: Arc::new(Semaphore::new(max)),
+            phase: AtomicU8::new(SERVING),
+            round: AtomicU32::new(0),
+        }))
     }
 
-    /// Tells every connection, also later ones, to end after the request at hand.
+    /// Notes a new connection, until the value is dropped. If there are too many, waits until one has ended: the one
+    /// that has been silent for longest does so at once.
+    pub async fn open(&self) -> OpenConnection {
+        let room = &self.0.room;
+        let place = loop {
+            if let Ok(place) = room.clone().try_acquire_owned() {
+                break Some(place);
+            }
+            self.evict();
+            match timeout(EVICTION_PAUSE, room.clone().acquire_owned()).await {
+                // The semaphore is never closed.
+                Ok(place) => break place.ok(),
+                Err(_) => {}
+            }
+        };
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let slot = Arc::new(Slot::new(self.0.round()));
+        lock(&self.0.slots).insert(number, slot.clone());
+        OpenConnection { shared: self.0.clone(), number, slot, _place: place }
+    }
+
+    /// Ends the connections that have been silent for longest: first those that never sent a whole request.
+    fn evict(&self) {
+        let slots = lock(&self.0.slots);
+        if slots.values().any(|slot| slot.is_expired()) {
+            // They are about to make room.
+            return;
+        }
+        let silent = slots.iter().filter(|(_, slot)| !slot.is_busy());
+        let mut silent: Vec<_> = silent.map(|(number, slot)| (slot.silence(), *number, slot)).collect();
+        let count = (self.0.max / EVICTED_SHARE).max(1);
+        if count < silent.len() {
+            silent.select_nth_unstable_by_key(count - 1, |(silence, number, _)| (*silence, *number));
+            silent.truncate(count);
+        }
+        for (_, _, slot) in silent {
+            slot.expire();
+        }
+    }
+
+    /// From now on each answer is the last of its connection, and says so.
     pub fn drain(&self) {
-        self.0.draining.store(true, Ordering::SeqCst);
+        self.0.phase.store(DRAINING, Ordering::SeqCst);
+    }
+
+    /// From now on connections end that have no request under way.
+    pub fn close_idle(&self) {
+        self.0.phase.store(CLOSING, Ordering::SeqCst);
         for slot in lock(&self.0.slots).values() {
             slot.wake();
         }
     }
 
-    /// The worker: ends connections that were silent for `idle_timeout`. Ends with its runtime.
+    /// Resolves when no connection is open.
+    pub async fn all_ended(&self) {
+        let all = u32::try_from(self.0.max).unwrap_or(u32::MAX);
+        let _ = self.0.room.acquire_many(all).await;
+    }
+
+    /// The worker: ends connections that have been silent for too long. Ends with its runtime.
     pub async fn expire(self, idle_timeout: Duration) -> Infallible {
+        let round_time = idle_timeout.min(FIRST_REQUEST_TIMEOUT) / ROUNDS_PER_TIMEOUT;
+        let idle = idle_timeout.as_nanos().div_ceil(round_time.as_nanos().max(1));
+        let idle = u32::try_from(idle).unwrap_or(u32::MAX / 4);
+        let limits = Limits { first_request: ROUNDS_PER_TIMEOUT, idle };
         loop {
-            tokio::time::sleep(idle_timeout / ROUNDS_PER_TIMEOUT).await;
-            let round = self.0.round.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            tokio::time::sleep(round_time).await;
+            let round = self.0.round.fetch_add(1, Ordering::Relaxed) + 1;
             for slot in lock(&self.0.slots).values() {
-                let silent_rounds = round.wrapping_sub(slot.used.load(Ordering::Relaxed));
-                if silent_rounds > ROUNDS_PER_TIMEOUT && slot.busy.load(Ordering::Relaxed) == 0 {
-                    slot.expired.store(true, Ordering::SeqCst);
-                    slot.wake();
+                if slot.is_overdue(round, &limits) {
+                    slot.expire();
                 }
             }
         }
+    }
+}
+
+impl Shared {
+    fn round(&self) -> u32 {
+        self.round.load(Ordering::Relaxed) & !FRESH
     }
 }
 
@@ -74,31 +176,42 @@ pub struct OpenConnection {
     shared: Arc<Shared>,
     number: u64,
     slot: Arc<Slot>,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl OpenConnection {
-    /// Who is to be woken when the connection has to end. To be called before the first look at the flags
-    /// below: who sets one wakes afterwards.
+    /// Wakes `waker` when the connection has to end. To be called before the first look at the flags below: they are
+    /// set before the waker is woken.
     pub fn wake_with(&self, waker: &Waker) {
         *lock(&self.slot.waker) = Some(waker.clone());
     }
 
-    /// It was silent for too long.
+    /// Whether it has to end at once.
     pub fn is_expired(&self) -> bool {
-        self.slot.expired.load(Ordering::SeqCst)
+        self.slot.is_expired()
     }
 
-    /// It has to end after the request at hand.
+    /// Whether the next answer is to be its last.
     pub fn is_draining(&self) -> bool {
-        self.shared.draining.load(Ordering::SeqCst)
+        self.shared.phase.load(Ordering::SeqCst) >= DRAINING
     }
 
-    /// A request came.
+    /// The clock of the node.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Whether it has to end unless a request is under way.
+    pub fn is_closing(&self) -> bool {
+        self.shared.phase.load(Ordering::SeqCst) == CLOSING
+    }
+
+    /// Notes a complete request.
     pub fn used(&self) {
-        self.slot.used.store(self.shared.round.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.slot.used.store(self.shared.round(), Ordering::Relaxed);
     }
 
-    /// A request came that takes its time; it does until this is dropped.
+    /// Notes a request that takes its time, until the value is dropped.
     pub fn busy(&self) -> Busy {
         self.slot.busy.fetch_add(1, Ordering::Relaxed);
         Busy { slot: self.slot.clone(), shared: self.shared.clone() }
@@ -117,14 +230,80 @@ pub struct Busy {
     shared: Arc<Shared>,
 }
 
+impl Busy {
+    /// Notes a part of its answer that waits to be sent, until the value is dropped.
+    pub fn unsent(&self) -> Unsent {
+        let round = self.shared.round();
+        *lock(&self.slot.unsent).entry(round).or_default() += 1;
+        Unsent { slot: self.slot.clone(), round }
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.slot.used.store(self.shared.round.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.slot.used.store(self.shared.round(), Ordering::Relaxed);
         self.slot.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
+/// A part of an answer that waits to be sent.
+pub struct Unsent {
+    slot: Arc<Slot>,
+    round: u32,
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        let mut unsent = lock(&self.slot.unsent);
+        if let Some(count) = unsent.get_mut(&self.round) {
+            *count -= 1;
+            if *count == 0 {
+                unsent.remove(&self.round);
+            }
+        }
+    }
+}
+
 impl Slot {
+    fn new(round: u32) -> Self {
+        Self {
+            waker: Mutex::default(),
+            used: AtomicU32::new(round | FRESH),
+            busy: AtomicU32::new(0),
+            unsent: Mutex::default(),
+            expired: AtomicBool::new(false),
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0
+    }
+
+    fn is_expired(&self) -> bool {
+        self.expired.load(Ordering::SeqCst)
+    }
+
+    /// The less it is, the sooner the connection makes room for another.
+    fn silence(&self) -> (bool, u32) {
+        let used = self.used.load(Ordering::Relaxed);
+        (used & FRESH == 0, used & !FRESH)
+    }
+
+    fn is_overdue(&self, round: u32, limits: &Limits) -> bool {
+        let since = |then: u32| round.wrapping_sub(then) & !FRESH;
+        if lock(&self.unsent).keys().any(|made| since(*made) > limits.idle) {
+            return true;
+        }
+        let used = self.used.load(Ordering::Relaxed);
+        let limit = if used & FRESH == 0 { limits.idle } else { limits.first_request };
+        !self.is_busy() && since(used & !FRESH) > limit
+    }
+
+    fn expire(&self) {
+        self.expired.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
     fn wake(&self) {
         if let Some(waker) = &*lock(&self.waker) {
             waker.wake_by_ref();
@@ -142,8 +321,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_silent_connections_expire() {
-        let connections = Connections::default();
-        let (silent, used, busy) = (connections.open(), connections.open(), connections.open());
+        let connections = Connections::new(10, Clock::manual(0));
+        let (silent, used, busy) =
+            (connections.open().await, connections.open().await, connections.open().await);
+        silent.used();
         let under_way = busy.busy();
         let worker = tokio::spawn(connections.clone().expire(Duration::from_secs(8)));
         for _ in 0..12 {
@@ -159,12 +340,83 @@ mod tests {
         worker.abort();
     }
 
-    #[test]
-    fn draining_reaches_connections_of_before_and_after() {
-        let connections = Connections::default();
-        let before = connections.open();
+    #[tokio::test(start_paused = true)]
+    async fn the_first_request_has_less_time_than_the_next() {
+        let connections = Connections::new(10, Clock::manual(0));
+        let (fresh, used) = (connections.open().await, connections.open().await);
+        used.used();
+        let worker = tokio::spawn(connections.clone().expire(Duration::from_secs(75)));
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        assert_eq!([fresh.is_expired(), used.is_expired()], [true, false]);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(!used.is_expired());
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        assert!(used.is_expired());
+        worker.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_sent_counts_whatever_is_asked_meanwhile() {
+        let connections = Connections::new(10, Clock::manual(0));
+        let (stuck, slow) = (connections.open().await, connections.open().await);
+        let worker = tokio::spawn(connections.clone().expire(Duration::from_secs(8)));
+        let held = stuck.busy().unsent();
+        for _ in 0..12 {
+            stuck.used();
+            slow.used();
+            drop((slow.busy().unsent(), slow.busy().unsent()));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!([stuck.is_expired(), slow.is_expired()], [true, false]);
+        drop(held);
+        worker.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_silent_connection_makes_room() {
+        let connections = Connections::new(4, Clock::manual(0));
+        let busy = connections.open().await;
+        let under_way = busy.busy();
+        let used = connections.open().await;
+        used.used();
+        let (older, newer) = (connections.open().await, connections.open().await);
+        let open_another = async || {
+            let connections = connections.clone();
+            let another = tokio::spawn(async move { connections.open().await });
+            tokio::task::yield_now().await;
+            another
+        };
+        // One that never asked goes before one that has, the older one first.
+        let another = open_another().await;
+        assert_eq!(
+            [&older, &newer, &used, &busy].map(OpenConnection::is_expired),
+            [true, false, false, false]
+        );
+        drop(older);
+        let another = another.await.unwrap();
+        another.used();
+        newer.used();
+        // Of two used in the same round, the older one.
+        let last = open_another().await;
+        assert_eq!(
+            [&used, &newer, &another, &busy].map(OpenConnection::is_expired),
+            [true, false, false, false]
+        );
+        drop(used);
+        drop((last.await.unwrap(), under_way));
+    }
+
+    #[tokio::test]
+    async fn draining_reaches_connections_of_before_and_after() {
+        let connections = Connections::new(10, Clock::manual(0));
+        let before = connections.open().await;
         assert!(!before.is_draining());
         connections.drain();
-        assert!(before.is_draining() && connections.open().is_draining());
+        let after = connections.open().await;
+        assert!(before.is_draining() && after.is_draining() && !before.is_closing());
+        connections.close_idle();
+        assert!(before.is_closing() && after.is_closing() && after.is_draining());
+        drop((before, after));
+        connections.all_ended().await;
     }
 }

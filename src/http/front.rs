@@ -13,9 +13,10 @@ use std::task::{Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
-use super::answer_bytes::{self, DateText};
+use super::answer_bytes;
 use super::auth::{Admission, Auth, Verdict};
 use super::connections::OpenConnection;
+use super::date::DateText;
 use super::plain::{self, Next};
 use super::received::Peer;
 use super::stream::{AnswerStream, MAX_HELD_BYTES};
@@ -24,6 +25,10 @@ use crate::validator::LookUp;
 
 /// Read at once, to begin with; twice as much whenever that was not enough.
 const READ_BYTES: usize = 2 * 1024;
+/// Read at once, at most. With the answers that wait to be sent, a connection holds at most twice as much.
+const MAX_READ_BYTES: usize = 32 * 1024;
+/// A larger buffer is given back when it is empty and the client is silent.
+const KEPT_BYTES: usize = 8 * 1024;
 
 /// How HTTP/2 begins (RFC 9113, section 3.4), as far as a request line goes before it shows that it is none of HTTP/1.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2";
@@ -190,22 +195,41 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
     }
 
     async fn receive(&mut self) -> io::Result<bool> {
-        if self.input.len() == self.input.capacity() {
-            // More had come than there was room for.
-            self.input.reserve(READ_BYTES);
-        }
+        let is_full = self.input.len() == self.input.capacity();
         self.input.drain(..self.answered);
         self.answered = 0;
+        // A part of a plain request is shorter than the most that is read at once, so there is room.
+        if is_full && self.input.capacity() < MAX_READ_BYTES {
+            let twice = self.input.capacity().saturating_mul(2).clamp(READ_BYTES, MAX_READ_BYTES);
+            self.input.reserve_exact(twice - self.input.len());
+        }
         let received = poll_fn(|context| {
-            // A request of which a part has come is waited for.
-            if self.open.is_expired() || (self.input.is_empty() && self.open.is_draining()) {
+            if self.open.is_expired() {
                 return Poll::Ready(Ok(0));
             }
             // This future keeps nothing between polls, so a new one each time loses nothing.
-            pin!(self.stream.read_buf(&mut self.input)).poll(context)
+            let received = pin!(self.stream.read_buf(&mut self.input)).poll(context);
+            if received.is_pending() && self.input.is_empty() {
+                // A request of which a part has come is waited for.
+                if self.open.is_closing() {
+                    return Poll::Ready(Ok(0));
+                }
+                self.release_buffers();
+            }
+            received
         });
         let received = received.await?;
         Ok(received > 0)
+    }
+
+    /// Gives back what a burst of requests took.
+    fn release_buffers(&mut self) {
+        if self.input.capacity() > KEPT_BYTES {
+            self.input = Vec::with_capacity(READ_BYTES);
+        }
+        if self.answers.bytes.capacity() > KEPT_BYTES {
+            self.answers.bytes = Vec::new();
+        }
     }
 
     fn into_stream(mut self) -> AnswerStream<T> {

@@ -57,12 +57,14 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     header: Option<(HeaderName, &'static str)>,
+    /// Why it is a server error.
+    cause: Option<StoreError>,
 }
 
 impl Problem {
     /// A refusal with a sentence for people.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new(), header: None }
+        Self { status, detail: detail.into(), errors: Vec::new(), header: None, cause: None }
     }
 
     /// 422: these fields are wrong.
@@ -92,6 +94,15 @@ impl Problem {
     /// The same with a header.
     pub fn with_header(self, name: HeaderName, value: &'static str) -> Self {
         Self { header: Some((name, value)), ..self }
+    }
+
+    /// What the log is to say of it.
+    pub fn cause(&self) -> Option<&StoreError> {
+        self.cause.as_ref()
+    }
+
+    fn caused_by(self, error: StoreError) -> Self {
+        Self { cause: Some(error), ..self }
     }
 
     /// The response.
@@ -135,17 +146,15 @@ impl From<ServiceError> for Problem {
             // A realm of its own: it is not the API key that is wrong.
             ServiceError::LoginRefused => Self::new(StatusCode::UNAUTHORIZED, error.to_string())
                 .with_header(WWW_AUTHENTICATE, "Bearer realm=\"doorward-device\", error=\"invalid_token\""),
-            ServiceError::Store(StoreError::Unavailable(reason)) => {
-                tracing::warn!(reason, "an admin request could not be done");
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the store cannot be asked; whether a write was done is unknown",
-                )
-                .with_header(RETRY_AFTER, "1")
+            ServiceError::Store(error @ StoreError::Unavailable(_)) => {
+                let detail = "the store cannot be asked; whether a write was done is unknown";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+                    .with_header(RETRY_AFTER, "1")
+                    .caused_by(error)
             }
             ServiceError::Store(error @ StoreError::Corrupt { .. }) => {
-                tracing::error!(%error, "an admin request met a corrupt record");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "a record in the store is corrupt; see the log")
+                let detail = "a record in the store is corrupt; see the log";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail).caused_by(error)
             }
         }
     }

@@ -8,10 +8,10 @@ use super::auth::Refusal;
 use super::presented::{Presented, presented};
 use super::received::Received;
 use super::token_json::TokenJson;
-use super::validation::{Settings, report};
+use super::validation::Settings;
 use super::{Body, cookie, empty, json, unavailable};
 use crate::event::{Actor, EndReason};
-use crate::service::ServiceError;
+use crate::service::{Service, ServiceError};
 use crate::store::StoreError;
 use crate::token::{Token, TokenChange, Transport};
 use crate::validator::{Access, Judgement, Validator};
@@ -43,7 +43,7 @@ pub async fn logout(
             Ok(()) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
             // It came to its hard end.
             Err(ServiceError::NotFound) => {}
-            Err(error) => return refused(&error),
+            Err(error) => return refused(validator.service(), &error),
         }
     }
     match service.change(id, &TokenChange::ending(EndReason::Logout), Actor::Holder).await {
@@ -54,7 +54,7 @@ pub async fn logout(
             }
             response
         }
-        Err(error) => refused(&error),
+        Err(error) => refused(validator.service(), &error),
     }
 }
 
@@ -74,19 +74,19 @@ async fn holder(
         Ok(Judgement::Valid(credential, _)) => Ok(credential.id),
         Ok(Judgement::Pending) => Err(Box::new(empty(StatusCode::FORBIDDEN))),
         Ok(Judgement::Refused) => Err(Box::new(Refusal::InvalidToken.response())),
-        Err(error) => Err(Box::new(refused(&error.into()))),
+        Err(error) => Err(Box::new(refused(validator.service(), &error.into()))),
     };
     let id = validator.judgement(wire, via, access, id_of).await.map_err(|refusal| *refusal)?;
     match validator.service().token(id).await {
         Ok(token) => Ok((token, via)),
-        Err(error) => Err(refused(&error)),
+        Err(error) => Err(refused(validator.service(), &error)),
     }
 }
 
-fn refused(error: &ServiceError) -> Response<Body> {
+fn refused(service: &Service, error: &ServiceError) -> Response<Body> {
     match error {
         ServiceError::Store(error) => {
-            report(error);
+            service.report(error);
             unavailable()
         }
         // It ended between two steps of this request.

@@ -25,7 +25,6 @@ use super::{Body, empty};
 use crate::check::Check;
 use crate::config::{Config, Cookie, TrustedProxies};
 use crate::readiness::Readiness;
-use crate::store::StoreError;
 use crate::validator::{LookUp, Validator};
 
 /// What the validation plane goes by.
@@ -164,14 +163,6 @@ impl Readiness {
     /// 200, or 503 without details.
     pub fn response(&self) -> Response<Body> {
         if self.is_ready() { empty(StatusCode::OK) } else { super::unavailable() }
-    }
-}
-
-/// Logs why a request got a 503. An outage is logged where it begins and ends, not once per request.
-pub fn report(error: &StoreError) {
-    match error {
-        StoreError::Unavailable(reason) => tracing::debug!(reason, "a token could not be judged"),
-        StoreError::Corrupt { .. } => tracing::error!(%error, "a token could not be judged"),
     }
 }
 

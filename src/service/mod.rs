@@ -17,7 +17,8 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::event::{Actor, Event};
 use crate::last_access::LastAccess;
-use crate::secret::{self, CheckKeys, Kind, Minted, ShardTag};
+use crate::logging::RepeatedFault;
+use crate::secret::{self, CheckKeys, Claim, Kind, Minted, Presented, ShardTag};
 use crate::store::{Call, Store, StoreError};
 use crate::token::Credential;
 
@@ -89,6 +90,14 @@ pub struct Service {
     policy: TokenPolicy,
     last_access: LastAccess,
     check_keys: ArcSwapOption<CheckKeys>,
+    faults: StoreFaults,
+}
+
+/// What is logged of calls that the store did not answer.
+#[derive(Debug, Default)]
+struct StoreFaults {
+    unavailable: RepeatedFault,
+    corrupt: RepeatedFault,
 }
 
 impl Service {
@@ -100,7 +109,8 @@ impl Service {
         policy: TokenPolicy,
         last_access: LastAccess,
     ) -> Self {
-        Self { store, clock, entropy, policy, last_access, check_keys: ArcSwapOption::empty() }
+        let (check_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
+        Self { store, clock, entropy, policy, last_access, check_keys, faults }
     }
 
     /// The store, for the workers.
@@ -129,6 +139,20 @@ impl Service {
     /// The check keys; `None` while they are not known.
     pub fn check_keys(&self) -> impl Deref<Target = Option<Arc<CheckKeys>>> {
         self.check_keys.load()
+    }
+
+    /// What a token string presents; `None` when it is malformed or forged.
+    ///
+    /// # Errors
+    /// `Unavailable` while a key that may have signed it is not known.
+    pub fn parse(&self, kind: Kind, wire: &[u8]) -> Result<Option<Presented>, StoreError> {
+        self.with_check_keys(|keys| {
+            let Some(claim) = Claim::read(kind, wire) else { return Ok(None) };
+            match claim.verify(keys) {
+                None if keys.may_lack_one() => Err(no_check_keys()),
+                presented => Ok(presented),
+            }
+        })?
     }
 
     /// Replaces the check keys.
@@ -166,6 +190,27 @@ impl Service {
         (record.is_active && earned_ms > now_ms).then(|| Arc::new(record.renewed_to(earned_ms)))
     }
 
+    /// Logs why a request is answered with a server error, a line a second for each kind of error.
+    pub fn report(&self, error: &StoreError) {
+        let now_ms = self.clock.boottime_ms();
+        match error {
+            StoreError::Unavailable(reason) => {
+                if let Some(due) = self.faults.unavailable.due(now_ms) {
+                    tracing::warn!(
+                        reason,
+                        suppressed = due.suppressed,
+                        "store unavailable, request not served"
+                    );
+                }
+            }
+            StoreError::Corrupt { .. } => {
+                if let Some(due) = self.faults.corrupt.due(now_ms) {
+                    tracing::error!(%error, suppressed = due.suppressed, "record corrupt, request not served");
+                }
+            }
+        }
+    }
+
     /// Notes a successful validation; `is_kept` as for [`LastAccess::record`].
     pub fn record_access(&self, credential: &Arc<Credential>, now_ms: u64, is_kept: bool) {
         let step_ms = self.policy.renewal_step.step_ms(credential.idle_ms);
@@ -173,7 +218,7 @@ impl Service {
     }
 }
 
-/// What cannot be told without the check keys.
+/// What cannot be told without the check keys, or without one of them.
 pub fn no_check_keys() -> StoreError {
     StoreError::Unavailable("the check keys are not known yet".into())
 }

@@ -1,7 +1,9 @@
 //! A real Redis Cluster, private to its test.
 
+use super::fake_time::FakeTime;
 use super::process::{free_port, wait_for};
-use super::redis::RedisServer;
+use super::redis::{RedisServer, USER};
+use super::relay::Relay;
 
 const SLOTS: usize = 16_384;
 
@@ -11,6 +13,8 @@ pub struct RedisCluster {
     pub masters: Vec<RedisServer>,
     /// `replicas[n]` follows `masters[n]`; there are none where the test wants none.
     pub replicas: Vec<RedisServer>,
+    /// `bus[n]` relays what others send to `masters[n]` over the bus; there are none where the test wants none.
+    pub bus: Vec<Relay>,
 }
 
 impl RedisCluster {
@@ -22,10 +26,35 @@ impl RedisCluster {
 
     /// Starts `count` masters, and if wanted a replica of each, with further arguments.
     pub fn with(count: usize, with_replicas: bool, args: &[&str]) -> Self {
-        let start = |_| start_node(args);
+        let start = |_| start_node(args, None);
         let masters: Vec<_> = (0..count).map(start).collect();
         let replicas: Vec<_> = (0..if with_replicas { count } else { 0 }).map(start).collect();
-        let cluster = Self { masters, replicas };
+        Self { masters, replicas, bus: Vec::new() }.set_up()
+    }
+
+    /// Starts masters without replicas, each on a machine with its own wall clock.
+    pub fn with_clocks(clocks: &[FakeTime], args: &[&str]) -> Self {
+        let masters = clocks.iter().map(|clock| start_node(args, Some(clock))).collect();
+        Self { masters, replicas: Vec::new(), bus: Vec::new() }.set_up()
+    }
+
+    /// Starts three masters whose bus goes through relays.
+    pub fn with_relayed_bus(args: &[&str]) -> Self {
+        let (mut masters, mut bus) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let bus_port = free_port().to_string();
+            let relay = Relay::start(&format!("127.0.0.1:{bus_port}"));
+            let announced = relay.port().to_string();
+            let ports = ["--cluster-port", &bus_port, "--cluster-announce-bus-port", &announced];
+            masters.push(start_node(&[&ports[..], args].concat(), None));
+            bus.push(relay);
+        }
+        Self { masters, replicas: Vec::new(), bus }.set_up()
+    }
+
+    fn set_up(self) -> Self {
+        let cluster = self;
+        let count = cluster.masters.len();
         for (n, master) in cluster.masters.iter().enumerate() {
             let (first, last) = (n * SLOTS / count, (n + 1) * SLOTS / count - 1);
             master.cli(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]);
@@ -57,18 +86,24 @@ impl RedisCluster {
 
     /// Starts a further master, without slots.
     pub fn add_master(&mut self, args: &[&str]) {
-        let node = start_node(args);
+        let node = start_node(args, None);
         meet(&node, &self.masters[0]);
         self.masters.push(node);
         self.masters.iter().for_each(|master| self.await_known(master));
         self.await_fine(&self.masters[self.masters.len() - 1]);
     }
 
-    /// `redis+cluster://…` with all masters.
+    /// `redis+cluster://USER@…` with all masters, for a node.
     pub fn url(&self) -> String {
+        let (name, password) = USER;
+        self.url_of(&format!("{name}:{password}@"))
+    }
+
+    /// `redis+cluster://LOGIN…` with all masters.
+    pub fn url_of(&self, login: &str) -> String {
         let nodes: Vec<_> =
             self.masters.iter().map(|master| format!("127.0.0.1:{}", master.port())).collect();
-        format!("redis+cluster://{}/", nodes.join(","))
+        format!("redis+cluster://{login}{}/", nodes.join(","))
     }
 
     /// Moves a slot with all its keys from one master to another, step by step as `redis-cli --cluster reshard` does;
@@ -139,20 +174,27 @@ pub fn slot_of(node: &RedisServer, key: &str) -> u16 {
     node.cli(&["CLUSTER", "KEYSLOT", key]).parse().unwrap()
 }
 
-fn start_node(args: &[&str]) -> RedisServer {
+fn start_node(args: &[&str], clock: Option<&FakeTime>) -> RedisServer {
     let bus_port = free_port().to_string();
     let own = ["--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", &bus_port];
     // One master that is away must not stop the others (config/redis.conf).
     let open = ["--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"];
     // A master whose last slot was moved away stays one.
     let stay = ["--cluster-allow-replica-migration", "no"];
-    RedisServer::with_args(&[&own[..], &open, &stay, args].concat())
+    let args = [&own[..], &open, &stay, args].concat();
+    clock.map_or_else(|| RedisServer::with_args(&args), |clock| RedisServer::with_clock(&args, clock))
 }
 
 fn meet(node: &RedisServer, other: &RedisServer) {
-    let bus_port = other.cli(&["CONFIG", "GET", "cluster-port"]);
-    let bus_port = bus_port.lines().last().unwrap_or_default();
-    node.cli(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string(), bus_port]);
+    let port = |name: &str| {
+        let answer = other.cli(&["CONFIG", "GET", name]);
+        answer.lines().last().unwrap_or_default().to_owned()
+    };
+    let bus_port = match port("cluster-announce-bus-port") {
+        none if none == "0" => port("cluster-port"),
+        announced => announced,
+    };
+    node.cli(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string(), &bus_port]);
 }
 
 /// One figure of CLUSTER INFO.

@@ -1,8 +1,9 @@
-//! A TCP relay that keeps what its clients send and counts their connections: what does a proxy ask, and how? It can be
-//! cut, as a network is.
+//! A TCP relay that keeps what its clients send and counts their connections: what does a proxy ask, and how? It can also
+//! be cut, as a network is, and forget its flows as a firewall does.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -12,6 +13,8 @@ use super::process::free_listener;
 pub struct Relay {
     addr: String,
     log: Arc<Mutex<Log>>,
+    /// How often all flows were forgotten.
+    age: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
@@ -19,7 +22,8 @@ struct Log {
     sent: Vec<u8>,
     connections: usize,
     is_cut: bool,
-    open: Vec<TcpStream>,
+    /// The clients' ends, those of closed connections too.
+    streams: Vec<TcpStream>,
 }
 
 impl Relay {
@@ -27,7 +31,8 @@ impl Relay {
         let (listener, to) = (free_listener(), to.to_owned());
         let addr = listener.local_addr().unwrap().to_string();
         let log = Arc::new(Mutex::new(Log::default()));
-        let accepting = log.clone();
+        let age = Arc::new(AtomicUsize::new(0));
+        let (accepting, now) = (log.clone(), age.clone());
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 {
@@ -36,16 +41,39 @@ impl Relay {
                     if log.is_cut {
                         continue;
                     }
-                    log.open.push(near.try_clone().unwrap());
+                    log.streams.push(near.try_clone().unwrap());
                 }
                 let Ok(far) = TcpStream::connect(&to) else { continue };
                 let (near_too, far_too) = (near.try_clone().unwrap(), far.try_clone().unwrap());
                 let log = accepting.clone();
-                pump(near_too, far_too, move |bytes| log.lock().unwrap().sent.extend_from_slice(bytes));
-                pump(far, near, |_| ());
+                let born = now.load(Ordering::SeqCst);
+                let is_known = {
+                    let now = now.clone();
+                    move || now.load(Ordering::SeqCst) == born
+                };
+                let seen = move |bytes: &[u8]| log.lock().unwrap().sent.extend_from_slice(bytes);
+                pump(near_too, far_too, seen, is_known.clone());
+                pump(far, near, |_| (), is_known);
             }
         });
-        Self { addr, log }
+        Self { addr, log, age }
+    }
+
+    /// From now on nothing that is sent over the connections there are arrives, and none is closed. New ones work.
+    pub fn forget_flows(&self) {
+        self.age.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Closes the connections there are. New ones work.
+    pub fn cut_flows(&self) {
+        for stream in self.log.lock().unwrap().streams.drain(..) {
+            // An error says that it is closed already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.addr.rsplit(':').next().unwrap().parse().unwrap()
     }
 
     /// `127.0.0.1:PORT`
@@ -60,9 +88,8 @@ impl Relay {
 
     /// Hangs up on everybody, and on whoever connects until [`Relay::mend`].
     pub fn cut(&self) {
-        let mut log = self.log.lock().unwrap();
-        log.is_cut = true;
-        log.open.drain(..).for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
+        self.log.lock().unwrap().is_cut = true;
+        self.cut_flows();
     }
 
     /// Undoes [`Relay::cut`].
@@ -77,16 +104,26 @@ impl Relay {
 }
 
 /// Copies in a thread of its own until one side closes; the other is closed too.
-fn pump(mut from: TcpStream, mut to: TcpStream, seen: impl Fn(&[u8]) + Send + 'static) {
+fn pump(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    seen: impl Fn(&[u8]) + Send + 'static,
+    is_known: impl Fn() -> bool + Send + 'static,
+) {
     to.set_nodelay(true).unwrap();
     thread::spawn(move || {
         let mut chunk = [0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut chunk) {
             // Before it is passed on: when the answer is there, the question has been seen.
             seen(&chunk[..count]);
-            if to.write_all(&chunk[..count]).is_err() {
+            if is_known() && to.write_all(&chunk[..count]).is_err() {
                 break;
             }
+        }
+        if !is_known() {
+            // Nobody hears of the end either.
+            std::mem::forget((from, to));
+            return;
         }
         let _ = to.shutdown(Shutdown::Both);
         let _ = from.shutdown(Shutdown::Both);

@@ -38,6 +38,10 @@ pub enum Fault {
     LinkDelayed,
     LinkCut,
     NodeFrozen,
+    /// The system clock of one node jumps by days, and back.
+    NodeClockJumps,
+    /// The clock of Redis jumps by less than tokens live, and back. (What expires in a jump, Redis deletes itself.)
+    StoreClockJumps,
     /// Another server becomes the master, and one node goes on asking the former one, which answers.
     MasterDemoted,
     ClusterTrackingKilled,
@@ -62,6 +66,8 @@ impl Fault {
                     || RedisServer::with_args(&["--appendonly", "no", "--repl-diskless-sync-delay", "0"]);
                 World::start(start(), Some(start()))
             }
+            Self::NodeClockJumps => World::start_with_node_clock(),
+            Self::StoreClockJumps => World::start_with_store_clock(),
             Self::ClusterFailover => World::start_on_cluster(RedisCluster::with(3, true, &PATIENT)),
             Self::ClusterTrackingKilled | Self::ClusterMasterFrozen | Self::ClusterSlotsMove => {
                 World::start_on_cluster(RedisCluster::with(3, false, &PATIENT))
@@ -98,6 +104,8 @@ impl Fault {
                 hold();
                 world.nodes[PROXIED].process.thaw();
             }),
+            Self::NodeClockJumps => jump(world, rng, until_us, &["+3d", "-3d", "+10s", "-4s"]),
+            Self::StoreClockJumps => jump(world, rng, until_us, &["+20m", "-20m", "+10s", "-4s"]),
             Self::MasterDemoted => for_a_while(rng, until_us, |hold| demote(world, hold)),
             Self::LinkSilent => on_the_link(world, rng, until_us, Rule::Silent(None)),
             Self::LinkSilentToRedis => {
@@ -157,6 +165,16 @@ fn on_the_link(world: &World, rng: &mut StdRng, until_us: u64, rule: Rule) {
         world.proxy().set(rule);
         hold();
         world.proxy().set(Rule::Pass);
+    });
+}
+
+fn jump(world: &World, rng: &mut StdRng, until_us: u64, errors: &[&str]) {
+    let clock = world.clock.as_ref().unwrap();
+    let mut errors = errors.iter().cycle();
+    for_a_while(rng, until_us, |hold| {
+        clock.set(errors.next().unwrap());
+        hold();
+        clock.set("+0");
     });
 }
 

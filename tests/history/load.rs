@@ -1,4 +1,4 @@
-//! Random work on a deployment, all of it recorded: workers issue, change and end tokens, watchers ask every node
+//! Random work on a deployment, all of it recorded: workers issue, change, rotate and end tokens, watchers ask every node
 //! about all of them over and over.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -118,6 +118,7 @@ pub fn run(ledger: &Ledger, nodes: &[Addresses], seed: u64, meanwhile: impl FnOn
             for n in 0..WORKERS_PER_NODE {
                 let rng = StdRng::seed_from_u64(seed ^ (1 + node * 10 + n) as u64);
                 let mut worker = Worker::new(ledger, nodes, node, user(node, n), rng);
+                worker.rotates = n == 0;
                 let stop = &stop;
                 scope.spawn(move || {
                     while !stop.load(Ordering::Relaxed) {
@@ -170,17 +171,20 @@ struct Worker<'a> {
     user: String,
     rng: StdRng,
     tokens: Vec<(usize, Issued)>,
+    /// Rotations go to both nodes, so a worker that rotates waits for a node that hangs.
+    rotates: bool,
 }
 
 impl<'a> Worker<'a> {
     fn new(ledger: &'a Ledger, nodes: &[Addresses], home: usize, user: String, rng: StdRng) -> Self {
         let clients = nodes.iter().map(|node| (node.admin(), node.gate())).collect();
-        Self { ledger, home, clients, user, rng, tokens: Vec::new() }
+        Self { ledger, home, clients, user, rng, tokens: Vec::new(), rotates: false }
     }
 
     fn step(&mut self) {
         match self.rng.random_range(0..100) {
             _ if self.tokens.is_empty() => self.issue(),
+            0..10 if self.rotates => self.rotate(),
             0..40 if self.tokens.len() < MAX_LIVE_PER_WORKER => self.issue(),
             0..65 => self.set_slug(),
             65..95 => self.end_one(),
@@ -209,6 +213,25 @@ impl<'a> Worker<'a> {
         self.ledger.record([seen]);
         if seen.status == 401 {
             self.drop_token(at);
+        }
+    }
+
+    /// As two tabs of a browser do at once, on both nodes; the browser keeps one of the answers, and all are good.
+    fn rotate(&mut self) {
+        let at = self.rng.random_range(0..self.tokens.len());
+        let (token, issued) = &mut self.tokens[at];
+        let id = issued.id.as_str();
+        let answers: Vec<_> = thread::scope(|scope| {
+            let tab = |(admin, _): &mut (Admin, Gate)| admin.rotate(id);
+            let tabs: Vec<_> =
+                self.clients.iter_mut().map(|client| scope.spawn(move || tab(client))).collect();
+            tabs.into_iter().filter_map(|tab| tab.join().unwrap()).collect()
+        });
+        for wire in answers {
+            self.ledger.watch(*token, &wire);
+            if self.rng.random() {
+                issued.wire = wire;
+            }
         }
     }
 

@@ -9,6 +9,9 @@
 //! `cargo test --test history` runs each fault for a second or two. The long form, for an hour, with the figures:
 //! `HISTORY_SECONDS=3600 cargo test --test history -- --nocapture`. `HISTORY_SEED` repeats the choices of a run,
 //! as far as the machine lets it; a failure prints its seed.
+//!
+//! `cargo test --release --test history -- --ignored --nocapture soak` restarts nodes and Redis under load for ten minutes
+//! (`SOAK_SECONDS`), and prints how long each took to be back and what memory the nodes use.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -17,6 +20,7 @@ mod judge;
 mod lag;
 mod load;
 mod proxy;
+mod soak;
 mod world;
 
 use std::sync::{Mutex, PoisonError};
@@ -40,7 +44,7 @@ const SLACK_US: u64 = 10_000;
 /// Half the endings have reached the other node by then when nothing fails. Usually it takes less than one
 /// millisecond; the rest is for a busy machine.
 const PROMPT_US: u64 = 20_000;
-const FAULTS: u64 = 18;
+const FAULTS: u64 = 20;
 
 /// The load alone, then the fault, then the load again until the endings of the faulty time are judged.
 const CALM: Duration = Duration::from_millis(300);
@@ -119,6 +123,18 @@ fn when_a_node_stands_still() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "libfaketime")]
+fn when_the_system_clock_of_a_node_jumps() {
+    check(Fault::NodeClockJumps);
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "libfaketime")]
+fn when_the_clock_of_redis_jumps() {
+    check(Fault::StoreClockJumps);
+}
+
+#[test]
 fn when_a_demoted_master_still_answers() {
     check(Fault::MasterDemoted);
 }
@@ -171,7 +187,7 @@ fn check(fault: Fault) {
 
     let promise = Promise { nodes: NODES, lease_us: LEASE_MS * 1000, slack_us: SLACK_US };
     let verdict = ledger.into_history().judge(promise);
-    report(fault, seed, &verdict, recovery_us);
+    report(&format!("{fault:?}"), seed, &verdict, recovery_us);
     if let Some(lags) = lags {
         let ms = |us: u64| us as f64 / 1000.0;
         let (median, p99, worst) = (ms(lags.median_us), ms(lags.p99_us), ms(lags.worst_us));
@@ -187,10 +203,10 @@ fn check(fault: Fault) {
     assert!(verdict.endings_judged > 0 && verdict.live > 0, "HISTORY_SEED={seed}: {verdict:?}");
 }
 
-fn report(fault: Fault, seed: u64, verdict: &Verdict, recovery_us: u64) {
+fn report(what: &str, seed: u64, verdict: &Verdict, recovery_us: u64) {
     let Verdict { endings, endings_judged, judged, live, admitted, refused, unavailable, .. } = verdict;
     println!(
-        "{fault:?} (HISTORY_SEED={seed}): {} violations; last pass {:.1} ms after an ending (lease {LEASE_MS} ms)\n  \
+        "{what} (HISTORY_SEED={seed}): {} violations; last pass {:.1} ms after an ending (lease {LEASE_MS} ms)\n  \
          {endings} endings, {endings_judged} of them judged on every node; {} validations ({admitted} admitted, \
          {refused} refused, {unavailable} unavailable), {judged} judged after an ending and {live} of live tokens; \
          service {:.0} ms after the fault",

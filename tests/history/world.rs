@@ -1,14 +1,18 @@
 //! A deployment: two nodes of the real binary, and a Redis or a Redis Cluster. Of one Redis the first node reaches it
 //! directly, the second through a proxy.
 
+use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::common::cluster::RedisCluster;
-use crate::common::http::Client;
+use crate::common::fake_time::FakeTime;
+use crate::common::http::{Client, Response, request_bytes};
 use crate::common::process::{Process, wait_for};
-use crate::common::redis::RedisServer;
+use crate::common::redis::{RedisServer, url_at};
 use crate::proxy::Proxy;
 use crate::{LEASE_MS, now_us};
 
@@ -20,11 +24,15 @@ pub const NODES: usize = 2;
 
 /// Half the lease: a node that waits for a silent Redis is asked several times in a segment.
 const REDIS_TIMEOUT: &str = "250ms";
+const ROTATION_GRACE: &str = "1d";
 const ADMIN_KEY: &str = "history-checker-history-checker-0001";
+const BEARER: &str = "Bearer history-checker-history-checker-0001";
 
 pub struct World {
     pub store: Store,
     pub nodes: Vec<Node>,
+    /// The wall clock of one node or of Redis, where a fault makes it jump.
+    pub clock: Option<FakeTime>,
 }
 
 pub enum Store {
@@ -40,20 +48,49 @@ pub enum Store {
 pub struct Node {
     pub process: Process,
     pub addresses: Addresses,
+    redis_url: String,
 }
 
 #[derive(Clone, Debug)]
 pub struct Addresses {
     listen: String,
     admin_listen: String,
+    /// The node is restarted: no answer is as good as a 503, and the clients take their time.
+    is_restarted: bool,
 }
+
+/// Any free ports.
+fn free_ports() -> Addresses {
+    let any = || "127.0.0.1:0".to_owned();
+    Addresses { listen: any(), admin_listen: any(), is_restarted: false }
+}
+
+/// Between two requests of a client of a node that is restarted.
+const REST: Duration = Duration::from_millis(5);
 
 impl World {
     pub fn start(redis: RedisServer, second: Option<RedisServer>) -> Self {
         let proxy = Proxy::start(redis.port());
         let ports = [redis.port(), proxy.port()];
-        let urls = ports.map(|port| format!("redis://127.0.0.1:{port}"));
+        let urls = ports.map(url_at);
         Self::on(Store::One { redis: Box::new(redis), second: second.map(Box::new), proxy }, urls)
+    }
+
+    /// One Redis whose clock can jump.
+    pub fn start_with_store_clock() -> Self {
+        let clock = FakeTime::new("+0");
+        let redis = RedisServer::with_clock(&["--appendonly", "no"], &clock);
+        Self { clock: Some(clock), ..Self::start(redis, None) }
+    }
+
+    /// One Redis, and a node whose system clock can jump.
+    pub fn start_with_node_clock() -> Self {
+        let mut world = Self::start(RedisServer::start(), None);
+        let Store::One { proxy, .. } = &world.store else { panic!("no proxy") };
+        let clock = FakeTime::new("+0");
+        world.nodes[PROXIED] = Node::start(&url_at(proxy.port()), free_ports(), &clock.env());
+        world.await_service();
+        Self { clock: Some(clock), ..world }
     }
 
     pub fn start_on_cluster(cluster: RedisCluster) -> Self {
@@ -62,8 +99,24 @@ impl World {
     }
 
     fn on(store: Store, urls: [String; NODES]) -> Self {
-        let nodes = urls.iter().map(|url| Node::start(url)).collect();
-        let world = Self { store, nodes };
+        let nodes = urls.iter().map(|url| Node::start(url, free_ports(), &[])).collect();
+        let world = Self { store, nodes, clock: None };
+        world.await_service();
+        world
+    }
+
+    /// With nodes that can be restarted: they listen on sockets in this folder.
+    pub fn start_restartable(redis: RedisServer, sockets: &Path) -> Self {
+        let (proxy, url) = (Proxy::start(redis.port()), redis.url());
+        let at = |name: String| format!("unix:{}", sockets.join(name).display());
+        let addresses = |n| Addresses {
+            listen: at(format!("{n}.sock")),
+            admin_listen: at(format!("{n}-admin.sock")),
+            is_restarted: true,
+        };
+        let nodes = (0..NODES).map(|n| Node::start(&url, addresses(n), &[])).collect();
+        let store = Store::One { redis: Box::new(redis), second: None, proxy };
+        let world = Self { store, nodes, clock: None };
         world.await_service();
         world
     }
@@ -107,61 +160,105 @@ impl World {
 }
 
 impl Node {
-    fn start(redis_url: &str) -> Self {
+    fn start(redis_url: &str, addresses: Addresses, env: &[(String, String)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
         let inherited = std::env::vars_os().map(|(name, _)| name);
         for name in inherited.filter(|name| name.to_string_lossy().starts_with("DOORWARD_")) {
             command.env_remove(name);
         }
         command
-            .env("DOORWARD_LISTEN", "127.0.0.1:0")
-            .env("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0")
+            .env("DOORWARD_LISTEN", &addresses.listen)
+            .env("DOORWARD_ADMIN_LISTEN", &addresses.admin_listen)
             .env("DOORWARD_ADMIN_KEY", ADMIN_KEY)
             .env("DOORWARD_REDIS_URL", redis_url)
             .env("DOORWARD_REDIS_TIMEOUT", REDIS_TIMEOUT)
             .env("DOORWARD_LEASE", format!("{LEASE_MS}ms"))
+            // Longer than any run: no secret that was handed out is ever refused, however slow the machine.
+            .env("DOORWARD_ROTATION_GRACE", ROTATION_GRACE)
             // Every access is written down, soon: writes that must not bring an ended token back.
             .env("DOORWARD_TOUCH_RESOLUTION", "0")
-            .env("DOORWARD_FLUSH_INTERVAL", "100ms");
+            .env("DOORWARD_FLUSH_INTERVAL", "100ms")
+            .envs(env.iter().map(|(name, value)| (name, value)));
         let mut process = Process::spawn("doorward", &mut command);
         process.wait_until("ready", |process| ready_line(&process.stdout()).is_some());
-        let addresses = ready_line(&process.stdout()).unwrap();
-        Self { process, addresses }
+        let (listen, admin_listen) = ready_line(&process.stdout()).unwrap();
+        let addresses = Addresses { listen, admin_listen, ..addresses };
+        Self { process, addresses, redis_url: redis_url.to_owned() }
+    }
+
+    /// Starts it anew, at the same addresses, after it has ended.
+    pub fn start_again(&mut self) {
+        *self = Self::start(&self.redis_url, self.addresses.clone(), &[]);
     }
 }
 
-fn ready_line(stdout: &str) -> Option<Addresses> {
+/// The addresses of both planes.
+fn ready_line(stdout: &str) -> Option<(String, String)> {
     let line =
         stdout.split_inclusive('\n').find(|line| line.contains("ready listen=") && line.ends_with('\n'))?;
     let after = |label: &str| Some(line.split_once(label)?.1.split_whitespace().next()?.to_owned());
-    Some(Addresses { listen: after("ready listen=")?, admin_listen: after(" admin-listen=")? })
+    Some((after("ready listen=")?, after(" admin-listen=")?))
 }
 
 impl Addresses {
     pub fn gate(&self) -> Gate {
-        Gate(Client::new(&self.listen))
+        Gate(Asker { client: Client::new(&self.listen), is_restarted: self.is_restarted })
     }
 
     pub fn admin(&self) -> Admin {
-        Admin(Client::new(&self.admin_listen))
+        Admin(Asker { client: Client::new(&self.admin_listen), is_restarted: self.is_restarted })
     }
 }
 
-/// A client of the validation plane. Panics where there is no answer at all.
-pub struct Gate(Client);
+/// A client. Panics where there is no answer at all, unless its node is restarted now and then.
+struct Asker {
+    client: Client,
+    is_restarted: bool,
+}
+
+impl Asker {
+    /// `None` for no answer.
+    fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        header: (&str, &str),
+        json: Option<&serde_json::Value>,
+    ) -> Option<Response> {
+        if !self.is_restarted {
+            return Some(self.client.request(method, path, &[header], json));
+        }
+        thread::sleep(REST);
+        let answer = self.client.try_send(request_bytes(method, path, &[header], json));
+        answer.inspect_err(|_| self.client.disconnect()).ok()
+    }
+
+    fn status(
+        &mut self,
+        method: &str,
+        path: &str,
+        header: (&str, &str),
+        json: Option<&serde_json::Value>,
+    ) -> u16 {
+        self.ask(method, path, header, json).map_or(503, |answer| answer.status)
+    }
+}
+
+/// A client of the validation plane.
+pub struct Gate(Asker);
 
 impl Gate {
     pub fn validate(&mut self, wire: &str) -> u16 {
-        self.0.get("/auth", &[("Authorization", &format!("Bearer {wire}"))]).status
+        self.0.status("GET", "/auth", ("Authorization", &format!("Bearer {wire}")), None)
     }
 
     pub fn log_out(&mut self, wire: &str) -> u16 {
-        self.0.request("POST", "/logout", &[("Authorization", &format!("Bearer {wire}"))], None).status
+        self.0.status("POST", "/logout", ("Authorization", &format!("Bearer {wire}")), None)
     }
 }
 
-/// A client of the admin plane. Panics where there is no answer at all.
-pub struct Admin(Client);
+/// A client of the admin plane.
+pub struct Admin(Asker);
 
 pub struct Issued {
     pub id: String,
@@ -169,9 +266,10 @@ pub struct Issued {
 }
 
 impl Admin {
-    /// `None` when the answer is 503.
+    /// `None` when the answer is 503, or there is none.
     pub fn issue(&mut self, user: &str) -> Option<Issued> {
-        let answer = self.request("POST", "/v1/tokens", Some(json!({"user": user, "ip": "192.0.2.1"})));
+        let body = json!({"user": user, "ip": "192.0.2.1"});
+        let answer = self.0.ask("POST", "/v1/tokens", ("Authorization", BEARER), Some(&body))?;
         match answer.status {
             201 => {
                 let token = answer.json();
@@ -184,24 +282,30 @@ impl Admin {
     }
 
     pub fn set_slug(&mut self, id: &str, slug: &str) -> u16 {
-        self.request("PATCH", &format!("/v1/tokens/{id}"), Some(json!({"auth_slug": slug}))).status
+        self.status("PATCH", &format!("/v1/tokens/{id}"), Some(json!({"auth_slug": slug})))
+    }
+
+    /// The new token string; `None` when there is none, for whatever reason.
+    pub fn rotate(&mut self, id: &str) -> Option<String> {
+        let path = format!("/v1/tokens/{id}/rotate");
+        let answer = self.0.ask("POST", &path, ("Authorization", BEARER), None)?;
+        match answer.status {
+            200 => answer.json()["token"].as_str().map(str::to_owned),
+            // Gone with a store that was emptied; or it was rotated eight times; or unknown.
+            404 | 409 | 503 => None,
+            other => panic!("rotating: {other} {}", answer.text()),
+        }
     }
 
     pub fn end(&mut self, id: &str) -> u16 {
-        self.request("DELETE", &format!("/v1/tokens/{id}"), None).status
+        self.status("DELETE", &format!("/v1/tokens/{id}"), None)
     }
 
     pub fn end_all(&mut self, user: &str) -> u16 {
-        self.request("DELETE", &format!("/v1/users/{user}/tokens"), None).status
+        self.status("DELETE", &format!("/v1/users/{user}/tokens"), None)
     }
 
-    fn request(
-        &mut self,
-        method: &str,
-        path: &str,
-        json: Option<serde_json::Value>,
-    ) -> crate::common::http::Response {
-        let key = format!("Bearer {ADMIN_KEY}");
-        self.0.request(method, path, &[("Authorization", &key)], json.as_ref())
+    fn status(&mut self, method: &str, path: &str, json: Option<serde_json::Value>) -> u16 {
+        self.0.status(method, path, ("Authorization", BEARER), json.as_ref())
     }
 }

@@ -10,10 +10,21 @@ use hyper::{Request, StatusCode};
 use crate::http::fields::Fields;
 use crate::http::problem::Problem;
 
-/// The most bytes of a request's body.
-const MAX_BODY_BYTES: usize = 64 * 1024;
-/// Of a longer body this much more is read and thrown away, so that its sender gets to read the refusal.
-const MAX_DISCARDED_BYTES: usize = 1024 * 1024;
+/// How much of a request's body is read.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimit {
+    /// The most bytes of a body.
+    max_bytes: usize,
+    /// Of a longer body this much more is read and thrown away, so that its sender gets to read the refusal.
+    max_discarded_bytes: usize,
+}
+
+impl BodyLimit {
+    /// Of a client that has shown a valid key.
+    pub const AUTHENTICATED: Self = Self { max_bytes: 64 * 1024, max_discarded_bytes: 1024 * 1024 };
+    /// Of a client whose key may be in the body.
+    pub const UNAUTHENTICATED: Self = Self { max_bytes: 4 * 1024, max_discarded_bytes: 0 };
+}
 
 /// Reads a JSON object.
 ///
@@ -31,7 +42,7 @@ pub async fn read_json_text(request: Request<Incoming>, timeout: Duration) -> Re
     if !is_json(&request) {
         return Err(no_json());
     }
-    read_bytes(request, timeout).await
+    read_bytes(request, BodyLimit::AUTHENTICATED, timeout).await
 }
 
 /// Reads a JSON object where there is a body at all; no body is an object without fields.
@@ -40,7 +51,7 @@ pub async fn read_json_text(request: Request<Incoming>, timeout: Duration) -> Re
 /// 415, 413, 408, 400 and 422.
 pub async fn read_optional_json(request: Request<Incoming>, timeout: Duration) -> Result<Fields, Problem> {
     let is_json = is_json(&request);
-    match read_bytes(request, timeout).await?.as_slice() {
+    match read_bytes(request, BodyLimit::AUTHENTICATED, timeout).await?.as_slice() {
         [] => Fields::of_json(b"{}"),
         body if is_json => Fields::of_json(body),
         _ => Err(no_json()),
@@ -71,17 +82,22 @@ pub fn unsupported(detail: &str) -> Problem {
 ///
 /// # Errors
 /// 413, 408, and 400 where it breaks off.
-pub async fn read_bytes(request: Request<Incoming>, timeout: Duration) -> Result<Vec<u8>, Problem> {
-    match tokio::time::timeout(timeout, read(request.into_body())).await {
+pub async fn read_bytes(
+    request: Request<Incoming>,
+    limit: BodyLimit,
+    timeout: Duration,
+) -> Result<Vec<u8>, Problem> {
+    match tokio::time::timeout(timeout, read(request.into_body(), limit)).await {
         Ok(body) => body,
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
 }
 
-async fn read(mut body: Incoming) -> Result<Vec<u8>, Problem> {
+async fn read(mut body: Incoming, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
+    let BodyLimit { max_bytes, max_discarded_bytes } = limit;
     // A body whose length is known to be far too long is not even begun.
-    if body.size_hint().lower() > (MAX_BODY_BYTES + MAX_DISCARDED_BYTES) as u64 {
-        return Err(too_long());
+    if body.size_hint().lower() > (max_bytes + max_discarded_bytes) as u64 {
+        return Err(too_long(max_bytes));
     }
     let mut bytes = Vec::new();
     let mut size = 0;
@@ -89,16 +105,16 @@ async fn read(mut body: Incoming) -> Result<Vec<u8>, Problem> {
         let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
         let Some(data) = frame.data_ref() else { continue };
         size += data.len();
-        if size <= MAX_BODY_BYTES {
+        if size <= max_bytes {
             bytes.extend_from_slice(data);
-        } else if size > MAX_BODY_BYTES + MAX_DISCARDED_BYTES {
+        } else if size > max_bytes + max_discarded_bytes {
             break;
         }
     }
-    if size > MAX_BODY_BYTES { Err(too_long()) } else { Ok(bytes) }
+    if size > max_bytes { Err(too_long(max_bytes)) } else { Ok(bytes) }
 }
 
-fn too_long() -> Problem {
-    let detail = format!("the body has more than {MAX_BODY_BYTES} bytes");
+fn too_long(max_bytes: usize) -> Problem {
+    let detail = format!("the body has more than {max_bytes} bytes");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }

@@ -97,7 +97,10 @@ impl Admin {
         let admin = self.clone();
         let address = Received::of(&request, peer).client_address(&self.settings.trusted_proxies);
         Reply::later(async move {
-            let response = admin.route(request).await.unwrap_or_else(Problem::response);
+            let response = admin.route(request).await.unwrap_or_else(|problem| {
+                problem.cause().inspect(|error| admin.service.report(error));
+                problem.response()
+            });
             if response.status() == StatusCode::UNAUTHORIZED {
                 admin.refusals.add(address);
             }

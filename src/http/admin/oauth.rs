@@ -10,7 +10,7 @@ use serde::Serialize;
 use self::client::{Form, Presented};
 use self::refusal::Refusal;
 use super::Admin;
-use super::body::{has_type, read_bytes, unsupported};
+use super::body::{BodyLimit, has_type, read_bytes, unsupported};
 use super::routes::Route;
 use crate::event::{Actor, EndReason};
 use crate::http::problem::Problem;
@@ -21,7 +21,8 @@ use crate::validator::{Access, BatchToken};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// POST: who the client is, then what it wants.
+/// POST: authenticates the client, then does what it asks. Without a key in the header, the key may be in the form; of
+/// that only a little is read.
 ///
 /// # Errors
 /// 415, 413, 408 as everywhere; what OAuth has words for is a response.
@@ -31,10 +32,17 @@ pub async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
     let presented = Presented::of(request.headers());
+    let limit = match &presented {
+        Presented::Absent => BodyLimit::UNAUTHENTICATED,
+        presented => match presented.authorize(&admin.api_keys, route.scopes()) {
+            Ok(_) => BodyLimit::AUTHENTICATED,
+            Err(refusal) => return Ok(refused(admin, refusal)),
+        },
+    };
     let access = admin.settings.access(request.headers());
     let has_query = request.uri().query().is_some_and(|query| !query.is_empty());
     let is_form = has_type(&request, &[FORM]);
-    let body = if is_form { read_bytes(request, admin.request_timeout).await? } else { Vec::new() };
+    let body = if is_form { read_bytes(request, limit, admin.request_timeout).await? } else { Vec::new() };
     let answer = async {
         let form = Form::parse(&body)?;
         let key = presented.with(&form)?.authorize(&admin.api_keys, route.scopes())?;
@@ -55,8 +63,13 @@ pub async fn respond(
         Ok(None) => {
             Err(unsupported("the body must be a form: Content-Type: application/x-www-form-urlencoded"))
         }
-        Err(refusal) => Ok(refusal.response()),
+        Err(refusal) => Ok(refused(admin, refusal)),
     }
+}
+
+fn refused(admin: &Admin, refusal: Refusal) -> Response<Body> {
+    refusal.cause().inspect(|error| admin.service.report(error));
+    refusal.response()
 }
 
 /// What RFC 7662, section 2.2, says of a token that is valid now.

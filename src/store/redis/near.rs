@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 
+use super::map::MAX_SERVERS;
 use super::question::Server;
-use super::topology::MAX_SERVERS;
+use super::store_clock::StoreClock;
 use crate::clock::Clock;
 use crate::secret::TokenId;
 use crate::store::cache::{Limits, NearCache, ServerIndex, Stats};
@@ -33,6 +34,7 @@ pub(super) struct Near {
     /// An absent token is known as such, so that a dead one that is replayed costs nothing.
     pub(super) cache: Option<NearCache<Option<Arc<Credential>>>>,
     pub(super) clock: Clock,
+    pub(super) store_clock: StoreClock,
     pub(super) lease_ms: u64,
     stale_grace_ms: u64,
     catch_up_ms: u64,
@@ -49,8 +51,19 @@ impl Near {
         let limits = Limits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
         let cache = (entries > 0).then(|| NearCache::new(limits));
         let tracked_run_ids = (0..MAX_SERVERS).map(|_| ArcSwapOption::empty()).collect();
+        let store_clock = StoreClock::new(clock.clone());
         let (voided, has_voided) = (Mutex::default(), Notify::new());
-        Self { cache, clock, lease_ms, stale_grace_ms, catch_up_ms, voided, has_voided, tracked_run_ids }
+        Self {
+            cache,
+            clock,
+            store_clock,
+            lease_ms,
+            stale_grace_ms,
+            catch_up_ms,
+            voided,
+            has_voided,
+            tracked_run_ids,
+        }
     }
 
     /// From now on the changes of this server are heard.

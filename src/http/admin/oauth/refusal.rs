@@ -31,6 +31,14 @@ impl Refusal {
         Self::InvalidRequest(detail)
     }
 
+    /// What the log is to say of it.
+    pub fn cause(&self) -> Option<&StoreError> {
+        match self {
+            Self::Failed(ServiceError::Store(error)) => Some(error),
+            _ => None,
+        }
+    }
+
     /// The response.
     pub fn response(self) -> Response<Body> {
         match self {
