@@ -9,10 +9,13 @@
 //! second would otherwise spend a good part of its store on when exactly each was seen last. Renewals are
 //! always written, and one of a token about to expire wakes the worker at once.
 //!
+//! What was earned counts before it is written: [`LastAccess::earned_ms`]. While the store is away, each access is in time by
+//! what the one before it has earned; the whole chain is written once the store is back.
+//!
 //! [`AccessMark`]: crate::token::AccessMark
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,13 +29,15 @@ use crate::clock::Clock;
 use crate::logging::RepeatedFault;
 use crate::secret::{IdHasher, TokenId};
 use crate::store::{Store, StoreError, Unwritten};
-use crate::token::{Credential, Touch};
+use crate::token::{Credential, Renewal, Touch};
 
 const SHARDS: usize = 64;
 /// What one call of the store writes down; what is left of a batch after a failure waits for the next round.
 const TOUCHES_PER_WRITE: usize = 1024;
 /// So many tokens are written in one round, however short ago they were written before.
 const PROMPT_WRITES: usize = 1000;
+/// The pause between two looks whether a store that was away is back: renewals earned meanwhile are awaited by other nodes.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// When accesses are written, and how many may wait.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +91,9 @@ struct Pending {
     credential: Arc<Credential>,
     /// The latest access through older copies.
     access_ms: u64,
-    renew_to_ms: Option<u64>,
+    renewal: Option<Renewal>,
+    /// A renewal that is being written; of one whose writing was broken off nobody knows, so it is written again.
+    in_flight: Option<Renewal>,
     /// What was last taken to be written; 0 for nothing.
     written_access_ms: u64,
     /// The boottime of that.
@@ -99,7 +106,20 @@ impl Pending {
     }
 
     fn is_waiting(&self) -> bool {
-        self.renew_to_ms.is_some() || self.access_ms() > self.written_access_ms
+        self.earned().is_some() || self.access_ms() > self.written_access_ms
+    }
+
+    /// All that was earned and, for all that is known, not written.
+    fn earned(&self) -> Option<Renewal> {
+        merged(self.renewal, self.in_flight)
+    }
+}
+
+/// The chain of both.
+fn merged(one: Option<Renewal>, other: Option<Renewal>) -> Option<Renewal> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -121,7 +141,8 @@ impl LastAccess {
         if is_kept && renew_to_ms.is_none() && self.0.shard(credential.id).is_full.load(Ordering::Relaxed) {
             return self.drop_access(credential);
         }
-        self.merge(credential, now_ms, renew_to_ms, is_kept);
+        let renewal = renew_to_ms.map(|to_ms| Renewal { from_ms: now_ms, to_ms });
+        self.merge(credential, now_ms, renewal, is_kept);
         let must_hurry =
             credential.expires_at_ms.saturating_sub(now_ms) < 2 * self.0.options.flush_interval_ms;
         if renew_to_ms.is_some() && must_hurry {
@@ -129,7 +150,12 @@ impl LastAccess {
         }
     }
 
-    fn merge(&self, credential: &Arc<Credential>, access_ms: u64, renew_to_ms: Option<u64>, is_kept: bool) {
+    /// The expiry that accesses to this token have earned and that is not written yet.
+    pub fn earned_ms(&self, id: TokenId) -> Option<u64> {
+        self.0.shard(id).lock().get(&id)?.earned().map(|renewal| renewal.to_ms)
+    }
+
+    fn merge(&self, credential: &Arc<Credential>, access_ms: u64, renewal: Option<Renewal>, is_kept: bool) {
         let shard = self.0.shard(credential.id);
         let mut watched = shard.lock();
         let is_full = watched.len() >= self.0.room_in_shard();
@@ -137,7 +163,7 @@ impl LastAccess {
             Entry::Occupied(mut entry) => {
                 let pending = entry.get_mut();
                 pending.access_ms = pending.access_ms.max(access_ms);
-                pending.renew_to_ms = pending.renew_to_ms.max(renew_to_ms);
+                pending.renewal = merged(pending.renewal, renewal);
                 if is_kept && !Arc::ptr_eq(&pending.credential, credential) {
                     pending.access_ms = pending.access_ms();
                     let older = std::mem::replace(&mut pending.credential, credential.clone());
@@ -153,7 +179,8 @@ impl LastAccess {
                 entry.insert(Pending {
                     credential,
                     access_ms,
-                    renew_to_ms,
+                    renewal,
+                    in_flight: None,
                     written_access_ms: 0,
                     taken_ms: None,
                 });
@@ -172,19 +199,39 @@ impl LastAccess {
         loop {
             // Either way it is time: the timeout is the round, the notice an urgent renewal.
             let _ = tokio::time::timeout(round, self.0.wake.notified()).await;
-            self.flush().await;
+            while self.flush().await.is_err() {
+                self.store_is_back(round).await;
+            }
         }
     }
 
-    /// Writes all that is due; what a failing store refused stays in the queue.
-    pub async fn flush(&self) {
+    /// Returns as soon as the store can be asked, and after a round in any case: a part of it may be there.
+    async fn store_is_back(&self, round: Duration) {
+        let is_back = async {
+            loop {
+                tokio::time::sleep(RETRY_PAUSE).await;
+                if self.0.store.probe().await.is_ok() {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(round.max(RETRY_PAUSE), is_back).await;
+    }
+
+    /// Writes all that is due.
+    ///
+    /// # Errors
+    /// When the store could not be asked: what it did not take stays in the queue.
+    pub async fn flush(&self) -> Result<(), StoreError> {
         let _one_at_a_time = self.0.flushing.lock().await;
+        let mut outcome = Ok(());
         let due = self.0.take_due(self.0.clock.boottime_ms());
         for (done, chunk) in due.chunks(TOUCHES_PER_WRITE).enumerate() {
             let touches: Vec<_> = chunk.iter().map(Due::touch).collect();
             match self.0.store.touch(&touches, self.0.clock.now_ms()).await {
                 Ok(()) => {
                     self.0.counters.flushed.inc_by(touches.len() as u64);
+                    chunk.iter().for_each(|due| self.written(due));
                 }
                 Err(Unwritten { places, error }) => {
                     self.0.counters.failed_writes.inc();
@@ -199,20 +246,35 @@ impl LastAccess {
                     if places.len() == chunk.len() {
                         // The store is away: no use in asking for the others.
                         due[done * TOUCHES_PER_WRITE..].iter().for_each(|due| self.put_back(due));
-                        return;
+                        return Err(error);
                     }
-                    places.iter().filter_map(|place| chunk.get(*place)).for_each(|due| self.put_back(due));
+                    let unwritten: HashSet<_> = places.into_iter().collect();
+                    for (place, due) in chunk.iter().enumerate() {
+                        match unwritten.contains(&place) {
+                            true => self.put_back(due),
+                            false => self.written(due),
+                        }
+                    }
                     if !are_lost {
-                        self.0.counters.flushed.inc_by((chunk.len() - places.len()) as u64);
+                        self.0.counters.flushed.inc_by((chunk.len() - unwritten.len()) as u64);
+                        outcome = Err(error);
                     }
                 }
             }
         }
+        outcome
+    }
+
+    /// The store knows it now, or will never want to.
+    fn written(&self, due: &Due) {
+        if let Some(pending) = self.0.shard(due.credential.id).lock().get_mut(&due.credential.id) {
+            pending.in_flight = None;
+        }
     }
 
     fn put_back(&self, due: &Due) {
-        self.merge(&due.credential, due.access_ms, due.renew_to_ms, false);
         if let Some(pending) = self.0.shard(due.credential.id).lock().get_mut(&due.credential.id) {
+            pending.renewal = merged(pending.renewal, pending.in_flight.take());
             (pending.written_access_ms, pending.taken_ms) = (0, None);
         }
     }
@@ -221,7 +283,7 @@ impl LastAccess {
 struct Due {
     credential: Arc<Credential>,
     access_ms: u64,
-    renew_to_ms: Option<u64>,
+    renewal: Option<Renewal>,
 }
 
 impl Due {
@@ -230,7 +292,7 @@ impl Due {
             id: self.credential.id,
             user: self.credential.user().to_owned(),
             access_ms: self.access_ms,
-            renew_to_ms: self.renew_to_ms,
+            renewal: self.renewal,
         }
     }
 }
@@ -264,7 +326,7 @@ impl Inner {
                     }
                     return !rested;
                 }
-                if is_prompt || rested || pending.renew_to_ms.is_some() {
+                if is_prompt || rested || pending.earned().is_some() {
                     due.push(pending.take(boottime_ms));
                 }
                 true
@@ -279,10 +341,11 @@ impl Pending {
     fn take(&mut self, boottime_ms: u64) -> Due {
         self.written_access_ms = self.access_ms();
         self.taken_ms = Some(boottime_ms);
+        (self.renewal, self.in_flight) = (None, self.earned());
         Due {
             credential: self.credential.clone(),
             access_ms: self.written_access_ms,
-            renew_to_ms: self.renew_to_ms.take(),
+            renewal: self.in_flight,
         }
     }
 }
@@ -344,23 +407,23 @@ mod tests {
         };
         queue.record(&credential, START_MS + 10, None, true);
         queue.record(&credential, START_MS + 20, None, true);
-        queue.flush().await;
+        queue.flush().await.unwrap();
         assert_eq!(seen().await, 20);
         clock.advance_ms(1_000);
         queue.record(&credential, START_MS + 900, None, true);
-        queue.flush().await;
+        queue.flush().await.unwrap();
         assert_eq!(seen().await, 900);
-        queue.flush().await;
+        queue.flush().await.unwrap();
         assert_eq!(queue.0.counters.flushed.get(), 2, "and writes nothing twice");
         // A newer copy of the record takes the older one's place, and no access is lost.
         let newer = Arc::new(Credential::clone(&credential));
         queue.record(&credential, START_MS + 950, None, true);
         queue.record(&newer, START_MS + 940, None, true);
         queue.record(&newer, START_MS + 960, None, true);
-        queue.flush().await;
+        queue.flush().await.unwrap();
         assert_eq!(seen().await, 960);
         clock.advance_ms(60_000);
-        queue.flush().await;
+        queue.flush().await.unwrap();
         assert!(newer.accesses.note(START_MS), "not watched any more");
     }
 
@@ -379,7 +442,7 @@ mod tests {
             others.iter().for_each(|other| queue.record(other, START_MS + at_ms, None, true));
             clock.advance_ms(1_000);
             let before = queue.0.counters.flushed.get();
-            queue.flush().await;
+            queue.flush().await.unwrap();
             queue.0.counters.flushed.get() - before
         };
         assert_eq!(round(10).await, others.len() as u64);
@@ -392,11 +455,60 @@ mod tests {
     async fn a_renewal_does_not_wait_for_the_resolution() {
         let (queue, store, clock, credential) = queue(OPTIONS).await;
         queue.record(&credential, START_MS, None, true);
-        queue.flush().await;
+        queue.flush().await.unwrap();
         queue.record(&credential, START_MS + 50, Some(START_MS + 60_050), true);
-        queue.flush().await;
+        queue.flush().await.unwrap();
         let token = store.token(credential.id, clock.now_ms()).await.unwrap().unwrap();
         assert_eq!(token.credential.expires_at_ms, START_MS + 60_050);
+    }
+
+    /// On a Redis that is not there.
+    #[tokio::test]
+    async fn what_was_earned_counts_until_it_is_written() {
+        let (_, store, clock, credential) = queue(OPTIONS).await;
+        let away = crate::store::redis::RedisStore::new(
+            crate::store::redis::RedisOptions {
+                url: crate::config::RedisUrl::parse("redis://127.0.0.1:1").unwrap(),
+                trust: None,
+                key_prefix: "dw:".into(),
+                connections: 1,
+                timeout: Duration::from_millis(100),
+                cache: crate::store::redis::CacheOptions {
+                    entries: 0,
+                    lease_ms: 1,
+                    stale_grace_ms: 0,
+                    catch_up_ms: 0,
+                },
+            },
+            StoreLimits::DEFAULT,
+            clock.clone(),
+        );
+        let away = Store::Redis(Arc::new(away));
+        let unwritten = LastAccess::new(away, clock.clone(), OPTIONS, LastAccessCounters::default());
+        assert_eq!(unwritten.earned_ms(credential.id), None);
+        for access_ms in [START_MS + 10, START_MS + 50_000, START_MS + 100_000] {
+            unwritten.record(&credential, access_ms, Some(access_ms + 60_000), true);
+            assert_eq!(unwritten.earned_ms(credential.id), Some(access_ms + 60_000));
+            unwritten.flush().await.unwrap_err();
+            assert_eq!(unwritten.earned_ms(credential.id), Some(access_ms + 60_000));
+        }
+        clock.advance_ms(110_000);
+        let chain = unwritten.0.take_due(clock.now_ms()).pop().unwrap().touch();
+        assert_eq!(chain.renewal, Some(Renewal { from_ms: START_MS + 10, to_ms: START_MS + 160_000 }));
+        assert_eq!(unwritten.earned_ms(credential.id), Some(START_MS + 160_000), "while it is being written");
+        store.touch(std::slice::from_ref(&chain), clock.now_ms()).await.unwrap();
+        let token = store.token(credential.id, clock.now_ms()).await.unwrap().unwrap();
+        assert_eq!(token.credential.expires_at_ms, START_MS + 160_000);
+        // The writing was broken off: it is written again.
+        assert_eq!(unwritten.0.take_due(clock.now_ms()).pop().unwrap().touch(), chain);
+    }
+
+    #[tokio::test]
+    async fn what_was_written_does_not_count_any_more() {
+        let (queue, _, _, credential) = queue(OPTIONS).await;
+        queue.record(&credential, START_MS + 50, Some(START_MS + 60_050), true);
+        queue.flush().await.unwrap();
+        assert_eq!(queue.earned_ms(credential.id), None);
     }
 
     #[tokio::test]
@@ -409,15 +521,15 @@ mod tests {
             queue.record(&other, START_MS + 1, None, true);
             assert_eq!(queue.0.counters.dropped.get(), dropped);
         }
-        queue.flush().await;
+        queue.flush().await.unwrap();
         assert_eq!(queue.0.counters.flushed.get(), 1);
 
         // The first has rested, so it is not watched any more.
         clock.advance_ms(OPTIONS.resolution_ms);
-        queue.flush().await;
+        queue.flush().await.unwrap();
         queue.record(&other, clock.now_ms(), None, true);
         assert_eq!(queue.0.counters.dropped.get(), 2);
-        queue.flush().await;
+        queue.flush().await.unwrap();
         assert_eq!(queue.0.counters.flushed.get(), 2);
     }
 }

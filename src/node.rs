@@ -126,7 +126,10 @@ impl Node {
         self.readiness.drain();
         self.workers.shutdown().await;
         // The store's own timeout bounds each write; this bounds them all.
-        if tokio::time::timeout(self.last_flush_timeout, self.last_access.flush()).await.is_err() {
+        if !matches!(
+            tokio::time::timeout(self.last_flush_timeout, self.last_access.flush()).await,
+            Ok(Ok(()))
+        ) {
             tracing::warn!("last accesses were left unwritten");
         }
     }

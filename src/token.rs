@@ -79,7 +79,9 @@ pub enum Verdict {
     /// The token is live, but this record does not know the secret: forged, forgotten, or handed out since the record
     /// was read.
     WrongSecret,
-    /// Ended, expired, or not allowed on this transport.
+    /// This record has expired, whatever the secret. A renewal that is not in this record may have been earned.
+    Expired,
+    /// Ended, or not allowed on this transport.
     Refused,
 }
 
@@ -118,8 +120,10 @@ impl Credential {
             Some(Transport::Cookie) => self.allowed_cookie,
             None => true,
         };
-        if !self.is_live(now_ms) {
+        if !self.is_active {
             Verdict::Refused
+        } else if self.expires_at_ms <= now_ms {
+            Verdict::Expired
         } else if let Some(mismatch) = self.mismatch(secret_hash, now_ms) {
             mismatch
         } else if !is_allowed {
@@ -129,6 +133,11 @@ impl Credential {
         } else {
             Verdict::Admitted
         }
+    }
+
+    /// Whether this is its secret, or a previous one that is still good, of an active token that may have expired.
+    pub fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
+        self.is_active && self.mismatch(secret_hash, now_ms).is_none()
     }
 
     /// The takeover under way at `now_ms`.
@@ -144,6 +153,19 @@ impl Credential {
     /// Neither ended nor expired.
     pub fn is_live(&self, now_ms: u64) -> bool {
         self.is_active && self.expires_at_ms > now_ms
+    }
+
+    /// Active, but past its expiry.
+    pub fn has_expired(&self, now_ms: u64) -> bool {
+        self.is_active && self.expires_at_ms <= now_ms
+    }
+
+    /// This record, renewed to `expires_at_ms`; with the details and the latest access that are known beside it.
+    pub fn renewed_to(&self, expires_at_ms: u64) -> Self {
+        let accesses = AccessMark::default();
+        accesses.learn(self.accesses.latest_ms());
+        let details = self.details.get().cloned().map(DetailsOnce::from).unwrap_or_default();
+        Self { expires_at_ms, accesses, details, ..self.clone() }
     }
 
     /// The expiry that an access at `now_ms` earns, when it is at least `step_ms` later than the present one.
@@ -235,6 +257,12 @@ pub struct TokenView {
 }
 
 impl TokenView {
+    /// The view of a credential beside which the details are known.
+    pub fn of_known(credential: Arc<Credential>) -> Option<Self> {
+        let details = credential.details.get()?.clone();
+        Some(Self { credential, details, stored_access_ms: 0 })
+    }
+
     /// Whether any access to it, or the store's last one, is known here.
     pub fn knows_an_access(&self) -> bool {
         self.stored_access_ms.max(self.credential.accesses.latest_ms()) > 0
@@ -295,8 +323,31 @@ pub struct Touch {
     pub user: String,
     /// When.
     pub access_ms: u64,
-    /// The expiry it earned, when that is worth a write.
-    pub renew_to_ms: Option<u64>,
+    /// What it earned, when that is worth a write.
+    pub renewal: Option<Renewal>,
+}
+
+impl Touch {
+    /// The token must have lived at this time, or nothing is written.
+    pub fn since_ms(&self) -> u64 {
+        self.renewal.map_or(self.access_ms, |renewal| renewal.from_ms.min(self.access_ms))
+    }
+}
+
+/// The expiry that a chain of accesses has earned: each was in time by what the one before it had earned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// The first access of the chain: it was in time by the expiry that the store knows.
+    pub from_ms: u64,
+    /// The expiry earned by the last one.
+    pub to_ms: u64,
+}
+
+impl Renewal {
+    /// The chain of both, of which the order does not matter.
+    pub fn and(self, other: Self) -> Self {
+        Self { from_ms: self.from_ms.min(other.from_ms), to_ms: self.to_ms.max(other.to_ms) }
+    }
 }
 
 #[cfg(test)]
@@ -333,7 +384,7 @@ pub(crate) mod tests {
         assert_eq!(judge(&token.secret_hash, Transport::Cookie, 999), Verdict::Admitted);
         assert_eq!(
             judge(&token.secret_hash, Transport::Cookie, 1_000),
-            Verdict::Refused,
+            Verdict::Expired,
             "expiry is exclusive"
         );
         assert_eq!(judge(&token.secret_hash, Transport::Header, 999), Verdict::Refused);
@@ -344,6 +395,26 @@ pub(crate) mod tests {
         let pending = Credential { is_authenticated: false, ..token.clone() };
         assert_eq!(pending.judge(&token.secret_hash, None, 999), Verdict::Pending);
         assert_eq!(pending.judge(&wrong, None, 999), Verdict::WrongSecret);
+    }
+
+    #[test]
+    fn a_renewed_record_is_live_again_and_keeps_what_is_known_beside_it() {
+        let token = credential();
+        token.accesses.note(900);
+        assert_eq!((token.has_expired(999), token.has_expired(1_000)), (false, true));
+        let renewed = token.renewed_to(1_900);
+        assert_eq!(renewed.judge(&token.secret_hash, None, 1_899), Verdict::Admitted);
+        assert_eq!(renewed.judge(&token.secret_hash, None, 1_900), Verdict::Expired);
+        assert_eq!(renewed.accesses.latest_ms(), 900);
+        let revoked = Credential { is_active: false, ..token };
+        assert!(!revoked.has_expired(1_000), "its expiry means nothing any more");
+    }
+
+    #[test]
+    fn the_chain_of_two_renewals_is_that_of_both() {
+        let [one, other] = [(1, 10), (5, 15)].map(|(from_ms, to_ms)| Renewal { from_ms, to_ms });
+        let both = Renewal { from_ms: 1, to_ms: 15 };
+        assert_eq!([one.and(other), other.and(one)], [both, both]);
     }
 
     #[test]

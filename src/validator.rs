@@ -79,7 +79,7 @@ pub struct LookUp {
 enum Missing {
     /// The record: none is known here.
     Record,
-    /// A record of now: the one known here may be older than the rotation that handed this secret out.
+    /// A record of now: the one known here may be older than the rotation that handed this secret out, or than a renewal.
     FreshRecord,
     /// Nothing but the revocation that the reuse of a rotated-out secret brings.
     Revocation,
@@ -139,9 +139,8 @@ impl Validator {
         let look_up = LookUp { presented, via: None, access: Access::Exempt, missing: Missing::Record };
         let record = self.read(look_up).await?;
         let now_ms = self.service.clock().now_ms();
-        let is_opened = |record: &Arc<Credential>| {
-            matches!(record.judge(&presented.hash, None, now_ms), Verdict::Admitted | Verdict::Pending)
-        };
+        // Also an expired one: the store decides, and forgets what another node may be about to renew.
+        let is_opened = |record: &Arc<Credential>| record.is_opened_by(&presented.hash, now_ms);
         Ok(record.filter(is_opened).map(|record| record.id))
     }
 
@@ -170,10 +169,31 @@ impl Validator {
             let look_up = LookUp { presented, via: Some(via), access, missing: Missing::Record };
             match known.map(|record| self.conclude(look_up, record, true)) {
                 Some(Ok(judgement)) => Looked::Hit(Judged::Done(show(Ok(judgement)))),
-                Some(Err(missing)) => Looked::NoHit(Judged::MustRead(LookUp { missing, ..look_up })),
+                Some(Err(missing)) => {
+                    Looked::NoHit(self.judge_earned(LookUp { missing, ..look_up }, known.flatten(), show))
+                }
                 None => Looked::NoHit(Judged::MustRead(look_up)),
             }
         })
+    }
+
+    /// Judges by a known record that has expired and by what this node has earned on it; else it must be read.
+    #[cold]
+    fn judge_earned<R>(
+        &self,
+        look_up: LookUp,
+        known: Option<&Arc<Credential>>,
+        show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
+    ) -> Judged<R> {
+        let now_ms = self.service.clock().now_ms();
+        let expired = known.filter(|record| record.has_expired(now_ms));
+        let Some(earned) = expired.and_then(|record| self.service.with_earned(record, now_ms)) else {
+            return Judged::MustRead(look_up);
+        };
+        match self.conclude(look_up, Some(&earned), false) {
+            Ok(judgement) => Judged::Done(show(Ok(judgement))),
+            Err(missing) => Judged::MustRead(LookUp { missing, ..look_up }),
+        }
     }
 
     /// What a string is worth that none of these keys verifies.
@@ -203,16 +223,60 @@ impl Validator {
         let is_kept = record.as_ref().is_some_and(|record| Arc::strong_count(record) > 1);
         match self.conclude(look_up, record.as_ref(), is_kept) {
             Ok(judgement) => show(Ok(judgement)),
-            // What it lacked was done, and it is the wrong secret all the same.
-            Err(_) => {
-                self.counters.refused.inc();
-                show(Ok(Judgement::Refused))
-            }
+            // What it lacked was done, and it does not fit all the same.
+            Err(_) => show(self.refuse(record.as_ref()).map(|()| Judgement::Refused)),
         }
     }
 
-    /// The record to judge by: one that the secret fits, if there is.
+    /// Refuses a string by the record that was read for it.
+    ///
+    /// # Errors
+    /// `Unavailable` while it cannot be told whether the record has expired: another node may have a renewal to write that
+    /// it earned during an outage.
+    fn refuse(&self, read: Option<&Arc<Credential>>) -> Result<(), StoreError> {
+        let now_ms = self.service.clock().now_ms();
+        if let Some(record) = read.filter(|record| record.has_expired(now_ms)) {
+            if self.reader.may_be_renewed(record, now_ms) {
+                self.counters.unavailable.inc();
+                let reason = "the token has expired, unless another node is about to write a renewal";
+                return Err(StoreError::Unavailable(reason.into()));
+            }
+            record.accesses.confirm_expiry();
+        }
+        self.counters.refused.inc();
+        Ok(())
+    }
+
+    /// The record to judge by: one that the secret fits, if there is. While the store cannot be asked, one that lets the
+    /// string pass, or none.
     async fn read(&self, look_up: LookUp) -> Result<Option<Arc<Credential>>, StoreError> {
+        match self.read_store(look_up).await {
+            Err(error @ StoreError::Unavailable(_)) => {
+                self.stale(&look_up.presented, look_up.via).map(Some).ok_or(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// What is known here while the store cannot be asked, if it lets the string pass. It refuses none: what it would refuse
+    /// may have changed meanwhile.
+    fn stale(&self, presented: &Presented, via: Option<Transport>) -> Option<Arc<Credential>> {
+        let record = self.reader.stale_credential(presented.id).map(|record| self.renewed(record))?;
+        let verdict = record.judge(&presented.hash, via, self.service.clock().now_ms());
+        (verdict == Verdict::Admitted).then_some(record)
+    }
+
+    /// The record with what this node has earned on it, where that counts.
+    fn renewed(&self, record: Arc<Credential>) -> Arc<Credential> {
+        let now_ms = self.service.clock().now_ms();
+        match record.has_expired(now_ms) {
+            true => self.service.with_earned(&record, now_ms).unwrap_or(record),
+            false => record,
+        }
+    }
+
+    /// The record as the store has it: one that the secret fits, if there is.
+    async fn read_store(&self, look_up: LookUp) -> Result<Option<Arc<Credential>>, StoreError> {
         let Presented { id, hash } = look_up.presented;
         let read = match look_up.missing {
             Missing::Record => self.reader.read(id).await?,
@@ -227,7 +291,8 @@ impl Validator {
         self.settle(look_up.presented, read).await
     }
 
-    /// The record to judge this secret by: the one that was read, or a fresh one if that one does not know the secret.
+    /// The record to judge this secret by: the one that was read, or a fresh one if that one does not know the secret or has
+    /// expired.
     /// Has a rotated-out secret revoke its token, and keeps in mind a secret that the store does not know.
     async fn settle(&self, presented: Presented, read: Read) -> Result<Option<Arc<Credential>>, StoreError> {
         let Presented { id, hash } = presented;
@@ -235,10 +300,12 @@ impl Validator {
             let now_ms = self.service.clock().now_ms();
             record.as_ref().map_or(Verdict::Refused, |record| record.judge(&hash, None, now_ms))
         };
-        let Read { credential: mut record, is_fresh } = read;
+        let is_fresh = read.is_fresh;
+        let mut record = read.credential.map(|record| self.renewed(record));
         let is_known = record.as_ref().is_some_and(|record| record.refused.contains(&hash));
-        if !is_fresh && !is_known && verdict(&record) == Verdict::WrongSecret {
-            record = self.reader.fresh_credential(id).await?;
+        let may_be_old = matches!(verdict(&record), Verdict::WrongSecret | Verdict::Expired);
+        if !is_fresh && !is_known && may_be_old {
+            record = self.reader.fresh_credential(id).await?.map(|record| self.renewed(record));
         }
         match (verdict(&record), &record) {
             (Verdict::RotatedOut, _) => self.service.secret_reused(id, &hash).await?,
@@ -283,17 +350,19 @@ impl Validator {
     }
 
     /// What the store must be asked for before a secret of this verdict is refused. Nothing for a secret that is known
-    /// never to become right again.
+    /// never to become right again, and for a record that has surely expired.
     fn missing(
         &self,
         verdict: Verdict,
         record: Option<&Arc<Credential>>,
         secret_hash: &SecretHash,
     ) -> Option<Missing> {
+        let has_surely_expired = || record.is_some_and(|record| record.accesses.has_surely_expired());
         let is_refused = || record.is_some_and(|record| record.refused.contains(secret_hash));
         match verdict {
             Verdict::RotatedOut => self.service.policy().reuse_ends_token.then_some(Missing::Revocation),
             Verdict::WrongSecret => (!is_refused()).then_some(Missing::FreshRecord),
+            Verdict::Expired => (!has_surely_expired()).then_some(Missing::FreshRecord),
             _ => None,
         }
     }

@@ -103,7 +103,9 @@ fn nothing_is_served_before_the_first_heartbeat() {
 #[test]
 fn an_invalidation_voids_the_entry_and_the_ticket() {
     let (cache, _connection) = live(LIMITS);
-    for void in [NearCache::invalidate, NearCache::void] {
+    let voids: [fn(&NearCache<u64>, &TokenId); 2] =
+        [|cache, id| assert!(cache.invalidate(id) || cache.get(id, 0).is_none()), NearCache::void];
+    for void in voids {
         put(&cache, &token(1), 7);
         void(&cache, &token(1));
         assert_eq!(cache.get(&token(1), 0), None);
@@ -278,6 +280,27 @@ fn without_a_grace_nothing_is_served_once_the_connection_is_lost() {
     put(&cache, &token(1), 7);
     drop(connection);
     assert_eq!(cache.get_stale(&token(1), 0), None, "not even within the lease");
+}
+
+#[test]
+fn an_outage_counts_until_others_have_had_time_to_catch_up() {
+    const SLACK_MS: u64 = 300;
+    let (cache, connection) = live(LIMITS);
+    let was_away = |then_ms, now_ms| cache.was_away(S0, then_ms, now_ms, SLACK_MS);
+    assert!(was_away(0, SLACK_MS - 1), "this node has just begun to look");
+    assert!(!was_away(0, SLACK_MS));
+    connection.heartbeat_answered(1000);
+    assert!(!was_away(1000, 2000), "only a new connection tells of an outage");
+    drop(connection);
+    assert!(!was_away(1000 - SLACK_MS - 1, 2000), "long before the last heartbeat");
+    assert!(was_away(1000 - SLACK_MS, 2000));
+    let again = cache.connection_live(S0).unwrap();
+    assert!(was_away(5000, 6000), "no heartbeat yet");
+    again.heartbeat_answered(6000);
+    assert!(was_away(1000, 6000 + SLACK_MS - 1));
+    assert!(was_away(5000, 6000 + SLACK_MS - 1));
+    assert!(!was_away(1000 - SLACK_MS - 1, 6000));
+    assert!(!was_away(5000, 6000 + SLACK_MS));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the callers see while Redis or the server itself goes away and comes back.
 
+#[path = "outage/active_users.rs"]
+mod active_users;
 mod common;
 
 use std::net::TcpStream;

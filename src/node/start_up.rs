@@ -48,6 +48,7 @@ impl StartError {
 pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
     let limits = StoreLimits {
         revoked_retention_ms: config.revoked_retention_ms,
+        stale_grace_ms: config.stale_grace_ms,
         max_tokens_per_user: config.max_tokens_per_user,
         max_tokens_per_object: config.max_tokens_per_object,
         over_limit: config.over_limit,
@@ -69,6 +70,7 @@ pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
                     entries: config.cache_entries,
                     lease_ms: config.lease_ms,
                     stale_grace_ms: config.stale_grace_ms,
+                    catch_up_ms: config.lease_ms + config.flush_interval_ms,
                 },
             };
             Ok(Store::Redis(Arc::new(RedisStore::new(options, limits, clock.clone()))))

@@ -182,13 +182,25 @@ impl Service {
         Ok(self.store.user_events(user, self.clock.now_ms()).await?)
     }
 
+    /// An expired record as it is with the renewals that this node has earned on it and not written yet; `None` where it has
+    /// expired with those, too. Each access was admitted in time, so what it earned counts from then on, whether or not the
+    /// store could be told.
+    pub fn with_earned(&self, record: &Credential, now_ms: u64) -> Option<Arc<Credential>> {
+        let earned_ms = self.last_access.earned_ms(record.id)?.min(record.ends_at_ms);
+        (record.is_active && earned_ms > now_ms).then(|| Arc::new(record.renewed_to(earned_ms)))
+    }
+
     /// Logs why a request is answered with a server error, a line a second for each kind of error.
     pub fn report(&self, error: &StoreError) {
         let now_ms = self.clock.boottime_ms();
         match error {
             StoreError::Unavailable(reason) => {
                 if let Some(due) = self.faults.unavailable.due(now_ms) {
-                    tracing::warn!(reason, suppressed = due.suppressed, "store unavailable, request not served");
+                    tracing::warn!(
+                        reason,
+                        suppressed = due.suppressed,
+                        "store unavailable, request not served"
+                    );
                 }
             }
             StoreError::Corrupt { .. } => {

@@ -134,7 +134,14 @@ impl Service {
     /// # Errors
     /// `NotFound`, `Store`.
     pub async fn token(&self, id: TokenId) -> Result<Token, ServiceError> {
-        self.store.token(id, self.clock.now_ms()).await?.ok_or(ServiceError::NotFound)
+        let mut found = self.store.token(id, self.clock.now_ms()).await?;
+        // After an outage the store may know less than this node.
+        if found.is_none() && self.last_access.earned_ms(id).is_some() {
+            // What could not be written stays for the next time.
+            let _ = self.last_access.flush().await;
+            found = self.store.token(id, self.clock.now_ms()).await?;
+        }
+        found.ok_or(ServiceError::NotFound)
     }
 
     /// Changes a token. Ending one that has ended is no error.

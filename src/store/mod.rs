@@ -68,6 +68,9 @@ impl Unwritten {
 pub struct StoreLimits {
     /// An ended token stays readable for this long.
     pub revoked_retention_ms: u64,
+    /// How much longer than it is of use a token is kept, not to be found by anybody: for renewals that a node earned
+    /// while it could not reach the store. The setting `stale-grace`.
+    pub stale_grace_ms: u64,
     /// A user has at most this many live tokens, and at most as many ended ones that are still readable: one
     /// more ends the oldest, and forgets the oldest ended one.
     pub max_tokens_per_user: usize,
@@ -91,6 +94,7 @@ impl StoreLimits {
         const DAY_MS: u64 = 24 * 3600 * 1000;
         Self {
             revoked_retention_ms: DAY_MS,
+            stale_grace_ms: 0,
             max_tokens_per_user: 1000,
             max_tokens_per_object: 10_000,
             over_limit: OverLimit::EndOldest,
@@ -306,7 +310,9 @@ impl Store {
     }
 
     /// Writes accesses down: the last access moves forward only, a renewal never shortens, and a token that is
-    /// not there, ended, or was expired at the time of its access stays so.
+    /// not there, ended, or was expired at the time of its access, or of the first one of its [`Renewal`], stays so.
+    ///
+    /// [`Renewal`]: crate::token::Renewal
     ///
     /// # Errors
     /// Which were not, or not surely, written: of several servers one may be away.

@@ -119,6 +119,24 @@ impl Reader {
         }
     }
 
+    /// What is known of this id while the store cannot be asked and the `stale-grace` lasts. It may only let pass: what it
+    /// refuses may have changed meanwhile.
+    pub fn stale_credential(&self, id: TokenId) -> Option<Arc<Credential>> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(reader) => reader.stale_credential(id),
+        }
+    }
+
+    /// Whether this credential, read from the store and expired, may have been renewed all the same by another node that
+    /// could not reach the store in time and has not written that yet.
+    pub fn may_be_renewed(&self, credential: &Credential, now_ms: u64) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            Self::Redis(reader) => reader.may_be_renewed(credential, now_ms),
+        }
+    }
+
     /// Lets the credential know the last access that the store knows of; where views have it already, nothing.
     ///
     /// # Errors

@@ -95,6 +95,7 @@ impl<T> std::fmt::Debug for Aside<T> {
 pub struct AccessMark {
     latest_ms: AtomicU64,
     is_queued: AtomicBool,
+    has_surely_expired: AtomicBool,
 }
 
 impl AccessMark {
@@ -116,6 +117,16 @@ impl AccessMark {
     /// The store knows of an access at this time: it counts as noted, and need not be written.
     pub fn learn(&self, access_ms: u64) {
         self.latest_ms.fetch_max(access_ms, Ordering::Relaxed);
+    }
+
+    /// The record has expired, and it is certain that no access in time is still to be written.
+    pub fn confirm_expiry(&self) {
+        self.has_surely_expired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`AccessMark::confirm_expiry`] was called.
+    pub fn has_surely_expired(&self) -> bool {
+        self.has_surely_expired.load(Ordering::Relaxed)
     }
 
     /// Nobody watches this mark any more.

@@ -161,7 +161,7 @@ impl Validator {
                     // The store knows better when it was last accessed.
                     return First::Left(presented);
                 }
-                self.note_access(record, access, now_ms);
+                self.note_access(record, access, now_ms, true);
                 let last_access_ms = record.accesses.latest_ms();
                 show(Some(BatchToken { credential: record, details, last_access_ms }));
             }
@@ -176,9 +176,9 @@ impl Validator {
         First::Shown
     }
 
-    fn note_access(&self, record: &Arc<Credential>, access: Access, now_ms: u64) {
+    fn note_access(&self, record: &Arc<Credential>, access: Access, now_ms: u64, is_kept: bool) {
         if access == Access::Recorded {
-            self.service.record_access(record, now_ms, true);
+            self.service.record_access(record, now_ms, is_kept);
         }
     }
 
@@ -194,16 +194,17 @@ impl Validator {
         // Read after the look-ups: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
         for (view, later) in views.iter_mut().zip(later) {
-            let is_admitted = |view: &TokenView| {
-                view.credential.judge(&later.presented.hash, None, now_ms) == Verdict::Admitted
+            let record = view.as_ref().map(|view| &view.credential);
+            let is_admitted = |record: &&Arc<Credential>| {
+                record.judge(&later.presented.hash, None, now_ms) == Verdict::Admitted
             };
-            *view = view.take().filter(is_admitted);
-            match view {
-                Some(view) => {
-                    self.counters.valid.inc();
-                    self.note_access(&view.credential, access, now_ms);
-                }
-                None => drop(self.counters.refused.inc()),
+            if let Some(record) = record.filter(is_admitted) {
+                self.counters.valid.inc();
+                // A copy that nobody else holds goes with this call.
+                self.note_access(record, access, now_ms, Arc::strong_count(record) > 1);
+            } else {
+                self.refuse(record)?;
+                *view = None;
             }
         }
         if access == Access::Exempt {
@@ -224,10 +225,24 @@ impl Validator {
     /// The tokens of these ids, whoever holds them.
     async fn views(&self, later: &[Later]) -> Result<Vec<Option<TokenView>>, StoreError> {
         let view = async |later: &Later| match self.reader.known_view(later.presented.id) {
-            Some(view) => Ok(view),
-            None => self.reader.view(later.presented.id).await,
+            Some(view) => Ok(view.map(|view| self.renewed_view(view))),
+            None => self.read_view(&later.presented).await,
         };
         try_join_all(later.iter().map(view)).await
+    }
+
+    /// The token as the store has it. While the store cannot be asked, one that is valid as far as is known, or none.
+    async fn read_view(&self, presented: &Presented) -> Result<Option<TokenView>, StoreError> {
+        match self.reader.view(presented.id).await {
+            Err(error @ StoreError::Unavailable(_)) => {
+                self.stale(presented, None).and_then(TokenView::of_known).map(Some).ok_or(error)
+            }
+            outcome => Ok(outcome?.map(|view| self.renewed_view(view))),
+        }
+    }
+
+    fn renewed_view(&self, view: TokenView) -> TokenView {
+        TokenView { credential: self.renewed(view.credential), ..view }
     }
 
     /// Settles the secrets that do not fit the record found, and finds the tokens anew whose secret was handed out since.
@@ -238,7 +253,7 @@ impl Validator {
             let settled =
                 self.settle(presented, Read { credential: Some(found.clone()), is_fresh: false }).await?;
             if settled.is_none_or(|settled| !Arc::ptr_eq(&settled, &found)) {
-                *view = self.reader.view(presented.id).await?;
+                *view = self.read_view(&presented).await?;
             }
             Ok(())
         };

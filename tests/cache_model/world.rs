@@ -257,7 +257,9 @@ impl<'a> Tracker<'a> {
             Some(Message::Pong(sent_at_ms)) => self.connection.heartbeat_answered(sent_at_ms),
             Some(Message::Push(key, changed)) => {
                 match key {
-                    Some(id) => self.world.cache.invalidate(&id),
+                    Some(id) => {
+                        self.world.cache.invalidate(&id);
+                    }
                     None => self.connection.invalidate_all(),
                 }
                 let mut witness = lock(&self.world.witness);

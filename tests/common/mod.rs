@@ -5,8 +5,8 @@
 
 pub mod cluster;
 pub mod devices;
-pub mod fake_time;
 pub mod fake_sentinel;
+pub mod fake_time;
 pub mod feed;
 pub mod http;
 pub mod http2;

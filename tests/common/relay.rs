@@ -1,5 +1,5 @@
 //! A TCP relay that keeps what its clients send and counts their connections: what does a proxy ask, and how? It can also
-//! forget its flows as a firewall does.
+//! be cut, as a network is, and forget its flows as a firewall does.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -21,6 +21,7 @@ pub struct Relay {
 struct Log {
     sent: Vec<u8>,
     connections: usize,
+    is_cut: bool,
     /// The clients' ends, those of closed connections too.
     streams: Vec<TcpStream>,
 }
@@ -37,6 +38,9 @@ impl Relay {
                 {
                     let mut log = accepting.lock().unwrap();
                     log.connections += 1;
+                    if log.is_cut {
+                        continue;
+                    }
                     log.streams.push(near.try_clone().unwrap());
                 }
                 let Ok(far) = TcpStream::connect(&to) else { continue };
@@ -80,6 +84,17 @@ impl Relay {
     /// How many connections were made to it so far.
     pub fn connections(&self) -> usize {
         self.log.lock().unwrap().connections
+    }
+
+    /// Hangs up on everybody, and on whoever connects until [`Relay::mend`].
+    pub fn cut(&self) {
+        self.log.lock().unwrap().is_cut = true;
+        self.cut_flows();
+    }
+
+    /// Undoes [`Relay::cut`].
+    pub fn mend(&self) {
+        self.log.lock().unwrap().is_cut = false;
     }
 
     /// What its clients have sent since the last call; bytes of several connections in the order of their arrival.

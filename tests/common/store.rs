@@ -13,7 +13,7 @@ use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Ended, Issued, Reader, Store, StoreError, StoreLimits};
 use doorward::token::{
-    AccessMark, Credential, DetailsOnce, RefusedMarks, ShownOnce, Texts, Token, Touch, VerifiedMark,
+    AccessMark, Credential, DetailsOnce, RefusedMarks, Renewal, ShownOnce, Texts, Token, Touch, VerifiedMark,
 };
 
 use super::cluster::RedisCluster;
@@ -270,7 +270,7 @@ async fn open_redis(
         connections: 8,
         timeout,
         // The contract is the store's own; what the near cache adds is checked in tests/history.
-        cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0 },
+        cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0, catch_up_ms: 3000 },
     };
     let store = Store::Redis(Arc::new(RedisStore::new(options, limits, clock)));
     TestStore::new(store, prefix.to_owned()).await
@@ -371,7 +371,8 @@ pub fn ended(token: &Token, now_ms: u64) -> Token {
 
 pub fn touch(token: &Token, access_ms: u64, renew_to_ms: Option<u64>) -> Touch {
     let credential = &token.credential;
-    Touch { id: credential.id, user: credential.user().to_owned(), access_ms, renew_to_ms }
+    let renewal = renew_to_ms.map(|to_ms| Renewal { from_ms: access_ms, to_ms });
+    Touch { id: credential.id, user: credential.user().to_owned(), access_ms, renewal }
 }
 
 /// Two users whose tokens are in the same shard.

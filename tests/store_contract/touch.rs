@@ -1,9 +1,12 @@
 //! Accesses: the last one is kept, a renewal extends, and nothing dead comes back to life.
 
 use doorward::event::EndReason;
-use doorward::token::{Token, TokenChange};
+use doorward::store::{Changed, StoreLimits};
+use doorward::token::{RelatedObject, Renewal, Token, TokenChange, Touch};
 
-use crate::common::store::{DAY_MS, HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended, touch};
+use crate::common::store::{
+    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended, touch,
+};
 
 const EXPIRED_MS: u64 = NOW_MS + HOUR_MS;
 
@@ -122,4 +125,88 @@ pub async fn a_large_batch_is_written_whole(kind: StoreKind) {
         let expected = renewed(token, access_ms, access_ms + HOUR_MS);
         assert_eq!(on.token(token, access_ms).await, Some(expected));
     }
+}
+
+/// An outage is shorter than this.
+const GRACE_MS: u64 = 30 * MINUTE_MS;
+const WITH_GRACE: StoreLimits = StoreLimits { stale_grace_ms: GRACE_MS, ..LIMITS };
+
+/// Accesses during an outage: the first at `from_ms`, the last at `access_ms`.
+fn chain(token: &Token, from_ms: u64, access_ms: u64) -> Touch {
+    let renewal = Renewal { from_ms, to_ms: access_ms + HOUR_MS };
+    Touch { renewal: Some(renewal), ..touch(token, access_ms, None) }
+}
+
+pub async fn a_chain_of_accesses_is_written_after_the_expiry(kind: StoreKind) {
+    let on = TestStore::open_with(kind, WITH_GRACE).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let (access_ms, back_ms) = (EXPIRED_MS + 9 * MINUTE_MS, EXPIRED_MS + 10 * MINUTE_MS);
+    // Nobody finds it meanwhile.
+    assert_eq!(on.token(&token, back_ms).await, None);
+    assert_eq!(on.listed("alice", back_ms).await, []);
+    let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
+    assert_eq!(on.store.change(token.credential.id, &edit, back_ms).await.unwrap(), Changed::NotFound);
+
+    // The first access was too late.
+    on.store.touch(&[chain(&token, EXPIRED_MS, access_ms)], back_ms).await.unwrap();
+    assert_eq!(on.token(&token, back_ms).await, None);
+    // All that it earned is past.
+    on.store.touch(&[chain(&token, EXPIRED_MS - 1, back_ms - HOUR_MS)], back_ms).await.unwrap();
+    assert_eq!(on.token(&token, back_ms).await, None);
+
+    on.store.touch(&[chain(&token, EXPIRED_MS - 1, access_ms)], back_ms).await.unwrap();
+    let expected = renewed(&token, access_ms, access_ms + HOUR_MS);
+    assert_eq!(on.token(&token, back_ms).await, Some(expected));
+    assert_eq!(on.listed("alice", back_ms).await, [token.credential.id]);
+}
+
+pub async fn no_chain_revives_what_was_to_end(kind: StoreKind) {
+    let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
+    for ending in ["before the expiry", "one", "all", "by object"] {
+        let on = TestStore::open_with(kind, WITH_GRACE).await;
+        let token = Token { related_objects: vec![object.clone()], ..on.sample("alice", NOW_MS) };
+        on.keep(&token, NOW_MS).await;
+        let (end, id) = (TokenChange::ending(EndReason::Ended), token.credential.id);
+        let late_ms = EXPIRED_MS + MINUTE_MS;
+        match ending {
+            "before the expiry" => drop(on.store.change(id, &end, EXPIRED_MS - 1).await.unwrap()),
+            "one" => assert_eq!(on.store.change(id, &end, late_ms).await.unwrap(), Changed::NotFound),
+            "all" => assert_eq!(on.store.end_user_tokens("alice", None, late_ms).await.unwrap(), []),
+            _ => assert_eq!(on.store.end_object_tokens(&object, late_ms).await.unwrap(), []),
+        }
+        let back_ms = late_ms + MINUTE_MS;
+        on.store.touch(&[chain(&token, EXPIRED_MS - 2, late_ms)], back_ms).await.unwrap();
+        let active = on.credential(id).await.unwrap().filter(|credential| credential.is_active);
+        assert_eq!(active, None, "{ending}");
+    }
+}
+
+pub async fn an_ending_of_others_spares_what_may_be_renewed(kind: StoreKind) {
+    let on = TestStore::open_with(kind, WITH_GRACE).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let id = token.credential.id;
+    on.store.end_user_tokens("alice", Some(id), EXPIRED_MS).await.unwrap();
+    let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
+    on.store.end_object_tokens(&object, EXPIRED_MS).await.unwrap();
+    on.store.touch(&[chain(&token, NOW_MS, EXPIRED_MS)], EXPIRED_MS + 1).await.unwrap();
+    assert_eq!(on.listed("alice", EXPIRED_MS + 1).await, [id]);
+}
+
+pub async fn an_expired_token_is_forgotten_after_the_grace(kind: StoreKind) {
+    let on = TestStore::open_with(kind, WITH_GRACE).await;
+    let token = on.issue("alice", NOW_MS).await;
+    for (late_ms, is_kept) in [(GRACE_MS - 1, true), (GRACE_MS, false)] {
+        let now_ms = EXPIRED_MS + late_ms;
+        on.store.change(token.credential.id, &TokenChange::default(), now_ms).await.unwrap();
+        assert_eq!(on.credential(token.credential.id).await.unwrap().is_some(), is_kept);
+    }
+}
+
+pub async fn an_expired_token_does_not_count_as_live(kind: StoreKind) {
+    let limits = StoreLimits { max_tokens_per_user: 2, ..WITH_GRACE };
+    let on = TestStore::open_with(kind, limits).await;
+    on.issue("alice", NOW_MS).await;
+    let live = [on.issue_idle("alice", 3 * HOUR_MS, NOW_MS + 1).await, on.sample("alice", EXPIRED_MS)];
+    assert_eq!(on.keep(&live[1], EXPIRED_MS).await, []);
+    assert_eq!(on.listed("alice", EXPIRED_MS).await, [live[1].credential.id, live[0].credential.id]);
 }

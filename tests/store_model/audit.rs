@@ -33,6 +33,7 @@ const PREVIOUS_BYTES: usize = 29;
 type Outcome = Result<(), TestCaseError>;
 
 /// When it is looked, and what is known then.
+#[derive(Clone)]
 pub struct Moment {
     pub now_ms: u64,
     /// Whether Redis' TTLs go with the manual clock; else they stand still, and what is past its time stays until somebody
@@ -77,7 +78,7 @@ impl Snapshot {
 
     fn check_token(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
         let name = &key.name;
-        fits(key, kept_until(key), at)?;
+        fits(key, kept_until(key) + LIMITS.stale_grace_ms, at)?;
         prop_assert_eq!(is_active(key), field(key, "e").is_none(), "{}", name);
         let index = self.entries_of(&sibling(key, 'u', &string(field(key, "u").unwrap())), token_entry);
         prop_assert!(index.contains_key(rest(key)), "no index names {}", name);
@@ -123,8 +124,10 @@ impl Snapshot {
         prop_assert_eq!(tokens, accesses, "{}", &key.name);
         let kept = |locator: &str| self.0.get(&sibling(key, 't', locator)).map(kept_until);
         self.check_order(key)?;
-        let last_ms = self.check_index(key, earlier, at, token_entry, kept)?;
-        fits(key, last_ms, at)
+        // A token stays for the grace.
+        let late = Moment { now_ms: at.now_ms - LIMITS.stale_grace_ms, ..at.clone() };
+        let last_ms = self.check_index(key, earlier, &late, token_entry, kept)?;
+        fits(key, last_ms + LIMITS.stale_grace_ms, at)
     }
 
     /// Of several tokens that are not revoked the index knows when each was created; a revoked one has no such entry.

@@ -31,6 +31,8 @@ const OBJECTS: [&str; 2] = ["7", "ü"];
 /// Low, so that logins push each other out; and ended tokens outlive some live ones and not others.
 const LIMITS: StoreLimits = StoreLimits {
     revoked_retention_ms: HOUR_MS,
+    // Longer than some tokens live.
+    stale_grace_ms: 20 * MINUTE_MS,
     max_tokens_per_user: 3,
     max_devices_per_user: 2,
     // All of them: those of one step have no order, so neither store need forget the same ones.
@@ -320,7 +322,11 @@ impl World {
         let token = self.token(access.token);
         let access_ms = self.now_ms - access.ago_min * MINUTE_MS;
         let earned_ms = (access_ms + token.credential.idle_ms).min(token.credential.ends_at_ms);
-        touch(token, access_ms, access.renews.then_some(earned_ms))
+        let mut touch = touch(token, access_ms, access.renews.then_some(earned_ms));
+        if let Some(renewal) = &mut touch.renewal {
+            renewal.from_ms -= access.chain_min * MINUTE_MS;
+        }
+        touch
     }
 
     async fn change(&self, id: TokenId, change: &TokenChange) -> [Changed; 2] {

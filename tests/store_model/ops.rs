@@ -74,6 +74,8 @@ pub struct Access {
     pub token: usize,
     pub ago_min: u64,
     pub renews: bool,
+    /// How long before it the first access was that could not be written.
+    pub chain_min: u64,
 }
 
 pub fn op() -> impl Strategy<Value = Op> {
@@ -132,8 +134,9 @@ fn device_op(minutes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value
 }
 
 fn access() -> impl Strategy<Value = Access> {
-    (some(), prop_oneof![2 => Just(0_u64), 1 => 0..90_u64], any::<bool>())
-        .prop_map(|(token, ago_min, renews)| Access { token, ago_min, renews })
+    let chain = prop_oneof![2 => Just(0_u64), 1 => 1..90_u64];
+    (some(), prop_oneof![2 => Just(0_u64), 1 => 0..90_u64], any::<bool>(), chain)
+        .prop_map(|(token, ago_min, renews, chain_min)| Access { token, ago_min, renews, chain_min })
 }
 
 fn change() -> impl Strategy<Value = TokenChange> {

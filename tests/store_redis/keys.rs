@@ -203,6 +203,28 @@ async fn an_ending_stands_though_its_hints_cannot_be_removed() {
     redis::cmd("DEL").arg(&key).exec(&mut connection).unwrap();
 }
 
+/// For the renewals that a node earned while it could not reach Redis.
+#[tokio::test]
+async fn a_token_stays_for_the_stale_grace() {
+    let limits = StoreLimits { stale_grace_ms: HOUR_MS, ..LIMITS };
+    let keys = Keys(TestStore::open_with(StoreKind::RedisTcp, limits).await);
+    let on = &keys.0;
+    let short = on.issue("alice", NOW_MS).await;
+    keys.assert(2 * HOUR_MS, &[(&short, 2 * HOUR_MS)]);
+    on.touch(&short, NOW_MS, Some(NOW_MS + 2 * HOUR_MS)).await;
+    keys.assert(3 * HOUR_MS, &[(&short, 3 * HOUR_MS)]);
+    // The index says when it expires, as ever.
+    let index = on.ttls().into_keys().find(|key| key.contains("u:{")).unwrap();
+    let score: u64 = redis::cmd("ZSCORE")
+        .arg(index)
+        .arg(short.credential.id.locator())
+        .query(&mut raw_connection(on.server()))
+        .unwrap();
+    assert_eq!(score, NOW_MS + 2 * HOUR_MS);
+    on.store.change(short.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    keys.assert(DAY_MS + HOUR_MS, &[(&short, DAY_MS + HOUR_MS)]);
+}
+
 #[tokio::test]
 async fn a_long_token_that_ends_takes_its_index_down_to_the_retention() {
     let keys = Keys(TestStore::open(StoreKind::RedisTcp).await);

@@ -39,12 +39,23 @@ struct Server {
     epoch: AtomicU64,
     /// Entries count only before this, in milliseconds of CLOCK_BOOTTIME. Only ever grows.
     lease_until_ms: AtomicU64,
-    /// The number of the newest connection. Whoever writes the two above holds this lock; readers do not.
-    connection: Mutex<u64>,
+    /// Whoever writes the two above holds this lock; those who read them do not.
+    connection: Mutex<Newest>,
+}
+
+/// The newest connection of a server.
+#[derive(Default)]
+struct Newest {
+    number: u64,
+    /// It is live, and a heartbeat over it was answered.
+    is_proven: bool,
+    /// The last time without a proof, from the last one before it to the first one after it.
+    gap_from_ms: u64,
+    gap_until_ms: u64,
 }
 
 impl Server {
-    fn writer(&self) -> MutexGuard<'_, u64> {
+    fn writer(&self) -> MutexGuard<'_, Newest> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -101,6 +112,19 @@ impl Servers {
         origin.is_tracked() && self.may_serve(origin, now_ms)
     }
 
+    /// Whether there was no proof of the server's being there at `then_ms` or within `slack_ms` of it, or the first proof
+    /// after that is less than `slack_ms` ago.
+    pub(super) fn was_away(&self, server: ServerIndex, then_ms: u64, now_ms: u64, slack_ms: u64) -> bool {
+        let Some(server) = self.get(server) else { return false };
+        let newest = server.writer();
+        if newest.is_proven {
+            let is_over = now_ms >= newest.gap_until_ms.saturating_add(slack_ms);
+            return !is_over && then_ms.saturating_add(slack_ms) >= newest.gap_from_ms;
+        }
+        let proven_ms = server.lease_until_ms.load(Ordering::SeqCst).saturating_sub(self.lease_ms);
+        then_ms.saturating_add(slack_ms) >= proven_ms
+    }
+
     pub(super) fn void_all(&self, server: ServerIndex) {
         if let Some(server) = self.get(server) {
             server.void_all();
@@ -111,12 +135,12 @@ impl Servers {
         let server = Arc::clone(self.get(server)?);
         let number = {
             let mut newest = server.writer();
-            *newest += 1;
+            (newest.number, newest.is_proven) = (newest.number + 1, false);
             // The next odd number: all that was read before is void, also where the loss of the former
             // connection was never told.
             let epoch = server.epoch.load(Ordering::SeqCst);
             server.epoch.store((epoch + 1) | 1, Ordering::SeqCst);
-            *newest
+            newest.number
         };
         Some(Connection { server, number, lease_ms: self.lease_ms })
     }
@@ -139,9 +163,14 @@ impl Connection {
     /// error. To be called only after every push that came before the answer was applied. Moves the lease to
     /// `sent_at_ms` + lease; never back.
     pub fn heartbeat_answered(&self, sent_at_ms: u64) {
-        let newest = self.server.writer();
-        if protection("connection", *newest == self.number) {
+        let mut newest = self.server.writer();
+        if protection("connection", newest.number == self.number) {
             let until_ms = sent_at_ms.saturating_add(self.lease_ms);
+            if !newest.is_proven {
+                let before_ms = self.server.lease_until_ms.load(Ordering::SeqCst);
+                newest.gap_from_ms = before_ms.saturating_sub(self.lease_ms);
+                (newest.gap_until_ms, newest.is_proven) = (sent_at_ms, true);
+            }
             self.server.lease_until_ms.fetch_max(until_ms, Ordering::SeqCst);
         }
     }
@@ -155,8 +184,9 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let newest = self.server.writer();
-        if *newest == self.number {
+        let mut newest = self.server.writer();
+        if newest.number == self.number {
+            newest.is_proven = false;
             self.server.epoch.fetch_add(1, Ordering::SeqCst);
         }
     }

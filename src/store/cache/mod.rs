@@ -198,6 +198,12 @@ impl<V: Clone> NearCache<V> {
         value
     }
 
+    /// Whether the server may have been away at `then_ms`, give or take `slack_ms`, and is not back for longer than that:
+    /// then another node may still have something to write that it could not write at that time.
+    pub fn was_away(&self, server: ServerIndex, then_ms: u64, now_ms: u64, slack_ms: u64) -> bool {
+        self.servers.was_away(server, then_ms, now_ms, slack_ms)
+    }
+
     /// Begins a look-up that [`get`](Self::get) could not answer; `server` is where the token lives now.
     pub fn begin(&self, id: &TokenId, server: ServerIndex, now_ms: u64) -> Flight<'_, V> {
         let mut state = self.lock(id);
@@ -255,15 +261,17 @@ impl<V: Clone> NearCache<V> {
         }
     }
 
-    /// A server said that this token changed: voids its entry and its running read.
-    pub fn invalidate(&self, id: &TokenId) {
+    /// A server said that this token changed: voids its entry and its running read. Whether there was an entry.
+    pub fn invalidate(&self, id: &TokenId) -> bool {
         let mut state = self.lock(id);
         let removed = state.table.remove(id);
         let spared = protection("void_flight", false);
         let followers = if spared { None } else { state.flights.void(id) };
         state.stats.voids += u64::from(removed.is_some()) + u64::from(followers.is_some());
         drop(state);
+        let had_entry = removed.is_some();
         drop((removed, followers));
+        had_entry
     }
 
     /// This node changed the token: the same as [`invalidate`](Self::invalidate). To be called once the store

@@ -105,8 +105,12 @@ impl MemoryStore {
         let mut ended = Ended::new();
         for id in self.indexed(object) {
             let mut shard = self.shard(id.shard_tag());
-            let Some(token) = self.find(&mut shard, id, call.now_ms) else { continue };
-            if token.credential.is_active && token.related_objects.contains(object) {
+            let is_related = |token: &Token| token.related_objects.contains(object);
+            if !shard.tokens.get(&id).is_some_and(is_related) {
+                continue;
+            }
+            let Some(token) = self.find_to_end(&mut shard, id, call.now_ms) else { continue };
+            if token.credential.is_active {
                 let user = token.credential.user().to_owned();
                 self.end(&mut shard, id, EndReason::Related, call);
                 self.prune(&mut shard, &user, call.now_ms);

@@ -123,8 +123,9 @@ impl MemoryStore {
     pub(in crate::store) fn end_takeover(&self, id: TokenId, reason: EndReason, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.shard_tag());
         let is_active = |token: &mut crate::token::Token| token.credential.is_active;
-        self.find(&mut shard, id, call.now_ms).is_some_and(is_active)
-            && self.close_takeover(&mut shard, id, reason, call)
+        let is_found = self.find(&mut shard, id, call.now_ms).is_some_and(is_active);
+        // Nobody finds an expired token, but no renewal on its way may revive its takeover.
+        self.close_takeover(&mut shard, id, reason, call) && is_found
     }
 
     /// Ends the takeover of a token, if there is one; whether it was still under way.

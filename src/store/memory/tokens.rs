@@ -78,7 +78,11 @@ impl MemoryStore {
 
     pub(in crate::store) fn change(&self, id: TokenId, change: &TokenChange, call: &Call<'_>) -> Changed {
         let mut shard = self.shard(id.shard_tag());
-        let Some(token) = self.find(&mut shard, id, call.now_ms) else { return Changed::NotFound };
+        let found = match change.end {
+            Some(_) => self.find_to_end(&mut shard, id, call.now_ms),
+            None => self.find(&mut shard, id, call.now_ms),
+        };
+        let Some(token) = found else { return Changed::NotFound };
         if !token.credential.is_active {
             return Changed::AlreadyEnded(token.clone());
         }
@@ -114,9 +118,23 @@ impl MemoryStore {
         shard.tokens.get(&id).cloned().map_or(Changed::NotFound, Changed::Done)
     }
 
-    /// A token that is kept; one that is past its time goes for good: a late touch must not revive it after this
-    /// answer.
+    /// A token that is not past its time; one that is also past the grace goes for good.
     pub(super) fn find<'a>(&self, shard: &'a mut Shard, id: TokenId, now_ms: u64) -> Option<&'a mut Token> {
+        let token = shard.tokens.get(&id)?;
+        if !self.is_kept(token, now_ms) {
+            let user = token.credential.user().to_owned();
+            self.forget(shard, &user, id);
+        }
+        shard.tokens.get_mut(&id).filter(|token| self.is_visible(token, now_ms))
+    }
+
+    /// The same for an ending: an expired token goes at once, so that no renewal on its way can revive what was to end.
+    pub(super) fn find_to_end<'a>(
+        &self,
+        shard: &'a mut Shard,
+        id: TokenId,
+        now_ms: u64,
+    ) -> Option<&'a mut Token> {
         let token = shard.tokens.get(&id)?;
         if !self.is_visible(token, now_ms) {
             let user = token.credential.user().to_owned();
@@ -169,7 +187,11 @@ impl MemoryStore {
         wanted: impl Fn(&Token) -> bool,
     ) -> Ended {
         self.prune(shard, user, call.now_ms);
-        let active = shard.tokens_of(user).filter(|token| token.credential.is_active && wanted(token));
+        // Nobody finds an expired token, but no renewal on its way may revive one of these.
+        self.retain(shard, user, |token| self.is_visible(token, call.now_ms) || !wanted(token));
+        let active = shard.tokens_of(user).filter(|token| {
+            token.credential.is_active && self.is_visible(token, call.now_ms) && wanted(token)
+        });
         let ids: Ended = active.map(|token| token.credential.id).collect();
         for id in &ids {
             self.end(shard, *id, reason, call);
@@ -183,13 +205,13 @@ impl MemoryStore {
             let mut shard = self.shard(touch.id.shard_tag());
             let shard = &mut *shard;
             let Some(token) =
-                shard.tokens.get_mut(&touch.id).filter(|token| token.credential.is_live(touch.access_ms))
+                shard.tokens.get_mut(&touch.id).filter(|token| token.credential.is_live(touch.since_ms()))
             else {
                 continue;
             };
             token.last_access_ms = token.last_access_ms.max(touch.access_ms);
             let latest_ms = token.credential.expires_at_ms.max(now_ms);
-            if let Some(renew_to_ms) = touch.renew_to_ms.filter(|to| *to > latest_ms) {
+            if let Some(renew_to_ms) = touch.renewal.map(|r| r.to_ms).filter(|to| *to > latest_ms) {
                 edit(token).expires_at_ms = renew_to_ms;
                 renewed.push(token.credential.user().to_owned());
                 // A takeover ends with its token.
@@ -210,15 +232,27 @@ impl MemoryStore {
         token.is_visible(now_ms, self.limits.revoked_retention_ms)
     }
 
+    /// Nobody finds an expired token; but it stays for the grace, because a node that could not reach the store may have
+    /// renewals to write that were earned before the token expired.
+    fn is_kept(&self, token: &Token, now_ms: u64) -> bool {
+        self.is_visible(token, now_ms.saturating_sub(self.limits.stale_grace_ms))
+    }
+
+    /// Forgets what is past its time and the grace after it.
     pub(super) fn prune(&self, shard: &mut Shard, user: &str, now_ms: u64) {
+        self.retain(shard, user, |token| self.is_kept(token, now_ms));
+    }
+
+    /// Forgets the user's other tokens.
+    fn retain(&self, shard: &mut Shard, user: &str, stays: impl Fn(&Token) -> bool) {
         let Shard { tokens, users, .. } = shard;
         let Some(ids) = users.get_mut(user) else { return };
         ids.retain(|id| {
-            let visible = tokens.get(id).is_some_and(|token| self.is_visible(token, now_ms));
-            if !visible && tokens.remove(id).is_some() {
+            let stays = tokens.get(id).is_some_and(&stays);
+            if !stays && tokens.remove(id).is_some() {
                 self.tokens.fetch_sub(1, Ordering::Relaxed);
             }
-            visible
+            stays
         });
         if ids.is_empty() {
             users.remove(user);
@@ -232,6 +266,8 @@ impl MemoryStore {
         if shard.users.get(user).map_or(0, Vec::len) < max {
             return Some(Ended::new());
         }
+        // An account at its limit keeps no expired tokens.
+        self.retain(shard, user, |token| self.is_visible(token, call.now_ms));
         // Ties go by what Redis knows a token by.
         let by_age = |at_ms: u64, token: &Token| (at_ms, token.credential.id.locator(), token.credential.id);
         let live = shard.tokens_of(user).filter(|token| token.credential.is_active);

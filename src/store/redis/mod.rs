@@ -168,6 +168,7 @@ impl RedisStore {
             tolerance_ms: self.near.store_clock.tolerance_ms(),
             actor: call.actor.to_string(),
             retention_ms: self.limits.revoked_retention_ms,
+            grace_ms: self.limits.stale_grace_ms,
             channel: &self.event_channel,
             events: self.limits.events_per_user,
             event_ttl_ms: self.limits.event_retention_ms,

@@ -1,8 +1,9 @@
 //! The near cache of a node, and the servers whose changes it hears of.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::Notify;
 
 use super::map::MAX_SERVERS;
 use super::question::Server;
@@ -11,6 +12,9 @@ use crate::clock::Clock;
 use crate::secret::TokenId;
 use crate::store::cache::{Limits, NearCache, ServerIndex, Stats};
 use crate::token::Credential;
+
+/// Tokens that wait to be read again; what is beyond is read when it is asked for.
+const MAX_VOIDED: usize = 1024;
 
 /// How the near cache keeps its promise.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +25,8 @@ pub struct CacheOptions {
     pub lease_ms: u64,
     /// How much longer known tokens pass while the store cannot be asked.
     pub stale_grace_ms: u64,
+    /// How long after an outage other nodes may take to write what they could not write during it.
+    pub catch_up_ms: u64,
 }
 
 /// See the module. Shared by all runtimes of a node.
@@ -30,18 +36,34 @@ pub(super) struct Near {
     pub(super) clock: Clock,
     pub(super) store_clock: StoreClock,
     pub(super) lease_ms: u64,
+    stale_grace_ms: u64,
+    catch_up_ms: u64,
+    /// Tokens whose entries an invalidation took out; none without a stale grace.
+    voided: Mutex<Vec<TokenId>>,
+    has_voided: Notify,
     /// By the numbers of the masters.
     tracked_run_ids: Box<[ArcSwapOption<String>]>,
 }
 
 impl Near {
     pub(super) fn new(options: CacheOptions, clock: Clock) -> Self {
-        let CacheOptions { entries, lease_ms, stale_grace_ms } = options;
+        let CacheOptions { entries, lease_ms, stale_grace_ms, catch_up_ms } = options;
         let limits = Limits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
         let cache = (entries > 0).then(|| NearCache::new(limits));
         let tracked_run_ids = (0..MAX_SERVERS).map(|_| ArcSwapOption::empty()).collect();
         let store_clock = StoreClock::new(clock.clone());
-        Self { cache, clock, store_clock, lease_ms, tracked_run_ids }
+        let (voided, has_voided) = (Mutex::default(), Notify::new());
+        Self {
+            cache,
+            clock,
+            store_clock,
+            lease_ms,
+            stale_grace_ms,
+            catch_up_ms,
+            voided,
+            has_voided,
+            tracked_run_ids,
+        }
     }
 
     /// From now on the changes of this server are heard.
@@ -57,6 +79,33 @@ impl Near {
         let tracked = self.tracked_run_ids.get(usize::from(server.index.0))?.load();
         let is_same = !server.run_id.is_empty() && tracked.as_deref() == Some(&server.run_id);
         is_same.then_some(server.index)
+    }
+
+    /// A token that was known here has changed. In an outage that began now it could not pass, though its user is active: a
+    /// renewal changes it, too. So it is read again before somebody asks.
+    pub(super) fn refresh_soon(&self, id: TokenId) {
+        if self.stale_grace_ms == 0 {
+            return;
+        }
+        let mut voided = self.voided.lock().unwrap_or_else(PoisonError::into_inner);
+        if voided.len() < MAX_VOIDED {
+            voided.push(id);
+            self.has_voided.notify_one();
+        }
+    }
+
+    /// Waits for tokens that are to be read again; gives all there are.
+    pub(super) async fn voided(&self) -> Vec<TokenId> {
+        self.has_voided.notified().await;
+        std::mem::take(&mut *self.voided.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether a token of this server that expired so long ago may have been renewed by a node that could not write that yet.
+    /// Without a stale grace nothing is kept for such a renewal.
+    pub(super) fn may_be_renewed(&self, server: ServerIndex, expired_for_ms: u64) -> bool {
+        let Some(cache) = self.cache.as_ref().filter(|_| self.stale_grace_ms > 0) else { return false };
+        let now_ms = self.clock.boottime_ms();
+        cache.was_away(server, now_ms.saturating_sub(expired_for_ms), now_ms, self.catch_up_ms)
     }
 
     /// This node changed these tokens, or may have.

@@ -94,7 +94,7 @@ impl Reader {
     pub(in crate::store) fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
         match self.known_credential(id)?.filter(|credential| credential.is_active) {
             None => Some(None),
-            Some(credential) => view_of(credential).map(Some),
+            Some(credential) => TokenView::of_known(credential).map(Some),
         }
     }
 
@@ -103,12 +103,12 @@ impl Reader {
         let Some(known) = read.credential.filter(|known| known.is_active) else {
             return Ok(None);
         };
-        if let Some(view) = view_of(known.clone()) {
+        if let Some(view) = TokenView::of_known(known.clone()) {
             return Ok(Some(view));
         }
         // Put into the cache by a validation, which has no use for the rest.
         let (fresh, server) = self.look_ups.read(id, Extent::Whole).await?;
-        let view = fresh.filter(|fresh| fresh.is_active).and_then(view_of);
+        let view = fresh.filter(|fresh| fresh.is_active).and_then(TokenView::of_known);
         // Like the entry itself, it may only be kept on the word of the server that is tracked.
         if let Some(view) = view.as_ref().filter(|_| self.near.tracked(&server).is_some()) {
             known.details.get_or_init(|| view.details.clone());
@@ -139,19 +139,16 @@ impl Reader {
             is_fresh.store(true, Ordering::Relaxed);
             Ok((credential, self.near.tracked(&server)))
         };
-        let outcome = match cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await
-        {
-            Err(error @ StoreError::Unavailable(_)) => {
-                cache.get_stale(&id, self.near.clock.boottime_ms()).ok_or(error)
-            }
-            outcome => outcome,
-        };
-        Ok(Read { credential: outcome?, is_fresh: is_fresh.into_inner() })
+        let credential = cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await?;
+        Ok(Read { credential, is_fresh: is_fresh.into_inner() })
     }
-}
 
-/// `None` where the details are not known.
-fn view_of(credential: Arc<Credential>) -> Option<TokenView> {
-    let details = credential.details.get()?.clone();
-    Some(TokenView { credential, details, stored_access_ms: 0 })
+    pub(in crate::store) fn stale_credential(&self, id: TokenId) -> Option<Arc<Credential>> {
+        self.near.cache.as_ref()?.get_stale(&id, self.near.clock.boottime_ms())?
+    }
+
+    pub(in crate::store) fn may_be_renewed(&self, credential: &Credential, now_ms: u64) -> bool {
+        let expired_for_ms = now_ms.saturating_sub(credential.expires_at_ms);
+        self.near.may_be_renewed(self.look_ups.server_of(credential.id), expired_for_ms)
+    }
 }

@@ -42,6 +42,8 @@ pub(super) struct Context<'a> {
     pub(super) actor: String,
     #[serde(rename = "retention")]
     pub(super) retention_ms: u64,
+    #[serde(rename = "grace")]
+    pub(super) grace_ms: u64,
     pub(super) channel: &'a str,
     pub(super) events: usize,
     #[serde(rename = "event_ttl")]

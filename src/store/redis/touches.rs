@@ -18,8 +18,8 @@ const CALLS_AT_ONCE: usize = 4;
 /// refuses its calls, and the others must not suffer.
 const FAILURES_PER_BATCH: usize = 4;
 
-/// What touch.lua takes of each touch: shard tag, locator, user, access, the expiry it earned or 0.
-type TouchArgs<'a> = (String, String, &'a str, u64, u64);
+/// What touch.lua takes of each touch: shard tag, locator, user, access, since, the expiry it earned or 0.
+type TouchArgs<'a> = (String, String, &'a str, u64, u64, u64);
 
 /// The places in the batch of the touches of one call.
 type Places = Vec<usize>;
@@ -93,5 +93,6 @@ impl RedisStore {
 
 fn touch_args(touch: &Touch) -> TouchArgs<'_> {
     let (shard, locator) = (touch.id.shard_tag().to_string(), touch.id.locator());
-    (shard, locator, &touch.user, touch.access_ms, touch.renew_to_ms.unwrap_or(0))
+    let renew_to_ms = touch.renewal.map_or(0, |renewal| renewal.to_ms);
+    (shard, locator, &touch.user, touch.access_ms, touch.since_ms(), renew_to_ms)
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult, Value, cmd};
@@ -24,9 +25,11 @@ use super::authority;
 use super::cluster::slot_ranges;
 use super::describe;
 use super::keys::Keys;
+use super::look_ups::LookUps;
 use super::map::Master;
 use super::near::Near;
 use super::pipe::{RECONNECT_PAUSE, run_id_in};
+use super::reader::Reader;
 use super::topology::Topology;
 use crate::store::cache::{NearCache, ServerIndex};
 use crate::token::Credential;
@@ -47,6 +50,20 @@ impl Tracking {
             never = self.listen_to_all() => never,
             never = self.topology.follow() => never,
             never = self.topology.link.follow_trust() => never,
+            never = self.read_voided() => never,
+        }
+    }
+
+    /// Reads again what changed: see [`Near::refresh_soon`].
+    async fn read_voided(&self) -> Infallible {
+        let mut voided = self.near.voided().await;
+        // No connection is made for it before it has something to do.
+        let look_ups = LookUps::start(self.topology.clone(), self.near.clock.clone()).await;
+        let reader = Reader::new(look_ups, self.near.clone());
+        loop {
+            // Best-effort: what cannot be read is read when it is asked for.
+            join_all(voided.into_iter().map(|id| reader.credential(id))).await;
+            voided = self.near.voided().await;
         }
     }
 
@@ -231,7 +248,8 @@ fn invalidate(near: &Near, keys: &Keys, server: ServerIndex, data: &[Value]) {
     let Some(cache) = &near.cache else { return };
     let void = |key: &Value| match key {
         Value::BulkString(key) => match keys.token_id(key) {
-            Some(id) => cache.invalidate(&id),
+            Some(id) if cache.invalidate(&id) => near.refresh_soon(id),
+            Some(_) => {}
             None => cache.invalidate_all(server),
         },
         _ => cache.invalidate_all(server),

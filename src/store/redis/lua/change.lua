@@ -7,7 +7,7 @@
 --          why         why it ends; absent when it does not
 -- Gives {0} for none, {status, fields, last access}: 1 done, 2 it had ended before, 3 its second factor is still to
 -- be shown, 4 it was rotated too often.
-local t, broken = find(a.locator)
+local t, broken = find(a.locator, a.why)
 if broken then return broken end
 if not t then return { 0 } end
 local token, user, flags = key('t', a.locator), t.user, t.flags

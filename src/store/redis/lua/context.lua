@@ -8,6 +8,7 @@
 --   actor      who does it, for events
 --   channel    where events are told
 --   retention  how long an ended token is kept, ms
+--   grace      how much longer than that, and than its expiry, a token stays here, ms: see ttl in prelude.lua
 --   events     how many events of a user are kept; 0 for none
 --   event_ttl  for how long, ms
 -- ARGV[2], each script's own, in MessagePack: it says what at its top. What is not text comes as it is from ARGV[3] on:

@@ -16,6 +16,11 @@ local function make_room(user, new)
   prune(user)
   local index, made_room = key('u', user), {}
   local others = redis.call('ZCOUNT', index, 0, BELOW_REVOKED)
+  if others >= new.max and ctx.grace > 0 then
+    -- An account at its limit keeps no expired tokens for the grace.
+    forget_past(user, now)
+    others = redis.call('ZCOUNT', index, 0, BELOW_REVOKED)
+  end
   local revoked = redis.call('ZCOUNT', index, REVOKED, '+inf')
   if others >= new.max and not new.may_end then return { full = true } end
   for _ = 1, math.min(others + 1 - new.max, new.room) do
@@ -47,7 +52,7 @@ local function issue(user, new, fields)
   local made_room, others = make_room(user, new)
   if made_room.err or made_room.full then return made_room end
   redis.call('HSET', token, unpack(fields))
-  redis.call('PEXPIRE', token, new.expires_at - now)
+  redis.call('PEXPIRE', token, ttl(new.expires_at))
   local entries = { new.expires_at, new.locator, -now, '@' .. new.locator }
   if others > 0 then
     local other, says_age = oldest(user)

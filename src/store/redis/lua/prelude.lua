@@ -78,15 +78,21 @@ local function forget(user, ...)
   redis.call('ZREM', key('u', user), unpack(members))
 end
 
--- Removes some of the entries that are past their time.
-local function prune(user)
+-- How long a key stays that is kept until then. An expired token is found by nobody; but it stays for the grace, because a
+-- node that could not reach the store may have renewals to write that were earned before the token expired.
+local function ttl(kept_until) return kept_until + ctx.grace - now end
+
+-- Removes some of the entries that were past their time at `cutoff`.
+local function forget_past(user, cutoff)
   local index = key('u', user)
-  local past = redis.call('ZRANGEBYSCORE', index, 0, now, 'LIMIT', 0, PRUNED)
-  for _, locator in ipairs(redis.call('ZRANGEBYSCORE', index, REVOKED, REVOKED + now, 'LIMIT', 0, PRUNED)) do
-    table.insert(past, locator)
-  end
+  local past = redis.call('ZRANGEBYSCORE', index, 0, decimal(cutoff), 'LIMIT', 0, PRUNED)
+  local revoked = redis.call('ZRANGEBYSCORE', index, REVOKED, REVOKED + cutoff, 'LIMIT', 0, PRUNED)
+  for _, locator in ipairs(revoked) do table.insert(past, locator) end
   forget(user, unpack(past))
 end
+
+-- Removes some of the entries that are past their time and the grace after it.
+local function prune(user) forget_past(user, now - ctx.grace) end
 
 -- The index lives exactly as long as the longest-lived of its tokens.
 local function fit_ttl(user)
@@ -96,7 +102,7 @@ local function fit_ttl(user)
     local live = redis.call('ZREVRANGEBYSCORE', index, BELOW_REVOKED, 0, 'WITHSCORES', 'LIMIT', 0, 1)
     last = math.max(last - REVOKED, tonumber(live[2]) or 0)
   end
-  if last > now then redis.call('PEXPIRE', index, last - now) end
+  if ttl(last) > 0 then redis.call('PEXPIRE', index, ttl(last)) end
 end
 
 -- For every script that wrote to the index. A live token keeps the index for long, and nothing else removes the entries of
@@ -108,9 +114,9 @@ end
 
 ---- Tokens ----
 
--- A token that is kept: {user, flags, expires_at, ended, device}. Else nil and nothing, or nil and the error that it is corrupt. One that is
--- past its time is forgotten.
-local function find(locator)
+-- A token's record, whether or not its time is past: {user, flags, ended, device, kept_until}. Else nil and nothing, or nil
+-- and the error that it is corrupt.
+local function read_token(locator)
   local token = key('t', locator)
   local t = redis.call('HMGET', token, 'u', 'f', 'x', 'e', 'd')
   local user, flags, expires_at, ended_at = t[1], tonumber(t[2]), tonumber(t[3]), tonumber(t[4])
@@ -120,11 +126,22 @@ local function find(locator)
   if not expires_at then return nil, corrupt(token, 'x') end
   local active = is_active(flags)
   if not active and not ended_at then return nil, corrupt(token, 'e') end
-  if (active and expires_at or ended_at + ctx.retention) <= now then
-    forget(user, locator)
+  local kept_until = active and expires_at or ended_at + ctx.retention
+  return {
+    user = user, flags = flags, expires_at = expires_at, ended = not active, device = t[5], kept_until = kept_until,
+  }
+end
+
+-- The same of a token that is kept. One that is past its time is not found, and forgotten after the grace. A revocation
+-- asks with `forgets`: it forgets an expired token at once, so that no renewal on its way can revive it.
+local function find(locator, forgets)
+  local t, broken = read_token(locator)
+  if not t then return nil, broken end
+  if t.kept_until <= now then
+    if forgets or ttl(t.kept_until) <= 0 then forget(t.user, locator) end
     return nil
   end
-  return { user = user, flags = flags, expires_at = expires_at, ended = not active, device = t[5] }
+  return t
 end
 
 -- Everything of a token: {status, fields, last access}.
@@ -179,7 +196,7 @@ local function end_token(user, locator, flags, why)
   if t[1] then end_packed_takeover(user, locator, t[1], why) end
   redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now))
   redis.call('ZREM', index, '#' .. locator)
-  redis.call('PEXPIRE', token, ctx.retention)
+  redis.call('PEXPIRE', token, ttl(now + ctx.retention))
   emit(user, { k = 'token.revoked', l = locator, w = why })
   -- A garbled list keeps no token from being revoked.
   pcall(note_untrue_tokens, locator, t[2])
@@ -195,7 +212,7 @@ local STEP_TOKENS, STEP_OBJECTS = 100, 500
 -- locators of all that are not revoked, in one command, and passes them as `some`, a step's worth in each further call
 -- (end_user.lua). That command fixes the set. A token that is not in it was issued after the revocation. One of the set
 -- cannot escape: no token becomes another one, and whatever happens to it meanwhile, its step finds it live and revokes it,
--- or finds it revoked or gone.
+-- or finds it revoked or gone. An expired token of the set is forgotten, so that no renewal on its way can revive it.
 --
 -- Gives {locators of those it revoked, locators still to be gone through, the key of a corrupt record or '', 1 when there
 -- are many and it did nothing, else 0}.
@@ -210,14 +227,18 @@ local function end_tokens(user, why, some, wanted)
     if at > STEP_TOKENS or #untrue_tokens >= STEP_OBJECTS then
       table.insert(rest, locator)
     else
-      local is_read, t, corruption = pcall(find, locator)
+      local is_read, t, corruption = pcall(read_token, locator)
       if not is_read or corruption then
         broken = key('t', locator)
       elseif not t then
         forget(user, locator)
       elseif not t.ended and wanted(t, locator) then
-        end_token(user, locator, t.flags, why)
-        table.insert(ended, locator)
+        if t.kept_until <= now then
+          forget(user, locator)
+        else
+          end_token(user, locator, t.flags, why)
+          table.insert(ended, locator)
+        end
       end
     end
   end

@@ -3,6 +3,12 @@
 -- Gives 1 when one was under way, else 0.
 local t, broken = find(a.locator)
 if broken then return broken end
-if not t or t.ended then return 0 end
+if not t then
+  -- Nobody finds an expired token, but no renewal on its way may revive its takeover.
+  local user = redis.call('HGET', key('t', a.locator), 'u')
+  if user then end_takeover(user, a.locator, a.why) end
+  return finish(0)
+end
+if t.ended then return 0 end
 if not end_takeover(t.user, a.locator, a.why) then return 0 end
 return finish(1)

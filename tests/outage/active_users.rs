@@ -1,0 +1,194 @@
+//! Outages that last longer than the idle time of tokens that are in use.
+
+use std::thread;
+use std::time::Duration;
+
+use doorward::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::relay::Relay;
+use crate::common::server::{Server, bearer, token_path};
+
+/// How often an active user asks.
+const EVERY: Duration = Duration::from_millis(400);
+/// Much longer than that, so that a busy machine logs nobody out; and much shorter than the outages.
+const IDLE_MS: u64 = 4_000;
+const OUTAGE_MS: u64 = 9_000;
+const WITH_GRACE: [(&str, &str); 1] = [("DOORWARD_STALE_GRACE", "30s")];
+
+fn issue(server: &Server) -> Value {
+    server.issue(json!({"idle_seconds": IDLE_MS / 1000}))
+}
+
+fn status(server: &Server, token: &Value) -> u16 {
+    server.auth(&token["token"]).status
+}
+
+/// An active user for so long: the statuses of the answers, in their order.
+fn ask_for(server: &Server, token: &Value, for_ms: u64) -> Vec<u16> {
+    let clock = Clock::system();
+    let from_ms = clock.boottime_ms();
+    let mut statuses = Vec::new();
+    while clock.boottime_ms() - from_ms < for_ms {
+        statuses.push(status(server, token));
+        thread::sleep(EVERY);
+    }
+    statuses
+}
+
+fn assert_all(expected: u16, statuses: &[u16], server: &Server) {
+    assert!(statuses.iter().all(|status| *status == expected), "{statuses:?}\n{}", server.log());
+}
+
+/// Until the answer is this, it is 503.
+fn wait_through_503(server: &Server, token: &Value, expected: u16) {
+    wait_for("an answer", || match status(server, token) {
+        503 => None,
+        status => {
+            assert_eq!(status, expected, "{}", server.log());
+            Some(())
+        }
+    });
+}
+
+/// Each of the planes that a string can be shown to.
+fn statuses_everywhere(server: &Server, token: &Value) -> Vec<u16> {
+    let authorization = bearer(&token["token"]);
+    let headers = [("Authorization", authorization.as_str())];
+    let mut statuses: Vec<_> = ["/auth", "/auth-optional", "/session"]
+        .iter()
+        .map(|path| server.validation().get(path, &headers).status)
+        .collect();
+    statuses.push(server.validation().request("POST", "/logout", &headers, None).status);
+    let strings = json!({"tokens": [token["token"]]});
+    statuses.push(server.call("POST", "/v1/validate", Some(&strings)).status);
+    statuses
+}
+
+fn outlives_an_outage(begin: impl FnOnce(&mut RedisServer), end: impl FnOnce(&mut RedisServer)) {
+    let mut redis = RedisServer::start_durable();
+    let [first, second] = [(); 2].map(|()| Server::on(&redis, &WITH_GRACE));
+    let [active, left] = [(); 2].map(|()| issue(&first));
+    for server in [&first, &second] {
+        assert_eq!([status(server, &active), status(server, &left)], [200, 200]);
+    }
+    assert_all(200, &ask_for(&first, &active, 1_000), &first);
+
+    begin(&mut redis);
+    assert_all(200, &ask_for(&first, &active, OUTAGE_MS), &first);
+    // It has expired, unless its user is active elsewhere; who asks this node now was at the other one.
+    assert_eq!(statuses_everywhere(&first, &left), [503; 5]);
+    assert_eq!(statuses_everywhere(&second, &active), [503; 5]);
+    assert_all(200, &ask_for(&first, &active, 500), &first);
+
+    end(&mut redis);
+    wait_through_503(&second, &active, 200);
+    assert_all(200, &ask_for(&first, &active, 1_000), &first);
+    wait_for("its session shows", || {
+        let authorization = bearer(&active["token"]);
+        let session = first.validation().get("/session", &[("Authorization", &authorization)]);
+        assert_ne!(session.status, 401);
+        (session.status == 200).then_some(())
+    });
+    // All nodes know it as ever; nobody was active with the other one.
+    for server in [&second, &first] {
+        wait_through_503(server, &left, 401);
+        assert_all(200, &ask_for(server, &active, IDLE_MS + 1_000), server);
+    }
+}
+
+#[test]
+fn an_active_user_stays_logged_in_while_redis_is_down() {
+    outlives_an_outage(RedisServer::kill, RedisServer::restart);
+}
+
+#[test]
+fn an_active_user_stays_logged_in_while_redis_stands_still() {
+    outlives_an_outage(|redis| redis.freeze(), |redis| redis.thaw());
+}
+
+#[test]
+fn without_a_grace_nobody_is_told_to_log_in_while_redis_is_away() {
+    let mut redis = RedisServer::start_durable();
+    let [first, second] = [(); 2].map(|()| Server::on(&redis, &[]));
+    for is_killed in [true, false] {
+        let token = issue(&first);
+        wait_through_503(&first, &token, 200);
+        wait_through_503(&second, &token, 200);
+        match is_killed {
+            true => redis.kill(),
+            false => redis.freeze(),
+        }
+        // Known tokens pass for a lease at most.
+        let statuses = ask_for(&first, &token, OUTAGE_MS);
+        assert!(!statuses.contains(&401), "{statuses:?}\n{}", first.log());
+        assert_eq!(statuses.last(), Some(&503));
+        for server in [&first, &second] {
+            assert_eq!(statuses_everywhere(server, &token), [503; 5]);
+        }
+        match is_killed {
+            true => redis.restart(),
+            false => redis.thaw(),
+        }
+        wait_through_503(&first, &token, 401);
+        wait_for("logins are back", || {
+            let body = json!({"user": "alice", "ip": "10.0.0.1"});
+            (first.call("POST", "/v1/tokens", Some(&body)).status == 201).then_some(())
+        });
+    }
+}
+
+/// Nobody has noticed the outage yet.
+#[test]
+fn a_renewal_that_waits_to_be_written_counts_within_the_lease() {
+    let redis = RedisServer::start();
+    // No access renews it before the outage: a renewal would void its entry.
+    let server = Server::on(&redis, &[("DOORWARD_LEASE", "1m"), ("DOORWARD_RENEWAL_STEP", "50%")]);
+    let issued = issue(&server);
+    wait_for("entries are served from memory", || {
+        assert_eq!(status(&server, &issued), 200);
+        let metrics = server.call("GET", "/metrics", None).text();
+        (!metrics.contains("doorward_cache_hits_total 0\n")).then_some(())
+    });
+    let token = issue(&server);
+    assert_eq!(status(&server, &token), 200);
+    redis.freeze();
+    assert_all(200, &ask_for(&server, &token, IDLE_MS + 2_000), &server);
+}
+
+/// One that this node could not hear of.
+#[test]
+fn a_revocation_during_an_outage_wins_over_every_renewal() {
+    let redis = RedisServer::start();
+    let relay = Relay::start(&format!("127.0.0.1:{}", redis.port()));
+    let url = format!("redis://{}", relay.addr());
+    let cut_off = Server::start(&[WITH_GRACE[0], ("DOORWARD_REDIS_URL", &url)]);
+    let other = Server::on(&redis, &WITH_GRACE);
+    // One is revoked before it expires as far as Redis knows, one after that, and one is not.
+    let [early, late, kept] = [(); 3].map(|()| issue(&cut_off));
+    for token in [&early, &late, &kept] {
+        assert_eq!(status(&cut_off, token), 200);
+    }
+    relay.cut();
+    other.end(&early["id"]);
+    let clock = Clock::system();
+    let from_ms = clock.boottime_ms();
+    while clock.boottime_ms() - from_ms < IDLE_MS + 1_000 {
+        for token in [&early, &late, &kept] {
+            assert_eq!(status(&cut_off, token), 200, "{}", cut_off.log());
+        }
+        thread::sleep(EVERY);
+    }
+    assert_eq!(other.call("DELETE", &token_path(&late["id"]), None).status, 404, "it has expired");
+    relay.mend();
+    for token in [&early, &late] {
+        wait_for("the node hears of it", || (status(&cut_off, token) == 401).then_some(()));
+        assert_eq!(status(&other, token), 401);
+    }
+    wait_for("the renewal is written", || (status(&other, &kept) == 200).then_some(()));
+    for server in [&cut_off, &other] {
+        assert_eq!([status(server, &early), status(server, &late), status(server, &kept)], [401, 401, 200]);
+    }
+}
