@@ -1,11 +1,11 @@
 //! What settings demand of each other: each finding names the setting to change, and what is wrong as the rest of a
 //! sentence.
 
-use super::types::{Cookie, SameSite};
+use super::types::{Cookie, SameSite, TrustedProxies};
 use super::{Config, StoreUrl, Topology};
 
 /// What is wrong with a setting beside others.
-type Finding = (&'static str, String);
+pub(super) type Finding = (&'static str, String);
 
 /// Which listeners have the address of another: its name, and the other's.
 pub(super) fn same_addresses(config: &Config) -> Vec<(&'static str, &'static str)> {
@@ -52,6 +52,17 @@ pub(super) fn redis(config: &Config) -> Vec<Finding> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Most proxies ask with GET whatever the client's method is. Without a proxy that may tell the method, the check would see
+/// nothing that changes something.
+pub(super) fn csrf(config: &Config) -> Vec<Finding> {
+    let TrustedProxies { networks, unix } = &config.trusted_proxies;
+    if config.cookie_csrf_check && networks.is_empty() && !unix {
+        let problem = "is missing: cookie-csrf-check needs the proxies that may tell a request's method";
+        return vec![("trusted-proxies", problem.to_owned())];
+    }
+    Vec::new()
 }
 
 /// The rules of cookie name prefixes and of `SameSite=None`: browsers throw away cookies that break them

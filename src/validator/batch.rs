@@ -49,7 +49,7 @@ impl Validator {
                 stored_access_ms: token.last_access_ms,
             });
         };
-        self.show_batch(wires, access, keep).await?;
+        self.in_time(self.show_batch(wires, access, keep)).await?;
         Ok(views)
     }
 
@@ -143,6 +143,11 @@ impl Validator {
                 None
             }
             Some((_, Verdict::WrongSecret)) => Some(presented),
+            Some((_, Verdict::Pending)) => {
+                self.counters.pending.inc();
+                show(None);
+                None
+            }
             _ => {
                 self.counters.refused.inc();
                 show(None);
@@ -169,17 +174,17 @@ impl Validator {
         // Read after the look-ups: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
         for (view, later) in views.iter_mut().zip(later) {
-            let is_admitted = |view: &TokenView| {
-                view.credential.judge(&later.presented.hash, None, now_ms) == Verdict::Admitted
-            };
-            *view = view.take().filter(is_admitted);
-            match view {
-                Some(view) => {
+            let judge = |view: &TokenView| view.credential.judge(&later.presented.hash, None, now_ms);
+            match (view.as_ref().map(judge), view.as_ref()) {
+                (Some(Verdict::Admitted), Some(view)) => {
                     self.counters.valid.inc();
                     self.note_access(&view.credential, access, now_ms);
+                    continue;
                 }
-                None => drop(self.counters.refused.inc()),
-            }
+                (Some(Verdict::Pending), _) => self.counters.pending.inc(),
+                _ => self.counters.refused.inc(),
+            };
+            *view = None;
         }
         if access == Access::Exempt {
             let unknown = views.iter().flatten().filter(|view| !view.knows_an_access());

@@ -9,7 +9,7 @@ use crate::config::Cookie;
 use crate::device_key::{DeviceChange, DeviceKey};
 use crate::event::Actor;
 use crate::http::device_json::{DeviceJson, MadeDeviceJson};
-use crate::http::fields::{Fields, boolean, parsed, text};
+use crate::http::fields::{Fields, boolean, parsed, text, user_agent};
 use crate::http::problem::Problem;
 use crate::http::{Body, empty, json};
 use crate::rules;
@@ -25,7 +25,7 @@ pub async fn make(
     check_user(&user, &mut fields);
     let uuid = fields.required("uuid", parsed(rules::device_uuid));
     let name = fields.optional("name", text(rules::device_name)).filter(|name| !name.is_empty());
-    let user_agent = fields.optional("user_agent", text(rules::user_agent)).unwrap_or_default();
+    let user_agent = fields.optional("user_agent", user_agent).unwrap_or_default();
     fields.finish()?;
     // Without errors the required field was there.
     let uuid = uuid.ok_or_else(Problem::not_found)?;
@@ -37,7 +37,7 @@ pub async fn make(
 /// GET: the user's device keys, newest first, in pages.
 pub async fn list(service: &Service, user: &str, mut query: Fields) -> Result<Response<Body>, Problem> {
     check_user(user, &mut query);
-    let page = Page::of(&mut query);
+    let page = Page::of(&mut query, &["user devices", user]);
     query.finish()?;
     let devices = service.user_devices(user).await?;
     Ok(page.response("devices", &devices, DeviceKey::listing_key, DeviceJson::of))
@@ -52,6 +52,7 @@ pub async fn change(
     actor: Actor<'_>,
 ) -> Result<Response<Body>, Problem> {
     check_user(user, &mut fields);
+    let uuid = kept_uuid(uuid, &mut fields)?;
     let change = DeviceChange {
         is_active: fields.optional("is_active", boolean),
         name: fields
@@ -59,7 +60,7 @@ pub async fn change(
             .map(|name| name.filter(|name| !name.is_empty())),
     };
     fields.finish()?;
-    let device = service.change_device(user, uuid, &change, actor).await?;
+    let device = service.change_device(user, &uuid, &change, actor).await?;
     Ok(json(StatusCode::OK, &DeviceJson::of(&device)))
 }
 
@@ -72,9 +73,23 @@ pub async fn remove(
     actor: Actor<'_>,
 ) -> Result<Response<Body>, Problem> {
     check_user(user, &mut query);
+    let uuid = kept_uuid(uuid, &mut query)?;
     query.finish()?;
-    service.remove_device(user, uuid, actor).await?;
+    service.remove_device(user, &uuid, actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// The uuid in a path as it is kept. A dot segment is noted as wrong, because the client may have meant another path;
+/// anything else that is no uuid names no device key.
+fn kept_uuid(uuid: &str, fields: &mut Fields) -> Result<String, Problem> {
+    match rules::device_uuid(uuid) {
+        Ok(kept) => Ok(kept),
+        Err(detail) if rules::is_dot_segment(uuid) => {
+            fields.fail("uuid", detail);
+            Ok(String::new())
+        }
+        Err(_) => Err(Problem::not_found()),
+    }
 }
 
 /// POST: a token for the owner of the device key; 201 with its secret, this once. 401 for whatever does not fit.

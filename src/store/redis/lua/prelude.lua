@@ -158,7 +158,7 @@ end
 local function end_token(user, locator, flags, why)
   end_takeover(user, locator, why)
   local token = key('t', locator)
-  redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now))
+  redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now), 'w', why)
   redis.call('ZADD', key('u', user), now + ctx.retention, locator)
   redis.call('PEXPIRE', token, ctx.retention)
   emit(user, { k = 'token.revoked', l = locator, w = why })
