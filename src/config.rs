@@ -344,45 +344,6 @@ impl Config {
         config.api_keys.splice(0..0, admin_key);
         config
     }
-
-    /// On Redis, a server needs a key that its callers know.
-    fn check_keys(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
-        let is_bad = mistakes.iter().any(|mistake| ["admin-key", "api-keys"].contains(&mistake.name.as_str()));
-        if values.is_set("redis-url") && self.api_keys.is_empty() && !is_bad {
-            mistakes.push(Mistake::new(
-                "admin-key",
-                "DOORWARD_ADMIN_KEY or DOORWARD_ADMIN_KEY_FILE",
-                "is missing: with redis-url set, it or api-keys is required",
-            ));
-        }
-    }
-
-    /// The rules about more than one setting.
-    fn check_together(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
-        let bad = |name: &str| mistakes.iter().any(|mistake| mistake.name == name);
-        let mut found = Vec::new();
-        for (name, other) in together::same_addresses(self) {
-            if !bad(name) && !bad(other) {
-                let origin = format!("{} and {}", values.origin(other), values.origin(name));
-                found.push(Mistake::new(name, origin, format!("is the same address as {other}")));
-            }
-        }
-        // Each rule, and the settings that it judges by.
-        let rules: [(Vec<together::Finding>, &[&str]); 4] = [
-            (together::cookie(&self.cookie), &["cookie-name"]),
-            (together::csrf(self), &["cookie-csrf-check"]),
-            (together::redis(self), &["redis-url"]),
-            (together::tls(self), &[]),
-        ];
-        for (findings, judged_by) in rules {
-            for (name, problem) in findings {
-                if !bad(name) && !judged_by.iter().any(|other| bad(other)) {
-                    found.push(Mistake::new(name, values.origin(name), problem));
-                }
-            }
-        }
-        mistakes.append(&mut found);
-    }
 }
 
 struct Reader<'a> {

@@ -30,7 +30,8 @@ impl Host {
         let port = match text.strip_prefix(name)? {
             "" => None,
             port => {
-                let digits = port.strip_prefix(':').filter(|port| port.bytes().all(|c| c.is_ascii_digit()))?;
+                let digits =
+                    port.strip_prefix(':').filter(|port| port.bytes().all(|c| c.is_ascii_digit()))?;
                 Some(digits.parse().ok().filter(|port| *port > 0)?)
             }
         };
@@ -119,7 +120,11 @@ mod tests {
             ("https://[2001:DB8::1]:8443", "https://[2001:db8::1]:8443"),
             ("chrome-extension://abc", "chrome-extension://abc"),
         ] {
-            assert_eq!(Origin::parse(text).map(|origin| origin.to_string()).as_deref(), Some(shown), "{text}");
+            assert_eq!(
+                Origin::parse(text).map(|origin| origin.to_string()).as_deref(),
+                Some(shown),
+                "{text}"
+            );
         }
         for bad in [
             "",
@@ -173,7 +178,9 @@ mod tests {
         ] {
             assert!(!is_own(host, true, origin) && !is_own(host, false, origin), "{host} {origin}");
         }
-        for (host, origin) in [("app.example", "http://app.example"), ("app.example:80", "http://app.example")] {
+        for (host, origin) in
+            [("app.example", "http://app.example"), ("app.example:80", "http://app.example")]
+        {
             assert!(!is_own(host, true, origin) && is_own(host, false, origin), "{host} {origin}");
         }
     }

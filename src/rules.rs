@@ -90,7 +90,10 @@ pub fn ip(value: &str) -> Result<IpAddr, String> {
 
 /// An IPv6 address without its zone (RFC 4007, section 11).
 fn without_zone(address: &str) -> &str {
-    address.split_once('%').filter(|(address, _)| address.contains(':')).map_or(address, |(address, _)| address)
+    address
+        .split_once('%')
+        .filter(|(address, _)| address.contains(':'))
+        .map_or(address, |(address, _)| address)
 }
 
 /// A takeover's reason: up to 500 characters, no control characters.
@@ -228,7 +231,9 @@ mod tests {
         ] {
             assert_eq!(ip(text).map(|address| address.to_string()).as_deref(), Ok(address), "{text}");
         }
-        for bad in ["", "localhost", "1.2.3.4, 5.6.7.8", " 1.2.3.4", "1.2.3", "1.2.3.4:x", "::1]", "1.2.3.4%a"] {
+        for bad in
+            ["", "localhost", "1.2.3.4, 5.6.7.8", " 1.2.3.4", "1.2.3", "1.2.3.4:x", "::1]", "1.2.3.4%a"]
+        {
             assert!(ip(bad).unwrap_err().contains("203.0.113.7"), "{bad}");
         }
     }

@@ -254,7 +254,8 @@ fn only_the_own_site_logs_out_by_cookie() {
         ("Origin", "http://auth.example"),
         ("Origin", "https://auth.example:8443"),
     ] {
-        let response = server.validation().request("POST", "/logout", &[host, ("Cookie", &sid), foreign], None);
+        let response =
+            server.validation().request("POST", "/logout", &[host, ("Cookie", &sid), foreign], None);
         assert_eq!((response.status, response.header("set-cookie")), (403, None), "{foreign:?}");
         assert_empty(&response);
         identity(&server.auth(&issued["token"]));
@@ -272,7 +273,8 @@ fn only_the_own_site_logs_out_by_cookie() {
         &[host, site("none")],
     ] {
         let sid = format!("sid={}", text(&server.issue(json!({}))["token"]));
-        let response = server.validation().request("POST", "/logout", &[own, &[("Cookie", &sid)]].concat(), None);
+        let response =
+            server.validation().request("POST", "/logout", &[own, &[("Cookie", &sid)]].concat(), None);
         assert_eq!(response.status, 200, "{own:?}");
         assert!(response.header("set-cookie").unwrap().starts_with("sid=;"), "{own:?}");
     }

@@ -31,7 +31,11 @@ fn dot_segments_name_nothing() {
         let login = json!({"uuid": dots, "login_token": "x", "ip": "::1"});
         for (path, body, pointer) in [
             ("/v1/tokens", json!({"user": dots, "ip": "::1"}), "#/user"),
-            ("/v1/tokens", json!({"user": "a", "ip": "::1", "related_objects": [object]}), "#/related_objects/0/object_id"),
+            (
+                "/v1/tokens",
+                json!({"user": "a", "ip": "::1", "related_objects": [object]}),
+                "#/related_objects/0/object_id",
+            ),
             ("/v1/users/alice/devices", json!({"uuid": dots}), "#/uuid"),
             ("/v1/devices/login", login, "#/uuid"),
             (&format!("{token}/takeover"), json!({"user": dots}), "#/user"),
@@ -142,7 +146,9 @@ fn a_name_that_is_given_twice_is_refused() {
     let patch = r#"{"is_active":false,"is_active":null}"#;
     let path = format!("/v1/tokens/{}", text(&issued["id"]));
     let request = String::from_utf8(common::http::request_bytes("PATCH", &path, &[key()], Some(&json!({}))));
-    let request = request.unwrap().replace("Content-Length: 2\r\n\r\n{}", &format!("Content-Length: {}\r\n\r\n{patch}", patch.len()));
+    let request = request
+        .unwrap()
+        .replace("Content-Length: 2\r\n\r\n{}", &format!("Content-Length: {}\r\n\r\n{patch}", patch.len()));
     assert_eq!(pointers(&client.send(request), 422), ["#/is_active"]);
     identity(&server.auth(&issued["token"]));
 }
@@ -152,7 +158,8 @@ fn whole_numbers_may_be_written_as_json_schema_has_them() {
     let server = Server::start(&[]);
     let mut client = server.admin();
     let issue = |client: &mut Client, number: &str| {
-        let body = format!(r#"{{"user":"a","ip":"::1","idle_seconds":{number},"lifetime_seconds":{number}}}"#);
+        let body =
+            format!(r#"{{"user":"a","ip":"::1","idle_seconds":{number},"lifetime_seconds":{number}}}"#);
         post_text(client, "/v1/tokens", body)
     };
     for number in ["300", "300.0", "3e2", "3.0E+2", "30000e-2"] {
@@ -205,7 +212,9 @@ fn a_cursor_is_for_its_own_listing() {
         let cursor = text(&first["next_cursor"]);
         let rest = page(alice, cursor).unwrap();
         assert_eq!((count(&rest), &rest["next_cursor"]), (1, &Value::Null));
-        for other in [bob, "/v1/related/order/alice/tokens", "/v1/users/alice/devices", "/v1/users/alice/takeovers"] {
+        for other in
+            [bob, "/v1/related/order/alice/tokens", "/v1/users/alice/devices", "/v1/users/alice/takeovers"]
+        {
             assert_eq!(page(other, cursor), Err(vec!["#/cursor".into()]), "{other}");
         }
         let objects = page("/v1/related/order/alice/tokens", "").unwrap();

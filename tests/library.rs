@@ -15,9 +15,9 @@ use common::store::{HOUR_MS, NOW_MS, eventually};
 use doorward::config::{self, Config};
 use doorward::device_key::DeviceChange;
 use doorward::event::{Actor, EndReason};
-use doorward::token::TokenChange;
 use doorward::service::NewDevice;
 use doorward::token::RelatedObject;
+use doorward::token::TokenChange;
 use doorward::{Access, Clock, Entropy, NewToken, Node, ServiceError, StoreError, Transport, Validator};
 
 fn settings(given: &[(&str, &str)]) -> Config {
@@ -273,7 +273,11 @@ async fn the_rules_hold_in_process() {
 #[tokio::test]
 async fn a_validator_without_its_runtime_is_unavailable() {
     let redis = RedisServer::start();
-    let given = [("DOORWARD_REDIS_URL", &*redis.url()), ("DOORWARD_CACHE_ENTRIES", "0"), ("DOORWARD_REDIS_TIMEOUT", "50ms")];
+    let given = [
+        ("DOORWARD_REDIS_URL", &*redis.url()),
+        ("DOORWARD_CACHE_ENTRIES", "0"),
+        ("DOORWARD_REDIS_TIMEOUT", "50ms"),
+    ];
     let node = Node::start(&settings(&given), Clock::system(), Entropy::system()).await.unwrap();
     let wire = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire;
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

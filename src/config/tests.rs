@@ -316,7 +316,9 @@ fn the_csrf_check_needs_proxies_that_tell_the_method() {
     let told = mistakes(&["--cookie-csrf-check=true"], &[], &[]);
     assert!(told.starts_with("trusted-proxies (default): is missing: cookie-csrf-check needs"), "{told}");
     for proxies in ["unix", "::1", "10.0.0.0/8"] {
-        assert!(config(&["--cookie-csrf-check=true", "--trusted-proxies", proxies], &[], &[]).cookie_csrf_check);
+        assert!(
+            config(&["--cookie-csrf-check=true", "--trusted-proxies", proxies], &[], &[]).cookie_csrf_check
+        );
     }
 }
 

@@ -230,7 +230,7 @@ mod tests {
         let mut fields = Fields::of_json(body).unwrap();
         assert_eq!(fields.optional("a", boolean), None);
         fields.objects("l", 2, |f| f.required("x", text(rules::object_id)));
-        assert_eq!(pointers(fields.finish().unwrap_err()), ["#/l/0/x", "#/a", "#/odd", "#/odd"]);
+        assert_eq!(pointers(fields.finish().unwrap_err()), ["#/a", "#/l/0/x", "#/odd", "#/odd"]);
     }
 
     #[test]

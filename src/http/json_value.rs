@@ -190,9 +190,13 @@ mod tests {
 
     #[test]
     fn a_value_is_what_serde_json_makes_of_it() {
-        for body in
-            [r#"{"a": [1, -1, 1.5, 3e2, true, null, "é\n"], "user_agent": null}"#, "3", r#""x""#, "[]", "null"]
-        {
+        for body in [
+            r#"{"a": [1, -1, 1.5, 3e2, true, null, "é\n"], "user_agent": null}"#,
+            "3",
+            r#""x""#,
+            "[]",
+            "null",
+        ] {
             assert_eq!(read(body), Some((serde_json::from_str(body).unwrap(), Vec::new())), "{body}");
         }
         for bad in ["", "{", "{}x", r#"{"a":"\ud800"}"#, "{\"a\":\"\t\"}", "[1,]", &"[".repeat(200)] {

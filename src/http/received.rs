@@ -292,9 +292,10 @@ mod tests {
         assert!(!passes("app.example", &["http://app.example"]), "its cookie is for https only");
         assert!(!passes("app.example", &["https://app.example", "https://evil.example"]));
         assert!(!passes("app example", &["https://app.example"]));
-        let received_by_http_2 = received("192.0.2.1", &[("origin", "https://h2.example")], "POST", |received| {
-            settings.is_same_site(received)
-        });
+        let received_by_http_2 =
+            received("192.0.2.1", &[("origin", "https://h2.example")], "POST", |received| {
+                settings.is_same_site(received)
+            });
         assert!(received_by_http_2);
     }
 
@@ -308,7 +309,9 @@ mod tests {
             assert!(passes("10.0.0.1", &lines) && !passes("192.0.2.1", &lines), "{host}");
         }
         let by_http = ("origin", "http://app.example");
-        for (proto, is_own) in [("https", false), ("HTTPS, http", false), ("http", true), ("http, https", true)] {
+        for (proto, is_own) in
+            [("https", false), ("HTTPS, http", false), ("http", true), ("http, https", true)]
+        {
             let lines = [("x-forwarded-proto", proto), by_http];
             assert_eq!(passes("10.0.0.1", &lines), is_own, "{proto}");
             assert!(passes("192.0.2.1", &lines), "anybody may claim that");

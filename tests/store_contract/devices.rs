@@ -153,7 +153,8 @@ pub async fn whatever_does_not_fit_is_refused(kind: StoreKind) {
 /// Whoever holds a login token could push everything else out of the history otherwise.
 pub async fn repeated_refusals_are_one_event(kind: StoreKind) {
     let on = TestStore::open(kind).await;
-    let (device, other) = (sample_device("alice", "phone", 0, NOW_MS), sample_device("alice", "pad", 1, NOW_MS));
+    let (device, other) =
+        (sample_device("alice", "phone", 0, NOW_MS), sample_device("alice", "pad", 1, NOW_MS));
     on.make_device(&device).await;
     on.make_device(&other).await;
     let refuse = async |device: &DeviceKey, at_ms: u64| {
@@ -163,7 +164,11 @@ pub async fn repeated_refusals_are_one_event(kind: StoreKind) {
     let told = async |at_ms: u64| {
         let events = on.store.user_events("alice", at_ms).await.unwrap();
         let refused = |event: &Event| event.kind == EventKind::DeviceRefused;
-        events.iter().filter(|event| refused(event)).map(|e| (e.device.clone().unwrap(), e.at_ms)).collect::<Vec<_>>()
+        events
+            .iter()
+            .filter(|event| refused(event))
+            .map(|e| (e.device.clone().unwrap(), e.at_ms))
+            .collect::<Vec<_>>()
     };
     for n in 0..100 {
         refuse(&device, NOW_MS + 2 * n).await;

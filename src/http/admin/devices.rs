@@ -52,7 +52,7 @@ pub async fn change(
     actor: Actor<'_>,
 ) -> Result<Response<Body>, Problem> {
     check_user(user, &mut fields);
-    let uuid = kept_uuid(uuid, &mut fields)?;
+    check_uuid(uuid, &mut fields);
     let change = DeviceChange {
         is_active: fields.optional("is_active", boolean),
         name: fields
@@ -60,7 +60,7 @@ pub async fn change(
             .map(|name| name.filter(|name| !name.is_empty())),
     };
     fields.finish()?;
-    let device = service.change_device(user, &uuid, &change, actor).await?;
+    let device = service.change_device(user, uuid, &change, actor).await?;
     Ok(json(StatusCode::OK, &DeviceJson::of(&device)))
 }
 
@@ -73,22 +73,16 @@ pub async fn remove(
     actor: Actor<'_>,
 ) -> Result<Response<Body>, Problem> {
     check_user(user, &mut query);
-    let uuid = kept_uuid(uuid, &mut query)?;
+    check_uuid(uuid, &mut query);
     query.finish()?;
-    service.remove_device(user, &uuid, actor).await?;
+    service.remove_device(user, uuid, actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// The uuid in a path as it is kept. A dot segment is noted as wrong, because the client may have meant another path;
-/// anything else that is no uuid names no device key.
-fn kept_uuid(uuid: &str, fields: &mut Fields) -> Result<String, Problem> {
-    match rules::device_uuid(uuid) {
-        Ok(kept) => Ok(kept),
-        Err(detail) if rules::is_dot_segment(uuid) => {
-            fields.fail("uuid", detail);
-            Ok(String::new())
-        }
-        Err(_) => Err(Problem::not_found()),
+/// Notes what is wrong with the uuid in a path.
+fn check_uuid(uuid: &str, fields: &mut Fields) {
+    if let Err(detail) = rules::device_uuid(uuid) {
+        fields.fail("uuid", detail);
     }
 }
 

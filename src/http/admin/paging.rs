@@ -83,8 +83,10 @@ impl<K: Tie> Page<K> {
         let start = self.after.as_ref().map_or(0, |after| all.partition_point(|item| key(item) <= *after));
         let rest = &all[start..];
         let shown = &rest[..self.limit.min(rest.len())];
-        let next_cursor =
-            shown.last().filter(|_| shown.len() < rest.len()).map(|last| write_cursor(&self.listing, key(last)));
+        let next_cursor = shown
+            .last()
+            .filter(|_| shown.len() < rest.len())
+            .map(|last| write_cursor(&self.listing, key(last)));
         let items: Vec<_> = shown.iter().map(show).collect();
         json(StatusCode::OK, &json!({name: items, "next_cursor": next_cursor}))
     }

@@ -4,6 +4,7 @@ use hyper::Method;
 use percent_encoding::percent_decode_str;
 
 use crate::config::Scope;
+use crate::rules;
 use crate::secret::TokenId;
 
 /// What a path names.
@@ -26,7 +27,7 @@ pub enum Route {
     UserEvents(String),
     Events,
     UserDevices(String),
-    /// A user and a uuid, as they stand in the path.
+    /// A user and a uuid, as it is kept.
     Device(String, String),
     DeviceLogin,
     Validate,
@@ -62,7 +63,7 @@ impl Route {
             ["v1", "users", user, "events"] => Self::UserEvents(decoded(user)?),
             ["v1", "users", user, "devices"] => Self::UserDevices(decoded(user)?),
             ["v1", "users", user, "devices", uuid] => {
-                Self::Device(decoded(user)?, decoded(uuid)?)
+                Self::Device(decoded(user)?, kept_uuid(&decoded(uuid)?)?)
             }
             ["v1", "devices", "login"] => Self::DeviceLogin,
             _ => return None,
@@ -123,6 +124,12 @@ impl Route {
     }
 }
 
+/// A uuid as it is kept; `None` for what is none. A dot segment stays as it is, for the call to refuse it by name: its client
+/// may have meant another path.
+fn kept_uuid(text: &str) -> Option<String> {
+    if rules::is_dot_segment(text) { Some(text.to_owned()) } else { rules::device_uuid(text).ok() }
+}
+
 /// A path segment's text; a slash in it is escaped, so segments are split before they are decoded.
 fn decoded(segment: &str) -> Option<String> {
     percent_decode_str(segment).decode_utf8().ok().map(String::from)
@@ -175,12 +182,18 @@ mod tests {
     fn paths_name_what_they_should() {
         assert_eq!(Route::find("/v1/users/a%2Fb%20%C3%A9/tokens"), Some(Route::UserTokens("a/b é".into())));
         assert!(matches!(Route::find("/v1/tokens/jE1hGDDTZBpo-Upp"), Some(Route::Token(_))));
-        let device = Route::Device("..".into(), "01234567-89AB".into());
-        assert_eq!(Route::find("/v1/users/%2E%2e/devices/01234567-89AB"), Some(device));
+        for uuid in ["01234567-89AB-cdef-0123-456789abcdef", "0123456789abcdef0123456789ABCDEF"] {
+            let device = Route::Device("alice".into(), "0123456789abcdef0123456789abcdef".into());
+            assert_eq!(Route::find(&format!("/v1/users/alice/devices/{uuid}")), Some(device));
+        }
+        let dots = Route::Device("..".into(), ".".into());
+        assert_eq!(Route::find("/v1/users/%2E%2e/devices/%2e"), Some(dots));
         for unknown in [
             "",
             "/",
             "/v1",
+            "/v1/users/a/devices/-",
+            "/v1/users/a/devices/",
             "/v1/tokens/",
             "/v1/tokens/short",
             "/v1/users/%ff/tokens",

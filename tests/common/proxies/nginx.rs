@@ -29,7 +29,8 @@ pub fn start_cached_with_staff(between: Between) -> Proxy {
     let config = replaced(&config, &[("/run/nginx-doorward-answers", "answers")]);
     let start = config.find("location = /_doorward_auth {").expect("the block that asks");
     let block = &config[start..config[start..].find("\n        }").expect("its end") + start];
-    let question = [("/_doorward_auth ", "/_doorward_staff "), ("http://doorward/auth", "http://doorward/check/staff")];
+    let question =
+        [("/_doorward_auth ", "/_doorward_staff "), ("http://doorward/auth", "http://doorward/check/staff")];
     let staff = "location /staff/ { auth_request /_doorward_staff; proxy_pass http://app; }";
     let copy = format!("{staff}\n{}\n}}\n{block}", replaced(block, &question));
     start_on(&replaced(&config, &[(block, &copy)]))
