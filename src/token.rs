@@ -97,7 +97,7 @@ impl Credential {
         black_box((self.expires_at_ms, self.is_active, self.previous.len(), self.accesses.latest_ms()));
     }
 
-    /// See [`Texts`].
+    /// Who logged in. During a takeover a request acts as another user: [`Credential::effective_user`].
     pub fn user(&self) -> &str {
         self.texts.user()
     }
@@ -243,7 +243,8 @@ pub struct Details {
     pub related_objects: Box<[RelatedObject]>,
 }
 
-/// A live token as a batch shows it: the whole token, as this node knows it.
+/// A live token as a batch shows it: the whole token, as this node knows it. As whom it acts is the credential's
+/// [`effective_user`](Credential::effective_user).
 #[derive(Clone, Debug)]
 pub struct TokenView {
     /// What validation knows of it.

@@ -232,8 +232,8 @@ mod tests {
     }
 
     fn settings(changed: impl FnOnce(&mut Config)) -> Settings {
-        let mut config = Config::default();
-        config.allowed_origins = vec![Origin::parse("https://shop.example").unwrap()];
+        let allowed_origins = vec![Origin::parse("https://shop.example").unwrap()];
+        let mut config = Config { allowed_origins, ..Config::default() };
         changed(&mut config);
         Settings::of(&config)
     }

@@ -50,7 +50,7 @@ impl Service {
             created_at_ms: call.now_ms,
             last_login_ms: None,
             is_active: true,
-            expires_at_ms: call.now_ms + self.policy.device_max_idle_ms,
+            expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };
         match self.store.make_device(&device, call).await? {
             Made::Created => Ok(MadeDevice { device, login_token: Some(minted.wire) }),
@@ -123,7 +123,7 @@ impl Service {
             id: presented.id,
             secret_hash: presented.hash,
             uuid,
-            expires_at_ms: call.now_ms + self.policy.device_max_idle_ms,
+            expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };
         match self.store.device_login(&login, &token, call).await? {
             LoggedIn::Done(token) => Ok(Issued { token, wire: minted.wire }),
