@@ -106,6 +106,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         created_at_ms: now_ms,
         last_access_ms: now_ms,
         ended_at_ms: None,
+        revoked_reason: None,
         user_agent: USER_AGENT.into(),
         ip: "192.0.2.1".parse().unwrap(),
         expiration: true,

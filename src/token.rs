@@ -93,7 +93,7 @@ impl Credential {
         black_box((self.expires_at_ms, self.is_active, self.previous.len(), self.accesses.latest_ms()));
     }
 
-    /// See [`Texts`].
+    /// Who logged in. During a takeover a request acts as another user: [`Credential::effective_user`].
     pub fn user(&self) -> &str {
         self.texts.user()
     }
@@ -143,6 +143,12 @@ impl Credential {
     /// The takeover under way at `now_ms`.
     pub fn active_takeover(&self, now_ms: u64) -> Option<&ActiveTakeover> {
         self.takeover.as_deref().filter(|takeover| self.is_active && takeover.is_active(now_ms))
+    }
+
+    /// When the present identity ends, unless the token is renewed: with the takeover under way, else with the token.
+    pub fn identity_ends_at_ms(&self, now_ms: u64) -> u64 {
+        let takeover = self.active_takeover(now_ms);
+        takeover.map_or(self.expires_at_ms, |takeover| takeover.ends_at_ms.min(self.expires_at_ms))
     }
 
     /// As whom a request with this token acts at `now_ms`: the taken-over user, else the owner.
@@ -197,6 +203,8 @@ pub struct Token {
     pub last_access_ms: u64,
     /// When it was ended; `None` while it is active.
     pub ended_at_ms: Option<u64>,
+    /// Why it was revoked; `None` while it is active, and where the store does not know.
+    pub revoked_reason: Option<EndReason>,
     /// Cut at 256 characters; empty when the client named none.
     pub user_agent: String,
     /// Where the login came from.
@@ -245,7 +253,8 @@ pub struct Details {
     pub related_objects: Box<[RelatedObject]>,
 }
 
-/// A live token as a batch shows it: the whole token, as this node knows it.
+/// A live token as a batch shows it: the whole token, as this node knows it. As whom it acts is the credential's
+/// [`effective_user`](Credential::effective_user).
 #[derive(Clone, Debug)]
 pub struct TokenView {
     /// What validation knows of it.
@@ -427,8 +436,10 @@ pub(crate) mod tests {
             ends_at_ms: 500,
         };
         let token = Credential { takeover: Some(Box::new(takeover)), ..credential() };
-        assert_eq!(token.effective_user(499), "bob");
-        assert_eq!(token.effective_user(500), "alice");
+        assert_eq!((token.effective_user(499), token.identity_ends_at_ms(499)), ("bob", 500));
+        assert_eq!((token.effective_user(500), token.identity_ends_at_ms(500)), ("alice", 1_000));
+        let expires_first = Credential { expires_at_ms: 400, ..token.clone() };
+        assert_eq!(expires_first.identity_ends_at_ms(399), 400);
         let ended = Credential { is_active: false, ..token };
         assert_eq!(ended.effective_user(499), "alice");
     }

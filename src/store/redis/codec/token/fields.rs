@@ -34,7 +34,7 @@ macro_rules! fields {
     };
 }
 
-fields! { u i h x f s d t p c z r e }
+fields! { u i h x f s d t p c z r e w }
 
 impl<'a> Fields<'a> {
     /// `Some(None)` when the hash is empty: no such key. `None` when this is no answer to `HGETALL`.

@@ -29,6 +29,7 @@ fn sample() -> Token {
         created_at_ms: 1_800_000_000_000,
         last_access_ms: 1_800_000_000_500,
         ended_at_ms: None,
+        revoked_reason: None,
         user_agent: "curl/8".into(),
         ip: "203.0.113.7".parse().unwrap(),
         expiration: true,
