@@ -26,7 +26,7 @@ use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Store, StoreLimits};
 use doorward::token::{
-    AccessMark, Credential, DetailsOnce, RefusedMarks, ShownOnce, Texts, Token, VerifiedMark,
+    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, ShownOnce, Texts, Token, VerifiedMark,
 };
 use doorward::{Access, NewToken, Node, Transport};
 use http_body_util::Empty;
@@ -87,7 +87,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         secret_hash: minted.hash,
         texts: Texts::new(&user, Some("web"), Some("django.contrib.auth.backends.ModelBackend"), None),
         takeover: None,
-        previous: Box::default(),
+        previous: PreviousSecrets::default(),
         refused: RefusedMarks::default(),
         is_active: true,
         is_authenticated: true,

@@ -8,7 +8,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 pub use asides::{AccessMark, Aside, DetailsOnce, RefusedMarks, Shown, ShownOnce, VerifiedMark};
-pub use rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, PreviousSecret, Rotation};
+pub use rotation::{
+    MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, PreviousSecret, PreviousSecrets, Rotation,
+};
 pub use texts::{Texts, is_visible_ascii};
 
 use crate::event::EndReason;
@@ -45,7 +47,7 @@ pub struct Credential {
     /// Who logged in and how.
     pub texts: Texts,
     /// Its other secrets, oldest first; at most [`MAX_PREVIOUS_SECRETS`].
-    pub previous: Box<[PreviousSecret]>,
+    pub previous: PreviousSecrets,
     /// The secrets that the store was asked about and did not know.
     pub refused: RefusedMarks,
     /// The rest of the token, once a batch has asked for it: what was read with this copy or after it. A change
@@ -90,7 +92,7 @@ impl Credential {
     /// and not for one after the other as they are read.
     #[inline]
     pub fn fetch(&self) {
-        black_box((self.expires_at_ms, self.is_active, self.previous.len(), self.accesses.latest_ms()));
+        black_box((self.expires_at_ms, self.is_active, self.previous.is_empty(), self.accesses.latest_ms()));
     }
 
     /// Who logged in. During a takeover a request acts as another user: [`Credential::effective_user`].
@@ -367,7 +369,7 @@ pub(crate) mod tests {
         Credential {
             id: TokenId::parse("AAAAAAAAAAAAAAAA").unwrap(),
             secret_hash: SecretHash::from_slice(&[1; 16]).unwrap(),
-            previous: Box::default(),
+            previous: PreviousSecrets::default(),
             refused: RefusedMarks::default(),
             verified: VerifiedMark::default(),
             texts: Texts::new("alice", None, None, None),
@@ -424,6 +426,12 @@ pub(crate) mod tests {
         let [one, other] = [(1, 10), (5, 15)].map(|(from_ms, to_ms)| Renewal { from_ms, to_ms });
         let both = Renewal { from_ms: 1, to_ms: 15 };
         assert_eq!([one.and(other), other.and(one)], [both, both]);
+    }
+
+    #[test]
+    fn a_shared_record_takes_four_lines_of_memory() {
+        let counts_of_owners = 2 * size_of::<usize>();
+        assert!(counts_of_owners + size_of::<Credential>() <= 4 * 64, "{}", size_of::<Credential>());
     }
 
     #[test]

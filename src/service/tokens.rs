@@ -10,8 +10,8 @@ use crate::rules;
 use crate::secret::{self, Kind, SecretHash, ShardTag, TokenId};
 use crate::store::{self, Changed, StoreError};
 use crate::token::{
-    AccessMark, Credential, DetailsOnce, RefusedMarks, RelatedObject, Rotation, ShownOnce, Texts, Token,
-    TokenChange, VerifiedMark,
+    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, RelatedObject, Rotation, ShownOnce,
+    Texts, Token, TokenChange, VerifiedMark,
 };
 
 /// What a login service asks for.
@@ -126,7 +126,7 @@ impl Service {
             credential: Arc::new(Credential {
                 id,
                 secret_hash: hash,
-                previous: Box::default(),
+                previous: PreviousSecrets::default(),
                 refused: RefusedMarks::default(),
                 verified: VerifiedMark::default(),
                 texts: Texts::new(&new.user, new.auth_slug.as_deref(), new.backend.as_deref(), None),

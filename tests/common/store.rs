@@ -14,7 +14,8 @@ use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Ended, Issued, Reader, Store, StoreError, StoreLimits};
 use doorward::token::{
-    AccessMark, Credential, DetailsOnce, RefusedMarks, Renewal, ShownOnce, Texts, Token, Touch, VerifiedMark,
+    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, Renewal, ShownOnce, Texts, Token, Touch,
+    VerifiedMark,
 };
 
 use super::cluster::RedisCluster;
@@ -154,7 +155,7 @@ impl TestStore {
                 secret_hash: minted.hash,
                 texts: Texts::new(user, None, None, None),
                 takeover: None,
-                previous: Box::default(),
+                previous: PreviousSecrets::default(),
                 refused: RefusedMarks::default(),
                 is_active: true,
                 is_authenticated: true,

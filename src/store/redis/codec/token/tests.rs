@@ -2,7 +2,8 @@ use super::*;
 use crate::secret::SecretHash;
 use crate::takeover::ActiveTakeover;
 use crate::token::{
-    AccessMark, DetailsOnce, PreviousSecret, RefusedMarks, RelatedObject, ShownOnce, Texts, VerifiedMark,
+    AccessMark, DetailsOnce, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, ShownOnce, Texts,
+    VerifiedMark,
 };
 
 fn sample() -> Token {
@@ -13,7 +14,7 @@ fn sample() -> Token {
             texts: Texts::new("ålice", Some("staff"), Some("ldap"), Some("0f")),
             verified: VerifiedMark::default(),
             takeover: None,
-            previous: Box::default(),
+            previous: PreviousSecrets::default(),
             refused: RefusedMarks::default(),
             is_active: true,
             is_authenticated: false,
