@@ -153,12 +153,13 @@ impl Settings {
         is_same_site
     }
 
-    /// The site that the client asked. Browsers reach it by HTTPS when a trusted proxy or this listener says so, and when
-    /// its cookie is a `Secure` one: another request does not carry that.
+    /// The site that the client asked. Whether browsers reach it by HTTPS, a trusted proxy says. Where none does, they do
+    /// when this listener speaks TLS and when the cookie is a `Secure` one: no other request carries that.
     fn site(&self, received: &Received<'_, impl RequestHeaders + ?Sized>) -> Option<Site> {
         let scheme = received.first_forwarded(&X_FORWARDED_PROTO);
-        let speaks_https = scheme.map_or(self.is_tls, |scheme| scheme.eq_ignore_ascii_case(b"https"));
-        Some(Site { host: received.host()?, is_https: speaks_https || self.cookie.secure })
+        let is_https =
+            scheme.map_or(self.is_tls || self.cookie.secure, |scheme| scheme.eq_ignore_ascii_case(b"https"));
+        Some(Site { host: received.host()?, is_https })
     }
 }
 
@@ -301,20 +302,25 @@ mod tests {
 
     #[test]
     fn only_a_trusted_peer_tells_of_the_site() {
-        let settings = settings(|config| config.cookie.secure = false);
-        let passes = |peer: &str, lines: &[(&str, &str)]| from(&settings, peer, &[&[HOST], lines].concat());
-        let foreign = ("origin", "https://cdn.example");
-        for host in ["cdn.example", "cdn.example:443", "cdn.example, app.internal", "cdn.example:443,b:80"] {
-            let lines = [("x-forwarded-host", host), foreign];
-            assert!(passes("10.0.0.1", &lines) && !passes("192.0.2.1", &lines), "{host}");
-        }
-        let by_http = ("origin", "http://app.example");
-        for (proto, is_own) in
-            [("https", false), ("HTTPS, http", false), ("http", true), ("http, https", true)]
-        {
-            let lines = [("x-forwarded-proto", proto), by_http];
-            assert_eq!(passes("10.0.0.1", &lines), is_own, "{proto}");
-            assert!(passes("192.0.2.1", &lines), "anybody may claim that");
+        for secure in [true, false] {
+            let settings = settings(|config| config.cookie.secure = secure);
+            let passes =
+                |peer: &str, lines: &[(&str, &str)]| from(&settings, peer, &[&[HOST], lines].concat());
+            let foreign = ("origin", "https://cdn.example");
+            for host in
+                ["cdn.example", "cdn.example:443", "cdn.example, app.internal", "cdn.example:443,b:80"]
+            {
+                let lines = [("x-forwarded-host", host), foreign];
+                assert!(passes("10.0.0.1", &lines) && !passes("192.0.2.1", &lines), "{host}");
+            }
+            let by_http = ("origin", "http://app.example");
+            for (proto, is_own) in
+                [("https", false), ("HTTPS, http", false), ("http", true), ("http, https", true)]
+            {
+                let lines = [("x-forwarded-proto", proto), by_http];
+                assert_eq!(passes("10.0.0.1", &lines), is_own, "{proto}");
+                assert_eq!(passes("192.0.2.1", &lines), !secure, "anybody may claim that");
+            }
         }
     }
 
