@@ -210,10 +210,11 @@ impl Service {
         Ok(tokens)
     }
 
-    /// Ends all of a user's live tokens but one, atomically. Gives how many it ended.
+    /// Revokes all of a user's live tokens but one, as [`Store::end_user_tokens`](store::Store::end_user_tokens) does. Gives
+    /// how many it revoked.
     ///
     /// # Errors
-    /// `Store`.
+    /// `Store`; after `Unavailable` some may be revoked, and calling again revokes the rest.
     pub async fn end_user_tokens(
         &self,
         user: &str,

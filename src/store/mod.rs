@@ -1,7 +1,7 @@
 //! Where tokens live. One enum with two variants, so that a caller never asks which it is.
 //!
-//! Every operation is atomic per user. Validity is judged by the node's clock, passed in as `now_ms`; it follows the
-//! clock of the store, where that has one of its own.
+//! Every operation decides in one step per user what it changes. Validity is judged by the node's clock, passed in as
+//! `now_ms`; it follows the clock of the store, where that has one of its own.
 
 pub mod cache;
 mod devices;
@@ -105,6 +105,10 @@ impl StoreLimits {
         }
     };
 }
+
+/// How many tokens one login revokes at most, and how many revoked ones it forgets. One of each would do, but for a limit
+/// that was lowered: then each login takes off some of what is too much.
+const ROOM_PER_LOGIN: usize = 8;
 
 /// What happens when a user with as many tokens as allowed gets another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -285,10 +289,14 @@ impl Store {
         }
     }
 
-    /// Ends all live tokens of a user but one, atomically. Gives those it ended.
+    /// Revokes all live tokens of a user but one. Gives those it revoked.
+    ///
+    /// Which tokens these are is decided in one step: a token that is issued concurrently is either revoked or was issued
+    /// afterwards. Up to 100 tokens are revoked in that step; more are revoked one step after the other until this returns.
     ///
     /// # Errors
-    /// `Unavailable`; `Corrupt`, and then all were ended whose records are not.
+    /// `Unavailable`: some may be revoked; calling again is safe. `Corrupt`, and then all were revoked whose records are
+    /// not.
     pub async fn end_user_tokens(
         &self,
         user: &str,

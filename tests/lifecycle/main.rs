@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use common::feed::FeedReader;
 use common::redis::RedisServer;
 use common::server::{
-    Server, assert_invalid_token, bearer, cookie, identity, key, on_each_store, pointers, text, token_path,
+    Server, assert_invalid_token, bearer, cookie, identity, on_each_store, pointers, text, token_path,
 };
 use serde_json::{Value, json};
 

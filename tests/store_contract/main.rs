@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod busy;
 mod change;
 mod devices;
 mod events;
@@ -61,6 +62,10 @@ on_each_store! {
     users::only_so_many_ended_tokens_are_kept,
     users::concurrent_logins_keep_the_limit,
     users::one_token_too_many_may_be_refused,
+    busy::a_revocation_of_thousands_and_logins_agree,
+    busy::a_revocation_of_hundreds_leaves_a_short_history,
+    busy::a_device_key_that_ends_takes_hundreds_of_tokens_along,
+    busy::the_oldest_of_many_makes_room,
     rotation::an_old_secret_works_for_the_grace_only,
     rotation::secrets_of_one_grace_are_siblings_until_the_next_rotation_after_it,
     rotation::parallel_rotations_log_nobody_out,

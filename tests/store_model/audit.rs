@@ -22,6 +22,11 @@ use crate::{LIMITS, OBJECTS, object};
 
 /// The score of a hint of a token is its end in seconds, times this, and the second of its writing, modulo this.
 const HINT_CYCLE: u64 = 1 << 20;
+/// In a user's index, what is added to the score of a revoked token, and to the creation of one that is not.
+const REVOKED: u64 = 1 << 50;
+const OLDEST: i64 = -(1 << 51);
+/// How many entries past their time one write takes out at least, of each kind that an index has.
+const PRUNED: usize = 8;
 /// A hash of 16 bytes and a deadline of 13 digits.
 const PREVIOUS_BYTES: usize = 29;
 
@@ -118,10 +123,42 @@ impl Snapshot {
         let tokens: BTreeSet<_> = entries(key, token_entry).into_keys().collect();
         prop_assert_eq!(tokens, accesses, "{}", &key.name);
         let kept = |locator: &str| self.0.get(&sibling(key, 't', locator)).map(kept_until);
+        self.check_order(key)?;
         // A token stays for the grace.
         let late = Moment { now_ms: at.now_ms - LIMITS.stale_grace_ms, ..at.clone() };
         let last_ms = self.check_index(key, earlier, &late, token_entry, kept)?;
         fits(key, last_ms + LIMITS.stale_grace_ms, at)
+    }
+
+    /// Of several tokens that are not revoked the index knows when each was created; a revoked one has no such entry.
+    fn check_order(&self, key: &RawKey) -> Outcome {
+        let created = |locator: &str| {
+            let token = self.0.get(&sibling(key, 't', locator))?;
+            Some(OLDEST + number(field(token, "c").unwrap()) as i64)
+        };
+        let (mut live, mut ordered) = (BTreeSet::new(), BTreeSet::new());
+        for (member, score) in &key.entries {
+            let (member, score) = (string(member), string(score));
+            match member.strip_prefix('#') {
+                Some(locator) => {
+                    let created = created(locator);
+                    prop_assert!(
+                        created.is_none_or(|at| score == at.to_string()),
+                        "{} {}",
+                        &key.name,
+                        member
+                    );
+                    ordered.insert(locator.to_owned());
+                }
+                None if !member.starts_with('@') && number(score.as_bytes()) < REVOKED => {
+                    live.insert(member);
+                }
+                None => {}
+            }
+        }
+        let is_known = ordered == live || (ordered.is_empty() && live.len() == 1);
+        prop_assert!(is_known, "{} has {:?} and knows the order of {:?}", &key.name, live, ordered);
+        Ok(())
     }
 
     fn check_history(&self, key: &RawKey, at: &Moment) -> Outcome {
@@ -130,7 +167,7 @@ impl Snapshot {
             let name = string(name);
             match name.strip_prefix('-').filter(|locator| field(key, locator).is_some()) {
                 Some(_) => {}
-                None if name == "u" || name == "x" => {}
+                None if ["u", "x", "l"].contains(&name.as_str()) => {}
                 // One that starts with a dash by chance, too.
                 None => last_ms = last_ms.max(takeover_kept_until(value)),
             }
@@ -175,13 +212,14 @@ impl Snapshot {
         let before = earlier.entries_of(&key.name, scored);
         let now = entries(key, scored);
         let is_written = now.iter().any(|(id, score)| before.get(id) != Some(score));
+        let gone = before.keys().filter(|id| !now.contains_key(*id)).count();
         let mut last_ms = 0;
         for (id, score) in now {
             let token = TokenId::parse(&id).unwrap();
             let record = self.0.get(&name_of('t', token.shard_tag(), &token.locator()));
             let is_left = at.taken_away.contains(&(related.clone(), token));
-            if let Some(record) = record.filter(|_| !is_left) {
-                let has_it = objects_of(record).contains(&related);
+            if let Some(record) = record {
+                let has_it = is_left || objects_of(record).contains(&related);
                 prop_assert!(has_it, "{} hints at {}, which does not name it", &key.name, id);
                 prop_assert!(is_active(record), "{} still hints at {}, which has ended", &key.name, id);
             }
@@ -194,13 +232,15 @@ impl Snapshot {
                 id
             );
             let is_past = until_ms <= at.now_ms;
-            prop_assert!(!(is_written && is_past), "{} was written, and {} stayed", &key.name, id);
+            let stays = is_past && is_written && gone < PRUNED;
+            prop_assert!(!stays, "{} was written, and {} stayed", &key.name, id);
             last_ms = last_ms.max(until_ms);
         }
         fits(key, last_ms, at)
     }
 
-    /// Each entry says when what it names goes; one whose thing is gone is past its time; after a write there is none such.
+    /// Each entry says when what it names goes; one whose thing is gone is past its time; a write takes out all such, or
+    /// several of them.
     /// Gives the time of the last one.
     fn check_index(
         &self,
@@ -212,6 +252,7 @@ impl Snapshot {
     ) -> Result<u64, TestCaseError> {
         let (now, before) = (entries(key, read), earlier.entries_of(&key.name, read));
         let is_written = now.iter().any(|(name, until_ms)| before.get(name) != Some(until_ms));
+        let gone = before.keys().filter(|name| !now.contains_key(*name)).count();
         for (name, until_ms) in &now {
             match kept(name) {
                 Some(kept_ms) => prop_assert_eq!(*until_ms, kept_ms, "{} about {}", &key.name, name),
@@ -223,7 +264,7 @@ impl Snapshot {
                 ),
             }
             prop_assert!(
-                !is_written || *until_ms > at.now_ms,
+                !is_written || *until_ms > at.now_ms || gone >= PRUNED,
                 "{} was written, and {} stayed past its time",
                 &key.name,
                 name
@@ -257,9 +298,10 @@ fn scored(member: &[u8], score: &[u8]) -> Option<(String, u64)> {
     Some((string(member), number(score)))
 }
 
-/// The last accesses are no entries of their own.
+/// The last accesses and the order are no entries of their own. A revoked token's score is in a range of its own.
 fn token_entry(member: &[u8], score: &[u8]) -> Option<(String, u64)> {
-    (member[0] != b'@').then(|| (string(member), number(score)))
+    let is_token = !matches!(member[0], b'@' | b'#');
+    is_token.then(|| number(score)).map(|score| (string(member), score.checked_sub(REVOKED).unwrap_or(score)))
 }
 
 /// Uuid and locator; until when the key is kept.

@@ -188,7 +188,7 @@ async fn no_room_is_made_among_corrupt_records() {
     let limits = doorward::store::StoreLimits { max_tokens_per_user: 2, ..crate::common::store::LIMITS };
     let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
     let broken = on.issue("alice", NOW_MS).await;
-    let good = on.issue("alice", NOW_MS).await;
+    let good = on.issue("alice", NOW_MS + 1).await;
     run(&on, "HDEL", &[token_key(&on, &broken).as_bytes(), b"f"]);
     assert_corrupt("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS).await);
     assert_eq!(on.token(&good, NOW_MS).await, Some(good));

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod busy;
 mod clock;
 mod corrupt;
 mod footprint;
@@ -11,3 +12,5 @@ mod half;
 mod keys;
 mod outage;
 mod round_trips;
+mod stale;
+mod steps;

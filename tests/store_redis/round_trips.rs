@@ -17,18 +17,29 @@ use crate::common::store::{LIMITS, MINUTE_MS, NOW_MS, TestStore, raw_connection,
 
 /// What Redis was asked: how often it read from a connection, and which commands clients sent. Commands that run
 /// inside a script count, too, so they are told apart by name.
-struct Traffic {
+pub struct Traffic {
     reads: u64,
     calls: BTreeMap<String, u64>,
+    /// How long scripts held the server.
+    pub script_us: u64,
 }
 
 impl Traffic {
-    fn of(&self, command: &str) -> u64 {
+    /// How often this command ran.
+    pub fn of(&self, command: &str) -> u64 {
         self.calls.get(command).copied().unwrap_or(0)
+    }
+
+    /// How many commands ran inside scripts: all but those that clients send.
+    pub fn in_scripts(&self) -> u64 {
+        const BY_CLIENTS: [&str; 6] =
+            ["evalsha", "eval", "script|load", "ping", "unwatch", "config|resetstat"];
+        let inside = self.calls.iter().filter(|(name, _)| !BY_CLIENTS.contains(&name.as_str()));
+        inside.map(|(_, calls)| calls).sum()
     }
 }
 
-async fn during(server: &RedisServer, work: impl Future<Output = ()>) -> Traffic {
+pub async fn during(server: &RedisServer, work: impl Future<Output = ()>) -> Traffic {
     let mut connection = raw_connection(server);
     redis::cmd("CONFIG").arg("RESETSTAT").query::<()>(&mut connection).unwrap();
     work.await;
@@ -36,10 +47,14 @@ async fn during(server: &RedisServer, work: impl Future<Output = ()>) -> Traffic
     let reads = info.lines().find_map(|line| line.strip_prefix("total_reads_processed:")).unwrap();
     let call = |line: &str| {
         let (command, figures) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
-        Some((command.to_owned(), figures.split(',').next()?.parse().ok()?))
+        let mut figures = figures.split([',', '=']);
+        Some((command.to_owned(), [figures.next()?.parse().ok()?, figures.nth(1)?.parse().ok()?]))
     };
+    let stats: BTreeMap<String, [u64; 2]> = info.lines().filter_map(call).collect();
+    let script_us = ["evalsha", "eval"].iter().filter_map(|name| stats.get(*name)).map(|[_, us]| us).sum();
+    let calls = stats.into_iter().map(|(name, [calls, _])| (name, calls)).collect();
     // The last read is that of INFO itself.
-    Traffic { reads: reads.parse::<u64>().unwrap() - 1, calls: info.lines().filter_map(call).collect() }
+    Traffic { reads: reads.parse::<u64>().unwrap() - 1, calls, script_us }
 }
 
 async fn assert_one_script_call(server: &RedisServer, what: &str, work: impl Future<Output = ()>) {
@@ -225,7 +240,7 @@ async fn a_listing_is_two_round_trips() {
         assert_eq!(on.listed("alice", NOW_MS).await.len(), 50);
     })
     .await;
-    assert_eq!((traffic.of("zrange"), traffic.of("hgetall"), traffic.of("ping")), (1, 50, 2));
+    assert_eq!((traffic.of("zscan"), traffic.of("hgetall"), traffic.of("ping")), (1, 50, 2));
     assert_eq!(traffic.reads, 4, "two, and two of the pool's");
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::{MemoryStore, Shard, edit};
 use crate::event::{EndReason, Event, EventKind};
 use crate::secret::{SecretHash, ShardTag, TokenId};
-use crate::store::{Call, Changed, Ended, Issued, OverLimit, StoreError};
+use crate::store::{Call, Changed, Ended, Issued, OverLimit, ROOM_PER_LOGIN, StoreError};
 use crate::token::{Credential, Details, Token, TokenChange, TokenView, Touch, Verdict};
 
 impl MemoryStore {
@@ -188,7 +188,7 @@ impl MemoryStore {
     ) -> Ended {
         self.prune(shard, user, call.now_ms);
         // Nobody finds an expired token, but no renewal on its way may revive one of these.
-        self.retain(shard, user, |token| self.is_visible(token, call.now_ms) || !wanted(token));
+        self.retain(shard, user, |token| !(token.credential.has_expired(call.now_ms) && wanted(token)));
         let active = shard.tokens_of(user).filter(|token| {
             token.credential.is_active && self.is_visible(token, call.now_ms) && wanted(token)
         });
@@ -259,33 +259,40 @@ impl MemoryStore {
         }
     }
 
-    /// Ends the oldest live tokens and forgets the oldest ended ones until one more live one fits; `None` when none
-    /// may be ended for it.
+    /// Revokes the oldest live tokens and forgets the oldest revoked ones until one more live one fits, but at most
+    /// [`ROOM_PER_LOGIN`] of each; `None` when none may be revoked for it.
     fn make_room(&self, shard: &mut Shard, user: &str, call: &Call<'_>) -> Option<Ended> {
         let max = self.limits.max_tokens_per_user;
         if shard.users.get(user).map_or(0, Vec::len) < max {
             return Some(Ended::new());
         }
-        // An account at its limit keeps no expired tokens.
-        self.retain(shard, user, |token| self.is_visible(token, call.now_ms));
-        let mut tokens: Vec<_> = shard.tokens_of(user).cloned().collect();
+        if shard.tokens_of(user).filter(|token| token.credential.is_active).count() >= max {
+            // A user at the limit keeps no expired tokens.
+            self.retain(shard, user, |token| !token.credential.has_expired(call.now_ms));
+        }
         // Ties go by what Redis knows a token by.
-        tokens.sort_by_key(|token| (token.created_at_ms, token.credential.id.locator()));
-        let (live, mut ended): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|t| t.credential.is_active);
-        let surplus = (live.len() + 1).saturating_sub(max);
+        let by_age = |at_ms: u64, token: &Token| (at_ms, token.credential.id.locator(), token.credential.id);
+        let live = shard.tokens_of(user).filter(|token| token.credential.is_active);
+        let mut live: Vec<_> = live.map(|token| by_age(token.created_at_ms, token)).collect();
+        let surplus = (live.len() + 1).saturating_sub(max).min(ROOM_PER_LOGIN);
         if surplus > 0 && self.limits.over_limit == OverLimit::RefuseNew {
             return None;
         }
-        let mut made_room = Ended::new();
-        for token in live.into_iter().take(surplus) {
-            let id = token.credential.id;
-            self.end(shard, id, EndReason::Limit, call);
-            made_room.push(id);
-            ended.push(Token { ended_at_ms: Some(call.now_ms), ..token });
+        if surplus > 0 {
+            live.sort_unstable();
         }
-        ended.sort_by_key(|token| (token.ended_at_ms, token.credential.id.locator()));
-        for token in ended.iter().take(ended.len().saturating_sub(max)) {
-            self.forget(shard, user, token.credential.id);
+        let made_room: Ended = live.into_iter().take(surplus).map(|(.., id)| id).collect();
+        for id in &made_room {
+            self.end(shard, *id, EndReason::Limit, call);
+        }
+        let revoked = shard.tokens_of(user).filter_map(|token| Some(by_age(token.ended_at_ms?, token)));
+        let mut revoked: Vec<_> = revoked.collect();
+        let surplus = revoked.len().saturating_sub(max).min(ROOM_PER_LOGIN);
+        if surplus > 0 {
+            revoked.sort_unstable();
+        }
+        for (.., id) in revoked.into_iter().take(surplus) {
+            self.forget(shard, user, id);
         }
         Some(made_room)
     }

@@ -5,12 +5,15 @@ use serde::Serialize;
 
 use super::codec::device as codec;
 use super::codec::token::fields_of as token_fields_of;
-use super::tokens::{NewRecord, locators};
+use super::tokens::{NewRecord, Step, locators};
 use super::{RedisStore, text, unexpected};
 use crate::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoggedIn, Made};
 use crate::secret::ShardTag;
 use crate::store::{Call, StoreError};
 use crate::token::Token;
+
+/// How often the removal of a key begins again because the key was activated meanwhile.
+const REMOVAL_ROUNDS: usize = 8;
 
 #[derive(Serialize)]
 struct MakeArgs<'a> {
@@ -95,8 +98,8 @@ impl RedisStore {
         let answer: Vec<Value> = self.run(&self.scripts.device_change, at, call, &args, &[]).await?;
         match answer.as_slice() {
             [] => Ok(None),
-            [locator, all, ended] => {
-                self.own_endings(shard, locators(ended)?)?;
+            [locator, all, first] => {
+                self.end_logged_in((user, uuid), step(first)?, call).await?;
                 shown(shard, locator, all).map(Some)
             }
             _ => Err(unexpected("device_change")),
@@ -113,14 +116,26 @@ impl RedisStore {
         struct Args<'a> {
             user: &'a str,
             uuid: &'a str,
+            swept: bool,
         }
         let shard = ShardTag::of_user(user);
-        let at = (self.keys.devices(user), shard);
-        let answer: Vec<Value> =
-            self.run(&self.scripts.device_remove, at, call, &Args { user, uuid }, &[]).await?;
-        let Some(ended) = answer.first() else { return Ok(false) };
-        self.own_endings(shard, locators(ended)?)?;
-        Ok(true)
+        let mut swept = false;
+        for _ in 0..REMOVAL_ROUNDS {
+            let (at, args) = ((self.keys.devices(user), shard), Args { user, uuid, swept });
+            let answer: Vec<Value> = self.run(&self.scripts.device_remove, at, call, &args, &[]).await?;
+            let (is_removed, first) = match answer.as_slice() {
+                // Another caller removed it while its tokens were being revoked.
+                [] => return Ok(swept),
+                [Value::Int(is_removed), first] => (*is_removed == 1, step(first)?),
+                _ => return Err(unexpected("device_remove")),
+            };
+            self.end_logged_in((user, uuid), first, call).await?;
+            if is_removed {
+                return Ok(true);
+            }
+            swept = true;
+        }
+        Err(StoreError::Unavailable("the device key is activated again and again".into()))
     }
 
     pub(in crate::store) async fn device_login(
@@ -162,6 +177,10 @@ impl RedisStore {
             _ => Err(unexpected("device_login")),
         }
     }
+}
+
+fn step(value: &Value) -> Result<Step, StoreError> {
+    redis::from_redis_value_ref(value).map_err(|_| unexpected("revoked tokens"))
 }
 
 /// A key as a script shows it.

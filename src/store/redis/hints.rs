@@ -20,15 +20,17 @@ use crate::takeover::{MAX_TAKEOVERS_PER_USER, NewTakeover, TakeoverId};
 use crate::token::RelatedObject;
 
 /// A hint may be this much older than what it tells of: far longer than two operations may take.
-const HINT_GRACE_SECONDS: u64 = 60;
+pub(super) const HINT_GRACE_SECONDS: u64 = 60;
 /// Script calls at once for one operation: as many as there are connections by default.
 pub(super) const CALLS_AT_ONCE: usize = 8;
-/// Hints in one script call.
-const HINTS_PER_CALL: usize = 1024;
+/// Hints in one script call: few enough to hold the server for well under a millisecond.
+const HINTS_PER_CALL: usize = 128;
+/// Tokens that are looked at for stale entries of an object that has as many entries as allowed.
+pub(super) const LOOKED_AT: usize = 256;
 
-/// What finish() in lua/prelude.lua packs: of tokens locator, content type and object id; of takeovers the token's
-/// locator, the takeover's, and the user taken over.
-type Packed = (Vec<(String, String, String)>, Vec<(String, String, String)>);
+/// What finish() in lua/prelude.lua packs: of tokens locator, content type, object id and whether the token is revoked; of
+/// takeovers the token's locator, the takeover's, and the user taken over.
+type Packed = (Vec<(String, String, String, bool)>, Vec<(String, String, String)>);
 
 /// A hint that is not true any more, or may not be.
 pub(super) enum Untrue {
@@ -98,8 +100,8 @@ impl RedisStore {
             if self.hint_once(object, (id, ends_at_ms), call).await? {
                 return Ok(true);
             }
-            // Its hints may be of tokens that have ended: looking at them removes those.
-            self.live_tokens(object, call.now_ms).await?;
+            // Its hints may be of tokens that have ended: looking at some removes those.
+            self.remove_stale_hints(object, call.now_ms).await?;
             self.hint_once(object, (id, ends_at_ms), call).await
         });
         Ok(try_join_all(hinted).await?.into_iter().all(|hinted| hinted))
@@ -197,9 +199,9 @@ impl RedisStore {
 
     fn untrue(&self, shard: ShardTag, (tokens, takeovers): Packed, now_ms: u64) -> Option<Vec<Untrue>> {
         let kept_until_ms = now_ms + self.limits.takeover_retention_ms;
-        let tokens = tokens.into_iter().map(|(locator, content_type, object_id)| {
+        let tokens = tokens.into_iter().map(|(locator, content_type, object_id, has_ended)| {
             let object = ObjectName::of(&RelatedObject { content_type, object_id });
-            Some(Untrue::Token { object, id: TokenId::from_locator(shard, &locator)?, has_ended: true })
+            Some(Untrue::Token { object, id: TokenId::from_locator(shard, &locator)?, has_ended })
         });
         let takeovers = takeovers.into_iter().map(|(token, takeover, user)| {
             let token = TokenId::from_locator(shard, &token)?;

@@ -3,7 +3,7 @@
 //! | key | type | what |
 //! |---|---|---|
 //! | `dw:t:{s}:<locator>` | hash | a token; the only prefix under client tracking |
-//! | `dw:u:{s}:<user>` | sorted set | the user's tokens by expiry, and their last accesses (lua/prelude.lua) |
+//! | `dw:u:{s}:<user>` | sorted set | the user's tokens by expiry, their last accesses and their order (lua/prelude.lua) |
 //! | `dw:o:{s}:<locator>` | hash | a token's takeovers (codec/takeover.rs) |
 //! | `dw:v:{s}:<user>` | sorted set | who took this user over, by the time until which that is kept; a hint (lua/hints.lua) |
 //! | `dw:e:{s}:<user>` | list | what happened to the user, newest first (codec/event.rs) |
@@ -22,7 +22,7 @@ use crate::secret::{ShardTag, TokenId};
 use crate::token::RelatedObject;
 
 /// The version of what is written under these keys; a node refuses to work on another.
-pub const SCHEMA_VERSION: &str = "3";
+pub const SCHEMA_VERSION: &str = "5";
 
 const OBJECT_CONTEXT: &str = "doorward 2026-11 name of a related object";
 

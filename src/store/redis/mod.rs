@@ -33,6 +33,7 @@ mod tracking;
 mod trust;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,9 @@ use crate::secret::ShardTag;
 
 /// Records read in one pipeline when a user's are listed.
 const READS_PER_PIPELINE: usize = 256;
+
+/// Members of a sorted set read in one command, about: few enough to hold the server for less than a millisecond.
+const MEMBERS_PER_SCAN: usize = 500;
 
 /// How to reach a server and how long to wait for it.
 #[derive(Clone)]
@@ -229,6 +233,24 @@ impl RedisStore {
             hashes.extend(answers);
         }
         Ok(hashes)
+    }
+
+    /// The members of a sorted set and their scores, read piece by piece: a member that is there all the while is found, one
+    /// that comes or goes meanwhile may be.
+    async fn scan_set(&self, key: String) -> Result<BTreeMap<String, Value>, StoreError> {
+        let (mut found, mut cursor) = (BTreeMap::new(), 0_u64);
+        loop {
+            let scan = cmd("ZSCAN").arg(&key).arg(cursor).arg("COUNT").arg(MEMBERS_PER_SCAN).to_owned();
+            let (next, some): (u64, Vec<(Vec<u8>, Value)>) =
+                self.with_connection(async |c| scan.query_async(c).await).await?;
+            for (member, score) in some {
+                found.insert(text(member, "index")?, score);
+            }
+            cursor = next;
+            if cursor == 0 {
+                return Ok(found);
+            }
+        }
     }
 
     /// Runs an operation on a connection to the master of its keys, within the timeout, once the store's time is known.

@@ -10,7 +10,7 @@ use redis::{FromRedisValue, Value, cmd, pipe};
 use serde::Serialize;
 
 use super::codec::token as codec;
-use super::hints::{CALLS_AT_ONCE, Untrue};
+use super::hints::{CALLS_AT_ONCE, HINT_GRACE_SECONDS, LOOKED_AT, Untrue};
 use super::keys::ObjectName;
 use super::scripts::Script;
 use super::slots::slot_of_tag;
@@ -19,6 +19,11 @@ use crate::rules::MAX_RELATED_PER_TOKEN;
 use crate::secret::TokenId;
 use crate::store::{Call, Changed, Ended, Related, StoreError};
 use crate::token::{RelatedObject, Token, TokenChange};
+
+/// What related_end.lua gives: it revoked the token; the token was revoked before. Else there is no such token, or it does
+/// not name the object.
+const RELATED_END_NOW: u8 = 1;
+const RELATED_END_BEFORE: u8 = 0;
 
 impl RedisStore {
     pub(in crate::store) async fn relate(
@@ -72,9 +77,11 @@ impl RedisStore {
             locator: String,
             object: (&'a str, &'a str),
             most: usize,
+            youth: u64,
         }
         let object = (object.content_type.as_str(), object.object_id.as_str());
-        let args = Args { locator: id.locator(), object, most: MAX_RELATED_PER_TOKEN };
+        let youth = HINT_GRACE_SECONDS * 1000;
+        let args = Args { locator: id.locator(), object, most: MAX_RELATED_PER_TOKEN, youth };
         let answer = self.run(script, (self.keys.token(id), id.shard_tag()), call, &args, &[]).await;
         // Also after an error: it may have been done.
         self.near.void([&id]);
@@ -86,7 +93,7 @@ impl RedisStore {
         object: &RelatedObject,
         now_ms: u64,
     ) -> Result<Vec<Token>, StoreError> {
-        let mut tokens = self.live_tokens(object, now_ms).await?;
+        let mut tokens = self.live_tokens(object, self.hints(object).await?, now_ms).await?;
         self.learn_last_accesses(&mut tokens).await?;
         tokens.sort_by_key(Token::listing_key);
         Ok(tokens)
@@ -99,41 +106,58 @@ impl RedisStore {
         call: &Call<'_>,
     ) -> Result<Ended, StoreError> {
         let hints = self.hints(object).await?;
-        let (mut ended, mut failure) = (Vec::new(), None);
+        let (mut ended, mut stale, mut failure) = (Vec::new(), Vec::new(), None);
         for some in hints.chunks(CALLS_AT_ONCE) {
             let outcomes = join_all(
                 some.iter().map(|id| self.run_on_pair(&self.scripts.related_end, *id, object, call)),
             )
             .await;
             for (id, outcome) in some.iter().zip(outcomes) {
-                match outcome {
-                    Ok(true) => ended.push(*id),
-                    Ok(false) => {}
+                let has_ended = match outcome {
+                    Ok(RELATED_END_NOW) => {
+                        ended.push(*id);
+                        true
+                    }
+                    Ok(RELATED_END_BEFORE) => true,
+                    Ok(_) => false,
                     // That the server is away is not tried for each of them; a corrupt record is one record's matter.
-                    Err(error @ StoreError::Corrupt { .. }) => failure = Some(error),
+                    Err(error @ StoreError::Corrupt { .. }) => {
+                        failure = Some(error);
+                        continue;
+                    }
                     Err(error) => return Err(error),
-                }
+                };
+                stale.push(Untrue::Token { object: ObjectName::of(object), id: *id, has_ended });
             }
         }
-        let untrue =
-            |id: &TokenId| Untrue::Token { object: ObjectName::of(object), id: *id, has_ended: true };
-        self.unhint(&ended.iter().map(untrue).collect::<Vec<_>>(), call.now_ms).await;
+        self.unhint(&stale, call.now_ms).await;
         failure.map_or(Ok(ended), Err)
     }
 
     async fn hints(&self, object: &RelatedObject) -> Result<Vec<TokenId>, StoreError> {
-        let range = cmd("ZRANGE").arg(self.keys.related(object)).arg(0).arg(-1).to_owned();
-        let found: Vec<String> = self.with_connection(async |c| range.query_async(c).await).await?;
-        found.iter().map(|id| TokenId::parse(id).ok_or_else(|| unexpected("hint"))).collect()
+        let found = self.scan_set(self.keys.related(object)).await?;
+        found.keys().map(|id| TokenId::parse(id).ok_or_else(|| unexpected("hint"))).collect()
     }
 
-    /// The live tokens that name the object, without their last accesses; hints that will not come true go.
-    pub(super) async fn live_tokens(
+    /// Looks at some of an object's entries, at all if these are few, and removes those that are stale.
+    pub(super) async fn remove_stale_hints(
         &self,
         object: &RelatedObject,
         now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let some = cmd("ZRANDMEMBER").arg(self.keys.related(object)).arg(LOOKED_AT).to_owned();
+        let found: Vec<String> = self.with_connection(async |c| some.query_async(c).await).await?;
+        let hints = found.iter().map(|id| TokenId::parse(id).ok_or_else(|| unexpected("hint")));
+        self.live_tokens(object, hints.collect::<Result<_, _>>()?, now_ms).await.map(drop)
+    }
+
+    /// The live tokens of these that name the object, without their last accesses; hints that will not come true go.
+    async fn live_tokens(
+        &self,
+        object: &RelatedObject,
+        hints: Vec<TokenId>,
+        now_ms: u64,
     ) -> Result<Vec<Token>, StoreError> {
-        let hints = self.hints(object).await?;
         let tokens = self.whole_tokens(hints.iter().copied()).await?;
         let (mut live, mut untrue) = (Vec::new(), Vec::new());
         for id in hints {

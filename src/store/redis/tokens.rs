@@ -6,20 +6,40 @@ use redis::{Value, cmd};
 use serde::Serialize;
 
 use super::codec::token as codec;
-use super::{RedisStore, text, unexpected};
+use super::{RedisStore, unexpected};
 use crate::secret::{SecretHash, ShardTag, TokenId};
-use crate::store::{Call, Changed, Ended, Issued, OverLimit, StoreError};
+use crate::store::{Call, Changed, Ended, Issued, OverLimit, ROOM_PER_LOGIN, StoreError};
 use crate::token::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation, Token, TokenChange};
 
 /// A new token as lua/issuing.lua takes it.
 #[derive(Serialize)]
 pub(super) struct NewRecord<'a> {
     locator: String,
+    created_at: u64,
     expires_at: u64,
     max: usize,
     may_end: bool,
+    room: usize,
     device: Option<&'a str>,
 }
+
+/// What end_user.lua takes.
+#[derive(Serialize)]
+struct EndArgs<'a> {
+    user: &'a str,
+    spare: &'a str,
+    device: Option<&'a str>,
+    some: Option<Vec<String>>,
+}
+
+/// What end_tokens in lua/prelude.lua gives: the locators of the tokens that a step revoked, those of the tokens that are
+/// still to be gone through, the key of a corrupt record or nothing, and whether the tokens are many and are still to be
+/// listed.
+pub(super) type Step = (Vec<String>, Vec<String>, String, bool);
+
+/// Tokens that one step goes through: few enough to hold the server for one or two milliseconds. As many as `STEP_TOKENS` in
+/// lua/prelude.lua; of more, the script would give the others back.
+const TOKENS_PER_STEP: usize = 100;
 
 /// What change.lua takes.
 #[derive(Serialize)]
@@ -74,9 +94,11 @@ impl RedisStore {
     pub(super) fn new_record<'a>(&self, token: &'a Token) -> NewRecord<'a> {
         NewRecord {
             locator: token.credential.id.locator(),
+            created_at: token.created_at_ms,
             expires_at: token.credential.expires_at_ms,
             max: self.limits.max_tokens_per_user,
             may_end: self.limits.over_limit == OverLimit::EndOldest,
+            room: ROOM_PER_LOGIN,
             device: token.credential.device(),
         }
     }
@@ -168,10 +190,10 @@ impl RedisStore {
         now_ms: u64,
     ) -> Result<Vec<Token>, StoreError> {
         let shard = ShardTag::of_user(user);
-        let scores = self.index_scores(user).await?;
+        let scores = self.scan_set(self.keys.index(user)).await?;
         let accesses: HashMap<&str, &Value> =
             scores.iter().filter_map(|(member, score)| Some((member.strip_prefix('@')?, score))).collect();
-        let locators = scores.iter().map(|(member, _)| member.as_str()).filter(|m| !m.starts_with('@'));
+        let locators = scores.keys().map(String::as_str).filter(|member| !member.starts_with(['@', '#']));
         let listed = locators
             .map(|locator| TokenId::from_locator(shard, locator).ok_or_else(|| unexpected("index")))
             .collect::<Result<Vec<_>, _>>()?;
@@ -186,32 +208,65 @@ impl RedisStore {
         Ok(tokens)
     }
 
-    async fn index_scores(&self, user: &str) -> Result<Vec<(String, Value)>, StoreError> {
-        let mut range = cmd("ZRANGE");
-        range.arg(self.keys.index(user)).arg(0).arg(-1).arg("WITHSCORES");
-        let scores: Vec<(Vec<u8>, Value)> =
-            self.with_connection(async |c| range.query_async(c).await).await?;
-        scores.into_iter().map(|(member, score)| Ok((text(member, "index")?, score))).collect()
-    }
-
     pub(in crate::store) async fn end_user_tokens(
         &self,
         user: &str,
         except: Option<TokenId>,
         call: &Call<'_>,
     ) -> Result<Ended, StoreError> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            user: &'a str,
-            spare: String,
-        }
         let shard = ShardTag::of_user(user);
         // A token of another user has another shard tag or is not in this index: it spares nothing.
         let spare = except.filter(|id| id.shard_tag() == shard).map(|id| id.locator()).unwrap_or_default();
-        let args = Args { user, spare };
-        let at = (self.keys.index(user), shard);
-        let ended = self.run(&self.scripts.end_user, at, call, &args, &[]).await?;
-        self.own_endings(shard, ended)
+        let args = EndArgs { user, spare: &spare, device: None, some: None };
+        let first = self.end_step(&args, call).await?;
+        self.end_in_steps(first, args, call).await
+    }
+
+    /// Finishes what a script began for a device key of the user; see [`RedisStore::end_in_steps`].
+    pub(super) async fn end_logged_in(
+        &self,
+        (user, uuid): (&str, &str),
+        first: Step,
+        call: &Call<'_>,
+    ) -> Result<Ended, StoreError> {
+        let args = EndArgs { user, spare: "", device: Some(uuid), some: None };
+        self.end_in_steps(first, args, call).await
+    }
+
+    /// Revokes the tokens that the first step left, in steps that each hold the server for a short time. Which tokens these
+    /// are is fixed once, by the first step or by one command after it (end_tokens in lua/prelude.lua).
+    async fn end_in_steps(
+        &self,
+        first: Step,
+        mut args: EndArgs<'_>,
+        call: &Call<'_>,
+    ) -> Result<Ended, StoreError> {
+        let shard = ShardTag::of_user(args.user);
+        let (ended, mut left, mut broken, are_many) = first;
+        let mut ended = self.own_endings(shard, ended)?;
+        if are_many {
+            let index = self.keys.index(args.user);
+            let range = cmd("ZRANGEBYSCORE").arg(index).arg(0).arg(codec::BELOW_REVOKED).to_owned();
+            left = self.with_connection(async |c| range.query_async(c).await).await?;
+        }
+        while !left.is_empty() {
+            args.some = Some(left.split_off(left.len().saturating_sub(TOKENS_PER_STEP)));
+            let (more, rest, other_broken, _) = self.end_step(&args, call).await?;
+            ended.extend(self.own_endings(shard, more)?);
+            left.extend(rest);
+            if broken.is_empty() {
+                broken = other_broken;
+            }
+        }
+        if broken.is_empty() {
+            return Ok(ended);
+        }
+        Err(StoreError::Corrupt { key: broken, reason: "missing or malformed field".into() })
+    }
+
+    async fn end_step(&self, args: &EndArgs<'_>, call: &Call<'_>) -> Result<Step, StoreError> {
+        let at = (self.keys.index(args.user), ShardTag::of_user(args.user));
+        self.run(&self.scripts.end_user, at, call, args, &[]).await
     }
 }
 

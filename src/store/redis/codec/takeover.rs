@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `u` | the token's owner | text |
 //! | `x` | the token's expires_at_ms | decimal |
+//! | `l` | the locators of the takeovers, oldest first; scripts read it | MessagePack |
 //! | `<locator>` | created_at_ms, user, reason, hard end (ms) | MessagePack |
 //! | `-<locator>` | when somebody ended it (ms) | decimal |
 

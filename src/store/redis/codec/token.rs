@@ -161,6 +161,9 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     }))
 }
 
+/// In a user's index, the upper end of the scores of tokens that are not revoked: 2^50, exclusive (lua/prelude.lua).
+pub const BELOW_REVOKED: &str = "(1125899906842624";
+
 /// The last access that the answer to `ZSCORE` tells.
 pub fn last_access_ms(score: &Value) -> Option<u64> {
     bytes(score).and_then(score_ms)

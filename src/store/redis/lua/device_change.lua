@@ -1,13 +1,18 @@
--- Why a script: a key that is deactivated and the tokens it logged in end in one step, so that no login is in between.
+-- Why a script: a key is deactivated and the tokens it logged in are revoked in one step, so that no login is in between.
+-- Where the tokens are many, they are revoked in further steps (end_tokens in prelude.lua); no login by the key comes after
+-- this one.
 -- ARGV[2]  user, uuid
 --          active   whether it is to be; absent: as it is
 --          name     '' as it is, '-' none, '=text' that
--- Gives {} when there is none, else {locator, fields, locators of the tokens it ended}.
+-- Gives {} when there is none, else {locator, fields, what end_tokens gives}.
 -- Fails, before anything is written, where the index is of another type.
 redis.call('ZCARD', key('u', a.user))
-local kept, _, broken = devices_of(a.user)
+local broken, kept = tidy_devices(a.user)
 if broken then return broken end
-local locator = kept[a.uuid]
+if kept then fit_map_ttl(a.user, kept) end
+local locator
+locator, broken = find_device(a.user, a.uuid)
+if broken then return broken end
 if not locator then return {} end
 local device = key('d', locator)
 local flags = tonumber(redis.call('HGET', device, 'f'))
@@ -22,7 +27,7 @@ if a.active and not is_active(flags) then
   redis.call('HSET', device, 'f', bit.bor(flags, ACTIVE))
   emit(a.user, { k = 'device.activated', d = a.uuid })
 end
-local ended = {}
+local ended = { {}, {}, '', 0 }
 if a.active == false then
   if is_active(flags) then
     redis.call('HSET', device, 'f', bit.band(flags, bit.bnot(ACTIVE)))
@@ -30,6 +35,4 @@ if a.active == false then
   end
   ended = end_logged_in(a.user, a.uuid)
 end
--- With a corrupt token all others have ended.
-if ended.err then return finish(ended) end
 return finish({ locator, redis.call('HGETALL', device), ended })

@@ -42,12 +42,12 @@ if not is_active(flags) or uuid ~= a.uuid or hash ~= ARGV[3] then
   return finish({ 0 })
 end
 
-local _, _, broken = devices_of(user)
+local broken, kept = tidy_devices(user)
 if broken then return broken end
 local made_room = issue(user, a.new, { 'u', user, unpack(ARGV, 4) })
 if made_room.err then return made_room end
 if made_room.full then return { 2 } end
 redis.call('HSET', device, 'l', decimal(now), 'x', decimal(a.expires_at))
-keep_device(user, uuid, a.locator, a.expires_at)
+keep_device(user, uuid, a.locator, a.expires_at, kept)
 emit(user, { k = 'device.logged_in', l = a.new.locator, d = uuid })
 return finish({ 1, user, made_room })

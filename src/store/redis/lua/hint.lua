@@ -8,5 +8,5 @@ local hints = key('r', a.object)
 prune_hints('r', a.object)
 if not redis.call('ZSCORE', hints, a.token) and redis.call('ZCARD', hints) >= a.most then return 0 end
 redis.call('ZADD', hints, score_of_token(a.kept_until), a.token)
-settle_hints('r', a.object)
+fit_hints_ttl('r', a.object)
 return 1

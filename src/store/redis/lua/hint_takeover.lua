@@ -4,6 +4,7 @@
 --          kept_until  until when the takeover is kept at most, ms
 --          most        the most hints of a user; those that are kept the shortest go
 redis.call('ZADD', key('v', a.user), a.kept_until, a.hint)
-settle_hints('v', a.user)
+prune_hints('v', a.user)
 redis.call('ZREMRANGEBYRANK', key('v', a.user), 0, -1 - a.most)
+fit_hints_ttl('v', a.user)
 return 0

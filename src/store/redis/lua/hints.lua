@@ -21,18 +21,20 @@ local function is_older(score, age)
   return since >= age and since <= CYCLE - age
 end
 
--- Takes out what is past its time.
+-- How many entries past their time one write removes. It adds one at most, so they do not pile up.
+local PRUNED = 8
+
+-- Removes some of the entries that are past their time: they have the lowest scores.
 local function prune_hints(kind, name)
   local last_past = kind == 'r' and (seconds() + 1) * CYCLE - 1 or now
-  redis.call('ZREMRANGEBYSCORE', key(kind, name), '-inf', last_past)
+  local past = redis.call('ZCOUNT', key(kind, name), '-inf', last_past)
+  if past > 0 then redis.call('ZREMRANGEBYRANK', key(kind, name), 0, math.min(past, PRUNED) - 1) end
 end
 
--- For whoever has written hints: what is past its time goes, and the key lives exactly as long as the longest-lived one.
-local function settle_hints(kind, name)
-  prune_hints(kind, name)
-  local last = tonumber(redis.call('ZREVRANGE', key(kind, name), 0, 0, 'WITHSCORES')[2])
-  if not last then return end
+-- The key lives exactly as long as the longest-lived entry.
+local function fit_hints_ttl(kind, name)
+  local last = tonumber(redis.call('ZREVRANGE', key(kind, name), 0, 0, 'WITHSCORES')[2]) or 0
   local kept_until = kind == 'r' and math.floor(last / CYCLE) * 1000 or last
-  redis.call('PEXPIRE', key(kind, name), kept_until - now)
+  if kept_until > now then redis.call('PEXPIRE', key(kind, name), kept_until - now) end
 end
 

@@ -19,28 +19,26 @@ local function emit(user, event)
   table.insert(happened, { user, cmsgpack.pack(event) })
 end
 
--- What is now untrue in other slots: hints of tokens that ended, {locator, content type, object id} each, and of takeovers
--- that did, {token's locator, takeover's locator, user taken over} each.
+-- What is now untrue in other slots: hints of tokens, {locator, content type, object id, whether the token is revoked} each,
+-- and of takeovers that ended, {token's locator, takeover's locator, user taken over} each.
 local untrue_tokens, untrue_takeovers = {}, {}
 
 -- Writes the noted events into the users' histories, newest first, and tells whoever listens. The last thing a script does.
 -- Gives the answer; with what is untrue elsewhere, when there is any: {status HINTS, packed, answer}.
 local function finish(answer)
-  local users = {}
+  local of_users = {}
   for _, noted in ipairs(happened) do
     local user, event = noted[1], noted[2]
-    -- What was done stands, and is told, though there be no history to write to: a key of another type is found by the
-    -- next listing.
-    if ctx.events > 0 and not users[user] then
-      local pushed = redis.pcall('LPUSH', key('e', user), event)
-      users[user] = type(pushed) == 'table' and 'none' or 'written'
-    elseif users[user] == 'written' then
-      redis.call('LPUSH', key('e', user), event)
-    end
+    of_users[user] = of_users[user] or {}
+    table.insert(of_users[user], event)
     redis.call('PUBLISH', ctx.channel, ctx.shard .. user .. '\0' .. event)
   end
-  for user, history in pairs(users) do
-    if history == 'written' then
+  for user, events in pairs(ctx.events > 0 and of_users or {}) do
+    -- Events that the list would drop at once are only published. What was done stands, and is told, though there be no
+    -- history to write to: a key of another type is found by the next listing.
+    local first = math.max(1, #events - ctx.events + 1)
+    local pushed = redis.pcall('LPUSH', key('e', user), unpack(events, first))
+    if type(pushed) == 'number' then
       redis.call('LTRIM', key('e', user), 0, ctx.events - 1)
       redis.call('PEXPIRE', key('e', user), ctx.event_ttl)
     end
@@ -53,58 +51,75 @@ end
 
 ---- A user's index ----
 --
--- One sorted set with two members per token:
---   <locator>    scored by the time (ms) until which the token is kept: its expiry, or the end of its retention
---   @<locator>   scored by minus its last access (ms); so all scores above zero are tokens
+-- One sorted set. The members of a token have scores in ranges of their own, so that each question that a script asks is
+-- one range or one count, however many tokens there are:
+--   #<locator>   OLDEST + creation (ms), of a token that is not revoked, once the user has two of them. So the first
+--                member of the set is that of the oldest token.
+--   @<locator>   minus the last access (ms)
+--   <locator>    until when the token is kept (ms): its expiry; of a revoked token REVOKED + the end of its retention
+local OLDEST, REVOKED = -2 ^ 51, 2 ^ 50
+local BELOW_REVOKED = '(' .. decimal(REVOKED)
 
--- Those that are not past their time.
-local function locators(user)
-  return redis.call('ZRANGEBYSCORE', key('u', user), '(' .. decimal(now), '+inf')
-end
+-- How many entries past their time one write removes, of each of both ranges. Each login removes at least one, if there is
+-- one, and adds one. So there are never more entries of tokens that are not revoked than max-tokens-per-user, and when
+-- there are as many, all of them are of live tokens.
+local PRUNED = 8
 
-local function forget(user, locator)
-  redis.call('UNLINK', key('t', locator))
-  redis.call('ZREM', key('u', user), locator, '@' .. locator)
+-- Removes these tokens of a user, and their entries with them: a late touch must not revive a token that no listing and no
+-- revocation of all of a user's tokens can see.
+local function forget(user, ...)
+  local tokens, members = {}, {}
+  for at, locator in ipairs({ ... }) do
+    tokens[at] = key('t', locator)
+    members[3 * at - 2], members[3 * at - 1], members[3 * at] = locator, '@' .. locator, '#' .. locator
+  end
+  if #tokens == 0 then return end
+  redis.call('UNLINK', unpack(tokens))
+  redis.call('ZREM', key('u', user), unpack(members))
 end
 
 -- How long a key stays that is kept until then. An expired token is found by nobody; but it stays for the grace, because a
 -- node that could not reach the store may have renewals to write that were earned before the token expired.
 local function ttl(kept_until) return kept_until + ctx.grace - now end
 
--- Forgets the tokens that were past their time at `cutoff`, all or those that are wanted. The token goes with its entry: a
--- late touch must not revive what no listing and no ending of all of a user's tokens can see.
-local function forget_expired(user, cutoff, wanted)
-  for _, locator in ipairs(redis.call('ZRANGEBYSCORE', key('u', user), 0, decimal(cutoff))) do
-    if not wanted or wanted(locator) then forget(user, locator) end
-  end
+-- Removes some of the tokens that were past their expiry at `cutoff`.
+local function forget_expired(user, cutoff)
+  forget(user, unpack(redis.call('ZRANGEBYSCORE', key('u', user), 0, decimal(cutoff), 'LIMIT', 0, PRUNED)))
 end
 
--- Forgets what is past its time and the grace after it.
-local function prune(user) forget_expired(user, now - ctx.grace) end
+-- Removes some of the entries that are past their time and the grace after it.
+local function prune(user)
+  local index, cutoff = key('u', user), now - ctx.grace
+  forget_expired(user, cutoff)
+  forget(user, unpack(redis.call('ZRANGEBYSCORE', index, REVOKED, decimal(REVOKED + cutoff), 'LIMIT', 0, PRUNED)))
+end
 
--- For whoever has written to the index: what is past its time goes, and the index lives exactly as long as the
--- longest-lived of its tokens. A live token keeps the index for long, and nothing else removes the entries of those that
--- expired beside it.
+-- The index lives exactly as long as the longest-lived of its tokens.
+local function fit_ttl(user)
+  local index = key('u', user)
+  local last = tonumber(redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')[2]) or 0
+  if last >= REVOKED then
+    local live = redis.call('ZREVRANGEBYSCORE', index, BELOW_REVOKED, 0, 'WITHSCORES', 'LIMIT', 0, 1)
+    last = math.max(last - REVOKED, tonumber(live[2]) or 0)
+  end
+  if ttl(last) > 0 then redis.call('PEXPIRE', index, ttl(last)) end
+end
+
+-- For every script that wrote to the index. A live token keeps the index for long, and nothing else removes the entries of
+-- tokens that expired beside it.
 local function settle(user)
   prune(user)
-  local index = key('u', user)
-  local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
-  if last[2] then redis.call('PEXPIRE', index, ttl(tonumber(last[2]))) end
+  fit_ttl(user)
 end
 
 ---- Tokens ----
 
--- The token's flags; nil when it has none or they are garbled. EXISTS tells an absent token from a corrupt one.
-local function read_flags(locator)
-  return tonumber(redis.pcall('HGET', key('t', locator), 'f'))
-end
-
--- A token that is kept: {user, flags, ended}. Else nil and nothing, or nil and the error that it is corrupt. One that is
--- past its time is no longer found, and forgotten after the grace. An ending asks with `forgets`: it forgets an expired
--- token at once, so that no renewal on its way can revive what was to end.
-local function find(locator, forgets)
+-- A token that is kept: {user, flags, expires_at, ended, device}. Else nil and nothing, or nil and the error that it is
+-- corrupt. One that is past its time is not found, and is forgotten after the grace. A revocation asks for it all the same,
+-- and gets it with `expired`: a renewal on its way must not revive what was to be revoked.
+local function find(locator, with_expired)
   local token = key('t', locator)
-  local t = redis.call('HMGET', token, 'u', 'f', 'x', 'e')
+  local t = redis.call('HMGET', token, 'u', 'f', 'x', 'e', 'd')
   local user, flags, expires_at, ended_at = t[1], tonumber(t[2]), tonumber(t[3]), tonumber(t[4])
   if not user and redis.call('EXISTS', token) == 0 then return nil end
   if not user then return nil, corrupt(token, 'u') end
@@ -113,11 +128,10 @@ local function find(locator, forgets)
   local active = is_active(flags)
   if not active and not ended_at then return nil, corrupt(token, 'e') end
   local kept_until = active and expires_at or ended_at + ctx.retention
-  if kept_until <= now then
-    if forgets or ttl(kept_until) <= 0 then forget(user, locator) end
-    return nil
-  end
-  return { user = user, flags = flags, expires_at = expires_at, ended = not active }
+  local expired = kept_until <= now
+  if ttl(kept_until) <= 0 then forget(user, locator) end
+  if ttl(kept_until) <= 0 or (expired and not (with_expired and active)) then return nil end
+  return { user = user, flags = flags, expires_at = expires_at, ended = not active, device = t[5], expired = expired }
 end
 
 -- Everything of a token: {status, fields, last access}.
@@ -129,14 +143,12 @@ end
 ---- Takeovers ----
 --
 -- The one under way is the token's field t: {its locator, the user taken over, its hard end, its beginning, the reason or ''}.
--- All of a token are one hash: u the token's owner, x the token's expiry, <locator> what never changes,
--- -<locator> when somebody ended it.
+-- All of a token are one hash: u the token's owner, x the token's expiry, l the takeovers' locators, the oldest first,
+-- <locator> what never changes, -<locator> when somebody ended it.
 
--- Ends the takeover of a token, if there is one. Whether it was still under way; a garbled one was not. A history of
--- another type keeps no takeover from ending.
-local function end_takeover(user, locator, why)
-  local packed = redis.call('HGET', key('t', locator), 't')
-  if not packed then return false end
+-- Ends the takeover of a token, whose field t is `packed`. Whether it was still under way; a garbled one was not. A history
+-- of another type keeps no takeover from ending.
+local function end_packed_takeover(user, locator, packed, why)
   redis.call('HDEL', key('t', locator), 't')
   local is_whole, takeover = pcall(cmsgpack.unpack, packed)
   is_whole = is_whole and type(takeover) == 'table' and type(takeover[1]) == 'string'
@@ -151,47 +163,74 @@ local function end_takeover(user, locator, why)
   return true
 end
 
----- Ends ----
+-- Ends the takeover of a token, if there is one. Whether there was one, and still under way.
+local function end_takeover(user, locator, why)
+  local packed = redis.call('HGET', key('t', locator), 't')
+  return packed and end_packed_takeover(user, locator, packed, why)
+end
 
-local function note_untrue_tokens(locator)
-  local packed = redis.call('HGET', key('t', locator), 'r')
+---- Revocations ----
+
+-- Fields r and q of a token: its related objects, and those that were taken from it lately (related.lua).
+local function note_untrue_tokens(locator, packed)
   for _, object in ipairs(packed and cmsgpack.unpack(packed) or {}) do
-    table.insert(untrue_tokens, { locator, object[1], object[2] })
+    table.insert(untrue_tokens, { locator, object[1], object[2], true })
   end
 end
 
 local function end_token(user, locator, flags, why)
+  local token, index = key('t', locator), key('u', user)
   -- First, because it fails where the index is of another type: then nothing has changed yet.
-  redis.call('ZADD', key('u', user), now + ctx.retention, locator)
-  end_takeover(user, locator, why)
-  local token = key('t', locator)
+  redis.call('ZADD', index, REVOKED + now + ctx.retention, locator)
+  local t = redis.call('HMGET', token, 't', 'r', 'q')
+  if t[1] then end_packed_takeover(user, locator, t[1], why) end
   redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now))
+  redis.call('ZREM', index, '#' .. locator)
   redis.call('PEXPIRE', token, ttl(now + ctx.retention))
   emit(user, { k = 'token.revoked', l = locator, w = why })
-  -- A garbled list keeps no token from ending.
-  pcall(note_untrue_tokens, locator)
+  -- A garbled list keeps no token from being revoked.
+  pcall(note_untrue_tokens, locator, t[2])
+  pcall(note_untrue_tokens, locator, t[3])
 end
 
--- Ends those of a user's active tokens that `wanted(locator)` picks. Gives their locators; or the error that a record is
--- corrupt, and then all others have ended.
-local function end_tokens(user, why, wanted)
-  prune(user)
-  -- Nobody finds an expired token, but no renewal on its way may revive one of these.
-  if ctx.grace > 0 then forget_expired(user, now, wanted) end
-  local ended, broken = {}, nil
-  for _, locator in ipairs(locators(user)) do
-    local flags = read_flags(locator)
-    if flags and is_active(flags) and wanted(locator) then
-      end_token(user, locator, flags, why)
-      table.insert(ended, locator)
-    elseif not flags and redis.call('EXISTS', key('t', locator)) == 1 then
-      broken = key('t', locator)
-    elseif not flags then
-      forget(user, locator)
+-- What one step of a revocation of many tokens does at most: so many tokens, or a few more related objects than that.
+local STEP_TOKENS, STEP_OBJECTS = 100, 500
+
+-- Revokes those of a user's tokens that `wanted(token, locator)` picks: one step of it.
+--
+-- Of a user with few tokens it revokes all in this step. Of a user with many it revokes none: the caller then reads the
+-- locators of all that are not revoked, in one command, and passes them as `some`, a step's worth in each further call
+-- (end_user.lua). That command fixes the set. A token that is not in it was issued after the revocation. One of the set
+-- cannot escape: no token becomes another one, and whatever happens to it meanwhile, its step finds it live and revokes it,
+-- or finds it revoked or gone.
+--
+-- Gives {locators of those it revoked, locators still to be gone through, the key of a corrupt record or '', 1 when there
+-- are many and it did nothing, else 0}.
+local function end_tokens(user, why, some, wanted)
+  local index = key('u', user)
+  if not some then
+    if redis.call('ZCOUNT', index, 0, BELOW_REVOKED) > STEP_TOKENS then return { {}, {}, '', 1 } end
+    some = redis.call('ZRANGEBYSCORE', index, 0, BELOW_REVOKED)
+  end
+  local ended, rest, broken = {}, {}, ''
+  for at, locator in ipairs(some) do
+    if at > STEP_TOKENS or #untrue_tokens >= STEP_OBJECTS then
+      table.insert(rest, locator)
+    else
+      local is_read, t, corruption = pcall(find, locator, true)
+      if not is_read or corruption then
+        broken = key('t', locator)
+      elseif not t then
+        forget(user, locator)
+      elseif t.expired and wanted(t, locator) then
+        forget(user, locator)
+      elseif not t.ended and not t.expired and wanted(t, locator) then
+        end_token(user, locator, t.flags, why)
+        table.insert(ended, locator)
+      end
     end
   end
   settle(user)
-  if broken then return corrupt(broken, 'f') end
-  return ended
+  return { ended, rest, broken, 0 }
 end
 

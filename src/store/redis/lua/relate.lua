@@ -2,6 +2,7 @@
 -- ARGV[2]  locator
 --          object   {content type, object id}
 --          most     the most objects of a token
+--          youth    how long an entry of the reverse index is young, ms
 -- Gives 0 no token, 1 done, 2 it has ended, 3 it has too many.
 local t, broken = find(a.locator)
 if broken then return broken end
@@ -12,4 +13,5 @@ if at then return 1 end
 if #related >= a.most then return 3 end
 table.insert(related, a.object)
 write_related(a.locator, related)
-return 1
+note_taken(a.locator, a.object, false, a.youth)
+return finish(1)

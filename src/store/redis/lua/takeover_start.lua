@@ -17,31 +17,19 @@ if t.user == a.user then return { 4 } end
 
 local token, history = key('t', a.locator), key('o', a.locator)
 -- Before anything is written: it fails where the history is of another type.
-local kept = redis.call('HLEN', history)
+local packed = redis.call('HGET', history, 'l')
 end_takeover(t.user, a.locator, 'replaced')
 
--- Forgets the oldest ones beyond the limit; two fields are the history's own, and each takeover has one or two.
-local function make_room()
-  local found = {}
-  for _, name in ipairs(redis.call('HKEYS', history)) do
-    if #name == #a.takeover then
-      local is_whole, takeover = pcall(cmsgpack.unpack, redis.call('HGET', history, name))
-      is_whole = is_whole and type(takeover) == 'table' and type(takeover[1]) == 'number'
-      -- A garbled one goes first.
-      table.insert(found, { name = name, at = is_whole and takeover[1] or 0 })
-    end
-  end
-  table.sort(found, function(x, y)
-    if x.at ~= y.at then return x.at < y.at end
-    return x.name < y.name
-  end)
-  for i = 1, #found + 1 - a.most do
-    redis.call('HDEL', history, found[i].name, '-' .. found[i].name)
-  end
+-- Field l names the takeovers, the oldest first: those beyond the limit go.
+local is_whole, locators = pcall(cmsgpack.unpack, packed)
+if not packed or not is_whole or type(locators) ~= 'table' then locators = {} end
+table.insert(locators, a.takeover)
+while #locators > a.most do
+  local oldest = table.remove(locators, 1)
+  redis.call('HDEL', history, oldest, '-' .. oldest)
 end
-if kept > a.most then make_room() end
 
-redis.call('HSET', history, 'u', t.user, 'x', decimal(t.expires_at), a.takeover, ARGV[3])
+redis.call('HSET', history, 'u', t.user, 'x', decimal(t.expires_at), 'l', cmsgpack.pack(locators), a.takeover, ARGV[3])
 -- An earlier one may be kept for longer. GT sets nothing where there is no TTL yet.
 redis.call('PEXPIRE', history, a.ends_at - now + a.keep, 'NX')
 redis.call('PEXPIRE', history, a.ends_at - now + a.keep, 'GT')

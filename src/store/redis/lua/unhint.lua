@@ -23,6 +23,7 @@ for _, hint in ipairs(a.takeovers) do
 end
 for _, at in pairs(changed) do
   ctx.shard = at[1]
-  settle_hints(at[2], at[3])
+  prune_hints(at[2], at[3])
+  fit_hints_ttl(at[2], at[3])
 end
 return 0

@@ -1,6 +1,7 @@
 -- Why a script: the list is read and written in one step.
 -- ARGV[2]  locator
 --          object   {content type, object id}
+--          youth    how long an entry of the reverse index is young, ms
 -- Gives 0 no token, 1 it does not have the object any more, 2 it has ended.
 local t, broken = find(a.locator)
 if broken then return broken end
@@ -10,5 +11,6 @@ local related, at = find_object(a.locator, a.object)
 if at then
   table.remove(related, at)
   write_related(a.locator, related)
+  note_taken(a.locator, a.object, true, a.youth)
 end
-return 1
+return finish(1)

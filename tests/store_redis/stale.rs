@@ -1,0 +1,92 @@
+//! Entries of the reverse index that are of no use any more: whoever finds one removes it.
+
+use doorward::event::EndReason;
+use doorward::store::StoreLimits;
+use doorward::token::{RelatedObject, Token, TokenChange};
+
+use crate::common::store::{HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, raw_connection};
+
+const OBJECTS: usize = 50;
+
+fn object(n: usize) -> RelatedObject {
+    RelatedObject { content_type: "order".into(), object_id: n.to_string() }
+}
+
+/// How many objects have entries.
+fn hinted(on: &TestStore) -> usize {
+    on.ttls().keys().filter(|key| key.contains("r:{")).count()
+}
+
+/// A token that was given all objects and from which all were taken again, just now.
+async fn related_and_unrelated(on: &TestStore) -> Token {
+    let token = on.issue("alice", NOW_MS).await;
+    for n in 0..OBJECTS {
+        on.store.relate(token.credential.id, &object(n), NOW_MS).await.unwrap();
+        on.store.unrelate(token.credential.id, &object(n), NOW_MS).await.unwrap();
+    }
+    assert_eq!(hinted(on), OBJECTS, "each may be about to be given again");
+    token
+}
+
+async fn revoke(on: &TestStore, token: &Token, now_ms: u64) {
+    let ending = TokenChange::ending(EndReason::Ended);
+    on.store.change(token.credential.id, &ending, now_ms).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_revoked_token_takes_the_objects_along_that_were_taken_from_it() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let token = related_and_unrelated(&on).await;
+    revoke(&on, &token, NOW_MS + 1).await;
+    assert_eq!(hinted(&on), 0);
+}
+
+#[tokio::test]
+async fn a_revocation_by_an_object_removes_what_is_stale() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    for (revokes, after_ms) in [(true, 1), (false, MINUTE_MS)] {
+        let token = related_and_unrelated(&on).await;
+        if revokes {
+            // As if nobody had said what was taken from it.
+            let id = token.credential.id;
+            let key = format!("{}t:{{{}}}:{}", on.prefix(), id.shard_tag(), id.locator());
+            redis::cmd("HDEL").arg(key).arg("q").exec(&mut raw_connection(on.server())).unwrap();
+            revoke(&on, &token, NOW_MS + 1).await;
+            assert_eq!(hinted(&on), OBJECTS);
+        }
+        for n in 0..OBJECTS {
+            assert_eq!(on.store.end_object_tokens(&object(n), NOW_MS + after_ms).await.unwrap(), []);
+        }
+        assert_eq!(hinted(&on), 0, "{revokes}");
+        revoke(&on, &token, NOW_MS + MINUTE_MS).await;
+    }
+}
+
+#[tokio::test]
+async fn a_later_change_removes_the_entries_of_objects_taken_earlier() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let token = related_and_unrelated(&on).await;
+    let later_ms = NOW_MS + MINUTE_MS;
+    // One of them is given again just then: that entry stays.
+    on.store.relate(token.credential.id, &object(0), later_ms).await.unwrap();
+    assert_eq!(hinted(&on), 1);
+    assert_eq!(on.store.object_tokens(&object(0), later_ms).await.unwrap().len(), 1);
+}
+
+/// Of an object with as many entries as allowed some are looked at, and those that are stale make room.
+#[tokio::test]
+async fn a_full_object_finds_room_among_stale_entries() {
+    let limits = StoreLimits { max_tokens_per_object: 20, ..LIMITS };
+    let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
+    let mut tokens = Vec::new();
+    for n in 0..20 {
+        let token = Token { related_objects: vec![object(0)], ..on.sample(&format!("user {n}"), NOW_MS) };
+        on.keep(&token, NOW_MS).await;
+        tokens.push(token);
+    }
+    let id = on.issue("alice", NOW_MS).await.credential.id;
+    on.store.unrelate(tokens[7].credential.id, &object(0), NOW_MS).await.unwrap();
+    let later_ms = NOW_MS + HOUR_MS / 2;
+    on.store.relate(id, &object(0), later_ms).await.unwrap();
+    assert_eq!(on.store.object_tokens(&object(0), later_ms).await.unwrap().len(), 20);
+}
