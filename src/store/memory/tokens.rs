@@ -188,7 +188,7 @@ impl MemoryStore {
     ) -> Ended {
         self.prune(shard, user, call.now_ms);
         // Nobody finds an expired token, but no renewal on its way may revive one of these.
-        self.retain(shard, user, |token| self.is_visible(token, call.now_ms) || !wanted(token));
+        self.retain(shard, user, |token| !(token.credential.has_expired(call.now_ms) && wanted(token)));
         let active = shard.tokens_of(user).filter(|token| {
             token.credential.is_active && self.is_visible(token, call.now_ms) && wanted(token)
         });
@@ -266,8 +266,10 @@ impl MemoryStore {
         if shard.users.get(user).map_or(0, Vec::len) < max {
             return Some(Ended::new());
         }
-        // An account at its limit keeps no expired tokens.
-        self.retain(shard, user, |token| self.is_visible(token, call.now_ms));
+        if shard.tokens_of(user).filter(|token| token.credential.is_active).count() >= max {
+            // A user at the limit keeps no expired tokens.
+            self.retain(shard, user, |token| !token.credential.has_expired(call.now_ms));
+        }
         // Ties go by what Redis knows a token by.
         let by_age = |at_ms: u64, token: &Token| (at_ms, token.credential.id.locator(), token.credential.id);
         let live = shard.tokens_of(user).filter(|token| token.credential.is_active);

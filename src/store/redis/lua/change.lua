@@ -9,6 +9,10 @@
 -- be shown, 4 it was rotated too often.
 local t, broken = find(a.locator, a.why)
 if broken then return broken end
+if t and t.expired then
+  forget(t.user, a.locator)
+  return { 0 }
+end
 if not t then return { 0 } end
 local token, user, flags = key('t', a.locator), t.user, t.flags
 -- Fails, before anything is written, where the index is of another type.

@@ -17,8 +17,8 @@ local function make_room(user, new)
   local index, made_room = key('u', user), {}
   local others = redis.call('ZCOUNT', index, 0, BELOW_REVOKED)
   if others >= new.max and ctx.grace > 0 then
-    -- An account at its limit keeps no expired tokens for the grace.
-    forget_past(user, now)
+    -- A user at the limit keeps no expired tokens.
+    forget_expired(user, now)
     others = redis.call('ZCOUNT', index, 0, BELOW_REVOKED)
   end
   local revoked = redis.call('ZCOUNT', index, REVOKED, '+inf')

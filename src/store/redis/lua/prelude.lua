@@ -82,17 +82,17 @@ end
 -- node that could not reach the store may have renewals to write that were earned before the token expired.
 local function ttl(kept_until) return kept_until + ctx.grace - now end
 
--- Removes some of the entries that were past their time at `cutoff`.
-local function forget_past(user, cutoff)
-  local index = key('u', user)
-  local past = redis.call('ZRANGEBYSCORE', index, 0, decimal(cutoff), 'LIMIT', 0, PRUNED)
-  local revoked = redis.call('ZRANGEBYSCORE', index, REVOKED, REVOKED + cutoff, 'LIMIT', 0, PRUNED)
-  for _, locator in ipairs(revoked) do table.insert(past, locator) end
-  forget(user, unpack(past))
+-- Removes some of the tokens that were past their expiry at `cutoff`.
+local function forget_expired(user, cutoff)
+  forget(user, unpack(redis.call('ZRANGEBYSCORE', key('u', user), 0, decimal(cutoff), 'LIMIT', 0, PRUNED)))
 end
 
 -- Removes some of the entries that are past their time and the grace after it.
-local function prune(user) forget_past(user, now - ctx.grace) end
+local function prune(user)
+  local index, cutoff = key('u', user), now - ctx.grace
+  forget_expired(user, cutoff)
+  forget(user, unpack(redis.call('ZRANGEBYSCORE', index, REVOKED, decimal(REVOKED + cutoff), 'LIMIT', 0, PRUNED)))
+end
 
 -- The index lives exactly as long as the longest-lived of its tokens.
 local function fit_ttl(user)
@@ -114,9 +114,10 @@ end
 
 ---- Tokens ----
 
--- A token's record, whether or not its time is past: {user, flags, ended, device, kept_until}. Else nil and nothing, or nil
--- and the error that it is corrupt.
-local function read_token(locator)
+-- A token that is kept: {user, flags, expires_at, ended, device}. Else nil and nothing, or nil and the error that it is
+-- corrupt. One that is past its time is not found, and is forgotten after the grace. A revocation asks for it all the same,
+-- and gets it with `expired`: a renewal on its way must not revive what was to be revoked.
+local function find(locator, with_expired)
   local token = key('t', locator)
   local t = redis.call('HMGET', token, 'u', 'f', 'x', 'e', 'd')
   local user, flags, expires_at, ended_at = t[1], tonumber(t[2]), tonumber(t[3]), tonumber(t[4])
@@ -127,21 +128,10 @@ local function read_token(locator)
   local active = is_active(flags)
   if not active and not ended_at then return nil, corrupt(token, 'e') end
   local kept_until = active and expires_at or ended_at + ctx.retention
-  return {
-    user = user, flags = flags, expires_at = expires_at, ended = not active, device = t[5], kept_until = kept_until,
-  }
-end
-
--- The same of a token that is kept. One that is past its time is not found, and forgotten after the grace. A revocation
--- asks with `forgets`: it forgets an expired token at once, so that no renewal on its way can revive it.
-local function find(locator, forgets)
-  local t, broken = read_token(locator)
-  if not t then return nil, broken end
-  if t.kept_until <= now then
-    if forgets or ttl(t.kept_until) <= 0 then forget(t.user, locator) end
-    return nil
-  end
-  return t
+  local expired = kept_until <= now
+  if ttl(kept_until) <= 0 then forget(user, locator) end
+  if ttl(kept_until) <= 0 or (expired and not (with_expired and active)) then return nil end
+  return { user = user, flags = flags, expires_at = expires_at, ended = not active, device = t[5], expired = expired }
 end
 
 -- Everything of a token: {status, fields, last access}.
@@ -212,7 +202,7 @@ local STEP_TOKENS, STEP_OBJECTS = 100, 500
 -- locators of all that are not revoked, in one command, and passes them as `some`, a step's worth in each further call
 -- (end_user.lua). That command fixes the set. A token that is not in it was issued after the revocation. One of the set
 -- cannot escape: no token becomes another one, and whatever happens to it meanwhile, its step finds it live and revokes it,
--- or finds it revoked or gone. An expired token of the set is forgotten, so that no renewal on its way can revive it.
+-- or finds it revoked or gone.
 --
 -- Gives {locators of those it revoked, locators still to be gone through, the key of a corrupt record or '', 1 when there
 -- are many and it did nothing, else 0}.
@@ -227,18 +217,16 @@ local function end_tokens(user, why, some, wanted)
     if at > STEP_TOKENS or #untrue_tokens >= STEP_OBJECTS then
       table.insert(rest, locator)
     else
-      local is_read, t, corruption = pcall(read_token, locator)
+      local is_read, t, corruption = pcall(find, locator, true)
       if not is_read or corruption then
         broken = key('t', locator)
       elseif not t then
         forget(user, locator)
-      elseif not t.ended and wanted(t, locator) then
-        if t.kept_until <= now then
-          forget(user, locator)
-        else
-          end_token(user, locator, t.flags, why)
-          table.insert(ended, locator)
-        end
+      elseif t.expired and wanted(t, locator) then
+        forget(user, locator)
+      elseif not t.ended and not t.expired and wanted(t, locator) then
+        end_token(user, locator, t.flags, why)
+        table.insert(ended, locator)
       end
     end
   end
