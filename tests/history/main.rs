@@ -44,7 +44,7 @@ const SLACK_US: u64 = 10_000;
 /// Half the endings have reached the other node by then when nothing fails. Usually it takes less than one
 /// millisecond; the rest is for a busy machine.
 const PROMPT_US: u64 = 20_000;
-const FAULTS: u64 = 18;
+const FAULTS: u64 = 20;
 
 /// The load alone, then the fault, then the load again until the endings of the faulty time are judged.
 const CALM: Duration = Duration::from_millis(300);
@@ -125,6 +125,16 @@ fn when_a_node_stands_still() {
 #[test]
 fn when_a_demoted_master_still_answers() {
     check(Fault::MasterDemoted);
+}
+
+#[test]
+fn when_a_minority_of_sentinels_names_a_former_master() {
+    check(Fault::SentinelMinority);
+}
+
+#[test]
+fn when_a_seed_belongs_to_another_cluster() {
+    check(Fault::ClusterForeignSeed);
 }
 
 #[test]

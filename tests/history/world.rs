@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::common::cluster::RedisCluster;
+use crate::common::fake_sentinel::FakeSentinel;
 use crate::common::http::{Client, Response, request_bytes};
 use crate::common::process::{Process, wait_for};
 use crate::common::redis::RedisServer;
@@ -28,6 +29,8 @@ const BEARER: &str = "Bearer history-checker-history-checker-0001";
 
 pub struct World {
     pub store: Store,
+    /// Those that name the master, where a fault is about them.
+    pub sentinels: Vec<FakeSentinel>,
     pub nodes: Vec<Node>,
 }
 
@@ -71,6 +74,14 @@ impl World {
         Self::on(Store::Cluster(cluster), urls)
     }
 
+    /// With three Sentinels that name the first server.
+    pub fn start_with_sentinels(redis: RedisServer, second: RedisServer) -> Self {
+        let sentinels: Vec<_> = (0..3).map(|id| FakeSentinel::start(id, redis.port())).collect();
+        let (proxy, url) = (Proxy::start(redis.port()), FakeSentinel::url(&sentinels));
+        let store = Store::One { redis: Box::new(redis), second: Some(Box::new(second)), proxy };
+        Self { sentinels, ..Self::on(store, [url.clone(), url]) }
+    }
+
     fn on(store: Store, urls: [String; NODES]) -> Self {
         let ports = || Addresses {
             listen: "127.0.0.1:0".into(),
@@ -78,7 +89,7 @@ impl World {
             is_restarted: false,
         };
         let nodes = urls.iter().map(|url| Node::start(url, ports())).collect();
-        let world = Self { store, nodes };
+        let world = Self { store, sentinels: Vec::new(), nodes };
         world.await_service();
         world
     }
@@ -93,7 +104,8 @@ impl World {
             is_restarted: true,
         };
         let nodes = (0..NODES).map(|n| Node::start(&url, addresses(n))).collect();
-        let world = Self { store: Store::One { redis: Box::new(redis), second: None, proxy }, nodes };
+        let store = Store::One { redis: Box::new(redis), second: None, proxy };
+        let world = Self { store, sentinels: Vec::new(), nodes };
         world.await_service();
         world
     }
