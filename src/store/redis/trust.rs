@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::config::Node;
 use crate::tls::{RELOAD_INTERVAL, read_file};
 
-/// See the module. Clones share what is believed.
+/// The trusted authorities. Clones share them.
 #[derive(Clone)]
 pub struct Trust {
     /// `None` for the authorities that the system trusts.
