@@ -14,8 +14,8 @@ use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Ended, Issued, Reader, Store, StoreError, StoreLimits};
 use doorward::token::{
-    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, Renewal, ShownOnce, Texts, Token, Touch,
-    VerifiedMark,
+    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, Renewal, ShownOnce, Texts, Token,
+    Touch, VerifiedMark,
 };
 
 use super::cluster::RedisCluster;
