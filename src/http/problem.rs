@@ -143,6 +143,14 @@ impl From<ServiceError> for Problem {
                 )
                 .with_header(RETRY_AFTER, "1")
             }
+            ServiceError::Store(error @ StoreError::Unusable(_)) => {
+                tracing::debug!(%error, "admin request refused");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the store must not be used as it is; nothing was changed",
+                )
+                .with_header(RETRY_AFTER, "1")
+            }
             ServiceError::Store(error @ StoreError::Corrupt { .. }) => {
                 tracing::error!(%error, "an admin request met a corrupt record");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "a record in the store is corrupt; see the log")

@@ -170,7 +170,9 @@ impl Readiness {
 /// Logs why a request got a 503. An outage is logged where it begins and ends, not once per request.
 pub fn report(error: &StoreError) {
     match error {
-        StoreError::Unavailable(reason) => tracing::debug!(reason, "a token could not be judged"),
+        StoreError::Unavailable(reason) | StoreError::Unusable(reason) => {
+            tracing::debug!(reason, "a token could not be judged");
+        }
         StoreError::Corrupt { .. } => tracing::error!(%error, "a token could not be judged"),
     }
 }

@@ -67,6 +67,7 @@ pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
                     lease_ms: config.lease_ms,
                     stale_grace_ms: config.stale_grace_ms,
                 },
+                accept_eviction: config.accept_eviction,
             };
             Ok(Store::Redis(Arc::new(RedisStore::new(options, limits, clock.clone()))))
         }

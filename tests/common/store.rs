@@ -251,6 +251,7 @@ async fn on_redis(url: &str, prefix: &str, limits: StoreLimits, timeout: Duratio
         timeout,
         // The contract is the store's own; what the near cache adds is checked in tests/history.
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0 },
+        accept_eviction: false,
     };
     let store = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::manual(NOW_MS))));
     TestStore::new(store, prefix.to_owned()).await

@@ -110,6 +110,21 @@ pub(super) async fn sentinels_master(
     votes.into_iter().max_by_key(|(_, count)| *count).map(|(address, _)| address).ok_or(reason)
 }
 
+/// The master's `down-after-milliseconds`, by the word of the first Sentinel that answers.
+pub(super) async fn down_after_ms(link: &Link, sentinels: &[Address], name: &str) -> Option<u64> {
+    for sentinel in sentinels {
+        let ask = async {
+            let mut connection = link.connect(sentinel).await?;
+            cmd("SENTINEL").arg("MASTER").arg(name).query_async(&mut connection).await
+        };
+        let answer: Result<HashMap<String, String>, redis::RedisError> = ask.await;
+        if let Ok(known) = answer {
+            return known.get("down-after-milliseconds")?.parse().ok();
+        }
+    }
+    None
+}
+
 async fn ask_sentinel(link: &Link, sentinel: &Address, name: &str) -> Result<Address, String> {
     // A silent one must leave time to count the votes of the others.
     let patience = link.timeout / 2;

@@ -9,7 +9,9 @@ mod denied;
 mod devices;
 mod discovery;
 mod events;
+mod gate;
 mod hints;
+mod inspection;
 mod keys;
 mod link;
 mod look_ups;
@@ -40,7 +42,8 @@ use serde::Serialize;
 use self::connection::{Connection, Connections};
 use self::denied::Denied;
 use self::hints::Untrue;
-use self::keys::{Keys, SCHEMA_VERSION};
+use self::inspection::Inspection;
+use self::keys::Keys;
 use self::link::Link;
 use self::look_ups::LookUps;
 pub use self::near::CacheOptions;
@@ -51,6 +54,7 @@ use self::topology::Topology;
 use self::tracking::Tracking;
 pub use self::trust::Trust;
 use super::cache::Stats;
+use super::report::Report;
 use super::{Call, StoreError, StoreLimits};
 use crate::clock::Clock;
 use crate::config::RedisUrl;
@@ -75,6 +79,8 @@ pub struct RedisOptions {
     pub timeout: Duration,
     /// The near cache.
     pub cache: CacheOptions,
+    /// The setting `accept-eviction`.
+    pub accept_eviction: bool,
 }
 
 /// See the module.
@@ -87,6 +93,7 @@ pub struct RedisStore {
     limits: StoreLimits,
     near: Arc<Near>,
     feed: Feed,
+    inspection: Inspection,
 }
 
 impl RedisStore {
@@ -95,15 +102,25 @@ impl RedisStore {
         let keys = Keys::new(&options.key_prefix);
         let link = Link::new(&options.url, options.trust, options.timeout);
         let topology = Arc::new(Topology::new(&options.url, link, keys.clone()));
+        let near = Arc::new(Near::new(options.cache, clock));
+        let scripts = Scripts::new();
+        let inspection = Inspection::new(
+            topology.clone(),
+            near.clone(),
+            keys.clone(),
+            &scripts.commands,
+            (options.url.to_string(), options.accept_eviction),
+        );
         Self {
             connections: Connections::new(topology.clone(), options.connections),
             topology,
             event_channel: keys.event_channel(options.url.db.into()),
             keys,
-            scripts: Scripts::new(),
+            scripts,
             limits,
-            near: Arc::new(Near::new(options.cache, clock)),
+            near,
             feed: Feed::default(),
+            inspection,
         }
     }
 
@@ -119,6 +136,10 @@ impl RedisStore {
 
     pub(super) fn feed(&self) -> &Feed {
         &self.feed
+    }
+
+    pub(super) async fn inspect(&self) -> Report {
+        self.inspection.look().await
     }
 
     pub(super) fn cache_stats(&self) -> Stats {
@@ -177,7 +198,7 @@ impl RedisStore {
     }
 
     /// The time of every master, of these the one farthest from ours, after each has shown that it takes writes (a
-    /// replica and a cluster without quorum answer a PING), and that they have our schema.
+    /// replica and a cluster without quorum answer a PING).
     pub(super) async fn probe(&self) -> Result<u64, StoreError> {
         if self.topology.map().masters.is_empty() {
             self.topology.refresh().await;
@@ -187,16 +208,7 @@ impl RedisStore {
         let times_ms = try_join_all(masters.iter().map(|master| self.time_ms(master.probe()))).await?;
         let now_ms = self.near.clock.now_ms();
         let farthest_ms = times_ms.into_iter().max_by_key(|time_ms| time_ms.abs_diff(now_ms));
-        let time_ms = farthest_ms.ok_or_else(|| StoreError::Unavailable("no masters are known".into()))?;
-        let key = self.keys.schema();
-        let get = cmd("GET").arg(&key).to_owned();
-        let kept = self.with_connection(async |c| get.query_async(c).await).await?;
-        let schema = self.or_put(key, kept, SCHEMA_VERSION).await?;
-        if schema != SCHEMA_VERSION {
-            let reason = format!("the store has schema version {schema:?}, this program {SCHEMA_VERSION:?}");
-            return Err(StoreError::Corrupt { key: self.keys.schema(), reason });
-        }
-        Ok(time_ms)
+        farthest_ms.ok_or_else(|| StoreError::Unavailable("no masters are known".into()))
     }
 
     /// The time of the master of this key, which it deletes.

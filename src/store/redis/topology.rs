@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use tokio::sync::watch;
 
 use super::discovery::{self, SlotRange};
+use super::gate::Gate;
 use super::keys::Keys;
 use super::link::{Address, Link};
 use super::slots::{SLOTS, slot_of_key, slot_of_tag, tag_in_slot};
@@ -134,6 +135,10 @@ pub(super) struct Topology {
     /// How often it was asked for.
     rounds: AtomicU64,
     turn: tokio::sync::Mutex<()>,
+    /// Why the last round found nothing out.
+    last_failure: ArcSwapOption<String>,
+    /// Whether the servers may be used.
+    pub(super) gate: Gate,
 }
 
 impl Topology {
@@ -157,6 +162,8 @@ impl Topology {
             changed: watch::Sender::new(()),
             rounds: AtomicU64::new(0),
             turn: tokio::sync::Mutex::default(),
+            last_failure: ArcSwapOption::empty(),
+            gate: Gate::default(),
         };
         if let Some(address) = only {
             topology.map.store(Arc::new(Map::of_one(Some(topology.sole_master(address)))));
@@ -167,6 +174,26 @@ impl Topology {
     /// What is known now.
     pub(super) fn map(&self) -> Guard<Arc<Map>> {
         self.map.load()
+    }
+
+    /// Why the last round found nothing out; `None` when it did.
+    pub(super) fn last_failure(&self) -> Option<String> {
+        self.last_failure.load_full().map(|reason| reason.to_string())
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.source, Source::Cluster(_))
+    }
+
+    /// Whether another server may become the master.
+    pub(super) fn may_fail_over(&self) -> bool {
+        !matches!(self.source, Source::Fixed)
+    }
+
+    /// After how long the Sentinels take a silent master for down, by the word of the first that answers.
+    pub(super) async fn sentinels_down_after_ms(&self) -> Option<u64> {
+        let Source::Sentinels { sentinels, master } = &self.source else { return None };
+        discovery::down_after_ms(&self.link.anonymous(), sentinels, master).await
     }
 
     /// Hears of every change of the map.
@@ -186,8 +213,14 @@ impl Topology {
         }
         let outcome = tokio::time::timeout(self.link.timeout, self.ask(round)).await;
         match outcome.unwrap_or_else(|_| Err("no answer in time".into())) {
-            Ok(map) => self.adopt(map),
-            Err(reason) => tracing::debug!(reason, "nobody tells who the masters are"),
+            Ok(map) => {
+                self.last_failure.store(None);
+                self.adopt(map);
+            }
+            Err(reason) => {
+                tracing::debug!(reason, "topology refresh failed");
+                self.last_failure.store(Some(Arc::new(reason)));
+            }
         }
         self.rounds.fetch_add(1, Ordering::SeqCst);
     }

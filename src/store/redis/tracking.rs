@@ -145,6 +145,11 @@ impl Listener<'_> {
         let beat = async {
             loop {
                 let sent_at_ms = self.near.clock.boottime_ms();
+                // While the store must not be used, the lease runs out.
+                if !self.topology.gate.is_open() {
+                    tokio::time::sleep(pause).await;
+                    continue;
+                }
                 self.prove_authority(&mut connection).await?;
                 if let Some(own_slots) = &mut own_slots
                     && own_slots.lost_any(self, &mut connection).await?
