@@ -72,3 +72,24 @@ fn log(fault: &Fault) {
         tracing::warn!(server, cause, fix, "{message}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::report::FaultKind;
+
+    #[test]
+    fn a_fault_is_due_at_first_and_once_a_minute() {
+        let mut log = FaultLog::default();
+        let fault = Fault::new(FaultKind::Login, "a:1", "refused", "correct it");
+        let report = Report::of_fault(fault.clone());
+        let mut logged_at = |now_ms| {
+            log.update(&report, now_ms);
+            log.faults[&fault]
+        };
+        assert_eq!([0, 500, 59_999].map(&mut logged_at), [0, 0, 0]);
+        assert_eq!([60_000, 60_500, 120_000].map(&mut logged_at), [60_000, 60_000, 120_000]);
+        log.update(&Report::default(), 120_500);
+        assert!(log.faults.is_empty());
+    }
+}
