@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use crate::last_access::LastAccessCounters;
 use crate::readiness::Readiness;
 use crate::store::Store;
-use crate::store::report::{FaultKind, MasterReport};
+use crate::store::report::FaultKind;
 use crate::validator::ValidationCounters;
 
 /// The content type of the text (OpenMetrics 1.0).
@@ -134,8 +134,6 @@ struct StoreCollector(Readiness);
 impl Collector for StoreCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let report = self.0.report();
-        let masters =
-            |is: fn(&MasterReport) -> bool| report.masters.iter().map(move |m| (m.address.as_str(), is(m)));
         let faults =
             FaultKind::ALL.map(|kind| (kind.name(), report.faults.iter().any(|fault| fault.kind == kind)));
         encode_each(
@@ -146,9 +144,12 @@ impl Collector for StoreCollector {
         )?;
         let tracking =
             ("tracking_live", "1 while changes at this master are heard, so that its tokens are cached");
-        encode_each(&mut encoder, tracking, "master", masters(|master| master.is_tracked))?;
+        let tracked =
+            report.masters.iter().filter_map(|master| Some((master.address.as_str(), master.is_tracked?)));
+        encode_each(&mut encoder, tracking, "master", tracked)?;
         let evicting = ("redis_evicting", "1 while maxmemory-policy lets this master evict keys");
-        encode_each(&mut encoder, evicting, "master", masters(MasterReport::evicts))
+        let evicts = report.masters.iter().map(|master| (master.address.as_str(), master.evicts()));
+        encode_each(&mut encoder, evicting, "master", evicts)
     }
 }
 

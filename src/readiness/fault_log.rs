@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::store::report::{Fault, MasterReport, Report};
+use crate::store::report::{DeniedTo, Fault, MasterReport, Report};
 
 /// The same fault is logged again after this.
 const REPEAT_MS: u64 = 60_000;
@@ -26,7 +26,7 @@ impl FaultLog {
             // A server that is at fault in another way now has not recovered.
             if !lasts && !report.faults.iter().any(|other| other.server == fault.server) {
                 let Fault { kind, server, .. } = fault;
-                tracing::info!(server, fault = kind.name(), "redis recovered");
+                tracing::info!(%server, fault = %kind.name(), "redis recovered");
             }
             lasts
         });
@@ -43,16 +43,17 @@ impl FaultLog {
     pub(super) fn update_tracking(&mut self, masters: &[MasterReport]) {
         self.untracked.retain(|address, _| masters.iter().any(|master| master.address == *address));
         for MasterReport { address, is_tracked, .. } in masters {
+            let Some(is_tracked) = is_tracked else { continue };
             let looks = self.untracked.entry(address.clone()).or_default();
             if *is_tracked {
                 if *looks >= UNTRACKED_LOOKS {
-                    tracing::info!(master = address, "redis tracking restored");
+                    tracing::info!(master = %address, "redis tracking restored");
                 }
                 *looks = 0;
             } else {
                 *looks = looks.saturating_add(1);
                 if *looks == UNTRACKED_LOOKS {
-                    tracing::warn!(master = address, "redis tracking lost: the near cache is not used");
+                    tracing::warn!(master = %address, "redis tracking lost: the near cache is not used");
                 }
             }
         }
@@ -62,14 +63,14 @@ impl FaultLog {
 fn log(fault: &Fault) {
     let Fault { kind, server, cause, fix, denied } = fault;
     let message = kind.message();
-    let of = |part: fn(&crate::store::report::DeniedTo) -> &String| {
-        denied.as_ref().map(part).filter(|text| !text.is_empty()).map(String::as_str)
+    let of = |part: fn(&DeniedTo) -> &String| {
+        denied.as_ref().map(part).filter(|text| !text.is_empty()).map(tracing::field::display)
     };
     let (command, key, channel) = (of(|d| &d.command), of(|d| &d.key), of(|d| &d.channel));
     if kind.is_fatal() {
-        tracing::error!(server, command, key, channel, cause, fix, "{message}");
+        tracing::error!(%server, command, key, channel, cause, fix, "{message}");
     } else {
-        tracing::warn!(server, cause, fix, "{message}");
+        tracing::warn!(%server, cause, fix, "{message}");
     }
 }
 

@@ -16,9 +16,9 @@ pub struct MasterReport {
     pub address: String,
     /// `redis` or `valkey`, and its version; empty while it is not known.
     pub version: String,
-    /// Whether its changes are heard, so that what it answers is served from the near cache. False also when the near
-    /// cache is off.
-    pub is_tracked: bool,
+    /// Whether its changes are heard, so that what it answers is served from the near cache; `None` where nothing of it
+    /// is cached.
+    pub is_tracked: Option<bool>,
     /// Its `maxmemory-policy`; empty while it is not known.
     pub memory_policy: String,
 }

@@ -47,33 +47,28 @@ fn lines(server: &Server, message: &str) -> usize {
 /// What is taken from a user who may do all that is needed; what the log and the status then name; and whether sessions
 /// are judged all the same.
 const RESTRICTED: [(&str, &str, &str, bool); 22] = [
-    ("resetchannels", "command=\"PUBLISH,SUBSCRIBE\" channel=\"dw:events:0\"", "&dw:*", false),
-    ("resetchannels &other:*", "channel=\"dw:events:0\"", "&dw:*", false),
-    ("-publish", "command=\"PUBLISH\"", "+publish", false),
-    ("-info", "command=\"INFO\"", "+info", false),
-    ("-hmget", "command=\"HMGET\"", "+hmget", false),
-    ("-client", "command=\"CLIENT|TRACKING\"", "+client|tracking", true),
-    ("-client|tracking", "command=\"CLIENT|TRACKING\"", "+client|tracking", true),
-    ("-subscribe", "command=\"SUBSCRIBE\"", "+subscribe", true),
-    ("-time", "command=\"TIME\"", "+time", false),
-    ("-hset -zadd", "command=\"HSET,ZADD\"", "+hset +zadd", false),
-    ("-zrevrange", "command=\"ZREVRANGE\"", "+zrevrange", false),
-    ("-evalsha", "command=\"EVALSHA\"", "+evalsha", false),
-    ("-script", "command=\"SCRIPT|LOAD\"", "+script|load", false),
-    ("-unwatch", "command=\"UNWATCH\"", "+unwatch", false),
-    ("-del", "command=\"DEL\"", "+del", false),
-    ("-get", "command=\"GET\"", "+get", false),
+    ("resetchannels", "command=PUBLISH,SUBSCRIBE channel=dw:events:0", "&dw:*", false),
+    ("resetchannels &other:*", "channel=dw:events:0", "&dw:*", false),
+    ("-publish", "command=PUBLISH", "+publish", false),
+    ("-info", "command=INFO", "+info", false),
+    ("-hmget", "command=HMGET", "+hmget", false),
+    ("-client", "command=CLIENT|TRACKING", "+client|tracking", true),
+    ("-client|tracking", "command=CLIENT|TRACKING", "+client|tracking", true),
+    ("-subscribe", "command=SUBSCRIBE", "+subscribe", true),
+    ("-time", "command=TIME", "+time", false),
+    ("-hset -zadd", "command=HSET,ZADD", "+hset +zadd", false),
+    ("-zrevrange", "command=ZREVRANGE", "+zrevrange", false),
+    ("-evalsha", "command=EVALSHA", "+evalsha", false),
+    ("-script", "command=SCRIPT|LOAD", "+script|load", false),
+    ("-unwatch", "command=UNWATCH", "+unwatch", false),
+    ("-del", "command=DEL", "+del", false),
+    ("-get", "command=GET", "+get", false),
     ("-@write", "HSET", "+hset", false),
-    ("resetkeys %R~dw:*", "key=\"dw:*\"", "~dw:*", false),
-    ("resetkeys %W~dw:*", "key=\"dw:*\"", "~dw:*", false),
-    ("resetkeys ~other:*", "key=\"dw:*\"", "~dw:*", false),
-    (
-        "resetkeys ~dw:t:* ~dw:u:* ~dw:m:*",
-        "key=\"dw:o:*,dw:v:*,dw:e:*,dw:d:*,dw:k:*,dw:r:*\"",
-        "~dw:*",
-        false,
-    ),
-    ("resetkeys ~dw:[a-ln-z]:*", "key=\"dw:m:*\"", "~dw:*", false),
+    ("resetkeys %R~dw:*", "key=dw:*", "~dw:*", false),
+    ("resetkeys %W~dw:*", "key=dw:*", "~dw:*", false),
+    ("resetkeys ~other:*", "key=dw:*", "~dw:*", false),
+    ("resetkeys ~dw:t:* ~dw:u:* ~dw:m:*", "key=dw:o:*,dw:v:*,dw:e:*,dw:d:*,dw:k:*,dw:r:*", "~dw:*", false),
+    ("resetkeys ~dw:[a-ln-z]:*", "key=dw:m:*", "~dw:*", false),
 ];
 
 fn assert_restricted(redis: &RedisServer, number: usize) {
@@ -110,12 +105,19 @@ fn assert_restricted(redis: &RedisServer, number: usize) {
 
 #[test]
 fn a_missing_permission_is_named_and_nothing_is_half_made() {
-    let redis = RedisServer::start();
+    each_is_named(&RedisServer::start());
+}
+
+#[test]
+fn a_missing_permission_is_named_and_nothing_is_half_made_on_valkey() {
+    each_is_named(&RedisServer::start_valkey());
+}
+
+fn each_is_named(redis: &RedisServer) {
     let judging = RESTRICTED.iter().filter(|(.., is_judging)| *is_judging).count();
     for half in [0..RESTRICTED.len() / 2, RESTRICTED.len() / 2..RESTRICTED.len()] {
         thread::scope(|scope| {
             for number in half {
-                let redis = &redis;
                 scope.spawn(move || assert_restricted(redis, number));
             }
         });
@@ -232,10 +234,8 @@ fn another_schema_stops_everything_within_a_look_and_a_lease() {
         assert_eq!(issue(server).0, 503);
         assert_eq!(server.call("DELETE", "/v1/users/alice/tokens", None).status, 503);
         assert_eq!(server.call("GET", "/v1/users/alice/tokens", None).status, 503);
-        assert_eq!(
-            server.auth(&tokens[1]).status,
-            if server.listen() == servers[1].listen() { 503 } else { 503 }
-        );
+        // Not cached: nobody asked for it here before.
+        assert_eq!(server.auth(&tokens[1]).status, 503);
         wait_for("cached hits end", || (server.auth(&tokens[0]).status == 503).then_some(()));
         assert_eq!(faults_of(server)[0]["kind"], "schema");
     }

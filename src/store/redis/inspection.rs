@@ -27,6 +27,8 @@ use crate::store::report::{Fault, FaultKind, MasterReport, Report, is_evicting};
 
 /// Looks after which all is looked at again.
 const LOOKS_PER_THOROUGH_LOOK: u64 = 4;
+/// Why the store is not used before any server was looked at.
+const NOT_SEEN: &str = "no server was inspected yet";
 /// The first major version whose scripts can ask for permissions, and whose scripts have flags.
 const OLDEST_MAJOR_VERSION: u32 = 7;
 
@@ -92,9 +94,8 @@ impl Inspection {
         }
         let masters = self.topology.map().masters.clone();
         if masters.is_empty() {
-            let cause = self.topology.last_failure().unwrap_or_else(|| "no master is known".into());
-            self.close_until_known();
-            return Report::of_fault(faults::nowhere(&self.url, cause));
+            self.topology.gate.set(Some(NOT_SEEN.into()));
+            return self.look_for_masters().await;
         }
         let is_thorough = self.looks.fetch_add(1, Ordering::Relaxed) % LOOKS_PER_THOROUGH_LOOK == 0;
         let looked = join_all(masters.iter().map(|master| self.look_at(master, is_thorough))).await;
@@ -120,13 +121,31 @@ impl Inspection {
         report
     }
 
+    /// What keeps us from knowing any master: what is wrong with the nodes that the URL names, if they are not Sentinels.
+    async fn look_for_masters(&self) -> Report {
+        let nodes: Vec<_> =
+            self.topology.seeds().iter().map(|node| self.topology.guest(node.clone())).collect();
+        let looked = join_all(nodes.iter().map(|node| self.look_at(node, true))).await;
+        let mut faults: Vec<_> = looked
+            .into_iter()
+            .flat_map(|(inspected, fault)| inspected.faults.into_iter().chain(fault))
+            .filter(|fault| fault.kind.is_fatal())
+            .collect();
+        if faults.is_empty() {
+            let cause = self.topology.last_failure().unwrap_or_else(|| "no master is known".into());
+            faults.push(faults::nowhere(&self.url, cause));
+        }
+        faults.sort_by_key(|fault| fault.kind);
+        Report { faults, masters: Vec::new() }
+    }
+
     fn servers(&self) -> std::sync::MutexGuard<'_, HashMap<Address, Inspected>> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_tracked(&self, master: &Master) -> bool {
-        let cache = self.near.cache.as_ref();
-        cache.is_some_and(|cache| cache.is_live(master.index(), self.near.clock.boottime_ms()))
+    fn is_tracked(&self, master: &Master) -> Option<bool> {
+        let cache = self.near.cache.as_ref().filter(|_| master.may_have_tokens())?;
+        Some(cache.is_live(master.index(), self.near.clock.boottime_ms()))
     }
 
     /// Closed by what was found when a server was last seen, so that one that comes back is not used before it was looked
@@ -136,14 +155,10 @@ impl Inspection {
         let harmful = report.faults.iter().chain(seen).find(|fault| self.needs.closes_gate(fault));
         let reason = harmful.map(|fault| format!("{}: {}", fault.kind.message(), fault.cause));
         match reason {
-            None if !servers.values().any(|inspected| inspected.is_known) => self.close_until_known(),
+            None if !servers.values().any(|inspected| inspected.is_known) => {
+                self.topology.gate.set(Some(NOT_SEEN.into()));
+            }
             reason => self.topology.gate.set(reason),
-        }
-    }
-
-    fn close_until_known(&self) {
-        if self.servers().is_empty() && self.topology.gate.is_open() {
-            self.topology.gate.set(Some("no server was inspected yet".into()));
         }
     }
 
@@ -169,16 +184,17 @@ impl Inspection {
             }
             Ok(connection)
         };
-        let outcome: Result<_, Failed> = match tokio::time::timeout(self.topology.link.timeout, look).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Failed::Fault(Box::new(faults::silent(address, self.topology.link.timeout)))),
-        };
+        // Each step has its own timeout, on the connection.
+        let outcome: Result<_, Failed> = look.await;
         let fault = match outcome {
             Ok(connection) => {
                 inspected.connection = Some(connection);
                 return (inspected, None);
             }
             Err(Failed::Fault(fault)) => *fault,
+            Err(Failed::Redis(error)) if error.is_timeout() => {
+                faults::silent(address, self.topology.link.timeout)
+            }
             Err(Failed::Redis(error)) => faults::of_error(address, &error, &self.needs),
         };
         let is_mute = fault.kind == FaultKind::Unreachable && self.topology.link.trust.is_some();

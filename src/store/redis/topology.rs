@@ -181,6 +181,14 @@ impl Topology {
         self.last_failure.load_full().map(|reason| reason.to_string())
     }
 
+    /// The nodes of a Cluster that the URL names.
+    pub(super) fn seeds(&self) -> &[Address] {
+        match &self.source {
+            Source::Cluster(seeds) => seeds,
+            Source::Fixed | Source::Sentinels { .. } => &[],
+        }
+    }
+
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.source, Source::Cluster(_))
     }
