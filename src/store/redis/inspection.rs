@@ -97,7 +97,7 @@ impl Inspection {
             self.topology.gate.set(Some(NOT_SEEN.into()));
             return self.look_for_masters().await;
         }
-        let is_thorough = self.looks.fetch_add(1, Ordering::Relaxed) % LOOKS_PER_THOROUGH_LOOK == 0;
+        let is_thorough = self.looks.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOKS_PER_THOROUGH_LOOK);
         let looked = join_all(masters.iter().map(|master| self.look_at(master, is_thorough))).await;
         let mut report = Report::default();
         let mut servers = HashMap::new();

@@ -119,7 +119,7 @@ impl Needs {
             let kind = key.strip_prefix(&self.prefix).and_then(|rest| rest.split(':').next());
             format!("{}{}:*", self.prefix, kind.unwrap_or_default())
         };
-        let mut patterns: Vec<_> = kinds.iter().map(|key| pattern(key)).collect();
+        let mut patterns: Vec<_> = kinds.iter().map(pattern).collect();
         patterns.dedup();
         patterns.join(",")
     }
