@@ -37,6 +37,7 @@ pub enum StoreKind {
     RedisTcp,
     RedisUnix,
     Valkey,
+    Valkey8,
     Cluster,
 }
 
@@ -50,6 +51,7 @@ macro_rules! each_store {
             redis_tcp => $crate::common::store::StoreKind::RedisTcp,
             redis_unix => $crate::common::store::StoreKind::RedisUnix,
             valkey => $crate::common::store::StoreKind::Valkey,
+            valkey_8 => $crate::common::store::StoreKind::Valkey8,
             cluster => $crate::common::store::StoreKind::Cluster,
         }
     };
@@ -270,11 +272,13 @@ impl Servers {
     fn shared(kind: StoreKind) -> Self {
         static REDIS: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
         static VALKEY: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
+        static VALKEY_8: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
         static CLUSTER: Mutex<Weak<RedisCluster>> = Mutex::new(Weak::new());
         match kind {
             StoreKind::Memory => Self::None,
             StoreKind::RedisTcp | StoreKind::RedisUnix => Self::One(shared(&REDIS, RedisServer::start)),
             StoreKind::Valkey => Self::One(shared(&VALKEY, RedisServer::start_valkey)),
+            StoreKind::Valkey8 => Self::One(shared(&VALKEY_8, RedisServer::start_valkey_8)),
             StoreKind::Cluster => Self::Cluster(shared(&CLUSTER, RedisCluster::start)),
         }
     }
