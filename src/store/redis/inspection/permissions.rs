@@ -167,3 +167,62 @@ fn words(command: &str) -> Vec<String> {
     let name = command.split(' ').next().unwrap_or_default();
     [name].into_iter().chain(command.split(['|', ' '])).map(String::from).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The texts between `before` and `after` in all files below a folder.
+    fn found(folder: &Path, before: &str, after: char, names: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found(&path, before, after, names);
+                continue;
+            }
+            let source = fs::read_to_string(&path).unwrap();
+            let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+            names.extend(
+                source.split(before).skip(1).filter_map(|rest| Some(rest.split_once(after)?.0.to_owned())),
+            );
+        }
+    }
+
+    /// A command or a kind of key that a change brings along must be asked for, too.
+    #[test]
+    fn every_command_that_is_sent_is_asked_for() {
+        let (mut sent, folder) = (BTreeSet::new(), Path::new("src/store/redis"));
+        for (before, after) in [("cmd(\"", '"'), ("[b\"", '"')] {
+            found(folder, before, after, &mut sent);
+        }
+        let is_command =
+            |name: &&String| name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase());
+        // Of a login, of Sentinels, and what may be denied: CONFIG GET.
+        let other = ["AUTH", "SENTINEL", "CONFIG"];
+        let asked: BTreeSet<_> = WITH_KEY
+            .iter()
+            .chain(&OTHERS)
+            .chain(&ON_A_CLUSTER)
+            .chain(&[WITH_TRACKING, "SUBSCRIBE", "PUBLISH", "SELECT"])
+            .filter_map(|command| command.split(['|', ' ']).next())
+            .chain(other)
+            .collect();
+        let forgotten: Vec<_> =
+            sent.iter().filter(is_command).filter(|name| !asked.contains(name.as_str())).collect();
+        assert_eq!(forgotten, [""; 0], "in WITH_KEY or OTHERS");
+    }
+
+    #[test]
+    fn every_kind_of_key_is_asked_for() {
+        let mut kinds = BTreeSet::new();
+        found(Path::new("src/store/redis/lua"), "key('", '\'', &mut kinds);
+        let keys = Keys::new("dw:").of_each_kind();
+        for kind in kinds.iter().filter(|kind| kind.len() == 1) {
+            assert!(keys.iter().any(|key| key.starts_with(&format!("dw:{kind}:"))), "{kind}");
+        }
+    }
+}
