@@ -173,7 +173,8 @@ impl Inspection {
                 Some(connection) => (connection, is_thorough),
                 None => (self.topology.link.connect(address).await?, true),
             };
-            if is_thorough || !inspected.is_known {
+            // What is at fault is looked at each time, so that its end is seen soon.
+            if is_thorough || !inspected.is_known || !inspected.faults.is_empty() {
                 (inspected.facts, inspected.faults) = self.look_thoroughly(address, &mut connection).await?;
                 inspected.is_known = true;
             }

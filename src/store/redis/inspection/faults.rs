@@ -13,7 +13,7 @@ use super::super::link::Address;
 use super::permissions::Needs;
 use crate::store::report::{DeniedTo, Fault, FaultKind};
 
-const CHECK_URL: &str = "start the server, or correct host and port in redis-url";
+const CHECK_URL: &str = "start the server, or correct redis-url";
 
 /// Nobody says where the masters are.
 pub(super) fn nowhere(url: &str, cause: String) -> Fault {
@@ -97,6 +97,9 @@ fn of_connection(error: &RedisError) -> (FaultKind, &'static str) {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if error.kind() == ErrorKind::AuthenticationFailed {
         return (FaultKind::Login, "correct user and password in redis-url");
+    }
+    if error.kind() == ErrorKind::Parse {
+        return (FaultKind::Other, "what listens there is no Redis: correct host and port in redis-url");
     }
     if has(&["switch database", "DB index"]) {
         return (
