@@ -102,6 +102,8 @@ pub struct Config {
     pub device_max_idle_ms: u64,
     pub max_devices_per_user: usize,
     pub checks: Vec<Check>,
+    /// A Redis that may evict tokens is used all the same.
+    pub accept_eviction: bool,
     pub events_per_user: usize,
     pub event_retention_ms: u64,
     /// 0 turns the cache off.
@@ -334,6 +336,7 @@ impl Config {
             device_max_idle_ms: reader.get("device-max-idle", duration_ms(LIFETIME_MS)),
             max_devices_per_user: reader.get("max-devices-per-user", number(1..=1000)),
             checks: reader.get("checks", checks::checks),
+            accept_eviction: reader.get("accept-eviction", parse::boolean),
             events_per_user: reader.get("events-per-user", number(0..=10_000)),
             event_retention_ms: reader.get("event-retention", duration_ms(LIFETIME_MS)),
             cache_entries: reader.get("cache-entries", number(0..=MAX_ENTRIES)),

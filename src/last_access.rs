@@ -480,6 +480,7 @@ mod tests {
                     stale_grace_ms: 0,
                     catch_up_ms: 0,
                 },
+                accept_eviction: false,
             },
             StoreLimits::DEFAULT,
             clock.clone(),

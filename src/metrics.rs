@@ -3,6 +3,7 @@
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
@@ -12,6 +13,7 @@ use crate::last_access::LastAccessCounters;
 use crate::logging;
 use crate::readiness::Readiness;
 use crate::store::Store;
+use crate::store::report::FaultKind;
 use crate::validator::ValidationCounters;
 
 /// The content type of the text (OpenMetrics 1.0).
@@ -61,6 +63,7 @@ impl Metrics {
         );
         registry.register_collector(Box::new(CacheCollector(store)));
         registry.register_collector(Box::new(LogCollector));
+        registry.register_collector(Box::new(StoreCollector(readiness.clone())));
         let ready = Gauge::default();
         registry.register("ready", "1 while this node should get traffic", ready.clone());
         Self { registry, validations, ready, readiness, last_access, admin_refusals }
@@ -136,4 +139,44 @@ impl Collector for CacheCollector {
             entries.metric_type(),
         )?)
     }
+}
+
+/// Tells what the last look at the store found.
+#[derive(Debug)]
+struct StoreCollector(Readiness);
+
+impl Collector for StoreCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let report = self.0.report();
+        let faults =
+            FaultKind::ALL.map(|kind| (kind.name(), report.faults.iter().any(|fault| fault.kind == kind)));
+        encode_each(
+            &mut encoder,
+            ("store_fault", "1 while the store has a fault of this kind"),
+            "kind",
+            faults,
+        )?;
+        let tracking =
+            ("tracking_live", "1 while changes at this master are heard, so that its tokens are cached");
+        let tracked =
+            report.masters.iter().filter_map(|master| Some((master.address.as_str(), master.is_tracked?)));
+        encode_each(&mut encoder, tracking, "master", tracked)?;
+        let evicting = ("redis_evicting", "1 while maxmemory-policy lets this master evict keys");
+        let evicts = report.masters.iter().map(|master| (master.address.as_str(), master.evicts()));
+        encode_each(&mut encoder, evicting, "master", evicts)
+    }
+}
+
+/// One gauge of 0 or 1 for each value of a label.
+fn encode_each<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    label: &str,
+    values: impl IntoIterator<Item = (&'a str, bool)>,
+) -> std::fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (value, is) in values {
+        ConstGauge::new(i64::from(is)).encode(family.encode_family(&[(label, value)])?)?;
+    }
+    Ok(())
 }

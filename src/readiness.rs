@@ -1,12 +1,18 @@
 //! Whether this node should get traffic, and the worker that finds out.
 
+mod fault_log;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
+use self::fault_log::FaultLog;
 use crate::service::Service;
 use crate::store::StoreError;
+use crate::store::report::{Fault, FaultKind, Report};
 use crate::token_keys::TokenKeys;
 
 /// The pause between two looks at the store.
@@ -20,12 +26,18 @@ pub struct Readiness(Arc<State>);
 struct State {
     store_usable: AtomicBool,
     draining: AtomicBool,
+    report: ArcSwap<Report>,
 }
 
 impl Readiness {
     /// True while the store can be asked and the node is not draining.
     pub fn is_ready(&self) -> bool {
         self.0.store_usable.load(Ordering::Relaxed) && !self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// What the last look found.
+    pub fn report(&self) -> Arc<Report> {
+        self.0.report.load_full()
     }
 
     /// From now on not ready, for good.
@@ -39,33 +51,42 @@ pub struct Monitor {
     service: Arc<Service>,
     readiness: Readiness,
     token_keys: TokenKeys,
+    log: FaultLog,
 }
 
 impl Monitor {
     /// A monitor that keeps the service's token keys in step with the store's.
     pub fn new(service: Arc<Service>, readiness: Readiness, token_keys: TokenKeys) -> Self {
         token_keys.begin(&service);
-        Self { service, readiness, token_keys }
+        Self { service, readiness, token_keys, log: FaultLog::default() }
     }
 
-    /// One look. Logs only changes.
+    /// One look.
     pub async fn look(&mut self) {
-        let result = self.check().await;
-        let was_usable = self.readiness.0.store_usable.swap(result.is_ok(), Ordering::Relaxed);
-        match (was_usable, result) {
-            (false, Ok(())) => tracing::info!("the store can be asked"),
-            (true, Err(reason)) => tracing::error!(reason, "not ready"),
-            (false, Err(reason)) => tracing::debug!(reason, "still not ready"),
-            (true, Ok(())) => {}
+        let mut report = self.service.store().inspect().await;
+        // Of servers that are all away nothing more is asked. Where only some are, the tokens of the others are judged.
+        let away = report.faults.iter().filter(|fault| fault.kind == FaultKind::Unreachable).count();
+        let is_away = away > 0 && away >= report.masters.len();
+        if !is_away
+            && let Err(cause) = self.check().await
+            && report.fatal().is_none()
+        {
+            let server = self.service.store().name();
+            report.faults.push(Fault::new(FaultKind::Other, server, cause, "look at the server's log"));
         }
+        let is_usable = report.fatal().is_none();
+        let was_usable = self.readiness.0.store_usable.swap(is_usable, Ordering::Relaxed);
+        self.log.update(&report, self.service.clock().boottime_ms());
+        self.log.update_tracking(&report.masters);
+        if is_usable && !was_usable {
+            tracing::info!("store usable");
+        }
+        self.readiness.0.report.store(Arc::new(report));
     }
 
     async fn check(&mut self) -> Result<(), String> {
         let as_text = |error: StoreError| error.to_string();
         let probed = self.service.store().probe().await;
-        if let Err(error @ StoreError::Corrupt { .. }) = probed {
-            return Err(as_text(error));
-        }
         // Also when a part of the store is away: the tokens of the other parts are judged all the same.
         self.token_keys.follow(&self.service).await.map_err(as_text)?;
         probed.map_err(as_text)

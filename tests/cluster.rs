@@ -127,6 +127,22 @@ fn who_logs_in_is_asked_at_every_master() {
     }
     let stranger = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &login("wrong"))]].concat());
     assert_eq!(ready(&stranger), 503);
+    assert_eq!(faults(&stranger)[0]["kind"], "login", "{}", stranger.log());
+    // Before the masters are known, and after.
+    for rules in ["-cluster", "+cluster -publish"] {
+        cluster.masters.iter().for_each(|master| master.set_user(&rules.split(' ').collect::<Vec<_>>()));
+        let restricted =
+            Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &login("p%40ss"))]].concat());
+        assert_eq!(ready(&restricted), 503);
+        let found = faults(&restricted);
+        let named = ["CLUSTER|INFO,CLUSTER|MYID,CLUSTER|SLOTS", "PUBLISH"].map(Value::from);
+        assert_eq!(found.len(), cluster.masters.len(), "{found:?}");
+        assert!(found.iter().all(|fault| named.contains(&fault["command"])), "{found:?}");
+    }
+}
+
+fn faults(server: &Server) -> Vec<Value> {
+    server.call("GET", "/v1/status", None).json()["faults"].as_array().unwrap().clone()
 }
 
 #[test]

@@ -118,6 +118,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("key-prefix", "TEXT", "dw:", "What the name of every key in Redis starts with"),
     Setting::new("redis-timeout", "DURATION", "500ms", "Longest wait for an answer of Redis"),
     Setting::new("redis-connections", "N", "8", "Most Redis connections for calls of the admin plane"),
+    Setting::new("accept-eviction", "BOOL", "false",
+        "Whether a Redis that may evict tokens (maxmemory-policy) is used all the same"),
     Setting::new("memory-max-tokens", "N", "1000000", "Most tokens the embedded store holds"),
 
     Setting::new("admin-key", "KEY", "", "API key with all scopes").secret(),

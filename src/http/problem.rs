@@ -154,6 +154,14 @@ impl From<ServiceError> for Problem {
                     .with_header(RETRY_AFTER, "1")
                     .caused_by(error)
             }
+            ServiceError::Store(error @ StoreError::Unusable(_)) => {
+                tracing::debug!(%error, "admin request refused");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the store must not be used as it is; nothing was changed",
+                )
+                .with_header(RETRY_AFTER, "1")
+            }
             ServiceError::Store(error @ StoreError::Corrupt { .. }) => {
                 let detail = "a record in the store is corrupt; see the log";
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail).caused_by(error)

@@ -72,6 +72,7 @@ pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
                     stale_grace_ms: config.stale_grace_ms,
                     catch_up_ms: config.lease_ms + config.flush_interval_ms,
                 },
+                accept_eviction: config.accept_eviction,
             };
             Ok(Store::Redis(Arc::new(RedisStore::new(options, limits, clock.clone()))))
         }

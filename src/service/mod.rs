@@ -203,7 +203,7 @@ impl Service {
     pub fn report(&self, error: &StoreError) {
         let now_ms = self.clock.boottime_ms();
         match error {
-            StoreError::Unavailable(reason) => {
+            StoreError::Unavailable(reason) | StoreError::Unusable(reason) => {
                 if let Some(due) = self.faults.unavailable.due(now_ms) {
                     tracing::warn!(
                         reason,

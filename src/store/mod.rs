@@ -9,6 +9,7 @@ pub mod memory;
 mod reader;
 pub mod redis;
 mod related;
+pub mod report;
 mod takeovers;
 
 use std::convert::Infallible;
@@ -23,6 +24,7 @@ use crate::token::{Token, TokenChange, Touch};
 use self::memory::MemoryStore;
 pub use self::reader::{Read, Reader};
 use self::redis::RedisStore;
+use self::report::Report;
 
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -30,6 +32,9 @@ pub enum StoreError {
     /// It cannot be asked at the moment, and whether a write was done is unknown. Ask again later.
     #[error("the store cannot be asked: {0}")]
     Unavailable(String),
+    /// It must not be used as it is, and nothing was changed. An operator has to look.
+    #[error("the store must not be used: {0}")]
+    Unusable(String),
     /// A record is not what this version writes. Asking again does not help; an operator has to look.
     #[error("the record of {key} is corrupt: {reason}")]
     Corrupt {
@@ -370,6 +375,15 @@ impl Store {
         match self {
             Self::Memory(_) => Ok(()),
             Self::Redis(store) => store.probe().await,
+        }
+    }
+
+    /// Looks at what the store is, and whether it may be used: what is wrong, with cause and remedy. A store that must not
+    /// be used refuses all operations from then on, until a later look finds it well.
+    pub async fn inspect(&self) -> Report {
+        match self {
+            Self::Memory(_) => Report::default(),
+            Self::Redis(store) => store.inspect().await,
         }
     }
 

@@ -20,6 +20,7 @@ pub const USER: (&str, &str) = ("doorward", "change-this-password");
 
 const REDIS: &str = "redis-server";
 const VALKEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/valkey-server");
+const VALKEY_8: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/valkey-8-server");
 
 /// A running redis-server: a port and a unix socket of its own, its files in a temporary folder. Killed on drop.
 pub struct RedisServer {
@@ -47,6 +48,11 @@ impl RedisServer {
     /// Starts a Valkey that keeps nothing on disk.
     pub fn start_valkey() -> Self {
         Self::run(VALKEY, &["--appendonly", "no"], Vec::new())
+    }
+
+    /// The same, a Valkey 8.
+    pub fn start_valkey_8() -> Self {
+        Self::run(VALKEY_8, &["--appendonly", "no"], Vec::new())
     }
 
     /// Starts a server with further arguments, which win over config/redis.conf.

@@ -41,6 +41,7 @@ pub enum StoreKind {
     RedisTcp,
     RedisUnix,
     Valkey,
+    Valkey8,
     Cluster,
 }
 
@@ -54,6 +55,7 @@ macro_rules! each_store {
             redis_tcp => $crate::common::store::StoreKind::RedisTcp,
             redis_unix => $crate::common::store::StoreKind::RedisUnix,
             valkey => $crate::common::store::StoreKind::Valkey,
+            valkey_8 => $crate::common::store::StoreKind::Valkey8,
             cluster => $crate::common::store::StoreKind::Cluster,
         }
     };
@@ -274,6 +276,7 @@ async fn open_redis(
         timeout,
         // The contract is the store's own; what the near cache adds is checked in tests/history.
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0, catch_up_ms: 3000 },
+        accept_eviction: false,
     };
     let store = Store::Redis(Arc::new(RedisStore::new(options, limits, clock)));
     TestStore::new(store, prefix.to_owned()).await
@@ -292,11 +295,13 @@ impl Servers {
     fn shared(kind: StoreKind) -> Self {
         static REDIS: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
         static VALKEY: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
+        static VALKEY_8: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
         static CLUSTER: Mutex<Weak<RedisCluster>> = Mutex::new(Weak::new());
         match kind {
             StoreKind::Memory => Self::None,
             StoreKind::RedisTcp | StoreKind::RedisUnix => Self::One(shared(&REDIS, RedisServer::start)),
             StoreKind::Valkey => Self::One(shared(&VALKEY, RedisServer::start_valkey)),
+            StoreKind::Valkey8 => Self::One(shared(&VALKEY_8, RedisServer::start_valkey_8)),
             StoreKind::Cluster => Self::Cluster(shared(&CLUSTER, RedisCluster::start)),
         }
     }

@@ -19,6 +19,10 @@ use crate::{LEASE_MS, now_us};
 /// No failover but those that a fault asks for.
 const PATIENT: [&str; 2] = ["--cluster-node-timeout", "60000"];
 
+/// What the Redis user loses in turn: of what a session needs, of what is told, of what is tracked.
+const RESTRICTIONS: [&[&str]; 5] =
+    [&["-hset"], &["resetchannels"], &["-client|tracking"], &["-hmget"], &["resetkeys", "%R~dw:*"]];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Nothing,
@@ -31,6 +35,8 @@ pub enum Fault {
     RedisRestarted,
     /// FLUSHALL: all is lost, but no ended token may come back for that.
     Flushed,
+    /// The Redis user loses a permission, and gets it back.
+    Restricted,
     LinkSilent,
     LinkSilentToRedis,
     LinkSilentToNode,
@@ -102,6 +108,21 @@ impl Fault {
                 ledger.losing(|| {
                     world.redis().cli(&["FLUSHALL"]);
                 });
+            }),
+            Self::Restricted => for_a_while(rng, until_us, |hold| {
+                for rules in RESTRICTIONS {
+                    world.redis().set_user(rules);
+                    hold();
+                    world.redis().set_user(&[
+                        "resetkeys",
+                        "~dw:*",
+                        "&dw:*",
+                        "+@all",
+                        "-@admin",
+                        "-@dangerous",
+                        "+info",
+                    ]);
+                }
             }),
             Self::RedisFrozen => for_a_while(rng, until_us, |hold| {
                 world.redis().freeze();

@@ -44,7 +44,7 @@ const SLACK_US: u64 = 10_000;
 /// Half the endings have reached the other node by then when nothing fails. Usually it takes less than one
 /// millisecond; the rest is for a busy machine.
 const PROMPT_US: u64 = 20_000;
-const FAULTS: u64 = 20;
+const FAULTS: u64 = 23;
 
 /// The load alone, then the fault, then the load again until the endings of the faulty time are judged.
 const CALM: Duration = Duration::from_millis(300);
@@ -85,6 +85,11 @@ fn when_redis_restarts() {
 #[test]
 fn when_redis_is_emptied() {
     check(Fault::Flushed);
+}
+
+#[test]
+fn when_the_redis_user_loses_permissions() {
+    check(Fault::Restricted);
 }
 
 #[test]

@@ -148,7 +148,7 @@ async fn without_a_permission_nothing_is_half_made() {
 #[tokio::test]
 async fn beside_a_corrupt_record_nothing_is_half_made() {
     let server = RedisServer::start();
-    for broken in ["t", "u", "e", "o", "d", "k", "t.t", "t.p", "t.h", "o.*"] {
+    for broken in ["t", "u", "e", "o", "d", "k", "t.t", "o.*"] {
         server.cli(&["FLUSHALL"]);
         let mut scene = Scene::set(&server).await;
         let (kind, field) = broken.split_once('.').unwrap_or((broken, ""));

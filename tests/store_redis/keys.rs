@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use doorward::device_key::{DeviceChange, DeviceKey};
 use doorward::event::EndReason;
 use doorward::secret::ShardTag;
+use doorward::store::report::FaultKind;
 use doorward::store::{Changed, StoreError, StoreLimits};
 use doorward::token::{RelatedObject, Rotation, Token, TokenChange};
 
@@ -293,7 +294,7 @@ async fn the_names_are_the_documented_ones_and_only_shared_keys_stay() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     on.store.shared_check_key("a key").await.unwrap();
-    on.store.probe().await.unwrap();
+    assert_eq!(on.store.inspect().await.faults, []);
     let token = on.issue("alice", NOW_MS).await;
     let token_key = format!("dw:t:{{8c4d}}:{}", token.credential.id.locator());
     let all = ["dw:e:{8c4d}:alice", "dw:m:check-key", "dw:m:schema", &token_key, "dw:u:{8c4d}:alice"];
@@ -329,8 +330,9 @@ async fn another_schema_version_is_refused() {
     let on = TestStore::alone_on(&server).await;
     server.cli(&["SET", "dw:m:schema", "0"]);
     for _ in 0..2 {
-        let error = on.store.probe().await.unwrap_err();
-        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+        assert_eq!(on.store.inspect().await.faults[0].kind, FaultKind::Schema);
+        let error = on.store.issue(&on.sample("alice", NOW_MS), NOW_MS).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unusable(_)), "{error}");
     }
     assert_eq!(server.cli(&["GET", "dw:m:schema"]), "0");
 }

@@ -9,6 +9,7 @@ mod corrupt;
 mod footprint;
 mod full;
 mod half;
+mod inspection;
 mod keys;
 mod outage;
 mod round_trips;

@@ -17,7 +17,7 @@
 //! | `/v1/validate` | POST | introspect |
 //! | `/introspect` | POST | introspect |
 //! | `/revoke` | POST | introspect or tokens |
-//! | `/metrics` | GET | metrics |
+//! | `/metrics`, `/v1/status` | GET | metrics |
 //! | `/openapi.json` | GET | none |
 //! | `/livez`, `/readyz` | GET | none |
 
@@ -30,6 +30,7 @@ mod paging;
 pub mod refusals;
 mod related;
 mod routes;
+mod status;
 mod takeovers;
 mod tokens;
 mod users;
@@ -126,6 +127,10 @@ impl Admin {
             Route::Livez => Ok(empty(StatusCode::OK)),
             Route::Readyz => Ok(self.readiness.response()),
             Route::Metrics => Ok(self.metrics_text()),
+            Route::Status => {
+                query.finish()?;
+                Ok(status::response(&self.readiness, service.store().name()))
+            }
             Route::OpenApi => Ok(openapi()),
             Route::UserTokens(user) if request.method() == Method::DELETE => {
                 users::end_tokens(service, &user, query, actor).await
@@ -200,6 +205,7 @@ impl Admin {
             Route::Livez
             | Route::Readyz
             | Route::Metrics
+            | Route::Status
             | Route::OpenApi
             | Route::Introspect
             | Route::Revoke

@@ -13,6 +13,7 @@ pub enum Route {
     Livez,
     Readyz,
     Metrics,
+    Status,
     OpenApi,
     Tokens,
     Token(TokenId),
@@ -46,6 +47,7 @@ impl Route {
             ["openapi.json"] => Self::OpenApi,
             ["introspect"] => Self::Introspect,
             ["revoke"] => Self::Revoke,
+            ["v1", "status"] => Self::Status,
             ["v1", "tokens"] => Self::Tokens,
             ["v1", "tokens", id] => Self::Token(TokenId::parse(id)?),
             ["v1", "tokens", id, "rotate"] => Self::Rotate(TokenId::parse(id)?),
@@ -76,6 +78,7 @@ impl Route {
             Self::Livez
             | Self::Readyz
             | Self::Metrics
+            | Self::Status
             | Self::OpenApi
             | Self::TokenTakeovers(_)
             | Self::UserTakeovers(_)
@@ -107,7 +110,7 @@ impl Route {
         match self {
             // The document tells nothing that is not public.
             Self::Livez | Self::Readyz | Self::OpenApi => &[],
-            Self::Metrics => &[Scope::Metrics],
+            Self::Metrics | Self::Status => &[Scope::Metrics],
             Self::Validate | Self::Introspect => &[Scope::Introspect],
             Self::Revoke => &[Scope::Introspect, Scope::Tokens],
             Self::Tokens
@@ -140,9 +143,10 @@ mod tests {
     use super::*;
 
     /// The variants of [`Route`]; the compiler asks for a new one here.
-    const ROUTES: usize = 22;
+    const ROUTES: usize = 23;
     const _: fn(&Route) = |route| match route {
-        Route::Livez | Route::Readyz | Route::Metrics | Route::OpenApi | Route::Tokens | Route::Token(_) => {}
+        Route::Livez | Route::Readyz | Route::Metrics | Route::Status | Route::OpenApi => {}
+        Route::Tokens | Route::Token(_) => {}
         Route::Rotate(_) | Route::Confirm(_) | Route::Takeover(_) | Route::TokenTakeovers(_) => {}
         Route::UserTokens(_) | Route::UserTakeovers(_) | Route::UserEvents(_) | Route::Events => {}
         Route::UserDevices(_) | Route::Device(..) | Route::DeviceLogin => {}

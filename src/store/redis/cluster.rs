@@ -60,6 +60,11 @@ impl Cluster {
         Self { seeds, members: Mutex::default(), strangers: Mutex::default() }
     }
 
+    /// The nodes that the URL names.
+    pub(super) fn seeds(&self) -> &[Address] {
+        &self.seeds
+    }
+
     fn members(&self) -> MutexGuard<'_, Members> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }

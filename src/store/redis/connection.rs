@@ -57,6 +57,7 @@ impl Connections {
         &self,
         operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
+        self.topology.gate.check()?;
         let mut connection = Connection { all: self, held: None, last: None };
         let outcome = tokio::time::timeout(self.topology.link.timeout, operation(&mut connection)).await;
         match outcome {

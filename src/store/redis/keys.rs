@@ -147,6 +147,16 @@ impl Keys {
         format!("{}m:probe", self.prefix)
     }
 
+    /// A key of each kind that is never there, for asking what may be done with such keys.
+    pub fn of_each_kind(&self) -> Vec<String> {
+        let tagged =
+            ['t', 'u', 'o', 'v', 'e', 'd', 'k', 'r'].map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
+        tagged
+            .into_iter()
+            .chain([self.check_key(), self.schema(), self.probe(), self.probe_at("-")])
+            .collect()
+    }
+
     /// The same in the slot of this shard tag.
     pub fn probe_at(&self, tag: &str) -> String {
         format!("{}m:probe:{{{tag}}}", self.prefix)

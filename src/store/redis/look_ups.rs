@@ -69,6 +69,7 @@ impl LookUps {
     }
 
     async fn ask(&self, id: TokenId, question: Question) -> Found<Value> {
+        self.topology.gate.check()?;
         // Only a cluster sends anybody elsewhere.
         let began_ms = self.topology.map().is_by_slot().then(|| self.clock.boottime_ms());
         let Some(master) = self.topology.map().owner_of(id).cloned() else {

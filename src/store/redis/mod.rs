@@ -10,7 +10,9 @@ mod connection;
 mod denied;
 mod devices;
 mod events;
+mod gate;
 mod hints;
+mod inspection;
 mod keys;
 mod link;
 mod look_ups;
@@ -44,7 +46,8 @@ use serde::Serialize;
 use self::connection::{Connection, Connections};
 use self::denied::Denied;
 use self::hints::Untrue;
-use self::keys::{Keys, SCHEMA_VERSION};
+use self::inspection::Inspection;
+use self::keys::Keys;
 use self::link::Link;
 use self::look_ups::LookUps;
 pub use self::near::CacheOptions;
@@ -55,6 +58,7 @@ use self::topology::Topology;
 use self::tracking::Tracking;
 pub use self::trust::Trust;
 use super::cache::Stats;
+use super::report::Report;
 use super::{Call, StoreError, StoreLimits};
 use crate::clock::Clock;
 use crate::config::RedisUrl;
@@ -82,6 +86,8 @@ pub struct RedisOptions {
     pub timeout: Duration,
     /// The near cache.
     pub cache: CacheOptions,
+    /// The setting `accept-eviction`.
+    pub accept_eviction: bool,
 }
 
 /// See the module.
@@ -94,6 +100,7 @@ pub struct RedisStore {
     limits: StoreLimits,
     near: Arc<Near>,
     feed: Feed,
+    inspection: Inspection,
 }
 
 impl RedisStore {
@@ -102,15 +109,25 @@ impl RedisStore {
         let keys = Keys::new(&options.key_prefix);
         let link = Link::new(&options.url, options.trust, options.timeout);
         let topology = Arc::new(Topology::new(&options.url, link, keys.clone()));
+        let near = Arc::new(Near::new(options.cache, clock));
+        let scripts = Scripts::new();
+        let inspection = Inspection::new(
+            topology.clone(),
+            near.clone(),
+            keys.clone(),
+            &scripts.commands,
+            (options.url.to_string(), options.accept_eviction),
+        );
         Self {
             connections: Connections::new(topology.clone(), options.connections),
             topology,
             event_channel: keys.event_channel(options.url.db.into()),
             keys,
-            scripts: Scripts::new(),
+            scripts,
             limits,
-            near: Arc::new(Near::new(options.cache, clock)),
+            near,
             feed: Feed::default(),
+            inspection,
         }
     }
 
@@ -130,6 +147,10 @@ impl RedisStore {
 
     pub(super) fn feed(&self) -> &Feed {
         &self.feed
+    }
+
+    pub(super) async fn inspect(&self) -> Report {
+        self.inspection.look().await
     }
 
     pub(super) fn cache_stats(&self) -> Stats {
@@ -179,7 +200,7 @@ impl RedisStore {
         };
         let (context, args) = (named(&context), named(args));
         let args = [&[&context[..], &args], bytes].concat();
-        self.with_connection(async |c| script.run(c, &key, &args).await).await
+        self.with_connection(async |c| script.run(c, &[&key], &args).await).await
     }
 
     pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
@@ -196,22 +217,12 @@ impl RedisStore {
         kept.map(|kept| text(kept, &key)).transpose()
     }
 
-    /// Checks that every master takes writes and agrees with our clock, which follows theirs, and that they have our
-    /// schema.
+    /// Checks that every master takes writes and agrees with our clock, which follows theirs.
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
         if self.topology.map().masters.is_empty() {
             self.topology.refresh().await;
         }
-        self.look_at_clocks().await?;
-        let key = self.keys.schema();
-        let get = cmd("GET").arg(&key).to_owned();
-        let kept = self.with_connection(async |c| get.query_async(c).await).await?;
-        let schema = self.or_put(key, kept, SCHEMA_VERSION).await?;
-        if schema != SCHEMA_VERSION {
-            let reason = format!("the store has schema version {schema:?}, this program {SCHEMA_VERSION:?}");
-            return Err(StoreError::Corrupt { key: self.keys.schema(), reason });
-        }
-        Ok(())
+        self.look_at_clocks().await
     }
 
     /// What all nodes share under this key: what was found there, else what is put there now, by us or another.

@@ -14,7 +14,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use redis::aio::ConnectionLike as _;
-use redis::{Client, FromRedisValue as _, Value, pipe};
+use redis::{Client, FromRedisValue as _, Value, cmd, pipe};
 use tokio::time::timeout;
 
 use super::describe;
@@ -83,6 +83,22 @@ impl Sentinels {
             }
         }
         Err(votes.why_none(known.as_ref()))
+    }
+
+    /// The master's `down-after-milliseconds`, by the word of the first Sentinel that answers.
+    pub(super) async fn down_after_ms(&self, link: &Link) -> Option<u64> {
+        let link = link.anonymous();
+        for sentinel in &self.addresses {
+            let ask = async {
+                let mut connection = link.connect(sentinel).await?;
+                cmd("SENTINEL").arg("MASTER").arg(&self.name).query_async(&mut connection).await
+            };
+            let answer: Result<HashMap<String, String>, redis::RedisError> = ask.await;
+            if let Ok(known) = answer {
+                return known.get("down-after-milliseconds")?.parse().ok();
+            }
+        }
+        None
     }
 
     /// Calls `changed` whenever a Sentinel follows another master, or may have done so unheard.

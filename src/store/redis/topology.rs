@@ -14,6 +14,7 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 use super::cluster::Cluster;
+use super::gate::Gate;
 use super::keys::Keys;
 use super::link::{Address, Link};
 use super::map::{Map, Master, Masters};
@@ -43,6 +44,8 @@ pub(super) struct Topology {
     turn: tokio::sync::Mutex<()>,
     /// Why the last refresh failed.
     failure: Mutex<Option<String>>,
+    /// Whether the servers may be used.
+    pub(super) gate: Gate,
 }
 
 impl Topology {
@@ -69,12 +72,36 @@ impl Topology {
             begun: AtomicU64::new(0),
             turn: tokio::sync::Mutex::default(),
             failure: Mutex::default(),
+            gate: Gate::default(),
         }
     }
 
     /// What is known now.
     pub(super) fn map(&self) -> Guard<Arc<Map>> {
         self.map.load()
+    }
+
+    /// The nodes of a Cluster that the URL names.
+    pub(super) fn seeds(&self) -> &[Address] {
+        match &self.source {
+            Source::Cluster(cluster) => cluster.seeds(),
+            Source::Fixed | Source::Sentinels(_) => &[],
+        }
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.source, Source::Cluster(_))
+    }
+
+    /// Whether another server may become the master.
+    pub(super) fn may_fail_over(&self) -> bool {
+        !matches!(self.source, Source::Fixed)
+    }
+
+    /// After how long the Sentinels take a silent master for down, by the word of the first that answers.
+    pub(super) async fn sentinels_down_after_ms(&self) -> Option<u64> {
+        let Source::Sentinels(sentinels) = &self.source else { return None };
+        sentinels.down_after_ms(&self.link).await
     }
 
     /// Hears of every change of the map.

@@ -150,6 +150,11 @@ impl Listener<'_> {
         let beat = async {
             loop {
                 let sent_at_ms = self.near.clock.boottime_ms();
+                // While the store must not be used, the lease runs out.
+                if !self.topology.gate.is_open() {
+                    tokio::time::sleep(pause).await;
+                    continue;
+                }
                 // Where Redis may not write, no heartbeat counts.
                 authority::prove(&self.master, &mut connection, false).await?;
                 if let Some(own_slots) = &mut own_slots

@@ -1,0 +1,152 @@
+//! From what was seen at a server to a fault: its kind, its cause, and what to do about it.
+
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisError, Value};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::super::denied::Denied;
+use super::super::describe;
+use super::super::keys::SCHEMA_VERSION;
+use super::super::link::Address;
+use super::permissions::Needs;
+use crate::store::report::{DeniedTo, Fault, FaultKind};
+
+const CHECK_URL: &str = "start the server, or correct redis-url";
+
+/// Nobody says where the masters are.
+pub(super) fn nowhere(url: &str, cause: String) -> Fault {
+    Fault::new(FaultKind::Unreachable, url, cause, "start the servers, or correct the hosts in redis-url")
+}
+
+/// No answer within the timeout.
+pub(super) fn silent(address: &Address, timeout: Duration) -> Fault {
+    let cause = format!("no answer within {} ms", timeout.as_millis());
+    let fix = "look at the server and the network; over TLS or not is said by rediss:// and redis://";
+    Fault::new(FaultKind::Unreachable, address.to_string(), cause, fix)
+}
+
+/// A server that speaks no TLS takes our greeting for the beginning of a command, and waits for its end.
+pub(super) fn no_tls(address: &Address) -> Fault {
+    let fix = "redis:// instead of rediss://, or the server's tls-port, in redis-url";
+    Fault::new(FaultKind::Tls, address.to_string(), "the server speaks no TLS on this port", fix)
+}
+
+/// Whether a server answers without TLS. It is told nothing but `PING`.
+pub(super) async fn speaks_plain(address: &Address, timeout: Duration) -> bool {
+    let Address::Tcp(node) = address else { return false };
+    let ask = async {
+        let mut stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
+        stream.write_all(b"PING\r\n").await?;
+        stream.read_u8().await
+    };
+    // +PONG, or -NOAUTH; TLS answers with an alert, 21.
+    matches!(tokio::time::timeout(timeout, ask).await, Ok(Ok(b'+' | b'-')))
+}
+
+pub(super) fn version(address: &Address, version: &str) -> Fault {
+    let fix = "run Redis 7.0 or newer, or Valkey";
+    Fault::new(FaultKind::Version, address.to_string(), format!("the server is {version}"), fix)
+}
+
+pub(super) fn schema(address: &Address, key: &str, kept: &Value) -> Fault {
+    let kept = match kept {
+        Value::BulkString(kept) => String::from_utf8_lossy(kept).chars().take(20).collect(),
+        _ => "of an unexpected form".to_owned(),
+    };
+    let cause = format!("{key} is {kept:?}, this program needs {SCHEMA_VERSION:?}");
+    let fix = "run the version of Doorward that wrote it, or set another redis-url or key-prefix";
+    Fault::new(FaultKind::Schema, address.to_string(), cause, fix)
+}
+
+pub(super) fn eviction(address: &Address, policy: &str) -> Fault {
+    let cause = format!(
+        "maxmemory-policy is {policy}: an evicted token is a user logged out, an evicted index hides tokens"
+    );
+    let fix = "CONFIG SET maxmemory-policy noeviction, and in redis.conf; or set accept-eviction";
+    Fault::new(FaultKind::Eviction, address.to_string(), cause, fix)
+}
+
+/// What an error of the server, or of the way to it, means.
+pub(super) fn of_error(address: &Address, error: &RedisError, needs: &Needs) -> Fault {
+    if let Some(denied) = Denied::in_error(error) {
+        return of_denied(address, denied, needs);
+    }
+    let (kind, fix) = match error.code().unwrap_or_default() {
+        "NOAUTH" => (FaultKind::Login, "set user and password in redis-url"),
+        "WRONGPASS" => (FaultKind::Login, "correct user and password in redis-url"),
+        "LOADING" => (FaultKind::Loading, "wait until the server has read its data"),
+        "READONLY" => (FaultKind::WritesRefused, "redis-url must name the master; this is a replica"),
+        "MISCONF" => {
+            (FaultKind::WritesRefused, "free the disk of the server; config/redis.conf has the settings")
+        }
+        "NOREPLICAS" => (FaultKind::WritesRefused, "bring the replicas back (min-replicas-to-write)"),
+        "MASTERDOWN" => {
+            (FaultKind::WritesRefused, "redis-url must name the master; this replica has lost its own")
+        }
+        "CLUSTERDOWN" => (FaultKind::ClusterDown, "bring the masters of the missing slots back"),
+        "OOM" => (FaultKind::WritesRefused, "raise maxmemory"),
+        _ => of_connection(error),
+    };
+    Fault::new(kind, address.to_string(), cause(error), fix)
+}
+
+fn of_connection(error: &RedisError) -> (FaultKind, &'static str) {
+    let text = error.to_string();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if error.kind() == ErrorKind::AuthenticationFailed {
+        return (FaultKind::Login, "correct user and password in redis-url");
+    }
+    if error.kind() == ErrorKind::Parse {
+        return (FaultKind::Other, "what listens there is no Redis: correct host and port in redis-url");
+    }
+    if has(&["switch database", "DB index"]) {
+        return (
+            FaultKind::Database,
+            "correct the number of the database in redis-url, or raise databases in redis.conf",
+        );
+    }
+    if has(&["corrupt message", "InvalidContentType"]) {
+        return (
+            FaultKind::Tls,
+            "the server speaks no TLS on this port: redis:// instead of rediss://, or its tls-port",
+        );
+    }
+    if has(&["certificate", "Certificate", "handshake", "TLS", "Tls"]) {
+        return (FaultKind::Tls, "redis-ca-file must name the authority of the server's certificate");
+    }
+    if has(&["lookup address", "Name or service"]) {
+        return (FaultKind::Unreachable, "correct the host in redis-url, or the name service");
+    }
+    if error.is_io_error() && !error.is_connection_refusal() && error.is_connection_dropped() {
+        return (
+            FaultKind::Unreachable,
+            "a server that speaks TLS on this port needs rediss://; else look at its log",
+        );
+    }
+    (if error.is_io_error() { FaultKind::Unreachable } else { FaultKind::Other }, CHECK_URL)
+}
+
+fn cause(error: &RedisError) -> String {
+    match error.kind() {
+        // What the library makes of WRONGPASS.
+        ErrorKind::AuthenticationFailed => "the server refuses user or password (WRONGPASS)".into(),
+        _ if error.to_string().contains("switch database") => {
+            format!("SELECT: {}", error.detail().unwrap_or("refused"))
+        }
+        _ => describe(error),
+    }
+}
+
+/// A command was denied before the permissions could be asked for.
+fn of_denied(address: &Address, denied: Denied, needs: &Needs) -> Fault {
+    match denied {
+        Denied::Command(command) => {
+            let rule = format!("+{}", command.to_ascii_lowercase());
+            needs.fault(address, &rule, DeniedTo { command, ..DeniedTo::default() })
+        }
+        Denied::Keys => needs.all_keys(address),
+        Denied::Channel => needs.channel(address),
+    }
+}

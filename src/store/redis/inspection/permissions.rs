@@ -1,0 +1,241 @@
+//! What the Redis user must be allowed to do, and what of that it is not.
+
+use redis::aio::MultiplexedConnection;
+use serde::Serialize;
+
+use super::super::keys::Keys;
+use super::super::link::Address;
+use super::super::named;
+use super::super::scripts::{Script, permissions_script};
+use super::super::topology::Topology;
+use crate::store::report::{DeniedTo, Fault, FaultKind};
+
+/// Commands with a key that are sent as such, beside those of the scripts.
+const WITH_KEY: [&str; 12] = [
+    "DEL",
+    "GET",
+    "SET",
+    "HGETALL",
+    "HMGET",
+    "HVALS",
+    "LRANGE",
+    "ZRANDMEMBER",
+    "ZRANGE",
+    "ZRANGEBYSCORE",
+    "ZSCAN",
+    "ZSCORE",
+];
+/// Further commands. The pool sends UNWATCH and PING, each connection of pushes HELLO.
+const OTHERS: [&str; 7] = ["EVAL - 0", "EVALSHA - 0", "HELLO 3", "INFO", "PING", "TIME", "UNWATCH"];
+const ON_A_CLUSTER: [&str; 6] =
+    ["ASKING", "CLIENT|ID", "CLUSTER|INFO", "CLUSTER|LINKS", "CLUSTER|MYID", "CLUSTER|SLOTS"];
+const WITH_TRACKING: &str = "CLIENT|TRACKING ON";
+/// Without these sessions are judged all the same: only the near cache and the live feed are silent.
+const HARMLESS: [&str; 2] = ["CLIENT|TRACKING", "SUBSCRIBE"];
+
+/// See the module.
+pub(super) struct Needs {
+    prefix: String,
+    channel: String,
+    user: String,
+    commands: Vec<String>,
+    keys: Vec<String>,
+    /// The name of each as ACLs write it, and then its words.
+    others: Vec<Vec<String>>,
+    script: Script,
+}
+
+impl Needs {
+    /// All that `commands`, those of the scripts, and the rest of the store need.
+    pub(super) fn new(keys: &Keys, commands: &[String], topology: &Topology, is_tracking: bool) -> Self {
+        let login = topology.link.login();
+        let is_mere = |name: &&String| !matches!(name.as_str(), "PUBLISH" | "TIME");
+        let mut all: Vec<_> = commands.iter().filter(is_mere).cloned().collect();
+        all.extend(WITH_KEY.iter().map(|name| (*name).to_owned()));
+        all.sort_unstable();
+        all.dedup();
+        let keys_of_kinds = keys.of_each_kind();
+        let mut others: Vec<_> = OTHERS.iter().map(|command| words(command)).collect();
+        others.extend(is_tracking.then(|| words(WITH_TRACKING)));
+        others.extend((login.db() != 0).then(|| words(&format!("SELECT {}", login.db()))));
+        if topology.is_cluster() {
+            others.extend(ON_A_CLUSTER.iter().map(|command| words(command)));
+        }
+        Self {
+            prefix: keys.prefix().to_owned(),
+            channel: keys.event_channel(login.db()),
+            user: login.username().unwrap_or("default").to_owned(),
+            commands: all,
+            others,
+            keys: keys_of_kinds,
+            script: permissions_script(),
+        }
+    }
+
+    /// What is missing at this server, one fault for commands, one for keys and one for the channel.
+    pub(super) async fn missing(
+        &self,
+        address: &Address,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<Vec<Fault>, redis::RedisError> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            commands: &'a [String],
+            keys: &'a [String],
+            others: &'a [Vec<String>],
+            channel: &'a str,
+        }
+        let Self { commands, keys, others, channel, .. } = self;
+        let args = named(&Args { commands, keys, others, channel });
+        let missing: Vec<(String, String)> = self.script.run(connection, &[], &[&args]).await?;
+        Ok(self.faults(address, &missing))
+    }
+
+    /// The faults of what is missing: a command, and `command`, `channel` or a key.
+    fn faults(&self, address: &Address, missing: &[(String, String)]) -> Vec<Fault> {
+        let list = |wanted: &dyn Fn(&str) -> bool| {
+            let mut names: Vec<_> =
+                missing.iter().filter(|(_, what)| wanted(what)).map(|(name, _)| name.clone()).collect();
+            names.dedup();
+            names
+        };
+        let (commands, by_channel) = (list(&|what| what == "command"), list(&|what| what == "channel"));
+        let by_key = list(&|what| what != "command" && what != "channel");
+        let mut found = Vec::new();
+        if !commands.is_empty() {
+            let rules: Vec<_> =
+                commands.iter().map(|name| format!("+{}", name.to_ascii_lowercase())).collect();
+            let denied = DeniedTo { command: commands.join(","), ..DeniedTo::default() };
+            found.push(self.fault(address, &rules.join(" "), denied));
+        }
+        if !by_key.is_empty() {
+            let denied =
+                DeniedTo { command: by_key.join(","), key: self.patterns(missing), ..DeniedTo::default() };
+            found.push(self.fault(address, &format!("~{}*", self.prefix), denied));
+        }
+        if !by_channel.is_empty() {
+            let (command, channel) = (by_channel.join(","), self.channel.clone());
+            let denied = DeniedTo { command, channel, ..DeniedTo::default() };
+            found.push(self.fault(address, &format!("&{}*", self.prefix), denied));
+        }
+        found
+    }
+
+    /// The patterns of the kinds of keys that are missing; that of all keys when all are.
+    fn patterns(&self, missing: &[(String, String)]) -> String {
+        let is_missing = |key: &&String| missing.iter().any(|(_, what)| what == *key);
+        let kinds: Vec<_> = self.keys.iter().filter(is_missing).collect();
+        if kinds.len() == self.keys.len() {
+            return format!("{}*", self.prefix);
+        }
+        let pattern = |key: &&String| {
+            let kind = key.strip_prefix(&self.prefix).and_then(|rest| rest.split(':').next());
+            format!("{}{}:*", self.prefix, kind.unwrap_or_default())
+        };
+        let mut patterns: Vec<_> = kinds.iter().map(pattern).collect();
+        patterns.dedup();
+        patterns.join(",")
+    }
+
+    /// The fault that keys are denied, which ones is not known.
+    pub(super) fn all_keys(&self, address: &Address) -> Fault {
+        let pattern = format!("{}*", self.prefix);
+        let denied = DeniedTo { command: "EVALSHA".into(), key: pattern.clone(), ..DeniedTo::default() };
+        self.fault(address, &format!("~{pattern}"), denied)
+    }
+
+    /// The fault that the channel is denied.
+    pub(super) fn channel(&self, address: &Address) -> Fault {
+        let denied =
+            DeniedTo { command: "PUBLISH".into(), channel: self.channel.clone(), ..DeniedTo::default() };
+        self.fault(address, &format!("&{}*", self.prefix), denied)
+    }
+
+    /// The fault that the user may not do this, with the rule that allows it.
+    pub(super) fn fault(&self, address: &Address, rule: &str, denied: DeniedTo) -> Fault {
+        let on = match (denied.key.as_str(), denied.channel.as_str()) {
+            ("", "") => String::new(),
+            (key, "") => format!(" on the keys {key}"),
+            (_, channel) => format!(" on the channel {channel}"),
+        };
+        let cause = format!("the redis user {} may not run {}{on}", self.user, denied.command);
+        let fix = format!("ACL SETUSER {} {rule}", self.user);
+        Fault { denied: Some(denied), ..Fault::new(FaultKind::Permission, address.to_string(), cause, fix) }
+    }
+
+    /// Whether going on would do harm: the store is not used then.
+    pub(super) fn closes_gate(&self, fault: &Fault) -> bool {
+        match (fault.kind, &fault.denied) {
+            (FaultKind::Version | FaultKind::Schema, _) => true,
+            (FaultKind::Permission, Some(denied)) => {
+                !denied.command.split(',').all(|command| HARMLESS.contains(&command))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A command as it is sent, with its name before it: a subcommand is written as ACLs write it.
+fn words(command: &str) -> Vec<String> {
+    let name = command.split(' ').next().unwrap_or_default();
+    [name].into_iter().chain(command.split(['|', ' '])).map(String::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The texts between `before` and `after` in all files below a folder.
+    fn found(folder: &Path, before: &str, after: char, names: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found(&path, before, after, names);
+                continue;
+            }
+            let source = fs::read_to_string(&path).unwrap();
+            let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+            names.extend(
+                source.split(before).skip(1).filter_map(|rest| Some(rest.split_once(after)?.0.to_owned())),
+            );
+        }
+    }
+
+    /// A command or a kind of key that a change brings along must be asked for, too.
+    #[test]
+    fn every_command_that_is_sent_is_asked_for() {
+        let (mut sent, folder) = (BTreeSet::new(), Path::new("src/store/redis"));
+        for (before, after) in [("cmd(\"", '"'), ("[b\"", '"')] {
+            found(folder, before, after, &mut sent);
+        }
+        let is_command =
+            |name: &&String| name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase());
+        // Of a login, of Sentinels, and what may be denied: CONFIG GET.
+        let other = ["AUTH", "SENTINEL", "CONFIG"];
+        let asked: BTreeSet<_> = WITH_KEY
+            .iter()
+            .chain(&OTHERS)
+            .chain(&ON_A_CLUSTER)
+            .chain(&[WITH_TRACKING, "SUBSCRIBE", "PUBLISH", "SELECT"])
+            .filter_map(|command| command.split(['|', ' ']).next())
+            .chain(other)
+            .collect();
+        let forgotten: Vec<_> =
+            sent.iter().filter(is_command).filter(|name| !asked.contains(name.as_str())).collect();
+        assert_eq!(forgotten, [""; 0], "in WITH_KEY or OTHERS");
+    }
+
+    #[test]
+    fn every_kind_of_key_is_asked_for() {
+        let mut kinds = BTreeSet::new();
+        found(Path::new("src/store/redis/lua"), "key('", '\'', &mut kinds);
+        let keys = Keys::new("dw:").of_each_kind();
+        for kind in kinds.iter().filter(|kind| kind.len() == 1) {
+            assert!(keys.iter().any(|key| key.starts_with(&format!("dw:{kind}:"))), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! A store that is wrong, restricted or strange is told about, and nothing is done to it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::common::process::{free_listener, free_port, wait_for};
+use crate::common::redis::{RedisServer, USER};
+use crate::common::server::{Server, bearer, text};
+
+/// A node with a timeout that a busy machine does not reach.
+fn start(redis_url: &str) -> Server {
+    Server::start(&[("DOORWARD_REDIS_URL", redis_url), ("DOORWARD_REDIS_TIMEOUT", "3s")])
+}
+
+fn ready(server: &Server) -> u16 {
+    server.validation().get("/readyz", &[]).status
+}
+
+fn await_ready(server: &Server, status: u16) {
+    wait_for(&format!("/readyz is {status}\n{}", server.log()), || (ready(server) == status).then_some(()));
+}
+
+fn issue(server: &Server) -> (u16, Value) {
+    let body = json!({"user": "alice", "ip": "203.0.113.7"});
+    let response = server.call("POST", "/v1/tokens", Some(&body));
+    (response.status, if response.status == 201 { response.json() } else { Value::Null })
+}
+
+fn status(server: &Server) -> Value {
+    let response = server.call("GET", "/v1/status", None);
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()
+}
+
+fn faults_of(server: &Server) -> Vec<Value> {
+    status(server)["faults"].as_array().unwrap().clone()
+}
+
+fn metric(server: &Server, name: &str) -> String {
+    let text = server.call("GET", "/metrics", None).text();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
+    line.unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+fn lines(server: &Server, message: &str) -> usize {
+    server.log().lines().filter(|line| line.contains(message)).count()
+}
+
+/// What is taken from a user who may do all that is needed; what the log and the status then name; and whether sessions
+/// are judged all the same.
+const RESTRICTED: [(&str, &str, &str, bool); 22] = [
+    ("resetchannels", "command=PUBLISH,SUBSCRIBE channel=dw:events:0", "&dw:*", false),
+    ("resetchannels &other:*", "channel=dw:events:0", "&dw:*", false),
+    ("-publish", "command=PUBLISH", "+publish", false),
+    ("-info", "command=INFO", "+info", false),
+    ("-hmget", "command=HMGET", "+hmget", false),
+    ("-client", "command=CLIENT|TRACKING", "+client|tracking", true),
+    ("-client|tracking", "command=CLIENT|TRACKING", "+client|tracking", true),
+    ("-subscribe", "command=SUBSCRIBE", "+subscribe", true),
+    ("-time", "command=TIME", "+time", false),
+    ("-hset -zadd", "command=HSET,ZADD", "+hset +zadd", false),
+    ("-zrevrange", "command=ZREVRANGE", "+zrevrange", false),
+    ("-evalsha", "command=EVALSHA", "+evalsha", false),
+    ("-script", "command=SCRIPT|LOAD", "+script|load", false),
+    ("-unwatch", "command=UNWATCH", "+unwatch", false),
+    ("-del", "command=DEL", "+del", false),
+    ("-get", "command=GET", "+get", false),
+    ("-@write", "HSET", "+hset", false),
+    ("resetkeys %R~dw:*", "key=dw:*", "~dw:*", false),
+    ("resetkeys %W~dw:*", "key=dw:*", "~dw:*", false),
+    ("resetkeys ~other:*", "key=dw:*", "~dw:*", false),
+    ("resetkeys ~dw:t:* ~dw:u:* ~dw:m:*", "key=dw:o:*,dw:v:*,dw:e:*,dw:d:*,dw:k:*,dw:r:*", "~dw:*", false),
+    ("resetkeys ~dw:[a-ln-z]:*", "key=dw:m:*", "~dw:*", false),
+];
+
+fn assert_restricted(redis: &RedisServer, number: usize) {
+    let (rules, named, fix, is_judging) = RESTRICTED[number];
+    let name = format!("restricted-{number}");
+    let least = ["on", ">a-password", "~dw:*", "&dw:*", "+@all", "-@admin", "-@dangerous", "+info"];
+    let rules: Vec<_> = least.into_iter().chain(rules.split(' ')).collect();
+    redis.cli(&[&["ACL", "SETUSER", &name], &rules[..]].concat());
+    let url = format!("redis://{name}:a-password@127.0.0.1:{}", redis.port());
+    let server = start(&url);
+    let message = "redis user lacks a permission";
+    let line = wait_for(&format!("{rules:?} are told"), || {
+        server.log().lines().find(|line| line.contains(message)).map(str::to_owned)
+    });
+    let why = || format!("{rules:?}\n{}\n{}", status(&server), server.log());
+    assert_eq!(ready(&server), 503, "{}", why());
+    assert!(line.contains("ERROR") && line.contains(named) && line.contains(fix), "{line}");
+    assert!(line.contains(&redis.port().to_string()) && !line.contains("a-password"), "{line}");
+    let faults = faults_of(&server);
+    assert!(faults.iter().any(|fault| text(&fault["fix"]).contains(fix)), "{faults:?}");
+    assert_eq!(metric(&server, "doorward_store_fault{kind=\"permission\"}"), "1");
+    let (answer, token) = issue(&server);
+    assert_eq!(answer, if is_judging { 201 } else { 503 }, "{}", why());
+    if is_judging {
+        assert_eq!(server.auth(&token["token"]).status, 200);
+    }
+    // Granted, all is well without a restart.
+    redis.cli(&["ACL", "SETUSER", &name, "~dw:*", "&dw:*", "+@all"]);
+    await_ready(&server, 200);
+    assert_eq!(faults_of(&server), [] as [Value; 0]);
+    let (answer, token) = issue(&server);
+    assert_eq!((answer, server.auth(&token["token"]).status), (201, 200));
+}
+
+#[test]
+fn a_missing_permission_is_named_and_nothing_is_half_made() {
+    each_is_named(&RedisServer::start());
+}
+
+#[test]
+fn a_missing_permission_is_named_and_nothing_is_half_made_on_valkey() {
+    each_is_named(&RedisServer::start_valkey());
+}
+
+#[test]
+fn a_missing_permission_is_named_and_nothing_is_half_made_on_valkey_8() {
+    each_is_named(&RedisServer::start_valkey_8());
+}
+
+fn each_is_named(redis: &RedisServer) {
+    let judging = RESTRICTED.iter().filter(|(.., is_judging)| *is_judging).count();
+    let numbers: Vec<_> = (0..RESTRICTED.len()).collect();
+    for some in numbers.chunks(4) {
+        thread::scope(|scope| {
+            some.iter().for_each(|number| drop(scope.spawn(move || assert_restricted(redis, *number))));
+        });
+    }
+    // One of each that was granted, and of each that may judge; none of a login that was refused.
+    let tokens = redis.keys().iter().filter(|key| key.starts_with("dw:t:")).count();
+    assert_eq!(tokens, RESTRICTED.len() + judging);
+}
+
+#[test]
+fn a_permission_taken_away_is_told_within_seconds() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    await_ready(&server, 200);
+    let (_, token) = issue(&server);
+    redis.set_user(&["resetchannels"]);
+    assert_eq!(issue(&server).0, 503);
+    await_ready(&server, 503);
+    assert_eq!(faults_of(&server)[0]["channel"], "dw:events:0");
+    assert_eq!(redis.keys().iter().filter(|key| key.starts_with("dw:t:")).count(), 1);
+    redis.set_user(&["&dw:*"]);
+    await_ready(&server, 200);
+    wait_for("recovery is told", || (lines(&server, "redis recovered") == 1).then_some(()));
+    assert_eq!(server.auth(&token["token"]).status, 200);
+}
+
+/// Starts on this URL, and gives the error line and its fault.
+fn told(url: &str, message: &str) -> (String, Value) {
+    let server = start(url);
+    let line = wait_for(&format!("{url} is told as {message:?}"), || {
+        let log = server.log();
+        log.lines().find(|line| line.contains("ERROR") && line.contains(message)).map(str::to_owned)
+    });
+    assert_eq!(ready(&server), 503);
+    // At most once a minute.
+    thread::sleep(std::time::Duration::from_millis(1_500));
+    assert_eq!(lines(&server, message), 1, "{}", server.log());
+    assert!(!server.log().contains("hunter2"), "{}", server.log());
+    assert!(line.contains("cause=") && line.contains("fix="), "{line}");
+    (line, faults_of(&server)[0].clone())
+}
+
+#[test]
+fn what_keeps_a_node_from_its_store_is_told_at_once() {
+    let redis = RedisServer::start();
+    let (port, nobody) = (redis.port(), free_port());
+    let user = format!("{}:{}", USER.0, USER.1);
+    let cases = [
+        (format!("redis://{}:hunter2@127.0.0.1:{port}", USER.0), "redis login refused", "login", "password"),
+        (
+            format!("redis://{user}@127.0.0.1:{port}/99"),
+            "redis database not selectable",
+            "database",
+            "database",
+        ),
+        (format!("rediss://{user}@127.0.0.1:{port}"), "redis tls handshake failed", "tls", "redis://"),
+        (
+            "redis://user:hunter2@no-such-host.invalid:6379".into(),
+            "redis unreachable",
+            "unreachable",
+            "redis-url",
+        ),
+        (format!("redis://127.0.0.1:{nobody}"), "redis unreachable", "unreachable", "redis-url"),
+        (format!("redis+cluster://127.0.0.1:{nobody}"), "redis unreachable", "unreachable", "redis-url"),
+        (format!("redis+sentinel://127.0.0.1:{nobody}/m"), "redis unreachable", "unreachable", "redis-url"),
+    ];
+    thread::scope(|scope| {
+        for (url, message, kind, fix) in &cases {
+            scope.spawn(move || {
+                let (line, fault) = told(url, message);
+                assert_eq!(fault["kind"], *kind, "{line}");
+                assert!(text(&fault["fix"]).contains(fix) || line.contains("no answer within"), "{line}");
+                let host = if url.contains("invalid") { "no-such-host.invalid" } else { "127.0.0.1" };
+                assert!(text(&fault["server"]).contains(host), "{line}");
+            });
+        }
+    });
+}
+
+#[test]
+fn an_outage_and_its_end_are_told() {
+    let mut redis = RedisServer::start_durable();
+    let server = Server::on(&redis, &[]);
+    await_ready(&server, 200);
+    redis.kill();
+    wait_for("it is told", || (lines(&server, "redis unreachable") > 0).then_some(()));
+    redis.restart();
+    await_ready(&server, 200);
+    wait_for("the end is told", || (lines(&server, "redis recovered") == 1).then_some(()));
+}
+
+#[test]
+fn a_replica_is_told_from_a_master() {
+    let master = RedisServer::start();
+    let port = master.port().to_string();
+    let replica = RedisServer::with_args(&["--appendonly", "no", "--replicaof", "127.0.0.1", &port]);
+    let (line, fault) = told(&replica.url(), "redis refuses writes");
+    assert_eq!(fault["kind"], "writes_refused");
+    assert!(text(&fault["fix"]).contains("master"), "{line}");
+}
+
+#[test]
+fn another_schema_stops_everything_within_a_look_and_a_lease() {
+    let redis = RedisServer::start();
+    let servers = [Server::on(&redis, &[]), Server::on(&redis, &[])];
+    let tokens = servers.each_ref().map(|server| {
+        await_ready(server, 200);
+        issue(server).1["token"].clone()
+    });
+    servers.iter().for_each(|server| assert_eq!(server.auth(&tokens[0]).status, 200));
+    redis.cli(&["SET", "dw:m:schema", "4"]);
+    let kept = redis.keys();
+    for server in &servers {
+        await_ready(server, 503);
+        assert_eq!(issue(server).0, 503);
+        assert_eq!(server.call("DELETE", "/v1/users/alice/tokens", None).status, 503);
+        assert_eq!(server.call("GET", "/v1/users/alice/tokens", None).status, 503);
+        // Not cached: nobody asked for it here before.
+        assert_eq!(server.auth(&tokens[1]).status, 503);
+        wait_for("cached hits end", || (server.auth(&tokens[0]).status == 503).then_some(()));
+        assert_eq!(faults_of(server)[0]["kind"], "schema");
+    }
+    assert_eq!(redis.keys(), kept);
+    redis.cli(&["SET", "dw:m:schema", "3"]);
+    for server in &servers {
+        await_ready(server, 200);
+        wait_for("judged again", || (server.auth(&tokens[0]).status == 200).then_some(()));
+    }
+}
+
+#[test]
+fn a_store_that_evicts_is_refused_unless_accepted() {
+    let redis = RedisServer::start();
+    let name = format!("doorward_redis_evicting{{master=\"127.0.0.1:{}\"}}", redis.port());
+    let server = Server::on(&redis, &[]);
+    let accepting = Server::on(&redis, &[("DOORWARD_ACCEPT_EVICTION", "true")]);
+    await_ready(&server, 200);
+    for policy in ["allkeys-lru", "volatile-lru", "volatile-ttl", "allkeys-random"] {
+        redis.cli(&["CONFIG", "SET", "maxmemory-policy", policy]);
+        await_ready(&server, 503);
+        let fault = faults_of(&server)[0].clone();
+        assert!(fault["kind"] == "eviction" && text(&fault["cause"]).contains(policy), "{fault}");
+        assert_eq!(metric(&server, &name), "1");
+        wait_for("the accepting node sees it", || (metric(&accepting, &name) == "1").then_some(()));
+        assert_eq!(ready(&accepting), 200);
+        redis.cli(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+        await_ready(&server, 200);
+    }
+    assert_eq!(metric(&server, &name), "0");
+    assert!(lines(&server, "redis evicts keys") > 0);
+    assert_eq!(lines(&accepting, "redis evicts keys"), 0);
+}
+
+#[test]
+fn each_database_has_a_channel_of_its_own() {
+    let redis = RedisServer::start();
+    let url = redis.url() + "/1";
+    let servers = [Server::on(&redis, &[]), Server::start(&[("DOORWARD_REDIS_URL", &url)])];
+    servers.iter().for_each(|server| await_ready(server, 200));
+    wait_for("both listen", || {
+        let channels = redis.cli(&["PUBSUB", "CHANNELS"]);
+        let mut channels: Vec<_> = channels.lines().collect();
+        channels.sort_unstable();
+        (channels == ["dw:events:0", "dw:events:1"]).then_some(())
+    });
+    let numbers = redis.cli(&["PUBSUB", "NUMSUB", "dw:events:0", "dw:events:1"]);
+    assert_eq!(numbers, "dw:events:0\n1\ndw:events:1\n1");
+}
+
+#[test]
+fn lost_tracking_is_told_and_counted() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    let name = format!("doorward_tracking_live{{master=\"127.0.0.1:{}\"}}", redis.port());
+    wait_for("tracked", || (metric(&server, &name) == "1").then_some(()));
+    redis.set_user(&["-client|tracking"]);
+    redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+    wait_for("told", || (lines(&server, "redis tracking lost") == 1).then_some(()));
+    assert_eq!(
+        (metric(&server, &name), &status(&server)["masters"][0]["tracking"]),
+        ("0".into(), &json!(false))
+    );
+    // Sessions are judged all the same.
+    assert_eq!(issue(&server).0, 201);
+    redis.set_user(&["+client|tracking"]);
+    wait_for("tracked again", || (metric(&server, &name) == "1").then_some(()));
+    wait_for("told", || (lines(&server, "redis tracking restored") == 1).then_some(()));
+}
+
+/// Answers as a Redis of this version that knows nothing else.
+fn answer_as(version: &str, mut stream: TcpStream) {
+    let info = format!("# Server\r\nredis_version:{version}\r\nrun_id:0123456789\r\n");
+    let mut input = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = stream.read(&mut buffer) {
+        input.extend_from_slice(&buffer[..read]);
+        // Every command begins with an array's header.
+        let text = String::from_utf8_lossy(&input).into_owned();
+        for command in text.split('*').skip(1) {
+            let name = command.split("\r\n").nth(2).unwrap_or_default().to_ascii_uppercase();
+            let answer = match name.as_str() {
+                "INFO" => format!("${}\r\n{info}\r\n", info.len()),
+                "AUTH" | "SELECT" | "CLIENT" => "+OK\r\n".into(),
+                _ => "-ERR unknown command\r\n".into(),
+            };
+            let _ = stream.write_all(answer.as_bytes());
+        }
+        input.clear();
+    }
+}
+
+#[test]
+fn a_server_that_is_too_old_is_refused_by_its_version() {
+    let listener = free_listener();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || answer_as("6.2.14", stream.unwrap()));
+        }
+    });
+    let (line, fault) = told(&format!("redis://{address}"), "redis version not supported");
+    assert!(line.contains("redis 6.2.14") && line.contains("Redis 7.0"), "{line}");
+    assert_eq!(fault["kind"], "version");
+    let server = Server::start(&[("DOORWARD_REDIS_URL", &format!("redis://{address}"))]);
+    let token = json!("dw_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    assert_eq!((issue(&server).0, ready(&server)), (503, 503));
+    assert_eq!(server.validation().get("/auth", &[("Authorization", &bearer(&token))]).status, 503);
+}
