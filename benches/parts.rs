@@ -26,7 +26,7 @@ use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Store, StoreLimits};
 use doorward::token::{
-    AccessMark, Credential, DetailsOnce, RefusedMarks, ShownOnce, Texts, Token, VerifiedMark,
+    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, ShownOnce, Texts, Token, VerifiedMark,
 };
 use doorward::{Access, NewToken, Node, Transport};
 use http_body_util::Empty;
@@ -87,7 +87,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         secret_hash: minted.hash,
         texts: Texts::new(&user, Some("web"), Some("django.contrib.auth.backends.ModelBackend"), None),
         takeover: None,
-        previous: Box::default(),
+        previous: PreviousSecrets::default(),
         refused: RefusedMarks::default(),
         is_active: true,
         is_authenticated: true,
@@ -106,6 +106,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         created_at_ms: now_ms,
         last_access_ms: now_ms,
         ended_at_ms: None,
+        revoked_reason: None,
         user_agent: USER_AGENT.into(),
         ip: "192.0.2.1".parse().unwrap(),
         expiration: true,

@@ -32,12 +32,23 @@ pub async fn session(config: &Config) -> Result<(), Box<dyn Error>> {
     let login = NewToken::new("alice", Ipv4Addr::LOCALHOST.into());
     let issued = node.service().issue(login, Actor::Doorward).await?;
 
-    // A request carries the token in the cookie.
+    // A request carries the token in the cookie. `identity.user()` is as whom it acts: the user taken over while somebody
+    // from support looks at what that user sees; `identity.actor()` is who logged in.
     let wire = issued.wire.as_bytes();
-    let valid = validator.validate(wire, Transport::Cookie, Access::Recorded).await?;
-    println!("{:?} may pass", valid.as_ref().map(|credential| credential.user()));
-    if valid.is_none() {
+    let Some(identity) = validator.validate(wire, Transport::Cookie, Access::Recorded).await? else {
         return Err("a token that was just issued is valid".into());
+    };
+    println!("{} may pass, acted on by {}", identity.user(), identity.actor());
+
+    // Alice takes bob over for a minute.
+    let id = issued.token.credential.id;
+    node.service().start_takeover(id, "bob".into(), None, Some(60_000), Actor::Doorward).await?;
+    let Some(identity) = validator.validate(wire, Transport::Cookie, Access::Recorded).await? else {
+        return Err("a token that acts as another user is valid".into());
+    };
+    println!("{} may pass, acted on by {}", identity.user(), identity.actor());
+    if (identity.user(), identity.actor()) != ("bob", "alice") {
+        return Err("a takeover shows both users".into());
     }
 
     // She logs out, everywhere; the next request is refused.

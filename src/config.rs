@@ -18,6 +18,7 @@ use std::path::Path;
 use hyper::header::HeaderName;
 
 use crate::check::Check;
+use crate::origin::Origin;
 
 use self::command_line::{CommandLine, Verb};
 use self::parse::{DAY_MS, HOUR_MS, MINUTE_MS, Parsed, SECOND_MS, duration_ms, number};
@@ -62,8 +63,7 @@ pub struct Config {
     pub tls: TlsPaths,
     /// `admin-tls-…`, and `admin-client-ca`.
     pub admin_tls: TlsPaths,
-    /// As browsers send them: lower case, without the scheme's own port.
-    pub allowed_origins: Vec<String>,
+    pub allowed_origins: Vec<Origin>,
     pub trusted_proxies: TrustedProxies,
     pub max_connections: usize,
     pub request_timeout_ms: u64,
@@ -194,15 +194,25 @@ pub fn load(
     load_with(args, env, &sources::read_file)
 }
 
-/// Makes the settings of a node without listeners out of the environment and the files it names. No API key is
-/// needed.
+/// Makes the settings of a node without listeners out of the environment and the files it names. The rules are those of
+/// the server, but no API key is needed.
 ///
 /// # Errors
 /// Every mistake in them at once.
 pub fn load_node(env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Config, LoadError> {
+    load_node_with(env, &sources::read_file)
+}
+
+fn load_node_with(
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+    read_file: ReadFile<'_>,
+) -> Result<Config, LoadError> {
     let mut mistakes = Vec::new();
-    let values = sources::gather(BTreeMap::new(), env, &sources::read_file, &mut mistakes);
+    let values = sources::gather(BTreeMap::new(), env, read_file, &mut mistakes);
     let config = Config::from_values(&values, &mut mistakes);
+    if is_file_whole(&mistakes) {
+        config.check_together(&values, &mut mistakes);
+    }
     if mistakes.is_empty() { Ok(config) } else { Err(LoadError { mistakes }) }
 }
 
@@ -221,11 +231,10 @@ fn load_with(
         return Ok(Command::HashKey);
     }
     let values = sources::gather(flags, env, read_file, &mut mistakes);
-    // What is wrong with the file as a whole has its setting's name.
-    let are_sources_whole = is_whole && mistakes.iter().all(|mistake| mistake.name != settings::CONFIG.name);
+    let are_sources_whole = is_whole && is_file_whole(&mistakes);
     let config = Config::from_values(&values, &mut mistakes);
-    // With a source in pieces, what is missing or clashes here may be right in the rest of it.
     if are_sources_whole {
+        config.check_keys(&values, &mut mistakes);
         config.check_together(&values, &mut mistakes);
     }
     if !mistakes.is_empty() {
@@ -240,6 +249,12 @@ fn load_with(
         Verb::Healthcheck => Command::Healthcheck(config),
         Verb::HashKey => Command::HashKey,
     })
+}
+
+/// Whether the file could be read. With a source in pieces, what is missing or clashes may be right in the rest of it.
+fn is_file_whole(mistakes: &[Mistake]) -> bool {
+    // What is wrong with the file as a whole has its setting's name.
+    mistakes.iter().all(|mistake| mistake.name != settings::CONFIG.name)
 }
 
 /// The hash of an API key, as `api-keys` takes it. A newline after the key is left out.
@@ -333,42 +348,6 @@ impl Config {
         let admin_key = reader.get("admin-key", parse::admin_key);
         config.api_keys.splice(0..0, admin_key);
         config
-    }
-
-    /// The rules about more than one setting.
-    fn check_together(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
-        let bad = |name: &str| mistakes.iter().any(|mistake| mistake.name == name);
-        let mut found = Vec::new();
-        for (name, other) in together::same_addresses(self) {
-            if !bad(name) && !bad(other) {
-                let origin = format!("{} and {}", values.origin(other), values.origin(name));
-                found.push(Mistake::new(name, origin, format!("is the same address as {other}")));
-            }
-        }
-        let no_key = self.api_keys.is_empty() && !bad("admin-key") && !bad("api-keys");
-        if values.is_set("redis-url") && no_key {
-            found.push(Mistake::new(
-                "admin-key",
-                "DOORWARD_ADMIN_KEY or DOORWARD_ADMIN_KEY_FILE",
-                "is missing: with redis-url set, it or api-keys is required",
-            ));
-        }
-        for (name, problem) in together::cookie(&self.cookie) {
-            if !bad("cookie-name") && !bad(name) {
-                found.push(Mistake::new(name, values.origin(name), problem));
-            }
-        }
-        for (name, problem) in together::redis(self) {
-            if !bad("redis-url") && !bad(name) {
-                found.push(Mistake::new(name, values.origin(name), problem));
-            }
-        }
-        for (name, problem) in together::tls(self) {
-            if !bad(name) {
-                found.push(Mistake::new(name, values.origin(name), problem));
-            }
-        }
-        mistakes.append(&mut found);
     }
 }
 

@@ -67,6 +67,11 @@ impl EndReason {
         Self::Replaced,
     ];
 
+    /// The reason of this name; `None` for one of a later version.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// As events show it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -147,6 +152,12 @@ impl EventKind {
         }
     }
 }
+
+/// A refused login by a device key is no event when the same key had one within this time before, and nothing but refused
+/// logins since: whoever holds a login token could wash the history clean otherwise.
+pub const REFUSALS_FOLDED_MS: u64 = 60 * 60 * 1000;
+/// Among so many of the newest events it is looked for.
+pub const REFUSALS_FOLDED_OVER: usize = 16;
 
 /// One event in a user's history.
 #[derive(Clone, Debug, PartialEq, Eq)]

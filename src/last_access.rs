@@ -385,6 +385,7 @@ mod tests {
             created_at_ms: START_MS,
             last_access_ms: START_MS,
             ended_at_ms: None,
+            revoked_reason: None,
             user_agent: String::new(),
             ip: "::1".parse().unwrap(),
             expiration: true,

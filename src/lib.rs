@@ -11,7 +11,7 @@
 //! let node = Node::start(&Config::default(), Clock::system(), Entropy::system()).await?;
 //! let validator = node.validator().await;
 //! match validator.validate(token.as_bytes(), Transport::Cookie, Access::Recorded).await? {
-//!     Some(credential) => println!("{} may pass", credential.user()),
+//!     Some(identity) => println!("{} may pass, logged in as {}", identity.user(), identity.actor()),
 //!     None => println!("no valid token"),
 //! }
 //! node.stop().await;
@@ -38,6 +38,7 @@ pub mod last_access;
 pub mod logging;
 pub mod metrics;
 pub mod node;
+pub mod origin;
 pub mod readiness;
 pub mod rules;
 pub mod secret;
@@ -57,4 +58,4 @@ pub use node::{Node, StartError};
 pub use service::{NewToken, Service, ServiceError};
 pub use store::StoreError;
 pub use token::{Credential, Token, TokenChange, TokenView, Transport};
-pub use validator::{Access, Validator};
+pub use validator::{Access, Identity, Validator};

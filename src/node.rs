@@ -50,6 +50,9 @@ impl Node {
     /// store once. A store that is away is no error: the node is then not ready, and answers `Unavailable` until it
     /// is back.
     ///
+    /// With `rediss://`, rustls needs a cryptography provider for the process. An application that wants another one than
+    /// ring installs it before.
+    ///
     /// # Errors
     /// When the store's description is not usable, or there is no randomness.
     pub async fn start(config: &Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {

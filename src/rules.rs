@@ -1,4 +1,9 @@
-//! What each field may be, one rule per field: for JSON bodies, paths and queries alike.
+//! What each field may be, one rule per field: for JSON bodies, paths, queries and callers in process alike.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+
+use uuid::Uuid;
 
 /// The most bytes of a user id.
 pub const USER_MAX_BYTES: usize = 256;
@@ -24,13 +29,17 @@ pub const DEVICE_UUID_MAX_CHARS: usize = 32;
 pub const DEVICE_NAME_MAX_BYTES: usize = 255;
 /// The longest idle time or lifetime a caller may ask for: ten years.
 pub const MAX_AGE_SECONDS: u64 = 10 * 366 * 24 * 3600;
+/// The idle times and lifetimes that a caller in process may ask for, in milliseconds.
+pub const AGE_MS: RangeInclusive<u64> = 1..=MAX_AGE_SECONDS * 1000;
 
 /// What is wrong with a value; `Ok` when nothing is.
 pub type Checked = Result<(), String>;
 
-/// A user id: 1 to 256 bytes of UTF-8 without control characters, and not `-`, which stands for nobody.
+/// A user id: 1 to 256 bytes of UTF-8 without control characters, and neither `-`, which stands for nobody, nor `.` or
+/// `..`.
 pub fn user(value: &str) -> Checked {
-    name(value, USER_MAX_BYTES)
+    name(value, USER_MAX_BYTES)?;
+    not_a_dot_segment(value)
 }
 
 /// A backend's name: 1 to 255 bytes without control characters, and not `-`.
@@ -47,9 +56,44 @@ pub fn auth_slug(value: &str) -> Checked {
     not_the_placeholder(value)
 }
 
-/// A user agent: any text without control characters; its length is cut, not refused.
-pub fn user_agent(value: &str) -> Checked {
-    no_control_characters(value)
+/// A user agent as it is kept. It is only shown, so none is refused: what is not printable is replaced, and what is longer
+/// than 256 characters is cut.
+pub fn user_agent(value: &str) -> String {
+    value.chars().take(USER_AGENT_MAX_CHARS).map(|c| if is_printable(c) { c } else { ' ' }).collect()
+}
+
+/// Neither a control character nor one that breaks the line or turns the direction of the text.
+fn is_printable(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A client's address in a form in which frameworks hand it on: with a port, brackets or a zone, which are left out.
+///
+/// # Errors
+/// What to send instead.
+pub fn ip(value: &str) -> Result<IpAddr, String> {
+    let without_port = || value.parse().map(|address: SocketAddr| address.ip());
+    let without_brackets = || {
+        let address = value.strip_prefix('[').and_then(|value| value.strip_suffix(']')).unwrap_or(value);
+        without_zone(address).parse()
+    };
+    let with_zone_and_port = || {
+        let (address, port) = value.strip_prefix('[').and_then(|value| value.split_once("]:"))?;
+        port.parse::<u16>().ok()?;
+        without_zone(address).parse().ok()
+    };
+    let address = value.parse().or_else(|_| without_port()).or_else(|_| without_brackets());
+    address.ok().or_else(with_zone_and_port).ok_or_else(|| {
+        "must be one IP address, such as 203.0.113.7 or 2001:db8::1; a port, brackets and a zone are ignored".into()
+    })
+}
+
+/// An IPv6 address without its zone (RFC 4007, section 11).
+fn without_zone(address: &str) -> &str {
+    address
+        .split_once('%')
+        .filter(|(address, _)| address.contains(':'))
+        .map_or(address, |(address, _)| address)
 }
 
 /// A takeover's reason: up to 500 characters, no control characters.
@@ -60,36 +104,42 @@ pub fn reason(value: &str) -> Checked {
     no_control_characters(value)
 }
 
-/// The kind of a related object: 1 to 100 bytes without control characters.
+/// The kind of a related object: 1 to 100 bytes without control characters, and neither `.` nor `..`.
 pub fn content_type(value: &str) -> Checked {
-    bounded(value, CONTENT_TYPE_MAX_BYTES)
+    bounded(value, CONTENT_TYPE_MAX_BYTES)?;
+    not_a_dot_segment(value)
 }
 
-/// The id of a related object: 1 to 255 bytes without control characters.
+/// The id of a related object: 1 to 255 bytes without control characters, and neither `.` nor `..`.
 pub fn object_id(value: &str) -> Checked {
-    bounded(value, OBJECT_ID_MAX_BYTES)
+    bounded(value, OBJECT_ID_MAX_BYTES)?;
+    not_a_dot_segment(value)
 }
 
-/// A device key's uuid as it is kept: 1 to 32 characters, no control characters, and not `-`. Of a UUID with dashes
-/// (RFC 9562, section 4) its 32 hex digits in lower case, as Python's `UUID.hex` gives them.
+/// A device key's uuid as it is kept: 1 to 32 characters, no control characters, and none of `-`, `.` and `..`. A UUID in
+/// any of its forms (RFC 9562, section 4: dashed, in braces, as a URN, in upper case) is kept as its 32 hex digits in lower
+/// case, as Python's `UUID.hex` gives them.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn device_uuid(value: &str) -> Result<String, String> {
-    if is_dashed_uuid(value) {
-        return Ok(value.replace('-', "").to_ascii_lowercase());
+    // The crate reads digits of either case, but only a lower-case `urn:uuid:`, and RFC 8141 ignores its case.
+    if let Ok(uuid) = Uuid::try_parse_ascii(value.to_ascii_lowercase().as_bytes()) {
+        return Ok(uuid.simple().to_string());
     }
     let length = value.chars().count();
     if length == 0 || length > DEVICE_UUID_MAX_CHARS {
-        return Err(format!("must be 1 to {DEVICE_UUID_MAX_CHARS} characters long, or a UUID with dashes"));
+        return Err(format!("must be a UUID, or 1 to {DEVICE_UUID_MAX_CHARS} characters long"));
     }
     no_control_characters(value)?;
+    not_a_dot_segment(value)?;
     not_the_placeholder(value).map(|()| value.to_owned())
 }
 
-fn is_dashed_uuid(value: &str) -> bool {
-    let is_hex = |group: &str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
-    value.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && value.split('-').all(is_hex)
+/// An idle time or a lifetime in milliseconds: up to ten years.
+pub fn age_ms(value: u64) -> Checked {
+    let (least, most) = (AGE_MS.start(), AGE_MS.end());
+    if AGE_MS.contains(&value) { Ok(()) } else { Err(format!("must be from {least} to {most} milliseconds")) }
 }
 
 /// A device key's name: up to 255 bytes, no control characters. An empty one is none.
@@ -98,11 +148,6 @@ pub fn device_name(value: &str) -> Checked {
         return Err(format!("must be at most {DEVICE_NAME_MAX_BYTES} bytes long"));
     }
     no_control_characters(value)
-}
-
-/// The first 256 characters of a user agent.
-pub fn cut_user_agent(value: &str) -> &str {
-    value.char_indices().nth(USER_AGENT_MAX_CHARS).map_or(value, |(end, _)| &value[..end])
 }
 
 fn name(value: &str, max_bytes: usize) -> Checked {
@@ -119,6 +164,19 @@ fn bounded(value: &str, max_bytes: usize) -> Checked {
 
 fn not_the_placeholder(value: &str) -> Checked {
     if value == "-" { Err("must not be \"-\", which stands for none".into()) } else { Ok(()) }
+}
+
+/// `.` or `..` (RFC 3986, section 3.3).
+pub fn is_dot_segment(value: &str) -> bool {
+    matches!(value, "." | "..")
+}
+
+/// HTTP clients resolve these in a path before they send it: `/v1/users/../tokens` would be another call.
+fn not_a_dot_segment(value: &str) -> Checked {
+    if is_dot_segment(value) {
+        return Err("must be neither \".\" nor \"..\", which clients take out of a path".into());
+    }
+    Ok(())
 }
 
 fn no_control_characters(value: &str) -> Checked {
@@ -143,15 +201,58 @@ mod tests {
         assert!(object_id("-").is_ok());
         assert!(device_name(&"é".repeat(127)).is_ok() && device_name("").is_ok());
         assert!(device_name(&"é".repeat(128)).is_err() && device_name("a\tb").is_err());
-        assert_eq!(cut_user_agent(&"é".repeat(300)), "é".repeat(256));
-        assert_eq!(cut_user_agent("short"), "short");
+        for dots in [".", ".."] {
+            assert!(user(dots).is_err() && content_type(dots).is_err() && object_id(dots).is_err());
+            assert!(device_uuid(dots).is_err() && backend(dots).is_ok());
+        }
+        assert!(user("...").is_ok() && user(".a").is_ok() && object_id("../x").is_ok());
+        assert!(age_ms(0).is_err() && age_ms(1).is_ok() && age_ms(u64::MAX).is_err());
     }
 
     #[test]
-    fn a_dashed_uuid_is_kept_as_its_hex_digits() {
+    fn a_user_agent_is_cleaned_and_cut() {
+        assert_eq!(user_agent(&"é".repeat(300)), "é".repeat(256));
+        assert_eq!(user_agent("short"), "short");
+        assert_eq!(user_agent("a\tb\u{7f}c\u{85}d\ne\u{202e}f\0g ü"), "a b c d e f g ü");
+    }
+
+    #[test]
+    fn an_address_may_come_as_frameworks_have_it() {
+        for (text, address) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("203.0.113.7:4711", "203.0.113.7"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("[fe80::1%25eth0]", "fe80::1"),
+            ("[fe80::1%eth0]:80", "fe80::1"),
+            ("[fe80::1%3]:80", "fe80::1"),
+        ] {
+            assert_eq!(ip(text).map(|address| address.to_string()).as_deref(), Ok(address), "{text}");
+        }
+        for bad in
+            ["", "localhost", "1.2.3.4, 5.6.7.8", " 1.2.3.4", "1.2.3", "1.2.3.4:x", "::1]", "1.2.3.4%a"]
+        {
+            assert!(ip(bad).unwrap_err().contains("203.0.113.7"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_uuid_has_one_form() {
         let hex = "0123456789abcdef0123456789abcdef";
-        assert_eq!(device_uuid("01234567-89AB-cdef-0123-456789ABCDEF").as_deref(), Ok(hex));
-        for as_it_is in [hex, "01234567-89ab-cdef-0123-456789ab", "a", "--", "Ä-b c", &"é".repeat(32)] {
+        let dashed = "01234567-89AB-cdef-0123-456789ABCDEF";
+        for form in [
+            hex,
+            &hex.to_uppercase(),
+            dashed,
+            &format!("{{{dashed}}}"),
+            &format!("urn:uuid:{dashed}"),
+            &format!("URN:UUID:{}", dashed.to_uppercase()),
+        ] {
+            assert_eq!(device_uuid(form).as_deref(), Ok(hex), "{form}");
+        }
+        for as_it_is in ["01234567-89ab-cdef-0123-456789ab", "a", "Phone", "--", "Ä-b c", &"é".repeat(32)] {
             assert_eq!(device_uuid(as_it_is).as_deref(), Ok(as_it_is));
         }
         let groups_wrong = "0123456-789ab-cdef-0123-456789abcdef";

@@ -66,6 +66,8 @@ pub struct Takeover {
     pub reason: Option<String>,
     /// When it began.
     pub created_at_ms: u64,
+    /// Its hard end, if neither somebody nor its token ends it before.
+    pub ends_at_ms: u64,
     /// When it ended; `None` while it is under way.
     pub ended_at_ms: Option<u64>,
 }

@@ -8,7 +8,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 pub use asides::{AccessMark, Aside, DetailsOnce, RefusedMarks, Shown, ShownOnce, VerifiedMark};
-pub use rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, PreviousSecret, Rotation};
+pub use rotation::{
+    MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, PreviousSecret, PreviousSecrets, Rotation,
+};
 pub use texts::{Texts, is_visible_ascii};
 
 use crate::event::EndReason;
@@ -45,7 +47,7 @@ pub struct Credential {
     /// Who logged in and how.
     pub texts: Texts,
     /// Its other secrets, oldest first; at most [`MAX_PREVIOUS_SECRETS`].
-    pub previous: Box<[PreviousSecret]>,
+    pub previous: PreviousSecrets,
     /// The secrets that the store was asked about and did not know.
     pub refused: RefusedMarks,
     /// The rest of the token, once a batch has asked for it: what was read with this copy or after it. A change
@@ -90,10 +92,10 @@ impl Credential {
     /// and not for one after the other as they are read.
     #[inline]
     pub fn fetch(&self) {
-        black_box((self.expires_at_ms, self.is_active, self.previous.len(), self.accesses.latest_ms()));
+        black_box((self.expires_at_ms, self.is_active, self.previous.is_empty(), self.accesses.latest_ms()));
     }
 
-    /// See [`Texts`].
+    /// Who logged in. During a takeover a request acts as another user: [`Credential::effective_user`].
     pub fn user(&self) -> &str {
         self.texts.user()
     }
@@ -143,6 +145,12 @@ impl Credential {
     /// The takeover under way at `now_ms`.
     pub fn active_takeover(&self, now_ms: u64) -> Option<&ActiveTakeover> {
         self.takeover.as_deref().filter(|takeover| self.is_active && takeover.is_active(now_ms))
+    }
+
+    /// When the present identity ends, unless the token is renewed: with the takeover under way, else with the token.
+    pub fn identity_ends_at_ms(&self, now_ms: u64) -> u64 {
+        let takeover = self.active_takeover(now_ms);
+        takeover.map_or(self.expires_at_ms, |takeover| takeover.ends_at_ms.min(self.expires_at_ms))
     }
 
     /// As whom a request with this token acts at `now_ms`: the taken-over user, else the owner.
@@ -197,6 +205,8 @@ pub struct Token {
     pub last_access_ms: u64,
     /// When it was ended; `None` while it is active.
     pub ended_at_ms: Option<u64>,
+    /// Why it was revoked; `None` while it is active, and where the store does not know.
+    pub revoked_reason: Option<EndReason>,
     /// Cut at 256 characters; empty when the client named none.
     pub user_agent: String,
     /// Where the login came from.
@@ -245,7 +255,8 @@ pub struct Details {
     pub related_objects: Box<[RelatedObject]>,
 }
 
-/// A live token as a batch shows it: the whole token, as this node knows it.
+/// A live token as a batch shows it: the whole token, as this node knows it. As whom it acts is the credential's
+/// [`effective_user`](Credential::effective_user).
 #[derive(Clone, Debug)]
 pub struct TokenView {
     /// What validation knows of it.
@@ -358,7 +369,7 @@ pub(crate) mod tests {
         Credential {
             id: TokenId::parse("AAAAAAAAAAAAAAAA").unwrap(),
             secret_hash: SecretHash::from_slice(&[1; 16]).unwrap(),
-            previous: Box::default(),
+            previous: PreviousSecrets::default(),
             refused: RefusedMarks::default(),
             verified: VerifiedMark::default(),
             texts: Texts::new("alice", None, None, None),
@@ -418,6 +429,12 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_shared_record_takes_four_lines_of_memory() {
+        let counts_of_owners = 2 * size_of::<usize>();
+        assert!(counts_of_owners + size_of::<Credential>() <= 4 * 64, "{}", size_of::<Credential>());
+    }
+
+    #[test]
     fn a_takeover_shows_another_user_until_its_end() {
         let takeover = ActiveTakeover {
             id: TokenId::parse("AAAAAAAAAAAAAAAB").unwrap(),
@@ -427,8 +444,10 @@ pub(crate) mod tests {
             ends_at_ms: 500,
         };
         let token = Credential { takeover: Some(Box::new(takeover)), ..credential() };
-        assert_eq!(token.effective_user(499), "bob");
-        assert_eq!(token.effective_user(500), "alice");
+        assert_eq!((token.effective_user(499), token.identity_ends_at_ms(499)), ("bob", 500));
+        assert_eq!((token.effective_user(500), token.identity_ends_at_ms(500)), ("alice", 1_000));
+        let expires_first = Credential { expires_at_ms: 400, ..token.clone() };
+        assert_eq!(expires_first.identity_ends_at_ms(399), 400);
         let ended = Credential { is_active: false, ..token };
         assert_eq!(ended.effective_user(499), "alice");
     }

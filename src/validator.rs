@@ -1,8 +1,10 @@
 //! The hot path: is this token string good, now, on this transport?
 
 mod batch;
+mod identity;
 
 pub use batch::BatchToken;
+pub use identity::Identity;
 
 use std::sync::Arc;
 
@@ -97,22 +99,40 @@ impl Validator {
         &self.service
     }
 
-    /// The credential of a token string that is valid now over this transport; `None` when it is not, or not yet
-    /// (its second factor is still to be shown).
+    /// Who is behind a token string that is valid now over this transport; `None` when it is not, or not yet (its second
+    /// factor is still to be shown).
     ///
     /// # Errors
-    /// When that cannot be told.
+    /// When that cannot be told: also when the runtime that the validator was made on has ended or stands still.
     pub async fn validate(
         &self,
         wire: &[u8],
         via: Transport,
         access: Access,
-    ) -> Result<Option<Arc<Credential>>, StoreError> {
+    ) -> Result<Option<Identity>, StoreError> {
         let kept = |judgement: Result<Judgement<'_>, StoreError>| match judgement? {
-            Judgement::Valid(credential, _) => Ok(Some(credential.clone())),
+            Judgement::Valid(credential, now_ms) => Ok(Some(Identity::new(credential.clone(), now_ms))),
             Judgement::Pending | Judgement::Refused => Ok(None),
         };
-        self.judgement(wire, via, access, kept).await
+        match self.judge(wire, via, access, kept) {
+            Judged::Done(shown) => shown,
+            Judged::MustRead(look_up) => self.in_time(self.look_up(look_up, kept)).await,
+        }
+    }
+
+    /// What a look-up finds out, or `Unavailable` when nobody drives the connection that it goes by.
+    async fn in_time<T>(
+        &self,
+        look_up: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match self.service.store().look_up_limit() {
+            // Without a runtime there is no timer either.
+            Some(limit) if tokio::runtime::Handle::try_current().is_ok() => {
+                let outcome = tokio::time::timeout(limit, look_up).await;
+                outcome.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())))
+            }
+            _ => look_up.await,
+        }
     }
 
     /// What a token string is worth now over this transport, and what `show` makes of it.

@@ -40,10 +40,12 @@ fn a_token_is_issued_with_all_its_fields() {
             ("takeover", json!(null)),
             ("device", json!(null)),
             ("is_authenticated", json!(true)),
+            ("revoked_at", json!(null)),
+            ("revoked_reason", json!(null)),
         ] {
             fields.insert(name.into(), value);
         }
-        for name in ["id", "token", "created_at", "last_access", "expires_at"] {
+        for name in ["id", "token", "created_at", "last_access", "expires_at", "ends_at"] {
             fields.insert(name.into(), issued[name].clone());
         }
         assert_eq!(issued, expected);

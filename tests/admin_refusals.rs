@@ -20,7 +20,6 @@ fn bad_fields() -> Vec<(&'static str, Value)> {
         ("ip", json!("1.2.3")),
         ("ip", json!("::g")),
         ("ip", json!("10.0.0.1\n")),
-        ("user_agent", json!("a\u{0}b")),
         ("auth_slug", json!("a".repeat(51))),
         ("auth_slug", json!("a b")),
         ("auth_slug", json!("é")),

@@ -316,3 +316,20 @@ fn a_batch_without_access_shows_what_the_store_knows() {
     let shown = results(&ask(&other, &[issued["token"].clone()], &[("X-Exempt", "1")]));
     assert!(ms(&shown[0]["last_access"]) >= seen_ms, "{shown:?}");
 }
+
+/// A token that waits for its second factor is not active, but nobody was refused either.
+#[test]
+fn a_pending_token_is_counted_as_such() {
+    on_each_store(&[], |server| {
+        let pending = server.issue(json!({"is_authenticated": false}))["token"].clone();
+        for _ in 0..2 {
+            assert_eq!(validate(server, std::slice::from_ref(&pending)), [none()]);
+        }
+        let metrics = server.call("GET", "/metrics", None).text();
+        let count = |result: &str| {
+            let lines = metrics.lines().filter(|line| line.contains(&format!("result=\"{result}\"")));
+            lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum::<u64>()
+        };
+        assert_eq!((count("pending"), count("refused")), (2, 0), "{metrics}");
+    });
+}

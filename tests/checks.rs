@@ -130,7 +130,7 @@ const FOREIGN: [(&str, &str); 3] =
 const OWN: [(&str, &str); 4] = [
     ("Origin", "https://shop.example"),
     ("Origin", "https://app.example"),
-    ("Sec-Fetch-Site", "same-site"),
+    ("Sec-Fetch-Site", "same-origin"),
     ("X-Other", "1"),
 ];
 
@@ -139,6 +139,7 @@ fn a_cookie_of_another_site_changes_nothing_where_that_is_checked() {
     let settings = [
         CHECKS,
         ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
+        ("DOORWARD_TRUSTED_PROXIES", "10.0.0.0/8"),
         ("DOORWARD_ALLOWED_ORIGINS", "https://app.example"),
         ("DOORWARD_FLUSH_INTERVAL", "10ms"),
     ];
@@ -193,7 +194,7 @@ fn a_cookie_of_another_site_changes_nothing_where_that_is_checked() {
 #[test]
 fn a_forwarded_method_counts_from_a_trusted_proxy_only() {
     let check = ("DOORWARD_COOKIE_CSRF_CHECK", "true");
-    let trusting = Server::start(&[check, ("DOORWARD_TRUSTED_PROXIES", "10.0.0.0/8,127.0.0.0/8")]);
+    let trusting = Server::start(&[check, ("DOORWARD_TRUSTED_PROXIES", "10.0.0.0/8,::ffff:127.0.0.0/104")]);
     let doubting = Server::start(&[check, ("DOORWARD_TRUSTED_PROXIES", "10.0.0.0/8,unix")]);
     for (server, trusted) in [(&trusting, true), (&doubting, false)] {
         let token = server.issue(json!({}))["token"].clone();
@@ -217,6 +218,11 @@ fn a_forwarded_method_counts_from_a_trusted_proxy_only() {
         } else {
             assert_forbidden(&response)
         }
+        for host in ["front.example:443", "front.example, shop.internal:8080"] {
+            let forwarded = [("X-Forwarded-Host", host), ("Origin", "https://front.example")];
+            let response = ask(&mut client, "POST", "/auth", &token, &forwarded);
+            assert_eq!(response.status, if trusted { 200 } else { 403 }, "{host}");
+        }
         let response = ask(&mut client, "POST", "/logout", &token, &forwarded);
         assert_eq!(response.status, if trusted { 200 } else { 403 }, "{}", text(&token));
     }
@@ -228,5 +234,48 @@ fn without_the_setting_the_cookie_passes_as_ever() {
     let token = server.issue(json!({}))["token"].clone();
     for foreign in FOREIGN {
         identity(&ask(&mut server.validation(), "POST", "/auth", &token, &[foreign]));
+    }
+}
+
+#[test]
+fn only_the_own_site_logs_out_by_cookie() {
+    let settings = [("DOORWARD_COOKIE_NAME", "sid"), ("DOORWARD_ALLOWED_ORIGINS", "https://app.example")];
+    let server = Server::start(&settings);
+    let host = ("Host", "auth.example");
+    let issued = server.issue(json!({}));
+    let sid = format!("sid={}", text(&issued["token"]));
+    for foreign in [
+        ("Origin", "https://evil.example"),
+        ("Origin", "null"),
+        ("Origin", "https://auth.example.evil.example"),
+        ("Origin", "https://app.example.evil.example"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Origin", "http://auth.example"),
+        ("Origin", "https://auth.example:8443"),
+    ] {
+        let response =
+            server.validation().request("POST", "/logout", &[host, ("Cookie", &sid), foreign], None);
+        assert_eq!((response.status, response.header("set-cookie")), (403, None), "{foreign:?}");
+        assert_empty(&response);
+        identity(&server.auth(&issued["token"]));
+    }
+    let origin = |value: &'static str| ("Origin", value);
+    let site = |value: &'static str| ("Sec-Fetch-Site", value);
+    for own in [
+        &[host, origin("https://auth.example")][..],
+        &[host, origin("https://app.example")],
+        &[host, ("X-A", "b")],
+        &[("Host", "auth.example:443"), origin("https://auth.example")],
+        &[host, origin("null"), site("same-origin")],
+        &[host, origin("https://app.example"), site("cross-site")],
+        &[host, origin("https://app.example"), site("same-site")],
+        &[host, site("none")],
+    ] {
+        let sid = format!("sid={}", text(&server.issue(json!({}))["token"]));
+        let response =
+            server.validation().request("POST", "/logout", &[own, &[("Cookie", &sid)]].concat(), None);
+        assert_eq!(response.status, 200, "{own:?}");
+        assert!(response.header("set-cookie").unwrap().starts_with("sid=;"), "{own:?}");
     }
 }

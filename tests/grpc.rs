@@ -282,7 +282,7 @@ fn another_sites_cookie_is_told_by_the_requests_own_method() {
     let server = Server::start(&[
         GRPC,
         ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
-        ("DOORWARD_TRUSTED_PROXIES", "10.0.0.0/8"),
+        ("DOORWARD_TRUSTED_PROXIES", "10.0.0.0/8,unix"),
     ]);
     let cookie = cookie(&server.issue(json!({}))["token"]);
     let mut client = Http2::connect(server.grpc_listen());
@@ -296,6 +296,7 @@ fn another_sites_cookie_is_told_by_the_requests_own_method() {
     ask("POST", "203.0.113.7", &[("origin", "https://shop.example")]).identity();
     // A client of Envoy's may send any header; another proxy before it is believed.
     ask("GET", "203.0.113.7", &[foreign, ("x-forwarded-method", "POST")]).identity();
+    ask("GET", "", &[foreign, ("x-forwarded-method", "POST")]).identity();
     ask("GET", "10.1.2.3", &[foreign, ("x-forwarded-method", "POST")]).assert_denied(403);
 }
 

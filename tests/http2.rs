@@ -35,6 +35,12 @@ fn everything_is_answered_as_over_http_1() {
             );
         }
         assert_no_token(&client.request("GET", "/auth", &[]));
+        let both = [by_header[0], ("host", "localhost")];
+        identity(&client.request("GET", "/auth", &both));
+        for hosts in [&[("host", "evil.example")][..], &[("host", "localhost"), ("host", "localhost")]] {
+            let headers = [&by_header, hosts].concat();
+            assert_eq!(client.request("GET", "/auth", &headers).status, 400, "{hosts:?}");
+        }
         assert_invalid_token(&client.request("GET", "/auth", &[("authorization", "Bearer x")]));
         assert_eq!(identity(&client.request("GET", "/auth-optional", &[]))[0], "-");
         assert_eq!(client.request("GET", "/check/web", &by_header).status, 403);

@@ -13,9 +13,12 @@ use common::process::wait_for;
 use common::redis::RedisServer;
 use common::store::{HOUR_MS, NOW_MS, eventually};
 use doorward::config::{self, Config};
+use doorward::device_key::DeviceChange;
 use doorward::event::{Actor, EndReason};
+use doorward::service::NewDevice;
+use doorward::token::RelatedObject;
 use doorward::token::TokenChange;
-use doorward::{Access, Clock, Entropy, NewToken, Node, StoreError, Transport, Validator};
+use doorward::{Access, Clock, Entropy, NewToken, Node, ServiceError, StoreError, Transport, Validator};
 
 fn settings(given: &[(&str, &str)]) -> Config {
     let owned = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
@@ -29,7 +32,7 @@ async fn node_on(redis: &RedisServer) -> Node {
 
 async fn is_valid(validator: &Validator, wire: &str) -> Result<bool, StoreError> {
     let valid = validator.validate(wire.as_bytes(), Transport::Header, Access::Recorded).await;
-    valid.map(|credential| credential.is_some())
+    valid.map(|identity| identity.is_some())
 }
 
 fn login(user: &str) -> NewToken {
@@ -180,4 +183,133 @@ async fn validators_may_be_shared_by_tasks() {
         assert!(task.await.unwrap().unwrap());
     }
     node.stop().await;
+}
+
+#[tokio::test]
+async fn a_takeover_is_seen_as_both_users() {
+    let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
+    let validator = node.validator().await;
+    let issued = node.service().issue(login("alice"), Actor::Doorward).await.unwrap();
+    let who = async || {
+        let identity = validator.validate(issued.wire.as_bytes(), Transport::Header, Access::Recorded).await;
+        let identity = identity.unwrap().unwrap();
+        (identity.user().to_owned(), identity.actor().to_owned(), identity.ends_at_ms())
+    };
+    let (id, ends_at_ms) = (issued.token.credential.id, issued.token.credential.expires_at_ms);
+    assert_eq!(who().await, ("alice".into(), "alice".into(), ends_at_ms));
+    let takeover =
+        node.service().start_takeover(id, "bob".into(), None, Some(60_000), Actor::Doorward).await.unwrap();
+    assert_eq!(who().await, ("bob".into(), "alice".into(), takeover.ends_at_ms));
+    node.stop().await;
+}
+
+/// What the HTTP plane refuses, the service refuses, too: nothing is cut in silence, and nothing overflows.
+#[tokio::test]
+async fn the_rules_hold_in_process() {
+    let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
+    let service = node.service();
+    let field = |error: ServiceError| match error {
+        ServiceError::Invalid { field, .. } => field,
+        other => panic!("{other}"),
+    };
+    let object = |content_type: &str, object_id: &str| RelatedObject {
+        content_type: content_type.into(),
+        object_id: object_id.into(),
+    };
+    for user in ["", "-", ".", "..", "a\nb: c", &"a".repeat(100_000)] {
+        let refused = service.issue(login(user), Actor::Doorward).await.map(|_| ()).unwrap_err();
+        assert_eq!(field(refused), "user");
+    }
+    let many = vec![object("a", "b"); 17];
+    for (new, name) in [
+        (NewToken { idle_ms: Some(u64::MAX), ..login("alice") }, "idle_ms"),
+        (NewToken { idle_ms: Some(0), ..login("alice") }, "idle_ms"),
+        (NewToken { lifetime_ms: Some(u64::MAX), ..login("alice") }, "lifetime_ms"),
+        (NewToken { auth_slug: Some("a b".into()), ..login("alice") }, "auth_slug"),
+        (NewToken { backend: Some("-".into()), ..login("alice") }, "backend"),
+        (NewToken { related_objects: vec![object("a", "..")], ..login("alice") }, "object_id"),
+        (NewToken { related_objects: many, ..login("alice") }, "related_objects"),
+    ] {
+        let refused = service.issue(new.clone(), Actor::Doorward).await.map(|_| ()).unwrap_err();
+        assert_eq!(field(refused), name);
+        let by_device = service.device_login("phone".into(), "dwd_x", new, Actor::Doorward).await;
+        assert_eq!(field(by_device.map(|_| ()).unwrap_err()), name);
+    }
+    let agent = NewToken { user_agent: format!("a\tb{}", "c".repeat(300)), ..login("alice") };
+    let token = service.issue(agent, Actor::Doorward).await.unwrap().token;
+    assert_eq!(token.user_agent, format!("a b{}", "c".repeat(253)));
+    let id = token.credential.id;
+
+    let device = |uuid: &str| NewDevice {
+        user: "alice".into(),
+        uuid: uuid.into(),
+        name: None,
+        user_agent: String::new(),
+    };
+    let refused = service.make_device(device(".."), Actor::Doorward).await.map(|_| ()).unwrap_err();
+    assert_eq!(field(refused), "uuid");
+    let uuid = "0c56d67f-3c3a-4ae5-9e3b-4d8a1d7c7d4e";
+    let made = service.make_device(device(uuid), Actor::Doorward).await.unwrap();
+    assert_eq!(made.device.uuid, uuid.replace('-', ""));
+    let named = DeviceChange { name: Some(Some("a\nb".into())), ..DeviceChange::default() };
+    assert_eq!(
+        field(service.change_device("alice", uuid, &named, Actor::Doorward).await.unwrap_err()),
+        "name"
+    );
+    service.remove_device("alice", uuid, Actor::Doorward).await.unwrap();
+
+    let slug = TokenChange { auth_slug: Some(Some(String::new())), ..TokenChange::default() };
+    assert_eq!(field(service.change(id, &slug, Actor::Doorward).await.unwrap_err()), "auth_slug");
+    let related = service.relate(id, &object(".", "a"), Actor::Doorward).await.unwrap_err();
+    assert_eq!(field(related), "content_type");
+    for (user, age_ms, name) in [("..", None, "user"), ("bob", Some(u64::MAX), "age_ms")] {
+        let started = service.start_takeover(id, user.into(), None, age_ms, Actor::Doorward).await;
+        assert_eq!(field(started.unwrap_err()), name);
+    }
+    node.stop().await;
+}
+
+/// Its runtime has ended, or nobody drives it: either way a look-up ends, and says that it found nothing out.
+#[tokio::test]
+async fn a_validator_without_its_runtime_is_unavailable() {
+    let redis = RedisServer::start();
+    let given = [
+        ("DOORWARD_REDIS_URL", &*redis.url()),
+        ("DOORWARD_CACHE_ENTRIES", "0"),
+        ("DOORWARD_REDIS_TIMEOUT", "50ms"),
+    ];
+    let node = Node::start(&settings(&given), Clock::system(), Entropy::system()).await.unwrap();
+    let wire = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire;
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Made on runtimes of other threads: this one may not block.
+    let (of_ended, of_idle, idle) = std::thread::scope(|scope| {
+        let make = || {
+            let ended = runtime();
+            let of_ended = ended.block_on(node.validator());
+            drop(ended);
+            let idle = runtime();
+            (of_ended, idle.block_on(node.validator()), idle)
+        };
+        scope.spawn(make).join().unwrap()
+    });
+    for validator in [&of_ended, &of_idle] {
+        let told = is_valid(validator, &wire).await;
+        assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+        let batch = validator.validate_batch(&[&wire], Access::Recorded).await;
+        assert!(matches!(batch, Err(StoreError::Unavailable(_))));
+    }
+    idle.shutdown_background();
+    node.stop().await;
+}
+
+#[test]
+fn a_nodes_settings_fit_each_other_as_a_servers_do() {
+    let told = |given: &[(&str, &str)]| {
+        let owned = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
+        config::load_node(given.iter().map(owned)).map(|_| ()).unwrap_err().to_string()
+    };
+    let none_in_the_clear = [("DOORWARD_COOKIE_SAME_SITE", "none"), ("DOORWARD_COOKIE_SECURE", "false")];
+    assert!(told(&none_in_the_clear).starts_with("cookie-same-site "), "{}", told(&none_in_the_clear));
+    let ca = [("DOORWARD_REDIS_URL", "redis://127.0.0.1"), ("DOORWARD_REDIS_CA_FILE", "/ca.pem")];
+    assert!(told(&ca).starts_with("redis-ca-file "), "{}", told(&ca));
 }

@@ -48,6 +48,16 @@ fn await_replicated(master: &RedisServer) {
     assert_eq!(master.cli(&["WAIT", "1", "5000"]), "1");
 }
 
+/// Logs in until the tokens go to this master, which follows nobody.
+fn await_written_to(node: &Server, master: &RedisServer) {
+    let tokens = || master.keys().iter().filter(|key| key.starts_with("dw:t:")).count();
+    let before = tokens();
+    wait_for("the new master is written to", || {
+        node.call("POST", "/v1/tokens", Some(&json!({"user": "alice", "ip": "203.0.113.7"})));
+        (tokens() > before).then_some(())
+    });
+}
+
 /// What holds once `to` has taken over from another.
 fn assert_taken_over(nodes: [&Server; 2], to: &RedisServer, live: &[Value], ended: &Value) {
     for node in nodes {
@@ -104,6 +114,10 @@ fn a_demoted_master_is_left() {
     await_replicated(&sentinels.servers[0]);
     assert_eq!(sentinels.sentinels[0].cli(&["SENTINEL", "FAILOVER", common::sentinel::NAME]), "OK");
     sentinels.await_master(&sentinels.servers[1]);
+    let clock = Clock::system();
+    let from_ms = clock.boottime_ms();
+    await_written_to(&first, &sentinels.servers[1]);
+    println!("followed {} ms after the majority", clock.boottime_ms() - from_ms);
     assert_taken_over([&first, &second], &sentinels.servers[1], &live, &ended);
 }
 
@@ -194,10 +208,7 @@ fn a_majority_with_an_older_epoch_moves_nobody() {
     // One of two vouches for the newer epoch: not a majority.
     fakes.assert_kept(&node, &token);
     fakes.sentinels[1].name("127.0.0.1", fakes.second.port(), 6);
-    wait_for("the majority is followed", || {
-        node.call("POST", "/v1/tokens", Some(&json!({"user": "alice", "ip": "203.0.113.7"})));
-        fakes.second.keys().iter().any(|key| key.starts_with("dw:t:")).then_some(())
-    });
+    await_written_to(&node, &fakes.second);
 }
 
 #[test]
@@ -228,14 +239,9 @@ fn a_switch_is_followed_at_once() {
     let mut took_ms: Vec<_> = (0..SWITCHES)
         .map(|n| {
             let master = if n % 2 == 0 { &fakes.second } else { &fakes.first };
-            let tokens = || master.keys().iter().filter(|key| key.starts_with("dw:t:")).count();
-            let before = tokens();
             let from_ms = clock.boottime_ms();
             fakes.sentinels[..2].iter().for_each(|sentinel| sentinel.switch_to(master.port(), 6 + n));
-            wait_for("the new master is written to", || {
-                node.call("POST", "/v1/tokens", Some(&json!({"user": "alice", "ip": "203.0.113.7"})));
-                (tokens() > before).then_some(())
-            });
+            await_written_to(&node, master);
             clock.boottime_ms() - from_ms
         })
         .collect();

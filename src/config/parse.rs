@@ -10,10 +10,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use hyper::Uri;
 use hyper::header::HeaderName;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::list::items;
 use super::redis_url::RedisUrl;
@@ -21,6 +20,7 @@ use super::types::{
     ApiKey, ListenAddr, LogFormat, LogLevel, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
     TrustedProxies,
 };
+use crate::origin::Origin;
 use crate::secret::{MAX_CHECK_KEYS, check_token_key};
 use crate::store::OverLimit;
 
@@ -246,8 +246,8 @@ pub(super) fn header_name(text: &str) -> Parsed<Option<HeaderName>> {
     name.map(Some).ok_or_else(|| "is not the name of a header".into())
 }
 
-/// Origins as browsers send them (RFC 6454 section 6.2): lower case, without the scheme's own port.
-pub(super) fn origins(text: &str) -> Parsed<Vec<String>> {
+/// Origins, such as `https://app.example.com`.
+pub(super) fn origins(text: &str) -> Parsed<Vec<Origin>> {
     let origins = items(text);
     if origins.len() > MAX_ALLOWED_ORIGINS {
         return Err(format!("has more than {MAX_ALLOWED_ORIGINS} origins"));
@@ -255,26 +255,11 @@ pub(super) fn origins(text: &str) -> Parsed<Vec<String>> {
     let origins = origins.into_iter().enumerate();
     origins
         .map(|(at, text)| {
-            origin(text).ok_or_else(|| {
+            Origin::parse(text).ok_or_else(|| {
                 format!("has no origin such as https://app.example.com as its item {}", at + 1)
             })
         })
         .collect()
-}
-
-fn origin(text: &str) -> Option<String> {
-    // `Uri` takes a text with the path / and one with none for the same, and an empty scheme.
-    let (scheme, authority) = text.split_once("://")?;
-    let uri = Uri::from_str(text).ok().filter(|_| !authority.contains(['/', '?', '#', '@']))?;
-    scheme.chars().next().filter(char::is_ascii_alphabetic)?;
-    let host = uri.host().filter(|host| !host.is_empty())?.to_ascii_lowercase();
-    let scheme = scheme.to_ascii_lowercase();
-    let port = match authority.get(host.len()..)? {
-        "" => return Some(format!("{scheme}://{host}")),
-        port => number(1..=u16::MAX)(port.strip_prefix(':')?).ok()?,
-    };
-    let own_port = matches!((scheme.as_str(), port), ("http", 80) | ("https", 443));
-    Some(if own_port { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") })
 }
 
 /// Networks, addresses and the word `unix`.
@@ -292,9 +277,23 @@ pub(super) fn trusted_proxies(text: &str) -> Parsed<TrustedProxies> {
         let network: Result<IpNet, _> =
             item.parse().or_else(|_| item.parse().map(|address: IpAddr| address.into()));
         let problem = "is neither a network such as 10.0.0.0/8, nor an address, nor the word unix";
-        proxies.networks.push(network.map_err(|_| format!("has an item {} that {problem}", at + 1))?);
+        let network = network.map_err(|_| format!("has an item {} that {problem}", at + 1))?;
+        proxies.networks.push(canonical(network));
     }
     Ok(proxies)
+}
+
+/// The IPv4 network that a network of mapped addresses (`::ffff:10.0.0.0/104`) stands for: peers are compared by their
+/// IPv4 address.
+fn canonical(network: IpNet) -> IpNet {
+    const MAPPED_PREFIX: u8 = 96;
+    let prefix = network.prefix_len().checked_sub(MAPPED_PREFIX);
+    match (network, network.addr().to_canonical(), prefix) {
+        (IpNet::V6(_), IpAddr::V4(address), Some(prefix)) => {
+            Ipv4Net::new(address, prefix).map_or(network, IpNet::V4)
+        }
+        _ => network,
+    }
 }
 
 /// Whether a text can be an API key.

@@ -214,7 +214,8 @@ fn toml_values_may_have_their_own_types() {
     let config = file_config(&toml);
     assert_eq!((config.cache_entries, config.reuse_ends_token), (200_000, false));
     assert_eq!(config.renewal_step, RenewalStep::Share { percent: 25 });
-    assert_eq!(config.allowed_origins, ["https://a", "https://b"]);
+    let origins: Vec<_> = config.allowed_origins.iter().map(ToString::to_string).collect();
+    assert_eq!(origins, ["https://a", "https://b"]);
     assert_eq!(config.api_keys[0].name, "ci");
     assert_eq!((config.token_keys[0].expose(), config.touch_resolution_ms), (KEY, 0));
     assert!(file_mistakes("lease = 2026-01-01").contains("is a date or a time"));
@@ -304,9 +305,26 @@ fn trusted_proxies_are_networks_and_addresses() {
             && !contains("::2")
             && !contains("11.0.0.1")
     );
+    let mapped = "::ffff:127.0.0.1, ::ffff:10.1.0.0/112, ::ffff:0:0/90";
+    let mapped = config(&["--trusted-proxies", mapped], &[], &[]).trusted_proxies;
+    let contains = |address: &str| mapped.contains(address.parse().unwrap());
+    assert!(contains("127.0.0.1") && contains("10.1.255.255"));
+    assert!(!contains("127.0.0.2") && !contains("10.2.0.0") && !contains("192.0.2.1"));
     for bad in ["10.0.0.0/33", "localhost", "10.0.0", "unix:/a"] {
         let told = mistakes(&["--trusted-proxies", &format!("::1,{bad}")], &[], &[]);
         assert!(told.contains("has an item 2 that is neither a network"), "{told}");
+    }
+}
+
+/// Most proxies ask by GET, so that the check would see nothing.
+#[test]
+fn the_csrf_check_needs_proxies_that_tell_the_method() {
+    let told = mistakes(&["--cookie-csrf-check=true"], &[], &[]);
+    assert!(told.starts_with("trusted-proxies (default): is missing: cookie-csrf-check needs"), "{told}");
+    for proxies in ["unix", "::1", "10.0.0.0/8"] {
+        assert!(
+            config(&["--cookie-csrf-check=true", "--trusted-proxies", proxies], &[], &[]).cookie_csrf_check
+        );
     }
 }
 

@@ -1,14 +1,57 @@
 //! What settings demand of each other: each finding names the setting to change, and what is wrong as the rest of a
 //! sentence.
 
-use super::types::{Cookie, SameSite};
-use super::{Config, StoreUrl, Topology};
+use super::sources::Values;
+use super::types::{Cookie, SameSite, TrustedProxies};
+use super::{Config, Mistake, StoreUrl, Topology};
 
 /// What is wrong with a setting beside others.
 type Finding = (&'static str, String);
 
+impl Config {
+    /// On Redis, a server needs a key that its callers know.
+    pub(super) fn check_keys(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
+        let is_bad =
+            mistakes.iter().any(|mistake| ["admin-key", "api-keys"].contains(&mistake.name.as_str()));
+        if values.is_set("redis-url") && self.api_keys.is_empty() && !is_bad {
+            mistakes.push(Mistake::new(
+                "admin-key",
+                "DOORWARD_ADMIN_KEY or DOORWARD_ADMIN_KEY_FILE",
+                "is missing: with redis-url set, it or api-keys is required",
+            ));
+        }
+    }
+
+    /// The rules about more than one setting.
+    pub(super) fn check_together(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
+        let bad = |name: &str| mistakes.iter().any(|mistake| mistake.name == name);
+        let mut found = Vec::new();
+        for (name, other) in same_addresses(self) {
+            if !bad(name) && !bad(other) {
+                let origin = format!("{} and {}", values.origin(other), values.origin(name));
+                found.push(Mistake::new(name, origin, format!("is the same address as {other}")));
+            }
+        }
+        // Each rule, and the settings that it judges by.
+        let rules: [(Vec<Finding>, &[&str]); 4] = [
+            (cookie(&self.cookie), &["cookie-name"]),
+            (csrf(self), &["cookie-csrf-check"]),
+            (redis(self), &["redis-url"]),
+            (tls(self), &[]),
+        ];
+        for (findings, judged_by) in rules {
+            for (name, problem) in findings {
+                if !bad(name) && !judged_by.iter().any(|other| bad(other)) {
+                    found.push(Mistake::new(name, values.origin(name), problem));
+                }
+            }
+        }
+        mistakes.append(&mut found);
+    }
+}
+
 /// Which listeners have the address of another: its name, and the other's.
-pub(super) fn same_addresses(config: &Config) -> Vec<(&'static str, &'static str)> {
+fn same_addresses(config: &Config) -> Vec<(&'static str, &'static str)> {
     let Config { listen, admin_listen, grpc_listen, .. } = config;
     let mut found = Vec::new();
     if admin_listen.collides_with(listen) {
@@ -23,7 +66,7 @@ pub(super) fn same_addresses(config: &Config) -> Vec<(&'static str, &'static str
 }
 
 /// A certificate goes with its key, and an authority for clients with both.
-pub(super) fn tls(config: &Config) -> Vec<Finding> {
+fn tls(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     let planes =
         [(&config.tls, "tls-cert", "tls-key"), (&config.admin_tls, "admin-tls-cert", "admin-tls-key")];
@@ -41,7 +84,7 @@ pub(super) fn tls(config: &Config) -> Vec<Finding> {
 }
 
 /// Authorities are for a Redis that speaks TLS.
-pub(super) fn redis(config: &Config) -> Vec<Finding> {
+fn redis(config: &Config) -> Vec<Finding> {
     let speaks_tls = match &config.store {
         StoreUrl::Redis(url) => matches!(url.topology, Topology::Standalone { tls: true, .. }),
         StoreUrl::Memory => false,
@@ -54,9 +97,20 @@ pub(super) fn redis(config: &Config) -> Vec<Finding> {
     }
 }
 
+/// Most proxies ask with GET whatever the client's method is. Without a proxy that may tell the method, the check would see
+/// nothing that changes something.
+fn csrf(config: &Config) -> Vec<Finding> {
+    let TrustedProxies { networks, unix } = &config.trusted_proxies;
+    if config.cookie_csrf_check && networks.is_empty() && !unix {
+        let problem = "is missing: cookie-csrf-check needs the proxies that may tell a request's method";
+        return vec![("trusted-proxies", problem.to_owned())];
+    }
+    Vec::new()
+}
+
 /// The rules of cookie name prefixes and of `SameSite=None`: browsers throw away cookies that break them
 /// (RFC 6265bis, sections 4.1.3 and 5.7).
-pub(super) fn cookie(cookie: &Cookie) -> Vec<Finding> {
+fn cookie(cookie: &Cookie) -> Vec<Finding> {
     let mut found = Vec::new();
     let has_prefix = |prefix: &str| {
         cookie.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))

@@ -33,8 +33,10 @@ pub async fn check(validation: &Validation, request: CheckRequest) -> CheckRespo
     let headers = Lines(header_map.map_or(headers, |raw| raw.headers));
     let address = source.and_then(|source| source.address).and_then(|address| address.socket_address);
     let address = address.and_then(|address| address.address.parse().ok());
-    // Envoy itself is believed as it is; the peer is who sent it the request.
-    let peer = Peer::new(address, &validation.settings.trusted_proxies);
+    // Envoy itself is believed as it is; the peer is who sent it the request. Without an address it is not trusted: only
+    // the peer of a unix socket of this process is `unix`.
+    let trusted = &validation.settings.trusted_proxies;
+    let peer = address.map_or_else(Peer::unknown, |address| Peer::new(Some(address), trusted));
     let received = Received { headers: &headers, method: &method, authority: Some(&host), peer };
     let response = |verdict: Verdict<'_>| verdict.response();
     let response = match auth(&validation.validator, &validation.settings, received, admission, response) {

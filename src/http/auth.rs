@@ -110,7 +110,7 @@ pub fn auth<R>(
                 Judged::MustRead(look_up) => Auth::Reading(look_up, admission),
             };
         }
-        Presented::Ambiguous => Refusal::InvalidToken,
+        Presented::Ambiguous(_) => Refusal::InvalidToken,
         Presented::Absent => Refusal::NoToken,
     };
     Auth::Decided(answer(refuse(refusal, &admission)))

@@ -228,9 +228,19 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// HTTP/1.1 wants one `Host` in each request (RFC 9112, section 3.2); hyper does not look.
+/// Whether a request names one host; hyper does not look. HTTP/1.1 wants one `Host` (RFC 9112, section 3.2), HTTP/1.0
+/// at most one, and in HTTP/2 it must not differ from `:authority` (RFC 9113, section 8.3.1).
 fn names_one_host<B>(request: &Request<B>) -> bool {
-    request.version() != Version::HTTP_11 || request.headers().get_all(HOST).iter().count() == 1
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (host, another) = (hosts.next(), hosts.next());
+    let is_named_enough = match request.version() {
+        Version::HTTP_11 => host.is_some(),
+        Version::HTTP_2 => host.zip(request.uri().authority()).is_none_or(|(host, authority)| {
+            host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes())
+        }),
+        _ => true,
+    };
+    is_named_enough && another.is_none()
 }
 
 /// HTTP/2 with everything bounded that a client can make grow.

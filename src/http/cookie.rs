@@ -6,11 +6,10 @@ use crate::config::Cookie;
 use crate::token::Token;
 
 /// The value of `Set-Cookie` that gives a browser the token: until the browser ends for a token with `expiration`, and
-/// for a preserved one for as long as it can live without access, or at most, whichever is shorter, in whole seconds and
-/// rounded up. The browser does not hear of renewals.
+/// until its absolute end for a preserved one, in whole seconds and rounded up. The browser does not hear of renewals, so
+/// how long the token may be idle is left to the server.
 pub fn set(cookie: &Cookie, token: &Token, wire: &str, now_ms: u64) -> String {
-    let credential = &token.credential;
-    let age_ms = credential.idle_ms.min(credential.ends_at_ms.saturating_sub(now_ms));
+    let age_ms = token.credential.ends_at_ms.saturating_sub(now_ms);
     line(cookie, wire, (!token.expiration).then_some(age_ms.div_ceil(1000)))
 }
 
@@ -19,6 +18,13 @@ pub fn set(cookie: &Cookie, token: &Token, wire: &str, now_ms: u64) -> String {
 pub fn cleared(cookie: &Cookie) -> HeaderValue {
     // The settings allow only what a header may hold.
     HeaderValue::from_str(&line(cookie, "", Some(0))).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// The values of `Set-Cookie` that make a browser forget every cookie of the name that the settings let this host clear:
+/// with a `cookie-domain`, also the cookie that was set before there was one.
+pub fn all_cleared(cookie: &Cookie) -> impl Iterator<Item = HeaderValue> {
+    let of_this_host = cookie.domain.is_some().then(|| Cookie { domain: None, ..cookie.clone() });
+    std::iter::once(cleared(cookie)).chain(of_this_host.as_ref().map(cleared))
 }
 
 fn line(cookie: &Cookie, value: &str, max_age_seconds: Option<u64>) -> String {
@@ -58,5 +64,8 @@ mod tests {
         };
         let expected = "sid=; Path=/app; Domain=example.com; Max-Age=0; SameSite=Strict";
         assert_eq!(cleared(&cookie), expected);
+        let of_this_host = "sid=; Path=/app; Max-Age=0; SameSite=Strict";
+        assert_eq!(all_cleared(&cookie).collect::<Vec<_>>(), [expected, of_this_host]);
+        assert_eq!(all_cleared(&plain).collect::<Vec<_>>(), [cleared(&plain)]);
     }
 }

@@ -5,8 +5,13 @@ use std::ops::RangeInclusive;
 use hyper::StatusCode;
 use serde_json::{Map, Value};
 
+use super::json_value::{self, Parsed, escaped};
 use super::problem::{FieldError, Problem};
-use crate::rules::Checked;
+use crate::rules::{self, Checked};
+
+const GIVEN_TWICE: &str = "must be given once";
+/// Up to this every whole number is a double (2^53).
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The fields of one object; each is taken once, and what nobody took is unknown.
 pub struct Fields {
@@ -19,10 +24,13 @@ impl Fields {
     /// The fields of a request body.
     ///
     /// # Errors
-    /// 400 when it is no JSON, 422 when it is no object.
+    /// 400 when it is no JSON, 422 when it is no object. A repeated name is told with what else is wrong.
     pub fn of_json(body: &[u8]) -> Result<Self, Problem> {
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(values)) => Ok(Self { path: String::new(), values, errors: Vec::new() }),
+        match json_value::parse(body) {
+            Ok(Parsed { value: Value::Object(values), repeated }) => {
+                let errors = repeated.iter().map(|path| FieldError::new(path, GIVEN_TWICE)).collect();
+                Ok(Self { path: String::new(), values, errors })
+            }
             Ok(_) => Err(Problem::fields(vec![FieldError::of_whole("must be an object")])),
             // serde_json's message names the place, not the content.
             Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, format!("malformed JSON: {error}"))),
@@ -34,7 +42,7 @@ impl Fields {
         let mut fields = Self { path: String::new(), values: Map::new(), errors: Vec::new() };
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if fields.values.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
-                fields.fail(&name, "must be given once");
+                fields.fail(&name, GIVEN_TWICE);
             }
         }
         fields
@@ -134,8 +142,7 @@ impl Fields {
 
     fn all_errors(mut self) -> Vec<FieldError> {
         for name in std::mem::take(&mut self.values).keys() {
-            // A name goes into a pointer with its own slashes and tildes escaped (RFC 6901, section 3).
-            self.fail(&name.replace('~', "~0").replace('/', "~1"), "is unknown");
+            self.fail(&escaped(name), "is unknown");
         }
         self.errors
     }
@@ -165,15 +172,22 @@ pub fn parsed<T>(parse: impl FnOnce(&str) -> Result<T, String>) -> impl FnOnce(V
     }
 }
 
+/// Reads a user agent as it is kept.
+pub fn user_agent(value: Value) -> Result<String, String> {
+    parsed(|text| Ok(rules::user_agent(text)))(value)
+}
+
 /// Reads a truth value.
 pub fn boolean(value: Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| "must be true or false".into())
 }
 
-/// Reads a whole number within bounds.
+/// Reads a whole number within bounds. `300.0` and `3e2` are whole numbers, too.
 pub fn integer(range: RangeInclusive<u64>) -> impl FnOnce(Value) -> Result<u64, String> {
+    let is_whole = |number: &f64| number.fract() == 0.0 && (0.0..=MAX_EXACT).contains(number);
     move |value| {
-        let number = value.as_u64().filter(|number| range.contains(number));
+        let number = value.as_u64().or_else(|| value.as_f64().filter(is_whole).map(|number| number as u64));
+        let number = number.filter(|number| range.contains(number));
         number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
     }
 }
@@ -181,7 +195,6 @@ pub fn integer(range: RangeInclusive<u64>) -> impl FnOnce(Value) -> Result<u64, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules;
 
     fn pointers(problem: Problem) -> Vec<String> {
         let body = problem.response().into_body();
@@ -209,6 +222,26 @@ mod tests {
             pointers(fields.finish().unwrap_err()),
             ["#/a", "#/b", "#/n", "#/f", "#/l/0/x", "#/l/1", "#/odd~1~0%23"]
         );
+    }
+
+    #[test]
+    fn a_name_is_given_once() {
+        let body = br#"{"a": "x", "a": null, "l": [{"x": "y", "x": "y"}], "odd": 1, "odd": 2}"#;
+        let mut fields = Fields::of_json(body).unwrap();
+        assert_eq!(fields.optional("a", boolean), None);
+        fields.objects("l", 2, |f| f.required("x", text(rules::object_id)));
+        assert_eq!(pointers(fields.finish().unwrap_err()), ["#/a", "#/l/0/x", "#/odd", "#/odd"]);
+    }
+
+    #[test]
+    fn a_whole_number_may_have_a_point_or_an_exponent() {
+        let read = |text: &str| integer(1..=1_000)(serde_json::from_str(text).unwrap());
+        for (text, number) in [("300", 300), ("300.0", 300), ("3e2", 300), ("30E+1", 300), ("3000e-1", 300)] {
+            assert_eq!(read(text), Ok(number), "{text}");
+        }
+        for bad in ["0.0", "-1", "-1.0", "1.5", "1e300", "1001.0", "\"3\"", "true", "null"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -48,7 +48,9 @@ impl<'a> Identity<'a> {
         ];
         let is_plain = credential.texts.are_visible_ascii()
             && takeover.is_none_or(|takeover| is_visible_ascii(&takeover.user));
-        let expires_in_seconds = credential.expires_at_ms.saturating_sub(now_ms) / 1000;
+        let ends_at_ms =
+            takeover.map_or(u64::MAX, |takeover| takeover.ends_at_ms).min(credential.expires_at_ms);
+        let expires_in_seconds = ends_at_ms.saturating_sub(now_ms) / 1000;
         Self { texts, is_plain, token_id: Some(credential.id), expires_in_seconds }
     }
 

@@ -18,6 +18,7 @@
 //! | `received` | where a request came from, and whether another site made a browser send it |
 //! | `session` | `/session` and `/logout` |
 //! | `admin` | the admin plane |
+//! | `json_value` | a request's JSON |
 //! | `problem`, `fields`, `…_json` | the admin plane's errors, inputs and outputs |
 
 pub mod admin;
@@ -34,6 +35,7 @@ pub mod fields;
 mod front;
 pub mod headers;
 pub mod identity;
+mod json_value;
 pub mod listener;
 pub mod plain;
 pub mod presented;

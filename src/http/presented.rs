@@ -11,7 +11,7 @@ pub enum Presented<'a> {
     /// None, or only credentials of a scheme that is not ours.
     Absent,
     /// Something that can be no login: two Authorization lines, or two different cookies.
-    Ambiguous,
+    Ambiguous(Transport),
     /// This string, to be judged.
     Token(&'a [u8], Transport),
 }
@@ -26,7 +26,7 @@ pub fn presented<'a>(headers: &'a (impl RequestHeaders + ?Sized), cookie_name: &
             Some(token) => Presented::Token(token, Transport::Header),
             None => from_cookie(headers, cookie_name),
         },
-        (Some(_), Some(_)) => Presented::Ambiguous,
+        (Some(_), Some(_)) => Presented::Ambiguous(Transport::Header),
     }
 }
 
@@ -48,7 +48,7 @@ fn from_cookie<'a>(headers: &'a (impl RequestHeaders + ?Sized), name: &str) -> P
         for pair in line.split(|c| *c == b';') {
             let Some(value) = cookie_value(pair.trim_ascii(), name.as_bytes()) else { continue };
             if found.is_some_and(|other| other != value) {
-                return Presented::Ambiguous;
+                return Presented::Ambiguous(Transport::Cookie);
             }
             found = Some(value);
         }
@@ -78,7 +78,7 @@ mod tests {
         }
         match presented(&headers, "dw") {
             Presented::Absent => "absent".into(),
-            Presented::Ambiguous => "ambiguous".into(),
+            Presented::Ambiguous(via) => format!("ambiguous {via:?}"),
             Presented::Token(token, via) => format!("{via:?} {}", String::from_utf8_lossy(token)),
         }
     }
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(find(&[("authorization", "Bearer x"), ("cookie", "dw=abc")]), "Header x");
         assert_eq!(find(&[("authorization", "Basic x"), ("cookie", "dw=abc")]), "Cookie abc");
         assert_eq!(find(&[("authorization", "Bearerx abc"), ("cookie", "dw=abc")]), "Cookie abc");
-        assert_eq!(find(&[("authorization", "Bearer a"), ("authorization", "Bearer a")]), "ambiguous");
+        assert_eq!(find(&[("authorization", "Bearer a"), ("authorization", "Bearer a")]), "ambiguous Header");
         assert_eq!(find(&[]), "absent");
     }
 
@@ -101,8 +101,8 @@ mod tests {
         assert_eq!(find(&[("cookie", "dw=\"abc\"")]), "Cookie abc");
         assert_eq!(find(&[("cookie", "xdw=1; DW=2; dwx=3; dw =4; dw")]), "absent");
         assert_eq!(find(&[("cookie", "dw=abc; dw=abc"), ("cookie", "dw=abc")]), "Cookie abc");
-        assert_eq!(find(&[("cookie", "dw=abc"), ("cookie", "dw=abd")]), "ambiguous");
-        assert_eq!(find(&[("cookie", "dw=; dw=abd")]), "ambiguous");
+        assert_eq!(find(&[("cookie", "dw=abc"), ("cookie", "dw=abd")]), "ambiguous Cookie");
+        assert_eq!(find(&[("cookie", "dw=; dw=abd")]), "ambiguous Cookie");
         assert_eq!(find(&[("cookie", "dw=")]), "absent");
     }
 }

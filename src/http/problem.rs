@@ -143,6 +143,8 @@ impl From<ServiceError> for Problem {
             | ServiceError::ObjectFull
             | ServiceError::TooManyObjects
             | ServiceError::OwnUser => Self::new(StatusCode::CONFLICT, error.to_string()),
+            // The callers of the service read their fields by the same rules, so this is a second line.
+            ServiceError::Invalid { field, detail } => Self::fields(vec![FieldError::new(field, detail)]),
             // A realm of its own: it is not the API key that is wrong.
             ServiceError::LoginRefused => Self::new(StatusCode::UNAUTHORIZED, error.to_string())
                 .with_header(WWW_AUTHENTICATE, "Bearer realm=\"doorward-device\", error=\"invalid_token\""),

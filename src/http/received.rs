@@ -2,7 +2,7 @@
 //!
 //! `X-Forwarded-…` and `X-Original-…` count only from peers that the settings trust; anybody can send them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use hyper::Request;
 use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
@@ -10,9 +10,12 @@ use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use super::headers::RequestHeaders;
 use super::validation::Settings;
 use crate::config::TrustedProxies;
+use crate::origin::{Host, Origin, Site};
+use crate::rules;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 static X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -20,7 +23,7 @@ static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer {
-    /// `None` on a unix socket.
+    /// `None` on a unix socket, and where nobody says it.
     address: Option<IpAddr>,
     is_trusted: bool,
 }
@@ -32,6 +35,11 @@ impl Peer {
         let address = address.map(|address| address.to_canonical());
         let is_trusted = address.map_or(trusted.unix, |address| trusted.contains(address));
         Self { address, is_trusted }
+    }
+
+    /// A peer that nobody names: it is not trusted, whatever the settings say.
+    pub fn unknown() -> Self {
+        Self { address: None, is_trusted: false }
     }
 }
 
@@ -86,19 +94,24 @@ impl<H: RequestHeaders + ?Sized> Received<'_, H> {
             || self.peer.is_trusted && (forwarded(&X_FORWARDED_METHOD) || forwarded(&X_ORIGINAL_METHOD))
     }
 
-    /// The host that the client asked, as far as the peer may tell.
-    fn host(&self) -> Option<&[u8]> {
-        let forwarded = self.headers.values(&X_FORWARDED_HOST).next().filter(|_| self.peer.is_trusted);
-        let host = forwarded.or_else(|| self.headers.values(&HOST).next());
-        host.or(self.authority.map(str::as_bytes))
+    /// The host that the client asked, as far as the peer may tell. Each proxy appends its own, so the first one is the
+    /// host that the browser asked.
+    fn host(&self) -> Option<Host> {
+        let forwarded = self.first_forwarded(&X_FORWARDED_HOST);
+        let own = || self.authority.map(str::as_bytes).or_else(|| self.headers.values(&HOST).next());
+        Host::parse(std::str::from_utf8(forwarded.or_else(own)?).ok()?)
+    }
+
+    /// The first item of a header that only trusted proxies may set.
+    fn first_forwarded<'b>(&'b self, name: &'b HeaderName) -> Option<&'b [u8]> {
+        let line = self.headers.values(name).next().filter(|_| self.peer.is_trusted)?;
+        line.split(|byte| *byte == b',').next().map(<[u8]>::trim_ascii)
     }
 }
 
-/// An address, with or without a port.
 fn hop_address(hop: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(hop.trim_ascii()).ok()?;
-    let address = text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip()));
-    address.ok().map(|address: IpAddr| address.to_canonical())
+    rules::ip(text).ok().map(|address| address.to_canonical())
 }
 
 impl Settings {
@@ -108,23 +121,50 @@ impl Settings {
         self.cookie_csrf_check && received.is_unsafe() && !self.is_same_site(received)
     }
 
-    /// Whether a request that a browser sent with its cookies comes from our own pages: another site may make
-    /// a browser send it, but not hide where it comes from (Fetch standard, `Origin` and `Sec-Fetch-Site`).
+    /// Whether a request that a browser sent with its cookies comes from the site's own pages or from an allowed origin.
+    /// Another site may make a browser send a request, but not hide where it comes from (Fetch Metadata, Fetch).
+    ///
+    /// 1. `Sec-Fetch-Site: same-site` or `cross-site`: only from an allowed origin.
+    /// 2. `Sec-Fetch-Site: same-origin` or `none`: yes. The origin may be `null` there: a form under the policy
+    ///    `no-referrer` sends that.
+    /// 3. Without a known `Sec-Fetch-Site`: every `Origin` must be the site's own or allowed.
+    /// 4. With neither: yes. All browsers send `Origin` with what changes something.
     pub fn is_same_site(&self, received: &Received<'_, impl RequestHeaders + ?Sized>) -> bool {
-        let own = received.host();
-        let is_ours = |origin: &[u8]| {
-            let host = origin.windows(3).position(|window| window == b"://").map(|at| &origin[at + 3..]);
-            host.zip(own).is_some_and(|(host, own)| host.eq_ignore_ascii_case(own))
-                || self.allowed_origins.iter().any(|allowed| origin == allowed.as_bytes())
+        let says = |values: [&[u8]; 2]| received.headers.values(&SEC_FETCH_SITE).any(|v| values.contains(&v));
+        let mut origins = received.headers.values(&ORIGIN).map(origin).peekable();
+        let is_allowed = |origin: &Option<Origin>| {
+            origin.as_ref().is_some_and(|origin| self.allowed_origins.contains(origin))
         };
-        let is_cross_site = received.headers.values(&SEC_FETCH_SITE).any(|site| site == b"cross-site");
-        let is_same_site = !is_cross_site && received.headers.values(&ORIGIN).all(is_ours);
+        let is_same_site = if says([b"same-site", b"cross-site"]) {
+            origins.peek().is_some() && origins.all(|origin| is_allowed(&origin))
+        } else if says([b"same-origin", b"none"]) {
+            true
+        } else {
+            let site = self.site(received);
+            let is_own = |origin: &Option<Origin>| {
+                site.as_ref().zip(origin.as_ref()).is_some_and(|(site, origin)| site.is_own(origin))
+            };
+            origins.all(|origin| is_own(&origin) || is_allowed(&origin))
+        };
         if !is_same_site {
             let address = received.client_address(&self.trusted_proxies);
-            tracing::debug!(?address, "another site sent a cookie");
+            tracing::debug!(?address, "request of another site refused");
         }
         is_same_site
     }
+
+    /// The site that the client asked. Whether browsers reach it by HTTPS, a trusted proxy says. Where none does, they do
+    /// when this listener speaks TLS and when the cookie is a `Secure` one: no other request carries that.
+    fn site(&self, received: &Received<'_, impl RequestHeaders + ?Sized>) -> Option<Site> {
+        let scheme = received.first_forwarded(&X_FORWARDED_PROTO);
+        let is_https =
+            scheme.map_or(self.is_tls || self.cookie.secure, |scheme| scheme.eq_ignore_ascii_case(b"https"));
+        Some(Site { host: received.host()?, is_https })
+    }
+}
+
+fn origin(line: &[u8]) -> Option<Origin> {
+    Origin::parse(std::str::from_utf8(line).ok()?)
 }
 
 #[cfg(test)]
@@ -192,26 +232,105 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_our_own_pages_are_of_the_same_site() {
-        let config = Config { allowed_origins: vec!["https://app.example".into()], ..Config::default() };
-        let settings = Settings::of(&config);
-        let from = |peer: &str, lines: &[(&str, &str)]| {
-            received(peer, lines, "POST", |received| settings.is_same_site(received))
+    fn settings(changed: impl FnOnce(&mut Config)) -> Settings {
+        let allowed_origins = vec![Origin::parse("https://shop.example").unwrap()];
+        let mut config = Config { allowed_origins, ..Config::default() };
+        changed(&mut config);
+        Settings::of(&config)
+    }
+
+    const HOST: (&str, &str) = ("host", "app.example");
+
+    fn from(settings: &Settings, peer: &str, lines: &[(&str, &str)]) -> bool {
+        let authority_of_http_1 = |received: &Received<'_, HeaderMap>| {
+            let Received { headers, method, peer, .. } = *received;
+            settings.is_same_site(&Received { headers, method, authority: None, peer })
         };
-        let same_site = |lines: &[(&str, &str)]| from("192.0.2.1", lines);
-        let host = ("host", "auth.example:8080");
-        assert!(same_site(&[host]));
-        assert!(same_site(&[host, ("origin", "http://auth.example:8080")]));
-        assert!(same_site(&[host, ("origin", "https://app.example")]));
-        assert!(same_site(&[host, ("sec-fetch-site", "same-origin")]));
-        assert!(!same_site(&[host, ("origin", "https://auth.example")]));
-        assert!(!same_site(&[host, ("origin", "null")]));
-        assert!(!same_site(&[("origin", "https://evil.example")]));
-        assert!(same_site(&[("origin", "https://h2.example")]));
-        let foreign = [host, ("origin", "http://auth.example:8080"), ("sec-fetch-site", "cross-site")];
-        assert!(!same_site(&foreign));
-        let forwarded = [host, ("x-forwarded-host", "shop.example"), ("origin", "https://shop.example")];
-        assert_eq!((from("10.0.0.1", &forwarded), same_site(&forwarded)), (true, false));
+        received(peer, lines, "POST", authority_of_http_1)
+    }
+
+    #[test]
+    fn sec_fetch_site_decides_where_it_is() {
+        let settings = settings(|_| ());
+        let passes = |site: &str, origin: Option<&str>| {
+            let mut lines = vec![HOST, ("sec-fetch-site", site)];
+            lines.extend(origin.map(|origin| ("origin", origin)));
+            from(&settings, "192.0.2.1", &lines)
+        };
+        let (own, allowed, foreign) = ("https://app.example", "https://shop.example", "https://evil.example");
+        for site in ["same-origin", "none"] {
+            for origin in [None, Some("null"), Some(own), Some(allowed)] {
+                assert!(passes(site, origin), "{site} {origin:?}");
+            }
+        }
+        for site in ["same-site", "cross-site"] {
+            assert!(passes(site, Some(allowed)), "{site}");
+            for origin in [None, Some("null"), Some(own), Some(foreign)] {
+                assert!(!passes(site, origin), "{site} {origin:?}");
+            }
+        }
+        // A value that no standard names decides nothing.
+        assert!(passes("same-planet", Some(own)) && !passes("same-planet", Some(foreign)));
+        let both = [HOST, ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")];
+        assert!(!from(&settings, "192.0.2.1", &both));
+    }
+
+    #[test]
+    fn without_it_origins_are_compared() {
+        let settings = settings(|_| ());
+        let passes = |host: &str, origins: &[&str]| {
+            let origins = origins.iter().map(|origin| ("origin", *origin));
+            from(&settings, "192.0.2.1", &[("host", host)].into_iter().chain(origins).collect::<Vec<_>>())
+        };
+        assert!(passes("app.example", &[]));
+        assert!(passes("app.example", &["https://app.example"]));
+        assert!(passes("app.example:443", &["https://APP.example"]));
+        assert!(passes("app.example", &["https://shop.example:443"]));
+        assert!(passes("localhost:8080", &["http://localhost:8080"]));
+        assert!(!passes("app.example", &["null"]));
+        assert!(!passes("app.example", &["https://evil.example"]));
+        assert!(!passes("app.example", &["https://app.example:8443"]));
+        assert!(!passes("app.example", &["http://app.example"]), "its cookie is for https only");
+        assert!(!passes("app.example", &["https://app.example", "https://evil.example"]));
+        assert!(!passes("app example", &["https://app.example"]));
+        let received_by_http_2 =
+            received("192.0.2.1", &[("origin", "https://h2.example")], "POST", |received| {
+                settings.is_same_site(received)
+            });
+        assert!(received_by_http_2);
+    }
+
+    #[test]
+    fn only_a_trusted_peer_tells_of_the_site() {
+        for secure in [true, false] {
+            let settings = settings(|config| config.cookie.secure = secure);
+            let passes =
+                |peer: &str, lines: &[(&str, &str)]| from(&settings, peer, &[&[HOST], lines].concat());
+            let foreign = ("origin", "https://cdn.example");
+            for host in
+                ["cdn.example", "cdn.example:443", "cdn.example, app.internal", "cdn.example:443,b:80"]
+            {
+                let lines = [("x-forwarded-host", host), foreign];
+                assert!(passes("10.0.0.1", &lines) && !passes("192.0.2.1", &lines), "{host}");
+            }
+            let by_http = ("origin", "http://app.example");
+            for (proto, is_own) in
+                [("https", false), ("HTTPS, http", false), ("http", true), ("http, https", true)]
+            {
+                let lines = [("x-forwarded-proto", proto), by_http];
+                assert_eq!(passes("10.0.0.1", &lines), is_own, "{proto}");
+                assert_eq!(passes("192.0.2.1", &lines), !secure, "anybody may claim that");
+            }
+        }
+    }
+
+    #[test]
+    fn a_listener_with_tls_has_no_http_pages() {
+        let settings = settings(|config| {
+            config.cookie.secure = false;
+            config.tls.cert = Some("/cert".into());
+        });
+        let passes = |origin: &str| from(&settings, "192.0.2.1", &[HOST, ("origin", origin)]);
+        assert_eq!((passes("https://app.example"), passes("http://app.example")), (true, false));
     }
 }

@@ -24,17 +24,39 @@ pub async fn session(validator: &Validator, settings: &Settings, headers: &Heade
     }
 }
 
-/// `POST /logout`: ends the takeover under way, else the token that the request carries.
+/// `POST /logout`: ends the takeover under way, else the token that the request carries. A cookie that is no login is
+/// cleared, too: the browser would send it for ever.
 pub async fn logout(
     validator: &Validator,
     settings: &Settings,
     received: Received<'_, HeaderMap>,
 ) -> Response<Body> {
+    let carried_by = match presented(received.headers, &settings.cookie.name) {
+        Presented::Token(_, via) | Presented::Ambiguous(via) => Some(via),
+        Presented::Absent => None,
+    };
+    let mut response = end_login(validator, settings, &received).await;
+    if response.status() == StatusCode::UNAUTHORIZED
+        && carried_by == Some(Transport::Cookie)
+        && settings.is_same_site(&received)
+    {
+        for line in cookie::all_cleared(&settings.cookie) {
+            response.headers_mut().append(SET_COOKIE, line);
+        }
+    }
+    response
+}
+
+async fn end_login(
+    validator: &Validator,
+    settings: &Settings,
+    received: &Received<'_, HeaderMap>,
+) -> Response<Body> {
     let (token, via) = match holder(validator, settings, received.headers, Access::Exempt).await {
         Ok(holder) => holder,
         Err(response) => return response,
     };
-    if via == Transport::Cookie && !settings.is_same_site(&received) {
+    if via == Transport::Cookie && !settings.is_same_site(received) {
         return empty(StatusCode::FORBIDDEN);
     }
     let (service, id) = (validator.service(), token.credential.id);
@@ -67,7 +89,7 @@ async fn holder(
 ) -> Result<(Token, Transport), Response<Body>> {
     let (wire, via) = match presented(headers, &settings.cookie.name) {
         Presented::Token(wire, via) => (wire, via),
-        Presented::Ambiguous => return Err(Refusal::InvalidToken.response()),
+        Presented::Ambiguous(_) => return Err(Refusal::InvalidToken.response()),
         Presented::Absent => return Err(Refusal::NoToken.response()),
     };
     let id_of = |judgement: Result<Judgement<'_>, StoreError>| match judgement {

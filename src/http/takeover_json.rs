@@ -16,6 +16,8 @@ pub struct TakeoverJson<'a> {
     reason: Option<&'a str>,
     is_active: bool,
     created_at: String,
+    /// Its hard end.
+    ends_at: String,
     ended_at: Option<String>,
 }
 
@@ -30,6 +32,7 @@ impl<'a> TakeoverJson<'a> {
             reason: takeover.reason.as_deref(),
             is_active: takeover.ended_at_ms.is_none(),
             created_at: timestamp(takeover.created_at_ms),
+            ends_at: timestamp(takeover.ends_at_ms),
             ended_at: takeover.ended_at_ms.map(timestamp),
         }
     }
@@ -44,6 +47,7 @@ impl<'a> TakeoverJson<'a> {
             reason: takeover.reason.as_deref(),
             is_active: true,
             created_at: timestamp(takeover.created_at_ms),
+            ends_at: timestamp(takeover.ends_at_ms),
             ended_at: None,
         }
     }

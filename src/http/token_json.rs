@@ -4,6 +4,7 @@ use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::takeover_json::TakeoverJson;
+use crate::event::EndReason;
 use crate::token::{Credential, RelatedObject, Shown, Token};
 use crate::validator::BatchToken;
 
@@ -15,6 +16,8 @@ pub struct TokenJson<'a> {
     created_at: String,
     last_access: String,
     expires_at: String,
+    /// No renewal reaches beyond this.
+    ends_at: String,
     is_active: bool,
     user_agent: &'a str,
     expiration: bool,
@@ -29,6 +32,8 @@ pub struct TokenJson<'a> {
     device: Option<&'a str>,
     /// False while the second factor is still to be shown.
     is_authenticated: bool,
+    revoked_at: Option<String>,
+    revoked_reason: Option<&'static str>,
     /// The secret string; only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<&'a str>,
@@ -51,6 +56,8 @@ struct Rest<'a> {
     ip: std::net::IpAddr,
     expiration: bool,
     related_objects: &'a [RelatedObject],
+    revoked_at_ms: Option<u64>,
+    revoked_reason: Option<EndReason>,
 }
 
 impl<'a> TokenJson<'a> {
@@ -63,6 +70,8 @@ impl<'a> TokenJson<'a> {
             ip: token.ip,
             expiration: token.expiration,
             related_objects: &token.related_objects,
+            revoked_at_ms: token.ended_at_ms,
+            revoked_reason: token.revoked_reason,
         };
         Self::of_parts(&token.credential, rest, now_ms)
     }
@@ -76,6 +85,8 @@ impl<'a> TokenJson<'a> {
             ip: token.details.ip,
             expiration: token.details.expiration,
             related_objects: &token.details.related_objects,
+            revoked_at_ms: None,
+            revoked_reason: None,
         };
         Self::of_parts(token.credential, rest, now_ms)
     }
@@ -109,6 +120,7 @@ impl<'a> TokenJson<'a> {
             created_at: timestamp(rest.created_at_ms),
             last_access: timestamp(rest.last_access_ms),
             expires_at: timestamp(credential.expires_at_ms),
+            ends_at: timestamp(credential.ends_at_ms),
             is_active: credential.is_active,
             user_agent: rest.user_agent,
             expiration: rest.expiration,
@@ -123,6 +135,8 @@ impl<'a> TokenJson<'a> {
                 .map(|takeover| TakeoverJson::of_active(takeover, credential)),
             device: credential.device(),
             is_authenticated: credential.is_authenticated,
+            revoked_at: rest.revoked_at_ms.map(timestamp),
+            revoked_reason: rest.revoked_reason.map(EndReason::name),
             token: None,
             set_cookie: None,
         }

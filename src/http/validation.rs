@@ -24,6 +24,7 @@ use super::session::{logout, session};
 use super::{Body, empty};
 use crate::check::Check;
 use crate::config::{Config, Cookie, TrustedProxies};
+use crate::origin::Origin;
 use crate::readiness::Readiness;
 use crate::validator::{LookUp, Validator};
 
@@ -35,7 +36,9 @@ pub struct Settings {
     /// A request with this header leaves no trace on its token.
     pub renewal_exempt_header: Option<HeaderName>,
     /// Origins besides the own that may use the cookie for more than reading.
-    pub allowed_origins: Vec<String>,
+    pub allowed_origins: Vec<Origin>,
+    /// This plane's listener speaks TLS.
+    pub is_tls: bool,
     /// Whether that is asked for on `/auth` and `/check`, too, and not on `/logout` alone.
     pub cookie_csrf_check: bool,
     /// Whose word counts on where a request came from.
@@ -52,6 +55,7 @@ impl Settings {
             cookie: config.cookie.clone(),
             renewal_exempt_header: config.renewal_exempt_header.clone(),
             allowed_origins: config.allowed_origins.clone(),
+            is_tls: config.tls.cert.is_some(),
             cookie_csrf_check: config.cookie_csrf_check,
             trusted_proxies: config.trusted_proxies.clone(),
             checks: checks.collect(),

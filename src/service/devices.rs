@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use super::{Issued, NewToken, Service, ServiceError};
+use super::{Issued, NewToken, Service, ServiceError, valid, valid_if_some};
 use crate::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
 use crate::event::Actor;
 use crate::rules;
 use crate::secret::{Kind, ShardTag};
 
-/// What is asked for; each field already keeps to its rule.
+/// What is asked for.
 #[derive(Clone, Debug)]
 pub struct NewDevice {
     /// Whom it logs in.
     pub user: String,
-    /// As [`rules::device_uuid`] gives it.
+    /// A UUID in any of its forms, or another name of 1 to 32 characters.
     pub uuid: String,
     /// What people call it.
     pub name: Option<String>,
-    /// Cut at 256 characters.
+    /// Cleaned and cut at 256 characters.
     pub user_agent: String,
 }
 
@@ -33,21 +33,24 @@ impl Service {
     /// A user's device key of this uuid: the one there is, as it is, else a new one.
     ///
     /// # Errors
-    /// `TooManyDevices`; `Store`, and then a key may have been made whose login token nobody has: remove it.
+    /// `Invalid`, `TooManyDevices`; `Store`, and then a key may have been made whose login token nobody has: remove it.
     pub async fn make_device(&self, new: NewDevice, actor: Actor<'_>) -> Result<MadeDevice, ServiceError> {
+        valid("user", rules::user(&new.user))?;
+        valid_if_some("name", new.name.as_deref(), rules::device_name)?;
+        let uuid = valid("uuid", rules::device_uuid(&new.uuid))?;
         let call = self.call(actor);
         let minted = self.mint_in(Kind::DeviceLogin, ShardTag::of_user(&new.user))?;
         let device = DeviceKey {
             id: minted.id,
             secret_hash: minted.hash,
             user: new.user,
-            uuid: new.uuid,
+            uuid,
             name: new.name,
-            user_agent: rules::cut_user_agent(&new.user_agent).to_owned(),
+            user_agent: rules::user_agent(&new.user_agent),
             created_at_ms: call.now_ms,
             last_login_ms: None,
             is_active: true,
-            expires_at_ms: call.now_ms + self.policy.device_max_idle_ms,
+            expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };
         match self.store.make_device(&device, call).await? {
             Made::Created => Ok(MadeDevice { device, login_token: Some(minted.wire) }),
@@ -67,7 +70,7 @@ impl Service {
     /// Changes a device key; deactivating it ends the tokens it logged in.
     ///
     /// # Errors
-    /// `NotFound`, `Store`.
+    /// `Invalid`, `NotFound`, `Store`.
     pub async fn change_device(
         &self,
         user: &str,
@@ -75,16 +78,19 @@ impl Service {
         change: &DeviceChange,
         actor: Actor<'_>,
     ) -> Result<DeviceKey, ServiceError> {
-        let changed = self.store.change_device(user, uuid, change, self.call(actor)).await?;
+        valid_if_some("name", change.name.iter().flatten().next(), |name| rules::device_name(name))?;
+        let uuid = valid("uuid", rules::device_uuid(uuid))?;
+        let changed = self.store.change_device(user, &uuid, change, self.call(actor)).await?;
         changed.ok_or(ServiceError::NotFound)
     }
 
     /// Removes a device key and ends the tokens it logged in.
     ///
     /// # Errors
-    /// `NotFound`, `Store`.
+    /// `Invalid`, `NotFound`, `Store`.
     pub async fn remove_device(&self, user: &str, uuid: &str, actor: Actor<'_>) -> Result<(), ServiceError> {
-        match self.store.remove_device(user, uuid, self.call(actor)).await? {
+        let uuid = valid("uuid", rules::device_uuid(uuid))?;
+        match self.store.remove_device(user, &uuid, self.call(actor)).await? {
             true => Ok(()),
             false => Err(ServiceError::NotFound),
         }
@@ -94,7 +100,8 @@ impl Service {
     /// was never ours is refused without asking the store, so no guessing reaches a key.
     ///
     /// # Errors
-    /// `LoginRefused`, `TooManyTokens`, `ObjectFull`; `Store`, and then whether it was issued is unknown, and nobody has its secret.
+    /// `Invalid`, `LoginRefused`, `TooManyTokens`, `ObjectFull`; `Store`, and then whether it was issued is unknown, and
+    /// nobody has its secret.
     pub async fn device_login(
         &self,
         uuid: String,
@@ -102,6 +109,8 @@ impl Service {
         new: NewToken,
         actor: Actor<'_>,
     ) -> Result<Issued, ServiceError> {
+        let uuid = valid("uuid", rules::device_uuid(&uuid))?;
+        new.check()?;
         let call = self.call(actor);
         let wire = login_token.as_bytes();
         let presented = self.parse(Kind::DeviceLogin, wire)?.ok_or(ServiceError::LoginRefused)?;
@@ -113,7 +122,7 @@ impl Service {
             id: presented.id,
             secret_hash: presented.hash,
             uuid,
-            expires_at_ms: call.now_ms + self.policy.device_max_idle_ms,
+            expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };
         match self.store.device_login(&login, &token, call).await? {
             LoggedIn::Done(token) => Ok(Issued { token, wire: minted.wire }),

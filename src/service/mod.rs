@@ -18,6 +18,7 @@ use crate::entropy::Entropy;
 use crate::event::{Actor, Event};
 use crate::last_access::LastAccess;
 use crate::logging::RepeatedFault;
+use crate::rules::Checked;
 use crate::secret::{self, CheckKeys, Claim, Kind, Minted, Presented, ShardTag};
 use crate::store::{Call, Store, StoreError};
 use crate::token::Credential;
@@ -74,6 +75,14 @@ pub enum ServiceError {
     /// The token has as many related objects as allowed.
     #[error("the token has as many related objects as it may have")]
     TooManyObjects,
+    /// A value breaks its rule. Nothing was changed.
+    #[error("{field}: {detail}")]
+    Invalid {
+        /// Which.
+        field: &'static str,
+        /// What is wrong with it, without the value.
+        detail: String,
+    },
     /// A takeover of the token's own user.
     #[error("the token is that user's own")]
     OwnUser,
@@ -216,6 +225,23 @@ impl Service {
         let step_ms = self.policy.renewal_step.step_ms(credential.idle_ms);
         self.last_access.record(credential, now_ms, credential.renewal(now_ms, step_ms), is_kept);
     }
+}
+
+/// Reads what came of a rule of [`rules`](crate::rules): the value of this field must keep to it, whoever asks.
+///
+/// # Errors
+/// `Invalid`.
+fn valid<T>(field: &'static str, checked: Result<T, String>) -> Result<T, ServiceError> {
+    checked.map_err(|detail| ServiceError::Invalid { field, detail })
+}
+
+/// The same of a value that need not be there.
+fn valid_if_some<T: ?Sized>(
+    field: &'static str,
+    value: Option<&T>,
+    rule: impl FnOnce(&T) -> Checked,
+) -> Result<(), ServiceError> {
+    value.map_or(Ok(()), |value| valid(field, rule(value)))
 }
 
 /// What cannot be told without the check keys, or without one of them.

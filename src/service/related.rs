@@ -1,5 +1,6 @@
 //! Related objects: relate, unrelate, find tokens by their object, end them by it.
 
+use super::tokens::check_object;
 use super::{Service, ServiceError};
 use crate::event::Actor;
 use crate::secret::TokenId;
@@ -10,13 +11,14 @@ impl Service {
     /// Relates a token to an object. Doing it twice is no error.
     ///
     /// # Errors
-    /// `NotFound`, `Ended`, `TooManyObjects`, `ObjectFull`, `Store`.
+    /// `Invalid`, `NotFound`, `Ended`, `TooManyObjects`, `ObjectFull`, `Store`.
     pub async fn relate(
         &self,
         id: TokenId,
         object: &RelatedObject,
         actor: Actor<'_>,
     ) -> Result<(), ServiceError> {
+        check_object(object)?;
         done(self.store.relate(id, object, self.call(actor)).await?)
     }
 

@@ -1,7 +1,8 @@
 //! Takeovers: start, end, look back.
 
-use super::{Service, ServiceError};
+use super::{Service, ServiceError, valid, valid_if_some};
 use crate::event::{Actor, EndReason};
+use crate::rules;
 use crate::secret::{self, TokenId};
 use crate::store::StoreError;
 use crate::takeover::{NewTakeover, Started, Takeover};
@@ -11,7 +12,7 @@ impl Service {
     /// policy allows, and never longer than its token.
     ///
     /// # Errors
-    /// `NotFound`, `Ended`, `Pending`, `OwnUser`, `Store`.
+    /// `Invalid`, `NotFound`, `Ended`, `Pending`, `OwnUser`, `Store`.
     pub async fn start_takeover(
         &self,
         token: TokenId,
@@ -20,11 +21,14 @@ impl Service {
         age_ms: Option<u64>,
         actor: Actor<'_>,
     ) -> Result<Takeover, ServiceError> {
+        valid("user", rules::user(&user))?;
+        valid_if_some("reason", reason.as_deref(), rules::reason)?;
+        valid_if_some("age_ms", age_ms.as_ref(), |ms| rules::age_ms(*ms))?;
         let call = self.call(actor);
         let id = secret::new_id(token.shard_tag(), &self.entropy)
             .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
         let age_ms = age_ms.unwrap_or(u64::MAX).min(self.policy.max_takeover_age_ms);
-        let new = NewTakeover { id, token, user, reason, ends_at_ms: call.now_ms + age_ms };
+        let new = NewTakeover { id, token, user, reason, ends_at_ms: call.now_ms.saturating_add(age_ms) };
         match self.store.start_takeover(&new, call).await? {
             Started::Done(takeover) => Ok(takeover),
             Started::NotFound => Err(ServiceError::NotFound),

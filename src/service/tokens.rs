@@ -4,24 +4,24 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Service, ServiceError};
+use super::{Service, ServiceError, valid, valid_if_some};
 use crate::event::Actor;
 use crate::rules;
 use crate::secret::{self, Kind, SecretHash, ShardTag, TokenId};
 use crate::store::{self, Changed, StoreError};
 use crate::token::{
-    AccessMark, Credential, DetailsOnce, RefusedMarks, RelatedObject, Rotation, ShownOnce, Texts, Token,
-    TokenChange, VerifiedMark,
+    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, RelatedObject, Rotation, ShownOnce,
+    Texts, Token, TokenChange, VerifiedMark,
 };
 
-/// What a login service asks for; each field already keeps to its rule.
+/// What a login service asks for.
 #[derive(Clone, Debug)]
 pub struct NewToken {
     /// Whose token.
     pub user: String,
     /// Where the login came from.
     pub ip: IpAddr,
-    /// Cut at 256 characters.
+    /// Cleaned and cut at 256 characters.
     pub user_agent: String,
     /// The kind of token.
     pub auth_slug: Option<String>,
@@ -61,6 +61,25 @@ impl NewToken {
             is_authenticated: true,
         }
     }
+
+    /// Whether every field but the user keeps to its rule.
+    pub(super) fn check(&self) -> Result<(), ServiceError> {
+        valid_if_some("auth_slug", self.auth_slug.as_deref(), rules::auth_slug)?;
+        valid_if_some("backend", self.backend.as_deref(), rules::backend)?;
+        valid_if_some("idle_ms", self.idle_ms.as_ref(), |ms| rules::age_ms(*ms))?;
+        valid_if_some("lifetime_ms", self.lifetime_ms.as_ref(), |ms| rules::age_ms(*ms))?;
+        if self.related_objects.len() > rules::MAX_RELATED_OBJECTS {
+            let detail = format!("must be at most {}", rules::MAX_RELATED_OBJECTS);
+            return Err(ServiceError::Invalid { field: "related_objects", detail });
+        }
+        self.related_objects.iter().try_for_each(check_object)
+    }
+}
+
+/// Whether an object's names keep to their rules.
+pub(super) fn check_object(object: &RelatedObject) -> Result<(), ServiceError> {
+    valid("content_type", rules::content_type(&object.content_type))?;
+    valid("object_id", rules::object_id(&object.object_id))
 }
 
 /// A token just issued, with the only copy of its secret.
@@ -75,8 +94,11 @@ impl Service {
     /// Issues a token.
     ///
     /// # Errors
-    /// `TooManyTokens`, `ObjectFull`; `Store`, and then whether it was issued is unknown, and nobody has its secret.
+    /// `Invalid`, `TooManyTokens`, `ObjectFull`; `Store`, and then whether it was issued is unknown, and nobody has its
+    /// secret.
     pub async fn issue(&self, new: NewToken, actor: Actor<'_>) -> Result<Issued, ServiceError> {
+        valid("user", rules::user(&new.user))?;
+        new.check()?;
         let call = self.call(actor);
         let minted = self.mint_in(Kind::Token, ShardTag::of_user(&new.user))?;
         let token = self.record_of(new, minted.id, minted.hash, call.now_ms);
@@ -98,12 +120,13 @@ impl Service {
         let default_idle_ms =
             if new.expiration { self.policy.default_age_ms } else { self.policy.preserved_age_ms };
         let idle_ms = new.idle_ms.unwrap_or(default_idle_ms);
-        let ends_at_ms = now_ms + new.lifetime_ms.unwrap_or(self.policy.absolute_lifetime_ms);
+        let lifetime_ms = new.lifetime_ms.unwrap_or(self.policy.absolute_lifetime_ms);
+        let ends_at_ms = now_ms.saturating_add(lifetime_ms);
         Token {
             credential: Arc::new(Credential {
                 id,
                 secret_hash: hash,
-                previous: Box::default(),
+                previous: PreviousSecrets::default(),
                 refused: RefusedMarks::default(),
                 verified: VerifiedMark::default(),
                 texts: Texts::new(&new.user, new.auth_slug.as_deref(), new.backend.as_deref(), None),
@@ -112,7 +135,7 @@ impl Service {
                 is_authenticated: new.is_authenticated,
                 allowed_cookie: new.allowed_cookie,
                 allowed_header: new.allowed_header,
-                expires_at_ms: ends_at_ms.min(now_ms + idle_ms),
+                expires_at_ms: ends_at_ms.min(now_ms.saturating_add(idle_ms)),
                 idle_ms,
                 ends_at_ms,
                 accesses: AccessMark::default(),
@@ -122,7 +145,8 @@ impl Service {
             created_at_ms: now_ms,
             last_access_ms: now_ms,
             ended_at_ms: None,
-            user_agent: rules::cut_user_agent(&new.user_agent).to_owned(),
+            revoked_reason: None,
+            user_agent: rules::user_agent(&new.user_agent),
             ip: new.ip,
             expiration: new.expiration,
             related_objects: each_once(new.related_objects),
@@ -147,13 +171,14 @@ impl Service {
     /// Changes a token. Ending one that has ended is no error.
     ///
     /// # Errors
-    /// `NotFound`, `Ended`, `Store`.
+    /// `Invalid`, `NotFound`, `Ended`, `Store`.
     pub async fn change(
         &self,
         id: TokenId,
         change: &TokenChange,
         actor: Actor<'_>,
     ) -> Result<Token, ServiceError> {
+        valid_if_some("auth_slug", change.auth_slug.iter().flatten().next(), |slug| rules::auth_slug(slug))?;
         match self.store.change(id, change, self.call(actor)).await? {
             Changed::Done(token) => Ok(token),
             Changed::AlreadyEnded(token) if !change.edits() => Ok(token),

@@ -13,6 +13,7 @@ mod takeovers;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::event::{Actor, Event};
 use crate::feed::Feed;
@@ -201,6 +202,17 @@ impl Store {
         match self {
             Self::Memory(_) => "memory",
             Self::Redis(_) => "redis",
+        }
+    }
+
+    /// No look-up takes longer while its connection's runtime runs: a few calls that wait for the server; `None` where
+    /// nothing is waited for.
+    pub fn look_up_limit(&self) -> Option<Duration> {
+        /// A read, one that must be fresh, the check for reuse, and one more for a slot on its way.
+        const CALLS: u32 = 4;
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store) => Some(store.timeout() * CALLS),
         }
     }
 

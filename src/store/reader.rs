@@ -34,11 +34,7 @@ impl Reader {
         use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> Looked<R>,
     ) -> R {
         match self {
-            Self::Memory(store) => {
-                let (Looked::Hit(made) | Looked::NoHit(made)) =
-                    store.look(id, |credential| use_it(Some(credential)));
-                made
-            }
+            Self::Memory(store) => store.look(id, |credential| use_it(Some(credential))).outcome(),
             Self::Redis(reader) => reader.look(id, use_it),
         }
     }
@@ -52,7 +48,7 @@ impl Reader {
         match self {
             Self::Memory(store) => {
                 let use_it =
-                    |(at, id): (usize, &TokenId)| store.look(*id, |known| drop(use_it(at, Some(known))));
+                    |(at, id): (usize, &TokenId)| store.look(*id, |known| use_it(at, Some(known)).outcome());
                 ids.iter().enumerate().for_each(use_it);
             }
             Self::Redis(reader) => reader.look_each(ids, use_it),

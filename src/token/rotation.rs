@@ -4,6 +4,8 @@
 //! Several tabs of a browser may rotate at once, on several nodes, and the browser keeps one of the answers. So the
 //! secrets handed out in one window are siblings: all of them are good until a rotation opens the next window.
 
+use std::ops::Deref;
+
 use super::{Credential, Verdict};
 use crate::secret::SecretHash;
 
@@ -15,6 +17,35 @@ pub struct PreviousSecret {
     /// It is good while the clock is before this, and then remembered as rotated out. `None` for a sibling of the
     /// present secret, which is good until the next window.
     pub until_ms: Option<u64>,
+}
+
+/// A token's secrets besides its present one, oldest first. One pointer, because every record has room for it: most tokens
+/// have none, and the present secret is found without them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PreviousSecrets(Option<Box<Several>>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Several(Vec<PreviousSecret>);
+
+impl PreviousSecrets {
+    /// Whether there are none; does not look at them.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Deref for PreviousSecrets {
+    type Target = [PreviousSecret];
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref().map_or(&[], |several| &several.0)
+    }
+}
+
+impl From<Vec<PreviousSecret>> for PreviousSecrets {
+    fn from(secrets: Vec<PreviousSecret>) -> Self {
+        Self((!secrets.is_empty()).then(|| Box::new(Several(secrets))))
+    }
 }
 
 /// The secrets that one window may hand out; another rotation in it is refused.

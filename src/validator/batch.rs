@@ -60,7 +60,7 @@ impl Validator {
                 stored_access_ms: token.last_access_ms,
             });
         };
-        self.show_batch(wires, access, keep).await?;
+        self.in_time(self.show_batch(wires, access, keep)).await?;
         Ok(views)
     }
 
@@ -165,6 +165,10 @@ impl Validator {
                 let last_access_ms = record.accesses.latest_ms();
                 show(Some(BatchToken { credential: record, details, last_access_ms }));
             }
+            (Verdict::Pending, _) => {
+                self.counters.pending.inc();
+                show(None);
+            }
             (verdict, record) => {
                 if self.missing(verdict, record, &presented.hash).is_some() {
                     return First::Left(presented);
@@ -195,17 +199,18 @@ impl Validator {
         let now_ms = self.service.clock().now_ms();
         for (view, later) in views.iter_mut().zip(later) {
             let record = view.as_ref().map(|view| &view.credential);
-            let is_admitted = |record: &&Arc<Credential>| {
-                record.judge(&later.presented.hash, None, now_ms) == Verdict::Admitted
-            };
-            if let Some(record) = record.filter(is_admitted) {
-                self.counters.valid.inc();
-                // A copy that nobody else holds goes with this call.
-                self.note_access(record, access, now_ms, Arc::strong_count(record) > 1);
-            } else {
-                self.refuse(record)?;
-                *view = None;
+            let verdict = record.map(|record| record.judge(&later.presented.hash, None, now_ms));
+            match (verdict, record) {
+                (Some(Verdict::Admitted), Some(record)) => {
+                    self.counters.valid.inc();
+                    // A copy that nobody else holds goes with this call.
+                    self.note_access(record, access, now_ms, Arc::strong_count(record) > 1);
+                    continue;
+                }
+                (Some(Verdict::Pending), _) => drop(self.counters.pending.inc()),
+                (_, record) => self.refuse(record)?,
             }
+            *view = None;
         }
         if access == Access::Exempt {
             let unknown = views.iter().flatten().filter(|view| !view.knows_an_access());

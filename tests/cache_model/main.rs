@@ -287,7 +287,9 @@ fn answer_and_push() {
     let connection = world.cache.connection_live(ServerIndex(0)).unwrap();
     connection.heartbeat_answered(0);
     let flight = world.cache.begin(&token("a"), ServerIndex(0), 0);
-    let push = spawn(&world, |world| world.cache.invalidate(&token("a")));
+    let push = spawn(&world, |world| {
+        world.cache.invalidate(&token("a"));
+    });
     if let Flight::Lead(ticket) = flight {
         ticket.complete(0, Some(ServerIndex(0)));
     }

@@ -58,18 +58,6 @@ fn replicas_are_found_though_the_url_names_dead_masters_only() {
     users.iter().for_each(|(user, _)| drop(issue_soon(&server, user)));
 }
 
-/// A seed leaves for another cluster, where it has all slots.
-fn move_away(cluster: &RedisCluster, seed: usize, reset: &str) {
-    let stray = &cluster.masters[seed];
-    let id = node_id(stray);
-    for master in cluster.masters.iter().filter(|master| master.port() != stray.port()) {
-        master.cli(&["CLUSTER", "FORGET", &id]);
-    }
-    stray.cli(&["CLUSTER", "RESET", reset]);
-    stray.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    wait_for("the other cluster is fine", || (state(stray, "cluster_state") == "ok").then_some(()));
-}
-
 #[test]
 fn a_seed_of_another_cluster_is_not_believed() {
     for reset in ["HARD", "SOFT"] {
@@ -78,7 +66,7 @@ fn a_seed_of_another_cluster_is_not_believed() {
         cluster.add_master(&PATIENT);
         let server = start(&cluster);
         let live: Vec<_> = users.iter().map(|(user, _)| issue(&server, user)).collect();
-        move_away(&cluster, 3, reset);
+        cluster.move_away(3, reset);
         wait_for("told", || server.log().contains("cluster view refused").then_some(()));
         // Also while a master is away, and for a node that starts now.
         cluster.masters[0].freeze();

@@ -93,6 +93,18 @@ impl RedisCluster {
         self.await_fine(&self.masters[self.masters.len() - 1]);
     }
 
+    /// A master without slots leaves for another cluster, where it has all of them.
+    pub fn move_away(&self, n: usize, reset: &str) {
+        let stray = &self.masters[n];
+        let id = node_id(stray);
+        for master in self.masters.iter().filter(|master| master.port() != stray.port()) {
+            master.cli(&["CLUSTER", "FORGET", &id]);
+        }
+        stray.cli(&["CLUSTER", "RESET", reset]);
+        stray.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+        wait_for("the other cluster is fine", || (state(stray, "cluster_state") == "ok").then_some(()));
+    }
+
     /// `redis+cluster://USER@…` with all masters, for a node.
     pub fn url(&self) -> String {
         let (name, password) = USER;

@@ -8,12 +8,14 @@ use std::time::Duration;
 use doorward::clock::Clock;
 use doorward::config::RedisUrl;
 use doorward::entropy::Entropy;
+use doorward::event::EndReason;
 use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Ended, Issued, Reader, Store, StoreError, StoreLimits};
 use doorward::token::{
-    AccessMark, Credential, DetailsOnce, RefusedMarks, Renewal, ShownOnce, Texts, Token, Touch, VerifiedMark,
+    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, Renewal, ShownOnce, Texts, Token,
+    Touch, VerifiedMark,
 };
 
 use super::cluster::RedisCluster;
@@ -153,7 +155,7 @@ impl TestStore {
                 secret_hash: minted.hash,
                 texts: Texts::new(user, None, None, None),
                 takeover: None,
-                previous: Box::default(),
+                previous: PreviousSecrets::default(),
                 refused: RefusedMarks::default(),
                 is_active: true,
                 is_authenticated: true,
@@ -170,6 +172,7 @@ impl TestStore {
             created_at_ms: now_ms,
             last_access_ms: now_ms,
             ended_at_ms: None,
+            revoked_reason: None,
             user_agent: String::new(),
             ip: "203.0.113.7".parse().unwrap(),
             expiration: true,
@@ -366,7 +369,8 @@ pub fn with_idle(token: Token, idle_ms: u64) -> Token {
 
 /// The token as it is after its end.
 pub fn ended(token: &Token, now_ms: u64) -> Token {
-    Token { ended_at_ms: Some(now_ms), ..edited(token.clone(), |c| c.is_active = false) }
+    let revoked_reason = Some(EndReason::Ended);
+    Token { ended_at_ms: Some(now_ms), revoked_reason, ..edited(token.clone(), |c| c.is_active = false) }
 }
 
 pub fn touch(token: &Token, access_ms: u64, renew_to_ms: Option<u64>) -> Touch {

@@ -44,6 +44,8 @@ pub enum Fault {
     StoreClockJumps,
     /// Another server becomes the master, and one node goes on asking the former one, which answers.
     MasterDemoted,
+    /// Two of three Sentinels are silent, and the third names a former master, which answers.
+    SentinelMinority,
     ClusterTrackingKilled,
     /// One master of a cluster stands still.
     ClusterMasterFrozen,
@@ -51,6 +53,8 @@ pub enum Fault {
     ClusterFailover,
     /// The slots with the tokens go from master to master.
     ClusterSlotsMove,
+    /// A listed seed has joined another cluster.
+    ClusterForeignSeed,
 }
 
 impl Fault {
@@ -68,6 +72,16 @@ impl Fault {
             }
             Self::NodeClockJumps => World::start_with_node_clock(),
             Self::StoreClockJumps => World::start_with_store_clock(),
+            Self::SentinelMinority => {
+                let start =
+                    || RedisServer::with_args(&["--appendonly", "no", "--repl-diskless-sync-delay", "0"]);
+                World::start_with_sentinels(start(), start())
+            }
+            Self::ClusterForeignSeed => {
+                let mut cluster = RedisCluster::with(3, false, &PATIENT);
+                cluster.add_master(&PATIENT);
+                World::start_on_cluster(cluster)
+            }
             Self::ClusterFailover => World::start_on_cluster(RedisCluster::with(3, true, &PATIENT)),
             Self::ClusterTrackingKilled | Self::ClusterMasterFrozen | Self::ClusterSlotsMove => {
                 World::start_on_cluster(RedisCluster::with(3, false, &PATIENT))
@@ -120,6 +134,14 @@ impl Fault {
                 on_the_link(world, rng, until_us, Rule::Delay(delay));
             }
             Self::LinkCut => on_the_link(world, rng, until_us, Rule::Cut),
+            Self::SentinelMinority => {
+                for_a_while(rng, until_us, |hold| name_former_master(world, hold));
+            }
+            Self::ClusterForeignSeed => {
+                world.cluster().move_away(3, "SOFT");
+                // Whoever loses a connection asks anew who the masters are.
+                often(rng, until_us, |_| world.cluster().masters.iter().for_each(kill_tracking));
+            }
             Self::ClusterTrackingKilled => often(rng, until_us, |_| {
                 world.cluster().masters.iter().for_each(kill_tracking);
             }),
@@ -199,6 +221,23 @@ fn demote(world: &World, hold: &dyn Fn()) {
     follow(first, second);
     hand_over(second, first);
     proxy.retarget(first.port());
+}
+
+/// The former master knows what there was until now.
+fn name_former_master(world: &World, hold: &dyn Fn()) {
+    let Store::One { redis: master, second: Some(former), .. } = &world.store else {
+        panic!("no second server");
+    };
+    follow(former, master);
+    former.cli(&["REPLICAOF", "NO", "ONE"]);
+    let [silent @ .., liar] = &world.sentinels[..] else { panic!("no Sentinels") };
+    silent.iter().for_each(|sentinel| sentinel.set_silent(true));
+    liar.switch_to(former.port(), 0);
+    hold();
+    liar.switch_to(former.port(), 9);
+    hold();
+    silent.iter().for_each(|sentinel| sentinel.set_silent(false));
+    liar.switch_to(master.port(), 1);
 }
 
 fn follow(replica: &RedisServer, master: &RedisServer) {

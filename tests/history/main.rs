@@ -140,6 +140,16 @@ fn when_a_demoted_master_still_answers() {
 }
 
 #[test]
+fn when_a_minority_of_sentinels_names_a_former_master() {
+    check(Fault::SentinelMinority);
+}
+
+#[test]
+fn when_a_seed_belongs_to_another_cluster() {
+    check(Fault::ClusterForeignSeed);
+}
+
+#[test]
 fn when_the_tracking_connections_of_a_cluster_are_killed() {
     check(Fault::ClusterTrackingKilled);
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::common::cluster::RedisCluster;
+use crate::common::fake_sentinel::FakeSentinel;
 use crate::common::fake_time::FakeTime;
 use crate::common::http::{Client, Response, request_bytes};
 use crate::common::process::{Process, wait_for};
@@ -30,6 +31,8 @@ const BEARER: &str = "Bearer history-checker-history-checker-0001";
 
 pub struct World {
     pub store: Store,
+    /// Those that name the master, where a fault is about them.
+    pub sentinels: Vec<FakeSentinel>,
     pub nodes: Vec<Node>,
     /// The wall clock of one node or of Redis, where a fault makes it jump.
     pub clock: Option<FakeTime>,
@@ -98,9 +101,17 @@ impl World {
         Self::on(Store::Cluster(cluster), urls)
     }
 
+    /// With three Sentinels that name the first server.
+    pub fn start_with_sentinels(redis: RedisServer, second: RedisServer) -> Self {
+        let sentinels: Vec<_> = (0..3).map(|id| FakeSentinel::start(id, redis.port())).collect();
+        let (proxy, url) = (Proxy::start(redis.port()), FakeSentinel::url(&sentinels));
+        let store = Store::One { redis: Box::new(redis), second: Some(Box::new(second)), proxy };
+        Self { sentinels, ..Self::on(store, [url.clone(), url]) }
+    }
+
     fn on(store: Store, urls: [String; NODES]) -> Self {
         let nodes = urls.iter().map(|url| Node::start(url, free_ports(), &[])).collect();
-        let world = Self { store, nodes, clock: None };
+        let world = Self { store, sentinels: Vec::new(), nodes, clock: None };
         world.await_service();
         world
     }
@@ -116,7 +127,7 @@ impl World {
         };
         let nodes = (0..NODES).map(|n| Node::start(&url, addresses(n), &[])).collect();
         let store = Store::One { redis: Box::new(redis), second: None, proxy };
-        let world = Self { store, nodes, clock: None };
+        let world = Self { store, sentinels: Vec::new(), nodes, clock: None };
         world.await_service();
         world
     }

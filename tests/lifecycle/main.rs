@@ -7,10 +7,8 @@ mod token_keys;
 
 use std::cmp::Reverse;
 
-use common::feed::FeedReader;
-use common::redis::RedisServer;
 use common::server::{
-    Server, assert_invalid_token, bearer, cookie, identity, on_each_store, pointers, text, token_path,
+    Server, assert_invalid_token, bearer, cookie, identity, key, on_each_store, pointers, text, token_path,
 };
 use serde_json::{Value, json};
 
@@ -191,46 +189,61 @@ fn events_say_who_did_what() {
     });
 }
 
+/// A cache that trusts `exp` or `X-Auth-Expires-In` must not act as the user taken over for longer than the takeover.
 #[test]
-fn the_feed_tells_what_happens_on_every_node_and_resumes() {
+fn an_identity_ends_with_the_earlier_of_takeover_and_token() {
     on_each_store(&[], |server| {
-        let mut feed = FeedReader::open(server, None);
-        let token = issue(server, "alice");
-        let (id, kind, data) = feed.event();
-        assert_eq!(
-            (kind.as_str(), &data["user"], &data["token"]),
-            ("token.issued", &json!("alice"), &token["id"])
-        );
-        assert_eq!(data, listed(server, "/v1/users/alice/events", "events")[0]);
-        drop(feed);
-        server.end(&token["id"]);
-        let mut feed = FeedReader::open(server, Some(&id));
-        let (_, kind, data) = feed.event();
-        assert_eq!((kind.as_str(), &data["token"]), ("token.revoked", &token["id"]));
-        // From a run that is over: whatever was told meanwhile is missed, and said to be.
-        let mut feed = FeedReader::open(server, Some("0000000000000000.7"));
-        assert_eq!(feed.event(), (String::new(), "gap".into(), json!({})));
-        issue(server, "bob");
-        assert_eq!(feed.event().2["user"], "bob");
+        let ms = |time: &Value| chrono::DateTime::parse_from_rfc3339(text(time)).unwrap().timestamp_millis();
+        let form = |token: &Value| {
+            let body = format!("token={}", text(&token["token"]));
+            let (name, value) = key();
+            let head = format!("POST /introspect HTTP/1.1\r\nHost: a\r\n{name}: {value}\r\n");
+            let kind = "Content-Type: application/x-www-form-urlencoded";
+            let request = format!("{head}{kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            server.admin().send(request).json()
+        };
+        for (seconds, idle_seconds) in [(60, 600), (600, 60)] {
+            let token = server.issue(json!({"user": "alice", "idle_seconds": idle_seconds}));
+            let started = take_over(server, &token, json!({"user": "bob", "seconds": seconds}));
+            assert_eq!(ms(&started["ends_at"]) - ms(&started["created_at"]), seconds * 1000);
+            let response = server.auth(&token["token"]);
+            let told: i64 = identity(&response)[6].parse().unwrap();
+            assert!((30..=60).contains(&told), "{told}");
+            let introspection = form(&token);
+            assert_eq!(introspection["sub"], "bob");
+            let left = introspection["exp"].as_i64().unwrap() - introspection["iat"].as_i64().unwrap();
+            assert!((30..=61).contains(&left), "{left}");
+            let shown = server.token(&token["id"]);
+            assert_eq!(shown["takeover"]["ends_at"], started["ends_at"]);
+            let history = listed(server, "/v1/users/bob/takeovers", "takeovers");
+            assert_eq!(history[0]["ends_at"], started["ends_at"]);
+            let ended = server.call("DELETE", &(token_path(&token["id"]) + "/takeover"), None);
+            assert_eq!(ended.status, 204);
+            let told: i64 = identity(&server.auth(&token["token"]))[6].parse().unwrap();
+            assert!((idle_seconds - 30..=idle_seconds).contains(&told), "{told}");
+        }
     });
-    let redis = RedisServer::start();
-    let (one, other) = (Server::on(&redis, &[]), Server::on(&redis, &[]));
-    let mut feed = FeedReader::open(&other, None);
-    issue(&one, "alice");
-    assert_eq!(feed.event().2["user"], "alice");
-    // A connection that was lost leaves a gap, and comes back by itself.
-    redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
-    assert_eq!(feed.event().1, "gap");
-    issue(&one, "bob");
-    assert_eq!(feed.event().2["user"], "bob");
 }
 
 #[test]
-fn a_server_stops_though_its_feed_is_read() {
-    let mut server = Server::start(&[]);
-    let mut feed = FeedReader::open(&server, None);
-    issue(&server, "alice");
-    feed.event();
-    assert!(server.terminate().success());
-    assert!(!server.log().contains("cut off"), "{}", server.log());
+fn a_token_shows_its_absolute_end_and_why_it_was_revoked() {
+    on_each_store(&[], |server| {
+        let ms = |time: &Value| chrono::DateTime::parse_from_rfc3339(text(time)).unwrap().timestamp_millis();
+        let issued = |user: &str| server.issue(json!({"user": user, "lifetime_seconds": 7200}));
+        let live = issued("alice");
+        assert_eq!(ms(&live["ends_at"]) - ms(&live["created_at"]), 7_200_000);
+        assert_eq!((&live["revoked_at"], &live["revoked_reason"]), (&json!(null), &json!(null)));
+        let (by_name, by_holder, by_user) = (issued("alice"), issued("alice"), issued("bob"));
+        server.end(&by_name["id"]);
+        assert_eq!(logout(server, &by_holder["token"]).0, 200);
+        assert_eq!(server.call("DELETE", "/v1/users/bob/tokens", None).status, 200);
+        for (token, reason) in [(&by_name, "ended"), (&by_holder, "logout"), (&by_user, "all_of_user")] {
+            let shown = server.token(&token["id"]);
+            assert_eq!((&shown["revoked_reason"], &shown["ends_at"]), (&json!(reason), &token["ends_at"]));
+            assert!(ms(&shown["revoked_at"]) >= ms(&token["created_at"]), "{shown}");
+            let events = listed(server, &format!("/v1/users/{}/events", text(&token["user"])), "events");
+            let revoked = events.iter().find(|e| e["type"] == "token.revoked" && e["token"] == token["id"]);
+            assert_eq!(revoked.unwrap()["at"], shown["revoked_at"]);
+        }
+    });
 }

@@ -36,6 +36,19 @@ fn the_cache_saves_checks_and_keeps_users_apart() {
     assert!((2..400).contains(&checks), "{checks} checks for 400 requests");
 }
 
+/// The block that asks `/auth`, copied for a named check as docs/proxies.md says.
+#[test]
+fn an_answer_that_is_kept_answers_no_other_question() {
+    let site = Site::start(Ways { remembers: true, ..Ways::USUAL }, nginx::start_cached_with_staff);
+    let authorization = bearer(&site.server.issue(json!({"backend": "shop"}))["token"]);
+    let headers = [("Authorization", authorization.as_str())];
+    let mut client = site.client();
+    for _ in 0..20 {
+        assert_eq!(client.get("/", &headers).status, 200);
+        assert_eq!(client.get("/staff/", &headers).status, 403);
+    }
+}
+
 #[test]
 fn nginx_asks_the_next_node_when_one_cannot_tell() {
     let good = Upstream::answering(|_| Reply::new(200, &[("X-Auth-User", "alice")], ""));

@@ -81,7 +81,7 @@ impl Site {
         let redis = RedisServer::start();
         let settings = [
             ("DOORWARD_GRPC_LISTEN", "127.0.0.1:0"),
-            ("DOORWARD_CHECKS", "welcome:anonymous=true"),
+            ("DOORWARD_CHECKS", "welcome:anonymous=true,staff:backend=ldap"),
             ("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Authorization-Renewal-Exempt"),
             ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
             ("DOORWARD_COOKIE_CSRF_CHECK", "true"),

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use doorward::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
-use doorward::event::{Actor, EndReason, Event, EventKind};
+use doorward::event::{Actor, EndReason, Event, EventKind, REFUSALS_FOLDED_MS};
 use doorward::store::{OverLimit, StoreLimits};
 use doorward::token::{Token, TokenChange};
 
@@ -148,6 +148,42 @@ pub async fn whatever_does_not_fit_is_refused(kind: StoreKind) {
     on.make_device(&anew).await;
     assert_eq!(on.log_in(&good, &device, NOW_MS + 5).await, None);
     assert!(on.log_in(&login_of(&anew, NOW_MS + 5), &anew, NOW_MS + 5).await.is_some());
+}
+
+/// Whoever holds a login token could push everything else out of the history otherwise.
+pub async fn repeated_refusals_are_one_event(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let (device, other) =
+        (sample_device("alice", "phone", 0, NOW_MS), sample_device("alice", "pad", 1, NOW_MS));
+    on.make_device(&device).await;
+    on.make_device(&other).await;
+    let refuse = async |device: &DeviceKey, at_ms: u64| {
+        let bad = DeviceLogin { uuid: "another".into(), ..login_of(device, at_ms) };
+        assert_eq!(on.log_in(&bad, device, at_ms).await, None);
+    };
+    let told = async |at_ms: u64| {
+        let events = on.store.user_events("alice", at_ms).await.unwrap();
+        let refused = |event: &Event| event.kind == EventKind::DeviceRefused;
+        events
+            .iter()
+            .filter(|event| refused(event))
+            .map(|e| (e.device.clone().unwrap(), e.at_ms))
+            .collect::<Vec<_>>()
+    };
+    for n in 0..100 {
+        refuse(&device, NOW_MS + 2 * n).await;
+        refuse(&other, NOW_MS + 2 * n + 1).await;
+    }
+    let both = [("pad".to_owned(), NOW_MS + 1), ("phone".to_owned(), NOW_MS)];
+    assert_eq!(told(NOW_MS + 200).await, both);
+    // Another event ends the row, and so does time.
+    let window_ms = REFUSALS_FOLDED_MS.min(LIMITS.event_retention_ms);
+    assert!(on.log_in(&login_of(&device, NOW_MS + 300), &device, NOW_MS + 300).await.is_some());
+    refuse(&device, NOW_MS + 301).await;
+    refuse(&device, NOW_MS + 301 + window_ms - 1).await;
+    assert_eq!(told(NOW_MS + 302).await[0], ("phone".to_owned(), NOW_MS + 301));
+    refuse(&device, NOW_MS + 301 + window_ms).await;
+    assert_eq!(told(NOW_MS + 301 + window_ms).await[0], ("phone".to_owned(), NOW_MS + 301 + window_ms));
 }
 
 pub async fn an_unused_device_key_expires_at_its_millisecond(kind: StoreKind) {

@@ -99,6 +99,7 @@ on_each_store! {
     devices::one_device_key_too_many_is_refused,
     devices::a_login_issues_a_token_and_moves_the_key,
     devices::whatever_does_not_fit_is_refused,
+    devices::repeated_refusals_are_one_event,
     devices::an_unused_device_key_expires_at_its_millisecond,
     devices::a_name_is_set_and_cleared,
     devices::a_key_that_ends_takes_its_tokens_along_and_no_others,

@@ -16,8 +16,8 @@ fn new(on: &TestStore, token: &Token, user: &str, ends_at_ms: u64) -> NewTakeove
 
 /// The takeover as it is while it is under way.
 fn running(new: &NewTakeover, actor: &str, created_at_ms: u64) -> Takeover {
-    let NewTakeover { id, token, user, reason, .. } = new.clone();
-    Takeover { id, token, actor: actor.into(), user, reason, created_at_ms, ended_at_ms: None }
+    let NewTakeover { id, token, user, reason, ends_at_ms } = new.clone();
+    Takeover { id, token, actor: actor.into(), user, reason, created_at_ms, ends_at_ms, ended_at_ms: None }
 }
 
 fn over(takeover: Takeover, ended_at_ms: u64) -> Takeover {

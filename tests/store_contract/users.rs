@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use doorward::event::EndReason;
 use doorward::secret::TokenId;
 use doorward::store::{Issued, OverLimit, StoreLimits};
-use doorward::token::TokenChange;
+use doorward::token::{Token, TokenChange};
 
 use crate::common::store::{
     DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, ended, keep, users_of_one_shard, with_idle,
@@ -108,7 +108,8 @@ pub async fn the_oldest_token_makes_room(kind: StoreKind) {
     for (at_ms, made_room) in [(NOW_MS + 3, &oldest), (NOW_MS + 4, &second)] {
         let token = on.sample("alice", at_ms);
         assert_eq!(on.keep(&token, at_ms).await, [made_room.credential.id]);
-        assert_eq!(on.token(made_room, at_ms).await, Some(ended(made_room, at_ms)));
+        let ended = Token { revoked_reason: Some(EndReason::Limit), ..ended(made_room, at_ms) };
+        assert_eq!(on.token(made_room, at_ms).await, Some(ended));
     }
     assert_eq!(on.token(&others, NOW_MS + 4).await.as_ref(), Some(&others));
 

@@ -198,6 +198,8 @@ async fn every_refused_login_takes_as_many_commands() {
             DeviceLogin { uuid: "pad".into(), ..good },
             login_of(&idle, NOW_MS),
             login_of(&gone, NOW_MS),
+            // A repeat, which is not told again.
+            login_of(&idle, NOW_MS),
         ];
         // The script becomes known.
         assert!(on.log_in(&refused[0], &device, NOW_MS).await.is_none());

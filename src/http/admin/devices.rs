@@ -9,7 +9,7 @@ use crate::config::Cookie;
 use crate::device_key::{DeviceChange, DeviceKey};
 use crate::event::Actor;
 use crate::http::device_json::{DeviceJson, MadeDeviceJson};
-use crate::http::fields::{Fields, boolean, parsed, text};
+use crate::http::fields::{Fields, boolean, parsed, text, user_agent};
 use crate::http::problem::Problem;
 use crate::http::{Body, empty, json};
 use crate::rules;
@@ -25,7 +25,7 @@ pub async fn make(
     check_user(&user, &mut fields);
     let uuid = fields.required("uuid", parsed(rules::device_uuid));
     let name = fields.optional("name", text(rules::device_name)).filter(|name| !name.is_empty());
-    let user_agent = fields.optional("user_agent", text(rules::user_agent)).unwrap_or_default();
+    let user_agent = fields.optional("user_agent", user_agent).unwrap_or_default();
     fields.finish()?;
     // Without errors the required field was there.
     let uuid = uuid.ok_or_else(Problem::not_found)?;
@@ -37,7 +37,7 @@ pub async fn make(
 /// GET: the user's device keys, newest first, in pages.
 pub async fn list(service: &Service, user: &str, mut query: Fields) -> Result<Response<Body>, Problem> {
     check_user(user, &mut query);
-    let page = Page::of(&mut query);
+    let page = Page::of(&mut query, &["user devices", user]);
     query.finish()?;
     let devices = service.user_devices(user).await?;
     Ok(page.response("devices", &devices, DeviceKey::listing_key, DeviceJson::of))
@@ -52,6 +52,7 @@ pub async fn change(
     actor: Actor<'_>,
 ) -> Result<Response<Body>, Problem> {
     check_user(user, &mut fields);
+    check_uuid(uuid, &mut fields);
     let change = DeviceChange {
         is_active: fields.optional("is_active", boolean),
         name: fields
@@ -72,9 +73,17 @@ pub async fn remove(
     actor: Actor<'_>,
 ) -> Result<Response<Body>, Problem> {
     check_user(user, &mut query);
+    check_uuid(uuid, &mut query);
     query.finish()?;
     service.remove_device(user, uuid, actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// Notes what is wrong with the uuid in a path.
+fn check_uuid(uuid: &str, fields: &mut Fields) {
+    if let Err(detail) = rules::device_uuid(uuid) {
+        fields.fail("uuid", detail);
+    }
 }
 
 /// POST: a token for the owner of the device key; 201 with its secret, this once. 401 for whatever does not fit.

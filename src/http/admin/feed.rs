@@ -21,8 +21,8 @@ use crate::service::Service;
 pub const MAX_FEED_READERS: usize = 100;
 /// A comment is sent after so much silence, so that nobody between takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// What a reader gets first: how soon to come back when the connection breaks, in milliseconds.
-const HELLO: &[u8] = b"retry: 1000\n\n";
+/// How soon a reader is to come back when the connection breaks, in milliseconds.
+const RETRY_MS: u32 = 1000;
 const MAX_READERS_REACHED: &str = "the feed has as many readers as it may have";
 
 /// The feed of this node as callers of the admin plane read it.
@@ -38,8 +38,8 @@ impl FeedReaders {
         Self { epoch: format!("{epoch:016x}"), places: Arc::new(Semaphore::new(MAX_FEED_READERS)) }
     }
 
-    /// Answers with the feed: from the entry after `Last-Event-ID` on where that is of this run and still kept, else from
-    /// now on.
+    /// Answers with the feed: from where the reader was by its `Last-Event-ID` where that is of this run and still kept,
+    /// else from now on.
     ///
     /// # Errors
     /// 429 when there are too many readers.
@@ -51,14 +51,14 @@ impl FeedReaders {
         let next = service.store().feed().next();
         let (from, has_missed) = match headers.get("last-event-id").map(|id| self.number(id)) {
             None => (next, false),
-            Some(Some(number)) => (number.saturating_add(1), false),
+            Some(Some(number)) => (number, false),
             Some(None) => (next, true),
         };
         let mut reader =
             Reader { service, epoch: self.epoch.clone(), from, waiting: VecDeque::new(), _place: place };
-        reader.waiting.push_back(Bytes::from_static(HELLO));
+        reader.waiting.push_back(reader.hello());
         if has_missed {
-            reader.waiting.push_back(reader.text(from, &Told::Gap));
+            reader.waiting.push_back(reader.text(&Told::Gap));
         }
         let mut response = Response::new(Body::stream(reader.run()));
         let headers = response.headers_mut();
@@ -67,7 +67,7 @@ impl FeedReaders {
         Ok(response)
     }
 
-    /// The number in an id of this run; `None` for another's.
+    /// The number in an id of this run, which is that of the entry to come next; `None` for another run's.
     fn number(&self, id: &HeaderValue) -> Option<u64> {
         id.to_str().ok()?.strip_prefix(&self.epoch)?.strip_prefix('.')?.parse().ok()
     }
@@ -97,29 +97,39 @@ impl Reader {
             match read {
                 Read::Entries(entries) => {
                     for (number, told) in entries {
-                        self.waiting.push_back(self.text(number, &told));
                         self.from = number + 1;
+                        self.waiting.push_back(self.text(&told));
                     }
                 }
                 Read::Missed(next) => {
                     self.from = next;
-                    self.waiting.push_back(self.text(next, &Told::Gap));
+                    self.waiting.push_back(self.text(&Told::Gap));
                 }
                 Read::Closed => return None,
             }
         }
     }
 
-    fn text(&self, number: u64, told: &Told) -> Bytes {
+    /// What a reader gets first. The id without an event makes it come back to this place when it breaks off before the
+    /// first event.
+    fn hello(&self) -> Bytes {
+        format!("retry: {RETRY_MS}\nid: {}\n\n", self.id()).into()
+    }
+
+    /// The place behind what was told so far.
+    fn id(&self) -> String {
+        format!("{}.{}", self.epoch, self.from)
+    }
+
+    fn text(&self, told: &Told) -> Bytes {
         match told {
             Told::Event(user, event) => {
                 let kind = event.kind.name();
                 // Fails only for maps with keys that are no strings; there are none.
                 let data = serde_json::to_string(&EventJson::of(user, event)).unwrap_or_default();
-                format!("id: {}.{number}\nevent: {kind}\ndata: {data}\n\n", self.epoch).into()
+                format!("id: {}\nevent: {kind}\ndata: {data}\n\n", self.id()).into()
             }
-            // Without an id: whoever breaks off here comes back with that of the event before.
-            Told::Gap => Bytes::from_static(b"event: gap\ndata: {}\n\n"),
+            Told::Gap => format!("id: {}\nevent: gap\ndata: {{}}\n\n", self.id()).into(),
         }
     }
 }

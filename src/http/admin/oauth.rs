@@ -80,6 +80,7 @@ struct Introspection<'a> {
     sub: &'a str,
     /// In seconds since the Unix epoch, as the next one.
     iat: u64,
+    /// When a client that keeps the answer must ask again: a takeover ends before its token may.
     exp: u64,
     jti: String,
     token_type: &'static str,
@@ -100,7 +101,7 @@ impl<'a> Introspection<'a> {
             active: true,
             sub: credential.effective_user(now_ms),
             iat: token.details.created_at_ms / 1000,
-            exp: credential.expires_at_ms / 1000,
+            exp: credential.identity_ends_at_ms(now_ms) / 1000,
             jti: credential.id.to_string(),
             token_type: "Bearer",
             act: credential.active_takeover(now_ms).map(|_| ActingParty { sub: credential.user() }),

@@ -57,7 +57,7 @@ pub async fn list_tokens(
     mut query: Fields,
 ) -> Result<Response<Body>, Problem> {
     check_object(&object, &mut query);
-    let page = Page::of(&mut query);
+    let page = Page::of(&mut query, &["object tokens", &object.content_type, &object.object_id]);
     query.finish()?;
     let tokens = service.object_tokens(&object).await?;
     let now_ms = service.clock().now_ms();

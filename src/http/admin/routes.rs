@@ -63,7 +63,7 @@ impl Route {
             ["v1", "users", user, "events"] => Self::UserEvents(decoded(user)?),
             ["v1", "users", user, "devices"] => Self::UserDevices(decoded(user)?),
             ["v1", "users", user, "devices", uuid] => {
-                Self::Device(decoded(user)?, rules::device_uuid(&decoded(uuid)?).ok()?)
+                Self::Device(decoded(user)?, kept_uuid(&decoded(uuid)?)?)
             }
             ["v1", "devices", "login"] => Self::DeviceLogin,
             _ => return None,
@@ -124,6 +124,12 @@ impl Route {
     }
 }
 
+/// A uuid as it is kept; `None` for what is none. A dot segment stays as it is, for the call to refuse it by name: its client
+/// may have meant another path.
+fn kept_uuid(text: &str) -> Option<String> {
+    if rules::is_dot_segment(text) { Some(text.to_owned()) } else { rules::device_uuid(text).ok() }
+}
+
 /// A path segment's text; a slash in it is escaped, so segments are split before they are decoded.
 fn decoded(segment: &str) -> Option<String> {
     percent_decode_str(segment).decode_utf8().ok().map(String::from)
@@ -176,10 +182,12 @@ mod tests {
     fn paths_name_what_they_should() {
         assert_eq!(Route::find("/v1/users/a%2Fb%20%C3%A9/tokens"), Some(Route::UserTokens("a/b é".into())));
         assert!(matches!(Route::find("/v1/tokens/jE1hGDDTZBpo-Upp"), Some(Route::Token(_))));
-        for uuid in ["01234567-89AB-cdef-0123-456789abcdef", "0123456789abcdef0123456789abcdef"] {
+        for uuid in ["01234567-89AB-cdef-0123-456789abcdef", "0123456789abcdef0123456789ABCDEF"] {
             let device = Route::Device("alice".into(), "0123456789abcdef0123456789abcdef".into());
             assert_eq!(Route::find(&format!("/v1/users/alice/devices/{uuid}")), Some(device));
         }
+        let dots = Route::Device("..".into(), ".".into());
+        assert_eq!(Route::find("/v1/users/%2E%2e/devices/%2e"), Some(dots));
         for unknown in [
             "",
             "/",

@@ -40,7 +40,7 @@ pub async fn end(service: &Service, token: TokenId, actor: Actor<'_>) -> Result<
 
 /// GET: the token's takeovers, newest first, in pages.
 pub async fn list(service: &Service, token: TokenId, mut query: Fields) -> Result<Response<Body>, Problem> {
-    let page = Page::of(&mut query);
+    let page = Page::of(&mut query, &["token takeovers", &token.to_string()]);
     query.finish()?;
     let takeovers = service.token_takeovers(token).await?;
     Ok(page.response("takeovers", &takeovers, Takeover::listing_key, TakeoverJson::of))

@@ -6,7 +6,7 @@ use hyper::{Response, StatusCode};
 use super::related::related_object;
 use crate::config::Cookie;
 use crate::event::{Actor, EndReason};
-use crate::http::fields::{Fields, boolean, integer, parsed, text};
+use crate::http::fields::{Fields, boolean, integer, parsed, text, user_agent};
 use crate::http::problem::Problem;
 use crate::http::token_json::TokenJson;
 use crate::http::{Body, cookie, empty, json};
@@ -62,12 +62,12 @@ fn without_secret(service: &Service, token: &Token) -> Response<Body> {
 
 /// Reads what every call that issues a token takes, and whether the answer is for a browser's cookie.
 pub fn new_token(fields: &mut Fields, user: Option<String>) -> (Option<NewToken>, bool) {
-    let ip = fields.required("ip", parsed(|ip| ip.parse().map_err(|_| "must be an IP address".into())));
+    let ip = fields.required("ip", parsed(rules::ip));
     let age_ms = |seconds: u64| seconds * 1000;
     let rest = NewToken {
         user: String::new(),
         ip: std::net::Ipv4Addr::UNSPECIFIED.into(),
-        user_agent: fields.optional("user_agent", text(rules::user_agent)).unwrap_or_default(),
+        user_agent: fields.optional("user_agent", user_agent).unwrap_or_default(),
         auth_slug: fields.optional("auth_slug", text(rules::auth_slug)),
         backend: fields.optional("backend", text(rules::backend)),
         expiration: fields.optional("expiration", boolean).unwrap_or(true),

@@ -31,7 +31,7 @@ pub async fn list_tokens(
             _ => Err("may only be \"revoked\"".into()),
         }),
     );
-    let page = Page::of(&mut query);
+    let page = Page::of(&mut query, &["user tokens", user]);
     query.finish()?;
     let tokens = service.user_tokens(user, include_revoked.unwrap_or(false)).await?;
     let now_ms = service.clock().now_ms();
@@ -60,7 +60,7 @@ pub async fn list_takeovers(
     mut query: Fields,
 ) -> Result<Response<Body>, Problem> {
     check_user(user, &mut query);
-    let page = Page::of(&mut query);
+    let page = Page::of(&mut query, &["user takeovers", user]);
     query.finish()?;
     let takeovers = service.user_takeovers(user).await?;
     Ok(page.response("takeovers", &takeovers, Takeover::listing_key, TakeoverJson::of))

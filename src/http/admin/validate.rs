@@ -19,7 +19,7 @@ use crate::validator::{Access, BatchToken, Validator};
 /// The most tokens in one request.
 const MAX_TOKENS: usize = 1000;
 /// What most token objects fit into.
-const USUAL_BYTES: usize = 512;
+const USUAL_BYTES: usize = 640;
 
 /// POST: the tokens of these strings in their order, or that they are none.
 ///

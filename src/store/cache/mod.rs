@@ -108,6 +108,15 @@ pub enum Looked<R> {
     NoHit(R),
 }
 
+impl<R> Looked<R> {
+    /// What it came to, hit or not.
+    pub fn outcome(self) -> R {
+        match self {
+            Self::Hit(outcome) | Self::NoHit(outcome) => outcome,
+        }
+    }
+}
+
 /// The cache. `V` is cheap to clone, an `Arc` of the record; that a token is absent or ended is a value too.
 pub struct NearCache<V> {
     shards: Box<[Shard<V>]>,
@@ -183,8 +192,7 @@ impl<V: Clone> NearCache<V> {
             };
         }
         drop(state);
-        let (Looked::Hit(made) | Looked::NoHit(made)) = use_it(None);
-        made
+        use_it(None).outcome()
     }
 
     /// The token, if it is known and `now_ms` is within the stale grace: for when the store cannot be asked,

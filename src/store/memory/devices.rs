@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{MemoryStore, Shard};
 use crate::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoggedIn, Made};
-use crate::event::{EndReason, Event, EventKind};
+use crate::event::{EndReason, Event, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
 use crate::secret::{ShardTag, TokenId};
 use crate::store::{Call, Issued, StoreError};
 use crate::token::Token;
@@ -126,7 +126,9 @@ impl MemoryStore {
         }
         let device = (key.user.as_str(), key.uuid.as_str());
         if !key.admits(login) {
-            self.emit_device(&mut shard, EventKind::DeviceRefused, device, None, call);
+            if !self.is_repeat(&shard, device, call.now_ms) {
+                self.emit_device(&mut shard, EventKind::DeviceRefused, device, None, call);
+            }
             return Ok(LoggedIn::Refused);
         }
         shard.devices.prune_of(&key.user, call.now_ms);
@@ -143,6 +145,16 @@ impl MemoryStore {
         let id = Some(token.credential.id);
         self.emit_device(&mut shard, EventKind::DeviceLoggedIn, device, id, call);
         Ok(LoggedIn::Done(token))
+    }
+
+    /// Whether the newest events are refused logins, one of them of this key and not long ago.
+    fn is_repeat(&self, shard: &Shard, (user, uuid): (&str, &str), now_ms: u64) -> bool {
+        let folded_ms = REFUSALS_FOLDED_MS.min(self.limits.event_retention_ms);
+        let newest = shard.events.get(user).into_iter().flatten().take(REFUSALS_FOLDED_OVER);
+        newest
+            .take_while(|event| event.kind == EventKind::DeviceRefused)
+            .find(|event| event.device.as_deref() == Some(uuid))
+            .is_some_and(|event| now_ms.saturating_sub(event.at_ms) < folded_ms)
     }
 
     fn end_logged_in(&self, shard: &mut Shard, user: &str, uuid: &str, call: &Call<'_>) {

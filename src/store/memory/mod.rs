@@ -102,6 +102,7 @@ impl MemoryStore {
         let Some(token) = shard.tokens.get_mut(&id) else { return };
         edit(token).is_active = false;
         token.ended_at_ms = Some(call.now_ms);
+        token.revoked_reason = Some(reason);
         let user = token.credential.user().to_owned();
         let related = token.related_objects.clone();
         self.forget_in_objects(id, &related);

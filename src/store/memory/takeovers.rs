@@ -42,7 +42,7 @@ impl History {
             let NewTakeover { id, token, user, reason, ends_at_ms } = record.new.clone();
             let ended_at_ms = Takeover::end(record.ended_at_ms, ends_at_ms, self.token_expires_at_ms, now_ms);
             let (actor, created_at_ms) = (self.actor.clone(), record.created_at_ms);
-            Takeover { id, token, actor, user, reason, created_at_ms, ended_at_ms }
+            Takeover { id, token, actor, user, reason, created_at_ms, ends_at_ms, ended_at_ms }
         })
     }
 }
@@ -95,6 +95,7 @@ impl MemoryStore {
             user: new.user.clone(),
             reason: new.reason.clone(),
             created_at_ms: call.now_ms,
+            ends_at_ms: new.ends_at_ms,
             ended_at_ms: None,
         })
     }

@@ -5,6 +5,8 @@
 //! An answer that shares no further node with the known cluster is refused and logged. One with an older epoch, or of a
 //! node without the others, counts only if there is no better one.
 
+mod members;
+
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,17 +16,14 @@ use futures_util::stream::FuturesUnordered;
 use redis::{Value, pipe};
 use tokio::time::timeout;
 
+use self::members::{Members, View, Worth};
 use super::describe;
 use super::link::{Address, Link};
-use super::map::MAX_MASTERS;
 
 /// So many nodes are asked at once at first.
 const ASKED_AT_ONCE: usize = 3;
 /// While none of them answers, a further one is asked so often within the timeout.
 const FURTHER_PER_TIMEOUT: u32 = 8;
-
-/// More replicas are not remembered.
-const MAX_REPLICAS: usize = 2 * MAX_MASTERS;
 
 /// Slots of a cluster with the same master.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,105 +35,6 @@ pub(super) struct SlotRange {
     pub(super) node_id: String,
     /// The replicas of the master and their ids.
     pub(super) replicas: Vec<(Address, String)>,
-}
-
-/// The cluster as one of its nodes sees it.
-#[derive(Clone)]
-struct View {
-    /// The id of the node that says so.
-    own_id: String,
-    /// Grows with every failover in the cluster.
-    epoch: u64,
-    ranges: Vec<SlotRange>,
-}
-
-impl View {
-    fn node_ids(&self) -> BTreeSet<String> {
-        let of_range = |range: &SlotRange| {
-            let replicas = range.replicas.iter().map(|(_, id)| id.clone());
-            replicas.chain([range.node_id.clone()]).collect::<Vec<_>>()
-        };
-        self.ranges.iter().flat_map(of_range).collect()
-    }
-}
-
-/// The nodes of the newest view that was believed.
-#[derive(Clone, Default)]
-struct Members {
-    node_ids: BTreeSet<String>,
-    masters: Vec<Address>,
-    replicas: Vec<Address>,
-    epoch: u64,
-}
-
-impl Members {
-    fn of(view: &View) -> Self {
-        let addresses = |all: &mut dyn Iterator<Item = &Address>| -> Vec<Address> {
-            all.cloned().collect::<BTreeSet<_>>().into_iter().collect()
-        };
-        let replicas = view.ranges.iter().flat_map(|range| &range.replicas);
-        Self {
-            node_ids: view.node_ids(),
-            masters: addresses(&mut view.ranges.iter().map(|range| &range.address)),
-            replicas: addresses(&mut replicas.map(|(address, _)| address)),
-            epoch: view.epoch,
-        }
-    }
-
-    /// Keeps replicas that the view lacks: one that fails or has just begun to follow is in no list of slots.
-    fn remembering(mut self, replicas: Vec<Address>) -> Self {
-        let unlisted: Vec<_> = replicas.into_iter().filter(|replica| !self.have(replica)).collect();
-        self.replicas.extend(unlisted);
-        self.replicas.truncate(MAX_REPLICAS);
-        self
-    }
-
-    fn have(&self, node: &Address) -> bool {
-        self.masters.contains(node) || self.replicas.contains(node)
-    }
-
-    /// How much a view is worth.
-    ///
-    /// A node keeps its id when it moves to another cluster (`CLUSTER RESET SOFT`), so its own id alone proves nothing
-    /// where the view has unknown nodes; and where it has no other nodes at all, the node may have been expelled.
-    fn judge(&self, view: &View) -> Worth {
-        let is_shared = |id: &String| self.node_ids.contains(id);
-        let ids = view.node_ids();
-        if ids.iter().any(|id| *id != view.own_id && is_shared(id)) || ids == self.node_ids {
-            if view.epoch >= self.epoch { Worth::Good } else { Worth::SecondBest }
-        } else if ids.iter().all(is_shared) {
-            Worth::SecondBest
-        } else {
-            Worth::Foreign
-        }
-    }
-
-    /// The order in which nodes are asked: masters first, then further masters, replicas and seeds by turns.
-    fn candidates(&self, seeds: &[Address], round: u64) -> Vec<Address> {
-        let strays: Vec<_> = seeds.iter().filter(|seed| !self.have(seed)).cloned().collect();
-        let rotated = |nodes: &[Address]| {
-            let mut nodes = nodes.to_vec();
-            let first = round as usize % nodes.len().max(1);
-            nodes.rotate_left(first);
-            nodes
-        };
-        let mut first = rotated(&self.masters);
-        let further = first.split_off(first.len().min(ASKED_AT_ONCE));
-        let rest = [rotated(&self.replicas), rotated(&strays), further];
-        let longest = rest.iter().map(Vec::len).max().unwrap_or(0);
-        first.extend((0..longest).flat_map(|n| rest.iter().filter_map(move |nodes| nodes.get(n).cloned())));
-        first
-    }
-}
-
-/// How much a view is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Worth {
-    Good,
-    /// Of the past, or of a node without the others: counts if there is no better one.
-    SecondBest,
-    /// Of another cluster.
-    Foreign,
 }
 
 /// Seeds that tell of the same cluster.
@@ -182,7 +82,7 @@ impl Cluster {
                 Err(_) => second_best.ok_or("no node of the cluster answers in time")?,
             }
         };
-        *self.members() = Members::of(&view).remembering(members.replicas);
+        *self.members() = Members::of(&view).remembering(members);
         Ok(view.ranges)
     }
 
@@ -340,6 +240,7 @@ fn text(value: &Value) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use super::members::tests::view;
     use super::*;
 
     fn bulk(text: &str) -> Value {
@@ -383,59 +284,6 @@ mod tests {
         ] {
             assert_eq!(slot_ranges(&answer, &asked), None, "{answer:?}");
         }
-    }
-
-    /// A view of the first of these masters; each has a replica, whose id is in capitals.
-    fn view(epoch: u64, masters: &[&str]) -> View {
-        let range = |(n, id): (usize, &&str)| SlotRange {
-            first: n as u16,
-            last: n as u16,
-            address: Address::tcp(id, 1),
-            node_id: (*id).to_owned(),
-            replicas: vec![(Address::tcp(&id.to_uppercase(), 1), id.to_uppercase())],
-        };
-        View { own_id: masters[0].to_owned(), epoch, ranges: masters.iter().enumerate().map(range).collect() }
-    }
-
-    #[test]
-    fn views_of_another_cluster_are_refused() {
-        let members = Members::of(&view(5, &["a", "b", "c"]));
-        for good in [view(5, &["a", "b", "c"]), view(6, &["d", "c"]), view(6, &["A", "B", "C"])] {
-            assert_eq!(members.judge(&good), Worth::Good, "{:?}", good.node_ids());
-        }
-        let alone = |id: &str, others: &[&str]| {
-            let mut view = view(6, &[&[id], others].concat());
-            view.ranges.iter_mut().for_each(|range| range.replicas.clear());
-            view
-        };
-        // The replica of the only master has taken over; or a node was expelled.
-        assert_eq!(Members::of(&view(5, &["a"])).judge(&alone("A", &[])), Worth::SecondBest);
-        assert_eq!(Members::of(&alone("a", &[])).judge(&alone("a", &[])), Worth::Good);
-        assert_eq!(members.judge(&view(4, &["a", "b", "c"])), Worth::SecondBest);
-        assert_eq!(members.judge(&view(9, &["x", "y"])), Worth::Foreign);
-        // It took its own id along.
-        assert_eq!(members.judge(&alone("a", &["x"])), Worth::Foreign);
-    }
-
-    #[test]
-    fn replicas_are_remembered() {
-        let mut without = view(1, &["A", "b"]);
-        without.ranges.iter_mut().for_each(|range| range.replicas.clear());
-        let members = Members::of(&without).remembering(Members::of(&view(1, &["a", "b"])).replicas);
-        let replicas: Vec<_> = members.replicas.iter().map(Address::to_string).collect();
-        assert_eq!(replicas, ["B:1"], "A is a master now");
-    }
-
-    #[test]
-    fn known_masters_are_asked_first_and_replicas_and_seeds_soon_after() {
-        let members = Members::of(&view(1, &["a", "b", "c", "d", "e"]));
-        let seeds = ["a", "s", "t"].map(|host| Address::tcp(host, 1));
-        let order: String = members
-            .candidates(&seeds, 6)
-            .iter()
-            .map(|node| node.to_string().trim_end_matches(":1").to_owned())
-            .collect();
-        assert_eq!(order, "bcdBseCtaDEA");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::codec::token::fields_of as token_fields_of;
 use super::tokens::{NewRecord, Step, locators};
 use super::{RedisStore, text, unexpected};
 use crate::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoggedIn, Made};
+use crate::event::{REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
 use crate::secret::ShardTag;
 use crate::store::{Call, StoreError};
 use crate::token::Token;
@@ -37,6 +38,8 @@ struct LoginArgs<'a> {
     locator: String,
     uuid: &'a str,
     expires_at: u64,
+    fold_ms: u64,
+    fold_over: usize,
     new: NewRecord<'a>,
 }
 
@@ -155,6 +158,8 @@ impl RedisStore {
             locator: login.id.locator(),
             uuid: &login.uuid,
             expires_at: login.expires_at_ms,
+            fold_ms: REFUSALS_FOLDED_MS.min(self.limits.event_retention_ms),
+            fold_over: REFUSALS_FOLDED_OVER,
             new: self.new_record(token),
         };
         // The script knows whose token it is.

@@ -114,6 +114,10 @@ impl RedisStore {
         }
     }
 
+    pub(super) fn timeout(&self) -> Duration {
+        self.topology.link.timeout
+    }
+
     pub(super) async fn reader(&self) -> Reader {
         let look_ups = LookUps::start(self.topology.clone(), self.near.clock.clone()).await;
         Reader::new(look_ups, self.near.clone())

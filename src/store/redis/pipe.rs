@@ -57,6 +57,20 @@ impl Drop for Pipe {
     }
 }
 
+/// Held by the connection's task. When the task ends, also with its runtime or before its first turn, nobody will answer.
+struct Ending(Arc<Queue>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        {
+            let mut state = self.0.state();
+            state.phase = Phase::Over;
+            state.waiting.clear();
+        }
+        self.0.has_tried.send_replace(true);
+    }
+}
+
 struct State {
     phase: Phase,
     /// Not sent yet. Bounded by the requests under way, and so by the connections allowed.
@@ -74,7 +88,7 @@ enum Phase {
     Up,
     /// Look-ups fail.
     Down,
-    /// For good: the server is none of the masters any more.
+    /// For good: the server is none of the masters any more, or the runtime has ended.
     Over,
 }
 
@@ -130,7 +144,8 @@ impl Pipe {
         let state = State { phase: Phase::New, waiting: Vec::new(), waker: None, check: 0 };
         let has_tried = watch::Sender::new(false);
         let queue = Arc::new(Queue { topology, master, state: Mutex::new(state), has_tried });
-        let worker = runtime.spawn(queue.clone().work()).abort_handle();
+        let ending = Ending(queue.clone());
+        let worker = runtime.spawn(async move { ending.0.work().await }).abort_handle();
         Self { queue, worker }
     }
 
@@ -177,7 +192,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn work(self: Arc<Self>) {
+    async fn work(self: &Arc<Self>) {
         loop {
             let lost = self.serve().await;
             let is_over = !self.topology.map().has(&self.master);

@@ -36,10 +36,7 @@ impl Reader {
                 }
                 use_it(known)
             }),
-            None => {
-                let (Looked::Hit(made) | Looked::NoHit(made)) = use_it(None);
-                made
-            }
+            None => use_it(None).outcome(),
         }
     }
 
@@ -49,7 +46,7 @@ impl Reader {
         mut use_it: impl FnMut(usize, Option<Option<&Arc<Credential>>>) -> Looked<()>,
     ) {
         let Some(cache) = &self.near.cache else {
-            return (0..ids.len()).for_each(|at| drop(use_it(at, None)));
+            return (0..ids.len()).for_each(|at| use_it(at, None).outcome());
         };
         let fetch = |known: &Option<Arc<Credential>>| {
             if let Some(credential) = known {

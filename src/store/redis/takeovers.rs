@@ -57,6 +57,7 @@ impl RedisStore {
                     user: new.user.clone(),
                     reason: new.reason.clone(),
                     created_at_ms: call.now_ms,
+                    ends_at_ms: new.ends_at_ms,
                     ended_at_ms: None,
                 }));
             }

@@ -30,7 +30,7 @@ enum Source {
     Sentinels(Sentinels),
 }
 
-/// See the module.
+/// The known masters, and the way to refresh them.
 pub(super) struct Topology {
     source: Source,
     pub(super) link: Link,

@@ -36,6 +36,8 @@ use crate::token::Credential;
 
 /// The lease outlives so many heartbeats: one that comes late costs nothing.
 const HEARTBEATS_PER_LEASE: u32 = 4;
+/// However long the lease: a server whose `timeout` is one second closes a connection that rests longer.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The worker: follows the topology, and listens to every master of it.
 pub(super) struct Tracking {
@@ -144,7 +146,7 @@ impl Listener<'_> {
         let Some(live) = self.cache.connection_live(self.master.index()) else {
             return std::future::pending().await;
         };
-        let pause = Duration::from_millis(self.near.lease_ms) / HEARTBEATS_PER_LEASE;
+        let pause = (Duration::from_millis(self.near.lease_ms) / HEARTBEATS_PER_LEASE).min(LONGEST_PAUSE);
         let beat = async {
             loop {
                 let sent_at_ms = self.near.clock.boottime_ms();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError, TlsCertificates};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::config::Node;
 use crate::tls::{RELOAD_INTERVAL, read_file};
 
-/// See the module. Clones share what is believed.
+/// The trusted authorities. Clones share them.
 #[derive(Clone)]
 pub struct Trust {
     /// `None` for the authorities that the system trusts.
@@ -87,6 +87,12 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
 
 impl Authorities {
     fn new(pem: Option<Vec<u8>>) -> Result<Self, String> {
+        let provider = ring::default_provider();
+        // The library takes the process's own provider, and rustls panics where there is none and several are compiled
+        // in. The application's choice stands if it has made one.
+        if CryptoProvider::get_default().is_none() {
+            let _ = provider.clone().install_default();
+        }
         let mut roots = RootCertStore::empty();
         match &pem {
             Some(pem) => {
@@ -101,7 +107,7 @@ impl Authorities {
             // Those of no use are left out: the system has many, and nobody here can change them.
             None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
         }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
             .with_root_certificates(roots)
@@ -116,5 +122,17 @@ impl Authorities {
             .into_connection_info()?;
         let certificates = TlsCertificates { client_tls: None, root_cert: self.pem.clone() };
         Ok(Client::build_with_tls(info, certificates)?.get_connection_info().clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An application may compile in more than one provider; rustls then finds none by itself.
+    #[test]
+    fn the_library_finds_a_provider() {
+        Trust::load(None).map(|_| ()).unwrap();
+        assert!(CryptoProvider::get_default().is_some());
     }
 }

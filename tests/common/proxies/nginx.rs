@@ -23,6 +23,19 @@ pub fn start_cached(between: Between) -> Proxy {
     start_on(&replaced(&config, &[("/run/nginx-doorward-answers", "answers")]))
 }
 
+/// The same with a location for staff, which asks with a copy of the block for all others.
+pub fn start_cached_with_staff(between: Between) -> Proxy {
+    let config = replaced(CACHED_CONFIG, &addrs(between));
+    let config = replaced(&config, &[("/run/nginx-doorward-answers", "answers")]);
+    let start = config.find("location = /_doorward_auth {").expect("the block that asks");
+    let block = &config[start..config[start..].find("\n        }").expect("its end") + start];
+    let question =
+        [("/_doorward_auth ", "/_doorward_staff "), ("http://doorward/auth", "http://doorward/check/staff")];
+    let staff = "location /staff/ { auth_request /_doorward_staff; proxy_pass http://app; }";
+    let copy = format!("{staff}\n{}\n}}\n{block}", replaced(block, &question));
+    start_on(&replaced(&config, &[(block, &copy)]))
+}
+
 /// nginx.compose.conf, with its two Doorward nodes.
 pub fn start_compose(doorwards: [&str; 2], app: &str) -> Proxy {
     let addrs = [

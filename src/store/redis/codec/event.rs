@@ -40,7 +40,7 @@ pub fn event(shard: ShardTag, packed: &[u8]) -> Option<Event> {
         takeover: packed.takeover.and_then(id),
         taken_over: packed.taken_over,
         device: packed.device,
-        reason: packed.reason.and_then(|name| EndReason::ALL.into_iter().find(|r| r.name() == name)),
+        reason: packed.reason.and_then(EndReason::named),
     })
 }
 

@@ -48,7 +48,7 @@ pub fn takeovers(
         };
         let ended_at_ms = Takeover::end(ended_at_ms, ends_at_ms, token_expires_at_ms, now_ms);
         let actor = actor.clone();
-        takeovers.push(Takeover { id, token, actor, user, reason, created_at_ms, ended_at_ms });
+        takeovers.push(Takeover { id, token, actor, user, reason, created_at_ms, ends_at_ms, ended_at_ms });
     }
     Ok(takeovers)
 }

@@ -16,6 +16,7 @@
 //! | `z` | what never changes and validation does not need: address, user agent | MessagePack |
 //! | `r` | related objects, when there are any | MessagePack |
 //! | `e` | ended_at_ms, once ended | decimal |
+//! | `w` | why it was revoked, once it was | text |
 
 mod fields;
 
@@ -26,7 +27,8 @@ use redis::Value;
 use serde::{Deserialize, Serialize};
 
 use self::fields::Fields;
-use super::{bytes, corrupt, decimal, number, pack};
+use super::{bytes, corrupt, decimal, number, pack, text};
+use crate::event::EndReason;
 use crate::secret::TokenId;
 use crate::store::StoreError;
 use crate::token::{Credential, Details, Token, TokenChange};
@@ -154,6 +156,7 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
         // A missing entry costs the last access only, which is at least the time of issue.
         last_access_ms: last_access_ms(last_access).unwrap_or(created_at_ms),
         ended_at_ms,
+        revoked_reason: text(fields.w).and_then(EndReason::named),
         user_agent: user_agent.into(),
         ip,
         expiration,

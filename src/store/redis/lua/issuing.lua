@@ -16,7 +16,7 @@ local function make_room(user, new)
   prune(user)
   local index, made_room = key('u', user), {}
   local others = redis.call('ZCOUNT', index, 0, BELOW_REVOKED)
-  if others >= new.max then
+  if others >= new.max and ctx.grace > 0 then
     -- A user at the limit keeps no expired tokens.
     forget_expired(user, now)
     others = redis.call('ZCOUNT', index, 0, BELOW_REVOKED)

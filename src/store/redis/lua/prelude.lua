@@ -184,7 +184,7 @@ local function end_token(user, locator, flags, why)
   redis.call('ZADD', index, REVOKED + now + ctx.retention, locator)
   local t = redis.call('HMGET', token, 't', 'r', 'q')
   if t[1] then end_packed_takeover(user, locator, t[1], why) end
-  redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now))
+  redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now), 'w', why)
   redis.call('ZREM', index, '#' .. locator)
   redis.call('PEXPIRE', token, ttl(now + ctx.retention))
   emit(user, { k = 'token.revoked', l = locator, w = why })

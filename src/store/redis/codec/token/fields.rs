@@ -11,8 +11,8 @@ use crate::secret::{SecretHash, TokenId};
 use crate::store::StoreError;
 use crate::takeover::ActiveTakeover;
 use crate::token::{
-    AccessMark, Credential, Details, DetailsOnce, PreviousSecret, RefusedMarks, RelatedObject, ShownOnce,
-    Texts, VerifiedMark,
+    AccessMark, Credential, Details, DetailsOnce, PreviousSecret, PreviousSecrets, RefusedMarks,
+    RelatedObject, ShownOnce, Texts, VerifiedMark,
 };
 
 /// The fields as they came, by their letters.
@@ -34,7 +34,7 @@ macro_rules! fields {
     };
 }
 
-fields! { u i h x f s d t p c z r e }
+fields! { u i h x f s d t p c z r e w }
 
 impl<'a> Fields<'a> {
     /// `Some(None)` when the hash is empty: no such key. `None` when this is no answer to `HGETALL`.
@@ -123,8 +123,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn previous_secrets(field: Option<&[u8]>) -> Option<Box<[PreviousSecret]>> {
-    let Some(entries) = field else { return Some(Box::default()) };
+fn previous_secrets(field: Option<&[u8]>) -> Option<PreviousSecrets> {
+    let Some(entries) = field else { return Some(PreviousSecrets::default()) };
     if entries.len() % PREVIOUS_BYTES != 0 {
         return None;
     }
@@ -133,5 +133,5 @@ fn previous_secrets(field: Option<&[u8]>) -> Option<Box<[PreviousSecret]>> {
         let until_ms = Some(number(Some(until))?).filter(|until_ms| *until_ms != SIBLING);
         Some(PreviousSecret { hash: SecretHash::from_slice(hash)?, until_ms })
     };
-    entries.chunks(PREVIOUS_BYTES).map(secret).collect()
+    entries.chunks(PREVIOUS_BYTES).map(secret).collect::<Option<Vec<_>>>().map(PreviousSecrets::from)
 }

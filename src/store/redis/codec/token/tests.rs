@@ -2,7 +2,8 @@ use super::*;
 use crate::secret::SecretHash;
 use crate::takeover::ActiveTakeover;
 use crate::token::{
-    AccessMark, DetailsOnce, PreviousSecret, RefusedMarks, RelatedObject, ShownOnce, Texts, VerifiedMark,
+    AccessMark, DetailsOnce, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, ShownOnce, Texts,
+    VerifiedMark,
 };
 
 fn sample() -> Token {
@@ -13,7 +14,7 @@ fn sample() -> Token {
             texts: Texts::new("ålice", Some("staff"), Some("ldap"), Some("0f")),
             verified: VerifiedMark::default(),
             takeover: None,
-            previous: Box::default(),
+            previous: PreviousSecrets::default(),
             refused: RefusedMarks::default(),
             is_active: true,
             is_authenticated: false,
@@ -29,6 +30,7 @@ fn sample() -> Token {
         created_at_ms: 1_800_000_000_000,
         last_access_ms: 1_800_000_000_500,
         ended_at_ms: None,
+        revoked_reason: None,
         user_agent: "curl/8".into(),
         ip: "203.0.113.7".parse().unwrap(),
         expiration: true,
