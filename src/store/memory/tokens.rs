@@ -136,11 +136,11 @@ impl MemoryStore {
         now_ms: u64,
     ) -> Option<&'a mut Token> {
         let token = shard.tokens.get(&id)?;
-        if !self.is_visible(token, now_ms) {
+        if token.credential.has_expired(now_ms) {
             let user = token.credential.user().to_owned();
             self.forget(shard, &user, id);
         }
-        shard.tokens.get_mut(&id)
+        self.find(shard, id, now_ms)
     }
 
     pub(in crate::store) fn end_reused(&self, id: TokenId, presented: &SecretHash, call: &Call<'_>) -> bool {
