@@ -219,7 +219,10 @@ fn generated_key(entropy: &Entropy) -> Result<(ApiKey, String), SysError> {
 }
 
 /// Serves connections of the admin plane on the current runtime.
-fn serve_admin(tls: Option<Arc<Tls>>, admin: Arc<Admin>) -> impl FnMut(Accepted, OpenConnection) -> Ready<()> {
+fn serve_admin(
+    tls: Option<Arc<Tls>>,
+    admin: Arc<Admin>,
+) -> impl FnMut(Accepted, OpenConnection) -> Ready<()> {
     move |accepted, open| {
         let admin = admin.clone();
         let tls = tls.as_ref().map(|tls| tls.acceptor());

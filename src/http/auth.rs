@@ -103,8 +103,8 @@ pub fn auth<R>(
             if via == Transport::Cookie && settings.is_forged(&received) {
                 (access, admission.demand) = (Access::Exempt, Demand::Impossible);
             }
-            let judged =
-                validator.judge(wire, via, access, |judgement| answer(verdict(validator, judgement, &admission)));
+            let judged = validator
+                .judge(wire, via, access, |judgement| answer(verdict(validator, judgement, &admission)));
             return match judged {
                 Judged::Done(answer) => Auth::Decided(answer),
                 Judged::MustRead(look_up) => Auth::Reading(look_up, admission),

@@ -379,14 +379,20 @@ mod tests {
         };
         // One that never asked goes before one that has, the older one first.
         let another = open_another().await;
-        assert_eq!([&older, &newer, &used, &busy].map(OpenConnection::is_expired), [true, false, false, false]);
+        assert_eq!(
+            [&older, &newer, &used, &busy].map(OpenConnection::is_expired),
+            [true, false, false, false]
+        );
         drop(older);
         let another = another.await.unwrap();
         another.used();
         newer.used();
         // Of two used in the same round, the older one.
         let last = open_another().await;
-        assert_eq!([&used, &newer, &another, &busy].map(OpenConnection::is_expired), [true, false, false, false]);
+        assert_eq!(
+            [&used, &newer, &another, &busy].map(OpenConnection::is_expired),
+            [true, false, false, false]
+        );
         drop(used);
         drop((last.await.unwrap(), under_way));
     }

@@ -89,9 +89,10 @@ impl Listener {
     pub async fn accept(&self) -> Accepted {
         loop {
             let accepted = match &self.socket {
-                ListeningSocket::Tcp(listener, _) => listener.accept().await.and_then(|(stream, peer)| {
-                    Ok(Accepted::tcp(stream.into_std()?, peer))
-                }),
+                ListeningSocket::Tcp(listener, _) => listener
+                    .accept()
+                    .await
+                    .and_then(|(stream, peer)| Ok(Accepted::tcp(stream.into_std()?, peer))),
                 ListeningSocket::Unix(listener) => listener.accept().await.and_then(|(stream, _)| {
                     Ok(Accepted { socket: Socket::Unix(stream.into_std()?), address: None })
                 }),

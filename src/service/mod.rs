@@ -174,7 +174,11 @@ impl Service {
         match error {
             StoreError::Unavailable(reason) => {
                 if let Some(due) = self.faults.unavailable.due(now_ms) {
-                    tracing::warn!(reason, suppressed = due.suppressed, "store unavailable, request not served");
+                    tracing::warn!(
+                        reason,
+                        suppressed = due.suppressed,
+                        "store unavailable, request not served"
+                    );
                 }
             }
             StoreError::Corrupt { .. } => {

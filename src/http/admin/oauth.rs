@@ -42,8 +42,7 @@ pub async fn respond(
     let access = admin.settings.access(request.headers());
     let has_query = request.uri().query().is_some_and(|query| !query.is_empty());
     let is_form = has_type(&request, &[FORM]);
-    let body =
-        if is_form { read_bytes(request, limit, admin.request_timeout).await? } else { Vec::new() };
+    let body = if is_form { read_bytes(request, limit, admin.request_timeout).await? } else { Vec::new() };
     let answer = async {
         let form = Form::parse(&body)?;
         let key = presented.with(&form)?.authorize(&admin.api_keys, route.scopes())?;
