@@ -12,6 +12,7 @@ mod hints;
 mod keys;
 mod link;
 mod look_ups;
+mod names;
 mod near;
 mod pipe;
 mod question;
