@@ -25,7 +25,9 @@ use doorward::secret::{CheckKeys, Kind, Minted, mint, parse};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Store, StoreLimits};
-use doorward::token::{AccessMark, Credential, DetailsOnce, ShownOnce, Texts, Token, VerifiedMark};
+use doorward::token::{
+    AccessMark, Credential, DetailsOnce, RefusedMarks, ShownOnce, Texts, Token, VerifiedMark,
+};
 use doorward::{Access, NewToken, Node, Transport};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
@@ -86,6 +88,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         texts: Texts::new(&user, Some("web"), Some("django.contrib.auth.backends.ModelBackend"), None),
         takeover: None,
         previous: Box::default(),
+        refused: RefusedMarks::default(),
         is_active: true,
         is_authenticated: true,
         allowed_cookie: true,
@@ -125,6 +128,7 @@ fn look_ups(c: &mut Criterion) {
     let memory = Store::Memory(Arc::new(MemoryStore::new(limits, TOKENS)));
     let redis = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::system())));
     let runtime = runtime();
+    runtime.block_on(redis.probe()).unwrap();
     let mut group = c.benchmark_group("look-up");
     for store in [&memory, &redis] {
         let ids = runtime.block_on(fill(store));

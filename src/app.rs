@@ -133,8 +133,9 @@ impl App {
         let (mut acceptors, mut workers, mut connections) = (JoinSet::new(), JoinSet::new(), Vec::new());
         let (stop_accepting, stop) = watch::channel(false);
         let idle_timeout = Duration::from_millis(config.idle_timeout_ms);
+        let clock = node.service().clock().clone();
         let mut connections_of = |max| {
-            let of_listener = Connections::new(max);
+            let of_listener = Connections::new(max, clock.clone());
             connections.push(of_listener.clone());
             workers.spawn(of_listener.clone().expire(idle_timeout));
             of_listener

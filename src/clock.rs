@@ -1,19 +1,25 @@
 //! The clock is a parameter: everything that asks for the time holds a [`Clock`].
+//!
+//! A running node reads the system's wall clock once, at its start. From then on its time is CLOCK_BOOTTIME plus an
+//! offset, so no later change of the wall clock reaches a decision. On Redis the offset follows the store's clock
+//! (`store/redis/store_clock.rs`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// Tells the wall-clock time, and a monotonic time that counts through a suspended machine.
+/// Tells the time of day, and a monotonic time that counts through a suspended machine.
 ///
-/// Cheap to clone; all clones share one state.
+/// Cheap to clone; all clones share one state. Nodes of different stores need clocks of their own.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Source>);
 
 #[derive(Debug)]
 enum Source {
-    /// The latest wall-clock reading handed out, so that `now_ms` never goes back when the system clock does.
     System {
-        latest_ms: AtomicU64,
+        /// The time of day minus CLOCK_BOOTTIME.
+        offset_us: AtomicI64,
+        /// How wrong the wall clock is; 0 outside tests.
+        wall_error_ms: AtomicI64,
     },
     Manual {
         now_ms: AtomicU64,
@@ -23,27 +29,42 @@ enum Source {
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self(Arc::new(Source::System { latest_ms: AtomicU64::new(0) }))
+        Self::with_wrong_wall(0)
     }
 
-    /// A clock that stands at `now_ms` until it is moved with [`Clock::advance_ms`]; for tests.
+    /// The system's clock as on a machine whose wall clock is wrong by `error_ms`; for tests.
+    pub fn with_wrong_wall(error_ms: i64) -> Self {
+        let wall_us = system_wall_us().saturating_add(error_ms.saturating_mul(1000));
+        let offset_us = wall_us.saturating_sub_unsigned(system_boottime_us());
+        Self(Arc::new(Source::System {
+            offset_us: AtomicI64::new(offset_us),
+            wall_error_ms: AtomicI64::new(error_ms),
+        }))
+    }
+
+    /// A clock that stands at `now_ms` until it is moved with [`Clock::advance_ms`]; for tests. It follows no store, and
+    /// no store compares it with its own.
     pub fn manual(now_ms: u64) -> Self {
         Self(Arc::new(Source::Manual { now_ms: AtomicU64::new(now_ms) }))
     }
 
-    /// Milliseconds since the Unix epoch; never goes back within a process.
+    /// Milliseconds since the Unix epoch, by which everything is decided. Goes back only when the store's clock does.
     pub fn now_ms(&self) -> u64 {
         match &*self.0 {
-            Source::System { latest_ms } => {
-                let now_ms = system_now_ms();
-                let latest = latest_ms.load(Ordering::Relaxed);
-                if now_ms > latest {
-                    // At most one store per millisecond and thread: the cache line stays shared.
-                    latest_ms.fetch_max(now_ms, Ordering::Relaxed);
-                    now_ms
-                } else {
-                    latest
-                }
+            Source::System { offset_us, .. } => {
+                system_boottime_us().saturating_add_signed(offset_us.load(Ordering::Relaxed)) / 1000
+            }
+            Source::Manual { now_ms } => now_ms.load(Ordering::SeqCst),
+        }
+    }
+
+    /// The system's wall clock in milliseconds since the Unix epoch: for what has nothing to do with the store, such as
+    /// the validity of certificates.
+    pub fn wall_ms(&self) -> u64 {
+        match &*self.0 {
+            Source::System { wall_error_ms, .. } => {
+                let wall_ms = (system_wall_us() / 1000).saturating_add(wall_error_ms.load(Ordering::SeqCst));
+                u64::try_from(wall_ms).unwrap_or(0)
             }
             Source::Manual { now_ms } => now_ms.load(Ordering::SeqCst),
         }
@@ -52,9 +73,29 @@ impl Clock {
     /// Milliseconds of a clock that only goes forward, also while the machine is suspended
     /// (`CLOCK_BOOTTIME`, clock_gettime(2)). Only differences mean anything.
     pub fn boottime_ms(&self) -> u64 {
+        self.boottime_us() / 1000
+    }
+
+    /// [`Clock::boottime_ms`] in microseconds.
+    pub fn boottime_us(&self) -> u64 {
         match &*self.0 {
-            Source::System { .. } => boottime_now_ms(),
-            Source::Manual { now_ms } => now_ms.load(Ordering::SeqCst),
+            Source::System { .. } => system_boottime_us(),
+            Source::Manual { now_ms } => now_ms.load(Ordering::SeqCst).saturating_mul(1000),
+        }
+    }
+
+    /// The time of day minus CLOCK_BOOTTIME; `None` for a manual clock, which follows no store.
+    pub(crate) fn offset_us(&self) -> Option<i64> {
+        match &*self.0 {
+            Source::System { offset_us, .. } => Some(offset_us.load(Ordering::Relaxed)),
+            Source::Manual { .. } => None,
+        }
+    }
+
+    /// Sets what [`Clock::offset_us`] returns. Does nothing to a manual clock.
+    pub(crate) fn set_offset_us(&self, to_us: i64) {
+        if let Source::System { offset_us, .. } = &*self.0 {
+            offset_us.store(to_us, Ordering::Relaxed);
         }
     }
 
@@ -70,44 +111,68 @@ impl Clock {
             }
         }
     }
+
+    /// Makes the wall clock of [`Clock::with_wrong_wall`] jump while it is in use: from now on it is wrong by `error_ms`.
+    ///
+    /// # Panics
+    /// On a manual clock, which has no wall clock.
+    pub fn set_wall_error_ms(&self, error_ms: i64) {
+        match &*self.0 {
+            Source::System { wall_error_ms, .. } => wall_error_ms.store(error_ms, Ordering::SeqCst),
+            Source::Manual { .. } => panic!("a manual clock has no wall clock"),
+        }
+    }
 }
 
 #[allow(clippy::disallowed_methods)] // the one place that may ask
-fn system_now_ms() -> u64 {
+fn system_wall_us() -> i64 {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since_epoch.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+    since_epoch.map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
 }
 
-fn boottime_now_ms() -> u64 {
+fn system_boottime_us() -> u64 {
     #[cfg(target_os = "linux")]
     const ID: rustix::time::ClockId = rustix::time::ClockId::Boottime;
     // On macOS the monotonic clock counts through sleep.
     #[cfg(not(target_os = "linux"))]
     const ID: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
     let t = rustix::time::clock_gettime(ID);
-    u64::try_from(t.tv_sec).unwrap_or(0) * 1000 + u64::try_from(t.tv_nsec).unwrap_or(0) / 1_000_000
+    u64::try_from(t.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(t.tv_nsec).unwrap_or(0) / 1000
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const DAY_MS: u64 = 24 * 3600 * 1000;
+
     #[test]
     fn a_manual_clock_stands_until_moved() {
         let clock = Clock::manual(5);
         let twin = clock.clone();
         clock.advance_ms(10);
-        assert_eq!((twin.now_ms(), twin.boottime_ms()), (15, 15));
+        assert_eq!((twin.now_ms(), twin.boottime_ms(), twin.wall_ms()), (15, 15, 15));
+        assert_eq!(twin.offset_us(), None);
     }
 
     #[test]
-    fn the_system_clock_never_goes_back() {
+    fn a_jump_of_the_wall_clock_moves_no_decision() {
         let clock = Clock::system();
-        let ahead = clock.now_ms() + 60_000;
-        if let Source::System { latest_ms } = &*clock.0 {
-            latest_ms.store(ahead, Ordering::Relaxed);
+        let (now_ms, wall_ms) = (clock.now_ms(), clock.wall_ms());
+        for days in [3, -3] {
+            clock.set_wall_error_ms(days * DAY_MS as i64);
+            assert!(clock.now_ms().abs_diff(now_ms) < DAY_MS);
+            assert!(clock.wall_ms().abs_diff(wall_ms) > 2 * DAY_MS);
         }
-        assert_eq!(clock.now_ms(), ahead);
-        assert!(clock.boottime_ms() > 0);
+        clock.set_wall_error_ms(0);
+        assert!(clock.wall_ms().abs_diff(wall_ms) < DAY_MS);
+    }
+
+    #[test]
+    fn a_clock_starts_with_the_wall_clock_and_follows_its_offset() {
+        let (right, wrong) = (Clock::system(), Clock::with_wrong_wall(3 * DAY_MS as i64));
+        assert!(wrong.now_ms().abs_diff(right.now_ms()) > 2 * DAY_MS);
+        wrong.set_offset_us(right.offset_us().unwrap());
+        assert!(wrong.now_ms().abs_diff(right.now_ms()) < DAY_MS);
     }
 }

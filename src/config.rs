@@ -27,6 +27,7 @@ use crate::store::OverLimit;
 
 mod checks;
 mod command_line;
+mod list;
 mod parse;
 mod redis_url;
 mod report;

@@ -87,9 +87,10 @@ struct Pending {
     /// The latest access through older copies.
     access_ms: u64,
     renew_to_ms: Option<u64>,
-    /// What was last taken to be written, and when; 0 for never.
+    /// What was last taken to be written; 0 for nothing.
     written_access_ms: u64,
-    taken_ms: u64,
+    /// The boottime of that.
+    taken_ms: Option<u64>,
 }
 
 impl Pending {
@@ -154,7 +155,7 @@ impl LastAccess {
                     access_ms,
                     renew_to_ms,
                     written_access_ms: 0,
-                    taken_ms: 0,
+                    taken_ms: None,
                 });
             }
         }
@@ -178,11 +179,10 @@ impl LastAccess {
     /// Writes all that is due; what a failing store refused stays in the queue.
     pub async fn flush(&self) {
         let _one_at_a_time = self.0.flushing.lock().await;
-        let now_ms = self.0.clock.now_ms();
-        let due = self.0.take_due(now_ms);
+        let due = self.0.take_due(self.0.clock.boottime_ms());
         for (done, chunk) in due.chunks(TOUCHES_PER_WRITE).enumerate() {
             let touches: Vec<_> = chunk.iter().map(Due::touch).collect();
-            match self.0.store.touch(&touches, now_ms).await {
+            match self.0.store.touch(&touches, self.0.clock.now_ms()).await {
                 Ok(()) => {
                     self.0.counters.flushed.inc_by(touches.len() as u64);
                 }
@@ -213,7 +213,7 @@ impl LastAccess {
     fn put_back(&self, due: &Due) {
         self.merge(&due.credential, due.access_ms, due.renew_to_ms, false);
         if let Some(pending) = self.0.shard(due.credential.id).lock().get_mut(&due.credential.id) {
-            (pending.written_access_ms, pending.taken_ms) = (0, 0);
+            (pending.written_access_ms, pending.taken_ms) = (0, None);
         }
     }
 }
@@ -245,7 +245,7 @@ impl Inner {
     }
 
     /// Takes what may be written now, and stops watching what was not accessed for long enough.
-    fn take_due(&self, now_ms: u64) -> Vec<Due> {
+    fn take_due(&self, boottime_ms: u64) -> Vec<Due> {
         let waiting: usize = self
             .shards
             .iter()
@@ -256,7 +256,8 @@ impl Inner {
         for shard in &self.shards {
             let mut watched = shard.lock();
             watched.retain(|_, pending| {
-                let rested = now_ms >= pending.taken_ms.saturating_add(self.options.resolution_ms);
+                let is_rested = |taken_ms| boottime_ms >= self.options.resolution_ms.saturating_add(taken_ms);
+                let rested = pending.taken_ms.is_none_or(is_rested);
                 if !pending.is_waiting() {
                     if rested {
                         pending.credential.accesses.release();
@@ -264,7 +265,7 @@ impl Inner {
                     return !rested;
                 }
                 if is_prompt || rested || pending.renew_to_ms.is_some() {
-                    due.push(pending.take(now_ms));
+                    due.push(pending.take(boottime_ms));
                 }
                 true
             });
@@ -275,9 +276,9 @@ impl Inner {
 }
 
 impl Pending {
-    fn take(&mut self, now_ms: u64) -> Due {
+    fn take(&mut self, boottime_ms: u64) -> Due {
         self.written_access_ms = self.access_ms();
-        self.taken_ms = now_ms;
+        self.taken_ms = Some(boottime_ms);
         Due {
             credential: self.credential.clone(),
             access_ms: self.written_access_ms,

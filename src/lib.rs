@@ -47,6 +47,7 @@ mod sync;
 pub mod takeover;
 pub mod tls;
 pub mod token;
+pub mod token_keys;
 pub mod validator;
 
 pub use clock::Clock;

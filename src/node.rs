@@ -18,8 +18,8 @@ use crate::entropy::Entropy;
 use crate::last_access::LastAccess;
 use crate::metrics::Metrics;
 use crate::readiness::{Monitor, Readiness};
-use crate::secret::CheckKeys;
 use crate::service::Service;
+use crate::token_keys::TokenKeys;
 use crate::validator::Validator;
 
 /// The last write of accesses is given at least this.
@@ -65,8 +65,8 @@ impl Node {
         let service =
             Service::new(store.clone(), clock, entropy.clone(), token_policy(config), last_access.clone());
         let service = Arc::new(service);
-        let configured_keys = CheckKeys::from_secrets(config.token_keys.iter().map(|key| key.expose()));
-        let mut monitor = Monitor::new(service.clone(), readiness.clone(), configured_keys, &entropy)?;
+        let token_keys = TokenKeys::new(config.token_keys.clone(), &entropy)?;
+        let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys);
         monitor.look().await;
         let mut workers = JoinSet::new();
         workers.spawn(monitor.run());

@@ -5,18 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-use crate::entropy::Entropy;
-use crate::secret::{CheckKeys, MAX_CHECK_KEYS};
 use crate::service::Service;
 use crate::store::StoreError;
+use crate::token_keys::TokenKeys;
 
 /// The pause between two looks at the store.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
-/// A node whose clock differs more than this from the store's would end tokens early or late.
-const MAX_CLOCK_SKEW_MS: u64 = 5_000;
 
 /// Ready or not; cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -40,42 +34,18 @@ impl Readiness {
     }
 }
 
-/// Looks at the store in turns: can it be asked, does its clock agree, are its check keys ours?
+/// Looks at the store in turns: can it be asked, what time is it there, what is its token key?
 pub struct Monitor {
     service: Arc<Service>,
     readiness: Readiness,
-    /// `None` when the keys are set by the operator and not shared through the store.
-    shared_keys: Option<SharedKeys>,
-}
-
-/// The check keys when the store keeps them: its own first, older ones still verify.
-struct SharedKeys {
-    secrets: Vec<String>,
-    proposed: String,
+    token_keys: TokenKeys,
 }
 
 impl Monitor {
-    /// A monitor that keeps the service's check keys in step with the store's, unless they are `configured`.
-    ///
-    /// # Errors
-    /// When the operating system has no randomness to give.
-    pub fn new(
-        service: Arc<Service>,
-        readiness: Readiness,
-        configured: Option<CheckKeys>,
-        entropy: &Entropy,
-    ) -> Result<Self, rand::rngs::SysError> {
-        let shared_keys = match configured {
-            Some(keys) => {
-                service.set_check_keys(keys);
-                None
-            }
-            None => {
-                let proposed = URL_SAFE_NO_PAD.encode(entropy.bytes::<32>()?);
-                Some(SharedKeys { secrets: Vec::new(), proposed })
-            }
-        };
-        Ok(Self { service, readiness, shared_keys })
+    /// A monitor that keeps the service's token keys in step with the store's.
+    pub fn new(service: Arc<Service>, readiness: Readiness, token_keys: TokenKeys) -> Self {
+        token_keys.begin(&service);
+        Self { service, readiness, token_keys }
     }
 
     /// One look. Logs only changes.
@@ -97,15 +67,8 @@ impl Monitor {
             return Err(as_text(error));
         }
         // Also when a part of the store is away: the tokens of the other parts are judged all the same.
-        if let Some(keys) = &mut self.shared_keys {
-            keys.follow(&self.service).await.map_err(as_text)?;
-        }
-        let store_ms = probed.map_err(as_text)?;
-        let skew_ms = store_ms.map_or(0, |ms| ms.abs_diff(self.service.clock().now_ms()));
-        if skew_ms > MAX_CLOCK_SKEW_MS {
-            return Err(format!("this node's clock is {skew_ms} ms away from the store's"));
-        }
-        Ok(())
+        self.token_keys.follow(&self.service).await.map_err(as_text)?;
+        probed.map_err(as_text)
     }
 
     /// The worker: looks again and again. Ends with its runtime.
@@ -115,26 +78,5 @@ impl Monitor {
             self.look().await;
             self.service.store().collect_garbage(self.service.clock().now_ms());
         }
-    }
-}
-
-impl SharedKeys {
-    /// Adopts the store's key. A store that lost it gets the one this node used last; when another node was
-    /// first, its key signs from now on and ours still verifies, so that no live token looks forged.
-    async fn follow(&mut self, service: &Service) -> Result<(), StoreError> {
-        let kept = service.store().shared_check_key(self.secrets.first().unwrap_or(&self.proposed)).await?;
-        if self.secrets.first() == Some(&kept) {
-            return Ok(());
-        }
-        if !self.secrets.is_empty() {
-            tracing::warn!("the store has another check key than before; both are honoured from now on");
-        }
-        self.secrets.retain(|secret| *secret != kept);
-        self.secrets.insert(0, kept);
-        self.secrets.truncate(MAX_CHECK_KEYS);
-        if let Some(keys) = CheckKeys::from_secrets(self.secrets.iter().map(String::as_str)) {
-            service.set_check_keys(keys);
-        }
-        Ok(())
     }
 }

@@ -9,6 +9,7 @@
 //! ours and is refused here, without asking any store. A device's login token is the same with `dwd_`.
 
 mod id;
+mod keys;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use siphasher::sip::SipHasher24;
 
 use self::id::ID_BYTES;
 pub use self::id::{ID_CHARS, IdHasher, LOCATOR_CHARS, ShardTag, TokenId, new_id};
+pub use self::keys::{CheckKeys, MAX_CHECK_KEYS, TOKEN_KEY_CHARS, check_token_key};
 use crate::entropy::Entropy;
 use crate::token::Credential;
 
@@ -30,11 +32,6 @@ const CHECK_TAG_BYTES: usize = 8;
 const WIRE_BYTES: usize = CHECKED_BYTES + CHECK_TAG_BYTES;
 /// Characters of a token after its prefix.
 const WIRE_CHARS: usize = WIRE_BYTES / 3 * 4;
-/// A node honours at most this many check keys; the rest of a longer list would only cost time.
-pub const MAX_CHECK_KEYS: usize = 8;
-
-const CHECK_KEY_CONTEXT: &str = "doorward 2026-11 check key of tokens";
-const MARK_KEY_CONTEXT: &str = "doorward 2026-11 key of marks in memory";
 /// Separates this use of BLAKE3 from every other; not a secret.
 const SECRET_HASH_KEY: &[u8; 32] = b"doorward 2026-11 hash of secrets";
 
@@ -96,51 +93,6 @@ impl fmt::Debug for SecretHash {
     }
 }
 
-/// The keys of the check tag: the first signs, all verify, so that they can be rotated.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CheckKeys {
-    keys: Vec<[u8; 32]>,
-    /// Of the marks that verified strings leave; see [`VerifiedMark`](crate::token::VerifiedMark).
-    mark_key: [u8; 16],
-}
-
-impl CheckKeys {
-    /// Derives the keys from secrets as an operator writes them (or as the store keeps them), first the one
-    /// that signs. `None` without any; beyond [`MAX_CHECK_KEYS`] the last ones are left out.
-    pub fn from_secrets<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Option<Self> {
-        let keys: Vec<_> = secrets
-            .into_iter()
-            .take(MAX_CHECK_KEYS)
-            .map(|secret| blake3::derive_key(CHECK_KEY_CONTEXT, secret.as_bytes()))
-            .collect();
-        let mut mark_key = [0; 16];
-        mark_key.copy_from_slice(&blake3::derive_key(MARK_KEY_CONTEXT, keys.as_flattened())[..16]);
-        (!keys.is_empty()).then_some(Self { keys, mark_key })
-    }
-
-    fn check_tag(key: &[u8; 32], kind: Kind, checked: &[u8; CHECKED_BYTES]) -> [u8; CHECK_TAG_BYTES] {
-        // One buffer and one call: the incremental hasher costs half as much again.
-        let prefix = kind.prefix().as_bytes();
-        let mut message = [0; CHECKED_BYTES + 4];
-        message[..prefix.len()].copy_from_slice(prefix);
-        message[prefix.len()..prefix.len() + CHECKED_BYTES].copy_from_slice(checked);
-        let hash = blake3::keyed_hash(key, &message[..prefix.len() + CHECKED_BYTES]);
-        let mut tag = [0; CHECK_TAG_BYTES];
-        tag.copy_from_slice(&hash.as_bytes()[..CHECK_TAG_BYTES]);
-        tag
-    }
-
-    fn verifies(&self, kind: Kind, checked: &[u8; CHECKED_BYTES], tag: &[u8; CHECK_TAG_BYTES]) -> bool {
-        self.keys.iter().any(|key| constant_time_eq_n(&Self::check_tag(key, kind, checked), tag))
-    }
-}
-
-impl fmt::Debug for CheckKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CheckKeys({} keys)", self.keys.len())
-    }
-}
-
 /// A new token: the string its holder gets, once, and what is kept of it.
 pub struct Minted {
     /// The string on the wire; the only place where the secret is.
@@ -175,7 +127,7 @@ pub fn mint_secret(kind: Kind, keys: &CheckKeys, id: TokenId, entropy: &Entropy)
     checked[ID_BYTES..].copy_from_slice(&entropy.bytes::<SECRET_BYTES>()?);
     let mut wire_bytes = [0; WIRE_BYTES];
     wire_bytes[..CHECKED_BYTES].copy_from_slice(&checked);
-    wire_bytes[CHECKED_BYTES..].copy_from_slice(&CheckKeys::check_tag(&keys.keys[0], kind, &checked));
+    wire_bytes[CHECKED_BYTES..].copy_from_slice(&keys.sign(kind, &checked));
     let wire = format!("{}{}", kind.prefix(), URL_SAFE_NO_PAD.encode(wire_bytes));
     Ok(Minted { wire, id, hash: SecretHash::of(&checked) })
 }

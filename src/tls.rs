@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::{Config, TlsPaths};
 
 /// How often the files are looked at.
-const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
+pub const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The most bytes of a file: certificates are not near this, and a wrong path must not fill the memory.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -264,12 +264,12 @@ fn problem(setting: &'static str, problem: impl std::fmt::Display) -> TlsError {
     TlsError { setting, problem: problem.to_string() }
 }
 
-/// Our clock, for when certificates of clients end.
+/// The system's wall clock, for when certificates of clients end.
 #[derive(Debug)]
 struct Time(Clock);
 
 impl TimeProvider for Time {
     fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.now_ms())))
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.wall_ms())))
     }
 }

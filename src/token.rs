@@ -1,12 +1,14 @@
 //! The token record and its rules: what is valid, when it is renewed, who sees it. Pure: no store, no clock.
 
 mod asides;
+mod rotation;
 mod texts;
 
 use std::hint::black_box;
 use std::sync::Arc;
 
-pub use asides::{AccessMark, Aside, DetailsOnce, Shown, ShownOnce, VerifiedMark};
+pub use asides::{AccessMark, Aside, DetailsOnce, RefusedMarks, Shown, ShownOnce, VerifiedMark};
+pub use rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, PreviousSecret, Rotation};
 pub use texts::{Texts, is_visible_ascii};
 
 use crate::event::EndReason;
@@ -42,9 +44,10 @@ pub struct Credential {
     pub takeover: Option<Box<ActiveTakeover>>,
     /// Who logged in and how.
     pub texts: Texts,
-    /// The secrets before the last rotations that are still good, oldest first; at most
-    /// [`MAX_PREVIOUS_SECRETS`].
+    /// Its other secrets, oldest first; at most [`MAX_PREVIOUS_SECRETS`].
     pub previous: Box<[PreviousSecret]>,
+    /// The secrets that the store was asked about and did not know.
+    pub refused: RefusedMarks,
     /// The rest of the token, once a batch has asked for it: what was read with this copy or after it. A change
     /// of the token replaces the copy, so this is never older.
     pub details: DetailsOnce,
@@ -64,18 +67,6 @@ pub enum Transport {
     Cookie,
 }
 
-/// A secret that was rotated out and is still good for a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PreviousSecret {
-    /// Its hash.
-    pub hash: SecretHash,
-    /// It is good while the clock is before this.
-    pub until_ms: u64,
-}
-
-/// So many rotations of one token may lie within the grace at once; a further one is refused.
-pub const MAX_PREVIOUS_SECRETS: usize = 8;
-
 /// What a secret is worth to a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -83,7 +74,10 @@ pub enum Verdict {
     Admitted,
     /// It is the right one, of a token whose second factor is still to be shown.
     Pending,
-    /// The token is live, but this is not its secret: rotated out, or rotated in since this record was read.
+    /// The token is live, but this secret was rotated out and its grace is over. It never becomes right again.
+    RotatedOut,
+    /// The token is live, but this record does not know the secret: forged, forgotten, or handed out since the record
+    /// was read.
     WrongSecret,
     /// Ended, expired, or not allowed on this transport.
     Refused,
@@ -126,8 +120,8 @@ impl Credential {
         };
         if !self.is_live(now_ms) {
             Verdict::Refused
-        } else if !self.is_opened_by(secret_hash, now_ms) {
-            Verdict::WrongSecret
+        } else if let Some(mismatch) = self.mismatch(secret_hash, now_ms) {
+            mismatch
         } else if !is_allowed {
             Verdict::Refused
         } else if !self.is_authenticated {
@@ -135,12 +129,6 @@ impl Credential {
         } else {
             Verdict::Admitted
         }
-    }
-
-    fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
-        let is_previous =
-            |previous: &PreviousSecret| now_ms < previous.until_ms && previous.hash == *secret_hash;
-        self.secret_hash == *secret_hash || self.previous.iter().any(is_previous)
     }
 
     /// The takeover under way at `now_ms`.
@@ -276,15 +264,6 @@ pub struct TokenChange {
     pub end: Option<EndReason>,
 }
 
-/// A new secret for a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rotation {
-    /// Its hash.
-    pub hash: SecretHash,
-    /// How long the present one stays good.
-    pub grace_ms: u64,
-}
-
 impl TokenChange {
     /// The change that only ends the token.
     pub fn ending(reason: EndReason) -> Self {
@@ -329,6 +308,7 @@ pub(crate) mod tests {
             id: TokenId::parse("AAAAAAAAAAAAAAAA").unwrap(),
             secret_hash: SecretHash::from_slice(&[1; 16]).unwrap(),
             previous: Box::default(),
+            refused: RefusedMarks::default(),
             verified: VerifiedMark::default(),
             texts: Texts::new("alice", None, None, None),
             takeover: None,
@@ -364,16 +344,6 @@ pub(crate) mod tests {
         let pending = Credential { is_authenticated: false, ..token.clone() };
         assert_eq!(pending.judge(&token.secret_hash, None, 999), Verdict::Pending);
         assert_eq!(pending.judge(&wrong, None, 999), Verdict::WrongSecret);
-    }
-
-    #[test]
-    fn a_previous_secret_is_good_until_its_deadline() {
-        let old = SecretHash::from_slice(&[2; 16]).unwrap();
-        let previous = [PreviousSecret { hash: old, until_ms: 500 }].into();
-        let token = Credential { previous, ..credential() };
-        assert_eq!(token.judge(&old, None, 499), Verdict::Admitted);
-        assert_eq!(token.judge(&old, None, 500), Verdict::WrongSecret);
-        assert_eq!(token.judge(&token.secret_hash, None, 499), Verdict::Admitted);
     }
 
     #[test]

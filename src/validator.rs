@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::secret::{self, Claim, Kind, Presented, TokenId};
+use crate::secret::{CheckKeys, Claim, Kind, Presented, SecretHash, TokenId};
 use crate::service::{Service, no_check_keys};
-use crate::store::{Reader, StoreError};
+use crate::store::cache::Looked;
+use crate::store::{Read, Reader, StoreError};
 use crate::token::{Credential, Transport, Verdict};
 
 /// Counts what validations came to. Each thread has its own, so that they do not contend.
@@ -63,15 +64,25 @@ pub enum Judged<R> {
     MustRead(LookUp),
 }
 
-/// A token string with a right check tag whose record is not known here, or does not fit its secret.
+/// A token string with a right check tag that the record known here does not settle.
 #[derive(Clone, Copy, Debug)]
 pub struct LookUp {
     presented: Presented,
     /// `None` where what carried it is not asked.
     via: Option<Transport>,
     access: Access,
-    /// The record known here has another secret: only what the store says now counts.
-    must_be_fresh: bool,
+    missing: Missing,
+}
+
+/// What a judgement lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    /// The record: none is known here.
+    Record,
+    /// A record of now: the one known here may be older than the rotation that handed this secret out.
+    FreshRecord,
+    /// Nothing but the revocation that the reuse of a rotated-out secret brings.
+    Revocation,
 }
 
 impl Validator {
@@ -124,9 +135,8 @@ impl Validator {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn opened(&self, wire: &[u8]) -> Result<Option<TokenId>, StoreError> {
-        let presented = self.service.with_check_keys(|keys| secret::parse(Kind::Token, keys, wire))?;
-        let Some(presented) = presented else { return Ok(None) };
-        let look_up = LookUp { presented, via: None, access: Access::Exempt, must_be_fresh: false };
+        let Some(presented) = self.service.parse(Kind::Token, wire)? else { return Ok(None) };
+        let look_up = LookUp { presented, via: None, access: Access::Exempt, missing: Missing::Record };
         let record = self.read(look_up).await?;
         let now_ms = self.service.clock().now_ms();
         let is_opened = |record: &Arc<Credential>| {
@@ -155,16 +165,25 @@ impl Validator {
         };
         self.reader.look(claim.id(), |known| {
             let Some(presented) = claim.verify_known(keys, known.flatten()) else {
-                self.counters.forged.inc();
-                return Judged::Done(show(Ok(Judgement::Refused)));
+                return Looked::NoHit(Judged::Done(show(self.unverified(keys))));
             };
-            let look_up = LookUp { presented, via: Some(via), access, must_be_fresh: false };
+            let look_up = LookUp { presented, via: Some(via), access, missing: Missing::Record };
             match known.map(|record| self.conclude(look_up, record, true)) {
-                Some(Some(judgement)) => Judged::Done(show(Ok(judgement))),
-                Some(None) => Judged::MustRead(LookUp { must_be_fresh: true, ..look_up }),
-                None => Judged::MustRead(look_up),
+                Some(Ok(judgement)) => Looked::Hit(Judged::Done(show(Ok(judgement)))),
+                Some(Err(missing)) => Looked::NoHit(Judged::MustRead(LookUp { missing, ..look_up })),
+                None => Looked::NoHit(Judged::MustRead(look_up)),
             }
         })
+    }
+
+    /// What a string is worth that none of these keys verifies.
+    fn unverified(&self, keys: &CheckKeys) -> Result<Judgement<'static>, StoreError> {
+        if keys.may_lack_one() {
+            self.counters.unavailable.inc();
+            return Err(no_check_keys());
+        }
+        self.counters.forged.inc();
+        Ok(Judgement::Refused)
     }
 
     /// Reads what a judgement lacks; `show` is called for it. The errors are `Unavailable` and `Corrupt`.
@@ -183,8 +202,9 @@ impl Validator {
         // A copy that nobody else holds goes with this call.
         let is_kept = record.as_ref().is_some_and(|record| Arc::strong_count(record) > 1);
         match self.conclude(look_up, record.as_ref(), is_kept) {
-            Some(judgement) => show(Ok(judgement)),
-            None => {
+            Ok(judgement) => show(Ok(judgement)),
+            // What it lacked was done, and it is the wrong secret all the same.
+            Err(_) => {
                 self.counters.refused.inc();
                 show(Ok(Judgement::Refused))
             }
@@ -194,34 +214,48 @@ impl Validator {
     /// The record to judge by: one that the secret fits, if there is.
     async fn read(&self, look_up: LookUp) -> Result<Option<Arc<Credential>>, StoreError> {
         let Presented { id, hash } = look_up.presented;
-        let fits = |record: &Option<Arc<Credential>>| {
-            let now_ms = self.service.clock().now_ms();
-            record
-                .as_ref()
-                .is_none_or(|record| record.judge(&hash, look_up.via, now_ms) != Verdict::WrongSecret)
-        };
-        if !look_up.must_be_fresh {
-            let record = self.reader.credential(id).await?;
-            if fits(&record) {
-                return Ok(record);
+        let read = match look_up.missing {
+            Missing::Record => self.reader.read(id).await?,
+            Missing::FreshRecord => {
+                Read { credential: self.reader.fresh_credential(id).await?, is_fresh: true }
             }
+            Missing::Revocation => {
+                self.service.secret_reused(id, &hash).await?;
+                return Ok(None);
+            }
+        };
+        self.settle(look_up.presented, read).await
+    }
+
+    /// The record to judge this secret by: the one that was read, or a fresh one if that one does not know the secret.
+    /// Has a rotated-out secret revoke its token, and keeps in mind a secret that the store does not know.
+    async fn settle(&self, presented: Presented, read: Read) -> Result<Option<Arc<Credential>>, StoreError> {
+        let Presented { id, hash } = presented;
+        let verdict = |record: &Option<Arc<Credential>>| {
+            let now_ms = self.service.clock().now_ms();
+            record.as_ref().map_or(Verdict::Refused, |record| record.judge(&hash, None, now_ms))
+        };
+        let Read { credential: mut record, is_fresh } = read;
+        let is_known = record.as_ref().is_some_and(|record| record.refused.contains(&hash));
+        if !is_fresh && !is_known && verdict(&record) == Verdict::WrongSecret {
+            record = self.reader.fresh_credential(id).await?;
         }
-        // What was known may be older than the rotation that made this secret the right one.
-        let record = self.reader.fresh_credential(id).await?;
-        if !fits(&record) {
-            self.service.secret_reused(id, &hash).await?;
+        match (verdict(&record), &record) {
+            (Verdict::RotatedOut, _) => self.service.secret_reused(id, &hash).await?,
+            (Verdict::WrongSecret, Some(record)) => record.refused.add(&hash),
+            _ => {}
         }
         Ok(record)
     }
 
-    /// `None` when the secret is another one than the record's. `is_kept` tells whether others will judge by this copy
-    /// of the record, too.
+    /// The judgement by this record, or what it lacks. `is_kept` tells whether others will judge by this copy of the
+    /// record, too.
     fn conclude<'a>(
         &self,
         look_up: LookUp,
         record: Option<&'a Arc<Credential>>,
         is_kept: bool,
-    ) -> Option<Judgement<'a>> {
+    ) -> Result<Judgement<'a>, Missing> {
         let LookUp { presented, via, access, .. } = look_up;
         // Read after the look-up: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
@@ -232,17 +266,35 @@ impl Validator {
                 if access == Access::Recorded {
                     self.service.record_access(record, now_ms, is_kept);
                 }
-                Some(Judgement::Valid(record, now_ms))
+                Ok(Judgement::Valid(record, now_ms))
             }
-            (Verdict::WrongSecret, _) => None,
             (Verdict::Pending, _) => {
                 self.counters.pending.inc();
-                Some(Judgement::Pending)
+                Ok(Judgement::Pending)
             }
-            _ => {
-                self.counters.refused.inc();
-                Some(Judgement::Refused)
-            }
+            (verdict, record) => match self.missing(verdict, record, &presented.hash) {
+                Some(missing) => Err(missing),
+                None => {
+                    self.counters.refused.inc();
+                    Ok(Judgement::Refused)
+                }
+            },
+        }
+    }
+
+    /// What the store must be asked for before a secret of this verdict is refused. Nothing for a secret that is known
+    /// never to become right again.
+    fn missing(
+        &self,
+        verdict: Verdict,
+        record: Option<&Arc<Credential>>,
+        secret_hash: &SecretHash,
+    ) -> Option<Missing> {
+        let is_refused = || record.is_some_and(|record| record.refused.contains(secret_hash));
+        match verdict {
+            Verdict::RotatedOut => self.service.policy().reuse_ends_token.then_some(Missing::Revocation),
+            Verdict::WrongSecret => (!is_refused()).then_some(Missing::FreshRecord),
+            _ => None,
         }
     }
 }

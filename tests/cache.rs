@@ -5,7 +5,7 @@ use std::sync::Arc;
 use doorward::clock::Clock;
 use doorward::entropy::Entropy;
 use doorward::secret::{CheckKeys, Kind, TokenId, mint};
-use doorward::store::cache::{Connection, Flight, Follower, Limits, NearCache, ServerIndex, Ticket};
+use doorward::store::cache::{Connection, Flight, Follower, Limits, Looked, NearCache, ServerIndex, Ticket};
 
 const S0: ServerIndex = ServerIndex(0);
 const S1: ServerIndex = ServerIndex(1);
@@ -71,10 +71,21 @@ fn looking_for_each_gives_what_looking_for_one_gives() {
         for now_ms in [0, LEASE_MS - 1, LEASE_MS] {
             let expected: Vec<_> = ids.iter().map(|id| cache.get(id, now_ms)).collect();
             let (hits, mut found) = (cache.stats().hits, Vec::new());
-            cache.look_each(&ids, now_ms, |_| (), |at, value| found.push((at, value.copied())));
+            cache.look_each(
+                &ids,
+                now_ms,
+                |_| (),
+                |at, value| {
+                    found.push((at, value.copied()));
+                    Looked::Hit(())
+                },
+            );
             assert_eq!(found, expected.iter().copied().enumerate().collect::<Vec<_>>());
             assert_eq!(cache.stats().hits - hits, expected.iter().flatten().count() as u64);
         }
+        let hits = cache.stats().hits;
+        cache.look_each(&ids, 0, |_| (), |_, _| Looked::NoHit(()));
+        assert_eq!((cache.peek(&ids[1], 0), cache.stats().hits), (Some(1), hits), "no use of the entries");
         cache.look_each(&[], 0, |_| (), |_, _| panic!("there is none"));
     }
 }

@@ -113,9 +113,9 @@ fn two_nodes_share_a_cluster() {
 #[test]
 fn who_logs_in_is_asked_at_every_master() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
-    let login = |password: &str| cluster.url().replace("://", &format!("://doorward:{password}@"));
+    let login = |password: &str| cluster.url_of(&format!("doorward:{password}@"));
     for master in &cluster.masters {
-        master.cli(&["ACL", "SETUSER", "doorward", "on", ">p@ss", "~dw:*", "&*", "+@all"]);
+        master.cli(&["ACL", "SETUSER", "doorward", "on", "resetpass", ">p@ss"]);
     }
     let server = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &login("p%40ss"))]].concat());
     await_ready(&server);

@@ -97,7 +97,8 @@ impl Plan<'_> {
     }
 
     fn pairs_of(&self, name: &str) -> Result<Pairs> {
-        Ok(Scenario::find(name)?.measure(self.server, self.pairs, self.duration)?.0)
+        let (mut pairs, _) = Scenario::find(name)?.measure(&[self.server], self.pairs, self.duration)?;
+        pairs.pop().ok_or_else(|| "nothing was measured".into())
     }
 }
 

@@ -2,7 +2,7 @@
 //! the same minutes. What each row answers and how to read it: `benches/README.md`.
 //!
 //! ```text
-//! cargo bench --bench load -- [--pairs N] [--seconds S] [--server PATH] [SCENARIO…]
+//! cargo bench --bench load -- [--pairs N] [--seconds S] [--server PATH] [--before PATH] [SCENARIO…]
 //! cargo bench --bench load -- --table [--pairs N] [--seconds S] [--tokens N] [--server PATH] [LINE…]
 //! ```
 
@@ -47,6 +47,8 @@ struct Options {
     /// The most tokens of the table's memory and growth.
     million: u32,
     server: PathBuf,
+    /// An earlier build, measured in the same rounds.
+    before: Option<PathBuf>,
     names: Vec<String>,
     is_table: bool,
 }
@@ -101,6 +103,11 @@ fn options() -> Options {
                     .value_parser(value_parser!(PathBuf))
                     .default_value(env!("CARGO_BIN_EXE_doorward")),
             )
+            .arg(
+                option("before", "an earlier build to measure in the same rounds")
+                    .conflicts_with("table")
+                    .value_parser(value_parser!(PathBuf)),
+            )
             .arg(Arg::new("name").num_args(0..).value_parser(names()).help(
                 "what to measure: rows instead of the default ones, or lines of the table instead of all",
             ))
@@ -112,6 +119,7 @@ fn options() -> Options {
         seconds: matches.get_one("seconds").copied().unwrap_or(seconds),
         million: matches.get_one("tokens").copied().unwrap_or_default(),
         server: matches.get_one("server").cloned().unwrap_or_default(),
+        before: matches.get_one("before").cloned(),
         names: matches.get_many("name").unwrap_or_default().cloned().collect(),
         is_table,
     }
@@ -160,9 +168,10 @@ fn rows(options: &Options, names: &[&str]) -> Result<()> {
     for scenario in scenarios {
         eprintln!("{} …", scenario.name);
         let duration = Duration::from_secs_f64(options.seconds);
-        match scenario.measure(&options.server, options.pairs, duration) {
+        let servers: Vec<_> = options.before.iter().chain([&options.server]).map(PathBuf::as_path).collect();
+        match scenario.measure(&servers, options.pairs, duration) {
             Ok((pairs, version)) => {
-                rows.push(report::table_row(scenario, &pairs));
+                rows.extend(report::rows_of(scenario, &pairs));
                 redis_version = redis_version.or(version);
             }
             Err(error) => failed.push(format!("FAILED {}: {error}", scenario.name)),

@@ -66,14 +66,23 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// Measures `count` pairs of runs of `duration` each.
-    pub fn measure(reference: &Side, subject: &Side, count: u32, duration: Duration) -> Result<Self> {
-        let mut pairs = Self::default();
+    /// Measures `count` rounds of runs of `duration` each: the reference, then every subject. Gives the pairs of each
+    /// subject with the reference.
+    pub fn measure(reference: &Side, subjects: &[Side], count: u32, duration: Duration) -> Result<Vec<Self>> {
+        let mut all: Vec<_> = subjects.iter().map(|_| Self::default()).collect();
         for _ in 0..count {
-            pairs.reference.push(reference.run(duration)?);
-            pairs.subject.push(subject.run(duration)?);
+            let reference = reference.run(duration)?;
+            for (pairs, subject) in all.iter_mut().zip(subjects) {
+                pairs.reference.push(reference.clone());
+                pairs.subject.push(subject.run(duration)?);
+            }
         }
-        Ok(pairs)
+        Ok(all)
+    }
+
+    /// The runs of another subject of the same rounds as the reference of this one's.
+    pub fn by(&self, other: &Self) -> Self {
+        Self { reference: other.subject.clone(), subject: self.subject.clone() }
     }
 
     /// Subject by reference, pair by pair.

@@ -63,8 +63,8 @@ pub fn measure(server: &Path, largest: usize, pairs: u32, duration: Duration) ->
         let reference = Load { address: baseline.address, ..load.clone() };
         let reference = Side { load: reference, process: &baseline.process, redis: None };
         let subject = Side { load, process: &node.process, redis: Some(&redis) };
-        let pairs = Pairs::measure(&reference, &subject, pairs, duration)?;
-        stages.push(Stage { tokens: count, pairs });
+        let measured = Pairs::measure(&reference, &[subject], pairs, duration)?.pop();
+        stages.push(Stage { tokens: count, pairs: measured.ok_or("nothing was measured")? });
         eprintln!("  {count} tokens measured");
     }
     Ok(Growth { token_bytes: grown_bytes as f64 / (known - 1) as f64, stages })

@@ -14,8 +14,21 @@ pub const TABLE_HEADER: &str = "\
 | throughput ratio [95 %] | Redis CPU µs | Redis commands |
 |---|---|---|---|---|---|---|---|---|---|";
 
+/// The rows of a scenario: of the server, and where an earlier build was measured too, of that one and of both.
+pub fn rows_of(scenario: &Scenario, measured: &[Pairs]) -> Vec<String> {
+    let (name, against) = (scenario.name, scenario.reference_name());
+    match measured {
+        [before, now] => vec![
+            table_row(&format!("{name}, before"), against, before),
+            table_row(name, against, now),
+            table_row(name, "before", &now.by(before)),
+        ],
+        measured => measured.iter().map(|pairs| table_row(name, against, pairs)).collect(),
+    }
+}
+
 /// One row of the table; CPU and commands are for one validation, all but the commands are medians.
-pub fn table_row(scenario: &Scenario, pairs: &Pairs) -> String {
+fn table_row(name: &str, against: &str, pairs: &Pairs) -> String {
     let of = |runs: &[Run], value: fn(&Run) -> f64| {
         median(&runs.iter().map(value).collect::<Vec<_>>()).unwrap_or(f64::NAN)
     };
@@ -26,9 +39,7 @@ pub fn table_row(scenario: &Scenario, pairs: &Pairs) -> String {
         ("-".to_owned(), "-".to_owned())
     };
     format!(
-        "| {} | {} | {:.2} | {:.2} | {} | {:.0} | {:.0} | {} | {redis_cpu} | {redis_commands} |",
-        scenario.name,
-        scenario.reference_name(),
+        "| {name} | {against} | {:.2} | {:.2} | {} | {:.0} | {:.0} | {} | {redis_cpu} | {redis_commands} |",
         of(&pairs.reference, Run::cpu_us),
         of(&pairs.subject, Run::cpu_us),
         ratio(&pairs.ratios(Run::cpu_us)),

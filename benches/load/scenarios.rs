@@ -98,6 +98,20 @@ pub const SCENARIOS: &[Scenario] = &[
     },
 ];
 
+/// A server that is being measured, and what belongs to it.
+struct SetUp {
+    redis: Option<RedisServer>,
+    doorward: Doorward,
+    tokens: Arc<[String]>,
+}
+
+impl SetUp {
+    fn side(&self, scenario: &Scenario) -> Side<'_> {
+        let load = scenario.load(&self.doorward, &self.tokens);
+        Side { load, process: &self.doorward.process, redis: self.redis.as_ref() }
+    }
+}
+
 impl Scenario {
     /// The row of this name.
     pub fn find(name: &str) -> Result<&'static Self> {
@@ -126,12 +140,45 @@ impl Scenario {
         }
     }
 
-    /// Sets everything up, measures, and takes it down again. Gives the pairs and the version of the Redis
-    /// used.
+    /// Sets everything up for each of these servers, measures, and takes it down again. Gives the pairs of each server
+    /// with the reference, and the version of the Redis used. Where the reference is Doorward, it is the last server.
     ///
     /// # Errors
     /// When a server does not start, or answers anything but what the scenario is about.
-    pub fn measure(&self, server: &Path, pairs: u32, duration: Duration) -> Result<(Pairs, Option<String>)> {
+    pub fn measure(
+        &self,
+        servers: &[&Path],
+        pairs: u32,
+        duration: Duration,
+    ) -> Result<(Vec<Pairs>, Option<String>)> {
+        let setups: Vec<_> = servers.iter().map(|server| self.set_up(server)).collect::<Result<_>>()?;
+        let last = setups.last().ok_or("no server to measure")?;
+        let head = probe(&self.load(&last.doorward, &last.tokens))?;
+        let baseline = match self.reference {
+            Reference::BareHyper => Some(Baseline::start(&head)?),
+            Reference::BareHyperTwoHeaders => Some(Baseline::start(TWO_HEADERS)?),
+            Reference::PlainAuth => None,
+        };
+        let reference = match &baseline {
+            Some(baseline) => {
+                let load = Load { address: baseline.address, ..self.load(&last.doorward, &last.tokens) };
+                Side { load, process: &baseline.process, redis: None }
+            }
+            None => {
+                let request = Request::Get { path: "/auth", tokens: last.tokens.clone() };
+                let address = last.doorward.address;
+                let load = Load { address, request, expected_status: 200, depth: 1, pace: None };
+                Side { load, ..last.side(self) }
+            }
+        };
+        let subjects: Vec<_> = setups.iter().map(|setup| setup.side(self)).collect();
+        let pairs = Pairs::measure(&reference, &subjects, pairs, duration)?;
+        let version = last.redis.as_ref().map(RedisServer::version).transpose()?;
+        Ok((pairs, version))
+    }
+
+    /// A server with the scenario's tokens, which it knows where it can.
+    fn set_up(&self, server: &Path) -> Result<SetUp> {
         let redis = match self.store {
             Store::Memory => None,
             Store::Redis { .. } => Some(RedisServer::start()?),
@@ -146,30 +193,7 @@ impl Scenario {
         if matches!(self.sent, Sent::Valid | Sent::Batch) {
             doorward.validate_each(&tokens)?;
         }
-
-        let load = self.load(&doorward, &tokens);
-        let head = probe(&load)?;
-        let subject = Side { load, process: &doorward.process, redis: redis.as_ref() };
-        let baseline = match self.reference {
-            Reference::BareHyper => Some(Baseline::start(&head)?),
-            Reference::BareHyperTwoHeaders => Some(Baseline::start(TWO_HEADERS)?),
-            Reference::PlainAuth => None,
-        };
-        let reference = match &baseline {
-            Some(baseline) => {
-                let load = Load { address: baseline.address, ..subject.load.clone() };
-                Side { load, process: &baseline.process, redis: None }
-            }
-            None => {
-                let request = Request::Get { path: "/auth", tokens };
-                let load =
-                    Load { address: doorward.address, request, expected_status: 200, depth: 1, pace: None };
-                Side { load, process: &doorward.process, redis: redis.as_ref() }
-            }
-        };
-        let pairs = Pairs::measure(&reference, &subject, pairs, duration)?;
-        let version = redis.as_ref().map(RedisServer::version).transpose()?;
-        Ok((pairs, version))
+        Ok(SetUp { redis, doorward, tokens })
     }
 
     fn settings(&self, redis: Option<&RedisServer>) -> Vec<(&'static str, String)> {

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use percent_encoding::percent_decode_str;
 
-use super::parse::{Parsed, boolean, is_word, items};
+use super::list::items;
+use super::parse::{Parsed, boolean, is_word};
 use crate::check::Check;
 use crate::rules;
 

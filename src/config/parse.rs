@@ -15,12 +15,13 @@ use hyper::header::HeaderName;
 
 use ipnet::IpNet;
 
+use super::list::items;
 use super::redis_url::RedisUrl;
 use super::types::{
     ApiKey, ListenAddr, LogFormat, LogLevel, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
     TrustedProxies,
 };
-use crate::secret::MAX_CHECK_KEYS;
+use crate::secret::{MAX_CHECK_KEYS, check_token_key};
 use crate::store::OverLimit;
 
 pub(super) type Parsed<T> = Result<T, String>;
@@ -39,7 +40,6 @@ const MAX_API_KEYS: usize = 100;
 const API_KEY_NAME_CHARS: RangeInclusive<usize> = 1..=50;
 /// The name that `admin-key` has.
 pub(super) const ADMIN_KEY_NAME: &str = "admin";
-const TOKEN_KEY_CHARS: RangeInclusive<usize> = 32..=1024;
 const KEY_PREFIX_BYTES: RangeInclusive<usize> = 1..=64;
 const COOKIE_NAME_BYTES: RangeInclusive<usize> = 1..=64;
 /// No DNS name is longer (RFC 1035, section 2.3.4).
@@ -53,11 +53,6 @@ const MAX_TRUSTED_PROXIES: usize = 100;
 const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// More than half of the idle time would let a token in use end.
 const MAX_RENEWAL_PERCENT: u8 = 50;
-
-/// The items between commas, without the blanks around them; none in a blank text.
-pub(super) fn items(text: &str) -> Vec<&str> {
-    if text.trim().is_empty() { Vec::new() } else { text.split(',').map(str::trim).collect() }
-}
 
 pub(super) fn is_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
@@ -322,7 +317,7 @@ pub(super) fn admin_key(text: &str) -> Parsed<Option<ApiKey>> {
     Ok(Some(ApiKey { name: ADMIN_KEY_NAME.into(), scopes: Scopes::all(), hash }))
 }
 
-/// `NAME:SCOPE+SCOPE:HASH` items.
+/// Items of the form `NAME:SCOPE+SCOPE:HASH`.
 pub(super) fn api_keys(text: &str) -> Parsed<Vec<ApiKey>> {
     let keys = items(text);
     if keys.len() > MAX_API_KEYS {
@@ -343,6 +338,9 @@ pub(super) fn api_keys(text: &str) -> Parsed<Vec<ApiKey>> {
 }
 
 fn api_key(text: &str) -> Parsed<ApiKey> {
+    if text.contains(char::is_whitespace) {
+        return Err("it has white space in it: is a comma or a line break missing?".into());
+    }
     let [name, scopes, hash] = text.split(':').collect::<Vec<_>>()[..] else {
         return Err("it is not NAME:SCOPE+SCOPE:HASH".into());
     };
@@ -370,10 +368,12 @@ pub(super) fn token_keys(text: &str) -> Parsed<Vec<SecretString>> {
     if keys.len() > MAX_CHECK_KEYS {
         return Err(format!("has more than {MAX_CHECK_KEYS} keys"));
     }
-    if !keys.iter().all(|key| TOKEN_KEY_CHARS.contains(&key.chars().count())) {
-        return Err("has a key that is not 32 to 1024 characters long".into());
-    }
-    Ok(keys.into_iter().map(SecretString::new).collect())
+    let key = |(at, key)| match check_token_key(key) {
+        Ok(()) => Ok(SecretString::new(key)),
+        // Told by its number: it is a secret.
+        Err(problem) => Err(format!("has a mistake in its key {}: it {problem}", at + 1)),
+    };
+    keys.into_iter().enumerate().map(key).collect()
 }
 
 /// A level of the log.

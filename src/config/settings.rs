@@ -122,9 +122,9 @@ pub const SETTINGS: &[Setting] = &[
 
     Setting::new("admin-key", "KEY", "", "API key with all scopes").secret(),
     Setting::new("api-keys", "KEYS", "",
-        "Further API keys, by commas, each NAME:SCOPE+SCOPE:HASH (see hash-key)").list().redacted(),
+        "Further API keys, by commas or lines, each NAME:SCOPE+SCOPE:HASH (see hash-key)").list().redacted(),
     Setting::new("token-keys", "KEYS", "",
-        "Keys of the tokens' check tag, by commas: the first signs, all verify").list().secret(),
+        "Keys that sign token strings, by commas or lines: the first signs, all verify").list().secret(),
 
     Setting::new("cookie-name", "NAME", "doorward", "Cookie that may carry the token"),
     Setting::new("cookie-secure", "BOOL", "true", "Whether browsers send the cookie over HTTPS only"),
@@ -143,7 +143,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("renewal-exempt-header", "NAME", "",
         "Header that marks requests which neither renew a token nor count as access"),
     Setting::new("rotation-grace", "DURATION", "10s", "How long the old secret works after a rotation"),
-    Setting::new("reuse-ends-token", "BOOL", "true", "Whether a rotated-out secret seen again ends the token"),
+    Setting::new("reuse-ends-token", "BOOL", "true", "Whether a rotated-out secret seen after its grace revokes the token"),
     Setting::new("max-tokens-per-user", "N", "1000", "Most tokens a user has at once"),
     Setting::new("max-tokens-per-object", "N", "10000", "Most live tokens of a related object"),
     Setting::new("over-limit", "RULE", "end-oldest",

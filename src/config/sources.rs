@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use super::list::{LINE_ENDS, items};
 use super::settings::{CONFIG, SETTINGS, Setting, VARIABLE_PREFIX, did_you_mean};
 use super::{Mistake, ReadFile, settings, toml_file};
 
@@ -80,9 +81,15 @@ pub(super) fn gather(
 fn read_value(name: &str, given: &mut Given, read_file: ReadFile<'_>, mistakes: &mut Vec<Mistake>) -> bool {
     match read_file(Path::new(&given.text)) {
         Ok(content) => {
-            let content = content.trim_end_matches(['\r', '\n']);
+            // An editor's byte order mark is no part of the value.
+            let content = content.strip_prefix('\u{feff}').unwrap_or(&content).trim_end_matches(LINE_ENDS);
             if content.is_empty() {
                 mistakes.push(Mistake::new(name, &given.origin, "the file it names is empty"));
+                return false;
+            }
+            let is_list = settings::find(name).is_some_and(|setting| setting.list);
+            if is_list && items(content).is_empty() {
+                mistakes.push(Mistake::new(name, &given.origin, "the file it names has only comments in it"));
                 return false;
             }
             given.text = content.to_owned();

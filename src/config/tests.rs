@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use super::settings::SETTINGS;
 use super::*;
 
+mod lists;
+
 const SAMPLE: &str = include_str!("../../config/doorward.toml");
 /// A good key that must not be seen anywhere.
 const KEY: &str = "hunter2-hunter2-hunter2-hunter2-hunter2";
@@ -218,6 +220,10 @@ fn toml_values_may_have_their_own_types() {
     assert!(file_mistakes("lease = 2026-01-01").contains("is a date or a time"));
     assert!(file_mistakes("api-keys = [1]").contains("is a list of something else than texts"));
     assert!(file_mistakes("token-keys = ['a,b']").contains("a comma in one of its texts"));
+    for text in ["\"a\\nb\"", "'#a'", "'a #b'"] {
+        let told = file_mistakes(&format!("token-keys = [{text}]"));
+        assert!(told.contains("a line break or a comment in one of its texts"), "{told}");
+    }
     assert!(file_mistakes("token-keys-file = ['a']").contains("is a list, but takes one value"));
 }
 

@@ -5,6 +5,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::Mistake;
+use super::list::items;
 use super::settings::{SETTINGS, did_you_mean};
 use super::sources::{Given, Source, either};
 
@@ -57,9 +58,14 @@ fn text_of(value: &DeValue<'_>, list: bool) -> Result<String, String> {
         DeValue::Boolean(boolean) => Ok(boolean.to_string()),
         DeValue::Array(items) if list => {
             let items = items.iter().map(|item| match item.get_ref() {
-                // A comma would make two items of it.
-                DeValue::String(text) if !text.contains(',') => Ok(text.as_ref()),
-                DeValue::String(_) => Err("is a list with a comma in one of its texts"),
+                // Joined below, it would become two items or part of a comment.
+                DeValue::String(text) if text.contains(',') => {
+                    Err("is a list with a comma in one of its texts")
+                }
+                DeValue::String(text) if !is_one_item(text) => {
+                    Err("is a list with a line break or a comment in one of its texts")
+                }
+                DeValue::String(text) => Ok(text.as_ref()),
                 _ => Err("is a list of something else than texts"),
             });
             Ok(items.collect::<Result<Vec<_>, _>>()?.join(","))
@@ -68,6 +74,10 @@ fn text_of(value: &DeValue<'_>, list: bool) -> Result<String, String> {
         DeValue::Table(_) => Err("is a table, but takes a value".into()),
         DeValue::Datetime(_) => Err("is a date or a time, but takes a value in quotes".into()),
     }
+}
+
+fn is_one_item(text: &str) -> bool {
+    text.trim().is_empty() || items(text) == [text.trim()]
 }
 
 /// Tables as the items that a flag would have: `NAME:KEY=VALUE+KEY=VALUE`.

@@ -1,8 +1,7 @@
 //! Answers to auth subrequests as bytes: the same that hyper would write.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use super::auth::Verdict;
+use super::date::DateText;
 use super::identity::Identity;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncache-control: no-store\r\n";
@@ -11,30 +10,6 @@ const USUAL_BYTES: usize = 512;
 /// What an answer ends with, before its date.
 const LENGTH_AND_DATE: &[u8] = b"content-length: 0\r\ndate: ";
 const LAST_LENGTH_AND_DATE: &[u8] = b"connection: close\r\ncontent-length: 0\r\ndate: ";
-/// The last second that HTTP's form of a date can show: the end of the year 9999.
-const LAST_SECOND: u64 = 253_402_300_799;
-
-/// The time as `Date` shows it (RFC 9110, section 5.6.7), formatted once a second.
-pub struct DateText {
-    second: u64,
-    text: String,
-}
-
-impl DateText {
-    /// Of no time yet.
-    pub fn new() -> Self {
-        Self { second: u64::MAX, text: String::new() }
-    }
-
-    fn at(&mut self, now_ms: u64) -> &[u8] {
-        let second = (now_ms / 1000).min(LAST_SECOND);
-        if second != self.second {
-            self.text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
-            self.second = second;
-        }
-        self.text.as_bytes()
-    }
-}
 
 /// Appends the answer of `now_ms`; `is_last` tells the client that the connection ends with it.
 pub fn write(verdict: &Verdict<'_>, now_ms: u64, date: &mut DateText, is_last: bool, out: &mut Vec<u8>) {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::header::{CONNECTION, DATE, HOST, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Version};
@@ -18,12 +18,14 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Busy, OpenConnection};
+use super::date;
 use super::front::{self, Ended};
 use super::listener::Socket;
 use super::received::Peer;
 use super::stream::{AnswerStream, LINGER};
 use super::validation::Validation;
 use super::{Body, empty};
+use crate::clock::Clock;
 use crate::tls::HTTP_2;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
@@ -73,6 +75,7 @@ impl Reply {
 struct Replying {
     reply: Reply,
     busy: Option<Busy>,
+    clock: Clock,
     /// Whether it tells the client that the connection ends with it.
     is_last: bool,
 }
@@ -91,6 +94,7 @@ impl Future for Replying {
         if let Some(busy) = self.busy.take() {
             response.body_mut().sent_on(busy);
         }
+        response.headers_mut().insert(DATE, date::header_value(self.clock.now_ms()));
         if self.is_last {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -193,7 +197,7 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
         let busy = reply.takes_time().then(|| open.busy());
         // HTTP/2 says so with a frame of its own.
         let is_last = is_http1 && open.is_draining();
-        Replying { reply, busy, is_last }
+        Replying { reply, busy, clock: open.clock().clone(), is_last }
     });
     let (mut stream, ended) = match ended {
         Ended::Broken => return,

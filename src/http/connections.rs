@@ -20,6 +20,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use crate::clock::Clock;
+
 /// The longest time until a connection's first request is complete, TLS included; `idle-timeout` if that is shorter.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection ends at most this share of the shorter limit late.
@@ -38,6 +40,7 @@ const FRESH: u32 = 1 << 31;
 pub struct Connections(Arc<Shared>);
 
 struct Shared {
+    clock: Clock,
     slots: Mutex<HashMap<u64, Arc<Slot>>>,
     next: AtomicU64,
     max: usize,
@@ -72,9 +75,10 @@ struct Limits {
 }
 
 impl Connections {
-    /// At most `max` connections.
-    pub fn new(max: usize) -> Self {
+    /// At most `max` connections, whose answers are dated by `clock`.
+    pub fn new(max: usize, clock: Clock) -> Self {
         Self(Arc::new(Shared {
+            clock,
             slots: Mutex::default(),
             next: AtomicU64::new(0),
             max,
@@ -190,6 +194,11 @@ impl OpenConnection {
     /// Whether the next answer is to be its last.
     pub fn is_draining(&self) -> bool {
         self.shared.phase.load(Ordering::SeqCst) >= DRAINING
+    }
+
+    /// The clock of the node.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
     }
 
     /// Whether it has to end unless a request is under way.
@@ -312,7 +321,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_silent_connections_expire() {
-        let connections = Connections::new(10);
+        let connections = Connections::new(10, Clock::manual(0));
         let (silent, used, busy) =
             (connections.open().await, connections.open().await, connections.open().await);
         silent.used();
@@ -333,7 +342,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_request_has_less_time_than_the_next() {
-        let connections = Connections::new(10);
+        let connections = Connections::new(10, Clock::manual(0));
         let (fresh, used) = (connections.open().await, connections.open().await);
         used.used();
         let worker = tokio::spawn(connections.clone().expire(Duration::from_secs(75)));
@@ -348,7 +357,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_not_sent_counts_whatever_is_asked_meanwhile() {
-        let connections = Connections::new(10);
+        let connections = Connections::new(10, Clock::manual(0));
         let (stuck, slow) = (connections.open().await, connections.open().await);
         let worker = tokio::spawn(connections.clone().expire(Duration::from_secs(8)));
         let held = stuck.busy().unsent();
@@ -365,7 +374,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_longest_silent_connection_makes_room() {
-        let connections = Connections::new(4);
+        let connections = Connections::new(4, Clock::manual(0));
         let busy = connections.open().await;
         let under_way = busy.busy();
         let used = connections.open().await;
@@ -399,7 +408,7 @@ mod tests {
 
     #[tokio::test]
     async fn draining_reaches_connections_of_before_and_after() {
-        let connections = Connections::new(10);
+        let connections = Connections::new(10, Clock::manual(0));
         let before = connections.open().await;
         assert!(!before.is_draining());
         connections.drain();

@@ -13,9 +13,10 @@ use std::task::{Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
-use super::answer_bytes::{self, DateText};
+use super::answer_bytes;
 use super::auth::{Admission, Auth, Verdict};
 use super::connections::OpenConnection;
+use super::date::DateText;
 use super::plain::{self, Next};
 use super::received::Peer;
 use super::stream::{AnswerStream, MAX_HELD_BYTES};

@@ -6,6 +6,7 @@
 //! | `listener` | addresses, accepting, connection limits |
 //! | `connection`, `stream` | one HTTP/1 or HTTP/2 connection, and the bytes under it |
 //! | `body` | an answer's body |
+//! | `date` | `Date`, by the node's clock |
 //! | `front`, `plain`, `answer_bytes` | plain auth subrequests, answered without hyper |
 //! | `connections` | all of them: draining, idle timeout |
 //! | `validation` | the validation plane's endpoints |
@@ -26,6 +27,7 @@ mod body;
 pub mod connection;
 pub mod connections;
 pub mod cookie;
+mod date;
 pub mod device_json;
 pub mod event_json;
 pub mod fields;

@@ -12,7 +12,7 @@ use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, Trust};
 use crate::store::{Store, StoreLimits};
-use crate::tls::{self, TlsError};
+use crate::tls::TlsError;
 
 /// Why a node or its server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -79,10 +79,8 @@ pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
 /// Whom to trust where Redis speaks TLS.
 fn trust(config: &Config, url: &RedisUrl) -> Result<Option<Trust>, StartError> {
     let Topology::Standalone { tls: true, .. } = url.topology else { return Ok(None) };
-    let problem = |problem| TlsError { setting: "redis-ca-file", problem };
-    let read = |path| tls::read_file(path).map_err(|error| problem(format!("cannot read the file: {error}")));
-    let authorities = config.redis_ca_file.as_deref().map(read).transpose()?;
-    Ok(Some(Trust::new(authorities).map_err(problem)?))
+    let trust = Trust::load(config.redis_ca_file.as_deref());
+    Ok(Some(trust.map_err(|problem| TlsError { setting: "redis-ca-file", problem })?))
 }
 
 pub(super) fn token_policy(config: &Config) -> TokenPolicy {

@@ -6,7 +6,7 @@ use super::{Issued, NewToken, Service, ServiceError};
 use crate::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
 use crate::event::Actor;
 use crate::rules;
-use crate::secret::{self, Kind, ShardTag};
+use crate::secret::{Kind, ShardTag};
 
 /// What is asked for; each field already keeps to its rule.
 #[derive(Clone, Debug)]
@@ -104,8 +104,7 @@ impl Service {
     ) -> Result<Issued, ServiceError> {
         let call = self.call(actor);
         let wire = login_token.as_bytes();
-        let presented = self.with_check_keys(|keys| secret::parse(Kind::DeviceLogin, keys, wire))?;
-        let presented = presented.ok_or(ServiceError::LoginRefused)?;
+        let presented = self.parse(Kind::DeviceLogin, wire)?.ok_or(ServiceError::LoginRefused)?;
         let minted = self.mint_in(Kind::Token, presented.id.shard_tag())?;
         let mut token = self.record_of(new, minted.id, minted.hash, call.now_ms);
         let credential = Arc::make_mut(&mut token.credential);

@@ -18,7 +18,7 @@ use crate::entropy::Entropy;
 use crate::event::{Actor, Event};
 use crate::last_access::LastAccess;
 use crate::logging::RepeatedFault;
-use crate::secret::{self, CheckKeys, Kind, Minted, ShardTag};
+use crate::secret::{self, CheckKeys, Claim, Kind, Minted, Presented, ShardTag};
 use crate::store::{Call, Store, StoreError};
 use crate::token::Credential;
 
@@ -141,6 +141,20 @@ impl Service {
         self.check_keys.load()
     }
 
+    /// What a token string presents; `None` when it is malformed or forged.
+    ///
+    /// # Errors
+    /// `Unavailable` while a key that may have signed it is not known.
+    pub fn parse(&self, kind: Kind, wire: &[u8]) -> Result<Option<Presented>, StoreError> {
+        self.with_check_keys(|keys| {
+            let Some(claim) = Claim::read(kind, wire) else { return Ok(None) };
+            match claim.verify(keys) {
+                None if keys.may_lack_one() => Err(no_check_keys()),
+                presented => Ok(presented),
+            }
+        })?
+    }
+
     /// Replaces the check keys.
     pub fn set_check_keys(&self, keys: CheckKeys) {
         self.check_keys.store(Some(Arc::new(keys)));
@@ -196,7 +210,7 @@ impl Service {
     }
 }
 
-/// What cannot be told without the check keys.
+/// What cannot be told without the check keys, or without one of them.
 pub fn no_check_keys() -> StoreError {
     StoreError::Unavailable("the check keys are not known yet".into())
 }

@@ -10,8 +10,8 @@ use crate::rules;
 use crate::secret::{self, Kind, SecretHash, ShardTag, TokenId};
 use crate::store::{self, Changed, StoreError};
 use crate::token::{
-    AccessMark, Credential, DetailsOnce, RelatedObject, Rotation, ShownOnce, Texts, Token, TokenChange,
-    VerifiedMark,
+    AccessMark, Credential, DetailsOnce, RefusedMarks, RelatedObject, Rotation, ShownOnce, Texts, Token,
+    TokenChange, VerifiedMark,
 };
 
 /// What a login service asks for; each field already keeps to its rule.
@@ -104,6 +104,7 @@ impl Service {
                 id,
                 secret_hash: hash,
                 previous: Box::default(),
+                refused: RefusedMarks::default(),
                 verified: VerifiedMark::default(),
                 texts: Texts::new(&new.user, new.auth_slug.as_deref(), new.backend.as_deref(), None),
                 takeover: None,
@@ -178,8 +179,8 @@ impl Service {
         Ok(Issued { token, wire: minted.wire })
     }
 
-    /// A secret that once opened the token, by its check tag, does not open its record: ends the token, where
-    /// that is the rule and the secret was indeed rotated out (RFC 9700, section 4.14.2).
+    /// A secret that was rotated out was presented after its grace: somebody copied the token. Revokes the token, if
+    /// `reuse-ends-token` says so (RFC 9700, section 4.14.2).
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.

@@ -1,6 +1,7 @@
 //! Where tokens live. One enum with two variants, so that a caller never asks which it is.
 //!
-//! Every operation is atomic per user. Validity is judged by the caller's clock, passed in as `now_ms`.
+//! Every operation is atomic per user. Validity is judged by the node's clock, passed in as `now_ms`; it follows the
+//! clock of the store, where that has one of its own.
 
 pub mod cache;
 mod devices;
@@ -19,7 +20,7 @@ use crate::secret::{SecretHash, TokenId};
 use crate::token::{Token, TokenChange, Touch};
 
 use self::memory::MemoryStore;
-pub use self::reader::Reader;
+pub use self::reader::{Read, Reader};
 use self::redis::RedisStore;
 
 /// Why the store did not do what it was asked.
@@ -174,8 +175,7 @@ pub enum Changed {
     AlreadyEnded(Token),
     /// It cannot get a new secret before its second factor was shown; nothing changed.
     Pending,
-    /// It got [`MAX_PREVIOUS_SECRETS`](crate::token::MAX_PREVIOUS_SECRETS) new secrets within the grace; nothing
-    /// changed.
+    /// It got [`MAX_SIBLINGS`](crate::token::MAX_SIBLINGS) new secrets within the grace; nothing changed.
     RotatedTooOften,
     /// Done. The token as it is now.
     Done(Token),
@@ -242,8 +242,8 @@ impl Store {
         }
     }
 
-    /// A secret that once opened the token, by its check tag, does not open the record that a look-up found. Ends
-    /// the token if the secret was rotated out; whether it did.
+    /// Revokes the token if this secret of it is remembered as rotated out and its grace is over. Returns whether it
+    /// did; any other secret changes nothing.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -324,15 +324,26 @@ impl Store {
         }
     }
 
-    /// Its clock, in milliseconds since the Unix epoch, when it has one of its own. Also the probe of whether
-    /// it can be asked, for writes too.
+    /// The check-key secret that the store keeps, if there is one.
     ///
     /// # Errors
-    /// `Unavailable`.
-    pub async fn probe(&self) -> Result<Option<u64>, StoreError> {
+    /// `Unavailable`, `Corrupt`.
+    pub async fn kept_check_key(&self) -> Result<Option<String>, StoreError> {
         match self {
-            Self::Memory(_) => Ok(None),
-            Self::Redis(store) => store.probe().await.map(Some),
+            Self::Memory(store) => Ok(store.kept_check_key()),
+            Self::Redis(store) => store.kept_check_key().await,
+        }
+    }
+
+    /// Checks that the store can be asked, for writes too, and lets the node's clock follow the store's, where that has
+    /// one of its own.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Redis(store) => store.probe().await,
         }
     }
 

@@ -2,10 +2,19 @@
 
 use std::sync::Arc;
 
+use super::cache::Looked;
 use super::memory::MemoryStore;
 use super::{StoreError, redis};
 use crate::secret::TokenId;
 use crate::token::{Credential, TokenView};
+
+/// A credential that was read.
+pub struct Read {
+    /// `None` when there is no such token.
+    pub credential: Option<Arc<Credential>>,
+    /// Whether the store had it so after the call began. False for a copy that was known here or read for another.
+    pub is_fresh: bool,
+}
 
 /// Reads credentials on the hot path.
 pub enum Reader {
@@ -17,10 +26,19 @@ pub enum Reader {
 
 impl Reader {
     /// What `use_it` makes of the credential of this id as far as it is known without waiting: of `Some(None)` when it
-    /// is known that there is none. It must be short and not come back to the store: the record is held still.
-    pub fn look<R>(&self, id: TokenId, use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> R) -> R {
+    /// is known that there is none. It must be short and not come back to the store: the record is held still. It says
+    /// whether a record in the near cache answered the look-up.
+    pub fn look<R>(
+        &self,
+        id: TokenId,
+        use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> Looked<R>,
+    ) -> R {
         match self {
-            Self::Memory(store) => store.look(id, |credential| use_it(Some(credential))),
+            Self::Memory(store) => {
+                let (Looked::Hit(made) | Looked::NoHit(made)) =
+                    store.look(id, |credential| use_it(Some(credential)));
+                made
+            }
             Self::Redis(reader) => reader.look(id, use_it),
         }
     }
@@ -29,11 +47,13 @@ impl Reader {
     pub fn look_each(
         &self,
         ids: &[TokenId],
-        mut use_it: impl FnMut(usize, Option<Option<&Arc<Credential>>>),
+        mut use_it: impl FnMut(usize, Option<Option<&Arc<Credential>>>) -> Looked<()>,
     ) {
         match self {
             Self::Memory(store) => {
-                ids.iter().enumerate().for_each(|(at, id)| store.look(*id, |known| use_it(at, Some(known))));
+                let use_it =
+                    |(at, id): (usize, &TokenId)| store.look(*id, |known| drop(use_it(at, Some(known))));
+                ids.iter().enumerate().for_each(use_it);
             }
             Self::Redis(reader) => reader.look_each(ids, use_it),
         }
@@ -53,8 +73,16 @@ impl Reader {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
+        Ok(self.read(id).await?.credential)
+    }
+
+    /// The same, and whether it is fresh.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn read(&self, id: TokenId) -> Result<Read, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.credential(id)),
+            Self::Memory(store) => Ok(Read { credential: store.credential(id), is_fresh: true }),
             Self::Redis(reader) => reader.credential(id).await,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::Details;
+use crate::secret::SecretHash;
 
 /// Room for what is made of a copy of the record, or read beside it, once. Not part of the record: a clone starts
 /// empty, and all are equal.
@@ -177,5 +178,77 @@ impl Eq for VerifiedMark {}
 impl std::fmt::Debug for VerifiedMark {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("VerifiedMark(…)")
+    }
+}
+
+/// The secrets that the store was asked about, after they were presented, and did not know. They never become right:
+/// a secret is handed out only after the store has it. So a string that is replayed costs no further trip.
+///
+/// Keeps a few; another one with the same place takes it. No memory of its own until there is one.
+#[derive(Default)]
+pub struct RefusedMarks(OnceLock<Box<[AtomicU64; REFUSED_MARKS]>>);
+
+/// A power of two.
+const REFUSED_MARKS: usize = 16;
+
+impl RefusedMarks {
+    /// Whether this secret was refused.
+    pub fn contains(&self, secret_hash: &SecretHash) -> bool {
+        let (at, mark) = Self::place(secret_hash);
+        self.0.get().is_some_and(|marks| marks[at].load(Ordering::Relaxed) == mark)
+    }
+
+    /// The store does not know this secret.
+    pub fn add(&self, secret_hash: &SecretHash) {
+        let (at, mark) = Self::place(secret_hash);
+        self.0.get_or_init(Box::default)[at].store(mark, Ordering::Relaxed);
+    }
+
+    /// Half of the hash is enough to tell a few secrets apart; 0 stands for none.
+    fn place(secret_hash: &SecretHash) -> (usize, u64) {
+        let mark = secret_hash.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes).max(1);
+        (mark as usize % REFUSED_MARKS, mark)
+    }
+}
+
+impl Clone for RefusedMarks {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for RefusedMarks {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for RefusedMarks {}
+
+impl std::fmt::Debug for RefusedMarks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RefusedMarks(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_secret_is_known_until_another_one_takes_its_place() {
+        let secret = |first: u8, rest: u8| {
+            let mut bytes = [rest; 16];
+            bytes[0] = first;
+            SecretHash::from_slice(&bytes).unwrap()
+        };
+        let marks = RefusedMarks::default();
+        assert!(!marks.contains(&secret(0, 0)));
+        let places = u8::try_from(REFUSED_MARKS).unwrap();
+        (0..places).for_each(|n| marks.add(&secret(n, 7)));
+        assert!((0..places).all(|n| marks.contains(&secret(n, 7)) && !marks.contains(&secret(n, 8))));
+        marks.add(&secret(0, 8));
+        assert!(marks.contains(&secret(0, 8)) && !marks.contains(&secret(0, 7)));
+        assert!(marks.contains(&secret(1, 7)) && !marks.clone().contains(&secret(1, 7)));
     }
 }

@@ -7,7 +7,8 @@ use futures_util::future::try_join_all;
 use super::{Access, Validator};
 use crate::secret::{CheckKeys, Claim, Kind, Presented};
 use crate::service::no_check_keys;
-use crate::store::StoreError;
+use crate::store::cache::Looked;
+use crate::store::{Read, StoreError};
 use crate::token::{Credential, Details, TokenView, Verdict};
 
 /// A token of a batch that is valid now, shown while its record is at hand.
@@ -25,6 +26,16 @@ pub struct BatchToken<'a> {
 struct Later {
     at: usize,
     presented: Presented,
+}
+
+/// What the first pass came to.
+enum First {
+    /// It was judged by what is known.
+    Shown,
+    /// It was refused before the record was looked at: no key verifies it.
+    Unverified,
+    /// The rest is the second pass's.
+    Left(Presented),
 }
 
 impl Validator {
@@ -99,21 +110,34 @@ impl Validator {
             }
         }
         let ids: Vec<_> = claims.iter().map(|(_, claim)| claim.id()).collect();
-        let (mut later, mut valid) = (Vec::new(), 0);
+        let (mut later, mut valid, mut unverified) = (Vec::new(), 0, 0);
         self.reader.look_each(&ids, |number, known| {
             let (at, claim) = claims[number];
             let show = |token: Option<BatchToken<'_>>| {
                 valid += u64::from(token.is_some());
                 show(at, token);
             };
-            let left = self.show_if_known(claim, known, keys, access, now_ms, show);
-            later.extend(left.map(|presented| Later { at, presented }));
+            match self.show_if_known(claim, known, keys, access, now_ms, show) {
+                First::Shown => Looked::Hit(()),
+                First::Unverified => {
+                    unverified += 1;
+                    Looked::NoHit(())
+                }
+                First::Left(presented) => {
+                    later.push(Later { at, presented });
+                    Looked::NoHit(())
+                }
+            }
         });
         self.counters.valid.inc_by(valid);
+        if unverified > 0 && keys.may_lack_one() {
+            self.counters.unavailable.inc_by(unverified);
+            return Err(no_check_keys());
+        }
+        self.counters.forged.inc_by(unverified);
         Ok(later)
     }
 
-    /// Gives what it presents when that must be looked up.
     fn show_if_known(
         &self,
         claim: Claim,
@@ -122,33 +146,34 @@ impl Validator {
         access: Access,
         now_ms: u64,
         show: impl FnOnce(Option<BatchToken<'_>>),
-    ) -> Option<Presented> {
+    ) -> First {
         let Some(presented) = claim.verify_known(keys, known.flatten()) else {
-            self.counters.forged.inc();
             show(None);
-            return None;
+            return First::Unverified;
         };
         // Unknown, so it must be read.
-        let Some(record) = known else { return Some(presented) };
-        match record.map(|record| (record, record.judge(&presented.hash, None, now_ms))) {
-            Some((record, Verdict::Admitted)) => {
-                let Some(details) = record.details.get() else { return Some(presented) };
+        let Some(record) = known else { return First::Left(presented) };
+        let verdict = record.map_or(Verdict::Refused, |record| record.judge(&presented.hash, None, now_ms));
+        match (verdict, record) {
+            (Verdict::Admitted, Some(record)) => {
+                let Some(details) = record.details.get() else { return First::Left(presented) };
                 if access == Access::Exempt && record.accesses.latest_ms() == 0 {
                     // The store knows better when it was last accessed.
-                    return Some(presented);
+                    return First::Left(presented);
                 }
                 self.note_access(record, access, now_ms);
                 let last_access_ms = record.accesses.latest_ms();
                 show(Some(BatchToken { credential: record, details, last_access_ms }));
-                None
             }
-            Some((_, Verdict::WrongSecret)) => Some(presented),
-            _ => {
+            (verdict, record) => {
+                if self.missing(verdict, record, &presented.hash).is_some() {
+                    return First::Left(presented);
+                }
                 self.counters.refused.inc();
                 show(None);
-                None
             }
         }
+        First::Shown
     }
 
     fn note_access(&self, record: &Arc<Credential>, access: Access, now_ms: u64) {
@@ -205,23 +230,19 @@ impl Validator {
         try_join_all(later.iter().map(view)).await
     }
 
-    /// Reads those again whose secret is another one than the record's: what was known may be older than the
-    /// rotation that made it the right one.
+    /// Settles the secrets that do not fit the record found, and finds the tokens anew whose secret was handed out since.
     async fn read_anew(&self, later: &[Later], views: &mut [Option<TokenView>]) -> Result<(), StoreError> {
-        for (view, Later { presented, .. }) in views.iter_mut().zip(later) {
-            let Some(found) = &view else { continue };
-            let now_ms = self.service.clock().now_ms();
-            if found.credential.judge(&presented.hash, None, now_ms) != Verdict::WrongSecret {
-                continue;
+        let settle = async |(view, later): (&mut Option<TokenView>, &Later)| {
+            let Some(found) = view.as_ref().map(|view| view.credential.clone()) else { return Ok(()) };
+            let presented = later.presented;
+            let settled =
+                self.settle(presented, Read { credential: Some(found.clone()), is_fresh: false }).await?;
+            if settled.is_none_or(|settled| !Arc::ptr_eq(&settled, &found)) {
+                *view = self.reader.view(presented.id).await?;
             }
-            let fresh = self.reader.fresh_credential(presented.id).await?;
-            let is_wrong =
-                fresh.is_some_and(|c| c.judge(&presented.hash, None, now_ms) == Verdict::WrongSecret);
-            if is_wrong {
-                self.service.secret_reused(presented.id, &presented.hash).await?;
-            }
-            *view = self.reader.view(presented.id).await?;
-        }
+            Ok(())
+        };
+        try_join_all(views.iter_mut().zip(later).map(settle)).await?;
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use shuttle::future::block_on;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 
-use crate::cache::{Connection, Flight, Limits, NearCache, ServerIndex};
+use crate::cache::{Connection, Flight, Limits, Looked, NearCache, ServerIndex};
 use crate::clock::Clock;
 use crate::secret::TokenId;
 use crate::sync::{Mutex, MutexGuard, is_left_out};
@@ -149,6 +149,7 @@ impl World {
             if let Some(value) = value {
                 self.assert_kept(&ids[at], &begun[at], *value);
             }
+            Looked::Hit(())
         };
         self.cache.look_each(ids, self.clock.boottime_ms(), |_| thread::yield_now(), see);
     }

@@ -1,7 +1,8 @@
 //! A real Redis Cluster, private to its test.
 
+use super::fake_time::FakeTime;
 use super::process::{free_port, wait_for};
-use super::redis::RedisServer;
+use super::redis::{RedisServer, USER};
 
 const SLOTS: usize = 16_384;
 
@@ -22,9 +23,20 @@ impl RedisCluster {
 
     /// Starts `count` masters, and if wanted a replica of each, with further arguments.
     pub fn with(count: usize, with_replicas: bool, args: &[&str]) -> Self {
-        let start = |_| start_node(args);
-        let masters: Vec<_> = (0..count).map(start).collect();
-        let replicas: Vec<_> = (0..if with_replicas { count } else { 0 }).map(start).collect();
+        let start = |_| start_node(args, None);
+        Self::join(
+            (0..count).map(start).collect(),
+            (0..if with_replicas { count } else { 0 }).map(start).collect(),
+        )
+    }
+
+    /// Starts masters without replicas, each on a machine with its own wall clock.
+    pub fn with_clocks(clocks: &[FakeTime], args: &[&str]) -> Self {
+        Self::join(clocks.iter().map(|clock| start_node(args, Some(clock))).collect(), Vec::new())
+    }
+
+    fn join(masters: Vec<RedisServer>, replicas: Vec<RedisServer>) -> Self {
+        let count = masters.len();
         let cluster = Self { masters, replicas };
         for (n, master) in cluster.masters.iter().enumerate() {
             let (first, last) = (n * SLOTS / count, (n + 1) * SLOTS / count - 1);
@@ -57,18 +69,24 @@ impl RedisCluster {
 
     /// Starts a further master, without slots.
     pub fn add_master(&mut self, args: &[&str]) {
-        let node = start_node(args);
+        let node = start_node(args, None);
         meet(&node, &self.masters[0]);
         self.masters.push(node);
         self.masters.iter().for_each(|master| self.await_known(master));
         self.await_fine(&self.masters[self.masters.len() - 1]);
     }
 
-    /// `redis+cluster://…` with all masters.
+    /// `redis+cluster://USER@…` with all masters, for a node.
     pub fn url(&self) -> String {
+        let (name, password) = USER;
+        self.url_of(&format!("{name}:{password}@"))
+    }
+
+    /// `redis+cluster://LOGIN…` with all masters.
+    pub fn url_of(&self, login: &str) -> String {
         let nodes: Vec<_> =
             self.masters.iter().map(|master| format!("127.0.0.1:{}", master.port())).collect();
-        format!("redis+cluster://{}/", nodes.join(","))
+        format!("redis+cluster://{login}{}/", nodes.join(","))
     }
 
     /// Moves a slot with all its keys from one master to another, step by step as `redis-cli --cluster reshard` does;
@@ -139,14 +157,15 @@ pub fn slot_of(node: &RedisServer, key: &str) -> u16 {
     node.cli(&["CLUSTER", "KEYSLOT", key]).parse().unwrap()
 }
 
-fn start_node(args: &[&str]) -> RedisServer {
+fn start_node(args: &[&str], clock: Option<&FakeTime>) -> RedisServer {
     let bus_port = free_port().to_string();
     let own = ["--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", &bus_port];
     // One master that is away must not stop the others (config/redis.conf).
     let open = ["--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"];
     // A master whose last slot was moved away stays one.
     let stay = ["--cluster-allow-replica-migration", "no"];
-    RedisServer::with_args(&[&own[..], &open, &stay, args].concat())
+    let args = [&own[..], &open, &stay, args].concat();
+    clock.map_or_else(|| RedisServer::with_args(&args), |clock| RedisServer::with_clock(&args, clock))
 }
 
 fn meet(node: &RedisServer, other: &RedisServer) {

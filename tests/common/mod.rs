@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod devices;
+pub mod fake_time;
 pub mod http;
 pub mod http2;
 pub mod process;

@@ -8,10 +8,15 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::fake_time::FakeTime;
 use super::process::{Process, free_port, wait_for};
 
 const SHIPPED_CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
 const CONFIG: &str = "redis.conf";
+const SHIPPED_USERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis-users.acl");
+const USERS: &str = "redis-users.acl";
+/// The name and the password of the user in config/redis-users.acl, which every node of the tests is.
+pub const USER: (&str, &str) = ("doorward", "change-this-password");
 
 const REDIS: &str = "redis-server";
 const VALKEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/valkey-server");
@@ -21,6 +26,7 @@ pub struct RedisServer {
     program: &'static str,
     port: u16,
     args: Vec<String>,
+    env: Vec<(String, String)>,
     dir: TempDir,
     process: Process,
 }
@@ -40,24 +46,31 @@ impl RedisServer {
 
     /// Starts a Valkey that keeps nothing on disk.
     pub fn start_valkey() -> Self {
-        Self::run(VALKEY, &["--appendonly", "no"])
+        Self::run(VALKEY, &["--appendonly", "no"], Vec::new())
     }
 
     /// Starts a server with further arguments, which win over config/redis.conf.
     pub fn with_args(args: &[&str]) -> Self {
-        Self::run(REDIS, args)
+        Self::run(REDIS, args, Vec::new())
     }
 
-    fn run(program: &'static str, args: &[&str]) -> Self {
+    /// The same, on a machine with this wall clock. A Valkey: Debian's Redis has an allocator that asks for the time, and
+    /// libfaketime hangs in that.
+    pub fn with_clock(args: &[&str], clock: &FakeTime) -> Self {
+        Self::run(VALKEY, args, clock.env())
+    }
+
+    fn run(program: &'static str, args: &[&str], env: Vec<(String, String)>) -> Self {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         let dir = tempfile::tempdir().unwrap();
         // A copy: a server that is told to CONFIG REWRITE, as Sentinels do, would write into the shipped one.
         std::fs::copy(SHIPPED_CONFIG, dir.path().join(CONFIG)).unwrap();
+        std::fs::copy(SHIPPED_USERS, dir.path().join(USERS)).unwrap();
         loop {
             let port = free_port();
-            let mut process = spawn(program, port, dir.path(), &args);
+            let mut process = spawn(program, port, dir.path(), &args, &env);
             if is_up(&mut process, port) {
-                return Self { program, port, args, dir, process };
+                return Self { program, port, args, env, dir, process };
             }
             // Somebody took the port since: the only reason to try anew.
             assert!(process.stdout().contains("Address already in use"), "{}", process.log());
@@ -68,14 +81,25 @@ impl RedisServer {
         self.port
     }
 
-    /// `redis://127.0.0.1:PORT`
+    /// `redis://USER@127.0.0.1:PORT`, for a node.
     pub fn url(&self) -> String {
+        url_at(self.port)
+    }
+
+    /// `redis://127.0.0.1:PORT`: as a user who may do everything, for the tests themselves.
+    pub fn admin_url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// `redis+unix:///PATH`
+    /// `redis+unix:///PATH?USER`, for a node.
     pub fn unix_url(&self) -> String {
-        format!("redis+unix://{}", self.socket().display())
+        let (name, password) = USER;
+        format!("redis+unix://{}?username={name}&password={password}", self.socket().display())
+    }
+
+    /// Changes the node's user by the words of `ACL SETUSER`.
+    pub fn set_user(&self, rules: &[&str]) {
+        self.cli(&[&["ACL", "SETUSER", USER.0], rules].concat());
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -95,7 +119,7 @@ impl RedisServer {
     /// Kills the server if it runs, and starts it on the same port and folder.
     pub fn restart(&mut self) {
         self.kill();
-        self.process = spawn(self.program, self.port, self.dir.path(), &self.args);
+        self.process = spawn(self.program, self.port, self.dir.path(), &self.args, &self.env);
         assert!(is_up(&mut self.process, self.port), "{}", self.process.log());
     }
 
@@ -170,15 +194,24 @@ impl RedisServer {
     }
 }
 
-fn spawn(program: &str, port: u16, dir: &Path, args: &[String]) -> Process {
+/// [`RedisServer::url`] of whatever listens on this port.
+pub fn url_at(port: u16) -> String {
+    let (name, password) = USER;
+    format!("redis://{name}:{password}@127.0.0.1:{port}")
+}
+
+fn spawn(program: &str, port: u16, dir: &Path, args: &[String], env: &[(String, String)]) -> Process {
     let mut command = Command::new(program);
     command
         // Scripts compare strings by the server's locale.
         .env("LC_ALL", "C")
+        .envs(env.iter().map(|(name, value)| (name, value)))
         .arg(dir.join(CONFIG))
         .args(["--bind", "127.0.0.1", "--daemonize", "no", "--port", &port.to_string()])
         .arg("--dir")
         .arg(dir)
+        .arg("--aclfile")
+        .arg(dir.join(USERS))
         .arg("--unixsocket")
         .arg(dir.join("redis.sock"))
         .args(args);

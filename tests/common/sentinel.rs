@@ -5,7 +5,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::process::{Process, free_port, wait_for};
-use super::redis::RedisServer;
+use super::redis::{RedisServer, USER};
 
 const SENTINELS: usize = 3;
 /// The master's name.
@@ -51,10 +51,11 @@ impl Sentinels {
         all
     }
 
-    /// `redis+sentinel://…`
+    /// `redis+sentinel://USER@…`, for a node.
     pub fn url(&self) -> String {
         let ports = self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port));
-        format!("redis+sentinel://{}/{NAME}", ports.collect::<Vec<_>>().join(","))
+        let (name, password) = USER;
+        format!("redis+sentinel://{name}:{password}@{}/{NAME}", ports.collect::<Vec<_>>().join(","))
     }
 
     /// Waits until most of them name this server.

@@ -12,7 +12,9 @@ use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::store::memory::MemoryStore;
 use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::store::{Ended, Issued, Reader, Store, StoreError, StoreLimits};
-use doorward::token::{AccessMark, Credential, DetailsOnce, ShownOnce, Texts, Token, Touch, VerifiedMark};
+use doorward::token::{
+    AccessMark, Credential, DetailsOnce, RefusedMarks, ShownOnce, Texts, Token, Touch, VerifiedMark,
+};
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
@@ -88,7 +90,11 @@ impl TestStore {
                 let store = Store::Memory(Arc::new(MemoryStore::new(limits, 100_000)));
                 return Self::new(store, String::new()).await;
             }
-            Servers::One(server) if kind == StoreKind::RedisUnix => server.unix_url(),
+            Servers::One(server) if kind == StoreKind::RedisUnix => {
+                // Another prefix than the shipped user's; a pattern has no spaces.
+                server.set_user(&["~an?app's/sessions?*", "&an?app's/sessions?*"]);
+                server.unix_url()
+            }
             Servers::One(server) => server.url(),
             Servers::Cluster(cluster) => cluster.url(),
         };
@@ -103,6 +109,13 @@ impl TestStore {
     /// The same with a timeout that is never reached.
     pub async fn alone_on(server: &RedisServer) -> Self {
         Self::on_server(server, LIMITS, PATIENCE).await
+    }
+
+    /// A store on a server that the test owns, whose clock the store follows.
+    pub async fn in_real_time(server: &RedisServer) -> Self {
+        let on = open_redis(&server.url(), "dw:", LIMITS, PATIENCE, Clock::system()).await;
+        on.store.probe().await.unwrap();
+        on
     }
 
     async fn new(store: Store, prefix: String) -> Self {
@@ -141,6 +154,7 @@ impl TestStore {
                 texts: Texts::new(user, None, None, None),
                 takeover: None,
                 previous: Box::default(),
+                refused: RefusedMarks::default(),
                 is_active: true,
                 is_authenticated: true,
                 allowed_cookie: true,
@@ -239,6 +253,16 @@ pub async fn keep(store: &Store, token: &Token, now_ms: u64) -> Ended {
 }
 
 async fn on_redis(url: &str, prefix: &str, limits: StoreLimits, timeout: Duration) -> TestStore {
+    open_redis(url, prefix, limits, timeout, Clock::manual(NOW_MS)).await
+}
+
+async fn open_redis(
+    url: &str,
+    prefix: &str,
+    limits: StoreLimits,
+    timeout: Duration,
+    clock: Clock,
+) -> TestStore {
     let options = RedisOptions {
         url: RedisUrl::parse(url).unwrap(),
         trust: None,
@@ -248,7 +272,7 @@ async fn on_redis(url: &str, prefix: &str, limits: StoreLimits, timeout: Duratio
         // The contract is the store's own; what the near cache adds is checked in tests/history.
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0 },
     };
-    let store = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::manual(NOW_MS))));
+    let store = Store::Redis(Arc::new(RedisStore::new(options, limits, clock)));
     TestStore::new(store, prefix.to_owned()).await
 }
 
@@ -305,7 +329,8 @@ pub struct RawKey {
     pub entries: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
+/// All that is in the keys that start with `prefix`.
+pub fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
     const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
         local kind, all = redis.call('TYPE', k).ok, {} \
         if kind == 'hash' then all = redis.call('HGETALL', k) end \
@@ -323,7 +348,7 @@ fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
 
 /// A connection that knows nothing of stores.
 pub fn raw_connection(server: &RedisServer) -> redis::Connection {
-    redis::Client::open(server.url()).unwrap().get_connection().unwrap()
+    redis::Client::open(server.admin_url()).unwrap().get_connection().unwrap()
 }
 
 pub fn edited(mut token: Token, edit: impl FnOnce(&mut Credential)) -> Token {

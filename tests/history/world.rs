@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::common::cluster::RedisCluster;
 use crate::common::http::Client;
 use crate::common::process::{Process, wait_for};
-use crate::common::redis::RedisServer;
+use crate::common::redis::{RedisServer, url_at};
 use crate::proxy::Proxy;
 use crate::{LEASE_MS, now_us};
 
@@ -52,7 +52,7 @@ impl World {
     pub fn start(redis: RedisServer, second: Option<RedisServer>) -> Self {
         let proxy = Proxy::start(redis.port());
         let ports = [redis.port(), proxy.port()];
-        let urls = ports.map(|port| format!("redis://127.0.0.1:{port}"));
+        let urls = ports.map(url_at);
         Self::on(Store::One { redis: Box::new(redis), second: second.map(Box::new), proxy }, urls)
     }
 

@@ -3,7 +3,8 @@
 use doorward::event::EndReason;
 use doorward::secret::SecretHash;
 use doorward::store::Changed;
-use doorward::token::{MAX_PREVIOUS_SECRETS, Rotation, Token, TokenChange, Verdict};
+use doorward::token::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation, Token, TokenChange, Verdict};
+use futures_util::future::join_all;
 
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, edited, ended};
 
@@ -36,7 +37,7 @@ pub async fn an_old_secret_works_for_the_grace_only(kind: StoreKind) {
     assert_eq!(on.token(&token, NOW_MS).await, Some(rotated));
     for (hash, at_ms, expected) in [
         (&first, NOW_MS + GRACE_MS - 1, Verdict::Admitted),
-        (&first, NOW_MS + GRACE_MS, Verdict::WrongSecret),
+        (&first, NOW_MS + GRACE_MS, Verdict::RotatedOut),
         (&secret(1), NOW_MS, Verdict::Admitted),
         (&secret(1), NOW_MS + GRACE_MS, Verdict::Admitted),
         (&secret(9), NOW_MS, Verdict::WrongSecret),
@@ -45,28 +46,67 @@ pub async fn an_old_secret_works_for_the_grace_only(kind: StoreKind) {
     }
 }
 
-pub async fn every_old_secret_has_its_own_grace(kind: StoreKind) {
+pub async fn secrets_of_one_grace_are_siblings_until_the_next_rotation_after_it(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let first = token.credential.secret_hash;
     rotate(&on, &token, 1, NOW_MS).await;
     rotate(&on, &token, 2, NOW_MS + 4_000).await;
-    assert_eq!(verdict(&on, &token, &first, NOW_MS + 9_999).await, Verdict::Admitted);
-    assert_eq!(verdict(&on, &token, &first, NOW_MS + 10_000).await, Verdict::WrongSecret);
-    assert_eq!(verdict(&on, &token, &secret(1), NOW_MS + 13_999).await, Verdict::Admitted);
-    assert_eq!(verdict(&on, &token, &secret(1), NOW_MS + 14_000).await, Verdict::WrongSecret);
-    // Without a grace the old one is worthless at once, and what is past its deadline is not kept.
-    let no_grace = TokenChange::rotating(Rotation { hash: secret(3), grace_ms: 0 });
-    on.store.change(token.credential.id, &no_grace, NOW_MS + 20_000).await.unwrap();
-    assert_eq!(verdict(&on, &token, &secret(2), NOW_MS + 20_000).await, Verdict::WrongSecret);
-    let credential = on.credential(token.credential.id).await.unwrap().unwrap();
-    assert_eq!(*credential.previous, []);
+    rotate(&on, &token, 3, NOW_MS + GRACE_MS - 1).await;
+    let long_after = NOW_MS + 100 * GRACE_MS;
+    assert_eq!(verdict(&on, &token, &first, NOW_MS + GRACE_MS - 1).await, Verdict::Admitted);
+    assert_eq!(verdict(&on, &token, &first, NOW_MS + GRACE_MS).await, Verdict::RotatedOut);
+    for n in 1..=3 {
+        assert_eq!(verdict(&on, &token, &secret(n), long_after).await, Verdict::Admitted, "{n}");
+    }
+    // The next window retires all of them, with its grace.
+    rotate(&on, &token, 4, long_after).await;
+    for n in 1..=3 {
+        let hash = secret(n);
+        assert_eq!(verdict(&on, &token, &hash, long_after + GRACE_MS - 1).await, Verdict::Admitted, "{n}");
+        assert_eq!(verdict(&on, &token, &hash, long_after + GRACE_MS).await, Verdict::RotatedOut, "{n}");
+    }
+    assert_eq!(verdict(&on, &token, &secret(4), long_after + GRACE_MS).await, Verdict::Admitted);
+    // Without a grace all others are worthless at once.
+    let no_grace = TokenChange::rotating(Rotation { hash: secret(5), grace_ms: 0 });
+    on.store.change(token.credential.id, &no_grace, long_after + GRACE_MS).await.unwrap();
+    assert_eq!(verdict(&on, &token, &secret(4), long_after + GRACE_MS).await, Verdict::RotatedOut);
+    assert_eq!(verdict(&on, &token, &secret(5), long_after + GRACE_MS).await, Verdict::Admitted);
+}
+
+pub async fn parallel_rotations_log_nobody_out(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    for tabs in [2, 4] {
+        let token = on.issue("alice", NOW_MS).await;
+        let mut held = vec![token.credential.secret_hash];
+        for round in 0..3 {
+            let now_ms = NOW_MS + round * GRACE_MS;
+            let hashes: Vec<_> = (0..tabs).map(|_| on.mint("alice").hash).collect();
+            let rotate = async |hash: &SecretHash| {
+                let rotation = Rotation { hash: *hash, grace_ms: GRACE_MS };
+                let change = TokenChange::rotating(rotation);
+                on.store.change(token.credential.id, &change, now_ms).await.unwrap()
+            };
+            let outcomes = join_all(hashes.iter().map(rotate)).await;
+            assert!(outcomes.iter().all(|outcome| matches!(outcome, Changed::Done(_))), "{outcomes:?}");
+            // Whichever answer the browser keeps.
+            for hash in &hashes {
+                for at_ms in [now_ms, now_ms + GRACE_MS, now_ms + 100 * GRACE_MS] {
+                    assert_eq!(verdict(&on, &token, hash, at_ms).await, Verdict::Admitted, "{tabs}");
+                    assert!(!on.store.end_reused(token.credential.id, hash, at_ms).await.unwrap());
+                }
+            }
+            for former in std::mem::replace(&mut held, hashes) {
+                assert_eq!(verdict(&on, &token, &former, now_ms + GRACE_MS).await, Verdict::RotatedOut);
+            }
+        }
+    }
 }
 
 pub async fn a_token_is_rotated_only_so_often_within_the_grace(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    let most = u8::try_from(MAX_PREVIOUS_SECRETS).unwrap();
+    let most = u8::try_from(MAX_SIBLINGS).unwrap();
     for n in 1..=most {
         assert!(matches!(rotate(&on, &token, n, NOW_MS).await, Changed::Done(_)), "{n}");
     }
@@ -90,8 +130,37 @@ pub async fn a_reused_secret_ends_the_token_once(kind: StoreKind) {
     let shown = on.token(&token, at_ms).await.unwrap();
     assert_eq!((shown.credential.is_active, shown.ended_at_ms), (false, Some(at_ms)));
     assert_eq!(verdict(&on, &token, &secret(1), at_ms).await, Verdict::Refused);
+    // Only the last ones are remembered.
+    let token = on.issue("bob", NOW_MS).await;
+    let remembered = u8::try_from(MAX_REMEMBERED_SECRETS).unwrap();
+    for n in 1..=remembered + 2 {
+        rotate(&on, &token, n, NOW_MS + u64::from(n) * GRACE_MS).await;
+    }
+    let at_ms = NOW_MS + 100 * GRACE_MS;
+    for (hash, is_remembered) in [(token.credential.secret_hash, false), (secret(1), true)] {
+        assert_eq!(on.store.end_reused(token.credential.id, &hash, at_ms).await.unwrap(), is_remembered);
+    }
     let unknown = on.sample("alice", NOW_MS);
     assert!(!on.store.end_reused(unknown.credential.id, &first, at_ms).await.unwrap());
+}
+
+pub async fn only_a_remembered_secret_ends_the_token(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let id = token.credential.id;
+    let forged = secret(99);
+    let end_reused = async |hash: &SecretHash, at_ms| on.store.end_reused(id, hash, at_ms).await.unwrap();
+    assert!(!end_reused(&forged, NOW_MS).await, "never rotated");
+    for (n, at_ms) in [(1, NOW_MS), (2, NOW_MS), (3, NOW_MS + GRACE_MS), (4, NOW_MS + GRACE_MS)] {
+        rotate(&on, &token, n, at_ms).await;
+        assert!(!end_reused(&forged, at_ms).await);
+    }
+    assert_eq!(verdict(&on, &token, &forged, NOW_MS + GRACE_MS).await, Verdict::WrongSecret);
+    for n in 1..=4 {
+        assert!(!end_reused(&secret(n), NOW_MS + 2 * GRACE_MS - 1).await, "{n} is good");
+    }
+    assert!(on.token(&token, NOW_MS + GRACE_MS).await.unwrap().credential.is_active);
+    assert!(end_reused(&secret(1), NOW_MS + 2 * GRACE_MS).await);
 }
 
 pub async fn what_has_ended_or_expired_is_not_rotated(kind: StoreKind) {

@@ -4,7 +4,7 @@ use doorward::event::EndReason;
 use doorward::secret::{self, TokenId};
 use doorward::store::StoreLimits;
 use doorward::takeover::{ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started, Takeover};
-use doorward::token::{Token, TokenChange};
+use doorward::token::{Rotation, Token, TokenChange};
 
 use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited};
 
@@ -119,8 +119,10 @@ pub async fn a_takeover_ends_with_its_token(kind: StoreKind) {
             }
             "all" => drop(on.store.end_user_tokens(&user, None, NOW_MS + 5).await.unwrap()),
             _ => {
-                let other = on.mint(&user).hash;
-                assert!(on.store.end_reused(id, &other, NOW_MS + 5).await.unwrap());
+                let rotation = Rotation { hash: on.mint(&user).hash, grace_ms: 0 };
+                on.store.change(id, &TokenChange::rotating(rotation), NOW_MS + 4).await.unwrap();
+                let old = token.credential.secret_hash;
+                assert!(on.store.end_reused(id, &old, NOW_MS + 5).await.unwrap());
             }
         }
         assert_eq!(active(&on, &token).await, None, "{end}");

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorward::secret::{ShardTag, TokenId};
-use doorward::token::{MAX_PREVIOUS_SECRETS, RelatedObject};
+use doorward::token::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS, RelatedObject};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde::de::DeserializeOwned;
@@ -88,9 +88,9 @@ impl Snapshot {
         prop_assert!(previous.len() <= PREVIOUS_BYTES * MAX_PREVIOUS_SECRETS, "{}", name);
         let before = earlier.0.get(name).and_then(|key| field(key, "p")).unwrap_or_default();
         if previous != before {
-            for entry in previous.chunks(PREVIOUS_BYTES) {
-                prop_assert!(number(&entry[16..]) > at.now_ms, "{} keeps a secret past its grace", name);
-            }
+            let is_remembered = |entry: &&[u8]| (1..=at.now_ms).contains(&number(&entry[16..]));
+            let remembered = previous.chunks(PREVIOUS_BYTES).filter(is_remembered).count();
+            prop_assert!(remembered <= MAX_REMEMBERED_SECRETS, "{} remembers {} secrets", name, remembered);
         }
 
         if let Some(takeover) = field(key, "t") {

@@ -19,7 +19,8 @@ use doorward::event::EndReason;
 use doorward::secret::{self, SecretHash, TokenId};
 use doorward::store::{Changed, Ended, Related, Store, StoreLimits};
 use doorward::takeover::NewTakeover;
-use doorward::token::{RelatedObject, Rotation, Token, TokenChange, Touch, Verdict};
+use doorward::token::{PreviousSecret, RelatedObject, Rotation, Token, TokenChange, Touch, Verdict};
+use futures_util::future::join_all;
 use ops::{Access, DeviceOp, Op, op};
 use proptest::prelude::*;
 
@@ -95,7 +96,7 @@ impl World {
                 let objects = objects.iter().map(|n| object(*n)).collect();
                 self.issue(USERS[*user], [idle_ms, lifetime_ms], *is_authenticated, objects).await?;
             }
-            Op::Rotate { token, grace_min } => self.rotate(*token, *grace_min).await?,
+            Op::Rotate { token, grace_min, tabs } => self.rotate(*token, *grace_min, *tabs).await?,
             Op::Present { token, secret } => self.present(*token, *secret).await?,
             Op::TakeOver { token, user, minutes } => {
                 self.take_over(*token, USERS[*user], *minutes).await?;
@@ -251,14 +252,34 @@ impl World {
         Ok(())
     }
 
-    async fn rotate(&mut self, token: usize, grace_min: u64) -> Result<(), TestCaseError> {
+    /// All tabs at once on Redis, then in memory in the order in which Redis had them.
+    async fn rotate(&mut self, token: usize, grace_min: u64, tabs: usize) -> Result<(), TestCaseError> {
         let (id, user) = (self.token(token).credential.id, self.token(token).credential.user().to_owned());
-        let rotation = Rotation { hash: self.memory.mint(&user).hash, grace_ms: grace_min * MINUTE_MS };
-        let [memory, redis] = self.change(id, &TokenChange::rotating(rotation)).await;
-        if matches!(memory, Changed::Done(_)) {
-            self.secrets.entry(id).or_default().push(rotation.hash);
+        let grace_ms = grace_min * MINUTE_MS;
+        let rotations: Vec<_> =
+            (0..tabs).map(|_| Rotation { hash: self.memory.mint(&user).hash, grace_ms }).collect();
+        let rotate = async |rotation| {
+            let change = TokenChange::rotating(rotation);
+            (change.clone(), self.redis.store.change(id, &change, self.now_ms).await.unwrap())
+        };
+        let mut outcomes = join_all(rotations.into_iter().map(rotate)).await;
+        let last = self.redis.credential(id).await.unwrap();
+        let previous = last.map(|credential| credential.previous.to_vec()).unwrap_or_default();
+        // Those that were refused for their number come after all others.
+        outcomes.sort_by_key(|(_, outcome)| match outcome {
+            Changed::Done(token) => {
+                let place = |secret: &PreviousSecret| secret.hash == token.credential.secret_hash;
+                previous.iter().position(place).unwrap_or(previous.len())
+            }
+            _ => usize::MAX,
+        });
+        for (change, redis) in outcomes {
+            let memory = self.memory.store.change(id, &change, self.now_ms).await.unwrap();
+            if matches!(memory, Changed::Done(_)) {
+                self.secrets.entry(id).or_default().extend(change.rotate.map(|rotation| rotation.hash));
+            }
+            prop_assert_eq!(memory, redis);
         }
-        prop_assert_eq!(memory, redis);
         Ok(())
     }
 
@@ -271,8 +292,13 @@ impl World {
         for on in [&self.memory, &self.redis] {
             let credential = on.credential(id).await.unwrap();
             let verdict = credential.map(|credential| credential.judge(&hash, None, self.now_ms));
-            let is_wrong = verdict == Some(Verdict::WrongSecret);
+            let is_wrong = matches!(verdict, Some(Verdict::WrongSecret | Verdict::RotatedOut));
             let has_ended = is_wrong && on.store.end_reused(id, &hash, self.now_ms).await.unwrap();
+            prop_assert_eq!(
+                has_ended,
+                verdict == Some(Verdict::RotatedOut),
+                "only a remembered secret revokes"
+            );
             outcomes.push((verdict, has_ended));
         }
         prop_assert_eq!(outcomes[0], outcomes[1]);

@@ -36,10 +36,11 @@ pub enum Op {
     EndObject {
         object: usize,
     },
-    /// A new secret; the old one is good for so long.
+    /// New secrets, asked for by so many tabs at once; the old one is good for so long.
     Rotate {
         token: usize,
         grace_min: u64,
+        tabs: usize,
     },
     /// A secret that a token had once: 0 the first, and so on, over and over.
     Present {
@@ -96,8 +97,9 @@ pub fn op() -> impl Strategy<Value = Op> {
         2 => (some(), 0..OBJECTS.len(), prop::bool::weighted(0.3))
             .prop_map(|(token, object, undo)| Op::Relate { token, object, undo }),
         1 => (0..OBJECTS.len()).prop_map(|object| Op::EndObject { object }),
-        2 => (some(), 0..3_u64).prop_map(|(token, grace_min)| Op::Rotate { token, grace_min }),
-        2 => (some(), 0..4_usize).prop_map(|(token, secret)| Op::Present { token, secret }),
+        3 => (some(), 0..3_u64, prop_oneof![2 => Just(1_usize), 1 => 2..=4_usize])
+            .prop_map(|(token, grace_min, tabs)| Op::Rotate { token, grace_min, tabs }),
+        3 => (some(), 0..8_usize).prop_map(|(token, secret)| Op::Present { token, secret }),
         2 => (some(), user(), minutes.clone())
             .prop_map(|(token, user, minutes)| Op::TakeOver { token, user, minutes }),
         1 => (some()).prop_map(|token| Op::EndTakeover { token }),

@@ -6,7 +6,7 @@ use doorward::device_key::{DeviceChange, DeviceKey};
 use doorward::event::EndReason;
 use doorward::secret::ShardTag;
 use doorward::store::{Changed, StoreError, StoreLimits};
-use doorward::token::{RelatedObject, Token, TokenChange};
+use doorward::token::{RelatedObject, Rotation, Token, TokenChange};
 
 use crate::common::devices::{DEVICE_IDLE_MS, login_of, sample_device};
 use crate::common::redis::RedisServer;
@@ -243,7 +243,9 @@ async fn whoever_writes_to_an_index_takes_out_what_has_expired() {
                 2
             }
             "reuse" => {
-                assert!(on.store.end_reused(id, &on.mint("alice").hash, LATER_MS).await.unwrap());
+                let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
+                on.store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap();
+                assert!(on.store.end_reused(id, &token.credential.secret_hash, LATER_MS).await.unwrap());
                 2
             }
             "end by object" => {

@@ -149,7 +149,10 @@ fn api_keys_have_a_name_scopes_and_a_hash() {
         (format!("a:all:{hash},"), "key 2"),
         (format!(":all:{hash}"), "its name"),
         (format!("{long_name}:all:{hash}"), "its name"),
-        (format!("a b:all:{hash}"), "its name"),
+        (format!("a b:all:{hash}"), "key 1: it has white space"),
+        (format!("a:all:{hash} b:all:{other}"), "key 1: it has white space"),
+        (format!("a:all:{other}\nb:all:{hash}\tx"), "key 2: it has white space"),
+        (format!("a@:all:{hash}"), "its name"),
         (format!("admin:all:{hash}"), "admin-key"),
         (format!("a::{hash}"), "its scopes"),
         (format!("a:tokens+:{hash}"), "its scopes"),
@@ -173,9 +176,32 @@ fn token_keys_are_a_few_long_texts() {
     assert_eq!(keys[1].expose(), "é".repeat(32));
     assert_eq!(token_keys(""), Ok(vec![]));
     let (good, long) = ("a".repeat(32), "a".repeat(1025));
-    for text in [&"a".repeat(31), &format!("{good},"), &long, &vec![good; MAX_CHECK_KEYS + 1].join(",")] {
-        assert!(token_keys(text).is_err(), "{text}");
+    let spaced = format!("{good} {good}");
+    for (text, problem) in [
+        (format!("{good},"), "key 2: it is not 32 to 1024 characters long"),
+        (format!("{good}\n{}", "a".repeat(31)), "key 2: it is not 32"),
+        (long, "key 1: it is not 32"),
+        (format!("# keys\n{good}\n{spaced}\n"), "key 2: it has white space"),
+        (format!("{good}\u{a0}{good}"), "key 1: it has white space"),
+        (format!("{good}\0"), "key 1: it has white space or a control"),
+        (vec![good.as_str(); MAX_CHECK_KEYS + 1].join(","), "more than 8 keys"),
+    ] {
+        let error = token_keys(&text).unwrap_err();
+        assert!(error.contains(problem) && !error.contains(&good), "{text}: {error}");
     }
+}
+
+#[test]
+fn every_list_takes_lines_and_comments() {
+    let (a, b) = ("a".repeat(32), "b".repeat(32));
+    let keys = token_keys(&format!("# signs:\n{a}\n\n{b} # until May, then gone\n")).unwrap();
+    assert_eq!(keys.iter().map(|key| key.expose()).collect::<Vec<_>>(), [a, b]);
+    let (hash, other) = ("0".repeat(64), "1".repeat(64));
+    let keys = api_keys(&format!("ci:tokens:{hash}\r\n# ops, too\r\nops:all:{other},\r\n")).unwrap();
+    assert_eq!(keys.iter().map(|key| &*key.name).collect::<Vec<_>>(), ["ci", "ops"]);
+    assert_eq!(origins("https://a\nhttps://b # b").unwrap(), ["https://a", "https://b"]);
+    assert_eq!(trusted_proxies("10.0.0.0/8 # LAN\nunix\n::1").unwrap().networks.len(), 2);
+    assert_eq!(crate::config::checks::checks("a\nb:slug=x # b").unwrap().len(), 2);
 }
 
 fn call_every_parser(text: &str) {

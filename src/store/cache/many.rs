@@ -6,7 +6,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::NearCache;
+use super::{Looked, NearCache};
 use crate::secret::TokenId;
 
 /// Tokens of one group: enough that their waiting overlaps.
@@ -23,7 +23,7 @@ impl<V: Clone> NearCache<V> {
         ids: &[TokenId],
         now_ms: u64,
         fetch: impl Fn(&V),
-        mut use_it: impl FnMut(usize, Option<&V>),
+        mut use_it: impl FnMut(usize, Option<&V>) -> Looked<()>,
     ) {
         for (number, group) in ids.chunks(GROUP).enumerate() {
             self.fetch_group(group, &fetch);

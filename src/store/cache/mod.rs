@@ -55,8 +55,8 @@ use crate::secret::TokenId;
 use crate::sync::{Mutex, MutexGuard, PoisonError, protection};
 pub use flight::{Flight, Follower, Ticket};
 use flight::{Flights, Followers, Joined};
+use lease::Servers;
 pub use lease::{Connection, ServerIndex};
-use lease::{Origin, Servers};
 use table::Table;
 
 /// So many locks at most: enough that threads rarely meet at one.
@@ -98,6 +98,14 @@ pub struct Stats {
     pub entries: usize,
     /// Reads under way now.
     pub flights: usize,
+}
+
+/// What a look came to, and whether it counts as a hit: a use of the entry, which answered the look-up.
+pub enum Looked<R> {
+    /// The entry answered it.
+    Hit(R),
+    /// It did not: there was no entry, it was of no use, or the caller turned out to be a forger.
+    NoHit(R),
 }
 
 /// The cache. `V` is cheap to clone, an `Arc` of the record; that a token is absent or ended is a value too.
@@ -149,21 +157,34 @@ impl<V: Clone> NearCache<V> {
     /// that was taken for this very look-up.
     #[inline]
     pub fn get(&self, id: &TokenId, now_ms: u64) -> Option<V> {
-        self.look(id, now_ms, |value| value.cloned())
+        self.look(id, now_ms, |value| Looked::Hit(value.cloned()))
+    }
+
+    /// The same for a look that is no use of the entry.
+    pub fn peek(&self, id: &TokenId, now_ms: u64) -> Option<V> {
+        self.look(id, now_ms, |value| Looked::NoHit(value.cloned()))
     }
 
     /// What `use_it` makes of what [`get`](Self::get) would give. Saves the copy: counting one more owner of a record
     /// makes its memory this core's own, and the next core has to fetch it.
     ///
-    /// `use_it` runs while the entry's shard is locked: it must be short, not wait, and not come back to the cache.
+    /// `use_it` runs while the entry's shard is locked: it must be short, not wait, and not come back to the cache. It
+    /// says whether the look was a hit; without an entry there is none.
     #[inline]
-    pub fn look<R>(&self, id: &TokenId, now_ms: u64, use_it: impl FnOnce(Option<&V>) -> R) -> R {
+    pub fn look<R>(&self, id: &TokenId, now_ms: u64, use_it: impl FnOnce(Option<&V>) -> Looked<R>) -> R {
         let mut state = self.lock(id);
-        if let Some(value) = state.serve(id, |origin| self.servers.may_serve(origin, now_ms)) {
-            return use_it(Some(value));
+        if let Some(found) = state.table.find_if(id, |origin| self.servers.may_serve(origin, now_ms)) {
+            return match use_it(Some(found.value())) {
+                Looked::Hit(made) => {
+                    found.count_hit();
+                    made
+                }
+                Looked::NoHit(made) => made,
+            };
         }
         drop(state);
-        use_it(None)
+        let (Looked::Hit(made) | Looked::NoHit(made)) = use_it(None);
+        made
     }
 
     /// The token, if it is known and `now_ms` is within the stale grace: for when the store cannot be asked,
@@ -180,8 +201,8 @@ impl<V: Clone> NearCache<V> {
     /// Begins a look-up that [`get`](Self::get) could not answer; `server` is where the token lives now.
     pub fn begin(&self, id: &TokenId, server: ServerIndex, now_ms: u64) -> Flight<'_, V> {
         let mut state = self.lock(id);
-        if let Some(value) = state.serve(id, |origin| self.servers.may_serve(origin, now_ms)) {
-            return Flight::Cached(value.clone());
+        if let Some(found) = state.table.find_if(id, |origin| self.servers.may_serve(origin, now_ms)) {
+            return Flight::Cached(found.count_hit().clone());
         }
         let origin = self.servers.origin(server);
         let (number, replaced) = match state.flights.join(id, origin, now_ms, self.servers.lease_ms) {
@@ -302,12 +323,5 @@ impl<V: Clone> NearCache<V> {
     fn abandon(&self, ticket: &Ticket<'_, V>) {
         let followers = self.lock(&ticket.id).flights.take(&ticket.id, ticket.number);
         drop(followers);
-    }
-}
-
-impl<V: Clone> State<V> {
-    #[inline]
-    fn serve(&mut self, id: &TokenId, may_serve: impl FnOnce(Origin) -> bool) -> Option<&V> {
-        self.table.use_if(id, may_serve)
     }
 }

@@ -43,6 +43,30 @@ impl<V> Slot<V> {
     }
 }
 
+/// An entry that was looked up.
+pub(super) struct Found<'a, V> {
+    slot: &'a mut Slot<V>,
+    hits: &'a mut u64,
+}
+
+impl<'a, V> Found<'a, V> {
+    #[inline]
+    pub(super) fn value(&self) -> &V {
+        &self.slot.value
+    }
+
+    /// The entry answered a look-up.
+    #[inline]
+    pub(super) fn count_hit(self) -> &'a V {
+        if !self.slot.referenced {
+            // Only then: what is not written stays in the caches of all cores.
+            self.slot.referenced = true;
+        }
+        *self.hits += 1;
+        &self.slot.value
+    }
+}
+
 impl<V> Table<V> {
     pub(super) fn new(capacity: usize) -> Self {
         let capacity = capacity.min(MAX_CAPACITY);
@@ -82,17 +106,16 @@ impl<V> Table<V> {
         self.slots.get_mut(at)
     }
 
-    /// The value of this token, if its origin passes: a hit.
+    /// The entry of this token, if its origin passes. No hit until it is counted.
     #[inline]
-    pub(super) fn use_if(&mut self, id: &TokenId, passes: impl FnOnce(Origin) -> bool) -> Option<&V> {
+    pub(super) fn find_if(
+        &mut self,
+        id: &TokenId,
+        passes: impl FnOnce(Origin) -> bool,
+    ) -> Option<Found<'_, V>> {
         let at = self.position(id)?;
         let slot = self.slots.get_mut(at).filter(|slot| passes(slot.origin()))?;
-        if !slot.referenced {
-            // Only then: what is not written stays in the caches of all cores.
-            slot.referenced = true;
-        }
-        self.hits += 1;
-        Some(&slot.value)
+        Some(Found { slot, hits: &mut self.hits })
     }
 
     /// Puts an entry in and gives back the value that had to go for it, if any: the same token's former one,
@@ -214,7 +237,7 @@ mod tests {
                     assert!(removed.is_none() || removed == kept);
                 }
                 _ => {
-                    if let Some(value) = table.use_if(&token, |_| true) {
+                    if let Some(value) = table.find_if(&token, |_| true).map(Found::count_hit) {
                         assert_eq!(Some(value), map.get(&token), "never another's, never a former value");
                     }
                 }
@@ -231,7 +254,8 @@ mod tests {
         for n in 0..3 {
             assert_eq!(table.insert(id(n), ORIGIN, n), None);
         }
-        table.use_if(&id(0), |_| true).unwrap();
+        table.find_if(&id(0), |_| true).unwrap().count_hit();
+        assert!(table.find_if(&id(1), |_| true).is_some(), "found and not used");
         assert_eq!(table.insert(id(3), ORIGIN, 3), Some(1), "0 was used, so 1 goes");
         assert_eq!(table.insert(id(4), ORIGIN, 4), Some(2));
         assert_eq!(table.insert(id(5), ORIGIN, 5), Some(0), "not used again, so its chance is over");

@@ -18,7 +18,7 @@ use super::{Call, StoreLimits};
 use crate::event::{EndReason, Event, EventKind};
 use crate::feed::Feed;
 use crate::secret::{ShardTag, TokenId};
-use crate::token::{Credential, ShownOnce, Token};
+use crate::token::{Credential, RefusedMarks, ShownOnce, Token};
 
 const SHARDS: usize = 256;
 
@@ -76,6 +76,10 @@ impl MemoryStore {
         self.check_key.get_or_init(|| proposed.to_owned()).clone()
     }
 
+    pub(super) fn kept_check_key(&self) -> Option<String> {
+        self.check_key.get().cloned()
+    }
+
     /// Forgets what nobody can see any more.
     pub(super) fn collect_garbage(&self, now_ms: u64) {
         for shard in &self.shards {
@@ -106,11 +110,12 @@ impl MemoryStore {
     }
 }
 
-/// The credential to be changed. What was made of it to be shown again is not it any more; a copy starts without, but
-/// what nobody else holds is changed in place.
+/// The credential to be changed. What lies beside it belongs to the record before the change; a copy starts without, but
+/// a record that has one owner is changed in place.
 fn edit(token: &mut Token) -> &mut Credential {
     let credential = Arc::make_mut(&mut token.credential);
     credential.shown = ShownOnce::default();
+    credential.refused = RefusedMarks::default();
     credential
 }
 

@@ -7,10 +7,7 @@ use super::{MemoryStore, Shard, edit};
 use crate::event::{EndReason, Event, EventKind};
 use crate::secret::{SecretHash, ShardTag, TokenId};
 use crate::store::{Call, Changed, Ended, Issued, OverLimit, StoreError};
-use crate::token::{
-    Credential, Details, MAX_PREVIOUS_SECRETS, PreviousSecret, Rotation, Token, TokenChange, TokenView,
-    Touch, Verdict,
-};
+use crate::token::{Credential, Details, Token, TokenChange, TokenView, Touch, Verdict};
 
 impl MemoryStore {
     pub(in crate::store) fn credential(&self, id: TokenId) -> Option<Arc<Credential>> {
@@ -92,7 +89,7 @@ impl MemoryStore {
             if !credential.is_authenticated {
                 return Changed::Pending;
             }
-            if !rotate(credential, rotation, call.now_ms) {
+            if !credential.rotate(rotation, call.now_ms) {
                 return Changed::RotatedTooOften;
             }
             happened.push(EventKind::TokenRotated);
@@ -131,7 +128,7 @@ impl MemoryStore {
     pub(in crate::store) fn end_reused(&self, id: TokenId, presented: &SecretHash, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.shard_tag());
         let Some(token) = self.find(&mut shard, id, call.now_ms) else { return false };
-        if token.credential.judge(presented, None, call.now_ms) != Verdict::WrongSecret {
+        if token.credential.judge(presented, None, call.now_ms) != Verdict::RotatedOut {
             return false;
         }
         let user = token.credential.user().to_owned();
@@ -271,20 +268,4 @@ impl Shard {
     fn tokens_of(&self, user: &str) -> impl Iterator<Item = &Token> {
         self.users.get(user).into_iter().flatten().filter_map(|id| self.tokens.get(id))
     }
-}
-
-/// Whether it could be done: only so many former secrets are kept.
-fn rotate(credential: &mut Credential, rotation: Rotation, now_ms: u64) -> bool {
-    let Rotation { hash, grace_ms } = rotation;
-    let mut previous: Vec<_> =
-        credential.previous.iter().filter(|secret| now_ms < secret.until_ms).copied().collect();
-    if previous.len() >= MAX_PREVIOUS_SECRETS {
-        return false;
-    }
-    if grace_ms > 0 {
-        previous.push(PreviousSecret { hash: credential.secret_hash, until_ms: now_ms + grace_ms });
-    }
-    credential.previous = previous.into();
-    credential.secret_hash = hash;
-    true
 }

@@ -2,9 +2,12 @@
 //!
 //! Not the library's own cluster client: while one master is silent it holds up the calls to all others, because it
 //! asks for the slots, and connects, under a lock that every call takes.
+//!
+//! **When one connection of a pool fails, the whole pool is replaced.** A firewall that forgets its flows, a fail-over or
+//! a restart kills all idle connections at once, and a silent one costs its finder a whole timeout.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deadpool_redis::{Connection as Pooled, Manager, Pool, PoolError, Runtime, Timeouts};
 use futures_util::FutureExt as _;
@@ -12,8 +15,10 @@ use redis::aio::ConnectionLike;
 use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Value, cmd};
 
 use super::link::Address;
+use super::map::MAX_SERVERS;
 use super::slots::slot_of_key;
-use super::topology::{MAX_SERVERS, Topology};
+use super::topology::Topology;
+use super::trust::Authorities;
 use super::{describe, first_error, store_error};
 use crate::store::StoreError;
 
@@ -21,7 +26,23 @@ use crate::store::StoreError;
 pub(super) struct Connections {
     pub(super) topology: Arc<Topology>,
     per_master: usize,
-    pools: Mutex<HashMap<Address, Pool>>,
+    pools: Mutex<Pools>,
+}
+
+#[derive(Default)]
+struct Pools {
+    by_master: HashMap<Address, MasterPool>,
+    /// Pools made so far.
+    made: u64,
+}
+
+/// A pool and what it was made with.
+#[derive(Clone)]
+struct MasterPool {
+    /// No other pool has it.
+    number: u64,
+    trusted: Option<Arc<Authorities>>,
+    pool: Pool,
 }
 
 impl Connections {
@@ -36,7 +57,7 @@ impl Connections {
         &self,
         operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
-        let mut connection = Connection { all: self, held: None };
+        let mut connection = Connection { all: self, held: None, last: None };
         let outcome = tokio::time::timeout(self.topology.link.timeout, operation(&mut connection)).await;
         match outcome {
             Ok(Ok(done)) => Ok(done),
@@ -46,7 +67,7 @@ impl Connections {
                 Err(store_error(error))
             }
             Err(_) => {
-                self.topology.refresh_soon();
+                connection.give_up("no answer in time");
                 Err(StoreError::Unavailable("no answer in time".into()))
             }
         }
@@ -61,25 +82,26 @@ impl Connections {
         known().ok_or_else(|| (ErrorKind::Io, "no server is known to have this").into())
     }
 
-    async fn connect(&self, address: &Address) -> RedisResult<Pooled> {
-        let pool = self.pool(address)?;
-        pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error,
-            PoolError::Timeout(_) => (ErrorKind::Io, "no connection in time").into(),
-            _ => (ErrorKind::Io, "no connection").into(),
-        })
+    fn pools(&self) -> MutexGuard<'_, Pools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pool(&self, address: &Address) -> RedisResult<Pool> {
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = pools.get(address) {
+    /// The pool to a master; a new one if whom to trust has changed since it was made.
+    fn pool(&self, address: &Address) -> RedisResult<MasterPool> {
+        let link = &self.topology.link;
+        let trusted = link.trust.as_ref().map(|trust| trust.current().clone());
+        let is_current = |pool: &&MasterPool| match (&pool.trusted, &trusted) {
+            (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+            _ => true,
+        };
+        let mut pools = self.pools();
+        if let Some(pool) = pools.by_master.get(address).filter(is_current) {
             return Ok(pool.clone());
         }
-        if pools.len() >= MAX_SERVERS {
+        if pools.by_master.len() >= MAX_SERVERS {
             let map = self.topology.map();
-            pools.retain(|address, _| map.masters.iter().any(|master| master.address == *address));
+            pools.by_master.retain(|address, _| map.masters.iter().any(|master| master.address == *address));
         }
-        let link = &self.topology.link;
         let manager = Manager::new_with_config(link.info(address)?, link.limits())?;
         let timeout = Some(link.timeout);
         let pool = Pool::builder(manager)
@@ -88,8 +110,20 @@ impl Connections {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|_| RedisError::from((ErrorKind::InvalidClientConfig, "no pool")))?;
-        pools.insert(address.clone(), pool.clone());
+        pools.made += 1;
+        let pool = MasterPool { number: pools.made, trusted, pool };
+        pools.by_master.insert(address.clone(), pool.clone());
         Ok(pool)
+    }
+
+    /// Closes this pool, unless it was replaced already; those who wait for a connection of it get one of the next.
+    fn discard(&self, address: &Address, number: u64) {
+        let mut pools = self.pools();
+        if pools.by_master.get(address).is_some_and(|pool| pool.number == number)
+            && let Some(discarded) = pools.by_master.remove(address)
+        {
+            discarded.pool.close();
+        }
     }
 }
 
@@ -97,6 +131,8 @@ impl Connections {
 pub(super) struct Connection<'a> {
     all: &'a Connections,
     held: Option<(Address, Pooled)>,
+    /// The pool that was asked last for a connection: to whom, and its number.
+    last: Option<(Address, u64)>,
 }
 
 /// Where a server said to go.
@@ -123,8 +159,23 @@ impl Connection<'_> {
             other => {
                 drop(other);
                 let connection =
-                    self.all.connect(&address).await.inspect_err(|_| self.all.topology.refresh_soon())?;
+                    self.connect(&address).await.inspect_err(|_| self.all.topology.refresh_soon())?;
                 Ok(self.held.insert((address, connection)))
+            }
+        }
+    }
+
+    async fn connect(&mut self, address: &Address) -> RedisResult<Pooled> {
+        loop {
+            let MasterPool { number, pool, .. } = self.all.pool(address)?;
+            self.last = Some((address.clone(), number));
+            match pool.get().await {
+                Ok(connection) => return Ok(connection),
+                // It was replaced meanwhile.
+                Err(PoolError::Closed) => {}
+                Err(PoolError::Backend(error)) => return Err(error),
+                Err(PoolError::Timeout(_)) => return Err((ErrorKind::Io, "no connection in time").into()),
+                Err(_) => return Err((ErrorKind::Io, "no connection").into()),
             }
         }
     }
@@ -138,15 +189,23 @@ impl Connection<'_> {
         connection.req_packed_command(command).await
     }
 
-    /// A master that was demoted, or that broke, is not asked again on this connection.
+    /// A master that was demoted, or that broke, is not asked again on these connections.
     fn after(&mut self, error: &RedisError) {
         if error.code() == Some("READONLY") || error.is_io_error() {
-            tracing::debug!(reason = describe(error), "a connection is given up");
-            if let Some((_, connection)) = self.held.take() {
-                drop(Pooled::take(connection));
-            }
-            self.all.topology.refresh_soon();
+            self.give_up(&describe(error));
         }
+    }
+
+    /// Closes the connection, and the pool it is of.
+    fn give_up(&mut self, reason: &str) {
+        if let Some((_, connection)) = self.held.take() {
+            drop(Pooled::take(connection));
+        }
+        if let Some((address, number)) = self.last.take() {
+            tracing::debug!(reason, master = %address, "connection pool replaced");
+            self.all.discard(&address, number);
+        }
+        self.all.topology.refresh_soon();
     }
 }
 
@@ -212,7 +271,7 @@ fn slot_of(command: &Cmd) -> Option<u16> {
             b"0" => None,
             _ => arguments.next(),
         },
-        b"SCRIPT" | b"TIME" | b"INFO" | b"PING" | b"WAIT" | b"WAITAOF" => None,
+        b"PUBLISH" | b"SCRIPT" | b"TIME" | b"INFO" | b"PING" | b"WAIT" | b"WAITAOF" => None,
         _ => arguments.next(),
     };
     key.map(slot_of_key)

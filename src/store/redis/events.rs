@@ -1,22 +1,36 @@
 //! What happened to a user; written and told by the scripts that made it happen (lua/prelude.lua).
 //!
 //! The feed is heard over a connection of its own. On a Cluster a message reaches every node of it, over the cluster's
-//! bus, so one connection to any of them hears all.
+//! bus, so one connection to any of them hears all ([`BusProbes`] find out where that fails).
+//!
+//! **A gap is put into the feed whenever events may be missing**: with each new connection, and when a master has gone,
+//! because it may have taken its last messages along. The connection goes elsewhere when its server is none of the
+//! masters any more or refuses a write.
+
+mod bus_probes;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Client, ProtocolVersion, PushInfo, PushKind, cmd};
+use redis::aio::MultiplexedConnection;
+use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisError, Value, cmd};
 use tokio::sync::{Notify, mpsc};
 
+use self::bus_probes::{Arrived, BusProbes};
 use super::codec::event as codec;
+use super::map::Master;
 use super::pipe::RECONNECT_PAUSE;
-use super::{RedisStore, describe};
+use super::{RedisStore, authority, describe};
 use crate::event::Event;
 use crate::feed::Told;
 use crate::secret::ShardTag;
 use crate::store::StoreError;
+
+/// Messages that wait to be taken; when there are more the connection is given up, which readers are told of.
+const PUSHES: usize = 10_000;
+/// The pause between two proofs that the server still answers as a master.
+const HEARTBEAT: Duration = Duration::from_millis(500);
 
 impl RedisStore {
     pub(in crate::store) async fn user_events(
@@ -36,35 +50,32 @@ impl RedisStore {
         // Each time another master: the first may be the one that is away.
         for attempt in 0.. {
             let Err(reason) = self.hear_some_events(attempt).await;
-            tracing::debug!(reason, "the connection for events was lost");
+            tracing::debug!(reason, "event connection lost");
             tokio::time::sleep(RECONNECT_PAUSE).await;
         }
         std::future::pending().await
     }
 
-    /// One connection, until it breaks or says nothing any more.
+    /// One connection, until it breaks, says nothing any more, or does not hear of everything.
     async fn hear_some_events(&self, attempt: usize) -> Result<Infallible, String> {
-        let described = |error| describe(&error);
-        let map = self.topology.map().clone();
-        let master = map.masters.get(attempt % map.masters.len().max(1));
-        let address = master.map(|master| &master.address).ok_or("no server is known")?;
+        let masters = self.masters_with_tokens();
+        let master = masters.get(attempt % masters.len().max(1)).ok_or("no server is known")?;
         let (pushes, mut pushed) = mpsc::channel(PUSHES);
         let broken = Arc::new(Notify::new());
-        let link = &self.topology.link;
-        let config = link.limits().set_push_sender(push_handler(pushes, broken.clone()));
-        let settings = link.login().clone().set_protocol(ProtocolVersion::RESP3);
-        let info = link.info(address).map_err(described)?.set_redis_settings(settings);
-        let client = Client::open(info).map_err(described)?;
-        let mut connection =
-            client.get_multiplexed_async_connection_with_config(&config).await.map_err(described)?;
-        connection.subscribe(self.keys.event_channel()).await.map_err(described)?;
+        let arrived = Arc::new(Arrived::default());
+        let handler = push_handler(pushes, arrived.clone(), broken.clone());
+        let mut connection = self.connect_to_hear(master, handler).await.map_err(described)?;
+        authority::prove(master, &mut connection, true).await?;
+        let mut probes = BusProbes::start(self, &mut connection, arrived).await.map_err(described)?;
+        connection.subscribe(&self.event_channel).await.map_err(described)?;
         // What was told before this is unknown here.
         self.feed.tell(Told::Gap);
         let beat = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
-                if let Err(error) = cmd("PING").exec_async(&mut connection).await {
-                    return describe(&error);
+                authority::prove(master, &mut connection, true).await?;
+                if let Some(probes) = &mut probes {
+                    probes.round(self, master).await?;
                 }
             }
         };
@@ -76,29 +87,66 @@ impl RedisStore {
             }
         };
         tokio::select! {
-            reason = beat => Err(reason),
+            lost = beat => lost,
             () = take => Err("the connection ended".into()),
             () = broken.notified() => Err("it was closed, or told more than could be taken".into()),
+            () = self.topology.is_gone(master) => Err("its server is no master any more".into()),
+            never = self.tell_of_gone_masters() => never,
         }
+    }
+
+    fn masters_with_tokens(&self) -> Vec<Arc<Master>> {
+        let map = self.topology.map();
+        map.masters.iter().filter(|master| master.may_have_tokens()).cloned().collect()
+    }
+
+    async fn connect_to_hear(
+        &self,
+        master: &Master,
+        handler: impl Fn(PushInfo) -> Result<(), Infallible> + Send + Sync + 'static,
+    ) -> Result<MultiplexedConnection, RedisError> {
+        let link = &self.topology.link;
+        let config = link.limits().set_push_sender(handler);
+        let settings = link.login().clone().set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(link.info(&master.address)?.set_redis_settings(settings))?;
+        client.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    /// Events that a master published last may have died with it.
+    async fn tell_of_gone_masters(&self) -> Result<Infallible, String> {
+        let mut changes = self.topology.changes();
+        let mut known = self.topology.map().clone();
+        while changes.changed().await.is_ok() {
+            let map = self.topology.map().clone();
+            let is_there =
+                |gone: &Arc<Master>| map.masters.iter().any(|master| master.address == gone.address);
+            if !known.masters.iter().all(is_there) {
+                self.feed.tell(Told::Gap);
+            }
+            known = map;
+        }
+        std::future::pending().await
     }
 }
 
-/// Messages that wait to be taken; when there are more the connection is given up, which readers are told of.
-const PUSHES: usize = 10_000;
-/// A connection that fails to answer in the middle of silence is dead.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+fn described(error: RedisError) -> String {
+    describe(&error)
+}
 
 /// Called by the connection's driver, so it must not wait.
 fn push_handler(
-    pushes: mpsc::Sender<redis::Value>,
+    pushes: mpsc::Sender<Value>,
+    arrived: Arc<Arrived>,
     broken: Arc<Notify>,
 ) -> impl Fn(PushInfo) -> Result<(), Infallible> {
-    move |mut push| {
-        match push.kind {
-            PushKind::Message if push.data.pop().is_some_and(|payload| pushes.try_send(payload).is_err()) => {
-                broken.notify_one();
+    move |push| {
+        match (push.kind, <[Value; 2]>::try_from(push.data)) {
+            (PushKind::Message, Ok([channel, payload])) => {
+                if !arrived.takes(&channel, &payload) && pushes.try_send(payload).is_err() {
+                    broken.notify_one();
+                }
             }
-            PushKind::Disconnection => broken.notify_one(),
+            (PushKind::Disconnection, _) => broken.notify_one(),
             _ => {}
         }
         Ok(())

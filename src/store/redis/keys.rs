@@ -12,7 +12,7 @@
 //! | `dw:r:{o}:<object>` | sorted set | the tokens of a related object, by their latest end; a hint (lua/hints.lua) |
 //! | `dw:m:check-key` | string | the check key all nodes share |
 //! | `dw:m:schema` | string | the version of this schema |
-//! | `dw:events` | channel | the same events of all users, as they happen |
+//! | `dw:events:<db>` | channel | the same events of all users, as they happen; channels are not divided by database |
 
 use crate::device_key::DeviceId;
 use base64::Engine as _;
@@ -103,9 +103,9 @@ impl Keys {
         self.key('e', ShardTag::of_user(user), user)
     }
 
-    /// Where events are told as they happen.
-    pub fn event_channel(&self) -> String {
-        format!("{}events", self.prefix)
+    /// Where events are told as they happen. Redis's channels are shared by all databases, so the name has the number.
+    pub fn event_channel(&self, db: i64) -> String {
+        format!("{}events:{db}", self.prefix)
     }
 
     /// The device key.
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(keys.takeovers(id), "dw:o:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.taken_over("alice"), "dw:v:{8c4d}:alice");
         assert_eq!(keys.events("alice"), "dw:e:{8c4d}:alice");
-        assert_eq!(keys.event_channel(), "dw:events");
+        assert_eq!(keys.event_channel(1), "dw:events:1");
         assert_eq!(keys.device(id), "dw:d:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.devices("alice"), "dw:k:{8c4d}:alice");
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };

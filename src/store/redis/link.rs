@@ -1,5 +1,6 @@
 //! How a server is reached: its address, who we are there, whom we trust, and for how long we wait.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -78,6 +79,14 @@ impl Link {
         Self { login: RedisConnectionInfo::default(), names, trust: None, timeout: self.timeout }
     }
 
+    /// The worker that follows changes of whom to trust. Ends with its runtime.
+    pub(super) async fn follow_trust(&self) -> Infallible {
+        match &self.trust {
+            Some(trust) => trust.follow().await,
+            None => std::future::pending().await,
+        }
+    }
+
     pub(super) fn login(&self) -> &RedisConnectionInfo {
         &self.login
     }
@@ -85,7 +94,7 @@ impl Link {
     /// What the library needs to connect.
     pub(super) fn info(&self, address: &Address) -> Result<ConnectionInfo, RedisError> {
         let info = match (address, &self.trust) {
-            (Address::Tcp(node), Some(trust)) => trust.info(node)?,
+            (Address::Tcp(node), Some(trust)) => trust.current().info(node)?,
             (Address::Tcp(node), None) => {
                 ConnectionAddr::Tcp(node.host.clone(), node.port).into_connection_info()?
             }

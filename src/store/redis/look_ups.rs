@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::link::Address;
+use super::map::{MAX_SERVERS, Master};
 use super::pipe::{Failure, Pipe, Proof};
 use super::question::{Extent, Found, Question, Redirect, Value};
-use super::topology::{MAX_SERVERS, Master, Topology};
+use super::topology::Topology;
 use super::unexpected;
 use crate::clock::Clock;
 use crate::secret::TokenId;
@@ -72,7 +73,7 @@ impl LookUps {
         let began_ms = self.topology.map().is_by_slot().then(|| self.clock.boottime_ms());
         let Some(master) = self.topology.map().owner_of(id).cloned() else {
             self.topology.refresh_soon();
-            return Err(StoreError::Unavailable("no server is known to have this".into()));
+            return Err(StoreError::Unavailable(self.topology.why_unknown()));
         };
         match self.pipe(&master).ask(question, Proof::Shared).await {
             Ok(found) => Ok(found),

@@ -3,15 +3,18 @@
 //! Lifecycle operations take a connection from a pool; validation reads over connections of its own
 //! ([`Reader`]).
 
+mod authority;
+mod cluster;
 mod codec;
 mod connection;
+mod denied;
 mod devices;
-mod discovery;
 mod events;
 mod hints;
 mod keys;
 mod link;
 mod look_ups;
+mod map;
 mod names;
 mod near;
 mod pipe;
@@ -20,7 +23,9 @@ mod reader;
 mod related;
 mod resp;
 mod scripts;
+mod sentinels;
 mod slots;
+mod store_clock;
 mod takeovers;
 mod tokens;
 mod topology;
@@ -33,11 +38,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
-use redis::{FromRedisValue, RedisError, Script, Value, cmd, pipe};
+use redis::{FromRedisValue, RedisError, Value, cmd, pipe};
 use serde::Serialize;
 
 use self::connection::{Connection, Connections};
+use self::denied::Denied;
 use self::hints::Untrue;
 use self::keys::{Keys, SCHEMA_VERSION};
 use self::link::Link;
@@ -45,7 +50,7 @@ use self::look_ups::LookUps;
 pub use self::near::CacheOptions;
 use self::near::Near;
 pub use self::reader::Reader;
-use self::scripts::{Context, Scripts};
+use self::scripts::{Context, Script, Scripts};
 use self::topology::Topology;
 use self::tracking::Tracking;
 pub use self::trust::Trust;
@@ -81,6 +86,7 @@ pub struct RedisStore {
     topology: Arc<Topology>,
     connections: Connections,
     keys: Keys,
+    event_channel: String,
     scripts: Scripts,
     limits: StoreLimits,
     near: Arc<Near>,
@@ -96,6 +102,7 @@ impl RedisStore {
         Self {
             connections: Connections::new(topology.clone(), options.connections),
             topology,
+            event_channel: keys.event_channel(options.url.db.into()),
             keys,
             scripts: Scripts::new(),
             limits,
@@ -155,35 +162,39 @@ impl RedisStore {
             prefix: self.keys.prefix(),
             shard: shard.to_string(),
             now_ms: call.now_ms,
+            tolerance_ms: self.near.store_clock.tolerance_ms(),
             actor: call.actor.to_string(),
             retention_ms: self.limits.revoked_retention_ms,
+            channel: &self.event_channel,
             events: self.limits.events_per_user,
             event_ttl_ms: self.limits.event_retention_ms,
         };
-        let mut invocation = script.key(key);
-        invocation.arg(named(&context)).arg(named(args)).arg(bytes);
-        self.with_connection(async |c| invocation.invoke_async(c).await).await
+        let (context, args) = (named(&context), named(args));
+        let args = [&[&context[..], &args], bytes].concat();
+        self.with_connection(async |c| script.run(c, &key, &args).await).await
     }
 
     pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
+        match self.kept_check_key().await? {
+            Some(kept) => Ok(kept),
+            None => self.or_put(self.keys.check_key(), None, proposed).await,
+        }
+    }
+
+    pub(super) async fn kept_check_key(&self) -> Result<Option<String>, StoreError> {
         let key = self.keys.check_key();
         let get = cmd("GET").arg(&key).to_owned();
         let kept: Option<Vec<u8>> = self.with_connection(async |c| get.query_async(c).await).await?;
-        self.or_put(key, kept, proposed).await
+        kept.map(|kept| text(kept, &key)).transpose()
     }
 
-    /// The time of every master, of these the one farthest from ours, after each has shown that it takes writes (a
-    /// replica and a cluster without quorum answer a PING), and that they have our schema.
-    pub(super) async fn probe(&self) -> Result<u64, StoreError> {
+    /// Checks that every master takes writes and agrees with our clock, which follows theirs, and that they have our
+    /// schema.
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
         if self.topology.map().masters.is_empty() {
             self.topology.refresh().await;
         }
-        let masters: Vec<_> =
-            self.topology.map().masters.iter().filter(|master| master.may_have_tokens()).cloned().collect();
-        let times_ms = try_join_all(masters.iter().map(|master| self.time_ms(master.probe()))).await?;
-        let now_ms = self.near.clock.now_ms();
-        let farthest_ms = times_ms.into_iter().max_by_key(|time_ms| time_ms.abs_diff(now_ms));
-        let time_ms = farthest_ms.ok_or_else(|| StoreError::Unavailable("no masters are known".into()))?;
+        self.look_at_clocks().await?;
         let key = self.keys.schema();
         let get = cmd("GET").arg(&key).to_owned();
         let kept = self.with_connection(async |c| get.query_async(c).await).await?;
@@ -192,16 +203,7 @@ impl RedisStore {
             let reason = format!("the store has schema version {schema:?}, this program {SCHEMA_VERSION:?}");
             return Err(StoreError::Corrupt { key: self.keys.schema(), reason });
         }
-        Ok(time_ms)
-    }
-
-    /// The time of the master of this key, which it deletes.
-    async fn time_ms(&self, probe: &str) -> Result<u64, StoreError> {
-        let mut pipeline = pipe();
-        pipeline.cmd("DEL").arg(probe).ignore().cmd("TIME");
-        let ((seconds, micros),): ((u64, u64),) =
-            self.with_connection(async |c| pipeline.query_async(c).await).await?;
-        Ok(seconds * 1000 + micros / 1000)
+        Ok(())
     }
 
     /// What all nodes share under this key: what was found there, else what is put there now, by us or another.
@@ -229,11 +231,12 @@ impl RedisStore {
         Ok(hashes)
     }
 
-    /// Runs an operation on a connection to the master of its keys, within the timeout.
+    /// Runs an operation on a connection to the master of its keys, within the timeout, once the store's time is known.
     async fn with_connection<T: FromRedisValue>(
         &self,
         operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
+        self.near.store_clock.require_known()?;
         self.connections.run(operation).await
     }
 }
@@ -252,8 +255,15 @@ fn unexpected(what: &str) -> StoreError {
     StoreError::Corrupt { key: what.into(), reason: "an answer of an unexpected form".into() }
 }
 
-/// Says what went wrong without any value of ours: only the error's class and code.
+/// Says what went wrong without any value of ours: a missing permission, what the system says of a connection, or else
+/// only the error's class and code.
 fn describe(error: &RedisError) -> String {
+    if let Some(denied) = Denied::in_error(error) {
+        return denied.to_string();
+    }
+    if error.is_io_error() {
+        return error.to_string();
+    }
     format!("{} {}", error.category(), error.code().unwrap_or_default()).trim_end().to_owned()
 }
 
@@ -271,6 +281,10 @@ fn store_error(error: RedisError) -> StoreError {
             key: error.detail().unwrap_or_default().to_owned(),
             reason: "missing or malformed field".into(),
         },
+        Some("DWCLOCK") => {
+            let ahead_ms = error.detail().unwrap_or_default();
+            StoreError::Unavailable(format!("this node's clock is {ahead_ms} ms ahead of the server's"))
+        }
         // A wrong type under one of our keys.
         Some("WRONGTYPE") => StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() },
         _ => StoreError::Unavailable(describe(&error)),

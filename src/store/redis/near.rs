@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+use super::map::MAX_SERVERS;
 use super::question::Server;
-use super::topology::MAX_SERVERS;
+use super::store_clock::StoreClock;
 use crate::clock::Clock;
 use crate::secret::TokenId;
 use crate::store::cache::{Limits, NearCache, ServerIndex, Stats};
@@ -27,6 +28,7 @@ pub(super) struct Near {
     /// An absent token is known as such, so that a dead one that is replayed costs nothing.
     pub(super) cache: Option<NearCache<Option<Arc<Credential>>>>,
     pub(super) clock: Clock,
+    pub(super) store_clock: StoreClock,
     pub(super) lease_ms: u64,
     /// By the numbers of the masters.
     tracked_run_ids: Box<[ArcSwapOption<String>]>,
@@ -38,7 +40,8 @@ impl Near {
         let limits = Limits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
         let cache = (entries > 0).then(|| NearCache::new(limits));
         let tracked_run_ids = (0..MAX_SERVERS).map(|_| ArcSwapOption::empty()).collect();
-        Self { cache, clock, lease_ms, tracked_run_ids }
+        let store_clock = StoreClock::new(clock.clone());
+        Self { cache, clock, store_clock, lease_ms, tracked_run_ids }
     }
 
     /// From now on the changes of this server are heard.

@@ -7,8 +7,9 @@
 //! demoted, or cut off from its cluster or its replicas, still answers reads, for ever, with what it knew then: it
 //! would admit tokens that were ended since, and refuse those issued since.
 //!
-//! While the connection is down every look-up fails at once, so that requests do not pile up behind an outage;
-//! the task brings it back.
+//! If the other side closes a connection that worked (a server's `timeout`, a proxy that cuts idle flows), another is
+//! made at once, and look-ups without an answer are asked once more over that, within their deadline. While no connection
+//! can be had every look-up fails at once, so that requests do not pile up behind an outage.
 
 mod open;
 
@@ -24,14 +25,18 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use self::open::Open;
-use super::question::{Question, Redirect, Server, Value, code_of};
-use super::topology::{Master, Topology};
+use super::authority::{Refusal, refusal};
+use super::map::Master;
+use super::question::{Question, Redirect, Server, Value};
+use super::topology::Topology;
 use super::wire::{self, Stream};
 use crate::store::StoreError;
 
 /// The pause before each further attempt to connect: short enough that an outage ends within a second of the
 /// server's return.
 pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+/// The age of look-ups is looked at so often within the timeout.
+const CHECKS_PER_TIMEOUT: u32 = 8;
 
 /// The handle: any thread may use it. The connection ends with it.
 pub(super) struct Pipe {
@@ -58,13 +63,13 @@ struct State {
     waiting: Vec<LookUp>,
     /// Of the task, while it has nothing under way: with the answers it comes by itself.
     waker: Option<Waker>,
-    /// How often the age of look-ups was looked at on this connection.
+    /// How often the age of look-ups was looked at.
     check: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Not tried yet: look-ups wait.
+    /// About to be connected: look-ups wait.
     New,
     Up,
     /// Look-ups fail.
@@ -79,6 +84,21 @@ struct LookUp {
     found: oneshot::Sender<Result<(Value, Arc<Server>), Failure>>,
     /// How many checks there had been when it was asked.
     check: u64,
+    /// The connection that it was first sent over was closed.
+    is_retried: bool,
+}
+
+/// The end of a connection.
+struct Lost {
+    reason: String,
+    /// Look-ups for the next connection, which is made at once; `None` when there is a pause first.
+    unanswered: Option<Vec<LookUp>>,
+}
+
+impl Lost {
+    fn for_good(reason: String) -> Self {
+        Self { reason, unanswered: None }
+    }
 }
 
 /// How it is made sure that the server has authority.
@@ -142,7 +162,7 @@ impl Pipe {
                 return Err(unavailable("not connected"));
             }
             let check = state.check;
-            state.waiting.push(LookUp { question, proof, found, check });
+            state.waiting.push(LookUp { question, proof, found, check, is_retried: false });
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -159,33 +179,68 @@ impl Queue {
 
     async fn work(self: Arc<Self>) {
         loop {
-            let reason = match timeout(self.topology.link.timeout, self.connect()).await {
-                Ok(Ok((stream, server))) => {
-                    {
-                        let mut state = self.state();
-                        (state.phase, state.check) = (Phase::Up, 0);
-                        state.waiting.iter_mut().for_each(|look_up| look_up.check = 0);
-                    }
-                    self.has_tried.send_replace(true);
-                    let mut open = Open::new(stream, server, &self);
-                    poll_fn(|context| open.poll(context)).await
-                }
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "no answer in time".into(),
-            };
+            let lost = self.serve().await;
             let is_over = !self.topology.map().has(&self.master);
+            let is_again = lost.unanswered.is_some() && !is_over;
             {
                 let mut state = self.state();
-                state.phase = if is_over { Phase::Over } else { Phase::Down };
-                // What waits and what was sent fails with it.
-                state.waiting.clear();
+                state.phase = match is_over {
+                    true => Phase::Over,
+                    false if is_again => Phase::New,
+                    false => Phase::Down,
+                };
+                // What waits and what was sent fails with the connection, unless it gets a second one.
+                let waiting = std::mem::take(&mut state.waiting);
+                if is_again {
+                    state.waiting = lost.unanswered.into_iter().flatten().chain(waiting).collect();
+                }
             }
             self.has_tried.send_replace(true);
-            tracing::debug!(reason, server = %self.master.address, "a validation connection is down");
+            tracing::debug!(reason = lost.reason, server = %self.master.address, "look-up connection lost");
             if is_over {
                 return;
             }
-            tokio::join!(self.topology.refresh(), tokio::time::sleep(RECONNECT_PAUSE));
+            if is_again {
+                self.topology.refresh_soon();
+            } else {
+                tokio::join!(self.topology.refresh(), tokio::time::sleep(RECONNECT_PAUSE));
+            }
+        }
+    }
+
+    /// One connection, from the attempt to its loss.
+    async fn serve(&self) -> Lost {
+        let connect = timeout(self.topology.link.timeout, self.connect());
+        let connected = tokio::select! {
+            connected = connect => connected,
+            never = self.age_waiting() => never,
+        };
+        match connected {
+            Ok(Ok((stream, server))) => {
+                let check = {
+                    let mut state = self.state();
+                    state.phase = Phase::Up;
+                    state.check
+                };
+                self.has_tried.send_replace(true);
+                let mut open = Open::new(stream, server, self, check);
+                let reason = poll_fn(|context| open.poll(context)).await;
+                open.lose(reason)
+            }
+            Ok(Err(error)) => Lost::for_good(error.to_string()),
+            Err(_) => Lost::for_good("no answer in time".into()),
+        }
+    }
+
+    /// Look-ups that wait for a connection have the deadline that all have.
+    async fn age_waiting<T>(&self) -> T {
+        let pause = self.topology.link.timeout / CHECKS_PER_TIMEOUT;
+        loop {
+            tokio::time::sleep(pause).await;
+            let mut state = self.state();
+            state.check += 1;
+            let check = state.check;
+            state.waiting.retain(|look_up| check - look_up.check <= u64::from(CHECKS_PER_TIMEOUT));
         }
     }
 
@@ -205,29 +260,6 @@ impl Queue {
         }
         let run_id = run_id_in(&info).to_owned();
         Ok((stream, Arc::new(Server { index: self.master.index(), run_id })))
-    }
-}
-
-/// What it means that a write was refused.
-pub(super) enum Refusal {
-    /// A master whose disk fails refuses writes and is the master all the same.
-    Harmless,
-    /// The slot is about to go: only its master, and only in a cluster that is fine, says that. But whether it has the
-    /// replicas that it should have, it did not look at; so the next probe is in another slot.
-    Leaving,
-    /// The slot has gone; that says nothing of others.
-    Gone,
-    /// It is no master, or one that must not be believed.
-    OfTheServer,
-}
-
-/// Reads the code at the start of an error.
-pub(super) fn refusal(error: &str) -> Refusal {
-    match code_of(error) {
-        "MISCONF" => Refusal::Harmless,
-        "ASK" => Refusal::Leaving,
-        "MOVED" => Refusal::Gone,
-        _ => Refusal::OfTheServer,
     }
 }
 

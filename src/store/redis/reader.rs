@@ -1,12 +1,14 @@
 //! Reads credentials for validation: from the near cache, else from the server in a pipeline.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::look_ups::LookUps;
 use super::near::Near;
 use super::question::Extent;
 use crate::secret::TokenId;
-use crate::store::StoreError;
+use crate::store::cache::Looked;
+use crate::store::{Read, StoreError};
 use crate::token::{Credential, TokenView};
 
 /// See the module. Belongs to the runtime it was made on; clones share its connections.
@@ -24,7 +26,7 @@ impl Reader {
     pub(in crate::store) fn look<R>(
         &self,
         id: TokenId,
-        use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> R,
+        use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> Looked<R>,
     ) -> R {
         match &self.near.cache {
             Some(cache) => cache.look(&id, self.near.clock.boottime_ms(), |known| {
@@ -34,17 +36,20 @@ impl Reader {
                 }
                 use_it(known)
             }),
-            None => use_it(None),
+            None => {
+                let (Looked::Hit(made) | Looked::NoHit(made)) = use_it(None);
+                made
+            }
         }
     }
 
     pub(in crate::store) fn look_each(
         &self,
         ids: &[TokenId],
-        mut use_it: impl FnMut(usize, Option<Option<&Arc<Credential>>>),
+        mut use_it: impl FnMut(usize, Option<Option<&Arc<Credential>>>) -> Looked<()>,
     ) {
         let Some(cache) = &self.near.cache else {
-            return (0..ids.len()).for_each(|at| use_it(at, None));
+            return (0..ids.len()).for_each(|at| drop(use_it(at, None)));
         };
         let fetch = |known: &Option<Arc<Credential>>| {
             if let Some(credential) = known {
@@ -55,7 +60,7 @@ impl Reader {
             }
         };
         cache.look_each(ids, self.near.clock.boottime_ms(), fetch, |at, known| {
-            use_it(at, known.map(Option::as_ref));
+            use_it(at, known.map(Option::as_ref))
         });
     }
 
@@ -63,20 +68,27 @@ impl Reader {
         self.near.cache.as_ref()?.get(&id, self.near.clock.boottime_ms())
     }
 
-    pub(in crate::store) async fn credential(
-        &self,
-        id: TokenId,
-    ) -> Result<Option<Arc<Credential>>, StoreError> {
+    pub(in crate::store) async fn credential(&self, id: TokenId) -> Result<Read, StoreError> {
         self.look_up(id, Extent::Hot).await
     }
 
-    /// What was known here is void first, so that the read is a new one.
+    /// Goes past the cache, and leaves what is known there if it turns out to be the same record: then it gives that
+    /// copy. So a secret that this record does not know costs its owner nothing.
     pub(in crate::store) async fn fresh_credential(
         &self,
         id: TokenId,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
-        self.near.void([&id]);
-        self.credential(id).await
+        let (fresh, _) = self.look_ups.read(id, Extent::Hot).await?;
+        let Some(cache) = &self.near.cache else { return Ok(fresh) };
+        match cache.peek(&id, self.near.clock.boottime_ms()) {
+            Some(known) if known == fresh => Ok(known),
+            Some(_) => {
+                // The invalidation of the older record is still on its way, or was lost.
+                cache.void(&id);
+                Ok(fresh)
+            }
+            None => Ok(fresh),
+        }
     }
 
     pub(in crate::store) fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
@@ -87,7 +99,8 @@ impl Reader {
     }
 
     pub(in crate::store) async fn view(&self, id: TokenId) -> Result<Option<TokenView>, StoreError> {
-        let Some(known) = self.look_up(id, Extent::Whole).await?.filter(|known| known.is_active) else {
+        let read = self.look_up(id, Extent::Whole).await?;
+        let Some(known) = read.credential.filter(|known| known.is_active) else {
             return Ok(None);
         };
         if let Some(view) = view_of(known.clone()) {
@@ -114,20 +127,26 @@ impl Reader {
         Ok(())
     }
 
-    async fn look_up(&self, id: TokenId, extent: Extent) -> Result<Option<Arc<Credential>>, StoreError> {
+    async fn look_up(&self, id: TokenId, extent: Extent) -> Result<Read, StoreError> {
+        self.near.store_clock.require_known()?;
         let Some(cache) = &self.near.cache else {
-            return self.look_ups.read(id, extent).await.map(|(credential, _)| credential);
+            let (credential, _) = self.look_ups.read(id, extent).await?;
+            return Ok(Read { credential, is_fresh: true });
         };
+        let is_fresh = AtomicBool::new(false);
         let read = async || {
             let (credential, server) = self.look_ups.read(id, extent).await?;
+            is_fresh.store(true, Ordering::Relaxed);
             Ok((credential, self.near.tracked(&server)))
         };
-        match cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await {
+        let outcome = match cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await
+        {
             Err(error @ StoreError::Unavailable(_)) => {
                 cache.get_stale(&id, self.near.clock.boottime_ms()).ok_or(error)
             }
             outcome => outcome,
-        }
+        };
+        Ok(Read { credential: outcome?, is_fresh: is_fresh.into_inner() })
     }
 }
 

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::{join_all, try_join_all};
-use redis::{FromRedisValue, Script, Value, cmd, pipe};
+use redis::{FromRedisValue, Value, cmd, pipe};
 use serde::Serialize;
 
 use super::codec::token as codec;
 use super::hints::{CALLS_AT_ONCE, Untrue};
 use super::keys::ObjectName;
+use super::scripts::Script;
 use super::slots::slot_of_tag;
 use super::{READS_PER_PIPELINE, RedisStore, unexpected};
 use crate::rules::MAX_RELATED_PER_TOKEN;

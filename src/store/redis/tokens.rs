@@ -9,7 +9,7 @@ use super::codec::token as codec;
 use super::{RedisStore, text, unexpected};
 use crate::secret::{SecretHash, ShardTag, TokenId};
 use crate::store::{Call, Changed, Ended, Issued, OverLimit, StoreError};
-use crate::token::{MAX_PREVIOUS_SECRETS, Rotation, Token, TokenChange};
+use crate::token::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation, Token, TokenChange};
 
 /// A new token as lua/issuing.lua takes it.
 #[derive(Serialize)]
@@ -29,8 +29,16 @@ struct ChangeArgs {
     set: u32,
     slug: String,
     confirm: bool,
-    rotate: Option<(u64, usize)>,
+    rotate: Option<RotateArgs>,
     why: Option<&'static str>,
+}
+
+/// What lua/secrets.lua takes; the new secret's hash is no text and comes apart.
+#[derive(Serialize)]
+struct RotateArgs {
+    grace: u64,
+    max_siblings: usize,
+    max_remembered: usize,
 }
 
 impl RedisStore {
@@ -106,7 +114,11 @@ impl RedisStore {
         call: &Call<'_>,
     ) -> Result<Changed, StoreError> {
         let (clear, set, slug) = codec::edit_args(change);
-        let until_ms = |rotation: Rotation| call.now_ms + rotation.grace_ms;
+        let rotate_args = |rotation: Rotation| RotateArgs {
+            grace: rotation.grace_ms,
+            max_siblings: MAX_SIBLINGS,
+            max_remembered: MAX_REMEMBERED_SECRETS,
+        };
         let hash = change.rotate.as_ref().map(|rotation| rotation.hash.as_bytes().as_slice());
         let args = ChangeArgs {
             locator: id.locator(),
@@ -114,7 +126,7 @@ impl RedisStore {
             set,
             slug,
             confirm: change.confirm,
-            rotate: change.rotate.map(|rotation| (until_ms(rotation), MAX_PREVIOUS_SECRETS)),
+            rotate: change.rotate.map(rotate_args),
             why: change.end.map(|reason| reason.name()),
         };
         let at = (self.keys.token(id), id.shard_tag());

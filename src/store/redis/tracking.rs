@@ -20,19 +20,19 @@ use redis::aio::MultiplexedConnection;
 use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult, Value, cmd};
 use tokio::sync::Notify;
 
+use super::authority;
+use super::cluster::slot_ranges;
 use super::describe;
-use super::discovery::slot_ranges;
 use super::keys::Keys;
+use super::map::Master;
 use super::near::Near;
-use super::pipe::{RECONNECT_PAUSE, Refusal, refusal, run_id_in};
-use super::topology::{Master, REFRESH_INTERVAL, Topology};
+use super::pipe::{RECONNECT_PAUSE, run_id_in};
+use super::topology::Topology;
 use crate::store::cache::{NearCache, ServerIndex};
 use crate::token::Credential;
 
 /// The lease outlives so many heartbeats: one that comes late costs nothing.
 const HEARTBEATS_PER_LEASE: u32 = 4;
-/// A heartbeat tries so many slots: those on the move answer for none.
-const PROBES_PER_HEARTBEAT: usize = 3;
 
 /// The worker: follows the topology, and listens to every master of it.
 pub(super) struct Tracking {
@@ -45,14 +45,8 @@ impl Tracking {
     pub(super) async fn run(self) -> Infallible {
         tokio::select! {
             never = self.listen_to_all() => never,
-            never = self.refresh_often() => never,
-        }
-    }
-
-    async fn refresh_often(&self) -> Infallible {
-        loop {
-            tokio::time::sleep(REFRESH_INTERVAL).await;
-            self.topology.refresh().await;
+            never = self.topology.follow() => never,
+            never = self.topology.link.follow_trust() => never,
         }
     }
 
@@ -99,14 +93,6 @@ struct Listener<'a> {
 impl Listener<'_> {
     /// Listens, and connects anew when that breaks, until it is none of the masters any more.
     async fn run(self) {
-        let mut changes = self.topology.changes();
-        let has_gone = async {
-            while self.topology.map().has(&self.master) {
-                if changes.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
         let listen = async {
             loop {
                 let Err(reason) = self.listen().await;
@@ -115,7 +101,7 @@ impl Listener<'_> {
             }
         };
         tokio::select! {
-            () = has_gone => {}
+            () = self.topology.is_gone(&self.master) => {}
             () = listen => {}
         }
         // What is left of it is of no use to the next master with this number.
@@ -145,7 +131,8 @@ impl Listener<'_> {
         let beat = async {
             loop {
                 let sent_at_ms = self.near.clock.boottime_ms();
-                self.prove_authority(&mut connection).await?;
+                // Where Redis may not write, no heartbeat counts.
+                authority::prove(&self.master, &mut connection, false).await?;
                 if let Some(own_slots) = &mut own_slots
                     && own_slots.lost_any(self, &mut connection).await?
                 {
@@ -174,24 +161,6 @@ impl Listener<'_> {
 
     fn keys(&self) -> &Keys {
         &self.topology.keys
-    }
-
-    /// A write, though it changes nothing: a demoted master and a cluster without quorum refuse it. Also a failing disk
-    /// does: where Redis may not write, no heartbeat counts.
-    async fn prove_authority(&self, connection: &mut MultiplexedConnection) -> Result<(), String> {
-        let mut outcome = Ok(());
-        for _ in 0..PROBES_PER_HEARTBEAT {
-            let Err(error) = cmd("DEL").arg(self.master.probe()).exec_async(connection).await else {
-                return Ok(());
-            };
-            outcome = match refusal(error.code().unwrap_or_default()) {
-                Refusal::Leaving => Ok(()),
-                Refusal::Gone => Err(describe(&error)),
-                Refusal::Harmless | Refusal::OfTheServer => return Err(describe(&error)),
-            };
-            self.master.next_probe();
-        }
-        outcome
     }
 
     /// Applies what the server pushes. Called by the connection's driver, so it must not wait.

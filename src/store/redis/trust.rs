@@ -1,7 +1,11 @@
-//! TLS to Redis: whose certificates are believed.
+//! TLS to Redis: whose certificates are believed. When the file of the authorities changes, new connections go by what
+//! it holds then.
 
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError, TlsCertificates};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
@@ -10,24 +14,81 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::config::Node;
+use crate::tls::{RELOAD_INTERVAL, read_file};
 
-/// See the module.
+/// See the module. Clones share what is believed.
 #[derive(Clone)]
 pub struct Trust {
+    /// `None` for the authorities that the system trusts.
+    file: Option<PathBuf>,
+    current: Arc<ArcSwap<Authorities>>,
+}
+
+/// Authorities that are believed.
+pub(super) struct Authorities {
     /// For connections that speak the protocol themselves.
     pub(super) connector: TlsConnector,
     /// For the library, which makes its own of it.
-    authorities: Option<Vec<u8>>,
+    pem: Option<Vec<u8>>,
 }
 
 impl Trust {
-    /// Trusts these authorities (PEM), or else those that the system trusts.
+    /// Trusts the authorities in this file (PEM), or else those that the system trusts.
     ///
     /// # Errors
-    /// What is wrong with them.
-    pub fn new(authorities: Option<Vec<u8>>) -> Result<Self, String> {
+    /// What is wrong with the file.
+    pub fn load(file: Option<&Path>) -> Result<Self, String> {
+        let pem = file.map(read).transpose()?;
+        let current = Arc::new(ArcSwap::from_pointee(Authorities::new(pem)?));
+        Ok(Self { file: file.map(Path::to_owned), current })
+    }
+
+    /// What is believed now; another object after each change.
+    pub(super) fn current(&self) -> Guard<Arc<Authorities>> {
+        self.current.load()
+    }
+
+    /// The worker that replaces the authorities when their file changes. Ends with its runtime.
+    pub(super) async fn follow(&self) -> Infallible {
+        let Some(file) = &self.file else { return std::future::pending().await };
+        let mut seen = Ok(self.current().pem.clone().unwrap_or_default());
+        loop {
+            tokio::time::sleep(RELOAD_INTERVAL).await;
+            let file = file.clone();
+            // The disk may be slow.
+            let Ok(read) = tokio::task::spawn_blocking(move || read(&file)).await else { continue };
+            if read != seen {
+                seen = read;
+                self.replace(seen.clone());
+            }
+        }
+    }
+
+    fn replace(&self, read: Result<Vec<u8>, String>) {
+        match read.and_then(|pem| Authorities::new(Some(pem))) {
+            Ok(authorities) => {
+                self.current.store(Arc::new(authorities));
+                tracing::info!(setting = "redis-ca-file", "the authorities were replaced");
+            }
+            Err(error) => {
+                tracing::warn!(
+                    setting = "redis-ca-file",
+                    error,
+                    "the old authorities stay: the new ones cannot be used"
+                );
+            }
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    read_file(file).map_err(|error| format!("cannot read the file: {error}"))
+}
+
+impl Authorities {
+    fn new(pem: Option<Vec<u8>>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
-        match &authorities {
+        match &pem {
             Some(pem) => {
                 for certificate in CertificateDer::pem_slice_iter(pem) {
                     let certificate = certificate.map_err(|_| "is not PEM".to_owned())?;
@@ -45,7 +106,7 @@ impl Trust {
             .map_err(|error| error.to_string())?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { connector: Arc::new(config).into(), authorities })
+        Ok(Self { connector: Arc::new(config).into(), pem })
     }
 
     /// What the library needs to connect.
@@ -53,7 +114,7 @@ impl Trust {
         let (host, port) = (node.host.clone(), node.port);
         let info = ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
             .into_connection_info()?;
-        let certificates = TlsCertificates { client_tls: None, root_cert: self.authorities.clone() };
+        let certificates = TlsCertificates { client_tls: None, root_cert: self.pem.clone() };
         Ok(Client::build_with_tls(info, certificates)?.get_connection_info().clone())
     }
 }

@@ -29,7 +29,8 @@ impl Link {
                 match &self.trust {
                     Some(trust) => {
                         let name = ServerName::try_from(node.host.clone()).map_err(io::Error::other)?;
-                        Box::pin(trust.connector.connect(name, stream).await?)
+                        let connector = trust.current().connector.clone();
+                        Box::pin(connector.connect(name, stream).await?)
                     }
                     None => Box::pin(stream),
                 }

@@ -11,7 +11,7 @@
 //! | `s` | auth slug, when there is one | text |
 //! | `d` | uuid of the device key that logged it in, when there is one | text |
 //! | `t` | the takeover under way, when there is one: its locator, the user, its hard end, its beginning, the reason or '' | MessagePack |
-//! | `p` | secrets before the last rotations, oldest first: hash and deadline (ms) of each | 16 bytes and 13 digits each |
+//! | `p` | secrets besides the present one, oldest first: hash and deadline (ms) of each, 0 for a sibling; see lua/secrets.lua | 16 bytes and 13 digits each |
 //! | `c` | created_at_ms | decimal |
 //! | `z` | what never changes and validation does not need: address, user agent | MessagePack |
 //! | `r` | related objects, when there are any | MessagePack |
@@ -45,6 +45,8 @@ const PENDING: u32 = 16;
 const HASH_BYTES: usize = 16;
 /// Field `p`: a hash and a deadline.
 const PREVIOUS_BYTES: usize = HASH_BYTES + 13;
+/// Field `p`: the deadline of a sibling.
+const SIBLING: u64 = 0;
 
 /// Field `i`.
 #[derive(Serialize, Deserialize)]

@@ -4,7 +4,9 @@
 --   prefix     the setting key-prefix
 --   shard      the shard tag of all keys of the call
 --   now        the caller's clock, ms
+--   tolerance  how far that may be from this server's clock, ms; absent where they are not compared (a manual clock)
 --   actor      who does it, for events
+--   channel    where events are told
 --   retention  how long an ended token is kept, ms
 --   events     how many events of a user are kept; 0 for none
 --   event_ttl  for how long, ms
@@ -23,9 +25,21 @@ local function key(kind, name)
   return ctx.prefix .. kind .. ':{' .. ctx.shard .. '}:' .. name
 end
 
+-- PERMISSIONS: scripts.rs puts the question here whether the Redis user may run every command of the script.
+
 -- A slot on its way to another server of a cluster has some of its keys here and some there, and no script may run on
 -- half of them: asking for a key that is never there is then an error, before anything has been changed.
 redis.call('EXISTS', key('m', 'probe'))
+
+-- A caller with a wrong clock would take live tokens for expired and delete them. It is refused before anything has been
+-- changed.
+if ctx.tolerance then
+  local time = redis.call('TIME')
+  local ahead = now - (time[1] * 1000 + math.floor(time[2] / 1000))
+  if math.abs(ahead) > ctx.tolerance then
+    return redis.error_reply('DWCLOCK ' .. string.format('%.0f', ahead))
+  end
+end
 
 local function corrupt(where, field)
   return redis.error_reply('DWCORRUPT ' .. where .. ' ' .. field)

@@ -3,6 +3,8 @@
 --          active   whether it is to be; absent: as it is
 --          name     '' as it is, '-' none, '=text' that
 -- Gives {} when there is none, else {locator, fields, locators of the tokens it ended}.
+-- Fails, before anything is written, where the index is of another type.
+redis.call('ZCARD', key('u', a.user))
 local kept, _, broken = devices_of(a.user)
 if broken then return broken end
 local locator = kept[a.uuid]

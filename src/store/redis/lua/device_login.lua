@@ -19,7 +19,7 @@ local function refuse_without_history()
     redis.call('LTRIM', nothing, 0, 0)
     redis.call('PEXPIRE', nothing, 1)
   end
-  redis.call('PUBLISH', nothing, '')
+  redis.call('PUBLISH', ctx.channel .. ':none', '')
   return { 0 }
 end
 

@@ -1,6 +1,8 @@
 -- Why a script: a key and the tokens it logged in end in one step, so that no login is in between.
 -- ARGV[2]  user, uuid
 -- Gives {} when there is none, else {locators of the tokens it ended}.
+-- Fails, before anything is written, where the index is of another type.
+redis.call('ZCARD', key('u', a.user))
 local kept, _, broken = devices_of(a.user)
 if broken then return broken end
 if not kept[a.uuid] then return {} end

@@ -29,15 +29,21 @@ local function finish(answer)
   local users = {}
   for _, noted in ipairs(happened) do
     local user, event = noted[1], noted[2]
-    if ctx.events > 0 then
+    -- What was done stands, and is told, though there be no history to write to: a key of another type is found by the
+    -- next listing.
+    if ctx.events > 0 and not users[user] then
+      local pushed = redis.pcall('LPUSH', key('e', user), event)
+      users[user] = type(pushed) == 'table' and 'none' or 'written'
+    elseif users[user] == 'written' then
       redis.call('LPUSH', key('e', user), event)
-      users[user] = true
     end
-    redis.call('PUBLISH', ctx.prefix .. 'events', ctx.shard .. user .. '\0' .. event)
+    redis.call('PUBLISH', ctx.channel, ctx.shard .. user .. '\0' .. event)
   end
-  for user in pairs(users) do
-    redis.call('LTRIM', key('e', user), 0, ctx.events - 1)
-    redis.call('PEXPIRE', key('e', user), ctx.event_ttl)
+  for user, history in pairs(users) do
+    if history == 'written' then
+      redis.call('LTRIM', key('e', user), 0, ctx.events - 1)
+      redis.call('PEXPIRE', key('e', user), ctx.event_ttl)
+    end
   end
   -- An error has no room for more: those hints stay until their time is past.
   local is_error = type(answer) == 'table' and answer.err
@@ -104,20 +110,6 @@ local function find(locator)
   return { user = user, flags = flags, expires_at = expires_at, ended = not active }
 end
 
--- Field p of a token has an entry for each secret before its last rotations, oldest first: 16 bytes of hash and 13 digits of
--- deadline (ms). Gives those entries that are still good.
-local SECRET_HASH = 16
-local function previous_secrets(locator)
-  local packed, good = redis.call('HGET', key('t', locator), 'p') or '', {}
-  for at = 1, #packed, SECRET_HASH + 13 do
-    local entry = string.sub(packed, at, at + SECRET_HASH + 12)
-    if (tonumber(string.sub(entry, SECRET_HASH + 1)) or 0) > now then table.insert(good, entry) end
-  end
-  return good
-end
-
-local function previous_secret(hash, deadline) return hash .. string.format('%013.0f', deadline) end
-
 -- Everything of a token: {status, fields, last access}.
 local function shown(status, user, locator)
   local last_access = redis.call('ZSCORE', key('u', user), '@' .. locator)
@@ -130,16 +122,19 @@ end
 -- All of a token are one hash: u the token's owner, x the token's expiry, <locator> what never changes,
 -- -<locator> when somebody ended it.
 
--- Ends the takeover of a token, if there is one. Whether it was still under way.
+-- Ends the takeover of a token, if there is one. Whether it was still under way; a garbled one was not. A history of
+-- another type keeps no takeover from ending.
 local function end_takeover(user, locator, why)
   local packed = redis.call('HGET', key('t', locator), 't')
   if not packed then return false end
   redis.call('HDEL', key('t', locator), 't')
-  local takeover = cmsgpack.unpack(packed)
-  if takeover[3] <= now then return false end
+  local is_whole, takeover = pcall(cmsgpack.unpack, packed)
+  is_whole = is_whole and type(takeover) == 'table' and type(takeover[1]) == 'string'
+    and type(takeover[3]) == 'number'
+  if not is_whole or takeover[3] <= now then return false end
   -- A history that was lost does not come back from here, where nothing would give it a TTL.
   if redis.call('EXISTS', key('o', locator)) == 1 then
-    redis.call('HSET', key('o', locator), '-' .. takeover[1], decimal(now))
+    redis.pcall('HSET', key('o', locator), '-' .. takeover[1], decimal(now))
   end
   emit(user, { k = 'takeover.ended', l = locator, o = takeover[1], u = takeover[2], w = why })
   table.insert(untrue_takeovers, { locator, takeover[1], takeover[2] })
@@ -156,10 +151,11 @@ local function note_untrue_tokens(locator)
 end
 
 local function end_token(user, locator, flags, why)
+  -- First, because it fails where the index is of another type: then nothing has changed yet.
+  redis.call('ZADD', key('u', user), now + ctx.retention, locator)
   end_takeover(user, locator, why)
   local token = key('t', locator)
   redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now))
-  redis.call('ZADD', key('u', user), now + ctx.retention, locator)
   redis.call('PEXPIRE', token, ctx.retention)
   emit(user, { k = 'token.revoked', l = locator, w = why })
   -- A garbled list keeps no token from ending.

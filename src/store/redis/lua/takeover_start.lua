@@ -16,6 +16,8 @@ if bit.band(t.flags, PENDING) ~= 0 then return { 3 } end
 if t.user == a.user then return { 4 } end
 
 local token, history = key('t', a.locator), key('o', a.locator)
+-- Before anything is written: it fails where the history is of another type.
+local kept = redis.call('HLEN', history)
 end_takeover(t.user, a.locator, 'replaced')
 
 -- Forgets the oldest ones beyond the limit; two fields are the history's own, and each takeover has one or two.
@@ -23,7 +25,10 @@ local function make_room()
   local found = {}
   for _, name in ipairs(redis.call('HKEYS', history)) do
     if #name == #a.takeover then
-      table.insert(found, { name = name, at = cmsgpack.unpack(redis.call('HGET', history, name))[1] })
+      local is_whole, takeover = pcall(cmsgpack.unpack, redis.call('HGET', history, name))
+      is_whole = is_whole and type(takeover) == 'table' and type(takeover[1]) == 'number'
+      -- A garbled one goes first.
+      table.insert(found, { name = name, at = is_whole and takeover[1] or 0 })
     end
   end
   table.sort(found, function(x, y)
@@ -34,7 +39,7 @@ local function make_room()
     redis.call('HDEL', history, found[i].name, '-' .. found[i].name)
   end
 end
-if redis.call('HLEN', history) > a.most then make_room() end
+if kept > a.most then make_room() end
 
 redis.call('HSET', history, 'u', t.user, 'x', decimal(t.expires_at), a.takeover, ARGV[3])
 -- An earlier one may be kept for longer. GT sets nothing where there is no TTL yet.

@@ -22,7 +22,7 @@ local function touch(shard, locator, user, access, renew_to)
     renewed[index] = { shard, user }
     -- A takeover ends with its token.
     if t[3] and redis.call('EXISTS', key('o', locator)) == 1 then
-      redis.call('HSET', key('o', locator), 'x', decimal(renew_to))
+      redis.pcall('HSET', key('o', locator), 'x', decimal(renew_to))
     end
   end
 end

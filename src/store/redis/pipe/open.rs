@@ -9,17 +9,17 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::super::authority::{Refusal, refusal};
+use super::super::map::Master;
+use super::super::denied::Denied;
 use super::super::question::{Redirect, Server, Value, code_of};
 use super::super::resp::{self, Answer, Read};
-use super::super::topology::Master;
 use super::super::wire::Stream;
-use super::{Failure, LookUp, Proof, Queue, Refusal, refusal};
+use super::{CHECKS_PER_TIMEOUT, Failure, LookUp, Lost, Proof, Queue};
 use crate::store::StoreError;
 
 /// Read from the socket at once.
 const READ_BYTES: usize = 16 * 1024;
-/// The age of look-ups is looked at so often within the timeout.
-const CHECKS_PER_TIMEOUT: u32 = 8;
 
 /// An open connection and what is under way on it.
 pub(super) struct Open<'a> {
@@ -34,8 +34,17 @@ pub(super) struct Open<'a> {
     /// The last write was refused for its slot: what follows it is not proven.
     is_unproven: bool,
     checks: Interval,
-    /// How many checks there were.
+    /// How many checks there were, and how many of them before this connection.
     check: u64,
+    first_check: u64,
+}
+
+/// Why a connection is of no more use.
+pub(super) enum Loss {
+    /// The other side closed it.
+    Closed(String),
+    /// No answer in time, no authority, or an answer that is not of the protocol.
+    Unusable(String),
 }
 
 /// A command that was sent, with the number of checks there had been when it was asked for.
@@ -48,7 +57,12 @@ enum Sent {
 }
 
 impl<'a> Open<'a> {
-    pub(super) fn new(stream: Pin<Box<dyn Stream>>, server: Arc<Server>, queue: &'a Queue) -> Self {
+    pub(super) fn new(
+        stream: Pin<Box<dyn Stream>>,
+        server: Arc<Server>,
+        queue: &'a Queue,
+        check: u64,
+    ) -> Self {
         let mut checks = interval(queue.topology.link.timeout / CHECKS_PER_TIMEOUT);
         // A process that was stopped finds one check due, not all it missed.
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -62,19 +76,37 @@ impl<'a> Open<'a> {
             under_way: VecDeque::new(),
             is_unproven: false,
             checks,
-            check: 0,
+            check,
+            first_check: check,
+        }
+    }
+
+    /// What becomes of the look-ups without an answer: if the connection worked for a while and was closed, the next one
+    /// is made at once, and they are asked over that; each of them only once.
+    pub(super) fn lose(self, loss: Loss) -> Lost {
+        match loss {
+            Loss::Closed(reason) if self.check > self.first_check => {
+                let unanswered = self.under_way.into_iter().filter_map(|sent| match sent {
+                    Sent::LookUp(look_up) if !look_up.is_retried => {
+                        Some(LookUp { is_retried: true, ..look_up })
+                    }
+                    _ => None,
+                });
+                Lost { reason, unanswered: Some(unanswered.collect()) }
+            }
+            Loss::Closed(reason) | Loss::Unusable(reason) => Lost::for_good(reason),
         }
     }
 
     /// Does all that can be done without waiting; ready, with the reason, when the connection is of no more use.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<String> {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Loss> {
         loop {
             self.take_waiting(context);
             if let Poll::Ready(error) = self.poll_write(context) {
-                return Poll::Ready(error.to_string());
+                return Poll::Ready(Loss::Closed(error.to_string()));
             }
-            if let Poll::Ready(reason) = self.poll_read(context) {
-                return Poll::Ready(reason);
+            if let Poll::Ready(loss) = self.poll_read(context) {
+                return Poll::Ready(loss);
             }
             // When all is answered, those who waited for that go out now; when nobody does, the next one wakes us.
             if !self.under_way.is_empty() || self.queue.state().waker.is_some() {
@@ -90,7 +122,7 @@ impl<'a> Open<'a> {
                 None => self.check,
             };
             if self.check - oldest > u64::from(CHECKS_PER_TIMEOUT) {
-                return Poll::Ready("no answer in time".into());
+                return Poll::Ready(Loss::Unusable("no answer in time".into()));
             }
         }
         Poll::Pending
@@ -167,17 +199,17 @@ impl<'a> Open<'a> {
         }
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<String> {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Loss> {
         loop {
             self.input.reserve(READ_BYTES);
             // This future keeps nothing between polls, so a new one each time loses nothing.
             match ready!(pin!(self.stream.read_buf(&mut self.input)).poll(context)) {
-                Ok(0) => return Poll::Ready("the server closed it".into()),
+                Ok(0) => return Poll::Ready(Loss::Closed("the server closed it".into())),
                 Ok(_) => {}
-                Err(error) => return Poll::Ready(error.to_string()),
+                Err(error) => return Poll::Ready(Loss::Closed(error.to_string())),
             }
             if let Err(reason) = self.hand_out() {
-                return Poll::Ready(reason);
+                return Poll::Ready(Loss::Unusable(reason));
             }
         }
     }
@@ -261,5 +293,6 @@ fn error_of(text: &str) -> StoreError {
     if text.starts_with("WRONGTYPE") {
         return StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() };
     }
-    StoreError::Unavailable(code_of(text).to_owned())
+    let denied = Denied::in_text(text).map(|denied| denied.to_string());
+    StoreError::Unavailable(denied.unwrap_or_else(|| code_of(text).to_owned()))
 }

@@ -5,13 +5,14 @@ use redis::Value;
 use super::super::{bytes, corrupt, number, text, unpack};
 use super::{
     ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, Immutable, PENDING, PREVIOUS_BYTES,
+    SIBLING,
 };
 use crate::secret::{SecretHash, TokenId};
 use crate::store::StoreError;
 use crate::takeover::ActiveTakeover;
 use crate::token::{
-    AccessMark, Credential, Details, DetailsOnce, PreviousSecret, RelatedObject, ShownOnce, Texts,
-    VerifiedMark,
+    AccessMark, Credential, Details, DetailsOnce, PreviousSecret, RefusedMarks, RelatedObject, ShownOnce,
+    Texts, VerifiedMark,
 };
 
 /// The fields as they came, by their letters.
@@ -69,6 +70,7 @@ impl<'a> Fields<'a> {
             verified: VerifiedMark::default(),
             secret_hash: self.h.and_then(SecretHash::from_slice).ok_or_else(|| corrupt(id, "h"))?,
             previous: previous_secrets(self.p).ok_or_else(|| corrupt(id, "p"))?,
+            refused: RefusedMarks::default(),
             texts: Texts::new(
                 text(self.u).ok_or_else(|| corrupt(id, "u"))?,
                 optional_text(self.s, "s")?,
@@ -128,7 +130,8 @@ fn previous_secrets(field: Option<&[u8]>) -> Option<Box<[PreviousSecret]>> {
     }
     let secret = |entry: &[u8]| {
         let (hash, until) = entry.split_at(HASH_BYTES);
-        Some(PreviousSecret { hash: SecretHash::from_slice(hash)?, until_ms: number(Some(until))? })
+        let until_ms = Some(number(Some(until))?).filter(|until_ms| *until_ms != SIBLING);
+        Some(PreviousSecret { hash: SecretHash::from_slice(hash)?, until_ms })
     };
     entries.chunks(PREVIOUS_BYTES).map(secret).collect()
 }

@@ -1,7 +1,9 @@
 use super::*;
 use crate::secret::SecretHash;
 use crate::takeover::ActiveTakeover;
-use crate::token::{AccessMark, DetailsOnce, PreviousSecret, RelatedObject, ShownOnce, Texts, VerifiedMark};
+use crate::token::{
+    AccessMark, DetailsOnce, PreviousSecret, RefusedMarks, RelatedObject, ShownOnce, Texts, VerifiedMark,
+};
 
 fn sample() -> Token {
     Token {
@@ -12,6 +14,7 @@ fn sample() -> Token {
             verified: VerifiedMark::default(),
             takeover: None,
             previous: Box::default(),
+            refused: RefusedMarks::default(),
             is_active: true,
             is_authenticated: false,
             allowed_cookie: true,
@@ -74,13 +77,13 @@ fn what_the_scripts_write_reads_back() {
     let id = written.credential.id;
     let mut fields = fields_of(&written);
     fields.push(("t", b"\x95\xaeYRgw02QaaPlKaQ\xa3bob\x05\x01\xa0".to_vec()));
-    fields.push(("p", [[3; 16].as_slice(), b"1800000000000", &[4; 16], b"1800000000001"].concat()));
+    fields.push(("p", [[3; 16].as_slice(), b"1800000000000", &[4; 16], b"0000000000000"].concat()));
     let credential = token(id, &hgetall(fields), &Value::Nil).unwrap().unwrap().credential;
     let takeover = ActiveTakeover { id, user: "bob".into(), reason: None, created_at_ms: 1, ends_at_ms: 5 };
     assert_eq!(credential.takeover.as_deref(), Some(&takeover));
     let previous =
         |byte, until_ms| PreviousSecret { hash: SecretHash::from_slice(&[byte; 16]).unwrap(), until_ms };
-    assert_eq!(*credential.previous, [previous(3, 1_800_000_000_000), previous(4, 1_800_000_000_001)]);
+    assert_eq!(*credential.previous, [previous(3, Some(1_800_000_000_000)), previous(4, None)]);
     for broken in ["t", "p"] {
         let mut fields = fields_of(&written);
         fields.push((broken, vec![0xff]));

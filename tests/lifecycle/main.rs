@@ -1,6 +1,9 @@
 //! Takeovers, rotation, the second factor, the limit per user and events, as callers see them.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod rotation;
+mod token_keys;
 
 use std::cmp::Reverse;
 
@@ -116,119 +119,6 @@ fn takeovers_are_started_and_ended_from_the_admin_plane() {
         assert_eq!(listed(server, "/v1/users/nobody/takeovers", "takeovers"), [] as [Value; 0]);
         assert_eq!(server.call("PUT", &path, None).header("allow"), Some("POST, DELETE"));
     });
-}
-
-#[test]
-fn a_rotated_token_keeps_its_id_and_an_old_secret_seen_late_ends_it() {
-    on_each_store(&[("DOORWARD_ROTATION_GRACE", "0")], |server| {
-        let token = issue(server, "alice");
-        let path = token_path(&token["id"]) + "/rotate";
-        let response = server.call("POST", &path, None);
-        assert_eq!(response.status, 200, "{}", response.text());
-        let rotated = response.json();
-        assert_eq!(rotated["id"], token["id"]);
-        assert_ne!(rotated["token"], token["token"]);
-        assert_eq!(identity(&server.auth(&rotated["token"]))[0], "alice");
-        assert_invalid_token(&server.auth(&token["token"]));
-        assert_invalid_token(&server.auth(&rotated["token"]));
-        let shown = server.token(&token["id"]);
-        assert_eq!(shown["is_active"], false);
-        let told: Vec<_> = listed(server, "/v1/users/alice/events", "events")
-            .iter()
-            .map(|event| (text(&event["type"]).to_owned(), event["reason"].clone()))
-            .collect();
-        let expected = [
-            ("token.revoked", json!("reuse")),
-            ("token.reuse_detected", json!(null)),
-            ("token.rotated", json!(null)),
-            ("token.issued", json!(null)),
-        ];
-        assert_eq!(told, expected.map(|(kind, reason)| (kind.to_owned(), reason)));
-        assert_eq!(server.call("POST", &path, None).status, 409);
-        assert_eq!(server.call("POST", "/v1/tokens/AAAAAAAAAAAAAAAA/rotate", None).status, 404);
-    });
-}
-
-#[test]
-fn a_rotation_answers_with_the_browsers_cookie_where_asked_to() {
-    on_each_store(&[("DOORWARD_COOKIE_NAME", "sid")], |server| {
-        let rotate = |token: &Value, body: Value| {
-            server.call("POST", &(token_path(&token["id"]) + "/rotate"), Some(&body))
-        };
-        let token = issue(server, "alice");
-        for body in [json!({}), json!({"set_cookie": false}), json!({"set_cookie": null})] {
-            assert_eq!(rotate(&token, body).json().get("set_cookie"), None);
-        }
-        let rotated = rotate(&token, json!({"set_cookie": true})).json();
-        let line = |secret: &Value, age: &str| {
-            format!("sid={}; Path=/{age}; Secure; HttpOnly; SameSite=Lax", text(secret))
-        };
-        assert_eq!(rotated["set_cookie"], line(&rotated["token"], ""));
-        let sent = text(&rotated["set_cookie"]).split(';').next().unwrap();
-        identity(&server.validation().get("/auth", &[("cookie", sent)]));
-
-        // A preserved token's cookie lives as long as the token can from now on.
-        let preserved =
-            server.issue(json!({"expiration": false, "idle_seconds": 90, "lifetime_seconds": 900}));
-        let rotated = rotate(&preserved, json!({"set_cookie": true})).json();
-        assert_eq!(rotated["set_cookie"], line(&rotated["token"], "; Max-Age=90"));
-
-        let header_only = server.issue(json!({"allowed_cookie": false}));
-        assert_eq!(pointers(&rotate(&header_only, json!({"set_cookie": true})), 422), ["#/set_cookie"]);
-        assert_eq!(pointers(&rotate(&token, json!({"set_cookie": 1, "x": 1})), 422), ["#/set_cookie", "#/x"]);
-        assert_eq!(rotate(&json!({"id": "AAAAAAAAAAAAAAAA"}), json!({"set_cookie": true})).status, 404);
-        let path = token_path(&header_only["id"]) + "/rotate";
-        let form = format!(
-            "POST {path} HTTP/1.1\r\nHost: a\r\n{}: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-             Content-Length: 15\r\n\r\nset_cookie=true",
-            key().0,
-            key().1
-        );
-        assert_eq!(server.admin().send(form).status, 415);
-        assert_eq!(server.auth(&header_only["token"]).status, 200, "none of these has rotated it");
-        assert_eq!(
-            server.call("GET", "/v1/users/alice/events", None).json()["events"][0]["type"],
-            "token.issued"
-        );
-    });
-}
-
-#[test]
-fn within_the_grace_both_secrets_work_and_reuse_may_be_forgiven() {
-    let settings = [("DOORWARD_REUSE_ENDS_TOKEN", "false")];
-    on_each_store(&settings, |server| {
-        let token = issue(server, "alice");
-        let path = token_path(&token["id"]) + "/rotate";
-        let rotated = server.call("POST", &path, None).json();
-        for secret in [&token["token"], &rotated["token"]] {
-            assert_eq!(server.auth(secret).status, 200);
-        }
-    });
-    let settings = [("DOORWARD_REUSE_ENDS_TOKEN", "false"), ("DOORWARD_ROTATION_GRACE", "0")];
-    on_each_store(&settings, |server| {
-        let token = issue(server, "alice");
-        let path = token_path(&token["id"]) + "/rotate";
-        let rotated = server.call("POST", &path, None).json();
-        assert_invalid_token(&server.auth(&token["token"]));
-        assert_eq!(server.auth(&rotated["token"]).status, 200, "the new one works on");
-    });
-}
-
-#[test]
-fn a_node_that_knows_the_old_secret_admits_the_new_one() {
-    let redis = RedisServer::start();
-    let (one, other) = (Server::on(&redis, &[]), Server::on(&redis, &[]));
-    for _ in 0..20 {
-        let token = issue(&one, "alice");
-        // Both have it in their near caches.
-        assert_eq!(one.auth(&token["token"]).status, 200);
-        assert_eq!(other.auth(&token["token"]).status, 200);
-        let rotated = one.call("POST", &(token_path(&token["id"]) + "/rotate"), None).json();
-        // Whether the other node has heard of it by now or not.
-        assert_eq!(other.auth(&rotated["token"]).status, 200);
-        assert_eq!(one.auth(&rotated["token"]).status, 200);
-        assert_eq!(one.token(&token["id"])["is_active"], true);
-    }
 }
 
 #[test]
