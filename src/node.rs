@@ -71,9 +71,11 @@ impl Node {
         let mut workers = JoinSet::new();
         workers.spawn(monitor.run());
         workers.spawn(last_access.clone().run());
-        let (tracked, heard) = (store.clone(), store);
+        let (tracked, heard, expired) = (store.clone(), store.clone(), store);
         workers.spawn(async move { tracked.track().await });
         workers.spawn(async move { heard.hear_events().await });
+        let clock = service.clock().clone();
+        workers.spawn(async move { expired.expire(&clock).await });
         Ok(Self {
             service,
             readiness,

@@ -187,3 +187,36 @@ fn the_limit_on_open_files_is_raised_as_far_as_it_goes() {
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     assert_eq!(line.split_whitespace().filter(|word| *word == "900").count(), 2, "{line}");
 }
+
+/// Many listings at once leave connections to Redis for logins and revocations.
+#[test]
+fn listings_use_a_share_of_the_connections() {
+    const CONNECTIONS: usize = 16;
+    let redis = RedisServer::start();
+    let server =
+        Server::on(&redis, &[("DOORWARD_REDIS_CONNECTIONS", "16"), ("DOORWARD_REDIS_TIMEOUT", "10s")]);
+    let mut client = server.admin();
+    for n in 0..300 {
+        let token = json!({"user": format!("user-{n}"), "ip": "203.0.113.7"});
+        let issued = client.request("POST", "/v1/tokens", &[key()], Some(&token)).json();
+        let path = format!("/v1/tokens/{}/takeover", text(&issued["id"]));
+        assert_eq!(client.request("POST", &path, &[key()], Some(&json!({"user": "root"}))).status, 201);
+    }
+    let connected = || redis.cli(&["CLIENT", "LIST"]).lines().filter(|line| line.contains("addr=")).count();
+    let before = connected();
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let mut client = server.admin();
+                for path in ["takeovers", "tokens", "devices", "events"].repeat(5) {
+                    let limit = if path == "takeovers" { "?limit=1000" } else { "" };
+                    let path = format!("/v1/users/root/{path}{limit}");
+                    assert_eq!(client.get(&path, &[key()]).status, 200);
+                }
+            });
+        }
+    });
+    // The half, and what the readiness and the last accesses take.
+    let grown = connected() - before;
+    assert!(grown <= CONNECTIONS / 2 + 2, "{grown} more connections");
+}

@@ -215,8 +215,11 @@ impl MemoryStore {
         let Some(ids) = users.get_mut(user) else { return };
         ids.retain(|id| {
             let visible = tokens.get(id).is_some_and(|token| self.is_visible(token, now_ms));
-            if !visible && tokens.remove(id).is_some() {
+            if !visible && let Some(token) = tokens.remove(id) {
                 self.tokens.fetch_sub(1, Ordering::Relaxed);
+                if !token.related_objects.is_empty() {
+                    self.forget_in_objects(*id, &token.related_objects);
+                }
             }
             visible
         });

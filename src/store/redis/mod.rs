@@ -56,6 +56,8 @@ use self::tracking::Tracking;
 pub use self::trust::Trust;
 use super::cache::Stats;
 use super::{Call, StoreError, StoreLimits};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use crate::clock::Clock;
 use crate::config::RedisUrl;
 use crate::feed::Feed;
@@ -91,7 +93,12 @@ pub struct RedisStore {
     limits: StoreLimits,
     near: Arc<Near>,
     feed: Feed,
+    /// The listings that may use a connection at the same time.
+    listings: Semaphore,
 }
+
+/// Listings use at most this share of the connections: the others are for logins and revocations.
+const LISTINGS_SHARE: usize = 2;
 
 impl RedisStore {
     /// A store on this server; connects when it is first asked. The near cache goes by `clock`.
@@ -108,7 +115,15 @@ impl RedisStore {
             limits,
             near: Arc::new(Near::new(options.cache, clock)),
             feed: Feed::default(),
+            listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
         }
+    }
+
+    /// Waits for the turn of a listing, which uses one connection to each master until this is dropped.
+    async fn listing(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let turn = tokio::time::timeout(self.topology.link.timeout, self.listings.acquire()).await;
+        let turn = turn.ok().and_then(Result::ok);
+        turn.ok_or_else(|| StoreError::Unavailable("too many listings at once".into()))
     }
 
     pub(super) async fn reader(&self) -> Reader {

@@ -167,6 +167,7 @@ impl RedisStore {
         user: &str,
         now_ms: u64,
     ) -> Result<Vec<Token>, StoreError> {
+        let _turn = self.listing().await?;
         let shard = ShardTag::of_user(user);
         let scores = self.index_scores(user).await?;
         let accesses: HashMap<&str, &Value> =

@@ -10,8 +10,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::super::authority::{Refusal, refusal};
-use super::super::map::Master;
 use super::super::denied::Denied;
+use super::super::map::Master;
 use super::super::question::{Redirect, Server, Value, code_of};
 use super::super::resp::{self, Answer, Read};
 use super::super::wire::Stream;
