@@ -228,6 +228,41 @@ fn sigterm_while_it_starts_stops_in_order() {
     assert!(!sockets.iter().any(|path| path.exists()));
 }
 
+/// An outage is told once a second, however many calls are refused meanwhile.
+#[test]
+fn refused_calls_are_a_line_a_second() {
+    let mut redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    redis.kill();
+    let mut client = server.admin();
+    let refused = |client: &mut Client| {
+        assert_eq!(client.get("/v1/users/alice/tokens", &[key()]).status, 503);
+    };
+    (0..100).for_each(|_| refused(&mut client));
+    // The next line tells how many had none.
+    let line = wait_for("a count", || {
+        refused(&mut client);
+        let log = server.log();
+        log.lines()
+            .find(|line| line.contains("not served") && line.contains("suppressed="))
+            .map(str::to_owned)
+    });
+    assert!(line.contains("store unavailable") && line.contains("reason="), "{line}");
+    assert!(server.log().matches("not served").count() < 100);
+}
+
+/// Each thread waits for Redis before it is ready: all at the same time.
+#[test]
+fn many_threads_start_side_by_side() {
+    let redis = RedisServer::start();
+    redis.freeze();
+    let settings = [("DOORWARD_VALIDATION_THREADS", "64"), ("DOORWARD_REDIS_TIMEOUT", "1s")];
+    // Waits for the ready line, less long than 64 threads would take one after the other.
+    let server = Server::on(&redis, &settings);
+    redis.thaw();
+    wait_for("ready", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
+}
+
 /// Requests that had arrived before the signal are answered: on new connections, of which the server has accepted none,
 /// and on kept ones.
 #[test]
