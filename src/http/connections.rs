@@ -97,10 +97,9 @@ impl Connections {
                 break Some(place);
             }
             self.evict();
-            match timeout(EVICTION_PAUSE, room.clone().acquire_owned()).await {
-                // The semaphore is never closed.
-                Ok(place) => break place.ok(),
-                Err(_) => {}
+            // The semaphore is never closed.
+            if let Ok(place) = timeout(EVICTION_PAUSE, room.clone().acquire_owned()).await {
+                break place.ok();
             }
         };
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);

@@ -60,21 +60,21 @@ async fn the_longest_silent_connection_makes_room() {
     let used = connections.open().await;
     used.used();
     let (older, newer) = (connections.open().await, connections.open().await);
-    let open_another = async || {
+    let open_another = || {
         let connections = connections.clone();
-        let another = tokio::spawn(async move { connections.open().await });
-        tokio::task::yield_now().await;
-        another
+        tokio::spawn(async move { connections.open().await })
     };
     // One that never asked goes before one that has, the older one first.
-    let another = open_another().await;
+    let another = open_another();
+    tokio::task::yield_now().await;
     assert_eq!([&older, &newer, &used, &busy].map(OpenConnection::is_expired), [true, false, false, false]);
     drop(older);
     let another = another.await.unwrap();
     another.used();
     newer.used();
     // Of two used in the same round, the older one.
-    let last = open_another().await;
+    let last = open_another();
+    tokio::task::yield_now().await;
     assert_eq!([&used, &newer, &another, &busy].map(OpenConnection::is_expired), [true, false, false, false]);
     drop(used);
     drop((last.await.unwrap(), under_way));
