@@ -14,6 +14,8 @@ USER doorward
 # Inside a container the loopback address cannot be reached from outside. The admin plane is on 8081: publish it
 # to the machines that need it only.
 ENV DOORWARD_LISTEN=0.0.0.0:8080 DOORWARD_ADMIN_LISTEN=0.0.0.0:8081
+# A name server that does not answer is given up on soon.
+ENV RES_OPTIONS="timeout:1 attempts:2"
 EXPOSE 8080 8081
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s CMD ["doorward", "healthcheck"]
 ENTRYPOINT ["doorward"]

@@ -9,7 +9,7 @@
 //! 2. The listeners close. Connections that clients had made before that are accepted.
 //! 3. Each connection ends with its next answer; one without a request ends [`LAST_REQUEST_WAIT`] later.
 //! 4. What is still open at the drain timeout is cut off.
-//! 5. The node writes what accesses are left and stops; the process ends.
+//! 5. The node writes what accesses are left and stops, in what is left of the drain timeout and at least 1 s.
 
 mod accept;
 mod descriptors;
@@ -191,12 +191,15 @@ impl App {
     async fn stop(mut self) {
         self.node.readiness().drain();
         tokio::time::sleep(self.shutdown_delay).await;
+        let clock = self.node.service().clock().clone();
+        let began_ms = clock.boottime_ms();
         if tokio::time::timeout(self.drain_timeout, self.end_connections()).await.is_err() {
             tracing::warn!("connections cut off at the drain timeout");
         }
         self.acceptors.shutdown().await;
         self.workers.shutdown().await;
-        self.node.stop().await;
+        let spent = Duration::from_millis(clock.boottime_ms().saturating_sub(began_ms));
+        self.node.stop_within(self.drain_timeout.saturating_sub(spent)).await;
     }
 
     async fn end_connections(&mut self) {

@@ -74,15 +74,17 @@ impl Node {
         let mut workers = JoinSet::new();
         workers.spawn(monitor.run());
         workers.spawn(last_access.clone().run());
-        let (tracked, heard) = (store.clone(), store);
+        let (tracked, heard, expired) = (store.clone(), store.clone(), store);
         workers.spawn(async move { tracked.track().await });
         workers.spawn(async move { heard.hear_events().await });
+        let clock = service.clock().clone();
+        workers.spawn(async move { expired.expire(&clock).await });
         Ok(Self {
             service,
             readiness,
             metrics,
             last_access,
-            last_flush_timeout: Duration::from_millis(config.drain_timeout_ms).max(MIN_LAST_FLUSH),
+            last_flush_timeout: Duration::from_millis(config.drain_timeout_ms),
             workers,
             validators: AtomicUsize::new(0),
         })
@@ -125,15 +127,20 @@ impl Node {
     /// Stops the workers and writes the accesses that are left, for at most `drain-timeout` (at least 1 s).
     /// Validators that are still used ask the store each time from one lease later on, and what they record is
     /// lost; so let go of them first.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        let timeout = self.last_flush_timeout;
+        self.stop_within(timeout).await;
+    }
+
+    /// [`Node::stop`] in less time, but at least 1 s.
+    pub(crate) async fn stop_within(mut self, timeout: Duration) {
         self.readiness.drain();
         self.workers.shutdown().await;
         // The store's own timeout bounds each write; this bounds them all.
-        if !matches!(
-            tokio::time::timeout(self.last_flush_timeout, self.last_access.flush()).await,
-            Ok(Ok(()))
-        ) {
-            tracing::warn!("last accesses were left unwritten");
+        let timeout = timeout.max(MIN_LAST_FLUSH);
+        let flushed = tokio::time::timeout(timeout, self.last_access.flush()).await;
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::warn!("last accesses left unwritten");
         }
     }
 }

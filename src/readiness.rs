@@ -97,7 +97,6 @@ impl Monitor {
         loop {
             tokio::time::sleep(PROBE_INTERVAL).await;
             self.look().await;
-            self.service.store().collect_garbage(self.service.clock().now_ms());
         }
     }
 }

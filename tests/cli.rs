@@ -2,13 +2,21 @@
 
 mod common;
 
+use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::http::Client;
-use common::process::wait_for;
+use common::http2::Http2;
+use common::process::{Process, wait_for};
 use common::redis::RedisServer;
-use common::server::{ADMIN_KEY, Server, assert_invalid_token, binary, identity, run, wait_ready};
+use common::server::{
+    ADMIN_KEY, Server, assert_invalid_token, assert_no_token, binary, command, identity, run, run_in_shell,
+    wait_ready,
+};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 const PORTS: [(&str, &str); 2] =
@@ -217,7 +225,7 @@ fn both_planes_listen_on_unix_sockets() {
 
     // A live one is not taken away, ...
     let (code, _, stderr) = outcome(&[], &settings);
-    assert!(code != 0 && stderr.contains("listen"), "{code} {stderr}");
+    assert!(code == 1 && stderr.contains("listen"), "{code} {stderr}");
     assert_eq!(server.validation().get("/livez", &[]).status, 200);
     // ... one that a crash left behind is replaced, ...
     server.kill9();
@@ -242,8 +250,98 @@ fn a_taken_address_is_named() {
         settings.retain(|(other, _)| *other != name);
         settings.push((name, server.listen()));
         let mut process = run(&[], &settings);
-        assert!(!process.wait().success());
+        // 78 is for mistakes in the settings.
+        assert_eq!(process.wait().code(), Some(1));
         let setting = if name == "DOORWARD_LISTEN" { "listen:" } else { "admin-listen:" };
-        assert!(process.stderr().contains(setting), "{}", process.log());
+        let stderr = process.stderr();
+        assert!(stderr.contains(setting) && stderr.contains(server.listen()), "{}", process.log());
     }
+}
+
+/// The permissions of a socket are set, and a stopping server leaves the file alone that another one has put in its
+/// place.
+#[test]
+fn unix_sockets_have_a_mode_and_an_owner() {
+    let dir = tempfile::tempdir().unwrap();
+    let (listen, admin_listen) = (dir.path().join("validation.sock"), dir.path().join("admin.sock"));
+    let unix = |path: &Path| format!("unix:{}", path.display());
+    let (listen_setting, admin_setting) = (unix(&listen), unix(&admin_listen));
+    let settings = [
+        ("DOORWARD_LISTEN", &*listen_setting),
+        ("DOORWARD_ADMIN_LISTEN", &*admin_setting),
+        ("DOORWARD_UNIX_SOCKET_MODE", "660"),
+    ];
+    let mut old = Server::start(&settings);
+    for path in [&listen, &admin_listen] {
+        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o660);
+        std::fs::remove_file(path).unwrap();
+    }
+    let new = Server::start(&settings);
+    assert_eq!(old.terminate().code(), Some(0));
+    assert_eq!(new.validation().get("/livez", &[]).status, 200);
+    assert_eq!(new.admin().get("/livez", &[]).status, 200);
+    for bad in ["8", "66", "668", "rw-", "1777", "0o660"] {
+        let (code, _, stderr) = outcome(&["check-config"], &[("DOORWARD_UNIX_SOCKET_MODE", bad)]);
+        assert!(code == 78 && stderr.contains("unix-socket-mode"), "{bad}: {code} {stderr}");
+    }
+}
+
+/// How many log lines the server says it has lost.
+fn lost_lines(server: &str) -> u64 {
+    let (name, key) = common::server::key();
+    let metrics = Client::new(server).get("/metrics", &[(name, key)]).text();
+    let line = metrics.lines().find_map(|line| line.strip_prefix("doorward_log_lines_lost_total "));
+    line.unwrap_or_else(|| panic!("{metrics}")).parse().unwrap()
+}
+
+/// A log that cannot be written costs its lines: the disk is full, the reader has gone, the reader stands still.
+#[test]
+fn a_log_that_cannot_be_written_costs_no_more_than_its_lines() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let settings =
+        [&PORTS[..], &[("DOORWARD_ADMIN_KEY", ADMIN_KEY), ("DOORWARD_LOG_LEVEL", "trace")]].concat();
+    let (reader, gone) = std::io::pipe().unwrap();
+    drop(reader);
+    let (unread, full_pipe) = std::io::pipe().unwrap();
+    for (what, stderr) in [("full", Stdio::from(full())), ("gone", gone.into()), ("unread", full_pipe.into())]
+    {
+        let mut command = command(binary(), &settings);
+        let mut process = Process::spawn_with("doorward", &mut command, |stdout, _| (stdout.into(), stderr));
+        drop(command);
+        let (listen, admin_listen) = wait_ready(&mut process);
+        // HTTP/2 is what has the most to say at this level.
+        let mut client = Http2::connect(&listen);
+        wait_for(what, || {
+            assert_no_token(&client.request("GET", "/auth", &[]));
+            (lost_lines(&admin_listen) > 0).then_some(())
+        });
+        assert_no_token(&Client::new(&listen).get("/auth", &[]));
+        process.signal(Signal::TERM);
+        assert_eq!(process.wait().code(), Some(0), "{what}");
+    }
+    drop(unread);
+}
+
+/// Nor does a standard output that cannot be written: the ready line is lost.
+#[test]
+fn a_ready_line_that_cannot_be_written_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = ["validation", "admin"].map(|name| format!("unix:{}", dir.path().join(name).display()));
+    let settings = [("DOORWARD_LISTEN", &*paths[0]), ("DOORWARD_ADMIN_LISTEN", &*paths[1])];
+    let mut process = run_in_shell("exec \"$0\" > /dev/full 2> /dev/full", &settings);
+    for path in &paths {
+        wait_for("an answer", || Client::new(path).try_send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").ok());
+    }
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait().code(), Some(0));
+}
+
+#[test]
+fn sighup_ends_nothing() {
+    let mut server = Server::start(&[]);
+    for _ in 0..3 {
+        server.process().signal(Signal::HUP);
+        assert_eq!(server.validation().get("/readyz", &[]).status, 200);
+    }
+    assert_eq!(server.terminate().code(), Some(0));
 }

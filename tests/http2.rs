@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::http2::Http2;
+use common::process::wait_for;
 use common::redis::RedisServer;
 use common::server::{
     Server, assert_invalid_token, assert_no_token, assert_unavailable, bearer, cookie, identity, text,
@@ -193,6 +194,39 @@ fn frames(stream: &mut TcpStream) -> Vec<(u8, Vec<u8>)> {
 fn get_auth(stream: u32) -> Vec<u8> {
     const END_STREAM_AND_HEADERS: u8 = 5;
     frame(1, END_STREAM_AND_HEADERS, stream, b"\x82\x86\x04\x05/auth\x01\x01a")
+}
+
+/// Answers that the client leaves no window for are not kept for ever, whatever it asks meanwhile.
+#[test]
+fn answers_that_cannot_be_sent_end_the_connection() {
+    const INITIAL_WINDOW_SIZE: u16 = 4;
+    let server = Server::start(&[("DOORWARD_IDLE_TIMEOUT", "500ms")]);
+    let authorization = bearer(&server.issue(json!({}))["token"]);
+    let mut stream = raw(&server);
+    let no_window = [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &0_u32.to_be_bytes()].concat();
+    let mut bytes = [PREFACE, &frame(SETTINGS, 0, 0, &no_window)].concat();
+    let length = u8::try_from(authorization.len()).unwrap();
+    let session =
+        [b"\x82\x86\x04\x08/session\x01\x01a\x0f\x08".as_slice(), &[length], authorization.as_bytes()]
+            .concat();
+    for n in 0..100 {
+        bytes.extend(frame(1, 5, 2 * n + 1, &session));
+    }
+    stream.write_all(&bytes).unwrap();
+    let mut reader = stream.try_clone().unwrap();
+    let ended = std::thread::spawn(move || frames(&mut reader));
+    let mut next = 201;
+    wait_for("the end", || {
+        // Requests that need no window go on, and are answered.
+        let _ = stream.write_all(&get_auth(next));
+        next += 2;
+        std::thread::sleep(Duration::from_millis(20));
+        ended.is_finished().then_some(())
+    });
+    let frames = ended.join().unwrap();
+    let sessions = frames.iter().filter(|(kind, payload)| *kind == 0 && !payload.is_empty()).count();
+    assert_eq!(sessions, 0, "no window");
+    assert_no_token(&Http2::connect(server.listen()).request("GET", "/auth", &[]));
 }
 
 #[test]

@@ -16,8 +16,7 @@ use doorward::config::{self, Config};
 use doorward::device_key::DeviceChange;
 use doorward::event::{Actor, EndReason};
 use doorward::service::NewDevice;
-use doorward::token::RelatedObject;
-use doorward::token::TokenChange;
+use doorward::token::{RelatedObject, TokenChange};
 use doorward::{Access, Clock, Entropy, NewToken, Node, ServiceError, StoreError, Transport, Validator};
 
 fn settings(given: &[(&str, &str)]) -> Config {
@@ -101,6 +100,29 @@ async fn a_node_serves_several_runtimes() {
             assert!(counted.contains(&line), "no {line} in {counted}");
         }
     }
+    node.stop().await;
+}
+
+/// No call is needed for that: a worker looks at a few shards at a time.
+#[tokio::test]
+async fn the_embedded_store_gives_back_what_has_expired() {
+    let config = settings(&[("DOORWARD_MEMORY_MAX_TOKENS", "2"), ("DOORWARD_MAX_TOKENS_PER_OBJECT", "2")]);
+    let clock = Clock::manual(NOW_MS);
+    let node = Node::start(&config, clock.clone(), Entropy::system()).await.unwrap();
+    let object = RelatedObject { content_type: "shop".into(), object_id: "1".into() };
+    let issue = async |user: &str| {
+        let new = NewToken { related_objects: vec![object.clone()], ..login(user) };
+        node.service().issue(new, Actor::Doorward).await
+    };
+    for user in ["alice", "bob"] {
+        issue(user).await.unwrap();
+    }
+    assert!(matches!(issue("carol").await, Err(ServiceError::Store(StoreError::Unavailable(_)))));
+    clock.advance_ms(2 * HOUR_MS);
+    for user in ["carol", "dave"] {
+        eventually("there is room again", async || issue(user).await.ok()).await;
+    }
+    assert!(issue("erin").await.is_err(), "and no more than there was");
     node.stop().await;
 }
 

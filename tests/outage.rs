@@ -232,6 +232,85 @@ fn sigterm_while_it_starts_stops_in_order() {
     assert!(!sockets.iter().any(|path| path.exists()));
 }
 
+/// An outage is told once a second, however many calls are refused meanwhile.
+#[test]
+fn refused_calls_are_a_line_a_second() {
+    let mut redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    redis.kill();
+    let mut client = server.admin();
+    let refused = |client: &mut Client| {
+        assert_eq!(client.get("/v1/users/alice/tokens", &[key()]).status, 503);
+    };
+    (0..100).for_each(|_| refused(&mut client));
+    // The next line tells how many had none.
+    let line = wait_for("a count", || {
+        refused(&mut client);
+        let log = server.log();
+        log.lines()
+            .find(|line| line.contains("not served") && line.contains("suppressed="))
+            .map(str::to_owned)
+    });
+    assert!(line.contains("store unavailable") && line.contains("reason="), "{line}");
+    assert!(server.log().matches("not served").count() < 100);
+}
+
+/// Each thread waits for Redis before it is ready: all at the same time.
+#[test]
+fn many_threads_start_side_by_side() {
+    let redis = RedisServer::start();
+    redis.freeze();
+    let settings = [("DOORWARD_VALIDATION_THREADS", "64"), ("DOORWARD_REDIS_TIMEOUT", "1s")];
+    // Waits for the ready line, less long than 64 threads would take one after the other.
+    let server = Server::on(&redis, &settings);
+    redis.thaw();
+    wait_for("ready", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
+}
+
+/// Requests that had arrived before the signal are answered: on new connections, of which the server has accepted none,
+/// and on kept ones.
+#[test]
+fn what_arrived_before_sigterm_is_answered() {
+    let mut server = Server::start(&[]);
+    let mut kept: Vec<_> =
+        (0..10).map(|n| if n % 2 == 0 { server.validation() } else { server.admin() }).collect();
+    for client in &mut kept {
+        assert_eq!(client.get("/livez", &[]).status, 200);
+    }
+    server.process().freeze();
+    let fresh = (0..60).map(|n| if n % 2 == 0 { server.validation() } else { server.admin() });
+    let mut clients: Vec<_> = kept.into_iter().chain(fresh).collect();
+    for (n, client) in clients.iter_mut().enumerate() {
+        // Of either kind: what the fast path answers, and what hyper does.
+        let path = if n % 3 == 0 { "/auth" } else { "/livez" };
+        client.write(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
+    }
+    server.process().signal(Signal::TERM);
+    server.process().thaw();
+    for (n, client) in clients.iter_mut().enumerate() {
+        let answer = client.read_response(false).unwrap_or_else(|error| panic!("client {n}: {error}"));
+        assert!([200, 401, 404].contains(&answer.status), "client {n}: {answer:?}");
+    }
+    assert_eq!(server.process().wait().code(), Some(0), "{}", server.log());
+}
+
+#[test]
+fn with_a_shutdown_delay_only_readiness_fails_at_first() {
+    let mut server = Server::start(&[("DOORWARD_SHUTDOWN_DELAY", "3s")]);
+    let issued = server.issue(json!({}));
+    server.process().signal(Signal::TERM);
+    wait_for("not ready", || (server.validation().get("/readyz", &[]).status == 503).then_some(()));
+    // New connections, and kept ones.
+    let mut client = server.validation();
+    for _ in 0..3 {
+        identity(&server.auth(&issued["token"]));
+        assert_eq!(client.get("/livez", &[]).status, 200);
+    }
+    assert_eq!(client.connections(), 1);
+    server.end(&issued["id"]);
+    assert_eq!(server.process().wait().code(), Some(0), "{}", server.log());
+}
+
 #[test]
 fn a_second_sigterm_ends_it_at_once() {
     let mut server = Server::start(&[("DOORWARD_DRAIN_TIMEOUT", "1h")]);

@@ -136,13 +136,15 @@ pub async fn serve(
             let Ok(stream) = UnixStream::from_std(stream) else { return };
             serve_stream(stream, open, spoken, respond).await;
         }
+        // Boxed, as hyper's part below: most connections are plain ones that the fast path serves, and idle; they have no
+        // room for the state of the others.
         (Socket::Tcp(stream), Some(tls)) => {
             let Ok(stream) = TcpStream::from_std(stream) else { return };
-            serve_tls(Box::new(stream), tls, open, spoken, respond).await;
+            Box::pin(serve_tls(Box::new(stream), tls, open, spoken, respond)).await;
         }
         (Socket::Unix(stream), Some(tls)) => {
             let Ok(stream) = UnixStream::from_std(stream) else { return };
-            serve_tls(Box::new(stream), tls, open, spoken, respond).await;
+            Box::pin(serve_tls(Box::new(stream), tls, open, spoken, respond)).await;
         }
     }
 }
@@ -203,16 +205,25 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
         Ended::Broken => return,
         Ended::Close(stream) => (stream, Ok(())),
         Ended::HandOver(stream) => {
-            let connection = http1::Builder::new()
-                .max_buf_size(MAX_HEAD_BYTES)
-                .keep_alive(!open.is_draining())
-                .serve_connection(TokioIo::new(stream.clone()), service);
-            let ended = drive(connection, http1::Connection::graceful_shutdown, &stream, &open).await;
+            let mut builder = http1::Builder::new();
+            builder.max_buf_size(MAX_HEAD_BYTES).keep_alive(!open.is_draining());
+            let ended = Box::pin(drive(
+                builder.serve_connection(TokioIo::new(stream.clone()), service),
+                http1::Connection::graceful_shutdown,
+                &stream,
+                &open,
+            ));
+            let ended = ended.await;
             (stream, ended)
         }
         Ended::Http2(stream) => {
-            let connection = http2().serve_connection(TokioIo::new(stream.clone()), service);
-            let ended = drive(connection, http2::Connection::graceful_shutdown, &stream, &open).await;
+            let ended = Box::pin(drive(
+                http2().serve_connection(TokioIo::new(stream.clone()), service),
+                http2::Connection::graceful_shutdown,
+                &stream,
+                &open,
+            ));
+            let ended = ended.await;
             (stream, ended)
         }
     };

@@ -58,7 +58,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     header: Option<(HeaderName, &'static str)>,
     /// Why it is a server error.
-    cause: Option<StoreError>,
+    cause: Option<Box<StoreError>>,
 }
 
 impl Problem {
@@ -98,11 +98,11 @@ impl Problem {
 
     /// What the log is to say of it.
     pub fn cause(&self) -> Option<&StoreError> {
-        self.cause.as_ref()
+        self.cause.as_deref()
     }
 
     fn caused_by(self, error: StoreError) -> Self {
-        Self { cause: Some(error), ..self }
+        Self { cause: Some(Box::new(error)), ..self }
     }
 
     /// The response.

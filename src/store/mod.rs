@@ -16,6 +16,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::event::{Actor, Event};
 use crate::feed::Feed;
 use crate::secret::{SecretHash, TokenId};
@@ -421,10 +422,21 @@ impl Store {
         }
     }
 
-    /// Gives memory back that expired records hold; a store that expires by itself does nothing.
-    pub fn collect_garbage(&self, now_ms: u64) {
+    /// Gives back at once what all expired records hold; Redis expires them by itself.
+    pub fn prune(&self, now_ms: u64) {
         if let Self::Memory(store) = self {
-            store.collect_garbage(now_ms);
+            store.prune_all(now_ms);
+        }
+    }
+
+    /// The worker that gives back what expired records hold; Redis expires them by itself. Ends with its runtime.
+    pub async fn expire(&self, clock: &Clock) -> Infallible {
+        match self {
+            Self::Memory(store) => loop {
+                tokio::time::sleep(memory::PRUNE_INTERVAL).await;
+                store.prune_some(clock.now_ms());
+            },
+            Self::Redis(_) => std::future::pending().await,
         }
     }
 }

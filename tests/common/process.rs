@@ -25,9 +25,19 @@ pub struct Process {
 impl Process {
     /// Starts `command` with no standard input. Panics where the program is missing.
     pub fn spawn(name: &str, command: &mut Command) -> Self {
+        Self::spawn_with(name, command, |stdout, stderr| (stdout.into(), stderr.into()))
+    }
+
+    /// The same, with other outputs than the files that are read here.
+    pub fn spawn_with(
+        name: &str,
+        command: &mut Command,
+        outputs: impl FnOnce(File, File) -> (Stdio, Stdio),
+    ) -> Self {
         let output_dir = tempfile::tempdir().unwrap();
         let stdout = File::create(output_dir.path().join("stdout")).unwrap();
         let stderr = File::create(output_dir.path().join("stderr")).unwrap();
+        let (stdout, stderr) = outputs(stdout, stderr);
         // On Debian nginx is in /usr/sbin, which is not on everybody's PATH.
         let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
         let child = command
@@ -68,6 +78,13 @@ impl Process {
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
         waitid(WaitId::Pid(Pid::from_child(&self.child)), WaitIdOptions::STOPPED).unwrap();
+    }
+
+    /// A figure of `/proc/PID/status` in KiB, such as `VmRSS`.
+    pub fn memory_kib(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
     /// Undoes [`Process::freeze`].

@@ -156,14 +156,25 @@ impl Server {
 
 /// Starts the binary with these arguments and variables, and with no other of ours.
 pub fn run(args: &[&str], settings: &[(&str, &str)]) -> Process {
-    let mut command = Command::new(binary());
+    Process::spawn("doorward", command(binary(), settings).args(args))
+}
+
+/// Starts the binary by a line of the shell, where it is `"$0"`.
+pub fn run_in_shell(line: &str, settings: &[(&str, &str)]) -> Process {
+    let mut command = command("sh".into(), settings);
+    Process::spawn("doorward", command.args(["-c", line]).arg(binary()))
+}
+
+/// A command with these variables, and with no other of ours.
+pub fn command(program: PathBuf, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("DOORWARD_") {
             command.env_remove(name);
         }
     }
-    command.args(args).envs(settings.iter().copied());
-    Process::spawn("doorward", &mut command)
+    command.envs(settings.iter().copied());
+    command
 }
 
 pub fn binary() -> PathBuf {

@@ -1,5 +1,8 @@
 //! nginx with `auth_request`.
 
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::common::http::Client;
@@ -62,6 +65,27 @@ fn nginx_asks_the_next_node_when_one_cannot_tell() {
         }
     }
     assert!(!unsure.requests().is_empty());
+}
+
+/// A node whose machine is gone answers no connection attempt; the next node is asked soon, also for what is not a
+/// subrequest.
+#[test]
+fn nginx_does_not_wait_for_a_node_that_is_gone() {
+    let good = Upstream::answering(|_| Reply::new(200, &[("X-Auth-User", "alice")], "{}"));
+    let (app, gone) = (Upstream::start(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let addr = gone.local_addr().unwrap();
+    // Once the queue of a listener is full, attempts to connect get no answer.
+    let mut queue = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(300)) {
+        queue.push(stream);
+    }
+    let proxy = nginx::start_compose([&addr.to_string(), &good.addr()], &app.addr());
+    for (method, path) in [("GET", "/session"), ("POST", "/logout"), ("GET", "/session"), ("POST", "/logout")]
+    {
+        // The client waits 20 s, nginx by itself would wait 60 s.
+        let answer = Client::new(&proxy.addr()).request(method, path, &[], None);
+        assert_eq!(answer.status, 200, "{method} {path}: {}", proxy.log());
+    }
 }
 
 #[test]

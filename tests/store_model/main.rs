@@ -146,7 +146,7 @@ impl World {
         self.now_ms += by_ms;
         if self.ttls_run {
             self.redis.age(by_ms);
-            self.memory.store.collect_garbage(self.now_ms);
+            self.memory.store.prune(self.now_ms);
         }
     }
 

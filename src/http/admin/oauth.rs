@@ -32,17 +32,21 @@ pub async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
     let presented = Presented::of(request.headers());
-    let limit = match &presented {
-        Presented::Absent => BodyLimit::UNAUTHENTICATED,
-        presented => match presented.authorize(&admin.api_keys, route.scopes()) {
-            Ok(_) => BodyLimit::AUTHENTICATED,
-            Err(refusal) => return Ok(refused(admin, refusal)),
-        },
-    };
+    let by_header = presented.authorize(&admin.api_keys, route.scopes());
+    let limit = if by_header.is_ok() { BodyLimit::AUTHENTICATED } else { BodyLimit::UNAUTHENTICATED };
     let access = admin.settings.access(request.headers());
     let has_query = request.uri().query().is_some_and(|query| !query.is_empty());
     let is_form = has_type(&request, &[FORM]);
-    let body = if is_form { read_bytes(request, limit, admin.request_timeout).await? } else { Vec::new() };
+    let body = match is_form {
+        true => read_bytes(request, limit, admin.request_timeout).await,
+        false => Ok(Vec::new()),
+    };
+    let body = match (body, by_header) {
+        (Ok(body), _) => body,
+        // Whatever is wrong with the body, the key in the header is, too.
+        (Err(_), Err(refusal)) if presented != Presented::Absent => return Ok(refused(admin, refusal)),
+        (Err(problem), _) => return Err(problem),
+    };
     let answer = async {
         let form = Form::parse(&body)?;
         let key = presented.with(&form)?.authorize(&admin.api_keys, route.scopes())?;

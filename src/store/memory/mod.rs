@@ -8,8 +8,9 @@ mod takeovers;
 mod tokens;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use self::devices::Devices;
 use self::related::Objects;
@@ -21,6 +22,10 @@ use crate::secret::{ShardTag, TokenId};
 use crate::token::{Credential, RefusedMarks, ShownOnce, Token};
 
 const SHARDS: usize = 256;
+/// Shards that [`MemoryStore::prune_some`] looks at.
+const SHARDS_PER_TURN: usize = 4;
+/// The pause between two turns: all shards are looked at every 3.2 s.
+pub(super) const PRUNE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// See the module. All data of a user is in one shard, so every user operation holds one lock.
 pub struct MemoryStore {
@@ -30,8 +35,10 @@ pub struct MemoryStore {
     tokens: AtomicUsize,
     /// Locked after a shard, never before.
     objects: Mutex<Objects>,
-    /// The same.
-    taken_over: Mutex<TakenOver>,
+    /// The same, in the order of the shards.
+    taken_over: Vec<Mutex<TakenOver>>,
+    /// The next shard to be pruned, modulo their number.
+    next_pruned: AtomicUsize,
     check_key: OnceLock<String>,
     feed: Feed,
 }
@@ -58,7 +65,8 @@ impl MemoryStore {
             max_tokens,
             tokens,
             objects: Mutex::default(),
-            taken_over: Mutex::default(),
+            taken_over: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            next_pruned: AtomicUsize::new(0),
             check_key,
             feed: Feed::default(),
         }
@@ -80,10 +88,19 @@ impl MemoryStore {
         self.check_key.get().cloned()
     }
 
-    /// Forgets what nobody can see any more.
-    pub(super) fn collect_garbage(&self, now_ms: u64) {
-        for shard in &self.shards {
-            let mut shard = lock(shard);
+    /// Removes what nobody can see any more from the next few shards, so that no call waits for long.
+    pub(super) fn prune_some(&self, now_ms: u64) {
+        self.prune_shards(SHARDS_PER_TURN, now_ms);
+    }
+
+    pub(super) fn prune_all(&self, now_ms: u64) {
+        self.prune_shards(SHARDS, now_ms);
+    }
+
+    fn prune_shards(&self, count: usize, now_ms: u64) {
+        for _ in 0..count {
+            let place = self.next_pruned.fetch_add(1, Ordering::Relaxed) % SHARDS;
+            let mut shard = lock(&self.shards[place]);
             let users: Vec<_> = shard.users.keys().cloned().collect();
             for user in users {
                 self.prune(&mut shard, &user, now_ms);
@@ -91,9 +108,9 @@ impl MemoryStore {
             self.prune_takeovers(&mut shard, now_ms);
             self.prune_events(&mut shard, now_ms);
             shard.devices.prune(now_ms);
+            drop(shard);
+            takeovers::prune_hints(&mut lock(&self.taken_over[place]), now_ms);
         }
-        self.prune_objects(now_ms);
-        self.prune_taken_over(now_ms);
     }
 
     /// Ends an active token of the shard, and its takeover with it; its objects do not have it any more.

@@ -37,7 +37,7 @@ impl MemoryStore {
         true
     }
 
-    /// The token has ended.
+    /// The token has ended, or is gone.
     pub(super) fn forget_in_objects(&self, id: TokenId, related: &[RelatedObject]) {
         let mut objects = self.objects();
         related.iter().for_each(|object| remove(&mut objects, object, &id));
@@ -123,14 +123,6 @@ impl MemoryStore {
     /// What the index says; the tokens' shards are locked one by one after it.
     fn indexed(&self, object: &RelatedObject) -> Vec<TokenId> {
         self.objects().get(object).into_iter().flatten().copied().collect()
-    }
-
-    /// Looks at every object's tokens.
-    pub(super) fn prune_objects(&self, now_ms: u64) {
-        let objects: Vec<_> = self.objects().keys().cloned().collect();
-        for object in &objects {
-            self.object_tokens(object, now_ms);
-        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::MutexGuard;
 
-use super::{MemoryStore, Shard, edit, lock};
+use super::{MemoryStore, SHARDS, Shard, edit, lock};
 use crate::event::{EndReason, Event, EventKind};
-use crate::secret::TokenId;
+use crate::secret::{ShardTag, TokenId};
 use crate::store::Call;
 use crate::takeover::{
     ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Started, Takeover,
@@ -100,12 +100,13 @@ impl MemoryStore {
         })
     }
 
-    fn taken_over(&self) -> MutexGuard<'_, TakenOver> {
-        lock(&self.taken_over)
+    /// Where the hints of a user are.
+    fn taken_over(&self, user: &str) -> MutexGuard<'_, TakenOver> {
+        lock(&self.taken_over[ShardTag::of_user(user).index() % SHARDS])
     }
 
     fn hint_takeover(&self, new: &NewTakeover, now_ms: u64) {
-        let mut taken_over = self.taken_over();
+        let mut taken_over = self.taken_over(&new.user);
         let hints = taken_over.entry(new.user.clone()).or_default();
         hints.retain(|hint| hint.kept_until_ms > now_ms);
         let kept_until_ms = new.ends_at_ms + self.limits.takeover_retention_ms;
@@ -116,7 +117,7 @@ impl MemoryStore {
     }
 
     fn unhint_takeover(&self, new: &NewTakeover) {
-        if let Some(hints) = self.taken_over().get_mut(&new.user) {
+        if let Some(hints) = self.taken_over(&new.user).get_mut(&new.user) {
             hints.retain(|hint| hint.takeover != new.id);
         }
     }
@@ -151,7 +152,7 @@ impl MemoryStore {
             record.ended_at_ms = Some(call.now_ms);
         }
         let kept_until_ms = call.now_ms + self.limits.takeover_retention_ms;
-        for hint in self.taken_over().get_mut(&takeover.user).into_iter().flatten() {
+        for hint in self.taken_over(&takeover.user).get_mut(&takeover.user).into_iter().flatten() {
             if hint.takeover == takeover.id {
                 hint.kept_until_ms = kept_until_ms;
             }
@@ -171,7 +172,7 @@ impl MemoryStore {
 
     pub(in crate::store) fn user_takeovers(&self, user: &str, now_ms: u64) -> Vec<Takeover> {
         let mut tokens: Vec<TokenId> =
-            self.taken_over().get(user).into_iter().flatten().map(|hint| hint.token).collect();
+            self.taken_over(user).get(user).into_iter().flatten().map(|hint| hint.token).collect();
         tokens.sort_unstable();
         tokens.dedup();
         let all = tokens.into_iter().flat_map(|token| self.token_takeovers(token, now_ms));
@@ -187,16 +188,17 @@ impl MemoryStore {
             .retain(|_, history| history.shown(now_ms).any(|takeover| self.shows(&takeover, now_ms)));
     }
 
-    pub(super) fn prune_taken_over(&self, now_ms: u64) {
-        self.taken_over().retain(|_, hints| {
-            hints.retain(|hint| hint.kept_until_ms > now_ms);
-            !hints.is_empty()
-        });
-    }
-
     fn shows(&self, takeover: &Takeover, now_ms: u64) -> bool {
         takeover.is_visible(now_ms, self.limits.takeover_retention_ms)
     }
+}
+
+/// Removes the hints of what nobody can see any more.
+pub(super) fn prune_hints(taken_over: &mut TakenOver, now_ms: u64) {
+    taken_over.retain(|_, hints| {
+        hints.retain(|hint| hint.kept_until_ms > now_ms);
+        !hints.is_empty()
+    });
 }
 
 fn takeover_event(

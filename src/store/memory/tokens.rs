@@ -249,8 +249,11 @@ impl MemoryStore {
         let Some(ids) = users.get_mut(user) else { return };
         ids.retain(|id| {
             let stays = tokens.get(id).is_some_and(&stays);
-            if !stays && tokens.remove(id).is_some() {
+            if !stays && let Some(token) = tokens.remove(id) {
                 self.tokens.fetch_sub(1, Ordering::Relaxed);
+                if !token.related_objects.is_empty() {
+                    self.forget_in_objects(*id, &token.related_objects);
+                }
             }
             stays
         });

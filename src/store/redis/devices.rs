@@ -74,6 +74,7 @@ impl RedisStore {
         user: &str,
         now_ms: u64,
     ) -> Result<Vec<DeviceKey>, StoreError> {
+        let _turn = self.listing().await?;
         let shard = ShardTag::of_user(user);
         let all = cmd("HVALS").arg(self.keys.devices(user)).to_owned();
         let entries: Vec<Vec<u8>> = self.with_connection(async |c| all.query_async(c).await).await?;

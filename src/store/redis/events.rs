@@ -38,6 +38,7 @@ impl RedisStore {
         user: &str,
         now_ms: u64,
     ) -> Result<Vec<Event>, StoreError> {
+        let _turn = self.listing().await?;
         let shard = ShardTag::of_user(user);
         let range = cmd("LRANGE").arg(self.keys.events(user)).arg(0).arg(-1).to_owned();
         let packed: Vec<Vec<u8>> = self.with_connection(async |c| range.query_async(c).await).await?;

@@ -11,6 +11,7 @@ use redis::{
     RedisConnectionInfo, RedisError,
 };
 
+use super::names::Names;
 use super::trust::Trust;
 use crate::config::{Node, RedisUrl};
 
@@ -52,6 +53,7 @@ impl fmt::Display for Address {
 #[derive(Clone)]
 pub(super) struct Link {
     login: RedisConnectionInfo,
+    pub(super) names: Names,
     /// With it TLS is spoken.
     pub(super) trust: Option<Trust>,
     /// No call waits longer.
@@ -68,12 +70,13 @@ impl Link {
         if let Some(password) = &url.password {
             login = login.set_password(password.expose());
         }
-        Self { login, trust, timeout }
+        Self { login, names: Names::system(), trust, timeout }
     }
 
     /// Without a login and without TLS.
     pub(super) fn anonymous(&self) -> Self {
-        Self { login: RedisConnectionInfo::default(), trust: None, timeout: self.timeout }
+        let names = self.names.clone();
+        Self { login: RedisConnectionInfo::default(), names, trust: None, timeout: self.timeout }
     }
 
     /// The worker that follows changes of whom to trust. Ends with its runtime.
@@ -105,6 +108,7 @@ impl Link {
         AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout))
+            .set_dns_resolver(self.names.clone())
     }
 
     /// A connection of the library, outside any pool.

@@ -17,6 +17,7 @@ mod keys;
 mod link;
 mod look_ups;
 mod map;
+mod names;
 mod near;
 mod pipe;
 mod question;
@@ -60,6 +61,8 @@ pub use self::trust::Trust;
 use super::cache::Stats;
 use super::report::Report;
 use super::{Call, StoreError, StoreLimits};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use crate::clock::Clock;
 use crate::config::RedisUrl;
 use crate::feed::Feed;
@@ -101,7 +104,12 @@ pub struct RedisStore {
     near: Arc<Near>,
     feed: Feed,
     inspection: Inspection,
+    /// The listings that may use a connection at the same time.
+    listings: Semaphore,
 }
+
+/// Listings use at most this share of the connections: the others are for logins and revocations.
+const LISTINGS_SHARE: usize = 2;
 
 impl RedisStore {
     /// A store on this server; connects when it is first asked. The near cache goes by `clock`.
@@ -128,7 +136,15 @@ impl RedisStore {
             near,
             feed: Feed::default(),
             inspection,
+            listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
         }
+    }
+
+    /// Waits for the turn of a listing, which uses one connection to each master until this is dropped.
+    async fn listing(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let turn = tokio::time::timeout(self.topology.link.timeout, self.listings.acquire()).await;
+        let turn = turn.ok().and_then(Result::ok);
+        turn.ok_or_else(|| StoreError::Unavailable("too many listings at once".into()))
     }
 
     pub(super) fn timeout(&self) -> Duration {

@@ -93,6 +93,7 @@ impl RedisStore {
         object: &RelatedObject,
         now_ms: u64,
     ) -> Result<Vec<Token>, StoreError> {
+        let _turn = self.listing().await?;
         let mut tokens = self.live_tokens(object, self.hints(object).await?, now_ms).await?;
         self.learn_last_accesses(&mut tokens).await?;
         tokens.sort_by_key(Token::listing_key);
@@ -180,7 +181,7 @@ impl RedisStore {
         ids: impl Iterator<Item = TokenId>,
     ) -> Result<BTreeMap<TokenId, Token>, StoreError> {
         let mut tokens = BTreeMap::new();
-        for some in self.pipelines(ids).chunks(CALLS_AT_ONCE) {
+        for some in self.pipelines(ids).chunks(self.reads_at_once()) {
             let read =
                 some.iter().map(|ids| self.read_hashes(ids.iter().map(|id| self.keys.token(*id)).collect()));
             for (ids, answers) in some.iter().zip(try_join_all(read).await?) {
@@ -195,7 +196,7 @@ impl RedisStore {
     async fn learn_last_accesses(&self, tokens: &mut [Token]) -> Result<(), StoreError> {
         let mut of_id: BTreeMap<TokenId, &mut Token> =
             tokens.iter_mut().map(|token| (token.credential.id, token)).collect();
-        for some in self.pipelines(of_id.keys().copied()).chunks(CALLS_AT_ONCE) {
+        for some in self.pipelines(of_id.keys().copied()).chunks(self.reads_at_once()) {
             let read =
                 some.iter().map(|ids| {
                     let mut pipeline = pipe();
@@ -217,8 +218,13 @@ impl RedisStore {
         Ok(())
     }
 
+    /// How many pipelines of a listing are under way: one to the only master, or several that go to different masters.
+    pub(super) fn reads_at_once(&self) -> usize {
+        if self.topology.map().is_by_slot() { CALLS_AT_ONCE } else { 1 }
+    }
+
     /// What may be asked in one pipeline: of one slot, where slots matter.
-    fn pipelines(&self, ids: impl Iterator<Item = TokenId>) -> Vec<Vec<TokenId>> {
+    pub(super) fn pipelines(&self, ids: impl Iterator<Item = TokenId>) -> Vec<Vec<TokenId>> {
         let is_by_slot = self.topology.map().is_by_slot();
         let mut by_slot: BTreeMap<u16, Vec<TokenId>> = BTreeMap::new();
         for id in ids {

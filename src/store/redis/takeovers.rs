@@ -97,11 +97,23 @@ impl RedisStore {
         now_ms: u64,
     ) -> Result<Vec<Takeover>, StoreError> {
         let all = cmd("HGETALL").arg(self.keys.takeovers(token)).to_owned();
+        let fields = self.with_connection(async |c| all.query_async(c).await).await?;
+        let mut takeovers = self.shown_takeovers(token, fields, now_ms)?;
+        takeovers.sort_by_key(Takeover::listing_key);
+        Ok(takeovers)
+    }
+
+    /// The takeovers in a token's hash that can be looked at.
+    fn shown_takeovers(
+        &self,
+        token: TokenId,
+        fields: Value,
+        now_ms: u64,
+    ) -> Result<Vec<Takeover>, StoreError> {
         let fields: HashMap<Vec<u8>, Vec<u8>> =
-            self.with_connection(async |c| all.query_async(c).await).await?;
+            redis::from_redis_value(fields).map_err(|_| unexpected("takeovers"))?;
         let mut takeovers = codec::takeovers(token, &fields, now_ms)?;
         takeovers.retain(|takeover| takeover.is_visible(now_ms, self.limits.takeover_retention_ms));
-        takeovers.sort_by_key(Takeover::listing_key);
         Ok(takeovers)
     }
 
@@ -110,16 +122,25 @@ impl RedisStore {
         user: &str,
         now_ms: u64,
     ) -> Result<Vec<Takeover>, StoreError> {
+        let _turn = self.listing().await?;
         let range = cmd("ZRANGE").arg(self.keys.taken_over(user)).arg(0).arg(-1).to_owned();
         let hints: Vec<String> = self.with_connection(async |c| range.query_async(c).await).await?;
         let mut tokens =
             hints.iter().map(|hint| token_of_takeover_hint(hint)).collect::<Result<Vec<_>, _>>()?;
         tokens.sort_unstable();
         tokens.dedup();
-        // As many at a time as there are connections.
-        let histories = try_join_all(tokens.iter().map(|token| self.token_takeovers(*token, now_ms))).await?;
-        let mut takeovers: Vec<_> =
-            histories.into_iter().flatten().filter(|takeover| takeover.user == user).collect();
+        let mut takeovers = Vec::new();
+        for some in self.pipelines(tokens.into_iter()).chunks(self.reads_at_once()) {
+            let read = some
+                .iter()
+                .map(|ids| self.read_hashes(ids.iter().map(|id| self.keys.takeovers(*id)).collect()));
+            for (ids, answers) in some.iter().zip(try_join_all(read).await?) {
+                for (id, fields) in ids.iter().zip(answers) {
+                    takeovers.extend(self.shown_takeovers(*id, fields, now_ms)?);
+                }
+            }
+        }
+        takeovers.retain(|takeover: &Takeover| takeover.user == user);
         takeovers.sort_by_key(Takeover::listing_key);
         takeovers.truncate(MAX_TAKEOVERS_PER_USER);
         Ok(takeovers)

@@ -189,6 +189,7 @@ impl RedisStore {
         user: &str,
         now_ms: u64,
     ) -> Result<Vec<Token>, StoreError> {
+        let _turn = self.listing().await?;
         let shard = ShardTag::of_user(user);
         let scores = self.scan_set(self.keys.index(user)).await?;
         let accesses: HashMap<&str, &Value> =

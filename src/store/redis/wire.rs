@@ -23,7 +23,8 @@ impl Link {
     pub(super) async fn open(&self, address: &Address) -> io::Result<Pin<Box<dyn Stream>>> {
         let mut stream: Pin<Box<dyn Stream>> = match address {
             Address::Tcp(node) => {
-                let stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
+                let addresses = self.names.addresses(&node.host, node.port).await?;
+                let stream = TcpStream::connect(&addresses[..]).await?;
                 stream.set_nodelay(true)?;
                 match &self.trust {
                     Some(trust) => {

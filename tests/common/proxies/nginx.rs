@@ -36,12 +36,12 @@ pub fn start_cached_with_staff(between: Between) -> Proxy {
     start_on(&replaced(&config, &[(block, &copy)]))
 }
 
-/// nginx.compose.conf, with its two Doorward nodes.
+/// nginx.compose.conf, with its two Doorward nodes. The nginx of the tests is older than `resolve`.
 pub fn start_compose(doorwards: [&str; 2], app: &str) -> Proxy {
     let addrs = [
-        ("doorward-1:8080", doorwards[0]),
-        ("doorward-2:8080", doorwards[1]),
-        ("server app:80", &format!("server {app}")),
+        ("doorward-1:8080 resolve", doorwards[0]),
+        ("doorward-2:8080 resolve", doorwards[1]),
+        ("server app:80 resolve", &format!("server {app}")),
     ];
     start_on(&replaced(COMPOSE_CONFIG, &addrs))
 }
