@@ -168,7 +168,7 @@ fn few_descriptors_are_told_of_and_kept_for_redis_and_the_admin_plane() {
     let authorization = bearer(&issued["token"]);
     // Redis cuts its clients, and they are back in spite of the idle ones.
     redis.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-    wait_for("a login after the cut", || issue());
+    wait_for("a login after the cut", issue);
     wait_for("a check after the cut", || {
         let answer = Client::new(&listen).get("/auth", &[("Authorization", &authorization)]);
         (answer.status == 200).then_some(())
