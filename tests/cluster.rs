@@ -135,7 +135,7 @@ fn who_logs_in_is_asked_at_every_master() {
             Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &login("p%40ss"))]].concat());
         assert_eq!(ready(&restricted), 503);
         let found = faults(&restricted);
-        let named = ["CLUSTER|INFO,CLUSTER|MYID,CLUSTER|SLOTS", "PUBLISH"].map(Value::from);
+        let named = ["CLUSTER|INFO,CLUSTER|LINKS,CLUSTER|MYID,CLUSTER|SLOTS", "PUBLISH"].map(Value::from);
         assert_eq!(found.len(), cluster.masters.len(), "{found:?}");
         assert!(found.iter().all(|fault| named.contains(&fault["command"])), "{found:?}");
     }
