@@ -41,9 +41,10 @@ impl Relay {
                     if log.is_cut {
                         continue;
                     }
-                    log.streams.push(near.try_clone().unwrap());
                 }
                 let Ok(far) = TcpStream::connect(&to) else { continue };
+                // Only now: a copy would keep a connection open that nobody answers.
+                accepting.lock().unwrap().streams.push(near.try_clone().unwrap());
                 let (near_too, far_too) = (near.try_clone().unwrap(), far.try_clone().unwrap());
                 let log = accepting.clone();
                 let born = now.load(Ordering::SeqCst);
