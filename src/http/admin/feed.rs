@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
+use hyper::Response;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use hyper::{Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::feed::{Read, Told};
 use crate::http::body::Body;
 use crate::http::event_json::EventJson;
-use crate::http::problem::Problem;
+use crate::http::problem::{Kind, Problem};
 use crate::service::Service;
 
 /// The most readers of the feed at once.
@@ -44,9 +44,8 @@ impl FeedReaders {
     /// # Errors
     /// 429 when there are too many readers.
     pub fn response(&self, service: Arc<Service>, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
-        let too_many = || {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, MAX_READERS_REACHED).with_header(RETRY_AFTER, "10")
-        };
+        let too_many =
+            || Problem::new(Kind::TooManyReaders, MAX_READERS_REACHED).with_header(RETRY_AFTER, "10");
         let place = self.places.clone().try_acquire_owned().map_err(|_| too_many())?;
         let next = service.store().feed().next();
         let (from, has_missed) = match headers.get("last-event-id").map(|id| self.number(id)) {
