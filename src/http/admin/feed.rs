@@ -23,6 +23,8 @@ pub const MAX_FEED_READERS: usize = 100;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How soon a reader is to come back when the connection breaks, in milliseconds.
 const RETRY_MS: u32 = 1000;
+/// The id of a place of no run: a reader that breaks off there, before it has heard of the gap, gets the gap again.
+const BEFORE_THE_GAP: &str = "-";
 const MAX_READERS_REACHED: &str = "the feed has as many readers as it may have";
 
 /// The feed of this node as callers of the admin plane read it.
@@ -55,9 +57,11 @@ impl FeedReaders {
         };
         let mut reader =
             Reader { service, epoch: self.epoch.clone(), from, waiting: VecDeque::new(), _place: place };
-        reader.waiting.push_back(reader.hello());
         if has_missed {
+            reader.waiting.push_back(hello(BEFORE_THE_GAP));
             reader.waiting.push_back(reader.text(&Told::Gap));
+        } else {
+            reader.waiting.push_back(hello(&reader.id()));
         }
         let mut response = Response::new(Body::stream(reader.run()));
         let headers = response.headers_mut();
@@ -70,6 +74,12 @@ impl FeedReaders {
     fn number(&self, id: &HeaderValue) -> Option<u64> {
         id.to_str().ok()?.strip_prefix(&self.epoch)?.strip_prefix('.')?.parse().ok()
     }
+}
+
+/// Builds what a reader gets first. The id without an event makes it come back to this place when it breaks off before the
+/// first event.
+fn hello(id: &str) -> Bytes {
+    format!("retry: {RETRY_MS}\nid: {id}\n\n").into()
 }
 
 struct Reader {
@@ -107,12 +117,6 @@ impl Reader {
                 Read::Closed => return None,
             }
         }
-    }
-
-    /// What a reader gets first. The id without an event makes it come back to this place when it breaks off before the
-    /// first event.
-    fn hello(&self) -> Bytes {
-        format!("retry: {RETRY_MS}\nid: {}\n\n", self.id()).into()
     }
 
     /// The place behind what was told so far.
