@@ -14,7 +14,7 @@ use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Busy, OpenConnection};
@@ -210,6 +210,7 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
             let ended = Box::pin(drive(
                 builder.serve_connection(TokioIo::new(stream.clone()), service),
                 http1::Connection::graceful_shutdown,
+                None,
                 &stream,
                 &open,
             ));
@@ -220,6 +221,7 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
             let ended = Box::pin(drive(
                 http2().serve_connection(TokioIo::new(stream.clone()), service),
                 http2::Connection::graceful_shutdown,
+                Some(LINGER),
                 &stream,
                 &open,
             ));
@@ -267,15 +269,18 @@ fn http2() -> http2::Builder<TokioExecutor> {
     builder
 }
 
-/// Polls hyper's connection to its end, and sends its answers after each turn; ends it when `open` says so.
+/// Polls hyper's connection to its end, and sends its answers after each turn; ends it when `open` says so. `patience`
+/// is how long a client without a request under way may take to agree: with HTTP/2 it has to acknowledge the end.
 async fn drive<T: AsyncRead + AsyncWrite + Unpin, C: Future<Output = hyper::Result<()>>>(
     connection: C,
     end_gracefully: impl Fn(Pin<&mut C>),
+    patience: Option<Duration>,
     stream: &AnswerStream<T>,
     open: &OpenConnection,
 ) -> hyper::Result<()> {
     let mut connection = pin!(connection);
     let (mut is_registered, mut is_ending) = (false, false);
+    let mut patience_over = pin!(None);
     poll_fn(|context| {
         if !is_registered {
             // A spawned task keeps its waker for life.
@@ -289,12 +294,14 @@ async fn drive<T: AsyncRead + AsyncWrite + Unpin, C: Future<Output = hyper::Resu
             is_ending = true;
             end_gracefully(connection.as_mut());
             turn = connection.as_mut().poll(context);
+            patience_over.set(patience.map(sleep));
         }
+        let is_over = patience_over.as_mut().as_pin_mut().is_some_and(|over| over.poll(context).is_ready());
         // hyper has nothing more to do for now; whatever it still waits for, its answers so far go out.
         match stream.poll_send(context) {
             // Nobody is there to send to.
             Poll::Ready(Err(_)) => Poll::Ready(Ok(())),
-            _ if is_expired => Poll::Ready(Ok(())),
+            _ if is_expired || (is_over && !open.is_busy()) => Poll::Ready(Ok(())),
             _ => turn,
         }
     })

@@ -205,6 +205,11 @@ impl OpenConnection {
         self.shared.phase.load(Ordering::SeqCst) == CLOSING
     }
 
+    /// Whether a request is under way.
+    pub fn is_busy(&self) -> bool {
+        self.slot.is_busy()
+    }
+
     /// Notes a complete request.
     pub fn used(&self) {
         self.slot.used.store(self.shared.round(), Ordering::Relaxed);
