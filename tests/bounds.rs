@@ -145,6 +145,38 @@ fn a_full_listener_makes_room_for_who_asks() {
     assert!(flood[0].read_response(false).is_err(), "hung up on");
 }
 
+/// Requests that never end for want of their client do not keep others out.
+#[test]
+fn a_full_listener_of_stuck_requests_makes_room() {
+    const STUCK: usize = 40;
+    let server = Server::start(&[("DOORWARD_MAX_CONNECTIONS", "20"), ("DOORWARD_REQUEST_TIMEOUT", "60s")]);
+    let half_form = |addr: &str| {
+        let mut client = Client::new(addr);
+        let head = "POST /introspect HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n";
+        client.write(format!("{head}Content-Type: application/x-www-form-urlencoded\r\n\r\ntoken=")).unwrap();
+        client
+    };
+    let _forms: Vec<_> = (0..STUCK).map(|_| half_form(server.admin_listen())).collect();
+    // :method GET, :scheme http, :path /session, :authority a, authorization.
+    let authorization = bearer(&server.issue(json!({}))["token"]);
+    let head =
+        [b"\x82\x86\x04\x08/session\x01\x01a\x0f\x08", [authorization.len() as u8].as_slice()].concat();
+    let head = [&head, authorization.as_bytes()].concat();
+    // The answers have bodies, for which the client leaves no room: SETTINGS_INITIAL_WINDOW_SIZE is 0.
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
+    let request = [preface, [0, 0, head.len() as u8, 1, 5, 0, 0, 0, 1].as_slice(), &head].concat();
+    let unread = |addr: &str| {
+        let mut client = connect(addr);
+        client.write_all(&request).unwrap();
+        client
+    };
+    let _unread: Vec<_> = (0..STUCK).map(|_| unread(server.listen())).collect();
+    for mut client in [server.validation(), server.admin()] {
+        assert_eq!(client.get("/livez", &[]).status, 200);
+        assert_eq!(client.get("/readyz", &[]).status, 200);
+    }
+}
+
 #[test]
 fn few_descriptors_are_told_of_and_kept_for_redis_and_the_admin_plane() {
     let redis = RedisServer::start();

@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use super::connections::{Busy, OpenConnection};
 use super::date;
 use super::front::{self, Ended};
+use super::handshake::HandshakeLimit;
 use super::listener::Socket;
 use super::received::Peer;
 use super::stream::{AnswerStream, LINGER};
@@ -159,7 +160,7 @@ async fn serve_tls(
     spoken: Spoken<'_>,
     respond: impl Fn(Request<Incoming>) -> Reply,
 ) {
-    let mut handshake = pin!(tls.accept(transport));
+    let mut handshake = pin!(tls.accept(HandshakeLimit::new(transport)));
     let shaken = poll_fn(|context| {
         open.wake_with(context.waker());
         match handshake.as_mut().poll(context) {
@@ -167,12 +168,13 @@ async fn serve_tls(
             polled => polled.map(Some),
         }
     });
-    let stream = match shaken.await {
+    let mut stream = match shaken.await {
         Some(Ok(stream)) => stream,
         // The client's doing, or its network's.
         Some(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
         None => return tracing::debug!("TLS handshake not complete in time"),
     };
+    stream.get_mut().0.handshake_complete();
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
     serve_stream(stream, open, if is_http2 { Spoken::Http2 } else { spoken }, respond).await;
 }
