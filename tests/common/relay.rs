@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use super::process::free_listener;
 
@@ -28,6 +29,11 @@ struct Log {
 
 impl Relay {
     pub fn start(to: &str) -> Self {
+        Self::slow(to, Duration::ZERO)
+    }
+
+    /// A relay that passes on what its clients send only after `delay`.
+    pub fn slow(to: &str, delay: Duration) -> Self {
         let (listener, to) = (free_listener(), to.to_owned());
         let addr = listener.local_addr().unwrap().to_string();
         let log = Arc::new(Mutex::new(Log::default()));
@@ -52,7 +58,10 @@ impl Relay {
                     let now = now.clone();
                     move || now.load(Ordering::SeqCst) == born
                 };
-                let seen = move |bytes: &[u8]| log.lock().unwrap().sent.extend_from_slice(bytes);
+                let seen = move |bytes: &[u8]| {
+                    thread::sleep(delay);
+                    log.lock().unwrap().sent.extend_from_slice(bytes);
+                };
                 pump(near_too, far_too, seen, is_known.clone());
                 pump(far, near, |_| (), is_known);
             }
