@@ -18,6 +18,9 @@ use crate::token_keys::TokenKeys;
 /// The pause between two looks at the store.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How long a node that starts goes on looking at a store that is slow to answer.
+const START_PATIENCE_MS: u64 = 1_500;
+
 /// Ready or not; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<State>);
@@ -59,6 +62,23 @@ impl Monitor {
     pub fn new(service: Arc<Service>, readiness: Readiness, token_keys: TokenKeys) -> Self {
         token_keys.begin(&service);
         Self { service, readiness, token_keys, log: FaultLog::default() }
+    }
+
+    /// The looks of a node that starts: until the store is usable, or it is plain that it is not. On a busy machine the
+    /// first answers may be late; a look that fails at once would fail again.
+    pub async fn first_look(&mut self) {
+        let service = self.service.clone();
+        let (clock, limit) = (service.clock(), service.store().timeout());
+        let from_ms = clock.boottime_ms();
+        loop {
+            let began_ms = clock.boottime_ms();
+            self.look().await;
+            let now_ms = clock.boottime_ms();
+            let was_slow = limit.is_some_and(|limit| u128::from(now_ms - began_ms) >= limit.as_millis());
+            if self.readiness.is_ready() || !was_slow || now_ms - from_ms >= START_PATIENCE_MS {
+                return;
+            }
+        }
     }
 
     /// One look.

@@ -140,6 +140,8 @@ impl Listener<'_> {
             true => Some(OwnSlots::ask(self, &mut connection).await?),
             false => None,
         };
+        // Before the stale entries end: look-ups wait for their own connections from now on, and do not fail.
+        self.master.has_returned();
         // The order matters: tickets count from the second step on, and the server they are held against must be
         // this one by then. The other way round, an answer of the one tracked before could still slip in.
         self.near.track(self.master.index(), run_id_in(&info));
