@@ -18,8 +18,8 @@ use crate::token_keys::TokenKeys;
 /// The pause between two looks at the store.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long a node that starts goes on looking at a store that is slow to answer.
-const START_PATIENCE_MS: u64 = 1_500;
+/// So many looks at most a node takes at its start at a store that is slow to answer.
+const FIRST_LOOKS: u32 = 2;
 
 /// Ready or not; cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -69,13 +69,11 @@ impl Monitor {
     pub async fn first_look(&mut self) {
         let service = self.service.clone();
         let (clock, limit) = (service.clock(), service.store().timeout());
-        let from_ms = clock.boottime_ms();
-        loop {
+        for _ in 0..FIRST_LOOKS {
             let began_ms = clock.boottime_ms();
             self.look().await;
-            let now_ms = clock.boottime_ms();
-            let was_slow = limit.is_some_and(|limit| u128::from(now_ms - began_ms) >= limit.as_millis());
-            if self.readiness.is_ready() || !was_slow || now_ms - from_ms >= START_PATIENCE_MS {
+            let took_ms = u128::from(clock.boottime_ms() - began_ms);
+            if self.readiness.is_ready() || limit.is_none_or(|limit| took_ms < limit.as_millis()) {
                 return;
             }
         }

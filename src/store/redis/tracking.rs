@@ -132,6 +132,8 @@ impl Listener<'_> {
         let disconnected = Arc::new(Notify::new());
         let mut connection = self.connect(disconnected.clone()).await.map_err(described)?;
         let info: String = cmd("INFO").arg("server").query_async(&mut connection).await.map_err(described)?;
+        // One that still reads its data, say, is not back: stale entries count on.
+        authority::prove(&self.master, &mut connection, false).await?;
         let mut tracking = cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(self.keys().all_tokens_prefix());
         tracking.exec_async(&mut connection).await.map_err(described)?;
