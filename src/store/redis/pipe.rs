@@ -36,7 +36,8 @@ use crate::store::StoreError;
 /// The pause before each further attempt to connect: short enough that an outage ends within a second of the
 /// server's return.
 pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
-/// Who starts waits for so many attempts to connect: on a busy machine the first may come too late.
+/// Who starts waits for so many attempts to connect to a server that may be used: on a busy machine the first answer may
+/// be late.
 const FIRST_TRIES: u32 = 2;
 /// The age of look-ups is looked at so often within the timeout.
 const CHECKS_PER_TIMEOUT: u32 = 8;
@@ -247,7 +248,7 @@ impl Queue {
                 }
             }
             tries += 1;
-            if tries >= FIRST_TRIES || is_over {
+            if tries >= FIRST_TRIES || is_over || !self.topology.gate.is_open() {
                 self.has_tried.send_replace(true);
             }
             tracing::debug!(reason, server = %self.master.address, "look-up connection lost");
