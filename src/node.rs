@@ -47,7 +47,7 @@ pub struct WorkerDied(pub(crate) String);
 
 impl Node {
     /// Starts a node with these settings; those of the listeners are not used. When this returns it has asked the
-    /// store once. A store that is away is no error: the node is then not ready, and answers `Unavailable` until it
+    /// store. A store that is away is no error: the node is then not ready, and answers `Unavailable` until it
     /// is back.
     ///
     /// With `rediss://`, rustls needs a cryptography provider for the process. An application that wants another one than
@@ -70,7 +70,7 @@ impl Node {
         let service = Arc::new(service);
         let token_keys = TokenKeys::new(config.token_keys.clone(), &entropy)?;
         let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys);
-        monitor.look().await;
+        monitor.first_look().await;
         let mut workers = JoinSet::new();
         workers.spawn(monitor.run());
         workers.spawn(last_access.clone().run());

@@ -18,6 +18,9 @@ use crate::token_keys::TokenKeys;
 /// The pause between two looks at the store.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 
+/// So many looks at most a node takes at its start at a store that is slow to answer.
+const FIRST_LOOKS: u32 = 2;
+
 /// Ready or not; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<State>);
@@ -59,6 +62,21 @@ impl Monitor {
     pub fn new(service: Arc<Service>, readiness: Readiness, token_keys: TokenKeys) -> Self {
         token_keys.begin(&service);
         Self { service, readiness, token_keys, log: FaultLog::default() }
+    }
+
+    /// The looks of a node that starts: until the store is usable, or it is plain that it is not. On a busy machine the
+    /// first answers may be late; a look that fails at once would fail again.
+    pub async fn first_look(&mut self) {
+        let service = self.service.clone();
+        let (clock, limit) = (service.clock(), service.store().timeout());
+        for _ in 0..FIRST_LOOKS {
+            let began_ms = clock.boottime_ms();
+            self.look().await;
+            let took_ms = u128::from(clock.boottime_ms() - began_ms);
+            if self.readiness.is_ready() || limit.is_none_or(|limit| took_ms < limit.as_millis()) {
+                return;
+            }
+        }
     }
 
     /// One look.

@@ -397,19 +397,57 @@ fn a_large_pool_of_dead_connections_is_replaced_at_once() {
     (0..2 * CONNECTIONS).for_each(|_| drop(server.issue(json!({}))));
 }
 
-/// A server's `timeout` and proxies close idle connections: that is no outage.
+/// A server's `timeout` and proxies close idle connections: that is no outage, also when the next one is closed at once.
 #[test]
 fn closed_connections_cost_no_answer() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[("DOORWARD_CACHE_ENTRIES", "0")]);
     let token = server.issue(json!({}));
     for _ in 0..20 {
-        identity(&server.auth(&token["token"]));
-        redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
-        identity(&server.auth(&token["token"]));
+        for _ in 0..2 {
+            redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+            // Each by a connection of its own, so that all threads are asked.
+            (0..4).for_each(|_| assert_eq!(server.auth(&token["token"]).status, 200));
+        }
         redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
         server.issue(json!({}));
     }
+}
+
+#[test]
+fn closed_connections_leave_the_node_ready() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    let looks = || redis.info("commandstats", "cmdstat_time").split(',').next().unwrap().to_owned();
+    for _ in 0..3 {
+        redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+        for _ in 0..2 {
+            let before = looks();
+            wait_for("the next look", || {
+                assert_eq!(status(&server, "/readyz"), 200, "{}", server.log());
+                (looks() != before).then_some(())
+            });
+        }
+    }
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+/// On a busy machine the first answers of Redis may be late; who was told "ready" is served.
+#[test]
+fn a_slow_first_answer_makes_no_node_that_starts_unavailable() {
+    let redis = RedisServer::start();
+    redis.freeze();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Longer than the first look, shorter than all.
+            thread::sleep(Duration::from_millis(1_300));
+            redis.thaw();
+        });
+        let server = Server::on(&redis, &[("DOORWARD_REDIS_TIMEOUT", "1s")]);
+        let token = server.issue(json!({}));
+        identity(&server.auth(&token["token"]));
+        assert_eq!(status(&server, "/readyz"), 200, "{}", server.log());
+    });
 }
 
 #[test]

@@ -211,15 +211,20 @@ impl Store {
         }
     }
 
+    /// The longest wait for one answer; `None` where nothing is waited for.
+    pub fn timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store) => Some(store.timeout()),
+        }
+    }
+
     /// No look-up takes longer while its connection's runtime runs: a few calls that wait for the server; `None` where
     /// nothing is waited for.
     pub fn look_up_limit(&self) -> Option<Duration> {
         /// A read, one that must be fresh, the check for reuse, and one more for a slot on its way.
         const CALLS: u32 = 4;
-        match self {
-            Self::Memory(_) => None,
-            Self::Redis(store) => Some(store.timeout() * CALLS),
-        }
+        self.timeout().map(|timeout| timeout * CALLS)
     }
 
     /// A reader for the validations of one runtime; it may not be moved to another.

@@ -1,5 +1,6 @@
 //! Outages that last longer than the idle time of tokens that are in use.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -109,6 +110,38 @@ fn an_active_user_stays_logged_in_while_redis_is_down() {
 #[test]
 fn an_active_user_stays_logged_in_while_redis_stands_still() {
     outlives_an_outage(|redis| redis.freeze(), |redis| redis.thaw());
+}
+
+/// At its return the store is asked again, and no longer a stale entry; no request comes in between.
+#[test]
+fn with_a_grace_no_request_is_refused_when_redis_is_back() {
+    let mut redis = RedisServer::start_durable();
+    let server = Server::on(&redis, &WITH_GRACE);
+    let token = server.issue(json!({}));
+    for _ in 0..5 {
+        wait_for("cached", || {
+            assert_eq!(status(&server, &token), 200, "{}", server.log());
+            (server.validation().get("/readyz", &[]).status == 200).then_some(())
+        });
+        // Asked without a pause, from before the outage until it is over.
+        let is_over = AtomicBool::new(false);
+        let statuses = thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let mut statuses = Vec::new();
+                while !is_over.load(Ordering::SeqCst) {
+                    statuses.push(status(&server, &token));
+                }
+                statuses
+            });
+            redis.kill();
+            wait_for("not ready", || (server.validation().get("/readyz", &[]).status == 503).then_some(()));
+            redis.restart();
+            wait_for("ready", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
+            is_over.store(true, Ordering::SeqCst);
+            asking.join().unwrap()
+        });
+        assert_all(200, &statuses, &server);
+    }
 }
 
 #[test]

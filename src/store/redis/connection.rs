@@ -235,6 +235,16 @@ impl Connection<'_> {
         }
     }
 
+    /// Whether the other side closed the connection before the answer: then it is given up, and the next command goes by
+    /// a new one. All but scripts may be sent again: it changes nothing to do them twice.
+    fn is_lost<T>(&mut self, answer: &RedisResult<T>) -> bool {
+        let Some(error) = answer.as_ref().err().filter(|error| error.is_connection_dropped()) else {
+            return false;
+        };
+        self.give_up(&describe(error));
+        true
+    }
+
     /// Closes the connection, and the pool it is of.
     fn give_up(&mut self, reason: &str) {
         if let Some((_, lent)) = self.held.take() {
@@ -251,8 +261,14 @@ impl Connection<'_> {
 impl ConnectionLike for Connection<'_> {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         async move {
-            let (address, Lent { connection, .. }) = self.at(slot_of(command)).await?;
-            let answer = connection.req_packed_command(command).await;
+            let slot = slot_of(command);
+            let (_, Lent { connection, .. }) = self.at(slot).await?;
+            let mut answer = connection.req_packed_command(command).await;
+            if self.is_lost(&answer) && slot.is_some() && !is_script(command) {
+                let (_, Lent { connection, .. }) = self.at(slot).await?;
+                answer = connection.req_packed_command(command).await;
+            }
+            let Some((address, _)) = &self.held else { return answer };
             let redirect = match &answer {
                 Ok(value) => redirect_in(value, address),
                 Err(error) => redirect(error, address),
@@ -276,9 +292,16 @@ impl ConnectionLike for Connection<'_> {
     ) -> RedisFuture<'a, Vec<Value>> {
         async move {
             let slot = pipeline.cmd_iter().find_map(slot_of);
-            let (address, Lent { connection, .. }) = self.at(slot).await?;
-            let address = address.clone();
-            let mut answers = connection.req_packed_commands(pipeline, offset, count).await?;
+            let (_, Lent { connection, .. }) = self.at(slot).await?;
+            let mut answers = connection.req_packed_commands(pipeline, offset, count).await;
+            if self.is_lost(&answers) && slot.is_some() && !pipeline.cmd_iter().any(is_script) {
+                let (_, Lent { connection, .. }) = self.at(slot).await?;
+                answers = connection.req_packed_commands(pipeline, offset, count).await;
+            }
+            let mut answers = answers?;
+            let Some(address) = self.held.as_ref().map(|(address, _)| address.clone()) else {
+                return Ok(answers);
+            };
             // While a slot is on its way, some of its keys are here and some there.
             for (answer, command) in answers.iter_mut().zip(pipeline.cmd_iter().skip(offset)) {
                 if let Some(redirect) = redirect_in(answer, &address) {

@@ -168,26 +168,13 @@ impl Inspection {
         let address = &master.address;
         let mut inspected = self.servers().get(address).cloned().unwrap_or_default();
         // Put back only when the look has come to its end: on a connection that was left halfway, answers would go astray.
-        let connection = inspected.connection.take();
-        let look = async {
-            let (mut connection, is_thorough) = match connection {
-                Some(connection) => (connection, is_thorough),
-                None => (self.topology.link.connect(address).await?, true),
-            };
-            // What is at fault is looked at each time, so that its end is seen soon.
-            if is_thorough || !inspected.is_known || !inspected.faults.is_empty() {
-                (inspected.facts, inspected.faults) = self.look_thoroughly(address, &mut connection).await?;
-                inspected.is_known = true;
-            }
-            let usable = !inspected.faults.iter().any(|fault| self.needs.closes_gate(fault));
-            if usable {
-                self.prove_writes(master, &mut connection).await?;
-                self.check_schema(address, &mut connection).await?;
-            }
-            Ok(connection)
-        };
-        // Each step has its own timeout, on the connection.
-        let outcome: Result<_, Failed> = look.await;
+        let kept = inspected.connection.take();
+        let was_kept = kept.is_some();
+        let mut outcome = self.look_over(kept, master, &mut inspected, is_thorough).await;
+        // That the other side closed an idle connection says nothing of the server.
+        if was_kept && matches!(&outcome, Err(Failed::Redis(error)) if error.is_connection_dropped()) {
+            outcome = self.look_over(None, master, &mut inspected, is_thorough).await;
+        }
         let fault = match outcome {
             Ok(connection) => {
                 inspected.connection = Some(connection);
@@ -204,6 +191,33 @@ impl Inspection {
             return (inspected, Some(faults::no_tls(address)));
         }
         (inspected, Some(fault))
+    }
+
+    /// Looks over a connection, a new one without `kept`, and gives it back. Each step has its own timeout.
+    async fn look_over(
+        &self,
+        kept: Option<MultiplexedConnection>,
+        master: &Master,
+        inspected: &mut Inspected,
+        is_thorough: bool,
+    ) -> Result<MultiplexedConnection, Failed> {
+        let address = &master.address;
+        let is_thorough = is_thorough || kept.is_none();
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => self.topology.link.connect(address).await?,
+        };
+        // What is at fault is looked at each time, so that its end is seen soon.
+        if is_thorough || !inspected.is_known || !inspected.faults.is_empty() {
+            (inspected.facts, inspected.faults) = self.look_thoroughly(address, &mut connection).await?;
+            inspected.is_known = true;
+        }
+        let usable = !inspected.faults.iter().any(|fault| self.needs.closes_gate(fault));
+        if usable {
+            self.prove_writes(master, &mut connection).await?;
+            self.check_schema(address, &mut connection).await?;
+        }
+        Ok(connection)
     }
 
     /// A write that changes nothing: a replica, and a master that may not write, refuse it.

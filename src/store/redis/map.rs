@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::watch;
+
 use super::cluster::SlotRange;
 use super::keys::Keys;
 use super::link::Address;
@@ -26,9 +28,16 @@ pub(super) struct Master {
     /// Keys that are never there, and their slots.
     probes: Vec<(u16, String)>,
     current_probe: AtomicUsize,
+    /// How often it answered again after it did not.
+    returns: watch::Sender<u64>,
 }
 
 impl Master {
+    fn new(number: Number, address: Address, probes: Vec<(u16, String)>) -> Self {
+        let (current_probe, returns) = (AtomicUsize::new(0), watch::Sender::new(0));
+        Self { number, address, probes, current_probe, returns }
+    }
+
     /// Its number in the near cache.
     pub(super) fn index(&self) -> ServerIndex {
         ServerIndex(self.number.0)
@@ -43,6 +52,16 @@ impl Master {
     pub(super) fn probe(&self) -> &str {
         let current = self.current_probe.load(Ordering::Relaxed);
         self.probes.get(current % self.probes.len().max(1)).map_or("", |(_, key)| key)
+    }
+
+    /// It answers again. Whoever takes it for lost should try now.
+    pub(super) fn has_returned(&self) {
+        self.returns.send_modify(|returns| *returns += 1);
+    }
+
+    /// How often it has returned so far; tells of each time.
+    pub(super) fn returns(&self) -> watch::Receiver<u64> {
+        self.returns.subscribe()
     }
 
     /// The slot of [`Master::probe`] is on the move: another one from now on.
@@ -163,12 +182,12 @@ impl Masters {
     /// A server that is not, or not yet, one of the masters: nothing it says is cached.
     pub(super) fn guest(&self, address: Address) -> Arc<Master> {
         let number = Number(u16::MAX, self.numbers.clone());
-        Arc::new(Master { number, address, probes: Vec::new(), current_probe: AtomicUsize::new(0) })
+        Arc::new(Master::new(number, address, Vec::new()))
     }
 
     fn master(&self, address: Address, probes: Vec<(u16, String)>) -> Arc<Master> {
         let number = Number::take(&self.numbers);
-        Arc::new(Master { number, address, probes, current_probe: AtomicUsize::new(0) })
+        Arc::new(Master::new(number, address, probes))
     }
 }
 

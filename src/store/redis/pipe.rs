@@ -9,7 +9,8 @@
 //!
 //! If the other side closes a connection that worked (a server's `timeout`, a proxy that cuts idle flows), another is
 //! made at once, and look-ups without an answer are asked once more over that, within their deadline. While no connection
-//! can be had every look-up fails at once, so that requests do not pile up behind an outage.
+//! can be had every look-up fails at once, so that requests do not pile up behind an outage. It ends with the next
+//! connection, or as soon as tracking has found the server again: then look-ups wait.
 
 mod open;
 
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use self::open::Open;
 use super::authority::{Refusal, refusal};
@@ -35,6 +36,9 @@ use crate::store::StoreError;
 /// The pause before each further attempt to connect: short enough that an outage ends within a second of the
 /// server's return.
 pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+/// Who starts waits for so many attempts to connect to a server that may be used: on a busy machine the first answer may
+/// be late.
+const FIRST_TRIES: u32 = 2;
 /// The age of look-ups is looked at so often within the timeout.
 const CHECKS_PER_TIMEOUT: u32 = 8;
 
@@ -47,6 +51,8 @@ pub(super) struct Pipe {
 struct Queue {
     topology: Arc<Topology>,
     master: Arc<Master>,
+    /// Of the master's returns.
+    returns: watch::Receiver<u64>,
     state: Mutex<State>,
     has_tried: watch::Sender<bool>,
 }
@@ -77,6 +83,8 @@ struct State {
     waiting: Vec<LookUp>,
     /// Of the task, while it has nothing under way: with the answers it comes by itself.
     waker: Option<Waker>,
+    /// How often the master had returned when the connection was last lost.
+    returns: u64,
     /// How often the age of look-ups was looked at.
     check: u64,
 }
@@ -105,13 +113,24 @@ struct LookUp {
 /// The end of a connection.
 struct Lost {
     reason: String,
-    /// Look-ups for the next connection, which is made at once; `None` when there is a pause first.
-    unanswered: Option<Vec<LookUp>>,
+    then: Then,
+}
+
+/// What comes after a connection.
+enum Then {
+    /// A pause, in which look-ups fail.
+    Outage,
+    /// The next connection, which look-ups wait for: these first.
+    Again {
+        unanswered: Vec<LookUp>,
+        /// It was closed as soon as it was made: the next one is made after a pause.
+        is_young: bool,
+    },
 }
 
 impl Lost {
     fn for_good(reason: String) -> Self {
-        Self { reason, unanswered: None }
+        Self { reason, then: Then::Outage }
     }
 }
 
@@ -141,15 +160,16 @@ impl Pipe {
         master: Arc<Master>,
         runtime: &tokio::runtime::Handle,
     ) -> Self {
-        let state = State { phase: Phase::New, waiting: Vec::new(), waker: None, check: 0 };
+        let state = State { phase: Phase::New, waiting: Vec::new(), waker: None, returns: 0, check: 0 };
         let has_tried = watch::Sender::new(false);
-        let queue = Arc::new(Queue { topology, master, state: Mutex::new(state), has_tried });
+        let returns = master.returns();
+        let queue = Arc::new(Queue { topology, master, returns, state: Mutex::new(state), has_tried });
         let ending = Ending(queue.clone());
         let worker = runtime.spawn(async move { ending.0.work().await }).abort_handle();
         Self { queue, worker }
     }
 
-    /// Waits until it has tried once to connect.
+    /// Waits until it is connected, or has tried a few times.
     pub(super) async fn has_tried(&self) {
         // Fails only when the sender has gone, which is ours.
         let _ = self.queue.has_tried.subscribe().wait_for(|has_tried| *has_tried).await;
@@ -173,7 +193,7 @@ impl Pipe {
         let (found, answered) = oneshot::channel();
         let waker = {
             let mut state = self.queue.state();
-            if matches!(state.phase, Phase::Down | Phase::Over) {
+            if self.queue.is_away(&state) {
                 return Err(unavailable("not connected"));
             }
             let check = state.check;
@@ -192,43 +212,76 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether look-ups fail: there is no connection, and no other kind of connection has found the master again.
+    fn is_away(&self, state: &State) -> bool {
+        match state.phase {
+            Phase::New | Phase::Up => false,
+            Phase::Down => *self.returns.borrow() == state.returns,
+            Phase::Over => true,
+        }
+    }
+
     async fn work(self: &Arc<Self>) {
+        // One for all connections: look-ups age while one follows the other, too.
+        let mut checks = interval(self.topology.link.timeout / CHECKS_PER_TIMEOUT);
+        // A process that was stopped finds one check due, not all it missed.
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut returns = self.returns.clone();
+        let (mut tries, mut was_up) = (0, false);
         loop {
-            let lost = self.serve().await;
+            let Lost { reason, then } = self.serve(&mut checks, was_up).await;
+            was_up = self.state().phase == Phase::Up;
             let is_over = !self.topology.map().has(&self.master);
-            let is_again = lost.unanswered.is_some() && !is_over;
+            let (phase, unanswered, is_young) = match then {
+                _ if is_over => (Phase::Over, None, false),
+                Then::Outage => (Phase::Down, None, false),
+                Then::Again { unanswered, is_young } => (Phase::New, Some(unanswered), is_young),
+            };
             {
                 let mut state = self.state();
-                state.phase = match is_over {
-                    true => Phase::Over,
-                    false if is_again => Phase::New,
-                    false => Phase::Down,
-                };
+                state.phase = phase;
+                state.returns = *returns.borrow_and_update();
                 // What waits and what was sent fails with the connection, unless it gets a second one.
                 let waiting = std::mem::take(&mut state.waiting);
-                if is_again {
-                    state.waiting = lost.unanswered.into_iter().flatten().chain(waiting).collect();
+                if let Some(unanswered) = unanswered {
+                    state.waiting = unanswered.into_iter().chain(waiting).collect();
                 }
             }
-            self.has_tried.send_replace(true);
-            tracing::debug!(reason = lost.reason, server = %self.master.address, "look-up connection lost");
-            if is_over {
-                return;
+            tries += 1;
+            if tries >= FIRST_TRIES || is_over || !self.topology.gate.is_open() {
+                self.has_tried.send_replace(true);
             }
-            if is_again {
-                self.topology.refresh_soon();
-            } else {
-                tokio::join!(self.topology.refresh(), tokio::time::sleep(RECONNECT_PAUSE));
+            tracing::debug!(reason, server = %self.master.address, "look-up connection lost");
+            match phase {
+                Phase::Over => return,
+                Phase::Down => {
+                    let pause = async {
+                        tokio::join!(self.topology.refresh(), tokio::time::sleep(RECONNECT_PAUSE));
+                    };
+                    tokio::select! {
+                        () = pause => {}
+                        _ = returns.changed() => self.topology.refresh_soon(),
+                    }
+                }
+                Phase::New | Phase::Up => {
+                    self.topology.refresh_soon();
+                    if is_young {
+                        tokio::select! {
+                            () = tokio::time::sleep(RECONNECT_PAUSE) => {}
+                            never = self.age_waiting(&mut checks) => never,
+                        }
+                    }
+                }
             }
         }
     }
 
-    /// One connection, from the attempt to its loss.
-    async fn serve(&self) -> Lost {
+    /// One connection, from the attempt to its loss. `was_up`: the one before worked.
+    async fn serve(&self, checks: &mut Interval, was_up: bool) -> Lost {
         let connect = timeout(self.topology.link.timeout, self.connect());
         let connected = tokio::select! {
             connected = connect => connected,
-            never = self.age_waiting() => never,
+            never = self.age_waiting(checks) => never,
         };
         match connected {
             Ok(Ok((stream, server))) => {
@@ -238,20 +291,24 @@ impl Queue {
                     state.check
                 };
                 self.has_tried.send_replace(true);
-                let mut open = Open::new(stream, server, self, check);
+                let mut open = Open::new(stream, server, self, (checks, check));
                 let reason = poll_fn(|context| open.poll(context)).await;
                 open.lose(reason)
             }
+            // The same hand may have closed both.
+            Ok(Err(error)) if was_up && is_closed(&error) => Lost {
+                reason: error.to_string(),
+                then: Then::Again { unanswered: Vec::new(), is_young: true },
+            },
             Ok(Err(error)) => Lost::for_good(error.to_string()),
             Err(_) => Lost::for_good("no answer in time".into()),
         }
     }
 
     /// Look-ups that wait for a connection have the deadline that all have.
-    async fn age_waiting<T>(&self) -> T {
-        let pause = self.topology.link.timeout / CHECKS_PER_TIMEOUT;
+    async fn age_waiting<T>(&self, checks: &mut Interval) -> T {
         loop {
-            tokio::time::sleep(pause).await;
+            checks.tick().await;
             let mut state = self.state();
             state.check += 1;
             let check = state.check;
@@ -276,6 +333,12 @@ impl Queue {
         let run_id = run_id_in(&info).to_owned();
         Ok((stream, Arc::new(Server { index: self.master.index(), run_id })))
     }
+}
+
+/// Whether there was a connection that the other side closed.
+fn is_closed(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 /// The id that a server has from its start to its end, in its `INFO`.

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use redis::aio::ConnectionLike;
-use redis::{ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, cmd};
+use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, cmd};
 use serde::Serialize;
 
 /// Before every script.
@@ -62,8 +62,13 @@ impl Script {
         Self { text, hash }
     }
 
+    /// Whether it changes nothing, so that it may be run twice.
+    fn only_reads(&self) -> bool {
+        self.text.starts_with(NO_WRITES)
+    }
+
     /// Calls the script by its hash. A server that does not know the hash is sent the text, which runs the script and
-    /// keeps it in one step: `SCRIPT FLUSH` cannot come in between.
+    /// keeps it in one step: `SCRIPT FLUSH` cannot come in between. A script that only reads is called twice if need be.
     pub(super) async fn run<T: FromRedisValue>(
         &self,
         connection: &mut impl ConnectionLike,
@@ -71,7 +76,12 @@ impl Script {
         args: &[&[u8]],
     ) -> RedisResult<T> {
         let call = |by: &str, name: &str| cmd(by).arg(name).arg(keys.len()).arg(keys).arg(args).to_owned();
-        match call("EVALSHA", &self.hash).query_async(connection).await {
+        let mut answer = call("EVALSHA", &self.hash).query_async(connection).await;
+        // Where the other side closed the connection, `connection` makes another.
+        if self.only_reads() && answer.as_ref().is_err_and(RedisError::is_connection_dropped) {
+            answer = call("EVALSHA", &self.hash).query_async(connection).await;
+        }
+        match answer {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 call("EVAL", &self.text).query_async(connection).await
             }

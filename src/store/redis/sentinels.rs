@@ -85,17 +85,20 @@ impl Sentinels {
         Err(votes.why_none(known.as_ref()))
     }
 
-    /// The master's `down-after-milliseconds`, by the word of the first Sentinel that answers.
+    /// The master's `down-after-milliseconds`, by the word of the first Sentinel that answers; silent ones are not
+    /// waited for.
     pub(super) async fn down_after_ms(&self, link: &Link) -> Option<u64> {
         let link = link.anonymous();
-        for sentinel in &self.addresses {
-            let ask = async {
-                let mut connection = link.connect(sentinel).await?;
-                cmd("SENTINEL").arg("MASTER").arg(&self.name).query_async(&mut connection).await
-            };
-            let answer: Result<HashMap<String, String>, redis::RedisError> = ask.await;
-            if let Ok(known) = answer {
-                return known.get("down-after-milliseconds")?.parse().ok();
+        let asked = self.addresses.iter().map(async |sentinel| {
+            let mut connection = link.connect(sentinel).await.ok()?;
+            let ask = cmd("SENTINEL").arg("MASTER").arg(&self.name).to_owned();
+            let known: HashMap<String, String> = ask.query_async(&mut connection).await.ok()?;
+            known.get("down-after-milliseconds")?.parse().ok()
+        });
+        let mut answers: FuturesUnordered<_> = asked.collect();
+        while let Some(answer) = answers.next().await {
+            if answer.is_some() {
+                return answer;
             }
         }
         None

@@ -132,6 +132,8 @@ impl Listener<'_> {
         let disconnected = Arc::new(Notify::new());
         let mut connection = self.connect(disconnected.clone()).await.map_err(described)?;
         let info: String = cmd("INFO").arg("server").query_async(&mut connection).await.map_err(described)?;
+        // One that still reads its data, say, is not back: stale entries count on.
+        authority::prove(&self.master, &mut connection, false).await?;
         let mut tracking = cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(self.keys().all_tokens_prefix());
         tracking.exec_async(&mut connection).await.map_err(described)?;
@@ -140,6 +142,8 @@ impl Listener<'_> {
             true => Some(OwnSlots::ask(self, &mut connection).await?),
             false => None,
         };
+        // Before the stale entries end: look-ups wait for their own connections from now on, and do not fail.
+        self.master.has_returned();
         // The order matters: tickets count from the second step on, and the server they are held against must be
         // this one by then. The other way round, an answer of the one tracked before could still slip in.
         self.near.track(self.master.index(), run_id_in(&info));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncReadExt as _;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::Interval;
 
 use super::super::authority::{Refusal, refusal};
 use super::super::denied::Denied;
@@ -15,7 +15,7 @@ use super::super::map::Master;
 use super::super::question::{Redirect, Server, Value, code_of};
 use super::super::resp::{self, Answer, Read};
 use super::super::wire::Stream;
-use super::{CHECKS_PER_TIMEOUT, Failure, LookUp, Lost, Proof, Queue};
+use super::{CHECKS_PER_TIMEOUT, Failure, LookUp, Lost, Proof, Queue, Then};
 use crate::store::StoreError;
 
 /// Read from the socket at once.
@@ -33,7 +33,7 @@ pub(super) struct Open<'a> {
     under_way: VecDeque<Sent>,
     /// The last write was refused for its slot: what follows it is not proven.
     is_unproven: bool,
-    checks: Interval,
+    checks: &'a mut Interval,
     /// How many checks there were, and how many of them before this connection.
     check: u64,
     first_check: u64,
@@ -63,11 +63,8 @@ impl<'a> Open<'a> {
         stream: Pin<Box<dyn Stream>>,
         server: Arc<Server>,
         queue: &'a Queue,
-        check: u64,
+        (checks, check): (&'a mut Interval, u64),
     ) -> Self {
-        let mut checks = interval(queue.topology.link.timeout / CHECKS_PER_TIMEOUT);
-        // A process that was stopped finds one check due, not all it missed.
-        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             stream,
             server,
@@ -84,20 +81,21 @@ impl<'a> Open<'a> {
         }
     }
 
-    /// What becomes of the look-ups without an answer: if the connection worked, or stood for a while, and was closed, the
-    /// next one is made at once, and they are asked over that; each of them only once.
+    /// What becomes of the look-ups without an answer: if the other side closed the connection, they are asked over the
+    /// next one, each of them only once. That one is made at once if this one has answered something or stood for a while.
     pub(super) fn lose(self, loss: Loss) -> Lost {
+        let is_young = !self.has_answered && self.check == self.first_check;
         match loss {
-            Loss::Closed(reason) if self.has_answered || self.check > self.first_check => {
+            Loss::Closed(reason) => {
                 let unanswered = self.under_way.into_iter().filter_map(|sent| match sent {
                     Sent::LookUp(look_up) if !look_up.is_retried => {
                         Some(LookUp { is_retried: true, ..look_up })
                     }
                     _ => None,
                 });
-                Lost { reason, unanswered: Some(unanswered.collect()) }
+                Lost { reason, then: Then::Again { unanswered: unanswered.collect(), is_young } }
             }
-            Loss::Closed(reason) | Loss::Unusable(reason) => Lost::for_good(reason),
+            Loss::Unusable(reason) => Lost::for_good(reason),
         }
     }
 
