@@ -167,32 +167,17 @@ impl Inspection {
     async fn look_at(&self, master: &Master, is_thorough: bool) -> (Inspected, Option<Fault>) {
         let address = &master.address;
         let mut inspected = self.servers().get(address).cloned().unwrap_or_default();
-        // Put back only when the look has come to its end: on a connection that was left halfway, answers would go astray.
-        let connection = inspected.connection.take();
-        let look = async {
-            let (mut connection, is_thorough) = match connection {
-                Some(connection) => (connection, is_thorough),
-                None => (self.topology.link.connect(address).await?, true),
-            };
-            // What is at fault is looked at each time, so that its end is seen soon.
-            if is_thorough || !inspected.is_known || !inspected.faults.is_empty() {
-                (inspected.facts, inspected.faults) = self.look_thoroughly(address, &mut connection).await?;
-                inspected.is_known = true;
-            }
-            let usable = !inspected.faults.iter().any(|fault| self.needs.closes_gate(fault));
-            if usable {
-                self.prove_writes(master, &mut connection).await?;
-                self.check_schema(address, &mut connection).await?;
-            }
-            Ok(connection)
-        };
-        // Each step has its own timeout, on the connection.
-        let outcome: Result<_, Failed> = look.await;
+        let was_connected = inspected.connection.is_some();
+        let mut outcome = self.look_through(master, is_thorough, &mut inspected).await;
+        // The other side may close an idle connection at any time. That says nothing of the server, if it takes a new one.
+        if was_connected
+            && let Err(Failed::Redis(error)) = &outcome
+            && error.is_connection_dropped()
+        {
+            outcome = self.look_through(master, true, &mut inspected).await;
+        }
         let fault = match outcome {
-            Ok(connection) => {
-                inspected.connection = Some(connection);
-                return (inspected, None);
-            }
+            Ok(()) => return (inspected, None),
             Err(Failed::Fault(fault)) => *fault,
             Err(Failed::Redis(error)) if error.is_timeout() => {
                 faults::silent(address, self.topology.link.timeout)
@@ -204,6 +189,33 @@ impl Inspection {
             return (inspected, Some(faults::no_tls(address)));
         }
         (inspected, Some(fault))
+    }
+
+    /// The steps of a look at one master; each has its own timeout, on the connection.
+    async fn look_through(
+        &self,
+        master: &Master,
+        is_thorough: bool,
+        inspected: &mut Inspected,
+    ) -> Result<(), Failed> {
+        let address = &master.address;
+        // Put back only when the look has come to its end: on a connection that was left halfway, answers would go astray.
+        let (mut connection, is_thorough) = match inspected.connection.take() {
+            Some(connection) => (connection, is_thorough),
+            None => (self.topology.link.connect(address).await?, true),
+        };
+        // What is at fault is looked at each time, so that its end is seen soon.
+        if is_thorough || !inspected.is_known || !inspected.faults.is_empty() {
+            (inspected.facts, inspected.faults) = self.look_thoroughly(address, &mut connection).await?;
+            inspected.is_known = true;
+        }
+        let usable = !inspected.faults.iter().any(|fault| self.needs.closes_gate(fault));
+        if usable {
+            self.prove_writes(master, &mut connection).await?;
+            self.check_schema(address, &mut connection).await?;
+        }
+        inspected.connection = Some(connection);
+        Ok(())
     }
 
     /// A write that changes nothing: a replica, and a master that may not write, refuse it.
@@ -234,7 +246,12 @@ impl Inspection {
         if map.owner(slot_of_key(key.as_bytes())).is_none_or(|owner| owner.address != *address) {
             return Ok(());
         }
-        let mut kept: Value = cmd("GET").arg(&key).query_async(connection).await?;
+        let mut kept: Value = match cmd("GET").arg(&key).query_async(connection).await {
+            Err(error) if error.code() == Some("WRONGTYPE") => {
+                return Err(Failed::Fault(Box::new(faults::schema(address, &key, None))));
+            }
+            kept => kept?,
+        };
         // Only when there is something to write: a full memory refuses SET even where it would change nothing.
         if kept == Value::Nil {
             kept =
@@ -243,7 +260,7 @@ impl Inspection {
         match kept {
             Value::Nil => Ok(()),
             Value::BulkString(version) if version == SCHEMA_VERSION.as_bytes() => Ok(()),
-            other => Err(Failed::Fault(Box::new(faults::schema(address, &key, &other)))),
+            other => Err(Failed::Fault(Box::new(faults::schema(address, &key, Some(&other))))),
         }
     }
 
