@@ -274,7 +274,7 @@ fn another_schema_stops_everything_within_a_look_and_a_lease() {
     }
 }
 
-/// How often the server was asked whether it takes writes.
+/// How often a server was looked at.
 fn looks(redis: &RedisServer) -> u64 {
     let stats = redis.cli(&["INFO", "commandstats"]);
     let calls = |line: &str| line.strip_prefix("cmdstat_del:calls=")?.split(',').next()?.parse().ok();
