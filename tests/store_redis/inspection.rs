@@ -99,7 +99,6 @@ fn assert_restricted(redis: &RedisServer, number: usize) {
     if is_judging {
         assert_eq!(server.auth(&token["token"]).status, 200);
     }
-    // Granted, all is well without a restart.
     redis.cli(&["ACL", "SETUSER", &name, "~dw:*", "&dw:*", "+@all"]);
     await_ready(&server, 200);
     assert_eq!(faults_of(&server), [] as [Value; 0]);
