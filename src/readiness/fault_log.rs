@@ -2,18 +2,25 @@
 
 use std::collections::HashMap;
 
-use crate::store::report::{DeniedTo, Fault, MasterReport, Report};
+use crate::store::report::{DeniedTo, Fault, FaultKind, MasterReport, Report};
 
 /// The same fault is logged again after this.
 const REPEAT_MS: u64 = 60_000;
 /// So many looks in a row must find a master untracked before that is a warning: a reconnect takes one or two.
 const UNTRACKED_LOOKS: u32 = 4;
 
+/// What makes two faults the same one. Not the cause: it may have a figure in it that changes with each look.
+type Key = (FaultKind, String, Option<DeniedTo>);
+
+fn key(fault: &Fault) -> Key {
+    (fault.kind, fault.server.clone(), fault.denied.clone())
+}
+
 /// See the module.
 #[derive(Default)]
 pub(super) struct FaultLog {
     /// When each was last logged.
-    faults: HashMap<Fault, u64>,
+    faults: HashMap<Key, u64>,
     /// By address: how many looks in a row a master was not tracked.
     untracked: HashMap<String, u32>,
 }
@@ -21,20 +28,21 @@ pub(super) struct FaultLog {
 impl FaultLog {
     /// Logs what changed since the last look.
     pub(super) fn update(&mut self, report: &Report, now_ms: u64) {
-        self.faults.retain(|fault, _| {
-            let lasts = report.faults.contains(fault);
+        self.faults.retain(|known, _| {
+            let lasts = report.faults.iter().any(|fault| key(fault) == *known);
+            let (kind, server, _) = known;
             // A server that is at fault in another way now has not recovered.
-            if !lasts && !report.faults.iter().any(|other| other.server == fault.server) {
-                let Fault { kind, server, .. } = fault;
+            if !lasts && !report.faults.iter().any(|other| other.server == *server) {
                 tracing::info!(%server, fault = %kind.name(), "redis recovered");
             }
             lasts
         });
         for fault in &report.faults {
-            let is_due = self.faults.get(fault).is_none_or(|logged_ms| now_ms >= logged_ms + REPEAT_MS);
+            let key = key(fault);
+            let is_due = self.faults.get(&key).is_none_or(|logged_ms| now_ms >= logged_ms + REPEAT_MS);
             if is_due {
                 log(fault);
-                self.faults.insert(fault.clone(), now_ms);
+                self.faults.insert(key, now_ms);
             }
         }
     }
@@ -77,16 +85,15 @@ fn log(fault: &Fault) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::report::FaultKind;
-
     #[test]
     fn a_fault_is_due_at_first_and_once_a_minute() {
         let mut log = FaultLog::default();
-        let fault = Fault::new(FaultKind::Login, "a:1", "refused", "correct it");
-        let report = Report::of_fault(fault.clone());
-        let mut logged_at = |now_ms| {
-            log.update(&report, now_ms);
-            log.faults[&fault]
+        let mut logged_at = |now_ms: u64| {
+            let cause = format!("the clock of a:1 is {now_ms} ms ahead of this node's");
+            let fault = Fault::new(FaultKind::Other, "a:1", cause, "correct it");
+            let key = key(&fault);
+            log.update(&Report::of_fault(fault), now_ms);
+            log.faults[&key]
         };
         assert_eq!([0, 500, 59_999].map(&mut logged_at), [0, 0, 0]);
         assert_eq!([60_000, 60_500, 120_000].map(&mut logged_at), [60_000, 60_000, 120_000]);

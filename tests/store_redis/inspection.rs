@@ -99,7 +99,6 @@ fn assert_restricted(redis: &RedisServer, number: usize) {
     if is_judging {
         assert_eq!(server.auth(&token["token"]).status, 200);
     }
-    // Granted, all is well without a restart.
     redis.cli(&["ACL", "SETUSER", &name, "~dw:*", "&dw:*", "+@all"]);
     await_ready(&server, 200);
     assert_eq!(faults_of(&server), [] as [Value; 0]);
@@ -274,7 +273,7 @@ fn another_schema_stops_everything_within_a_look_and_a_lease() {
     }
 }
 
-/// How often the server was asked whether it takes writes.
+/// How often a server was looked at.
 fn looks(redis: &RedisServer) -> u64 {
     let stats = redis.cli(&["INFO", "commandstats"]);
     let calls = |line: &str| line.strip_prefix("cmdstat_del:calls=")?.split(',').next()?.parse().ok();

@@ -262,8 +262,12 @@ impl RedisStore {
     pub(super) async fn kept_check_key(&self) -> Result<Option<String>, StoreError> {
         let key = self.keys.check_key();
         let get = cmd("GET").arg(&key).to_owned();
-        let kept: Option<Vec<u8>> =
-            self.with_connection_for(Priority::Urgent, async |c| get.query_async(c).await).await?;
+        let kept = self.with_connection_for(Priority::Urgent, async |c| get.query_async(c).await).await;
+        let named = |error| match error {
+            StoreError::Corrupt { reason, .. } => StoreError::Corrupt { key: key.clone(), reason },
+            error => error,
+        };
+        let kept: Option<Vec<u8>> = kept.map_err(named)?;
         kept.map(|kept| text(kept, &key)).transpose()
     }
 

@@ -38,9 +38,9 @@ struct EndArgs<'a> {
 /// listed.
 pub(super) type Step = (Vec<String>, Vec<String>, String, bool);
 
-/// Tokens that one step goes through: few enough to hold the server for one or two milliseconds. As many as `STEP_TOKENS` in
-/// lua/prelude.lua; of more, the script would give the others back.
-const TOKENS_PER_STEP: usize = 100;
+/// Tokens that one step goes through: few enough to hold the server for about a millisecond, also where it is slow. At most
+/// `STEP_TOKENS` of lua/prelude.lua; of more, the script would give the others back.
+const TOKENS_PER_STEP: usize = 32;
 
 /// What change.lua takes.
 #[derive(Serialize)]

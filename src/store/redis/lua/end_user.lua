@@ -1,4 +1,4 @@
--- Why a script: a user's tokens are revoked in one step, or where they are many a hundred in each, so that none is renewed
+-- Why a script: a user's tokens are revoked in one step, or where they are many a few in each, so that none is renewed
 -- or changed in between. See end_tokens in prelude.lua.
 -- ARGV[2]  user
 --          spare   the locator to spare, or ''
