@@ -125,18 +125,19 @@ impl RedisStore {
             uuid: &'a str,
             swept: bool,
         }
-        let shard = ShardTag::of_user(user);
+        let (shard, call) = (ShardTag::of_user(user), self.call_by_now(call));
         let mut swept = false;
         for _ in 0..REMOVAL_ROUNDS {
             let (at, args) = ((self.keys.devices(user), shard), Args { user, uuid, swept });
-            let answer: Vec<Value> = self.revoke(&self.scripts.device_remove, at, call, &args, &[]).await?;
+            let answer: Vec<Value> =
+                self.revoke(&self.scripts.device_remove, at, &call(), &args, &[]).await?;
             let (is_removed, first) = match answer.as_slice() {
                 // Another caller removed it while its tokens were being revoked.
                 [] => return Ok(swept),
                 [Value::Int(is_removed), first] => (*is_removed == 1, step(first)?),
                 _ => return Err(unexpected("device_remove")),
             };
-            self.end_logged_in((user, uuid), first, call).await?;
+            self.end_logged_in((user, uuid), first, &call()).await?;
             if is_removed {
                 return Ok(true);
             }

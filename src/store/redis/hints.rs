@@ -160,7 +160,7 @@ impl RedisStore {
     /// Takes away hints that are not true any more. What cannot be reached keeps them: they do no harm, and go by
     /// themselves.
     pub(super) async fn unhint(&self, priority: Priority, hints: &[Untrue], now_ms: u64) {
-        let is_by_slot = self.topology.map().is_by_slot();
+        let (is_by_slot, call) = (self.topology.map().is_by_slot(), self.call_by_now(&now_ms.into()));
         let mut by_slot: BTreeMap<u16, Vec<&Untrue>> = BTreeMap::new();
         for hint in hints {
             let slot = if is_by_slot { slot_of_tag(hint.shard()) } else { 0 };
@@ -168,6 +168,7 @@ impl RedisStore {
         }
         let calls: Vec<_> = by_slot.values().flat_map(|hints| hints.chunks(HINTS_PER_CALL)).collect();
         for some in calls.chunks(CALLS_AT_ONCE) {
+            let now_ms = call().now_ms;
             join_all(some.iter().map(|hints| self.unhint_in_slot(priority, hints, now_ms))).await;
         }
     }

@@ -173,6 +173,14 @@ impl RedisStore {
         self.near.stats()
     }
 
+    /// For operations of many steps: gives the call as it is by now. A script refuses a caller whose time is some seconds
+    /// old, and many steps may take longer than that.
+    fn call_by_now<'a>(&self, call: &Call<'a>) -> impl Fn() -> Call<'a> + use<'a> {
+        let (call, clock) = (*call, self.near.clock.clone());
+        let begun_ms = clock.boottime_ms();
+        move || Call { now_ms: call.now_ms + clock.boottime_ms().saturating_sub(begun_ms), ..call }
+    }
+
     /// Runs a script on the keys of a shard, of which `key` is one; what is not text goes into `bytes`. Hints that it made
     /// untrue go, too.
     async fn run<T: FromRedisValue>(

@@ -112,14 +112,13 @@ impl RedisStore {
         object: &RelatedObject,
         call: &Call<'_>,
     ) -> Result<Ended, StoreError> {
+        let call = self.call_by_now(call);
         let hints = self.hints(Priority::Urgent, object).await?;
         let (mut ended, mut stale, mut failure) = (Vec::new(), Vec::new(), None);
         for some in hints.chunks(CALLS_AT_ONCE) {
-            let outcomes =
-                join_all(some.iter().map(|id| {
-                    self.run_on_pair(Priority::Urgent, &self.scripts.related_end, *id, object, call)
-                }))
-                .await;
+            let (script, now) = (&self.scripts.related_end, call());
+            let revoke = |id: &TokenId| self.run_on_pair(Priority::Urgent, script, *id, object, &now);
+            let outcomes = join_all(some.iter().map(revoke)).await;
             for (id, outcome) in some.iter().zip(outcomes) {
                 let has_ended = match outcome {
                     Ok(RELATED_END_NOW) => {
@@ -138,7 +137,7 @@ impl RedisStore {
                 stale.push(Untrue::Token { object: ObjectName::of(object), id: *id, has_ended });
             }
         }
-        self.unhint(Priority::Urgent, &stale, call.now_ms).await;
+        self.unhint(Priority::Urgent, &stale, call().now_ms).await;
         failure.map_or(Ok(ended), Err)
     }
 
@@ -166,6 +165,7 @@ impl RedisStore {
         hints: Vec<TokenId>,
         now_ms: u64,
     ) -> Result<Vec<Token>, StoreError> {
+        let call = self.call_by_now(&now_ms.into());
         let tokens = self.whole_tokens(hints.iter().copied()).await?;
         let (mut live, mut untrue) = (Vec::new(), Vec::new());
         for id in hints {
@@ -178,7 +178,7 @@ impl RedisStore {
                 live.extend(token.filter(|token| token.credential.is_live(now_ms)).cloned());
             }
         }
-        self.unhint(Priority::Normal, &untrue, now_ms).await;
+        self.unhint(Priority::Normal, &untrue, call().now_ms).await;
         Ok(live)
     }
 

@@ -245,7 +245,7 @@ impl RedisStore {
         mut args: EndArgs<'_>,
         call: &Call<'_>,
     ) -> Result<Ended, StoreError> {
-        let shard = ShardTag::of_user(args.user);
+        let (shard, call) = (ShardTag::of_user(args.user), self.call_by_now(call));
         let (ended, mut left, mut broken, are_many) = first;
         let mut ended = self.own_endings(shard, ended)?;
         if are_many {
@@ -255,7 +255,7 @@ impl RedisStore {
         }
         while !left.is_empty() {
             args.some = Some(left.split_off(left.len().saturating_sub(TOKENS_PER_STEP)));
-            let (more, rest, other_broken, _) = self.end_step(&args, call).await?;
+            let (more, rest, other_broken, _) = self.end_step(&args, &call()).await?;
             ended.extend(self.own_endings(shard, more)?);
             left.extend(rest);
             if broken.is_empty() {
