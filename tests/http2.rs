@@ -149,7 +149,8 @@ fn a_stopping_server_finishes_what_is_under_way() {
 
 #[test]
 fn a_silent_connection_ends() {
-    let server = Server::start(&[("DOORWARD_IDLE_TIMEOUT", "300ms")]);
+    // Long enough for the request to be sent in time on a loaded machine.
+    let server = Server::start(&[("DOORWARD_IDLE_TIMEOUT", "2s")]);
     let mut client = Http2::connect(server.listen());
     assert_no_token(&client.request("GET", "/auth", &[]));
     client.ended().expect("a GOAWAY without an error");

@@ -40,15 +40,11 @@ pub async fn logout(
         && carried_by == Some(Transport::Cookie)
         && settings.is_same_site(&received)
     {
-        clear_cookie(settings, &mut response);
+        for line in cookie::all_cleared(&settings.cookie) {
+            response.headers_mut().append(SET_COOKIE, line);
+        }
     }
     response
-}
-
-fn clear_cookie(settings: &Settings, response: &mut Response<Body>) {
-    for line in cookie::all_cleared(&settings.cookie) {
-        response.headers_mut().append(SET_COOKIE, line);
-    }
 }
 
 async fn end_login(
@@ -76,7 +72,7 @@ async fn end_login(
         Ok(_) => {
             let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
             if via == Transport::Cookie {
-                clear_cookie(settings, &mut response);
+                response.headers_mut().insert(SET_COOKIE, cookie::cleared(&settings.cookie));
             }
             response
         }

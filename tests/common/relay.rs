@@ -48,7 +48,11 @@ impl Relay {
                         continue;
                     }
                 }
-                let Ok(far) = TcpStream::connect(&to) else { continue };
+                let Ok(far) = TcpStream::connect(&to) else {
+                    // Dropping it would not do: the log has it, too.
+                    let _ = near.shutdown(Shutdown::Both);
+                    continue;
+                };
                 // Only now: a copy would keep a connection open that nobody answers.
                 accepting.lock().unwrap().streams.push(near.try_clone().unwrap());
                 let (near_too, far_too) = (near.try_clone().unwrap(), far.try_clone().unwrap());
