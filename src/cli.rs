@@ -4,6 +4,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
+use std::thread;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -41,6 +42,11 @@ fn print(text: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Prints from a thread of its own: a pipe that nobody reads must not hold up the server.
+fn print_aside(text: String) -> io::Result<()> {
+    thread::Builder::new().name("ready".into()).spawn(move || print(&text)).map(drop)
+}
+
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
     let _ = writeln!(io::stderr(), "{error}");
     ExitCode::from(code)
@@ -74,7 +80,7 @@ fn serve_logged(config: Config) -> Result<(), (Box<dyn Error>, u8)> {
             let code = if error.is_of_settings() { LoadError::EXIT_CODE } else { FAILURE };
             (error.into(), code)
         })?;
-        print(&ready_lines(&app, log_format));
+        print_aside(ready_lines(&app, log_format)).map_err(|error| failure(error.into()))?;
         app.run(signals.stop()).await.map_err(|error| failure(error.into()))
     });
     // A look-up of a name blocks a thread for as long as the resolver likes; nobody waits for it.

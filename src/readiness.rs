@@ -86,12 +86,19 @@ impl Monitor {
         let away = report.faults.iter().filter(|fault| fault.kind == FaultKind::Unreachable).count();
         let is_away = away > 0 && away >= report.masters.len();
         if !is_away
-            && let Err(cause) = self.check().await
+            && let Err(error) = self.check().await
             && report.fatal().is_none()
         {
+            let fix = match error {
+                StoreError::Corrupt { .. } => "correct or delete the record in Redis, as the cause says",
+                StoreError::Unavailable(_) | StoreError::Unusable(_) => "look at the server's log",
+            };
             let server = self.service.store().name();
-            report.faults.push(Fault::new(FaultKind::Other, server, cause, "look at the server's log"));
+            report.faults.push(Fault::new(FaultKind::Other, server, error.to_string(), fix));
         }
+        let report = Arc::new(report);
+        // Before the flag: a client that sees the node ready must not find the former faults in the status.
+        self.readiness.0.report.store(report.clone());
         let is_usable = report.fatal().is_none();
         let was_usable = self.readiness.0.store_usable.swap(is_usable, Ordering::Relaxed);
         self.log.update(&report, self.service.clock().boottime_ms());
@@ -99,15 +106,13 @@ impl Monitor {
         if is_usable && !was_usable {
             tracing::info!("store usable");
         }
-        self.readiness.0.report.store(Arc::new(report));
     }
 
-    async fn check(&mut self) -> Result<(), String> {
-        let as_text = |error: StoreError| error.to_string();
+    async fn check(&mut self) -> Result<(), StoreError> {
         let probed = self.service.store().probe().await;
         // Also when a part of the store is away: the tokens of the other parts are judged all the same.
-        self.token_keys.follow(&self.service).await.map_err(as_text)?;
-        probed.map_err(as_text)
+        self.token_keys.follow(&self.service).await?;
+        probed
     }
 
     /// The worker: looks again and again. Ends with its runtime.

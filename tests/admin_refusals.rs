@@ -293,10 +293,17 @@ fn only_a_key_of_the_scope_opens_the_admin_plane() {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let response = ask(call, &headers);
             assert_eq!(pointers(&response, 401), [""; 0], "{call:?} {headers:?}");
-            assert!(response.header("www-authenticate").unwrap().starts_with("Bearer"));
+            let carries_key =
+                |(name, value): &(&str, &str)| *name == "Authorization" && value.starts_with("Bearer ");
+            let error = if headers.iter().any(carries_key) { r#", error="invalid_token""# } else { "" };
+            let challenge = format!(r#"Bearer realm="doorward-admin"{error}"#);
+            assert_eq!(response.header("www-authenticate"), Some(&*challenge), "{call:?} {headers:?}");
         }
         let other = if call.1 == "/metrics" { tokens_key } else { metrics_key };
-        assert_eq!(pointers(&ask(call, &[("Authorization", &of(other))]), 403), [""; 0], "{call:?}");
+        let response = ask(call, &[("Authorization", &of(other))]);
+        assert_eq!(pointers(&response, 403), [""; 0], "{call:?}");
+        let challenge = r#"Bearer realm="doorward-admin", error="insufficient_scope""#;
+        assert_eq!(response.header("www-authenticate"), Some(challenge), "{call:?}");
     }
     assert_eq!(server.list("?include=revoked").0.len(), 1);
     identity(&server.auth(&token["token"]));

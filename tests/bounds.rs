@@ -4,12 +4,16 @@ mod common;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use common::http::Client;
+use common::http2::Http2;
 use common::process::wait_for;
 use common::redis::RedisServer;
+use common::relay::Relay;
 use common::server::{ADMIN_KEY, Server, bearer, identity, key, run, run_in_shell, text, wait_ready};
 use serde_json::json;
 
@@ -141,6 +145,38 @@ fn a_full_listener_makes_room_for_who_asks() {
     assert!(flood[0].read_response(false).is_err(), "hung up on");
 }
 
+/// Requests that never end for want of their client do not keep others out.
+#[test]
+fn a_full_listener_of_stuck_requests_makes_room() {
+    const STUCK: usize = 40;
+    let server = Server::start(&[("DOORWARD_MAX_CONNECTIONS", "20"), ("DOORWARD_REQUEST_TIMEOUT", "60s")]);
+    let half_form = |addr: &str| {
+        let mut client = Client::new(addr);
+        let head = "POST /introspect HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n";
+        client.write(format!("{head}Content-Type: application/x-www-form-urlencoded\r\n\r\ntoken=")).unwrap();
+        client
+    };
+    let _forms: Vec<_> = (0..STUCK).map(|_| half_form(server.admin_listen())).collect();
+    // :method GET, :scheme http, :path /session, :authority a, authorization.
+    let authorization = bearer(&server.issue(json!({}))["token"]);
+    let head =
+        [b"\x82\x86\x04\x08/session\x01\x01a\x0f\x08", [authorization.len() as u8].as_slice()].concat();
+    let head = [&head, authorization.as_bytes()].concat();
+    // The answers have bodies, for which the client leaves no room: SETTINGS_INITIAL_WINDOW_SIZE is 0.
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
+    let request = [preface, [0, 0, head.len() as u8, 1, 5, 0, 0, 0, 1].as_slice(), &head].concat();
+    let unread = |addr: &str| {
+        let mut client = connect(addr);
+        client.write_all(&request).unwrap();
+        client
+    };
+    let _unread: Vec<_> = (0..STUCK).map(|_| unread(server.listen())).collect();
+    for mut client in [server.validation(), server.admin()] {
+        assert_eq!(client.get("/livez", &[]).status, 200);
+        assert_eq!(client.get("/readyz", &[]).status, 200);
+    }
+}
+
 #[test]
 fn few_descriptors_are_told_of_and_kept_for_redis_and_the_admin_plane() {
     let redis = RedisServer::start();
@@ -219,4 +255,91 @@ fn listings_use_a_share_of_the_connections() {
     // The half, and what the readiness and the last accesses take.
     let grown = connected() - before;
     assert!(grown <= CONNECTIONS / 2 + 2, "{grown} more connections");
+}
+
+/// Whatever else is asked, and however slow Redis is, a revocation gets a connection; and the node stays ready.
+#[test]
+fn revocations_have_a_connection_to_redis_whatever_others_do() {
+    const READERS: usize = 100;
+    let redis = RedisServer::start();
+    let relay = Relay::slow(&format!("127.0.0.1:{}", redis.port()), Duration::from_millis(20));
+    let url = format!("redis://{}", relay.addr());
+    let server = Server::start(&[
+        ("DOORWARD_REDIS_URL", &url),
+        ("DOORWARD_REDIS_CONNECTIONS", "1"),
+        ("DOORWARD_REDIS_TIMEOUT", "2s"),
+    ]);
+    let tokens: Vec<_> = (0..4)
+        .map(|_| {
+            server.issue(json!({"related_objects": [
+                {"content_type": "order", "object_id": "7"},
+            ]}))
+        })
+        .collect();
+    let read = format!("/v1/tokens/{}", text(&tokens[0]["id"]));
+    let (refused, is_done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for _ in 0..READERS {
+            scope.spawn(|| {
+                let mut client = server.admin();
+                while !is_done.load(Ordering::SeqCst) {
+                    if client.get(&read, &[key()]).status == 503 {
+                        refused.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+        wait_for("readers that wait in vain", || (refused.load(Ordering::SeqCst) > 0).then_some(()));
+        let mut client = server.admin();
+        let mut revoke = |method, path: &str, body| client.request(method, path, &[key()], body).status;
+        let path = |n: usize| format!("/v1/tokens/{}", text(&tokens[n]["id"]));
+        let statuses = [
+            revoke("DELETE", &path(1), None),
+            revoke("PATCH", &path(2), Some(&json!({"is_active": false}))),
+            revoke("DELETE", "/v1/related/order/7/tokens", None),
+            revoke("DELETE", "/v1/users/alice/tokens", None),
+        ];
+        let is_ready = client.get("/readyz", &[]).status;
+        is_done.store(true, Ordering::SeqCst);
+        assert_eq!((statuses, is_ready), ([204, 200, 200, 200], 200));
+    });
+}
+
+/// A client that never shows a token makes the server hold little, also over gRPC.
+#[test]
+fn half_sent_grpc_messages_are_bounded_for_each_connection() {
+    const CONNECTIONS: usize = 3;
+    const STREAMS: usize = 90;
+    const CALL: (&str, &[(&str, &str)]) =
+        ("/envoy.service.auth.v3.Authorization/Check", &[("content-type", "application/grpc")]);
+    let mut server = Server::start(&[
+        ("DOORWARD_GRPC_LISTEN", "127.0.0.1:0"),
+        ("DOORWARD_REQUEST_TIMEOUT", "3s"),
+        ("DOORWARD_VALIDATION_THREADS", "1"),
+    ]);
+    let before = server.process().memory_kib("VmHWM:");
+    let part = Bytes::from(vec![0; 200 * 1024]);
+    let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| Http2::connect(server.grpc_listen())).collect();
+    let calls: Vec<Vec<_>> = clients
+        .iter_mut()
+        .map(|client| (0..STREAMS).map(|_| client.half_send(CALL.0, CALL.1, part.clone()).unwrap()).collect())
+        .collect();
+    let (mut denied, mut timed_out) = (0, 0);
+    for (client, calls) in clients.iter().zip(calls) {
+        for (pending, stream) in calls {
+            let (response, _) = client.receive(pending).unwrap();
+            match response.header("grpc-status") {
+                // A denial: field 1 of its status is 503.
+                None if response.body.windows(3).any(|window| window == [0x08, 0xf7, 0x03]) => denied += 1,
+                // DEADLINE_EXCEEDED
+                Some("4") => timed_out += 1,
+                other => panic!("{other:?} {response:?}"),
+            }
+            drop(stream);
+        }
+    }
+    assert!(denied > CONNECTIONS * STREAMS / 2 && timed_out > 0, "{denied} denied, {timed_out} timed out");
+    let grown = server.process().memory_kib("VmHWM:") - before;
+    // 1 MiB of messages each, as much again for buffers that grow, and what the first connections of a process take.
+    assert!(grown < 24 * 1024, "{grown} KiB more for {CONNECTIONS} connections");
 }

@@ -16,12 +16,15 @@ const CHECKS: (&str, &str) = (
     "staff:backend=ldap+slug=web+second-factor=true, shop:slug=web+anonymous=true, any, door:anonymous=true",
 );
 
-fn assert_forbidden(response: &Response) {
-    assert_eq!(response.status, 403, "{response:?}");
+/// Refused for this reason, and with nothing else.
+fn assert_forbidden(response: &Response, reason: &str) {
+    assert_eq!((response.status, response.header("x-auth-reason")), (403, Some(reason)), "{response:?}");
     assert_empty(response);
     let tells = |(name, _): &(String, String)| {
         let name = name.to_ascii_lowercase();
-        name.starts_with("x-auth-") || name == "set-cookie" || name == "www-authenticate"
+        name.starts_with("x-auth-") && name != "x-auth-reason"
+            || name == "set-cookie"
+            || name == "www-authenticate"
     };
     assert!(!response.headers.iter().any(tells), "{response:?}");
 }
@@ -42,10 +45,10 @@ fn a_check_lets_pass_who_meets_its_demands() {
                 let [user, .., slug, backend, device, _] = identity(&response);
                 assert_eq!([user, slug, backend, device], ["alice", "web", "ldap", "-"], "{name}");
             }
-            assert_forbidden(&ask("staff", &other_backend));
+            assert_forbidden(&ask("staff", &other_backend), "check");
             identity(&ask("shop", &other_backend));
             for name in ["staff", "shop", "shop/x"] {
-                assert_forbidden(&ask(name, &bare));
+                assert_forbidden(&ask(name, &bare), "check");
             }
             identity(&ask("any", &bare));
             identity(&ask("door", &bare));
@@ -55,7 +58,7 @@ fn a_check_lets_pass_who_meets_its_demands() {
                 "{method} /check/staff HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n",
                 bearer(&bare)
             );
-            assert_forbidden(&server.validation().send(head));
+            assert_forbidden(&server.validation().send(head), "check");
         }
     });
 }
@@ -88,7 +91,7 @@ fn a_token_that_waits_for_its_second_factor_passes_no_check() {
             server.validation().get(&format!("/check/{name}"), &headers)
         };
         for name in ["plain", "factor", "both"] {
-            assert_forbidden(&get(name));
+            assert_forbidden(&get(name), "second-factor");
         }
         assert_eq!(identity(&get("open")), ANONYMOUS);
         let confirm = format!("/v1/tokens/{}/confirm", text(&issued["id"]));
@@ -150,7 +153,7 @@ fn a_cookie_of_another_site_changes_nothing_where_that_is_checked() {
         for path in ["/auth", "/auth/x", "/auth-optional", "/check/any", "/check/door"] {
             for foreign in FOREIGN {
                 for method in ["POST", "PUT", "PATCH", "DELETE", "PROPFIND", "get"] {
-                    assert_forbidden(&ask(&mut client, method, path, token, &[foreign]));
+                    assert_forbidden(&ask(&mut client, method, path, token, &[foreign]), "cross-site");
                 }
             }
         }
@@ -202,21 +205,22 @@ fn a_forwarded_method_counts_from_a_trusted_proxy_only() {
         for name in ["X-Forwarded-Method", "X-Original-Method"] {
             let response = ask(&mut client, "GET", "/auth", &token, &[(name, "POST"), FOREIGN[0]]);
             if trusted {
-                assert_forbidden(&response)
+                assert_forbidden(&response, "cross-site")
             } else {
                 _ = identity(&response)
             }
             identity(&ask(&mut client, "GET", "/auth", &token, &[(name, "GET"), FOREIGN[0]]));
             identity(&ask(&mut client, "GET", "/auth", &token, &[(name, "POST"), OWN[0]]));
             // A safe one takes nothing back.
-            assert_forbidden(&ask(&mut client, "POST", "/auth", &token, &[(name, "GET"), FOREIGN[0]]));
+            let forged = ask(&mut client, "POST", "/auth", &token, &[(name, "GET"), FOREIGN[0]]);
+            assert_forbidden(&forged, "cross-site");
         }
         let forwarded = [("X-Forwarded-Host", "front.example"), ("Origin", "https://front.example")];
         let response = ask(&mut client, "POST", "/auth", &token, &forwarded);
         if trusted {
             _ = identity(&response)
         } else {
-            assert_forbidden(&response)
+            assert_forbidden(&response, "cross-site")
         }
         for host in ["front.example:443", "front.example, shop.internal:8080"] {
             let forwarded = [("X-Forwarded-Host", host), ("Origin", "https://front.example")];
@@ -256,8 +260,7 @@ fn only_the_own_site_logs_out_by_cookie() {
     ] {
         let response =
             server.validation().request("POST", "/logout", &[host, ("Cookie", &sid), foreign], None);
-        assert_eq!((response.status, response.header("set-cookie")), (403, None), "{foreign:?}");
-        assert_empty(&response);
+        assert_forbidden(&response, "cross-site");
         identity(&server.auth(&issued["token"]));
     }
     let origin = |value: &'static str| ("Origin", value);

@@ -333,7 +333,7 @@ fn methods_and_scopes() {
     let path = format!("{DEVICES}/phone");
     for (method, path, allow) in [
         ("PUT", DEVICES, "GET, HEAD, POST"),
-        ("GET", &*path, "PATCH, DELETE"),
+        ("PUT", &*path, "GET, HEAD, PATCH, DELETE"),
         ("GET", "/v1/devices/login", "POST"),
     ] {
         let response = server.call(method, path, Some(&json!({})));
@@ -343,6 +343,7 @@ fn methods_and_scopes() {
     let calls = [
         ("POST", DEVICES, Some(json!({"uuid": "pad"})), 201),
         ("GET", DEVICES, None, 200),
+        ("GET", &path, None, 200),
         ("PATCH", &path, Some(json!({"name": "x"})), 200),
         ("POST", "/v1/devices/login", Some(login), 201),
         ("DELETE", &path, None, 204),

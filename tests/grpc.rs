@@ -119,7 +119,10 @@ impl Answer {
     fn assert_denied(&self, expected: u64) {
         let Self::Denied { status, headers } = self else { panic!("{self:?}") };
         assert_eq!(*status, expected);
-        assert!(!headers.iter().any(|(name, _)| name.starts_with("x-auth-") || name == "content-length"));
+        let names = headers.iter().map(|(name, _)| &**name);
+        let tells: Vec<_> =
+            names.filter(|name| name.starts_with("x-auth-") || *name == "content-length").collect();
+        assert_eq!(tells, if expected == 403 { &["x-auth-reason"][..] } else { &[] }, "{headers:?}");
         assert!(headers.contains(&("cache-control".into(), "no-store".into())), "{headers:?}");
         let value = |name: &str| headers.iter().find(|header| header.0 == name).map(|header| &*header.1);
         assert_eq!(value("www-authenticate").is_some(), expected == 401, "{headers:?}");

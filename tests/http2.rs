@@ -274,3 +274,15 @@ fn the_limits_are_told_and_a_broken_preface_is_no_request() {
     // The admin plane has none of it.
     assert!(server.admin().try_send(PREFACE).is_err(), "hung up on");
 }
+
+/// HTTP/2 asks the client to acknowledge the end; a server that stops does not wait for one that never does.
+#[test]
+fn a_stopping_server_ends_an_idle_connection_whose_client_is_deaf() {
+    let mut server = Server::start(&[("DOORWARD_DRAIN_TIMEOUT", "60s")]);
+    let mut client = TcpStream::connect(server.listen()).unwrap();
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    // The server's SETTINGS: it speaks HTTP/2 with this client.
+    client.read_exact(&mut [0; 9]).unwrap();
+    assert_eq!(server.terminate().code(), Some(0));
+    assert!(!server.log().contains("connections cut off"), "{}", server.log());
+}

@@ -53,6 +53,8 @@ fn dot_segments_name_nothing() {
                 ("GET", format!("/v1/users/{written}/devices"), "#/user"),
                 ("DELETE", format!("/v1/users/{written}/devices/a"), "#/user"),
                 ("DELETE", format!("/v1/users/alice/devices/{written}"), "#/uuid"),
+                ("GET", format!("/v1/users/alice/devices/{written}"), "#/uuid"),
+                ("DELETE", format!("{token}/related/{written}/a"), "#/content_type"),
                 ("GET", format!("/v1/related/{written}/a/tokens"), "#/content_type"),
                 ("DELETE", format!("/v1/related/a/{written}/tokens"), "#/object_id"),
             ] {
@@ -88,7 +90,10 @@ fn a_device_uuid_is_one_in_any_form() {
             let token = server.call("POST", "/v1/devices/login", Some(&login));
             assert_eq!((token.status, &token.json()["device"]), (201, &json!(HEX)), "{form}");
             let path = format!("/v1/users/alice/devices/{}", form.replace('{', "%7B").replace('}', "%7D"));
-            assert_eq!(server.call("PATCH", &path, Some(&json!({}))).status, 200, "{form}");
+            let device = server.call("PATCH", &path, Some(&json!({})));
+            let shown = server.call("GET", &path, None);
+            assert_eq!((device.status, shown.status), (200, 200), "{form}");
+            assert_eq!((&shown.json(), &shown.json()["uuid"]), (&device.json(), &json!(HEX)), "{form}");
         }
         for other in ["Phone", &HEX.to_uppercase()[..31]] {
             assert_eq!(make(other).json()["uuid"], other);

@@ -185,7 +185,7 @@ async fn another_schema_makes_a_node_with_its_own_check_keys_unready() {
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_TOKEN_KEYS", keys)]);
     let node = Node::start(&config, Clock::system(), Entropy::system()).await.unwrap();
     assert!(!node.readiness().is_ready());
-    redis.cli(&["SET", "dw:m:schema", "3"]);
+    redis.cli(&["SET", "dw:m:schema", "5"]);
     eventually("ready", async || node.readiness().is_ready().then_some(())).await;
     redis.cli(&["SET", "dw:m:schema", "0"]);
     eventually("not ready", async || (!node.readiness().is_ready()).then_some(())).await;

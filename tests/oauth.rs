@@ -295,7 +295,8 @@ fn a_key_does_what_its_scopes_allow() {
         let secret = format!("token={}&client_id=x&client_secret={}", text(token), name(scope));
         let response = post(&mut client, path, &[("Content-Type", FORM)], &secret);
         if response.status == 403 {
-            assert_eq!(error(&response, 403), ("insufficient_scope".into(), None));
+            let challenge = r#"Bearer realm="doorward-admin", error="insufficient_scope""#;
+            assert_eq!(error(&response, 403), ("insufficient_scope".into(), Some(challenge)));
         }
         response.status
     };

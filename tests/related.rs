@@ -57,6 +57,27 @@ fn tokens_are_found_and_ended_by_their_object() {
 }
 
 #[test]
+fn an_object_is_taken_from_a_token_by_its_path() {
+    on_each_store(&[], |server| {
+        let odd = json!({"content_type": "a/b é%", "object_id": "../?x#&"});
+        let issued = server.issue(json!({"related_objects": [odd, object("7")]}));
+        let delete = |rest: &str| server.call("DELETE", &format!("{}/{rest}", related_path(&issued)), None);
+        for _ in 0..2 {
+            let response = delete("a%2Fb%20%C3%A9%25/..%2F%3Fx%23%26");
+            assert_eq!((response.status, response.body.len()), (204, 0), "{}", response.text());
+            assert_eq!(server.token(&issued["id"])["related_objects"], json!([object("7")]));
+        }
+        assert_eq!(pointers(&delete("%2e/.."), 422), ["#/content_type", "#/object_id"]);
+        assert_eq!(pointers(&delete("a/b?x=1"), 422), ["#/x"]);
+        let other = server.call("GET", &format!("{}/a/b", related_path(&issued)), None);
+        assert_eq!((other.status, other.header("allow")), (405, Some("DELETE")));
+        server.end(&issued["id"]);
+        pointers(&delete("shop.order/7"), 409);
+        pointers(&server.call("DELETE", "/v1/tokens/AAAAAAAAAAAAAAAA/related/a/b", None), 404);
+    });
+}
+
+#[test]
 fn a_batch_shows_a_new_object_at_once() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({}));

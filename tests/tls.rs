@@ -30,6 +30,25 @@ fn server_certificate(stream: &TlsStream) -> CertificateDer<'static> {
     stream.conn.peer_certificates().unwrap()[0].clone().into_owned()
 }
 
+/// A client may announce a long message, of which a server keeps all that has come.
+#[test]
+fn a_long_handshake_is_broken_off() {
+    let authority = Authority::new();
+    let server = start(&authority.issue("server"), &[]);
+    let mut stream = TcpStream::connect(server.listen()).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+    // The beginning of a ClientHello of 65,535 bytes, in records of 16 KiB.
+    let record = [&b"\x16\x03\x01\x40\x00"[..], &[0; 0x4000]].concat();
+    let mut hello = record.repeat(3);
+    hello[5..11].copy_from_slice(b"\x01\x00\xff\xff\x03\x03");
+    // The server may hang up before it has come as a whole.
+    let _ = stream.write_all(&hello);
+    let ended = stream.read(&mut [0; 1]);
+    let is_open = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+    assert!(!ended.as_ref().is_err_and(is_open) && !matches!(ended, Ok(1..)), "{ended:?}");
+    assert!(authority.connect(server.listen(), None, &HTTP_1).is_ok());
+}
+
 #[test]
 fn the_validation_plane_speaks_tls_and_nothing_else() {
     let authority = Authority::new();

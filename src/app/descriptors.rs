@@ -9,8 +9,8 @@ const RESERVED: usize = 48;
 /// The same, of each validation thread's runtime.
 const RESERVED_PER_THREAD: usize = 4;
 /// Connections to each master besides the pool and those of the validation threads: of the admin plane's validator, of
-/// tracking, of the feed, and of a look at the topology.
-const REDIS_CONNECTIONS_BESIDES: usize = 4;
+/// tracking, of the feed, and of a look at the topology, and the one kept for urgent operations.
+const REDIS_CONNECTIONS_BESIDES: usize = 5;
 /// If descriptors are short, the admin plane gets this share of them.
 const ADMIN_SHARE: usize = 4;
 /// No listener gets fewer connections, unless `max-connections` is smaller.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::grpc::Grpc;
+use crate::grpc::{Budget, Grpc};
 use crate::http::connection::{self, Spoken};
 use crate::http::connections::OpenConnection;
 use crate::http::listener::Accepted;
@@ -139,7 +139,8 @@ async fn serve_all(parts: Parts, validator: Validator, mut deliveries: mpsc::Rec
                     connection::serve(accepted.socket, tls, open, spoken, respond).await;
                 }
                 Service::Grpc => {
-                    let respond = |request| grpc.respond(request);
+                    let budget = Budget::default();
+                    let respond = |request| grpc.respond(request, &budget);
                     connection::serve(accepted.socket, tls, open, Spoken::Http2, respond).await;
                 }
             }

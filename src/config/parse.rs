@@ -274,26 +274,24 @@ pub(super) fn trusted_proxies(text: &str) -> Parsed<TrustedProxies> {
             proxies.unix = true;
             continue;
         }
-        let network: Result<IpNet, _> =
-            item.parse().or_else(|_| item.parse().map(|address: IpAddr| address.into()));
-        let problem = "is neither a network such as 10.0.0.0/8, nor an address, nor the word unix";
-        let network = network.map_err(|_| format!("has an item {} that {problem}", at + 1))?;
-        proxies.networks.push(canonical(network));
+        let network = network(item).map_err(|problem| format!("has an item {} that {problem}", at + 1))?;
+        proxies.networks.push(network);
     }
     Ok(proxies)
 }
 
-/// The IPv4 network that a network of mapped addresses (`::ffff:10.0.0.0/104`) stands for: peers are compared by their
-/// IPv4 address.
-fn canonical(network: IpNet) -> IpNet {
-    const MAPPED_PREFIX: u8 = 96;
-    let prefix = network.prefix_len().checked_sub(MAPPED_PREFIX);
-    match (network, network.addr().to_canonical(), prefix) {
-        (IpNet::V6(_), IpAddr::V4(address), Some(prefix)) => {
-            Ipv4Net::new(address, prefix).map_or(network, IpNet::V4)
-        }
-        _ => network,
-    }
+/// A network or an address. One of mapped addresses (`::ffff:10.0.0.0/104`) becomes the IPv4 network that it stands for,
+/// because peers are compared by their IPv4 address; no peer would match a prefix as short as in `::ffff:10.0.0.0/8`.
+fn network(item: &str) -> Result<IpNet, &'static str> {
+    const NO_NETWORK: &str = "is neither a network such as 10.0.0.0/8, nor an address, nor the word unix";
+    const TOO_SHORT: &str = "maps IPv4 with a prefix below 96: write the IPv4 network instead";
+    let network = item.parse().or_else(|_| item.parse().map(|address: IpAddr| address.into()));
+    let network: IpNet = network.map_err(|_| NO_NETWORK)?;
+    let (IpNet::V6(_), IpAddr::V4(address)) = (network, network.addr().to_canonical()) else {
+        return Ok(network);
+    };
+    let prefix = network.prefix_len().checked_sub(96).ok_or(TOO_SHORT)?;
+    Ipv4Net::new(address, prefix).map(IpNet::V4).map_err(|_| TOO_SHORT)
 }
 
 /// Whether a text can be an API key.

@@ -305,11 +305,15 @@ fn trusted_proxies_are_networks_and_addresses() {
             && !contains("::2")
             && !contains("11.0.0.1")
     );
-    let mapped = "::ffff:127.0.0.1, ::ffff:10.1.0.0/112, ::ffff:0:0/90";
+    let mapped = "::ffff:127.0.0.1, ::ffff:10.1.0.0/112";
     let mapped = config(&["--trusted-proxies", mapped], &[], &[]).trusted_proxies;
     let contains = |address: &str| mapped.contains(address.parse().unwrap());
     assert!(contains("127.0.0.1") && contains("10.1.255.255"));
     assert!(!contains("127.0.0.2") && !contains("10.2.0.0") && !contains("192.0.2.1"));
+    for bad in ["::ffff:10.0.0.0/8", "::ffff:0:0/90"] {
+        let told = mistakes(&["--trusted-proxies", &format!("::1,{bad}")], &[], &[]);
+        assert!(told.contains("has an item 2 that maps IPv4 with a prefix below 96"), "{told}");
+    }
     for bad in ["10.0.0.0/33", "localhost", "10.0.0", "unix:/a"] {
         let told = mistakes(&["--trusted-proxies", &format!("::1,{bad}")], &[], &[]);
         assert!(told.contains("has an item 2 that is neither a network"), "{told}");

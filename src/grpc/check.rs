@@ -12,21 +12,32 @@ use super::messages::{
     Allowed, Attributes, CheckRequest, CheckResponse, Denied, HeaderOption, HttpRequest, HttpResponse,
     HttpStatus, OVERWRITE, Pair, Status,
 };
-use crate::http::auth::{Admission, Auth, Verdict, auth};
+use crate::http::auth::{Admission, Auth, auth};
 use crate::http::headers::RequestHeaders;
 use crate::http::received::{Peer, Received};
 use crate::http::validation::Validation;
-use crate::http::{Body, empty};
+use crate::http::{Body, empty, unavailable};
 
 /// The key of `context_extensions` that names a check.
 const CHECK: &[u8] = b"check";
 
 /// Decides on a request; `context_extensions` may name the check that it must meet.
 pub async fn check(validation: &Validation, request: CheckRequest) -> CheckResponse {
+    let response = match decide(validation, request) {
+        Auth::Decided(response) => response,
+        Auth::Reading(look_up, admission) => {
+            validation.read(look_up, &admission, |verdict| verdict.response()).await
+        }
+    };
+    answer(&response)
+}
+
+/// Decides as far as that goes without the store. The request is not kept while the store is read.
+fn decide(validation: &Validation, request: CheckRequest) -> Auth<Response<Body>> {
     let Attributes { source, request, context_extensions } = request.attributes.unwrap_or_default();
     let Some(admission) = admission(validation, &context_extensions) else {
         // As over HTTP: a mistake in the proxy's settings, so nobody passes.
-        return answer(&empty(StatusCode::NOT_FOUND));
+        return Auth::Decided(empty(StatusCode::NOT_FOUND));
     };
     let http = request.and_then(|request| request.http).unwrap_or_default();
     let HttpRequest { method, headers, host, header_map } = http;
@@ -38,12 +49,12 @@ pub async fn check(validation: &Validation, request: CheckRequest) -> CheckRespo
     let trusted = &validation.settings.trusted_proxies;
     let peer = address.map_or_else(Peer::unknown, |address| Peer::new(Some(address), trusted));
     let received = Received { headers: &headers, method: &method, authority: Some(&host), peer };
-    let response = |verdict: Verdict<'_>| verdict.response();
-    let response = match auth(&validation.validator, &validation.settings, received, admission, response) {
-        Auth::Decided(response) => response,
-        Auth::Reading(look_up, admission) => validation.read(look_up, &admission, response).await,
-    };
-    answer(&response)
+    auth(&validation.validator, &validation.settings, received, admission, |verdict| verdict.response())
+}
+
+/// The answer for a request that came while its connection held too many messages.
+pub fn no_room() -> CheckResponse {
+    answer(&unavailable())
 }
 
 /// The answer for a request whose head is too large to be judged.

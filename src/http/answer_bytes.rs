@@ -31,8 +31,10 @@ pub fn write(verdict: &Verdict<'_>, now_ms: u64, date: &mut DateText, is_last: b
             out.extend_from_slice(refusal.challenge().as_bytes());
             out.extend_from_slice(b"\r\n");
         }
-        Verdict::Forbidden => {
-            out.extend_from_slice(b"HTTP/1.1 403 Forbidden\r\ncache-control: no-store\r\n");
+        Verdict::Forbidden(objection) => {
+            out.extend_from_slice(b"HTTP/1.1 403 Forbidden\r\ncache-control: no-store\r\nx-auth-reason: ");
+            out.extend_from_slice(objection.name().as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
         Verdict::Unavailable => out.extend_from_slice(
             b"HTTP/1.1 503 Service Unavailable\r\ncache-control: no-store\r\nretry-after: 1\r\n",

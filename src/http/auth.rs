@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 
 use super::headers::RequestHeaders;
@@ -33,8 +33,8 @@ pub struct Admission {
 enum Demand {
     Nothing,
     Check(Arc<Check>),
-    /// What nothing meets.
-    Impossible,
+    /// Nothing meets it: another site made the browser send the request.
+    SameSite,
 }
 
 impl Admission {
@@ -48,11 +48,12 @@ impl Admission {
         Self { is_optional: check.anonymous, demand: Demand::Check(check) }
     }
 
-    fn is_for(&self, credential: &Credential) -> bool {
+    /// Returns why a valid token may not pass, or `None` if it may.
+    fn objection(&self, credential: &Credential) -> Option<Objection> {
         match &self.demand {
-            Demand::Nothing => true,
-            Demand::Check(check) => check.is_met_by(credential),
-            Demand::Impossible => false,
+            Demand::Nothing => None,
+            Demand::Check(check) => (!check.is_met_by(credential)).then_some(Objection::Check),
+            Demand::SameSite => Some(Objection::CrossSite),
         }
     }
 
@@ -72,8 +73,8 @@ pub enum Verdict<'a> {
     Anonymous,
     /// 401.
     Refused(Refusal),
-    /// 403: a valid token, but not for this, or not before its second factor was shown.
-    Forbidden,
+    /// 403: the token is valid, but the request may not pass.
+    Forbidden(Objection),
     /// 503.
     Unavailable,
 }
@@ -101,7 +102,7 @@ pub fn auth<R>(
             let mut access = settings.access(headers);
             // Another site's doing must not keep the token alive either.
             if via == Transport::Cookie && settings.is_forged(&received) {
-                (access, admission.demand) = (Access::Exempt, Demand::Impossible);
+                (access, admission.demand) = (Access::Exempt, Demand::SameSite);
             }
             let judged = validator
                 .judge(wire, via, access, |judgement| answer(verdict(validator, judgement, &admission)));
@@ -132,10 +133,12 @@ fn verdict<'a>(
     admission: &Admission,
 ) -> Verdict<'a> {
     match judgement {
-        Ok(Judgement::Valid(credential, _)) if !admission.is_for(credential) => Verdict::Forbidden,
-        Ok(Judgement::Valid(credential, now_ms)) => Verdict::Allowed(credential, now_ms),
+        Ok(Judgement::Valid(credential, now_ms)) => match admission.objection(credential) {
+            None => Verdict::Allowed(credential, now_ms),
+            Some(objection) => Verdict::Forbidden(objection),
+        },
         Ok(Judgement::Pending) if admission.is_for_pending() => Verdict::Anonymous,
-        Ok(Judgement::Pending) => Verdict::Forbidden,
+        Ok(Judgement::Pending) => Verdict::Forbidden(Objection::SecondFactor),
         Ok(Judgement::Refused) => refuse(Refusal::InvalidToken, admission),
         Err(error) => {
             validator.service().report(&error);
@@ -160,9 +163,41 @@ impl Verdict<'_> {
             Self::Allowed(credential, now_ms) => allowed(Identity::of(credential, *now_ms)),
             Self::Anonymous => allowed(Identity::nobody()),
             Self::Refused(refusal) => refusal.response(),
-            Self::Forbidden => empty(StatusCode::FORBIDDEN),
+            Self::Forbidden(objection) => objection.response(),
             Self::Unavailable => unavailable(),
         }
+    }
+}
+
+/// The header of a 403 that says why.
+static X_AUTH_REASON: HeaderName = HeaderName::from_static("x-auth-reason");
+
+/// Why a request with a valid token may not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objection {
+    /// The token waits for its second factor.
+    SecondFactor,
+    /// The token does not meet the route check.
+    Check,
+    /// Another site made the browser send the request.
+    CrossSite,
+}
+
+impl Objection {
+    /// The value of `X-Auth-Reason`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SecondFactor => "second-factor",
+            Self::Check => "check",
+            Self::CrossSite => "cross-site",
+        }
+    }
+
+    /// Builds the 403.
+    pub fn response(self) -> Response<Body> {
+        let mut response = empty(StatusCode::FORBIDDEN);
+        response.headers_mut().insert(X_AUTH_REASON.clone(), HeaderValue::from_static(self.name()));
+        response
     }
 }
 

@@ -14,12 +14,13 @@ use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Busy, OpenConnection};
 use super::date;
 use super::front::{self, Ended};
+use super::handshake::HandshakeLimit;
 use super::listener::Socket;
 use super::received::Peer;
 use super::stream::{AnswerStream, LINGER};
@@ -159,7 +160,7 @@ async fn serve_tls(
     spoken: Spoken<'_>,
     respond: impl Fn(Request<Incoming>) -> Reply,
 ) {
-    let mut handshake = pin!(tls.accept(transport));
+    let mut handshake = pin!(tls.accept(HandshakeLimit::new(transport)));
     let shaken = poll_fn(|context| {
         open.wake_with(context.waker());
         match handshake.as_mut().poll(context) {
@@ -167,12 +168,13 @@ async fn serve_tls(
             polled => polled.map(Some),
         }
     });
-    let stream = match shaken.await {
+    let mut stream = match shaken.await {
         Some(Ok(stream)) => stream,
         // The client's doing, or its network's.
         Some(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
         None => return tracing::debug!("TLS handshake not complete in time"),
     };
+    stream.get_mut().0.handshake_complete();
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
     serve_stream(stream, open, if is_http2 { Spoken::Http2 } else { spoken }, respond).await;
 }
@@ -210,6 +212,7 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
             let ended = Box::pin(drive(
                 builder.serve_connection(TokioIo::new(stream.clone()), service),
                 http1::Connection::graceful_shutdown,
+                None,
                 &stream,
                 &open,
             ));
@@ -220,6 +223,7 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
             let ended = Box::pin(drive(
                 http2().serve_connection(TokioIo::new(stream.clone()), service),
                 http2::Connection::graceful_shutdown,
+                Some(LINGER),
                 &stream,
                 &open,
             ));
@@ -267,15 +271,18 @@ fn http2() -> http2::Builder<TokioExecutor> {
     builder
 }
 
-/// Polls hyper's connection to its end, and sends its answers after each turn; ends it when `open` says so.
+/// Polls hyper's connection to its end, and sends its answers after each turn; ends it when `open` says so. `patience`
+/// is how long a client without a request under way may take to agree: with HTTP/2 it has to acknowledge the end.
 async fn drive<T: AsyncRead + AsyncWrite + Unpin, C: Future<Output = hyper::Result<()>>>(
     connection: C,
     end_gracefully: impl Fn(Pin<&mut C>),
+    patience: Option<Duration>,
     stream: &AnswerStream<T>,
     open: &OpenConnection,
 ) -> hyper::Result<()> {
     let mut connection = pin!(connection);
     let (mut is_registered, mut is_ending) = (false, false);
+    let mut patience_over = pin!(None);
     poll_fn(|context| {
         if !is_registered {
             // A spawned task keeps its waker for life.
@@ -289,12 +296,14 @@ async fn drive<T: AsyncRead + AsyncWrite + Unpin, C: Future<Output = hyper::Resu
             is_ending = true;
             end_gracefully(connection.as_mut());
             turn = connection.as_mut().poll(context);
+            patience_over.set(patience.map(sleep));
         }
+        let is_over = patience_over.as_mut().as_pin_mut().is_some_and(|over| over.poll(context).is_ready());
         // hyper has nothing more to do for now; whatever it still waits for, its answers so far go out.
         match stream.poll_send(context) {
             // Nobody is there to send to.
             Poll::Ready(Err(_)) => Poll::Ready(Ok(())),
-            _ if is_expired => Poll::Ready(Ok(())),
+            _ if is_expired || (is_over && !open.is_busy()) => Poll::Ready(Ok(())),
             _ => turn,
         }
     })

@@ -5,7 +5,8 @@
 //! 1. its first request is not complete in [`FIRST_REQUEST_TIMEOUT`],
 //! 2. no further request has begun and come for `idle-timeout`, requests under way excepted,
 //! 3. an answer was not sent as a whole for `idle-timeout`, whatever else is asked meanwhile,
-//! 4. the listener is full and it is the one that has been silent for longest, or
+//! 4. the listener is full and it is the one that has been silent for longest; if all have a request under way, the one
+//!    whose client has been waited for longest, or
 //! 5. the server stops.
 //!
 //! A worker's round looks at all of them, so that a request costs one store to memory and no timer.
@@ -29,7 +30,10 @@ const ROUNDS_PER_TIMEOUT: u32 = 8;
 /// Of a full listener this share of the connections makes room at once, so that a flood does not cost a search for
 /// each connection.
 const EVICTED_SHARE: usize = 128;
-/// The pause before the next search, when all connections had a request under way.
+/// When all connections of a full listener have a request under way, one that takes longer than this many rounds makes
+/// room: most likely its client sends no body or reads no answer.
+const STUCK_ROUNDS: u32 = 1;
+/// The pause before the next search, when no connection could make room.
 const EVICTION_PAUSE: Duration = Duration::from_millis(100);
 
 /// Flag of [`Slot::used`]: no request was complete yet.
@@ -108,7 +112,8 @@ impl Connections {
         OpenConnection { shared: self.0.clone(), number, slot, _place: place }
     }
 
-    /// Ends the connections that have been silent for longest: first those that never sent a whole request.
+    /// Ends the connections that have been silent for longest: first those that never sent a whole request. If none is
+    /// silent, ends those whose request has been under way for longest, and for more than [`STUCK_ROUNDS`].
     fn evict(&self) {
         let slots = lock(&self.0.slots);
         if slots.values().any(|slot| slot.is_expired()) {
@@ -117,6 +122,11 @@ impl Connections {
         }
         let silent = slots.iter().filter(|(_, slot)| !slot.is_busy());
         let mut silent: Vec<_> = silent.map(|(number, slot)| (slot.silence(), *number, slot)).collect();
+        if silent.is_empty() {
+            let round = self.0.round();
+            let stuck = slots.iter().map(|(number, slot)| ((true, slot.stuck_since()), *number, slot));
+            silent = stuck.filter(|((_, since), ..)| elapsed(*since, round) > STUCK_ROUNDS).collect();
+        }
         let count = (self.0.max / EVICTED_SHARE).max(1);
         if count < silent.len() {
             silent.select_nth_unstable_by_key(count - 1, |(silence, number, _)| (*silence, *number));
@@ -205,6 +215,11 @@ impl OpenConnection {
         self.shared.phase.load(Ordering::SeqCst) == CLOSING
     }
 
+    /// Whether a request is under way.
+    pub fn is_busy(&self) -> bool {
+        self.slot.is_busy()
+    }
+
     /// Notes a complete request.
     pub fn used(&self) {
         self.slot.used.store(self.shared.round(), Ordering::Relaxed);
@@ -288,8 +303,15 @@ impl Slot {
         (used & FRESH == 0, used & !FRESH)
     }
 
+    /// The round since which the client has been waited for, if it is: in which the oldest answer was made that was not
+    /// sent, else in which the last request came.
+    fn stuck_since(&self) -> u32 {
+        let oldest_unsent = lock(&self.unsent).keys().next().copied();
+        oldest_unsent.unwrap_or_else(|| self.used.load(Ordering::Relaxed) & !FRESH)
+    }
+
     fn is_overdue(&self, round: u32, limits: &Limits) -> bool {
-        let since = |then: u32| round.wrapping_sub(then) & !FRESH;
+        let since = |then: u32| elapsed(then, round);
         if lock(&self.unsent).keys().any(|made| since(*made) > limits.idle) {
             return true;
         }
@@ -308,6 +330,11 @@ impl Slot {
             waker.wake_by_ref();
         }
     }
+}
+
+/// The rounds from one to a later one.
+fn elapsed(from: u32, to: u32) -> u32 {
+    to.wrapping_sub(from) & !FRESH
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -15,7 +15,7 @@ pub fn set(cookie: &Cookie, token: &Token, wire: &str, now_ms: u64) -> String {
 
 /// The value of `Set-Cookie` that makes a browser forget the cookie: browsers look for one of the same name, domain
 /// and path.
-pub fn cleared(cookie: &Cookie) -> HeaderValue {
+fn cleared(cookie: &Cookie) -> HeaderValue {
     // The settings allow only what a header may hold.
     HeaderValue::from_str(&line(cookie, "", Some(0))).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -2,11 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use hyper::StatusCode;
 use serde_json::{Map, Value};
 
 use super::json_value::{self, Parsed, escaped};
-use super::problem::{FieldError, Problem};
+use super::problem::{FieldError, Kind, Problem};
 use crate::rules::{self, Checked};
 
 const GIVEN_TWICE: &str = "must be given once";
@@ -32,8 +31,11 @@ impl Fields {
                 Ok(Self { path: String::new(), values, errors })
             }
             Ok(_) => Err(Problem::fields(vec![FieldError::of_whole("must be an object")])),
+            Err(error) if is_out_of_range(&error) => {
+                Err(Problem::fields(vec![FieldError::of_whole("has a number that is too large")]))
+            }
             // serde_json's message names the place, not the content.
-            Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, format!("malformed JSON: {error}"))),
+            Err(error) => Err(Problem::new(Kind::MalformedJson, format!("malformed JSON: {error}"))),
         }
     }
 
@@ -156,6 +158,12 @@ impl Fields {
     }
 }
 
+/// Whether a JSON text is well formed but for a number that no double holds, such as `1e400`. serde_json tells it by its
+/// message alone.
+fn is_out_of_range(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with("number out of range")
+}
+
 /// Reads a text that keeps to a rule.
 pub fn text(rule: impl FnOnce(&str) -> Checked) -> impl FnOnce(Value) -> Result<String, String> {
     move |value| match value {
@@ -247,6 +255,14 @@ mod tests {
     #[test]
     fn a_body_that_is_no_object_is_named_as_a_whole() {
         for body in ["[]", "null", "\"x\"", "1"] {
+            let problem = Fields::of_json(body.as_bytes()).map(|_| ()).unwrap_err();
+            assert_eq!(pointers(problem), ["#"], "{body}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_no_double_holds_is_a_bad_field() {
+        for body in [r#"{"a": 1e400}"#, r#"{"a": [-1e400]}"#, r#"{"a": 1e400, "user_agent": "x"}"#] {
             let problem = Fields::of_json(body.as_bytes()).map(|_| ()).unwrap_err();
             assert_eq!(pointers(problem), ["#"], "{body}");
         }

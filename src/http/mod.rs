@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `listener` | addresses, accepting, connection limits |
 //! | `connection`, `stream` | one HTTP/1 or HTTP/2 connection, and the bytes under it |
+//! | `handshake` | the limit of what a client sends in a TLS handshake |
 //! | `body` | an answer's body |
 //! | `date` | `Date`, by the node's clock |
 //! | `front`, `plain`, `answer_bytes` | plain auth subrequests, answered without hyper |
@@ -33,6 +34,7 @@ pub mod device_json;
 pub mod event_json;
 pub mod fields;
 mod front;
+mod handshake;
 pub mod headers;
 pub mod identity;
 mod json_value;

@@ -1,9 +1,12 @@
 //! The admin plane's errors: `application/problem+json` (RFC 9457).
 
+mod kind;
+
+use hyper::Response;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+pub use self::kind::Kind;
 use super::{Body, with_json_type};
 use crate::service::ServiceError;
 use crate::store::StoreError;
@@ -50,10 +53,13 @@ const FRAGMENT_ESCAPED: &percent_encoding::AsciiSet = &percent_encoding::CONTROL
     .add(b'|')
     .add(b'}');
 
+/// The challenge of a 403 for a missing scope (RFC 6750, section 3.1).
+pub const INSUFFICIENT_SCOPE: &str = "Bearer realm=\"doorward-admin\", error=\"insufficient_scope\"";
+
 /// Why a request was refused.
 #[derive(Debug)]
 pub struct Problem {
-    status: StatusCode,
+    kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
     header: Option<(HeaderName, &'static str)>,
@@ -63,32 +69,40 @@ pub struct Problem {
 
 impl Problem {
     /// A refusal with a sentence for people.
-    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new(), header: None, cause: None }
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), header: None, cause: None }
     }
 
     /// 422: these fields are wrong.
     pub fn fields(errors: Vec<FieldError>) -> Self {
-        Self {
-            errors,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "some fields are missing, unknown or bad")
-        }
+        Self { errors, ..Self::new(Kind::InvalidFields, "some fields are missing, unknown or bad") }
     }
 
     /// 404.
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "there is no such thing here")
+        Self::new(Kind::NotFound, "there is no such thing here")
     }
 
     /// 405 with the methods that are allowed.
     pub fn method_not_allowed(allowed: &'static str) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("allowed: {allowed}")).with_header(ALLOW, allowed)
+        Self::new(Kind::MethodNotAllowed, format!("allowed: {allowed}")).with_header(ALLOW, allowed)
     }
 
-    /// 401: no good API key.
-    pub fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "an API key is needed: Authorization: Bearer KEY")
+    /// 401: no API key. The challenge has no `error` (RFC 6750, section 3.1).
+    pub fn api_key_missing() -> Self {
+        Self::new(Kind::ApiKeyMissing, "an API key is needed: Authorization: Bearer KEY")
             .with_header(WWW_AUTHENTICATE, "Bearer realm=\"doorward-admin\"")
+    }
+
+    /// 401: a wrong API key.
+    pub fn api_key_invalid() -> Self {
+        Self::new(Kind::ApiKeyInvalid, "this is no API key of this server")
+            .with_header(WWW_AUTHENTICATE, "Bearer realm=\"doorward-admin\", error=\"invalid_token\"")
+    }
+
+    /// 403: the API key has none of the scopes of which one is needed.
+    pub fn insufficient_scope(detail: String) -> Self {
+        Self::new(Kind::InsufficientScope, detail).with_header(WWW_AUTHENTICATE, INSUFFICIENT_SCOPE)
     }
 
     /// The same with a header.
@@ -117,13 +131,13 @@ impl Problem {
             errors: &'a [FieldError],
         }
         let body = ProblemJson {
-            r#type: "about:blank",
-            title: self.status.canonical_reason().unwrap_or_default(),
-            status: self.status.as_u16(),
+            r#type: self.kind.uri(),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
             detail: &self.detail,
             errors: &self.errors,
         };
-        let mut response = with_json_type(self.status, &body, "application/problem+json");
+        let mut response = with_json_type(self.kind.status(), &body, "application/problem+json");
         response
             .headers_mut()
             .extend(self.header.map(|(name, value)| (name, HeaderValue::from_static(value))));
@@ -133,38 +147,34 @@ impl Problem {
 
 impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
+        let conflict = |kind| Self::new(kind, error.to_string());
         match error {
             ServiceError::NotFound => Self::not_found(),
-            ServiceError::Ended
-            | ServiceError::Pending
-            | ServiceError::RotatedTooOften
-            | ServiceError::TooManyTokens
-            | ServiceError::TooManyDevices
-            | ServiceError::ObjectFull
-            | ServiceError::TooManyObjects
-            | ServiceError::OwnUser => Self::new(StatusCode::CONFLICT, error.to_string()),
+            ServiceError::Ended => conflict(Kind::TokenRevoked),
+            ServiceError::Pending => conflict(Kind::SecondFactorPending),
+            ServiceError::RotatedTooOften => conflict(Kind::RotatedTooOften),
+            ServiceError::TooManyTokens => conflict(Kind::TooManyTokens),
+            ServiceError::TooManyDevices => conflict(Kind::TooManyDevices),
+            ServiceError::ObjectFull => conflict(Kind::ObjectFull),
+            ServiceError::TooManyObjects => conflict(Kind::TooManyObjects),
+            ServiceError::OwnUser => conflict(Kind::OwnUser),
             // The callers of the service read their fields by the same rules, so this is a second line.
             ServiceError::Invalid { field, detail } => Self::fields(vec![FieldError::new(field, detail)]),
             // A realm of its own: it is not the API key that is wrong.
-            ServiceError::LoginRefused => Self::new(StatusCode::UNAUTHORIZED, error.to_string())
+            ServiceError::LoginRefused => Self::new(Kind::LoginRefused, error.to_string())
                 .with_header(WWW_AUTHENTICATE, "Bearer realm=\"doorward-device\", error=\"invalid_token\""),
             ServiceError::Store(error @ StoreError::Unavailable(_)) => {
                 let detail = "the store cannot be asked; whether a write was done is unknown";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-                    .with_header(RETRY_AFTER, "1")
-                    .caused_by(error)
+                Self::new(Kind::StoreUnavailable, detail).with_header(RETRY_AFTER, "1").caused_by(error)
             }
             ServiceError::Store(error @ StoreError::Unusable(_)) => {
                 tracing::debug!(%error, "admin request refused");
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the store must not be used as it is; nothing was changed",
-                )
-                .with_header(RETRY_AFTER, "1")
+                Self::new(Kind::StoreUnusable, "the store must not be used as it is; nothing was changed")
+                    .with_header(RETRY_AFTER, "1")
             }
             ServiceError::Store(error @ StoreError::Corrupt { .. }) => {
                 let detail = "a record in the store is corrupt; see the log";
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail).caused_by(error)
+                Self::new(Kind::CorruptRecord, detail).caused_by(error)
             }
         }
     }

@@ -4,12 +4,12 @@ use hyper::header::{HeaderMap, SET_COOKIE};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use super::auth::Refusal;
+use super::auth::{Objection, Refusal};
 use super::presented::{Presented, presented};
 use super::received::Received;
 use super::token_json::TokenJson;
 use super::validation::Settings;
-use super::{Body, cookie, empty, json, unavailable};
+use super::{Body, cookie, json, unavailable};
 use crate::event::{Actor, EndReason};
 use crate::service::{Service, ServiceError};
 use crate::store::StoreError;
@@ -40,11 +40,15 @@ pub async fn logout(
         && carried_by == Some(Transport::Cookie)
         && settings.is_same_site(&received)
     {
-        for line in cookie::all_cleared(&settings.cookie) {
-            response.headers_mut().append(SET_COOKIE, line);
-        }
+        clear_cookie(settings, &mut response);
     }
     response
+}
+
+fn clear_cookie(settings: &Settings, response: &mut Response<Body>) {
+    for line in cookie::all_cleared(&settings.cookie) {
+        response.headers_mut().append(SET_COOKIE, line);
+    }
 }
 
 async fn end_login(
@@ -57,7 +61,7 @@ async fn end_login(
         Err(response) => return response,
     };
     if via == Transport::Cookie && !settings.is_same_site(received) {
-        return empty(StatusCode::FORBIDDEN);
+        return Objection::CrossSite.response();
     }
     let (service, id) = (validator.service(), token.credential.id);
     if token.credential.takeover.is_some() {
@@ -72,7 +76,7 @@ async fn end_login(
         Ok(_) => {
             let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
             if via == Transport::Cookie {
-                response.headers_mut().insert(SET_COOKIE, cookie::cleared(&settings.cookie));
+                clear_cookie(settings, &mut response);
             }
             response
         }
@@ -94,7 +98,7 @@ async fn holder(
     };
     let id_of = |judgement: Result<Judgement<'_>, StoreError>| match judgement {
         Ok(Judgement::Valid(credential, _)) => Ok(credential.id),
-        Ok(Judgement::Pending) => Err(Box::new(empty(StatusCode::FORBIDDEN))),
+        Ok(Judgement::Pending) => Err(Box::new(Objection::SecondFactor.response())),
         Ok(Judgement::Refused) => Err(Box::new(Refusal::InvalidToken.response())),
         Err(error) => Err(Box::new(refused(validator.service(), &error.into()))),
     };

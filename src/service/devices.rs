@@ -67,6 +67,17 @@ impl Service {
         Ok(self.store.user_devices(user, self.clock.now_ms()).await?)
     }
 
+    /// Returns a user's device key of this uuid.
+    ///
+    /// # Errors
+    /// `Invalid`, `NotFound`, `Store`.
+    pub async fn user_device(&self, user: &str, uuid: &str) -> Result<DeviceKey, ServiceError> {
+        let uuid = valid("uuid", rules::device_uuid(uuid))?;
+        // A user has few device keys, so the store needs no operation of its own for one.
+        let devices = self.user_devices(user).await?;
+        devices.into_iter().find(|device| device.uuid == uuid).ok_or(ServiceError::NotFound)
+    }
+
     /// Changes a device key; deactivating it ends the tokens it logged in.
     ///
     /// # Errors

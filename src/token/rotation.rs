@@ -49,7 +49,7 @@ impl From<Vec<PreviousSecret>> for PreviousSecrets {
 }
 
 /// The secrets that one window may hand out; another rotation in it is refused.
-pub const MAX_SIBLINGS: usize = 8;
+pub const MAX_SIBLINGS: usize = 32;
 /// The rotated-out secrets that are remembered, so that reuse can be told from a forged secret. The oldest go first.
 pub const MAX_REMEMBERED_SECRETS: usize = 8;
 /// The entries that [`Credential::previous`] has at most: the secrets of the last window while their grace runs, the
@@ -184,7 +184,11 @@ mod tests {
             assert!(token.previous.len() <= MAX_PREVIOUS_SECRETS);
         }
         assert_eq!(token.previous.len(), MAX_PREVIOUS_SECRETS);
-        let verdicts = verdicts(&token, [9, 10, 17, 18, 25, 26, 33], 139);
+        let of_window = |window| 2 + window * most;
+        let (third, fourth) = (of_window(2), of_window(3));
+        let remembered = third - u8::try_from(MAX_REMEMBERED_SECRETS).unwrap();
+        let seen = [remembered - 1, remembered, third - 1, third, fourth - 1, fourth, of_window(4) - 1];
+        let verdicts = verdicts(&token, seen, 139);
         let (forgotten, remembered) = (Verdict::WrongSecret, Verdict::RotatedOut);
         assert_eq!(verdicts[..3], [forgotten, remembered, remembered]);
         assert_eq!(verdicts[3..], [Verdict::Admitted; 4]);

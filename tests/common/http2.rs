@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
 use hyper::{HeaderMap, Request};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -79,6 +80,27 @@ impl Http2 {
                 let _ = stream.send_data(body, true);
             }
             Ok(Pending(response))
+        })
+    }
+
+    /// Sends a POST with a body that goes on after `part`; the stream is open until the second value is dropped.
+    pub fn half_send(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+        part: Bytes,
+    ) -> Result<(Pending, SendStream<Bytes>), h2::Error> {
+        let mut request = Request::post(format!("http://{}{path}", self.authority));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let sender = self.sender.clone();
+        self.runtime.block_on(async {
+            let (response, mut stream) =
+                sender.ready().await?.send_request(request.body(()).unwrap(), false)?;
+            // Fails if the server has ended the stream already.
+            let _ = stream.send_data(part, false);
+            Ok((Pending(response), stream))
         })
     }
 

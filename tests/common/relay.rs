@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use super::process::free_listener;
 
@@ -28,6 +29,11 @@ struct Log {
 
 impl Relay {
     pub fn start(to: &str) -> Self {
+        Self::slow(to, Duration::ZERO)
+    }
+
+    /// A relay that passes on what its clients send only after `delay`.
+    pub fn slow(to: &str, delay: Duration) -> Self {
         let (listener, to) = (free_listener(), to.to_owned());
         let addr = listener.local_addr().unwrap().to_string();
         let log = Arc::new(Mutex::new(Log::default()));
@@ -41,9 +47,10 @@ impl Relay {
                     if log.is_cut {
                         continue;
                     }
-                    log.streams.push(near.try_clone().unwrap());
                 }
                 let Ok(far) = TcpStream::connect(&to) else { continue };
+                // Only now: a copy would keep a connection open that nobody answers.
+                accepting.lock().unwrap().streams.push(near.try_clone().unwrap());
                 let (near_too, far_too) = (near.try_clone().unwrap(), far.try_clone().unwrap());
                 let log = accepting.clone();
                 let born = now.load(Ordering::SeqCst);
@@ -51,7 +58,10 @@ impl Relay {
                     let now = now.clone();
                     move || now.load(Ordering::SeqCst) == born
                 };
-                let seen = move |bytes: &[u8]| log.lock().unwrap().sent.extend_from_slice(bytes);
+                let seen = move |bytes: &[u8]| {
+                    thread::sleep(delay);
+                    log.lock().unwrap().sent.extend_from_slice(bytes);
+                };
                 pump(near_too, far_too, seen, is_known.clone());
                 pump(far, near, |_| (), is_known);
             }

@@ -285,6 +285,7 @@ pub fn pointers(response: &Response, status: u16) -> Vec<String> {
     assert_eq!(response.header("cache-control"), Some("no-store"));
     let problem = response.json();
     assert_eq!(problem["status"], status);
+    assert!(text(&problem["type"]).starts_with("urn:doorward:problem:"), "{problem}");
     assert!(!text(&problem["title"]).is_empty() && !text(&problem["detail"]).is_empty(), "{problem}");
     let errors = problem["errors"].as_array().cloned().unwrap_or_default();
     assert!(errors.iter().all(|error| !text(&error["detail"]).is_empty()), "{problem}");

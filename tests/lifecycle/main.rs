@@ -127,13 +127,16 @@ fn a_token_opens_nothing_until_its_second_factor_was_shown() {
         assert_eq!(token["is_authenticated"], false);
         let refused = server.auth(&token["token"]);
         assert_eq!((refused.status, refused.header("x-auth-user")), (403, None));
+        assert_eq!(refused.header("x-auth-reason"), Some("second-factor"));
         assert_eq!(refused.header("content-length"), Some("0"));
         let authorization = bearer(&token["token"]);
         let headers = [("authorization", authorization.as_str())];
         let optional = server.validation().get("/auth-optional", &headers);
         assert_eq!(identity(&optional)[..2], ["-", "-"]);
         for (method, path) in [("GET", "/session"), ("POST", "/logout")] {
-            assert_eq!(server.validation().request(method, path, &headers, None).status, 403, "{path}");
+            let refused = server.validation().request(method, path, &headers, None);
+            let reason = refused.header("x-auth-reason");
+            assert_eq!((refused.status, reason), (403, Some("second-factor")), "{path}");
         }
         let batch = json!({"tokens": [token["token"]]});
         let results = server.call("POST", "/v1/validate", Some(&batch)).json();

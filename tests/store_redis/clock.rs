@@ -118,3 +118,21 @@ async fn every_script_refuses_a_caller_whose_clock_is_wrong() {
         }
     }
 }
+
+/// Many steps may take longer than a script allows a caller to be behind.
+#[tokio::test]
+async fn an_operation_of_many_steps_goes_on_for_longer_than_a_clock_may_be_wrong() {
+    let server = RedisServer::start();
+    let on = TestStore::in_real_time(&server).await;
+    let clock = Clock::system();
+    let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
+    for _ in 0..3 {
+        let mut token = on.sample("alice", clock.now_ms());
+        token.related_objects = vec![object.clone()];
+        on.keep(&token, clock.now_ms()).await;
+    }
+    // The first command waits, the steps come after it.
+    server.cli(&["CLIENT", "PAUSE", &REFUSED_MS.to_string(), "ALL"]);
+    let ended = on.store.end_object_tokens(&object, clock.now_ms()).await.unwrap();
+    assert_eq!((ended.len(), server.keys().iter().any(|key| key.starts_with("dw:r:"))), (3, false));
+}

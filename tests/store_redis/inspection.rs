@@ -51,7 +51,7 @@ fn lines(server: &Server, message: &str) -> usize {
 
 /// What is taken from a user who may do all that is needed; what the log and the status then name; and whether sessions
 /// are judged all the same.
-const RESTRICTED: [(&str, &str, &str, bool); 22] = [
+const RESTRICTED: [(&str, &str, &str, bool); 21] = [
     ("resetchannels", "command=PUBLISH,SUBSCRIBE channel=dw:events:0", "&dw:*", false),
     ("resetchannels &other:*", "channel=dw:events:0", "&dw:*", false),
     ("-publish", "command=PUBLISH", "+publish", false),
@@ -64,7 +64,6 @@ const RESTRICTED: [(&str, &str, &str, bool); 22] = [
     ("-hset -zadd", "command=HSET,ZADD", "+hset +zadd", false),
     ("-zrevrange", "command=ZREVRANGE", "+zrevrange", false),
     ("-evalsha", "command=EVALSHA", "+evalsha", false),
-    ("-script", "command=SCRIPT|LOAD", "+script|load", false),
     ("-unwatch", "command=UNWATCH", "+unwatch", false),
     ("-del", "command=DEL", "+del", false),
     ("-get", "command=GET", "+get", false),
@@ -228,6 +227,12 @@ fn a_replica_is_told_from_a_master() {
     assert!(text(&fault["fix"]).contains("master"), "{line}");
 }
 
+/// In one step: a node writes its version where there is none.
+fn put_schema(redis: &RedisServer, command: &[&str]) {
+    let script = "redis.call('DEL', KEYS[1]) return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))";
+    redis.cli(&[&["EVAL", script, "1", "dw:m:schema"], command].concat());
+}
+
 #[test]
 fn another_schema_stops_everything_within_a_look_and_a_lease() {
     let redis = RedisServer::start();
@@ -237,24 +242,63 @@ fn another_schema_stops_everything_within_a_look_and_a_lease() {
         issue(server).1["token"].clone()
     });
     servers.iter().for_each(|server| assert_eq!(server.auth(&tokens[0]).status, 200));
-    redis.cli(&["SET", "dw:m:schema", "4"]);
-    let kept = redis.keys();
-    for server in &servers {
-        await_ready(server, 503);
-        assert_eq!(issue(server).0, 503);
-        assert_eq!(server.call("DELETE", "/v1/users/alice/tokens", None).status, 503);
-        assert_eq!(server.call("GET", "/v1/users/alice/tokens", None).status, 503);
-        // Not cached: nobody asked for it here before.
-        assert_eq!(server.auth(&tokens[1]).status, 503);
-        wait_for("cached hits end", || (server.auth(&tokens[0]).status == 503).then_some(()));
-        assert_eq!(faults_of(server)[0]["kind"], "schema");
+    let ours = redis.cli(&["GET", "dw:m:schema"]);
+    let others: [&[&str]; 5] = [
+        &["SET", "4"],
+        &["SET", "garbage"],
+        &["SET", ""],
+        // Not even a string.
+        &["HSET", "version", &ours],
+        &["RPUSH", &ours],
+    ];
+    for other in others {
+        put_schema(&redis, other);
+        let kept = redis.keys();
+        for server in &servers {
+            await_ready(server, 503);
+            assert_eq!(issue(server).0, 503, "{other:?}");
+            assert_eq!(server.call("DELETE", "/v1/users/alice/tokens", None).status, 503);
+            assert_eq!(server.call("GET", "/v1/users/alice/tokens", None).status, 503);
+            // Cached or not.
+            for token in &tokens {
+                wait_for("look-ups are refused", || (server.auth(token).status == 503).then_some(()));
+            }
+            assert_eq!(faults_of(server)[0]["kind"], "schema");
+        }
+        assert_eq!(redis.keys(), kept);
+        put_schema(&redis, &["SET", &ours]);
+        for server in &servers {
+            wait_for("judged again", || (server.auth(&tokens[0]).status == 200).then_some(()));
+            await_ready(server, 200);
+        }
     }
-    assert_eq!(redis.keys(), kept);
-    redis.cli(&["SET", "dw:m:schema", "3"]);
-    for server in &servers {
-        await_ready(server, 200);
-        wait_for("judged again", || (server.auth(&tokens[0]).status == 200).then_some(()));
+}
+
+/// How often the server was asked whether it takes writes.
+fn looks(redis: &RedisServer) -> u64 {
+    let stats = redis.cli(&["INFO", "commandstats"]);
+    let calls = |line: &str| line.strip_prefix("cmdstat_del:calls=")?.split(',').next()?.parse().ok();
+    stats.lines().find_map(calls).unwrap_or(0)
+}
+
+#[test]
+fn a_closed_connection_is_no_outage() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    await_ready(&server, 200);
+    for _ in 0..3 {
+        redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+        let seen = looks(&redis);
+        wait_for("the server is looked at", || (looks(&redis) > seen + 1).then_some(()));
     }
+    assert_eq!(lines(&server, "redis unreachable"), 0, "{}", server.log());
+}
+
+#[test]
+fn a_server_that_belongs_to_no_cluster_is_told() {
+    let redis = RedisServer::start();
+    let (line, _) = told(&redis.url().replace("redis://", "redis+cluster://"), "redis unreachable");
+    assert!(line.contains("belongs to no Cluster") && line.contains("redis://"), "{line}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Who may use the admin plane.
 
 use constant_time_eq::constant_time_eq_32;
-use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 
 use crate::config::{ApiKey, Scope};
@@ -18,13 +17,16 @@ pub fn authorize<'a>(
     scopes: &[Scope],
 ) -> Result<&'a ApiKey, Problem> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
-    let (Some(line), None) = (lines.next(), lines.next()) else { return Err(Problem::unauthorized()) };
-    let given = bearer(line.as_bytes()).ok_or_else(Problem::unauthorized)?;
-    let key = find(keys, given).ok_or_else(Problem::unauthorized)?;
+    let line = lines.next().ok_or_else(Problem::api_key_missing)?;
+    if lines.next().is_some() {
+        return Err(Problem::api_key_invalid());
+    }
+    let given = bearer(line.as_bytes()).ok_or_else(Problem::api_key_missing)?;
+    let key = find(keys, given).ok_or_else(Problem::api_key_invalid)?;
     if has_one_of(key, scopes) {
         return Ok(key);
     }
-    Err(Problem::new(StatusCode::FORBIDDEN, format!("this API key lacks the scope {}", either(scopes))))
+    Err(Problem::insufficient_scope(format!("this API key lacks the scope {}", either(scopes))))
 }
 
 /// The key that this is.

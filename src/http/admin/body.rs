@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
+use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
-use hyper::{Request, StatusCode};
 
 use crate::http::fields::Fields;
-use crate::http::problem::Problem;
+use crate::http::problem::{Kind, Problem};
 
 /// How much of a request's body is read.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +75,7 @@ pub fn has_type(request: &Request<Incoming>, types: &[&str]) -> bool {
 
 /// 415.
 pub fn unsupported(detail: &str) -> Problem {
-    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    Problem::new(Kind::UnsupportedMediaType, detail)
 }
 
 /// Reads a body.
@@ -89,7 +89,7 @@ pub async fn read_bytes(
 ) -> Result<Vec<u8>, Problem> {
     match tokio::time::timeout(timeout, read(request.into_body(), limit)).await {
         Ok(body) => body,
-        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+        Err(_) => Err(Problem::new(Kind::BodyTimeout, "the body did not arrive in time")),
     }
 }
 
@@ -102,7 +102,7 @@ async fn read(mut body: Incoming, limit: BodyLimit) -> Result<Vec<u8>, Problem> 
     let mut bytes = Vec::new();
     let mut size = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
+        let frame = frame.map_err(|_| Problem::new(Kind::BodyIncomplete, "the body broke off"))?;
         let Some(data) = frame.data_ref() else { continue };
         size += data.len();
         if size <= max_bytes {
@@ -116,5 +116,5 @@ async fn read(mut body: Incoming, limit: BodyLimit) -> Result<Vec<u8>, Problem> 
 
 fn too_long(max_bytes: usize) -> Problem {
     let detail = format!("the body has more than {max_bytes} bytes");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    Problem::new(Kind::BodyTooLarge, detail)
 }

@@ -43,6 +43,20 @@ pub async fn list(service: &Service, user: &str, mut query: Fields) -> Result<Re
     Ok(page.response("devices", &devices, DeviceKey::listing_key, DeviceJson::of))
 }
 
+/// GET: one device key.
+pub async fn show(
+    service: &Service,
+    user: &str,
+    uuid: &str,
+    mut query: Fields,
+) -> Result<Response<Body>, Problem> {
+    check_user(user, &mut query);
+    check_uuid(uuid, &mut query);
+    query.finish()?;
+    let device = service.user_device(user, uuid).await?;
+    Ok(json(StatusCode::OK, &DeviceJson::of(&device)))
+}
+
 /// PATCH: changes it; 200, the device.
 pub async fn change(
     service: &Service,

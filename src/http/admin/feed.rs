@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
+use hyper::Response;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use hyper::{Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::feed::{Read, Told};
 use crate::http::body::Body;
 use crate::http::event_json::EventJson;
-use crate::http::problem::Problem;
+use crate::http::problem::{Kind, Problem};
 use crate::service::Service;
 
 /// The most readers of the feed at once.
@@ -23,6 +23,8 @@ pub const MAX_FEED_READERS: usize = 100;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How soon a reader is to come back when the connection breaks, in milliseconds.
 const RETRY_MS: u32 = 1000;
+/// The id of a place of no run: a reader that breaks off there, before it has heard of the gap, gets the gap again.
+const BEFORE_THE_GAP: &str = "-";
 const MAX_READERS_REACHED: &str = "the feed has as many readers as it may have";
 
 /// The feed of this node as callers of the admin plane read it.
@@ -44,9 +46,8 @@ impl FeedReaders {
     /// # Errors
     /// 429 when there are too many readers.
     pub fn response(&self, service: Arc<Service>, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
-        let too_many = || {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, MAX_READERS_REACHED).with_header(RETRY_AFTER, "10")
-        };
+        let too_many =
+            || Problem::new(Kind::TooManyReaders, MAX_READERS_REACHED).with_header(RETRY_AFTER, "10");
         let place = self.places.clone().try_acquire_owned().map_err(|_| too_many())?;
         let next = service.store().feed().next();
         let (from, has_missed) = match headers.get("last-event-id").map(|id| self.number(id)) {
@@ -56,9 +57,11 @@ impl FeedReaders {
         };
         let mut reader =
             Reader { service, epoch: self.epoch.clone(), from, waiting: VecDeque::new(), _place: place };
-        reader.waiting.push_back(reader.hello());
         if has_missed {
+            reader.waiting.push_back(hello(BEFORE_THE_GAP));
             reader.waiting.push_back(reader.text(&Told::Gap));
+        } else {
+            reader.waiting.push_back(hello(&reader.id()));
         }
         let mut response = Response::new(Body::stream(reader.run()));
         let headers = response.headers_mut();
@@ -71,6 +74,12 @@ impl FeedReaders {
     fn number(&self, id: &HeaderValue) -> Option<u64> {
         id.to_str().ok()?.strip_prefix(&self.epoch)?.strip_prefix('.')?.parse().ok()
     }
+}
+
+/// Builds what a reader gets first. The id without an event makes it come back to this place when it breaks off before the
+/// first event.
+fn hello(id: &str) -> Bytes {
+    format!("retry: {RETRY_MS}\nid: {id}\n\n").into()
 }
 
 struct Reader {
@@ -108,12 +117,6 @@ impl Reader {
                 Read::Closed => return None,
             }
         }
-    }
-
-    /// What a reader gets first. The id without an event makes it come back to this place when it breaks off before the
-    /// first event.
-    fn hello(&self) -> Bytes {
-        format!("retry: {RETRY_MS}\nid: {}\n\n", self.id()).into()
     }
 
     /// The place behind what was told so far.

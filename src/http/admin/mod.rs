@@ -8,9 +8,10 @@
 //! | `/v1/tokens/{id}/takeover` | POST, DELETE | takeovers |
 //! | `/v1/tokens/{id}/takeovers`, `/v1/users/{user}/takeovers` | GET | takeovers |
 //! | `/v1/users/{user}/devices` | GET, POST | devices |
-//! | `/v1/users/{user}/devices/{uuid}` | PATCH, DELETE | devices |
+//! | `/v1/users/{user}/devices/{uuid}` | GET, PATCH, DELETE | devices |
 //! | `/v1/devices/login` | POST | devices |
 //! | `/v1/tokens/{id}/related` | POST, DELETE | tokens |
+//! | `/v1/tokens/{id}/related/{content_type}/{object_id}` | DELETE | tokens |
 //! | `/v1/related/{content_type}/{object_id}/tokens` | GET, DELETE | tokens |
 //! | `/v1/users/{user}/tokens` | GET, DELETE | tokens |
 //! | `/v1/users/{user}/events`, `/v1/events` | GET | events |
@@ -144,6 +145,13 @@ impl Admin {
             Route::Device(user, uuid) if request.method() == Method::DELETE => {
                 devices::remove(service, &user, &uuid, query, actor).await
             }
+            Route::Device(user, uuid) if request.method() != Method::PATCH => {
+                devices::show(service, &user, &uuid, query).await
+            }
+            Route::RelatedTo(id, content_type, object_id) => {
+                related::unrelate_from(service, id, RelatedObject { content_type, object_id }, query, actor)
+                    .await
+            }
             Route::ObjectTokens(content_type, object_id) => {
                 let object = RelatedObject { content_type, object_id };
                 match *request.method() {
@@ -210,6 +218,7 @@ impl Admin {
             | Route::Introspect
             | Route::Revoke
             | Route::TokenTakeovers(_)
+            | Route::RelatedTo(..)
             | Route::ObjectTokens(..)
             | Route::UserTokens(_)
             | Route::UserTakeovers(_)

@@ -1,4 +1,4 @@
-//! Related objects: `/v1/tokens/{id}/related` and `/v1/related/{content_type}/{object_id}/tokens`.
+//! Related objects: `/v1/tokens/{id}/related`, `…/related/{content_type}/{object_id}` and `/v1/related/{content_type}/{object_id}/tokens`.
 
 use hyper::{Response, StatusCode};
 use serde_json::json;
@@ -40,6 +40,20 @@ pub async fn unrelate(
     actor: Actor<'_>,
 ) -> Result<Response<Body>, Problem> {
     service.unrelate(id, &only_object(fields)?, actor).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// DELETE: the same for the object in the path.
+pub async fn unrelate_from(
+    service: &Service,
+    id: TokenId,
+    object: RelatedObject,
+    mut query: Fields,
+    actor: Actor<'_>,
+) -> Result<Response<Body>, Problem> {
+    check_object(&object, &mut query);
+    query.finish()?;
+    service.unrelate(id, &object, actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 

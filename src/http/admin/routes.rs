@@ -22,6 +22,8 @@ pub enum Route {
     Takeover(TokenId),
     TokenTakeovers(TokenId),
     Related(TokenId),
+    /// A token, a content type and an object id.
+    RelatedTo(TokenId, String, String),
     ObjectTokens(String, String),
     UserTokens(String),
     UserTakeovers(String),
@@ -56,6 +58,9 @@ impl Route {
             ["v1", "tokens", id, "takeovers"] => Self::TokenTakeovers(TokenId::parse(id)?),
             ["v1", "events"] => Self::Events,
             ["v1", "tokens", id, "related"] => Self::Related(TokenId::parse(id)?),
+            ["v1", "tokens", id, "related", content_type, object_id] => {
+                Self::RelatedTo(TokenId::parse(id)?, decoded(content_type)?, decoded(object_id)?)
+            }
             ["v1", "related", content_type, object_id, "tokens"] => {
                 Self::ObjectTokens(decoded(content_type)?, decoded(object_id)?)
             }
@@ -93,8 +98,8 @@ impl Route {
             | Self::Revoke
             | Self::DeviceLogin => "POST",
             Self::UserDevices(_) => "GET, HEAD, POST",
-            Self::Device(..) => "PATCH, DELETE",
-            Self::Token(_) => "GET, HEAD, PATCH, DELETE",
+            Self::RelatedTo(..) => "DELETE",
+            Self::Token(_) | Self::Device(..) => "GET, HEAD, PATCH, DELETE",
             Self::Takeover(_) | Self::Related(_) => "POST, DELETE",
             Self::UserTokens(_) | Self::ObjectTokens(..) => "GET, HEAD, DELETE",
         }
@@ -118,6 +123,7 @@ impl Route {
             | Self::Rotate(_)
             | Self::Confirm(_)
             | Self::Related(_)
+            | Self::RelatedTo(..)
             | Self::ObjectTokens(..)
             | Self::UserTokens(_) => &[Scope::Tokens],
             Self::Takeover(_) | Self::TokenTakeovers(_) | Self::UserTakeovers(_) => &[Scope::Takeovers],
@@ -143,14 +149,14 @@ mod tests {
     use super::*;
 
     /// The variants of [`Route`]; the compiler asks for a new one here.
-    const ROUTES: usize = 23;
+    const ROUTES: usize = 24;
     const _: fn(&Route) = |route| match route {
         Route::Livez | Route::Readyz | Route::Metrics | Route::Status | Route::OpenApi => {}
         Route::Tokens | Route::Token(_) => {}
         Route::Rotate(_) | Route::Confirm(_) | Route::Takeover(_) | Route::TokenTakeovers(_) => {}
         Route::UserTokens(_) | Route::UserTakeovers(_) | Route::UserEvents(_) | Route::Events => {}
         Route::UserDevices(_) | Route::Device(..) | Route::DeviceLogin => {}
-        Route::Related(_) | Route::ObjectTokens(..) => {}
+        Route::Related(_) | Route::RelatedTo(..) | Route::ObjectTokens(..) => {}
         Route::Validate | Route::Introspect | Route::Revoke => {}
     };
 

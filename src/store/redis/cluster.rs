@@ -13,12 +13,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use redis::{Value, pipe};
+use redis::{RedisError, Value, pipe};
 use tokio::time::timeout;
 
 use self::members::{Members, View, Worth};
-use super::describe;
 use super::link::{Address, Link};
+use super::{describe, first_error};
 
 /// So many nodes are asked at once at first.
 const ASKED_AT_ONCE: usize = 3;
@@ -191,7 +191,7 @@ async fn ask_node(link: &Link, node: &Address) -> Result<View, String> {
     let ask = async { questions.query_async(&mut link.connect(node).await?).await };
     let answer = timeout(link.timeout, ask).await.map_err(|_| format!("{node} does not answer"))?;
     let (info, own_id, slots): (String, String, Value) =
-        answer.map_err(|error| format!("{node}: {}", describe(&error)))?;
+        answer.map_err(|error| format!("{node}: {}", why_no_answer(error)))?;
     let field = |name: &str| info.lines().find_map(|line| line.trim().strip_prefix(name));
     if field("cluster_state:") != Some("ok") {
         return Err(format!("{node} says that the cluster is down"));
@@ -203,6 +203,16 @@ async fn ask_node(link: &Link, node: &Address) -> Result<View, String> {
         return Err(format!("{node} knows no master of any slot"));
     }
     Ok(View { own_id, epoch, ranges })
+}
+
+fn why_no_answer(error: RedisError) -> String {
+    let error = first_error(error);
+    let is_single = error.detail().is_some_and(|text| text.contains("cluster support disabled"));
+    if is_single {
+        "the server belongs to no Cluster: redis:// instead of redis+cluster://".into()
+    } else {
+        describe(&error)
+    }
 }
 
 /// Reads the answer to `CLUSTER SLOTS` of the node that was `asked`.

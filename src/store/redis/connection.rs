@@ -5,6 +5,9 @@
 //!
 //! **When one connection of a pool fails, the whole pool is replaced.** A firewall that forgets its flows, a fail-over or
 //! a restart kills all idle connections at once, and a silent one costs its finder a whole timeout.
+//!
+//! **Each pool keeps a connection for urgent operations.** Whatever else is asked, and however slowly it is answered, a
+//! revocation waits for other revocations only. See [`Priority`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +16,7 @@ use deadpool_redis::{Connection as Pooled, Manager, Pool, PoolError, Runtime, Ti
 use futures_util::FutureExt as _;
 use redis::aio::ConnectionLike;
 use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Value, cmd};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::link::Address;
 use super::map::MAX_SERVERS;
@@ -21,6 +25,18 @@ use super::topology::Topology;
 use super::trust::Authorities;
 use super::{describe, first_error, store_error};
 use crate::store::StoreError;
+
+/// Connections to each master that only urgent operations use.
+pub(crate) const KEPT_FOR_URGENT: usize = 1;
+
+/// Decides which connections an operation may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Priority {
+    /// A revocation, or a look at the clock or the token key, without which there is none. May use every connection.
+    Urgent,
+    /// Everything else. May use all connections but [`KEPT_FOR_URGENT`].
+    Normal,
+}
 
 /// See the module.
 pub(super) struct Connections {
@@ -43,10 +59,19 @@ struct MasterPool {
     number: u64,
     trusted: Option<Arc<Authorities>>,
     pool: Pool,
+    /// The connections that normal operations may use at once. Closed with the pool.
+    normal: Arc<Semaphore>,
+}
+
+/// A connection on loan. The fields are dropped in this order: the connection is back before the permit.
+struct Lent {
+    connection: Pooled,
+    /// `None` for an urgent operation.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Connections {
-    /// At most `per_master` connections to each master. Connects when it is first asked.
+    /// At most `per_master` connections to each master, and those kept for urgent operations. Connects when it is first asked.
     pub(super) fn new(topology: Arc<Topology>, per_master: usize) -> Self {
         Self { topology, per_master, pools: Mutex::default() }
     }
@@ -55,10 +80,11 @@ impl Connections {
     /// last one went.
     pub(super) async fn run<T>(
         &self,
+        priority: Priority,
         operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         self.topology.gate.check()?;
-        let mut connection = Connection { all: self, held: None, last: None };
+        let mut connection = Connection { all: self, priority, held: None, last: None };
         let outcome = tokio::time::timeout(self.topology.link.timeout, operation(&mut connection)).await;
         match outcome {
             Ok(Ok(done)) => Ok(done),
@@ -106,13 +132,14 @@ impl Connections {
         let manager = Manager::new_with_config(link.info(address)?, link.limits())?;
         let timeout = Some(link.timeout);
         let pool = Pool::builder(manager)
-            .max_size(self.per_master)
+            .max_size(self.per_master + KEPT_FOR_URGENT)
             .timeouts(Timeouts { wait: timeout, create: timeout, recycle: timeout })
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|_| RedisError::from((ErrorKind::InvalidClientConfig, "no pool")))?;
         pools.made += 1;
-        let pool = MasterPool { number: pools.made, trusted, pool };
+        let normal = Arc::new(Semaphore::new(self.per_master));
+        let pool = MasterPool { number: pools.made, trusted, pool, normal };
         pools.by_master.insert(address.clone(), pool.clone());
         Ok(pool)
     }
@@ -124,6 +151,7 @@ impl Connections {
             && let Some(discarded) = pools.by_master.remove(address)
         {
             discarded.pool.close();
+            discarded.normal.close();
         }
     }
 }
@@ -131,7 +159,8 @@ impl Connections {
 /// What an operation asks: goes to the master that has the keys, and follows when that one sends it elsewhere.
 pub(super) struct Connection<'a> {
     all: &'a Connections,
-    held: Option<(Address, Pooled)>,
+    priority: Priority,
+    held: Option<(Address, Lent)>,
     /// The pool that was asked last for a connection: to whom, and its number.
     last: Option<(Address, u64)>,
 }
@@ -145,7 +174,7 @@ struct Redirect {
 
 impl Connection<'_> {
     /// A connection to the master of the slot, or the one there is.
-    async fn at(&mut self, slot: Option<u16>) -> RedisResult<&mut (Address, Pooled)> {
+    async fn at(&mut self, slot: Option<u16>) -> RedisResult<&mut (Address, Lent)> {
         let address = match (slot, &self.held) {
             (None, Some((address, _))) => address.clone(),
             (slot, _) => self.all.owner(slot.unwrap_or(0)).await?,
@@ -153,7 +182,7 @@ impl Connection<'_> {
         self.at_address(address).await
     }
 
-    async fn at_address(&mut self, address: Address) -> RedisResult<&mut (Address, Pooled)> {
+    async fn at_address(&mut self, address: Address) -> RedisResult<&mut (Address, Lent)> {
         match self.held.take() {
             Some(held) if held.0 == address => Ok(self.held.insert(held)),
             // Given back before another is waited for.
@@ -166,12 +195,21 @@ impl Connection<'_> {
         }
     }
 
-    async fn connect(&mut self, address: &Address) -> RedisResult<Pooled> {
+    async fn connect(&mut self, address: &Address) -> RedisResult<Lent> {
         loop {
-            let MasterPool { number, pool, .. } = self.all.pool(address)?;
+            let MasterPool { number, pool, normal, .. } = self.all.pool(address)?;
+            let permit = match self.priority {
+                Priority::Urgent => None,
+                Priority::Normal => match normal.acquire_owned().await {
+                    Ok(permit) => Some(permit),
+                    // The pool was replaced meanwhile.
+                    Err(_) => continue,
+                },
+            };
+            // Only from here on does a timeout mean that the pool is at fault: before, it was merely in use.
             self.last = Some((address.clone(), number));
             match pool.get().await {
-                Ok(connection) => return Ok(connection),
+                Ok(connection) => return Ok(Lent { connection, _permit: permit }),
                 // It was replaced meanwhile.
                 Err(PoolError::Closed) => {}
                 Err(PoolError::Backend(error)) => return Err(error),
@@ -183,7 +221,7 @@ impl Connection<'_> {
 
     async fn follow(&mut self, redirect: Redirect, command: &Cmd) -> RedisResult<Value> {
         self.all.topology.refresh_soon();
-        let (_, connection) = self.at_address(redirect.to).await?;
+        let (_, Lent { connection, .. }) = self.at_address(redirect.to).await?;
         if redirect.is_asking {
             connection.req_packed_command(&cmd("ASKING")).await?.extract_error()?;
         }
@@ -209,8 +247,8 @@ impl Connection<'_> {
 
     /// Closes the connection, and the pool it is of.
     fn give_up(&mut self, reason: &str) {
-        if let Some((_, connection)) = self.held.take() {
-            drop(Pooled::take(connection));
+        if let Some((_, lent)) = self.held.take() {
+            drop(Pooled::take(lent.connection));
         }
         if let Some((address, number)) = self.last.take() {
             tracing::debug!(reason, master = %address, "connection pool replaced");
@@ -224,10 +262,10 @@ impl ConnectionLike for Connection<'_> {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         async move {
             let slot = slot_of(command);
-            let (_, connection) = self.at(slot).await?;
+            let (_, Lent { connection, .. }) = self.at(slot).await?;
             let mut answer = connection.req_packed_command(command).await;
             if self.is_lost(&answer) && slot.is_some() && !is_script(command) {
-                let (_, connection) = self.at(slot).await?;
+                let (_, Lent { connection, .. }) = self.at(slot).await?;
                 answer = connection.req_packed_command(command).await;
             }
             let Some((address, _)) = &self.held else { return answer };
@@ -254,10 +292,10 @@ impl ConnectionLike for Connection<'_> {
     ) -> RedisFuture<'a, Vec<Value>> {
         async move {
             let slot = pipeline.cmd_iter().find_map(slot_of);
-            let (_, connection) = self.at(slot).await?;
+            let (_, Lent { connection, .. }) = self.at(slot).await?;
             let mut answers = connection.req_packed_commands(pipeline, offset, count).await;
             if self.is_lost(&answers) && slot.is_some() && !pipeline.cmd_iter().any(is_script) {
-                let (_, connection) = self.at(slot).await?;
+                let (_, Lent { connection, .. }) = self.at(slot).await?;
                 answers = connection.req_packed_commands(pipeline, offset, count).await;
             }
             let mut answers = answers?;

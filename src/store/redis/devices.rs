@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::codec::device as codec;
 use super::codec::token::fields_of as token_fields_of;
+use super::connection::Priority;
 use super::tokens::{NewRecord, Step, locators};
 use super::{RedisStore, text, unexpected};
 use crate::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoggedIn, Made};
@@ -99,7 +100,9 @@ impl RedisStore {
         let shard = ShardTag::of_user(user);
         let args = ChangeArgs { user, uuid, active: change.is_active, name: codec::name_arg(change) };
         let at = (self.keys.devices(user), shard);
-        let answer: Vec<Value> = self.run(&self.scripts.device_change, at, call, &args, &[]).await?;
+        let priority = if change.is_active == Some(false) { Priority::Urgent } else { Priority::Normal };
+        let answer: Vec<Value> =
+            self.run_for(priority, &self.scripts.device_change, at, call, &args, &[]).await?;
         match answer.as_slice() {
             [] => Ok(None),
             [locator, all, first] => {
@@ -122,18 +125,19 @@ impl RedisStore {
             uuid: &'a str,
             swept: bool,
         }
-        let shard = ShardTag::of_user(user);
+        let (shard, call) = (ShardTag::of_user(user), self.call_by_now(call));
         let mut swept = false;
         for _ in 0..REMOVAL_ROUNDS {
             let (at, args) = ((self.keys.devices(user), shard), Args { user, uuid, swept });
-            let answer: Vec<Value> = self.run(&self.scripts.device_remove, at, call, &args, &[]).await?;
+            let answer: Vec<Value> =
+                self.revoke(&self.scripts.device_remove, at, &call(), &args, &[]).await?;
             let (is_removed, first) = match answer.as_slice() {
                 // Another caller removed it while its tokens were being revoked.
                 [] => return Ok(swept),
                 [Value::Int(is_removed), first] => (*is_removed == 1, step(first)?),
                 _ => return Err(unexpected("device_remove")),
             };
-            self.end_logged_in((user, uuid), first, call).await?;
+            self.end_logged_in((user, uuid), first, &call()).await?;
             if is_removed {
                 return Ok(true);
             }

@@ -11,6 +11,7 @@ use futures_util::future::{join_all, try_join_all};
 use redis::Value;
 use serde::Serialize;
 
+use super::connection::Priority;
 use super::keys::ObjectName;
 use super::slots::slot_of_tag;
 use super::{RedisStore, unexpected};
@@ -153,13 +154,13 @@ impl RedisStore {
     /// The token was refused, or has ended: these objects do not have it.
     pub(super) async fn unhint_token(&self, id: TokenId, objects: &[RelatedObject], now_ms: u64) {
         let untrue = |object| Untrue::Token { object: ObjectName::of(object), id, has_ended: true };
-        self.unhint(&objects.iter().map(untrue).collect::<Vec<_>>(), now_ms).await;
+        self.unhint(Priority::Normal, &objects.iter().map(untrue).collect::<Vec<_>>(), now_ms).await;
     }
 
     /// Takes away hints that are not true any more. What cannot be reached keeps them: they do no harm, and go by
     /// themselves.
-    pub(super) async fn unhint(&self, hints: &[Untrue], now_ms: u64) {
-        let is_by_slot = self.topology.map().is_by_slot();
+    pub(super) async fn unhint(&self, priority: Priority, hints: &[Untrue], now_ms: u64) {
+        let (is_by_slot, call) = (self.topology.map().is_by_slot(), self.call_by_now(&now_ms.into()));
         let mut by_slot: BTreeMap<u16, Vec<&Untrue>> = BTreeMap::new();
         for hint in hints {
             let slot = if is_by_slot { slot_of_tag(hint.shard()) } else { 0 };
@@ -167,11 +168,12 @@ impl RedisStore {
         }
         let calls: Vec<_> = by_slot.values().flat_map(|hints| hints.chunks(HINTS_PER_CALL)).collect();
         for some in calls.chunks(CALLS_AT_ONCE) {
-            join_all(some.iter().map(|hints| self.unhint_in_slot(hints, now_ms))).await;
+            let now_ms = call().now_ms;
+            join_all(some.iter().map(|hints| self.unhint_in_slot(priority, hints, now_ms))).await;
         }
     }
 
-    async fn unhint_in_slot(&self, hints: &[&Untrue], now_ms: u64) {
+    async fn unhint_in_slot(&self, priority: Priority, hints: &[&Untrue], now_ms: u64) {
         let Some(first) = hints.first() else { return };
         let key = match first {
             Untrue::Token { object, .. } => self.keys.related_by_name(object),
@@ -179,7 +181,9 @@ impl RedisStore {
         };
         let args: UnhintArgs<'_> = hints.iter().copied().collect();
         let at = (key, first.shard());
-        if let Err(error) = self.run_script(&self.scripts.unhint, at, &now_ms.into(), &args, &[]).await {
+        if let Err(error) =
+            self.run_script(priority, &self.scripts.unhint, at, &now_ms.into(), &args, &[]).await
+        {
             tracing::debug!(%error, "hints of what has ended stay for now");
         }
     }

@@ -167,19 +167,17 @@ impl Inspection {
     async fn look_at(&self, master: &Master, is_thorough: bool) -> (Inspected, Option<Fault>) {
         let address = &master.address;
         let mut inspected = self.servers().get(address).cloned().unwrap_or_default();
-        // Put back only when the look has come to its end: on a connection that was left halfway, answers would go astray.
-        let kept = inspected.connection.take();
-        let was_kept = kept.is_some();
-        let mut outcome = self.look_over(kept, master, &mut inspected, is_thorough).await;
-        // That the other side closed an idle connection says nothing of the server.
-        if was_kept && matches!(&outcome, Err(Failed::Redis(error)) if error.is_connection_dropped()) {
-            outcome = self.look_over(None, master, &mut inspected, is_thorough).await;
+        let was_connected = inspected.connection.is_some();
+        let mut outcome = self.look_through(master, is_thorough, &mut inspected).await;
+        // The other side may close an idle connection at any time. That says nothing of the server, if it takes a new one.
+        if was_connected
+            && let Err(Failed::Redis(error)) = &outcome
+            && error.is_connection_dropped()
+        {
+            outcome = self.look_through(master, true, &mut inspected).await;
         }
         let fault = match outcome {
-            Ok(connection) => {
-                inspected.connection = Some(connection);
-                return (inspected, None);
-            }
+            Ok(()) => return (inspected, None),
             Err(Failed::Fault(fault)) => *fault,
             Err(Failed::Redis(error)) if error.is_timeout() => {
                 faults::silent(address, self.topology.link.timeout)
@@ -193,19 +191,18 @@ impl Inspection {
         (inspected, Some(fault))
     }
 
-    /// Looks over a connection, a new one without `kept`, and gives it back. Each step has its own timeout.
-    async fn look_over(
+    /// The steps of a look at one master; each has its own timeout, on the connection.
+    async fn look_through(
         &self,
-        kept: Option<MultiplexedConnection>,
         master: &Master,
-        inspected: &mut Inspected,
         is_thorough: bool,
-    ) -> Result<MultiplexedConnection, Failed> {
+        inspected: &mut Inspected,
+    ) -> Result<(), Failed> {
         let address = &master.address;
-        let is_thorough = is_thorough || kept.is_none();
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => self.topology.link.connect(address).await?,
+        // Put back only when the look has come to its end: on a connection that was left halfway, answers would go astray.
+        let (mut connection, is_thorough) = match inspected.connection.take() {
+            Some(connection) => (connection, is_thorough),
+            None => (self.topology.link.connect(address).await?, true),
         };
         // What is at fault is looked at each time, so that its end is seen soon.
         if is_thorough || !inspected.is_known || !inspected.faults.is_empty() {
@@ -217,7 +214,8 @@ impl Inspection {
             self.prove_writes(master, &mut connection).await?;
             self.check_schema(address, &mut connection).await?;
         }
-        Ok(connection)
+        inspected.connection = Some(connection);
+        Ok(())
     }
 
     /// A write that changes nothing: a replica, and a master that may not write, refuse it.
@@ -248,7 +246,12 @@ impl Inspection {
         if map.owner(slot_of_key(key.as_bytes())).is_none_or(|owner| owner.address != *address) {
             return Ok(());
         }
-        let mut kept: Value = cmd("GET").arg(&key).query_async(connection).await?;
+        let mut kept: Value = match cmd("GET").arg(&key).query_async(connection).await {
+            Err(error) if error.code() == Some("WRONGTYPE") => {
+                return Err(Failed::Fault(Box::new(faults::schema(address, &key, None))));
+            }
+            kept => kept?,
+        };
         // Only when there is something to write: a full memory refuses SET even where it would change nothing.
         if kept == Value::Nil {
             kept =
@@ -257,7 +260,7 @@ impl Inspection {
         match kept {
             Value::Nil => Ok(()),
             Value::BulkString(version) if version == SCHEMA_VERSION.as_bytes() => Ok(()),
-            other => Err(Failed::Fault(Box::new(faults::schema(address, &key, &other)))),
+            other => Err(Failed::Fault(Box::new(faults::schema(address, &key, Some(&other))))),
         }
     }
 

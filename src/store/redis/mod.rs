@@ -44,7 +44,7 @@ use std::time::Duration;
 use redis::{FromRedisValue, RedisError, Value, cmd, pipe};
 use serde::Serialize;
 
-use self::connection::{Connection, Connections};
+use self::connection::{Connection, Connections, Priority};
 use self::denied::Denied;
 use self::hints::Untrue;
 use self::inspection::Inspection;
@@ -83,7 +83,7 @@ pub struct RedisOptions {
     pub trust: Option<Trust>,
     /// The setting `key-prefix`.
     pub key_prefix: String,
-    /// Connections for lifecycle operations, to each master.
+    /// Connections for lifecycle operations, to each master; one more is kept for urgent ones.
     pub connections: usize,
     /// No operation waits longer than this for the server, and none for a connection.
     pub timeout: Duration,
@@ -173,6 +173,14 @@ impl RedisStore {
         self.near.stats()
     }
 
+    /// For operations of many steps: gives the call as it is by now. A script refuses a caller whose time is some seconds
+    /// old, and many steps may take longer than that.
+    fn call_by_now<'a>(&self, call: &Call<'a>) -> impl Fn() -> Call<'a> + use<'a> {
+        let (call, clock) = (*call, self.near.clock.clone());
+        let begun_ms = clock.boottime_ms();
+        move || Call { now_ms: call.now_ms + clock.boottime_ms().saturating_sub(begun_ms), ..call }
+    }
+
     /// Runs a script on the keys of a shard, of which `key` is one; what is not text goes into `bytes`. Hints that it made
     /// untrue go, too.
     async fn run<T: FromRedisValue>(
@@ -183,12 +191,36 @@ impl RedisStore {
         args: &impl Serialize,
         bytes: &[&[u8]],
     ) -> Result<T, StoreError> {
-        let answer = self.run_script(script, (key, shard), call, args, bytes).await?;
+        self.run_for(Priority::Normal, script, (key, shard), call, args, bytes).await
+    }
+
+    /// The same for a script that revokes: it may use the connections that are kept for that.
+    async fn revoke<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        (key, shard): (String, ShardTag),
+        call: &Call<'_>,
+        args: &impl Serialize,
+        bytes: &[&[u8]],
+    ) -> Result<T, StoreError> {
+        self.run_for(Priority::Urgent, script, (key, shard), call, args, bytes).await
+    }
+
+    async fn run_for<T: FromRedisValue>(
+        &self,
+        priority: Priority,
+        script: &Script,
+        (key, shard): (String, ShardTag),
+        call: &Call<'_>,
+        args: &impl Serialize,
+        bytes: &[&[u8]],
+    ) -> Result<T, StoreError> {
+        let answer = self.run_script(priority, script, (key, shard), call, args, bytes).await?;
         let (answer, untrue) = self.split_answer(shard, answer, call.now_ms);
         if !untrue.is_empty() {
             // What has ended is not seen here from now on, though it takes another round trip until anybody is told.
             self.near.void(untrue.iter().map(Untrue::token));
-            self.unhint(&untrue, call.now_ms).await;
+            self.unhint(priority, &untrue, call.now_ms).await;
         }
         redis::from_redis_value(answer).map_err(|_| unexpected("a script"))
     }
@@ -196,6 +228,7 @@ impl RedisStore {
     /// Runs a script and nothing else.
     async fn run_script(
         &self,
+        priority: Priority,
         script: &Script,
         (key, shard): (String, ShardTag),
         call: &Call<'_>,
@@ -216,7 +249,7 @@ impl RedisStore {
         };
         let (context, args) = (named(&context), named(args));
         let args = [&[&context[..], &args], bytes].concat();
-        self.with_connection(async |c| script.run(c, &[&key], &args).await).await
+        self.with_connection_for(priority, async |c| script.run(c, &[&key], &args).await).await
     }
 
     pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
@@ -229,7 +262,8 @@ impl RedisStore {
     pub(super) async fn kept_check_key(&self) -> Result<Option<String>, StoreError> {
         let key = self.keys.check_key();
         let get = cmd("GET").arg(&key).to_owned();
-        let kept: Option<Vec<u8>> = self.with_connection(async |c| get.query_async(c).await).await?;
+        let kept: Option<Vec<u8>> =
+            self.with_connection_for(Priority::Urgent, async |c| get.query_async(c).await).await?;
         kept.map(|kept| text(kept, &key)).transpose()
     }
 
@@ -268,12 +302,12 @@ impl RedisStore {
 
     /// The members of a sorted set and their scores, read piece by piece: a member that is there all the while is found, one
     /// that comes or goes meanwhile may be.
-    async fn scan_set(&self, key: String) -> Result<BTreeMap<String, Value>, StoreError> {
+    async fn scan_set(&self, priority: Priority, key: String) -> Result<BTreeMap<String, Value>, StoreError> {
         let (mut found, mut cursor) = (BTreeMap::new(), 0_u64);
         loop {
             let scan = cmd("ZSCAN").arg(&key).arg(cursor).arg("COUNT").arg(MEMBERS_PER_SCAN).to_owned();
             let (next, some): (u64, Vec<(Vec<u8>, Value)>) =
-                self.with_connection(async |c| scan.query_async(c).await).await?;
+                self.with_connection_for(priority, async |c| scan.query_async(c).await).await?;
             for (member, score) in some {
                 found.insert(text(member, "index")?, score);
             }
@@ -289,8 +323,16 @@ impl RedisStore {
         &self,
         operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
+        self.with_connection_for(Priority::Normal, operation).await
+    }
+
+    async fn with_connection_for<T: FromRedisValue>(
+        &self,
+        priority: Priority,
+        operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
         self.near.store_clock.require_known()?;
-        self.connections.run(operation).await
+        self.connections.run(priority, operation).await
     }
 }
 

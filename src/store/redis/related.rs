@@ -10,6 +10,7 @@ use redis::{FromRedisValue, Value, cmd, pipe};
 use serde::Serialize;
 
 use super::codec::token as codec;
+use super::connection::Priority;
 use super::hints::{CALLS_AT_ONCE, HINT_GRACE_SECONDS, LOOKED_AT, Untrue};
 use super::keys::ObjectName;
 use super::scripts::Script;
@@ -42,7 +43,8 @@ impl RedisStore {
         if !self.hint(std::slice::from_ref(object), (id, ends_at_ms), call).await? {
             return Ok(Related::TooManyTokens);
         }
-        let related = related(self.run_on_pair(&self.scripts.relate, id, object, call).await?)?;
+        let related =
+            related(self.run_on_pair(Priority::Normal, &self.scripts.relate, id, object, call).await?)?;
         if matches!(related, Related::NotFound | Related::Ended) {
             self.unhint_token(id, std::slice::from_ref(object), call.now_ms).await;
         }
@@ -55,11 +57,12 @@ impl RedisStore {
         object: &RelatedObject,
         call: &Call<'_>,
     ) -> Result<Related, StoreError> {
-        let unrelated = related(self.run_on_pair(&self.scripts.unrelate, id, object, call).await?)?;
+        let unrelated =
+            related(self.run_on_pair(Priority::Normal, &self.scripts.unrelate, id, object, call).await?)?;
         if unrelated == Related::Done {
             // One that is new stays: somebody may be relating the two just now.
             let untrue = Untrue::Token { object: ObjectName::of(object), id, has_ended: false };
-            self.unhint(&[untrue], call.now_ms).await;
+            self.unhint(Priority::Normal, &[untrue], call.now_ms).await;
         }
         Ok(unrelated)
     }
@@ -67,6 +70,7 @@ impl RedisStore {
     /// Runs a script about a token and an object.
     async fn run_on_pair<T: FromRedisValue>(
         &self,
+        priority: Priority,
         script: &Script,
         id: TokenId,
         object: &RelatedObject,
@@ -82,7 +86,8 @@ impl RedisStore {
         let object = (object.content_type.as_str(), object.object_id.as_str());
         let youth = HINT_GRACE_SECONDS * 1000;
         let args = Args { locator: id.locator(), object, most: MAX_RELATED_PER_TOKEN, youth };
-        let answer = self.run(script, (self.keys.token(id), id.shard_tag()), call, &args, &[]).await;
+        let at = (self.keys.token(id), id.shard_tag());
+        let answer = self.run_for(priority, script, at, call, &args, &[]).await;
         // Also after an error: it may have been done.
         self.near.void([&id]);
         answer
@@ -94,7 +99,8 @@ impl RedisStore {
         now_ms: u64,
     ) -> Result<Vec<Token>, StoreError> {
         let _turn = self.listing().await?;
-        let mut tokens = self.live_tokens(object, self.hints(object).await?, now_ms).await?;
+        let mut tokens =
+            self.live_tokens(object, self.hints(Priority::Normal, object).await?, now_ms).await?;
         self.learn_last_accesses(&mut tokens).await?;
         tokens.sort_by_key(Token::listing_key);
         Ok(tokens)
@@ -106,13 +112,13 @@ impl RedisStore {
         object: &RelatedObject,
         call: &Call<'_>,
     ) -> Result<Ended, StoreError> {
-        let hints = self.hints(object).await?;
+        let call = self.call_by_now(call);
+        let hints = self.hints(Priority::Urgent, object).await?;
         let (mut ended, mut stale, mut failure) = (Vec::new(), Vec::new(), None);
         for some in hints.chunks(CALLS_AT_ONCE) {
-            let outcomes = join_all(
-                some.iter().map(|id| self.run_on_pair(&self.scripts.related_end, *id, object, call)),
-            )
-            .await;
+            let (script, now) = (&self.scripts.related_end, call());
+            let revoke = |id: &TokenId| self.run_on_pair(Priority::Urgent, script, *id, object, &now);
+            let outcomes = join_all(some.iter().map(revoke)).await;
             for (id, outcome) in some.iter().zip(outcomes) {
                 let has_ended = match outcome {
                     Ok(RELATED_END_NOW) => {
@@ -131,12 +137,12 @@ impl RedisStore {
                 stale.push(Untrue::Token { object: ObjectName::of(object), id: *id, has_ended });
             }
         }
-        self.unhint(&stale, call.now_ms).await;
+        self.unhint(Priority::Urgent, &stale, call().now_ms).await;
         failure.map_or(Ok(ended), Err)
     }
 
-    async fn hints(&self, object: &RelatedObject) -> Result<Vec<TokenId>, StoreError> {
-        let found = self.scan_set(self.keys.related(object)).await?;
+    async fn hints(&self, priority: Priority, object: &RelatedObject) -> Result<Vec<TokenId>, StoreError> {
+        let found = self.scan_set(priority, self.keys.related(object)).await?;
         found.keys().map(|id| TokenId::parse(id).ok_or_else(|| unexpected("hint"))).collect()
     }
 
@@ -159,6 +165,7 @@ impl RedisStore {
         hints: Vec<TokenId>,
         now_ms: u64,
     ) -> Result<Vec<Token>, StoreError> {
+        let call = self.call_by_now(&now_ms.into());
         let tokens = self.whole_tokens(hints.iter().copied()).await?;
         let (mut live, mut untrue) = (Vec::new(), Vec::new());
         for id in hints {
@@ -171,7 +178,7 @@ impl RedisStore {
                 live.extend(token.filter(|token| token.credential.is_live(now_ms)).cloned());
             }
         }
-        self.unhint(&untrue, now_ms).await;
+        self.unhint(Priority::Normal, &untrue, call().now_ms).await;
         Ok(live)
     }
 

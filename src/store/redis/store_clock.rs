@@ -14,6 +14,7 @@ use redis::pipe;
 
 use self::estimate::{Estimator, MAX_STEP_US, Reading, TOLERANCE_MS, TOLERANCE_US, Verdict};
 use super::RedisStore;
+use super::connection::Priority;
 use super::map::Master;
 use crate::clock::Clock;
 use crate::store::StoreError;
@@ -167,7 +168,7 @@ impl RedisStore {
         pipeline.cmd("DEL").arg(master.probe()).ignore().cmd("TIME");
         let sent_us = self.near.clock.boottime_us();
         let ((seconds, micros),): ((u64, u64),) =
-            self.connections.run(async |c| pipeline.query_async(c).await).await?;
+            self.connections.run(Priority::Urgent, async |c| pipeline.query_async(c).await).await?;
         let answered_us = self.near.clock.boottime_us();
         Ok(Reading::new(seconds.saturating_mul(1_000_000).saturating_add(micros), sent_us, answered_us))
     }

@@ -7,6 +7,7 @@ use redis::{Value, cmd};
 use serde::Serialize;
 
 use super::codec::takeover as codec;
+use super::connection::Priority;
 use super::hints::{Untrue, token_of_takeover_hint};
 use super::{RedisStore, text, unexpected};
 use crate::event::EndReason;
@@ -69,7 +70,7 @@ impl RedisStore {
         // There is nothing to hint at.
         let NewTakeover { id: takeover, token, user, .. } = new.clone();
         let untrue = Untrue::Takeover { user, token, takeover, kept_until_ms: call.now_ms };
-        self.unhint(&[untrue], call.now_ms).await;
+        self.unhint(Priority::Normal, &[untrue], call.now_ms).await;
         Ok(started)
     }
 
@@ -86,7 +87,7 @@ impl RedisStore {
         }
         let args = Args { locator: token.locator(), why: reason.name() };
         let at = (self.keys.token(token), token.shard_tag());
-        let ended = self.run(&self.scripts.takeover_end, at, call, &args, &[]).await;
+        let ended = self.revoke(&self.scripts.takeover_end, at, call, &args, &[]).await;
         self.near.void([&token]);
         ended
     }

@@ -6,6 +6,7 @@ use redis::{Value, cmd};
 use serde::Serialize;
 
 use super::codec::token as codec;
+use super::connection::Priority;
 use super::{RedisStore, unexpected};
 use crate::secret::{SecretHash, ShardTag, TokenId};
 use crate::store::{Call, Changed, Ended, Issued, OverLimit, ROOM_PER_LOGIN, StoreError};
@@ -152,7 +153,9 @@ impl RedisStore {
             why: change.end.map(|reason| reason.name()),
         };
         let at = (self.keys.token(id), id.shard_tag());
-        let answer = self.run::<Vec<Value>>(&self.scripts.change, at, call, &args, hash.as_slice()).await;
+        let priority = if change.end.is_some() { Priority::Urgent } else { Priority::Normal };
+        let answer: Result<Vec<Value>, _> =
+            self.run_for(priority, &self.scripts.change, at, call, &args, hash.as_slice()).await;
         // Also after an error: the change may have been made.
         self.near.void([&id]);
         let answer = answer?;
@@ -179,7 +182,7 @@ impl RedisStore {
         }
         let args = Args { locator: id.locator() };
         let at = (self.keys.token(id), id.shard_tag());
-        let ended = self.run(&self.scripts.reuse, at, call, &args, &[presented.as_bytes()]).await;
+        let ended = self.revoke(&self.scripts.reuse, at, call, &args, &[presented.as_bytes()]).await;
         self.near.void([&id]);
         ended
     }
@@ -191,7 +194,7 @@ impl RedisStore {
     ) -> Result<Vec<Token>, StoreError> {
         let _turn = self.listing().await?;
         let shard = ShardTag::of_user(user);
-        let scores = self.scan_set(self.keys.index(user)).await?;
+        let scores = self.scan_set(Priority::Normal, self.keys.index(user)).await?;
         let accesses: HashMap<&str, &Value> =
             scores.iter().filter_map(|(member, score)| Some((member.strip_prefix('@')?, score))).collect();
         let locators = scores.keys().map(String::as_str).filter(|member| !member.starts_with(['@', '#']));
@@ -242,17 +245,17 @@ impl RedisStore {
         mut args: EndArgs<'_>,
         call: &Call<'_>,
     ) -> Result<Ended, StoreError> {
-        let shard = ShardTag::of_user(args.user);
+        let (shard, call) = (ShardTag::of_user(args.user), self.call_by_now(call));
         let (ended, mut left, mut broken, are_many) = first;
         let mut ended = self.own_endings(shard, ended)?;
         if are_many {
             let index = self.keys.index(args.user);
             let range = cmd("ZRANGEBYSCORE").arg(index).arg(0).arg(codec::BELOW_REVOKED).to_owned();
-            left = self.with_connection(async |c| range.query_async(c).await).await?;
+            left = self.with_connection_for(Priority::Urgent, async |c| range.query_async(c).await).await?;
         }
         while !left.is_empty() {
             args.some = Some(left.split_off(left.len().saturating_sub(TOKENS_PER_STEP)));
-            let (more, rest, other_broken, _) = self.end_step(&args, call).await?;
+            let (more, rest, other_broken, _) = self.end_step(&args, &call()).await?;
             ended.extend(self.own_endings(shard, more)?);
             left.extend(rest);
             if broken.is_empty() {
@@ -267,7 +270,7 @@ impl RedisStore {
 
     async fn end_step(&self, args: &EndArgs<'_>, call: &Call<'_>) -> Result<Step, StoreError> {
         let at = (self.keys.index(args.user), ShardTag::of_user(args.user));
-        self.run(&self.scripts.end_user, at, call, args, &[]).await
+        self.revoke(&self.scripts.end_user, at, call, args, &[]).await
     }
 }
 

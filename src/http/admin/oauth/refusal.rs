@@ -5,7 +5,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::config::Scope;
-use crate::http::problem::Problem;
+use crate::http::problem::{INSUFFICIENT_SCOPE, Problem};
 use crate::http::{Body, json};
 use crate::service::ServiceError;
 use crate::store::StoreError;
@@ -51,7 +51,9 @@ impl Refusal {
             }
             Self::InsufficientScope(scopes) => {
                 let detail = format!("this API key lacks the scope {}", either(scopes));
-                error(StatusCode::FORBIDDEN, "insufficient_scope", &detail)
+                let mut response = error(StatusCode::FORBIDDEN, "insufficient_scope", &detail);
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(INSUFFICIENT_SCOPE));
+                response
             }
             Self::Failed(cause) => failed(cause),
         }

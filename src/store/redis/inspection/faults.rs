@@ -50,12 +50,15 @@ pub(super) fn version(address: &Address, version: &str) -> Fault {
     Fault::new(FaultKind::Version, address.to_string(), format!("the server is {version}"), fix)
 }
 
-pub(super) fn schema(address: &Address, key: &str, kept: &Value) -> Fault {
+/// `kept` is the value of the key, or `None` where the key is no string.
+pub(super) fn schema(address: &Address, key: &str, kept: Option<&Value>) -> Fault {
     let kept = match kept {
-        Value::BulkString(kept) => String::from_utf8_lossy(kept).chars().take(20).collect(),
-        _ => "of an unexpected form".to_owned(),
+        Some(Value::BulkString(kept)) => {
+            format!("{:?}", String::from_utf8_lossy(kept).chars().take(20).collect::<String>())
+        }
+        _ => "no string".to_owned(),
     };
-    let cause = format!("{key} is {kept:?}, this program needs {SCHEMA_VERSION:?}");
+    let cause = format!("{key} is {kept}, this program needs {SCHEMA_VERSION:?}");
     let fix = "run the version of Doorward that wrote it, or set another redis-url or key-prefix";
     Fault::new(FaultKind::Schema, address.to_string(), cause, fix)
 }
@@ -102,8 +105,15 @@ fn of_connection(error: &RedisError) -> (FaultKind, &'static str) {
     if has(&["Authentication required"]) {
         return (FaultKind::Login, "set user and password in redis-url");
     }
+    // Also the refusal of an unknown command, as it quotes arguments that are no text.
     if error.kind() == ErrorKind::Parse {
-        return (FaultKind::Other, "what listens there is no Redis: correct host and port in redis-url");
+        return (
+            FaultKind::Other,
+            "what listens there is no Redis, or lacks a command (rename-command): correct host and port in redis-url",
+        );
+    }
+    if is_unknown_command(error) {
+        return (FaultKind::Other, "redis-url must name a Redis server without rename-command");
     }
     if has(&["switch database", "DB index"]) {
         return (
@@ -132,8 +142,13 @@ fn of_connection(error: &RedisError) -> (FaultKind, &'static str) {
     (if error.is_io_error() { FaultKind::Unreachable } else { FaultKind::Other }, CHECK_URL)
 }
 
+fn is_unknown_command(error: &RedisError) -> bool {
+    error.code() == Some("ERR") && error.detail().is_some_and(|text| text.starts_with("unknown command"))
+}
+
 fn cause(error: &RedisError) -> String {
     match error.kind() {
+        _ if is_unknown_command(error) => "the server lacks a command".into(),
         // What the library makes of WRONGPASS.
         ErrorKind::AuthenticationFailed => "the server refuses user or password (WRONGPASS)".into(),
         _ if error.to_string().contains("switch database") => {
