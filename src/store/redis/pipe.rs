@@ -229,8 +229,13 @@ impl Queue {
         let mut returns = self.returns.clone();
         let (mut tries, mut was_up) = (0, false);
         loop {
+            // Before the attempt: one that fails because it came too early must not hide a return meanwhile.
+            let mut seen = *returns.borrow_and_update();
             let Lost { reason, then } = self.serve(&mut checks, was_up).await;
             was_up = self.state().phase == Phase::Up;
+            if was_up {
+                seen = *returns.borrow_and_update();
+            }
             let is_over = !self.topology.map().has(&self.master);
             let (phase, unanswered, is_young) = match then {
                 _ if is_over => (Phase::Over, None, false),
@@ -240,7 +245,7 @@ impl Queue {
             {
                 let mut state = self.state();
                 state.phase = phase;
-                state.returns = *returns.borrow_and_update();
+                state.returns = seen;
                 // What waits and what was sent fails with the connection, unless it gets a second one.
                 let waiting = std::mem::take(&mut state.waiting);
                 if let Some(unanswered) = unanswered {

@@ -101,6 +101,10 @@ fn of_connection(error: &RedisError) -> (FaultKind, &'static str) {
     if error.kind() == ErrorKind::AuthenticationFailed {
         return (FaultKind::Login, "correct user and password in redis-url");
     }
+    // In place of an answer to SELECT.
+    if has(&["Authentication required"]) {
+        return (FaultKind::Login, "set user and password in redis-url");
+    }
     // Also the refusal of an unknown command, as it quotes arguments that are no text.
     if error.kind() == ErrorKind::Parse {
         return (
@@ -163,5 +167,20 @@ fn of_denied(address: &Address, denied: Denied, needs: &Needs) -> Fault {
         }
         Denied::Keys => needs.all_keys(address),
         Denied::Channel => needs.channel(address),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_that_is_missing_is_not_taken_for_a_wrong_database() {
+        let refused = |detail: &str| {
+            let text = "Redis server refused to switch database";
+            of_connection(&RedisError::from((ErrorKind::Client, text, detail.to_owned()))).0
+        };
+        assert_eq!(refused("DB index is out of range"), FaultKind::Database);
+        assert_eq!(refused("Authentication required."), FaultKind::Login);
     }
 }
