@@ -345,3 +345,22 @@ fn sighup_ends_nothing() {
     }
     assert_eq!(server.terminate().code(), Some(0));
 }
+
+#[test]
+fn a_standard_output_that_nobody_reads_holds_nothing_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let listen = format!("unix:{}", directory.path().join("socket").display());
+    let settings = [("DOORWARD_LISTEN", &*listen), ("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0")];
+    let (_reader, mut writer) = std::io::pipe().unwrap();
+    // As much as a pipe takes (pipe(7)), so that the ready line cannot be written.
+    writer.write_all(&[b'a'; 64 * 1024]).unwrap();
+    let mut command = command(binary(), &settings);
+    let mut process =
+        Process::spawn_with("doorward", &mut command, |_, stderr| (writer.into(), stderr.into()));
+    wait_for("an answer", || {
+        let mut client = directory.path().join("socket").exists().then(|| Client::new(&listen))?;
+        (client.try_send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").ok()?.status == 200).then_some(())
+    });
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait().code(), Some(0), "{}", process.log());
+}
