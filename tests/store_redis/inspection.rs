@@ -237,6 +237,7 @@ fn another_schema_stops_everything_within_a_look_and_a_lease() {
         issue(server).1["token"].clone()
     });
     servers.iter().for_each(|server| assert_eq!(server.auth(&tokens[0]).status, 200));
+    let schema = redis.cli(&["GET", "dw:m:schema"]);
     redis.cli(&["SET", "dw:m:schema", "4"]);
     let kept = redis.keys();
     for server in &servers {
@@ -250,7 +251,7 @@ fn another_schema_stops_everything_within_a_look_and_a_lease() {
         assert_eq!(faults_of(server)[0]["kind"], "schema");
     }
     assert_eq!(redis.keys(), kept);
-    redis.cli(&["SET", "dw:m:schema", "3"]);
+    redis.cli(&["SET", "dw:m:schema", schema.trim()]);
     for server in &servers {
         await_ready(server, 200);
         wait_for("judged again", || (server.auth(&tokens[0]).status == 200).then_some(()));
