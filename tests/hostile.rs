@@ -349,14 +349,15 @@ fn nothing_leaks_from_one_request_into_the_next() {
     });
 }
 
-/// How often Redis was asked for something that looking at a token takes.
+/// How often Redis was asked for something that looking at a token takes, by a command or in a script. Scripts themselves
+/// are not counted: the inspection of the store runs one that reads nothing.
 fn lookups(redis: &RedisServer) -> u64 {
     let calls = |line: &str| line.split_once("calls=")?.1.split(',').next()?.parse::<u64>().ok();
     redis
         .cli(&["INFO", "commandstats"])
         .lines()
         .filter(|line| {
-            ["hmget", "hget", "hgetall", "evalsha", "eval", "exists"]
+            ["hmget", "hget", "hgetall", "exists"]
                 .iter()
                 .any(|name| line.starts_with(&format!("cmdstat_{name}:")))
         })
