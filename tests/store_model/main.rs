@@ -294,6 +294,9 @@ impl World {
         for on in [&self.memory, &self.redis] {
             let credential = on.credential(id).await.unwrap();
             let verdict = credential.map(|credential| credential.judge(&hash, None, self.now_ms));
+            // How long an expired token stays for a renewal is the store's business. Past its absolute end no renewal
+            // revives it, and an object that revokes its tokens may find it or not: Redis forgets the object's entry then.
+            let verdict = verdict.filter(|verdict| *verdict != Verdict::Expired);
             let is_wrong = matches!(verdict, Some(Verdict::WrongSecret | Verdict::RotatedOut));
             let has_ended = is_wrong && on.store.end_reused(id, &hash, self.now_ms).await.unwrap();
             prop_assert_eq!(

@@ -11,6 +11,7 @@ local t, broken = find(a.locator, a.why)
 if broken then return broken end
 if t and t.expired then
   forget(t.user, a.locator)
+  fit_ttl(t.user)
   return { 0 }
 end
 if not t then return { 0 } end

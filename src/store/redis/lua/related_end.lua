@@ -11,6 +11,7 @@ local _, at = find_object(a.locator, a.object)
 if not at then return 2 end
 if t.expired then
   forget(t.user, a.locator)
+  fit_ttl(t.user)
   return 2
 end
 end_token(t.user, a.locator, t.flags, 'related')
