@@ -26,13 +26,12 @@ pub struct Body {
 pub struct Piece {
     bytes: Bytes,
     /// Held until all was sent.
-    #[allow(dead_code)]
-    unsent: Option<Unsent>,
+    _unsent: Option<Unsent>,
 }
 
 impl From<Bytes> for Piece {
     fn from(bytes: Bytes) -> Self {
-        Self { bytes, unsent: None }
+        Self { bytes, _unsent: None }
     }
 }
 
@@ -76,7 +75,7 @@ impl Body {
     /// It is sent on the connection that the request kept busy. A stream keeps it so until its end.
     pub fn sent_on(&mut self, busy: Busy) {
         if !self.data.bytes.is_empty() {
-            self.data.unsent = Some(busy.unsent());
+            self.data._unsent = Some(busy.unsent());
         }
         if let Some(Then::Stream(_, kept)) = self.then.as_deref_mut() {
             *kept = Some(busy);
@@ -97,7 +96,7 @@ impl http_body::Body for Body {
         }
         if let Some(Then::Stream(pieces, busy)) = self.then.as_deref_mut() {
             let piece = pieces.as_mut().poll_next(context);
-            let noted = |bytes| Piece { bytes, unsent: busy.as_ref().map(Busy::unsent) };
+            let noted = |bytes| Piece { bytes, _unsent: busy.as_ref().map(Busy::unsent) };
             return piece.map(|piece| piece.map(|bytes| Ok(Frame::data(noted(bytes)))));
         }
         Poll::Ready(match self.then.take().map(|then| *then) {

@@ -5,8 +5,13 @@ use serde_json::Value;
 use super::http::Client;
 use super::server::{Server, key};
 
-/// Reads server-sent events as a client does.
-pub struct FeedReader(Client, Vec<u8>);
+/// Reads server-sent events as a client does; what it has received but not used yet is kept.
+pub struct FeedReader {
+    client: Client,
+    received: Vec<u8>,
+    /// That of the last event or gap, at first that of the beginning.
+    pub last_id: String,
+}
 
 impl FeedReader {
     pub fn open(server: &Server, last_event_id: Option<&str>) -> Self {
@@ -14,22 +19,24 @@ impl FeedReader {
         let id = last_event_id.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
         let (name, value) = key();
         client.write(format!("GET /v1/events HTTP/1.1\r\nhost: x\r\n{name}: {value}\r\n{id}\r\n")).unwrap();
-        let mut reader = Self(client, Vec::new());
+        let mut reader = Self { client, received: Vec::new(), last_id: String::new() };
         let head = reader.block();
         assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
         assert!(head.contains("content-type: text/event-stream"), "{head}");
-        assert!(reader.block().contains("retry: 1000"));
+        let hello = reader.block();
+        assert!(hello.contains("retry: 1000"), "{hello}");
+        reader.last_id = field(&hello, "id");
         reader
     }
 
     /// The next block of lines: the head, or an event; what chunked coding puts between is dropped.
     fn block(&mut self) -> String {
         loop {
-            let text = String::from_utf8_lossy(&self.1).into_owned();
+            let text = String::from_utf8_lossy(&self.received).into_owned();
             let ends = [("\r\n\r\n", 4), ("\n\n", 2)];
             let end = ends.iter().filter_map(|(end, length)| Some((text.find(end)?, *length))).min();
             if let Some((at, length)) = end {
-                self.1.drain(..at + length);
+                self.received.drain(..at + length);
                 let lines = text[..at].lines();
                 let is_chunk_size =
                     |line: &&str| line.len() < 8 && line.bytes().all(|c| c.is_ascii_hexdigit());
@@ -39,19 +46,22 @@ impl FeedReader {
                 }
                 return lines.join("\n");
             }
-            let read = self.0.read_some().unwrap();
+            let read = self.client.read_some().unwrap();
             assert!(!read.is_empty(), "the feed ended: {text}");
-            self.1.extend(read);
+            self.received.extend(read);
         }
     }
 
     /// The next event: its id, type and data.
     pub fn event(&mut self) -> (String, String, Value) {
         let block = self.block();
-        let field = |name: &str| {
-            let line = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-            line.unwrap_or_default().to_owned()
-        };
-        (field("id"), field("event"), serde_json::from_str(&field("data")).unwrap())
+        self.last_id = field(&block, "id");
+        let data = serde_json::from_str(&field(&block, "data")).unwrap();
+        (self.last_id.clone(), field(&block, "event"), data)
     }
+}
+
+fn field(block: &str, name: &str) -> String {
+    let line = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    line.unwrap_or_default().to_owned()
 }
