@@ -1,7 +1,7 @@
 //! TLS of the listeners: certificates from files, put in place of the old ones when the files change.
 
+pub use crate::files::{RELOAD_INTERVAL, MAX_FILE_BYTES, read_file};
 use std::convert::Infallible;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +19,6 @@ use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
 use crate::clock::Clock;
 use crate::config::{Config, TlsPaths};
-
-/// How often the files are looked at.
-pub const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
-
-/// The most bytes of a file: certificates are not near this, and a wrong path must not fill the memory.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// What a listener speaks, as ALPN names it (RFC 7301), the preferred first.
 pub type Protocols = &'static [&'static [u8]];
@@ -45,7 +39,7 @@ pub struct TlsError {
 
 /// The files, and the settings that name them.
 #[derive(Clone)]
-struct Files {
+pub(crate) struct Files {
     cert: PathBuf,
     cert_setting: &'static str,
     key: PathBuf,
@@ -64,7 +58,7 @@ pub struct Tls {
 }
 
 /// What the files hold.
-struct Contents {
+pub(crate) struct Contents {
     cert: Vec<u8>,
     key: Vec<u8>,
     client_ca: Option<Vec<u8>>,
@@ -197,23 +191,9 @@ impl Contents {
     }
 }
 
-const CLIENT_CA: &str = "admin-client-ca";
+pub(crate) const CLIENT_CA: &str = "admin-client-ca";
 
-/// Reads a file that holds certificates or a key.
-///
-/// # Errors
-/// When it cannot be read, or is too large to be one.
-pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut content = Vec::new();
-    std::fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::Error::other(format!("it is larger than {MAX_FILE_BYTES} bytes")));
-    }
-    Ok(content)
-}
-
-fn server_config(
+pub(crate) fn server_config(
     files: &Files,
     contents: &Contents,
     protocols: Protocols,
@@ -239,7 +219,7 @@ fn server_config(
 }
 
 /// Lets only clients in whose certificate one of these authorities signed.
-fn client_verifier(
+pub(crate) fn client_verifier(
     client_ca: &[u8],
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
@@ -252,7 +232,7 @@ fn client_verifier(
         .map_err(|error| problem(CLIENT_CA, error))
 }
 
-fn certificates(setting: &'static str, content: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(setting: &'static str, content: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(content).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
@@ -260,13 +240,13 @@ fn certificates(setting: &'static str, content: &[u8]) -> Result<Vec<Certificate
     }
 }
 
-fn problem(setting: &'static str, problem: impl std::fmt::Display) -> TlsError {
+pub(crate) fn problem(setting: &'static str, problem: impl std::fmt::Display) -> TlsError {
     TlsError { setting, problem: problem.to_string() }
 }
 
 /// The system's wall clock, for when certificates of clients end.
 #[derive(Debug)]
-struct Time(Clock);
+pub(crate) struct Time(Clock);
 
 impl TimeProvider for Time {
     fn current_time(&self) -> Option<UnixTime> {

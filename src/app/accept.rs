@@ -7,7 +7,7 @@ use crate::http::listener::{Accepted, Listener};
 
 /// Accepts connections until `stop` says so, and then those in the kernel's queue; each is handed to `deliver` once
 /// there is room for it.
-pub(super) async fn accept<F: Future<Output = ()> + Send>(
+pub(crate) async fn accept<F: Future<Output = ()> + Send>(
     listener: Listener,
     connections: Connections,
     mut stop: watch::Receiver<bool>,

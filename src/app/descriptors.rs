@@ -18,15 +18,15 @@ const MIN_CONNECTIONS: usize = 4;
 
 /// How many connections each listener may have open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     /// On the listener of the validation plane, and on that of gRPC.
-    pub(super) validation: usize,
-    pub(super) admin: usize,
+    pub(crate) validation: usize,
+    pub(crate) admin: usize,
 }
 
 /// Raises the limit on open files as far as it goes, and divides what it allows. Says so if that is less than
 /// `max-connections` for each listener.
-pub(super) fn budget(config: &Config, threads: usize) -> Budget {
+pub(crate) fn budget(config: &Config, threads: usize) -> Budget {
     let (limit, needed) = (raise_limit(), needed(config, threads));
     let budget = divide(config, limit, needed);
     if limit < needed {

@@ -24,7 +24,7 @@ use crate::validator::Validator;
 const INBOX: usize = 128;
 
 /// A connection on its way to its thread.
-pub(super) type Dealt = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Dealt = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// An accepted connection.
 struct Delivery {
@@ -35,34 +35,34 @@ struct Delivery {
 
 /// What a listener of the validation plane is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Service {
+pub(crate) enum Service {
     Http,
     Grpc,
 }
 
 /// What every thread gets a copy of.
 #[derive(Clone)]
-pub(super) struct Parts {
-    pub(super) service: Arc<crate::service::Service>,
-    pub(super) settings: Settings,
-    pub(super) readiness: Readiness,
+pub(crate) struct Parts {
+    pub(crate) service: Arc<crate::service::Service>,
+    pub(crate) settings: Settings,
+    pub(crate) readiness: Readiness,
     /// The TLS of HTTP.
-    pub(super) tls: Option<Arc<Tls>>,
+    pub(crate) tls: Option<Arc<Tls>>,
     /// The TLS of gRPC.
-    pub(super) grpc_tls: Option<Arc<Tls>>,
+    pub(crate) grpc_tls: Option<Arc<Tls>>,
     /// See [`Grpc`].
-    pub(super) request_timeout: Duration,
+    pub(crate) request_timeout: Duration,
 }
 
 /// The running threads; they end when this and the dispatcher are gone.
-pub(super) struct ValidationThreads {
+pub(crate) struct ValidationThreads {
     inboxes: Vec<mpsc::Sender<Delivery>>,
     deaths: mpsc::Receiver<usize>,
 }
 
 impl ValidationThreads {
     /// Starts `threads` of them, side by side, and waits until each has tried to reach the store.
-    pub(super) async fn start(threads: usize, parts: Parts, metrics: &Metrics) -> io::Result<Self> {
+    pub(crate) async fn start(threads: usize, parts: Parts, metrics: &Metrics) -> io::Result<Self> {
         let (death, deaths) = mpsc::channel(threads);
         let (mut inboxes, mut readies) = (Vec::with_capacity(threads), Vec::with_capacity(threads));
         for index in 0..threads {
@@ -91,7 +91,7 @@ impl ValidationThreads {
     }
 
     /// Hands connections of a listener to the threads in turn; what it gives resolves once the thread has room for it.
-    pub(super) fn dealer(&self, service: Service) -> impl FnMut(Accepted, OpenConnection) -> Dealt + use<> {
+    pub(crate) fn dealer(&self, service: Service) -> impl FnMut(Accepted, OpenConnection) -> Dealt + use<> {
         let mut inboxes = self.inboxes.clone().into_iter().cycle();
         move |accepted, open| {
             let inbox = inboxes.next();
@@ -105,7 +105,7 @@ impl ValidationThreads {
     }
 
     /// Resolves with the index of a thread that ended.
-    pub(super) async fn died(&mut self) -> Option<usize> {
+    pub(crate) async fn died(&mut self) -> Option<usize> {
         self.deaths.recv().await
     }
 }

@@ -14,7 +14,7 @@ const MAX_CHECKS: usize = 100;
 const MAX_NAME_CHARS: usize = 50;
 
 /// Named checks, no two of one name.
-pub(super) fn checks(text: &str) -> Parsed<Vec<Check>> {
+pub(crate) fn checks(text: &str) -> Parsed<Vec<Check>> {
     let items = items(text);
     if items.len() > MAX_CHECKS {
         return Err(format!("has more than {MAX_CHECKS} checks"));

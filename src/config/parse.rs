@@ -24,12 +24,12 @@ use crate::origin::Origin;
 use crate::secret::{MAX_CHECK_KEYS, check_token_key};
 use crate::store::OverLimit;
 
-pub(super) type Parsed<T> = Result<T, String>;
+pub(crate) type Parsed<T> = Result<T, String>;
 
-pub(super) const SECOND_MS: u64 = 1_000;
-pub(super) const MINUTE_MS: u64 = 60 * SECOND_MS;
-pub(super) const HOUR_MS: u64 = 60 * MINUTE_MS;
-pub(super) const DAY_MS: u64 = 24 * HOUR_MS;
+pub(crate) const SECOND_MS: u64 = 1_000;
+pub(crate) const MINUTE_MS: u64 = 60 * SECOND_MS;
+pub(crate) const HOUR_MS: u64 = 60 * MINUTE_MS;
+pub(crate) const DAY_MS: u64 = 24 * HOUR_MS;
 /// Largest unit first.
 const UNITS: [(&str, u64); 5] =
     [("d", DAY_MS), ("h", HOUR_MS), ("m", MINUTE_MS), ("s", SECOND_MS), ("ms", 1)];
@@ -39,7 +39,7 @@ const API_KEY_CHARS: RangeInclusive<usize> = 32..=256;
 const MAX_API_KEYS: usize = 100;
 const API_KEY_NAME_CHARS: RangeInclusive<usize> = 1..=50;
 /// The name that `admin-key` has.
-pub(super) const ADMIN_KEY_NAME: &str = "admin";
+pub(crate) const ADMIN_KEY_NAME: &str = "admin";
 const KEY_PREFIX_BYTES: RangeInclusive<usize> = 1..=64;
 const COOKIE_NAME_BYTES: RangeInclusive<usize> = 1..=64;
 /// No DNS name is longer (RFC 1035, section 2.3.4).
@@ -54,7 +54,7 @@ const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// More than half of the idle time would let a token in use end.
 const MAX_RENEWAL_PERCENT: u8 = 50;
 
-pub(super) fn is_word(text: &str) -> bool {
+pub(crate) fn is_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
@@ -64,7 +64,7 @@ fn is_token_byte(byte: u8) -> bool {
 }
 
 /// A whole number in decimal digits.
-pub(super) fn number<T: FromStr + PartialOrd + Display>(
+pub(crate) fn number<T: FromStr + PartialOrd + Display>(
     range: RangeInclusive<T>,
 ) -> impl Fn(&str) -> Parsed<T> {
     move |text| {
@@ -76,7 +76,7 @@ pub(super) fn number<T: FromStr + PartialOrd + Display>(
 }
 
 /// `end-oldest` or `refuse-new`.
-pub(super) fn over_limit(text: &str) -> Parsed<OverLimit> {
+pub(crate) fn over_limit(text: &str) -> Parsed<OverLimit> {
     match text {
         "end-oldest" => Ok(OverLimit::EndOldest),
         "refuse-new" => Ok(OverLimit::RefuseNew),
@@ -85,12 +85,12 @@ pub(super) fn over_limit(text: &str) -> Parsed<OverLimit> {
 }
 
 /// `true` or `false`.
-pub(super) fn boolean(text: &str) -> Parsed<bool> {
+pub(crate) fn boolean(text: &str) -> Parsed<bool> {
     text.parse().map_err(|_| "is neither true nor false".into())
 }
 
 /// A whole number and its unit, or 0 where the range has it; milliseconds.
-pub(super) fn duration_ms(range: RangeInclusive<u64>) -> impl Fn(&str) -> Parsed<u64> {
+pub(crate) fn duration_ms(range: RangeInclusive<u64>) -> impl Fn(&str) -> Parsed<u64> {
     move |text| {
         let ms = any_duration_ms(text).ok_or("is not a duration such as 500ms, 10s, 1h or 14d")?;
         if range.contains(&ms) {
@@ -117,7 +117,7 @@ fn show_ms(ms: u64) -> String {
 }
 
 /// A share (`10%`, `0.1`) or a duration.
-pub(super) fn renewal_step(text: &str) -> Parsed<RenewalStep> {
+pub(crate) fn renewal_step(text: &str) -> Parsed<RenewalStep> {
     let percent = if let Some(percent) = text.strip_suffix('%') {
         number(0..=u8::MAX)(percent).ok()
     } else if let Some(decimals) = text.strip_prefix("0.") {
@@ -139,7 +139,7 @@ pub(super) fn renewal_step(text: &str) -> Parsed<RenewalStep> {
 }
 
 /// `IP:PORT` or `unix:/path`.
-pub(super) fn listen_addr(text: &str) -> Parsed<ListenAddr> {
+pub(crate) fn listen_addr(text: &str) -> Parsed<ListenAddr> {
     let Some(path) = text.strip_prefix("unix:") else {
         return text.parse().map(ListenAddr::Tcp).map_err(|_| {
             "is neither an IP address with a port such as 127.0.0.1:8080 or [::1]:8080 \
@@ -157,12 +157,12 @@ pub(super) fn listen_addr(text: &str) -> Parsed<ListenAddr> {
 }
 
 /// An address to listen on, or nothing.
-pub(super) fn optional_listen_addr(text: &str) -> Parsed<Option<ListenAddr>> {
+pub(crate) fn optional_listen_addr(text: &str) -> Parsed<Option<ListenAddr>> {
     if text.is_empty() { Ok(None) } else { listen_addr(text).map(Some) }
 }
 
 /// The permissions of a file in octal, or nothing.
-pub(super) fn file_mode(text: &str) -> Parsed<Option<u32>> {
+pub(crate) fn file_mode(text: &str) -> Parsed<Option<u32>> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -172,7 +172,7 @@ pub(super) fn file_mode(text: &str) -> Parsed<Option<u32>> {
 }
 
 /// The path of a file, or nothing.
-pub(super) fn optional_path(text: &str) -> Parsed<Option<PathBuf>> {
+pub(crate) fn optional_path(text: &str) -> Parsed<Option<PathBuf>> {
     if text.chars().any(char::is_control) {
         return Err("is not a path: it has control characters".into());
     }
@@ -180,12 +180,12 @@ pub(super) fn optional_path(text: &str) -> Parsed<Option<PathBuf>> {
 }
 
 /// A URL of Redis, or nothing for the embedded store.
-pub(super) fn store_url(text: &str) -> Parsed<StoreUrl> {
+pub(crate) fn store_url(text: &str) -> Parsed<StoreUrl> {
     if text.is_empty() { Ok(StoreUrl::Memory) } else { RedisUrl::parse(text).map(StoreUrl::Redis) }
 }
 
 /// What may stand before a key: a brace would move it to another slot, and the rest are signs of a pattern.
-pub(super) fn key_prefix(text: &str) -> Parsed<String> {
+pub(crate) fn key_prefix(text: &str) -> Parsed<String> {
     let good = |byte: u8| byte.is_ascii_graphic() && !br"{}*?[]\".contains(&byte);
     if KEY_PREFIX_BYTES.contains(&text.len()) && text.bytes().all(good) {
         return Ok(text.into());
@@ -194,7 +194,7 @@ pub(super) fn key_prefix(text: &str) -> Parsed<String> {
 }
 
 /// A cookie's name.
-pub(super) fn cookie_name(text: &str) -> Parsed<String> {
+pub(crate) fn cookie_name(text: &str) -> Parsed<String> {
     if COOKIE_NAME_BYTES.contains(&text.len()) && text.bytes().all(is_token_byte) {
         return Ok(text.into());
     }
@@ -202,7 +202,7 @@ pub(super) fn cookie_name(text: &str) -> Parsed<String> {
 }
 
 /// Which requests from other sites carry the cookie.
-pub(super) fn same_site(text: &str) -> Parsed<SameSite> {
+pub(crate) fn same_site(text: &str) -> Parsed<SameSite> {
     match text {
         "lax" => Ok(SameSite::Lax),
         "strict" => Ok(SameSite::Strict),
@@ -212,7 +212,7 @@ pub(super) fn same_site(text: &str) -> Parsed<SameSite> {
 }
 
 /// A cookie's domain, or nothing for the host that sets it.
-pub(super) fn cookie_domain(text: &str) -> Parsed<Option<String>> {
+pub(crate) fn cookie_domain(text: &str) -> Parsed<Option<String>> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -229,7 +229,7 @@ pub(super) fn cookie_domain(text: &str) -> Parsed<Option<String>> {
 }
 
 /// A cookie's path.
-pub(super) fn cookie_path(text: &str) -> Parsed<String> {
+pub(crate) fn cookie_path(text: &str) -> Parsed<String> {
     let good = |byte: u8| byte.is_ascii_graphic() && byte != b';';
     if text.starts_with('/') && text.len() <= MAX_COOKIE_PATH_BYTES && text.bytes().all(good) {
         return Ok(text.into());
@@ -238,7 +238,7 @@ pub(super) fn cookie_path(text: &str) -> Parsed<String> {
 }
 
 /// A header's name, or nothing.
-pub(super) fn header_name(text: &str) -> Parsed<Option<HeaderName>> {
+pub(crate) fn header_name(text: &str) -> Parsed<Option<HeaderName>> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -247,7 +247,7 @@ pub(super) fn header_name(text: &str) -> Parsed<Option<HeaderName>> {
 }
 
 /// Origins, such as `https://app.example.com`.
-pub(super) fn origins(text: &str) -> Parsed<Vec<Origin>> {
+pub(crate) fn origins(text: &str) -> Parsed<Vec<Origin>> {
     let origins = items(text);
     if origins.len() > MAX_ALLOWED_ORIGINS {
         return Err(format!("has more than {MAX_ALLOWED_ORIGINS} origins"));
@@ -263,7 +263,7 @@ pub(super) fn origins(text: &str) -> Parsed<Vec<Origin>> {
 }
 
 /// Networks, addresses and the word `unix`.
-pub(super) fn trusted_proxies(text: &str) -> Parsed<TrustedProxies> {
+pub(crate) fn trusted_proxies(text: &str) -> Parsed<TrustedProxies> {
     let items = items(text);
     if items.len() > MAX_TRUSTED_PROXIES {
         return Err(format!("has more than {MAX_TRUSTED_PROXIES} networks"));
@@ -295,7 +295,7 @@ fn network(item: &str) -> Result<IpNet, &'static str> {
 }
 
 /// Whether a text can be an API key.
-pub(super) fn api_key_text(text: &str) -> Parsed<&str> {
+pub(crate) fn api_key_text(text: &str) -> Parsed<&str> {
     if text.len() < *API_KEY_CHARS.start() {
         return Err("is shorter than the 32 characters of an API key".into());
     }
@@ -306,7 +306,7 @@ pub(super) fn api_key_text(text: &str) -> Parsed<&str> {
 }
 
 /// The key with all scopes, or nothing.
-pub(super) fn admin_key(text: &str) -> Parsed<Option<ApiKey>> {
+pub(crate) fn admin_key(text: &str) -> Parsed<Option<ApiKey>> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -315,7 +315,7 @@ pub(super) fn admin_key(text: &str) -> Parsed<Option<ApiKey>> {
 }
 
 /// Items of the form `NAME:SCOPE+SCOPE:HASH`.
-pub(super) fn api_keys(text: &str) -> Parsed<Vec<ApiKey>> {
+pub(crate) fn api_keys(text: &str) -> Parsed<Vec<ApiKey>> {
     let keys = items(text);
     if keys.len() > MAX_API_KEYS {
         return Err(format!("has more than {MAX_API_KEYS} keys"));
@@ -360,7 +360,7 @@ fn api_key(text: &str) -> Parsed<ApiKey> {
 }
 
 /// Keys of the check tag.
-pub(super) fn token_keys(text: &str) -> Parsed<Vec<SecretString>> {
+pub(crate) fn token_keys(text: &str) -> Parsed<Vec<SecretString>> {
     let keys = items(text);
     if keys.len() > MAX_CHECK_KEYS {
         return Err(format!("has more than {MAX_CHECK_KEYS} keys"));
@@ -374,7 +374,7 @@ pub(super) fn token_keys(text: &str) -> Parsed<Vec<SecretString>> {
 }
 
 /// A level of the log.
-pub(super) fn log_level(text: &str) -> Parsed<LogLevel> {
+pub(crate) fn log_level(text: &str) -> Parsed<LogLevel> {
     match text {
         "error" => Ok(LogLevel::Error),
         "warn" => Ok(LogLevel::Warn),
@@ -386,7 +386,7 @@ pub(super) fn log_level(text: &str) -> Parsed<LogLevel> {
 }
 
 /// A form of the log.
-pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
+pub(crate) fn log_format(text: &str) -> Parsed<LogFormat> {
     match text {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),

@@ -5,7 +5,7 @@ use super::sources::Values;
 use super::{Config, StoreUrl};
 
 /// Every setting as a line of TOML with where it came from; secrets are `***`.
-pub(super) fn report(values: &Values, config: &Config) -> String {
+pub(crate) fn report(values: &Values, config: &Config) -> String {
     let mut report = "OK: the settings are good\n".to_owned();
     for setting in SETTINGS {
         let text = shown(setting, values, config);

@@ -15,40 +15,40 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// A text and where it was given.
 #[derive(Clone, Debug)]
-pub(super) struct Given {
-    pub(super) text: String,
-    pub(super) origin: String,
+pub(crate) struct Given {
+    pub(crate) text: String,
+    pub(crate) origin: String,
     /// Whether the text is the path of a file with the value.
-    pub(super) is_path: bool,
+    pub(crate) is_path: bool,
 }
 
 /// What was given, by setting.
-pub(super) type Source = BTreeMap<&'static str, Given>;
+pub(crate) type Source = BTreeMap<&'static str, Given>;
 
 /// The texts of all settings; those not given have their default.
 #[derive(Default)]
-pub(super) struct Values(Source);
+pub(crate) struct Values(Source);
 
 impl Values {
-    pub(super) fn text(&self, name: &str) -> &str {
+    pub(crate) fn text(&self, name: &str) -> &str {
         match self.0.get(name) {
             Some(given) => &given.text,
             None => settings::find(name).map_or("", |setting| setting.default),
         }
     }
 
-    pub(super) fn origin(&self, name: &str) -> &str {
+    pub(crate) fn origin(&self, name: &str) -> &str {
         self.0.get(name).map_or("default", |given| &given.origin)
     }
 
     /// Whether it was given something that is not empty.
-    pub(super) fn is_set(&self, name: &str) -> bool {
+    pub(crate) fn is_set(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|given| !given.text.is_empty())
     }
 }
 
 /// Collects the texts: flags before variables before the file that either names.
-pub(super) fn gather(
+pub(crate) fn gather(
     flags: BTreeMap<&'static str, String>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
     read_file: ReadFile<'_>,
@@ -107,7 +107,7 @@ fn read_value(name: &str, given: &mut Given, read_file: ReadFile<'_>, mistakes: 
 ///
 /// # Errors
 /// When it cannot be read, is too large, or is not UTF-8.
-pub(super) fn read_file(path: &Path) -> io::Result<String> {
+pub(crate) fn read_file(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_FILE_BYTES {
@@ -153,7 +153,7 @@ fn from_environment(
 }
 
 /// The value or the path of its file; both at once is a mistake, as no one can tell which is meant.
-pub(super) fn either(
+pub(crate) fn either(
     setting: &Setting,
     direct: Option<Given>,
     path: Option<Given>,

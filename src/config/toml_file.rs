@@ -10,7 +10,7 @@ use super::settings::{SETTINGS, did_you_mean};
 use super::sources::{Given, Source, either};
 
 /// Takes the settings from the text of the file at `path`.
-pub(super) fn read(text: &str, path: &str, mistakes: &mut Vec<Mistake>) -> Source {
+pub(crate) fn read(text: &str, path: &str, mistakes: &mut Vec<Mistake>) -> Source {
     // An editor's byte order mark is not TOML.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (table, errors) = DeTable::parse_recoverable(text);

@@ -4,7 +4,7 @@
 //! token that must be read from the store waits. All bodies are empty and stay unread: proxies keep the
 //! connection then, and one that sends a length without a body is not waited for.
 
-use std::sync::Arc;
+pub use crate::http::admission::{Admission, Demand};
 
 use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
@@ -15,54 +15,9 @@ use super::presented::{Presented, presented};
 use super::received::Received;
 use super::validation::Settings;
 use super::{Body, empty, unavailable};
-use crate::check::Check;
 use crate::store::StoreError;
 use crate::token::{Credential, Transport};
 use crate::validator::{Access, Judged, Judgement, LookUp, Validator};
-
-/// Who may pass.
-#[derive(Clone, Debug)]
-pub struct Admission {
-    /// Whether a request without a valid token passes as the anonymous one.
-    is_optional: bool,
-    demand: Demand,
-}
-
-/// What is asked of a valid token.
-#[derive(Clone, Debug)]
-enum Demand {
-    Nothing,
-    Check(Arc<Check>),
-    /// Nothing meets it: another site made the browser send the request.
-    SameSite,
-}
-
-impl Admission {
-    /// Only a valid token.
-    pub const REQUIRED: Self = Self { is_optional: false, demand: Demand::Nothing };
-    /// Everybody: without a valid token as the anonymous one.
-    pub const OPTIONAL: Self = Self { is_optional: true, demand: Demand::Nothing };
-
-    /// A valid token that meets a check; everybody else as the check has it.
-    pub fn by(check: Arc<Check>) -> Self {
-        Self { is_optional: check.anonymous, demand: Demand::Check(check) }
-    }
-
-    /// Returns why a valid token may not pass, or `None` if it may.
-    fn objection(&self, credential: &Credential) -> Option<Objection> {
-        match &self.demand {
-            Demand::Nothing => None,
-            Demand::Check(check) => (!check.is_met_by(credential)).then_some(Objection::Check),
-            Demand::SameSite => Some(Objection::CrossSite),
-        }
-    }
-
-    /// Whether a token that waits for its second factor passes as the anonymous one; it never does as its user.
-    fn is_for_pending(&self) -> bool {
-        let asks = matches!(&self.demand, Demand::Check(check) if check.second_factor);
-        self.is_optional && !asks
-    }
-}
 
 /// What an auth subrequest came to.
 #[derive(Clone, Copy)]
@@ -127,7 +82,7 @@ pub async fn read<R>(
     validator.look_up(look_up, |judgement| answer(verdict(validator, judgement, admission))).await
 }
 
-fn verdict<'a>(
+pub(crate) fn verdict<'a>(
     validator: &Validator,
     judgement: Result<Judgement<'a>, StoreError>,
     admission: &Admission,
@@ -147,7 +102,7 @@ fn verdict<'a>(
     }
 }
 
-fn refuse(refusal: Refusal, admission: &Admission) -> Verdict<'static> {
+pub(crate) fn refuse(refusal: Refusal, admission: &Admission) -> Verdict<'static> {
     if admission.is_optional { Verdict::Anonymous } else { Verdict::Refused(refusal) }
 }
 
@@ -170,7 +125,7 @@ impl Verdict<'_> {
 }
 
 /// The header of a 403 that says why.
-static X_AUTH_REASON: HeaderName = HeaderName::from_static("x-auth-reason");
+pub(crate) static X_AUTH_REASON: HeaderName = HeaderName::from_static("x-auth-reason");
 
 /// Why a request with a valid token may not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! One HTTP/1 or HTTP/2 connection, from its first byte to its end.
 
+pub use crate::http::reply::{Reply};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{CONNECTION, DATE, HOST, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -30,50 +31,21 @@ use crate::clock::Clock;
 use crate::tls::HTTP_2;
 
 /// The most bytes of a request's head; hyper answers a larger one with 431.
-const MAX_HEAD_BYTES: usize = 32 * 1024;
+pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// The most requests under way on an HTTP/2 connection; further ones are reset with REFUSED_STREAM.
-const MAX_STREAMS: u32 = 256;
+pub(crate) const MAX_STREAMS: u32 = 256;
 /// The most requests that an HTTP/2 client may have taken back before they were looked at; then the connection ends
 /// (CVE-2023-44487).
-const MAX_UNSEEN_RESETS: usize = 20;
+pub(crate) const MAX_UNSEEN_RESETS: usize = 20;
 /// The most streams of an HTTP/2 connection that its client's mistakes may end; then the connection ends
 /// (CVE-2025-8671).
-const MAX_OWN_RESETS: usize = 64;
+pub(crate) const MAX_OWN_RESETS: usize = 64;
 /// The most bytes of bodies, which are not read, that an HTTP/2 client can send: the least that there may be for a
 /// connection (RFC 9113, section 6.9.2).
-const WINDOW_BYTES: u32 = 65_535;
-
-/// An answer, at hand or to be waited for. The hot path's is at hand: a future that holds everything a request
-/// might need is moved and polled for nothing then.
-pub enum Reply {
-    /// At hand; taken once.
-    Now(Option<Response<Body>>),
-    /// To be waited for.
-    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
-}
-
-impl Reply {
-    /// An answer at hand.
-    pub fn now(response: Response<Body>) -> Self {
-        Self::Now(Some(response))
-    }
-
-    /// An answer to be waited for.
-    pub fn later(response: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
-        Self::Later(Box::pin(response))
-    }
-
-    /// Whether it keeps its connection busy: it is waited for, or there is a body to be sent.
-    fn takes_time(&self) -> bool {
-        match self {
-            Self::Now(response) => response.as_ref().is_some_and(|response| !response.body().is_end_stream()),
-            Self::Later(_) => true,
-        }
-    }
-}
+pub(crate) const WINDOW_BYTES: u32 = 65_535;
 
 /// A reply on its connection.
-struct Replying {
+pub(crate) struct Replying {
     reply: Reply,
     busy: Option<Busy>,
     clock: Clock,
@@ -150,10 +122,10 @@ pub async fn serve(
     }
 }
 
-trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
 
-async fn serve_tls(
+pub(crate) async fn serve_tls(
     transport: Box<dyn Transport>,
     tls: TlsAcceptor,
     open: OpenConnection,
@@ -179,7 +151,7 @@ async fn serve_tls(
     serve_stream(stream, open, if is_http2 { Spoken::Http2 } else { spoken }, respond).await;
 }
 
-async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
     open: OpenConnection,
     spoken: Spoken<'_>,
@@ -245,7 +217,7 @@ async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
 
 /// Whether a request names one host; hyper does not look. HTTP/1.1 wants one `Host` (RFC 9112, section 3.2), HTTP/1.0
 /// at most one, and in HTTP/2 it must not differ from `:authority` (RFC 9113, section 8.3.1).
-fn names_one_host<B>(request: &Request<B>) -> bool {
+pub(crate) fn names_one_host<B>(request: &Request<B>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (host, another) = (hosts.next(), hosts.next());
     let is_named_enough = match request.version() {
@@ -273,7 +245,7 @@ fn http2() -> http2::Builder<TokioExecutor> {
 
 /// Polls hyper's connection to its end, and sends its answers after each turn; ends it when `open` says so. `patience`
 /// is how long a client without a request under way may take to agree: with HTTP/2 it has to acknowledge the end.
-async fn drive<T: AsyncRead + AsyncWrite + Unpin, C: Future<Output = hyper::Result<()>>>(
+pub(crate) async fn drive<T: AsyncRead + AsyncWrite + Unpin, C: Future<Output = hyper::Result<()>>>(
     connection: C,
     end_gracefully: impl Fn(Pin<&mut C>),
     patience: Option<Duration>,

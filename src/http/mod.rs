@@ -22,6 +22,9 @@
 //! | `json_value` | a request's JSON |
 //! | `problem`, `fields`, `…_json` | the admin plane's errors, inputs and outputs |
 
+pub mod reply;
+pub mod admission;
+pub mod settings;
 pub mod admin;
 mod answer_bytes;
 pub mod auth;

@@ -9,11 +9,11 @@
 //! | `/logout` | POST | `session` |
 //! | `/livez`, `/readyz` | GET | here |
 
-use std::collections::HashMap;
+pub use crate::http::settings::{Settings};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderName, HeaderValue};
+use hyper::header::{ALLOW, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::auth::{Admission, Auth, Verdict, auth, read};
@@ -22,62 +22,8 @@ use super::plain::PlainRequest;
 use super::received::{Peer, Received};
 use super::session::{logout, session};
 use super::{Body, empty};
-use crate::check::Check;
-use crate::config::{Config, Cookie, TrustedProxies};
-use crate::origin::Origin;
 use crate::readiness::Readiness;
 use crate::validator::{LookUp, Validator};
-
-/// What the validation plane goes by.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The cookie that carries a token.
-    pub cookie: Cookie,
-    /// A request with this header leaves no trace on its token.
-    pub renewal_exempt_header: Option<HeaderName>,
-    /// Origins besides the own that may use the cookie for more than reading.
-    pub allowed_origins: Vec<Origin>,
-    /// This plane's listener speaks TLS.
-    pub is_tls: bool,
-    /// Whether that is asked for on `/auth` and `/check`, too, and not on `/logout` alone.
-    pub cookie_csrf_check: bool,
-    /// Whose word counts on where a request came from.
-    pub trusted_proxies: TrustedProxies,
-    /// By name.
-    pub checks: HashMap<String, Arc<Check>>,
-}
-
-impl Settings {
-    /// What of the configuration concerns this plane.
-    pub fn of(config: &Config) -> Self {
-        let checks = config.checks.iter().map(|check| (check.name.clone(), Arc::new(check.clone())));
-        Self {
-            cookie: config.cookie.clone(),
-            renewal_exempt_header: config.renewal_exempt_header.clone(),
-            allowed_origins: config.allowed_origins.clone(),
-            is_tls: config.tls.cert.is_some(),
-            cookie_csrf_check: config.cookie_csrf_check,
-            trusted_proxies: config.trusted_proxies.clone(),
-            checks: checks.collect(),
-        }
-    }
-
-    /// Who may pass by an auth subrequest to this path; `None` for another path, and for a check that there is not.
-    fn admission(&self, path: &str) -> Option<Admission> {
-        if is_or_below(path, "/auth") {
-            return Some(Admission::REQUIRED);
-        }
-        if is_or_below(path, "/auth-optional") {
-            return Some(Admission::OPTIONAL);
-        }
-        self.check(path.strip_prefix("/check/")?.split('/').next()?)
-    }
-
-    /// Who may pass by the check of this name; `None` when there is no such check.
-    pub fn check(&self, name: &str) -> Option<Admission> {
-        self.checks.get(name).cloned().map(Admission::by)
-    }
-}
 
 /// The validation plane of one runtime.
 pub struct Validation {
@@ -153,11 +99,11 @@ impl Validation {
     }
 }
 
-fn is_or_below(path: &str, base: &str) -> bool {
+pub(crate) fn is_or_below(path: &str, base: &str) -> bool {
     path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn method_not_allowed(allowed: &'static str) -> Response<Body> {
+pub(crate) fn method_not_allowed(allowed: &'static str) -> Response<Body> {
     let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response

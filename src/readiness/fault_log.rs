@@ -18,7 +18,7 @@ fn key(fault: &Fault) -> Key {
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct FaultLog {
+pub(crate) struct FaultLog {
     /// When each was last logged.
     faults: HashMap<Key, u64>,
     /// By address: how many looks in a row a master was not tracked.
@@ -27,7 +27,7 @@ pub(super) struct FaultLog {
 
 impl FaultLog {
     /// Logs what changed since the last look.
-    pub(super) fn update(&mut self, report: &Report, now_ms: u64) {
+    pub(crate) fn update(&mut self, report: &Report, now_ms: u64) {
         self.faults.retain(|known, _| {
             let lasts = report.faults.iter().any(|fault| key(fault) == *known);
             let (kind, server, _) = known;
@@ -48,7 +48,7 @@ impl FaultLog {
     }
 
     /// Warns of masters whose changes are not heard, when that begins and when it is over.
-    pub(super) fn update_tracking(&mut self, masters: &[MasterReport]) {
+    pub(crate) fn update_tracking(&mut self, masters: &[MasterReport]) {
         self.untracked.retain(|address, _| masters.iter().any(|master| master.address == *address));
         for MasterReport { address, is_tracked, .. } in masters {
             let Some(is_tracked) = is_tracked else { continue };

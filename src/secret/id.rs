@@ -12,7 +12,7 @@ use rand::rngs::SysError;
 use crate::entropy::Entropy;
 
 const SHARD_TAG_BYTES: usize = 2;
-pub(super) const ID_BYTES: usize = 12;
+pub(crate) const ID_BYTES: usize = 12;
 /// Characters of a token id.
 pub const ID_CHARS: usize = ID_BYTES / 3 * 4;
 /// Characters of a locator: ten bytes.
@@ -68,7 +68,7 @@ impl fmt::Debug for ShardTag {
 
 /// The public, stable name of a token: shard tag and locator, 16 characters of base64url. No secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TokenId(pub(super) [u8; ID_BYTES]);
+pub struct TokenId(pub(crate) [u8; ID_BYTES]);
 
 impl TokenId {
     /// Reads the 16 characters of an id; `None` when it is anything else.

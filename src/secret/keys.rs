@@ -35,7 +35,7 @@ pub fn check_token_key(text: &str) -> Result<(), String> {
 pub struct CheckKeys {
     keys: Vec<[u8; 32]>,
     /// Of the marks that verified strings leave; see [`VerifiedMark`](crate::token::VerifiedMark).
-    pub(super) mark_key: [u8; 16],
+    pub(crate) mark_key: [u8; 16],
     /// Whether there may be another key that is not known here.
     may_lack_one: bool,
 }
@@ -66,7 +66,7 @@ impl CheckKeys {
     }
 
     /// The check tag by the key that signs.
-    pub(super) fn sign(&self, kind: Kind, checked: &[u8; CHECKED_BYTES]) -> [u8; CHECK_TAG_BYTES] {
+    pub(crate) fn sign(&self, kind: Kind, checked: &[u8; CHECKED_BYTES]) -> [u8; CHECK_TAG_BYTES] {
         Self::check_tag(&self.keys[0], kind, checked)
     }
 
@@ -82,7 +82,7 @@ impl CheckKeys {
         tag
     }
 
-    pub(super) fn verifies(
+    pub(crate) fn verifies(
         &self,
         kind: Kind,
         checked: &[u8; CHECKED_BYTES],

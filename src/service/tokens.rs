@@ -63,7 +63,7 @@ impl NewToken {
     }
 
     /// Whether every field but the user keeps to its rule.
-    pub(super) fn check(&self) -> Result<(), ServiceError> {
+    pub(crate) fn check(&self) -> Result<(), ServiceError> {
         valid_if_some("auth_slug", self.auth_slug.as_deref(), rules::auth_slug)?;
         valid_if_some("backend", self.backend.as_deref(), rules::backend)?;
         valid_if_some("idle_ms", self.idle_ms.as_ref(), |ms| rules::age_ms(*ms))?;
@@ -77,7 +77,7 @@ impl NewToken {
 }
 
 /// Whether an object's names keep to their rules.
-pub(super) fn check_object(object: &RelatedObject) -> Result<(), ServiceError> {
+pub(crate) fn check_object(object: &RelatedObject) -> Result<(), ServiceError> {
     valid("content_type", rules::content_type(&object.content_type))?;
     valid("object_id", rules::object_id(&object.object_id))
 }
@@ -110,7 +110,7 @@ impl Service {
     }
 
     /// The record of a new token.
-    pub(super) fn record_of(
+    pub(crate) fn record_of(
         &self,
         new: NewToken,
         id: TokenId,

@@ -3,21 +3,30 @@
 //! Every operation decides in one step per user what it changes. Validity is judged by the node's clock, passed in as
 //! `now_ms`; it follows the clock of the store, where that has one of its own.
 
+pub mod outcome;
+pub mod call;
+pub mod limits;
+pub mod error;
 pub mod cache;
 mod devices;
 pub mod memory;
-mod reader;
+pub(crate) mod reader;
 pub mod redis;
 mod related;
 pub mod report;
 mod takeovers;
 
+pub use crate::store::outcome::{Ended, Issued, Related, Changed};
+pub use crate::store::call::{Call};
+pub use crate::values::over_limit::{OverLimit};
+pub use crate::store::limits::{StoreLimits, ROOM_PER_LOGIN};
+pub use crate::store::error::{StoreError, Unwritten};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::event::{Actor, Event};
+use crate::event::Event;
 use crate::feed::Feed;
 use crate::secret::{SecretHash, TokenId};
 use crate::token::{Token, TokenChange, Touch};
@@ -27,122 +36,6 @@ pub use self::reader::{Read, Reader};
 use self::redis::RedisStore;
 use self::report::Report;
 
-/// Why the store did not do what it was asked.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// It cannot be asked at the moment, and whether a write was done is unknown. Ask again later.
-    #[error("the store cannot be asked: {0}")]
-    Unavailable(String),
-    /// It must not be used as it is, and nothing was changed. An operator has to look.
-    #[error("the store must not be used: {0}")]
-    Unusable(String),
-    /// A record is not what this version writes. Asking again does not help; an operator has to look.
-    #[error("the record of {key} is corrupt: {reason}")]
-    Corrupt {
-        /// The key or id of the record; no secret.
-        key: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-/// Touches that were not written.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{} touches were not written: {error}", .places.len())]
-pub struct Unwritten {
-    /// Their places in the batch. Writing them again is harmless. None when only corrupt records were passed over:
-    /// these are given up.
-    pub places: Vec<usize>,
-    /// Why, or why the first of them.
-    pub error: StoreError,
-}
-
-impl Unwritten {
-    /// All of these failed by this error.
-    fn by(error: StoreError, places: &[usize]) -> Self {
-        let are_lost = matches!(error, StoreError::Corrupt { .. });
-        Self { places: if are_lost { Vec::new() } else { places.to_vec() }, error }
-    }
-
-    fn and(mut self, other: Self) -> Self {
-        self.places.extend(other.places);
-        self
-    }
-}
-
-/// What a store keeps to, whichever it is.
-#[derive(Clone, Copy, Debug)]
-pub struct StoreLimits {
-    /// An ended token stays readable for this long.
-    pub revoked_retention_ms: u64,
-    /// How much longer than it is of use a token is kept, not to be found by anybody: for renewals that a node earned
-    /// while it could not reach the store. The setting `stale-grace`.
-    pub stale_grace_ms: u64,
-    /// A user has at most this many live tokens, and at most as many ended ones that are still readable: one
-    /// more ends the oldest, and forgets the oldest ended one.
-    pub max_tokens_per_user: usize,
-    /// A related object has at most this many live tokens.
-    pub max_tokens_per_object: usize,
-    /// What one token too many does.
-    pub over_limit: OverLimit,
-    /// A takeover that is over stays readable for this long.
-    pub takeover_retention_ms: u64,
-    /// The newest events of a user that are kept; 0 keeps none.
-    pub events_per_user: usize,
-    /// For how long an event is kept.
-    pub event_retention_ms: u64,
-    /// A user has at most this many device keys; one more is refused.
-    pub max_devices_per_user: usize,
-}
-
-impl StoreLimits {
-    /// The settings' defaults.
-    pub const DEFAULT: Self = {
-        const DAY_MS: u64 = 24 * 3600 * 1000;
-        Self {
-            revoked_retention_ms: DAY_MS,
-            stale_grace_ms: 0,
-            max_tokens_per_user: 1000,
-            max_tokens_per_object: 10_000,
-            over_limit: OverLimit::EndOldest,
-            takeover_retention_ms: 30 * DAY_MS,
-            events_per_user: 100,
-            event_retention_ms: 7 * DAY_MS,
-            max_devices_per_user: 100,
-        }
-    };
-}
-
-/// How many tokens one login revokes at most, and how many revoked ones it forgets. One of each would do, but for a limit
-/// that was lowered: then each login takes off some of what is too much.
-const ROOM_PER_LOGIN: usize = 8;
-
-/// What happens when a user with as many tokens as allowed gets another one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OverLimit {
-    /// The oldest one ends.
-    #[default]
-    EndOldest,
-    /// The new one is refused.
-    RefuseNew,
-}
-
-/// When an operation happens, and who wants it.
-#[derive(Clone, Copy, Debug)]
-pub struct Call<'a> {
-    /// The caller's clock.
-    pub now_ms: u64,
-    /// For the events.
-    pub actor: Actor<'a>,
-}
-
-/// By Doorward itself, at this time.
-impl From<u64> for Call<'_> {
-    fn from(now_ms: u64) -> Self {
-        Self { now_ms, actor: Actor::Doorward }
-    }
-}
-
 /// The store of a node.
 #[derive(Clone)]
 pub enum Store {
@@ -150,50 +43,6 @@ pub enum Store {
     Memory(Arc<MemoryStore>),
     /// Redis 7 or Valkey.
     Redis(Arc<RedisStore>),
-}
-
-/// The tokens that an operation ended or took away.
-pub type Ended = Vec<TokenId>;
-
-/// What came of issuing a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Issued {
-    /// It is there; these had to make room for it.
-    Done(Ended),
-    /// Its user has as many tokens as allowed ([`OverLimit::RefuseNew`]).
-    TooMany,
-    /// A related object has as many tokens as allowed.
-    ObjectFull,
-}
-
-/// What came of relating a token to an object, or of taking it from one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Related {
-    /// No such token, or an expired one.
-    NotFound,
-    /// It was ended before; nothing changed.
-    Ended,
-    /// The token has as many objects as allowed; nothing changed.
-    TooManyObjects,
-    /// The object has as many tokens as allowed; nothing changed.
-    TooManyTokens,
-    /// It is as wanted now, whether or not it was before.
-    Done,
-}
-
-/// What came of a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Changed {
-    /// No such token, or an expired one.
-    NotFound,
-    /// It was ended before; nothing changed. The token as it is.
-    AlreadyEnded(Token),
-    /// It cannot get a new secret before its second factor was shown; nothing changed.
-    Pending,
-    /// It got [`MAX_SIBLINGS`](crate::token::MAX_SIBLINGS) new secrets within the grace; nothing changed.
-    RotatedTooOften,
-    /// Done. The token as it is now.
-    Done(Token),
 }
 
 impl std::fmt::Debug for Store {

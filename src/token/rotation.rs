@@ -104,7 +104,7 @@ impl Credential {
     }
 
     /// What is wrong with this secret at `now_ms`; `None` when it opens the token.
-    pub(super) fn mismatch(&self, secret_hash: &SecretHash, now_ms: u64) -> Option<Verdict> {
+    pub(crate) fn mismatch(&self, secret_hash: &SecretHash, now_ms: u64) -> Option<Verdict> {
         if self.secret_hash == *secret_hash {
             return None;
         }

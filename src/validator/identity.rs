@@ -15,7 +15,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    pub(super) fn new(credential: Arc<Credential>, now_ms: u64) -> Self {
+    pub(crate) fn new(credential: Arc<Credential>, now_ms: u64) -> Self {
         Self { credential, now_ms }
     }
 

@@ -11,7 +11,7 @@ use crate::token::Token;
 
 /// The device keys of a shard's users.
 #[derive(Default)]
-pub(super) struct Devices {
+pub(crate) struct Devices {
     keys: HashMap<DeviceId, DeviceKey>,
     /// Never an empty one.
     of_users: HashMap<String, Vec<DeviceId>>,
@@ -41,14 +41,14 @@ impl Devices {
         gone.into_iter().for_each(|id| self.remove(id));
     }
 
-    pub(super) fn prune(&mut self, now_ms: u64) {
+    pub(crate) fn prune(&mut self, now_ms: u64) {
         let gone: Vec<_> = self.keys.values().filter(|key| !key.is_kept(now_ms)).map(|key| key.id).collect();
         gone.into_iter().for_each(|id| self.remove(id));
     }
 }
 
 impl MemoryStore {
-    pub(in crate::store) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Made {
+    pub(crate) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Made {
         let mut shard = self.shard(ShardTag::of_user(&new.user));
         let devices = &mut shard.devices;
         devices.prune_of(&new.user, call.now_ms);
@@ -64,14 +64,14 @@ impl MemoryStore {
         Made::Created
     }
 
-    pub(in crate::store) fn user_devices(&self, user: &str, now_ms: u64) -> Vec<DeviceKey> {
+    pub(crate) fn user_devices(&self, user: &str, now_ms: u64) -> Vec<DeviceKey> {
         let shard = self.shard(ShardTag::of_user(user));
         let mut devices: Vec<_> = shard.devices.of(user).filter(|key| key.is_kept(now_ms)).cloned().collect();
         devices.sort_by_cached_key(DeviceKey::listing_key);
         devices
     }
 
-    pub(in crate::store) fn change_device(
+    pub(crate) fn change_device(
         &self,
         user: &str,
         uuid: &str,
@@ -101,7 +101,7 @@ impl MemoryStore {
         Some(changed)
     }
 
-    pub(in crate::store) fn remove_device(&self, user: &str, uuid: &str, call: &Call<'_>) -> bool {
+    pub(crate) fn remove_device(&self, user: &str, uuid: &str, call: &Call<'_>) -> bool {
         let mut shard = self.shard(ShardTag::of_user(user));
         shard.devices.prune_of(user, call.now_ms);
         let Some(id) = shard.devices.find(user, uuid, call.now_ms) else { return false };
@@ -111,7 +111,7 @@ impl MemoryStore {
         true
     }
 
-    pub(in crate::store) fn device_login(
+    pub(crate) fn device_login(
         &self,
         login: &DeviceLogin,
         token: &Token,

@@ -25,7 +25,7 @@ const SHARDS: usize = 256;
 /// Shards that [`MemoryStore::prune_some`] looks at.
 const SHARDS_PER_TURN: usize = 4;
 /// The pause between two turns: all shards are looked at every 3.2 s.
-pub(super) const PRUNE_INTERVAL: Duration = Duration::from_millis(50);
+pub(crate) const PRUNE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// See the module. All data of a user is in one shard, so every user operation holds one lock.
 pub struct MemoryStore {
@@ -72,7 +72,7 @@ impl MemoryStore {
         }
     }
 
-    pub(super) fn feed(&self) -> &Feed {
+    pub(crate) fn feed(&self) -> &Feed {
         &self.feed
     }
 
@@ -80,20 +80,20 @@ impl MemoryStore {
         lock(&self.shards[tag.index() % SHARDS])
     }
 
-    pub(super) fn shared_check_key(&self, proposed: &str) -> String {
+    pub(crate) fn shared_check_key(&self, proposed: &str) -> String {
         self.check_key.get_or_init(|| proposed.to_owned()).clone()
     }
 
-    pub(super) fn kept_check_key(&self) -> Option<String> {
+    pub(crate) fn kept_check_key(&self) -> Option<String> {
         self.check_key.get().cloned()
     }
 
     /// Removes what nobody can see any more from the next few shards, so that no call waits for long.
-    pub(super) fn prune_some(&self, now_ms: u64) {
+    pub(crate) fn prune_some(&self, now_ms: u64) {
         self.prune_shards(SHARDS_PER_TURN, now_ms);
     }
 
-    pub(super) fn prune_all(&self, now_ms: u64) {
+    pub(crate) fn prune_all(&self, now_ms: u64) {
         self.prune_shards(SHARDS, now_ms);
     }
 

@@ -13,9 +13,9 @@ use crate::takeover::{
 };
 
 /// The takeovers of a token.
-pub(super) struct History {
+pub(crate) struct History {
     actor: String,
-    pub(super) token_expires_at_ms: u64,
+    pub(crate) token_expires_at_ms: u64,
     /// In the order of their beginning.
     takeovers: Vec<Record>,
 }
@@ -27,10 +27,10 @@ struct Record {
 }
 
 /// By the user taken over: where to look.
-pub(super) type TakenOver = HashMap<String, Vec<Hint>>;
+pub(crate) type TakenOver = HashMap<String, Vec<Hint>>;
 
 /// That a token took a user over.
-pub(super) struct Hint {
+pub(crate) struct Hint {
     token: TokenId,
     takeover: TakeoverId,
     kept_until_ms: u64,
@@ -48,7 +48,7 @@ impl History {
 }
 
 impl MemoryStore {
-    pub(in crate::store) fn start_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
+    pub(crate) fn start_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
         self.hint_takeover(new, call.now_ms);
         let started = self.start_hinted_takeover(new, call);
         if !matches!(started, Started::Done(_)) {
@@ -122,7 +122,7 @@ impl MemoryStore {
         }
     }
 
-    pub(in crate::store) fn end_takeover(&self, id: TokenId, reason: EndReason, call: &Call<'_>) -> bool {
+    pub(crate) fn end_takeover(&self, id: TokenId, reason: EndReason, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.shard_tag());
         let is_active = |token: &mut crate::token::Token| token.credential.is_active;
         let is_found = self.find(&mut shard, id, call.now_ms).is_some_and(is_active);
@@ -131,7 +131,7 @@ impl MemoryStore {
     }
 
     /// Ends the takeover of a token, if there is one; whether it was still under way.
-    pub(super) fn close_takeover(
+    pub(crate) fn close_takeover(
         &self,
         shard: &mut Shard,
         id: TokenId,
@@ -162,7 +162,7 @@ impl MemoryStore {
         true
     }
 
-    pub(in crate::store) fn token_takeovers(&self, token: TokenId, now_ms: u64) -> Vec<Takeover> {
+    pub(crate) fn token_takeovers(&self, token: TokenId, now_ms: u64) -> Vec<Takeover> {
         let shard = self.shard(token.shard_tag());
         let all = shard.takeovers.get(&token).into_iter().flat_map(|history| history.shown(now_ms));
         let mut takeovers: Vec<_> = all.filter(|takeover| self.shows(takeover, now_ms)).collect();
@@ -170,7 +170,7 @@ impl MemoryStore {
         takeovers
     }
 
-    pub(in crate::store) fn user_takeovers(&self, user: &str, now_ms: u64) -> Vec<Takeover> {
+    pub(crate) fn user_takeovers(&self, user: &str, now_ms: u64) -> Vec<Takeover> {
         let mut tokens: Vec<TokenId> =
             self.taken_over(user).get(user).into_iter().flatten().map(|hint| hint.token).collect();
         tokens.sort_unstable();
@@ -182,7 +182,7 @@ impl MemoryStore {
         takeovers
     }
 
-    pub(super) fn prune_takeovers(&self, shard: &mut Shard, now_ms: u64) {
+    pub(crate) fn prune_takeovers(&self, shard: &mut Shard, now_ms: u64) {
         shard
             .takeovers
             .retain(|_, history| history.shown(now_ms).any(|takeover| self.shows(&takeover, now_ms)));
@@ -194,7 +194,7 @@ impl MemoryStore {
 }
 
 /// Removes the hints of what nobody can see any more.
-pub(super) fn prune_hints(taken_over: &mut TakenOver, now_ms: u64) {
+pub(crate) fn prune_hints(taken_over: &mut TakenOver, now_ms: u64) {
     taken_over.retain(|_, hints| {
         hints.retain(|hint| hint.kept_until_ms > now_ms);
         !hints.is_empty()

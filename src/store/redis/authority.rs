@@ -12,7 +12,7 @@ use super::question::code_of;
 const PROBES: usize = 3;
 
 /// What it means that a write was refused.
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// A master whose disk fails refuses writes and is the master all the same.
     Harmless,
     /// The slot is about to go: only its master, and only in a cluster that is fine, says that. But whether it has the
@@ -25,7 +25,7 @@ pub(super) enum Refusal {
 }
 
 /// Reads the code at the start of an error.
-pub(super) fn refusal(error: &str) -> Refusal {
+pub(crate) fn refusal(error: &str) -> Refusal {
     match code_of(error) {
         "MISCONF" => Refusal::Harmless,
         "ASK" => Refusal::Leaving,
@@ -39,7 +39,7 @@ pub(super) fn refusal(error: &str) -> Refusal {
 ///
 /// # Errors
 /// Why the server must not be believed.
-pub(super) async fn prove(
+pub(crate) async fn prove(
     master: &Master,
     connection: &mut impl ConnectionLike,
     without_writes: bool,

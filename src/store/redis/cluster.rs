@@ -27,14 +27,14 @@ const FURTHER_PER_TIMEOUT: u32 = 8;
 
 /// Slots of a cluster with the same master.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SlotRange {
-    pub(super) first: u16,
+pub(crate) struct SlotRange {
+    pub(crate) first: u16,
     /// Also one of them.
-    pub(super) last: u16,
-    pub(super) address: Address,
-    pub(super) node_id: String,
+    pub(crate) last: u16,
+    pub(crate) address: Address,
+    pub(crate) node_id: String,
     /// The replicas of the master and their ids.
-    pub(super) replicas: Vec<(Address, String)>,
+    pub(crate) replicas: Vec<(Address, String)>,
 }
 
 /// Seeds that tell of the same cluster.
@@ -46,7 +46,7 @@ struct Group {
 }
 
 /// The Cluster of the URL.
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     seeds: Vec<Address>,
     members: Mutex<Members>,
     /// The nodes that answered from another cluster. Each is logged once.
@@ -54,14 +54,14 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn new(mut seeds: Vec<Address>) -> Self {
+    pub(crate) fn new(mut seeds: Vec<Address>) -> Self {
         seeds.sort();
         seeds.dedup();
         Self { seeds, members: Mutex::default(), strangers: Mutex::default() }
     }
 
     /// The nodes that the URL names.
-    pub(super) fn seeds(&self) -> &[Address] {
+    pub(crate) fn seeds(&self) -> &[Address] {
         &self.seeds
     }
 
@@ -73,7 +73,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When no node gives an answer that can be believed.
-    pub(super) async fn ask(&self, link: &Link, round: u64) -> Result<Vec<SlotRange>, String> {
+    pub(crate) async fn ask(&self, link: &Link, round: u64) -> Result<Vec<SlotRange>, String> {
         let members = self.members().clone();
         let view = if members.node_ids.is_empty() {
             self.first_view(link).await?
@@ -143,7 +143,7 @@ impl Cluster {
     }
 
     /// Logs the seeds that belong to another cluster: while the known masters answer nobody else would ask them.
-    pub(super) async fn check_seeds(&self, link: &Link) {
+    pub(crate) async fn check_seeds(&self, link: &Link) {
         let members = self.members().clone();
         if members.node_ids.is_empty() {
             return;
@@ -216,7 +216,7 @@ fn why_no_answer(error: RedisError) -> String {
 }
 
 /// Reads the answer to `CLUSTER SLOTS` of the node that was `asked`.
-pub(super) fn slot_ranges(answer: &Value, asked: &Address) -> Option<Vec<SlotRange>> {
+pub(crate) fn slot_ranges(answer: &Value, asked: &Address) -> Option<Vec<SlotRange>> {
     let Value::Array(ranges) = answer else { return None };
     ranges.iter().map(|range| slot_range(range, asked)).collect()
 }

@@ -1,9 +1,9 @@
 //! Records as what is in Redis, one file each, and what they are made of.
 
-pub(super) mod device;
-pub(super) mod event;
-pub(super) mod takeover;
-pub(super) mod token;
+pub(crate) mod device;
+pub(crate) mod event;
+pub(crate) mod takeover;
+pub(crate) mod token;
 
 use redis::Value;
 use serde::{Deserialize, Serialize};
@@ -12,34 +12,34 @@ use crate::secret::TokenId;
 use crate::store::StoreError;
 
 /// A corrupt record is never "not found": an operator has to look.
-pub(super) fn corrupt(id: TokenId, field: &str) -> StoreError {
+pub(crate) fn corrupt(id: TokenId, field: &str) -> StoreError {
     StoreError::Corrupt { key: id.to_string(), reason: format!("field {field}") }
 }
 
-pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
+pub(crate) fn bytes(value: &Value) -> Option<&[u8]> {
     match value {
         Value::BulkString(bytes) => Some(bytes),
         _ => None,
     }
 }
 
-pub(super) fn text(field: Option<&[u8]>) -> Option<&str> {
+pub(crate) fn text(field: Option<&[u8]>) -> Option<&str> {
     std::str::from_utf8(field?).ok()
 }
 
-pub(super) fn number(field: Option<&[u8]>) -> Option<u64> {
+pub(crate) fn number(field: Option<&[u8]>) -> Option<u64> {
     std::str::from_utf8(field?).ok()?.parse().ok()
 }
 
-pub(super) fn decimal(number: u64) -> Vec<u8> {
+pub(crate) fn decimal(number: u64) -> Vec<u8> {
     number.to_string().into_bytes()
 }
 
-pub(super) fn pack<T: Serialize>(value: &T) -> Vec<u8> {
+pub(crate) fn pack<T: Serialize>(value: &T) -> Vec<u8> {
     // Fails only for maps of unknown length and for writers that fail; here is neither.
     rmp_serde::to_vec(value).unwrap_or_default()
 }
 
-pub(super) fn unpack<'a, T: Deserialize<'a>>(field: Option<&'a [u8]>) -> Option<T> {
+pub(crate) fn unpack<'a, T: Deserialize<'a>>(field: Option<&'a [u8]>) -> Option<T> {
     rmp_serde::from_slice(field?).ok()
 }

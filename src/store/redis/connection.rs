@@ -31,7 +31,7 @@ pub(crate) const KEPT_FOR_URGENT: usize = 1;
 
 /// Decides which connections an operation may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Priority {
+pub(crate) enum Priority {
     /// A revocation, or a look at the clock or the token key, without which there is none. May use every connection.
     Urgent,
     /// Everything else. May use all connections but [`KEPT_FOR_URGENT`].
@@ -39,8 +39,8 @@ pub(super) enum Priority {
 }
 
 /// See the module.
-pub(super) struct Connections {
-    pub(super) topology: Arc<Topology>,
+pub(crate) struct Connections {
+    pub(crate) topology: Arc<Topology>,
     per_master: usize,
     pools: Mutex<Pools>,
 }
@@ -72,13 +72,13 @@ struct Lent {
 
 impl Connections {
     /// At most `per_master` connections to each master, and those kept for urgent operations. Connects when it is first asked.
-    pub(super) fn new(topology: Arc<Topology>, per_master: usize) -> Self {
+    pub(crate) fn new(topology: Arc<Topology>, per_master: usize) -> Self {
         Self { topology, per_master, pools: Mutex::default() }
     }
 
     /// Runs an operation, within the timeout. Its first command must have a key; a command without one goes where the
     /// last one went.
-    pub(super) async fn run<T>(
+    pub(crate) async fn run<T>(
         &self,
         priority: Priority,
         operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
@@ -157,7 +157,7 @@ impl Connections {
 }
 
 /// What an operation asks: goes to the master that has the keys, and follows when that one sends it elsewhere.
-pub(super) struct Connection<'a> {
+pub(crate) struct Connection<'a> {
     all: &'a Connections,
     priority: Priority,
     held: Option<(Address, Lent)>,

@@ -17,7 +17,7 @@ use redis::RedisError;
 
 /// What the Redis user may not do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Denied {
+pub(crate) enum Denied {
     /// Run this command, in capitals; empty where the error does not name it.
     Command(String),
     /// Access some of the keys of a command.
@@ -27,12 +27,12 @@ pub(super) enum Denied {
 }
 
 impl Denied {
-    pub(super) fn in_error(error: &RedisError) -> Option<Self> {
+    pub(crate) fn in_error(error: &RedisError) -> Option<Self> {
         Self::read(error.code()?, error.detail().unwrap_or_default())
     }
 
     /// Reads an error as it comes from the server: its code, and then its text.
-    pub(super) fn in_text(text: &str) -> Option<Self> {
+    pub(crate) fn in_text(text: &str) -> Option<Self> {
         let (code, detail) = text.split_once(' ').unwrap_or((text, ""));
         Self::read(code, detail)
     }

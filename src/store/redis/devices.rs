@@ -45,7 +45,7 @@ struct LoginArgs<'a> {
 }
 
 impl RedisStore {
-    pub(in crate::store) async fn make_device(
+    pub(crate) async fn make_device(
         &self,
         new: &DeviceKey,
         call: &Call<'_>,
@@ -70,7 +70,7 @@ impl RedisStore {
         }
     }
 
-    pub(in crate::store) async fn user_devices(
+    pub(crate) async fn user_devices(
         &self,
         user: &str,
         now_ms: u64,
@@ -90,7 +90,7 @@ impl RedisStore {
         Ok(devices)
     }
 
-    pub(in crate::store) async fn change_device(
+    pub(crate) async fn change_device(
         &self,
         user: &str,
         uuid: &str,
@@ -113,7 +113,7 @@ impl RedisStore {
         }
     }
 
-    pub(in crate::store) async fn remove_device(
+    pub(crate) async fn remove_device(
         &self,
         user: &str,
         uuid: &str,
@@ -146,7 +146,7 @@ impl RedisStore {
         Err(StoreError::Unavailable("the device key is activated again and again".into()))
     }
 
-    pub(in crate::store) async fn device_login(
+    pub(crate) async fn device_login(
         &self,
         login: &DeviceLogin,
         token: &Token,

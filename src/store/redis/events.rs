@@ -33,7 +33,7 @@ const PUSHES: usize = 10_000;
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
 impl RedisStore {
-    pub(in crate::store) async fn user_events(
+    pub(crate) async fn user_events(
         &self,
         user: &str,
         now_ms: u64,
@@ -47,7 +47,7 @@ impl RedisStore {
     }
 
     /// The worker that fills the feed. Ends with its runtime.
-    pub(in crate::store) async fn hear_events(&self) -> Infallible {
+    pub(crate) async fn hear_events(&self) -> Infallible {
         // Each time another master: the first may be the one that is away.
         for attempt in 0.. {
             let Err(reason) = self.hear_some_events(attempt).await;

@@ -10,24 +10,24 @@ use crate::store::StoreError;
 
 /// See the module. Open at first.
 #[derive(Default)]
-pub(super) struct Gate(ArcSwapOption<String>);
+pub(crate) struct Gate(ArcSwapOption<String>);
 
 impl Gate {
     /// # Errors
     /// `Unusable` with the reason, while it is closed.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
         match &*self.0.load() {
             None => Ok(()),
             Some(reason) => Err(StoreError::Unusable(reason.to_string())),
         }
     }
 
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.0.load().is_none()
     }
 
     /// Closes it for a reason, or opens it.
-    pub(super) fn set(&self, reason: Option<String>) {
+    pub(crate) fn set(&self, reason: Option<String>) {
         self.0.store(reason.map(Arc::new));
     }
 }

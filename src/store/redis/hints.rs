@@ -21,20 +21,20 @@ use crate::takeover::{MAX_TAKEOVERS_PER_USER, NewTakeover, TakeoverId};
 use crate::token::RelatedObject;
 
 /// A hint may be this much older than what it tells of: far longer than two operations may take.
-pub(super) const HINT_GRACE_SECONDS: u64 = 60;
+pub(crate) const HINT_GRACE_SECONDS: u64 = 60;
 /// Script calls at once for one operation: as many as there are connections by default.
-pub(super) const CALLS_AT_ONCE: usize = 8;
+pub(crate) const CALLS_AT_ONCE: usize = 8;
 /// Hints in one script call: few enough to hold the server for well under a millisecond.
 const HINTS_PER_CALL: usize = 128;
 /// Tokens that are looked at for stale entries of an object that has as many entries as allowed.
-pub(super) const LOOKED_AT: usize = 256;
+pub(crate) const LOOKED_AT: usize = 256;
 
 /// What finish() in lua/prelude.lua packs: of tokens locator, content type, object id and whether the token is revoked; of
 /// takeovers the token's locator, the takeover's, and the user taken over.
 type Packed = (Vec<(String, String, String, bool)>, Vec<(String, String, String)>);
 
 /// A hint that is not true any more, or may not be.
-pub(super) enum Untrue {
+pub(crate) enum Untrue {
     /// That an object has this token.
     Token {
         object: ObjectName,
@@ -48,7 +48,7 @@ pub(super) enum Untrue {
 
 impl Untrue {
     /// The token.
-    pub(super) fn token(&self) -> &TokenId {
+    pub(crate) fn token(&self) -> &TokenId {
         match self {
             Self::Token { id, .. } => id,
             Self::Takeover { token, .. } => token,
@@ -91,7 +91,7 @@ impl<'a> FromIterator<&'a Untrue> for UnhintArgs<'a> {
 
 impl RedisStore {
     /// Lets objects know of a token that is about to name them; false when one of them has too many.
-    pub(super) async fn hint(
+    pub(crate) async fn hint(
         &self,
         objects: &[RelatedObject],
         (id, ends_at_ms): (TokenId, u64),
@@ -133,7 +133,7 @@ impl RedisStore {
     }
 
     /// Lets the taken-over user's slot know where to look; kept as long as the takeover can be.
-    pub(super) async fn hint_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Result<(), StoreError> {
+    pub(crate) async fn hint_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Result<(), StoreError> {
         #[derive(Serialize)]
         struct Args<'a> {
             user: &'a str,
@@ -152,14 +152,14 @@ impl RedisStore {
     }
 
     /// The token was refused, or has ended: these objects do not have it.
-    pub(super) async fn unhint_token(&self, id: TokenId, objects: &[RelatedObject], now_ms: u64) {
+    pub(crate) async fn unhint_token(&self, id: TokenId, objects: &[RelatedObject], now_ms: u64) {
         let untrue = |object| Untrue::Token { object: ObjectName::of(object), id, has_ended: true };
         self.unhint(Priority::Normal, &objects.iter().map(untrue).collect::<Vec<_>>(), now_ms).await;
     }
 
     /// Takes away hints that are not true any more. What cannot be reached keeps them: they do no harm, and go by
     /// themselves.
-    pub(super) async fn unhint(&self, priority: Priority, hints: &[Untrue], now_ms: u64) {
+    pub(crate) async fn unhint(&self, priority: Priority, hints: &[Untrue], now_ms: u64) {
         let (is_by_slot, call) = (self.topology.map().is_by_slot(), self.call_by_now(&now_ms.into()));
         let mut by_slot: BTreeMap<u16, Vec<&Untrue>> = BTreeMap::new();
         for hint in hints {
@@ -189,7 +189,7 @@ impl RedisStore {
     }
 
     /// A script's own answer, and the hints that it made untrue. `shard` is that of the tokens it ended.
-    pub(super) fn split_answer(&self, shard: ShardTag, answer: Value, now_ms: u64) -> (Value, Vec<Untrue>) {
+    pub(crate) fn split_answer(&self, shard: ShardTag, answer: Value, now_ms: u64) -> (Value, Vec<Untrue>) {
         let Value::Array(parts) = answer else { return (answer, Vec::new()) };
         match <[Value; 3]>::try_from(parts) {
             Ok([Value::SimpleString(tag), Value::BulkString(packed), answer]) if tag == "HINTS" => {
@@ -225,7 +225,7 @@ fn takeover_hint(token: TokenId, takeover: TakeoverId) -> String {
 ///
 /// # Errors
 /// `Corrupt`.
-pub(super) fn token_of_takeover_hint(hint: &str) -> Result<TokenId, StoreError> {
+pub(crate) fn token_of_takeover_hint(hint: &str) -> Result<TokenId, StoreError> {
     let token = hint.get(..crate::secret::ID_CHARS).and_then(TokenId::parse);
     token.ok_or_else(|| unexpected("hint"))
 }

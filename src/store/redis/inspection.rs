@@ -34,7 +34,7 @@ const NOT_SEEN: &str = "no server was inspected yet";
 const OLDEST_MAJOR_VERSION: u32 = 7;
 
 /// See the module.
-pub(super) struct Inspection {
+pub(crate) struct Inspection {
     topology: Arc<Topology>,
     near: Arc<Near>,
     keys: Keys,
@@ -76,7 +76,7 @@ impl From<RedisError> for Failed {
 }
 
 impl Inspection {
-    pub(super) fn new(
+    pub(crate) fn new(
         topology: Arc<Topology>,
         near: Arc<Near>,
         keys: Keys,
@@ -89,7 +89,7 @@ impl Inspection {
     }
 
     /// One look at all masters. Opens and closes the gate.
-    pub(super) async fn look(&self) -> Report {
+    pub(crate) async fn look(&self) -> Report {
         if self.topology.map().masters.is_empty() {
             self.topology.refresh().await;
         }

@@ -17,19 +17,19 @@ use crate::config::{Node, RedisUrl};
 
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Address {
+pub(crate) enum Address {
     Tcp(Node),
     Unix(PathBuf),
 }
 
 impl Address {
-    pub(super) fn tcp(host: &str, port: u16) -> Self {
+    pub(crate) fn tcp(host: &str, port: u16) -> Self {
         Self::Tcp(Node { host: host.to_owned(), port })
     }
 
     /// Reads `host:port` as Redis writes it: an IPv6 address without brackets, and nothing or `?` for the host of the
     /// server that was `asked`.
-    pub(super) fn parse(text: &str, asked: &Self) -> Option<Self> {
+    pub(crate) fn parse(text: &str, asked: &Self) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         let host = match (host, asked) {
             ("" | "?", Self::Tcp(asked)) => &asked.host,
@@ -51,18 +51,18 @@ impl fmt::Display for Address {
 
 /// See the module.
 #[derive(Clone)]
-pub(super) struct Link {
+pub(crate) struct Link {
     login: RedisConnectionInfo,
-    pub(super) names: Names,
+    pub(crate) names: Names,
     /// With it TLS is spoken.
-    pub(super) trust: Option<Trust>,
+    pub(crate) trust: Option<Trust>,
     /// No call waits longer.
-    pub(super) timeout: Duration,
+    pub(crate) timeout: Duration,
 }
 
 impl Link {
     /// As the URL says.
-    pub(super) fn new(url: &RedisUrl, trust: Option<Trust>, timeout: Duration) -> Self {
+    pub(crate) fn new(url: &RedisUrl, trust: Option<Trust>, timeout: Duration) -> Self {
         let mut login = RedisConnectionInfo::default().set_db(url.db.into());
         if let Some(username) = &url.username {
             login = login.set_username(username);
@@ -74,25 +74,25 @@ impl Link {
     }
 
     /// Without a login and without TLS.
-    pub(super) fn anonymous(&self) -> Self {
+    pub(crate) fn anonymous(&self) -> Self {
         let names = self.names.clone();
         Self { login: RedisConnectionInfo::default(), names, trust: None, timeout: self.timeout }
     }
 
     /// The worker that follows changes of whom to trust. Ends with its runtime.
-    pub(super) async fn follow_trust(&self) -> Infallible {
+    pub(crate) async fn follow_trust(&self) -> Infallible {
         match &self.trust {
             Some(trust) => trust.follow().await,
             None => std::future::pending().await,
         }
     }
 
-    pub(super) fn login(&self) -> &RedisConnectionInfo {
+    pub(crate) fn login(&self) -> &RedisConnectionInfo {
         &self.login
     }
 
     /// What the library needs to connect.
-    pub(super) fn info(&self, address: &Address) -> Result<ConnectionInfo, RedisError> {
+    pub(crate) fn info(&self, address: &Address) -> Result<ConnectionInfo, RedisError> {
         let info = match (address, &self.trust) {
             (Address::Tcp(node), Some(trust)) => trust.current().info(node)?,
             (Address::Tcp(node), None) => {
@@ -104,7 +104,7 @@ impl Link {
     }
 
     /// The limits of time for a connection of the library.
-    pub(super) fn limits(&self) -> AsyncConnectionConfig {
+    pub(crate) fn limits(&self) -> AsyncConnectionConfig {
         AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout))
@@ -112,7 +112,7 @@ impl Link {
     }
 
     /// A connection of the library, outside any pool.
-    pub(super) async fn connect(&self, address: &Address) -> Result<MultiplexedConnection, RedisError> {
+    pub(crate) async fn connect(&self, address: &Address) -> Result<MultiplexedConnection, RedisError> {
         let client = Client::open(self.info(address)?)?;
         client.get_multiplexed_async_connection_with_config(&self.limits()).await
     }

@@ -19,7 +19,7 @@ use crate::store::cache::ServerIndex;
 use crate::token::Credential;
 
 /// The handle: any thread may use it, the connections are served by the runtime it was made on.
-pub(super) struct LookUps {
+pub(crate) struct LookUps {
     topology: Arc<Topology>,
     clock: Clock,
     runtime: tokio::runtime::Handle,
@@ -28,7 +28,7 @@ pub(super) struct LookUps {
 
 impl LookUps {
     /// Starts the connections' tasks on the current runtime, and waits until each has tried once to connect.
-    pub(super) async fn start(topology: Arc<Topology>, clock: Clock) -> Arc<Self> {
+    pub(crate) async fn start(topology: Arc<Topology>, clock: Clock) -> Arc<Self> {
         if topology.map().masters.is_empty() {
             topology.refresh().await;
         }
@@ -45,12 +45,12 @@ impl LookUps {
     }
 
     /// The number of the master that a token lives on, as far as is known.
-    pub(super) fn server_of(&self, id: TokenId) -> ServerIndex {
+    pub(crate) fn server_of(&self, id: TokenId) -> ServerIndex {
         self.topology.map().owner_of(id).map_or(ServerIndex(u16::MAX), |master| master.index())
     }
 
     /// Reads one credential, or its absence.
-    pub(super) async fn read(&self, id: TokenId, extent: Extent) -> Found<Option<Arc<Credential>>> {
+    pub(crate) async fn read(&self, id: TokenId, extent: Extent) -> Found<Option<Arc<Credential>>> {
         match self.ask(id, Question::Credential(id, extent)).await? {
             (Value::Credential(credential), server) => Ok((credential, server)),
             (Value::ScoreMs(_), _) => Err(unexpected("look-up")),
@@ -58,7 +58,7 @@ impl LookUps {
     }
 
     /// Reads the last access that the store knows of; `None` when it knows of none.
-    pub(super) async fn last_access_ms(&self, credential: &Credential) -> Result<Option<u64>, StoreError> {
+    pub(crate) async fn last_access_ms(&self, credential: &Credential) -> Result<Option<u64>, StoreError> {
         let index = self.topology.keys.index(credential.user());
         let member = format!("@{}", credential.id.locator());
         let question = Question::Score { shard: credential.id.shard_tag(), index, member };

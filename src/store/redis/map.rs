@@ -14,17 +14,17 @@ use crate::secret::TokenId;
 use crate::store::cache::ServerIndex;
 
 /// A cluster with more masters is refused: each costs a connection per validation thread and one for tracking.
-pub(super) const MAX_MASTERS: usize = 128;
+pub(crate) const MAX_MASTERS: usize = 128;
 /// Servers the near cache tells apart: a master keeps its number as long as anything of it is left.
-pub(super) const MAX_SERVERS: usize = 2 * MAX_MASTERS;
+pub(crate) const MAX_SERVERS: usize = 2 * MAX_MASTERS;
 /// Keys a master can be probed with, each in another slot: one that is about to move answers for no key.
 const PROBES_PER_MASTER: usize = 3;
 const NOBODY: u16 = u16::MAX;
 
 /// A master.
-pub(super) struct Master {
+pub(crate) struct Master {
     number: Number,
-    pub(super) address: Address,
+    pub(crate) address: Address,
     /// Keys that are never there, and their slots.
     probes: Vec<(u16, String)>,
     current_probe: AtomicUsize,
@@ -39,33 +39,33 @@ impl Master {
     }
 
     /// Its number in the near cache.
-    pub(super) fn index(&self) -> ServerIndex {
+    pub(crate) fn index(&self) -> ServerIndex {
         ServerIndex(self.number.0)
     }
 
     /// Whether it may have tokens at all: some slots have none.
-    pub(super) fn may_have_tokens(&self) -> bool {
+    pub(crate) fn may_have_tokens(&self) -> bool {
         !self.probes.is_empty()
     }
 
     /// A key in one of its slots that is never there: deleting it asks whether it takes writes.
-    pub(super) fn probe(&self) -> &str {
+    pub(crate) fn probe(&self) -> &str {
         let current = self.current_probe.load(Ordering::Relaxed);
         self.probes.get(current % self.probes.len().max(1)).map_or("", |(_, key)| key)
     }
 
     /// It answers again. Whoever takes it for lost should try now.
-    pub(super) fn has_returned(&self) {
+    pub(crate) fn has_returned(&self) {
         self.returns.send_modify(|returns| *returns += 1);
     }
 
     /// How often it has returned so far; tells of each time.
-    pub(super) fn returns(&self) -> watch::Receiver<u64> {
+    pub(crate) fn returns(&self) -> watch::Receiver<u64> {
         self.returns.subscribe()
     }
 
     /// The slot of [`Master::probe`] is on the move: another one from now on.
-    pub(super) fn next_probe(&self) {
+    pub(crate) fn next_probe(&self) {
         self.current_probe.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -76,25 +76,25 @@ impl Master {
 }
 
 /// Who has what.
-pub(super) struct Map {
-    pub(super) masters: Vec<Arc<Master>>,
+pub(crate) struct Map {
+    pub(crate) masters: Vec<Arc<Master>>,
     /// Per slot the place in `masters`; without it the first master has everything.
     owners: Option<Box<[u16]>>,
 }
 
 impl Map {
     /// The map of one master that has everything, or of none.
-    pub(super) fn of_one(master: Option<Arc<Master>>) -> Self {
+    pub(crate) fn of_one(master: Option<Arc<Master>>) -> Self {
         Self { masters: master.into_iter().collect(), owners: None }
     }
 
     /// Whether a key's slot matters.
-    pub(super) fn is_by_slot(&self) -> bool {
+    pub(crate) fn is_by_slot(&self) -> bool {
         self.owners.is_some()
     }
 
     /// The master of a slot; `None` when nobody is known to have it.
-    pub(super) fn owner(&self, slot: u16) -> Option<&Arc<Master>> {
+    pub(crate) fn owner(&self, slot: u16) -> Option<&Arc<Master>> {
         match &self.owners {
             None => self.masters.first(),
             Some(owners) => self.masters.get(usize::from(*owners.get(usize::from(slot))?)),
@@ -102,7 +102,7 @@ impl Map {
     }
 
     /// The master of a token.
-    pub(super) fn owner_of(&self, id: TokenId) -> Option<&Arc<Master>> {
+    pub(crate) fn owner_of(&self, id: TokenId) -> Option<&Arc<Master>> {
         match &self.owners {
             None => self.masters.first(),
             Some(_) => self.owner(slot_of_tag(id.shard_tag())),
@@ -110,12 +110,12 @@ impl Map {
     }
 
     /// Whether this is still one of the masters.
-    pub(super) fn has(&self, master: &Arc<Master>) -> bool {
+    pub(crate) fn has(&self, master: &Arc<Master>) -> bool {
         self.masters.iter().any(|other| Arc::ptr_eq(other, master))
     }
 
     /// Whether both are of the very same masters and slots.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.owners == other.owners
             && self.masters.len() == other.masters.len()
             && self.masters.iter().all(|master| other.has(master))
@@ -123,18 +123,18 @@ impl Map {
 }
 
 /// Makes masters, each with a number of its own.
-pub(super) struct Masters {
+pub(crate) struct Masters {
     keys: Keys,
     numbers: Arc<Mutex<BTreeSet<u16>>>,
 }
 
 impl Masters {
-    pub(super) fn new(keys: Keys) -> Self {
+    pub(crate) fn new(keys: Keys) -> Self {
         Self { keys, numbers: Arc::default() }
     }
 
     /// The map of one master that has everything: the known one, if it is still at this address.
-    pub(super) fn sole(&self, known: &Map, address: Address) -> Map {
+    pub(crate) fn sole(&self, known: &Map, address: Address) -> Map {
         let same = known.masters.first().filter(|known| known.address == address).cloned();
         Map::of_one(Some(same.unwrap_or_else(|| {
             let key = self.keys.probe();
@@ -146,7 +146,7 @@ impl Masters {
     ///
     /// # Errors
     /// When the cluster has too many masters.
-    pub(super) fn by_slot(&self, known: &Map, ranges: Vec<SlotRange>) -> Result<Map, String> {
+    pub(crate) fn by_slot(&self, known: &Map, ranges: Vec<SlotRange>) -> Result<Map, String> {
         let mut slots: BTreeMap<Address, BTreeSet<u16>> = BTreeMap::new();
         for range in ranges {
             slots.entry(range.address).or_default().extend(range.first..=range.last);
@@ -180,7 +180,7 @@ impl Masters {
     }
 
     /// A server that is not, or not yet, one of the masters: nothing it says is cached.
-    pub(super) fn guest(&self, address: Address) -> Arc<Master> {
+    pub(crate) fn guest(&self, address: Address) -> Arc<Master> {
         let number = Number(u16::MAX, self.numbers.clone());
         Arc::new(Master::new(number, address, Vec::new()))
     }

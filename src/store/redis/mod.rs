@@ -3,6 +3,7 @@
 //! Lifecycle operations take a connection from a pool; validation reads over connections of its own
 //! ([`Reader`]).
 
+pub mod errors;
 mod authority;
 mod cluster;
 mod codec;
@@ -36,6 +37,7 @@ mod tracking;
 mod trust;
 mod wire;
 
+pub use crate::store::redis::errors::{named, text, unexpected, describe, first_error, store_error};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -45,7 +47,6 @@ use redis::{FromRedisValue, RedisError, Value, cmd, pipe};
 use serde::Serialize;
 
 use self::connection::{Connection, Connections, Priority};
-use self::denied::Denied;
 use self::hints::Untrue;
 use self::inspection::Inspection;
 use self::keys::Keys;
@@ -147,29 +148,29 @@ impl RedisStore {
         turn.ok_or_else(|| StoreError::Unavailable("too many listings at once".into()))
     }
 
-    pub(super) fn timeout(&self) -> Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         self.topology.link.timeout
     }
 
-    pub(super) async fn reader(&self) -> Reader {
+    pub(crate) async fn reader(&self) -> Reader {
         let look_ups = LookUps::start(self.topology.clone(), self.near.clock.clone()).await;
         Reader::new(look_ups, self.near.clone())
     }
 
     /// The worker that listens for changes.
-    pub(super) fn track(&self) -> impl Future<Output = Infallible> + Send + use<> {
+    pub(crate) fn track(&self) -> impl Future<Output = Infallible> + Send + use<> {
         Tracking { near: self.near.clone(), topology: self.topology.clone() }.run()
     }
 
-    pub(super) fn feed(&self) -> &Feed {
+    pub(crate) fn feed(&self) -> &Feed {
         &self.feed
     }
 
-    pub(super) async fn inspect(&self) -> Report {
+    pub(crate) async fn inspect(&self) -> Report {
         self.inspection.look().await
     }
 
-    pub(super) fn cache_stats(&self) -> Stats {
+    pub(crate) fn cache_stats(&self) -> Stats {
         self.near.stats()
     }
 
@@ -252,14 +253,14 @@ impl RedisStore {
         self.with_connection_for(priority, async |c| script.run(c, &[&key], &args).await).await
     }
 
-    pub(super) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
+    pub(crate) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
         match self.kept_check_key().await? {
             Some(kept) => Ok(kept),
             None => self.or_put(self.keys.check_key(), None, proposed).await,
         }
     }
 
-    pub(super) async fn kept_check_key(&self) -> Result<Option<String>, StoreError> {
+    pub(crate) async fn kept_check_key(&self) -> Result<Option<String>, StoreError> {
         let key = self.keys.check_key();
         let get = cmd("GET").arg(&key).to_owned();
         let kept = self.with_connection_for(Priority::Urgent, async |c| get.query_async(c).await).await;
@@ -272,7 +273,7 @@ impl RedisStore {
     }
 
     /// Checks that every master takes writes and agrees with our clock, which follows theirs.
-    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
         if self.topology.map().masters.is_empty() {
             self.topology.refresh().await;
         }
@@ -337,52 +338,5 @@ impl RedisStore {
     ) -> Result<T, StoreError> {
         self.near.store_clock.require_known()?;
         self.connections.run(priority, operation).await
-    }
-}
-
-/// MessagePack with the fields' names, as scripts read it.
-fn named(value: &impl Serialize) -> Vec<u8> {
-    // Fails only for maps of unknown length and for writers that fail; here is neither.
-    rmp_serde::to_vec_named(value).unwrap_or_default()
-}
-
-fn text(bytes: Vec<u8>, what: &str) -> Result<String, StoreError> {
-    String::from_utf8(bytes).map_err(|_| unexpected(what))
-}
-
-fn unexpected(what: &str) -> StoreError {
-    StoreError::Corrupt { key: what.into(), reason: "an answer of an unexpected form".into() }
-}
-
-/// Says what went wrong without any value of ours: a missing permission, what the system says of a connection, or else
-/// only the error's class and code.
-fn describe(error: &RedisError) -> String {
-    if let Some(denied) = Denied::in_error(error) {
-        return denied.to_string();
-    }
-    if error.is_io_error() {
-        return error.to_string();
-    }
-    format!("{} {}", error.category(), error.code().unwrap_or_default()).trim_end().to_owned()
-}
-
-/// A pipeline's error has no code of its own, but those of its commands.
-fn first_error(error: RedisError) -> RedisError {
-    match error.clone().into_server_errors().as_deref() {
-        Some([(_, first), ..]) => first.clone().into(),
-        _ => error,
-    }
-}
-
-fn store_error(error: RedisError) -> StoreError {
-    match error.code() {
-        Some("DWCORRUPT") => StoreError::Corrupt {
-            key: error.detail().unwrap_or_default().to_owned(),
-            reason: "missing or malformed field".into(),
-        },
-        Some("DWCLOCK") => store_clock::refused(error.detail()),
-        // A wrong type under one of our keys.
-        Some("WRONGTYPE") => StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() },
-        _ => StoreError::Unavailable(describe(&error)),
     }
 }

@@ -36,7 +36,7 @@ type Resolve = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Names(Arc<Shared>);
+pub(crate) struct Names(Arc<Shared>);
 
 struct Shared {
     clock: Clock,
@@ -89,7 +89,7 @@ impl Name {
 
 impl Names {
     /// Names of the system's resolver.
-    pub(super) fn system() -> Self {
+    pub(crate) fn system() -> Self {
         // The port is none of the resolver's business.
         let resolve = |host: &str| Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect());
         Self::new(Clock::system(), Box::new(resolve))
@@ -103,7 +103,7 @@ impl Names {
     ///
     /// # Errors
     /// `NotFound` if a name has none, or cannot be looked up now and never was.
-    pub(super) async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    pub(crate) async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let with_port = |addresses: Vec<IpAddr>| {
             addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect()
         };

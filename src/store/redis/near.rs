@@ -30,12 +30,12 @@ pub struct CacheOptions {
 }
 
 /// See the module. Shared by all runtimes of a node.
-pub(super) struct Near {
+pub(crate) struct Near {
     /// An absent token is known as such, so that a dead one that is replayed costs nothing.
-    pub(super) cache: Option<NearCache<Option<Arc<Credential>>>>,
-    pub(super) clock: Clock,
-    pub(super) store_clock: StoreClock,
-    pub(super) lease_ms: u64,
+    pub(crate) cache: Option<NearCache<Option<Arc<Credential>>>>,
+    pub(crate) clock: Clock,
+    pub(crate) store_clock: StoreClock,
+    pub(crate) lease_ms: u64,
     stale_grace_ms: u64,
     catch_up_ms: u64,
     /// Tokens whose entries an invalidation took out; none without a stale grace.
@@ -46,7 +46,7 @@ pub(super) struct Near {
 }
 
 impl Near {
-    pub(super) fn new(options: CacheOptions, clock: Clock) -> Self {
+    pub(crate) fn new(options: CacheOptions, clock: Clock) -> Self {
         let CacheOptions { entries, lease_ms, stale_grace_ms, catch_up_ms } = options;
         let limits = Limits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
         let cache = (entries > 0).then(|| NearCache::new(limits));
@@ -67,7 +67,7 @@ impl Near {
     }
 
     /// From now on the changes of this server are heard.
-    pub(super) fn track(&self, server: ServerIndex, run_id: &str) {
+    pub(crate) fn track(&self, server: ServerIndex, run_id: &str) {
         if let Some(tracked) = self.tracked_run_ids.get(usize::from(server.0)) {
             tracked.store(Some(Arc::new(run_id.to_owned())));
         }
@@ -75,7 +75,7 @@ impl Near {
 
     /// The master whose changes are heard, if it is this very server. Behind one address there may be two servers:
     /// what one answers must not be cached on the word of the other.
-    pub(super) fn tracked(&self, server: &Server) -> Option<ServerIndex> {
+    pub(crate) fn tracked(&self, server: &Server) -> Option<ServerIndex> {
         let tracked = self.tracked_run_ids.get(usize::from(server.index.0))?.load();
         let is_same = !server.run_id.is_empty() && tracked.as_deref() == Some(&server.run_id);
         is_same.then_some(server.index)
@@ -83,7 +83,7 @@ impl Near {
 
     /// A token that was known here has changed. In an outage that began now it could not pass, though its user is active: a
     /// renewal changes it, too. So it is read again before somebody asks.
-    pub(super) fn refresh_soon(&self, id: TokenId) {
+    pub(crate) fn refresh_soon(&self, id: TokenId) {
         if self.stale_grace_ms == 0 {
             return;
         }
@@ -95,28 +95,28 @@ impl Near {
     }
 
     /// Waits for tokens that are to be read again; gives all there are.
-    pub(super) async fn voided(&self) -> Vec<TokenId> {
+    pub(crate) async fn voided(&self) -> Vec<TokenId> {
         self.has_voided.notified().await;
         std::mem::take(&mut *self.voided.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether a token of this server that expired so long ago may have been renewed by a node that could not write that yet.
     /// Without a stale grace nothing is kept for such a renewal.
-    pub(super) fn may_be_renewed(&self, server: ServerIndex, expired_for_ms: u64) -> bool {
+    pub(crate) fn may_be_renewed(&self, server: ServerIndex, expired_for_ms: u64) -> bool {
         let Some(cache) = self.cache.as_ref().filter(|_| self.stale_grace_ms > 0) else { return false };
         let now_ms = self.clock.boottime_ms();
         cache.was_away(server, now_ms.saturating_sub(expired_for_ms), now_ms, self.catch_up_ms)
     }
 
     /// This node changed these tokens, or may have.
-    pub(super) fn void<'a>(&self, ids: impl IntoIterator<Item = &'a TokenId>) {
+    pub(crate) fn void<'a>(&self, ids: impl IntoIterator<Item = &'a TokenId>) {
         if let Some(cache) = &self.cache {
             ids.into_iter().for_each(|id| cache.void(id));
         }
     }
 
     /// What the cache did; zeros without one.
-    pub(super) fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self) -> Stats {
         self.cache.as_ref().map(NearCache::stats).unwrap_or_default()
     }
 }

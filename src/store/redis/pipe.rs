@@ -35,7 +35,7 @@ use crate::store::StoreError;
 
 /// The pause before each further attempt to connect: short enough that an outage ends within a second of the
 /// server's return.
-pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// Who starts waits for so many attempts to connect to a server that may be used: on a busy machine the first answer may
 /// be late.
 const FIRST_TRIES: u32 = 2;
@@ -43,7 +43,7 @@ const FIRST_TRIES: u32 = 2;
 const CHECKS_PER_TIMEOUT: u32 = 8;
 
 /// The handle: any thread may use it. The connection ends with it.
-pub(super) struct Pipe {
+pub(crate) struct Pipe {
     queue: Arc<Queue>,
     worker: AbortHandle,
 }
@@ -136,7 +136,7 @@ impl Lost {
 
 /// How it is made sure that the server has authority.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Proof {
+pub(crate) enum Proof {
     /// By the write at the head of the pipeline, in a slot of the master.
     Shared,
     /// By a write of its own in its own slot: for who was sent here.
@@ -147,7 +147,7 @@ pub(super) enum Proof {
 }
 
 /// Why a look-up found nothing out.
-pub(super) enum Failure {
+pub(crate) enum Failure {
     Store(StoreError),
     /// To be asked again there, or here with a proof of its own.
     Again(Question, Option<Redirect>),
@@ -155,7 +155,7 @@ pub(super) enum Failure {
 
 impl Pipe {
     /// Starts the connection's task.
-    pub(super) fn start(
+    pub(crate) fn start(
         topology: Arc<Topology>,
         master: Arc<Master>,
         runtime: &tokio::runtime::Handle,
@@ -170,21 +170,21 @@ impl Pipe {
     }
 
     /// Waits until it is connected, or has tried a few times.
-    pub(super) async fn has_tried(&self) {
+    pub(crate) async fn has_tried(&self) {
         // Fails only when the sender has gone, which is ours.
         let _ = self.queue.has_tried.subscribe().wait_for(|has_tried| *has_tried).await;
     }
 
-    pub(super) fn master(&self) -> &Arc<Master> {
+    pub(crate) fn master(&self) -> &Arc<Master> {
         &self.queue.master
     }
 
     /// Whether it will not connect again.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.queue.state().phase == Phase::Over
     }
 
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         question: Question,
         proof: Proof,
@@ -347,6 +347,6 @@ fn is_closed(error: &io::Error) -> bool {
 }
 
 /// The id that a server has from its start to its end, in its `INFO`.
-pub(super) fn run_id_in(info: &str) -> &str {
+pub(crate) fn run_id_in(info: &str) -> &str {
     info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim()
 }

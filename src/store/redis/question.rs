@@ -14,26 +14,26 @@ use crate::token::Credential;
 const ALL_FIELDS: usize = HOT_FIELDS.len() + COLD_FIELDS.len();
 
 /// What was found, and the server that said so.
-pub(super) type Found<T> = Result<(T, Arc<Server>), StoreError>;
+pub(crate) type Found<T> = Result<(T, Arc<Server>), StoreError>;
 
 /// The server at the other end of a connection.
-pub(super) struct Server {
+pub(crate) struct Server {
     /// The number of the master it is reached as.
-    pub(super) index: ServerIndex,
+    pub(crate) index: ServerIndex,
     /// The id it has from its start to its end; empty where it has none.
-    pub(super) run_id: String,
+    pub(crate) run_id: String,
 }
 
 /// How much of a token is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(crate) enum Extent {
     /// What validation needs.
     Hot,
     /// The details, too.
     Whole,
 }
 
-pub(super) enum Question {
+pub(crate) enum Question {
     Credential(TokenId, Extent),
     /// The score of a member of an index of this shard.
     Score {
@@ -43,21 +43,21 @@ pub(super) enum Question {
     },
 }
 
-pub(super) enum Value {
+pub(crate) enum Value {
     Credential(Option<Arc<Credential>>),
     ScoreMs(Option<u64>),
 }
 
 impl Question {
     /// Where what is asked for lives.
-    pub(super) fn shard(&self) -> ShardTag {
+    pub(crate) fn shard(&self) -> ShardTag {
         match self {
             Self::Credential(id, _) => id.shard_tag(),
             Self::Score { shard, .. } => *shard,
         }
     }
 
-    pub(super) fn write(&self, out: &mut Vec<u8>, keys: &Keys) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>, keys: &Keys) {
         match self {
             Self::Credential(id, extent) => {
                 let key = keys.token(*id);
@@ -75,7 +75,7 @@ impl Question {
         }
     }
 
-    pub(super) fn read(&self, input: &[u8]) -> Read<Answer<Result<Value, StoreError>>> {
+    pub(crate) fn read(&self, input: &[u8]) -> Read<Answer<Result<Value, StoreError>>> {
         match self {
             Self::Credential(id, Extent::Hot) => resp::read_array::<{ HOT_FIELDS.len() }>(input)
                 .map(|values| codec::credential(*id, &values).map(Value::Credential)),
@@ -90,15 +90,15 @@ impl Question {
 
 /// Where a server said to go.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Redirect {
-    pub(super) to: Address,
+pub(crate) struct Redirect {
+    pub(crate) to: Address,
     /// The slot is on its way there: that server must be told that we know.
-    pub(super) is_asking: bool,
+    pub(crate) is_asking: bool,
 }
 
 impl Redirect {
     /// Reads `MOVED slot host:port` and `ASK slot host:port`, as the server `asked` said it.
-    pub(super) fn parse(error: &str, asked: &Address) -> Option<Self> {
+    pub(crate) fn parse(error: &str, asked: &Address) -> Option<Self> {
         let mut words = error.split(' ');
         let is_asking = match words.next()? {
             "MOVED" => false,
@@ -110,7 +110,7 @@ impl Redirect {
 }
 
 /// The first word of an error: the rest may repeat what was asked.
-pub(super) fn code_of(error: &str) -> &str {
+pub(crate) fn code_of(error: &str) -> &str {
     error.split(' ').next().unwrap_or_default()
 }
 

@@ -19,11 +19,11 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(look_ups: Arc<LookUps>, near: Arc<Near>) -> Self {
+    pub(crate) fn new(look_ups: Arc<LookUps>, near: Arc<Near>) -> Self {
         Self { look_ups, near }
     }
 
-    pub(in crate::store) fn look<R>(
+    pub(crate) fn look<R>(
         &self,
         id: TokenId,
         use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> Looked<R>,
@@ -40,7 +40,7 @@ impl Reader {
         }
     }
 
-    pub(in crate::store) fn look_each(
+    pub(crate) fn look_each(
         &self,
         ids: &[TokenId],
         mut use_it: impl FnMut(usize, Option<Option<&Arc<Credential>>>) -> Looked<()>,
@@ -61,17 +61,17 @@ impl Reader {
         });
     }
 
-    pub(in crate::store) fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
+    pub(crate) fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
         self.near.cache.as_ref()?.get(&id, self.near.clock.boottime_ms())
     }
 
-    pub(in crate::store) async fn credential(&self, id: TokenId) -> Result<Read, StoreError> {
+    pub(crate) async fn credential(&self, id: TokenId) -> Result<Read, StoreError> {
         self.look_up(id, Extent::Hot).await
     }
 
     /// Goes past the cache, and leaves what is known there if it turns out to be the same record: then it gives that
     /// copy. So a secret that this record does not know costs its owner nothing.
-    pub(in crate::store) async fn fresh_credential(
+    pub(crate) async fn fresh_credential(
         &self,
         id: TokenId,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
@@ -88,14 +88,14 @@ impl Reader {
         }
     }
 
-    pub(in crate::store) fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
+    pub(crate) fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
         match self.known_credential(id)?.filter(|credential| credential.is_active) {
             None => Some(None),
             Some(credential) => TokenView::of_known(credential).map(Some),
         }
     }
 
-    pub(in crate::store) async fn view(&self, id: TokenId) -> Result<Option<TokenView>, StoreError> {
+    pub(crate) async fn view(&self, id: TokenId) -> Result<Option<TokenView>, StoreError> {
         let read = self.look_up(id, Extent::Whole).await?;
         let Some(known) = read.credential.filter(|known| known.is_active) else {
             return Ok(None);
@@ -114,7 +114,7 @@ impl Reader {
     }
 
     /// Lets the credential know the last access that the store knows of.
-    pub(in crate::store) async fn learn_last_access(
+    pub(crate) async fn learn_last_access(
         &self,
         credential: &Credential,
     ) -> Result<(), StoreError> {
@@ -140,11 +140,11 @@ impl Reader {
         Ok(Read { credential, is_fresh: is_fresh.into_inner() })
     }
 
-    pub(in crate::store) fn stale_credential(&self, id: TokenId) -> Option<Arc<Credential>> {
+    pub(crate) fn stale_credential(&self, id: TokenId) -> Option<Arc<Credential>> {
         self.near.cache.as_ref()?.get_stale(&id, self.near.clock.boottime_ms())?
     }
 
-    pub(in crate::store) fn may_be_renewed(&self, credential: &Credential, now_ms: u64) -> bool {
+    pub(crate) fn may_be_renewed(&self, credential: &Credential, now_ms: u64) -> bool {
         let expired_for_ms = now_ms.saturating_sub(credential.expires_at_ms);
         self.near.may_be_renewed(self.look_ups.server_of(credential.id), expired_for_ms)
     }

@@ -27,7 +27,7 @@ const RELATED_END_NOW: u8 = 1;
 const RELATED_END_BEFORE: u8 = 0;
 
 impl RedisStore {
-    pub(in crate::store) async fn relate(
+    pub(crate) async fn relate(
         &self,
         id: TokenId,
         object: &RelatedObject,
@@ -51,7 +51,7 @@ impl RedisStore {
         Ok(related)
     }
 
-    pub(in crate::store) async fn unrelate(
+    pub(crate) async fn unrelate(
         &self,
         id: TokenId,
         object: &RelatedObject,
@@ -93,7 +93,7 @@ impl RedisStore {
         answer
     }
 
-    pub(in crate::store) async fn object_tokens(
+    pub(crate) async fn object_tokens(
         &self,
         object: &RelatedObject,
         now_ms: u64,
@@ -107,7 +107,7 @@ impl RedisStore {
     }
 
     /// Each in a step of its own: they are in many slots.
-    pub(in crate::store) async fn end_object_tokens(
+    pub(crate) async fn end_object_tokens(
         &self,
         object: &RelatedObject,
         call: &Call<'_>,
@@ -147,7 +147,7 @@ impl RedisStore {
     }
 
     /// Looks at some of an object's entries, at all if these are few, and removes those that are stale.
-    pub(super) async fn remove_stale_hints(
+    pub(crate) async fn remove_stale_hints(
         &self,
         object: &RelatedObject,
         now_ms: u64,
@@ -226,12 +226,12 @@ impl RedisStore {
     }
 
     /// How many pipelines of a listing are under way: one to the only master, or several that go to different masters.
-    pub(super) fn reads_at_once(&self) -> usize {
+    pub(crate) fn reads_at_once(&self) -> usize {
         if self.topology.map().is_by_slot() { CALLS_AT_ONCE } else { 1 }
     }
 
     /// What may be asked in one pipeline: of one slot, where slots matter.
-    pub(super) fn pipelines(&self, ids: impl Iterator<Item = TokenId>) -> Vec<Vec<TokenId>> {
+    pub(crate) fn pipelines(&self, ids: impl Iterator<Item = TokenId>) -> Vec<Vec<TokenId>> {
         let is_by_slot = self.topology.map().is_by_slot();
         let mut by_slot: BTreeMap<u16, Vec<TokenId>> = BTreeMap::new();
         for id in ids {

@@ -32,26 +32,26 @@ const NO_WRITES: &str = "#!lua flags=no-writes\n";
 
 /// What every script is told first: ARGV[1], explained in lua/context.lua.
 #[derive(Serialize)]
-pub(super) struct Context<'a> {
-    pub(super) prefix: &'a str,
-    pub(super) shard: String,
+pub(crate) struct Context<'a> {
+    pub(crate) prefix: &'a str,
+    pub(crate) shard: String,
     #[serde(rename = "now")]
-    pub(super) now_ms: u64,
+    pub(crate) now_ms: u64,
     #[serde(rename = "tolerance", skip_serializing_if = "Option::is_none")]
-    pub(super) tolerance_ms: Option<u64>,
-    pub(super) actor: String,
+    pub(crate) tolerance_ms: Option<u64>,
+    pub(crate) actor: String,
     #[serde(rename = "retention")]
-    pub(super) retention_ms: u64,
+    pub(crate) retention_ms: u64,
     #[serde(rename = "grace")]
-    pub(super) grace_ms: u64,
-    pub(super) channel: &'a str,
-    pub(super) events: usize,
+    pub(crate) grace_ms: u64,
+    pub(crate) channel: &'a str,
+    pub(crate) events: usize,
     #[serde(rename = "event_ttl")]
-    pub(super) event_ttl_ms: u64,
+    pub(crate) event_ttl_ms: u64,
 }
 
 /// A script: its text, and the hash that servers know it by.
-pub(super) struct Script {
+pub(crate) struct Script {
     text: String,
     hash: String,
 }
@@ -69,7 +69,7 @@ impl Script {
 
     /// Calls the script by its hash. A server that does not know the hash is sent the text, which runs the script and
     /// keeps it in one step: `SCRIPT FLUSH` cannot come in between. A script that only reads is called twice if need be.
-    pub(super) async fn run<T: FromRedisValue>(
+    pub(crate) async fn run<T: FromRedisValue>(
         &self,
         connection: &mut impl ConnectionLike,
         keys: &[&str],
@@ -92,26 +92,26 @@ impl Script {
 
 /// All scripts, ready to be called: by hash, and sent whole where the server does not know the hash.
 pub struct Scripts {
-    pub(super) issue: Script,
-    pub(super) read: Script,
-    pub(super) change: Script,
-    pub(super) end_user: Script,
-    pub(super) reuse: Script,
-    pub(super) hint: Script,
-    pub(super) hint_takeover: Script,
-    pub(super) unhint: Script,
-    pub(super) relate: Script,
-    pub(super) unrelate: Script,
-    pub(super) related_end: Script,
-    pub(super) takeover_start: Script,
-    pub(super) takeover_end: Script,
-    pub(super) device_make: Script,
-    pub(super) device_change: Script,
-    pub(super) device_remove: Script,
-    pub(super) device_login: Script,
-    pub(super) touch: Script,
+    pub(crate) issue: Script,
+    pub(crate) read: Script,
+    pub(crate) change: Script,
+    pub(crate) end_user: Script,
+    pub(crate) reuse: Script,
+    pub(crate) hint: Script,
+    pub(crate) hint_takeover: Script,
+    pub(crate) unhint: Script,
+    pub(crate) relate: Script,
+    pub(crate) unrelate: Script,
+    pub(crate) related_end: Script,
+    pub(crate) takeover_start: Script,
+    pub(crate) takeover_end: Script,
+    pub(crate) device_make: Script,
+    pub(crate) device_change: Script,
+    pub(crate) device_remove: Script,
+    pub(crate) device_login: Script,
+    pub(crate) touch: Script,
     /// Every command that a script calls, sorted.
-    pub(super) commands: Vec<String>,
+    pub(crate) commands: Vec<String>,
 }
 
 impl Scripts {
@@ -164,7 +164,7 @@ impl Scripts {
 }
 
 /// The script that asks for the user's permissions (inspection/permissions.rs).
-pub(super) fn permissions_script() -> Script {
+pub(crate) fn permissions_script() -> Script {
     Script::new([NO_WRITES, include_str!("lua/permissions.lua")].concat())
 }
 

@@ -27,7 +27,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const SWITCH_CHANNEL: &str = "+switch-master";
 
 /// The Sentinels that the URL lists, without a login and without TLS.
-pub(super) struct Sentinels {
+pub(crate) struct Sentinels {
     addresses: Vec<Address>,
     /// The master's name.
     name: String,
@@ -50,7 +50,7 @@ struct Vote {
 }
 
 impl Sentinels {
-    pub(super) fn new(mut addresses: Vec<Address>, name: &str) -> Self {
+    pub(crate) fn new(mut addresses: Vec<Address>, name: &str) -> Self {
         addresses.sort();
         addresses.dedup();
         Self { addresses, name: name.to_owned(), known: Mutex::default() }
@@ -64,7 +64,7 @@ impl Sentinels {
     ///
     /// # Errors
     /// When there is no majority, with how many answered; or when the majority names a master of an older epoch.
-    pub(super) async fn ask(&self, link: &Link) -> Result<Address, String> {
+    pub(crate) async fn ask(&self, link: &Link) -> Result<Address, String> {
         let link = link.anonymous();
         let known = self.known().clone();
         let mut answers: FuturesUnordered<_> =
@@ -87,7 +87,7 @@ impl Sentinels {
 
     /// The master's `down-after-milliseconds`, by the word of the first Sentinel that answers; silent ones are not
     /// waited for.
-    pub(super) async fn down_after_ms(&self, link: &Link) -> Option<u64> {
+    pub(crate) async fn down_after_ms(&self, link: &Link) -> Option<u64> {
         let link = link.anonymous();
         let asked = self.addresses.iter().map(async |sentinel| {
             let mut connection = link.connect(sentinel).await.ok()?;
@@ -105,7 +105,7 @@ impl Sentinels {
     }
 
     /// Calls `changed` whenever a Sentinel follows another master, or may have done so unheard.
-    pub(super) async fn watch(&self, link: &Link, changed: impl Fn()) -> Infallible {
+    pub(crate) async fn watch(&self, link: &Link, changed: impl Fn()) -> Infallible {
         let link = link.anonymous();
         join_all(self.addresses.iter().map(async |sentinel| {
             loop {

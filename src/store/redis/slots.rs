@@ -5,15 +5,15 @@ use std::sync::LazyLock;
 use crate::secret::ShardTag;
 
 /// So many slots a cluster has.
-pub(super) const SLOTS: usize = 16_384;
+pub(crate) const SLOTS: usize = 16_384;
 
 /// The slot of everything with this shard tag.
-pub(super) fn slot_of_tag(tag: ShardTag) -> u16 {
+pub(crate) fn slot_of_tag(tag: ShardTag) -> u16 {
     SLOT_OF_TAG[tag.index()]
 }
 
 /// The slot of a key: that of its hash tag, where it has one.
-pub(super) fn slot_of_key(key: &[u8]) -> u16 {
+pub(crate) fn slot_of_key(key: &[u8]) -> u16 {
     let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
         let rest = &key[open + 1..];
         let close = rest.iter().position(|byte| *byte == b'}')?;
@@ -62,7 +62,7 @@ static TAG_OF_SLOT: LazyLock<Box<[Option<u16>]>> = LazyLock::new(|| {
 });
 
 /// A shard tag in this slot, as it is written in keys.
-pub(super) fn tag_in_slot(slot: u16) -> Option<String> {
+pub(crate) fn tag_in_slot(slot: u16) -> Option<String> {
     TAG_OF_SLOT.get(usize::from(slot)).copied().flatten().map(|tag| format!("{tag:04x}"))
 }
 

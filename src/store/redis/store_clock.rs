@@ -23,7 +23,7 @@ use crate::store::StoreError;
 const SECOND_LOOK_AFTER: Duration = Duration::from_millis(200);
 
 /// See the module.
-pub(super) struct StoreClock {
+pub(crate) struct StoreClock {
     clock: Clock,
     /// Whether `clock` shows the store's time. Before that it shows the system's, which may be wrong by days.
     is_known: AtomicBool,
@@ -32,7 +32,7 @@ pub(super) struct StoreClock {
 
 impl StoreClock {
     /// Lets `clock` follow the store. A manual clock stays as it is.
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         let is_known = AtomicBool::new(clock.offset_us().is_none());
         Self { clock, is_known, estimator: Mutex::default() }
     }
@@ -41,7 +41,7 @@ impl StoreClock {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub(super) fn require_known(&self) -> Result<(), StoreError> {
+    pub(crate) fn require_known(&self) -> Result<(), StoreError> {
         match self.is_known.load(Ordering::Acquire) {
             true => Ok(()),
             false => Err(StoreError::Unavailable("the store's clock is not known yet".into())),
@@ -49,7 +49,7 @@ impl StoreClock {
     }
 
     /// How far the caller's time may be from the server's for a script to run; `None` for a manual clock.
-    pub(super) fn tolerance_ms(&self) -> Option<u64> {
+    pub(crate) fn tolerance_ms(&self) -> Option<u64> {
         self.clock.offset_us().map(|_| TOLERANCE_MS)
     }
 
@@ -99,7 +99,7 @@ fn distance(ahead_ms: i64) -> String {
 }
 
 /// The error of a script that refused its caller's clock; `ahead_ms` is how far that is ahead of the server's.
-pub(super) fn refused(ahead_ms: Option<&str>) -> StoreError {
+pub(crate) fn refused(ahead_ms: Option<&str>) -> StoreError {
     let ahead_ms = ahead_ms.and_then(|ms| ms.parse().ok()).unwrap_or(0);
     StoreError::Unavailable(format!("this node's clock is {} the server's", distance(ahead_ms)))
 }
@@ -135,7 +135,7 @@ impl RedisStore {
     ///
     /// # Errors
     /// `Unavailable`, also when a single master is, or when its clock is off.
-    pub(super) async fn look_at_clocks(&self) -> Result<(), StoreError> {
+    pub(crate) async fn look_at_clocks(&self) -> Result<(), StoreError> {
         let looked = self.look_at_clocks_once().await;
         if !self.near.store_clock.estimator().suspects_a_jump() {
             return looked;

@@ -27,7 +27,7 @@ struct StartArgs<'a> {
 }
 
 impl RedisStore {
-    pub(in crate::store) async fn start_takeover(
+    pub(crate) async fn start_takeover(
         &self,
         new: &NewTakeover,
         call: &Call<'_>,
@@ -74,7 +74,7 @@ impl RedisStore {
         Ok(started)
     }
 
-    pub(in crate::store) async fn end_takeover(
+    pub(crate) async fn end_takeover(
         &self,
         token: TokenId,
         reason: EndReason,
@@ -92,7 +92,7 @@ impl RedisStore {
         ended
     }
 
-    pub(in crate::store) async fn token_takeovers(
+    pub(crate) async fn token_takeovers(
         &self,
         token: TokenId,
         now_ms: u64,
@@ -118,7 +118,7 @@ impl RedisStore {
         Ok(takeovers)
     }
 
-    pub(in crate::store) async fn user_takeovers(
+    pub(crate) async fn user_takeovers(
         &self,
         user: &str,
         now_ms: u64,

@@ -14,7 +14,7 @@ use crate::token::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation, Token, TokenC
 
 /// A new token as lua/issuing.lua takes it.
 #[derive(Serialize)]
-pub(super) struct NewRecord<'a> {
+pub(crate) struct NewRecord<'a> {
     locator: String,
     created_at: u64,
     expires_at: u64,
@@ -36,7 +36,7 @@ struct EndArgs<'a> {
 /// What end_tokens in lua/prelude.lua gives: the locators of the tokens that a step revoked, those of the tokens that are
 /// still to be gone through, the key of a corrupt record or nothing, and whether the tokens are many and are still to be
 /// listed.
-pub(super) type Step = (Vec<String>, Vec<String>, String, bool);
+pub(crate) type Step = (Vec<String>, Vec<String>, String, bool);
 
 /// Tokens that one step goes through: few enough to hold the server for about a millisecond, also where it is slow. At most
 /// `STEP_TOKENS` of lua/prelude.lua; of more, the script would give the others back.
@@ -63,7 +63,7 @@ struct RotateArgs {
 }
 
 impl RedisStore {
-    pub(in crate::store) async fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
+    pub(crate) async fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
         #[derive(Serialize)]
         struct Args<'a> {
             user: &'a str,
@@ -92,7 +92,7 @@ impl RedisStore {
     }
 
     /// A token as the scripts that issue one take it.
-    pub(super) fn new_record<'a>(&self, token: &'a Token) -> NewRecord<'a> {
+    pub(crate) fn new_record<'a>(&self, token: &'a Token) -> NewRecord<'a> {
         NewRecord {
             locator: token.credential.id.locator(),
             created_at: token.created_at_ms,
@@ -105,7 +105,7 @@ impl RedisStore {
     }
 
     /// The tokens that a script of ours ended; nobody here sees them any more before anybody is told.
-    pub(super) fn own_endings(&self, shard: ShardTag, locators: Vec<String>) -> Result<Ended, StoreError> {
+    pub(crate) fn own_endings(&self, shard: ShardTag, locators: Vec<String>) -> Result<Ended, StoreError> {
         let id =
             |locator: String| TokenId::from_locator(shard, &locator).ok_or_else(|| unexpected("locator"));
         let ended = locators.into_iter().map(id).collect::<Result<_, _>>()?;
@@ -113,7 +113,7 @@ impl RedisStore {
         Ok(ended)
     }
 
-    pub(in crate::store) async fn token(
+    pub(crate) async fn token(
         &self,
         id: TokenId,
         now_ms: u64,
@@ -130,7 +130,7 @@ impl RedisStore {
         Ok(token.filter(|token| token.is_visible(now_ms, self.limits.revoked_retention_ms)))
     }
 
-    pub(in crate::store) async fn change(
+    pub(crate) async fn change(
         &self,
         id: TokenId,
         change: &TokenChange,
@@ -170,7 +170,7 @@ impl RedisStore {
         }
     }
 
-    pub(in crate::store) async fn end_reused(
+    pub(crate) async fn end_reused(
         &self,
         id: TokenId,
         presented: &SecretHash,
@@ -187,7 +187,7 @@ impl RedisStore {
         ended
     }
 
-    pub(in crate::store) async fn user_tokens(
+    pub(crate) async fn user_tokens(
         &self,
         user: &str,
         now_ms: u64,
@@ -212,7 +212,7 @@ impl RedisStore {
         Ok(tokens)
     }
 
-    pub(in crate::store) async fn end_user_tokens(
+    pub(crate) async fn end_user_tokens(
         &self,
         user: &str,
         except: Option<TokenId>,
@@ -227,7 +227,7 @@ impl RedisStore {
     }
 
     /// Finishes what a script began for a device key of the user; see [`RedisStore::end_in_steps`].
-    pub(super) async fn end_logged_in(
+    pub(crate) async fn end_logged_in(
         &self,
         (user, uuid): (&str, &str),
         first: Step,
@@ -274,6 +274,6 @@ impl RedisStore {
     }
 }
 
-pub(super) fn locators(value: &Value) -> Result<Vec<String>, StoreError> {
+pub(crate) fn locators(value: &Value) -> Result<Vec<String>, StoreError> {
     redis::from_redis_value_ref(value).map_err(|_| unexpected("locators"))
 }

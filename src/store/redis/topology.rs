@@ -32,10 +32,10 @@ enum Source {
 }
 
 /// The known masters, and the way to refresh them.
-pub(super) struct Topology {
+pub(crate) struct Topology {
     source: Source,
-    pub(super) link: Link,
-    pub(super) keys: Keys,
+    pub(crate) link: Link,
+    pub(crate) keys: Keys,
     masters: Masters,
     map: ArcSwap<Map>,
     changed: watch::Sender<()>,
@@ -45,12 +45,12 @@ pub(super) struct Topology {
     /// Why the last refresh failed.
     failure: Mutex<Option<String>>,
     /// Whether the servers may be used.
-    pub(super) gate: Gate,
+    pub(crate) gate: Gate,
 }
 
 impl Topology {
     /// What the URL names. Asks nobody yet.
-    pub(super) fn new(url: &RedisUrl, link: Link, keys: Keys) -> Self {
+    pub(crate) fn new(url: &RedisUrl, link: Link, keys: Keys) -> Self {
         let addresses = |nodes: &[Node]| nodes.iter().cloned().map(Address::Tcp).collect();
         let (source, only) = match &url.topology {
             config::Topology::Standalone { node, .. } => (Source::Fixed, Some(Address::Tcp(node.clone()))),
@@ -77,51 +77,51 @@ impl Topology {
     }
 
     /// What is known now.
-    pub(super) fn map(&self) -> Guard<Arc<Map>> {
+    pub(crate) fn map(&self) -> Guard<Arc<Map>> {
         self.map.load()
     }
 
     /// The nodes of a Cluster that the URL names.
-    pub(super) fn seeds(&self) -> &[Address] {
+    pub(crate) fn seeds(&self) -> &[Address] {
         match &self.source {
             Source::Cluster(cluster) => cluster.seeds(),
             Source::Fixed | Source::Sentinels(_) => &[],
         }
     }
 
-    pub(super) fn is_cluster(&self) -> bool {
+    pub(crate) fn is_cluster(&self) -> bool {
         matches!(self.source, Source::Cluster(_))
     }
 
     /// Whether another server may become the master.
-    pub(super) fn may_fail_over(&self) -> bool {
+    pub(crate) fn may_fail_over(&self) -> bool {
         !matches!(self.source, Source::Fixed)
     }
 
     /// After how long the Sentinels take a silent master for down, by the word of the first that answers.
-    pub(super) async fn sentinels_down_after_ms(&self) -> Option<u64> {
+    pub(crate) async fn sentinels_down_after_ms(&self) -> Option<u64> {
         let Source::Sentinels(sentinels) = &self.source else { return None };
         sentinels.down_after_ms(&self.link).await
     }
 
     /// Hears of every change of the map.
-    pub(super) fn changes(&self) -> watch::Receiver<()> {
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
     /// Waits until this is none of the masters any more.
-    pub(super) async fn is_gone(&self, master: &Arc<Master>) {
+    pub(crate) async fn is_gone(&self, master: &Arc<Master>) {
         let mut changes = self.changes();
         while self.map().has(master) && changes.changed().await.is_ok() {}
     }
 
     /// A server that is not, or not yet, one of the masters: nothing it says is cached.
-    pub(super) fn guest(&self, address: Address) -> Arc<Master> {
+    pub(crate) fn guest(&self, address: Address) -> Arc<Master> {
         self.masters.guest(address)
     }
 
     /// Why no master is known, as far as the last refresh told.
-    pub(super) fn why_unknown(&self) -> String {
+    pub(crate) fn why_unknown(&self) -> String {
         self.failure().clone().unwrap_or_else(|| "no master is known".into())
     }
 
@@ -131,7 +131,7 @@ impl Topology {
 
     /// Asks anew. Those who want that at the same time share one answer, to a question that was asked after they
     /// wanted it. If there is none, the map stays as it was.
-    pub(super) async fn refresh(&self) {
+    pub(crate) async fn refresh(&self) {
         if matches!(self.source, Source::Fixed) {
             return;
         }
@@ -152,7 +152,7 @@ impl Topology {
     }
 
     /// [`Topology::refresh`] in the background.
-    pub(super) fn refresh_soon(self: &Arc<Self>) {
+    pub(crate) fn refresh_soon(self: &Arc<Self>) {
         if !matches!(self.source, Source::Fixed) {
             let topology = self.clone();
             tokio::spawn(async move { topology.refresh().await });
@@ -190,7 +190,7 @@ impl Topology {
     }
 
     /// The worker that keeps the map fresh. Ends with its runtime.
-    pub(super) async fn follow(self: &Arc<Self>) -> Infallible {
+    pub(crate) async fn follow(self: &Arc<Self>) -> Infallible {
         let often = async {
             loop {
                 tokio::time::sleep(REFRESH_INTERVAL).await;

@@ -25,7 +25,7 @@ type TouchArgs<'a> = (String, String, &'a str, u64, u64, u64);
 type Places = Vec<usize>;
 
 impl RedisStore {
-    pub(in crate::store) async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), Unwritten> {
+    pub(crate) async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), Unwritten> {
         let masters = self.calls_by_master(touches);
         let outcomes =
             join_all(masters.iter().map(|calls| self.touch_on_master(touches, calls, now_ms))).await;

@@ -40,14 +40,14 @@ const HEARTBEATS_PER_LEASE: u32 = 4;
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The worker: follows the topology, and listens to every master of it.
-pub(super) struct Tracking {
-    pub(super) near: Arc<Near>,
-    pub(super) topology: Arc<Topology>,
+pub(crate) struct Tracking {
+    pub(crate) near: Arc<Near>,
+    pub(crate) topology: Arc<Topology>,
 }
 
 impl Tracking {
     /// Ends with its runtime.
-    pub(super) async fn run(self) -> Infallible {
+    pub(crate) async fn run(self) -> Infallible {
         tokio::select! {
             never = self.listen_to_all() => never,
             never = self.topology.follow() => never,

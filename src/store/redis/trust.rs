@@ -25,9 +25,9 @@ pub struct Trust {
 }
 
 /// Authorities that are believed.
-pub(super) struct Authorities {
+pub(crate) struct Authorities {
     /// For connections that speak the protocol themselves.
-    pub(super) connector: TlsConnector,
+    pub(crate) connector: TlsConnector,
     /// For the library, which makes its own of it.
     pem: Option<Vec<u8>>,
 }
@@ -44,12 +44,12 @@ impl Trust {
     }
 
     /// What is believed now; another object after each change.
-    pub(super) fn current(&self) -> Guard<Arc<Authorities>> {
+    pub(crate) fn current(&self) -> Guard<Arc<Authorities>> {
         self.current.load()
     }
 
     /// The worker that replaces the authorities when their file changes. Ends with its runtime.
-    pub(super) async fn follow(&self) -> Infallible {
+    pub(crate) async fn follow(&self) -> Infallible {
         let Some(file) = &self.file else { return std::future::pending().await };
         let mut seen = Ok(self.current().pem.clone().unwrap_or_default());
         loop {
@@ -116,7 +116,7 @@ impl Authorities {
     }
 
     /// What the library needs to connect.
-    pub(super) fn info(&self, node: &Node) -> Result<ConnectionInfo, RedisError> {
+    pub(crate) fn info(&self, node: &Node) -> Result<ConnectionInfo, RedisError> {
         let (host, port) = (node.host.clone(), node.port);
         let info = ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
             .into_connection_info()?;

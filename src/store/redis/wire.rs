@@ -11,7 +11,7 @@ use super::link::{Address, Link};
 use super::resp::{self, Answer, Read};
 
 /// Anything to speak RESP over.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
@@ -20,7 +20,7 @@ impl Link {
     ///
     /// # Errors
     /// Of the connection, or with the code of what the server said.
-    pub(super) async fn open(&self, address: &Address) -> io::Result<Pin<Box<dyn Stream>>> {
+    pub(crate) async fn open(&self, address: &Address) -> io::Result<Pin<Box<dyn Stream>>> {
         let mut stream: Pin<Box<dyn Stream>> = match address {
             Address::Tcp(node) => {
                 let addresses = self.names.addresses(&node.host, node.port).await?;
@@ -53,7 +53,7 @@ impl Link {
 ///
 /// # Errors
 /// Of the connection, or with what the server said.
-pub(super) async fn call(stream: &mut Pin<Box<dyn Stream>>, command: &[&[u8]]) -> io::Result<String> {
+pub(crate) async fn call(stream: &mut Pin<Box<dyn Stream>>, command: &[&[u8]]) -> io::Result<String> {
     let mut out = Vec::new();
     resp::write_command(&mut out, command);
     stream.write_all(&out).await?;

@@ -22,7 +22,7 @@ const PATIENCE: usize = 3;
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The probes of one event connection.
-pub(super) struct BusProbes {
+pub(crate) struct BusProbes {
     channel: String,
     round: u64,
     /// The rounds that are waited for, and the masters where their probes were published.
@@ -36,7 +36,7 @@ type Link = (String, i64);
 
 /// The probes that have arrived.
 #[derive(Default)]
-pub(super) struct Arrived {
+pub(crate) struct Arrived {
     channel: OnceLock<String>,
     /// The newest round of each master.
     rounds: Mutex<BTreeMap<String, u64>>,
@@ -44,7 +44,7 @@ pub(super) struct Arrived {
 
 impl Arrived {
     /// Notes a message if it is a probe, and returns whether it is.
-    pub(super) fn takes(&self, channel: &Value, payload: &Value) -> bool {
+    pub(crate) fn takes(&self, channel: &Value, payload: &Value) -> bool {
         let (Value::BulkString(channel), Some(own)) = (channel, self.channel.get()) else { return false };
         if channel != own.as_bytes() {
             return false;
@@ -66,7 +66,7 @@ impl Arrived {
 
 impl BusProbes {
     /// Subscribes to a channel of this connection's own; `None` where there is no cluster.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         store: &RedisStore,
         connection: &mut MultiplexedConnection,
         arrived: Arc<Arrived>,
@@ -88,7 +88,7 @@ impl BusProbes {
     ///
     /// # Errors
     /// When one of an earlier round has not arrived at `heard_at`.
-    pub(super) async fn round(&mut self, store: &RedisStore, heard_at: &Master) -> Result<(), String> {
+    pub(crate) async fn round(&mut self, store: &RedisStore, heard_at: &Master) -> Result<(), String> {
         self.round += 1;
         let mut others = store.masters_with_tokens();
         others.retain(|master| master.address != heard_at.address);
@@ -106,7 +106,7 @@ impl BusProbes {
     }
 
     /// Whether a link that there was is not there any more.
-    pub(super) async fn has_lost_link(&mut self, connection: &mut MultiplexedConnection) -> bool {
+    pub(crate) async fn has_lost_link(&mut self, connection: &mut MultiplexedConnection) -> bool {
         let Some(links) = inbound_links(connection).await else { return false };
         let before = std::mem::replace(&mut self.links, links);
         !before.is_subset(&self.links)

@@ -22,7 +22,7 @@ use crate::store::StoreError;
 const READ_BYTES: usize = 16 * 1024;
 
 /// An open connection and what is under way on it.
-pub(super) struct Open<'a> {
+pub(crate) struct Open<'a> {
     stream: Pin<Box<dyn Stream>>,
     server: Arc<Server>,
     queue: &'a Queue,
@@ -42,7 +42,7 @@ pub(super) struct Open<'a> {
 }
 
 /// Why a connection is of no more use.
-pub(super) enum Loss {
+pub(crate) enum Loss {
     /// The other side closed it.
     Closed(String),
     /// No answer in time, no authority, or an answer that is not of the protocol.
@@ -59,7 +59,7 @@ enum Sent {
 }
 
 impl<'a> Open<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         stream: Pin<Box<dyn Stream>>,
         server: Arc<Server>,
         queue: &'a Queue,
@@ -83,7 +83,7 @@ impl<'a> Open<'a> {
 
     /// What becomes of the look-ups without an answer: if the other side closed the connection, they are asked over the
     /// next one, each of them only once. That one is made at once if this one has answered something or stood for a while.
-    pub(super) fn lose(self, loss: Loss) -> Lost {
+    pub(crate) fn lose(self, loss: Loss) -> Lost {
         let is_young = !self.has_answered && self.check == self.first_check;
         match loss {
             Loss::Closed(reason) => {
@@ -100,7 +100,7 @@ impl<'a> Open<'a> {
     }
 
     /// Does all that can be done without waiting; ready, with the reason, when the connection is of no more use.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Loss> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Loss> {
         loop {
             self.take_waiting(context);
             if let Poll::Ready(error) = self.poll_write(context) {

@@ -19,8 +19,8 @@ use crate::token::{
 macro_rules! fields {
     ($($letter:ident)*) => {
         #[derive(Default)]
-        pub(super) struct Fields<'a> {
-            $(pub(super) $letter: Option<&'a [u8]>,)*
+        pub(crate) struct Fields<'a> {
+            $(pub(crate) $letter: Option<&'a [u8]>,)*
         }
 
         impl<'a> Fields<'a> {
@@ -38,7 +38,7 @@ fields! { u i h x f s d t p c z r e w }
 
 impl<'a> Fields<'a> {
     /// `Some(None)` when the hash is empty: no such key. `None` when this is no answer to `HGETALL`.
-    pub(super) fn from_all(all: &'a Value) -> Option<Option<Self>> {
+    pub(crate) fn from_all(all: &'a Value) -> Option<Option<Self>> {
         let mut fields = Self::default();
         let mut any = false;
         let mut put = |name: &Value, value: &'a Value| {
@@ -58,7 +58,7 @@ impl<'a> Fields<'a> {
         Some(any.then_some(fields))
     }
 
-    pub(super) fn credential(&self, id: TokenId) -> Result<(Credential, u32), StoreError> {
+    pub(crate) fn credential(&self, id: TokenId) -> Result<(Credential, u32), StoreError> {
         let immutable: Immutable<'_> = unpack(self.i).ok_or_else(|| corrupt(id, "i"))?;
         let flags = number(self.f).and_then(|f| u32::try_from(f).ok()).ok_or_else(|| corrupt(id, "f"))?;
         let optional_text = |field: Option<&'a [u8]>, name| match field {
@@ -104,7 +104,7 @@ impl<'a> Fields<'a> {
         Ok(Some(ActiveTakeover { id: takeover_id, user, reason, created_at_ms, ends_at_ms }))
     }
 
-    pub(super) fn details(&self, id: TokenId, flags: u32) -> Result<Details, StoreError> {
+    pub(crate) fn details(&self, id: TokenId, flags: u32) -> Result<Details, StoreError> {
         let cold: Cold<'_> = unpack(self.z).ok_or_else(|| corrupt(id, "z"))?;
         let related: Vec<(String, String)> = match self.r {
             None => Vec::new(),
