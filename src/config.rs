@@ -32,16 +32,23 @@ mod settings;
 mod sources;
 mod together;
 mod toml_file;
-pub(crate) mod types;
-
 #[cfg(test)]
 mod tests;
 
 pub use self::redis_url::{Node, RedisUrl, Topology};
-pub use self::types::{
-    ApiKey, Cookie, ListenAddr, LogFormat, LogLevel, RenewalStep, SameSite, Scope, Scopes, SecretString,
-    StoreUrl, TlsPaths, TrustedProxies,
-};
+pub use crate::values::api_key::ApiKey;
+pub use crate::values::cookie::Cookie;
+pub use crate::values::listen_address::ListenAddr;
+pub use crate::values::log_options::LogFormat;
+pub use crate::values::log_options::LogLevel;
+pub use crate::values::renewal_step::RenewalStep;
+pub use crate::values::cookie::SameSite;
+pub use crate::values::api_key::Scope;
+pub use crate::values::api_key::Scopes;
+pub use crate::values::secret_string::SecretString;
+pub use crate::values::store_url::StoreUrl;
+pub use crate::values::tls_paths::TlsPaths;
+pub use crate::values::trusted_proxies::TrustedProxies;
 
 /// What the command line asks for.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::list::items;
 use super::redis_url::RedisUrl;
-use super::types::{
+use super::{
     ApiKey, ListenAddr, LogFormat, LogLevel, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
     TrustedProxies,
 };

@@ -1,5 +1,7 @@
 //! The settings as a whole: no process state, no files.
 
+use crate::config::settings::Exposure;
+use crate::config::sources::Values;
 use std::collections::HashMap;
 
 use super::settings::SETTINGS;

@@ -2,7 +2,7 @@
 //! sentence.
 
 use super::sources::Values;
-use super::types::{Cookie, SameSite, TrustedProxies};
+use super::{Cookie, SameSite, TrustedProxies};
 use super::{Config, Mistake, StoreUrl, Topology};
 
 /// What is wrong with a setting beside others.

@@ -29,8 +29,8 @@ pub struct Presented {
 #[derive(Clone, Copy)]
 pub struct Claim {
     kind: Kind,
-    checked: [u8; CHECKED_BYTES],
-    tag: [u8; CHECK_TAG_BYTES],
+    pub(crate) checked: [u8; CHECKED_BYTES],
+    pub(crate) tag: [u8; CHECK_TAG_BYTES],
 }
 
 impl Claim {

@@ -101,3 +101,17 @@ impl fmt::Debug for ApiKey {
         write!(f, "ApiKey({}:{}:***)", self.name, self.scopes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_a_set() {
+        let scopes: Scopes = [Scope::Devices, Scope::Tokens, Scope::Tokens].into_iter().collect();
+        assert_eq!(scopes.to_string(), "tokens+devices");
+        assert!(scopes.contains(Scope::Devices) && !scopes.contains(Scope::Metrics));
+        assert_eq!(Scopes::all().to_string(), "all");
+        assert_eq!(Scopes::default().to_string(), "");
+    }
+}

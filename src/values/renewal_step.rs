@@ -38,3 +38,19 @@ impl Default for RenewalStep {
         Self::Fixed { ms: 0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewal_step_is_never_more_than_half_of_the_idle_time() {
+        assert_eq!(RenewalStep::Share { percent: 10 }.step_ms(3_600_000), 360_000);
+        assert_eq!(RenewalStep::Share { percent: 10 }.step_ms(15), 1);
+        assert_eq!(RenewalStep::Share { percent: 50 }.step_ms(u64::MAX), u64::MAX / 2);
+        assert_eq!(RenewalStep::Share { percent: 255 }.step_ms(10), 5);
+        assert_eq!(RenewalStep::Fixed { ms: 30_000 }.step_ms(3_600_000), 30_000);
+        assert_eq!(RenewalStep::Fixed { ms: 30_000 }.step_ms(1_000), 500);
+        assert_eq!(RenewalStep::Fixed { ms: 0 }.step_ms(1_000), 0);
+    }
+}
