@@ -7,8 +7,8 @@ use percent_encoding::percent_decode_str;
 
 use super::list::items;
 use super::parse::{Parsed, boolean, is_word};
-use crate::check::Check;
-use crate::rules;
+use crate::model::field_rules as rules;
+use crate::model::route_check::Check;
 
 const MAX_CHECKS: usize = 100;
 const MAX_NAME_CHARS: usize = 50;

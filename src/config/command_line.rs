@@ -7,8 +7,8 @@ use std::iter;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches};
 
+use super::mistake::{Mistake, quoted};
 use super::settings::{CONFIG, Exposure, SETTINGS, Setting};
-use super::{Mistake, quoted};
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,33 +1,15 @@
 //! Every setting, typed.
 
-use crate::config::checks;
-use crate::config::parse;
-use crate::config::settings;
-use crate::check::Check;
-use crate::config::mistake::Mistake;
-use crate::config::mistake::quoted;
-use crate::config::parse::DAY_MS;
-use crate::config::parse::HOUR_MS;
-use crate::config::parse::MINUTE_MS;
-use crate::config::parse::Parsed;
-use crate::config::parse::SECOND_MS;
-use crate::config::parse::duration_ms;
-use crate::config::parse::number;
-use crate::config::settings::Exposure;
-use crate::config::settings::Setting;
-use crate::config::sources::Values;
-use crate::config::ApiKey;
-use crate::config::Cookie;
-use crate::config::ListenAddr;
-use crate::config::LogFormat;
-use crate::config::LogLevel;
-use crate::config::RenewalStep;
-use crate::config::SecretString;
-use crate::config::StoreUrl;
-use crate::config::TlsPaths;
-use crate::config::TrustedProxies;
-use crate::origin::Origin;
-use crate::store::OverLimit;
+use super::mistake::{Mistake, quoted};
+use super::parse::{DAY_MS, HOUR_MS, MINUTE_MS, Parsed, SECOND_MS, duration_ms, number};
+use super::settings::{Exposure, Setting};
+use super::sources::Values;
+use super::{checks, parse, settings};
+use crate::model::route_check::Check;
+use crate::values::{
+    ApiKey, Cookie, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RenewalStep, SecretString, StoreUrl,
+    TlsPaths, TrustedProxies,
+};
 use hyper::header::HeaderName;
 
 /// No duration is longer: ten years and a few days.

@@ -14,7 +14,11 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    pub(crate) fn new(name: impl Into<String>, origin: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        origin: impl Into<String>,
+        problem: impl Into<String>,
+    ) -> Self {
         Self { name: name.into(), origin: origin.into(), problem: problem.into() }
     }
 }

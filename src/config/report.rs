@@ -1,8 +1,9 @@
 //! What `check-config` prints.
 
+use super::definition::Config;
 use super::settings::{Exposure, SETTINGS, Setting};
 use super::sources::Values;
-use super::{Config, StoreUrl};
+use crate::values::StoreUrl;
 
 /// Every setting as a line of TOML with where it came from; secrets are `***`.
 pub(crate) fn report(values: &Values, config: &Config) -> String {

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
 use std::path::Path;
 
 use super::list::{LINE_ENDS, items};
+use super::mistake::Mistake;
 use super::settings::{CONFIG, SETTINGS, Setting, VARIABLE_PREFIX, did_you_mean};
-use super::{Mistake, ReadFile, settings, toml_file};
+use super::{ReadFile, settings, toml_file};
 
 /// No file of ours is near this: a wrong path must not fill the memory.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;

@@ -1,9 +1,10 @@
 //! What settings demand of each other: each finding names the setting to change, and what is wrong as the rest of a
 //! sentence.
 
+use super::definition::Config;
+use super::mistake::Mistake;
 use super::sources::Values;
-use super::{Cookie, SameSite, TrustedProxies};
-use super::{Config, Mistake, StoreUrl, Topology};
+use crate::values::{Cookie, SameSite, StoreUrl, Topology, TrustedProxies};
 
 /// What is wrong with a setting beside others.
 type Finding = (&'static str, String);

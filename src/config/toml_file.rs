@@ -4,8 +4,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::Mistake;
 use super::list::items;
+use super::mistake::Mistake;
 use super::settings::{SETTINGS, did_you_mean};
 use super::sources::{Given, Source, either};
 

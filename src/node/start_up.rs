@@ -6,13 +6,14 @@ use std::time::Duration;
 use rand::rngs::SysError;
 
 use crate::clock::Clock;
-use crate::config::{Config, RedisUrl, StoreUrl, Topology};
-use crate::last_access::LastAccessOptions;
+use crate::config::definition::Config;
+use crate::last_access::recorder::LastAccessOptions;
+use crate::server::transport::tls::TlsError;
 use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, Trust};
 use crate::store::{Store, StoreLimits};
-use crate::tls::TlsError;
+use crate::values::{RedisUrl, StoreUrl, Topology};
 
 /// Why a node or its server did not start.
 #[derive(Debug, thiserror::Error)]

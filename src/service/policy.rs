@@ -1,6 +1,5 @@
 //! How long tokens live and when they are renewed.
 
-
 /// How long tokens live and when they are renewed.
 #[derive(Clone, Debug)]
 pub struct TokenPolicy {
@@ -11,7 +10,7 @@ pub struct TokenPolicy {
     /// No token lives longer, unless its issuer says so.
     pub absolute_lifetime_ms: u64,
     /// How much later an earned expiry must be to be written.
-    pub renewal_step: crate::config::RenewalStep,
+    pub renewal_step: crate::values::RenewalStep,
     /// How long a secret stays good after a rotation.
     pub rotation_grace_ms: u64,
     /// Whether a secret that was rotated out and is seen again ends its token.

@@ -4,15 +4,18 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Service, ServiceError, valid, valid_if_some};
-use crate::event::Actor;
-use crate::rules;
-use crate::secret::{self, Kind, SecretHash, ShardTag, TokenId};
-use crate::store::{self, Changed, StoreError};
-use crate::token::{
-    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, RelatedObject, Rotation, ShownOnce,
-    Texts, Token, TokenChange, VerifiedMark,
-};
+use super::core::{Service, valid, valid_if_some};
+use super::error::ServiceError;
+use crate::model::event::Actor;
+use crate::model::field_rules as rules;
+use crate::model::token::asides::{AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark};
+use crate::model::token::inline_text::Texts;
+use crate::model::token::record::{Credential, RelatedObject, Token, TokenChange};
+use crate::model::token::rotation::{PreviousSecrets, Rotation};
+use crate::store::dispatch::store;
+use crate::store::{Changed, StoreError};
+use crate::token_string as secret;
+use crate::token_string::{Kind, SecretHash, ShardTag, TokenId};
 
 /// What a login service asks for.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! The time and the actor of a store operation.
 
-use crate::event::Actor;
+use crate::model::event::Actor;
 
 /// When an operation happens, and who wants it.
 #[derive(Clone, Copy, Debug)]

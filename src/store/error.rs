@@ -1,6 +1,5 @@
 //! Errors of the store, by what the caller does next.
 
-
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {

@@ -1,6 +1,6 @@
 //! The limits that every store keeps to.
 
-use crate::store::OverLimit;
+use crate::values::OverLimit;
 
 /// What a store keeps to, whichever it is.
 #[derive(Clone, Copy, Debug)]

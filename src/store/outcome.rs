@@ -1,7 +1,7 @@
 //! Outcomes of store operations.
 
-use crate::secret::TokenId;
-use crate::token::Token;
+use crate::model::token::record::Token;
+use crate::token_string::TokenId;
 
 /// The tokens that an operation ended or took away.
 pub type Ended = Vec<TokenId>;
@@ -41,7 +41,7 @@ pub enum Changed {
     AlreadyEnded(Token),
     /// It cannot get a new secret before its second factor was shown; nothing changed.
     Pending,
-    /// It got [`MAX_SIBLINGS`](crate::token::MAX_SIBLINGS) new secrets within the grace; nothing changed.
+    /// It got [`MAX_SIBLINGS`](crate::model::token::rotation::MAX_SIBLINGS) new secrets within the grace; nothing changed.
     RotatedTooOften,
     /// Done. The token as it is now.
     Done(Token),

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::cache::Looked;
+use super::error::StoreError;
 use super::memory::MemoryStore;
-use super::{StoreError, redis};
-use crate::secret::TokenId;
-use crate::token::{Credential, TokenView};
+use super::redis::redis_store as redis;
+use crate::model::token::record::{Credential, TokenView};
+use crate::store::cache::near_cache::Looked;
+use crate::token_string::TokenId;
 
 /// A credential that was read.
 pub struct Read {

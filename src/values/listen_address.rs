@@ -1,8 +1,7 @@
 //! Listener addresses.
 
 use std::fmt;
-use std::net::Ipv4Addr;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 /// Where a plane listens.

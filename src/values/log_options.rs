@@ -1,6 +1,5 @@
 //! Level and format of the log.
 
-
 /// The least severe log lines that are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogLevel {

@@ -1,6 +1,5 @@
 //! How much idle time an access must earn before it is written.
 
-
 /// How much of its idle time a token uses up before an access renews it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RenewalStep {

@@ -1,6 +1,6 @@
 //! The choice of the store.
 
-use crate::config::redis_url::RedisUrl;
+use super::redis_url::RedisUrl;
 
 /// Which store holds the tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -19,10 +19,11 @@ mod world;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use doorward::{clock, secret};
+use doorward::internals::clock;
+use doorward::internals::token_string as secret;
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler};
-use shuttle::thread::{self, JoinHandle};
-use shuttle::{Config, Runner};
+use shuttle::thread::JoinHandle;
+use shuttle::{Config, Runner, thread};
 
 use crate::cache::{Connection, Flight, NearCache, ServerIndex, Stats};
 use crate::sync::leave_out;

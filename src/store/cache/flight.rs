@@ -3,10 +3,10 @@
 use hashbrown::HashTable;
 use tokio::sync::oneshot;
 
-use super::NearCache;
 use super::lease::{Origin, ServerIndex};
-use crate::secret::TokenId;
+use super::near_cache::NearCache;
 use crate::sync::protection;
+use crate::token_string::TokenId;
 
 /// So many readers wait for one read; the next one reads for itself, uncached.
 const MAX_FOLLOWERS: usize = 4096;

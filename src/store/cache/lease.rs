@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, protection};
 
 /// Which master a token lives on. Standalone has one, 0. The caller numbers them; a number may be given to
-/// another master after [`NearCache::invalidate_all`](super::NearCache::invalidate_all).
+/// another master after [`NearCache::invalidate_all`](super::near_cache::NearCache::invalidate_all).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerIndex(pub u16);
 

@@ -6,7 +6,7 @@
 use hashbrown::HashTable;
 
 use super::lease::{Origin, ServerIndex};
-use crate::secret::TokenId;
+use crate::token_string::TokenId;
 
 /// More entries than this in one shard are never kept: positions are 4 bytes.
 const MAX_CAPACITY: usize = u32::MAX as usize;

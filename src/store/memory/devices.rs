@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::{MemoryStore, Shard};
-use crate::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoggedIn, Made};
-use crate::event::{EndReason, Event, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
-use crate::secret::{ShardTag, TokenId};
-use crate::store::{Call, Issued, StoreError};
-use crate::token::Token;
+use super::memory_store::{MemoryStore, Shard};
+use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoggedIn, Made};
+use crate::model::event::{EndReason, Event, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
+use crate::model::token::record::Token;
+use crate::store::call::Call;
+use crate::store::error::StoreError;
+use crate::store::outcome::Issued;
+use crate::token_string::{ShardTag, TokenId};
 
 /// The device keys of a shard's users.
 #[derive(Default)]

@@ -1,9 +1,9 @@
 //! What happened to each user.
 
-use super::{MemoryStore, Shard};
-use crate::event::Event;
-use crate::feed::Told;
-use crate::secret::ShardTag;
+use super::memory_store::{MemoryStore, Shard};
+use crate::model::event::Event;
+use crate::store::feed::Told;
+use crate::token_string::ShardTag;
 
 impl MemoryStore {
     /// Notes an event of a user of this shard.

@@ -6,12 +6,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::MutexGuard;
 
-use super::{MemoryStore, edit, lock};
-use crate::event::EndReason;
-use crate::rules::MAX_RELATED_PER_TOKEN;
-use crate::secret::TokenId;
-use crate::store::{Call, Ended, Related};
-use crate::token::{RelatedObject, Token};
+use super::memory_store::{MemoryStore, edit, lock};
+use crate::model::event::EndReason;
+use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
+use crate::model::token::record::{RelatedObject, Token};
+use crate::store::call::Call;
+use crate::store::outcome::{Ended, Related};
+use crate::token_string::TokenId;
 
 /// The tokens of each object.
 pub(crate) type Objects = HashMap<RelatedObject, HashSet<TokenId>>;

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::MutexGuard;
 
-use super::{MemoryStore, SHARDS, Shard, edit, lock};
-use crate::event::{EndReason, Event, EventKind};
-use crate::secret::{ShardTag, TokenId};
-use crate::store::Call;
-use crate::takeover::{
+use super::memory_store::{MemoryStore, SHARDS, Shard, edit, lock};
+use crate::model::event::{EndReason, Event, EventKind};
+use crate::model::takeover::{
     ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Started, Takeover,
     TakeoverId,
 };
+use crate::store::call::Call;
+use crate::token_string::{ShardTag, TokenId};
 
 /// The takeovers of a token.
 pub(crate) struct History {
@@ -124,7 +124,7 @@ impl MemoryStore {
 
     pub(crate) fn end_takeover(&self, id: TokenId, reason: EndReason, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.shard_tag());
-        let is_active = |token: &mut crate::token::Token| token.credential.is_active;
+        let is_active = |token: &mut crate::model::token::record::Token| token.credential.is_active;
         let is_found = self.find(&mut shard, id, call.now_ms).is_some_and(is_active);
         // Nobody finds an expired token, but no renewal on its way may revive its takeover.
         self.close_takeover(&mut shard, id, reason, call) && is_found

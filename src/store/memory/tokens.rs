@@ -3,22 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{MemoryStore, Shard, edit};
-use crate::event::{EndReason, Event, EventKind};
-use crate::secret::{SecretHash, ShardTag, TokenId};
-use crate::store::{Call, Changed, Ended, Issued, OverLimit, ROOM_PER_LOGIN, StoreError};
-use crate::token::{Credential, Details, Token, TokenChange, TokenView, Touch, Verdict};
+use super::memory_store::{MemoryStore, Shard, edit};
+use crate::model::event::{EndReason, Event, EventKind};
+use crate::model::token::record::{Credential, Details, Token, TokenChange, TokenView, Touch, Verdict};
+use crate::store::call::Call;
+use crate::store::error::StoreError;
+use crate::store::limits::ROOM_PER_LOGIN;
+use crate::store::outcome::{Changed, Ended, Issued};
+use crate::token_string::{SecretHash, ShardTag, TokenId};
+use crate::values::OverLimit;
 
 impl MemoryStore {
     pub(crate) fn credential(&self, id: TokenId) -> Option<Arc<Credential>> {
         self.shard(id.shard_tag()).tokens.get(&id).map(|token| token.credential.clone())
     }
 
-    pub(crate) fn look<R>(
-        &self,
-        id: TokenId,
-        use_it: impl FnOnce(Option<&Arc<Credential>>) -> R,
-    ) -> R {
+    pub(crate) fn look<R>(&self, id: TokenId, use_it: impl FnOnce(Option<&Arc<Credential>>) -> R) -> R {
         use_it(self.shard(id.shard_tag()).tokens.get(&id).map(|token| &token.credential))
     }
 
@@ -165,12 +165,7 @@ impl MemoryStore {
         tokens
     }
 
-    pub(crate) fn end_user_tokens(
-        &self,
-        user: &str,
-        except: Option<TokenId>,
-        call: &Call<'_>,
-    ) -> Ended {
+    pub(crate) fn end_user_tokens(&self, user: &str, except: Option<TokenId>, call: &Call<'_>) -> Ended {
         let mut shard = self.shard(ShardTag::of_user(user));
         self.end_tokens(&mut shard, user, EndReason::AllOfUser, call, |token| {
             Some(token.credential.id) != except

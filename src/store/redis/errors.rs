@@ -1,8 +1,8 @@
 //! Errors of Redis as the store's errors.
 
-use crate::store::redis::store_clock;
-use crate::store::StoreError;
-use crate::store::redis::denied::Denied;
+use super::store_clock;
+use crate::store::error::StoreError;
+use crate::store::redis::inspection::denied::Denied;
 use redis::RedisError;
 use serde::Serialize;
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::link::Address;
-use super::super::map::MAX_MASTERS;
-use super::{ASKED_AT_ONCE, SlotRange};
+use super::discovery::{ASKED_AT_ONCE, SlotRange};
+use super::endpoint::Address;
+use super::master_map::MAX_MASTERS;
 
 /// More replicas are not remembered.
 const MAX_EARLIER_REPLICAS: usize = MAX_MASTERS;

@@ -15,8 +15,8 @@ use std::collections::HashMap;
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
 
-use super::super::link::Address;
-use super::super::topology::Topology;
+use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::cluster::topology::Topology;
 use crate::store::report::{Fault, FaultKind};
 
 const SETTINGS: [&str; 3] = ["min-replicas-to-write", "min-replicas-max-lag", "cluster-node-timeout"];

@@ -6,11 +6,11 @@ use redis::{ErrorKind, RedisError, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::super::denied::Denied;
-use super::super::describe;
-use super::super::keys::SCHEMA_VERSION;
-use super::super::link::Address;
+use super::denied::Denied;
 use super::permissions::Needs;
+use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::errors::describe;
+use crate::store::redis::schema::keys::SCHEMA_VERSION;
 use crate::store::report::{DeniedTo, Fault, FaultKind};
 
 const CHECK_URL: &str = "start the server, or correct redis-url";

@@ -3,11 +3,11 @@
 use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 
-use super::super::keys::Keys;
-use super::super::link::Address;
-use super::super::named;
-use super::super::scripts::{Script, permissions_script};
-use super::super::topology::Topology;
+use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::cluster::topology::Topology;
+use crate::store::redis::errors::named;
+use crate::store::redis::schema::keys::Keys;
+use crate::store::redis::schema::scripts::{Script, permissions_script};
 use crate::store::report::{DeniedTo, Fault, FaultKind};
 
 /// Commands with a key that are sent as such, beside those of the scripts.

@@ -1,0 +1,9 @@
+//! The validation plane: auth subrequests, sessions, probes.
+
+pub mod admission;
+pub mod decision;
+pub mod fast_path;
+pub mod identity_headers;
+pub mod plane;
+pub mod session;
+pub mod settings;

@@ -1,0 +1,10 @@
+//! The store operations as scripts and commands.
+
+pub mod bus_probes;
+pub mod devices;
+pub mod events;
+pub mod related;
+pub mod reverse_index;
+pub mod takeovers;
+pub mod tokens;
+pub mod touches;
