@@ -12,10 +12,10 @@ mod common;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use doorward::TokenChange;
 use doorward::internals::model::event::EndReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::rotation::Rotation;
-use doorward::TokenChange;
 use doorward::internals::token_string as secret;
 use tokio::runtime::Runtime;
 

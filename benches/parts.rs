@@ -16,6 +16,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use doorward::internals::config;
 use doorward::internals::model::event::Actor;
 use doorward::internals::model::token::asides::{
     AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark,
@@ -29,7 +30,6 @@ use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string::{CheckKeys, Kind, Minted, mint, parse};
 use doorward::internals::values::RedisUrl;
 use doorward::{Access, Clock, Config, Credential, Entropy, NewToken, Node, Token, Transport};
-use doorward::internals::config;
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{HeaderName, HeaderValue};

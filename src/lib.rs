@@ -22,7 +22,7 @@
 //! `examples/in_process.rs` is a whole program. The settings are those of the server, made by [`config::load_node`]
 //! or by hand from [`Config::default`].
 
-mod cli;
+pub(crate) mod cli;
 mod clock;
 mod config;
 mod entropy;
@@ -35,13 +35,13 @@ mod server;
 mod service;
 mod store;
 mod sync;
-pub(crate) mod token_string;
+mod token_string;
 mod validation;
 mod values;
 
 pub use crate::clock::Clock;
-pub use crate::config::load_node;
 pub use crate::config::definition::Config;
+pub use crate::config::load_node;
 pub use crate::entropy::Entropy;
 pub use crate::model::token::record::{Credential, Token, TokenChange, TokenView, Transport};
 pub use crate::node::Node;

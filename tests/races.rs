@@ -11,8 +11,8 @@ use doorward::internals::model::takeover::{NewTakeover, Started};
 use doorward::internals::model::token::record::Verdict;
 use doorward::internals::model::token::rotation::Rotation;
 use doorward::internals::store::{Changed, Store, StoreLimits};
-use doorward::{Token, TokenChange};
 use doorward::internals::token_string as secret;
+use doorward::{Token, TokenChange};
 
 const TIMES: usize = 100;
 

@@ -12,6 +12,7 @@
 pub mod checks;
 pub mod command_line;
 pub mod definition;
+pub mod given;
 pub mod list;
 pub mod mistake;
 pub mod parse;

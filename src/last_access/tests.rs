@@ -1,11 +1,8 @@
 use super::recorder::*;
 use crate::clock::Clock;
-use crate::model::token::record::Credential;
-use crate::model::token::record::Renewal;
-use crate::model::token::record::Token;
-use crate::store::Store;
-use crate::store::StoreLimits;
+use crate::model::token::record::{Credential, Renewal, Token};
 use crate::store::memory::MemoryStore;
+use crate::store::{Store, StoreLimits};
 use crate::token_string::TokenId;
 use std::sync::Arc;
 use std::time::Duration;

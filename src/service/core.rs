@@ -1,15 +1,13 @@
 //! The service: what all use cases share.
 
-pub use super::error::ServiceError;
-pub use super::policy::TokenPolicy;
+use super::error::ServiceError;
+use super::policy::TokenPolicy;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use rand::rngs::SysError;
 
-pub use super::devices::{MadeDevice, NewDevice};
-pub use super::tokens::{Issued, NewToken};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::last_access::LastAccess;

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod limits;
 pub mod memory;
 pub mod outcome;
+pub mod read;
 pub mod reader;
 pub mod redis;
 pub mod report;

@@ -1,8 +1,6 @@
 //! Token strings: minted, parsed, forged.
 
-use crate::token_string::format::CHECKED_BYTES;
-use crate::token_string::format::WIRE_BYTES;
-use crate::token_string::format::WIRE_CHARS;
+use super::format::{CHECKED_BYTES, WIRE_BYTES, WIRE_CHARS};
 use std::sync::Arc;
 
 use super::*;

@@ -9,7 +9,7 @@ use crate::model::token::record::{Credential, Details, TokenView, Verdict};
 use crate::service::core::no_check_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
-use crate::store::reader::Read;
+use crate::store::read::Read;
 use crate::token_string::{CheckKeys, Claim, Kind, Presented};
 
 /// A token of a batch that is valid now, shown while its record is at hand.

@@ -1,7 +1,6 @@
 //! The hot path: is this token string good, now, on this transport?
 
-pub use super::batch::BatchToken;
-pub use super::identity::Identity;
+use super::identity::Identity;
 
 use std::sync::Arc;
 
@@ -12,7 +11,8 @@ use crate::service::Service;
 use crate::service::core::no_check_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
-use crate::store::reader::{Read, Reader};
+use crate::store::read::Read;
+use crate::store::reader::Reader;
 use crate::token_string::{CheckKeys, Claim, Kind, Presented, SecretHash, TokenId};
 
 /// Counts what validations came to. Each thread has its own, so that they do not contend.

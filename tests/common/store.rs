@@ -16,10 +16,10 @@ use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::reader::Reader;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Ended, Issued, Store, StoreLimits};
+use doorward::internals::token_string as secret;
 use doorward::internals::token_string::{CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::internals::values::RedisUrl;
 use doorward::{Clock, Credential, Entropy, StoreError, Token};
-use doorward::internals::token_string as secret;
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;

@@ -6,9 +6,9 @@ use doorward::internals::model::takeover::{
 };
 use doorward::internals::model::token::rotation::Rotation;
 use doorward::internals::store::StoreLimits;
+use doorward::internals::token_string as secret;
 use doorward::internals::token_string::TokenId;
 use doorward::{Token, TokenChange};
-use doorward::internals::token_string as secret;
 
 use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited};
 

@@ -10,8 +10,8 @@ use doorward::internals::model::event::EndReason;
 use doorward::internals::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started};
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::store::{Changed, StoreLimits};
-use doorward::{Token, TokenChange};
 use doorward::internals::token_string as secret;
+use doorward::{Token, TokenChange};
 use futures_util::future::join_all;
 
 use crate::common::devices::{login_of, sample_device};

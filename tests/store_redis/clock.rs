@@ -6,9 +6,9 @@ use doorward::internals::model::takeover::{NewTakeover, Started};
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::model::token::rotation::Rotation;
 use doorward::internals::store::Store;
+use doorward::internals::token_string as secret;
 use doorward::internals::token_string::SecretHash;
 use doorward::{Clock, StoreError, Token, TokenChange};
-use doorward::internals::token_string as secret;
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;

@@ -7,8 +7,8 @@ use doorward::internals::model::event::EndReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::model::token::rotation::Rotation;
-use doorward::{Entropy, StoreError, Token, TokenChange};
 use doorward::internals::token_string as secret;
+use doorward::{Entropy, StoreError, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;

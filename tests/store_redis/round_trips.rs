@@ -9,8 +9,8 @@ use doorward::internals::model::event::EndReason;
 use doorward::internals::model::takeover::{NewTakeover, Started};
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::store::StoreLimits;
-use doorward::{Token, TokenChange};
 use doorward::internals::token_string as secret;
+use doorward::{Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;

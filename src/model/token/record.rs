@@ -3,11 +3,9 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-pub use super::asides::{AccessMark, Aside, DetailsOnce, RefusedMarks, Shown, ShownOnce, VerifiedMark};
-pub use super::inline_text::{Texts, is_visible_ascii};
-pub use super::rotation::{
-    MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, PreviousSecret, PreviousSecrets, Rotation,
-};
+use super::asides::{AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark};
+use super::inline_text::Texts;
+use super::rotation::{PreviousSecrets, Rotation};
 
 use crate::model::event::EndReason;
 use crate::model::takeover::ActiveTakeover;

@@ -1,14 +1,9 @@
+use super::asides::{AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark};
+use super::inline_text::Texts;
 use super::record::*;
+use super::rotation::PreviousSecrets;
 use crate::model::takeover::ActiveTakeover;
-use crate::model::token::asides::AccessMark;
-use crate::model::token::asides::DetailsOnce;
-use crate::model::token::asides::RefusedMarks;
-use crate::model::token::asides::ShownOnce;
-use crate::model::token::asides::VerifiedMark;
-use crate::model::token::inline_text::Texts;
-use crate::model::token::rotation::PreviousSecrets;
-use crate::token_string::SecretHash;
-use crate::token_string::TokenId;
+use crate::token_string::{SecretHash, TokenId};
 
 pub(crate) fn credential() -> Credential {
     Credential {

@@ -1,13 +1,6 @@
 //! The admin plane of a node.
 
-use crate::server::admin::api_keys;
-use crate::server::admin::devices;
-use crate::server::admin::related;
-use crate::server::admin::status;
-use crate::server::admin::takeovers;
-use crate::server::admin::tokens;
-use crate::server::admin::users;
-use crate::server::admin::validate;
+use super::{api_keys, devices, related, status, takeovers, tokens, users, validate};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,7 +82,7 @@ impl Admin {
             return Err(Problem::method_not_allowed(route.methods()));
         }
         if let Route::Introspect | Route::Revoke = route {
-            return super::oauth::endpoints::respond(self, &route, request).await;
+            return crate::server::admin::oauth::endpoints::respond(self, &route, request).await;
         }
         let actor = match route.scopes() {
             [] => Actor::Doorward,

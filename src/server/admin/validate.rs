@@ -11,7 +11,8 @@ use serde::de::{Deserializer, Visitor};
 
 use super::fields::Fields;
 use super::problem::Problem;
-use crate::server::json::token::{Timestamps, TokenJson};
+use crate::server::json::timestamp::Timestamps;
+use crate::server::json::token::TokenJson;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::with_body;
 use crate::service::ServiceError;

@@ -1,6 +1,6 @@
 //! What a route demands of a request.
 
-use super::decision::Objection;
+use super::refusal::Objection;
 use crate::model::route_check::Check;
 use crate::model::token::record::Credential;
 use std::sync::Arc;

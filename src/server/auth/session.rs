@@ -4,7 +4,7 @@ use hyper::header::{HeaderMap, SET_COOKIE};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use super::decision::{Objection, Refusal};
+use super::refusal::{Objection, Refusal};
 use super::settings::Settings;
 use crate::model::event::{Actor, EndReason};
 use crate::model::token::record::{Token, TokenChange, Transport};

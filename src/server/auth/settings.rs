@@ -1,7 +1,7 @@
 //! The settings of the validation plane.
 
 use super::admission::Admission;
-use super::plane::is_or_below;
+use super::paths::is_or_below;
 use crate::config::definition::Config;
 use crate::model::route_check::Check;
 use crate::values::{Cookie, Origin, TrustedProxies};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::token::timestamp;
+use super::timestamp::timestamp;
 use crate::model::device_key::DeviceKey;
 use crate::service::MadeDevice;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::token::timestamp;
+use super::timestamp::timestamp;
 use crate::model::event::Event;
 
 /// Borrowed from the event.

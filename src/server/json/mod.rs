@@ -3,4 +3,5 @@
 pub mod device;
 pub mod event;
 pub mod takeover;
+pub mod timestamp;
 pub mod token;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::token::timestamp;
+use super::timestamp::timestamp;
 use crate::model::takeover::{ActiveTakeover, Takeover};
 use crate::model::token::record::Credential;
 

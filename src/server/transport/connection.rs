@@ -1,6 +1,6 @@
 //! One HTTP/1 or HTTP/2 connection, from its first byte to its end.
 
-pub use super::reply::Reply;
+use super::reply::Reply;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};

@@ -26,7 +26,7 @@ use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
-pub use super::body::Body;
+use super::body::Body;
 
 /// A response without a body that nobody may cache.
 pub fn empty(status: StatusCode) -> Response<Body> {

@@ -1,6 +1,6 @@
 //! TLS of the listeners: certificates from files, put in place of the old ones when the files change.
 
-pub use crate::files::{MAX_FILE_BYTES, RELOAD_INTERVAL, read_file};
+use crate::files::{RELOAD_INTERVAL, read_file};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -53,4 +53,4 @@ pub mod table;
 
 pub use self::flight::{Flight, Follower, Ticket};
 pub use self::lease::{Connection, ServerIndex};
-pub use self::near_cache::{NearCache, Stats};
+pub use self::near_cache::{Limits, Looked, NearCache, Stats};

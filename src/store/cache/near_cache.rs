@@ -1,9 +1,7 @@
 //! The table, the flights and the servers of the near cache together.
 
-pub use super::flight::{Flight, Follower, Ticket};
-use super::flight::{Flights, Followers, Joined};
-use super::lease::Servers;
-pub use super::lease::{Connection, ServerIndex};
+use super::flight::{Flight, Flights, Followers, Joined, Ticket};
+use super::lease::{Connection, ServerIndex, Servers};
 use super::table::Table;
 use crate::clock::Clock;
 use crate::sync::{Mutex, MutexGuard, PoisonError, protection};

@@ -1,11 +1,9 @@
 //! The store of a node.
 
 use crate::store::cache;
-pub use crate::store::call::Call;
-pub use crate::store::error::{StoreError, Unwritten};
-pub use crate::store::limits::{ROOM_PER_LOGIN, StoreLimits};
-pub use crate::store::outcome::{Changed, Ended, Issued, Related};
-pub use crate::values::OverLimit;
+use crate::store::call::Call;
+use crate::store::error::{StoreError, Unwritten};
+pub(crate) use crate::store::outcome::{Changed, Ended, Issued};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +15,7 @@ use crate::store::feed::Feed;
 use crate::token_string::{SecretHash, TokenId};
 
 use crate::store::memory::MemoryStore;
-pub use crate::store::reader::{Read, Reader};
+use crate::store::reader::Reader;
 use crate::store::redis::RedisStore;
 use crate::store::report::Report;
 

@@ -1,53 +1,14 @@
 //! Device keys, and the logins by them.
 
-use std::collections::HashMap;
-
-use super::memory_store::{MemoryStore, Shard};
-use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoggedIn, Made};
+use super::memory_store::MemoryStore;
+use super::shard::Shard;
+use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
 use crate::model::event::{EndReason, Event, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
 use crate::model::token::record::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::outcome::Issued;
 use crate::token_string::{ShardTag, TokenId};
-
-/// The device keys of a shard's users.
-#[derive(Default)]
-pub(crate) struct Devices {
-    keys: HashMap<DeviceId, DeviceKey>,
-    /// Never an empty one.
-    of_users: HashMap<String, Vec<DeviceId>>,
-}
-
-impl Devices {
-    fn of(&self, user: &str) -> impl Iterator<Item = &DeviceKey> {
-        self.of_users.get(user).into_iter().flatten().filter_map(|id| self.keys.get(id))
-    }
-
-    fn find(&self, user: &str, uuid: &str, now_ms: u64) -> Option<DeviceId> {
-        self.of(user).find(|key| key.uuid == uuid && key.is_kept(now_ms)).map(|key| key.id)
-    }
-
-    fn remove(&mut self, id: DeviceId) {
-        let Some(DeviceKey { user, .. }) = self.keys.remove(&id) else { return };
-        let Some(ids) = self.of_users.get_mut(&user) else { return };
-        ids.retain(|other| *other != id);
-        if ids.is_empty() {
-            self.of_users.remove(&user);
-        }
-    }
-
-    /// Forgets those of a user that are past their time: a late login must not revive what no listing can see.
-    fn prune_of(&mut self, user: &str, now_ms: u64) {
-        let gone: Vec<_> = self.of(user).filter(|key| !key.is_kept(now_ms)).map(|key| key.id).collect();
-        gone.into_iter().for_each(|id| self.remove(id));
-    }
-
-    pub(crate) fn prune(&mut self, now_ms: u64) {
-        let gone: Vec<_> = self.keys.values().filter(|key| !key.is_kept(now_ms)).map(|key| key.id).collect();
-        gone.into_iter().for_each(|id| self.remove(id));
-    }
-}
 
 impl MemoryStore {
     pub(crate) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Made {

@@ -1,6 +1,7 @@
 //! What happened to each user.
 
-use super::memory_store::{MemoryStore, Shard};
+use super::memory_store::MemoryStore;
+use super::shard::Shard;
 use crate::model::event::Event;
 use crate::store::feed::Told;
 use crate::token_string::ShardTag;

@@ -1,25 +1,21 @@
 //! The embedded store: shards of users under locks.
 
-use crate::store::memory::takeovers;
-use std::collections::{HashMap, VecDeque};
+use super::shard::{SHARDS, Shard, edit, lock};
+use super::takeovers;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use super::devices::Devices;
-use super::related::Objects;
-use super::takeovers::{History, TakenOver};
+use super::objects::Objects;
+use super::takeover_history::TakenOver;
 use crate::model::event::{EndReason, Event, EventKind};
-use crate::model::token::asides::{RefusedMarks, ShownOnce};
-use crate::model::token::record::{Credential, Token};
 use crate::store::call::Call;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
 use crate::token_string::{ShardTag, TokenId};
 
-pub(crate) const SHARDS: usize = 256;
 /// Shards that [`MemoryStore::prune_some`] looks at.
-const SHARDS_PER_TURN: usize = 4;
+pub(crate) const SHARDS_PER_TURN: usize = 4;
 /// The pause between two turns: all shards are looked at every 3.2 s.
 pub(crate) const PRUNE_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -37,17 +33,6 @@ pub struct MemoryStore {
     next_pruned: AtomicUsize,
     check_key: OnceLock<String>,
     pub(crate) feed: Feed,
-}
-
-#[derive(Default)]
-pub(crate) struct Shard {
-    pub(crate) tokens: HashMap<TokenId, Token>,
-    pub(crate) users: HashMap<String, Vec<TokenId>>,
-    /// By the token that acted.
-    pub(crate) takeovers: HashMap<TokenId, History>,
-    /// By the user, newest first.
-    pub(crate) events: HashMap<String, VecDeque<Event>>,
-    pub(crate) devices: Devices,
 }
 
 impl MemoryStore {
@@ -122,18 +107,4 @@ impl MemoryStore {
         let ended = Event::new(EventKind::TokenRevoked, call.now_ms, call.actor);
         self.emit(shard, &user, Event { token: Some(id), reason: Some(reason), ..ended });
     }
-}
-
-/// The credential to be changed. What lies beside it belongs to the record before the change; a copy starts without, but
-/// a record that has one owner is changed in place.
-pub(crate) fn edit(token: &mut Token) -> &mut Credential {
-    let credential = Arc::make_mut(&mut token.credential);
-    credential.shown = ShownOnce::default();
-    credential.refused = RefusedMarks::default();
-    credential
-}
-
-pub(crate) fn lock<T>(locked: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while a lock is held is a bug that stops the process anyway; the data is still whole.
-    locked.lock().unwrap_or_else(PoisonError::into_inner)
 }

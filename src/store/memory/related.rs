@@ -3,19 +3,18 @@
 //! A token and its entries in the index change under the lock of the token's shard, which is taken first. So a token that
 //! is looked for and is not there, or has ended, is so for good, and its entry may go.
 
-use std::collections::{HashMap, HashSet};
+use super::objects::Objects;
+use std::collections::HashSet;
 use std::sync::MutexGuard;
 
-use super::memory_store::{MemoryStore, edit, lock};
+use super::memory_store::MemoryStore;
+use super::shard::{edit, lock};
 use crate::model::event::EndReason;
 use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
 use crate::model::token::record::{RelatedObject, Token};
 use crate::store::call::Call;
 use crate::store::outcome::{Ended, Related};
 use crate::token_string::TokenId;
-
-/// The tokens of each object.
-pub(crate) type Objects = HashMap<RelatedObject, HashSet<TokenId>>;
 
 impl MemoryStore {
     fn objects(&self) -> MutexGuard<'_, Objects> {
@@ -127,7 +126,7 @@ impl MemoryStore {
     }
 }
 
-fn remove(objects: &mut Objects, object: &RelatedObject, id: &TokenId) {
+pub(crate) fn remove(objects: &mut Objects, object: &RelatedObject, id: &TokenId) {
     if let Some(ids) = objects.get_mut(object) {
         ids.remove(id);
         if ids.is_empty() {

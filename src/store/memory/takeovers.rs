@@ -1,9 +1,10 @@
 //! Takeovers: with the token that acts, and hints by the user taken over.
 
-use std::collections::HashMap;
+pub(crate) use super::takeover_history::{Hint, History, Record, TakenOver, prune_hints};
 use std::sync::MutexGuard;
 
-use super::memory_store::{MemoryStore, SHARDS, Shard, edit, lock};
+use super::memory_store::MemoryStore;
+use super::shard::{SHARDS, Shard, edit, lock};
 use crate::model::event::{EndReason, Event, EventKind};
 use crate::model::takeover::{
     ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Started, Takeover,
@@ -11,41 +12,6 @@ use crate::model::takeover::{
 };
 use crate::store::call::Call;
 use crate::token_string::{ShardTag, TokenId};
-
-/// The takeovers of a token.
-pub(crate) struct History {
-    actor: String,
-    pub(crate) token_expires_at_ms: u64,
-    /// In the order of their beginning.
-    takeovers: Vec<Record>,
-}
-
-struct Record {
-    new: NewTakeover,
-    created_at_ms: u64,
-    ended_at_ms: Option<u64>,
-}
-
-/// By the user taken over: where to look.
-pub(crate) type TakenOver = HashMap<String, Vec<Hint>>;
-
-/// That a token took a user over.
-pub(crate) struct Hint {
-    token: TokenId,
-    takeover: TakeoverId,
-    kept_until_ms: u64,
-}
-
-impl History {
-    fn shown(&self, now_ms: u64) -> impl Iterator<Item = Takeover> {
-        self.takeovers.iter().map(move |record| {
-            let NewTakeover { id, token, user, reason, ends_at_ms } = record.new.clone();
-            let ended_at_ms = Takeover::end(record.ended_at_ms, ends_at_ms, self.token_expires_at_ms, now_ms);
-            let (actor, created_at_ms) = (self.actor.clone(), record.created_at_ms);
-            Takeover { id, token, actor, user, reason, created_at_ms, ends_at_ms, ended_at_ms }
-        })
-    }
-}
 
 impl MemoryStore {
     pub(crate) fn start_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
@@ -193,15 +159,7 @@ impl MemoryStore {
     }
 }
 
-/// Removes the hints of what nobody can see any more.
-pub(crate) fn prune_hints(taken_over: &mut TakenOver, now_ms: u64) {
-    taken_over.retain(|_, hints| {
-        hints.retain(|hint| hint.kept_until_ms > now_ms);
-        !hints.is_empty()
-    });
-}
-
-fn takeover_event(
+pub(crate) fn takeover_event(
     kind: EventKind,
     token: TokenId,
     id: TakeoverId,

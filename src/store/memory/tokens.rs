@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::memory_store::{MemoryStore, Shard, edit};
+use super::memory_store::MemoryStore;
+use super::shard::{Shard, edit};
 use crate::model::event::{EndReason, Event, EventKind};
 use crate::model::token::record::{Credential, Details, Token, TokenChange, TokenView, Touch, Verdict};
 use crate::store::call::Call;

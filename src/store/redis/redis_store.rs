@@ -1,6 +1,6 @@
 //! The Redis store: its parts, and running scripts and commands.
 
-pub use super::errors::{describe, first_error, named, store_error, text, unexpected};
+use super::errors::{named, text, unexpected};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,11 +17,10 @@ use crate::store::error::StoreError;
 use crate::store::limits::StoreLimits;
 use crate::store::redis::cluster::endpoint::Link;
 use crate::store::redis::cluster::pool::{Connection, Connections, Priority};
-pub use crate::store::redis::cluster::tls::Trust;
+use crate::store::redis::cluster::tls::Trust;
 use crate::store::redis::cluster::topology::Topology;
-pub use crate::store::redis::lookup::near_cache::CacheOptions;
-use crate::store::redis::lookup::near_cache::Near;
-pub use crate::store::redis::lookup::reader::Reader;
+use crate::store::redis::lookup::near_cache::{CacheOptions, Near};
+pub(crate) use crate::store::redis::lookup::reader::Reader;
 use crate::store::redis::lookup::router::LookUps;
 use crate::store::redis::operations::reverse_index::Untrue;
 use crate::store::redis::schema::keys::Keys;

@@ -5,6 +5,7 @@
 //! An answer that shares no further node with the known cluster is refused and logged. One with an older epoch, or of a
 //! node without the others, counts only if there is no better one.
 
+use super::slot_ranges::{SlotRange, slot_ranges};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,22 +22,10 @@ use crate::store::redis::errors::{describe, first_error};
 /// So many nodes are asked at once at first.
 pub(crate) const ASKED_AT_ONCE: usize = 3;
 /// While none of them answers, a further one is asked so often within the timeout.
-const FURTHER_PER_TIMEOUT: u32 = 8;
-
-/// Slots of a cluster with the same master.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SlotRange {
-    pub(crate) first: u16,
-    /// Also one of them.
-    pub(crate) last: u16,
-    pub(crate) address: Address,
-    pub(crate) node_id: String,
-    /// The replicas of the master and their ids.
-    pub(crate) replicas: Vec<(Address, String)>,
-}
+pub(crate) const FURTHER_PER_TIMEOUT: u32 = 8;
 
 /// Seeds that tell of the same cluster.
-struct Group {
+pub(crate) struct Group {
     node_ids: BTreeSet<String>,
     seeds: usize,
     /// The newest one.
@@ -168,7 +157,7 @@ impl Cluster {
     }
 }
 
-fn add(groups: &mut Vec<Group>, view: View) {
+pub(crate) fn add(groups: &mut Vec<Group>, view: View) {
     let node_ids = view.node_ids();
     match groups.iter_mut().find(|group| !group.node_ids.is_disjoint(&node_ids)) {
         Some(group) => {
@@ -183,7 +172,7 @@ fn add(groups: &mut Vec<Group>, view: View) {
 }
 
 /// A node that has lost touch with the others says so, and its word does not count.
-async fn ask_node(link: &Link, node: &Address) -> Result<View, String> {
+pub(crate) async fn ask_node(link: &Link, node: &Address) -> Result<View, String> {
     let mut questions = pipe();
     questions.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("MYID").cmd("CLUSTER").arg("SLOTS");
     let ask = async { questions.query_async(&mut link.connect(node).await?).await };
@@ -203,51 +192,13 @@ async fn ask_node(link: &Link, node: &Address) -> Result<View, String> {
     Ok(View { own_id, epoch, ranges })
 }
 
-fn why_no_answer(error: RedisError) -> String {
+pub(crate) fn why_no_answer(error: RedisError) -> String {
     let error = first_error(error);
     let is_single = error.detail().is_some_and(|text| text.contains("cluster support disabled"));
     if is_single {
         "the server belongs to no Cluster: redis:// instead of redis+cluster://".into()
     } else {
         describe(&error)
-    }
-}
-
-/// Reads the answer to `CLUSTER SLOTS` of the node that was `asked`.
-pub(crate) fn slot_ranges(answer: &Value, asked: &Address) -> Option<Vec<SlotRange>> {
-    let Value::Array(ranges) = answer else { return None };
-    ranges.iter().map(|range| slot_range(range, asked)).collect()
-}
-
-fn slot_range(range: &Value, asked: &Address) -> Option<SlotRange> {
-    let Value::Array(range) = range else { return None };
-    let [Value::Int(first), Value::Int(last), master, replicas @ ..] = &range[..] else { return None };
-    let (address, node_id) = member(master, asked)?;
-    Some(SlotRange {
-        first: u16::try_from(*first).ok()?,
-        last: u16::try_from(*last).ok()?,
-        address,
-        node_id,
-        replicas: replicas.iter().filter_map(|replica| member(replica, asked)).collect(),
-    })
-}
-
-/// The address and the id of a node.
-fn member(node: &Value, asked: &Address) -> Option<(Address, String)> {
-    let Value::Array(node) = node else { return None };
-    let [host, Value::Int(port), node_id, ..] = &node[..] else { return None };
-    let host = match host {
-        Value::Nil => "",
-        host => text(host)?,
-    };
-    Some((Address::parse(&format!("{host}:{port}"), asked)?, text(node_id)?.to_owned()))
-}
-
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
-        _ => None,
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::discovery::SlotRange;
 use super::endpoint::Address;
+use super::slot_ranges::SlotRange;
 use super::slots::{SLOTS, slot_of_key, slot_of_tag, tag_in_slot};
 use crate::store::cache::ServerIndex;
 use crate::store::redis::schema::keys::Keys;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::discovery::{ASKED_AT_ONCE, SlotRange};
+use super::discovery::ASKED_AT_ONCE;
 use super::endpoint::Address;
 use super::master_map::MAX_MASTERS;
+use super::slot_ranges::SlotRange;
 
 /// More replicas are not remembered.
 const MAX_EARLIER_REPLICAS: usize = MAX_MASTERS;

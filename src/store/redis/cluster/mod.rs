@@ -9,6 +9,7 @@ pub mod master_map;
 pub mod members;
 pub mod pool;
 pub mod sentinels;
+pub mod slot_ranges;
 pub mod slots;
 pub mod tls;
 pub mod topology;

@@ -9,7 +9,7 @@ use super::router::LookUps;
 use crate::model::token::record::{Credential, TokenView};
 use crate::store::cache::near_cache::Looked;
 use crate::store::error::StoreError;
-use crate::store::reader::Read;
+use crate::store::read::Read;
 use crate::token_string::TokenId;
 
 /// See the module. Belongs to the runtime it was made on; clones share its connections.

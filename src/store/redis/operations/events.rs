@@ -23,7 +23,7 @@ use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::errors::describe;
 use crate::store::redis::lookup::pipeline::RECONNECT_PAUSE;
-pub(crate) use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::event as codec;
 use crate::token_string::ShardTag;
 

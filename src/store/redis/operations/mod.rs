@@ -1,6 +1,7 @@
 //! The store operations as scripts and commands.
 
 pub mod bus_probes;
+pub mod clock;
 pub mod devices;
 pub mod events;
 pub mod related;

@@ -7,20 +7,10 @@ pub mod estimate;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use futures_util::future::join_all;
-use redis::pipe;
 
 use self::estimate::{Estimator, MAX_STEP_US, Reading, TOLERANCE_MS, TOLERANCE_US, Verdict};
-use super::redis_store::RedisStore;
 use crate::clock::Clock;
 use crate::store::error::StoreError;
-use crate::store::redis::cluster::master_map::Master;
-use crate::store::redis::cluster::pool::Priority;
-
-/// The pause before a second look at a clock that seems to have jumped.
-const SECOND_LOOK_AFTER: Duration = Duration::from_millis(200);
 
 /// See the module.
 pub(crate) struct StoreClock {
@@ -53,7 +43,7 @@ impl StoreClock {
         self.clock.offset_us().map(|_| TOLERANCE_MS)
     }
 
-    fn estimator(&self) -> MutexGuard<'_, Estimator> {
+    pub(crate) fn estimator(&self) -> MutexGuard<'_, Estimator> {
         self.estimator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -61,7 +51,7 @@ impl StoreClock {
     ///
     /// # Errors
     /// `Unavailable` while the time is not known, or while a master's clock is so far off that its scripts refuse.
-    fn follow<M: std::fmt::Display>(
+    pub(crate) fn follow<M: std::fmt::Display>(
         &self,
         readings: &[(M, Reading)],
         masters: usize,
@@ -93,7 +83,7 @@ impl StoreClock {
 }
 
 /// "… ahead of" or "… behind", for messages.
-fn distance(ahead_ms: i64) -> String {
+pub(crate) fn distance(ahead_ms: i64) -> String {
     let side = if ahead_ms < 0 { "behind" } else { "ahead of" };
     format!("{} ms {side}", ahead_ms.unsigned_abs())
 }
@@ -104,7 +94,7 @@ pub(crate) fn refused(ahead_ms: Option<&str>) -> StoreError {
     StoreError::Unavailable(format!("this node's clock is {} the server's", distance(ahead_ms)))
 }
 
-fn log<M: std::fmt::Display>(verdict: Verdict, old_us: i64, readings: &[(M, Reading)]) {
+pub(crate) fn log<M: std::fmt::Display>(verdict: Verdict, old_us: i64, readings: &[(M, Reading)]) {
     let moved_ms = |new_us: i64| (new_us - old_us) / 1000;
     let masters = || readings.iter().map(|(master, _)| master.to_string()).collect::<Vec<_>>().join(" ");
     match verdict {
@@ -126,51 +116,6 @@ fn log<M: std::fmt::Display>(verdict: Verdict, old_us: i64, readings: &[(M, Read
             "store clock has jumped: following it"
         ),
         Verdict::Keep | Verdict::Learn(_) | Verdict::Step(_) => {}
-    }
-}
-
-impl RedisStore {
-    /// Reads the clock of every master and follows them, after each has shown that it takes writes (a replica and a
-    /// cluster without quorum answer a PING).
-    ///
-    /// # Errors
-    /// `Unavailable`, also when a single master is, or when its clock is off.
-    pub(crate) async fn look_at_clocks(&self) -> Result<(), StoreError> {
-        let looked = self.look_at_clocks_once().await;
-        if !self.near.store_clock.estimator().suspects_a_jump() {
-            return looked;
-        }
-        tokio::time::sleep(SECOND_LOOK_AFTER).await;
-        self.look_at_clocks_once().await
-    }
-
-    async fn look_at_clocks_once(&self) -> Result<(), StoreError> {
-        let map = self.topology.map().clone();
-        let masters: Vec<_> = map.masters.iter().filter(|master| master.may_have_tokens()).collect();
-        let outcomes = join_all(masters.iter().map(|master| self.read_clock(master))).await;
-        let (mut readings, mut failure) = (Vec::with_capacity(masters.len()), None);
-        for (master, outcome) in masters.iter().zip(outcomes) {
-            match outcome {
-                Ok(reading) => readings.push((&master.address, reading)),
-                Err(error) => failure = failure.or(Some(error)),
-            }
-        }
-        let followed = self.near.store_clock.follow(&readings, masters.len());
-        if masters.is_empty() {
-            return Err(StoreError::Unavailable(self.topology.why_unknown()));
-        }
-        failure.map_or(followed, Err)
-    }
-
-    /// Reads the clock of a master, and deletes the key of it that is never there.
-    async fn read_clock(&self, master: &Master) -> Result<Reading, StoreError> {
-        let mut pipeline = pipe();
-        pipeline.cmd("DEL").arg(master.probe()).ignore().cmd("TIME");
-        let sent_us = self.near.clock.boottime_us();
-        let ((seconds, micros),): ((u64, u64),) =
-            self.connections.run(Priority::Urgent, async |c| pipeline.query_async(c).await).await?;
-        let answered_us = self.near.clock.boottime_us();
-        Ok(Reading::new(seconds.saturating_mul(1_000_000).saturating_add(micros), sent_us, answered_us))
     }
 }
 

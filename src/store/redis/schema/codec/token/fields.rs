@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use super::record::{
+use super::stored::{
     ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, Immutable, PENDING, PREVIOUS_BYTES,
     SIBLING,
 };

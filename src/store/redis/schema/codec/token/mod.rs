@@ -2,5 +2,6 @@
 
 pub mod fields;
 pub mod record;
+pub mod stored;
 #[cfg(test)]
 pub mod tests;

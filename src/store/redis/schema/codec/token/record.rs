@@ -18,11 +18,10 @@
 //! | `e` | ended_at_ms, once ended | decimal |
 //! | `w` | why it was revoked, once it was | text |
 
-use std::net::IpAddr;
+use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
 use std::sync::Arc;
 
 use redis::Value;
-use serde::{Deserialize, Serialize};
 
 use super::fields::Fields;
 use crate::model::event::EndReason;
@@ -35,33 +34,6 @@ use crate::token_string::TokenId;
 pub const HOT_FIELDS: [&str; 9] = ["u", "i", "h", "x", "f", "s", "d", "t", "p"];
 /// The fields that make [`Details`], with the flags.
 pub const COLD_FIELDS: [&str; 3] = ["c", "z", "r"];
-
-pub(crate) const ACTIVE: u32 = 1;
-pub(crate) const ALLOWED_COOKIE: u32 = 2;
-pub(crate) const ALLOWED_HEADER: u32 = 4;
-pub(crate) const EXPIRATION: u32 = 8;
-pub(crate) const PENDING: u32 = 16;
-
-pub(crate) const HASH_BYTES: usize = 16;
-/// Field `p`: a hash and a deadline.
-pub(crate) const PREVIOUS_BYTES: usize = HASH_BYTES + 13;
-/// Field `p`: the deadline of a sibling.
-pub(crate) const SIBLING: u64 = 0;
-
-/// Field `i`.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Immutable<'a> {
-    pub(crate) idle_ms: u64,
-    pub(crate) ends_at_ms: u64,
-    pub(crate) backend: Option<&'a str>,
-}
-
-/// Field `z`.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Cold<'a> {
-    pub(crate) ip: IpAddr,
-    pub(crate) user_agent: &'a str,
-}
 
 /// All fields of a new token: one without a takeover and previous secrets.
 pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
@@ -177,7 +149,7 @@ pub fn score_ms(score: &[u8]) -> Option<u64> {
     (score <= 0.0 && score.is_finite()).then(|| (-score) as u64)
 }
 
-fn flags_of(token: &Token) -> u32 {
+pub(crate) fn flags_of(token: &Token) -> u32 {
     let credential = &token.credential;
     [
         (ACTIVE, credential.is_active),

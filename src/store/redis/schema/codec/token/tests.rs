@@ -2,13 +2,10 @@ use super::record::*;
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::asides::{AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark};
 use crate::model::token::inline_text::Texts;
-use crate::model::token::record::Credential;
-use crate::model::token::record::RelatedObject;
-use crate::model::token::record::Token;
+use crate::model::token::record::{Credential, RelatedObject, Token};
 use crate::model::token::rotation::{PreviousSecret, PreviousSecrets};
-use crate::store::StoreError;
-use crate::token_string::SecretHash;
-use crate::token_string::TokenId;
+use crate::store::error::StoreError;
+use crate::token_string::{SecretHash, TokenId};
 use redis::Value;
 use std::sync::Arc;
 
