@@ -22,7 +22,7 @@
 //! `examples/in_process.rs` is a whole program. The settings are those of the server, made by [`config::load_node`]
 //! or by hand from [`Config::default`].
 
-pub(crate) mod cli;
+mod cli;
 mod clock;
 mod config;
 mod entropy;

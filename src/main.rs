@@ -7,5 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    doorward::cli::run(std::env::args_os(), std::env::vars_os())
+    doorward::internals::cli::run(std::env::args_os(), std::env::vars_os())
 }

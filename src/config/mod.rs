@@ -16,6 +16,7 @@ pub mod given;
 pub mod list;
 pub mod mistake;
 pub mod parse;
+pub mod read_file;
 pub mod report;
 pub mod settings;
 pub mod sources;
@@ -26,10 +27,9 @@ pub mod toml_file;
 
 pub use self::definition::{Config, LIFETIME_MS, MAX_AGE_MS, MAX_ENTRIES, Reader};
 pub use self::mistake::{LoadError, Mistake, quoted};
+pub(crate) use self::read_file::ReadFile;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io;
-use std::path::Path;
 
 use self::command_line::{CommandLine, Verb};
 
@@ -57,9 +57,6 @@ pub enum Command {
     /// Print this: the help or the version.
     Print(String),
 }
-
-/// Reads a whole file as text; a parameter so that tests need no files.
-type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
 
 /// Makes the settings out of the command line (with the program's name first), the environment and the files
 /// these name.

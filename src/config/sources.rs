@@ -10,8 +10,9 @@ use std::path::Path;
 
 use super::list::{LINE_ENDS, items};
 use super::mistake::Mistake;
+use super::read_file::ReadFile;
 use super::settings::{CONFIG, SETTINGS, VARIABLE_PREFIX, did_you_mean};
-use super::{ReadFile, settings, toml_file};
+use super::{settings, toml_file};
 
 /// No file of ours is near this: a wrong path must not fill the memory.
 pub(crate) const MAX_FILE_BYTES: u64 = 1024 * 1024;

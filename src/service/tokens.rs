@@ -1,5 +1,6 @@
 //! Tokens: issue, show, change, rotate, end.
 
+use crate::model::token::record::DetailsOnce;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use super::core::{Service, valid, valid_if_some};
 use super::error::ServiceError;
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
-use crate::model::token::asides::{AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark};
+use crate::model::token::asides::{AccessMark, RefusedMarks, ShownOnce, VerifiedMark};
 use crate::model::token::inline_text::Texts;
 use crate::model::token::record::{Credential, RelatedObject, Token, TokenChange};
 use crate::model::token::rotation::{PreviousSecrets, Rotation};

@@ -16,6 +16,7 @@ pub mod secret_hash;
 #[cfg(test)]
 pub mod tests;
 pub mod token_keys;
+pub mod verified_mark;
 
 pub use self::claim::{Claim, Presented, parse};
 pub use self::format::Kind;

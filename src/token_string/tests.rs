@@ -37,7 +37,8 @@ fn a_mark_opens_nothing_that_its_string_would_not() {
     let claim = Claim::read(Kind::Token, token.wire.as_bytes()).unwrap();
     let record = Credential { secret_hash: token.hash, ..crate::model::token::tests::credential() };
     let record = Arc::new(record);
-    let is_ours = |claim: &Claim, keys: &CheckKeys| claim.verify_known(keys, Some(&record)).is_some();
+    let is_ours =
+        |claim: &Claim, keys: &CheckKeys| claim.verify_known(keys, Some(record.known_secret())).is_some();
     assert!(!is_ours(&claim, &other));
     assert_eq!(record.verified.get(), 0, "what was not verified is not kept");
     for _ in 0..2 {
@@ -56,13 +57,13 @@ fn a_mark_opens_nothing_that_its_string_would_not() {
     // Another secret of the same token, as after a rotation.
     let rotated = mint_secret(Kind::Token, &one, token.id, &Entropy::seeded(2)).unwrap();
     let claim = Claim::read(Kind::Token, rotated.wire.as_bytes()).unwrap();
-    let presented = claim.verify_known(&one, Some(&record)).unwrap();
+    let presented = claim.verify_known(&one, Some(record.known_secret())).unwrap();
     assert!(presented.hash != token.hash);
     // The record with that secret instead, changed in place: the former string goes the full way again.
     let mut changed = record;
     Arc::get_mut(&mut changed).unwrap().secret_hash = rotated.hash;
     let former = Claim::read(Kind::Token, token.wire.as_bytes()).unwrap();
-    let presented = former.verify_known(&one, Some(&changed)).unwrap();
+    let presented = former.verify_known(&one, Some(changed.known_secret())).unwrap();
     assert!(presented.hash != rotated.hash);
 }
 

@@ -148,7 +148,8 @@ impl Validator {
         now_ms: u64,
         show: impl FnOnce(Option<BatchToken<'_>>),
     ) -> First {
-        let Some(presented) = claim.verify_known(keys, known.flatten()) else {
+        let Some(presented) = claim.verify_known(keys, known.flatten().map(|record| record.known_secret()))
+        else {
             show(None);
             return First::Unverified;
         };

@@ -182,7 +182,9 @@ impl Validator {
             return Judged::Done(show(Ok(Judgement::Refused)));
         };
         self.reader.look(claim.id(), |known| {
-            let Some(presented) = claim.verify_known(keys, known.flatten()) else {
+            let Some(presented) =
+                claim.verify_known(keys, known.flatten().map(|record| record.known_secret()))
+            else {
                 return Looked::NoHit(Judged::Done(show(self.unverified(keys))));
             };
             let look_up = LookUp { presented, via: Some(via), access, missing: Missing::Record };

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use doorward::internals::model::event::EndReason;
-use doorward::internals::model::token::asides::{
-    AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark,
-};
+use doorward::internals::model::token::asides::{AccessMark, RefusedMarks, ShownOnce};
 use doorward::internals::model::token::inline_text::Texts;
+use doorward::internals::model::token::record::DetailsOnce;
 use doorward::internals::model::token::record::{Renewal, Touch};
 use doorward::internals::model::token::rotation::PreviousSecrets;
 use doorward::internals::store::memory::MemoryStore;
@@ -17,6 +16,7 @@ use doorward::internals::store::reader::Reader;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Ended, Issued, Store, StoreLimits};
 use doorward::internals::token_string as secret;
+use doorward::internals::token_string::verified_mark::VerifiedMark;
 use doorward::internals::token_string::{CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::internals::values::RedisUrl;
 use doorward::{Clock, Credential, Entropy, StoreError, Token};

@@ -5,6 +5,8 @@ pub mod lists;
 use super::settings::Exposure;
 use super::sources::Values;
 use std::collections::HashMap;
+use std::io;
+use std::path::Path;
 
 use super::settings::SETTINGS;
 use super::*;

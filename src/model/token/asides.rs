@@ -1,18 +1,15 @@
 //! What lies beside a copy of a record without being part of it: a clone starts without, and all are equal.
 
+pub(crate) use crate::token_string::verified_mark::VerifiedMark;
 use std::hint::black_box;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
-use super::record::Details;
 use crate::token_string::SecretHash;
 
 /// Room for what is made of a copy of the record, or read beside it, once. Not part of the record: a clone starts
 /// empty, and all are equal.
 pub struct Aside<T>(OnceLock<T>);
-
-/// What a batch shows of a token besides.
-pub type DetailsOnce = Aside<Arc<Details>>;
 
 /// A text of a token that may be shown again.
 pub type ShownOnce = Aside<Shown>;
@@ -155,43 +152,6 @@ impl std::fmt::Debug for AccessMark {
     }
 }
 
-/// The mark of the string that opened this record, so that it need not be verified anew for each request: see
-/// [`Claim::verify_known`](crate::token_string::Claim::verify_known).
-#[derive(Default)]
-pub struct VerifiedMark(AtomicU64);
-
-impl VerifiedMark {
-    /// The mark; 0 for none.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// The string of this mark was verified.
-    pub fn set(&self, mark: u64) {
-        self.0.store(mark, Ordering::Relaxed);
-    }
-}
-
-impl Clone for VerifiedMark {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl PartialEq for VerifiedMark {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for VerifiedMark {}
-
-impl std::fmt::Debug for VerifiedMark {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("VerifiedMark(…)")
-    }
-}
-
 /// The secrets that the store was asked about, after they were presented, and did not know. They never become right:
 /// a secret is handed out only after the store has it. So a string that is replayed costs no further trip.
 ///
@@ -200,14 +160,14 @@ impl std::fmt::Debug for VerifiedMark {
 pub struct RefusedMarks(OnceLock<Box<Marks>>);
 
 #[derive(Default)]
-struct Marks {
+pub(crate) struct Marks {
     /// 0 for none.
     all: [AtomicU64; REFUSED_MARKS],
     /// How many were added, which is the place of the next.
     added: AtomicUsize,
 }
 
-const REFUSED_MARKS: usize = 16;
+pub(crate) const REFUSED_MARKS: usize = 16;
 
 impl RefusedMarks {
     /// Whether this secret was refused.

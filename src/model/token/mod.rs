@@ -4,5 +4,6 @@ pub mod asides;
 pub mod inline_text;
 pub mod record;
 pub mod rotation;
+pub mod secrets;
 #[cfg(test)]
 pub mod tests;

@@ -3,12 +3,13 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use super::asides::{AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark};
+use super::asides::{AccessMark, Aside, RefusedMarks, ShownOnce, VerifiedMark};
 use super::inline_text::Texts;
 use super::rotation::{PreviousSecrets, Rotation};
 
 use crate::model::event::EndReason;
 use crate::model::takeover::ActiveTakeover;
+use crate::token_string::claim::KnownSecret;
 use crate::token_string::{SecretHash, TokenId};
 
 /// What validation needs to know of a token. Read on every check, so it is kept small, and what every check reads is
@@ -170,6 +171,11 @@ impl Credential {
         Self { expires_at_ms, accesses, details, ..self.clone() }
     }
 
+    /// What a presented string is compared with before its MAC is computed again.
+    pub fn known_secret(&self) -> KnownSecret<'_> {
+        KnownSecret { secret_hash: &self.secret_hash, verified: &self.verified }
+    }
+
     /// The expiry that an access at `now_ms` earns, when it is at least `step_ms` later than the present one.
     /// Renewal goes in steps because each one is a write that every node hears of. A token may so end up to
     /// one step early, never late.
@@ -232,6 +238,9 @@ impl Token {
         (std::cmp::Reverse(self.created_at_ms), self.credential.id)
     }
 }
+
+/// What a batch shows of a token besides.
+pub type DetailsOnce = Aside<Arc<Details>>;
 
 /// What is shown of a token and validation does not need; the last access is apart, because it alone changes
 /// without the record.

@@ -6,7 +6,6 @@
 
 use std::ops::Deref;
 
-use super::record::{Credential, Verdict};
 use crate::token_string::SecretHash;
 
 /// A secret of a token besides its present one.
@@ -25,7 +24,7 @@ pub struct PreviousSecret {
 pub struct PreviousSecrets(Option<Box<Several>>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Several(Vec<PreviousSecret>);
+pub(crate) struct Several(Vec<PreviousSecret>);
 
 impl PreviousSecrets {
     /// Whether there are none; does not look at them.
@@ -70,127 +69,5 @@ impl PreviousSecret {
     /// Whether it opens the token at `now_ms`.
     pub fn is_good(&self, now_ms: u64) -> bool {
         self.until_ms.is_none_or(|until_ms| now_ms < until_ms)
-    }
-}
-
-impl Credential {
-    /// Replaces the secret. Returns false, and changes nothing, when this window has handed out [`MAX_SIBLINGS`]
-    /// secrets.
-    pub fn rotate(&mut self, rotation: Rotation, now_ms: u64) -> bool {
-        let Rotation { hash, grace_ms } = rotation;
-        let is_in_grace = |secret: &PreviousSecret| secret.until_ms.is_some() && secret.is_good(now_ms);
-        let is_window_open = grace_ms > 0 && self.previous.iter().any(is_in_grace);
-        let mut previous = self.previous.to_vec();
-        previous.push(PreviousSecret { hash: self.secret_hash, until_ms: None });
-        if is_window_open {
-            if previous.iter().filter(|secret| secret.until_ms.is_none()).count() >= MAX_SIBLINGS {
-                return false;
-            }
-        } else {
-            for secret in &mut previous {
-                secret.until_ms.get_or_insert(now_ms + grace_ms);
-            }
-        }
-        let remembered = previous.iter().filter(|secret| !secret.is_good(now_ms)).count();
-        let mut surplus = remembered.saturating_sub(MAX_REMEMBERED_SECRETS);
-        previous.retain(|secret| {
-            let is_kept = surplus == 0 || secret.is_good(now_ms);
-            surplus -= usize::from(!is_kept);
-            is_kept
-        });
-        self.previous = previous.into();
-        self.secret_hash = hash;
-        true
-    }
-
-    /// What is wrong with this secret at `now_ms`; `None` when it opens the token.
-    pub(crate) fn mismatch(&self, secret_hash: &SecretHash, now_ms: u64) -> Option<Verdict> {
-        if self.secret_hash == *secret_hash {
-            return None;
-        }
-        match self.previous.iter().find(|previous| previous.hash == *secret_hash) {
-            Some(previous) if previous.is_good(now_ms) => None,
-            Some(_) => Some(Verdict::RotatedOut),
-            None => Some(Verdict::WrongSecret),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::token::tests::credential;
-
-    const GRACE_MS: u64 = 10;
-
-    fn secret(n: u8) -> SecretHash {
-        SecretHash::from_slice(&[n; 16]).unwrap()
-    }
-
-    /// A live token whose secrets were replaced by these, each at its time.
-    fn rotated(rotations: &[(u8, u64)]) -> Credential {
-        let mut token = Credential { expires_at_ms: 1_000_000, ..credential() };
-        for (n, now_ms) in rotations {
-            assert!(token.rotate(Rotation { hash: secret(*n), grace_ms: GRACE_MS }, *now_ms), "{n}");
-        }
-        token
-    }
-
-    fn verdicts<const N: usize>(token: &Credential, secrets: [u8; N], now_ms: u64) -> [Verdict; N] {
-        secrets.map(|n| token.judge(&secret(n), None, now_ms))
-    }
-
-    #[test]
-    fn a_rotated_out_secret_is_good_until_its_deadline_and_then_remembered() {
-        let token = rotated(&[(2, 100)]);
-        assert_eq!(
-            verdicts(&token, [1, 2, 9], 109),
-            [Verdict::Admitted, Verdict::Admitted, Verdict::WrongSecret]
-        );
-        assert_eq!(verdicts(&token, [1, 2], 110), [Verdict::RotatedOut, Verdict::Admitted]);
-    }
-
-    #[test]
-    fn siblings_are_good_until_a_rotation_opens_the_next_window() {
-        let token = rotated(&[(2, 100), (3, 100), (4, 109)]);
-        assert_eq!(verdicts(&token, [1, 2, 3, 4], 109), [Verdict::Admitted; 4]);
-        let much_later = [Verdict::RotatedOut, Verdict::Admitted, Verdict::Admitted, Verdict::Admitted];
-        assert_eq!(verdicts(&token, [1, 2, 3, 4], 999_999), much_later);
-        let token = rotated(&[(2, 100), (3, 100), (4, 109), (5, 110)]);
-        assert_eq!(verdicts(&token, [2, 3, 4, 5], 119), [Verdict::Admitted; 4]);
-        assert_eq!(verdicts(&token, [2, 3, 4], 120), [Verdict::RotatedOut; 3]);
-        assert_eq!(verdicts(&token, [5], 120), [Verdict::Admitted]);
-    }
-
-    #[test]
-    fn without_a_grace_every_other_secret_is_rotated_out_at_once() {
-        let mut token = rotated(&[(2, 100), (3, 100)]);
-        assert!(token.rotate(Rotation { hash: secret(4), grace_ms: 0 }, 105));
-        assert_eq!(verdicts(&token, [2, 3], 105), [Verdict::RotatedOut; 2]);
-        assert_eq!(verdicts(&token, [1, 4], 105), [Verdict::Admitted; 2], "1 keeps the grace it was given");
-    }
-
-    #[test]
-    fn only_so_many_secrets_are_handed_out_in_a_window_and_remembered() {
-        let most = u8::try_from(MAX_SIBLINGS).unwrap();
-        let mut token = rotated(&[]);
-        for window in 0..4 {
-            let now_ms = 100 + u64::from(window) * GRACE_MS;
-            let rotation = |n| Rotation { hash: secret(2 + window * most + n), grace_ms: GRACE_MS };
-            assert!((0..most).all(|n| token.rotate(rotation(n), now_ms)));
-            let before = token.clone();
-            assert!(!token.rotate(rotation(most), now_ms + GRACE_MS - 1));
-            assert_eq!(token, before);
-            assert!(token.previous.len() <= MAX_PREVIOUS_SECRETS);
-        }
-        assert_eq!(token.previous.len(), MAX_PREVIOUS_SECRETS);
-        let of_window = |window| 2 + window * most;
-        let (third, fourth) = (of_window(2), of_window(3));
-        let remembered = third - u8::try_from(MAX_REMEMBERED_SECRETS).unwrap();
-        let seen = [remembered - 1, remembered, third - 1, third, fourth - 1, fourth, of_window(4) - 1];
-        let verdicts = verdicts(&token, seen, 139);
-        let (forgotten, remembered) = (Verdict::WrongSecret, Verdict::RotatedOut);
-        assert_eq!(verdicts[..3], [forgotten, remembered, remembered]);
-        assert_eq!(verdicts[3..], [Verdict::Admitted; 4]);
     }
 }

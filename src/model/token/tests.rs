@@ -1,6 +1,6 @@
-use super::asides::{AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark};
+use super::asides::{AccessMark, RefusedMarks, ShownOnce, VerifiedMark};
 use super::inline_text::Texts;
-use super::record::*;
+use super::record::{DetailsOnce, *};
 use super::rotation::PreviousSecrets;
 use crate::model::takeover::ActiveTakeover;
 use crate::token_string::{SecretHash, TokenId};

@@ -67,7 +67,7 @@ mod tests {
     use hyper::HeaderMap;
 
     use super::*;
-    use crate::config::Config;
+    use crate::config::definition::Config;
     use crate::server::request::origin::tests::received;
 
     fn settings(changed: impl FnOnce(&mut Config)) -> Settings {

@@ -7,7 +7,6 @@
 use super::admission::{Admission, Demand};
 use super::refusal::{Objection, Refusal};
 
-use hyper::header::HeaderName;
 use hyper::{Response, StatusCode};
 
 use super::identity_headers::Identity;
@@ -125,9 +124,6 @@ impl Verdict<'_> {
         }
     }
 }
-
-/// The header of a 403 that says why.
-pub(crate) static X_AUTH_REASON: HeaderName = HeaderName::from_static("x-auth-reason");
 
 impl Settings {
     /// Whether this request's access counts.

@@ -1,10 +1,11 @@
 //! Why a request may not pass.
 
-use super::decision::X_AUTH_REASON;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::empty;
-use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
+
+pub(crate) static X_AUTH_REASON: HeaderName = HeaderName::from_static("x-auth-reason");
 
 /// Why a request with a valid token may not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,15 +1,12 @@
 //! Reads of the store that are under way: one per token, and who waits for it.
 
-use hashbrown::HashTable;
-use tokio::sync::oneshot;
+use crate::clock::Clock;
 
+use super::flights::{Follower, Followers, Joined};
 use super::lease::{Origin, ServerIndex};
 use super::near_cache::NearCache;
 use crate::sync::protection;
 use crate::token_string::TokenId;
-
-/// So many readers wait for one read; the next one reads for itself, uncached.
-const MAX_FOLLOWERS: usize = 4096;
 
 /// What [`NearCache::begin`] says to one who wants a token.
 #[must_use]
@@ -59,103 +56,80 @@ impl<V: Clone> Drop for Ticket<'_, V> {
     }
 }
 
-/// Waits for another's read of the same token. May be dropped at any time.
-#[must_use]
-pub struct Follower<V>(oneshot::Receiver<V>);
-
-impl<V> Follower<V> {
-    /// The value; `None` when that read failed or was overtaken by an invalidation: begin again.
-    pub async fn wait(self) -> Option<V> {
-        self.0.await.ok()
-    }
-}
-
-/// Those waiting for one read. Dropping one sends it back to begin again.
-pub(crate) type Followers<V> = Vec<oneshot::Sender<V>>;
-
-/// The reads under way in one shard. A void read is not in here: so none can join it, and its answer finds
-/// no place to land. There are never more than tickets out, which is never more than requests.
-pub(crate) struct Flights<V> {
-    running: HashTable<Running<V>>,
-    next_number: u64,
-}
-
-struct Running<V> {
-    id: TokenId,
-    number: u64,
-    origin: Origin,
-    began_ms: u64,
-    followers: Followers<V>,
-}
-
-/// What [`Flights::join`] found.
-pub(crate) enum Joined<V> {
-    Follow(Follower<V>),
-    /// The read has all the followers it may have.
-    Full,
-    /// No read that this reader may join.
-    No,
-}
-
-impl<V> Flights<V> {
-    pub(crate) fn new() -> Self {
-        Self { running: HashTable::new(), next_number: 0 }
-    }
-
-    /// Joins the read of this token, if there is one that may be joined: of the same server and epoch, and
-    /// begun within the last `lease_ms`, so that its answer is never older than the promise allows.
-    pub(crate) fn join(&mut self, id: &TokenId, origin: Origin, now_ms: u64, lease_ms: u64) -> Joined<V> {
-        let Some(flight) = self.running.find_mut(id.random_bits(), |flight| flight.id == *id) else {
-            return Joined::No;
-        };
-        let fresh = protection("join_age", now_ms < flight.began_ms.saturating_add(lease_ms))
-            && protection("join_epoch", flight.origin == origin);
-        if !fresh {
-            return Joined::No;
+impl<V: Clone> NearCache<V> {
+    /// Begins a look-up that [`get`](Self::get) could not answer; `server` is where the token lives now.
+    pub fn begin(&self, id: &TokenId, server: ServerIndex, now_ms: u64) -> Flight<'_, V> {
+        let mut state = self.lock(id);
+        if let Some(found) = state.table.find_if(id, |origin| self.servers.may_serve(origin, now_ms)) {
+            return Flight::Cached(found.count_hit().clone());
         }
-        if flight.followers.len() >= MAX_FOLLOWERS {
-            flight.followers.retain(|follower| !follower.is_closed());
-            if flight.followers.len() >= MAX_FOLLOWERS {
-                return Joined::Full;
+        let origin = self.servers.origin(server);
+        let (number, replaced) = match state.flights.join(id, origin, now_ms, self.servers.lease_ms) {
+            Joined::Follow(follower) => {
+                state.stats.joins += 1;
+                return Flight::Follow(follower);
+            }
+            Joined::Full => (state.flights.unlisted(), Followers::new()),
+            Joined::No => state.flights.start(*id, origin, now_ms),
+        };
+        state.stats.misses += 1;
+        drop(state);
+        // Wakes them, outside the lock: the read they waited for is not one to wait for any longer.
+        drop(replaced);
+        Flight::Lead(Ticket { cache: self, id: *id, number, origin, completed: false })
+    }
+
+    /// The whole look-up: from the cache, or by `read`, or from another's read. `read` is called at most once,
+    /// and gives the value and the server that answered, as [`Ticket::complete`] takes them.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub async fn get_or_read<F, E>(
+        &self,
+        id: &TokenId,
+        server: ServerIndex,
+        clock: &Clock,
+        read: impl FnOnce() -> F,
+    ) -> Result<V, E>
+    where
+        F: Future<Output = Result<(V, Option<ServerIndex>), E>>,
+    {
+        if let Some(value) = self.get(id, clock.boottime_ms()) {
+            return Ok(value);
+        }
+        loop {
+            match self.begin(id, server, clock.boottime_ms()) {
+                Flight::Cached(value) => return Ok(value),
+                Flight::Lead(ticket) => {
+                    let (value, answered_by) = read().await?;
+                    ticket.complete(value.clone(), answered_by);
+                    return Ok(value);
+                }
+                Flight::Follow(follower) => {
+                    if let Some(value) = follower.wait().await {
+                        return Ok(value);
+                    }
+                }
             }
         }
-        let (sender, receiver) = oneshot::channel();
-        flight.followers.push(sender);
-        Joined::Follow(Follower(receiver))
     }
 
-    /// Enters a new read of this token: its number, and the followers of the one it replaces.
-    pub(crate) fn start(&mut self, id: TokenId, origin: Origin, began_ms: u64) -> (u64, Followers<V>) {
-        let replaced = self.void(&id).unwrap_or_default();
-        let number = self.unlisted();
-        let flight = Running { id, number, origin, began_ms, followers: Vec::new() };
-        self.running.insert_unique(id.random_bits(), flight, |flight| flight.id.random_bits());
-        (number, replaced)
+    /// A read has answered. If its ticket is still good, its followers are the answer's, and it may be cached.
+    pub(crate) fn land(&self, ticket: &Ticket<'_, V>, value: &V, may_cache: bool) -> Followers<V> {
+        let mut state = self.lock(&ticket.id);
+        let followers = state.flights.take(&ticket.id, ticket.number);
+        let mut displaced = None;
+        if may_cache && protection("ticket", followers.is_some()) {
+            displaced = state.table.insert(ticket.id, ticket.origin, value.clone());
+        }
+        drop(state);
+        drop(displaced);
+        followers.unwrap_or_default()
     }
 
-    /// A number for a read that none can join and whose answer is not cached.
-    pub(crate) fn unlisted(&mut self) -> u64 {
-        self.next_number += 1;
-        self.next_number
-    }
-
-    /// Takes out the read of this token, whoever leads it.
-    pub(crate) fn void(&mut self, id: &TokenId) -> Option<Followers<V>> {
-        self.take_if(id, |_| true)
-    }
-
-    /// Takes out this very read; `None` when it is void.
-    pub(crate) fn take(&mut self, id: &TokenId, number: u64) -> Option<Followers<V>> {
-        self.take_if(id, |flight| flight.number == number)
-    }
-
-    fn take_if(&mut self, id: &TokenId, wanted: impl Fn(&Running<V>) -> bool) -> Option<Followers<V>> {
-        let matches = |flight: &Running<V>| flight.id == *id && wanted(flight);
-        let found = self.running.find_entry(id.random_bits(), matches).ok()?;
-        Some(found.remove().0.followers)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.running.len()
+    /// A read gives no answer: its followers begin again.
+    pub(crate) fn abandon(&self, ticket: &Ticket<'_, V>) {
+        let followers = self.lock(&ticket.id).flights.take(&ticket.id, ticket.number);
+        drop(followers);
     }
 }

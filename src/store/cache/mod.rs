@@ -46,11 +46,13 @@
 //! in a `stale-grace`.
 
 pub mod flight;
+pub mod flights;
 pub mod lease;
 pub mod many;
 pub mod near_cache;
 pub mod table;
 
-pub use self::flight::{Flight, Follower, Ticket};
+pub use self::flight::{Flight, Ticket};
+pub use self::flights::Follower;
 pub use self::lease::{Connection, ServerIndex};
 pub use self::near_cache::{Limits, Looked, NearCache, Stats};

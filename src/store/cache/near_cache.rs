@@ -1,9 +1,8 @@
 //! The table, the flights and the servers of the near cache together.
 
-use super::flight::{Flight, Flights, Followers, Joined, Ticket};
+use super::flights::Flights;
 use super::lease::{Connection, ServerIndex, Servers};
 use super::table::Table;
-use crate::clock::Clock;
 use crate::sync::{Mutex, MutexGuard, PoisonError, protection};
 use crate::token_string::TokenId;
 
@@ -68,7 +67,7 @@ impl<R> Looked<R> {
 /// The cache. `V` is cheap to clone, an `Arc` of the record; that a token is absent or ended is a value too.
 pub struct NearCache<V> {
     shards: Box<[Shard<V>]>,
-    servers: Servers,
+    pub(crate) servers: Servers,
 }
 
 /// Each on cache lines of its own, so that threads at two shards do not disturb each other.
@@ -79,9 +78,9 @@ struct Shard<V>(Mutex<State<V>>);
 #[repr(C)]
 pub(crate) struct State<V> {
     pub(crate) table: Table<V>,
-    flights: Flights<V>,
+    pub(crate) flights: Flights<V>,
     /// Counted under the lock that is held anyway; the table counts what it does.
-    stats: Stats,
+    pub(crate) stats: Stats,
 }
 
 impl<V: Clone> NearCache<V> {
@@ -106,7 +105,7 @@ impl<V: Clone> NearCache<V> {
         &self.shards[(id.random_bits() >> 32) as usize & (self.shards.len() - 1)].0
     }
 
-    fn lock(&self, id: &TokenId) -> MutexGuard<'_, State<V>> {
+    pub(crate) fn lock(&self, id: &TokenId) -> MutexGuard<'_, State<V>> {
         self.shard(id).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -160,63 +159,6 @@ impl<V: Clone> NearCache<V> {
         self.servers.was_away(server, then_ms, now_ms, slack_ms)
     }
 
-    /// Begins a look-up that [`get`](Self::get) could not answer; `server` is where the token lives now.
-    pub fn begin(&self, id: &TokenId, server: ServerIndex, now_ms: u64) -> Flight<'_, V> {
-        let mut state = self.lock(id);
-        if let Some(found) = state.table.find_if(id, |origin| self.servers.may_serve(origin, now_ms)) {
-            return Flight::Cached(found.count_hit().clone());
-        }
-        let origin = self.servers.origin(server);
-        let (number, replaced) = match state.flights.join(id, origin, now_ms, self.servers.lease_ms) {
-            Joined::Follow(follower) => {
-                state.stats.joins += 1;
-                return Flight::Follow(follower);
-            }
-            Joined::Full => (state.flights.unlisted(), Followers::new()),
-            Joined::No => state.flights.start(*id, origin, now_ms),
-        };
-        state.stats.misses += 1;
-        drop(state);
-        // Wakes them, outside the lock: the read they waited for is not one to wait for any longer.
-        drop(replaced);
-        Flight::Lead(Ticket { cache: self, id: *id, number, origin, completed: false })
-    }
-
-    /// The whole look-up: from the cache, or by `read`, or from another's read. `read` is called at most once,
-    /// and gives the value and the server that answered, as [`Ticket::complete`] takes them.
-    ///
-    /// # Errors
-    /// Those of `read`.
-    pub async fn get_or_read<F, E>(
-        &self,
-        id: &TokenId,
-        server: ServerIndex,
-        clock: &Clock,
-        read: impl FnOnce() -> F,
-    ) -> Result<V, E>
-    where
-        F: Future<Output = Result<(V, Option<ServerIndex>), E>>,
-    {
-        if let Some(value) = self.get(id, clock.boottime_ms()) {
-            return Ok(value);
-        }
-        loop {
-            match self.begin(id, server, clock.boottime_ms()) {
-                Flight::Cached(value) => return Ok(value),
-                Flight::Lead(ticket) => {
-                    let (value, answered_by) = read().await?;
-                    ticket.complete(value.clone(), answered_by);
-                    return Ok(value);
-                }
-                Flight::Follow(follower) => {
-                    if let Some(value) = follower.wait().await {
-                        return Ok(value);
-                    }
-                }
-            }
-        }
-    }
-
     /// A server said that this token changed: voids its entry and its running read. Whether there was an entry.
     pub fn invalidate(&self, id: &TokenId) -> bool {
         let mut state = self.lock(id);
@@ -268,24 +210,5 @@ impl<V: Clone> NearCache<V> {
             sum.flights += state.flights.len();
         }
         sum
-    }
-
-    /// A read has answered. If its ticket is still good, its followers are the answer's, and it may be cached.
-    pub(crate) fn land(&self, ticket: &Ticket<'_, V>, value: &V, may_cache: bool) -> Followers<V> {
-        let mut state = self.lock(&ticket.id);
-        let followers = state.flights.take(&ticket.id, ticket.number);
-        let mut displaced = None;
-        if may_cache && protection("ticket", followers.is_some()) {
-            displaced = state.table.insert(ticket.id, ticket.origin, value.clone());
-        }
-        drop(state);
-        drop(displaced);
-        followers.unwrap_or_default()
-    }
-
-    /// A read gives no answer: its followers begin again.
-    pub(crate) fn abandon(&self, ticket: &Ticket<'_, V>) {
-        let followers = self.lock(&ticket.id).flights.take(&ticket.id, ticket.number);
-        drop(followers);
     }
 }

@@ -1,7 +1,7 @@
 //! The embedded store: shards of users under locks.
 
 use super::shard::{SHARDS, Shard, edit, lock};
-use super::takeovers;
+use super::takeover_history::prune_hints;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl MemoryStore {
             self.prune_events(&mut shard, now_ms);
             shard.devices.prune(now_ms);
             drop(shard);
-            takeovers::prune_hints(&mut lock(&self.taken_over[place]), now_ms);
+            prune_hints(&mut lock(&self.taken_over[place]), now_ms);
         }
     }
 

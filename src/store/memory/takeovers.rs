@@ -1,6 +1,6 @@
 //! Takeovers: with the token that acts, and hints by the user taken over.
 
-pub(crate) use super::takeover_history::{Hint, History, Record, TakenOver, prune_hints};
+use super::takeover_history::{Hint, History, Record, TakenOver};
 use std::sync::MutexGuard;
 
 use super::memory_store::MemoryStore;

@@ -29,10 +29,10 @@ use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::cluster::slot_ranges::slot_ranges;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::lookup::near_cache::Near;
-use crate::store::redis::lookup::pipeline::{RECONNECT_PAUSE, run_id_in};
 use crate::store::redis::lookup::reader::Reader;
 use crate::store::redis::lookup::router::LookUps;
 use crate::store::redis::schema::keys::Keys;
+use crate::store::redis::{cluster::reconnect::RECONNECT_PAUSE, lookup::pipeline::run_id_in};
 
 /// The lease outlives so many heartbeats: one that comes late costs nothing.
 const HEARTBEATS_PER_LEASE: u32 = 4;

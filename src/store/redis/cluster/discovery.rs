@@ -5,6 +5,7 @@
 //! An answer that shares no further node with the known cluster is refused and logged. One with an older epoch, or of a
 //! node without the others, counts only if there is no better one.
 
+use super::members::ASKED_AT_ONCE;
 use super::slot_ranges::{SlotRange, slot_ranges};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,8 +20,6 @@ use super::endpoint::{Address, Link};
 use super::members::{Members, View, Worth};
 use crate::store::redis::errors::{describe, first_error};
 
-/// So many nodes are asked at once at first.
-pub(crate) const ASKED_AT_ONCE: usize = 3;
 /// While none of them answers, a further one is asked so often within the timeout.
 pub(crate) const FURTHER_PER_TIMEOUT: u32 = 8;
 

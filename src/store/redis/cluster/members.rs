@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::discovery::ASKED_AT_ONCE;
 use super::endpoint::Address;
 use super::master_map::MAX_MASTERS;
 use super::slot_ranges::SlotRange;
+
+/// So many nodes are asked at once at first.
+pub(crate) const ASKED_AT_ONCE: usize = 3;
 
 /// More replicas are not remembered.
 const MAX_EARLIER_REPLICAS: usize = MAX_MASTERS;

@@ -8,6 +8,7 @@ pub mod gate;
 pub mod master_map;
 pub mod members;
 pub mod pool;
+pub mod reconnect;
 pub mod sentinels;
 pub mod slot_ranges;
 pub mod slots;

@@ -18,8 +18,8 @@ use redis::{Client, FromRedisValue as _, Value, cmd, pipe};
 use tokio::time::timeout;
 
 use super::endpoint::{Address, Link};
+use crate::store::redis::cluster::reconnect::RECONNECT_PAUSE;
 use crate::store::redis::errors::describe;
-use crate::store::redis::lookup::pipeline::RECONNECT_PAUSE;
 
 /// The pause between two proofs that a silent Sentinel is still connected.
 const HEARTBEAT: Duration = Duration::from_secs(1);

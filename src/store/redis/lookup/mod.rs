@@ -3,6 +3,7 @@
 pub mod near_cache;
 pub mod open_connection;
 pub mod pipeline;
+pub mod queue;
 pub mod reader;
 pub mod request;
 pub mod resp;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::Interval;
 
-use super::pipeline::{CHECKS_PER_TIMEOUT, Failure, LookUp, Lost, Proof, Queue, Then};
+use super::queue::{CHECKS_PER_TIMEOUT, Failure, LookUp, Lost, Proof, Queue, Then};
 use super::request::{Redirect, Server, Value, code_of};
 use super::resp;
 use super::resp::{Answer, Read};

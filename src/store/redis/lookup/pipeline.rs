@@ -12,19 +12,19 @@
 //! can be had every look-up fails at once, so that requests do not pile up behind an outage. It ends with the next
 //! connection, or as soon as tracking has found the server again: then look-ups wait.
 
+use super::queue::{CHECKS_PER_TIMEOUT, Failure, LookUp, Lost, Phase, Proof, Queue, State, Then};
+use crate::store::redis::cluster::reconnect::RECONNECT_PAUSE;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::open_connection::Open;
-use super::request::{Question, Redirect, Server, Value};
+use super::request::{Question, Server, Value};
 use super::stream as wire;
 use super::stream::Stream;
 use crate::store::error::StoreError;
@@ -32,28 +32,13 @@ use crate::store::redis::cluster::authority::{Refusal, refusal};
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::cluster::topology::Topology;
 
-/// The pause before each further attempt to connect: short enough that an outage ends within a second of the
-/// server's return.
-pub(crate) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// Who starts waits for so many attempts to connect to a server that may be used: on a busy machine the first answer may
 /// be late.
-const FIRST_TRIES: u32 = 2;
-/// The age of look-ups is looked at so often within the timeout.
-pub(crate) const CHECKS_PER_TIMEOUT: u32 = 8;
-
+pub(crate) const FIRST_TRIES: u32 = 2;
 /// The handle: any thread may use it. The connection ends with it.
 pub(crate) struct Pipe {
     queue: Arc<Queue>,
     worker: AbortHandle,
-}
-
-pub(crate) struct Queue {
-    pub(crate) topology: Arc<Topology>,
-    pub(crate) master: Arc<Master>,
-    /// Of the master's returns.
-    returns: watch::Receiver<u64>,
-    state: Mutex<State>,
-    has_tried: watch::Sender<bool>,
 }
 
 impl Drop for Pipe {
@@ -63,7 +48,7 @@ impl Drop for Pipe {
 }
 
 /// Held by the connection's task. When the task ends, also with its runtime or before its first turn, nobody will answer.
-struct Ending(Arc<Queue>);
+pub(crate) struct Ending(Arc<Queue>);
 
 impl Drop for Ending {
     fn drop(&mut self) {
@@ -74,82 +59,6 @@ impl Drop for Ending {
         }
         self.0.has_tried.send_replace(true);
     }
-}
-
-pub(crate) struct State {
-    phase: Phase,
-    /// Not sent yet. Bounded by the requests under way, and so by the connections allowed.
-    pub(crate) waiting: Vec<LookUp>,
-    /// Of the task, while it has nothing under way: with the answers it comes by itself.
-    pub(crate) waker: Option<Waker>,
-    /// How often the master had returned when the connection was last lost.
-    returns: u64,
-    /// How often the age of look-ups was looked at.
-    pub(crate) check: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// About to be connected: look-ups wait.
-    New,
-    Up,
-    /// Look-ups fail.
-    Down,
-    /// For good: the server is none of the masters any more, or the runtime has ended.
-    Over,
-}
-
-pub(crate) struct LookUp {
-    pub(crate) question: Question,
-    pub(crate) proof: Proof,
-    pub(crate) found: oneshot::Sender<Result<(Value, Arc<Server>), Failure>>,
-    /// How many checks there had been when it was asked.
-    pub(crate) check: u64,
-    /// The connection that it was first sent over was closed.
-    pub(crate) is_retried: bool,
-}
-
-/// The end of a connection.
-pub(crate) struct Lost {
-    pub(crate) reason: String,
-    pub(crate) then: Then,
-}
-
-/// What comes after a connection.
-pub(crate) enum Then {
-    /// A pause, in which look-ups fail.
-    Outage,
-    /// The next connection, which look-ups wait for: these first.
-    Again {
-        unanswered: Vec<LookUp>,
-        /// It was closed as soon as it was made: the next one is made after a pause.
-        is_young: bool,
-    },
-}
-
-impl Lost {
-    pub(crate) fn for_good(reason: String) -> Self {
-        Self { reason, then: Then::Outage }
-    }
-}
-
-/// How it is made sure that the server has authority.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Proof {
-    /// By the write at the head of the pipeline, in a slot of the master.
-    Shared,
-    /// By a write of its own in its own slot: for who was sent here.
-    Own {
-        /// The slot is still on its way here.
-        is_asking: bool,
-    },
-}
-
-/// Why a look-up found nothing out.
-pub(crate) enum Failure {
-    Store(StoreError),
-    /// To be asked again there, or here with a proof of its own.
-    Again(Question, Option<Redirect>),
 }
 
 impl Pipe {
@@ -207,19 +116,6 @@ impl Pipe {
 }
 
 impl Queue {
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether look-ups fail: there is no connection, and no other kind of connection has found the master again.
-    fn is_away(&self, state: &State) -> bool {
-        match state.phase {
-            Phase::New | Phase::Up => false,
-            Phase::Down => *self.returns.borrow() == state.returns,
-            Phase::Over => true,
-        }
-    }
-
     async fn work(self: &Arc<Self>) {
         // One for all connections: look-ups age while one follows the other, too.
         let mut checks = interval(self.topology.link.timeout / CHECKS_PER_TIMEOUT);
@@ -340,7 +236,7 @@ impl Queue {
 }
 
 /// Whether there was a connection that the other side closed.
-fn is_closed(error: &io::Error) -> bool {
+pub(crate) fn is_closed(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::pipeline::{Failure, Pipe, Proof};
+use super::pipeline::Pipe;
+use super::queue::{Failure, Proof};
 use super::request::{Extent, Found, Question, Redirect, Value};
 use crate::clock::Clock;
 use crate::model::token::record::Credential;

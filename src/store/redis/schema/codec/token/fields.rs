@@ -1,5 +1,6 @@
 //! A token's fields as Redis has them, taken apart.
 
+use crate::model::token::record::DetailsOnce;
 use redis::Value;
 
 use super::stored::{
@@ -7,7 +8,7 @@ use super::stored::{
     SIBLING,
 };
 use crate::model::takeover::ActiveTakeover;
-use crate::model::token::asides::{AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark};
+use crate::model::token::asides::{AccessMark, RefusedMarks, ShownOnce, VerifiedMark};
 use crate::model::token::inline_text::Texts;
 use crate::model::token::record::{Credential, Details, RelatedObject};
 use crate::model::token::rotation::{PreviousSecret, PreviousSecrets};

@@ -1,8 +1,8 @@
 use super::record::*;
 use crate::model::takeover::ActiveTakeover;
-use crate::model::token::asides::{AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark};
+use crate::model::token::asides::{AccessMark, RefusedMarks, ShownOnce, VerifiedMark};
 use crate::model::token::inline_text::Texts;
-use crate::model::token::record::{Credential, RelatedObject, Token};
+use crate::model::token::record::{Credential, DetailsOnce, RelatedObject, Token};
 use crate::model::token::rotation::{PreviousSecret, PreviousSecrets};
 use crate::store::error::StoreError;
 use crate::token_string::{SecretHash, TokenId};
