@@ -19,7 +19,7 @@ mod world;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use doorward::internals::{clock, token_string as secret};
+use doorward::internals::{clock, token_string};
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler};
 use shuttle::thread::JoinHandle;
 use shuttle::{Config, Runner, thread};

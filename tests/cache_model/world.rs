@@ -10,7 +10,7 @@ use shuttle::thread;
 
 use crate::cache::{Connection, Flight, Limits, Looked, NearCache, ServerIndex};
 use crate::clock::Clock;
-use crate::secret::TokenId;
+use crate::token_string::TokenId;
 use crate::sync::{Mutex, MutexGuard, is_left_out};
 
 pub const LEASE_MS: u64 = 3;

@@ -26,7 +26,7 @@ fn snapshot(server: &RedisServer) -> BTreeMap<String, Vec<u8>> {
 /// The commands that the scripts call, by their source.
 fn commands_of_scripts() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for file in std::fs::read_dir("src/store/redis/lua").unwrap() {
+    for file in std::fs::read_dir("src/store/redis/schema/lua").unwrap() {
         let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
         for call in source.split("call('").skip(1) {
             names.insert(call.split('\'').next().unwrap().to_owned());

@@ -11,7 +11,7 @@ use hyper::header::HeaderValue;
 const LAST_SECOND: u64 = 253_402_300_799;
 
 /// The time as `Date` shows it, formatted once a second.
-pub struct DateText {
+pub(crate) struct DateText {
     second: u64,
     text: String,
 }

@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn every_kind_of_key_is_asked_for() {
         let mut kinds = BTreeSet::new();
-        found(Path::new("src/store/redis/lua"), "key('", '\'', &mut kinds);
+        found(Path::new("src/store/redis/schema/lua"), "key('", '\'', &mut kinds);
         let keys = Keys::new("dw:").of_each_kind();
         for kind in kinds.iter().filter(|kind| kind.len() == 1) {
             assert!(keys.iter().any(|key| key.starts_with(&format!("dw:{kind}:"))), "{kind}");

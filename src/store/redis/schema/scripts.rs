@@ -91,7 +91,7 @@ impl Script {
 }
 
 /// All scripts, ready to be called: by hash, and sent whole where the server does not know the hash.
-pub struct Scripts {
+pub(crate) struct Scripts {
     pub(crate) issue: Script,
     pub(crate) read: Script,
     pub(crate) change: Script,
@@ -229,7 +229,7 @@ mod tests {
     /// A command whose name is computed would not be asked for.
     #[test]
     fn scripts_write_their_commands_out() {
-        for file in std::fs::read_dir("src/store/redis/lua").unwrap() {
+        for file in std::fs::read_dir("src/store/redis/schema/lua").unwrap() {
             let path = file.unwrap().path();
             // This one is about the names of all others.
             if path.ends_with("permissions.lua") {
