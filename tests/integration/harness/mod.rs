@@ -1,0 +1,3 @@
+//! The helpers of the tests, tried on themselves.
+
+mod helpers;

@@ -1,0 +1,176 @@
+//! A proxy, and what stands on both sides of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::Value;
+
+use super::checks::CHECKS;
+use crate::common::http::{Client, Response};
+use crate::common::proxies::{Between, Proxy};
+use crate::common::redis::RedisServer;
+use crate::common::relay::Relay;
+use crate::common::server::{IDENTITY, Server, bearer};
+use crate::common::upstream::{Recorded, Upstream};
+
+/// Everything that a request passes.
+pub struct Site {
+    pub redis: RedisServer,
+    pub server: Server,
+    /// Between the proxy and where it has its checks made.
+    pub relay: Relay,
+    pub app: Upstream,
+    pub proxy: Proxy,
+    pub ways: Ways,
+}
+
+/// Where a proxy has its checks made.
+#[derive(Clone, Copy, Debug)]
+pub enum Plane {
+    Validation,
+    Grpc,
+    Admin,
+}
+
+/// Where proxies differ, and cannot be made not to.
+#[derive(Clone, Copy, Debug)]
+pub struct Ways {
+    pub asks: Plane,
+    /// It keeps what it was told for a while, as its configuration says: an ending shows later.
+    pub remembers: bool,
+    /// The client is told when to try again while Doorward cannot ask its store.
+    pub passes_retry_after: bool,
+    /// It answers by itself when Doorward is silent for a few seconds.
+    pub gives_up: bool,
+    /// What it answers when Doorward cannot ask its store.
+    pub unavailable_status: u16,
+    /// What it answers when it cannot reach Doorward.
+    pub unreachable_status: u16,
+    /// It needs no more connections to Doorward than there are clients at once, for so many at once.
+    pub clients_at_once: usize,
+    pub keeps_connections: bool,
+    /// How many of the identity headers the application gets, from the first on.
+    pub told: usize,
+    /// It has a check that lets everybody in.
+    pub has_optional: bool,
+    /// The client gets Doorward's own challenge.
+    pub passes_challenge: bool,
+    /// Doorward sees the method and the origin.
+    pub passes_origin: bool,
+}
+
+impl Ways {
+    /// As most do.
+    pub const USUAL: Self = Self {
+        asks: Plane::Validation,
+        remembers: false,
+        passes_retry_after: true,
+        gives_up: true,
+        unavailable_status: 503,
+        unreachable_status: 503,
+        clients_at_once: 4,
+        keeps_connections: true,
+        told: IDENTITY.len(),
+        has_optional: true,
+        passes_challenge: true,
+        passes_origin: true,
+    };
+}
+
+impl Site {
+    pub fn start(ways: Ways, start_proxy: impl FnOnce(Between) -> Proxy) -> Self {
+        let redis = RedisServer::start();
+        let settings = [
+            ("DOORWARD_GRPC_LISTEN", "127.0.0.1:0"),
+            ("DOORWARD_CHECKS", "welcome:anonymous=true,staff:backend=ldap"),
+            ("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Authorization-Renewal-Exempt"),
+            ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
+            ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
+        ];
+        let server = Server::on(&redis, &settings);
+        let mut between = Between {
+            doorward: server.listen(),
+            grpc: server.grpc_listen(),
+            admin: server.admin_listen(),
+            app: "",
+        };
+        let asked = match ways.asks {
+            Plane::Validation => &mut between.doorward,
+            Plane::Grpc => &mut between.grpc,
+            Plane::Admin => &mut between.admin,
+        };
+        let (relay, app) = (Relay::start(asked), Upstream::start());
+        let app_addr = app.addr();
+        (*asked, between.app) = (relay.addr(), &app_addr);
+        let proxy = start_proxy(between);
+        app.take_requests();
+        Self { redis, server, relay, app, proxy, ways }
+    }
+
+    /// Runs the whole list, also after one has failed; they build on nothing, but the last of them break things.
+    pub fn pass_all_checks(mut self) {
+        let mut failed = Vec::new();
+        for (name, check) in CHECKS {
+            self.app.take_requests();
+            self.relay.take_sent();
+            if catch_unwind(AssertUnwindSafe(|| check(&mut self))).is_err() {
+                eprintln!("--- failed: {name}");
+                failed.push(*name);
+            }
+        }
+        assert!(failed.is_empty(), "failed: {failed:?}\n{}\n{}", self.proxy.log(), self.server.log());
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(&self.proxy.addr())
+    }
+
+    /// One request on a connection of its own, with a token in the header.
+    pub fn get(&self, path: &str, token: &Value) -> Response {
+        self.client().get(path, &[("Authorization", &bearer(token))])
+    }
+
+    /// The identity that the application was told. Every header must be there exactly once; empty are those that
+    /// this proxy does not tell, which must not be there.
+    pub fn told<'a>(&self, request: &'a Recorded) -> [&'a str; 7] {
+        let silent = &IDENTITY[self.ways.told..];
+        IDENTITY.map(|name| {
+            let same = |header: &&(String, String)| header.0.eq_ignore_ascii_case(name);
+            let values: Vec<_> =
+                request.headers.iter().filter(same).map(|(_, value)| value.as_str()).collect();
+            match values[..] {
+                [value] if !silent.contains(&name) => value,
+                [] if silent.contains(&name) => "",
+                _ => panic!("{name}: {values:?} in {request:?}"),
+            }
+        })
+    }
+
+    /// Refused with the challenge of RFC 6750, and nothing about anybody.
+    pub fn assert_denied(&self, response: &Response, is_token_bad: bool) {
+        assert_eq!(response.status, 401, "{response:?}");
+        let challenge = response.header("www-authenticate").unwrap_or_default();
+        let own = if is_token_bad {
+            r#"Bearer realm="doorward", error="invalid_token""#
+        } else {
+            r#"Bearer realm="doorward""#
+        };
+        if self.ways.passes_challenge {
+            assert_eq!(challenge, own, "{response:?}");
+        } else {
+            assert!(challenge.starts_with("Bearer ") && challenge.contains('='), "{response:?}");
+        }
+        assert_tells_nothing(response);
+    }
+}
+
+/// The application was told nothing about who is there.
+pub fn told_nothing(request: &Recorded) {
+    let tells = |(name, _): &(String, String)| name.to_ascii_lowercase().contains("auth-");
+    assert!(!request.headers.iter().any(tells), "{request:?}");
+}
+
+/// The client learns nothing about anybody from the answer's headers.
+pub fn assert_tells_nothing(response: &Response) {
+    let tells = |(name, _): &(String, String)| name.to_ascii_lowercase().starts_with("x-auth");
+    assert!(!response.headers.iter().any(tells), "{response:?}");
+}

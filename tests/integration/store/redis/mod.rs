@@ -1,0 +1,13 @@
+//! What is particular to the store on Redis.
+
+mod busy;
+mod clock;
+mod corrupt;
+mod footprint;
+mod full;
+mod half;
+mod keys;
+mod outage;
+mod round_trips;
+mod stale;
+mod steps;
