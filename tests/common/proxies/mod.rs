@@ -15,7 +15,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::process::{Process, free_port, wait_for};
+use super::ports::Port;
+use super::process::Process;
 
 /// What a proxy stands between.
 #[derive(Clone, Copy)]
@@ -32,31 +33,25 @@ pub struct Between<'a> {
 
 /// A running proxy; killed on drop.
 pub struct Proxy {
-    port: u16,
+    port: Port,
     process: Process,
     _dir: TempDir,
 }
 
 impl Proxy {
-    /// Starts a proxy on a free port. `prepare` is given the port and an empty folder of its own, in which it writes
+    /// Starts a proxy on a port of its own. `prepare` is given the port and an empty folder of its own, in which it writes
     /// the configuration, and gives the command that runs it in the foreground as one process.
     fn start(name: &str, prepare: impl Fn(u16, &Path) -> Command) -> Self {
-        loop {
-            let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
-            let mut command = prepare(port, dir.path());
-            let mut process = Process::spawn(name, command.current_dir(dir.path()));
-            if listens(&mut process, port) {
-                return Self { port, process, _dir: dir };
-            }
-            // Somebody took the port since: the only reason to try anew.
-            let log = process.log();
-            assert!(log.to_ascii_lowercase().contains("address already in use"), "{log}");
-        }
+        let (port, dir) = (Port::reserve(), tempfile::tempdir().unwrap());
+        let mut command = prepare(port.number(), dir.path());
+        let mut process = Process::spawn(name, command.current_dir(dir.path()));
+        process.wait_until("listening", |_| TcpStream::connect(("127.0.0.1", port.number())).is_ok());
+        Self { port, process, _dir: dir }
     }
 
     /// `127.0.0.1:PORT`
     pub fn addr(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.port.number())
     }
 
     /// What it wrote so far, both outputs.
@@ -67,16 +62,6 @@ impl Proxy {
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
-}
-
-/// Waits until somebody listens (true) or the process has ended (false).
-fn listens(process: &mut Process, port: u16) -> bool {
-    wait_for("the proxy listens", || {
-        if process.exit_status().is_some() {
-            return Some(false);
-        }
-        TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true)
-    })
 }
 
 /// A program that scripts/setup installs from a Python package.

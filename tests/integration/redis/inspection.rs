@@ -1,155 +1,16 @@
 //! A store that is wrong, restricted or strange is told about, and nothing is done to it.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::common::process::{free_listener, free_port, wait_for};
+use super::nodes::*;
+use crate::common::ports::Port;
+use crate::common::process::wait_for;
 use crate::common::redis::{RedisServer, USER};
 use crate::common::server::{Server, bearer, text};
-
-/// A node with a timeout that a busy machine does not reach.
-fn start(redis_url: &str) -> Server {
-    Server::start(&[("DOORWARD_REDIS_URL", redis_url), ("DOORWARD_REDIS_TIMEOUT", "3s")])
-}
-
-fn ready(server: &Server) -> u16 {
-    server.validation().get("/readyz", &[]).status
-}
-
-fn await_ready(server: &Server, status: u16) {
-    wait_for(&format!("/readyz is {status}\n{}", server.log()), || (ready(server) == status).then_some(()));
-}
-
-fn issue(server: &Server) -> (u16, Value) {
-    let body = json!({"user": "alice", "ip": "203.0.113.7"});
-    let response = server.call("POST", "/v1/tokens", Some(&body));
-    (response.status, if response.status == 201 { response.json() } else { Value::Null })
-}
-
-fn status(server: &Server) -> Value {
-    let response = server.call("GET", "/v1/status", None);
-    assert_eq!(response.status, 200, "{}", response.text());
-    response.json()
-}
-
-fn faults_of(server: &Server) -> Vec<Value> {
-    status(server)["faults"].as_array().unwrap().clone()
-}
-
-fn metric(server: &Server, name: &str) -> String {
-    let text = server.call("GET", "/metrics", None).text();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
-    line.unwrap_or_else(|| panic!("no {name} in {text}"))
-}
-
-fn lines(server: &Server, message: &str) -> usize {
-    server.log().lines().filter(|line| line.contains(message)).count()
-}
-
-/// What is taken from a user who may do all that is needed; what the log and the status then name; and whether sessions
-/// are judged all the same.
-const RESTRICTED: [(&str, &str, &str, bool); 21] = [
-    ("resetchannels", "command=PUBLISH,SUBSCRIBE channel=dw:events:0", "&dw:*", false),
-    ("resetchannels &other:*", "channel=dw:events:0", "&dw:*", false),
-    ("-publish", "command=PUBLISH", "+publish", false),
-    ("-info", "command=INFO", "+info", false),
-    ("-hmget", "command=HMGET", "+hmget", false),
-    ("-client", "command=CLIENT|TRACKING", "+client|tracking", true),
-    ("-client|tracking", "command=CLIENT|TRACKING", "+client|tracking", true),
-    ("-subscribe", "command=SUBSCRIBE", "+subscribe", true),
-    ("-time", "command=TIME", "+time", false),
-    ("-hset -zadd", "command=HSET,ZADD", "+hset +zadd", false),
-    ("-zrevrange", "command=ZREVRANGE", "+zrevrange", false),
-    ("-evalsha", "command=EVALSHA", "+evalsha", false),
-    ("-unwatch", "command=UNWATCH", "+unwatch", false),
-    ("-del", "command=DEL", "+del", false),
-    ("-get", "command=GET", "+get", false),
-    ("-@write", "HSET", "+hset", false),
-    ("resetkeys %R~dw:*", "key=dw:*", "~dw:*", false),
-    ("resetkeys %W~dw:*", "key=dw:*", "~dw:*", false),
-    ("resetkeys ~other:*", "key=dw:*", "~dw:*", false),
-    ("resetkeys ~dw:t:* ~dw:u:* ~dw:m:*", "key=dw:o:*,dw:v:*,dw:e:*,dw:d:*,dw:k:*,dw:r:*", "~dw:*", false),
-    ("resetkeys ~dw:[a-ln-z]:*", "key=dw:m:*", "~dw:*", false),
-];
-
-fn assert_restricted(redis: &RedisServer, number: usize) {
-    let (rules, named, fix, is_judging) = RESTRICTED[number];
-    let name = format!("restricted-{number}");
-    let least = ["on", ">a-password", "~dw:*", "&dw:*", "+@all", "-@admin", "-@dangerous", "+info"];
-    let rules: Vec<_> = least.into_iter().chain(rules.split(' ')).collect();
-    redis.cli(&[&["ACL", "SETUSER", &name], &rules[..]].concat());
-    let url = format!("redis://{name}:a-password@127.0.0.1:{}", redis.port());
-    let server = start(&url);
-    let message = "redis user lacks a permission";
-    let line = wait_for(&format!("{rules:?} are told"), || {
-        server.log().lines().find(|line| line.contains(message)).map(str::to_owned)
-    });
-    let why = || format!("{rules:?}\n{}\n{}", status(&server), server.log());
-    assert_eq!(ready(&server), 503, "{}", why());
-    assert!(line.contains("ERROR") && line.contains(named) && line.contains(fix), "{line}");
-    assert!(line.contains(&redis.port().to_string()) && !line.contains("a-password"), "{line}");
-    let faults = faults_of(&server);
-    assert!(faults.iter().any(|fault| text(&fault["fix"]).contains(fix)), "{faults:?}");
-    assert_eq!(metric(&server, "doorward_store_fault{kind=\"permission\"}"), "1");
-    let (answer, token) = issue(&server);
-    assert_eq!(answer, if is_judging { 201 } else { 503 }, "{}", why());
-    if is_judging {
-        assert_eq!(server.auth(&token["token"]).status, 200);
-    }
-    redis.cli(&["ACL", "SETUSER", &name, "~dw:*", "&dw:*", "+@all"]);
-    await_ready(&server, 200);
-    assert_eq!(faults_of(&server), [] as [Value; 0]);
-    let (answer, token) = issue(&server);
-    assert_eq!((answer, server.auth(&token["token"]).status), (201, 200));
-}
-
-#[test]
-fn a_missing_permission_is_named_and_nothing_is_half_made() {
-    each_is_named(&RedisServer::start());
-}
-
-#[test]
-fn a_missing_permission_is_named_and_nothing_is_half_made_on_valkey() {
-    each_is_named(&RedisServer::start_valkey());
-}
-
-#[test]
-fn a_missing_permission_is_named_and_nothing_is_half_made_on_valkey_8() {
-    each_is_named(&RedisServer::start_valkey_8());
-}
-
-fn each_is_named(redis: &RedisServer) {
-    let judging = RESTRICTED.iter().filter(|(.., is_judging)| *is_judging).count();
-    let numbers: Vec<_> = (0..RESTRICTED.len()).collect();
-    for some in numbers.chunks(4) {
-        thread::scope(|scope| {
-            some.iter().for_each(|number| drop(scope.spawn(move || assert_restricted(redis, *number))));
-        });
-    }
-    // One of each that was granted, and of each that may judge; none of a login that was refused.
-    let tokens = redis.keys().iter().filter(|key| key.starts_with("dw:t:")).count();
-    assert_eq!(tokens, RESTRICTED.len() + judging);
-}
-
-#[test]
-fn a_permission_taken_away_is_told_within_seconds() {
-    let redis = RedisServer::start();
-    let server = Server::on(&redis, &[]);
-    await_ready(&server, 200);
-    let (_, token) = issue(&server);
-    redis.set_user(&["resetchannels"]);
-    assert_eq!(issue(&server).0, 503);
-    await_ready(&server, 503);
-    assert_eq!(faults_of(&server)[0]["channel"], "dw:events:0");
-    assert_eq!(redis.keys().iter().filter(|key| key.starts_with("dw:t:")).count(), 1);
-    redis.set_user(&["&dw:*"]);
-    await_ready(&server, 200);
-    wait_for("recovery is told", || (lines(&server, "redis recovered") == 1).then_some(()));
-    assert_eq!(server.auth(&token["token"]).status, 200);
-}
 
 /// Starts on this URL, and gives the error line and its fault.
 fn told(url: &str, message: &str) -> (String, Value) {
@@ -170,7 +31,8 @@ fn told(url: &str, message: &str) -> (String, Value) {
 #[test]
 fn what_keeps_a_node_from_its_store_is_told_at_once() {
     let redis = RedisServer::start();
-    let (port, nobody) = (redis.port(), free_port());
+    let (port, unused) = (redis.port(), Port::reserve());
+    let nobody = unused.number();
     let user = format!("{}:{}", USER.0, USER.1);
     let cases = [
         (format!("redis://{}:hunter2@127.0.0.1:{port}", USER.0), "redis login refused", "login", "password"),
@@ -383,7 +245,7 @@ fn answer_as(version: &str, mut stream: TcpStream) {
 
 #[test]
 fn a_server_that_is_too_old_is_refused_by_its_version() {
-    let listener = free_listener();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {

@@ -4,6 +4,8 @@
 mod clock;
 mod cluster;
 mod inspection;
+mod nodes;
 mod outage;
+mod permissions;
 mod sentinel;
 mod tls;

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::common::process::{free_port, wait_for};
+use crate::common::ports::Port;
+use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, assert_invalid_token, identity, run};
 use crate::common::tls::Authority;
@@ -14,13 +15,15 @@ struct Redis {
 
 fn start(authority: &Authority) -> Redis {
     let identity = authority.issue("redis");
-    let port = free_port().to_string();
+    let reserved = Port::reserve();
+    let port = reserved.number().to_string();
     let path = |path: std::path::PathBuf| path.display().to_string();
     let (cert, key, ca) = (path(identity.cert), path(identity.key), path(authority.cert()));
     let tls = ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key];
     let more = ["--tls-ca-cert-file", &ca, "--tls-auth-clients", "no"];
     // The port without TLS is not the one that is used; redis-cli goes through the unix socket.
-    let server = RedisServer::with_args(&[&["--appendonly", "no"], &tls[..], &more].concat());
+    let server =
+        RedisServer::with_args(&[&["--appendonly", "no"], &tls[..], &more].concat()).holding(reserved);
     server.cli(&["CONFIG", "SET", "requirepass", "p@ss"]);
     Redis { server, url: format!("rediss://:p%40ss@localhost:{port}") }
 }

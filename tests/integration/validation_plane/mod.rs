@@ -2,8 +2,8 @@
 
 mod auth;
 mod batch;
+mod credentials;
 mod fast_path;
 mod grpc;
-mod hostile;
 mod renewal;
 mod route_checks;
