@@ -33,7 +33,7 @@ pub const LIMITS: StoreLimits = StoreLimits::DEFAULT;
 /// No operation of a test waits so long on a machine that works at all.
 const PATIENCE: Duration = Duration::from_millis(DEADLINE_MS);
 
-/// A store variant, and the server it needs. A further one is a line in `each_store!` (tests/integration/main.rs) and an
+/// A store variant, and the server it needs. A further one is a line in `each_store!` (tests/integration.rs) and an
 /// arm in [`TestStore::open_with`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKind {

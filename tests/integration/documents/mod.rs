@@ -1,3 +1,0 @@
-//! What the documents show, done.
-
-mod sessions;

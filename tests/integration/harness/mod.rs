@@ -1,3 +1,0 @@
-//! The helpers of the tests, tried on themselves.
-
-mod helpers;

@@ -1,0 +1,337 @@
+//! A node in process: what the server promises, without HTTP.
+
+#[allow(dead_code)] // its `main`
+#[path = "../examples/in_process.rs"]
+mod in_process;
+
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use doorward::config::{self, Config};
+use doorward::device_key::DeviceChange;
+use doorward::event::{Actor, EndReason};
+use doorward::service::NewDevice;
+use doorward::token::{RelatedObject, TokenChange};
+use doorward::{Access, Clock, Entropy, NewToken, Node, ServiceError, StoreError, Transport, Validator};
+
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::store::{HOUR_MS, NOW_MS, eventually};
+
+fn settings(given: &[(&str, &str)]) -> Config {
+    let owned = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
+    config::load_node(given.iter().map(owned)).unwrap()
+}
+
+async fn node_on(redis: &RedisServer) -> Node {
+    let config = settings(&[("DOORWARD_REDIS_URL", &redis.url())]);
+    Node::start(&config, Clock::system(), Entropy::system()).await.unwrap()
+}
+
+async fn is_valid(validator: &Validator, wire: &str) -> Result<bool, StoreError> {
+    let valid = validator.validate(wire.as_bytes(), Transport::Header, Access::Recorded).await;
+    valid.map(|identity| identity.is_some())
+}
+
+fn login(user: &str) -> NewToken {
+    NewToken::new(user, Ipv4Addr::LOCALHOST.into())
+}
+
+#[tokio::test]
+async fn the_example_runs_on_both_stores() {
+    in_process::session(&settings(&[])).await.unwrap();
+    let redis = RedisServer::start();
+    in_process::session(&settings(&[("DOORWARD_REDIS_URL", &redis.url())])).await.unwrap();
+}
+
+/// The wait is a poll: that it is over within the lease is tested where time is the model's (cache_model).
+#[tokio::test]
+async fn what_one_node_ends_the_other_refuses() {
+    let redis = RedisServer::start();
+    let (one, other) = (node_on(&redis).await, node_on(&redis).await);
+    let (here, there) = (one.validator().await, other.validator().await);
+    let issued = one.service().issue(login("alice"), Actor::Doorward).await.unwrap();
+    for validator in [&here, &there] {
+        assert!(is_valid(validator, &issued.wire).await.unwrap());
+    }
+    // From here on the other node knows it by heart.
+    eventually("the other node caches", async || {
+        let before = other.service().store().cache_stats().hits;
+        assert!(is_valid(&there, &issued.wire).await.unwrap());
+        (other.service().store().cache_stats().hits > before).then_some(())
+    })
+    .await;
+    one.service()
+        .change(issued.token.credential.id, &TokenChange::ending(EndReason::Ended), Actor::Doorward)
+        .await
+        .unwrap();
+    assert!(!is_valid(&here, &issued.wire).await.unwrap(), "at once on the node that ended it");
+    eventually("refused by the other", async || {
+        (!is_valid(&there, &issued.wire).await.unwrap()).then_some(())
+    })
+    .await;
+    one.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_serves_several_runtimes() {
+    let redis = RedisServer::start();
+    let node = node_on(&redis).await;
+    let wire = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire;
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            let on_its_own = || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    let validator = node.validator().await;
+                    assert!(is_valid(&validator, &wire).await.unwrap());
+                    assert!(!is_valid(&validator, "dw_forged").await.unwrap());
+                });
+            };
+            scope.spawn(on_its_own);
+        }
+    });
+    let counted = node.metrics().text();
+    for thread in ["in-process-0", "in-process-1"] {
+        for result in ["valid", "forged"] {
+            let line = format!("validations_total{{result=\"{result}\",thread=\"{thread}\"}} 1");
+            assert!(counted.contains(&line), "no {line} in {counted}");
+        }
+    }
+    node.stop().await;
+}
+
+/// No call is needed for that: a worker looks at a few shards at a time.
+#[tokio::test]
+async fn the_embedded_store_gives_back_what_has_expired() {
+    let config = settings(&[("DOORWARD_MEMORY_MAX_TOKENS", "2"), ("DOORWARD_MAX_TOKENS_PER_OBJECT", "2")]);
+    let clock = Clock::manual(NOW_MS);
+    let node = Node::start(&config, clock.clone(), Entropy::system()).await.unwrap();
+    let object = RelatedObject { content_type: "shop".into(), object_id: "1".into() };
+    let issue = async |user: &str| {
+        let new = NewToken { related_objects: vec![object.clone()], ..login(user) };
+        node.service().issue(new, Actor::Doorward).await
+    };
+    for user in ["alice", "bob"] {
+        issue(user).await.unwrap();
+    }
+    assert!(matches!(issue("carol").await, Err(ServiceError::Store(StoreError::Unavailable(_)))));
+    clock.advance_ms(2 * HOUR_MS);
+    for user in ["carol", "dave"] {
+        eventually("there is room again", async || issue(user).await.ok()).await;
+    }
+    assert!(issue("erin").await.is_err(), "and no more than there was");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn stopping_writes_the_accesses_that_are_left() {
+    let redis = RedisServer::start();
+    let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_FLUSH_INTERVAL", "1m")]);
+    let node = Node::start(&config, Clock::system(), Entropy::system()).await.unwrap();
+    let issued = node.service().issue(login("alice"), Actor::Doorward).await.unwrap();
+    let validator = node.validator().await;
+    // The clock must have moved on for the access to differ from the issue.
+    let seen_ms =
+        || redis.cli(&["ZSCORE", &index_key(), &format!("@{}", issued.token.credential.id.locator())]);
+    let at_first = seen_ms();
+    let clock = Clock::system();
+    wait_for("the next millisecond", || (clock.now_ms() > issued.token.created_at_ms).then_some(()));
+    assert!(is_valid(&validator, &issued.wire).await.unwrap());
+    assert_eq!(seen_ms(), at_first);
+    drop(validator);
+    node.stop().await;
+    assert_ne!(seen_ms(), at_first);
+}
+
+/// Alice's shard tag is 8c4d.
+fn index_key() -> String {
+    "dw:u:{8c4d}:alice".into()
+}
+
+#[tokio::test]
+async fn a_validator_that_is_dropped_hangs_up() {
+    let redis = RedisServer::start();
+    let node = node_on(&redis).await;
+    let clients = || redis.info("clients", "connected_clients").parse::<usize>().unwrap();
+    let validator = node.validator().await;
+    let with_it = clients();
+    drop(validator);
+    eventually("one connection fewer", async || (clients() < with_it).then_some(())).await;
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_manual_clock_drives_a_node() {
+    let clock = Clock::manual(NOW_MS);
+    let node = Node::start(&settings(&[]), clock.clone(), Entropy::seeded(1)).await.unwrap();
+    let validator = node.validator().await;
+    let wire = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire;
+    clock.advance_ms(HOUR_MS - 1);
+    let peek = async || validator.validate(wire.as_bytes(), Transport::Header, Access::Exempt).await.unwrap();
+    assert!(peek().await.is_some());
+    clock.advance_ms(1);
+    assert!(peek().await.is_none());
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn another_schema_makes_a_node_with_its_own_check_keys_unready() {
+    let redis = RedisServer::start();
+    redis.cli(&["SET", "dw:m:schema", "0"]);
+    let keys = "a-token-key-of-the-tests-0123456789abcdef";
+    let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_TOKEN_KEYS", keys)]);
+    let node = Node::start(&config, Clock::system(), Entropy::system()).await.unwrap();
+    assert!(!node.readiness().is_ready());
+    redis.cli(&["SET", "dw:m:schema", "5"]);
+    eventually("ready", async || node.readiness().is_ready().then_some(())).await;
+    redis.cli(&["SET", "dw:m:schema", "0"]);
+    eventually("not ready", async || (!node.readiness().is_ready()).then_some(())).await;
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn validators_may_be_shared_by_tasks() {
+    let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
+    let validator = Arc::new(node.validator().await);
+    let wire = Arc::new(node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire);
+    let tasks = (0..4).map(|_| {
+        let (validator, wire) = (validator.clone(), wire.clone());
+        tokio::spawn(async move { is_valid(&validator, &wire).await })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        assert!(task.await.unwrap().unwrap());
+    }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_takeover_is_seen_as_both_users() {
+    let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
+    let validator = node.validator().await;
+    let issued = node.service().issue(login("alice"), Actor::Doorward).await.unwrap();
+    let who = async || {
+        let identity = validator.validate(issued.wire.as_bytes(), Transport::Header, Access::Recorded).await;
+        let identity = identity.unwrap().unwrap();
+        (identity.user().to_owned(), identity.actor().to_owned(), identity.ends_at_ms())
+    };
+    let (id, ends_at_ms) = (issued.token.credential.id, issued.token.credential.expires_at_ms);
+    assert_eq!(who().await, ("alice".into(), "alice".into(), ends_at_ms));
+    let takeover =
+        node.service().start_takeover(id, "bob".into(), None, Some(60_000), Actor::Doorward).await.unwrap();
+    assert_eq!(who().await, ("bob".into(), "alice".into(), takeover.ends_at_ms));
+    node.stop().await;
+}
+
+/// What the HTTP plane refuses, the service refuses, too: nothing is cut in silence, and nothing overflows.
+#[tokio::test]
+async fn the_rules_hold_in_process() {
+    let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
+    let service = node.service();
+    let field = |error: ServiceError| match error {
+        ServiceError::Invalid { field, .. } => field,
+        other => panic!("{other}"),
+    };
+    let object = |content_type: &str, object_id: &str| RelatedObject {
+        content_type: content_type.into(),
+        object_id: object_id.into(),
+    };
+    for user in ["", "-", ".", "..", "a\nb: c", &"a".repeat(100_000)] {
+        let refused = service.issue(login(user), Actor::Doorward).await.map(|_| ()).unwrap_err();
+        assert_eq!(field(refused), "user");
+    }
+    let many = vec![object("a", "b"); 17];
+    for (new, name) in [
+        (NewToken { idle_ms: Some(u64::MAX), ..login("alice") }, "idle_ms"),
+        (NewToken { idle_ms: Some(0), ..login("alice") }, "idle_ms"),
+        (NewToken { lifetime_ms: Some(u64::MAX), ..login("alice") }, "lifetime_ms"),
+        (NewToken { auth_slug: Some("a b".into()), ..login("alice") }, "auth_slug"),
+        (NewToken { backend: Some("-".into()), ..login("alice") }, "backend"),
+        (NewToken { related_objects: vec![object("a", "..")], ..login("alice") }, "object_id"),
+        (NewToken { related_objects: many, ..login("alice") }, "related_objects"),
+    ] {
+        let refused = service.issue(new.clone(), Actor::Doorward).await.map(|_| ()).unwrap_err();
+        assert_eq!(field(refused), name);
+        let by_device = service.device_login("phone".into(), "dwd_x", new, Actor::Doorward).await;
+        assert_eq!(field(by_device.map(|_| ()).unwrap_err()), name);
+    }
+    let agent = NewToken { user_agent: format!("a\tb{}", "c".repeat(300)), ..login("alice") };
+    let token = service.issue(agent, Actor::Doorward).await.unwrap().token;
+    assert_eq!(token.user_agent, format!("a b{}", "c".repeat(253)));
+    let id = token.credential.id;
+
+    let device = |uuid: &str| NewDevice {
+        user: "alice".into(),
+        uuid: uuid.into(),
+        name: None,
+        user_agent: String::new(),
+    };
+    let refused = service.make_device(device(".."), Actor::Doorward).await.map(|_| ()).unwrap_err();
+    assert_eq!(field(refused), "uuid");
+    let uuid = "0c56d67f-3c3a-4ae5-9e3b-4d8a1d7c7d4e";
+    let made = service.make_device(device(uuid), Actor::Doorward).await.unwrap();
+    assert_eq!(made.device.uuid, uuid.replace('-', ""));
+    let named = DeviceChange { name: Some(Some("a\nb".into())), ..DeviceChange::default() };
+    assert_eq!(
+        field(service.change_device("alice", uuid, &named, Actor::Doorward).await.unwrap_err()),
+        "name"
+    );
+    service.remove_device("alice", uuid, Actor::Doorward).await.unwrap();
+
+    let slug = TokenChange { auth_slug: Some(Some(String::new())), ..TokenChange::default() };
+    assert_eq!(field(service.change(id, &slug, Actor::Doorward).await.unwrap_err()), "auth_slug");
+    let related = service.relate(id, &object(".", "a"), Actor::Doorward).await.unwrap_err();
+    assert_eq!(field(related), "content_type");
+    for (user, age_ms, name) in [("..", None, "user"), ("bob", Some(u64::MAX), "age_ms")] {
+        let started = service.start_takeover(id, user.into(), None, age_ms, Actor::Doorward).await;
+        assert_eq!(field(started.unwrap_err()), name);
+    }
+    node.stop().await;
+}
+
+/// Its runtime has ended, or nobody drives it: either way a look-up ends, and says that it found nothing out.
+#[tokio::test]
+async fn a_validator_without_its_runtime_is_unavailable() {
+    let redis = RedisServer::start();
+    let given = [
+        ("DOORWARD_REDIS_URL", &*redis.url()),
+        ("DOORWARD_CACHE_ENTRIES", "0"),
+        ("DOORWARD_REDIS_TIMEOUT", "50ms"),
+    ];
+    let node = Node::start(&settings(&given), Clock::system(), Entropy::system()).await.unwrap();
+    let wire = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire;
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Made on runtimes of other threads: this one may not block.
+    let (of_ended, of_idle, idle) = std::thread::scope(|scope| {
+        let make = || {
+            let ended = runtime();
+            let of_ended = ended.block_on(node.validator());
+            drop(ended);
+            let idle = runtime();
+            (of_ended, idle.block_on(node.validator()), idle)
+        };
+        scope.spawn(make).join().unwrap()
+    });
+    for validator in [&of_ended, &of_idle] {
+        let told = is_valid(validator, &wire).await;
+        assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+        let batch = validator.validate_batch(&[&wire], Access::Recorded).await;
+        assert!(matches!(batch, Err(StoreError::Unavailable(_))));
+    }
+    idle.shutdown_background();
+    node.stop().await;
+}
+
+#[test]
+fn a_nodes_settings_fit_each_other_as_a_servers_do() {
+    let told = |given: &[(&str, &str)]| {
+        let owned = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
+        config::load_node(given.iter().map(owned)).map(|_| ()).unwrap_err().to_string()
+    };
+    let none_in_the_clear = [("DOORWARD_COOKIE_SAME_SITE", "none"), ("DOORWARD_COOKIE_SECURE", "false")];
+    assert!(told(&none_in_the_clear).starts_with("cookie-same-site "), "{}", told(&none_in_the_clear));
+    let ca = [("DOORWARD_REDIS_URL", "redis://127.0.0.1"), ("DOORWARD_REDIS_CA_FILE", "/ca.pem")];
+    assert!(told(&ca).starts_with("redis-ca-file "), "{}", told(&ca));
+}

@@ -1,0 +1,296 @@
+//! A new secret, the old ones' grace, siblings, and what a secret that was rotated out does.
+
+use std::thread;
+
+use doorward::entropy::Entropy;
+use doorward::secret::{CheckKeys, Kind, TokenId, mint_secret};
+use serde_json::{Value, json};
+
+use super::support::{issue, listed};
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::server::{
+    Server, assert_invalid_token, bearer, identity, key, on_both_stores, pointers, text, token_path,
+};
+
+fn rotate(server: &Server, id: &Value) -> Value {
+    let response = server.call("POST", &(token_path(id) + "/rotate"), None);
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()["token"].clone()
+}
+
+fn counter(server: &Server, name: &str) -> u64 {
+    let metrics = server.admin().get("/metrics", &[key()]).text();
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&format!("doorward_{name}_total ")));
+    line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+}
+
+/// How often clients and scripts called a command.
+fn calls(redis: &RedisServer, command: &str) -> u64 {
+    let stats = redis.cli(&["INFO", "commandstats"]);
+    let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+}
+
+/// Waits until the node answers for this token from its near cache.
+fn wait_until_cached(server: &Server, token: &Value) {
+    wait_for("a hit", || {
+        let before = counter(server, "cache_hits");
+        assert_eq!(server.auth(token).status, 200);
+        (counter(server, "cache_hits") > before).then_some(())
+    });
+}
+
+/// `count` strings that the store's own key signs for this token, each with a secret of its own.
+fn forged(redis: &RedisServer, id: &Value, count: u64) -> Vec<Value> {
+    let keys = CheckKeys::from_secrets([redis.cli(&["GET", "dw:m:check-key"]).trim()]).unwrap();
+    let id = TokenId::parse(text(id)).unwrap();
+    let forge = |n| mint_secret(Kind::Token, &keys, id, &Entropy::seeded(n)).unwrap().wire.into();
+    (0..count).map(forge).collect()
+}
+
+#[test]
+fn a_rotated_token_keeps_its_id_and_an_old_secret_seen_late_ends_it() {
+    on_both_stores(&[("DOORWARD_ROTATION_GRACE", "0")], |server| {
+        let token = issue(server, "alice");
+        let path = token_path(&token["id"]) + "/rotate";
+        let response = server.call("POST", &path, None);
+        assert_eq!(response.status, 200, "{}", response.text());
+        let rotated = response.json();
+        assert_eq!(rotated["id"], token["id"]);
+        assert_ne!(rotated["token"], token["token"]);
+        assert_eq!(identity(&server.auth(&rotated["token"]))[0], "alice");
+        assert_invalid_token(&server.auth(&token["token"]));
+        assert_invalid_token(&server.auth(&rotated["token"]));
+        let shown = server.token(&token["id"]);
+        assert_eq!(shown["is_active"], false);
+        let told: Vec<_> = listed(server, "/v1/users/alice/events", "events")
+            .iter()
+            .map(|event| (text(&event["type"]).to_owned(), event["reason"].clone()))
+            .collect();
+        let expected = [
+            ("token.revoked", json!("reuse")),
+            ("token.reuse_detected", json!(null)),
+            ("token.rotated", json!(null)),
+            ("token.issued", json!(null)),
+        ];
+        assert_eq!(told, expected.map(|(kind, reason)| (kind.to_owned(), reason)));
+        assert_eq!(server.call("POST", &path, None).status, 409);
+        assert_eq!(server.call("POST", "/v1/tokens/AAAAAAAAAAAAAAAA/rotate", None).status, 404);
+    });
+}
+
+#[test]
+fn a_rotation_answers_with_the_browsers_cookie_where_asked_to() {
+    on_both_stores(&[("DOORWARD_COOKIE_NAME", "sid")], |server| {
+        let rotate = |token: &Value, body: Value| {
+            server.call("POST", &(token_path(&token["id"]) + "/rotate"), Some(&body))
+        };
+        let token = issue(server, "alice");
+        for body in [json!({}), json!({"set_cookie": false}), json!({"set_cookie": null})] {
+            assert_eq!(rotate(&token, body).json().get("set_cookie"), None);
+        }
+        let rotated = rotate(&token, json!({"set_cookie": true})).json();
+        let line = |secret: &Value, age: &str| {
+            format!("sid={}; Path=/{age}; Secure; HttpOnly; SameSite=Lax", text(secret))
+        };
+        assert_eq!(rotated["set_cookie"], line(&rotated["token"], ""));
+        let sent = text(&rotated["set_cookie"]).split(';').next().unwrap();
+        identity(&server.validation().get("/auth", &[("cookie", sent)]));
+
+        // A preserved token's cookie lives until the absolute end, which comes nearer meanwhile.
+        let preserved =
+            server.issue(json!({"expiration": false, "idle_seconds": 90, "lifetime_seconds": 900}));
+        let rotated = rotate(&preserved, json!({"set_cookie": true})).json();
+        let (start, rest) = text(&rotated["set_cookie"]).split_once("; Max-Age=").unwrap();
+        let (seconds, end) = rest.split_once(';').unwrap();
+        assert_eq!(format!("{start};{end}"), line(&rotated["token"], ""));
+        assert!((91..=900).contains(&seconds.parse::<u32>().unwrap()), "{seconds}");
+
+        let header_only = server.issue(json!({"allowed_cookie": false}));
+        assert_eq!(pointers(&rotate(&header_only, json!({"set_cookie": true})), 422), ["#/set_cookie"]);
+        assert_eq!(pointers(&rotate(&token, json!({"set_cookie": 1, "x": 1})), 422), ["#/set_cookie", "#/x"]);
+        assert_eq!(rotate(&json!({"id": "AAAAAAAAAAAAAAAA"}), json!({"set_cookie": true})).status, 404);
+        let path = token_path(&header_only["id"]) + "/rotate";
+        let form = format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\n{}: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: 15\r\n\r\nset_cookie=true",
+            key().0,
+            key().1
+        );
+        assert_eq!(server.admin().send(form).status, 415);
+        assert_eq!(server.auth(&header_only["token"]).status, 200, "none of these has rotated it");
+        assert_eq!(
+            server.call("GET", "/v1/users/alice/events", None).json()["events"][0]["type"],
+            "token.issued"
+        );
+    });
+}
+
+#[test]
+fn within_the_grace_both_secrets_work_and_reuse_may_be_forgiven() {
+    let settings = [("DOORWARD_REUSE_ENDS_TOKEN", "false")];
+    on_both_stores(&settings, |server| {
+        let token = issue(server, "alice");
+        let path = token_path(&token["id"]) + "/rotate";
+        let rotated = server.call("POST", &path, None).json();
+        for secret in [&token["token"], &rotated["token"]] {
+            assert_eq!(server.auth(secret).status, 200);
+        }
+    });
+    let settings = [("DOORWARD_REUSE_ENDS_TOKEN", "false"), ("DOORWARD_ROTATION_GRACE", "0")];
+    on_both_stores(&settings, |server| {
+        let token = issue(server, "alice");
+        let path = token_path(&token["id"]) + "/rotate";
+        let rotated = server.call("POST", &path, None).json();
+        assert_invalid_token(&server.auth(&token["token"]));
+        assert_eq!(server.auth(&rotated["token"]).status, 200, "the new one works on");
+    });
+}
+
+#[test]
+fn a_node_that_knows_the_old_secret_admits_the_new_one() {
+    let redis = RedisServer::start();
+    let (one, other) = (Server::on(&redis, &[]), Server::on(&redis, &[]));
+    for _ in 0..20 {
+        let token = issue(&one, "alice");
+        // Both have it in their near caches.
+        assert_eq!(one.auth(&token["token"]).status, 200);
+        assert_eq!(other.auth(&token["token"]).status, 200);
+        let rotated = one.call("POST", &(token_path(&token["id"]) + "/rotate"), None).json();
+        // Whether the other node has heard of it by now or not.
+        assert_eq!(other.auth(&rotated["token"]).status, 200);
+        assert_eq!(one.auth(&rotated["token"]).status, 200);
+        assert_eq!(one.token(&token["id"])["is_active"], true);
+    }
+}
+
+#[test]
+fn tabs_that_rotate_at_once_on_two_nodes_log_nobody_out() {
+    let redis = RedisServer::start();
+    // Long enough for all rotations also on a busy machine.
+    let settings = [("DOORWARD_ROTATION_GRACE", "5s")];
+    let nodes = [Server::on(&redis, &settings), Server::on(&redis, &settings)];
+    let rotate_at_once = |tabs: usize| {
+        let token = issue(&nodes[0], "alice");
+        let answers: Vec<_> = thread::scope(|scope| {
+            let tab = |tab| {
+                scope.spawn({
+                    let (nodes, id) = (&nodes, &token["id"]);
+                    move || rotate(&nodes[tab % 2], id)
+                })
+            };
+            let tabs: Vec<_> = (0..tabs).map(tab).collect();
+            tabs.into_iter().map(|tab| tab.join().unwrap()).collect()
+        });
+        (token, answers)
+    };
+    let browsers = [2, 4, 4].map(rotate_at_once);
+    // This grace began last, so all others are over with it.
+    let last = issue(&nodes[0], "clock");
+    rotate(&nodes[0], &last["id"]);
+    wait_for("the grace is over", || (nodes[1].auth(&last["token"]).status == 401).then_some(()));
+    for (token, answers) in &browsers {
+        // Whichever answer the browser kept, and wherever it goes.
+        for answer in answers {
+            for node in &nodes {
+                assert_eq!(identity(&node.auth(answer))[0], "alice", "{} tabs", answers.len());
+            }
+        }
+        assert_eq!(nodes[0].token(&token["id"])["is_active"], true);
+    }
+}
+
+#[test]
+fn a_forger_who_has_the_token_key_logs_nobody_out() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[("DOORWARD_ROTATION_GRACE", "0")]);
+    let token = issue(&server, "alice");
+    let present = rotate(&server, &token["id"]);
+    for string in forged(&redis, &token["id"], 10) {
+        assert_invalid_token(&server.auth(&string));
+        let found = server.call("POST", "/v1/validate", Some(&json!({"tokens": [string]}))).json();
+        assert_eq!(found["results"][0]["is_active"], false);
+        assert_eq!(server.auth(&present).status, 200);
+    }
+    assert_eq!(server.token(&token["id"])["is_active"], true);
+    let events = listed(&server, "/v1/users/alice/events", "events");
+    assert!(events.iter().all(|event| event["type"] != "token.reuse_detected"), "{events:?}");
+    // What was rotated out is told apart, and revokes.
+    assert_invalid_token(&server.auth(&token["token"]));
+    assert_invalid_token(&server.auth(&present));
+}
+
+#[test]
+fn a_replayed_secret_costs_neither_a_store_trip_nor_the_owners_cache_entry() {
+    let redis = RedisServer::start();
+    let settings = [
+        ("DOORWARD_ROTATION_GRACE", "0"),
+        ("DOORWARD_REUSE_ENDS_TOKEN", "false"),
+        // Accesses are written by a script that reads tokens: not while this counts.
+        ("DOORWARD_FLUSH_INTERVAL", "1m"),
+    ];
+    let server = Server::on(&redis, &settings);
+    let token = issue(&server, "alice");
+    let mut secrets = vec![token["token"].clone()];
+    // The first ones are not even remembered any more.
+    secrets.extend((0..10).map(|_| rotate(&server, &token["id"])));
+    let present = secrets.pop().unwrap();
+    secrets.push(forged(&redis, &token["id"], 1).remove(0));
+    wait_until_cached(&server, &present);
+    let replay = |times: usize| {
+        for secret in &secrets {
+            let request =
+                format!("GET /auth HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n", bearer(secret));
+            let mut client = server.validation();
+            client.write(request.repeat(times)).unwrap();
+            for _ in 0..times {
+                assert_invalid_token(&client.read_response(false).unwrap());
+            }
+        }
+        let body = json!({"tokens": secrets});
+        let results = server.call("POST", "/v1/validate", Some(&body)).json()["results"].clone();
+        assert!(results.as_array().unwrap().iter().all(|result| result["is_active"] == false));
+    };
+    replay(1);
+    let (before, misses) = (calls(&redis, "hmget"), counter(&server, "cache_misses"));
+    replay(20);
+    assert_eq!(server.auth(&present).status, 200);
+    assert_eq!(calls(&redis, "hmget"), before, "no replay was read, and the owner's record was at hand");
+    assert_eq!(counter(&server, "cache_misses"), misses);
+}
+
+#[test]
+fn a_wrong_secret_is_read_for_once_and_leaves_the_record_known() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[("DOORWARD_FLUSH_INTERVAL", "1m")]);
+    let token = issue(&server, "alice");
+    wait_until_cached(&server, &token["token"]);
+    let before = calls(&redis, "hmget");
+    for (n, string) in (1..).zip(forged(&redis, &token["id"], 5)) {
+        for _ in 0..3 {
+            assert_invalid_token(&server.auth(&string));
+            assert_eq!(server.auth(&token["token"]).status, 200);
+        }
+        assert_eq!(calls(&redis, "hmget") - before, n);
+    }
+}
+
+#[test]
+fn a_forged_string_is_no_cache_hit() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    let token = issue(&server, "alice");
+    wait_until_cached(&server, &token["token"]);
+    let mut string = text(&token["token"]).to_owned();
+    let last = if string.pop() == Some('A') { 'B' } else { 'A' };
+    string.push(last);
+    let before = counter(&server, "cache_hits");
+    for _ in 0..50 {
+        assert_invalid_token(&server.auth(&json!(string)));
+    }
+    server.call("POST", "/v1/validate", Some(&json!({"tokens": vec![string; 50]})));
+    assert_eq!(counter(&server, "cache_hits"), before);
+    assert_eq!(server.auth(&token["token"]).status, 200);
+    assert_eq!(counter(&server, "cache_hits"), before + 1);
+}
