@@ -1,7 +1,7 @@
 //! The served OpenAPI document against the served answers: schemathesis makes requests of it, and no answer may be a
 //! 5xx, or of a status, type or form that the document does not name.
 //!
-//! `OPENAPI_EXAMPLES=500 cargo test --test openapi` asks more.
+//! `OPENAPI_EXAMPLES=500 cargo test --test integration openapi` asks more.
 
 use std::path::Path;
 use std::process::Command;

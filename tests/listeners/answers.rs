@@ -1,6 +1,5 @@
 //! All that a connection is answered.
 
-
 use crate::common::http::Response;
 use crate::common::server::Server;
 

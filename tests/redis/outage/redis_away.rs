@@ -3,7 +3,6 @@
 use std::thread;
 use std::time::Duration;
 
-use doorward::clock::Clock;
 use serde_json::json;
 
 use super::support::*;
@@ -11,6 +10,9 @@ use crate::common::http::Client;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, assert_invalid_token, assert_unavailable, identity, key};
+
+/// Long enough for a node to connect again by itself.
+const QUIET: Duration = Duration::from_secs(3);
 
 #[test]
 fn redis_dies_and_comes_back() {
@@ -20,9 +22,9 @@ fn redis_dies_and_comes_back() {
     identity(&server.auth(&issued["token"]));
     for _ in 0..2 {
         redis.kill();
-        assert_outage(&server, &issued, 1_000);
+        assert_outage(&server, &issued);
         redis.restart();
-        assert_back(&server, &issued, BACK_MS);
+        assert_back(&server, &issued);
     }
 }
 
@@ -34,7 +36,7 @@ fn an_outage_that_nobody_met_is_over_by_itself() {
     let tokens: Vec<_> = (0..8).map(|_| server.issue(json!({}))["token"].clone()).collect();
     redis.kill();
     redis.restart();
-    thread::sleep(Duration::from_millis(BACK_MS));
+    thread::sleep(QUIET);
     // Each on a connection of its own, and so on every thread.
     for token in &tokens {
         identity(&server.auth(token));
@@ -48,16 +50,13 @@ fn redis_stands_still_and_goes_on() {
     let issued = server.issue(json!({}));
     identity(&server.auth(&issued["token"]));
     redis.freeze();
-    // The lease, and the time to find out that there is no answer.
-    assert_outage(&server, &issued, 2_000 + 1_000);
+    assert_outage(&server, &issued);
     // An ending that could not be acknowledged is in Redis's socket and may be done once it goes on: a 503 on a write
     // means "unknown". So another token tells.
     redis.thaw();
-    let clock = Clock::system();
-    let from_ms = clock.boottime_ms();
     wait_for("back", || (status(&server, "/readyz") == 200).then_some(()));
     let issued = server.issue(json!({}));
-    assert_back(&server, &issued, BACK_MS.saturating_sub(clock.boottime_ms() - from_ms));
+    assert_back(&server, &issued);
 }
 
 #[test]
@@ -70,11 +69,9 @@ fn the_server_starts_without_redis_and_finds_it_later() {
     let body = json!({"user": "alice", "ip": "10.0.0.1"});
     assert_eq!(server.call("POST", "/v1/tokens", Some(&body)).status, 503);
     redis.restart();
-    let clock = Clock::system();
-    let from_ms = clock.boottime_ms();
     wait_for("ready", || (status(&server, "/readyz") == 200).then_some(()));
     let issued = server.issue(json!({}));
-    assert_back(&server, &issued, BACK_MS.saturating_sub(clock.boottime_ms() - from_ms));
+    assert_back(&server, &issued);
 }
 
 #[test]

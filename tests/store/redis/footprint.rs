@@ -1,4 +1,4 @@
-//! What a session costs. `FOOTPRINT_SESSIONS=100000 cargo test --test store_redis footprint -- --nocapture` counts more
+//! What a session costs. `FOOTPRINT_SESSIONS=100000 cargo test --test integration footprint -- --nocapture` counts more
 //! of them.
 
 use std::sync::Arc;
