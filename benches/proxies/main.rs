@@ -36,7 +36,8 @@ use clap::{Arg, ArgAction, Command, value_parser};
 
 use crate::baseline::Baseline;
 use crate::common::ports::Port;
-use crate::common::proxies::{Between, Proxy, caddy, envoy, haproxy, nginx, traefik};
+use crate::common::proxies::proxy::{Between, Proxy};
+use crate::common::proxies::{caddy, envoy, haproxy, nginx, traefik};
 use crate::common::tls::{Authority, Identity};
 use crate::measure::Pairs;
 use crate::stats::median;

@@ -15,7 +15,7 @@ use crate::common::http::{Client, Response, request_bytes};
 use crate::common::process::{Process, wait_for};
 use crate::common::redis::{RedisServer, url_at};
 use crate::proxy::Proxy;
-use crate::{LEASE_MS, now_us};
+use crate::timing::{LEASE_MS, now_us};
 
 /// The node with a direct link.
 pub const DIRECT: usize = 0;

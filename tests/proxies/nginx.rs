@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::site::{Site, Ways};
 use crate::common::http::Client;
-use crate::common::proxies::{Between, nginx};
+use crate::common::proxies::nginx;
+use crate::common::proxies::proxy::Between;
 use crate::common::server::bearer;
 use crate::common::upstream::{Reply, Upstream};
 

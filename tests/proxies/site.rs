@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::common::http::{Client, Response};
-use crate::common::proxies::{Between, Proxy};
+use crate::common::proxies::proxy::{Between, Proxy};
 use crate::common::redis::RedisServer;
 use crate::common::relay::Relay;
 use crate::common::server::{IDENTITY, Server, bearer};

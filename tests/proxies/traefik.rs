@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::site::{Site, Ways};
 use crate::common::http::Client;
-use crate::common::proxies::{Between, traefik};
+use crate::common::proxies::proxy::Between;
+use crate::common::proxies::traefik;
 use crate::common::relay::Relay;
 use crate::common::server::{Server, bearer};
 use crate::common::tls::Authority;
