@@ -16,7 +16,7 @@ use doorward::TokenChange;
 use doorward::internals::model::event::EndReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::rotation::Rotation;
-use doorward::internals::token_string as secret;
+use doorward::internals::token_string;
 use tokio::runtime::Runtime;
 
 use common::redis::RedisServer;
@@ -69,7 +69,7 @@ fn calls(c: &mut Criterion) {
             b.iter_batched(
                 || {
                     let token = issued().credential.id;
-                    let id = secret::new_id(token.shard_tag(), on.entropy()).unwrap();
+                    let id = token_string::new_id(token.shard_tag(), on.entropy()).unwrap();
                     NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: NOW_MS + 60_000 }
                 },
                 |new| runtime.block_on(on.store.start_takeover(&new, NOW_MS)).unwrap(),

@@ -18,15 +18,15 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use doorward::internals::config;
 use doorward::internals::model::event::Actor;
-use doorward::internals::model::token::asides::{
-    AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark,
-};
+use doorward::internals::model::token::asides::{AccessMark, RefusedMarks, ShownOnce};
 use doorward::internals::model::token::inline_text::Texts;
+use doorward::internals::model::token::record::DetailsOnce;
 use doorward::internals::model::token::rotation::PreviousSecrets;
 use doorward::internals::server::App;
 use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
+use doorward::internals::token_string::verified_mark::VerifiedMark;
 use doorward::internals::token_string::{CheckKeys, Kind, Minted, mint, parse};
 use doorward::internals::values::RedisUrl;
 use doorward::{Access, Clock, Config, Credential, Entropy, NewToken, Node, Token, Transport};

@@ -9,12 +9,13 @@
 use std::error::Error;
 use std::net::Ipv4Addr;
 
+use doorward::internals::config;
 use doorward::internals::model::event::Actor;
-use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Transport, load_node};
+use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Transport};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    session(&load_node(std::env::vars_os().filter(is_ours))?).await
+    session(&config::load_node(std::env::vars_os().filter(is_ours))?).await
 }
 
 fn is_ours((name, _): &(std::ffi::OsString, std::ffi::OsString)) -> bool {

@@ -1,6 +1,5 @@
 //! A node in process: what the server promises, without HTTP.
 
-mod common;
 #[allow(dead_code)] // its `main`
 #[path = "../examples/in_process.rs"]
 mod in_process;
@@ -9,9 +8,6 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use common::process::wait_for;
-use common::redis::RedisServer;
-use common::store::{HOUR_MS, NOW_MS, eventually};
 use doorward::internals::config;
 use doorward::internals::model::device_key::DeviceChange;
 use doorward::internals::model::event::{Actor, EndReason};
@@ -21,6 +17,10 @@ use doorward::{
     Access, Clock, Config, Entropy, NewToken, Node, ServiceError, StoreError, TokenChange, Transport,
     Validator,
 };
+
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::store::{HOUR_MS, NOW_MS, eventually};
 
 fn settings(given: &[(&str, &str)]) -> Config {
     let owned = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));

@@ -9,7 +9,7 @@ use std::ops::Range;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::Result;
+use super::Result;
 
 const MAX_HEADERS: usize = 64;
 const MAX_ANSWER_BYTES: usize = 4 << 20;

@@ -11,8 +11,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
 
-use crate::Result;
-use crate::client::Connection;
+use super::Result;
+use super::client::Connection;
 
 /// Connections held open at once, over all threads.
 pub const CONNECTIONS: usize = 64;
@@ -139,7 +139,7 @@ impl Load {
 
     fn drive(self, thread: u64, stop: &Arc<AtomicBool>, counter: &Arc<AtomicU64>) -> Result<()> {
         let load = Arc::new(self);
-        let runtime = crate::current_thread_runtime()?;
+        let runtime = super::current_thread_runtime()?;
         let run = async {
             let mut tasks = JoinSet::new();
             for connection in 0..CONNECTIONS / THREADS {

@@ -35,8 +35,9 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, Command, value_parser};
 
 use crate::baseline::Baseline;
-use crate::common::process::free_port;
-use crate::common::proxies::{Between, Proxy, caddy, envoy, haproxy, nginx, traefik};
+use crate::common::ports::Port;
+use crate::common::proxies::proxy::{Between, Proxy};
+use crate::common::proxies::{caddy, envoy, haproxy, nginx, traefik};
 use crate::common::tls::{Authority, Identity};
 use crate::measure::Pairs;
 use crate::stats::median;
@@ -152,7 +153,8 @@ fn run() -> Result<()> {
 /// The runs of one proxy, with a Doorward of its own.
 fn measure(name: &str, start: Start, app: &Baseline, plan: Plan) -> Result<Pairs> {
     let authority = Authority::new();
-    let grpc = format!("127.0.0.1:{}", free_port());
+    let grpc_port = Port::reserve();
+    let grpc = format!("127.0.0.1:{}", grpc_port.number());
     let mut settings = vec![("DOORWARD_GRPC_LISTEN", grpc.clone())];
     if let Start::Tls(_) = start {
         let Identity { cert, key } = authority.issue("doorward");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use doorward::Clock;
 
 use crate::Result;
-use crate::common::proxies::Proxy;
+use crate::common::proxies::proxy::Proxy;
 use crate::generator::{Load, Request};
 use crate::process::{Process, cpu_ns};
 

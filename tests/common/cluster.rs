@@ -1,7 +1,8 @@
 //! A real Redis Cluster, private to its test.
 
 use super::fake_time::FakeTime;
-use super::process::{free_port, wait_for};
+use super::ports::Port;
+use super::process::wait_for;
 use super::redis::{RedisServer, USER};
 use super::relay::Relay;
 
@@ -42,11 +43,11 @@ impl RedisCluster {
     pub fn with_relayed_bus(args: &[&str]) -> Self {
         let (mut masters, mut bus) = (Vec::new(), Vec::new());
         for _ in 0..3 {
-            let bus_port = free_port().to_string();
-            let relay = Relay::start(&format!("127.0.0.1:{bus_port}"));
+            let bus_port = Port::reserve();
+            let relay = Relay::start(&format!("127.0.0.1:{}", bus_port.number()));
             let announced = relay.port().to_string();
-            let ports = ["--cluster-port", &bus_port, "--cluster-announce-bus-port", &announced];
-            masters.push(start_node(&[&ports[..], args].concat(), None));
+            let args = [&["--cluster-announce-bus-port", &announced], args].concat();
+            masters.push(start_node_with_bus(bus_port, &args, None));
             bus.push(relay);
         }
         Self { masters, replicas: Vec::new(), bus }.set_up()
@@ -187,14 +188,22 @@ pub fn slot_of(node: &RedisServer, key: &str) -> u16 {
 }
 
 fn start_node(args: &[&str], clock: Option<&FakeTime>) -> RedisServer {
-    let bus_port = free_port().to_string();
-    let own = ["--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", &bus_port];
+    start_node_with_bus(Port::reserve(), args, clock)
+}
+
+fn start_node_with_bus(bus_port: Port, args: &[&str], clock: Option<&FakeTime>) -> RedisServer {
+    let number = bus_port.number().to_string();
+    let own = ["--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", &number];
     // One master that is away must not stop the others (config/redis.conf).
     let open = ["--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"];
     // A master whose last slot was moved away stays one.
     let stay = ["--cluster-allow-replica-migration", "no"];
     let args = [&own[..], &open, &stay, args].concat();
-    clock.map_or_else(|| RedisServer::with_args(&args), |clock| RedisServer::with_clock(&args, clock))
+    let node = match clock {
+        Some(clock) => RedisServer::with_clock(&args, clock),
+        None => RedisServer::with_args(&args),
+    };
+    node.holding(bus_port)
 }
 
 fn meet(node: &RedisServer, other: &RedisServer) {

@@ -1,12 +1,12 @@
 //! Sentinels that say what the test wants: real ones cannot lie.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::process::{free_listener, wait_for};
+use super::process::wait_for;
 
 /// Listens until the process ends.
 pub struct FakeSentinel {
@@ -39,7 +39,7 @@ impl FakeSentinel {
             asked: 0,
             subscribers: Vec::new(),
         };
-        let (listener, state) = (free_listener(), Arc::new(Mutex::new(state)));
+        let (listener, state) = (TcpListener::bind("127.0.0.1:0").unwrap(), Arc::new(Mutex::new(state)));
         let port = listener.local_addr().unwrap().port();
         let accepting = state.clone();
         thread::spawn(move || {

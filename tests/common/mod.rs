@@ -10,6 +10,7 @@ pub mod fake_time;
 pub mod feed;
 pub mod http;
 pub mod http2;
+pub mod ports;
 pub mod process;
 pub mod proxies;
 pub mod redis;

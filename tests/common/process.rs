@@ -1,12 +1,8 @@
-//! Child processes that never outlive their test, free ports, and waiting with a deadline.
+//! Child processes that never outlive their test, and waiting with a deadline.
 
 use std::fs;
 use std::fs::File;
-use std::hash::{BuildHasher, RandomState};
-use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use doorward::Clock;
@@ -166,26 +162,4 @@ pub fn wait_within<T>(deadline_ms: u64, what: &str, mut condition: impl FnMut() 
         assert!(clock.boottime_ms() - started_ms < deadline_ms, "{what}: not within {deadline_ms} ms");
         std::thread::sleep(POLL);
     }
-}
-
-/// A listener on a port of the loopback address that was free.
-///
-/// Taken from below the range the system takes outgoing connections' ports from (ip_local_port_range, from 32,768
-/// on Linux): a server that is down would otherwise now and then be answered for by a client that was given the
-/// server's own port and so connected to itself.
-pub fn free_listener() -> TcpListener {
-    const FIRST: u16 = 12_000;
-    const COUNT: u16 = 20_000;
-    static NEXT: OnceLock<AtomicU16> = OnceLock::new();
-    // Test processes side by side start at different places.
-    let next = NEXT.get_or_init(|| AtomicU16::new(RandomState::new().hash_one(0) as u16));
-    (0..COUNT)
-        .map(|_| FIRST + next.fetch_add(1, Ordering::Relaxed) % COUNT)
-        .find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
-        .expect("no free port")
-}
-
-/// A port that nobody listens on at the moment; somebody may take it before a child process does.
-pub fn free_port() -> u16 {
-    free_listener().local_addr().unwrap().port()
 }

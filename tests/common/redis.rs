@@ -9,7 +9,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::fake_time::FakeTime;
-use super::process::{Process, free_port, wait_for};
+use super::ports::Port;
+use super::process::Process;
 
 const SHIPPED_CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
 const CONFIG: &str = "redis.conf";
@@ -25,7 +26,9 @@ const VALKEY_8: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/va
 /// A running redis-server: a port and a unix socket of its own, its files in a temporary folder. Killed on drop.
 pub struct RedisServer {
     program: &'static str,
-    port: u16,
+    port: Port,
+    /// Further ports that its arguments name.
+    more_ports: Vec<Port>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     dir: TempDir,
@@ -72,29 +75,30 @@ impl RedisServer {
         // A copy: a server that is told to CONFIG REWRITE, as Sentinels do, would write into the shipped one.
         std::fs::copy(SHIPPED_CONFIG, dir.path().join(CONFIG)).unwrap();
         std::fs::copy(SHIPPED_USERS, dir.path().join(USERS)).unwrap();
-        loop {
-            let port = free_port();
-            let mut process = spawn(program, port, dir.path(), &args, &env);
-            if is_up(&mut process, port) {
-                return Self { program, port, args, env, dir, process };
-            }
-            // Somebody took the port since: the only reason to try anew.
-            assert!(process.stdout().contains("Address already in use"), "{}", process.log());
-        }
+        let port = Port::reserve();
+        let mut process = spawn(program, port.number(), dir.path(), &args, &env);
+        await_up(&mut process, port.number());
+        Self { program, port, more_ports: Vec::new(), args, env, dir, process }
+    }
+
+    /// Keeps a port that its arguments name for as long as the server is there.
+    pub fn holding(mut self, port: Port) -> Self {
+        self.more_ports.push(port);
+        self
     }
 
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// `redis://USER@127.0.0.1:PORT`, for a node.
     pub fn url(&self) -> String {
-        url_at(self.port)
+        url_at(self.port())
     }
 
     /// `redis://127.0.0.1:PORT`: as a user who may do everything, for the tests themselves.
     pub fn admin_url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://127.0.0.1:{}", self.port())
     }
 
     /// `redis+unix:///PATH?USER`, for a node.
@@ -125,8 +129,8 @@ impl RedisServer {
     /// Kills the server if it runs, and starts it on the same port and folder.
     pub fn restart(&mut self) {
         self.kill();
-        self.process = spawn(self.program, self.port, self.dir.path(), &self.args, &self.env);
-        assert!(is_up(&mut self.process, self.port), "{}", self.process.log());
+        self.process = spawn(self.program, self.port(), self.dir.path(), &self.args, &self.env);
+        await_up(&mut self.process, self.port.number());
     }
 
     /// Stops the process (SIGSTOP) and waits until it stands: connections stay open, nothing answers.
@@ -224,16 +228,11 @@ fn spawn(program: &str, port: u16, dir: &Path, args: &[String], env: &[(String, 
     Process::spawn(program, &mut command)
 }
 
-/// Waits until the server answers (true) or has given up (false).
-fn is_up(process: &mut Process, port: u16) -> bool {
-    wait_for("redis-server is up", || {
-        if process.exit_status().is_some() {
-            return Some(false);
-        }
-        // The log line too: on a port taken by another server, that one would answer.
-        let is_ours = process.stdout().contains("Ready to accept connections");
-        (is_ours && answers_ping(port)).then_some(true)
-    })
+/// Waits until the server answers. The log line is its own: something else might answer on the port.
+fn await_up(process: &mut Process, port: u16) {
+    process.wait_until("up", |process| {
+        process.stdout().contains("Ready to accept connections") && answers_ping(port)
+    });
 }
 
 fn answers_ping(port: u16) -> bool {

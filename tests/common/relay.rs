@@ -2,13 +2,11 @@
 //! be cut, as a network is, and forget its flows as a firewall does.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
-
-use super::process::free_listener;
 
 /// Relays to one address until the process ends. While nobody listens there, it hangs up on whoever connects.
 pub struct Relay {
@@ -34,7 +32,7 @@ impl Relay {
 
     /// A relay that passes on what its clients send only after `delay`.
     pub fn slow(to: &str, delay: Duration) -> Self {
-        let (listener, to) = (free_listener(), to.to_owned());
+        let (listener, to) = (TcpListener::bind("127.0.0.1:0").unwrap(), to.to_owned());
         let addr = listener.local_addr().unwrap().to_string();
         let log = Arc::new(Mutex::new(Log::default()));
         let age = Arc::new(AtomicUsize::new(0));

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::process::{Process, free_port, wait_for};
+use super::ports::Port;
+use super::process::{Process, wait_for};
 use super::redis::{RedisServer, USER};
 
 const SENTINELS: usize = 3;
@@ -20,7 +21,7 @@ pub struct Sentinels {
 
 /// A running redis-sentinel. Killed on drop.
 pub struct Sentinel {
-    port: u16,
+    port: Port,
     pub process: Process,
     _dir: TempDir,
 }
@@ -53,7 +54,7 @@ impl Sentinels {
 
     /// `redis+sentinel://USER@…`, for a node.
     pub fn url(&self) -> String {
-        let ports = self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port));
+        let ports = self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port.number()));
         let (name, password) = USER;
         format!("redis+sentinel://{name}:{password}@{}/{NAME}", ports.collect::<Vec<_>>().join(","))
     }
@@ -73,12 +74,13 @@ impl Sentinels {
 
 impl Sentinel {
     fn start(master_port: &str, down_after_ms: u64) -> Self {
-        let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+        let (dir, port) = (tempfile::tempdir().unwrap(), Port::reserve());
         // It writes into its configuration what it finds out.
         let config = dir.path().join("sentinel.conf");
         let text = format!(
-            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {NAME} 127.0.0.1 {master_port} 2\n\
+            "port {}\nbind 127.0.0.1\ndir {}\nsentinel monitor {NAME} 127.0.0.1 {master_port} 2\n\
              sentinel down-after-milliseconds {NAME} {down_after_ms}\nsentinel failover-timeout {NAME} 3000\n",
+            port.number(),
             dir.path().display()
         );
         std::fs::write(&config, text).unwrap();
@@ -88,7 +90,7 @@ impl Sentinel {
 
     /// Gives the raw answer; empty while it does not answer.
     pub fn cli(&self, args: &[&str]) -> String {
-        let port = self.port.to_string();
+        let port = self.port.number().to_string();
         let output = Command::new("redis-cli").args(["-p", &port]).args(args).output().unwrap();
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }

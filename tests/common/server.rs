@@ -196,7 +196,7 @@ fn word(process: &Process, name: &str) -> String {
 }
 
 /// Runs a test on the embedded store and on a Redis of its own, side by side.
-pub fn on_each_store(settings: &[(&str, &str)], test: impl Fn(&Server) + Sync) {
+pub fn on_both_stores(settings: &[(&str, &str)], test: impl Fn(&Server) + Sync) {
     thread::scope(|scope| {
         scope.spawn(|| {
             let redis = RedisServer::start();

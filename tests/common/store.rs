@@ -15,7 +15,7 @@ use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::reader::Reader;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Ended, Issued, Store, StoreLimits};
-use doorward::internals::token_string as secret;
+use doorward::internals::token_string;
 use doorward::internals::token_string::verified_mark::VerifiedMark;
 use doorward::internals::token_string::{CheckKeys, Kind, Minted, ShardTag, TokenId};
 use doorward::internals::values::RedisUrl;
@@ -36,8 +36,8 @@ pub const LIMITS: StoreLimits = StoreLimits::DEFAULT;
 /// No operation of a test waits so long on a machine that works at all.
 const PATIENCE: Duration = Duration::from_millis(DEADLINE_MS);
 
-/// A store variant, and the server it needs. A further one is a line in `each_store!` and an arm in
-/// [`TestStore::open_with`].
+/// A store variant, and the server it needs. A further one is a line in `each_store!` (tests/integration.rs) and an
+/// arm in [`TestStore::open_with`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKind {
     Memory,
@@ -46,28 +46,6 @@ pub enum StoreKind {
     Valkey,
     Valkey8,
     Cluster,
-}
-
-/// Makes one test per store variant of a behaviour, which is an `async fn(StoreKind)`. Here is the list of all
-/// variants.
-#[macro_export]
-macro_rules! each_store {
-    ($behaviour:path) => {
-        $crate::each_store! { $behaviour;
-            memory => $crate::common::store::StoreKind::Memory,
-            redis_tcp => $crate::common::store::StoreKind::RedisTcp,
-            redis_unix => $crate::common::store::StoreKind::RedisUnix,
-            valkey => $crate::common::store::StoreKind::Valkey,
-            valkey_8 => $crate::common::store::StoreKind::Valkey8,
-            cluster => $crate::common::store::StoreKind::Cluster,
-        }
-    };
-    ($behaviour:path; $($store:ident => $kind:expr,)*) => {
-        $(#[tokio::test]
-        async fn $store() {
-            $behaviour($kind).await;
-        })*
-    };
 }
 
 /// A store of its own for one test: on Redis, by a key prefix nobody else has.
@@ -148,7 +126,7 @@ impl TestStore {
 
     pub fn mint(&self, user: &str) -> Minted {
         let keys = CheckKeys::from_secrets(["a check key of the tests"]).unwrap();
-        secret::mint(Kind::Token, &keys, user, &self.entropy).unwrap()
+        token_string::mint(Kind::Token, &keys, user, &self.entropy).unwrap()
     }
 
     /// A token that was not issued yet: an hour of idle time, 30 days at most.

@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
 
-use super::process::free_listener;
+use super::ports::Port;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -59,6 +59,8 @@ struct Log {
 /// A server on a free port; stops on drop.
 pub struct Upstream {
     addr: SocketAddr,
+    /// Held also when the server is gone: a proxy that goes on asking reaches no other test.
+    _port: Port,
     log: Arc<Mutex<Log>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -80,7 +82,8 @@ impl Upstream {
 
     /// Answers as `answer` says.
     pub fn answering(answer: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = free_listener();
+        let port = Port::reserve();
+        let listener = port.listen();
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
         let log = Arc::new(Mutex::new(Log::default()));
@@ -92,7 +95,7 @@ impl Upstream {
                 tokio::select! { () = serving => {}, _ = stopped => {} }
             });
         });
-        Self { addr, log, stop: Some(stop), thread: Some(thread) }
+        Self { addr, _port: port, log, stop: Some(stop), thread: Some(thread) }
     }
 
     /// `127.0.0.1:PORT`

@@ -13,8 +13,8 @@ use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::load::{Ledger, users};
 use crate::proxy::{Direction, Rule};
+use crate::timing::{LEASE_MS, now_us};
 use crate::world::{PROXIED, Store, World};
-use crate::{LEASE_MS, now_us};
 
 /// No failover but those that a fault asks for.
 const PATIENT: [&str; 2] = ["--cluster-node-timeout", "60000"];

@@ -6,7 +6,7 @@ use std::thread;
 use crate::common::process::wait_for;
 use crate::judge::Validation;
 use crate::load::{Ledger, validation};
-use crate::now_us;
+use crate::timing::now_us;
 use crate::world::{Addresses, DIRECT, PROXIED};
 
 const ENDINGS: usize = 200;

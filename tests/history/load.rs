@@ -10,8 +10,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::judge::{History, Life, Loss, Validation};
+use crate::timing::{LEASE_MS, now_us};
 use crate::world::{Addresses, Admin, Gate, Issued, NODES};
-use crate::{LEASE_MS, now_us};
 
 const WORKERS_PER_NODE: usize = 2;
 const WATCHERS_PER_NODE: usize = 2;

@@ -7,8 +7,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::common::process::free_listener;
-
 /// What makes a connection the tracking connection.
 const TRACKING: &[u8] = b"CLIENT\r\n$8\r\nTRACKING";
 
@@ -54,7 +52,7 @@ struct State {
 
 impl Proxy {
     pub fn start(target_port: u16) -> Self {
-        let listener = free_listener();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = State { target_port, rule: Rule::Pass, closed: false, streams: Vec::new() };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });

@@ -10,9 +10,11 @@ use rustix::process::Signal;
 
 use crate::common::redis::RedisServer;
 use crate::judge::Promise;
+use crate::load;
 use crate::load::Ledger;
+use crate::run::{report, setting};
+use crate::timing::{LEASE_MS, SLACK_US, now_us};
 use crate::world::{NODES, World};
-use crate::{LEASE_MS, SLACK_US, load, now_us, report, setting};
 
 const DEFAULT_SECONDS: u64 = 600;
 /// The pause between two restarts.

@@ -15,7 +15,7 @@ use crate::common::http::{Client, Response, request_bytes};
 use crate::common::process::{Process, wait_for};
 use crate::common::redis::{RedisServer, url_at};
 use crate::proxy::Proxy;
-use crate::{LEASE_MS, now_us};
+use crate::timing::{LEASE_MS, now_us};
 
 /// The node with a direct link.
 pub const DIRECT: usize = 0;
@@ -63,7 +63,7 @@ pub struct Addresses {
 }
 
 /// Any free ports.
-fn free_ports() -> Addresses {
+fn any_ports() -> Addresses {
     let any = || "127.0.0.1:0".to_owned();
     Addresses { listen: any(), admin_listen: any(), is_restarted: false }
 }
@@ -91,7 +91,7 @@ impl World {
         let mut world = Self::start(RedisServer::start(), None);
         let Store::One { proxy, .. } = &world.store else { panic!("no proxy") };
         let clock = FakeTime::new("+0");
-        world.nodes[PROXIED] = Node::start(&url_at(proxy.port()), free_ports(), &clock.env());
+        world.nodes[PROXIED] = Node::start(&url_at(proxy.port()), any_ports(), &clock.env());
         world.await_service();
         Self { clock: Some(clock), ..world }
     }
@@ -110,7 +110,7 @@ impl World {
     }
 
     fn on(store: Store, urls: [String; NODES]) -> Self {
-        let nodes = urls.iter().map(|url| Node::start(url, free_ports(), &[])).collect();
+        let nodes = urls.iter().map(|url| Node::start(url, any_ports(), &[])).collect();
         let world = Self { store, sentinels: Vec::new(), nodes, clock: None };
         world.await_service();
         world

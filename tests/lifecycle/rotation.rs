@@ -6,12 +6,12 @@ use doorward::Entropy;
 use doorward::internals::token_string::{CheckKeys, Kind, TokenId, mint_secret};
 use serde_json::{Value, json};
 
+use super::support::{issue, listed};
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::server::{
-    Server, assert_invalid_token, bearer, identity, key, on_each_store, pointers, text, token_path,
+    Server, assert_invalid_token, bearer, identity, key, on_both_stores, pointers, text, token_path,
 };
-use crate::{issue, listed};
 
 fn rotate(server: &Server, id: &Value) -> Value {
     let response = server.call("POST", &(token_path(id) + "/rotate"), None);
@@ -51,7 +51,7 @@ fn forged(redis: &RedisServer, id: &Value, count: u64) -> Vec<Value> {
 
 #[test]
 fn a_rotated_token_keeps_its_id_and_an_old_secret_seen_late_ends_it() {
-    on_each_store(&[("DOORWARD_ROTATION_GRACE", "0")], |server| {
+    on_both_stores(&[("DOORWARD_ROTATION_GRACE", "0")], |server| {
         let token = issue(server, "alice");
         let path = token_path(&token["id"]) + "/rotate";
         let response = server.call("POST", &path, None);
@@ -82,7 +82,7 @@ fn a_rotated_token_keeps_its_id_and_an_old_secret_seen_late_ends_it() {
 
 #[test]
 fn a_rotation_answers_with_the_browsers_cookie_where_asked_to() {
-    on_each_store(&[("DOORWARD_COOKIE_NAME", "sid")], |server| {
+    on_both_stores(&[("DOORWARD_COOKIE_NAME", "sid")], |server| {
         let rotate = |token: &Value, body: Value| {
             server.call("POST", &(token_path(&token["id"]) + "/rotate"), Some(&body))
         };
@@ -130,7 +130,7 @@ fn a_rotation_answers_with_the_browsers_cookie_where_asked_to() {
 #[test]
 fn within_the_grace_both_secrets_work_and_reuse_may_be_forgiven() {
     let settings = [("DOORWARD_REUSE_ENDS_TOKEN", "false")];
-    on_each_store(&settings, |server| {
+    on_both_stores(&settings, |server| {
         let token = issue(server, "alice");
         let path = token_path(&token["id"]) + "/rotate";
         let rotated = server.call("POST", &path, None).json();
@@ -139,7 +139,7 @@ fn within_the_grace_both_secrets_work_and_reuse_may_be_forgiven() {
         }
     });
     let settings = [("DOORWARD_REUSE_ENDS_TOKEN", "false"), ("DOORWARD_ROTATION_GRACE", "0")];
-    on_each_store(&settings, |server| {
+    on_both_stores(&settings, |server| {
         let token = issue(server, "alice");
         let path = token_path(&token["id"]) + "/rotate";
         let rotated = server.call("POST", &path, None).json();

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::support::issue;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, assert_invalid_token, assert_unavailable, identity, text};
-use crate::issue;
 
 const ONE: &str = "the-first-token-key-of-the-tests-0123456789";
 const TWO: &str = "the-second-token-key-of-the-tests-0123456789";

@@ -1,7 +1,7 @@
 //! Apache httpd with mod_oauth2, which asks by introspection.
 
+use super::site::{Plane, Site, Ways};
 use crate::common::proxies::apache;
-use crate::site::{Plane, Site, Ways};
 
 const WAYS: Ways = Ways {
     asks: Plane::Admin,

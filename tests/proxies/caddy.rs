@@ -1,7 +1,7 @@
 //! Caddy with `forward_auth`.
 
+use super::site::{Site, Ways};
 use crate::common::proxies::caddy;
-use crate::site::{Site, Ways};
 
 const WAYS: Ways = Ways { unreachable_status: 502, ..Ways::USUAL };
 

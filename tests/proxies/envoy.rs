@@ -1,7 +1,7 @@
 //! Envoy with `ext_authz`.
 
+use super::site::{Plane, Site, Ways};
 use crate::common::proxies::envoy;
-use crate::site::{Plane, Site, Ways};
 
 #[test]
 fn envoy_over_http_passes_all_checks() {

@@ -1,7 +1,7 @@
 //! HAProxy with a Lua action.
 
+use super::site::{Site, Ways};
 use crate::common::proxies::haproxy;
-use crate::site::{Site, Ways};
 
 #[test]
 fn haproxy_passes_all_checks() {

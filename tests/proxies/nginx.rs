@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::site::{Site, Ways};
 use crate::common::http::Client;
-use crate::common::proxies::{Between, nginx};
+use crate::common::proxies::nginx;
+use crate::common::proxies::proxy::Between;
 use crate::common::server::bearer;
 use crate::common::upstream::{Reply, Upstream};
-use crate::site::{Site, Ways};
 
 #[test]
 fn nginx_passes_all_checks() {

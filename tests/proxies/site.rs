@@ -1,12 +1,9 @@
 //! A proxy, and what stands on both sides of it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use serde_json::Value;
 
-use crate::checks::CHECKS;
 use crate::common::http::{Client, Response};
-use crate::common::proxies::{Between, Proxy};
+use crate::common::proxies::proxy::{Between, Proxy};
 use crate::common::redis::RedisServer;
 use crate::common::relay::Relay;
 use crate::common::server::{IDENTITY, Server, bearer};
@@ -104,20 +101,6 @@ impl Site {
         let proxy = start_proxy(between);
         app.take_requests();
         Self { redis, server, relay, app, proxy, ways }
-    }
-
-    /// Runs the whole list, also after one has failed; they build on nothing, but the last of them break things.
-    pub fn pass_all_checks(mut self) {
-        let mut failed = Vec::new();
-        for (name, check) in CHECKS {
-            self.app.take_requests();
-            self.relay.take_sent();
-            if catch_unwind(AssertUnwindSafe(|| check(&mut self))).is_err() {
-                eprintln!("--- failed: {name}");
-                failed.push(*name);
-            }
-        }
-        assert!(failed.is_empty(), "failed: {failed:?}\n{}\n{}", self.proxy.log(), self.server.log());
     }
 
     pub fn client(&self) -> Client {

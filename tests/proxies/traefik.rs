@@ -4,13 +4,14 @@ use std::thread;
 
 use serde_json::json;
 
+use super::site::{Site, Ways};
 use crate::common::http::Client;
-use crate::common::proxies::{Between, traefik};
+use crate::common::proxies::proxy::Between;
+use crate::common::proxies::traefik;
 use crate::common::relay::Relay;
 use crate::common::server::{Server, bearer};
 use crate::common::tls::Authority;
 use crate::common::upstream::Upstream;
-use crate::site::{Site, Ways};
 
 /// Traefik asks with Go's default client and a time-out of 30 s, and has settings for neither: of the connections that
 /// are idle it keeps two, and a silent Doorward is waited for.

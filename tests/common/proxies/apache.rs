@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::super::server::ADMIN_KEY;
-use super::{Between, Proxy, replaced, write};
+use super::proxy::{Between, Proxy, replaced, write};
 
 const CONFIG: &str = include_str!("../../../config/proxies/apache.conf");
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Between, Proxy, replaced, tool, write};
+use super::proxy::{Between, Proxy, replaced, tool, write};
 
 const CONFIG: &str = include_str!("../../../config/proxies/Caddyfile");
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{Between, Proxy, replaced, tool, write};
+use super::proxy::{Between, Proxy, replaced, tool, write};
 
 const HTTP_CONFIG: &str = include_str!("../../../config/proxies/envoy-http.yaml");
 

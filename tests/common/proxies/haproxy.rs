@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{Between, Proxy, replaced, write};
+use super::proxy::{Between, Proxy, replaced, write};
 
 const CONFIG: &str = include_str!("../../../config/proxies/haproxy.cfg");
 const ACTION: &str = include_str!("../../../config/proxies/haproxy-doorward.lua");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Between, Proxy, replaced, write};
+use super::proxy::{Between, Proxy, replaced, write};
 
 const CONFIG: &str = include_str!("../../../config/proxies/nginx.conf");
 const CACHED_CONFIG: &str = include_str!("../../../config/proxies/nginx-cached.conf");

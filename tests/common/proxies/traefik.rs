@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::super::http::Client;
 use super::super::process::wait_for;
-use super::{Between, Proxy, replaced, tool, write};
+use super::proxy::{Between, Proxy, replaced, tool, write};
 
 const CONFIG: &str = include_str!("../../../config/proxies/traefik.yml");
 const SITE: &str = include_str!("../../../config/proxies/traefik-site.yml");

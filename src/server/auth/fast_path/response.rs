@@ -12,7 +12,13 @@ const LENGTH_AND_DATE: &[u8] = b"content-length: 0\r\ndate: ";
 const LAST_LENGTH_AND_DATE: &[u8] = b"connection: close\r\ncontent-length: 0\r\ndate: ";
 
 /// Appends the answer of `now_ms`; `is_last` tells the client that the connection ends with it.
-pub(crate) fn write(verdict: &Verdict<'_>, now_ms: u64, date: &mut DateText, is_last: bool, out: &mut Vec<u8>) {
+pub(crate) fn write(
+    verdict: &Verdict<'_>,
+    now_ms: u64,
+    date: &mut DateText,
+    is_last: bool,
+    out: &mut Vec<u8>,
+) {
     // At once, not piece by piece.
     out.reserve(USUAL_BYTES);
     match verdict {

@@ -1,0 +1,47 @@
+//! Calls about the device keys of alice.
+
+use serde_json::{Value, json};
+
+use crate::common::server::Server;
+
+pub const UUID: &str = "0123456789abcdef0123456789abcdef";
+
+pub const DASHED: &str = "01234567-89AB-CDEF-0123-456789abcdef";
+
+pub const DEVICES: &str = "/v1/users/alice/devices";
+
+/// Makes alice's device key of this uuid; what was answered.
+pub fn make(server: &Server, uuid: &str) -> Value {
+    let response = server.call("POST", DEVICES, Some(&json!({"uuid": uuid})));
+    assert_eq!(response.status, 201, "{}", response.text());
+    response.json()
+}
+
+pub fn login_body(uuid: &str, login_token: &Value) -> Value {
+    json!({"uuid": uuid, "login_token": login_token, "ip": "203.0.113.7"})
+}
+
+/// Logs in by a device key; the token object.
+pub fn log_in(server: &Server, uuid: &str, login_token: &Value) -> Value {
+    let response = server.call("POST", "/v1/devices/login", Some(&login_body(uuid, login_token)));
+    assert_eq!(response.status, 201, "{}", response.text());
+    response.json()
+}
+
+/// The page that a listing of alice's device keys shows.
+pub fn list(server: &Server, query: &str) -> (Vec<Value>, Value) {
+    let response = server.call("GET", &format!("{DEVICES}{query}"), None);
+    assert_eq!(response.status, 200, "{}", response.text());
+    let page = response.json();
+    assert_eq!(page.as_object().unwrap().len(), 2, "{page}");
+    (page["devices"].as_array().unwrap().clone(), page["next_cursor"].clone())
+}
+
+/// What POST answers besides the device.
+pub fn without_answer(made: &Value) -> Value {
+    let mut device = made.clone();
+    let fields = device.as_object_mut().unwrap();
+    fields.remove("created").unwrap();
+    fields.remove("login_token").unwrap();
+    device
+}

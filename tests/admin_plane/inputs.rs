@@ -1,0 +1,231 @@
+//! What callers of the admin plane may send, in the forms in which languages and frameworks send it.
+
+use serde_json::{Value, json};
+
+use crate::common::http::Client;
+use crate::common::server::{Server, identity, key, pointers, text};
+use crate::on_each_store;
+
+const HEX: &str = "0c56d67f3c3a4ae59e3b4d8a1d7c7d4e";
+const DASHED: &str = "0c56d67f-3c3a-4ae5-9e3b-4d8a1d7c7d4e";
+
+fn post_text(client: &mut Client, path: &str, body: impl AsRef<[u8]>) -> crate::common::http::Response {
+    let (body, (name, value)) = (body.as_ref(), key());
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: a\r\n{name}: {value}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    client.send([head.as_bytes(), body].concat())
+}
+
+/// HTTP clients resolve dot segments before they send a path, so nothing may be named by one.
+#[test]
+fn dot_segments_name_nothing() {
+    let server = Server::start(&[]);
+    let issued = server.issue(json!({}));
+    let token = format!("/v1/tokens/{}", text(&issued["id"]));
+    for dots in [".", ".."] {
+        let object = json!({"content_type": "a", "object_id": dots});
+        let kind = json!({"content_type": dots, "object_id": "a"});
+        let login = json!({"uuid": dots, "login_token": "x", "ip": "::1"});
+        for (path, body, pointer) in [
+            ("/v1/tokens", json!({"user": dots, "ip": "::1"}), "#/user"),
+            (
+                "/v1/tokens",
+                json!({"user": "a", "ip": "::1", "related_objects": [object]}),
+                "#/related_objects/0/object_id",
+            ),
+            ("/v1/users/alice/devices", json!({"uuid": dots}), "#/uuid"),
+            ("/v1/devices/login", login, "#/uuid"),
+            (&format!("{token}/takeover"), json!({"user": dots}), "#/user"),
+            (&format!("{token}/related"), object.clone(), "#/object_id"),
+            (&format!("{token}/related"), kind, "#/content_type"),
+        ] {
+            assert_eq!(pointers(&server.call("POST", path, Some(&body)), 422), [pointer], "{path}");
+        }
+        for written in [dots.to_owned(), dots.replace('.', "%2e"), dots.replace('.', "%2E")] {
+            for (method, path, pointer) in [
+                ("GET", format!("/v1/users/{written}/tokens"), "#/user"),
+                ("DELETE", format!("/v1/users/{written}/tokens"), "#/user"),
+                ("GET", format!("/v1/users/{written}/events"), "#/user"),
+                ("GET", format!("/v1/users/{written}/takeovers"), "#/user"),
+                ("GET", format!("/v1/users/{written}/devices"), "#/user"),
+                ("DELETE", format!("/v1/users/{written}/devices/a"), "#/user"),
+                ("DELETE", format!("/v1/users/alice/devices/{written}"), "#/uuid"),
+                ("GET", format!("/v1/users/alice/devices/{written}"), "#/uuid"),
+                ("DELETE", format!("{token}/related/{written}/a"), "#/content_type"),
+                ("GET", format!("/v1/related/{written}/a/tokens"), "#/content_type"),
+                ("DELETE", format!("/v1/related/a/{written}/tokens"), "#/object_id"),
+            ] {
+                assert_eq!(pointers(&server.call(method, &path, None), 422), [pointer], "{method} {path}");
+            }
+            let path = format!("/v1/users/alice/devices/{written}");
+            assert_eq!(pointers(&server.call("PATCH", &path, Some(&json!({}))), 422), ["#/uuid"], "{path}");
+        }
+    }
+    identity(&server.auth(&issued["token"]));
+}
+
+#[test]
+fn a_device_uuid_is_one_in_any_form() {
+    on_each_store(&[], |server| {
+        let forms = [
+            HEX.to_owned(),
+            HEX.to_uppercase(),
+            DASHED.to_owned(),
+            DASHED.to_uppercase(),
+            format!("{{{DASHED}}}"),
+            format!("urn:uuid:{DASHED}"),
+        ];
+        let make = |uuid: &str| {
+            let body = json!({"uuid": uuid});
+            server.call("POST", "/v1/users/alice/devices", Some(&body))
+        };
+        let made = make(&forms[0]).json();
+        for form in &forms {
+            let again = make(form);
+            assert_eq!((again.status, &again.json()["uuid"]), (200, &json!(HEX)), "{form}");
+            let login = json!({"uuid": form, "login_token": made["login_token"], "ip": "::1"});
+            let token = server.call("POST", "/v1/devices/login", Some(&login));
+            assert_eq!((token.status, &token.json()["device"]), (201, &json!(HEX)), "{form}");
+            let path = format!("/v1/users/alice/devices/{}", form.replace('{', "%7B").replace('}', "%7D"));
+            let device = server.call("PATCH", &path, Some(&json!({})));
+            let shown = server.call("GET", &path, None);
+            assert_eq!((device.status, shown.status), (200, 200), "{form}");
+            assert_eq!((&shown.json(), &shown.json()["uuid"]), (&device.json(), &json!(HEX)), "{form}");
+        }
+        for other in ["Phone", &HEX.to_uppercase()[..31]] {
+            assert_eq!(make(other).json()["uuid"], other);
+        }
+    });
+}
+
+#[test]
+fn a_user_agent_never_costs_the_login() {
+    let server = Server::start(&[]);
+    let mut client = server.admin();
+    for (sent, kept) in [
+        (&b"caf\xe9 \xff/1"[..], "caf\u{fffd} \u{fffd}/1"),
+        (b"a\\tb\\u007fc\\u0085d\\u0000", "a b c d "),
+        (b"a\tb", "a b"),
+        (b"\\udce9x", "\u{fffd}\u{fffd}\u{fffd}x"),
+        ("ü😀".as_bytes(), "ü😀"),
+    ] {
+        let body = [b"{\"user\":\"a\",\"ip\":\"::1\",\"user_agent\":\"", sent, b"\"}"].concat();
+        let response = post_text(&mut client, "/v1/tokens", body);
+        assert_eq!((response.status, &response.json()["user_agent"]), (201, &json!(kept)), "{sent:?}");
+    }
+    let long = json!({"user": "a", "ip": "::1", "user_agent": "\u{1}".repeat(300)});
+    assert_eq!(server.call("POST", "/v1/tokens", Some(&long)).json()["user_agent"], " ".repeat(256));
+    let device = json!({"uuid": "a", "user_agent": "a\tb"});
+    assert_eq!(server.call("POST", "/v1/users/a/devices", Some(&device)).json()["user_agent"], "a b");
+    for bad in [json!(1), json!(["a"]), json!({})] {
+        let body = json!({"user": "a", "ip": "::1", "user_agent": bad});
+        assert_eq!(pointers(&server.call("POST", "/v1/tokens", Some(&body)), 422), ["#/user_agent"]);
+    }
+    // Only what is shown may be garbled: a user is compared.
+    let garbled = post_text(&mut client, "/v1/tokens", b"{\"user\":\"\xe9\",\"ip\":\"::1\"}");
+    assert_eq!(pointers(&garbled, 400), [""; 0]);
+}
+
+#[test]
+fn a_name_that_is_given_twice_is_refused() {
+    let server = Server::start(&[]);
+    let issued = server.issue(json!({}));
+    let mut client = server.admin();
+    for (path, body, pointer) in [
+        ("/v1/tokens", r#"{"user":"alice","user":"root","ip":"::1"}"#.to_owned(), "#/user"),
+        ("/v1/tokens", r#"{"us\u0065r":"alice","ip":"::1","user":"alice"}"#.to_owned(), "#/user"),
+        (
+            "/v1/tokens",
+            r#"{"user":"a","ip":"::1","related_objects":[{"content_type":"a","object_id":"b","object_id":"c"}]}"#
+                .to_owned(),
+            "#/related_objects/0/object_id",
+        ),
+        ("/v1/validate", format!(r#"{{"tokens":[],"tokens":[{}]}}"#, issued["token"]), "#/tokens"),
+        ("/v1/users/alice/devices", r#"{"uuid":"a","uuid":"a"}"#.to_owned(), "#/uuid"),
+    ] {
+        assert_eq!(pointers(&post_text(&mut client, path, &body), 422), [pointer], "{body}");
+    }
+    let patch = r#"{"is_active":false,"is_active":null}"#;
+    let path = format!("/v1/tokens/{}", text(&issued["id"]));
+    let request =
+        String::from_utf8(crate::common::http::request_bytes("PATCH", &path, &[key()], Some(&json!({}))));
+    let request = request
+        .unwrap()
+        .replace("Content-Length: 2\r\n\r\n{}", &format!("Content-Length: {}\r\n\r\n{patch}", patch.len()));
+    assert_eq!(pointers(&client.send(request), 422), ["#/is_active"]);
+    identity(&server.auth(&issued["token"]));
+}
+
+#[test]
+fn whole_numbers_may_be_written_as_json_schema_has_them() {
+    let server = Server::start(&[]);
+    let mut client = server.admin();
+    let issue = |client: &mut Client, number: &str| {
+        let body =
+            format!(r#"{{"user":"a","ip":"::1","idle_seconds":{number},"lifetime_seconds":{number}}}"#);
+        post_text(client, "/v1/tokens", body)
+    };
+    for number in ["300", "300.0", "3e2", "3.0E+2", "30000e-2"] {
+        let token = issue(&mut client, number).json();
+        let seconds = |name: &str| chrono::DateTime::parse_from_rfc3339(text(&token[name])).unwrap();
+        assert_eq!((seconds("expires_at") - seconds("created_at")).num_milliseconds(), 300_000, "{number}");
+    }
+    for bad in ["300.5", "-300", "-3e2", "3e-2", "1e18", "0.0"] {
+        let response = issue(&mut client, bad);
+        assert_eq!(pointers(&response, 422), ["#/idle_seconds", "#/lifetime_seconds"], "{bad}");
+    }
+}
+
+#[test]
+fn an_address_may_have_a_port_brackets_or_a_zone() {
+    let server = Server::start(&[]);
+    for (sent, kept) in [
+        ("203.0.113.7:4711", "203.0.113.7"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("[fe80::1%eth0]:443", "fe80::1"),
+    ] {
+        assert_eq!(server.issue(json!({"ip": sent}))["ip"], kept, "{sent}");
+    }
+    for bad in ["203.0.113.7, 198.51.100.1", "unknown", "example.com:80", ""] {
+        let response = server.call("POST", "/v1/tokens", Some(&json!({"user": "a", "ip": bad})));
+        assert_eq!(pointers(&response, 422), ["#/ip"], "{bad}");
+        assert!(response.text().contains("such as 203.0.113.7"), "{}", response.text());
+    }
+}
+
+#[test]
+fn a_cursor_is_for_its_own_listing() {
+    on_each_store(&[], |server| {
+        for user in ["alice", "bob"] {
+            for _ in 0..3 {
+                let related = json!([{"content_type": "order", "object_id": user}]);
+                server.issue(json!({"user": user, "related_objects": related}));
+            }
+        }
+        let page = |path: &str, cursor: &str| {
+            let response = server.call("GET", &format!("{path}?limit=2&cursor={cursor}"), None);
+            (response.status == 200).then(|| response.json()).ok_or_else(|| pointers(&response, 422))
+        };
+        let count = |page: &Value| page["tokens"].as_array().unwrap().len();
+        let (alice, bob) = ("/v1/users/alice/tokens", "/v1/users/bob/tokens");
+        let first = page(alice, "").unwrap();
+        assert_eq!(count(&first), 2, "an empty cursor is the first page");
+        let cursor = text(&first["next_cursor"]);
+        let rest = page(alice, cursor).unwrap();
+        assert_eq!((count(&rest), &rest["next_cursor"]), (1, &Value::Null));
+        for other in
+            [bob, "/v1/related/order/alice/tokens", "/v1/users/alice/devices", "/v1/users/alice/takeovers"]
+        {
+            assert_eq!(page(other, cursor), Err(vec!["#/cursor".into()]), "{other}");
+        }
+        let objects = page("/v1/related/order/alice/tokens", "").unwrap();
+        let cursor = text(&objects["next_cursor"]);
+        assert_eq!(count(&page("/v1/related/order/alice/tokens", cursor).unwrap()), 1);
+        assert!(page("/v1/related/order/bob/tokens", cursor).is_err() && page(alice, cursor).is_err());
+    });
+}

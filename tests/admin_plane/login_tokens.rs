@@ -1,0 +1,50 @@
+//! A login token is in no store, log or later answer.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use super::device_calls::*;
+use crate::common::redis::RedisServer;
+use crate::common::server::{Server, text};
+
+#[test]
+fn a_login_token_shows_in_its_answer_only() {
+    let redis = RedisServer::start_durable();
+    let mut server = Server::on(&redis, &[("DOORWARD_LOG_LEVEL", "trace")]);
+    let login_token = make(&server, "phone")["login_token"].clone();
+    let wire = text(&login_token).to_owned();
+    log_in(&server, "phone", &login_token);
+    // Where it does not belong, too.
+    for body in
+        [login_body("pad", &login_token), json!({"uuid": &login_token, "login_token": 1, (wire.clone()): 1})]
+    {
+        assert!(server.call("POST", "/v1/devices/login", Some(&body)).status >= 401);
+    }
+    server.call("PATCH", &format!("{DEVICES}/phone"), Some(&json!({"is_active": false})));
+    server.call("POST", "/v1/devices/login", Some(&login_body("phone", &login_token)));
+    assert_eq!(server.call("GET", &format!("{DEVICES}/{wire}"), None).status, 404);
+    let shown = [
+        server.call("GET", DEVICES, None).text(),
+        server.call("POST", DEVICES, Some(&json!({"uuid": "phone"}))).text(),
+        server.call("GET", "/v1/users/alice/events", None).text(),
+        server.call("GET", "/metrics", None).text(),
+    ];
+    server.terminate();
+    let append_only = redis.socket().parent().unwrap().join("appendonlydir");
+    let mut written = Vec::new();
+    for entry in std::fs::read_dir(append_only).unwrap() {
+        written.extend(std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    assert!(written.windows(5).any(|window| window == b"phone"), "the files tell what was written");
+    // 12 bytes of id, 16 of secret, 8 of check tag; half of the secret would be too much.
+    let encoded = &wire["dwd_".len()..];
+    let raw = URL_SAFE_NO_PAD.decode(encoded).unwrap();
+    let secret = &encoded[16..];
+    for part in [&raw[12..20], &raw[20..28], &secret.as_bytes()[..10], &secret.as_bytes()[10..20]] {
+        assert!(!written.windows(part.len()).any(|window| window == part));
+    }
+    for text in shown.iter().chain([&server.log()]) {
+        assert!(!text.contains(secret), "{text}");
+    }
+}

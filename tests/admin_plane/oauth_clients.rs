@@ -1,0 +1,61 @@
+//! OAuth clients as they come: what they ask, and what they make of the answers. scripts/setup installs them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::common::server::{ADMIN_KEY, Server, assert_invalid_token, identity};
+
+/// Runs a program of this folder on tokens just issued; the lines of JSON that it prints.
+fn run(program: &Path, script: &str, tokens: usize) -> (Vec<Value>, Vec<Value>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oauth_clients");
+    let server = Server::start(&[]);
+    let issued: Vec<_> = (0..tokens).map(|_| server.issue(json!({}))).collect();
+    for token in &issued {
+        identity(&server.auth(&token["token"]));
+    }
+    let wires: Vec<_> = issued.iter().map(|token| token["token"].as_str().unwrap()).collect();
+    let output = Command::new(program)
+        .arg(folder.join(script))
+        .env("URL", format!("http://{}", server.admin_listen()))
+        .env("KEY", ADMIN_KEY)
+        .env("TOKENS", wires.join(" "))
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}; scripts/setup installs it", program.display()));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}: {stdout}{stderr}; scripts/setup installs what it needs");
+    issued.iter().for_each(|token| assert_invalid_token(&server.auth(&token["token"])));
+    let printed = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (issued, printed)
+}
+
+/// First it is active, then it is revoked.
+fn assert_revoked(issued: &Value, printed: &[Value]) {
+    let [before, after] = printed else { panic!("{printed:?}") };
+    assert_eq!(
+        (&before["active"], &before["sub"], &before["jti"]),
+        (&json!(true), &json!("alice"), &issued["id"])
+    );
+    assert_eq!(after, &json!({"active": false}));
+}
+
+#[test]
+fn oauth4webapi_and_openid_client() {
+    let (issued, printed) = run(Path::new("node"), "javascript.mjs", 3);
+    assert_eq!(printed.len(), 7, "{printed:?}");
+    assert_revoked(&issued[0], &printed[..2]);
+    assert_revoked(&issued[1], &printed[2..4]);
+    assert_eq!(printed[4], json!({"status": 401, "challenges": ["basic"]}), "a wrong secret");
+    assert_revoked(&issued[2], &printed[5..]);
+}
+
+#[test]
+fn authlib() {
+    let python: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients/bin/python");
+    let (issued, printed) = run(&python, "authlib_client.py", 2);
+    assert_eq!(printed.len(), 4, "{printed:?}");
+    assert_revoked(&issued[0], &printed[..2]);
+    assert_revoked(&issued[1], &printed[2..]);
+}

@@ -1,0 +1,209 @@
+//! What the admin plane's token calls do.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::common::server::{assert_invalid_token, identity, key, pointers, text, token_path};
+use crate::on_each_store;
+
+#[test]
+fn a_token_is_issued_with_all_its_fields() {
+    on_each_store(&[], |server| {
+        let body = json!({
+            "user": "alice", "ip": "2001:db8::1", "user_agent": "é".repeat(300), "auth_slug": "web-1_A",
+            "backend": "ldap", "expiration": false, "allowed_cookie": false, "allowed_header": true,
+            "idle_seconds": 60, "lifetime_seconds": 90,
+            "related_objects": [{"content_type": "shop.order", "object_id": "7"},
+                                {"content_type": "é", "object_id": "-"}],
+        });
+        let response = server.call("POST", "/v1/tokens", Some(&body));
+        assert_eq!(response.status, 201, "{}", response.text());
+        assert_eq!(response.header("content-type"), Some("application/json"));
+        assert_eq!(response.header("cache-control"), Some("no-store"));
+        let issued = response.json();
+        assert_eq!(response.header("location"), Some(&*token_path(&issued["id"])));
+        assert_eq!(text(&issued["id"]).len(), 16);
+        let token = text(&issued["token"]);
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        assert!(token.len() == 51 && token.starts_with("dw_") && token[3..].chars().all(legal), "{token}");
+        assert!(token[3..].starts_with(text(&issued["id"])), "the id is in the token");
+        assert_eq!(issued["last_access"], issued["created_at"]);
+
+        let mut expected = body.clone();
+        let fields = expected.as_object_mut().unwrap();
+        fields.remove("idle_seconds");
+        fields.remove("lifetime_seconds");
+        fields.insert("user_agent".into(), "é".repeat(256).into());
+        for (name, value) in [
+            ("is_active", json!(true)),
+            ("takeover", json!(null)),
+            ("device", json!(null)),
+            ("is_authenticated", json!(true)),
+            ("revoked_at", json!(null)),
+            ("revoked_reason", json!(null)),
+        ] {
+            fields.insert(name.into(), value);
+        }
+        for name in ["id", "token", "created_at", "last_access", "expires_at", "ends_at"] {
+            fields.insert(name.into(), issued[name].clone());
+        }
+        assert_eq!(issued, expected);
+
+        expected.as_object_mut().unwrap().remove("token");
+        assert_eq!(server.token(&issued["id"]), expected);
+        assert_eq!(server.list(""), (vec![expected], Value::Null));
+        let head = server.call("HEAD", &token_path(&issued["id"]), None);
+        assert_eq!((head.status, head.body.len()), (200, 0));
+    });
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    on_each_store(&[], |server| {
+        let nulls = json!({"user_agent": null, "auth_slug": null, "backend": null, "expiration": null,
+            "allowed_cookie": null, "allowed_header": null, "idle_seconds": null, "lifetime_seconds": null,
+            "related_objects": null});
+        for fields in [json!({}), nulls] {
+            let issued = server.issue(fields);
+            let expected = json!({"user_agent": "", "auth_slug": null, "backend": null, "expiration": true,
+                "allowed_cookie": true, "allowed_header": true, "related_objects": [], "is_active": true});
+            for (name, value) in expected.as_object().unwrap() {
+                assert_eq!(&issued[name], value, "{name}");
+            }
+            identity(&server.auth(&issued["token"]));
+        }
+    });
+}
+
+#[test]
+fn a_token_is_changed_and_ended() {
+    on_each_store(&[], |server| {
+        let issued = server.issue(json!({"auth_slug": "web"}));
+        let (path, mut expected) = (token_path(&issued["id"]), issued.clone());
+        expected.as_object_mut().unwrap().remove("token");
+        let patch = |body: Value| {
+            let response = server.call("PATCH", &path, Some(&body));
+            assert_eq!(response.status, 200, "{}", response.text());
+            response.json()
+        };
+        assert_eq!(patch(json!({})), expected);
+        expected["auth_slug"] = json!("api");
+        assert_eq!(patch(json!({"auth_slug": "api"})), expected);
+        assert_eq!(identity(&server.auth(&issued["token"]))[3], "api", "at once");
+        for (name, value) in
+            [("allowed_cookie", json!(false)), ("allowed_header", json!(false)), ("auth_slug", json!(null))]
+        {
+            let changed = patch(json!({name: value}));
+            assert_eq!(changed[name], value);
+        }
+        assert_invalid_token(&server.auth(&issued["token"]));
+        assert_eq!(patch(json!({"allowed_header": true, "is_active": false}))["is_active"], false);
+        assert_invalid_token(&server.auth(&issued["token"]));
+        assert_eq!(server.token(&issued["id"])["is_active"], false, "an ended one is still shown");
+
+        assert_eq!(patch(json!({"is_active": false}))["is_active"], false, "ended twice is ended");
+        let response = server.call("PATCH", &path, Some(&json!({"auth_slug": "late"})));
+        assert_eq!(pointers(&response, 409), [""; 0]);
+        for _ in 0..2 {
+            let ended = server.call("DELETE", &path, None);
+            assert_eq!((ended.status, ended.header("content-length")), (204, None));
+        }
+    });
+}
+
+#[test]
+fn an_unknown_token_is_not_found() {
+    on_each_store(&[], |server| {
+        let unknown = server.issue(json!({}));
+        server.call("DELETE", "/v1/users/alice/tokens", None);
+        let id = text(&unknown["id"]);
+        let other = format!("{}{}", &id[..15], if id.ends_with('A') { 'B' } else { 'A' });
+        for id in [&*other, "short", &id[..15], "jE1hGDDTZBpo Upp", &"A".repeat(17), "..", "%00"] {
+            let path = format!("/v1/tokens/{}", id.replace(' ', "%20"));
+            for (method, body) in [("GET", None), ("DELETE", None), ("PATCH", Some(json!({})))] {
+                assert_eq!(pointers(&server.call(method, &path, body.as_ref()), 404), [""; 0], "{path}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_users_tokens_are_listed_in_pages_newest_first() {
+    on_each_store(&[], |server| {
+        let mut client = server.admin();
+        let mut issued = Vec::new();
+        for number in 0..120 {
+            let body = json!({"user": "alice", "ip": "10.0.0.1", "backend": format!("b{number}")});
+            issued.push(client.request("POST", "/v1/tokens", &[key()], Some(&body)).json());
+        }
+        server.issue(json!({"user": "bob"}));
+        issued.sort_by_key(|token| {
+            (std::cmp::Reverse(text(&token["created_at"]).to_owned()), token["id"].to_string())
+        });
+        // Two of one millisecond are in the order of their ids' bytes, which base64url does not keep.
+        let ids =
+            |tokens: &[Value]| tokens.iter().map(|token| text(&token["id"]).to_owned()).collect::<Vec<_>>();
+        let times = |tokens: &[Value]| -> Vec<String> {
+            tokens.iter().map(|token| text(&token["created_at"]).to_owned()).collect()
+        };
+        let all_ids: BTreeSet<_> = ids(&issued).into_iter().collect();
+
+        let (all, next) = server.list("?limit=1000");
+        assert_eq!((times(&all), next), (times(&issued), Value::Null));
+        assert_eq!(ids(&all).into_iter().collect::<BTreeSet<_>>(), all_ids);
+        assert_eq!(server.list("").0, all[..50], "the default limit");
+        for limit in [1, 7, 50, 60, 119, 120] {
+            let (mut paged, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let (page, next) = server.list(&format!("?limit={limit}{cursor}"));
+                assert!(page.len() == limit || next.is_null(), "{limit}");
+                paged.extend(page);
+                let Some(next) = next.as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            assert_eq!(paged, all, "{limit}");
+        }
+
+        server.end(&all[3]["id"]);
+        let (live, _) = server.list("?limit=1000");
+        assert_eq!(live.len(), 119);
+        let (with_ended, _) = server.list("?limit=1000&include=revoked");
+        assert_eq!(ids(&with_ended), ids(&all));
+        assert_eq!(with_ended[3]["is_active"], false);
+        assert_eq!(
+            server.call("GET", "/v1/users/nobody/tokens", None).json(),
+            json!({"tokens": [], "next_cursor": null})
+        );
+    });
+}
+
+#[test]
+fn a_users_tokens_are_ended_together() {
+    on_each_store(&[], |server| {
+        let user = "a/b é%";
+        let path = "/v1/users/a%2Fb%20%C3%A9%25/tokens";
+        let tokens: Vec<_> = (0..5).map(|_| server.issue(json!({"user": user}))).collect();
+        let other = server.issue(json!({"user": "bob"}));
+        server.end(&tokens[4]["id"]);
+        let revoke = |query: &str| server.call("DELETE", &format!("{path}{query}"), None);
+        let kept = format!("?except={}", text(&tokens[1]["id"]));
+        let response = revoke(&kept);
+        assert_eq!((response.status, response.json()), (200, json!({"revoked": 3})));
+        assert_eq!(revoke(&kept).json(), json!({"revoked": 0}));
+        for (at, token) in tokens.iter().enumerate() {
+            if at == 1 {
+                assert_eq!(
+                    identity(&server.auth(&token["token"]))[0],
+                    "a%2Fb%20%C3%A9%25".replace("%2F", "/")
+                );
+            } else {
+                assert_invalid_token(&server.auth(&token["token"]));
+            }
+        }
+        let of_another = format!("?except={}", text(&other["id"]));
+        assert_eq!(revoke(&of_another).json(), json!({"revoked": 1}), "another's token spares nothing");
+        identity(&server.auth(&other["token"]));
+        assert_eq!(revoke("").json(), json!({"revoked": 0}));
+    });
+}

@@ -1,0 +1,260 @@
+//! What happens at once in each model.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use shuttle::thread::{self, JoinHandle};
+
+use crate::cache::{Connection, Flight, NearCache, ServerIndex, Stats};
+use crate::world::{By, LEASE_MS, Tracker, World, token};
+
+fn spawn(world: &Arc<World>, body: impl FnOnce(&World) + Send + 'static) -> JoinHandle<()> {
+    let world = Arc::clone(world);
+    thread::spawn(move || body(&world))
+}
+
+/// Waits for all threads, then asserts what holds at rest.
+fn finish(world: &World, threads: impl IntoIterator<Item = JoinHandle<()>>, capacity: usize) {
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let stats = world.cache.stats();
+    assert!(stats.entries <= capacity, "P4: more entries than the bound");
+    assert_eq!(stats.flights, 0, "P4: a read that nobody leads is still listed");
+    REACHED.with(|reached| {
+        let sum = reached.get();
+        reached.set(Stats {
+            hits: sum.hits + stats.hits,
+            joins: sum.joins + stats.joins,
+            voids: sum.voids + stats.voids,
+            evictions: sum.evictions + stats.evictions,
+            ..sum
+        });
+    });
+}
+
+thread_local! {
+    /// What all runs of this thread added up to: a model must reach what it is to check.
+    pub static REACHED: Cell<Stats> = Cell::default();
+}
+
+/// Everything at once: two servers, three tokens, room for two, endings by this node and by others, a
+/// FLUSHALL, heartbeats, breaks, reconnects, cancelled requests.
+pub fn storm() {
+    let world = World::new(2);
+    let (a, b, c) = (token("a"), token("b"), token("c"));
+    finish(
+        &world,
+        [
+            spawn(&world, |world| world.pass_time(8)),
+            spawn(&world, |world| Tracker::connect(world, 0).live(24)),
+            spawn(&world, |world| Tracker::connect(world, 1).live(12)),
+            spawn(&world, move |world| {
+                world.end(0, a, By::Another);
+                world.end(1, c, By::Another);
+                world.end_all(0);
+                world.end(0, a, By::Another);
+            }),
+            spawn(&world, move |world| {
+                world.look_up(0, a);
+                world.end(0, a, By::ThisNode);
+                world.look_up(0, a);
+                world.cancel(0, a);
+            }),
+            spawn(&world, move |world| {
+                for _ in 0..2 {
+                    world.look_up(0, a);
+                    world.look_up(1, c);
+                    world.look_up(0, b);
+                    world.look_each(&[a, c, a]);
+                    world.look_up(0, a);
+                }
+            }),
+            spawn(&world, move |world| (0..6).for_each(|_| world.look_up(0, a))),
+        ],
+        2,
+    );
+}
+
+/// One token, cached at the start, and no more than one thing of each kind.
+pub fn breeze() {
+    let world = World::new(1);
+    let a = token("a");
+    finish(
+        &world,
+        [
+            spawn(&world, |world| world.pass_time(5)),
+            spawn(&world, move |world| {
+                let tracker = Tracker::connect(world, 0);
+                tracker.heartbeat();
+                tracker.receive();
+                world.look_up(0, a);
+                tracker.live(10);
+            }),
+            spawn(&world, move |world| world.end(0, a, By::Another)),
+            spawn(&world, move |world| (0..4).for_each(|_| world.look_up(0, a))),
+        ],
+        1,
+    );
+}
+
+/// Nothing can be cached: what is stale here was joined.
+pub fn joins_only() {
+    let world = World::new(0);
+    let a = token("a");
+    finish(
+        &world,
+        [
+            spawn(&world, |world| world.pass_time(6)),
+            spawn(&world, move |world| {
+                let tracker = Tracker::connect(world, 0);
+                world.look_up(0, a);
+                world.end(0, a, By::Another);
+                tracker.receive_all();
+                world.look_up(0, a);
+                world.end_all(0);
+                tracker.receive_all();
+                world.look_up(0, a);
+            }),
+            spawn(&world, move |world| (0..2).for_each(|_| world.look_up(0, a))),
+            spawn(&world, move |world| (0..2).for_each(|_| world.look_up(0, a))),
+        ],
+        0,
+    );
+}
+
+/// This node ends a token while its pushes are not read: its own readers must know at once.
+pub fn own_ending() {
+    let world = World::new(1);
+    let a = token("a");
+    let tracker = Tracker::connect(&world, 0);
+    tracker.heartbeat();
+    tracker.receive();
+    world.look_up(0, a);
+    let threads = [
+        spawn(&world, move |world| world.look_up(0, a)),
+        spawn(&world, move |world| {
+            world.end(0, a, By::ThisNode);
+            world.look_up(0, a);
+        }),
+    ];
+    finish(&world, threads, 1);
+}
+
+/// A token has moved to a server whose pushes nobody reads; the server that was asked is in good order.
+pub fn moved() {
+    let world = World::new(1);
+    let a = token("a");
+    let threads = [
+        spawn(&world, move |world| {
+            let tracker = Tracker::connect(world, 0);
+            for _ in 0..2 * LEASE_MS {
+                tracker.heartbeat();
+                tracker.receive();
+                world.clock.advance_ms(1);
+            }
+        }),
+        spawn(&world, move |world| world.end(1, a, By::Another)),
+        spawn(&world, move |world| (0..3).for_each(|_| world.look_up_moved(0, 1, a))),
+    ];
+    finish(&world, threads, 1);
+}
+
+/// A connection that was given up, because its address leads to another master by now, still answers, while
+/// the pushes of the newer one are not read.
+pub fn superseded() {
+    let world = World::new(1);
+    let a = token("a");
+    let threads = [
+        spawn(&world, move |world| {
+            let old = Tracker::connect_astray(world, 0, 1);
+            let newer = Tracker::connect(world, 0);
+            for _ in 0..2 * LEASE_MS {
+                old.heartbeat();
+                old.receive_all();
+                world.clock.advance_ms(1);
+            }
+            drop(newer);
+        }),
+        spawn(&world, move |world| {
+            world.look_up(0, a);
+            world.end(0, a, By::Another);
+        }),
+        spawn(&world, move |world| (0..3).for_each(|_| world.look_up(0, a))),
+    ];
+    finish(&world, threads, 1);
+}
+
+/// The lease has run out over a stale entry. Its push arrives, and the heartbeat after that, while a reader
+/// looks: the new lease must not make the old entry good.
+pub fn push_then_lease() {
+    stale_entry_past_its_lease(|cache, tracking, now_ms| {
+        cache.invalidate(&token("a"));
+        tracking.heartbeat_answered(now_ms);
+        drop(tracking);
+    });
+}
+
+/// The same with a push of null.
+pub fn null_push_then_lease() {
+    stale_entry_past_its_lease(|_, tracking, now_ms| {
+        tracking.invalidate_all();
+        tracking.heartbeat_answered(now_ms);
+        drop(tracking);
+    });
+}
+
+/// The same, but the push was lost with the connection, and the lease is the next connection's.
+pub fn reconnect_then_lease() {
+    stale_entry_past_its_lease(|cache, tracking, now_ms| {
+        drop(tracking);
+        let next = cache.connection_live(ServerIndex(0)).unwrap();
+        next.heartbeat_answered(now_ms);
+        drop(next);
+    });
+}
+
+pub fn stale_entry_past_its_lease(tracking: fn(&NearCache<u64>, Connection, u64)) {
+    let world = World::new(1);
+    let connection = world.cache.connection_live(ServerIndex(0)).unwrap();
+    connection.heartbeat_answered(0);
+    put(&world, 0);
+    let reader = spawn(&world, |world| {
+        assert_eq!(world.cache.get(&token("a"), LEASE_MS), None, "P2: a new lease made an old entry good");
+    });
+    tracking(&world.cache, connection, LEASE_MS);
+    reader.join().unwrap();
+}
+
+/// An answer lands while its token's push arrives: whichever is first, it must not stay.
+pub fn answer_and_push() {
+    let world = World::new(1);
+    let connection = world.cache.connection_live(ServerIndex(0)).unwrap();
+    connection.heartbeat_answered(0);
+    let flight = world.cache.begin(&token("a"), ServerIndex(0), 0);
+    let push = spawn(&world, |world| {
+        world.cache.invalidate(&token("a"));
+    });
+    if let Flight::Lead(ticket) = flight {
+        ticket.complete(0, Some(ServerIndex(0)));
+    }
+    push.join().unwrap();
+    assert_eq!(world.cache.get(&token("a"), 0), None, "P1: stayed though its push has arrived");
+}
+
+pub fn put(world: &World, value: u64) {
+    match world.cache.begin(&token("a"), ServerIndex(0), 0) {
+        Flight::Lead(ticket) => ticket.complete(value, Some(ServerIndex(0))),
+        _ => panic!("nothing is there yet"),
+    }
+}
+
+/// While nothing changes, any number of readers are one read.
+pub fn readers_share() {
+    let world = World::new(1);
+    let a = token("a");
+    let tracker = Tracker::connect(&world, 0);
+    tracker.heartbeat();
+    tracker.receive();
+    let readers: Vec<_> = (0..3).map(|_| spawn(&world, move |world| world.look_up_moved(0, 0, a))).collect();
+    finish(&world, readers, 1);
+    assert_eq!(world.cache.stats().misses, 1, "P3: concurrent misses are one read");
+}

@@ -1,0 +1,25 @@
+//! The promise is kept in every schedule that is tried.
+
+use crate::cache::Stats;
+use crate::models::*;
+use crate::runs::{check, check_exhaustively};
+
+#[test]
+fn the_promise_is_kept_in_a_storm() {
+    check(storm);
+    let Stats { hits, joins, voids, evictions, .. } = REACHED.get();
+    let least = hits.min(joins).min(voids).min(evictions);
+    assert!(least > 300, "the storm reaches what it is about: {:?}", REACHED.get());
+}
+
+#[test]
+fn the_promise_is_kept_in_small_models() {
+    [breeze, joins_only, own_ending, moved, superseded, readers_share].into_iter().for_each(check);
+}
+
+#[test]
+fn the_smallest_races_are_safe_in_every_schedule() {
+    [push_then_lease, null_push_then_lease, reconnect_then_lease, answer_and_push]
+        .into_iter()
+        .for_each(check_exhaustively);
+}

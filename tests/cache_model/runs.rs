@@ -1,0 +1,44 @@
+//! How many schedules each model runs in.
+
+use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
+use shuttle::{Config, Runner};
+
+use crate::sync::leave_out;
+
+const SHORT_ITERATIONS: usize = 3_000;
+/// Each protection's absence shows within a few hundred schedules; so many are the end of the search.
+const TEETH_ITERATIONS: usize = 20_000;
+/// More preemptions than this no failure here needs.
+const PCT_DEPTH: usize = 4;
+const SEED: u64 = 2026;
+
+/// Runs a model in many schedules, half of them uniformly random and half with few preemptions.
+pub fn check(model: fn()) {
+    match std::env::var("CACHE_MODEL_ITERATIONS").ok().map(|n| n.parse::<usize>().unwrap()) {
+        None => {
+            run(RandomScheduler::new_from_seed(SEED, SHORT_ITERATIONS / 2), model);
+            run(PctScheduler::new_from_seed(SEED, PCT_DEPTH, SHORT_ITERATIONS / 2), model);
+        }
+        Some(iterations) => {
+            run(RandomScheduler::new(iterations / 2), model);
+            run(PctScheduler::new(PCT_DEPTH, iterations / 2), model);
+        }
+    }
+}
+
+/// Runs a model in every schedule there is.
+pub fn check_exhaustively(model: fn()) {
+    let schedules = run(DfsScheduler::new(None, false), model);
+    assert!(schedules > 1, "there was a race to search: {schedules}");
+}
+
+/// Runs a model without one of the protections. It is to fail.
+pub fn check_without(protection: &'static str, model: fn()) {
+    leave_out(protection);
+    run(PctScheduler::new_from_seed(SEED, PCT_DEPTH, TEETH_ITERATIONS), model);
+    run(RandomScheduler::new_from_seed(SEED, TEETH_ITERATIONS), model);
+}
+
+fn run(scheduler: impl Scheduler + 'static, model: fn()) -> usize {
+    Runner::new(scheduler, Config::new()).run(model)
+}

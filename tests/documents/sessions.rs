@@ -1,0 +1,230 @@
+//! The sessions shown in README.md, docs/api.md and docs/lifecycle.md, run as they stand against a server on the embedded store.
+//!
+//! A fenced block with the info string `sh session` is run by bash. The block after it, when its info string is
+//! `http`, `json` or `text`, is what must come out; only times, tokens and ids may differ, and those that were made
+//! anew are put for the shown ones from then on.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use doorward::internals::token_string::TokenId;
+use serde_json::Value;
+
+use crate::common::process::Process;
+
+#[test]
+fn the_first_session_of_the_readme() {
+    assert_eq!(run_session("README.md"), 4, "answers shown");
+}
+
+#[test]
+fn the_examples_of_the_http_interface() {
+    assert_eq!(run_session("docs/api.md"), 26, "answers shown");
+}
+
+#[test]
+fn the_examples_of_the_lifecycle() {
+    assert_eq!(run_session("docs/lifecycle.md"), 10, "answers shown");
+}
+
+/// The lines that the server itself prints are a session, too.
+#[test]
+fn the_first_session_that_the_server_prints() {
+    let server = Server::start();
+    let stdout = server.process.stdout();
+    let (_, printed) = stdout.split_once("A first session:\n").expect("a first session");
+    let commands = |from: &str, to: &str| {
+        let lines = printed.lines().skip_while(|line| !line.contains(from));
+        lines.take_while(|line| !line.contains(to)).collect::<Vec<_>>().join("\n")
+    };
+    let issued = bash(&commands("KEY=", "# may this request pass?"));
+    let issued: Value = serde_json::from_str(&issued).unwrap_or_else(|error| panic!("{error}: {issued}"));
+    let token = issued["token"].as_str().expect("a token");
+
+    let pass =
+        commands("# may this request pass?", "# log out").replace("Bearer TOKEN", &format!("Bearer {token}"));
+    assert!(bash(&pass).starts_with("HTTP/1.1 200 "));
+    let end = [commands("KEY=", "# issue a token"), commands("# log out", "no such line")].join("\n");
+    assert_eq!(bash(&end), r#"{"revoked":1}"#);
+    assert!(bash(&pass).starts_with("HTTP/1.1 401 "));
+}
+
+struct Server {
+    process: Process,
+    listen: String,
+    admin_listen: String,
+    admin_key: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+        let inherited = std::env::vars_os().map(|(name, _)| name);
+        for name in inherited.filter(|name| name.to_string_lossy().starts_with("DOORWARD_")) {
+            command.env_remove(name);
+        }
+        command.env("DOORWARD_LISTEN", "127.0.0.1:0").env("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0");
+        let mut process = Process::spawn("doorward", &mut command);
+        process.wait_until("ready", |process| {
+            process.stdout().contains("# log out") && process.stdout().ends_with('\n')
+        });
+        let stdout = process.stdout();
+        let after = |label: &str| {
+            let (_, rest) = stdout.split_once(label).unwrap_or_else(|| panic!("no {label} in {stdout}"));
+            rest.split_whitespace().next().unwrap_or_default().to_owned()
+        };
+        let (listen, admin_listen) = (after("ready listen="), after(" admin-listen="));
+        let admin_key = after("admin key for this run: ");
+        Self { process, listen, admin_listen, admin_key }
+    }
+}
+
+/// Runs the session of a document; gives how many answers it shows.
+fn run_session(document: &str) -> usize {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).unwrap();
+    let server = Server::start();
+    // What is shown, and what stands for it in this run.
+    let mut known = vec![
+        ("127.0.0.1:8080".to_owned(), server.listen.clone()),
+        ("127.0.0.1:8081".to_owned(), server.admin_listen.clone()),
+    ];
+    let mut variables = format!("KEY='{}'\n", server.admin_key);
+    let mut answers = 0;
+    let blocks = fenced_blocks(&text);
+    for (at, (kind, block)) in blocks.iter().enumerate() {
+        if *kind != "sh session" {
+            continue;
+        }
+        let commands = known.iter().fold(block.clone(), |text, (shown, real)| text.replace(shown, real));
+        let (assignments, rest): (Vec<&str>, Vec<&str>) =
+            commands.lines().partition(|line| is_assignment(line));
+        // The key is of the run that the document shows.
+        for line in assignments.iter().filter(|line| !line.starts_with("KEY=")) {
+            variables += &format!("{line}\n");
+        }
+        let output = bash(&format!("{variables}{}", rest.join("\n"))).replace("\r\n", "\n");
+        if let Some((kind @ ("http" | "json" | "text"), shown)) = blocks.get(at + 1).map(|(k, b)| (*k, b)) {
+            let mut compare = Comparison { context: format!("{document}: {block}"), learned: &mut known };
+            compare.answer(kind, shown, &output);
+            answers += 1;
+        }
+    }
+    answers
+}
+
+/// The fenced blocks of a Markdown text: info string and content.
+fn fenced_blocks(text: &str) -> Vec<(&str, String)> {
+    let mut blocks = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(kind) = line.strip_prefix("```") {
+            let content: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
+            blocks.push((kind, content.join("\n")));
+        }
+    }
+    blocks
+}
+
+fn is_assignment(line: &str) -> bool {
+    let name = line.split_once('=').map_or("", |(name, _)| name);
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
+fn bash(commands: &str) -> String {
+    let output = Command::new("bash").args(["-euo", "pipefail", "-c", commands]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{commands}\nfailed: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Compares what a document shows with what came out.
+struct Comparison<'a> {
+    context: String,
+    learned: &'a mut Vec<(String, String)>,
+}
+
+impl Comparison<'_> {
+    fn answer(&mut self, kind: &str, shown: &str, real: &str) {
+        match kind {
+            "http" => {
+                let (shown_head, shown_body) = shown.split_once("\n\n").unwrap_or((shown, ""));
+                let (real_head, real_body) = real.split_once("\n\n").unwrap_or((real, ""));
+                self.lines(shown_head, real_head);
+                if !shown_body.is_empty() || !real_body.is_empty() {
+                    self.json(&parsed(shown_body), &parsed(real_body));
+                }
+            }
+            "json" => self.json(&parsed(shown), &parsed(real)),
+            _ => self.lines(shown, real),
+        }
+    }
+
+    fn lines(&mut self, shown: &str, real: &str) {
+        assert_eq!(shown.lines().count(), real.lines().count(), "{}\n{real}", self.context);
+        for (shown, real) in shown.lines().zip(real.lines()) {
+            match (shown.split_once(": "), real.split_once(": ")) {
+                // Anything but their values.
+                (Some(("date", _)), Some(("date", _))) => {}
+                (Some(("x-auth-expires-in", shown)), Some(("x-auth-expires-in", real))) => {
+                    assert_eq!(shown == "0", real == "0", "{}", self.context);
+                    assert!(real.parse::<u64>().is_ok(), "{}: {real}", self.context);
+                }
+                (Some((shown_name, shown)), Some((real_name, real))) => {
+                    assert_eq!(shown_name, real_name, "{}", self.context);
+                    self.text(shown, real);
+                }
+                _ => assert_eq!(shown, real, "{}", self.context),
+            }
+        }
+    }
+
+    fn json(&mut self, shown: &Value, real: &Value) {
+        match (shown, real) {
+            (Value::Object(shown), Value::Object(real)) => {
+                let keys =
+                    |object: &serde_json::Map<String, Value>| object.keys().cloned().collect::<Vec<_>>();
+                assert_eq!(keys(shown), keys(real), "{}", self.context);
+                shown.values().zip(real.values()).for_each(|(shown, real)| self.json(shown, real));
+            }
+            (Value::Array(shown), Value::Array(real)) => {
+                assert_eq!(shown.len(), real.len(), "{}", self.context);
+                shown.iter().zip(real).for_each(|(shown, real)| self.json(shown, real));
+            }
+            (Value::String(shown), Value::String(real)) => self.text(shown, real),
+            _ => assert_eq!(shown, real, "{}", self.context),
+        }
+    }
+
+    /// Equal, but for tokens, ids and times, which are of the same kind.
+    fn text(&mut self, shown: &str, real: &str) {
+        let (shown, real) = match (shown.strip_prefix("/v1/tokens/"), real.strip_prefix("/v1/tokens/")) {
+            (Some(shown), Some(real)) => (shown, real),
+            _ => (shown, real),
+        };
+        if shown == real {
+            return;
+        }
+        let both = |is: fn(&str) -> bool| is(shown) && is(real);
+        if both(is_token) || both(|text| TokenId::parse(text).is_some()) {
+            self.learned.push((shown.to_owned(), real.to_owned()));
+            // A token begins with its id: the longer one is put in first.
+            self.learned.sort_by_key(|(shown, _)| std::cmp::Reverse(shown.len()));
+        } else {
+            assert!(both(is_time), "{}\nshown: {shown}\ngiven: {real}", self.context);
+        }
+    }
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text:?}"))
+}
+
+fn is_token(text: &str) -> bool {
+    let rest = text.strip_prefix("dw_").or_else(|| text.strip_prefix("dwd_"));
+    rest.is_some_and(|rest| rest.len() == 48)
+}
+
+fn is_time(text: &str) -> bool {
+    chrono::DateTime::parse_from_rfc3339(text).is_ok() && text.ends_with('Z')
+}

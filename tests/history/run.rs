@@ -1,0 +1,75 @@
+//! One deployment, one fault, one verdict.
+
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use doorward::Entropy;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+use crate::fault::Fault;
+use crate::judge::{Promise, Verdict};
+use crate::load::Ledger;
+use crate::timing::{AFTERWARDS, CALM, FAULTY_US, LEASE_MS, PROMPT_US, SLACK_US, now_us};
+use crate::world::NODES;
+use crate::{lag, load};
+
+const FAULTS: u64 = 23;
+
+pub fn setting(name: &str) -> Option<u64> {
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: not a number")))
+}
+
+pub fn check(fault: Fault) {
+    // Two deployments at once would be too much for a small machine.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+
+    let seed =
+        setting("HISTORY_SEED").unwrap_or_else(|| u64::from_ne_bytes(Entropy::system().bytes().unwrap()));
+    let faulty_us = setting("HISTORY_SECONDS").map_or(FAULTY_US, |seconds| seconds * 1_000_000 / FAULTS);
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut world = fault.world();
+    let (ledger, nodes) = (Ledger::default(), world.addresses());
+    let mut recovery_us = 0;
+    load::run(&ledger, &nodes, seed, || {
+        thread::sleep(CALM);
+        fault.happen(&mut world, &ledger, &mut rng, now_us() + faulty_us);
+        recovery_us = world.await_service();
+        thread::sleep(AFTERWARDS);
+    });
+    let lags = (fault == Fault::Nothing).then(|| lag::measure(&ledger, &nodes));
+
+    let promise = Promise { nodes: NODES, lease_us: LEASE_MS * 1000, slack_us: SLACK_US };
+    let verdict = ledger.into_history().judge(promise);
+    report(&format!("{fault:?}"), seed, &verdict, recovery_us);
+    if let Some(lags) = lags {
+        let ms = |us: u64| us as f64 / 1000.0;
+        let (median, p99, worst) = (ms(lags.median_us), ms(lags.p99_us), ms(lags.worst_us));
+        println!(
+            "  an ending on the other node: median {median:.2} ms, p99 {p99:.2} ms, worst {worst:.2} ms"
+        );
+        assert!(lags.median_us <= PROMPT_US, "slow though nothing fails");
+    }
+    let first: Vec<_> = verdict.violations.iter().take(5).collect();
+    let count = verdict.violations.len();
+    assert!(count == 0, "{fault:?}, HISTORY_SEED={seed}: {count} violations, the first: {first:#?}");
+    // Else it was not checked.
+    assert!(verdict.endings_judged > 0 && verdict.live > 0, "HISTORY_SEED={seed}: {verdict:?}");
+}
+
+pub fn report(what: &str, seed: u64, verdict: &Verdict, recovery_us: u64) {
+    let Verdict { endings, endings_judged, judged, live, admitted, refused, unavailable, .. } = verdict;
+    println!(
+        "{what} (HISTORY_SEED={seed}): {} violations; last pass {:.1} ms after an ending (lease {LEASE_MS} ms)\n  \
+         {endings} endings, {endings_judged} of them judged on every node; {} validations ({admitted} admitted, \
+         {refused} refused, {unavailable} unavailable), {judged} judged after an ending and {live} of live tokens; \
+         service {:.0} ms after the fault",
+        verdict.violations.len(),
+        verdict.worst_lag_us as f64 / 1000.0,
+        admitted + refused + unavailable,
+        recovery_us as f64 / 1000.0,
+    );
+}

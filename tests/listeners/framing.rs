@@ -1,0 +1,186 @@
+//! Heads, bodies and hosts of HTTP/1.1: nothing is read in two ways.
+
+use serde_json::json;
+
+use super::answers::{answers_to, statuses};
+use crate::common::server::{IDENTITY, Server, bearer, cookie, identity};
+use crate::on_each_store;
+
+#[test]
+fn paths_are_never_normalised() {
+    let server = Server::start(&[]);
+    let token = server.issue(json!({}))["token"].clone();
+    let authorization = bearer(&token);
+    for path in [
+        "/auth/../logout",
+        "/auth/%2e%2e/logout",
+        "/auth//logout",
+        "/auth/./../../logout",
+        "/auth/\\..\\logout",
+    ] {
+        let response = server.validation().request("POST", path, &[("Authorization", &authorization)], None);
+        assert_eq!(identity(&response)[0], "alice", "{path}");
+    }
+    for path in
+        ["/x/../auth", "/./auth", "//auth", "/auth-optional/../auth\u{7f}", "/%2fauth", "/auth%2f..%2flogout"]
+    {
+        let response = server.validation().get(path, &[("Authorization", &authorization)]);
+        assert!(
+            matches!(response.status, 400 | 404) || path.starts_with("/auth-optional"),
+            "{path}: {response:?}"
+        );
+    }
+    // The form that a proxy is sent: the path counts, the authority does not.
+    let absolute =
+        format!("GET http://evil.example/auth HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\n\r\n");
+    identity(&server.validation().send(absolute));
+    identity(&server.auth(&token));
+}
+
+/// RFC 9112, section 3.2.
+#[test]
+fn a_request_of_http_1_1_names_one_host() {
+    let server = Server::start(&[]);
+    for (mut client, target) in [
+        (server.validation(), "/auth-optional"),
+        (server.validation(), "/livez"),
+        (server.admin(), "/livez"),
+        (server.admin(), "/introspect"),
+    ] {
+        for (hosts, is_bad) in [("", true), ("Host: a\r\nhost: b\r\n", true), ("Host:\r\n", false)] {
+            let response = client.send(format!("GET {target} HTTP/1.1\r\n{hosts}\r\n"));
+            assert_eq!(response.status == 400, is_bad, "{target} {hosts:?}: {response:?}");
+        }
+    }
+    let old = server.validation().send("GET /livez HTTP/1.0\r\n\r\n");
+    assert_eq!(old.status, 200);
+}
+
+/// A body that is itself a request: it must stay a body, read or not.
+#[test]
+fn an_unread_body_is_not_a_request() {
+    on_each_store(&[], |server| {
+        let victim = server.issue(json!({}));
+        let token = &victim["token"];
+        let smuggled =
+            format!("POST /logout HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n", bearer(token));
+        let length = smuggled.len();
+        let chunked = format!("{length:x}\r\n{smuggled}\r\n0\r\n\r\n");
+        for (framing, body) in [
+            (format!("Content-Length: {length}"), &smuggled),
+            ("Transfer-Encoding: chunked".to_owned(), &chunked),
+            (format!("Content-Length: {}", length + 1_000_000), &smuggled),
+            (format!("Content-Length: {length}\r\nExpect: 100-continue"), &smuggled),
+            (format!("Content-Length: {length}\r\nConnection: Upgrade\r\nUpgrade: websocket"), &smuggled),
+        ] {
+            for path in ["/auth", "/auth-optional", "/session", "/livez", "/nowhere"] {
+                let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
+                let answers = answers_to(server, format!("{head}{body}").as_bytes());
+                let statuses = statuses(&answers);
+                // Its own answer, and at most that of the last request after it.
+                assert!(matches!(statuses[..], [_] | [_, 404]), "{path} {framing}: {statuses:?}");
+            }
+        }
+        // Framings that contradict each other, or none: refused, or the connection ends with the one answer.
+        for framing in [
+            format!("Content-Length: {length}\r\nContent-Length: 0"),
+            format!("Content-Length: 0\r\nContent-Length: {length}"),
+            format!("Content-Length: {length}\r\nTransfer-Encoding: chunked"),
+            format!("Transfer-Encoding: chunked\r\nContent-Length: {length}"),
+            "Transfer-Encoding: identity".to_owned(),
+            "Transfer-Encoding: chunked, identity".to_owned(),
+            "Transfer-Encoding: xchunked".to_owned(),
+            format!("Content-Length: +{length}"),
+            format!("Content-Length: {length}, {length}"),
+            format!("Content-Length: 0x{length:x}"),
+            format!("Content-Length : {length}"),
+            " Content-Length: 0".to_owned(),
+        ] {
+            let head = format!("POST /auth HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
+            let answers = answers_to(server, format!("{head}{smuggled}").as_bytes());
+            assert!(
+                !answers.iter().any(|answer| answer.status == 200),
+                "{framing}: {:?}",
+                statuses(&answers)
+            );
+        }
+        identity(&server.auth(token));
+    });
+}
+
+#[test]
+fn a_length_without_a_body_is_not_waited_for() {
+    let server = Server::start(&[]);
+    let token = server.issue(json!({}))["token"].clone();
+    for framing in
+        ["Content-Length: 5", "Transfer-Encoding: chunked", "Content-Length: 5\r\nExpect: 100-continue"]
+    {
+        let mut client = server.validation();
+        let request = format!(
+            "POST /auth HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n{framing}\r\n\r\n",
+            bearer(&token)
+        );
+        identity(&client.send(request));
+    }
+}
+
+#[test]
+fn malformed_heads_are_refused() {
+    let server = Server::start(&[]);
+    let token = server.issue(json!({}))["token"].clone();
+    let good = format!("Authorization: {}", bearer(&token));
+    let request = |lines: &str| format!("GET /auth HTTP/1.1\r\nHost: a\r\n{lines}\r\n\r\n").into_bytes();
+    for bytes in [
+        request(&format!("{good}\r\nX-A: a\0b")),
+        request(&format!("{good}\r\nX-A: a\u{1}b")),
+        request(&format!("{good}\r\nX-A: a\rb")),
+        request(&format!("{good}\r\nX-A: a\u{7f}b")),
+        request(&format!("{good}\r\nX\0A: b")),
+        request(&format!("{good}\r\nX A: b")),
+        request(&format!("{good}\r\n: b")),
+        request(&format!("{good}\r\nno colon")),
+        request(&format!("X-A: b\r\n {good}")),
+        request(&good.replace("Bearer ", "Bearer \0")),
+        format!("GET /auth\0 HTTP/1.1\r\n{good}\r\n\r\n").into_bytes(),
+        format!("GET /auth HTTP/2.0\r\n{good}\r\n\r\n").into_bytes(),
+        format!("GET /a uth HTTP/1.1\r\n{good}\r\n\r\n").into_bytes(),
+        format!("G\0T /auth HTTP/1.1\r\n{good}\r\n\r\n").into_bytes(),
+        b"\0\0\0\0\0\0\0\0\r\n\r\n".to_vec(),
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec(),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+    ] {
+        let answers = answers_to(&server, &bytes);
+        let shown = String::from_utf8_lossy(&bytes);
+        let none_passed = answers.iter().all(|answer| answer.header(IDENTITY[0]).is_none());
+        assert!(none_passed && matches!(statuses(&answers)[..], [] | [400]), "{shown:?}: {answers:?}");
+    }
+    // A bare LF ends a line for whoever is lenient (RFC 9112, section 2.2): either reading is good, a second answer
+    // or a header of both is not.
+    let bare = format!("GET /auth HTTP/1.1\nHost: a\n{good}\n\n");
+    let answers = answers_to(&server, bare.as_bytes());
+    assert!(matches!(statuses(&answers)[..], [] | [400] | [200, 404]), "{answers:?}");
+    identity(&server.auth(&token));
+}
+
+#[test]
+fn a_head_that_is_too_large_gets_431() {
+    let server = Server::start(&[]);
+    let token = server.issue(json!({}))["token"].clone();
+    let authorization = bearer(&token);
+    for (name, count, length) in [("Cookie", 1, 100_000), ("X-Filler", 1, 1_000_000), ("X-Filler", 2_000, 30)]
+    {
+        let filler = "a".repeat(length);
+        let headers: Vec<_> = (0..count)
+            .map(|_| (name, filler.as_str()))
+            .chain([("Authorization", authorization.as_str())])
+            .collect();
+        for mut client in [server.validation(), server.admin()] {
+            assert_eq!(client.get("/auth", &headers).status, 431, "{name} {count} {length}");
+        }
+    }
+    let long_path = format!("/auth/{}", "a".repeat(100_000));
+    assert!(matches!(server.validation().get(&long_path, &[]).status, 414 | 431));
+    // What browsers do send is no problem.
+    let cookies = format!("a={}; {}", "b".repeat(8_000), cookie(&token));
+    identity(&server.validation().get("/auth", &[("Cookie", &cookies)]));
+}

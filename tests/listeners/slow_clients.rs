@@ -1,0 +1,81 @@
+//! Clients that send or read slowly hold up nobody.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use doorward::Clock;
+use serde_json::json;
+
+use crate::common::http::Client;
+use crate::common::process::DEADLINE_MS;
+use crate::common::server::{Server, assert_no_token, bearer, identity};
+
+#[test]
+fn slow_clients_hold_up_nobody_and_are_hung_up_on() {
+    let server = Server::start(&[("DOORWARD_IDLE_TIMEOUT", "1s"), ("DOORWARD_VALIDATION_THREADS", "1")]);
+    let token = server.issue(json!({}))["token"].clone();
+    let started = |addr: &str| -> Client {
+        let mut client = Client::new(addr);
+        client.write("GET /auth HTTP/1.1\r\nHost: a\r\nX-A: ").unwrap();
+        client
+    };
+    let mut slow: Vec<_> = (0..50).map(|_| started(server.listen())).collect();
+    slow.push(started(server.admin_listen()));
+    let mut client = server.validation();
+    let mut answered = 0;
+    let clock = Clock::system();
+    let from_ms = clock.boottime_ms();
+    // Each gives a byte now and then, which must not keep it alive for ever.
+    while clock.boottime_ms() - from_ms < 1_500 {
+        slow.iter_mut().for_each(|client| client.write("a").unwrap());
+        assert_eq!(identity(&client.get("/auth", &[("Authorization", &bearer(&token))]))[0], "alice");
+        answered += 1;
+    }
+    assert!(answered > 0, "no request was answered beside the slow ones");
+    for client in &mut slow {
+        // Hung up on, with a 408 or without.
+        match client.read_response(false) {
+            Ok(response) => assert_eq!(response.status, 408, "{response:?}"),
+            Err(_) => assert!(clock.boottime_ms() - from_ms < DEADLINE_MS),
+        }
+    }
+}
+
+/// What comes after a request must not hold up its answer.
+#[test]
+fn half_a_next_request_holds_up_nothing() {
+    let server = Server::start(&[]);
+    for rest in ["G", "GET /auth HTTP/1.1\r\nHost: a\r\n", "\0", "\r\n"] {
+        let mut client = server.validation();
+        client.write(format!("GET /auth HTTP/1.1\r\nHost: a\r\n\r\n{rest}")).unwrap();
+        assert_no_token(&client.read_response(false).unwrap());
+    }
+    // Nor what is still waited for: the body of a second request.
+    let (name, key) = crate::common::server::key();
+    let mut client = server.admin();
+    let waits =
+        format!("POST /v1/tokens HTTP/1.1\r\nHost: a\r\n{name}: {key}\r\nContent-Type: application/json\r\n");
+    client
+        .write(format!("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n{waits}Content-Length: 9\r\n\r\n{{"))
+        .unwrap();
+    assert_eq!(client.read_response(false).unwrap().status, 200);
+}
+
+/// Who asks and never reads is made to wait: the answers must not pile up in the server.
+#[test]
+fn a_client_that_reads_no_answers_is_held_up() {
+    const MUCH_BYTES: usize = 20_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("validation.sock");
+    let server = Server::start(&[("DOORWARD_LISTEN", &format!("unix:{}", socket.display()))]);
+    let mut stream = UnixStream::connect(&socket).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let requests = "GET /auth HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1_000);
+    let mut written = 0;
+    while let Ok(count) = stream.write(requests.as_bytes()) {
+        written += count;
+        assert!(written < MUCH_BYTES, "{written} bytes of requests taken, no answer read");
+    }
+    assert_eq!(server.validation().get("/livez", &[]).status, 200, "others are not");
+}

@@ -1,0 +1,23 @@
+//! `doorward healthcheck`.
+
+use super::outcome::outcome;
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::server::Server;
+
+#[test]
+fn healthcheck_asks_the_running_server() {
+    let mut redis = RedisServer::start();
+    let mut server = Server::on(&redis, &[]);
+    let listen = server.listen().to_owned();
+    let check = || outcome(&["healthcheck"], &[("DOORWARD_LISTEN", &listen)]).0;
+    assert_eq!(check(), 0);
+    redis.kill();
+    wait_for("not ready", || (check() == 1).then_some(()));
+    redis.restart();
+    wait_for("ready", || (check() == 0).then_some(()));
+    server.kill9();
+    let (code, _, stderr) = outcome(&["healthcheck"], &[("DOORWARD_LISTEN", &listen)]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(!stderr.is_empty());
+}

@@ -1,0 +1,93 @@
+//! No secret leaves through the log, not even at its most talkative.
+
+use serde_json::json;
+
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::server::{ADMIN_KEY, Server, bearer, cookie, identity, key, text, token_path};
+
+const OTHER_KEY: &str = "another-key-of-the-tests-0123456789abc";
+const CHECK_KEY: &str = "a-check-key-of-the-tests-0123456789ab";
+const REDIS_PASSWORD: &str = "a-redis-password-of-the-tests";
+
+/// Uses the server in all the ways that meet a secret; gives the tokens.
+fn mixed_run(server: &Server) -> Vec<String> {
+    let issued: Vec<_> = (0..4).map(|_| server.issue(json!({"auth_slug": "web"}))).collect();
+    let mut client = server.validation();
+    for token in &issued {
+        let (by_header, by_cookie) = (bearer(&token["token"]), cookie(&token["token"]));
+        identity(&client.get("/auth", &[("Authorization", &by_header)]));
+        identity(&client.get(&format!("/auth?token={}", text(&token["token"])), &[("Cookie", &by_cookie)]));
+        assert_eq!(client.get("/session", &[("Cookie", &by_cookie)]).status, 200);
+        assert_eq!(
+            client.get("/auth", &[("Authorization", &by_header), ("Authorization", &by_header)]).status,
+            401
+        );
+        assert_eq!(client.get("/auth", &[("Authorization", &format!("{by_header}x"))]).status, 401);
+    }
+    let by_header = bearer(&issued[0]["token"]);
+    assert_eq!(client.request("POST", "/logout", &[("Authorization", &by_header)], None).status, 200);
+    assert_eq!(client.get("/auth", &[("Authorization", &by_header)]).status, 401);
+    server.end(&issued[1]["id"]);
+
+    // Secrets where they do not belong: as field names and values, in paths, in broken requests.
+    let token = text(&issued[2]["token"]);
+    let admin = |method: &str, path: &str, body| server.call(method, path, Some(&body)).status;
+    assert_eq!(admin("POST", "/v1/tokens", json!({"user": 1, token: token, "ip": token})), 422);
+    assert_eq!(admin("PATCH", &token_path(&issued[2]["id"]), json!({"auth_slug": format!("{token} ")})), 422);
+    assert_eq!(server.call("GET", &format!("/v1/tokens/{token}"), None).status, 404);
+    assert_eq!(server.call("GET", &format!("/v1/users/alice/tokens?cursor={token}"), None).status, 422);
+    let other = format!("Bearer {OTHER_KEY}");
+    assert_eq!(server.admin().get("/metrics", &[("Authorization", &other)]).status, 401);
+    assert_eq!(server.admin().get("/metrics", &[key(), key()]).status, 401);
+    for broken in
+        [format!("GET /auth HTTP/1.1\r\nAuthorization: Bearer {token}\0\r\n\r\n"), format!("{token}\r\n\r\n")]
+    {
+        for mut client in [server.validation(), server.admin()] {
+            let _: Result<_, _> = client.try_send(&broken);
+        }
+    }
+    issued.iter().map(|token| text(&token["token"]).to_owned()).collect()
+}
+
+/// What must not show: each secret, and of a token the part after its id too.
+fn assert_keeps_secrets(log: &str, tokens: &[String]) {
+    for secret in [ADMIN_KEY, OTHER_KEY, CHECK_KEY, REDIS_PASSWORD] {
+        assert!(!log.contains(secret), "{secret} in:\n{log}");
+    }
+    for token in tokens {
+        let secret_part = &token["dw_".len() + 16..];
+        assert!(!log.contains(secret_part), "{token} in:\n{log}");
+    }
+}
+
+#[test]
+fn the_log_shows_no_secret() {
+    let mut server = Server::start(&[("DOORWARD_LOG_LEVEL", "trace"), ("DOORWARD_TOKEN_KEYS", CHECK_KEY)]);
+    let tokens = mixed_run(&server);
+    server.terminate();
+    assert_keeps_secrets(&server.log(), &tokens);
+}
+
+#[test]
+fn nor_does_the_log_of_an_outage() {
+    let mut redis = RedisServer::start_durable();
+    // The two-word AUTH is accepted for a user without a password, whatever the password.
+    let url = format!("redis://default:{REDIS_PASSWORD}@127.0.0.1:{}", redis.port());
+    let settings = [("DOORWARD_LOG_LEVEL", "trace"), ("DOORWARD_REDIS_URL", &*url)];
+    let mut server = Server::start(&settings);
+    let mut tokens = mixed_run(&server);
+    // And the talk about an outage.
+    redis.kill();
+    let good = server.validation().get("/auth", &[("Authorization", &format!("Bearer {}", tokens[3]))]);
+    assert_ne!(good.status, 401);
+    assert_eq!(server.call("POST", "/v1/tokens", Some(&json!({"user": "a", "ip": "::1"}))).status, 503);
+    redis.restart();
+    // On as many connections as there are threads, at least: each brings its own connection to Redis back.
+    let live = json!(tokens[3]);
+    wait_for("back", || (0..8).all(|_| server.auth(&live).status == 200).then_some(()));
+    tokens.extend(mixed_run(&server));
+    server.terminate();
+    assert_keeps_secrets(&server.log(), &tokens);
+    assert!(server.log().contains("DEBUG") || server.log().contains("TRACE"), "it was talkative");
+}

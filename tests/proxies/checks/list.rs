@@ -1,0 +1,45 @@
+//! The checks in their order, and how a proxy is put through them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{denial, identity, traffic};
+use crate::proxies::site::Site;
+
+type Check = fn(&mut Site);
+
+/// The list; those that end something come last.
+const CHECKS: &[(&str, Check)] = &[
+    ("the application learns who is there", identity::the_application_learns_who_is_there),
+    ("a takeover shows both users", identity::a_takeover_shows_both_users),
+    ("who has no valid token is denied", denial::who_has_no_valid_token_is_denied),
+    ("an optional check lets everybody in", denial::an_optional_check_lets_everybody_in),
+    ("forged identity never arrives", identity::forged_identity_never_arrives),
+    ("aliases of the identity headers never arrive", identity::aliases_never_arrive),
+    ("forged forwarding never arrives", identity::forged_forwarding_never_arrives),
+    ("no header can be named away", identity::no_header_can_be_named_away),
+    ("every method is checked", denial::every_method_is_checked),
+    ("no path gets around the check", denial::no_path_gets_around_the_check),
+    ("a body arrives whole and is not sent to Doorward", traffic::a_body_arrives_whole),
+    ("many checks go over few connections", traffic::many_checks_go_over_few_connections),
+    ("an ended token is refused", denial::an_ended_token_is_refused),
+    ("a browser logs out", denial::a_browser_logs_out),
+    ("another site cannot use the cookie", denial::another_site_cannot_use_the_cookie),
+    ("no store, no entry", traffic::no_store_no_entry),
+    ("no Doorward, no entry", traffic::no_doorward_no_entry),
+];
+
+impl Site {
+    /// Runs the whole list, also after one has failed; they build on nothing, but the last of them break things.
+    pub fn pass_all_checks(mut self) {
+        let mut failed = Vec::new();
+        for (name, check) in CHECKS {
+            self.app.take_requests();
+            self.relay.take_sent();
+            if catch_unwind(AssertUnwindSafe(|| check(&mut self))).is_err() {
+                eprintln!("--- failed: {name}");
+                failed.push(*name);
+            }
+        }
+        assert!(failed.is_empty(), "failed: {failed:?}\n{}\n{}", self.proxy.log(), self.server.log());
+    }
+}

@@ -1,0 +1,127 @@
+//! Bodies, connections, and what happens while Redis or Doorward is away.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::common::http::request_bytes;
+use crate::common::process::wait_for;
+use crate::common::server::{bearer, cookie};
+use crate::proxies::site::{Site, assert_tells_nothing};
+
+pub fn a_body_arrives_whole(site: &mut Site) {
+    let authorization = bearer(&site.server.issue(json!({}))["token"]);
+    // More than any proxy keeps in memory before it passes a body on.
+    let body: String = (0..30_000).map(|line| format!("the body {line}\n")).collect();
+    let head = format!("POST /upload HTTP/1.1\r\nHost: localhost\r\nAuthorization: {authorization}\r\n");
+    let length = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    for request in [length, chunked] {
+        let response = site.client().send(request);
+        assert_eq!(response.status, 200, "{} {:?}", response.status, response.headers);
+        let [request] = &site.app.take_requests()[..] else { panic!("one request") };
+        assert!(request.body == body.as_bytes(), "{} bytes of {}", request.body.len(), body.len());
+        assert_eq!(site.told(request)[0], "alice");
+    }
+    // One that is denied is denied, whether or not all of it was read.
+    let denied = site.client().send(format!(
+        "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    site.assert_denied(&denied, false);
+    assert!(site.app.requests().is_empty());
+    let asked = site.relay.take_sent();
+    assert!(!asked.is_empty() && !asked.contains("the body"), "{asked}");
+}
+
+/// Also: users at once are never taken for one another.
+pub fn many_checks_go_over_few_connections(site: &mut Site) {
+    let before = site.relay.connections();
+    let site = &*site;
+    thread::scope(|scope| {
+        for number in 0..site.ways.clients_at_once {
+            scope.spawn(move || {
+                let user = format!("user-{number}");
+                let token = site.server.issue(json!({"user": user}))["token"].clone();
+                let sent = [("Authorization", bearer(&token)), ("Cookie", cookie(&token))];
+                let mut client = site.client();
+                for round in 0..50 {
+                    let (name, value) = &sent[round % 2];
+                    let headers: &[_] = if round % 5 == 0 { &[] } else { &[(*name, value.as_str())] };
+                    let body = (round % 7 == 0).then(|| json!({"some": "body"}));
+                    let response = client.request("POST", &format!("/of/{user}"), headers, body.as_ref());
+                    assert_eq!(response.status, if headers.is_empty() { 401 } else { 200 });
+                }
+            });
+        }
+    });
+    let requests = site.app.take_requests();
+    assert_eq!(requests.len(), 40 * site.ways.clients_at_once);
+    for request in &requests {
+        assert_eq!(request.path, format!("/of/{}", site.told(request)[0]));
+    }
+    let connections = site.relay.connections() - before;
+    let most = if site.ways.keeps_connections { site.ways.clients_at_once } else { requests.len() };
+    assert!(connections <= most, "{connections} more connections to Doorward");
+}
+
+pub fn no_store_no_entry(site: &mut Site) {
+    let token = site.server.issue(json!({}))["token"].clone();
+    assert_eq!(site.get("/", &token).status, 200);
+    site.redis.kill();
+    // What was known may pass until the loss is noticed; from then on nothing does.
+    let response = wait_for("the outage shows", || Some(site.get("/", &token)).filter(|r| r.status != 200));
+    assert_eq!(response.status, site.ways.unavailable_status, "{response:?}");
+    let retry_after = site.ways.passes_retry_after.then_some("1");
+    assert_eq!(response.header("retry-after"), retry_after, "{response:?}");
+    nobody_enters(site, &token, site.ways.unavailable_status);
+    // Who shows no token needs no store to be judged.
+    site.assert_denied(&site.client().get("/", &[]), false);
+    site.redis.restart();
+    // The token is lost with this Redis; that it is says that it was asked.
+    wait_for("the store is asked again", || (site.server.auth(&token).status == 401).then_some(()));
+}
+
+pub fn no_doorward_no_entry(site: &mut Site) {
+    let issue = || {
+        let body = json!({"user": "alice", "ip": "203.0.113.7"});
+        Some(site.server.call("POST", "/v1/tokens", Some(&body))).filter(|response| response.status == 201)
+    };
+    // After the last check the admin plane may have to connect again first.
+    let token = wait_for("a token is issued", issue).json()["token"].clone();
+    wait_for("the token is good", || (site.get("/", &token).status == 200).then_some(()));
+    // Nobody answers: the proxy must give up by itself, or else deny once the connection breaks.
+    site.server.process().freeze();
+    let mut waiting = site.client();
+    waiting.write(request_bytes("GET", "/", &[("Authorization", &bearer(&token))], None)).unwrap();
+    if site.ways.gives_up {
+        let silent = || Some(site.get("/", &token)).filter(|r| !(site.ways.remembers && r.status == 200));
+        let response = wait_for("what was kept is forgotten", silent);
+        assert!((500..600).contains(&response.status), "{response:?}");
+    }
+    site.server.kill9();
+    let response = waiting.read_response(false).unwrap();
+    let is_denied = (500..600).contains(&response.status) || response.status == site.ways.unreachable_status;
+    assert!(is_denied || site.ways.remembers && response.status == 200, "{response:?}");
+    if site.ways.remembers {
+        wait_for("what was kept is forgotten", || (site.get("/", &token).status != 200).then_some(()));
+    }
+    // Nobody is there.
+    nobody_enters(site, &token, site.ways.unreachable_status);
+    assert_eq!(site.client().get("/", &[]).status, site.ways.unreachable_status);
+    assert!(site.app.take_requests().is_empty());
+}
+
+/// A token that nobody can judge opens nothing.
+fn nobody_enters(site: &Site, token: &Value, status: u16) {
+    site.app.take_requests();
+    let mut client = site.client();
+    let authorization = bearer(token);
+    for path in ["/", "/welcome/", "/"] {
+        let response = client.get(path, &[("Authorization", &authorization)]);
+        assert_eq!(response.status, status, "{path}: {response:?}");
+        assert_tells_nothing(&response);
+    }
+    assert_eq!(client.get("/public/", &[]).status, 200, "what is public needs no Doorward");
+    assert_eq!(site.app.take_requests().len(), 1, "only the public page");
+}

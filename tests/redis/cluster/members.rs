@@ -1,0 +1,174 @@
+//! Nodes that leave the cluster, and replicas that are all that is left of it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use doorward::Clock;
+use serde_json::json;
+
+use super::support::{
+    HASTY, PATIENT, SETTINGS, StopOnDrop, await_passes, await_ready, issue, issue_soon, ready, start, status,
+    users,
+};
+use crate::common::cluster::{RedisCluster, node_id, state};
+use crate::common::feed::FeedReader;
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::server::{Server, assert_invalid_token};
+
+/// A node leaves an event connection that hears nothing within this, also on a busy machine. Redis itself notices after the
+/// node timeout of these clusters, which is a minute.
+const DEAF_MS: u64 = 20_000;
+
+#[test]
+fn replicas_are_found_though_the_url_names_dead_masters_only() {
+    let mut cluster = RedisCluster::with(3, true, &HASTY);
+    let (first, users) = (start(&cluster), users(&cluster));
+    let live: Vec<_> = users.iter().map(|(user, _)| issue(&first, user)).collect();
+    // A replica is in no list before something was written.
+    for (master, replica) in cluster
+        .masters
+        .iter()
+        .flat_map(|master| cluster.replicas.iter().map(move |replica| (master, replica.port().to_string())))
+    {
+        wait_for("the replica is listed", || {
+            master.cli(&["CLUSTER", "SLOTS"]).lines().any(|line| line == replica).then_some(())
+        });
+    }
+    let server = start(&cluster);
+    let revoked = issue(&server, &users[0].0);
+    server.end(&revoked["id"]);
+    for master in &cluster.masters {
+        assert_eq!(master.cli(&["WAIT", "1", "5000"]), "1");
+    }
+    cluster.masters.iter_mut().for_each(RedisServer::kill);
+    wait_for("not ready", || (ready(&server) == 503).then_some(()));
+    for replica in &cluster.replicas {
+        replica.cli(&["CLUSTER", "FAILOVER", "TAKEOVER"]);
+    }
+    for replica in &cluster.replicas {
+        wait_for("the cluster is fine", || (state(replica, "cluster_state") == "ok").then_some(()));
+    }
+    let clock = Clock::system();
+    let from_ms = clock.boottime_ms();
+    live.iter().for_each(|token| await_passes(&server, token));
+    await_ready(&server);
+    println!("back {} ms after the cluster", clock.boottime_ms() - from_ms);
+    assert_invalid_token(&server.auth(&revoked["token"]));
+    users.iter().for_each(|(user, _)| drop(issue_soon(&server, user)));
+}
+
+#[test]
+fn a_seed_of_another_cluster_is_not_believed() {
+    for reset in ["HARD", "SOFT"] {
+        let mut cluster = RedisCluster::with(3, false, &PATIENT);
+        let users = users(&cluster);
+        cluster.add_master(&PATIENT);
+        let server = start(&cluster);
+        let live: Vec<_> = users.iter().map(|(user, _)| issue(&server, user)).collect();
+        cluster.move_away(3, reset);
+        wait_for("told", || server.log().contains("cluster view refused").then_some(()));
+        // Also while a master is away, and for a node that starts now.
+        cluster.masters[0].freeze();
+        wait_for("unavailable", || (status(&server, &live[0]) == 503).then_some(()));
+        for _ in 0..20 {
+            live[1..].iter().for_each(|token| await_passes(&server, token));
+            assert_eq!(status(&server, &live[0]), 503);
+        }
+        cluster.masters[0].thaw();
+        let late = start(&cluster);
+        for server in [&server, &late] {
+            live.iter().for_each(|token| await_passes(server, token));
+            (0..20).for_each(|n| drop(issue_soon(server, &format!("user-{n}"))));
+        }
+        assert_eq!(cluster.masters[3].keys(), [""; 0]);
+    }
+}
+
+#[test]
+fn seeds_of_as_many_clusters_are_not_chosen_from() {
+    let [one, two] = [(); 2].map(|()| RedisCluster::with(1, false, &PATIENT));
+    let ports = [&one, &two].map(|cluster| format!("127.0.0.1:{}", cluster.masters[0].port()));
+    let url = format!("redis+cluster://{}/", ports.join(","));
+    let server = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &url)]].concat());
+    wait_for("told", || server.log().contains("the seeds belong to different clusters").then_some(()));
+    assert_eq!(ready(&server), 503);
+    assert_eq!([one.masters[0].keys(), two.masters[0].keys()], [[""; 0]; 2]);
+}
+
+/// The master that holds the connection for events.
+fn event_master(cluster: &RedisCluster) -> usize {
+    let is_it = |master: &RedisServer| {
+        let clients = master.cli(&["CLIENT", "LIST"]);
+        clients.lines().any(|client| client.contains(" cmd=") && !client.contains(" sub=0 "))
+    };
+    wait_for("a connection for events", || cluster.masters.iter().position(is_it))
+}
+
+/// A gap is told, and from then on the events of this user are.
+fn assert_told(server: &Server, feed: &mut FeedReader, user: &str) {
+    let (clock, is_over) = (Clock::system(), AtomicBool::new(false));
+    let from_ms = clock.boottime_ms();
+    thread::scope(|scope| {
+        let _over = StopOnDrop(&is_over);
+        // Again and again: what happens before the connection has moved is covered by the gap.
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                issue_soon(server, user);
+            }
+        });
+        while feed.event().1 != "gap" {}
+        println!("a gap after {} ms", clock.boottime_ms() - from_ms);
+        while feed.event().2["user"] != user {}
+        let took_ms = clock.boottime_ms() - from_ms;
+        println!("an event after {took_ms} ms");
+        assert!(took_ms <= DEAF_MS, "{took_ms} ms");
+    });
+}
+
+#[test]
+fn the_feed_leaves_a_master_that_left_the_cluster() {
+    let cluster = RedisCluster::with(3, false, &PATIENT);
+    let server = start(&cluster);
+    let users = users(&cluster);
+    let at = event_master(&cluster);
+    let mut feed = FeedReader::open(&server, None);
+    let id = node_id(&cluster.masters[at]);
+    for other in cluster.masters.iter().filter(|other| node_id(other) != id) {
+        other.cli(&["CLUSTER", "FORGET", &id]);
+        cluster.masters[at].cli(&["CLUSTER", "FORGET", &node_id(other)]);
+    }
+    assert_told(&server, &mut feed, &users[(at + 1) % 3].0);
+}
+
+#[test]
+fn the_feed_leaves_a_master_whose_bus_is_cut() {
+    let cluster = RedisCluster::with_relayed_bus(&PATIENT);
+    let server = start(&cluster);
+    let users = users(&cluster);
+    let at = event_master(&cluster);
+    let mut feed = FeedReader::open(&server, None);
+    // It still takes writes, and the others still think that it is fine.
+    cluster.bus[at].forget_flows();
+    assert_told(&server, &mut feed, &users[(at + 1) % 3].0);
+    assert_told_of_all(&server, &mut feed, &users);
+}
+
+/// A link that breaks is made anew by Redis, which does not repeat what it lost.
+#[test]
+fn a_broken_link_of_the_bus_is_followed_by_a_gap() {
+    let cluster = RedisCluster::with_relayed_bus(&PATIENT);
+    let server = start(&cluster);
+    let at = event_master(&cluster);
+    let mut feed = FeedReader::open(&server, None);
+    cluster.bus[at].cut_flows();
+    while feed.event().1 != "gap" {}
+    assert_told_of_all(&server, &mut feed, &users(&cluster));
+}
+
+fn assert_told_of_all(server: &Server, feed: &mut FeedReader, users: &[(String, u16)]) {
+    for (user, _) in users {
+        server.issue(json!({"user": user}));
+        wait_for("an event", || (feed.event().2["user"] == user.as_str()).then_some(()));
+    }
+}

@@ -1,0 +1,45 @@
+//! A node that tells about its store, and what it tells.
+
+use serde_json::{Value, json};
+
+use crate::common::process::wait_for;
+use crate::common::server::Server;
+
+/// A node with a timeout that a busy machine does not reach.
+pub fn start(redis_url: &str) -> Server {
+    Server::start(&[("DOORWARD_REDIS_URL", redis_url), ("DOORWARD_REDIS_TIMEOUT", "3s")])
+}
+
+pub fn ready(server: &Server) -> u16 {
+    server.validation().get("/readyz", &[]).status
+}
+
+pub fn await_ready(server: &Server, status: u16) {
+    wait_for(&format!("/readyz is {status}\n{}", server.log()), || (ready(server) == status).then_some(()));
+}
+
+pub fn issue(server: &Server) -> (u16, Value) {
+    let body = json!({"user": "alice", "ip": "203.0.113.7"});
+    let response = server.call("POST", "/v1/tokens", Some(&body));
+    (response.status, if response.status == 201 { response.json() } else { Value::Null })
+}
+
+pub fn status(server: &Server) -> Value {
+    let response = server.call("GET", "/v1/status", None);
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()
+}
+
+pub fn faults_of(server: &Server) -> Vec<Value> {
+    status(server)["faults"].as_array().unwrap().clone()
+}
+
+pub fn metric(server: &Server, name: &str) -> String {
+    let text = server.call("GET", "/metrics", None).text();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
+    line.unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+pub fn lines(server: &Server, message: &str) -> usize {
+    server.log().lines().filter(|line| line.contains(message)).count()
+}

@@ -1,0 +1,116 @@
+//! Connections to Redis that are closed, die silently or are slow to answer while Redis itself works.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::support::status;
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::relay::Relay;
+use crate::common::server::{Server, identity};
+
+/// A firewall that forgets its flows drops what is sent over them, and tells nobody.
+#[test]
+fn a_large_pool_of_dead_connections_is_replaced_at_once() {
+    const CONNECTIONS: usize = 64;
+    let redis = RedisServer::start();
+    let relay = Relay::start(&format!("127.0.0.1:{}", redis.port()));
+    let url = format!("redis://{}", relay.addr());
+    let pool = ("DOORWARD_REDIS_CONNECTIONS", "64");
+    let server = Server::start(&[pool, ("DOORWARD_REDIS_URL", &url)]);
+    let token = server.issue(json!({}));
+    wait_for("the pool is large", || {
+        thread::scope(|scope| {
+            (0..CONNECTIONS).for_each(|_| drop(scope.spawn(|| server.token(&token["id"]))));
+        });
+        (relay.connections() >= CONNECTIONS / 2).then_some(())
+    });
+    relay.forget_flows();
+    let body = json!({"user": "alice", "ip": "203.0.113.7"});
+    // One timeout after the other would take longer than this waits: 64 times 500 ms.
+    wait_for("logins are back", || {
+        (server.call("POST", "/v1/tokens", Some(&body)).status == 201).then_some(())
+    });
+    // All of them, not one that was lucky.
+    (0..2 * CONNECTIONS).for_each(|_| drop(server.issue(json!({}))));
+}
+
+/// A server's `timeout` and proxies close idle connections: that is no outage, also when the next one is closed at once.
+#[test]
+fn closed_connections_cost_no_answer() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[("DOORWARD_CACHE_ENTRIES", "0")]);
+    let token = server.issue(json!({}));
+    for _ in 0..20 {
+        for _ in 0..2 {
+            redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+            // Each by a connection of its own, so that all threads are asked.
+            (0..4).for_each(|_| assert_eq!(server.auth(&token["token"]).status, 200));
+        }
+        redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+        server.issue(json!({}));
+    }
+}
+
+#[test]
+fn closed_connections_leave_the_node_ready() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    let looks = || redis.info("commandstats", "cmdstat_time").split(',').next().unwrap().to_owned();
+    for _ in 0..3 {
+        redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+        for _ in 0..2 {
+            let before = looks();
+            wait_for("the next look", || {
+                assert_eq!(status(&server, "/readyz"), 200, "{}", server.log());
+                (looks() != before).then_some(())
+            });
+        }
+    }
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+/// On a busy machine the first answers of Redis may be late; who was told "ready" is served.
+#[test]
+fn a_slow_first_answer_makes_no_node_that_starts_unavailable() {
+    let redis = RedisServer::start();
+    redis.freeze();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Longer than the first look, shorter than all.
+            thread::sleep(Duration::from_millis(1_300));
+            redis.thaw();
+        });
+        let server = Server::on(&redis, &[("DOORWARD_REDIS_TIMEOUT", "1s")]);
+        let token = server.issue(json!({}));
+        identity(&server.auth(&token["token"]));
+        assert_eq!(status(&server, "/readyz"), 200, "{}", server.log());
+    });
+}
+
+#[test]
+fn flushed_scripts_cost_no_answer() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut connection = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
+            while !is_over.load(Ordering::SeqCst) {
+                redis::cmd("SCRIPT").arg("FLUSH").exec(&mut connection).unwrap();
+            }
+        });
+        let statuses: Vec<_> = (0..300)
+            .map(|n| {
+                let body = json!({"user": format!("user-{n}"), "ip": "203.0.113.7"});
+                server.call("POST", "/v1/tokens", Some(&body)).status
+            })
+            .collect();
+        // Before anything can panic: the scope waits for its thread.
+        is_over.store(true, Ordering::SeqCst);
+        assert!(statuses.iter().all(|status| *status == 201), "{statuses:?}");
+    });
+}

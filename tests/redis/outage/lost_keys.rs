@@ -1,0 +1,47 @@
+//! Redis loses its data, and with it the MAC keys.
+
+use serde_json::json;
+
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::server::{Server, identity};
+
+fn check_key_is_kept(redis: &RedisServer) -> bool {
+    redis.keys().iter().any(|key| key.starts_with("dw:m:"))
+}
+
+#[test]
+fn nodes_agree_again_after_redis_lost_everything() {
+    let redis = RedisServer::start();
+    let first = Server::on(&redis, &[]);
+    let lost = first.issue(json!({}));
+    identity(&first.auth(&lost["token"]));
+    redis.cli(&["FLUSHALL"]);
+    wait_for("the node puts the check key back", || check_key_is_kept(&redis).then_some(()));
+    wait_for("a lost token is refused", || (first.auth(&lost["token"]).status == 401).then_some(()));
+    let second = Server::on(&redis, &[]);
+    for (issuer, other) in [(&first, &second), (&second, &first)] {
+        let issued = issuer.issue(json!({}));
+        identity(&issuer.auth(&issued["token"]));
+        identity(&other.auth(&issued["token"]));
+        issuer.end(&issued["id"]);
+        wait_for("ended everywhere", || (other.auth(&issued["token"]).status == 401).then_some(()));
+    }
+}
+
+/// The worse order: a node that knows nothing of the lost key makes another before the old one notices.
+#[test]
+fn a_node_follows_a_check_key_made_behind_its_back() {
+    let redis = RedisServer::start();
+    let mut first = Server::on(&redis, &[]);
+    first.process().freeze();
+    redis.cli(&["FLUSHALL"]);
+    let second = Server::on(&redis, &[]);
+    first.process().thaw();
+    let from_second = second.issue(json!({}));
+    wait_for("the first knows the new key", || {
+        (first.auth(&from_second["token"]).status == 200).then_some(())
+    });
+    let from_first = first.issue(json!({}));
+    identity(&second.auth(&from_first["token"]));
+}

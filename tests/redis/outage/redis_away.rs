@@ -1,0 +1,111 @@
+//! Redis dies or stands still, and comes back.
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::support::*;
+use crate::common::http::Client;
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::server::{Server, assert_invalid_token, assert_unavailable, identity, key};
+
+/// Long enough for a node to connect again by itself.
+const QUIET: Duration = Duration::from_secs(3);
+
+#[test]
+fn redis_dies_and_comes_back() {
+    let mut redis = RedisServer::start_durable();
+    let server = Server::on(&redis, &[]);
+    let issued = server.issue(json!({}));
+    identity(&server.auth(&issued["token"]));
+    for _ in 0..2 {
+        redis.kill();
+        assert_outage(&server, &issued);
+        redis.restart();
+        assert_back(&server, &issued);
+    }
+}
+
+/// An outage while nobody asked: who asks after it must not pay for the connections that broke meanwhile.
+#[test]
+fn an_outage_that_nobody_met_is_over_by_itself() {
+    let mut redis = RedisServer::start_durable();
+    let server = Server::on(&redis, &[]);
+    let tokens: Vec<_> = (0..8).map(|_| server.issue(json!({}))["token"].clone()).collect();
+    redis.kill();
+    redis.restart();
+    thread::sleep(QUIET);
+    // Each on a connection of its own, and so on every thread.
+    for token in &tokens {
+        identity(&server.auth(token));
+    }
+}
+
+#[test]
+fn redis_stands_still_and_goes_on() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    let issued = server.issue(json!({}));
+    identity(&server.auth(&issued["token"]));
+    redis.freeze();
+    assert_outage(&server, &issued);
+    // An ending that could not be acknowledged is in Redis's socket and may be done once it goes on: a 503 on a write
+    // means "unknown". So another token tells.
+    redis.thaw();
+    wait_for("back", || (status(&server, "/readyz") == 200).then_some(()));
+    let issued = server.issue(json!({}));
+    assert_back(&server, &issued);
+}
+
+#[test]
+fn the_server_starts_without_redis_and_finds_it_later() {
+    let mut redis = RedisServer::start();
+    redis.kill();
+    let server = Server::on(&redis, &[]);
+    assert_eq!([status(&server, "/livez"), status(&server, "/readyz")], [200, 503]);
+    assert_unavailable(&prompt(|| server.validation().get("/auth", &[("Authorization", "Bearer dw_x")])));
+    let body = json!({"user": "alice", "ip": "10.0.0.1"});
+    assert_eq!(server.call("POST", "/v1/tokens", Some(&body)).status, 503);
+    redis.restart();
+    wait_for("ready", || (status(&server, "/readyz") == 200).then_some(()));
+    let issued = server.issue(json!({}));
+    assert_back(&server, &issued);
+}
+
+#[test]
+fn what_was_acknowledged_survives_the_servers_death() {
+    let redis = RedisServer::start();
+    let mut server = Server::on(&redis, &[]);
+    let (kept, ended) = (server.issue(json!({})), server.issue(json!({})));
+    identity(&server.auth(&ended["token"]));
+    server.end(&ended["id"]);
+    server.restart();
+    identity(&server.auth(&kept["token"]));
+    assert_invalid_token(&server.auth(&ended["token"]));
+    assert_eq!(server.token(&ended["id"])["is_active"], false);
+}
+
+/// An outage is told once a second, however many calls are refused meanwhile.
+#[test]
+fn refused_calls_are_a_line_a_second() {
+    let mut redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    redis.kill();
+    let mut client = server.admin();
+    let refused = |client: &mut Client| {
+        assert_eq!(client.get("/v1/users/alice/tokens", &[key()]).status, 503);
+    };
+    (0..100).for_each(|_| refused(&mut client));
+    // The next line tells how many had none.
+    let line = wait_for("a count", || {
+        refused(&mut client);
+        let log = server.log();
+        log.lines()
+            .find(|line| line.contains("not served") && line.contains("suppressed="))
+            .map(str::to_owned)
+    });
+    assert!(line.contains("store unavailable") && line.contains("reason="), "{line}");
+    assert!(server.log().matches("not served").count() < 100);
+}

@@ -1,0 +1,113 @@
+//! A Redis user that lacks permissions.
+
+use std::io::Read as _;
+use std::thread;
+
+use serde_json::Value;
+
+use super::nodes::*;
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::server::{Server, text};
+
+/// What is taken from a user who may do all that is needed; what the log and the status then name; and whether sessions
+/// are judged all the same.
+const RESTRICTED: [(&str, &str, &str, bool); 21] = [
+    ("resetchannels", "command=PUBLISH,SUBSCRIBE channel=dw:events:0", "&dw:*", false),
+    ("resetchannels &other:*", "channel=dw:events:0", "&dw:*", false),
+    ("-publish", "command=PUBLISH", "+publish", false),
+    ("-info", "command=INFO", "+info", false),
+    ("-hmget", "command=HMGET", "+hmget", false),
+    ("-client", "command=CLIENT|TRACKING", "+client|tracking", true),
+    ("-client|tracking", "command=CLIENT|TRACKING", "+client|tracking", true),
+    ("-subscribe", "command=SUBSCRIBE", "+subscribe", true),
+    ("-time", "command=TIME", "+time", false),
+    ("-hset -zadd", "command=HSET,ZADD", "+hset +zadd", false),
+    ("-zrevrange", "command=ZREVRANGE", "+zrevrange", false),
+    ("-evalsha", "command=EVALSHA", "+evalsha", false),
+    ("-unwatch", "command=UNWATCH", "+unwatch", false),
+    ("-del", "command=DEL", "+del", false),
+    ("-get", "command=GET", "+get", false),
+    ("-@write", "HSET", "+hset", false),
+    ("resetkeys %R~dw:*", "key=dw:*", "~dw:*", false),
+    ("resetkeys %W~dw:*", "key=dw:*", "~dw:*", false),
+    ("resetkeys ~other:*", "key=dw:*", "~dw:*", false),
+    ("resetkeys ~dw:t:* ~dw:u:* ~dw:m:*", "key=dw:o:*,dw:v:*,dw:e:*,dw:d:*,dw:k:*,dw:r:*", "~dw:*", false),
+    ("resetkeys ~dw:[a-ln-z]:*", "key=dw:m:*", "~dw:*", false),
+];
+
+fn assert_restricted(redis: &RedisServer, number: usize) {
+    let (rules, named, fix, is_judging) = RESTRICTED[number];
+    let name = format!("restricted-{number}");
+    let least = ["on", ">a-password", "~dw:*", "&dw:*", "+@all", "-@admin", "-@dangerous", "+info"];
+    let rules: Vec<_> = least.into_iter().chain(rules.split(' ')).collect();
+    redis.cli(&[&["ACL", "SETUSER", &name], &rules[..]].concat());
+    let url = format!("redis://{name}:a-password@127.0.0.1:{}", redis.port());
+    let server = start(&url);
+    let message = "redis user lacks a permission";
+    let line = wait_for(&format!("{rules:?} are told"), || {
+        server.log().lines().find(|line| line.contains(message)).map(str::to_owned)
+    });
+    let why = || format!("{rules:?}\n{}\n{}", status(&server), server.log());
+    assert_eq!(ready(&server), 503, "{}", why());
+    assert!(line.contains("ERROR") && line.contains(named) && line.contains(fix), "{line}");
+    assert!(line.contains(&redis.port().to_string()) && !line.contains("a-password"), "{line}");
+    let faults = faults_of(&server);
+    assert!(faults.iter().any(|fault| text(&fault["fix"]).contains(fix)), "{faults:?}");
+    assert_eq!(metric(&server, "doorward_store_fault{kind=\"permission\"}"), "1");
+    let (answer, token) = issue(&server);
+    assert_eq!(answer, if is_judging { 201 } else { 503 }, "{}", why());
+    if is_judging {
+        assert_eq!(server.auth(&token["token"]).status, 200);
+    }
+    redis.cli(&["ACL", "SETUSER", &name, "~dw:*", "&dw:*", "+@all"]);
+    await_ready(&server, 200);
+    assert_eq!(faults_of(&server), [] as [Value; 0]);
+    let (answer, token) = issue(&server);
+    assert_eq!((answer, server.auth(&token["token"]).status), (201, 200));
+}
+
+#[test]
+fn a_missing_permission_is_named_and_nothing_is_half_made() {
+    each_is_named(&RedisServer::start());
+}
+
+#[test]
+fn a_missing_permission_is_named_and_nothing_is_half_made_on_valkey() {
+    each_is_named(&RedisServer::start_valkey());
+}
+
+#[test]
+fn a_missing_permission_is_named_and_nothing_is_half_made_on_valkey_8() {
+    each_is_named(&RedisServer::start_valkey_8());
+}
+
+fn each_is_named(redis: &RedisServer) {
+    let judging = RESTRICTED.iter().filter(|(.., is_judging)| *is_judging).count();
+    let numbers: Vec<_> = (0..RESTRICTED.len()).collect();
+    for some in numbers.chunks(4) {
+        thread::scope(|scope| {
+            some.iter().for_each(|number| drop(scope.spawn(move || assert_restricted(redis, *number))));
+        });
+    }
+    // One of each that was granted, and of each that may judge; none of a login that was refused.
+    let tokens = redis.keys().iter().filter(|key| key.starts_with("dw:t:")).count();
+    assert_eq!(tokens, RESTRICTED.len() + judging);
+}
+
+#[test]
+fn a_permission_taken_away_is_told_within_seconds() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    await_ready(&server, 200);
+    let (_, token) = issue(&server);
+    redis.set_user(&["resetchannels"]);
+    assert_eq!(issue(&server).0, 503);
+    await_ready(&server, 503);
+    assert_eq!(faults_of(&server)[0]["channel"], "dw:events:0");
+    assert_eq!(redis.keys().iter().filter(|key| key.starts_with("dw:t:")).count(), 1);
+    redis.set_user(&["&dw:*"]);
+    await_ready(&server, 200);
+    wait_for("recovery is told", || (lines(&server, "redis recovered") == 1).then_some(()));
+    assert_eq!(server.auth(&token["token"]).status, 200);
+}

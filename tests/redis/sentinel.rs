@@ -1,0 +1,270 @@
+//! The server on a Redis that Sentinels watch: when the master is replaced, it follows by itself.
+
+use std::time::Duration;
+
+use doorward::Clock;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::common::fake_sentinel::FakeSentinel;
+use crate::common::process::{wait_for, wait_within};
+use crate::common::redis::RedisServer;
+use crate::common::sentinel::Sentinels;
+use crate::common::server::{Server, assert_invalid_token, identity};
+
+const SETTINGS: [(&str, &str); 2] = [("DOORWARD_LEASE", "500ms"), ("DOORWARD_REDIS_TIMEOUT", "250ms")];
+/// Longer than the lease, as config/redis.conf wants it.
+const DOWN_AFTER_MS: u64 = 1000;
+/// A Sentinel asks a former master for its role every 10 s, gives it 8 s after that to find its place by itself, and does
+/// nothing for 30 s where its own timer was late (redis.io, "High availability with Redis Sentinel", TILT mode).
+const FOLLOWS_AGAIN_MS: u64 = 60_000;
+
+fn start(sentinels: &Sentinels) -> Server {
+    let server = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &sentinels.url())]].concat());
+    await_ready(&server);
+    server
+}
+
+fn await_ready(server: &Server) {
+    wait_for("ready", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
+}
+
+/// Lets it pass as soon as the store can be asked, and never says that it is no token.
+fn await_passes(server: &Server, token: &Value) {
+    wait_for("passes", || {
+        let status = server.auth(&token["token"]).status;
+        assert!([200, 503].contains(&status), "{status}\n{}", server.log());
+        (status == 200).then_some(())
+    });
+}
+
+fn await_refused(server: &Server, token: &Value) {
+    wait_for("refused", || (server.auth(&token["token"]).status == 401).then_some(()));
+}
+
+/// All that was acknowledged is on the replica.
+fn await_replicated(master: &RedisServer) {
+    assert_eq!(master.cli(&["WAIT", "1", "5000"]), "1");
+}
+
+/// Logs in until the tokens go to this master, which follows nobody.
+fn await_written_to(node: &Server, master: &RedisServer) {
+    let tokens = || master.keys().iter().filter(|key| key.starts_with("dw:t:")).count();
+    let before = tokens();
+    wait_for("the new master is written to", || {
+        node.call("POST", "/v1/tokens", Some(&json!({"user": "alice", "ip": "203.0.113.7"})));
+        (tokens() > before).then_some(())
+    });
+}
+
+/// What holds once `to` has taken over from another.
+fn assert_taken_over(nodes: [&Server; 2], to: &RedisServer, live: &[Value], ended: &Value) {
+    for node in nodes {
+        live.iter().for_each(|token| await_passes(node, token));
+        await_ready(node);
+        assert_invalid_token(&node.auth(&ended["token"]));
+    }
+    let fresh = nodes[0].issue(json!({}));
+    assert!(to.keys().iter().any(|key| key.starts_with("dw:t:")));
+    await_passes(nodes[1], &fresh);
+    // Its changes are heard.
+    nodes[0].end(&fresh["id"]);
+    assert_invalid_token(&nodes[0].auth(&fresh["token"]));
+    await_refused(nodes[1], &fresh);
+}
+
+#[test]
+fn a_new_master_is_found_when_the_old_one_has_died() {
+    let mut sentinels = Sentinels::start(DOWN_AFTER_MS);
+    let (first, second) = (start(&sentinels), start(&sentinels));
+    let live: Vec<_> = (0..3).map(|_| first.issue(json!({}))).collect();
+    let ended = first.issue(json!({}));
+    identity(&second.auth(&ended["token"]));
+    first.end(&ended["id"]);
+    await_replicated(&sentinels.servers[0]);
+    sentinels.servers[0].kill();
+    sentinels.await_master(&sentinels.servers[1]);
+    assert_taken_over([&first, &second], &sentinels.servers[1], &live, &ended);
+
+    // The former master comes back, is made a replica, and takes over in turn; with one Sentinel less.
+    sentinels.servers[0].restart();
+    wait_within(FOLLOWS_AGAIN_MS, "it follows", || {
+        let former = &sentinels.servers[0];
+        (former.info_unless_cut_off("replication", "role")? == "slave"
+            && former.info_unless_cut_off("replication", "master_link_status")? == "up")
+            .then_some(())
+    });
+    await_replicated(&sentinels.servers[1]);
+    sentinels.sentinels[0].process.kill();
+    sentinels.servers[1].kill();
+    sentinels.await_master(&sentinels.servers[0]);
+    assert_taken_over([&first, &second], &sentinels.servers[0], &live, &ended);
+}
+
+/// The former master goes on answering, with what it knew: nobody believes it.
+#[test]
+fn a_demoted_master_is_left() {
+    let sentinels = Sentinels::start(DOWN_AFTER_MS);
+    let (first, second) = (start(&sentinels), start(&sentinels));
+    let live: Vec<_> = (0..3).map(|_| first.issue(json!({}))).collect();
+    let ended = first.issue(json!({}));
+    identity(&second.auth(&ended["token"]));
+    first.end(&ended["id"]);
+    await_replicated(&sentinels.servers[0]);
+    assert_eq!(sentinels.sentinels[0].cli(&["SENTINEL", "FAILOVER", crate::common::sentinel::NAME]), "OK");
+    sentinels.await_master(&sentinels.servers[1]);
+    let clock = Clock::system();
+    let from_ms = clock.boottime_ms();
+    await_written_to(&first, &sentinels.servers[1]);
+    println!("followed {} ms after the majority", clock.boottime_ms() - from_ms);
+    assert_taken_over([&first, &second], &sentinels.servers[1], &live, &ended);
+}
+
+#[test]
+fn a_silent_sentinel_holds_nobody_up() {
+    let sentinels = Sentinels::start(DOWN_AFTER_MS);
+    sentinels.sentinels[0].process.signal(Signal::STOP);
+    let server = start(&sentinels);
+    let token = server.issue(json!({}));
+    identity(&server.auth(&token["token"]));
+    sentinels.sentinels[0].process.signal(Signal::CONT);
+}
+
+/// Three Sentinels that name a first server, and a second server that is a master too and knows nothing.
+struct Fakes {
+    sentinels: Vec<FakeSentinel>,
+    first: RedisServer,
+    second: RedisServer,
+}
+
+impl Fakes {
+    fn start() -> Self {
+        let [first, second] = [RedisServer::start(), RedisServer::start()];
+        let sentinels = (0..3).map(|id| FakeSentinel::start(id, first.port())).collect::<Vec<_>>();
+        sentinels.iter().for_each(|sentinel| sentinel.name("127.0.0.1", first.port(), 5));
+        Self { sentinels, first, second }
+    }
+
+    fn node(&self) -> Server {
+        Server::start(
+            &[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &FakeSentinel::url(&self.sentinels))]].concat(),
+        )
+    }
+
+    /// What the Sentinels said until now was heard several times, and nobody has followed the second server.
+    fn assert_kept(&self, node: &Server, token: &Value) {
+        self.sentinels[2].await_asked(3);
+        identity(&node.auth(&token["token"]));
+        let fresh = node.issue(json!({}));
+        node.end(&fresh["id"]);
+        assert_invalid_token(&node.auth(&fresh["token"]));
+        assert_eq!(self.second.keys(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_minority_of_sentinels_moves_nobody() {
+    let fakes = Fakes::start();
+    let node = fakes.node();
+    await_ready(&node);
+    let token = node.issue(json!({}));
+    let [one, two, liar] = &fakes.sentinels[..] else { panic!("three") };
+    // It lies alone, in each way.
+    for (host, port, epoch) in [
+        ("127.0.0.1", fakes.second.port(), 1),
+        ("127.0.0.1", fakes.second.port(), 900),
+        ("no-such-host.invalid", 6379, 900),
+        ("::1", fakes.second.port(), 900),
+    ] {
+        liar.name(host, port, epoch);
+        fakes.assert_kept(&node, &token);
+    }
+    // The others are slow, then silent.
+    for (delay, is_silent) in [(Duration::from_millis(300), false), (Duration::ZERO, true)] {
+        for sentinel in [one, two] {
+            sentinel.set_delay(delay);
+            sentinel.set_silent(is_silent);
+        }
+        liar.name("127.0.0.1", fakes.second.port(), 1);
+        fakes.assert_kept(&node, &token);
+    }
+    assert!(node.log().contains("1 of 3 Sentinels answered"), "{}", node.log());
+}
+
+#[test]
+fn a_majority_with_an_older_epoch_moves_nobody() {
+    let fakes = Fakes::start();
+    let node = fakes.node();
+    await_ready(&node);
+    let token = node.issue(json!({}));
+    for sentinel in &fakes.sentinels[1..] {
+        sentinel.name("127.0.0.1", fakes.second.port(), 4);
+    }
+    fakes.sentinels[0].set_silent(true);
+    fakes.assert_kept(&node, &token);
+    assert!(node.log().contains("which is older than"), "{}", node.log());
+    fakes.sentinels[2].name("127.0.0.1", fakes.second.port(), 6);
+    // One of two vouches for the newer epoch: not a majority.
+    fakes.assert_kept(&node, &token);
+    fakes.sentinels[1].name("127.0.0.1", fakes.second.port(), 6);
+    await_written_to(&node, &fakes.second);
+}
+
+#[test]
+fn a_start_without_a_majority_waits_and_says_so() {
+    let fakes = Fakes::start();
+    fakes.sentinels[0].set_silent(true);
+    fakes.sentinels[1].name("127.0.0.1", fakes.second.port(), 5);
+    let node = fakes.node();
+    fakes.sentinels[2].await_asked(3);
+    assert_eq!(node.validation().get("/readyz", &[]).status, 503);
+    assert_eq!([fakes.first.keys(), fakes.second.keys()], [[""; 0]; 2]);
+    let log = node.log();
+    assert!(log.contains("2 of 3 Sentinels answered, 1 of them agree on a master, 2 must"), "{log}");
+    fakes.sentinels[0].set_silent(false);
+    await_ready(&node);
+    node.issue(json!({}));
+}
+
+/// The switch is heard; asking every two seconds would take longer.
+#[test]
+fn a_switch_is_followed_at_once() {
+    const SWITCHES: u64 = 9;
+    let fakes = Fakes::start();
+    let node = fakes.node();
+    await_ready(&node);
+    fakes.sentinels.iter().for_each(FakeSentinel::await_subscriber);
+    let clock = Clock::system();
+    let mut took_ms: Vec<_> = (0..SWITCHES)
+        .map(|n| {
+            let master = if n % 2 == 0 { &fakes.second } else { &fakes.first };
+            let from_ms = clock.boottime_ms();
+            fakes.sentinels[..2].iter().for_each(|sentinel| sentinel.switch_to(master.port(), 6 + n));
+            await_written_to(&node, master);
+            clock.boottime_ms() - from_ms
+        })
+        .collect();
+    took_ms.sort_unstable();
+    println!("followed a switch within {took_ms:?} ms");
+    // Single ones may come late on a busy machine.
+    assert!(took_ms[took_ms.len() / 2] <= 800, "{took_ms:?}");
+}
+
+/// A node that may see the settings says that a master which was cut off would acknowledge for too long.
+#[test]
+fn failover_settings_that_lose_revocations_are_told() {
+    let sentinels = Sentinels::start(5_000);
+    let master = &sentinels.servers[0];
+    master.set_user(&["+config|get"]);
+    master.cli(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    master.cli(&["CONFIG", "SET", "min-replicas-max-lag", "7"]);
+    let server = start(&sentinels);
+    let faults = || server.call("GET", "/v1/status", None).json()["faults"].clone();
+    wait_for("it is told", || (faults()[0]["kind"] == "failover_lag").then_some(()));
+    assert_eq!(faults()[0]["fatal"], false);
+    assert!(faults()[0]["fix"].as_str().unwrap().contains("min-replicas-max-lag 4"), "{}", faults());
+    assert!(server.log().contains("WARN") && server.log().contains("redis failover settings too slow"));
+    await_ready(&server);
+    master.cli(&["CONFIG", "SET", "min-replicas-max-lag", "4"]);
+    wait_for("it is over", || faults().as_array().unwrap().is_empty().then_some(()));
+}

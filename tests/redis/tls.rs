@@ -1,0 +1,132 @@
+//! The server on a Redis that speaks TLS only.
+
+use serde_json::json;
+
+use crate::common::ports::Port;
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::server::{Server, assert_invalid_token, identity, run};
+use crate::common::tls::Authority;
+
+struct Redis {
+    server: RedisServer,
+    url: String,
+}
+
+fn start(authority: &Authority) -> Redis {
+    let identity = authority.issue("redis");
+    let reserved = Port::reserve();
+    let port = reserved.number().to_string();
+    let path = |path: std::path::PathBuf| path.display().to_string();
+    let (cert, key, ca) = (path(identity.cert), path(identity.key), path(authority.cert()));
+    let tls = ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key];
+    let more = ["--tls-ca-cert-file", &ca, "--tls-auth-clients", "no"];
+    // The port without TLS is not the one that is used; redis-cli goes through the unix socket.
+    let server =
+        RedisServer::with_args(&[&["--appendonly", "no"], &tls[..], &more].concat()).holding(reserved);
+    server.cli(&["CONFIG", "SET", "requirepass", "p@ss"]);
+    Redis { server, url: format!("rediss://:p%40ss@localhost:{port}") }
+}
+
+fn ready(server: &Server) -> u16 {
+    server.validation().get("/readyz", &[]).status
+}
+
+#[test]
+fn all_that_goes_to_redis_goes_by_tls() {
+    let authority = Authority::new();
+    let redis = start(&authority);
+    let ca = authority.cert().display().to_string();
+    let settings = [("DOORWARD_REDIS_URL", redis.url.as_str()), ("DOORWARD_REDIS_CA_FILE", &ca)];
+    let (first, second) = (Server::start(&settings), Server::start(&settings));
+    for server in [&first, &second] {
+        wait_for("ready", || (ready(server) == 200).then_some(()));
+    }
+    let token = first.issue(json!({}));
+    for _ in 0..5 {
+        identity(&first.auth(&token["token"]));
+        identity(&second.auth(&token["token"]));
+    }
+    // More than fits into one record of TLS.
+    let many: Vec<_> = (0..500).map(|_| second.issue(json!({}))["token"].clone()).collect();
+    let answer = first.call("POST", "/v1/validate", Some(&json!({"tokens": many})));
+    let results = answer.json()["results"].as_array().unwrap().clone();
+    assert!(results.iter().all(|result| result["is_active"] == true), "{results:?}");
+    first.end(&token["id"]);
+    assert_invalid_token(&first.auth(&token["token"]));
+    wait_for("ended everywhere", || (second.auth(&token["token"]).status == 401).then_some(()));
+}
+
+/// Redis gets a certificate of another authority, and the node's file names that one: both while they run.
+#[test]
+fn replaced_authorities_are_followed() {
+    let [first, second] = [Authority::new(), Authority::new()];
+    let redis = start(&first);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ca.pem");
+    std::fs::copy(first.cert(), &file).unwrap();
+    let ca = file.display().to_string();
+    let node = Server::start(&[("DOORWARD_REDIS_URL", redis.url.as_str()), ("DOORWARD_REDIS_CA_FILE", &ca)]);
+    wait_for("ready", || (ready(&node) == 200).then_some(()));
+    let token = node.issue(json!({}));
+    let identity_of_redis = second.issue("redis");
+    let [cert, key] = [identity_of_redis.cert, identity_of_redis.key].map(|path| path.display().to_string());
+    let cli = |command: &[&str]| redis.server.cli(&[&["-a", "p@ss", "--no-auth-warning"], command].concat());
+    cli(&["CONFIG", "SET", "tls-cert-file", &cert, "tls-key-file", &key]);
+    cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+    wait_for("not ready", || (ready(&node) == 503).then_some(()));
+    // What holds no certificate changes nothing, and does not stop the node from looking again.
+    std::fs::write(&file, "").unwrap();
+    wait_for("told", || node.log().contains("the old authorities stay").then_some(()));
+    std::fs::copy(second.cert(), &file).unwrap();
+    wait_for("ready again", || (ready(&node) == 200).then_some(()));
+    wait_for("passes", || (node.auth(&token["token"]).status == 200).then_some(()));
+    node.issue(json!({}));
+}
+
+#[test]
+fn a_stranger_is_not_believed() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let redis = start(&authority);
+    let ca = other.cert().display().to_string();
+    for settings in [
+        vec![("DOORWARD_REDIS_URL", redis.url.as_str())],
+        vec![("DOORWARD_REDIS_URL", redis.url.as_str()), ("DOORWARD_REDIS_CA_FILE", ca.as_str())],
+    ] {
+        let server = Server::start(&settings);
+        assert_eq!(ready(&server), 503);
+        let body = json!({"user": "alice", "ip": "203.0.113.7"});
+        assert_eq!(server.call("POST", "/v1/tokens", Some(&body)).status, 503);
+        assert_eq!(ready(&server), 503);
+    }
+}
+
+#[test]
+fn bad_authorities_stop_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = dir.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    let (empty, missing) = (empty.display().to_string(), dir.path().join("missing").display().to_string());
+    for (url, ca, problem) in [
+        ("rediss://localhost:1", &missing, "redis-ca-file: cannot read the file"),
+        ("rediss://localhost:1", &empty, "redis-ca-file: holds no certificate"),
+        (
+            "redis://localhost:1",
+            &empty,
+            "(DOORWARD_REDIS_CA_FILE): is set, but redis-url does not start with rediss://",
+        ),
+    ] {
+        let mut process = run(
+            &[],
+            &[
+                ("DOORWARD_LISTEN", "127.0.0.1:0"),
+                ("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0"),
+                ("DOORWARD_ADMIN_KEY", crate::common::server::ADMIN_KEY),
+                ("DOORWARD_REDIS_URL", url),
+                ("DOORWARD_REDIS_CA_FILE", ca),
+            ],
+        );
+        assert_eq!(process.wait().code(), Some(78), "{}", process.log());
+        assert!(process.stderr().contains(problem), "{}", process.log());
+    }
+}

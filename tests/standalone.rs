@@ -1,0 +1,74 @@
+//! The tests that need no program but Doorward, by subject: on the embedded store.
+
+/// Makes a module of each behaviour, an `async fn(StoreKind)`, with a test on the embedded store.
+macro_rules! each_store {
+    ($($behaviour:ident,)*) => {
+        $(mod $behaviour {
+            #[tokio::test]
+            async fn memory() {
+                super::$behaviour(crate::common::store::StoreKind::Memory).await;
+            }
+        })*
+    };
+}
+
+mod admin_plane {
+    mod device_calls;
+    mod devices;
+    mod inputs;
+    mod oauth;
+    mod oauth_calls;
+    mod refusals;
+    mod related;
+    mod tokens;
+}
+
+mod documents {
+    mod proxies_page;
+}
+
+mod harness {
+    mod load_generator;
+}
+
+mod lifecycle {
+    mod support;
+    mod takeovers;
+}
+
+mod listeners {
+    mod answers;
+    mod framing;
+    mod slow_clients;
+}
+
+mod process {
+    mod cli;
+    mod outcome;
+}
+
+mod store {
+    mod contract;
+    mod near_cache;
+    mod races;
+}
+
+mod validation_plane {
+    mod auth;
+    mod renewal;
+    mod route_checks;
+}
+
+mod common;
+
+use common::server::Server;
+
+/// Runs a test on the embedded store.
+fn on_each_store(settings: &[(&str, &str)], test: impl Fn(&Server)) {
+    test(&Server::start(settings));
+}
+
+/// Stands in the output of `cargo test` for all that it leaves out.
+#[test]
+#[ignore = "left out: the tests that need Redis, proxies and other programs. scripts/test runs all"]
+fn integration() {}

@@ -1,0 +1,156 @@
+//! Accounts with very many tokens: what holds for few holds for them, though a store may work on them in steps.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use doorward::internals::model::device_key::DeviceChange;
+use doorward::internals::model::event::{EndReason, EventKind};
+use doorward::internals::store::StoreLimits;
+use doorward::internals::token_string::TokenId;
+use doorward::{Token, TokenChange};
+use futures_util::future::join_all;
+
+use crate::common::devices::{login_of, sample_device};
+use crate::common::store::{HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, keep, with_idle};
+
+each_store! {
+    a_revocation_of_thousands_and_logins_agree,
+    a_revocation_of_hundreds_leaves_a_short_history,
+    a_device_key_that_ends_takes_hundreds_of_tokens_along,
+    the_oldest_of_many_makes_room,
+}
+
+/// Several times what a store revokes in one step.
+const MANY: usize = 2_500;
+const CONCURRENT: usize = 16;
+
+async fn issue_many(on: &TestStore, user: &str, count: usize) -> BTreeSet<TokenId> {
+    let mut ids = BTreeSet::new();
+    while ids.len() < count {
+        let tokens: Vec<_> =
+            (0..CONCURRENT.min(count - ids.len())).map(|_| on.sample(user, NOW_MS)).collect();
+        join_all(tokens.iter().map(|token| on.keep(token, NOW_MS))).await;
+        ids.extend(tokens.iter().map(|token| token.credential.id));
+    }
+    ids
+}
+
+async fn live(on: &TestStore, user: &str) -> BTreeSet<TokenId> {
+    let tokens = on.store.user_tokens(user, NOW_MS + 1).await.unwrap();
+    let live = tokens.iter().filter(|token| token.credential.is_active);
+    live.map(|token| token.credential.id).collect()
+}
+
+/// Never: a token that was acknowledged before the call and lives after it; nor one that lives and was issued before one
+/// that does not.
+async fn a_revocation_of_thousands_and_logins_agree(kind: StoreKind) {
+    let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_user: 10_000, ..LIMITS }).await;
+    let before = issue_many(&on, "alice", MANY).await;
+    let spared = *before.first().unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, is_over) = (on.store.clone(), is_over.clone());
+            let tokens: Vec<Token> = (0..500).map(|_| on.sample("alice", NOW_MS)).collect();
+            tokio::spawn(async move {
+                let mut issued = Vec::new();
+                for token in tokens {
+                    keep(&store, &token, NOW_MS).await;
+                    issued.push(token.credential.id);
+                    if is_over.load(Ordering::SeqCst) {
+                        break;
+                    }
+                }
+                issued
+            })
+        })
+        .collect();
+    let ended = on.store.end_user_tokens("alice", Some(spared), NOW_MS).await.unwrap();
+    is_over.store(true, Ordering::SeqCst);
+    let ended: BTreeSet<_> = ended.into_iter().collect();
+    let live = live(&on, "alice").await;
+    assert!(live.is_disjoint(&ended), "what it says and what it did");
+    assert!(live.contains(&spared));
+    assert!(before.iter().all(|id| ended.contains(id) || *id == spared));
+    for worker in workers {
+        let issued = worker.await.unwrap();
+        let survives = |id: &TokenId| !ended.contains(id);
+        let first = issued.iter().position(survives).unwrap_or(issued.len());
+        assert!(issued[first..].iter().all(survives), "a token lives that was issued before a revoked one");
+    }
+    assert!(on.store.end_user_tokens("alice", None, NOW_MS).await.unwrap().contains(&spared));
+    assert_eq!(self::live(&on, "alice").await, BTreeSet::new());
+}
+
+/// Of the events of thousands of revocations the history keeps the newest.
+async fn a_revocation_of_hundreds_leaves_a_short_history(kind: StoreKind) {
+    let on = TestStore::open_with(kind, StoreLimits { events_per_user: 7, ..LIMITS }).await;
+    issue_many(&on, "alice", 300).await;
+    assert_eq!(on.store.end_user_tokens("alice", None, NOW_MS).await.unwrap().len(), 300);
+    let events = on.store.user_events("alice", NOW_MS).await.unwrap();
+    assert_eq!(events.len(), 7);
+    assert!(events.iter().all(|event| event.kind == EventKind::TokenRevoked));
+}
+
+async fn a_device_key_that_ends_takes_hundreds_of_tokens_along(kind: StoreKind) {
+    for is_removed in [false, true] {
+        let on = TestStore::open(kind).await;
+        let device = sample_device("alice", "phone", 0, NOW_MS);
+        on.make_device(&device).await;
+        let others = issue_many(&on, "alice", 150).await;
+        let mut logged_in = BTreeSet::new();
+        for _ in 0..150 {
+            let token = on.log_in(&login_of(&device, NOW_MS), &device, NOW_MS).await.unwrap();
+            logged_in.insert(token.credential.id);
+        }
+        if is_removed {
+            assert!(on.store.remove_device("alice", "phone", NOW_MS).await.unwrap());
+            assert!(!on.store.remove_device("alice", "phone", NOW_MS).await.unwrap());
+        } else {
+            let change = DeviceChange { is_active: Some(false), ..DeviceChange::default() };
+            on.store.change_device("alice", "phone", &change, NOW_MS).await.unwrap().unwrap();
+        }
+        assert_eq!(live(&on, "alice").await, others);
+        assert_eq!(on.log_in(&login_of(&device, NOW_MS), &device, NOW_MS).await, None);
+        let events = on.store.user_events("alice", NOW_MS).await.unwrap();
+        let ended = events.iter().filter(|event| event.kind == EventKind::DeviceEnded);
+        // The events of the revocations push the earlier ones out.
+        assert!(ended.count() <= 1);
+    }
+}
+
+/// In whatever order the tokens were issued, were renewed, and went.
+async fn the_oldest_of_many_makes_room(kind: StoreKind) {
+    const MOST: usize = 40;
+    let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_user: MOST, ..LIMITS }).await;
+    let mut live = Vec::new();
+    let created_ms = |n: u64| NOW_MS + (n * 17) % 41;
+    for n in 0..40 {
+        // Every fifth one has expired by then.
+        let idle_ms = if n % 5 == 0 { 1_000 } else { HOUR_MS + (n * 7) % 13 };
+        let token = with_idle(on.sample("alice", created_ms(n)), idle_ms);
+        assert_eq!(on.keep(&token, NOW_MS + 41).await, []);
+        live.push(token);
+    }
+    for token in live.iter().filter(|token| token.created_at_ms % 3 == 0) {
+        on.touch(token, NOW_MS + 50, Some(NOW_MS + 3 * HOUR_MS)).await;
+    }
+    for token in live.iter().filter(|token| token.created_at_ms % 7 == 0) {
+        let id = token.credential.id;
+        on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS + 60).await.unwrap();
+    }
+    let now_ms = NOW_MS + 2_000;
+    live.retain(|token| {
+        let is_renewed = token.created_at_ms % 3 == 0;
+        token.created_at_ms % 7 != 0 && (is_renewed || token.credential.expires_at_ms > now_ms)
+    });
+    live.sort_by_key(|token| (token.created_at_ms, token.credential.id.locator()));
+    for n in 0..60 {
+        let token = on.sample("alice", now_ms + n);
+        let made_room = on.keep(&token, now_ms + n).await;
+        live.push(token);
+        let expected = (live.len() > MOST).then(|| live.remove(0).credential.id);
+        assert_eq!(made_room, Vec::from_iter(expected), "{n}");
+    }
+}

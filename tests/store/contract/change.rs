@@ -1,0 +1,95 @@
+//! What PATCH changes, and nothing else.
+
+use doorward::internals::model::event::EndReason;
+use doorward::internals::store::Changed;
+use doorward::{Token, TokenChange};
+
+use crate::common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended};
+
+each_store! {
+    the_slug_is_set_and_cleared,
+    the_flags_change_one_by_one,
+    a_change_may_end_the_token_too,
+    an_unknown_or_expired_token_is_not_found,
+}
+
+/// Changes a token, and sees the same in the answer, the listing and both reads.
+async fn assert_change(on: &TestStore, change: &TokenChange, expected: &Token) {
+    let id = expected.credential.id;
+    let changed = on.store.change(id, change, NOW_MS + 1).await.unwrap();
+    assert_eq!(changed, Changed::Done(expected.clone()), "{change:?}");
+    assert_eq!(on.token(expected, NOW_MS + 1).await.as_ref(), Some(expected));
+    assert_eq!(on.credential(id).await.unwrap().as_ref(), Some(&expected.credential));
+    let listed = on.store.user_tokens(expected.credential.user(), NOW_MS + 1).await.unwrap();
+    assert_eq!(listed, std::slice::from_ref(expected));
+}
+
+async fn the_slug_is_set_and_cleared(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let mut token = on.issue("alice", NOW_MS).await;
+    // `=` and `-` are what the scripts call it; a slug may look like that.
+    for slug in [Some("staff"), Some("-a"), Some("_"), None, None, Some("last")] {
+        let slug = slug.map(str::to_owned);
+        token = edited(token, |c| c.texts = c.texts.with_auth_slug(slug.as_deref()));
+        let change = TokenChange { auth_slug: Some(slug), ..TokenChange::default() };
+        assert_change(&on, &change, &token).await;
+        assert_change(&on, &TokenChange::default(), &token).await;
+    }
+}
+
+async fn the_flags_change_one_by_one(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let mut token = Token { expiration: false, ..on.sample("alice", NOW_MS) };
+    on.store.issue(&token, NOW_MS).await.unwrap();
+    for (cookie, header) in [
+        (Some(false), None),
+        (None, Some(false)),
+        (Some(true), None),
+        (Some(false), Some(true)),
+        (Some(true), Some(true)),
+        (Some(true), Some(true)),
+        (None, None),
+    ] {
+        token = edited(token, |c| {
+            c.allowed_cookie = cookie.unwrap_or(c.allowed_cookie);
+            c.allowed_header = header.unwrap_or(c.allowed_header);
+        });
+        let change = TokenChange { allowed_cookie: cookie, allowed_header: header, ..TokenChange::default() };
+        assert_change(&on, &change, &token).await;
+    }
+}
+
+async fn a_change_may_end_the_token_too(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let change = TokenChange {
+        auth_slug: Some(Some("gone".into())),
+        allowed_cookie: Some(false),
+        allowed_header: None,
+        end: Some(EndReason::Ended),
+        ..TokenChange::default()
+    };
+    let expected = edited(ended(&token, NOW_MS + 1), |c| {
+        c.texts = c.texts.with_auth_slug(Some("gone"));
+        c.allowed_cookie = false;
+    });
+    assert_change(&on, &change, &expected).await;
+}
+
+async fn an_unknown_or_expired_token_is_not_found(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let expired = on.issue("alice", NOW_MS).await;
+    let live = on.issue_idle("alice", 2 * HOUR_MS, NOW_MS).await;
+    let at_ms = NOW_MS + HOUR_MS;
+    for token in [&expired, &on.sample("alice", NOW_MS)] {
+        for change in [TokenChange::default(), TokenChange::ending(EndReason::Ended)] {
+            let changed = on.store.change(token.credential.id, &change, at_ms).await.unwrap();
+            assert_eq!(changed, Changed::NotFound);
+        }
+    }
+    assert_eq!(
+        on.listed("alice", at_ms + MINUTE_MS).await,
+        [live.credential.id],
+        "the other one is untouched"
+    );
+}

@@ -1,0 +1,112 @@
+//! What is told of what happened.
+
+use doorward::TokenChange;
+use doorward::internals::model::event::{Actor, EndReason, Event, EventKind};
+use doorward::internals::model::takeover::NewTakeover;
+use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::store::{Call, StoreLimits};
+use doorward::internals::token_string;
+
+use crate::common::store::{DAY_MS, LIMITS, NOW_MS, StoreKind, TestStore, edited};
+
+each_store! {
+    every_change_tells_who_did_what_and_when,
+    an_ending_of_all_tells_of_each,
+    only_the_newest_events_are_kept_and_for_so_long,
+    a_history_of_none_keeps_nothing,
+}
+
+const BY: Actor<'_> = Actor::ApiKey("back-office");
+
+fn at(now_ms: u64) -> Call<'static> {
+    Call { now_ms, actor: BY }
+}
+
+/// The user's history, oldest first.
+async fn history(on: &TestStore, user: &str, now_ms: u64) -> Vec<Event> {
+    let mut events = on.store.user_events(user, now_ms).await.unwrap();
+    events.reverse();
+    events
+}
+
+async fn every_change_tells_who_did_what_and_when(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
+    let id = token.credential.id;
+    on.store.issue(&token, at(NOW_MS)).await.unwrap();
+    on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 1)).await.unwrap();
+    let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
+    on.store.change(id, &TokenChange::rotating(rotation), at(NOW_MS + 2)).await.unwrap();
+    let first = takeover(&on, id, "bob");
+    let second = takeover(&on, id, "carol");
+    on.store.start_takeover(&first, at(NOW_MS + 3)).await.unwrap();
+    on.store.start_takeover(&second, at(NOW_MS + 4)).await.unwrap();
+    // A slug is no event, and what changes nothing is none.
+    let edit = TokenChange { auth_slug: Some(Some("x".into())), ..TokenChange::default() };
+    on.store.change(id, &edit, at(NOW_MS + 5)).await.unwrap();
+    on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 5)).await.unwrap();
+    on.store.end_reused(id, &token.credential.secret_hash, NOW_MS + 6).await.unwrap();
+    on.store.change(id, &TokenChange::ending(EndReason::Ended), at(NOW_MS + 7)).await.unwrap();
+
+    let event = |kind, at_ms| Event { token: Some(id), ..Event::new(kind, at_ms, BY) };
+    let taken = |kind, at_ms, new: &NewTakeover, reason| Event {
+        takeover: Some(new.id),
+        taken_over: Some(new.user.clone()),
+        reason,
+        ..event(kind, at_ms)
+    };
+    let reuse = |event: Event| Event { actor: Actor::Doorward.to_string(), ..event };
+    let expected = [
+        event(EventKind::TokenIssued, NOW_MS),
+        event(EventKind::TokenConfirmed, NOW_MS + 1),
+        event(EventKind::TokenRotated, NOW_MS + 2),
+        taken(EventKind::TakeoverStarted, NOW_MS + 3, &first, None),
+        taken(EventKind::TakeoverEnded, NOW_MS + 4, &first, Some(EndReason::Replaced)),
+        taken(EventKind::TakeoverStarted, NOW_MS + 4, &second, None),
+        reuse(event(EventKind::ReuseDetected, NOW_MS + 6)),
+        reuse(taken(EventKind::TakeoverEnded, NOW_MS + 6, &second, Some(EndReason::Reuse))),
+        Event { reason: Some(EndReason::Reuse), ..reuse(event(EventKind::TokenRevoked, NOW_MS + 6)) },
+    ];
+    assert_eq!(history(&on, "alice", NOW_MS + 8).await, expected);
+    assert_eq!(history(&on, "bob", NOW_MS + 8).await, []);
+}
+
+fn takeover(on: &TestStore, token: token_string::TokenId, user: &str) -> NewTakeover {
+    let id = token_string::new_id(token.shard_tag(), on.entropy()).unwrap();
+    NewTakeover { id, token, user: user.into(), reason: None, ends_at_ms: NOW_MS + DAY_MS }
+}
+
+async fn an_ending_of_all_tells_of_each(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    for n in 0..3 {
+        on.issue("alice", NOW_MS + n).await;
+    }
+    on.store.end_user_tokens("alice", None, at(NOW_MS + 5)).await.unwrap();
+    let ended = history(&on, "alice", NOW_MS + 5).await.split_off(3);
+    assert_eq!(ended.len(), 3);
+    for event in ended {
+        let expected = Event::new(EventKind::TokenRevoked, NOW_MS + 5, BY);
+        assert_eq!(event, Event { token: event.token, reason: Some(EndReason::AllOfUser), ..expected });
+    }
+}
+
+async fn only_the_newest_events_are_kept_and_for_so_long(kind: StoreKind) {
+    let limits = StoreLimits { events_per_user: 3, event_retention_ms: 1_000, ..LIMITS };
+    let on = TestStore::open_with(kind, limits).await;
+    for n in 0..5 {
+        on.issue("alice", NOW_MS + 10 * n).await;
+    }
+    let times = async |now_ms| {
+        history(&on, "alice", now_ms).await.iter().map(|e| e.at_ms - NOW_MS).collect::<Vec<_>>()
+    };
+    assert_eq!(times(NOW_MS + 40).await, [20, 30, 40]);
+    assert_eq!(times(NOW_MS + 1_029).await, [30, 40]);
+    assert_eq!(times(NOW_MS + 1_040).await, [] as [u64; 0]);
+}
+
+async fn a_history_of_none_keeps_nothing(kind: StoreKind) {
+    let on = TestStore::open_with(kind, StoreLimits { events_per_user: 0, ..LIMITS }).await;
+    on.issue("alice", NOW_MS).await;
+    assert_eq!(history(&on, "alice", NOW_MS).await, []);
+    assert!(!on.ttls().keys().any(|key| key.contains(":e:")));
+}

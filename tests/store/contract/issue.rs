@@ -1,0 +1,90 @@
+//! What is issued is what is read.
+
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::token::inline_text::Texts;
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::store::{Changed, Ended};
+use doorward::{Token, TokenChange};
+
+use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, edited};
+
+each_store! {
+    an_issued_token_reads_back_whole,
+    an_unknown_token_is_nowhere,
+    the_first_check_key_is_kept,
+}
+
+/// Tokens that differ from the plain one in every field and at every limit.
+fn unusual_tokens(on: &TestStore) -> Vec<Token> {
+    let users = [
+        "ü".repeat(128),
+        "a}b{c}:{}".into(),
+        " spaces  in it ".into(),
+        "@looks:like\"a'key*?[".into(),
+        "1".into(),
+    ];
+    let mut tokens: Vec<_> = users.iter().map(|user| on.sample(user, NOW_MS)).collect();
+    tokens.push(edited(on.sample("slug", NOW_MS), |c| {
+        c.texts = c.texts.with_auth_slug(Some(&"_-".repeat(25)))
+    }));
+    tokens.push(edited(on.sample("backend", NOW_MS), |c| {
+        c.texts = Texts::new("backend", None, Some(&"ë".repeat(127)), None)
+    }));
+    tokens.push(edited(on.sample("device", NOW_MS), |c| {
+        c.texts = Texts::new("device", None, None, Some(&"0".repeat(32)))
+    }));
+    tokens.push(edited(on.sample("neither", NOW_MS), |c| {
+        c.allowed_cookie = false;
+        c.allowed_header = false;
+    }));
+    tokens.push(edited(on.sample("ten years", NOW_MS), |c| c.ends_at_ms = NOW_MS + 3660 * 24 * HOUR_MS));
+    tokens.push(Token { user_agent: "é".repeat(256), ..on.sample("long agent", NOW_MS) });
+    tokens.push(Token {
+        ip: "2001:db8:ffff:ffff:ffff:ffff:ffff:1".parse().unwrap(),
+        ..on.sample("v6", NOW_MS)
+    });
+    tokens.push(Token { ip: "::ffff:192.0.2.1".parse().unwrap(), ..on.sample("mapped", NOW_MS) });
+    tokens.push(Token { expiration: false, ..on.sample("preserved", NOW_MS) });
+    let related_objects = (0..16)
+        .map(|n| RelatedObject { content_type: format!("{n:0>100}"), object_id: format!("{n:0>255}") })
+        .collect();
+    tokens.push(Token { related_objects, ..on.sample("related", NOW_MS) });
+    tokens
+}
+
+async fn an_issued_token_reads_back_whole(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let mut tokens = unusual_tokens(&on);
+    tokens.push(on.sample("plain", NOW_MS));
+    for token in &tokens {
+        assert_eq!(on.keep(token, NOW_MS).await, []);
+    }
+    for token in &tokens {
+        let user = token.credential.user();
+        assert_eq!(on.token(token, NOW_MS).await.as_ref(), Some(token));
+        assert_eq!(on.credential(token.credential.id).await.unwrap().as_ref(), Some(&token.credential));
+        assert_eq!(on.store.user_tokens(user, NOW_MS).await.unwrap(), std::slice::from_ref(token));
+    }
+}
+
+async fn an_unknown_token_is_nowhere(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let unknown = on.sample("alice", NOW_MS);
+    let id = unknown.credential.id;
+    assert_eq!(on.token(&unknown, NOW_MS).await, None);
+    assert_eq!(on.credential(id).await.unwrap(), None);
+    assert_eq!(
+        on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap(),
+        Changed::NotFound
+    );
+    assert_eq!(on.store.user_tokens("alice", NOW_MS).await.unwrap(), []);
+    assert_eq!(on.store.end_user_tokens("alice", Some(id), NOW_MS).await.unwrap(), Ended::new());
+    assert!(on.ttls().is_empty(), "asking leaves nothing behind");
+}
+
+async fn the_first_check_key_is_kept(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    for proposed in ["first", "second", "first", "third"] {
+        assert_eq!(on.store.shared_check_key(proposed).await.unwrap(), "first");
+    }
+}

@@ -1,0 +1,14 @@
+//! What every store promises, written once and tried on every variant. The time is a parameter of the store, so
+//! no test waits for anything to expire.
+
+mod busy;
+mod change;
+mod devices;
+mod events;
+mod issue;
+mod related;
+mod rotation;
+mod takeovers;
+mod touch;
+mod users;
+mod validity;

@@ -1,0 +1,192 @@
+//! Related objects: tokens found and ended by what they belong to.
+
+use std::collections::BTreeSet;
+
+use doorward::internals::model::device_key::LoggedIn;
+use doorward::internals::model::event::{EndReason, EventKind};
+use doorward::internals::model::field_rules::MAX_RELATED_PER_TOKEN;
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::store::{Changed, Issued, Related, StoreLimits};
+use doorward::internals::token_string::TokenId;
+use doorward::{Token, TokenChange};
+
+use crate::common::devices::{login_of, sample_device};
+use crate::common::store::{HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore};
+
+each_store! {
+    tokens_are_found_by_their_object,
+    a_live_token_is_related_and_unrelated,
+    what_has_ended_or_is_unknown_is_not_related,
+    all_tokens_of_an_object_end,
+    a_token_has_only_so_many_objects,
+    an_object_has_only_so_many_live_tokens,
+    a_login_by_device_key_is_found_too,
+    readers_never_lose_a_token_to_its_object,
+}
+
+fn object(id: &str) -> RelatedObject {
+    RelatedObject { content_type: "shop.order".into(), object_id: id.into() }
+}
+
+async fn issue_with(on: &TestStore, user: &str, objects: &[&str], now_ms: u64) -> Token {
+    let related_objects = objects.iter().map(|id| object(id)).collect();
+    let token = Token { related_objects, ..on.sample(user, now_ms) };
+    assert_eq!(on.keep(&token, now_ms).await, []);
+    token
+}
+
+async fn found(on: &TestStore, id: &str, now_ms: u64) -> Vec<TokenId> {
+    let tokens = on.store.object_tokens(&object(id), now_ms).await.unwrap();
+    tokens.iter().map(|token| token.credential.id).collect()
+}
+
+async fn end_all(on: &TestStore, id: &str, now_ms: u64) -> BTreeSet<TokenId> {
+    on.store.end_object_tokens(&object(id), now_ms).await.unwrap().into_iter().collect()
+}
+
+async fn tokens_are_found_by_their_object(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let alice = issue_with(&on, "alice", &["1", "2"], NOW_MS).await;
+    let bob = issue_with(&on, "bob", &["1"], NOW_MS + 1).await;
+    issue_with(&on, "carol", &["3"], NOW_MS).await;
+    on.touch(&alice, NOW_MS + 2, None).await;
+    let touched = Token { last_access_ms: NOW_MS + 2, ..alice.clone() };
+    assert_eq!(on.store.object_tokens(&object("1"), NOW_MS + 2).await.unwrap(), [bob, touched]);
+    assert_eq!(found(&on, "2", NOW_MS + 2).await, [alice.credential.id]);
+    assert_eq!(found(&on, "4", NOW_MS + 2).await, []);
+    let other = RelatedObject { content_type: "shop.orde".into(), object_id: "r1".into() };
+    assert_eq!(on.store.object_tokens(&other, NOW_MS + 2).await.unwrap(), []);
+}
+
+async fn a_live_token_is_related_and_unrelated(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = issue_with(&on, "alice", &["1"], NOW_MS).await;
+    let id = token.credential.id;
+    for _ in 0..2 {
+        assert_eq!(on.store.relate(id, &object("2"), NOW_MS).await.unwrap(), Related::Done);
+        let shown = on.token(&token, NOW_MS).await.unwrap();
+        assert_eq!(shown.related_objects, [object("1"), object("2")]);
+        assert_eq!(found(&on, "2", NOW_MS).await, [id]);
+    }
+    for _ in 0..2 {
+        assert_eq!(on.store.unrelate(id, &object("1"), NOW_MS).await.unwrap(), Related::Done);
+        assert_eq!(on.token(&token, NOW_MS).await.unwrap().related_objects, [object("2")]);
+        assert_eq!(found(&on, "1", NOW_MS).await, []);
+    }
+    on.store.unrelate(id, &object("2"), NOW_MS).await.unwrap();
+    assert_eq!(on.token(&token, NOW_MS).await.unwrap().related_objects, []);
+    assert_eq!(on.store.relate(id, &object("1"), NOW_MS).await.unwrap(), Related::Done);
+    assert_eq!(found(&on, "1", NOW_MS + HOUR_MS - 1).await, [id]);
+    assert_eq!(found(&on, "1", NOW_MS + HOUR_MS).await, [], "expired");
+}
+
+async fn what_has_ended_or_is_unknown_is_not_related(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = issue_with(&on, "alice", &["1"], NOW_MS).await;
+    let id = token.credential.id;
+    on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    let unknown = on.sample("bob", NOW_MS).credential.id;
+    for (id, refused) in [(id, Related::Ended), (unknown, Related::NotFound)] {
+        assert_eq!(on.store.relate(id, &object("2"), NOW_MS).await.unwrap(), refused);
+        assert_eq!(on.store.unrelate(id, &object("1"), NOW_MS).await.unwrap(), refused);
+    }
+    assert_eq!(on.token(&token, NOW_MS).await.unwrap().related_objects, [object("1")]);
+    assert_eq!((found(&on, "1", NOW_MS).await, found(&on, "2", NOW_MS).await), (vec![], vec![]));
+}
+
+async fn all_tokens_of_an_object_end(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let mut ids = BTreeSet::new();
+    for n in 0..20 {
+        ids.insert(issue_with(&on, &format!("user {n}"), &["1"], NOW_MS).await.credential.id);
+    }
+    let spared = issue_with(&on, "alice", &["2"], NOW_MS).await;
+    let freed = issue_with(&on, "alice", &["1"], NOW_MS).await;
+    on.store.unrelate(freed.credential.id, &object("1"), NOW_MS).await.unwrap();
+    let dead = issue_with(&on, "alice", &["1"], NOW_MS).await;
+    on.store.change(dead.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+
+    assert_eq!(end_all(&on, "1", NOW_MS + 1).await, ids);
+    assert_eq!(end_all(&on, "1", NOW_MS + 2).await, BTreeSet::new());
+    assert_eq!(found(&on, "1", NOW_MS + 2).await, []);
+    for id in ids {
+        assert!(!on.credential(id).await.unwrap().unwrap().is_active);
+    }
+    for live in [&spared, &freed] {
+        assert!(on.token(live, NOW_MS + 2).await.unwrap().credential.is_active);
+    }
+    let newest = on.store.user_events("user 0", NOW_MS + 2).await.unwrap().swap_remove(0);
+    assert_eq!((newest.kind, newest.reason), (EventKind::TokenRevoked, Some(EndReason::Related)));
+}
+
+async fn a_token_has_only_so_many_objects(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = issue_with(&on, "alice", &[], NOW_MS).await;
+    let id = token.credential.id;
+    for n in 0..MAX_RELATED_PER_TOKEN {
+        assert_eq!(on.store.relate(id, &object(&n.to_string()), NOW_MS).await.unwrap(), Related::Done);
+    }
+    assert_eq!(on.store.relate(id, &object("x"), NOW_MS).await.unwrap(), Related::TooManyObjects);
+    assert_eq!(on.store.relate(id, &object("7"), NOW_MS).await.unwrap(), Related::Done, "it has that one");
+    assert_eq!(found(&on, "x", NOW_MS).await, []);
+    on.store.unrelate(id, &object("0"), NOW_MS).await.unwrap();
+    assert_eq!(on.store.relate(id, &object("x"), NOW_MS).await.unwrap(), Related::Done);
+    assert_eq!(on.token(&token, NOW_MS).await.unwrap().related_objects.len(), MAX_RELATED_PER_TOKEN);
+}
+
+async fn an_object_has_only_so_many_live_tokens(kind: StoreKind) {
+    let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_object: 2, ..LIMITS }).await;
+    let first = issue_with(&on, "alice", &["1"], NOW_MS).await;
+    issue_with(&on, "bob", &["1"], NOW_MS).await;
+    let sample =
+        |user: &str| Token { related_objects: vec![object("0"), object("1")], ..on.sample(user, NOW_MS) };
+    let third = sample("carol");
+    assert_eq!(on.store.issue(&third, NOW_MS).await.unwrap(), Issued::ObjectFull);
+    assert_eq!(on.token(&third, NOW_MS).await, None);
+    let other = issue_with(&on, "carol", &[], NOW_MS).await.credential.id;
+    assert_eq!(on.store.relate(other, &object("1"), NOW_MS).await.unwrap(), Related::TooManyTokens);
+    assert_eq!(on.store.relate(first.credential.id, &object("1"), NOW_MS).await.unwrap(), Related::Done);
+    // An ended one takes no room.
+    let ending = TokenChange::ending(EndReason::Ended);
+    assert!(matches!(on.store.change(first.credential.id, &ending, NOW_MS).await.unwrap(), Changed::Done(_)));
+    let fourth = sample("dave");
+    assert_eq!(on.store.issue(&fourth, NOW_MS).await.unwrap(), Issued::Done(vec![]));
+    assert_eq!(found(&on, "1", NOW_MS).await.len(), 2);
+    assert_eq!(on.store.relate(other, &object("1"), NOW_MS).await.unwrap(), Related::TooManyTokens);
+    // Nor does one that is related no more, though on Redis only after a minute.
+    on.store.unrelate(fourth.credential.id, &object("1"), NOW_MS).await.unwrap();
+    let later_ms = NOW_MS + MINUTE_MS;
+    assert_eq!(on.store.relate(other, &object("1"), later_ms).await.unwrap(), Related::Done);
+}
+
+/// While it is taken from an object and given back, a token is never lost to it.
+async fn readers_never_lose_a_token_to_its_object(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let one = object("1");
+    let id = issue_with(&on, "alice", &[], NOW_MS).await.credential.id;
+    for n in 0..50 {
+        // Each time far enough from the last that the old hint may be removed.
+        let now_ms = NOW_MS + n * MINUTE_MS;
+        let (related, _, _) = tokio::join!(
+            on.store.relate(id, &one, now_ms),
+            on.store.object_tokens(&one, now_ms),
+            on.store.object_tokens(&one, now_ms),
+        );
+        assert_eq!(related.unwrap(), Related::Done);
+        assert_eq!(found(&on, "1", now_ms).await, [id]);
+        on.store.unrelate(id, &one, now_ms).await.unwrap();
+    }
+}
+
+async fn a_login_by_device_key_is_found_too(kind: StoreKind) {
+    let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_object: 1, ..LIMITS }).await;
+    let device = sample_device("alice", "phone", 0, NOW_MS);
+    on.make_device(&device).await;
+    let log_in = async || {
+        let token = Token { related_objects: vec![object("1")], ..on.for_login(&device, NOW_MS) };
+        on.store.device_login(&login_of(&device, NOW_MS), &token, NOW_MS).await.unwrap()
+    };
+    let LoggedIn::Done(token) = log_in().await else { panic!("refused") };
+    assert_eq!(found(&on, "1", NOW_MS).await, [token.credential.id]);
+    assert_eq!(log_in().await, LoggedIn::ObjectFull);
+}

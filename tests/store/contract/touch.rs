@@ -1,0 +1,230 @@
+//! Accesses: the last one is kept, a renewal extends, and nothing dead comes back to life.
+
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::token::record::{RelatedObject, Renewal, Touch};
+use doorward::internals::store::{Changed, StoreLimits};
+use doorward::{Token, TokenChange};
+
+use crate::common::store::{
+    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended, touch,
+};
+
+each_store! {
+    renewals_extend_one_after_the_other,
+    a_renewal_never_shortens,
+    the_last_access_is_the_latest_in_any_order,
+    an_ended_token_is_not_touched,
+    an_access_after_the_expiry_does_nothing,
+    a_late_touch_renews_when_the_access_was_in_time,
+    a_renewal_that_is_past_is_none,
+    an_unknown_token_is_not_touched,
+    a_large_batch_is_written_whole,
+    a_chain_of_accesses_is_written_after_the_expiry,
+    no_chain_revives_what_was_to_end,
+    an_ending_of_others_spares_what_may_be_renewed,
+    an_expired_token_is_forgotten_after_the_grace,
+    an_expired_token_does_not_count_as_live,
+}
+
+const EXPIRED_MS: u64 = NOW_MS + HOUR_MS;
+
+fn renewed(token: &Token, access_ms: u64, expires_at_ms: u64) -> Token {
+    Token { last_access_ms: access_ms, ..edited(token.clone(), |c| c.expires_at_ms = expires_at_ms) }
+}
+
+async fn renewals_extend_one_after_the_other(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = on.issue("alice", NOW_MS).await;
+    for step in 1..=100 {
+        let access_ms = NOW_MS + step * 59 * MINUTE_MS;
+        on.touch(&token, access_ms, Some(access_ms + HOUR_MS)).await;
+        let expected = renewed(&token, access_ms, access_ms + HOUR_MS);
+        assert_eq!(on.token(&token, access_ms).await.as_ref(), Some(&expected));
+        let credential = on.credential(token.credential.id).await.unwrap().unwrap();
+        assert_eq!(credential, expected.credential);
+        assert_eq!(on.listed("alice", access_ms + HOUR_MS - 1).await, [token.credential.id]);
+        assert_eq!(on.listed("alice", access_ms + HOUR_MS).await, []);
+    }
+}
+
+async fn a_renewal_never_shortens(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = on.issue("alice", NOW_MS).await;
+    for earlier_ms in [EXPIRED_MS, EXPIRED_MS - 1, NOW_MS + 2, NOW_MS, 0] {
+        on.touch(&token, NOW_MS + 1, Some(earlier_ms)).await;
+        assert_eq!(on.token(&token, NOW_MS + 1).await, Some(renewed(&token, NOW_MS + 1, EXPIRED_MS)));
+    }
+    assert_eq!(on.listed("alice", EXPIRED_MS - 1).await, [token.credential.id]);
+}
+
+async fn the_last_access_is_the_latest_in_any_order(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let mut latest_ms = NOW_MS;
+    for offset_ms in [5_000, 3_000, 5_000, 9_000, 8_999, 9_001] {
+        on.touch(&token, NOW_MS + offset_ms, None).await;
+        latest_ms = latest_ms.max(NOW_MS + offset_ms);
+        assert_eq!(on.token(&token, NOW_MS + 9_001).await, Some(renewed(&token, latest_ms, EXPIRED_MS)));
+    }
+    on.touch(&token, NOW_MS - 1, None).await;
+    let batch = [20_000, 10_000, 15_000].map(|offset_ms| touch(&token, NOW_MS + offset_ms, None));
+    for _ in 0..2 {
+        on.store.touch(&batch, NOW_MS + 20_000).await.unwrap();
+        let expected = renewed(&token, NOW_MS + 20_000, EXPIRED_MS);
+        assert_eq!(on.store.user_tokens("alice", NOW_MS + 20_000).await.unwrap(), [expected]);
+    }
+}
+
+async fn an_ended_token_is_not_touched(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = on.issue("alice", NOW_MS).await;
+    on.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 10).await.unwrap();
+    // Also not by an access that came before the end: what is dead stays as it was.
+    for access_ms in [NOW_MS + 5, NOW_MS + 20] {
+        on.touch(&token, access_ms, Some(access_ms + DAY_MS * 7)).await;
+        assert_eq!(on.token(&token, NOW_MS + 20).await, Some(ended(&token, NOW_MS + 10)));
+    }
+    assert_eq!(on.listed("alice", NOW_MS + 10 + DAY_MS).await, []);
+}
+
+async fn an_access_after_the_expiry_does_nothing(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = on.issue("alice", NOW_MS).await;
+    on.touch(&token, EXPIRED_MS, Some(EXPIRED_MS + HOUR_MS)).await;
+    assert_eq!(on.token(&token, EXPIRED_MS - 1).await.as_ref(), Some(&token));
+    assert_eq!(on.token(&token, EXPIRED_MS).await, None);
+}
+
+async fn a_late_touch_renews_when_the_access_was_in_time(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let access_ms = EXPIRED_MS - 1;
+    let flush_ms = EXPIRED_MS + MINUTE_MS;
+    on.store.touch(&[touch(&token, access_ms, Some(access_ms + HOUR_MS))], flush_ms).await.unwrap();
+    let expected = renewed(&token, access_ms, access_ms + HOUR_MS);
+    assert_eq!(on.token(&token, flush_ms).await, Some(expected));
+    assert_eq!(on.listed("alice", flush_ms).await, [token.credential.id]);
+}
+
+async fn a_renewal_that_is_past_is_none(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let access_ms = EXPIRED_MS - 1;
+    let renew_to_ms = access_ms + HOUR_MS;
+    for flush_ms in [renew_to_ms, renew_to_ms + 1] {
+        on.store.touch(&[touch(&token, access_ms, Some(renew_to_ms))], flush_ms).await.unwrap();
+        assert_eq!(on.token(&token, flush_ms).await, None);
+    }
+    let credential = on.credential(token.credential.id).await.unwrap();
+    assert_eq!(credential.map(|c| c.expires_at_ms), Some(EXPIRED_MS));
+}
+
+async fn an_unknown_token_is_not_touched(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let unknown = on.sample("alice", NOW_MS);
+    on.touch(&unknown, NOW_MS, Some(NOW_MS + DAY_MS)).await;
+    on.touch(&unknown, NOW_MS, None).await;
+    on.store.touch(&[], NOW_MS).await.unwrap();
+    assert_eq!(on.token(&unknown, NOW_MS).await, None);
+    assert_eq!(on.credential(unknown.credential.id).await.unwrap(), None);
+    assert!(on.ttls().is_empty());
+}
+
+async fn a_large_batch_is_written_whole(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let mut tokens = Vec::new();
+    for n in 0..300 {
+        tokens.push(on.issue(&format!("user {}", n % 7), NOW_MS).await);
+    }
+    let access_ms = NOW_MS + MINUTE_MS;
+    let touches: Vec<_> = tokens.iter().map(|t| touch(t, access_ms, Some(access_ms + HOUR_MS))).collect();
+    on.store.touch(&touches, access_ms).await.unwrap();
+    for token in &tokens {
+        let expected = renewed(token, access_ms, access_ms + HOUR_MS);
+        assert_eq!(on.token(token, access_ms).await, Some(expected));
+    }
+}
+
+/// An outage is shorter than this.
+const GRACE_MS: u64 = 30 * MINUTE_MS;
+const WITH_GRACE: StoreLimits = StoreLimits { stale_grace_ms: GRACE_MS, ..LIMITS };
+
+/// Accesses during an outage: the first at `from_ms`, the last at `access_ms`.
+fn chain(token: &Token, from_ms: u64, access_ms: u64) -> Touch {
+    let renewal = Renewal { from_ms, to_ms: access_ms + HOUR_MS };
+    Touch { renewal: Some(renewal), ..touch(token, access_ms, None) }
+}
+
+async fn a_chain_of_accesses_is_written_after_the_expiry(kind: StoreKind) {
+    let on = TestStore::open_with(kind, WITH_GRACE).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let (access_ms, back_ms) = (EXPIRED_MS + 9 * MINUTE_MS, EXPIRED_MS + 10 * MINUTE_MS);
+    // Nobody finds it meanwhile.
+    assert_eq!(on.token(&token, back_ms).await, None);
+    assert_eq!(on.listed("alice", back_ms).await, []);
+    let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
+    assert_eq!(on.store.change(token.credential.id, &edit, back_ms).await.unwrap(), Changed::NotFound);
+
+    // The first access was too late.
+    on.store.touch(&[chain(&token, EXPIRED_MS, access_ms)], back_ms).await.unwrap();
+    assert_eq!(on.token(&token, back_ms).await, None);
+    // All that it earned is past.
+    on.store.touch(&[chain(&token, EXPIRED_MS - 1, back_ms - HOUR_MS)], back_ms).await.unwrap();
+    assert_eq!(on.token(&token, back_ms).await, None);
+
+    on.store.touch(&[chain(&token, EXPIRED_MS - 1, access_ms)], back_ms).await.unwrap();
+    let expected = renewed(&token, access_ms, access_ms + HOUR_MS);
+    assert_eq!(on.token(&token, back_ms).await, Some(expected));
+    assert_eq!(on.listed("alice", back_ms).await, [token.credential.id]);
+}
+
+async fn no_chain_revives_what_was_to_end(kind: StoreKind) {
+    let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
+    for ending in ["before the expiry", "one", "all", "by object"] {
+        let on = TestStore::open_with(kind, WITH_GRACE).await;
+        let token = Token { related_objects: vec![object.clone()], ..on.sample("alice", NOW_MS) };
+        on.keep(&token, NOW_MS).await;
+        let (end, id) = (TokenChange::ending(EndReason::Ended), token.credential.id);
+        let late_ms = EXPIRED_MS + MINUTE_MS;
+        match ending {
+            "before the expiry" => drop(on.store.change(id, &end, EXPIRED_MS - 1).await.unwrap()),
+            "one" => assert_eq!(on.store.change(id, &end, late_ms).await.unwrap(), Changed::NotFound),
+            "all" => assert_eq!(on.store.end_user_tokens("alice", None, late_ms).await.unwrap(), []),
+            _ => assert_eq!(on.store.end_object_tokens(&object, late_ms).await.unwrap(), []),
+        }
+        let back_ms = late_ms + MINUTE_MS;
+        on.store.touch(&[chain(&token, EXPIRED_MS - 2, late_ms)], back_ms).await.unwrap();
+        let active = on.credential(id).await.unwrap().filter(|credential| credential.is_active);
+        assert_eq!(active, None, "{ending}");
+    }
+}
+
+async fn an_ending_of_others_spares_what_may_be_renewed(kind: StoreKind) {
+    let on = TestStore::open_with(kind, WITH_GRACE).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let id = token.credential.id;
+    on.store.end_user_tokens("alice", Some(id), EXPIRED_MS).await.unwrap();
+    let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
+    on.store.end_object_tokens(&object, EXPIRED_MS).await.unwrap();
+    on.store.touch(&[chain(&token, NOW_MS, EXPIRED_MS)], EXPIRED_MS + 1).await.unwrap();
+    assert_eq!(on.listed("alice", EXPIRED_MS + 1).await, [id]);
+}
+
+async fn an_expired_token_is_forgotten_after_the_grace(kind: StoreKind) {
+    let on = TestStore::open_with(kind, WITH_GRACE).await;
+    let token = on.issue("alice", NOW_MS).await;
+    for (late_ms, is_kept) in [(GRACE_MS - 1, true), (GRACE_MS, false)] {
+        let now_ms = EXPIRED_MS + late_ms;
+        on.store.change(token.credential.id, &TokenChange::default(), now_ms).await.unwrap();
+        assert_eq!(on.credential(token.credential.id).await.unwrap().is_some(), is_kept);
+    }
+}
+
+async fn an_expired_token_does_not_count_as_live(kind: StoreKind) {
+    let limits = StoreLimits { max_tokens_per_user: 2, ..WITH_GRACE };
+    let on = TestStore::open_with(kind, limits).await;
+    on.issue("alice", NOW_MS).await;
+    let live = [on.issue_idle("alice", 3 * HOUR_MS, NOW_MS + 1).await, on.sample("alice", EXPIRED_MS)];
+    assert_eq!(on.keep(&live[1], EXPIRED_MS).await, []);
+    assert_eq!(on.listed("alice", EXPIRED_MS).await, [live[1].credential.id, live[0].credential.id]);
+}

@@ -1,0 +1,374 @@
+//! Looks at all that is in Redis: how long each key is kept, and whether each entry of an index is of something that
+//! is kept, too.
+//!
+//! Redis knows no TTL of a member or a field. So the promise (ARCHITECTURE.md, "What is in Redis") is: an entry says until
+//! when what it names is kept; whoever writes to an index takes out what is past its time; and the index as a whole goes
+//! with what it names for longest. The first and the second are judged by the times that are written down, which are the
+//! manual clock's. How long a key is kept is judged by its TTL, since nothing else removes it; there Redis is made to go
+//! with the manual clock ([`TestStore::age`]).
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS};
+use doorward::internals::token_string::{ShardTag, TokenId};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use serde::de::DeserializeOwned;
+
+use super::values::{LIMITS, OBJECTS, object};
+use crate::common::store::{MINUTE_MS, RawKey, TestStore};
+
+/// The score of a hint of a token is its end in seconds, times this, and the second of its writing, modulo this.
+const HINT_CYCLE: u64 = 1 << 20;
+/// In a user's index, what is added to the score of a revoked token, and to the creation of one that is not.
+const REVOKED: u64 = 1 << 50;
+const OLDEST: i64 = -(1 << 51);
+/// How many entries past their time one write takes out at least, of each kind that an index has.
+const PRUNED: usize = 8;
+/// A hash of 16 bytes and a deadline of 13 digits.
+const PREVIOUS_BYTES: usize = 29;
+
+type Outcome = Result<(), TestCaseError>;
+
+/// When it is looked, and what is known then.
+#[derive(Clone)]
+pub struct Moment {
+    pub now_ms: u64,
+    /// Whether Redis' TTLs go with the manual clock; else they stand still, and what is past its time stays until somebody
+    /// comes by.
+    pub ttls_run: bool,
+    /// The latest end that each token can have.
+    pub ends_ms: BTreeMap<TokenId, u64>,
+    /// Of each object, the tokens that were taken away from it when they may just have got it: these hints stay.
+    pub taken_away: HashSet<(RelatedObject, TokenId)>,
+}
+
+/// Everything at one moment, by name without the prefix.
+#[derive(Default)]
+pub struct Snapshot(BTreeMap<String, RawKey>);
+
+/// What is in an index: until when each of its entries says that what it names is kept.
+type Entries = BTreeMap<String, u64>;
+
+impl Snapshot {
+    pub fn of(store: &TestStore) -> Self {
+        Self(store.dump().into_iter().map(|key| (key.name.clone(), key)).collect())
+    }
+
+    /// `earlier` is what there was before the last step.
+    pub fn check(&self, earlier: &Self, at: &Moment) -> Outcome {
+        for (name, key) in &self.0 {
+            prop_assert!(key.ttl_ms > 0, "{} stays for ever", name);
+            match name.as_bytes()[0] {
+                b't' => self.check_token(key, earlier, at)?,
+                b'u' => self.check_user(key, earlier, at)?,
+                b'o' => self.check_history(key, at)?,
+                b'v' => self.check_taken_over(key, earlier, at)?,
+                b'd' => self.check_device(key, at)?,
+                b'k' => self.check_devices(key, earlier, at)?,
+                b'r' => self.check_object(key, earlier, at)?,
+                b'e' => prop_assert!(key.ttl_ms as u64 <= LIMITS.event_retention_ms, "{}", name),
+                _ => prop_assert!(false, "{} is not in the schema", name),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_token(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
+        let name = &key.name;
+        fits(key, kept_until(key) + LIMITS.stale_grace_ms, at)?;
+        prop_assert_eq!(is_active(key), field(key, "e").is_none(), "{}", name);
+        let index = self.entries_of(&sibling(key, 'u', &string(field(key, "u").unwrap())), token_entry);
+        prop_assert!(index.contains_key(rest(key)), "no index names {}", name);
+
+        let id = token_id(key);
+        for object in objects_of(key).iter().filter(|_| is_active(key) && kept_until(key) > at.now_ms) {
+            let hints = object_name(object);
+            let hints = self.entries_of(&name_of('r', ShardTag::of_user(&hints), &hints), scored);
+            prop_assert!(hints.contains_key(&id.to_string()), "{:?} does not know of {}", object, id);
+        }
+
+        let previous = field(key, "p").unwrap_or_default();
+        prop_assert!(previous.len() <= PREVIOUS_BYTES * MAX_PREVIOUS_SECRETS, "{}", name);
+        let before = earlier.0.get(name).and_then(|key| field(key, "p")).unwrap_or_default();
+        if previous != before {
+            let is_remembered = |entry: &&[u8]| (1..=at.now_ms).contains(&number(&entry[16..]));
+            let remembered = previous.chunks(PREVIOUS_BYTES).filter(is_remembered).count();
+            prop_assert!(remembered <= MAX_REMEMBERED_SECRETS, "{} remembers {} secrets", name, remembered);
+        }
+
+        if let Some(takeover) = field(key, "t") {
+            prop_assert!(is_active(key), "{} has ended and acts", name);
+            let (locator, _, ends_at_ms, ..): (String, String, u64, u64, String) = unpack(takeover);
+            // Past its hard end it is nothing any more, and its history may have gone.
+            if ends_at_ms > at.now_ms {
+                let history = self.0.get(&sibling(key, 'o', rest(key)));
+                let has =
+                    |field_name: &str| history.is_some_and(|history| field(history, field_name).is_some());
+                prop_assert!(has(&locator), "{} acts beside its history", name);
+                prop_assert!(!has(&format!("-{locator}")), "{} acts, its history has ended", name);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_user(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
+        let accesses: BTreeSet<_> = key
+            .entries
+            .iter()
+            .filter_map(|(name, _)| string(name).strip_prefix('@').map(str::to_owned))
+            .collect();
+        let tokens: BTreeSet<_> = entries(key, token_entry).into_keys().collect();
+        prop_assert_eq!(tokens, accesses, "{}", &key.name);
+        let kept = |locator: &str| self.0.get(&sibling(key, 't', locator)).map(kept_until);
+        self.check_order(key)?;
+        // A token stays for the grace.
+        let late = Moment { now_ms: at.now_ms - LIMITS.stale_grace_ms, ..at.clone() };
+        let last_ms = self.check_index(key, earlier, &late, token_entry, kept)?;
+        fits(key, last_ms + LIMITS.stale_grace_ms, at)
+    }
+
+    /// Of several tokens that are not revoked the index knows when each was created; a revoked one has no such entry.
+    fn check_order(&self, key: &RawKey) -> Outcome {
+        let created = |locator: &str| {
+            let token = self.0.get(&sibling(key, 't', locator))?;
+            Some(OLDEST + number(field(token, "c").unwrap()) as i64)
+        };
+        let (mut live, mut ordered) = (BTreeSet::new(), BTreeSet::new());
+        for (member, score) in &key.entries {
+            let (member, score) = (string(member), string(score));
+            match member.strip_prefix('#') {
+                Some(locator) => {
+                    let created = created(locator);
+                    prop_assert!(
+                        created.is_none_or(|at| score == at.to_string()),
+                        "{} {}",
+                        &key.name,
+                        member
+                    );
+                    ordered.insert(locator.to_owned());
+                }
+                None if !member.starts_with('@') && number(score.as_bytes()) < REVOKED => {
+                    live.insert(member);
+                }
+                None => {}
+            }
+        }
+        let is_known = ordered == live || (ordered.is_empty() && live.len() == 1);
+        prop_assert!(is_known, "{} has {:?} and knows the order of {:?}", &key.name, live, ordered);
+        Ok(())
+    }
+
+    fn check_history(&self, key: &RawKey, at: &Moment) -> Outcome {
+        let mut last_ms = 0;
+        for (name, value) in &key.entries {
+            let name = string(name);
+            match name.strip_prefix('-').filter(|locator| field(key, locator).is_some()) {
+                Some(_) => {}
+                None if ["u", "x", "l"].contains(&name.as_str()) => {}
+                // One that starts with a dash by chance, too.
+                None => last_ms = last_ms.max(takeover_kept_until(value)),
+            }
+        }
+        fits(key, last_ms, at)
+    }
+
+    fn check_taken_over(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
+        let kept = |hint: &str| {
+            let (token, locator) = hint.split_at(16);
+            let token = TokenId::parse(token).unwrap();
+            let history = self.0.get(&name_of('o', token.shard_tag(), &token.locator()))?;
+            let at_most_ms = field(history, locator).map(takeover_kept_until)?;
+            let ended_at_ms = field(history, &format!("-{locator}")).map(number);
+            Some(ended_at_ms.map_or(at_most_ms, |ended_at_ms| ended_at_ms + LIMITS.takeover_retention_ms))
+        };
+        let last_ms = self.check_index(key, earlier, at, scored, kept)?;
+        fits(key, last_ms, at)
+    }
+
+    fn check_device(&self, key: &RawKey, at: &Moment) -> Outcome {
+        let expires_at_ms = number(field(key, "x").unwrap());
+        fits(key, expires_at_ms, at)?;
+        let map = self.entries_of(&sibling(key, 'k', &string(field(key, "u").unwrap())), device_entry);
+        let entry = format!("{} {}", string(field(key, "i").unwrap()), rest(key));
+        prop_assert_eq!(map.get(&entry), Some(&expires_at_ms), "{}", &key.name);
+        Ok(())
+    }
+
+    fn check_devices(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
+        let kept = |entry: &str| {
+            let (_, locator) = entry.split_once(' ').unwrap();
+            self.0.get(&sibling(key, 'd', locator)).map(|device| number(field(device, "x").unwrap()))
+        };
+        let last_ms = self.check_index(key, earlier, at, device_entry, kept)?;
+        fits(key, last_ms, at)
+    }
+
+    /// A hint says when its token ends at the latest, and has gone when the token has ended before.
+    fn check_object(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
+        let related = (0..OBJECTS.len()).map(object).find(|object| rest(key) == object_name(object)).unwrap();
+        let before = earlier.entries_of(&key.name, scored);
+        let now = entries(key, scored);
+        let is_written = now.iter().any(|(id, score)| before.get(id) != Some(score));
+        let gone = before.keys().filter(|id| !now.contains_key(*id)).count();
+        let mut last_ms = 0;
+        for (id, score) in now {
+            let token = TokenId::parse(&id).unwrap();
+            let record = self.0.get(&name_of('t', token.shard_tag(), &token.locator()));
+            let is_left = at.taken_away.contains(&(related.clone(), token));
+            if let Some(record) = record {
+                let has_it = is_left || objects_of(record).contains(&related);
+                prop_assert!(has_it, "{} hints at {}, which does not name it", &key.name, id);
+                prop_assert!(is_active(record), "{} still hints at {}, which has ended", &key.name, id);
+            }
+            let until_ms = score / HINT_CYCLE * 1000;
+            prop_assert_eq!(
+                until_ms,
+                at.ends_ms[&token].next_multiple_of(1000),
+                "{} about {}",
+                &key.name,
+                id
+            );
+            let is_past = until_ms <= at.now_ms;
+            let stays = is_past && is_written && gone < PRUNED;
+            prop_assert!(!stays, "{} was written, and {} stayed", &key.name, id);
+            last_ms = last_ms.max(until_ms);
+        }
+        fits(key, last_ms, at)
+    }
+
+    /// Each entry says when what it names goes; one whose thing is gone is past its time; a write takes out all such, or
+    /// several of them.
+    /// Gives the time of the last one.
+    fn check_index(
+        &self,
+        key: &RawKey,
+        earlier: &Self,
+        at: &Moment,
+        read: Read,
+        kept: impl Fn(&str) -> Option<u64>,
+    ) -> Result<u64, TestCaseError> {
+        let (now, before) = (entries(key, read), earlier.entries_of(&key.name, read));
+        let is_written = now.iter().any(|(name, until_ms)| before.get(name) != Some(until_ms));
+        let gone = before.keys().filter(|name| !now.contains_key(*name)).count();
+        for (name, until_ms) in &now {
+            match kept(name) {
+                Some(kept_ms) => prop_assert_eq!(*until_ms, kept_ms, "{} about {}", &key.name, name),
+                None => prop_assert!(
+                    at.ttls_run && *until_ms <= at.now_ms,
+                    "{} names {}, which is gone",
+                    &key.name,
+                    name
+                ),
+            }
+            prop_assert!(
+                !is_written || *until_ms > at.now_ms || gone >= PRUNED,
+                "{} was written, and {} stayed past its time",
+                &key.name,
+                name
+            );
+        }
+        Ok(now.into_values().max().unwrap_or_default())
+    }
+
+    fn entries_of(&self, name: &str, read: Read) -> Entries {
+        self.0.get(name).map(|key| entries(key, read)).unwrap_or_default()
+    }
+}
+
+/// The key is kept until then, and no longer. Less than a minute of real time may have passed.
+fn fits(key: &RawKey, until_ms: u64, at: &Moment) -> Outcome {
+    let (ttl_ms, left_ms) = (key.ttl_ms as u64, until_ms.saturating_sub(at.now_ms));
+    prop_assert!(ttl_ms + MINUTE_MS > left_ms, "{} goes early: {} of {} ms", &key.name, ttl_ms, left_ms);
+    let is_longer = at.ttls_run && ttl_ms > left_ms;
+    prop_assert!(!is_longer, "{} is kept for {} ms instead of {}", &key.name, ttl_ms, left_ms);
+    Ok(())
+}
+
+/// Makes an entry of an index of what Redis has, where it is one.
+type Read = fn(&[u8], &[u8]) -> Option<(String, u64)>;
+
+fn entries(key: &RawKey, read: Read) -> Entries {
+    key.entries.iter().filter_map(|(name, value)| read(name, value)).collect()
+}
+
+fn scored(member: &[u8], score: &[u8]) -> Option<(String, u64)> {
+    Some((string(member), number(score)))
+}
+
+/// The last accesses and the order are no entries of their own. A revoked token's score is in a range of its own.
+fn token_entry(member: &[u8], score: &[u8]) -> Option<(String, u64)> {
+    let is_token = !matches!(member[0], b'@' | b'#');
+    is_token.then(|| number(score)).map(|score| (string(member), score.checked_sub(REVOKED).unwrap_or(score)))
+}
+
+/// Uuid and locator; until when the key is kept.
+fn device_entry(uuid: &[u8], entry: &[u8]) -> Option<(String, u64)> {
+    let (locator, expires_at_ms) = entry.split_at(14);
+    Some((format!("{} {}", string(uuid), string(locator)), number(expires_at_ms)))
+}
+
+fn kept_until(token: &RawKey) -> u64 {
+    match field(token, "e") {
+        Some(ended_at_ms) => number(ended_at_ms) + LIMITS.revoked_retention_ms,
+        None => number(field(token, "x").unwrap()),
+    }
+}
+
+fn is_active(token: &RawKey) -> bool {
+    number(field(token, "f").unwrap()) & 1 != 0
+}
+
+fn takeover_kept_until(record: &[u8]) -> u64 {
+    let (_, _, _, ends_at_ms): (u64, String, Option<String>, u64) = unpack(record);
+    ends_at_ms + LIMITS.takeover_retention_ms
+}
+
+fn name_of(kind: char, shard: ShardTag, rest: &str) -> String {
+    format!("{kind}:{{{shard}}}:{rest}")
+}
+
+/// As ARCHITECTURE.md has it, and not by the code that is tried here.
+fn object_name(object: &RelatedObject) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("doorward 2026-11 name of a related object");
+    hasher.update(format!("{}\0{}", object.content_type, object.object_id).as_bytes());
+    URL_SAFE_NO_PAD.encode(&hasher.finalize().as_bytes()[..16])
+}
+
+fn objects_of(token: &RawKey) -> Vec<RelatedObject> {
+    let objects: Vec<(String, String)> = field(token, "r").map(unpack).unwrap_or_default();
+    objects.into_iter().map(|(content_type, object_id)| RelatedObject { content_type, object_id }).collect()
+}
+
+fn token_id(token: &RawKey) -> TokenId {
+    TokenId::from_locator(ShardTag::parse(&token.name[3..7]).unwrap(), rest(token)).unwrap()
+}
+
+/// Another key of the same slot.
+fn sibling(key: &RawKey, kind: char, rest: &str) -> String {
+    name_of(kind, ShardTag::parse(&key.name[3..7]).unwrap(), rest)
+}
+
+/// A key's name behind its kind and shard tag.
+fn rest(key: &RawKey) -> &str {
+    &key.name["t:{0000}:".len()..]
+}
+
+fn field<'a>(key: &'a RawKey, name: &str) -> Option<&'a [u8]> {
+    key.entries.iter().find(|(field, _)| field == name.as_bytes()).map(|(_, value)| value.as_slice())
+}
+
+fn string(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn number(decimal: &[u8]) -> u64 {
+    string(decimal).parse().unwrap()
+}
+
+fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> T {
+    rmp_serde::from_slice(bytes).unwrap()
+}

@@ -1,0 +1,65 @@
+//! All that both stores show, compared.
+
+use proptest::prelude::*;
+
+use super::values::*;
+use super::world::World;
+use crate::common::store::TestStore;
+
+impl World {
+    /// Every listing, every token, every credential, every device key, takeover and event.
+    pub async fn compare(&self) -> Result<(), TestCaseError> {
+        for user in USERS {
+            let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
+            let redis = self.redis.store.user_tokens(user, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the listing of {}", user);
+            let memory = self.memory.store.user_devices(user, self.now_ms).await.unwrap();
+            let redis = self.redis.store.user_devices(user, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the devices of {}", user);
+            let memory = self.memory.store.user_takeovers(user, self.now_ms).await.unwrap();
+            let redis = self.redis.store.user_takeovers(user, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the takeovers of {}", user);
+            prop_assert_eq!(
+                self.events(&self.memory, user).await,
+                self.events(&self.redis, user).await,
+                "what happened to {}",
+                user
+            );
+        }
+        if self.lists_objects {
+            self.compare_objects().await?;
+        }
+        for (number, token) in self.tokens.iter().enumerate() {
+            let memory = self.memory.token(token, self.now_ms).await;
+            prop_assert_eq!(memory, self.redis.token(token, self.now_ms).await, "token {}", number);
+            let id = token.credential.id;
+            // After its latest end it may stay or go: nothing makes it good again.
+            let credential = async |on: &TestStore| {
+                on.credential(id).await.unwrap().filter(|credential| self.now_ms < credential.ends_at_ms)
+            };
+            let memory = credential(&self.memory).await;
+            prop_assert_eq!(memory, credential(&self.redis).await, "credential {}", number);
+            let memory = self.memory.store.token_takeovers(id, self.now_ms).await.unwrap();
+            let redis = self.redis.store.token_takeovers(id, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "takeovers of token {}", number);
+        }
+        Ok(())
+    }
+
+    pub async fn compare_objects(&self) -> Result<(), TestCaseError> {
+        for n in 0..OBJECTS.len() {
+            let memory = self.memory.store.object_tokens(&object(n), self.now_ms).await.unwrap();
+            let redis = self.redis.store.object_tokens(&object(n), self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the listing of object {}", n);
+        }
+        Ok(())
+    }
+
+    /// Sorted: what one step does to several tokens has no order.
+    pub async fn events(&self, on: &TestStore, user: &str) -> Vec<String> {
+        let events = on.store.user_events(user, self.now_ms).await.unwrap();
+        let mut events: Vec<_> = events.iter().map(|event| format!("{event:?}")).collect();
+        events.sort_unstable();
+        events
+    }
+}

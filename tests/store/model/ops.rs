@@ -1,0 +1,154 @@
+//! What a random history is made of.
+
+use doorward::TokenChange;
+use doorward::internals::model::event::EndReason;
+use proptest::prelude::*;
+
+use super::values::{OBJECTS, USERS, UUIDS};
+
+/// What happens. All times are whole minutes: the manual clock so hits every deadline exactly, and no TTL, which
+/// Redis counts in real time, is shorter than a case takes.
+#[derive(Clone, Debug)]
+pub enum Op {
+    Issue {
+        user: usize,
+        idle_min: u64,
+        lifetime_min: u64,
+        is_authenticated: bool,
+        objects: Vec<usize>,
+    },
+    /// Accesses so and so many minutes ago, written down in one batch now.
+    Touch(Vec<Access>),
+    Change {
+        token: usize,
+        change: TokenChange,
+    },
+    EndUser {
+        user: usize,
+        except: Option<usize>,
+    },
+    Relate {
+        token: usize,
+        object: usize,
+        /// Takes it away again.
+        undo: bool,
+    },
+    EndObject {
+        object: usize,
+    },
+    /// New secrets, asked for by so many tabs at once; the old one is good for so long.
+    Rotate {
+        token: usize,
+        grace_min: u64,
+        tabs: usize,
+    },
+    /// A secret that a token had once: 0 the first, and so on, over and over.
+    Present {
+        token: usize,
+        secret: usize,
+    },
+    TakeOver {
+        token: usize,
+        user: usize,
+        minutes: u64,
+    },
+    EndTakeover {
+        token: usize,
+    },
+    Device(DeviceOp),
+    AdvanceMin(u64),
+}
+
+/// What happens to device keys. They are counted as tokens are.
+#[derive(Clone, Debug)]
+pub enum DeviceOp {
+    Make { user: usize, uuid: usize, idle_min: u64 },
+    Change { device: usize, is_active: Option<bool>, name: Option<Option<String>> },
+    Remove { device: usize },
+    LogIn { device: usize, uuid: Option<usize>, idle_min: u64 },
+}
+
+/// Tokens are counted back from the newest, which is 1, over and over; 0 is an unknown one.
+#[derive(Clone, Debug)]
+pub struct Access {
+    pub token: usize,
+    pub ago_min: u64,
+    pub renews: bool,
+    /// How long before it the first access was that could not be written.
+    pub chain_min: u64,
+}
+
+pub fn op() -> impl Strategy<Value = Op> {
+    let minutes = prop_oneof![1..5_u64, 30..150_u64];
+    let objects = prop::sample::subsequence((0..OBJECTS.len()).collect::<Vec<_>>(), 0..=OBJECTS.len());
+    let lifetime = prop_oneof![1 => 1..5_u64, 4 => 30..150_u64];
+    prop_oneof![
+        4 => (user(), minutes.clone(), lifetime, prop::bool::weighted(0.8), objects).prop_map(
+            |(user, idle_min, lifetime_min, is_authenticated, objects)| Op::Issue {
+                user,
+                idle_min,
+                lifetime_min,
+                is_authenticated,
+                objects,
+            }
+        ),
+        4 => prop::collection::vec(access(), 1..4).prop_map(Op::Touch),
+        3 => (some(), change()).prop_map(|(token, change)| Op::Change { token, change }),
+        1 => (user(), prop::option::of(some()))
+            .prop_map(|(user, except)| Op::EndUser { user, except }),
+        2 => (some(), 0..OBJECTS.len(), prop::bool::weighted(0.3))
+            .prop_map(|(token, object, undo)| Op::Relate { token, object, undo }),
+        1 => (0..OBJECTS.len()).prop_map(|object| Op::EndObject { object }),
+        3 => (some(), 0..3_u64, prop_oneof![2 => Just(1_usize), 1 => 2..=4_usize])
+            .prop_map(|(token, grace_min, tabs)| Op::Rotate { token, grace_min, tabs }),
+        3 => (some(), 0..8_usize).prop_map(|(token, secret)| Op::Present { token, secret }),
+        2 => (some(), user(), minutes.clone())
+            .prop_map(|(token, user, minutes)| Op::TakeOver { token, user, minutes }),
+        1 => (some()).prop_map(|token| Op::EndTakeover { token }),
+        4 => device_op(minutes).prop_map(Op::Device),
+        4 => prop_oneof![3 => 1..5_u64, 1 => Just(60_u64), 1 => 30..150_u64].prop_map(Op::AdvanceMin),
+    ]
+}
+
+/// A token or a device key: mostly a new one, so that much happens to it before its time is over.
+fn some() -> impl Strategy<Value = usize> {
+    prop_oneof![3 => 1..4_usize, 1 => 0..12_usize]
+}
+
+/// Mostly the same one, so that much happens to a few things and not little to many.
+fn user() -> impl Strategy<Value = usize> {
+    prop_oneof![2 => Just(0), 1 => 0..USERS.len()]
+}
+
+fn device_op(minutes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = DeviceOp> {
+    let name = prop::option::of(prop::option::of("[=-]{0,1}[a-z]{1,2}"));
+    prop_oneof![
+        3 => (user(), 0..UUIDS.len(), minutes.clone())
+            .prop_map(|(user, uuid, idle_min)| DeviceOp::Make { user, uuid, idle_min }),
+        2 => (some(), any::<Option<bool>>(), name)
+            .prop_map(|(device, is_active, name)| DeviceOp::Change { device, is_active, name }),
+        1 => (some()).prop_map(|device| DeviceOp::Remove { device }),
+        4 => (some(), prop::option::weighted(0.1, 0..UUIDS.len()), minutes)
+            .prop_map(|(device, uuid, idle_min)| DeviceOp::LogIn { device, uuid, idle_min }),
+    ]
+}
+
+fn access() -> impl Strategy<Value = Access> {
+    let chain = prop_oneof![2 => Just(0_u64), 1 => 1..90_u64];
+    (some(), prop_oneof![2 => Just(0_u64), 1 => 0..90_u64], any::<bool>(), chain)
+        .prop_map(|(token, ago_min, renews, chain_min)| Access { token, ago_min, renews, chain_min })
+}
+
+fn change() -> impl Strategy<Value = TokenChange> {
+    let slug = prop::option::of(prop::option::of("[a-z_-]{1,3}"));
+    (slug, any::<Option<bool>>(), any::<Option<bool>>(), any::<bool>(), any::<bool>()).prop_map(
+        |(auth_slug, allowed_cookie, allowed_header, confirm, end)| TokenChange {
+            auth_slug,
+            allowed_cookie,
+            allowed_header,
+            confirm,
+            end: end.then_some(EndReason::Ended),
+            ..TokenChange::default()
+        },
+    )
+}

@@ -1,0 +1,247 @@
+//! One step of a history on both stores.
+
+use std::collections::BTreeSet;
+
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::takeover::NewTakeover;
+use doorward::internals::model::token::record::{RelatedObject, Touch, Verdict};
+use doorward::internals::model::token::rotation::{PreviousSecret, Rotation};
+use doorward::internals::store::{Changed, Ended, Related, Store};
+use doorward::internals::token_string;
+use doorward::internals::token_string::TokenId;
+use doorward::{Token, TokenChange};
+use futures_util::future::join_all;
+use proptest::prelude::*;
+
+use super::ops::{Access, DeviceOp, Op};
+use super::values::*;
+use super::world::{World, counted_back};
+use crate::common::devices::{login_of, sample_device};
+use crate::common::store::{MINUTE_MS, touch, with_idle};
+
+impl World {
+    pub async fn apply(&mut self, op: &Op) -> Result<(), TestCaseError> {
+        match op {
+            Op::AdvanceMin(minutes) => self.advance(minutes * MINUTE_MS),
+            Op::Issue { user, idle_min, lifetime_min, is_authenticated, objects } => {
+                let (idle_ms, lifetime_ms) = (*idle_min * MINUTE_MS, *lifetime_min * MINUTE_MS);
+                let objects = objects.iter().map(|n| object(*n)).collect();
+                self.issue(USERS[*user], [idle_ms, lifetime_ms], *is_authenticated, objects).await?;
+            }
+            Op::Rotate { token, grace_min, tabs } => self.rotate(*token, *grace_min, *tabs).await?,
+            Op::Present { token, secret } => self.present(*token, *secret).await?,
+            Op::TakeOver { token, user, minutes } => {
+                self.take_over(*token, USERS[*user], *minutes).await?;
+            }
+            Op::EndTakeover { token } => {
+                let id = self.token(*token).credential.id;
+                let memory = self.memory.store.end_takeover(id, EndReason::Ended, self.now_ms).await;
+                let redis = self.redis.store.end_takeover(id, EndReason::Ended, self.now_ms).await;
+                prop_assert_eq!(memory.unwrap(), redis.unwrap());
+            }
+            Op::Touch(accesses) => {
+                let touches: Vec<_> = accesses.iter().map(|access| self.touch(access)).collect();
+                for on in [&self.memory, &self.redis] {
+                    on.store.touch(&touches, self.now_ms).await.unwrap();
+                }
+            }
+            Op::Change { token, change } => {
+                let [memory, redis] = self.change(self.token(*token).credential.id, change).await;
+                prop_assert_eq!(memory, redis);
+            }
+            Op::EndUser { user, except } => {
+                let except = except.map(|number| self.token(number).credential.id);
+                let [memory, redis] = self.end_user(USERS[*user], except).await;
+                prop_assert_eq!(memory, redis);
+            }
+            Op::Device(op) => self.apply_to_device(op).await?,
+            Op::Relate { token, object: n, undo } => {
+                let id = self.token(*token).credential.id;
+                let [memory, redis] = self.relate(id, &object(*n), *undo).await;
+                prop_assert_eq!(memory, redis);
+                if memory == Related::Done {
+                    self.note_related(id, object(*n), *undo);
+                }
+            }
+            Op::EndObject { object: n } => {
+                let [memory, redis] = self.end_object(&object(*n)).await;
+                prop_assert_eq!(memory, redis);
+            }
+        }
+        self.compare().await?;
+        self.audit()
+    }
+
+    pub async fn apply_to_device(&mut self, op: &DeviceOp) -> Result<(), TestCaseError> {
+        let now_ms = self.now_ms;
+        let device = |number: &usize| counted_back(&self.devices, *number).clone();
+        let [memory, redis] = [&self.memory.store, &self.redis.store];
+        match op {
+            DeviceOp::Make { user, uuid, idle_min } => {
+                let number = self.devices.len() as u64;
+                let mut new = sample_device(USERS[*user], UUIDS[*uuid], number, now_ms);
+                new.expires_at_ms = now_ms + idle_min * MINUTE_MS;
+                let made = memory.make_device(&new, now_ms).await.unwrap();
+                prop_assert_eq!(made, redis.make_device(&new, now_ms).await.unwrap());
+                self.devices.insert(self.devices.len() - 1, new);
+            }
+            DeviceOp::Change { device: number, is_active, name } => {
+                let DeviceKey { user, uuid, .. } = device(number);
+                let change = DeviceChange { is_active: *is_active, name: name.clone() };
+                let changed = memory.change_device(&user, &uuid, &change, now_ms).await.unwrap();
+                prop_assert_eq!(changed, redis.change_device(&user, &uuid, &change, now_ms).await.unwrap());
+            }
+            DeviceOp::Remove { device: number } => {
+                let DeviceKey { user, uuid, .. } = device(number);
+                let removed = memory.remove_device(&user, &uuid, now_ms).await.unwrap();
+                prop_assert_eq!(removed, redis.remove_device(&user, &uuid, now_ms).await.unwrap());
+            }
+            DeviceOp::LogIn { device: number, uuid, idle_min } => {
+                let mut device = device(number);
+                device.uuid = uuid.map_or(device.uuid, |other| UUIDS[other].to_owned());
+                let expires_at_ms = now_ms + idle_min * MINUTE_MS;
+                let login = DeviceLogin { expires_at_ms, ..login_of(&device, now_ms) };
+                let token = self.memory.for_login(&device, now_ms);
+                let done = memory.device_login(&login, &token, now_ms).await.unwrap();
+                prop_assert_eq!(&done, &redis.device_login(&login, &token, now_ms).await.unwrap());
+                if let LoggedIn::Done(token) = done {
+                    self.secrets.insert(token.credential.id, vec![token.credential.secret_hash]);
+                    self.tokens.insert(self.tokens.len() - 1, token);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub async fn relate(&self, id: TokenId, object: &RelatedObject, undo: bool) -> [Related; 2] {
+        let related = async |store: &Store| match undo {
+            true => store.unrelate(id, object, self.now_ms).await.unwrap(),
+            false => store.relate(id, object, self.now_ms).await.unwrap(),
+        };
+        [related(&self.memory.store).await, related(&self.redis.store).await]
+    }
+
+    pub async fn end_object(&self, object: &RelatedObject) -> [BTreeSet<TokenId>; 2] {
+        let as_set = |ended: Ended| ended.into_iter().collect();
+        let memory = self.memory.store.end_object_tokens(object, self.now_ms).await.unwrap();
+        let redis = self.redis.store.end_object_tokens(object, self.now_ms).await.unwrap();
+        [as_set(memory), as_set(redis)]
+    }
+
+    pub async fn issue(
+        &mut self,
+        user: &str,
+        [idle_ms, lifetime_ms]: [u64; 2],
+        is_authenticated: bool,
+        related_objects: Vec<RelatedObject>,
+    ) -> Result<(), TestCaseError> {
+        let ends_at_ms = self.now_ms + lifetime_ms;
+        let mut token = with_idle(self.memory.sample(user, self.now_ms), idle_ms);
+        token = crate::common::store::edited(token, |c| {
+            c.ends_at_ms = ends_at_ms;
+            c.expires_at_ms = c.expires_at_ms.min(ends_at_ms);
+            c.is_authenticated = is_authenticated;
+        });
+        for object in &related_objects {
+            self.note_related(token.credential.id, object.clone(), false);
+        }
+        let token = Token { related_objects, ..token };
+        self.secrets.insert(token.credential.id, vec![token.credential.secret_hash]);
+        let memory = self.memory.store.issue(&token, self.now_ms).await.unwrap();
+        let redis = self.redis.store.issue(&token, self.now_ms).await.unwrap();
+        self.tokens.insert(self.tokens.len() - 1, token);
+        prop_assert_eq!(memory, redis);
+        Ok(())
+    }
+
+    /// All tabs at once on Redis, then in memory in the order in which Redis had them.
+    pub async fn rotate(&mut self, token: usize, grace_min: u64, tabs: usize) -> Result<(), TestCaseError> {
+        let (id, user) = (self.token(token).credential.id, self.token(token).credential.user().to_owned());
+        let grace_ms = grace_min * MINUTE_MS;
+        let rotations: Vec<_> =
+            (0..tabs).map(|_| Rotation { hash: self.memory.mint(&user).hash, grace_ms }).collect();
+        let rotate = async |rotation| {
+            let change = TokenChange::rotating(rotation);
+            (change.clone(), self.redis.store.change(id, &change, self.now_ms).await.unwrap())
+        };
+        let mut outcomes = join_all(rotations.into_iter().map(rotate)).await;
+        let last = self.redis.credential(id).await.unwrap();
+        let previous = last.map(|credential| credential.previous.to_vec()).unwrap_or_default();
+        // Those that were refused for their number come after all others.
+        outcomes.sort_by_key(|(_, outcome)| match outcome {
+            Changed::Done(token) => {
+                let place = |secret: &PreviousSecret| secret.hash == token.credential.secret_hash;
+                previous.iter().position(place).unwrap_or(previous.len())
+            }
+            _ => usize::MAX,
+        });
+        for (change, redis) in outcomes {
+            let memory = self.memory.store.change(id, &change, self.now_ms).await.unwrap();
+            if matches!(memory, Changed::Done(_)) {
+                self.secrets.entry(id).or_default().extend(change.rotate.map(|rotation| rotation.hash));
+            }
+            prop_assert_eq!(memory, redis);
+        }
+        Ok(())
+    }
+
+    /// As a node does that is shown a secret.
+    pub async fn present(&self, token: usize, secret: usize) -> Result<(), TestCaseError> {
+        let id = self.token(token).credential.id;
+        let Some(secrets) = self.secrets.get(&id) else { return Ok(()) };
+        let hash = secrets[secret % secrets.len()];
+        let mut outcomes = Vec::new();
+        for on in [&self.memory, &self.redis] {
+            let credential = on.credential(id).await.unwrap();
+            let verdict = credential.map(|credential| credential.judge(&hash, None, self.now_ms));
+            // How long an expired token stays for a renewal is the store's business. Past its absolute end no renewal
+            // revives it, and an object that revokes its tokens may find it or not: Redis forgets the object's entry then.
+            let verdict = verdict.filter(|verdict| *verdict != Verdict::Expired);
+            let is_wrong = matches!(verdict, Some(Verdict::WrongSecret | Verdict::RotatedOut));
+            let has_ended = is_wrong && on.store.end_reused(id, &hash, self.now_ms).await.unwrap();
+            prop_assert_eq!(
+                has_ended,
+                verdict == Some(Verdict::RotatedOut),
+                "only a remembered secret revokes"
+            );
+            outcomes.push((verdict, has_ended));
+        }
+        prop_assert_eq!(outcomes[0], outcomes[1]);
+        Ok(())
+    }
+
+    pub async fn take_over(&self, token: usize, user: &str, minutes: u64) -> Result<(), TestCaseError> {
+        let token = self.token(token).credential.id;
+        let id = token_string::new_id(token.shard_tag(), self.memory.entropy()).unwrap();
+        let ends_at_ms = self.now_ms + minutes * MINUTE_MS;
+        let new = NewTakeover { id, token, user: user.to_owned(), reason: None, ends_at_ms };
+        let memory = self.memory.store.start_takeover(&new, self.now_ms).await.unwrap();
+        prop_assert_eq!(memory, self.redis.store.start_takeover(&new, self.now_ms).await.unwrap());
+        Ok(())
+    }
+
+    /// As a node would have it that validated the token then.
+    pub fn touch(&self, access: &Access) -> Touch {
+        let token = self.token(access.token);
+        let access_ms = self.now_ms - access.ago_min * MINUTE_MS;
+        let earned_ms = (access_ms + token.credential.idle_ms).min(token.credential.ends_at_ms);
+        let mut touch = touch(token, access_ms, access.renews.then_some(earned_ms));
+        if let Some(renewal) = &mut touch.renewal {
+            renewal.from_ms -= access.chain_min * MINUTE_MS;
+        }
+        touch
+    }
+
+    pub async fn change(&self, id: TokenId, change: &TokenChange) -> [Changed; 2] {
+        let memory = self.memory.store.change(id, change, self.now_ms).await.unwrap();
+        [memory, self.redis.store.change(id, change, self.now_ms).await.unwrap()]
+    }
+
+    pub async fn end_user(&self, user: &str, except: Option<TokenId>) -> [BTreeSet<TokenId>; 2] {
+        let as_set = |ended: Ended| ended.into_iter().collect();
+        let memory = self.memory.store.end_user_tokens(user, except, self.now_ms).await.unwrap();
+        let redis = self.redis.store.end_user_tokens(user, except, self.now_ms).await.unwrap();
+        [as_set(memory), as_set(redis)]
+    }
+}

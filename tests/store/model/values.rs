@@ -1,0 +1,30 @@
+//! The values that histories are made of: few, so that operations meet.
+
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::store::StoreLimits;
+
+use crate::common::store::{HOUR_MS, MINUTE_MS};
+
+pub const USERS: [&str; 3] = ["alice", "bob}:{", "ü"];
+
+pub const UUIDS: [&str; 3] = ["phone", "é", "-="];
+
+pub const OBJECTS: [&str; 2] = ["7", "ü"];
+
+/// Low, so that logins push each other out; and ended tokens outlive some live ones and not others.
+pub const LIMITS: StoreLimits = StoreLimits {
+    revoked_retention_ms: HOUR_MS,
+    // Longer than some tokens live.
+    stale_grace_ms: 20 * MINUTE_MS,
+    max_tokens_per_user: 3,
+    max_devices_per_user: 2,
+    // All of them: those of one step have no order, so neither store need forget the same ones.
+    events_per_user: 10_000,
+    // Some takeovers are forgotten within a case.
+    takeover_retention_ms: HOUR_MS / 2,
+    ..crate::common::store::LIMITS
+};
+
+pub fn object(n: usize) -> RelatedObject {
+    RelatedObject { content_type: "order".into(), object_id: OBJECTS[n].into() }
+}

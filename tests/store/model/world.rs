@@ -1,0 +1,98 @@
+//! The two stores, and all that was given to both.
+
+use std::collections::{HashMap, HashSet};
+
+use doorward::Token;
+use doorward::internals::model::device_key::DeviceKey;
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::token_string::{SecretHash, TokenId};
+use proptest::prelude::*;
+
+use super::audit::{Moment, Snapshot};
+use super::values::*;
+use crate::common::devices::sample_device;
+use crate::common::store::{MINUTE_MS, NOW_MS, StoreKind, TestStore};
+
+pub struct World {
+    /// Whether what is past its time goes by itself, as it does in a Redis whose clock is right; else it stays until
+    /// somebody comes by, and must not be seen.
+    pub ttls_run: bool,
+    /// Whether the tokens of objects are listed after each step, which takes out what is not true; else at the end only.
+    pub lists_objects: bool,
+    pub memory: TestStore,
+    pub redis: TestStore,
+    pub now_ms: u64,
+    /// As issued, and last an unknown one.
+    pub tokens: Vec<Token>,
+    /// All secrets that each token ever had.
+    pub secrets: HashMap<TokenId, Vec<SecretHash>>,
+    /// As made or asked for, and last an unknown one.
+    pub devices: Vec<DeviceKey>,
+    /// When each object last was to get each token; and the tokens that were taken from it within a minute.
+    pub related_ms: HashMap<(RelatedObject, TokenId), u64>,
+    pub taken_away: HashSet<(RelatedObject, TokenId)>,
+    /// What was in Redis after the last step.
+    pub snapshot: Snapshot,
+}
+
+/// 0 is the last one, and so on, over and over.
+pub fn counted_back<T>(all: &[T], number: usize) -> &T {
+    &all[all.len() - 1 - number % all.len()]
+}
+
+impl World {
+    pub async fn new(kind: StoreKind, [ttls_run, lists_objects]: [bool; 2]) -> Self {
+        let memory = TestStore::open_with(StoreKind::Memory, LIMITS).await;
+        let redis = TestStore::open_with(kind, LIMITS).await;
+        let tokens = vec![memory.sample("alice", NOW_MS)];
+        let devices = vec![sample_device(USERS[0], UUIDS[0], 0, NOW_MS)];
+        let (secrets, snapshot) = (HashMap::new(), Snapshot::default());
+        Self {
+            ttls_run,
+            lists_objects,
+            memory,
+            redis,
+            now_ms: NOW_MS,
+            tokens,
+            secrets,
+            devices,
+            related_ms: HashMap::new(),
+            taken_away: HashSet::new(),
+            snapshot,
+        }
+    }
+
+    pub fn token(&self, number: usize) -> &Token {
+        counted_back(&self.tokens, number)
+    }
+
+    pub fn advance(&mut self, by_ms: u64) {
+        self.now_ms += by_ms;
+        if self.ttls_run {
+            self.redis.age(by_ms);
+            self.memory.store.prune(self.now_ms);
+        }
+    }
+
+    pub fn audit(&mut self) -> Result<(), TestCaseError> {
+        let ends_ms = self.tokens.iter().map(|token| (token.credential.id, token.credential.ends_at_ms));
+        let (ends_ms, taken_away) = (ends_ms.collect(), self.taken_away.clone());
+        let at = Moment { now_ms: self.now_ms, ttls_run: self.ttls_run, ends_ms, taken_away };
+        let earlier = std::mem::replace(&mut self.snapshot, Snapshot::of(&self.redis));
+        self.snapshot.check(&earlier, &at)
+    }
+
+    /// A hint that is less than a minute old stays when the object is taken from the token.
+    pub fn note_related(&mut self, id: TokenId, object: RelatedObject, undo: bool) {
+        let pair = (object, id);
+        let is_new = |then_ms: &u64| self.now_ms - then_ms < MINUTE_MS;
+        match undo {
+            true if self.related_ms.get(&pair).is_some_and(is_new) => drop(self.taken_away.insert(pair)),
+            true => drop(self.taken_away.remove(&pair)),
+            false => {
+                self.taken_away.remove(&pair);
+                self.related_ms.insert(pair, self.now_ms);
+            }
+        }
+    }
+}

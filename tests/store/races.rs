@@ -1,0 +1,181 @@
+//! What must never be seen when two things happen to a user at once. Each pair is tried many times, on every store, and
+//! the two begin in either order.
+
+use std::sync::Arc;
+
+use doorward::internals::model::event::{EndReason, EventKind};
+use doorward::internals::model::takeover::{NewTakeover, Started};
+use doorward::internals::model::token::record::Verdict;
+use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::store::{Changed, Store, StoreLimits};
+use doorward::internals::token_string;
+use doorward::{Token, TokenChange};
+
+use crate::common::store::{HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, keep};
+
+each_store! {
+    no_ended_token_acts_as_another_user,
+    only_one_takeover_is_under_way,
+    an_ending_of_all_and_a_login_agree,
+    a_rotation_refuses_nobody,
+    two_rotations_both_count,
+    events_and_the_limit_hold_under_concurrent_logins,
+}
+
+const TIMES: usize = 100;
+
+/// Both at once; the one that is begun first changes from time to time.
+async fn at_once<A: Send + 'static, B: Send + 'static>(
+    time: usize,
+    one: impl Future<Output = A> + Send + 'static,
+    other: impl Future<Output = B> + Send + 'static,
+) -> (A, B) {
+    if time.is_multiple_of(2) {
+        let (one, other) = (tokio::spawn(one), tokio::spawn(other));
+        (one.await.unwrap(), other.await.unwrap())
+    } else {
+        let (other, one) = (tokio::spawn(other), tokio::spawn(one));
+        (one.await.unwrap(), other.await.unwrap())
+    }
+}
+
+fn takeover(on: &TestStore, token: &Token, user: &str) -> NewTakeover {
+    let token = token.credential.id;
+    let id = token_string::new_id(token.shard_tag(), on.entropy()).unwrap();
+    NewTakeover { id, token, user: user.into(), reason: None, ends_at_ms: NOW_MS + HOUR_MS }
+}
+
+async fn end(store: Store, token: Token) -> Changed {
+    store.change(token.credential.id, &TokenChange::ending(EndReason::Logout), NOW_MS + 1).await.unwrap()
+}
+
+/// Never: a takeover under way on a token that has ended.
+async fn no_ended_token_acts_as_another_user(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    for time in 0..TIMES {
+        let token = on.issue("alice", NOW_MS).await;
+        let new = takeover(&on, &token, "bob");
+        let (start, stop) = (on.store.clone(), on.store.clone());
+        let (started, _) = at_once(
+            time,
+            async move { start.start_takeover(&new, NOW_MS + 1).await.unwrap() },
+            end(stop, token.clone()),
+        )
+        .await;
+        assert!(matches!(started, Started::Done(_) | Started::Ended), "{started:?}");
+        let shown = on.token(&token, NOW_MS + 1).await.unwrap();
+        assert_eq!((shown.credential.is_active, shown.credential.takeover.is_some()), (false, false));
+        let history = on.store.token_takeovers(token.credential.id, NOW_MS + 1).await.unwrap();
+        assert_eq!(history.len(), usize::from(matches!(started, Started::Done(_))));
+        assert!(history.iter().all(|takeover| takeover.ended_at_ms == Some(NOW_MS + 1)), "{history:?}");
+    }
+}
+
+/// Never: two takeovers of one token under way at once.
+async fn only_one_takeover_is_under_way(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    for time in 0..TIMES {
+        let token = on.issue("alice", NOW_MS).await;
+        let start = |user: &str| {
+            let (store, new) = (on.store.clone(), takeover(&on, &token, user));
+            async move { store.start_takeover(&new, NOW_MS + 1).await.unwrap() }
+        };
+        at_once(time, start("bob"), start("carol")).await;
+        let history = on.store.token_takeovers(token.credential.id, NOW_MS + 1).await.unwrap();
+        let under_way: Vec<_> = history.iter().filter(|takeover| takeover.ended_at_ms.is_none()).collect();
+        assert_eq!((history.len(), under_way.len()), (2, 1), "{history:?}");
+        let shown = on.token(&token, NOW_MS + 1).await.unwrap();
+        assert_eq!(shown.credential.takeover.as_ref().map(|takeover| takeover.id), Some(under_way[0].id));
+    }
+}
+
+/// Never: a token that is alive and in no listing, or one that an ending of all, begun after its issue was
+/// acknowledged, left alive.
+async fn an_ending_of_all_and_a_login_agree(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    for time in 0..TIMES {
+        let user = format!("user {time}");
+        let before = on.issue(&user, NOW_MS).await;
+        let token = on.sample(&user, NOW_MS);
+        let (issue, stop, new, name) = (on.store.clone(), on.store.clone(), token.clone(), user.clone());
+        let (_, ended) = at_once(time, async move { keep(&issue, &new, NOW_MS).await }, async move {
+            stop.end_user_tokens(&name, None, NOW_MS).await.unwrap()
+        })
+        .await;
+        assert!(ended.contains(&before.credential.id));
+        let is_alive = on.token(&token, NOW_MS).await.unwrap().credential.is_active;
+        assert_eq!(is_alive, !ended.contains(&token.credential.id), "what it says and what it did");
+        assert!(on.listed(&user, NOW_MS).await.contains(&token.credential.id));
+        assert_eq!(on.store.end_user_tokens(&user, None, NOW_MS).await.unwrap().len(), usize::from(is_alive));
+    }
+}
+
+/// Never: a refusal of the old secret within the grace, or of the new one once it was handed out; nor an end of the
+/// token because of either.
+async fn a_rotation_refuses_nobody(kind: StoreKind) {
+    let on = Arc::new(TestStore::open(kind).await);
+    let mut token = on.issue("alice", NOW_MS).await;
+    for time in 0..TIMES {
+        // Each in a time of its own, so that no grace is full.
+        let now_ms = NOW_MS + time as u64 * 10;
+        let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 20 };
+        let (store, seen, id, old) =
+            (on.store.clone(), on.clone(), token.credential.id, token.credential.secret_hash);
+        let (rotated, verdict) = at_once(
+            time,
+            async move { store.change(id, &TokenChange::rotating(rotation), now_ms).await.unwrap() },
+            async move {
+                let found = seen.credential(id).await.unwrap().unwrap().judge(&old, None, now_ms);
+                assert!(!seen.store.end_reused(id, &old, now_ms).await.unwrap());
+                found
+            },
+        )
+        .await;
+        assert_eq!(verdict, Verdict::Admitted);
+        let Changed::Done(now) = rotated else { panic!("{rotated:?}") };
+        let credential = on.credential(id).await.unwrap().unwrap();
+        assert_eq!(credential.judge(&rotation.hash, None, now_ms), Verdict::Admitted);
+        token = now;
+    }
+}
+
+/// Never: both of two rotations with the same secret as their answer, or a secret that was handed out and is lost
+/// within the grace.
+async fn two_rotations_both_count(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    for time in 0..TIMES {
+        let token = on.issue("alice", NOW_MS).await;
+        let rotate = || {
+            let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 1_000 };
+            let (store, id) = (on.store.clone(), token.credential.id);
+            async move {
+                store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap();
+                rotation.hash
+            }
+        };
+        let (one, other) = at_once(time, rotate(), rotate()).await;
+        let credential = on.credential(token.credential.id).await.unwrap().unwrap();
+        for hash in [&one, &other, &token.credential.secret_hash] {
+            assert_eq!(credential.judge(hash, None, NOW_MS), Verdict::Admitted);
+        }
+    }
+}
+
+/// Never: more live tokens than the limit, one more refused than needed, or an event too many or too few.
+async fn events_and_the_limit_hold_under_concurrent_logins(kind: StoreKind) {
+    let limits = StoreLimits { max_tokens_per_user: 5, events_per_user: 1_000, ..LIMITS };
+    let on = TestStore::open_with(kind, limits).await;
+    let logins: Vec<_> = (0..40)
+        .map(|n| {
+            let (store, token) = (on.store.clone(), on.sample("alice", NOW_MS + n));
+            tokio::spawn(async move { keep(&store, &token, NOW_MS + n).await.len() })
+        })
+        .collect();
+    let mut made_room = 0;
+    for login in logins {
+        made_room += login.await.unwrap();
+    }
+    let events = on.store.user_events("alice", NOW_MS + 40).await.unwrap();
+    let count = |kind| events.iter().filter(|event| event.kind == kind).count();
+    assert_eq!((made_room, count(EventKind::TokenIssued), count(EventKind::TokenRevoked)), (35, 40, 35));
+}

@@ -1,0 +1,140 @@
+//! Scripts refuse a caller whose time is far from the server's, before they have changed anything.
+
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::takeover::{NewTakeover, Started};
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::store::Store;
+use doorward::internals::token_string;
+use doorward::internals::token_string::SecretHash;
+use doorward::{Clock, StoreError, Token, TokenChange};
+
+use crate::common::devices::{login_of, sample_device};
+use crate::common::redis::RedisServer;
+use crate::common::store::{HOUR_MS, TestStore, dump, touch};
+
+/// Scripts refuse from five seconds on.
+const REFUSED_MS: i64 = 6_000;
+/// Far enough from that for a busy machine.
+const TAKEN_MS: i64 = 2_000;
+
+/// What is in the store before each operation.
+struct Prepared {
+    token: Token,
+    device: DeviceKey,
+    object: RelatedObject,
+}
+
+async fn prepare(on: &TestStore, now_ms: u64) -> Prepared {
+    let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
+    let mut token = on.sample("alice", now_ms);
+    token.related_objects = vec![object.clone()];
+    on.keep(&token, now_ms).await;
+    let started = on.store.start_takeover(&takeover(on, &token, now_ms), now_ms).await.unwrap();
+    assert!(matches!(started, Started::Done(_)), "{started:?}");
+    let device = sample_device("alice", "phone", 0, now_ms);
+    on.make_device(&device).await;
+    Prepared { token, device, object }
+}
+
+fn takeover(on: &TestStore, token: &Token, now_ms: u64) -> NewTakeover {
+    let token = token.credential.id;
+    let id = token_string::new_id(token.shard_tag(), on.entropy()).unwrap();
+    NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: now_ms + HOUR_MS }
+}
+
+/// Every operation that runs a script, by a caller with this time: what became of each.
+async fn call_all(
+    on: &TestStore,
+    prepared: &Prepared,
+    now_ms: u64,
+) -> Vec<(&'static str, Result<(), StoreError>)> {
+    let Prepared { token, device, object } = prepared;
+    let (store, id): (&Store, _) = (&on.store, token.credential.id);
+    let other = RelatedObject { object_id: "8".into(), ..object.clone() };
+    let rotation = Rotation { hash: token.credential.secret_hash, grace_ms: 10_000 };
+    let inactive = DeviceChange { is_active: Some(false), ..DeviceChange::default() };
+    let mut with_object = on.sample("alice", now_ms);
+    with_object.related_objects = vec![other.clone()];
+    let touches = [touch(token, now_ms, Some(now_ms + 2 * HOUR_MS))];
+    let login = login_of(device, now_ms);
+    vec![
+        ("read", store.token(id, now_ms).await.map(drop)),
+        ("issue", store.issue(&on.sample("alice", now_ms), now_ms).await.map(drop)),
+        ("issue with an object", store.issue(&with_object, now_ms).await.map(drop)),
+        ("rotate", store.change(id, &TokenChange::rotating(rotation), now_ms).await.map(drop)),
+        ("touch", store.touch(&touches, now_ms).await.map_err(|unwritten| unwritten.error)),
+        ("relate", store.relate(id, &other, now_ms).await.map(drop)),
+        ("unrelate", store.unrelate(id, &other, now_ms).await.map(drop)),
+        ("end takeover", store.end_takeover(id, EndReason::Ended, now_ms).await.map(drop)),
+        ("start takeover", store.start_takeover(&takeover(on, token, now_ms), now_ms).await.map(drop)),
+        ("make device", store.make_device(&sample_device("alice", "pad", 1, now_ms), now_ms).await.map(drop)),
+        ("device login", store.device_login(&login, &on.for_login(device, now_ms), now_ms).await.map(drop)),
+        ("change device", store.change_device("alice", "phone", &inactive, now_ms).await.map(drop)),
+        ("remove device", store.remove_device("alice", "phone", now_ms).await.map(drop)),
+        ("end tokens of object", store.end_object_tokens(object, now_ms).await.map(drop)),
+        (
+            "end reused",
+            store.end_reused(id, &SecretHash::from_slice(&[7; 16]).unwrap(), now_ms).await.map(drop),
+        ),
+        ("end", store.change(id, &TokenChange::ending(EndReason::Ended), now_ms).await.map(drop)),
+        ("end user", store.end_user_tokens("alice", None, now_ms).await.map(drop)),
+    ]
+}
+
+/// What is in each key, without the TTLs, which go down by themselves.
+fn contents(server: &RedisServer) -> Vec<String> {
+    let dumped = dump(server, "dw:").into_iter().map(|mut key| {
+        key.entries.sort();
+        let is_list = key.name.starts_with("e:");
+        let events = if is_list { server.cli(&["LLEN", &format!("dw:{}", key.name)]) } else { String::new() };
+        format!("{} {:?} {events}", key.name, key.entries)
+    });
+    let mut contents: Vec<_> = dumped.collect();
+    contents.sort();
+    contents
+}
+
+#[tokio::test]
+async fn every_script_refuses_a_caller_whose_clock_is_wrong() {
+    let server = RedisServer::start();
+    let on = TestStore::in_real_time(&server).await;
+    let clock = Clock::system();
+    let prepared = prepare(&on, clock.now_ms()).await;
+    let before = contents(&server);
+    for error_ms in [REFUSED_MS, -REFUSED_MS, 3 * 24 * HOUR_MS as i64, -3 * 24 * (HOUR_MS as i64)] {
+        let now_ms = clock.now_ms().checked_add_signed(error_ms).unwrap();
+        for (operation, outcome) in call_all(&on, &prepared, now_ms).await {
+            let Err(StoreError::Unavailable(reason)) = outcome else { panic!("{operation}: {outcome:?}") };
+            assert!(reason.contains("clock"), "{operation}: {reason}");
+        }
+        assert_eq!(contents(&server), before, "{error_ms}");
+    }
+    for error_ms in [TAKEN_MS, -TAKEN_MS] {
+        server.cli(&["FLUSHALL"]);
+        let now_ms = clock.now_ms().checked_add_signed(error_ms).unwrap();
+        let prepared = prepare(&on, now_ms).await;
+        for (operation, outcome) in call_all(&on, &prepared, now_ms).await {
+            assert!(outcome.is_ok(), "{operation}: {outcome:?}");
+        }
+    }
+}
+
+/// Many steps may take longer than a script allows a caller to be behind.
+#[tokio::test]
+async fn an_operation_of_many_steps_goes_on_for_longer_than_a_clock_may_be_wrong() {
+    let server = RedisServer::start();
+    let on = TestStore::in_real_time(&server).await;
+    let clock = Clock::system();
+    let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
+    for _ in 0..3 {
+        let mut token = on.sample("alice", clock.now_ms());
+        token.related_objects = vec![object.clone()];
+        on.keep(&token, clock.now_ms()).await;
+    }
+    // The first command waits, the steps come after it.
+    server.cli(&["CLIENT", "PAUSE", &REFUSED_MS.to_string(), "ALL"]);
+    let ended = on.store.end_object_tokens(&object, clock.now_ms()).await.unwrap();
+    assert_eq!((ended.len(), server.keys().iter().any(|key| key.starts_with("dw:r:"))), (3, false));
+}

@@ -1,0 +1,248 @@
+//! How long keys stay, and what takes them out earlier.
+
+use std::collections::BTreeMap;
+
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::store::{Changed, StoreLimits};
+use doorward::internals::token_string::ShardTag;
+use doorward::{Token, TokenChange};
+
+use super::keys::{Keys, ttls_min};
+use crate::common::devices::{DEVICE_IDLE_MS, login_of, sample_device};
+use crate::common::store::{
+    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, eventually, raw_connection,
+    with_idle,
+};
+
+#[tokio::test]
+async fn device_keys_live_until_they_were_idle_for_too_long_and_their_map_as_long_as_any() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let shard = ShardTag::of_user("alice");
+    let expiring = |uuid, number, idle_ms| DeviceKey {
+        expires_at_ms: NOW_MS + idle_ms,
+        ..sample_device("alice", uuid, number, NOW_MS)
+    };
+    let (short, long) = (expiring("short", 0, HOUR_MS), expiring("long", 1, 3 * HOUR_MS));
+    let assert_ttls = |map_ms: Option<u64>, devices: &[(&DeviceKey, u64)]| {
+        let name = |kind, rest: &str| format!("{}{kind}:{{{shard}}}:{rest}", on.prefix());
+        let mut expected: BTreeMap<_, _> =
+            devices.iter().map(|(key, ms)| (name('d', &key.id.locator()), ms / MINUTE_MS)).collect();
+        expected.extend(map_ms.map(|ms| (name('k', "alice"), ms / MINUTE_MS)));
+        let is_of_devices = |key: &str| [name('d', ""), name('k', "")].iter().any(|p| key.starts_with(p));
+        let found = ttls_min(on.ttls()).into_iter().filter(|(key, _)| is_of_devices(key));
+        assert_eq!(found.collect::<BTreeMap<_, _>>(), expected);
+    };
+    on.make_device(&long).await;
+    assert_ttls(Some(3 * HOUR_MS), &[(&long, 3 * HOUR_MS)]);
+    on.make_device(&short).await;
+    assert_ttls(Some(3 * HOUR_MS), &[(&short, HOUR_MS), (&long, 3 * HOUR_MS)]);
+    // Only a login renews one.
+    on.store.make_device(&expiring("short", 2, DAY_MS), NOW_MS).await.unwrap();
+    let named = DeviceChange { name: Some(Some("a".into())), is_active: Some(false) };
+    on.store.change_device("alice", "short", &named, NOW_MS).await.unwrap();
+    let active = DeviceChange { is_active: Some(true), ..DeviceChange::default() };
+    on.store.change_device("alice", "short", &active, NOW_MS).await.unwrap();
+    assert_ttls(Some(3 * HOUR_MS), &[(&short, HOUR_MS), (&long, 3 * HOUR_MS)]);
+    assert!(on.log_in(&login_of(&short, NOW_MS), &short, NOW_MS).await.is_some());
+    assert_ttls(Some(DEVICE_IDLE_MS), &[(&short, DEVICE_IDLE_MS), (&long, 3 * HOUR_MS)]);
+    assert!(on.store.remove_device("alice", "short", NOW_MS).await.unwrap());
+    assert_ttls(Some(3 * HOUR_MS), &[(&long, 3 * HOUR_MS)]);
+    // What is past its time by our clock is forgotten by whoever comes by.
+    on.store.change_device("alice", "other", &active, NOW_MS + 3 * HOUR_MS).await.unwrap();
+    assert_ttls(None, &[]);
+}
+
+#[tokio::test]
+async fn a_related_objects_hints_stay_as_long_as_its_longest_lived_token_can() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let objects = ["a", "b"].map(|id| RelatedObject { content_type: "order".into(), object_id: id.into() });
+    let related = |objects: &[RelatedObject], ends_at_ms| {
+        let token = Token { related_objects: objects.to_vec(), ..on.sample("alice", NOW_MS) };
+        edited(token, |c| c.ends_at_ms = ends_at_ms)
+    };
+    let hints = || {
+        let ttls = ttls_min(on.ttls()).into_iter().filter(|(key, _)| key.contains("r:{"));
+        let mut ttls: Vec<_> = ttls.map(|(_, ttl_min)| ttl_min * MINUTE_MS).collect();
+        ttls.sort_unstable();
+        ttls
+    };
+    let long = related(&objects[..1], NOW_MS + 9 * DAY_MS);
+    on.keep(&long, NOW_MS).await;
+    on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
+    assert_eq!(hints(), [3 * DAY_MS, 9 * DAY_MS]);
+    on.store.end_object_tokens(&objects[1], NOW_MS).await.unwrap();
+    assert_eq!(hints(), [9 * DAY_MS]);
+    on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
+    let ending = TokenChange::ending(EndReason::Ended);
+    on.store.change(long.credential.id, &ending, NOW_MS).await.unwrap();
+    assert_eq!(hints(), [3 * DAY_MS, 3 * DAY_MS]);
+    on.store.end_object_tokens(&objects[0], NOW_MS).await.unwrap();
+    assert_eq!(hints(), [0; 0], "all were ended, so nothing is left to hint at");
+
+    // Whoever writes one takes out what is past its time.
+    on.keep(&related(&objects[..1], NOW_MS + DAY_MS), NOW_MS).await;
+    let later = with_idle(on.sample("alice", NOW_MS + DAY_MS), HOUR_MS);
+    let later = Token { related_objects: objects[..1].to_vec(), ..later };
+    on.keep(&edited(later, |c| c.ends_at_ms = c.expires_at_ms), NOW_MS + DAY_MS).await;
+    let members =
+        |key: &str| redis::cmd("ZCARD").arg(key).query::<u64>(&mut raw_connection(on.server())).unwrap();
+    let key = on.ttls().into_keys().find(|key| key.contains("r:{")).unwrap();
+    assert_eq!((members(&key), hints()), (1, vec![HOUR_MS]));
+    on.store.end_object_tokens(&objects[0], NOW_MS + DAY_MS).await.unwrap();
+
+    // A hint of a token that was never written goes once it is old.
+    let gone = related(&objects[1..], NOW_MS + DAY_MS);
+    on.keep(&gone, NOW_MS).await;
+    let locator = gone.credential.id.locator();
+    let key = on.ttls().into_keys().find(|key| key.ends_with(&locator)).unwrap();
+    redis::cmd("DEL").arg(key).exec(&mut raw_connection(on.server())).unwrap();
+    for (at_ms, left) in [(NOW_MS + MINUTE_MS - 1, 1), (NOW_MS + MINUTE_MS, 0)] {
+        assert_eq!(on.store.object_tokens(&objects[1], at_ms).await.unwrap(), []);
+        assert_eq!(hints().len(), left, "{}", at_ms - NOW_MS);
+    }
+}
+
+/// One that is new stays: somebody may be relating the two just now.
+#[tokio::test]
+async fn an_object_taken_from_a_token_takes_its_hint_along_once_that_is_old() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let object = RelatedObject { content_type: "order".into(), object_id: "a".into() };
+    let id = on.issue("alice", NOW_MS).await.credential.id;
+    let is_hinted = || on.ttls().keys().any(|key| key.contains("r:{"));
+    for (after_ms, stays) in [(MINUTE_MS - 1, true), (MINUTE_MS, false)] {
+        on.store.relate(id, &object, NOW_MS).await.unwrap();
+        on.store.unrelate(id, &object, NOW_MS + after_ms).await.unwrap();
+        assert_eq!(is_hinted(), stays, "{after_ms}");
+    }
+}
+
+/// The hints are a second step; the first is what counts.
+#[tokio::test]
+async fn an_ending_stands_though_its_hints_cannot_be_removed() {
+    let on = TestStore::open(StoreKind::RedisTcp).await;
+    let [broken, sound] =
+        ["a", "b"].map(|id| RelatedObject { content_type: "order".into(), object_id: id.into() });
+    let issue = async |related_objects| {
+        let token = Token { related_objects, ..on.sample("alice", NOW_MS) };
+        on.keep(&token, NOW_MS).await;
+        token
+    };
+    issue(vec![broken.clone()]).await;
+    let key = on.ttls().into_keys().find(|key| key.contains("r:{")).unwrap();
+    let token = issue(vec![broken, sound.clone()]).await;
+    let mut connection = raw_connection(on.server());
+    redis::cmd("SET").arg(&key).arg("no hints").exec(&mut connection).unwrap();
+    let ending = TokenChange::ending(EndReason::Ended);
+    let changed = on.store.change(token.credential.id, &ending, NOW_MS).await.unwrap();
+    assert!(matches!(changed, Changed::Done(token) if !token.credential.is_active));
+    assert_eq!(on.store.object_tokens(&sound, NOW_MS).await.unwrap(), []);
+    let kept: String = redis::cmd("GET").arg(&key).query(&mut connection).unwrap();
+    assert_eq!(kept, "no hints");
+    redis::cmd("DEL").arg(&key).exec(&mut connection).unwrap();
+}
+
+/// For the renewals that a node earned while it could not reach Redis.
+#[tokio::test]
+async fn a_token_stays_for_the_stale_grace() {
+    let limits = StoreLimits { stale_grace_ms: HOUR_MS, ..LIMITS };
+    let keys = Keys(TestStore::open_with(StoreKind::RedisTcp, limits).await);
+    let on = &keys.0;
+    let short = on.issue("alice", NOW_MS).await;
+    keys.assert(2 * HOUR_MS, &[(&short, 2 * HOUR_MS)]);
+    on.touch(&short, NOW_MS, Some(NOW_MS + 2 * HOUR_MS)).await;
+    keys.assert(3 * HOUR_MS, &[(&short, 3 * HOUR_MS)]);
+    // The index says when it expires, as ever.
+    let index = on.ttls().into_keys().find(|key| key.contains("u:{")).unwrap();
+    let score: u64 = redis::cmd("ZSCORE")
+        .arg(index)
+        .arg(short.credential.id.locator())
+        .query(&mut raw_connection(on.server()))
+        .unwrap();
+    assert_eq!(score, NOW_MS + 2 * HOUR_MS);
+    on.store.change(short.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    keys.assert(DAY_MS + HOUR_MS, &[(&short, DAY_MS + HOUR_MS)]);
+}
+
+#[tokio::test]
+async fn a_long_token_that_ends_takes_its_index_down_to_the_retention() {
+    let keys = Keys(TestStore::open(StoreKind::RedisTcp).await);
+    let token = keys.0.issue_idle("alice", 14 * DAY_MS, NOW_MS).await;
+    keys.assert(14 * DAY_MS, &[(&token, 14 * DAY_MS)]);
+    keys.0.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    keys.assert(DAY_MS, &[(&token, DAY_MS)]);
+}
+
+/// A token that stays keeps the index for long; the entry of one that expired beside it goes with the next write.
+#[tokio::test]
+async fn whoever_writes_to_an_index_takes_out_what_has_expired() {
+    const LATER_MS: u64 = NOW_MS + HOUR_MS;
+    for write in ["issue", "renew", "end", "reuse", "end by object", "end all"] {
+        let on = TestStore::open(StoreKind::RedisTcp).await;
+        let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
+        let related = Token { related_objects: vec![object.clone()], ..on.sample("alice", NOW_MS) };
+        let token = with_idle(related, 3 * HOUR_MS);
+        on.keep(&token, NOW_MS).await;
+        let id = token.credential.id;
+        on.issue_idle("alice", HOUR_MS, NOW_MS).await;
+        let tokens = || {
+            let index = on.ttls().into_keys().find(|key| key.contains("u:{")).unwrap();
+            redis::cmd("ZCOUNT")
+                .arg(index)
+                .arg(0)
+                .arg("+inf")
+                .query::<u64>(&mut raw_connection(on.server()))
+                .unwrap()
+        };
+        assert_eq!(tokens(), 2);
+        let expected = match write {
+            "issue" => {
+                on.issue_idle("alice", HOUR_MS, LATER_MS).await;
+                2
+            }
+            "renew" => {
+                on.touch(&token, LATER_MS, Some(LATER_MS + 3 * HOUR_MS)).await;
+                1
+            }
+            "end" => {
+                on.store.change(id, &TokenChange::ending(EndReason::Ended), LATER_MS).await.unwrap();
+                1
+            }
+            "reuse" => {
+                let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
+                on.store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap();
+                assert!(on.store.end_reused(id, &token.credential.secret_hash, LATER_MS).await.unwrap());
+                1
+            }
+            "end by object" => {
+                assert_eq!(on.store.end_object_tokens(&object, LATER_MS).await.unwrap(), [id]);
+                1
+            }
+            _ => {
+                on.store.end_user_tokens("alice", None, LATER_MS).await.unwrap();
+                1
+            }
+        };
+        assert_eq!(tokens(), expected, "{write}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_left_once_all_has_expired() {
+    const SHORT_MS: u64 = 300;
+    let limits = StoreLimits { revoked_retention_ms: SHORT_MS, event_retention_ms: SHORT_MS, ..LIMITS };
+    let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
+    let renewed = on.issue_idle("alice", SHORT_MS, NOW_MS).await;
+    on.touch(&renewed, NOW_MS, Some(NOW_MS + 2 * SHORT_MS)).await;
+    on.issue_idle("alice", SHORT_MS, NOW_MS).await;
+    let ended = on.issue_idle("alice", HOUR_MS, NOW_MS).await;
+    on.issue_idle("bob", HOUR_MS, NOW_MS).await;
+    on.store.change(ended.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    on.store.end_user_tokens("bob", None, NOW_MS).await.unwrap();
+    eventually("all keys expire", async || on.ttls().is_empty().then_some(())).await;
+    // What comes too late finds nothing, and leaves nothing.
+    on.touch(&renewed, NOW_MS, Some(NOW_MS + HOUR_MS)).await;
+    assert!(on.ttls().is_empty());
+}

@@ -1,0 +1,15 @@
+//! What is particular to the store on Redis.
+
+mod busy;
+mod clock;
+mod corrupt;
+mod footprint;
+mod full;
+mod half;
+mod key_lifetimes;
+mod keys;
+mod outage;
+mod round_trips;
+mod secrets;
+mod stale;
+mod steps;

@@ -1,0 +1,114 @@
+//! While the store cannot be asked, that is what every operation says, and soon; then it works again.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use doorward::internals::model::event::EndReason;
+use doorward::{Clock, StoreError, Token, TokenChange};
+
+use crate::common::redis::RedisServer;
+use crate::common::store::{HOUR_MS, LIMITS, NOW_MS, TestStore, eventually, touch};
+
+const TIMEOUT_MS: u64 = 500;
+/// What a busy machine may need beyond the timeout. Without a timeout an operation on a frozen server waits for ever.
+const SLACK_MS: u64 = 10_000;
+
+async fn open(server: &RedisServer) -> TestStore {
+    TestStore::on_server(server, LIMITS, Duration::from_millis(TIMEOUT_MS)).await
+}
+
+async fn assert_unavailable<T: Debug>(what: &str, operation: impl Future<Output = Result<T, StoreError>>) {
+    let clock = Clock::system();
+    let started_ms = clock.boottime_ms();
+    let result = operation.await;
+    let took_ms = clock.boottime_ms() - started_ms;
+    assert!(matches!(result, Err(StoreError::Unavailable(_))), "{what}: {result:?}");
+    assert!(took_ms <= TIMEOUT_MS + SLACK_MS, "{what} took {took_ms} ms");
+}
+
+async fn assert_all_unavailable(on: &TestStore, token: &Token) {
+    let id = token.credential.id;
+    let touches = [touch(token, NOW_MS, Some(NOW_MS + 9 * HOUR_MS))];
+    assert_unavailable("credential", on.credential(id)).await;
+    assert_unavailable("token", on.store.token(id, NOW_MS)).await;
+    assert_unavailable("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS)).await;
+    assert_unavailable("change", on.store.change(id, &TokenChange::default(), NOW_MS)).await;
+    assert_unavailable("end", on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS)).await;
+    assert_unavailable("listing", on.store.user_tokens("alice", NOW_MS)).await;
+    assert_unavailable("end of all", on.store.end_user_tokens("alice", None, NOW_MS)).await;
+    assert_unavailable("touch", async { on.store.touch(&touches, NOW_MS).await.map_err(|e| e.error) }).await;
+    assert_unavailable("check key", on.store.shared_check_key("a key")).await;
+    assert_unavailable("probe", on.store.probe()).await;
+}
+
+/// The validations' connection comes back by itself.
+async fn validations_are_back(on: &TestStore, token: &Token) {
+    let id = token.credential.id;
+    eventually("validations are back", async || on.credential(id).await.ok()).await;
+}
+
+#[tokio::test]
+async fn a_killed_server_is_unavailable_and_back_with_what_it_knew() {
+    let mut server = RedisServer::start_durable();
+    let on = open(&server).await;
+    let live = on.issue("alice", NOW_MS).await;
+    let ended = on.issue("alice", NOW_MS).await;
+    on.store.change(ended.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+
+    server.kill();
+    assert_all_unavailable(&on, &live).await;
+    // Also for a node that starts now.
+    assert_all_unavailable(&open(&server).await, &live).await;
+
+    server.restart();
+    eventually("the store is back", async || on.store.probe().await.ok()).await;
+    validations_are_back(&on, &live).await;
+    assert_eq!(on.token(&live, NOW_MS).await.as_ref(), Some(&live));
+    let kept = on.token(&ended, NOW_MS).await.unwrap();
+    assert_eq!((kept.credential.is_active, kept.ended_at_ms), (false, Some(NOW_MS)));
+    assert_eq!(on.credential(ended.credential.id).await.unwrap(), Some(kept.credential));
+    on.issue("alice", NOW_MS).await;
+    on.store.change(live.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_frozen_server_is_unavailable_in_time_and_back_once_it_runs() {
+    let server = RedisServer::start();
+    let on = open(&server).await;
+    let token = on.issue("alice", NOW_MS).await;
+    server.freeze();
+    assert_all_unavailable(&on, &token).await;
+    server.thaw();
+    eventually("the store is back", async || on.store.probe().await.ok()).await;
+    validations_are_back(&on, &token).await;
+    // Whether what was asked meanwhile was done is unknown; asked again, it is.
+    on.store.end_user_tokens("alice", None, NOW_MS).await.unwrap();
+    assert!(!on.token(&token, NOW_MS).await.unwrap().credential.is_active);
+    on.issue("alice", NOW_MS).await;
+}
+
+#[tokio::test]
+async fn a_replica_takes_no_writes_and_says_so() {
+    let master = RedisServer::start();
+    let port = master.port().to_string();
+    let replica = RedisServer::with_args(&["--appendonly", "no", "--replicaof", "127.0.0.1", &port]);
+    let on = TestStore::alone_on(&master).await;
+    let token = on.issue("alice", NOW_MS).await;
+
+    let on_replica = TestStore::alone_on(&replica).await;
+    eventually("the token is replicated", async || {
+        let read = on_replica.store.token(token.credential.id, NOW_MS).await;
+        read.ok().flatten().filter(|read| *read == token)
+    })
+    .await;
+    let id = token.credential.id;
+    assert_unavailable("probe", on_replica.store.probe()).await;
+    assert_unavailable("issue", on_replica.store.issue(&on.sample("bob", NOW_MS), NOW_MS)).await;
+    assert_unavailable("end", on_replica.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS))
+        .await;
+    assert_unavailable("end of all", on_replica.store.end_user_tokens("alice", None, NOW_MS)).await;
+    let touches = [touch(&token, NOW_MS + 1, None)];
+    let touch = async { on_replica.store.touch(&touches, NOW_MS + 1).await.map_err(|e| e.error) };
+    assert_unavailable("touch", touch).await;
+    assert_eq!(on.token(&token, NOW_MS).await, Some(token));
+}

@@ -1,0 +1,69 @@
+//! What is in Redis is of no use to who reads it.
+
+use doorward::TokenChange;
+use doorward::internals::model::event::EndReason;
+
+use crate::common::redis::RedisServer;
+use crate::common::store::{HOUR_MS, NOW_MS, TestStore, raw_connection};
+
+#[tokio::test]
+async fn no_secret_reaches_redis() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let server = RedisServer::start_durable();
+    let on = TestStore::alone_on(&server).await;
+    let minted = on.mint("alice");
+    let mut token = on.sample("alice", NOW_MS);
+    token = crate::common::store::edited(token, |c| (c.id, c.secret_hash) = (minted.id, minted.hash));
+    on.store.issue(&token, NOW_MS).await.unwrap();
+    on.touch(&token, NOW_MS + 1, Some(NOW_MS + 2 * HOUR_MS)).await;
+    on.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 2).await.unwrap();
+
+    let mut kept = everything_in(&server);
+    assert!(contains(&kept, minted.hash.as_bytes()), "the dump shows what is there");
+    for entry in walk(server.socket().parent().unwrap()) {
+        kept.extend(std::fs::read(entry).unwrap());
+    }
+    let encoded = &minted.wire.as_bytes()["dw_".len()..];
+    let raw = URL_SAFE_NO_PAD.decode(encoded).unwrap();
+    // 12 bytes of id, 16 of secret, 8 of check tag; any half of the secret would be too much.
+    for secret in [&raw[12..20], &raw[20..28], &encoded[16..26], &encoded[26..36]] {
+        assert!(!contains(&kept, secret));
+    }
+}
+
+/// The bytes of all keys, fields, members and values.
+fn everything_in(server: &RedisServer) -> Vec<u8> {
+    let mut connection = raw_connection(server);
+    let mut all = Vec::new();
+    for key in redis::cmd("KEYS").arg("*").query::<Vec<Vec<u8>>>(&mut connection).unwrap() {
+        let kind: String = redis::cmd("TYPE").arg(&key).query(&mut connection).unwrap();
+        let values: Vec<Vec<u8>> = match kind.as_str() {
+            "hash" => redis::cmd("HGETALL").arg(&key).query(&mut connection).unwrap(),
+            "zset" => redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).query(&mut connection).unwrap(),
+            "list" => redis::cmd("LRANGE").arg(&key).arg(0).arg(-1).query(&mut connection).unwrap(),
+            "string" => vec![redis::cmd("GET").arg(&key).query(&mut connection).unwrap()],
+            other => panic!("a key of type {other}"),
+        };
+        all.extend(key);
+        all.extend(values.concat());
+    }
+    all
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// The plain files below a folder: the append-only file is in one of its own.
+fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match () {
+            () if path.is_dir() => walk(&path),
+            () if path.is_file() => vec![path],
+            () => vec![],
+        })
+        .collect()
+}

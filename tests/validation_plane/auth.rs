@@ -1,0 +1,355 @@
+//! The validation plane as its callers see it: `/auth`, `/auth-optional`, `/session`, `/logout`.
+
+use serde_json::json;
+
+use crate::common::http::Response;
+use crate::common::server::{
+    IDENTITY, Server, assert_empty, assert_invalid_token, assert_no_token, bearer, cookie, identity,
+    pointers, text, token_path,
+};
+use crate::on_each_store;
+
+const ANONYMOUS: [&str; 7] = ["-", "-", "-", "-", "-", "-", "0"];
+
+/// What is no token of ours: malformed, or one character away from `token`.
+fn forged(token: &str) -> Vec<String> {
+    let altered = |at: usize| {
+        let other = if token.as_bytes()[at] == b'A' { 'B' } else { 'A' };
+        format!("{}{other}{}", &token[..at], &token[at + 1..])
+    };
+    let mut forged: Vec<String> = (0..token.len()).map(altered).collect();
+    let others =
+        ["", "x", "dw_", "null", "undefined", "Bearer", "=", "\u{e9}", "dw_é", &"a".repeat(20_000), "a b"];
+    forged.extend(others.map(str::to_owned));
+    forged.push(format!("{token}A"));
+    forged.push(token[..token.len() - 1].to_owned());
+    forged.push(token.replacen("dw_", "dwd_", 1));
+    forged.push(token.replacen("dw_", "DW_", 1));
+    forged.push(format!("{token} {token}"));
+    forged.push(format!("{token},"));
+    forged.push(format!("\"{token}\""));
+    forged
+}
+
+#[test]
+fn a_valid_token_passes_with_its_whole_identity() {
+    on_each_store(&[], |server| {
+        let full = server.issue(json!({"auth_slug": "web", "backend": "ldap", "idle_seconds": 100}));
+        let bare = server.issue(json!({"user": "bob"}));
+        let mut client = server.validation();
+        for path in [
+            "/auth",
+            "/auth/",
+            "/auth/a/b",
+            "/auth?a=b",
+            "/auth/../logout?x",
+            "/auth-optional",
+            "/auth-optional/x",
+        ] {
+            let response = client.get(path, &[("Authorization", &bearer(&full["token"]))]);
+            let [user, actor, id, slug, backend, device, expires_in] = identity(&response);
+            assert_eq!([user, actor, id], ["alice", "alice", text(&full["id"])], "{path}");
+            assert_eq!([slug, backend, device], ["web", "ldap", "-"], "{path}");
+            assert!((80..=100).contains(&expires_in.parse::<u32>().unwrap()), "{path}: {expires_in}");
+
+            let response = client.get(path, &[("Cookie", &cookie(&bare["token"]))]);
+            let [user, actor, id, rest @ .., _] = identity(&response);
+            assert_eq!([user, actor, id], ["bob", "bob", text(&bare["id"])], "{path}");
+            assert_eq!(rest, ["-", "-", "-"], "{path}");
+        }
+        assert_eq!(client.connections(), 1);
+    });
+}
+
+#[test]
+fn who_has_no_valid_token_is_refused_or_anonymous() {
+    on_each_store(&[], |server| {
+        let issued = server.issue(json!({}));
+        let ended = server.issue(json!({}));
+        server.end(&ended["id"]);
+        let mut client = server.validation();
+        let mut both = |headers: &[(&str, &str)]| {
+            assert_eq!(identity(&client.get("/auth-optional/x", headers)), ANONYMOUS, "{headers:?}");
+            client.get("/auth", headers)
+        };
+        assert_no_token(&both(&[]));
+        assert_no_token(&both(&[("Authorization", "Basic YTpi")]));
+        assert_no_token(&both(&[("Cookie", "other=1; doorward=")]));
+        assert_no_token(&both(&[("Cookie", &format!("Doorward={}", text(&issued["token"])))]));
+        assert_no_token(&both(&[("X-Auth-User", "root"), ("X-Auth-Token-Id", text(&issued["id"]))]));
+        let good = bearer(&issued["token"]);
+        assert_no_token(&both(&[("Proxy-Authorization", &good)]));
+        assert_invalid_token(&both(&[("Authorization", "Bearer")]));
+        assert_invalid_token(&both(&[("Authorization", &bearer(&ended["token"]))]));
+        assert_invalid_token(&both(&[("Cookie", &cookie(&ended["token"]))]));
+        for token in forged(text(&issued["token"])) {
+            assert_invalid_token(&both(&[("Authorization", &format!("Bearer {token}"))]));
+        }
+    });
+}
+
+#[test]
+fn the_header_decides_before_the_cookie() {
+    on_each_store(&[], |server| {
+        let (alice, bob) = (server.issue(json!({})), server.issue(json!({"user": "bob"})));
+        let (by_header, by_cookie) = (bearer(&alice["token"]), cookie(&bob["token"]));
+        let token = text(&alice["token"]);
+        let ask = |headers: &[(&str, &str)]| server.validation().get("/auth", headers);
+        let user = |headers: &[(&str, &str)]| identity(&ask(headers))[0].to_owned();
+        fn header(value: &str) -> (&str, &str) {
+            ("Authorization", value)
+        }
+
+        assert_eq!(user(&[header(&by_header), ("Cookie", &by_cookie)]), "alice");
+        assert_invalid_token(&ask(&[header("Bearer x"), ("Cookie", &by_cookie)]));
+        assert_eq!(user(&[header("Basic YTpi"), ("Cookie", &by_cookie)]), "bob");
+        for scheme in ["bearer", "BEARER", "bEaReR"] {
+            assert_eq!(user(&[header(&format!("{scheme} {token}"))]), "alice");
+        }
+        assert_eq!(user(&[header(&format!("Bearer   {token}  "))]), "alice");
+        assert_no_token(&ask(&[header(token)]));
+        assert_no_token(&ask(&[header(&format!("Bearer{token}"))]));
+        for cookies in [
+            format!("a=b;{by_cookie};c=d"),
+            format!("{by_cookie}; {by_cookie}"),
+            format!("doorward=\"{}\"", text(&bob["token"])),
+            format!("x{}; {by_cookie}", cookie(&alice["token"])),
+        ] {
+            assert_eq!(user(&[("Cookie", &cookies)]), "bob", "{cookies}");
+        }
+        let two = format!("{by_cookie}; {}", cookie(&alice["token"]));
+        assert_invalid_token(&ask(&[("Cookie", &two)]));
+    });
+}
+
+#[test]
+fn a_token_passes_only_on_the_transports_it_allows() {
+    on_each_store(&[], |server| {
+        let cookie_only = server.issue(json!({"allowed_header": false}));
+        let header_only = server.issue(json!({"allowed_cookie": false}));
+        let by_header = |issued: &serde_json::Value| server.auth(&issued["token"]);
+        let by_cookie = |issued: &serde_json::Value| {
+            server.validation().get("/auth", &[("Cookie", &cookie(&issued["token"]))])
+        };
+        identity(&by_cookie(&cookie_only));
+        assert_invalid_token(&by_header(&cookie_only));
+        identity(&by_header(&header_only));
+        assert_invalid_token(&by_cookie(&header_only));
+
+        let change = json!({"allowed_header": true, "allowed_cookie": false});
+        assert_eq!(server.call("PATCH", &token_path(&cookie_only["id"]), Some(&change)).status, 200);
+        identity(&by_header(&cookie_only));
+        assert_invalid_token(&by_cookie(&cookie_only));
+    });
+}
+
+#[test]
+fn users_are_percent_encoded_in_headers() {
+    on_each_store(&[], |server| {
+        let long = "é€😀x".repeat(25) + "123456";
+        assert_eq!(long.len(), 256);
+        for (user, encoded) in [
+            ("al ice", "al%20ice".to_owned()),
+            ("100%", "100%25".to_owned()),
+            ("a/b?c#d\"e:f,g;h", "a/b?c#d\"e:f,g;h".to_owned()),
+            ("--", "--".to_owned()),
+            (&long, "%C3%A9%E2%82%AC%F0%9F%98%80x".repeat(25) + "123456"),
+        ] {
+            let issued = server.issue(json!({"user": user, "backend": user.replace("123456", "")}));
+            let [in_header, actor, ..] = identity(&server.auth(&issued["token"])).map(str::to_owned);
+            assert_eq!((in_header.as_str(), &actor), (encoded.as_str(), &encoded));
+            let session =
+                server.validation().get("/session", &[("Authorization", &bearer(&issued["token"]))]);
+            assert_eq!(session.json()["user"], user);
+        }
+    });
+}
+
+#[test]
+fn any_method_and_http_1_0_are_answered() {
+    let server = Server::start(&[]);
+    let token = server.issue(json!({}))["token"].clone();
+    let authorization = format!("Authorization: {}\r\n", bearer(&token));
+    let mut client = server.validation();
+    for method in
+        ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "M-SEARCH", "HEAD"]
+    {
+        let request = format!("{method} /auth/x HTTP/1.1\r\nHost: a\r\n{authorization}\r\n");
+        assert_eq!(identity(&client.send(request))[0], "alice", "{method}");
+        assert_no_token(&client.send(format!("{method} /auth HTTP/1.1\r\nHost: a\r\n\r\n")));
+    }
+    // A body that came with the request is left unread, and the connection stays good.
+    for body in ["", "hello"] {
+        let head =
+            format!("POST /auth HTTP/1.1\r\nHost: a\r\n{authorization}Content-Length: {}\r\n", body.len());
+        identity(&client.send(format!("{head}\r\n{body}")));
+    }
+    identity(&client.send(format!("GET /auth HTTP/1.1\r\nHost: a\r\n{authorization}\r\n")));
+    assert_eq!(client.connections(), 1, "kept alive throughout");
+
+    // nginx asks its upstreams in HTTP/1.0 unless it is told otherwise.
+    let mut old = server.validation();
+    for connection in ["Connection: close\r\n", ""] {
+        identity(&old.send(format!("GET /auth HTTP/1.0\r\n{connection}{authorization}\r\n")));
+    }
+    assert_eq!(old.connections(), 2);
+    for _ in 0..3 {
+        identity(&old.send(format!("GET /auth HTTP/1.0\r\nConnection: keep-alive\r\n{authorization}\r\n")));
+    }
+    assert_eq!(old.connections(), 3);
+}
+
+#[test]
+fn other_paths_and_methods_are_not_found_or_not_allowed() {
+    let server = Server::start(&[]);
+    let token = server.issue(json!({}))["token"].clone();
+    let headers = [("Authorization", &*bearer(&token))];
+    let mut client = server.validation();
+    for path in
+        ["/", "/authx", "//auth", "/AUTH", "/%61uth", "/v1/tokens", "/metrics", "/session/", "/logout/x"]
+    {
+        let response = client.get(path, &headers);
+        assert_eq!(response.status, 404, "{path}");
+        assert_empty(&response);
+        assert!(IDENTITY.iter().all(|name| response.header(name).is_none()), "{path}");
+    }
+    for (method, path, allow) in [
+        ("POST", "/session", "GET, HEAD"),
+        ("GET", "/logout", "POST"),
+        ("DELETE", "/logout", "POST"),
+        ("POST", "/livez", "GET, HEAD"),
+        ("PUT", "/readyz", "GET, HEAD"),
+    ] {
+        let response = client.request(method, path, &headers, None);
+        assert_eq!((response.status, response.header("allow")), (405, Some(allow)), "{method} {path}");
+    }
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(
+            [client.get(path, &[]).status, server.admin().get(path, &[]).status],
+            [200, 200],
+            "{path}"
+        );
+    }
+    identity(&server.auth(&token));
+}
+
+#[test]
+fn the_session_is_the_holders_own_token() {
+    on_each_store(&[], |server| {
+        let issued = server.issue(json!({"user_agent": "Mozilla/5.0", "related_objects":
+            [{"content_type": "shop.order", "object_id": "7"}]}));
+        for header in [("Authorization", bearer(&issued["token"])), ("Cookie", cookie(&issued["token"]))] {
+            let response = server.validation().get("/session", &[(header.0, &header.1)]);
+            assert_eq!(response.status, 200);
+            assert_eq!(response.header("content-type"), Some("application/json"));
+            assert_eq!(response.header("cache-control"), Some("no-store"));
+            let mut expected = issued.clone();
+            let session = response.json();
+            // These two may have moved since.
+            for moving in ["last_access", "expires_at"] {
+                expected[moving] = session[moving].clone();
+            }
+            expected.as_object_mut().unwrap().remove("token");
+            assert_eq!(session, expected);
+        }
+        let head = format!(
+            "HEAD /session HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n",
+            bearer(&issued["token"])
+        );
+        assert_eq!(server.validation().send(head).status, 200);
+        assert_no_token(&server.validation().get("/session", &[]));
+        assert_invalid_token(&server.validation().get("/session", &[("Authorization", "Bearer x")]));
+    });
+}
+
+fn logout(server: &Server, headers: &[(&str, &str)]) -> Response {
+    server.validation().request("POST", "/logout", headers, None)
+}
+
+#[test]
+fn logout_ends_the_token_and_clears_its_cookie() {
+    on_each_store(&[], |server| {
+        let (first, second) = (server.issue(json!({})), server.issue(json!({})));
+        let by_header = bearer(&first["token"]);
+        let response = logout(server, &[("Authorization", &by_header), ("Origin", "https://app.example")]);
+        assert_eq!((response.status, response.json()), (200, json!({"ended": "token"})));
+        assert_eq!(response.header("set-cookie"), None, "no cookie carried it");
+        assert_invalid_token(&server.auth(&first["token"]));
+        assert_invalid_token(&logout(server, &[("Authorization", &by_header)]));
+        assert_eq!(server.token(&first["id"])["is_active"], false);
+
+        let by_cookie = cookie(&second["token"]);
+        identity(&server.auth(&second["token"]));
+        let response = logout(server, &[("Cookie", &by_cookie), ("Sec-Fetch-Site", "same-origin")]);
+        assert_eq!((response.status, response.json()), (200, json!({"ended": "token"})));
+        let cleared = response.header("set-cookie").unwrap();
+        assert!(cleared.starts_with("doorward=;") && cleared.contains("Max-Age=0"), "{cleared}");
+        assert!(cleared.contains("Path=/"), "{cleared}");
+        assert_invalid_token(&server.auth(&second["token"]));
+        assert_no_token(&logout(server, &[]));
+    });
+}
+
+/// A browser sends a dead cookie for ever unless somebody clears it.
+#[test]
+fn logout_clears_a_cookie_that_is_no_login() {
+    on_each_store(&[("DOORWARD_COOKIE_DOMAIN", "example.com")], |server| {
+        let (ended, other) = (server.issue(json!({})), server.issue(json!({})));
+        server.end(&ended["id"]);
+        let ended = cookie(&ended["token"]);
+        // Set before and after the domain was configured.
+        let two = format!("{}; {ended}", cookie(&other["token"]));
+        let cleared = [
+            "doorward=; Path=/; Domain=example.com; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+            "doorward=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+        ];
+        for sent in [ended.as_str(), "doorward=dw_forged", &two] {
+            let response = logout(server, &[("Cookie", sent)]);
+            assert_eq!((response.status, response.header_values("set-cookie")), (401, cleared.to_vec()));
+        }
+        let by_header = [("Authorization", "Bearer x"), ("Cookie", ended.as_str())];
+        assert_invalid_token(&logout(server, &by_header));
+        assert_invalid_token(&logout(server, &[("Cookie", &ended), ("Sec-Fetch-Site", "cross-site")]));
+        assert_invalid_token(&server.validation().get("/auth", &[("Cookie", &ended)]));
+    });
+}
+
+#[test]
+fn a_cookie_is_set_and_cleared_with_the_same_attributes() {
+    let settings = [
+        ("DOORWARD_COOKIE_NAME", "__Secure-sid"),
+        ("DOORWARD_COOKIE_DOMAIN", "example.com"),
+        ("DOORWARD_COOKIE_PATH", "/app"),
+        ("DOORWARD_COOKIE_SAME_SITE", "none"),
+        ("DOORWARD_COOKIE_HTTP_ONLY", "false"),
+    ];
+    let server = Server::start(&settings);
+    assert_eq!(server.issue(json!({"set_cookie": false})).get("set_cookie"), None);
+    let session = server.issue(json!({"set_cookie": true}));
+    let token = text(&session["token"]);
+    let line = |value: &str, age: &str| {
+        format!("__Secure-sid={value}; Path=/app; Domain=example.com{age}; Secure; SameSite=None")
+    };
+    assert_eq!(session["set_cookie"], line(token, ""));
+    for (fields, seconds) in [
+        (json!({}), 2_592_000),
+        (json!({"idle_seconds": 90}), 2_592_000),
+        (json!({"idle_seconds": 90, "lifetime_seconds": 60}), 60),
+    ] {
+        let mut body = json!({"set_cookie": true, "expiration": false});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let preserved = server.issue(body);
+        let expected = line(text(&preserved["token"]), &format!("; Max-Age={seconds}"));
+        assert_eq!(preserved["set_cookie"], expected);
+    }
+    // What a browser sends back of it passes, and is cleared where it was set.
+    let sent = text(&session["set_cookie"]).split(';').next().unwrap();
+    identity(&server.validation().get("/auth", &[("Cookie", sent)]));
+    let response = logout(&server, &[("Cookie", sent)]);
+    assert_eq!(response.header("set-cookie"), Some(line("", "; Max-Age=0").as_str()));
+
+    let refused = json!({"user": "a", "ip": "::1", "set_cookie": true, "allowed_cookie": false});
+    assert_eq!(pointers(&server.call("POST", "/v1/tokens", Some(&refused)), 422), ["#/set_cookie"]);
+    let refused = json!({"user": "a", "ip": "::1", "set_cookie": "yes"});
+    assert_eq!(pointers(&server.call("POST", "/v1/tokens", Some(&refused)), 422), ["#/set_cookie"]);
+}

@@ -1,0 +1,202 @@
+//! Envoy's external authorization over gRPC, called as Envoy does. The messages are written and read here by the field
+//! numbers of Envoy's own definitions, and not by the server's.
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::messages::*;
+use crate::common::http2::Http2;
+use crate::common::redis::RedisServer;
+use crate::common::server::{Server, bearer, cookie, on_both_stores, text};
+
+#[test]
+fn the_outcomes_are_those_of_auth() {
+    on_both_stores(&[GRPC], |server| {
+        let issued = server.issue(json!({"user": "zo\u{eb} 1", "auth_slug": "web", "backend": "ldap"}));
+        let ended = server.issue(json!({}));
+        server.end(&ended["id"]);
+        let mut client = Http2::connect(server.grpc_listen());
+        let (by_header, by_cookie) = (bearer(&issued["token"]), cookie(&issued["token"]));
+        for headers in [
+            vec![("authorization", &*by_header)],
+            vec![("cookie", &*by_cookie), ("x-auth-user", "root")],
+            vec![(":path", "/a"), ("authorization", "Basic YTpi"), ("cookie", &*by_cookie)],
+        ] {
+            for is_raw in [false, true] {
+                let answer =
+                    check(&mut client, &Request { headers: headers.clone(), is_raw, ..Request::default() });
+                let [user, actor, id, slug, backend, device, expires_in] = answer.identity();
+                assert_eq!([user, actor, id], ["zo%C3%AB%201", "zo%C3%AB%201", text(&issued["id"])]);
+                assert_eq!([slug, backend, device], ["web", "ldap", "-"]);
+                assert!((3_500..=3_600).contains(&expires_in.parse::<u32>().unwrap()));
+                let Answer::Ok { to_remove, .. } = &answer else { unreachable!() };
+                for name in ["x_auth_user", "x_auth-token_id", "x-auth_expires_in"] {
+                    assert!(to_remove.iter().any(|other| other == name), "{name}");
+                }
+                assert!(to_remove.iter().all(|name| name.contains('_')));
+            }
+        }
+        let denied = |client: &mut Http2, headers: Vec<(&str, &str)>| {
+            let answer = check(client, &Request { headers, ..Request::default() });
+            answer.assert_denied(401);
+            let Answer::Denied { headers, .. } = answer else { unreachable!() };
+            headers.into_iter().find(|header| header.0 == "www-authenticate").unwrap().1
+        };
+        assert_eq!(denied(&mut client, vec![]), r#"Bearer realm="doorward""#);
+        let invalid = r#"Bearer realm="doorward", error="invalid_token""#;
+        let ended = bearer(&ended["token"]);
+        // Envoy puts lines of one name together.
+        let twice = format!("{by_header},{by_header}");
+        for value in ["Bearer x", &ended, &twice, "bearer \u{ff}"] {
+            assert_eq!(denied(&mut client, vec![("authorization", value)]), invalid);
+        }
+        // A message without a request, as of a filter for TCP.
+        check_message(&mut client, &[]).assert_denied(401);
+        check_message(&mut client, &field(1, "")).assert_denied(401);
+    });
+}
+
+#[test]
+fn an_extension_names_the_check() {
+    let server =
+        Server::start(&[GRPC, ("DOORWARD_CHECKS", "staff:backend=ldap,open:slug=web+anonymous=true")]);
+    let staff = bearer(&server.issue(json!({"backend": "ldap"}))["token"]);
+    let other = bearer(&server.issue(json!({"auth_slug": "web"}))["token"]);
+    let mut client = Http2::connect(server.grpc_listen());
+    let mut ask = |name: &str, authorization: &str| {
+        let extensions = vec![("other", "staff"), ("check", name)];
+        let headers = vec![("authorization", authorization)];
+        check(&mut client, &Request { headers, extensions, ..Request::default() })
+    };
+    assert_eq!(ask("staff", &staff).identity()[4], "ldap");
+    ask("staff", &other).assert_denied(403);
+    ask("staff", "Bearer x").assert_denied(401);
+    assert_eq!(ask("open", &other).identity()[3], "web");
+    ask("open", &staff).assert_denied(403);
+    assert_eq!(ask("open", "Bearer x").identity(), ["-", "-", "-", "-", "-", "-", "0"]);
+    for unknown in ["", "Staff", "staff/x"] {
+        ask(unknown, &staff).assert_denied(404);
+    }
+}
+
+#[test]
+fn another_sites_cookie_is_told_by_the_requests_own_method() {
+    let server = Server::start(&[
+        GRPC,
+        ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
+        ("DOORWARD_TRUSTED_PROXIES", "10.0.0.0/8,unix"),
+    ]);
+    let cookie = cookie(&server.issue(json!({}))["token"]);
+    let mut client = Http2::connect(server.grpc_listen());
+    let mut ask = |method: &str, source: &str, headers: &[(&str, &str)]| {
+        let headers = [&[("cookie", &*cookie)], headers].concat();
+        check(&mut client, &Request { method, headers, source, ..Request::default() })
+    };
+    let foreign = ("origin", "https://evil.example");
+    ask("POST", "203.0.113.7", &[foreign]).assert_denied(403);
+    ask("GET", "203.0.113.7", &[foreign]).identity();
+    ask("POST", "203.0.113.7", &[("origin", "https://shop.example")]).identity();
+    // A client of Envoy's may send any header; another proxy before it is believed.
+    ask("GET", "203.0.113.7", &[foreign, ("x-forwarded-method", "POST")]).identity();
+    ask("GET", "", &[foreign, ("x-forwarded-method", "POST")]).identity();
+    ask("GET", "10.1.2.3", &[foreign, ("x-forwarded-method", "POST")]).assert_denied(403);
+}
+
+#[test]
+fn a_store_that_is_away_denies_with_503() {
+    let mut redis = RedisServer::start();
+    let server = Server::on(&redis, &[GRPC, ("DOORWARD_CACHE_ENTRIES", "0")]);
+    let authorization = bearer(&server.issue(json!({}))["token"]);
+    let mut client = Http2::connect(server.grpc_listen());
+    let request = Request { headers: vec![("authorization", &authorization)], ..Request::default() };
+    assert_eq!(check(&mut client, &request).identity()[0], "alice");
+    redis.kill();
+    check(&mut client, &request).assert_denied(503);
+}
+
+#[test]
+fn what_is_too_large_to_be_judged_is_denied() {
+    let server = Server::start(&[GRPC]);
+    let authorization = bearer(&server.issue(json!({}))["token"]);
+    let mut client = Http2::connect(server.grpc_listen());
+    for (size, passes) in [(60_000, true), (300_000, false)] {
+        let long = "a".repeat(size);
+        let headers = vec![("authorization", &*authorization), ("x-long", &long)];
+        let answer = check(&mut client, &Request { headers, ..Request::default() });
+        if passes {
+            answer.identity();
+        } else {
+            answer.assert_denied(431);
+        }
+    }
+}
+
+#[test]
+fn calls_that_are_none_have_a_status() {
+    let server = Server::start(&[GRPC]);
+    let mut client = Http2::connect(server.grpc_listen());
+    let mut status = |method: &str, body: &[u8]| {
+        let (body, status) = call(&mut client, method, Bytes::copy_from_slice(body));
+        assert!(body.is_empty());
+        status
+    };
+    const INVALID_ARGUMENT: u32 = 3;
+    const UNIMPLEMENTED: u32 = 12;
+    for body in [
+        &b""[..],
+        b"\0\0\0\0",
+        b"\0\0\0\0\x01",
+        b"\0\0\0\0\0\0",
+        b"\0\0\0\0\x02\x0a\x05",
+        b"\0\xff\xff\xff\xff",
+    ] {
+        assert_eq!(status(CHECK, body), INVALID_ARGUMENT, "{}", body.escape_ascii());
+    }
+    assert_eq!(status(CHECK, b"\x01\0\0\0\0"), UNIMPLEMENTED);
+    assert_eq!(status("/envoy.service.auth.v2.Authorization/Check", b"\0\0\0\0\0"), UNIMPLEMENTED);
+    assert_eq!(status("/grpc.health.v1.Health/Watch", b"\0\0\0\0\0"), UNIMPLEMENTED);
+    assert_eq!(status("/auth", b"\0\0\0\0\0"), UNIMPLEMENTED);
+    // And what is no call at all.
+    for (method, content_type) in
+        [("GET", "application/grpc"), ("POST", "application/json"), ("POST", "application/grpcx")]
+    {
+        assert_eq!(client.request(method, CHECK, &[("content-type", content_type)]).status, 415);
+    }
+    assert!(server.grpc_listen() != server.listen());
+    let mut http1 = crate::common::http::Client::new(server.grpc_listen());
+    assert!(http1.try_send("GET /auth HTTP/1.1\r\nHost: a\r\n\r\n").is_err(), "HTTP/2 only");
+}
+
+#[test]
+fn the_health_service_tells_readiness() {
+    let mut redis = RedisServer::start();
+    let server = Server::on(&redis, &[GRPC]);
+    let mut client = Http2::connect(server.grpc_listen());
+    let mut health = |service: &str| {
+        let message = if service.is_empty() { Vec::new() } else { field(1, service) };
+        let (body, status) = call(&mut client, HEALTH, framed(&message));
+        (status, body.get(5..).map(|message| Fields::of(message).number(1)))
+    };
+    const SERVING: u64 = 1;
+    const NOT_SERVING: u64 = 2;
+    const NOT_FOUND: u32 = 5;
+    for service in ["", "envoy.service.auth.v3.Authorization"] {
+        assert_eq!(health(service), (0, Some(SERVING)));
+    }
+    assert_eq!(health("other"), (NOT_FOUND, None));
+    redis.kill();
+    crate::common::process::wait_for("the outage shows", || {
+        (health("") == (0, Some(NOT_SERVING))).then_some(())
+    });
+}
+
+#[test]
+fn there_is_no_grpc_unless_it_is_set() {
+    let server = Server::start(&[]);
+    assert_eq!(server.grpc_listen(), "");
+    let directory = tempfile::tempdir().unwrap();
+    let unix = format!("unix:{}", directory.path().join("grpc.sock").display());
+    let server = Server::start(&[("DOORWARD_GRPC_LISTEN", &unix)]);
+    assert_eq!(server.grpc_listen(), unix);
+    check(&mut Http2::connect(&unix), &Request::default()).assert_denied(401);
+}

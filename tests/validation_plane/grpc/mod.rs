@@ -1,0 +1,4 @@
+//! Envoy's external authorization over gRPC, called as Envoy does.
+
+mod check;
+mod messages;
