@@ -218,7 +218,8 @@ fn load_node_with(
     if mistakes.is_empty() { Ok(config) } else { Err(LoadError { mistakes }) }
 }
 
-fn load_with(
+#[doc(hidden)] // for tests and fuzz targets
+pub fn load_with(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
     read_file: ReadFile<'_>,
