@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 /// A list of deny.toml; of each table in it, what `crate` says.
 fn list(section: &str, key: &str) -> Vec<String> {
-    let rules = DeTable::parse(include_str!("../deny.toml")).unwrap().into_inner();
+    let rules = DeTable::parse(include_str!("../../deny.toml")).unwrap().into_inner();
     let items = rules[section].get_ref()[key].get_ref().as_array().unwrap().clone();
     let text = |item: &DeValue<'_>| match item {
         DeValue::Table(table) => table["crate"].get_ref().as_str().unwrap().to_owned(),

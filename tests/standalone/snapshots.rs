@@ -1,5 +1,5 @@
 //! Names that others rely on, as files: a change of one shows up in review. After an intended change, run
-//! `UPDATE_SNAPSHOTS=1 cargo test --test snapshots` and commit the files.
+//! `UPDATE_SNAPSHOTS=1 cargo test snapshot` and commit the files in tests/snapshots.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use doorward::config::{self, Command, Config};
 use doorward::http::problem::Kind;
 use doorward::{Clock, Entropy, Node};
 
-/// Compares a text with a file of this folder.
+/// Compares a text with a file in tests/snapshots.
 fn assert_snapshot(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(file);
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
@@ -20,7 +20,7 @@ fn assert_snapshot(file: &str, text: &str) {
 }
 
 #[test]
-fn help() {
+fn help_snapshot() {
     let Ok(Command::Print(help)) = config::load(["doorward".into(), "--help".into()], []) else {
         panic!("--help prints nothing");
     };
@@ -28,14 +28,14 @@ fn help() {
 }
 
 #[test]
-fn problems() {
+fn problems_snapshot() {
     let line = |kind: &Kind| format!("{} {} {}\n", kind.status().as_u16(), kind.uri(), kind.title());
     assert_snapshot("problems.txt", &Kind::ALL.iter().map(line).collect::<String>());
 }
 
 /// Names, types and help of all metrics, then the samples of a node in memory without their values.
 #[tokio::test]
-async fn metrics() {
+async fn metrics_snapshot() {
     let node = Node::start(&Config::default(), Clock::system(), Entropy::system()).await.unwrap();
     let _validator = node.validator().await;
     let text = node.metrics().text();
