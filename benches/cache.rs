@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use doorward::secret::TokenId;
-use doorward::store::cache::{Flight, Limits, NearCache, ServerIndex};
+use doorward::internals::store::cache::near_cache::Limits;
+use doorward::internals::store::cache::{Flight, NearCache, ServerIndex};
+use doorward::internals::token_string::TokenId;
 
 const SERVER: ServerIndex = ServerIndex(0);
 const MILLION: usize = 1_000_000;

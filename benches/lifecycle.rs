@@ -12,10 +12,11 @@ mod common;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use doorward::event::EndReason;
-use doorward::secret;
-use doorward::takeover::NewTakeover;
-use doorward::token::{Rotation, TokenChange};
+use doorward::TokenChange;
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::takeover::NewTakeover;
+use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::token_string as secret;
 use tokio::runtime::Runtime;
 
 use common::redis::RedisServer;

@@ -16,19 +16,20 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use doorward::app::App;
-use doorward::clock::Clock;
-use doorward::config::{self, Config, RedisUrl};
-use doorward::entropy::Entropy;
-use doorward::event::Actor;
-use doorward::secret::{CheckKeys, Kind, Minted, mint, parse};
-use doorward::store::memory::MemoryStore;
-use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
-use doorward::store::{Store, StoreLimits};
-use doorward::token::{
-    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, ShownOnce, Texts, Token, VerifiedMark,
+use doorward::internals::config;
+use doorward::internals::model::event::Actor;
+use doorward::internals::model::token::asides::{
+    AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark,
 };
-use doorward::{Access, NewToken, Node, Transport};
+use doorward::internals::model::token::inline_text::Texts;
+use doorward::internals::model::token::rotation::PreviousSecrets;
+use doorward::internals::server::App;
+use doorward::internals::store::memory::MemoryStore;
+use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
+use doorward::internals::store::{Store, StoreLimits};
+use doorward::internals::token_string::{CheckKeys, Kind, Minted, mint, parse};
+use doorward::internals::values::RedisUrl;
+use doorward::{Access, Clock, Config, Credential, Entropy, NewToken, Node, Token, Transport};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
@@ -151,7 +152,7 @@ fn look_ups(c: &mut Criterion) {
     group.finish();
 }
 
-async fn fill(store: &Store) -> Vec<doorward::secret::TokenId> {
+async fn fill(store: &Store) -> Vec<doorward::internals::token_string::TokenId> {
     let keys = CheckKeys::from_secrets(["a"]).unwrap();
     let now_ms = Clock::system().now_ms();
     let mut ids = Vec::with_capacity(TOKENS);
@@ -214,8 +215,8 @@ fn running_app(redis_url: Option<String>) -> RunningApp {
         ("DOORWARD_REDIS_URL", redis_url),
     ];
     let env = env.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into())));
-    let config = match doorward::config::load(["doorward".into()], env) {
-        Ok(doorward::config::Command::Serve(config)) => config,
+    let config = match doorward::internals::config::load(["doorward".into()], env) {
+        Ok(doorward::internals::config::Command::Serve(config)) => config,
         other => panic!("{other:?}"),
     };
     let (stop, stopped) = tokio::sync::oneshot::channel();

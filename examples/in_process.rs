@@ -9,13 +9,12 @@
 use std::error::Error;
 use std::net::Ipv4Addr;
 
-use doorward::config::{self, Config};
-use doorward::event::Actor;
-use doorward::{Access, Clock, Entropy, NewToken, Node, Transport};
+use doorward::internals::model::event::Actor;
+use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Transport, load_node};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    session(&config::load_node(std::env::vars_os().filter(is_ours))?).await
+    session(&load_node(std::env::vars_os().filter(is_ours))?).await
 }
 
 fn is_ours((name, _): &(std::ffi::OsString, std::ffi::OsString)) -> bool {

@@ -24,40 +24,83 @@
 
 #![forbid(unsafe_code)]
 
-pub mod app;
-pub mod check;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod device_key;
-pub mod entropy;
-pub mod event;
-pub mod feed;
-pub mod grpc;
-mod healthcheck;
-pub mod http;
-pub mod last_access;
-pub mod logging;
-pub mod metrics;
-pub mod node;
-pub mod origin;
-pub mod readiness;
-pub mod rules;
-pub mod secret;
-pub mod service;
-pub mod store;
+pub(crate) mod cli;
+mod clock;
+mod config;
+mod entropy;
+mod files;
+mod last_access;
+mod logging;
+mod model;
+mod node;
+mod server;
+mod service;
+mod store;
 mod sync;
-pub mod takeover;
-pub mod tls;
-pub mod token;
-pub mod token_keys;
-pub mod validator;
+mod token_string;
+mod validation;
+mod values;
 
-pub use clock::Clock;
-pub use config::Config;
-pub use entropy::Entropy;
-pub use node::{Node, StartError};
-pub use service::{NewToken, Service, ServiceError};
-pub use store::StoreError;
-pub use token::{Credential, Token, TokenChange, TokenView, Transport};
-pub use validator::{Access, Identity, Validator};
+pub use crate::clock::Clock;
+pub use crate::config::definition::Config;
+pub use crate::config::load_node;
+pub use crate::entropy::Entropy;
+pub use crate::model::token::record::{Credential, Token, TokenChange, TokenView, Transport};
+pub use crate::node::Node;
+pub use crate::node::start_up::StartError;
+pub use crate::service::{NewToken, Service, ServiceError};
+pub use crate::store::StoreError;
+pub use crate::validation::{Access, Identity, Validator};
+
+/// The whole crate, for its own tests and benches. No part of it is public interface.
+#[doc(hidden)]
+pub mod internals {
+    pub mod cli {
+        pub use crate::cli::*;
+    }
+    pub mod clock {
+        pub use crate::clock::*;
+    }
+    pub mod config {
+        pub use crate::config::*;
+    }
+    pub mod entropy {
+        pub use crate::entropy::*;
+    }
+    pub mod files {
+        pub use crate::files::*;
+    }
+    pub mod last_access {
+        pub use crate::last_access::*;
+    }
+    pub mod logging {
+        pub use crate::logging::*;
+    }
+    pub mod model {
+        pub use crate::model::*;
+    }
+    pub mod node {
+        pub use crate::node::*;
+    }
+    pub mod server {
+        pub use crate::server::*;
+    }
+    pub mod service {
+        pub use crate::service::*;
+    }
+    pub mod store {
+        pub use crate::store::*;
+    }
+    pub mod sync {
+        pub use crate::sync::*;
+    }
+    pub mod token_string {
+        pub use crate::token_string::*;
+    }
+    pub mod validation {
+        pub use crate::validation::*;
+    }
+    pub mod values {
+        pub use crate::values::*;
+    }
+}

@@ -2,14 +2,13 @@
 //! is gone, or stands still, can stop or end the server. A line that cannot be written is lost and counted.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
-use std::panic;
+use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
+use std::{io, panic, thread};
 
-use crate::config::{LogFormat, LogLevel};
+use crate::values::{LogFormat, LogLevel};
 
 /// The most bytes of lines that wait to be written; further lines are lost.
 const MAX_QUEUED_BYTES: usize = 1024 * 1024;

@@ -257,7 +257,7 @@ fn unknown_paths_and_methods_are_refused() {
 fn only_a_key_of_the_scope_opens_the_admin_plane() {
     let metrics_key = "a-key-for-the-metrics-only-0123456789";
     let tokens_key = "a-key-for-the-tokens-only-01234567890";
-    let hash = |key: &str| doorward::config::hash_key(key).unwrap();
+    let hash = |key: &str| doorward::internals::config::hash_key(key).unwrap();
     let api_keys = format!("prom:metrics:{},login:tokens+devices:{}", hash(metrics_key), hash(tokens_key));
     let server = Server::start(&[("DOORWARD_API_KEYS", &api_keys)]);
     let token = server.issue(json!({}));

@@ -191,7 +191,7 @@ fn only_a_key_for_introspection_may_ask() {
 }
 
 fn scoped(scope: &str, key: &str) -> String {
-    format!("{scope}:{scope}:{}", doorward::config::hash_key(key).unwrap())
+    format!("{scope}:{scope}:{}", doorward::internals::config::hash_key(key).unwrap())
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use doorward::clock::Clock;
-use doorward::entropy::Entropy;
-use doorward::secret::{CheckKeys, Kind, TokenId, mint};
-use doorward::store::cache::{Connection, Flight, Follower, Limits, Looked, NearCache, ServerIndex, Ticket};
+use doorward::internals::store::cache::near_cache::{Limits, Looked};
+use doorward::internals::store::cache::{Connection, Flight, Follower, NearCache, ServerIndex, Ticket};
+use doorward::internals::token_string::{CheckKeys, Kind, TokenId, mint};
+use doorward::{Clock, Entropy};
 
 const S0: ServerIndex = ServerIndex(0);
 const S1: ServerIndex = ServerIndex(1);

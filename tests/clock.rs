@@ -16,8 +16,9 @@ use common::process::{wait_for, wait_within};
 use common::redis::RedisServer;
 use common::server::{Server, assert_invalid_token, bearer, identity, text, token_path};
 use common::store::eventually;
-use doorward::event::Actor;
-use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Transport, config};
+use doorward::internals::config;
+use doorward::internals::model::event::Actor;
+use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Transport};
 use serde_json::{Value, json};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;

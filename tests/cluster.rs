@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::cluster::{RedisCluster, node_id, slot_of};
 use common::process::wait_for;
 use common::server::{Server, assert_invalid_token, assert_unavailable, identity, token_path};
-use doorward::secret::ShardTag;
+use doorward::internals::token_string::ShardTag;
 use serde_json::{Value, json};
 
 /// Long enough that nothing here takes place because of a busy machine.

@@ -326,7 +326,7 @@ fn each_bad_field_is_named_and_nothing_is_written() {
 fn methods_and_scopes() {
     let [devices_key, tokens_key] =
         ["devices", "tokens"].map(|scope| format!("a-key-for-{scope}-0123456789-0123456"));
-    let hash = |key: &str| doorward::config::hash_key(key).unwrap();
+    let hash = |key: &str| doorward::internals::config::hash_key(key).unwrap();
     let api_keys = format!("app:devices:{},login:tokens:{}", hash(&devices_key), hash(&tokens_key));
     let server = Server::start(&[("DOORWARD_API_KEYS", &api_keys)]);
     let made = make(&server, "phone");

@@ -13,7 +13,7 @@ use common::redis::RedisServer;
 use common::server::{
     IDENTITY, Server, assert_invalid_token, assert_no_token, bearer, cookie, identity, on_each_store, text,
 };
-use doorward::clock::Clock;
+use doorward::Clock;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};

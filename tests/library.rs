@@ -12,12 +12,15 @@ use std::sync::Arc;
 use common::process::wait_for;
 use common::redis::RedisServer;
 use common::store::{HOUR_MS, NOW_MS, eventually};
-use doorward::config::{self, Config};
-use doorward::device_key::DeviceChange;
-use doorward::event::{Actor, EndReason};
-use doorward::service::NewDevice;
-use doorward::token::{RelatedObject, TokenChange};
-use doorward::{Access, Clock, Entropy, NewToken, Node, ServiceError, StoreError, Transport, Validator};
+use doorward::internals::config;
+use doorward::internals::model::device_key::DeviceChange;
+use doorward::internals::model::event::{Actor, EndReason};
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::service::NewDevice;
+use doorward::{
+    Access, Clock, Config, Entropy, NewToken, Node, ServiceError, StoreError, TokenChange, Transport,
+    Validator,
+};
 
 fn settings(given: &[(&str, &str)]) -> Config {
     let owned = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));

@@ -18,7 +18,7 @@ use common::server::{
     ADMIN_KEY, Server, assert_invalid_token, assert_unavailable, bearer, identity, key, pointers, run, text,
     token_path,
 };
-use doorward::clock::Clock;
+use doorward::Clock;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 

@@ -6,11 +6,13 @@ mod common;
 use std::sync::Arc;
 
 use common::store::{HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, keep};
-use doorward::event::{EndReason, EventKind};
-use doorward::secret;
-use doorward::store::{Changed, Store, StoreLimits};
-use doorward::takeover::{NewTakeover, Started};
-use doorward::token::{Rotation, Token, TokenChange, Verdict};
+use doorward::internals::model::event::{EndReason, EventKind};
+use doorward::internals::model::takeover::{NewTakeover, Started};
+use doorward::internals::model::token::record::Verdict;
+use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::store::{Changed, Store, StoreLimits};
+use doorward::internals::token_string as secret;
+use doorward::{Token, TokenChange};
 
 const TIMES: usize = 100;
 

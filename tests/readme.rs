@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::process::Process;
-use doorward::secret::TokenId;
+use doorward::internals::token_string::TokenId;
 use serde_json::Value;
 
 #[test]

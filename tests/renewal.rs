@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use common::process::wait_for;
 use common::server::{Server, assert_invalid_token, bearer, identity, on_each_store, text};
-use doorward::clock::Clock;
+use doorward::Clock;
 use serde_json::{Value, json};
 
 const EXEMPT: (&str, &str) = ("X-Renewal-Exempt", "1");

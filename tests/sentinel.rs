@@ -9,7 +9,7 @@ use common::process::{wait_for, wait_within};
 use common::redis::RedisServer;
 use common::sentinel::Sentinels;
 use common::server::{Server, assert_invalid_token, identity};
-use doorward::clock::Clock;
+use doorward::Clock;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use doorward::clock::Clock;
+use doorward::Clock;
 
 use crate::measure::{Pairs, Run};
-use crate::million::{self, Growth, Stage};
-use crate::publish::{self, ratio};
+use crate::million::{Growth, Stage};
+use crate::publish::ratio;
 use crate::redis_server::{RedisServer, look_ups};
-use crate::revocation::{self, CHECKS_PER_SECOND, Revocation};
+use crate::revocation::{CHECKS_PER_SECOND, Revocation};
 use crate::scenarios::Scenario;
 use crate::stats::{median, percentile};
-use crate::{Result, in_process};
+use crate::{Result, in_process, million, publish, revocation};
 
 const HEADER: &str = "| what | goal | measured | reached |\n|---|---|---|---|";
 /// What each line, or the few that come of one measurement, is called on the command line; in the order of the table.

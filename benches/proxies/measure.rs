@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-use doorward::clock::Clock;
+use doorward::Clock;
 
 use crate::Result;
 use crate::common::proxies::Proxy;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::ready;
 
-use doorward::http::plain::{self, MAX_PLAIN_BYTES, Next, PlainRequest};
+use doorward::internals::server::auth::fast_path::request::{MAX_PLAIN_BYTES, Next, PlainRequest, next};
 use http_body_util::Empty;
 use hyper::Response;
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -44,7 +44,7 @@ impl Request {
 
 /// Checks what the fast path says of these bytes.
 pub fn check(bytes: &[u8]) {
-    let read = |bytes| plain::next(bytes, |request| Some(Request::plain(request)));
+    let read = |bytes| next(bytes, |request| Some(Request::plain(request)));
     match read(bytes) {
         Next::Plain(request, length) => {
             assert!(length <= MAX_PLAIN_BYTES);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use doorward::config::{RedisUrl, SecretString, Topology};
+use doorward::internals::config::{RedisUrl, SecretString, Topology};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _};
 
 /// Must appear in no error.

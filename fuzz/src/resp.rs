@@ -1,12 +1,9 @@
 //! The reader of Redis' answers agrees with the parser of the redis crate.
 
+use doorward::internals::store::redis::lookup::resp::{
+    Answer, MAX_ANSWER_BYTES, Read, read_array, read_done, read_text, read_value,
+};
 use redis::Value;
-
-use self::source::{Answer, MAX_ANSWER_BYTES, Read, read_array, read_done, read_text, read_value};
-
-#[path = "../../src/store/redis/resp.rs"]
-#[allow(dead_code)]
-mod source;
 
 /// Checks the bytes as the answer to each kind of look-up.
 pub fn check(bytes: &[u8]) {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use doorward::config::{Command, LoadError, load_with};
+use doorward::internals::config::{Command, LoadError, load_with};
 
 const FILE: &str = "d.toml";
 /// The content of the file `secret`, which no report and no error may show.

@@ -1,7 +1,7 @@
 //! Minted token strings parse and changed ones do not.
 
-use doorward::entropy::Entropy;
-use doorward::secret::{CheckKeys, Claim, Kind, ShardTag, TokenId, mint, parse};
+use doorward::Entropy;
+use doorward::internals::token_string::{CheckKeys, Claim, Kind, ShardTag, TokenId, mint, parse};
 
 /// Checks the bytes as a token string, and a token string minted and changed as they say.
 pub fn check(bytes: &[u8]) {

@@ -7,14 +7,14 @@ use percent_encoding::percent_decode_str;
 
 use super::list::items;
 use super::parse::{Parsed, boolean, is_word};
-use crate::check::Check;
-use crate::rules;
+use crate::model::field_rules as rules;
+use crate::model::route_check::Check;
 
 const MAX_CHECKS: usize = 100;
 const MAX_NAME_CHARS: usize = 50;
 
 /// Named checks, no two of one name.
-pub(super) fn checks(text: &str) -> Parsed<Vec<Check>> {
+pub(crate) fn checks(text: &str) -> Parsed<Vec<Check>> {
     let items = items(text);
     if items.len() > MAX_CHECKS {
         return Err(format!("has more than {MAX_CHECKS} checks"));

@@ -7,12 +7,12 @@ use std::iter;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches};
 
+use super::mistake::{Mistake, quoted};
 use super::settings::{CONFIG, Exposure, SETTINGS, Setting};
-use super::{Mistake, quoted};
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(crate) enum Verb {
     Serve,
     CheckConfig,
     Healthcheck,
@@ -23,7 +23,7 @@ const CHECK_CONFIG: &str = "check-config";
 const HEALTHCHECK: &str = "healthcheck";
 const HASH_KEY: &str = "hash-key";
 
-pub(super) enum CommandLine {
+pub(crate) enum CommandLine {
     /// Help or version.
     Print(String),
     /// Something to do, with the settings that flags gave.
@@ -37,7 +37,7 @@ pub(super) enum CommandLine {
 
 /// Reads the command line. What clap refuses is a mistake like any other. A flag that is none is left out and the rest
 /// read on; after anything else the flags before it still count, so that the mistakes in them are told as well.
-pub(super) fn parse(args: impl IntoIterator<Item = OsString>, mistakes: &mut Vec<Mistake>) -> CommandLine {
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>, mistakes: &mut Vec<Mistake>) -> CommandLine {
     let mut args: Vec<_> = args.into_iter().collect();
     let mut is_whole = true;
     let matches = loop {

@@ -1,13 +1,13 @@
 //! The form of every list, wherever its text comes from.
 
 /// What ends a line, alone or together.
-pub(super) const LINE_ENDS: [char; 2] = ['\n', '\r'];
+pub(crate) const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
 /// The items of a list, without the white space around them; none in a blank text.
 ///
 /// Commas and line ends separate. A `#` at the start of a line or after white space makes the rest of the line a comment.
 /// In a text of several lines each may end with a comma. Any other empty item stays one, which no parser of items takes.
-pub(super) fn items(text: &str) -> Vec<&str> {
+pub(crate) fn items(text: &str) -> Vec<&str> {
     let has_lines = text.trim().contains(LINE_ENDS);
     text.split(LINE_ENDS)
         .map(|line| without_comment(line).trim())

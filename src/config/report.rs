@@ -1,11 +1,12 @@
 //! What `check-config` prints.
 
+use super::definition::Config;
 use super::settings::{Exposure, SETTINGS, Setting};
 use super::sources::Values;
-use super::{Config, StoreUrl};
+use crate::values::StoreUrl;
 
 /// Every setting as a line of TOML with where it came from; secrets are `***`.
-pub(super) fn report(values: &Values, config: &Config) -> String {
+pub(crate) fn report(values: &Values, config: &Config) -> String {
     let mut report = "OK: the settings are good\n".to_owned();
     for setting in SETTINGS {
         let text = shown(setting, values, config);

@@ -1,54 +1,45 @@
 //! The texts of all settings, each from the strongest source that gives it.
 
+use super::given::{Given, Source, either};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
 use std::path::Path;
 
 use super::list::{LINE_ENDS, items};
-use super::settings::{CONFIG, SETTINGS, Setting, VARIABLE_PREFIX, did_you_mean};
-use super::{Mistake, ReadFile, settings, toml_file};
+use super::mistake::Mistake;
+use super::settings::{CONFIG, SETTINGS, VARIABLE_PREFIX, did_you_mean};
+use super::{ReadFile, settings, toml_file};
 
 /// No file of ours is near this: a wrong path must not fill the memory.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
-
-/// A text and where it was given.
-#[derive(Clone, Debug)]
-pub(super) struct Given {
-    pub(super) text: String,
-    pub(super) origin: String,
-    /// Whether the text is the path of a file with the value.
-    pub(super) is_path: bool,
-}
-
-/// What was given, by setting.
-pub(super) type Source = BTreeMap<&'static str, Given>;
+pub(crate) const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// The texts of all settings; those not given have their default.
 #[derive(Default)]
-pub(super) struct Values(Source);
+pub(crate) struct Values(Source);
 
 impl Values {
-    pub(super) fn text(&self, name: &str) -> &str {
+    pub(crate) fn text(&self, name: &str) -> &str {
         match self.0.get(name) {
             Some(given) => &given.text,
             None => settings::find(name).map_or("", |setting| setting.default),
         }
     }
 
-    pub(super) fn origin(&self, name: &str) -> &str {
+    pub(crate) fn origin(&self, name: &str) -> &str {
         self.0.get(name).map_or("default", |given| &given.origin)
     }
 
     /// Whether it was given something that is not empty.
-    pub(super) fn is_set(&self, name: &str) -> bool {
+    pub(crate) fn is_set(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|given| !given.text.is_empty())
     }
 }
 
 /// Collects the texts: flags before variables before the file that either names.
-pub(super) fn gather(
+pub(crate) fn gather(
     flags: BTreeMap<&'static str, String>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
     read_file: ReadFile<'_>,
@@ -78,7 +69,12 @@ pub(super) fn gather(
 
 /// Puts the content of the file in the place of its path; whether that went well. The path is not repeated in
 /// mistakes: someone may have written the secret itself in its place.
-fn read_value(name: &str, given: &mut Given, read_file: ReadFile<'_>, mistakes: &mut Vec<Mistake>) -> bool {
+pub(crate) fn read_value(
+    name: &str,
+    given: &mut Given,
+    read_file: ReadFile<'_>,
+    mistakes: &mut Vec<Mistake>,
+) -> bool {
     match read_file(Path::new(&given.text)) {
         Ok(content) => {
             // An editor's byte order mark is no part of the value.
@@ -107,7 +103,7 @@ fn read_value(name: &str, given: &mut Given, read_file: ReadFile<'_>, mistakes: 
 ///
 /// # Errors
 /// When it cannot be read, is too large, or is not UTF-8.
-pub(super) fn read_file(path: &Path) -> io::Result<String> {
+pub(crate) fn read_file(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_FILE_BYTES {
@@ -116,7 +112,7 @@ pub(super) fn read_file(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn from_environment(
+pub(crate) fn from_environment(
     env: impl IntoIterator<Item = (OsString, OsString)>,
     mistakes: &mut Vec<Mistake>,
 ) -> Source {
@@ -152,21 +148,7 @@ fn from_environment(
     source
 }
 
-/// The value or the path of its file; both at once is a mistake, as no one can tell which is meant.
-pub(super) fn either(
-    setting: &Setting,
-    direct: Option<Given>,
-    path: Option<Given>,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Given> {
-    if let (Some(direct), Some(path)) = (&direct, &path) {
-        let origin = format!("{} and {}", direct.origin, path.origin);
-        mistakes.push(Mistake::new(setting.name, origin, "both are set: keep one"));
-    }
-    direct.or(path)
-}
-
-fn unknown_variables(variables: HashMap<String, String>) -> Vec<Mistake> {
+pub(crate) fn unknown_variables(variables: HashMap<String, String>) -> Vec<Mistake> {
     let mut unknown: Vec<_> = variables
         .into_iter()
         .filter(|(name, value)| !is_service_link(name, value))
@@ -186,7 +168,7 @@ fn unknown_variables(variables: HashMap<String, String>) -> Vec<Mistake> {
 
 /// Whether Kubernetes set a variable because a Service is named `doorward` or `doorward-…`; every pod of the
 /// namespace gets these (`DOORWARD_SERVICE_HOST`, `DOORWARD_PORT=tcp://…`, `DOORWARD_PORT_8080_TCP_ADDR`, …).
-fn is_service_link(name: &str, value: &str) -> bool {
+pub(crate) fn is_service_link(name: &str, value: &str) -> bool {
     let is_numbered_port = name.split_once("_PORT_").is_some_and(|(_, rest)| {
         rest.starts_with(|c: char| c.is_ascii_digit())
             && ["_TCP", "_UDP", "_SCTP"].iter().any(|p| rest.contains(p))

@@ -1,16 +1,17 @@
 //! What settings demand of each other: each finding names the setting to change, and what is wrong as the rest of a
 //! sentence.
 
+use super::definition::Config;
+use super::mistake::Mistake;
 use super::sources::Values;
-use super::types::{Cookie, SameSite, TrustedProxies};
-use super::{Config, Mistake, StoreUrl, Topology};
+use crate::values::{Cookie, SameSite, StoreUrl, Topology, TrustedProxies};
 
 /// What is wrong with a setting beside others.
 type Finding = (&'static str, String);
 
 impl Config {
     /// On Redis, a server needs a key that its callers know.
-    pub(super) fn check_keys(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
+    pub(crate) fn check_keys(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
         let is_bad =
             mistakes.iter().any(|mistake| ["admin-key", "api-keys"].contains(&mistake.name.as_str()));
         if values.is_set("redis-url") && self.api_keys.is_empty() && !is_bad {
@@ -23,7 +24,7 @@ impl Config {
     }
 
     /// The rules about more than one setting.
-    pub(super) fn check_together(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
+    pub(crate) fn check_together(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
         let bad = |name: &str| mistakes.iter().any(|mistake| mistake.name == name);
         let mut found = Vec::new();
         for (name, other) in same_addresses(self) {

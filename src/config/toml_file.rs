@@ -4,13 +4,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::Mistake;
+use super::given::{Given, Source, either};
 use super::list::items;
+use super::mistake::Mistake;
 use super::settings::{SETTINGS, did_you_mean};
-use super::sources::{Given, Source, either};
 
 /// Takes the settings from the text of the file at `path`.
-pub(super) fn read(text: &str, path: &str, mistakes: &mut Vec<Mistake>) -> Source {
+pub(crate) fn read(text: &str, path: &str, mistakes: &mut Vec<Mistake>) -> Source {
     // An editor's byte order mark is not TOML.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (table, errors) = DeTable::parse_recoverable(text);

@@ -1,7 +1,11 @@
-use super::*;
-use crate::store::StoreLimits;
+use super::recorder::*;
+use crate::clock::Clock;
+use crate::model::token::record::{Credential, Renewal, Token};
 use crate::store::memory::MemoryStore;
-use crate::token::Token;
+use crate::store::{Store, StoreLimits};
+use crate::token_string::TokenId;
+use std::sync::Arc;
+use std::time::Duration;
 
 const START_MS: u64 = 1_800_000_000_000;
 
@@ -9,15 +13,16 @@ async fn queue(options: LastAccessOptions) -> (LastAccess, Store, Clock, Arc<Cre
     let limits = StoreLimits { revoked_retention_ms: 1_000, max_tokens_per_user: 10, ..StoreLimits::DEFAULT };
     let store = Store::Memory(Arc::new(MemoryStore::new(limits, 100)));
     let clock = Clock::manual(START_MS);
-    let keys = crate::secret::CheckKeys::from_secrets(["k"]).unwrap();
+    let keys = crate::token_string::CheckKeys::from_secrets(["k"]).unwrap();
     let entropy = crate::entropy::Entropy::seeded(1);
-    let minted = crate::secret::mint(crate::secret::Kind::Token, &keys, "alice", &entropy).unwrap();
+    let minted =
+        crate::token_string::mint(crate::token_string::Kind::Token, &keys, "alice", &entropy).unwrap();
     let credential = Arc::new(Credential {
         id: minted.id,
         expires_at_ms: START_MS + 60_000,
         idle_ms: 60_000,
         ends_at_ms: START_MS + 600_000,
-        ..crate::token::tests::credential()
+        ..crate::model::token::tests::credential()
     });
     let token = Token {
         credential: credential.clone(),
@@ -108,7 +113,7 @@ async fn what_was_earned_counts_until_it_is_written() {
     let (_, store, clock, credential) = queue(OPTIONS).await;
     let away = crate::store::redis::RedisStore::new(
         crate::store::redis::RedisOptions {
-            url: crate::config::RedisUrl::parse("redis://127.0.0.1:1").unwrap(),
+            url: crate::values::RedisUrl::parse("redis://127.0.0.1:1").unwrap(),
             trust: None,
             key_prefix: "dw:".into(),
             connections: 1,

@@ -6,13 +6,14 @@ use std::time::Duration;
 use rand::rngs::SysError;
 
 use crate::clock::Clock;
-use crate::config::{Config, RedisUrl, StoreUrl, Topology};
-use crate::last_access::LastAccessOptions;
+use crate::config::definition::Config;
+use crate::last_access::recorder::LastAccessOptions;
+use crate::server::transport::tls::TlsError;
 use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, Trust};
 use crate::store::{Store, StoreLimits};
-use crate::tls::TlsError;
+use crate::values::{RedisUrl, StoreUrl, Topology};
 
 /// Why a node or its server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +46,7 @@ impl StartError {
     }
 }
 
-pub(super) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
+pub(crate) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
     let limits = StoreLimits {
         revoked_retention_ms: config.revoked_retention_ms,
         stale_grace_ms: config.stale_grace_ms,
@@ -86,7 +87,7 @@ fn trust(config: &Config, url: &RedisUrl) -> Result<Option<Trust>, StartError> {
     Ok(Some(trust.map_err(|problem| TlsError { setting: "redis-ca-file", problem })?))
 }
 
-pub(super) fn token_policy(config: &Config) -> TokenPolicy {
+pub(crate) fn token_policy(config: &Config) -> TokenPolicy {
     TokenPolicy {
         default_age_ms: config.default_token_age_ms,
         preserved_age_ms: config.max_token_age_ms,
@@ -99,7 +100,7 @@ pub(super) fn token_policy(config: &Config) -> TokenPolicy {
     }
 }
 
-pub(super) fn last_access_options(config: &Config) -> LastAccessOptions {
+pub(crate) fn last_access_options(config: &Config) -> LastAccessOptions {
     LastAccessOptions {
         flush_interval_ms: config.flush_interval_ms,
         resolution_ms: config.touch_resolution_ms,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Issued, NewToken, Service, ServiceError, valid, valid_if_some};
-use crate::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
-use crate::event::Actor;
-use crate::rules;
-use crate::secret::{Kind, ShardTag};
+use super::core::{Service, valid, valid_if_some};
+use super::error::ServiceError;
+use super::tokens::{Issued, NewToken};
+use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
+use crate::model::event::Actor;
+use crate::model::field_rules as rules;
+use crate::token_string::{Kind, ShardTag};
 
 /// What is asked for.
 #[derive(Clone, Debug)]

@@ -1,11 +1,12 @@
 //! Related objects: relate, unrelate, find tokens by their object, end them by it.
 
+use super::core::Service;
+use super::error::ServiceError;
 use super::tokens::check_object;
-use super::{Service, ServiceError};
-use crate::event::Actor;
-use crate::secret::TokenId;
+use crate::model::event::Actor;
+use crate::model::token::record::{RelatedObject, Token};
 use crate::store::Related;
-use crate::token::{RelatedObject, Token};
+use crate::token_string::TokenId;
 
 impl Service {
     /// Relates a token to an object. Doing it twice is no error.

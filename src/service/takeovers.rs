@@ -1,11 +1,13 @@
 //! Takeovers: start, end, look back.
 
-use super::{Service, ServiceError, valid, valid_if_some};
-use crate::event::{Actor, EndReason};
-use crate::rules;
-use crate::secret::{self, TokenId};
+use super::core::{Service, valid, valid_if_some};
+use super::error::ServiceError;
+use crate::model::event::{Actor, EndReason};
+use crate::model::field_rules as rules;
+use crate::model::takeover::{NewTakeover, Started, Takeover};
 use crate::store::StoreError;
-use crate::takeover::{NewTakeover, Started, Takeover};
+use crate::token_string as secret;
+use crate::token_string::TokenId;
 
 impl Service {
     /// Lets a token act as another user; an earlier takeover of it ends. It lasts for `age_ms`, or as long as the

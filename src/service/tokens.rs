@@ -4,15 +4,18 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Service, ServiceError, valid, valid_if_some};
-use crate::event::Actor;
-use crate::rules;
-use crate::secret::{self, Kind, SecretHash, ShardTag, TokenId};
-use crate::store::{self, Changed, StoreError};
-use crate::token::{
-    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, RelatedObject, Rotation, ShownOnce,
-    Texts, Token, TokenChange, VerifiedMark,
-};
+use super::core::{Service, valid, valid_if_some};
+use super::error::ServiceError;
+use crate::model::event::Actor;
+use crate::model::field_rules as rules;
+use crate::model::token::asides::{AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark};
+use crate::model::token::inline_text::Texts;
+use crate::model::token::record::{Credential, RelatedObject, Token, TokenChange};
+use crate::model::token::rotation::{PreviousSecrets, Rotation};
+use crate::store::dispatch::store;
+use crate::store::{Changed, StoreError};
+use crate::token_string as secret;
+use crate::token_string::{Kind, SecretHash, ShardTag, TokenId};
 
 /// What a login service asks for.
 #[derive(Clone, Debug)]
@@ -63,7 +66,7 @@ impl NewToken {
     }
 
     /// Whether every field but the user keeps to its rule.
-    pub(super) fn check(&self) -> Result<(), ServiceError> {
+    pub(crate) fn check(&self) -> Result<(), ServiceError> {
         valid_if_some("auth_slug", self.auth_slug.as_deref(), rules::auth_slug)?;
         valid_if_some("backend", self.backend.as_deref(), rules::backend)?;
         valid_if_some("idle_ms", self.idle_ms.as_ref(), |ms| rules::age_ms(*ms))?;
@@ -77,7 +80,7 @@ impl NewToken {
 }
 
 /// Whether an object's names keep to their rules.
-pub(super) fn check_object(object: &RelatedObject) -> Result<(), ServiceError> {
+pub(crate) fn check_object(object: &RelatedObject) -> Result<(), ServiceError> {
     valid("content_type", rules::content_type(&object.content_type))?;
     valid("object_id", rules::object_id(&object.object_id))
 }
@@ -110,7 +113,7 @@ impl Service {
     }
 
     /// The record of a new token.
-    pub(super) fn record_of(
+    pub(crate) fn record_of(
         &self,
         new: NewToken,
         id: TokenId,

@@ -1,20 +1,14 @@
 //! Reads for validation.
 
+use super::read::Read;
 use std::sync::Arc;
 
-use super::cache::Looked;
+use super::error::StoreError;
 use super::memory::MemoryStore;
-use super::{StoreError, redis};
-use crate::secret::TokenId;
-use crate::token::{Credential, TokenView};
-
-/// A credential that was read.
-pub struct Read {
-    /// `None` when there is no such token.
-    pub credential: Option<Arc<Credential>>,
-    /// Whether the store had it so after the call began. False for a copy that was known here or read for another.
-    pub is_fresh: bool,
-}
+use super::redis::redis_store as redis;
+use crate::model::token::record::{Credential, TokenView};
+use crate::store::cache::near_cache::Looked;
+use crate::token_string::TokenId;
 
 /// Reads credentials on the hot path.
 pub enum Reader {

@@ -19,10 +19,10 @@ mod world;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use doorward::{clock, secret};
+use doorward::internals::{clock, token_string as secret};
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler};
-use shuttle::thread::{self, JoinHandle};
-use shuttle::{Config, Runner};
+use shuttle::thread::JoinHandle;
+use shuttle::{Config, Runner, thread};
 
 use crate::cache::{Connection, Flight, NearCache, ServerIndex, Stats};
 use crate::sync::leave_out;

@@ -1,9 +1,9 @@
 //! Device keys to put into stores, and logins by them.
 
-use doorward::device_key::{DeviceKey, DeviceLogin, LoggedIn, Made};
-use doorward::entropy::Entropy;
-use doorward::secret::{self, CheckKeys, Kind};
-use doorward::token::Token;
+use doorward::internals::model::device_key::{DeviceKey, DeviceLogin, LoggedIn, Made};
+use doorward::internals::token_string as secret;
+use doorward::internals::token_string::{CheckKeys, Kind};
+use doorward::{Entropy, Token};
 
 use super::store::{DAY_MS, TestStore, edited};
 

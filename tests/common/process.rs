@@ -1,6 +1,7 @@
 //! Child processes that never outlive their test, free ports, and waiting with a deadline.
 
-use std::fs::{self, File};
+use std::fs;
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,7 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use doorward::clock::Clock;
+use doorward::Clock;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tempfile::TempDir;
 

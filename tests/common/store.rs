@@ -5,18 +5,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use doorward::clock::Clock;
-use doorward::config::RedisUrl;
-use doorward::entropy::Entropy;
-use doorward::event::EndReason;
-use doorward::secret::{self, CheckKeys, Kind, Minted, ShardTag, TokenId};
-use doorward::store::memory::MemoryStore;
-use doorward::store::redis::{CacheOptions, RedisOptions, RedisStore};
-use doorward::store::{Ended, Issued, Reader, Store, StoreError, StoreLimits};
-use doorward::token::{
-    AccessMark, Credential, DetailsOnce, PreviousSecrets, RefusedMarks, Renewal, ShownOnce, Texts, Token,
-    Touch, VerifiedMark,
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::token::asides::{
+    AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark,
 };
+use doorward::internals::model::token::inline_text::Texts;
+use doorward::internals::model::token::record::{Renewal, Touch};
+use doorward::internals::model::token::rotation::PreviousSecrets;
+use doorward::internals::store::memory::MemoryStore;
+use doorward::internals::store::reader::Reader;
+use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
+use doorward::internals::store::{Ended, Issued, Store, StoreLimits};
+use doorward::internals::token_string as secret;
+use doorward::internals::token_string::{CheckKeys, Kind, Minted, ShardTag, TokenId};
+use doorward::internals::values::RedisUrl;
+use doorward::{Clock, Credential, Entropy, StoreError, Token};
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use doorward::secret::ShardTag;
+use doorward::internals::token_string::ShardTag;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 

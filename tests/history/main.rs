@@ -27,7 +27,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use doorward::entropy::Entropy;
+use doorward::Entropy;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 

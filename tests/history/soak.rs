@@ -3,16 +3,16 @@
 use std::thread;
 use std::time::Duration;
 
-use doorward::entropy::Entropy;
+use doorward::Entropy;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rustix::process::Signal;
 
 use crate::common::redis::RedisServer;
 use crate::judge::Promise;
-use crate::load::{self, Ledger};
+use crate::load::Ledger;
 use crate::world::{NODES, World};
-use crate::{LEASE_MS, SLACK_US, now_us, report, setting};
+use crate::{LEASE_MS, SLACK_US, load, now_us, report, setting};
 
 const DEFAULT_SECONDS: u64 = 600;
 /// The pause between two restarts.

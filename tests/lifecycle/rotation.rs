@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use doorward::entropy::Entropy;
-use doorward::secret::{CheckKeys, Kind, TokenId, mint_secret};
+use doorward::Entropy;
+use doorward::internals::token_string::{CheckKeys, Kind, TokenId, mint_secret};
 use serde_json::{Value, json};
 
 use crate::common::process::wait_for;

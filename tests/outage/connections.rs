@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use doorward::clock::Clock;
+use doorward::Clock;
 use serde_json::json;
 
 use crate::common::process::wait_for;

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use doorward::config::{self, Command, Config};
-use doorward::http::problem::Kind;
-use doorward::{Clock, Entropy, Node};
+use doorward::internals::config::{self, Command};
+use doorward::internals::server::admin::problem::Kind;
+use doorward::{Clock, Config, Entropy, Node};
 
 /// Compares a text with a file in tests/snapshots.
 fn assert_snapshot(file: &str, text: &str) {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use doorward::device_key::DeviceChange;
-use doorward::event::{EndReason, EventKind};
-use doorward::secret::TokenId;
-use doorward::store::StoreLimits;
-use doorward::token::{Token, TokenChange};
+use doorward::internals::model::device_key::DeviceChange;
+use doorward::internals::model::event::{EndReason, EventKind};
+use doorward::internals::store::StoreLimits;
+use doorward::internals::token_string::TokenId;
+use doorward::{Token, TokenChange};
 use futures_util::future::join_all;
 
 use crate::common::devices::{login_of, sample_device};

@@ -1,8 +1,8 @@
 //! What PATCH changes, and nothing else.
 
-use doorward::event::EndReason;
-use doorward::store::Changed;
-use doorward::token::{Token, TokenChange};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::store::Changed;
+use doorward::{Token, TokenChange};
 
 use crate::common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended};
 

@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 
-use doorward::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
-use doorward::event::{Actor, EndReason, Event, EventKind, REFUSALS_FOLDED_MS};
-use doorward::store::{OverLimit, StoreLimits};
-use doorward::token::{Token, TokenChange};
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
+use doorward::internals::model::event::{Actor, EndReason, Event, EventKind, REFUSALS_FOLDED_MS};
+use doorward::internals::store::StoreLimits;
+use doorward::internals::values::OverLimit;
+use doorward::{Token, TokenChange};
 
 use crate::common::devices::{DEVICE_IDLE_MS, logged_in, login_of, sample_device};
 use crate::common::store::{

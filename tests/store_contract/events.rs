@@ -1,10 +1,11 @@
 //! What is told of what happened.
 
-use doorward::event::{Actor, EndReason, Event, EventKind};
-use doorward::secret;
-use doorward::store::{Call, StoreLimits};
-use doorward::takeover::NewTakeover;
-use doorward::token::{Rotation, TokenChange};
+use doorward::TokenChange;
+use doorward::internals::model::event::{Actor, EndReason, Event, EventKind};
+use doorward::internals::model::takeover::NewTakeover;
+use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::store::{Call, StoreLimits};
+use doorward::internals::token_string as secret;
 
 use crate::common::store::{DAY_MS, LIMITS, NOW_MS, StoreKind, TestStore, edited};
 

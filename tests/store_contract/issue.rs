@@ -1,8 +1,10 @@
 //! What is issued is what is read.
 
-use doorward::event::EndReason;
-use doorward::store::{Changed, Ended};
-use doorward::token::{RelatedObject, Texts, Token, TokenChange};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::token::inline_text::Texts;
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::store::{Changed, Ended};
+use doorward::{Token, TokenChange};
 
 use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, edited};
 

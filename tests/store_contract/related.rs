@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use doorward::device_key::LoggedIn;
-use doorward::event::{EndReason, EventKind};
-use doorward::rules::MAX_RELATED_PER_TOKEN;
-use doorward::secret::TokenId;
-use doorward::store::{Changed, Issued, Related, StoreLimits};
-use doorward::token::{RelatedObject, Token, TokenChange};
+use doorward::internals::model::device_key::LoggedIn;
+use doorward::internals::model::event::{EndReason, EventKind};
+use doorward::internals::model::field_rules::MAX_RELATED_PER_TOKEN;
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::store::{Changed, Issued, Related, StoreLimits};
+use doorward::internals::token_string::TokenId;
+use doorward::{Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::store::{HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore};

@@ -1,9 +1,11 @@
 //! A new secret, the old one's grace, what a secret that was rotated out does, and the second factor.
 
-use doorward::event::EndReason;
-use doorward::secret::SecretHash;
-use doorward::store::Changed;
-use doorward::token::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation, Token, TokenChange, Verdict};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::token::record::Verdict;
+use doorward::internals::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
+use doorward::internals::store::Changed;
+use doorward::internals::token_string::SecretHash;
+use doorward::{Token, TokenChange};
 use futures_util::future::join_all;
 
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, edited, ended};

@@ -1,10 +1,14 @@
 //! One's token acting as another user.
 
-use doorward::event::EndReason;
-use doorward::secret::{self, TokenId};
-use doorward::store::StoreLimits;
-use doorward::takeover::{ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started, Takeover};
-use doorward::token::{Rotation, Token, TokenChange};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::takeover::{
+    ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started, Takeover,
+};
+use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::store::StoreLimits;
+use doorward::internals::token_string as secret;
+use doorward::internals::token_string::TokenId;
+use doorward::{Token, TokenChange};
 
 use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited};
 

@@ -1,8 +1,9 @@
 //! Accesses: the last one is kept, a renewal extends, and nothing dead comes back to life.
 
-use doorward::event::EndReason;
-use doorward::store::{Changed, StoreLimits};
-use doorward::token::{RelatedObject, Renewal, Token, TokenChange, Touch};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::token::record::{RelatedObject, Renewal, Touch};
+use doorward::internals::store::{Changed, StoreLimits};
+use doorward::{Token, TokenChange};
 
 use crate::common::store::{
     DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended, touch,

@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 
-use doorward::event::EndReason;
-use doorward::secret::TokenId;
-use doorward::store::{Issued, OverLimit, StoreLimits};
-use doorward::token::{Token, TokenChange};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::store::{Issued, StoreLimits};
+use doorward::internals::token_string::TokenId;
+use doorward::internals::values::OverLimit;
+use doorward::{Token, TokenChange};
 
 use crate::common::store::{
     DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, ended, keep, users_of_one_shard, with_idle,

@@ -1,8 +1,8 @@
 //! From when to when a token lives and is shown.
 
-use doorward::event::EndReason;
-use doorward::store::Changed;
-use doorward::token::TokenChange;
+use doorward::TokenChange;
+use doorward::internals::model::event::EndReason;
+use doorward::internals::store::Changed;
 
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, ended, touch};
 

@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use doorward::secret::{ShardTag, TokenId};
-use doorward::token::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS, RelatedObject};
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS};
+use doorward::internals::token_string::{ShardTag, TokenId};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde::de::DeserializeOwned;

@@ -1,7 +1,7 @@
 //! What a random history is made of.
 
-use doorward::event::EndReason;
-use doorward::token::TokenChange;
+use doorward::TokenChange;
+use doorward::internals::model::event::EndReason;
 use proptest::prelude::*;
 
 use crate::{OBJECTS, USERS, UUIDS};

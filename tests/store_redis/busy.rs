@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::event::EndReason;
-use doorward::secret;
-use doorward::store::{Changed, StoreLimits};
-use doorward::takeover::{MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started};
-use doorward::token::{RelatedObject, Token, TokenChange};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started};
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::store::{Changed, StoreLimits};
+use doorward::internals::token_string as secret;
+use doorward::{Token, TokenChange};
 use futures_util::future::join_all;
 
 use crate::common::devices::{login_of, sample_device};

@@ -1,12 +1,14 @@
 //! Scripts refuse a caller whose time is far from the server's, before they have changed anything.
 
-use doorward::clock::Clock;
-use doorward::device_key::{DeviceChange, DeviceKey};
-use doorward::event::EndReason;
-use doorward::secret::{self, SecretHash};
-use doorward::store::{Store, StoreError};
-use doorward::takeover::{NewTakeover, Started};
-use doorward::token::{RelatedObject, Rotation, Token, TokenChange};
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::takeover::{NewTakeover, Started};
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::store::Store;
+use doorward::internals::token_string as secret;
+use doorward::internals::token_string::SecretHash;
+use doorward::{Clock, StoreError, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;

@@ -1,10 +1,11 @@
 //! A record that is not what we write is an error that an operator sees; it is never "not found".
 
-use doorward::device_key::DeviceChange;
-use doorward::event::EndReason;
-use doorward::secret::ShardTag;
-use doorward::store::StoreError;
-use doorward::token::{RelatedObject, Texts, Token, TokenChange};
+use doorward::internals::model::device_key::DeviceChange;
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::token::inline_text::Texts;
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::token_string::ShardTag;
+use doorward::{StoreError, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, edited, raw_connection, touch};
@@ -185,7 +186,8 @@ async fn a_corrupt_record_costs_no_other_its_renewal() {
 
 #[tokio::test]
 async fn no_room_is_made_among_corrupt_records() {
-    let limits = doorward::store::StoreLimits { max_tokens_per_user: 2, ..crate::common::store::LIMITS };
+    let limits =
+        doorward::internals::store::StoreLimits { max_tokens_per_user: 2, ..crate::common::store::LIMITS };
     let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
     let broken = on.issue("alice", NOW_MS).await;
     let good = on.issue("alice", NOW_MS + 1).await;

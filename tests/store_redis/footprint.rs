@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::store::StoreLimits;
-use doorward::token::Token;
+use doorward::Token;
+use doorward::internals::store::StoreLimits;
 
 use crate::common::redis::RedisServer;
 use crate::common::store::{LIMITS, NOW_MS, TestStore};

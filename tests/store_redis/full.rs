@@ -1,15 +1,15 @@
 //! Endings and renewals work when nothing more can be kept; new tokens are refused.
 
-use doorward::event::EndReason;
-use doorward::store::{Changed, StoreError};
-use doorward::token::TokenChange;
+use doorward::internals::model::event::EndReason;
+use doorward::internals::store::Changed;
+use doorward::{StoreError, TokenChange};
 
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::store::{HOUR_MS, NOW_MS, TestStore};
 
 /// Everything but new tokens.
-async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::token::Token; 3]) {
+async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::Token; 3]) {
     let [first, second, third] = tokens;
     assert_eq!(on.store.shared_check_key("another").await.unwrap(), "a key");
     on.store.probe().await.unwrap();
@@ -28,7 +28,7 @@ async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::token::T
     assert_eq!(on.listed("alice", NOW_MS + 4).await.len(), 3);
 }
 
-async fn issue_three(on: &TestStore) -> [doorward::token::Token; 3] {
+async fn issue_three(on: &TestStore) -> [doorward::Token; 3] {
     assert_eq!(on.store.shared_check_key("a key").await.unwrap(), "a key");
     on.store.probe().await.unwrap();
     [on.issue("alice", NOW_MS).await, on.issue("alice", NOW_MS).await, on.issue("alice", NOW_MS).await]

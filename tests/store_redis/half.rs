@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use doorward::device_key::DeviceChange;
-use doorward::entropy::Entropy;
-use doorward::event::EndReason;
-use doorward::secret;
-use doorward::store::StoreError;
-use doorward::takeover::NewTakeover;
-use doorward::token::{RelatedObject, Rotation, Token, TokenChange};
+use doorward::internals::model::device_key::DeviceChange;
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::takeover::NewTakeover;
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::token_string as secret;
+use doorward::{Entropy, StoreError, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;

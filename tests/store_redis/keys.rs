@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use doorward::device_key::{DeviceChange, DeviceKey};
-use doorward::event::EndReason;
-use doorward::secret::ShardTag;
-use doorward::store::report::FaultKind;
-use doorward::store::{Changed, StoreError, StoreLimits};
-use doorward::token::{RelatedObject, Rotation, Token, TokenChange};
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::store::report::FaultKind;
+use doorward::internals::store::{Changed, StoreLimits};
+use doorward::internals::token_string::ShardTag;
+use doorward::{StoreError, Token, TokenChange};
 
 use crate::common::devices::{DEVICE_IDLE_MS, login_of, sample_device};
 use crate::common::redis::RedisServer;

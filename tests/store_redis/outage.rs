@@ -3,10 +3,8 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use doorward::clock::Clock;
-use doorward::event::EndReason;
-use doorward::store::StoreError;
-use doorward::token::{Token, TokenChange};
+use doorward::internals::model::event::EndReason;
+use doorward::{Clock, StoreError, Token, TokenChange};
 
 use crate::common::redis::RedisServer;
 use crate::common::store::{HOUR_MS, LIMITS, NOW_MS, TestStore, eventually, touch};

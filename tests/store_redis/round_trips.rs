@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use doorward::device_key::{DeviceChange, DeviceLogin};
-use doorward::event::EndReason;
-use doorward::secret;
-use doorward::store::StoreLimits;
-use doorward::takeover::{NewTakeover, Started};
-use doorward::token::{RelatedObject, Token, TokenChange};
+use doorward::internals::model::device_key::{DeviceChange, DeviceLogin};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::takeover::{NewTakeover, Started};
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::store::StoreLimits;
+use doorward::internals::token_string as secret;
+use doorward::{Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;

@@ -1,8 +1,9 @@
 //! Entries of the reverse index that are of no use any more: whoever finds one removes it.
 
-use doorward::event::EndReason;
-use doorward::store::StoreLimits;
-use doorward::token::{RelatedObject, Token, TokenChange};
+use doorward::internals::model::event::EndReason;
+use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::store::StoreLimits;
+use doorward::{Token, TokenChange};
 
 use crate::common::store::{HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, raw_connection};
 

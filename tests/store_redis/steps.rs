@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use doorward::store::StoreError;
+use doorward::StoreError;
 
 use crate::busy::{LATER_MS, MOST, log_in, with_limit};
 use crate::common::devices::{login_of, sample_device};

@@ -3,10 +3,10 @@
 use hashbrown::HashTable;
 use tokio::sync::oneshot;
 
-use super::NearCache;
 use super::lease::{Origin, ServerIndex};
-use crate::secret::TokenId;
+use super::near_cache::NearCache;
 use crate::sync::protection;
+use crate::token_string::TokenId;
 
 /// So many readers wait for one read; the next one reads for itself, uncached.
 const MAX_FOLLOWERS: usize = 4096;
@@ -27,11 +27,11 @@ pub enum Flight<'a, V: Clone> {
 /// its followers, who begin again.
 #[must_use = "dropping it says that the read failed"]
 pub struct Ticket<'a, V: Clone> {
-    pub(super) cache: &'a NearCache<V>,
-    pub(super) id: TokenId,
-    pub(super) number: u64,
-    pub(super) origin: Origin,
-    pub(super) completed: bool,
+    pub(crate) cache: &'a NearCache<V>,
+    pub(crate) id: TokenId,
+    pub(crate) number: u64,
+    pub(crate) origin: Origin,
+    pub(crate) completed: bool,
 }
 
 impl<V: Clone> Ticket<'_, V> {
@@ -71,11 +71,11 @@ impl<V> Follower<V> {
 }
 
 /// Those waiting for one read. Dropping one sends it back to begin again.
-pub(super) type Followers<V> = Vec<oneshot::Sender<V>>;
+pub(crate) type Followers<V> = Vec<oneshot::Sender<V>>;
 
 /// The reads under way in one shard. A void read is not in here: so none can join it, and its answer finds
 /// no place to land. There are never more than tickets out, which is never more than requests.
-pub(super) struct Flights<V> {
+pub(crate) struct Flights<V> {
     running: HashTable<Running<V>>,
     next_number: u64,
 }
@@ -89,7 +89,7 @@ struct Running<V> {
 }
 
 /// What [`Flights::join`] found.
-pub(super) enum Joined<V> {
+pub(crate) enum Joined<V> {
     Follow(Follower<V>),
     /// The read has all the followers it may have.
     Full,
@@ -98,13 +98,13 @@ pub(super) enum Joined<V> {
 }
 
 impl<V> Flights<V> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { running: HashTable::new(), next_number: 0 }
     }
 
     /// Joins the read of this token, if there is one that may be joined: of the same server and epoch, and
     /// begun within the last `lease_ms`, so that its answer is never older than the promise allows.
-    pub(super) fn join(&mut self, id: &TokenId, origin: Origin, now_ms: u64, lease_ms: u64) -> Joined<V> {
+    pub(crate) fn join(&mut self, id: &TokenId, origin: Origin, now_ms: u64, lease_ms: u64) -> Joined<V> {
         let Some(flight) = self.running.find_mut(id.random_bits(), |flight| flight.id == *id) else {
             return Joined::No;
         };
@@ -125,7 +125,7 @@ impl<V> Flights<V> {
     }
 
     /// Enters a new read of this token: its number, and the followers of the one it replaces.
-    pub(super) fn start(&mut self, id: TokenId, origin: Origin, began_ms: u64) -> (u64, Followers<V>) {
+    pub(crate) fn start(&mut self, id: TokenId, origin: Origin, began_ms: u64) -> (u64, Followers<V>) {
         let replaced = self.void(&id).unwrap_or_default();
         let number = self.unlisted();
         let flight = Running { id, number, origin, began_ms, followers: Vec::new() };
@@ -134,18 +134,18 @@ impl<V> Flights<V> {
     }
 
     /// A number for a read that none can join and whose answer is not cached.
-    pub(super) fn unlisted(&mut self) -> u64 {
+    pub(crate) fn unlisted(&mut self) -> u64 {
         self.next_number += 1;
         self.next_number
     }
 
     /// Takes out the read of this token, whoever leads it.
-    pub(super) fn void(&mut self, id: &TokenId) -> Option<Followers<V>> {
+    pub(crate) fn void(&mut self, id: &TokenId) -> Option<Followers<V>> {
         self.take_if(id, |_| true)
     }
 
     /// Takes out this very read; `None` when it is void.
-    pub(super) fn take(&mut self, id: &TokenId, number: u64) -> Option<Followers<V>> {
+    pub(crate) fn take(&mut self, id: &TokenId, number: u64) -> Option<Followers<V>> {
         self.take_if(id, |flight| flight.number == number)
     }
 
@@ -155,7 +155,7 @@ impl<V> Flights<V> {
         Some(found.remove().0.followers)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.running.len()
     }
 }

@@ -6,29 +6,29 @@ use std::sync::Arc;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, protection};
 
 /// Which master a token lives on. Standalone has one, 0. The caller numbers them; a number may be given to
-/// another master after [`NearCache::invalidate_all`](super::NearCache::invalidate_all).
+/// another master after [`NearCache::invalidate_all`](super::near_cache::NearCache::invalidate_all).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerIndex(pub u16);
 
 /// Where and when a value was read: the server, and the server's epoch when the read's ticket was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Origin {
-    pub(super) server: ServerIndex,
-    pub(super) epoch: u64,
+pub(crate) struct Origin {
+    pub(crate) server: ServerIndex,
+    pub(crate) epoch: u64,
 }
 
 impl Origin {
     /// Whether tracking was live when the ticket was taken.
-    pub(super) fn is_tracked(self) -> bool {
+    pub(crate) fn is_tracked(self) -> bool {
         self.epoch % 2 == 1
     }
 }
 
 /// All servers. The numbers are read on every hit and written a few times a second at most, so their cache
 /// lines stay shared.
-pub(super) struct Servers {
+pub(crate) struct Servers {
     servers: Box<[Arc<Server>]>,
-    pub(super) lease_ms: u64,
+    pub(crate) lease_ms: u64,
     stale_grace_ms: u64,
 }
 
@@ -67,7 +67,7 @@ impl Server {
 }
 
 impl Servers {
-    pub(super) fn new(count: usize, lease_ms: u64, stale_grace_ms: u64) -> Self {
+    pub(crate) fn new(count: usize, lease_ms: u64, stale_grace_ms: u64) -> Self {
         Self { servers: (0..count).map(|_| Arc::default()).collect(), lease_ms, stale_grace_ms }
     }
 
@@ -76,7 +76,7 @@ impl Servers {
     }
 
     /// The origin of a value whose read begins now. Of a server this was not made for, nothing is ever cached.
-    pub(super) fn origin(&self, server: ServerIndex) -> Origin {
+    pub(crate) fn origin(&self, server: ServerIndex) -> Origin {
         let epoch = self.get(server).map_or(0, |server| server.epoch.load(Ordering::SeqCst));
         Origin { server, epoch }
     }
@@ -87,7 +87,7 @@ impl Servers {
     /// the heartbeat after that could both come between the look at the entry and the look at the lease. And
     /// the lease is read before the epoch: else a reconnect and its first heartbeat could come between.
     #[inline]
-    pub(super) fn may_serve(&self, origin: Origin, now_ms: u64) -> bool {
+    pub(crate) fn may_serve(&self, origin: Origin, now_ms: u64) -> bool {
         let Some(server) = self.get(origin.server) else { return false };
         let lease_until_ms = server.lease_until_ms.load(Ordering::SeqCst);
         let epoch = server.epoch.load(Ordering::SeqCst);
@@ -97,7 +97,7 @@ impl Servers {
     /// Whether a value of this origin may be served at `now_ms` though the store cannot be asked: within the
     /// grace after the lease, and only if nothing but the loss of its own connection happened to the server.
     /// Without a grace never: the rest of the lease is no grace, a lost connection ends it.
-    pub(super) fn may_serve_stale(&self, origin: Origin, now_ms: u64) -> bool {
+    pub(crate) fn may_serve_stale(&self, origin: Origin, now_ms: u64) -> bool {
         if self.stale_grace_ms == 0 {
             return false;
         }
@@ -107,14 +107,14 @@ impl Servers {
         now_ms < until_ms && (epoch == origin.epoch || epoch == origin.epoch + 1)
     }
 
-    pub(super) fn is_live(&self, server: ServerIndex, now_ms: u64) -> bool {
+    pub(crate) fn is_live(&self, server: ServerIndex, now_ms: u64) -> bool {
         let origin = self.origin(server);
         origin.is_tracked() && self.may_serve(origin, now_ms)
     }
 
     /// Whether there was no proof of the server's being there at `then_ms` or within `slack_ms` of it, or the first proof
     /// after that is less than `slack_ms` ago.
-    pub(super) fn was_away(&self, server: ServerIndex, then_ms: u64, now_ms: u64, slack_ms: u64) -> bool {
+    pub(crate) fn was_away(&self, server: ServerIndex, then_ms: u64, now_ms: u64, slack_ms: u64) -> bool {
         let Some(server) = self.get(server) else { return false };
         let newest = server.writer();
         if newest.is_proven {
@@ -125,13 +125,13 @@ impl Servers {
         then_ms.saturating_add(slack_ms) >= proven_ms
     }
 
-    pub(super) fn void_all(&self, server: ServerIndex) {
+    pub(crate) fn void_all(&self, server: ServerIndex) {
         if let Some(server) = self.get(server) {
             server.void_all();
         }
     }
 
-    pub(super) fn connect(&self, server: ServerIndex) -> Option<Connection> {
+    pub(crate) fn connect(&self, server: ServerIndex) -> Option<Connection> {
         let server = Arc::clone(self.get(server)?);
         let number = {
             let mut newest = server.writer();

@@ -6,8 +6,8 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Looked, NearCache};
-use crate::secret::TokenId;
+use super::near_cache::{Looked, NearCache};
+use crate::token_string::TokenId;
 
 /// Tokens of one group: enough that their waiting overlaps.
 const GROUP: usize = 8;

@@ -6,7 +6,7 @@
 use hashbrown::HashTable;
 
 use super::lease::{Origin, ServerIndex};
-use crate::secret::TokenId;
+use crate::token_string::TokenId;
 
 /// More entries than this in one shard are never kept: positions are 4 bytes.
 const MAX_CAPACITY: usize = u32::MAX as usize;
@@ -16,7 +16,7 @@ const FIRST_ENTRIES: usize = 16;
 /// What a hit reads and writes comes first and in this order: with the shard's lock it is in one line of memory, which
 /// moves to this core with the lock. The vector's length may be in the next; hits do not write there.
 #[repr(C)]
-pub(super) struct Table<V> {
+pub(crate) struct Table<V> {
     hits: u64,
     index: HashTable<u32>,
     slots: Vec<Slot<V>>,
@@ -28,8 +28,8 @@ pub(super) struct Table<V> {
 }
 
 /// One entry. The origin lies flat in it, which saves 8 bytes.
-pub(super) struct Slot<V> {
-    pub(super) value: V,
+pub(crate) struct Slot<V> {
+    pub(crate) value: V,
     epoch: u64,
     id: TokenId,
     server: ServerIndex,
@@ -38,26 +38,26 @@ pub(super) struct Slot<V> {
 }
 
 impl<V> Slot<V> {
-    pub(super) fn origin(&self) -> Origin {
+    pub(crate) fn origin(&self) -> Origin {
         Origin { server: self.server, epoch: self.epoch }
     }
 }
 
 /// An entry that was looked up.
-pub(super) struct Found<'a, V> {
+pub(crate) struct Found<'a, V> {
     slot: &'a mut Slot<V>,
     hits: &'a mut u64,
 }
 
 impl<'a, V> Found<'a, V> {
     #[inline]
-    pub(super) fn value(&self) -> &V {
+    pub(crate) fn value(&self) -> &V {
         &self.slot.value
     }
 
     /// The entry answered a look-up.
     #[inline]
-    pub(super) fn count_hit(self) -> &'a V {
+    pub(crate) fn count_hit(self) -> &'a V {
         if !self.slot.referenced {
             // Only then: what is not written stays in the caches of all cores.
             self.slot.referenced = true;
@@ -68,25 +68,25 @@ impl<'a, V> Found<'a, V> {
 }
 
 impl<V> Table<V> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         let capacity = capacity.min(MAX_CAPACITY);
         let (index, slots) = (HashTable::new(), Vec::new());
         Self { hits: 0, index, slots, hand: 0, capacity, inserts: 0, evictions: 0 }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    pub(super) fn hits(&self) -> u64 {
+    pub(crate) fn hits(&self) -> u64 {
         self.hits
     }
 
-    pub(super) fn inserts(&self) -> u64 {
+    pub(crate) fn inserts(&self) -> u64 {
         self.inserts
     }
 
-    pub(super) fn evictions(&self) -> u64 {
+    pub(crate) fn evictions(&self) -> u64 {
         self.evictions
     }
 
@@ -97,18 +97,18 @@ impl<V> Table<V> {
     }
 
     /// The value of this token, whatever its origin. No hit.
-    pub(super) fn peek(&self, id: &TokenId) -> Option<&V> {
+    pub(crate) fn peek(&self, id: &TokenId) -> Option<&V> {
         self.slots.get(self.position(id)?).map(|slot| &slot.value)
     }
 
-    pub(super) fn find(&mut self, id: &TokenId) -> Option<&mut Slot<V>> {
+    pub(crate) fn find(&mut self, id: &TokenId) -> Option<&mut Slot<V>> {
         let at = self.position(id)?;
         self.slots.get_mut(at)
     }
 
     /// The entry of this token, if its origin passes. No hit until it is counted.
     #[inline]
-    pub(super) fn find_if(
+    pub(crate) fn find_if(
         &mut self,
         id: &TokenId,
         passes: impl FnOnce(Origin) -> bool,
@@ -120,7 +120,7 @@ impl<V> Table<V> {
 
     /// Puts an entry in and gives back the value that had to go for it, if any: the same token's former one,
     /// an evicted one, or the new one itself where the capacity is 0. To be dropped outside the lock.
-    pub(super) fn insert(&mut self, id: TokenId, origin: Origin, value: V) -> Option<V> {
+    pub(crate) fn insert(&mut self, id: TokenId, origin: Origin, value: V) -> Option<V> {
         if self.capacity == 0 {
             return Some(value);
         }
@@ -146,7 +146,7 @@ impl<V> Table<V> {
         Some(old.value)
     }
 
-    pub(super) fn remove(&mut self, id: &TokenId) -> Option<V> {
+    pub(crate) fn remove(&mut self, id: &TokenId) -> Option<V> {
         let slots = &self.slots;
         let found = self.index.find_entry(id.random_bits(), |&at| slots[at as usize].id == *id).ok()?;
         let at = found.remove().0 as usize;

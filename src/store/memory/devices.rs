@@ -1,54 +1,17 @@
 //! Device keys, and the logins by them.
 
-use std::collections::HashMap;
-
-use super::{MemoryStore, Shard};
-use crate::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoggedIn, Made};
-use crate::event::{EndReason, Event, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
-use crate::secret::{ShardTag, TokenId};
-use crate::store::{Call, Issued, StoreError};
-use crate::token::Token;
-
-/// The device keys of a shard's users.
-#[derive(Default)]
-pub(super) struct Devices {
-    keys: HashMap<DeviceId, DeviceKey>,
-    /// Never an empty one.
-    of_users: HashMap<String, Vec<DeviceId>>,
-}
-
-impl Devices {
-    fn of(&self, user: &str) -> impl Iterator<Item = &DeviceKey> {
-        self.of_users.get(user).into_iter().flatten().filter_map(|id| self.keys.get(id))
-    }
-
-    fn find(&self, user: &str, uuid: &str, now_ms: u64) -> Option<DeviceId> {
-        self.of(user).find(|key| key.uuid == uuid && key.is_kept(now_ms)).map(|key| key.id)
-    }
-
-    fn remove(&mut self, id: DeviceId) {
-        let Some(DeviceKey { user, .. }) = self.keys.remove(&id) else { return };
-        let Some(ids) = self.of_users.get_mut(&user) else { return };
-        ids.retain(|other| *other != id);
-        if ids.is_empty() {
-            self.of_users.remove(&user);
-        }
-    }
-
-    /// Forgets those of a user that are past their time: a late login must not revive what no listing can see.
-    fn prune_of(&mut self, user: &str, now_ms: u64) {
-        let gone: Vec<_> = self.of(user).filter(|key| !key.is_kept(now_ms)).map(|key| key.id).collect();
-        gone.into_iter().for_each(|id| self.remove(id));
-    }
-
-    pub(super) fn prune(&mut self, now_ms: u64) {
-        let gone: Vec<_> = self.keys.values().filter(|key| !key.is_kept(now_ms)).map(|key| key.id).collect();
-        gone.into_iter().for_each(|id| self.remove(id));
-    }
-}
+use super::memory_store::MemoryStore;
+use super::shard::Shard;
+use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
+use crate::model::event::{EndReason, Event, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
+use crate::model::token::record::Token;
+use crate::store::call::Call;
+use crate::store::error::StoreError;
+use crate::store::outcome::Issued;
+use crate::token_string::{ShardTag, TokenId};
 
 impl MemoryStore {
-    pub(in crate::store) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Made {
+    pub(crate) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Made {
         let mut shard = self.shard(ShardTag::of_user(&new.user));
         let devices = &mut shard.devices;
         devices.prune_of(&new.user, call.now_ms);
@@ -64,14 +27,14 @@ impl MemoryStore {
         Made::Created
     }
 
-    pub(in crate::store) fn user_devices(&self, user: &str, now_ms: u64) -> Vec<DeviceKey> {
+    pub(crate) fn user_devices(&self, user: &str, now_ms: u64) -> Vec<DeviceKey> {
         let shard = self.shard(ShardTag::of_user(user));
         let mut devices: Vec<_> = shard.devices.of(user).filter(|key| key.is_kept(now_ms)).cloned().collect();
         devices.sort_by_cached_key(DeviceKey::listing_key);
         devices
     }
 
-    pub(in crate::store) fn change_device(
+    pub(crate) fn change_device(
         &self,
         user: &str,
         uuid: &str,
@@ -101,7 +64,7 @@ impl MemoryStore {
         Some(changed)
     }
 
-    pub(in crate::store) fn remove_device(&self, user: &str, uuid: &str, call: &Call<'_>) -> bool {
+    pub(crate) fn remove_device(&self, user: &str, uuid: &str, call: &Call<'_>) -> bool {
         let mut shard = self.shard(ShardTag::of_user(user));
         shard.devices.prune_of(user, call.now_ms);
         let Some(id) = shard.devices.find(user, uuid, call.now_ms) else { return false };
@@ -111,7 +74,7 @@ impl MemoryStore {
         true
     }
 
-    pub(in crate::store) fn device_login(
+    pub(crate) fn device_login(
         &self,
         login: &DeviceLogin,
         token: &Token,

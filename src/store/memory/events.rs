@@ -1,13 +1,14 @@
 //! What happened to each user.
 
-use super::{MemoryStore, Shard};
-use crate::event::Event;
-use crate::feed::Told;
-use crate::secret::ShardTag;
+use super::memory_store::MemoryStore;
+use super::shard::Shard;
+use crate::model::event::Event;
+use crate::store::feed::Told;
+use crate::token_string::ShardTag;
 
 impl MemoryStore {
     /// Notes an event of a user of this shard.
-    pub(super) fn emit(&self, shard: &mut Shard, user: &str, event: Event) {
+    pub(crate) fn emit(&self, shard: &mut Shard, user: &str, event: Event) {
         self.feed.tell(Told::Event(user.to_owned(), event.clone()));
         if self.limits.events_per_user == 0 {
             return;
@@ -17,13 +18,13 @@ impl MemoryStore {
         events.truncate(self.limits.events_per_user);
     }
 
-    pub(in crate::store) fn user_events(&self, user: &str, now_ms: u64) -> Vec<Event> {
+    pub(crate) fn user_events(&self, user: &str, now_ms: u64) -> Vec<Event> {
         let shard = self.shard(ShardTag::of_user(user));
         let events = shard.events.get(user).into_iter().flatten();
         events.filter(|event| self.keeps(event, now_ms)).cloned().collect()
     }
 
-    pub(super) fn prune_events(&self, shard: &mut Shard, now_ms: u64) {
+    pub(crate) fn prune_events(&self, shard: &mut Shard, now_ms: u64) {
         shard.events.retain(|_, events| {
             events.retain(|event| self.keeps(event, now_ms));
             !events.is_empty()

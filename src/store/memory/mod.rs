@@ -1,143 +1,15 @@
 //! The embedded store: everything in maps, gone with the process. Also the oracle of the model test, so it is
 //! written to be read.
 
-mod devices;
-mod events;
-mod related;
-mod takeovers;
-mod tokens;
+pub mod device_keys;
+pub mod devices;
+pub mod events;
+pub mod memory_store;
+pub mod objects;
+pub mod related;
+pub mod shard;
+pub mod takeover_history;
+pub mod takeovers;
+pub mod tokens;
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
-
-use self::devices::Devices;
-use self::related::Objects;
-use self::takeovers::{History, TakenOver};
-use super::{Call, StoreLimits};
-use crate::event::{EndReason, Event, EventKind};
-use crate::feed::Feed;
-use crate::secret::{ShardTag, TokenId};
-use crate::token::{Credential, RefusedMarks, ShownOnce, Token};
-
-const SHARDS: usize = 256;
-/// Shards that [`MemoryStore::prune_some`] looks at.
-const SHARDS_PER_TURN: usize = 4;
-/// The pause between two turns: all shards are looked at every 3.2 s.
-pub(super) const PRUNE_INTERVAL: Duration = Duration::from_millis(50);
-
-/// See the module. All data of a user is in one shard, so every user operation holds one lock.
-pub struct MemoryStore {
-    shards: Vec<Mutex<Shard>>,
-    limits: StoreLimits,
-    max_tokens: usize,
-    tokens: AtomicUsize,
-    /// Locked after a shard, never before.
-    objects: Mutex<Objects>,
-    /// The same, in the order of the shards.
-    taken_over: Vec<Mutex<TakenOver>>,
-    /// The next shard to be pruned, modulo their number.
-    next_pruned: AtomicUsize,
-    check_key: OnceLock<String>,
-    feed: Feed,
-}
-
-#[derive(Default)]
-struct Shard {
-    tokens: HashMap<TokenId, Token>,
-    users: HashMap<String, Vec<TokenId>>,
-    /// By the token that acted.
-    takeovers: HashMap<TokenId, History>,
-    /// By the user, newest first.
-    events: HashMap<String, VecDeque<Event>>,
-    devices: Devices,
-}
-
-impl MemoryStore {
-    /// An empty store for at most `max_tokens` tokens.
-    pub fn new(limits: StoreLimits, max_tokens: usize) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        let (tokens, check_key) = (AtomicUsize::new(0), OnceLock::new());
-        Self {
-            shards,
-            limits,
-            max_tokens,
-            tokens,
-            objects: Mutex::default(),
-            taken_over: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            next_pruned: AtomicUsize::new(0),
-            check_key,
-            feed: Feed::default(),
-        }
-    }
-
-    pub(super) fn feed(&self) -> &Feed {
-        &self.feed
-    }
-
-    fn shard(&self, tag: ShardTag) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[tag.index() % SHARDS])
-    }
-
-    pub(super) fn shared_check_key(&self, proposed: &str) -> String {
-        self.check_key.get_or_init(|| proposed.to_owned()).clone()
-    }
-
-    pub(super) fn kept_check_key(&self) -> Option<String> {
-        self.check_key.get().cloned()
-    }
-
-    /// Removes what nobody can see any more from the next few shards, so that no call waits for long.
-    pub(super) fn prune_some(&self, now_ms: u64) {
-        self.prune_shards(SHARDS_PER_TURN, now_ms);
-    }
-
-    pub(super) fn prune_all(&self, now_ms: u64) {
-        self.prune_shards(SHARDS, now_ms);
-    }
-
-    fn prune_shards(&self, count: usize, now_ms: u64) {
-        for _ in 0..count {
-            let place = self.next_pruned.fetch_add(1, Ordering::Relaxed) % SHARDS;
-            let mut shard = lock(&self.shards[place]);
-            let users: Vec<_> = shard.users.keys().cloned().collect();
-            for user in users {
-                self.prune(&mut shard, &user, now_ms);
-            }
-            self.prune_takeovers(&mut shard, now_ms);
-            self.prune_events(&mut shard, now_ms);
-            shard.devices.prune(now_ms);
-            drop(shard);
-            takeovers::prune_hints(&mut lock(&self.taken_over[place]), now_ms);
-        }
-    }
-
-    /// Ends an active token of the shard, and its takeover with it; its objects do not have it any more.
-    fn end(&self, shard: &mut Shard, id: TokenId, reason: EndReason, call: &Call<'_>) {
-        self.close_takeover(shard, id, reason, call);
-        let Some(token) = shard.tokens.get_mut(&id) else { return };
-        edit(token).is_active = false;
-        token.ended_at_ms = Some(call.now_ms);
-        token.revoked_reason = Some(reason);
-        let user = token.credential.user().to_owned();
-        let related = token.related_objects.clone();
-        self.forget_in_objects(id, &related);
-        let ended = Event::new(EventKind::TokenRevoked, call.now_ms, call.actor);
-        self.emit(shard, &user, Event { token: Some(id), reason: Some(reason), ..ended });
-    }
-}
-
-/// The credential to be changed. What lies beside it belongs to the record before the change; a copy starts without, but
-/// a record that has one owner is changed in place.
-fn edit(token: &mut Token) -> &mut Credential {
-    let credential = Arc::make_mut(&mut token.credential);
-    credential.shown = ShownOnce::default();
-    credential.refused = RefusedMarks::default();
-    credential
-}
-
-fn lock<T>(locked: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while a lock is held is a bug that stops the process anyway; the data is still whole.
-    locked.lock().unwrap_or_else(PoisonError::into_inner)
-}
+pub use self::memory_store::MemoryStore;

@@ -3,18 +3,18 @@
 //! A token and its entries in the index change under the lock of the token's shard, which is taken first. So a token that
 //! is looked for and is not there, or has ended, is so for good, and its entry may go.
 
-use std::collections::{HashMap, HashSet};
+use super::objects::Objects;
+use std::collections::HashSet;
 use std::sync::MutexGuard;
 
-use super::{MemoryStore, edit, lock};
-use crate::event::EndReason;
-use crate::rules::MAX_RELATED_PER_TOKEN;
-use crate::secret::TokenId;
-use crate::store::{Call, Ended, Related};
-use crate::token::{RelatedObject, Token};
-
-/// The tokens of each object.
-pub(super) type Objects = HashMap<RelatedObject, HashSet<TokenId>>;
+use super::memory_store::MemoryStore;
+use super::shard::{edit, lock};
+use crate::model::event::EndReason;
+use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
+use crate::model::token::record::{RelatedObject, Token};
+use crate::store::call::Call;
+use crate::store::outcome::{Ended, Related};
+use crate::token_string::TokenId;
 
 impl MemoryStore {
     fn objects(&self) -> MutexGuard<'_, Objects> {
@@ -22,7 +22,7 @@ impl MemoryStore {
     }
 
     /// Lets objects know of a token, whose shard is locked; false when one of them has too many.
-    pub(super) fn index_objects(&self, id: TokenId, related: &[RelatedObject]) -> bool {
+    pub(crate) fn index_objects(&self, id: TokenId, related: &[RelatedObject]) -> bool {
         let mut objects = self.objects();
         let is_full = |object: &RelatedObject| {
             let ids = objects.get(object);
@@ -38,14 +38,14 @@ impl MemoryStore {
     }
 
     /// The token has ended, or is gone.
-    pub(super) fn forget_in_objects(&self, id: TokenId, related: &[RelatedObject]) {
+    pub(crate) fn forget_in_objects(&self, id: TokenId, related: &[RelatedObject]) {
         let mut objects = self.objects();
         related.iter().for_each(|object| remove(&mut objects, object, &id));
     }
 
     /// Where an object seems to have too many tokens, some may have ended: looking at them removes those. No shard may be
     /// locked.
-    pub(super) fn make_room_in_objects(&self, related: &[RelatedObject], now_ms: u64) {
+    pub(crate) fn make_room_in_objects(&self, related: &[RelatedObject], now_ms: u64) {
         for object in related {
             let count = self.objects().get(object).map_or(0, HashSet::len);
             if count >= self.limits.max_tokens_per_object {
@@ -54,7 +54,7 @@ impl MemoryStore {
         }
     }
 
-    pub(in crate::store) fn relate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Related {
+    pub(crate) fn relate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Related {
         self.make_room_in_objects(std::slice::from_ref(object), call.now_ms);
         let mut shard = self.shard(id.shard_tag());
         let Some(token) = self.find(&mut shard, id, call.now_ms) else { return Related::NotFound };
@@ -75,7 +75,7 @@ impl MemoryStore {
         Related::Done
     }
 
-    pub(in crate::store) fn unrelate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Related {
+    pub(crate) fn unrelate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Related {
         let mut shard = self.shard(id.shard_tag());
         let Some(token) = self.find(&mut shard, id, call.now_ms) else { return Related::NotFound };
         if !token.credential.is_active {
@@ -87,7 +87,7 @@ impl MemoryStore {
         Related::Done
     }
 
-    pub(in crate::store) fn object_tokens(&self, object: &RelatedObject, now_ms: u64) -> Vec<Token> {
+    pub(crate) fn object_tokens(&self, object: &RelatedObject, now_ms: u64) -> Vec<Token> {
         let mut tokens = Vec::new();
         for id in self.indexed(object) {
             let shard = self.shard(id.shard_tag());
@@ -101,7 +101,7 @@ impl MemoryStore {
         tokens
     }
 
-    pub(in crate::store) fn end_object_tokens(&self, object: &RelatedObject, call: &Call<'_>) -> Ended {
+    pub(crate) fn end_object_tokens(&self, object: &RelatedObject, call: &Call<'_>) -> Ended {
         let mut ended = Ended::new();
         for id in self.indexed(object) {
             let mut shard = self.shard(id.shard_tag());
@@ -126,7 +126,7 @@ impl MemoryStore {
     }
 }
 
-fn remove(objects: &mut Objects, object: &RelatedObject, id: &TokenId) {
+pub(crate) fn remove(objects: &mut Objects, object: &RelatedObject, id: &TokenId) {
     if let Some(ids) = objects.get_mut(object) {
         ids.remove(id);
         if ids.is_empty() {

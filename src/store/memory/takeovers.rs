@@ -1,54 +1,20 @@
 //! Takeovers: with the token that acts, and hints by the user taken over.
 
-use std::collections::HashMap;
+pub(crate) use super::takeover_history::{Hint, History, Record, TakenOver, prune_hints};
 use std::sync::MutexGuard;
 
-use super::{MemoryStore, SHARDS, Shard, edit, lock};
-use crate::event::{EndReason, Event, EventKind};
-use crate::secret::{ShardTag, TokenId};
-use crate::store::Call;
-use crate::takeover::{
+use super::memory_store::MemoryStore;
+use super::shard::{SHARDS, Shard, edit, lock};
+use crate::model::event::{EndReason, Event, EventKind};
+use crate::model::takeover::{
     ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Started, Takeover,
     TakeoverId,
 };
-
-/// The takeovers of a token.
-pub(super) struct History {
-    actor: String,
-    pub(super) token_expires_at_ms: u64,
-    /// In the order of their beginning.
-    takeovers: Vec<Record>,
-}
-
-struct Record {
-    new: NewTakeover,
-    created_at_ms: u64,
-    ended_at_ms: Option<u64>,
-}
-
-/// By the user taken over: where to look.
-pub(super) type TakenOver = HashMap<String, Vec<Hint>>;
-
-/// That a token took a user over.
-pub(super) struct Hint {
-    token: TokenId,
-    takeover: TakeoverId,
-    kept_until_ms: u64,
-}
-
-impl History {
-    fn shown(&self, now_ms: u64) -> impl Iterator<Item = Takeover> {
-        self.takeovers.iter().map(move |record| {
-            let NewTakeover { id, token, user, reason, ends_at_ms } = record.new.clone();
-            let ended_at_ms = Takeover::end(record.ended_at_ms, ends_at_ms, self.token_expires_at_ms, now_ms);
-            let (actor, created_at_ms) = (self.actor.clone(), record.created_at_ms);
-            Takeover { id, token, actor, user, reason, created_at_ms, ends_at_ms, ended_at_ms }
-        })
-    }
-}
+use crate::store::call::Call;
+use crate::token_string::{ShardTag, TokenId};
 
 impl MemoryStore {
-    pub(in crate::store) fn start_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
+    pub(crate) fn start_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
         self.hint_takeover(new, call.now_ms);
         let started = self.start_hinted_takeover(new, call);
         if !matches!(started, Started::Done(_)) {
@@ -122,16 +88,16 @@ impl MemoryStore {
         }
     }
 
-    pub(in crate::store) fn end_takeover(&self, id: TokenId, reason: EndReason, call: &Call<'_>) -> bool {
+    pub(crate) fn end_takeover(&self, id: TokenId, reason: EndReason, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.shard_tag());
-        let is_active = |token: &mut crate::token::Token| token.credential.is_active;
+        let is_active = |token: &mut crate::model::token::record::Token| token.credential.is_active;
         let is_found = self.find(&mut shard, id, call.now_ms).is_some_and(is_active);
         // Nobody finds an expired token, but no renewal on its way may revive its takeover.
         self.close_takeover(&mut shard, id, reason, call) && is_found
     }
 
     /// Ends the takeover of a token, if there is one; whether it was still under way.
-    pub(super) fn close_takeover(
+    pub(crate) fn close_takeover(
         &self,
         shard: &mut Shard,
         id: TokenId,
@@ -162,7 +128,7 @@ impl MemoryStore {
         true
     }
 
-    pub(in crate::store) fn token_takeovers(&self, token: TokenId, now_ms: u64) -> Vec<Takeover> {
+    pub(crate) fn token_takeovers(&self, token: TokenId, now_ms: u64) -> Vec<Takeover> {
         let shard = self.shard(token.shard_tag());
         let all = shard.takeovers.get(&token).into_iter().flat_map(|history| history.shown(now_ms));
         let mut takeovers: Vec<_> = all.filter(|takeover| self.shows(takeover, now_ms)).collect();
@@ -170,7 +136,7 @@ impl MemoryStore {
         takeovers
     }
 
-    pub(in crate::store) fn user_takeovers(&self, user: &str, now_ms: u64) -> Vec<Takeover> {
+    pub(crate) fn user_takeovers(&self, user: &str, now_ms: u64) -> Vec<Takeover> {
         let mut tokens: Vec<TokenId> =
             self.taken_over(user).get(user).into_iter().flatten().map(|hint| hint.token).collect();
         tokens.sort_unstable();
@@ -182,7 +148,7 @@ impl MemoryStore {
         takeovers
     }
 
-    pub(super) fn prune_takeovers(&self, shard: &mut Shard, now_ms: u64) {
+    pub(crate) fn prune_takeovers(&self, shard: &mut Shard, now_ms: u64) {
         shard
             .takeovers
             .retain(|_, history| history.shown(now_ms).any(|takeover| self.shows(&takeover, now_ms)));
@@ -193,15 +159,7 @@ impl MemoryStore {
     }
 }
 
-/// Removes the hints of what nobody can see any more.
-pub(super) fn prune_hints(taken_over: &mut TakenOver, now_ms: u64) {
-    taken_over.retain(|_, hints| {
-        hints.retain(|hint| hint.kept_until_ms > now_ms);
-        !hints.is_empty()
-    });
-}
-
-fn takeover_event(
+pub(crate) fn takeover_event(
     kind: EventKind,
     token: TokenId,
     id: TakeoverId,

@@ -3,26 +3,27 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{MemoryStore, Shard, edit};
-use crate::event::{EndReason, Event, EventKind};
-use crate::secret::{SecretHash, ShardTag, TokenId};
-use crate::store::{Call, Changed, Ended, Issued, OverLimit, ROOM_PER_LOGIN, StoreError};
-use crate::token::{Credential, Details, Token, TokenChange, TokenView, Touch, Verdict};
+use super::memory_store::MemoryStore;
+use super::shard::{Shard, edit};
+use crate::model::event::{EndReason, Event, EventKind};
+use crate::model::token::record::{Credential, Details, Token, TokenChange, TokenView, Touch, Verdict};
+use crate::store::call::Call;
+use crate::store::error::StoreError;
+use crate::store::limits::ROOM_PER_LOGIN;
+use crate::store::outcome::{Changed, Ended, Issued};
+use crate::token_string::{SecretHash, ShardTag, TokenId};
+use crate::values::OverLimit;
 
 impl MemoryStore {
-    pub(in crate::store) fn credential(&self, id: TokenId) -> Option<Arc<Credential>> {
+    pub(crate) fn credential(&self, id: TokenId) -> Option<Arc<Credential>> {
         self.shard(id.shard_tag()).tokens.get(&id).map(|token| token.credential.clone())
     }
 
-    pub(in crate::store) fn look<R>(
-        &self,
-        id: TokenId,
-        use_it: impl FnOnce(Option<&Arc<Credential>>) -> R,
-    ) -> R {
+    pub(crate) fn look<R>(&self, id: TokenId, use_it: impl FnOnce(Option<&Arc<Credential>>) -> R) -> R {
         use_it(self.shard(id.shard_tag()).tokens.get(&id).map(|token| &token.credential))
     }
 
-    pub(in crate::store) fn view(&self, id: TokenId) -> Option<TokenView> {
+    pub(crate) fn view(&self, id: TokenId) -> Option<TokenView> {
         let shard = self.shard(id.shard_tag());
         let token = shard.tokens.get(&id).filter(|token| token.credential.is_active)?;
         // Not kept in the credential: what changes in place here would leave it behind.
@@ -40,19 +41,19 @@ impl MemoryStore {
         })
     }
 
-    pub(in crate::store) fn token(&self, id: TokenId, now_ms: u64) -> Option<Token> {
+    pub(crate) fn token(&self, id: TokenId, now_ms: u64) -> Option<Token> {
         let shard = self.shard(id.shard_tag());
         shard.tokens.get(&id).filter(|token| self.is_visible(token, now_ms)).cloned()
     }
 
-    pub(in crate::store) fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
+    pub(crate) fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
         self.make_room_in_objects(&token.related_objects, call.now_ms);
         let mut shard = self.shard(ShardTag::of_user(token.credential.user()));
         self.issue_in(&mut shard, token, call)
     }
 
     /// Issues a token of a user of this shard.
-    pub(super) fn issue_in(
+    pub(crate) fn issue_in(
         &self,
         shard: &mut Shard,
         token: &Token,
@@ -76,7 +77,7 @@ impl MemoryStore {
         Ok(Issued::Done(made_room))
     }
 
-    pub(in crate::store) fn change(&self, id: TokenId, change: &TokenChange, call: &Call<'_>) -> Changed {
+    pub(crate) fn change(&self, id: TokenId, change: &TokenChange, call: &Call<'_>) -> Changed {
         let mut shard = self.shard(id.shard_tag());
         let found = match change.end {
             Some(_) => self.find_to_end(&mut shard, id, call.now_ms),
@@ -119,7 +120,7 @@ impl MemoryStore {
     }
 
     /// A token that is not past its time; one that is also past the grace goes for good.
-    pub(super) fn find<'a>(&self, shard: &'a mut Shard, id: TokenId, now_ms: u64) -> Option<&'a mut Token> {
+    pub(crate) fn find<'a>(&self, shard: &'a mut Shard, id: TokenId, now_ms: u64) -> Option<&'a mut Token> {
         let token = shard.tokens.get(&id)?;
         if !self.is_kept(token, now_ms) {
             let user = token.credential.user().to_owned();
@@ -129,7 +130,7 @@ impl MemoryStore {
     }
 
     /// The same for an ending: an expired token goes at once, so that no renewal on its way can revive what was to end.
-    pub(super) fn find_to_end<'a>(
+    pub(crate) fn find_to_end<'a>(
         &self,
         shard: &'a mut Shard,
         id: TokenId,
@@ -143,7 +144,7 @@ impl MemoryStore {
         self.find(shard, id, now_ms)
     }
 
-    pub(in crate::store) fn end_reused(&self, id: TokenId, presented: &SecretHash, call: &Call<'_>) -> bool {
+    pub(crate) fn end_reused(&self, id: TokenId, presented: &SecretHash, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.shard_tag());
         let Some(token) = self.find(&mut shard, id, call.now_ms) else { return false };
         if token.credential.judge(presented, None, call.now_ms) != Verdict::RotatedOut {
@@ -157,7 +158,7 @@ impl MemoryStore {
         true
     }
 
-    pub(in crate::store) fn user_tokens(&self, user: &str, now_ms: u64) -> Vec<Token> {
+    pub(crate) fn user_tokens(&self, user: &str, now_ms: u64) -> Vec<Token> {
         let shard = self.shard(ShardTag::of_user(user));
         let mut tokens: Vec<_> =
             shard.tokens_of(user).filter(|token| self.is_visible(token, now_ms)).cloned().collect();
@@ -165,12 +166,7 @@ impl MemoryStore {
         tokens
     }
 
-    pub(in crate::store) fn end_user_tokens(
-        &self,
-        user: &str,
-        except: Option<TokenId>,
-        call: &Call<'_>,
-    ) -> Ended {
+    pub(crate) fn end_user_tokens(&self, user: &str, except: Option<TokenId>, call: &Call<'_>) -> Ended {
         let mut shard = self.shard(ShardTag::of_user(user));
         self.end_tokens(&mut shard, user, EndReason::AllOfUser, call, |token| {
             Some(token.credential.id) != except
@@ -178,7 +174,7 @@ impl MemoryStore {
     }
 
     /// Ends those of a user's active tokens that are wanted.
-    pub(super) fn end_tokens(
+    pub(crate) fn end_tokens(
         &self,
         shard: &mut Shard,
         user: &str,
@@ -199,7 +195,7 @@ impl MemoryStore {
         ids
     }
 
-    pub(in crate::store) fn touch(&self, touches: &[Touch], now_ms: u64) {
+    pub(crate) fn touch(&self, touches: &[Touch], now_ms: u64) {
         let mut renewed = Vec::new();
         for touch in touches {
             let mut shard = self.shard(touch.id.shard_tag());
@@ -239,7 +235,7 @@ impl MemoryStore {
     }
 
     /// Forgets what is past its time and the grace after it.
-    pub(super) fn prune(&self, shard: &mut Shard, user: &str, now_ms: u64) {
+    pub(crate) fn prune(&self, shard: &mut Shard, user: &str, now_ms: u64) {
         self.retain(shard, user, |token| self.is_kept(token, now_ms));
     }
 

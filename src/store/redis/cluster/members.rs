@@ -2,25 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use super::super::link::Address;
-use super::super::map::MAX_MASTERS;
-use super::{ASKED_AT_ONCE, SlotRange};
+use super::discovery::ASKED_AT_ONCE;
+use super::endpoint::Address;
+use super::master_map::MAX_MASTERS;
+use super::slot_ranges::SlotRange;
 
 /// More replicas are not remembered.
 const MAX_EARLIER_REPLICAS: usize = MAX_MASTERS;
 
 /// The cluster as one of its nodes sees it.
 #[derive(Clone)]
-pub(super) struct View {
+pub(crate) struct View {
     /// The id of the node that says so.
-    pub(super) own_id: String,
+    pub(crate) own_id: String,
     /// Grows with every failover in the cluster.
-    pub(super) epoch: u64,
-    pub(super) ranges: Vec<SlotRange>,
+    pub(crate) epoch: u64,
+    pub(crate) ranges: Vec<SlotRange>,
 }
 
 impl View {
-    pub(super) fn node_ids(&self) -> BTreeSet<String> {
+    pub(crate) fn node_ids(&self) -> BTreeSet<String> {
         let of_range = |range: &SlotRange| {
             let replicas = range.replicas.iter().map(|(_, id)| id.clone());
             replicas.chain([range.node_id.clone()]).collect::<Vec<_>>()
@@ -31,17 +32,17 @@ impl View {
 
 /// The nodes of the newest view that was believed.
 #[derive(Clone, Default)]
-pub(super) struct Members {
-    pub(super) node_ids: BTreeSet<String>,
-    pub(super) masters: Vec<Address>,
-    pub(super) replicas: Vec<Address>,
+pub(crate) struct Members {
+    pub(crate) node_ids: BTreeSet<String>,
+    pub(crate) masters: Vec<Address>,
+    pub(crate) replicas: Vec<Address>,
     /// Replicas of earlier views: one that fails, or has just begun to follow, is in no list of slots.
     earlier_replicas: Vec<Address>,
-    pub(super) epoch: u64,
+    pub(crate) epoch: u64,
 }
 
 impl Members {
-    pub(super) fn of(view: &View) -> Self {
+    pub(crate) fn of(view: &View) -> Self {
         let addresses = |all: &mut dyn Iterator<Item = &Address>| -> Vec<Address> {
             all.cloned().collect::<BTreeSet<_>>().into_iter().collect()
         };
@@ -56,14 +57,14 @@ impl Members {
     }
 
     /// Keeps the replicas of earlier views that this one lacks.
-    pub(super) fn remembering(mut self, earlier: Self) -> Self {
+    pub(crate) fn remembering(mut self, earlier: Self) -> Self {
         let replicas = earlier.replicas.into_iter().chain(earlier.earlier_replicas);
         self.earlier_replicas =
             replicas.filter(|replica| !self.have(replica)).take(MAX_EARLIER_REPLICAS).collect();
         self
     }
 
-    pub(super) fn have(&self, node: &Address) -> bool {
+    pub(crate) fn have(&self, node: &Address) -> bool {
         self.masters.contains(node) || self.replicas.contains(node)
     }
 
@@ -71,7 +72,7 @@ impl Members {
     ///
     /// A node keeps its id when it moves to another cluster (`CLUSTER RESET SOFT`), so its own id alone proves nothing
     /// where the view has unknown nodes; and where it has no other nodes at all, the node may have been expelled.
-    pub(super) fn judge(&self, view: &View) -> Worth {
+    pub(crate) fn judge(&self, view: &View) -> Worth {
         let is_shared = |id: &String| self.node_ids.contains(id);
         let ids = view.node_ids();
         if ids.iter().any(|id| *id != view.own_id && is_shared(id)) || ids == self.node_ids {
@@ -84,7 +85,7 @@ impl Members {
     }
 
     /// The order in which nodes are asked: masters first, then further masters, replicas and seeds by turns.
-    pub(super) fn candidates(&self, seeds: &[Address], round: u64) -> Vec<Address> {
+    pub(crate) fn candidates(&self, seeds: &[Address], round: u64) -> Vec<Address> {
         let strays: Vec<_> = seeds.iter().filter(|seed| !self.have(seed)).cloned().collect();
         let rotated = |nodes: &[Address]| {
             let mut nodes = nodes.to_vec();
@@ -104,7 +105,7 @@ impl Members {
 
 /// How much a view is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Worth {
+pub(crate) enum Worth {
     Good,
     /// Of the past, or of a node without the others: counts if there is no better one.
     SecondBest,
@@ -113,11 +114,11 @@ pub(super) enum Worth {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A view of the first of these masters; each has a replica, whose id is in capitals.
-    pub(in super::super) fn view(epoch: u64, masters: &[&str]) -> View {
+    pub(crate) fn view(epoch: u64, masters: &[&str]) -> View {
         let range = |(n, id): (usize, &&str)| SlotRange {
             first: n as u16,
             last: n as u16,

@@ -15,8 +15,8 @@ use std::collections::HashMap;
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
 
-use super::super::link::Address;
-use super::super::topology::Topology;
+use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::cluster::topology::Topology;
 use crate::store::report::{Fault, FaultKind};
 
 const SETTINGS: [&str; 3] = ["min-replicas-to-write", "min-replicas-max-lag", "cluster-node-timeout"];
@@ -24,7 +24,7 @@ const SETTINGS: [&str; 3] = ["min-replicas-to-write", "min-replicas-max-lag", "c
 const LAG_CHECK_MS: u64 = 1_000;
 
 /// The fault that this master's settings do not satisfy the rule, as far as can be seen.
-pub(super) async fn too_slow(
+pub(crate) async fn too_slow(
     topology: &Topology,
     address: &Address,
     lease_ms: u64,

@@ -6,35 +6,35 @@ use redis::{ErrorKind, RedisError, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::super::denied::Denied;
-use super::super::describe;
-use super::super::keys::SCHEMA_VERSION;
-use super::super::link::Address;
+use super::denied::Denied;
 use super::permissions::Needs;
+use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::errors::describe;
+use crate::store::redis::schema::keys::SCHEMA_VERSION;
 use crate::store::report::{DeniedTo, Fault, FaultKind};
 
 const CHECK_URL: &str = "start the server, or correct redis-url";
 
 /// Nobody says where the masters are.
-pub(super) fn nowhere(url: &str, cause: String) -> Fault {
+pub(crate) fn nowhere(url: &str, cause: String) -> Fault {
     Fault::new(FaultKind::Unreachable, url, cause, "start the servers, or correct the hosts in redis-url")
 }
 
 /// No answer within the timeout.
-pub(super) fn silent(address: &Address, timeout: Duration) -> Fault {
+pub(crate) fn silent(address: &Address, timeout: Duration) -> Fault {
     let cause = format!("no answer within {} ms", timeout.as_millis());
     let fix = "look at the server and the network; over TLS or not is said by rediss:// and redis://";
     Fault::new(FaultKind::Unreachable, address.to_string(), cause, fix)
 }
 
 /// A server that speaks no TLS takes our greeting for the beginning of a command, and waits for its end.
-pub(super) fn no_tls(address: &Address) -> Fault {
+pub(crate) fn no_tls(address: &Address) -> Fault {
     let fix = "redis:// instead of rediss://, or the server's tls-port, in redis-url";
     Fault::new(FaultKind::Tls, address.to_string(), "the server speaks no TLS on this port", fix)
 }
 
 /// Whether a server answers without TLS. It is told nothing but `PING`.
-pub(super) async fn speaks_plain(address: &Address, timeout: Duration) -> bool {
+pub(crate) async fn speaks_plain(address: &Address, timeout: Duration) -> bool {
     let Address::Tcp(node) = address else { return false };
     let ask = async {
         let mut stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
@@ -45,13 +45,13 @@ pub(super) async fn speaks_plain(address: &Address, timeout: Duration) -> bool {
     matches!(tokio::time::timeout(timeout, ask).await, Ok(Ok(b'+' | b'-')))
 }
 
-pub(super) fn version(address: &Address, version: &str) -> Fault {
+pub(crate) fn version(address: &Address, version: &str) -> Fault {
     let fix = "run Redis 7.0 or newer, or Valkey";
     Fault::new(FaultKind::Version, address.to_string(), format!("the server is {version}"), fix)
 }
 
 /// `kept` is the value of the key, or `None` where the key is no string.
-pub(super) fn schema(address: &Address, key: &str, kept: Option<&Value>) -> Fault {
+pub(crate) fn schema(address: &Address, key: &str, kept: Option<&Value>) -> Fault {
     let kept = match kept {
         Some(Value::BulkString(kept)) => {
             format!("{:?}", String::from_utf8_lossy(kept).chars().take(20).collect::<String>())
@@ -63,7 +63,7 @@ pub(super) fn schema(address: &Address, key: &str, kept: Option<&Value>) -> Faul
     Fault::new(FaultKind::Schema, address.to_string(), cause, fix)
 }
 
-pub(super) fn eviction(address: &Address, policy: &str) -> Fault {
+pub(crate) fn eviction(address: &Address, policy: &str) -> Fault {
     let cause = format!(
         "maxmemory-policy is {policy}: an evicted token is a user logged out, an evicted index hides tokens"
     );
@@ -72,7 +72,7 @@ pub(super) fn eviction(address: &Address, policy: &str) -> Fault {
 }
 
 /// What an error of the server, or of the way to it, means.
-pub(super) fn of_error(address: &Address, error: &RedisError, needs: &Needs) -> Fault {
+pub(crate) fn of_error(address: &Address, error: &RedisError, needs: &Needs) -> Fault {
     if let Some(denied) = Denied::in_error(error) {
         return of_denied(address, denied, needs);
     }

@@ -3,11 +3,11 @@
 use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 
-use super::super::keys::Keys;
-use super::super::link::Address;
-use super::super::named;
-use super::super::scripts::{Script, permissions_script};
-use super::super::topology::Topology;
+use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::cluster::topology::Topology;
+use crate::store::redis::errors::named;
+use crate::store::redis::schema::keys::Keys;
+use crate::store::redis::schema::scripts::{Script, permissions_script};
 use crate::store::report::{DeniedTo, Fault, FaultKind};
 
 /// Commands with a key that are sent as such, beside those of the scripts.
@@ -34,7 +34,7 @@ const WITH_TRACKING: &str = "CLIENT|TRACKING ON";
 const HARMLESS: [&str; 2] = ["CLIENT|TRACKING", "SUBSCRIBE"];
 
 /// See the module.
-pub(super) struct Needs {
+pub(crate) struct Needs {
     prefix: String,
     channel: String,
     user: String,
@@ -47,7 +47,7 @@ pub(super) struct Needs {
 
 impl Needs {
     /// All that `commands`, those of the scripts, and the rest of the store need.
-    pub(super) fn new(keys: &Keys, commands: &[String], topology: &Topology, is_tracking: bool) -> Self {
+    pub(crate) fn new(keys: &Keys, commands: &[String], topology: &Topology, is_tracking: bool) -> Self {
         let login = topology.link.login();
         let is_mere = |name: &&String| !matches!(name.as_str(), "PUBLISH" | "TIME");
         let mut all: Vec<_> = commands.iter().filter(is_mere).cloned().collect();
@@ -73,7 +73,7 @@ impl Needs {
     }
 
     /// What is missing at this server, one fault for commands, one for keys and one for the channel.
-    pub(super) async fn missing(
+    pub(crate) async fn missing(
         &self,
         address: &Address,
         connection: &mut MultiplexedConnection,
@@ -138,21 +138,21 @@ impl Needs {
     }
 
     /// The fault that keys are denied, which ones is not known.
-    pub(super) fn all_keys(&self, address: &Address) -> Fault {
+    pub(crate) fn all_keys(&self, address: &Address) -> Fault {
         let pattern = format!("{}*", self.prefix);
         let denied = DeniedTo { command: "EVALSHA".into(), key: pattern.clone(), ..DeniedTo::default() };
         self.fault(address, &format!("~{pattern}"), denied)
     }
 
     /// The fault that the channel is denied.
-    pub(super) fn channel(&self, address: &Address) -> Fault {
+    pub(crate) fn channel(&self, address: &Address) -> Fault {
         let denied =
             DeniedTo { command: "PUBLISH".into(), channel: self.channel.clone(), ..DeniedTo::default() };
         self.fault(address, &format!("&{}*", self.prefix), denied)
     }
 
     /// The fault that the user may not do this, with the rule that allows it.
-    pub(super) fn fault(&self, address: &Address, rule: &str, denied: DeniedTo) -> Fault {
+    pub(crate) fn fault(&self, address: &Address, rule: &str, denied: DeniedTo) -> Fault {
         let on = match (denied.key.as_str(), denied.channel.as_str()) {
             ("", "") => String::new(),
             (key, "") => format!(" on the keys {key}"),
@@ -164,7 +164,7 @@ impl Needs {
     }
 
     /// Whether going on would do harm: the store is not used then.
-    pub(super) fn closes_gate(&self, fault: &Fault) -> bool {
+    pub(crate) fn closes_gate(&self, fault: &Fault) -> bool {
         match (fault.kind, &fault.denied) {
             (FaultKind::Version | FaultKind::Schema, _) => true,
             (FaultKind::Permission, Some(denied)) => {

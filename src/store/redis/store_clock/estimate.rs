@@ -5,21 +5,21 @@
 //! nearest bound.
 
 /// A farther move of the offset is a jump, which a second look must confirm. No clock drifts so far between two looks.
-pub(super) const MAX_STEP_US: u64 = 1_000_000;
+pub(crate) const MAX_STEP_US: u64 = 1_000_000;
 /// Masters whose clocks are closer agree on the time. Farther from it a script refuses to run (lua/context.lua).
-pub(in crate::store) const TOLERANCE_MS: u64 = 5_000;
-pub(super) const TOLERANCE_US: u64 = TOLERANCE_MS * 1000;
+pub(crate) const TOLERANCE_MS: u64 = 5_000;
+pub(crate) const TOLERANCE_US: u64 = TOLERANCE_MS * 1000;
 
 /// The bounds of a master's clock minus CLOCK_BOOTTIME that one reading of it proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     low_us: i64,
     high_us: i64,
 }
 
 impl Reading {
     /// The master's clock showed `shown_us` at some time between these boottimes. Each of the three is rounded down.
-    pub(super) fn new(shown_us: u64, sent_us: u64, answered_us: u64) -> Self {
+    pub(crate) fn new(shown_us: u64, sent_us: u64, answered_us: u64) -> Self {
         let minus = |boottime_us: u64| shown_us.cast_signed().saturating_sub_unsigned(boottime_us);
         Self {
             low_us: minus(answered_us.max(sent_us)).saturating_sub(1),
@@ -33,7 +33,7 @@ impl Reading {
     }
 
     /// How far the master's clock is ahead of a clock with this offset, at least; negative where it is behind.
-    pub(super) fn ahead_us(self, offset_us: i64) -> i64 {
+    pub(crate) fn ahead_us(self, offset_us: i64) -> i64 {
         self.nearest_us(offset_us).saturating_sub(offset_us)
     }
 
@@ -44,7 +44,7 @@ impl Reading {
 
 /// What to do with the offset after a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Nothing: it is right, or too few masters say otherwise.
     Keep,
     /// Set it: it is known from now on.
@@ -59,14 +59,14 @@ pub(super) enum Verdict {
 
 /// What an estimate needs from one look to the next.
 #[derive(Debug, Default)]
-pub(super) struct Estimator {
+pub(crate) struct Estimator {
     is_known: bool,
     suspected_us: Option<i64>,
 }
 
 impl Estimator {
     /// Whether a jump waits to be confirmed.
-    pub(super) fn suspects_a_jump(&self) -> bool {
+    pub(crate) fn suspects_a_jump(&self) -> bool {
         self.suspected_us.is_some()
     }
 
@@ -74,7 +74,7 @@ impl Estimator {
     ///
     /// The masters' clock is the median of theirs. It is learned, and a jump of it is followed, only where more than
     /// half of all masters agree with it: so neither one wrong clock nor the absence of the others moves the offset.
-    pub(super) fn look(&mut self, offset_us: i64, readings: &[Reading], masters: usize) -> Verdict {
+    pub(crate) fn look(&mut self, offset_us: i64, readings: &[Reading], masters: usize) -> Verdict {
         let Some(median) = median(readings) else { return Verdict::Keep };
         let target_us = median.nearest_us(offset_us);
         if self.is_known && target_us.abs_diff(offset_us) <= MAX_STEP_US {

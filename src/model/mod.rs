@@ -1,0 +1,8 @@
+//! The records and their rules: pure values, without a store, a clock or a network.
+
+pub mod device_key;
+pub mod event;
+pub mod field_rules;
+pub mod route_check;
+pub mod takeover;
+pub mod token;

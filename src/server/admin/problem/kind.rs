@@ -1,0 +1,110 @@
+//! The kinds of problems. Each has a `type` of its own, which clients may rely on (RFC 9457, section 3.1.1).
+
+use hyper::StatusCode;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])+ $kind:ident: $status:ident, $uri:literal, $title:literal;)+) => {
+        /// What kind of problem it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$doc])+ $kind,)+
+        }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$kind),+];
+
+            /// The status of its answers.
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$kind => StatusCode::$status,)+
+                }
+            }
+
+            /// The `type`: a name, and not an address to open.
+            pub const fn uri(self) -> &'static str {
+                match self {
+                    $(Self::$kind => concat!("urn:doorward:problem:", $uri),)+
+                }
+            }
+
+            /// The `title`.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $title,)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The body is not JSON.
+    MalformedJson: BAD_REQUEST, "malformed-json", "Malformed JSON";
+    /// The connection broke off within the body.
+    BodyIncomplete: BAD_REQUEST, "body-incomplete", "Incomplete body";
+    /// The request carries no API key.
+    ApiKeyMissing: UNAUTHORIZED, "api-key-missing", "API key missing";
+    /// The API key is unknown.
+    ApiKeyInvalid: UNAUTHORIZED, "api-key-invalid", "API key invalid";
+    /// The device key, the uuid and the login token do not belong together.
+    LoginRefused: UNAUTHORIZED, "login-refused", "Device login refused";
+    /// The API key lacks the scope.
+    InsufficientScope: FORBIDDEN, "insufficient-scope", "Insufficient scope";
+    /// The path or the record does not exist.
+    NotFound: NOT_FOUND, "not-found", "Not found";
+    /// The path does not take the method.
+    MethodNotAllowed: METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed";
+    /// The body did not arrive in time.
+    BodyTimeout: REQUEST_TIMEOUT, "body-timeout", "Body timeout";
+    /// The token is revoked and cannot be changed.
+    TokenRevoked: CONFLICT, "token-revoked", "Token revoked";
+    /// The token waits for its second factor.
+    SecondFactorPending: CONFLICT, "second-factor-pending", "Second factor pending";
+    /// The token was rotated too often within the grace period.
+    RotatedTooOften: CONFLICT, "rotated-too-often", "Rotated too often";
+    /// The user has too many tokens.
+    TooManyTokens: CONFLICT, "too-many-tokens", "Too many tokens";
+    /// The user has too many device keys.
+    TooManyDevices: CONFLICT, "too-many-devices", "Too many device keys";
+    /// The related object has too many tokens.
+    ObjectFull: CONFLICT, "object-full", "Related object full";
+    /// The token has too many related objects.
+    TooManyObjects: CONFLICT, "too-many-objects", "Too many related objects";
+    /// The takeover is of the token's own user.
+    OwnUser: CONFLICT, "own-user", "Takeover of the token's own user";
+    /// The body is too large.
+    BodyTooLarge: PAYLOAD_TOO_LARGE, "body-too-large", "Body too large";
+    /// The body has another media type.
+    UnsupportedMediaType: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type";
+    /// Fields or parameters are bad, missing, unknown or repeated.
+    InvalidFields: UNPROCESSABLE_ENTITY, "invalid-fields", "Invalid fields";
+    /// The live feed has too many readers.
+    TooManyReaders: TOO_MANY_REQUESTS, "too-many-readers", "Too many readers";
+    /// A record in the store is corrupt.
+    CorruptRecord: INTERNAL_SERVER_ERROR, "corrupt-record", "Corrupt record";
+    /// The store is unavailable.
+    StoreUnavailable: SERVICE_UNAVAILABLE, "store-unavailable", "Store unavailable";
+    /// The store must not be used as it is.
+    StoreUnusable: SERVICE_UNAVAILABLE, "store-unusable", "Store unusable";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_is_documented_with_its_status() {
+        let page = include_str!("../../../../docs/api.md");
+        let document: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../docs/openapi.json")).unwrap();
+        let types = &document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"];
+        let uris: Vec<_> = Kind::ALL.iter().map(|kind| kind.uri()).collect();
+        assert_eq!(types, &serde_json::json!(uris));
+        for kind in Kind::ALL {
+            let name = kind.uri().rsplit(':').next().unwrap();
+            let row = format!("| {} | `{name}` |", kind.status().as_u16());
+            assert_eq!(page.matches(&row).count(), 1, "{row}");
+        }
+    }
+}

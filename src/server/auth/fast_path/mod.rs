@@ -1,0 +1,5 @@
+//! Plain auth subrequests, answered without hyper.
+
+pub mod connection;
+pub mod request;
+pub mod response;

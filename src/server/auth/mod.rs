@@ -1,0 +1,12 @@
+//! The validation plane: auth subrequests, sessions, probes.
+
+pub mod admission;
+pub mod cross_site;
+pub mod decision;
+pub mod fast_path;
+pub mod identity_headers;
+pub mod paths;
+pub mod plane;
+pub mod refusal;
+pub mod session;
+pub mod settings;

@@ -1,0 +1,37 @@
+//! An event as the admin plane shows it.
+
+use serde::Serialize;
+
+use super::timestamp::timestamp;
+use crate::model::event::Event;
+
+/// Borrowed from the event.
+#[derive(Serialize)]
+pub struct EventJson<'a> {
+    r#type: &'static str,
+    at: String,
+    user: &'a str,
+    actor: &'a str,
+    token: Option<String>,
+    takeover: Option<String>,
+    taken_over: Option<&'a str>,
+    device: Option<&'a str>,
+    reason: Option<&'static str>,
+}
+
+impl<'a> EventJson<'a> {
+    /// An event of this user.
+    pub fn of(user: &'a str, event: &'a Event) -> Self {
+        Self {
+            r#type: event.kind.name(),
+            at: timestamp(event.at_ms),
+            user,
+            actor: &event.actor,
+            token: event.token.map(|id| id.to_string()),
+            takeover: event.takeover.map(|id| id.to_string()),
+            taken_over: event.taken_over.as_deref(),
+            device: event.device.as_deref(),
+            reason: event.reason.map(|reason| reason.name()),
+        }
+    }
+}

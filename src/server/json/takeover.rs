@@ -1,0 +1,54 @@
+//! The takeover object as the contract shows it.
+
+use serde::Serialize;
+
+use super::timestamp::timestamp;
+use crate::model::takeover::{ActiveTakeover, Takeover};
+use crate::model::token::record::Credential;
+
+/// See the contract; borrowed from the record.
+#[derive(Serialize)]
+pub struct TakeoverJson<'a> {
+    id: String,
+    token: String,
+    actor: &'a str,
+    user: &'a str,
+    reason: Option<&'a str>,
+    is_active: bool,
+    created_at: String,
+    /// Its hard end.
+    ends_at: String,
+    ended_at: Option<String>,
+}
+
+impl<'a> TakeoverJson<'a> {
+    /// One of a history.
+    pub fn of(takeover: &'a Takeover) -> Self {
+        Self {
+            id: takeover.id.to_string(),
+            token: takeover.token.to_string(),
+            actor: &takeover.actor,
+            user: &takeover.user,
+            reason: takeover.reason.as_deref(),
+            is_active: takeover.ended_at_ms.is_none(),
+            created_at: timestamp(takeover.created_at_ms),
+            ends_at: timestamp(takeover.ends_at_ms),
+            ended_at: takeover.ended_at_ms.map(timestamp),
+        }
+    }
+
+    /// The one under way on this token.
+    pub fn of_active(takeover: &'a ActiveTakeover, token: &'a Credential) -> Self {
+        Self {
+            id: takeover.id.to_string(),
+            token: token.id.to_string(),
+            actor: token.user(),
+            user: &takeover.user,
+            reason: takeover.reason.as_deref(),
+            is_active: true,
+            created_at: timestamp(takeover.created_at_ms),
+            ends_at: timestamp(takeover.ends_at_ms),
+            ended_at: None,
+        }
+    }
+}

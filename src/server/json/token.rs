@@ -1,0 +1,186 @@
+//! The token object as the contract shows it.
+
+use super::timestamp::{Timestamps, timestamp};
+use serde::Serialize;
+
+use super::takeover::TakeoverJson;
+use crate::model::event::EndReason;
+use crate::model::token::asides::Shown;
+use crate::model::token::record::{Credential, RelatedObject, Token};
+use crate::validation::BatchToken;
+
+/// See the contract; borrowed from the record.
+#[derive(Serialize)]
+pub struct TokenJson<'a> {
+    id: String,
+    user: &'a str,
+    created_at: String,
+    last_access: String,
+    expires_at: String,
+    /// No renewal reaches beyond this.
+    ends_at: String,
+    is_active: bool,
+    user_agent: &'a str,
+    expiration: bool,
+    ip: std::net::IpAddr,
+    auth_slug: Option<&'a str>,
+    backend: Option<&'a str>,
+    allowed_cookie: bool,
+    allowed_header: bool,
+    related_objects: Vec<RelatedObjectJson<'a>>,
+    /// The one under way.
+    takeover: Option<TakeoverJson<'a>>,
+    device: Option<&'a str>,
+    /// False while the second factor is still to be shown.
+    is_authenticated: bool,
+    revoked_at: Option<String>,
+    revoked_reason: Option<&'static str>,
+    /// The secret string; only in the answer that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+    /// The whole value of the header that gives it to a browser; where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_cookie: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct RelatedObjectJson<'a> {
+    content_type: &'a str,
+    object_id: &'a str,
+}
+
+/// What is shown beside the credential.
+pub(crate) struct Rest<'a> {
+    created_at_ms: u64,
+    last_access_ms: u64,
+    user_agent: &'a str,
+    ip: std::net::IpAddr,
+    expiration: bool,
+    related_objects: &'a [RelatedObject],
+    revoked_at_ms: Option<u64>,
+    revoked_reason: Option<EndReason>,
+}
+
+impl<'a> TokenJson<'a> {
+    /// The object without the secret, as it is at `now_ms`.
+    pub fn of(token: &'a Token, now_ms: u64) -> Self {
+        let rest = Rest {
+            created_at_ms: token.created_at_ms,
+            last_access_ms: token.last_access_ms,
+            user_agent: &token.user_agent,
+            ip: token.ip,
+            expiration: token.expiration,
+            related_objects: &token.related_objects,
+            revoked_at_ms: token.ended_at_ms,
+            revoked_reason: token.revoked_reason,
+        };
+        Self::of_parts(&token.credential, rest, now_ms)
+    }
+
+    /// The same of a token as a batch sees it.
+    fn of_batch(token: &BatchToken<'a>, now_ms: u64) -> Self {
+        let rest = Rest {
+            created_at_ms: token.details.created_at_ms,
+            last_access_ms: token.last_access_ms,
+            user_agent: &token.details.user_agent,
+            ip: token.details.ip,
+            expiration: token.details.expiration,
+            related_objects: &token.details.related_objects,
+            revoked_at_ms: None,
+            revoked_reason: None,
+        };
+        Self::of_parts(token.credential, rest, now_ms)
+    }
+
+    /// Appends the text of a token as a batch sees it. All of it but the last access is kept for the next time, unless
+    /// there is a takeover, whose end the record does not tell.
+    pub fn write_batch(token: &BatchToken<'a>, now_ms: u64, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
+        if token.credential.takeover.is_some() {
+            // Serialization to memory fails only for maps with keys that are no strings; there are none.
+            let _ = serde_json::to_writer(out, &Self::of_batch(token, now_ms));
+            return;
+        }
+        let shown = token.credential.shown.get_or_init(|| {
+            let without = Self { last_access: String::new(), ..Self::of_batch(token, now_ms) };
+            with_gap(&without)
+        });
+        let (before, after) = shown.parts();
+        out.extend_from_slice(before);
+        timestamps.push(token.last_access_ms, out);
+        out.extend_from_slice(after);
+    }
+
+    fn of_parts(credential: &'a Credential, rest: Rest<'a>, now_ms: u64) -> Self {
+        let related = |object: &'a RelatedObject| RelatedObjectJson {
+            content_type: &object.content_type,
+            object_id: &object.object_id,
+        };
+        Self {
+            id: credential.id.to_string(),
+            user: credential.user(),
+            created_at: timestamp(rest.created_at_ms),
+            last_access: timestamp(rest.last_access_ms),
+            expires_at: timestamp(credential.expires_at_ms),
+            ends_at: timestamp(credential.ends_at_ms),
+            is_active: credential.is_active,
+            user_agent: rest.user_agent,
+            expiration: rest.expiration,
+            ip: rest.ip,
+            auth_slug: credential.auth_slug(),
+            backend: credential.backend(),
+            allowed_cookie: credential.allowed_cookie,
+            allowed_header: credential.allowed_header,
+            related_objects: rest.related_objects.iter().map(related).collect(),
+            takeover: credential
+                .active_takeover(now_ms)
+                .map(|takeover| TakeoverJson::of_active(takeover, credential)),
+            device: credential.device(),
+            is_authenticated: credential.is_authenticated,
+            revoked_at: rest.revoked_at_ms.map(timestamp),
+            revoked_reason: rest.revoked_reason.map(EndReason::name),
+            token: None,
+            set_cookie: None,
+        }
+    }
+
+    /// The object with the string that only its holder gets.
+    pub fn with_secret(token: &'a Token, wire: &'a str, now_ms: u64) -> Self {
+        Self { token: Some(wire), ..Self::of(token, now_ms) }
+    }
+
+    /// The same with the header's value that gives the string to a browser.
+    pub fn with_cookie(self, set_cookie: Option<String>) -> Self {
+        Self { set_cookie, ..self }
+    }
+}
+
+/// A token's text with a gap for its last access, which is empty in it.
+pub(crate) fn with_gap(without: &TokenJson<'_>) -> Shown {
+    // No string in it holds this: a quote in a string is escaped.
+    const EMPTY: &[u8] = b"\"last_access\":\"\"";
+    let text = serde_json::to_vec(without).unwrap_or_default();
+    let at = text.windows(EMPTY.len()).position(|window| window == EMPTY);
+    let gap_at = at.map_or(text.len(), |at| at + EMPTY.len() - 1);
+    Shown::new(text, gap_at)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn timestamps_have_milliseconds_and_a_z() {
+        assert_eq!(super::timestamp(1_800_000_000_007), "2027-01-15T08:00:00.007Z");
+        assert_eq!(super::timestamp(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(super::timestamp(4_102_444_799_999), "2099-12-31T23:59:59.999Z");
+        assert_eq!(super::timestamp(253_402_300_800_000), "+10000-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_day_that_was_kept_is_not_that_of_another_time() {
+        let mut timestamps = super::Timestamps::default();
+        for ms in [86_399_999, 86_400_000, 1_800_000_000_007, 1_800_000_000_008, 1_800_086_400_000, 0] {
+            let mut text = Vec::new();
+            timestamps.push(ms, &mut text);
+            assert_eq!(String::from_utf8(text).unwrap(), super::timestamp(ms));
+        }
+    }
+}

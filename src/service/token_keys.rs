@@ -1,0 +1,122 @@
+//! The token keys of a node, kept in step with the one that the store keeps.
+//!
+//! Without `token-keys`, the first node makes a key and the store keeps it for all of them. With `token-keys`, the first of
+//! these signs, and the store's key, if there is one, goes on verifying: tokens from before the change stay good. To
+//! retire it, delete it from the store.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::rngs::SysError;
+
+use super::core::Service;
+use crate::entropy::Entropy;
+use crate::store::StoreError;
+use crate::token_string::{CheckKeys, MAX_CHECK_KEYS, check_token_key};
+use crate::values::SecretString;
+
+/// See the module.
+pub enum TokenKeys {
+    /// The store keeps the key.
+    Shared(SharedKeys),
+    /// The operator set the keys.
+    Configured(ConfiguredKeys),
+}
+
+/// The keys of the store that were seen: the one that signs first, older ones still verify.
+pub struct SharedKeys {
+    seen: Vec<String>,
+    proposed: String,
+}
+
+/// The keys of the operator, the one that signs first.
+pub struct ConfiguredKeys {
+    keys: Vec<SecretString>,
+    /// The store's key; the outer `None` while the store was never asked.
+    stores: Option<Option<String>>,
+}
+
+impl TokenKeys {
+    /// The configured keys; without any, those of the store.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness to give.
+    pub fn new(configured: Vec<SecretString>, entropy: &Entropy) -> Result<Self, SysError> {
+        if configured.is_empty() {
+            let proposed = URL_SAFE_NO_PAD.encode(entropy.bytes::<32>()?);
+            return Ok(Self::Shared(SharedKeys { seen: Vec::new(), proposed }));
+        }
+        Ok(Self::Configured(ConfiguredKeys { keys: configured, stores: None }))
+    }
+
+    /// Gives the service the keys that are known without the store.
+    pub fn begin(&self, service: &Service) {
+        if let Self::Configured(configured) = self {
+            configured.adopt(service);
+        }
+    }
+
+    /// Asks the store for its key, and gives the service the keys of now.
+    ///
+    /// # Errors
+    /// `Unavailable`; `Corrupt` when the store's key is none. The keys stay as they were.
+    pub async fn follow(&mut self, service: &Service) -> Result<(), StoreError> {
+        match self {
+            Self::Shared(shared) => shared.follow(service).await,
+            Self::Configured(configured) => configured.follow(service).await,
+        }
+    }
+}
+
+impl SharedKeys {
+    /// Adopts the store's key. A store that lost it gets the one this node used last; when another node was
+    /// first, its key signs from now on and ours still verifies, so that no live token looks forged.
+    async fn follow(&mut self, service: &Service) -> Result<(), StoreError> {
+        let kept = service.store().shared_check_key(self.seen.first().unwrap_or(&self.proposed)).await?;
+        check(&kept)?;
+        if self.seen.first() == Some(&kept) {
+            return Ok(());
+        }
+        if !self.seen.is_empty() {
+            tracing::warn!("the store has another token key than before; both verify from now on");
+        }
+        self.seen.retain(|secret| *secret != kept);
+        self.seen.insert(0, kept);
+        self.seen.truncate(MAX_CHECK_KEYS);
+        if let Some(keys) = CheckKeys::from_secrets(self.seen.iter().map(String::as_str)) {
+            service.set_check_keys(keys);
+        }
+        Ok(())
+    }
+}
+
+impl ConfiguredKeys {
+    /// The store's key is never written here: it only verifies.
+    async fn follow(&mut self, service: &Service) -> Result<(), StoreError> {
+        let kept = service.store().kept_check_key().await?;
+        kept.as_deref().map(check).transpose()?;
+        if self.stores.as_ref() != Some(&kept) {
+            let verifies = kept.is_some();
+            self.stores = Some(kept);
+            self.adopt(service);
+            tracing::info!(verifies, "the token key of the store was read");
+        }
+        Ok(())
+    }
+
+    fn adopt(&self, service: &Service) {
+        let mut secrets: Vec<_> = self.keys.iter().map(SecretString::expose).collect();
+        // The operator may have put the store's key among them.
+        let stores = self.stores.iter().flatten().map(String::as_str);
+        secrets.extend(stores.filter(|key| !self.keys.iter().any(|known| known.expose() == *key)));
+        let Some(keys) = CheckKeys::from_secrets(secrets) else { return };
+        service.set_check_keys(if self.stores.is_some() { keys } else { keys.lacking_the_stores() });
+    }
+}
+
+/// A key that anybody could guess must not sign or verify anything.
+fn check(kept: &str) -> Result<(), StoreError> {
+    check_token_key(kept).map_err(|problem| StoreError::Corrupt {
+        key: "m:check-key".into(),
+        reason: format!("the shared token key {problem}; put the right one back, or delete it for a new one"),
+    })
+}

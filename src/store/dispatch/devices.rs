@@ -1,0 +1,82 @@
+//! Device keys in the store.
+
+use super::store::Store;
+use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
+use crate::model::token::record::Token;
+use crate::store::call::Call;
+use crate::store::error::StoreError;
+
+impl Store {
+    /// Keeps a new device key, unless its user has one of this uuid: then that one is left as it is.
+    ///
+    /// # Errors
+    /// `Unavailable`, also when the store is full; `Corrupt`.
+    pub async fn make_device(&self, new: &DeviceKey, call: impl Into<Call<'_>>) -> Result<Made, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.make_device(new, &call.into())),
+            Self::Redis(store) => store.make_device(new, &call.into()).await,
+        }
+    }
+
+    /// A user's device keys, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn user_devices(&self, user: &str, now_ms: u64) -> Result<Vec<DeviceKey>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.user_devices(user, now_ms)),
+            Self::Redis(store) => store.user_devices(user, now_ms).await,
+        }
+    }
+
+    /// Changes a device key; one that is deactivated ends the tokens it logged in, in the same step. The key as it is
+    /// then; `None` when there is none.
+    ///
+    /// # Errors
+    /// `Unavailable`; `Corrupt`, and then the key may have been changed and all tokens ended whose records are not.
+    pub async fn change_device(
+        &self,
+        user: &str,
+        uuid: &str,
+        change: &DeviceChange,
+        call: impl Into<Call<'_>>,
+    ) -> Result<Option<DeviceKey>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.change_device(user, uuid, change, &call.into())),
+            Self::Redis(store) => store.change_device(user, uuid, change, &call.into()).await,
+        }
+    }
+
+    /// Forgets a device key and ends the tokens it logged in, in one step; whether there was one.
+    ///
+    /// # Errors
+    /// As [`Store::change_device`].
+    pub async fn remove_device(
+        &self,
+        user: &str,
+        uuid: &str,
+        call: impl Into<Call<'_>>,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.remove_device(user, uuid, &call.into())),
+            Self::Redis(store) => store.remove_device(user, uuid, &call.into()).await,
+        }
+    }
+
+    /// Keeps a new token for the owner of a device key, when the key admits the login, and moves the key's last login
+    /// and expiry. The user of `token` counts for nothing.
+    ///
+    /// # Errors
+    /// `Unavailable`, also when the store is full; `Corrupt`.
+    pub async fn device_login(
+        &self,
+        login: &DeviceLogin,
+        token: &Token,
+        call: impl Into<Call<'_>>,
+    ) -> Result<LoggedIn, StoreError> {
+        match self {
+            Self::Memory(store) => store.device_login(login, token, &call.into()),
+            Self::Redis(store) => store.device_login(login, token, &call.into()).await,
+        }
+    }
+}

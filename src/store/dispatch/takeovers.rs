@@ -1,0 +1,63 @@
+//! Takeovers in the store.
+
+use super::store::Store;
+use crate::model::event::EndReason;
+use crate::model::takeover::{NewTakeover, Started, Takeover};
+use crate::store::call::Call;
+use crate::store::error::StoreError;
+use crate::token_string::TokenId;
+
+impl Store {
+    /// Starts a takeover; an earlier one of the token ends first.
+    ///
+    /// # Errors
+    /// `Unavailable`, also when the store is full; `Corrupt`.
+    pub async fn start_takeover(
+        &self,
+        takeover: &NewTakeover,
+        call: impl Into<Call<'_>>,
+    ) -> Result<Started, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.start_takeover(takeover, &call.into())),
+            Self::Redis(store) => store.start_takeover(takeover, &call.into()).await,
+        }
+    }
+
+    /// Ends the takeover under way on a token; whether there was one.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn end_takeover(
+        &self,
+        token: TokenId,
+        reason: EndReason,
+        call: impl Into<Call<'_>>,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.end_takeover(token, reason, &call.into())),
+            Self::Redis(store) => store.end_takeover(token, reason, &call.into()).await,
+        }
+    }
+
+    /// The takeovers of a token that are visible, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn token_takeovers(&self, token: TokenId, now_ms: u64) -> Result<Vec<Takeover>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.token_takeovers(token, now_ms)),
+            Self::Redis(store) => store.token_takeovers(token, now_ms).await,
+        }
+    }
+
+    /// The takeovers of a user by others that are visible, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn user_takeovers(&self, user: &str, now_ms: u64) -> Result<Vec<Takeover>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.user_takeovers(user, now_ms)),
+            Self::Redis(store) => store.user_takeovers(user, now_ms).await,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Reads credentials for validation: from the near cache, else from the server in a pipeline.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::near_cache::Near;
+use super::request::Extent;
+use super::router::LookUps;
+use crate::model::token::record::{Credential, TokenView};
+use crate::store::cache::near_cache::Looked;
+use crate::store::error::StoreError;
+use crate::store::read::Read;
+use crate::token_string::TokenId;
+
+/// See the module. Belongs to the runtime it was made on; clones share its connections.
+#[derive(Clone)]
+pub struct Reader {
+    look_ups: Arc<LookUps>,
+    near: Arc<Near>,
+}
+
+impl Reader {
+    pub(crate) fn new(look_ups: Arc<LookUps>, near: Arc<Near>) -> Self {
+        Self { look_ups, near }
+    }
+
+    pub(crate) fn look<R>(
+        &self,
+        id: TokenId,
+        use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> Looked<R>,
+    ) -> R {
+        match &self.near.cache {
+            Some(cache) => cache.look(&id, self.near.clock.boottime_ms(), |known| {
+                let known = known.map(Option::as_ref);
+                if let Some(credential) = known.flatten() {
+                    credential.fetch();
+                }
+                use_it(known)
+            }),
+            None => use_it(None).outcome(),
+        }
+    }
+
+    pub(crate) fn look_each(
+        &self,
+        ids: &[TokenId],
+        mut use_it: impl FnMut(usize, Option<Option<&Arc<Credential>>>) -> Looked<()>,
+    ) {
+        let Some(cache) = &self.near.cache else {
+            return (0..ids.len()).for_each(|at| use_it(at, None).outcome());
+        };
+        let fetch = |known: &Option<Arc<Credential>>| {
+            if let Some(credential) = known {
+                credential.fetch();
+                if let Some(shown) = credential.shown.get() {
+                    shown.fetch();
+                }
+            }
+        };
+        cache.look_each(ids, self.near.clock.boottime_ms(), fetch, |at, known| {
+            use_it(at, known.map(Option::as_ref))
+        });
+    }
+
+    pub(crate) fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
+        self.near.cache.as_ref()?.get(&id, self.near.clock.boottime_ms())
+    }
+
+    pub(crate) async fn credential(&self, id: TokenId) -> Result<Read, StoreError> {
+        self.look_up(id, Extent::Hot).await
+    }
+
+    /// Goes past the cache, and leaves what is known there if it turns out to be the same record: then it gives that
+    /// copy. So a secret that this record does not know costs its owner nothing.
+    pub(crate) async fn fresh_credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
+        let (fresh, _) = self.look_ups.read(id, Extent::Hot).await?;
+        let Some(cache) = &self.near.cache else { return Ok(fresh) };
+        match cache.peek(&id, self.near.clock.boottime_ms()) {
+            Some(known) if known == fresh => Ok(known),
+            Some(_) => {
+                // The invalidation of the older record is still on its way, or was lost.
+                cache.void(&id);
+                Ok(fresh)
+            }
+            None => Ok(fresh),
+        }
+    }
+
+    pub(crate) fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
+        match self.known_credential(id)?.filter(|credential| credential.is_active) {
+            None => Some(None),
+            Some(credential) => TokenView::of_known(credential).map(Some),
+        }
+    }
+
+    pub(crate) async fn view(&self, id: TokenId) -> Result<Option<TokenView>, StoreError> {
+        let read = self.look_up(id, Extent::Whole).await?;
+        let Some(known) = read.credential.filter(|known| known.is_active) else {
+            return Ok(None);
+        };
+        if let Some(view) = TokenView::of_known(known.clone()) {
+            return Ok(Some(view));
+        }
+        // Put into the cache by a validation, which has no use for the rest.
+        let (fresh, server) = self.look_ups.read(id, Extent::Whole).await?;
+        let view = fresh.filter(|fresh| fresh.is_active).and_then(TokenView::of_known);
+        // Like the entry itself, it may only be kept on the word of the server that is tracked.
+        if let Some(view) = view.as_ref().filter(|_| self.near.tracked(&server).is_some()) {
+            known.details.get_or_init(|| view.details.clone());
+        }
+        Ok(view)
+    }
+
+    /// Lets the credential know the last access that the store knows of.
+    pub(crate) async fn learn_last_access(&self, credential: &Credential) -> Result<(), StoreError> {
+        if let Some(access_ms) = self.look_ups.last_access_ms(credential).await? {
+            credential.accesses.learn(access_ms);
+        }
+        Ok(())
+    }
+
+    async fn look_up(&self, id: TokenId, extent: Extent) -> Result<Read, StoreError> {
+        self.near.store_clock.require_known()?;
+        let Some(cache) = &self.near.cache else {
+            let (credential, _) = self.look_ups.read(id, extent).await?;
+            return Ok(Read { credential, is_fresh: true });
+        };
+        let is_fresh = AtomicBool::new(false);
+        let read = async || {
+            let (credential, server) = self.look_ups.read(id, extent).await?;
+            is_fresh.store(true, Ordering::Relaxed);
+            Ok((credential, self.near.tracked(&server)))
+        };
+        let credential = cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await?;
+        Ok(Read { credential, is_fresh: is_fresh.into_inner() })
+    }
+
+    pub(crate) fn stale_credential(&self, id: TokenId) -> Option<Arc<Credential>> {
+        self.near.cache.as_ref()?.get_stale(&id, self.near.clock.boottime_ms())?
+    }
+
+    pub(crate) fn may_be_renewed(&self, credential: &Credential, now_ms: u64) -> bool {
+        let expired_for_ms = now_ms.saturating_sub(credential.expires_at_ms);
+        self.near.may_be_renewed(self.look_ups.server_of(credential.id), expired_for_ms)
+    }
+}

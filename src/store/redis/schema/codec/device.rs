@@ -1,0 +1,159 @@
+//! A device key as the fields of its hash, `dw:d:{s}:<locator>`; and the entries of a user's map, `dw:k:{s}:<user>`.
+//!
+//! | field | what | form |
+//! |---|---|---|
+//! | `u` | user | text |
+//! | `i` | uuid | text |
+//! | `h` | hash of the login token's secret | 16 bytes |
+//! | `x` | expires_at_ms | decimal |
+//! | `f` | flags: 1 active | decimal |
+//! | `c` | created_at_ms | decimal |
+//! | `z` | user agent | text |
+//! | `l` | last_login_ms, once it logged in | decimal |
+//! | `n` | name, when there is one | text |
+//!
+//! An entry of the map is `<uuid>` -> `<locator><expires_at_ms>`, one behind the other.
+
+use std::collections::HashMap;
+
+use redis::{Value, from_redis_value_ref};
+
+use super::primitives::{corrupt, decimal, number, text};
+use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey};
+use crate::store::error::StoreError;
+use crate::token_string::{LOCATOR_CHARS, SecretHash, ShardTag};
+
+const ACTIVE: u64 = 1;
+
+/// All fields of a new key.
+pub fn fields_of(device: &DeviceKey) -> Vec<(&'static str, Vec<u8>)> {
+    let mut fields = vec![
+        ("u", device.user.as_str().into()),
+        ("i", device.uuid.as_str().into()),
+        ("h", device.secret_hash.as_bytes().to_vec()),
+        ("x", decimal(device.expires_at_ms)),
+        ("f", decimal(if device.is_active { ACTIVE } else { 0 })),
+        ("c", decimal(device.created_at_ms)),
+        ("z", device.user_agent.as_str().into()),
+    ];
+    fields.extend(device.last_login_ms.map(|ms| ("l", decimal(ms))));
+    fields.extend(device.name.as_deref().map(|name| ("n", name.into())));
+    fields
+}
+
+/// A change of the name as device_change.lua takes it.
+pub fn name_arg(change: &DeviceChange) -> String {
+    match &change.name {
+        None => String::new(),
+        Some(None) => "-".into(),
+        Some(Some(name)) => format!("={name}"),
+    }
+}
+
+/// A key from the answer to `HGETALL`; `None` when there is none.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn device(id: DeviceId, all: &Value) -> Result<Option<DeviceKey>, StoreError> {
+    let fields: HashMap<String, Vec<u8>> =
+        from_redis_value_ref(all).map_err(|_| corrupt(id, "device answer"))?;
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    let field = |name| fields.get(name).map(Vec::as_slice);
+    let broken = |name| corrupt(id, name);
+    let text_of = |name| text(field(name)).map(str::to_owned).ok_or_else(|| broken(name));
+    let number_of = |name| number(field(name)).ok_or_else(|| broken(name));
+    Ok(Some(DeviceKey {
+        id,
+        secret_hash: field("h").and_then(SecretHash::from_slice).ok_or_else(|| broken("h"))?,
+        user: text_of("u")?,
+        uuid: text_of("i")?,
+        name: field("n").map(|_| text_of("n")).transpose()?,
+        user_agent: text_of("z")?,
+        created_at_ms: number_of("c")?,
+        last_login_ms: field("l").map(|_| number_of("l")).transpose()?,
+        is_active: number_of("f")? & ACTIVE != 0,
+        expires_at_ms: number_of("x")?,
+    }))
+}
+
+/// The key that an entry of a map names; `None` when it is garbled.
+pub fn id_of_entry(shard: ShardTag, entry: &[u8]) -> Option<DeviceId> {
+    let locator = std::str::from_utf8(entry.get(..LOCATOR_CHARS)?).ok()?;
+    DeviceId::from_locator(shard, locator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> DeviceKey {
+        DeviceKey {
+            id: DeviceId::parse("jE1hGDDTZBpo-Upp").unwrap(),
+            secret_hash: SecretHash::from_slice(&[7; 16]).unwrap(),
+            user: "ålice".into(),
+            uuid: "phone".into(),
+            name: Some("My phone".into()),
+            user_agent: "app/1".into(),
+            created_at_ms: 1_800_000_000_000,
+            last_login_ms: Some(1_800_000_000_001),
+            is_active: true,
+            expires_at_ms: 1_800_000_000_002,
+        }
+    }
+
+    fn hgetall(fields: Vec<(&'static str, Vec<u8>)>) -> Value {
+        let flat = fields.into_iter().flat_map(|(name, value)| [name.as_bytes().to_vec(), value]);
+        Value::Array(flat.map(Value::BulkString).collect())
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let new = DeviceKey { name: None, last_login_ms: None, is_active: false, ..sample() };
+        for written in [sample(), new] {
+            let read = device(written.id, &hgetall(fields_of(&written))).unwrap();
+            assert_eq!(read, Some(written));
+        }
+        assert_eq!(device(sample().id, &Value::Array(vec![])).unwrap(), None);
+    }
+
+    #[test]
+    fn the_fields_are_fixed() {
+        let expected: [(&str, &[u8]); 9] = [
+            ("u", "ålice".as_bytes()),
+            ("i", b"phone"),
+            ("h", &[7; 16]),
+            ("x", b"1800000000002"),
+            ("f", b"1"),
+            ("c", b"1800000000000"),
+            ("z", b"app/1"),
+            ("l", b"1800000000001"),
+            ("n", b"My phone"),
+        ];
+        let fields = fields_of(&sample());
+        assert_eq!(
+            fields.iter().map(|(name, value)| (*name, value.as_slice())).collect::<Vec<_>>(),
+            expected
+        );
+        let entry = b"YRgw02QaaPlKaQ1800000000002";
+        assert_eq!(id_of_entry(sample().id.shard_tag(), entry), Some(sample().id));
+        for garbled in [&b"short"[..], b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff1", b""] {
+            assert_eq!(id_of_entry(sample().id.shard_tag(), garbled), None);
+        }
+    }
+
+    #[test]
+    fn every_missing_or_garbled_field_is_corrupt() {
+        for (at, (name, _)) in fields_of(&sample()).into_iter().enumerate() {
+            let mut garbled = fields_of(&sample());
+            garbled[at].1 = b"\xff".to_vec();
+            assert!(device(sample().id, &hgetall(garbled)).is_err(), "{name}");
+            let mut missing = fields_of(&sample());
+            missing.remove(at);
+            let is_optional = "ln".contains(name);
+            assert_eq!(device(sample().id, &hgetall(missing)).is_ok(), is_optional, "{name}");
+        }
+        assert!(device(sample().id, &Value::Int(1)).is_err());
+    }
+}

@@ -1,0 +1,137 @@
+//! A token's fields as Redis has them, taken apart.
+
+use redis::Value;
+
+use super::stored::{
+    ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, Immutable, PENDING, PREVIOUS_BYTES,
+    SIBLING,
+};
+use crate::model::takeover::ActiveTakeover;
+use crate::model::token::asides::{AccessMark, DetailsOnce, RefusedMarks, ShownOnce, VerifiedMark};
+use crate::model::token::inline_text::Texts;
+use crate::model::token::record::{Credential, Details, RelatedObject};
+use crate::model::token::rotation::{PreviousSecret, PreviousSecrets};
+use crate::store::error::StoreError;
+use crate::store::redis::schema::codec::primitives::{bytes, corrupt, number, text, unpack};
+use crate::token_string::{SecretHash, TokenId};
+
+/// The fields as they came, by their letters.
+macro_rules! fields {
+    ($($letter:ident)*) => {
+        #[derive(Default)]
+        pub(crate) struct Fields<'a> {
+            $(pub(crate) $letter: Option<&'a [u8]>,)*
+        }
+
+        impl<'a> Fields<'a> {
+            fn named(&mut self, name: &[u8]) -> Option<&mut Option<&'a [u8]>> {
+                $(if name == stringify!($letter).as_bytes() {
+                    return Some(&mut self.$letter);
+                })*
+                None
+            }
+        }
+    };
+}
+
+fields! { u i h x f s d t p c z r e w }
+
+impl<'a> Fields<'a> {
+    /// `Some(None)` when the hash is empty: no such key. `None` when this is no answer to `HGETALL`.
+    pub(crate) fn from_all(all: &'a Value) -> Option<Option<Self>> {
+        let mut fields = Self::default();
+        let mut any = false;
+        let mut put = |name: &Value, value: &'a Value| {
+            any = true;
+            // Another one is a later version's.
+            if let Some(field) = bytes(name).and_then(|name| fields.named(name)) {
+                *field = bytes(value);
+            }
+        };
+        match all {
+            Value::Array(flat) if flat.len() % 2 == 0 => {
+                flat.chunks_exact(2).for_each(|pair| put(&pair[0], &pair[1]));
+            }
+            Value::Map(pairs) => pairs.iter().for_each(|(name, value)| put(name, value)),
+            _ => return None,
+        }
+        Some(any.then_some(fields))
+    }
+
+    pub(crate) fn credential(&self, id: TokenId) -> Result<(Credential, u32), StoreError> {
+        let immutable: Immutable<'_> = unpack(self.i).ok_or_else(|| corrupt(id, "i"))?;
+        let flags = number(self.f).and_then(|f| u32::try_from(f).ok()).ok_or_else(|| corrupt(id, "f"))?;
+        let optional_text = |field: Option<&'a [u8]>, name| match field {
+            None => Ok(None),
+            Some(_) => text(field).map(Some).ok_or_else(|| corrupt(id, name)),
+        };
+        let credential = Credential {
+            id,
+            verified: VerifiedMark::default(),
+            secret_hash: self.h.and_then(SecretHash::from_slice).ok_or_else(|| corrupt(id, "h"))?,
+            previous: previous_secrets(self.p).ok_or_else(|| corrupt(id, "p"))?,
+            refused: RefusedMarks::default(),
+            texts: Texts::new(
+                text(self.u).ok_or_else(|| corrupt(id, "u"))?,
+                optional_text(self.s, "s")?,
+                immutable.backend,
+                optional_text(self.d, "d")?,
+            ),
+            takeover: self.takeover(id)?.map(Box::new),
+            is_active: flags & ACTIVE != 0,
+            is_authenticated: flags & PENDING == 0,
+            allowed_cookie: flags & ALLOWED_COOKIE != 0,
+            allowed_header: flags & ALLOWED_HEADER != 0,
+            expires_at_ms: number(self.x).ok_or_else(|| corrupt(id, "x"))?,
+            idle_ms: immutable.idle_ms,
+            ends_at_ms: immutable.ends_at_ms,
+            accesses: AccessMark::default(),
+            details: DetailsOnce::default(),
+            shown: ShownOnce::default(),
+        };
+        Ok((credential, flags))
+    }
+
+    fn takeover(&self, id: TokenId) -> Result<Option<ActiveTakeover>, StoreError> {
+        if self.t.is_none() {
+            return Ok(None);
+        }
+        let broken = || corrupt(id, "t");
+        let (locator, user, ends_at_ms, created_at_ms, reason): (&str, String, u64, u64, String) =
+            unpack(self.t).ok_or_else(broken)?;
+        let takeover_id = TokenId::from_locator(id.shard_tag(), locator).ok_or_else(broken)?;
+        let reason = Some(reason).filter(|reason| !reason.is_empty());
+        Ok(Some(ActiveTakeover { id: takeover_id, user, reason, created_at_ms, ends_at_ms }))
+    }
+
+    pub(crate) fn details(&self, id: TokenId, flags: u32) -> Result<Details, StoreError> {
+        let cold: Cold<'_> = unpack(self.z).ok_or_else(|| corrupt(id, "z"))?;
+        let related: Vec<(String, String)> = match self.r {
+            None => Vec::new(),
+            Some(_) => unpack(self.r).ok_or_else(|| corrupt(id, "r"))?,
+        };
+        Ok(Details {
+            created_at_ms: number(self.c).ok_or_else(|| corrupt(id, "c"))?,
+            user_agent: cold.user_agent.into(),
+            ip: cold.ip,
+            expiration: flags & EXPIRATION != 0,
+            related_objects: related
+                .into_iter()
+                .map(|(content_type, object_id)| RelatedObject { content_type, object_id })
+                .collect(),
+        })
+    }
+}
+
+fn previous_secrets(field: Option<&[u8]>) -> Option<PreviousSecrets> {
+    let Some(entries) = field else { return Some(PreviousSecrets::default()) };
+    if entries.len() % PREVIOUS_BYTES != 0 {
+        return None;
+    }
+    let secret = |entry: &[u8]| {
+        let (hash, until) = entry.split_at(HASH_BYTES);
+        let until_ms = Some(number(Some(until))?).filter(|until_ms| *until_ms != SIBLING);
+        Some(PreviousSecret { hash: SecretHash::from_slice(hash)?, until_ms })
+    };
+    entries.chunks(PREVIOUS_BYTES).map(secret).collect::<Option<Vec<_>>>().map(PreviousSecrets::from)
+}

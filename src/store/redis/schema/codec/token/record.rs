@@ -1,0 +1,164 @@
+//! A token as the fields of its hash. Field names are one letter and numbers are packed, because each byte is
+//! there once per session; what validation reads comes first, because a small hash is searched from its start.
+//!
+//! | field | what | form |
+//! |---|---|---|
+//! | `u` | user | text |
+//! | `i` | what never changes and validation needs: idle_ms, ends_at_ms, backend | MessagePack |
+//! | `h` | hash of the secret | 16 bytes |
+//! | `x` | expires_at_ms | decimal |
+//! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor still to be shown | decimal |
+//! | `s` | auth slug, when there is one | text |
+//! | `d` | uuid of the device key that logged it in, when there is one | text |
+//! | `t` | the takeover under way, when there is one: its locator, the user, its hard end, its beginning, the reason or '' | MessagePack |
+//! | `p` | secrets besides the present one, oldest first: hash and deadline (ms) of each, 0 for a sibling; see lua/secrets.lua | 16 bytes and 13 digits each |
+//! | `c` | created_at_ms | decimal |
+//! | `z` | what never changes and validation does not need: address, user agent | MessagePack |
+//! | `r` | related objects, when there are any | MessagePack |
+//! | `e` | ended_at_ms, once ended | decimal |
+//! | `w` | why it was revoked, once it was | text |
+
+use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
+use std::sync::Arc;
+
+use redis::Value;
+
+use super::fields::Fields;
+use crate::model::event::EndReason;
+use crate::model::token::record::{Credential, Details, Token, TokenChange};
+use crate::store::error::StoreError;
+use crate::store::redis::schema::codec::primitives::{bytes, corrupt, decimal, number, pack, text};
+use crate::token_string::TokenId;
+
+/// The fields that make a [`Credential`].
+pub const HOT_FIELDS: [&str; 9] = ["u", "i", "h", "x", "f", "s", "d", "t", "p"];
+/// The fields that make [`Details`], with the flags.
+pub const COLD_FIELDS: [&str; 3] = ["c", "z", "r"];
+
+/// All fields of a new token: one without a takeover and previous secrets.
+pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
+    let credential = &token.credential;
+    let immutable = Immutable {
+        idle_ms: credential.idle_ms,
+        ends_at_ms: credential.ends_at_ms,
+        backend: credential.backend(),
+    };
+    let mut fields = vec![
+        ("u", credential.user().into()),
+        ("i", pack(&immutable)),
+        ("h", credential.secret_hash.as_bytes().to_vec()),
+        ("x", decimal(credential.expires_at_ms)),
+        ("f", decimal(flags_of(token).into())),
+    ];
+    if let Some(slug) = credential.auth_slug() {
+        fields.push(("s", slug.into()));
+    }
+    if let Some(device) = credential.device() {
+        fields.push(("d", device.into()));
+    }
+    fields.push(("c", decimal(token.created_at_ms)));
+    fields.push(("z", pack(&Cold { ip: token.ip, user_agent: &token.user_agent })));
+    if !token.related_objects.is_empty() {
+        let pairs: Vec<_> =
+            token.related_objects.iter().map(|o| (o.content_type.as_str(), o.object_id.as_str())).collect();
+        fields.push(("r", pack(&pairs)));
+    }
+    fields
+}
+
+/// An edit as change.lua takes it: flags to clear, flags to set, the slug's operation.
+pub fn edit_args(change: &TokenChange) -> (u32, u32, String) {
+    let (mut clear, mut set) = (0, 0);
+    for (flag, wanted) in [(ALLOWED_COOKIE, change.allowed_cookie), (ALLOWED_HEADER, change.allowed_header)] {
+        match wanted {
+            Some(true) => set |= flag,
+            Some(false) => clear |= flag,
+            None => {}
+        }
+    }
+    let slug = match &change.auth_slug {
+        None => String::new(),
+        Some(None) => "-".into(),
+        Some(Some(slug)) => format!("={slug}"),
+    };
+    (clear, set, slug)
+}
+
+/// A credential from the values of [`HOT_FIELDS`]; with its details when those of [`COLD_FIELDS`] follow them.
+/// `None` when there is no such key.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn credential(id: TokenId, values: &[Option<&[u8]>]) -> Result<Option<Arc<Credential>>, StoreError> {
+    let hot_and_cold = values.split_first_chunk::<{ HOT_FIELDS.len() }>();
+    let Some((&[u, i, h, x, f, s, d, t, p], cold)) = hot_and_cold else { return Err(corrupt(id, "answer")) };
+    if values.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let mut fields = Fields { u, i, h, x, f, s, d, t, p, ..Fields::default() };
+    let (mut credential, flags) = fields.credential(id)?;
+    if let &[c, z, r] = cold {
+        (fields.c, fields.z, fields.r) = (c, z, r);
+        credential.details = Arc::new(fields.details(id, flags)?).into();
+    }
+    Ok(Some(Arc::new(credential)))
+}
+
+/// A token from the answer to `HGETALL` and the score of its last access; `None` when there is no such key.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Token>, StoreError> {
+    let fields = Fields::from_all(all).ok_or_else(|| corrupt(id, "answer"))?;
+    let Some(fields) = fields else { return Ok(None) };
+    let (credential, flags) = fields.credential(id)?;
+    let Details { created_at_ms, user_agent, ip, expiration, related_objects } = fields.details(id, flags)?;
+    let ended_at_ms = match fields.e {
+        None => None,
+        Some(_) => Some(number(fields.e).ok_or_else(|| corrupt(id, "e"))?),
+    };
+    if ended_at_ms.is_none() != credential.is_active {
+        return Err(corrupt(id, "e"));
+    }
+    Ok(Some(Token {
+        credential: Arc::new(credential),
+        created_at_ms,
+        // A missing entry costs the last access only, which is at least the time of issue.
+        last_access_ms: last_access_ms(last_access).unwrap_or(created_at_ms),
+        ended_at_ms,
+        revoked_reason: text(fields.w).and_then(EndReason::named),
+        user_agent: user_agent.into(),
+        ip,
+        expiration,
+        related_objects: related_objects.into(),
+    }))
+}
+
+/// In a user's index, the upper end of the scores of tokens that are not revoked: 2^50, exclusive (lua/prelude.lua).
+pub const BELOW_REVOKED: &str = "(1125899906842624";
+
+/// The last access that the answer to `ZSCORE` tells.
+pub fn last_access_ms(score: &Value) -> Option<u64> {
+    bytes(score).and_then(score_ms)
+}
+
+/// The time that the score of an `@` member stands for.
+pub fn score_ms(score: &[u8]) -> Option<u64> {
+    let score: f64 = std::str::from_utf8(score).ok()?.parse().ok()?;
+    // Milliseconds since 1970 are exact in a double for the next 285,000 years.
+    (score <= 0.0 && score.is_finite()).then(|| (-score) as u64)
+}
+
+pub(crate) fn flags_of(token: &Token) -> u32 {
+    let credential = &token.credential;
+    [
+        (ACTIVE, credential.is_active),
+        (ALLOWED_COOKIE, credential.allowed_cookie),
+        (ALLOWED_HEADER, credential.allowed_header),
+        (EXPIRATION, token.expiration),
+        (PENDING, !credential.is_authenticated),
+    ]
+    .into_iter()
+    .filter_map(|(flag, set)| set.then_some(flag))
+    .sum()
+}

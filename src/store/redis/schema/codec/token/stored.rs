@@ -1,0 +1,37 @@
+//! The packed forms of the fields of a token.
+
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+pub(crate) const ACTIVE: u32 = 1;
+
+pub(crate) const ALLOWED_COOKIE: u32 = 2;
+
+pub(crate) const ALLOWED_HEADER: u32 = 4;
+
+pub(crate) const EXPIRATION: u32 = 8;
+
+pub(crate) const PENDING: u32 = 16;
+
+pub(crate) const HASH_BYTES: usize = 16;
+
+/// Field `p`: a hash and a deadline.
+pub(crate) const PREVIOUS_BYTES: usize = HASH_BYTES + 13;
+
+/// Field `p`: the deadline of a sibling.
+pub(crate) const SIBLING: u64 = 0;
+
+/// Field `i`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Immutable<'a> {
+    pub(crate) idle_ms: u64,
+    pub(crate) ends_at_ms: u64,
+    pub(crate) backend: Option<&'a str>,
+}
+
+/// Field `z`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Cold<'a> {
+    pub(crate) ip: IpAddr,
+    pub(crate) user_agent: &'a str,
+}

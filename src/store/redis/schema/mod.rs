@@ -1,0 +1,5 @@
+//! What is in Redis: keys, fields and the scripts that change them.
+
+pub mod codec;
+pub mod keys;
+pub mod scripts;

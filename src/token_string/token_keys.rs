@@ -1,0 +1,99 @@
+//! The token keys: secrets that sign token strings, as an operator writes them or as the store keeps them.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use constant_time_eq::constant_time_eq_n;
+
+use super::format::{CHECK_TAG_BYTES, CHECKED_BYTES, Kind};
+
+/// Token keys that may be set; the rest of a longer list would only cost time.
+pub const MAX_CHECK_KEYS: usize = 8;
+/// The lengths of a token key, in characters. A key made by a node has 43: 32 bytes in base64url.
+pub const TOKEN_KEY_CHARS: RangeInclusive<usize> = 32..=1024;
+
+const CHECK_KEY_CONTEXT: &str = "doorward 2026-11 check key of tokens";
+const MARK_KEY_CONTEXT: &str = "doorward 2026-11 key of marks in memory";
+
+/// Checks that a text can be a token key.
+///
+/// # Errors
+/// What is wrong with it, without the text: the rest of a sentence that starts with the key.
+pub fn check_token_key(text: &str) -> Result<(), String> {
+    let (least, most) = (TOKEN_KEY_CHARS.start(), TOKEN_KEY_CHARS.end());
+    if !TOKEN_KEY_CHARS.contains(&text.chars().count()) {
+        return Err(format!("is not {least} to {most} characters long"));
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("has white space or a control character in it".into());
+    }
+    Ok(())
+}
+
+/// The keys of the check tag: the first signs, all verify, so that they can be rotated.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CheckKeys {
+    keys: Vec<[u8; 32]>,
+    /// Of the marks that verified strings leave; see [`VerifiedMark`](crate::model::token::asides::VerifiedMark).
+    pub(crate) mark_key: [u8; 16],
+    /// Whether there may be another key that is not known here.
+    may_lack_one: bool,
+}
+
+impl CheckKeys {
+    /// Derives the keys from secrets as an operator writes them (or as the store keeps them), first the one
+    /// that signs. `None` without any; beyond [`MAX_CHECK_KEYS`] and the one of the store the last ones are left out.
+    pub fn from_secrets<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let keys: Vec<_> = secrets
+            .into_iter()
+            .take(MAX_CHECK_KEYS + 1)
+            .map(|secret| blake3::derive_key(CHECK_KEY_CONTEXT, secret.as_bytes()))
+            .collect();
+        let mut mark_key = [0; 16];
+        mark_key.copy_from_slice(&blake3::derive_key(MARK_KEY_CONTEXT, keys.as_flattened())[..16]);
+        (!keys.is_empty()).then_some(Self { keys, mark_key, may_lack_one: false })
+    }
+
+    /// These keys, of a node that does not know yet whether the store keeps another one.
+    pub fn lacking_the_stores(self) -> Self {
+        Self { may_lack_one: true, ..self }
+    }
+
+    /// Whether a string that none of these keys verifies may have been signed all the same, by a key that is not known
+    /// here yet.
+    pub fn may_lack_one(&self) -> bool {
+        self.may_lack_one
+    }
+
+    /// The check tag by the key that signs.
+    pub(crate) fn sign(&self, kind: Kind, checked: &[u8; CHECKED_BYTES]) -> [u8; CHECK_TAG_BYTES] {
+        Self::check_tag(&self.keys[0], kind, checked)
+    }
+
+    fn check_tag(key: &[u8; 32], kind: Kind, checked: &[u8; CHECKED_BYTES]) -> [u8; CHECK_TAG_BYTES] {
+        // One buffer and one call: the incremental hasher costs half as much again.
+        let prefix = kind.prefix().as_bytes();
+        let mut message = [0; CHECKED_BYTES + 4];
+        message[..prefix.len()].copy_from_slice(prefix);
+        message[prefix.len()..prefix.len() + CHECKED_BYTES].copy_from_slice(checked);
+        let hash = blake3::keyed_hash(key, &message[..prefix.len() + CHECKED_BYTES]);
+        let mut tag = [0; CHECK_TAG_BYTES];
+        tag.copy_from_slice(&hash.as_bytes()[..CHECK_TAG_BYTES]);
+        tag
+    }
+
+    pub(crate) fn verifies(
+        &self,
+        kind: Kind,
+        checked: &[u8; CHECKED_BYTES],
+        tag: &[u8; CHECK_TAG_BYTES],
+    ) -> bool {
+        self.keys.iter().any(|key| constant_time_eq_n(&Self::check_tag(key, kind, checked), tag))
+    }
+}
+
+impl fmt::Debug for CheckKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CheckKeys({} keys)", self.keys.len())
+    }
+}

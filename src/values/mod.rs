@@ -1,0 +1,27 @@
+//! TODO
+
+pub mod api_key;
+pub mod cookie;
+pub mod listen_address;
+pub mod log_options;
+pub mod origin;
+pub mod over_limit;
+pub mod redis_url;
+pub mod renewal_step;
+pub mod secret_string;
+pub mod store_url;
+pub mod tls_paths;
+pub mod trusted_proxies;
+
+pub use self::api_key::{ApiKey, Scope, Scopes};
+pub use self::cookie::{Cookie, SameSite};
+pub use self::listen_address::ListenAddr;
+pub use self::log_options::{LogFormat, LogLevel};
+pub use self::origin::Origin;
+pub use self::over_limit::OverLimit;
+pub use self::redis_url::{Node, RedisUrl, Topology};
+pub use self::renewal_step::RenewalStep;
+pub use self::secret_string::SecretString;
+pub use self::store_url::StoreUrl;
+pub use self::tls_paths::TlsPaths;
+pub use self::trusted_proxies::TrustedProxies;
