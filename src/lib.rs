@@ -22,6 +22,8 @@
 //! `examples/in_process.rs` is a whole program. The settings are those of the server, made by [`config::load_node`]
 //! or by hand from [`Config::default`].
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod clock;
 mod config;

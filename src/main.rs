@@ -1,5 +1,7 @@
 //! The binary: settings in, exit code out.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 /// Chosen by measurement: see benches/README.md.

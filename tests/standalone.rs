@@ -44,7 +44,9 @@ mod listeners {
 
 mod process {
     mod cli;
+    mod dependencies;
     mod outcome;
+    mod snapshots;
 }
 
 mod store {
@@ -60,6 +62,7 @@ mod validation_plane {
 }
 
 mod common;
+mod fuzz;
 
 use common::server::Server;
 

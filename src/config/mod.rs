@@ -92,7 +92,11 @@ fn load_node_with(
     if mistakes.is_empty() { Ok(config) } else { Err(LoadError { mistakes }) }
 }
 
-fn load_with(
+/// [`load`] with a reader of files, for tests and fuzz targets.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
     read_file: ReadFile<'_>,

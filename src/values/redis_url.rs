@@ -24,8 +24,10 @@ const SENTINEL_PORT: u16 = 26379;
 const MAX_NODES: usize = 64;
 /// A DNS name has at most this many characters (RFC 1035 section 2.3.4).
 const MAX_HOST_BYTES: usize = 253;
-/// What may stand unencoded in a part that is shown: RFC 3986's unreserved characters, and the path's `/`.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// Encoded in a part that is shown: all but RFC 3986's unreserved characters.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The same for a path.
+const ENCODED_IN_PATH: &AsciiSet = &ENCODED.remove(b'/');
 
 /// A Redis and how to log in to it. Neither `Debug` nor `Display` shows the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -255,7 +257,7 @@ impl fmt::Display for RedisUrl {
             }
             Topology::Unix { path } => {
                 let path = path.to_string_lossy();
-                write!(f, "redis+unix://{}?db={db}", utf8_percent_encode(&path, ENCODED))?;
+                write!(f, "redis+unix://{}?db={db}", utf8_percent_encode(&path, ENCODED_IN_PATH))?;
                 if let Some(user) = user {
                     write!(f, "&username={user}")?;
                 }
@@ -295,6 +297,7 @@ mod tests {
             ("redis://:pw@[fe80::1]:7000/2", "redis://:***@[fe80::1]:7000/2"),
             ("rediss://user:pw@host_a.example:6380", "rediss://user:***@host_a.example:6380/0"),
             ("redis://u%40x:p@host", "redis://u%40x:***@host:6379/0"),
+            ("redis://a%2Fb:p@host/1", "redis://a%2Fb:***@host:6379/1"),
             ("redis+unix:///run/redis.sock", "redis+unix:///run/redis.sock?db=0"),
             ("redis+unix:///a%20b?db=3&password=pw", "redis+unix:///a%20b?db=3&password=***"),
             ("redis+unix:///s?username=u&password=pw", "redis+unix:///s?db=0&username=u&password=***"),

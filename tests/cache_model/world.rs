@@ -10,8 +10,8 @@ use shuttle::thread;
 
 use crate::cache::{Connection, Flight, Limits, Looked, NearCache, ServerIndex};
 use crate::clock::Clock;
-use crate::token_string::TokenId;
 use crate::sync::{Mutex, MutexGuard, is_left_out};
+use crate::token_string::TokenId;
 
 pub const LEASE_MS: u64 = 3;
 

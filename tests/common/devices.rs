@@ -13,7 +13,8 @@ pub const DEVICE_IDLE_MS: u64 = 30 * DAY_MS;
 /// A device key that was not made yet. `number` tells it from others of its user and uuid.
 pub fn sample_device(user: &str, uuid: &str, number: u64, now_ms: u64) -> DeviceKey {
     let keys = CheckKeys::from_secrets(["a check key of the tests"]).unwrap();
-    let minted = token_string::mint(Kind::DeviceLogin, &keys, user, &Entropy::seeded(number + 1_000)).unwrap();
+    let minted =
+        token_string::mint(Kind::DeviceLogin, &keys, user, &Entropy::seeded(number + 1_000)).unwrap();
     DeviceKey {
         id: minted.id,
         secret_hash: minted.hash,

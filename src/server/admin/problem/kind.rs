@@ -12,7 +12,6 @@ macro_rules! kinds {
 
         impl Kind {
             /// Every kind.
-            #[cfg(test)]
             pub const ALL: &[Self] = &[$(Self::$kind),+];
 
             /// The status of its answers.

@@ -2,11 +2,11 @@
 //! protocol specification). Answers are read in place; only what is kept is copied.
 
 /// No answer to a look-up is longer; a server that sends more is not one of ours.
-pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024;
+pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// What was read at the start of a buffer.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Read<T> {
+pub enum Read<T> {
     /// It, and how many bytes it took.
     Whole(T, usize),
     /// Its end has not come yet.
@@ -17,7 +17,7 @@ pub(crate) enum Read<T> {
 
 impl<T> Read<Answer<T>> {
     /// The same with another value.
-    pub(crate) fn map<U>(self, other: impl FnOnce(T) -> U) -> Read<Answer<U>> {
+    pub fn map<U>(self, other: impl FnOnce(T) -> U) -> Read<Answer<U>> {
         match self {
             Self::Whole(Answer::Fine(value), length) => Read::Whole(Answer::Fine(other(value)), length),
             Self::Whole(Answer::Error(text), length) => Read::Whole(Answer::Error(text), length),
@@ -29,7 +29,7 @@ impl<T> Read<Answer<T>> {
 
 /// The answer to a command.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answer<T> {
+pub enum Answer<T> {
     /// As expected.
     Fine(T),
     /// An error; its first word is its code.
@@ -37,7 +37,7 @@ pub(crate) enum Answer<T> {
 }
 
 /// Appends a command.
-pub(crate) fn write_command(out: &mut Vec<u8>, arguments: &[&[u8]]) {
+pub fn write_command(out: &mut Vec<u8>, arguments: &[&[u8]]) {
     write_length(out, b'*', arguments.len());
     for argument in arguments {
         write_length(out, b'$', argument.len());
@@ -58,7 +58,7 @@ fn write_length(out: &mut Vec<u8>, kind: u8, length: usize) {
 }
 
 /// Reads an array of `N` bulk strings, any of which may be null.
-pub(crate) fn read_array<const N: usize>(buffer: &[u8]) -> Read<Answer<[Option<&[u8]>; N]>> {
+pub fn read_array<const N: usize>(buffer: &[u8]) -> Read<Answer<[Option<&[u8]>; N]>> {
     let mut values = [None; N];
     let mut at = match read_line(buffer, 0) {
         Line::Whole(b'*', text, next) if number(text) == Some(N as i64) => next,
@@ -77,7 +77,7 @@ pub(crate) fn read_array<const N: usize>(buffer: &[u8]) -> Read<Answer<[Option<&
 }
 
 /// Reads a bulk string, which may be null.
-pub(crate) fn read_value(buffer: &[u8]) -> Read<Answer<Option<&[u8]>>> {
+pub fn read_value(buffer: &[u8]) -> Read<Answer<Option<&[u8]>>> {
     if let Line::Whole(b'-', text, next) = read_line(buffer, 0) {
         return Read::Whole(Answer::Error(lossy(text)), next);
     }
@@ -89,7 +89,7 @@ pub(crate) fn read_value(buffer: &[u8]) -> Read<Answer<Option<&[u8]>>> {
 }
 
 /// Reads the answer to a command of whose answer only counts that it is no error.
-pub(crate) fn read_done(buffer: &[u8]) -> Read<Answer<()>> {
+pub fn read_done(buffer: &[u8]) -> Read<Answer<()>> {
     match read_line(buffer, 0) {
         Line::Whole(b'+' | b':', _, next) => Read::Whole(Answer::Fine(()), next),
         Line::Whole(b'-', text, next) => Read::Whole(Answer::Error(lossy(text)), next),
@@ -99,7 +99,7 @@ pub(crate) fn read_done(buffer: &[u8]) -> Read<Answer<()>> {
 }
 
 /// Reads an answer that is one text: a simple string, a number or a bulk string.
-pub(crate) fn read_text(buffer: &[u8]) -> Read<Answer<String>> {
+pub fn read_text(buffer: &[u8]) -> Read<Answer<String>> {
     match read_line(buffer, 0) {
         Line::Whole(b'+' | b':', text, next) => Read::Whole(Answer::Fine(lossy(text)), next),
         Line::Whole(b'-', text, next) => Read::Whole(Answer::Error(lossy(text)), next),

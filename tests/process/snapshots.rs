@@ -1,0 +1,47 @@
+//! Names that others rely on, as files: a change of one shows up in review. After an intended change, run
+//! `UPDATE_SNAPSHOTS=1 cargo test snapshot` and commit the files in tests/snapshots.
+
+use std::path::Path;
+
+use doorward::internals::config::{self, Command};
+use doorward::internals::server::admin::problem::Kind;
+use doorward::{Clock, Config, Entropy, Node};
+
+/// Compares a text with a file in tests/snapshots.
+fn assert_snapshot(file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(file);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap();
+    let changed = |(now, before)| (now != before).then(|| format!("-{before}\n+{now}\n"));
+    let lines = text.lines().zip(expected.lines()).find_map(changed).unwrap_or_default();
+    assert!(text == expected, "{file} differs; if that is intended, set UPDATE_SNAPSHOTS=1\n{lines}");
+}
+
+#[test]
+fn help_snapshot() {
+    let Ok(Command::Print(help)) = config::load(["doorward".into(), "--help".into()], []) else {
+        panic!("--help prints nothing");
+    };
+    assert_snapshot("help.txt", &help);
+}
+
+#[test]
+fn problems_snapshot() {
+    let line = |kind: &Kind| format!("{} {} {}\n", kind.status().as_u16(), kind.uri(), kind.title());
+    assert_snapshot("problems.txt", &Kind::ALL.iter().map(line).collect::<String>());
+}
+
+/// Names, types and help of all metrics, then the samples of a node in memory without their values.
+#[tokio::test]
+async fn metrics_snapshot() {
+    let node = Node::start(&Config::default(), Clock::system(), Entropy::system()).await.unwrap();
+    let _validator = node.validator().await;
+    let text = node.metrics().text();
+    node.stop().await;
+    let (descriptions, samples): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with('#'));
+    let mut samples: Vec<_> = samples.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
+    samples.sort_unstable();
+    assert_snapshot("metrics.txt", &([descriptions, samples].concat().join("\n") + "\n"));
+}
