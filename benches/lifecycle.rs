@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use doorward::TokenChange;
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::rotation::Rotation;
 use doorward::internals::token_string;
@@ -51,7 +51,7 @@ fn calls(c: &mut Criterion) {
         group.bench_function("end", |b| {
             b.iter_batched(
                 &mut issued,
-                |token| change(token.credential.id, TokenChange::ending(EndReason::Logout)),
+                |token| change(token.record.id, TokenChange::ending(RevokeReason::Logout)),
                 BatchSize::SmallInput,
             );
         });
@@ -59,8 +59,8 @@ fn calls(c: &mut Criterion) {
             b.iter_batched(
                 &mut issued,
                 |token| {
-                    let rotation = Rotation { hash: token.credential.secret_hash, grace_ms: 10_000 };
-                    change(token.credential.id, TokenChange::rotating(rotation))
+                    let rotation = Rotation { hash: token.record.secret_hash, grace_ms: 10_000 };
+                    change(token.record.id, TokenChange::rotating(rotation))
                 },
                 BatchSize::SmallInput,
             );
@@ -68,8 +68,8 @@ fn calls(c: &mut Criterion) {
         group.bench_function("takeover, with its hint", |b| {
             b.iter_batched(
                 || {
-                    let token = issued().credential.id;
-                    let id = token_string::new_id(token.shard_tag(), on.entropy()).unwrap();
+                    let token = issued().record.id;
+                    let id = token_string::new_id(token.hash_tag(), on.entropy()).unwrap();
                     NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: NOW_MS + 60_000 }
                 },
                 |new| runtime.block_on(on.store.start_takeover(&new, NOW_MS)).unwrap(),
@@ -100,7 +100,7 @@ fn ending_of_all(_: &mut Criterion) {
             }
         });
         server.cli(&["CONFIG", "RESETSTAT"]);
-        let ended = runtime.block_on(on.store.end_user_tokens("alice", None, NOW_MS)).unwrap();
+        let ended = runtime.block_on(on.store.revoke_user_tokens("alice", None, NOW_MS)).unwrap();
         assert_eq!(ended.len(), MOST_TOKENS);
         let stats = server.cli(&["INFO", "commandstats"]);
         let figures = |name: &str| {

@@ -1,6 +1,6 @@
 //! The parts of a validation, each timed alone: taking a token string apart, looking a token up, a whole `/auth`; known
 //! tokens in process and by the thousand.
-//! What stands on the wire or in Redis has a yardstick beside it, measured in the same run.
+//! What stands on the token_string or in Redis has a yardstick beside it, measured in the same run.
 //!
 //! ```text
 //! cargo bench --bench parts -- [--quick] [FILTER]
@@ -27,9 +27,9 @@ use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string::verified_mark::VerifiedMark;
-use doorward::internals::token_string::{CheckKeys, Kind, Minted, mint, parse};
+use doorward::internals::token_string::{Kind, Minted, TokenKeys, mint, parse};
 use doorward::internals::values::RedisUrl;
-use doorward::{Access, Clock, Config, Credential, Entropy, NewToken, Node, Token, Transport};
+use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Token, TokenRecord, Transport};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
@@ -52,7 +52,7 @@ const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/
 const TOKENS: usize = 10_000;
 const HOUR_MS: u64 = 3_600_000;
 
-fn mint_for(user: &str, keys: &CheckKeys) -> Minted {
+fn mint_for(user: &str, keys: &TokenKeys) -> Minted {
     mint(Kind::Token, keys, user, &Entropy::system()).unwrap()
 }
 
@@ -62,28 +62,33 @@ fn runtime() -> Runtime {
 
 /// A token string as it comes with a request: ours, forged, or nothing like a token.
 fn token_strings(c: &mut Criterion) {
-    let keys = CheckKeys::from_secrets(["a"]).unwrap();
-    let retired = CheckKeys::from_secrets(["b", "c", "d", "a"]).unwrap();
-    let wire = mint_for("alice", &keys).wire;
-    let forged = mint_for("alice", &CheckKeys::from_secrets(["not ours"]).unwrap()).wire;
+    let keys = TokenKeys::from_secrets(["a"]).unwrap();
+    let retired = TokenKeys::from_secrets(["b", "c", "d", "a"]).unwrap();
+    let token_string = mint_for("alice", &keys).token_string;
+    let forged = mint_for("alice", &TokenKeys::from_secrets(["not ours"]).unwrap()).token_string;
     let mut group = c.benchmark_group("token string");
-    let mut one = |name: &str, keys: &CheckKeys, text: &str, is_ours: bool| {
+    let mut one = |name: &str, keys: &TokenKeys, text: &str, is_ours: bool| {
         assert_eq!(parse(Kind::Token, keys, text.as_bytes()).is_some(), is_ours, "{name}");
         group.bench_function(name, |b| b.iter(|| parse(Kind::Token, keys, black_box(text.as_bytes()))));
     };
-    one("valid", &keys, &wire, true);
-    one("valid, by the last of four keys", &retired, &wire, true);
+    one("valid", &keys, &token_string, true);
+    one("valid, by the last of four keys", &retired, &token_string, true);
     one("forged", &keys, &forged, false);
-    one("malformed, of the right length", &keys, &format!("{}!", &wire[..wire.len() - 1]), false);
+    one(
+        "malformed, of the right length",
+        &keys,
+        &format!("{}!", &token_string[..token_string.len() - 1]),
+        false,
+    );
     one("malformed, too short", &keys, "dw_short", false);
     group.finish();
     c.bench_function("mint", |b| b.iter(|| mint_for(black_box("alice"), &keys)));
 }
 
-fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
+fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
     let user = format!("user-{n}");
     let minted = mint_for(&user, keys);
-    let credential = Credential {
+    let record = TokenRecord {
         id: minted.id,
         secret_hash: minted.hash,
         texts: Texts::new(&user, Some("web"), Some("django.contrib.auth.backends.ModelBackend"), None),
@@ -103,7 +108,7 @@ fn record(n: usize, keys: &CheckKeys, now_ms: u64) -> Token {
         shown: ShownOnce::default(),
     };
     Token {
-        credential: Arc::new(credential),
+        record: Arc::new(record),
         created_at_ms: now_ms,
         last_access_ms: now_ms,
         ended_at_ms: None,
@@ -140,7 +145,7 @@ fn look_ups(c: &mut Criterion) {
         group.bench_function(store.name(), |b| {
             b.to_async(&runtime).iter(|| {
                 let id = *next.next().unwrap();
-                async move { reader.credential(id).await.unwrap().unwrap() }
+                async move { reader.record(id).await.unwrap().unwrap() }
             });
         });
     }
@@ -153,13 +158,13 @@ fn look_ups(c: &mut Criterion) {
 }
 
 async fn fill(store: &Store) -> Vec<doorward::internals::token_string::TokenId> {
-    let keys = CheckKeys::from_secrets(["a"]).unwrap();
+    let keys = TokenKeys::from_secrets(["a"]).unwrap();
     let now_ms = Clock::system().now_ms();
     let mut ids = Vec::with_capacity(TOKENS);
     for n in 0..TOKENS {
         let token = record(n, &keys, now_ms);
         store.issue(&token, now_ms).await.unwrap();
-        ids.push(token.credential.id);
+        ids.push(token.record.id);
     }
     ids
 }
@@ -179,8 +184,8 @@ fn auth(c: &mut Criterion) {
     let mut shown = None;
     for (name, redis_url) in [("embedded store", None), ("Redis", Some(server.url()))] {
         let app = running_app(redis_url);
-        let wire = issue(&app);
-        let bearer = format!("Bearer {wire}");
+        let token_string = issue(&app);
+        let bearer = format!("Bearer {token_string}");
         let request = request_bytes("GET", "/auth", &[("Authorization", &bearer)], None);
         let mut client = Client::new(&app.listen);
         let answer = client.send(&request);
@@ -301,7 +306,7 @@ fn known_tokens(c: &mut Criterion) {
             let mut login = NewToken::new(format!("user-{n}"), "192.0.2.1".parse().unwrap());
             login.user_agent = USER_AGENT.into();
             login.auth_slug = Some("web".into());
-            wires.push(node.service().issue(login, Actor::Doorward).await.unwrap().wire);
+            wires.push(node.service().issue(login, Actor::Doorward).await.unwrap().token_string);
         }
         wires
     });
@@ -309,8 +314,10 @@ fn known_tokens(c: &mut Criterion) {
     let mut next = wires.iter().cycle();
     group.bench_function("one, in process", |b| {
         b.to_async(&runtime).iter(|| {
-            let wire = next.next().unwrap().as_bytes();
-            async move { validator.validate(wire, Transport::Header, Access::Recorded).await.unwrap().unwrap() }
+            let token_string = next.next().unwrap().as_bytes();
+            async move {
+                validator.validate(token_string, Transport::Header, Access::Recorded).await.unwrap().unwrap()
+            }
         });
     });
     group.throughput(Throughput::Elements(BATCH as u64));

@@ -34,16 +34,16 @@ pub async fn session(config: &Config) -> Result<(), Box<dyn Error>> {
 
     // A request carries the token in the cookie. `identity.user()` is as whom it acts: the user taken over while somebody
     // from support looks at what that user sees; `identity.actor()` is who logged in.
-    let wire = issued.wire.as_bytes();
-    let Some(identity) = validator.validate(wire, Transport::Cookie, Access::Recorded).await? else {
+    let token_string = issued.token_string.as_bytes();
+    let Some(identity) = validator.validate(token_string, Transport::Cookie, Access::Recorded).await? else {
         return Err("a token that was just issued is valid".into());
     };
     println!("{} may pass, acted on by {}", identity.user(), identity.actor());
 
     // Alice takes bob over for a minute.
-    let id = issued.token.credential.id;
+    let id = issued.token.record.id;
     node.service().start_takeover(id, "bob".into(), None, Some(60_000), Actor::Doorward).await?;
-    let Some(identity) = validator.validate(wire, Transport::Cookie, Access::Recorded).await? else {
+    let Some(identity) = validator.validate(token_string, Transport::Cookie, Access::Recorded).await? else {
         return Err("a token that acts as another user is valid".into());
     };
     println!("{} may pass, acted on by {}", identity.user(), identity.actor());
@@ -52,9 +52,9 @@ pub async fn session(config: &Config) -> Result<(), Box<dyn Error>> {
     }
 
     // She logs out, everywhere; the next request is refused.
-    let ended = node.service().end_user_tokens("alice", None, Actor::Doorward).await?;
+    let ended = node.service().revoke_user_tokens("alice", None, Actor::Doorward).await?;
     println!("{ended} ended");
-    if validator.validate(wire, Transport::Cookie, Access::Recorded).await?.is_some() {
+    if validator.validate(token_string, Transport::Cookie, Access::Recorded).await?.is_some() {
         return Err("a token that was ended is refused".into());
     }
 

@@ -45,7 +45,7 @@ pub use crate::clock::Clock;
 pub use crate::config::definition::Config;
 pub use crate::config::load_node;
 pub use crate::entropy::Entropy;
-pub use crate::model::token::record::{Credential, Token, TokenChange, TokenView, Transport};
+pub use crate::model::token::record::{Token, TokenChange, TokenRecord, TokenView, Transport};
 pub use crate::node::Node;
 pub use crate::node::start_up::StartError;
 pub use crate::service::{NewToken, Service, ServiceError};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use doorward::internals::config;
 use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::{Actor, EndReason};
+use doorward::internals::model::event::{Actor, RevokeReason};
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::service::NewDevice;
 use doorward::{
@@ -32,8 +32,8 @@ async fn node_on(redis: &RedisServer) -> Node {
     Node::start(&config, Clock::system(), Entropy::system()).await.unwrap()
 }
 
-async fn is_valid(validator: &Validator, wire: &str) -> Result<bool, StoreError> {
-    let valid = validator.validate(wire.as_bytes(), Transport::Header, Access::Recorded).await;
+async fn is_valid(validator: &Validator, token_string: &str) -> Result<bool, StoreError> {
+    let valid = validator.validate(token_string.as_bytes(), Transport::Header, Access::Recorded).await;
     valid.map(|identity| identity.is_some())
 }
 
@@ -56,22 +56,22 @@ async fn what_one_node_ends_the_other_refuses() {
     let (here, there) = (one.validator().await, other.validator().await);
     let issued = one.service().issue(login("alice"), Actor::Doorward).await.unwrap();
     for validator in [&here, &there] {
-        assert!(is_valid(validator, &issued.wire).await.unwrap());
+        assert!(is_valid(validator, &issued.token_string).await.unwrap());
     }
     // From here on the other node knows it by heart.
     eventually("the other node caches", async || {
         let before = other.service().store().cache_stats().hits;
-        assert!(is_valid(&there, &issued.wire).await.unwrap());
+        assert!(is_valid(&there, &issued.token_string).await.unwrap());
         (other.service().store().cache_stats().hits > before).then_some(())
     })
     .await;
     one.service()
-        .change(issued.token.credential.id, &TokenChange::ending(EndReason::Ended), Actor::Doorward)
+        .change(issued.token.record.id, &TokenChange::ending(RevokeReason::Ended), Actor::Doorward)
         .await
         .unwrap();
-    assert!(!is_valid(&here, &issued.wire).await.unwrap(), "at once on the node that ended it");
+    assert!(!is_valid(&here, &issued.token_string).await.unwrap(), "at once on the node that ended it");
     eventually("refused by the other", async || {
-        (!is_valid(&there, &issued.wire).await.unwrap()).then_some(())
+        (!is_valid(&there, &issued.token_string).await.unwrap()).then_some(())
     })
     .await;
     one.stop().await;
@@ -82,14 +82,14 @@ async fn what_one_node_ends_the_other_refuses() {
 async fn a_node_serves_several_runtimes() {
     let redis = RedisServer::start();
     let node = node_on(&redis).await;
-    let wire = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire;
+    let token_string = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string;
     std::thread::scope(|scope| {
         for _ in 0..2 {
             let on_its_own = || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(async {
                     let validator = node.validator().await;
-                    assert!(is_valid(&validator, &wire).await.unwrap());
+                    assert!(is_valid(&validator, &token_string).await.unwrap());
                     assert!(!is_valid(&validator, "dw_forged").await.unwrap());
                 });
             };
@@ -137,12 +137,11 @@ async fn stopping_writes_the_accesses_that_are_left() {
     let issued = node.service().issue(login("alice"), Actor::Doorward).await.unwrap();
     let validator = node.validator().await;
     // The clock must have moved on for the access to differ from the issue.
-    let seen_ms =
-        || redis.cli(&["ZSCORE", &index_key(), &format!("@{}", issued.token.credential.id.locator())]);
+    let seen_ms = || redis.cli(&["ZSCORE", &index_key(), &format!("@{}", issued.token.record.id.locator())]);
     let at_first = seen_ms();
     let clock = Clock::system();
     wait_for("the next millisecond", || (clock.now_ms() > issued.token.created_at_ms).then_some(()));
-    assert!(is_valid(&validator, &issued.wire).await.unwrap());
+    assert!(is_valid(&validator, &issued.token_string).await.unwrap());
     assert_eq!(seen_ms(), at_first);
     drop(validator);
     node.stop().await;
@@ -171,9 +170,11 @@ async fn a_manual_clock_drives_a_node() {
     let clock = Clock::manual(NOW_MS);
     let node = Node::start(&settings(&[]), clock.clone(), Entropy::seeded(1)).await.unwrap();
     let validator = node.validator().await;
-    let wire = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire;
+    let token_string = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string;
     clock.advance_ms(HOUR_MS - 1);
-    let peek = async || validator.validate(wire.as_bytes(), Transport::Header, Access::Exempt).await.unwrap();
+    let peek = async || {
+        validator.validate(token_string.as_bytes(), Transport::Header, Access::Exempt).await.unwrap()
+    };
     assert!(peek().await.is_some());
     clock.advance_ms(1);
     assert!(peek().await.is_none());
@@ -199,10 +200,11 @@ async fn another_schema_makes_a_node_with_its_own_check_keys_unready() {
 async fn validators_may_be_shared_by_tasks() {
     let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
     let validator = Arc::new(node.validator().await);
-    let wire = Arc::new(node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire);
+    let token_string =
+        Arc::new(node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string);
     let tasks = (0..4).map(|_| {
-        let (validator, wire) = (validator.clone(), wire.clone());
-        tokio::spawn(async move { is_valid(&validator, &wire).await })
+        let (validator, token_string) = (validator.clone(), token_string.clone());
+        tokio::spawn(async move { is_valid(&validator, &token_string).await })
     });
     for task in tasks.collect::<Vec<_>>() {
         assert!(task.await.unwrap().unwrap());
@@ -216,11 +218,12 @@ async fn a_takeover_is_seen_as_both_users() {
     let validator = node.validator().await;
     let issued = node.service().issue(login("alice"), Actor::Doorward).await.unwrap();
     let who = async || {
-        let identity = validator.validate(issued.wire.as_bytes(), Transport::Header, Access::Recorded).await;
+        let identity =
+            validator.validate(issued.token_string.as_bytes(), Transport::Header, Access::Recorded).await;
         let identity = identity.unwrap().unwrap();
         (identity.user().to_owned(), identity.actor().to_owned(), identity.ends_at_ms())
     };
-    let (id, ends_at_ms) = (issued.token.credential.id, issued.token.credential.expires_at_ms);
+    let (id, ends_at_ms) = (issued.token.record.id, issued.token.record.expires_at_ms);
     assert_eq!(who().await, ("alice".into(), "alice".into(), ends_at_ms));
     let takeover =
         node.service().start_takeover(id, "bob".into(), None, Some(60_000), Actor::Doorward).await.unwrap();
@@ -263,7 +266,7 @@ async fn the_rules_hold_in_process() {
     let agent = NewToken { user_agent: format!("a\tb{}", "c".repeat(300)), ..login("alice") };
     let token = service.issue(agent, Actor::Doorward).await.unwrap().token;
     assert_eq!(token.user_agent, format!("a b{}", "c".repeat(253)));
-    let id = token.credential.id;
+    let id = token.record.id;
 
     let device = |uuid: &str| NewDevice {
         user: "alice".into(),
@@ -304,7 +307,7 @@ async fn a_validator_without_its_runtime_is_unavailable() {
         ("DOORWARD_REDIS_TIMEOUT", "50ms"),
     ];
     let node = Node::start(&settings(&given), Clock::system(), Entropy::system()).await.unwrap();
-    let wire = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().wire;
+    let token_string = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string;
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Made on runtimes of other threads: this one may not block.
     let (of_ended, of_idle, idle) = std::thread::scope(|scope| {
@@ -318,9 +321,9 @@ async fn a_validator_without_its_runtime_is_unavailable() {
         scope.spawn(make).join().unwrap()
     });
     for validator in [&of_ended, &of_idle] {
-        let told = is_valid(validator, &wire).await;
+        let told = is_valid(validator, &token_string).await;
         assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
-        let batch = validator.validate_batch(&[&wire], Access::Recorded).await;
+        let batch = validator.validate_batch(&[&token_string], Access::Recorded).await;
         assert!(matches!(batch, Err(StoreError::Unavailable(_))));
     }
     idle.shutdown_background();

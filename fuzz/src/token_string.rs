@@ -1,7 +1,7 @@
 //! Minted token strings parse and changed ones do not.
 
 use doorward::Entropy;
-use doorward::internals::token_string::{CheckKeys, Claim, Kind, ShardTag, TokenId, mint, parse};
+use doorward::internals::token_string::{Claim, HashTag, Kind, TokenId, TokenKeys, mint, parse};
 
 /// Checks the bytes as a token string, and a token string minted and changed as they say.
 pub fn check(bytes: &[u8]) {
@@ -18,7 +18,7 @@ pub fn check(bytes: &[u8]) {
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         assert!(TokenId::parse(text).is_none_or(|id| id.to_string() == text));
-        assert!(ShardTag::parse(text).is_none_or(|tag| tag.to_string() == text.to_ascii_lowercase()));
+        assert!(HashTag::parse(text).is_none_or(|tag| tag.to_string() == text.to_ascii_lowercase()));
     }
     if let Some((&[at, byte, kind, ref seed @ ..], user)) = bytes.split_first_chunk::<11>() {
         let kind = if kind % 2 == 0 { Kind::Token } else { Kind::DeviceLogin };
@@ -30,12 +30,12 @@ pub fn check(bytes: &[u8]) {
 fn minted(kind: Kind, seed: u64, user: &str, at: usize, byte: u8) {
     let keys = keys("one");
     let token = mint(kind, &keys, user, &Entropy::seeded(seed)).unwrap();
-    let mut string = token.wire.into_bytes();
+    let mut string = token.token_string.into_bytes();
     let verified = parse(kind, &keys, &string).unwrap();
     assert_eq!((verified.id, verified.hash), (token.id, token.hash));
     assert_eq!(TokenId::parse(&token.id.to_string()), Some(token.id));
-    assert_eq!(TokenId::from_locator(token.id.shard_tag(), &token.id.locator()), Some(token.id));
-    assert_eq!(token.id.shard_tag(), ShardTag::of_user(user));
+    assert_eq!(TokenId::from_locator(token.id.hash_tag(), &token.id.locator()), Some(token.id));
+    assert_eq!(token.id.hash_tag(), HashTag::of_user(user));
 
     let other_kind = if kind == Kind::Token { Kind::DeviceLogin } else { Kind::Token };
     let as_other_kind = [other_kind.prefix().as_bytes(), &string[kind.prefix().len()..]].concat();
@@ -48,6 +48,6 @@ fn minted(kind: Kind, seed: u64, user: &str, at: usize, byte: u8) {
     }
 }
 
-fn keys(secret: &str) -> CheckKeys {
-    CheckKeys::from_secrets([secret]).unwrap()
+fn keys(secret: &str) -> TokenKeys {
+    TokenKeys::from_secrets([secret]).unwrap()
 }

@@ -114,7 +114,7 @@ pub fn load_with(
     let are_sources_whole = is_whole && is_file_whole(&mistakes);
     let config = Config::from_values(&values, &mut mistakes);
     if are_sources_whole {
-        config.check_keys(&values, &mut mistakes);
+        config.token_keys(&values, &mut mistakes);
         config.check_together(&values, &mut mistakes);
     }
     if !mistakes.is_empty() {

@@ -11,7 +11,7 @@ type Finding = (&'static str, String);
 
 impl Config {
     /// On Redis, a server needs a key that its callers know.
-    pub(crate) fn check_keys(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
+    pub(crate) fn token_keys(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
         let is_bad =
             mistakes.iter().any(|mistake| ["admin-key", "api-keys"].contains(&mistake.name.as_str()));
         if values.is_set("redis-url") && self.api_keys.is_empty() && !is_bad {

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::logging::RepeatedFault;
-use crate::model::token::record::{Credential, Renewal, Touch};
+use crate::model::token::record::{Renewal, TokenRecord, Touch};
 use crate::store::{Store, StoreError, Unwritten};
 use crate::token_string::{IdHasher, TokenId};
 
@@ -74,7 +74,7 @@ type Watched = HashMap<TokenId, Pending, BuildHasherDefault<IdHasher>>;
 /// A token whose accesses are watched.
 struct Pending {
     /// The newest copy of its record that was accessed; its mark has the latest access.
-    credential: Arc<Credential>,
+    record: Arc<TokenRecord>,
     /// The latest access through older copies.
     access_ms: u64,
     renewal: Option<Renewal>,
@@ -88,7 +88,7 @@ struct Pending {
 
 impl Pending {
     fn access_ms(&self) -> u64 {
-        self.access_ms.max(self.credential.accesses.latest_ms())
+        self.access_ms.max(self.record.accesses.latest_ms())
     }
 
     fn is_waiting(&self) -> bool {
@@ -120,17 +120,16 @@ impl LastAccess {
 
     /// Notes an access at `now_ms` that earned the expiry `renew_to_ms`. `is_kept` tells whether later accesses may
     /// come through this copy of the record; if so, its mark is watched. Never waits, never fails.
-    pub fn record(&self, credential: &Arc<Credential>, now_ms: u64, renew_to_ms: Option<u64>, is_kept: bool) {
-        if is_kept && !credential.accesses.note(now_ms) && renew_to_ms.is_none() {
+    pub fn record(&self, record: &Arc<TokenRecord>, now_ms: u64, renew_to_ms: Option<u64>, is_kept: bool) {
+        if is_kept && !record.accesses.note(now_ms) && renew_to_ms.is_none() {
             return;
         }
-        if is_kept && renew_to_ms.is_none() && self.0.shard(credential.id).is_full.load(Ordering::Relaxed) {
-            return self.drop_access(credential);
+        if is_kept && renew_to_ms.is_none() && self.0.shard(record.id).is_full.load(Ordering::Relaxed) {
+            return self.drop_access(record);
         }
         let renewal = renew_to_ms.map(|to_ms| Renewal { from_ms: now_ms, to_ms });
-        self.merge(credential, now_ms, renewal, is_kept);
-        let must_hurry =
-            credential.expires_at_ms.saturating_sub(now_ms) < 2 * self.0.options.flush_interval_ms;
+        self.merge(record, now_ms, renewal, is_kept);
+        let must_hurry = record.expires_at_ms.saturating_sub(now_ms) < 2 * self.0.options.flush_interval_ms;
         if renew_to_ms.is_some() && must_hurry {
             self.0.wake.notify_one();
         }
@@ -141,29 +140,29 @@ impl LastAccess {
         self.0.shard(id).lock().get(&id)?.earned().map(|renewal| renewal.to_ms)
     }
 
-    fn merge(&self, credential: &Arc<Credential>, access_ms: u64, renewal: Option<Renewal>, is_kept: bool) {
-        let shard = self.0.shard(credential.id);
+    fn merge(&self, record: &Arc<TokenRecord>, access_ms: u64, renewal: Option<Renewal>, is_kept: bool) {
+        let shard = self.0.shard(record.id);
         let mut watched = shard.lock();
         let is_full = watched.len() >= self.0.room_in_shard();
-        match watched.entry(credential.id) {
+        match watched.entry(record.id) {
             Entry::Occupied(mut entry) => {
                 let pending = entry.get_mut();
                 pending.access_ms = pending.access_ms.max(access_ms);
                 pending.renewal = merged(pending.renewal, renewal);
-                if is_kept && !Arc::ptr_eq(&pending.credential, credential) {
+                if is_kept && !Arc::ptr_eq(&pending.record, record) {
                     pending.access_ms = pending.access_ms();
-                    let older = std::mem::replace(&mut pending.credential, credential.clone());
+                    let older = std::mem::replace(&mut pending.record, record.clone());
                     older.accesses.release();
                 }
             }
             Entry::Vacant(_) if is_full => {
                 shard.is_full.store(true, Ordering::Relaxed);
-                self.drop_access(credential);
+                self.drop_access(record);
             }
             Entry::Vacant(entry) => {
-                let credential = credential.clone();
+                let record = record.clone();
                 entry.insert(Pending {
-                    credential,
+                    record,
                     access_ms,
                     renewal,
                     in_flight: None,
@@ -174,8 +173,8 @@ impl LastAccess {
         }
     }
 
-    fn drop_access(&self, credential: &Credential) {
-        credential.accesses.release();
+    fn drop_access(&self, record: &TokenRecord) {
+        record.accesses.release();
         self.0.counters.dropped.inc();
     }
 
@@ -253,13 +252,13 @@ impl LastAccess {
 
     /// The store knows it now, or will never want to.
     fn written(&self, due: &Due) {
-        if let Some(pending) = self.0.shard(due.credential.id).lock().get_mut(&due.credential.id) {
+        if let Some(pending) = self.0.shard(due.record.id).lock().get_mut(&due.record.id) {
             pending.in_flight = None;
         }
     }
 
     fn put_back(&self, due: &Due) {
-        if let Some(pending) = self.0.shard(due.credential.id).lock().get_mut(&due.credential.id) {
+        if let Some(pending) = self.0.shard(due.record.id).lock().get_mut(&due.record.id) {
             pending.renewal = merged(pending.renewal, pending.in_flight.take());
             (pending.written_access_ms, pending.taken_ms) = (0, None);
         }
@@ -267,7 +266,7 @@ impl LastAccess {
 }
 
 pub(crate) struct Due {
-    credential: Arc<Credential>,
+    record: Arc<TokenRecord>,
     access_ms: u64,
     renewal: Option<Renewal>,
 }
@@ -275,8 +274,8 @@ pub(crate) struct Due {
 impl Due {
     pub(crate) fn touch(&self) -> Touch {
         Touch {
-            id: self.credential.id,
-            user: self.credential.user().to_owned(),
+            id: self.record.id,
+            user: self.record.user().to_owned(),
             access_ms: self.access_ms,
             renewal: self.renewal,
         }
@@ -285,7 +284,7 @@ impl Due {
 
 impl Inner {
     fn shard(&self, id: TokenId) -> &Shard {
-        &self.shards[id.shard_tag().index() % SHARDS]
+        &self.shards[id.hash_tag().index() % SHARDS]
     }
 
     fn room_in_shard(&self) -> usize {
@@ -308,7 +307,7 @@ impl Inner {
                 let rested = pending.taken_ms.is_none_or(is_rested);
                 if !pending.is_waiting() {
                     if rested {
-                        pending.credential.accesses.release();
+                        pending.record.accesses.release();
                     }
                     return !rested;
                 }
@@ -328,11 +327,7 @@ impl Pending {
         self.written_access_ms = self.access_ms();
         self.taken_ms = Some(boottime_ms);
         (self.renewal, self.in_flight) = (None, self.earned());
-        Due {
-            credential: self.credential.clone(),
-            access_ms: self.written_access_ms,
-            renewal: self.in_flight,
-        }
+        Due { record: self.record.clone(), access_ms: self.written_access_ms, renewal: self.in_flight }
     }
 }
 

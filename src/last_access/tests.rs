@@ -1,6 +1,6 @@
 use super::recorder::*;
 use crate::clock::Clock;
-use crate::model::token::record::{Credential, Renewal, Token};
+use crate::model::token::record::{Renewal, Token, TokenRecord};
 use crate::store::memory::MemoryStore;
 use crate::store::{Store, StoreLimits};
 use crate::token_string::TokenId;
@@ -9,23 +9,23 @@ use std::time::Duration;
 
 const START_MS: u64 = 1_800_000_000_000;
 
-async fn queue(options: LastAccessOptions) -> (LastAccess, Store, Clock, Arc<Credential>) {
+async fn queue(options: LastAccessOptions) -> (LastAccess, Store, Clock, Arc<TokenRecord>) {
     let limits = StoreLimits { revoked_retention_ms: 1_000, max_tokens_per_user: 10, ..StoreLimits::DEFAULT };
     let store = Store::Memory(Arc::new(MemoryStore::new(limits, 100)));
     let clock = Clock::manual(START_MS);
-    let keys = crate::token_string::CheckKeys::from_secrets(["k"]).unwrap();
+    let keys = crate::token_string::TokenKeys::from_secrets(["k"]).unwrap();
     let entropy = crate::entropy::Entropy::seeded(1);
     let minted =
         crate::token_string::mint(crate::token_string::Kind::Token, &keys, "alice", &entropy).unwrap();
-    let credential = Arc::new(Credential {
+    let record = Arc::new(TokenRecord {
         id: minted.id,
         expires_at_ms: START_MS + 60_000,
         idle_ms: 60_000,
         ends_at_ms: START_MS + 600_000,
-        ..crate::model::token::tests::credential()
+        ..crate::model::token::tests::record()
     });
     let token = Token {
-        credential: credential.clone(),
+        record: record.clone(),
         created_at_ms: START_MS,
         last_access_ms: START_MS,
         ended_at_ms: None,
@@ -37,7 +37,7 @@ async fn queue(options: LastAccessOptions) -> (LastAccess, Store, Clock, Arc<Cre
     };
     store.issue(&token, START_MS).await.unwrap();
     let queue = LastAccess::new(store.clone(), clock.clone(), options, LastAccessCounters::default());
-    (queue, store, clock, credential)
+    (queue, store, clock, record)
 }
 
 const OPTIONS: LastAccessOptions =
@@ -45,24 +45,24 @@ const OPTIONS: LastAccessOptions =
 
 #[tokio::test]
 async fn every_round_writes_the_latest_access_while_few_tokens_are_accessed() {
-    let (queue, store, clock, credential) = queue(OPTIONS).await;
+    let (queue, store, clock, record) = queue(OPTIONS).await;
     let seen = async || {
-        let token = store.token(credential.id, clock.now_ms()).await.unwrap().unwrap();
+        let token = store.token(record.id, clock.now_ms()).await.unwrap().unwrap();
         token.last_access_ms - START_MS
     };
-    queue.record(&credential, START_MS + 10, None, true);
-    queue.record(&credential, START_MS + 20, None, true);
+    queue.record(&record, START_MS + 10, None, true);
+    queue.record(&record, START_MS + 20, None, true);
     queue.flush().await.unwrap();
     assert_eq!(seen().await, 20);
     clock.advance_ms(1_000);
-    queue.record(&credential, START_MS + 900, None, true);
+    queue.record(&record, START_MS + 900, None, true);
     queue.flush().await.unwrap();
     assert_eq!(seen().await, 900);
     queue.flush().await.unwrap();
     assert_eq!(queue.0.counters.flushed.get(), 2, "and writes nothing twice");
     // A newer copy of the record takes the older one's place, and no access is lost.
-    let newer = Arc::new(Credential::clone(&credential));
-    queue.record(&credential, START_MS + 950, None, true);
+    let newer = Arc::new(TokenRecord::clone(&record));
+    queue.record(&record, START_MS + 950, None, true);
     queue.record(&newer, START_MS + 940, None, true);
     queue.record(&newer, START_MS + 960, None, true);
     queue.flush().await.unwrap();
@@ -80,7 +80,7 @@ async fn among_many_a_token_is_written_once_per_resolution() {
             let mut id = *b"jE1hGDDT0000000A";
             id[8..15].copy_from_slice(format!("{n:07}").as_bytes());
             let id = TokenId::parse(std::str::from_utf8(&id).unwrap()).unwrap();
-            Arc::new(Credential { id, ..Credential::clone(&first) })
+            Arc::new(TokenRecord { id, ..TokenRecord::clone(&first) })
         })
         .collect();
     let round = async |at_ms: u64| {
@@ -98,19 +98,19 @@ async fn among_many_a_token_is_written_once_per_resolution() {
 
 #[tokio::test]
 async fn a_renewal_does_not_wait_for_the_resolution() {
-    let (queue, store, clock, credential) = queue(OPTIONS).await;
-    queue.record(&credential, START_MS, None, true);
+    let (queue, store, clock, record) = queue(OPTIONS).await;
+    queue.record(&record, START_MS, None, true);
     queue.flush().await.unwrap();
-    queue.record(&credential, START_MS + 50, Some(START_MS + 60_050), true);
+    queue.record(&record, START_MS + 50, Some(START_MS + 60_050), true);
     queue.flush().await.unwrap();
-    let token = store.token(credential.id, clock.now_ms()).await.unwrap().unwrap();
-    assert_eq!(token.credential.expires_at_ms, START_MS + 60_050);
+    let token = store.token(record.id, clock.now_ms()).await.unwrap().unwrap();
+    assert_eq!(token.record.expires_at_ms, START_MS + 60_050);
 }
 
 /// On a Redis that is not there.
 #[tokio::test]
 async fn what_was_earned_counts_until_it_is_written() {
-    let (_, store, clock, credential) = queue(OPTIONS).await;
+    let (_, store, clock, record) = queue(OPTIONS).await;
     let away = crate::store::redis::RedisStore::new(
         crate::store::redis::RedisOptions {
             url: crate::values::RedisUrl::parse("redis://127.0.0.1:1").unwrap(),
@@ -131,38 +131,38 @@ async fn what_was_earned_counts_until_it_is_written() {
     );
     let away = Store::Redis(Arc::new(away));
     let unwritten = LastAccess::new(away, clock.clone(), OPTIONS, LastAccessCounters::default());
-    assert_eq!(unwritten.earned_ms(credential.id), None);
+    assert_eq!(unwritten.earned_ms(record.id), None);
     for access_ms in [START_MS + 10, START_MS + 50_000, START_MS + 100_000] {
-        unwritten.record(&credential, access_ms, Some(access_ms + 60_000), true);
-        assert_eq!(unwritten.earned_ms(credential.id), Some(access_ms + 60_000));
+        unwritten.record(&record, access_ms, Some(access_ms + 60_000), true);
+        assert_eq!(unwritten.earned_ms(record.id), Some(access_ms + 60_000));
         unwritten.flush().await.unwrap_err();
-        assert_eq!(unwritten.earned_ms(credential.id), Some(access_ms + 60_000));
+        assert_eq!(unwritten.earned_ms(record.id), Some(access_ms + 60_000));
     }
     clock.advance_ms(110_000);
     let chain = unwritten.0.take_due(clock.now_ms()).pop().unwrap().touch();
     assert_eq!(chain.renewal, Some(Renewal { from_ms: START_MS + 10, to_ms: START_MS + 160_000 }));
-    assert_eq!(unwritten.earned_ms(credential.id), Some(START_MS + 160_000), "while it is being written");
+    assert_eq!(unwritten.earned_ms(record.id), Some(START_MS + 160_000), "while it is being written");
     store.touch(std::slice::from_ref(&chain), clock.now_ms()).await.unwrap();
-    let token = store.token(credential.id, clock.now_ms()).await.unwrap().unwrap();
-    assert_eq!(token.credential.expires_at_ms, START_MS + 160_000);
+    let token = store.token(record.id, clock.now_ms()).await.unwrap().unwrap();
+    assert_eq!(token.record.expires_at_ms, START_MS + 160_000);
     // The writing was broken off: it is written again.
     assert_eq!(unwritten.0.take_due(clock.now_ms()).pop().unwrap().touch(), chain);
 }
 
 #[tokio::test]
 async fn what_was_written_does_not_count_any_more() {
-    let (queue, _, _, credential) = queue(OPTIONS).await;
-    queue.record(&credential, START_MS + 50, Some(START_MS + 60_050), true);
+    let (queue, _, _, record) = queue(OPTIONS).await;
+    queue.record(&record, START_MS + 50, Some(START_MS + 60_050), true);
     queue.flush().await.unwrap();
-    assert_eq!(queue.earned_ms(credential.id), None);
+    assert_eq!(queue.earned_ms(record.id), None);
 }
 
 #[tokio::test]
 async fn the_queue_is_bounded_and_counts_what_it_drops_until_there_is_room() {
-    let (queue, _, clock, credential) = queue(LastAccessOptions { queue: 1, ..OPTIONS }).await;
-    let id = TokenId::from_locator(credential.id.shard_tag(), "AAAAAAAAAAAAAA").unwrap();
-    let other = Arc::new(Credential { id, ..Credential::clone(&credential) });
-    queue.record(&credential, START_MS, None, true);
+    let (queue, _, clock, record) = queue(LastAccessOptions { queue: 1, ..OPTIONS }).await;
+    let id = TokenId::from_locator(record.id.hash_tag(), "AAAAAAAAAAAAAA").unwrap();
+    let other = Arc::new(TokenRecord { id, ..TokenRecord::clone(&record) });
+    queue.record(&record, START_MS, None, true);
     for dropped in 1..=2 {
         queue.record(&other, START_MS + 1, None, true);
         assert_eq!(queue.0.counters.dropped.get(), dropped);

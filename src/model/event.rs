@@ -32,7 +32,7 @@ impl fmt::Display for Actor<'_> {
 
 /// Why a token or a takeover ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndReason {
+pub enum RevokeReason {
     /// By its holder.
     Logout,
     /// By name, on the admin plane.
@@ -53,7 +53,7 @@ pub enum EndReason {
     Replaced,
 }
 
-impl EndReason {
+impl RevokeReason {
     /// Every reason.
     pub const ALL: [Self; 9] = [
         Self::Logout,
@@ -177,7 +177,7 @@ pub struct Event {
     /// The device key it is about, by its uuid.
     pub device: Option<String>,
     /// Why, of an ending.
-    pub reason: Option<EndReason>,
+    pub reason: Option<RevokeReason>,
 }
 
 impl Event {

@@ -1,6 +1,6 @@
 //! Named checks: what a part of a site demands of a valid token. Pure: no HTTP, no store.
 
-use crate::model::token::record::Credential;
+use crate::model::token::record::TokenRecord;
 
 /// What `/check/NAME` demands besides a valid token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,10 +20,10 @@ pub struct Check {
 
 impl Check {
     /// Whether a valid token meets the demands.
-    pub fn is_met_by(&self, credential: &Credential) -> bool {
+    pub fn is_met_by(&self, record: &TokenRecord) -> bool {
         let meets =
             |demand: &Option<String>, field: Option<&str>| demand.is_none() || demand.as_deref() == field;
-        meets(&self.backend, credential.backend()) && meets(&self.slug, credential.auth_slug())
+        meets(&self.backend, record.backend()) && meets(&self.slug, record.auth_slug())
     }
 }
 
@@ -35,16 +35,15 @@ mod tests {
     #[test]
     fn every_demand_must_be_met() {
         let some = |text: &str| Some(text.to_owned());
-        let credential = Credential {
+        let record = TokenRecord {
             texts: Texts::new("alice", Some("web"), Some("ldap"), None),
-            ..crate::model::token::tests::credential()
+            ..crate::model::token::tests::record()
         };
-        let met = |backend, slug| Check { backend, slug, ..Check::default() }.is_met_by(&credential);
+        let met = |backend, slug| Check { backend, slug, ..Check::default() }.is_met_by(&record);
         assert!(met(None, None) && met(some("ldap"), None) && met(some("ldap"), some("web")));
         assert!(!met(some("LDAP"), None) && !met(some("ldap"), some("mobile")) && !met(None, some("")));
         assert!(
-            !Check { slug: some("web"), ..Check::default() }
-                .is_met_by(&crate::model::token::tests::credential())
+            !Check { slug: some("web"), ..Check::default() }.is_met_by(&crate::model::token::tests::record())
         );
     }
 }

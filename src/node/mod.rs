@@ -22,7 +22,7 @@ use crate::config::definition::Config;
 use crate::entropy::Entropy;
 use crate::last_access::LastAccess;
 use crate::service::Service;
-use crate::service::token_keys::TokenKeys;
+use crate::service::token_keys::TokenKeySource;
 use crate::validation::Validator;
 
 /// The last write of accesses is given at least this.
@@ -71,7 +71,7 @@ impl Node {
         let service =
             Service::new(store.clone(), clock, entropy.clone(), token_policy(config), last_access.clone());
         let service = Arc::new(service);
-        let token_keys = TokenKeys::new(config.token_keys.clone(), &entropy)?;
+        let token_keys = TokenKeySource::new(config.token_keys.clone(), &entropy)?;
         let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys);
         monitor.first_look().await;
         let mut workers = JoinSet::new();

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 
 use super::fault_log::FaultLog;
 use crate::service::Service;
-use crate::service::token_keys::TokenKeys;
+use crate::service::token_keys::TokenKeySource;
 use crate::store::StoreError;
 use crate::store::report::{Fault, FaultKind, Report};
 
@@ -51,13 +51,13 @@ impl Readiness {
 pub struct Monitor {
     service: Arc<Service>,
     readiness: Readiness,
-    token_keys: TokenKeys,
+    token_keys: TokenKeySource,
     log: FaultLog,
 }
 
 impl Monitor {
     /// A monitor that keeps the service's token keys in step with the store's.
-    pub fn new(service: Arc<Service>, readiness: Readiness, token_keys: TokenKeys) -> Self {
+    pub fn new(service: Arc<Service>, readiness: Readiness, token_keys: TokenKeySource) -> Self {
         token_keys.begin(&service);
         Self { service, readiness, token_keys, log: FaultLog::default() }
     }

@@ -14,10 +14,10 @@ use crate::last_access::LastAccess;
 use crate::logging::RepeatedFault;
 use crate::model::event::{Actor, Event};
 use crate::model::field_rules::Checked;
-use crate::model::token::record::Credential;
+use crate::model::token::record::TokenRecord;
 use crate::store::{Call, Store, StoreError};
 use crate::token_string as secret;
-use crate::token_string::{CheckKeys, Claim, Kind, Minted, Presented, ShardTag};
+use crate::token_string::{Claim, HashTag, Kind, Minted, Presented, TokenKeys};
 
 /// See the module. Shared by all runtimes.
 pub struct Service {
@@ -26,7 +26,7 @@ pub struct Service {
     pub(crate) entropy: Entropy,
     pub(crate) policy: TokenPolicy,
     pub(crate) last_access: LastAccess,
-    check_keys: ArcSwapOption<CheckKeys>,
+    token_keys: ArcSwapOption<TokenKeys>,
     faults: StoreFaults,
 }
 
@@ -46,8 +46,8 @@ impl Service {
         policy: TokenPolicy,
         last_access: LastAccess,
     ) -> Self {
-        let (check_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
-        Self { store, clock, entropy, policy, last_access, check_keys, faults }
+        let (token_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
+        Self { store, clock, entropy, policy, last_access, token_keys, faults }
     }
 
     /// The store, for the workers.
@@ -69,37 +69,37 @@ impl Service {
     ///
     /// # Errors
     /// `Unavailable` while they are not known.
-    pub fn with_check_keys<T>(&self, use_keys: impl FnOnce(&CheckKeys) -> T) -> Result<T, StoreError> {
-        self.check_keys().as_deref().map(use_keys).ok_or_else(no_check_keys)
+    pub fn with_token_keys<T>(&self, use_keys: impl FnOnce(&TokenKeys) -> T) -> Result<T, StoreError> {
+        self.token_keys().as_deref().map(use_keys).ok_or_else(no_token_keys)
     }
 
     /// The check keys; `None` while they are not known.
-    pub fn check_keys(&self) -> impl Deref<Target = Option<Arc<CheckKeys>>> {
-        self.check_keys.load()
+    pub fn token_keys(&self) -> impl Deref<Target = Option<Arc<TokenKeys>>> {
+        self.token_keys.load()
     }
 
     /// What a token string presents; `None` when it is malformed or forged.
     ///
     /// # Errors
     /// `Unavailable` while a key that may have signed it is not known.
-    pub fn parse(&self, kind: Kind, wire: &[u8]) -> Result<Option<Presented>, StoreError> {
-        self.with_check_keys(|keys| {
-            let Some(claim) = Claim::read(kind, wire) else { return Ok(None) };
+    pub fn parse(&self, kind: Kind, token_string: &[u8]) -> Result<Option<Presented>, StoreError> {
+        self.with_token_keys(|keys| {
+            let Some(claim) = Claim::read(kind, token_string) else { return Ok(None) };
             match claim.verify(keys) {
-                None if keys.may_lack_one() => Err(no_check_keys()),
+                None if keys.may_lack_one() => Err(no_token_keys()),
                 presented => Ok(presented),
             }
         })?
     }
 
     /// Replaces the check keys.
-    pub fn set_check_keys(&self, keys: CheckKeys) {
-        self.check_keys.store(Some(Arc::new(keys)));
+    pub fn set_token_keys(&self, keys: TokenKeys) {
+        self.token_keys.store(Some(Arc::new(keys)));
     }
 
     /// Makes the name and the secret of something new in a shard.
-    pub(crate) fn mint_in(&self, kind: Kind, shard: ShardTag) -> Result<Minted, StoreError> {
-        self.with_check_keys(|keys| {
+    pub(crate) fn mint_in(&self, kind: Kind, shard: HashTag) -> Result<Minted, StoreError> {
+        self.with_token_keys(|keys| {
             let id = secret::new_id(shard, &self.entropy)?;
             secret::mint_secret(kind, keys, id, &self.entropy)
         })?
@@ -122,7 +122,7 @@ impl Service {
     /// An expired record as it is with the renewals that this node has earned on it and not written yet; `None` where it has
     /// expired with those, too. Each access was admitted in time, so what it earned counts from then on, whether or not the
     /// store could be told.
-    pub fn with_earned(&self, record: &Credential, now_ms: u64) -> Option<Arc<Credential>> {
+    pub fn with_earned(&self, record: &TokenRecord, now_ms: u64) -> Option<Arc<TokenRecord>> {
         let earned_ms = self.last_access.earned_ms(record.id)?.min(record.ends_at_ms);
         (record.is_active && earned_ms > now_ms).then(|| Arc::new(record.renewed_to(earned_ms)))
     }
@@ -149,9 +149,9 @@ impl Service {
     }
 
     /// Notes a successful validation; `is_kept` as for [`LastAccess::record`].
-    pub fn record_access(&self, credential: &Arc<Credential>, now_ms: u64, is_kept: bool) {
-        let step_ms = self.policy.renewal_step.step_ms(credential.idle_ms);
-        self.last_access.record(credential, now_ms, credential.renewal(now_ms, step_ms), is_kept);
+    pub fn record_access(&self, record: &Arc<TokenRecord>, now_ms: u64, is_kept: bool) {
+        let step_ms = self.policy.renewal_step.step_ms(record.idle_ms);
+        self.last_access.record(record, now_ms, record.renewal(now_ms, step_ms), is_kept);
     }
 }
 
@@ -173,6 +173,6 @@ pub(crate) fn valid_if_some<T: ?Sized>(
 }
 
 /// What cannot be told without the check keys, or without one of them.
-pub fn no_check_keys() -> StoreError {
+pub fn no_token_keys() -> StoreError {
     StoreError::Unavailable("the check keys are not known yet".into())
 }

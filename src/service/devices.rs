@@ -8,7 +8,7 @@ use super::tokens::{Issued, NewToken};
 use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
-use crate::token_string::{Kind, ShardTag};
+use crate::token_string::{HashTag, Kind};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl Service {
         valid_if_some("name", new.name.as_deref(), rules::device_name)?;
         let uuid = valid("uuid", rules::device_uuid(&new.uuid))?;
         let call = self.call(actor);
-        let minted = self.mint_in(Kind::DeviceLogin, ShardTag::of_user(&new.user))?;
+        let minted = self.mint_in(Kind::DeviceLogin, HashTag::of_user(&new.user))?;
         let device = DeviceKey {
             id: minted.id,
             secret_hash: minted.hash,
@@ -55,7 +55,7 @@ impl Service {
             expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };
         match self.store.make_device(&device, call).await? {
-            Made::Created => Ok(MadeDevice { device, login_token: Some(minted.wire) }),
+            Made::Created => Ok(MadeDevice { device, login_token: Some(minted.token_string) }),
             Made::Existed(device) => Ok(MadeDevice { device, login_token: None }),
             Made::TooMany => Err(ServiceError::TooManyDevices),
         }
@@ -125,12 +125,12 @@ impl Service {
         let uuid = valid("uuid", rules::device_uuid(&uuid))?;
         new.check()?;
         let call = self.call(actor);
-        let wire = login_token.as_bytes();
-        let presented = self.parse(Kind::DeviceLogin, wire)?.ok_or(ServiceError::LoginRefused)?;
-        let minted = self.mint_in(Kind::Token, presented.id.shard_tag())?;
+        let token_string = login_token.as_bytes();
+        let presented = self.parse(Kind::DeviceLogin, token_string)?.ok_or(ServiceError::LoginRefused)?;
+        let minted = self.mint_in(Kind::Token, presented.id.hash_tag())?;
         let mut token = self.record_of(new, minted.id, minted.hash, call.now_ms);
-        let credential = Arc::make_mut(&mut token.credential);
-        credential.texts = credential.texts.with_device(&uuid);
+        let record = Arc::make_mut(&mut token.record);
+        record.texts = record.texts.with_device(&uuid);
         let login = DeviceLogin {
             id: presented.id,
             secret_hash: presented.hash,
@@ -138,7 +138,7 @@ impl Service {
             expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };
         match self.store.device_login(&login, &token, call).await? {
-            LoggedIn::Done(token) => Ok(Issued { token, wire: minted.wire }),
+            LoggedIn::Done(token) => Ok(Issued { token, token_string: minted.token_string }),
             LoggedIn::Refused => Err(ServiceError::LoginRefused),
             LoggedIn::TooMany => Err(ServiceError::TooManyTokens),
             LoggedIn::ObjectFull => Err(ServiceError::ObjectFull),

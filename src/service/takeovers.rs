@@ -2,7 +2,7 @@
 
 use super::core::{Service, valid, valid_if_some};
 use super::error::ServiceError;
-use crate::model::event::{Actor, EndReason};
+use crate::model::event::{Actor, RevokeReason};
 use crate::model::field_rules as rules;
 use crate::model::takeover::{NewTakeover, Started, Takeover};
 use crate::store::StoreError;
@@ -27,7 +27,7 @@ impl Service {
         valid_if_some("reason", reason.as_deref(), rules::reason)?;
         valid_if_some("age_ms", age_ms.as_ref(), |ms| rules::age_ms(*ms))?;
         let call = self.call(actor);
-        let id = secret::new_id(token.shard_tag(), &self.entropy)
+        let id = secret::new_id(token.hash_tag(), &self.entropy)
             .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
         let age_ms = age_ms.unwrap_or(u64::MAX).min(self.policy.max_takeover_age_ms);
         let new = NewTakeover { id, token, user, reason, ends_at_ms: call.now_ms.saturating_add(age_ms) };
@@ -47,7 +47,7 @@ impl Service {
     pub async fn end_takeover(
         &self,
         token: TokenId,
-        reason: EndReason,
+        reason: RevokeReason,
         actor: Actor<'_>,
     ) -> Result<(), ServiceError> {
         match self.store.end_takeover(token, reason, self.call(actor)).await? {

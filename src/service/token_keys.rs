@@ -11,11 +11,11 @@ use rand::rngs::SysError;
 use super::core::Service;
 use crate::entropy::Entropy;
 use crate::store::StoreError;
-use crate::token_string::{CheckKeys, MAX_CHECK_KEYS, check_token_key};
+use crate::token_string::{MAX_TOKEN_KEYS, TokenKeys, check_token_key};
 use crate::values::SecretString;
 
 /// See the module.
-pub enum TokenKeys {
+pub enum TokenKeySource {
     /// The store keeps the key.
     Shared(SharedKeys),
     /// The operator set the keys.
@@ -35,7 +35,7 @@ pub struct ConfiguredKeys {
     stores: Option<Option<String>>,
 }
 
-impl TokenKeys {
+impl TokenKeySource {
     /// The configured keys; without any, those of the store.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl SharedKeys {
     /// Adopts the store's key. A store that lost it gets the one this node used last; when another node was
     /// first, its key signs from now on and ours still verifies, so that no live token looks forged.
     async fn follow(&mut self, service: &Service) -> Result<(), StoreError> {
-        let kept = service.store().shared_check_key(self.seen.first().unwrap_or(&self.proposed)).await?;
+        let kept = service.store().shared_token_key(self.seen.first().unwrap_or(&self.proposed)).await?;
         check(&kept)?;
         if self.seen.first() == Some(&kept) {
             return Ok(());
@@ -81,9 +81,9 @@ impl SharedKeys {
         }
         self.seen.retain(|secret| *secret != kept);
         self.seen.insert(0, kept);
-        self.seen.truncate(MAX_CHECK_KEYS);
-        if let Some(keys) = CheckKeys::from_secrets(self.seen.iter().map(String::as_str)) {
-            service.set_check_keys(keys);
+        self.seen.truncate(MAX_TOKEN_KEYS);
+        if let Some(keys) = TokenKeys::from_secrets(self.seen.iter().map(String::as_str)) {
+            service.set_token_keys(keys);
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl SharedKeys {
 impl ConfiguredKeys {
     /// The store's key is never written here: it only verifies.
     async fn follow(&mut self, service: &Service) -> Result<(), StoreError> {
-        let kept = service.store().kept_check_key().await?;
+        let kept = service.store().stored_token_key().await?;
         kept.as_deref().map(check).transpose()?;
         if self.stores.as_ref() != Some(&kept) {
             let verifies = kept.is_some();
@@ -108,8 +108,8 @@ impl ConfiguredKeys {
         // The operator may have put the store's key among them.
         let stores = self.stores.iter().flatten().map(String::as_str);
         secrets.extend(stores.filter(|key| !self.keys.iter().any(|known| known.expose() == *key)));
-        let Some(keys) = CheckKeys::from_secrets(secrets) else { return };
-        service.set_check_keys(if self.stores.is_some() { keys } else { keys.lacking_the_stores() });
+        let Some(keys) = TokenKeys::from_secrets(secrets) else { return };
+        service.set_token_keys(if self.stores.is_some() { keys } else { keys.lacking_the_stores() });
     }
 }
 

@@ -11,12 +11,12 @@ use crate::model::event::Actor;
 use crate::model::field_rules as rules;
 use crate::model::token::asides::{AccessMark, RefusedMarks, ShownOnce, VerifiedMark};
 use crate::model::token::inline_text::Texts;
-use crate::model::token::record::{Credential, RelatedObject, Token, TokenChange};
+use crate::model::token::record::{RelatedObject, Token, TokenChange, TokenRecord};
 use crate::model::token::rotation::{PreviousSecrets, Rotation};
 use crate::store::dispatch::store;
 use crate::store::{Changed, StoreError};
 use crate::token_string as secret;
-use crate::token_string::{Kind, SecretHash, ShardTag, TokenId};
+use crate::token_string::{HashTag, Kind, SecretHash, TokenId};
 
 /// What a login service asks for.
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ pub struct Issued {
     /// The record.
     pub token: Token,
     /// The string for its holder.
-    pub wire: String,
+    pub token_string: String,
 }
 
 impl Service {
@@ -104,10 +104,10 @@ impl Service {
         valid("user", rules::user(&new.user))?;
         new.check()?;
         let call = self.call(actor);
-        let minted = self.mint_in(Kind::Token, ShardTag::of_user(&new.user))?;
+        let minted = self.mint_in(Kind::Token, HashTag::of_user(&new.user))?;
         let token = self.record_of(new, minted.id, minted.hash, call.now_ms);
         match self.store.issue(&token, call).await? {
-            store::Issued::Done(_) => Ok(Issued { token, wire: minted.wire }),
+            store::Issued::Done(_) => Ok(Issued { token, token_string: minted.token_string }),
             store::Issued::TooMany => Err(ServiceError::TooManyTokens),
             store::Issued::ObjectFull => Err(ServiceError::ObjectFull),
         }
@@ -127,7 +127,7 @@ impl Service {
         let lifetime_ms = new.lifetime_ms.unwrap_or(self.policy.absolute_lifetime_ms);
         let ends_at_ms = now_ms.saturating_add(lifetime_ms);
         Token {
-            credential: Arc::new(Credential {
+            record: Arc::new(TokenRecord {
                 id,
                 secret_hash: hash,
                 previous: PreviousSecrets::default(),
@@ -185,8 +185,8 @@ impl Service {
         valid_if_some("auth_slug", change.auth_slug.iter().flatten().next(), |slug| rules::auth_slug(slug))?;
         match self.store.change(id, change, self.call(actor)).await? {
             Changed::Done(token) => Ok(token),
-            Changed::AlreadyEnded(token) if !change.edits() => Ok(token),
-            Changed::AlreadyEnded(_) => Err(ServiceError::Ended),
+            Changed::AlreadyRevoked(token) if !change.edits() => Ok(token),
+            Changed::AlreadyRevoked(_) => Err(ServiceError::Ended),
             Changed::NotFound => Err(ServiceError::NotFound),
             Changed::Pending => Err(ServiceError::Pending),
             Changed::RotatedTooOften => Err(ServiceError::RotatedTooOften),
@@ -208,11 +208,11 @@ impl Service {
     /// and only the new one after it, which nobody has.
     pub async fn rotate(&self, id: TokenId, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         let minted = self
-            .with_check_keys(|keys| secret::mint_secret(Kind::Token, keys, id, &self.entropy))?
+            .with_token_keys(|keys| secret::mint_secret(Kind::Token, keys, id, &self.entropy))?
             .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
         let rotation = Rotation { hash: minted.hash, grace_ms: self.policy.rotation_grace_ms };
         let token = self.change(id, &TokenChange::rotating(rotation), actor).await?;
-        Ok(Issued { token, wire: minted.wire })
+        Ok(Issued { token, token_string: minted.token_string })
     }
 
     /// A secret that was rotated out was presented after its grace: somebody copied the token. Revokes the token, if
@@ -222,7 +222,7 @@ impl Service {
     /// `Unavailable`, `Corrupt`.
     pub async fn secret_reused(&self, id: TokenId, presented: &SecretHash) -> Result<(), StoreError> {
         if self.policy.reuse_ends_token
-            && self.store.end_reused(id, presented, self.call(Actor::Doorward)).await?
+            && self.store.revoke_reused(id, presented, self.call(Actor::Doorward)).await?
         {
             tracing::warn!(token = %id, "a secret that was rotated out was seen again; its token was ended");
         }
@@ -235,22 +235,22 @@ impl Service {
     /// `Store`.
     pub async fn user_tokens(&self, user: &str, include_revoked: bool) -> Result<Vec<Token>, ServiceError> {
         let mut tokens = self.store.user_tokens(user, self.clock.now_ms()).await?;
-        tokens.retain(|token| include_revoked || token.credential.is_active);
+        tokens.retain(|token| include_revoked || token.record.is_active);
         Ok(tokens)
     }
 
-    /// Revokes all of a user's live tokens but one, as [`Store::end_user_tokens`](store::Store::end_user_tokens) does. Gives
+    /// Revokes all of a user's live tokens but one, as [`Store::revoke_user_tokens`](store::Store::revoke_user_tokens) does. Gives
     /// how many it revoked.
     ///
     /// # Errors
     /// `Store`; after `Unavailable` some may be revoked, and calling again revokes the rest.
-    pub async fn end_user_tokens(
+    pub async fn revoke_user_tokens(
         &self,
         user: &str,
         except: Option<TokenId>,
         actor: Actor<'_>,
     ) -> Result<usize, ServiceError> {
-        Ok(self.store.end_user_tokens(user, except, self.call(actor)).await?.len())
+        Ok(self.store.revoke_user_tokens(user, except, self.call(actor)).await?.len())
     }
 }
 

@@ -36,7 +36,7 @@ impl StoreLimits {
             stale_grace_ms: 0,
             max_tokens_per_user: 1000,
             max_tokens_per_object: 10_000,
-            over_limit: OverLimit::EndOldest,
+            over_limit: OverLimit::RevokeOldest,
             takeover_retention_ms: 30 * DAY_MS,
             events_per_user: 100,
             event_retention_ms: 7 * DAY_MS,

@@ -38,7 +38,7 @@ pub enum Changed {
     /// No such token, or an expired one.
     NotFound,
     /// It was ended before; nothing changed. The token as it is.
-    AlreadyEnded(Token),
+    AlreadyRevoked(Token),
     /// It cannot get a new secret before its second factor was shown; nothing changed.
     Pending,
     /// It got [`MAX_SIBLINGS`](crate::model::token::rotation::MAX_SIBLINGS) new secrets within the grace; nothing changed.

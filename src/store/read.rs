@@ -1,12 +1,12 @@
 //! A token record as it was read.
 
-use crate::model::token::record::Credential;
+use crate::model::token::record::TokenRecord;
 use std::sync::Arc;
 
-/// A credential that was read.
+/// A record that was read.
 pub struct Read {
     /// `None` when there is no such token.
-    pub credential: Option<Arc<Credential>>,
+    pub record: Option<Arc<TokenRecord>>,
     /// Whether the store had it so after the call began. False for a copy that was known here or read for another.
     pub is_fresh: bool,
 }

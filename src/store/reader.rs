@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::StoreError;
 use super::memory::MemoryStore;
 use super::redis::redis_store as redis;
-use crate::model::token::record::{Credential, TokenView};
+use crate::model::token::record::{TokenRecord, TokenView};
 use crate::store::cache::near_cache::Looked;
 use crate::token_string::TokenId;
 
@@ -19,16 +19,16 @@ pub enum Reader {
 }
 
 impl Reader {
-    /// What `use_it` makes of the credential of this id as far as it is known without waiting: of `Some(None)` when it
+    /// What `use_it` makes of the record of this id as far as it is known without waiting: of `Some(None)` when it
     /// is known that there is none. It must be short and not come back to the store: the record is held still. It says
     /// whether a record in the near cache answered the look-up.
     pub fn look<R>(
         &self,
         id: TokenId,
-        use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> Looked<R>,
+        use_it: impl FnOnce(Option<Option<&Arc<TokenRecord>>>) -> Looked<R>,
     ) -> R {
         match self {
-            Self::Memory(store) => store.look(id, |credential| use_it(Some(credential))).outcome(),
+            Self::Memory(store) => store.look(id, |record| use_it(Some(record))).outcome(),
             Self::Redis(reader) => reader.look(id, use_it),
         }
     }
@@ -37,7 +37,7 @@ impl Reader {
     pub fn look_each(
         &self,
         ids: &[TokenId],
-        mut use_it: impl FnMut(usize, Option<Option<&Arc<Credential>>>) -> Looked<()>,
+        mut use_it: impl FnMut(usize, Option<Option<&Arc<TokenRecord>>>) -> Looked<()>,
     ) {
         match self {
             Self::Memory(store) => {
@@ -49,21 +49,21 @@ impl Reader {
         }
     }
 
-    /// The credential of this id as far as it is known without waiting: `Some(None)` when it is known that
+    /// The record of this id as far as it is known without waiting: `Some(None)` when it is known that
     /// there is none.
-    pub fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
+    pub fn known_record(&self, id: TokenId) -> Option<Option<Arc<TokenRecord>>> {
         match self {
-            Self::Memory(store) => Some(store.credential(id)),
-            Self::Redis(reader) => reader.known_credential(id),
+            Self::Memory(store) => Some(store.record(id)),
+            Self::Redis(reader) => reader.known_record(id),
         }
     }
 
-    /// The credential of this id, whatever its state; `None` when there is no such token.
+    /// The record of this id, whatever its state; `None` when there is no such token.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
-        Ok(self.read(id).await?.credential)
+    pub async fn record(&self, id: TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        Ok(self.read(id).await?.record)
     }
 
     /// The same, and whether it is fresh.
@@ -72,8 +72,8 @@ impl Reader {
     /// `Unavailable`, `Corrupt`.
     pub async fn read(&self, id: TokenId) -> Result<Read, StoreError> {
         match self {
-            Self::Memory(store) => Ok(Read { credential: store.credential(id), is_fresh: true }),
-            Self::Redis(reader) => reader.credential(id).await,
+            Self::Memory(store) => Ok(Read { record: store.record(id), is_fresh: true }),
+            Self::Redis(reader) => reader.record(id).await,
         }
     }
 
@@ -98,43 +98,43 @@ impl Reader {
         }
     }
 
-    /// The credential of this id as the store has it after this call began, whatever was known here.
+    /// The record of this id as the store has it after this call began, whatever was known here.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn fresh_credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
+    pub async fn fresh_record(&self, id: TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.credential(id)),
-            Self::Redis(reader) => reader.fresh_credential(id).await,
+            Self::Memory(store) => Ok(store.record(id)),
+            Self::Redis(reader) => reader.fresh_record(id).await,
         }
     }
 
     /// What is known of this id while the store cannot be asked and the `stale-grace` lasts. It may only let pass: what it
     /// refuses may have changed meanwhile.
-    pub fn stale_credential(&self, id: TokenId) -> Option<Arc<Credential>> {
+    pub fn stale_record(&self, id: TokenId) -> Option<Arc<TokenRecord>> {
         match self {
             Self::Memory(_) => None,
-            Self::Redis(reader) => reader.stale_credential(id),
+            Self::Redis(reader) => reader.stale_record(id),
         }
     }
 
-    /// Whether this credential, read from the store and expired, may have been renewed all the same by another node that
+    /// Whether this record, read from the store and expired, may have been renewed all the same by another node that
     /// could not reach the store in time and has not written that yet.
-    pub fn may_be_renewed(&self, credential: &Credential, now_ms: u64) -> bool {
+    pub fn may_be_renewed(&self, record: &TokenRecord, now_ms: u64) -> bool {
         match self {
             Self::Memory(_) => false,
-            Self::Redis(reader) => reader.may_be_renewed(credential, now_ms),
+            Self::Redis(reader) => reader.may_be_renewed(record, now_ms),
         }
     }
 
-    /// Lets the credential know the last access that the store knows of; where views have it already, nothing.
+    /// Lets the record know the last access that the store knows of; where views have it already, nothing.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn learn_last_access(&self, credential: &Credential) -> Result<(), StoreError> {
+    pub async fn learn_last_access(&self, record: &TokenRecord) -> Result<(), StoreError> {
         match self {
             Self::Memory(_) => Ok(()),
-            Self::Redis(reader) => reader.learn_last_access(credential).await,
+            Self::Redis(reader) => reader.learn_last_access(record).await,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Parses and verifies token strings.
 
-use super::format::{CHECK_TAG_BYTES, CHECKED_BYTES, Kind, WIRE_BYTES, WIRE_CHARS};
+use super::format::{CHECKED_BYTES, Kind, MAC_BYTES, TOKEN_STRING_BYTES, TOKEN_STRING_CHARS};
 use super::id::{ID_BYTES, TokenId};
 use super::secret_hash::SecretHash;
-use super::token_keys::CheckKeys;
+use super::token_keys::TokenKeys;
 use super::verified_mark::VerifiedMark;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,7 +24,7 @@ pub struct Presented {
 pub struct Claim {
     kind: Kind,
     pub(crate) checked: [u8; CHECKED_BYTES],
-    pub(crate) tag: [u8; CHECK_TAG_BYTES],
+    pub(crate) tag: [u8; MAC_BYTES],
 }
 
 /// The secret of a record that is known here, and the mark of the string that last proved it.
@@ -38,12 +38,12 @@ pub struct KnownSecret<'a> {
 
 impl Claim {
     /// Reads a token string; `None` when it has not the form.
-    pub fn read(kind: Kind, wire: &[u8]) -> Option<Self> {
-        let encoded = wire.strip_prefix(kind.prefix().as_bytes())?;
-        if encoded.len() != WIRE_CHARS {
+    pub fn read(kind: Kind, token_string: &[u8]) -> Option<Self> {
+        let encoded = token_string.strip_prefix(kind.prefix().as_bytes())?;
+        if encoded.len() != TOKEN_STRING_CHARS {
             return None;
         }
-        let mut bytes = [0; WIRE_BYTES];
+        let mut bytes = [0; TOKEN_STRING_BYTES];
         URL_SAFE_NO_PAD.decode_slice(encoded, &mut bytes).ok()?;
         let (checked, tag) = bytes.split_first_chunk::<CHECKED_BYTES>()?;
         Some(Self { kind, checked: *checked, tag: tag.try_into().ok()? })
@@ -57,14 +57,14 @@ impl Claim {
     }
 
     /// What it presents; `None` when its check tag is wrong, so that it was never ours.
-    pub fn verify(&self, keys: &CheckKeys) -> Option<Presented> {
+    pub fn verify(&self, keys: &TokenKeys) -> Option<Presented> {
         keys.verifies(self.kind, &self.checked, &self.tag)
             .then(|| Presented { id: self.id(), hash: SecretHash::of(&self.checked) })
     }
 
     /// The same with the help of the record it names, if that is known: a string that was verified left its mark there,
     /// and the mark is made anew in a fourth of the time that both hashes take. Any other string goes the full way.
-    pub fn verify_known(&self, keys: &CheckKeys, known: Option<KnownSecret<'_>>) -> Option<Presented> {
+    pub fn verify_known(&self, keys: &TokenKeys, known: Option<KnownSecret<'_>>) -> Option<Presented> {
         let Some(known) = known else { return self.verify(keys) };
         let mark = self.mark(keys, known.secret_hash);
         if constant_time_eq_n(&known.verified.get().to_le_bytes(), &mark.to_le_bytes()) {
@@ -80,8 +80,8 @@ impl Claim {
     /// SipHash-2-4, a MAC by design (Aumasson and Bernstein, 2012), under a key that only who has the check keys knows:
     /// to guess a mark takes as many tries as to guess a check tag. Bound to the hash of the record's secret, so that it
     /// is worth nothing once there is another secret. Never 0.
-    fn mark(&self, keys: &CheckKeys, secret_hash: &SecretHash) -> u64 {
-        let mut message = [0; WIRE_BYTES];
+    fn mark(&self, keys: &TokenKeys, secret_hash: &SecretHash) -> u64 {
+        let mut message = [0; TOKEN_STRING_BYTES];
         message[..CHECKED_BYTES].copy_from_slice(&self.checked);
         message[CHECKED_BYTES..].copy_from_slice(&self.tag);
         let bound_to = secret_hash.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes);
@@ -90,6 +90,6 @@ impl Claim {
 }
 
 /// Takes a token string apart; `None` when it was never ours. Touches no store.
-pub fn parse(kind: Kind, keys: &CheckKeys, wire: &[u8]) -> Option<Presented> {
-    Claim::read(kind, wire)?.verify(keys)
+pub fn parse(kind: Kind, keys: &TokenKeys, token_string: &[u8]) -> Option<Presented> {
+    Claim::read(kind, token_string)?.verify(keys)
 }

@@ -6,12 +6,12 @@ pub const SECRET_BYTES: usize = 16;
 
 pub const CHECKED_BYTES: usize = ID_BYTES + SECRET_BYTES;
 
-pub const CHECK_TAG_BYTES: usize = 8;
+pub const MAC_BYTES: usize = 8;
 
-pub const WIRE_BYTES: usize = CHECKED_BYTES + CHECK_TAG_BYTES;
+pub const TOKEN_STRING_BYTES: usize = CHECKED_BYTES + MAC_BYTES;
 
 /// Characters of a token after its prefix.
-pub const WIRE_CHARS: usize = WIRE_BYTES / 3 * 4;
+pub const TOKEN_STRING_CHARS: usize = TOKEN_STRING_BYTES / 3 * 4;
 
 /// What a split token is for; told by its prefix, which the check tag covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,30 +11,30 @@ use rand::rngs::SysError;
 
 use crate::entropy::Entropy;
 
-const SHARD_TAG_BYTES: usize = 2;
+const HASH_TAG_BYTES: usize = 2;
 pub(crate) const ID_BYTES: usize = 12;
 /// Characters of a token id.
 pub const ID_CHARS: usize = ID_BYTES / 3 * 4;
 /// Characters of a locator: ten bytes.
-pub const LOCATOR_CHARS: usize = ((ID_BYTES - SHARD_TAG_BYTES) * 4).div_ceil(3);
+pub const LOCATOR_CHARS: usize = ((ID_BYTES - HASH_TAG_BYTES) * 4).div_ceil(3);
 
-const SHARD_CONTEXT: &str = "doorward 2026-11 shard tag of a user id";
+const HASH_TAG_CONTEXT: &str = "doorward 2026-11 shard tag of a user id";
 
 /// Two bytes that say in which slot all of a user's data lives. Fixed for ever: it is in every key and token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ShardTag([u8; SHARD_TAG_BYTES]);
+pub struct HashTag([u8; HASH_TAG_BYTES]);
 
-impl ShardTag {
+impl HashTag {
     /// The shard tag of a user id.
     pub fn of_user(user: &str) -> Self {
-        let hash = blake3::Hasher::new_derive_key(SHARD_CONTEXT).update(user.as_bytes()).finalize();
+        let hash = blake3::Hasher::new_derive_key(HASH_TAG_CONTEXT).update(user.as_bytes()).finalize();
         let bytes = hash.as_bytes();
         Self([bytes[0], bytes[1]])
     }
 
     /// Reads the four hex digits; `None` when they are anything else.
     pub fn parse(hex: &str) -> Option<Self> {
-        let is_hex = hex.len() == 2 * SHARD_TAG_BYTES && hex.bytes().all(|c| c.is_ascii_hexdigit());
+        let is_hex = hex.len() == 2 * HASH_TAG_BYTES && hex.bytes().all(|c| c.is_ascii_hexdigit());
         is_hex.then(|| u16::from_str_radix(hex, 16).ok()).flatten().map(|tag| Self(tag.to_be_bytes()))
     }
 
@@ -54,13 +54,13 @@ impl ShardTag {
 }
 
 /// Four hex digits: a raw byte could be `}` and split a user over slots.
-impl fmt::Display for ShardTag {
+impl fmt::Display for HashTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text())
     }
 }
 
-impl fmt::Debug for ShardTag {
+impl fmt::Debug for HashTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -79,8 +79,8 @@ impl TokenId {
     }
 
     /// The shard tag of the token's user.
-    pub fn shard_tag(&self) -> ShardTag {
-        ShardTag([self.0[0], self.0[1]])
+    pub fn hash_tag(&self) -> HashTag {
+        HashTag([self.0[0], self.0[1]])
     }
 
     /// Eight of the ten random bytes: a hash that is there already, and that nobody can choose.
@@ -97,17 +97,17 @@ impl TokenId {
     pub fn locator_text(&self) -> ArrayString<LOCATOR_CHARS> {
         let mut text = [0; LOCATOR_CHARS];
         // Fails only for a buffer that is too short.
-        let _ = URL_SAFE_NO_PAD.encode_slice(&self.0[SHARD_TAG_BYTES..], &mut text);
+        let _ = URL_SAFE_NO_PAD.encode_slice(&self.0[HASH_TAG_BYTES..], &mut text);
         // It is all ASCII.
         ArrayString::from_byte_string(&text).unwrap_or_default()
     }
 
     /// The id of the token with this locator in this shard.
-    pub fn from_locator(shard: ShardTag, locator: &str) -> Option<Self> {
+    pub fn from_locator(shard: HashTag, locator: &str) -> Option<Self> {
         let mut bytes = [0; ID_BYTES];
-        bytes[..SHARD_TAG_BYTES].copy_from_slice(&shard.0);
-        let decoded = URL_SAFE_NO_PAD.decode_slice(locator, &mut bytes[SHARD_TAG_BYTES..]);
-        (decoded == Ok(ID_BYTES - SHARD_TAG_BYTES)).then_some(Self(bytes))
+        bytes[..HASH_TAG_BYTES].copy_from_slice(&shard.0);
+        let decoded = URL_SAFE_NO_PAD.decode_slice(locator, &mut bytes[HASH_TAG_BYTES..]);
+        (decoded == Ok(ID_BYTES - HASH_TAG_BYTES)).then_some(Self(bytes))
     }
 
     /// The 16 characters.
@@ -169,10 +169,10 @@ impl fmt::Debug for TokenId {
 ///
 /// # Errors
 /// When the operating system has no randomness to give.
-pub fn new_id(shard: ShardTag, entropy: &Entropy) -> Result<TokenId, SysError> {
+pub fn new_id(shard: HashTag, entropy: &Entropy) -> Result<TokenId, SysError> {
     let mut id = [0; ID_BYTES];
-    id[..SHARD_TAG_BYTES].copy_from_slice(&shard.0);
-    id[SHARD_TAG_BYTES..].copy_from_slice(&entropy.bytes::<{ ID_BYTES - SHARD_TAG_BYTES }>()?);
+    id[..HASH_TAG_BYTES].copy_from_slice(&shard.0);
+    id[HASH_TAG_BYTES..].copy_from_slice(&entropy.bytes::<{ ID_BYTES - HASH_TAG_BYTES }>()?);
     Ok(TokenId(id))
 }
 

@@ -1,4 +1,4 @@
-//! The wire form of tokens: how a token is made, recognised as ours, and taken apart.
+//! The token_string form of tokens: how a token is made, recognised as ours, and taken apart.
 //!
 //! ```text
 //! dw_ | base64url( shard tag 2 B | locator 10 B | secret 16 B | check tag 8 B )
@@ -20,7 +20,7 @@ pub mod verified_mark;
 
 pub use self::claim::{Claim, Presented, parse};
 pub use self::format::Kind;
-pub use self::id::{ID_CHARS, IdHasher, LOCATOR_CHARS, ShardTag, TokenId, new_id};
+pub use self::id::{HashTag, ID_CHARS, IdHasher, LOCATOR_CHARS, TokenId, new_id};
 pub use self::mint::{Minted, mint, mint_secret};
 pub use self::secret_hash::SecretHash;
-pub use self::token_keys::{CheckKeys, MAX_CHECK_KEYS, TOKEN_KEY_CHARS, check_token_key};
+pub use self::token_keys::{MAX_TOKEN_KEYS, TOKEN_KEY_CHARS, TokenKeys, check_token_key};

@@ -1,14 +1,14 @@
 //! Token strings: minted, parsed, forged.
 
-use super::format::{CHECKED_BYTES, WIRE_BYTES, WIRE_CHARS};
+use super::format::{CHECKED_BYTES, TOKEN_STRING_BYTES, TOKEN_STRING_CHARS};
 use std::sync::Arc;
 
 use super::*;
 use crate::entropy::Entropy;
-use crate::model::token::record::Credential;
+use crate::model::token::record::TokenRecord;
 
-fn keys(secrets: &[&str]) -> CheckKeys {
-    CheckKeys::from_secrets(secrets.iter().copied()).unwrap()
+fn keys(secrets: &[&str]) -> TokenKeys {
+    TokenKeys::from_secrets(secrets.iter().copied()).unwrap()
 }
 
 fn minted() -> Minted {
@@ -18,14 +18,14 @@ fn minted() -> Minted {
 #[test]
 fn what_is_minted_parses_and_names_itself() {
     let token = minted();
-    assert_eq!(token.wire.len(), 3 + WIRE_CHARS);
-    let presented = parse(Kind::Token, &keys(&["one"]), token.wire.as_bytes()).unwrap();
+    assert_eq!(token.token_string.len(), 3 + TOKEN_STRING_CHARS);
+    let presented = parse(Kind::Token, &keys(&["one"]), token.token_string.as_bytes()).unwrap();
     assert_eq!(presented.id, token.id);
     assert_eq!(presented.hash, token.hash);
     assert_eq!(TokenId::parse(&token.id.to_string()), Some(token.id));
-    assert_eq!(TokenId::from_locator(token.id.shard_tag(), &token.id.locator()), Some(token.id));
-    assert_eq!(token.id.shard_tag(), ShardTag::of_user("alice"));
-    assert!(token.wire[3..].starts_with(&token.id.to_string()), "the id can be read off the token");
+    assert_eq!(TokenId::from_locator(token.id.hash_tag(), &token.id.locator()), Some(token.id));
+    assert_eq!(token.id.hash_tag(), HashTag::of_user("alice"));
+    assert!(token.token_string[3..].starts_with(&token.id.to_string()), "the id can be read off the token");
 }
 
 /// A mark stands for the string that left it, under the keys of then and for the secret of then, and for nothing
@@ -34,17 +34,17 @@ fn what_is_minted_parses_and_names_itself() {
 fn a_mark_opens_nothing_that_its_string_would_not() {
     let (one, other) = (keys(&["one"]), keys(&["other"]));
     let token = minted();
-    let claim = Claim::read(Kind::Token, token.wire.as_bytes()).unwrap();
-    let record = Credential { secret_hash: token.hash, ..crate::model::token::tests::credential() };
+    let claim = Claim::read(Kind::Token, token.token_string.as_bytes()).unwrap();
+    let record = TokenRecord { secret_hash: token.hash, ..crate::model::token::tests::record() };
     let record = Arc::new(record);
     let is_ours =
-        |claim: &Claim, keys: &CheckKeys| claim.verify_known(keys, Some(record.known_secret())).is_some();
+        |claim: &Claim, keys: &TokenKeys| claim.verify_known(keys, Some(record.known_secret())).is_some();
     assert!(!is_ours(&claim, &other));
     assert_eq!(record.verified.get(), 0, "what was not verified is not kept");
     for _ in 0..2 {
         assert!(is_ours(&claim, &one));
         assert_ne!(record.verified.get(), 0);
-        for byte in 0..WIRE_BYTES {
+        for byte in 0..TOKEN_STRING_BYTES {
             let mut forged = claim;
             match byte.checked_sub(CHECKED_BYTES) {
                 Some(at) => forged.tag[at] ^= 1,
@@ -56,13 +56,13 @@ fn a_mark_opens_nothing_that_its_string_would_not() {
     }
     // Another secret of the same token, as after a rotation.
     let rotated = mint_secret(Kind::Token, &one, token.id, &Entropy::seeded(2)).unwrap();
-    let claim = Claim::read(Kind::Token, rotated.wire.as_bytes()).unwrap();
+    let claim = Claim::read(Kind::Token, rotated.token_string.as_bytes()).unwrap();
     let presented = claim.verify_known(&one, Some(record.known_secret())).unwrap();
     assert!(presented.hash != token.hash);
     // The record with that secret instead, changed in place: the former string goes the full way again.
     let mut changed = record;
     Arc::get_mut(&mut changed).unwrap().secret_hash = rotated.hash;
-    let former = Claim::read(Kind::Token, token.wire.as_bytes()).unwrap();
+    let former = Claim::read(Kind::Token, token.token_string.as_bytes()).unwrap();
     let presented = former.verify_known(&one, Some(changed.known_secret())).unwrap();
     assert!(presented.hash != rotated.hash);
 }
@@ -70,39 +70,39 @@ fn a_mark_opens_nothing_that_its_string_would_not() {
 #[test]
 fn the_wire_form_is_fixed() {
     // Byte-exact: a change here would make every live token look forged.
-    let wire = b"dw_jE1hGDDTZBpo-UppJdH0sNrJSDJawY9t0yVkN2ERAvAVHXe4";
-    let presented = parse(Kind::Token, &keys(&["one"]), wire).unwrap();
+    let token_string = b"dw_jE1hGDDTZBpo-UppJdH0sNrJSDJawY9t0yVkN2ERAvAVHXe4";
+    let presented = parse(Kind::Token, &keys(&["one"]), token_string).unwrap();
     assert_eq!(presented.id.to_string(), "jE1hGDDTZBpo-Upp");
-    assert_eq!(presented.id.shard_tag(), ShardTag::of_user("alice"));
+    assert_eq!(presented.id.hash_tag(), HashTag::of_user("alice"));
     assert_eq!(
         presented.hash.as_bytes(),
         &[31, 40, 127, 138, 172, 237, 120, 81, 11, 40, 93, 154, 132, 136, 142, 158]
     );
-    assert_eq!(ShardTag::of_user("alice").to_string(), "8c4d");
+    assert_eq!(HashTag::of_user("alice").to_string(), "8c4d");
 }
 
 #[test]
 fn every_changed_character_is_refused() {
-    let wire = minted().wire.into_bytes();
-    for at in 0..wire.len() {
+    let token_string = minted().token_string.into_bytes();
+    for at in 0..token_string.len() {
         for other in [b'A', b'B', b'_', b'=', b' ', b'\n', 0, 0xff] {
-            let mut forged = wire.clone();
+            let mut forged = token_string.clone();
             if std::mem::replace(&mut forged[at], other) != other {
                 assert!(parse(Kind::Token, &keys(&["one"]), &forged).is_none(), "{at} {other}");
             }
         }
     }
-    for cut in 0..wire.len() {
-        assert!(parse(Kind::Token, &keys(&["one"]), &wire[..cut]).is_none());
+    for cut in 0..token_string.len() {
+        assert!(parse(Kind::Token, &keys(&["one"]), &token_string[..cut]).is_none());
     }
 }
 
 #[test]
 fn keys_rotate_and_kinds_do_not_mix() {
-    let wire = minted().wire;
-    assert!(parse(Kind::Token, &keys(&["two", "one"]), wire.as_bytes()).is_some());
-    assert!(parse(Kind::Token, &keys(&["two"]), wire.as_bytes()).is_none());
-    let as_device = wire.replacen("dw_", "dwd_", 1);
+    let token_string = minted().token_string;
+    assert!(parse(Kind::Token, &keys(&["two", "one"]), token_string.as_bytes()).is_some());
+    assert!(parse(Kind::Token, &keys(&["two"]), token_string.as_bytes()).is_none());
+    let as_device = token_string.replacen("dw_", "dwd_", 1);
     assert!(parse(Kind::DeviceLogin, &keys(&["one"]), as_device.as_bytes()).is_none());
 }
 
@@ -113,5 +113,5 @@ fn rotation_keeps_the_id_and_nothing_shows_a_secret() {
     assert_eq!(rotated.id, token.id);
     assert_ne!(rotated.hash, token.hash);
     let shown = format!("{token:?} {:?} {:?}", token.hash, keys(&["one"]));
-    assert!(!shown.contains(&token.wire[20..40]), "{shown}");
+    assert!(!shown.contains(&token.token_string[20..40]), "{shown}");
 }

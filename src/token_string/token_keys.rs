@@ -5,14 +5,14 @@ use std::ops::RangeInclusive;
 
 use constant_time_eq::constant_time_eq_n;
 
-use super::format::{CHECK_TAG_BYTES, CHECKED_BYTES, Kind};
+use super::format::{CHECKED_BYTES, Kind, MAC_BYTES};
 
 /// Token keys that may be set; the rest of a longer list would only cost time.
-pub const MAX_CHECK_KEYS: usize = 8;
+pub const MAX_TOKEN_KEYS: usize = 8;
 /// The lengths of a token key, in characters. A key made by a node has 43: 32 bytes in base64url.
 pub const TOKEN_KEY_CHARS: RangeInclusive<usize> = 32..=1024;
 
-const CHECK_KEY_CONTEXT: &str = "doorward 2026-11 check key of tokens";
+const TOKEN_KEY_CONTEXT: &str = "doorward 2026-11 check key of tokens";
 const MARK_KEY_CONTEXT: &str = "doorward 2026-11 key of marks in memory";
 
 /// Checks that a text can be a token key.
@@ -32,7 +32,7 @@ pub fn check_token_key(text: &str) -> Result<(), String> {
 
 /// The keys of the check tag: the first signs, all verify, so that they can be rotated.
 #[derive(Clone, PartialEq, Eq)]
-pub struct CheckKeys {
+pub struct TokenKeys {
     keys: Vec<[u8; 32]>,
     /// Of the marks that verified strings leave; see [`VerifiedMark`](crate::model::token::asides::VerifiedMark).
     pub(crate) mark_key: [u8; 16],
@@ -40,14 +40,14 @@ pub struct CheckKeys {
     may_lack_one: bool,
 }
 
-impl CheckKeys {
+impl TokenKeys {
     /// Derives the keys from secrets as an operator writes them (or as the store keeps them), first the one
-    /// that signs. `None` without any; beyond [`MAX_CHECK_KEYS`] and the one of the store the last ones are left out.
+    /// that signs. `None` without any; beyond [`MAX_TOKEN_KEYS`] and the one of the store the last ones are left out.
     pub fn from_secrets<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let keys: Vec<_> = secrets
             .into_iter()
-            .take(MAX_CHECK_KEYS + 1)
-            .map(|secret| blake3::derive_key(CHECK_KEY_CONTEXT, secret.as_bytes()))
+            .take(MAX_TOKEN_KEYS + 1)
+            .map(|secret| blake3::derive_key(TOKEN_KEY_CONTEXT, secret.as_bytes()))
             .collect();
         let mut mark_key = [0; 16];
         mark_key.copy_from_slice(&blake3::derive_key(MARK_KEY_CONTEXT, keys.as_flattened())[..16]);
@@ -66,34 +66,29 @@ impl CheckKeys {
     }
 
     /// The check tag by the key that signs.
-    pub(crate) fn sign(&self, kind: Kind, checked: &[u8; CHECKED_BYTES]) -> [u8; CHECK_TAG_BYTES] {
-        Self::check_tag(&self.keys[0], kind, checked)
+    pub(crate) fn sign(&self, kind: Kind, checked: &[u8; CHECKED_BYTES]) -> [u8; MAC_BYTES] {
+        Self::mac(&self.keys[0], kind, checked)
     }
 
-    fn check_tag(key: &[u8; 32], kind: Kind, checked: &[u8; CHECKED_BYTES]) -> [u8; CHECK_TAG_BYTES] {
+    fn mac(key: &[u8; 32], kind: Kind, checked: &[u8; CHECKED_BYTES]) -> [u8; MAC_BYTES] {
         // One buffer and one call: the incremental hasher costs half as much again.
         let prefix = kind.prefix().as_bytes();
         let mut message = [0; CHECKED_BYTES + 4];
         message[..prefix.len()].copy_from_slice(prefix);
         message[prefix.len()..prefix.len() + CHECKED_BYTES].copy_from_slice(checked);
         let hash = blake3::keyed_hash(key, &message[..prefix.len() + CHECKED_BYTES]);
-        let mut tag = [0; CHECK_TAG_BYTES];
-        tag.copy_from_slice(&hash.as_bytes()[..CHECK_TAG_BYTES]);
+        let mut tag = [0; MAC_BYTES];
+        tag.copy_from_slice(&hash.as_bytes()[..MAC_BYTES]);
         tag
     }
 
-    pub(crate) fn verifies(
-        &self,
-        kind: Kind,
-        checked: &[u8; CHECKED_BYTES],
-        tag: &[u8; CHECK_TAG_BYTES],
-    ) -> bool {
-        self.keys.iter().any(|key| constant_time_eq_n(&Self::check_tag(key, kind, checked), tag))
+    pub(crate) fn verifies(&self, kind: Kind, checked: &[u8; CHECKED_BYTES], tag: &[u8; MAC_BYTES]) -> bool {
+        self.keys.iter().any(|key| constant_time_eq_n(&Self::mac(key, kind, checked), tag))
     }
 }
 
-impl fmt::Debug for CheckKeys {
+impl fmt::Debug for TokenKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CheckKeys({} keys)", self.keys.len())
+        write!(f, "TokenKeys({} keys)", self.keys.len())
     }
 }

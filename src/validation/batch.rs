@@ -5,18 +5,18 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::validator::{Access, Validator};
-use crate::model::token::record::{Credential, Details, TokenView, Verdict};
-use crate::service::core::no_check_keys;
+use crate::model::token::record::{Details, TokenRecord, TokenView, Verdict};
+use crate::service::core::no_token_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
 use crate::store::read::Read;
-use crate::token_string::{CheckKeys, Claim, Kind, Presented};
+use crate::token_string::{Claim, Kind, Presented, TokenKeys};
 
 /// A token of a batch that is valid now, shown while its record is at hand.
 #[derive(Clone, Copy)]
 pub struct BatchToken<'a> {
     /// What validation knows of it.
-    pub credential: &'a Arc<Credential>,
+    pub record: &'a Arc<TokenRecord>,
     /// The rest.
     pub details: &'a Arc<Details>,
     /// The last access known here; the time of issue when there is none.
@@ -56,7 +56,7 @@ impl Validator {
         let mut views = vec![None; wires.len()];
         let keep = |at: usize, token: Option<BatchToken<'_>>| {
             views[at] = token.map(|token| TokenView {
-                credential: token.credential.clone(),
+                record: token.record.clone(),
                 details: token.details.clone(),
                 stored_access_ms: token.last_access_ms,
             });
@@ -94,15 +94,15 @@ impl Validator {
         access: Access,
         show: &mut impl FnMut(usize, Option<BatchToken<'_>>),
     ) -> Result<Vec<Later>, StoreError> {
-        let keys = self.service.check_keys();
+        let keys = self.service.token_keys();
         let Some(keys) = keys.as_deref() else {
             self.counters.unavailable.inc_by(wires.len() as u64);
-            return Err(no_check_keys());
+            return Err(no_token_keys());
         };
         let now_ms = self.service.clock().now_ms();
         let mut claims = Vec::with_capacity(wires.len());
-        for (at, wire) in wires.iter().enumerate() {
-            match Claim::read(Kind::Token, wire.as_ref()) {
+        for (at, token_string) in wires.iter().enumerate() {
+            match Claim::read(Kind::Token, token_string.as_ref()) {
                 Some(claim) => claims.push((at, claim)),
                 None => {
                     self.counters.forged.inc();
@@ -133,7 +133,7 @@ impl Validator {
         self.counters.valid.inc_by(valid);
         if unverified > 0 && keys.may_lack_one() {
             self.counters.unavailable.inc_by(unverified);
-            return Err(no_check_keys());
+            return Err(no_token_keys());
         }
         self.counters.forged.inc_by(unverified);
         Ok(later)
@@ -142,8 +142,8 @@ impl Validator {
     fn show_if_known(
         &self,
         claim: Claim,
-        known: Option<Option<&Arc<Credential>>>,
-        keys: &CheckKeys,
+        known: Option<Option<&Arc<TokenRecord>>>,
+        keys: &TokenKeys,
         access: Access,
         now_ms: u64,
         show: impl FnOnce(Option<BatchToken<'_>>),
@@ -165,7 +165,7 @@ impl Validator {
                 }
                 self.note_access(record, access, now_ms, true);
                 let last_access_ms = record.accesses.latest_ms();
-                show(Some(BatchToken { credential: record, details, last_access_ms }));
+                show(Some(BatchToken { record: record, details, last_access_ms }));
             }
             (Verdict::Pending, _) => {
                 self.counters.pending.inc();
@@ -182,7 +182,7 @@ impl Validator {
         First::Shown
     }
 
-    fn note_access(&self, record: &Arc<Credential>, access: Access, now_ms: u64, is_kept: bool) {
+    fn note_access(&self, record: &Arc<TokenRecord>, access: Access, now_ms: u64, is_kept: bool) {
         if access == Access::Recorded {
             self.service.record_access(record, now_ms, is_kept);
         }
@@ -200,7 +200,7 @@ impl Validator {
         // Read after the look-ups: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
         for (view, later) in views.iter_mut().zip(later) {
-            let record = view.as_ref().map(|view| &view.credential);
+            let record = view.as_ref().map(|view| &view.record);
             let verdict = record.map(|record| record.judge(&later.presented.hash, None, now_ms));
             match (verdict, record) {
                 (Some(Verdict::Admitted), Some(record)) => {
@@ -216,11 +216,11 @@ impl Validator {
         }
         if access == Access::Exempt {
             let unknown = views.iter().flatten().filter(|view| !view.knows_an_access());
-            try_join_all(unknown.map(|view| self.reader.learn_last_access(&view.credential))).await?;
+            try_join_all(unknown.map(|view| self.reader.learn_last_access(&view.record))).await?;
         }
         for (view, later) in views.iter().zip(later) {
             let token = view.as_ref().map(|view| BatchToken {
-                credential: &view.credential,
+                record: &view.record,
                 details: &view.details,
                 last_access_ms: view.last_access_ms(),
             });
@@ -249,16 +249,16 @@ impl Validator {
     }
 
     fn renewed_view(&self, view: TokenView) -> TokenView {
-        TokenView { credential: self.renewed(view.credential), ..view }
+        TokenView { record: self.renewed(view.record), ..view }
     }
 
     /// Settles the secrets that do not fit the record found, and finds the tokens anew whose secret was handed out since.
     async fn read_anew(&self, later: &[Later], views: &mut [Option<TokenView>]) -> Result<(), StoreError> {
         let settle = async |(view, later): (&mut Option<TokenView>, &Later)| {
-            let Some(found) = view.as_ref().map(|view| view.credential.clone()) else { return Ok(()) };
+            let Some(found) = view.as_ref().map(|view| view.record.clone()) else { return Ok(()) };
             let presented = later.presented;
             let settled =
-                self.settle(presented, Read { credential: Some(found.clone()), is_fresh: false }).await?;
+                self.settle(presented, Read { record: Some(found.clone()), is_fresh: false }).await?;
             if settled.is_none_or(|settled| !Arc::ptr_eq(&settled, &found)) {
                 *view = self.read_view(&presented).await?;
             }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::model::token::record::{Credential, Transport, Verdict};
+use crate::model::token::record::{TokenRecord, Transport, Verdict};
 use crate::service::Service;
-use crate::service::core::no_check_keys;
+use crate::service::core::no_token_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
 use crate::store::read::Read;
 use crate::store::reader::Reader;
-use crate::token_string::{CheckKeys, Claim, Kind, Presented, SecretHash, TokenId};
+use crate::token_string::{Claim, Kind, Presented, SecretHash, TokenId, TokenKeys};
 
 /// Counts what validations came to. Each thread has its own, so that they do not contend.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +50,7 @@ pub enum Access {
 #[derive(Clone, Copy, Debug)]
 pub enum Judgement<'a> {
     /// Valid, at this time in milliseconds since the Unix epoch.
-    Valid(&'a Arc<Credential>, u64),
+    Valid(&'a Arc<TokenRecord>, u64),
     /// Good, but its second factor is still to be shown: it opens nothing yet.
     Pending,
     /// Forged, unknown, ended, expired, rotated out, or not allowed on the transport.
@@ -105,15 +105,15 @@ impl Validator {
     /// When that cannot be told: also when the runtime that the validator was made on has ended or stands still.
     pub async fn validate(
         &self,
-        wire: &[u8],
+        token_string: &[u8],
         via: Transport,
         access: Access,
     ) -> Result<Option<Identity>, StoreError> {
         let kept = |judgement: Result<Judgement<'_>, StoreError>| match judgement? {
-            Judgement::Valid(credential, now_ms) => Ok(Some(Identity::new(credential.clone(), now_ms))),
+            Judgement::Valid(record, now_ms) => Ok(Some(Identity::new(record.clone(), now_ms))),
             Judgement::Pending | Judgement::Refused => Ok(None),
         };
-        match self.judge(wire, via, access, kept) {
+        match self.judge(token_string, via, access, kept) {
             Judged::Done(shown) => shown,
             Judged::MustRead(look_up) => self.in_time(self.look_up(look_up, kept)).await,
         }
@@ -137,12 +137,12 @@ impl Validator {
     /// What a token string is worth now over this transport, and what `show` makes of it.
     pub async fn judgement<R>(
         &self,
-        wire: &[u8],
+        token_string: &[u8],
         via: Transport,
         access: Access,
         show: impl Fn(Result<Judgement<'_>, StoreError>) -> R,
     ) -> R {
-        match self.judge(wire, via, access, &show) {
+        match self.judge(token_string, via, access, &show) {
             Judged::Done(shown) => shown,
             Judged::MustRead(look_up) => self.look_up(look_up, show).await,
         }
@@ -153,13 +153,13 @@ impl Validator {
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn opened(&self, wire: &[u8]) -> Result<Option<TokenId>, StoreError> {
-        let Some(presented) = self.service.parse(Kind::Token, wire)? else { return Ok(None) };
+    pub async fn opened(&self, token_string: &[u8]) -> Result<Option<TokenId>, StoreError> {
+        let Some(presented) = self.service.parse(Kind::Token, token_string)? else { return Ok(None) };
         let look_up = LookUp { presented, via: None, access: Access::Exempt, missing: Missing::Record };
         let record = self.read(look_up).await?;
         let now_ms = self.service.clock().now_ms();
         // Also an expired one: the store decides, and forgets what another node may be about to renew.
-        let is_opened = |record: &Arc<Credential>| record.is_opened_by(&presented.hash, now_ms);
+        let is_opened = |record: &Arc<TokenRecord>| record.is_opened_by(&presented.hash, now_ms);
         Ok(record.filter(is_opened).map(|record| record.id))
     }
 
@@ -167,17 +167,17 @@ impl Validator {
     /// and must be short: the record is held still meanwhile.
     pub fn judge<R>(
         &self,
-        wire: &[u8],
+        token_string: &[u8],
         via: Transport,
         access: Access,
         show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
     ) -> Judged<R> {
-        let keys = self.service.check_keys();
+        let keys = self.service.token_keys();
         let Some(keys) = keys.as_deref() else {
             self.counters.unavailable.inc();
-            return Judged::Done(show(Err(no_check_keys())));
+            return Judged::Done(show(Err(no_token_keys())));
         };
-        let Some(claim) = Claim::read(Kind::Token, wire) else {
+        let Some(claim) = Claim::read(Kind::Token, token_string) else {
             self.counters.forged.inc();
             return Judged::Done(show(Ok(Judgement::Refused)));
         };
@@ -203,7 +203,7 @@ impl Validator {
     fn judge_earned<R>(
         &self,
         look_up: LookUp,
-        known: Option<&Arc<Credential>>,
+        known: Option<&Arc<TokenRecord>>,
         show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
     ) -> Judged<R> {
         let now_ms = self.service.clock().now_ms();
@@ -218,10 +218,10 @@ impl Validator {
     }
 
     /// What a string is worth that none of these keys verifies.
-    fn unverified(&self, keys: &CheckKeys) -> Result<Judgement<'static>, StoreError> {
+    fn unverified(&self, keys: &TokenKeys) -> Result<Judgement<'static>, StoreError> {
         if keys.may_lack_one() {
             self.counters.unavailable.inc();
-            return Err(no_check_keys());
+            return Err(no_token_keys());
         }
         self.counters.forged.inc();
         Ok(Judgement::Refused)
@@ -254,7 +254,7 @@ impl Validator {
     /// # Errors
     /// `Unavailable` while it cannot be told whether the record has expired: another node may have a renewal to write that
     /// it earned during an outage.
-    pub(crate) fn refuse(&self, read: Option<&Arc<Credential>>) -> Result<(), StoreError> {
+    pub(crate) fn refuse(&self, read: Option<&Arc<TokenRecord>>) -> Result<(), StoreError> {
         let now_ms = self.service.clock().now_ms();
         if let Some(record) = read.filter(|record| record.has_expired(now_ms)) {
             if self.reader.may_be_renewed(record, now_ms) {
@@ -270,7 +270,7 @@ impl Validator {
 
     /// The record to judge by: one that the secret fits, if there is. While the store cannot be asked, one that lets the
     /// string pass, or none.
-    async fn read(&self, look_up: LookUp) -> Result<Option<Arc<Credential>>, StoreError> {
+    async fn read(&self, look_up: LookUp) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         match self.read_store(look_up).await {
             Err(error @ StoreError::Unavailable(_)) => {
                 self.stale(&look_up.presented, look_up.via).map(Some).ok_or(error)
@@ -281,14 +281,14 @@ impl Validator {
 
     /// What is known here while the store cannot be asked, if it lets the string pass. It refuses none: what it would refuse
     /// may have changed meanwhile.
-    pub(crate) fn stale(&self, presented: &Presented, via: Option<Transport>) -> Option<Arc<Credential>> {
-        let record = self.reader.stale_credential(presented.id).map(|record| self.renewed(record))?;
+    pub(crate) fn stale(&self, presented: &Presented, via: Option<Transport>) -> Option<Arc<TokenRecord>> {
+        let record = self.reader.stale_record(presented.id).map(|record| self.renewed(record))?;
         let verdict = record.judge(&presented.hash, via, self.service.clock().now_ms());
         (verdict == Verdict::Admitted).then_some(record)
     }
 
     /// The record with what this node has earned on it, where that counts.
-    pub(crate) fn renewed(&self, record: Arc<Credential>) -> Arc<Credential> {
+    pub(crate) fn renewed(&self, record: Arc<TokenRecord>) -> Arc<TokenRecord> {
         let now_ms = self.service.clock().now_ms();
         match record.has_expired(now_ms) {
             true => self.service.with_earned(&record, now_ms).unwrap_or(record),
@@ -297,13 +297,11 @@ impl Validator {
     }
 
     /// The record as the store has it: one that the secret fits, if there is.
-    async fn read_store(&self, look_up: LookUp) -> Result<Option<Arc<Credential>>, StoreError> {
+    async fn read_store(&self, look_up: LookUp) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         let Presented { id, hash } = look_up.presented;
         let read = match look_up.missing {
             Missing::Record => self.reader.read(id).await?,
-            Missing::FreshRecord => {
-                Read { credential: self.reader.fresh_credential(id).await?, is_fresh: true }
-            }
+            Missing::FreshRecord => Read { record: self.reader.fresh_record(id).await?, is_fresh: true },
             Missing::Revocation => {
                 self.service.secret_reused(id, &hash).await?;
                 return Ok(None);
@@ -319,18 +317,18 @@ impl Validator {
         &self,
         presented: Presented,
         read: Read,
-    ) -> Result<Option<Arc<Credential>>, StoreError> {
+    ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         let Presented { id, hash } = presented;
-        let verdict = |record: &Option<Arc<Credential>>| {
+        let verdict = |record: &Option<Arc<TokenRecord>>| {
             let now_ms = self.service.clock().now_ms();
             record.as_ref().map_or(Verdict::Refused, |record| record.judge(&hash, None, now_ms))
         };
         let is_fresh = read.is_fresh;
-        let mut record = read.credential.map(|record| self.renewed(record));
+        let mut record = read.record.map(|record| self.renewed(record));
         let is_known = record.as_ref().is_some_and(|record| record.refused.contains(&hash));
         let may_be_old = matches!(verdict(&record), Verdict::WrongSecret | Verdict::Expired);
         if !is_fresh && !is_known && may_be_old {
-            record = self.reader.fresh_credential(id).await?.map(|record| self.renewed(record));
+            record = self.reader.fresh_record(id).await?.map(|record| self.renewed(record));
         }
         match (verdict(&record), &record) {
             (Verdict::RotatedOut, _) => self.service.secret_reused(id, &hash).await?,
@@ -345,7 +343,7 @@ impl Validator {
     fn conclude<'a>(
         &self,
         look_up: LookUp,
-        record: Option<&'a Arc<Credential>>,
+        record: Option<&'a Arc<TokenRecord>>,
         is_kept: bool,
     ) -> Result<Judgement<'a>, Missing> {
         let LookUp { presented, via, access, .. } = look_up;
@@ -379,7 +377,7 @@ impl Validator {
     pub(crate) fn missing(
         &self,
         verdict: Verdict,
-        record: Option<&Arc<Credential>>,
+        record: Option<&Arc<TokenRecord>>,
         secret_hash: &SecretHash,
     ) -> Option<Missing> {
         let has_surely_expired = || record.is_some_and(|record| record.accesses.has_surely_expired());

@@ -5,7 +5,7 @@
 pub enum OverLimit {
     /// The oldest one ends.
     #[default]
-    EndOldest,
+    RevokeOldest,
     /// The new one is refused.
     RefuseNew,
 }

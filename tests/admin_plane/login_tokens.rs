@@ -13,17 +13,18 @@ fn a_login_token_shows_in_its_answer_only() {
     let redis = RedisServer::start_durable();
     let mut server = Server::on(&redis, &[("DOORWARD_LOG_LEVEL", "trace")]);
     let login_token = make(&server, "phone")["login_token"].clone();
-    let wire = text(&login_token).to_owned();
+    let token_string = text(&login_token).to_owned();
     log_in(&server, "phone", &login_token);
     // Where it does not belong, too.
-    for body in
-        [login_body("pad", &login_token), json!({"uuid": &login_token, "login_token": 1, (wire.clone()): 1})]
-    {
+    for body in [
+        login_body("pad", &login_token),
+        json!({"uuid": &login_token, "login_token": 1, (token_string.clone()): 1}),
+    ] {
         assert!(server.call("POST", "/v1/devices/login", Some(&body)).status >= 401);
     }
     server.call("PATCH", &format!("{DEVICES}/phone"), Some(&json!({"is_active": false})));
     server.call("POST", "/v1/devices/login", Some(&login_body("phone", &login_token)));
-    assert_eq!(server.call("GET", &format!("{DEVICES}/{wire}"), None).status, 404);
+    assert_eq!(server.call("GET", &format!("{DEVICES}/{token_string}"), None).status, 404);
     let shown = [
         server.call("GET", DEVICES, None).text(),
         server.call("POST", DEVICES, Some(&json!({"uuid": "phone"}))).text(),
@@ -38,7 +39,7 @@ fn a_login_token_shows_in_its_answer_only() {
     }
     assert!(written.windows(5).any(|window| window == b"phone"), "the files tell what was written");
     // 12 bytes of id, 16 of secret, 8 of check tag; half of the secret would be too much.
-    let encoded = &wire["dwd_".len()..];
+    let encoded = &token_string["dwd_".len()..];
     let raw = URL_SAFE_NO_PAD.decode(encoded).unwrap();
     let secret = &encoded[16..];
     for part in [&raw[12..20], &raw[20..28], &secret.as_bytes()[..10], &secret.as_bytes()[10..20]] {

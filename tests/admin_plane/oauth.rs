@@ -107,11 +107,11 @@ fn a_revoked_token_has_ended_and_says_so_in_its_history() {
 fn only_the_string_itself_revokes() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({}));
-        let wire = text(&issued["token"]);
-        let altered = if wire.ends_with('A') { 'B' } else { 'A' };
-        let forged = format!("{}{altered}", &wire[..50]);
+        let token_string = text(&issued["token"]);
+        let altered = if token_string.ends_with('A') { 'B' } else { 'A' };
+        let forged = format!("{}{altered}", &token_string[..50]);
         for nothing in
-            [json!(forged), issued["id"].clone(), json!("x"), json!(wire.replacen("dw_", "dwd_", 1))]
+            [json!(forged), issued["id"].clone(), json!("x"), json!(token_string.replacen("dw_", "dwd_", 1))]
         {
             revoke(server, &nothing);
         }

@@ -2,7 +2,7 @@
 
 use doorward::internals::model::device_key::{DeviceKey, DeviceLogin, LoggedIn, Made};
 use doorward::internals::token_string;
-use doorward::internals::token_string::{CheckKeys, Kind};
+use doorward::internals::token_string::{Kind, TokenKeys};
 use doorward::{Entropy, Token};
 
 use super::store::{DAY_MS, TestStore, edited};
@@ -12,7 +12,7 @@ pub const DEVICE_IDLE_MS: u64 = 30 * DAY_MS;
 
 /// A device key that was not made yet. `number` tells it from others of its user and uuid.
 pub fn sample_device(user: &str, uuid: &str, number: u64, now_ms: u64) -> DeviceKey {
-    let keys = CheckKeys::from_secrets(["a check key of the tests"]).unwrap();
+    let keys = TokenKeys::from_secrets(["a check key of the tests"]).unwrap();
     let minted =
         token_string::mint(Kind::DeviceLogin, &keys, user, &Entropy::seeded(number + 1_000)).unwrap();
     DeviceKey {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::asides::{AccessMark, RefusedMarks, ShownOnce};
 use doorward::internals::model::token::inline_text::Texts;
 use doorward::internals::model::token::record::DetailsOnce;
@@ -17,9 +17,9 @@ use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Ended, Issued, Store, StoreLimits};
 use doorward::internals::token_string;
 use doorward::internals::token_string::verified_mark::VerifiedMark;
-use doorward::internals::token_string::{CheckKeys, Kind, Minted, ShardTag, TokenId};
+use doorward::internals::token_string::{HashTag, Kind, Minted, TokenId, TokenKeys};
 use doorward::internals::values::RedisUrl;
-use doorward::{Clock, Credential, Entropy, StoreError, Token};
+use doorward::{Clock, Entropy, StoreError, Token, TokenRecord};
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
@@ -125,7 +125,7 @@ impl TestStore {
     }
 
     pub fn mint(&self, user: &str) -> Minted {
-        let keys = CheckKeys::from_secrets(["a check key of the tests"]).unwrap();
+        let keys = TokenKeys::from_secrets(["a check key of the tests"]).unwrap();
         token_string::mint(Kind::Token, &keys, user, &self.entropy).unwrap()
     }
 
@@ -133,7 +133,7 @@ impl TestStore {
     pub fn sample(&self, user: &str, now_ms: u64) -> Token {
         let minted = self.mint(user);
         Token {
-            credential: Arc::new(Credential {
+            record: Arc::new(TokenRecord {
                 id: minted.id,
                 secret_hash: minted.hash,
                 texts: Texts::new(user, None, None, None),
@@ -180,11 +180,11 @@ impl TestStore {
     }
 
     pub async fn token(&self, token: &Token, now_ms: u64) -> Option<Token> {
-        self.store.token(token.credential.id, now_ms).await.unwrap()
+        self.store.token(token.record.id, now_ms).await.unwrap()
     }
 
-    pub async fn credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
-        self.reader.credential(id).await
+    pub async fn record(&self, id: TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        self.reader.record(id).await
     }
 
     /// Touches a token as a node does at once after the access.
@@ -195,7 +195,7 @@ impl TestStore {
     /// The ids that a listing of the user shows, in its order.
     pub async fn listed(&self, user: &str, now_ms: u64) -> Vec<TokenId> {
         let tokens = self.store.user_tokens(user, now_ms).await.unwrap();
-        tokens.iter().map(|token| token.credential.id).collect()
+        tokens.iter().map(|token| token.record.id).collect()
     }
 
     /// The keys of this store and their TTLs in milliseconds, -1 for none. None on the embedded store.
@@ -340,8 +340,8 @@ pub fn raw_connection(server: &RedisServer) -> redis::Connection {
     redis::Client::open(server.admin_url()).unwrap().get_connection().unwrap()
 }
 
-pub fn edited(mut token: Token, edit: impl FnOnce(&mut Credential)) -> Token {
-    edit(Arc::make_mut(&mut token.credential));
+pub fn edited(mut token: Token, edit: impl FnOnce(&mut TokenRecord)) -> Token {
+    edit(Arc::make_mut(&mut token.record));
     token
 }
 
@@ -355,14 +355,14 @@ pub fn with_idle(token: Token, idle_ms: u64) -> Token {
 
 /// The token as it is after its end.
 pub fn ended(token: &Token, now_ms: u64) -> Token {
-    let revoked_reason = Some(EndReason::Ended);
+    let revoked_reason = Some(RevokeReason::Ended);
     Token { ended_at_ms: Some(now_ms), revoked_reason, ..edited(token.clone(), |c| c.is_active = false) }
 }
 
 pub fn touch(token: &Token, access_ms: u64, renew_to_ms: Option<u64>) -> Touch {
-    let credential = &token.credential;
+    let record = &token.record;
     let renewal = renew_to_ms.map(|to_ms| Renewal { from_ms: access_ms, to_ms });
-    Touch { id: credential.id, user: credential.user().to_owned(), access_ms, renewal }
+    Touch { id: record.id, user: record.user().to_owned(), access_ms, renewal }
 }
 
 /// Two users whose tokens are in the same shard.
@@ -371,7 +371,7 @@ pub fn users_of_one_shard() -> (String, String) {
     (0..)
         .find_map(|n| {
             let user = format!("user {n}");
-            seen.insert(ShardTag::of_user(&user), user.clone()).map(|other| (other, user))
+            seen.insert(HashTag::of_user(&user), user.clone()).map(|other| (other, user))
         })
         .unwrap()
 }

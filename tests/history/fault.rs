@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use doorward::internals::token_string::ShardTag;
+use doorward::internals::token_string::HashTag;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
@@ -304,7 +304,7 @@ fn move_slots(cluster: &RedisCluster, rng: &mut StdRng) {
 }
 
 fn slot_of_user(user: &str) -> u16 {
-    let tag = ShardTag::of_user(user).to_string();
+    let tag = HashTag::of_user(user).to_string();
     // CRC-16/XMODEM, as Redis counts slots.
     let crc =
         tag.bytes().fold(0_u16, |crc, byte| {

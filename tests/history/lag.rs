@@ -39,7 +39,7 @@ fn lag_us(ledger: &Ledger, nodes: &[Addresses]) -> u64 {
         let poller = scope.spawn(|| {
             let mut seen: Vec<Validation> = Vec::new();
             while seen.last().is_none_or(|last| last.status == 200) {
-                seen.push(validation(PROXIED, token, || gate.validate(&issued.wire)));
+                seen.push(validation(PROXIED, token, || gate.validate(&issued.token_string)));
                 polls.fetch_add(1, Ordering::SeqCst);
             }
             seen

@@ -34,7 +34,7 @@ pub struct Ledger {
 #[derive(Clone)]
 struct Watched {
     token: usize,
-    wire: Arc<str>,
+    token_string: Arc<str>,
     until_us: u64,
 }
 
@@ -80,8 +80,12 @@ impl Ledger {
         self.history.into_inner().unwrap()
     }
 
-    fn watch(&self, token: usize, wire: &str) {
-        self.watched.lock().unwrap().push(Watched { token, wire: wire.into(), until_us: u64::MAX });
+    fn watch(&self, token: usize, token_string: &str) {
+        self.watched.lock().unwrap().push(Watched {
+            token,
+            token_string: token_string.into(),
+            until_us: u64::MAX,
+        });
     }
 
     fn watch_no_longer(&self, token: usize) {
@@ -148,7 +152,9 @@ fn watch(ledger: &Ledger, node: usize, mut gate: Gate, mut rng: StdRng, stop: &A
     let mut seen = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         match ledger.pick(&mut rng) {
-            Some(watched) => seen.push(validation(node, watched.token, || gate.validate(&watched.wire))),
+            Some(watched) => {
+                seen.push(validation(node, watched.token, || gate.validate(&watched.token_string)))
+            }
             None => thread::sleep(Duration::from_millis(1)),
         }
     }
@@ -197,7 +203,7 @@ impl<'a> Worker<'a> {
         let started_us = now_us();
         let Some(issued) = self.clients[self.home].0.issue(&self.user) else { return };
         let token = self.ledger.issued(started_us);
-        self.ledger.watch(token, &issued.wire);
+        self.ledger.watch(token, &issued.token_string);
         self.tokens.push((token, issued));
     }
 
@@ -227,10 +233,10 @@ impl<'a> Worker<'a> {
                 self.clients.iter_mut().map(|client| scope.spawn(move || tab(client))).collect();
             tabs.into_iter().filter_map(|tab| tab.join().unwrap()).collect()
         });
-        for wire in answers {
-            self.ledger.watch(*token, &wire);
+        for token_string in answers {
+            self.ledger.watch(*token, &token_string);
             if self.rng.random() {
-                issued.wire = wire;
+                issued.token_string = token_string;
             }
         }
     }
@@ -245,7 +251,7 @@ impl<'a> Worker<'a> {
             let (admin, gate) = &mut self.clients[node];
             let is_first = self.ledger.ending(*token);
             let seen = validation(node, *token, || match by_log_out {
-                true => gate.log_out(&issued.wire),
+                true => gate.log_out(&issued.token_string),
                 false => admin.end(&issued.id),
             });
             match seen.status {

@@ -164,7 +164,7 @@ impl World {
             let mut admin = node.admin();
             let issued = wait_for("a node issues", || admin.issue("witness"));
             let mut gate = node.gate();
-            wait_for("a node admits", || (gate.validate(&issued.wire) == 200).then_some(()));
+            wait_for("a node admits", || (gate.validate(&issued.token_string) == 200).then_some(()));
         }
         now_us() - started_us
     }
@@ -259,12 +259,12 @@ impl Asker {
 pub struct Gate(Asker);
 
 impl Gate {
-    pub fn validate(&mut self, wire: &str) -> u16 {
-        self.0.status("GET", "/auth", ("Authorization", &format!("Bearer {wire}")), None)
+    pub fn validate(&mut self, token_string: &str) -> u16 {
+        self.0.status("GET", "/auth", ("Authorization", &format!("Bearer {token_string}")), None)
     }
 
-    pub fn log_out(&mut self, wire: &str) -> u16 {
-        self.0.status("POST", "/logout", ("Authorization", &format!("Bearer {wire}")), None)
+    pub fn log_out(&mut self, token_string: &str) -> u16 {
+        self.0.status("POST", "/logout", ("Authorization", &format!("Bearer {token_string}")), None)
     }
 }
 
@@ -273,7 +273,7 @@ pub struct Admin(Asker);
 
 pub struct Issued {
     pub id: String,
-    pub wire: String,
+    pub token_string: String,
 }
 
 impl Admin {
@@ -285,7 +285,7 @@ impl Admin {
             201 => {
                 let token = answer.json();
                 let text = |field: &str| token[field].as_str().unwrap().to_owned();
-                Some(Issued { id: text("id"), wire: text("token") })
+                Some(Issued { id: text("id"), token_string: text("token") })
             }
             503 => None,
             other => panic!("issuing: {other} {}", answer.text()),

@@ -3,7 +3,7 @@
 use std::thread;
 
 use doorward::Entropy;
-use doorward::internals::token_string::{CheckKeys, Kind, TokenId, mint_secret};
+use doorward::internals::token_string::{Kind, TokenId, TokenKeys, mint_secret};
 use serde_json::{Value, json};
 
 use super::support::{issue, listed};
@@ -43,9 +43,9 @@ fn wait_until_cached(server: &Server, token: &Value) {
 
 /// `count` strings that the store's own key signs for this token, each with a secret of its own.
 fn forged(redis: &RedisServer, id: &Value, count: u64) -> Vec<Value> {
-    let keys = CheckKeys::from_secrets([redis.cli(&["GET", "dw:m:check-key"]).trim()]).unwrap();
+    let keys = TokenKeys::from_secrets([redis.cli(&["GET", "dw:m:check-key"]).trim()]).unwrap();
     let id = TokenId::parse(text(id)).unwrap();
-    let forge = |n| mint_secret(Kind::Token, &keys, id, &Entropy::seeded(n)).unwrap().wire.into();
+    let forge = |n| mint_secret(Kind::Token, &keys, id, &Entropy::seeded(n)).unwrap().token_string.into();
     (0..count).map(forge).collect()
 }
 

@@ -183,10 +183,11 @@ async fn the_grace_of_a_rotation_is_the_same_at_all_nodes() {
         let first = here.service().issue(NewToken::new("alice", Ipv4Addr::LOCALHOST.into()), Actor::Doorward);
         let first = first.await.unwrap();
         let rotating_ms = boottime.boottime_ms();
-        let second = here.service().rotate(first.token.credential.id, Actor::Doorward).await.unwrap();
+        let second = here.service().rotate(first.token.record.id, Actor::Doorward).await.unwrap();
         let validator = there.validator().await;
-        for wire in [&first.wire, &second.wire] {
-            let valid = validator.validate(wire.as_bytes(), Transport::Header, Access::Exempt).await.unwrap();
+        for token_string in [&first.token_string, &second.token_string] {
+            let valid =
+                validator.validate(token_string.as_bytes(), Transport::Header, Access::Exempt).await.unwrap();
             if boottime.boottime_ms() < rotating_ms + 7_000 {
                 assert!(valid.is_some());
             }
@@ -210,7 +211,7 @@ async fn a_node_that_starts_while_the_store_is_away_judges_nothing_by_its_system
     let settings = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_TOKEN_KEYS", keys), PATIENT]);
     let first = node(&settings, 0).await;
     let login = NewToken::new("alice", Ipv4Addr::LOCALHOST.into());
-    let wire = first.service().issue(login, Actor::Doorward).await.unwrap().wire;
+    let token_string = first.service().issue(login, Actor::Doorward).await.unwrap().token_string;
     first.stop().await;
     redis.kill();
     let late = node(&settings, 365 * DAY_MS).await;
@@ -218,7 +219,7 @@ async fn a_node_that_starts_while_the_store_is_away_judges_nothing_by_its_system
     assert!(!late.readiness().is_ready());
     redis.restart();
     eventually("valid", async || {
-        match validator.validate(wire.as_bytes(), Transport::Header, Access::Exempt).await {
+        match validator.validate(token_string.as_bytes(), Transport::Header, Access::Exempt).await {
             Ok(None) => panic!("refused by the system's clock"),
             Ok(Some(_)) => Some(()),
             Err(_) => None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use doorward::internals::store::cache::near_cache::{Limits, Looked};
 use doorward::internals::store::cache::{Connection, Flight, Follower, NearCache, ServerIndex, Ticket};
-use doorward::internals::token_string::{CheckKeys, Kind, TokenId, mint};
+use doorward::internals::token_string::{Kind, TokenId, TokenKeys, mint};
 use doorward::{Clock, Entropy};
 
 const S0: ServerIndex = ServerIndex(0);
@@ -14,7 +14,7 @@ const LIMITS: Limits = Limits { capacity_entries: 1000, servers: 2, lease_ms: LE
 
 /// As scattered as real ones are, because it is one.
 fn token(n: usize) -> TokenId {
-    let keys = CheckKeys::from_secrets(["a secret of the test"]).unwrap();
+    let keys = TokenKeys::from_secrets(["a secret of the test"]).unwrap();
     mint(Kind::Token, &keys, "alice", &Entropy::seeded(n as u64)).unwrap().id
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use doorward::internals::model::event::{EndReason, EventKind};
+use doorward::internals::model::event::{EventKind, RevokeReason};
 use doorward::internals::model::takeover::{NewTakeover, Started};
 use doorward::internals::model::token::record::Verdict;
 use doorward::internals::model::token::rotation::Rotation;
@@ -40,13 +40,13 @@ async fn at_once<A: Send + 'static, B: Send + 'static>(
 }
 
 fn takeover(on: &TestStore, token: &Token, user: &str) -> NewTakeover {
-    let token = token.credential.id;
-    let id = token_string::new_id(token.shard_tag(), on.entropy()).unwrap();
+    let token = token.record.id;
+    let id = token_string::new_id(token.hash_tag(), on.entropy()).unwrap();
     NewTakeover { id, token, user: user.into(), reason: None, ends_at_ms: NOW_MS + HOUR_MS }
 }
 
 async fn end(store: Store, token: Token) -> Changed {
-    store.change(token.credential.id, &TokenChange::ending(EndReason::Logout), NOW_MS + 1).await.unwrap()
+    store.change(token.record.id, &TokenChange::ending(RevokeReason::Logout), NOW_MS + 1).await.unwrap()
 }
 
 /// Never: a takeover under way on a token that has ended.
@@ -64,8 +64,8 @@ async fn no_ended_token_acts_as_another_user(kind: StoreKind) {
         .await;
         assert!(matches!(started, Started::Done(_) | Started::Ended), "{started:?}");
         let shown = on.token(&token, NOW_MS + 1).await.unwrap();
-        assert_eq!((shown.credential.is_active, shown.credential.takeover.is_some()), (false, false));
-        let history = on.store.token_takeovers(token.credential.id, NOW_MS + 1).await.unwrap();
+        assert_eq!((shown.record.is_active, shown.record.takeover.is_some()), (false, false));
+        let history = on.store.token_takeovers(token.record.id, NOW_MS + 1).await.unwrap();
         assert_eq!(history.len(), usize::from(matches!(started, Started::Done(_))));
         assert!(history.iter().all(|takeover| takeover.ended_at_ms == Some(NOW_MS + 1)), "{history:?}");
     }
@@ -81,11 +81,11 @@ async fn only_one_takeover_is_under_way(kind: StoreKind) {
             async move { store.start_takeover(&new, NOW_MS + 1).await.unwrap() }
         };
         at_once(time, start("bob"), start("carol")).await;
-        let history = on.store.token_takeovers(token.credential.id, NOW_MS + 1).await.unwrap();
+        let history = on.store.token_takeovers(token.record.id, NOW_MS + 1).await.unwrap();
         let under_way: Vec<_> = history.iter().filter(|takeover| takeover.ended_at_ms.is_none()).collect();
         assert_eq!((history.len(), under_way.len()), (2, 1), "{history:?}");
         let shown = on.token(&token, NOW_MS + 1).await.unwrap();
-        assert_eq!(shown.credential.takeover.as_ref().map(|takeover| takeover.id), Some(under_way[0].id));
+        assert_eq!(shown.record.takeover.as_ref().map(|takeover| takeover.id), Some(under_way[0].id));
     }
 }
 
@@ -99,14 +99,17 @@ async fn an_ending_of_all_and_a_login_agree(kind: StoreKind) {
         let token = on.sample(&user, NOW_MS);
         let (issue, stop, new, name) = (on.store.clone(), on.store.clone(), token.clone(), user.clone());
         let (_, ended) = at_once(time, async move { keep(&issue, &new, NOW_MS).await }, async move {
-            stop.end_user_tokens(&name, None, NOW_MS).await.unwrap()
+            stop.revoke_user_tokens(&name, None, NOW_MS).await.unwrap()
         })
         .await;
-        assert!(ended.contains(&before.credential.id));
-        let is_alive = on.token(&token, NOW_MS).await.unwrap().credential.is_active;
-        assert_eq!(is_alive, !ended.contains(&token.credential.id), "what it says and what it did");
-        assert!(on.listed(&user, NOW_MS).await.contains(&token.credential.id));
-        assert_eq!(on.store.end_user_tokens(&user, None, NOW_MS).await.unwrap().len(), usize::from(is_alive));
+        assert!(ended.contains(&before.record.id));
+        let is_alive = on.token(&token, NOW_MS).await.unwrap().record.is_active;
+        assert_eq!(is_alive, !ended.contains(&token.record.id), "what it says and what it did");
+        assert!(on.listed(&user, NOW_MS).await.contains(&token.record.id));
+        assert_eq!(
+            on.store.revoke_user_tokens(&user, None, NOW_MS).await.unwrap().len(),
+            usize::from(is_alive)
+        );
     }
 }
 
@@ -120,21 +123,21 @@ async fn a_rotation_refuses_nobody(kind: StoreKind) {
         let now_ms = NOW_MS + time as u64 * 10;
         let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 20 };
         let (store, seen, id, old) =
-            (on.store.clone(), on.clone(), token.credential.id, token.credential.secret_hash);
+            (on.store.clone(), on.clone(), token.record.id, token.record.secret_hash);
         let (rotated, verdict) = at_once(
             time,
             async move { store.change(id, &TokenChange::rotating(rotation), now_ms).await.unwrap() },
             async move {
-                let found = seen.credential(id).await.unwrap().unwrap().judge(&old, None, now_ms);
-                assert!(!seen.store.end_reused(id, &old, now_ms).await.unwrap());
+                let found = seen.record(id).await.unwrap().unwrap().judge(&old, None, now_ms);
+                assert!(!seen.store.revoke_reused(id, &old, now_ms).await.unwrap());
                 found
             },
         )
         .await;
         assert_eq!(verdict, Verdict::Admitted);
         let Changed::Done(now) = rotated else { panic!("{rotated:?}") };
-        let credential = on.credential(id).await.unwrap().unwrap();
-        assert_eq!(credential.judge(&rotation.hash, None, now_ms), Verdict::Admitted);
+        let record = on.record(id).await.unwrap().unwrap();
+        assert_eq!(record.judge(&rotation.hash, None, now_ms), Verdict::Admitted);
         token = now;
     }
 }
@@ -147,16 +150,16 @@ async fn two_rotations_both_count(kind: StoreKind) {
         let token = on.issue("alice", NOW_MS).await;
         let rotate = || {
             let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 1_000 };
-            let (store, id) = (on.store.clone(), token.credential.id);
+            let (store, id) = (on.store.clone(), token.record.id);
             async move {
                 store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap();
                 rotation.hash
             }
         };
         let (one, other) = at_once(time, rotate(), rotate()).await;
-        let credential = on.credential(token.credential.id).await.unwrap().unwrap();
-        for hash in [&one, &other, &token.credential.secret_hash] {
-            assert_eq!(credential.judge(hash, None, NOW_MS), Verdict::Admitted);
+        let record = on.record(token.record.id).await.unwrap().unwrap();
+        for hash in [&one, &other, &token.record.secret_hash] {
+            assert_eq!(record.judge(hash, None, NOW_MS), Verdict::Admitted);
         }
     }
 }

@@ -18,7 +18,7 @@ use hyper::header::HeaderName;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::list::items;
-use crate::token_string::{MAX_CHECK_KEYS, check_token_key};
+use crate::token_string::{MAX_TOKEN_KEYS, check_token_key};
 use crate::values::{
     ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RedisUrl, RenewalStep, SameSite, Scope,
     Scopes, SecretString, StoreUrl, TrustedProxies,
@@ -78,7 +78,7 @@ pub(crate) fn number<T: FromStr + PartialOrd + Display>(
 /// `end-oldest` or `refuse-new`.
 pub(crate) fn over_limit(text: &str) -> Parsed<OverLimit> {
     match text {
-        "end-oldest" => Ok(OverLimit::EndOldest),
+        "end-oldest" => Ok(OverLimit::RevokeOldest),
         "refuse-new" => Ok(OverLimit::RefuseNew),
         _ => Err("is neither end-oldest nor refuse-new".into()),
     }
@@ -362,8 +362,8 @@ fn api_key(text: &str) -> Parsed<ApiKey> {
 /// Keys of the check tag.
 pub(crate) fn token_keys(text: &str) -> Parsed<Vec<SecretString>> {
     let keys = items(text);
-    if keys.len() > MAX_CHECK_KEYS {
-        return Err(format!("has more than {MAX_CHECK_KEYS} keys"));
+    if keys.len() > MAX_TOKEN_KEYS {
+        return Err(format!("has more than {MAX_TOKEN_KEYS} keys"));
     }
     let key = |(at, key)| match check_token_key(key) {
         Ok(()) => Ok(SecretString::new(key)),

@@ -185,7 +185,7 @@ fn token_keys_are_a_few_long_texts() {
         (format!("# keys\n{good}\n{spaced}\n"), "key 2: it has white space"),
         (format!("{good}\u{a0}{good}"), "key 1: it has white space"),
         (format!("{good}\0"), "key 1: it has white space or a control"),
-        ([good.as_str(); MAX_CHECK_KEYS + 1].join(","), "more than 8 keys"),
+        ([good.as_str(); MAX_TOKEN_KEYS + 1].join(","), "more than 8 keys"),
     ] {
         let error = token_keys(&text).unwrap_err();
         assert!(error.contains(problem) && !error.contains(&good), "{text}: {error}");

@@ -27,7 +27,7 @@ impl Shown {
         Self { text: text.into(), gap_at }
     }
 
-    /// As [`Credential::fetch`](super::record::Credential::fetch).
+    /// As [`TokenRecord::fetch`](super::record::TokenRecord::fetch).
     pub fn fetch(&self) {
         /// How much memory comes at once.
         const LINE_BYTES: usize = 64;

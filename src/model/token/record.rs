@@ -7,7 +7,7 @@ use super::asides::{AccessMark, Aside, RefusedMarks, ShownOnce, VerifiedMark};
 use super::inline_text::Texts;
 use super::rotation::{PreviousSecrets, Rotation};
 
-use crate::model::event::EndReason;
+use crate::model::event::RevokeReason;
 use crate::model::takeover::ActiveTakeover;
 use crate::token_string::claim::KnownSecret;
 use crate::token_string::{SecretHash, TokenId};
@@ -16,7 +16,7 @@ use crate::token_string::{SecretHash, TokenId};
 /// in one piece at its start: fetching a further piece of memory costs as much as a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(C)]
-pub struct Credential {
+pub struct TokenRecord {
     /// The hash of its secret.
     pub secret_hash: SecretHash,
     /// What the string that opened it left here.
@@ -37,7 +37,7 @@ pub struct Credential {
     pub allowed_header: bool,
     /// The token's public name.
     pub id: TokenId,
-    /// As whom it acts, from the start of a takeover to its end; see [`Credential::active_takeover`].
+    /// As whom it acts, from the start of a takeover to its end; see [`TokenRecord::active_takeover`].
     pub takeover: Option<Box<ActiveTakeover>>,
     /// Who logged in and how.
     pub texts: Texts,
@@ -64,7 +64,7 @@ pub enum Transport {
     Cookie,
 }
 
-/// What a secret is worth to a credential.
+/// What a secret is worth to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It opens the token.
@@ -82,7 +82,7 @@ pub enum Verdict {
     Refused,
 }
 
-impl Credential {
+impl TokenRecord {
     /// Touches each line of this record's memory, and does nothing with it: the core then waits for all of them at once,
     /// and not for one after the other as they are read.
     #[inline]
@@ -90,7 +90,7 @@ impl Credential {
         black_box((self.expires_at_ms, self.is_active, self.previous.is_empty(), self.accesses.latest_ms()));
     }
 
-    /// Who logged in. During a takeover a request acts as another user: [`Credential::effective_user`].
+    /// Who logged in. During a takeover a request acts as another user: [`TokenRecord::effective_user`].
     pub fn user(&self) -> &str {
         self.texts.user()
     }
@@ -198,7 +198,7 @@ pub struct RelatedObject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// What validation knows of it.
-    pub credential: Arc<Credential>,
+    pub record: Arc<TokenRecord>,
     /// When it was issued.
     pub created_at_ms: u64,
     /// The last access known to the store; at first the time of issue.
@@ -206,7 +206,7 @@ pub struct Token {
     /// When it was ended; `None` while it is active.
     pub ended_at_ms: Option<u64>,
     /// Why it was revoked; `None` while it is active, and where the store does not know.
-    pub revoked_reason: Option<EndReason>,
+    pub revoked_reason: Option<RevokeReason>,
     /// Cut at 256 characters; empty when the client named none.
     pub user_agent: String,
     /// Where the login came from.
@@ -222,20 +222,20 @@ impl Token {
     pub fn is_visible(&self, now_ms: u64, retention_ms: u64) -> bool {
         match self.ended_at_ms {
             Some(ended_at_ms) => ended_at_ms.saturating_add(retention_ms) > now_ms,
-            None => self.credential.is_live(now_ms),
+            None => self.record.is_live(now_ms),
         }
     }
 
     /// The same of another user; for a token that was made before its owner was known.
     pub fn with_user(mut self, user: &str) -> Self {
-        let credential = Arc::make_mut(&mut self.credential);
-        credential.texts = credential.texts.with_user(user);
+        let record = Arc::make_mut(&mut self.record);
+        record.texts = record.texts.with_user(user);
         self
     }
 
     /// The order of every listing: newest first, ties by id.
     pub fn listing_key(&self) -> (std::cmp::Reverse<u64>, TokenId) {
-        (std::cmp::Reverse(self.created_at_ms), self.credential.id)
+        (std::cmp::Reverse(self.created_at_ms), self.record.id)
     }
 }
 
@@ -258,12 +258,12 @@ pub struct Details {
     pub related_objects: Box<[RelatedObject]>,
 }
 
-/// A live token as a batch shows it: the whole token, as this node knows it. As whom it acts is the credential's
-/// [`effective_user`](Credential::effective_user).
+/// A live token as a batch shows it: the whole token, as this node knows it. As whom it acts is the record's
+/// [`effective_user`](TokenRecord::effective_user).
 #[derive(Clone, Debug)]
 pub struct TokenView {
     /// What validation knows of it.
-    pub credential: Arc<Credential>,
+    pub record: Arc<TokenRecord>,
     /// The rest.
     pub details: Arc<Details>,
     /// The store's last access, where it was read with the rest; else 0.
@@ -271,20 +271,20 @@ pub struct TokenView {
 }
 
 impl TokenView {
-    /// The view of a credential beside which the details are known.
-    pub fn of_known(credential: Arc<Credential>) -> Option<Self> {
-        let details = credential.details.get()?.clone();
-        Some(Self { credential, details, stored_access_ms: 0 })
+    /// The view of a record beside which the details are known.
+    pub fn of_known(record: Arc<TokenRecord>) -> Option<Self> {
+        let details = record.details.get()?.clone();
+        Some(Self { record, details, stored_access_ms: 0 })
     }
 
     /// Whether any access to it, or the store's last one, is known here.
     pub fn knows_an_access(&self) -> bool {
-        self.stored_access_ms.max(self.credential.accesses.latest_ms()) > 0
+        self.stored_access_ms.max(self.record.accesses.latest_ms()) > 0
     }
 
     /// The last access known here; the time of issue when there is none.
     pub fn last_access_ms(&self) -> u64 {
-        let known_ms = self.stored_access_ms.max(self.credential.accesses.latest_ms());
+        let known_ms = self.stored_access_ms.max(self.record.accesses.latest_ms());
         known_ms.max(self.details.created_at_ms)
     }
 }
@@ -303,12 +303,12 @@ pub struct TokenChange {
     /// Gives the token a new secret.
     pub rotate: Option<Rotation>,
     /// Ends the token.
-    pub end: Option<EndReason>,
+    pub end: Option<RevokeReason>,
 }
 
 impl TokenChange {
     /// The change that only ends the token.
-    pub fn ending(reason: EndReason) -> Self {
+    pub fn ending(reason: RevokeReason) -> Self {
         Self { end: Some(reason), ..Self::default() }
     }
 

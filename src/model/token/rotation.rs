@@ -51,7 +51,7 @@ impl From<Vec<PreviousSecret>> for PreviousSecrets {
 pub const MAX_SIBLINGS: usize = 32;
 /// The rotated-out secrets that are remembered, so that reuse can be told from a forged secret. The oldest go first.
 pub const MAX_REMEMBERED_SECRETS: usize = 8;
-/// The entries that [`Credential::previous`] has at most: the secrets of the last window while their grace runs, the
+/// The entries that [`TokenRecord::previous`] has at most: the secrets of the last window while their grace runs, the
 /// siblings of the present secret, and the remembered secrets.
 pub const MAX_PREVIOUS_SECRETS: usize = MAX_SIBLINGS + (MAX_SIBLINGS - 1) + MAX_REMEMBERED_SECRETS;
 

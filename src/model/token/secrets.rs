@@ -1,10 +1,10 @@
 //! Replaces the secret of a token and judges its former secrets.
 
-use super::record::{Credential, Verdict};
+use super::record::{TokenRecord, Verdict};
 use super::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, PreviousSecret, Rotation};
 use crate::token_string::SecretHash;
 
-impl Credential {
+impl TokenRecord {
     /// Replaces the secret. Returns false, and changes nothing, when this window has handed out [`MAX_SIBLINGS`]
     /// secrets.
     pub fn rotate(&mut self, rotation: Rotation, now_ms: u64) -> bool {
@@ -51,7 +51,7 @@ impl Credential {
 mod tests {
     use super::*;
     use crate::model::token::rotation::MAX_PREVIOUS_SECRETS;
-    use crate::model::token::tests::credential;
+    use crate::model::token::tests::record;
 
     const GRACE_MS: u64 = 10;
 
@@ -60,15 +60,15 @@ mod tests {
     }
 
     /// A live token whose secrets were replaced by these, each at its time.
-    fn rotated(rotations: &[(u8, u64)]) -> Credential {
-        let mut token = Credential { expires_at_ms: 1_000_000, ..credential() };
+    fn rotated(rotations: &[(u8, u64)]) -> TokenRecord {
+        let mut token = TokenRecord { expires_at_ms: 1_000_000, ..record() };
         for (n, now_ms) in rotations {
             assert!(token.rotate(Rotation { hash: secret(*n), grace_ms: GRACE_MS }, *now_ms), "{n}");
         }
         token
     }
 
-    fn verdicts<const N: usize>(token: &Credential, secrets: [u8; N], now_ms: u64) -> [Verdict; N] {
+    fn verdicts<const N: usize>(token: &TokenRecord, secrets: [u8; N], now_ms: u64) -> [Verdict; N] {
         secrets.map(|n| token.judge(&secret(n), None, now_ms))
     }
 

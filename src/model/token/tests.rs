@@ -5,8 +5,8 @@ use super::rotation::PreviousSecrets;
 use crate::model::takeover::ActiveTakeover;
 use crate::token_string::{SecretHash, TokenId};
 
-pub(crate) fn credential() -> Credential {
-    Credential {
+pub(crate) fn record() -> TokenRecord {
+    TokenRecord {
         id: TokenId::parse("AAAAAAAAAAAAAAAA").unwrap(),
         secret_hash: SecretHash::from_slice(&[1; 16]).unwrap(),
         previous: PreviousSecrets::default(),
@@ -29,7 +29,7 @@ pub(crate) fn credential() -> Credential {
 
 #[test]
 fn the_right_secret_on_an_allowed_transport_is_admitted_before_its_expiry() {
-    let token = credential();
+    let token = record();
     let wrong = SecretHash::from_slice(&[2; 16]).unwrap();
     let judge = |hash, via, now_ms| token.judge(hash, Some(via), now_ms);
     assert_eq!(judge(&token.secret_hash, Transport::Cookie, 999), Verdict::Admitted);
@@ -37,23 +37,23 @@ fn the_right_secret_on_an_allowed_transport_is_admitted_before_its_expiry() {
     assert_eq!(judge(&token.secret_hash, Transport::Header, 999), Verdict::Refused);
     assert_eq!(judge(&wrong, Transport::Cookie, 999), Verdict::WrongSecret);
     assert_eq!(token.judge(&token.secret_hash, None, 999), Verdict::Admitted);
-    let ended = Credential { is_active: false, ..token.clone() };
+    let ended = TokenRecord { is_active: false, ..token.clone() };
     assert_eq!(ended.judge(&wrong, None, 999), Verdict::Refused, "nothing more to find out");
-    let pending = Credential { is_authenticated: false, ..token.clone() };
+    let pending = TokenRecord { is_authenticated: false, ..token.clone() };
     assert_eq!(pending.judge(&token.secret_hash, None, 999), Verdict::Pending);
     assert_eq!(pending.judge(&wrong, None, 999), Verdict::WrongSecret);
 }
 
 #[test]
 fn a_renewed_record_is_live_again_and_keeps_what_is_known_beside_it() {
-    let token = credential();
+    let token = record();
     token.accesses.note(900);
     assert_eq!((token.has_expired(999), token.has_expired(1_000)), (false, true));
     let renewed = token.renewed_to(1_900);
     assert_eq!(renewed.judge(&token.secret_hash, None, 1_899), Verdict::Admitted);
     assert_eq!(renewed.judge(&token.secret_hash, None, 1_900), Verdict::Expired);
     assert_eq!(renewed.accesses.latest_ms(), 900);
-    let revoked = Credential { is_active: false, ..token };
+    let revoked = TokenRecord { is_active: false, ..token };
     assert!(!revoked.has_expired(1_000), "its expiry means nothing any more");
 }
 
@@ -67,7 +67,7 @@ fn the_chain_of_two_renewals_is_that_of_both() {
 #[test]
 fn a_shared_record_takes_four_lines_of_memory() {
     let counts_of_owners = 2 * size_of::<usize>();
-    assert!(counts_of_owners + size_of::<Credential>() <= 4 * 64, "{}", size_of::<Credential>());
+    assert!(counts_of_owners + size_of::<TokenRecord>() <= 4 * 64, "{}", size_of::<TokenRecord>());
 }
 
 #[test]
@@ -79,22 +79,22 @@ fn a_takeover_shows_another_user_until_its_end() {
         created_at_ms: 0,
         ends_at_ms: 500,
     };
-    let token = Credential { takeover: Some(Box::new(takeover)), ..credential() };
+    let token = TokenRecord { takeover: Some(Box::new(takeover)), ..record() };
     assert_eq!((token.effective_user(499), token.identity_ends_at_ms(499)), ("bob", 500));
     assert_eq!((token.effective_user(500), token.identity_ends_at_ms(500)), ("alice", 1_000));
-    let expires_first = Credential { expires_at_ms: 400, ..token.clone() };
+    let expires_first = TokenRecord { expires_at_ms: 400, ..token.clone() };
     assert_eq!(expires_first.identity_ends_at_ms(399), 400);
-    let ended = Credential { is_active: false, ..token };
+    let ended = TokenRecord { is_active: false, ..token };
     assert_eq!(ended.effective_user(499), "alice");
 }
 
 #[test]
 fn renewal_goes_in_steps_up_to_the_absolute_end_and_never_back() {
-    let token = credential();
+    let token = record();
     assert_eq!(token.renewal(99, 100), None);
     assert_eq!(token.renewal(100, 100), Some(1_100));
     assert_eq!(token.renewal(0, 0), None, "nothing earned");
     assert_eq!(token.renewal(4_900, 100), Some(5_000));
-    let at_its_end = Credential { expires_at_ms: 5_000, ..token };
+    let at_its_end = TokenRecord { expires_at_ms: 5_000, ..token };
     assert_eq!(at_its_end.renewal(4_999, 0), None);
 }

@@ -5,7 +5,7 @@ use hyper::{Response, StatusCode};
 use super::fields::{Fields, integer, text};
 use super::paging::Page;
 use super::problem::Problem;
-use crate::model::event::{Actor, EndReason};
+use crate::model::event::{Actor, RevokeReason};
 use crate::model::field_rules as rules;
 use crate::model::takeover::Takeover;
 use crate::server::json::takeover::TakeoverJson;
@@ -35,7 +35,7 @@ pub async fn start(
 
 /// DELETE: ends the one under way; 204, or 404 when there is none.
 pub async fn end(service: &Service, token: TokenId, actor: Actor<'_>) -> Result<Response<Body>, Problem> {
-    service.end_takeover(token, EndReason::Ended, actor).await?;
+    service.end_takeover(token, RevokeReason::Ended, actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 

@@ -6,7 +6,7 @@ use hyper::{Response, StatusCode};
 use super::fields::{Fields, boolean, integer, parsed, text, user_agent};
 use super::problem::Problem;
 use super::related::related_object;
-use crate::model::event::{Actor, EndReason};
+use crate::model::event::{Actor, RevokeReason};
 use crate::model::field_rules as rules;
 use crate::model::token::record::{Token, TokenChange};
 use crate::server::json::token::TokenJson;
@@ -41,7 +41,7 @@ pub fn issued_response(
     is_for_cookie: bool,
 ) -> Response<Body> {
     let mut response = with_secret(StatusCode::CREATED, service, cookie, issued, is_for_cookie);
-    let location = format!("/v1/tokens/{}", issued.token.credential.id);
+    let location = format!("/v1/tokens/{}", issued.token.record.id);
     response.headers_mut().extend(HeaderValue::from_str(&location).ok().map(|value| (LOCATION, value)));
     response
 }
@@ -50,12 +50,12 @@ fn with_secret(
     status: StatusCode,
     service: &Service,
     cookie: &Cookie,
-    Issued { token, wire }: &Issued,
+    Issued { token, token_string }: &Issued,
     is_for_cookie: bool,
 ) -> Response<Body> {
     let now_ms = service.clock().now_ms();
-    let set_cookie = is_for_cookie.then(|| cookie::set(cookie, token, wire, now_ms));
-    json(status, &TokenJson::with_secret(token, wire, now_ms).with_cookie(set_cookie))
+    let set_cookie = is_for_cookie.then(|| cookie::set(cookie, token, token_string, now_ms));
+    json(status, &TokenJson::with_secret(token, token_string, now_ms).with_cookie(set_cookie))
 }
 
 fn without_secret(service: &Service, token: &Token) -> Response<Body> {
@@ -116,7 +116,7 @@ pub async fn change(
         auth_slug: fields.clearable("auth_slug", text(rules::auth_slug)),
         allowed_cookie: fields.optional("allowed_cookie", boolean),
         allowed_header: fields.optional("allowed_header", boolean),
-        end: (is_active == Some(false)).then_some(EndReason::Ended),
+        end: (is_active == Some(false)).then_some(RevokeReason::Ended),
         ..TokenChange::default()
     };
     fields.finish()?;
@@ -125,7 +125,7 @@ pub async fn change(
 
 /// DELETE: ends it; 204, also when it had ended before.
 pub async fn end(service: &Service, id: TokenId, actor: Actor<'_>) -> Result<Response<Body>, Problem> {
-    service.change(id, &TokenChange::ending(EndReason::Ended), actor).await?;
+    service.change(id, &TokenChange::ending(RevokeReason::Ended), actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
@@ -139,7 +139,7 @@ pub async fn rotate(
 ) -> Result<Response<Body>, Problem> {
     let is_for_cookie = wants_cookie(&mut fields);
     // Looked at before: a refused request changes nothing.
-    if is_for_cookie && !service.token(id).await?.credential.allowed_cookie {
+    if is_for_cookie && !service.token(id).await?.record.allowed_cookie {
         refuse_cookie(&mut fields);
     }
     fields.finish()?;

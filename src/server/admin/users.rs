@@ -50,7 +50,7 @@ pub async fn end_tokens(
     let except =
         query.optional("except", parsed(|id| TokenId::parse(id).ok_or_else(|| "must be a token id".into())));
     query.finish()?;
-    let revoked = service.end_user_tokens(user, except, actor).await?;
+    let revoked = service.revoke_user_tokens(user, except, actor).await?;
     Ok(json(StatusCode::OK, &json!({"revoked": revoked})))
 }
 

@@ -161,7 +161,7 @@ mod tests {
     fn strings_are_found_with_and_without_escapes() {
         let found = |body: &str| {
             let wires = wires_of(body.as_bytes()).map_err(|_| "refused")?;
-            Ok(wires.iter().map(|wire| wire.0.to_string()).collect::<Vec<_>>())
+            Ok(wires.iter().map(|token_string| token_string.0.to_string()).collect::<Vec<_>>())
         };
         assert_eq!(found(r#"{"tokens":["a", "b"]}"#), Ok(vec!["a".to_owned(), "b".to_owned()]));
         assert_eq!(found(r#"{"tokens":["\u0061"]}"#), Ok(vec!["a".to_owned()]));

@@ -2,7 +2,7 @@
 
 use super::refusal::Objection;
 use crate::model::route_check::Check;
-use crate::model::token::record::Credential;
+use crate::model::token::record::TokenRecord;
 use std::sync::Arc;
 
 /// Who may pass.
@@ -34,10 +34,10 @@ impl Admission {
     }
 
     /// Returns why a valid token may not pass, or `None` if it may.
-    pub(crate) fn objection(&self, credential: &Credential) -> Option<Objection> {
+    pub(crate) fn objection(&self, record: &TokenRecord) -> Option<Objection> {
         match &self.demand {
             Demand::Nothing => None,
-            Demand::Check(check) => (!check.is_met_by(credential)).then_some(Objection::Check),
+            Demand::Check(check) => (!check.is_met_by(record)).then_some(Objection::Check),
             Demand::SameSite => Some(Objection::CrossSite),
         }
     }

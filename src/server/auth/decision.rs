@@ -11,7 +11,7 @@ use hyper::{Response, StatusCode};
 
 use super::identity_headers::Identity;
 use super::settings::Settings;
-use crate::model::token::record::{Credential, Transport};
+use crate::model::token::record::{TokenRecord, Transport};
 use crate::server::request::credentials::{Presented, presented};
 use crate::server::request::headers::RequestHeaders;
 use crate::server::request::origin::Received;
@@ -24,7 +24,7 @@ use crate::validation::{Access, Judged, Judgement, LookUp, Validator};
 #[derive(Clone, Copy)]
 pub enum Verdict<'a> {
     /// The holder of this token may pass, at this time in milliseconds since the Unix epoch.
-    Allowed(&'a Credential, u64),
+    Allowed(&'a TokenRecord, u64),
     /// Whoever it is may pass as the anonymous token.
     Anonymous,
     /// 401.
@@ -54,14 +54,15 @@ pub fn auth<R>(
 ) -> Auth<R> {
     let headers = received.headers;
     let refusal = match presented(headers, &settings.cookie.name) {
-        Presented::Token(wire, via) => {
+        Presented::Token(token_string, via) => {
             let mut access = settings.access(headers);
             // Another site's doing must not keep the token alive either.
             if via == Transport::Cookie && settings.is_forged(&received) {
                 (access, admission.demand) = (Access::Exempt, Demand::SameSite);
             }
-            let judged = validator
-                .judge(wire, via, access, |judgement| answer(verdict(validator, judgement, &admission)));
+            let judged = validator.judge(token_string, via, access, |judgement| {
+                answer(verdict(validator, judgement, &admission))
+            });
             return match judged {
                 Judged::Done(answer) => Auth::Decided(answer),
                 Judged::MustRead(look_up) => Auth::Reading(look_up, admission),
@@ -89,8 +90,8 @@ pub(crate) fn verdict<'a>(
     admission: &Admission,
 ) -> Verdict<'a> {
     match judgement {
-        Ok(Judgement::Valid(credential, now_ms)) => match admission.objection(credential) {
-            None => Verdict::Allowed(credential, now_ms),
+        Ok(Judgement::Valid(record, now_ms)) => match admission.objection(record) {
+            None => Verdict::Allowed(record, now_ms),
             Some(objection) => Verdict::Forbidden(objection),
         },
         Ok(Judgement::Pending) if admission.is_for_pending() => Verdict::Anonymous,
@@ -116,7 +117,7 @@ impl Verdict<'_> {
             response
         };
         match self {
-            Self::Allowed(credential, now_ms) => allowed(Identity::of(credential, *now_ms)),
+            Self::Allowed(record, now_ms) => allowed(Identity::of(record, *now_ms)),
             Self::Anonymous => allowed(Identity::nobody()),
             Self::Refused(refusal) => refusal.response(),
             Self::Forbidden(objection) => objection.response(),

@@ -1,11 +1,11 @@
-//! A credential as header values.
+//! A record as header values.
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::model::token::inline_text::is_visible_ascii;
-use crate::model::token::record::Credential;
+use crate::model::token::record::TokenRecord;
 
 /// What a header value cannot carry as it is: all but visible ASCII (the encoder always takes what is not
 /// ASCII), and the escape itself.
@@ -36,23 +36,22 @@ const NAMES: [HeaderName; 7] = [
 ];
 
 impl<'a> Identity<'a> {
-    /// Of a credential at this time.
-    pub fn of(credential: &'a Credential, now_ms: u64) -> Self {
-        let takeover = credential.active_takeover(now_ms);
-        let actor = credential.user();
+    /// Of a record at this time.
+    pub fn of(record: &'a TokenRecord, now_ms: u64) -> Self {
+        let takeover = record.active_takeover(now_ms);
+        let actor = record.user();
         let texts = [
             takeover.map_or(actor, |takeover| &takeover.user),
             actor,
-            credential.auth_slug().unwrap_or(NONE),
-            credential.backend().unwrap_or(NONE),
-            credential.device().unwrap_or(NONE),
+            record.auth_slug().unwrap_or(NONE),
+            record.backend().unwrap_or(NONE),
+            record.device().unwrap_or(NONE),
         ];
-        let is_plain = credential.texts.are_visible_ascii()
+        let is_plain = record.texts.are_visible_ascii()
             && takeover.is_none_or(|takeover| is_visible_ascii(&takeover.user));
-        let ends_at_ms =
-            takeover.map_or(u64::MAX, |takeover| takeover.ends_at_ms).min(credential.expires_at_ms);
+        let ends_at_ms = takeover.map_or(u64::MAX, |takeover| takeover.ends_at_ms).min(record.expires_at_ms);
         let expires_in_seconds = ends_at_ms.saturating_sub(now_ms) / 1000;
-        Self { texts, is_plain, token_id: Some(credential.id), expires_in_seconds }
+        Self { texts, is_plain, token_id: Some(record.id), expires_in_seconds }
     }
 
     /// The anonymous token's.
@@ -129,15 +128,15 @@ mod tests {
 
     #[test]
     fn values_are_visible_ascii_and_none_is_a_dash() {
-        let credential = Credential {
+        let record = TokenRecord {
             texts: Texts::new("é 100%\n~!\"#", None, Some("ldap"), None),
             expires_at_ms: 61_999,
-            ..crate::model::token::tests::credential()
+            ..crate::model::token::tests::record()
         };
         let user = "%C3%A9%20100%25%0A~!\"#";
         let shown = [user, user, "AAAAAAAAAAAAAAAA", "-", "ldap", "-", "61"];
-        assert_eq!(values(&Identity::of(&credential, 0)), shown);
-        let plain = Credential { texts: Texts::new("al", Some("s"), None, Some("d")), ..credential };
+        assert_eq!(values(&Identity::of(&record, 0)), shown);
+        let plain = TokenRecord { texts: Texts::new("al", Some("s"), None, Some("d")), ..record };
         let shown = ["al", "al", "AAAAAAAAAAAAAAAA", "s", "-", "d", "60"];
         assert_eq!(values(&Identity::of(&plain, 1_001)), shown);
         assert_eq!(values(&Identity::nobody()), ["-", "-", "-", "-", "-", "-", "0"]);
@@ -146,16 +145,16 @@ mod tests {
     #[test]
     fn a_takeover_is_seen_as_both_users() {
         let takeover = ActiveTakeover {
-            id: crate::model::token::tests::credential().id,
+            id: crate::model::token::tests::record().id,
             user: "bøb".into(),
             reason: None,
             created_at_ms: 0,
             ends_at_ms: 500,
         };
-        let credential =
-            Credential { takeover: Some(Box::new(takeover)), ..crate::model::token::tests::credential() };
+        let record =
+            TokenRecord { takeover: Some(Box::new(takeover)), ..crate::model::token::tests::record() };
         let seen = |now_ms| {
-            let [user, actor, ..] = values(&Identity::of(&credential, now_ms));
+            let [user, actor, ..] = values(&Identity::of(&record, now_ms));
             [user, actor]
         };
         assert_eq!(seen(499), ["b%C3%B8b", "alice"]);

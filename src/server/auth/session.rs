@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::refusal::{Objection, Refusal};
 use super::settings::Settings;
-use crate::model::event::{Actor, EndReason};
+use crate::model::event::{Actor, RevokeReason};
 use crate::model::token::record::{Token, TokenChange, Transport};
 use crate::server::json::token::TokenJson;
 use crate::server::request::credentials::{Presented, presented};
@@ -61,16 +61,16 @@ async fn end_login(
     if via == Transport::Cookie && !settings.is_same_site(received) {
         return Objection::CrossSite.response();
     }
-    let (service, id) = (validator.service(), token.credential.id);
-    if token.credential.takeover.is_some() {
-        match service.end_takeover(id, EndReason::Logout, Actor::Holder).await {
+    let (service, id) = (validator.service(), token.record.id);
+    if token.record.takeover.is_some() {
+        match service.end_takeover(id, RevokeReason::Logout, Actor::Holder).await {
             Ok(()) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
             // It came to its hard end.
             Err(ServiceError::NotFound) => {}
             Err(error) => return refused(validator.service(), &error),
         }
     }
-    match service.change(id, &TokenChange::ending(EndReason::Logout), Actor::Holder).await {
+    match service.change(id, &TokenChange::ending(RevokeReason::Logout), Actor::Holder).await {
         Ok(_) => {
             let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
             if via == Transport::Cookie {
@@ -89,18 +89,18 @@ async fn holder(
     headers: &HeaderMap,
     access: Access,
 ) -> Result<(Token, Transport), Response<Body>> {
-    let (wire, via) = match presented(headers, &settings.cookie.name) {
-        Presented::Token(wire, via) => (wire, via),
+    let (token_string, via) = match presented(headers, &settings.cookie.name) {
+        Presented::Token(token_string, via) => (token_string, via),
         Presented::Ambiguous(_) => return Err(Refusal::InvalidToken.response()),
         Presented::Absent => return Err(Refusal::NoToken.response()),
     };
     let id_of = |judgement: Result<Judgement<'_>, StoreError>| match judgement {
-        Ok(Judgement::Valid(credential, _)) => Ok(credential.id),
+        Ok(Judgement::Valid(record, _)) => Ok(record.id),
         Ok(Judgement::Pending) => Err(Box::new(Objection::SecondFactor.response())),
         Ok(Judgement::Refused) => Err(Box::new(Refusal::InvalidToken.response())),
         Err(error) => Err(Box::new(refused(validator.service(), &error.into()))),
     };
-    let id = validator.judgement(wire, via, access, id_of).await.map_err(|refusal| *refusal)?;
+    let id = validator.judgement(token_string, via, access, id_of).await.map_err(|refusal| *refusal)?;
     match validator.service().token(id).await {
         Ok(token) => Ok((token, via)),
         Err(error) => Err(refused(validator.service(), &error)),

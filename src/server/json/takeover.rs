@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::timestamp::timestamp;
 use crate::model::takeover::{ActiveTakeover, Takeover};
-use crate::model::token::record::Credential;
+use crate::model::token::record::TokenRecord;
 
 /// See the contract; borrowed from the record.
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ impl<'a> TakeoverJson<'a> {
     }
 
     /// The one under way on this token.
-    pub fn of_active(takeover: &'a ActiveTakeover, token: &'a Credential) -> Self {
+    pub fn of_active(takeover: &'a ActiveTakeover, token: &'a TokenRecord) -> Self {
         Self {
             id: takeover.id.to_string(),
             token: token.id.to_string(),

@@ -4,9 +4,9 @@ use super::timestamp::{Timestamps, timestamp};
 use serde::Serialize;
 
 use super::takeover::TakeoverJson;
-use crate::model::event::EndReason;
+use crate::model::event::RevokeReason;
 use crate::model::token::asides::Shown;
-use crate::model::token::record::{Credential, RelatedObject, Token};
+use crate::model::token::record::{RelatedObject, Token, TokenRecord};
 use crate::validation::BatchToken;
 
 /// See the contract; borrowed from the record.
@@ -49,7 +49,7 @@ pub(crate) struct RelatedObjectJson<'a> {
     object_id: &'a str,
 }
 
-/// What is shown beside the credential.
+/// What is shown beside the record.
 pub(crate) struct Rest<'a> {
     created_at_ms: u64,
     last_access_ms: u64,
@@ -58,7 +58,7 @@ pub(crate) struct Rest<'a> {
     expiration: bool,
     related_objects: &'a [RelatedObject],
     revoked_at_ms: Option<u64>,
-    revoked_reason: Option<EndReason>,
+    revoked_reason: Option<RevokeReason>,
 }
 
 impl<'a> TokenJson<'a> {
@@ -74,7 +74,7 @@ impl<'a> TokenJson<'a> {
             revoked_at_ms: token.ended_at_ms,
             revoked_reason: token.revoked_reason,
         };
-        Self::of_parts(&token.credential, rest, now_ms)
+        Self::of_parts(&token.record, rest, now_ms)
     }
 
     /// The same of a token as a batch sees it.
@@ -89,18 +89,18 @@ impl<'a> TokenJson<'a> {
             revoked_at_ms: None,
             revoked_reason: None,
         };
-        Self::of_parts(token.credential, rest, now_ms)
+        Self::of_parts(token.record, rest, now_ms)
     }
 
     /// Appends the text of a token as a batch sees it. All of it but the last access is kept for the next time, unless
     /// there is a takeover, whose end the record does not tell.
     pub fn write_batch(token: &BatchToken<'a>, now_ms: u64, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
-        if token.credential.takeover.is_some() {
+        if token.record.takeover.is_some() {
             // Serialization to memory fails only for maps with keys that are no strings; there are none.
             let _ = serde_json::to_writer(out, &Self::of_batch(token, now_ms));
             return;
         }
-        let shown = token.credential.shown.get_or_init(|| {
+        let shown = token.record.shown.get_or_init(|| {
             let without = Self { last_access: String::new(), ..Self::of_batch(token, now_ms) };
             with_gap(&without)
         });
@@ -110,42 +110,42 @@ impl<'a> TokenJson<'a> {
         out.extend_from_slice(after);
     }
 
-    fn of_parts(credential: &'a Credential, rest: Rest<'a>, now_ms: u64) -> Self {
+    fn of_parts(record: &'a TokenRecord, rest: Rest<'a>, now_ms: u64) -> Self {
         let related = |object: &'a RelatedObject| RelatedObjectJson {
             content_type: &object.content_type,
             object_id: &object.object_id,
         };
         Self {
-            id: credential.id.to_string(),
-            user: credential.user(),
+            id: record.id.to_string(),
+            user: record.user(),
             created_at: timestamp(rest.created_at_ms),
             last_access: timestamp(rest.last_access_ms),
-            expires_at: timestamp(credential.expires_at_ms),
-            ends_at: timestamp(credential.ends_at_ms),
-            is_active: credential.is_active,
+            expires_at: timestamp(record.expires_at_ms),
+            ends_at: timestamp(record.ends_at_ms),
+            is_active: record.is_active,
             user_agent: rest.user_agent,
             expiration: rest.expiration,
             ip: rest.ip,
-            auth_slug: credential.auth_slug(),
-            backend: credential.backend(),
-            allowed_cookie: credential.allowed_cookie,
-            allowed_header: credential.allowed_header,
+            auth_slug: record.auth_slug(),
+            backend: record.backend(),
+            allowed_cookie: record.allowed_cookie,
+            allowed_header: record.allowed_header,
             related_objects: rest.related_objects.iter().map(related).collect(),
-            takeover: credential
+            takeover: record
                 .active_takeover(now_ms)
-                .map(|takeover| TakeoverJson::of_active(takeover, credential)),
-            device: credential.device(),
-            is_authenticated: credential.is_authenticated,
+                .map(|takeover| TakeoverJson::of_active(takeover, record)),
+            device: record.device(),
+            is_authenticated: record.is_authenticated,
             revoked_at: rest.revoked_at_ms.map(timestamp),
-            revoked_reason: rest.revoked_reason.map(EndReason::name),
+            revoked_reason: rest.revoked_reason.map(RevokeReason::name),
             token: None,
             set_cookie: None,
         }
     }
 
     /// The object with the string that only its holder gets.
-    pub fn with_secret(token: &'a Token, wire: &'a str, now_ms: u64) -> Self {
-        Self { token: Some(wire), ..Self::of(token, now_ms) }
+    pub fn with_secret(token: &'a Token, token_string: &'a str, now_ms: u64) -> Self {
+        Self { token: Some(token_string), ..Self::of(token, now_ms) }
     }
 
     /// The same with the header's value that gives the string to a browser.

@@ -12,7 +12,7 @@
 //! | `connections` | all of them: draining, idle timeout |
 //! | `validation` | the validation plane's endpoints |
 //! | `auth` | `/auth`, the hot path |
-//! | `identity` | a credential as header values |
+//! | `identity` | a record as header values |
 //! | `headers` | the headers of a request, in either form |
 //! | `presented` | where a request carries its token |
 //! | `cookie` | the cookie that carries one, set and cleared |

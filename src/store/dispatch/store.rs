@@ -110,15 +110,15 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn end_reused(
+    pub async fn revoke_reused(
         &self,
         id: TokenId,
         presented: &SecretHash,
         call: impl Into<Call<'_>>,
     ) -> Result<bool, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.end_reused(id, presented, &call.into())),
-            Self::Redis(store) => store.end_reused(id, presented, &call.into()).await,
+            Self::Memory(store) => Ok(store.revoke_reused(id, presented, &call.into())),
+            Self::Redis(store) => store.revoke_reused(id, presented, &call.into()).await,
         }
     }
 
@@ -152,15 +152,15 @@ impl Store {
     /// # Errors
     /// `Unavailable`: some may be revoked; calling again is safe. `Corrupt`, and then all were revoked whose records are
     /// not.
-    pub async fn end_user_tokens(
+    pub async fn revoke_user_tokens(
         &self,
         user: &str,
         except: Option<TokenId>,
         call: impl Into<Call<'_>>,
     ) -> Result<Ended, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.end_user_tokens(user, except, &call.into())),
-            Self::Redis(store) => store.end_user_tokens(user, except, &call.into()).await,
+            Self::Memory(store) => Ok(store.revoke_user_tokens(user, except, &call.into())),
+            Self::Redis(store) => store.revoke_user_tokens(user, except, &call.into()).await,
         }
     }
 
@@ -186,10 +186,10 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
+    pub async fn shared_token_key(&self, proposed: &str) -> Result<String, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.shared_check_key(proposed)),
-            Self::Redis(store) => store.shared_check_key(proposed).await,
+            Self::Memory(store) => Ok(store.shared_token_key(proposed)),
+            Self::Redis(store) => store.shared_token_key(proposed).await,
         }
     }
 
@@ -197,10 +197,10 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn kept_check_key(&self) -> Result<Option<String>, StoreError> {
+    pub async fn stored_token_key(&self) -> Result<Option<String>, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.kept_check_key()),
-            Self::Redis(store) => store.kept_check_key().await,
+            Self::Memory(store) => Ok(store.stored_token_key()),
+            Self::Redis(store) => store.stored_token_key().await,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Takeovers in the store.
 
 use super::store::Store;
-use crate::model::event::EndReason;
+use crate::model::event::RevokeReason;
 use crate::model::takeover::{NewTakeover, Started, Takeover};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
@@ -30,7 +30,7 @@ impl Store {
     pub async fn end_takeover(
         &self,
         token: TokenId,
-        reason: EndReason,
+        reason: RevokeReason,
         call: impl Into<Call<'_>>,
     ) -> Result<bool, StoreError> {
         match self {

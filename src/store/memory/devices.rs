@@ -3,16 +3,16 @@
 use super::memory_store::MemoryStore;
 use super::shard::Shard;
 use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
-use crate::model::event::{EndReason, Event, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
+use crate::model::event::{Event, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER, RevokeReason};
 use crate::model::token::record::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::outcome::Issued;
-use crate::token_string::{ShardTag, TokenId};
+use crate::token_string::{HashTag, TokenId};
 
 impl MemoryStore {
     pub(crate) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Made {
-        let mut shard = self.shard(ShardTag::of_user(&new.user));
+        let mut shard = self.shard(HashTag::of_user(&new.user));
         let devices = &mut shard.devices;
         devices.prune_of(&new.user, call.now_ms);
         if let Some(there) = devices.of(&new.user).find(|key| key.uuid == new.uuid) {
@@ -28,7 +28,7 @@ impl MemoryStore {
     }
 
     pub(crate) fn user_devices(&self, user: &str, now_ms: u64) -> Vec<DeviceKey> {
-        let shard = self.shard(ShardTag::of_user(user));
+        let shard = self.shard(HashTag::of_user(user));
         let mut devices: Vec<_> = shard.devices.of(user).filter(|key| key.is_kept(now_ms)).cloned().collect();
         devices.sort_by_cached_key(DeviceKey::listing_key);
         devices
@@ -41,7 +41,7 @@ impl MemoryStore {
         change: &DeviceChange,
         call: &Call<'_>,
     ) -> Option<DeviceKey> {
-        let mut shard = self.shard(ShardTag::of_user(user));
+        let mut shard = self.shard(HashTag::of_user(user));
         shard.devices.prune_of(user, call.now_ms);
         let id = shard.devices.find(user, uuid, call.now_ms)?;
         let key = shard.devices.keys.get_mut(&id)?;
@@ -65,7 +65,7 @@ impl MemoryStore {
     }
 
     pub(crate) fn remove_device(&self, user: &str, uuid: &str, call: &Call<'_>) -> bool {
-        let mut shard = self.shard(ShardTag::of_user(user));
+        let mut shard = self.shard(HashTag::of_user(user));
         shard.devices.prune_of(user, call.now_ms);
         let Some(id) = shard.devices.find(user, uuid, call.now_ms) else { return false };
         shard.devices.remove(id);
@@ -81,7 +81,7 @@ impl MemoryStore {
         call: &Call<'_>,
     ) -> Result<LoggedIn, StoreError> {
         self.make_room_in_objects(&token.related_objects, call.now_ms);
-        let mut shard = self.shard(login.id.shard_tag());
+        let mut shard = self.shard(login.id.hash_tag());
         let Some(key) = shard.devices.keys.get(&login.id).cloned() else { return Ok(LoggedIn::Refused) };
         if !key.is_kept(call.now_ms) {
             shard.devices.remove(key.id);
@@ -105,7 +105,7 @@ impl MemoryStore {
             key.last_login_ms = Some(call.now_ms);
             key.expires_at_ms = login.expires_at_ms;
         }
-        let id = Some(token.credential.id);
+        let id = Some(token.record.id);
         self.emit_device(&mut shard, EventKind::DeviceLoggedIn, device, id, call);
         Ok(LoggedIn::Done(token))
     }
@@ -121,9 +121,7 @@ impl MemoryStore {
     }
 
     fn end_logged_in(&self, shard: &mut Shard, user: &str, uuid: &str, call: &Call<'_>) {
-        self.end_tokens(shard, user, EndReason::Device, call, |token| {
-            token.credential.device() == Some(uuid)
-        });
+        self.end_tokens(shard, user, RevokeReason::Device, call, |token| token.record.device() == Some(uuid));
     }
 
     fn emit_device(

@@ -4,7 +4,7 @@ use super::memory_store::MemoryStore;
 use super::shard::Shard;
 use crate::model::event::Event;
 use crate::store::feed::Told;
-use crate::token_string::ShardTag;
+use crate::token_string::HashTag;
 
 impl MemoryStore {
     /// Notes an event of a user of this shard.
@@ -19,7 +19,7 @@ impl MemoryStore {
     }
 
     pub(crate) fn user_events(&self, user: &str, now_ms: u64) -> Vec<Event> {
-        let shard = self.shard(ShardTag::of_user(user));
+        let shard = self.shard(HashTag::of_user(user));
         let events = shard.events.get(user).into_iter().flatten();
         events.filter(|event| self.keeps(event, now_ms)).cloned().collect()
     }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::objects::Objects;
 use super::takeover_history::TakenOver;
-use crate::model::event::{EndReason, Event, EventKind};
+use crate::model::event::{Event, EventKind, RevokeReason};
 use crate::store::call::Call;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
-use crate::token_string::{ShardTag, TokenId};
+use crate::token_string::{HashTag, TokenId};
 
 /// Shards that [`MemoryStore::prune_some`] looks at.
 pub(crate) const SHARDS_PER_TURN: usize = 4;
@@ -31,7 +31,7 @@ pub struct MemoryStore {
     pub(crate) taken_over: Vec<Mutex<TakenOver>>,
     /// The next shard to be pruned, modulo their number.
     next_pruned: AtomicUsize,
-    check_key: OnceLock<String>,
+    token_key: OnceLock<String>,
     pub(crate) feed: Feed,
 }
 
@@ -39,7 +39,7 @@ impl MemoryStore {
     /// An empty store for at most `max_tokens` tokens.
     pub fn new(limits: StoreLimits, max_tokens: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        let (tokens, check_key) = (AtomicUsize::new(0), OnceLock::new());
+        let (tokens, token_key) = (AtomicUsize::new(0), OnceLock::new());
         Self {
             shards,
             limits,
@@ -48,7 +48,7 @@ impl MemoryStore {
             objects: Mutex::default(),
             taken_over: (0..SHARDS).map(|_| Mutex::default()).collect(),
             next_pruned: AtomicUsize::new(0),
-            check_key,
+            token_key,
             feed: Feed::default(),
         }
     }
@@ -57,16 +57,16 @@ impl MemoryStore {
         &self.feed
     }
 
-    pub(crate) fn shard(&self, tag: ShardTag) -> MutexGuard<'_, Shard> {
+    pub(crate) fn shard(&self, tag: HashTag) -> MutexGuard<'_, Shard> {
         lock(&self.shards[tag.index() % SHARDS])
     }
 
-    pub(crate) fn shared_check_key(&self, proposed: &str) -> String {
-        self.check_key.get_or_init(|| proposed.to_owned()).clone()
+    pub(crate) fn shared_token_key(&self, proposed: &str) -> String {
+        self.token_key.get_or_init(|| proposed.to_owned()).clone()
     }
 
-    pub(crate) fn kept_check_key(&self) -> Option<String> {
-        self.check_key.get().cloned()
+    pub(crate) fn stored_token_key(&self) -> Option<String> {
+        self.token_key.get().cloned()
     }
 
     /// Removes what nobody can see any more from the next few shards, so that no call waits for long.
@@ -95,13 +95,13 @@ impl MemoryStore {
     }
 
     /// Ends an active token of the shard, and its takeover with it; its objects do not have it any more.
-    pub(crate) fn end(&self, shard: &mut Shard, id: TokenId, reason: EndReason, call: &Call<'_>) {
+    pub(crate) fn end(&self, shard: &mut Shard, id: TokenId, reason: RevokeReason, call: &Call<'_>) {
         self.close_takeover(shard, id, reason, call);
         let Some(token) = shard.tokens.get_mut(&id) else { return };
         edit(token).is_active = false;
         token.ended_at_ms = Some(call.now_ms);
         token.revoked_reason = Some(reason);
-        let user = token.credential.user().to_owned();
+        let user = token.record.user().to_owned();
         let related = token.related_objects.clone();
         self.forget_in_objects(id, &related);
         let ended = Event::new(EventKind::TokenRevoked, call.now_ms, call.actor);

@@ -9,7 +9,7 @@ use std::sync::MutexGuard;
 
 use super::memory_store::MemoryStore;
 use super::shard::{edit, lock};
-use crate::model::event::EndReason;
+use crate::model::event::RevokeReason;
 use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
 use crate::model::token::record::{RelatedObject, Token};
 use crate::store::call::Call;
@@ -56,9 +56,9 @@ impl MemoryStore {
 
     pub(crate) fn relate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Related {
         self.make_room_in_objects(std::slice::from_ref(object), call.now_ms);
-        let mut shard = self.shard(id.shard_tag());
+        let mut shard = self.shard(id.hash_tag());
         let Some(token) = self.find(&mut shard, id, call.now_ms) else { return Related::NotFound };
-        if !token.credential.is_active {
+        if !token.record.is_active {
             return Related::Ended;
         }
         if token.related_objects.contains(object) {
@@ -76,9 +76,9 @@ impl MemoryStore {
     }
 
     pub(crate) fn unrelate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Related {
-        let mut shard = self.shard(id.shard_tag());
+        let mut shard = self.shard(id.hash_tag());
         let Some(token) = self.find(&mut shard, id, call.now_ms) else { return Related::NotFound };
-        if !token.credential.is_active {
+        if !token.record.is_active {
             return Related::Ended;
         }
         edit(token);
@@ -90,13 +90,13 @@ impl MemoryStore {
     pub(crate) fn object_tokens(&self, object: &RelatedObject, now_ms: u64) -> Vec<Token> {
         let mut tokens = Vec::new();
         for id in self.indexed(object) {
-            let shard = self.shard(id.shard_tag());
+            let shard = self.shard(id.hash_tag());
             match shard.tokens.get(&id) {
-                Some(token) if token.credential.is_active => tokens.push(token.clone()),
+                Some(token) if token.record.is_active => tokens.push(token.clone()),
                 _ => remove(&mut self.objects(), object, &id),
             }
         }
-        tokens.retain(|token| token.related_objects.contains(object) && token.credential.is_live(now_ms));
+        tokens.retain(|token| token.related_objects.contains(object) && token.record.is_live(now_ms));
         tokens.sort_by_key(Token::listing_key);
         tokens
     }
@@ -104,15 +104,15 @@ impl MemoryStore {
     pub(crate) fn end_object_tokens(&self, object: &RelatedObject, call: &Call<'_>) -> Ended {
         let mut ended = Ended::new();
         for id in self.indexed(object) {
-            let mut shard = self.shard(id.shard_tag());
+            let mut shard = self.shard(id.hash_tag());
             let is_related = |token: &Token| token.related_objects.contains(object);
             if !shard.tokens.get(&id).is_some_and(is_related) {
                 continue;
             }
             let Some(token) = self.find_to_end(&mut shard, id, call.now_ms) else { continue };
-            if token.credential.is_active {
-                let user = token.credential.user().to_owned();
-                self.end(&mut shard, id, EndReason::Related, call);
+            if token.record.is_active {
+                let user = token.record.user().to_owned();
+                self.end(&mut shard, id, RevokeReason::Related, call);
                 self.prune(&mut shard, &user, call.now_ms);
                 ended.push(id);
             }

@@ -4,7 +4,7 @@ use super::device_keys::Devices;
 use super::takeover_history::History;
 use crate::model::event::Event;
 use crate::model::token::asides::{RefusedMarks, ShownOnce};
-use crate::model::token::record::{Credential, Token};
+use crate::model::token::record::{Token, TokenRecord};
 use crate::token_string::TokenId;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,13 +22,13 @@ pub(crate) struct Shard {
     pub(crate) devices: Devices,
 }
 
-/// The credential to be changed. What lies beside it belongs to the record before the change; a copy starts without, but
+/// The record to be changed. What lies beside it belongs to the record before the change; a copy starts without, but
 /// a record that has one owner is changed in place.
-pub(crate) fn edit(token: &mut Token) -> &mut Credential {
-    let credential = Arc::make_mut(&mut token.credential);
-    credential.shown = ShownOnce::default();
-    credential.refused = RefusedMarks::default();
-    credential
+pub(crate) fn edit(token: &mut Token) -> &mut TokenRecord {
+    let record = Arc::make_mut(&mut token.record);
+    record.shown = ShownOnce::default();
+    record.refused = RefusedMarks::default();
+    record
 }
 
 pub(crate) fn lock<T>(locked: &Mutex<T>) -> MutexGuard<'_, T> {

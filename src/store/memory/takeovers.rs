@@ -5,13 +5,13 @@ use std::sync::MutexGuard;
 
 use super::memory_store::MemoryStore;
 use super::shard::{SHARDS, Shard, edit, lock};
-use crate::model::event::{EndReason, Event, EventKind};
+use crate::model::event::{Event, EventKind, RevokeReason};
 use crate::model::takeover::{
     ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Started, Takeover,
     TakeoverId,
 };
 use crate::store::call::Call;
-use crate::token_string::{ShardTag, TokenId};
+use crate::token_string::{HashTag, TokenId};
 
 impl MemoryStore {
     pub(crate) fn start_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
@@ -24,27 +24,27 @@ impl MemoryStore {
     }
 
     fn start_hinted_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
-        let mut shard = self.shard(new.token.shard_tag());
+        let mut shard = self.shard(new.token.hash_tag());
         let Some(token) = self.find(&mut shard, new.token, call.now_ms) else { return Started::NotFound };
-        let credential = token.credential.clone();
-        if !credential.is_active {
+        let record = token.record.clone();
+        if !record.is_active {
             return Started::Ended;
         }
-        if !credential.is_authenticated {
+        if !record.is_authenticated {
             return Started::Pending;
         }
-        if credential.user() == new.user {
+        if record.user() == new.user {
             return Started::OwnUser;
         }
-        self.close_takeover(&mut shard, new.token, EndReason::Replaced, call);
+        self.close_takeover(&mut shard, new.token, RevokeReason::Replaced, call);
         let history = shard.takeovers.entry(new.token).or_insert_with(|| History {
-            actor: credential.user().to_owned(),
+            actor: record.user().to_owned(),
             token_expires_at_ms: 0,
             takeovers: Vec::new(),
         });
-        history.token_expires_at_ms = credential.expires_at_ms;
-        let record = Record { new: new.clone(), created_at_ms: call.now_ms, ended_at_ms: None };
-        history.takeovers.push(record);
+        history.token_expires_at_ms = record.expires_at_ms;
+        let takeover = Record { new: new.clone(), created_at_ms: call.now_ms, ended_at_ms: None };
+        history.takeovers.push(takeover);
         let surplus = history.takeovers.len().saturating_sub(MAX_TAKEOVERS_PER_TOKEN);
         history.takeovers.drain(..surplus);
         if let Some(token) = shard.tokens.get_mut(&new.token) {
@@ -53,11 +53,11 @@ impl MemoryStore {
             edit(token).takeover = Some(Box::new(active));
         }
         let started = takeover_event(EventKind::TakeoverStarted, new.token, new.id, &new.user, call);
-        self.emit(&mut shard, credential.user(), started);
+        self.emit(&mut shard, record.user(), started);
         Started::Done(Takeover {
             id: new.id,
             token: new.token,
-            actor: credential.user().to_owned(),
+            actor: record.user().to_owned(),
             user: new.user.clone(),
             reason: new.reason.clone(),
             created_at_ms: call.now_ms,
@@ -68,7 +68,7 @@ impl MemoryStore {
 
     /// Where the hints of a user are.
     fn taken_over(&self, user: &str) -> MutexGuard<'_, TakenOver> {
-        lock(&self.taken_over[ShardTag::of_user(user).index() % SHARDS])
+        lock(&self.taken_over[HashTag::of_user(user).index() % SHARDS])
     }
 
     fn hint_takeover(&self, new: &NewTakeover, now_ms: u64) {
@@ -88,9 +88,9 @@ impl MemoryStore {
         }
     }
 
-    pub(crate) fn end_takeover(&self, id: TokenId, reason: EndReason, call: &Call<'_>) -> bool {
-        let mut shard = self.shard(id.shard_tag());
-        let is_active = |token: &mut crate::model::token::record::Token| token.credential.is_active;
+    pub(crate) fn end_takeover(&self, id: TokenId, reason: RevokeReason, call: &Call<'_>) -> bool {
+        let mut shard = self.shard(id.hash_tag());
+        let is_active = |token: &mut crate::model::token::record::Token| token.record.is_active;
         let is_found = self.find(&mut shard, id, call.now_ms).is_some_and(is_active);
         // Nobody finds an expired token, but no renewal on its way may revive its takeover.
         self.close_takeover(&mut shard, id, reason, call) && is_found
@@ -101,16 +101,15 @@ impl MemoryStore {
         &self,
         shard: &mut Shard,
         id: TokenId,
-        reason: EndReason,
+        reason: RevokeReason,
         call: &Call<'_>,
     ) -> bool {
-        let Some(token) = shard.tokens.get_mut(&id).filter(|token| token.credential.takeover.is_some())
-        else {
+        let Some(token) = shard.tokens.get_mut(&id).filter(|token| token.record.takeover.is_some()) else {
             return false;
         };
-        let credential = edit(token);
-        let user = credential.user().to_owned();
-        let Some(takeover) = credential.takeover.take().filter(|t| t.is_active(call.now_ms)) else {
+        let record = edit(token);
+        let user = record.user().to_owned();
+        let Some(takeover) = record.takeover.take().filter(|t| t.is_active(call.now_ms)) else {
             return false;
         };
         let records = shard.takeovers.get_mut(&id).into_iter().flat_map(|history| &mut history.takeovers);
@@ -129,7 +128,7 @@ impl MemoryStore {
     }
 
     pub(crate) fn token_takeovers(&self, token: TokenId, now_ms: u64) -> Vec<Takeover> {
-        let shard = self.shard(token.shard_tag());
+        let shard = self.shard(token.hash_tag());
         let all = shard.takeovers.get(&token).into_iter().flat_map(|history| history.shown(now_ms));
         let mut takeovers: Vec<_> = all.filter(|takeover| self.shows(takeover, now_ms)).collect();
         takeovers.sort_by_key(Takeover::listing_key);

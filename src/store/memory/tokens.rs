@@ -5,28 +5,28 @@ use std::sync::atomic::Ordering;
 
 use super::memory_store::MemoryStore;
 use super::shard::{Shard, edit};
-use crate::model::event::{EndReason, Event, EventKind};
-use crate::model::token::record::{Credential, Details, Token, TokenChange, TokenView, Touch, Verdict};
+use crate::model::event::{Event, EventKind, RevokeReason};
+use crate::model::token::record::{Details, Token, TokenChange, TokenRecord, TokenView, Touch, Verdict};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::limits::ROOM_PER_LOGIN;
 use crate::store::outcome::{Changed, Ended, Issued};
-use crate::token_string::{SecretHash, ShardTag, TokenId};
+use crate::token_string::{HashTag, SecretHash, TokenId};
 use crate::values::OverLimit;
 
 impl MemoryStore {
-    pub(crate) fn credential(&self, id: TokenId) -> Option<Arc<Credential>> {
-        self.shard(id.shard_tag()).tokens.get(&id).map(|token| token.credential.clone())
+    pub(crate) fn record(&self, id: TokenId) -> Option<Arc<TokenRecord>> {
+        self.shard(id.hash_tag()).tokens.get(&id).map(|token| token.record.clone())
     }
 
-    pub(crate) fn look<R>(&self, id: TokenId, use_it: impl FnOnce(Option<&Arc<Credential>>) -> R) -> R {
-        use_it(self.shard(id.shard_tag()).tokens.get(&id).map(|token| &token.credential))
+    pub(crate) fn look<R>(&self, id: TokenId, use_it: impl FnOnce(Option<&Arc<TokenRecord>>) -> R) -> R {
+        use_it(self.shard(id.hash_tag()).tokens.get(&id).map(|token| &token.record))
     }
 
     pub(crate) fn view(&self, id: TokenId) -> Option<TokenView> {
-        let shard = self.shard(id.shard_tag());
-        let token = shard.tokens.get(&id).filter(|token| token.credential.is_active)?;
-        // Not kept in the credential: what changes in place here would leave it behind.
+        let shard = self.shard(id.hash_tag());
+        let token = shard.tokens.get(&id).filter(|token| token.record.is_active)?;
+        // Not kept in the record: what changes in place here would leave it behind.
         let details = Details {
             created_at_ms: token.created_at_ms,
             user_agent: token.user_agent.as_str().into(),
@@ -35,20 +35,20 @@ impl MemoryStore {
             related_objects: token.related_objects.as_slice().into(),
         };
         Some(TokenView {
-            credential: token.credential.clone(),
+            record: token.record.clone(),
             details: Arc::new(details),
             stored_access_ms: token.last_access_ms,
         })
     }
 
     pub(crate) fn token(&self, id: TokenId, now_ms: u64) -> Option<Token> {
-        let shard = self.shard(id.shard_tag());
+        let shard = self.shard(id.hash_tag());
         shard.tokens.get(&id).filter(|token| self.is_visible(token, now_ms)).cloned()
     }
 
     pub(crate) fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
         self.make_room_in_objects(&token.related_objects, call.now_ms);
-        let mut shard = self.shard(ShardTag::of_user(token.credential.user()));
+        let mut shard = self.shard(HashTag::of_user(token.record.user()));
         self.issue_in(&mut shard, token, call)
     }
 
@@ -59,8 +59,8 @@ impl MemoryStore {
         token: &Token,
         call: &Call<'_>,
     ) -> Result<Issued, StoreError> {
-        let (id, user) = (token.credential.id, token.credential.user());
-        let device = token.credential.device().map(str::to_owned);
+        let (id, user) = (token.record.id, token.record.user());
+        let device = token.record.device().map(str::to_owned);
         self.prune(shard, user, call.now_ms);
         if self.tokens.load(Ordering::Relaxed) >= self.max_tokens {
             return Err(StoreError::Unavailable("the embedded store is full (memory-max-tokens)".into()));
@@ -78,36 +78,36 @@ impl MemoryStore {
     }
 
     pub(crate) fn change(&self, id: TokenId, change: &TokenChange, call: &Call<'_>) -> Changed {
-        let mut shard = self.shard(id.shard_tag());
+        let mut shard = self.shard(id.hash_tag());
         let found = match change.end {
             Some(_) => self.find_to_end(&mut shard, id, call.now_ms),
             None => self.find(&mut shard, id, call.now_ms),
         };
         let Some(token) = found else { return Changed::NotFound };
-        if !token.credential.is_active {
-            return Changed::AlreadyEnded(token.clone());
+        if !token.record.is_active {
+            return Changed::AlreadyRevoked(token.clone());
         }
-        let credential = edit(token);
-        let user = credential.user().to_owned();
+        let record = edit(token);
+        let user = record.user().to_owned();
         let mut happened = Vec::new();
         if let Some(rotation) = change.rotate {
-            if !credential.is_authenticated {
+            if !record.is_authenticated {
                 return Changed::Pending;
             }
-            if !credential.rotate(rotation, call.now_ms) {
+            if !record.rotate(rotation, call.now_ms) {
                 return Changed::RotatedTooOften;
             }
             happened.push(EventKind::TokenRotated);
         }
-        if change.confirm && !credential.is_authenticated {
-            credential.is_authenticated = true;
+        if change.confirm && !record.is_authenticated {
+            record.is_authenticated = true;
             happened.push(EventKind::TokenConfirmed);
         }
         if let Some(slug) = &change.auth_slug {
-            credential.texts = credential.texts.with_auth_slug(slug.as_deref());
+            record.texts = record.texts.with_auth_slug(slug.as_deref());
         }
-        credential.allowed_cookie = change.allowed_cookie.unwrap_or(credential.allowed_cookie);
-        credential.allowed_header = change.allowed_header.unwrap_or(credential.allowed_header);
+        record.allowed_cookie = change.allowed_cookie.unwrap_or(record.allowed_cookie);
+        record.allowed_header = change.allowed_header.unwrap_or(record.allowed_header);
         for kind in happened {
             let event = Event { token: Some(id), ..Event::new(kind, call.now_ms, call.actor) };
             self.emit(&mut shard, &user, event);
@@ -123,7 +123,7 @@ impl MemoryStore {
     pub(crate) fn find<'a>(&self, shard: &'a mut Shard, id: TokenId, now_ms: u64) -> Option<&'a mut Token> {
         let token = shard.tokens.get(&id)?;
         if !self.is_kept(token, now_ms) {
-            let user = token.credential.user().to_owned();
+            let user = token.record.user().to_owned();
             self.forget(shard, &user, id);
         }
         shard.tokens.get_mut(&id).filter(|token| self.is_visible(token, now_ms))
@@ -137,39 +137,39 @@ impl MemoryStore {
         now_ms: u64,
     ) -> Option<&'a mut Token> {
         let token = shard.tokens.get(&id)?;
-        if token.credential.has_expired(now_ms) {
-            let user = token.credential.user().to_owned();
+        if token.record.has_expired(now_ms) {
+            let user = token.record.user().to_owned();
             self.forget(shard, &user, id);
         }
         self.find(shard, id, now_ms)
     }
 
-    pub(crate) fn end_reused(&self, id: TokenId, presented: &SecretHash, call: &Call<'_>) -> bool {
-        let mut shard = self.shard(id.shard_tag());
+    pub(crate) fn revoke_reused(&self, id: TokenId, presented: &SecretHash, call: &Call<'_>) -> bool {
+        let mut shard = self.shard(id.hash_tag());
         let Some(token) = self.find(&mut shard, id, call.now_ms) else { return false };
-        if token.credential.judge(presented, None, call.now_ms) != Verdict::RotatedOut {
+        if token.record.judge(presented, None, call.now_ms) != Verdict::RotatedOut {
             return false;
         }
-        let user = token.credential.user().to_owned();
+        let user = token.record.user().to_owned();
         let reused = Event::new(EventKind::ReuseDetected, call.now_ms, call.actor);
         self.emit(&mut shard, &user, Event { token: Some(id), ..reused });
-        self.end(&mut shard, id, EndReason::Reuse, call);
+        self.end(&mut shard, id, RevokeReason::Reuse, call);
         self.prune(&mut shard, &user, call.now_ms);
         true
     }
 
     pub(crate) fn user_tokens(&self, user: &str, now_ms: u64) -> Vec<Token> {
-        let shard = self.shard(ShardTag::of_user(user));
+        let shard = self.shard(HashTag::of_user(user));
         let mut tokens: Vec<_> =
             shard.tokens_of(user).filter(|token| self.is_visible(token, now_ms)).cloned().collect();
         tokens.sort_by_key(Token::listing_key);
         tokens
     }
 
-    pub(crate) fn end_user_tokens(&self, user: &str, except: Option<TokenId>, call: &Call<'_>) -> Ended {
-        let mut shard = self.shard(ShardTag::of_user(user));
-        self.end_tokens(&mut shard, user, EndReason::AllOfUser, call, |token| {
-            Some(token.credential.id) != except
+    pub(crate) fn revoke_user_tokens(&self, user: &str, except: Option<TokenId>, call: &Call<'_>) -> Ended {
+        let mut shard = self.shard(HashTag::of_user(user));
+        self.end_tokens(&mut shard, user, RevokeReason::AllOfUser, call, |token| {
+            Some(token.record.id) != except
         })
     }
 
@@ -178,17 +178,17 @@ impl MemoryStore {
         &self,
         shard: &mut Shard,
         user: &str,
-        reason: EndReason,
+        reason: RevokeReason,
         call: &Call<'_>,
         wanted: impl Fn(&Token) -> bool,
     ) -> Ended {
         self.prune(shard, user, call.now_ms);
         // Nobody finds an expired token, but no renewal on its way may revive one of these.
-        self.retain(shard, user, |token| !(token.credential.has_expired(call.now_ms) && wanted(token)));
-        let active = shard.tokens_of(user).filter(|token| {
-            token.credential.is_active && self.is_visible(token, call.now_ms) && wanted(token)
-        });
-        let ids: Ended = active.map(|token| token.credential.id).collect();
+        self.retain(shard, user, |token| !(token.record.has_expired(call.now_ms) && wanted(token)));
+        let active = shard
+            .tokens_of(user)
+            .filter(|token| token.record.is_active && self.is_visible(token, call.now_ms) && wanted(token));
+        let ids: Ended = active.map(|token| token.record.id).collect();
         for id in &ids {
             self.end(shard, *id, reason, call);
         }
@@ -198,21 +198,21 @@ impl MemoryStore {
     pub(crate) fn touch(&self, touches: &[Touch], now_ms: u64) {
         let mut renewed = Vec::new();
         for touch in touches {
-            let mut shard = self.shard(touch.id.shard_tag());
+            let mut shard = self.shard(touch.id.hash_tag());
             let shard = &mut *shard;
             let Some(token) =
-                shard.tokens.get_mut(&touch.id).filter(|token| token.credential.is_live(touch.since_ms()))
+                shard.tokens.get_mut(&touch.id).filter(|token| token.record.is_live(touch.since_ms()))
             else {
                 continue;
             };
             token.last_access_ms = token.last_access_ms.max(touch.access_ms);
-            let latest_ms = token.credential.expires_at_ms.max(now_ms);
+            let latest_ms = token.record.expires_at_ms.max(now_ms);
             if let Some(renew_to_ms) = touch.renewal.map(|r| r.to_ms).filter(|to| *to > latest_ms) {
                 edit(token).expires_at_ms = renew_to_ms;
-                renewed.push(token.credential.user().to_owned());
+                renewed.push(token.record.user().to_owned());
                 // A takeover ends with its token.
                 if let (true, Some(history)) =
-                    (token.credential.takeover.is_some(), shard.takeovers.get_mut(&touch.id))
+                    (token.record.takeover.is_some(), shard.takeovers.get_mut(&touch.id))
                 {
                     history.token_expires_at_ms = renew_to_ms;
                 }
@@ -220,7 +220,7 @@ impl MemoryStore {
         }
         // At the end: a late touch, of an access in time, comes before its token is found to be past its time.
         for user in renewed {
-            self.prune(&mut self.shard(ShardTag::of_user(&user)), &user, now_ms);
+            self.prune(&mut self.shard(HashTag::of_user(&user)), &user, now_ms);
         }
     }
 
@@ -265,13 +265,13 @@ impl MemoryStore {
         if shard.users.get(user).map_or(0, Vec::len) < max {
             return Some(Ended::new());
         }
-        if shard.tokens_of(user).filter(|token| token.credential.is_active).count() >= max {
+        if shard.tokens_of(user).filter(|token| token.record.is_active).count() >= max {
             // A user at the limit keeps no expired tokens.
-            self.retain(shard, user, |token| !token.credential.has_expired(call.now_ms));
+            self.retain(shard, user, |token| !token.record.has_expired(call.now_ms));
         }
         // Ties go by what Redis knows a token by.
-        let by_age = |at_ms: u64, token: &Token| (at_ms, token.credential.id.locator(), token.credential.id);
-        let live = shard.tokens_of(user).filter(|token| token.credential.is_active);
+        let by_age = |at_ms: u64, token: &Token| (at_ms, token.record.id.locator(), token.record.id);
+        let live = shard.tokens_of(user).filter(|token| token.record.is_active);
         let mut live: Vec<_> = live.map(|token| by_age(token.created_at_ms, token)).collect();
         let surplus = (live.len() + 1).saturating_sub(max).min(ROOM_PER_LOGIN);
         if surplus > 0 && self.limits.over_limit == OverLimit::RefuseNew {
@@ -282,7 +282,7 @@ impl MemoryStore {
         }
         let made_room: Ended = live.into_iter().take(surplus).map(|(.., id)| id).collect();
         for id in &made_room {
-            self.end(shard, *id, EndReason::Limit, call);
+            self.end(shard, *id, RevokeReason::Limit, call);
         }
         let revoked = shard.tokens_of(user).filter_map(|token| Some(by_age(token.ended_at_ms?, token)));
         let mut revoked: Vec<_> = revoked.collect();

@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 
 use super::cluster::authority;
 use super::errors::describe;
-use crate::model::token::record::Credential;
+use crate::model::token::record::TokenRecord;
 use crate::store::cache::{NearCache, ServerIndex};
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::cluster::slot_ranges::slot_ranges;
@@ -64,7 +64,7 @@ impl Tracking {
         let reader = Reader::new(look_ups, self.near.clone());
         loop {
             // Best-effort: what cannot be read is read when it is asked for.
-            join_all(voided.into_iter().map(|id| reader.credential(id))).await;
+            join_all(voided.into_iter().map(|id| reader.record(id))).await;
             voided = self.near.voided().await;
         }
     }
@@ -99,7 +99,7 @@ impl Tracking {
     }
 }
 
-type Cache = NearCache<Option<Arc<Credential>>>;
+type Cache = NearCache<Option<Arc<TokenRecord>>>;
 
 /// Listens to one master.
 struct Listener<'a> {

@@ -30,7 +30,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
 use crate::store::feed::Feed;
-use crate::token_string::ShardTag;
+use crate::token_string::HashTag;
 use crate::values::RedisUrl;
 
 /// Records read in one pipeline when a user's are listed.
@@ -151,7 +151,7 @@ impl RedisStore {
     pub(crate) async fn run<T: FromRedisValue>(
         &self,
         script: &Script,
-        (key, shard): (String, ShardTag),
+        (key, shard): (String, HashTag),
         call: &Call<'_>,
         args: &impl Serialize,
         bytes: &[&[u8]],
@@ -163,7 +163,7 @@ impl RedisStore {
     pub(crate) async fn revoke<T: FromRedisValue>(
         &self,
         script: &Script,
-        (key, shard): (String, ShardTag),
+        (key, shard): (String, HashTag),
         call: &Call<'_>,
         args: &impl Serialize,
         bytes: &[&[u8]],
@@ -175,7 +175,7 @@ impl RedisStore {
         &self,
         priority: Priority,
         script: &Script,
-        (key, shard): (String, ShardTag),
+        (key, shard): (String, HashTag),
         call: &Call<'_>,
         args: &impl Serialize,
         bytes: &[&[u8]],
@@ -195,7 +195,7 @@ impl RedisStore {
         &self,
         priority: Priority,
         script: &Script,
-        (key, shard): (String, ShardTag),
+        (key, shard): (String, HashTag),
         call: &Call<'_>,
         args: &impl Serialize,
         bytes: &[&[u8]],
@@ -217,15 +217,15 @@ impl RedisStore {
         self.with_connection_for(priority, async |c| script.run(c, &[&key], &args).await).await
     }
 
-    pub(crate) async fn shared_check_key(&self, proposed: &str) -> Result<String, StoreError> {
-        match self.kept_check_key().await? {
+    pub(crate) async fn shared_token_key(&self, proposed: &str) -> Result<String, StoreError> {
+        match self.stored_token_key().await? {
             Some(kept) => Ok(kept),
-            None => self.or_put(self.keys.check_key(), None, proposed).await,
+            None => self.or_put(self.keys.token_key(), None, proposed).await,
         }
     }
 
-    pub(crate) async fn kept_check_key(&self) -> Result<Option<String>, StoreError> {
-        let key = self.keys.check_key();
+    pub(crate) async fn stored_token_key(&self) -> Result<Option<String>, StoreError> {
+        let key = self.keys.token_key();
         let get = cmd("GET").arg(&key).to_owned();
         let kept = self.with_connection_for(Priority::Urgent, async |c| get.query_async(c).await).await;
         let named = |error| match error {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use doorward::internals::token_string::ShardTag;
+use doorward::internals::token_string::HashTag;
 use serde_json::{Value, json};
 
 use crate::common::cluster::{RedisCluster, slot_of};
@@ -38,7 +38,7 @@ pub fn users(cluster: &RedisCluster) -> Vec<(String, u16)> {
     let mut users = vec![None; count];
     for n in 0.. {
         let user = format!("user-{n}");
-        let slot = slot_of(&cluster.masters[0], &format!("{{{}}}", ShardTag::of_user(&user)));
+        let slot = slot_of(&cluster.masters[0], &format!("{{{}}}", HashTag::of_user(&user)));
         users[usize::from(slot) * count / 16_384].get_or_insert((user, slot));
         if users.iter().all(Option::is_some) {
             break;

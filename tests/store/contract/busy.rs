@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::{EndReason, EventKind};
+use doorward::internals::model::event::{EventKind, RevokeReason};
 use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string::TokenId;
 use doorward::{Token, TokenChange};
@@ -31,15 +31,15 @@ async fn issue_many(on: &TestStore, user: &str, count: usize) -> BTreeSet<TokenI
         let tokens: Vec<_> =
             (0..CONCURRENT.min(count - ids.len())).map(|_| on.sample(user, NOW_MS)).collect();
         join_all(tokens.iter().map(|token| on.keep(token, NOW_MS))).await;
-        ids.extend(tokens.iter().map(|token| token.credential.id));
+        ids.extend(tokens.iter().map(|token| token.record.id));
     }
     ids
 }
 
 async fn live(on: &TestStore, user: &str) -> BTreeSet<TokenId> {
     let tokens = on.store.user_tokens(user, NOW_MS + 1).await.unwrap();
-    let live = tokens.iter().filter(|token| token.credential.is_active);
-    live.map(|token| token.credential.id).collect()
+    let live = tokens.iter().filter(|token| token.record.is_active);
+    live.map(|token| token.record.id).collect()
 }
 
 /// Never: a token that was acknowledged before the call and lives after it; nor one that lives and was issued before one
@@ -57,7 +57,7 @@ async fn a_revocation_of_thousands_and_logins_agree(kind: StoreKind) {
                 let mut issued = Vec::new();
                 for token in tokens {
                     keep(&store, &token, NOW_MS).await;
-                    issued.push(token.credential.id);
+                    issued.push(token.record.id);
                     if is_over.load(Ordering::SeqCst) {
                         break;
                     }
@@ -66,7 +66,7 @@ async fn a_revocation_of_thousands_and_logins_agree(kind: StoreKind) {
             })
         })
         .collect();
-    let ended = on.store.end_user_tokens("alice", Some(spared), NOW_MS).await.unwrap();
+    let ended = on.store.revoke_user_tokens("alice", Some(spared), NOW_MS).await.unwrap();
     is_over.store(true, Ordering::SeqCst);
     let ended: BTreeSet<_> = ended.into_iter().collect();
     let live = live(&on, "alice").await;
@@ -79,7 +79,7 @@ async fn a_revocation_of_thousands_and_logins_agree(kind: StoreKind) {
         let first = issued.iter().position(survives).unwrap_or(issued.len());
         assert!(issued[first..].iter().all(survives), "a token lives that was issued before a revoked one");
     }
-    assert!(on.store.end_user_tokens("alice", None, NOW_MS).await.unwrap().contains(&spared));
+    assert!(on.store.revoke_user_tokens("alice", None, NOW_MS).await.unwrap().contains(&spared));
     assert_eq!(self::live(&on, "alice").await, BTreeSet::new());
 }
 
@@ -87,7 +87,7 @@ async fn a_revocation_of_thousands_and_logins_agree(kind: StoreKind) {
 async fn a_revocation_of_hundreds_leaves_a_short_history(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { events_per_user: 7, ..LIMITS }).await;
     issue_many(&on, "alice", 300).await;
-    assert_eq!(on.store.end_user_tokens("alice", None, NOW_MS).await.unwrap().len(), 300);
+    assert_eq!(on.store.revoke_user_tokens("alice", None, NOW_MS).await.unwrap().len(), 300);
     let events = on.store.user_events("alice", NOW_MS).await.unwrap();
     assert_eq!(events.len(), 7);
     assert!(events.iter().all(|event| event.kind == EventKind::TokenRevoked));
@@ -102,7 +102,7 @@ async fn a_device_key_that_ends_takes_hundreds_of_tokens_along(kind: StoreKind) 
         let mut logged_in = BTreeSet::new();
         for _ in 0..150 {
             let token = on.log_in(&login_of(&device, NOW_MS), &device, NOW_MS).await.unwrap();
-            logged_in.insert(token.credential.id);
+            logged_in.insert(token.record.id);
         }
         if is_removed {
             assert!(on.store.remove_device("alice", "phone", NOW_MS).await.unwrap());
@@ -137,20 +137,20 @@ async fn the_oldest_of_many_makes_room(kind: StoreKind) {
         on.touch(token, NOW_MS + 50, Some(NOW_MS + 3 * HOUR_MS)).await;
     }
     for token in live.iter().filter(|token| token.created_at_ms % 7 == 0) {
-        let id = token.credential.id;
-        on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS + 60).await.unwrap();
+        let id = token.record.id;
+        on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 60).await.unwrap();
     }
     let now_ms = NOW_MS + 2_000;
     live.retain(|token| {
         let is_renewed = token.created_at_ms % 3 == 0;
-        token.created_at_ms % 7 != 0 && (is_renewed || token.credential.expires_at_ms > now_ms)
+        token.created_at_ms % 7 != 0 && (is_renewed || token.record.expires_at_ms > now_ms)
     });
-    live.sort_by_key(|token| (token.created_at_ms, token.credential.id.locator()));
+    live.sort_by_key(|token| (token.created_at_ms, token.record.id.locator()));
     for n in 0..60 {
         let token = on.sample("alice", now_ms + n);
         let made_room = on.keep(&token, now_ms + n).await;
         live.push(token);
-        let expected = (live.len() > MOST).then(|| live.remove(0).credential.id);
+        let expected = (live.len() > MOST).then(|| live.remove(0).record.id);
         assert_eq!(made_room, Vec::from_iter(expected), "{n}");
     }
 }

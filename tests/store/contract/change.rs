@@ -1,6 +1,6 @@
 //! What PATCH changes, and nothing else.
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::store::Changed;
 use doorward::{Token, TokenChange};
 
@@ -15,12 +15,12 @@ each_store! {
 
 /// Changes a token, and sees the same in the answer, the listing and both reads.
 async fn assert_change(on: &TestStore, change: &TokenChange, expected: &Token) {
-    let id = expected.credential.id;
+    let id = expected.record.id;
     let changed = on.store.change(id, change, NOW_MS + 1).await.unwrap();
     assert_eq!(changed, Changed::Done(expected.clone()), "{change:?}");
     assert_eq!(on.token(expected, NOW_MS + 1).await.as_ref(), Some(expected));
-    assert_eq!(on.credential(id).await.unwrap().as_ref(), Some(&expected.credential));
-    let listed = on.store.user_tokens(expected.credential.user(), NOW_MS + 1).await.unwrap();
+    assert_eq!(on.record(id).await.unwrap().as_ref(), Some(&expected.record));
+    let listed = on.store.user_tokens(expected.record.user(), NOW_MS + 1).await.unwrap();
     assert_eq!(listed, std::slice::from_ref(expected));
 }
 
@@ -66,7 +66,7 @@ async fn a_change_may_end_the_token_too(kind: StoreKind) {
         auth_slug: Some(Some("gone".into())),
         allowed_cookie: Some(false),
         allowed_header: None,
-        end: Some(EndReason::Ended),
+        end: Some(RevokeReason::Ended),
         ..TokenChange::default()
     };
     let expected = edited(ended(&token, NOW_MS + 1), |c| {
@@ -82,14 +82,10 @@ async fn an_unknown_or_expired_token_is_not_found(kind: StoreKind) {
     let live = on.issue_idle("alice", 2 * HOUR_MS, NOW_MS).await;
     let at_ms = NOW_MS + HOUR_MS;
     for token in [&expired, &on.sample("alice", NOW_MS)] {
-        for change in [TokenChange::default(), TokenChange::ending(EndReason::Ended)] {
-            let changed = on.store.change(token.credential.id, &change, at_ms).await.unwrap();
+        for change in [TokenChange::default(), TokenChange::ending(RevokeReason::Ended)] {
+            let changed = on.store.change(token.record.id, &change, at_ms).await.unwrap();
             assert_eq!(changed, Changed::NotFound);
         }
     }
-    assert_eq!(
-        on.listed("alice", at_ms + MINUTE_MS).await,
-        [live.credential.id],
-        "the other one is untouched"
-    );
+    assert_eq!(on.listed("alice", at_ms + MINUTE_MS).await, [live.record.id], "the other one is untouched");
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
-use doorward::internals::model::event::{Actor, EndReason, Event, EventKind, REFUSALS_FOLDED_MS};
+use doorward::internals::model::event::{Actor, Event, EventKind, REFUSALS_FOLDED_MS, RevokeReason};
 use doorward::internals::store::StoreLimits;
 use doorward::internals::values::OverLimit;
 use doorward::{Token, TokenChange};
@@ -38,7 +38,7 @@ fn activity(is_active: bool) -> DeviceChange {
 }
 
 async fn is_alive(on: &TestStore, token: &Token) -> bool {
-    on.credential(token.credential.id).await.unwrap().is_some_and(|credential| credential.is_active)
+    on.record(token.record.id).await.unwrap().is_some_and(|record| record.is_active)
 }
 
 async fn a_device_key_is_made_once_and_reads_back_whole(kind: StoreKind) {
@@ -73,7 +73,7 @@ async fn a_uuid_belongs_to_each_user_apart(kind: StoreKind) {
     on.make_device(&his).await;
     let her_token = on.log_in(&login_of(&hers, NOW_MS), &hers, NOW_MS).await.unwrap();
     let his_token = on.log_in(&login_of(&his, NOW_MS), &his, NOW_MS).await.unwrap();
-    assert_eq!([her_token.credential.user(), his_token.credential.user()], [&alice, &bob]);
+    assert_eq!([her_token.record.user(), his_token.record.user()], [&alice, &bob]);
     assert!(on.store.remove_device(&alice, "shared", NOW_MS).await.unwrap());
     assert!(!on.store.remove_device(&alice, "shared", NOW_MS).await.unwrap());
     assert_eq!((is_alive(&on, &her_token).await, is_alive(&on, &his_token).await), (false, true));
@@ -128,7 +128,7 @@ async fn a_login_issues_a_token_and_moves_the_key(kind: StoreKind) {
     let token = edited(plain, |c| c.texts = c.texts.with_device("phone"));
     assert_eq!(done, LoggedIn::Done(token.clone()));
     assert_eq!(on.token(&token, later_ms).await.as_ref(), Some(&token));
-    assert_eq!(on.credential(token.credential.id).await.unwrap().as_ref(), Some(&token.credential));
+    assert_eq!(on.record(token.record.id).await.unwrap().as_ref(), Some(&token.record));
     assert_eq!(on.store.user_tokens("alice", later_ms).await.unwrap(), [token]);
     assert_eq!(on.listed("somebody else", later_ms).await, []);
     assert_eq!(devices(&on, "alice", later_ms).await, [logged_in(&device, later_ms)]);
@@ -255,8 +255,8 @@ async fn a_key_that_ends_takes_its_tokens_along_and_no_others(kind: StoreKind) {
             by_phone.push(on.log_in(&login_of(&phone, at_ms), &phone, at_ms).await.unwrap());
         }
         let ended_before = by_phone.remove(0);
-        let ending = TokenChange::ending(EndReason::Ended);
-        on.store.change(ended_before.credential.id, &ending, at_ms).await.unwrap();
+        let ending = TokenChange::ending(RevokeReason::Ended);
+        on.store.change(ended_before.record.id, &ending, at_ms).await.unwrap();
         if removed {
             assert!(on.store.remove_device("alice", "phone", at_ms + 1).await.unwrap());
         } else {
@@ -266,7 +266,7 @@ async fn a_key_that_ends_takes_its_tokens_along_and_no_others(kind: StoreKind) {
         }
         for token in by_phone {
             let ended = on.token(&token, at_ms + 1).await.unwrap();
-            assert_eq!((ended.credential.is_active, ended.ended_at_ms), (false, Some(at_ms + 1)));
+            assert_eq!((ended.record.is_active, ended.ended_at_ms), (false, Some(at_ms + 1)));
         }
         assert_eq!(on.token(&ended_before, at_ms + 1).await.unwrap().ended_at_ms, Some(at_ms));
         assert!(is_alive(&on, &plain).await && is_alive(&on, &by_pad).await);
@@ -293,7 +293,7 @@ async fn a_login_keeps_to_the_limit_of_tokens(kind: StoreKind) {
     let token = on.for_login(&device, NOW_MS + 1);
     let refused = on.store.device_login(&login_of(&device, NOW_MS + 1), &token, NOW_MS + 1).await.unwrap();
     assert_eq!(refused, LoggedIn::TooMany);
-    assert_eq!(on.listed("alice", NOW_MS + 1).await, [first.credential.id]);
+    assert_eq!(on.listed("alice", NOW_MS + 1).await, [first.record.id]);
     assert_eq!(devices(&on, "alice", NOW_MS + 1).await, [device], "nothing moved");
 }
 
@@ -317,7 +317,7 @@ async fn what_happens_to_a_device_key_is_told(kind: StoreKind) {
         device: Some("phone".into()),
         ..Event::new(kind, NOW_MS + at_ms, Actor::Doorward)
     };
-    let id = Some(token.credential.id);
+    let id = Some(token.record.id);
     let token_ended = Event { device: None, ..of(EventKind::TokenRevoked, 3) };
     let mut expected = [
         of(EventKind::DeviceCreated, 0),
@@ -325,7 +325,7 @@ async fn what_happens_to_a_device_key_is_told(kind: StoreKind) {
         Event { token: id, ..of(EventKind::DeviceLoggedIn, 1) },
         of(EventKind::DeviceRefused, 2),
         of(EventKind::DeviceEnded, 3),
-        Event { token: id, reason: Some(EndReason::Device), ..token_ended },
+        Event { token: id, reason: Some(RevokeReason::Device), ..token_ended },
         of(EventKind::DeviceActivated, 5),
         of(EventKind::DeviceEnded, 7),
     ];
@@ -353,7 +353,7 @@ async fn no_login_survives_a_deactivation(kind: StoreKind) {
             assert!(!changed.unwrap().is_active);
             // Acknowledged: whatever was let in by now is seen here, and none of it is alive.
             let tokens = store.user_tokens("alice", now_ms).await.unwrap();
-            assert!(!tokens.iter().any(|token| token.credential.is_active), "round {round}");
+            assert!(!tokens.iter().any(|token| token.record.is_active), "round {round}");
         };
         // Some are asked for before it and some after it.
         let before = round % 5;

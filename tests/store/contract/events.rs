@@ -1,7 +1,7 @@
 //! What is told of what happened.
 
 use doorward::TokenChange;
-use doorward::internals::model::event::{Actor, EndReason, Event, EventKind};
+use doorward::internals::model::event::{Actor, Event, EventKind, RevokeReason};
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::rotation::Rotation;
 use doorward::internals::store::{Call, StoreLimits};
@@ -32,7 +32,7 @@ async fn history(on: &TestStore, user: &str, now_ms: u64) -> Vec<Event> {
 async fn every_change_tells_who_did_what_and_when(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
-    let id = token.credential.id;
+    let id = token.record.id;
     on.store.issue(&token, at(NOW_MS)).await.unwrap();
     on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 1)).await.unwrap();
     let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
@@ -45,8 +45,8 @@ async fn every_change_tells_who_did_what_and_when(kind: StoreKind) {
     let edit = TokenChange { auth_slug: Some(Some("x".into())), ..TokenChange::default() };
     on.store.change(id, &edit, at(NOW_MS + 5)).await.unwrap();
     on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 5)).await.unwrap();
-    on.store.end_reused(id, &token.credential.secret_hash, NOW_MS + 6).await.unwrap();
-    on.store.change(id, &TokenChange::ending(EndReason::Ended), at(NOW_MS + 7)).await.unwrap();
+    on.store.revoke_reused(id, &token.record.secret_hash, NOW_MS + 6).await.unwrap();
+    on.store.change(id, &TokenChange::ending(RevokeReason::Ended), at(NOW_MS + 7)).await.unwrap();
 
     let event = |kind, at_ms| Event { token: Some(id), ..Event::new(kind, at_ms, BY) };
     let taken = |kind, at_ms, new: &NewTakeover, reason| Event {
@@ -61,18 +61,18 @@ async fn every_change_tells_who_did_what_and_when(kind: StoreKind) {
         event(EventKind::TokenConfirmed, NOW_MS + 1),
         event(EventKind::TokenRotated, NOW_MS + 2),
         taken(EventKind::TakeoverStarted, NOW_MS + 3, &first, None),
-        taken(EventKind::TakeoverEnded, NOW_MS + 4, &first, Some(EndReason::Replaced)),
+        taken(EventKind::TakeoverEnded, NOW_MS + 4, &first, Some(RevokeReason::Replaced)),
         taken(EventKind::TakeoverStarted, NOW_MS + 4, &second, None),
         reuse(event(EventKind::ReuseDetected, NOW_MS + 6)),
-        reuse(taken(EventKind::TakeoverEnded, NOW_MS + 6, &second, Some(EndReason::Reuse))),
-        Event { reason: Some(EndReason::Reuse), ..reuse(event(EventKind::TokenRevoked, NOW_MS + 6)) },
+        reuse(taken(EventKind::TakeoverEnded, NOW_MS + 6, &second, Some(RevokeReason::Reuse))),
+        Event { reason: Some(RevokeReason::Reuse), ..reuse(event(EventKind::TokenRevoked, NOW_MS + 6)) },
     ];
     assert_eq!(history(&on, "alice", NOW_MS + 8).await, expected);
     assert_eq!(history(&on, "bob", NOW_MS + 8).await, []);
 }
 
 fn takeover(on: &TestStore, token: token_string::TokenId, user: &str) -> NewTakeover {
-    let id = token_string::new_id(token.shard_tag(), on.entropy()).unwrap();
+    let id = token_string::new_id(token.hash_tag(), on.entropy()).unwrap();
     NewTakeover { id, token, user: user.into(), reason: None, ends_at_ms: NOW_MS + DAY_MS }
 }
 
@@ -81,12 +81,12 @@ async fn an_ending_of_all_tells_of_each(kind: StoreKind) {
     for n in 0..3 {
         on.issue("alice", NOW_MS + n).await;
     }
-    on.store.end_user_tokens("alice", None, at(NOW_MS + 5)).await.unwrap();
+    on.store.revoke_user_tokens("alice", None, at(NOW_MS + 5)).await.unwrap();
     let ended = history(&on, "alice", NOW_MS + 5).await.split_off(3);
     assert_eq!(ended.len(), 3);
     for event in ended {
         let expected = Event::new(EventKind::TokenRevoked, NOW_MS + 5, BY);
-        assert_eq!(event, Event { token: event.token, reason: Some(EndReason::AllOfUser), ..expected });
+        assert_eq!(event, Event { token: event.token, reason: Some(RevokeReason::AllOfUser), ..expected });
     }
 }
 

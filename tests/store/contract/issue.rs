@@ -1,6 +1,6 @@
 //! What is issued is what is read.
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::inline_text::Texts;
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::store::{Changed, Ended};
@@ -60,9 +60,9 @@ async fn an_issued_token_reads_back_whole(kind: StoreKind) {
         assert_eq!(on.keep(token, NOW_MS).await, []);
     }
     for token in &tokens {
-        let user = token.credential.user();
+        let user = token.record.user();
         assert_eq!(on.token(token, NOW_MS).await.as_ref(), Some(token));
-        assert_eq!(on.credential(token.credential.id).await.unwrap().as_ref(), Some(&token.credential));
+        assert_eq!(on.record(token.record.id).await.unwrap().as_ref(), Some(&token.record));
         assert_eq!(on.store.user_tokens(user, NOW_MS).await.unwrap(), std::slice::from_ref(token));
     }
 }
@@ -70,21 +70,21 @@ async fn an_issued_token_reads_back_whole(kind: StoreKind) {
 async fn an_unknown_token_is_nowhere(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let unknown = on.sample("alice", NOW_MS);
-    let id = unknown.credential.id;
+    let id = unknown.record.id;
     assert_eq!(on.token(&unknown, NOW_MS).await, None);
-    assert_eq!(on.credential(id).await.unwrap(), None);
+    assert_eq!(on.record(id).await.unwrap(), None);
     assert_eq!(
-        on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap(),
+        on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap(),
         Changed::NotFound
     );
     assert_eq!(on.store.user_tokens("alice", NOW_MS).await.unwrap(), []);
-    assert_eq!(on.store.end_user_tokens("alice", Some(id), NOW_MS).await.unwrap(), Ended::new());
+    assert_eq!(on.store.revoke_user_tokens("alice", Some(id), NOW_MS).await.unwrap(), Ended::new());
     assert!(on.ttls().is_empty(), "asking leaves nothing behind");
 }
 
 async fn the_first_check_key_is_kept(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for proposed in ["first", "second", "first", "third"] {
-        assert_eq!(on.store.shared_check_key(proposed).await.unwrap(), "first");
+        assert_eq!(on.store.shared_token_key(proposed).await.unwrap(), "first");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use doorward::internals::model::device_key::LoggedIn;
-use doorward::internals::model::event::{EndReason, EventKind};
+use doorward::internals::model::event::{EventKind, RevokeReason};
 use doorward::internals::model::field_rules::MAX_RELATED_PER_TOKEN;
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::store::{Changed, Issued, Related, StoreLimits};
@@ -37,7 +37,7 @@ async fn issue_with(on: &TestStore, user: &str, objects: &[&str], now_ms: u64) -
 
 async fn found(on: &TestStore, id: &str, now_ms: u64) -> Vec<TokenId> {
     let tokens = on.store.object_tokens(&object(id), now_ms).await.unwrap();
-    tokens.iter().map(|token| token.credential.id).collect()
+    tokens.iter().map(|token| token.record.id).collect()
 }
 
 async fn end_all(on: &TestStore, id: &str, now_ms: u64) -> BTreeSet<TokenId> {
@@ -52,7 +52,7 @@ async fn tokens_are_found_by_their_object(kind: StoreKind) {
     on.touch(&alice, NOW_MS + 2, None).await;
     let touched = Token { last_access_ms: NOW_MS + 2, ..alice.clone() };
     assert_eq!(on.store.object_tokens(&object("1"), NOW_MS + 2).await.unwrap(), [bob, touched]);
-    assert_eq!(found(&on, "2", NOW_MS + 2).await, [alice.credential.id]);
+    assert_eq!(found(&on, "2", NOW_MS + 2).await, [alice.record.id]);
     assert_eq!(found(&on, "4", NOW_MS + 2).await, []);
     let other = RelatedObject { content_type: "shop.orde".into(), object_id: "r1".into() };
     assert_eq!(on.store.object_tokens(&other, NOW_MS + 2).await.unwrap(), []);
@@ -61,7 +61,7 @@ async fn tokens_are_found_by_their_object(kind: StoreKind) {
 async fn a_live_token_is_related_and_unrelated(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = issue_with(&on, "alice", &["1"], NOW_MS).await;
-    let id = token.credential.id;
+    let id = token.record.id;
     for _ in 0..2 {
         assert_eq!(on.store.relate(id, &object("2"), NOW_MS).await.unwrap(), Related::Done);
         let shown = on.token(&token, NOW_MS).await.unwrap();
@@ -83,9 +83,9 @@ async fn a_live_token_is_related_and_unrelated(kind: StoreKind) {
 async fn what_has_ended_or_is_unknown_is_not_related(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = issue_with(&on, "alice", &["1"], NOW_MS).await;
-    let id = token.credential.id;
-    on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
-    let unknown = on.sample("bob", NOW_MS).credential.id;
+    let id = token.record.id;
+    on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    let unknown = on.sample("bob", NOW_MS).record.id;
     for (id, refused) in [(id, Related::Ended), (unknown, Related::NotFound)] {
         assert_eq!(on.store.relate(id, &object("2"), NOW_MS).await.unwrap(), refused);
         assert_eq!(on.store.unrelate(id, &object("1"), NOW_MS).await.unwrap(), refused);
@@ -98,31 +98,31 @@ async fn all_tokens_of_an_object_end(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut ids = BTreeSet::new();
     for n in 0..20 {
-        ids.insert(issue_with(&on, &format!("user {n}"), &["1"], NOW_MS).await.credential.id);
+        ids.insert(issue_with(&on, &format!("user {n}"), &["1"], NOW_MS).await.record.id);
     }
     let spared = issue_with(&on, "alice", &["2"], NOW_MS).await;
     let freed = issue_with(&on, "alice", &["1"], NOW_MS).await;
-    on.store.unrelate(freed.credential.id, &object("1"), NOW_MS).await.unwrap();
+    on.store.unrelate(freed.record.id, &object("1"), NOW_MS).await.unwrap();
     let dead = issue_with(&on, "alice", &["1"], NOW_MS).await;
-    on.store.change(dead.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    on.store.change(dead.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
 
     assert_eq!(end_all(&on, "1", NOW_MS + 1).await, ids);
     assert_eq!(end_all(&on, "1", NOW_MS + 2).await, BTreeSet::new());
     assert_eq!(found(&on, "1", NOW_MS + 2).await, []);
     for id in ids {
-        assert!(!on.credential(id).await.unwrap().unwrap().is_active);
+        assert!(!on.record(id).await.unwrap().unwrap().is_active);
     }
     for live in [&spared, &freed] {
-        assert!(on.token(live, NOW_MS + 2).await.unwrap().credential.is_active);
+        assert!(on.token(live, NOW_MS + 2).await.unwrap().record.is_active);
     }
     let newest = on.store.user_events("user 0", NOW_MS + 2).await.unwrap().swap_remove(0);
-    assert_eq!((newest.kind, newest.reason), (EventKind::TokenRevoked, Some(EndReason::Related)));
+    assert_eq!((newest.kind, newest.reason), (EventKind::TokenRevoked, Some(RevokeReason::Related)));
 }
 
 async fn a_token_has_only_so_many_objects(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = issue_with(&on, "alice", &[], NOW_MS).await;
-    let id = token.credential.id;
+    let id = token.record.id;
     for n in 0..MAX_RELATED_PER_TOKEN {
         assert_eq!(on.store.relate(id, &object(&n.to_string()), NOW_MS).await.unwrap(), Related::Done);
     }
@@ -143,18 +143,18 @@ async fn an_object_has_only_so_many_live_tokens(kind: StoreKind) {
     let third = sample("carol");
     assert_eq!(on.store.issue(&third, NOW_MS).await.unwrap(), Issued::ObjectFull);
     assert_eq!(on.token(&third, NOW_MS).await, None);
-    let other = issue_with(&on, "carol", &[], NOW_MS).await.credential.id;
+    let other = issue_with(&on, "carol", &[], NOW_MS).await.record.id;
     assert_eq!(on.store.relate(other, &object("1"), NOW_MS).await.unwrap(), Related::TooManyTokens);
-    assert_eq!(on.store.relate(first.credential.id, &object("1"), NOW_MS).await.unwrap(), Related::Done);
+    assert_eq!(on.store.relate(first.record.id, &object("1"), NOW_MS).await.unwrap(), Related::Done);
     // An ended one takes no room.
-    let ending = TokenChange::ending(EndReason::Ended);
-    assert!(matches!(on.store.change(first.credential.id, &ending, NOW_MS).await.unwrap(), Changed::Done(_)));
+    let ending = TokenChange::ending(RevokeReason::Ended);
+    assert!(matches!(on.store.change(first.record.id, &ending, NOW_MS).await.unwrap(), Changed::Done(_)));
     let fourth = sample("dave");
     assert_eq!(on.store.issue(&fourth, NOW_MS).await.unwrap(), Issued::Done(vec![]));
     assert_eq!(found(&on, "1", NOW_MS).await.len(), 2);
     assert_eq!(on.store.relate(other, &object("1"), NOW_MS).await.unwrap(), Related::TooManyTokens);
     // Nor does one that is related no more, though on Redis only after a minute.
-    on.store.unrelate(fourth.credential.id, &object("1"), NOW_MS).await.unwrap();
+    on.store.unrelate(fourth.record.id, &object("1"), NOW_MS).await.unwrap();
     let later_ms = NOW_MS + MINUTE_MS;
     assert_eq!(on.store.relate(other, &object("1"), later_ms).await.unwrap(), Related::Done);
 }
@@ -163,7 +163,7 @@ async fn an_object_has_only_so_many_live_tokens(kind: StoreKind) {
 async fn readers_never_lose_a_token_to_its_object(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let one = object("1");
-    let id = issue_with(&on, "alice", &[], NOW_MS).await.credential.id;
+    let id = issue_with(&on, "alice", &[], NOW_MS).await.record.id;
     for n in 0..50 {
         // Each time far enough from the last that the old hint may be removed.
         let now_ms = NOW_MS + n * MINUTE_MS;
@@ -187,6 +187,6 @@ async fn a_login_by_device_key_is_found_too(kind: StoreKind) {
         on.store.device_login(&login_of(&device, NOW_MS), &token, NOW_MS).await.unwrap()
     };
     let LoggedIn::Done(token) = log_in().await else { panic!("refused") };
-    assert_eq!(found(&on, "1", NOW_MS).await, [token.credential.id]);
+    assert_eq!(found(&on, "1", NOW_MS).await, [token.record.id]);
     assert_eq!(log_in().await, LoggedIn::ObjectFull);
 }

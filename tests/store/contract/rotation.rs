@@ -1,6 +1,6 @@
 //! A new secret, the old one's grace, what a secret that was rotated out does, and the second factor.
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::record::Verdict;
 use doorward::internals::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
 use doorward::internals::store::Changed;
@@ -32,21 +32,21 @@ fn rotation(n: u8) -> TokenChange {
 }
 
 async fn rotate(on: &TestStore, token: &Token, n: u8, now_ms: u64) -> Changed {
-    on.store.change(token.credential.id, &rotation(n), now_ms).await.unwrap()
+    on.store.change(token.record.id, &rotation(n), now_ms).await.unwrap()
 }
 
 /// What validation makes of a secret.
 async fn verdict(on: &TestStore, token: &Token, hash: &SecretHash, now_ms: u64) -> Verdict {
-    let credential = on.credential(token.credential.id).await.unwrap().unwrap();
-    credential.judge(hash, None, now_ms)
+    let record = on.record(token.record.id).await.unwrap().unwrap();
+    record.judge(hash, None, now_ms)
 }
 
 async fn an_old_secret_works_for_the_grace_only(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    let first = token.credential.secret_hash;
+    let first = token.record.secret_hash;
     let Changed::Done(rotated) = rotate(&on, &token, 1, NOW_MS).await else { panic!("not rotated") };
-    assert_eq!((rotated.credential.id, rotated.credential.secret_hash), (token.credential.id, secret(1)));
+    assert_eq!((rotated.record.id, rotated.record.secret_hash), (token.record.id, secret(1)));
     assert_eq!(on.token(&token, NOW_MS).await, Some(rotated));
     for (hash, at_ms, expected) in [
         (&first, NOW_MS + GRACE_MS - 1, Verdict::Admitted),
@@ -62,7 +62,7 @@ async fn an_old_secret_works_for_the_grace_only(kind: StoreKind) {
 async fn secrets_of_one_grace_are_siblings_until_the_next_rotation_after_it(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    let first = token.credential.secret_hash;
+    let first = token.record.secret_hash;
     rotate(&on, &token, 1, NOW_MS).await;
     rotate(&on, &token, 2, NOW_MS + 4_000).await;
     rotate(&on, &token, 3, NOW_MS + GRACE_MS - 1).await;
@@ -82,7 +82,7 @@ async fn secrets_of_one_grace_are_siblings_until_the_next_rotation_after_it(kind
     assert_eq!(verdict(&on, &token, &secret(4), long_after + GRACE_MS).await, Verdict::Admitted);
     // Without a grace all others are worthless at once.
     let no_grace = TokenChange::rotating(Rotation { hash: secret(5), grace_ms: 0 });
-    on.store.change(token.credential.id, &no_grace, long_after + GRACE_MS).await.unwrap();
+    on.store.change(token.record.id, &no_grace, long_after + GRACE_MS).await.unwrap();
     assert_eq!(verdict(&on, &token, &secret(4), long_after + GRACE_MS).await, Verdict::RotatedOut);
     assert_eq!(verdict(&on, &token, &secret(5), long_after + GRACE_MS).await, Verdict::Admitted);
 }
@@ -91,14 +91,14 @@ async fn parallel_rotations_log_nobody_out(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for tabs in [2, 4] {
         let token = on.issue("alice", NOW_MS).await;
-        let mut held = vec![token.credential.secret_hash];
+        let mut held = vec![token.record.secret_hash];
         for round in 0..3 {
             let now_ms = NOW_MS + round * GRACE_MS;
             let hashes: Vec<_> = (0..tabs).map(|_| on.mint("alice").hash).collect();
             let rotate = async |hash: &SecretHash| {
                 let rotation = Rotation { hash: *hash, grace_ms: GRACE_MS };
                 let change = TokenChange::rotating(rotation);
-                on.store.change(token.credential.id, &change, now_ms).await.unwrap()
+                on.store.change(token.record.id, &change, now_ms).await.unwrap()
             };
             let outcomes = join_all(hashes.iter().map(rotate)).await;
             assert!(outcomes.iter().all(|outcome| matches!(outcome, Changed::Done(_))), "{outcomes:?}");
@@ -106,7 +106,7 @@ async fn parallel_rotations_log_nobody_out(kind: StoreKind) {
             for hash in &hashes {
                 for at_ms in [now_ms, now_ms + GRACE_MS, now_ms + 100 * GRACE_MS] {
                     assert_eq!(verdict(&on, &token, hash, at_ms).await, Verdict::Admitted, "{tabs}");
-                    assert!(!on.store.end_reused(token.credential.id, hash, at_ms).await.unwrap());
+                    assert!(!on.store.revoke_reused(token.record.id, hash, at_ms).await.unwrap());
                 }
             }
             for former in std::mem::replace(&mut held, hashes) {
@@ -131,17 +131,17 @@ async fn a_token_is_rotated_only_so_often_within_the_grace(kind: StoreKind) {
 async fn a_reused_secret_ends_the_token_once(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    let (id, first) = (token.credential.id, token.credential.secret_hash);
+    let (id, first) = (token.record.id, token.record.secret_hash);
     rotate(&on, &token, 1, NOW_MS).await;
     // Good ones are no reuse, whatever record the node that asks had seen.
     for hash in [&first, &secret(1)] {
-        assert!(!on.store.end_reused(id, hash, NOW_MS + GRACE_MS - 1).await.unwrap());
+        assert!(!on.store.revoke_reused(id, hash, NOW_MS + GRACE_MS - 1).await.unwrap());
     }
     let at_ms = NOW_MS + GRACE_MS;
-    assert!(on.store.end_reused(id, &first, at_ms).await.unwrap());
-    assert!(!on.store.end_reused(id, &first, at_ms).await.unwrap(), "it has ended");
+    assert!(on.store.revoke_reused(id, &first, at_ms).await.unwrap());
+    assert!(!on.store.revoke_reused(id, &first, at_ms).await.unwrap(), "it has ended");
     let shown = on.token(&token, at_ms).await.unwrap();
-    assert_eq!((shown.credential.is_active, shown.ended_at_ms), (false, Some(at_ms)));
+    assert_eq!((shown.record.is_active, shown.ended_at_ms), (false, Some(at_ms)));
     assert_eq!(verdict(&on, &token, &secret(1), at_ms).await, Verdict::Refused);
     // Only the last ones are remembered.
     let token = on.issue("bob", NOW_MS).await;
@@ -150,37 +150,38 @@ async fn a_reused_secret_ends_the_token_once(kind: StoreKind) {
         rotate(&on, &token, n, NOW_MS + u64::from(n) * GRACE_MS).await;
     }
     let at_ms = NOW_MS + 100 * GRACE_MS;
-    for (hash, is_remembered) in [(token.credential.secret_hash, false), (secret(1), true)] {
-        assert_eq!(on.store.end_reused(token.credential.id, &hash, at_ms).await.unwrap(), is_remembered);
+    for (hash, is_remembered) in [(token.record.secret_hash, false), (secret(1), true)] {
+        assert_eq!(on.store.revoke_reused(token.record.id, &hash, at_ms).await.unwrap(), is_remembered);
     }
     let unknown = on.sample("alice", NOW_MS);
-    assert!(!on.store.end_reused(unknown.credential.id, &first, at_ms).await.unwrap());
+    assert!(!on.store.revoke_reused(unknown.record.id, &first, at_ms).await.unwrap());
 }
 
 async fn only_a_remembered_secret_ends_the_token(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    let id = token.credential.id;
+    let id = token.record.id;
     let forged = secret(99);
-    let end_reused = async |hash: &SecretHash, at_ms| on.store.end_reused(id, hash, at_ms).await.unwrap();
-    assert!(!end_reused(&forged, NOW_MS).await, "never rotated");
+    let revoke_reused =
+        async |hash: &SecretHash, at_ms| on.store.revoke_reused(id, hash, at_ms).await.unwrap();
+    assert!(!revoke_reused(&forged, NOW_MS).await, "never rotated");
     for (n, at_ms) in [(1, NOW_MS), (2, NOW_MS), (3, NOW_MS + GRACE_MS), (4, NOW_MS + GRACE_MS)] {
         rotate(&on, &token, n, at_ms).await;
-        assert!(!end_reused(&forged, at_ms).await);
+        assert!(!revoke_reused(&forged, at_ms).await);
     }
     assert_eq!(verdict(&on, &token, &forged, NOW_MS + GRACE_MS).await, Verdict::WrongSecret);
     for n in 1..=4 {
-        assert!(!end_reused(&secret(n), NOW_MS + 2 * GRACE_MS - 1).await, "{n} is good");
+        assert!(!revoke_reused(&secret(n), NOW_MS + 2 * GRACE_MS - 1).await, "{n} is good");
     }
-    assert!(on.token(&token, NOW_MS + GRACE_MS).await.unwrap().credential.is_active);
-    assert!(end_reused(&secret(1), NOW_MS + 2 * GRACE_MS).await);
+    assert!(on.token(&token, NOW_MS + GRACE_MS).await.unwrap().record.is_active);
+    assert!(revoke_reused(&secret(1), NOW_MS + 2 * GRACE_MS).await);
 }
 
 async fn what_has_ended_or_expired_is_not_rotated(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let gone = on.issue("alice", NOW_MS).await;
-    on.store.change(gone.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
-    assert_eq!(rotate(&on, &gone, 1, NOW_MS).await, Changed::AlreadyEnded(ended(&gone, NOW_MS)));
+    on.store.change(gone.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    assert_eq!(rotate(&on, &gone, 1, NOW_MS).await, Changed::AlreadyRevoked(ended(&gone, NOW_MS)));
     let expired = on.issue("bob", NOW_MS).await;
     assert_eq!(rotate(&on, &expired, 1, NOW_MS + HOUR_MS).await, Changed::NotFound);
     assert_eq!(rotate(&on, &gone, 1, NOW_MS + DAY_MS).await, Changed::NotFound);
@@ -191,14 +192,14 @@ async fn a_token_without_its_second_factor_is_confirmed_once(kind: StoreKind) {
     let token = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
     on.keep(&token, NOW_MS).await;
     assert_eq!(on.token(&token, NOW_MS).await.as_ref(), Some(&token));
-    assert_eq!(verdict(&on, &token, &token.credential.secret_hash, NOW_MS).await, Verdict::Pending);
+    assert_eq!(verdict(&on, &token, &token.record.secret_hash, NOW_MS).await, Verdict::Pending);
     assert_eq!(rotate(&on, &token, 1, NOW_MS).await, Changed::Pending);
-    assert_eq!(verdict(&on, &token, &token.credential.secret_hash, NOW_MS).await, Verdict::Pending);
+    assert_eq!(verdict(&on, &token, &token.record.secret_hash, NOW_MS).await, Verdict::Pending);
 
     let confirmed = edited(token.clone(), |c| c.is_authenticated = true);
     for _ in 0..2 {
-        let changed = on.store.change(token.credential.id, &TokenChange::confirming(), NOW_MS + 1).await;
+        let changed = on.store.change(token.record.id, &TokenChange::confirming(), NOW_MS + 1).await;
         assert_eq!(changed.unwrap(), Changed::Done(confirmed.clone()));
     }
-    assert_eq!(verdict(&on, &token, &token.credential.secret_hash, NOW_MS + 1).await, Verdict::Admitted);
+    assert_eq!(verdict(&on, &token, &token.record.secret_hash, NOW_MS + 1).await, Verdict::Admitted);
 }

@@ -1,6 +1,6 @@
 //! One's token acting as another user.
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::takeover::{
     ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started, Takeover,
 };
@@ -23,8 +23,8 @@ each_store! {
 }
 
 fn new(on: &TestStore, token: &Token, user: &str, ends_at_ms: u64) -> NewTakeover {
-    let token = token.credential.id;
-    let id = token_string::new_id(token.shard_tag(), on.entropy()).unwrap();
+    let token = token.record.id;
+    let id = token_string::new_id(token.hash_tag(), on.entropy()).unwrap();
     NewTakeover { id, token, user: user.into(), reason: Some("a ticket".into()), ends_at_ms }
 }
 
@@ -47,7 +47,7 @@ async fn start(on: &TestStore, new: &NewTakeover, now_ms: u64) -> Takeover {
 }
 
 async fn of_token(on: &TestStore, token: &Token, now_ms: u64) -> Vec<Takeover> {
-    on.store.token_takeovers(token.credential.id, now_ms).await.unwrap()
+    on.store.token_takeovers(token.record.id, now_ms).await.unwrap()
 }
 
 async fn of_user(on: &TestStore, user: &str, now_ms: u64) -> Vec<Takeover> {
@@ -55,8 +55,8 @@ async fn of_user(on: &TestStore, user: &str, now_ms: u64) -> Vec<Takeover> {
 }
 
 async fn active(on: &TestStore, token: &Token) -> Option<ActiveTakeover> {
-    let credential = on.credential(token.credential.id).await.unwrap().unwrap();
-    credential.takeover.as_deref().cloned()
+    let record = on.record(token.record.id).await.unwrap().unwrap();
+    record.takeover.as_deref().cloned()
 }
 
 async fn a_token_acts_as_another_user_and_keeps_its_owner(kind: StoreKind) {
@@ -75,9 +75,9 @@ async fn a_token_acts_as_another_user_and_keeps_its_owner(kind: StoreKind) {
     assert_eq!(of_user(&on, "bob", NOW_MS + 1).await, std::slice::from_ref(&expected));
     assert_eq!(of_user(&on, "alice", NOW_MS + 1).await, []);
 
-    let id = token.credential.id;
-    assert!(on.store.end_takeover(id, EndReason::Ended, NOW_MS + 2).await.unwrap());
-    assert!(!on.store.end_takeover(id, EndReason::Ended, NOW_MS + 3).await.unwrap());
+    let id = token.record.id;
+    assert!(on.store.end_takeover(id, RevokeReason::Ended, NOW_MS + 2).await.unwrap());
+    assert!(!on.store.end_takeover(id, RevokeReason::Ended, NOW_MS + 3).await.unwrap());
     assert_eq!(on.token(&token, NOW_MS + 3).await.as_ref(), Some(&token));
     let expected = over(expected, NOW_MS + 2);
     assert_eq!(of_token(&on, &token, NOW_MS + 3).await, std::slice::from_ref(&expected));
@@ -103,7 +103,7 @@ async fn some_takeovers_are_refused_and_change_nothing(kind: StoreKind) {
     let pending = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
     on.keep(&pending, NOW_MS).await;
     let gone = on.issue("alice", NOW_MS).await;
-    on.store.change(gone.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    on.store.change(gone.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
     let unknown = on.sample("alice", NOW_MS);
     for (on_token, user, at_ms, expected) in [
         (&token, "alice", NOW_MS, Started::OwnUser),
@@ -125,24 +125,24 @@ async fn a_takeover_ends_with_its_token(kind: StoreKind) {
     for (n, end) in ["change", "all", "reuse"].into_iter().enumerate() {
         let user = format!("user {n}");
         let token = on.issue(&user, NOW_MS).await;
-        let id = token.credential.id;
+        let id = token.record.id;
         let takeover = start(&on, &new(&on, &token, &format!("bob {n}"), NOW_MS + DAY_MS), NOW_MS).await;
         match end {
             "change" => {
-                on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS + 5).await.unwrap();
+                on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 5).await.unwrap();
             }
-            "all" => drop(on.store.end_user_tokens(&user, None, NOW_MS + 5).await.unwrap()),
+            "all" => drop(on.store.revoke_user_tokens(&user, None, NOW_MS + 5).await.unwrap()),
             _ => {
                 let rotation = Rotation { hash: on.mint(&user).hash, grace_ms: 0 };
                 on.store.change(id, &TokenChange::rotating(rotation), NOW_MS + 4).await.unwrap();
-                let old = token.credential.secret_hash;
-                assert!(on.store.end_reused(id, &old, NOW_MS + 5).await.unwrap());
+                let old = token.record.secret_hash;
+                assert!(on.store.revoke_reused(id, &old, NOW_MS + 5).await.unwrap());
             }
         }
         assert_eq!(active(&on, &token).await, None, "{end}");
-        assert_eq!(on.token(&token, NOW_MS + 6).await.unwrap().credential.takeover, None);
+        assert_eq!(on.token(&token, NOW_MS + 6).await.unwrap().record.takeover, None);
         assert_eq!(of_token(&on, &token, NOW_MS + 6).await, [over(takeover, NOW_MS + 5)], "{end}");
-        assert!(!on.store.end_takeover(id, EndReason::Ended, NOW_MS + 6).await.unwrap());
+        assert!(!on.store.end_takeover(id, RevokeReason::Ended, NOW_MS + 6).await.unwrap());
     }
 }
 
@@ -153,7 +153,7 @@ async fn a_takeover_is_over_at_its_hard_end_and_at_its_tokens_expiry(kind: Store
     let at_ms = NOW_MS + MINUTE_MS;
     assert_eq!(of_token(&on, &token, at_ms - 1).await, std::slice::from_ref(&short));
     assert_eq!(of_token(&on, &token, at_ms).await, [over(short.clone(), at_ms)]);
-    assert!(!on.store.end_takeover(token.credential.id, EndReason::Ended, at_ms).await.unwrap());
+    assert!(!on.store.end_takeover(token.record.id, RevokeReason::Ended, at_ms).await.unwrap());
     assert_eq!(of_token(&on, &token, at_ms + 1).await, [over(short, at_ms)], "an end that came too late");
 
     // The token's expiry moves by an access.

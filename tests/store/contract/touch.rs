@@ -1,6 +1,6 @@
 //! Accesses: the last one is kept, a renewal extends, and nothing dead comes back to life.
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::record::{RelatedObject, Renewal, Touch};
 use doorward::internals::store::{Changed, StoreLimits};
 use doorward::{Token, TokenChange};
@@ -40,9 +40,9 @@ async fn renewals_extend_one_after_the_other(kind: StoreKind) {
         on.touch(&token, access_ms, Some(access_ms + HOUR_MS)).await;
         let expected = renewed(&token, access_ms, access_ms + HOUR_MS);
         assert_eq!(on.token(&token, access_ms).await.as_ref(), Some(&expected));
-        let credential = on.credential(token.credential.id).await.unwrap().unwrap();
-        assert_eq!(credential, expected.credential);
-        assert_eq!(on.listed("alice", access_ms + HOUR_MS - 1).await, [token.credential.id]);
+        let record = on.record(token.record.id).await.unwrap().unwrap();
+        assert_eq!(record, expected.record);
+        assert_eq!(on.listed("alice", access_ms + HOUR_MS - 1).await, [token.record.id]);
         assert_eq!(on.listed("alice", access_ms + HOUR_MS).await, []);
     }
 }
@@ -54,7 +54,7 @@ async fn a_renewal_never_shortens(kind: StoreKind) {
         on.touch(&token, NOW_MS + 1, Some(earlier_ms)).await;
         assert_eq!(on.token(&token, NOW_MS + 1).await, Some(renewed(&token, NOW_MS + 1, EXPIRED_MS)));
     }
-    assert_eq!(on.listed("alice", EXPIRED_MS - 1).await, [token.credential.id]);
+    assert_eq!(on.listed("alice", EXPIRED_MS - 1).await, [token.record.id]);
 }
 
 async fn the_last_access_is_the_latest_in_any_order(kind: StoreKind) {
@@ -78,7 +78,7 @@ async fn the_last_access_is_the_latest_in_any_order(kind: StoreKind) {
 async fn an_ended_token_is_not_touched(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    on.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 10).await.unwrap();
+    on.store.change(token.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 10).await.unwrap();
     // Also not by an access that came before the end: what is dead stays as it was.
     for access_ms in [NOW_MS + 5, NOW_MS + 20] {
         on.touch(&token, access_ms, Some(access_ms + DAY_MS * 7)).await;
@@ -103,7 +103,7 @@ async fn a_late_touch_renews_when_the_access_was_in_time(kind: StoreKind) {
     on.store.touch(&[touch(&token, access_ms, Some(access_ms + HOUR_MS))], flush_ms).await.unwrap();
     let expected = renewed(&token, access_ms, access_ms + HOUR_MS);
     assert_eq!(on.token(&token, flush_ms).await, Some(expected));
-    assert_eq!(on.listed("alice", flush_ms).await, [token.credential.id]);
+    assert_eq!(on.listed("alice", flush_ms).await, [token.record.id]);
 }
 
 async fn a_renewal_that_is_past_is_none(kind: StoreKind) {
@@ -115,8 +115,8 @@ async fn a_renewal_that_is_past_is_none(kind: StoreKind) {
         on.store.touch(&[touch(&token, access_ms, Some(renew_to_ms))], flush_ms).await.unwrap();
         assert_eq!(on.token(&token, flush_ms).await, None);
     }
-    let credential = on.credential(token.credential.id).await.unwrap();
-    assert_eq!(credential.map(|c| c.expires_at_ms), Some(EXPIRED_MS));
+    let record = on.record(token.record.id).await.unwrap();
+    assert_eq!(record.map(|c| c.expires_at_ms), Some(EXPIRED_MS));
 }
 
 async fn an_unknown_token_is_not_touched(kind: StoreKind) {
@@ -126,7 +126,7 @@ async fn an_unknown_token_is_not_touched(kind: StoreKind) {
     on.touch(&unknown, NOW_MS, None).await;
     on.store.touch(&[], NOW_MS).await.unwrap();
     assert_eq!(on.token(&unknown, NOW_MS).await, None);
-    assert_eq!(on.credential(unknown.credential.id).await.unwrap(), None);
+    assert_eq!(on.record(unknown.record.id).await.unwrap(), None);
     assert!(on.ttls().is_empty());
 }
 
@@ -163,7 +163,7 @@ async fn a_chain_of_accesses_is_written_after_the_expiry(kind: StoreKind) {
     assert_eq!(on.token(&token, back_ms).await, None);
     assert_eq!(on.listed("alice", back_ms).await, []);
     let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
-    assert_eq!(on.store.change(token.credential.id, &edit, back_ms).await.unwrap(), Changed::NotFound);
+    assert_eq!(on.store.change(token.record.id, &edit, back_ms).await.unwrap(), Changed::NotFound);
 
     // The first access was too late.
     on.store.touch(&[chain(&token, EXPIRED_MS, access_ms)], back_ms).await.unwrap();
@@ -175,7 +175,7 @@ async fn a_chain_of_accesses_is_written_after_the_expiry(kind: StoreKind) {
     on.store.touch(&[chain(&token, EXPIRED_MS - 1, access_ms)], back_ms).await.unwrap();
     let expected = renewed(&token, access_ms, access_ms + HOUR_MS);
     assert_eq!(on.token(&token, back_ms).await, Some(expected));
-    assert_eq!(on.listed("alice", back_ms).await, [token.credential.id]);
+    assert_eq!(on.listed("alice", back_ms).await, [token.record.id]);
 }
 
 async fn no_chain_revives_what_was_to_end(kind: StoreKind) {
@@ -184,17 +184,17 @@ async fn no_chain_revives_what_was_to_end(kind: StoreKind) {
         let on = TestStore::open_with(kind, WITH_GRACE).await;
         let token = Token { related_objects: vec![object.clone()], ..on.sample("alice", NOW_MS) };
         on.keep(&token, NOW_MS).await;
-        let (end, id) = (TokenChange::ending(EndReason::Ended), token.credential.id);
+        let (end, id) = (TokenChange::ending(RevokeReason::Ended), token.record.id);
         let late_ms = EXPIRED_MS + MINUTE_MS;
         match ending {
             "before the expiry" => drop(on.store.change(id, &end, EXPIRED_MS - 1).await.unwrap()),
             "one" => assert_eq!(on.store.change(id, &end, late_ms).await.unwrap(), Changed::NotFound),
-            "all" => assert_eq!(on.store.end_user_tokens("alice", None, late_ms).await.unwrap(), []),
+            "all" => assert_eq!(on.store.revoke_user_tokens("alice", None, late_ms).await.unwrap(), []),
             _ => assert_eq!(on.store.end_object_tokens(&object, late_ms).await.unwrap(), []),
         }
         let back_ms = late_ms + MINUTE_MS;
         on.store.touch(&[chain(&token, EXPIRED_MS - 2, late_ms)], back_ms).await.unwrap();
-        let active = on.credential(id).await.unwrap().filter(|credential| credential.is_active);
+        let active = on.record(id).await.unwrap().filter(|record| record.is_active);
         assert_eq!(active, None, "{ending}");
     }
 }
@@ -202,8 +202,8 @@ async fn no_chain_revives_what_was_to_end(kind: StoreKind) {
 async fn an_ending_of_others_spares_what_may_be_renewed(kind: StoreKind) {
     let on = TestStore::open_with(kind, WITH_GRACE).await;
     let token = on.issue("alice", NOW_MS).await;
-    let id = token.credential.id;
-    on.store.end_user_tokens("alice", Some(id), EXPIRED_MS).await.unwrap();
+    let id = token.record.id;
+    on.store.revoke_user_tokens("alice", Some(id), EXPIRED_MS).await.unwrap();
     let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
     on.store.end_object_tokens(&object, EXPIRED_MS).await.unwrap();
     on.store.touch(&[chain(&token, NOW_MS, EXPIRED_MS)], EXPIRED_MS + 1).await.unwrap();
@@ -215,8 +215,8 @@ async fn an_expired_token_is_forgotten_after_the_grace(kind: StoreKind) {
     let token = on.issue("alice", NOW_MS).await;
     for (late_ms, is_kept) in [(GRACE_MS - 1, true), (GRACE_MS, false)] {
         let now_ms = EXPIRED_MS + late_ms;
-        on.store.change(token.credential.id, &TokenChange::default(), now_ms).await.unwrap();
-        assert_eq!(on.credential(token.credential.id).await.unwrap().is_some(), is_kept);
+        on.store.change(token.record.id, &TokenChange::default(), now_ms).await.unwrap();
+        assert_eq!(on.record(token.record.id).await.unwrap().is_some(), is_kept);
     }
 }
 
@@ -226,5 +226,5 @@ async fn an_expired_token_does_not_count_as_live(kind: StoreKind) {
     on.issue("alice", NOW_MS).await;
     let live = [on.issue_idle("alice", 3 * HOUR_MS, NOW_MS + 1).await, on.sample("alice", EXPIRED_MS)];
     assert_eq!(on.keep(&live[1], EXPIRED_MS).await, []);
-    assert_eq!(on.listed("alice", EXPIRED_MS).await, [live[1].credential.id, live[0].credential.id]);
+    assert_eq!(on.listed("alice", EXPIRED_MS).await, [live[1].record.id, live[0].record.id]);
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::store::{Issued, StoreLimits};
 use doorward::internals::token_string::TokenId;
 use doorward::internals::values::OverLimit;
@@ -37,7 +37,7 @@ async fn a_listing_is_newest_first_and_ties_go_by_id(kind: StoreKind) {
         // Four tokens at each time, out of order; how long they live plays no part.
         let created_ms = NOW_MS + (n * 7) % 6;
         let token = on.issue_idle("alice", HOUR_MS + (n * 5) % 11, created_ms).await;
-        issued.push((Reverse(created_ms), token.credential.id.to_string()));
+        issued.push((Reverse(created_ms), token.record.id.to_string()));
     }
     issued.sort_unstable();
     let listed: Vec<_> = on.listed("alice", NOW_MS + 10).await.iter().map(TokenId::to_string).collect();
@@ -49,7 +49,7 @@ async fn a_listing_shows_the_ended_and_not_the_expired(kind: StoreKind) {
     let expired = on.issue("alice", NOW_MS).await;
     let live = on.issue_idle("alice", 3 * HOUR_MS, NOW_MS + 1).await;
     let dead = on.issue("alice", NOW_MS + 2).await;
-    on.store.change(dead.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 3).await.unwrap();
+    on.store.change(dead.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 3).await.unwrap();
     let all = [ended(&dead, NOW_MS + 3), live, expired];
     assert_eq!(on.store.user_tokens("alice", NOW_MS + 3).await.unwrap(), all);
     assert_eq!(on.store.user_tokens("alice", NOW_MS + HOUR_MS).await.unwrap(), all[..2]);
@@ -59,20 +59,20 @@ async fn all_tokens_of_a_user_end_at_once(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut live = Vec::new();
     for n in 0..5 {
-        live.push(on.issue("alice", NOW_MS + n).await.credential.id);
+        live.push(on.issue("alice", NOW_MS + n).await.record.id);
     }
     let other = on.issue("bob", NOW_MS).await;
     let dead = on.issue("alice", NOW_MS).await;
-    on.store.change(dead.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 6).await.unwrap();
+    on.store.change(dead.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 6).await.unwrap();
 
-    let ended_ids = on.store.end_user_tokens("alice", None, NOW_MS + 7).await.unwrap();
+    let ended_ids = on.store.revoke_user_tokens("alice", None, NOW_MS + 7).await.unwrap();
     assert_eq!(sorted(ended_ids), sorted(live.clone()));
-    assert_eq!(on.store.end_user_tokens("alice", None, NOW_MS + 8).await.unwrap(), []);
+    assert_eq!(on.store.revoke_user_tokens("alice", None, NOW_MS + 8).await.unwrap(), []);
     for token in on.store.user_tokens("alice", NOW_MS + 8).await.unwrap() {
-        let ended_at_ms = if token.credential.id == dead.credential.id { NOW_MS + 6 } else { NOW_MS + 7 };
-        assert_eq!((token.credential.is_active, token.ended_at_ms), (false, Some(ended_at_ms)));
-        let credential = on.credential(token.credential.id).await.unwrap();
-        assert_eq!(credential, Some(token.credential));
+        let ended_at_ms = if token.record.id == dead.record.id { NOW_MS + 6 } else { NOW_MS + 7 };
+        assert_eq!((token.record.is_active, token.ended_at_ms), (false, Some(ended_at_ms)));
+        let record = on.record(token.record.id).await.unwrap();
+        assert_eq!(record, Some(token.record));
     }
     assert_eq!(on.listed("alice", NOW_MS + 7 + DAY_MS).await, []);
     assert_eq!(on.token(&other, NOW_MS + 8).await.as_ref(), Some(&other));
@@ -82,11 +82,11 @@ async fn one_token_is_spared(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let spared = on.issue("alice", NOW_MS).await;
     let gone = on.issue("alice", NOW_MS).await;
-    let except = Some(spared.credential.id);
-    assert_eq!(on.store.end_user_tokens("alice", except, NOW_MS).await.unwrap(), [gone.credential.id]);
-    assert_eq!(on.store.end_user_tokens("alice", except, NOW_MS).await.unwrap(), []);
+    let except = Some(spared.record.id);
+    assert_eq!(on.store.revoke_user_tokens("alice", except, NOW_MS).await.unwrap(), [gone.record.id]);
+    assert_eq!(on.store.revoke_user_tokens("alice", except, NOW_MS).await.unwrap(), []);
     assert_eq!(on.token(&spared, NOW_MS).await.as_ref(), Some(&spared));
-    assert_eq!(on.store.end_user_tokens("alice", None, NOW_MS).await.unwrap(), [spared.credential.id]);
+    assert_eq!(on.store.revoke_user_tokens("alice", None, NOW_MS).await.unwrap(), [spared.record.id]);
 }
 
 async fn a_token_of_another_user_spares_nothing(kind: StoreKind) {
@@ -95,8 +95,8 @@ async fn a_token_of_another_user_spares_nothing(kind: StoreKind) {
     for other in ["somebody else", bob.as_str()] {
         let hers = on.issue(&alice, NOW_MS).await;
         let his = on.issue(other, NOW_MS).await;
-        let ended_ids = on.store.end_user_tokens(&alice, Some(his.credential.id), NOW_MS).await.unwrap();
-        assert_eq!(ended_ids, [hers.credential.id]);
+        let ended_ids = on.store.revoke_user_tokens(&alice, Some(his.record.id), NOW_MS).await.unwrap();
+        assert_eq!(ended_ids, [hers.record.id]);
         assert_eq!(on.token(&his, NOW_MS).await.as_ref(), Some(&his));
     }
 }
@@ -106,9 +106,9 @@ async fn users_of_one_shard_keep_apart(kind: StoreKind) {
     let (alice, bob) = users_of_one_shard();
     let hers = on.issue(&alice, NOW_MS).await;
     let his = on.issue(&bob, NOW_MS).await;
-    assert_eq!(hers.credential.id.shard_tag(), his.credential.id.shard_tag());
-    assert_eq!(on.listed(&alice, NOW_MS).await, [hers.credential.id]);
-    assert_eq!(on.store.end_user_tokens(&alice, None, NOW_MS).await.unwrap(), [hers.credential.id]);
+    assert_eq!(hers.record.id.hash_tag(), his.record.id.hash_tag());
+    assert_eq!(on.listed(&alice, NOW_MS).await, [hers.record.id]);
+    assert_eq!(on.store.revoke_user_tokens(&alice, None, NOW_MS).await.unwrap(), [hers.record.id]);
     assert_eq!(on.store.user_tokens(&bob, NOW_MS).await.unwrap(), [his]);
 }
 
@@ -121,8 +121,8 @@ async fn the_oldest_token_makes_room(kind: StoreKind) {
     let others = on.issue("bob", NOW_MS).await;
     for (at_ms, made_room) in [(NOW_MS + 3, &oldest), (NOW_MS + 4, &second)] {
         let token = on.sample("alice", at_ms);
-        assert_eq!(on.keep(&token, at_ms).await, [made_room.credential.id]);
-        let ended = Token { revoked_reason: Some(EndReason::Limit), ..ended(made_room, at_ms) };
+        assert_eq!(on.keep(&token, at_ms).await, [made_room.record.id]);
+        let ended = Token { revoked_reason: Some(RevokeReason::Limit), ..ended(made_room, at_ms) };
         assert_eq!(on.token(made_room, at_ms).await, Some(ended));
     }
     assert_eq!(on.token(&others, NOW_MS + 4).await.as_ref(), Some(&others));
@@ -132,7 +132,7 @@ async fn the_oldest_token_makes_room(kind: StoreKind) {
     for _ in 0..3 {
         on.issue("alice", later_ms).await;
     }
-    on.store.end_user_tokens("alice", None, later_ms).await.unwrap();
+    on.store.revoke_user_tokens("alice", None, later_ms).await.unwrap();
     on.issue("alice", later_ms).await;
 }
 
@@ -145,10 +145,10 @@ async fn only_so_many_ended_tokens_are_kept(kind: StoreKind) {
         issued.push(token);
     }
     // The last three live, the three ended last are shown, the rest is forgotten.
-    let shown: Vec<_> = issued.iter().rev().take(6).map(|token| token.credential.id).collect();
+    let shown: Vec<_> = issued.iter().rev().take(6).map(|token| token.record.id).collect();
     assert_eq!(on.listed("alice", NOW_MS + 10).await, shown);
     for (n, token) in issued.iter().enumerate() {
-        assert_eq!(on.credential(token.credential.id).await.unwrap().is_some(), n >= 4, "{n}");
+        assert_eq!(on.record(token.record.id).await.unwrap().is_some(), n >= 4, "{n}");
     }
 }
 
@@ -166,7 +166,7 @@ async fn concurrent_logins_keep_the_limit(kind: StoreKind) {
     }
     assert_eq!(made_room, 35);
     let tokens = on.store.user_tokens("alice", NOW_MS + 100).await.unwrap();
-    let live = tokens.iter().filter(|token| token.credential.is_active).count();
+    let live = tokens.iter().filter(|token| token.record.is_active).count();
     assert_eq!((live, tokens.len()), (5, 10));
 }
 
@@ -177,10 +177,10 @@ async fn one_token_too_many_may_be_refused(kind: StoreKind) {
     on.issue("alice", NOW_MS + 1).await;
     let surplus = on.sample("alice", NOW_MS + 2);
     assert_eq!(on.store.issue(&surplus, NOW_MS + 2).await.unwrap(), Issued::TooMany);
-    assert_eq!(on.credential(surplus.credential.id).await.unwrap(), None);
+    assert_eq!(on.record(surplus.record.id).await.unwrap(), None);
     assert_eq!(on.listed("alice", NOW_MS + 2).await.len(), 2);
     // What has ended takes no room.
-    let ending = TokenChange::ending(EndReason::Ended);
-    on.store.change(first.credential.id, &ending, NOW_MS + 3).await.unwrap();
+    let ending = TokenChange::ending(RevokeReason::Ended);
+    on.store.change(first.record.id, &ending, NOW_MS + 3).await.unwrap();
     on.issue("alice", NOW_MS + 3).await;
 }

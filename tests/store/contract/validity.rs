@@ -1,7 +1,7 @@
 //! From when to when a token lives and is shown.
 
 use doorward::TokenChange;
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::store::Changed;
 
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, ended, touch};
@@ -20,22 +20,22 @@ async fn a_token_expires_at_its_millisecond(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     assert_eq!(on.token(&token, EXPIRED_MS - 1).await.as_ref(), Some(&token));
-    assert_eq!(on.listed("alice", EXPIRED_MS - 1).await, [token.credential.id]);
+    assert_eq!(on.listed("alice", EXPIRED_MS - 1).await, [token.record.id]);
     // Redis keeps the record for another hour: ours is the clock that counts.
     assert_eq!(on.token(&token, EXPIRED_MS).await, None);
     assert_eq!(on.listed("alice", EXPIRED_MS).await, []);
-    assert_eq!(on.store.end_user_tokens("alice", None, EXPIRED_MS).await.unwrap(), []);
+    assert_eq!(on.store.revoke_user_tokens("alice", None, EXPIRED_MS).await.unwrap(), []);
 }
 
 async fn an_ended_token_is_shown_until_its_retention_is_over(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    let id = token.credential.id;
+    let id = token.record.id;
     let end_ms = NOW_MS + 5;
     let after = ended(&token, end_ms);
-    let changed = on.store.change(id, &TokenChange::ending(EndReason::Ended), end_ms).await.unwrap();
+    let changed = on.store.change(id, &TokenChange::ending(RevokeReason::Ended), end_ms).await.unwrap();
     assert_eq!(changed, Changed::Done(after.clone()));
-    assert_eq!(on.credential(id).await.unwrap().as_ref(), Some(&after.credential));
+    assert_eq!(on.record(id).await.unwrap().as_ref(), Some(&after.record));
 
     // Longer than it would have lived.
     let last_ms = end_ms + DAY_MS - 1;
@@ -43,26 +43,26 @@ async fn an_ended_token_is_shown_until_its_retention_is_over(kind: StoreKind) {
     assert_eq!(on.listed("alice", last_ms).await, [id]);
     assert_eq!(on.token(&token, last_ms + 1).await, None);
     assert_eq!(on.listed("alice", last_ms + 1).await, []);
-    let changed = on.store.change(id, &TokenChange::ending(EndReason::Ended), last_ms + 1).await.unwrap();
+    let changed = on.store.change(id, &TokenChange::ending(RevokeReason::Ended), last_ms + 1).await.unwrap();
     assert_eq!(changed, Changed::NotFound);
 }
 
 async fn ending_what_has_ended_changes_nothing(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    let id = token.credential.id;
-    on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS + 1).await.unwrap();
+    let id = token.record.id;
+    on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 1).await.unwrap();
     let after = ended(&token, NOW_MS + 1);
     let edit = TokenChange {
         auth_slug: Some(Some("other".into())),
         allowed_cookie: Some(false),
         allowed_header: Some(false),
-        end: Some(EndReason::Ended),
+        end: Some(RevokeReason::Ended),
         ..TokenChange::default()
     };
-    for change in [TokenChange::ending(EndReason::Ended), edit, TokenChange::default()] {
+    for change in [TokenChange::ending(RevokeReason::Ended), edit, TokenChange::default()] {
         let changed = on.store.change(id, &change, NOW_MS + 2).await.unwrap();
-        assert_eq!(changed, Changed::AlreadyEnded(after.clone()));
+        assert_eq!(changed, Changed::AlreadyRevoked(after.clone()));
     }
     assert_eq!(on.token(&token, NOW_MS + 2).await, Some(after));
 }
@@ -70,24 +70,24 @@ async fn ending_what_has_ended_changes_nothing(kind: StoreKind) {
 async fn what_a_change_did_not_find_never_comes_back(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    let id = token.credential.id;
-    let changed = on.store.change(id, &TokenChange::ending(EndReason::Ended), EXPIRED_MS).await.unwrap();
+    let id = token.record.id;
+    let changed = on.store.change(id, &TokenChange::ending(RevokeReason::Ended), EXPIRED_MS).await.unwrap();
     assert_eq!(changed, Changed::NotFound);
     // An access of the token's last minute that another node writes down only now.
     let late = touch(&token, EXPIRED_MS - 1, Some(EXPIRED_MS - 1 + HOUR_MS));
     on.store.touch(&[late], EXPIRED_MS + 1).await.unwrap();
     assert_eq!(on.token(&token, EXPIRED_MS + 1).await, None);
-    assert_eq!(on.credential(id).await.unwrap(), None);
+    assert_eq!(on.record(id).await.unwrap(), None);
     assert!(on.ttls().keys().all(|key| key.contains(":e:")), "only what happened is left");
 }
 
 async fn what_an_ending_of_all_did_not_find_never_comes_back(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    assert_eq!(on.store.end_user_tokens("alice", None, EXPIRED_MS).await.unwrap(), []);
+    assert_eq!(on.store.revoke_user_tokens("alice", None, EXPIRED_MS).await.unwrap(), []);
     let late = touch(&token, EXPIRED_MS - 1, Some(EXPIRED_MS - 1 + HOUR_MS));
     on.store.touch(&[late], EXPIRED_MS + 1).await.unwrap();
     assert_eq!(on.token(&token, EXPIRED_MS + 1).await, None);
-    assert_eq!(on.credential(token.credential.id).await.unwrap(), None);
+    assert_eq!(on.record(token.record.id).await.unwrap(), None);
     assert!(on.ttls().keys().all(|key| key.contains(":e:")), "only what happened is left");
 }

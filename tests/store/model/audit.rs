@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::model::token::rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS};
-use doorward::internals::token_string::{ShardTag, TokenId};
+use doorward::internals::token_string::{HashTag, TokenId};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde::de::DeserializeOwned;
@@ -87,7 +87,7 @@ impl Snapshot {
         let id = token_id(key);
         for object in objects_of(key).iter().filter(|_| is_active(key) && kept_until(key) > at.now_ms) {
             let hints = object_name(object);
-            let hints = self.entries_of(&name_of('r', ShardTag::of_user(&hints), &hints), scored);
+            let hints = self.entries_of(&name_of('r', HashTag::of_user(&hints), &hints), scored);
             prop_assert!(hints.contains_key(&id.to_string()), "{:?} does not know of {}", object, id);
         }
 
@@ -180,7 +180,7 @@ impl Snapshot {
         let kept = |hint: &str| {
             let (token, locator) = hint.split_at(16);
             let token = TokenId::parse(token).unwrap();
-            let history = self.0.get(&name_of('o', token.shard_tag(), &token.locator()))?;
+            let history = self.0.get(&name_of('o', token.hash_tag(), &token.locator()))?;
             let at_most_ms = field(history, locator).map(takeover_kept_until)?;
             let ended_at_ms = field(history, &format!("-{locator}")).map(number);
             Some(ended_at_ms.map_or(at_most_ms, |ended_at_ms| ended_at_ms + LIMITS.takeover_retention_ms))
@@ -217,7 +217,7 @@ impl Snapshot {
         let mut last_ms = 0;
         for (id, score) in now {
             let token = TokenId::parse(&id).unwrap();
-            let record = self.0.get(&name_of('t', token.shard_tag(), &token.locator()));
+            let record = self.0.get(&name_of('t', token.hash_tag(), &token.locator()));
             let is_left = at.taken_away.contains(&(related.clone(), token));
             if let Some(record) = record {
                 let has_it = is_left || objects_of(record).contains(&related);
@@ -327,7 +327,7 @@ fn takeover_kept_until(record: &[u8]) -> u64 {
     ends_at_ms + LIMITS.takeover_retention_ms
 }
 
-fn name_of(kind: char, shard: ShardTag, rest: &str) -> String {
+fn name_of(kind: char, shard: HashTag, rest: &str) -> String {
     format!("{kind}:{{{shard}}}:{rest}")
 }
 
@@ -344,12 +344,12 @@ fn objects_of(token: &RawKey) -> Vec<RelatedObject> {
 }
 
 fn token_id(token: &RawKey) -> TokenId {
-    TokenId::from_locator(ShardTag::parse(&token.name[3..7]).unwrap(), rest(token)).unwrap()
+    TokenId::from_locator(HashTag::parse(&token.name[3..7]).unwrap(), rest(token)).unwrap()
 }
 
 /// Another key of the same slot.
 fn sibling(key: &RawKey, kind: char, rest: &str) -> String {
-    name_of(kind, ShardTag::parse(&key.name[3..7]).unwrap(), rest)
+    name_of(kind, HashTag::parse(&key.name[3..7]).unwrap(), rest)
 }
 
 /// A key's name behind its kind and shard tag.

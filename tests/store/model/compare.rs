@@ -7,7 +7,7 @@ use super::world::World;
 use crate::common::store::TestStore;
 
 impl World {
-    /// Every listing, every token, every credential, every device key, takeover and event.
+    /// Every listing, every token, every record, every device key, takeover and event.
     pub async fn compare(&self) -> Result<(), TestCaseError> {
         for user in USERS {
             let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
@@ -32,13 +32,13 @@ impl World {
         for (number, token) in self.tokens.iter().enumerate() {
             let memory = self.memory.token(token, self.now_ms).await;
             prop_assert_eq!(memory, self.redis.token(token, self.now_ms).await, "token {}", number);
-            let id = token.credential.id;
+            let id = token.record.id;
             // After its latest end it may stay or go: nothing makes it good again.
-            let credential = async |on: &TestStore| {
-                on.credential(id).await.unwrap().filter(|credential| self.now_ms < credential.ends_at_ms)
+            let record = async |on: &TestStore| {
+                on.record(id).await.unwrap().filter(|record| self.now_ms < record.ends_at_ms)
             };
-            let memory = credential(&self.memory).await;
-            prop_assert_eq!(memory, credential(&self.redis).await, "credential {}", number);
+            let memory = record(&self.memory).await;
+            prop_assert_eq!(memory, record(&self.redis).await, "record {}", number);
             let memory = self.memory.store.token_takeovers(id, self.now_ms).await.unwrap();
             let redis = self.redis.store.token_takeovers(id, self.now_ms).await.unwrap();
             prop_assert_eq!(memory, redis, "takeovers of token {}", number);

@@ -1,7 +1,7 @@
 //! What a random history is made of.
 
 use doorward::TokenChange;
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use proptest::prelude::*;
 
 use super::values::{OBJECTS, USERS, UUIDS};
@@ -147,7 +147,7 @@ fn change() -> impl Strategy<Value = TokenChange> {
             allowed_cookie,
             allowed_header,
             confirm,
-            end: end.then_some(EndReason::Ended),
+            end: end.then_some(RevokeReason::Ended),
             ..TokenChange::default()
         },
     )

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn};
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::record::{RelatedObject, Touch, Verdict};
 use doorward::internals::model::token::rotation::{PreviousSecret, Rotation};
@@ -35,9 +35,9 @@ impl World {
                 self.take_over(*token, USERS[*user], *minutes).await?;
             }
             Op::EndTakeover { token } => {
-                let id = self.token(*token).credential.id;
-                let memory = self.memory.store.end_takeover(id, EndReason::Ended, self.now_ms).await;
-                let redis = self.redis.store.end_takeover(id, EndReason::Ended, self.now_ms).await;
+                let id = self.token(*token).record.id;
+                let memory = self.memory.store.end_takeover(id, RevokeReason::Ended, self.now_ms).await;
+                let redis = self.redis.store.end_takeover(id, RevokeReason::Ended, self.now_ms).await;
                 prop_assert_eq!(memory.unwrap(), redis.unwrap());
             }
             Op::Touch(accesses) => {
@@ -47,17 +47,17 @@ impl World {
                 }
             }
             Op::Change { token, change } => {
-                let [memory, redis] = self.change(self.token(*token).credential.id, change).await;
+                let [memory, redis] = self.change(self.token(*token).record.id, change).await;
                 prop_assert_eq!(memory, redis);
             }
             Op::EndUser { user, except } => {
-                let except = except.map(|number| self.token(number).credential.id);
+                let except = except.map(|number| self.token(number).record.id);
                 let [memory, redis] = self.end_user(USERS[*user], except).await;
                 prop_assert_eq!(memory, redis);
             }
             Op::Device(op) => self.apply_to_device(op).await?,
             Op::Relate { token, object: n, undo } => {
-                let id = self.token(*token).credential.id;
+                let id = self.token(*token).record.id;
                 let [memory, redis] = self.relate(id, &object(*n), *undo).await;
                 prop_assert_eq!(memory, redis);
                 if memory == Related::Done {
@@ -106,7 +106,7 @@ impl World {
                 let done = memory.device_login(&login, &token, now_ms).await.unwrap();
                 prop_assert_eq!(&done, &redis.device_login(&login, &token, now_ms).await.unwrap());
                 if let LoggedIn::Done(token) = done {
-                    self.secrets.insert(token.credential.id, vec![token.credential.secret_hash]);
+                    self.secrets.insert(token.record.id, vec![token.record.secret_hash]);
                     self.tokens.insert(self.tokens.len() - 1, token);
                 }
             }
@@ -144,10 +144,10 @@ impl World {
             c.is_authenticated = is_authenticated;
         });
         for object in &related_objects {
-            self.note_related(token.credential.id, object.clone(), false);
+            self.note_related(token.record.id, object.clone(), false);
         }
         let token = Token { related_objects, ..token };
-        self.secrets.insert(token.credential.id, vec![token.credential.secret_hash]);
+        self.secrets.insert(token.record.id, vec![token.record.secret_hash]);
         let memory = self.memory.store.issue(&token, self.now_ms).await.unwrap();
         let redis = self.redis.store.issue(&token, self.now_ms).await.unwrap();
         self.tokens.insert(self.tokens.len() - 1, token);
@@ -157,7 +157,7 @@ impl World {
 
     /// All tabs at once on Redis, then in memory in the order in which Redis had them.
     pub async fn rotate(&mut self, token: usize, grace_min: u64, tabs: usize) -> Result<(), TestCaseError> {
-        let (id, user) = (self.token(token).credential.id, self.token(token).credential.user().to_owned());
+        let (id, user) = (self.token(token).record.id, self.token(token).record.user().to_owned());
         let grace_ms = grace_min * MINUTE_MS;
         let rotations: Vec<_> =
             (0..tabs).map(|_| Rotation { hash: self.memory.mint(&user).hash, grace_ms }).collect();
@@ -166,12 +166,12 @@ impl World {
             (change.clone(), self.redis.store.change(id, &change, self.now_ms).await.unwrap())
         };
         let mut outcomes = join_all(rotations.into_iter().map(rotate)).await;
-        let last = self.redis.credential(id).await.unwrap();
-        let previous = last.map(|credential| credential.previous.to_vec()).unwrap_or_default();
+        let last = self.redis.record(id).await.unwrap();
+        let previous = last.map(|record| record.previous.to_vec()).unwrap_or_default();
         // Those that were refused for their number come after all others.
         outcomes.sort_by_key(|(_, outcome)| match outcome {
             Changed::Done(token) => {
-                let place = |secret: &PreviousSecret| secret.hash == token.credential.secret_hash;
+                let place = |secret: &PreviousSecret| secret.hash == token.record.secret_hash;
                 previous.iter().position(place).unwrap_or(previous.len())
             }
             _ => usize::MAX,
@@ -188,18 +188,18 @@ impl World {
 
     /// As a node does that is shown a secret.
     pub async fn present(&self, token: usize, secret: usize) -> Result<(), TestCaseError> {
-        let id = self.token(token).credential.id;
+        let id = self.token(token).record.id;
         let Some(secrets) = self.secrets.get(&id) else { return Ok(()) };
         let hash = secrets[secret % secrets.len()];
         let mut outcomes = Vec::new();
         for on in [&self.memory, &self.redis] {
-            let credential = on.credential(id).await.unwrap();
-            let verdict = credential.map(|credential| credential.judge(&hash, None, self.now_ms));
+            let record = on.record(id).await.unwrap();
+            let verdict = record.map(|record| record.judge(&hash, None, self.now_ms));
             // How long an expired token stays for a renewal is the store's business. Past its absolute end no renewal
             // revives it, and an object that revokes its tokens may find it or not: Redis forgets the object's entry then.
             let verdict = verdict.filter(|verdict| *verdict != Verdict::Expired);
             let is_wrong = matches!(verdict, Some(Verdict::WrongSecret | Verdict::RotatedOut));
-            let has_ended = is_wrong && on.store.end_reused(id, &hash, self.now_ms).await.unwrap();
+            let has_ended = is_wrong && on.store.revoke_reused(id, &hash, self.now_ms).await.unwrap();
             prop_assert_eq!(
                 has_ended,
                 verdict == Some(Verdict::RotatedOut),
@@ -212,8 +212,8 @@ impl World {
     }
 
     pub async fn take_over(&self, token: usize, user: &str, minutes: u64) -> Result<(), TestCaseError> {
-        let token = self.token(token).credential.id;
-        let id = token_string::new_id(token.shard_tag(), self.memory.entropy()).unwrap();
+        let token = self.token(token).record.id;
+        let id = token_string::new_id(token.hash_tag(), self.memory.entropy()).unwrap();
         let ends_at_ms = self.now_ms + minutes * MINUTE_MS;
         let new = NewTakeover { id, token, user: user.to_owned(), reason: None, ends_at_ms };
         let memory = self.memory.store.start_takeover(&new, self.now_ms).await.unwrap();
@@ -225,7 +225,7 @@ impl World {
     pub fn touch(&self, access: &Access) -> Touch {
         let token = self.token(access.token);
         let access_ms = self.now_ms - access.ago_min * MINUTE_MS;
-        let earned_ms = (access_ms + token.credential.idle_ms).min(token.credential.ends_at_ms);
+        let earned_ms = (access_ms + token.record.idle_ms).min(token.record.ends_at_ms);
         let mut touch = touch(token, access_ms, access.renews.then_some(earned_ms));
         if let Some(renewal) = &mut touch.renewal {
             renewal.from_ms -= access.chain_min * MINUTE_MS;
@@ -240,8 +240,8 @@ impl World {
 
     pub async fn end_user(&self, user: &str, except: Option<TokenId>) -> [BTreeSet<TokenId>; 2] {
         let as_set = |ended: Ended| ended.into_iter().collect();
-        let memory = self.memory.store.end_user_tokens(user, except, self.now_ms).await.unwrap();
-        let redis = self.redis.store.end_user_tokens(user, except, self.now_ms).await.unwrap();
+        let memory = self.memory.store.revoke_user_tokens(user, except, self.now_ms).await.unwrap();
+        let redis = self.redis.store.revoke_user_tokens(user, except, self.now_ms).await.unwrap();
         [as_set(memory), as_set(redis)]
     }
 }

@@ -75,7 +75,7 @@ impl World {
     }
 
     pub fn audit(&mut self) -> Result<(), TestCaseError> {
-        let ends_ms = self.tokens.iter().map(|token| (token.credential.id, token.credential.ends_at_ms));
+        let ends_ms = self.tokens.iter().map(|token| (token.record.id, token.record.ends_at_ms));
         let (ends_ms, taken_away) = (ends_ms.collect(), self.taken_away.clone());
         let at = Moment { now_ms: self.now_ms, ttls_run: self.ttls_run, ends_ms, taken_away };
         let earlier = std::mem::replace(&mut self.snapshot, Snapshot::of(&self.redis));

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started};
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::store::{Changed, StoreLimits};
@@ -73,13 +73,13 @@ async fn costs(
     // No later login has revoked these.
     let last = &tokens[LOGINS - 4..];
     for token in last {
-        let renewed_to_ms = token.credential.expires_at_ms + HOUR_MS;
+        let renewed_to_ms = token.record.expires_at_ms + HOUR_MS;
         renewals.push(during(server, on.touch(token, now_ms, Some(renewed_to_ms))).await);
     }
     for token in last {
-        let change = TokenChange::ending(EndReason::Logout);
+        let change = TokenChange::ending(RevokeReason::Logout);
         let changed = async {
-            let changed = on.store.change(token.credential.id, &change, now_ms).await.unwrap();
+            let changed = on.store.change(token.record.id, &change, now_ms).await.unwrap();
             assert!(matches!(changed, Changed::Done(_)), "{changed:?}");
         };
         logouts.push(during(server, changed).await);
@@ -110,7 +110,7 @@ async fn a_login_costs_at_most_twice_as_much_for_a_busy_account() {
         let on = with_limit(&server, max).await;
         log_in(&on, what, live).await;
         if revokes {
-            on.store.end_user_tokens(what, None, NOW_MS).await.unwrap();
+            on.store.revoke_user_tokens(what, None, NOW_MS).await.unwrap();
         }
         let costs = costs(&server, &on, |_| what.into(), now_ms).await;
         for ((call, cost), fresh) in CALLS.iter().zip(costs).zip(&fresh) {
@@ -203,10 +203,10 @@ async fn an_object_with_thousands_of_tokens_makes_no_login_dearer() {
 async fn a_long_history_makes_no_takeover_dearer() {
     let server = RedisServer::start();
     let on = with_limit(&server, LIMITS.max_tokens_per_user).await;
-    let token = on.issue("alice", NOW_MS).await.credential.id;
+    let token = on.issue("alice", NOW_MS).await.record.id;
     let mut costs = Vec::new();
     for _ in 0..MAX_TAKEOVERS_PER_TOKEN + 20 {
-        let id = token_string::new_id(token.shard_tag(), on.entropy()).unwrap();
+        let id = token_string::new_id(token.hash_tag(), on.entropy()).unwrap();
         let new = NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: NOW_MS + HOUR_MS };
         let call = during(&server, async {
             let started = on.store.start_takeover(&new, NOW_MS).await.unwrap();

@@ -1,7 +1,7 @@
 //! Scripts refuse a caller whose time is far from the server's, before they have changed anything.
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::takeover::{NewTakeover, Started};
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::model::token::rotation::Rotation;
@@ -39,8 +39,8 @@ async fn prepare(on: &TestStore, now_ms: u64) -> Prepared {
 }
 
 fn takeover(on: &TestStore, token: &Token, now_ms: u64) -> NewTakeover {
-    let token = token.credential.id;
-    let id = token_string::new_id(token.shard_tag(), on.entropy()).unwrap();
+    let token = token.record.id;
+    let id = token_string::new_id(token.hash_tag(), on.entropy()).unwrap();
     NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: now_ms + HOUR_MS }
 }
 
@@ -51,9 +51,9 @@ async fn call_all(
     now_ms: u64,
 ) -> Vec<(&'static str, Result<(), StoreError>)> {
     let Prepared { token, device, object } = prepared;
-    let (store, id): (&Store, _) = (&on.store, token.credential.id);
+    let (store, id): (&Store, _) = (&on.store, token.record.id);
     let other = RelatedObject { object_id: "8".into(), ..object.clone() };
-    let rotation = Rotation { hash: token.credential.secret_hash, grace_ms: 10_000 };
+    let rotation = Rotation { hash: token.record.secret_hash, grace_ms: 10_000 };
     let inactive = DeviceChange { is_active: Some(false), ..DeviceChange::default() };
     let mut with_object = on.sample("alice", now_ms);
     with_object.related_objects = vec![other.clone()];
@@ -67,7 +67,7 @@ async fn call_all(
         ("touch", store.touch(&touches, now_ms).await.map_err(|unwritten| unwritten.error)),
         ("relate", store.relate(id, &other, now_ms).await.map(drop)),
         ("unrelate", store.unrelate(id, &other, now_ms).await.map(drop)),
-        ("end takeover", store.end_takeover(id, EndReason::Ended, now_ms).await.map(drop)),
+        ("end takeover", store.end_takeover(id, RevokeReason::Ended, now_ms).await.map(drop)),
         ("start takeover", store.start_takeover(&takeover(on, token, now_ms), now_ms).await.map(drop)),
         ("make device", store.make_device(&sample_device("alice", "pad", 1, now_ms), now_ms).await.map(drop)),
         ("device login", store.device_login(&login, &on.for_login(device, now_ms), now_ms).await.map(drop)),
@@ -76,10 +76,10 @@ async fn call_all(
         ("end tokens of object", store.end_object_tokens(object, now_ms).await.map(drop)),
         (
             "end reused",
-            store.end_reused(id, &SecretHash::from_slice(&[7; 16]).unwrap(), now_ms).await.map(drop),
+            store.revoke_reused(id, &SecretHash::from_slice(&[7; 16]).unwrap(), now_ms).await.map(drop),
         ),
-        ("end", store.change(id, &TokenChange::ending(EndReason::Ended), now_ms).await.map(drop)),
-        ("end user", store.end_user_tokens("alice", None, now_ms).await.map(drop)),
+        ("end", store.change(id, &TokenChange::ending(RevokeReason::Ended), now_ms).await.map(drop)),
+        ("end user", store.revoke_user_tokens("alice", None, now_ms).await.map(drop)),
     ]
 }
 

@@ -1,10 +1,10 @@
 //! A record that is not what we write is an error that an operator sees; it is never "not found".
 
 use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::inline_text::Texts;
 use doorward::internals::model::token::record::RelatedObject;
-use doorward::internals::token_string::ShardTag;
+use doorward::internals::token_string::HashTag;
 use doorward::{StoreError, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
@@ -28,8 +28,8 @@ async fn issue_full(on: &TestStore, user: &str) -> Token {
 }
 
 fn token_key(on: &TestStore, token: &Token) -> String {
-    let id = token.credential.id;
-    format!("{}t:{{{}}}:{}", on.prefix(), id.shard_tag(), id.locator())
+    let id = token.record.id;
+    format!("{}t:{{{}}}:{}", on.prefix(), id.hash_tag(), id.locator())
 }
 
 fn run(on: &TestStore, command: &str, args: &[&[u8]]) {
@@ -38,16 +38,18 @@ fn run(on: &TestStore, command: &str, args: &[&[u8]]) {
 
 /// Whatever is asked of this token, the answer is that it is corrupt; and it stays there to be looked at.
 async fn assert_all_reads_corrupt(on: &TestStore, token: &Token, hot: bool, what: &str) {
-    let id = token.credential.id;
+    let id = token.record.id;
     if hot {
-        assert_corrupt(&format!("credential, {what}"), on.credential(id).await);
+        assert_corrupt(&format!("record, {what}"), on.record(id).await);
     }
     assert_corrupt(&format!("token, {what}"), on.store.token(id, NOW_MS).await);
-    let listing = on.store.user_tokens(token.credential.user(), NOW_MS).await;
+    let listing = on.store.user_tokens(token.record.user(), NOW_MS).await;
     assert_corrupt(&format!("listing, {what}"), listing);
-    for change in
-        [TokenChange::default(), TokenChange::ending(EndReason::Ended), TokenChange::ending(EndReason::Ended)]
-    {
+    for change in [
+        TokenChange::default(),
+        TokenChange::ending(RevokeReason::Ended),
+        TokenChange::ending(RevokeReason::Ended),
+    ] {
         assert_corrupt(&format!("{change:?}, {what}"), on.store.change(id, &change, NOW_MS).await);
     }
     assert!(on.ttls().contains_key(&token_key(on, token)), "{what}: the record is gone");
@@ -73,7 +75,7 @@ async fn a_garbled_field_is_corrupt() {
         run(&on, "HSET", &[token_key(&on, &token).as_bytes(), field.as_bytes(), value]);
         let hot = "uihxfs".contains(field);
         if field == "e" {
-            assert_corrupt("token", on.store.token(token.credential.id, NOW_MS).await);
+            assert_corrupt("token", on.store.token(token.record.id, NOW_MS).await);
         } else {
             assert_all_reads_corrupt(&on, &token, hot, &format!("garbled {field}")).await;
         }
@@ -84,7 +86,7 @@ async fn a_garbled_field_is_corrupt() {
 async fn an_end_without_its_time_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = issue_full(&on, "alice").await;
-    on.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    on.store.change(token.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
     run(&on, "HDEL", &[token_key(&on, &token).as_bytes(), b"e"]);
     assert_all_reads_corrupt(&on, &token, false, "ended without e").await;
 }
@@ -104,25 +106,25 @@ async fn a_key_of_another_type_is_corrupt() {
 async fn an_index_of_another_type_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = issue_full(&on, "alice").await;
-    let id = token.credential.id;
-    let index = format!("{}u:{{{}}}:alice", on.prefix(), ShardTag::of_user("alice"));
+    let id = token.record.id;
+    let index = format!("{}u:{{{}}}:alice", on.prefix(), HashTag::of_user("alice"));
     run(&on, "SET", &[index.as_bytes(), b"a string"]);
     assert_corrupt("token", on.store.token(id, NOW_MS).await);
     assert_corrupt("listing", on.store.user_tokens("alice", NOW_MS).await);
-    assert_corrupt("end of all", on.store.end_user_tokens("alice", None, NOW_MS).await);
+    assert_corrupt("end of all", on.store.revoke_user_tokens("alice", None, NOW_MS).await);
     assert_corrupt("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS).await);
     assert_corrupt(
         "touch",
         on.store.touch(&[touch(&token, NOW_MS, None)], NOW_MS).await.map_err(|e| e.error),
     );
-    assert_corrupt("end", on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS).await);
+    assert_corrupt("end", on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await);
 }
 
 #[tokio::test]
 async fn an_index_with_a_stranger_in_it_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     issue_full(&on, "alice").await;
-    let index = format!("{}u:{{{}}}:alice", on.prefix(), ShardTag::of_user("alice"));
+    let index = format!("{}u:{{{}}}:alice", on.prefix(), HashTag::of_user("alice"));
     let score = (NOW_MS + HOUR_MS).to_string();
     for stranger in [&b"no locator"[..], NOT_UTF8] {
         run(&on, "ZADD", &[index.as_bytes(), score.as_bytes(), stranger]);
@@ -136,10 +138,10 @@ async fn a_check_key_of_another_type_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let key = format!("{}m:check-key", on.prefix());
     run(&on, "SET", &[key.as_bytes(), NOT_UTF8]);
-    assert_corrupt("not text", on.store.shared_check_key("a key").await);
+    assert_corrupt("not text", on.store.shared_token_key("a key").await);
     run(&on, "DEL", &[key.as_bytes()]);
     run(&on, "HSET", &[key.as_bytes(), b"a", b"b"]);
-    assert_corrupt("a hash", on.store.shared_check_key("a key").await);
+    assert_corrupt("a hash", on.store.shared_token_key("a key").await);
 }
 
 #[tokio::test]
@@ -156,12 +158,12 @@ async fn ending_all_ends_the_good_ones_and_says_that_one_is_corrupt() {
             ("HSET", field) => run(&on, "HSET", &[key.as_bytes(), field, GARBLED]),
             (command, argument) => run(&on, command, &[key.as_bytes(), argument]),
         }
-        assert_corrupt("end of all", on.store.end_user_tokens(&user, None, NOW_MS).await);
+        assert_corrupt("end of all", on.store.revoke_user_tokens(&user, None, NOW_MS).await);
         for good in [first, last] {
-            assert!(!on.token(&good, NOW_MS).await.unwrap().credential.is_active);
+            assert!(!on.token(&good, NOW_MS).await.unwrap().record.is_active);
         }
         assert!(on.ttls().contains_key(&key), "the record is gone");
-        assert_corrupt("end of all, again", on.store.end_user_tokens(&user, None, NOW_MS).await);
+        assert_corrupt("end of all, again", on.store.revoke_user_tokens(&user, None, NOW_MS).await);
     }
 }
 
@@ -178,9 +180,9 @@ async fn a_corrupt_record_costs_no_other_its_renewal() {
     tokens.insert(60, broken.clone());
     let touches: Vec<_> = tokens.iter().map(|t| touch(t, access_ms, Some(access_ms + HOUR_MS))).collect();
     assert_corrupt("touch", on.store.touch(&touches, access_ms).await.map_err(|e| e.error));
-    for token in tokens.iter().filter(|token| token.credential.id != broken.credential.id) {
-        let credential = on.credential(token.credential.id).await.unwrap().unwrap();
-        assert_eq!(credential.expires_at_ms, access_ms + HOUR_MS);
+    for token in tokens.iter().filter(|token| token.record.id != broken.record.id) {
+        let record = on.record(token.record.id).await.unwrap().unwrap();
+        assert_eq!(record.expires_at_ms, access_ms + HOUR_MS);
     }
 }
 
@@ -205,7 +207,7 @@ async fn a_corrupt_device_key_is_never_none() {
         let user = format!("user {n}");
         let device = sample_device(&user, "phone", 0, NOW_MS);
         on.make_device(&device).await;
-        let key = format!("{}d:{{{}}}:{}", on.prefix(), device.id.shard_tag(), device.id.locator());
+        let key = format!("{}d:{{{}}}:{}", on.prefix(), device.id.hash_tag(), device.id.locator());
         run(&on, "HDEL", &[key.as_bytes(), field.as_bytes()]);
         assert_corrupt(field, on.store.user_devices(&user, NOW_MS).await);
         assert_corrupt(field, on.store.change_device(&user, "phone", &change, NOW_MS).await);
@@ -220,7 +222,7 @@ async fn a_corrupt_device_key_is_never_none() {
     }
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
-    let map = format!("{}k:{{{}}}:alice", on.prefix(), ShardTag::of_user("alice"));
+    let map = format!("{}k:{{{}}}:alice", on.prefix(), HashTag::of_user("alice"));
     run(&on, "HSET", &[map.as_bytes(), b"pad", GARBLED]);
     assert_corrupt("listing", on.store.user_devices("alice", NOW_MS).await);
     assert_corrupt("make", on.store.make_device(&sample_device("alice", "x", 1, NOW_MS), NOW_MS).await);
@@ -243,7 +245,7 @@ async fn a_deactivation_ends_the_good_tokens_and_says_that_one_is_corrupt() {
         let changed = on.store.change_device("alice", "phone", &deactivated, NOW_MS).await;
         assert_corrupt("deactivation", changed);
     }
-    assert!(!on.token(&good, NOW_MS).await.unwrap().credential.is_active);
+    assert!(!on.token(&good, NOW_MS).await.unwrap().record.is_active);
     assert!(!on.store.user_devices("alice", NOW_MS).await.unwrap()[0].is_active);
     assert_eq!(on.log_in(&login, &device, NOW_MS).await, None);
 }

@@ -1,6 +1,6 @@
 //! Endings and renewals work when nothing more can be kept; new tokens are refused.
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::store::Changed;
 use doorward::{StoreError, TokenChange};
 
@@ -11,25 +11,25 @@ use crate::common::store::{HOUR_MS, NOW_MS, TestStore};
 /// Everything but new tokens.
 async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::Token; 3]) {
     let [first, second, third] = tokens;
-    assert_eq!(on.store.shared_check_key("another").await.unwrap(), "a key");
+    assert_eq!(on.store.shared_token_key("another").await.unwrap(), "a key");
     on.store.probe().await.unwrap();
     on.touch(first, NOW_MS + 1, Some(NOW_MS + 2 * HOUR_MS)).await;
-    let renewed = on.credential(first.credential.id).await.unwrap().unwrap();
+    let renewed = on.record(first.record.id).await.unwrap().unwrap();
     assert_eq!(renewed.expires_at_ms, NOW_MS + 2 * HOUR_MS);
 
     let edit = TokenChange { auth_slug: Some(Some("slug".into())), ..TokenChange::default() };
-    let changed = on.store.change(first.credential.id, &edit, NOW_MS + 2).await.unwrap();
+    let changed = on.store.change(first.record.id, &edit, NOW_MS + 2).await.unwrap();
     assert!(matches!(changed, Changed::Done(_)));
-    on.store.change(first.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 3).await.unwrap();
-    assert!(!on.token(first, NOW_MS + 3).await.unwrap().credential.is_active);
-    let spared = Some(third.credential.id);
-    let ended = on.store.end_user_tokens("alice", spared, NOW_MS + 4).await.unwrap();
-    assert_eq!(ended, [second.credential.id]);
+    on.store.change(first.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 3).await.unwrap();
+    assert!(!on.token(first, NOW_MS + 3).await.unwrap().record.is_active);
+    let spared = Some(third.record.id);
+    let ended = on.store.revoke_user_tokens("alice", spared, NOW_MS + 4).await.unwrap();
+    assert_eq!(ended, [second.record.id]);
     assert_eq!(on.listed("alice", NOW_MS + 4).await.len(), 3);
 }
 
 async fn issue_three(on: &TestStore) -> [doorward::Token; 3] {
-    assert_eq!(on.store.shared_check_key("a key").await.unwrap(), "a key");
+    assert_eq!(on.store.shared_token_key("a key").await.unwrap(), "a key");
     on.store.probe().await.unwrap();
     [on.issue("alice", NOW_MS).await, on.issue("alice", NOW_MS).await, on.issue("alice", NOW_MS).await]
 }
@@ -68,7 +68,7 @@ async fn a_failed_snapshot_stops_nothing() {
 
     // The shipped setting is what makes the difference.
     server.cli(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "yes"]);
-    let refused = on.store.end_user_tokens("alice", None, NOW_MS).await;
+    let refused = on.store.revoke_user_tokens("alice", None, NOW_MS).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     server.cli(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]);
     assert_all_but_issue_works(&on, &tokens).await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::model::token::rotation::Rotation;
@@ -70,7 +70,7 @@ impl<'a> Scene<'a> {
     /// Everything that writes, one after the other. `all` ends all of alice's tokens, too.
     async fn do_everything(&mut self, all: bool) {
         let (store, now_ms, token) = (self.on.store.clone(), NOW_MS + 1, self.token.clone());
-        let id = token.credential.id;
+        let id = token.record.id;
         let (object, other) =
             (self.object.clone(), RelatedObject { object_id: "8".into(), ..self.object.clone() });
         let device = sample_device("alice", "phone", 0, NOW_MS);
@@ -83,7 +83,7 @@ impl<'a> Scene<'a> {
         let end = TokenChange {
             auth_slug: slug,
             allowed_cookie: Some(false),
-            ..TokenChange::ending(EndReason::Ended)
+            ..TokenChange::ending(RevokeReason::Ended)
         };
         let new = self.on.sample("alice", now_ms);
         let touches = [touch(&token, now_ms, Some(now_ms + 2 * HOUR_MS))];
@@ -94,7 +94,7 @@ impl<'a> Scene<'a> {
         self.step("relate", store.relate(id, &other, now_ms)).await;
         self.step("unrelate", store.unrelate(id, &other, now_ms)).await;
         self.step("takeover", store.start_takeover(&second, now_ms)).await;
-        self.step("end of a takeover", store.end_takeover(id, EndReason::Ended, now_ms)).await;
+        self.step("end of a takeover", store.end_takeover(id, RevokeReason::Ended, now_ms)).await;
         self.step("another takeover", store.start_takeover(&third, now_ms)).await;
         self.step("rotation", store.change(id, &rotation, now_ms)).await;
         self.step("device login", store.device_login(&login, &by_device, now_ms)).await;
@@ -103,18 +103,18 @@ impl<'a> Scene<'a> {
             self.step("device change", store.change_device("alice", "phone", &inactive, now_ms)).await;
             self.step("device removal", store.remove_device("alice", "phone", now_ms)).await;
         }
-        self.step("reuse", store.end_reused(id, &token.credential.secret_hash, now_ms)).await;
+        self.step("reuse", store.revoke_reused(id, &token.record.secret_hash, now_ms)).await;
         self.step("end", store.change(id, &end, now_ms)).await;
         self.step("end by object", store.end_object_tokens(&object, now_ms)).await;
         if all {
-            self.step("end of all", store.end_user_tokens("alice", None, now_ms)).await;
+            self.step("end of all", store.revoke_user_tokens("alice", None, now_ms)).await;
         }
     }
 }
 
 fn takeover(token: &Token, number: u64) -> NewTakeover {
-    let token = token.credential.id;
-    let id = token_string::new_id(token.shard_tag(), &Entropy::seeded(number)).unwrap();
+    let token = token.record.id;
+    let id = token_string::new_id(token.hash_tag(), &Entropy::seeded(number)).unwrap();
     NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: NOW_MS + DAY_MS }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::model::token::rotation::Rotation;
 use doorward::internals::store::{Changed, StoreLimits};
-use doorward::internals::token_string::ShardTag;
+use doorward::internals::token_string::HashTag;
 use doorward::{Token, TokenChange};
 
 use super::keys::{Keys, ttls_min};
@@ -20,7 +20,7 @@ use crate::common::store::{
 #[tokio::test]
 async fn device_keys_live_until_they_were_idle_for_too_long_and_their_map_as_long_as_any() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
-    let shard = ShardTag::of_user("alice");
+    let shard = HashTag::of_user("alice");
     let expiring = |uuid, number, idle_ms| DeviceKey {
         expires_at_ms: NOW_MS + idle_ms,
         ..sample_device("alice", uuid, number, NOW_MS)
@@ -76,8 +76,8 @@ async fn a_related_objects_hints_stay_as_long_as_its_longest_lived_token_can() {
     on.store.end_object_tokens(&objects[1], NOW_MS).await.unwrap();
     assert_eq!(hints(), [9 * DAY_MS]);
     on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
-    let ending = TokenChange::ending(EndReason::Ended);
-    on.store.change(long.credential.id, &ending, NOW_MS).await.unwrap();
+    let ending = TokenChange::ending(RevokeReason::Ended);
+    on.store.change(long.record.id, &ending, NOW_MS).await.unwrap();
     assert_eq!(hints(), [3 * DAY_MS, 3 * DAY_MS]);
     on.store.end_object_tokens(&objects[0], NOW_MS).await.unwrap();
     assert_eq!(hints(), [0; 0], "all were ended, so nothing is left to hint at");
@@ -96,7 +96,7 @@ async fn a_related_objects_hints_stay_as_long_as_its_longest_lived_token_can() {
     // A hint of a token that was never written goes once it is old.
     let gone = related(&objects[1..], NOW_MS + DAY_MS);
     on.keep(&gone, NOW_MS).await;
-    let locator = gone.credential.id.locator();
+    let locator = gone.record.id.locator();
     let key = on.ttls().into_keys().find(|key| key.ends_with(&locator)).unwrap();
     redis::cmd("DEL").arg(key).exec(&mut raw_connection(on.server())).unwrap();
     for (at_ms, left) in [(NOW_MS + MINUTE_MS - 1, 1), (NOW_MS + MINUTE_MS, 0)] {
@@ -110,7 +110,7 @@ async fn a_related_objects_hints_stay_as_long_as_its_longest_lived_token_can() {
 async fn an_object_taken_from_a_token_takes_its_hint_along_once_that_is_old() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let object = RelatedObject { content_type: "order".into(), object_id: "a".into() };
-    let id = on.issue("alice", NOW_MS).await.credential.id;
+    let id = on.issue("alice", NOW_MS).await.record.id;
     let is_hinted = || on.ttls().keys().any(|key| key.contains("r:{"));
     for (after_ms, stays) in [(MINUTE_MS - 1, true), (MINUTE_MS, false)] {
         on.store.relate(id, &object, NOW_MS).await.unwrap();
@@ -135,9 +135,9 @@ async fn an_ending_stands_though_its_hints_cannot_be_removed() {
     let token = issue(vec![broken, sound.clone()]).await;
     let mut connection = raw_connection(on.server());
     redis::cmd("SET").arg(&key).arg("no hints").exec(&mut connection).unwrap();
-    let ending = TokenChange::ending(EndReason::Ended);
-    let changed = on.store.change(token.credential.id, &ending, NOW_MS).await.unwrap();
-    assert!(matches!(changed, Changed::Done(token) if !token.credential.is_active));
+    let ending = TokenChange::ending(RevokeReason::Ended);
+    let changed = on.store.change(token.record.id, &ending, NOW_MS).await.unwrap();
+    assert!(matches!(changed, Changed::Done(token) if !token.record.is_active));
     assert_eq!(on.store.object_tokens(&sound, NOW_MS).await.unwrap(), []);
     let kept: String = redis::cmd("GET").arg(&key).query(&mut connection).unwrap();
     assert_eq!(kept, "no hints");
@@ -158,11 +158,11 @@ async fn a_token_stays_for_the_stale_grace() {
     let index = on.ttls().into_keys().find(|key| key.contains("u:{")).unwrap();
     let score: u64 = redis::cmd("ZSCORE")
         .arg(index)
-        .arg(short.credential.id.locator())
+        .arg(short.record.id.locator())
         .query(&mut raw_connection(on.server()))
         .unwrap();
     assert_eq!(score, NOW_MS + 2 * HOUR_MS);
-    on.store.change(short.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    on.store.change(short.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
     keys.assert(DAY_MS + HOUR_MS, &[(&short, DAY_MS + HOUR_MS)]);
 }
 
@@ -171,7 +171,7 @@ async fn a_long_token_that_ends_takes_its_index_down_to_the_retention() {
     let keys = Keys(TestStore::open(StoreKind::RedisTcp).await);
     let token = keys.0.issue_idle("alice", 14 * DAY_MS, NOW_MS).await;
     keys.assert(14 * DAY_MS, &[(&token, 14 * DAY_MS)]);
-    keys.0.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    keys.0.store.change(token.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
     keys.assert(DAY_MS, &[(&token, DAY_MS)]);
 }
 
@@ -185,7 +185,7 @@ async fn whoever_writes_to_an_index_takes_out_what_has_expired() {
         let related = Token { related_objects: vec![object.clone()], ..on.sample("alice", NOW_MS) };
         let token = with_idle(related, 3 * HOUR_MS);
         on.keep(&token, NOW_MS).await;
-        let id = token.credential.id;
+        let id = token.record.id;
         on.issue_idle("alice", HOUR_MS, NOW_MS).await;
         let tokens = || {
             let index = on.ttls().into_keys().find(|key| key.contains("u:{")).unwrap();
@@ -207,13 +207,13 @@ async fn whoever_writes_to_an_index_takes_out_what_has_expired() {
                 1
             }
             "end" => {
-                on.store.change(id, &TokenChange::ending(EndReason::Ended), LATER_MS).await.unwrap();
+                on.store.change(id, &TokenChange::ending(RevokeReason::Ended), LATER_MS).await.unwrap();
                 1
             }
             "reuse" => {
                 let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
                 on.store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap();
-                assert!(on.store.end_reused(id, &token.credential.secret_hash, LATER_MS).await.unwrap());
+                assert!(on.store.revoke_reused(id, &token.record.secret_hash, LATER_MS).await.unwrap());
                 1
             }
             "end by object" => {
@@ -221,7 +221,7 @@ async fn whoever_writes_to_an_index_takes_out_what_has_expired() {
                 1
             }
             _ => {
-                on.store.end_user_tokens("alice", None, LATER_MS).await.unwrap();
+                on.store.revoke_user_tokens("alice", None, LATER_MS).await.unwrap();
                 1
             }
         };
@@ -239,8 +239,8 @@ async fn nothing_is_left_once_all_has_expired() {
     on.issue_idle("alice", SHORT_MS, NOW_MS).await;
     let ended = on.issue_idle("alice", HOUR_MS, NOW_MS).await;
     on.issue_idle("bob", HOUR_MS, NOW_MS).await;
-    on.store.change(ended.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
-    on.store.end_user_tokens("bob", None, NOW_MS).await.unwrap();
+    on.store.change(ended.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store.revoke_user_tokens("bob", None, NOW_MS).await.unwrap();
     eventually("all keys expire", async || on.ttls().is_empty().then_some(())).await;
     // What comes too late finds nothing, and leaves nothing.
     on.touch(&renewed, NOW_MS, Some(NOW_MS + HOUR_MS)).await;

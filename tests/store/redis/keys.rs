@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::store::report::FaultKind;
-use doorward::internals::token_string::ShardTag;
+use doorward::internals::token_string::HashTag;
 use doorward::{StoreError, Token, TokenChange};
 
 use crate::common::redis::RedisServer;
@@ -21,12 +21,12 @@ impl Keys {
     /// Exactly these tokens are there, and the index of their user, all with these TTLs.
     pub fn assert(&self, index_ttl_ms: u64, tokens: &[(&Token, u64)]) {
         let prefix = self.0.prefix();
-        let user = tokens[0].0.credential.user();
-        let shard = ShardTag::of_user(user);
+        let user = tokens[0].0.record.user();
+        let shard = HashTag::of_user(user);
         let mut expected =
             BTreeMap::from([(format!("{prefix}u:{{{shard}}}:{user}"), index_ttl_ms / MINUTE_MS)]);
         for (token, ttl_ms) in tokens {
-            let locator = token.credential.id.locator();
+            let locator = token.record.id.locator();
             expected.insert(format!("{prefix}t:{{{shard}}}:{locator}"), ttl_ms / MINUTE_MS);
         }
         // What happened is kept for as long as it is, whatever becomes of the tokens.
@@ -49,15 +49,15 @@ async fn each_operation_leaves_the_right_keys(kind: StoreKind) {
     keys.assert(5 * HOUR_MS, &[(&short, 5 * HOUR_MS), (&long, 3 * HOUR_MS)]);
     on.touch(&short, NOW_MS, None).await;
     let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
-    on.store.change(short.credential.id, &edit, NOW_MS).await.unwrap();
+    on.store.change(short.record.id, &edit, NOW_MS).await.unwrap();
     keys.assert(5 * HOUR_MS, &[(&short, 5 * HOUR_MS), (&long, 3 * HOUR_MS)]);
 
-    on.store.change(long.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    on.store.change(long.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
     keys.assert(DAY_MS, &[(&short, 5 * HOUR_MS), (&long, DAY_MS)]);
     on.touch(&long, NOW_MS, Some(NOW_MS + 9 * DAY_MS)).await;
-    on.store.end_user_tokens("al}i{ce", Some(short.credential.id), NOW_MS).await.unwrap();
+    on.store.revoke_user_tokens("al}i{ce", Some(short.record.id), NOW_MS).await.unwrap();
     keys.assert(DAY_MS, &[(&short, 5 * HOUR_MS), (&long, DAY_MS)]);
-    on.store.end_user_tokens("al}i{ce", None, NOW_MS).await.unwrap();
+    on.store.revoke_user_tokens("al}i{ce", None, NOW_MS).await.unwrap();
     keys.assert(DAY_MS, &[(&short, DAY_MS), (&long, DAY_MS)]);
 }
 
@@ -75,10 +75,10 @@ async fn each_operation_leaves_the_right_keys_over_a_unix_socket() {
 async fn the_names_are_the_documented_ones_and_only_shared_keys_stay() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
-    on.store.shared_check_key("a key").await.unwrap();
+    on.store.shared_token_key("a key").await.unwrap();
     assert_eq!(on.store.inspect().await.faults, []);
     let token = on.issue("alice", NOW_MS).await;
-    let token_key = format!("dw:t:{{8c4d}}:{}", token.credential.id.locator());
+    let token_key = format!("dw:t:{{8c4d}}:{}", token.record.id.locator());
     let all = ["dw:e:{8c4d}:alice", "dw:m:check-key", "dw:m:schema", &token_key, "dw:u:{8c4d}:alice"];
     assert_eq!(server.keys(), all);
     for (key, ttl_ms) in ttls(&server, "") {
@@ -108,6 +108,6 @@ async fn a_key_prefix_keeps_stores_apart() {
     let token = on.issue("alice", NOW_MS).await;
     assert_eq!(other.token(&token, NOW_MS).await, None);
     assert_eq!(other.listed("alice", NOW_MS).await, []);
-    assert_eq!(on.store.shared_check_key("one").await.unwrap(), "one");
-    assert_eq!(other.store.shared_check_key("two").await.unwrap(), "two");
+    assert_eq!(on.store.shared_token_key("one").await.unwrap(), "one");
+    assert_eq!(other.store.shared_token_key("two").await.unwrap(), "two");
 }

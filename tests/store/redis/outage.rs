@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::{Clock, StoreError, Token, TokenChange};
 
 use crate::common::redis::RedisServer;
@@ -27,24 +27,24 @@ async fn assert_unavailable<T: Debug>(what: &str, operation: impl Future<Output 
 }
 
 async fn assert_all_unavailable(on: &TestStore, token: &Token) {
-    let id = token.credential.id;
+    let id = token.record.id;
     let touches = [touch(token, NOW_MS, Some(NOW_MS + 9 * HOUR_MS))];
-    assert_unavailable("credential", on.credential(id)).await;
+    assert_unavailable("record", on.record(id)).await;
     assert_unavailable("token", on.store.token(id, NOW_MS)).await;
     assert_unavailable("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS)).await;
     assert_unavailable("change", on.store.change(id, &TokenChange::default(), NOW_MS)).await;
-    assert_unavailable("end", on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS)).await;
+    assert_unavailable("end", on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS)).await;
     assert_unavailable("listing", on.store.user_tokens("alice", NOW_MS)).await;
-    assert_unavailable("end of all", on.store.end_user_tokens("alice", None, NOW_MS)).await;
+    assert_unavailable("end of all", on.store.revoke_user_tokens("alice", None, NOW_MS)).await;
     assert_unavailable("touch", async { on.store.touch(&touches, NOW_MS).await.map_err(|e| e.error) }).await;
-    assert_unavailable("check key", on.store.shared_check_key("a key")).await;
+    assert_unavailable("check key", on.store.shared_token_key("a key")).await;
     assert_unavailable("probe", on.store.probe()).await;
 }
 
 /// The validations' connection comes back by itself.
 async fn validations_are_back(on: &TestStore, token: &Token) {
-    let id = token.credential.id;
-    eventually("validations are back", async || on.credential(id).await.ok()).await;
+    let id = token.record.id;
+    eventually("validations are back", async || on.record(id).await.ok()).await;
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_killed_server_is_unavailable_and_back_with_what_it_knew() {
     let on = open(&server).await;
     let live = on.issue("alice", NOW_MS).await;
     let ended = on.issue("alice", NOW_MS).await;
-    on.store.change(ended.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    on.store.change(ended.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
 
     server.kill();
     assert_all_unavailable(&on, &live).await;
@@ -65,10 +65,10 @@ async fn a_killed_server_is_unavailable_and_back_with_what_it_knew() {
     validations_are_back(&on, &live).await;
     assert_eq!(on.token(&live, NOW_MS).await.as_ref(), Some(&live));
     let kept = on.token(&ended, NOW_MS).await.unwrap();
-    assert_eq!((kept.credential.is_active, kept.ended_at_ms), (false, Some(NOW_MS)));
-    assert_eq!(on.credential(ended.credential.id).await.unwrap(), Some(kept.credential));
+    assert_eq!((kept.record.is_active, kept.ended_at_ms), (false, Some(NOW_MS)));
+    assert_eq!(on.record(ended.record.id).await.unwrap(), Some(kept.record));
     on.issue("alice", NOW_MS).await;
-    on.store.change(live.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+    on.store.change(live.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
 }
 
 #[tokio::test]
@@ -82,8 +82,8 @@ async fn a_frozen_server_is_unavailable_in_time_and_back_once_it_runs() {
     eventually("the store is back", async || on.store.probe().await.ok()).await;
     validations_are_back(&on, &token).await;
     // Whether what was asked meanwhile was done is unknown; asked again, it is.
-    on.store.end_user_tokens("alice", None, NOW_MS).await.unwrap();
-    assert!(!on.token(&token, NOW_MS).await.unwrap().credential.is_active);
+    on.store.revoke_user_tokens("alice", None, NOW_MS).await.unwrap();
+    assert!(!on.token(&token, NOW_MS).await.unwrap().record.is_active);
     on.issue("alice", NOW_MS).await;
 }
 
@@ -97,16 +97,16 @@ async fn a_replica_takes_no_writes_and_says_so() {
 
     let on_replica = TestStore::alone_on(&replica).await;
     eventually("the token is replicated", async || {
-        let read = on_replica.store.token(token.credential.id, NOW_MS).await;
+        let read = on_replica.store.token(token.record.id, NOW_MS).await;
         read.ok().flatten().filter(|read| *read == token)
     })
     .await;
-    let id = token.credential.id;
+    let id = token.record.id;
     assert_unavailable("probe", on_replica.store.probe()).await;
     assert_unavailable("issue", on_replica.store.issue(&on.sample("bob", NOW_MS), NOW_MS)).await;
-    assert_unavailable("end", on_replica.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS))
+    assert_unavailable("end", on_replica.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS))
         .await;
-    assert_unavailable("end of all", on_replica.store.end_user_tokens("alice", None, NOW_MS)).await;
+    assert_unavailable("end of all", on_replica.store.revoke_user_tokens("alice", None, NOW_MS)).await;
     let touches = [touch(&token, NOW_MS + 1, None)];
     let touch = async { on_replica.store.touch(&touches, NOW_MS + 1).await.map_err(|e| e.error) };
     assert_unavailable("touch", touch).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceLogin};
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::takeover::{NewTakeover, Started};
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::store::StoreLimits;
@@ -70,11 +70,11 @@ async fn each_operation_is_one_round_trip() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     let token = on.issue("alice", NOW_MS).await;
-    let id = token.credential.id;
+    let id = token.record.id;
     // Every script is known to the server from here on.
     on.store.change(id, &TokenChange::default(), NOW_MS).await.unwrap();
     on.store.token(id, NOW_MS).await.unwrap();
-    on.store.end_user_tokens("bob", None, NOW_MS).await.unwrap();
+    on.store.revoke_user_tokens("bob", None, NOW_MS).await.unwrap();
     on.touch(&token, NOW_MS, None).await;
 
     assert_one_script_call(&server, "issue", async {
@@ -86,7 +86,7 @@ async fn each_operation_is_one_round_trip() {
     })
     .await;
     let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
-    for (what, change) in [("change", edit), ("end", TokenChange::ending(EndReason::Ended))] {
+    for (what, change) in [("change", edit), ("end", TokenChange::ending(RevokeReason::Ended))] {
         assert_one_script_call(&server, what, async {
             on.store.change(id, &change, NOW_MS).await.unwrap();
         })
@@ -125,7 +125,7 @@ async fn each_operation_is_one_round_trip() {
     })
     .await;
     assert_one_script_call(&server, "end all", async {
-        assert_eq!(on.store.end_user_tokens("alice", None, NOW_MS).await.unwrap().len(), 1);
+        assert_eq!(on.store.revoke_user_tokens("alice", None, NOW_MS).await.unwrap().len(), 1);
     })
     .await;
 }
@@ -137,11 +137,11 @@ async fn an_ending_is_two_round_trips_where_hints_lie_elsewhere() {
     let on = TestStore::alone_on(&server).await;
     let object = |id: &str| RelatedObject { content_type: "order".into(), object_id: id.into() };
     let end = async |token: &Token| {
-        on.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS).await.unwrap();
+        on.store.change(token.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
     };
     let take_over = async |token: &Token| {
-        let (token, ends_at_ms) = (token.credential.id, NOW_MS + MINUTE_MS);
-        let id = token_string::new_id(token.shard_tag(), on.entropy()).unwrap();
+        let (token, ends_at_ms) = (token.record.id, NOW_MS + MINUTE_MS);
+        let id = token_string::new_id(token.hash_tag(), on.entropy()).unwrap();
         let new = NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms };
         let started = on.store.start_takeover(&new, NOW_MS).await.unwrap();
         assert!(matches!(started, Started::Done(_)), "{started:?}");
@@ -168,10 +168,10 @@ async fn an_ending_is_two_round_trips_where_hints_lie_elsewhere() {
     // Of a token that stays.
     let token = on.issue("alice", NOW_MS).await;
     take_over(&token).await;
-    on.store.end_takeover(token.credential.id, EndReason::Ended, NOW_MS).await.unwrap();
+    on.store.end_takeover(token.record.id, RevokeReason::Ended, NOW_MS).await.unwrap();
     take_over(&token).await;
     let traffic = during(&server, async {
-        assert!(on.store.end_takeover(token.credential.id, EndReason::Ended, NOW_MS).await.unwrap());
+        assert!(on.store.end_takeover(token.record.id, RevokeReason::Ended, NOW_MS).await.unwrap());
     })
     .await;
     assert_eq!((traffic.of("evalsha"), traffic.reads), (2, 4), "{:?}", traffic.calls);
@@ -222,7 +222,7 @@ async fn a_validation_is_one_round_trip() {
     let on = TestStore::alone_on(&server).await;
     let token = on.issue("alice", NOW_MS).await;
     let traffic = during(&server, async {
-        on.credential(token.credential.id).await.unwrap().unwrap();
+        on.record(token.record.id).await.unwrap().unwrap();
     })
     .await;
     let asked: Vec<_> =
@@ -256,15 +256,15 @@ async fn forgotten_scripts_are_sent_again() {
     for _ in 0..2 {
         flush();
         let token = on.issue("alice", NOW_MS).await;
-        let id = token.credential.id;
+        let id = token.record.id;
         flush();
         assert_eq!(on.token(&token, NOW_MS).await.as_ref(), Some(&token));
         flush();
         on.touch(&token, NOW_MS + 1, None).await;
         flush();
-        on.store.change(id, &TokenChange::ending(EndReason::Ended), NOW_MS + 1).await.unwrap();
+        on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 1).await.unwrap();
         flush();
-        assert_eq!(on.store.end_user_tokens("alice", None, NOW_MS + 1).await.unwrap(), []);
-        assert!(!on.token(&token, NOW_MS + 1).await.unwrap().credential.is_active);
+        assert_eq!(on.store.revoke_user_tokens("alice", None, NOW_MS + 1).await.unwrap(), []);
+        assert!(!on.token(&token, NOW_MS + 1).await.unwrap().record.is_active);
     }
 }

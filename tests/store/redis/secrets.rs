@@ -1,7 +1,7 @@
 //! What is in Redis is of no use to who reads it.
 
 use doorward::TokenChange;
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 
 use crate::common::redis::RedisServer;
 use crate::common::store::{HOUR_MS, NOW_MS, TestStore, raw_connection};
@@ -18,14 +18,14 @@ async fn no_secret_reaches_redis() {
     token = crate::common::store::edited(token, |c| (c.id, c.secret_hash) = (minted.id, minted.hash));
     on.store.issue(&token, NOW_MS).await.unwrap();
     on.touch(&token, NOW_MS + 1, Some(NOW_MS + 2 * HOUR_MS)).await;
-    on.store.change(token.credential.id, &TokenChange::ending(EndReason::Ended), NOW_MS + 2).await.unwrap();
+    on.store.change(token.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 2).await.unwrap();
 
     let mut kept = everything_in(&server);
     assert!(contains(&kept, minted.hash.as_bytes()), "the dump shows what is there");
     for entry in walk(server.socket().parent().unwrap()) {
         kept.extend(std::fs::read(entry).unwrap());
     }
-    let encoded = &minted.wire.as_bytes()["dw_".len()..];
+    let encoded = &minted.token_string.as_bytes()["dw_".len()..];
     let raw = URL_SAFE_NO_PAD.decode(encoded).unwrap();
     // 12 bytes of id, 16 of secret, 8 of check tag; any half of the secret would be too much.
     for secret in [&raw[12..20], &raw[20..28], &encoded[16..26], &encoded[26..36]] {

@@ -1,6 +1,6 @@
 //! Entries of the reverse index that are of no use any more: whoever finds one removes it.
 
-use doorward::internals::model::event::EndReason;
+use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::record::RelatedObject;
 use doorward::internals::store::StoreLimits;
 use doorward::{Token, TokenChange};
@@ -22,16 +22,16 @@ fn hinted(on: &TestStore) -> usize {
 async fn related_and_unrelated(on: &TestStore) -> Token {
     let token = on.issue("alice", NOW_MS).await;
     for n in 0..OBJECTS {
-        on.store.relate(token.credential.id, &object(n), NOW_MS).await.unwrap();
-        on.store.unrelate(token.credential.id, &object(n), NOW_MS).await.unwrap();
+        on.store.relate(token.record.id, &object(n), NOW_MS).await.unwrap();
+        on.store.unrelate(token.record.id, &object(n), NOW_MS).await.unwrap();
     }
     assert_eq!(hinted(on), OBJECTS, "each may be about to be given again");
     token
 }
 
 async fn revoke(on: &TestStore, token: &Token, now_ms: u64) {
-    let ending = TokenChange::ending(EndReason::Ended);
-    on.store.change(token.credential.id, &ending, now_ms).await.unwrap();
+    let ending = TokenChange::ending(RevokeReason::Ended);
+    on.store.change(token.record.id, &ending, now_ms).await.unwrap();
 }
 
 #[tokio::test]
@@ -49,8 +49,8 @@ async fn a_revocation_by_an_object_removes_what_is_stale() {
         let token = related_and_unrelated(&on).await;
         if revokes {
             // As if nobody had said what was taken from it.
-            let id = token.credential.id;
-            let key = format!("{}t:{{{}}}:{}", on.prefix(), id.shard_tag(), id.locator());
+            let id = token.record.id;
+            let key = format!("{}t:{{{}}}:{}", on.prefix(), id.hash_tag(), id.locator());
             redis::cmd("HDEL").arg(key).arg("q").exec(&mut raw_connection(on.server())).unwrap();
             revoke(&on, &token, NOW_MS + 1).await;
             assert_eq!(hinted(&on), OBJECTS);
@@ -69,7 +69,7 @@ async fn a_later_change_removes_the_entries_of_objects_taken_earlier() {
     let token = related_and_unrelated(&on).await;
     let later_ms = NOW_MS + MINUTE_MS;
     // One of them is given again just then: that entry stays.
-    on.store.relate(token.credential.id, &object(0), later_ms).await.unwrap();
+    on.store.relate(token.record.id, &object(0), later_ms).await.unwrap();
     assert_eq!(hinted(&on), 1);
     assert_eq!(on.store.object_tokens(&object(0), later_ms).await.unwrap().len(), 1);
 }
@@ -85,8 +85,8 @@ async fn a_full_object_finds_room_among_stale_entries() {
         on.keep(&token, NOW_MS).await;
         tokens.push(token);
     }
-    let id = on.issue("alice", NOW_MS).await.credential.id;
-    on.store.unrelate(tokens[7].credential.id, &object(0), NOW_MS).await.unwrap();
+    let id = on.issue("alice", NOW_MS).await.record.id;
+    on.store.unrelate(tokens[7].record.id, &object(0), NOW_MS).await.unwrap();
     let later_ms = NOW_MS + HOUR_MS / 2;
     on.store.relate(id, &object(0), later_ms).await.unwrap();
     assert_eq!(on.store.object_tokens(&object(0), later_ms).await.unwrap().len(), 20);

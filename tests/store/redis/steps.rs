@@ -31,7 +31,7 @@ async fn a_revocation_of_all_is_made_in_small_steps() {
     const TOKENS_PER_STEP: u64 = 32;
     let server = RedisServer::start();
     let on = with_limit(&server, MOST).await;
-    on.store.end_user_tokens("warm up", None, NOW_MS).await.unwrap();
+    on.store.revoke_user_tokens("warm up", None, NOW_MS).await.unwrap();
     // Not 0: that would log the commands inside the scripts, too, and take time for it.
     server.cli(&["CONFIG", "SET", "slowlog-log-slower-than", "100"]);
     server.cli(&["CONFIG", "SET", "slowlog-max-len", "1000"]);
@@ -40,7 +40,7 @@ async fn a_revocation_of_all_is_made_in_small_steps() {
         log_in(&on, &user, count).await;
         server.cli(&["SLOWLOG", "RESET"]);
         let traffic = during(&server, async {
-            assert_eq!(on.store.end_user_tokens(&user, None, LATER_MS).await.unwrap().len(), count);
+            assert_eq!(on.store.revoke_user_tokens(&user, None, LATER_MS).await.unwrap().len(), count);
         })
         .await;
         let (steps, mut times) = (traffic.of("evalsha"), script_times_us(&server));
@@ -53,7 +53,7 @@ async fn a_revocation_of_all_is_made_in_small_steps() {
         );
         assert_eq!(steps, if count > 100 { 1 + (count as u64).div_ceil(TOKENS_PER_STEP) } else { 1 });
         assert!(traffic.in_scripts() <= COMMANDS_PER_STEP * steps, "{}", traffic.in_scripts());
-        assert_eq!(on.store.end_user_tokens(&user, None, LATER_MS).await.unwrap(), []);
+        assert_eq!(on.store.revoke_user_tokens(&user, None, LATER_MS).await.unwrap(), []);
     }
 }
 
@@ -98,8 +98,8 @@ async fn on_quiet(server: &RedisServer, user: &str) {
 
 async fn live(on: &TestStore, user: &str) -> BTreeSet<String> {
     let tokens = on.store.user_tokens(user, LATER_MS).await.unwrap();
-    let live = tokens.iter().filter(|token| token.credential.is_active);
-    live.map(|token| token.credential.id.to_string()).collect()
+    let live = tokens.iter().filter(|token| token.record.is_active);
+    live.map(|token| token.record.id.to_string()).collect()
 }
 
 #[tokio::test]
@@ -107,10 +107,10 @@ async fn a_revocation_that_broke_off_is_finished_by_the_next() {
     let server = RedisServer::start();
     let on = with_limit(&server, MOST).await;
     log_in(&on, "alice", MANY).await;
-    break_off(&server, "alice", on.store.end_user_tokens("alice", None, LATER_MS)).await;
+    break_off(&server, "alice", on.store.revoke_user_tokens("alice", None, LATER_MS)).await;
     let left = live(&on, "alice").await;
     assert_eq!(left.len(), MANY - revoked(&server, "alice"));
-    let ended = on.store.end_user_tokens("alice", None, LATER_MS).await.unwrap();
+    let ended = on.store.revoke_user_tokens("alice", None, LATER_MS).await.unwrap();
     assert_eq!(ended.iter().map(ToString::to_string).collect::<BTreeSet<_>>(), left);
     assert_eq!(live(&on, "alice").await, BTreeSet::new());
 }
@@ -141,7 +141,7 @@ async fn a_corrupt_record_among_many_keeps_no_other_token_live() {
     let key = keys.iter().find(|key| key.starts_with("dw:t:")).unwrap();
     server.cli(&["HDEL", key, "f"]);
     for _ in 0..2 {
-        let error = on.store.end_user_tokens("alice", None, LATER_MS).await.unwrap_err();
+        let error = on.store.revoke_user_tokens("alice", None, LATER_MS).await.unwrap_err();
         assert!(matches!(&error, StoreError::Corrupt { key: corrupt, .. } if corrupt == key), "{error}");
         assert_eq!(revoked(&server, "alice"), MANY - 1);
     }

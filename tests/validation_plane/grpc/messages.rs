@@ -63,7 +63,7 @@ impl Fields {
                     fields.push((tag >> 3, content.to_vec(), 0));
                     bytes = rest;
                 }
-                other => panic!("wire type {other}"),
+                other => panic!("token_string type {other}"),
             }
         }
         Self(fields)

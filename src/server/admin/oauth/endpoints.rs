@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::client::{Form, Presented};
 use super::refusal::Refusal;
-use crate::model::event::{Actor, EndReason};
+use crate::model::event::{Actor, RevokeReason};
 use crate::model::token::record::TokenChange;
 use crate::server::admin::body::{BodyLimit, has_type, read_bytes, unsupported};
 use crate::server::admin::plane::Admin;
@@ -98,15 +98,15 @@ struct ActingParty<'a> {
 
 impl<'a> Introspection<'a> {
     fn of(token: BatchToken<'a>, now_ms: u64) -> Self {
-        let credential = token.credential;
+        let record = token.record;
         Self {
             active: true,
-            sub: credential.effective_user(now_ms),
+            sub: record.effective_user(now_ms),
             iat: token.details.created_at_ms / 1000,
-            exp: credential.identity_ends_at_ms(now_ms) / 1000,
-            jti: credential.id.to_string(),
+            exp: record.identity_ends_at_ms(now_ms) / 1000,
+            jti: record.id.to_string(),
             token_type: "Bearer",
-            act: credential.active_takeover(now_ms).map(|_| ActingParty { sub: credential.user() }),
+            act: record.active_takeover(now_ms).map(|_| ActingParty { sub: record.user() }),
         }
     }
 }
@@ -132,7 +132,7 @@ async fn introspect(admin: &Admin, token: &str, access: Access) -> Result<Respon
 /// Ends the token that the string opens. Whether there was one is nobody's business (RFC 7009, section 2.2).
 async fn revoke(admin: &Admin, token: &str, actor: Actor<'_>) -> Result<Response<Body>, Refusal> {
     if let Some(id) = admin.validator.opened(token.as_bytes()).await? {
-        let ending = TokenChange::ending(EndReason::Revoked);
+        let ending = TokenChange::ending(RevokeReason::Revoked);
         match admin.service.change(id, &ending, actor).await {
             Ok(_) | Err(ServiceError::NotFound) => {}
             Err(error) => return Err(error.into()),

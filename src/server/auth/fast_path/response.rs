@@ -22,9 +22,9 @@ pub(crate) fn write(
     // At once, not piece by piece.
     out.reserve(USUAL_BYTES);
     match verdict {
-        Verdict::Allowed(credential, judged_ms) => {
+        Verdict::Allowed(record, judged_ms) => {
             out.extend_from_slice(OK);
-            Identity::of(credential, *judged_ms).write(out);
+            Identity::of(record, *judged_ms).write(out);
         }
         Verdict::Anonymous => {
             out.extend_from_slice(OK);

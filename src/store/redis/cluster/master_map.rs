@@ -105,7 +105,7 @@ impl Map {
     pub(crate) fn owner_of(&self, id: TokenId) -> Option<&Arc<Master>> {
         match &self.owners {
             None => self.masters.first(),
-            Some(_) => self.owner(slot_of_tag(id.shard_tag())),
+            Some(_) => self.owner(slot_of_tag(id.hash_tag())),
         }
     }
 

@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
-use crate::token_string::ShardTag;
+use crate::token_string::HashTag;
 
 /// So many slots a cluster has.
 pub(crate) const SLOTS: usize = 16_384;
 
 /// The slot of everything with this shard tag.
-pub(crate) fn slot_of_tag(tag: ShardTag) -> u16 {
+pub(crate) fn slot_of_tag(tag: HashTag) -> u16 {
     SLOT_OF_TAG[tag.index()]
 }
 
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_tag_and_its_keys_have_the_same_slot() {
         for user in 0..1000 {
-            let tag = ShardTag::of_user(&user.to_string());
+            let tag = HashTag::of_user(&user.to_string());
             assert_eq!(slot_of_tag(tag), slot_of_key(format!("dw:t:{{{tag}}}:x").as_bytes()));
         }
     }
@@ -100,7 +100,7 @@ mod tests {
             (0..SLOTS as u16).filter_map(|slot| Some((slot, tag_in_slot(slot)?))).collect();
         assert!(with_tag.len() > 13_000, "{}", with_tag.len());
         for (slot, tag) in with_tag {
-            assert_eq!(slot_of_tag(ShardTag::parse(&tag).unwrap()), slot);
+            assert_eq!(slot_of_tag(HashTag::parse(&tag).unwrap()), slot);
         }
         assert_eq!(tag_in_slot(SLOTS as u16), None);
     }

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::request::Server;
 use crate::clock::Clock;
-use crate::model::token::record::Credential;
+use crate::model::token::record::TokenRecord;
 use crate::store::cache::near_cache::Limits;
 use crate::store::cache::{NearCache, ServerIndex, Stats};
 use crate::store::redis::cluster::master_map::MAX_SERVERS;
@@ -33,7 +33,7 @@ pub struct CacheOptions {
 /// See the module. Shared by all runtimes of a node.
 pub(crate) struct Near {
     /// An absent token is known as such, so that a dead one that is replayed costs nothing.
-    pub(crate) cache: Option<NearCache<Option<Arc<Credential>>>>,
+    pub(crate) cache: Option<NearCache<Option<Arc<TokenRecord>>>>,
     pub(crate) clock: Clock,
     pub(crate) store_clock: StoreClock,
     pub(crate) lease_ms: u64,

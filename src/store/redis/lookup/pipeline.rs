@@ -25,7 +25,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::open_connection::Open;
 use super::request::{Question, Server, Value};
-use super::stream as wire;
+use super::stream;
 use super::stream::Stream;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::authority::{Refusal, refusal};
@@ -220,9 +220,9 @@ impl Queue {
     /// the tracked one answered may be cached.
     async fn connect(&self) -> io::Result<(Pin<Box<dyn Stream>>, Arc<Server>)> {
         let mut stream = self.topology.link.open(&self.master.address).await?;
-        let info = wire::call(&mut stream, &[b"INFO", b"server"]).await?;
+        let info = stream::call(&mut stream, &[b"INFO", b"server"]).await?;
         if self.master.may_have_tokens()
-            && let Err(error) = wire::call(&mut stream, &[b"DEL", self.master.probe().as_bytes()]).await
+            && let Err(error) = stream::call(&mut stream, &[b"DEL", self.master.probe().as_bytes()]).await
         {
             match refusal(&error.to_string()) {
                 Refusal::OfTheServer => return Err(error),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::near_cache::Near;
 use super::request::Extent;
 use super::router::LookUps;
-use crate::model::token::record::{Credential, TokenView};
+use crate::model::token::record::{TokenRecord, TokenView};
 use crate::store::cache::near_cache::Looked;
 use crate::store::error::StoreError;
 use crate::store::read::Read;
@@ -27,13 +27,13 @@ impl Reader {
     pub(crate) fn look<R>(
         &self,
         id: TokenId,
-        use_it: impl FnOnce(Option<Option<&Arc<Credential>>>) -> Looked<R>,
+        use_it: impl FnOnce(Option<Option<&Arc<TokenRecord>>>) -> Looked<R>,
     ) -> R {
         match &self.near.cache {
             Some(cache) => cache.look(&id, self.near.clock.boottime_ms(), |known| {
                 let known = known.map(Option::as_ref);
-                if let Some(credential) = known.flatten() {
-                    credential.fetch();
+                if let Some(record) = known.flatten() {
+                    record.fetch();
                 }
                 use_it(known)
             }),
@@ -44,15 +44,15 @@ impl Reader {
     pub(crate) fn look_each(
         &self,
         ids: &[TokenId],
-        mut use_it: impl FnMut(usize, Option<Option<&Arc<Credential>>>) -> Looked<()>,
+        mut use_it: impl FnMut(usize, Option<Option<&Arc<TokenRecord>>>) -> Looked<()>,
     ) {
         let Some(cache) = &self.near.cache else {
             return (0..ids.len()).for_each(|at| use_it(at, None).outcome());
         };
-        let fetch = |known: &Option<Arc<Credential>>| {
-            if let Some(credential) = known {
-                credential.fetch();
-                if let Some(shown) = credential.shown.get() {
+        let fetch = |known: &Option<Arc<TokenRecord>>| {
+            if let Some(record) = known {
+                record.fetch();
+                if let Some(shown) = record.shown.get() {
                     shown.fetch();
                 }
             }
@@ -62,17 +62,17 @@ impl Reader {
         });
     }
 
-    pub(crate) fn known_credential(&self, id: TokenId) -> Option<Option<Arc<Credential>>> {
+    pub(crate) fn known_record(&self, id: TokenId) -> Option<Option<Arc<TokenRecord>>> {
         self.near.cache.as_ref()?.get(&id, self.near.clock.boottime_ms())
     }
 
-    pub(crate) async fn credential(&self, id: TokenId) -> Result<Read, StoreError> {
+    pub(crate) async fn record(&self, id: TokenId) -> Result<Read, StoreError> {
         self.look_up(id, Extent::Hot).await
     }
 
     /// Goes past the cache, and leaves what is known there if it turns out to be the same record: then it gives that
     /// copy. So a secret that this record does not know costs its owner nothing.
-    pub(crate) async fn fresh_credential(&self, id: TokenId) -> Result<Option<Arc<Credential>>, StoreError> {
+    pub(crate) async fn fresh_record(&self, id: TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         let (fresh, _) = self.look_ups.read(id, Extent::Hot).await?;
         let Some(cache) = &self.near.cache else { return Ok(fresh) };
         match cache.peek(&id, self.near.clock.boottime_ms()) {
@@ -87,15 +87,15 @@ impl Reader {
     }
 
     pub(crate) fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
-        match self.known_credential(id)?.filter(|credential| credential.is_active) {
+        match self.known_record(id)?.filter(|record| record.is_active) {
             None => Some(None),
-            Some(credential) => TokenView::of_known(credential).map(Some),
+            Some(record) => TokenView::of_known(record).map(Some),
         }
     }
 
     pub(crate) async fn view(&self, id: TokenId) -> Result<Option<TokenView>, StoreError> {
         let read = self.look_up(id, Extent::Whole).await?;
-        let Some(known) = read.credential.filter(|known| known.is_active) else {
+        let Some(known) = read.record.filter(|known| known.is_active) else {
             return Ok(None);
         };
         if let Some(view) = TokenView::of_known(known.clone()) {
@@ -111,10 +111,10 @@ impl Reader {
         Ok(view)
     }
 
-    /// Lets the credential know the last access that the store knows of.
-    pub(crate) async fn learn_last_access(&self, credential: &Credential) -> Result<(), StoreError> {
-        if let Some(access_ms) = self.look_ups.last_access_ms(credential).await? {
-            credential.accesses.learn(access_ms);
+    /// Lets the record know the last access that the store knows of.
+    pub(crate) async fn learn_last_access(&self, record: &TokenRecord) -> Result<(), StoreError> {
+        if let Some(access_ms) = self.look_ups.last_access_ms(record).await? {
+            record.accesses.learn(access_ms);
         }
         Ok(())
     }
@@ -122,25 +122,25 @@ impl Reader {
     async fn look_up(&self, id: TokenId, extent: Extent) -> Result<Read, StoreError> {
         self.near.store_clock.require_known()?;
         let Some(cache) = &self.near.cache else {
-            let (credential, _) = self.look_ups.read(id, extent).await?;
-            return Ok(Read { credential, is_fresh: true });
+            let (record, _) = self.look_ups.read(id, extent).await?;
+            return Ok(Read { record, is_fresh: true });
         };
         let is_fresh = AtomicBool::new(false);
         let read = async || {
-            let (credential, server) = self.look_ups.read(id, extent).await?;
+            let (record, server) = self.look_ups.read(id, extent).await?;
             is_fresh.store(true, Ordering::Relaxed);
-            Ok((credential, self.near.tracked(&server)))
+            Ok((record, self.near.tracked(&server)))
         };
-        let credential = cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await?;
-        Ok(Read { credential, is_fresh: is_fresh.into_inner() })
+        let record = cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await?;
+        Ok(Read { record, is_fresh: is_fresh.into_inner() })
     }
 
-    pub(crate) fn stale_credential(&self, id: TokenId) -> Option<Arc<Credential>> {
+    pub(crate) fn stale_record(&self, id: TokenId) -> Option<Arc<TokenRecord>> {
         self.near.cache.as_ref()?.get_stale(&id, self.near.clock.boottime_ms())?
     }
 
-    pub(crate) fn may_be_renewed(&self, credential: &Credential, now_ms: u64) -> bool {
-        let expired_for_ms = now_ms.saturating_sub(credential.expires_at_ms);
-        self.near.may_be_renewed(self.look_ups.server_of(credential.id), expired_for_ms)
+    pub(crate) fn may_be_renewed(&self, record: &TokenRecord, now_ms: u64) -> bool {
+        let expired_for_ms = now_ms.saturating_sub(record.expires_at_ms);
+        self.near.may_be_renewed(self.look_ups.server_of(record.id), expired_for_ms)
     }
 }

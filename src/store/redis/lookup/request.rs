@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::resp;
 use super::resp::{Answer, Read};
-use crate::model::token::record::Credential;
+use crate::model::token::record::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::endpoint::Address;
 use crate::store::redis::schema::codec::token::record::{self as codec, COLD_FIELDS, HOT_FIELDS};
 use crate::store::redis::schema::keys::Keys;
-use crate::token_string::{ShardTag, TokenId};
+use crate::token_string::{HashTag, TokenId};
 
 const ALL_FIELDS: usize = HOT_FIELDS.len() + COLD_FIELDS.len();
 
@@ -35,32 +35,32 @@ pub(crate) enum Extent {
 }
 
 pub(crate) enum Question {
-    Credential(TokenId, Extent),
+    TokenRecord(TokenId, Extent),
     /// The score of a member of an index of this shard.
     Score {
-        shard: ShardTag,
+        shard: HashTag,
         index: String,
         member: String,
     },
 }
 
 pub(crate) enum Value {
-    Credential(Option<Arc<Credential>>),
+    TokenRecord(Option<Arc<TokenRecord>>),
     ScoreMs(Option<u64>),
 }
 
 impl Question {
     /// Where what is asked for lives.
-    pub(crate) fn shard(&self) -> ShardTag {
+    pub(crate) fn shard(&self) -> HashTag {
         match self {
-            Self::Credential(id, _) => id.shard_tag(),
+            Self::TokenRecord(id, _) => id.hash_tag(),
             Self::Score { shard, .. } => *shard,
         }
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>, keys: &Keys) {
         match self {
-            Self::Credential(id, extent) => {
+            Self::TokenRecord(id, extent) => {
                 let key = keys.token(*id);
                 let mut command: [&[u8]; 2 + ALL_FIELDS] = [b"HMGET"; 2 + ALL_FIELDS];
                 command[1] = key.as_bytes();
@@ -78,10 +78,10 @@ impl Question {
 
     pub(crate) fn read(&self, input: &[u8]) -> Read<Answer<Result<Value, StoreError>>> {
         match self {
-            Self::Credential(id, Extent::Hot) => resp::read_array::<{ HOT_FIELDS.len() }>(input)
-                .map(|values| codec::credential(*id, &values).map(Value::Credential)),
-            Self::Credential(id, Extent::Whole) => resp::read_array::<ALL_FIELDS>(input)
-                .map(|values| codec::credential(*id, &values).map(Value::Credential)),
+            Self::TokenRecord(id, Extent::Hot) => resp::read_array::<{ HOT_FIELDS.len() }>(input)
+                .map(|values| codec::record(*id, &values).map(Value::TokenRecord)),
+            Self::TokenRecord(id, Extent::Whole) => resp::read_array::<ALL_FIELDS>(input)
+                .map(|values| codec::record(*id, &values).map(Value::TokenRecord)),
             Self::Score { .. } => {
                 resp::read_value(input).map(|score| Ok(Value::ScoreMs(score.and_then(codec::score_ms))))
             }

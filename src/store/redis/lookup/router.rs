@@ -10,7 +10,7 @@ use super::pipeline::Pipe;
 use super::queue::{Failure, Proof};
 use super::request::{Extent, Found, Question, Redirect, Value};
 use crate::clock::Clock;
-use crate::model::token::record::Credential;
+use crate::model::token::record::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::endpoint::Address;
@@ -50,22 +50,22 @@ impl LookUps {
         self.topology.map().owner_of(id).map_or(ServerIndex(u16::MAX), |master| master.index())
     }
 
-    /// Reads one credential, or its absence.
-    pub(crate) async fn read(&self, id: TokenId, extent: Extent) -> Found<Option<Arc<Credential>>> {
-        match self.ask(id, Question::Credential(id, extent)).await? {
-            (Value::Credential(credential), server) => Ok((credential, server)),
+    /// Reads one record, or its absence.
+    pub(crate) async fn read(&self, id: TokenId, extent: Extent) -> Found<Option<Arc<TokenRecord>>> {
+        match self.ask(id, Question::TokenRecord(id, extent)).await? {
+            (Value::TokenRecord(record), server) => Ok((record, server)),
             (Value::ScoreMs(_), _) => Err(unexpected("look-up")),
         }
     }
 
     /// Reads the last access that the store knows of; `None` when it knows of none.
-    pub(crate) async fn last_access_ms(&self, credential: &Credential) -> Result<Option<u64>, StoreError> {
-        let index = self.topology.keys.index(credential.user());
-        let member = format!("@{}", credential.id.locator());
-        let question = Question::Score { shard: credential.id.shard_tag(), index, member };
-        match self.ask(credential.id, question).await? {
+    pub(crate) async fn last_access_ms(&self, record: &TokenRecord) -> Result<Option<u64>, StoreError> {
+        let index = self.topology.keys.index(record.user());
+        let member = format!("@{}", record.id.locator());
+        let question = Question::Score { shard: record.id.hash_tag(), index, member };
+        match self.ask(record.id, question).await? {
             (Value::ScoreMs(score_ms), _) => Ok(score_ms),
-            (Value::Credential(_), _) => Err(unexpected("look-up")),
+            (Value::TokenRecord(_), _) => Err(unexpected("look-up")),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::store::redis::errors::{text, unexpected};
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::device as codec;
 use crate::store::redis::schema::codec::token::record::fields_of as token_fields_of;
-use crate::token_string::ShardTag;
+use crate::token_string::HashTag;
 
 /// How often the removal of a key begins again because the key was activated meanwhile.
 const REMOVAL_ROUNDS: usize = 8;
@@ -48,7 +48,7 @@ struct LoginArgs<'a> {
 
 impl RedisStore {
     pub(crate) async fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Result<Made, StoreError> {
-        let shard = new.id.shard_tag();
+        let shard = new.id.hash_tag();
         let args = MakeArgs {
             user: &new.user,
             uuid: &new.uuid,
@@ -70,7 +70,7 @@ impl RedisStore {
 
     pub(crate) async fn user_devices(&self, user: &str, now_ms: u64) -> Result<Vec<DeviceKey>, StoreError> {
         let _turn = self.listing().await?;
-        let shard = ShardTag::of_user(user);
+        let shard = HashTag::of_user(user);
         let all = cmd("HVALS").arg(self.keys.devices(user)).to_owned();
         let entries: Vec<Vec<u8>> = self.with_connection(async |c| all.query_async(c).await).await?;
         let id = |entry: &Vec<u8>| codec::id_of_entry(shard, entry).ok_or_else(|| unexpected("device map"));
@@ -91,7 +91,7 @@ impl RedisStore {
         change: &DeviceChange,
         call: &Call<'_>,
     ) -> Result<Option<DeviceKey>, StoreError> {
-        let shard = ShardTag::of_user(user);
+        let shard = HashTag::of_user(user);
         let args = ChangeArgs { user, uuid, active: change.is_active, name: codec::name_arg(change) };
         let at = (self.keys.devices(user), shard);
         let priority = if change.is_active == Some(false) { Priority::Urgent } else { Priority::Normal };
@@ -119,7 +119,7 @@ impl RedisStore {
             uuid: &'a str,
             swept: bool,
         }
-        let (shard, call) = (ShardTag::of_user(user), self.call_by_now(call));
+        let (shard, call) = (HashTag::of_user(user), self.call_by_now(call));
         let mut swept = false;
         for _ in 0..REMOVAL_ROUNDS {
             let (at, args) = ((self.keys.devices(user), shard), Args { user, uuid, swept });
@@ -146,10 +146,10 @@ impl RedisStore {
         token: &Token,
         call: &Call<'_>,
     ) -> Result<LoggedIn, StoreError> {
-        let shard = login.id.shard_tag();
+        let shard = login.id.hash_tag();
         // Whether or not it is refused then: so the commands tell nothing.
-        let (id, objects) = (token.credential.id, &token.related_objects);
-        if !self.hint(objects, (id, token.credential.ends_at_ms), call).await? {
+        let (id, objects) = (token.record.id, &token.related_objects);
+        if !self.hint(objects, (id, token.record.ends_at_ms), call).await? {
             self.unhint_token(id, objects, call.now_ms).await;
             return Ok(LoggedIn::ObjectFull);
         }
@@ -188,7 +188,7 @@ fn step(value: &Value) -> Result<Step, StoreError> {
 }
 
 /// A key as a script shows it.
-fn shown(shard: ShardTag, locator: &Value, all: &Value) -> Result<DeviceKey, StoreError> {
+fn shown(shard: HashTag, locator: &Value, all: &Value) -> Result<DeviceKey, StoreError> {
     let id = match locator {
         Value::BulkString(locator) => codec::id_of_entry(shard, locator),
         _ => None,

@@ -25,7 +25,7 @@ use crate::store::redis::cluster::reconnect::RECONNECT_PAUSE;
 use crate::store::redis::errors::describe;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::event as codec;
-use crate::token_string::ShardTag;
+use crate::token_string::HashTag;
 
 /// Messages that wait to be taken; when there are more the connection is given up, which readers are told of.
 const PUSHES: usize = 10_000;
@@ -35,7 +35,7 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 impl RedisStore {
     pub(crate) async fn user_events(&self, user: &str, now_ms: u64) -> Result<Vec<Event>, StoreError> {
         let _turn = self.listing().await?;
-        let shard = ShardTag::of_user(user);
+        let shard = HashTag::of_user(user);
         let range = cmd("LRANGE").arg(self.keys.events(user)).arg(0).arg(-1).to_owned();
         let packed: Vec<Vec<u8>> = self.with_connection(async |c| range.query_async(c).await).await?;
         let is_kept = |event: &Event| event.at_ms.saturating_add(self.limits.event_retention_ms) > now_ms;

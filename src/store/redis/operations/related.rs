@@ -39,10 +39,10 @@ impl RedisStore {
         // No change: that looks, and what it does not find never comes back.
         let token = match self.change(id, &TokenChange::default(), call).await? {
             Changed::Done(token) => token,
-            Changed::AlreadyEnded(_) => return Ok(Related::Ended),
+            Changed::AlreadyRevoked(_) => return Ok(Related::Ended),
             _ => return Ok(Related::NotFound),
         };
-        let ends_at_ms = token.credential.ends_at_ms;
+        let ends_at_ms = token.record.ends_at_ms;
         if !self.hint(std::slice::from_ref(object), (id, ends_at_ms), call).await? {
             return Ok(Related::TooManyTokens);
         }
@@ -89,7 +89,7 @@ impl RedisStore {
         let object = (object.content_type.as_str(), object.object_id.as_str());
         let youth = HINT_GRACE_SECONDS * 1000;
         let args = Args { locator: id.locator(), object, most: MAX_RELATED_PER_TOKEN, youth };
-        let at = (self.keys.token(id), id.shard_tag());
+        let at = (self.keys.token(id), id.hash_tag());
         let answer = self.run_for(priority, script, at, call, &args, &[]).await;
         // Also after an error: it may have been done.
         self.near.void([&id]);
@@ -173,12 +173,12 @@ impl RedisStore {
         let (mut live, mut untrue) = (Vec::new(), Vec::new());
         for id in hints {
             let token = tokens.get(&id);
-            let has_ended = token.is_some_and(|token| !token.credential.is_active);
+            let has_ended = token.is_some_and(|token| !token.record.is_active);
             let is_true = token.is_some_and(|token| token.related_objects.contains(object));
             if has_ended || !is_true {
                 untrue.push(Untrue::Token { object: ObjectName::of(object), id, has_ended });
             } else {
-                live.extend(token.filter(|token| token.credential.is_live(now_ms)).cloned());
+                live.extend(token.filter(|token| token.record.is_live(now_ms)).cloned());
             }
         }
         self.unhint(Priority::Normal, &untrue, call().now_ms).await;
@@ -205,14 +205,14 @@ impl RedisStore {
 
     async fn learn_last_accesses(&self, tokens: &mut [Token]) -> Result<(), StoreError> {
         let mut of_id: BTreeMap<TokenId, &mut Token> =
-            tokens.iter_mut().map(|token| (token.credential.id, token)).collect();
+            tokens.iter_mut().map(|token| (token.record.id, token)).collect();
         for some in self.pipelines(of_id.keys().copied()).chunks(self.reads_at_once()) {
             let read =
                 some.iter().map(|ids| {
                     let mut pipeline = pipe();
                     for token in ids.iter().filter_map(|id| of_id.get(id)) {
-                        let member = format!("@{}", token.credential.id.locator());
-                        pipeline.cmd("ZSCORE").arg(self.keys.index(token.credential.user())).arg(member);
+                        let member = format!("@{}", token.record.id.locator());
+                        pipeline.cmd("ZSCORE").arg(self.keys.index(token.record.user())).arg(member);
                     }
                     async move {
                         self.with_connection::<Vec<Value>>(async |c| pipeline.query_async(c).await).await
@@ -238,7 +238,7 @@ impl RedisStore {
         let is_by_slot = self.topology.map().is_by_slot();
         let mut by_slot: BTreeMap<u16, Vec<TokenId>> = BTreeMap::new();
         for id in ids {
-            let slot = if is_by_slot { slot_of_tag(id.shard_tag()) } else { 0 };
+            let slot = if is_by_slot { slot_of_tag(id.hash_tag()) } else { 0 };
             by_slot.entry(slot).or_default().push(id);
         }
         by_slot.values().flat_map(|ids| ids.chunks(READS_PER_PIPELINE).map(<[_]>::to_vec)).collect()

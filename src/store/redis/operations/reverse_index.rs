@@ -20,7 +20,7 @@ use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::keys::ObjectName;
-use crate::token_string::{ID_CHARS, ShardTag, TokenId};
+use crate::token_string::{HashTag, ID_CHARS, TokenId};
 
 /// A hint may be this much older than what it tells of: far longer than two operations may take.
 pub(crate) const HINT_GRACE_SECONDS: u64 = 60;
@@ -58,10 +58,10 @@ impl Untrue {
     }
 
     /// That of the slot where the hint is.
-    fn shard(&self) -> ShardTag {
+    fn shard(&self) -> HashTag {
         match self {
             Self::Token { object, .. } => object.shard,
-            Self::Takeover { user, .. } => ShardTag::of_user(user),
+            Self::Takeover { user, .. } => HashTag::of_user(user),
         }
     }
 }
@@ -149,7 +149,7 @@ impl RedisStore {
             kept_until: new.ends_at_ms + self.limits.takeover_retention_ms,
             most: MAX_TAKEOVERS_PER_USER,
         };
-        let at = (self.keys.taken_over(&new.user), ShardTag::of_user(&new.user));
+        let at = (self.keys.taken_over(&new.user), HashTag::of_user(&new.user));
         self.run(&self.scripts.hint_takeover, at, call, &args, &[]).await
     }
 
@@ -191,7 +191,7 @@ impl RedisStore {
     }
 
     /// A script's own answer, and the hints that it made untrue. `shard` is that of the tokens it ended.
-    pub(crate) fn split_answer(&self, shard: ShardTag, answer: Value, now_ms: u64) -> (Value, Vec<Untrue>) {
+    pub(crate) fn split_answer(&self, shard: HashTag, answer: Value, now_ms: u64) -> (Value, Vec<Untrue>) {
         let Value::Array(parts) = answer else { return (answer, Vec::new()) };
         match <[Value; 3]>::try_from(parts) {
             Ok([Value::SimpleString(tag), Value::BulkString(packed), answer]) if tag == "HINTS" => {
@@ -203,7 +203,7 @@ impl RedisStore {
         }
     }
 
-    fn untrue(&self, shard: ShardTag, (tokens, takeovers): Packed, now_ms: u64) -> Option<Vec<Untrue>> {
+    fn untrue(&self, shard: HashTag, (tokens, takeovers): Packed, now_ms: u64) -> Option<Vec<Untrue>> {
         let kept_until_ms = now_ms + self.limits.takeover_retention_ms;
         let tokens = tokens.into_iter().map(|(locator, content_type, object_id, has_ended)| {
             let object = ObjectName::of(&RelatedObject { content_type, object_id });

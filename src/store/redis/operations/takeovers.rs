@@ -7,7 +7,7 @@ use redis::{Value, cmd};
 use serde::Serialize;
 
 use super::reverse_index::{Untrue, token_of_takeover_hint};
-use crate::model::event::EndReason;
+use crate::model::event::RevokeReason;
 use crate::model::takeover::{
     MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Started, Takeover,
 };
@@ -47,7 +47,7 @@ impl RedisStore {
             keep: self.limits.takeover_retention_ms,
             most: MAX_TAKEOVERS_PER_TOKEN,
         };
-        let at = (self.keys.token(new.token), new.token.shard_tag());
+        let at = (self.keys.token(new.token), new.token.hash_tag());
         let record = codec::record_of(new, call.now_ms);
         let answer: Result<Vec<Value>, _> =
             self.run(&self.scripts.takeover_start, at, call, &args, &[&record]).await;
@@ -81,7 +81,7 @@ impl RedisStore {
     pub(crate) async fn end_takeover(
         &self,
         token: TokenId,
-        reason: EndReason,
+        reason: RevokeReason,
         call: &Call<'_>,
     ) -> Result<bool, StoreError> {
         #[derive(Serialize)]
@@ -90,7 +90,7 @@ impl RedisStore {
             why: &'static str,
         }
         let args = Args { locator: token.locator(), why: reason.name() };
-        let at = (self.keys.token(token), token.shard_tag());
+        let at = (self.keys.token(token), token.hash_tag());
         let ended = self.revoke(&self.scripts.takeover_end, at, call, &args, &[]).await;
         self.near.void([&token]);
         ended

@@ -15,7 +15,7 @@ use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::token::record as codec;
-use crate::token_string::{SecretHash, ShardTag, TokenId};
+use crate::token_string::{HashTag, SecretHash, TokenId};
 use crate::values::OverLimit;
 
 /// A new token as lua/issuing.lua takes it.
@@ -75,21 +75,21 @@ impl RedisStore {
             user: &'a str,
             new: NewRecord<'a>,
         }
-        let credential = &token.credential;
-        let shard = credential.id.shard_tag();
-        let span = (credential.id, credential.ends_at_ms);
+        let record = &token.record;
+        let shard = record.id.hash_tag();
+        let span = (record.id, record.ends_at_ms);
         if !self.hint(&token.related_objects, span, call).await? {
-            self.unhint_token(credential.id, &token.related_objects, call.now_ms).await;
+            self.unhint_token(record.id, &token.related_objects, call.now_ms).await;
             return Ok(Issued::ObjectFull);
         }
-        let args = Args { user: credential.user(), new: self.new_record(token) };
-        let at = (self.keys.token(credential.id), shard);
+        let args = Args { user: record.user(), new: self.new_record(token) };
+        let at = (self.keys.token(record.id), shard);
         let fields = codec::fields_of(token);
         let fields = fields.iter().flat_map(|(name, value)| [name.as_bytes(), value]).collect::<Vec<_>>();
         let answer: Vec<Value> = self.run(&self.scripts.issue, at, call, &args, &fields).await?;
         match answer.as_slice() {
             [Value::Int(0)] => {
-                self.unhint_token(credential.id, &token.related_objects, call.now_ms).await;
+                self.unhint_token(record.id, &token.related_objects, call.now_ms).await;
                 Ok(Issued::TooMany)
             }
             [Value::Int(1), ended] => Ok(Issued::Done(self.own_endings(shard, locators(ended)?)?)),
@@ -100,18 +100,18 @@ impl RedisStore {
     /// A token as the scripts that issue one take it.
     pub(crate) fn new_record<'a>(&self, token: &'a Token) -> NewRecord<'a> {
         NewRecord {
-            locator: token.credential.id.locator(),
+            locator: token.record.id.locator(),
             created_at: token.created_at_ms,
-            expires_at: token.credential.expires_at_ms,
+            expires_at: token.record.expires_at_ms,
             max: self.limits.max_tokens_per_user,
-            may_end: self.limits.over_limit == OverLimit::EndOldest,
+            may_end: self.limits.over_limit == OverLimit::RevokeOldest,
             room: ROOM_PER_LOGIN,
-            device: token.credential.device(),
+            device: token.record.device(),
         }
     }
 
     /// The tokens that a script of ours ended; nobody here sees them any more before anybody is told.
-    pub(crate) fn own_endings(&self, shard: ShardTag, locators: Vec<String>) -> Result<Ended, StoreError> {
+    pub(crate) fn own_endings(&self, shard: HashTag, locators: Vec<String>) -> Result<Ended, StoreError> {
         let id =
             |locator: String| TokenId::from_locator(shard, &locator).ok_or_else(|| unexpected("locator"));
         let ended = locators.into_iter().map(id).collect::<Result<_, _>>()?;
@@ -125,7 +125,7 @@ impl RedisStore {
             locator: String,
         }
         let args = Args { locator: id.locator() };
-        let at = (self.keys.token(id), id.shard_tag());
+        let at = (self.keys.token(id), id.hash_tag());
         let answer: Vec<Value> = self.run(&self.scripts.read, at, &now_ms.into(), &args, &[]).await?;
         let [all, last_access] = answer.as_slice() else { return Ok(None) };
         let token = codec::token(id, all, last_access)?;
@@ -154,7 +154,7 @@ impl RedisStore {
             rotate: change.rotate.map(rotate_args),
             why: change.end.map(|reason| reason.name()),
         };
-        let at = (self.keys.token(id), id.shard_tag());
+        let at = (self.keys.token(id), id.hash_tag());
         let priority = if change.end.is_some() { Priority::Urgent } else { Priority::Normal };
         let answer: Result<Vec<Value>, _> =
             self.run_for(priority, &self.scripts.change, at, call, &args, hash.as_slice()).await;
@@ -165,14 +165,14 @@ impl RedisStore {
         let token = codec::token(id, all, last_access)?.ok_or_else(|| unexpected("change"))?;
         match status {
             Value::Int(1) => Ok(Changed::Done(token)),
-            Value::Int(2) => Ok(Changed::AlreadyEnded(token)),
+            Value::Int(2) => Ok(Changed::AlreadyRevoked(token)),
             Value::Int(3) => Ok(Changed::Pending),
             Value::Int(4) => Ok(Changed::RotatedTooOften),
             _ => Err(unexpected("change")),
         }
     }
 
-    pub(crate) async fn end_reused(
+    pub(crate) async fn revoke_reused(
         &self,
         id: TokenId,
         presented: &SecretHash,
@@ -183,7 +183,7 @@ impl RedisStore {
             locator: String,
         }
         let args = Args { locator: id.locator() };
-        let at = (self.keys.token(id), id.shard_tag());
+        let at = (self.keys.token(id), id.hash_tag());
         let ended = self.revoke(&self.scripts.reuse, at, call, &args, &[presented.as_bytes()]).await;
         self.near.void([&id]);
         ended
@@ -191,7 +191,7 @@ impl RedisStore {
 
     pub(crate) async fn user_tokens(&self, user: &str, now_ms: u64) -> Result<Vec<Token>, StoreError> {
         let _turn = self.listing().await?;
-        let shard = ShardTag::of_user(user);
+        let shard = HashTag::of_user(user);
         let scores = self.scan_set(Priority::Normal, self.keys.index(user)).await?;
         let accesses: HashMap<&str, &Value> =
             scores.iter().filter_map(|(member, score)| Some((member.strip_prefix('@')?, score))).collect();
@@ -210,15 +210,15 @@ impl RedisStore {
         Ok(tokens)
     }
 
-    pub(crate) async fn end_user_tokens(
+    pub(crate) async fn revoke_user_tokens(
         &self,
         user: &str,
         except: Option<TokenId>,
         call: &Call<'_>,
     ) -> Result<Ended, StoreError> {
-        let shard = ShardTag::of_user(user);
+        let shard = HashTag::of_user(user);
         // A token of another user has another shard tag or is not in this index: it spares nothing.
-        let spare = except.filter(|id| id.shard_tag() == shard).map(|id| id.locator()).unwrap_or_default();
+        let spare = except.filter(|id| id.hash_tag() == shard).map(|id| id.locator()).unwrap_or_default();
         let args = EndArgs { user, spare: &spare, device: None, some: None };
         let first = self.end_step(&args, call).await?;
         self.end_in_steps(first, args, call).await
@@ -243,7 +243,7 @@ impl RedisStore {
         mut args: EndArgs<'_>,
         call: &Call<'_>,
     ) -> Result<Ended, StoreError> {
-        let (shard, call) = (ShardTag::of_user(args.user), self.call_by_now(call));
+        let (shard, call) = (HashTag::of_user(args.user), self.call_by_now(call));
         let (ended, mut left, mut broken, are_many) = first;
         let mut ended = self.own_endings(shard, ended)?;
         if are_many {
@@ -267,7 +267,7 @@ impl RedisStore {
     }
 
     async fn end_step(&self, args: &EndArgs<'_>, call: &Call<'_>) -> Result<Step, StoreError> {
-        let at = (self.keys.index(args.user), ShardTag::of_user(args.user));
+        let at = (self.keys.index(args.user), HashTag::of_user(args.user));
         self.revoke(&self.scripts.end_user, at, call, args, &[]).await
     }
 }

@@ -68,7 +68,7 @@ impl RedisStore {
         }
         let touches: Vec<_> = places.iter().filter_map(|place| touches.get(*place)).collect();
         let Some(first) = touches.first() else { return Ok(()) };
-        let at = (self.keys.token(first.id), first.id.shard_tag());
+        let at = (self.keys.token(first.id), first.id.hash_tag());
         let args = Args { touches: touches.iter().map(|touch| touch_args(touch)).collect() };
         self.run(&self.scripts.touch, at, &now_ms.into(), &args, &[]).await
     }
@@ -78,7 +78,7 @@ impl RedisStore {
         let map = self.topology.map();
         let mut by_slot: BTreeMap<u16, Places> = BTreeMap::new();
         for (place, touch) in touches.iter().enumerate() {
-            let slot = if map.is_by_slot() { slot_of_tag(touch.id.shard_tag()) } else { 0 };
+            let slot = if map.is_by_slot() { slot_of_tag(touch.id.hash_tag()) } else { 0 };
             by_slot.entry(slot).or_default().push(place);
         }
         let mut by_master: BTreeMap<_, Vec<Places>> = BTreeMap::new();
@@ -92,7 +92,7 @@ impl RedisStore {
 }
 
 fn touch_args(touch: &Touch) -> TouchArgs<'_> {
-    let (shard, locator) = (touch.id.shard_tag().to_string(), touch.id.locator());
+    let (shard, locator) = (touch.id.hash_tag().to_string(), touch.id.locator());
     let renew_to_ms = touch.renewal.map_or(0, |renewal| renewal.to_ms);
     (shard, locator, &touch.user, touch.access_ms, touch.since_ms(), renew_to_ms)
 }

@@ -19,7 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::model::token::record::RelatedObject;
-use crate::token_string::{ShardTag, TokenId};
+use crate::token_string::{HashTag, TokenId};
 
 /// The version of what is written under these keys; a node refuses to work on another.
 pub const SCHEMA_VERSION: &str = "5";
@@ -29,7 +29,7 @@ const OBJECT_CONTEXT: &str = "doorward 2026-11 name of a related object";
 /// A related object as its key has it: hashed, because two texts of 355 bytes are long for a key.
 pub struct ObjectName {
     /// Spreads objects over the slots as users are spread.
-    pub shard: ShardTag,
+    pub shard: HashTag,
     /// 22 characters of base64url.
     pub name: String,
 }
@@ -41,7 +41,7 @@ impl ObjectName {
         // Neither text has control characters.
         hasher.update(object.content_type.as_bytes()).update(b"\0").update(object.object_id.as_bytes());
         let name = URL_SAFE_NO_PAD.encode(&hasher.finalize().as_bytes()[..16]);
-        Self { shard: ShardTag::of_user(&name), name }
+        Self { shard: HashTag::of_user(&name), name }
     }
 }
 
@@ -65,7 +65,7 @@ impl Keys {
     /// The token's hash.
     pub fn token(&self, id: TokenId) -> String {
         // Written for every look-up, so without formatting.
-        let parts = [&self.prefix, "t:{", &id.shard_tag().text(), "}:", &id.locator_text()];
+        let parts = [&self.prefix, "t:{", &id.hash_tag().text(), "}:", &id.locator_text()];
         let mut key = String::with_capacity(parts.iter().map(|part| part.len()).sum());
         parts.iter().for_each(|part| key.push_str(part));
         key
@@ -80,27 +80,27 @@ impl Keys {
     pub fn token_id(&self, key: &[u8]) -> Option<TokenId> {
         let rest = std::str::from_utf8(key).ok()?.strip_prefix(&self.prefix)?.strip_prefix("t:{")?;
         let (shard, locator) = rest.split_once("}:")?;
-        TokenId::from_locator(ShardTag::parse(shard)?, locator)
+        TokenId::from_locator(HashTag::parse(shard)?, locator)
     }
 
     /// The user's index.
     pub fn index(&self, user: &str) -> String {
-        self.key('u', ShardTag::of_user(user), user)
+        self.key('u', HashTag::of_user(user), user)
     }
 
     /// The token's takeovers.
     pub fn takeovers(&self, token: TokenId) -> String {
-        self.key('o', token.shard_tag(), &token.locator())
+        self.key('o', token.hash_tag(), &token.locator())
     }
 
     /// Who took this user over.
     pub fn taken_over(&self, user: &str) -> String {
-        self.key('v', ShardTag::of_user(user), user)
+        self.key('v', HashTag::of_user(user), user)
     }
 
     /// What happened to the user.
     pub fn events(&self, user: &str) -> String {
-        self.key('e', ShardTag::of_user(user), user)
+        self.key('e', HashTag::of_user(user), user)
     }
 
     /// Where events are told as they happen. Redis's channels are shared by all databases, so the name has the number.
@@ -110,12 +110,12 @@ impl Keys {
 
     /// The device key.
     pub fn device(&self, id: DeviceId) -> String {
-        self.key('d', id.shard_tag(), &id.locator())
+        self.key('d', id.hash_tag(), &id.locator())
     }
 
     /// The user's device keys by uuid.
     pub fn devices(&self, user: &str) -> String {
-        self.key('k', ShardTag::of_user(user), user)
+        self.key('k', HashTag::of_user(user), user)
     }
 
     /// The tokens of a related object.
@@ -128,12 +128,12 @@ impl Keys {
         self.key('r', object.shard, &object.name)
     }
 
-    fn key(&self, kind: char, shard: ShardTag, name: &str) -> String {
+    fn key(&self, kind: char, shard: HashTag, name: &str) -> String {
         format!("{}{kind}:{{{shard}}}:{name}", self.prefix)
     }
 
     /// The check key that the nodes share.
-    pub fn check_key(&self) -> String {
+    pub fn token_key(&self) -> String {
         format!("{}m:check-key", self.prefix)
     }
 
@@ -153,7 +153,7 @@ impl Keys {
             ['t', 'u', 'o', 'v', 'e', 'd', 'k', 'r'].map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
-            .chain([self.check_key(), self.schema(), self.probe(), self.probe_at("-")])
+            .chain([self.token_key(), self.schema(), self.probe(), self.probe_at("-")])
             .collect()
     }
 
@@ -177,7 +177,7 @@ mod tests {
             assert_eq!(keys.token_id(other.as_bytes()), None, "{other}");
         }
         assert_eq!(keys.index("alice"), "dw:u:{8c4d}:alice");
-        assert_eq!(keys.index("a}b{c"), format!("dw:u:{{{}}}:a}}b{{c", ShardTag::of_user("a}b{c")));
+        assert_eq!(keys.index("a}b{c"), format!("dw:u:{{{}}}:a}}b{{c", HashTag::of_user("a}b{c")));
         assert_eq!(keys.takeovers(id), "dw:o:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.taken_over("alice"), "dw:v:{8c4d}:alice");
         assert_eq!(keys.events("alice"), "dw:e:{8c4d}:alice");
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(keys.devices("alice"), "dw:k:{8c4d}:alice");
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
         assert_eq!(keys.related(&object), "dw:r:{4b90}:66O7HzmXqSJWiDp98a_klA");
-        assert_eq!(keys.check_key(), "dw:m:check-key");
+        assert_eq!(keys.token_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.probe(), "dw:m:probe");
         assert_eq!(keys.probe_at("8c4d"), "dw:m:probe:{8c4d}");

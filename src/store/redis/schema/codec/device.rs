@@ -21,7 +21,7 @@ use redis::{Value, from_redis_value_ref};
 use super::primitives::{corrupt, decimal, number, text};
 use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey};
 use crate::store::error::StoreError;
-use crate::token_string::{LOCATOR_CHARS, SecretHash, ShardTag};
+use crate::token_string::{HashTag, LOCATOR_CHARS, SecretHash};
 
 const ACTIVE: u64 = 1;
 
@@ -79,7 +79,7 @@ pub fn device(id: DeviceId, all: &Value) -> Result<Option<DeviceKey>, StoreError
 }
 
 /// The key that an entry of a map names; `None` when it is garbled.
-pub fn id_of_entry(shard: ShardTag, entry: &[u8]) -> Option<DeviceId> {
+pub fn id_of_entry(shard: HashTag, entry: &[u8]) -> Option<DeviceId> {
     let locator = std::str::from_utf8(entry.get(..LOCATOR_CHARS)?).ok()?;
     DeviceId::from_locator(shard, locator)
 }
@@ -137,9 +137,9 @@ mod tests {
             expected
         );
         let entry = b"YRgw02QaaPlKaQ1800000000002";
-        assert_eq!(id_of_entry(sample().id.shard_tag(), entry), Some(sample().id));
+        assert_eq!(id_of_entry(sample().id.hash_tag(), entry), Some(sample().id));
         for garbled in [&b"short"[..], b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff1", b""] {
-            assert_eq!(id_of_entry(sample().id.shard_tag(), garbled), None);
+            assert_eq!(id_of_entry(sample().id.hash_tag(), garbled), None);
         }
     }
 

@@ -5,8 +5,8 @@ use redis::Value;
 use serde::Deserialize;
 
 use super::primitives::bytes;
-use crate::model::event::{EndReason, Event, EventKind};
-use crate::token_string::{ShardTag, TokenId};
+use crate::model::event::{Event, EventKind, RevokeReason};
+use crate::token_string::{HashTag, TokenId};
 
 #[derive(Deserialize)]
 struct Packed<'a> {
@@ -29,7 +29,7 @@ struct Packed<'a> {
 }
 
 /// An event of a user of this shard; `None` when it is of a later version's kind, or garbled.
-pub fn event(shard: ShardTag, packed: &[u8]) -> Option<Event> {
+pub fn event(shard: HashTag, packed: &[u8]) -> Option<Event> {
     let packed: Packed<'_> = rmp_serde::from_slice(packed).ok()?;
     let id = |locator| TokenId::from_locator(shard, locator);
     Some(Event {
@@ -40,14 +40,14 @@ pub fn event(shard: ShardTag, packed: &[u8]) -> Option<Event> {
         takeover: packed.takeover.and_then(id),
         taken_over: packed.taken_over,
         device: packed.device,
-        reason: packed.reason.and_then(EndReason::named),
+        reason: packed.reason.and_then(RevokeReason::named),
     })
 }
 
 /// A message of the feed: four hex digits of shard tag, the user, a zero byte, the event.
 pub fn message(payload: &Value) -> Option<(String, Event)> {
     let (shard, rest) = bytes(payload)?.split_at_checked(4)?;
-    let shard = ShardTag::parse(std::str::from_utf8(shard).ok()?)?;
+    let shard = HashTag::parse(std::str::from_utf8(shard).ok()?)?;
     let end = rest.iter().position(|byte| *byte == 0)?;
     let user = std::str::from_utf8(&rest[..end]).ok()?.to_owned();
     Some((user, event(shard, &rest[end + 1..])?))

@@ -39,7 +39,7 @@ pub fn takeovers(
     for (name, record) in fields {
         // Every locator is longer than the history's own fields; an ending starts with a dash and is one longer.
         let Some(locator) = std::str::from_utf8(name).ok().filter(|name| name.len() > 1) else { continue };
-        let Some(id) = TokenId::from_locator(token.shard_tag(), locator) else { continue };
+        let Some(id) = TokenId::from_locator(token.hash_tag(), locator) else { continue };
         let (created_at_ms, user, reason, ends_at_ms): (u64, String, Option<String>, u64) =
             unpack(Some(record)).ok_or_else(|| corrupt(id, "takeover"))?;
         let ended_at_ms = match field(&[b"-", name.as_slice()].concat()) {

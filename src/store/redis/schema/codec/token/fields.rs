@@ -10,7 +10,7 @@ use super::stored::{
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::asides::{AccessMark, RefusedMarks, ShownOnce, VerifiedMark};
 use crate::model::token::inline_text::Texts;
-use crate::model::token::record::{Credential, Details, RelatedObject};
+use crate::model::token::record::{Details, RelatedObject, TokenRecord};
 use crate::model::token::rotation::{PreviousSecret, PreviousSecrets};
 use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::primitives::{bytes, corrupt, number, text, unpack};
@@ -59,14 +59,14 @@ impl<'a> Fields<'a> {
         Some(any.then_some(fields))
     }
 
-    pub(crate) fn credential(&self, id: TokenId) -> Result<(Credential, u32), StoreError> {
+    pub(crate) fn record(&self, id: TokenId) -> Result<(TokenRecord, u32), StoreError> {
         let immutable: Immutable<'_> = unpack(self.i).ok_or_else(|| corrupt(id, "i"))?;
         let flags = number(self.f).and_then(|f| u32::try_from(f).ok()).ok_or_else(|| corrupt(id, "f"))?;
         let optional_text = |field: Option<&'a [u8]>, name| match field {
             None => Ok(None),
             Some(_) => text(field).map(Some).ok_or_else(|| corrupt(id, name)),
         };
-        let credential = Credential {
+        let record = TokenRecord {
             id,
             verified: VerifiedMark::default(),
             secret_hash: self.h.and_then(SecretHash::from_slice).ok_or_else(|| corrupt(id, "h"))?,
@@ -90,7 +90,7 @@ impl<'a> Fields<'a> {
             details: DetailsOnce::default(),
             shown: ShownOnce::default(),
         };
-        Ok((credential, flags))
+        Ok((record, flags))
     }
 
     fn takeover(&self, id: TokenId) -> Result<Option<ActiveTakeover>, StoreError> {
@@ -100,7 +100,7 @@ impl<'a> Fields<'a> {
         let broken = || corrupt(id, "t");
         let (locator, user, ends_at_ms, created_at_ms, reason): (&str, String, u64, u64, String) =
             unpack(self.t).ok_or_else(broken)?;
-        let takeover_id = TokenId::from_locator(id.shard_tag(), locator).ok_or_else(broken)?;
+        let takeover_id = TokenId::from_locator(id.hash_tag(), locator).ok_or_else(broken)?;
         let reason = Some(reason).filter(|reason| !reason.is_empty());
         Ok(Some(ActiveTakeover { id: takeover_id, user, reason, created_at_ms, ends_at_ms }))
     }

@@ -24,36 +24,33 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::fields::Fields;
-use crate::model::event::EndReason;
-use crate::model::token::record::{Credential, Details, Token, TokenChange};
+use crate::model::event::RevokeReason;
+use crate::model::token::record::{Details, Token, TokenChange, TokenRecord};
 use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::primitives::{bytes, corrupt, decimal, number, pack, text};
 use crate::token_string::TokenId;
 
-/// The fields that make a [`Credential`].
+/// The fields that make a [`TokenRecord`].
 pub const HOT_FIELDS: [&str; 9] = ["u", "i", "h", "x", "f", "s", "d", "t", "p"];
 /// The fields that make [`Details`], with the flags.
 pub const COLD_FIELDS: [&str; 3] = ["c", "z", "r"];
 
 /// All fields of a new token: one without a takeover and previous secrets.
 pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
-    let credential = &token.credential;
-    let immutable = Immutable {
-        idle_ms: credential.idle_ms,
-        ends_at_ms: credential.ends_at_ms,
-        backend: credential.backend(),
-    };
+    let record = &token.record;
+    let immutable =
+        Immutable { idle_ms: record.idle_ms, ends_at_ms: record.ends_at_ms, backend: record.backend() };
     let mut fields = vec![
-        ("u", credential.user().into()),
+        ("u", record.user().into()),
         ("i", pack(&immutable)),
-        ("h", credential.secret_hash.as_bytes().to_vec()),
-        ("x", decimal(credential.expires_at_ms)),
+        ("h", record.secret_hash.as_bytes().to_vec()),
+        ("x", decimal(record.expires_at_ms)),
         ("f", decimal(flags_of(token).into())),
     ];
-    if let Some(slug) = credential.auth_slug() {
+    if let Some(slug) = record.auth_slug() {
         fields.push(("s", slug.into()));
     }
-    if let Some(device) = credential.device() {
+    if let Some(device) = record.device() {
         fields.push(("d", device.into()));
     }
     fields.push(("c", decimal(token.created_at_ms)));
@@ -84,24 +81,24 @@ pub fn edit_args(change: &TokenChange) -> (u32, u32, String) {
     (clear, set, slug)
 }
 
-/// A credential from the values of [`HOT_FIELDS`]; with its details when those of [`COLD_FIELDS`] follow them.
+/// A record from the values of [`HOT_FIELDS`]; with its details when those of [`COLD_FIELDS`] follow them.
 /// `None` when there is no such key.
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn credential(id: TokenId, values: &[Option<&[u8]>]) -> Result<Option<Arc<Credential>>, StoreError> {
+pub fn record(id: TokenId, values: &[Option<&[u8]>]) -> Result<Option<Arc<TokenRecord>>, StoreError> {
     let hot_and_cold = values.split_first_chunk::<{ HOT_FIELDS.len() }>();
     let Some((&[u, i, h, x, f, s, d, t, p], cold)) = hot_and_cold else { return Err(corrupt(id, "answer")) };
     if values.iter().all(Option::is_none) {
         return Ok(None);
     }
     let mut fields = Fields { u, i, h, x, f, s, d, t, p, ..Fields::default() };
-    let (mut credential, flags) = fields.credential(id)?;
+    let (mut record, flags) = fields.record(id)?;
     if let &[c, z, r] = cold {
         (fields.c, fields.z, fields.r) = (c, z, r);
-        credential.details = Arc::new(fields.details(id, flags)?).into();
+        record.details = Arc::new(fields.details(id, flags)?).into();
     }
-    Ok(Some(Arc::new(credential)))
+    Ok(Some(Arc::new(record)))
 }
 
 /// A token from the answer to `HGETALL` and the score of its last access; `None` when there is no such key.
@@ -111,22 +108,22 @@ pub fn credential(id: TokenId, values: &[Option<&[u8]>]) -> Result<Option<Arc<Cr
 pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Token>, StoreError> {
     let fields = Fields::from_all(all).ok_or_else(|| corrupt(id, "answer"))?;
     let Some(fields) = fields else { return Ok(None) };
-    let (credential, flags) = fields.credential(id)?;
+    let (record, flags) = fields.record(id)?;
     let Details { created_at_ms, user_agent, ip, expiration, related_objects } = fields.details(id, flags)?;
     let ended_at_ms = match fields.e {
         None => None,
         Some(_) => Some(number(fields.e).ok_or_else(|| corrupt(id, "e"))?),
     };
-    if ended_at_ms.is_none() != credential.is_active {
+    if ended_at_ms.is_none() != record.is_active {
         return Err(corrupt(id, "e"));
     }
     Ok(Some(Token {
-        credential: Arc::new(credential),
+        record: Arc::new(record),
         created_at_ms,
         // A missing entry costs the last access only, which is at least the time of issue.
         last_access_ms: last_access_ms(last_access).unwrap_or(created_at_ms),
         ended_at_ms,
-        revoked_reason: text(fields.w).and_then(EndReason::named),
+        revoked_reason: text(fields.w).and_then(RevokeReason::named),
         user_agent: user_agent.into(),
         ip,
         expiration,
@@ -150,13 +147,13 @@ pub fn score_ms(score: &[u8]) -> Option<u64> {
 }
 
 pub(crate) fn flags_of(token: &Token) -> u32 {
-    let credential = &token.credential;
+    let record = &token.record;
     [
-        (ACTIVE, credential.is_active),
-        (ALLOWED_COOKIE, credential.allowed_cookie),
-        (ALLOWED_HEADER, credential.allowed_header),
+        (ACTIVE, record.is_active),
+        (ALLOWED_COOKIE, record.allowed_cookie),
+        (ALLOWED_HEADER, record.allowed_header),
         (EXPIRATION, token.expiration),
-        (PENDING, !credential.is_authenticated),
+        (PENDING, !record.is_authenticated),
     ]
     .into_iter()
     .filter_map(|(flag, set)| set.then_some(flag))

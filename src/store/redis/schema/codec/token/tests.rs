@@ -2,7 +2,7 @@ use super::record::*;
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::asides::{AccessMark, RefusedMarks, ShownOnce, VerifiedMark};
 use crate::model::token::inline_text::Texts;
-use crate::model::token::record::{Credential, DetailsOnce, RelatedObject, Token};
+use crate::model::token::record::{DetailsOnce, RelatedObject, Token, TokenRecord};
 use crate::model::token::rotation::{PreviousSecret, PreviousSecrets};
 use crate::store::error::StoreError;
 use crate::token_string::{SecretHash, TokenId};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 fn sample() -> Token {
     Token {
-        credential: Arc::new(Credential {
+        record: Arc::new(TokenRecord {
             id: TokenId::parse("jE1hGDDTZBpo-Upp").unwrap(),
             secret_hash: SecretHash::from_slice(&[7; 16]).unwrap(),
             texts: Texts::new("ålice", Some("staff"), Some("ldap"), Some("0f")),
@@ -49,20 +49,20 @@ fn hgetall(fields: Vec<(&'static str, Vec<u8>)>) -> Value {
 #[test]
 fn what_is_written_reads_back() {
     let written = sample();
-    let id = written.credential.id;
+    let id = written.record.id;
     let score = Value::BulkString(b"-1800000000500".to_vec());
     assert_eq!(token(id, &hgetall(fields_of(&written)), &score).unwrap().unwrap(), written);
     let fields = fields_of(&written);
     let value = |name: &&str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice());
     let hot: Vec<_> = HOT_FIELDS.iter().map(value).collect();
-    let hot = credential(id, &hot).unwrap().unwrap();
-    assert_eq!((&hot, hot.details.get()), (&written.credential, None));
+    let hot = record(id, &hot).unwrap().unwrap();
+    assert_eq!((&hot, hot.details.get()), (&written.record, None));
     let all: Vec<_> = HOT_FIELDS.iter().chain(&COLD_FIELDS).map(value).collect();
-    let whole = credential(id, &all).unwrap().unwrap();
+    let whole = record(id, &all).unwrap().unwrap();
     let details = whole.details.get().unwrap();
-    assert_eq!((&whole, &*details.user_agent), (&written.credential, "curl/8"));
+    assert_eq!((&whole, &*details.user_agent), (&written.record, "curl/8"));
     assert_eq!(*details.related_objects, written.related_objects);
-    assert_eq!(credential(id, &vec![None; all.len()]).unwrap(), None);
+    assert_eq!(record(id, &vec![None; all.len()]).unwrap(), None);
     assert_eq!(token(id, &Value::Array(vec![]), &Value::Nil).unwrap(), None);
 }
 
@@ -79,16 +79,16 @@ fn the_written_form_is_fixed() {
 #[test]
 fn what_the_scripts_write_reads_back() {
     let written = sample();
-    let id = written.credential.id;
+    let id = written.record.id;
     let mut fields = fields_of(&written);
     fields.push(("t", b"\x95\xaeYRgw02QaaPlKaQ\xa3bob\x05\x01\xa0".to_vec()));
     fields.push(("p", [[3; 16].as_slice(), b"1800000000000", &[4; 16], b"0000000000000"].concat()));
-    let credential = token(id, &hgetall(fields), &Value::Nil).unwrap().unwrap().credential;
+    let record = token(id, &hgetall(fields), &Value::Nil).unwrap().unwrap().record;
     let takeover = ActiveTakeover { id, user: "bob".into(), reason: None, created_at_ms: 1, ends_at_ms: 5 };
-    assert_eq!(credential.takeover.as_deref(), Some(&takeover));
+    assert_eq!(record.takeover.as_deref(), Some(&takeover));
     let previous =
         |byte, until_ms| PreviousSecret { hash: SecretHash::from_slice(&[byte; 16]).unwrap(), until_ms };
-    assert_eq!(*credential.previous, [previous(3, Some(1_800_000_000_000)), previous(4, None)]);
+    assert_eq!(*record.previous, [previous(3, Some(1_800_000_000_000)), previous(4, None)]);
     for broken in ["t", "p"] {
         let mut fields = fields_of(&written);
         fields.push((broken, vec![0xff]));
@@ -99,7 +99,7 @@ fn what_the_scripts_write_reads_back() {
 #[test]
 fn a_corrupt_record_is_an_error_and_never_absent() {
     let written = sample();
-    let id = written.credential.id;
+    let id = written.record.id;
     for broken in ["u", "i", "h", "x", "f", "d", "c", "z", "r"] {
         let mut fields = fields_of(&written);
         for (name, value) in &mut fields {
