@@ -12,6 +12,7 @@ use doorward::internals::token_string::TokenId;
 use serde_json::Value;
 
 use crate::common::process::Process;
+use crate::common::server::run;
 
 #[test]
 fn the_first_session_of_the_readme() {
@@ -59,13 +60,8 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
-        let inherited = std::env::vars_os().map(|(name, _)| name);
-        for name in inherited.filter(|name| name.to_string_lossy().starts_with("DOORWARD_")) {
-            command.env_remove(name);
-        }
-        command.env("DOORWARD_LISTEN", "127.0.0.1:0").env("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0");
-        let mut process = Process::spawn("doorward", &mut command);
+        let any_ports = [("DOORWARD_LISTEN", "127.0.0.1:0"), ("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0")];
+        let mut process = run(&[], &any_ports);
         process.wait_until("ready", |process| {
             process.stdout().contains("# log out") && process.stdout().ends_with('\n')
         });

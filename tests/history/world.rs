@@ -2,7 +2,6 @@
 //! directly, the second through a proxy.
 
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use crate::common::fake_time::FakeTime;
 use crate::common::http::{Client, Response, request_bytes};
 use crate::common::process::{Process, wait_for};
 use crate::common::redis::{RedisServer, url_at};
+use crate::common::server::{ADMIN_KEY, binary, command, key, wait_ready};
 use crate::proxy::Proxy;
 use crate::timing::{LEASE_MS, now_us};
 
@@ -26,8 +26,6 @@ pub const NODES: usize = 2;
 /// Half the lease: a node that waits for a silent Redis is asked several times in a segment.
 const REDIS_TIMEOUT: &str = "250ms";
 const ROTATION_GRACE: &str = "1d";
-const ADMIN_KEY: &str = "history-checker-history-checker-0001";
-const BEARER: &str = "Bearer history-checker-history-checker-0001";
 
 pub struct World {
     pub store: Store,
@@ -172,27 +170,24 @@ impl World {
 
 impl Node {
     fn start(redis_url: &str, addresses: Addresses, env: &[(String, String)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
-        let inherited = std::env::vars_os().map(|(name, _)| name);
-        for name in inherited.filter(|name| name.to_string_lossy().starts_with("DOORWARD_")) {
-            command.env_remove(name);
-        }
-        command
-            .env("DOORWARD_LISTEN", &addresses.listen)
-            .env("DOORWARD_ADMIN_LISTEN", &addresses.admin_listen)
-            .env("DOORWARD_ADMIN_KEY", ADMIN_KEY)
-            .env("DOORWARD_REDIS_URL", redis_url)
-            .env("DOORWARD_REDIS_TIMEOUT", REDIS_TIMEOUT)
-            .env("DOORWARD_LEASE", format!("{LEASE_MS}ms"))
+        let lease = format!("{LEASE_MS}ms");
+        let settings = [
+            ("DOORWARD_LISTEN", addresses.listen.as_str()),
+            ("DOORWARD_ADMIN_LISTEN", &addresses.admin_listen),
+            ("DOORWARD_ADMIN_KEY", ADMIN_KEY),
+            ("DOORWARD_REDIS_URL", redis_url),
+            ("DOORWARD_REDIS_TIMEOUT", REDIS_TIMEOUT),
+            ("DOORWARD_LEASE", &lease),
             // Longer than any run: no secret that was handed out is ever refused, however slow the machine.
-            .env("DOORWARD_ROTATION_GRACE", ROTATION_GRACE)
-            // Every access is written down, soon: writes that must not bring an ended token back.
-            .env("DOORWARD_TOUCH_RESOLUTION", "0")
-            .env("DOORWARD_FLUSH_INTERVAL", "100ms")
-            .envs(env.iter().map(|(name, value)| (name, value)));
+            ("DOORWARD_ROTATION_GRACE", ROTATION_GRACE),
+            // Every access is written down, soon: writes that must not bring a revoked token back.
+            ("DOORWARD_TOUCH_RESOLUTION", "0"),
+            ("DOORWARD_FLUSH_INTERVAL", "100ms"),
+        ];
+        let mut command = command(binary(), &settings);
+        command.envs(env.iter().map(|(name, value)| (name, value)));
         let mut process = Process::spawn("doorward", &mut command);
-        process.wait_until("ready", |process| ready_line(&process.stdout()).is_some());
-        let (listen, admin_listen) = ready_line(&process.stdout()).unwrap();
+        let (listen, admin_listen) = wait_ready(&mut process);
         let addresses = Addresses { listen, admin_listen, ..addresses };
         Self { process, addresses, redis_url: redis_url.to_owned() }
     }
@@ -201,14 +196,6 @@ impl Node {
     pub fn start_again(&mut self) {
         *self = Self::start(&self.redis_url, self.addresses.clone(), &[]);
     }
-}
-
-/// The addresses of both planes.
-fn ready_line(stdout: &str) -> Option<(String, String)> {
-    let line =
-        stdout.split_inclusive('\n').find(|line| line.contains("ready listen=") && line.ends_with('\n'))?;
-    let after = |label: &str| Some(line.split_once(label)?.1.split_whitespace().next()?.to_owned());
-    Some((after("ready listen=")?, after(" admin-listen=")?))
 }
 
 impl Addresses {
@@ -280,7 +267,7 @@ impl Admin {
     /// `None` when the answer is 503, or there is none.
     pub fn issue(&mut self, user: &str) -> Option<Issued> {
         let body = json!({"user": user, "ip": "192.0.2.1"});
-        let answer = self.0.ask("POST", "/v1/tokens", ("Authorization", BEARER), Some(&body))?;
+        let answer = self.0.ask("POST", "/v1/tokens", key(), Some(&body))?;
         match answer.status {
             201 => {
                 let token = answer.json();
@@ -299,7 +286,7 @@ impl Admin {
     /// The new token string; `None` when there is none, for whatever reason.
     pub fn rotate(&mut self, id: &str) -> Option<String> {
         let path = format!("/v1/tokens/{id}/rotate");
-        let answer = self.0.ask("POST", &path, ("Authorization", BEARER), None)?;
+        let answer = self.0.ask("POST", &path, key(), None)?;
         match answer.status {
             200 => answer.json()["token"].as_str().map(str::to_owned),
             // Gone with a store that was emptied; or it was rotated eight times; or unknown.
@@ -317,6 +304,6 @@ impl Admin {
     }
 
     fn status(&mut self, method: &str, path: &str, json: Option<serde_json::Value>) -> u16 {
-        self.0.status(method, path, ("Authorization", BEARER), json.as_ref())
+        self.0.status(method, path, key(), json.as_ref())
     }
 }

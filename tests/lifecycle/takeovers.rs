@@ -1,4 +1,4 @@
-//! Takeovers, rotation, the second factor, the limit per user and events, as callers see them.
+//! Takeovers, the second factor, the limit per user and events, as callers see them.
 
 use std::cmp::Reverse;
 

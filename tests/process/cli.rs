@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::outcome::{PORTS, outcome};
+use super::outcome::outcome;
 use crate::common::http::Client;
 use crate::common::http2::Http2;
 use crate::common::process::{Process, wait_for};
@@ -17,6 +17,9 @@ use crate::common::server::{
     ADMIN_KEY, Server, assert_invalid_token, assert_no_token, binary, command, identity, run, run_in_shell,
     wait_ready,
 };
+
+const PORTS: [(&str, &str); 2] =
+    [("DOORWARD_LISTEN", "127.0.0.1:0"), ("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0")];
 
 fn hash_key(key: &str) -> (Option<i32>, String, String) {
     let mut child = Command::new(binary())

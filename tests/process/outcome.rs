@@ -2,9 +2,6 @@
 
 use crate::common::server::run;
 
-pub const PORTS: [(&str, &str); 2] =
-    [("DOORWARD_LISTEN", "127.0.0.1:0"), ("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0")];
-
 /// Runs it to its end: the exit code, and both outputs.
 pub fn outcome(args: &[&str], settings: &[(&str, &str)]) -> (i32, String, String) {
     let mut process = run(args, settings);

@@ -1,6 +1,5 @@
 //! A Redis user that lacks permissions.
 
-use std::io::Read as _;
 use std::thread;
 
 use serde_json::Value;

@@ -1,7 +1,5 @@
 //! Credentials that are ambiguous, forged, or of the request before.
 
-use std::io::Write;
-
 use serde_json::json;
 
 use crate::common::http::Response;
