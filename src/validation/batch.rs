@@ -165,7 +165,7 @@ impl Validator {
                 }
                 self.note_access(record, access, now_ms, true);
                 let last_access_ms = record.accesses.latest_ms();
-                show(Some(BatchToken { record: record, details, last_access_ms }));
+                show(Some(BatchToken { record, details, last_access_ms }));
             }
             (Verdict::Pending, _) => {
                 self.counters.pending.inc();
