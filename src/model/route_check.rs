@@ -4,7 +4,7 @@ use crate::model::token::TokenRecord;
 
 /// What `/check/NAME` demands besides a valid token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Check {
+pub struct RouteCheck {
     /// The name in its path: 1 to 50 of `[A-Za-z0-9_-]`.
     pub name: String,
     /// What must have authenticated the user.
@@ -18,7 +18,7 @@ pub struct Check {
     pub anonymous: bool,
 }
 
-impl Check {
+impl RouteCheck {
     /// Whether a valid token meets the demands.
     pub fn is_met_by(&self, record: &TokenRecord) -> bool {
         let meets =
@@ -39,11 +39,12 @@ mod tests {
             texts: Texts::new("alice", Some("web"), Some("ldap"), None),
             ..crate::model::token::tests::record()
         };
-        let met = |backend, slug| Check { backend, slug, ..Check::default() }.is_met_by(&record);
+        let met = |backend, slug| RouteCheck { backend, slug, ..RouteCheck::default() }.is_met_by(&record);
         assert!(met(None, None) && met(some("ldap"), None) && met(some("ldap"), some("web")));
         assert!(!met(some("LDAP"), None) && !met(some("ldap"), some("mobile")) && !met(None, some("")));
         assert!(
-            !Check { slug: some("web"), ..Check::default() }.is_met_by(&crate::model::token::tests::record())
+            !RouteCheck { slug: some("web"), ..RouteCheck::default() }
+                .is_met_by(&crate::model::token::tests::record())
         );
     }
 }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::core::{Service, valid, valid_if_some};
+use super::core::Service;
 use super::error::ServiceError;
-use super::tokens::{Issued, NewToken};
+use super::fields::{valid, valid_if_some};
+use super::new_token::NewToken;
+use super::tokens::Issued;
 use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
 use crate::store::Rejection;
-use crate::token_string::{HashTag, Kind};
+use crate::token_string::{HashTag, TokenKind};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -42,7 +44,7 @@ impl Service {
         valid_if_some("name", new.name.as_deref(), rules::device_name)?;
         let uuid = valid("uuid", rules::device_uuid(&new.uuid))?;
         let call = self.call(actor);
-        let minted = self.mint_in(Kind::DeviceLogin, HashTag::of_user(&new.user))?;
+        let minted = self.mint_in(TokenKind::DeviceLogin, HashTag::of_user(&new.user))?;
         let device = DeviceKey {
             id: minted.id,
             secret_hash: minted.hash,
@@ -124,14 +126,14 @@ impl Service {
         new.check()?;
         let call = self.call(actor);
         let token_string = login_token.as_bytes();
-        let presented = self.parse(Kind::DeviceLogin, token_string)?.ok_or(Rejection::LoginRefused)?;
-        let minted = self.mint_in(Kind::Token, presented.id.hash_tag())?;
-        let mut token = self.record_of(new, minted.id, minted.hash, call.now_ms);
+        let verified = self.parse(TokenKind::DeviceLogin, token_string)?.ok_or(Rejection::LoginRefused)?;
+        let minted = self.mint_in(TokenKind::Session, verified.id.hash_tag())?;
+        let mut token = self.token_of(new, minted.id, minted.hash, call.now_ms);
         let record = Arc::make_mut(&mut token.record);
         record.texts = record.texts.with_device(&uuid);
         let login = DeviceLogin {
-            id: presented.id,
-            secret_hash: presented.hash,
+            id: verified.id,
+            secret_hash: verified.secret_hash,
             uuid,
             expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };

@@ -2,7 +2,7 @@
 
 use super::core::Service;
 use super::error::ServiceError;
-use super::tokens::check_object;
+use super::fields::check_object;
 use crate::model::event::Actor;
 use crate::model::token::{RelatedObject, Token};
 use crate::token_string::TokenId;

@@ -1,13 +1,13 @@
 //! Takeovers: start, end, look back.
 
-use super::core::{Service, valid, valid_if_some};
+use super::core::{Service, no_randomness};
 use super::error::ServiceError;
+use super::fields::{valid, valid_if_some};
 use crate::model::event::{Actor, RevokeReason};
 use crate::model::field_rules as rules;
 use crate::model::takeover::{NewTakeover, Takeover};
-use crate::store::{Rejection, StoreError};
-use crate::token_string as secret;
-use crate::token_string::TokenId;
+use crate::store::Rejection;
+use crate::token_string::{TokenId, new_id};
 
 impl Service {
     /// Lets a token act as another user; an earlier takeover of it ends. It lasts for `age_ms`, or as long as the
@@ -27,8 +27,7 @@ impl Service {
         valid_if_some("reason", reason.as_deref(), rules::reason)?;
         valid_if_some("age_ms", age_ms.as_ref(), |ms| rules::age_ms(*ms))?;
         let call = self.call(actor);
-        let id = secret::new_id(token.hash_tag(), &self.entropy)
-            .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
+        let id = new_id(token.hash_tag(), &self.entropy).map_err(no_randomness)?;
         let age_ms = age_ms.unwrap_or(u64::MAX).min(self.policy.max_takeover_age_ms);
         let new = NewTakeover { id, token, user, reason, ends_at_ms: call.now_ms.saturating_add(age_ms) };
         Ok(self.store.start_takeover(&new, call).await??)

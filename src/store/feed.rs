@@ -18,7 +18,7 @@ const ENTRIES_PER_READ: usize = 100;
 
 /// An entry.
 #[derive(Debug)]
-pub enum Told {
+pub enum FeedEntry {
     /// What happened to this user.
     Event(String, Event),
     /// Events may be missing here.
@@ -28,27 +28,27 @@ pub enum Told {
 /// See the module. One per node.
 pub struct Feed {
     ring: Mutex<Ring>,
-    state: watch::Sender<State>,
+    state: watch::Sender<FeedState>,
 }
 
 #[derive(Default)]
 struct Ring {
-    entries: VecDeque<Arc<Told>>,
+    entries: VecDeque<Arc<FeedEntry>>,
     /// The number of the entry to come.
     next: u64,
 }
 
 #[derive(Clone, Copy, Default)]
-struct State {
+struct FeedState {
     next: u64,
     is_closed: bool,
 }
 
 /// What a reader is given.
 #[derive(Debug)]
-pub enum Read {
+pub enum FeedRead {
     /// Entries, each with its number.
-    Entries(Vec<(u64, Arc<Told>)>),
+    Entries(Vec<(u64, Arc<FeedEntry>)>),
     /// The reader lags too much, or comes from elsewhere: it goes on with the entry of this number.
     Missed(u64),
     /// There will be no more: the server stops.
@@ -57,13 +57,13 @@ pub enum Read {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { ring: Mutex::default(), state: watch::Sender::new(State::default()) }
+        Self { ring: Mutex::default(), state: watch::Sender::new(FeedState::default()) }
     }
 }
 
 impl Feed {
     /// Adds an entry; never waits.
-    pub fn tell(&self, told: Told) {
+    pub fn push(&self, told: FeedEntry) {
         let next = {
             let mut ring = self.ring();
             if ring.entries.len() >= FEED_ENTRIES {
@@ -87,12 +87,12 @@ impl Feed {
     }
 
     /// The entries from this number on, as soon as there are any.
-    pub async fn read(&self, from: u64) -> Read {
+    pub async fn read(&self, from: u64) -> FeedRead {
         let mut state = self.state.subscribe();
-        let is_due = |state: &State| state.is_closed || state.next != from;
+        let is_due = |state: &FeedState| state.is_closed || state.next != from;
         match state.wait_for(is_due).await.map(|state| state.is_closed) {
             Ok(false) => self.ring().from(from),
-            Ok(true) | Err(_) => Read::Closed,
+            Ok(true) | Err(_) => FeedRead::Closed,
         }
     }
 
@@ -102,14 +102,14 @@ impl Feed {
 }
 
 impl Ring {
-    fn from(&self, from: u64) -> Read {
+    fn from(&self, from: u64) -> FeedRead {
         let first = self.next - self.entries.len() as u64;
         if from < first || from > self.next {
-            return Read::Missed(self.next);
+            return FeedRead::Missed(self.next);
         }
         let skipped = usize::try_from(from - first).unwrap_or(usize::MAX);
         let entries = self.entries.iter().skip(skipped).take(ENTRIES_PER_READ);
-        Read::Entries((from..).zip(entries.cloned()).collect())
+        FeedRead::Entries((from..).zip(entries.cloned()).collect())
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
 
     async fn numbers(feed: &Feed, from: u64) -> Vec<u64> {
         match feed.read(from).await {
-            Read::Entries(entries) => entries.into_iter().map(|(number, _)| number).collect(),
+            FeedRead::Entries(entries) => entries.into_iter().map(|(number, _)| number).collect(),
             other => panic!("{other:?}"),
         }
     }
@@ -131,16 +131,16 @@ mod tests {
             let feed = feed.clone();
             async move { numbers(&feed, 0).await }
         });
-        feed.tell(Told::Gap);
+        feed.push(FeedEntry::Gap);
         assert_eq!(waiting.await.unwrap()[0], 0);
         for _ in 0..FEED_ENTRIES {
-            feed.tell(Told::Gap);
+            feed.push(FeedEntry::Gap);
         }
-        assert!(matches!(feed.read(0).await, Read::Missed(10_001)), "the first one is gone");
+        assert!(matches!(feed.read(0).await, FeedRead::Missed(10_001)), "the first one is gone");
         assert_eq!(numbers(&feed, 1).await, (1..101).collect::<Vec<_>>());
         assert_eq!(numbers(&feed, 9_999).await, [9_999, 10_000]);
-        assert!(matches!(feed.read(77_777).await, Read::Missed(10_001)), "of another node");
+        assert!(matches!(feed.read(77_777).await, FeedRead::Missed(10_001)), "of another node");
         feed.close();
-        assert!(matches!(feed.read(feed.next()).await, Read::Closed));
+        assert!(matches!(feed.read(feed.next()).await, FeedRead::Closed));
     }
 }

@@ -10,7 +10,7 @@ use super::inline_text::Texts;
 use super::refused_marks::RefusedMarks;
 use super::rotation::PreviousSecrets;
 use crate::model::takeover::ActiveTakeover;
-use crate::token_string::claim::KnownSecret;
+use crate::token_string::verify::KnownSecret;
 use crate::token_string::{SecretHash, TokenId, VerifiedMark};
 
 /// What validation needs to know of a token. Read on every check, so it is kept small, and what every check reads is

@@ -17,7 +17,7 @@ use crate::server::admin::problem::kind::Kind;
 use crate::server::json::event::EventJson;
 use crate::server::transport::body::Body;
 use crate::service::Service;
-use crate::store::feed::{Read, Told};
+use crate::store::feed::{FeedEntry, FeedRead};
 
 /// The most readers of the feed at once.
 pub const MAX_FEED_READERS: usize = 100;
@@ -61,7 +61,7 @@ impl FeedReaders {
             Reader { service, epoch: self.epoch.clone(), from, waiting: VecDeque::new(), _place: place };
         if has_missed {
             reader.waiting.push_back(hello(BEFORE_THE_GAP));
-            reader.waiting.push_back(reader.text(&Told::Gap));
+            reader.waiting.push_back(reader.text(&FeedEntry::Gap));
         } else {
             reader.waiting.push_back(hello(&reader.id()));
         }
@@ -106,17 +106,17 @@ impl Reader {
                 return Some(Bytes::from_static(b": still here\n\n"));
             };
             match read {
-                Read::Entries(entries) => {
+                FeedRead::Entries(entries) => {
                     for (number, told) in entries {
                         self.from = number + 1;
                         self.waiting.push_back(self.text(&told));
                     }
                 }
-                Read::Missed(next) => {
+                FeedRead::Missed(next) => {
                     self.from = next;
-                    self.waiting.push_back(self.text(&Told::Gap));
+                    self.waiting.push_back(self.text(&FeedEntry::Gap));
                 }
-                Read::Closed => return None,
+                FeedRead::Closed => return None,
             }
         }
     }
@@ -126,15 +126,15 @@ impl Reader {
         format!("{}.{}", self.epoch, self.from)
     }
 
-    fn text(&self, told: &Told) -> Bytes {
+    fn text(&self, told: &FeedEntry) -> Bytes {
         match told {
-            Told::Event(user, event) => {
+            FeedEntry::Event(user, event) => {
                 let kind = event.kind.name();
                 // Fails only for maps with keys that are no strings; there are none.
                 let data = serde_json::to_string(&EventJson::of(user, event)).unwrap_or_default();
                 format!("id: {}\nevent: {kind}\ndata: {data}\n\n", self.id()).into()
             }
-            Told::Gap => format!("id: {}\nevent: gap\ndata: {{}}\n\n", self.id()).into(),
+            FeedEntry::Gap => format!("id: {}\nevent: gap\ndata: {{}}\n\n", self.id()).into(),
         }
     }
 }

@@ -117,12 +117,12 @@ impl Store {
     pub async fn revoke_reused(
         &self,
         id: TokenId,
-        presented: &SecretHash,
+        secret_hash: &SecretHash,
         call: impl Into<Call<'_>>,
     ) -> Result<bool, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.revoke_reused(id, presented, &call.into())),
-            Self::Redis(store) => store.revoke_reused(id, presented, &call.into()).await,
+            Self::Memory(store) => Ok(store.revoke_reused(id, secret_hash, &call.into())),
+            Self::Redis(store) => store.revoke_reused(id, secret_hash, &call.into()).await,
         }
     }
 

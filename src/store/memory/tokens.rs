@@ -132,10 +132,10 @@ impl MemoryStore {
         self.find(shard, id, now_ms)
     }
 
-    pub(crate) fn revoke_reused(&self, id: TokenId, presented: &SecretHash, call: &Call<'_>) -> bool {
+    pub(crate) fn revoke_reused(&self, id: TokenId, secret_hash: &SecretHash, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.hash_tag());
         let Some(token) = self.find(&mut shard, id, call.now_ms) else { return false };
-        if token.record.judge(presented, None, call.now_ms) != RecordVerdict::RotatedOut {
+        if token.record.judge(secret_hash, None, call.now_ms) != RecordVerdict::RotatedOut {
             return false;
         }
         let user = token.record.user().to_owned();
