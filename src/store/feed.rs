@@ -1,8 +1,8 @@
-//! The live feed of events: the newest ones of all users as this node heard of them, for readers that come, go and lag.
+//! The live feed of events: the newest events of all users that this node heard of.
 //!
-//! It is at most once. What the store told while this node did not hear it (its connection was lost) is not in it;
-//! then, and where a reader lags by more than [`FEED_ENTRIES`], the reader is told of the gap and looks into the
-//! histories of the users it cares about, which miss nothing.
+//! Delivery is at most once. Events published while this node's connection was lost are missing. The feed marks that gap,
+//! and tells a reader that lags by more than [`FEED_ENTRIES`]. The reader then reads the histories of its users, which are
+//! complete.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,21 +11,21 @@ use tokio::sync::watch;
 
 use crate::model::event::Event;
 
-/// The newest entries that are kept for readers that lag or come back.
+/// The entries that are kept for readers that lag or return.
 pub const FEED_ENTRIES: usize = 10_000;
-/// A reader is given at most so many at once.
+/// The most entries in one read.
 const ENTRIES_PER_READ: usize = 100;
 
-/// An entry.
+/// An entry of the feed.
 #[derive(Debug)]
 pub enum FeedEntry {
-    /// What happened to this user.
+    /// An event of this user.
     Event(String, Event),
     /// Events may be missing here.
     Gap,
 }
 
-/// See the module. One per node.
+/// The feed of a node.
 pub struct Feed {
     ring: Mutex<Ring>,
     state: watch::Sender<FeedState>,
@@ -34,7 +34,7 @@ pub struct Feed {
 #[derive(Default)]
 struct Ring {
     entries: VecDeque<Arc<FeedEntry>>,
-    /// The number of the entry to come.
+    /// The number of the next entry.
     next: u64,
 }
 
@@ -44,14 +44,14 @@ struct FeedState {
     is_closed: bool,
 }
 
-/// What a reader is given.
+/// The outcome of a read.
 #[derive(Debug)]
 pub enum FeedRead {
     /// Entries, each with its number.
     Entries(Vec<(u64, Arc<FeedEntry>)>),
-    /// The reader lags too much, or comes from elsewhere: it goes on with the entry of this number.
+    /// The reader lags too much, or read another node's feed before: continue with the entry of this number.
     Missed(u64),
-    /// There will be no more: the server stops.
+    /// The server stops.
     Closed,
 }
 
@@ -76,21 +76,21 @@ impl Feed {
         self.state.send_modify(|state| state.next = state.next.max(next));
     }
 
-    /// The number of the entry to come.
+    /// The number of the next entry.
     pub fn next(&self) -> u64 {
         self.ring().next
     }
 
-    /// Ends all reading.
+    /// Ends all reads.
     pub fn close(&self) {
         self.state.send_modify(|state| state.is_closed = true);
     }
 
-    /// The entries from this number on, as soon as there are any.
+    /// Waits for entries from this number on, and returns them.
     pub async fn read(&self, from: u64) -> FeedRead {
         let mut state = self.state.subscribe();
-        let is_due = |state: &FeedState| state.is_closed || state.next != from;
-        match state.wait_for(is_due).await.map(|state| state.is_closed) {
+        let is_ready = |state: &FeedState| state.is_closed || state.next != from;
+        match state.wait_for(is_ready).await.map(|state| state.is_closed) {
             Ok(false) => self.ring().from(from),
             Ok(true) | Err(_) => FeedRead::Closed,
         }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_gets_everything_in_order_or_is_told_that_it_missed_some() {
+    async fn a_reader_gets_all_entries_in_order_or_is_told_of_a_gap() {
         let feed = Arc::new(Feed::default());
         let waiting = tokio::spawn({
             let feed = feed.clone();
