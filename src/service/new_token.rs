@@ -13,12 +13,12 @@ use crate::model::token::{
 };
 use crate::token_string::{SecretHash, TokenId, VerifiedMark};
 
-/// What a login service asks for.
+/// The token that a login service asks for.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// Whose token.
+    /// The user that logged in.
     pub user: String,
-    /// Where the login came from.
+    /// The address that the login came from.
     pub ip: IpAddr,
     /// Cleaned and cut at 256 characters.
     pub user_agent: String,
@@ -36,14 +36,14 @@ pub struct NewToken {
     pub idle_ms: Option<u64>,
     /// Overrides the policy's absolute lifetime.
     pub lifetime_ms: Option<u64>,
-    /// What the token belongs to.
+    /// The objects that the token belongs to.
     pub related_objects: Vec<RelatedObject>,
-    /// False when a second factor is still to be shown: until [`Service::confirm`] the token opens nothing.
+    /// False if a second factor is still to be shown: the token opens nothing until [`Service::confirm`].
     pub is_authenticated: bool,
 }
 
 impl NewToken {
-    /// A token with the default of every field that has one: what `POST /v1/tokens` makes of these two.
+    /// A token with the defaults of `POST /v1/tokens`.
     pub fn new(user: impl Into<String>, ip: IpAddr) -> Self {
         Self {
             user: user.into(),
@@ -61,7 +61,7 @@ impl NewToken {
         }
     }
 
-    /// Whether every field but the user keeps to its rule.
+    /// Checks every field except the user.
     pub(crate) fn check(&self) -> Result<(), ServiceError> {
         valid_if_some("auth_slug", self.auth_slug.as_deref(), rules::auth_slug)?;
         valid_if_some("backend", self.backend.as_deref(), rules::backend)?;

@@ -1,4 +1,4 @@
-//! Takeovers: start, end, look back.
+//! Takeovers: start, end, list.
 
 use super::core::{Service, no_randomness};
 use super::error::ServiceError;
@@ -10,11 +10,11 @@ use crate::store::Rejection;
 use crate::token_string::{TokenId, new_id};
 
 impl Service {
-    /// Lets a token act as another user; an earlier takeover of it ends. It lasts for `age_ms`, or as long as the
-    /// policy allows, and never longer than its token.
+    /// Lets a token act as another user. An earlier takeover of the token ends. The takeover lasts for `age_ms`, or as long
+    /// as the policy allows, and never longer than its token.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Ended`, `Pending`, `OwnUser`, `Store`.
+    /// `Invalid`, `NotFound`, `Revoked`, `Pending`, `OwnUser`, `Store`.
     pub async fn start_takeover(
         &self,
         token: TokenId,
@@ -36,7 +36,7 @@ impl Service {
     /// Ends the takeover under way on a token.
     ///
     /// # Errors
-    /// `NotFound` when there is none; `Store`.
+    /// `NotFound` if there is none; `Store`.
     pub async fn end_takeover(
         &self,
         token: TokenId,
@@ -47,10 +47,10 @@ impl Service {
         Ok(is_ended.then_some(()).ok_or(Rejection::NotFound)?)
     }
 
-    /// The takeovers of a token, newest first.
+    /// Lists the takeovers of a token, newest first.
     ///
     /// # Errors
-    /// `NotFound` when there is neither such a token nor a takeover of it; `Store`.
+    /// `NotFound` if there is neither such a token nor a takeover of it; `Store`.
     pub async fn token_takeovers(&self, token: TokenId) -> Result<Vec<Takeover>, ServiceError> {
         let takeovers = self.store.token_takeovers(token, self.clock.now_ms()).await?;
         if takeovers.is_empty() {
@@ -59,7 +59,7 @@ impl Service {
         Ok(takeovers)
     }
 
-    /// Who took this user over, newest first.
+    /// Lists the takeovers of this user by others, newest first.
     ///
     /// # Errors
     /// `Store`.

@@ -22,8 +22,8 @@ impl Service {
     /// Issues a token.
     ///
     /// # Errors
-    /// `Invalid`, `TooManyTokens`, `ObjectFull`; `Store`, and then it is unknown whether the token was issued; nobody
-    /// has its secret.
+    /// `Invalid`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody has its
+    /// secret.
     pub async fn issue(&self, new: NewToken, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         valid("user", rules::user(&new.user))?;
         new.check()?;
@@ -40,7 +40,7 @@ impl Service {
     /// `NotFound`, `Store`.
     pub async fn token(&self, id: TokenId) -> Result<Token, ServiceError> {
         let mut found = self.store.token(id, self.clock.now_ms()).await?;
-        // After an outage the store may know less than this node.
+        // After an outage this node may have renewals that the store does not know yet.
         if found.is_none() && self.last_access.earned_ms(id).is_some() {
             // What could not be written stays in the queue.
             let _ = self.last_access.flush().await;
@@ -74,8 +74,8 @@ impl Service {
     /// Gives a token a new secret; the old one works for the rotation grace.
     ///
     /// # Errors
-    /// `NotFound`, `Revoked`, `Pending`, `RotatedTooOften`; `Store`, and then both secrets may be good for the grace,
-    /// and only the new one, which nobody has, after it.
+    /// `NotFound`, `Revoked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace, and only
+    /// the new one, which nobody has, after it.
     pub async fn rotate(&self, id: TokenId, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         let minted = self
             .with_token_keys(|keys| mint_secret(TokenKind::Session, keys, id, &self.entropy))?
@@ -109,7 +109,7 @@ impl Service {
         Ok(tokens)
     }
 
-    /// Revokes all of a user's live tokens but one, as [`Store::revoke_user_tokens`](crate::store::Store::revoke_user_tokens) does.
+    /// Revokes all of a user's live tokens but one: [`Store::revoke_user_tokens`](crate::store::Store::revoke_user_tokens).
     /// Returns how many it revoked.
     ///
     /// # Errors
