@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::queue::PROMPT_WRITES;
 use super::recorder::*;
 use crate::clock::Clock;
@@ -5,8 +8,6 @@ use crate::model::token::{Renewal, Token, TokenDetails, TokenRecord};
 use crate::store::memory::MemoryStore;
 use crate::store::{Store, StoreLimits};
 use crate::token_string::TokenId;
-use std::sync::Arc;
-use std::time::Duration;
 
 const START_MS: u64 = 1_800_000_000_000;
 
@@ -62,7 +63,7 @@ async fn every_round_writes_the_latest_access_while_few_tokens_are_accessed() {
     assert_eq!(seen().await, 900);
     queue.flush().await.unwrap();
     assert_eq!(queue.0.counters.flushed.get(), 2, "and writes nothing twice");
-    // A newer copy of the record takes the older one's place, and no access is lost.
+    // A newer copy of the record replaces the older one, and no access is lost.
     let newer = Arc::new(TokenRecord::clone(&record));
     queue.record(&record, START_MS + 950, None, true);
     queue.record(&newer, START_MS + 940, None, true);
@@ -109,9 +110,9 @@ async fn a_renewal_does_not_wait_for_the_resolution() {
     assert_eq!(token.record.expires_at_ms, START_MS + 60_050);
 }
 
-/// On a Redis that is not there.
+/// On an unreachable Redis.
 #[tokio::test]
-async fn what_was_earned_counts_until_it_is_written() {
+async fn an_earned_renewal_counts_until_it_is_written() {
     let (_, store, clock, record) = queue(OPTIONS).await;
     let away = crate::store::redis::RedisStore::new(
         crate::store::redis::RedisOptions {
@@ -147,12 +148,12 @@ async fn what_was_earned_counts_until_it_is_written() {
     store.touch(std::slice::from_ref(&chain), clock.now_ms()).await.unwrap();
     let token = store.token(record.id, clock.now_ms()).await.unwrap().unwrap();
     assert_eq!(token.record.expires_at_ms, START_MS + 160_000);
-    // The writing was broken off: it is written again.
+    // The write was cancelled: it is written again.
     assert_eq!(unwritten.0.queue.take_due(clock.now_ms()).pop().unwrap().touch(), chain);
 }
 
 #[tokio::test]
-async fn what_was_written_does_not_count_any_more() {
+async fn a_written_renewal_is_no_longer_earned() {
     let (queue, _, _, record) = queue(OPTIONS).await;
     queue.record(&record, START_MS + 50, Some(START_MS + 60_050), true);
     queue.flush().await.unwrap();
@@ -160,7 +161,7 @@ async fn what_was_written_does_not_count_any_more() {
 }
 
 #[tokio::test]
-async fn the_queue_is_bounded_and_counts_what_it_drops_until_there_is_room() {
+async fn a_full_queue_counts_dropped_accesses() {
     let (queue, _, clock, record) = queue(LastAccessOptions { queue: 1, ..OPTIONS }).await;
     let id = TokenId::from_locator(record.id.hash_tag(), "AAAAAAAAAAAAAA").unwrap();
     let other = Arc::new(TokenRecord { id, ..TokenRecord::clone(&record) });
@@ -172,7 +173,7 @@ async fn the_queue_is_bounded_and_counts_what_it_drops_until_there_is_room() {
     queue.flush().await.unwrap();
     assert_eq!(queue.0.counters.flushed.get(), 1);
 
-    // The first has rested, so it is not watched any more.
+    // The first was not accessed for a resolution, so it is not watched any more.
     clock.advance_ms(OPTIONS.resolution_ms);
     queue.flush().await.unwrap();
     queue.record(&other, clock.now_ms(), None, true);

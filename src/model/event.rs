@@ -8,7 +8,7 @@ use std::fmt;
 use super::takeover::TakeoverId;
 use crate::token_string::TokenId;
 
-/// Who caused an event.
+/// The cause of an event: a caller, the holder or Doorward itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor<'a> {
     /// The caller of the admin plane with the API key of this name.
@@ -162,11 +162,11 @@ pub const REFUSALS_FOLDED_OVER: usize = 16;
 /// One event in a user's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
     /// When it happened.
     pub at_ms: u64,
-    /// Who caused it, as [`Actor`] is displayed.
+    /// The actor, as [`Actor`] is displayed.
     pub actor: String,
     /// The token it is about.
     pub token: Option<TokenId>,

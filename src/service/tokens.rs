@@ -85,7 +85,7 @@ impl Service {
         Ok(Issued { token, token_string: minted.token_string })
     }
 
-    /// Revokes a token of which a rotated-out secret was used after its grace, if `reuse-ends-token` says so (RFC 9700,
+    /// Revokes a token whose rotated-out secret was used after its grace, if `reuse-ends-token` says so (RFC 9700,
     /// section 4.14.2). Somebody has copied the token.
     ///
     /// # Errors

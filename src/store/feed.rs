@@ -63,13 +63,13 @@ impl Default for Feed {
 
 impl Feed {
     /// Adds an entry; never waits.
-    pub fn push(&self, told: FeedEntry) {
+    pub fn push(&self, entry: FeedEntry) {
         let next = {
             let mut ring = self.ring();
             if ring.entries.len() >= FEED_ENTRIES {
                 ring.entries.pop_front();
             }
-            ring.entries.push_back(Arc::new(told));
+            ring.entries.push_back(Arc::new(entry));
             ring.next += 1;
             ring.next
         };

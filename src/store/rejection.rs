@@ -1,13 +1,13 @@
 //! Why a store operation was rejected.
 
-/// Why the store did not do what it was asked: its rules or its contents forbid it. Nothing was changed.
+/// Why the store rejected an operation: its rules or its contents forbid it. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// There is no such token, takeover or device key, or it has expired. Log in again.
     #[error("no such token")]
     NotFound,
     /// The token is revoked, and a revoked token cannot be changed. Log in again.
-    #[error("the token has ended")]
+    #[error("the token is revoked")]
     Revoked,
     /// The token's second factor is still to be shown. Confirm the token first.
     #[error("the token's second factor is still to be shown")]
@@ -28,14 +28,14 @@ pub enum Rejection {
     /// The user has as many device keys as allowed. Remove one first.
     #[error("the user has as many device keys as max-devices-per-user allows")]
     TooManyDevices,
-    /// A login by device key: there is no such key, it is inactive, or the login token is not its own. The caller is not
-    /// told which. Log in by other means.
+    /// A login by device key: there is no such key, it is inactive, or the login token is not its own. The error does not say
+    /// which. Log in by other means.
     #[error("no active device key has this uuid and this login token")]
     LoginRefused,
-    /// A takeover of the token's own user. Needs no takeover.
+    /// The user to take over is the token's owner. No takeover is needed.
     #[error("the token is that user's own")]
     OwnUser,
 }
 
-/// What an operation did, or why it did nothing.
+/// The outcome of an operation, or why it was rejected.
 pub type Outcome<T> = Result<T, Rejection>;

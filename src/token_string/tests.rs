@@ -1,9 +1,12 @@
 //! Token strings: minted, parsed, forged.
 
-use super::format::{CHECKED_BYTES, TOKEN_STRING_BYTES, TOKEN_STRING_CHARS};
 use std::sync::Arc;
 
-use super::*;
+use super::format::{CHECKED_BYTES, TOKEN_STRING_BYTES, TOKEN_STRING_CHARS, TokenKind};
+use super::id::{HashTag, TokenId};
+use super::mint::{Minted, mint, mint_secret};
+use super::token_keys::TokenKeys;
+use super::verify::{UnverifiedToken, parse};
 use crate::entropy::Entropy;
 use crate::model::token::TokenRecord;
 
@@ -16,7 +19,7 @@ fn minted() -> Minted {
 }
 
 #[test]
-fn what_is_minted_parses_and_names_itself() {
+fn a_minted_string_parses_and_names_its_id() {
     let token = minted();
     assert_eq!(token.token_string.len(), 3 + TOKEN_STRING_CHARS);
     let verified = parse(TokenKind::Session, &keys(&["one"]), token.token_string.as_bytes()).unwrap();
@@ -28,8 +31,7 @@ fn what_is_minted_parses_and_names_itself() {
     assert!(token.token_string[3..].starts_with(&token.id.to_string()), "the id can be read off the token");
 }
 
-/// A mark stands for the string that left it, under the keys of then and for the secret of then, and for nothing
-/// else.
+/// A mark stands for the string that left it, under the same keys and for the same secret.
 #[test]
 fn a_mark_opens_nothing_that_its_string_would_not() {
     let (one, other) = (keys(&["one"]), keys(&["other"]));
@@ -37,13 +39,13 @@ fn a_mark_opens_nothing_that_its_string_would_not() {
     let unverified = UnverifiedToken::decode(TokenKind::Session, token.token_string.as_bytes()).unwrap();
     let record = TokenRecord { secret_hash: token.hash, ..crate::model::token::tests::record() };
     let record = Arc::new(record);
-    let is_ours = |unverified: &UnverifiedToken, keys: &TokenKeys| {
+    let is_verified = |unverified: &UnverifiedToken, keys: &TokenKeys| {
         unverified.verify_known(keys, Some(record.known_secret())).is_some()
     };
-    assert!(!is_ours(&unverified, &other));
-    assert_eq!(record.verified.get(), 0, "what was not verified is not kept");
+    assert!(!is_verified(&unverified, &other));
+    assert_eq!(record.verified.get(), 0, "an unverified string leaves no mark");
     for _ in 0..2 {
-        assert!(is_ours(&unverified, &one));
+        assert!(is_verified(&unverified, &one));
         assert_ne!(record.verified.get(), 0);
         for byte in 0..TOKEN_STRING_BYTES {
             let mut forged = unverified;
@@ -51,9 +53,9 @@ fn a_mark_opens_nothing_that_its_string_would_not() {
                 Some(at) => forged.mac[at] ^= 1,
                 None => forged.checked[byte] ^= 1,
             }
-            assert!(!is_ours(&forged, &one), "{byte}");
+            assert!(!is_verified(&forged, &one), "{byte}");
         }
-        assert!(!is_ours(&unverified, &other), "its key is none of ours any more");
+        assert!(!is_verified(&unverified, &other), "the key is gone");
     }
     // Another secret of the same token, as after a rotation.
     let rotated = mint_secret(TokenKind::Session, &one, token.id, &Entropy::seeded(2)).unwrap();
@@ -69,7 +71,7 @@ fn a_mark_opens_nothing_that_its_string_would_not() {
 }
 
 #[test]
-fn the_wire_form_is_fixed() {
+fn the_layout_is_fixed() {
     // Byte-exact: a change here would make every live token look forged.
     let token_string = b"dw_jE1hGDDTZBpo-UppJdH0sNrJSDJawY9t0yVkN2ERAvAVHXe4";
     let verified = parse(TokenKind::Session, &keys(&["one"]), token_string).unwrap();
@@ -83,7 +85,7 @@ fn the_wire_form_is_fixed() {
 }
 
 #[test]
-fn every_changed_character_is_refused() {
+fn a_string_with_a_changed_character_is_rejected() {
     let token_string = minted().token_string.into_bytes();
     for at in 0..token_string.len() {
         for other in [b'A', b'B', b'_', b'=', b' ', b'\n', 0, 0xff] {

@@ -12,7 +12,7 @@ pub struct AccessMark {
 }
 
 impl AccessMark {
-    /// Records an access. Returns true if nobody watches this mark yet: the caller then has it watched.
+    /// Records an access. Returns true if the mark is not watched yet: the caller then has it watched.
     pub fn record(&self, now_ms: u64) -> bool {
         // Concurrent accesses are at most a millisecond or two apart: either is exact enough, and most find nothing to
         // write.

@@ -36,7 +36,7 @@ impl GappedText {
 }
 
 impl<T> Cached<T> {
-    /// Returns the value, and makes it if there is none.
+    /// Returns the value, making it first if it is missing.
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         self.0.get_or_init(make)
     }

@@ -1,4 +1,4 @@
-//! What is shown of a token besides its record.
+//! The details of a token: the fields that validation does not need.
 
 use std::net::IpAddr;
 
@@ -11,8 +11,8 @@ pub struct RelatedObject {
     pub object_id: String,
 }
 
-/// What is shown of a token and validation does not need. The last access is not among it, because it alone changes
-/// without the record.
+/// The details of a token: the fields that are shown and that validation does not need. The last access is not among them,
+/// because it alone changes without the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenDetails {
     /// When the token was issued.

@@ -62,7 +62,7 @@ impl Texts {
         self.optional(1)
     }
 
-    /// What authenticated the user.
+    /// The backend that authenticated the user.
     pub fn backend(&self) -> Option<&str> {
         self.optional(2)
     }

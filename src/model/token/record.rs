@@ -56,7 +56,7 @@ pub struct TokenRecord {
     pub accesses: AccessMark,
 }
 
-/// What carried a token in a request.
+/// The part of a request that carried the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// `Authorization: Bearer`.
@@ -100,7 +100,7 @@ impl TokenRecord {
         self.texts.auth_slug()
     }
 
-    /// What authenticated the user.
+    /// The backend that authenticated the user.
     pub fn backend(&self) -> Option<&str> {
         self.texts.backend()
     }

@@ -28,7 +28,7 @@ pub struct PreviousSecrets(Option<Box<SecretList>>);
 pub(crate) struct SecretList(Vec<PreviousSecret>);
 
 impl PreviousSecrets {
-    /// Whether there are none. Does not read the list.
+    /// Whether the list is empty. Does not read it.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }

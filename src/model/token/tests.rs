@@ -40,15 +40,15 @@ fn the_right_secret_on_an_allowed_transport_is_admitted_before_its_expiry() {
     assert_eq!(judge(&token.secret_hash, Transport::Header, 999), RecordVerdict::Refused);
     assert_eq!(judge(&wrong, Transport::Cookie, 999), RecordVerdict::WrongSecret);
     assert_eq!(token.judge(&token.secret_hash, None, 999), RecordVerdict::Admitted);
-    let ended = TokenRecord { is_active: false, ..token.clone() };
-    assert_eq!(ended.judge(&wrong, None, 999), RecordVerdict::Refused, "nothing more to find out");
+    let revoked = TokenRecord { is_active: false, ..token.clone() };
+    assert_eq!(revoked.judge(&wrong, None, 999), RecordVerdict::Refused, "nothing more to find out");
     let pending = TokenRecord { is_authenticated: false, ..token.clone() };
     assert_eq!(pending.judge(&token.secret_hash, None, 999), RecordVerdict::Pending);
     assert_eq!(pending.judge(&wrong, None, 999), RecordVerdict::WrongSecret);
 }
 
 #[test]
-fn a_renewed_record_is_live_again_and_keeps_what_is_known_beside_it() {
+fn a_renewed_record_is_live_again_and_keeps_its_latest_access() {
     let token = record();
     token.accesses.record(900);
     assert_eq!((token.has_expired(999), token.has_expired(1_000)), (false, true));
@@ -61,7 +61,7 @@ fn a_renewed_record_is_live_again_and_keeps_what_is_known_beside_it() {
 }
 
 #[test]
-fn the_chain_of_two_renewals_is_that_of_both() {
+fn two_renewals_join_in_any_order() {
     let [one, other] = [(1, 10), (5, 15)].map(|(from_ms, to_ms)| Renewal { from_ms, to_ms });
     let both = Renewal { from_ms: 1, to_ms: 15 };
     assert_eq!([one.and(other), other.and(one)], [both, both]);
@@ -87,8 +87,8 @@ fn a_takeover_shows_another_user_until_its_end() {
     assert_eq!((token.effective_user(500), token.identity_ends_at_ms(500)), ("alice", 1_000));
     let expires_first = TokenRecord { expires_at_ms: 400, ..token.clone() };
     assert_eq!(expires_first.identity_ends_at_ms(399), 400);
-    let ended = TokenRecord { is_active: false, ..token };
-    assert_eq!(ended.effective_user(499), "alice");
+    let revoked = TokenRecord { is_active: false, ..token };
+    assert_eq!(revoked.effective_user(499), "alice");
 }
 
 #[test]

@@ -109,7 +109,7 @@ async fn parallel_rotations_log_nobody_out(kind: StoreKind) {
                 on.store.change(token.record.id, &change, now_ms).await.unwrap()
             };
             let outcomes = join_all(hashes.iter().map(rotate)).await;
-            assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_))), "{outcomes:?}");
+            assert!(outcomes.iter().all(|outcome| outcome.is_ok()), "{outcomes:?}");
             // Whichever answer the browser keeps.
             for hash in &hashes {
                 for at_ms in [now_ms, now_ms + GRACE_MS, now_ms + 100 * GRACE_MS] {
@@ -129,7 +129,7 @@ async fn a_token_is_rotated_only_so_often_within_the_grace(kind: StoreKind) {
     let token = on.issue("alice", NOW_MS).await;
     let most = u8::try_from(MAX_SIBLINGS).unwrap();
     for n in 1..=most {
-        assert!(matches!(rotate(&on, &token, n, NOW_MS).await, Ok(_)), "{n}");
+        assert!(rotate(&on, &token, n, NOW_MS).await.is_ok(), "{n}");
     }
     assert_eq!(rotate(&on, &token, 99, NOW_MS + 1).await, Err(Rejection::RotatedTooOften));
     assert_eq!(
@@ -137,7 +137,7 @@ async fn a_token_is_rotated_only_so_often_within_the_grace(kind: StoreKind) {
         RecordVerdict::Admitted,
         "nothing changed"
     );
-    assert!(matches!(rotate(&on, &token, 99, NOW_MS + GRACE_MS).await, Ok(_)));
+    assert!(rotate(&on, &token, 99, NOW_MS + GRACE_MS).await.is_ok());
 }
 
 async fn a_reused_secret_ends_the_token_once(kind: StoreKind) {

@@ -178,7 +178,7 @@ impl World {
         });
         for (change, redis) in outcomes {
             let memory = self.memory.store.change(id, &change, self.now_ms).await.unwrap();
-            if matches!(memory, Ok(_)) {
+            if memory.is_ok() {
                 self.secrets.entry(id).or_default().extend(change.rotate.map(|rotation| rotation.hash));
             }
             prop_assert_eq!(memory, redis);

@@ -148,7 +148,7 @@ async fn an_ending_is_two_round_trips_where_hints_lie_elsewhere() {
         let id = token_string::new_id(token.hash_tag(), on.entropy()).unwrap();
         let new = NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms };
         let started = on.store.start_takeover(&new, NOW_MS).await.unwrap();
-        assert!(matches!(started, Ok(_)), "{started:?}");
+        assert!(started.is_ok(), "{started:?}");
     };
     for (what, objects, takes_over, expected) in [
         // The scripts become known.
