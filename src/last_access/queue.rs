@@ -40,7 +40,7 @@ struct WatchedToken {
     in_flight: Option<Renewal>,
     /// The access that was last taken to be written; 0 for none.
     written_access_ms: u64,
-    /// The boottime of that.
+    /// The boottime at which it was taken.
     taken_ms: Option<u64>,
 }
 
@@ -84,7 +84,7 @@ impl AccessQueue {
         self.shard(id).lock().get(&id)?.earned().map(|renewal| renewal.to_ms)
     }
 
-    /// Watches this copy of the record, if it is kept. Returns false if the queue is full.
+    /// Adds an access, and watches this copy of the record if it is kept. Returns false if the queue is full.
     pub(crate) fn watch(
         &self,
         record: &Arc<TokenRecord>,
@@ -124,7 +124,7 @@ impl AccessQueue {
         true
     }
 
-    /// Takes the accesses that may be written now, and stops watching the tokens that were not accessed for a resolution.
+    /// Takes the accesses to write now, and stops watching the tokens that were not accessed for a resolution.
     pub(crate) fn take_due(&self, boottime_ms: u64) -> Vec<DueAccess> {
         let waiting: usize = self
             .shards
@@ -198,7 +198,7 @@ impl WatchedToken {
     }
 }
 
-/// The chain of both.
+/// Joins two optional chains.
 fn merged(one: Option<Renewal>, other: Option<Renewal>) -> Option<Renewal> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.and(other)),

@@ -1,7 +1,7 @@
 //! Device keys, and the logins by them.
 
 use super::memory_store::MemoryStore;
-use super::shard::Shard;
+use super::shard::UserShard;
 use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use crate::model::event::{Event, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER, RevokeReason};
 use crate::model::token::Token;
@@ -111,7 +111,7 @@ impl MemoryStore {
     }
 
     /// Whether the newest events are refused logins, one of them of this key and not long ago.
-    fn is_repeat(&self, shard: &Shard, (user, uuid): (&str, &str), now_ms: u64) -> bool {
+    fn is_repeat(&self, shard: &UserShard, (user, uuid): (&str, &str), now_ms: u64) -> bool {
         let folded_ms = REFUSALS_FOLDED_MS.min(self.limits.event_retention_ms);
         let newest = shard.events.get(user).into_iter().flatten().take(REFUSALS_FOLDED_OVER);
         newest
@@ -120,7 +120,7 @@ impl MemoryStore {
             .is_some_and(|event| now_ms.saturating_sub(event.at_ms) < folded_ms)
     }
 
-    fn revoke_logged_in(&self, shard: &mut Shard, user: &str, uuid: &str, call: &Call<'_>) {
+    fn revoke_logged_in(&self, shard: &mut UserShard, user: &str, uuid: &str, call: &Call<'_>) {
         self.revoke_active(shard, user, RevokeReason::Device, call, |token| {
             token.record.device() == Some(uuid)
         });
@@ -128,7 +128,7 @@ impl MemoryStore {
 
     fn emit_device(
         &self,
-        shard: &mut Shard,
+        shard: &mut UserShard,
         kind: EventKind,
         (user, uuid): (&str, &str),
         token: Option<TokenId>,

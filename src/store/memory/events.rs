@@ -1,14 +1,14 @@
 //! The events of each user.
 
 use super::memory_store::MemoryStore;
-use super::shard::Shard;
+use super::shard::UserShard;
 use crate::model::event::Event;
 use crate::store::feed::FeedEntry;
 use crate::token_string::HashTag;
 
 impl MemoryStore {
     /// Records an event of a user of this shard.
-    pub(crate) fn emit(&self, shard: &mut Shard, user: &str, event: Event) {
+    pub(crate) fn emit(&self, shard: &mut UserShard, user: &str, event: Event) {
         self.feed.push(FeedEntry::Event(user.to_owned(), event.clone()));
         if self.limits.events_per_user == 0 {
             return;
@@ -24,7 +24,7 @@ impl MemoryStore {
         events.filter(|event| self.keeps(event, now_ms)).cloned().collect()
     }
 
-    pub(crate) fn prune_events(&self, shard: &mut Shard, now_ms: u64) {
+    pub(crate) fn prune_events(&self, shard: &mut UserShard, now_ms: u64) {
         shard.events.retain(|_, events| {
             events.retain(|event| self.keeps(event, now_ms));
             !events.is_empty()

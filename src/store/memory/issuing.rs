@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::memory_store::MemoryStore;
-use super::shard::Shard;
+use super::shard::UserShard;
 use crate::model::event::{Event, EventKind, RevokeReason};
 use crate::model::token::Token;
 use crate::store::call::Call;
@@ -23,7 +23,7 @@ impl MemoryStore {
     /// Issues a token of a user of this shard, and returns the tokens that were revoked for it.
     pub(crate) fn issue_in(
         &self,
-        shard: &mut Shard,
+        shard: &mut UserShard,
         token: &Token,
         call: &Call<'_>,
     ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
@@ -49,7 +49,7 @@ impl MemoryStore {
 
     /// Revokes the oldest live tokens and removes the oldest revoked ones until one more live token fits, at most
     /// [`ROOM_PER_LOGIN`] of each. `None` if no token may be revoked.
-    fn make_room(&self, shard: &mut Shard, user: &str, call: &Call<'_>) -> Option<Vec<TokenId>> {
+    fn make_room(&self, shard: &mut UserShard, user: &str, call: &Call<'_>) -> Option<Vec<TokenId>> {
         let max = self.limits.max_tokens_per_user;
         if shard.users.get(user).map_or(0, Vec::len) < max {
             return Some(Vec::new());

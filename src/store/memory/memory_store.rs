@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use super::objects::Objects;
-use super::shard::{SHARDS, Shard, lock};
+use super::shard::{SHARDS, UserShard, lock};
 use super::takeover_history::TakenOver;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
@@ -12,7 +12,7 @@ use crate::token_string::HashTag;
 
 /// The embedded store. All data of a user is in one shard, so an operation on a user holds one lock.
 pub struct MemoryStore {
-    pub(crate) shards: Vec<Mutex<Shard>>,
+    pub(crate) shards: Vec<Mutex<UserShard>>,
     pub(crate) limits: StoreLimits,
     pub(crate) max_tokens: usize,
     pub(crate) tokens: AtomicUsize,
@@ -48,7 +48,7 @@ impl MemoryStore {
         &self.feed
     }
 
-    pub(crate) fn shard(&self, tag: HashTag) -> MutexGuard<'_, Shard> {
+    pub(crate) fn shard(&self, tag: HashTag) -> MutexGuard<'_, UserShard> {
         lock(&self.shards[tag.index() % SHARDS])
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::memory_store::MemoryStore;
-use super::shard::{SHARDS, Shard, lock};
+use super::shard::{SHARDS, UserShard, lock};
 use super::takeover_history::prune_entries;
 use crate::model::token::Token;
 use crate::token_string::TokenId;
@@ -52,13 +52,13 @@ impl MemoryStore {
     }
 
     /// Prunes the tokens of a user of this shard.
-    pub(crate) fn prune_user(&self, shard: &mut Shard, user: &str, now_ms: u64) {
+    pub(crate) fn prune_user(&self, shard: &mut UserShard, user: &str, now_ms: u64) {
         self.retain_tokens(shard, user, |token| self.is_kept(token, now_ms));
     }
 
     /// Removes the tokens of a user that `stays` does not keep.
-    pub(crate) fn retain_tokens(&self, shard: &mut Shard, user: &str, stays: impl Fn(&Token) -> bool) {
-        let Shard { tokens, users, .. } = shard;
+    pub(crate) fn retain_tokens(&self, shard: &mut UserShard, user: &str, stays: impl Fn(&Token) -> bool) {
+        let UserShard { tokens, users, .. } = shard;
         let Some(ids) = users.get_mut(user) else { return };
         ids.retain(|id| {
             let stays = tokens.get(id).is_some_and(&stays);
@@ -76,7 +76,7 @@ impl MemoryStore {
     }
 
     /// Removes a token of a user of this shard.
-    pub(crate) fn remove_token(&self, shard: &mut Shard, user: &str, id: TokenId) {
+    pub(crate) fn remove_token(&self, shard: &mut UserShard, user: &str, id: TokenId) {
         if shard.tokens.remove(&id).is_some() {
             self.tokens.fetch_sub(1, Ordering::Relaxed);
         }

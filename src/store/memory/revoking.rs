@@ -1,7 +1,7 @@
 //! Revokes tokens.
 
 use super::memory_store::MemoryStore;
-use super::shard::{Shard, edit};
+use super::shard::{UserShard, edit};
 use crate::model::event::{Event, EventKind, RevokeReason};
 use crate::model::token::{RecordVerdict, Revocation, Token};
 use crate::store::call::Call;
@@ -9,7 +9,7 @@ use crate::token_string::{HashTag, SecretHash, TokenId};
 
 impl MemoryStore {
     /// Revokes an active token of the shard. Its takeover ends, and it leaves the index of its objects.
-    pub(crate) fn revoke(&self, shard: &mut Shard, id: TokenId, reason: RevokeReason, call: &Call<'_>) {
+    pub(crate) fn revoke(&self, shard: &mut UserShard, id: TokenId, reason: RevokeReason, call: &Call<'_>) {
         self.close_takeover(shard, id, reason, call);
         let Some(token) = shard.tokens.get_mut(&id) else { return };
         edit(token).is_active = false;
@@ -24,7 +24,7 @@ impl MemoryStore {
     /// Finds a token to revoke. An expired token is removed at once, so that no renewal under way can revive it.
     pub(crate) fn purge_expired_then_find<'a>(
         &self,
-        shard: &'a mut Shard,
+        shard: &'a mut UserShard,
         id: TokenId,
         now_ms: u64,
     ) -> Option<&'a mut Token> {
@@ -65,7 +65,7 @@ impl MemoryStore {
     /// Revokes the active tokens of a user that are `wanted`.
     pub(crate) fn revoke_active(
         &self,
-        shard: &mut Shard,
+        shard: &mut UserShard,
         user: &str,
         reason: RevokeReason,
         call: &Call<'_>,

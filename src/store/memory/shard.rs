@@ -13,7 +13,7 @@ pub(crate) const SHARDS: usize = 256;
 
 /// The data of some users.
 #[derive(Default)]
-pub(crate) struct Shard {
+pub(crate) struct UserShard {
     pub(crate) tokens: HashMap<TokenId, Token>,
     pub(crate) users: HashMap<String, Vec<TokenId>>,
     /// By the token that acted.
@@ -23,7 +23,7 @@ pub(crate) struct Shard {
     pub(crate) devices: DeviceKeys,
 }
 
-impl Shard {
+impl UserShard {
     /// The tokens of a user of this shard.
     pub(crate) fn tokens_of(&self, user: &str) -> impl Iterator<Item = &Token> {
         self.users.get(user).into_iter().flatten().filter_map(|id| self.tokens.get(id))

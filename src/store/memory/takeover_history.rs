@@ -42,7 +42,7 @@ impl TakeoverHistory {
     }
 }
 
-/// Removes the entries of what nobody can see any more.
+/// Prunes the entries of takeovers that no call can see any more.
 pub(crate) fn prune_entries(taken_over: &mut TakenOver, now_ms: u64) {
     taken_over.retain(|_, entries| {
         entries.retain(|entry| entry.kept_until_ms > now_ms);

@@ -3,7 +3,7 @@
 use std::sync::MutexGuard;
 
 use super::memory_store::MemoryStore;
-use super::shard::{SHARDS, Shard, edit, lock};
+use super::shard::{SHARDS, UserShard, edit, lock};
 use super::takeover_history::{StartedTakeover, TakenOver, TakenOverEntry, TakeoverHistory};
 use crate::model::event::{Event, EventKind, RevokeReason};
 use crate::model::takeover::{
@@ -100,7 +100,7 @@ impl MemoryStore {
     /// Ends the takeover of a token, if there is one. Returns whether it was still under way.
     pub(crate) fn close_takeover(
         &self,
-        shard: &mut Shard,
+        shard: &mut UserShard,
         id: TokenId,
         reason: RevokeReason,
         call: &Call<'_>,
@@ -148,7 +148,7 @@ impl MemoryStore {
         takeovers
     }
 
-    pub(crate) fn prune_takeovers(&self, shard: &mut Shard, now_ms: u64) {
+    pub(crate) fn prune_takeovers(&self, shard: &mut UserShard, now_ms: u64) {
         shard
             .takeovers
             .retain(|_, history| history.shown(now_ms).any(|takeover| self.shows(&takeover, now_ms)));

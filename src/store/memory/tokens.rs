@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::memory_store::MemoryStore;
-use super::shard::{Shard, edit};
+use super::shard::{UserShard, edit};
 use crate::model::event::{Event, EventKind};
 use crate::model::token::{Token, TokenChange, TokenRecord, Touch};
 use crate::store::call::Call;
@@ -81,7 +81,7 @@ impl MemoryStore {
     /// Finds a visible token of this shard. A token that need not be kept is removed first.
     pub(crate) fn prune_then_find<'a>(
         &self,
-        shard: &'a mut Shard,
+        shard: &'a mut UserShard,
         id: TokenId,
         now_ms: u64,
     ) -> Option<&'a mut Token> {
