@@ -24,6 +24,7 @@ mod admin_plane {
 }
 
 mod documents {
+    mod limits;
     mod proxies_page;
 }
 
