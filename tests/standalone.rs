@@ -26,6 +26,7 @@ mod admin_plane {
 mod documents {
     mod limits;
     mod proxies_page;
+    mod references;
 }
 
 mod harness {

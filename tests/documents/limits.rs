@@ -139,14 +139,14 @@ fn setting_renderings(name: &str) -> Vec<Vec<String>> {
 /// 65536 is "65,536" or "64 KiB".
 fn amounts(number: u64) -> Vec<String> {
     let units = [("", 1), (" KiB", 1024), (" MiB", 1024 * 1024)];
-    let fitting = units.into_iter().filter(|(_, size)| number % size == 0);
+    let fitting = units.into_iter().filter(|(_, size)| number.is_multiple_of(*size));
     fitting.map(|(unit, size)| grouped(number / size) + unit).collect()
 }
 
 /// 7200000 is "7,200,000 ms", "7,200 s", "120 min" or "2 h".
 fn durations(milliseconds: u64) -> Vec<String> {
     let units = [(" ms", 1), (" s", 1000), (" min", 60_000), (" h", 3_600_000), (" days", 86_400_000)];
-    let fitting = units.into_iter().filter(|(_, size)| milliseconds % size == 0);
+    let fitting = units.into_iter().filter(|(_, size)| milliseconds.is_multiple_of(*size));
     fitting.map(|(unit, size)| grouped(milliseconds / size) + unit).collect()
 }
 
