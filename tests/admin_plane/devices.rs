@@ -7,7 +7,7 @@ use crate::common::server::{Server, assert_invalid_token, identity, key, pointer
 use crate::on_each_store;
 
 #[test]
-fn a_device_key_is_made_once() {
+fn a_device_key_is_created_once() {
     on_each_store(&[], |server| {
         let body = json!({"uuid": DASHED, "name": "My phone", "user_agent": "é".repeat(300)});
         let response = server.call("POST", DEVICES, Some(&body));
@@ -45,7 +45,7 @@ fn a_device_key_is_made_once() {
 }
 
 #[test]
-fn a_login_is_like_any_other_and_knows_its_device() {
+fn a_login_by_device_key_issues_an_ordinary_token_that_names_the_device() {
     on_each_store(&[], |server| {
         let made = make(server, DASHED);
         let mut body = login_body(DASHED, &made["login_token"]);
@@ -124,7 +124,7 @@ fn every_refused_login_gets_the_same_answer() {
 }
 
 #[test]
-fn a_device_that_ends_takes_its_tokens_along() {
+fn deactivating_or_deleting_a_device_key_revokes_its_tokens() {
     on_each_store(&[], |server| {
         let made = make(server, UUID);
         let path = format!("{DEVICES}/{DASHED}");
@@ -196,7 +196,7 @@ fn devices_are_listed_in_pages_newest_first() {
 }
 
 #[test]
-fn the_limits_are_kept() {
+fn the_limits_on_device_keys_and_tokens_are_enforced() {
     let settings = [
         ("DOORWARD_MAX_DEVICES_PER_USER", "2"),
         ("DOORWARD_MAX_TOKENS_PER_USER", "1"),
@@ -279,7 +279,7 @@ fn each_bad_field_is_named_and_nothing_is_written() {
 }
 
 #[test]
-fn methods_and_scopes() {
+fn device_routes_check_methods_and_scopes() {
     let [devices_key, tokens_key] =
         ["devices", "tokens"].map(|scope| format!("a-key-for-{scope}-0123456789-0123456"));
     let hash = |key: &str| doorward::internals::config::hash_key(key).unwrap();

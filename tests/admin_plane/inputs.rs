@@ -21,7 +21,7 @@ fn post_text(client: &mut Client, path: &str, body: impl AsRef<[u8]>) -> crate::
 
 /// HTTP clients resolve dot segments before they send a path, so nothing may be named by one.
 #[test]
-fn dot_segments_name_nothing() {
+fn dot_segments_in_a_path_are_rejected() {
     let server = Server::start(&[]);
     let issued = server.issue(json!({}));
     let token = format!("/v1/tokens/{}", text(&issued["id"]));
@@ -68,7 +68,7 @@ fn dot_segments_name_nothing() {
 }
 
 #[test]
-fn a_device_uuid_is_one_in_any_form() {
+fn every_spelling_of_a_uuid_names_the_same_device() {
     on_each_store(&[], |server| {
         let forms = [
             HEX.to_owned(),
@@ -102,7 +102,7 @@ fn a_device_uuid_is_one_in_any_form() {
 }
 
 #[test]
-fn a_user_agent_never_costs_the_login() {
+fn an_invalid_user_agent_does_not_fail_the_login() {
     let server = Server::start(&[]);
     let mut client = server.admin();
     for (sent, kept) in [
@@ -130,7 +130,7 @@ fn a_user_agent_never_costs_the_login() {
 }
 
 #[test]
-fn a_name_that_is_given_twice_is_refused() {
+fn a_duplicate_json_name_is_rejected() {
     let server = Server::start(&[]);
     let issued = server.issue(json!({}));
     let mut client = server.admin();
@@ -160,7 +160,7 @@ fn a_name_that_is_given_twice_is_refused() {
 }
 
 #[test]
-fn whole_numbers_may_be_written_as_json_schema_has_them() {
+fn integers_are_accepted_in_every_json_schema_notation() {
     let server = Server::start(&[]);
     let mut client = server.admin();
     let issue = |client: &mut Client, number: &str| {
@@ -180,7 +180,7 @@ fn whole_numbers_may_be_written_as_json_schema_has_them() {
 }
 
 #[test]
-fn an_address_may_have_a_port_brackets_or_a_zone() {
+fn an_address_is_accepted_with_a_port_brackets_or_a_zone() {
     let server = Server::start(&[]);
     for (sent, kept) in [
         ("203.0.113.7:4711", "203.0.113.7"),
@@ -199,7 +199,7 @@ fn an_address_may_have_a_port_brackets_or_a_zone() {
 }
 
 #[test]
-fn a_cursor_is_for_its_own_listing() {
+fn a_cursor_is_valid_for_its_own_listing_only() {
     on_each_store(&[], |server| {
         for user in ["alice", "bob"] {
             for _ in 0..3 {

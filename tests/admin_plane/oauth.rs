@@ -31,7 +31,7 @@ fn a_valid_token_is_introspected() {
 }
 
 #[test]
-fn whatever_is_not_valid_is_only_inactive() {
+fn an_invalid_token_is_introspected_as_inactive_and_nothing_else() {
     on_each_store(&[], |server| {
         let ended = server.issue(json!({}));
         server.end(&ended["id"]);
@@ -57,7 +57,7 @@ fn whatever_is_not_valid_is_only_inactive() {
 }
 
 #[test]
-fn an_introspection_is_an_access_unless_it_is_exempt() {
+fn an_introspection_counts_as_an_access_unless_it_is_exempt() {
     let server = Server::start(&[("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Exempt")]);
     let issued = server.issue(json!({}));
     let body = format!("token={}", text(&issued["token"]));
@@ -78,7 +78,7 @@ fn an_introspection_is_an_access_unless_it_is_exempt() {
 }
 
 #[test]
-fn a_revoked_token_has_ended_and_says_so_in_its_history() {
+fn an_oauth_revocation_revokes_the_token_and_records_an_event() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({}));
         identity(&server.auth(&issued["token"]));
@@ -104,7 +104,7 @@ fn a_revoked_token_has_ended_and_says_so_in_its_history() {
 }
 
 #[test]
-fn only_the_string_itself_revokes() {
+fn only_the_exact_token_string_revokes_the_token() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({}));
         let token_string = text(&issued["token"]);
@@ -120,7 +120,7 @@ fn only_the_string_itself_revokes() {
 }
 
 #[test]
-fn a_secret_within_its_grace_revokes() {
+fn an_old_secret_within_the_grace_period_revokes_the_token() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({}));
         let path = format!("{}/rotate", token_path(&issued["id"]));
@@ -131,7 +131,7 @@ fn a_secret_within_its_grace_revokes() {
 }
 
 #[test]
-fn a_client_authenticates_in_one_of_three_ways() {
+fn a_client_can_authenticate_in_three_ways() {
     let server = Server::start(&[]);
     let token = server.issue(json!({}))["token"].clone();
     let mut client = server.admin();
@@ -192,7 +192,7 @@ fn a_client_authenticates_in_one_of_three_ways() {
 }
 
 #[test]
-fn what_is_wrong_with_a_request_is_said_in_oauths_words() {
+fn invalid_requests_get_oauth_error_codes() {
     let server = Server::start(&[]);
     let token = text(&server.issue(json!({}))["token"]).to_owned();
     let mut client = server.admin();
@@ -225,7 +225,7 @@ fn what_is_wrong_with_a_request_is_said_in_oauths_words() {
 }
 
 #[test]
-fn a_key_does_what_its_scopes_allow() {
+fn a_key_is_limited_to_its_scopes() {
     let name = |scope: &str| format!("key-with-the-scope-{scope}-0123456789");
     let keys = ["introspect", "tokens", "takeovers", "metrics"]
         .map(|scope| format!("{scope}:{scope}:{}", blake3::hash(name(scope).as_bytes()).to_hex()))

@@ -55,7 +55,7 @@ fn post(content_type: &str, body: &[u8]) -> Vec<u8> {
 const JSON: &str = "Content-Type: application/json\r\n";
 
 #[test]
-fn bodies_that_are_no_json_are_refused() {
+fn bodies_that_are_not_json_are_rejected() {
     let server = Server::start(&[]);
     let good = br#"{"user": "alice", "ip": "10.0.0.1"}"#;
     for malformed in [
@@ -90,7 +90,7 @@ fn bodies_that_are_no_json_are_refused() {
 }
 
 #[test]
-fn a_body_that_is_too_long_is_refused_readably() {
+fn an_oversized_body_gets_a_readable_413() {
     let server = Server::start(&[]);
     let filled = |length: usize| {
         let start = r#"{"user": "alice", "ip": "10.0.0.1""#;
@@ -119,7 +119,7 @@ fn a_body_that_is_too_long_is_refused_readably() {
 }
 
 #[test]
-fn unknown_paths_and_methods_are_refused() {
+fn unknown_paths_and_methods_are_rejected() {
     let server = Server::start(&[]);
     let id = server.issue(json!({}))["id"].clone();
     for path in [
@@ -154,7 +154,7 @@ fn unknown_paths_and_methods_are_refused() {
 }
 
 #[test]
-fn only_a_key_of_the_scope_opens_the_admin_plane() {
+fn the_admin_plane_requires_a_key_with_the_routes_scope() {
     let metrics_key = "a-key-for-the-metrics-only-0123456789";
     let tokens_key = "a-key-for-the-tokens-only-01234567890";
     let hash = |key: &str| doorward::internals::config::hash_key(key).unwrap();
@@ -219,7 +219,7 @@ fn only_a_key_of_the_scope_opens_the_admin_plane() {
 }
 
 #[test]
-fn the_log_tells_where_refused_keys_come_from() {
+fn rejected_keys_are_logged_with_the_client_address() {
     let server = Server::start(&[("DOORWARD_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8")]);
     let wrong = "Bearer wrong-key-wrong-key-wrong-key-wrong-key";
     let headers = [("Authorization", wrong), ("X-Forwarded-For", "192.0.2.66, 198.51.100.7, 10.1.1.1")];
@@ -236,7 +236,7 @@ fn the_log_tells_where_refused_keys_come_from() {
 }
 
 #[test]
-fn a_stranger_cannot_fill_the_log() {
+fn rejected_keys_are_logged_at_a_limited_rate() {
     let server = Server::start(&[]);
     let mut stranger = server.admin();
     for _ in 0..300 {

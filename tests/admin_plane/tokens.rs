@@ -59,7 +59,7 @@ fn a_token_is_issued_with_all_its_fields() {
 }
 
 #[test]
-fn what_is_left_out_has_its_default() {
+fn omitted_fields_get_their_defaults() {
     on_each_store(&[], |server| {
         let nulls = json!({"user_agent": null, "auth_slug": null, "backend": null, "expiration": null,
             "allowed_cookie": null, "allowed_header": null, "idle_seconds": null, "lifetime_seconds": null,
@@ -77,7 +77,7 @@ fn what_is_left_out_has_its_default() {
 }
 
 #[test]
-fn a_token_is_changed_and_ended() {
+fn a_token_is_changed_and_revoked() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({"auth_slug": "web"}));
         let (path, mut expected) = (token_path(&issued["id"]), issued.clone());
@@ -179,7 +179,7 @@ fn a_users_tokens_are_listed_in_pages_newest_first() {
 }
 
 #[test]
-fn a_users_tokens_are_ended_together() {
+fn all_tokens_of_a_user_are_revoked_together() {
     on_each_store(&[], |server| {
         let user = "a/b é%";
         let path = "/v1/users/a%2Fb%20%C3%A9%25/tokens";
