@@ -39,7 +39,7 @@ fn paths_are_never_normalised() {
 
 /// RFC 9112, section 3.2.
 #[test]
-fn a_request_of_http_1_1_names_one_host() {
+fn an_http_1_1_request_needs_exactly_one_host() {
     let server = Server::start(&[]);
     for (mut client, target) in [
         (server.validation(), "/auth-optional"),
@@ -125,7 +125,7 @@ fn a_length_without_a_body_is_not_waited_for() {
 }
 
 #[test]
-fn malformed_heads_are_refused() {
+fn malformed_heads_are_rejected() {
     let server = Server::start(&[]);
     let token = server.issue(json!({}))["token"].clone();
     let good = format!("Authorization: {}", bearer(&token));
@@ -163,7 +163,7 @@ fn malformed_heads_are_refused() {
 }
 
 #[test]
-fn a_head_that_is_too_large_gets_431() {
+fn an_oversized_head_gets_431() {
     let server = Server::start(&[]);
     let token = server.issue(json!({}))["token"].clone();
     let authorization = bearer(&token);
