@@ -62,7 +62,7 @@ fn a_valid_token_passes_with_its_whole_identity() {
 }
 
 #[test]
-fn who_has_no_valid_token_is_refused_or_anonymous() {
+fn a_request_without_a_valid_token_is_refused_or_anonymous() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({}));
         let ended = server.issue(json!({}));
@@ -123,7 +123,7 @@ fn the_header_decides_before_the_cookie() {
 }
 
 #[test]
-fn a_token_passes_only_on_the_transports_it_allows() {
+fn a_token_is_accepted_only_on_its_allowed_transports() {
     on_each_store(&[], |server| {
         let cookie_only = server.issue(json!({"allowed_header": false}));
         let header_only = server.issue(json!({"allowed_cookie": false}));
@@ -234,7 +234,7 @@ fn other_paths_and_methods_are_not_found_or_not_allowed() {
 }
 
 #[test]
-fn the_session_is_the_holders_own_token() {
+fn the_session_endpoint_shows_the_callers_token() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({"user_agent": "Mozilla/5.0", "related_objects":
             [{"content_type": "shop.order", "object_id": "7"}]}));
@@ -267,7 +267,7 @@ fn logout(server: &Server, headers: &[(&str, &str)]) -> Response {
 }
 
 #[test]
-fn logout_ends_the_token_and_clears_its_cookie() {
+fn logout_revokes_the_token_and_clears_its_cookie() {
     on_each_store(&[], |server| {
         let (first, second) = (server.issue(json!({})), server.issue(json!({})));
         let by_header = bearer(&first["token"]);
@@ -292,7 +292,7 @@ fn logout_ends_the_token_and_clears_its_cookie() {
 
 /// A browser sends a dead cookie for ever unless somebody clears it.
 #[test]
-fn logout_clears_a_cookie_that_is_no_login() {
+fn logout_clears_an_invalid_cookie() {
     on_each_store(&[("DOORWARD_COOKIE_DOMAIN", "example.com")], |server| {
         let (ended, other) = (server.issue(json!({})), server.issue(json!({})));
         server.end(&ended["id"]);

@@ -29,7 +29,7 @@ fn assert_forbidden(response: &Response, reason: &str) {
 }
 
 #[test]
-fn a_check_lets_pass_who_meets_its_demands() {
+fn a_route_check_passes_tokens_that_meet_its_demands() {
     on_each_store(&[CHECKS], |server| {
         let ask = |name: &str, token: &Value| {
             server.validation().get(&format!("/check/{name}"), &[("Authorization", &bearer(token))])
@@ -63,7 +63,7 @@ fn a_check_lets_pass_who_meets_its_demands() {
 }
 
 #[test]
-fn without_a_valid_token_a_check_is_auth_or_auth_optional() {
+fn without_a_valid_token_a_route_check_answers_like_auth_or_auth_optional() {
     on_each_store(&[CHECKS], |server| {
         let issued = server.issue(json!({"backend": "ldap", "auth_slug": "web"}));
         server.end(&issued["id"]);
@@ -81,7 +81,7 @@ fn without_a_valid_token_a_check_is_auth_or_auth_optional() {
 }
 
 #[test]
-fn a_token_that_waits_for_its_second_factor_passes_no_check() {
+fn a_pending_token_passes_no_route_check() {
     let checks = "plain,factor:second-factor=true,open:anonymous=true,both:anonymous=true+second-factor=true";
     on_each_store(&[("DOORWARD_CHECKS", checks)], |server| {
         let issued = server.issue(json!({"is_authenticated": false}));
@@ -102,7 +102,7 @@ fn a_token_that_waits_for_its_second_factor_passes_no_check() {
 }
 
 #[test]
-fn an_unknown_check_lets_nobody_pass() {
+fn an_unknown_route_check_is_not_found() {
     let server = Server::start(&[CHECKS]);
     let token = server.issue(json!({"backend": "ldap", "auth_slug": "web"}))["token"].clone();
     for path in [
@@ -137,7 +137,7 @@ const OWN: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn a_cookie_of_another_site_changes_nothing_where_that_is_checked() {
+fn a_cross_site_cookie_passes_only_safe_methods() {
     let settings = [
         CHECKS,
         ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
@@ -194,7 +194,7 @@ fn a_cookie_of_another_site_changes_nothing_where_that_is_checked() {
 }
 
 #[test]
-fn a_forwarded_method_counts_from_a_trusted_proxy_only() {
+fn a_forwarded_method_is_trusted_only_from_a_trusted_proxy() {
     let check = ("DOORWARD_COOKIE_CSRF_CHECK", "true");
     let trusting = Server::start(&[check, ("DOORWARD_TRUSTED_PROXIES", "10.0.0.0/8,::ffff:127.0.0.0/104")]);
     let doubting = Server::start(&[check, ("DOORWARD_TRUSTED_PROXIES", "10.0.0.0/8,unix")]);
@@ -232,7 +232,7 @@ fn a_forwarded_method_counts_from_a_trusted_proxy_only() {
 }
 
 #[test]
-fn without_the_setting_the_cookie_passes_as_ever() {
+fn without_the_csrf_check_cross_site_cookies_pass() {
     let server = Server::start(&[]);
     let token = server.issue(json!({}))["token"].clone();
     for foreign in FOREIGN {
@@ -241,7 +241,7 @@ fn without_the_setting_the_cookie_passes_as_ever() {
 }
 
 #[test]
-fn only_the_own_site_logs_out_by_cookie() {
+fn only_the_own_site_can_log_out_by_cookie() {
     let settings = [("DOORWARD_COOKIE_NAME", "sid"), ("DOORWARD_ALLOWED_ORIGINS", "https://app.example")];
     let server = Server::start(&settings);
     let host = ("Host", "auth.example");
