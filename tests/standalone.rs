@@ -18,6 +18,7 @@ mod admin_plane {
     mod inputs;
     mod oauth;
     mod oauth_calls;
+    mod oauth_requests;
     mod refusals;
     mod related;
     mod tokens;
@@ -40,6 +41,7 @@ mod listeners {
     mod answers;
     mod framing;
     mod slow_clients;
+    mod smuggling;
 }
 
 mod process {
@@ -57,8 +59,11 @@ mod store {
 
 mod validation_plane {
     mod auth;
+    mod cookies;
     mod renewal;
     mod route_checks;
+    mod routes;
+    mod support;
 }
 
 mod common;

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
+use super::device_calls::{DEVICES, login_body, make};
 use crate::common::http::Client;
 use crate::common::process::wait_for;
 use crate::common::server::{Server, assert_empty, identity, key, pointers, text, token_path};
@@ -249,4 +250,40 @@ fn rejected_keys_are_logged_at_a_limited_rate() {
     assert!(lines < 300, "{lines} lines");
     let metrics = server.call("GET", "/metrics", None).text();
     assert!(metrics.contains("\ndoorward_admin_refusals_total 300\n"), "{metrics}");
+}
+
+#[test]
+fn device_routes_check_methods_and_scopes() {
+    let [devices_key, tokens_key] =
+        ["devices", "tokens"].map(|scope| format!("a-key-for-{scope}-0123456789-0123456"));
+    let hash = |key: &str| doorward::internals::config::hash_key(key).unwrap();
+    let api_keys = format!("app:devices:{},login:tokens:{}", hash(&devices_key), hash(&tokens_key));
+    let server = Server::start(&[("DOORWARD_API_KEYS", &api_keys)]);
+    let made = make(&server, "phone");
+    let path = format!("{DEVICES}/phone");
+    for (method, path, allow) in [
+        ("PUT", DEVICES, "GET, HEAD, POST"),
+        ("PUT", &*path, "GET, HEAD, PATCH, DELETE"),
+        ("GET", "/v1/devices/login", "POST"),
+    ] {
+        let response = server.call(method, path, Some(&json!({})));
+        assert_eq!((pointers(&response, 405), response.header("allow")), (vec![], Some(allow)), "{path}");
+    }
+    let login = login_body("phone", &made["login_token"]);
+    let calls = [
+        ("POST", DEVICES, Some(json!({"uuid": "pad"})), 201),
+        ("GET", DEVICES, None, 200),
+        ("GET", &path, None, 200),
+        ("PATCH", &path, Some(json!({"name": "x"})), 200),
+        ("POST", "/v1/devices/login", Some(login), 201),
+        ("DELETE", &path, None, 204),
+    ];
+    for (method, path, body, status) in &calls {
+        let ask = |headers: &[(&str, &str)]| server.admin().request(method, path, headers, body.as_ref());
+        assert_eq!(pointers(&ask(&[]), 401), [""; 0], "{method} {path}");
+        let with = |key: &str| format!("Bearer {key}");
+        assert_eq!(pointers(&ask(&[("Authorization", &with(&tokens_key))]), 403), [""; 0], "{method} {path}");
+        assert_eq!(ask(&[("Authorization", &with(&devices_key))]).status, *status, "{method} {path}");
+    }
+    assert_eq!(server.admin().get(&token_path(&made["login_token"]), &[key()]).status, 404);
 }
