@@ -42,7 +42,7 @@ use crate::entropy::Entropy;
 use crate::node::Node;
 pub use crate::node::WorkerDied;
 pub use crate::node::start_up::StartError;
-use crate::server::admin::handlers::feed::FeedReaders;
+use crate::server::admin::event_stream::FeedReaders;
 use crate::server::admin::plane::AdminPlane;
 use crate::server::admin::respond::respond;
 use crate::server::admin::unauthorized_log::UnauthorizedLog;

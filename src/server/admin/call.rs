@@ -10,7 +10,7 @@ use crate::model::event::Actor;
 use crate::server::transport::body::Body;
 use crate::service::Service;
 
-/// What a handler returns.
+/// The result of a handler.
 pub type Answer = Result<Response<Body>, Problem>;
 
 /// A call whose API key has been checked. The body has not been read.

@@ -5,6 +5,7 @@
 
 pub mod api_keys;
 pub mod call;
+pub mod event_stream;
 pub mod handlers;
 pub mod input;
 pub mod oauth;
@@ -13,5 +14,6 @@ pub mod path_params;
 pub mod plane;
 pub mod problem;
 pub mod respond;
+pub mod route;
 pub mod routes;
 pub mod unauthorized_log;

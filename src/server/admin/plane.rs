@@ -1,9 +1,9 @@
-//! What the admin plane of a node works with.
+//! The parts that the admin plane of a node works with.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::handlers::feed::FeedReaders;
+use super::event_stream::FeedReaders;
 use super::unauthorized_log::UnauthorizedLog;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;

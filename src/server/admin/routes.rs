@@ -1,33 +1,17 @@
 //! The table of all calls of the admin plane.
 
-use futures_util::future::BoxFuture;
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, StatusCode};
 
-use super::call::{Answer, Call};
-use super::handlers::{devices, feed, metrics, openapi, related, status, takeovers, tokens, users, validate};
-use super::oauth::call::{OAuthAnswer, OAuthCall};
+use super::handlers::{
+    devices, events, metrics, openapi, related, status, takeovers, tokens, user_tokens, validate,
+};
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
-use super::plane::AdminPlane;
 use super::problem::Problem;
-use crate::server::transport::body::Body;
+use super::route::Handler::{self, ApiKey, OAuth, Public};
+use super::route::{Route, delete, get, get_stream, patch, post};
 use crate::server::transport::response::empty;
 use crate::values::Scope;
-
-use Handler::{ApiKey, OAuth, Public};
-
-/// What answers a call, by the credentials that it needs.
-pub enum Handler {
-    /// None. The query is ignored.
-    Public(fn(&AdminPlane) -> Response<Body>),
-    /// `Authorization: Bearer` with an API key that has one of these scopes.
-    ApiKey(&'static [Scope], for<'a> fn(Call<'a>) -> BoxFuture<'a, Answer>),
-    /// The same API key, in any of the ways in which an OAuth client authenticates.
-    OAuth(&'static [Scope], OAuthHandle),
-}
-
-/// Answers an OAuth call.
-pub type OAuthHandle = for<'a> fn(OAuthCall<'a>) -> BoxFuture<'a, OAuthAnswer>;
 
 const TOKENS: &[Scope] = &[Scope::Tokens];
 const TAKEOVERS: &[Scope] = &[Scope::Takeovers];
@@ -68,10 +52,10 @@ const ROUTES: &[Route] = &[
     delete("/v1/tokens/{id}/takeover", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::end(call)))),
     get("/v1/tokens/{id}/takeovers", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::list_of_token(call)))),
     get("/v1/users/{user}/takeovers", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::list_of_user(call)))),
-    get("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(users::list_tokens(call)))),
-    delete("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(users::revoke_tokens(call)))),
-    get("/v1/users/{user}/events", ApiKey(EVENTS, |call| Box::pin(users::list_events(call)))),
-    get_stream("/v1/events", ApiKey(EVENTS, |call| Box::pin(feed::follow(call)))),
+    get("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::list(call)))),
+    delete("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::revoke_all(call)))),
+    get("/v1/users/{user}/events", ApiKey(EVENTS, |call| Box::pin(events::list_of_user(call)))),
+    get_stream("/v1/events", ApiKey(EVENTS, |call| Box::pin(events::follow(call)))),
     get("/v1/users/{user}/devices", ApiKey(DEVICES, |call| Box::pin(devices::list(call)))),
     post("/v1/users/{user}/devices", ApiKey(DEVICES, |call| Box::pin(devices::get_or_create(call)))),
     get("/v1/users/{user}/devices/{uuid}", ApiKey(DEVICES, |call| Box::pin(devices::show(call)))),
@@ -82,63 +66,6 @@ const ROUTES: &[Route] = &[
     post("/introspect", OAuth(INTROSPECT, |call| Box::pin(introspect::introspect(call)))),
     post("/revoke", OAuth(INTROSPECT_OR_TOKENS, |call| Box::pin(revoke::revoke(call)))),
 ];
-
-/// One call.
-struct Route {
-    method: Method,
-    /// The path; `{name}` stands for one segment, see [`PathParams`].
-    pattern: &'static str,
-    handler: Handler,
-    /// Whether HEAD is answered as GET without the body.
-    has_head: bool,
-}
-
-const fn get(pattern: &'static str, handler: Handler) -> Route {
-    Route { method: Method::GET, pattern, handler, has_head: true }
-}
-
-/// A GET without HEAD: the body never ends, and neither would the answer to HEAD.
-const fn get_stream(pattern: &'static str, handler: Handler) -> Route {
-    Route { method: Method::GET, pattern, handler, has_head: false }
-}
-
-const fn post(pattern: &'static str, handler: Handler) -> Route {
-    Route { method: Method::POST, pattern, handler, has_head: false }
-}
-
-const fn patch(pattern: &'static str, handler: Handler) -> Route {
-    Route { method: Method::PATCH, pattern, handler, has_head: false }
-}
-
-const fn delete(pattern: &'static str, handler: Handler) -> Route {
-    Route { method: Method::DELETE, pattern, handler, has_head: false }
-}
-
-impl Route {
-    /// Matches a path as it came, segment by segment. `None` if it is another path.
-    fn params(&self, path: &str) -> Option<PathParams> {
-        let mut params = PathParams::default();
-        let mut segments = path.split('/');
-        for expected in self.pattern.split('/') {
-            let segment = segments.next()?;
-            match placeholder(expected) {
-                Some(name) => params.set(name, segment)?,
-                None if expected == segment => {}
-                None => return None,
-            }
-        }
-        segments.next().is_none().then_some(params)
-    }
-
-    fn methods(&self) -> impl Iterator<Item = Method> {
-        [self.method.clone()].into_iter().chain(self.has_head.then_some(Method::HEAD))
-    }
-}
-
-/// The name in `{name}`.
-fn placeholder(segment: &str) -> Option<&str> {
-    segment.strip_prefix('{')?.strip_suffix('}')
-}
 
 /// Finds the handler of a call, and the values in its path.
 ///
@@ -160,8 +87,9 @@ pub fn find(method: &Method, path: &str) -> Result<(&'static Handler, PathParams
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::super::handlers::openapi::OPENAPI;
     use super::*;
+    use crate::server::admin::handlers::openapi::OPENAPI;
+    use crate::server::admin::route::placeholder;
 
     fn params(path: &str) -> Option<PathParams> {
         ROUTES.iter().find_map(|route| route.params(path))

@@ -71,8 +71,8 @@ pub async fn remove(mut call: Call<'_>) -> Answer {
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// Issues a token to the owner of the device key: 201 with the token string, which is shown only here. Whatever does not
-/// match is the same 401.
+/// Issues a token to the owner of the device key: 201 with the token string, which is shown only here. All refusals are the
+/// same 401, so a caller cannot probe for device keys.
 pub async fn log_in(call: Call<'_>) -> Answer {
     let (service, cookie) = (call.service(), &call.admin.settings.cookie);
     let mut fields = call.input.json().await?;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
 
-/// Reads a string of any bytes, or `null`. Whatever is not Unicode becomes U+FFFD.
+/// Reads a string of any bytes, or `null`. Invalid Unicode becomes U+FFFD.
 pub struct LossyText;
 
 impl<'de> DeserializeSeed<'de> for LossyText {

@@ -1,4 +1,4 @@
-//! What a caller sends: the query and the body, read strictly, with all mistakes reported at once.
+//! The query and the body of a call, read strictly. All mistakes are reported at once.
 
 pub mod body;
 pub mod field_types;

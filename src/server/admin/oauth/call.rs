@@ -15,7 +15,7 @@ use crate::values::Scope;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What a handler of OAuth calls returns.
+/// The result of an OAuth handler.
 pub type OAuthAnswer = Result<Response<Body>, OAuthError>;
 
 /// The call of an authenticated OAuth client.

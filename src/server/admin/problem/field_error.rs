@@ -28,7 +28,7 @@ const FRAGMENT_ESCAPED: &AsciiSet = &CONTROLS
 pub struct FieldError {
     /// A JSON pointer as a URI fragment (RFC 6901, section 6), such as `#/user`.
     pub pointer: String,
-    /// What is wrong with the field, without its value.
+    /// The fault, without the value of the field.
     pub detail: String,
 }
 

@@ -1,4 +1,4 @@
-//! `/v1/users/{user}/tokens` and `/v1/users/{user}/events`.
+//! `/v1/users/{user}/tokens`.
 
 use hyper::StatusCode;
 use serde_json::json;
@@ -7,13 +7,12 @@ use crate::model::token::record::Token;
 use crate::server::admin::call::{Answer, Call};
 use crate::server::admin::input::parsed;
 use crate::server::admin::paging::Page;
-use crate::server::json::event::EventJson;
 use crate::server::json::token::TokenJson;
 use crate::server::transport::response;
 use crate::token_string::TokenId;
 
 /// Lists the user's tokens, newest first, in pages.
-pub async fn list_tokens(mut call: Call<'_>) -> Answer {
+pub async fn list(mut call: Call<'_>) -> Answer {
     let mut query = call.input.query();
     let user = call.params.user(&mut query)?;
     let include_revoked = parsed(|value| match value {
@@ -30,7 +29,7 @@ pub async fn list_tokens(mut call: Call<'_>) -> Answer {
 }
 
 /// Revokes the user's tokens except the one named by `except`: 200, their number.
-pub async fn revoke_tokens(mut call: Call<'_>) -> Answer {
+pub async fn revoke_all(mut call: Call<'_>) -> Answer {
     let mut query = call.input.query();
     let user = call.params.user(&mut query)?;
     let token_id = parsed(|id| TokenId::parse(id).ok_or_else(|| "must be a token id".into()));
@@ -38,14 +37,4 @@ pub async fn revoke_tokens(mut call: Call<'_>) -> Answer {
     query.finish()?;
     let revoked = call.service().revoke_user_tokens(&user, except, call.actor).await?;
     Ok(response::json(StatusCode::OK, &json!({"revoked": revoked})))
-}
-
-/// Lists the user's events, newest first. There are no pages: the store keeps at most `events-per-user`.
-pub async fn list_events(mut call: Call<'_>) -> Answer {
-    let mut query = call.input.query();
-    let user = call.params.user(&mut query)?;
-    query.finish()?;
-    let events = call.service().user_events(&user).await?;
-    let events: Vec<_> = events.iter().map(|event| EventJson::of(&user, event)).collect();
-    Ok(response::json(StatusCode::OK, &json!({"events": events})))
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/events`: the live feed as server-sent events (HTML standard, "Server-sent events").
+//! The live feed as server-sent events (HTML standard, "Server-sent events").
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,8 +11,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_A
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::server::admin::call::{Answer, Call};
-use crate::server::admin::problem::{Problem, ProblemKind};
+use super::problem::{Problem, ProblemKind};
 use crate::server::json::event::EventJson;
 use crate::server::transport::body::Body;
 use crate::service::Service;
@@ -27,12 +26,6 @@ const RETRY_MS: u32 = 1000;
 /// An id that belongs to no epoch. A reader that loses the connection before it has read the gap gets the gap again.
 const BEFORE_THE_GAP: &str = "-";
 
-/// Follows the feed from the place in `Last-Event-ID`, if that is known and still kept, else from now on.
-pub async fn follow(call: Call<'_>) -> Answer {
-    call.input.no_query()?;
-    call.admin.feed.response(call.admin.service.clone(), call.input.headers())
-}
-
 /// The readers of this node's feed.
 pub struct FeedReaders {
     /// Distinguishes the event numbers of this run from those of other runs and nodes.
@@ -46,7 +39,11 @@ impl FeedReaders {
         Self { epoch: format!("{epoch:016x}"), permits: Arc::new(Semaphore::new(MAX_FEED_READERS)) }
     }
 
-    fn response(&self, service: Arc<Service>, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
+    /// Starts a stream from the place in `Last-Event-ID`, if that is of this epoch and still kept, else from now on.
+    ///
+    /// # Errors
+    /// 429 if there are too many readers.
+    pub fn response(&self, service: Arc<Service>, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
         let permit = self.permits.clone().try_acquire_owned().map_err(|_| too_many_readers())?;
         let next = service.store().feed().next();
         let (from, has_missed) = match headers.get("last-event-id").map(|id| self.number(id)) {
