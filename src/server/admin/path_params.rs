@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use super::input::Fields;
 use super::problem::Problem;
 use crate::model::field_rules as rules;
-use crate::model::token::record::RelatedObject;
+use crate::model::token::RelatedObject;
 use crate::token_string::TokenId;
 
 /// The values in a path. A text may still break the rules of its field: the getter adds that to the errors of the other

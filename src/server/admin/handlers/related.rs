@@ -5,7 +5,7 @@ use hyper::StatusCode;
 use serde_json::json;
 
 use crate::model::field_rules as rules;
-use crate::model::token::record::{RelatedObject, Token};
+use crate::model::token::{RelatedObject, Token};
 use crate::server::admin::call::{Answer, Call};
 use crate::server::admin::input::{Fields, text};
 use crate::server::admin::paging::Page;
@@ -65,6 +65,6 @@ pub async fn revoke_tokens(mut call: Call<'_>) -> Answer {
     let mut query = call.input.query();
     let object = call.params.object(&mut query)?;
     query.finish()?;
-    let revoked = call.service().end_object_tokens(&object, call.actor).await?;
+    let revoked = call.service().revoke_object_tokens(&object, call.actor).await?;
     Ok(response::json(StatusCode::OK, &json!({"revoked": revoked})))
 }

@@ -8,7 +8,7 @@ use hyper::{Response, StatusCode};
 use super::related::related_object;
 use crate::model::event::RevokeReason;
 use crate::model::field_rules as rules;
-use crate::model::token::record::{Token, TokenChange};
+use crate::model::token::{Token, TokenChange};
 use crate::server::admin::call::{Answer, Call};
 use crate::server::admin::input::{Fields, boolean, integer, parsed, text, user_agent};
 use crate::server::json::token::TokenJson;
@@ -48,7 +48,7 @@ pub async fn change(call: Call<'_>) -> Answer {
         auth_slug: fields.clearable("auth_slug", text(rules::auth_slug)),
         allowed_cookie: fields.optional("allowed_cookie", boolean),
         allowed_header: fields.optional("allowed_header", boolean),
-        end: (is_active == Some(false)).then_some(RevokeReason::Ended),
+        revoke: (is_active == Some(false)).then_some(RevokeReason::Ended),
         ..TokenChange::default()
     };
     fields.finish()?;
@@ -58,7 +58,7 @@ pub async fn change(call: Call<'_>) -> Answer {
 /// Revokes a token: 204, also if it was revoked before.
 pub async fn revoke(call: Call<'_>) -> Answer {
     call.input.no_query()?;
-    let change = TokenChange::ending(RevokeReason::Ended);
+    let change = TokenChange::revoking(RevokeReason::Ended);
     call.service().change(call.params.id()?, &change, call.actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

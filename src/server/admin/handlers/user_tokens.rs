@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde_json::json;
 
-use crate::model::token::record::Token;
+use crate::model::token::Token;
 use crate::server::admin::call::{Answer, Call};
 use crate::server::admin::input::parsed;
 use crate::server::admin::paging::Page;

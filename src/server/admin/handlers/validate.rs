@@ -9,13 +9,13 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
+use crate::model::token::TokenRef;
 use crate::server::admin::call::{Answer, Call};
 use crate::server::admin::input::Fields;
 use crate::server::admin::problem::Problem;
 use crate::server::json::timestamp::Timestamps;
 use crate::server::json::token::TokenJson;
 use crate::server::transport::response::with_body;
-use crate::validation::BatchToken;
 
 /// The most tokens in one request.
 const MAX_TOKENS: usize = 1000;
@@ -31,7 +31,7 @@ pub async fn validate(call: Call<'_>) -> Answer {
     let token_strings = read_token_strings(&body)?;
     let now_ms = validator.service().clock().now_ms();
     let mut results = Results::with_capacity(token_strings.len());
-    let show = |at, token: Option<BatchToken<'_>>| results.put(at, token.as_ref(), now_ms);
+    let show = |at, token: Option<TokenRef<'_>>| results.put(at, token, now_ms);
     validator.show_batch(&token_strings, access, show).await?;
     let mut response = with_body(StatusCode::OK, results.into_text());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -112,7 +112,7 @@ impl Results {
         Self { text, ranges: vec![0..0; count], is_in_order: true, timestamps: Timestamps::default() }
     }
 
-    fn put(&mut self, at: usize, token: Option<&BatchToken<'_>>, now_ms: u64) {
+    fn put(&mut self, at: usize, token: Option<TokenRef<'_>>, now_ms: u64) {
         let start = self.text.len();
         match token {
             Some(token) => TokenJson::write_batch(token, now_ms, &mut self.timestamps, &mut self.text),

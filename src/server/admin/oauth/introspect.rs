@@ -4,8 +4,8 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use super::call::{OAuthAnswer, OAuthCall};
+use crate::model::token::TokenRef;
 use crate::server::transport::response::json;
-use crate::validation::BatchToken;
 
 /// Introspects a token, like a batch of one: the client is a trusted resource server, so `allowed_cookie` and
 /// `allowed_header` are ignored, and the call counts as an access.
@@ -13,7 +13,7 @@ pub async fn introspect(call: OAuthCall<'_>) -> OAuthAnswer {
     let OAuthCall { admin, token, access, .. } = call;
     let now_ms = admin.service.clock().now_ms();
     let mut response = json(StatusCode::OK, &Inactive { active: false });
-    let show = |_, token: Option<BatchToken<'_>>| {
+    let show = |_, token: Option<TokenRef<'_>>| {
         if let Some(token) = token {
             response = json(StatusCode::OK, &Introspection::of(token, now_ms));
         }
@@ -50,7 +50,7 @@ struct ActingParty<'a> {
 }
 
 impl<'a> Introspection<'a> {
-    fn of(token: BatchToken<'a>, now_ms: u64) -> Self {
+    fn of(token: TokenRef<'a>, now_ms: u64) -> Self {
         let record = token.record;
         Self {
             active: true,

@@ -4,26 +4,34 @@ use hyper::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
 use super::{FieldError, Problem, ProblemKind, challenge};
 use crate::service::ServiceError;
-use crate::store::StoreError;
+use crate::store::{Rejection, StoreError};
 
 impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
-        let of_kind = |kind| Self::new(kind, error.to_string());
         match error {
-            ServiceError::NotFound => Self::not_found(),
-            ServiceError::Ended => of_kind(ProblemKind::TokenRevoked),
-            ServiceError::Pending => of_kind(ProblemKind::SecondFactorPending),
-            ServiceError::RotatedTooOften => of_kind(ProblemKind::RotatedTooOften),
-            ServiceError::TooManyTokens => of_kind(ProblemKind::TooManyTokens),
-            ServiceError::TooManyDevices => of_kind(ProblemKind::TooManyDevices),
-            ServiceError::ObjectFull => of_kind(ProblemKind::ObjectFull),
-            ServiceError::TooManyObjects => of_kind(ProblemKind::TooManyObjects),
-            ServiceError::OwnUser => of_kind(ProblemKind::OwnUser),
+            ServiceError::Rejected(rejection) => rejection.into(),
             // Handlers check fields by the same rules; this is the second line of defence.
             ServiceError::Invalid { field, detail } => Self::fields(vec![FieldError::new(field, detail)]),
-            ServiceError::LoginRefused => of_kind(ProblemKind::LoginRefused)
-                .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::DEVICE_LOGIN)),
             ServiceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let of_kind = |kind| Self::new(kind, rejection.to_string());
+        match rejection {
+            Rejection::NotFound => Self::not_found(),
+            Rejection::Revoked => of_kind(ProblemKind::TokenRevoked),
+            Rejection::Pending => of_kind(ProblemKind::SecondFactorPending),
+            Rejection::RotatedTooOften => of_kind(ProblemKind::RotatedTooOften),
+            Rejection::TooManyTokens => of_kind(ProblemKind::TooManyTokens),
+            Rejection::TooManyDevices => of_kind(ProblemKind::TooManyDevices),
+            Rejection::ObjectFull => of_kind(ProblemKind::ObjectFull),
+            Rejection::TooManyObjects => of_kind(ProblemKind::TooManyObjects),
+            Rejection::OwnUser => of_kind(ProblemKind::OwnUser),
+            Rejection::LoginRefused => of_kind(ProblemKind::LoginRefused)
+                .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::DEVICE_LOGIN)),
         }
     }
 }
