@@ -24,7 +24,8 @@ pub(crate) use crate::store::redis::lookup::reader::Reader;
 use crate::store::redis::lookup::router::LookUps;
 use crate::store::redis::operations::reverse_index::Untrue;
 use crate::store::redis::schema::keys::Keys;
-use crate::store::redis::schema::scripts::{Context, Script, Scripts};
+use crate::store::redis::schema::script::Script;
+use crate::store::redis::schema::scripts::{Context, Scripts};
 use crate::store::report::Report;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -202,14 +203,14 @@ impl RedisStore {
     ) -> Result<Value, StoreError> {
         let context = Context {
             prefix: self.keys.prefix(),
-            shard: shard.to_string(),
+            hash_tag: shard.to_string(),
             now_ms: call.now_ms,
             tolerance_ms: self.near.store_clock.tolerance_ms(),
             actor: call.actor.to_string(),
             retention_ms: self.limits.revoked_retention_ms,
             grace_ms: self.limits.stale_grace_ms,
             channel: &self.event_channel,
-            events: self.limits.events_per_user,
+            max_events: self.limits.events_per_user,
             event_ttl_ms: self.limits.event_retention_ms,
         };
         let (context, args) = (named(&context), named(args));

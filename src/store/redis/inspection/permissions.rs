@@ -7,7 +7,8 @@ use crate::store::redis::cluster::endpoint::Address;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::errors::named;
 use crate::store::redis::schema::keys::Keys;
-use crate::store::redis::schema::scripts::{Script, permissions_script};
+use crate::store::redis::schema::script::Script;
+use crate::store::redis::schema::scripts::permissions_script;
 use crate::store::report::{DeniedTo, Fault, FaultKind};
 
 /// Commands with a key that are sent as such, beside those of the scripts.

@@ -24,7 +24,7 @@ struct MakeArgs<'a> {
     user: &'a str,
     uuid: &'a str,
     locator: String,
-    expires_at: u64,
+    expires_at_ms: u64,
     max: usize,
 }
 
@@ -40,7 +40,7 @@ struct ChangeArgs<'a> {
 struct LoginArgs<'a> {
     locator: String,
     uuid: &'a str,
-    expires_at: u64,
+    expires_at_ms: u64,
     fold_ms: u64,
     fold_over: usize,
     new: NewRecord<'a>,
@@ -53,13 +53,13 @@ impl RedisStore {
             user: &new.user,
             uuid: &new.uuid,
             locator: new.id.locator(),
-            expires_at: new.expires_at_ms,
+            expires_at_ms: new.expires_at_ms,
             max: self.limits.max_devices_per_user,
         };
         let fields = codec::fields_of(new);
         let fields = fields.iter().flat_map(|(name, value)| [name.as_bytes(), value]).collect::<Vec<_>>();
         let at = (self.keys.devices(&new.user), shard);
-        let answer: Vec<Value> = self.run(&self.scripts.device_make, at, call, &args, &fields).await?;
+        let answer: Vec<Value> = self.run(&self.scripts.make_device, at, call, &args, &fields).await?;
         match answer.as_slice() {
             [Value::Int(0)] => Ok(Made::TooMany),
             [Value::Int(1)] => Ok(Made::Created),
@@ -96,7 +96,7 @@ impl RedisStore {
         let at = (self.keys.devices(user), shard);
         let priority = if change.is_active == Some(false) { Priority::Urgent } else { Priority::Normal };
         let answer: Vec<Value> =
-            self.run_for(priority, &self.scripts.device_change, at, call, &args, &[]).await?;
+            self.run_for(priority, &self.scripts.change_device, at, call, &args, &[]).await?;
         match answer.as_slice() {
             [] => Ok(None),
             [locator, all, first] => {
@@ -124,7 +124,7 @@ impl RedisStore {
         for _ in 0..REMOVAL_ROUNDS {
             let (at, args) = ((self.keys.devices(user), shard), Args { user, uuid, swept });
             let answer: Vec<Value> =
-                self.revoke(&self.scripts.device_remove, at, &call(), &args, &[]).await?;
+                self.revoke(&self.scripts.remove_device, at, &call(), &args, &[]).await?;
             let (is_removed, first) = match answer.as_slice() {
                 // Another caller removed it while its tokens were being revoked.
                 [] => return Ok(swept),
@@ -156,7 +156,7 @@ impl RedisStore {
         let args = LoginArgs {
             locator: login.id.locator(),
             uuid: &login.uuid,
-            expires_at: login.expires_at_ms,
+            expires_at_ms: login.expires_at_ms,
             fold_ms: REFUSALS_FOLDED_MS.min(self.limits.event_retention_ms),
             fold_over: REFUSALS_FOLDED_OVER,
             new: self.new_record(token),
@@ -167,7 +167,7 @@ impl RedisStore {
         let mut bytes: Vec<&[u8]> = vec![login.secret_hash.as_bytes()];
         bytes.extend(fields.flat_map(|(name, value)| [name.as_bytes(), value]));
         let at = (self.keys.device(login.id), shard);
-        let answer: Vec<Value> = self.run(&self.scripts.device_login, at, call, &args, &bytes).await?;
+        let answer: Vec<Value> = self.run(&self.scripts.log_in_device, at, call, &args, &bytes).await?;
         if matches!(answer.as_slice(), [Value::Int(0 | 2)]) {
             self.unhint_token(id, objects, call.now_ms).await;
         }

@@ -21,7 +21,7 @@ use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::{READS_PER_PIPELINE, RedisStore};
 use crate::store::redis::schema::codec::token::record as codec;
 use crate::store::redis::schema::keys::ObjectName;
-use crate::store::redis::schema::scripts::Script;
+use crate::store::redis::schema::script::Script;
 use crate::token_string::TokenId;
 
 /// What related_end.lua gives: it revoked the token; the token was revoked before. Else there is no such token, or it does
@@ -47,7 +47,7 @@ impl RedisStore {
             return Ok(Related::TooManyTokens);
         }
         let related =
-            related(self.run_on_pair(Priority::Normal, &self.scripts.relate, id, object, call).await?)?;
+            related(self.run_on_pair(Priority::Normal, &self.scripts.relate_object, id, object, call).await?)?;
         if matches!(related, Related::NotFound | Related::Ended) {
             self.unhint_token(id, std::slice::from_ref(object), call.now_ms).await;
         }
@@ -61,7 +61,7 @@ impl RedisStore {
         call: &Call<'_>,
     ) -> Result<Related, StoreError> {
         let unrelated =
-            related(self.run_on_pair(Priority::Normal, &self.scripts.unrelate, id, object, call).await?)?;
+            related(self.run_on_pair(Priority::Normal, &self.scripts.unrelate_object, id, object, call).await?)?;
         if unrelated == Related::Done {
             // One that is new stays: somebody may be relating the two just now.
             let untrue = Untrue::Token { object: ObjectName::of(object), id, has_ended: false };
@@ -83,12 +83,12 @@ impl RedisStore {
         struct Args<'a> {
             locator: String,
             object: (&'a str, &'a str),
-            most: usize,
-            youth: u64,
+            max: usize,
+            young_ms: u64,
         }
         let object = (object.content_type.as_str(), object.object_id.as_str());
-        let youth = HINT_GRACE_SECONDS * 1000;
-        let args = Args { locator: id.locator(), object, most: MAX_RELATED_PER_TOKEN, youth };
+        let young_ms = HINT_GRACE_SECONDS * 1000;
+        let args = Args { locator: id.locator(), object, max: MAX_RELATED_PER_TOKEN, young_ms };
         let at = (self.keys.token(id), id.hash_tag());
         let answer = self.run_for(priority, script, at, call, &args, &[]).await;
         // Also after an error: it may have been done.
@@ -119,7 +119,7 @@ impl RedisStore {
         let hints = self.hints(Priority::Urgent, object).await?;
         let (mut ended, mut stale, mut failure) = (Vec::new(), Vec::new(), None);
         for some in hints.chunks(CALLS_AT_ONCE) {
-            let (script, now) = (&self.scripts.related_end, call());
+            let (script, now) = (&self.scripts.revoke_object_token, call());
             let revoke = |id: &TokenId| self.run_on_pair(Priority::Urgent, script, *id, object, &now);
             let outcomes = join_all(some.iter().map(revoke)).await;
             for (id, outcome) in some.iter().zip(outcomes) {

@@ -69,13 +69,13 @@ impl Untrue {
 #[derive(Default, Serialize)]
 struct UnhintArgs<'a> {
     tokens: Vec<(String, &'a str, String, bool)>,
-    grace: u64,
+    young_s: u64,
     takeovers: Vec<(String, &'a str, String, u64)>,
 }
 
 impl<'a> FromIterator<&'a Untrue> for UnhintArgs<'a> {
     fn from_iter<T: IntoIterator<Item = &'a Untrue>>(hints: T) -> Self {
-        let mut args = Self { grace: HINT_GRACE_SECONDS, ..Self::default() };
+        let mut args = Self { young_s: HINT_GRACE_SECONDS, ..Self::default() };
         for hint in hints {
             let shard = hint.shard().to_string();
             match hint {
@@ -120,18 +120,18 @@ impl RedisStore {
         struct Args<'a> {
             object: &'a str,
             token: String,
-            most: usize,
-            kept_until: u64,
+            max: usize,
+            kept_until_ms: u64,
         }
         let ObjectName { shard, name } = ObjectName::of(object);
         let args = Args {
             object: &name,
             token: id.to_string(),
-            most: self.limits.max_tokens_per_object,
+            max: self.limits.max_tokens_per_object,
             // No renewal reaches beyond it.
-            kept_until: ends_at_ms,
+            kept_until_ms: ends_at_ms,
         };
-        self.run(&self.scripts.hint, (self.keys.related(object), shard), call, &args, &[]).await
+        self.run(&self.scripts.add_object_entry, (self.keys.related(object), shard), call, &args, &[]).await
     }
 
     /// Lets the taken-over user's slot know where to look; kept as long as the takeover can be.
@@ -139,18 +139,18 @@ impl RedisStore {
         #[derive(Serialize)]
         struct Args<'a> {
             user: &'a str,
-            hint: String,
-            kept_until: u64,
-            most: usize,
+            member: String,
+            kept_until_ms: u64,
+            max: usize,
         }
         let args = Args {
             user: &new.user,
-            hint: takeover_hint(new.token, new.id),
-            kept_until: new.ends_at_ms + self.limits.takeover_retention_ms,
-            most: MAX_TAKEOVERS_PER_USER,
+            member: takeover_hint(new.token, new.id),
+            kept_until_ms: new.ends_at_ms + self.limits.takeover_retention_ms,
+            max: MAX_TAKEOVERS_PER_USER,
         };
         let at = (self.keys.taken_over(&new.user), HashTag::of_user(&new.user));
-        self.run(&self.scripts.hint_takeover, at, call, &args, &[]).await
+        self.run(&self.scripts.add_takeover_entry, at, call, &args, &[]).await
     }
 
     /// The token was refused, or has ended: these objects do not have it.
@@ -184,7 +184,7 @@ impl RedisStore {
         let args: UnhintArgs<'_> = hints.iter().copied().collect();
         let at = (key, first.shard());
         if let Err(error) =
-            self.run_script(priority, &self.scripts.unhint, at, &now_ms.into(), &args, &[]).await
+            self.run_script(priority, &self.scripts.remove_stale_entries, at, &now_ms.into(), &args, &[]).await
         {
             tracing::debug!(%error, "hints of what has ended stay for now");
         }
@@ -194,7 +194,7 @@ impl RedisStore {
     pub(crate) fn split_answer(&self, shard: HashTag, answer: Value, now_ms: u64) -> (Value, Vec<Untrue>) {
         let Value::Array(parts) = answer else { return (answer, Vec::new()) };
         match <[Value; 3]>::try_from(parts) {
-            Ok([Value::SimpleString(tag), Value::BulkString(packed), answer]) if tag == "HINTS" => {
+            Ok([Value::SimpleString(tag), Value::BulkString(packed), answer]) if tag == "STALE" => {
                 let packed: Packed = rmp_serde::from_slice(&packed).unwrap_or_default();
                 (answer, self.untrue(shard, packed, now_ms).unwrap_or_default())
             }

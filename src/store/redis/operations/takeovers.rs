@@ -24,10 +24,10 @@ struct StartArgs<'a> {
     locator: String,
     takeover: String,
     user: &'a str,
-    ends_at: u64,
+    ends_at_ms: u64,
     reason: &'a str,
-    keep: u64,
-    most: usize,
+    retention_ms: u64,
+    max: usize,
 }
 
 impl RedisStore {
@@ -42,15 +42,15 @@ impl RedisStore {
             locator: new.token.locator(),
             takeover: new.id.locator(),
             user: &new.user,
-            ends_at: new.ends_at_ms,
+            ends_at_ms: new.ends_at_ms,
             reason: new.reason.as_deref().unwrap_or_default(),
-            keep: self.limits.takeover_retention_ms,
-            most: MAX_TAKEOVERS_PER_TOKEN,
+            retention_ms: self.limits.takeover_retention_ms,
+            max: MAX_TAKEOVERS_PER_TOKEN,
         };
         let at = (self.keys.token(new.token), new.token.hash_tag());
         let record = codec::record_of(new, call.now_ms);
         let answer: Result<Vec<Value>, _> =
-            self.run(&self.scripts.takeover_start, at, call, &args, &[&record]).await;
+            self.run(&self.scripts.start_takeover, at, call, &args, &[&record]).await;
         self.near.void([&new.token]);
         let started = match answer?.as_slice() {
             [Value::Int(0)] => Started::NotFound,
@@ -87,11 +87,11 @@ impl RedisStore {
         #[derive(Serialize)]
         struct Args {
             locator: String,
-            why: &'static str,
+            reason: &'static str,
         }
-        let args = Args { locator: token.locator(), why: reason.name() };
+        let args = Args { locator: token.locator(), reason: reason.name() };
         let at = (self.keys.token(token), token.hash_tag());
-        let ended = self.revoke(&self.scripts.takeover_end, at, call, &args, &[]).await;
+        let ended = self.revoke(&self.scripts.end_takeover, at, call, &args, &[]).await;
         self.near.void([&token]);
         ended
     }

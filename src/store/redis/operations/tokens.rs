@@ -22,10 +22,10 @@ use crate::values::OverLimit;
 #[derive(Serialize)]
 pub(crate) struct NewRecord<'a> {
     locator: String,
-    created_at: u64,
-    expires_at: u64,
+    created_at_ms: u64,
+    expires_at_ms: u64,
     max: usize,
-    may_end: bool,
+    may_revoke: bool,
     room: usize,
     device: Option<&'a str>,
 }
@@ -34,9 +34,9 @@ pub(crate) struct NewRecord<'a> {
 #[derive(Serialize)]
 struct EndArgs<'a> {
     user: &'a str,
-    spare: &'a str,
+    except: &'a str,
     device: Option<&'a str>,
-    some: Option<Vec<String>>,
+    locators: Option<Vec<String>>,
 }
 
 /// What end_tokens in lua/prelude.lua gives: the locators of the tokens that a step revoked, those of the tokens that are
@@ -57,13 +57,13 @@ struct ChangeArgs {
     slug: String,
     confirm: bool,
     rotate: Option<RotateArgs>,
-    why: Option<&'static str>,
+    reason: Option<&'static str>,
 }
 
 /// What lua/secrets.lua takes; the new secret's hash is no text and comes apart.
 #[derive(Serialize)]
 struct RotateArgs {
-    grace: u64,
+    grace_ms: u64,
     max_siblings: usize,
     max_remembered: usize,
 }
@@ -86,7 +86,7 @@ impl RedisStore {
         let at = (self.keys.token(record.id), shard);
         let fields = codec::fields_of(token);
         let fields = fields.iter().flat_map(|(name, value)| [name.as_bytes(), value]).collect::<Vec<_>>();
-        let answer: Vec<Value> = self.run(&self.scripts.issue, at, call, &args, &fields).await?;
+        let answer: Vec<Value> = self.run(&self.scripts.issue_token, at, call, &args, &fields).await?;
         match answer.as_slice() {
             [Value::Int(0)] => {
                 self.unhint_token(record.id, &token.related_objects, call.now_ms).await;
@@ -101,10 +101,10 @@ impl RedisStore {
     pub(crate) fn new_record<'a>(&self, token: &'a Token) -> NewRecord<'a> {
         NewRecord {
             locator: token.record.id.locator(),
-            created_at: token.created_at_ms,
-            expires_at: token.record.expires_at_ms,
+            created_at_ms: token.created_at_ms,
+            expires_at_ms: token.record.expires_at_ms,
             max: self.limits.max_tokens_per_user,
-            may_end: self.limits.over_limit == OverLimit::RevokeOldest,
+            may_revoke: self.limits.over_limit == OverLimit::RevokeOldest,
             room: ROOM_PER_LOGIN,
             device: token.record.device(),
         }
@@ -126,7 +126,7 @@ impl RedisStore {
         }
         let args = Args { locator: id.locator() };
         let at = (self.keys.token(id), id.hash_tag());
-        let answer: Vec<Value> = self.run(&self.scripts.read, at, &now_ms.into(), &args, &[]).await?;
+        let answer: Vec<Value> = self.run(&self.scripts.read_token, at, &now_ms.into(), &args, &[]).await?;
         let [all, last_access] = answer.as_slice() else { return Ok(None) };
         let token = codec::token(id, all, last_access)?;
         Ok(token.filter(|token| token.is_visible(now_ms, self.limits.revoked_retention_ms)))
@@ -140,7 +140,7 @@ impl RedisStore {
     ) -> Result<Changed, StoreError> {
         let (clear, set, slug) = codec::edit_args(change);
         let rotate_args = |rotation: Rotation| RotateArgs {
-            grace: rotation.grace_ms,
+            grace_ms: rotation.grace_ms,
             max_siblings: MAX_SIBLINGS,
             max_remembered: MAX_REMEMBERED_SECRETS,
         };
@@ -152,12 +152,12 @@ impl RedisStore {
             slug,
             confirm: change.confirm,
             rotate: change.rotate.map(rotate_args),
-            why: change.end.map(|reason| reason.name()),
+            reason: change.end.map(|reason| reason.name()),
         };
         let at = (self.keys.token(id), id.hash_tag());
         let priority = if change.end.is_some() { Priority::Urgent } else { Priority::Normal };
         let answer: Result<Vec<Value>, _> =
-            self.run_for(priority, &self.scripts.change, at, call, &args, hash.as_slice()).await;
+            self.run_for(priority, &self.scripts.change_token, at, call, &args, hash.as_slice()).await;
         // Also after an error: the change may have been made.
         self.near.void([&id]);
         let answer = answer?;
@@ -184,7 +184,7 @@ impl RedisStore {
         }
         let args = Args { locator: id.locator() };
         let at = (self.keys.token(id), id.hash_tag());
-        let ended = self.revoke(&self.scripts.reuse, at, call, &args, &[presented.as_bytes()]).await;
+        let ended = self.revoke(&self.scripts.revoke_reused_token, at, call, &args, &[presented.as_bytes()]).await;
         self.near.void([&id]);
         ended
     }
@@ -218,8 +218,8 @@ impl RedisStore {
     ) -> Result<Ended, StoreError> {
         let shard = HashTag::of_user(user);
         // A token of another user has another shard tag or is not in this index: it spares nothing.
-        let spare = except.filter(|id| id.hash_tag() == shard).map(|id| id.locator()).unwrap_or_default();
-        let args = EndArgs { user, spare: &spare, device: None, some: None };
+        let except_locator = except.filter(|id| id.hash_tag() == shard).map(|id| id.locator()).unwrap_or_default();
+        let args = EndArgs { user, except: &except_locator, device: None, locators: None };
         let first = self.end_step(&args, call).await?;
         self.end_in_steps(first, args, call).await
     }
@@ -231,7 +231,7 @@ impl RedisStore {
         first: Step,
         call: &Call<'_>,
     ) -> Result<Ended, StoreError> {
-        let args = EndArgs { user, spare: "", device: Some(uuid), some: None };
+        let args = EndArgs { user, except: "", device: Some(uuid), locators: None };
         self.end_in_steps(first, args, call).await
     }
 
@@ -252,7 +252,7 @@ impl RedisStore {
             left = self.with_connection_for(Priority::Urgent, async |c| range.query_async(c).await).await?;
         }
         while !left.is_empty() {
-            args.some = Some(left.split_off(left.len().saturating_sub(TOKENS_PER_STEP)));
+            args.locators = Some(left.split_off(left.len().saturating_sub(TOKENS_PER_STEP)));
             let (more, rest, other_broken, _) = self.end_step(&args, &call()).await?;
             ended.extend(self.own_endings(shard, more)?);
             left.extend(rest);
@@ -268,7 +268,7 @@ impl RedisStore {
 
     async fn end_step(&self, args: &EndArgs<'_>, call: &Call<'_>) -> Result<Step, StoreError> {
         let at = (self.keys.index(args.user), HashTag::of_user(args.user));
-        self.revoke(&self.scripts.end_user, at, call, args, &[]).await
+        self.revoke(&self.scripts.revoke_user_tokens, at, call, args, &[]).await
     }
 }
 

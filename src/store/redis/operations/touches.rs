@@ -70,7 +70,7 @@ impl RedisStore {
         let Some(first) = touches.first() else { return Ok(()) };
         let at = (self.keys.token(first.id), first.id.hash_tag());
         let args = Args { touches: touches.iter().map(|touch| touch_args(touch)).collect() };
-        self.run(&self.scripts.touch, at, &now_ms.into(), &args, &[]).await
+        self.run(&self.scripts.touch_tokens, at, &now_ms.into(), &args, &[]).await
     }
 
     /// The calls for each master. The keys of a call are in one slot, where slots matter.

@@ -2,4 +2,6 @@
 
 pub mod codec;
 pub mod keys;
+pub mod script;
+pub mod script_guard;
 pub mod scripts;

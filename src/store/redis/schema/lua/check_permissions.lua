@@ -1,15 +1,18 @@
--- Asks which permissions the Redis user lacks. Changes nothing: a command that is denied is tried only for the text of its
--- refusal, which says whether the command, a key or the channel is what is missing.
--- ARGV[1]  commands  those that take a key first
---          keys      one of each kind
---          others    further ones: what ACLs call it, and then its words
---          channel   where events are told
--- Gives {command, 'command' or the key or 'channel'} for each that is missing.
+-- Finds the permissions that the Redis user lacks. Runs alone, without shared/context.lua.
+-- Why a script: redis.acl_check_cmd exists only in scripts, and needs no permission of its own.
+--
+-- Changes nothing. A denied command is tried only for the text of its refusal, which tells whether the command, a key or the
+-- channel is denied.
+-- ARGV[1]  commands  names of commands whose first argument is a key
+--          keys      one key of each kind
+--          others    further commands: the name as ACLs write it, then its words
+--          channel   channel that events are published on
+-- Returns {command, 'command' or 'channel' or a key} for each missing permission.
 local a = cmsgpack.unpack(ARGV[1])
 local missing = {}
 
 local function may(...)
-  -- It raises an error for a command that the server does not have, or has under another name.
+  -- acl_check_cmd raises an error for a command that the server does not have, or has under another name.
   local is_known, answer = pcall(redis.acl_check_cmd, ...)
   return is_known and answer
 end
@@ -40,7 +43,7 @@ if not may('PUBLISH', a.channel, '') then
   local refusal = redis.pcall('PUBLISH', a.channel, '').err
   table.insert(missing, { 'PUBLISH', string.find(refusal, 'channel') and 'channel' or 'command' })
 end
--- No script runs SUBSCRIBE, so its refusal says nothing; but it can be asked for without a channel.
+-- No script runs SUBSCRIBE, so its refusal tells nothing; but the check works without a channel.
 if not may('SUBSCRIBE', a.channel) then
   table.insert(missing, { 'SUBSCRIBE', may('SUBSCRIBE') and 'channel' or 'command' })
 end

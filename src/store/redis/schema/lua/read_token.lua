@@ -1,6 +1,8 @@
--- Why a script: the last access is in the index of a user whom only the token names; so one round trip.
+-- Reads a token with its last access.
+-- Why a script: the last access is in the index of the user, whom only the token names. This takes one round trip.
+-- KEYS     the token
 -- ARGV[2]  locator
--- Gives {} or {all fields, score of the last access}.
+-- Returns {all fields, score of the last access}; {} if there is no such token.
 local token = key('t', a.locator)
 local user = redis.call('HGET', token, 'u')
 if not user then
