@@ -6,7 +6,7 @@ use redis::{ErrorKind, RedisError, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::denied::Denied;
+use super::permission_error::PermissionError;
 use super::permissions::Needs;
 use crate::store::redis::cluster::endpoint::Address;
 use crate::store::redis::errors::describe;
@@ -73,7 +73,7 @@ pub(crate) fn eviction(address: &Address, policy: &str) -> Fault {
 
 /// What an error of the server, or of the way to it, means.
 pub(crate) fn of_error(address: &Address, error: &RedisError, needs: &Needs) -> Fault {
-    if let Some(denied) = Denied::in_error(error) {
+    if let Some(denied) = PermissionError::in_error(error) {
         return of_denied(address, denied, needs);
     }
     let (kind, fix) = match error.code().unwrap_or_default() {
@@ -159,14 +159,14 @@ fn cause(error: &RedisError) -> String {
 }
 
 /// A command was denied before the permissions could be asked for.
-fn of_denied(address: &Address, denied: Denied, needs: &Needs) -> Fault {
+fn of_denied(address: &Address, denied: PermissionError, needs: &Needs) -> Fault {
     match denied {
-        Denied::Command(command) => {
+        PermissionError::Command(command) => {
             let rule = format!("+{}", command.to_ascii_lowercase());
             needs.fault(address, &rule, DeniedTo { command, ..DeniedTo::default() })
         }
-        Denied::Keys => needs.all_keys(address),
-        Denied::Channel => needs.channel(address),
+        PermissionError::Keys => needs.all_keys(address),
+        PermissionError::Channel => needs.channel(address),
     }
 }
 

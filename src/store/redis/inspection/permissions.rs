@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::store::redis::cluster::endpoint::Address;
 use crate::store::redis::cluster::topology::Topology;
-use crate::store::redis::errors::named;
+use crate::store::redis::schema::codec::primitives::pack_named;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::schema::script::Script;
 use crate::store::redis::schema::scripts::permissions_script;
@@ -87,7 +87,7 @@ impl Needs {
             channel: &'a str,
         }
         let Self { commands, keys, others, channel, .. } = self;
-        let args = named(&Args { commands, keys, others, channel });
+        let args = pack_named(&Args { commands, keys, others, channel });
         let missing: Vec<(String, String)> = self.script.run(connection, &[], &[&args]).await?;
         Ok(self.faults(address, &missing))
     }

@@ -1,6 +1,6 @@
-//! What Redis denies to its user, read from its errors. Their texts name the command and never a key or a value of ours.
+//! Permission errors of Redis, recognised by their texts, which name the command and never a key or a value.
 //!
-//! | server | in answer to a command | to a command in a script |
+//! | server | answer to a command | answer to a command in a script |
 //! |---|---|---|
 //! | Redis 7.0 | `NOPERM this user has no permissions to run the 'x' command` | `ERR The user executing the script can't run this command` |
 //! | | `… to access one of the keys used as arguments` | `… can't access at least one of the keys …` |
@@ -9,7 +9,7 @@
 //! | | `NOPERM No permissions to access a key` | `ERR ACL failure in script: No permissions to access a key` |
 //! | | `NOPERM No permissions to access a channel` | `ERR ACL failure in script: No permissions to access a channel` |
 //!
-//! Our own scripts ask before they write (scripts.rs) and answer `DWDENIED <command>`.
+//! Doorward's scripts check before they write (script_guard.rs) and answer `DWDENIED <command>`.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ use redis::RedisError;
 
 /// What the Redis user may not do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Denied {
-    /// Run this command, in capitals; empty where the error does not name it.
+pub(crate) enum PermissionError {
+    /// Run this command, in capitals; empty if the error does not name it.
     Command(String),
     /// Access some of the keys of a command.
     Keys,
@@ -26,12 +26,13 @@ pub(crate) enum Denied {
     Channel,
 }
 
-impl Denied {
+impl PermissionError {
+    /// Returns the permission error that this error is, if it is one.
     pub(crate) fn in_error(error: &RedisError) -> Option<Self> {
         Self::read(error.code()?, error.detail().unwrap_or_default())
     }
 
-    /// Reads an error as it comes from the server: its code, and then its text.
+    /// The same for the line of an error as the server sends it: the code, then the text.
     pub(crate) fn in_text(text: &str) -> Option<Self> {
         let (code, detail) = text.split_once(' ').unwrap_or((text, ""));
         Self::read(code, detail)
@@ -55,7 +56,7 @@ impl Denied {
     }
 }
 
-impl fmt::Display for Denied {
+impl fmt::Display for PermissionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Command(name) if name.is_empty() => {
@@ -73,8 +74,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_every_server_are_read() {
-        let command = |name: &str| Some(Denied::Command(name.into()));
+    fn the_errors_of_every_server_are_recognised() {
+        let command = |name: &str| Some(PermissionError::Command(name.into()));
         for (text, expected) in [
             ("DWDENIED PUBLISH", command("PUBLISH")),
             ("NOPERM this user has no permissions to run the 'hmget' command", command("HMGET")),
@@ -92,27 +93,27 @@ mod tests {
             ),
             (
                 "NOPERM this user has no permissions to access one of the keys used as arguments",
-                Some(Denied::Keys),
+                Some(PermissionError::Keys),
             ),
-            ("NOPERM No permissions to access a key", Some(Denied::Keys)),
+            ("NOPERM No permissions to access a key", Some(PermissionError::Keys)),
             (
                 "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
-                Some(Denied::Keys),
+                Some(PermissionError::Keys),
             ),
             (
                 "NOPERM this user has no permissions to access one of the channels used as arguments",
-                Some(Denied::Channel),
+                Some(PermissionError::Channel),
             ),
-            ("ERR ACL failure in script: No permissions to access a channel", Some(Denied::Channel)),
+            ("ERR ACL failure in script: No permissions to access a channel", Some(PermissionError::Channel)),
             (
                 "ERR The user executing the script can't publish to the channel mentioned in the command",
-                Some(Denied::Channel),
+                Some(PermissionError::Channel),
             ),
             ("ERR wrong number of arguments", None),
             ("WRONGTYPE Operation against a key", None),
             ("", None),
         ] {
-            assert_eq!(Denied::in_text(text), expected, "{text}");
+            assert_eq!(PermissionError::in_text(text), expected, "{text}");
         }
     }
 }
