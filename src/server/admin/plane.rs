@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::refusals::Refusals;
 use super::routes::Route;
 use crate::model::event::Actor;
-use crate::model::token::record::RelatedObject;
+use crate::model::token::RelatedObject;
 use crate::node::metrics;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;

@@ -8,7 +8,7 @@ use super::paging::Page;
 use super::problem::Problem;
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
-use crate::model::token::record::{RelatedObject, Token};
+use crate::model::token::{RelatedObject, Token};
 use crate::server::json::token::TokenJson;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{empty, json};
@@ -88,7 +88,7 @@ pub async fn end_tokens(
 ) -> Result<Response<Body>, Problem> {
     check_object(&object, &mut query);
     query.finish()?;
-    let revoked = service.end_object_tokens(&object, actor).await?;
+    let revoked = service.revoke_object_tokens(&object, actor).await?;
     Ok(json(StatusCode::OK, &json!({"revoked": revoked})))
 }
 

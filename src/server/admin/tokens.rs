@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::related::related_object;
 use crate::model::event::{Actor, RevokeReason};
 use crate::model::field_rules as rules;
-use crate::model::token::record::{Token, TokenChange};
+use crate::model::token::{Token, TokenChange};
 use crate::server::json::token::TokenJson;
 use crate::server::request::set_cookie as cookie;
 use crate::server::transport::body::Body;
@@ -116,7 +116,7 @@ pub async fn change(
         auth_slug: fields.clearable("auth_slug", text(rules::auth_slug)),
         allowed_cookie: fields.optional("allowed_cookie", boolean),
         allowed_header: fields.optional("allowed_header", boolean),
-        end: (is_active == Some(false)).then_some(RevokeReason::Ended),
+        revoke: (is_active == Some(false)).then_some(RevokeReason::Ended),
         ..TokenChange::default()
     };
     fields.finish()?;
@@ -125,7 +125,7 @@ pub async fn change(
 
 /// DELETE: ends it; 204, also when it had ended before.
 pub async fn end(service: &Service, id: TokenId, actor: Actor<'_>) -> Result<Response<Body>, Problem> {
-    service.change(id, &TokenChange::ending(RevokeReason::Ended), actor).await?;
+    service.change(id, &TokenChange::revoking(RevokeReason::Ended), actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 

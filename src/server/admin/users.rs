@@ -9,7 +9,7 @@ use super::problem::Problem;
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
 use crate::model::takeover::Takeover;
-use crate::model::token::record::Token;
+use crate::model::token::Token;
 use crate::server::json::event::EventJson;
 use crate::server::json::takeover::TakeoverJson;
 use crate::server::json::token::TokenJson;

@@ -11,12 +11,13 @@ use serde::de::{Deserializer, Visitor};
 
 use super::fields::Fields;
 use super::problem::Problem;
+use crate::model::token::TokenRef;
 use crate::server::json::timestamp::Timestamps;
 use crate::server::json::token::TokenJson;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::with_body;
 use crate::service::ServiceError;
-use crate::validation::{Access, BatchToken, Validator};
+use crate::validation::{Access, Validator};
 
 /// The most tokens in one request.
 const MAX_TOKENS: usize = 1000;
@@ -34,7 +35,7 @@ pub async fn validate(
     let wires = wires_of(&body)?;
     let now_ms = validator.service().clock().now_ms();
     let mut results = Results::with_room_for(wires.len());
-    let show = |at, token: Option<BatchToken<'_>>| results.put(at, token.as_ref(), now_ms);
+    let show = |at, token: Option<TokenRef<'_>>| results.put(at, token, now_ms);
     validator.show_batch(&wires, access, show).await.map_err(ServiceError::from)?;
     let mut response = with_body(StatusCode::OK, results.into_text());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -115,7 +116,7 @@ impl Results {
         Self { text, places: vec![0..0; count], is_in_order: true, timestamps: Timestamps::default() }
     }
 
-    fn put(&mut self, at: usize, token: Option<&BatchToken<'_>>, now_ms: u64) {
+    fn put(&mut self, at: usize, token: Option<TokenRef<'_>>, now_ms: u64) {
         let start = self.text.len();
         match token {
             Some(token) => TokenJson::write_batch(token, now_ms, &mut self.timestamps, &mut self.text),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::timestamp::timestamp;
 use crate::model::takeover::{ActiveTakeover, Takeover};
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 
 /// See the contract; borrowed from the record.
 #[derive(Serialize)]

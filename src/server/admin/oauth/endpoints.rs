@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::client::{Form, Presented};
 use super::refusal::Refusal;
 use crate::model::event::{Actor, RevokeReason};
-use crate::model::token::record::TokenChange;
+use crate::model::token::{TokenChange, TokenRef};
 use crate::server::admin::body::{BodyLimit, has_type, read_bytes, unsupported};
 use crate::server::admin::plane::Admin;
 use crate::server::admin::problem::Problem;
@@ -15,7 +15,8 @@ use crate::server::admin::routes::Route;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{empty, json};
 use crate::service::ServiceError;
-use crate::validation::{Access, BatchToken};
+use crate::store::Rejection;
+use crate::validation::Access;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -97,7 +98,7 @@ struct ActingParty<'a> {
 }
 
 impl<'a> Introspection<'a> {
-    fn of(token: BatchToken<'a>, now_ms: u64) -> Self {
+    fn of(token: TokenRef<'a>, now_ms: u64) -> Self {
         let record = token.record;
         Self {
             active: true,
@@ -120,7 +121,7 @@ async fn introspect(admin: &Admin, token: &str, access: Access) -> Result<Respon
     }
     let now_ms = admin.service.clock().now_ms();
     let mut response = json(StatusCode::OK, &Inactive { active: false });
-    let show = |_, token: Option<BatchToken<'_>>| {
+    let show = |_, token: Option<TokenRef<'_>>| {
         if let Some(token) = token {
             response = json(StatusCode::OK, &Introspection::of(token, now_ms));
         }
@@ -132,9 +133,9 @@ async fn introspect(admin: &Admin, token: &str, access: Access) -> Result<Respon
 /// Ends the token that the string opens. Whether there was one is nobody's business (RFC 7009, section 2.2).
 async fn revoke(admin: &Admin, token: &str, actor: Actor<'_>) -> Result<Response<Body>, Refusal> {
     if let Some(id) = admin.validator.opened(token.as_bytes()).await? {
-        let ending = TokenChange::ending(RevokeReason::Revoked);
+        let ending = TokenChange::revoking(RevokeReason::Revoked);
         match admin.service.change(id, &ending, actor).await {
-            Ok(_) | Err(ServiceError::NotFound) => {}
+            Ok(_) | Err(ServiceError::Rejected(Rejection::NotFound)) => {}
             Err(error) => return Err(error.into()),
         }
     }

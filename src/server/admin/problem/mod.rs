@@ -10,7 +10,7 @@ pub use self::kind::Kind;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::with_json_type;
 use crate::service::ServiceError;
-use crate::store::StoreError;
+use crate::store::{Rejection, StoreError};
 
 /// One bad field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -146,24 +146,32 @@ impl Problem {
     }
 }
 
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let conflict = |kind| Self::new(kind, rejection.to_string());
+        match rejection {
+            Rejection::NotFound => Self::not_found(),
+            Rejection::Revoked => conflict(Kind::TokenRevoked),
+            Rejection::Pending => conflict(Kind::SecondFactorPending),
+            Rejection::RotatedTooOften => conflict(Kind::RotatedTooOften),
+            Rejection::TooManyTokens => conflict(Kind::TooManyTokens),
+            Rejection::TooManyDevices => conflict(Kind::TooManyDevices),
+            Rejection::ObjectFull => conflict(Kind::ObjectFull),
+            Rejection::TooManyObjects => conflict(Kind::TooManyObjects),
+            Rejection::OwnUser => conflict(Kind::OwnUser),
+            // A realm of its own: it is not the API key that is wrong.
+            Rejection::LoginRefused => Self::new(Kind::LoginRefused, rejection.to_string())
+                .with_header(WWW_AUTHENTICATE, "Bearer realm=\"doorward-device\", error=\"invalid_token\""),
+        }
+    }
+}
+
 impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
-        let conflict = |kind| Self::new(kind, error.to_string());
         match error {
-            ServiceError::NotFound => Self::not_found(),
-            ServiceError::Ended => conflict(Kind::TokenRevoked),
-            ServiceError::Pending => conflict(Kind::SecondFactorPending),
-            ServiceError::RotatedTooOften => conflict(Kind::RotatedTooOften),
-            ServiceError::TooManyTokens => conflict(Kind::TooManyTokens),
-            ServiceError::TooManyDevices => conflict(Kind::TooManyDevices),
-            ServiceError::ObjectFull => conflict(Kind::ObjectFull),
-            ServiceError::TooManyObjects => conflict(Kind::TooManyObjects),
-            ServiceError::OwnUser => conflict(Kind::OwnUser),
+            ServiceError::Rejected(rejection) => rejection.into(),
             // The callers of the service read their fields by the same rules, so this is a second line.
             ServiceError::Invalid { field, detail } => Self::fields(vec![FieldError::new(field, detail)]),
-            // A realm of its own: it is not the API key that is wrong.
-            ServiceError::LoginRefused => Self::new(Kind::LoginRefused, error.to_string())
-                .with_header(WWW_AUTHENTICATE, "Bearer realm=\"doorward-device\", error=\"invalid_token\""),
             ServiceError::Store(error @ StoreError::Unavailable(_)) => {
                 let detail = "the store cannot be asked; whether a write was done is unknown";
                 Self::new(Kind::StoreUnavailable, detail).with_header(RETRY_AFTER, "1").caused_by(error)

@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::revocations::RevocationStep;
 use super::script_call::ScriptCall;
 use super::tokens::{NewTokenArgs, locators};
-use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoggedIn, Made};
+use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin};
 use crate::model::event::{REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
-use crate::model::token::record::Token;
+use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;
@@ -17,6 +17,7 @@ use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::device as codec;
 use crate::store::redis::schema::codec::primitives::field_args;
 use crate::store::redis::schema::codec::token::record::fields_of as token_fields_of;
+use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::HashTag;
 
 /// How often the removal of a key starts again because the key was activated meanwhile.
@@ -53,7 +54,11 @@ struct LoginArgs<'a> {
 }
 
 impl RedisStore {
-    pub(crate) async fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Result<Made, StoreError> {
+    pub(crate) async fn make_device(
+        &self,
+        new: &DeviceKey,
+        call: &Call<'_>,
+    ) -> Result<Outcome<Option<DeviceKey>>, StoreError> {
         let hash_tag = new.id.hash_tag();
         let args = MakeDeviceArgs {
             user: &new.user,
@@ -67,11 +72,9 @@ impl RedisStore {
         let script_call = ScriptCall::new(&self.scripts.make_device, at, call, &args);
         let answer: Vec<Value> = self.run_script(script_call.with_bytes(field_args(&fields))).await?;
         match answer.as_slice() {
-            [Value::Int(0)] => Ok(Made::TooMany),
-            [Value::Int(1)] => Ok(Made::Created),
-            [Value::Int(2), locator, fields] => {
-                Ok(Made::Existed(device_in_answer(hash_tag, locator, fields)?))
-            }
+            [Value::Int(0)] => Ok(Err(Rejection::TooManyDevices)),
+            [Value::Int(1)] => Ok(Ok(None)),
+            [Value::Int(2), locator, fields] => Ok(Ok(Some(device_in_answer(hash_tag, locator, fields)?))),
             _ => Err(unexpected("make_device")),
         }
     }
@@ -155,13 +158,13 @@ impl RedisStore {
         login: &DeviceLogin,
         token: &Token,
         call: &Call<'_>,
-    ) -> Result<LoggedIn, StoreError> {
+    ) -> Result<Outcome<Token>, StoreError> {
         let hash_tag = login.id.hash_tag();
         // Before the login is checked, so that the commands of a refused login are the same.
-        let (id, objects) = (token.record.id, &token.related_objects);
+        let (id, objects) = (token.record.id, &token.details.related_objects);
         if !self.add_object_entries(objects, (id, token.record.ends_at_ms), call).await? {
             self.remove_token_entries(id, objects, call.now_ms).await;
-            return Ok(LoggedIn::ObjectFull);
+            return Ok(Err(Rejection::ObjectFull));
         }
         let args = LoginArgs {
             locator: login.id.locator(),
@@ -182,12 +185,12 @@ impl RedisStore {
             self.remove_token_entries(id, objects, call.now_ms).await;
         }
         match answer.as_slice() {
-            [Value::Int(0)] => Ok(LoggedIn::Refused),
+            [Value::Int(0)] => Ok(Err(Rejection::LoginRefused)),
             [Value::Int(1), Value::BulkString(user), made_room] => {
                 self.void_revoked(hash_tag, locators(made_room)?)?;
-                Ok(LoggedIn::Done(token.clone().with_user(&answer_text(user.clone(), "log_in_device")?)))
+                Ok(Ok(token.clone().with_user(&answer_text(user.clone(), "log_in_device")?)))
             }
-            [Value::Int(2)] => Ok(LoggedIn::TooMany),
+            [Value::Int(2)] => Ok(Err(Rejection::TooManyTokens)),
             _ => Err(unexpected("log_in_device")),
         }
     }

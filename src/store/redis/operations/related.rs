@@ -9,16 +9,16 @@ use serde::Serialize;
 use super::script_call::{CALLS_AT_ONCE, ScriptCall};
 use super::stale_entries::{StaleEntry, YOUNG_ENTRY_SECONDS};
 use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
-use crate::model::token::record::{RelatedObject, Token, TokenChange};
+use crate::model::token::{RelatedObject, Token, TokenChange};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
-use crate::store::outcome::{Changed, Ended, Related};
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::token::record as codec;
 use crate::store::redis::schema::keys::ObjectName;
 use crate::store::redis::schema::script::Script;
+use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::TokenId;
 
 /// Results of lua/revoke_object_token.lua. Any other: there is no such token, or it does not name the object.
@@ -31,21 +31,21 @@ impl RedisStore {
         id: TokenId,
         object: &RelatedObject,
         call: &Call<'_>,
-    ) -> Result<Related, StoreError> {
+    ) -> Result<Outcome<()>, StoreError> {
         // An empty change reads the token; a token that it does not find never comes back.
         let token = match self.change(id, &TokenChange::default(), call).await? {
-            Changed::Done(token) => token,
-            Changed::AlreadyRevoked(_) => return Ok(Related::Ended),
-            _ => return Ok(Related::NotFound),
+            Ok(token) if token.record.is_active => token,
+            Ok(_) => return Ok(Err(Rejection::Revoked)),
+            Err(rejection) => return Ok(Err(rejection)),
         };
         let (ends_at_ms, objects) = (token.record.ends_at_ms, std::slice::from_ref(object));
         if !self.add_object_entries(objects, (id, ends_at_ms), call).await? {
-            return Ok(Related::TooManyTokens);
+            return Ok(Err(Rejection::ObjectFull));
         }
         let script = &self.scripts.relate_object;
         let status = self.run_on_pair(Priority::Normal, script, id, object, call).await?;
         let related = related(status)?;
-        if matches!(related, Related::NotFound | Related::Ended) {
+        if matches!(related, Err(Rejection::NotFound | Rejection::Revoked)) {
             self.remove_token_entries(id, objects, call.now_ms).await;
         }
         Ok(related)
@@ -56,11 +56,11 @@ impl RedisStore {
         id: TokenId,
         object: &RelatedObject,
         call: &Call<'_>,
-    ) -> Result<Related, StoreError> {
+    ) -> Result<Outcome<()>, StoreError> {
         let script = &self.scripts.unrelate_object;
         let status = self.run_on_pair(Priority::Normal, script, id, object, call).await?;
         let unrelated = related(status)?;
-        if unrelated == Related::Done {
+        if unrelated.is_ok() {
             // A young entry stays: another call may be relating the two just now.
             let stale = StaleEntry::Token { object: ObjectName::of(object), id, is_revoked: false };
             self.remove_stale_entries(Priority::Normal, &[stale], call.now_ms).await;
@@ -112,11 +112,11 @@ impl RedisStore {
     }
 
     /// Revokes each token in a step of its own, because the tokens are in many slots.
-    pub(crate) async fn end_object_tokens(
+    pub(crate) async fn revoke_object_tokens(
         &self,
         object: &RelatedObject,
         call: &Call<'_>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<Vec<TokenId>, StoreError> {
         let call = self.advancing_call(call);
         let ids = self.object_entries(Priority::Urgent, object).await?;
         let (mut revoked, mut stale, mut failure) = (Vec::new(), Vec::new(), None);
@@ -165,7 +165,8 @@ impl RedisStore {
             for (ids, scores) in some.iter().zip(try_join_all(reads).await?) {
                 for (id, score) in ids.iter().zip(&scores) {
                     let Some(token) = of_id.get_mut(id) else { continue };
-                    token.last_access_ms = codec::last_access_ms(score).unwrap_or(token.created_at_ms);
+                    token.last_access_ms =
+                        codec::last_access_ms(score).unwrap_or(token.details.created_at_ms);
                 }
             }
         }
@@ -173,12 +174,12 @@ impl RedisStore {
     }
 }
 
-fn related(status: u8) -> Result<Related, StoreError> {
-    match status {
-        0 => Ok(Related::NotFound),
-        1 => Ok(Related::Done),
-        2 => Ok(Related::Ended),
-        3 => Ok(Related::TooManyObjects),
-        _ => Err(unexpected("relate_object")),
-    }
+fn related(status: u8) -> Result<Outcome<()>, StoreError> {
+    Ok(match status {
+        0 => Err(Rejection::NotFound),
+        1 => Ok(()),
+        2 => Err(Rejection::Revoked),
+        3 => Err(Rejection::TooManyObjects),
+        _ => return Err(unexpected("relate_object")),
+    })
 }

@@ -23,7 +23,7 @@ use serde::Serialize;
 use super::script_call::ScriptCall;
 use super::stale_entries::StaleEntry;
 use crate::model::takeover::{MAX_TAKEOVERS_PER_USER, NewTakeover};
-use crate::model::token::record::{RelatedObject, Token};
+use crate::model::token::{RelatedObject, Token};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;
@@ -141,7 +141,8 @@ impl RedisStore {
         for id in ids {
             let token = tokens.remove(&id);
             let is_revoked = token.as_ref().is_some_and(|token| !token.record.is_active);
-            let is_related = token.as_ref().is_some_and(|token| token.related_objects.contains(object));
+            let is_related =
+                token.as_ref().is_some_and(|token| token.details.related_objects.contains(object));
             if is_revoked || !is_related {
                 stale.push(StaleEntry::Token { object: ObjectName::of(object), id, is_revoked });
             } else {

@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::script_call::ScriptCall;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
-use crate::store::outcome::Ended;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
@@ -52,7 +51,7 @@ impl RedisStore {
         user: &str,
         except: Option<TokenId>,
         call: &Call<'_>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<Vec<TokenId>, StoreError> {
         // A token of another user has another hash tag or is not in this index: it excepts nothing.
         let except = except.filter(|id| id.hash_tag() == HashTag::of_user(user));
         let except = except.map(|id| id.locator()).unwrap_or_default();
@@ -67,7 +66,7 @@ impl RedisStore {
         (user, uuid): (&str, &str),
         first: RevocationStep,
         call: &Call<'_>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<Vec<TokenId>, StoreError> {
         let args = RevokeArgs { user, except: "", device: Some(uuid), locators: None };
         self.revoke_in_steps(first, args, call).await
     }
@@ -78,7 +77,7 @@ impl RedisStore {
         first: RevocationStep,
         mut args: RevokeArgs<'_>,
         call: &Call<'_>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<Vec<TokenId>, StoreError> {
         let (hash_tag, call) = (HashTag::of_user(args.user), self.advancing_call(call));
         let RevocationStep { revoked, rest: mut left, mut corrupt_key, are_many } = first;
         let mut revoked = self.void_revoked(hash_tag, revoked)?;
@@ -114,10 +113,14 @@ impl RedisStore {
 
     /// Returns the ids of the tokens that a script revoked. This node refuses them from now on, before the caller learns of
     /// it.
-    pub(crate) fn void_revoked(&self, hash_tag: HashTag, locators: Vec<String>) -> Result<Ended, StoreError> {
+    pub(crate) fn void_revoked(
+        &self,
+        hash_tag: HashTag,
+        locators: Vec<String>,
+    ) -> Result<Vec<TokenId>, StoreError> {
         let id =
             |locator: String| TokenId::from_locator(hash_tag, &locator).ok_or_else(|| unexpected("locator"));
-        let revoked = locators.into_iter().map(id).collect::<Result<_, _>>()?;
+        let revoked = locators.into_iter().map(id).collect::<Result<Vec<_>, _>>()?;
         self.near.void(&revoked);
         Ok(revoked)
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::script_call::{CALLS_AT_ONCE, ScriptCall};
 use crate::model::takeover::TakeoverId;
-use crate::model::token::record::RelatedObject;
+use crate::model::token::RelatedObject;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::redis_store::RedisStore;

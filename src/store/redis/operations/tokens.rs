@@ -6,17 +6,17 @@ use redis::Value;
 use serde::Serialize;
 
 use super::script_call::ScriptCall;
-use crate::model::token::record::{Token, TokenChange};
 use crate::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
+use crate::model::token::{Token, TokenChange};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::limits::ROOM_PER_LOGIN;
-use crate::store::outcome::{Changed, Issued};
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::primitives::field_args;
 use crate::store::redis::schema::codec::token::record as codec;
+use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::{HashTag, SecretHash, TokenId};
 use crate::values::OverLimit;
 
@@ -63,17 +63,21 @@ impl From<Rotation> for RotateArgs {
 }
 
 impl RedisStore {
-    pub(crate) async fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
+    pub(crate) async fn issue(
+        &self,
+        token: &Token,
+        call: &Call<'_>,
+    ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
         #[derive(Serialize)]
         struct Args<'a> {
             user: &'a str,
             new: NewTokenArgs<'a>,
         }
-        let (record, objects) = (&token.record, &token.related_objects);
+        let (record, objects) = (&token.record, &token.details.related_objects);
         let hash_tag = record.id.hash_tag();
         if !self.add_object_entries(objects, (record.id, record.ends_at_ms), call).await? {
             self.remove_token_entries(record.id, objects, call.now_ms).await;
-            return Ok(Issued::ObjectFull);
+            return Ok(Err(Rejection::ObjectFull));
         }
         let args = Args { user: record.user(), new: self.new_token_args(token) };
         let at = (self.keys.token(record.id), hash_tag);
@@ -83,9 +87,9 @@ impl RedisStore {
         match answer.as_slice() {
             [Value::Int(0)] => {
                 self.remove_token_entries(record.id, objects, call.now_ms).await;
-                Ok(Issued::TooMany)
+                Ok(Err(Rejection::TooManyTokens))
             }
-            [Value::Int(1), revoked] => Ok(Issued::Done(self.void_revoked(hash_tag, locators(revoked)?)?)),
+            [Value::Int(1), revoked] => Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?)?)),
             _ => Err(unexpected("issue_token")),
         }
     }
@@ -94,7 +98,7 @@ impl RedisStore {
     pub(crate) fn new_token_args<'a>(&self, token: &'a Token) -> NewTokenArgs<'a> {
         NewTokenArgs {
             locator: token.record.id.locator(),
-            created_at_ms: token.created_at_ms,
+            created_at_ms: token.details.created_at_ms,
             expires_at_ms: token.record.expires_at_ms,
             max: self.limits.max_tokens_per_user,
             may_revoke: self.limits.over_limit == OverLimit::RevokeOldest,
@@ -122,7 +126,7 @@ impl RedisStore {
         id: TokenId,
         change: &TokenChange,
         call: &Call<'_>,
-    ) -> Result<Changed, StoreError> {
+    ) -> Result<Outcome<Token>, StoreError> {
         let (clear, set, slug) = codec::edit_args(change);
         let args = ChangeTokenArgs {
             locator: id.locator(),
@@ -131,26 +135,26 @@ impl RedisStore {
             slug,
             confirm: change.confirm,
             rotate: change.rotate.map(RotateArgs::from),
-            reason: change.end.map(|reason| reason.name()),
+            reason: change.revoke.map(|reason| reason.name()),
         };
         let new_hash = change.rotate.as_ref().map(|rotation| rotation.hash.as_bytes().as_slice());
         let at = (self.keys.token(id), id.hash_tag());
-        let priority = if change.end.is_some() { Priority::Urgent } else { Priority::Normal };
+        let priority = if change.revoke.is_some() { Priority::Urgent } else { Priority::Normal };
         let script_call = ScriptCall::new(&self.scripts.change_token, at, call, &args);
         let answer: Result<Vec<Value>, _> =
             self.run_script(script_call.with_bytes(new_hash).with_priority(priority)).await;
         // Also after an error: the change may have been made.
         self.near.void([&id]);
         let answer = answer?;
-        let [status, fields, last_access] = answer.as_slice() else { return Ok(Changed::NotFound) };
+        let [status, fields, last_access] = answer.as_slice() else { return Ok(Err(Rejection::NotFound)) };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("change_token"))?;
-        match status {
-            Value::Int(1) => Ok(Changed::Done(token)),
-            Value::Int(2) => Ok(Changed::AlreadyRevoked(token)),
-            Value::Int(3) => Ok(Changed::Pending),
-            Value::Int(4) => Ok(Changed::RotatedTooOften),
-            _ => Err(unexpected("change_token")),
-        }
+        Ok(match status {
+            Value::Int(2) if change.edits() => Err(Rejection::Revoked),
+            Value::Int(1 | 2) => Ok(token),
+            Value::Int(3) => Err(Rejection::Pending),
+            Value::Int(4) => Err(Rejection::RotatedTooOften),
+            _ => return Err(unexpected("change_token")),
+        })
     }
 
     pub(crate) async fn revoke_reused(

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::model::device_key::DeviceId;
-use crate::model::token::record::RelatedObject;
+use crate::model::token::RelatedObject;
 use crate::token_string::{HashTag, TokenId};
 
 /// The version of the schema; a node refuses to work with another one.

@@ -1,24 +1,24 @@
 //! Reads for validation.
 
-use super::read::Read;
+use super::record_read::RecordRead;
 use std::sync::Arc;
 
 use super::error::StoreError;
 use super::memory::MemoryStore;
 use super::redis::redis_store as redis;
-use crate::model::token::record::{TokenRecord, TokenView};
+use crate::model::token::{Token, TokenRecord};
 use crate::store::cache::near_cache::Looked;
 use crate::token_string::TokenId;
 
 /// Reads credentials on the hot path.
-pub enum Reader {
+pub enum RecordReader {
     /// From the embedded store.
     Memory(Arc<MemoryStore>),
     /// Over a connection of the runtime's own.
     Redis(redis::Reader),
 }
 
-impl Reader {
+impl RecordReader {
     /// What `use_it` makes of the record of this id as far as it is known without waiting: of `Some(None)` when it
     /// is known that there is none. It must be short and not come back to the store: the record is held still. It says
     /// whether a record in the near cache answered the look-up.
@@ -70,19 +70,19 @@ impl Reader {
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn read(&self, id: TokenId) -> Result<Read, StoreError> {
+    pub async fn read(&self, id: TokenId) -> Result<RecordRead, StoreError> {
         match self {
-            Self::Memory(store) => Ok(Read { record: store.record(id), is_fresh: true }),
+            Self::Memory(store) => Ok(RecordRead { record: store.record(id), is_fresh: true }),
             Self::Redis(reader) => reader.record(id).await,
         }
     }
 
     /// The whole token of this id as far as it is known without waiting: `Some(None)` when it is known that there
     /// is no active one.
-    pub fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
+    pub fn known_token(&self, id: TokenId) -> Option<Option<Token>> {
         match self {
-            Self::Memory(store) => Some(store.view(id)),
-            Self::Redis(reader) => reader.known_view(id),
+            Self::Memory(store) => Some(store.active_token(id)),
+            Self::Redis(reader) => reader.known_token(id),
         }
     }
 
@@ -91,10 +91,10 @@ impl Reader {
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn view(&self, id: TokenId) -> Result<Option<TokenView>, StoreError> {
+    pub async fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.view(id)),
-            Self::Redis(reader) => reader.view(id).await,
+            Self::Memory(store) => Ok(store.active_token(id)),
+            Self::Redis(reader) => reader.token(id).await,
         }
     }
 
