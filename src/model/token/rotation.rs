@@ -1,4 +1,4 @@
-//! How a token's secret is replaced, and what its former secrets are worth. lua/secrets.lua has the same rules.
+//! How a token's secret is replaced, and what its former secrets are worth. lua/shared/secrets.lua has the same rules.
 //!
 //! The first rotation opens a window of one grace: the secrets handed out before it are good until the window closes.
 //! Several tabs of a browser may rotate at once, on several nodes, and the browser keeps one of the answers. So the

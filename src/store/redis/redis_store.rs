@@ -14,6 +14,7 @@ use crate::store::error::StoreError;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
 use crate::store::redis::cluster::endpoint::Link;
+use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::cluster::pool::{Connection, Connections, Priority};
 use crate::store::redis::cluster::tls::Trust;
 use crate::store::redis::cluster::topology::Topology;
@@ -124,6 +125,12 @@ impl RedisStore {
 
     pub(crate) fn cache_stats(&self) -> Stats {
         self.near.stats()
+    }
+
+    /// Returns the masters that may have tokens: on a Cluster, those with slots.
+    pub(crate) fn masters_with_tokens(&self) -> Vec<Arc<Master>> {
+        let map = self.topology.map();
+        map.masters.iter().filter(|master| master.may_have_tokens()).cloned().collect()
     }
 
     /// Returns a function that returns `call` with the time at which it is called. For operations of many steps, which may

@@ -4,7 +4,7 @@
 //! two slots, so the index may have stale entries, but never too few:
 //!
 //! 1. The entry is written before the token or takeover, and again whenever that is written.
-//! 2. The entry is removed in a round trip of its own after the token or takeover ended.
+//! 2. The entry is removed in a round trip of its own after the token was revoked or the takeover ended.
 //! 3. If that round trip fails, or if the token merely expired, the entry goes by its score: with a later write beside it
 //!    once the latest expiry of its token is past, or with the key.
 //!
