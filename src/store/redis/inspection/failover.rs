@@ -1,7 +1,7 @@
 //! Checks that a failover cannot bring revoked tokens back for longer than promised.
 //!
-//! A master that is cut off from its replicas acknowledges revocations for `min-replicas-max-lag` seconds and up to one more,
-//! because Redis checks the lag once a second. Its successor does not know these revocations. The successor starts after
+//! A master that is cut off from its replicas acknowledges revocations for `min-replicas-max-lag` seconds and up to one
+//! more, because Redis checks the lag once a second. Its successor, which does not know them, starts after
 //! `down-after` at the earliest, and nodes serve their cached records for one lease more. So no revocation is lost within
 //! the promise if
 //!

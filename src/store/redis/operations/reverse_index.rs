@@ -8,9 +8,9 @@
 //! 3. If that round trip fails, or if the token merely expired, the entry goes by its score: with a later write beside it
 //!    once the latest expiry of its token is past, or with the key.
 //!
-//! A reader of entries reads the tokens too, and removes the stale entries: of revoked tokens, and of tokens that do not name
-//! the object or are gone, if the entry is not young. Age tells those from an entry whose token is being written. This
-//! holds as long as no node pauses for [`YOUNG_ENTRY_SECONDS`] between its two writes.
+//! A reader of entries reads the tokens too, and removes stale entries: of revoked tokens, and, unless the entry is young,
+//! of tokens that do not name the object or are gone. A young entry may be of a token that is being written. So the index is
+//! complete as long as no node pauses for [`YOUNG_ENTRY_SECONDS`] between its two writes.
 //!
 //! [`YOUNG_ENTRY_SECONDS`]: super::stale_entries::YOUNG_ENTRY_SECONDS
 

@@ -12,8 +12,8 @@ use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::token::record::BELOW_REVOKED;
 use crate::token_string::{HashTag, TokenId};
 
-/// Tokens that one step goes through: few enough to hold even a slow server for about a millisecond. At most `STEP_TOKENS` of
-/// lua/shared/revocation.lua; the script would return any further tokens.
+/// Tokens that one step goes through: few enough to hold even a slow server for about a millisecond. At most `STEP_TOKENS`
+/// of lua/shared/revocation.lua, which returns any further tokens.
 const TOKENS_PER_STEP: usize = 32;
 
 /// The arguments of lua/revoke_user_tokens.lua.

@@ -3,7 +3,7 @@
 //! A reading brackets a master's time between two boottimes, which proves two bounds of the offset. The round trip widens
 //! the bounds and shifts nothing: an offset inside them stays, any other moves to the nearest bound.
 
-/// A larger move of the offset is a jump, which a second reading must confirm. No clock drifts this far between two readings.
+/// A larger move of the offset is a jump, which a second reading must confirm. No clock drifts as far between readings.
 pub(crate) const MAX_STEP_US: u64 = 1_000_000;
 /// Masters agree if their clocks are at most this far apart. Scripts refuse callers whose clocks are farther away
 /// (lua/shared/context.lua).

@@ -8,8 +8,8 @@
 --          rotate      how to replace the secret, see shared/secrets.lua; absent: keep it
 --          reason      why to revoke it; absent: do not
 -- ARGV[3]  hash of the new secret, if it is rotated
--- Returns {status, fields, last access}: 1 done, 2 revoked before, 3 its second factor is pending, 4 rotated too often; {0} if
--- there is no such token.
+-- Returns {status, fields, last access}: 1 done, 2 revoked before, 3 its second factor is pending, 4 rotated too often; {0}
+-- if there is no such token.
 local t, err = load_or_purge(a.locator, a.reason)
 if err then return err end
 if t and t.is_expired then

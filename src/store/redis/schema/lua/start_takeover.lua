@@ -9,7 +9,8 @@
 --          retention_ms  how long the takeover is kept after its hard end
 --          max           the most takeovers kept of a token
 -- ARGV[3]  the takeover's record, see codec/takeover.rs
--- Returns {1, the token's owner}; {0} no such token, {2} revoked, {3} its second factor is pending, {4} it is that user's own.
+-- Returns {1, the token's owner}; {0} no such token, {2} revoked, {3} its second factor is pending, {4} its owner is that
+-- user.
 local t, err = load_or_purge(a.locator)
 if err then return err end
 if not t then return { 0 } end

@@ -25,7 +25,8 @@ local function load_or_purge(locator, with_expired)
   if ttl_ms(kept_until_ms) <= 0 then purge(user, locator) end
   if ttl_ms(kept_until_ms) <= 0 or (is_expired and not (with_expired and active)) then return nil end
   return {
-    user = user, flags = flags, expires_at_ms = expires_at_ms, is_revoked = not active, device = t[5], is_expired = is_expired,
+    user = user, flags = flags, expires_at_ms = expires_at_ms, device = t[5],
+    is_revoked = not active, is_expired = is_expired,
   }
 end
 

@@ -34,7 +34,8 @@ end
 local function prune(user)
   local index, cutoff_ms = key('u', user), now_ms - ctx.grace_ms
   purge_expired(user, cutoff_ms)
-  purge(user, unpack(redis.call('ZRANGEBYSCORE', index, REVOKED, decimal(REVOKED + cutoff_ms), 'LIMIT', 0, PRUNED_PER_WRITE)))
+  local past = decimal(REVOKED + cutoff_ms)
+  purge(user, unpack(redis.call('ZRANGEBYSCORE', index, REVOKED, past, 'LIMIT', 0, PRUNED_PER_WRITE)))
 end
 
 -- Gives the index the TTL of its longest-lived token.
