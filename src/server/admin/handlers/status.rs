@@ -1,27 +1,24 @@
-//! `GET /v1/status`: whether the node is ready, and what it found at its last look at the store.
+//! `GET /v1/status`: whether the node is ready, and the faults that it found when it last inspected the store.
 
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::node::readiness::Readiness;
-use crate::server::transport::body::Body;
-use crate::server::transport::response::with_body;
+use crate::server::admin::call::{Answer, Call};
+use crate::server::transport::response;
 use crate::store::report::{DeniedTo, Fault, MasterReport};
 
-/// The answer; a 200 also when the node is not ready.
-pub fn response(readiness: &Readiness, store: &str) -> Response<Body> {
+/// Shows the status: 200, also while the node is not ready.
+pub async fn show(call: Call<'_>) -> Answer {
+    call.input.no_query()?;
+    let readiness = &call.admin.readiness;
     let report = readiness.report();
     let status = json!({
         "ready": readiness.is_ready(),
-        "store": store,
+        "store": call.service().store().name(),
         "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
         "masters": report.masters.iter().map(master).collect::<Vec<_>>(),
     });
-    let mut response = with_body(StatusCode::OK, status.to_string());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Ok(response::json(StatusCode::OK, &status))
 }
 
 fn fault(fault: &Fault) -> Value {

@@ -4,38 +4,35 @@ use hyper::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use crate::server::admin::problem::{INSUFFICIENT_SCOPE, Problem};
+use crate::server::admin::api_keys::lacks;
+use crate::server::admin::problem::{Problem, challenge};
 use crate::server::transport::body::Body;
 use crate::server::transport::response::json;
 use crate::service::ServiceError;
 use crate::store::StoreError;
 use crate::values::Scope;
 
-use crate::server::admin::api_keys::either;
-
-/// Why a client gets nothing.
+/// Why a call of an OAuth client was refused.
 #[derive(Debug)]
-pub enum Refusal {
-    /// What is wrong with the request.
+pub enum OAuthError {
+    /// The request is malformed in this way.
     InvalidRequest(&'static str),
-    /// It is not a client of ours; the challenge names the scheme it tried.
+    /// The client has no valid API key. The challenge names the scheme that it tried.
     InvalidClient { challenge: &'static str },
-    /// Its key has none of these scopes.
+    /// The API key has none of these scopes.
     InsufficientScope(&'static [Scope]),
-    /// The store had no answer, or none that can be read.
+    /// The store failed.
     Failed(ServiceError),
+    /// OAuth has no error for it, so the response is the one of the other calls.
+    Problem(Problem),
 }
 
-impl Refusal {
-    /// 400: the request has this fault.
-    pub fn invalid_request(detail: &'static str) -> Self {
-        Self::InvalidRequest(detail)
-    }
-
-    /// What the log is to say of it.
+impl OAuthError {
+    /// The error of the store that the log shall report.
     pub fn cause(&self) -> Option<&StoreError> {
         match self {
             Self::Failed(ServiceError::Store(error)) => Some(error),
+            Self::Problem(problem) => problem.cause(),
             _ => None,
         }
     }
@@ -45,41 +42,49 @@ impl Refusal {
         match self {
             Self::InvalidRequest(detail) => error(StatusCode::BAD_REQUEST, "invalid_request", detail),
             Self::InvalidClient { challenge } => {
-                let detail = "a good API key is needed: as Bearer, or as the client secret";
+                let detail = "the request needs a valid API key: as a Bearer token or as the client secret";
                 let mut response = error(StatusCode::UNAUTHORIZED, "invalid_client", detail);
                 response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 response
             }
             Self::InsufficientScope(scopes) => {
-                let detail = format!("this API key lacks the scope {}", either(scopes));
-                let mut response = error(StatusCode::FORBIDDEN, "insufficient_scope", &detail);
-                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(INSUFFICIENT_SCOPE));
+                let mut response = error(StatusCode::FORBIDDEN, "insufficient_scope", &lacks(scopes));
+                response
+                    .headers_mut()
+                    .insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::INSUFFICIENT_SCOPE));
                 response
             }
             Self::Failed(cause) => failed(cause),
+            Self::Problem(problem) => problem.response(),
         }
     }
 }
 
-/// As everywhere on the admin plane, in OAuth's words.
+/// Translates the response of the other calls into OAuth's form.
 fn failed(cause: ServiceError) -> Response<Body> {
-    let like = Problem::from(cause).response();
-    if like.status() == StatusCode::SERVICE_UNAVAILABLE {
-        let detail = "the store cannot be asked; try again";
-        let mut response = error(like.status(), "temporarily_unavailable", detail);
-        response.headers_mut().extend(like.headers().get(RETRY_AFTER).cloned().map(|v| (RETRY_AFTER, v)));
+    let other = Problem::from(cause).response();
+    if other.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let detail = "the store is unavailable; try again";
+        let mut response = error(other.status(), "temporarily_unavailable", detail);
+        response.headers_mut().extend(other.headers().get(RETRY_AFTER).cloned().map(|v| (RETRY_AFTER, v)));
         return response;
     }
     error(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "a record in the store is corrupt; see the log")
 }
 
-impl From<ServiceError> for Refusal {
+impl From<Problem> for OAuthError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<ServiceError> for OAuthError {
     fn from(error: ServiceError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for OAuthError {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
     }

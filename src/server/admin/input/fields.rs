@@ -1,21 +1,14 @@
-//! Reads the fields of a JSON object or a query, and collects what is wrong with all of them.
-
-use std::ops::RangeInclusive;
+//! Reads the fields of a JSON object or a query, and collects the errors of all of them.
 
 use serde_json::{Map, Value};
 
-use super::json_value;
-use super::json_value::{Parsed, escaped};
-use super::problem::{FieldError, Problem};
-use crate::model::field_rules as rules;
-use crate::model::field_rules::Checked;
-use crate::server::admin::problem::kind::Kind;
+use super::json_pointer::escaped;
+use super::strict_json::{self, ParsedJson};
+use crate::server::admin::problem::{FieldError, Problem, ProblemKind};
 
-const GIVEN_TWICE: &str = "must be given once";
-/// Up to this every whole number is a double (2^53).
-const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+const REPEATED: &str = "must be given once";
 
-/// The fields of one object; each is taken once, and what nobody took is unknown.
+/// The fields of one object. Each call takes a field out; a field that remains at the end is unknown.
 pub struct Fields {
     path: String,
     values: Map<String, Value>,
@@ -23,37 +16,37 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The fields of a request body.
+    /// Reads the fields of a request body. A repeated name is an error of its field.
     ///
     /// # Errors
-    /// 400 when it is no JSON, 422 when it is no object. A repeated name is told with what else is wrong.
+    /// 400 if the body is not JSON, 422 if it is not an object.
     pub fn of_json(body: &[u8]) -> Result<Self, Problem> {
-        match json_value::parse(body) {
-            Ok(Parsed { value: Value::Object(values), repeated }) => {
-                let errors = repeated.iter().map(|path| FieldError::new(path, GIVEN_TWICE)).collect();
+        match strict_json::parse(body) {
+            Ok(ParsedJson { value: Value::Object(values), repeated }) => {
+                let errors = repeated.iter().map(|path| FieldError::new(path, REPEATED)).collect();
                 Ok(Self { path: String::new(), values, errors })
             }
             Ok(_) => Err(Problem::fields(vec![FieldError::of_whole("must be an object")])),
             Err(error) if is_out_of_range(&error) => {
                 Err(Problem::fields(vec![FieldError::of_whole("has a number that is too large")]))
             }
-            // serde_json's message names the place, not the content.
-            Err(error) => Err(Problem::new(Kind::MalformedJson, format!("malformed JSON: {error}"))),
+            // The message of serde_json names the place, not the content.
+            Err(error) => Err(Problem::new(ProblemKind::MalformedJson, format!("malformed JSON: {error}"))),
         }
     }
 
-    /// The parameters of a query string.
+    /// Reads the parameters of a query string.
     pub fn of_query(query: Option<&str>) -> Self {
         let mut fields = Self { path: String::new(), values: Map::new(), errors: Vec::new() };
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if fields.values.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
-                fields.fail(&name, GIVEN_TWICE);
+                fields.fail(&name, REPEATED);
             }
         }
         fields
     }
 
-    /// A field that must be there.
+    /// Takes a field that must be there.
     pub fn required<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
         if !self.values.contains_key(name) {
             self.fail(name, "is missing");
@@ -61,7 +54,7 @@ impl Fields {
         self.take(name, read)
     }
 
-    /// A field that may be left out; `null` is the same.
+    /// Takes a field that may be absent or `null`.
     pub fn optional<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
         match self.values.get(name) {
             Some(Value::Null) => {
@@ -72,7 +65,7 @@ impl Fields {
         }
     }
 
-    /// A field whose `null` means to clear it.
+    /// Takes a field that `null` clears: `Some(None)`.
     pub fn clearable<T>(
         &mut self,
         name: &str,
@@ -87,7 +80,7 @@ impl Fields {
         }
     }
 
-    /// A list of objects, each read by `read`.
+    /// Takes a list of objects; `read` reads each of them.
     pub fn objects<T>(
         &mut self,
         name: &str,
@@ -114,7 +107,7 @@ impl Fields {
         objects
     }
 
-    /// A list of strings that must be there; empty when something is wrong.
+    /// Takes a list of strings that must be there. Empty if the list has an error.
     pub fn strings(&mut self, name: &str, max: usize) -> Vec<String> {
         let items = self.required(name, |value| match value {
             Value::Array(items) if items.len() <= max => Ok(items),
@@ -130,7 +123,7 @@ impl Fields {
         strings
     }
 
-    /// Notes what is wrong with a field.
+    /// Adds an error of a field.
     pub fn fail(&mut self, name: &str, detail: impl Into<String>) {
         let path = self.full_path(name);
         self.errors.push(FieldError::new(&path, detail));
@@ -139,10 +132,20 @@ impl Fields {
     /// Ends the reading.
     ///
     /// # Errors
-    /// 422 with all that was wrong, unknown fields included.
+    /// 422 with all errors, unknown fields included.
     pub fn finish(self) -> Result<(), Problem> {
         let errors = self.all_errors();
         if errors.is_empty() { Ok(()) } else { Err(Problem::fields(errors)) }
+    }
+
+    /// Ends the reading and returns a value that depends on required fields.
+    ///
+    /// # Errors
+    /// 422 as [`finish`](Self::finish).
+    pub fn finish_with<T>(self, value: Option<T>) -> Result<T, Problem> {
+        self.finish()?;
+        // Not reached: a required field that is absent is an error.
+        value.ok_or_else(|| Problem::fields(Vec::new()))
     }
 
     fn all_errors(mut self) -> Vec<FieldError> {
@@ -161,51 +164,16 @@ impl Fields {
     }
 }
 
-/// Whether a JSON text is well formed but for a number that no double holds, such as `1e400`. serde_json tells it by its
-/// message alone.
+/// Whether the only fault is a number that no double can hold, such as `1e400`. serde_json has no error code for it.
 fn is_out_of_range(error: &serde_json::Error) -> bool {
     error.to_string().starts_with("number out of range")
-}
-
-/// Reads a text that keeps to a rule.
-pub fn text(rule: impl FnOnce(&str) -> Checked) -> impl FnOnce(Value) -> Result<String, String> {
-    move |value| match value {
-        Value::String(text) => rule(&text).map(|()| text),
-        _ => Err("must be a string".into()),
-    }
-}
-
-/// Reads a text into something else.
-pub fn parsed<T>(parse: impl FnOnce(&str) -> Result<T, String>) -> impl FnOnce(Value) -> Result<T, String> {
-    move |value| match value {
-        Value::String(text) => parse(&text),
-        _ => Err("must be a string".into()),
-    }
-}
-
-/// Reads a user agent as it is kept.
-pub fn user_agent(value: Value) -> Result<String, String> {
-    parsed(|text| Ok(rules::user_agent(text)))(value)
-}
-
-/// Reads a truth value.
-pub fn boolean(value: Value) -> Result<bool, String> {
-    value.as_bool().ok_or_else(|| "must be true or false".into())
-}
-
-/// Reads a whole number within bounds. `300.0` and `3e2` are whole numbers, too.
-pub fn integer(range: RangeInclusive<u64>) -> impl FnOnce(Value) -> Result<u64, String> {
-    let is_whole = |number: &f64| number.fract() == 0.0 && (0.0..=MAX_EXACT).contains(number);
-    move |value| {
-        let number = value.as_u64().or_else(|| value.as_f64().filter(is_whole).map(|number| number as u64));
-        let number = number.filter(|number| range.contains(number));
-        number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::field_rules as rules;
+    use crate::server::admin::input::field_types::{boolean, integer, text};
 
     fn pointers(problem: Problem) -> Vec<String> {
         let body = problem.response().into_body();
@@ -242,17 +210,6 @@ mod tests {
         assert_eq!(fields.optional("a", boolean), None);
         fields.objects("l", 2, |f| f.required("x", text(rules::object_id)));
         assert_eq!(pointers(fields.finish().unwrap_err()), ["#/a", "#/l/0/x", "#/odd", "#/odd"]);
-    }
-
-    #[test]
-    fn a_whole_number_may_have_a_point_or_an_exponent() {
-        let read = |text: &str| integer(1..=1_000)(serde_json::from_str(text).unwrap());
-        for (text, number) in [("300", 300), ("300.0", 300), ("3e2", 300), ("30E+1", 300), ("3000e-1", 300)] {
-            assert_eq!(read(text), Ok(number), "{text}");
-        }
-        for bad in ["0.0", "-1", "-1.0", "1.5", "1e300", "1001.0", "\"3\"", "true", "null"] {
-            assert!(read(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

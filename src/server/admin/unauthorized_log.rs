@@ -1,4 +1,4 @@
-//! Requests to the admin plane without valid credentials: all are counted, and the log gets a line a second at most.
+//! Requests to the admin plane without valid credentials: each is counted, and at most one line a second is logged.
 
 use std::net::IpAddr;
 
@@ -7,20 +7,20 @@ use prometheus_client::metrics::counter::Counter;
 use crate::clock::Clock;
 use crate::logging::RepeatedFault;
 
-/// See the module.
-pub struct Refusals {
+/// Counts and logs requests without valid credentials.
+pub struct UnauthorizedLog {
     clock: Clock,
     counter: Counter,
     fault: RepeatedFault,
 }
 
-impl Refusals {
-    /// None so far; `counter` counts them.
+impl UnauthorizedLog {
+    /// `counter` counts the requests.
     pub fn new(clock: Clock, counter: Counter) -> Self {
         Self { clock, counter, fault: RepeatedFault::default() }
     }
 
-    /// One more, from this address.
+    /// Adds a request from this address.
     pub fn add(&self, address: Option<IpAddr>) {
         self.counter.inc();
         if let Some(due) = self.fault.due(self.clock.boottime_ms()) {

@@ -1,73 +1,53 @@
-//! A JSON text as a value, read more strictly than serde_json does (no name twice in an object), and in one place more
-//! leniently: a text that is only shown need not be Unicode.
+//! Parses JSON more strictly than serde_json: a repeated name in an object is reported. One field is read more leniently:
+//! the user agent need not be Unicode.
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// The field of a request that is only shown. Applications copy it from a header, which may hold any bytes.
-const SHOWN: &str = "user_agent";
-/// The most names that are told to be repeated.
+use super::json_pointer::JsonPath;
+use super::lossy_text::LossyText;
+
+/// The field whose text is only displayed. Applications copy it from a header, which may hold any bytes.
+const LOSSY_FIELD: &str = "user_agent";
+/// The most repeated names that are reported.
 const MAX_REPEATED: usize = 100;
 
 /// A value, and the paths of the names that are repeated in it, such as `related_objects/0/object_id`.
-pub struct Parsed {
-    /// The last one of a repeated name.
+pub struct ParsedJson {
+    /// The value. A repeated name has its last value.
     pub value: Value,
     /// At most [`MAX_REPEATED`].
     pub repeated: Vec<String>,
 }
 
-/// Reads a JSON text.
+/// Parses a JSON text.
 ///
 /// # Errors
-/// It is malformed; the message names the place, not the content.
-pub fn parse(body: &[u8]) -> Result<Parsed, serde_json::Error> {
-    // The second attempt is for what is no text where one is only shown.
+/// If it is malformed. The message names the place, not the content.
+pub fn parse(body: &[u8]) -> Result<ParsedJson, serde_json::Error> {
+    // The second attempt accepts a user agent that is not a string, so that its field can be named.
     parse_with(body, true).or_else(|_| parse_with(body, false))
 }
 
-fn parse_with(body: &[u8], is_lenient: bool) -> Result<Parsed, serde_json::Error> {
+fn parse_with(body: &[u8], is_lenient: bool) -> Result<ParsedJson, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let mut repeated = Vec::new();
-    let any = Any { path: &Path::Root, repeated: &mut repeated, is_lenient };
+    let any = AnyValue { path: &JsonPath::Root, repeated: &mut repeated, is_lenient };
     let value = any.deserialize(&mut deserializer)?;
     deserializer.end()?;
-    Ok(Parsed { value, repeated })
+    Ok(ParsedJson { value, repeated })
 }
 
-/// The path to a value, made a text only where it is told.
-enum Path<'a> {
-    Root,
-    Name(&'a Path<'a>, &'a str),
-    Index(&'a Path<'a>, usize),
-}
-
-impl Path<'_> {
-    fn segments(&self) -> Vec<String> {
-        let (mut segments, last) = match self {
-            Self::Root => return Vec::new(),
-            Self::Name(parent, name) => (parent.segments(), escaped(name)),
-            Self::Index(parent, at) => (parent.segments(), at.to_string()),
-        };
-        segments.push(last);
-        segments
-    }
-}
-
-/// A name as a segment of a JSON pointer (RFC 6901, section 3).
-pub fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
-}
-
-struct Any<'a> {
-    path: &'a Path<'a>,
+/// Reads any value, and notes the names that are repeated in it.
+struct AnyValue<'a> {
+    path: &'a JsonPath<'a>,
     repeated: &'a mut Vec<String>,
     is_lenient: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for Any<'_> {
+impl<'de> DeserializeSeed<'de> for AnyValue<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -75,7 +55,7 @@ impl<'de> DeserializeSeed<'de> for Any<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Any<'_> {
+impl<'de> Visitor<'de> for AnyValue<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,8 +89,8 @@ impl<'de> Visitor<'de> for Any<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
         loop {
-            let path = Path::Index(self.path, values.len());
-            let item = Any { path: &path, repeated: &mut *self.repeated, is_lenient: self.is_lenient };
+            let path = JsonPath::Item(self.path, values.len());
+            let item = AnyValue { path: &path, repeated: &mut *self.repeated, is_lenient: self.is_lenient };
             match items.next_element_seed(item)? {
                 Some(value) => values.push(value),
                 None => return Ok(values.into()),
@@ -121,60 +101,20 @@ impl<'de> Visitor<'de> for Any<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut values = Map::new();
         while let Some(name) = fields.next_key::<String>()? {
-            let path = Path::Name(self.path, &name);
-            let value = if self.is_lenient && matches!(self.path, Path::Root) && name == SHOWN {
-                fields.next_value_seed(Shown)?
+            let path = JsonPath::Field(self.path, &name);
+            let value = if self.is_lenient && matches!(self.path, JsonPath::Root) && name == LOSSY_FIELD {
+                fields.next_value_seed(LossyText)?
             } else {
-                let any = Any { path: &path, repeated: &mut *self.repeated, is_lenient: self.is_lenient };
+                let any =
+                    AnyValue { path: &path, repeated: &mut *self.repeated, is_lenient: self.is_lenient };
                 fields.next_value_seed(any)?
             };
             if values.contains_key(&name) && self.repeated.len() < MAX_REPEATED {
-                self.repeated.push(path.segments().join("/"));
+                self.repeated.push(path.text());
             }
             values.insert(name, value);
         }
         Ok(values.into())
-    }
-}
-
-/// A text of any bytes, or `null`.
-struct Shown;
-
-impl<'de> DeserializeSeed<'de> for Shown {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_option(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Shown {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        // As bytes, serde_json leaves unpaired surrogates and what is not UTF-8 as they are.
-        deserializer.deserialize_bytes(self)
-    }
-
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Value, E> {
-        Ok(String::from_utf8_lossy(bytes).into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Err(A::Error::custom("not a string"))
     }
 }
 
@@ -185,7 +125,7 @@ mod tests {
     use super::*;
 
     fn read(body: impl AsRef<[u8]>) -> Option<(Value, Vec<String>)> {
-        parse(body.as_ref()).ok().map(|Parsed { value, repeated }| (value, repeated))
+        parse(body.as_ref()).ok().map(|ParsedJson { value, repeated }| (value, repeated))
     }
 
     #[test]

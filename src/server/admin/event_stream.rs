@@ -1,19 +1,17 @@
-//! `GET /v1/events`: the live feed as server-sent events (HTML standard, "Server-sent events").
+//! The live feed as server-sent events (HTML standard, "Server-sent events").
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
-use futures_util::stream::Stream;
+use futures_util::stream::{self, Stream};
 use hyper::Response;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::problem::Problem;
-use crate::server::admin::problem::kind::Kind;
+use super::problem::{Problem, ProblemKind};
 use crate::server::json::event::EventJson;
 use crate::server::transport::body::Body;
 use crate::service::Service;
@@ -21,36 +19,32 @@ use crate::store::feed::{Read, Told};
 
 /// The most readers of the feed at once.
 pub const MAX_FEED_READERS: usize = 100;
-/// A comment is sent after so much silence, so that nobody between takes the connection for dead.
+/// After this much silence a comment is sent, so that no proxy takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How soon a reader is to come back when the connection breaks, in milliseconds.
+/// How long a reader waits before it reconnects, in milliseconds.
 const RETRY_MS: u32 = 1000;
-/// The id of a place of no run: a reader that breaks off there, before it has heard of the gap, gets the gap again.
+/// An id that belongs to no epoch. A reader that loses the connection before it has read the gap gets the gap again.
 const BEFORE_THE_GAP: &str = "-";
-const MAX_READERS_REACHED: &str = "the feed has as many readers as it may have";
 
-/// The feed of this node as callers of the admin plane read it.
+/// The readers of this node's feed.
 pub struct FeedReaders {
-    /// Tells this run's numbers from those of another run or node.
+    /// Distinguishes the event numbers of this run from those of other runs and nodes.
     epoch: String,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl FeedReaders {
     /// `epoch` is random.
     pub fn new(epoch: u64) -> Self {
-        Self { epoch: format!("{epoch:016x}"), places: Arc::new(Semaphore::new(MAX_FEED_READERS)) }
+        Self { epoch: format!("{epoch:016x}"), permits: Arc::new(Semaphore::new(MAX_FEED_READERS)) }
     }
 
-    /// Answers with the feed: from where the reader was by its `Last-Event-ID` where that is of this run and still kept,
-    /// else from now on.
+    /// Starts a stream from the place in `Last-Event-ID`, if that is of this epoch and still kept, else from now on.
     ///
     /// # Errors
-    /// 429 when there are too many readers.
+    /// 429 if there are too many readers.
     pub fn response(&self, service: Arc<Service>, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
-        let too_many =
-            || Problem::new(Kind::TooManyReaders, MAX_READERS_REACHED).with_header(RETRY_AFTER, "10");
-        let place = self.places.clone().try_acquire_owned().map_err(|_| too_many())?;
+        let permit = self.permits.clone().try_acquire_owned().map_err(|_| too_many_readers())?;
         let next = service.store().feed().next();
         let (from, has_missed) = match headers.get("last-event-id").map(|id| self.number(id)) {
             None => (next, false),
@@ -58,12 +52,12 @@ impl FeedReaders {
             Some(None) => (next, true),
         };
         let mut reader =
-            Reader { service, epoch: self.epoch.clone(), from, waiting: VecDeque::new(), _place: place };
+            FeedReader { service, epoch: self.epoch.clone(), from, queue: VecDeque::new(), _permit: permit };
         if has_missed {
-            reader.waiting.push_back(hello(BEFORE_THE_GAP));
-            reader.waiting.push_back(reader.text(&Told::Gap));
+            reader.queue.push_back(preamble(BEFORE_THE_GAP));
+            reader.queue.push_back(reader.text(&Told::Gap));
         } else {
-            reader.waiting.push_back(hello(&reader.id()));
+            reader.queue.push_back(preamble(&reader.id()));
         }
         let mut response = Response::new(Body::stream(reader.run()));
         let headers = response.headers_mut();
@@ -72,34 +66,42 @@ impl FeedReaders {
         Ok(response)
     }
 
-    /// The number in an id of this run, which is that of the entry to come next; `None` for another run's.
+    /// The event number in an id of this epoch.
     fn number(&self, id: &HeaderValue) -> Option<u64> {
         id.to_str().ok()?.strip_prefix(&self.epoch)?.strip_prefix('.')?.parse().ok()
     }
 }
 
-/// Builds what a reader gets first. The id without an event makes it come back to this place when it breaks off before the
-/// first event.
-fn hello(id: &str) -> Bytes {
+fn too_many_readers() -> Problem {
+    Problem::new(ProblemKind::TooManyReaders, "the feed has as many readers as it allows")
+        .with_header(RETRY_AFTER, HeaderValue::from_static("10"))
+}
+
+/// The start of the stream. It has an id, so a reader that loses the connection before the first event comes back to the
+/// same place.
+fn preamble(id: &str) -> Bytes {
     format!("retry: {RETRY_MS}\nid: {id}\n\n").into()
 }
 
-struct Reader {
+/// One reader.
+struct FeedReader {
     service: Arc<Service>,
     epoch: String,
+    /// The number of the next event.
     from: u64,
-    waiting: VecDeque<Bytes>,
-    _place: OwnedSemaphorePermit,
+    /// Texts to be sent.
+    queue: VecDeque<Bytes>,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Reader {
+impl FeedReader {
     fn run(self) -> impl Stream<Item = Bytes> + Send + 'static {
         stream::unfold(self, |mut reader| async move { Some((reader.next().await?, reader)) })
     }
 
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(text) = self.waiting.pop_front() {
+            if let Some(text) = self.queue.pop_front() {
                 return Some(text);
             }
             let Ok(read) = timeout(KEEP_ALIVE, self.service.store().feed().read(self.from)).await else {
@@ -109,19 +111,19 @@ impl Reader {
                 Read::Entries(entries) => {
                     for (number, told) in entries {
                         self.from = number + 1;
-                        self.waiting.push_back(self.text(&told));
+                        self.queue.push_back(self.text(&told));
                     }
                 }
                 Read::Missed(next) => {
                     self.from = next;
-                    self.waiting.push_back(self.text(&Told::Gap));
+                    self.queue.push_back(self.text(&Told::Gap));
                 }
                 Read::Closed => return None,
             }
         }
     }
 
-    /// The place behind what was told so far.
+    /// The id of the next event. A reader that comes back with it goes on there.
     fn id(&self) -> String {
         format!("{}.{}", self.epoch, self.from)
     }
@@ -130,7 +132,7 @@ impl Reader {
         match told {
             Told::Event(user, event) => {
                 let kind = event.kind.name();
-                // Fails only for maps with keys that are no strings; there are none.
+                // Serialization fails only for maps whose keys are not strings.
                 let data = serde_json::to_string(&EventJson::of(user, event)).unwrap_or_default();
                 format!("id: {}\nevent: {kind}\ndata: {data}\n\n", self.id()).into()
             }

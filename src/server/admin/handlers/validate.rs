@@ -1,108 +1,104 @@
-//! `/v1/validate`.
+//! `POST /v1/validate`: a batch of token strings. Strings are borrowed from the body, and the answer is written in one pass.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Response, StatusCode};
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
-use super::fields::Fields;
-use super::problem::Problem;
 use crate::model::token::TokenRef;
+use crate::server::admin::call::{Answer, Call};
+use crate::server::admin::input::Fields;
+use crate::server::admin::problem::Problem;
 use crate::server::json::timestamp::Timestamps;
 use crate::server::json::token::TokenJson;
-use crate::server::transport::body::Body;
 use crate::server::transport::response::with_body;
-use crate::service::ServiceError;
-use crate::validation::{Access, Validator};
 
 /// The most tokens in one request.
 const MAX_TOKENS: usize = 1000;
-/// What most token objects fit into.
-const USUAL_BYTES: usize = 640;
+/// The room that most token objects need.
+const USUAL_TOKEN_BYTES: usize = 640;
 
-/// POST: the tokens of these strings in their order, or that they are none.
-///
-/// The caller is a trusted back end, so `allowed_cookie` and `allowed_header` are shown and not asked.
-pub async fn validate(
-    validator: &Validator,
-    access: Access,
-    body: Vec<u8>,
-) -> Result<Response<Body>, Problem> {
-    let wires = wires_of(&body)?;
+/// Validates a batch: 200, in the order of the strings, each token or that it is inactive. The caller is a trusted back
+/// end, so `allowed_cookie` and `allowed_header` are shown but not enforced.
+pub async fn validate(call: Call<'_>) -> Answer {
+    let validator = &call.admin.validator;
+    let access = call.admin.settings.access(call.input.headers());
+    let body = call.input.json_bytes().await?;
+    let token_strings = read_token_strings(&body)?;
     let now_ms = validator.service().clock().now_ms();
-    let mut results = Results::with_room_for(wires.len());
+    let mut results = Results::with_capacity(token_strings.len());
     let show = |at, token: Option<TokenRef<'_>>| results.put(at, token, now_ms);
-    validator.show_batch(&wires, access, show).await.map_err(ServiceError::from)?;
+    validator.show_batch(&token_strings, access, show).await?;
     let mut response = with_body(StatusCode::OK, results.into_text());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }
 
-/// The strings of a request, as they lie in its body where that has no escapes.
-fn wires_of(body: &[u8]) -> Result<Vec<Wire<'_>>, Problem> {
+/// Reads the token strings of a request.
+fn read_token_strings(body: &[u8]) -> Result<Vec<BorrowedText<'_>>, Problem> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Asked<'a> {
+    struct BatchRequest<'a> {
         #[serde(borrow)]
-        tokens: Vec<Wire<'a>>,
+        tokens: Vec<BorrowedText<'a>>,
     }
-    // As a text, because then each string in it is known to be one. An array is none: serde would take it for the object.
+    // Checked as UTF-8 first, so that serde need not check each string. serde would also take an array for the object.
     if let Ok(body) = str::from_utf8(body)
         && body.trim_ascii_start().starts_with('{')
-        && let Ok(Asked { tokens }) = serde_json::from_str(body)
+        && let Ok(BatchRequest { tokens }) = serde_json::from_str(body)
         && tokens.len() <= MAX_TOKENS
     {
         return Ok(tokens);
     }
-    // Something is wrong with it: what that is takes a closer look.
+    // The request is bad in some way: the reader of fields finds out in which.
     let mut fields = Fields::of_json(body)?;
     let tokens = fields.strings("tokens", MAX_TOKENS);
     fields.finish()?;
-    Ok(tokens.into_iter().map(|token| Wire(token.into())).collect())
+    Ok(tokens.into_iter().map(|token| BorrowedText(token.into())).collect())
 }
 
-/// serde makes a copy for every `Cow` in a list; this one does so only where it must.
-struct Wire<'a>(Cow<'a, str>);
+/// A JSON string that is copied only if it has escapes. serde copies every `Cow` in a list.
+struct BorrowedText<'a>(Cow<'a, str>);
 
-impl AsRef<[u8]> for Wire<'_> {
+impl AsRef<[u8]> for BorrowedText<'_> {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for BorrowedText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(WireVisitor)
+        deserializer.deserialize_str(TextVisitor)
     }
 }
 
-struct WireVisitor;
+struct TextVisitor;
 
-impl<'de> Visitor<'de> for WireVisitor {
-    type Value = Wire<'de>;
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = BorrowedText<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string")
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Wire<'de>, E> {
-        Ok(Wire(text.into()))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<BorrowedText<'de>, E> {
+        Ok(BorrowedText(text.into()))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Wire<'de>, E> {
-        Ok(Wire(text.to_owned().into()))
+    fn visit_str<E>(self, text: &str) -> Result<BorrowedText<'de>, E> {
+        Ok(BorrowedText(text.to_owned().into()))
     }
 }
 
-/// The answer's text, written as the tokens are shown.
+/// The text of the answer. Tokens are written as the validator shows them, in any order.
 struct Results {
     text: Vec<u8>,
-    /// Where each token's object is in the text, the comma behind it included.
-    places: Vec<Range<usize>>,
+    /// The range of each token's object in the text, with the comma after it.
+    ranges: Vec<Range<usize>>,
     is_in_order: bool,
     timestamps: Timestamps,
 }
@@ -110,10 +106,10 @@ struct Results {
 const HEAD: &[u8] = br#"{"results":["#;
 
 impl Results {
-    fn with_room_for(count: usize) -> Self {
-        let mut text = Vec::with_capacity(HEAD.len() + count * USUAL_BYTES);
+    fn with_capacity(count: usize) -> Self {
+        let mut text = Vec::with_capacity(HEAD.len() + count * USUAL_TOKEN_BYTES);
         text.extend_from_slice(HEAD);
-        Self { text, places: vec![0..0; count], is_in_order: true, timestamps: Timestamps::default() }
+        Self { text, ranges: vec![0..0; count], is_in_order: true, timestamps: Timestamps::default() }
     }
 
     fn put(&mut self, at: usize, token: Option<TokenRef<'_>>, now_ms: u64) {
@@ -123,9 +119,9 @@ impl Results {
             None => self.text.extend_from_slice(br#"{"is_active":false}"#),
         }
         self.text.push(b',');
-        let follows = at.checked_sub(1).map_or(HEAD.len(), |before| self.places[before].end);
+        let follows = at.checked_sub(1).map_or(HEAD.len(), |before| self.ranges[before].end);
         self.is_in_order &= follows == start;
-        self.places[at] = start..self.text.len();
+        self.ranges[at] = start..self.text.len();
     }
 
     fn into_text(self) -> Vec<u8> {
@@ -134,7 +130,7 @@ impl Results {
         } else {
             let mut text = Vec::with_capacity(self.text.len() + 1);
             text.extend_from_slice(HEAD);
-            self.places.iter().for_each(|place| text.extend_from_slice(&self.text[place.clone()]));
+            self.ranges.iter().for_each(|range| text.extend_from_slice(&self.text[range.clone()]));
             text
         };
         text.pop_if(|last| *last == b',');
@@ -150,7 +146,7 @@ mod tests {
     #[test]
     fn results_are_in_the_order_of_the_strings_whenever_they_were_shown() {
         for order in [vec![], vec![0], vec![0, 1, 2], vec![1, 2, 0], vec![0, 2, 1]] {
-            let mut results = Results::with_room_for(order.len());
+            let mut results = Results::with_capacity(order.len());
             order.iter().for_each(|at| results.put(*at, None, 0));
             let text = String::from_utf8(results.into_text()).unwrap();
             let objects = vec![r#"{"is_active":false}"#; order.len()].join(",");
@@ -161,8 +157,8 @@ mod tests {
     #[test]
     fn strings_are_found_with_and_without_escapes() {
         let found = |body: &str| {
-            let wires = wires_of(body.as_bytes()).map_err(|_| "refused")?;
-            Ok(wires.iter().map(|token_string| token_string.0.to_string()).collect::<Vec<_>>())
+            let token_strings = read_token_strings(body.as_bytes()).map_err(|_| "refused")?;
+            Ok(token_strings.iter().map(|token_string| token_string.0.to_string()).collect::<Vec<_>>())
         };
         assert_eq!(found(r#"{"tokens":["a", "b"]}"#), Ok(vec!["a".to_owned(), "b".to_owned()]));
         assert_eq!(found(r#"{"tokens":["\u0061"]}"#), Ok(vec!["a".to_owned()]));
