@@ -75,6 +75,13 @@
 //! | `q` | objects taken from it within a minute: content type, object id, when (ms); their reverse-index entries may be left | MessagePack |
 //! | `e` | revoked_at_ms, once revoked | decimal |
 //! | `w` | why it was revoked, once it was | text |
+//!
+//! # Scripts
+//!
+//! A change of related keys is one script in `lua/`, whose head says why. It refuses with `DWCLOCK` if the caller's clock is
+//! more than 5 s from the server's, which the caller answers with 503. A change and its events are one script: it writes the
+//! history and publishes on `dw:events:<db>`, from which every node fills its live feed. If memory is full, scripts that add
+//! something are refused, and all others work ([`scripts`]).
 
 pub mod codec;
 pub mod keys;
