@@ -22,7 +22,7 @@ use doorward::internals::model::token::asides::{AccessMark, RefusedMarks, ShownO
 use doorward::internals::model::token::inline_text::Texts;
 use doorward::internals::model::token::record::DetailsOnce;
 use doorward::internals::model::token::rotation::PreviousSecrets;
-use doorward::internals::server::App;
+use doorward::internals::server;
 use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
@@ -237,7 +237,7 @@ fn serve(
     stopped: tokio::sync::oneshot::Receiver<()>,
 ) {
     runtime().block_on(async {
-        let app = App::start(config, Clock::system(), Entropy::system()).await.unwrap();
+        let app = server::start(config, Clock::system(), Entropy::system()).await.unwrap();
         addresses.send((app.listen.clone(), app.admin_listen.clone())).unwrap();
         app.run(async { drop(stopped.await) }).await.unwrap();
     });

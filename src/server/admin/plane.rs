@@ -19,8 +19,9 @@ use crate::model::token::record::RelatedObject;
 use crate::node::metrics;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
-use crate::server::auth::settings::Settings;
-use crate::server::request::origin::{Peer, Received};
+use crate::server::auth::settings::ValidationSettings;
+use crate::server::request::client::DirectClient;
+use crate::server::request::origin::RequestOrigin;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
 use crate::server::transport::response::{empty, with_body};
@@ -44,7 +45,7 @@ pub struct Admin {
     /// Judges the tokens of a batch; of the runtime that the admin plane is on.
     pub validator: Validator,
     /// What the validation plane goes by, and so a batch.
-    pub settings: Settings,
+    pub settings: ValidationSettings,
     /// Who may use them.
     pub api_keys: Vec<ApiKey>,
     /// Requests without good credentials.
@@ -61,9 +62,9 @@ pub struct Admin {
 
 impl Admin {
     /// Answers a request.
-    pub fn respond(self: &Arc<Self>, request: Request<Incoming>, peer: Peer) -> Reply {
+    pub fn respond(self: &Arc<Self>, request: Request<Incoming>, client: DirectClient) -> Reply {
         let admin = self.clone();
-        let address = Received::of(&request, peer).client_address(&self.settings.trusted_proxies);
+        let address = RequestOrigin::of(&request, client).client_address(&self.settings.trusted_proxies);
         Reply::later(async move {
             let response = admin.route(request).await.unwrap_or_else(|problem| {
                 problem.cause().inspect(|error| admin.service.report(error));
