@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::transport::accept::{Deliver, accept};
-use super::transport::connections::Connections;
+use super::transport::connections::ListenerConnections;
 use super::transport::listener::Listener;
 use crate::clock::Clock;
 
@@ -21,7 +21,7 @@ pub(super) struct Acceptors {
     clock: Clock,
     idle_timeout: Duration,
     /// The connections of each listener.
-    connections: Vec<Connections>,
+    connections: Vec<ListenerConnections>,
     /// Each acceptor owns its listener.
     acceptors: JoinSet<()>,
     sweeps: JoinSet<Infallible>,
@@ -47,7 +47,7 @@ impl Acceptors {
         max_connections: usize,
         deliver: impl Deliver + Send + 'static,
     ) {
-        let connections = Connections::new(max_connections, self.clock.clone());
+        let connections = ListenerConnections::new(max_connections, self.clock.clone());
         self.connections.push(connections.clone());
         self.sweeps.spawn(connections.clone().sweep(self.idle_timeout));
         self.acceptors.spawn(accept(listener, connections, self.stop.clone(), deliver));
@@ -65,14 +65,14 @@ impl Acceptors {
     /// Makes the acceptors close their listeners, and each further answer the last of its connection.
     pub(super) fn begin_drain(&self) {
         self.stop.cancel();
-        self.connections.iter().for_each(Connections::drain);
+        self.connections.iter().for_each(ListenerConnections::drain);
     }
 
     /// Resolves when all listeners are closed and all connections have ended.
     pub(super) async fn drained(&mut self) {
         while self.acceptors.join_next().await.is_some() {}
         sleep(LAST_REQUEST_WAIT).await;
-        self.connections.iter().for_each(Connections::close_idle);
+        self.connections.iter().for_each(ListenerConnections::close_idle);
         for connections in &self.connections {
             connections.all_ended().await;
         }

@@ -9,7 +9,7 @@ use crate::values::{RedisUrl, StoreUrl, Topology};
 const RESERVED: usize = 48;
 /// Further files of each validation thread's runtime.
 const RESERVED_PER_THREAD: usize = 4;
-/// Connections to each master besides those of the pool and of the validation threads: one each for the admin plane's
+/// ListenerConnections to each master besides those of the pool and of the validation threads: one each for the admin plane's
 /// validator, tracking, the event feed, a look at the topology, and urgent operations.
 const OTHER_REDIS_CONNECTIONS: usize = 5;
 /// If descriptors are short, the admin plane gets this fraction of them.

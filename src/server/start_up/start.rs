@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::rngs::SysError;
 use tokio::task::JoinSet;
 
-use super::descriptors::{DescriptorDemand, connection_limits};
+use super::descriptors::{ConnectionLimits, DescriptorDemand, connection_limits};
 use super::listeners::{Listeners, TlsOfListeners};
 use super::serve_admin::ServeAdmin;
 use crate::clock::Clock;
@@ -61,14 +61,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
     let (listen, admin_listen) = (listeners.validation.address(), listeners.admin.address());
     let grpc_listen = listeners.grpc.as_ref().map(Listener::address);
 
-    let idle_timeout = Duration::from_millis(config.idle_timeout_ms);
-    let mut acceptors = Acceptors::new(node.service().clock().clone(), idle_timeout);
-    let distributor = |endpoint| validation_threads.distributor(endpoint);
-    acceptors.add(listeners.validation, limits.validation, distributor(Endpoint::Http));
-    if let Some(listener) = listeners.grpc {
-        acceptors.add(listener, limits.validation, distributor(Endpoint::Grpc));
-    }
-    acceptors.add(listeners.admin, limits.admin, serve_admin);
+    let acceptors = start_acceptors(&config, &node, listeners, limits, &validation_threads, serve_admin);
     let mut workers = JoinSet::new();
     if !tls.all().is_empty() {
         workers.spawn(tls::reload(tls.all()));
@@ -88,6 +81,25 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         shutdown_delay: Duration::from_millis(config.shutdown_delay_ms),
         drain_timeout: Duration::from_millis(config.drain_timeout_ms),
     })
+}
+
+fn start_acceptors(
+    config: &Config,
+    node: &Node,
+    listeners: Listeners,
+    limits: ConnectionLimits,
+    validation_threads: &ValidationThreads,
+    serve_admin: ServeAdmin,
+) -> Acceptors {
+    let idle_timeout = Duration::from_millis(config.idle_timeout_ms);
+    let mut acceptors = Acceptors::new(node.service().clock().clone(), idle_timeout);
+    let distributor = |endpoint| validation_threads.distributor(endpoint);
+    acceptors.add(listeners.validation, limits.validation, distributor(Endpoint::Http));
+    if let Some(listener) = listeners.grpc {
+        acceptors.add(listener, limits.validation, distributor(Endpoint::Grpc));
+    }
+    acceptors.add(listeners.admin, limits.admin, serve_admin);
+    acceptors
 }
 
 async fn admin_plane(

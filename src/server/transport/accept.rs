@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::connections::{Connections, OpenConnection};
+use super::connections::{ListenerConnections, OpenConnection};
 use super::listener::{Accepted, Listener};
 
 /// Serves accepted connections, or passes them on to a thread that does.
@@ -15,7 +15,7 @@ pub(crate) trait Deliver {
 /// `connections` has room for it.
 pub(crate) async fn accept(
     listener: Listener,
-    connections: Connections,
+    connections: ListenerConnections,
     stop: CancellationToken,
     mut deliver: impl Deliver + Send,
 ) {

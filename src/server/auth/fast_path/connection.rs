@@ -47,7 +47,7 @@ pub struct AuthFastPath<'a> {
 
 impl FastPath for AuthFastPath<'_> {
     async fn serve<T: ByteStream>(self, stream: T, open: &OpenConnection) -> FastPathEnd<T> {
-        let mut connection = Connection::new(stream, open, self.plane, self.client);
+        let mut connection = FastPathConnection::new(stream, open, self.plane, self.client);
         // A spawned task keeps its waker for life.
         open.wake_with(&poll_fn(|context| Poll::Ready(context.waker().clone())).await);
         loop {
@@ -75,7 +75,7 @@ impl FastPath for AuthFastPath<'_> {
     }
 }
 
-struct Connection<'a, T> {
+struct FastPathConnection<'a, T> {
     stream: T,
     open: &'a OpenConnection,
     plane: &'a ValidationPlane,
@@ -118,7 +118,7 @@ enum Action {
 }
 
 /// The asynchronous methods return false if the connection has to end.
-impl<'a, T: ByteStream> Connection<'a, T> {
+impl<'a, T: ByteStream> FastPathConnection<'a, T> {
     fn new(stream: T, open: &'a OpenConnection, plane: &'a ValidationPlane, client: DirectClient) -> Self {
         Self {
             stream,

@@ -13,10 +13,10 @@
 
 mod open_connection;
 mod registry;
-mod shared;
 mod slot;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use self::open_connection::{BusyGuard, OpenConnection, UnsentGuard};
-pub use self::registry::Connections;
+pub use self::registry::ListenerConnections;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::open_connection::OpenConnection;
-use super::shared::Shared;
 use super::slot::{IdleLimits, elapsed, lock};
+use super::state::ListenerState;
 use crate::clock::Clock;
 
 /// The longest time until a connection's first request is complete, TLS included; `idle-timeout` if that is shorter.
@@ -26,12 +26,12 @@ const EVICTION_PAUSE: Duration = Duration::from_millis(100);
 
 /// The open connections of one listener. Cheap to clone.
 #[derive(Clone)]
-pub struct Connections(pub(super) Arc<Shared>);
+pub struct ListenerConnections(pub(super) Arc<ListenerState>);
 
-impl Connections {
+impl ListenerConnections {
     /// Allows at most `max` connections at once. Their answers are dated by `clock`.
     pub fn new(max: usize, clock: Clock) -> Self {
-        Self(Arc::new(Shared::new(max, clock)))
+        Self(Arc::new(ListenerState::new(max, clock)))
     }
 
     /// Adds a connection. If there are too many, waits until one has ended, and ends those that have been idle for longest.

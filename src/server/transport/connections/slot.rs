@@ -1,15 +1,15 @@
-//! What the listener knows of one open connection.
+//! The state of one open connection, as its listener sees it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// Flag of [`Slot::last_used`]: no request was complete yet.
+/// Flag of [`ConnectionSlot::last_used`]: no request was complete yet.
 pub(super) const FRESH: u32 = 1 << 31;
 
 /// One open connection. Times are counted in sweeps.
-pub(super) struct Slot {
+pub(super) struct ConnectionSlot {
     waker: Mutex<Option<Waker>>,
     /// The sweep in which the last request was complete; with [`FRESH`], the sweep in which the connection was opened.
     last_used: AtomicU32,
@@ -26,7 +26,7 @@ pub(super) struct IdleLimits {
     pub(super) idle: u32,
 }
 
-impl Slot {
+impl ConnectionSlot {
     pub(super) fn new(sweep: u32) -> Self {
         Self {
             waker: Mutex::default(),

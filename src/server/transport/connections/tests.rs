@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use super::slot::lock;
-use super::{Connections, OpenConnection};
+use super::{ListenerConnections, OpenConnection};
 use crate::clock::Clock;
 
 #[tokio::test(start_paused = true)]
 async fn the_sweep_ends_only_idle_connections() {
-    let connections = Connections::new(10, Clock::manual(0));
+    let connections = ListenerConnections::new(10, Clock::manual(0));
     let (idle, used, busy) = (connections.open().await, connections.open().await, connections.open().await);
     idle.mark_used();
     let in_progress = busy.begin_request();
@@ -26,7 +26,7 @@ async fn the_sweep_ends_only_idle_connections() {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_request_has_less_time_than_the_next() {
-    let connections = Connections::new(10, Clock::manual(0));
+    let connections = ListenerConnections::new(10, Clock::manual(0));
     let (fresh, used) = (connections.open().await, connections.open().await);
     used.mark_used();
     let worker = tokio::spawn(connections.clone().sweep(Duration::from_secs(75)));
@@ -41,7 +41,7 @@ async fn the_first_request_has_less_time_than_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unsent_answer_ends_the_connection_whatever_the_client_requests_meanwhile() {
-    let connections = Connections::new(10, Clock::manual(0));
+    let connections = ListenerConnections::new(10, Clock::manual(0));
     let (stuck, slow) = (connections.open().await, connections.open().await);
     let worker = tokio::spawn(connections.clone().sweep(Duration::from_secs(8)));
     let held = stuck.begin_request().track_unsent();
@@ -58,7 +58,7 @@ async fn an_unsent_answer_ends_the_connection_whatever_the_client_requests_meanw
 
 #[tokio::test(start_paused = true)]
 async fn the_connection_that_was_idle_for_longest_makes_room() {
-    let connections = Connections::new(4, Clock::manual(0));
+    let connections = ListenerConnections::new(4, Clock::manual(0));
     let busy = connections.open().await;
     let in_progress = busy.begin_request();
     let used = connections.open().await;
@@ -86,7 +86,7 @@ async fn the_connection_that_was_idle_for_longest_makes_room() {
 
 #[tokio::test]
 async fn a_drain_reaches_earlier_and_later_connections() {
-    let connections = Connections::new(10, Clock::manual(0));
+    let connections = ListenerConnections::new(10, Clock::manual(0));
     let before = connections.open().await;
     assert!(!before.is_draining());
     connections.drain();

@@ -1,4 +1,4 @@
-//! What the open connections of one listener share.
+//! The state that the open connections of one listener share.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 
-use super::slot::{FRESH, Slot, lock};
+use super::slot::{ConnectionSlot, FRESH, lock};
 use crate::clock::Clock;
 
 /// All requests are answered.
 const SERVING: u8 = 0;
 /// Each answer is the last of its connection.
 const DRAINING: u8 = 1;
-/// Connections without a request in progress end.
+/// ListenerConnections without a request in progress end.
 const CLOSING: u8 = 2;
 
-pub(super) struct Shared {
+pub(super) struct ListenerState {
     pub(super) clock: Clock,
-    pub(super) slots: Mutex<HashMap<u64, Arc<Slot>>>,
+    pub(super) slots: Mutex<HashMap<u64, Arc<ConnectionSlot>>>,
     next_number: AtomicU64,
     pub(super) max: usize,
     /// One permit for each further connection.
@@ -28,7 +28,7 @@ pub(super) struct Shared {
     sweep: AtomicU32,
 }
 
-impl Shared {
+impl ListenerState {
     pub(super) fn new(max: usize, clock: Clock) -> Self {
         Self {
             clock,
@@ -42,9 +42,9 @@ impl Shared {
     }
 
     /// Adds a connection and returns its number.
-    pub(super) fn insert(&self) -> (u64, Arc<Slot>) {
+    pub(super) fn insert(&self) -> (u64, Arc<ConnectionSlot>) {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        let slot = Arc::new(Slot::new(self.sweep()));
+        let slot = Arc::new(ConnectionSlot::new(self.sweep()));
         lock(&self.slots).insert(number, slot.clone());
         (number, slot)
     }
