@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::refusal::ForbiddenReason;
 use crate::model::route_check::Check;
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 
 /// What a route demands of a request.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use super::cross_site::is_forged;
 use super::identity_headers::IdentityHeaders;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
-use crate::model::token::record::{TokenRecord, Transport};
+use crate::model::token::{TokenRecord, Transport};
 use crate::server::request::credentials::{Credentials, extract};
 use crate::server::request::headers::RequestHeaders;
 use crate::server::request::origin::RequestOrigin;

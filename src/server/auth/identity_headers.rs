@@ -3,8 +3,8 @@
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use crate::model::token::TokenRecord;
 use crate::model::token::inline_text::is_visible_ascii;
-use crate::model::token::record::TokenRecord;
 use crate::token_string::TokenId;
 
 /// The ASCII characters that are percent-encoded: the invisible ones and `%`. The encoder always encodes the others.
@@ -108,7 +108,7 @@ impl<'a> IdentityHeaders<'a> {
 mod tests {
     use super::*;
     use crate::model::takeover::ActiveTakeover;
-    use crate::model::token::inline_text::Texts;
+    use crate::model::token::Texts;
 
     /// Returns the values in their order, after a check that both forms agree.
     fn values(identity: &IdentityHeaders<'_>) -> [String; 7] {

@@ -8,7 +8,7 @@ use super::cross_site::is_same_site;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
 use crate::model::event::{Actor, RevokeReason};
-use crate::model::token::record::{Token, TokenChange, Transport};
+use crate::model::token::{Token, TokenChange, Transport};
 use crate::server::json::token::TokenJson;
 use crate::server::request::credentials::{Credentials, extract};
 use crate::server::request::origin::RequestOrigin;
@@ -16,7 +16,7 @@ use crate::server::request::set_cookie;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{json, unavailable};
 use crate::service::{Service, ServiceError};
-use crate::store::StoreError;
+use crate::store::{Rejection, StoreError};
 use crate::validation::{Access, Judgement, Validator};
 
 /// `GET /session`: the holder's own token object.
@@ -71,11 +71,11 @@ async fn end_login(
         match service.end_takeover(id, RevokeReason::Logout, Actor::Holder).await {
             Ok(()) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
             // The takeover has just ended by itself.
-            Err(ServiceError::NotFound) => {}
+            Err(ServiceError::Rejected(Rejection::NotFound)) => {}
             Err(error) => return refused(validator.service(), &error),
         }
     }
-    match service.change(id, &TokenChange::ending(RevokeReason::Logout), Actor::Holder).await {
+    match service.change(id, &TokenChange::revoking(RevokeReason::Logout), Actor::Holder).await {
         Ok(_) => {
             let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
             if via == Transport::Cookie {

@@ -2,7 +2,7 @@
 
 use hyper::header::HeaderValue;
 
-use crate::model::token::record::Token;
+use crate::model::token::Token;
 use crate::values::Cookie;
 
 /// Returns the `Set-Cookie` value that gives a browser the token.
@@ -11,7 +11,7 @@ use crate::values::Cookie;
 /// seconds, rounded up: the browser does not learn of renewals, so only the server limits the idle time.
 pub fn set(cookie: &Cookie, token: &Token, token_string: &str, now_ms: u64) -> String {
     let age_ms = token.record.ends_at_ms.saturating_sub(now_ms);
-    line(cookie, token_string, (!token.expiration).then_some(age_ms.div_ceil(1000)))
+    line(cookie, token_string, (!token.details.expiration).then_some(age_ms.div_ceil(1000)))
 }
 
 /// Returns the `Set-Cookie` value that clears the cookie. Browsers match the name, the domain and the path.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::server::admin::plane::Admin;
+use crate::server::admin::plane::AdminPlane;
+use crate::server::admin::respond::respond;
 use crate::server::request::client::DirectClient;
 use crate::server::transport::accept::Deliver;
 use crate::server::transport::connection;
@@ -13,7 +14,7 @@ use crate::server::transport::tls::ListenerTls;
 
 /// Serves each connection of the admin plane in a task of its own.
 pub(super) struct ServeAdmin {
-    pub(super) admin: Arc<Admin>,
+    pub(super) admin: Arc<AdminPlane>,
     pub(super) tls: Option<Arc<ListenerTls>>,
 }
 
@@ -23,7 +24,7 @@ impl Deliver for ServeAdmin {
         let tls = self.tls.as_ref().map(|tls| tls.acceptor());
         let client = DirectClient::new(accepted.address, &admin.settings.trusted_proxies);
         tokio::spawn(async move {
-            let respond = |request| admin.respond(request, client);
+            let respond = |request| respond(admin.clone(), request, client);
             connection::serve(accepted.socket, tls, open, Http1, respond).await;
         });
     }

@@ -18,9 +18,9 @@ use crate::entropy::Entropy;
 use crate::node::Node;
 use crate::node::start_up::StartError;
 use crate::server::acceptors::Acceptors;
-use crate::server::admin::feed::FeedReaders;
-use crate::server::admin::plane::Admin;
-use crate::server::admin::refusals::Refusals;
+use crate::server::admin::event_stream::FeedReaders;
+use crate::server::admin::plane::AdminPlane;
+use crate::server::admin::unauthorized_log::UnauthorizedLog;
 use crate::server::auth::settings::ValidationSettings;
 use crate::server::running::Server;
 use crate::server::transport::listener::Listener;
@@ -107,13 +107,16 @@ async fn admin_plane(
     node: &Node,
     generated_key: Option<ApiKey>,
     entropy: &Entropy,
-) -> Result<Admin, SysError> {
-    Ok(Admin {
+) -> Result<AdminPlane, SysError> {
+    Ok(AdminPlane {
         service: node.service().clone(),
         validator: node.validator_named("admin".into()).await,
         settings: validation_settings(config),
         api_keys: config.api_keys.iter().cloned().chain(generated_key).collect(),
-        refusals: Refusals::new(node.service().clock().clone(), node.metrics().admin_refusals.clone()),
+        unauthorized: UnauthorizedLog::new(
+            node.service().clock().clone(),
+            node.metrics().admin_refusals.clone(),
+        ),
         feed: FeedReaders::new(u64::from_ne_bytes(entropy.bytes()?)),
         metrics: node.metrics().clone(),
         readiness: node.readiness().clone(),
