@@ -1,8 +1,7 @@
-//! Rotation: how a token's secret is replaced, and how long its former secrets are good. `lua/secrets.lua` has the same
-//! rules.
+//! How a token's secret is replaced, and what its former secrets are worth. lua/shared/secrets.lua has the same rules.
 //!
 //! The first rotation opens a window of one grace: the secrets handed out before it are good until the window closes.
-//! SecretList tabs of a browser may rotate at once, on list nodes, and the browser keeps one of the answers. So the
+//! Several tabs of a browser may rotate at once, on several nodes, and the browser keeps one of the answers. So the
 //! secrets handed out in one window are siblings: all of them are good until a rotation opens the next window.
 
 use std::ops::Deref;

@@ -26,8 +26,10 @@ fn snapshot(server: &RedisServer) -> BTreeMap<String, Vec<u8>> {
 /// The commands that the scripts call, by their source.
 fn commands_of_scripts() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for file in std::fs::read_dir("src/store/redis/schema/lua").unwrap() {
-        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    let folders = ["src/store/redis/schema/lua", "src/store/redis/schema/lua/shared"];
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    for path in files.map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
+        let source = std::fs::read_to_string(path).unwrap();
         for call in source.split("call('").skip(1) {
             names.insert(call.split('\'').next().unwrap().to_owned());
         }
@@ -120,7 +122,7 @@ fn takeover(token: &Token, number: u64) -> NewTakeover {
 
 /// Every command of the scripts, the channel, and every kind of key: taken away while a node runs.
 #[tokio::test]
-async fn without_a_permission_nothing_is_half_made() {
+async fn a_missing_permission_leaves_no_partial_write() {
     let server = RedisServer::start();
     let commands = commands_of_scripts().into_iter().map(|name| (format!("-{name}"), name));
     let channel = ("resetchannels".to_owned(), "PUBLISH".to_owned());
@@ -146,7 +148,7 @@ async fn without_a_permission_nothing_is_half_made() {
 
 /// A string in the place of each kind of key, and a garbled field in that of each that is packed.
 #[tokio::test]
-async fn beside_a_corrupt_record_nothing_is_half_made() {
+async fn a_corrupt_record_leaves_no_partial_write() {
     let server = RedisServer::start();
     for broken in ["t", "u", "e", "o", "d", "k", "t.t", "o.*"] {
         server.cli(&["FLUSHALL"]);

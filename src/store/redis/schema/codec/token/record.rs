@@ -1,22 +1,4 @@
-//! A token as the fields of its hash. Field names are one letter and numbers are packed, because each byte is stored once
-//! per session. The fields for validation come first, because a small hash is searched from its start.
-//!
-//! | field | what | form |
-//! |---|---|---|
-//! | `u` | user | text |
-//! | `i` | what never changes and validation needs: idle_ms, ends_at_ms, backend | MessagePack |
-//! | `h` | hash of the secret | 16 bytes |
-//! | `x` | expires_at_ms | decimal |
-//! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor still to be shown | decimal |
-//! | `s` | auth slug, when there is one | text |
-//! | `d` | uuid of the device key that logged it in, when there is one | text |
-//! | `t` | the takeover under way, when there is one: its locator, the user, its hard end, its beginning, the reason or '' | MessagePack |
-//! | `p` | secrets besides the present one, oldest first: hash and deadline (ms) of each, 0 for a sibling; see lua/secrets.lua | 16 bytes and 13 digits each |
-//! | `c` | created_at_ms | decimal |
-//! | `z` | what never changes and validation does not need: address, user agent | MessagePack |
-//! | `r` | related objects, when there are any | MessagePack |
-//! | `e` | time of the revocation, once revoked | decimal |
-//! | `w` | why it was revoked, once revoked | text |
+//! A token as the fields of its hash. [`schema`](crate::store::redis::schema#fields-of-a-token) describes the fields.
 
 use std::sync::Arc;
 
@@ -63,7 +45,7 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     fields
 }
 
-/// Encodes a change for change.lua: flags to clear, flags to set, the slug's operation.
+/// An edit as lua/change_token.lua takes it: flags to clear, flags to set, the operation on the slug.
 pub fn edit_args(change: &TokenChange) -> (u32, u32, String) {
     let (mut clear, mut set) = (0, 0);
     for (flag, wanted) in [(ALLOWED_COOKIE, change.allowed_cookie), (ALLOWED_HEADER, change.allowed_header)] {
@@ -129,7 +111,7 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     }))
 }
 
-/// The upper end, exclusive, of the scores of tokens that are not revoked in a user's index: 2^50 (lua/prelude.lua).
+/// In a user's index, the upper end of the scores of tokens that are not revoked: 2^50, exclusive (lua/shared/user_index.lua).
 pub const BELOW_REVOKED: &str = "(1125899906842624";
 
 /// Decodes the last access from the answer to `ZSCORE`.
