@@ -14,7 +14,7 @@ use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
 };
 
-use crate::config::definition::Config;
+use crate::config::Config;
 use crate::values::ListenAddr;
 
 /// A health check that takes longer has failed.
@@ -25,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// # Errors
 /// When the server cannot be reached, or does not answer in time.
 pub fn ask_ready(config: &Config) -> io::Result<String> {
-    let is_tls = config.tls.cert.is_some();
+    let is_tls = config.tls_cert.is_some();
     match &config.listen {
         ListenAddr::Tcp(address) => {
             let mut address = *address;

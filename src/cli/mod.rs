@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use self::healthcheck::ask_ready;
 use crate::clock::Clock;
 use crate::config::Command;
-use crate::config::definition::Config;
+use crate::config::Config;
 use crate::config::mistake::LoadError;
 use crate::entropy::Entropy;
 use crate::server::App;

@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::config::definition::Config;
-use crate::values::{RedisUrl, StoreUrl, Topology};
+use crate::config::Config;
+use crate::values::{RedisDeployment, RedisUrl, StoreUrl};
 
 /// Files besides connections: standard streams, listeners, certificates, what the runtimes need.
 const RESERVED: usize = 48;
@@ -67,10 +67,14 @@ fn listeners(config: &Config) -> usize {
 
 /// What is kept for all but clients.
 fn reserved(config: &Config, threads: usize) -> usize {
-    let (masters, sentinels) = match &config.store {
+    let (masters, sentinels) = match &config.redis_url {
         StoreUrl::Memory => (0, 0),
-        StoreUrl::Redis(RedisUrl { topology: Topology::Cluster { nodes }, .. }) => (nodes.len(), 0),
-        StoreUrl::Redis(RedisUrl { topology: Topology::Sentinel { nodes, .. }, .. }) => (1, nodes.len()),
+        StoreUrl::Redis(RedisUrl { deployment: RedisDeployment::Cluster { servers }, .. }) => {
+            (servers.len(), 0)
+        }
+        StoreUrl::Redis(RedisUrl { deployment: RedisDeployment::Sentinel { sentinels, .. }, .. }) => {
+            (1, sentinels.len())
+        }
         StoreUrl::Redis(_) => (1, 0),
     };
     let per_master = config.redis_connections + threads + REDIS_CONNECTIONS_BESIDES;
@@ -96,7 +100,7 @@ mod tests {
     #[test]
     fn descriptors_are_kept_for_redis_and_the_admin_plane() {
         let redis = RedisUrl::parse("redis://a").unwrap();
-        let mut config = Config { store: StoreUrl::Redis(redis), ..Config::default() };
+        let mut config = Config { redis_url: StoreUrl::Redis(redis), ..Config::default() };
         let kept = RESERVED + 2 * RESERVED_PER_THREAD + 8 + 2 + REDIS_CONNECTIONS_BESIDES;
         assert_eq!(needed(&config, 2), kept + 2 * 10_001);
         let divided = |config: &Config, limit| divide(config, limit, needed(config, 2));

@@ -37,7 +37,7 @@ use self::accept::accept;
 use self::transport::{connection, tls};
 use self::validation_threads::{Parts, Service, ValidationThreads};
 use crate::clock::Clock;
-use crate::config::definition::Config;
+use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::node::Node;
 pub use crate::node::WorkerDied;
@@ -110,7 +110,7 @@ impl App {
         let admin_tls = Tls::of_admin(&config, &clock)?;
         let (is_tls, is_admin_tls) = (tls.is_some(), admin_tls.is_some());
         let certificates: Vec<_> = [&tls, &grpc_tls, &admin_tls].into_iter().flatten().cloned().collect();
-        let node = Node::start(&config, clock, entropy.clone()).await?;
+        let node = Node::start_with(&config, clock, entropy.clone()).await?;
         let settings = Settings::of(&config);
 
         let parts = Parts {
@@ -122,7 +122,7 @@ impl App {
             request_timeout: Duration::from_millis(config.request_timeout_ms),
         };
         let validation = ValidationThreads::start(threads, parts, node.metrics()).await?;
-        let mut api_keys = config.api_keys.clone();
+        let mut api_keys = config.all_api_keys();
         let generated = if api_keys.is_empty() { Some(generated_key(&entropy)?) } else { None };
         api_keys.extend(generated.iter().map(|(key, _)| key.clone()));
         let admin = Arc::new(Admin {

@@ -67,7 +67,7 @@ mod tests {
     use hyper::HeaderMap;
 
     use super::*;
-    use crate::config::definition::Config;
+    use crate::config::Config;
     use crate::server::request::origin::tests::received;
 
     fn settings(changed: impl FnOnce(&mut Config)) -> Settings {
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn only_a_trusted_peer_tells_of_the_site() {
         for secure in [true, false] {
-            let settings = settings(|config| config.cookie.secure = secure);
+            let settings = settings(|config| config.cookie_secure = secure);
             let passes =
                 |peer: &str, lines: &[(&str, &str)]| from(&settings, peer, &[&[HOST], lines].concat());
             let foreign = ("origin", "https://cdn.example");
@@ -165,8 +165,8 @@ mod tests {
     #[test]
     fn a_listener_with_tls_has_no_http_pages() {
         let settings = settings(|config| {
-            config.cookie.secure = false;
-            config.tls.cert = Some("/cert".into());
+            config.cookie_secure = false;
+            config.tls_cert = Some("/cert".into());
         });
         let passes = |origin: &str| from(&settings, "192.0.2.1", &[HOST, ("origin", origin)]);
         assert_eq!((passes("https://app.example"), passes("http://app.example")), (true, false));

@@ -2,7 +2,7 @@
 
 use super::admission::Admission;
 use super::paths::is_or_below;
-use crate::config::definition::Config;
+use crate::config::Config;
 use crate::model::route_check::Check;
 use crate::values::{Cookie, Origin, TrustedProxies};
 use hyper::header::HeaderName;
@@ -33,10 +33,10 @@ impl Settings {
     pub fn of(config: &Config) -> Self {
         let checks = config.checks.iter().map(|check| (check.name.clone(), Arc::new(check.clone())));
         Self {
-            cookie: config.cookie.clone(),
+            cookie: config.cookie(),
             renewal_exempt_header: config.renewal_exempt_header.clone(),
             allowed_origins: config.allowed_origins.clone(),
-            is_tls: config.tls.cert.is_some(),
+            is_tls: config.tls_cert.is_some(),
             cookie_csrf_check: config.cookie_csrf_check,
             trusted_proxies: config.trusted_proxies.clone(),
             checks: checks.collect(),

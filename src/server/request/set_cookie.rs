@@ -48,12 +48,12 @@ fn line(cookie: &Cookie, value: &str, max_age_seconds: Option<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::definition::Config;
+    use crate::config::Config;
     use crate::values::SameSite;
 
     #[test]
     fn every_attribute_is_as_set() {
-        let plain = Config::default().cookie;
+        let plain = Config::default().cookie();
         assert_eq!(line(&plain, "x", None), "doorward=x; Path=/; Secure; HttpOnly; SameSite=Lax");
         let cookie = Cookie {
             name: "sid".into(),

@@ -1,6 +1,6 @@
 //! TLS of the listeners: certificates from files, put in place of the old ones when the files change.
 
-use crate::files::{RELOAD_INTERVAL, read_file};
+use crate::files::{RELOAD_INTERVAL, read_bounded};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, rustls};
 
 use crate::clock::Clock;
-use crate::config::definition::Config;
+use crate::config::Config;
 use crate::values::TlsPaths;
 
 /// What a listener speaks, as ALPN names it (RFC 7301), the preferred first.
@@ -75,7 +75,7 @@ impl Tls {
         protocols: Protocols,
         clock: &Clock,
     ) -> Result<Option<Arc<Self>>, TlsError> {
-        Self::load(Files::of(&config.tls, "tls-cert", "tls-key"), protocols, clock)
+        Self::load(Files::of(&config.tls(), "tls-cert", "tls-key"), protocols, clock)
     }
 
     /// Reads the files of the admin plane.
@@ -83,7 +83,7 @@ impl Tls {
     /// # Errors
     /// As above.
     pub fn of_admin(config: &Config, clock: &Clock) -> Result<Option<Arc<Self>>, TlsError> {
-        Self::load(Files::of(&config.admin_tls, "admin-tls-cert", "admin-tls-key"), &[HTTP_1], clock)
+        Self::load(Files::of(&config.admin_tls(), "admin-tls-cert", "admin-tls-key"), &[HTTP_1], clock)
     }
 
     fn load(
@@ -173,7 +173,7 @@ impl Files {
 impl Contents {
     fn read(files: &Files) -> Result<Self, TlsError> {
         let read = |setting: &'static str, path: &Path| {
-            read_file(path)
+            read_bounded(path)
                 .map_err(|error| TlsError { setting, problem: format!("cannot read the file: {error}") })
         };
         Ok(Self {
