@@ -118,7 +118,11 @@ impl Collector for CacheCollector {
             ("cache_misses", "Look-ups that read the store.", stats.misses),
             ("cache_joins", "Look-ups that waited for the store read of another look-up.", stats.joins),
             ("cache_evictions", "Entries evicted to make room for others.", stats.evictions),
-            ("cache_invalidations", "Entries and pending reads discarded because the token changed.", stats.voids),
+            (
+                "cache_invalidations",
+                "Entries and pending reads discarded because the token changed.",
+                stats.voids,
+            ),
         ] {
             let counter = ConstCounter::new(count);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
@@ -148,8 +152,10 @@ impl Collector for StoreCollector {
             "kind",
             faults,
         )?;
-        let tracking =
-            ("tracking_live", "1 if this master announces changed tokens, so that its tokens may be cached, else 0.");
+        let tracking = (
+            "tracking_live",
+            "1 if this master announces changed tokens, so that its tokens may be cached, else 0.",
+        );
         let tracked =
             report.masters.iter().filter_map(|master| Some((master.address.as_str(), master.is_tracked?)));
         encode_each(&mut encoder, tracking, "master", tracked)?;
