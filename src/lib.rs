@@ -52,10 +52,10 @@ pub use crate::config::{Config, LoadError, load_node};
 pub use crate::entropy::Entropy;
 pub use crate::model::event::{Actor, RevokeReason};
 pub use crate::model::route_check::Check;
-pub use crate::model::token::record::{Token, TokenChange, TokenRecord, Transport};
+pub use crate::model::token::{Token, TokenChange, TokenDetails, TokenRecord, Transport};
 pub use crate::node::{Node, StartError, WorkerDied};
 pub use crate::service::{Issued, NewToken, Service, ServiceError};
-pub use crate::store::StoreError;
+pub use crate::store::{Rejection, StoreError};
 pub use crate::token_string::TokenId;
 pub use crate::validation::{Access, Identity, Validator};
 
