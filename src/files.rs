@@ -1,20 +1,30 @@
-//! Reading of configuration files, with a limit on their size.
+//! Reads the files that settings name, with a limit on their size.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
-/// How often certificate files are checked for changes.
+/// How often files that may be replaced are read again.
 pub const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The maximum size of a file. No settings or certificates come near it; a wrong path must not fill the memory.
+/// The most bytes of a file. Settings and certificates are far smaller; a wrong path must not fill the memory.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Reads a whole file.
+/// Why a file that a setting names cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {problem}")]
+pub struct FileError {
+    /// The setting that names the file.
+    pub setting: &'static str,
+    /// What is wrong with the file. Never repeats its content.
+    pub problem: String,
+}
+
+/// Reads a file of at most [`MAX_FILE_BYTES`].
 ///
 /// # Errors
-/// If the file cannot be read or is larger than [`MAX_FILE_BYTES`].
+/// If the file cannot be read or is larger.
 pub fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
