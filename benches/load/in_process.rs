@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::path::Path;
 
-use doorward::{Access, Clock, Entropy, Node, Transport};
+use doorward::{Access, Node, Transport};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
