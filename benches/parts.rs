@@ -297,7 +297,7 @@ fn known_tokens(c: &mut Criterion) {
     let app = running_app(Some(redis.url()));
     let runtime = runtime();
     let config = node_config(&redis);
-    let node = runtime.block_on(Node::start(&config, Clock::system(), Entropy::system())).unwrap();
+    let node = runtime.block_on(Node::start(&config)).unwrap();
     let validator = &runtime.block_on(node.validator());
     let wires: Vec<String> = runtime.block_on(async {
         // Until the node hears of changes it keeps nothing.

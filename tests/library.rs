@@ -29,7 +29,7 @@ fn settings(given: &[(&str, &str)]) -> Config {
 
 async fn node_on(redis: &RedisServer) -> Node {
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url())]);
-    Node::start(&config, Clock::system(), Entropy::system()).await.unwrap()
+    Node::start(&config).await.unwrap()
 }
 
 async fn is_valid(validator: &Validator, token_string: &str) -> Result<bool, StoreError> {
@@ -111,7 +111,7 @@ async fn one_node_serves_several_runtimes() {
 async fn the_embedded_store_frees_expired_records() {
     let config = settings(&[("DOORWARD_MEMORY_MAX_TOKENS", "2"), ("DOORWARD_MAX_TOKENS_PER_OBJECT", "2")]);
     let clock = Clock::manual(NOW_MS);
-    let node = Node::start(&config, clock.clone(), Entropy::system()).await.unwrap();
+    let node = Node::start_with(&config, clock.clone(), Entropy::system()).await.unwrap();
     let object = RelatedObject { content_type: "shop".into(), object_id: "1".into() };
     let issue = async |user: &str| {
         let new = NewToken { related_objects: vec![object.clone()], ..login(user) };
@@ -133,7 +133,7 @@ async fn the_embedded_store_frees_expired_records() {
 async fn shutdown_writes_the_remaining_accesses() {
     let redis = RedisServer::start();
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_FLUSH_INTERVAL", "1m")]);
-    let node = Node::start(&config, Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&config).await.unwrap();
     let issued = node.service().issue(login("alice"), Actor::Doorward).await.unwrap();
     let validator = node.validator().await;
     // The clock must have moved on for the access to differ from the issue.
@@ -168,7 +168,7 @@ async fn dropping_a_validator_closes_its_connection() {
 #[tokio::test]
 async fn a_node_follows_a_manual_clock() {
     let clock = Clock::manual(NOW_MS);
-    let node = Node::start(&settings(&[]), clock.clone(), Entropy::seeded(1)).await.unwrap();
+    let node = Node::start_with(&settings(&[]), clock.clone(), Entropy::seeded(1)).await.unwrap();
     let validator = node.validator().await;
     let token_string = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string;
     clock.advance_ms(HOUR_MS - 1);
@@ -187,7 +187,7 @@ async fn a_node_with_its_own_token_keys_is_unready_on_another_schema() {
     redis.cli(&["SET", "dw:m:schema", "0"]);
     let keys = "a-token-key-of-the-tests-0123456789abcdef";
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_TOKEN_KEYS", keys)]);
-    let node = Node::start(&config, Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&config).await.unwrap();
     assert!(!node.readiness().is_ready());
     redis.cli(&["SET", "dw:m:schema", "5"]);
     eventually("ready", async || node.readiness().is_ready().then_some(())).await;
@@ -198,7 +198,7 @@ async fn a_node_with_its_own_token_keys_is_unready_on_another_schema() {
 
 #[tokio::test]
 async fn tasks_can_share_a_validator() {
-    let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&settings(&[])).await.unwrap();
     let validator = Arc::new(node.validator().await);
     let token_string =
         Arc::new(node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string);
@@ -214,7 +214,7 @@ async fn tasks_can_share_a_validator() {
 
 #[tokio::test]
 async fn a_takeover_is_seen_as_both_users() {
-    let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&settings(&[])).await.unwrap();
     let validator = node.validator().await;
     let issued = node.service().issue(login("alice"), Actor::Doorward).await.unwrap();
     let who = async || {
@@ -234,7 +234,7 @@ async fn a_takeover_is_seen_as_both_users() {
 /// What the HTTP plane refuses, the service refuses, too: nothing is cut in silence, and nothing overflows.
 #[tokio::test]
 async fn the_service_enforces_the_field_rules() {
-    let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&settings(&[])).await.unwrap();
     let service = node.service();
     let field = |error: ServiceError| match error {
         ServiceError::Invalid { field, .. } => field,
@@ -306,7 +306,7 @@ async fn a_validator_without_its_runtime_is_unavailable() {
         ("DOORWARD_CACHE_ENTRIES", "0"),
         ("DOORWARD_REDIS_TIMEOUT", "50ms"),
     ];
-    let node = Node::start(&settings(&given), Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&settings(&given)).await.unwrap();
     let token_string = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string;
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Made on runtimes of other threads: this one may not block.

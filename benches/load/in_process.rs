@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::path::Path;
 
-use doorward::{Access, Clock, Entropy, Node, Transport};
+use doorward::{Access, Node, Transport};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -20,7 +20,7 @@ pub fn measure(server: &Path) -> Result<(f64, f64)> {
     let tokens = Doorward::start(server, &[("DOORWARD_REDIS_URL", redis.url())])?.issue_tokens(TOKENS)?;
     let config = doorward::internals::config::load_node([("DOORWARD_REDIS_URL".into(), redis.url().into())])?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let node = runtime.block_on(Node::start(&config, Clock::system(), Entropy::system()))?;
+    let node = runtime.block_on(Node::start(&config))?;
     let own = crate::current_thread_runtime()?;
     let figures = own.block_on(async {
         let validator = node.validator().await;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use doorward::internals::config::{self, Command};
 use doorward::internals::server::admin::problem::ProblemKind;
-use doorward::{Clock, Config, Entropy, Node};
+use doorward::{Config, Node};
 
 /// Compares a text with a file in tests/snapshots.
 fn assert_snapshot(file: &str, text: &str) {
@@ -36,7 +36,7 @@ fn problems_snapshot() {
 /// Names, types and help of all metrics, then the samples of a node in memory without their values.
 #[tokio::test]
 async fn metrics_snapshot() {
-    let node = Node::start(&Config::default(), Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&Config::default()).await.unwrap();
     let _validator = node.validator().await;
     let text = node.metrics().text();
     node.stop().await;

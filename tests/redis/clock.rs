@@ -167,7 +167,7 @@ fn settings(given: &[(&str, &str)]) -> Config {
 }
 
 async fn node(settings: &Config, error_ms: i64) -> Node {
-    Node::start(settings, Clock::with_wrong_wall(error_ms), Entropy::system()).await.unwrap()
+    Node::start_with(settings, Clock::with_wrong_wall(error_ms), Entropy::system()).await.unwrap()
 }
 
 #[tokio::test]
