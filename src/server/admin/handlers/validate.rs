@@ -13,7 +13,7 @@ use crate::model::token::TokenRef;
 use crate::server::admin::call::{Answer, Call};
 use crate::server::admin::input::Fields;
 use crate::server::admin::problem::Problem;
-use crate::server::json::timestamp::Timestamps;
+use crate::server::json::timestamp::TimestampWriter;
 use crate::server::json::token::TokenJson;
 use crate::server::transport::response::with_body;
 
@@ -100,7 +100,7 @@ struct Results {
     /// The range of each token's object in the text, with the comma after it.
     ranges: Vec<Range<usize>>,
     is_in_order: bool,
-    timestamps: Timestamps,
+    timestamps: TimestampWriter,
 }
 
 const HEAD: &[u8] = br#"{"results":["#;
@@ -109,7 +109,7 @@ impl Results {
     fn with_capacity(count: usize) -> Self {
         let mut text = Vec::with_capacity(HEAD.len() + count * USUAL_TOKEN_BYTES);
         text.extend_from_slice(HEAD);
-        Self { text, ranges: vec![0..0; count], is_in_order: true, timestamps: Timestamps::default() }
+        Self { text, ranges: vec![0..0; count], is_in_order: true, timestamps: TimestampWriter::default() }
     }
 
     fn put(&mut self, at: usize, token: Option<TokenRef<'_>>, now_ms: u64) {
