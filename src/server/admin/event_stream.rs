@@ -74,7 +74,7 @@ impl FeedReaders {
 
 fn too_many_readers() -> Problem {
     Problem::new(ProblemKind::TooManyReaders, "the feed has as many readers as it allows")
-        .with_header(RETRY_AFTER, HeaderValue::from_static("10"))
+        .with_header(RETRY_AFTER, "10")
 }
 
 /// The start of the stream. It has an id, so a reader that loses the connection before the first event comes back to the
