@@ -18,13 +18,16 @@ mod admin_plane {
     mod inputs;
     mod oauth;
     mod oauth_calls;
+    mod oauth_requests;
     mod refusals;
     mod related;
     mod tokens;
 }
 
 mod documents {
+    mod limits;
     mod proxies_page;
+    mod references;
 }
 
 mod harness {
@@ -40,6 +43,7 @@ mod listeners {
     mod answers;
     mod framing;
     mod slow_clients;
+    mod smuggling;
 }
 
 mod process {
@@ -57,8 +61,11 @@ mod store {
 
 mod validation_plane {
     mod auth;
+    mod cookies;
     mod renewal;
     mod route_checks;
+    mod routes;
+    mod support;
 }
 
 mod common;

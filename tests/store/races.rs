@@ -14,11 +14,11 @@ use doorward::{Token, TokenChange};
 use crate::common::store::{HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, keep};
 
 each_store! {
-    no_ended_token_acts_as_another_user,
-    only_one_takeover_is_under_way,
-    an_ending_of_all_and_a_login_agree,
-    a_rotation_refuses_nobody,
-    two_rotations_both_count,
+    no_revoked_token_has_an_active_takeover,
+    a_token_has_at_most_one_active_takeover,
+    revoking_all_tokens_and_logging_in_are_linearizable,
+    a_rotation_refuses_no_valid_secret,
+    concurrent_rotations_both_take_effect,
     events_and_the_limit_hold_under_concurrent_logins,
 }
 
@@ -50,7 +50,7 @@ async fn end(store: Store, token: Token) -> Outcome<Token> {
 }
 
 /// Never: a takeover under way on a token that has ended.
-async fn no_ended_token_acts_as_another_user(kind: StoreKind) {
+async fn no_revoked_token_has_an_active_takeover(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for time in 0..TIMES {
         let token = on.issue("alice", NOW_MS).await;
@@ -72,7 +72,7 @@ async fn no_ended_token_acts_as_another_user(kind: StoreKind) {
 }
 
 /// Never: two takeovers of one token under way at once.
-async fn only_one_takeover_is_under_way(kind: StoreKind) {
+async fn a_token_has_at_most_one_active_takeover(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for time in 0..TIMES {
         let token = on.issue("alice", NOW_MS).await;
@@ -92,7 +92,7 @@ async fn only_one_takeover_is_under_way(kind: StoreKind) {
 
 /// Never: a token that is alive and in no listing, or one that an ending of all, begun after its issue was
 /// acknowledged, left alive.
-async fn an_ending_of_all_and_a_login_agree(kind: StoreKind) {
+async fn revoking_all_tokens_and_logging_in_are_linearizable(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for time in 0..TIMES {
         let user = format!("user {time}");
@@ -116,7 +116,7 @@ async fn an_ending_of_all_and_a_login_agree(kind: StoreKind) {
 
 /// Never: a refusal of the old secret within the grace, or of the new one once it was handed out; nor an end of the
 /// token because of either.
-async fn a_rotation_refuses_nobody(kind: StoreKind) {
+async fn a_rotation_refuses_no_valid_secret(kind: StoreKind) {
     let on = Arc::new(TestStore::open(kind).await);
     let mut token = on.issue("alice", NOW_MS).await;
     for time in 0..TIMES {
@@ -145,7 +145,7 @@ async fn a_rotation_refuses_nobody(kind: StoreKind) {
 
 /// Never: both of two rotations with the same secret as their answer, or a secret that was handed out and is lost
 /// within the grace.
-async fn two_rotations_both_count(kind: StoreKind) {
+async fn concurrent_rotations_both_take_effect(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for time in 0..TIMES {
         let token = on.issue("alice", NOW_MS).await;

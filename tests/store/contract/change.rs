@@ -9,7 +9,7 @@ use crate::common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, det
 each_store! {
     the_slug_is_set_and_cleared,
     the_flags_change_one_by_one,
-    a_change_may_end_the_token_too,
+    a_change_can_revoke_the_token,
     an_unknown_or_expired_token_is_not_found,
 }
 
@@ -59,7 +59,7 @@ async fn the_flags_change_one_by_one(kind: StoreKind) {
     }
 }
 
-async fn a_change_may_end_the_token_too(kind: StoreKind) {
+async fn a_change_can_revoke_the_token(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let change = TokenChange {

@@ -15,19 +15,19 @@ use crate::common::store::{
 };
 
 each_store! {
-    a_device_key_is_made_once_and_reads_back_whole,
-    a_uuid_belongs_to_each_user_apart,
-    a_listing_of_devices_is_newest_first_and_ties_go_by_uuid,
-    one_device_key_too_many_is_refused,
-    a_login_issues_a_token_and_moves_the_key,
-    whatever_does_not_fit_is_refused,
-    repeated_refusals_are_one_event,
+    a_device_key_is_created_once_and_reads_back_whole,
+    users_can_have_device_keys_of_the_same_uuid,
+    devices_are_listed_newest_first_then_by_uuid,
+    a_device_key_above_the_limit_is_refused,
+    a_login_issues_a_token_and_renews_the_device_key,
+    a_login_without_a_matching_device_key_is_refused,
+    repeated_refused_logins_are_one_event,
     an_unused_device_key_expires_at_its_millisecond,
-    a_name_is_set_and_cleared,
-    a_key_that_ends_takes_its_tokens_along_and_no_others,
-    a_login_keeps_to_the_limit_of_tokens,
-    what_happens_to_a_device_key_is_told,
-    no_login_survives_a_deactivation,
+    the_device_name_is_set_and_cleared,
+    removing_a_device_key_revokes_its_own_tokens_only,
+    a_device_login_respects_the_token_limit,
+    changes_of_a_device_key_are_events,
+    no_token_survives_the_deactivation_of_its_device_key,
 }
 
 async fn devices(on: &TestStore, user: &str, now_ms: u64) -> Vec<DeviceKey> {
@@ -42,7 +42,7 @@ async fn is_alive(on: &TestStore, token: &Token) -> bool {
     on.record(token.record.id).await.unwrap().is_some_and(|record| record.is_active)
 }
 
-async fn a_device_key_is_made_once_and_reads_back_whole(kind: StoreKind) {
+async fn a_device_key_is_created_once_and_reads_back_whole(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let (user, uuid) = ("ü}{:".repeat(40), "é".repeat(32));
     let made = DeviceKey {
@@ -62,7 +62,7 @@ async fn a_device_key_is_made_once_and_reads_back_whole(kind: StoreKind) {
     }
 }
 
-async fn a_uuid_belongs_to_each_user_apart(kind: StoreKind) {
+async fn users_can_have_device_keys_of_the_same_uuid(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let (alice, bob) = users_of_one_shard();
     let hers = sample_device(&alice, "shared", 0, NOW_MS);
@@ -79,7 +79,7 @@ async fn a_uuid_belongs_to_each_user_apart(kind: StoreKind) {
     assert_eq!(devices(&on, &bob, NOW_MS).await, [logged_in(&his, NOW_MS)]);
 }
 
-async fn a_listing_of_devices_is_newest_first_and_ties_go_by_uuid(kind: StoreKind) {
+async fn devices_are_listed_newest_first_then_by_uuid(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut made = Vec::new();
     for n in 0..12 {
@@ -94,7 +94,7 @@ async fn a_listing_of_devices_is_newest_first_and_ties_go_by_uuid(kind: StoreKin
     assert_eq!(listed, made);
 }
 
-async fn one_device_key_too_many_is_refused(kind: StoreKind) {
+async fn a_device_key_above_the_limit_is_refused(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { max_devices_per_user: 2, ..LIMITS }).await;
     let [a, b] = ["a", "b"].map(|uuid| sample_device("alice", uuid, 0, NOW_MS));
     on.make_device(&DeviceKey { expires_at_ms: NOW_MS + HOUR_MS, ..a.clone() }).await;
@@ -117,7 +117,7 @@ async fn one_device_key_too_many_is_refused(kind: StoreKind) {
     assert_eq!(on.store.make_device(&fourth, NOW_MS + HOUR_MS).await.unwrap(), Ok(None));
 }
 
-async fn a_login_issues_a_token_and_moves_the_key(kind: StoreKind) {
+async fn a_login_issues_a_token_and_renews_the_device_key(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
@@ -135,7 +135,7 @@ async fn a_login_issues_a_token_and_moves_the_key(kind: StoreKind) {
     assert_eq!(devices(&on, "alice", later_ms).await, [logged_in(&device, later_ms)]);
 }
 
-async fn whatever_does_not_fit_is_refused(kind: StoreKind) {
+async fn a_login_without_a_matching_device_key_is_refused(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     let other = sample_device("alice", "pad", 1, NOW_MS);
@@ -169,7 +169,7 @@ async fn whatever_does_not_fit_is_refused(kind: StoreKind) {
 }
 
 /// Whoever holds a login token could push everything else out of the history otherwise.
-async fn repeated_refusals_are_one_event(kind: StoreKind) {
+async fn repeated_refused_logins_are_one_event(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let (device, other) =
         (sample_device("alice", "phone", 0, NOW_MS), sample_device("alice", "pad", 1, NOW_MS));
@@ -221,7 +221,7 @@ async fn an_unused_device_key_expires_at_its_millisecond(kind: StoreKind) {
     on.make_device(&sample_device("alice", "phone", 1, end_ms)).await;
 }
 
-async fn a_name_is_set_and_cleared(kind: StoreKind) {
+async fn the_device_name_is_set_and_cleared(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
@@ -242,7 +242,7 @@ async fn a_name_is_set_and_cleared(kind: StoreKind) {
     }
 }
 
-async fn a_key_that_ends_takes_its_tokens_along_and_no_others(kind: StoreKind) {
+async fn removing_a_device_key_revokes_its_own_tokens_only(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let phone = sample_device("alice", "phone", 0, NOW_MS);
     let pad = sample_device("alice", "pad", 1, NOW_MS);
@@ -278,7 +278,7 @@ async fn a_key_that_ends_takes_its_tokens_along_and_no_others(kind: StoreKind) {
     }
 }
 
-async fn a_login_keeps_to_the_limit_of_tokens(kind: StoreKind) {
+async fn a_device_login_respects_the_token_limit(kind: StoreKind) {
     let ends_oldest = StoreLimits { max_tokens_per_user: 1, ..LIMITS };
     let device = sample_device("alice", "phone", 0, NOW_MS);
     let on = TestStore::open_with(kind, ends_oldest).await;
@@ -298,7 +298,7 @@ async fn a_login_keeps_to_the_limit_of_tokens(kind: StoreKind) {
     assert_eq!(devices(&on, "alice", NOW_MS + 1).await, [device], "nothing moved");
 }
 
-async fn what_happens_to_a_device_key_is_told(kind: StoreKind) {
+async fn changes_of_a_device_key_are_events(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
@@ -335,7 +335,7 @@ async fn what_happens_to_a_device_key_is_told(kind: StoreKind) {
 }
 
 /// Never seen: a token that a key logged in and that is alive after the key's deactivation was acknowledged.
-async fn no_login_survives_a_deactivation(kind: StoreKind) {
+async fn no_token_survives_the_deactivation_of_its_device_key(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;

@@ -10,10 +10,10 @@ use doorward::internals::token_string;
 use crate::common::store::{DAY_MS, LIMITS, NOW_MS, StoreKind, TestStore, edited};
 
 each_store! {
-    every_change_tells_who_did_what_and_when,
-    an_ending_of_all_tells_of_each,
-    only_the_newest_events_are_kept_and_for_so_long,
-    a_history_of_none_keeps_nothing,
+    every_change_is_an_event_with_actor_and_time,
+    revoking_all_tokens_is_one_event_each,
+    only_the_newest_events_are_kept_until_their_retention,
+    a_history_length_of_zero_keeps_no_event,
 }
 
 const BY: Actor<'_> = Actor::ApiKey("back-office");
@@ -29,7 +29,7 @@ async fn history(on: &TestStore, user: &str, now_ms: u64) -> Vec<Event> {
     events
 }
 
-async fn every_change_tells_who_did_what_and_when(kind: StoreKind) {
+async fn every_change_is_an_event_with_actor_and_time(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
     let id = token.record.id;
@@ -76,7 +76,7 @@ fn takeover(on: &TestStore, token: token_string::TokenId, user: &str) -> NewTake
     NewTakeover { id, token, user: user.into(), reason: None, ends_at_ms: NOW_MS + DAY_MS }
 }
 
-async fn an_ending_of_all_tells_of_each(kind: StoreKind) {
+async fn revoking_all_tokens_is_one_event_each(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for n in 0..3 {
         on.issue("alice", NOW_MS + n).await;
@@ -90,7 +90,7 @@ async fn an_ending_of_all_tells_of_each(kind: StoreKind) {
     }
 }
 
-async fn only_the_newest_events_are_kept_and_for_so_long(kind: StoreKind) {
+async fn only_the_newest_events_are_kept_until_their_retention(kind: StoreKind) {
     let limits = StoreLimits { events_per_user: 3, event_retention_ms: 1_000, ..LIMITS };
     let on = TestStore::open_with(kind, limits).await;
     for n in 0..5 {
@@ -104,7 +104,7 @@ async fn only_the_newest_events_are_kept_and_for_so_long(kind: StoreKind) {
     assert_eq!(times(NOW_MS + 1_040).await, [] as [u64; 0]);
 }
 
-async fn a_history_of_none_keeps_nothing(kind: StoreKind) {
+async fn a_history_length_of_zero_keeps_no_event(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { events_per_user: 0, ..LIMITS }).await;
     on.issue("alice", NOW_MS).await;
     assert_eq!(history(&on, "alice", NOW_MS).await, []);

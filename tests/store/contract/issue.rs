@@ -10,8 +10,8 @@ use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, detailed, edit
 
 each_store! {
     an_issued_token_reads_back_whole,
-    an_unknown_token_is_nowhere,
-    the_first_check_key_is_kept,
+    an_unknown_token_is_found_by_no_read,
+    the_first_token_key_is_kept,
 }
 
 /// Tokens that differ from the plain one in every field and at every limit.
@@ -65,7 +65,7 @@ async fn an_issued_token_reads_back_whole(kind: StoreKind) {
     }
 }
 
-async fn an_unknown_token_is_nowhere(kind: StoreKind) {
+async fn an_unknown_token_is_found_by_no_read(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let unknown = on.sample("alice", NOW_MS);
     let id = unknown.record.id;
@@ -80,7 +80,7 @@ async fn an_unknown_token_is_nowhere(kind: StoreKind) {
     assert!(on.ttls().is_empty(), "asking leaves nothing behind");
 }
 
-async fn the_first_check_key_is_kept(kind: StoreKind) {
+async fn the_first_token_key_is_kept(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for proposed in ["first", "second", "first", "third"] {
         assert_eq!(on.store.shared_token_key(proposed).await.unwrap(), "first");

@@ -13,14 +13,14 @@ use crate::common::devices::{login_of, sample_device};
 use crate::common::store::{HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, with_objects};
 
 each_store! {
-    tokens_are_found_by_their_object,
-    a_live_token_is_related_and_unrelated,
-    what_has_ended_or_is_unknown_is_not_related,
-    all_tokens_of_an_object_end,
-    a_token_has_only_so_many_objects,
-    an_object_has_only_so_many_live_tokens,
-    a_login_by_device_key_is_found_too,
-    readers_never_lose_a_token_to_its_object,
+    tokens_are_listed_by_related_object,
+    an_object_is_added_to_and_removed_from_a_live_token,
+    a_revoked_or_unknown_token_gets_no_related_object,
+    all_tokens_of_an_object_are_revoked,
+    the_objects_of_a_token_are_limited,
+    the_live_tokens_of_an_object_are_limited,
+    a_device_login_is_listed_by_related_object,
+    a_token_stays_listed_while_its_object_is_readded,
 }
 
 fn object(id: &str) -> RelatedObject {
@@ -43,7 +43,7 @@ async fn end_all(on: &TestStore, id: &str, now_ms: u64) -> BTreeSet<TokenId> {
     on.store.revoke_object_tokens(&object(id), now_ms).await.unwrap().into_iter().collect()
 }
 
-async fn tokens_are_found_by_their_object(kind: StoreKind) {
+async fn tokens_are_listed_by_related_object(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let alice = issue_with(&on, "alice", &["1", "2"], NOW_MS).await;
     let bob = issue_with(&on, "bob", &["1"], NOW_MS + 1).await;
@@ -57,7 +57,7 @@ async fn tokens_are_found_by_their_object(kind: StoreKind) {
     assert_eq!(on.store.object_tokens(&other, NOW_MS + 2).await.unwrap(), []);
 }
 
-async fn a_live_token_is_related_and_unrelated(kind: StoreKind) {
+async fn an_object_is_added_to_and_removed_from_a_live_token(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = issue_with(&on, "alice", &["1"], NOW_MS).await;
     let id = token.record.id;
@@ -79,7 +79,7 @@ async fn a_live_token_is_related_and_unrelated(kind: StoreKind) {
     assert_eq!(found(&on, "1", NOW_MS + HOUR_MS).await, [], "expired");
 }
 
-async fn what_has_ended_or_is_unknown_is_not_related(kind: StoreKind) {
+async fn a_revoked_or_unknown_token_gets_no_related_object(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = issue_with(&on, "alice", &["1"], NOW_MS).await;
     let id = token.record.id;
@@ -93,7 +93,7 @@ async fn what_has_ended_or_is_unknown_is_not_related(kind: StoreKind) {
     assert_eq!((found(&on, "1", NOW_MS).await, found(&on, "2", NOW_MS).await), (vec![], vec![]));
 }
 
-async fn all_tokens_of_an_object_end(kind: StoreKind) {
+async fn all_tokens_of_an_object_are_revoked(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut ids = BTreeSet::new();
     for n in 0..20 {
@@ -122,7 +122,7 @@ async fn all_tokens_of_an_object_end(kind: StoreKind) {
     assert_eq!((newest.kind, newest.reason), (EventKind::TokenRevoked, Some(RevokeReason::Related)));
 }
 
-async fn a_token_has_only_so_many_objects(kind: StoreKind) {
+async fn the_objects_of_a_token_are_limited(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = issue_with(&on, "alice", &[], NOW_MS).await;
     let id = token.record.id;
@@ -137,7 +137,7 @@ async fn a_token_has_only_so_many_objects(kind: StoreKind) {
     assert_eq!(on.token(&token, NOW_MS).await.unwrap().details.related_objects.len(), MAX_RELATED_PER_TOKEN);
 }
 
-async fn an_object_has_only_so_many_live_tokens(kind: StoreKind) {
+async fn the_live_tokens_of_an_object_are_limited(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_object: 2, ..LIMITS }).await;
     let first = issue_with(&on, "alice", &["1"], NOW_MS).await;
     issue_with(&on, "bob", &["1"], NOW_MS).await;
@@ -162,7 +162,7 @@ async fn an_object_has_only_so_many_live_tokens(kind: StoreKind) {
 }
 
 /// While it is taken from an object and given back, a token is never lost to it.
-async fn readers_never_lose_a_token_to_its_object(kind: StoreKind) {
+async fn a_token_stays_listed_while_its_object_is_readded(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let one = object("1");
     let id = issue_with(&on, "alice", &[], NOW_MS).await.record.id;
@@ -180,7 +180,7 @@ async fn readers_never_lose_a_token_to_its_object(kind: StoreKind) {
     }
 }
 
-async fn a_login_by_device_key_is_found_too(kind: StoreKind) {
+async fn a_device_login_is_listed_by_related_object(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_object: 1, ..LIMITS }).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;

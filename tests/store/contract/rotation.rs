@@ -11,14 +11,14 @@ use futures_util::future::join_all;
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, edited};
 
 each_store! {
-    an_old_secret_works_for_the_grace_only,
-    secrets_of_one_grace_are_siblings_until_the_next_rotation_after_it,
-    parallel_rotations_log_nobody_out,
-    only_a_remembered_secret_ends_the_token,
-    a_token_is_rotated_only_so_often_within_the_grace,
-    a_reused_secret_ends_the_token_once,
-    what_has_ended_or_expired_is_not_rotated,
-    a_token_without_its_second_factor_is_confirmed_once,
+    an_old_secret_works_within_the_grace_only,
+    secrets_of_one_grace_stay_valid_until_the_next_window,
+    concurrent_rotations_log_nobody_out,
+    only_a_remembered_secret_revokes_the_token,
+    rotations_within_one_grace_are_limited,
+    a_reused_secret_revokes_the_token_once,
+    a_revoked_or_expired_token_is_not_rotated,
+    a_pending_token_is_confirmed_once,
 }
 
 const GRACE_MS: u64 = 10_000;
@@ -41,7 +41,7 @@ async fn verdict(on: &TestStore, token: &Token, hash: &SecretHash, now_ms: u64) 
     record.judge(hash, None, now_ms)
 }
 
-async fn an_old_secret_works_for_the_grace_only(kind: StoreKind) {
+async fn an_old_secret_works_within_the_grace_only(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let first = token.record.secret_hash;
@@ -59,7 +59,7 @@ async fn an_old_secret_works_for_the_grace_only(kind: StoreKind) {
     }
 }
 
-async fn secrets_of_one_grace_are_siblings_until_the_next_rotation_after_it(kind: StoreKind) {
+async fn secrets_of_one_grace_stay_valid_until_the_next_window(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let first = token.record.secret_hash;
@@ -95,7 +95,7 @@ async fn secrets_of_one_grace_are_siblings_until_the_next_rotation_after_it(kind
     assert_eq!(verdict(&on, &token, &secret(5), long_after + GRACE_MS).await, RecordVerdict::Admitted);
 }
 
-async fn parallel_rotations_log_nobody_out(kind: StoreKind) {
+async fn concurrent_rotations_log_nobody_out(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for tabs in [2, 4] {
         let token = on.issue("alice", NOW_MS).await;
@@ -124,7 +124,7 @@ async fn parallel_rotations_log_nobody_out(kind: StoreKind) {
     }
 }
 
-async fn a_token_is_rotated_only_so_often_within_the_grace(kind: StoreKind) {
+async fn rotations_within_one_grace_are_limited(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let most = u8::try_from(MAX_SIBLINGS).unwrap();
@@ -140,7 +140,7 @@ async fn a_token_is_rotated_only_so_often_within_the_grace(kind: StoreKind) {
     assert!(matches!(rotate(&on, &token, 99, NOW_MS + GRACE_MS).await, Ok(_)));
 }
 
-async fn a_reused_secret_ends_the_token_once(kind: StoreKind) {
+async fn a_reused_secret_revokes_the_token_once(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let (id, first) = (token.record.id, token.record.secret_hash);
@@ -169,7 +169,7 @@ async fn a_reused_secret_ends_the_token_once(kind: StoreKind) {
     assert!(!on.store.revoke_reused(unknown.record.id, &first, at_ms).await.unwrap());
 }
 
-async fn only_a_remembered_secret_ends_the_token(kind: StoreKind) {
+async fn only_a_remembered_secret_revokes_the_token(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
@@ -189,7 +189,7 @@ async fn only_a_remembered_secret_ends_the_token(kind: StoreKind) {
     assert!(revoke_reused(&secret(1), NOW_MS + 2 * GRACE_MS).await);
 }
 
-async fn what_has_ended_or_expired_is_not_rotated(kind: StoreKind) {
+async fn a_revoked_or_expired_token_is_not_rotated(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let gone = on.issue("alice", NOW_MS).await;
     on.store
@@ -203,7 +203,7 @@ async fn what_has_ended_or_expired_is_not_rotated(kind: StoreKind) {
     assert_eq!(rotate(&on, &gone, 1, NOW_MS + DAY_MS).await, Err(Rejection::NotFound));
 }
 
-async fn a_token_without_its_second_factor_is_confirmed_once(kind: StoreKind) {
+async fn a_pending_token_is_confirmed_once(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
     on.keep(&token, NOW_MS).await;

@@ -12,12 +12,12 @@ use doorward::{Token, TokenChange};
 use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited};
 
 each_store! {
-    a_token_acts_as_another_user_and_keeps_its_owner,
-    a_new_takeover_ends_the_earlier_one_and_never_nests,
-    some_takeovers_are_refused_and_change_nothing,
-    a_takeover_ends_with_its_token,
-    a_takeover_is_over_at_its_hard_end_and_at_its_tokens_expiry,
-    a_takeover_that_is_over_is_shown_until_its_retention_is_over,
+    a_taken_over_token_keeps_its_owner,
+    a_new_takeover_replaces_the_current_one,
+    a_refused_takeover_changes_nothing,
+    a_takeover_ends_when_its_token_is_revoked,
+    a_takeover_ends_at_its_limit_or_its_tokens_expiry,
+    an_ended_takeover_is_shown_until_its_retention,
     only_the_newest_takeovers_of_a_token_are_kept,
 }
 
@@ -55,7 +55,7 @@ async fn active(on: &TestStore, token: &Token) -> Option<ActiveTakeover> {
     record.takeover.as_deref().cloned()
 }
 
-async fn a_token_acts_as_another_user_and_keeps_its_owner(kind: StoreKind) {
+async fn a_taken_over_token_keeps_its_owner(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let new = new(&on, &token, "bob", NOW_MS + DAY_MS);
@@ -80,7 +80,7 @@ async fn a_token_acts_as_another_user_and_keeps_its_owner(kind: StoreKind) {
     assert_eq!(of_user(&on, "bob", NOW_MS + 3).await, [expected]);
 }
 
-async fn a_new_takeover_ends_the_earlier_one_and_never_nests(kind: StoreKind) {
+async fn a_new_takeover_replaces_the_current_one(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let first = new(&on, &token, "bob", NOW_MS + DAY_MS);
@@ -93,7 +93,7 @@ async fn a_new_takeover_ends_the_earlier_one_and_never_nests(kind: StoreKind) {
     assert_eq!(of_user(&on, "carol", NOW_MS + 1).await, [second]);
 }
 
-async fn some_takeovers_are_refused_and_change_nothing(kind: StoreKind) {
+async fn a_refused_takeover_changes_nothing(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let pending = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
@@ -120,7 +120,7 @@ async fn some_takeovers_are_refused_and_change_nothing(kind: StoreKind) {
     assert!(!on.ttls().keys().any(|key| key.contains("v:{")), "nothing hints at what never was");
 }
 
-async fn a_takeover_ends_with_its_token(kind: StoreKind) {
+async fn a_takeover_ends_when_its_token_is_revoked(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for (n, end) in ["change", "all", "reuse"].into_iter().enumerate() {
         let user = format!("user {n}");
@@ -150,7 +150,7 @@ async fn a_takeover_ends_with_its_token(kind: StoreKind) {
     }
 }
 
-async fn a_takeover_is_over_at_its_hard_end_and_at_its_tokens_expiry(kind: StoreKind) {
+async fn a_takeover_ends_at_its_limit_or_its_tokens_expiry(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let short = start(&on, &new(&on, &token, "bob", NOW_MS + MINUTE_MS), NOW_MS).await;
@@ -169,7 +169,7 @@ async fn a_takeover_is_over_at_its_hard_end_and_at_its_tokens_expiry(kind: Store
     assert_eq!(of_user(&on, "erin", expired_ms).await, [over(long, expired_ms)]);
 }
 
-async fn a_takeover_that_is_over_is_shown_until_its_retention_is_over(kind: StoreKind) {
+async fn an_ended_takeover_is_shown_until_its_retention(kind: StoreKind) {
     let limits = StoreLimits { takeover_retention_ms: HOUR_MS, ..LIMITS };
     let on = TestStore::open_with(kind, limits).await;
     let token = on.issue_idle("alice", DAY_MS, NOW_MS).await;

@@ -10,19 +10,19 @@ use crate::common::store::{
 };
 
 each_store! {
-    renewals_extend_one_after_the_other,
+    each_renewal_extends_the_last,
     a_renewal_never_shortens,
-    the_last_access_is_the_latest_in_any_order,
-    an_ended_token_is_not_touched,
+    the_latest_access_wins_in_any_order,
+    a_revoked_token_is_not_touched,
     an_access_after_the_expiry_does_nothing,
-    a_late_touch_renews_when_the_access_was_in_time,
-    a_renewal_that_is_past_is_none,
+    a_late_write_of_a_timely_access_renews,
+    a_renewal_that_has_passed_is_ignored,
     an_unknown_token_is_not_touched,
     a_large_batch_is_written_whole,
-    a_chain_of_accesses_is_written_after_the_expiry,
-    no_chain_revives_what_was_to_end,
-    an_ending_of_others_spares_what_may_be_renewed,
-    an_expired_token_is_forgotten_after_the_grace,
+    a_chain_of_accesses_renews_after_the_expiry,
+    a_chain_of_accesses_never_revives_a_revoked_token,
+    revoking_other_tokens_spares_one_awaiting_renewal,
+    an_expired_token_is_purged_after_the_grace,
     an_expired_token_does_not_count_as_live,
 }
 
@@ -32,7 +32,7 @@ fn renewed(token: &Token, access_ms: u64, expires_at_ms: u64) -> Token {
     Token { last_access_ms: access_ms, ..edited(token.clone(), |c| c.expires_at_ms = expires_at_ms) }
 }
 
-async fn renewals_extend_one_after_the_other(kind: StoreKind) {
+async fn each_renewal_extends_the_last(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     for step in 1..=100 {
@@ -57,7 +57,7 @@ async fn a_renewal_never_shortens(kind: StoreKind) {
     assert_eq!(on.listed("alice", EXPIRED_MS - 1).await, [token.record.id]);
 }
 
-async fn the_last_access_is_the_latest_in_any_order(kind: StoreKind) {
+async fn the_latest_access_wins_in_any_order(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let mut latest_ms = NOW_MS;
@@ -75,7 +75,7 @@ async fn the_last_access_is_the_latest_in_any_order(kind: StoreKind) {
     }
 }
 
-async fn an_ended_token_is_not_touched(kind: StoreKind) {
+async fn a_revoked_token_is_not_touched(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     on.store
@@ -99,7 +99,7 @@ async fn an_access_after_the_expiry_does_nothing(kind: StoreKind) {
     assert_eq!(on.token(&token, EXPIRED_MS).await, None);
 }
 
-async fn a_late_touch_renews_when_the_access_was_in_time(kind: StoreKind) {
+async fn a_late_write_of_a_timely_access_renews(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let access_ms = EXPIRED_MS - 1;
@@ -110,7 +110,7 @@ async fn a_late_touch_renews_when_the_access_was_in_time(kind: StoreKind) {
     assert_eq!(on.listed("alice", flush_ms).await, [token.record.id]);
 }
 
-async fn a_renewal_that_is_past_is_none(kind: StoreKind) {
+async fn a_renewal_that_has_passed_is_ignored(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let access_ms = EXPIRED_MS - 1;
@@ -159,7 +159,7 @@ fn chain(token: &Token, from_ms: u64, access_ms: u64) -> Touch {
     Touch { renewal: Some(renewal), ..touch(token, access_ms, None) }
 }
 
-async fn a_chain_of_accesses_is_written_after_the_expiry(kind: StoreKind) {
+async fn a_chain_of_accesses_renews_after_the_expiry(kind: StoreKind) {
     let on = TestStore::open_with(kind, WITH_GRACE).await;
     let token = on.issue("alice", NOW_MS).await;
     let (access_ms, back_ms) = (EXPIRED_MS + 9 * MINUTE_MS, EXPIRED_MS + 10 * MINUTE_MS);
@@ -182,7 +182,7 @@ async fn a_chain_of_accesses_is_written_after_the_expiry(kind: StoreKind) {
     assert_eq!(on.listed("alice", back_ms).await, [token.record.id]);
 }
 
-async fn no_chain_revives_what_was_to_end(kind: StoreKind) {
+async fn a_chain_of_accesses_never_revives_a_revoked_token(kind: StoreKind) {
     let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
     for ending in ["before the expiry", "one", "all", "by object"] {
         let on = TestStore::open_with(kind, WITH_GRACE).await;
@@ -203,7 +203,7 @@ async fn no_chain_revives_what_was_to_end(kind: StoreKind) {
     }
 }
 
-async fn an_ending_of_others_spares_what_may_be_renewed(kind: StoreKind) {
+async fn revoking_other_tokens_spares_one_awaiting_renewal(kind: StoreKind) {
     let on = TestStore::open_with(kind, WITH_GRACE).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
@@ -214,7 +214,7 @@ async fn an_ending_of_others_spares_what_may_be_renewed(kind: StoreKind) {
     assert_eq!(on.listed("alice", EXPIRED_MS + 1).await, [id]);
 }
 
-async fn an_expired_token_is_forgotten_after_the_grace(kind: StoreKind) {
+async fn an_expired_token_is_purged_after_the_grace(kind: StoreKind) {
     let on = TestStore::open_with(kind, WITH_GRACE).await;
     let token = on.issue("alice", NOW_MS).await;
     for (late_ms, is_kept) in [(GRACE_MS - 1, true), (GRACE_MS, false)] {

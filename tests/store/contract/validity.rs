@@ -8,10 +8,10 @@ use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, ended,
 
 each_store! {
     a_token_expires_at_its_millisecond,
-    an_ended_token_is_shown_until_its_retention_is_over,
-    ending_what_has_ended_changes_nothing,
-    what_a_change_did_not_find_never_comes_back,
-    what_an_ending_of_all_did_not_find_never_comes_back,
+    a_revoked_token_is_shown_until_its_retention,
+    revoking_a_revoked_token_changes_nothing,
+    a_token_not_found_by_a_change_never_reappears,
+    a_token_missed_by_a_revocation_of_all_never_reappears,
 }
 
 const EXPIRED_MS: u64 = NOW_MS + HOUR_MS;
@@ -27,7 +27,7 @@ async fn a_token_expires_at_its_millisecond(kind: StoreKind) {
     assert_eq!(on.store.revoke_user_tokens("alice", None, EXPIRED_MS).await.unwrap(), []);
 }
 
-async fn an_ended_token_is_shown_until_its_retention_is_over(kind: StoreKind) {
+async fn a_revoked_token_is_shown_until_its_retention(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
@@ -48,7 +48,7 @@ async fn an_ended_token_is_shown_until_its_retention_is_over(kind: StoreKind) {
     assert_eq!(changed, Err(Rejection::NotFound));
 }
 
-async fn ending_what_has_ended_changes_nothing(kind: StoreKind) {
+async fn revoking_a_revoked_token_changes_nothing(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
@@ -71,7 +71,7 @@ async fn ending_what_has_ended_changes_nothing(kind: StoreKind) {
     assert_eq!(on.token(&token, NOW_MS + 2).await, Some(after));
 }
 
-async fn what_a_change_did_not_find_never_comes_back(kind: StoreKind) {
+async fn a_token_not_found_by_a_change_never_reappears(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
@@ -85,7 +85,7 @@ async fn what_a_change_did_not_find_never_comes_back(kind: StoreKind) {
     assert!(on.ttls().keys().all(|key| key.contains(":e:")), "only what happened is left");
 }
 
-async fn what_an_ending_of_all_did_not_find_never_comes_back(kind: StoreKind) {
+async fn a_token_missed_by_a_revocation_of_all_never_reappears(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     assert_eq!(on.store.revoke_user_tokens("alice", None, EXPIRED_MS).await.unwrap(), []);

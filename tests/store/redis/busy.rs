@@ -88,7 +88,7 @@ async fn costs(
 }
 
 #[tokio::test]
-async fn a_login_costs_at_most_twice_as_much_for_a_busy_account() {
+async fn a_login_costs_at_most_twice_as_much_for_a_busy_user() {
     const CALLS: [&str; 3] = ["a login", "a renewal", "a logout"];
     let server = RedisServer::start();
     let default = with_limit(&server, LIMITS.max_tokens_per_user).await;
@@ -121,7 +121,7 @@ async fn a_login_costs_at_most_twice_as_much_for_a_busy_account() {
 }
 
 #[tokio::test]
-async fn a_login_by_a_device_key_costs_at_most_twice_as_much_beside_many_others() {
+async fn a_device_login_costs_at_most_twice_as_much_beside_many_device_keys() {
     let server = RedisServer::start();
     let limits = StoreLimits { max_devices_per_user: 1000, ..LIMITS };
     let on = TestStore::on_server(&server, limits, Duration::from_secs(60)).await;
@@ -151,7 +151,7 @@ async fn a_login_by_a_device_key_costs_at_most_twice_as_much_beside_many_others(
 
 /// Where the limit was lowered, the accounts come down to it with a few logins, and no login has to do much.
 #[tokio::test]
-async fn a_lowered_limit_is_reached_little_by_little() {
+async fn a_lowered_limit_is_reached_gradually() {
     let server = RedisServer::start();
     let before = with_limit(&server, 100).await;
     log_in(&before, "alice", 100).await;
@@ -167,7 +167,7 @@ async fn a_lowered_limit_is_reached_little_by_little() {
 
 /// A login that belongs to an object, whatever the number of tokens that the object has.
 #[tokio::test]
-async fn an_object_with_thousands_of_tokens_makes_no_login_dearer() {
+async fn an_object_with_thousands_of_tokens_does_not_slow_logins() {
     const TOKENS: usize = 3_000;
     let server = RedisServer::start();
     let on = with_limit(&server, LIMITS.max_tokens_per_user).await;
@@ -200,7 +200,7 @@ async fn an_object_with_thousands_of_tokens_makes_no_login_dearer() {
 
 /// A takeover by a token that has as many behind it as are kept.
 #[tokio::test]
-async fn a_long_history_makes_no_takeover_dearer() {
+async fn a_long_history_does_not_slow_takeovers() {
     let server = RedisServer::start();
     let on = with_limit(&server, LIMITS.max_tokens_per_user).await;
     let token = on.issue("alice", NOW_MS).await.record.id;

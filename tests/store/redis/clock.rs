@@ -123,7 +123,7 @@ async fn every_script_refuses_a_caller_whose_clock_is_wrong() {
 
 /// Many steps may take longer than a script allows a caller to be behind.
 #[tokio::test]
-async fn an_operation_of_many_steps_goes_on_for_longer_than_a_clock_may_be_wrong() {
+async fn an_operation_of_many_steps_can_outlast_the_clock_tolerance() {
     let server = RedisServer::start();
     let on = TestStore::in_real_time(&server).await;
     let clock = Clock::system();

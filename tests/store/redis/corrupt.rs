@@ -85,7 +85,7 @@ async fn a_garbled_field_is_corrupt() {
 }
 
 #[tokio::test]
-async fn an_end_without_its_time_is_corrupt() {
+async fn a_revocation_without_its_time_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = issue_full(&on, "alice").await;
     on.store
@@ -127,7 +127,7 @@ async fn an_index_of_another_type_is_corrupt() {
 }
 
 #[tokio::test]
-async fn an_index_with_a_stranger_in_it_is_corrupt() {
+async fn an_index_with_a_malformed_entry_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     issue_full(&on, "alice").await;
     let index = format!("{}u:{{{}}}:alice", on.prefix(), HashTag::of_user("alice"));
@@ -140,7 +140,7 @@ async fn an_index_with_a_stranger_in_it_is_corrupt() {
 }
 
 #[tokio::test]
-async fn a_check_key_of_another_type_is_corrupt() {
+async fn a_token_key_of_another_type_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let key = format!("{}m:check-key", on.prefix());
     run(&on, "SET", &[key.as_bytes(), NOT_UTF8]);
@@ -151,7 +151,7 @@ async fn a_check_key_of_another_type_is_corrupt() {
 }
 
 #[tokio::test]
-async fn ending_all_ends_the_good_ones_and_says_that_one_is_corrupt() {
+async fn revoking_all_revokes_the_good_tokens_and_reports_the_corrupt_one() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     for (n, break_it) in
         [("HDEL", &b"f"[..]), ("HSET", &b"f"[..]), ("SET", &b"a string"[..])].iter().enumerate()
@@ -174,7 +174,7 @@ async fn ending_all_ends_the_good_ones_and_says_that_one_is_corrupt() {
 }
 
 #[tokio::test]
-async fn a_corrupt_record_costs_no_other_its_renewal() {
+async fn a_corrupt_record_blocks_no_other_renewal() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let mut tokens = Vec::new();
     for n in 0..300 {
@@ -193,7 +193,7 @@ async fn a_corrupt_record_costs_no_other_its_renewal() {
 }
 
 #[tokio::test]
-async fn no_room_is_made_among_corrupt_records() {
+async fn corrupt_records_are_not_removed_to_make_room() {
     let limits =
         doorward::internals::store::StoreLimits { max_tokens_per_user: 2, ..crate::common::store::LIMITS };
     let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
@@ -206,7 +206,7 @@ async fn no_room_is_made_among_corrupt_records() {
 }
 
 #[tokio::test]
-async fn a_corrupt_device_key_is_never_none() {
+async fn a_corrupt_device_key_is_never_reported_as_absent() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let change = DeviceChange { is_active: Some(true), ..DeviceChange::default() };
     for (n, field) in ["u", "i", "h", "x", "f", "c", "z"].into_iter().enumerate() {
@@ -238,7 +238,7 @@ async fn a_corrupt_device_key_is_never_none() {
 
 /// The device key is inactive for good, whatever its tokens are.
 #[tokio::test]
-async fn a_deactivation_ends_the_good_tokens_and_says_that_one_is_corrupt() {
+async fn a_deactivation_revokes_the_good_tokens_and_reports_the_corrupt_one() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;

@@ -38,7 +38,7 @@ async fn issue_three(on: &TestStore) -> [doorward::Token; 3] {
 }
 
 #[tokio::test]
-async fn endings_and_renewals_work_when_memory_is_full() {
+async fn revocations_and_renewals_work_when_memory_is_full() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     let tokens = issue_three(&on).await;
@@ -57,7 +57,7 @@ async fn endings_and_renewals_work_when_memory_is_full() {
 }
 
 #[tokio::test]
-async fn a_failed_snapshot_stops_nothing() {
+async fn a_failed_snapshot_stops_no_write() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     let tokens = issue_three(&on).await;

@@ -120,7 +120,7 @@ fn takeover(token: &Token, number: u64) -> NewTakeover {
 
 /// Every command of the scripts, the channel, and every kind of key: taken away while a node runs.
 #[tokio::test]
-async fn without_a_permission_nothing_is_half_made() {
+async fn a_missing_permission_leaves_no_partial_write() {
     let server = RedisServer::start();
     let commands = commands_of_scripts().into_iter().map(|name| (format!("-{name}"), name));
     let channel = ("resetchannels".to_owned(), "PUBLISH".to_owned());
@@ -146,7 +146,7 @@ async fn without_a_permission_nothing_is_half_made() {
 
 /// A string in the place of each kind of key, and a garbled field in that of each that is packed.
 #[tokio::test]
-async fn beside_a_corrupt_record_nothing_is_half_made() {
+async fn a_corrupt_record_leaves_no_partial_write() {
     let server = RedisServer::start();
     for broken in ["t", "u", "e", "o", "d", "k", "t.t", "o.*"] {
         server.cli(&["FLUSHALL"]);

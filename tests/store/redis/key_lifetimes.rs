@@ -18,7 +18,7 @@ use crate::common::store::{
 };
 
 #[tokio::test]
-async fn device_keys_live_until_they_were_idle_for_too_long_and_their_map_as_long_as_any() {
+async fn device_keys_expire_when_idle_and_their_map_with_the_last_one() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let shard = HashTag::of_user("alice");
     let expiring = |uuid, number, idle_ms| DeviceKey {
@@ -56,7 +56,7 @@ async fn device_keys_live_until_they_were_idle_for_too_long_and_their_map_as_lon
 }
 
 #[tokio::test]
-async fn a_related_objects_hints_stay_as_long_as_its_longest_lived_token_can() {
+async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let objects = ["a", "b"].map(|id| RelatedObject { content_type: "order".into(), object_id: id.into() });
     let related = |objects: &[RelatedObject], ends_at_ms| {
@@ -107,7 +107,7 @@ async fn a_related_objects_hints_stay_as_long_as_its_longest_lived_token_can() {
 
 /// One that is new stays: somebody may be relating the two just now.
 #[tokio::test]
-async fn an_object_taken_from_a_token_takes_its_hint_along_once_that_is_old() {
+async fn removing_an_object_removes_its_reverse_index_entry_once_old() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let object = RelatedObject { content_type: "order".into(), object_id: "a".into() };
     let id = on.issue("alice", NOW_MS).await.record.id;
@@ -121,7 +121,7 @@ async fn an_object_taken_from_a_token_takes_its_hint_along_once_that_is_old() {
 
 /// The hints are a second step; the first is what counts.
 #[tokio::test]
-async fn an_ending_stands_though_its_hints_cannot_be_removed() {
+async fn a_revocation_succeeds_if_reverse_index_entries_cannot_be_removed() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let [broken, sound] =
         ["a", "b"].map(|id| RelatedObject { content_type: "order".into(), object_id: id.into() });
@@ -146,7 +146,7 @@ async fn an_ending_stands_though_its_hints_cannot_be_removed() {
 
 /// For the renewals that a node earned while it could not reach Redis.
 #[tokio::test]
-async fn a_token_stays_for_the_stale_grace() {
+async fn an_expired_token_is_kept_for_the_stale_grace() {
     let limits = StoreLimits { stale_grace_ms: HOUR_MS, ..LIMITS };
     let keys = Keys(TestStore::open_with(StoreKind::RedisTcp, limits).await);
     let on = &keys.0;
@@ -171,7 +171,7 @@ async fn a_token_stays_for_the_stale_grace() {
 }
 
 #[tokio::test]
-async fn a_long_token_that_ends_takes_its_index_down_to_the_retention() {
+async fn revoking_a_long_lived_token_shortens_its_index_to_the_retention() {
     let keys = Keys(TestStore::open(StoreKind::RedisTcp).await);
     let token = keys.0.issue_idle("alice", 14 * DAY_MS, NOW_MS).await;
     keys.assert(14 * DAY_MS, &[(&token, 14 * DAY_MS)]);
@@ -186,7 +186,7 @@ async fn a_long_token_that_ends_takes_its_index_down_to_the_retention() {
 
 /// A token that stays keeps the index for long; the entry of one that expired beside it goes with the next write.
 #[tokio::test]
-async fn whoever_writes_to_an_index_takes_out_what_has_expired() {
+async fn a_write_to_an_index_prunes_expired_entries() {
     const LATER_MS: u64 = NOW_MS + HOUR_MS;
     for write in ["issue", "renew", "end", "reuse", "end by object", "end all"] {
         let on = TestStore::open(StoreKind::RedisTcp).await;
@@ -243,7 +243,7 @@ async fn whoever_writes_to_an_index_takes_out_what_has_expired() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_once_all_has_expired() {
+async fn no_key_is_left_once_everything_has_expired() {
     const SHORT_MS: u64 = 300;
     let limits = StoreLimits { revoked_retention_ms: SHORT_MS, event_retention_ms: SHORT_MS, ..LIMITS };
     let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;

@@ -76,7 +76,7 @@ async fn each_operation_leaves_the_right_keys_over_a_unix_socket() {
 }
 
 #[tokio::test]
-async fn the_names_are_the_documented_ones_and_only_shared_keys_stay() {
+async fn key_names_are_the_documented_ones_and_only_shared_keys_persist() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     on.store.shared_token_key("a key").await.unwrap();
@@ -93,7 +93,7 @@ async fn the_names_are_the_documented_ones_and_only_shared_keys_stay() {
 }
 
 #[tokio::test]
-async fn another_schema_version_is_refused() {
+async fn another_schema_version_is_rejected() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     server.cli(&["SET", "dw:m:schema", "0"]);
@@ -106,7 +106,7 @@ async fn another_schema_version_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_prefix_keeps_stores_apart() {
+async fn key_prefixes_separate_stores() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let other = TestStore::open(StoreKind::RedisTcp).await;
     let token = on.issue("alice", NOW_MS).await;

@@ -48,7 +48,7 @@ async fn validations_are_back(on: &TestStore, token: &Token) {
 }
 
 #[tokio::test]
-async fn a_killed_server_is_unavailable_and_back_with_what_it_knew() {
+async fn a_killed_redis_is_unavailable_and_returns_with_its_data() {
     let mut server = RedisServer::start_durable();
     let on = open(&server).await;
     let live = on.issue("alice", NOW_MS).await;
@@ -80,7 +80,7 @@ async fn a_killed_server_is_unavailable_and_back_with_what_it_knew() {
 }
 
 #[tokio::test]
-async fn a_frozen_server_is_unavailable_in_time_and_back_once_it_runs() {
+async fn a_frozen_redis_times_out_and_works_again_once_thawed() {
     let server = RedisServer::start();
     let on = open(&server).await;
     let token = on.issue("alice", NOW_MS).await;
@@ -96,7 +96,7 @@ async fn a_frozen_server_is_unavailable_in_time_and_back_once_it_runs() {
 }
 
 #[tokio::test]
-async fn a_replica_takes_no_writes_and_says_so() {
+async fn a_write_to_a_replica_fails_with_its_cause() {
     let master = RedisServer::start();
     let port = master.port().to_string();
     let replica = RedisServer::with_args(&["--appendonly", "no", "--replicaof", "127.0.0.1", &port]);

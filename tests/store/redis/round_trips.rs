@@ -132,7 +132,7 @@ async fn each_operation_is_one_round_trip() {
 
 /// What a token has in other slots goes with it, in one round trip more for all of it.
 #[tokio::test]
-async fn an_ending_is_two_round_trips_where_hints_lie_elsewhere() {
+async fn revoking_a_token_with_related_objects_is_two_round_trips() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     let object = |id: &str| RelatedObject { content_type: "order".into(), object_id: id.into() };
@@ -183,7 +183,7 @@ async fn an_ending_is_two_round_trips_where_hints_lie_elsewhere() {
 
 /// Nor do the commands inside the script, which anybody could count who may ask Redis, tell why a login was refused.
 #[tokio::test]
-async fn every_refused_login_takes_as_many_commands() {
+async fn every_refused_login_runs_the_same_number_of_commands() {
     for events_per_user in [0, 100] {
         let server = RedisServer::start();
         let limits = StoreLimits { events_per_user, ..LIMITS };
@@ -252,7 +252,7 @@ async fn a_listing_is_two_round_trips() {
 }
 
 #[tokio::test]
-async fn forgotten_scripts_are_sent_again() {
+async fn flushed_scripts_are_loaded_again() {
     // A server of its own: SCRIPT FLUSH is for all.
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;

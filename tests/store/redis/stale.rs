@@ -37,7 +37,7 @@ async fn revoke(on: &TestStore, token: &Token, now_ms: u64) {
 }
 
 #[tokio::test]
-async fn a_revoked_token_takes_the_objects_along_that_were_taken_from_it() {
+async fn a_revocation_removes_the_entries_of_objects_removed_earlier() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = related_and_unrelated(&on).await;
     revoke(&on, &token, NOW_MS + 1).await;
@@ -45,7 +45,7 @@ async fn a_revoked_token_takes_the_objects_along_that_were_taken_from_it() {
 }
 
 #[tokio::test]
-async fn a_revocation_by_an_object_removes_what_is_stale() {
+async fn a_revocation_by_object_removes_stale_entries() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     for (revokes, after_ms) in [(true, 1), (false, MINUTE_MS)] {
         let token = related_and_unrelated(&on).await;
@@ -66,7 +66,7 @@ async fn a_revocation_by_an_object_removes_what_is_stale() {
 }
 
 #[tokio::test]
-async fn a_later_change_removes_the_entries_of_objects_taken_earlier() {
+async fn a_later_change_removes_the_entries_of_objects_removed_earlier() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = related_and_unrelated(&on).await;
     let later_ms = NOW_MS + MINUTE_MS;
@@ -78,7 +78,7 @@ async fn a_later_change_removes_the_entries_of_objects_taken_earlier() {
 
 /// Of an object with as many entries as allowed some are looked at, and those that are stale make room.
 #[tokio::test]
-async fn a_full_object_finds_room_among_stale_entries() {
+async fn a_full_object_makes_room_by_removing_stale_entries() {
     let limits = StoreLimits { max_tokens_per_object: 20, ..LIMITS };
     let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
     let mut tokens = Vec::new();

@@ -18,7 +18,7 @@ const MAX_REPEATED: usize = 100;
 pub struct ParsedJson {
     /// The value. A repeated name has its last value.
     pub value: Value,
-    /// At most [`MAX_REPEATED`].
+    /// At most `MAX_REPEATED`.
     pub repeated: Vec<String>,
 }
 
