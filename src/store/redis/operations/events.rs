@@ -18,7 +18,7 @@ use tokio::sync::{Notify, mpsc};
 use super::bus_probes::{Arrived, BusProbes};
 use crate::model::event::Event;
 use crate::store::error::StoreError;
-use crate::store::feed::Told;
+use crate::store::feed::FeedEntry;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::cluster::reconnect::RECONNECT_PAUSE;
@@ -66,7 +66,7 @@ impl RedisStore {
         let mut probes = BusProbes::start(self, &mut connection, arrived).await.map_err(described)?;
         connection.subscribe(&self.event_channel).await.map_err(described)?;
         // What was told before this is unknown here.
-        self.feed.tell(Told::Gap);
+        self.feed.push(FeedEntry::Gap);
         let beat = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
@@ -74,7 +74,7 @@ impl RedisStore {
                 if let Some(probes) = &mut probes {
                     probes.round(self, master).await?;
                     if probes.has_lost_link(&mut connection).await {
-                        self.feed.tell(Told::Gap);
+                        self.feed.push(FeedEntry::Gap);
                         self.topology.refresh_soon();
                     }
                 }
@@ -83,7 +83,7 @@ impl RedisStore {
         let take = async {
             while let Some(payload) = pushed.recv().await {
                 if let Some((user, event)) = codec::message(&payload) {
-                    self.feed.tell(Told::Event(user, event));
+                    self.feed.push(FeedEntry::Event(user, event));
                 }
             }
         };
@@ -122,7 +122,7 @@ impl RedisStore {
             let is_there =
                 |gone: &Arc<Master>| map.masters.iter().any(|master| master.address == gone.address);
             if !known.masters.iter().all(is_there) {
-                self.feed.tell(Told::Gap);
+                self.feed.push(FeedEntry::Gap);
             }
             known = map;
         }

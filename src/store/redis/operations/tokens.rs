@@ -183,7 +183,7 @@ impl RedisStore {
     pub(crate) async fn revoke_reused(
         &self,
         id: TokenId,
-        presented: &SecretHash,
+        secret_hash: &SecretHash,
         call: &Call<'_>,
     ) -> Result<bool, StoreError> {
         #[derive(Serialize)]
@@ -192,7 +192,7 @@ impl RedisStore {
         }
         let args = Args { locator: id.locator() };
         let at = (self.keys.token(id), id.hash_tag());
-        let ended = self.revoke(&self.scripts.reuse, at, call, &args, &[presented.as_bytes()]).await;
+        let ended = self.revoke(&self.scripts.reuse, at, call, &args, &[secret_hash.as_bytes()]).await;
         self.near.void([&id]);
         ended
     }
