@@ -27,7 +27,6 @@ mod admin_plane {
     mod device_calls;
     mod devices;
     mod feed;
-    mod inputs;
     mod login_tokens;
     mod oauth;
     mod oauth_calls;
@@ -60,9 +59,9 @@ mod lifecycle {
 mod listeners {
     mod answers;
     mod bounds;
-    mod framing;
     mod http2;
     mod random_requests;
+    mod smuggling;
     mod tls;
 }
 
@@ -91,6 +90,7 @@ mod validation_plane {
     mod grpc;
     mod renewal;
     mod route_checks;
+    mod support;
 }
 
 mod common;

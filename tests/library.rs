@@ -11,7 +11,7 @@ use std::sync::Arc;
 use doorward::internals::config;
 use doorward::internals::model::device_key::DeviceChange;
 use doorward::internals::model::event::{Actor, RevokeReason};
-use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::RelatedObject;
 use doorward::internals::service::NewDevice;
 use doorward::{
     Access, Clock, Config, Entropy, NewToken, Node, ServiceError, StoreError, TokenChange, Transport,
@@ -50,7 +50,7 @@ async fn the_example_runs_on_both_stores() {
 
 /// The wait is a poll: that it is over within the lease is tested where time is the model's (cache_model).
 #[tokio::test]
-async fn what_one_node_ends_the_other_refuses() {
+async fn a_token_revoked_by_one_node_is_refused_by_the_other() {
     let redis = RedisServer::start();
     let (one, other) = (node_on(&redis).await, node_on(&redis).await);
     let (here, there) = (one.validator().await, other.validator().await);
@@ -66,7 +66,7 @@ async fn what_one_node_ends_the_other_refuses() {
     })
     .await;
     one.service()
-        .change(issued.token.record.id, &TokenChange::ending(RevokeReason::Ended), Actor::Doorward)
+        .change(issued.token.record.id, &TokenChange::revoking(RevokeReason::Ended), Actor::Doorward)
         .await
         .unwrap();
     assert!(!is_valid(&here, &issued.token_string).await.unwrap(), "at once on the node that ended it");
@@ -79,7 +79,7 @@ async fn what_one_node_ends_the_other_refuses() {
 }
 
 #[tokio::test]
-async fn a_node_serves_several_runtimes() {
+async fn one_node_serves_several_runtimes() {
     let redis = RedisServer::start();
     let node = node_on(&redis).await;
     let token_string = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string;
@@ -108,7 +108,7 @@ async fn a_node_serves_several_runtimes() {
 
 /// No call is needed for that: a worker looks at a few shards at a time.
 #[tokio::test]
-async fn the_embedded_store_gives_back_what_has_expired() {
+async fn the_embedded_store_frees_expired_records() {
     let config = settings(&[("DOORWARD_MEMORY_MAX_TOKENS", "2"), ("DOORWARD_MAX_TOKENS_PER_OBJECT", "2")]);
     let clock = Clock::manual(NOW_MS);
     let node = Node::start(&config, clock.clone(), Entropy::system()).await.unwrap();
@@ -130,7 +130,7 @@ async fn the_embedded_store_gives_back_what_has_expired() {
 }
 
 #[tokio::test]
-async fn stopping_writes_the_accesses_that_are_left() {
+async fn shutdown_writes_the_remaining_accesses() {
     let redis = RedisServer::start();
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_FLUSH_INTERVAL", "1m")]);
     let node = Node::start(&config, Clock::system(), Entropy::system()).await.unwrap();
@@ -140,7 +140,7 @@ async fn stopping_writes_the_accesses_that_are_left() {
     let seen_ms = || redis.cli(&["ZSCORE", &index_key(), &format!("@{}", issued.token.record.id.locator())]);
     let at_first = seen_ms();
     let clock = Clock::system();
-    wait_for("the next millisecond", || (clock.now_ms() > issued.token.created_at_ms).then_some(()));
+    wait_for("the next millisecond", || (clock.now_ms() > issued.token.details.created_at_ms).then_some(()));
     assert!(is_valid(&validator, &issued.token_string).await.unwrap());
     assert_eq!(seen_ms(), at_first);
     drop(validator);
@@ -154,7 +154,7 @@ fn index_key() -> String {
 }
 
 #[tokio::test]
-async fn a_validator_that_is_dropped_hangs_up() {
+async fn dropping_a_validator_closes_its_connection() {
     let redis = RedisServer::start();
     let node = node_on(&redis).await;
     let clients = || redis.info("clients", "connected_clients").parse::<usize>().unwrap();
@@ -166,7 +166,7 @@ async fn a_validator_that_is_dropped_hangs_up() {
 }
 
 #[tokio::test]
-async fn a_manual_clock_drives_a_node() {
+async fn a_node_follows_a_manual_clock() {
     let clock = Clock::manual(NOW_MS);
     let node = Node::start(&settings(&[]), clock.clone(), Entropy::seeded(1)).await.unwrap();
     let validator = node.validator().await;
@@ -182,7 +182,7 @@ async fn a_manual_clock_drives_a_node() {
 }
 
 #[tokio::test]
-async fn another_schema_makes_a_node_with_its_own_check_keys_unready() {
+async fn a_node_with_its_own_token_keys_is_unready_on_another_schema() {
     let redis = RedisServer::start();
     redis.cli(&["SET", "dw:m:schema", "0"]);
     let keys = "a-token-key-of-the-tests-0123456789abcdef";
@@ -197,7 +197,7 @@ async fn another_schema_makes_a_node_with_its_own_check_keys_unready() {
 }
 
 #[tokio::test]
-async fn validators_may_be_shared_by_tasks() {
+async fn tasks_can_share_a_validator() {
     let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
     let validator = Arc::new(node.validator().await);
     let token_string =
@@ -233,7 +233,7 @@ async fn a_takeover_is_seen_as_both_users() {
 
 /// What the HTTP plane refuses, the service refuses, too: nothing is cut in silence, and nothing overflows.
 #[tokio::test]
-async fn the_rules_hold_in_process() {
+async fn the_service_enforces_the_field_rules() {
     let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
     let service = node.service();
     let field = |error: ServiceError| match error {
@@ -265,7 +265,7 @@ async fn the_rules_hold_in_process() {
     }
     let agent = NewToken { user_agent: format!("a\tb{}", "c".repeat(300)), ..login("alice") };
     let token = service.issue(agent, Actor::Doorward).await.unwrap().token;
-    assert_eq!(token.user_agent, format!("a b{}", "c".repeat(253)));
+    assert_eq!(token.details.user_agent, format!("a b{}", "c".repeat(253)));
     let id = token.record.id;
 
     let device = |uuid: &str| NewDevice {
@@ -331,7 +331,7 @@ async fn a_validator_without_its_runtime_is_unavailable() {
 }
 
 #[test]
-fn a_nodes_settings_fit_each_other_as_a_servers_do() {
+fn node_settings_are_checked_like_server_settings() {
     let told = |given: &[(&str, &str)]| {
         let owned = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
         config::load_node(given.iter().map(owned)).map(|_| ()).unwrap_err().to_string()

@@ -18,6 +18,7 @@ mod admin_plane {
     mod inputs;
     mod oauth;
     mod oauth_calls;
+    mod oauth_requests;
     mod refusals;
     mod related;
     mod tokens;
@@ -42,6 +43,7 @@ mod listeners {
     mod answers;
     mod framing;
     mod slow_clients;
+    mod smuggling;
 }
 
 mod process {
@@ -59,8 +61,11 @@ mod store {
 
 mod validation_plane {
     mod auth;
+    mod cookies;
     mod renewal;
     mod route_checks;
+    mod routes;
+    mod support;
 }
 
 mod common;

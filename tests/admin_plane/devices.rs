@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::device_calls::*;
-use crate::common::server::{Server, assert_invalid_token, identity, key, pointers, text, token_path};
+use crate::common::server::{assert_invalid_token, identity, pointers, text, token_path};
 use crate::on_each_store;
 
 #[test]
-fn a_device_key_is_made_once() {
+fn a_device_key_is_created_once() {
     on_each_store(&[], |server| {
         let body = json!({"uuid": DASHED, "name": "My phone", "user_agent": "é".repeat(300)});
         let response = server.call("POST", DEVICES, Some(&body));
@@ -45,7 +45,7 @@ fn a_device_key_is_made_once() {
 }
 
 #[test]
-fn a_login_is_like_any_other_and_knows_its_device() {
+fn a_login_by_device_key_issues_an_ordinary_token_that_names_the_device() {
     on_each_store(&[], |server| {
         let made = make(server, DASHED);
         let mut body = login_body(DASHED, &made["login_token"]);
@@ -124,7 +124,7 @@ fn every_refused_login_gets_the_same_answer() {
 }
 
 #[test]
-fn a_device_that_ends_takes_its_tokens_along() {
+fn deactivating_or_deleting_a_device_key_revokes_its_tokens() {
     on_each_store(&[], |server| {
         let made = make(server, UUID);
         let path = format!("{DEVICES}/{DASHED}");
@@ -196,7 +196,7 @@ fn devices_are_listed_in_pages_newest_first() {
 }
 
 #[test]
-fn the_limits_are_kept() {
+fn the_limits_on_device_keys_and_tokens_are_enforced() {
     let settings = [
         ("DOORWARD_MAX_DEVICES_PER_USER", "2"),
         ("DOORWARD_MAX_TOKENS_PER_USER", "1"),
@@ -279,37 +279,35 @@ fn each_bad_field_is_named_and_nothing_is_written() {
 }
 
 #[test]
-fn methods_and_scopes() {
-    let [devices_key, tokens_key] =
-        ["devices", "tokens"].map(|scope| format!("a-key-for-{scope}-0123456789-0123456"));
-    let hash = |key: &str| doorward::internals::config::hash_key(key).unwrap();
-    let api_keys = format!("app:devices:{},login:tokens:{}", hash(&devices_key), hash(&tokens_key));
-    let server = Server::start(&[("DOORWARD_API_KEYS", &api_keys)]);
-    let made = make(&server, "phone");
-    let path = format!("{DEVICES}/phone");
-    for (method, path, allow) in [
-        ("PUT", DEVICES, "GET, HEAD, POST"),
-        ("PUT", &*path, "GET, HEAD, PATCH, DELETE"),
-        ("GET", "/v1/devices/login", "POST"),
-    ] {
-        let response = server.call(method, path, Some(&json!({})));
-        assert_eq!((pointers(&response, 405), response.header("allow")), (vec![], Some(allow)), "{path}");
-    }
-    let login = login_body("phone", &made["login_token"]);
-    let calls = [
-        ("POST", DEVICES, Some(json!({"uuid": "pad"})), 201),
-        ("GET", DEVICES, None, 200),
-        ("GET", &path, None, 200),
-        ("PATCH", &path, Some(json!({"name": "x"})), 200),
-        ("POST", "/v1/devices/login", Some(login), 201),
-        ("DELETE", &path, None, 204),
-    ];
-    for (method, path, body, status) in &calls {
-        let ask = |headers: &[(&str, &str)]| server.admin().request(method, path, headers, body.as_ref());
-        assert_eq!(pointers(&ask(&[]), 401), [""; 0], "{method} {path}");
-        let with = |key: &str| format!("Bearer {key}");
-        assert_eq!(pointers(&ask(&[("Authorization", &with(&tokens_key))]), 403), [""; 0], "{method} {path}");
-        assert_eq!(ask(&[("Authorization", &with(&devices_key))]).status, *status, "{method} {path}");
-    }
-    assert_eq!(server.admin().get(&token_path(&made["login_token"]), &[key()]).status, 404);
+fn every_spelling_of_a_uuid_names_the_same_device() {
+    on_each_store(&[], |server| {
+        let forms = [
+            UUID.to_owned(),
+            UUID.to_uppercase(),
+            DASHED.to_lowercase(),
+            DASHED.to_owned(),
+            format!("{{{DASHED}}}"),
+            format!("urn:uuid:{DASHED}"),
+        ];
+        let make = |uuid: &str| {
+            let body = json!({"uuid": uuid});
+            server.call("POST", "/v1/users/alice/devices", Some(&body))
+        };
+        let made = make(&forms[0]).json();
+        for form in &forms {
+            let again = make(form);
+            assert_eq!((again.status, &again.json()["uuid"]), (200, &json!(UUID)), "{form}");
+            let login = json!({"uuid": form, "login_token": made["login_token"], "ip": "::1"});
+            let token = server.call("POST", "/v1/devices/login", Some(&login));
+            assert_eq!((token.status, &token.json()["device"]), (201, &json!(UUID)), "{form}");
+            let path = format!("/v1/users/alice/devices/{}", form.replace('{', "%7B").replace('}', "%7D"));
+            let device = server.call("PATCH", &path, Some(&json!({})));
+            let shown = server.call("GET", &path, None);
+            assert_eq!((device.status, shown.status), (200, 200), "{form}");
+            assert_eq!((&shown.json(), &shown.json()["uuid"]), (&device.json(), &json!(UUID)), "{form}");
+        }
+        for other in ["Phone", &UUID.to_uppercase()[..31]] {
+            assert_eq!(make(other).json()["uuid"], other);
+        }
+    });
 }

@@ -16,7 +16,7 @@ fn history(server: &Server, user: &str) -> Value {
 }
 
 #[test]
-fn the_feed_tells_what_happens_on_every_node_and_resumes() {
+fn the_feed_shows_the_events_of_every_node_and_resumes() {
     on_both_stores(&[], |server| {
         let mut feed = FeedReader::open(server, None);
         let token = issue(server, "alice");
@@ -57,7 +57,7 @@ fn the_feed_tells_what_happens_on_every_node_and_resumes() {
 }
 
 #[test]
-fn a_server_stops_though_its_feed_is_read() {
+fn an_open_feed_does_not_delay_a_shutdown() {
     let mut server = Server::start(&[]);
     let mut feed = FeedReader::open(&server, None);
     issue(&server, "alice");
@@ -67,7 +67,7 @@ fn a_server_stops_though_its_feed_is_read() {
 }
 
 #[test]
-fn a_reader_that_breaks_off_before_the_first_event_misses_nothing() {
+fn a_reader_that_disconnects_before_the_first_event_misses_nothing() {
     on_both_stores(&[], |server| {
         let at_first = FeedReader::open(server, None).last_id;
         let token = issue(server, "alice");

@@ -1,13 +1,9 @@
 //! What callers of the admin plane may send, in the forms in which languages and frameworks send it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::common::http::Client;
 use crate::common::server::{Server, identity, key, pointers, text};
-use crate::on_each_store;
-
-const HEX: &str = "0c56d67f3c3a4ae59e3b4d8a1d7c7d4e";
-const DASHED: &str = "0c56d67f-3c3a-4ae5-9e3b-4d8a1d7c7d4e";
 
 fn post_text(client: &mut Client, path: &str, body: impl AsRef<[u8]>) -> crate::common::http::Response {
     let (body, (name, value)) = (body.as_ref(), key());
@@ -21,7 +17,7 @@ fn post_text(client: &mut Client, path: &str, body: impl AsRef<[u8]>) -> crate::
 
 /// HTTP clients resolve dot segments before they send a path, so nothing may be named by one.
 #[test]
-fn dot_segments_name_nothing() {
+fn dot_segments_in_a_path_are_rejected() {
     let server = Server::start(&[]);
     let issued = server.issue(json!({}));
     let token = format!("/v1/tokens/{}", text(&issued["id"]));
@@ -68,41 +64,7 @@ fn dot_segments_name_nothing() {
 }
 
 #[test]
-fn a_device_uuid_is_one_in_any_form() {
-    on_each_store(&[], |server| {
-        let forms = [
-            HEX.to_owned(),
-            HEX.to_uppercase(),
-            DASHED.to_owned(),
-            DASHED.to_uppercase(),
-            format!("{{{DASHED}}}"),
-            format!("urn:uuid:{DASHED}"),
-        ];
-        let make = |uuid: &str| {
-            let body = json!({"uuid": uuid});
-            server.call("POST", "/v1/users/alice/devices", Some(&body))
-        };
-        let made = make(&forms[0]).json();
-        for form in &forms {
-            let again = make(form);
-            assert_eq!((again.status, &again.json()["uuid"]), (200, &json!(HEX)), "{form}");
-            let login = json!({"uuid": form, "login_token": made["login_token"], "ip": "::1"});
-            let token = server.call("POST", "/v1/devices/login", Some(&login));
-            assert_eq!((token.status, &token.json()["device"]), (201, &json!(HEX)), "{form}");
-            let path = format!("/v1/users/alice/devices/{}", form.replace('{', "%7B").replace('}', "%7D"));
-            let device = server.call("PATCH", &path, Some(&json!({})));
-            let shown = server.call("GET", &path, None);
-            assert_eq!((device.status, shown.status), (200, 200), "{form}");
-            assert_eq!((&shown.json(), &shown.json()["uuid"]), (&device.json(), &json!(HEX)), "{form}");
-        }
-        for other in ["Phone", &HEX.to_uppercase()[..31]] {
-            assert_eq!(make(other).json()["uuid"], other);
-        }
-    });
-}
-
-#[test]
-fn a_user_agent_never_costs_the_login() {
+fn an_invalid_user_agent_does_not_fail_the_login() {
     let server = Server::start(&[]);
     let mut client = server.admin();
     for (sent, kept) in [
@@ -130,7 +92,7 @@ fn a_user_agent_never_costs_the_login() {
 }
 
 #[test]
-fn a_name_that_is_given_twice_is_refused() {
+fn a_duplicate_json_name_is_rejected() {
     let server = Server::start(&[]);
     let issued = server.issue(json!({}));
     let mut client = server.admin();
@@ -160,7 +122,7 @@ fn a_name_that_is_given_twice_is_refused() {
 }
 
 #[test]
-fn whole_numbers_may_be_written_as_json_schema_has_them() {
+fn integers_are_accepted_in_every_json_schema_notation() {
     let server = Server::start(&[]);
     let mut client = server.admin();
     let issue = |client: &mut Client, number: &str| {
@@ -180,7 +142,7 @@ fn whole_numbers_may_be_written_as_json_schema_has_them() {
 }
 
 #[test]
-fn an_address_may_have_a_port_brackets_or_a_zone() {
+fn an_address_is_accepted_with_a_port_brackets_or_a_zone() {
     let server = Server::start(&[]);
     for (sent, kept) in [
         ("203.0.113.7:4711", "203.0.113.7"),
@@ -196,36 +158,4 @@ fn an_address_may_have_a_port_brackets_or_a_zone() {
         assert_eq!(pointers(&response, 422), ["#/ip"], "{bad}");
         assert!(response.text().contains("such as 203.0.113.7"), "{}", response.text());
     }
-}
-
-#[test]
-fn a_cursor_is_for_its_own_listing() {
-    on_each_store(&[], |server| {
-        for user in ["alice", "bob"] {
-            for _ in 0..3 {
-                let related = json!([{"content_type": "order", "object_id": user}]);
-                server.issue(json!({"user": user, "related_objects": related}));
-            }
-        }
-        let page = |path: &str, cursor: &str| {
-            let response = server.call("GET", &format!("{path}?limit=2&cursor={cursor}"), None);
-            (response.status == 200).then(|| response.json()).ok_or_else(|| pointers(&response, 422))
-        };
-        let count = |page: &Value| page["tokens"].as_array().unwrap().len();
-        let (alice, bob) = ("/v1/users/alice/tokens", "/v1/users/bob/tokens");
-        let first = page(alice, "").unwrap();
-        assert_eq!(count(&first), 2, "an empty cursor is the first page");
-        let cursor = text(&first["next_cursor"]);
-        let rest = page(alice, cursor).unwrap();
-        assert_eq!((count(&rest), &rest["next_cursor"]), (1, &Value::Null));
-        for other in
-            [bob, "/v1/related/order/alice/tokens", "/v1/users/alice/devices", "/v1/users/alice/takeovers"]
-        {
-            assert_eq!(page(other, cursor), Err(vec!["#/cursor".into()]), "{other}");
-        }
-        let objects = page("/v1/related/order/alice/tokens", "").unwrap();
-        let cursor = text(&objects["next_cursor"]);
-        assert_eq!(count(&page("/v1/related/order/alice/tokens", cursor).unwrap()), 1);
-        assert!(page("/v1/related/order/bob/tokens", cursor).is_err() && page(alice, cursor).is_err());
-    });
 }

@@ -9,7 +9,7 @@ use crate::common::redis::RedisServer;
 use crate::common::server::{Server, text};
 
 #[test]
-fn a_login_token_shows_in_its_answer_only() {
+fn a_login_token_appears_only_in_the_response_that_creates_it() {
     let redis = RedisServer::start_durable();
     let mut server = Server::on(&redis, &[("DOORWARD_LOG_LEVEL", "trace")]);
     let login_token = make(&server, "phone")["login_token"].clone();

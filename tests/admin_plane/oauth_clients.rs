@@ -42,7 +42,7 @@ fn assert_revoked(issued: &Value, printed: &[Value]) {
 }
 
 #[test]
-fn oauth4webapi_and_openid_client() {
+fn the_javascript_oauth_clients_work() {
     let (issued, printed) = run(Path::new("node"), "javascript.mjs", 3);
     assert_eq!(printed.len(), 7, "{printed:?}");
     assert_revoked(&issued[0], &printed[..2]);
@@ -52,7 +52,7 @@ fn oauth4webapi_and_openid_client() {
 }
 
 #[test]
-fn authlib() {
+fn the_python_oauth_client_works() {
     let python: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients/bin/python");
     let (issued, printed) = run(&python, "authlib_client.py", 2);
     assert_eq!(printed.len(), 4, "{printed:?}");

@@ -8,7 +8,7 @@ use crate::common::redis::RedisServer;
 use crate::common::server::{Server, text};
 
 #[test]
-fn an_outage_is_no_verdict() {
+fn the_oauth_endpoints_return_503_during_an_outage() {
     let mut redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     let token = server.issue(json!({}))["token"].clone();

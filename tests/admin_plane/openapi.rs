@@ -15,7 +15,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
      response_schema_conformance";
 
 #[test]
-fn the_document_is_served_to_everybody() {
+fn the_openapi_document_is_public() {
     let server = Server::start(&[]);
     let response = server.admin().get("/openapi.json", &[]);
     assert_eq!((response.status, response.header("content-type")), (200, Some("application/json")));
@@ -24,7 +24,7 @@ fn the_document_is_served_to_everybody() {
 }
 
 #[test]
-fn every_answer_is_as_the_document_says() {
+fn every_response_conforms_to_the_openapi_document() {
     let server = Server::start(&[]);
     let url = format!("http://{}", server.admin_listen());
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients/bin/schemathesis");

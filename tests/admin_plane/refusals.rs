@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
+use super::device_calls::{DEVICES, login_body, make};
 use crate::common::http::Client;
 use crate::common::process::wait_for;
 use crate::common::server::{Server, assert_empty, identity, key, pointers, text, token_path};
@@ -42,6 +43,24 @@ fn bad_query_parameters_are_named() {
     assert_eq!(server.token(&issued["id"])["is_active"], true);
 }
 
+/// Every call of the OpenAPI document that needs an API key, except `/metrics`, whose scrapers may add parameters.
+#[test]
+fn every_call_refuses_unknown_query_parameters() {
+    let server = Server::start(&[]);
+    let document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
+    for (path, calls) in document["paths"].as_object().unwrap() {
+        let calls = calls.as_object().unwrap();
+        if !path.starts_with("/v1/") {
+            continue;
+        }
+        let path = path.replace("{id}", "AAAAAAAAAAAAAAAA").replace(['{', '}'], "");
+        for method in calls.keys().filter(|name| *name != "servers") {
+            let response = server.call(&method.to_uppercase(), &format!("{path}?unknown=1"), None);
+            assert_eq!(pointers(&response, 422), ["#/unknown"], "{method} {path}");
+        }
+    }
+}
+
 /// A POST of these bytes with a type.
 fn post(content_type: &str, body: &[u8]) -> Vec<u8> {
     let (name, key) = key();
@@ -55,7 +74,7 @@ fn post(content_type: &str, body: &[u8]) -> Vec<u8> {
 const JSON: &str = "Content-Type: application/json\r\n";
 
 #[test]
-fn bodies_that_are_no_json_are_refused() {
+fn bodies_that_are_not_json_are_rejected() {
     let server = Server::start(&[]);
     let good = br#"{"user": "alice", "ip": "10.0.0.1"}"#;
     for malformed in [
@@ -90,7 +109,7 @@ fn bodies_that_are_no_json_are_refused() {
 }
 
 #[test]
-fn a_body_that_is_too_long_is_refused_readably() {
+fn an_oversized_body_gets_a_readable_413() {
     let server = Server::start(&[]);
     let filled = |length: usize| {
         let start = r#"{"user": "alice", "ip": "10.0.0.1""#;
@@ -119,7 +138,7 @@ fn a_body_that_is_too_long_is_refused_readably() {
 }
 
 #[test]
-fn unknown_paths_and_methods_are_refused() {
+fn unknown_paths_and_methods_are_rejected() {
     let server = Server::start(&[]);
     let id = server.issue(json!({}))["id"].clone();
     for path in [
@@ -154,7 +173,7 @@ fn unknown_paths_and_methods_are_refused() {
 }
 
 #[test]
-fn only_a_key_of_the_scope_opens_the_admin_plane() {
+fn the_admin_plane_requires_a_key_with_the_routes_scope() {
     let metrics_key = "a-key-for-the-metrics-only-0123456789";
     let tokens_key = "a-key-for-the-tokens-only-01234567890";
     let hash = |key: &str| doorward::internals::config::hash_key(key).unwrap();
@@ -219,7 +238,7 @@ fn only_a_key_of_the_scope_opens_the_admin_plane() {
 }
 
 #[test]
-fn the_log_tells_where_refused_keys_come_from() {
+fn rejected_keys_are_logged_with_the_client_address() {
     let server = Server::start(&[("DOORWARD_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8")]);
     let wrong = "Bearer wrong-key-wrong-key-wrong-key-wrong-key";
     let headers = [("Authorization", wrong), ("X-Forwarded-For", "192.0.2.66, 198.51.100.7, 10.1.1.1")];
@@ -236,7 +255,7 @@ fn the_log_tells_where_refused_keys_come_from() {
 }
 
 #[test]
-fn a_stranger_cannot_fill_the_log() {
+fn rejected_keys_are_logged_at_a_limited_rate() {
     let server = Server::start(&[]);
     let mut stranger = server.admin();
     for _ in 0..300 {
@@ -249,4 +268,40 @@ fn a_stranger_cannot_fill_the_log() {
     assert!(lines < 300, "{lines} lines");
     let metrics = server.call("GET", "/metrics", None).text();
     assert!(metrics.contains("\ndoorward_admin_refusals_total 300\n"), "{metrics}");
+}
+
+#[test]
+fn device_routes_check_methods_and_scopes() {
+    let [devices_key, tokens_key] =
+        ["devices", "tokens"].map(|scope| format!("a-key-for-{scope}-0123456789-0123456"));
+    let hash = |key: &str| doorward::internals::config::hash_key(key).unwrap();
+    let api_keys = format!("app:devices:{},login:tokens:{}", hash(&devices_key), hash(&tokens_key));
+    let server = Server::start(&[("DOORWARD_API_KEYS", &api_keys)]);
+    let made = make(&server, "phone");
+    let path = format!("{DEVICES}/phone");
+    for (method, path, allow) in [
+        ("PUT", DEVICES, "GET, HEAD, POST"),
+        ("PUT", &*path, "GET, HEAD, PATCH, DELETE"),
+        ("GET", "/v1/devices/login", "POST"),
+    ] {
+        let response = server.call(method, path, Some(&json!({})));
+        assert_eq!((pointers(&response, 405), response.header("allow")), (vec![], Some(allow)), "{path}");
+    }
+    let login = login_body("phone", &made["login_token"]);
+    let calls = [
+        ("POST", DEVICES, Some(json!({"uuid": "pad"})), 201),
+        ("GET", DEVICES, None, 200),
+        ("GET", &path, None, 200),
+        ("PATCH", &path, Some(json!({"name": "x"})), 200),
+        ("POST", "/v1/devices/login", Some(login), 201),
+        ("DELETE", &path, None, 204),
+    ];
+    for (method, path, body, status) in &calls {
+        let ask = |headers: &[(&str, &str)]| server.admin().request(method, path, headers, body.as_ref());
+        assert_eq!(pointers(&ask(&[]), 401), [""; 0], "{method} {path}");
+        let with = |key: &str| format!("Bearer {key}");
+        assert_eq!(pointers(&ask(&[("Authorization", &with(&tokens_key))]), 403), [""; 0], "{method} {path}");
+        assert_eq!(ask(&[("Authorization", &with(&devices_key))]).status, *status, "{method} {path}");
+    }
+    assert_eq!(server.admin().get(&token_path(&made["login_token"]), &[key()]).status, 404);
 }

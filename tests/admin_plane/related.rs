@@ -21,7 +21,7 @@ fn found(server: &Server, path: &str) -> Vec<Value> {
 }
 
 #[test]
-fn tokens_are_found_and_ended_by_their_object() {
+fn tokens_are_listed_and_revoked_by_related_object() {
     on_each_store(&[], |server| {
         let path = "/v1/related/shop.order/7/tokens";
         let by_issue = server.issue(json!({"related_objects": [object("7"), object("7"), object("8")]}));
@@ -54,7 +54,7 @@ fn tokens_are_found_and_ended_by_their_object() {
 }
 
 #[test]
-fn an_object_is_taken_from_a_token_by_its_path() {
+fn a_related_object_is_removed_from_a_token_by_its_path() {
     on_each_store(&[], |server| {
         let odd = json!({"content_type": "a/b é%", "object_id": "../?x#&"});
         let issued = server.issue(json!({"related_objects": [odd, object("7")]}));
@@ -75,7 +75,7 @@ fn an_object_is_taken_from_a_token_by_its_path() {
 }
 
 #[test]
-fn a_batch_shows_a_new_object_at_once() {
+fn a_batch_shows_a_new_related_object_at_once() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({}));
         let shown = || {
@@ -92,7 +92,7 @@ fn a_batch_shows_a_new_object_at_once() {
 
 /// Nobody but the store holds the record then: it is changed in place, and what a batch once made of it must not stay.
 #[test]
-fn a_batch_that_is_no_access_is_never_older_than_a_change() {
+fn a_batch_without_access_shows_every_acknowledged_change() {
     on_each_store(&[("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Exempt")], |server| {
         let issued = server.issue(json!({}));
         let shown = || {
@@ -113,7 +113,7 @@ fn a_batch_that_is_no_access_is_never_older_than_a_change() {
 }
 
 #[test]
-fn an_objects_texts_are_percent_encoded_in_a_path() {
+fn related_objects_are_percent_encoded_in_paths() {
     on_each_store(&[], |server| {
         let odd = json!({"content_type": "a/b é%", "object_id": "../?x#&"});
         let issued = server.issue(json!({"related_objects": [odd]}));
@@ -124,7 +124,7 @@ fn an_objects_texts_are_percent_encoded_in_a_path() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused() {
+fn impossible_changes_of_related_objects_are_rejected() {
     on_each_store(&[("DOORWARD_MAX_TOKENS_PER_OBJECT", "1")], |server| {
         let issued = server.issue(json!({"related_objects": [object("1")]}));
         let path = related_path(&issued);

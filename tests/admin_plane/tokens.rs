@@ -59,7 +59,7 @@ fn a_token_is_issued_with_all_its_fields() {
 }
 
 #[test]
-fn what_is_left_out_has_its_default() {
+fn omitted_fields_get_their_defaults() {
     on_each_store(&[], |server| {
         let nulls = json!({"user_agent": null, "auth_slug": null, "backend": null, "expiration": null,
             "allowed_cookie": null, "allowed_header": null, "idle_seconds": null, "lifetime_seconds": null,
@@ -77,7 +77,7 @@ fn what_is_left_out_has_its_default() {
 }
 
 #[test]
-fn a_token_is_changed_and_ended() {
+fn a_token_is_changed_and_revoked() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({"auth_slug": "web"}));
         let (path, mut expected) = (token_path(&issued["id"]), issued.clone());
@@ -179,7 +179,7 @@ fn a_users_tokens_are_listed_in_pages_newest_first() {
 }
 
 #[test]
-fn a_users_tokens_are_ended_together() {
+fn all_tokens_of_a_user_are_revoked_together() {
     on_each_store(&[], |server| {
         let user = "a/b é%";
         let path = "/v1/users/a%2Fb%20%C3%A9%25/tokens";
@@ -205,5 +205,37 @@ fn a_users_tokens_are_ended_together() {
         assert_eq!(revoke(&of_another).json(), json!({"revoked": 1}), "another's token spares nothing");
         identity(&server.auth(&other["token"]));
         assert_eq!(revoke("").json(), json!({"revoked": 0}));
+    });
+}
+
+#[test]
+fn a_cursor_is_valid_for_its_own_listing_only() {
+    on_each_store(&[], |server| {
+        for user in ["alice", "bob"] {
+            for _ in 0..3 {
+                let related = json!([{"content_type": "order", "object_id": user}]);
+                server.issue(json!({"user": user, "related_objects": related}));
+            }
+        }
+        let page = |path: &str, cursor: &str| {
+            let response = server.call("GET", &format!("{path}?limit=2&cursor={cursor}"), None);
+            (response.status == 200).then(|| response.json()).ok_or_else(|| pointers(&response, 422))
+        };
+        let count = |page: &Value| page["tokens"].as_array().unwrap().len();
+        let (alice, bob) = ("/v1/users/alice/tokens", "/v1/users/bob/tokens");
+        let first = page(alice, "").unwrap();
+        assert_eq!(count(&first), 2, "an empty cursor is the first page");
+        let cursor = text(&first["next_cursor"]);
+        let rest = page(alice, cursor).unwrap();
+        assert_eq!((count(&rest), &rest["next_cursor"]), (1, &Value::Null));
+        for other in
+            [bob, "/v1/related/order/alice/tokens", "/v1/users/alice/devices", "/v1/users/alice/takeovers"]
+        {
+            assert_eq!(page(other, cursor), Err(vec!["#/cursor".into()]), "{other}");
+        }
+        let objects = page("/v1/related/order/alice/tokens", "").unwrap();
+        let cursor = text(&objects["next_cursor"]);
+        assert_eq!(count(&page("/v1/related/order/alice/tokens", cursor).unwrap()), 1);
+        assert!(page("/v1/related/order/bob/tokens", cursor).is_err() && page(alice, cursor).is_err());
     });
 }

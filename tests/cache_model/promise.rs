@@ -5,7 +5,7 @@ use crate::models::*;
 use crate::runs::{check, check_exhaustively};
 
 #[test]
-fn the_promise_is_kept_in_a_storm() {
+fn the_guarantee_holds_when_everything_happens_at_once() {
     check(storm);
     let Stats { hits, joins, voids, evictions, .. } = REACHED.get();
     let least = hits.min(joins).min(voids).min(evictions);
@@ -13,12 +13,12 @@ fn the_promise_is_kept_in_a_storm() {
 }
 
 #[test]
-fn the_promise_is_kept_in_small_models() {
+fn the_guarantee_holds_in_small_models() {
     [breeze, joins_only, own_ending, moved, superseded, readers_share].into_iter().for_each(check);
 }
 
 #[test]
-fn the_smallest_races_are_safe_in_every_schedule() {
+fn the_guarantee_holds_in_every_schedule_of_the_smallest_models() {
     [push_then_lease, null_push_then_lease, reconnect_then_lease, answer_and_push]
         .into_iter()
         .for_each(check_exhaustively);

@@ -5,66 +5,66 @@ use crate::runs::check_without;
 
 #[test]
 #[should_panic(expected = "P2")]
-fn the_model_notices_that_the_lease_is_not_checked() {
+fn the_model_detects_a_lease_that_is_not_checked() {
     check_without("lease", breeze);
 }
 
 #[test]
 #[should_panic(expected = "P2")]
-fn the_model_notices_that_a_lost_connection_voids_nothing() {
+fn the_model_detects_that_a_lost_connection_invalidates_nothing() {
     check_without("epoch", reconnect_then_lease);
 }
 
 #[test]
 #[should_panic(expected = "P2")]
-fn the_model_notices_that_a_null_push_voids_nothing() {
+fn the_model_detects_that_a_null_push_invalidates_nothing() {
     check_without("epoch", null_push_then_lease);
 }
 
 #[test]
 #[should_panic(expected = "P1")]
-fn the_model_notices_that_a_void_ticket_is_cached() {
+fn the_model_detects_that_a_cancelled_ticket_fills_the_cache() {
     check_without("ticket", answer_and_push);
 }
 
 #[test]
 #[should_panic(expected = "P1")]
-fn the_model_notices_that_a_void_read_is_joined() {
+fn the_model_detects_that_a_cancelled_flight_is_joined() {
     check_without("void_flight", joins_only);
 }
 
 #[test]
 #[should_panic(expected = "P1")]
-fn the_model_notices_that_a_read_of_a_former_epoch_is_joined() {
+fn the_model_detects_that_a_flight_of_an_earlier_epoch_is_joined() {
     check_without("join_epoch", joins_only);
 }
 
 #[test]
 #[should_panic(expected = "P2")]
-fn the_model_notices_that_an_old_read_is_joined() {
+fn the_model_detects_that_an_old_flight_is_joined() {
     check_without("join_age", storm);
 }
 
 #[test]
 #[should_panic(expected = "P1")]
-fn the_model_notices_that_the_node_does_not_void_what_it_ends() {
+fn the_model_detects_that_a_node_keeps_entries_it_revoked_itself() {
     check_without("own_void", own_ending);
 }
 
 #[test]
 #[should_panic(expected = "P2")]
-fn the_model_notices_that_another_servers_answer_is_cached() {
+fn the_model_detects_that_another_masters_answer_is_cached() {
     check_without("answered_by", moved);
 }
 
 #[test]
 #[should_panic(expected = "P2")]
-fn the_model_notices_that_an_old_connection_moves_the_lease() {
+fn the_model_detects_that_an_old_connection_extends_the_lease() {
     check_without("connection", superseded);
 }
 
 #[test]
 #[should_panic(expected = "P2")]
-fn the_model_notices_that_a_heartbeat_overtakes_a_push() {
+fn the_model_detects_that_a_heartbeat_overtakes_a_push() {
     check_without("order", breeze);
 }

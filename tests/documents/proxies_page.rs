@@ -19,7 +19,7 @@ fn plain(lines: &[&str]) -> Vec<String> {
 
 /// A block that begins with "```LANGUAGE config/proxies/FILE" stands in that file, whole and in this order.
 #[test]
-fn every_snippet_stands_in_a_tested_file() {
+fn every_snippet_is_part_of_a_tested_file() {
     let mut blocks = 0;
     for block in PAGE.split("\n```").skip(1).step_by(2) {
         let (info, text) = block.split_once('\n').unwrap();
@@ -35,7 +35,7 @@ fn every_snippet_stands_in_a_tested_file() {
 }
 
 #[test]
-fn every_file_is_named() {
+fn every_configuration_file_is_mentioned() {
     for file in fs::read_dir(root().join("config/proxies")).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
         assert!(PAGE.contains(&format!("config/proxies/{name}")), "{name} is not on the page");

@@ -15,23 +15,23 @@ use crate::common::process::Process;
 use crate::common::server::run;
 
 #[test]
-fn the_first_session_of_the_readme() {
+fn the_session_of_the_readme_works() {
     assert_eq!(run_session("README.md"), 4, "answers shown");
 }
 
 #[test]
-fn the_examples_of_the_http_interface() {
+fn the_examples_of_the_http_api_work() {
     assert_eq!(run_session("docs/api.md"), 26, "answers shown");
 }
 
 #[test]
-fn the_examples_of_the_lifecycle() {
+fn the_examples_of_the_lifecycle_work() {
     assert_eq!(run_session("docs/lifecycle.md"), 10, "answers shown");
 }
 
 /// The lines that the server itself prints are a session, too.
 #[test]
-fn the_first_session_that_the_server_prints() {
+fn the_session_printed_at_start_works() {
     let server = Server::start();
     let stdout = server.process.stdout();
     let (_, printed) = stdout.split_once("A first session:\n").expect("a first session");

@@ -6,7 +6,7 @@ use crate::common::redis::RedisServer;
 use crate::common::upstream::{Reply, Upstream};
 
 #[test]
-fn the_client_reads_what_servers_write() {
+fn the_http_client_reads_every_framing() {
     let server = Upstream::answering(|request| match request.path.as_str() {
         "/empty" => Reply::new(204, &[], ""),
         "/close" => Reply::new(200, &[("connection", "close")], "bye"),
@@ -36,7 +36,7 @@ fn the_client_reads_what_servers_write() {
 }
 
 #[test]
-fn redis_keeps_its_data_through_a_crash_when_durable() {
+fn durable_redis_keeps_its_data_through_a_crash() {
     let mut durable = RedisServer::start_durable();
     let mut forgetful = RedisServer::start();
     for server in [&durable, &forgetful] {
@@ -53,7 +53,7 @@ fn redis_keeps_its_data_through_a_crash_when_durable() {
 }
 
 #[test]
-fn redis_freezes_thaws_and_counts() {
+fn redis_can_be_frozen_thawed_and_counts_commands() {
     let server = RedisServer::start();
     assert_eq!(server.commands_during(|| ()), 0);
     let set = || drop(server.cli(&["SET", "a", "1"]));
@@ -94,7 +94,7 @@ fn valkey_runs_with_the_shipped_configuration() {
 }
 
 #[test]
-fn a_cluster_moves_its_slots_and_takes_new_masters() {
+fn a_cluster_can_move_slots_and_add_masters() {
     let mut cluster = RedisCluster::start();
     let slot = slot_of(&cluster.masters[0], "dw:t:{8c4d}:x");
     let owner = usize::from(slot) * 3 / 16_384;

@@ -73,7 +73,7 @@ const GET: &str = "GET / HTTP/1.1\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\n\r\n";
 
 #[test]
-fn a_connection_that_ends_between_answers_is_replaced() {
+fn a_connection_closed_between_answers_is_replaced() {
     let announced = serve(vec![vec![ANSWER, LAST_ANSWER], vec![ANSWER]]);
     assert_eq!(exchange(announced, &[GET, POST, POST]), (vec![200; 3], None));
     let silent = serve(vec![vec![ANSWER, ANSWER], vec![ANSWER]]);
@@ -83,7 +83,7 @@ fn a_connection_that_ends_between_answers_is_replaced() {
 }
 
 #[test]
-fn a_connection_that_ends_anywhere_else_is_an_error() {
+fn a_connection_closed_anywhere_else_is_an_error() {
     let within = "the server closed the connection within an answer";
     for half in [&ANSWER[..ANSWER.len() - 1], &ANSWER[..20], &LAST_ANSWER[..LAST_ANSWER.len() - 1]] {
         let address = serve(vec![vec![ANSWER, half], vec![ANSWER]]);
@@ -98,7 +98,7 @@ fn a_connection_that_ends_anywhere_else_is_an_error() {
 
 /// A load goes on over servers that end their connections; requests that were sent together are all answered.
 #[test]
-fn a_load_outlives_its_connections() {
+fn a_load_continues_on_new_connections() {
     for (depth, last) in [(1, ANSWER), (1, LAST_ANSWER), (4, ANSWER), (4, LAST_ANSWER)] {
         let address = serve(std::iter::repeat(vec![ANSWER, ANSWER, last]));
         let request = Request::Get { path: "/", tokens: ["token".to_owned()].into() };
@@ -110,7 +110,7 @@ fn a_load_outlives_its_connections() {
 
 /// Ten seconds of all connections: as many times as the pace says, none closer to the next than any other.
 #[test]
-fn a_pace_is_even_over_all_connections() {
+fn a_pace_is_spread_evenly_over_all_connections() {
     for per_second in [1, 100, 10_000] {
         let pace = Pace { per_second };
         let mut times_ns: Vec<_> = (0..CONNECTIONS)
@@ -129,7 +129,7 @@ fn a_pace_is_even_over_all_connections() {
 
 /// A connection sends on from answer to answer at its times too, and a load without an end of its own can be ended.
 #[test]
-fn a_paced_load_outlives_its_connections() {
+fn a_paced_load_continues_on_new_connections() {
     let address = serve(std::iter::repeat(vec![ANSWER, ANSWER]));
     let request = Request::Get { path: "/", tokens: ["token".to_owned()].into() };
     let pace = Some(Pace { per_second: 10_000 });
@@ -143,7 +143,7 @@ fn one_to(count: u32) -> Vec<f64> {
 }
 
 #[test]
-fn the_median_is_the_middle_whatever_the_order() {
+fn the_median_does_not_depend_on_the_order() {
     assert_eq!(median(&[]), None);
     assert_eq!(median(&[7.0]), Some(7.0));
     assert_eq!(median(&[9.0, 1.0, 2.0]), Some(2.0));
@@ -151,7 +151,7 @@ fn the_median_is_the_middle_whatever_the_order() {
 }
 
 #[test]
-fn the_interval_is_that_of_the_sign_test() {
+fn the_interval_matches_the_sign_test() {
     // The table's ranks: 6 values 1..6, 10 values 2..9, 20 values 6..15, 30 values 10..21.
     assert_eq!(median_interval_95(&one_to(6)), Some((1.0, 6.0)));
     assert_eq!(median_interval_95(&one_to(10)), Some((2.0, 9.0)));
@@ -167,7 +167,7 @@ fn too_few_values_have_no_interval() {
 }
 
 #[test]
-fn one_wild_value_moves_neither() {
+fn one_outlier_moves_neither_median_nor_interval() {
     let mut values = one_to(20);
     values[19] = 1e9;
     values.reverse();
@@ -176,7 +176,7 @@ fn one_wild_value_moves_neither() {
 }
 
 #[test]
-fn a_percentile_is_the_least_value_that_so_many_do_not_pass() {
+fn a_percentile_is_the_nearest_rank() {
     assert_eq!(percentile(&[], 50), None);
     assert_eq!(percentile(&[7.0], 99), Some(7.0));
     assert_eq!(percentile(&[3.0, 1.0, 2.0], 50), Some(2.0));

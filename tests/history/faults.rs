@@ -19,7 +19,7 @@ fn when_all_connections_are_killed() {
 }
 
 #[test]
-fn when_redis_stands_still() {
+fn when_redis_is_frozen() {
     check(Fault::RedisFrozen);
 }
 
@@ -29,7 +29,7 @@ fn when_redis_restarts() {
 }
 
 #[test]
-fn when_redis_is_emptied() {
+fn when_redis_is_flushed() {
     check(Fault::Flushed);
 }
 
@@ -69,7 +69,7 @@ fn when_the_link_is_cut() {
 }
 
 #[test]
-fn when_a_node_stands_still() {
+fn when_a_node_is_frozen() {
     check(Fault::NodeFrozen);
 }
 
@@ -91,7 +91,7 @@ fn when_a_demoted_master_still_answers() {
 }
 
 #[test]
-fn when_a_minority_of_sentinels_names_a_former_master() {
+fn when_a_minority_of_sentinels_names_the_former_master() {
     check(Fault::SentinelMinority);
 }
 
@@ -106,7 +106,7 @@ fn when_the_tracking_connections_of_a_cluster_are_killed() {
 }
 
 #[test]
-fn when_a_master_of_a_cluster_stands_still() {
+fn when_a_master_of_a_cluster_is_frozen() {
     check(Fault::ClusterMasterFrozen);
 }
 
@@ -116,6 +116,6 @@ fn when_replicas_of_a_cluster_take_over() {
 }
 
 #[test]
-fn when_slots_of_a_cluster_move() {
+fn when_cluster_slots_move() {
     check(Fault::ClusterSlotsMove);
 }

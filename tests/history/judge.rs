@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_pass_is_found_and_one_at_the_boundary_is_not() {
+    fn a_late_pass_is_found_but_not_one_at_the_boundary() {
         let at_boundary = seen(1, 1050 + 510, 200);
         let verdict = judged(ENDED, &[at_boundary]);
         assert_eq!((verdict.violations.len(), verdict.judged, verdict.worst_lag_us), (0, 0, 510));
@@ -161,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn an_ending_that_was_not_acknowledged_promises_nothing() {
+    fn an_unacknowledged_revocation_guarantees_nothing() {
         let verdict = judged(DOUBTFUL, &[seen(0, 5000, 200), seen(0, 5000, 401)]);
         assert_eq!((verdict.violations.len(), verdict.endings, verdict.judged), (0, 0, 0));
     }
 
     #[test]
-    fn a_wrong_refusal_is_found_only_between_issuing_and_ending() {
+    fn a_wrong_refusal_is_found_only_between_issue_and_revocation() {
         let wrong = [seen(0, 100, 401), seen(0, 980, 401)];
         let verdict = judged(ENDED, &wrong);
         let found = |seen| Violation::LiveRefused { seen, life: ENDED };
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_excuses_refusals_and_no_pass() {
+    fn a_data_loss_excuses_refusals_but_not_passes() {
         let history = |validations: &[Validation]| History {
             lives: vec![ENDED, Life { issue_started_us: 401, issued_us: 450, ..LIVE }],
             validations: validations.to_vec(),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ending_is_judged_once_every_node_was_asked() {
+    fn a_revocation_is_judged_once_every_node_was_asked() {
         let verdict = judged(ENDED, &[seen(0, 3000, 401)]);
         assert_eq!((verdict.endings, verdict.endings_judged), (1, 0));
         let verdict = judged(ENDED, &[seen(0, 3000, 401), seen(1, 3000, 503)]);

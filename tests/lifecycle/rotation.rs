@@ -50,7 +50,7 @@ fn forged(redis: &RedisServer, id: &Value, count: u64) -> Vec<Value> {
 }
 
 #[test]
-fn a_rotated_token_keeps_its_id_and_an_old_secret_seen_late_ends_it() {
+fn a_rotated_token_keeps_its_id_and_a_reused_old_secret_revokes_it() {
     on_both_stores(&[("DOORWARD_ROTATION_GRACE", "0")], |server| {
         let token = issue(server, "alice");
         let path = token_path(&token["id"]) + "/rotate";
@@ -81,7 +81,7 @@ fn a_rotated_token_keeps_its_id_and_an_old_secret_seen_late_ends_it() {
 }
 
 #[test]
-fn a_rotation_answers_with_the_browsers_cookie_where_asked_to() {
+fn a_rotation_returns_the_browsers_cookie_if_asked() {
     on_both_stores(&[("DOORWARD_COOKIE_NAME", "sid")], |server| {
         let rotate = |token: &Value, body: Value| {
             server.call("POST", &(token_path(&token["id"]) + "/rotate"), Some(&body))
@@ -128,7 +128,7 @@ fn a_rotation_answers_with_the_browsers_cookie_where_asked_to() {
 }
 
 #[test]
-fn within_the_grace_both_secrets_work_and_reuse_may_be_forgiven() {
+fn both_secrets_work_within_the_grace_and_reuse_can_be_tolerated() {
     let settings = [("DOORWARD_REUSE_ENDS_TOKEN", "false")];
     on_both_stores(&settings, |server| {
         let token = issue(server, "alice");
@@ -149,7 +149,7 @@ fn within_the_grace_both_secrets_work_and_reuse_may_be_forgiven() {
 }
 
 #[test]
-fn a_node_that_knows_the_old_secret_admits_the_new_one() {
+fn a_node_that_cached_the_old_secret_accepts_the_new_one() {
     let redis = RedisServer::start();
     let (one, other) = (Server::on(&redis, &[]), Server::on(&redis, &[]));
     for _ in 0..20 {
@@ -166,7 +166,7 @@ fn a_node_that_knows_the_old_secret_admits_the_new_one() {
 }
 
 #[test]
-fn tabs_that_rotate_at_once_on_two_nodes_log_nobody_out() {
+fn concurrent_rotations_on_two_nodes_log_nobody_out() {
     let redis = RedisServer::start();
     // Long enough for all rotations also on a busy machine.
     let settings = [("DOORWARD_ROTATION_GRACE", "5s")];
@@ -202,7 +202,7 @@ fn tabs_that_rotate_at_once_on_two_nodes_log_nobody_out() {
 }
 
 #[test]
-fn a_forger_who_has_the_token_key_logs_nobody_out() {
+fn a_leaked_token_key_does_not_let_a_forger_revoke_tokens() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[("DOORWARD_ROTATION_GRACE", "0")]);
     let token = issue(&server, "alice");
@@ -222,7 +222,7 @@ fn a_forger_who_has_the_token_key_logs_nobody_out() {
 }
 
 #[test]
-fn a_replayed_secret_costs_neither_a_store_trip_nor_the_owners_cache_entry() {
+fn a_replayed_secret_costs_no_store_read_and_evicts_nothing() {
     let redis = RedisServer::start();
     let settings = [
         ("DOORWARD_ROTATION_GRACE", "0"),
@@ -261,7 +261,7 @@ fn a_replayed_secret_costs_neither_a_store_trip_nor_the_owners_cache_entry() {
 }
 
 #[test]
-fn a_wrong_secret_is_read_for_once_and_leaves_the_record_known() {
+fn a_wrong_secret_causes_one_store_read_and_evicts_nothing() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[("DOORWARD_FLUSH_INTERVAL", "1m")]);
     let token = issue(&server, "alice");
@@ -277,7 +277,7 @@ fn a_wrong_secret_is_read_for_once_and_leaves_the_record_known() {
 }
 
 #[test]
-fn a_forged_string_is_no_cache_hit() {
+fn a_forged_token_string_is_not_a_cache_hit() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     let token = issue(&server, "alice");

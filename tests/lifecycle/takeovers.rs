@@ -11,7 +11,7 @@ use crate::common::server::{
 use crate::on_each_store;
 
 #[test]
-fn a_takeover_is_seen_as_both_users_until_logout_ends_it() {
+fn a_takeover_shows_both_users_until_logout() {
     on_each_store(&[], |server| {
         let token = issue(server, "alice");
         assert_eq!(identity(&server.auth(&token["token"]))[..2], ["alice", "alice"]);
@@ -51,7 +51,7 @@ fn a_takeover_is_seen_as_both_users_until_logout_ends_it() {
 }
 
 #[test]
-fn takeovers_are_started_and_ended_from_the_admin_plane() {
+fn takeovers_are_started_and_ended_over_the_admin_plane() {
     on_each_store(&[("DOORWARD_MAX_TAKEOVER_AGE", "1h")], |server| {
         let token = issue(server, "alice");
         let path = token_path(&token["id"]) + "/takeover";
@@ -94,7 +94,7 @@ fn takeovers_are_started_and_ended_from_the_admin_plane() {
 }
 
 #[test]
-fn a_token_opens_nothing_until_its_second_factor_was_shown() {
+fn a_token_is_refused_until_its_second_factor_is_confirmed() {
     on_each_store(&[], |server| {
         let token = server.issue(json!({"user": "alice", "is_authenticated": false}));
         assert_eq!(token["is_authenticated"], false);
@@ -130,7 +130,7 @@ fn a_token_opens_nothing_until_its_second_factor_was_shown() {
 }
 
 #[test]
-fn one_token_too_many_is_refused_where_the_rule_says_so() {
+fn with_refuse_new_a_login_above_the_limit_is_refused() {
     let settings = [("DOORWARD_MAX_TOKENS_PER_USER", "2"), ("DOORWARD_OVER_LIMIT", "refuse-new")];
     on_each_store(&settings, |server| {
         let first = issue(server, "alice");
@@ -145,7 +145,7 @@ fn one_token_too_many_is_refused_where_the_rule_says_so() {
 }
 
 #[test]
-fn events_say_who_did_what() {
+fn events_name_the_actor_and_the_reason() {
     on_each_store(&[], |server| {
         let token = issue(server, "alice");
         assert_eq!(logout(server, &token["token"]).0, 200);
@@ -167,7 +167,7 @@ fn events_say_who_did_what() {
 
 /// A cache that trusts `exp` or `X-Auth-Expires-In` must not act as the user taken over for longer than the takeover.
 #[test]
-fn an_identity_ends_with_the_earlier_of_takeover_and_token() {
+fn an_identity_expires_with_the_earlier_of_takeover_and_token() {
     on_each_store(&[], |server| {
         let ms = |time: &Value| chrono::DateTime::parse_from_rfc3339(text(time)).unwrap().timestamp_millis();
         let form = |token: &Value| {
@@ -202,7 +202,7 @@ fn an_identity_ends_with_the_earlier_of_takeover_and_token() {
 }
 
 #[test]
-fn a_token_shows_its_absolute_end_and_why_it_was_revoked() {
+fn a_token_shows_its_absolute_expiry_and_why_it_was_revoked() {
     on_each_store(&[], |server| {
         let ms = |time: &Value| chrono::DateTime::parse_from_rfc3339(text(time)).unwrap().timestamp_millis();
         let issued = |user: &str| server.issue(json!({"user": user, "lifetime_seconds": 7200}));

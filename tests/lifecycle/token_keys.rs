@@ -34,7 +34,7 @@ fn roll(redis: &RedisServer, mut tokens: Vec<Value>, mut nodes: [Server; 2], ste
 }
 
 #[test]
-fn token_keys_are_rotated_over_two_nodes_in_two_steps() {
+fn token_keys_are_rolled_over_two_nodes_without_a_refusal() {
     let redis = RedisServer::start();
     let (appended, moved) = (format!("{ONE},{TWO}"), format!("{TWO},{ONE}"));
     let nodes = [node(&redis, ONE), node(&redis, ONE)];
@@ -43,7 +43,7 @@ fn token_keys_are_rotated_over_two_nodes_in_two_steps() {
 }
 
 #[test]
-fn the_stores_key_is_replaced_over_two_nodes_in_two_steps() {
+fn the_stores_key_is_replaced_over_two_nodes_without_a_refusal() {
     let redis = RedisServer::start();
     let nodes = [Server::on(&redis, &[]), Server::on(&redis, &[])];
     let shared = redis.cli(&["GET", SHARED_KEY]).trim().to_owned();
@@ -58,7 +58,7 @@ fn the_stores_key_is_replaced_over_two_nodes_in_two_steps() {
 }
 
 #[test]
-fn the_stores_key_goes_on_verifying_while_it_is_there() {
+fn the_stores_key_verifies_tokens_until_it_is_deleted() {
     let redis = RedisServer::start();
     let before = {
         let server = Server::on(&redis, &[]);
@@ -77,7 +77,7 @@ fn the_stores_key_goes_on_verifying_while_it_is_there() {
 }
 
 #[test]
-fn a_string_is_not_forged_before_the_stores_key_is_known() {
+fn no_token_is_called_forged_before_the_stores_key_is_known() {
     let mut redis = RedisServer::start_durable();
     let tokens = {
         let (shared, own) = (Server::on(&redis, &[]), node(&redis, ONE));
@@ -104,7 +104,7 @@ fn a_string_is_not_forged_before_the_stores_key_is_known() {
 }
 
 #[test]
-fn a_store_key_that_is_empty_or_short_is_refused() {
+fn an_empty_or_short_store_key_is_rejected() {
     let redis = RedisServer::start();
     let good = "a-shared-key-of-the-tests-0123456789-abcdefgh";
     for bad in ["", "short", &"k".repeat(31), &" ".repeat(43)] {
@@ -127,7 +127,7 @@ fn a_store_key_that_is_empty_or_short_is_refused() {
 }
 
 #[test]
-fn the_log_says_what_is_wrong_with_the_stores_key() {
+fn the_log_names_the_defect_of_the_stores_key() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     redis.cli(&["SET", SHARED_KEY, "hunter2"]);

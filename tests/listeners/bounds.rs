@@ -51,7 +51,7 @@ fn pipeline(addr: &str, requests: usize) -> TcpStream {
 }
 
 #[test]
-fn a_pipelining_connection_holds_little_and_keeps_nothing() {
+fn a_pipelining_connection_uses_bounded_memory() {
     const CONNECTIONS: u64 = 3;
     let mut server = Server::start(&[("DOORWARD_VALIDATION_THREADS", "1")]);
     drop(pipeline(server.listen(), 10_000));
@@ -65,7 +65,7 @@ fn a_pipelining_connection_holds_little_and_keeps_nothing() {
 
 /// A key may be in the form, so a form is read before the client is known: only a little of it.
 #[test]
-fn bodies_of_unknown_clients_are_hardly_held() {
+fn unauthenticated_forms_use_bounded_memory() {
     const CLIENTS: u64 = 300;
     let mut server = Server::start(&[]);
     let half_sent = |head: &str| {
@@ -116,7 +116,7 @@ fn silent(addr: &str) -> Client {
 }
 
 #[test]
-fn a_full_listener_makes_room_for_who_asks() {
+fn a_full_listener_closes_idle_connections_for_new_requests() {
     const MAX: usize = 20;
     let server = Server::start(&[("DOORWARD_MAX_CONNECTIONS", "20")]);
     let authorization = bearer(&server.issue(json!({}))["token"]);
@@ -146,7 +146,7 @@ fn a_full_listener_makes_room_for_who_asks() {
 
 /// Requests that never end for want of their client do not keep others out.
 #[test]
-fn a_full_listener_of_stuck_requests_makes_room() {
+fn a_full_listener_closes_stuck_requests_for_new_ones() {
     const STUCK: usize = 40;
     let server = Server::start(&[("DOORWARD_MAX_CONNECTIONS", "20"), ("DOORWARD_REQUEST_TIMEOUT", "60s")]);
     let half_form = |addr: &str| {
@@ -177,7 +177,7 @@ fn a_full_listener_of_stuck_requests_makes_room() {
 }
 
 #[test]
-fn few_descriptors_are_told_of_and_kept_for_redis_and_the_admin_plane() {
+fn a_low_descriptor_limit_leaves_room_for_redis_and_the_admin_plane() {
     let redis = RedisServer::start();
     let url = redis.url();
     let settings = [
@@ -214,7 +214,7 @@ fn few_descriptors_are_told_of_and_kept_for_redis_and_the_admin_plane() {
 }
 
 #[test]
-fn the_limit_on_open_files_is_raised_as_far_as_it_goes() {
+fn the_open_files_limit_is_raised_to_the_hard_limit() {
     let settings = [("DOORWARD_LISTEN", "127.0.0.1:0"), ("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0")];
     let mut process = run_in_shell("ulimit -S -n 100; ulimit -H -n 900; exec \"$0\"", &settings);
     wait_ready(&mut process);
@@ -225,7 +225,7 @@ fn the_limit_on_open_files_is_raised_as_far_as_it_goes() {
 
 /// Many listings at once leave connections to Redis for logins and revocations.
 #[test]
-fn listings_use_a_share_of_the_connections() {
+fn listings_use_at_most_half_of_the_redis_connections() {
     const CONNECTIONS: usize = 16;
     let redis = RedisServer::start();
     let server =
@@ -258,7 +258,7 @@ fn listings_use_a_share_of_the_connections() {
 
 /// Whatever else is asked, and however slow Redis is, a revocation gets a connection; and the node stays ready.
 #[test]
-fn revocations_have_a_connection_to_redis_whatever_others_do() {
+fn revocations_always_get_a_redis_connection() {
     const READERS: usize = 100;
     let redis = RedisServer::start();
     let relay = Relay::slow(&format!("127.0.0.1:{}", redis.port()), Duration::from_millis(20));

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::answers::{answers_to, statuses};
 use crate::common::server::{IDENTITY, Server, bearer, cookie, identity};
-use crate::on_each_store;
 
 #[test]
 fn paths_are_never_normalised() {
@@ -39,7 +38,7 @@ fn paths_are_never_normalised() {
 
 /// RFC 9112, section 3.2.
 #[test]
-fn a_request_of_http_1_1_names_one_host() {
+fn an_http_1_1_request_needs_exactly_one_host() {
     let server = Server::start(&[]);
     for (mut client, target) in [
         (server.validation(), "/auth-optional"),
@@ -54,58 +53,6 @@ fn a_request_of_http_1_1_names_one_host() {
     }
     let old = server.validation().send("GET /livez HTTP/1.0\r\n\r\n");
     assert_eq!(old.status, 200);
-}
-
-/// A body that is itself a request: it must stay a body, read or not.
-#[test]
-fn an_unread_body_is_not_a_request() {
-    on_each_store(&[], |server| {
-        let victim = server.issue(json!({}));
-        let token = &victim["token"];
-        let smuggled =
-            format!("POST /logout HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n", bearer(token));
-        let length = smuggled.len();
-        let chunked = format!("{length:x}\r\n{smuggled}\r\n0\r\n\r\n");
-        for (framing, body) in [
-            (format!("Content-Length: {length}"), &smuggled),
-            ("Transfer-Encoding: chunked".to_owned(), &chunked),
-            (format!("Content-Length: {}", length + 1_000_000), &smuggled),
-            (format!("Content-Length: {length}\r\nExpect: 100-continue"), &smuggled),
-            (format!("Content-Length: {length}\r\nConnection: Upgrade\r\nUpgrade: websocket"), &smuggled),
-        ] {
-            for path in ["/auth", "/auth-optional", "/session", "/livez", "/nowhere"] {
-                let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
-                let answers = answers_to(server, format!("{head}{body}").as_bytes());
-                let statuses = statuses(&answers);
-                // Its own answer, and at most that of the last request after it.
-                assert!(matches!(statuses[..], [_] | [_, 404]), "{path} {framing}: {statuses:?}");
-            }
-        }
-        // Framings that contradict each other, or none: refused, or the connection ends with the one answer.
-        for framing in [
-            format!("Content-Length: {length}\r\nContent-Length: 0"),
-            format!("Content-Length: 0\r\nContent-Length: {length}"),
-            format!("Content-Length: {length}\r\nTransfer-Encoding: chunked"),
-            format!("Transfer-Encoding: chunked\r\nContent-Length: {length}"),
-            "Transfer-Encoding: identity".to_owned(),
-            "Transfer-Encoding: chunked, identity".to_owned(),
-            "Transfer-Encoding: xchunked".to_owned(),
-            format!("Content-Length: +{length}"),
-            format!("Content-Length: {length}, {length}"),
-            format!("Content-Length: 0x{length:x}"),
-            format!("Content-Length : {length}"),
-            " Content-Length: 0".to_owned(),
-        ] {
-            let head = format!("POST /auth HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
-            let answers = answers_to(server, format!("{head}{smuggled}").as_bytes());
-            assert!(
-                !answers.iter().any(|answer| answer.status == 200),
-                "{framing}: {:?}",
-                statuses(&answers)
-            );
-        }
-        identity(&server.auth(token));
-    });
 }
 
 #[test]
@@ -125,7 +72,7 @@ fn a_length_without_a_body_is_not_waited_for() {
 }
 
 #[test]
-fn malformed_heads_are_refused() {
+fn malformed_heads_are_rejected() {
     let server = Server::start(&[]);
     let token = server.issue(json!({}))["token"].clone();
     let good = format!("Authorization: {}", bearer(&token));
@@ -163,7 +110,7 @@ fn malformed_heads_are_refused() {
 }
 
 #[test]
-fn a_head_that_is_too_large_gets_431() {
+fn an_oversized_head_gets_431() {
     let server = Server::start(&[]);
     let token = server.issue(json!({}))["token"].clone();
     let authorization = bearer(&token);

@@ -16,7 +16,7 @@ use crate::common::server::{
 };
 
 #[test]
-fn everything_is_answered_as_over_http_1() {
+fn http_2_gets_the_same_answers_as_http_1() {
     let directory = tempfile::tempdir().unwrap();
     let unix = format!("unix:{}", directory.path().join("doorward.sock").display());
     for listen in ["127.0.0.1:0", &unix] {
@@ -61,7 +61,7 @@ fn everything_is_answered_as_over_http_1() {
 }
 
 #[test]
-fn many_requests_of_one_connection_are_under_way_at_once() {
+fn requests_of_one_http_2_connection_run_concurrently() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[("DOORWARD_CACHE_ENTRIES", "0"), ("DOORWARD_REDIS_TIMEOUT", "10s")]);
     let tokens: Vec<_> = (0..100).map(|n| server.issue(json!({"user": format!("user-{n}")}))).collect();
@@ -83,7 +83,7 @@ fn many_requests_of_one_connection_are_under_way_at_once() {
 }
 
 #[test]
-fn a_body_is_never_read() {
+fn request_bodies_are_not_read_over_http_2() {
     let server = Server::start(&[]);
     let authorization = bearer(&server.issue(json!({}))["token"]);
     let mut client = Http2::connect(server.listen());
@@ -97,7 +97,7 @@ fn a_body_is_never_read() {
 }
 
 #[test]
-fn a_head_that_is_too_large_is_refused() {
+fn an_oversized_http_2_head_is_rejected() {
     let server = Server::start(&[]);
     let mut client = Http2::connect(server.listen());
     let long = "a".repeat(15_000);
@@ -112,7 +112,7 @@ fn a_head_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn a_store_that_is_away_is_a_503() {
+fn an_unreachable_store_is_a_503_over_http_2() {
     let mut redis = RedisServer::start();
     let server = Server::on(&redis, &[("DOORWARD_CACHE_ENTRIES", "0")]);
     let authorization = bearer(&server.issue(json!({}))["token"]);
@@ -123,7 +123,7 @@ fn a_store_that_is_away_is_a_503() {
 }
 
 #[test]
-fn a_stopping_server_finishes_what_is_under_way() {
+fn a_shutdown_finishes_pending_http_2_requests() {
     let redis = RedisServer::start();
     let settings = [
         ("DOORWARD_CACHE_ENTRIES", "0"),
@@ -147,7 +147,7 @@ fn a_stopping_server_finishes_what_is_under_way() {
 }
 
 #[test]
-fn a_silent_connection_ends() {
+fn a_silent_http_2_connection_is_closed() {
     // Long enough for the request to be sent in time on a loaded machine.
     let server = Server::start(&[("DOORWARD_IDLE_TIMEOUT", "2s")]);
     let mut client = Http2::connect(server.listen());
@@ -204,7 +204,7 @@ fn get_auth(stream: u32) -> Vec<u8> {
 
 /// Answers that the client leaves no window for are not kept for ever, whatever it asks meanwhile.
 #[test]
-fn answers_that_cannot_be_sent_end_the_connection() {
+fn undeliverable_answers_close_the_connection() {
     const INITIAL_WINDOW_SIZE: u16 = 4;
     let server = Server::start(&[("DOORWARD_IDLE_TIMEOUT", "500ms")]);
     let authorization = bearer(&server.issue(json!({}))["token"]);
@@ -236,7 +236,7 @@ fn answers_that_cannot_be_sent_end_the_connection() {
 }
 
 #[test]
-fn requests_taken_back_at_once_end_the_connection() {
+fn rapid_resets_close_the_connection() {
     let server = Server::start(&[]);
     let mut stream = raw(&server);
     let mut bytes = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
@@ -253,7 +253,7 @@ fn requests_taken_back_at_once_end_the_connection() {
 }
 
 #[test]
-fn the_limits_are_told_and_a_broken_preface_is_no_request() {
+fn settings_announce_the_limits_and_a_broken_preface_is_rejected() {
     let server = Server::start(&[]);
     let mut stream = raw(&server);
     stream.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(9, 0, 0, &[])].concat()).unwrap();
@@ -283,7 +283,7 @@ fn the_limits_are_told_and_a_broken_preface_is_no_request() {
 
 /// HTTP/2 asks the client to acknowledge the end; a server that stops does not wait for one that never does.
 #[test]
-fn a_stopping_server_ends_an_idle_connection_whose_client_is_deaf() {
+fn a_shutdown_closes_idle_http_2_connections_that_do_not_acknowledge() {
     let mut server = Server::start(&[("DOORWARD_DRAIN_TIMEOUT", "60s")]);
     let mut client = TcpStream::connect(server.listen()).unwrap();
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();

@@ -10,7 +10,7 @@ use crate::common::redis::RedisServer;
 use crate::common::server::{Server, text};
 
 #[test]
-fn random_bytes_are_never_a_server_error() {
+fn random_bytes_never_cause_a_server_error() {
     let (redis, memory) = (RedisServer::start(), Server::start(&[]));
     let on_redis = Server::on(&redis, &[]);
     let token = text(&memory.issue(json!({}))["token"]).to_owned();
@@ -48,7 +48,7 @@ fn random_bytes_are_never_a_server_error() {
 
 /// Random bytes as whole requests, on both planes: 4xx or hung up on.
 #[test]
-fn random_requests_are_never_a_server_error() {
+fn random_requests_never_cause_a_server_error() {
     let server = Server::start(&[]);
     let path = "[/a-z0-9%.?=&{}\"~-]{0,40}";
     let method = "[A-Z]{1,8}";

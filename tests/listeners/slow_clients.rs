@@ -12,7 +12,7 @@ use crate::common::process::DEADLINE_MS;
 use crate::common::server::{Server, assert_no_token, bearer, identity};
 
 #[test]
-fn slow_clients_hold_up_nobody_and_are_hung_up_on() {
+fn slow_clients_delay_nobody_and_are_disconnected() {
     let server = Server::start(&[("DOORWARD_IDLE_TIMEOUT", "1s"), ("DOORWARD_VALIDATION_THREADS", "1")]);
     let token = server.issue(json!({}))["token"].clone();
     let started = |addr: &str| -> Client {
@@ -44,7 +44,7 @@ fn slow_clients_hold_up_nobody_and_are_hung_up_on() {
 
 /// What comes after a request must not hold up its answer.
 #[test]
-fn half_a_next_request_holds_up_nothing() {
+fn a_partial_next_request_does_not_delay_the_answer() {
     let server = Server::start(&[]);
     for rest in ["G", "GET /auth HTTP/1.1\r\nHost: a\r\n", "\0", "\r\n"] {
         let mut client = server.validation();
@@ -64,7 +64,7 @@ fn half_a_next_request_holds_up_nothing() {
 
 /// Who asks and never reads is made to wait: the answers must not pile up in the server.
 #[test]
-fn a_client_that_reads_no_answers_is_held_up() {
+fn a_client_that_reads_no_answers_is_throttled() {
     const MUCH_BYTES: usize = 20_000_000;
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("validation.sock");

@@ -31,7 +31,7 @@ fn server_certificate(stream: &TlsStream) -> CertificateDer<'static> {
 
 /// A client may announce a long message, of which a server keeps all that has come.
 #[test]
-fn a_long_handshake_is_broken_off() {
+fn an_oversized_client_hello_is_rejected() {
     let authority = Authority::new();
     let server = start(&authority.issue("server"), &[]);
     let mut stream = TcpStream::connect(server.listen()).unwrap();
@@ -49,7 +49,7 @@ fn a_long_handshake_is_broken_off() {
 }
 
 #[test]
-fn the_validation_plane_speaks_tls_and_nothing_else() {
+fn a_tls_validation_plane_rejects_plain_http() {
     let authority = Authority::new();
     let identity_files = authority.issue("server");
     let server = start(&identity_files, &[]);
@@ -97,7 +97,7 @@ fn the_validation_plane_speaks_tls_and_nothing_else() {
 }
 
 #[test]
-fn the_admin_plane_asks_clients_for_a_certificate() {
+fn the_admin_plane_requires_a_client_certificate() {
     let (authority, clients) = (Authority::new(), Authority::new());
     let identity_files = authority.issue("server");
     let client_ca = clients.cert();
@@ -169,7 +169,7 @@ fn certificates_are_replaced_without_a_restart() {
 }
 
 #[test]
-fn who_may_ask_the_admin_plane_is_replaced_without_a_restart() {
+fn client_authorities_are_replaced_without_a_restart() {
     let (authority, before, after) = (Authority::new(), Authority::new(), Authority::new());
     let files = authority.issue("server");
     let client_ca = before.cert();
@@ -199,7 +199,7 @@ fn who_may_ask_the_admin_plane_is_replaced_without_a_restart() {
 }
 
 #[test]
-fn who_does_not_shake_hands_keeps_nobody_waiting() {
+fn a_pending_handshake_delays_neither_clients_nor_the_shutdown() {
     let authority = Authority::new();
     let settings = [("DOORWARD_VALIDATION_THREADS", "1"), ("DOORWARD_DRAIN_TIMEOUT", "1h")];
     let mut server = start(&authority.issue("server"), &settings);
@@ -217,7 +217,7 @@ fn who_does_not_shake_hands_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_handshake_that_takes_too_long_ends() {
+fn a_slow_handshake_is_aborted() {
     let authority = Authority::new();
     let server = start(&authority.issue("server"), &[("DOORWARD_IDLE_TIMEOUT", "300ms")]);
     let mut silent = TcpStream::connect(server.listen()).unwrap();
@@ -225,7 +225,7 @@ fn a_handshake_that_takes_too_long_ends() {
 }
 
 #[test]
-fn files_that_do_not_serve_stop_the_start() {
+fn unusable_tls_files_fail_the_start() {
     let authority = Authority::new();
     let (one, other) = (authority.issue("one"), authority.issue("other"));
     let nowhere = authority.path("nowhere");
@@ -263,7 +263,7 @@ fn files_that_do_not_serve_stop_the_start() {
 }
 
 #[test]
-fn the_ready_line_shows_how_to_ask() {
+fn the_ready_line_shows_the_schemes() {
     let authority = Authority::new();
     let files = authority.issue("server");
     let server = start(&files, &[("DOORWARD_ADMIN_KEY", ""), ("DOORWARD_LOG_FORMAT", "text")]);

@@ -36,7 +36,7 @@ fn hash_key(key: &str) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn help_and_version() {
+fn help_and_version_are_printed() {
     let (code, help, stderr) = outcome(&["--help"], &[]);
     assert_eq!((code, stderr.as_str()), (0, ""));
     for word in [
@@ -56,7 +56,7 @@ fn help_and_version() {
 }
 
 #[test]
-fn every_mistake_is_named_at_once() {
+fn all_configuration_errors_are_reported_at_once() {
     let secret = "short-secret";
     let settings = [
         ("DOORWARD_LISTEN", "nonsense"),
@@ -87,7 +87,7 @@ fn every_mistake_is_named_at_once() {
 }
 
 #[test]
-fn redis_without_a_key_is_a_missing_setting() {
+fn redis_without_an_admin_key_is_an_error() {
     let (code, _, stderr) =
         outcome(&[], &[&PORTS[..], &[("DOORWARD_REDIS_URL", "redis://127.0.0.1:1")]].concat());
     assert_eq!(code, 78);
@@ -95,7 +95,7 @@ fn redis_without_a_key_is_a_missing_setting() {
 }
 
 #[test]
-fn check_config_shows_all_but_secrets() {
+fn check_config_prints_all_settings_without_secrets() {
     let dir = tempfile::tempdir().unwrap();
     let (file, key_file) = (dir.path().join("doorward.toml"), dir.path().join("key"));
     std::fs::write(&file, "cookie-name = \"from-file\"\nlease = \"3s\"\nflush-queue = 7\n").unwrap();
@@ -125,7 +125,7 @@ fn check_config_shows_all_but_secrets() {
 }
 
 #[test]
-fn a_hashed_key_is_a_key() {
+fn a_hashed_key_authenticates() {
     let key = "some-key-of-somebody-0123456789-abcd";
     let (code, hash, _) = hash_key(&format!("{key}\n"));
     let hash = hash.trim();
@@ -154,7 +154,7 @@ fn assert_key_works(admin_listen: &str, key: &str) {
 }
 
 #[test]
-fn the_embedded_store_says_so_and_makes_a_key() {
+fn the_embedded_store_warns_and_prints_a_generated_key() {
     let mut process = run(&[], &PORTS);
     let (_, admin_listen) = wait_ready(&mut process);
     process.wait_until("printed", |process| process.stdout().contains("admin key"));
@@ -169,7 +169,7 @@ fn the_embedded_store_says_so_and_makes_a_key() {
 }
 
 #[test]
-fn the_ready_line_is_json_when_logs_are() {
+fn with_json_logs_the_ready_line_is_json() {
     let mut process = run(&["--log-format", "json"], &PORTS);
     process.wait_until("ready", |process| process.stdout().contains('\n'));
     let stdout = process.stdout();
@@ -186,7 +186,7 @@ fn the_ready_line_is_json_when_logs_are() {
 }
 
 #[test]
-fn both_planes_listen_on_unix_sockets() {
+fn both_planes_can_listen_on_unix_sockets() {
     let dir = tempfile::tempdir().unwrap();
     let (listen, admin_listen) = (dir.path().join("validation.sock"), dir.path().join("admin.sock"));
     let unix = |path: &std::path::Path| format!("unix:{}", path.display());
@@ -218,7 +218,7 @@ fn both_planes_listen_on_unix_sockets() {
 }
 
 #[test]
-fn a_taken_address_is_named() {
+fn an_address_in_use_is_named() {
     let server = Server::start(&[]);
     for name in ["DOORWARD_LISTEN", "DOORWARD_ADMIN_LISTEN"] {
         let mut settings = PORTS.to_vec();
@@ -271,7 +271,7 @@ fn lost_lines(server: &str) -> u64 {
 
 /// A log that cannot be written costs its lines: the disk is full, the reader has gone, the reader stands still.
 #[test]
-fn a_log_that_cannot_be_written_costs_no_more_than_its_lines() {
+fn an_unwritable_log_loses_only_its_lines() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let settings =
         [&PORTS[..], &[("DOORWARD_ADMIN_KEY", ADMIN_KEY), ("DOORWARD_LOG_LEVEL", "trace")]].concat();
@@ -299,7 +299,7 @@ fn a_log_that_cannot_be_written_costs_no_more_than_its_lines() {
 
 /// Nor does a standard output that cannot be written: the ready line is lost.
 #[test]
-fn a_ready_line_that_cannot_be_written_is_lost() {
+fn an_unwritable_ready_line_does_not_stop_the_server() {
     let dir = tempfile::tempdir().unwrap();
     let paths = ["validation", "admin"].map(|name| format!("unix:{}", dir.path().join(name).display()));
     let settings = [("DOORWARD_LISTEN", &*paths[0]), ("DOORWARD_ADMIN_LISTEN", &*paths[1])];
@@ -312,7 +312,7 @@ fn a_ready_line_that_cannot_be_written_is_lost() {
 }
 
 #[test]
-fn sighup_ends_nothing() {
+fn sighup_does_not_stop_the_server() {
     let mut server = Server::start(&[]);
     for _ in 0..3 {
         server.process().signal(Signal::HUP);
@@ -322,7 +322,7 @@ fn sighup_ends_nothing() {
 }
 
 #[test]
-fn a_standard_output_that_nobody_reads_holds_nothing_up() {
+fn an_unread_standard_output_delays_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let listen = format!("unix:{}", directory.path().join("socket").display());
     let settings = [("DOORWARD_LISTEN", &*listen), ("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0")];

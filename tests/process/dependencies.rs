@@ -55,7 +55,7 @@ fn licences_are_allowed() {
 }
 
 #[test]
-fn versions_are_unique_but_for_the_named_ones() {
+fn every_crate_has_one_version_except_the_listed_ones() {
     let skipped = list("bans", "skip");
     let is_skipped = |name: &str, version: &str| {
         skipped.iter().any(|skip| {
@@ -76,7 +76,7 @@ fn versions_are_unique_but_for_the_named_ones() {
 }
 
 #[test]
-fn sources_are_the_public_registry() {
+fn all_dependencies_come_from_the_public_registry() {
     for package in packages() {
         let source = text(&package, "source");
         let is_own = text(&package, "name") == "doorward";
@@ -88,7 +88,7 @@ fn sources_are_the_public_registry() {
 }
 
 #[test]
-fn no_dependency_needs_a_newer_rust() {
+fn dependencies_support_the_minimum_rust_version() {
     let own = env!("CARGO_PKG_RUST_VERSION");
     let number =
         |version: &str| -> Vec<u32> { version.split('.').map(|part| part.parse().unwrap()).collect() };

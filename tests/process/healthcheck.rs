@@ -6,7 +6,7 @@ use crate::common::redis::RedisServer;
 use crate::common::server::Server;
 
 #[test]
-fn healthcheck_asks_the_running_server() {
+fn healthcheck_reports_the_readiness_of_the_server() {
     let mut redis = RedisServer::start();
     let mut server = Server::on(&redis, &[]);
     let listen = server.listen().to_owned();

@@ -62,7 +62,7 @@ fn assert_keeps_secrets(log: &str, tokens: &[String]) {
 }
 
 #[test]
-fn the_log_shows_no_secret() {
+fn the_log_contains_no_secret() {
     let mut server = Server::start(&[("DOORWARD_LOG_LEVEL", "trace"), ("DOORWARD_TOKEN_KEYS", CHECK_KEY)]);
     let tokens = mixed_run(&server);
     server.terminate();
@@ -70,7 +70,7 @@ fn the_log_shows_no_secret() {
 }
 
 #[test]
-fn nor_does_the_log_of_an_outage() {
+fn the_log_contains_no_secret_during_an_outage() {
     let mut redis = RedisServer::start_durable();
     // The two-word AUTH is accepted for a user without a password, whatever the password.
     let url = format!("redis://default:{REDIS_PASSWORD}@127.0.0.1:{}", redis.port());

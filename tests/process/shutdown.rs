@@ -65,7 +65,7 @@ fn sigterm_stops_in_order() {
 
 /// It waits for Redis a moment before it is ready; a signal in that moment is not lost and does not kill it halfway.
 #[test]
-fn sigterm_while_it_starts_stops_in_order() {
+fn sigterm_during_start_up_stops_in_order() {
     let (redis, dir) = (RedisServer::start(), tempfile::tempdir().unwrap());
     redis.freeze();
     let sockets = ["validation.sock", "admin.sock"].map(|name| dir.path().join(name));
@@ -87,7 +87,7 @@ fn sigterm_while_it_starts_stops_in_order() {
 
 /// Each thread waits for Redis before it is ready: all at the same time.
 #[test]
-fn many_threads_start_side_by_side() {
+fn validation_threads_start_in_parallel() {
     let redis = RedisServer::start();
     redis.freeze();
     let settings = [("DOORWARD_VALIDATION_THREADS", "64"), ("DOORWARD_REDIS_TIMEOUT", "1s")];
@@ -100,7 +100,7 @@ fn many_threads_start_side_by_side() {
 /// Requests that had arrived before the signal are answered: on new connections, of which the server has accepted none,
 /// and on kept ones.
 #[test]
-fn what_arrived_before_sigterm_is_answered() {
+fn requests_that_arrived_before_sigterm_are_answered() {
     let mut server = Server::start(&[]);
     let mut kept: Vec<_> =
         (0..10).map(|n| if n % 2 == 0 { server.validation() } else { server.admin() }).collect();
@@ -125,7 +125,7 @@ fn what_arrived_before_sigterm_is_answered() {
 }
 
 #[test]
-fn with_a_shutdown_delay_only_readiness_fails_at_first() {
+fn during_the_shutdown_delay_only_readiness_fails() {
     let mut server = Server::start(&[("DOORWARD_SHUTDOWN_DELAY", "3s")]);
     let issued = server.issue(json!({}));
     server.process().signal(Signal::TERM);
@@ -142,7 +142,7 @@ fn with_a_shutdown_delay_only_readiness_fails_at_first() {
 }
 
 #[test]
-fn a_second_sigterm_ends_it_at_once() {
+fn a_second_sigterm_stops_at_once() {
     let mut server = Server::start(&[("DOORWARD_DRAIN_TIMEOUT", "1h")]);
     let _begun = begun_request(&server);
     server.process().signal(Signal::TERM);
@@ -152,7 +152,7 @@ fn a_second_sigterm_ends_it_at_once() {
 }
 
 #[test]
-fn a_request_that_never_ends_is_cut_off_at_the_drain_timeout() {
+fn an_unfinished_request_is_aborted_at_the_drain_timeout() {
     let mut server = Server::start(&[("DOORWARD_DRAIN_TIMEOUT", "200ms")]);
     let _begun = begun_request(&server);
     assert_eq!(server.terminate().code(), Some(0), "{}", server.log());

@@ -19,6 +19,6 @@ const WAYS: Ways = Ways {
 };
 
 #[test]
-fn apache_passes_all_checks_but_those_it_cannot() {
+fn apache_passes_all_checks_that_it_supports() {
     Site::start(WAYS, apache::start).pass_all_checks();
 }

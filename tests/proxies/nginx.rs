@@ -24,7 +24,7 @@ fn nginx_with_a_cache_passes_all_checks() {
 }
 
 #[test]
-fn the_cache_saves_checks_and_keeps_users_apart() {
+fn the_nginx_cache_saves_checks_and_keeps_users_apart() {
     let site = Site::start(Ways { remembers: true, ..Ways::USUAL }, nginx::start_cached);
     let tokens =
         ["ann", "bob"].map(|user| (user, bearer(&site.server.issue(json!({"user": user}))["token"])));
@@ -42,7 +42,7 @@ fn the_cache_saves_checks_and_keeps_users_apart() {
 
 /// The block that asks `/auth`, copied for a named check as docs/proxies.md says.
 #[test]
-fn an_answer_that_is_kept_answers_no_other_question() {
+fn a_cached_answer_is_used_for_the_same_check_only() {
     let site = Site::start(Ways { remembers: true, ..Ways::USUAL }, nginx::start_cached_with_staff);
     let authorization = bearer(&site.server.issue(json!({"backend": "shop"}))["token"]);
     let headers = [("Authorization", authorization.as_str())];
@@ -54,7 +54,7 @@ fn an_answer_that_is_kept_answers_no_other_question() {
 }
 
 #[test]
-fn nginx_asks_the_next_node_when_one_cannot_tell() {
+fn nginx_asks_the_next_node_after_a_503() {
     let good = Upstream::answering(|_| Reply::new(200, &[("X-Auth-User", "alice")], ""));
     let unsure = Upstream::answering(|_| Reply::new(503, &[("Retry-After", "1")], ""));
     let (app, gone) = (Upstream::start(), Upstream::start().addr());
@@ -71,7 +71,7 @@ fn nginx_asks_the_next_node_when_one_cannot_tell() {
 /// A node whose machine is gone answers no connection attempt; the next node is asked soon, also for what is not a
 /// subrequest.
 #[test]
-fn nginx_does_not_wait_for_a_node_that_is_gone() {
+fn nginx_does_not_wait_for_an_unreachable_node() {
     let good = Upstream::answering(|_| Reply::new(200, &[("X-Auth-User", "alice")], "{}"));
     let (app, gone) = (Upstream::start(), TcpListener::bind("127.0.0.1:0").unwrap());
     let addr = gone.local_addr().unwrap();
@@ -90,7 +90,7 @@ fn nginx_does_not_wait_for_a_node_that_is_gone() {
 }
 
 #[test]
-fn nginx_leaves_the_applications_own_errors_alone() {
+fn nginx_passes_the_applications_own_errors_on() {
     let doorward = Upstream::answering(|_| Reply::new(200, &[("X-Auth-User", "alice")], ""));
     let app = Upstream::answering(|_| Reply::new(500, &[], "my own"));
     let proxy = nginx::start(Between { doorward: &doorward.addr(), grpc: "", admin: "", app: &app.addr() });

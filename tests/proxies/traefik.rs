@@ -23,7 +23,7 @@ fn traefik_passes_all_checks() {
 }
 
 #[test]
-fn traefik_asks_over_one_connection_with_tls() {
+fn traefik_uses_one_tls_connection() {
     let authority = Authority::new();
     let identity = authority.issue("doorward");
     let server =

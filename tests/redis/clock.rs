@@ -78,7 +78,7 @@ fn assert_undisturbed(right: &Server, wrong: &Server) {
 }
 
 #[test]
-fn a_system_clock_that_jumps_refuses_nobody_and_deletes_nothing() {
+fn a_system_clock_jump_refuses_and_deletes_nothing() {
     let redis = RedisServer::start();
     let clock = FakeTime::new("+3d");
     let right = Server::on(&redis, &EAGER);
@@ -91,7 +91,7 @@ fn a_system_clock_that_jumps_refuses_nobody_and_deletes_nothing() {
 }
 
 #[test]
-fn a_token_of_the_embedded_store_lives_for_the_time_that_passes() {
+fn the_embedded_store_ignores_system_clock_jumps() {
     let clock = FakeTime::new("+0");
     let server = server_with_clock(&[], &clock);
     let boottime = Clock::system();
@@ -114,7 +114,7 @@ fn a_token_of_the_embedded_store_lives_for_the_time_that_passes() {
 
 /// What Redis does to its own keys then is Redis's: none of them expires within the jump here.
 #[test]
-fn a_jump_of_the_stores_own_clock_is_followed() {
+fn a_clock_jump_of_redis_is_followed() {
     let clock = FakeTime::new("+0");
     let redis = RedisServer::with_clock(&["--appendonly", "no"], &clock);
     let server = Server::on(&redis, &[PATIENT, ("DOORWARD_CACHE_ENTRIES", "0")]);
@@ -138,7 +138,7 @@ fn a_jump_of_the_stores_own_clock_is_followed() {
 }
 
 #[test]
-fn one_master_with_a_wrong_clock_is_named_and_the_others_work() {
+fn a_master_with_a_wrong_clock_is_named_and_the_others_work() {
     let clocks = ["+0", "+0", "+1h"].map(FakeTime::new);
     let cluster = RedisCluster::with_clocks(&clocks, &["--cluster-node-timeout", "60000"]);
     let server =
@@ -171,7 +171,7 @@ async fn node(settings: &Config, error_ms: i64) -> Node {
 }
 
 #[tokio::test]
-async fn the_grace_of_a_rotation_is_the_same_at_all_nodes() {
+async fn the_rotation_grace_is_the_same_on_all_nodes() {
     let redis = RedisServer::start();
     // Less than the system clocks are apart.
     let settings =
@@ -205,7 +205,7 @@ async fn the_grace_of_a_rotation_is_the_same_at_all_nodes() {
 }
 
 #[tokio::test]
-async fn a_node_that_starts_while_the_store_is_away_judges_nothing_by_its_system_clock() {
+async fn a_node_started_without_its_store_does_not_trust_its_system_clock() {
     let mut redis = RedisServer::start_durable();
     let keys = "a-token-key-of-the-tests-0123456789abcdef";
     let settings = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_TOKEN_KEYS", keys), PATIENT]);

@@ -29,7 +29,7 @@ fn told(url: &str, message: &str) -> (String, Value) {
 }
 
 #[test]
-fn what_keeps_a_node_from_its_store_is_told_at_once() {
+fn a_failed_connection_is_logged_with_its_cause_at_once() {
     let redis = RedisServer::start();
     let (port, unused) = (redis.port(), Port::reserve());
     let nobody = unused.number();
@@ -67,7 +67,7 @@ fn what_keeps_a_node_from_its_store_is_told_at_once() {
 }
 
 #[test]
-fn an_outage_and_its_end_are_told() {
+fn an_outage_and_its_end_are_logged() {
     let mut redis = RedisServer::start_durable();
     let server = Server::on(&redis, &[]);
     await_ready(&server, 200);
@@ -79,7 +79,7 @@ fn an_outage_and_its_end_are_told() {
 }
 
 #[test]
-fn a_replica_is_told_from_a_master() {
+fn a_replica_is_reported_as_a_fault() {
     let master = RedisServer::start();
     let port = master.port().to_string();
     let replica = RedisServer::with_args(&["--appendonly", "no", "--replicaof", "127.0.0.1", &port]);
@@ -95,7 +95,7 @@ fn put_schema(redis: &RedisServer, command: &[&str]) {
 }
 
 #[test]
-fn another_schema_stops_everything_within_a_look_and_a_lease() {
+fn another_schema_version_stops_all_operations() {
     let redis = RedisServer::start();
     let servers = [Server::on(&redis, &[]), Server::on(&redis, &[])];
     let tokens = servers.each_ref().map(|server| {
@@ -143,7 +143,7 @@ fn looks(redis: &RedisServer) -> u64 {
 }
 
 #[test]
-fn a_closed_connection_is_no_outage() {
+fn a_closed_connection_is_not_reported_as_an_outage() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     await_ready(&server, 200);
@@ -156,14 +156,14 @@ fn a_closed_connection_is_no_outage() {
 }
 
 #[test]
-fn a_server_that_belongs_to_no_cluster_is_told() {
+fn a_server_outside_a_cluster_is_reported() {
     let redis = RedisServer::start();
     let (line, _) = told(&redis.url().replace("redis://", "redis+cluster://"), "redis unreachable");
     assert!(line.contains("belongs to no Cluster") && line.contains("redis://"), "{line}");
 }
 
 #[test]
-fn a_store_that_evicts_is_refused_unless_accepted() {
+fn an_evicting_store_is_refused_unless_accepted() {
     let redis = RedisServer::start();
     let name = format!("doorward_redis_evicting{{master=\"127.0.0.1:{}\"}}", redis.port());
     let server = Server::on(&redis, &[]);
@@ -186,7 +186,7 @@ fn a_store_that_evicts_is_refused_unless_accepted() {
 }
 
 #[test]
-fn each_database_has_a_channel_of_its_own() {
+fn each_database_has_its_own_event_channel() {
     let redis = RedisServer::start();
     let url = redis.url() + "/1";
     let servers = [Server::on(&redis, &[]), Server::start(&[("DOORWARD_REDIS_URL", &url)])];
@@ -202,7 +202,7 @@ fn each_database_has_a_channel_of_its_own() {
 }
 
 #[test]
-fn lost_tracking_is_told_and_counted() {
+fn lost_tracking_is_logged_and_counted() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     let name = format!("doorward_tracking_live{{master=\"127.0.0.1:{}\"}}", redis.port());
@@ -244,7 +244,7 @@ fn answer_as(version: &str, mut stream: TcpStream) {
 }
 
 #[test]
-fn a_server_that_is_too_old_is_refused_by_its_version() {
+fn a_server_that_is_too_old_is_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

@@ -67,17 +67,17 @@ fn assert_restricted(redis: &RedisServer, number: usize) {
 }
 
 #[test]
-fn a_missing_permission_is_named_and_nothing_is_half_made() {
+fn a_missing_permission_is_named_and_leaves_no_partial_write() {
     each_is_named(&RedisServer::start());
 }
 
 #[test]
-fn a_missing_permission_is_named_and_nothing_is_half_made_on_valkey() {
+fn a_missing_permission_is_named_and_leaves_no_partial_write_on_valkey() {
     each_is_named(&RedisServer::start_valkey());
 }
 
 #[test]
-fn a_missing_permission_is_named_and_nothing_is_half_made_on_valkey_8() {
+fn a_missing_permission_is_named_and_leaves_no_partial_write_on_valkey_8() {
     each_is_named(&RedisServer::start_valkey_8());
 }
 
@@ -95,7 +95,7 @@ fn each_is_named(redis: &RedisServer) {
 }
 
 #[test]
-fn a_permission_taken_away_is_told_within_seconds() {
+fn a_revoked_permission_is_reported() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     await_ready(&server, 200);

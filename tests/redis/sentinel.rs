@@ -74,7 +74,7 @@ fn assert_taken_over(nodes: [&Server; 2], to: &RedisServer, live: &[Value], ende
 }
 
 #[test]
-fn a_new_master_is_found_when_the_old_one_has_died() {
+fn a_new_master_is_followed_after_the_old_one_died() {
     let mut sentinels = Sentinels::start(DOWN_AFTER_MS);
     let (first, second) = (start(&sentinels), start(&sentinels));
     let live: Vec<_> = (0..3).map(|_| first.issue(json!({}))).collect();
@@ -103,7 +103,7 @@ fn a_new_master_is_found_when_the_old_one_has_died() {
 
 /// The former master goes on answering, with what it knew: nobody believes it.
 #[test]
-fn a_demoted_master_is_left() {
+fn a_demoted_master_is_abandoned() {
     let sentinels = Sentinels::start(DOWN_AFTER_MS);
     let (first, second) = (start(&sentinels), start(&sentinels));
     let live: Vec<_> = (0..3).map(|_| first.issue(json!({}))).collect();
@@ -121,7 +121,7 @@ fn a_demoted_master_is_left() {
 }
 
 #[test]
-fn a_silent_sentinel_holds_nobody_up() {
+fn a_silent_sentinel_delays_nothing() {
     let sentinels = Sentinels::start(DOWN_AFTER_MS);
     sentinels.sentinels[0].process.signal(Signal::STOP);
     let server = start(&sentinels);
@@ -163,7 +163,7 @@ impl Fakes {
 }
 
 #[test]
-fn a_minority_of_sentinels_moves_nobody() {
+fn a_minority_of_sentinels_is_not_followed() {
     let fakes = Fakes::start();
     let node = fakes.node();
     await_ready(&node);
@@ -192,7 +192,7 @@ fn a_minority_of_sentinels_moves_nobody() {
 }
 
 #[test]
-fn a_majority_with_an_older_epoch_moves_nobody() {
+fn a_majority_with_an_older_epoch_is_not_followed() {
     let fakes = Fakes::start();
     let node = fakes.node();
     await_ready(&node);
@@ -211,7 +211,7 @@ fn a_majority_with_an_older_epoch_moves_nobody() {
 }
 
 #[test]
-fn a_start_without_a_majority_waits_and_says_so() {
+fn a_start_without_a_majority_waits_and_is_logged() {
     let fakes = Fakes::start();
     fakes.sentinels[0].set_silent(true);
     fakes.sentinels[1].name("127.0.0.1", fakes.second.port(), 5);
@@ -228,7 +228,7 @@ fn a_start_without_a_majority_waits_and_says_so() {
 
 /// The switch is heard; asking every two seconds would take longer.
 #[test]
-fn a_switch_is_followed_at_once() {
+fn a_switch_message_triggers_a_query_at_once() {
     const SWITCHES: u64 = 9;
     let fakes = Fakes::start();
     let node = fakes.node();
@@ -252,7 +252,7 @@ fn a_switch_is_followed_at_once() {
 
 /// A node that may see the settings says that a master which was cut off would acknowledge for too long.
 #[test]
-fn failover_settings_that_lose_revocations_are_told() {
+fn failover_settings_that_lose_revocations_are_reported() {
     let sentinels = Sentinels::start(5_000);
     let master = &sentinels.servers[0];
     master.set_user(&["+config|get"]);

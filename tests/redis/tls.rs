@@ -33,7 +33,7 @@ fn ready(server: &Server) -> u16 {
 }
 
 #[test]
-fn all_that_goes_to_redis_goes_by_tls() {
+fn all_redis_connections_use_tls() {
     let authority = Authority::new();
     let redis = start(&authority);
     let ca = authority.cert().display().to_string();
@@ -59,7 +59,7 @@ fn all_that_goes_to_redis_goes_by_tls() {
 
 /// Redis gets a certificate of another authority, and the node's file names that one: both while they run.
 #[test]
-fn replaced_authorities_are_followed() {
+fn replaced_redis_authorities_are_reloaded() {
     let [first, second] = [Authority::new(), Authority::new()];
     let redis = start(&first);
     let dir = tempfile::tempdir().unwrap();
@@ -85,7 +85,7 @@ fn replaced_authorities_are_followed() {
 }
 
 #[test]
-fn a_stranger_is_not_believed() {
+fn a_redis_with_an_untrusted_certificate_is_rejected() {
     let (authority, other) = (Authority::new(), Authority::new());
     let redis = start(&authority);
     let ca = other.cert().display().to_string();
@@ -102,7 +102,7 @@ fn a_stranger_is_not_believed() {
 }
 
 #[test]
-fn bad_authorities_stop_the_start() {
+fn unusable_redis_authorities_fail_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let empty = dir.path().join("empty.pem");
     std::fs::write(&empty, "").unwrap();

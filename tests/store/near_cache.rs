@@ -46,7 +46,7 @@ fn put(cache: &NearCache<u64>, id: &TokenId, value: u64) {
 }
 
 #[test]
-fn an_entry_is_served_until_the_lease_ends_and_again_when_it_moves() {
+fn an_entry_is_served_exactly_while_the_lease_lasts() {
     let (cache, connection) = live(LIMITS);
     put(&cache, &token(1), 7);
     assert_eq!(cache.get(&token(1), LEASE_MS - 1), Some(7));
@@ -60,7 +60,7 @@ fn an_entry_is_served_until_the_lease_ends_and_again_when_it_moves() {
 
 /// More tokens than fit into one of its groups, one of them twice, in several shards and in one.
 #[test]
-fn looking_for_each_gives_what_looking_for_one_gives() {
+fn a_batch_look_up_equals_single_look_ups() {
     for capacity_entries in [1000, 100_000] {
         let (cache, _connection) = live(Limits { capacity_entries, ..LIMITS });
         let mut ids: Vec<_> = (0..30).map(token).collect();
@@ -101,7 +101,7 @@ fn nothing_is_served_before_the_first_heartbeat() {
 }
 
 #[test]
-fn an_invalidation_voids_the_entry_and_the_ticket() {
+fn an_invalidation_removes_the_entry_and_cancels_the_ticket() {
     let (cache, _connection) = live(LIMITS);
     let voids: [fn(&NearCache<u64>, &TokenId); 2] =
         [|cache, id| assert!(cache.invalidate(id) || cache.get(id, 0).is_none()), NearCache::void];
@@ -119,7 +119,7 @@ fn an_invalidation_voids_the_entry_and_the_ticket() {
 }
 
 #[test]
-fn a_lost_connection_voids_its_servers_entries_and_tickets_and_no_others() {
+fn a_lost_connection_invalidates_its_masters_entries_and_tickets_only() {
     let (cache, connection) = live(LIMITS);
     let other = cache.connection_live(S1).unwrap();
     other.heartbeat_answered(0);
@@ -137,7 +137,7 @@ fn a_lost_connection_voids_its_servers_entries_and_tickets_and_no_others() {
 }
 
 #[test]
-fn a_null_push_voids_everything_of_the_server_and_the_connection_stays() {
+fn a_null_push_invalidates_everything_of_its_master() {
     let (cache, connection) = live(LIMITS);
     let by_connection = |_: &NearCache<u64>, connection: &Connection| connection.invalidate_all();
     let by_index = |cache: &NearCache<u64>, _: &Connection| cache.invalidate_all(S0);
@@ -155,7 +155,7 @@ fn a_null_push_voids_everything_of_the_server_and_the_connection_stays() {
 }
 
 #[test]
-fn an_older_connection_has_nothing_to_say() {
+fn an_older_connection_is_ignored() {
     let (cache, older) = live(LIMITS);
     let newer = cache.connection_live(S0).unwrap();
     put(&cache, &token(1), 7);
@@ -167,7 +167,7 @@ fn an_older_connection_has_nothing_to_say() {
 }
 
 #[test]
-fn what_was_read_without_tracking_or_from_another_server_is_not_cached() {
+fn untracked_and_foreign_reads_are_not_cached() {
     let cache = NearCache::new(LIMITS);
     let ticket = lead(&cache, &token(1), S0, 0);
     let connection = cache.connection_live(S0).unwrap();
@@ -187,7 +187,7 @@ fn what_was_read_without_tracking_or_from_another_server_is_not_cached() {
 }
 
 #[tokio::test]
-async fn concurrent_misses_are_one_read() {
+async fn concurrent_misses_share_one_flight() {
     let (cache, _connection) = live(LIMITS);
     let ticket = lead(&cache, &token(1), S0, 0);
     let followers: Vec<_> = (0..3).map(|_| follow(&cache, &token(1), 0).unwrap()).collect();
@@ -203,7 +203,7 @@ async fn concurrent_misses_are_one_read() {
 }
 
 #[tokio::test]
-async fn a_leader_that_gives_up_sends_its_followers_back() {
+async fn a_cancelled_leader_releases_its_followers() {
     let (cache, _connection) = live(LIMITS);
     let ticket = lead(&cache, &token(1), S0, 0);
     let follower = follow(&cache, &token(1), 0).unwrap();
@@ -214,7 +214,7 @@ async fn a_leader_that_gives_up_sends_its_followers_back() {
 }
 
 #[tokio::test]
-async fn no_reader_joins_a_read_that_is_void_or_old_or_elsewhere() {
+async fn no_reader_joins_a_cancelled_old_or_foreign_flight() {
     let (cache, connection) = live(LIMITS);
     let first = lead(&cache, &token(1), S0, 0);
     let early = follow(&cache, &token(1), LEASE_MS - 1).unwrap();
@@ -238,7 +238,7 @@ async fn no_reader_joins_a_read_that_is_void_or_old_or_elsewhere() {
 }
 
 #[test]
-fn one_read_has_a_bounded_number_of_followers() {
+fn one_flight_has_a_bounded_number_of_followers() {
     let (cache, _connection) = live(LIMITS);
     let ticket = lead(&cache, &token(1), S0, 0);
     let followers: Vec<_> = std::iter::from_fn(|| follow(&cache, &token(1), 0)).take(10_000).collect();
@@ -253,7 +253,7 @@ fn one_read_has_a_bounded_number_of_followers() {
 }
 
 #[test]
-fn a_stale_grace_serves_known_tokens_without_a_store_and_no_others() {
+fn a_stale_grace_serves_only_cached_tokens_during_an_outage() {
     let (cache, connection) = live(Limits { stale_grace_ms: 500, ..LIMITS });
     (1..=2).for_each(|n| put(&cache, &token(n), 7));
     cache.invalidate(&token(2));
@@ -275,7 +275,7 @@ fn a_stale_grace_serves_known_tokens_without_a_store_and_no_others() {
 }
 
 #[test]
-fn without_a_grace_nothing_is_served_once_the_connection_is_lost() {
+fn without_a_stale_grace_nothing_is_served_after_a_lost_connection() {
     let (cache, connection) = live(LIMITS);
     put(&cache, &token(1), 7);
     drop(connection);
@@ -283,7 +283,7 @@ fn without_a_grace_nothing_is_served_once_the_connection_is_lost() {
 }
 
 #[test]
-fn an_outage_counts_until_others_have_had_time_to_catch_up() {
+fn an_outage_counts_until_other_nodes_can_have_caught_up() {
     const SLACK_MS: u64 = 300;
     let (cache, connection) = live(LIMITS);
     let was_away = |then_ms, now_ms| cache.was_away(S0, then_ms, now_ms, SLACK_MS);
@@ -304,7 +304,7 @@ fn an_outage_counts_until_others_have_had_time_to_catch_up() {
 }
 
 #[test]
-fn it_never_holds_more_than_its_capacity() {
+fn the_cache_never_exceeds_its_capacity() {
     for capacity_entries in [0, 1, 3, 1000, 5000] {
         let (cache, _connection) = live(Limits { capacity_entries, ..LIMITS });
         (0..20_000).for_each(|n| put(&cache, &token(n), 7));
@@ -315,7 +315,7 @@ fn it_never_holds_more_than_its_capacity() {
 }
 
 #[tokio::test]
-async fn the_whole_look_up_reads_once_and_gives_errors_on() {
+async fn a_look_up_reads_once_and_passes_errors_on() {
     let (cache, _connection) = live(LIMITS);
     let clock = Clock::manual(0);
     let fails = async || Err::<(u64, _), _>("down");

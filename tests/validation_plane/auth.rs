@@ -2,14 +2,11 @@
 
 use serde_json::json;
 
-use crate::common::http::Response;
+use super::support::{ANONYMOUS, logout};
 use crate::common::server::{
-    IDENTITY, Server, assert_empty, assert_invalid_token, assert_no_token, bearer, cookie, identity,
-    pointers, text, token_path,
+    assert_invalid_token, assert_no_token, bearer, cookie, identity, text, token_path,
 };
 use crate::on_each_store;
-
-const ANONYMOUS: [&str; 7] = ["-", "-", "-", "-", "-", "-", "0"];
 
 /// What is no token of ours: malformed, or one character away from `token`.
 fn forged(token: &str) -> Vec<String> {
@@ -62,7 +59,7 @@ fn a_valid_token_passes_with_its_whole_identity() {
 }
 
 #[test]
-fn who_has_no_valid_token_is_refused_or_anonymous() {
+fn a_request_without_a_valid_token_is_refused_or_anonymous() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({}));
         let ended = server.issue(json!({}));
@@ -123,7 +120,7 @@ fn the_header_decides_before_the_cookie() {
 }
 
 #[test]
-fn a_token_passes_only_on_the_transports_it_allows() {
+fn a_token_is_accepted_only_on_its_allowed_transports() {
     on_each_store(&[], |server| {
         let cookie_only = server.issue(json!({"allowed_header": false}));
         let header_only = server.issue(json!({"allowed_cookie": false}));
@@ -166,75 +163,7 @@ fn users_are_percent_encoded_in_headers() {
 }
 
 #[test]
-fn any_method_and_http_1_0_are_answered() {
-    let server = Server::start(&[]);
-    let token = server.issue(json!({}))["token"].clone();
-    let authorization = format!("Authorization: {}\r\n", bearer(&token));
-    let mut client = server.validation();
-    for method in
-        ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "M-SEARCH", "HEAD"]
-    {
-        let request = format!("{method} /auth/x HTTP/1.1\r\nHost: a\r\n{authorization}\r\n");
-        assert_eq!(identity(&client.send(request))[0], "alice", "{method}");
-        assert_no_token(&client.send(format!("{method} /auth HTTP/1.1\r\nHost: a\r\n\r\n")));
-    }
-    // A body that came with the request is left unread, and the connection stays good.
-    for body in ["", "hello"] {
-        let head =
-            format!("POST /auth HTTP/1.1\r\nHost: a\r\n{authorization}Content-Length: {}\r\n", body.len());
-        identity(&client.send(format!("{head}\r\n{body}")));
-    }
-    identity(&client.send(format!("GET /auth HTTP/1.1\r\nHost: a\r\n{authorization}\r\n")));
-    assert_eq!(client.connections(), 1, "kept alive throughout");
-
-    // nginx asks its upstreams in HTTP/1.0 unless it is told otherwise.
-    let mut old = server.validation();
-    for connection in ["Connection: close\r\n", ""] {
-        identity(&old.send(format!("GET /auth HTTP/1.0\r\n{connection}{authorization}\r\n")));
-    }
-    assert_eq!(old.connections(), 2);
-    for _ in 0..3 {
-        identity(&old.send(format!("GET /auth HTTP/1.0\r\nConnection: keep-alive\r\n{authorization}\r\n")));
-    }
-    assert_eq!(old.connections(), 3);
-}
-
-#[test]
-fn other_paths_and_methods_are_not_found_or_not_allowed() {
-    let server = Server::start(&[]);
-    let token = server.issue(json!({}))["token"].clone();
-    let headers = [("Authorization", &*bearer(&token))];
-    let mut client = server.validation();
-    for path in
-        ["/", "/authx", "//auth", "/AUTH", "/%61uth", "/v1/tokens", "/metrics", "/session/", "/logout/x"]
-    {
-        let response = client.get(path, &headers);
-        assert_eq!(response.status, 404, "{path}");
-        assert_empty(&response);
-        assert!(IDENTITY.iter().all(|name| response.header(name).is_none()), "{path}");
-    }
-    for (method, path, allow) in [
-        ("POST", "/session", "GET, HEAD"),
-        ("GET", "/logout", "POST"),
-        ("DELETE", "/logout", "POST"),
-        ("POST", "/livez", "GET, HEAD"),
-        ("PUT", "/readyz", "GET, HEAD"),
-    ] {
-        let response = client.request(method, path, &headers, None);
-        assert_eq!((response.status, response.header("allow")), (405, Some(allow)), "{method} {path}");
-    }
-    for path in ["/livez", "/readyz"] {
-        assert_eq!(
-            [client.get(path, &[]).status, server.admin().get(path, &[]).status],
-            [200, 200],
-            "{path}"
-        );
-    }
-    identity(&server.auth(&token));
-}
-
-#[test]
-fn the_session_is_the_holders_own_token() {
+fn the_session_endpoint_shows_the_callers_token() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({"user_agent": "Mozilla/5.0", "related_objects":
             [{"content_type": "shop.order", "object_id": "7"}]}));
@@ -262,12 +191,8 @@ fn the_session_is_the_holders_own_token() {
     });
 }
 
-fn logout(server: &Server, headers: &[(&str, &str)]) -> Response {
-    server.validation().request("POST", "/logout", headers, None)
-}
-
 #[test]
-fn logout_ends_the_token_and_clears_its_cookie() {
+fn logout_revokes_the_token_and_clears_its_cookie() {
     on_each_store(&[], |server| {
         let (first, second) = (server.issue(json!({})), server.issue(json!({})));
         let by_header = bearer(&first["token"]);
@@ -292,7 +217,7 @@ fn logout_ends_the_token_and_clears_its_cookie() {
 
 /// A browser sends a dead cookie for ever unless somebody clears it.
 #[test]
-fn logout_clears_a_cookie_that_is_no_login() {
+fn logout_clears_an_invalid_cookie() {
     on_each_store(&[("DOORWARD_COOKIE_DOMAIN", "example.com")], |server| {
         let (ended, other) = (server.issue(json!({})), server.issue(json!({})));
         server.end(&ended["id"]);
@@ -312,44 +237,4 @@ fn logout_clears_a_cookie_that_is_no_login() {
         assert_invalid_token(&logout(server, &[("Cookie", &ended), ("Sec-Fetch-Site", "cross-site")]));
         assert_invalid_token(&server.validation().get("/auth", &[("Cookie", &ended)]));
     });
-}
-
-#[test]
-fn a_cookie_is_set_and_cleared_with_the_same_attributes() {
-    let settings = [
-        ("DOORWARD_COOKIE_NAME", "__Secure-sid"),
-        ("DOORWARD_COOKIE_DOMAIN", "example.com"),
-        ("DOORWARD_COOKIE_PATH", "/app"),
-        ("DOORWARD_COOKIE_SAME_SITE", "none"),
-        ("DOORWARD_COOKIE_HTTP_ONLY", "false"),
-    ];
-    let server = Server::start(&settings);
-    assert_eq!(server.issue(json!({"set_cookie": false})).get("set_cookie"), None);
-    let session = server.issue(json!({"set_cookie": true}));
-    let token = text(&session["token"]);
-    let line = |value: &str, age: &str| {
-        format!("__Secure-sid={value}; Path=/app; Domain=example.com{age}; Secure; SameSite=None")
-    };
-    assert_eq!(session["set_cookie"], line(token, ""));
-    for (fields, seconds) in [
-        (json!({}), 2_592_000),
-        (json!({"idle_seconds": 90}), 2_592_000),
-        (json!({"idle_seconds": 90, "lifetime_seconds": 60}), 60),
-    ] {
-        let mut body = json!({"set_cookie": true, "expiration": false});
-        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        let preserved = server.issue(body);
-        let expected = line(text(&preserved["token"]), &format!("; Max-Age={seconds}"));
-        assert_eq!(preserved["set_cookie"], expected);
-    }
-    // What a browser sends back of it passes, and is cleared where it was set.
-    let sent = text(&session["set_cookie"]).split(';').next().unwrap();
-    identity(&server.validation().get("/auth", &[("Cookie", sent)]));
-    let response = logout(&server, &[("Cookie", sent)]);
-    assert_eq!(response.header("set-cookie"), Some(line("", "; Max-Age=0").as_str()));
-
-    let refused = json!({"user": "a", "ip": "::1", "set_cookie": true, "allowed_cookie": false});
-    assert_eq!(pointers(&server.call("POST", "/v1/tokens", Some(&refused)), 422), ["#/set_cookie"]);
-    let refused = json!({"user": "a", "ip": "::1", "set_cookie": "yes"});
-    assert_eq!(pointers(&server.call("POST", "/v1/tokens", Some(&refused)), 422), ["#/set_cookie"]);
 }

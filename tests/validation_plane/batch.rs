@@ -66,7 +66,7 @@ fn issue_many(server: &Server, count: usize) -> Vec<Value> {
 }
 
 #[test]
-fn results_come_in_order_and_are_whole_tokens() {
+fn batch_results_are_whole_tokens_in_order() {
     on_both_stores(&[], |server| {
         let full = server.issue(json!({
             "user": "ålice", "user_agent": "curl/8", "auth_slug": "web", "backend": "ldap", "expiration": false,
@@ -121,7 +121,7 @@ fn results_come_in_order_and_are_whole_tokens() {
 }
 
 #[test]
-fn a_token_that_auth_has_seen_is_shown_whole() {
+fn a_token_cached_by_auth_is_shown_whole() {
     on_both_stores(&[], |server| {
         let issued = server.issue(json!({"user_agent": "curl/8"}));
         for _ in 0..2 {
@@ -134,7 +134,7 @@ fn a_token_that_auth_has_seen_is_shown_whole() {
 }
 
 #[test]
-fn a_thousand_fit_and_no_more() {
+fn a_batch_has_at_most_a_thousand_tokens() {
     on_both_stores(&[("DOORWARD_LOG_LEVEL", "warn")], |server| {
         let mut tokens = issue_many(server, MAX);
         let found = validate(server, &tokens);
@@ -149,7 +149,7 @@ fn a_thousand_fit_and_no_more() {
 }
 
 #[test]
-fn what_is_no_list_of_strings_is_named() {
+fn a_batch_that_is_not_a_list_of_strings_is_rejected() {
     let server = Server::start(&[]);
     for (body, expected) in [
         (json!({}), &["#/tokens"][..]),
@@ -172,7 +172,7 @@ fn what_is_no_list_of_strings_is_named() {
 }
 
 #[test]
-fn only_a_key_for_introspection_may_ask() {
+fn a_batch_requires_the_introspection_scope() {
     let server = Server::start(&[]);
     let nobody = server.admin().request("POST", "/v1/validate", &[], Some(&json!({"tokens": []})));
     assert_eq!(nobody.status, 401);
@@ -194,7 +194,7 @@ fn scoped(scope: &str, key: &str) -> String {
 }
 
 #[test]
-fn without_the_store_nothing_is_said_of_any_token() {
+fn without_the_store_a_batch_gets_503() {
     let mut redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     let issued = server.issue(json!({}));
@@ -221,7 +221,7 @@ fn calls(redis: &RedisServer, command: &str) -> u64 {
 }
 
 #[test]
-fn unknown_tokens_are_read_in_one_go_and_known_ones_not_at_all() {
+fn a_batch_reads_uncached_tokens_in_one_pipeline() {
     let redis = RedisServer::start();
     // Accesses are written by a script that reads tokens: not while this counts.
     let quiet = [("DOORWARD_FLUSH_INTERVAL", "1m")];
@@ -278,7 +278,7 @@ fn wait_until_caching(server: &Server) {
 }
 
 #[test]
-fn a_batch_is_an_access_unless_it_says_otherwise() {
+fn a_batch_counts_as_an_access_unless_it_opts_out() {
     let exempt = [("X-Exempt", "1")];
     on_both_stores(&[("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Exempt")], |server| {
         let issued = server.issue(json!({}));
@@ -300,7 +300,7 @@ fn a_batch_is_an_access_unless_it_says_otherwise() {
 }
 
 #[test]
-fn a_batch_without_access_shows_what_the_store_knows() {
+fn a_batch_without_access_shows_the_stored_state() {
     let redis = RedisServer::start();
     let settings = [("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Exempt")];
     let issuer = Server::on(&redis, &settings);
@@ -319,7 +319,7 @@ fn a_batch_without_access_shows_what_the_store_knows() {
 
 /// A token that waits for its second factor is not active, but nobody was refused either.
 #[test]
-fn a_pending_token_is_counted_as_such() {
+fn a_pending_token_is_counted_as_pending() {
     on_both_stores(&[], |server| {
         let pending = server.issue(json!({"is_authenticated": false}))["token"].clone();
         for _ in 0..2 {

@@ -9,7 +9,7 @@ use crate::common::server::{
 };
 
 #[test]
-fn ambiguous_credentials_are_a_failed_login() {
+fn ambiguous_credentials_are_refused() {
     on_both_stores(&[], |server| {
         let (alice, bob) = (server.issue(json!({})), server.issue(json!({"user": "bob"})));
         let (alice, bob) = (&alice["token"], &bob["token"]);
@@ -39,7 +39,7 @@ fn ambiguous_credentials_are_a_failed_login() {
 }
 
 #[test]
-fn nothing_leaks_from_one_request_into_the_next() {
+fn requests_of_one_connection_are_independent() {
     on_both_stores(&[], |server| {
         let (alice, bob) =
             (server.issue(json!({})), server.issue(json!({"user": "bob", "auth_slug": "web"})));
@@ -93,7 +93,7 @@ fn lookups(redis: &RedisServer) -> u64 {
 }
 
 #[test]
-fn forged_tokens_cost_no_command() {
+fn forged_tokens_cause_no_redis_command() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     let issued = server.issue(json!({}));

@@ -133,7 +133,7 @@ fn request(method: &str, target: &str, version: &str, lines: &[&str]) -> Vec<u8>
 }
 
 #[test]
-fn every_request_alone_is_answered_alike() {
+fn every_single_header_gets_the_same_answer() {
     let redis = RedisServer::start();
     let uncached = [&SETTINGS[..], &[("DOORWARD_CACHE_ENTRIES", "0")]].concat();
     let (memory, redis) = (Server::start(&SETTINGS), Server::on(&redis, &uncached));
@@ -166,7 +166,7 @@ fn every_request_alone_is_answered_alike() {
 }
 
 #[test]
-fn every_combination_is_answered_alike() {
+fn every_combination_of_headers_gets_the_same_answer() {
     let server = Server::start(&SETTINGS);
     let lines = lines(&server);
     let picked = proptest::collection::vec(proptest::sample::select(lines), 0..5);
@@ -190,7 +190,7 @@ fn every_combination_is_answered_alike() {
 
 /// A connection's requests in one go: plain ones, those that wait for the store, and one for hyper between them.
 #[test]
-fn what_comes_together_is_answered_in_order() {
+fn pipelined_requests_are_answered_in_order() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[("DOORWARD_CACHE_ENTRIES", "0")]);
     let tokens: Vec<_> = (0..20).map(|n| server.issue(json!({"user": format!("user-{n}")}))).collect();
@@ -236,7 +236,7 @@ fn a_half_closed_connection_gets_its_answers() {
 
 /// The answer that is under way when the server stops says that it is the last; kept connections end at once.
 #[test]
-fn a_drained_connection_ends_with_its_answer() {
+fn a_drained_connection_closes_after_its_answer() {
     let mut server = Server::start(&[("DOORWARD_DRAIN_TIMEOUT", "20s")]);
     let started = RefCell::new(server.validation());
     started.borrow_mut().write("GET /auth HTTP/1.1\r\nHost: a\r\n").unwrap();

@@ -41,7 +41,7 @@ fn sleep_until(clock: &Clock, at_ms: u64) {
 }
 
 #[test]
-fn a_token_lives_as_long_as_it_is_used() {
+fn a_token_lives_while_it_is_used() {
     on_each_store(&WITH_EXEMPTION, |server| {
         let clock = Clock::system();
         // Taken before the tokens are issued, and so a lower bound of when.
@@ -122,7 +122,7 @@ fn assert_shows_access(server: &Server, issued: &Value, at_ms: u64) {
 }
 
 #[test]
-fn an_access_shows_soon() {
+fn an_access_is_shown_soon() {
     on_each_store(&[], |server| {
         let clock = Clock::system();
         let issued = server.issue(json!({}));
@@ -140,7 +140,7 @@ fn an_access_shows_soon() {
 }
 
 #[test]
-fn an_exempt_request_leaves_no_trace_where_the_setting_says_so() {
+fn an_exempt_request_does_not_count_as_an_access() {
     let exempt_and_then_another = |server: &Server| {
         let clock = Clock::system();
         let (exempt, other) = (server.issue(json!({})), server.issue(json!({"user": "bob"})));

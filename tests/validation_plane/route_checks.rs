@@ -2,34 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::common::http::{Client, Response};
+use super::support::{ANONYMOUS, CHECKS, FOREIGN, OWN, ask, assert_forbidden};
 use crate::common::process::wait_for;
-use crate::common::server::{
-    Server, assert_empty, assert_invalid_token, assert_no_token, bearer, cookie, identity, text,
-};
+use crate::common::server::{assert_invalid_token, assert_no_token, bearer, cookie, identity, text};
 use crate::on_each_store;
 
-const ANONYMOUS: [&str; 7] = ["-", "-", "-", "-", "-", "-", "0"];
-const CHECKS: (&str, &str) = (
-    "DOORWARD_CHECKS",
-    "staff:backend=ldap+slug=web+second-factor=true, shop:slug=web+anonymous=true, any, door:anonymous=true",
-);
-
-/// Refused for this reason, and with nothing else.
-fn assert_forbidden(response: &Response, reason: &str) {
-    assert_eq!((response.status, response.header("x-auth-reason")), (403, Some(reason)), "{response:?}");
-    assert_empty(response);
-    let tells = |(name, _): &(String, String)| {
-        let name = name.to_ascii_lowercase();
-        name.starts_with("x-auth-") && name != "x-auth-reason"
-            || name == "set-cookie"
-            || name == "www-authenticate"
-    };
-    assert!(!response.headers.iter().any(tells), "{response:?}");
-}
-
 #[test]
-fn a_check_lets_pass_who_meets_its_demands() {
+fn a_route_check_passes_tokens_that_meet_its_demands() {
     on_each_store(&[CHECKS], |server| {
         let ask = |name: &str, token: &Value| {
             server.validation().get(&format!("/check/{name}"), &[("Authorization", &bearer(token))])
@@ -63,7 +42,7 @@ fn a_check_lets_pass_who_meets_its_demands() {
 }
 
 #[test]
-fn without_a_valid_token_a_check_is_auth_or_auth_optional() {
+fn without_a_valid_token_a_route_check_answers_like_auth_or_auth_optional() {
     on_each_store(&[CHECKS], |server| {
         let issued = server.issue(json!({"backend": "ldap", "auth_slug": "web"}));
         server.end(&issued["id"]);
@@ -81,7 +60,7 @@ fn without_a_valid_token_a_check_is_auth_or_auth_optional() {
 }
 
 #[test]
-fn a_token_that_waits_for_its_second_factor_passes_no_check() {
+fn a_pending_token_passes_no_route_check() {
     let checks = "plain,factor:second-factor=true,open:anonymous=true,both:anonymous=true+second-factor=true";
     on_each_store(&[("DOORWARD_CHECKS", checks)], |server| {
         let issued = server.issue(json!({"is_authenticated": false}));
@@ -102,42 +81,7 @@ fn a_token_that_waits_for_its_second_factor_passes_no_check() {
 }
 
 #[test]
-fn an_unknown_check_lets_nobody_pass() {
-    let server = Server::start(&[CHECKS]);
-    let token = server.issue(json!({"backend": "ldap", "auth_slug": "web"}))["token"].clone();
-    for path in [
-        "/check",
-        "/check/",
-        "/check//staff",
-        "/check/Staff",
-        "/check/stafff",
-        "/check/%73taff",
-        "/check/../auth",
-    ] {
-        let response = server.validation().get(path, &[("Authorization", &bearer(&token))]);
-        assert_eq!(response.status, 404, "{path}");
-        assert_empty(&response);
-        assert!(response.header("x-auth-user").is_none());
-    }
-}
-
-/// The validation plane's answer to a request with the cookie.
-fn ask(client: &mut Client, method: &str, path: &str, token: &Value, headers: &[(&str, &str)]) -> Response {
-    let cookie = cookie(token);
-    client.request(method, path, &[&[("Host", "shop.example"), ("Cookie", &*cookie)], headers].concat(), None)
-}
-
-const FOREIGN: [(&str, &str); 3] =
-    [("Origin", "https://evil.example"), ("Origin", "null"), ("Sec-Fetch-Site", "cross-site")];
-const OWN: [(&str, &str); 4] = [
-    ("Origin", "https://shop.example"),
-    ("Origin", "https://app.example"),
-    ("Sec-Fetch-Site", "same-origin"),
-    ("X-Other", "1"),
-];
-
-#[test]
-fn a_cookie_of_another_site_changes_nothing_where_that_is_checked() {
+fn a_cross_site_cookie_passes_only_safe_methods() {
     let settings = [
         CHECKS,
         ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
@@ -191,93 +135,4 @@ fn a_cookie_of_another_site_changes_nothing_where_that_is_checked() {
             }
         }
     });
-}
-
-#[test]
-fn a_forwarded_method_counts_from_a_trusted_proxy_only() {
-    let check = ("DOORWARD_COOKIE_CSRF_CHECK", "true");
-    let trusting = Server::start(&[check, ("DOORWARD_TRUSTED_PROXIES", "10.0.0.0/8,::ffff:127.0.0.0/104")]);
-    let doubting = Server::start(&[check, ("DOORWARD_TRUSTED_PROXIES", "10.0.0.0/8,unix")]);
-    for (server, trusted) in [(&trusting, true), (&doubting, false)] {
-        let token = server.issue(json!({}))["token"].clone();
-        let mut client = server.validation();
-        for name in ["X-Forwarded-Method", "X-Original-Method"] {
-            let response = ask(&mut client, "GET", "/auth", &token, &[(name, "POST"), FOREIGN[0]]);
-            if trusted {
-                assert_forbidden(&response, "cross-site")
-            } else {
-                _ = identity(&response)
-            }
-            identity(&ask(&mut client, "GET", "/auth", &token, &[(name, "GET"), FOREIGN[0]]));
-            identity(&ask(&mut client, "GET", "/auth", &token, &[(name, "POST"), OWN[0]]));
-            // A safe one takes nothing back.
-            let forged = ask(&mut client, "POST", "/auth", &token, &[(name, "GET"), FOREIGN[0]]);
-            assert_forbidden(&forged, "cross-site");
-        }
-        let forwarded = [("X-Forwarded-Host", "front.example"), ("Origin", "https://front.example")];
-        let response = ask(&mut client, "POST", "/auth", &token, &forwarded);
-        if trusted {
-            _ = identity(&response)
-        } else {
-            assert_forbidden(&response, "cross-site")
-        }
-        for host in ["front.example:443", "front.example, shop.internal:8080"] {
-            let forwarded = [("X-Forwarded-Host", host), ("Origin", "https://front.example")];
-            let response = ask(&mut client, "POST", "/auth", &token, &forwarded);
-            assert_eq!(response.status, if trusted { 200 } else { 403 }, "{host}");
-        }
-        let response = ask(&mut client, "POST", "/logout", &token, &forwarded);
-        assert_eq!(response.status, if trusted { 200 } else { 403 }, "{}", text(&token));
-    }
-}
-
-#[test]
-fn without_the_setting_the_cookie_passes_as_ever() {
-    let server = Server::start(&[]);
-    let token = server.issue(json!({}))["token"].clone();
-    for foreign in FOREIGN {
-        identity(&ask(&mut server.validation(), "POST", "/auth", &token, &[foreign]));
-    }
-}
-
-#[test]
-fn only_the_own_site_logs_out_by_cookie() {
-    let settings = [("DOORWARD_COOKIE_NAME", "sid"), ("DOORWARD_ALLOWED_ORIGINS", "https://app.example")];
-    let server = Server::start(&settings);
-    let host = ("Host", "auth.example");
-    let issued = server.issue(json!({}));
-    let sid = format!("sid={}", text(&issued["token"]));
-    for foreign in [
-        ("Origin", "https://evil.example"),
-        ("Origin", "null"),
-        ("Origin", "https://auth.example.evil.example"),
-        ("Origin", "https://app.example.evil.example"),
-        ("Sec-Fetch-Site", "cross-site"),
-        ("Sec-Fetch-Site", "same-site"),
-        ("Origin", "http://auth.example"),
-        ("Origin", "https://auth.example:8443"),
-    ] {
-        let response =
-            server.validation().request("POST", "/logout", &[host, ("Cookie", &sid), foreign], None);
-        assert_forbidden(&response, "cross-site");
-        identity(&server.auth(&issued["token"]));
-    }
-    let origin = |value: &'static str| ("Origin", value);
-    let site = |value: &'static str| ("Sec-Fetch-Site", value);
-    for own in [
-        &[host, origin("https://auth.example")][..],
-        &[host, origin("https://app.example")],
-        &[host, ("X-A", "b")],
-        &[("Host", "auth.example:443"), origin("https://auth.example")],
-        &[host, origin("null"), site("same-origin")],
-        &[host, origin("https://app.example"), site("cross-site")],
-        &[host, origin("https://app.example"), site("same-site")],
-        &[host, site("none")],
-    ] {
-        let sid = format!("sid={}", text(&server.issue(json!({}))["token"]));
-        let response =
-            server.validation().request("POST", "/logout", &[own, &[("Cookie", &sid)]].concat(), None);
-        assert_eq!(response.status, 200, "{own:?}");
-        assert!(response.header("set-cookie").unwrap().starts_with("sid=;"), "{own:?}");
-    }
 }

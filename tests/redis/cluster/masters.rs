@@ -40,7 +40,7 @@ fn two_nodes_share_a_cluster() {
 }
 
 #[test]
-fn who_logs_in_is_asked_at_every_master() {
+fn the_redis_login_is_used_on_every_master() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
     let login = |password: &str| cluster.url_of(&format!("doorward:{password}@"));
     for master in &cluster.masters {
@@ -69,7 +69,7 @@ fn who_logs_in_is_asked_at_every_master() {
 }
 
 #[test]
-fn known_tokens_are_judged_without_asking() {
+fn cached_tokens_need_no_master() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
     let server = start(&cluster);
     let tokens: Vec<_> = users(&cluster).iter().map(|(user, _)| issue(&server, user)).collect();
@@ -95,7 +95,7 @@ fn known_tokens_are_judged_without_asking() {
 }
 
 #[test]
-fn a_killed_master_takes_only_its_own_tokens_along() {
+fn a_killed_master_affects_only_its_own_tokens() {
     let mut cluster = RedisCluster::with(3, false, &PATIENT);
     let url = cluster.url();
     // Otherwise who starts needs the master that keeps the check key.
@@ -134,7 +134,7 @@ fn a_killed_master_takes_only_its_own_tokens_along() {
 
 /// The accesses of the others are written all the same, their renewals with them.
 #[test]
-fn a_frozen_master_does_not_hold_the_others_up() {
+fn a_frozen_master_does_not_delay_the_others() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
     let server = start(&cluster);
     let users = users(&cluster);

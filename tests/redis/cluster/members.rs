@@ -21,7 +21,7 @@ use crate::common::server::{Server, assert_invalid_token};
 const DEAF_MS: u64 = 20_000;
 
 #[test]
-fn replicas_are_found_though_the_url_names_dead_masters_only() {
+fn replicas_are_found_when_all_seeds_are_dead() {
     let mut cluster = RedisCluster::with(3, true, &HASTY);
     let (first, users) = (start(&cluster), users(&cluster));
     let live: Vec<_> = users.iter().map(|(user, _)| issue(&first, user)).collect();
@@ -59,7 +59,7 @@ fn replicas_are_found_though_the_url_names_dead_masters_only() {
 }
 
 #[test]
-fn a_seed_of_another_cluster_is_not_believed() {
+fn a_seed_of_another_cluster_is_ignored() {
     for reset in ["HARD", "SOFT"] {
         let mut cluster = RedisCluster::with(3, false, &PATIENT);
         let users = users(&cluster);
@@ -86,7 +86,7 @@ fn a_seed_of_another_cluster_is_not_believed() {
 }
 
 #[test]
-fn seeds_of_as_many_clusters_are_not_chosen_from() {
+fn seeds_split_evenly_between_clusters_are_rejected() {
     let [one, two] = [(); 2].map(|()| RedisCluster::with(1, false, &PATIENT));
     let ports = [&one, &two].map(|cluster| format!("127.0.0.1:{}", cluster.masters[0].port()));
     let url = format!("redis+cluster://{}/", ports.join(","));
@@ -142,7 +142,7 @@ fn the_feed_leaves_a_master_that_left_the_cluster() {
 }
 
 #[test]
-fn the_feed_leaves_a_master_whose_bus_is_cut() {
+fn the_feed_leaves_a_master_cut_off_from_the_bus() {
     let cluster = RedisCluster::with_relayed_bus(&PATIENT);
     let server = start(&cluster);
     let users = users(&cluster);
@@ -156,7 +156,7 @@ fn the_feed_leaves_a_master_whose_bus_is_cut() {
 
 /// A link that breaks is made anew by Redis, which does not repeat what it lost.
 #[test]
-fn a_broken_link_of_the_bus_is_followed_by_a_gap() {
+fn a_broken_bus_link_causes_a_gap() {
     let cluster = RedisCluster::with_relayed_bus(&PATIENT);
     let server = start(&cluster);
     let at = event_master(&cluster);

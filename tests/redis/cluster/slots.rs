@@ -11,7 +11,7 @@ use crate::common::process::wait_for;
 use crate::common::server::{assert_invalid_token, token_path};
 
 #[test]
-fn slots_move_and_nobody_is_logged_out() {
+fn moving_slots_log_nobody_out() {
     let mut cluster = RedisCluster::with(3, false, &PATIENT);
     let (first, second) = (start(&cluster), start(&cluster));
     let (user, slot) = users(&cluster).swap_remove(0);
@@ -65,7 +65,7 @@ fn slots_move_and_nobody_is_logged_out() {
 /// The hints of an object are in one slot and its tokens in others: whichever of them is halfway, nobody is told of some
 /// tokens as if they were all, and none is forgotten.
 #[test]
-fn related_objects_keep_their_tokens_while_slots_move() {
+fn related_objects_keep_their_tokens_during_slot_moves() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
     let server = start(&cluster);
     let (user, tokens_slot) = users(&cluster).swap_remove(0);
@@ -105,7 +105,7 @@ fn related_objects_keep_their_tokens_while_slots_move() {
 
 /// A slot that changes hands without its keys being moved.
 #[test]
-fn a_slot_taken_away_voids_what_was_read_of_it() {
+fn a_lost_slot_invalidates_its_cached_records() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
     let (first, second) = (start(&cluster), start(&cluster));
     let (user, slot) = users(&cluster).swap_remove(0);

@@ -108,13 +108,13 @@ fn an_active_user_stays_logged_in_while_redis_is_down() {
 }
 
 #[test]
-fn an_active_user_stays_logged_in_while_redis_stands_still() {
+fn an_active_user_stays_logged_in_while_redis_is_frozen() {
     outlives_an_outage(|redis| redis.freeze(), |redis| redis.thaw());
 }
 
 /// At its return the store is asked again, and no longer a stale entry; no request comes in between.
 #[test]
-fn with_a_grace_no_request_is_refused_when_redis_is_back() {
+fn with_a_stale_grace_no_request_is_refused_after_the_outage() {
     let mut redis = RedisServer::start_durable();
     let server = Server::on(&redis, &WITH_GRACE);
     let token = server.issue(json!({}));
@@ -145,7 +145,7 @@ fn with_a_grace_no_request_is_refused_when_redis_is_back() {
 }
 
 #[test]
-fn without_a_grace_nobody_is_told_to_log_in_while_redis_is_away() {
+fn without_a_stale_grace_an_outage_never_answers_401() {
     let mut redis = RedisServer::start_durable();
     let [first, second] = [(); 2].map(|()| Server::on(&redis, &[]));
     for is_killed in [true, false] {
@@ -177,7 +177,7 @@ fn without_a_grace_nobody_is_told_to_log_in_while_redis_is_away() {
 
 /// Nobody has noticed the outage yet.
 #[test]
-fn a_renewal_that_waits_to_be_written_counts_within_the_lease() {
+fn an_unwritten_renewal_counts_within_the_lease() {
     let redis = RedisServer::start();
     // No access renews it before the outage: a renewal would void its entry.
     let server = Server::on(&redis, &[("DOORWARD_LEASE", "1m"), ("DOORWARD_RENEWAL_STEP", "50%")]);
@@ -195,7 +195,7 @@ fn a_renewal_that_waits_to_be_written_counts_within_the_lease() {
 
 /// One that this node could not hear of.
 #[test]
-fn a_revocation_during_an_outage_wins_over_every_renewal() {
+fn a_revocation_during_an_outage_overrides_every_renewal() {
     let redis = RedisServer::start();
     let relay = Relay::start(&format!("127.0.0.1:{}", redis.port()));
     let url = format!("redis://{}", relay.addr());

@@ -40,7 +40,7 @@ fn a_large_pool_of_dead_connections_is_replaced_at_once() {
 
 /// A server's `timeout` and proxies close idle connections: that is no outage, also when the next one is closed at once.
 #[test]
-fn closed_connections_cost_no_answer() {
+fn closed_connections_fail_no_request() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[("DOORWARD_CACHE_ENTRIES", "0")]);
     let token = server.issue(json!({}));
@@ -75,7 +75,7 @@ fn closed_connections_leave_the_node_ready() {
 
 /// On a busy machine the first answers of Redis may be late; who was told "ready" is served.
 #[test]
-fn a_slow_first_answer_makes_no_node_that_starts_unavailable() {
+fn a_slow_first_answer_does_not_make_a_starting_node_unavailable() {
     let redis = RedisServer::start();
     redis.freeze();
     thread::scope(|scope| {
@@ -92,7 +92,7 @@ fn a_slow_first_answer_makes_no_node_that_starts_unavailable() {
 }
 
 #[test]
-fn flushed_scripts_cost_no_answer() {
+fn flushed_scripts_fail_no_request() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     let is_over = AtomicBool::new(false);

@@ -11,7 +11,7 @@ fn check_key_is_kept(redis: &RedisServer) -> bool {
 }
 
 #[test]
-fn nodes_agree_again_after_redis_lost_everything() {
+fn nodes_agree_again_after_redis_lost_its_data() {
     let redis = RedisServer::start();
     let first = Server::on(&redis, &[]);
     let lost = first.issue(json!({}));
@@ -31,7 +31,7 @@ fn nodes_agree_again_after_redis_lost_everything() {
 
 /// The worse order: a node that knows nothing of the lost key makes another before the old one notices.
 #[test]
-fn a_node_follows_a_check_key_made_behind_its_back() {
+fn a_node_follows_a_token_key_created_by_another_node() {
     let redis = RedisServer::start();
     let mut first = Server::on(&redis, &[]);
     first.process().freeze();

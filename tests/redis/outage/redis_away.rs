@@ -15,7 +15,7 @@ use crate::common::server::{Server, assert_invalid_token, assert_unavailable, id
 const QUIET: Duration = Duration::from_secs(3);
 
 #[test]
-fn redis_dies_and_comes_back() {
+fn a_node_recovers_when_redis_restarts() {
     let mut redis = RedisServer::start_durable();
     let server = Server::on(&redis, &[]);
     let issued = server.issue(json!({}));
@@ -30,7 +30,7 @@ fn redis_dies_and_comes_back() {
 
 /// An outage while nobody asked: who asks after it must not pay for the connections that broke meanwhile.
 #[test]
-fn an_outage_that_nobody_met_is_over_by_itself() {
+fn an_outage_between_requests_fails_no_later_request() {
     let mut redis = RedisServer::start_durable();
     let server = Server::on(&redis, &[]);
     let tokens: Vec<_> = (0..8).map(|_| server.issue(json!({}))["token"].clone()).collect();
@@ -44,7 +44,7 @@ fn an_outage_that_nobody_met_is_over_by_itself() {
 }
 
 #[test]
-fn redis_stands_still_and_goes_on() {
+fn a_node_recovers_when_redis_thaws() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     let issued = server.issue(json!({}));
@@ -60,7 +60,7 @@ fn redis_stands_still_and_goes_on() {
 }
 
 #[test]
-fn the_server_starts_without_redis_and_finds_it_later() {
+fn a_server_started_without_redis_connects_later() {
     let mut redis = RedisServer::start();
     redis.kill();
     let server = Server::on(&redis, &[]);
@@ -75,7 +75,7 @@ fn the_server_starts_without_redis_and_finds_it_later() {
 }
 
 #[test]
-fn what_was_acknowledged_survives_the_servers_death() {
+fn acknowledged_changes_survive_a_crash_of_the_server() {
     let redis = RedisServer::start();
     let mut server = Server::on(&redis, &[]);
     let (kept, ended) = (server.issue(json!({})), server.issue(json!({})));
@@ -89,7 +89,7 @@ fn what_was_acknowledged_survives_the_servers_death() {
 
 /// An outage is told once a second, however many calls are refused meanwhile.
 #[test]
-fn refused_calls_are_a_line_a_second() {
+fn unavailable_calls_are_logged_once_a_second() {
     let mut redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     redis.kill();

@@ -15,10 +15,10 @@ use crate::common::devices::{login_of, sample_device};
 use crate::common::store::{HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, keep, with_idle};
 
 each_store! {
-    a_revocation_of_thousands_and_logins_agree,
-    a_revocation_of_hundreds_leaves_a_short_history,
-    a_device_key_that_ends_takes_hundreds_of_tokens_along,
-    the_oldest_of_many_makes_room,
+    revoking_thousands_of_tokens_and_logging_in_are_linearizable,
+    revoking_hundreds_of_tokens_keeps_the_history_short,
+    removing_a_device_key_revokes_hundreds_of_tokens,
+    the_oldest_of_many_tokens_makes_room,
 }
 
 /// Several times what a store revokes in one step.
@@ -44,7 +44,7 @@ async fn live(on: &TestStore, user: &str) -> BTreeSet<TokenId> {
 
 /// Never: a token that was acknowledged before the call and lives after it; nor one that lives and was issued before one
 /// that does not.
-async fn a_revocation_of_thousands_and_logins_agree(kind: StoreKind) {
+async fn revoking_thousands_of_tokens_and_logging_in_are_linearizable(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_user: 10_000, ..LIMITS }).await;
     let before = issue_many(&on, "alice", MANY).await;
     let spared = *before.first().unwrap();
@@ -84,7 +84,7 @@ async fn a_revocation_of_thousands_and_logins_agree(kind: StoreKind) {
 }
 
 /// Of the events of thousands of revocations the history keeps the newest.
-async fn a_revocation_of_hundreds_leaves_a_short_history(kind: StoreKind) {
+async fn revoking_hundreds_of_tokens_keeps_the_history_short(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { events_per_user: 7, ..LIMITS }).await;
     issue_many(&on, "alice", 300).await;
     assert_eq!(on.store.revoke_user_tokens("alice", None, NOW_MS).await.unwrap().len(), 300);
@@ -93,7 +93,7 @@ async fn a_revocation_of_hundreds_leaves_a_short_history(kind: StoreKind) {
     assert!(events.iter().all(|event| event.kind == EventKind::TokenRevoked));
 }
 
-async fn a_device_key_that_ends_takes_hundreds_of_tokens_along(kind: StoreKind) {
+async fn removing_a_device_key_revokes_hundreds_of_tokens(kind: StoreKind) {
     for is_removed in [false, true] {
         let on = TestStore::open(kind).await;
         let device = sample_device("alice", "phone", 0, NOW_MS);
@@ -121,7 +121,7 @@ async fn a_device_key_that_ends_takes_hundreds_of_tokens_along(kind: StoreKind) 
 }
 
 /// In whatever order the tokens were issued, were renewed, and went.
-async fn the_oldest_of_many_makes_room(kind: StoreKind) {
+async fn the_oldest_of_many_tokens_makes_room(kind: StoreKind) {
     const MOST: usize = 40;
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_user: MOST, ..LIMITS }).await;
     let mut live = Vec::new();
@@ -133,19 +133,19 @@ async fn the_oldest_of_many_makes_room(kind: StoreKind) {
         assert_eq!(on.keep(&token, NOW_MS + 41).await, []);
         live.push(token);
     }
-    for token in live.iter().filter(|token| token.created_at_ms % 3 == 0) {
+    for token in live.iter().filter(|token| token.details.created_at_ms % 3 == 0) {
         on.touch(token, NOW_MS + 50, Some(NOW_MS + 3 * HOUR_MS)).await;
     }
-    for token in live.iter().filter(|token| token.created_at_ms % 7 == 0) {
+    for token in live.iter().filter(|token| token.details.created_at_ms % 7 == 0) {
         let id = token.record.id;
-        on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 60).await.unwrap();
+        on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 60).await.unwrap().unwrap();
     }
     let now_ms = NOW_MS + 2_000;
     live.retain(|token| {
-        let is_renewed = token.created_at_ms % 3 == 0;
-        token.created_at_ms % 7 != 0 && (is_renewed || token.record.expires_at_ms > now_ms)
+        let is_renewed = token.details.created_at_ms % 3 == 0;
+        token.details.created_at_ms % 7 != 0 && (is_renewed || token.record.expires_at_ms > now_ms)
     });
-    live.sort_by_key(|token| (token.created_at_ms, token.record.id.locator()));
+    live.sort_by_key(|token| (token.details.created_at_ms, token.record.id.locator()));
     for n in 0..60 {
         let token = on.sample("alice", now_ms + n);
         let made_room = on.keep(&token, now_ms + n).await;

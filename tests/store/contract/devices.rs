@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 
-use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use doorward::internals::model::event::{Actor, Event, EventKind, REFUSALS_FOLDED_MS, RevokeReason};
+use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::values::OverLimit;
 use doorward::{Token, TokenChange};
@@ -14,19 +15,19 @@ use crate::common::store::{
 };
 
 each_store! {
-    a_device_key_is_made_once_and_reads_back_whole,
-    a_uuid_belongs_to_each_user_apart,
-    a_listing_of_devices_is_newest_first_and_ties_go_by_uuid,
-    one_device_key_too_many_is_refused,
-    a_login_issues_a_token_and_moves_the_key,
-    whatever_does_not_fit_is_refused,
-    repeated_refusals_are_one_event,
+    a_device_key_is_created_once_and_reads_back_whole,
+    users_can_have_device_keys_of_the_same_uuid,
+    devices_are_listed_newest_first_then_by_uuid,
+    a_device_key_above_the_limit_is_refused,
+    a_login_issues_a_token_and_renews_the_device_key,
+    a_login_without_a_matching_device_key_is_refused,
+    repeated_refused_logins_are_one_event,
     an_unused_device_key_expires_at_its_millisecond,
-    a_name_is_set_and_cleared,
-    a_key_that_ends_takes_its_tokens_along_and_no_others,
-    a_login_keeps_to_the_limit_of_tokens,
-    what_happens_to_a_device_key_is_told,
-    no_login_survives_a_deactivation,
+    the_device_name_is_set_and_cleared,
+    removing_a_device_key_revokes_its_own_tokens_only,
+    a_device_login_respects_the_token_limit,
+    changes_of_a_device_key_are_events,
+    no_token_survives_the_deactivation_of_its_device_key,
 }
 
 async fn devices(on: &TestStore, user: &str, now_ms: u64) -> Vec<DeviceKey> {
@@ -41,7 +42,7 @@ async fn is_alive(on: &TestStore, token: &Token) -> bool {
     on.record(token.record.id).await.unwrap().is_some_and(|record| record.is_active)
 }
 
-async fn a_device_key_is_made_once_and_reads_back_whole(kind: StoreKind) {
+async fn a_device_key_is_created_once_and_reads_back_whole(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let (user, uuid) = ("ü}{:".repeat(40), "é".repeat(32));
     let made = DeviceKey {
@@ -55,16 +56,13 @@ async fn a_device_key_is_made_once_and_reads_back_whole(kind: StoreKind) {
     for now_active in [true, false] {
         let there = DeviceKey { is_active: now_active, ..made.clone() };
         let other = sample_device(&user, &uuid, 1, NOW_MS + HOUR_MS);
-        assert_eq!(
-            on.store.make_device(&other, NOW_MS + HOUR_MS).await.unwrap(),
-            Made::Existed(there.clone())
-        );
+        assert_eq!(on.store.make_device(&other, NOW_MS + HOUR_MS).await.unwrap(), Ok(Some(there.clone())));
         assert_eq!(devices(&on, &user, NOW_MS + HOUR_MS).await, [there]);
         on.store.change_device(&user, &uuid, &activity(false), NOW_MS).await.unwrap();
     }
 }
 
-async fn a_uuid_belongs_to_each_user_apart(kind: StoreKind) {
+async fn users_can_have_device_keys_of_the_same_uuid(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let (alice, bob) = users_of_one_shard();
     let hers = sample_device(&alice, "shared", 0, NOW_MS);
@@ -81,7 +79,7 @@ async fn a_uuid_belongs_to_each_user_apart(kind: StoreKind) {
     assert_eq!(devices(&on, &bob, NOW_MS).await, [logged_in(&his, NOW_MS)]);
 }
 
-async fn a_listing_of_devices_is_newest_first_and_ties_go_by_uuid(kind: StoreKind) {
+async fn devices_are_listed_newest_first_then_by_uuid(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut made = Vec::new();
     for n in 0..12 {
@@ -96,27 +94,30 @@ async fn a_listing_of_devices_is_newest_first_and_ties_go_by_uuid(kind: StoreKin
     assert_eq!(listed, made);
 }
 
-async fn one_device_key_too_many_is_refused(kind: StoreKind) {
+async fn a_device_key_above_the_limit_is_refused(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { max_devices_per_user: 2, ..LIMITS }).await;
     let [a, b] = ["a", "b"].map(|uuid| sample_device("alice", uuid, 0, NOW_MS));
     on.make_device(&DeviceKey { expires_at_ms: NOW_MS + HOUR_MS, ..a.clone() }).await;
     on.make_device(&DeviceKey { id: sample_device("alice", "b", 1, NOW_MS).id, ..b }).await;
     let third = sample_device("alice", "c", 2, NOW_MS + HOUR_MS);
     let asked = async |now_ms| on.store.make_device(&third, now_ms).await.unwrap();
-    assert_eq!(asked(NOW_MS + HOUR_MS - 1).await, Made::TooMany);
+    assert_eq!(asked(NOW_MS + HOUR_MS - 1).await, Err(Rejection::TooManyDevices));
     let there = on.store.make_device(&sample_device("alice", "a", 3, NOW_MS), NOW_MS).await.unwrap();
-    assert!(matches!(there, Made::Existed(_)), "one that is there is no more");
+    assert!(matches!(there, Ok(Some(_))), "one that is there is no more");
     on.make_device(&sample_device("bob", "c", 4, NOW_MS)).await;
     // An expired one takes no room, nor does a removed one; an inactive one does.
-    assert_eq!(asked(NOW_MS + HOUR_MS).await, Made::Created);
+    assert_eq!(asked(NOW_MS + HOUR_MS).await, Ok(None));
     on.store.change_device("alice", "b", &activity(false), NOW_MS + HOUR_MS).await.unwrap().unwrap();
     let fourth = sample_device("alice", "d", 5, NOW_MS + HOUR_MS);
-    assert_eq!(on.store.make_device(&fourth, NOW_MS + HOUR_MS).await.unwrap(), Made::TooMany);
+    assert_eq!(
+        on.store.make_device(&fourth, NOW_MS + HOUR_MS).await.unwrap(),
+        Err(Rejection::TooManyDevices)
+    );
     assert!(on.store.remove_device("alice", "b", NOW_MS + HOUR_MS).await.unwrap());
-    assert_eq!(on.store.make_device(&fourth, NOW_MS + HOUR_MS).await.unwrap(), Made::Created);
+    assert_eq!(on.store.make_device(&fourth, NOW_MS + HOUR_MS).await.unwrap(), Ok(None));
 }
 
-async fn a_login_issues_a_token_and_moves_the_key(kind: StoreKind) {
+async fn a_login_issues_a_token_and_renews_the_device_key(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
@@ -126,7 +127,7 @@ async fn a_login_issues_a_token_and_moves_the_key(kind: StoreKind) {
     let done = on.store.device_login(&login_of(&device, later_ms), &asked, later_ms).await.unwrap();
     // Its owner is the key's, whoever was named.
     let token = edited(plain, |c| c.texts = c.texts.with_device("phone"));
-    assert_eq!(done, LoggedIn::Done(token.clone()));
+    assert_eq!(done, Ok(token.clone()));
     assert_eq!(on.token(&token, later_ms).await.as_ref(), Some(&token));
     assert_eq!(on.record(token.record.id).await.unwrap().as_ref(), Some(&token.record));
     assert_eq!(on.store.user_tokens("alice", later_ms).await.unwrap(), [token]);
@@ -134,7 +135,7 @@ async fn a_login_issues_a_token_and_moves_the_key(kind: StoreKind) {
     assert_eq!(devices(&on, "alice", later_ms).await, [logged_in(&device, later_ms)]);
 }
 
-async fn whatever_does_not_fit_is_refused(kind: StoreKind) {
+async fn a_login_without_a_matching_device_key_is_refused(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     let other = sample_device("alice", "pad", 1, NOW_MS);
@@ -168,7 +169,7 @@ async fn whatever_does_not_fit_is_refused(kind: StoreKind) {
 }
 
 /// Whoever holds a login token could push everything else out of the history otherwise.
-async fn repeated_refusals_are_one_event(kind: StoreKind) {
+async fn repeated_refused_logins_are_one_event(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let (device, other) =
         (sample_device("alice", "phone", 0, NOW_MS), sample_device("alice", "pad", 1, NOW_MS));
@@ -220,7 +221,7 @@ async fn an_unused_device_key_expires_at_its_millisecond(kind: StoreKind) {
     on.make_device(&sample_device("alice", "phone", 1, end_ms)).await;
 }
 
-async fn a_name_is_set_and_cleared(kind: StoreKind) {
+async fn the_device_name_is_set_and_cleared(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
@@ -241,7 +242,7 @@ async fn a_name_is_set_and_cleared(kind: StoreKind) {
     }
 }
 
-async fn a_key_that_ends_takes_its_tokens_along_and_no_others(kind: StoreKind) {
+async fn removing_a_device_key_revokes_its_own_tokens_only(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let phone = sample_device("alice", "phone", 0, NOW_MS);
     let pad = sample_device("alice", "pad", 1, NOW_MS);
@@ -255,8 +256,8 @@ async fn a_key_that_ends_takes_its_tokens_along_and_no_others(kind: StoreKind) {
             by_phone.push(on.log_in(&login_of(&phone, at_ms), &phone, at_ms).await.unwrap());
         }
         let ended_before = by_phone.remove(0);
-        let ending = TokenChange::ending(RevokeReason::Ended);
-        on.store.change(ended_before.record.id, &ending, at_ms).await.unwrap();
+        let ending = TokenChange::revoking(RevokeReason::Ended);
+        on.store.change(ended_before.record.id, &ending, at_ms).await.unwrap().unwrap();
         if removed {
             assert!(on.store.remove_device("alice", "phone", at_ms + 1).await.unwrap());
         } else {
@@ -266,9 +267,9 @@ async fn a_key_that_ends_takes_its_tokens_along_and_no_others(kind: StoreKind) {
         }
         for token in by_phone {
             let ended = on.token(&token, at_ms + 1).await.unwrap();
-            assert_eq!((ended.record.is_active, ended.ended_at_ms), (false, Some(at_ms + 1)));
+            assert_eq!((ended.record.is_active, ended.revoked.map(|r| r.at_ms)), (false, Some(at_ms + 1)));
         }
-        assert_eq!(on.token(&ended_before, at_ms + 1).await.unwrap().ended_at_ms, Some(at_ms));
+        assert_eq!(on.token(&ended_before, at_ms + 1).await.unwrap().revoked.map(|r| r.at_ms), Some(at_ms));
         assert!(is_alive(&on, &plain).await && is_alive(&on, &by_pad).await);
         // An ending may be asked for again; an activation brings no token back.
         on.store.change_device("alice", "phone", &activity(false), at_ms + 2).await.unwrap();
@@ -277,7 +278,7 @@ async fn a_key_that_ends_takes_its_tokens_along_and_no_others(kind: StoreKind) {
     }
 }
 
-async fn a_login_keeps_to_the_limit_of_tokens(kind: StoreKind) {
+async fn a_device_login_respects_the_token_limit(kind: StoreKind) {
     let ends_oldest = StoreLimits { max_tokens_per_user: 1, ..LIMITS };
     let device = sample_device("alice", "phone", 0, NOW_MS);
     let on = TestStore::open_with(kind, ends_oldest).await;
@@ -292,16 +293,16 @@ async fn a_login_keeps_to_the_limit_of_tokens(kind: StoreKind) {
     let first = on.issue("alice", NOW_MS).await;
     let token = on.for_login(&device, NOW_MS + 1);
     let refused = on.store.device_login(&login_of(&device, NOW_MS + 1), &token, NOW_MS + 1).await.unwrap();
-    assert_eq!(refused, LoggedIn::TooMany);
+    assert_eq!(refused, Err(Rejection::TooManyTokens));
     assert_eq!(on.listed("alice", NOW_MS + 1).await, [first.record.id]);
     assert_eq!(devices(&on, "alice", NOW_MS + 1).await, [device], "nothing moved");
 }
 
-async fn what_happens_to_a_device_key_is_told(kind: StoreKind) {
+async fn changes_of_a_device_key_are_events(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
-    on.store.make_device(&sample_device("alice", "phone", 1, NOW_MS), NOW_MS).await.unwrap();
+    on.store.make_device(&sample_device("alice", "phone", 1, NOW_MS), NOW_MS).await.unwrap().unwrap();
     let token = on.log_in(&login_of(&device, NOW_MS + 1), &device, NOW_MS + 1).await.unwrap();
     let wrong = DeviceLogin { uuid: "pad".into(), ..login_of(&device, NOW_MS) };
     on.log_in(&wrong, &device, NOW_MS + 2).await;
@@ -334,7 +335,7 @@ async fn what_happens_to_a_device_key_is_told(kind: StoreKind) {
 }
 
 /// Never seen: a token that a key logged in and that is alive after the key's deactivation was acknowledged.
-async fn no_login_survives_a_deactivation(kind: StoreKind) {
+async fn no_token_survives_the_deactivation_of_its_device_key(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
@@ -363,12 +364,12 @@ async fn no_login_survives_a_deactivation(kind: StoreKind) {
         ending.await.unwrap();
         for login in logins {
             match login.await.unwrap() {
-                LoggedIn::Done(token) => {
+                Ok(token) => {
                     issued += 1;
                     assert!(!is_alive(&on, &token).await, "round {round}");
                 }
-                LoggedIn::Refused => refused += 1,
-                other => panic!("{other:?}"),
+                Err(Rejection::LoginRefused) => refused += 1,
+                Err(other) => panic!("{other:?}"),
             }
         }
     }

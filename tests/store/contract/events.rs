@@ -3,17 +3,17 @@
 use doorward::TokenChange;
 use doorward::internals::model::event::{Actor, Event, EventKind, RevokeReason};
 use doorward::internals::model::takeover::NewTakeover;
-use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::model::token::Rotation;
 use doorward::internals::store::{Call, StoreLimits};
 use doorward::internals::token_string;
 
 use crate::common::store::{DAY_MS, LIMITS, NOW_MS, StoreKind, TestStore, edited};
 
 each_store! {
-    every_change_tells_who_did_what_and_when,
-    an_ending_of_all_tells_of_each,
-    only_the_newest_events_are_kept_and_for_so_long,
-    a_history_of_none_keeps_nothing,
+    every_change_is_an_event_with_actor_and_time,
+    revoking_all_tokens_is_one_event_each,
+    only_the_newest_events_are_kept_until_their_retention,
+    a_history_length_of_zero_keeps_no_event,
 }
 
 const BY: Actor<'_> = Actor::ApiKey("back-office");
@@ -29,24 +29,24 @@ async fn history(on: &TestStore, user: &str, now_ms: u64) -> Vec<Event> {
     events
 }
 
-async fn every_change_tells_who_did_what_and_when(kind: StoreKind) {
+async fn every_change_is_an_event_with_actor_and_time(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
     let id = token.record.id;
-    on.store.issue(&token, at(NOW_MS)).await.unwrap();
-    on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 1)).await.unwrap();
+    on.store.issue(&token, at(NOW_MS)).await.unwrap().unwrap();
+    on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 1)).await.unwrap().unwrap();
     let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
-    on.store.change(id, &TokenChange::rotating(rotation), at(NOW_MS + 2)).await.unwrap();
+    on.store.change(id, &TokenChange::rotating(rotation), at(NOW_MS + 2)).await.unwrap().unwrap();
     let first = takeover(&on, id, "bob");
     let second = takeover(&on, id, "carol");
-    on.store.start_takeover(&first, at(NOW_MS + 3)).await.unwrap();
-    on.store.start_takeover(&second, at(NOW_MS + 4)).await.unwrap();
+    on.store.start_takeover(&first, at(NOW_MS + 3)).await.unwrap().unwrap();
+    on.store.start_takeover(&second, at(NOW_MS + 4)).await.unwrap().unwrap();
     // A slug is no event, and what changes nothing is none.
     let edit = TokenChange { auth_slug: Some(Some("x".into())), ..TokenChange::default() };
-    on.store.change(id, &edit, at(NOW_MS + 5)).await.unwrap();
-    on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 5)).await.unwrap();
+    on.store.change(id, &edit, at(NOW_MS + 5)).await.unwrap().unwrap();
+    on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 5)).await.unwrap().unwrap();
     on.store.revoke_reused(id, &token.record.secret_hash, NOW_MS + 6).await.unwrap();
-    on.store.change(id, &TokenChange::ending(RevokeReason::Ended), at(NOW_MS + 7)).await.unwrap();
+    on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), at(NOW_MS + 7)).await.unwrap().unwrap();
 
     let event = |kind, at_ms| Event { token: Some(id), ..Event::new(kind, at_ms, BY) };
     let taken = |kind, at_ms, new: &NewTakeover, reason| Event {
@@ -76,7 +76,7 @@ fn takeover(on: &TestStore, token: token_string::TokenId, user: &str) -> NewTake
     NewTakeover { id, token, user: user.into(), reason: None, ends_at_ms: NOW_MS + DAY_MS }
 }
 
-async fn an_ending_of_all_tells_of_each(kind: StoreKind) {
+async fn revoking_all_tokens_is_one_event_each(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for n in 0..3 {
         on.issue("alice", NOW_MS + n).await;
@@ -90,7 +90,7 @@ async fn an_ending_of_all_tells_of_each(kind: StoreKind) {
     }
 }
 
-async fn only_the_newest_events_are_kept_and_for_so_long(kind: StoreKind) {
+async fn only_the_newest_events_are_kept_until_their_retention(kind: StoreKind) {
     let limits = StoreLimits { events_per_user: 3, event_retention_ms: 1_000, ..LIMITS };
     let on = TestStore::open_with(kind, limits).await;
     for n in 0..5 {
@@ -104,7 +104,7 @@ async fn only_the_newest_events_are_kept_and_for_so_long(kind: StoreKind) {
     assert_eq!(times(NOW_MS + 1_040).await, [] as [u64; 0]);
 }
 
-async fn a_history_of_none_keeps_nothing(kind: StoreKind) {
+async fn a_history_length_of_zero_keeps_no_event(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { events_per_user: 0, ..LIMITS }).await;
     on.issue("alice", NOW_MS).await;
     assert_eq!(history(&on, "alice", NOW_MS).await, []);

@@ -1,10 +1,9 @@
 //! One's token acting as another user.
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::takeover::{
-    ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started, Takeover,
-};
-use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::model::takeover::{ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Takeover};
+use doorward::internals::model::token::Rotation;
+use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string;
 use doorward::internals::token_string::TokenId;
@@ -13,12 +12,12 @@ use doorward::{Token, TokenChange};
 use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited};
 
 each_store! {
-    a_token_acts_as_another_user_and_keeps_its_owner,
-    a_new_takeover_ends_the_earlier_one_and_never_nests,
-    some_takeovers_are_refused_and_change_nothing,
-    a_takeover_ends_with_its_token,
-    a_takeover_is_over_at_its_hard_end_and_at_its_tokens_expiry,
-    a_takeover_that_is_over_is_shown_until_its_retention_is_over,
+    a_taken_over_token_keeps_its_owner,
+    a_new_takeover_replaces_the_current_one,
+    a_refused_takeover_changes_nothing,
+    a_takeover_ends_when_its_token_is_revoked,
+    a_takeover_ends_at_its_limit_or_its_tokens_expiry,
+    an_ended_takeover_is_shown_until_its_retention,
     only_the_newest_takeovers_of_a_token_are_kept,
 }
 
@@ -40,10 +39,7 @@ fn over(takeover: Takeover, ended_at_ms: u64) -> Takeover {
 
 /// Starts one that must be possible.
 async fn start(on: &TestStore, new: &NewTakeover, now_ms: u64) -> Takeover {
-    match on.store.start_takeover(new, now_ms).await.unwrap() {
-        Started::Done(takeover) => takeover,
-        other => panic!("{other:?}"),
-    }
+    on.store.start_takeover(new, now_ms).await.unwrap().unwrap()
 }
 
 async fn of_token(on: &TestStore, token: &Token, now_ms: u64) -> Vec<Takeover> {
@@ -59,7 +55,7 @@ async fn active(on: &TestStore, token: &Token) -> Option<ActiveTakeover> {
     record.takeover.as_deref().cloned()
 }
 
-async fn a_token_acts_as_another_user_and_keeps_its_owner(kind: StoreKind) {
+async fn a_taken_over_token_keeps_its_owner(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let new = new(&on, &token, "bob", NOW_MS + DAY_MS);
@@ -84,7 +80,7 @@ async fn a_token_acts_as_another_user_and_keeps_its_owner(kind: StoreKind) {
     assert_eq!(of_user(&on, "bob", NOW_MS + 3).await, [expected]);
 }
 
-async fn a_new_takeover_ends_the_earlier_one_and_never_nests(kind: StoreKind) {
+async fn a_new_takeover_replaces_the_current_one(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let first = new(&on, &token, "bob", NOW_MS + DAY_MS);
@@ -97,20 +93,24 @@ async fn a_new_takeover_ends_the_earlier_one_and_never_nests(kind: StoreKind) {
     assert_eq!(of_user(&on, "carol", NOW_MS + 1).await, [second]);
 }
 
-async fn some_takeovers_are_refused_and_change_nothing(kind: StoreKind) {
+async fn a_refused_takeover_changes_nothing(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let pending = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
     on.keep(&pending, NOW_MS).await;
     let gone = on.issue("alice", NOW_MS).await;
-    on.store.change(gone.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(gone.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
     let unknown = on.sample("alice", NOW_MS);
     for (on_token, user, at_ms, expected) in [
-        (&token, "alice", NOW_MS, Started::OwnUser),
-        (&pending, "bob", NOW_MS, Started::Pending),
-        (&gone, "bob", NOW_MS, Started::Ended),
-        (&unknown, "bob", NOW_MS, Started::NotFound),
-        (&token, "bob", NOW_MS + HOUR_MS, Started::NotFound),
+        (&token, "alice", NOW_MS, Err(Rejection::OwnUser)),
+        (&pending, "bob", NOW_MS, Err(Rejection::Pending)),
+        (&gone, "bob", NOW_MS, Err(Rejection::Revoked)),
+        (&unknown, "bob", NOW_MS, Err(Rejection::NotFound)),
+        (&token, "bob", NOW_MS + HOUR_MS, Err(Rejection::NotFound)),
     ] {
         let new = new(&on, on_token, user, at_ms + DAY_MS);
         assert_eq!(on.store.start_takeover(&new, at_ms).await.unwrap(), expected);
@@ -120,7 +120,7 @@ async fn some_takeovers_are_refused_and_change_nothing(kind: StoreKind) {
     assert!(!on.ttls().keys().any(|key| key.contains("v:{")), "nothing hints at what never was");
 }
 
-async fn a_takeover_ends_with_its_token(kind: StoreKind) {
+async fn a_takeover_ends_when_its_token_is_revoked(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for (n, end) in ["change", "all", "reuse"].into_iter().enumerate() {
         let user = format!("user {n}");
@@ -129,12 +129,16 @@ async fn a_takeover_ends_with_its_token(kind: StoreKind) {
         let takeover = start(&on, &new(&on, &token, &format!("bob {n}"), NOW_MS + DAY_MS), NOW_MS).await;
         match end {
             "change" => {
-                on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 5).await.unwrap();
+                on.store
+                    .change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 5)
+                    .await
+                    .unwrap()
+                    .unwrap();
             }
             "all" => drop(on.store.revoke_user_tokens(&user, None, NOW_MS + 5).await.unwrap()),
             _ => {
                 let rotation = Rotation { hash: on.mint(&user).hash, grace_ms: 0 };
-                on.store.change(id, &TokenChange::rotating(rotation), NOW_MS + 4).await.unwrap();
+                on.store.change(id, &TokenChange::rotating(rotation), NOW_MS + 4).await.unwrap().unwrap();
                 let old = token.record.secret_hash;
                 assert!(on.store.revoke_reused(id, &old, NOW_MS + 5).await.unwrap());
             }
@@ -146,7 +150,7 @@ async fn a_takeover_ends_with_its_token(kind: StoreKind) {
     }
 }
 
-async fn a_takeover_is_over_at_its_hard_end_and_at_its_tokens_expiry(kind: StoreKind) {
+async fn a_takeover_ends_at_its_limit_or_its_tokens_expiry(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let short = start(&on, &new(&on, &token, "bob", NOW_MS + MINUTE_MS), NOW_MS).await;
@@ -165,7 +169,7 @@ async fn a_takeover_is_over_at_its_hard_end_and_at_its_tokens_expiry(kind: Store
     assert_eq!(of_user(&on, "erin", expired_ms).await, [over(long, expired_ms)]);
 }
 
-async fn a_takeover_that_is_over_is_shown_until_its_retention_is_over(kind: StoreKind) {
+async fn an_ended_takeover_is_shown_until_its_retention(kind: StoreKind) {
     let limits = StoreLimits { takeover_retention_ms: HOUR_MS, ..LIMITS };
     let on = TestStore::open_with(kind, limits).await;
     let token = on.issue_idle("alice", DAY_MS, NOW_MS).await;

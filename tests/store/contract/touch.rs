@@ -1,28 +1,28 @@
 //! Accesses: the last one is kept, a renewal extends, and nothing dead comes back to life.
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::token::record::{RelatedObject, Renewal, Touch};
-use doorward::internals::store::{Changed, StoreLimits};
+use doorward::internals::model::token::{RelatedObject, Renewal, Touch};
+use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::{Token, TokenChange};
 
 use crate::common::store::{
-    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended, touch,
+    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended, touch, with_objects,
 };
 
 each_store! {
-    renewals_extend_one_after_the_other,
+    each_renewal_extends_the_last,
     a_renewal_never_shortens,
-    the_last_access_is_the_latest_in_any_order,
-    an_ended_token_is_not_touched,
+    the_latest_access_wins_in_any_order,
+    a_revoked_token_is_not_touched,
     an_access_after_the_expiry_does_nothing,
-    a_late_touch_renews_when_the_access_was_in_time,
-    a_renewal_that_is_past_is_none,
+    a_late_write_of_a_timely_access_renews,
+    a_renewal_that_has_passed_is_ignored,
     an_unknown_token_is_not_touched,
     a_large_batch_is_written_whole,
-    a_chain_of_accesses_is_written_after_the_expiry,
-    no_chain_revives_what_was_to_end,
-    an_ending_of_others_spares_what_may_be_renewed,
-    an_expired_token_is_forgotten_after_the_grace,
+    a_chain_of_accesses_renews_after_the_expiry,
+    a_chain_of_accesses_never_revives_a_revoked_token,
+    revoking_other_tokens_spares_one_awaiting_renewal,
+    an_expired_token_is_purged_after_the_grace,
     an_expired_token_does_not_count_as_live,
 }
 
@@ -32,7 +32,7 @@ fn renewed(token: &Token, access_ms: u64, expires_at_ms: u64) -> Token {
     Token { last_access_ms: access_ms, ..edited(token.clone(), |c| c.expires_at_ms = expires_at_ms) }
 }
 
-async fn renewals_extend_one_after_the_other(kind: StoreKind) {
+async fn each_renewal_extends_the_last(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     for step in 1..=100 {
@@ -57,7 +57,7 @@ async fn a_renewal_never_shortens(kind: StoreKind) {
     assert_eq!(on.listed("alice", EXPIRED_MS - 1).await, [token.record.id]);
 }
 
-async fn the_last_access_is_the_latest_in_any_order(kind: StoreKind) {
+async fn the_latest_access_wins_in_any_order(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let mut latest_ms = NOW_MS;
@@ -75,10 +75,14 @@ async fn the_last_access_is_the_latest_in_any_order(kind: StoreKind) {
     }
 }
 
-async fn an_ended_token_is_not_touched(kind: StoreKind) {
+async fn a_revoked_token_is_not_touched(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    on.store.change(token.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 10).await.unwrap();
+    on.store
+        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 10)
+        .await
+        .unwrap()
+        .unwrap();
     // Also not by an access that came before the end: what is dead stays as it was.
     for access_ms in [NOW_MS + 5, NOW_MS + 20] {
         on.touch(&token, access_ms, Some(access_ms + DAY_MS * 7)).await;
@@ -95,7 +99,7 @@ async fn an_access_after_the_expiry_does_nothing(kind: StoreKind) {
     assert_eq!(on.token(&token, EXPIRED_MS).await, None);
 }
 
-async fn a_late_touch_renews_when_the_access_was_in_time(kind: StoreKind) {
+async fn a_late_write_of_a_timely_access_renews(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let access_ms = EXPIRED_MS - 1;
@@ -106,7 +110,7 @@ async fn a_late_touch_renews_when_the_access_was_in_time(kind: StoreKind) {
     assert_eq!(on.listed("alice", flush_ms).await, [token.record.id]);
 }
 
-async fn a_renewal_that_is_past_is_none(kind: StoreKind) {
+async fn a_renewal_that_has_passed_is_ignored(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let access_ms = EXPIRED_MS - 1;
@@ -155,7 +159,7 @@ fn chain(token: &Token, from_ms: u64, access_ms: u64) -> Touch {
     Touch { renewal: Some(renewal), ..touch(token, access_ms, None) }
 }
 
-async fn a_chain_of_accesses_is_written_after_the_expiry(kind: StoreKind) {
+async fn a_chain_of_accesses_renews_after_the_expiry(kind: StoreKind) {
     let on = TestStore::open_with(kind, WITH_GRACE).await;
     let token = on.issue("alice", NOW_MS).await;
     let (access_ms, back_ms) = (EXPIRED_MS + 9 * MINUTE_MS, EXPIRED_MS + 10 * MINUTE_MS);
@@ -163,7 +167,7 @@ async fn a_chain_of_accesses_is_written_after_the_expiry(kind: StoreKind) {
     assert_eq!(on.token(&token, back_ms).await, None);
     assert_eq!(on.listed("alice", back_ms).await, []);
     let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
-    assert_eq!(on.store.change(token.record.id, &edit, back_ms).await.unwrap(), Changed::NotFound);
+    assert_eq!(on.store.change(token.record.id, &edit, back_ms).await.unwrap(), Err(Rejection::NotFound));
 
     // The first access was too late.
     on.store.touch(&[chain(&token, EXPIRED_MS, access_ms)], back_ms).await.unwrap();
@@ -178,19 +182,19 @@ async fn a_chain_of_accesses_is_written_after_the_expiry(kind: StoreKind) {
     assert_eq!(on.listed("alice", back_ms).await, [token.record.id]);
 }
 
-async fn no_chain_revives_what_was_to_end(kind: StoreKind) {
+async fn a_chain_of_accesses_never_revives_a_revoked_token(kind: StoreKind) {
     let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
     for ending in ["before the expiry", "one", "all", "by object"] {
         let on = TestStore::open_with(kind, WITH_GRACE).await;
-        let token = Token { related_objects: vec![object.clone()], ..on.sample("alice", NOW_MS) };
+        let token = with_objects(on.sample("alice", NOW_MS), vec![object.clone()]);
         on.keep(&token, NOW_MS).await;
-        let (end, id) = (TokenChange::ending(RevokeReason::Ended), token.record.id);
+        let (end, id) = (TokenChange::revoking(RevokeReason::Ended), token.record.id);
         let late_ms = EXPIRED_MS + MINUTE_MS;
         match ending {
             "before the expiry" => drop(on.store.change(id, &end, EXPIRED_MS - 1).await.unwrap()),
-            "one" => assert_eq!(on.store.change(id, &end, late_ms).await.unwrap(), Changed::NotFound),
+            "one" => assert_eq!(on.store.change(id, &end, late_ms).await.unwrap(), Err(Rejection::NotFound)),
             "all" => assert_eq!(on.store.revoke_user_tokens("alice", None, late_ms).await.unwrap(), []),
-            _ => assert_eq!(on.store.end_object_tokens(&object, late_ms).await.unwrap(), []),
+            _ => assert_eq!(on.store.revoke_object_tokens(&object, late_ms).await.unwrap(), []),
         }
         let back_ms = late_ms + MINUTE_MS;
         on.store.touch(&[chain(&token, EXPIRED_MS - 2, late_ms)], back_ms).await.unwrap();
@@ -199,23 +203,24 @@ async fn no_chain_revives_what_was_to_end(kind: StoreKind) {
     }
 }
 
-async fn an_ending_of_others_spares_what_may_be_renewed(kind: StoreKind) {
+async fn revoking_other_tokens_spares_one_awaiting_renewal(kind: StoreKind) {
     let on = TestStore::open_with(kind, WITH_GRACE).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
     on.store.revoke_user_tokens("alice", Some(id), EXPIRED_MS).await.unwrap();
     let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
-    on.store.end_object_tokens(&object, EXPIRED_MS).await.unwrap();
+    on.store.revoke_object_tokens(&object, EXPIRED_MS).await.unwrap();
     on.store.touch(&[chain(&token, NOW_MS, EXPIRED_MS)], EXPIRED_MS + 1).await.unwrap();
     assert_eq!(on.listed("alice", EXPIRED_MS + 1).await, [id]);
 }
 
-async fn an_expired_token_is_forgotten_after_the_grace(kind: StoreKind) {
+async fn an_expired_token_is_purged_after_the_grace(kind: StoreKind) {
     let on = TestStore::open_with(kind, WITH_GRACE).await;
     let token = on.issue("alice", NOW_MS).await;
     for (late_ms, is_kept) in [(GRACE_MS - 1, true), (GRACE_MS, false)] {
         let now_ms = EXPIRED_MS + late_ms;
-        on.store.change(token.record.id, &TokenChange::default(), now_ms).await.unwrap();
+        let changed = on.store.change(token.record.id, &TokenChange::default(), now_ms).await.unwrap();
+        assert_eq!(changed, Err(Rejection::NotFound));
         assert_eq!(on.record(token.record.id).await.unwrap().is_some(), is_kept);
     }
 }

@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::store::{Issued, StoreLimits};
+use doorward::internals::model::token::Revocation;
+use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::internals::token_string::TokenId;
 use doorward::internals::values::OverLimit;
 use doorward::{Token, TokenChange};
@@ -13,16 +14,16 @@ use crate::common::store::{
 };
 
 each_store! {
-    a_listing_is_newest_first_and_ties_go_by_id,
-    a_listing_shows_the_ended_and_not_the_expired,
-    all_tokens_of_a_user_end_at_once,
-    one_token_is_spared,
-    a_token_of_another_user_spares_nothing,
-    users_of_one_shard_keep_apart,
+    tokens_are_listed_newest_first_then_by_id,
+    a_listing_shows_revoked_but_not_expired_tokens,
+    all_tokens_of_a_user_are_revoked_at_once,
+    the_kept_token_is_not_revoked,
+    keeping_a_token_of_another_user_keeps_nothing,
+    users_of_one_shard_are_separate,
     the_oldest_token_makes_room,
-    only_so_many_ended_tokens_are_kept,
-    concurrent_logins_keep_the_limit,
-    one_token_too_many_may_be_refused,
+    the_revoked_tokens_of_a_user_are_limited,
+    concurrent_logins_respect_the_limit,
+    a_token_above_the_limit_can_be_refused,
 }
 
 fn sorted(mut ids: Vec<TokenId>) -> Vec<TokenId> {
@@ -30,7 +31,7 @@ fn sorted(mut ids: Vec<TokenId>) -> Vec<TokenId> {
     ids
 }
 
-async fn a_listing_is_newest_first_and_ties_go_by_id(kind: StoreKind) {
+async fn tokens_are_listed_newest_first_then_by_id(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut issued = Vec::new();
     for n in 0..24 {
@@ -44,18 +45,22 @@ async fn a_listing_is_newest_first_and_ties_go_by_id(kind: StoreKind) {
     assert_eq!(listed, issued.into_iter().map(|(_, id)| id).collect::<Vec<_>>());
 }
 
-async fn a_listing_shows_the_ended_and_not_the_expired(kind: StoreKind) {
+async fn a_listing_shows_revoked_but_not_expired_tokens(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let expired = on.issue("alice", NOW_MS).await;
     let live = on.issue_idle("alice", 3 * HOUR_MS, NOW_MS + 1).await;
     let dead = on.issue("alice", NOW_MS + 2).await;
-    on.store.change(dead.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 3).await.unwrap();
+    on.store
+        .change(dead.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 3)
+        .await
+        .unwrap()
+        .unwrap();
     let all = [ended(&dead, NOW_MS + 3), live, expired];
     assert_eq!(on.store.user_tokens("alice", NOW_MS + 3).await.unwrap(), all);
     assert_eq!(on.store.user_tokens("alice", NOW_MS + HOUR_MS).await.unwrap(), all[..2]);
 }
 
-async fn all_tokens_of_a_user_end_at_once(kind: StoreKind) {
+async fn all_tokens_of_a_user_are_revoked_at_once(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut live = Vec::new();
     for n in 0..5 {
@@ -63,14 +68,18 @@ async fn all_tokens_of_a_user_end_at_once(kind: StoreKind) {
     }
     let other = on.issue("bob", NOW_MS).await;
     let dead = on.issue("alice", NOW_MS).await;
-    on.store.change(dead.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 6).await.unwrap();
+    on.store
+        .change(dead.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 6)
+        .await
+        .unwrap()
+        .unwrap();
 
     let ended_ids = on.store.revoke_user_tokens("alice", None, NOW_MS + 7).await.unwrap();
     assert_eq!(sorted(ended_ids), sorted(live.clone()));
     assert_eq!(on.store.revoke_user_tokens("alice", None, NOW_MS + 8).await.unwrap(), []);
     for token in on.store.user_tokens("alice", NOW_MS + 8).await.unwrap() {
-        let ended_at_ms = if token.record.id == dead.record.id { NOW_MS + 6 } else { NOW_MS + 7 };
-        assert_eq!((token.record.is_active, token.ended_at_ms), (false, Some(ended_at_ms)));
+        let revoked_at_ms = if token.record.id == dead.record.id { NOW_MS + 6 } else { NOW_MS + 7 };
+        assert_eq!((token.record.is_active, token.revoked.map(|r| r.at_ms)), (false, Some(revoked_at_ms)));
         let record = on.record(token.record.id).await.unwrap();
         assert_eq!(record, Some(token.record));
     }
@@ -78,7 +87,7 @@ async fn all_tokens_of_a_user_end_at_once(kind: StoreKind) {
     assert_eq!(on.token(&other, NOW_MS + 8).await.as_ref(), Some(&other));
 }
 
-async fn one_token_is_spared(kind: StoreKind) {
+async fn the_kept_token_is_not_revoked(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let spared = on.issue("alice", NOW_MS).await;
     let gone = on.issue("alice", NOW_MS).await;
@@ -89,7 +98,7 @@ async fn one_token_is_spared(kind: StoreKind) {
     assert_eq!(on.store.revoke_user_tokens("alice", None, NOW_MS).await.unwrap(), [spared.record.id]);
 }
 
-async fn a_token_of_another_user_spares_nothing(kind: StoreKind) {
+async fn keeping_a_token_of_another_user_keeps_nothing(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let (alice, bob) = users_of_one_shard();
     for other in ["somebody else", bob.as_str()] {
@@ -101,7 +110,7 @@ async fn a_token_of_another_user_spares_nothing(kind: StoreKind) {
     }
 }
 
-async fn users_of_one_shard_keep_apart(kind: StoreKind) {
+async fn users_of_one_shard_are_separate(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let (alice, bob) = users_of_one_shard();
     let hers = on.issue(&alice, NOW_MS).await;
@@ -122,8 +131,8 @@ async fn the_oldest_token_makes_room(kind: StoreKind) {
     for (at_ms, made_room) in [(NOW_MS + 3, &oldest), (NOW_MS + 4, &second)] {
         let token = on.sample("alice", at_ms);
         assert_eq!(on.keep(&token, at_ms).await, [made_room.record.id]);
-        let ended = Token { revoked_reason: Some(RevokeReason::Limit), ..ended(made_room, at_ms) };
-        assert_eq!(on.token(made_room, at_ms).await, Some(ended));
+        let revoked = Some(Revocation { at_ms, reason: Some(RevokeReason::Limit) });
+        assert_eq!(on.token(made_room, at_ms).await, Some(Token { revoked, ..ended(made_room, at_ms) }));
     }
     assert_eq!(on.token(&others, NOW_MS + 4).await.as_ref(), Some(&others));
 
@@ -136,12 +145,12 @@ async fn the_oldest_token_makes_room(kind: StoreKind) {
     on.issue("alice", later_ms).await;
 }
 
-async fn only_so_many_ended_tokens_are_kept(kind: StoreKind) {
+async fn the_revoked_tokens_of_a_user_are_limited(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_user: 3, ..LIMITS }).await;
     let mut issued = Vec::new();
     for n in 0..10 {
         let token = with_idle(on.sample("alice", NOW_MS + n), HOUR_MS - n);
-        on.store.issue(&token, NOW_MS + n).await.unwrap();
+        on.store.issue(&token, NOW_MS + n).await.unwrap().unwrap();
         issued.push(token);
     }
     // The last three live, the three ended last are shown, the rest is forgotten.
@@ -152,7 +161,7 @@ async fn only_so_many_ended_tokens_are_kept(kind: StoreKind) {
     }
 }
 
-async fn concurrent_logins_keep_the_limit(kind: StoreKind) {
+async fn concurrent_logins_respect_the_limit(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_user: 5, ..LIMITS }).await;
     let logins: Vec<_> = (0..40)
         .map(|n| {
@@ -170,17 +179,17 @@ async fn concurrent_logins_keep_the_limit(kind: StoreKind) {
     assert_eq!((live, tokens.len()), (5, 10));
 }
 
-async fn one_token_too_many_may_be_refused(kind: StoreKind) {
+async fn a_token_above_the_limit_can_be_refused(kind: StoreKind) {
     let limits = StoreLimits { max_tokens_per_user: 2, over_limit: OverLimit::RefuseNew, ..LIMITS };
     let on = TestStore::open_with(kind, limits).await;
     let first = on.issue("alice", NOW_MS).await;
     on.issue("alice", NOW_MS + 1).await;
     let surplus = on.sample("alice", NOW_MS + 2);
-    assert_eq!(on.store.issue(&surplus, NOW_MS + 2).await.unwrap(), Issued::TooMany);
+    assert_eq!(on.store.issue(&surplus, NOW_MS + 2).await.unwrap(), Err(Rejection::TooManyTokens));
     assert_eq!(on.record(surplus.record.id).await.unwrap(), None);
     assert_eq!(on.listed("alice", NOW_MS + 2).await.len(), 2);
     // What has ended takes no room.
-    let ending = TokenChange::ending(RevokeReason::Ended);
-    on.store.change(first.record.id, &ending, NOW_MS + 3).await.unwrap();
+    let ending = TokenChange::revoking(RevokeReason::Ended);
+    on.store.change(first.record.id, &ending, NOW_MS + 3).await.unwrap().unwrap();
     on.issue("alice", NOW_MS + 3).await;
 }

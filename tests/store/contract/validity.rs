@@ -2,16 +2,16 @@
 
 use doorward::TokenChange;
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::store::Changed;
+use doorward::internals::store::Rejection;
 
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, ended, touch};
 
 each_store! {
     a_token_expires_at_its_millisecond,
-    an_ended_token_is_shown_until_its_retention_is_over,
-    ending_what_has_ended_changes_nothing,
-    what_a_change_did_not_find_never_comes_back,
-    what_an_ending_of_all_did_not_find_never_comes_back,
+    a_revoked_token_is_shown_until_its_retention,
+    revoking_a_revoked_token_changes_nothing,
+    a_token_not_found_by_a_change_never_reappears,
+    a_token_missed_by_a_revocation_of_all_never_reappears,
 }
 
 const EXPIRED_MS: u64 = NOW_MS + HOUR_MS;
@@ -27,14 +27,14 @@ async fn a_token_expires_at_its_millisecond(kind: StoreKind) {
     assert_eq!(on.store.revoke_user_tokens("alice", None, EXPIRED_MS).await.unwrap(), []);
 }
 
-async fn an_ended_token_is_shown_until_its_retention_is_over(kind: StoreKind) {
+async fn a_revoked_token_is_shown_until_its_retention(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
     let end_ms = NOW_MS + 5;
     let after = ended(&token, end_ms);
-    let changed = on.store.change(id, &TokenChange::ending(RevokeReason::Ended), end_ms).await.unwrap();
-    assert_eq!(changed, Changed::Done(after.clone()));
+    let changed = on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), end_ms).await.unwrap();
+    assert_eq!(changed, Ok(after.clone()));
     assert_eq!(on.record(id).await.unwrap().as_ref(), Some(&after.record));
 
     // Longer than it would have lived.
@@ -43,36 +43,40 @@ async fn an_ended_token_is_shown_until_its_retention_is_over(kind: StoreKind) {
     assert_eq!(on.listed("alice", last_ms).await, [id]);
     assert_eq!(on.token(&token, last_ms + 1).await, None);
     assert_eq!(on.listed("alice", last_ms + 1).await, []);
-    let changed = on.store.change(id, &TokenChange::ending(RevokeReason::Ended), last_ms + 1).await.unwrap();
-    assert_eq!(changed, Changed::NotFound);
+    let changed =
+        on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), last_ms + 1).await.unwrap();
+    assert_eq!(changed, Err(Rejection::NotFound));
 }
 
-async fn ending_what_has_ended_changes_nothing(kind: StoreKind) {
+async fn revoking_a_revoked_token_changes_nothing(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
-    on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 1).await.unwrap();
+    on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 1).await.unwrap().unwrap();
     let after = ended(&token, NOW_MS + 1);
     let edit = TokenChange {
         auth_slug: Some(Some("other".into())),
         allowed_cookie: Some(false),
         allowed_header: Some(false),
-        end: Some(RevokeReason::Ended),
+        revoke: Some(RevokeReason::Ended),
         ..TokenChange::default()
     };
-    for change in [TokenChange::ending(RevokeReason::Ended), edit, TokenChange::default()] {
-        let changed = on.store.change(id, &change, NOW_MS + 2).await.unwrap();
-        assert_eq!(changed, Changed::AlreadyRevoked(after.clone()));
+    for (change, outcome) in [
+        (TokenChange::revoking(RevokeReason::Ended), Ok(after.clone())),
+        (edit, Err(Rejection::Revoked)),
+        (TokenChange::default(), Ok(after.clone())),
+    ] {
+        assert_eq!(on.store.change(id, &change, NOW_MS + 2).await.unwrap(), outcome);
     }
     assert_eq!(on.token(&token, NOW_MS + 2).await, Some(after));
 }
 
-async fn what_a_change_did_not_find_never_comes_back(kind: StoreKind) {
+async fn a_token_not_found_by_a_change_never_reappears(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
-    let changed = on.store.change(id, &TokenChange::ending(RevokeReason::Ended), EXPIRED_MS).await.unwrap();
-    assert_eq!(changed, Changed::NotFound);
+    let changed = on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), EXPIRED_MS).await.unwrap();
+    assert_eq!(changed, Err(Rejection::NotFound));
     // An access of the token's last minute that another node writes down only now.
     let late = touch(&token, EXPIRED_MS - 1, Some(EXPIRED_MS - 1 + HOUR_MS));
     on.store.touch(&[late], EXPIRED_MS + 1).await.unwrap();
@@ -81,7 +85,7 @@ async fn what_a_change_did_not_find_never_comes_back(kind: StoreKind) {
     assert!(on.ttls().keys().all(|key| key.contains(":e:")), "only what happened is left");
 }
 
-async fn what_an_ending_of_all_did_not_find_never_comes_back(kind: StoreKind) {
+async fn a_token_missed_by_a_revocation_of_all_never_reappears(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     assert_eq!(on.store.revoke_user_tokens("alice", None, EXPIRED_MS).await.unwrap(), []);

@@ -38,16 +38,16 @@ fn tell_the_same_story(kind: StoreKind) {
 }
 
 #[test]
-fn memory_and_redis_tell_the_same_story() {
+fn memory_and_redis_agree() {
     tell_the_same_story(StoreKind::RedisTcp);
 }
 
 #[test]
-fn memory_and_valkey_tell_the_same_story() {
+fn memory_and_valkey_agree() {
     tell_the_same_story(StoreKind::Valkey);
 }
 
 #[test]
-fn memory_and_a_cluster_tell_the_same_story() {
+fn memory_and_a_cluster_agree() {
     tell_the_same_story(StoreKind::Cluster);
 }

@@ -6,18 +6,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorward::TokenChange;
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started};
-use doorward::internals::model::token::record::RelatedObject;
-use doorward::internals::store::{Changed, StoreLimits};
+use doorward::internals::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, NewTakeover};
+use doorward::internals::model::token::RelatedObject;
+use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string;
-use doorward::{Token, TokenChange};
 use futures_util::future::join_all;
 
 use super::round_trips::{Traffic, during};
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
-use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, NOW_MS, TestStore};
+use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, NOW_MS, TestStore, with_objects};
 
 const LOGINS: usize = 21;
 const CONCURRENT: usize = 8;
@@ -77,10 +77,10 @@ async fn costs(
         renewals.push(during(server, on.touch(token, now_ms, Some(renewed_to_ms))).await);
     }
     for token in last {
-        let change = TokenChange::ending(RevokeReason::Logout);
+        let change = TokenChange::revoking(RevokeReason::Logout);
         let changed = async {
             let changed = on.store.change(token.record.id, &change, now_ms).await.unwrap();
-            assert!(matches!(changed, Changed::Done(_)), "{changed:?}");
+            assert!(matches!(changed, Ok(_)), "{changed:?}");
         };
         logouts.push(during(server, changed).await);
     }
@@ -88,7 +88,7 @@ async fn costs(
 }
 
 #[tokio::test]
-async fn a_login_costs_at_most_twice_as_much_for_a_busy_account() {
+async fn a_login_costs_at_most_twice_as_much_for_a_busy_user() {
     const CALLS: [&str; 3] = ["a login", "a renewal", "a logout"];
     let server = RedisServer::start();
     let default = with_limit(&server, LIMITS.max_tokens_per_user).await;
@@ -121,7 +121,7 @@ async fn a_login_costs_at_most_twice_as_much_for_a_busy_account() {
 }
 
 #[tokio::test]
-async fn a_login_by_a_device_key_costs_at_most_twice_as_much_beside_many_others() {
+async fn a_device_login_costs_at_most_twice_as_much_beside_many_device_keys() {
     let server = RedisServer::start();
     let limits = StoreLimits { max_devices_per_user: 1000, ..LIMITS };
     let on = TestStore::on_server(&server, limits, Duration::from_secs(60)).await;
@@ -151,7 +151,7 @@ async fn a_login_by_a_device_key_costs_at_most_twice_as_much_beside_many_others(
 
 /// Where the limit was lowered, the accounts come down to it with a few logins, and no login has to do much.
 #[tokio::test]
-async fn a_lowered_limit_is_reached_little_by_little() {
+async fn a_lowered_limit_is_reached_gradually() {
     let server = RedisServer::start();
     let before = with_limit(&server, 100).await;
     log_in(&before, "alice", 100).await;
@@ -167,13 +167,13 @@ async fn a_lowered_limit_is_reached_little_by_little() {
 
 /// A login that belongs to an object, whatever the number of tokens that the object has.
 #[tokio::test]
-async fn an_object_with_thousands_of_tokens_makes_no_login_dearer() {
+async fn an_object_with_thousands_of_tokens_does_not_slow_logins() {
     const TOKENS: usize = 3_000;
     let server = RedisServer::start();
     let on = with_limit(&server, LIMITS.max_tokens_per_user).await;
     let related = |user: &str, object_id: &str| {
         let object = RelatedObject { content_type: "order".into(), object_id: object_id.into() };
-        Token { related_objects: vec![object], ..on.sample(user, NOW_MS) }
+        with_objects(on.sample(user, NOW_MS), vec![object])
     };
     let cost = async |object_id: &str, now_ms: u64| {
         let mut calls = Vec::new();
@@ -200,7 +200,7 @@ async fn an_object_with_thousands_of_tokens_makes_no_login_dearer() {
 
 /// A takeover by a token that has as many behind it as are kept.
 #[tokio::test]
-async fn a_long_history_makes_no_takeover_dearer() {
+async fn a_long_history_does_not_slow_takeovers() {
     let server = RedisServer::start();
     let on = with_limit(&server, LIMITS.max_tokens_per_user).await;
     let token = on.issue("alice", NOW_MS).await.record.id;
@@ -210,7 +210,7 @@ async fn a_long_history_makes_no_takeover_dearer() {
         let new = NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: NOW_MS + HOUR_MS };
         let call = during(&server, async {
             let started = on.store.start_takeover(&new, NOW_MS).await.unwrap();
-            assert!(matches!(started, Started::Done(_)), "{started:?}");
+            assert!(matches!(started, Ok(_)), "{started:?}");
         });
         costs.push(Cost::of(&[call.await]));
     }

@@ -2,13 +2,15 @@
 
 use doorward::internals::model::device_key::DeviceChange;
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::token::inline_text::Texts;
-use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::RelatedObject;
+use doorward::internals::model::token::Texts;
 use doorward::internals::token_string::HashTag;
 use doorward::{StoreError, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
-use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, edited, raw_connection, touch};
+use crate::common::store::{
+    HOUR_MS, NOW_MS, StoreKind, TestStore, edited, raw_connection, touch, with_objects,
+};
 
 const NOT_UTF8: &[u8] = b"\xff\xfe";
 const GARBLED: &[u8] = b"!";
@@ -22,8 +24,8 @@ async fn issue_full(on: &TestStore, user: &str) -> Token {
     let mut token = edited(on.sample(user, NOW_MS), |c| {
         c.texts = Texts::new(c.user(), Some("slug"), Some("ldap"), None);
     });
-    token.related_objects = vec![RelatedObject { content_type: "order".into(), object_id: "7".into() }];
-    on.store.issue(&token, NOW_MS).await.unwrap();
+    token = with_objects(token, vec![RelatedObject { content_type: "order".into(), object_id: "7".into() }]);
+    on.store.issue(&token, NOW_MS).await.unwrap().unwrap();
     token
 }
 
@@ -47,8 +49,8 @@ async fn assert_all_reads_corrupt(on: &TestStore, token: &Token, hot: bool, what
     assert_corrupt(&format!("listing, {what}"), listing);
     for change in [
         TokenChange::default(),
-        TokenChange::ending(RevokeReason::Ended),
-        TokenChange::ending(RevokeReason::Ended),
+        TokenChange::revoking(RevokeReason::Ended),
+        TokenChange::revoking(RevokeReason::Ended),
     ] {
         assert_corrupt(&format!("{change:?}, {what}"), on.store.change(id, &change, NOW_MS).await);
     }
@@ -83,10 +85,14 @@ async fn a_garbled_field_is_corrupt() {
 }
 
 #[tokio::test]
-async fn an_end_without_its_time_is_corrupt() {
+async fn a_revocation_without_its_time_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = issue_full(&on, "alice").await;
-    on.store.change(token.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
     run(&on, "HDEL", &[token_key(&on, &token).as_bytes(), b"e"]);
     assert_all_reads_corrupt(&on, &token, false, "ended without e").await;
 }
@@ -117,11 +123,11 @@ async fn an_index_of_another_type_is_corrupt() {
         "touch",
         on.store.touch(&[touch(&token, NOW_MS, None)], NOW_MS).await.map_err(|e| e.error),
     );
-    assert_corrupt("end", on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await);
+    assert_corrupt("end", on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS).await);
 }
 
 #[tokio::test]
-async fn an_index_with_a_stranger_in_it_is_corrupt() {
+async fn an_index_with_a_malformed_entry_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     issue_full(&on, "alice").await;
     let index = format!("{}u:{{{}}}:alice", on.prefix(), HashTag::of_user("alice"));
@@ -134,7 +140,7 @@ async fn an_index_with_a_stranger_in_it_is_corrupt() {
 }
 
 #[tokio::test]
-async fn a_check_key_of_another_type_is_corrupt() {
+async fn a_token_key_of_another_type_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let key = format!("{}m:check-key", on.prefix());
     run(&on, "SET", &[key.as_bytes(), NOT_UTF8]);
@@ -145,7 +151,7 @@ async fn a_check_key_of_another_type_is_corrupt() {
 }
 
 #[tokio::test]
-async fn ending_all_ends_the_good_ones_and_says_that_one_is_corrupt() {
+async fn revoking_all_revokes_the_good_tokens_and_reports_the_corrupt_one() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     for (n, break_it) in
         [("HDEL", &b"f"[..]), ("HSET", &b"f"[..]), ("SET", &b"a string"[..])].iter().enumerate()
@@ -168,7 +174,7 @@ async fn ending_all_ends_the_good_ones_and_says_that_one_is_corrupt() {
 }
 
 #[tokio::test]
-async fn a_corrupt_record_costs_no_other_its_renewal() {
+async fn a_corrupt_record_blocks_no_other_renewal() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let mut tokens = Vec::new();
     for n in 0..300 {
@@ -187,7 +193,7 @@ async fn a_corrupt_record_costs_no_other_its_renewal() {
 }
 
 #[tokio::test]
-async fn no_room_is_made_among_corrupt_records() {
+async fn corrupt_records_are_not_removed_to_make_room() {
     let limits =
         doorward::internals::store::StoreLimits { max_tokens_per_user: 2, ..crate::common::store::LIMITS };
     let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
@@ -200,7 +206,7 @@ async fn no_room_is_made_among_corrupt_records() {
 }
 
 #[tokio::test]
-async fn a_corrupt_device_key_is_never_none() {
+async fn a_corrupt_device_key_is_never_reported_as_absent() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let change = DeviceChange { is_active: Some(true), ..DeviceChange::default() };
     for (n, field) in ["u", "i", "h", "x", "f", "c", "z"].into_iter().enumerate() {
@@ -232,7 +238,7 @@ async fn a_corrupt_device_key_is_never_none() {
 
 /// The device key is inactive for good, whatever its tokens are.
 #[tokio::test]
-async fn a_deactivation_ends_the_good_tokens_and_says_that_one_is_corrupt() {
+async fn a_deactivation_revokes_the_good_tokens_and_reports_the_corrupt_one() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;

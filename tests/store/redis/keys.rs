@@ -49,10 +49,14 @@ async fn each_operation_leaves_the_right_keys(kind: StoreKind) {
     keys.assert(5 * HOUR_MS, &[(&short, 5 * HOUR_MS), (&long, 3 * HOUR_MS)]);
     on.touch(&short, NOW_MS, None).await;
     let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
-    on.store.change(short.record.id, &edit, NOW_MS).await.unwrap();
+    on.store.change(short.record.id, &edit, NOW_MS).await.unwrap().unwrap();
     keys.assert(5 * HOUR_MS, &[(&short, 5 * HOUR_MS), (&long, 3 * HOUR_MS)]);
 
-    on.store.change(long.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(long.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
     keys.assert(DAY_MS, &[(&short, 5 * HOUR_MS), (&long, DAY_MS)]);
     on.touch(&long, NOW_MS, Some(NOW_MS + 9 * DAY_MS)).await;
     on.store.revoke_user_tokens("al}i{ce", Some(short.record.id), NOW_MS).await.unwrap();
@@ -72,7 +76,7 @@ async fn each_operation_leaves_the_right_keys_over_a_unix_socket() {
 }
 
 #[tokio::test]
-async fn the_names_are_the_documented_ones_and_only_shared_keys_stay() {
+async fn key_names_are_the_documented_ones_and_only_shared_keys_persist() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     on.store.shared_token_key("a key").await.unwrap();
@@ -89,7 +93,7 @@ async fn the_names_are_the_documented_ones_and_only_shared_keys_stay() {
 }
 
 #[tokio::test]
-async fn another_schema_version_is_refused() {
+async fn another_schema_version_is_rejected() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     server.cli(&["SET", "dw:m:schema", "0"]);
@@ -102,7 +106,7 @@ async fn another_schema_version_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_prefix_keeps_stores_apart() {
+async fn key_prefixes_separate_stores() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let other = TestStore::open(StoreKind::RedisTcp).await;
     let token = on.issue("alice", NOW_MS).await;

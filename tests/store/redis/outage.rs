@@ -33,7 +33,7 @@ async fn assert_all_unavailable(on: &TestStore, token: &Token) {
     assert_unavailable("token", on.store.token(id, NOW_MS)).await;
     assert_unavailable("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS)).await;
     assert_unavailable("change", on.store.change(id, &TokenChange::default(), NOW_MS)).await;
-    assert_unavailable("end", on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS)).await;
+    assert_unavailable("end", on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)).await;
     assert_unavailable("listing", on.store.user_tokens("alice", NOW_MS)).await;
     assert_unavailable("end of all", on.store.revoke_user_tokens("alice", None, NOW_MS)).await;
     assert_unavailable("touch", async { on.store.touch(&touches, NOW_MS).await.map_err(|e| e.error) }).await;
@@ -48,12 +48,16 @@ async fn validations_are_back(on: &TestStore, token: &Token) {
 }
 
 #[tokio::test]
-async fn a_killed_server_is_unavailable_and_back_with_what_it_knew() {
+async fn a_killed_redis_is_unavailable_and_returns_with_its_data() {
     let mut server = RedisServer::start_durable();
     let on = open(&server).await;
     let live = on.issue("alice", NOW_MS).await;
     let ended = on.issue("alice", NOW_MS).await;
-    on.store.change(ended.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(ended.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
 
     server.kill();
     assert_all_unavailable(&on, &live).await;
@@ -65,14 +69,18 @@ async fn a_killed_server_is_unavailable_and_back_with_what_it_knew() {
     validations_are_back(&on, &live).await;
     assert_eq!(on.token(&live, NOW_MS).await.as_ref(), Some(&live));
     let kept = on.token(&ended, NOW_MS).await.unwrap();
-    assert_eq!((kept.record.is_active, kept.ended_at_ms), (false, Some(NOW_MS)));
+    assert_eq!((kept.record.is_active, kept.revoked.map(|r| r.at_ms)), (false, Some(NOW_MS)));
     assert_eq!(on.record(ended.record.id).await.unwrap(), Some(kept.record));
     on.issue("alice", NOW_MS).await;
-    on.store.change(live.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(live.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
-async fn a_frozen_server_is_unavailable_in_time_and_back_once_it_runs() {
+async fn a_frozen_redis_times_out_and_works_again_once_thawed() {
     let server = RedisServer::start();
     let on = open(&server).await;
     let token = on.issue("alice", NOW_MS).await;
@@ -88,7 +96,7 @@ async fn a_frozen_server_is_unavailable_in_time_and_back_once_it_runs() {
 }
 
 #[tokio::test]
-async fn a_replica_takes_no_writes_and_says_so() {
+async fn a_write_to_a_replica_fails_with_its_cause() {
     let master = RedisServer::start();
     let port = master.port().to_string();
     let replica = RedisServer::with_args(&["--appendonly", "no", "--replicaof", "127.0.0.1", &port]);
@@ -104,8 +112,11 @@ async fn a_replica_takes_no_writes_and_says_so() {
     let id = token.record.id;
     assert_unavailable("probe", on_replica.store.probe()).await;
     assert_unavailable("issue", on_replica.store.issue(&on.sample("bob", NOW_MS), NOW_MS)).await;
-    assert_unavailable("end", on_replica.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS))
-        .await;
+    assert_unavailable(
+        "end",
+        on_replica.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS),
+    )
+    .await;
     assert_unavailable("end of all", on_replica.store.revoke_user_tokens("alice", None, NOW_MS)).await;
     let touches = [touch(&token, NOW_MS + 1, None)];
     let touch = async { on_replica.store.touch(&touches, NOW_MS + 1).await.map_err(|e| e.error) };

@@ -25,7 +25,7 @@ fn script_times_us(server: &RedisServer) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_revocation_of_all_is_made_in_small_steps() {
+async fn revoking_all_tokens_runs_in_small_steps() {
     /// What one step may do: a few commands for each of at most a hundred tokens.
     const COMMANDS_PER_STEP: u64 = 800;
     const TOKENS_PER_STEP: u64 = 32;
@@ -103,7 +103,7 @@ async fn live(on: &TestStore, user: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn a_revocation_that_broke_off_is_finished_by_the_next() {
+async fn an_interrupted_revocation_is_finished_by_the_next() {
     let server = RedisServer::start();
     let on = with_limit(&server, MOST).await;
     log_in(&on, "alice", MANY).await;
@@ -117,7 +117,7 @@ async fn a_revocation_that_broke_off_is_finished_by_the_next() {
 
 /// The key is inactive then, and is found by the next call.
 #[tokio::test]
-async fn a_removal_of_a_device_key_that_broke_off_is_finished_by_the_next() {
+async fn an_interrupted_device_key_removal_is_finished_by_the_next() {
     let server = RedisServer::start();
     let on = with_limit(&server, MOST).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
@@ -133,7 +133,7 @@ async fn a_removal_of_a_device_key_that_broke_off_is_finished_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_corrupt_record_among_many_keeps_no_other_token_live() {
+async fn a_corrupt_record_does_not_protect_other_tokens_from_revocation() {
     let server = RedisServer::start();
     let on = with_limit(&server, MOST).await;
     log_in(&on, "alice", MANY).await;
@@ -149,7 +149,7 @@ async fn a_corrupt_record_among_many_keeps_no_other_token_live() {
 
 /// No command of a listing has more than a few hundred tokens for its answer.
 #[tokio::test]
-async fn a_listing_of_thousands_is_read_in_pieces() {
+async fn a_listing_of_thousands_is_read_in_chunks() {
     const TOKENS: usize = 3_000;
     let server = RedisServer::start();
     let on = with_limit(&server, MOST).await;

@@ -10,7 +10,7 @@ use crate::common::redis::RedisServer;
 use crate::common::server::{Server, bearer, cookie, on_both_stores, text};
 
 #[test]
-fn the_outcomes_are_those_of_auth() {
+fn a_check_gives_the_same_outcomes_as_auth() {
     on_both_stores(&[GRPC], |server| {
         let issued = server.issue(json!({"user": "zo\u{eb} 1", "auth_slug": "web", "backend": "ldap"}));
         let ended = server.issue(json!({}));
@@ -57,7 +57,7 @@ fn the_outcomes_are_those_of_auth() {
 }
 
 #[test]
-fn an_extension_names_the_check() {
+fn a_context_extension_names_the_route_check() {
     let server =
         Server::start(&[GRPC, ("DOORWARD_CHECKS", "staff:backend=ldap,open:slug=web+anonymous=true")]);
     let staff = bearer(&server.issue(json!({"backend": "ldap"}))["token"]);
@@ -80,7 +80,7 @@ fn an_extension_names_the_check() {
 }
 
 #[test]
-fn another_sites_cookie_is_told_by_the_requests_own_method() {
+fn the_csrf_check_uses_the_method_of_the_checked_request() {
     let server = Server::start(&[
         GRPC,
         ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
@@ -103,7 +103,7 @@ fn another_sites_cookie_is_told_by_the_requests_own_method() {
 }
 
 #[test]
-fn a_store_that_is_away_denies_with_503() {
+fn an_unreachable_store_denies_with_503() {
     let mut redis = RedisServer::start();
     let server = Server::on(&redis, &[GRPC, ("DOORWARD_CACHE_ENTRIES", "0")]);
     let authorization = bearer(&server.issue(json!({}))["token"]);
@@ -115,7 +115,7 @@ fn a_store_that_is_away_denies_with_503() {
 }
 
 #[test]
-fn what_is_too_large_to_be_judged_is_denied() {
+fn an_oversized_check_is_denied() {
     let server = Server::start(&[GRPC]);
     let authorization = bearer(&server.issue(json!({}))["token"]);
     let mut client = Http2::connect(server.grpc_listen());
@@ -132,7 +132,7 @@ fn what_is_too_large_to_be_judged_is_denied() {
 }
 
 #[test]
-fn calls_that_are_none_have_a_status() {
+fn invalid_calls_get_a_grpc_status() {
     let server = Server::start(&[GRPC]);
     let mut client = Http2::connect(server.grpc_listen());
     let mut status = |method: &str, body: &[u8]| {
@@ -168,7 +168,7 @@ fn calls_that_are_none_have_a_status() {
 }
 
 #[test]
-fn the_health_service_tells_readiness() {
+fn the_health_service_reports_readiness() {
     let mut redis = RedisServer::start();
     let server = Server::on(&redis, &[GRPC]);
     let mut client = Http2::connect(server.grpc_listen());
@@ -191,7 +191,7 @@ fn the_health_service_tells_readiness() {
 }
 
 #[test]
-fn there_is_no_grpc_unless_it_is_set() {
+fn grpc_is_off_by_default() {
     let server = Server::start(&[]);
     assert_eq!(server.grpc_listen(), "");
     let directory = tempfile::tempdir().unwrap();

@@ -1,0 +1,52 @@
+//! Requests to the validation plane that several files make, and what they must be answered with.
+
+use serde_json::Value;
+
+use crate::common::http::{Client, Response};
+use crate::common::server::{Server, assert_empty, cookie};
+
+pub const ANONYMOUS: [&str; 7] = ["-", "-", "-", "-", "-", "-", "0"];
+
+pub const CHECKS: (&str, &str) = (
+    "DOORWARD_CHECKS",
+    "staff:backend=ldap+slug=web+second-factor=true, shop:slug=web+anonymous=true, any, door:anonymous=true",
+);
+
+pub const FOREIGN: [(&str, &str); 3] =
+    [("Origin", "https://evil.example"), ("Origin", "null"), ("Sec-Fetch-Site", "cross-site")];
+
+pub const OWN: [(&str, &str); 4] = [
+    ("Origin", "https://shop.example"),
+    ("Origin", "https://app.example"),
+    ("Sec-Fetch-Site", "same-origin"),
+    ("X-Other", "1"),
+];
+
+/// Refused for this reason, and with nothing else.
+pub fn assert_forbidden(response: &Response, reason: &str) {
+    assert_eq!((response.status, response.header("x-auth-reason")), (403, Some(reason)), "{response:?}");
+    assert_empty(response);
+    let tells = |(name, _): &(String, String)| {
+        let name = name.to_ascii_lowercase();
+        name.starts_with("x-auth-") && name != "x-auth-reason"
+            || name == "set-cookie"
+            || name == "www-authenticate"
+    };
+    assert!(!response.headers.iter().any(tells), "{response:?}");
+}
+
+/// The validation plane's answer to a request with the cookie.
+pub fn ask(
+    client: &mut Client,
+    method: &str,
+    path: &str,
+    token: &Value,
+    headers: &[(&str, &str)],
+) -> Response {
+    let cookie = cookie(token);
+    client.request(method, path, &[&[("Host", "shop.example"), ("Cookie", &*cookie)], headers].concat(), None)
+}
+
+pub fn logout(server: &Server, headers: &[(&str, &str)]) -> Response {
+    server.validation().request("POST", "/logout", headers, None)
+}
