@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use doorward::Clock;
 use serde_json::json;
 
 use super::support::{
@@ -15,10 +14,6 @@ use crate::common::feed::FeedReader;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, assert_invalid_token};
-
-/// A node leaves an event connection that hears nothing within this, also on a busy machine. Redis itself notices after the
-/// node timeout of these clusters, which is a minute.
-const DEAF_MS: u64 = 20_000;
 
 #[test]
 fn replicas_are_found_when_all_seeds_are_dead() {
@@ -49,11 +44,8 @@ fn replicas_are_found_when_all_seeds_are_dead() {
     for replica in &cluster.replicas {
         wait_for("the cluster is fine", || (state(replica, "cluster_state") == "ok").then_some(()));
     }
-    let clock = Clock::system();
-    let from_ms = clock.boottime_ms();
     live.iter().for_each(|token| await_passes(&server, token));
     await_ready(&server);
-    println!("back {} ms after the cluster", clock.boottime_ms() - from_ms);
     assert_invalid_token(&server.auth(&revoked["token"]));
     users.iter().for_each(|(user, _)| drop(issue_soon(&server, user)));
 }
@@ -105,10 +97,10 @@ fn event_master(cluster: &RedisCluster) -> usize {
     wait_for("a connection for events", || cluster.masters.iter().position(is_it))
 }
 
-/// A gap is told, and from then on the events of this user are.
+/// Waits until the feed shows a gap and then an event of this user. The deadline is far below the clusters' node timeout of a
+/// minute, after which Redis itself notices the loss.
 fn assert_told(server: &Server, feed: &mut FeedReader, user: &str) {
-    let (clock, is_over) = (Clock::system(), AtomicBool::new(false));
-    let from_ms = clock.boottime_ms();
+    let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let _over = StopOnDrop(&is_over);
         // Again and again: what happens before the connection has moved is covered by the gap.
@@ -117,12 +109,12 @@ fn assert_told(server: &Server, feed: &mut FeedReader, user: &str) {
                 issue_soon(server, user);
             }
         });
-        while feed.event().1 != "gap" {}
-        println!("a gap after {} ms", clock.boottime_ms() - from_ms);
-        while feed.event().2["user"] != user {}
-        let took_ms = clock.boottime_ms() - from_ms;
-        println!("an event after {took_ms} ms");
-        assert!(took_ms <= DEAF_MS, "{took_ms} ms");
+        let mut has_gap = false;
+        wait_for("a gap, then an event", || {
+            let (_, kind, data) = feed.event();
+            has_gap |= kind == "gap";
+            (has_gap && data["user"] == user).then_some(())
+        });
     });
 }
 

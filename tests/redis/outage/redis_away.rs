@@ -65,7 +65,7 @@ fn a_server_started_without_redis_connects_later() {
     redis.kill();
     let server = Server::on(&redis, &[]);
     assert_eq!([status(&server, "/livez"), status(&server, "/readyz")], [200, 503]);
-    assert_unavailable(&prompt(|| server.validation().get("/auth", &[("Authorization", "Bearer dw_x")])));
+    assert_unavailable(&server.validation().get("/auth", &[("Authorization", "Bearer dw_x")]));
     let body = json!({"user": "alice", "ip": "10.0.0.1"});
     assert_eq!(server.call("POST", "/v1/tokens", Some(&body)).status, 503);
     redis.restart();
