@@ -1,4 +1,4 @@
-//! The validation plane as its callers see it: `/auth`, `/auth-optional`, `/session`, `/logout`.
+//! `/auth`, `/auth-optional`, `/session` and `/logout`: which credentials pass, and what the answers contain.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::common::server::{
 };
 use crate::on_each_store;
 
-/// What is no token of ours: malformed, or one character away from `token`.
+/// Returns malformed strings, and strings that differ from `token` in one character.
 fn forged(token: &str) -> Vec<String> {
     let altered = |at: usize| {
         let other = if token.as_bytes()[at] == b'A' { 'B' } else { 'A' };
@@ -174,7 +174,7 @@ fn the_session_endpoint_shows_the_callers_token() {
             assert_eq!(response.header("cache-control"), Some("no-store"));
             let mut expected = issued.clone();
             let session = response.json();
-            // These two may have moved since.
+            // An access may have changed these two.
             for moving in ["last_access", "expires_at"] {
                 expected[moving] = session[moving].clone();
             }
@@ -215,14 +215,14 @@ fn logout_revokes_the_token_and_clears_its_cookie() {
     });
 }
 
-/// A browser sends a dead cookie for ever unless somebody clears it.
+/// A browser sends an invalid cookie until the server clears it.
 #[test]
 fn logout_clears_an_invalid_cookie() {
     on_each_store(&[("DOORWARD_COOKIE_DOMAIN", "example.com")], |server| {
         let (ended, other) = (server.issue(json!({})), server.issue(json!({})));
         server.end(&ended["id"]);
         let ended = cookie(&ended["token"]);
-        // Set before and after the domain was configured.
+        // One cookie set before and one set after the domain was configured.
         let two = format!("{}; {ended}", cookie(&other["token"]));
         let cleared = [
             "doorward=; Path=/; Domain=example.com; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
