@@ -1,4 +1,4 @@
-//! `/introspect` and `/revoke` on the real binary.
+//! `/introspect` and `/revoke`: answers for valid, invalid and revoked tokens.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::on_each_store;
 fn a_valid_token_is_introspected() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({"user": "ålice", "allowed_header": false, "allowed_cookie": false}));
-        // Twice: read from the store, and known.
+        // Twice: first read from the store, then cached.
         for _ in 0..2 {
             let expected = json!({"active": true, "sub": "ålice", "iat": seconds(&issued["created_at"]),
                 "exp": seconds(&issued["expires_at"]), "jti": issued["id"], "token_type": "Bearer"});
@@ -76,7 +76,7 @@ fn an_oauth_revocation_revokes_the_token_and_records_an_event() {
 
         let pending = server.issue(json!({"is_authenticated": false, "allowed_header": false}));
         revoke(server, &pending["token"]);
-        assert_eq!(server.token(&pending["id"])["is_active"], false, "before its second factor too");
+        assert_eq!(server.token(&pending["id"])["is_active"], false, "a pending token can be revoked, too");
     });
 }
 

@@ -1,4 +1,4 @@
-//! Related objects on the admin plane.
+//! Related objects over the admin plane: adding, removing, listing and revoking by object.
 
 use serde_json::{Value, json};
 
@@ -90,7 +90,7 @@ fn a_batch_shows_a_new_related_object_at_once() {
     });
 }
 
-/// Nobody but the store holds the record then: it is changed in place, and what a batch once made of it must not stay.
+/// Only the store holds the record then and changes it in place, so a batch must not keep an earlier rendering of it.
 #[test]
 fn a_batch_without_access_shows_every_acknowledged_change() {
     on_each_store(&[("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Exempt")], |server| {
@@ -143,7 +143,7 @@ fn impossible_changes_of_related_objects_are_rejected() {
             assert_eq!(pointers(&call("/v1/related/a/b/tokens?x=1"), 422), ["#/x"]);
             pointers(&call("/v1/related/%ff/b/tokens"), 404);
         }
-        // The object has a token already.
+        // The object has reached its limit of one token.
         let body = json!({"user": "bob", "ip": "10.0.0.1", "related_objects": [object("1")]});
         pointers(&server.call("POST", "/v1/tokens", Some(&body)), 409);
         let other = server.issue(json!({}));

@@ -1,4 +1,4 @@
-//! Without any one of its protections the cache breaks its promise, and the model notices.
+//! If any one of its protections is missing, the cache breaks its guarantee, and the model detects it.
 
 use crate::models::*;
 use crate::runs::check_without;

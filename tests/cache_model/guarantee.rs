@@ -1,4 +1,4 @@
-//! The promise is kept in every schedule that is tried.
+//! The guarantee holds in every schedule tried.
 
 use crate::cache::Stats;
 use crate::models::*;
