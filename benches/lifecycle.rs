@@ -15,7 +15,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use doorward::TokenChange;
 use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
-use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::model::token::Rotation;
 use doorward::internals::token_string;
 use tokio::runtime::Runtime;
 
@@ -51,7 +51,7 @@ fn calls(c: &mut Criterion) {
         group.bench_function("end", |b| {
             b.iter_batched(
                 &mut issued,
-                |token| change(token.record.id, TokenChange::ending(RevokeReason::Logout)),
+                |token| change(token.record.id, TokenChange::revoking(RevokeReason::Logout)),
                 BatchSize::SmallInput,
             );
         });

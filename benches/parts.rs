@@ -18,10 +18,9 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use doorward::internals::config;
 use doorward::internals::model::event::Actor;
-use doorward::internals::model::token::asides::{AccessMark, RefusedMarks, ShownOnce};
-use doorward::internals::model::token::inline_text::Texts;
-use doorward::internals::model::token::record::DetailsOnce;
-use doorward::internals::model::token::rotation::PreviousSecrets;
+use doorward::internals::model::token::{
+    AccessMark, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
+};
 use doorward::internals::server::App;
 use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
@@ -104,19 +103,20 @@ fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
         ends_at_ms: now_ms + 24 * HOUR_MS,
         accesses: AccessMark::default(),
         verified: VerifiedMark::default(),
-        details: DetailsOnce::default(),
-        shown: ShownOnce::default(),
+        details: Cached::default(),
+        json: Cached::default(),
     };
     Token {
         record: Arc::new(record),
-        created_at_ms: now_ms,
+        details: Arc::new(TokenDetails {
+            created_at_ms: now_ms,
+            user_agent: USER_AGENT.into(),
+            ip: "192.0.2.1".parse().unwrap(),
+            expiration: true,
+            related_objects: Vec::new(),
+        }),
         last_access_ms: now_ms,
-        ended_at_ms: None,
-        revoked_reason: None,
-        user_agent: USER_AGENT.into(),
-        ip: "192.0.2.1".parse().unwrap(),
-        expiration: true,
-        related_objects: Vec::new(),
+        revoked: None,
     }
 }
 
@@ -163,7 +163,7 @@ async fn fill(store: &Store) -> Vec<doorward::internals::token_string::TokenId> 
     let mut ids = Vec::with_capacity(TOKENS);
     for n in 0..TOKENS {
         let token = record(n, &keys, now_ms);
-        store.issue(&token, now_ms).await.unwrap();
+        store.issue(&token, now_ms).await.unwrap().unwrap();
         ids.push(token.record.id);
     }
     ids

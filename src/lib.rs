@@ -45,11 +45,11 @@ pub use crate::clock::Clock;
 pub use crate::config::definition::Config;
 pub use crate::config::load_node;
 pub use crate::entropy::Entropy;
-pub use crate::model::token::record::{Token, TokenChange, TokenRecord, TokenView, Transport};
+pub use crate::model::token::{Token, TokenChange, TokenDetails, TokenRecord, Transport};
 pub use crate::node::Node;
 pub use crate::node::start_up::StartError;
 pub use crate::service::{NewToken, Service, ServiceError};
-pub use crate::store::StoreError;
+pub use crate::store::{Rejection, StoreError};
 pub use crate::validation::{Access, Identity, Validator};
 
 /// The whole crate, for its own tests and benches. No part of it is public interface.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use doorward::internals::config;
 use doorward::internals::model::device_key::DeviceChange;
 use doorward::internals::model::event::{Actor, RevokeReason};
-use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::RelatedObject;
 use doorward::internals::service::NewDevice;
 use doorward::{
     Access, Clock, Config, Entropy, NewToken, Node, ServiceError, StoreError, TokenChange, Transport,
@@ -66,7 +66,7 @@ async fn a_token_revoked_by_one_node_is_refused_by_the_other() {
     })
     .await;
     one.service()
-        .change(issued.token.record.id, &TokenChange::ending(RevokeReason::Ended), Actor::Doorward)
+        .change(issued.token.record.id, &TokenChange::revoking(RevokeReason::Ended), Actor::Doorward)
         .await
         .unwrap();
     assert!(!is_valid(&here, &issued.token_string).await.unwrap(), "at once on the node that ended it");
@@ -140,7 +140,7 @@ async fn shutdown_writes_the_remaining_accesses() {
     let seen_ms = || redis.cli(&["ZSCORE", &index_key(), &format!("@{}", issued.token.record.id.locator())]);
     let at_first = seen_ms();
     let clock = Clock::system();
-    wait_for("the next millisecond", || (clock.now_ms() > issued.token.created_at_ms).then_some(()));
+    wait_for("the next millisecond", || (clock.now_ms() > issued.token.details.created_at_ms).then_some(()));
     assert!(is_valid(&validator, &issued.token_string).await.unwrap());
     assert_eq!(seen_ms(), at_first);
     drop(validator);
@@ -265,7 +265,7 @@ async fn the_service_enforces_the_field_rules() {
     }
     let agent = NewToken { user_agent: format!("a\tb{}", "c".repeat(300)), ..login("alice") };
     let token = service.issue(agent, Actor::Doorward).await.unwrap().token;
-    assert_eq!(token.user_agent, format!("a b{}", "c".repeat(253)));
+    assert_eq!(token.details.user_agent, format!("a b{}", "c".repeat(253)));
     let id = token.record.id;
 
     let device = |uuid: &str| NewDevice {

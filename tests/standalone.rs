@@ -25,7 +25,9 @@ mod admin_plane {
 }
 
 mod documents {
+    mod limits;
     mod proxies_page;
+    mod references;
 }
 
 mod harness {

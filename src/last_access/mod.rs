@@ -12,7 +12,7 @@
 //! What was earned counts before it is written: [`LastAccess::earned_ms`]. While the store is away, each access is in time by
 //! what the one before it has earned; the whole chain is written once the store is back.
 //!
-//! [`AccessMark`]: crate::model::token::asides::AccessMark
+//! [`AccessMark`]: crate::model::token::AccessMark
 
 pub mod recorder;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::logging::RepeatedFault;
-use crate::model::token::record::{Renewal, TokenRecord, Touch};
+use crate::model::token::{Renewal, TokenRecord, Touch};
 use crate::store::{Store, StoreError, Unwritten};
 use crate::token_string::{IdHasher, TokenId};
 

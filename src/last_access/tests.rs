@@ -1,6 +1,6 @@
 use super::recorder::*;
 use crate::clock::Clock;
-use crate::model::token::record::{Renewal, Token, TokenRecord};
+use crate::model::token::{Renewal, Token, TokenDetails, TokenRecord};
 use crate::store::memory::MemoryStore;
 use crate::store::{Store, StoreLimits};
 use crate::token_string::TokenId;
@@ -26,16 +26,17 @@ async fn queue(options: LastAccessOptions) -> (LastAccess, Store, Clock, Arc<Tok
     });
     let token = Token {
         record: record.clone(),
-        created_at_ms: START_MS,
+        details: Arc::new(TokenDetails {
+            created_at_ms: START_MS,
+            user_agent: String::new(),
+            ip: "::1".parse().unwrap(),
+            expiration: true,
+            related_objects: vec![],
+        }),
         last_access_ms: START_MS,
-        ended_at_ms: None,
-        revoked_reason: None,
-        user_agent: String::new(),
-        ip: "::1".parse().unwrap(),
-        expiration: true,
-        related_objects: vec![],
+        revoked: None,
     };
-    store.issue(&token, START_MS).await.unwrap();
+    store.issue(&token, START_MS).await.unwrap().unwrap();
     let queue = LastAccess::new(store.clone(), clock.clone(), options, LastAccessCounters::default());
     (queue, store, clock, record)
 }

@@ -5,7 +5,6 @@
 
 use std::cmp::Reverse;
 
-use crate::model::token::record::Token;
 use crate::token_string::{SecretHash, TokenId};
 
 /// What a device key is found by: made like a token's id, with the shard tag of its owner.
@@ -53,17 +52,6 @@ impl DeviceKey {
     }
 }
 
-/// What came of asking for a device key that need not be there yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Made {
-    /// It was not there before.
-    Created,
-    /// It was: as it is.
-    Existed(DeviceKey),
-    /// It was not, and its user has as many as allowed.
-    TooMany,
-}
-
 /// What `PATCH` changes; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceChange {
@@ -84,19 +72,6 @@ pub struct DeviceLogin {
     pub uuid: String,
     /// Until when the key lives after it.
     pub expires_at_ms: u64,
-}
-
-/// What came of a login.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LoggedIn {
-    /// The token is issued; with its user.
-    Done(Token),
-    /// No such key, an inactive one, or what was presented is not its own. Nobody is told which.
-    Refused,
-    /// The user has as many tokens as allowed, and none may be ended for a new one.
-    TooMany,
-    /// A related object has as many tokens as allowed.
-    ObjectFull,
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Named checks: what a part of a site demands of a valid token. Pure: no HTTP, no store.
 
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 
 /// What `/check/NAME` demands besides a valid token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::token::inline_text::Texts;
+    use crate::model::token::Texts;
 
     #[test]
     fn every_demand_must_be_met() {

@@ -96,21 +96,6 @@ impl Takeover {
     }
 }
 
-/// What came of starting one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Started {
-    /// It is under way; an earlier one has ended.
-    Done(Takeover),
-    /// No such token, or an expired one.
-    NotFound,
-    /// The token has ended.
-    Ended,
-    /// The token's second factor is still to be shown.
-    Pending,
-    /// The token is that user's own.
-    OwnUser,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

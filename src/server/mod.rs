@@ -42,9 +42,10 @@ use crate::entropy::Entropy;
 use crate::node::Node;
 pub use crate::node::WorkerDied;
 pub use crate::node::start_up::StartError;
-use crate::server::admin::feed::FeedReaders;
-use crate::server::admin::plane::Admin;
-use crate::server::admin::refusals::Refusals;
+use crate::server::admin::event_stream::FeedReaders;
+use crate::server::admin::plane::AdminPlane;
+use crate::server::admin::respond::respond;
+use crate::server::admin::unauthorized_log::UnauthorizedLog;
 use crate::server::auth::settings::Settings;
 use crate::server::request::origin::Peer;
 use crate::server::transport::connection::Spoken;
@@ -125,12 +126,15 @@ impl App {
         let mut api_keys = config.api_keys.clone();
         let generated = if api_keys.is_empty() { Some(generated_key(&entropy)?) } else { None };
         api_keys.extend(generated.iter().map(|(key, _)| key.clone()));
-        let admin = Arc::new(Admin {
+        let admin = Arc::new(AdminPlane {
             service: node.service().clone(),
             validator: node.validator_named("admin".into()).await,
             settings,
             api_keys,
-            refusals: Refusals::new(node.service().clock().clone(), node.metrics().admin_refusals.clone()),
+            unauthorized: UnauthorizedLog::new(
+                node.service().clock().clone(),
+                node.metrics().admin_refusals.clone(),
+            ),
             feed: FeedReaders::new(u64::from_ne_bytes(entropy.bytes()?)),
             metrics: node.metrics().clone(),
             readiness: node.readiness().clone(),
@@ -234,14 +238,14 @@ fn generated_key(entropy: &Entropy) -> Result<(ApiKey, String), SysError> {
 /// Serves connections of the admin plane on the current runtime.
 fn serve_admin(
     tls: Option<Arc<Tls>>,
-    admin: Arc<Admin>,
+    admin: Arc<AdminPlane>,
 ) -> impl FnMut(Accepted, OpenConnection) -> Ready<()> {
     move |accepted, open| {
         let admin = admin.clone();
         let tls = tls.as_ref().map(|tls| tls.acceptor());
         let peer = Peer::new(accepted.address, &admin.settings.trusted_proxies);
         tokio::spawn(async move {
-            let respond = |request| admin.respond(request, peer);
+            let respond = |request| respond(admin.clone(), request, peer);
             connection::serve(accepted.socket, tls, open, Spoken::Http1, respond).await;
         });
         ready(())

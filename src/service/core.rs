@@ -14,7 +14,7 @@ use crate::last_access::LastAccess;
 use crate::logging::RepeatedFault;
 use crate::model::event::{Actor, Event};
 use crate::model::field_rules::Checked;
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 use crate::store::{Call, Store, StoreError};
 use crate::token_string as secret;
 use crate::token_string::{Claim, HashTag, Kind, Minted, Presented, TokenKeys};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::core::{Service, valid, valid_if_some};
 use super::error::ServiceError;
 use super::tokens::{Issued, NewToken};
-use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
+use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
+use crate::store::Rejection;
 use crate::token_string::{HashTag, Kind};
 
 /// What is asked for.
@@ -54,11 +55,10 @@ impl Service {
             is_active: true,
             expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };
-        match self.store.make_device(&device, call).await? {
-            Made::Created => Ok(MadeDevice { device, login_token: Some(minted.token_string) }),
-            Made::Existed(device) => Ok(MadeDevice { device, login_token: None }),
-            Made::TooMany => Err(ServiceError::TooManyDevices),
-        }
+        Ok(match self.store.make_device(&device, call).await?? {
+            None => MadeDevice { device, login_token: Some(minted.token_string) },
+            Some(existing) => MadeDevice { device: existing, login_token: None },
+        })
     }
 
     /// A user's device keys, newest first.
@@ -77,7 +77,7 @@ impl Service {
         let uuid = valid("uuid", rules::device_uuid(uuid))?;
         // A user has few device keys, so the store needs no operation of its own for one.
         let devices = self.user_devices(user).await?;
-        devices.into_iter().find(|device| device.uuid == uuid).ok_or(ServiceError::NotFound)
+        Ok(devices.into_iter().find(|device| device.uuid == uuid).ok_or(Rejection::NotFound)?)
     }
 
     /// Changes a device key; deactivating it ends the tokens it logged in.
@@ -94,7 +94,7 @@ impl Service {
         valid_if_some("name", change.name.iter().flatten().next(), |name| rules::device_name(name))?;
         let uuid = valid("uuid", rules::device_uuid(uuid))?;
         let changed = self.store.change_device(user, &uuid, change, self.call(actor)).await?;
-        changed.ok_or(ServiceError::NotFound)
+        Ok(changed.ok_or(Rejection::NotFound)?)
     }
 
     /// Removes a device key and ends the tokens it logged in.
@@ -103,10 +103,8 @@ impl Service {
     /// `Invalid`, `NotFound`, `Store`.
     pub async fn remove_device(&self, user: &str, uuid: &str, actor: Actor<'_>) -> Result<(), ServiceError> {
         let uuid = valid("uuid", rules::device_uuid(uuid))?;
-        match self.store.remove_device(user, &uuid, self.call(actor)).await? {
-            true => Ok(()),
-            false => Err(ServiceError::NotFound),
-        }
+        let is_removed = self.store.remove_device(user, &uuid, self.call(actor)).await?;
+        Ok(is_removed.then_some(()).ok_or(Rejection::NotFound)?)
     }
 
     /// Issues a token for the owner of a device key; the user that `new` names counts for nothing. A login token that
@@ -126,7 +124,7 @@ impl Service {
         new.check()?;
         let call = self.call(actor);
         let token_string = login_token.as_bytes();
-        let presented = self.parse(Kind::DeviceLogin, token_string)?.ok_or(ServiceError::LoginRefused)?;
+        let presented = self.parse(Kind::DeviceLogin, token_string)?.ok_or(Rejection::LoginRefused)?;
         let minted = self.mint_in(Kind::Token, presented.id.hash_tag())?;
         let mut token = self.record_of(new, minted.id, minted.hash, call.now_ms);
         let record = Arc::make_mut(&mut token.record);
@@ -137,11 +135,7 @@ impl Service {
             uuid,
             expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };
-        match self.store.device_login(&login, &token, call).await? {
-            LoggedIn::Done(token) => Ok(Issued { token, token_string: minted.token_string }),
-            LoggedIn::Refused => Err(ServiceError::LoginRefused),
-            LoggedIn::TooMany => Err(ServiceError::TooManyTokens),
-            LoggedIn::ObjectFull => Err(ServiceError::ObjectFull),
-        }
+        let token = self.store.device_login(&login, &token, call).await??;
+        Ok(Issued { token, token_string: minted.token_string })
     }
 }

@@ -4,8 +4,7 @@ use super::core::Service;
 use super::error::ServiceError;
 use super::tokens::check_object;
 use crate::model::event::Actor;
-use crate::model::token::record::{RelatedObject, Token};
-use crate::store::Related;
+use crate::model::token::{RelatedObject, Token};
 use crate::token_string::TokenId;
 
 impl Service {
@@ -20,7 +19,7 @@ impl Service {
         actor: Actor<'_>,
     ) -> Result<(), ServiceError> {
         check_object(object)?;
-        done(self.store.relate(id, object, self.call(actor)).await?)
+        Ok(self.store.relate(id, object, self.call(actor)).await??)
     }
 
     /// Takes an object from a token. That it was not related is no error.
@@ -33,7 +32,7 @@ impl Service {
         object: &RelatedObject,
         actor: Actor<'_>,
     ) -> Result<(), ServiceError> {
-        done(self.store.unrelate(id, object, self.call(actor)).await?)
+        Ok(self.store.unrelate(id, object, self.call(actor)).await??)
     }
 
     /// The live tokens related to an object, newest first.
@@ -48,21 +47,11 @@ impl Service {
     ///
     /// # Errors
     /// `Store`; then some may have ended.
-    pub async fn end_object_tokens(
+    pub async fn revoke_object_tokens(
         &self,
         object: &RelatedObject,
         actor: Actor<'_>,
     ) -> Result<usize, ServiceError> {
-        Ok(self.store.end_object_tokens(object, self.call(actor)).await?.len())
-    }
-}
-
-fn done(related: Related) -> Result<(), ServiceError> {
-    match related {
-        Related::Done => Ok(()),
-        Related::NotFound => Err(ServiceError::NotFound),
-        Related::Ended => Err(ServiceError::Ended),
-        Related::TooManyObjects => Err(ServiceError::TooManyObjects),
-        Related::TooManyTokens => Err(ServiceError::ObjectFull),
+        Ok(self.store.revoke_object_tokens(object, self.call(actor)).await?.len())
     }
 }

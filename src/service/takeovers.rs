@@ -4,8 +4,8 @@ use super::core::{Service, valid, valid_if_some};
 use super::error::ServiceError;
 use crate::model::event::{Actor, RevokeReason};
 use crate::model::field_rules as rules;
-use crate::model::takeover::{NewTakeover, Started, Takeover};
-use crate::store::StoreError;
+use crate::model::takeover::{NewTakeover, Takeover};
+use crate::store::{Rejection, StoreError};
 use crate::token_string as secret;
 use crate::token_string::TokenId;
 
@@ -31,13 +31,7 @@ impl Service {
             .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
         let age_ms = age_ms.unwrap_or(u64::MAX).min(self.policy.max_takeover_age_ms);
         let new = NewTakeover { id, token, user, reason, ends_at_ms: call.now_ms.saturating_add(age_ms) };
-        match self.store.start_takeover(&new, call).await? {
-            Started::Done(takeover) => Ok(takeover),
-            Started::NotFound => Err(ServiceError::NotFound),
-            Started::Ended => Err(ServiceError::Ended),
-            Started::Pending => Err(ServiceError::Pending),
-            Started::OwnUser => Err(ServiceError::OwnUser),
-        }
+        Ok(self.store.start_takeover(&new, call).await??)
     }
 
     /// Ends the takeover under way on a token.
@@ -50,10 +44,8 @@ impl Service {
         reason: RevokeReason,
         actor: Actor<'_>,
     ) -> Result<(), ServiceError> {
-        match self.store.end_takeover(token, reason, self.call(actor)).await? {
-            true => Ok(()),
-            false => Err(ServiceError::NotFound),
-        }
+        let is_ended = self.store.end_takeover(token, reason, self.call(actor)).await?;
+        Ok(is_ended.then_some(()).ok_or(Rejection::NotFound)?)
     }
 
     /// The takeovers of a token, newest first.

@@ -1,6 +1,5 @@
 //! Tokens: issue, show, change, rotate, end.
 
-use crate::model::token::record::DetailsOnce;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,14 +8,13 @@ use super::core::{Service, valid, valid_if_some};
 use super::error::ServiceError;
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
-use crate::model::token::asides::{AccessMark, RefusedMarks, ShownOnce, VerifiedMark};
-use crate::model::token::inline_text::Texts;
-use crate::model::token::record::{RelatedObject, Token, TokenChange, TokenRecord};
-use crate::model::token::rotation::{PreviousSecrets, Rotation};
-use crate::store::dispatch::store;
-use crate::store::{Changed, StoreError};
+use crate::model::token::{
+    AccessMark, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Rotation, Texts, Token, TokenChange,
+    TokenDetails, TokenRecord,
+};
+use crate::store::{Rejection, StoreError};
 use crate::token_string as secret;
-use crate::token_string::{HashTag, Kind, SecretHash, TokenId};
+use crate::token_string::{HashTag, Kind, SecretHash, TokenId, VerifiedMark};
 
 /// What a login service asks for.
 #[derive(Clone, Debug)]
@@ -106,11 +104,8 @@ impl Service {
         let call = self.call(actor);
         let minted = self.mint_in(Kind::Token, HashTag::of_user(&new.user))?;
         let token = self.record_of(new, minted.id, minted.hash, call.now_ms);
-        match self.store.issue(&token, call).await? {
-            store::Issued::Done(_) => Ok(Issued { token, token_string: minted.token_string }),
-            store::Issued::TooMany => Err(ServiceError::TooManyTokens),
-            store::Issued::ObjectFull => Err(ServiceError::ObjectFull),
-        }
+        self.store.issue(&token, call).await??;
+        Ok(Issued { token, token_string: minted.token_string })
     }
 
     /// The record of a new token.
@@ -143,17 +138,18 @@ impl Service {
                 idle_ms,
                 ends_at_ms,
                 accesses: AccessMark::default(),
-                details: DetailsOnce::default(),
-                shown: ShownOnce::default(),
+                details: Cached::default(),
+                json: Cached::default(),
             }),
-            created_at_ms: now_ms,
+            details: Arc::new(TokenDetails {
+                created_at_ms: now_ms,
+                user_agent: rules::user_agent(&new.user_agent),
+                ip: new.ip,
+                expiration: new.expiration,
+                related_objects: each_once(new.related_objects),
+            }),
             last_access_ms: now_ms,
-            ended_at_ms: None,
-            revoked_reason: None,
-            user_agent: rules::user_agent(&new.user_agent),
-            ip: new.ip,
-            expiration: new.expiration,
-            related_objects: each_once(new.related_objects),
+            revoked: None,
         }
     }
 
@@ -169,7 +165,7 @@ impl Service {
             let _ = self.last_access.flush().await;
             found = self.store.token(id, self.clock.now_ms()).await?;
         }
-        found.ok_or(ServiceError::NotFound)
+        Ok(found.ok_or(Rejection::NotFound)?)
     }
 
     /// Changes a token. Ending one that has ended is no error.
@@ -183,14 +179,7 @@ impl Service {
         actor: Actor<'_>,
     ) -> Result<Token, ServiceError> {
         valid_if_some("auth_slug", change.auth_slug.iter().flatten().next(), |slug| rules::auth_slug(slug))?;
-        match self.store.change(id, change, self.call(actor)).await? {
-            Changed::Done(token) => Ok(token),
-            Changed::AlreadyRevoked(token) if !change.edits() => Ok(token),
-            Changed::AlreadyRevoked(_) => Err(ServiceError::Ended),
-            Changed::NotFound => Err(ServiceError::NotFound),
-            Changed::Pending => Err(ServiceError::Pending),
-            Changed::RotatedTooOften => Err(ServiceError::RotatedTooOften),
-        }
+        Ok(self.store.change(id, change, self.call(actor)).await??)
     }
 
     /// The second factor was shown: the token opens what it is for. Confirming a confirmed one is no error.
@@ -239,7 +228,7 @@ impl Service {
         Ok(tokens)
     }
 
-    /// Revokes all of a user's live tokens but one, as [`Store::revoke_user_tokens`](store::Store::revoke_user_tokens) does. Gives
+    /// Revokes all of a user's live tokens but one, as [`Store::revoke_user_tokens`](crate::store::Store::revoke_user_tokens) does. Gives
     /// how many it revoked.
     ///
     /// # Errors

@@ -10,14 +10,14 @@ pub mod error;
 pub mod feed;
 pub mod limits;
 pub mod memory;
-pub mod outcome;
-pub mod read;
-pub mod reader;
+pub mod record_read;
+pub mod record_reader;
 pub mod redis;
+pub mod rejection;
 pub mod report;
 
 pub use self::call::Call;
 pub use self::dispatch::store::Store;
 pub use self::error::{StoreError, Unwritten};
 pub use self::limits::StoreLimits;
-pub use self::outcome::{Changed, Ended, Issued, Related};
+pub use self::rejection::{Outcome, Rejection};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::entropy::Entropy;
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 
 fn keys(secrets: &[&str]) -> TokenKeys {
     TokenKeys::from_secrets(secrets.iter().copied()).unwrap()

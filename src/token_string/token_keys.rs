@@ -34,7 +34,7 @@ pub fn check_token_key(text: &str) -> Result<(), String> {
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenKeys {
     keys: Vec<[u8; 32]>,
-    /// Of the marks that verified strings leave; see [`VerifiedMark`](crate::model::token::asides::VerifiedMark).
+    /// Of the marks that verified strings leave; see [`VerifiedMark`](crate::model::token::VerifiedMark).
     pub(crate) mark_key: [u8; 16],
     /// Whether there may be another key that is not known here.
     may_lack_one: bool,

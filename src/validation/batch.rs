@@ -5,23 +5,12 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::validator::{Access, Validator};
-use crate::model::token::record::{Details, TokenRecord, TokenView, Verdict};
+use crate::model::token::{RecordVerdict, Token, TokenRecord, TokenRef};
 use crate::service::core::no_token_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
-use crate::store::read::Read;
+use crate::store::record_read::RecordRead;
 use crate::token_string::{Claim, Kind, Presented, TokenKeys};
-
-/// A token of a batch that is valid now, shown while its record is at hand.
-#[derive(Clone, Copy)]
-pub struct BatchToken<'a> {
-    /// What validation knows of it.
-    pub record: &'a Arc<TokenRecord>,
-    /// The rest.
-    pub details: &'a Arc<Details>,
-    /// The last access known here; the time of issue when there is none.
-    pub last_access_ms: u64,
-}
 
 /// A token string that was not judged in the first pass.
 struct Later {
@@ -52,17 +41,11 @@ impl Validator {
         &self,
         wires: &[impl AsRef<[u8]>],
         access: Access,
-    ) -> Result<Vec<Option<TokenView>>, StoreError> {
-        let mut views = vec![None; wires.len()];
-        let keep = |at: usize, token: Option<BatchToken<'_>>| {
-            views[at] = token.map(|token| TokenView {
-                record: token.record.clone(),
-                details: token.details.clone(),
-                stored_access_ms: token.last_access_ms,
-            });
-        };
+    ) -> Result<Vec<Option<Token>>, StoreError> {
+        let mut tokens = vec![None; wires.len()];
+        let keep = |at: usize, token: Option<TokenRef<'_>>| tokens[at] = token.map(Token::from);
         self.in_time(self.show_batch(wires, access, keep)).await?;
-        Ok(views)
+        Ok(tokens)
     }
 
     /// The same, each token shown to `show` with its place: first those that are known, in their order, then the others.
@@ -74,7 +57,7 @@ impl Validator {
         &self,
         wires: &[impl AsRef<[u8]>],
         access: Access,
-        mut show: impl FnMut(usize, Option<BatchToken<'_>>),
+        mut show: impl FnMut(usize, Option<TokenRef<'_>>),
     ) -> Result<(), StoreError> {
         let later = self.show_known(wires, access, &mut show)?;
         if later.is_empty() {
@@ -92,7 +75,7 @@ impl Validator {
         &self,
         wires: &[impl AsRef<[u8]>],
         access: Access,
-        show: &mut impl FnMut(usize, Option<BatchToken<'_>>),
+        show: &mut impl FnMut(usize, Option<TokenRef<'_>>),
     ) -> Result<Vec<Later>, StoreError> {
         let keys = self.service.token_keys();
         let Some(keys) = keys.as_deref() else {
@@ -114,7 +97,7 @@ impl Validator {
         let (mut later, mut valid, mut unverified) = (Vec::new(), 0, 0);
         self.reader.look_each(&ids, |number, known| {
             let (at, claim) = claims[number];
-            let show = |token: Option<BatchToken<'_>>| {
+            let show = |token: Option<TokenRef<'_>>| {
                 valid += u64::from(token.is_some());
                 show(at, token);
             };
@@ -146,7 +129,7 @@ impl Validator {
         keys: &TokenKeys,
         access: Access,
         now_ms: u64,
-        show: impl FnOnce(Option<BatchToken<'_>>),
+        show: impl FnOnce(Option<TokenRef<'_>>),
     ) -> First {
         let Some(presented) = claim.verify_known(keys, known.flatten().map(|record| record.known_secret()))
         else {
@@ -155,9 +138,10 @@ impl Validator {
         };
         // Unknown, so it must be read.
         let Some(record) = known else { return First::Left(presented) };
-        let verdict = record.map_or(Verdict::Refused, |record| record.judge(&presented.hash, None, now_ms));
+        let verdict =
+            record.map_or(RecordVerdict::Refused, |record| record.judge(&presented.hash, None, now_ms));
         match (verdict, record) {
-            (Verdict::Admitted, Some(record)) => {
+            (RecordVerdict::Admitted, Some(record)) => {
                 let Some(details) = record.details.get() else { return First::Left(presented) };
                 if access == Access::Exempt && record.accesses.latest_ms() == 0 {
                     // The store knows better when it was last accessed.
@@ -165,9 +149,9 @@ impl Validator {
                 }
                 self.note_access(record, access, now_ms, true);
                 let last_access_ms = record.accesses.latest_ms();
-                show(Some(BatchToken { record, details, last_access_ms }));
+                show(Some(TokenRef { record, details, last_access_ms, revoked: None }));
             }
-            (Verdict::Pending, _) => {
+            (RecordVerdict::Pending, _) => {
                 self.counters.pending.inc();
                 show(None);
             }
@@ -193,78 +177,77 @@ impl Validator {
         &self,
         later: &[Later],
         access: Access,
-        show: &mut impl FnMut(usize, Option<BatchToken<'_>>),
+        show: &mut impl FnMut(usize, Option<TokenRef<'_>>),
     ) -> Result<(), StoreError> {
-        let mut views = self.views(later).await?;
-        self.read_anew(later, &mut views).await?;
+        let mut tokens = self.read_tokens(later).await?;
+        self.read_anew(later, &mut tokens).await?;
         // Read after the look-ups: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
-        for (view, later) in views.iter_mut().zip(later) {
-            let record = view.as_ref().map(|view| &view.record);
+        for (token, later) in tokens.iter_mut().zip(later) {
+            let record = token.as_ref().map(|token| &token.record);
             let verdict = record.map(|record| record.judge(&later.presented.hash, None, now_ms));
             match (verdict, record) {
-                (Some(Verdict::Admitted), Some(record)) => {
+                (Some(RecordVerdict::Admitted), Some(record)) => {
                     self.counters.valid.inc();
                     // A copy that nobody else holds goes with this call.
                     self.note_access(record, access, now_ms, Arc::strong_count(record) > 1);
                     continue;
                 }
-                (Some(Verdict::Pending), _) => drop(self.counters.pending.inc()),
+                (Some(RecordVerdict::Pending), _) => drop(self.counters.pending.inc()),
                 (_, record) => self.refuse(record)?,
             }
-            *view = None;
+            *token = None;
         }
         if access == Access::Exempt {
-            let unknown = views.iter().flatten().filter(|view| !view.knows_an_access());
-            try_join_all(unknown.map(|view| self.reader.learn_last_access(&view.record))).await?;
+            let unknown = tokens.iter().flatten().filter(|token| token.record.accesses.latest_ms() == 0);
+            try_join_all(unknown.map(|token| self.reader.learn_last_access(&token.record))).await?;
         }
-        for (view, later) in views.iter().zip(later) {
-            let token = view.as_ref().map(|view| BatchToken {
-                record: &view.record,
-                details: &view.details,
-                last_access_ms: view.last_access_ms(),
+        for (token, later) in tokens.iter().zip(later) {
+            let token = token.as_ref().map(|token| TokenRef {
+                last_access_ms: token.last_access_ms.max(token.record.accesses.latest_ms()),
+                ..token.into()
             });
             show(later.at, token);
         }
         Ok(())
     }
 
-    /// The tokens of these ids, whoever holds them.
-    async fn views(&self, later: &[Later]) -> Result<Vec<Option<TokenView>>, StoreError> {
-        let view = async |later: &Later| match self.reader.known_view(later.presented.id) {
-            Some(view) => Ok(view.map(|view| self.renewed_view(view))),
-            None => self.read_view(&later.presented).await,
+    /// The active tokens of these ids, whoever holds them.
+    async fn read_tokens(&self, later: &[Later]) -> Result<Vec<Option<Token>>, StoreError> {
+        let read = async |later: &Later| match self.reader.known_token(later.presented.id) {
+            Some(token) => Ok(token.map(|token| self.with_earned(token))),
+            None => self.read_token(&later.presented).await,
         };
-        try_join_all(later.iter().map(view)).await
+        try_join_all(later.iter().map(read)).await
     }
 
     /// The token as the store has it. While the store cannot be asked, one that is valid as far as is known, or none.
-    async fn read_view(&self, presented: &Presented) -> Result<Option<TokenView>, StoreError> {
-        match self.reader.view(presented.id).await {
+    async fn read_token(&self, presented: &Presented) -> Result<Option<Token>, StoreError> {
+        match self.reader.token(presented.id).await {
             Err(error @ StoreError::Unavailable(_)) => {
-                self.stale(presented, None).and_then(TokenView::of_known).map(Some).ok_or(error)
+                self.stale(presented, None).and_then(Token::of_cached).map(Some).ok_or(error)
             }
-            outcome => Ok(outcome?.map(|view| self.renewed_view(view))),
+            outcome => Ok(outcome?.map(|token| self.with_earned(token))),
         }
     }
 
-    fn renewed_view(&self, view: TokenView) -> TokenView {
-        TokenView { record: self.renewed(view.record), ..view }
+    fn with_earned(&self, token: Token) -> Token {
+        Token { record: self.renewed(token.record), ..token }
     }
 
     /// Settles the secrets that do not fit the record found, and finds the tokens anew whose secret was handed out since.
-    async fn read_anew(&self, later: &[Later], views: &mut [Option<TokenView>]) -> Result<(), StoreError> {
-        let settle = async |(view, later): (&mut Option<TokenView>, &Later)| {
-            let Some(found) = view.as_ref().map(|view| view.record.clone()) else { return Ok(()) };
+    async fn read_anew(&self, later: &[Later], tokens: &mut [Option<Token>]) -> Result<(), StoreError> {
+        let settle = async |(token, later): (&mut Option<Token>, &Later)| {
+            let Some(found) = token.as_ref().map(|token| token.record.clone()) else { return Ok(()) };
             let presented = later.presented;
-            let settled =
-                self.settle(presented, Read { record: Some(found.clone()), is_fresh: false }).await?;
+            let read = RecordRead { record: Some(found.clone()), is_fresh: false };
+            let settled = self.settle(presented, read).await?;
             if settled.is_none_or(|settled| !Arc::ptr_eq(&settled, &found)) {
-                *view = self.read_view(&presented).await?;
+                *token = self.read_token(&presented).await?;
             }
             Ok(())
         };
-        try_join_all(views.iter_mut().zip(later).map(settle)).await?;
+        try_join_all(tokens.iter_mut().zip(later).map(settle)).await?;
         Ok(())
     }
 }

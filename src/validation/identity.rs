@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::takeover::ActiveTakeover;
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 use crate::token_string::TokenId;
 
 /// What a valid token says about its request, at the time of the validation. During a takeover the request acts as one

@@ -4,6 +4,5 @@ pub mod batch;
 pub mod identity;
 pub mod validator;
 
-pub use self::batch::BatchToken;
 pub use self::identity::Identity;
 pub use self::validator::{Access, Judged, Judgement, LookUp, Validator};

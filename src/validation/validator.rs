@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::model::token::record::{TokenRecord, Transport, Verdict};
+use crate::model::token::{RecordVerdict, TokenRecord, Transport};
 use crate::service::Service;
 use crate::service::core::no_token_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
-use crate::store::read::Read;
-use crate::store::reader::Reader;
+use crate::store::record_read::RecordRead;
+use crate::store::record_reader::RecordReader;
 use crate::token_string::{Claim, Kind, Presented, SecretHash, TokenId, TokenKeys};
 
 /// Counts what validations came to. Each thread has its own, so that they do not contend.
@@ -33,7 +33,7 @@ pub struct ValidationCounters {
 /// Validates tokens on one runtime.
 pub struct Validator {
     pub(crate) service: Arc<Service>,
-    pub(crate) reader: Reader,
+    pub(crate) reader: RecordReader,
     pub(crate) counters: ValidationCounters,
 }
 
@@ -284,7 +284,7 @@ impl Validator {
     pub(crate) fn stale(&self, presented: &Presented, via: Option<Transport>) -> Option<Arc<TokenRecord>> {
         let record = self.reader.stale_record(presented.id).map(|record| self.renewed(record))?;
         let verdict = record.judge(&presented.hash, via, self.service.clock().now_ms());
-        (verdict == Verdict::Admitted).then_some(record)
+        (verdict == RecordVerdict::Admitted).then_some(record)
     }
 
     /// The record with what this node has earned on it, where that counts.
@@ -301,7 +301,9 @@ impl Validator {
         let Presented { id, hash } = look_up.presented;
         let read = match look_up.missing {
             Missing::Record => self.reader.read(id).await?,
-            Missing::FreshRecord => Read { record: self.reader.fresh_record(id).await?, is_fresh: true },
+            Missing::FreshRecord => {
+                RecordRead { record: self.reader.fresh_record(id).await?, is_fresh: true }
+            }
             Missing::Revocation => {
                 self.service.secret_reused(id, &hash).await?;
                 return Ok(None);
@@ -316,23 +318,23 @@ impl Validator {
     pub(crate) async fn settle(
         &self,
         presented: Presented,
-        read: Read,
+        read: RecordRead,
     ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         let Presented { id, hash } = presented;
         let verdict = |record: &Option<Arc<TokenRecord>>| {
             let now_ms = self.service.clock().now_ms();
-            record.as_ref().map_or(Verdict::Refused, |record| record.judge(&hash, None, now_ms))
+            record.as_ref().map_or(RecordVerdict::Refused, |record| record.judge(&hash, None, now_ms))
         };
         let is_fresh = read.is_fresh;
         let mut record = read.record.map(|record| self.renewed(record));
         let is_known = record.as_ref().is_some_and(|record| record.refused.contains(&hash));
-        let may_be_old = matches!(verdict(&record), Verdict::WrongSecret | Verdict::Expired);
+        let may_be_old = matches!(verdict(&record), RecordVerdict::WrongSecret | RecordVerdict::Expired);
         if !is_fresh && !is_known && may_be_old {
             record = self.reader.fresh_record(id).await?.map(|record| self.renewed(record));
         }
         match (verdict(&record), &record) {
-            (Verdict::RotatedOut, _) => self.service.secret_reused(id, &hash).await?,
-            (Verdict::WrongSecret, Some(record)) => record.refused.add(&hash),
+            (RecordVerdict::RotatedOut, _) => self.service.secret_reused(id, &hash).await?,
+            (RecordVerdict::WrongSecret, Some(record)) => record.refused.add(&hash),
             _ => {}
         }
         Ok(record)
@@ -349,16 +351,17 @@ impl Validator {
         let LookUp { presented, via, access, .. } = look_up;
         // Read after the look-up: a token that expired while we waited is expired.
         let now_ms = self.service.clock().now_ms();
-        let verdict = record.map_or(Verdict::Refused, |record| record.judge(&presented.hash, via, now_ms));
+        let verdict =
+            record.map_or(RecordVerdict::Refused, |record| record.judge(&presented.hash, via, now_ms));
         match (verdict, record) {
-            (Verdict::Admitted, Some(record)) => {
+            (RecordVerdict::Admitted, Some(record)) => {
                 self.counters.valid.inc();
                 if access == Access::Recorded {
                     self.service.record_access(record, now_ms, is_kept);
                 }
                 Ok(Judgement::Valid(record, now_ms))
             }
-            (Verdict::Pending, _) => {
+            (RecordVerdict::Pending, _) => {
                 self.counters.pending.inc();
                 Ok(Judgement::Pending)
             }
@@ -376,16 +379,18 @@ impl Validator {
     /// never to become right again, and for a record that has surely expired.
     pub(crate) fn missing(
         &self,
-        verdict: Verdict,
+        verdict: RecordVerdict,
         record: Option<&Arc<TokenRecord>>,
         secret_hash: &SecretHash,
     ) -> Option<Missing> {
         let has_surely_expired = || record.is_some_and(|record| record.accesses.has_surely_expired());
         let is_refused = || record.is_some_and(|record| record.refused.contains(secret_hash));
         match verdict {
-            Verdict::RotatedOut => self.service.policy().reuse_ends_token.then_some(Missing::Revocation),
-            Verdict::WrongSecret => (!is_refused()).then_some(Missing::FreshRecord),
-            Verdict::Expired => (!has_surely_expired()).then_some(Missing::FreshRecord),
+            RecordVerdict::RotatedOut => {
+                self.service.policy().reuse_ends_token.then_some(Missing::Revocation)
+            }
+            RecordVerdict::WrongSecret => (!is_refused()).then_some(Missing::FreshRecord),
+            RecordVerdict::Expired => (!has_surely_expired()).then_some(Missing::FreshRecord),
             _ => None,
         }
     }

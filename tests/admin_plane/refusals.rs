@@ -43,6 +43,24 @@ fn bad_query_parameters_are_named() {
     assert_eq!(server.token(&issued["id"])["is_active"], true);
 }
 
+/// Every call of the OpenAPI document that needs an API key, except `/metrics`, whose scrapers may add parameters.
+#[test]
+fn every_call_refuses_unknown_query_parameters() {
+    let server = Server::start(&[]);
+    let document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
+    for (path, calls) in document["paths"].as_object().unwrap() {
+        let calls = calls.as_object().unwrap();
+        if !path.starts_with("/v1/") {
+            continue;
+        }
+        let path = path.replace("{id}", "AAAAAAAAAAAAAAAA").replace(['{', '}'], "");
+        for method in calls.keys().filter(|name| *name != "servers") {
+            let response = server.call(&method.to_uppercase(), &format!("{path}?unknown=1"), None);
+            assert_eq!(pointers(&response, 422), ["#/unknown"], "{method} {path}");
+        }
+    }
+}
+
 /// Sends a POST with these bytes and this content type.
 fn post(content_type: &str, body: &[u8]) -> Vec<u8> {
     let (name, key) = key();

@@ -1,6 +1,7 @@
 //! Device keys to put into stores, and logins by them.
 
-use doorward::internals::model::device_key::{DeviceKey, DeviceLogin, LoggedIn, Made};
+use doorward::internals::model::device_key::{DeviceKey, DeviceLogin};
+use doorward::internals::store::Rejection;
 use doorward::internals::token_string;
 use doorward::internals::token_string::{Kind, TokenKeys};
 use doorward::{Entropy, Token};
@@ -49,7 +50,7 @@ impl TestStore {
     /// Makes a device key that is not there yet.
     pub async fn make_device(&self, device: &DeviceKey) {
         let made = self.store.make_device(device, device.created_at_ms).await.unwrap();
-        assert_eq!(made, Made::Created);
+        assert_eq!(made, Ok(None));
     }
 
     /// A token as the service hands it to a login: its user is still to be found out.
@@ -62,9 +63,9 @@ impl TestStore {
     pub async fn log_in(&self, login: &DeviceLogin, device: &DeviceKey, now_ms: u64) -> Option<Token> {
         let token = self.for_login(device, now_ms);
         match self.store.device_login(login, &token, now_ms).await.unwrap() {
-            LoggedIn::Done(token) => Some(token),
-            LoggedIn::Refused => None,
-            other => panic!("{other:?}"),
+            Ok(token) => Some(token),
+            Err(Rejection::LoginRefused) => None,
+            Err(other) => panic!("{other:?}"),
         }
     }
 }

@@ -6,18 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::token::asides::{AccessMark, RefusedMarks, ShownOnce};
-use doorward::internals::model::token::inline_text::Texts;
-use doorward::internals::model::token::record::DetailsOnce;
-use doorward::internals::model::token::record::{Renewal, Touch};
-use doorward::internals::model::token::rotation::PreviousSecrets;
+use doorward::internals::model::token::{
+    AccessMark, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Renewal, Revocation, Texts,
+    TokenDetails, Touch,
+};
 use doorward::internals::store::memory::MemoryStore;
-use doorward::internals::store::reader::Reader;
+use doorward::internals::store::record_reader::RecordReader;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
-use doorward::internals::store::{Ended, Issued, Store, StoreLimits};
+use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
-use doorward::internals::token_string::verified_mark::VerifiedMark;
-use doorward::internals::token_string::{HashTag, Kind, Minted, TokenId, TokenKeys};
+use doorward::internals::token_string::{HashTag, Kind, Minted, TokenId, TokenKeys, VerifiedMark};
 use doorward::internals::values::RedisUrl;
 use doorward::{Clock, Entropy, StoreError, Token, TokenRecord};
 
@@ -51,7 +49,7 @@ pub enum StoreKind {
 /// A store of its own for one test: on Redis, by a key prefix nobody else has.
 pub struct TestStore {
     pub store: Store,
-    reader: Reader,
+    reader: RecordReader,
     servers: Servers,
     prefix: String,
     entropy: Entropy,
@@ -149,17 +147,18 @@ impl TestStore {
                 ends_at_ms: now_ms + 30 * DAY_MS,
                 accesses: AccessMark::default(),
                 verified: VerifiedMark::default(),
-                details: DetailsOnce::default(),
-                shown: ShownOnce::default(),
+                details: Cached::default(),
+                json: Cached::default(),
             }),
-            created_at_ms: now_ms,
+            details: Arc::new(TokenDetails {
+                created_at_ms: now_ms,
+                user_agent: String::new(),
+                ip: "203.0.113.7".parse().unwrap(),
+                expiration: true,
+                related_objects: Vec::new(),
+            }),
             last_access_ms: now_ms,
-            ended_at_ms: None,
-            revoked_reason: None,
-            user_agent: String::new(),
-            ip: "203.0.113.7".parse().unwrap(),
-            expiration: true,
-            related_objects: Vec::new(),
+            revoked: None,
         }
     }
 
@@ -175,7 +174,7 @@ impl TestStore {
     }
 
     /// Issues a token; those that made room for it.
-    pub async fn keep(&self, token: &Token, now_ms: u64) -> Ended {
+    pub async fn keep(&self, token: &Token, now_ms: u64) -> Vec<TokenId> {
         keep(&self.store, token, now_ms).await
     }
 
@@ -231,11 +230,8 @@ impl TestStore {
 }
 
 /// Issues a token that its user may have; those that made room for it.
-pub async fn keep(store: &Store, token: &Token, now_ms: u64) -> Ended {
-    match store.issue(token, now_ms).await.unwrap() {
-        Issued::Done(made_room) => made_room,
-        refused => panic!("{refused:?}"),
-    }
+pub async fn keep(store: &Store, token: &Token, now_ms: u64) -> Vec<TokenId> {
+    store.issue(token, now_ms).await.unwrap().unwrap()
 }
 
 async fn on_redis(url: &str, prefix: &str, limits: StoreLimits, timeout: Duration) -> TestStore {
@@ -345,8 +341,17 @@ pub fn edited(mut token: Token, edit: impl FnOnce(&mut TokenRecord)) -> Token {
     token
 }
 
+pub fn detailed(mut token: Token, edit: impl FnOnce(&mut TokenDetails)) -> Token {
+    edit(Arc::make_mut(&mut token.details));
+    token
+}
+
+pub fn with_objects(token: Token, related_objects: Vec<RelatedObject>) -> Token {
+    detailed(token, |details| details.related_objects = related_objects)
+}
+
 pub fn with_idle(token: Token, idle_ms: u64) -> Token {
-    let expires_at_ms = token.created_at_ms + idle_ms;
+    let expires_at_ms = token.details.created_at_ms + idle_ms;
     edited(token, |c| {
         c.idle_ms = idle_ms;
         c.expires_at_ms = expires_at_ms;
@@ -355,8 +360,8 @@ pub fn with_idle(token: Token, idle_ms: u64) -> Token {
 
 /// The token as it is after its end.
 pub fn ended(token: &Token, now_ms: u64) -> Token {
-    let revoked_reason = Some(RevokeReason::Ended);
-    Token { ended_at_ms: Some(now_ms), revoked_reason, ..edited(token.clone(), |c| c.is_active = false) }
+    let revoked = Some(Revocation { at_ms: now_ms, reason: Some(RevokeReason::Ended) });
+    Token { revoked, ..edited(token.clone(), |c| c.is_active = false) }
 }
 
 pub fn touch(token: &Token, access_ms: u64, renew_to_ms: Option<u64>) -> Touch {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use doorward::internals::config::{self, Command};
-use doorward::internals::server::admin::problem::Kind;
+use doorward::internals::server::admin::problem::ProblemKind;
 use doorward::{Clock, Config, Entropy, Node};
 
 /// Compares a text with a file in tests/snapshots.
@@ -29,8 +29,8 @@ fn help_snapshot() {
 
 #[test]
 fn problems_snapshot() {
-    let line = |kind: &Kind| format!("{} {} {}\n", kind.status().as_u16(), kind.uri(), kind.title());
-    assert_snapshot("problems.txt", &Kind::ALL.iter().map(line).collect::<String>());
+    let line = |kind: &ProblemKind| format!("{} {} {}\n", kind.status().as_u16(), kind.uri(), kind.title());
+    assert_snapshot("problems.txt", &ProblemKind::ALL.iter().map(line).collect::<String>());
 }
 
 /// Names, types and help of all metrics, then the samples of a node in memory without their values.

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use doorward::internals::model::event::{EventKind, RevokeReason};
-use doorward::internals::model::takeover::{NewTakeover, Started};
-use doorward::internals::model::token::record::Verdict;
-use doorward::internals::model::token::rotation::Rotation;
-use doorward::internals::store::{Changed, Store, StoreLimits};
+use doorward::internals::model::takeover::NewTakeover;
+use doorward::internals::model::token::RecordVerdict;
+use doorward::internals::model::token::Rotation;
+use doorward::internals::store::{Outcome, Rejection, Store, StoreLimits};
 use doorward::internals::token_string;
 use doorward::{Token, TokenChange};
 
@@ -45,8 +45,8 @@ fn takeover(on: &TestStore, token: &Token, user: &str) -> NewTakeover {
     NewTakeover { id, token, user: user.into(), reason: None, ends_at_ms: NOW_MS + HOUR_MS }
 }
 
-async fn end(store: Store, token: Token) -> Changed {
-    store.change(token.record.id, &TokenChange::ending(RevokeReason::Logout), NOW_MS + 1).await.unwrap()
+async fn end(store: Store, token: Token) -> Outcome<Token> {
+    store.change(token.record.id, &TokenChange::revoking(RevokeReason::Logout), NOW_MS + 1).await.unwrap()
 }
 
 /// Never: a takeover under way on a token that has ended.
@@ -62,11 +62,11 @@ async fn no_revoked_token_has_an_active_takeover(kind: StoreKind) {
             end(stop, token.clone()),
         )
         .await;
-        assert!(matches!(started, Started::Done(_) | Started::Ended), "{started:?}");
+        assert!(matches!(started, Ok(_) | Err(Rejection::Revoked)), "{started:?}");
         let shown = on.token(&token, NOW_MS + 1).await.unwrap();
         assert_eq!((shown.record.is_active, shown.record.takeover.is_some()), (false, false));
         let history = on.store.token_takeovers(token.record.id, NOW_MS + 1).await.unwrap();
-        assert_eq!(history.len(), usize::from(matches!(started, Started::Done(_))));
+        assert_eq!(history.len(), usize::from(matches!(started, Ok(_))));
         assert!(history.iter().all(|takeover| takeover.ended_at_ms == Some(NOW_MS + 1)), "{history:?}");
     }
 }
@@ -80,7 +80,8 @@ async fn a_token_has_at_most_one_active_takeover(kind: StoreKind) {
             let (store, new) = (on.store.clone(), takeover(&on, &token, user));
             async move { store.start_takeover(&new, NOW_MS + 1).await.unwrap() }
         };
-        at_once(time, start("bob"), start("carol")).await;
+        let (bob, carol) = at_once(time, start("bob"), start("carol")).await;
+        assert!(bob.is_ok() && carol.is_ok());
         let history = on.store.token_takeovers(token.record.id, NOW_MS + 1).await.unwrap();
         let under_way: Vec<_> = history.iter().filter(|takeover| takeover.ended_at_ms.is_none()).collect();
         assert_eq!((history.len(), under_way.len()), (2, 1), "{history:?}");
@@ -134,10 +135,10 @@ async fn a_rotation_refuses_no_valid_secret(kind: StoreKind) {
             },
         )
         .await;
-        assert_eq!(verdict, Verdict::Admitted);
-        let Changed::Done(now) = rotated else { panic!("{rotated:?}") };
+        assert_eq!(verdict, RecordVerdict::Admitted);
+        let Ok(now) = rotated else { panic!("{rotated:?}") };
         let record = on.record(id).await.unwrap().unwrap();
-        assert_eq!(record.judge(&rotation.hash, None, now_ms), Verdict::Admitted);
+        assert_eq!(record.judge(&rotation.hash, None, now_ms), RecordVerdict::Admitted);
         token = now;
     }
 }
@@ -152,14 +153,14 @@ async fn concurrent_rotations_both_take_effect(kind: StoreKind) {
             let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 1_000 };
             let (store, id) = (on.store.clone(), token.record.id);
             async move {
-                store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap();
+                store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap().unwrap();
                 rotation.hash
             }
         };
         let (one, other) = at_once(time, rotate(), rotate()).await;
         let record = on.record(token.record.id).await.unwrap().unwrap();
         for hash in [&one, &other, &token.record.secret_hash] {
-            assert_eq!(record.judge(hash, None, NOW_MS), Verdict::Admitted);
+            assert_eq!(record.judge(hash, None, NOW_MS), RecordVerdict::Admitted);
         }
     }
 }

@@ -3,14 +3,15 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use super::asides::{AccessMark, Aside, RefusedMarks, ShownOnce, VerifiedMark};
+use super::access_mark::AccessMark;
+use super::cached::{Cached, GappedText};
+use super::details::TokenDetails;
 use super::inline_text::Texts;
-use super::rotation::{PreviousSecrets, Rotation};
-
-use crate::model::event::RevokeReason;
+use super::refused_marks::RefusedMarks;
+use super::rotation::PreviousSecrets;
 use crate::model::takeover::ActiveTakeover;
 use crate::token_string::claim::KnownSecret;
-use crate::token_string::{SecretHash, TokenId};
+use crate::token_string::{SecretHash, TokenId, VerifiedMark};
 
 /// What validation needs to know of a token. Read on every check, so it is kept small, and what every check reads is
 /// in one piece at its start: fetching a further piece of memory costs as much as a hash.
@@ -47,9 +48,9 @@ pub struct TokenRecord {
     pub refused: RefusedMarks,
     /// The rest of the token, once a batch has asked for it: what was read with this copy or after it. A change
     /// of the token replaces the copy, so this is never older.
-    pub details: DetailsOnce,
+    pub details: Cached<Arc<TokenDetails>>,
     /// What shows the token as a whole, kept for the next time by who made it.
-    pub shown: ShownOnce,
+    pub json: Cached<GappedText>,
     /// The accesses seen through this copy of the record. Last, because it is written all the time: what is read
     /// only should not be in the same line of memory.
     pub accesses: AccessMark,
@@ -66,7 +67,7 @@ pub enum Transport {
 
 /// What a secret is worth to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RecordVerdict {
     /// It opens the token.
     Admitted,
     /// It is the right one, of a token whose second factor is still to be shown.
@@ -111,24 +112,24 @@ impl TokenRecord {
     }
 
     /// What this secret is worth at `now_ms` when `via` carries it; `None` where what carried it is not asked.
-    pub fn judge(&self, secret_hash: &SecretHash, via: Option<Transport>, now_ms: u64) -> Verdict {
+    pub fn judge(&self, secret_hash: &SecretHash, via: Option<Transport>, now_ms: u64) -> RecordVerdict {
         let is_allowed = match via {
             Some(Transport::Header) => self.allowed_header,
             Some(Transport::Cookie) => self.allowed_cookie,
             None => true,
         };
         if !self.is_active {
-            Verdict::Refused
+            RecordVerdict::Refused
         } else if self.expires_at_ms <= now_ms {
-            Verdict::Expired
+            RecordVerdict::Expired
         } else if let Some(mismatch) = self.mismatch(secret_hash, now_ms) {
             mismatch
         } else if !is_allowed {
-            Verdict::Refused
+            RecordVerdict::Refused
         } else if !self.is_authenticated {
-            Verdict::Pending
+            RecordVerdict::Pending
         } else {
-            Verdict::Admitted
+            RecordVerdict::Admitted
         }
     }
 
@@ -167,7 +168,7 @@ impl TokenRecord {
     pub fn renewed_to(&self, expires_at_ms: u64) -> Self {
         let accesses = AccessMark::default();
         accesses.learn(self.accesses.latest_ms());
-        let details = self.details.get().cloned().map(DetailsOnce::from).unwrap_or_default();
+        let details = self.details.get().cloned().map(Cached::from).unwrap_or_default();
         Self { expires_at_ms, accesses, details, ..self.clone() }
     }
 
@@ -182,184 +183,5 @@ impl TokenRecord {
     pub fn renewal(&self, now_ms: u64, step_ms: u64) -> Option<u64> {
         let earned = now_ms.saturating_add(self.idle_ms).min(self.ends_at_ms);
         (earned > self.expires_at_ms && earned - self.expires_at_ms >= step_ms).then_some(earned)
-    }
-}
-
-/// Something of the application's that a token belongs to, so that it can be found and ended by it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RelatedObject {
-    /// The kind of object, up to 100 bytes.
-    pub content_type: String,
-    /// Which one, up to 255 bytes.
-    pub object_id: String,
-}
-
-/// The whole token, as the admin plane shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
-    /// What validation knows of it.
-    pub record: Arc<TokenRecord>,
-    /// When it was issued.
-    pub created_at_ms: u64,
-    /// The last access known to the store; at first the time of issue.
-    pub last_access_ms: u64,
-    /// When it was ended; `None` while it is active.
-    pub ended_at_ms: Option<u64>,
-    /// Why it was revoked; `None` while it is active, and where the store does not know.
-    pub revoked_reason: Option<RevokeReason>,
-    /// Cut at 256 characters; empty when the client named none.
-    pub user_agent: String,
-    /// Where the login came from.
-    pub ip: std::net::IpAddr,
-    /// False for a preserved token.
-    pub expiration: bool,
-    /// At most [`MAX_RELATED_PER_TOKEN`](crate::model::field_rules::MAX_RELATED_PER_TOKEN), in the order in which they came.
-    pub related_objects: Vec<RelatedObject>,
-}
-
-impl Token {
-    /// Whether the admin plane still shows it: while it lives, and, once ended, until `retention_ms` has passed.
-    pub fn is_visible(&self, now_ms: u64, retention_ms: u64) -> bool {
-        match self.ended_at_ms {
-            Some(ended_at_ms) => ended_at_ms.saturating_add(retention_ms) > now_ms,
-            None => self.record.is_live(now_ms),
-        }
-    }
-
-    /// The same of another user; for a token that was made before its owner was known.
-    pub fn with_user(mut self, user: &str) -> Self {
-        let record = Arc::make_mut(&mut self.record);
-        record.texts = record.texts.with_user(user);
-        self
-    }
-
-    /// The order of every listing: newest first, ties by id.
-    pub fn listing_key(&self) -> (std::cmp::Reverse<u64>, TokenId) {
-        (std::cmp::Reverse(self.created_at_ms), self.record.id)
-    }
-}
-
-/// What a batch shows of a token besides.
-pub type DetailsOnce = Aside<Arc<Details>>;
-
-/// What is shown of a token and validation does not need; the last access is apart, because it alone changes
-/// without the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Details {
-    /// See [`Token`].
-    pub created_at_ms: u64,
-    /// See [`Token`].
-    pub user_agent: Box<str>,
-    /// See [`Token`].
-    pub ip: std::net::IpAddr,
-    /// See [`Token`].
-    pub expiration: bool,
-    /// See [`Token`].
-    pub related_objects: Box<[RelatedObject]>,
-}
-
-/// A live token as a batch shows it: the whole token, as this node knows it. As whom it acts is the record's
-/// [`effective_user`](TokenRecord::effective_user).
-#[derive(Clone, Debug)]
-pub struct TokenView {
-    /// What validation knows of it.
-    pub record: Arc<TokenRecord>,
-    /// The rest.
-    pub details: Arc<Details>,
-    /// The store's last access, where it was read with the rest; else 0.
-    pub stored_access_ms: u64,
-}
-
-impl TokenView {
-    /// The view of a record beside which the details are known.
-    pub fn of_known(record: Arc<TokenRecord>) -> Option<Self> {
-        let details = record.details.get()?.clone();
-        Some(Self { record, details, stored_access_ms: 0 })
-    }
-
-    /// Whether any access to it, or the store's last one, is known here.
-    pub fn knows_an_access(&self) -> bool {
-        self.stored_access_ms.max(self.record.accesses.latest_ms()) > 0
-    }
-
-    /// The last access known here; the time of issue when there is none.
-    pub fn last_access_ms(&self) -> u64 {
-        let known_ms = self.stored_access_ms.max(self.record.accesses.latest_ms());
-        known_ms.max(self.details.created_at_ms)
-    }
-}
-
-/// What `PATCH` changes; `None` leaves a field as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TokenChange {
-    /// `Some(None)` clears the slug.
-    pub auth_slug: Option<Option<String>>,
-    /// Whether a cookie may carry the token.
-    pub allowed_cookie: Option<bool>,
-    /// Whether the Authorization header may carry the token.
-    pub allowed_header: Option<bool>,
-    /// The second factor was shown.
-    pub confirm: bool,
-    /// Gives the token a new secret.
-    pub rotate: Option<Rotation>,
-    /// Ends the token.
-    pub end: Option<RevokeReason>,
-}
-
-impl TokenChange {
-    /// The change that only ends the token.
-    pub fn ending(reason: RevokeReason) -> Self {
-        Self { end: Some(reason), ..Self::default() }
-    }
-
-    /// The change that only says that the second factor was shown.
-    pub fn confirming() -> Self {
-        Self { confirm: true, ..Self::default() }
-    }
-
-    /// The change that only gives a new secret.
-    pub fn rotating(rotation: Rotation) -> Self {
-        Self { rotate: Some(rotation), ..Self::default() }
-    }
-
-    /// Whether it changes anything besides the end.
-    pub fn edits(&self) -> bool {
-        *self != Self { end: self.end, ..Self::default() }
-    }
-}
-
-/// An access to a token, as the last-access flusher hands it to the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Touch {
-    /// The token accessed.
-    pub id: TokenId,
-    /// Its owner, whose index keeps the last access.
-    pub user: String,
-    /// When.
-    pub access_ms: u64,
-    /// What it earned, when that is worth a write.
-    pub renewal: Option<Renewal>,
-}
-
-impl Touch {
-    /// The token must have lived at this time, or nothing is written.
-    pub fn since_ms(&self) -> u64 {
-        self.renewal.map_or(self.access_ms, |renewal| renewal.from_ms.min(self.access_ms))
-    }
-}
-
-/// The expiry that a chain of accesses has earned: each was in time by what the one before it had earned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Renewal {
-    /// The first access of the chain: it was in time by the expiry that the store knows.
-    pub from_ms: u64,
-    /// The expiry earned by the last one.
-    pub to_ms: u64,
-}
-
-impl Renewal {
-    /// The chain of both, of which the order does not matter.
-    pub fn and(self, other: Self) -> Self {
-        Self { from_ms: self.from_ms.min(other.from_ms), to_ms: self.to_ms.max(other.to_ms) }
     }
 }

@@ -1,6 +1,6 @@
 //! Replaces the secret of a token and judges its former secrets.
 
-use super::record::{TokenRecord, Verdict};
+use super::record::{RecordVerdict, TokenRecord};
 use super::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, PreviousSecret, Rotation};
 use crate::token_string::SecretHash;
 
@@ -35,14 +35,14 @@ impl TokenRecord {
     }
 
     /// What is wrong with this secret at `now_ms`; `None` when it opens the token.
-    pub(crate) fn mismatch(&self, secret_hash: &SecretHash, now_ms: u64) -> Option<Verdict> {
+    pub(crate) fn mismatch(&self, secret_hash: &SecretHash, now_ms: u64) -> Option<RecordVerdict> {
         if self.secret_hash == *secret_hash {
             return None;
         }
         match self.previous.iter().find(|previous| previous.hash == *secret_hash) {
             Some(previous) if previous.is_good(now_ms) => None,
-            Some(_) => Some(Verdict::RotatedOut),
-            None => Some(Verdict::WrongSecret),
+            Some(_) => Some(RecordVerdict::RotatedOut),
+            None => Some(RecordVerdict::WrongSecret),
         }
     }
 }
@@ -68,7 +68,7 @@ mod tests {
         token
     }
 
-    fn verdicts<const N: usize>(token: &TokenRecord, secrets: [u8; N], now_ms: u64) -> [Verdict; N] {
+    fn verdicts<const N: usize>(token: &TokenRecord, secrets: [u8; N], now_ms: u64) -> [RecordVerdict; N] {
         secrets.map(|n| token.judge(&secret(n), None, now_ms))
     }
 
@@ -77,29 +77,38 @@ mod tests {
         let token = rotated(&[(2, 100)]);
         assert_eq!(
             verdicts(&token, [1, 2, 9], 109),
-            [Verdict::Admitted, Verdict::Admitted, Verdict::WrongSecret]
+            [RecordVerdict::Admitted, RecordVerdict::Admitted, RecordVerdict::WrongSecret]
         );
-        assert_eq!(verdicts(&token, [1, 2], 110), [Verdict::RotatedOut, Verdict::Admitted]);
+        assert_eq!(verdicts(&token, [1, 2], 110), [RecordVerdict::RotatedOut, RecordVerdict::Admitted]);
     }
 
     #[test]
     fn siblings_are_good_until_a_rotation_opens_the_next_window() {
         let token = rotated(&[(2, 100), (3, 100), (4, 109)]);
-        assert_eq!(verdicts(&token, [1, 2, 3, 4], 109), [Verdict::Admitted; 4]);
-        let much_later = [Verdict::RotatedOut, Verdict::Admitted, Verdict::Admitted, Verdict::Admitted];
+        assert_eq!(verdicts(&token, [1, 2, 3, 4], 109), [RecordVerdict::Admitted; 4]);
+        let much_later = [
+            RecordVerdict::RotatedOut,
+            RecordVerdict::Admitted,
+            RecordVerdict::Admitted,
+            RecordVerdict::Admitted,
+        ];
         assert_eq!(verdicts(&token, [1, 2, 3, 4], 999_999), much_later);
         let token = rotated(&[(2, 100), (3, 100), (4, 109), (5, 110)]);
-        assert_eq!(verdicts(&token, [2, 3, 4, 5], 119), [Verdict::Admitted; 4]);
-        assert_eq!(verdicts(&token, [2, 3, 4], 120), [Verdict::RotatedOut; 3]);
-        assert_eq!(verdicts(&token, [5], 120), [Verdict::Admitted]);
+        assert_eq!(verdicts(&token, [2, 3, 4, 5], 119), [RecordVerdict::Admitted; 4]);
+        assert_eq!(verdicts(&token, [2, 3, 4], 120), [RecordVerdict::RotatedOut; 3]);
+        assert_eq!(verdicts(&token, [5], 120), [RecordVerdict::Admitted]);
     }
 
     #[test]
     fn without_a_grace_every_other_secret_is_rotated_out_at_once() {
         let mut token = rotated(&[(2, 100), (3, 100)]);
         assert!(token.rotate(Rotation { hash: secret(4), grace_ms: 0 }, 105));
-        assert_eq!(verdicts(&token, [2, 3], 105), [Verdict::RotatedOut; 2]);
-        assert_eq!(verdicts(&token, [1, 4], 105), [Verdict::Admitted; 2], "1 keeps the grace it was given");
+        assert_eq!(verdicts(&token, [2, 3], 105), [RecordVerdict::RotatedOut; 2]);
+        assert_eq!(
+            verdicts(&token, [1, 4], 105),
+            [RecordVerdict::Admitted; 2],
+            "1 keeps the grace it was given"
+        );
     }
 
     #[test]
@@ -121,8 +130,8 @@ mod tests {
         let remembered = third - u8::try_from(MAX_REMEMBERED_SECRETS).unwrap();
         let seen = [remembered - 1, remembered, third - 1, third, fourth - 1, fourth, of_window(4) - 1];
         let verdicts = verdicts(&token, seen, 139);
-        let (forgotten, remembered) = (Verdict::WrongSecret, Verdict::RotatedOut);
+        let (forgotten, remembered) = (RecordVerdict::WrongSecret, RecordVerdict::RotatedOut);
         assert_eq!(verdicts[..3], [forgotten, remembered, remembered]);
-        assert_eq!(verdicts[3..], [Verdict::Admitted; 4]);
+        assert_eq!(verdicts[3..], [RecordVerdict::Admitted; 4]);
     }
 }

@@ -1,9 +1,8 @@
-use super::asides::{AccessMark, RefusedMarks, ShownOnce, VerifiedMark};
-use super::inline_text::Texts;
-use super::record::{DetailsOnce, *};
-use super::rotation::PreviousSecrets;
 use crate::model::takeover::ActiveTakeover;
-use crate::token_string::{SecretHash, TokenId};
+use crate::model::token::{
+    AccessMark, Cached, PreviousSecrets, RecordVerdict, RefusedMarks, Renewal, Texts, TokenRecord, Transport,
+};
+use crate::token_string::{SecretHash, TokenId, VerifiedMark};
 
 pub(crate) fn record() -> TokenRecord {
     TokenRecord {
@@ -22,8 +21,8 @@ pub(crate) fn record() -> TokenRecord {
         idle_ms: 1_000,
         ends_at_ms: 5_000,
         accesses: AccessMark::default(),
-        details: DetailsOnce::default(),
-        shown: ShownOnce::default(),
+        details: Cached::default(),
+        json: Cached::default(),
     }
 }
 
@@ -32,16 +31,20 @@ fn the_right_secret_on_an_allowed_transport_is_admitted_before_its_expiry() {
     let token = record();
     let wrong = SecretHash::from_slice(&[2; 16]).unwrap();
     let judge = |hash, via, now_ms| token.judge(hash, Some(via), now_ms);
-    assert_eq!(judge(&token.secret_hash, Transport::Cookie, 999), Verdict::Admitted);
-    assert_eq!(judge(&token.secret_hash, Transport::Cookie, 1_000), Verdict::Expired, "expiry is exclusive");
-    assert_eq!(judge(&token.secret_hash, Transport::Header, 999), Verdict::Refused);
-    assert_eq!(judge(&wrong, Transport::Cookie, 999), Verdict::WrongSecret);
-    assert_eq!(token.judge(&token.secret_hash, None, 999), Verdict::Admitted);
+    assert_eq!(judge(&token.secret_hash, Transport::Cookie, 999), RecordVerdict::Admitted);
+    assert_eq!(
+        judge(&token.secret_hash, Transport::Cookie, 1_000),
+        RecordVerdict::Expired,
+        "expiry is exclusive"
+    );
+    assert_eq!(judge(&token.secret_hash, Transport::Header, 999), RecordVerdict::Refused);
+    assert_eq!(judge(&wrong, Transport::Cookie, 999), RecordVerdict::WrongSecret);
+    assert_eq!(token.judge(&token.secret_hash, None, 999), RecordVerdict::Admitted);
     let ended = TokenRecord { is_active: false, ..token.clone() };
-    assert_eq!(ended.judge(&wrong, None, 999), Verdict::Refused, "nothing more to find out");
+    assert_eq!(ended.judge(&wrong, None, 999), RecordVerdict::Refused, "nothing more to find out");
     let pending = TokenRecord { is_authenticated: false, ..token.clone() };
-    assert_eq!(pending.judge(&token.secret_hash, None, 999), Verdict::Pending);
-    assert_eq!(pending.judge(&wrong, None, 999), Verdict::WrongSecret);
+    assert_eq!(pending.judge(&token.secret_hash, None, 999), RecordVerdict::Pending);
+    assert_eq!(pending.judge(&wrong, None, 999), RecordVerdict::WrongSecret);
 }
 
 #[test]
@@ -50,8 +53,8 @@ fn a_renewed_record_is_live_again_and_keeps_what_is_known_beside_it() {
     token.accesses.note(900);
     assert_eq!((token.has_expired(999), token.has_expired(1_000)), (false, true));
     let renewed = token.renewed_to(1_900);
-    assert_eq!(renewed.judge(&token.secret_hash, None, 1_899), Verdict::Admitted);
-    assert_eq!(renewed.judge(&token.secret_hash, None, 1_900), Verdict::Expired);
+    assert_eq!(renewed.judge(&token.secret_hash, None, 1_899), RecordVerdict::Admitted);
+    assert_eq!(renewed.judge(&token.secret_hash, None, 1_900), RecordVerdict::Expired);
     assert_eq!(renewed.accesses.latest_ms(), 900);
     let revoked = TokenRecord { is_active: false, ..token };
     assert!(!revoked.has_expired(1_000), "its expiry means nothing any more");

@@ -1,4 +1,4 @@
-//! Who may use the admin plane.
+//! API keys: which one a request has, and which scopes that has.
 
 use constant_time_eq::constant_time_eq_32;
 use hyper::header::{AUTHORIZATION, HeaderMap};
@@ -7,10 +7,10 @@ use super::problem::Problem;
 use crate::server::request::credentials::bearer;
 use crate::values::{ApiKey, Scope};
 
-/// The key of a request, which has one of these scopes.
+/// Returns the API key in `Authorization`, if it has one of these scopes.
 ///
 /// # Errors
-/// 401 without a good key, 403 for a key without the scope.
+/// 401 without a valid key, 403 for a key without the scope.
 pub fn authorize<'a>(
     keys: &'a [ApiKey],
     headers: &HeaderMap,
@@ -21,27 +21,24 @@ pub fn authorize<'a>(
     if lines.next().is_some() {
         return Err(Problem::api_key_invalid());
     }
-    let given = bearer(line.as_bytes()).ok_or_else(Problem::api_key_missing)?;
-    let key = find(keys, given).ok_or_else(Problem::api_key_invalid)?;
-    if has_one_of(key, scopes) {
-        return Ok(key);
-    }
-    Err(Problem::insufficient_scope(format!("this API key lacks the scope {}", either(scopes))))
+    let text = bearer(line.as_bytes()).ok_or_else(Problem::api_key_missing)?;
+    let key = find(keys, text).ok_or_else(Problem::api_key_invalid)?;
+    if has_one_of(key, scopes) { Ok(key) } else { Err(Problem::insufficient_scope(lacks(scopes))) }
 }
 
-/// The key that this is.
-pub fn find<'a>(keys: &'a [ApiKey], given: &[u8]) -> Option<&'a ApiKey> {
-    let hash = ApiKey::hash_of(given);
-    // Every key is compared, each in constant time: how long it takes tells nothing.
+/// Finds the key with this text. Every key is compared, each in constant time, so the time says nothing about the keys.
+pub fn find<'a>(keys: &'a [ApiKey], text: &[u8]) -> Option<&'a ApiKey> {
+    let hash = ApiKey::hash_of(text);
     keys.iter().fold(None, |found, key| if constant_time_eq_32(&key.hash, &hash) { Some(key) } else { found })
 }
 
-/// Whether a key has any of these scopes.
+/// Whether a key has one of these scopes.
 pub fn has_one_of(key: &ApiKey, scopes: &[Scope]) -> bool {
     scopes.iter().any(|scope| key.scopes.contains(*scope))
 }
 
-/// The names of scopes of which one is enough.
-pub fn either(scopes: &[Scope]) -> String {
-    scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" or ")
+/// The error text for a key that has none of these scopes.
+pub fn lacks(scopes: &[Scope]) -> String {
+    let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+    format!("the API key lacks the scope {}", names.join(" or "))
 }

@@ -9,76 +9,77 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
-use super::fields::{Fields, parsed};
+use super::input::{Fields, parsed};
 use crate::server::transport::body::Body;
 use crate::server::transport::response::json;
 use crate::token_string::TokenId;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 1000;
-const NOT_A_CURSOR: &str = "must be the next_cursor of a page of this listing";
+const INVALID_CURSOR: &str = "must be the next_cursor of a page of this listing";
 
-/// A place in a listing: what `listing_key` gives of the last entry shown.
-pub type Cursor<K> = (Reverse<u64>, K);
+/// The key of an entry, by which a listing is sorted: the time, then a tie-breaker.
+pub type ListingKey<K> = (Reverse<u64>, K);
 
-/// What entries of one time are told apart and sorted by; its text is read back from a cursor.
-pub trait Tie: Ord + Display + Sized {
-    /// `None` when the text is none of ours.
+/// Orders entries of the same time. A cursor holds its text.
+pub trait TieBreaker: Ord + Display + Sized {
+    /// Reads the text in a cursor.
     fn read(text: &str) -> Option<Self>;
 }
 
-impl Tie for TokenId {
+impl TieBreaker for TokenId {
     fn read(text: &str) -> Option<Self> {
         Self::parse(text)
     }
 }
 
-impl Tie for String {
+impl TieBreaker for String {
     fn read(text: &str) -> Option<Self> {
         Some(text.to_owned())
     }
 }
 
-/// Which part of a listing is asked for.
+/// The part of a listing that a caller asks for.
 pub struct Page<K> {
     limit: usize,
-    after: Option<Cursor<K>>,
-    listing: ListingTag,
+    /// The key of the last entry of the page before.
+    after: Option<ListingKey<K>>,
+    listing: ListingHash,
 }
 
-/// Stands for one listing in its cursors, so that a cursor of another one is refused.
-type ListingTag = [u8; 8];
+/// Names the listing in its cursors, so that the cursor of another listing is refused.
+type ListingHash = [u8; 8];
 
-fn tag_of(listing: &[&str]) -> ListingTag {
+fn hash(listing: &[&str]) -> ListingHash {
     let mut hasher = blake3::Hasher::new();
     for part in listing {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
-    let mut tag = ListingTag::default();
-    hasher.finalize_xof().fill(&mut tag);
-    tag
+    let mut hash = ListingHash::default();
+    hasher.finalize_xof().fill(&mut hash);
+    hash
 }
 
-impl<K: Tie> Page<K> {
-    /// Reads `limit` and `cursor` of the listing that has this name, such as its kind and its user. An empty cursor asks
-    /// for the first page.
+impl<K: TieBreaker> Page<K> {
+    /// Reads `limit` and `cursor`. `listing` names the listing, such as by its kind and its user. An empty cursor asks for the
+    /// first page.
     pub fn of(query: &mut Fields, listing: &[&str]) -> Self {
-        let listing = tag_of(listing);
+        let listing = hash(listing);
         let limit = query.optional("limit", parsed(limit)).unwrap_or(DEFAULT_LIMIT);
         let cursor = |text: &str| match text {
             "" => Ok(None),
-            text => read_cursor(text, &listing).map(Some).ok_or_else(|| NOT_A_CURSOR.into()),
+            text => read_cursor(text, &listing).map(Some).ok_or_else(|| INVALID_CURSOR.into()),
         };
         Self { limit, after: query.optional("cursor", parsed(cursor)).flatten(), listing }
     }
 
-    /// This part of a sorted listing, as `{name: […], "next_cursor": …}`.
+    /// Shows the page of a sorted listing, as `{name: […], "next_cursor": …}`.
     pub fn response<'a, T, J: Serialize>(
         &self,
         name: &str,
         all: &'a [T],
-        key: impl Fn(&T) -> Cursor<K>,
+        key: impl Fn(&T) -> ListingKey<K>,
         show: impl Fn(&'a T) -> J,
     ) -> Response<Body> {
         let start = self.after.as_ref().map_or(0, |after| all.partition_point(|item| key(item) <= *after));
@@ -98,13 +99,13 @@ fn limit(text: &str) -> Result<usize, String> {
     limit.ok_or_else(|| format!("must be a whole number from 1 to {MAX_LIMIT}"))
 }
 
-fn write_cursor<K: Tie>(listing: &ListingTag, (Reverse(created_at_ms), id): Cursor<K>) -> String {
+fn write_cursor<K: TieBreaker>(listing: &ListingHash, (Reverse(created_at_ms), id): ListingKey<K>) -> String {
     let mut bytes = listing.to_vec();
     bytes.extend_from_slice(format!("{created_at_ms}.{id}").as_bytes());
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn read_cursor<K: Tie>(text: &str, listing: &ListingTag) -> Option<Cursor<K>> {
+fn read_cursor<K: TieBreaker>(text: &str, listing: &ListingHash) -> Option<ListingKey<K>> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (created_at_ms, id) = std::str::from_utf8(bytes.strip_prefix(listing)?).ok()?.split_once('.')?;
     Some((Reverse(created_at_ms.parse().ok()?), K::read(id)?))

@@ -1,207 +1,158 @@
-//! What the admin plane's paths name: which methods each takes, and which scope an API key needs for it.
+//! The table of all calls of the admin plane.
 
-use hyper::Method;
-use percent_encoding::percent_decode_str;
+use hyper::{Method, StatusCode};
 
-use crate::model::field_rules as rules;
-use crate::token_string::TokenId;
+use super::handlers::{
+    devices, events, metrics, openapi, related, status, takeovers, tokens, user_tokens, validate,
+};
+use super::oauth::{introspect, revoke};
+use super::path_params::PathParams;
+use super::problem::Problem;
+use super::route::Handler::{self, ApiKey, OAuth, Public};
+use super::route::{Route, delete, get, get_stream, patch, post};
+use crate::server::transport::response::empty;
 use crate::values::Scope;
 
-/// What a path names.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Route {
-    Livez,
-    Readyz,
-    Metrics,
-    Status,
-    OpenApi,
-    Tokens,
-    Token(TokenId),
-    Rotate(TokenId),
-    Confirm(TokenId),
-    Takeover(TokenId),
-    TokenTakeovers(TokenId),
-    Related(TokenId),
-    /// A token, a content type and an object id.
-    RelatedTo(TokenId, String, String),
-    ObjectTokens(String, String),
-    UserTokens(String),
-    UserTakeovers(String),
-    UserEvents(String),
-    Events,
-    UserDevices(String),
-    /// A user and a uuid, as it is kept.
-    Device(String, String),
-    DeviceLogin,
-    Validate,
-    Introspect,
-    Revoke,
-}
+const TOKENS: &[Scope] = &[Scope::Tokens];
+const TAKEOVERS: &[Scope] = &[Scope::Takeovers];
+const DEVICES: &[Scope] = &[Scope::Devices];
+const EVENTS: &[Scope] = &[Scope::Events];
+const INTROSPECT: &[Scope] = &[Scope::Introspect];
+const INTROSPECT_OR_TOKENS: &[Scope] = &[Scope::Introspect, Scope::Tokens];
+const METRICS: &[Scope] = &[Scope::Metrics];
 
-impl Route {
-    /// `None` when the path names nothing.
-    pub fn find(path: &str) -> Option<Self> {
-        let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
-        Some(match segments.as_slice() {
-            ["livez"] => Self::Livez,
-            ["readyz"] => Self::Readyz,
-            ["metrics"] => Self::Metrics,
-            ["openapi.json"] => Self::OpenApi,
-            ["introspect"] => Self::Introspect,
-            ["revoke"] => Self::Revoke,
-            ["v1", "status"] => Self::Status,
-            ["v1", "tokens"] => Self::Tokens,
-            ["v1", "tokens", id] => Self::Token(TokenId::parse(id)?),
-            ["v1", "tokens", id, "rotate"] => Self::Rotate(TokenId::parse(id)?),
-            ["v1", "tokens", id, "confirm"] => Self::Confirm(TokenId::parse(id)?),
-            ["v1", "tokens", id, "takeover"] => Self::Takeover(TokenId::parse(id)?),
-            ["v1", "tokens", id, "takeovers"] => Self::TokenTakeovers(TokenId::parse(id)?),
-            ["v1", "events"] => Self::Events,
-            ["v1", "tokens", id, "related"] => Self::Related(TokenId::parse(id)?),
-            ["v1", "tokens", id, "related", content_type, object_id] => {
-                Self::RelatedTo(TokenId::parse(id)?, decoded(content_type)?, decoded(object_id)?)
-            }
-            ["v1", "related", content_type, object_id, "tokens"] => {
-                Self::ObjectTokens(decoded(content_type)?, decoded(object_id)?)
-            }
-            ["v1", "validate"] => Self::Validate,
-            ["v1", "users", user, "tokens"] => Self::UserTokens(decoded(user)?),
-            ["v1", "users", user, "takeovers"] => Self::UserTakeovers(decoded(user)?),
-            ["v1", "users", user, "events"] => Self::UserEvents(decoded(user)?),
-            ["v1", "users", user, "devices"] => Self::UserDevices(decoded(user)?),
-            ["v1", "users", user, "devices", uuid] => {
-                Self::Device(decoded(user)?, kept_uuid(&decoded(uuid)?)?)
-            }
-            ["v1", "devices", "login"] => Self::DeviceLogin,
-            _ => return None,
-        })
-    }
+/// Every call. The calls of one path are neighbours; no path matches two patterns.
+const ROUTES: &[Route] = &[
+    get("/livez", Public(|_| empty(StatusCode::OK))),
+    get("/readyz", Public(|admin| admin.readiness.response())),
+    get("/openapi.json", Public(|_| openapi::document())),
+    get("/metrics", ApiKey(METRICS, |call| Box::pin(metrics::show(call)))),
+    get("/v1/status", ApiKey(METRICS, |call| Box::pin(status::show(call)))),
+    post("/v1/tokens", ApiKey(TOKENS, |call| Box::pin(tokens::issue(call)))),
+    get("/v1/tokens/{id}", ApiKey(TOKENS, |call| Box::pin(tokens::show(call)))),
+    patch("/v1/tokens/{id}", ApiKey(TOKENS, |call| Box::pin(tokens::change(call)))),
+    delete("/v1/tokens/{id}", ApiKey(TOKENS, |call| Box::pin(tokens::revoke(call)))),
+    post("/v1/tokens/{id}/rotate", ApiKey(TOKENS, |call| Box::pin(tokens::rotate(call)))),
+    post("/v1/tokens/{id}/confirm", ApiKey(TOKENS, |call| Box::pin(tokens::confirm(call)))),
+    post("/v1/tokens/{id}/related", ApiKey(TOKENS, |call| Box::pin(related::relate(call)))),
+    delete("/v1/tokens/{id}/related", ApiKey(TOKENS, |call| Box::pin(related::unrelate(call)))),
+    delete(
+        "/v1/tokens/{id}/related/{content_type}/{object_id}",
+        ApiKey(TOKENS, |call| Box::pin(related::unrelate_by_path(call))),
+    ),
+    get(
+        "/v1/related/{content_type}/{object_id}/tokens",
+        ApiKey(TOKENS, |call| Box::pin(related::list_tokens(call))),
+    ),
+    delete(
+        "/v1/related/{content_type}/{object_id}/tokens",
+        ApiKey(TOKENS, |call| Box::pin(related::revoke_tokens(call))),
+    ),
+    post("/v1/tokens/{id}/takeover", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::start(call)))),
+    delete("/v1/tokens/{id}/takeover", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::end(call)))),
+    get("/v1/tokens/{id}/takeovers", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::list_of_token(call)))),
+    get("/v1/users/{user}/takeovers", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::list_of_user(call)))),
+    get("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::list(call)))),
+    delete("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::revoke_all(call)))),
+    get("/v1/users/{user}/events", ApiKey(EVENTS, |call| Box::pin(events::list_of_user(call)))),
+    get_stream("/v1/events", ApiKey(EVENTS, |call| Box::pin(events::follow(call)))),
+    get("/v1/users/{user}/devices", ApiKey(DEVICES, |call| Box::pin(devices::list(call)))),
+    post("/v1/users/{user}/devices", ApiKey(DEVICES, |call| Box::pin(devices::get_or_create(call)))),
+    get("/v1/users/{user}/devices/{uuid}", ApiKey(DEVICES, |call| Box::pin(devices::show(call)))),
+    patch("/v1/users/{user}/devices/{uuid}", ApiKey(DEVICES, |call| Box::pin(devices::change(call)))),
+    delete("/v1/users/{user}/devices/{uuid}", ApiKey(DEVICES, |call| Box::pin(devices::remove(call)))),
+    post("/v1/devices/login", ApiKey(DEVICES, |call| Box::pin(devices::log_in(call)))),
+    post("/v1/validate", ApiKey(INTROSPECT, |call| Box::pin(validate::validate(call)))),
+    post("/introspect", OAuth(INTROSPECT, |call| Box::pin(introspect::introspect(call)))),
+    post("/revoke", OAuth(INTROSPECT_OR_TOKENS, |call| Box::pin(revoke::revoke(call)))),
+];
 
-    /// As the header `Allow` lists them.
-    pub fn methods(&self) -> &'static str {
-        match self {
-            Self::Livez
-            | Self::Readyz
-            | Self::Metrics
-            | Self::Status
-            | Self::OpenApi
-            | Self::TokenTakeovers(_)
-            | Self::UserTakeovers(_)
-            | Self::UserEvents(_) => "GET, HEAD",
-            // Its answer to HEAD would never end.
-            Self::Events => "GET",
-            Self::Tokens
-            | Self::Rotate(_)
-            | Self::Confirm(_)
-            | Self::Validate
-            | Self::Introspect
-            | Self::Revoke
-            | Self::DeviceLogin => "POST",
-            Self::UserDevices(_) => "GET, HEAD, POST",
-            Self::RelatedTo(..) => "DELETE",
-            Self::Token(_) | Self::Device(..) => "GET, HEAD, PATCH, DELETE",
-            Self::Takeover(_) | Self::Related(_) => "POST, DELETE",
-            Self::UserTokens(_) | Self::ObjectTokens(..) => "GET, HEAD, DELETE",
+/// Finds the handler of a call, and the values in its path.
+///
+/// # Errors
+/// 404 for an unknown path, 405 with `Allow` for a known path without this method.
+pub fn find(method: &Method, path: &str) -> Result<(&'static Handler, PathParams), Problem> {
+    let mut allowed = Vec::new();
+    for route in ROUTES {
+        let Some(params) = route.params(path) else { continue };
+        if route.methods().any(|allowed| allowed == *method) {
+            return Ok((&route.handler, params));
         }
+        allowed.extend(route.methods());
     }
-
-    /// Whether it takes this method.
-    pub fn takes(&self, method: &Method) -> bool {
-        self.methods().split(", ").any(|allowed| allowed == method)
-    }
-
-    /// The scopes of which an API key needs one; none for what needs no key.
-    pub fn scopes(&self) -> &'static [Scope] {
-        match self {
-            // The document tells nothing that is not public.
-            Self::Livez | Self::Readyz | Self::OpenApi => &[],
-            Self::Metrics | Self::Status => &[Scope::Metrics],
-            Self::Validate | Self::Introspect => &[Scope::Introspect],
-            Self::Revoke => &[Scope::Introspect, Scope::Tokens],
-            Self::Tokens
-            | Self::Token(_)
-            | Self::Rotate(_)
-            | Self::Confirm(_)
-            | Self::Related(_)
-            | Self::RelatedTo(..)
-            | Self::ObjectTokens(..)
-            | Self::UserTokens(_) => &[Scope::Tokens],
-            Self::Takeover(_) | Self::TokenTakeovers(_) | Self::UserTakeovers(_) => &[Scope::Takeovers],
-            Self::UserEvents(_) | Self::Events => &[Scope::Events],
-            Self::UserDevices(_) | Self::Device(..) | Self::DeviceLogin => &[Scope::Devices],
-        }
-    }
-}
-
-/// A uuid as it is kept; `None` for what is none. A dot segment stays as it is, for the call to refuse it by name: its client
-/// may have meant another path.
-fn kept_uuid(text: &str) -> Option<String> {
-    if rules::is_dot_segment(text) { Some(text.to_owned()) } else { rules::device_uuid(text).ok() }
-}
-
-/// A path segment's text; a slash in it is escaped, so segments are split before they are decoded.
-fn decoded(segment: &str) -> Option<String> {
-    percent_decode_str(segment).decode_utf8().ok().map(String::from)
+    if allowed.is_empty() { Err(Problem::not_found()) } else { Err(Problem::method_not_allowed(&allowed)) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
+    use crate::server::admin::handlers::openapi::OPENAPI;
+    use crate::server::admin::route::placeholder;
 
-    /// The variants of [`Route`]; the compiler asks for a new one here.
-    const ROUTES: usize = 24;
-    const _: fn(&Route) = |route| match route {
-        Route::Livez | Route::Readyz | Route::Metrics | Route::Status | Route::OpenApi => {}
-        Route::Tokens | Route::Token(_) => {}
-        Route::Rotate(_) | Route::Confirm(_) | Route::Takeover(_) | Route::TokenTakeovers(_) => {}
-        Route::UserTokens(_) | Route::UserTakeovers(_) | Route::UserEvents(_) | Route::Events => {}
-        Route::UserDevices(_) | Route::Device(..) | Route::DeviceLogin => {}
-        Route::Related(_) | Route::RelatedTo(..) | Route::ObjectTokens(..) => {}
-        Route::Validate | Route::Introspect | Route::Revoke => {}
-    };
+    fn params(path: &str) -> Option<PathParams> {
+        ROUTES.iter().find_map(|route| route.params(path))
+    }
 
-    /// Every call is in the document and nothing else of this plane: with its methods and scopes.
+    /// The document and the table have the same calls, with the same scopes.
     #[test]
     fn the_openapi_document_lists_these_calls() {
-        let document: serde_json::Value = serde_json::from_str(crate::server::admin::plane::OPENAPI).unwrap();
-        let mut routes = std::collections::HashSet::new();
+        let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
+        let mut documented = BTreeMap::new();
         for (path, calls) in document["paths"].as_object().unwrap() {
             if calls["servers"][0]["url"] == "http://127.0.0.1:8080" {
                 continue;
             }
-            let path = path.replace("{id}", "AAAAAAAAAAAAAAAA").replace(['{', '}'], "");
-            let route = Route::find(&path).unwrap_or_else(|| panic!("{path} names nothing"));
-            let calls = calls.as_object().unwrap().iter().filter(|(name, _)| *name != "servers");
-            let mut methods: Vec<_> = calls.clone().map(|(method, _)| method.to_uppercase()).collect();
-            methods.sort_unstable();
-            let mut expected: Vec<_> =
-                route.methods().split(", ").filter(|method| *method != "HEAD").collect();
-            expected.sort_unstable();
-            assert_eq!(methods, expected, "{path}");
-            let names: Vec<_> = route.scopes().iter().map(|scope| scope.name()).collect();
-            for (method, call) in calls {
+            for (method, call) in calls.as_object().unwrap().iter().filter(|(name, _)| *name != "servers") {
                 let scopes = call["x-scopes"].as_array().cloned().unwrap_or_default();
-                assert_eq!(scopes, names, "{method} {path}");
+                documented.insert((path.clone(), method.to_uppercase()), scopes);
             }
-            routes.insert(std::mem::discriminant(&route));
         }
-        assert_eq!(routes.len(), ROUTES, "a route is missing in docs/openapi.json");
+        let scopes = |route: &Route| match route.handler {
+            Public(_) => vec![],
+            ApiKey(scopes, _) | OAuth(scopes, _) => scopes.iter().map(|scope| scope.name().into()).collect(),
+        };
+        let table: BTreeMap<_, Vec<serde_json::Value>> = ROUTES
+            .iter()
+            .map(|route| ((route.pattern.to_owned(), route.method.to_string()), scopes(route)))
+            .collect();
+        assert_eq!(table.len(), ROUTES.len(), "a call is in the table twice");
+        assert_eq!(table, documented);
     }
 
     #[test]
-    fn paths_name_what_they_should() {
-        assert_eq!(Route::find("/v1/users/a%2Fb%20%C3%A9/tokens"), Some(Route::UserTokens("a/b é".into())));
-        assert!(matches!(Route::find("/v1/tokens/jE1hGDDTZBpo-Upp"), Some(Route::Token(_))));
-        for uuid in ["01234567-89AB-cdef-0123-456789abcdef", "0123456789abcdef0123456789ABCDEF"] {
-            let device = Route::Device("alice".into(), "0123456789abcdef0123456789abcdef".into());
-            assert_eq!(Route::find(&format!("/v1/users/alice/devices/{uuid}")), Some(device));
+    fn no_path_matches_two_patterns() {
+        let patterns: BTreeSet<_> = ROUTES.iter().map(|route| route.pattern).collect();
+        for (one, other) in
+            patterns.iter().flat_map(|one| patterns.range(*one..).skip(1).map(move |o| (one, o)))
+        {
+            let differ = |(a, b): (&str, &str)| a != b && placeholder(a).or(placeholder(b)).is_none();
+            let has_same_length = one.split('/').count() == other.split('/').count();
+            assert!(!has_same_length || one.split('/').zip(other.split('/')).any(differ), "{one} {other}");
         }
-        let dots = Route::Device("..".into(), ".".into());
-        assert_eq!(Route::find("/v1/users/%2E%2e/devices/%2e"), Some(dots));
+    }
+
+    #[test]
+    fn every_placeholder_has_a_value() {
+        for route in ROUTES {
+            let path = route.pattern.replace("{id}", "AAAAAAAAAAAAAAAA").replace(['{', '}'], "");
+            assert!(route.params(&path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_are_split_before_they_are_decoded() {
+        let mut expected = PathParams::default();
+        expected.set("user", "a%2Fb%20%C3%A9").unwrap();
+        assert_eq!(params("/v1/users/a%2Fb%20%C3%A9/tokens"), Some(expected));
+        assert!(params("/v1/tokens/jE1hGDDTZBpo-Upp").is_some());
         for unknown in [
             "",
             "/",
+            "*",
             "/v1",
+            "/livez/",
             "/v1/users/a/devices/-",
             "/v1/users/a/devices/",
             "/v1/tokens/",
@@ -209,7 +160,20 @@ mod tests {
             "/v1/users/%ff/tokens",
             "//livez",
         ] {
-            assert_eq!(Route::find(unknown), None, "{unknown}");
+            assert_eq!(params(unknown), None, "{unknown}");
         }
+    }
+
+    #[test]
+    fn allow_lists_the_methods_of_all_calls_of_a_path() {
+        let allow = |path: &str| {
+            let problem = find(&Method::PUT, path).err().unwrap();
+            problem.response().headers()["allow"].to_str().unwrap().to_owned()
+        };
+        assert_eq!(allow("/v1/tokens/AAAAAAAAAAAAAAAA"), "GET, HEAD, PATCH, DELETE");
+        assert_eq!(allow("/v1/tokens/AAAAAAAAAAAAAAAA/takeover"), "POST, DELETE");
+        assert_eq!(allow("/v1/users/alice/devices"), "GET, HEAD, POST");
+        assert_eq!(allow("/v1/events"), "GET");
+        assert!(find(&Method::HEAD, "/livez").is_ok() && find(&Method::HEAD, "/v1/events").is_err());
     }
 }

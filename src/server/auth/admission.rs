@@ -2,7 +2,7 @@
 
 use super::refusal::Objection;
 use crate::model::route_check::Check;
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 use std::sync::Arc;
 
 /// Who may pass.

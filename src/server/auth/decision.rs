@@ -11,7 +11,7 @@ use hyper::{Response, StatusCode};
 
 use super::identity_headers::Identity;
 use super::settings::Settings;
-use crate::model::token::record::{TokenRecord, Transport};
+use crate::model::token::{TokenRecord, Transport};
 use crate::server::request::credentials::{Presented, presented};
 use crate::server::request::headers::RequestHeaders;
 use crate::server::request::origin::Received;

@@ -4,8 +4,8 @@ use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use crate::model::token::TokenRecord;
 use crate::model::token::inline_text::is_visible_ascii;
-use crate::model::token::record::TokenRecord;
 
 /// What a header value cannot carry as it is: all but visible ASCII (the encoder always takes what is not
 /// ASCII), and the escape itself.
@@ -109,7 +109,7 @@ impl<'a> Identity<'a> {
 mod tests {
     use super::*;
     use crate::model::takeover::ActiveTakeover;
-    use crate::model::token::inline_text::Texts;
+    use crate::model::token::Texts;
 
     /// The values in their order, which both forms must agree on.
     fn values(identity: &Identity<'_>) -> [String; 7] {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::refusal::{Objection, Refusal};
 use super::settings::Settings;
 use crate::model::event::{Actor, RevokeReason};
-use crate::model::token::record::{Token, TokenChange, Transport};
+use crate::model::token::{Token, TokenChange, Transport};
 use crate::server::json::token::TokenJson;
 use crate::server::request::credentials::{Presented, presented};
 use crate::server::request::origin::Received;
@@ -15,7 +15,7 @@ use crate::server::request::set_cookie as cookie;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{json, unavailable};
 use crate::service::{Service, ServiceError};
-use crate::store::StoreError;
+use crate::store::{Rejection, StoreError};
 use crate::validation::{Access, Judgement, Validator};
 
 /// `GET /session`: the holder's own token.
@@ -66,11 +66,11 @@ async fn end_login(
         match service.end_takeover(id, RevokeReason::Logout, Actor::Holder).await {
             Ok(()) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
             // It came to its hard end.
-            Err(ServiceError::NotFound) => {}
+            Err(ServiceError::Rejected(Rejection::NotFound)) => {}
             Err(error) => return refused(validator.service(), &error),
         }
     }
-    match service.change(id, &TokenChange::ending(RevokeReason::Logout), Actor::Holder).await {
+    match service.change(id, &TokenChange::revoking(RevokeReason::Logout), Actor::Holder).await {
         Ok(_) => {
             let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
             if via == Transport::Cookie {

@@ -1,12 +1,11 @@
-//! The device object as the contract shows it.
+//! The JSON object of a device key.
 
 use serde::Serialize;
 
 use super::timestamp::timestamp;
 use crate::model::device_key::DeviceKey;
-use crate::service::MadeDevice;
 
-/// See the contract; borrowed from the record.
+/// A device key. Its fields are described in docs/api.md.
 #[derive(Serialize)]
 pub struct DeviceJson<'a> {
     uuid: &'a str,
@@ -19,7 +18,7 @@ pub struct DeviceJson<'a> {
 }
 
 impl<'a> DeviceJson<'a> {
-    /// The object.
+    /// Borrows the device key.
     pub fn of(device: &'a DeviceKey) -> Self {
         Self {
             uuid: &device.uuid,
@@ -30,22 +29,5 @@ impl<'a> DeviceJson<'a> {
             is_active: device.is_active,
             user_agent: &device.user_agent,
         }
-    }
-}
-
-/// What get-or-create answers: the object, whether it is new, and then its login token.
-#[derive(Serialize)]
-pub struct MadeDeviceJson<'a> {
-    created: bool,
-    login_token: Option<&'a str>,
-    #[serde(flatten)]
-    device: DeviceJson<'a>,
-}
-
-impl<'a> MadeDeviceJson<'a> {
-    /// The object with the string that only the device gets.
-    pub fn of(made: &'a MadeDevice) -> Self {
-        let login_token = made.login_token.as_deref();
-        Self { created: login_token.is_some(), login_token, device: DeviceJson::of(&made.device) }
     }
 }

@@ -1,11 +1,11 @@
-//! An event as the admin plane shows it.
+//! The JSON object of an event.
 
 use serde::Serialize;
 
 use super::timestamp::timestamp;
 use crate::model::event::Event;
 
-/// Borrowed from the event.
+/// An event. Its fields are described in docs/lifecycle.md.
 #[derive(Serialize)]
 pub struct EventJson<'a> {
     r#type: &'static str,
@@ -20,7 +20,7 @@ pub struct EventJson<'a> {
 }
 
 impl<'a> EventJson<'a> {
-    /// An event of this user.
+    /// Borrows an event of this user.
     pub fn of(user: &'a str, event: &'a Event) -> Self {
         Self {
             r#type: event.kind.name(),

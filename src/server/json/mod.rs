@@ -1,7 +1,8 @@
-//! The JSON objects of the answers.
+//! The JSON objects of answers, one per file.
 
 pub mod device;
 pub mod event;
+pub mod made_device;
 pub mod takeover;
 pub mod timestamp;
 pub mod token;

@@ -1,12 +1,12 @@
-//! The takeover object as the contract shows it.
+//! The JSON object of a takeover.
 
 use serde::Serialize;
 
 use super::timestamp::timestamp;
 use crate::model::takeover::{ActiveTakeover, Takeover};
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 
-/// See the contract; borrowed from the record.
+/// A takeover. Its fields are described in docs/lifecycle.md.
 #[derive(Serialize)]
 pub struct TakeoverJson<'a> {
     id: String,
@@ -16,13 +16,13 @@ pub struct TakeoverJson<'a> {
     reason: Option<&'a str>,
     is_active: bool,
     created_at: String,
-    /// Its hard end.
+    /// The latest end; `ended_at` may come earlier.
     ends_at: String,
     ended_at: Option<String>,
 }
 
 impl<'a> TakeoverJson<'a> {
-    /// One of a history.
+    /// Borrows a takeover of a history.
     pub fn of(takeover: &'a Takeover) -> Self {
         Self {
             id: takeover.id.to_string(),
@@ -37,7 +37,7 @@ impl<'a> TakeoverJson<'a> {
         }
     }
 
-    /// The one under way on this token.
+    /// Borrows the active takeover of a token.
     pub fn of_active(takeover: &'a ActiveTakeover, token: &'a TokenRecord) -> Self {
         Self {
             id: takeover.id.to_string(),

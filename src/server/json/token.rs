@@ -5,9 +5,7 @@ use serde::Serialize;
 
 use super::takeover::TakeoverJson;
 use crate::model::event::RevokeReason;
-use crate::model::token::asides::Shown;
-use crate::model::token::record::{RelatedObject, Token, TokenRecord};
-use crate::validation::BatchToken;
+use crate::model::token::{GappedText, RelatedObject, Token, TokenRef};
 
 /// See the contract; borrowed from the record.
 #[derive(Serialize)]
@@ -49,68 +47,28 @@ pub(crate) struct RelatedObjectJson<'a> {
     object_id: &'a str,
 }
 
-/// What is shown beside the record.
-pub(crate) struct Rest<'a> {
-    created_at_ms: u64,
-    last_access_ms: u64,
-    user_agent: &'a str,
-    ip: std::net::IpAddr,
-    expiration: bool,
-    related_objects: &'a [RelatedObject],
-    revoked_at_ms: Option<u64>,
-    revoked_reason: Option<RevokeReason>,
-}
-
 impl<'a> TokenJson<'a> {
-    /// The object without the secret, as it is at `now_ms`.
-    pub fn of(token: &'a Token, now_ms: u64) -> Self {
-        let rest = Rest {
-            created_at_ms: token.created_at_ms,
-            last_access_ms: token.last_access_ms,
-            user_agent: &token.user_agent,
-            ip: token.ip,
-            expiration: token.expiration,
-            related_objects: &token.related_objects,
-            revoked_at_ms: token.ended_at_ms,
-            revoked_reason: token.revoked_reason,
-        };
-        Self::of_parts(&token.record, rest, now_ms)
-    }
-
-    /// The same of a token as a batch sees it.
-    fn of_batch(token: &BatchToken<'a>, now_ms: u64) -> Self {
-        let rest = Rest {
-            created_at_ms: token.details.created_at_ms,
-            last_access_ms: token.last_access_ms,
-            user_agent: &token.details.user_agent,
-            ip: token.details.ip,
-            expiration: token.details.expiration,
-            related_objects: &token.details.related_objects,
-            revoked_at_ms: None,
-            revoked_reason: None,
-        };
-        Self::of_parts(token.record, rest, now_ms)
-    }
-
     /// Appends the text of a token as a batch sees it. All of it but the last access is kept for the next time, unless
     /// there is a takeover, whose end the record does not tell.
-    pub fn write_batch(token: &BatchToken<'a>, now_ms: u64, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
+    pub fn write_batch(token: TokenRef<'a>, now_ms: u64, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
         if token.record.takeover.is_some() {
             // Serialization to memory fails only for maps with keys that are no strings; there are none.
-            let _ = serde_json::to_writer(out, &Self::of_batch(token, now_ms));
+            let _ = serde_json::to_writer(out, &Self::of(token, now_ms));
             return;
         }
-        let shown = token.record.shown.get_or_init(|| {
-            let without = Self { last_access: String::new(), ..Self::of_batch(token, now_ms) };
+        let json = token.record.json.get_or_init(|| {
+            let without = Self { last_access: String::new(), ..Self::of(token, now_ms) };
             with_gap(&without)
         });
-        let (before, after) = shown.parts();
+        let (before, after) = json.parts();
         out.extend_from_slice(before);
         timestamps.push(token.last_access_ms, out);
         out.extend_from_slice(after);
     }
 
-    fn of_parts(record: &'a TokenRecord, rest: Rest<'a>, now_ms: u64) -> Self {
+    /// The object without the secret, as it is at `now_ms`.
+    pub fn of(token: impl Into<TokenRef<'a>>, now_ms: u64) -> Self {
+        let TokenRef { record, details, last_access_ms, revoked } = token.into();
         let related = |object: &'a RelatedObject| RelatedObjectJson {
             content_type: &object.content_type,
             object_id: &object.object_id,
@@ -118,26 +76,26 @@ impl<'a> TokenJson<'a> {
         Self {
             id: record.id.to_string(),
             user: record.user(),
-            created_at: timestamp(rest.created_at_ms),
-            last_access: timestamp(rest.last_access_ms),
+            created_at: timestamp(details.created_at_ms),
+            last_access: timestamp(last_access_ms),
             expires_at: timestamp(record.expires_at_ms),
             ends_at: timestamp(record.ends_at_ms),
             is_active: record.is_active,
-            user_agent: rest.user_agent,
-            expiration: rest.expiration,
-            ip: rest.ip,
+            user_agent: &details.user_agent,
+            expiration: details.expiration,
+            ip: details.ip,
             auth_slug: record.auth_slug(),
             backend: record.backend(),
             allowed_cookie: record.allowed_cookie,
             allowed_header: record.allowed_header,
-            related_objects: rest.related_objects.iter().map(related).collect(),
+            related_objects: details.related_objects.iter().map(related).collect(),
             takeover: record
                 .active_takeover(now_ms)
                 .map(|takeover| TakeoverJson::of_active(takeover, record)),
             device: record.device(),
             is_authenticated: record.is_authenticated,
-            revoked_at: rest.revoked_at_ms.map(timestamp),
-            revoked_reason: rest.revoked_reason.map(RevokeReason::name),
+            revoked_at: revoked.map(|revoked| timestamp(revoked.at_ms)),
+            revoked_reason: revoked.and_then(|revoked| revoked.reason).map(RevokeReason::name),
             token: None,
             set_cookie: None,
         }
@@ -155,13 +113,13 @@ impl<'a> TokenJson<'a> {
 }
 
 /// A token's text with a gap for its last access, which is empty in it.
-pub(crate) fn with_gap(without: &TokenJson<'_>) -> Shown {
+pub(crate) fn with_gap(without: &TokenJson<'_>) -> GappedText {
     // No string in it holds this: a quote in a string is escaped.
     const EMPTY: &[u8] = b"\"last_access\":\"\"";
     let text = serde_json::to_vec(without).unwrap_or_default();
     let at = text.windows(EMPTY.len()).position(|window| window == EMPTY);
     let gap_at = at.map_or(text.len(), |at| at + EMPTY.len() - 1);
-    Shown::new(text, gap_at)
+    GappedText::new(text, gap_at)
 }
 
 #[cfg(test)]

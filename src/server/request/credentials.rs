@@ -3,7 +3,7 @@
 use hyper::header::{AUTHORIZATION, COOKIE};
 
 use super::headers::RequestHeaders;
-use crate::model::token::record::Transport;
+use crate::model::token::Transport;
 
 /// The token a request carries.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use hyper::header::HeaderValue;
 
-use crate::model::token::record::Token;
+use crate::model::token::Token;
 use crate::values::Cookie;
 
 /// The value of `Set-Cookie` that gives a browser the token: until the browser ends for a token with `expiration`, and
@@ -10,7 +10,7 @@ use crate::values::Cookie;
 /// how long the token may be idle is left to the server.
 pub fn set(cookie: &Cookie, token: &Token, token_string: &str, now_ms: u64) -> String {
     let age_ms = token.record.ends_at_ms.saturating_sub(now_ms);
-    line(cookie, token_string, (!token.expiration).then_some(age_ms.div_ceil(1000)))
+    line(cookie, token_string, (!token.details.expiration).then_some(age_ms.div_ceil(1000)))
 }
 
 /// The value of `Set-Cookie` that makes a browser forget the cookie: browsers look for one of the same name, domain

@@ -1,17 +1,22 @@
 //! Device keys in the store.
 
 use super::store::Store;
-use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
-use crate::model::token::record::Token;
+use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
+use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
+use crate::store::rejection::Outcome;
 
 impl Store {
-    /// Keeps a new device key, unless its user has one of this uuid: then that one is left as it is.
+    /// Keeps a new device key, unless its user has one of this uuid. Returns the existing one, which is left as it is.
     ///
     /// # Errors
     /// `Unavailable`, also when the store is full; `Corrupt`.
-    pub async fn make_device(&self, new: &DeviceKey, call: impl Into<Call<'_>>) -> Result<Made, StoreError> {
+    pub async fn make_device(
+        &self,
+        new: &DeviceKey,
+        call: impl Into<Call<'_>>,
+    ) -> Result<Outcome<Option<DeviceKey>>, StoreError> {
         match self {
             Self::Memory(store) => Ok(store.make_device(new, &call.into())),
             Self::Redis(store) => store.make_device(new, &call.into()).await,
@@ -73,7 +78,7 @@ impl Store {
         login: &DeviceLogin,
         token: &Token,
         call: impl Into<Call<'_>>,
-    ) -> Result<LoggedIn, StoreError> {
+    ) -> Result<Outcome<Token>, StoreError> {
         match self {
             Self::Memory(store) => store.device_login(login, token, &call.into()),
             Self::Redis(store) => store.device_login(login, token, &call.into()).await,

@@ -1,10 +1,10 @@
 //! Tokens by what they belong to, in the store.
 
 use super::store::Store;
-use crate::model::token::record::{RelatedObject, Token};
+use crate::model::token::{RelatedObject, Token};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
-use crate::store::outcome::{Ended, Related};
+use crate::store::rejection::Outcome;
 use crate::token_string::TokenId;
 
 impl Store {
@@ -17,7 +17,7 @@ impl Store {
         id: TokenId,
         object: &RelatedObject,
         call: impl Into<Call<'_>>,
-    ) -> Result<Related, StoreError> {
+    ) -> Result<Outcome<()>, StoreError> {
         match self {
             Self::Memory(store) => Ok(store.relate(id, object, &call.into())),
             Self::Redis(store) => store.relate(id, object, &call.into()).await,
@@ -33,7 +33,7 @@ impl Store {
         id: TokenId,
         object: &RelatedObject,
         call: impl Into<Call<'_>>,
-    ) -> Result<Related, StoreError> {
+    ) -> Result<Outcome<()>, StoreError> {
         match self {
             Self::Memory(store) => Ok(store.unrelate(id, object, &call.into())),
             Self::Redis(store) => store.unrelate(id, object, &call.into()).await,
@@ -55,14 +55,14 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable`, and then some may have ended; `Corrupt`, and then all were ended whose records are not.
-    pub async fn end_object_tokens(
+    pub async fn revoke_object_tokens(
         &self,
         object: &RelatedObject,
         call: impl Into<Call<'_>>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<Vec<TokenId>, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.end_object_tokens(object, &call.into())),
-            Self::Redis(store) => store.end_object_tokens(object, &call.into()).await,
+            Self::Memory(store) => Ok(store.revoke_object_tokens(object, &call.into())),
+            Self::Redis(store) => store.revoke_object_tokens(object, &call.into()).await,
         }
     }
 }

@@ -3,19 +3,19 @@
 use crate::store::cache;
 use crate::store::call::Call;
 use crate::store::error::{StoreError, Unwritten};
-pub(crate) use crate::store::outcome::{Changed, Ended, Issued};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::model::event::Event;
-use crate::model::token::record::{Token, TokenChange, Touch};
+use crate::model::token::{Token, TokenChange, Touch};
 use crate::store::feed::Feed;
+use crate::store::rejection::Outcome;
 use crate::token_string::{SecretHash, TokenId};
 
 use crate::store::memory::MemoryStore;
-use crate::store::reader::Reader;
+use crate::store::record_reader::RecordReader;
 use crate::store::redis::RedisStore;
 use crate::store::report::Report;
 
@@ -60,18 +60,22 @@ impl Store {
     }
 
     /// A reader for the validations of one runtime; it may not be moved to another.
-    pub async fn reader(&self) -> Reader {
+    pub async fn reader(&self) -> RecordReader {
         match self {
-            Self::Memory(store) => Reader::Memory(store.clone()),
-            Self::Redis(store) => Reader::Redis(store.reader().await),
+            Self::Memory(store) => RecordReader::Memory(store.clone()),
+            Self::Redis(store) => RecordReader::Redis(store.reader().await),
         }
     }
 
-    /// Keeps a new token, one without a takeover or previous secrets.
+    /// Keeps a new token, one without a takeover or previous secrets. Returns the tokens that were revoked for it.
     ///
     /// # Errors
     /// `Unavailable`, also when the store is full; `Corrupt` when room must be made among corrupt records.
-    pub async fn issue(&self, token: &Token, call: impl Into<Call<'_>>) -> Result<Issued, StoreError> {
+    pub async fn issue(
+        &self,
+        token: &Token,
+        call: impl Into<Call<'_>>,
+    ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
         match self {
             Self::Memory(store) => store.issue(token, &call.into()),
             Self::Redis(store) => store.issue(token, &call.into()).await,
@@ -89,7 +93,7 @@ impl Store {
         }
     }
 
-    /// Changes or ends a token.
+    /// Changes or revokes a token, and returns it. Revoking a revoked token changes nothing and is no error.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -98,7 +102,7 @@ impl Store {
         id: TokenId,
         change: &TokenChange,
         call: impl Into<Call<'_>>,
-    ) -> Result<Changed, StoreError> {
+    ) -> Result<Outcome<Token>, StoreError> {
         match self {
             Self::Memory(store) => Ok(store.change(id, change, &call.into())),
             Self::Redis(store) => store.change(id, change, &call.into()).await,
@@ -157,7 +161,7 @@ impl Store {
         user: &str,
         except: Option<TokenId>,
         call: impl Into<Call<'_>>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<Vec<TokenId>, StoreError> {
         match self {
             Self::Memory(store) => Ok(store.revoke_user_tokens(user, except, &call.into())),
             Self::Redis(store) => store.revoke_user_tokens(user, except, &call.into()).await,
@@ -167,7 +171,7 @@ impl Store {
     /// Writes accesses down: the last access moves forward only, a renewal never shortens, and a token that is
     /// not there, ended, or was expired at the time of its access, or of the first one of its [`Renewal`], stays so.
     ///
-    /// [`Renewal`]: crate::model::token::record::Renewal
+    /// [`Renewal`]: crate::model::token::Renewal
     ///
     /// # Errors
     /// Which were not, or not surely, written: of several servers one may be away.

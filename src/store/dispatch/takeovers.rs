@@ -2,9 +2,10 @@
 
 use super::store::Store;
 use crate::model::event::RevokeReason;
-use crate::model::takeover::{NewTakeover, Started, Takeover};
+use crate::model::takeover::{NewTakeover, Takeover};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
+use crate::store::rejection::Outcome;
 use crate::token_string::TokenId;
 
 impl Store {
@@ -16,7 +17,7 @@ impl Store {
         &self,
         takeover: &NewTakeover,
         call: impl Into<Call<'_>>,
-    ) -> Result<Started, StoreError> {
+    ) -> Result<Outcome<Takeover>, StoreError> {
         match self {
             Self::Memory(store) => Ok(store.start_takeover(takeover, &call.into())),
             Self::Redis(store) => store.start_takeover(takeover, &call.into()).await,

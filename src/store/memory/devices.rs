@@ -2,29 +2,29 @@
 
 use super::memory_store::MemoryStore;
 use super::shard::Shard;
-use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
+use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use crate::model::event::{Event, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER, RevokeReason};
-use crate::model::token::record::Token;
+use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
-use crate::store::outcome::Issued;
+use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::{HashTag, TokenId};
 
 impl MemoryStore {
-    pub(crate) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Made {
+    pub(crate) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Outcome<Option<DeviceKey>> {
         let mut shard = self.shard(HashTag::of_user(&new.user));
         let devices = &mut shard.devices;
         devices.prune_of(&new.user, call.now_ms);
         if let Some(there) = devices.of(&new.user).find(|key| key.uuid == new.uuid) {
-            return Made::Existed(there.clone());
+            return Ok(Some(there.clone()));
         }
         if devices.of(&new.user).count() >= self.limits.max_devices_per_user {
-            return Made::TooMany;
+            return Err(Rejection::TooManyDevices);
         }
         devices.of_users.entry(new.user.clone()).or_default().push(new.id);
         devices.keys.insert(new.id, new.clone());
         self.emit_device(&mut shard, EventKind::DeviceCreated, (&new.user, &new.uuid), None, call);
-        Made::Created
+        Ok(None)
     }
 
     pub(crate) fn user_devices(&self, user: &str, now_ms: u64) -> Vec<DeviceKey> {
@@ -59,7 +59,7 @@ impl MemoryStore {
             _ => {}
         }
         if change.is_active == Some(false) {
-            self.end_logged_in(&mut shard, user, uuid, call);
+            self.revoke_logged_in(&mut shard, user, uuid, call);
         }
         Some(changed)
     }
@@ -70,7 +70,7 @@ impl MemoryStore {
         let Some(id) = shard.devices.find(user, uuid, call.now_ms) else { return false };
         shard.devices.remove(id);
         self.emit_device(&mut shard, EventKind::DeviceEnded, (user, uuid), None, call);
-        self.end_logged_in(&mut shard, user, uuid, call);
+        self.revoke_logged_in(&mut shard, user, uuid, call);
         true
     }
 
@@ -79,27 +79,27 @@ impl MemoryStore {
         login: &DeviceLogin,
         token: &Token,
         call: &Call<'_>,
-    ) -> Result<LoggedIn, StoreError> {
-        self.make_room_in_objects(&token.related_objects, call.now_ms);
+    ) -> Result<Outcome<Token>, StoreError> {
+        self.make_room_in_objects(&token.details.related_objects, call.now_ms);
         let mut shard = self.shard(login.id.hash_tag());
-        let Some(key) = shard.devices.keys.get(&login.id).cloned() else { return Ok(LoggedIn::Refused) };
+        let Some(key) = shard.devices.keys.get(&login.id).cloned() else {
+            return Ok(Err(Rejection::LoginRefused));
+        };
         if !key.is_kept(call.now_ms) {
             shard.devices.remove(key.id);
-            return Ok(LoggedIn::Refused);
+            return Ok(Err(Rejection::LoginRefused));
         }
         let device = (key.user.as_str(), key.uuid.as_str());
         if !key.admits(login) {
             if !self.is_repeat(&shard, device, call.now_ms) {
                 self.emit_device(&mut shard, EventKind::DeviceRefused, device, None, call);
             }
-            return Ok(LoggedIn::Refused);
+            return Ok(Err(Rejection::LoginRefused));
         }
         shard.devices.prune_of(&key.user, call.now_ms);
         let token = token.clone().with_user(&key.user);
-        match self.issue_in(&mut shard, &token, call)? {
-            Issued::Done(_) => {}
-            Issued::TooMany => return Ok(LoggedIn::TooMany),
-            Issued::ObjectFull => return Ok(LoggedIn::ObjectFull),
+        if let Err(rejection) = self.issue_in(&mut shard, &token, call)? {
+            return Ok(Err(rejection));
         }
         if let Some(key) = shard.devices.keys.get_mut(&login.id) {
             key.last_login_ms = Some(call.now_ms);
@@ -107,7 +107,7 @@ impl MemoryStore {
         }
         let id = Some(token.record.id);
         self.emit_device(&mut shard, EventKind::DeviceLoggedIn, device, id, call);
-        Ok(LoggedIn::Done(token))
+        Ok(Ok(token))
     }
 
     /// Whether the newest events are refused logins, one of them of this key and not long ago.
@@ -120,8 +120,10 @@ impl MemoryStore {
             .is_some_and(|event| now_ms.saturating_sub(event.at_ms) < folded_ms)
     }
 
-    fn end_logged_in(&self, shard: &mut Shard, user: &str, uuid: &str, call: &Call<'_>) {
-        self.end_tokens(shard, user, RevokeReason::Device, call, |token| token.record.device() == Some(uuid));
+    fn revoke_logged_in(&self, shard: &mut Shard, user: &str, uuid: &str, call: &Call<'_>) {
+        self.revoke_active(shard, user, RevokeReason::Device, call, |token| {
+            token.record.device() == Some(uuid)
+        });
     }
 
     fn emit_device(

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::objects::Objects;
 use super::takeover_history::TakenOver;
 use crate::model::event::{Event, EventKind, RevokeReason};
+use crate::model::token::Revocation;
 use crate::store::call::Call;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
@@ -94,17 +95,16 @@ impl MemoryStore {
         }
     }
 
-    /// Ends an active token of the shard, and its takeover with it; its objects do not have it any more.
-    pub(crate) fn end(&self, shard: &mut Shard, id: TokenId, reason: RevokeReason, call: &Call<'_>) {
+    /// Revokes an active token of the shard. Its takeover ends, and it leaves the index of its objects.
+    pub(crate) fn revoke(&self, shard: &mut Shard, id: TokenId, reason: RevokeReason, call: &Call<'_>) {
         self.close_takeover(shard, id, reason, call);
         let Some(token) = shard.tokens.get_mut(&id) else { return };
         edit(token).is_active = false;
-        token.ended_at_ms = Some(call.now_ms);
-        token.revoked_reason = Some(reason);
+        token.revoked = Some(Revocation { at_ms: call.now_ms, reason: Some(reason) });
         let user = token.record.user().to_owned();
-        let related = token.related_objects.clone();
-        self.forget_in_objects(id, &related);
-        let ended = Event::new(EventKind::TokenRevoked, call.now_ms, call.actor);
-        self.emit(shard, &user, Event { token: Some(id), reason: Some(reason), ..ended });
+        let details = token.details.clone();
+        self.forget_in_objects(id, &details.related_objects);
+        let revoked = Event::new(EventKind::TokenRevoked, call.now_ms, call.actor);
+        self.emit(shard, &user, Event { token: Some(id), reason: Some(reason), ..revoked });
     }
 }

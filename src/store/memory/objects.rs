@@ -1,6 +1,6 @@
 //! The tokens of related objects.
 
-use crate::model::token::record::RelatedObject;
+use crate::model::token::RelatedObject;
 use crate::token_string::TokenId;
 use std::collections::{HashMap, HashSet};
 

@@ -5,15 +5,15 @@
 
 use super::objects::Objects;
 use std::collections::HashSet;
-use std::sync::MutexGuard;
+use std::sync::{Arc, MutexGuard};
 
 use super::memory_store::MemoryStore;
 use super::shard::{edit, lock};
 use crate::model::event::RevokeReason;
 use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
-use crate::model::token::record::{RelatedObject, Token};
+use crate::model::token::{RelatedObject, Token};
 use crate::store::call::Call;
-use crate::store::outcome::{Ended, Related};
+use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::TokenId;
 
 impl MemoryStore {
@@ -54,37 +54,37 @@ impl MemoryStore {
         }
     }
 
-    pub(crate) fn relate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Related {
+    pub(crate) fn relate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Outcome<()> {
         self.make_room_in_objects(std::slice::from_ref(object), call.now_ms);
         let mut shard = self.shard(id.hash_tag());
-        let Some(token) = self.find(&mut shard, id, call.now_ms) else { return Related::NotFound };
+        let token = self.find(&mut shard, id, call.now_ms).ok_or(Rejection::NotFound)?;
         if !token.record.is_active {
-            return Related::Ended;
+            return Err(Rejection::Revoked);
         }
-        if token.related_objects.contains(object) {
-            return Related::Done;
+        if token.details.related_objects.contains(object) {
+            return Ok(());
         }
-        if token.related_objects.len() >= MAX_RELATED_PER_TOKEN {
-            return Related::TooManyObjects;
+        if token.details.related_objects.len() >= MAX_RELATED_PER_TOKEN {
+            return Err(Rejection::TooManyObjects);
         }
         if !self.index_objects(id, std::slice::from_ref(object)) {
-            return Related::TooManyTokens;
+            return Err(Rejection::ObjectFull);
         }
         edit(token);
-        token.related_objects.push(object.clone());
-        Related::Done
+        Arc::make_mut(&mut token.details).related_objects.push(object.clone());
+        Ok(())
     }
 
-    pub(crate) fn unrelate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Related {
+    pub(crate) fn unrelate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Outcome<()> {
         let mut shard = self.shard(id.hash_tag());
-        let Some(token) = self.find(&mut shard, id, call.now_ms) else { return Related::NotFound };
+        let token = self.find(&mut shard, id, call.now_ms).ok_or(Rejection::NotFound)?;
         if !token.record.is_active {
-            return Related::Ended;
+            return Err(Rejection::Revoked);
         }
         edit(token);
-        token.related_objects.retain(|other| other != object);
+        Arc::make_mut(&mut token.details).related_objects.retain(|other| other != object);
         remove(&mut self.objects(), object, &id);
-        Related::Done
+        Ok(())
     }
 
     pub(crate) fn object_tokens(&self, object: &RelatedObject, now_ms: u64) -> Vec<Token> {
@@ -96,28 +96,28 @@ impl MemoryStore {
                 _ => remove(&mut self.objects(), object, &id),
             }
         }
-        tokens.retain(|token| token.related_objects.contains(object) && token.record.is_live(now_ms));
+        tokens.retain(|token| token.details.related_objects.contains(object) && token.record.is_live(now_ms));
         tokens.sort_by_key(Token::listing_key);
         tokens
     }
 
-    pub(crate) fn end_object_tokens(&self, object: &RelatedObject, call: &Call<'_>) -> Ended {
-        let mut ended = Ended::new();
+    pub(crate) fn revoke_object_tokens(&self, object: &RelatedObject, call: &Call<'_>) -> Vec<TokenId> {
+        let mut revoked = Vec::new();
         for id in self.indexed(object) {
             let mut shard = self.shard(id.hash_tag());
-            let is_related = |token: &Token| token.related_objects.contains(object);
+            let is_related = |token: &Token| token.details.related_objects.contains(object);
             if !shard.tokens.get(&id).is_some_and(is_related) {
                 continue;
             }
-            let Some(token) = self.find_to_end(&mut shard, id, call.now_ms) else { continue };
+            let Some(token) = self.find_to_revoke(&mut shard, id, call.now_ms) else { continue };
             if token.record.is_active {
                 let user = token.record.user().to_owned();
-                self.end(&mut shard, id, RevokeReason::Related, call);
+                self.revoke(&mut shard, id, RevokeReason::Related, call);
                 self.prune(&mut shard, &user, call.now_ms);
-                ended.push(id);
+                revoked.push(id);
             }
         }
-        ended
+        revoked
     }
 
     /// What the index says; the tokens' shards are locked one by one after it.

@@ -3,8 +3,7 @@
 use super::device_keys::Devices;
 use super::takeover_history::History;
 use crate::model::event::Event;
-use crate::model::token::asides::{RefusedMarks, ShownOnce};
-use crate::model::token::record::{Token, TokenRecord};
+use crate::model::token::{Cached, RefusedMarks, Token, TokenRecord};
 use crate::token_string::TokenId;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +25,7 @@ pub(crate) struct Shard {
 /// a record that has one owner is changed in place.
 pub(crate) fn edit(token: &mut Token) -> &mut TokenRecord {
     let record = Arc::make_mut(&mut token.record);
-    record.shown = ShownOnce::default();
+    record.json = Cached::default();
     record.refused = RefusedMarks::default();
     record
 }

@@ -7,34 +7,35 @@ use super::memory_store::MemoryStore;
 use super::shard::{SHARDS, Shard, edit, lock};
 use crate::model::event::{Event, EventKind, RevokeReason};
 use crate::model::takeover::{
-    ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Started, Takeover,
-    TakeoverId,
+    ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover, TakeoverId,
 };
+use crate::model::token::Token;
 use crate::store::call::Call;
+use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::{HashTag, TokenId};
 
 impl MemoryStore {
-    pub(crate) fn start_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
+    pub(crate) fn start_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Outcome<Takeover> {
         self.hint_takeover(new, call.now_ms);
         let started = self.start_hinted_takeover(new, call);
-        if !matches!(started, Started::Done(_)) {
+        if started.is_err() {
             self.unhint_takeover(new);
         }
         started
     }
 
-    fn start_hinted_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Started {
+    fn start_hinted_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Outcome<Takeover> {
         let mut shard = self.shard(new.token.hash_tag());
-        let Some(token) = self.find(&mut shard, new.token, call.now_ms) else { return Started::NotFound };
+        let token = self.find(&mut shard, new.token, call.now_ms).ok_or(Rejection::NotFound)?;
         let record = token.record.clone();
         if !record.is_active {
-            return Started::Ended;
+            return Err(Rejection::Revoked);
         }
         if !record.is_authenticated {
-            return Started::Pending;
+            return Err(Rejection::Pending);
         }
         if record.user() == new.user {
-            return Started::OwnUser;
+            return Err(Rejection::OwnUser);
         }
         self.close_takeover(&mut shard, new.token, RevokeReason::Replaced, call);
         let history = shard.takeovers.entry(new.token).or_insert_with(|| History {
@@ -54,7 +55,7 @@ impl MemoryStore {
         }
         let started = takeover_event(EventKind::TakeoverStarted, new.token, new.id, &new.user, call);
         self.emit(&mut shard, record.user(), started);
-        Started::Done(Takeover {
+        Ok(Takeover {
             id: new.id,
             token: new.token,
             actor: record.user().to_owned(),
@@ -90,7 +91,7 @@ impl MemoryStore {
 
     pub(crate) fn end_takeover(&self, id: TokenId, reason: RevokeReason, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.hash_tag());
-        let is_active = |token: &mut crate::model::token::record::Token| token.record.is_active;
+        let is_active = |token: &mut Token| token.record.is_active;
         let is_found = self.find(&mut shard, id, call.now_ms).is_some_and(is_active);
         // Nobody finds an expired token, but no renewal on its way may revive its takeover.
         self.close_takeover(&mut shard, id, reason, call) && is_found

@@ -1,4 +1,4 @@
-//! Tokens: issued, shown, changed, ended, touched.
+//! Tokens: issue, show, change, revoke, touch.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use super::memory_store::MemoryStore;
 use super::shard::{Shard, edit};
 use crate::model::event::{Event, EventKind, RevokeReason};
-use crate::model::token::record::{Details, Token, TokenChange, TokenRecord, TokenView, Touch, Verdict};
+use crate::model::token::{RecordVerdict, Token, TokenChange, TokenRecord, Touch};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::limits::ROOM_PER_LOGIN;
-use crate::store::outcome::{Changed, Ended, Issued};
+use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::{HashTag, SecretHash, TokenId};
 use crate::values::OverLimit;
 
@@ -23,22 +23,8 @@ impl MemoryStore {
         use_it(self.shard(id.hash_tag()).tokens.get(&id).map(|token| &token.record))
     }
 
-    pub(crate) fn view(&self, id: TokenId) -> Option<TokenView> {
-        let shard = self.shard(id.hash_tag());
-        let token = shard.tokens.get(&id).filter(|token| token.record.is_active)?;
-        // Not kept in the record: what changes in place here would leave it behind.
-        let details = Details {
-            created_at_ms: token.created_at_ms,
-            user_agent: token.user_agent.as_str().into(),
-            ip: token.ip,
-            expiration: token.expiration,
-            related_objects: token.related_objects.as_slice().into(),
-        };
-        Some(TokenView {
-            record: token.record.clone(),
-            details: Arc::new(details),
-            stored_access_ms: token.last_access_ms,
-        })
+    pub(crate) fn active_token(&self, id: TokenId) -> Option<Token> {
+        self.shard(id.hash_tag()).tokens.get(&id).filter(|token| token.record.is_active).cloned()
     }
 
     pub(crate) fn token(&self, id: TokenId, now_ms: u64) -> Option<Token> {
@@ -46,8 +32,8 @@ impl MemoryStore {
         shard.tokens.get(&id).filter(|token| self.is_visible(token, now_ms)).cloned()
     }
 
-    pub(crate) fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
-        self.make_room_in_objects(&token.related_objects, call.now_ms);
+    pub(crate) fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Outcome<Vec<TokenId>>, StoreError> {
+        self.make_room_in_objects(&token.details.related_objects, call.now_ms);
         let mut shard = self.shard(HashTag::of_user(token.record.user()));
         self.issue_in(&mut shard, token, call)
     }
@@ -58,44 +44,46 @@ impl MemoryStore {
         shard: &mut Shard,
         token: &Token,
         call: &Call<'_>,
-    ) -> Result<Issued, StoreError> {
+    ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
         let (id, user) = (token.record.id, token.record.user());
         let device = token.record.device().map(str::to_owned);
         self.prune(shard, user, call.now_ms);
         if self.tokens.load(Ordering::Relaxed) >= self.max_tokens {
             return Err(StoreError::Unavailable("the embedded store is full (memory-max-tokens)".into()));
         }
-        if !self.index_objects(id, &token.related_objects) {
-            return Ok(Issued::ObjectFull);
+        if !self.index_objects(id, &token.details.related_objects) {
+            return Ok(Err(Rejection::ObjectFull));
         }
-        let Some(made_room) = self.make_room(shard, user, call) else { return Ok(Issued::TooMany) };
+        let Some(made_room) = self.make_room(shard, user, call) else {
+            return Ok(Err(Rejection::TooManyTokens));
+        };
         shard.users.entry(user.to_owned()).or_default().push(id);
         shard.tokens.insert(id, token.clone());
         self.tokens.fetch_add(1, Ordering::Relaxed);
         let issued = Event::new(EventKind::TokenIssued, call.now_ms, call.actor);
         self.emit(shard, user, Event { token: Some(id), device, ..issued });
-        Ok(Issued::Done(made_room))
+        Ok(Ok(made_room))
     }
 
-    pub(crate) fn change(&self, id: TokenId, change: &TokenChange, call: &Call<'_>) -> Changed {
+    pub(crate) fn change(&self, id: TokenId, change: &TokenChange, call: &Call<'_>) -> Outcome<Token> {
         let mut shard = self.shard(id.hash_tag());
-        let found = match change.end {
-            Some(_) => self.find_to_end(&mut shard, id, call.now_ms),
+        let found = match change.revoke {
+            Some(_) => self.find_to_revoke(&mut shard, id, call.now_ms),
             None => self.find(&mut shard, id, call.now_ms),
         };
-        let Some(token) = found else { return Changed::NotFound };
+        let token = found.ok_or(Rejection::NotFound)?;
         if !token.record.is_active {
-            return Changed::AlreadyRevoked(token.clone());
+            return if change.edits() { Err(Rejection::Revoked) } else { Ok(token.clone()) };
         }
         let record = edit(token);
         let user = record.user().to_owned();
         let mut happened = Vec::new();
         if let Some(rotation) = change.rotate {
             if !record.is_authenticated {
-                return Changed::Pending;
+                return Err(Rejection::Pending);
             }
             if !record.rotate(rotation, call.now_ms) {
-                return Changed::RotatedTooOften;
+                return Err(Rejection::RotatedTooOften);
             }
             happened.push(EventKind::TokenRotated);
         }
@@ -112,11 +100,11 @@ impl MemoryStore {
             let event = Event { token: Some(id), ..Event::new(kind, call.now_ms, call.actor) };
             self.emit(&mut shard, &user, event);
         }
-        if let Some(reason) = change.end {
-            self.end(&mut shard, id, reason, call);
+        if let Some(reason) = change.revoke {
+            self.revoke(&mut shard, id, reason, call);
             self.prune(&mut shard, &user, call.now_ms);
         }
-        shard.tokens.get(&id).cloned().map_or(Changed::NotFound, Changed::Done)
+        shard.tokens.get(&id).cloned().ok_or(Rejection::NotFound)
     }
 
     /// A token that is not past its time; one that is also past the grace goes for good.
@@ -130,7 +118,7 @@ impl MemoryStore {
     }
 
     /// The same for an ending: an expired token goes at once, so that no renewal on its way can revive what was to end.
-    pub(crate) fn find_to_end<'a>(
+    pub(crate) fn find_to_revoke<'a>(
         &self,
         shard: &'a mut Shard,
         id: TokenId,
@@ -147,13 +135,13 @@ impl MemoryStore {
     pub(crate) fn revoke_reused(&self, id: TokenId, presented: &SecretHash, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.hash_tag());
         let Some(token) = self.find(&mut shard, id, call.now_ms) else { return false };
-        if token.record.judge(presented, None, call.now_ms) != Verdict::RotatedOut {
+        if token.record.judge(presented, None, call.now_ms) != RecordVerdict::RotatedOut {
             return false;
         }
         let user = token.record.user().to_owned();
         let reused = Event::new(EventKind::ReuseDetected, call.now_ms, call.actor);
         self.emit(&mut shard, &user, Event { token: Some(id), ..reused });
-        self.end(&mut shard, id, RevokeReason::Reuse, call);
+        self.revoke(&mut shard, id, RevokeReason::Reuse, call);
         self.prune(&mut shard, &user, call.now_ms);
         true
     }
@@ -166,31 +154,36 @@ impl MemoryStore {
         tokens
     }
 
-    pub(crate) fn revoke_user_tokens(&self, user: &str, except: Option<TokenId>, call: &Call<'_>) -> Ended {
+    pub(crate) fn revoke_user_tokens(
+        &self,
+        user: &str,
+        except: Option<TokenId>,
+        call: &Call<'_>,
+    ) -> Vec<TokenId> {
         let mut shard = self.shard(HashTag::of_user(user));
-        self.end_tokens(&mut shard, user, RevokeReason::AllOfUser, call, |token| {
+        self.revoke_active(&mut shard, user, RevokeReason::AllOfUser, call, |token| {
             Some(token.record.id) != except
         })
     }
 
     /// Ends those of a user's active tokens that are wanted.
-    pub(crate) fn end_tokens(
+    pub(crate) fn revoke_active(
         &self,
         shard: &mut Shard,
         user: &str,
         reason: RevokeReason,
         call: &Call<'_>,
         wanted: impl Fn(&Token) -> bool,
-    ) -> Ended {
+    ) -> Vec<TokenId> {
         self.prune(shard, user, call.now_ms);
         // Nobody finds an expired token, but no renewal on its way may revive one of these.
         self.retain(shard, user, |token| !(token.record.has_expired(call.now_ms) && wanted(token)));
         let active = shard
             .tokens_of(user)
             .filter(|token| token.record.is_active && self.is_visible(token, call.now_ms) && wanted(token));
-        let ids: Ended = active.map(|token| token.record.id).collect();
+        let ids: Vec<_> = active.map(|token| token.record.id).collect();
         for id in &ids {
-            self.end(shard, *id, reason, call);
+            self.revoke(shard, *id, reason, call);
         }
         ids
     }
@@ -247,8 +240,8 @@ impl MemoryStore {
             let stays = tokens.get(id).is_some_and(&stays);
             if !stays && let Some(token) = tokens.remove(id) {
                 self.tokens.fetch_sub(1, Ordering::Relaxed);
-                if !token.related_objects.is_empty() {
-                    self.forget_in_objects(*id, &token.related_objects);
+                if !token.details.related_objects.is_empty() {
+                    self.forget_in_objects(*id, &token.details.related_objects);
                 }
             }
             stays
@@ -260,10 +253,10 @@ impl MemoryStore {
 
     /// Revokes the oldest live tokens and forgets the oldest revoked ones until one more live one fits, but at most
     /// [`ROOM_PER_LOGIN`] of each; `None` when none may be revoked for it.
-    fn make_room(&self, shard: &mut Shard, user: &str, call: &Call<'_>) -> Option<Ended> {
+    fn make_room(&self, shard: &mut Shard, user: &str, call: &Call<'_>) -> Option<Vec<TokenId>> {
         let max = self.limits.max_tokens_per_user;
         if shard.users.get(user).map_or(0, Vec::len) < max {
-            return Some(Ended::new());
+            return Some(Vec::new());
         }
         if shard.tokens_of(user).filter(|token| token.record.is_active).count() >= max {
             // A user at the limit keeps no expired tokens.
@@ -272,7 +265,7 @@ impl MemoryStore {
         // Ties go by what Redis knows a token by.
         let by_age = |at_ms: u64, token: &Token| (at_ms, token.record.id.locator(), token.record.id);
         let live = shard.tokens_of(user).filter(|token| token.record.is_active);
-        let mut live: Vec<_> = live.map(|token| by_age(token.created_at_ms, token)).collect();
+        let mut live: Vec<_> = live.map(|token| by_age(token.details.created_at_ms, token)).collect();
         let surplus = (live.len() + 1).saturating_sub(max).min(ROOM_PER_LOGIN);
         if surplus > 0 && self.limits.over_limit == OverLimit::RefuseNew {
             return None;
@@ -280,11 +273,11 @@ impl MemoryStore {
         if surplus > 0 {
             live.sort_unstable();
         }
-        let made_room: Ended = live.into_iter().take(surplus).map(|(.., id)| id).collect();
+        let made_room: Vec<_> = live.into_iter().take(surplus).map(|(.., id)| id).collect();
         for id in &made_room {
-            self.end(shard, *id, RevokeReason::Limit, call);
+            self.revoke(shard, *id, RevokeReason::Limit, call);
         }
-        let revoked = shard.tokens_of(user).filter_map(|token| Some(by_age(token.ended_at_ms?, token)));
+        let revoked = shard.tokens_of(user).filter_map(|token| Some(by_age(token.revoked?.at_ms, token)));
         let mut revoked: Vec<_> = revoked.collect();
         let surplus = revoked.len().saturating_sub(max).min(ROOM_PER_LOGIN);
         if surplus > 0 {

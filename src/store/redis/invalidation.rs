@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 
 use super::cluster::authority;
 use super::errors::describe;
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 use crate::store::cache::{NearCache, ServerIndex};
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::cluster::slot_ranges::slot_ranges;

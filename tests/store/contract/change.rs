@@ -1,10 +1,10 @@
 //! What PATCH changes, and nothing else.
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::store::Changed;
+use doorward::internals::store::Rejection;
 use doorward::{Token, TokenChange};
 
-use crate::common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended};
+use crate::common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, detailed, edited, ended};
 
 each_store! {
     the_slug_is_set_and_cleared,
@@ -17,7 +17,7 @@ each_store! {
 async fn assert_change(on: &TestStore, change: &TokenChange, expected: &Token) {
     let id = expected.record.id;
     let changed = on.store.change(id, change, NOW_MS + 1).await.unwrap();
-    assert_eq!(changed, Changed::Done(expected.clone()), "{change:?}");
+    assert_eq!(changed, Ok(expected.clone()), "{change:?}");
     assert_eq!(on.token(expected, NOW_MS + 1).await.as_ref(), Some(expected));
     assert_eq!(on.record(id).await.unwrap().as_ref(), Some(&expected.record));
     let listed = on.store.user_tokens(expected.record.user(), NOW_MS + 1).await.unwrap();
@@ -39,8 +39,8 @@ async fn the_slug_is_set_and_cleared(kind: StoreKind) {
 
 async fn the_flags_change_one_by_one(kind: StoreKind) {
     let on = TestStore::open(kind).await;
-    let mut token = Token { expiration: false, ..on.sample("alice", NOW_MS) };
-    on.store.issue(&token, NOW_MS).await.unwrap();
+    let mut token = detailed(on.sample("alice", NOW_MS), |d| d.expiration = false);
+    on.store.issue(&token, NOW_MS).await.unwrap().unwrap();
     for (cookie, header) in [
         (Some(false), None),
         (None, Some(false)),
@@ -66,7 +66,7 @@ async fn a_change_can_revoke_the_token(kind: StoreKind) {
         auth_slug: Some(Some("gone".into())),
         allowed_cookie: Some(false),
         allowed_header: None,
-        end: Some(RevokeReason::Ended),
+        revoke: Some(RevokeReason::Ended),
         ..TokenChange::default()
     };
     let expected = edited(ended(&token, NOW_MS + 1), |c| {
@@ -82,9 +82,9 @@ async fn an_unknown_or_expired_token_is_not_found(kind: StoreKind) {
     let live = on.issue_idle("alice", 2 * HOUR_MS, NOW_MS).await;
     let at_ms = NOW_MS + HOUR_MS;
     for token in [&expired, &on.sample("alice", NOW_MS)] {
-        for change in [TokenChange::default(), TokenChange::ending(RevokeReason::Ended)] {
+        for change in [TokenChange::default(), TokenChange::revoking(RevokeReason::Ended)] {
             let changed = on.store.change(token.record.id, &change, at_ms).await.unwrap();
-            assert_eq!(changed, Changed::NotFound);
+            assert_eq!(changed, Err(Rejection::NotFound));
         }
     }
     assert_eq!(on.listed("alice", at_ms + MINUTE_MS).await, [live.record.id], "the other one is untouched");

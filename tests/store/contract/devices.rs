@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 
-use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn, Made};
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use doorward::internals::model::event::{Actor, Event, EventKind, REFUSALS_FOLDED_MS, RevokeReason};
+use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::values::OverLimit;
 use doorward::{Token, TokenChange};
@@ -55,10 +56,7 @@ async fn a_device_key_is_created_once_and_reads_back_whole(kind: StoreKind) {
     for now_active in [true, false] {
         let there = DeviceKey { is_active: now_active, ..made.clone() };
         let other = sample_device(&user, &uuid, 1, NOW_MS + HOUR_MS);
-        assert_eq!(
-            on.store.make_device(&other, NOW_MS + HOUR_MS).await.unwrap(),
-            Made::Existed(there.clone())
-        );
+        assert_eq!(on.store.make_device(&other, NOW_MS + HOUR_MS).await.unwrap(), Ok(Some(there.clone())));
         assert_eq!(devices(&on, &user, NOW_MS + HOUR_MS).await, [there]);
         on.store.change_device(&user, &uuid, &activity(false), NOW_MS).await.unwrap();
     }
@@ -103,17 +101,20 @@ async fn a_device_key_above_the_limit_is_refused(kind: StoreKind) {
     on.make_device(&DeviceKey { id: sample_device("alice", "b", 1, NOW_MS).id, ..b }).await;
     let third = sample_device("alice", "c", 2, NOW_MS + HOUR_MS);
     let asked = async |now_ms| on.store.make_device(&third, now_ms).await.unwrap();
-    assert_eq!(asked(NOW_MS + HOUR_MS - 1).await, Made::TooMany);
+    assert_eq!(asked(NOW_MS + HOUR_MS - 1).await, Err(Rejection::TooManyDevices));
     let there = on.store.make_device(&sample_device("alice", "a", 3, NOW_MS), NOW_MS).await.unwrap();
-    assert!(matches!(there, Made::Existed(_)), "one that is there is no more");
+    assert!(matches!(there, Ok(Some(_))), "one that is there is no more");
     on.make_device(&sample_device("bob", "c", 4, NOW_MS)).await;
     // An expired one takes no room, nor does a removed one; an inactive one does.
-    assert_eq!(asked(NOW_MS + HOUR_MS).await, Made::Created);
+    assert_eq!(asked(NOW_MS + HOUR_MS).await, Ok(None));
     on.store.change_device("alice", "b", &activity(false), NOW_MS + HOUR_MS).await.unwrap().unwrap();
     let fourth = sample_device("alice", "d", 5, NOW_MS + HOUR_MS);
-    assert_eq!(on.store.make_device(&fourth, NOW_MS + HOUR_MS).await.unwrap(), Made::TooMany);
+    assert_eq!(
+        on.store.make_device(&fourth, NOW_MS + HOUR_MS).await.unwrap(),
+        Err(Rejection::TooManyDevices)
+    );
     assert!(on.store.remove_device("alice", "b", NOW_MS + HOUR_MS).await.unwrap());
-    assert_eq!(on.store.make_device(&fourth, NOW_MS + HOUR_MS).await.unwrap(), Made::Created);
+    assert_eq!(on.store.make_device(&fourth, NOW_MS + HOUR_MS).await.unwrap(), Ok(None));
 }
 
 async fn a_login_issues_a_token_and_renews_the_device_key(kind: StoreKind) {
@@ -126,7 +127,7 @@ async fn a_login_issues_a_token_and_renews_the_device_key(kind: StoreKind) {
     let done = on.store.device_login(&login_of(&device, later_ms), &asked, later_ms).await.unwrap();
     // Its owner is the key's, whoever was named.
     let token = edited(plain, |c| c.texts = c.texts.with_device("phone"));
-    assert_eq!(done, LoggedIn::Done(token.clone()));
+    assert_eq!(done, Ok(token.clone()));
     assert_eq!(on.token(&token, later_ms).await.as_ref(), Some(&token));
     assert_eq!(on.record(token.record.id).await.unwrap().as_ref(), Some(&token.record));
     assert_eq!(on.store.user_tokens("alice", later_ms).await.unwrap(), [token]);
@@ -255,8 +256,8 @@ async fn removing_a_device_key_revokes_its_own_tokens_only(kind: StoreKind) {
             by_phone.push(on.log_in(&login_of(&phone, at_ms), &phone, at_ms).await.unwrap());
         }
         let ended_before = by_phone.remove(0);
-        let ending = TokenChange::ending(RevokeReason::Ended);
-        on.store.change(ended_before.record.id, &ending, at_ms).await.unwrap();
+        let ending = TokenChange::revoking(RevokeReason::Ended);
+        on.store.change(ended_before.record.id, &ending, at_ms).await.unwrap().unwrap();
         if removed {
             assert!(on.store.remove_device("alice", "phone", at_ms + 1).await.unwrap());
         } else {
@@ -266,9 +267,9 @@ async fn removing_a_device_key_revokes_its_own_tokens_only(kind: StoreKind) {
         }
         for token in by_phone {
             let ended = on.token(&token, at_ms + 1).await.unwrap();
-            assert_eq!((ended.record.is_active, ended.ended_at_ms), (false, Some(at_ms + 1)));
+            assert_eq!((ended.record.is_active, ended.revoked.map(|r| r.at_ms)), (false, Some(at_ms + 1)));
         }
-        assert_eq!(on.token(&ended_before, at_ms + 1).await.unwrap().ended_at_ms, Some(at_ms));
+        assert_eq!(on.token(&ended_before, at_ms + 1).await.unwrap().revoked.map(|r| r.at_ms), Some(at_ms));
         assert!(is_alive(&on, &plain).await && is_alive(&on, &by_pad).await);
         // An ending may be asked for again; an activation brings no token back.
         on.store.change_device("alice", "phone", &activity(false), at_ms + 2).await.unwrap();
@@ -292,7 +293,7 @@ async fn a_device_login_respects_the_token_limit(kind: StoreKind) {
     let first = on.issue("alice", NOW_MS).await;
     let token = on.for_login(&device, NOW_MS + 1);
     let refused = on.store.device_login(&login_of(&device, NOW_MS + 1), &token, NOW_MS + 1).await.unwrap();
-    assert_eq!(refused, LoggedIn::TooMany);
+    assert_eq!(refused, Err(Rejection::TooManyTokens));
     assert_eq!(on.listed("alice", NOW_MS + 1).await, [first.record.id]);
     assert_eq!(devices(&on, "alice", NOW_MS + 1).await, [device], "nothing moved");
 }
@@ -301,7 +302,7 @@ async fn changes_of_a_device_key_are_events(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
-    on.store.make_device(&sample_device("alice", "phone", 1, NOW_MS), NOW_MS).await.unwrap();
+    on.store.make_device(&sample_device("alice", "phone", 1, NOW_MS), NOW_MS).await.unwrap().unwrap();
     let token = on.log_in(&login_of(&device, NOW_MS + 1), &device, NOW_MS + 1).await.unwrap();
     let wrong = DeviceLogin { uuid: "pad".into(), ..login_of(&device, NOW_MS) };
     on.log_in(&wrong, &device, NOW_MS + 2).await;
@@ -363,12 +364,12 @@ async fn no_token_survives_the_deactivation_of_its_device_key(kind: StoreKind) {
         ending.await.unwrap();
         for login in logins {
             match login.await.unwrap() {
-                LoggedIn::Done(token) => {
+                Ok(token) => {
                     issued += 1;
                     assert!(!is_alive(&on, &token).await, "round {round}");
                 }
-                LoggedIn::Refused => refused += 1,
-                other => panic!("{other:?}"),
+                Err(Rejection::LoginRefused) => refused += 1,
+                Err(other) => panic!("{other:?}"),
             }
         }
     }

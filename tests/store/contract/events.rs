@@ -3,7 +3,7 @@
 use doorward::TokenChange;
 use doorward::internals::model::event::{Actor, Event, EventKind, RevokeReason};
 use doorward::internals::model::takeover::NewTakeover;
-use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::model::token::Rotation;
 use doorward::internals::store::{Call, StoreLimits};
 use doorward::internals::token_string;
 
@@ -33,20 +33,20 @@ async fn every_change_is_an_event_with_actor_and_time(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
     let id = token.record.id;
-    on.store.issue(&token, at(NOW_MS)).await.unwrap();
-    on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 1)).await.unwrap();
+    on.store.issue(&token, at(NOW_MS)).await.unwrap().unwrap();
+    on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 1)).await.unwrap().unwrap();
     let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
-    on.store.change(id, &TokenChange::rotating(rotation), at(NOW_MS + 2)).await.unwrap();
+    on.store.change(id, &TokenChange::rotating(rotation), at(NOW_MS + 2)).await.unwrap().unwrap();
     let first = takeover(&on, id, "bob");
     let second = takeover(&on, id, "carol");
-    on.store.start_takeover(&first, at(NOW_MS + 3)).await.unwrap();
-    on.store.start_takeover(&second, at(NOW_MS + 4)).await.unwrap();
+    on.store.start_takeover(&first, at(NOW_MS + 3)).await.unwrap().unwrap();
+    on.store.start_takeover(&second, at(NOW_MS + 4)).await.unwrap().unwrap();
     // A slug is no event, and what changes nothing is none.
     let edit = TokenChange { auth_slug: Some(Some("x".into())), ..TokenChange::default() };
-    on.store.change(id, &edit, at(NOW_MS + 5)).await.unwrap();
-    on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 5)).await.unwrap();
+    on.store.change(id, &edit, at(NOW_MS + 5)).await.unwrap().unwrap();
+    on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 5)).await.unwrap().unwrap();
     on.store.revoke_reused(id, &token.record.secret_hash, NOW_MS + 6).await.unwrap();
-    on.store.change(id, &TokenChange::ending(RevokeReason::Ended), at(NOW_MS + 7)).await.unwrap();
+    on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), at(NOW_MS + 7)).await.unwrap().unwrap();
 
     let event = |kind, at_ms| Event { token: Some(id), ..Event::new(kind, at_ms, BY) };
     let taken = |kind, at_ms, new: &NewTakeover, reason| Event {

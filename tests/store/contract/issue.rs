@@ -1,12 +1,12 @@
 //! What is issued is what is read.
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::token::inline_text::Texts;
-use doorward::internals::model::token::record::RelatedObject;
-use doorward::internals::store::{Changed, Ended};
+use doorward::internals::model::token::RelatedObject;
+use doorward::internals::model::token::Texts;
+use doorward::internals::store::Rejection;
 use doorward::{Token, TokenChange};
 
-use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, edited};
+use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, detailed, edited, with_objects};
 
 each_store! {
     an_issued_token_reads_back_whole,
@@ -38,17 +38,15 @@ fn unusual_tokens(on: &TestStore) -> Vec<Token> {
         c.allowed_header = false;
     }));
     tokens.push(edited(on.sample("ten years", NOW_MS), |c| c.ends_at_ms = NOW_MS + 3660 * 24 * HOUR_MS));
-    tokens.push(Token { user_agent: "é".repeat(256), ..on.sample("long agent", NOW_MS) });
-    tokens.push(Token {
-        ip: "2001:db8:ffff:ffff:ffff:ffff:ffff:1".parse().unwrap(),
-        ..on.sample("v6", NOW_MS)
-    });
-    tokens.push(Token { ip: "::ffff:192.0.2.1".parse().unwrap(), ..on.sample("mapped", NOW_MS) });
-    tokens.push(Token { expiration: false, ..on.sample("preserved", NOW_MS) });
+    tokens.push(detailed(on.sample("long agent", NOW_MS), |d| d.user_agent = "é".repeat(256)));
+    for (user, ip) in [("v6", "2001:db8:ffff:ffff:ffff:ffff:ffff:1"), ("mapped", "::ffff:192.0.2.1")] {
+        tokens.push(detailed(on.sample(user, NOW_MS), |d| d.ip = ip.parse().unwrap()));
+    }
+    tokens.push(detailed(on.sample("preserved", NOW_MS), |d| d.expiration = false));
     let related_objects = (0..16)
         .map(|n| RelatedObject { content_type: format!("{n:0>100}"), object_id: format!("{n:0>255}") })
         .collect();
-    tokens.push(Token { related_objects, ..on.sample("related", NOW_MS) });
+    tokens.push(with_objects(on.sample("related", NOW_MS), related_objects));
     tokens
 }
 
@@ -74,11 +72,11 @@ async fn an_unknown_token_is_found_by_no_read(kind: StoreKind) {
     assert_eq!(on.token(&unknown, NOW_MS).await, None);
     assert_eq!(on.record(id).await.unwrap(), None);
     assert_eq!(
-        on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap(),
-        Changed::NotFound
+        on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS).await.unwrap(),
+        Err(Rejection::NotFound)
     );
     assert_eq!(on.store.user_tokens("alice", NOW_MS).await.unwrap(), []);
-    assert_eq!(on.store.revoke_user_tokens("alice", Some(id), NOW_MS).await.unwrap(), Ended::new());
+    assert_eq!(on.store.revoke_user_tokens("alice", Some(id), NOW_MS).await.unwrap(), []);
     assert!(on.ttls().is_empty(), "asking leaves nothing behind");
 }
 

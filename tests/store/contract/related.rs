@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use doorward::internals::model::device_key::LoggedIn;
 use doorward::internals::model::event::{EventKind, RevokeReason};
 use doorward::internals::model::field_rules::MAX_RELATED_PER_TOKEN;
-use doorward::internals::model::token::record::RelatedObject;
-use doorward::internals::store::{Changed, Issued, Related, StoreLimits};
+use doorward::internals::model::token::RelatedObject;
+use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::internals::token_string::TokenId;
 use doorward::{Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
-use crate::common::store::{HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore};
+use crate::common::store::{HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, with_objects};
 
 each_store! {
     tokens_are_listed_by_related_object,
@@ -30,7 +29,7 @@ fn object(id: &str) -> RelatedObject {
 
 async fn issue_with(on: &TestStore, user: &str, objects: &[&str], now_ms: u64) -> Token {
     let related_objects = objects.iter().map(|id| object(id)).collect();
-    let token = Token { related_objects, ..on.sample(user, now_ms) };
+    let token = with_objects(on.sample(user, now_ms), related_objects);
     assert_eq!(on.keep(&token, now_ms).await, []);
     token
 }
@@ -41,7 +40,7 @@ async fn found(on: &TestStore, id: &str, now_ms: u64) -> Vec<TokenId> {
 }
 
 async fn end_all(on: &TestStore, id: &str, now_ms: u64) -> BTreeSet<TokenId> {
-    on.store.end_object_tokens(&object(id), now_ms).await.unwrap().into_iter().collect()
+    on.store.revoke_object_tokens(&object(id), now_ms).await.unwrap().into_iter().collect()
 }
 
 async fn tokens_are_listed_by_related_object(kind: StoreKind) {
@@ -63,19 +62,19 @@ async fn an_object_is_added_to_and_removed_from_a_live_token(kind: StoreKind) {
     let token = issue_with(&on, "alice", &["1"], NOW_MS).await;
     let id = token.record.id;
     for _ in 0..2 {
-        assert_eq!(on.store.relate(id, &object("2"), NOW_MS).await.unwrap(), Related::Done);
+        assert_eq!(on.store.relate(id, &object("2"), NOW_MS).await.unwrap(), Ok(()));
         let shown = on.token(&token, NOW_MS).await.unwrap();
-        assert_eq!(shown.related_objects, [object("1"), object("2")]);
+        assert_eq!(shown.details.related_objects, [object("1"), object("2")]);
         assert_eq!(found(&on, "2", NOW_MS).await, [id]);
     }
     for _ in 0..2 {
-        assert_eq!(on.store.unrelate(id, &object("1"), NOW_MS).await.unwrap(), Related::Done);
-        assert_eq!(on.token(&token, NOW_MS).await.unwrap().related_objects, [object("2")]);
+        assert_eq!(on.store.unrelate(id, &object("1"), NOW_MS).await.unwrap(), Ok(()));
+        assert_eq!(on.token(&token, NOW_MS).await.unwrap().details.related_objects, [object("2")]);
         assert_eq!(found(&on, "1", NOW_MS).await, []);
     }
-    on.store.unrelate(id, &object("2"), NOW_MS).await.unwrap();
-    assert_eq!(on.token(&token, NOW_MS).await.unwrap().related_objects, []);
-    assert_eq!(on.store.relate(id, &object("1"), NOW_MS).await.unwrap(), Related::Done);
+    on.store.unrelate(id, &object("2"), NOW_MS).await.unwrap().unwrap();
+    assert_eq!(on.token(&token, NOW_MS).await.unwrap().details.related_objects, []);
+    assert_eq!(on.store.relate(id, &object("1"), NOW_MS).await.unwrap(), Ok(()));
     assert_eq!(found(&on, "1", NOW_MS + HOUR_MS - 1).await, [id]);
     assert_eq!(found(&on, "1", NOW_MS + HOUR_MS).await, [], "expired");
 }
@@ -84,13 +83,13 @@ async fn a_revoked_or_unknown_token_gets_no_related_object(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = issue_with(&on, "alice", &["1"], NOW_MS).await;
     let id = token.record.id;
-    on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS).await.unwrap().unwrap();
     let unknown = on.sample("bob", NOW_MS).record.id;
-    for (id, refused) in [(id, Related::Ended), (unknown, Related::NotFound)] {
+    for (id, refused) in [(id, Err(Rejection::Revoked)), (unknown, Err(Rejection::NotFound))] {
         assert_eq!(on.store.relate(id, &object("2"), NOW_MS).await.unwrap(), refused);
         assert_eq!(on.store.unrelate(id, &object("1"), NOW_MS).await.unwrap(), refused);
     }
-    assert_eq!(on.token(&token, NOW_MS).await.unwrap().related_objects, [object("1")]);
+    assert_eq!(on.token(&token, NOW_MS).await.unwrap().details.related_objects, [object("1")]);
     assert_eq!((found(&on, "1", NOW_MS).await, found(&on, "2", NOW_MS).await), (vec![], vec![]));
 }
 
@@ -102,9 +101,13 @@ async fn all_tokens_of_an_object_are_revoked(kind: StoreKind) {
     }
     let spared = issue_with(&on, "alice", &["2"], NOW_MS).await;
     let freed = issue_with(&on, "alice", &["1"], NOW_MS).await;
-    on.store.unrelate(freed.record.id, &object("1"), NOW_MS).await.unwrap();
+    on.store.unrelate(freed.record.id, &object("1"), NOW_MS).await.unwrap().unwrap();
     let dead = issue_with(&on, "alice", &["1"], NOW_MS).await;
-    on.store.change(dead.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(dead.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
 
     assert_eq!(end_all(&on, "1", NOW_MS + 1).await, ids);
     assert_eq!(end_all(&on, "1", NOW_MS + 2).await, BTreeSet::new());
@@ -124,39 +127,38 @@ async fn the_objects_of_a_token_are_limited(kind: StoreKind) {
     let token = issue_with(&on, "alice", &[], NOW_MS).await;
     let id = token.record.id;
     for n in 0..MAX_RELATED_PER_TOKEN {
-        assert_eq!(on.store.relate(id, &object(&n.to_string()), NOW_MS).await.unwrap(), Related::Done);
+        assert_eq!(on.store.relate(id, &object(&n.to_string()), NOW_MS).await.unwrap(), Ok(()));
     }
-    assert_eq!(on.store.relate(id, &object("x"), NOW_MS).await.unwrap(), Related::TooManyObjects);
-    assert_eq!(on.store.relate(id, &object("7"), NOW_MS).await.unwrap(), Related::Done, "it has that one");
+    assert_eq!(on.store.relate(id, &object("x"), NOW_MS).await.unwrap(), Err(Rejection::TooManyObjects));
+    assert_eq!(on.store.relate(id, &object("7"), NOW_MS).await.unwrap(), Ok(()), "it has that one");
     assert_eq!(found(&on, "x", NOW_MS).await, []);
-    on.store.unrelate(id, &object("0"), NOW_MS).await.unwrap();
-    assert_eq!(on.store.relate(id, &object("x"), NOW_MS).await.unwrap(), Related::Done);
-    assert_eq!(on.token(&token, NOW_MS).await.unwrap().related_objects.len(), MAX_RELATED_PER_TOKEN);
+    on.store.unrelate(id, &object("0"), NOW_MS).await.unwrap().unwrap();
+    assert_eq!(on.store.relate(id, &object("x"), NOW_MS).await.unwrap(), Ok(()));
+    assert_eq!(on.token(&token, NOW_MS).await.unwrap().details.related_objects.len(), MAX_RELATED_PER_TOKEN);
 }
 
 async fn the_live_tokens_of_an_object_are_limited(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_object: 2, ..LIMITS }).await;
     let first = issue_with(&on, "alice", &["1"], NOW_MS).await;
     issue_with(&on, "bob", &["1"], NOW_MS).await;
-    let sample =
-        |user: &str| Token { related_objects: vec![object("0"), object("1")], ..on.sample(user, NOW_MS) };
+    let sample = |user: &str| with_objects(on.sample(user, NOW_MS), vec![object("0"), object("1")]);
     let third = sample("carol");
-    assert_eq!(on.store.issue(&third, NOW_MS).await.unwrap(), Issued::ObjectFull);
+    assert_eq!(on.store.issue(&third, NOW_MS).await.unwrap(), Err(Rejection::ObjectFull));
     assert_eq!(on.token(&third, NOW_MS).await, None);
     let other = issue_with(&on, "carol", &[], NOW_MS).await.record.id;
-    assert_eq!(on.store.relate(other, &object("1"), NOW_MS).await.unwrap(), Related::TooManyTokens);
-    assert_eq!(on.store.relate(first.record.id, &object("1"), NOW_MS).await.unwrap(), Related::Done);
+    assert_eq!(on.store.relate(other, &object("1"), NOW_MS).await.unwrap(), Err(Rejection::ObjectFull));
+    assert_eq!(on.store.relate(first.record.id, &object("1"), NOW_MS).await.unwrap(), Ok(()));
     // An ended one takes no room.
-    let ending = TokenChange::ending(RevokeReason::Ended);
-    assert!(matches!(on.store.change(first.record.id, &ending, NOW_MS).await.unwrap(), Changed::Done(_)));
+    let ending = TokenChange::revoking(RevokeReason::Ended);
+    assert!(matches!(on.store.change(first.record.id, &ending, NOW_MS).await.unwrap(), Ok(_)));
     let fourth = sample("dave");
-    assert_eq!(on.store.issue(&fourth, NOW_MS).await.unwrap(), Issued::Done(vec![]));
+    assert_eq!(on.store.issue(&fourth, NOW_MS).await.unwrap(), Ok(vec![]));
     assert_eq!(found(&on, "1", NOW_MS).await.len(), 2);
-    assert_eq!(on.store.relate(other, &object("1"), NOW_MS).await.unwrap(), Related::TooManyTokens);
+    assert_eq!(on.store.relate(other, &object("1"), NOW_MS).await.unwrap(), Err(Rejection::ObjectFull));
     // Nor does one that is related no more, though on Redis only after a minute.
-    on.store.unrelate(fourth.record.id, &object("1"), NOW_MS).await.unwrap();
+    on.store.unrelate(fourth.record.id, &object("1"), NOW_MS).await.unwrap().unwrap();
     let later_ms = NOW_MS + MINUTE_MS;
-    assert_eq!(on.store.relate(other, &object("1"), later_ms).await.unwrap(), Related::Done);
+    assert_eq!(on.store.relate(other, &object("1"), later_ms).await.unwrap(), Ok(()));
 }
 
 /// While it is taken from an object and given back, a token is never lost to it.
@@ -172,9 +174,9 @@ async fn a_token_stays_listed_while_its_object_is_readded(kind: StoreKind) {
             on.store.object_tokens(&one, now_ms),
             on.store.object_tokens(&one, now_ms),
         );
-        assert_eq!(related.unwrap(), Related::Done);
+        assert_eq!(related.unwrap(), Ok(()));
         assert_eq!(found(&on, "1", now_ms).await, [id]);
-        on.store.unrelate(id, &one, now_ms).await.unwrap();
+        on.store.unrelate(id, &one, now_ms).await.unwrap().unwrap();
     }
 }
 
@@ -183,10 +185,10 @@ async fn a_device_login_is_listed_by_related_object(kind: StoreKind) {
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
     let log_in = async || {
-        let token = Token { related_objects: vec![object("1")], ..on.for_login(&device, NOW_MS) };
+        let token = with_objects(on.for_login(&device, NOW_MS), vec![object("1")]);
         on.store.device_login(&login_of(&device, NOW_MS), &token, NOW_MS).await.unwrap()
     };
-    let LoggedIn::Done(token) = log_in().await else { panic!("refused") };
+    let Ok(token) = log_in().await else { panic!("refused") };
     assert_eq!(found(&on, "1", NOW_MS).await, [token.record.id]);
-    assert_eq!(log_in().await, LoggedIn::ObjectFull);
+    assert_eq!(log_in().await, Err(Rejection::ObjectFull));
 }

@@ -1,14 +1,14 @@
 //! A new secret, the old one's grace, what a secret that was rotated out does, and the second factor.
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::token::record::Verdict;
+use doorward::internals::model::token::RecordVerdict;
 use doorward::internals::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
-use doorward::internals::store::Changed;
+use doorward::internals::store::{Outcome, Rejection};
 use doorward::internals::token_string::SecretHash;
 use doorward::{Token, TokenChange};
 use futures_util::future::join_all;
 
-use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, edited, ended};
+use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, edited};
 
 each_store! {
     an_old_secret_works_within_the_grace_only,
@@ -31,12 +31,12 @@ fn rotation(n: u8) -> TokenChange {
     TokenChange::rotating(Rotation { hash: secret(n), grace_ms: GRACE_MS })
 }
 
-async fn rotate(on: &TestStore, token: &Token, n: u8, now_ms: u64) -> Changed {
+async fn rotate(on: &TestStore, token: &Token, n: u8, now_ms: u64) -> Outcome<Token> {
     on.store.change(token.record.id, &rotation(n), now_ms).await.unwrap()
 }
 
 /// What validation makes of a secret.
-async fn verdict(on: &TestStore, token: &Token, hash: &SecretHash, now_ms: u64) -> Verdict {
+async fn verdict(on: &TestStore, token: &Token, hash: &SecretHash, now_ms: u64) -> RecordVerdict {
     let record = on.record(token.record.id).await.unwrap().unwrap();
     record.judge(hash, None, now_ms)
 }
@@ -45,15 +45,15 @@ async fn an_old_secret_works_within_the_grace_only(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let first = token.record.secret_hash;
-    let Changed::Done(rotated) = rotate(&on, &token, 1, NOW_MS).await else { panic!("not rotated") };
+    let Ok(rotated) = rotate(&on, &token, 1, NOW_MS).await else { panic!("not rotated") };
     assert_eq!((rotated.record.id, rotated.record.secret_hash), (token.record.id, secret(1)));
     assert_eq!(on.token(&token, NOW_MS).await, Some(rotated));
     for (hash, at_ms, expected) in [
-        (&first, NOW_MS + GRACE_MS - 1, Verdict::Admitted),
-        (&first, NOW_MS + GRACE_MS, Verdict::RotatedOut),
-        (&secret(1), NOW_MS, Verdict::Admitted),
-        (&secret(1), NOW_MS + GRACE_MS, Verdict::Admitted),
-        (&secret(9), NOW_MS, Verdict::WrongSecret),
+        (&first, NOW_MS + GRACE_MS - 1, RecordVerdict::Admitted),
+        (&first, NOW_MS + GRACE_MS, RecordVerdict::RotatedOut),
+        (&secret(1), NOW_MS, RecordVerdict::Admitted),
+        (&secret(1), NOW_MS + GRACE_MS, RecordVerdict::Admitted),
+        (&secret(9), NOW_MS, RecordVerdict::WrongSecret),
     ] {
         assert_eq!(verdict(&on, &token, hash, at_ms).await, expected, "{at_ms}");
     }
@@ -63,28 +63,36 @@ async fn secrets_of_one_grace_stay_valid_until_the_next_window(kind: StoreKind) 
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let first = token.record.secret_hash;
-    rotate(&on, &token, 1, NOW_MS).await;
-    rotate(&on, &token, 2, NOW_MS + 4_000).await;
-    rotate(&on, &token, 3, NOW_MS + GRACE_MS - 1).await;
+    rotate(&on, &token, 1, NOW_MS).await.unwrap();
+    rotate(&on, &token, 2, NOW_MS + 4_000).await.unwrap();
+    rotate(&on, &token, 3, NOW_MS + GRACE_MS - 1).await.unwrap();
     let long_after = NOW_MS + 100 * GRACE_MS;
-    assert_eq!(verdict(&on, &token, &first, NOW_MS + GRACE_MS - 1).await, Verdict::Admitted);
-    assert_eq!(verdict(&on, &token, &first, NOW_MS + GRACE_MS).await, Verdict::RotatedOut);
+    assert_eq!(verdict(&on, &token, &first, NOW_MS + GRACE_MS - 1).await, RecordVerdict::Admitted);
+    assert_eq!(verdict(&on, &token, &first, NOW_MS + GRACE_MS).await, RecordVerdict::RotatedOut);
     for n in 1..=3 {
-        assert_eq!(verdict(&on, &token, &secret(n), long_after).await, Verdict::Admitted, "{n}");
+        assert_eq!(verdict(&on, &token, &secret(n), long_after).await, RecordVerdict::Admitted, "{n}");
     }
     // The next window retires all of them, with its grace.
-    rotate(&on, &token, 4, long_after).await;
+    rotate(&on, &token, 4, long_after).await.unwrap();
     for n in 1..=3 {
         let hash = secret(n);
-        assert_eq!(verdict(&on, &token, &hash, long_after + GRACE_MS - 1).await, Verdict::Admitted, "{n}");
-        assert_eq!(verdict(&on, &token, &hash, long_after + GRACE_MS).await, Verdict::RotatedOut, "{n}");
+        assert_eq!(
+            verdict(&on, &token, &hash, long_after + GRACE_MS - 1).await,
+            RecordVerdict::Admitted,
+            "{n}"
+        );
+        assert_eq!(
+            verdict(&on, &token, &hash, long_after + GRACE_MS).await,
+            RecordVerdict::RotatedOut,
+            "{n}"
+        );
     }
-    assert_eq!(verdict(&on, &token, &secret(4), long_after + GRACE_MS).await, Verdict::Admitted);
+    assert_eq!(verdict(&on, &token, &secret(4), long_after + GRACE_MS).await, RecordVerdict::Admitted);
     // Without a grace all others are worthless at once.
     let no_grace = TokenChange::rotating(Rotation { hash: secret(5), grace_ms: 0 });
-    on.store.change(token.record.id, &no_grace, long_after + GRACE_MS).await.unwrap();
-    assert_eq!(verdict(&on, &token, &secret(4), long_after + GRACE_MS).await, Verdict::RotatedOut);
-    assert_eq!(verdict(&on, &token, &secret(5), long_after + GRACE_MS).await, Verdict::Admitted);
+    on.store.change(token.record.id, &no_grace, long_after + GRACE_MS).await.unwrap().unwrap();
+    assert_eq!(verdict(&on, &token, &secret(4), long_after + GRACE_MS).await, RecordVerdict::RotatedOut);
+    assert_eq!(verdict(&on, &token, &secret(5), long_after + GRACE_MS).await, RecordVerdict::Admitted);
 }
 
 async fn concurrent_rotations_log_nobody_out(kind: StoreKind) {
@@ -101,16 +109,16 @@ async fn concurrent_rotations_log_nobody_out(kind: StoreKind) {
                 on.store.change(token.record.id, &change, now_ms).await.unwrap()
             };
             let outcomes = join_all(hashes.iter().map(rotate)).await;
-            assert!(outcomes.iter().all(|outcome| matches!(outcome, Changed::Done(_))), "{outcomes:?}");
+            assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_))), "{outcomes:?}");
             // Whichever answer the browser keeps.
             for hash in &hashes {
                 for at_ms in [now_ms, now_ms + GRACE_MS, now_ms + 100 * GRACE_MS] {
-                    assert_eq!(verdict(&on, &token, hash, at_ms).await, Verdict::Admitted, "{tabs}");
+                    assert_eq!(verdict(&on, &token, hash, at_ms).await, RecordVerdict::Admitted, "{tabs}");
                     assert!(!on.store.revoke_reused(token.record.id, hash, at_ms).await.unwrap());
                 }
             }
             for former in std::mem::replace(&mut held, hashes) {
-                assert_eq!(verdict(&on, &token, &former, now_ms + GRACE_MS).await, Verdict::RotatedOut);
+                assert_eq!(verdict(&on, &token, &former, now_ms + GRACE_MS).await, RecordVerdict::RotatedOut);
             }
         }
     }
@@ -121,18 +129,22 @@ async fn rotations_within_one_grace_are_limited(kind: StoreKind) {
     let token = on.issue("alice", NOW_MS).await;
     let most = u8::try_from(MAX_SIBLINGS).unwrap();
     for n in 1..=most {
-        assert!(matches!(rotate(&on, &token, n, NOW_MS).await, Changed::Done(_)), "{n}");
+        assert!(matches!(rotate(&on, &token, n, NOW_MS).await, Ok(_)), "{n}");
     }
-    assert_eq!(rotate(&on, &token, 99, NOW_MS + 1).await, Changed::RotatedTooOften);
-    assert_eq!(verdict(&on, &token, &secret(most), NOW_MS + 1).await, Verdict::Admitted, "nothing changed");
-    assert!(matches!(rotate(&on, &token, 99, NOW_MS + GRACE_MS).await, Changed::Done(_)));
+    assert_eq!(rotate(&on, &token, 99, NOW_MS + 1).await, Err(Rejection::RotatedTooOften));
+    assert_eq!(
+        verdict(&on, &token, &secret(most), NOW_MS + 1).await,
+        RecordVerdict::Admitted,
+        "nothing changed"
+    );
+    assert!(matches!(rotate(&on, &token, 99, NOW_MS + GRACE_MS).await, Ok(_)));
 }
 
 async fn a_reused_secret_revokes_the_token_once(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let (id, first) = (token.record.id, token.record.secret_hash);
-    rotate(&on, &token, 1, NOW_MS).await;
+    rotate(&on, &token, 1, NOW_MS).await.unwrap();
     // Good ones are no reuse, whatever record the node that asks had seen.
     for hash in [&first, &secret(1)] {
         assert!(!on.store.revoke_reused(id, hash, NOW_MS + GRACE_MS - 1).await.unwrap());
@@ -141,13 +153,13 @@ async fn a_reused_secret_revokes_the_token_once(kind: StoreKind) {
     assert!(on.store.revoke_reused(id, &first, at_ms).await.unwrap());
     assert!(!on.store.revoke_reused(id, &first, at_ms).await.unwrap(), "it has ended");
     let shown = on.token(&token, at_ms).await.unwrap();
-    assert_eq!((shown.record.is_active, shown.ended_at_ms), (false, Some(at_ms)));
-    assert_eq!(verdict(&on, &token, &secret(1), at_ms).await, Verdict::Refused);
+    assert_eq!((shown.record.is_active, shown.revoked.map(|r| r.at_ms)), (false, Some(at_ms)));
+    assert_eq!(verdict(&on, &token, &secret(1), at_ms).await, RecordVerdict::Refused);
     // Only the last ones are remembered.
     let token = on.issue("bob", NOW_MS).await;
     let remembered = u8::try_from(MAX_REMEMBERED_SECRETS).unwrap();
     for n in 1..=remembered + 2 {
-        rotate(&on, &token, n, NOW_MS + u64::from(n) * GRACE_MS).await;
+        rotate(&on, &token, n, NOW_MS + u64::from(n) * GRACE_MS).await.unwrap();
     }
     let at_ms = NOW_MS + 100 * GRACE_MS;
     for (hash, is_remembered) in [(token.record.secret_hash, false), (secret(1), true)] {
@@ -166,10 +178,10 @@ async fn only_a_remembered_secret_revokes_the_token(kind: StoreKind) {
         async |hash: &SecretHash, at_ms| on.store.revoke_reused(id, hash, at_ms).await.unwrap();
     assert!(!revoke_reused(&forged, NOW_MS).await, "never rotated");
     for (n, at_ms) in [(1, NOW_MS), (2, NOW_MS), (3, NOW_MS + GRACE_MS), (4, NOW_MS + GRACE_MS)] {
-        rotate(&on, &token, n, at_ms).await;
+        rotate(&on, &token, n, at_ms).await.unwrap();
         assert!(!revoke_reused(&forged, at_ms).await);
     }
-    assert_eq!(verdict(&on, &token, &forged, NOW_MS + GRACE_MS).await, Verdict::WrongSecret);
+    assert_eq!(verdict(&on, &token, &forged, NOW_MS + GRACE_MS).await, RecordVerdict::WrongSecret);
     for n in 1..=4 {
         assert!(!revoke_reused(&secret(n), NOW_MS + 2 * GRACE_MS - 1).await, "{n} is good");
     }
@@ -180,11 +192,15 @@ async fn only_a_remembered_secret_revokes_the_token(kind: StoreKind) {
 async fn a_revoked_or_expired_token_is_not_rotated(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let gone = on.issue("alice", NOW_MS).await;
-    on.store.change(gone.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
-    assert_eq!(rotate(&on, &gone, 1, NOW_MS).await, Changed::AlreadyRevoked(ended(&gone, NOW_MS)));
+    on.store
+        .change(gone.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(rotate(&on, &gone, 1, NOW_MS).await, Err(Rejection::Revoked));
     let expired = on.issue("bob", NOW_MS).await;
-    assert_eq!(rotate(&on, &expired, 1, NOW_MS + HOUR_MS).await, Changed::NotFound);
-    assert_eq!(rotate(&on, &gone, 1, NOW_MS + DAY_MS).await, Changed::NotFound);
+    assert_eq!(rotate(&on, &expired, 1, NOW_MS + HOUR_MS).await, Err(Rejection::NotFound));
+    assert_eq!(rotate(&on, &gone, 1, NOW_MS + DAY_MS).await, Err(Rejection::NotFound));
 }
 
 async fn a_pending_token_is_confirmed_once(kind: StoreKind) {
@@ -192,14 +208,14 @@ async fn a_pending_token_is_confirmed_once(kind: StoreKind) {
     let token = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
     on.keep(&token, NOW_MS).await;
     assert_eq!(on.token(&token, NOW_MS).await.as_ref(), Some(&token));
-    assert_eq!(verdict(&on, &token, &token.record.secret_hash, NOW_MS).await, Verdict::Pending);
-    assert_eq!(rotate(&on, &token, 1, NOW_MS).await, Changed::Pending);
-    assert_eq!(verdict(&on, &token, &token.record.secret_hash, NOW_MS).await, Verdict::Pending);
+    assert_eq!(verdict(&on, &token, &token.record.secret_hash, NOW_MS).await, RecordVerdict::Pending);
+    assert_eq!(rotate(&on, &token, 1, NOW_MS).await, Err(Rejection::Pending));
+    assert_eq!(verdict(&on, &token, &token.record.secret_hash, NOW_MS).await, RecordVerdict::Pending);
 
     let confirmed = edited(token.clone(), |c| c.is_authenticated = true);
     for _ in 0..2 {
         let changed = on.store.change(token.record.id, &TokenChange::confirming(), NOW_MS + 1).await;
-        assert_eq!(changed.unwrap(), Changed::Done(confirmed.clone()));
+        assert_eq!(changed.unwrap(), Ok(confirmed.clone()));
     }
-    assert_eq!(verdict(&on, &token, &token.record.secret_hash, NOW_MS + 1).await, Verdict::Admitted);
+    assert_eq!(verdict(&on, &token, &token.record.secret_hash, NOW_MS + 1).await, RecordVerdict::Admitted);
 }

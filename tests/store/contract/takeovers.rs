@@ -1,10 +1,9 @@
 //! One's token acting as another user.
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::takeover::{
-    ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started, Takeover,
-};
-use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::model::takeover::{ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Takeover};
+use doorward::internals::model::token::Rotation;
+use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string;
 use doorward::internals::token_string::TokenId;
@@ -40,10 +39,7 @@ fn over(takeover: Takeover, ended_at_ms: u64) -> Takeover {
 
 /// Starts one that must be possible.
 async fn start(on: &TestStore, new: &NewTakeover, now_ms: u64) -> Takeover {
-    match on.store.start_takeover(new, now_ms).await.unwrap() {
-        Started::Done(takeover) => takeover,
-        other => panic!("{other:?}"),
-    }
+    on.store.start_takeover(new, now_ms).await.unwrap().unwrap()
 }
 
 async fn of_token(on: &TestStore, token: &Token, now_ms: u64) -> Vec<Takeover> {
@@ -103,14 +99,18 @@ async fn a_refused_takeover_changes_nothing(kind: StoreKind) {
     let pending = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
     on.keep(&pending, NOW_MS).await;
     let gone = on.issue("alice", NOW_MS).await;
-    on.store.change(gone.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(gone.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
     let unknown = on.sample("alice", NOW_MS);
     for (on_token, user, at_ms, expected) in [
-        (&token, "alice", NOW_MS, Started::OwnUser),
-        (&pending, "bob", NOW_MS, Started::Pending),
-        (&gone, "bob", NOW_MS, Started::Ended),
-        (&unknown, "bob", NOW_MS, Started::NotFound),
-        (&token, "bob", NOW_MS + HOUR_MS, Started::NotFound),
+        (&token, "alice", NOW_MS, Err(Rejection::OwnUser)),
+        (&pending, "bob", NOW_MS, Err(Rejection::Pending)),
+        (&gone, "bob", NOW_MS, Err(Rejection::Revoked)),
+        (&unknown, "bob", NOW_MS, Err(Rejection::NotFound)),
+        (&token, "bob", NOW_MS + HOUR_MS, Err(Rejection::NotFound)),
     ] {
         let new = new(&on, on_token, user, at_ms + DAY_MS);
         assert_eq!(on.store.start_takeover(&new, at_ms).await.unwrap(), expected);
@@ -129,12 +129,16 @@ async fn a_takeover_ends_when_its_token_is_revoked(kind: StoreKind) {
         let takeover = start(&on, &new(&on, &token, &format!("bob {n}"), NOW_MS + DAY_MS), NOW_MS).await;
         match end {
             "change" => {
-                on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 5).await.unwrap();
+                on.store
+                    .change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 5)
+                    .await
+                    .unwrap()
+                    .unwrap();
             }
             "all" => drop(on.store.revoke_user_tokens(&user, None, NOW_MS + 5).await.unwrap()),
             _ => {
                 let rotation = Rotation { hash: on.mint(&user).hash, grace_ms: 0 };
-                on.store.change(id, &TokenChange::rotating(rotation), NOW_MS + 4).await.unwrap();
+                on.store.change(id, &TokenChange::rotating(rotation), NOW_MS + 4).await.unwrap().unwrap();
                 let old = token.record.secret_hash;
                 assert!(on.store.revoke_reused(id, &old, NOW_MS + 5).await.unwrap());
             }

@@ -1,12 +1,12 @@
 //! Accesses: the last one is kept, a renewal extends, and nothing dead comes back to life.
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::token::record::{RelatedObject, Renewal, Touch};
-use doorward::internals::store::{Changed, StoreLimits};
+use doorward::internals::model::token::{RelatedObject, Renewal, Touch};
+use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::{Token, TokenChange};
 
 use crate::common::store::{
-    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended, touch,
+    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended, touch, with_objects,
 };
 
 each_store! {
@@ -78,7 +78,11 @@ async fn the_latest_access_wins_in_any_order(kind: StoreKind) {
 async fn a_revoked_token_is_not_touched(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    on.store.change(token.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 10).await.unwrap();
+    on.store
+        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 10)
+        .await
+        .unwrap()
+        .unwrap();
     // Also not by an access that came before the end: what is dead stays as it was.
     for access_ms in [NOW_MS + 5, NOW_MS + 20] {
         on.touch(&token, access_ms, Some(access_ms + DAY_MS * 7)).await;
@@ -163,7 +167,7 @@ async fn a_chain_of_accesses_renews_after_the_expiry(kind: StoreKind) {
     assert_eq!(on.token(&token, back_ms).await, None);
     assert_eq!(on.listed("alice", back_ms).await, []);
     let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
-    assert_eq!(on.store.change(token.record.id, &edit, back_ms).await.unwrap(), Changed::NotFound);
+    assert_eq!(on.store.change(token.record.id, &edit, back_ms).await.unwrap(), Err(Rejection::NotFound));
 
     // The first access was too late.
     on.store.touch(&[chain(&token, EXPIRED_MS, access_ms)], back_ms).await.unwrap();
@@ -182,15 +186,15 @@ async fn a_chain_of_accesses_never_revives_a_revoked_token(kind: StoreKind) {
     let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
     for ending in ["before the expiry", "one", "all", "by object"] {
         let on = TestStore::open_with(kind, WITH_GRACE).await;
-        let token = Token { related_objects: vec![object.clone()], ..on.sample("alice", NOW_MS) };
+        let token = with_objects(on.sample("alice", NOW_MS), vec![object.clone()]);
         on.keep(&token, NOW_MS).await;
-        let (end, id) = (TokenChange::ending(RevokeReason::Ended), token.record.id);
+        let (end, id) = (TokenChange::revoking(RevokeReason::Ended), token.record.id);
         let late_ms = EXPIRED_MS + MINUTE_MS;
         match ending {
             "before the expiry" => drop(on.store.change(id, &end, EXPIRED_MS - 1).await.unwrap()),
-            "one" => assert_eq!(on.store.change(id, &end, late_ms).await.unwrap(), Changed::NotFound),
+            "one" => assert_eq!(on.store.change(id, &end, late_ms).await.unwrap(), Err(Rejection::NotFound)),
             "all" => assert_eq!(on.store.revoke_user_tokens("alice", None, late_ms).await.unwrap(), []),
-            _ => assert_eq!(on.store.end_object_tokens(&object, late_ms).await.unwrap(), []),
+            _ => assert_eq!(on.store.revoke_object_tokens(&object, late_ms).await.unwrap(), []),
         }
         let back_ms = late_ms + MINUTE_MS;
         on.store.touch(&[chain(&token, EXPIRED_MS - 2, late_ms)], back_ms).await.unwrap();
@@ -205,7 +209,7 @@ async fn revoking_other_tokens_spares_one_awaiting_renewal(kind: StoreKind) {
     let id = token.record.id;
     on.store.revoke_user_tokens("alice", Some(id), EXPIRED_MS).await.unwrap();
     let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
-    on.store.end_object_tokens(&object, EXPIRED_MS).await.unwrap();
+    on.store.revoke_object_tokens(&object, EXPIRED_MS).await.unwrap();
     on.store.touch(&[chain(&token, NOW_MS, EXPIRED_MS)], EXPIRED_MS + 1).await.unwrap();
     assert_eq!(on.listed("alice", EXPIRED_MS + 1).await, [id]);
 }
@@ -215,7 +219,8 @@ async fn an_expired_token_is_purged_after_the_grace(kind: StoreKind) {
     let token = on.issue("alice", NOW_MS).await;
     for (late_ms, is_kept) in [(GRACE_MS - 1, true), (GRACE_MS, false)] {
         let now_ms = EXPIRED_MS + late_ms;
-        on.store.change(token.record.id, &TokenChange::default(), now_ms).await.unwrap();
+        let changed = on.store.change(token.record.id, &TokenChange::default(), now_ms).await.unwrap();
+        assert_eq!(changed, Err(Rejection::NotFound));
         assert_eq!(on.record(token.record.id).await.unwrap().is_some(), is_kept);
     }
 }

@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::store::{Issued, StoreLimits};
+use doorward::internals::model::token::Revocation;
+use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::internals::token_string::TokenId;
 use doorward::internals::values::OverLimit;
 use doorward::{Token, TokenChange};
@@ -49,7 +50,11 @@ async fn a_listing_shows_revoked_but_not_expired_tokens(kind: StoreKind) {
     let expired = on.issue("alice", NOW_MS).await;
     let live = on.issue_idle("alice", 3 * HOUR_MS, NOW_MS + 1).await;
     let dead = on.issue("alice", NOW_MS + 2).await;
-    on.store.change(dead.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 3).await.unwrap();
+    on.store
+        .change(dead.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 3)
+        .await
+        .unwrap()
+        .unwrap();
     let all = [ended(&dead, NOW_MS + 3), live, expired];
     assert_eq!(on.store.user_tokens("alice", NOW_MS + 3).await.unwrap(), all);
     assert_eq!(on.store.user_tokens("alice", NOW_MS + HOUR_MS).await.unwrap(), all[..2]);
@@ -63,14 +68,18 @@ async fn all_tokens_of_a_user_are_revoked_at_once(kind: StoreKind) {
     }
     let other = on.issue("bob", NOW_MS).await;
     let dead = on.issue("alice", NOW_MS).await;
-    on.store.change(dead.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 6).await.unwrap();
+    on.store
+        .change(dead.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 6)
+        .await
+        .unwrap()
+        .unwrap();
 
     let ended_ids = on.store.revoke_user_tokens("alice", None, NOW_MS + 7).await.unwrap();
     assert_eq!(sorted(ended_ids), sorted(live.clone()));
     assert_eq!(on.store.revoke_user_tokens("alice", None, NOW_MS + 8).await.unwrap(), []);
     for token in on.store.user_tokens("alice", NOW_MS + 8).await.unwrap() {
-        let ended_at_ms = if token.record.id == dead.record.id { NOW_MS + 6 } else { NOW_MS + 7 };
-        assert_eq!((token.record.is_active, token.ended_at_ms), (false, Some(ended_at_ms)));
+        let revoked_at_ms = if token.record.id == dead.record.id { NOW_MS + 6 } else { NOW_MS + 7 };
+        assert_eq!((token.record.is_active, token.revoked.map(|r| r.at_ms)), (false, Some(revoked_at_ms)));
         let record = on.record(token.record.id).await.unwrap();
         assert_eq!(record, Some(token.record));
     }
@@ -122,8 +131,8 @@ async fn the_oldest_token_makes_room(kind: StoreKind) {
     for (at_ms, made_room) in [(NOW_MS + 3, &oldest), (NOW_MS + 4, &second)] {
         let token = on.sample("alice", at_ms);
         assert_eq!(on.keep(&token, at_ms).await, [made_room.record.id]);
-        let ended = Token { revoked_reason: Some(RevokeReason::Limit), ..ended(made_room, at_ms) };
-        assert_eq!(on.token(made_room, at_ms).await, Some(ended));
+        let revoked = Some(Revocation { at_ms, reason: Some(RevokeReason::Limit) });
+        assert_eq!(on.token(made_room, at_ms).await, Some(Token { revoked, ..ended(made_room, at_ms) }));
     }
     assert_eq!(on.token(&others, NOW_MS + 4).await.as_ref(), Some(&others));
 
@@ -141,7 +150,7 @@ async fn the_revoked_tokens_of_a_user_are_limited(kind: StoreKind) {
     let mut issued = Vec::new();
     for n in 0..10 {
         let token = with_idle(on.sample("alice", NOW_MS + n), HOUR_MS - n);
-        on.store.issue(&token, NOW_MS + n).await.unwrap();
+        on.store.issue(&token, NOW_MS + n).await.unwrap().unwrap();
         issued.push(token);
     }
     // The last three live, the three ended last are shown, the rest is forgotten.
@@ -176,11 +185,11 @@ async fn a_token_above_the_limit_can_be_refused(kind: StoreKind) {
     let first = on.issue("alice", NOW_MS).await;
     on.issue("alice", NOW_MS + 1).await;
     let surplus = on.sample("alice", NOW_MS + 2);
-    assert_eq!(on.store.issue(&surplus, NOW_MS + 2).await.unwrap(), Issued::TooMany);
+    assert_eq!(on.store.issue(&surplus, NOW_MS + 2).await.unwrap(), Err(Rejection::TooManyTokens));
     assert_eq!(on.record(surplus.record.id).await.unwrap(), None);
     assert_eq!(on.listed("alice", NOW_MS + 2).await.len(), 2);
     // What has ended takes no room.
-    let ending = TokenChange::ending(RevokeReason::Ended);
-    on.store.change(first.record.id, &ending, NOW_MS + 3).await.unwrap();
+    let ending = TokenChange::revoking(RevokeReason::Ended);
+    on.store.change(first.record.id, &ending, NOW_MS + 3).await.unwrap().unwrap();
     on.issue("alice", NOW_MS + 3).await;
 }

@@ -2,7 +2,7 @@
 
 use doorward::TokenChange;
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::store::Changed;
+use doorward::internals::store::Rejection;
 
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, ended, touch};
 
@@ -33,8 +33,8 @@ async fn a_revoked_token_is_shown_until_its_retention(kind: StoreKind) {
     let id = token.record.id;
     let end_ms = NOW_MS + 5;
     let after = ended(&token, end_ms);
-    let changed = on.store.change(id, &TokenChange::ending(RevokeReason::Ended), end_ms).await.unwrap();
-    assert_eq!(changed, Changed::Done(after.clone()));
+    let changed = on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), end_ms).await.unwrap();
+    assert_eq!(changed, Ok(after.clone()));
     assert_eq!(on.record(id).await.unwrap().as_ref(), Some(&after.record));
 
     // Longer than it would have lived.
@@ -43,26 +43,30 @@ async fn a_revoked_token_is_shown_until_its_retention(kind: StoreKind) {
     assert_eq!(on.listed("alice", last_ms).await, [id]);
     assert_eq!(on.token(&token, last_ms + 1).await, None);
     assert_eq!(on.listed("alice", last_ms + 1).await, []);
-    let changed = on.store.change(id, &TokenChange::ending(RevokeReason::Ended), last_ms + 1).await.unwrap();
-    assert_eq!(changed, Changed::NotFound);
+    let changed =
+        on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), last_ms + 1).await.unwrap();
+    assert_eq!(changed, Err(Rejection::NotFound));
 }
 
 async fn revoking_a_revoked_token_changes_nothing(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
-    on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 1).await.unwrap();
+    on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 1).await.unwrap().unwrap();
     let after = ended(&token, NOW_MS + 1);
     let edit = TokenChange {
         auth_slug: Some(Some("other".into())),
         allowed_cookie: Some(false),
         allowed_header: Some(false),
-        end: Some(RevokeReason::Ended),
+        revoke: Some(RevokeReason::Ended),
         ..TokenChange::default()
     };
-    for change in [TokenChange::ending(RevokeReason::Ended), edit, TokenChange::default()] {
-        let changed = on.store.change(id, &change, NOW_MS + 2).await.unwrap();
-        assert_eq!(changed, Changed::AlreadyRevoked(after.clone()));
+    for (change, outcome) in [
+        (TokenChange::revoking(RevokeReason::Ended), Ok(after.clone())),
+        (edit, Err(Rejection::Revoked)),
+        (TokenChange::default(), Ok(after.clone())),
+    ] {
+        assert_eq!(on.store.change(id, &change, NOW_MS + 2).await.unwrap(), outcome);
     }
     assert_eq!(on.token(&token, NOW_MS + 2).await, Some(after));
 }
@@ -71,8 +75,8 @@ async fn a_token_not_found_by_a_change_never_reappears(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
-    let changed = on.store.change(id, &TokenChange::ending(RevokeReason::Ended), EXPIRED_MS).await.unwrap();
-    assert_eq!(changed, Changed::NotFound);
+    let changed = on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), EXPIRED_MS).await.unwrap();
+    assert_eq!(changed, Err(Rejection::NotFound));
     // An access of the token's last minute that another node writes down only now.
     let late = touch(&token, EXPIRED_MS - 1, Some(EXPIRED_MS - 1 + HOUR_MS));
     on.store.touch(&[late], EXPIRED_MS + 1).await.unwrap();

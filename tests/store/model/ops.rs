@@ -147,7 +147,7 @@ fn change() -> impl Strategy<Value = TokenChange> {
             allowed_cookie,
             allowed_header,
             confirm,
-            end: end.then_some(RevokeReason::Ended),
+            revoke: end.then_some(RevokeReason::Ended),
             ..TokenChange::default()
         },
     )

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoggedIn};
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
-use doorward::internals::model::token::record::{RelatedObject, Touch, Verdict};
 use doorward::internals::model::token::rotation::{PreviousSecret, Rotation};
-use doorward::internals::store::{Changed, Ended, Related, Store};
+use doorward::internals::model::token::{RecordVerdict, RelatedObject, Touch};
+use doorward::internals::store::{Outcome, Store};
 use doorward::internals::token_string;
 use doorward::internals::token_string::TokenId;
 use doorward::{Token, TokenChange};
@@ -18,7 +18,7 @@ use super::ops::{Access, DeviceOp, Op};
 use super::values::*;
 use super::world::{World, counted_back};
 use crate::common::devices::{login_of, sample_device};
-use crate::common::store::{MINUTE_MS, touch, with_idle};
+use crate::common::store::{MINUTE_MS, touch, with_idle, with_objects};
 
 impl World {
     pub async fn apply(&mut self, op: &Op) -> Result<(), TestCaseError> {
@@ -60,7 +60,7 @@ impl World {
                 let id = self.token(*token).record.id;
                 let [memory, redis] = self.relate(id, &object(*n), *undo).await;
                 prop_assert_eq!(memory, redis);
-                if memory == Related::Done {
+                if memory.is_ok() {
                     self.note_related(id, object(*n), *undo);
                 }
             }
@@ -105,7 +105,7 @@ impl World {
                 let token = self.memory.for_login(&device, now_ms);
                 let done = memory.device_login(&login, &token, now_ms).await.unwrap();
                 prop_assert_eq!(&done, &redis.device_login(&login, &token, now_ms).await.unwrap());
-                if let LoggedIn::Done(token) = done {
+                if let Ok(token) = done {
                     self.secrets.insert(token.record.id, vec![token.record.secret_hash]);
                     self.tokens.insert(self.tokens.len() - 1, token);
                 }
@@ -114,7 +114,7 @@ impl World {
         Ok(())
     }
 
-    pub async fn relate(&self, id: TokenId, object: &RelatedObject, undo: bool) -> [Related; 2] {
+    pub async fn relate(&self, id: TokenId, object: &RelatedObject, undo: bool) -> [Outcome<()>; 2] {
         let related = async |store: &Store| match undo {
             true => store.unrelate(id, object, self.now_ms).await.unwrap(),
             false => store.relate(id, object, self.now_ms).await.unwrap(),
@@ -123,9 +123,9 @@ impl World {
     }
 
     pub async fn end_object(&self, object: &RelatedObject) -> [BTreeSet<TokenId>; 2] {
-        let as_set = |ended: Ended| ended.into_iter().collect();
-        let memory = self.memory.store.end_object_tokens(object, self.now_ms).await.unwrap();
-        let redis = self.redis.store.end_object_tokens(object, self.now_ms).await.unwrap();
+        let as_set = |ended: Vec<TokenId>| ended.into_iter().collect();
+        let memory = self.memory.store.revoke_object_tokens(object, self.now_ms).await.unwrap();
+        let redis = self.redis.store.revoke_object_tokens(object, self.now_ms).await.unwrap();
         [as_set(memory), as_set(redis)]
     }
 
@@ -146,7 +146,7 @@ impl World {
         for object in &related_objects {
             self.note_related(token.record.id, object.clone(), false);
         }
-        let token = Token { related_objects, ..token };
+        let token = with_objects(token, related_objects);
         self.secrets.insert(token.record.id, vec![token.record.secret_hash]);
         let memory = self.memory.store.issue(&token, self.now_ms).await.unwrap();
         let redis = self.redis.store.issue(&token, self.now_ms).await.unwrap();
@@ -170,7 +170,7 @@ impl World {
         let previous = last.map(|record| record.previous.to_vec()).unwrap_or_default();
         // Those that were refused for their number come after all others.
         outcomes.sort_by_key(|(_, outcome)| match outcome {
-            Changed::Done(token) => {
+            Ok(token) => {
                 let place = |secret: &PreviousSecret| secret.hash == token.record.secret_hash;
                 previous.iter().position(place).unwrap_or(previous.len())
             }
@@ -178,7 +178,7 @@ impl World {
         });
         for (change, redis) in outcomes {
             let memory = self.memory.store.change(id, &change, self.now_ms).await.unwrap();
-            if matches!(memory, Changed::Done(_)) {
+            if matches!(memory, Ok(_)) {
                 self.secrets.entry(id).or_default().extend(change.rotate.map(|rotation| rotation.hash));
             }
             prop_assert_eq!(memory, redis);
@@ -197,12 +197,12 @@ impl World {
             let verdict = record.map(|record| record.judge(&hash, None, self.now_ms));
             // How long an expired token stays for a renewal is the store's business. Past its absolute end no renewal
             // revives it, and an object that revokes its tokens may find it or not: Redis forgets the object's entry then.
-            let verdict = verdict.filter(|verdict| *verdict != Verdict::Expired);
-            let is_wrong = matches!(verdict, Some(Verdict::WrongSecret | Verdict::RotatedOut));
+            let verdict = verdict.filter(|verdict| *verdict != RecordVerdict::Expired);
+            let is_wrong = matches!(verdict, Some(RecordVerdict::WrongSecret | RecordVerdict::RotatedOut));
             let has_ended = is_wrong && on.store.revoke_reused(id, &hash, self.now_ms).await.unwrap();
             prop_assert_eq!(
                 has_ended,
-                verdict == Some(Verdict::RotatedOut),
+                verdict == Some(RecordVerdict::RotatedOut),
                 "only a remembered secret revokes"
             );
             outcomes.push((verdict, has_ended));
@@ -233,13 +233,13 @@ impl World {
         touch
     }
 
-    pub async fn change(&self, id: TokenId, change: &TokenChange) -> [Changed; 2] {
+    pub async fn change(&self, id: TokenId, change: &TokenChange) -> [Outcome<Token>; 2] {
         let memory = self.memory.store.change(id, change, self.now_ms).await.unwrap();
         [memory, self.redis.store.change(id, change, self.now_ms).await.unwrap()]
     }
 
     pub async fn end_user(&self, user: &str, except: Option<TokenId>) -> [BTreeSet<TokenId>; 2] {
-        let as_set = |ended: Ended| ended.into_iter().collect();
+        let as_set = |ended: Vec<TokenId>| ended.into_iter().collect();
         let memory = self.memory.store.revoke_user_tokens(user, except, self.now_ms).await.unwrap();
         let redis = self.redis.store.revoke_user_tokens(user, except, self.now_ms).await.unwrap();
         [as_set(memory), as_set(redis)]

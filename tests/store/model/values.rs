@@ -1,6 +1,6 @@
 //! The values that histories are made of: few, so that operations meet.
 
-use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::StoreLimits;
 
 use crate::common::store::{HOUR_MS, MINUTE_MS};

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use doorward::Token;
 use doorward::internals::model::device_key::DeviceKey;
-use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::RelatedObject;
 use doorward::internals::token_string::{SecretHash, TokenId};
 use proptest::prelude::*;
 

@@ -6,18 +6,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorward::TokenChange;
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Started};
-use doorward::internals::model::token::record::RelatedObject;
-use doorward::internals::store::{Changed, StoreLimits};
+use doorward::internals::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, NewTakeover};
+use doorward::internals::model::token::RelatedObject;
+use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string;
-use doorward::{Token, TokenChange};
 use futures_util::future::join_all;
 
 use super::round_trips::{Traffic, during};
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
-use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, NOW_MS, TestStore};
+use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, NOW_MS, TestStore, with_objects};
 
 const LOGINS: usize = 21;
 const CONCURRENT: usize = 8;
@@ -77,10 +77,10 @@ async fn costs(
         renewals.push(during(server, on.touch(token, now_ms, Some(renewed_to_ms))).await);
     }
     for token in last {
-        let change = TokenChange::ending(RevokeReason::Logout);
+        let change = TokenChange::revoking(RevokeReason::Logout);
         let changed = async {
             let changed = on.store.change(token.record.id, &change, now_ms).await.unwrap();
-            assert!(matches!(changed, Changed::Done(_)), "{changed:?}");
+            assert!(matches!(changed, Ok(_)), "{changed:?}");
         };
         logouts.push(during(server, changed).await);
     }
@@ -173,7 +173,7 @@ async fn an_object_with_thousands_of_tokens_does_not_slow_logins() {
     let on = with_limit(&server, LIMITS.max_tokens_per_user).await;
     let related = |user: &str, object_id: &str| {
         let object = RelatedObject { content_type: "order".into(), object_id: object_id.into() };
-        Token { related_objects: vec![object], ..on.sample(user, NOW_MS) }
+        with_objects(on.sample(user, NOW_MS), vec![object])
     };
     let cost = async |object_id: &str, now_ms: u64| {
         let mut calls = Vec::new();
@@ -210,7 +210,7 @@ async fn a_long_history_does_not_slow_takeovers() {
         let new = NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: NOW_MS + HOUR_MS };
         let call = during(&server, async {
             let started = on.store.start_takeover(&new, NOW_MS).await.unwrap();
-            assert!(matches!(started, Started::Done(_)), "{started:?}");
+            assert!(matches!(started, Ok(_)), "{started:?}");
         });
         costs.push(Cost::of(&[call.await]));
     }

@@ -2,9 +2,9 @@
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::takeover::{NewTakeover, Started};
-use doorward::internals::model::token::record::RelatedObject;
-use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::model::takeover::NewTakeover;
+use doorward::internals::model::token::RelatedObject;
+use doorward::internals::model::token::Rotation;
 use doorward::internals::store::Store;
 use doorward::internals::token_string;
 use doorward::internals::token_string::SecretHash;
@@ -12,7 +12,7 @@ use doorward::{Clock, StoreError, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
-use crate::common::store::{HOUR_MS, TestStore, dump, touch};
+use crate::common::store::{HOUR_MS, TestStore, dump, touch, with_objects};
 
 /// Scripts refuse from five seconds on.
 const REFUSED_MS: i64 = 6_000;
@@ -29,10 +29,10 @@ struct Prepared {
 async fn prepare(on: &TestStore, now_ms: u64) -> Prepared {
     let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
     let mut token = on.sample("alice", now_ms);
-    token.related_objects = vec![object.clone()];
+    token = with_objects(token, vec![object.clone()]);
     on.keep(&token, now_ms).await;
     let started = on.store.start_takeover(&takeover(on, &token, now_ms), now_ms).await.unwrap();
-    assert!(matches!(started, Started::Done(_)), "{started:?}");
+    assert!(matches!(started, Ok(_)), "{started:?}");
     let device = sample_device("alice", "phone", 0, now_ms);
     on.make_device(&device).await;
     Prepared { token, device, object }
@@ -56,7 +56,7 @@ async fn call_all(
     let rotation = Rotation { hash: token.record.secret_hash, grace_ms: 10_000 };
     let inactive = DeviceChange { is_active: Some(false), ..DeviceChange::default() };
     let mut with_object = on.sample("alice", now_ms);
-    with_object.related_objects = vec![other.clone()];
+    with_object = with_objects(with_object, vec![other.clone()]);
     let touches = [touch(token, now_ms, Some(now_ms + 2 * HOUR_MS))];
     let login = login_of(device, now_ms);
     vec![
@@ -73,12 +73,12 @@ async fn call_all(
         ("device login", store.device_login(&login, &on.for_login(device, now_ms), now_ms).await.map(drop)),
         ("change device", store.change_device("alice", "phone", &inactive, now_ms).await.map(drop)),
         ("remove device", store.remove_device("alice", "phone", now_ms).await.map(drop)),
-        ("end tokens of object", store.end_object_tokens(object, now_ms).await.map(drop)),
+        ("end tokens of object", store.revoke_object_tokens(object, now_ms).await.map(drop)),
         (
             "end reused",
             store.revoke_reused(id, &SecretHash::from_slice(&[7; 16]).unwrap(), now_ms).await.map(drop),
         ),
-        ("end", store.change(id, &TokenChange::ending(RevokeReason::Ended), now_ms).await.map(drop)),
+        ("end", store.change(id, &TokenChange::revoking(RevokeReason::Ended), now_ms).await.map(drop)),
         ("end user", store.revoke_user_tokens("alice", None, now_ms).await.map(drop)),
     ]
 }
@@ -130,11 +130,11 @@ async fn an_operation_of_many_steps_can_outlast_the_clock_tolerance() {
     let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
     for _ in 0..3 {
         let mut token = on.sample("alice", clock.now_ms());
-        token.related_objects = vec![object.clone()];
+        token = with_objects(token, vec![object.clone()]);
         on.keep(&token, clock.now_ms()).await;
     }
     // The first command waits, the steps come after it.
     server.cli(&["CLIENT", "PAUSE", &REFUSED_MS.to_string(), "ALL"]);
-    let ended = on.store.end_object_tokens(&object, clock.now_ms()).await.unwrap();
+    let ended = on.store.revoke_object_tokens(&object, clock.now_ms()).await.unwrap();
     assert_eq!((ended.len(), server.keys().iter().any(|key| key.starts_with("dw:r:"))), (3, false));
 }

@@ -2,13 +2,15 @@
 
 use doorward::internals::model::device_key::DeviceChange;
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::token::inline_text::Texts;
-use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::RelatedObject;
+use doorward::internals::model::token::Texts;
 use doorward::internals::token_string::HashTag;
 use doorward::{StoreError, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
-use crate::common::store::{HOUR_MS, NOW_MS, StoreKind, TestStore, edited, raw_connection, touch};
+use crate::common::store::{
+    HOUR_MS, NOW_MS, StoreKind, TestStore, edited, raw_connection, touch, with_objects,
+};
 
 const NOT_UTF8: &[u8] = b"\xff\xfe";
 const GARBLED: &[u8] = b"!";
@@ -22,8 +24,8 @@ async fn issue_full(on: &TestStore, user: &str) -> Token {
     let mut token = edited(on.sample(user, NOW_MS), |c| {
         c.texts = Texts::new(c.user(), Some("slug"), Some("ldap"), None);
     });
-    token.related_objects = vec![RelatedObject { content_type: "order".into(), object_id: "7".into() }];
-    on.store.issue(&token, NOW_MS).await.unwrap();
+    token = with_objects(token, vec![RelatedObject { content_type: "order".into(), object_id: "7".into() }]);
+    on.store.issue(&token, NOW_MS).await.unwrap().unwrap();
     token
 }
 
@@ -47,8 +49,8 @@ async fn assert_all_reads_corrupt(on: &TestStore, token: &Token, hot: bool, what
     assert_corrupt(&format!("listing, {what}"), listing);
     for change in [
         TokenChange::default(),
-        TokenChange::ending(RevokeReason::Ended),
-        TokenChange::ending(RevokeReason::Ended),
+        TokenChange::revoking(RevokeReason::Ended),
+        TokenChange::revoking(RevokeReason::Ended),
     ] {
         assert_corrupt(&format!("{change:?}, {what}"), on.store.change(id, &change, NOW_MS).await);
     }
@@ -86,7 +88,11 @@ async fn a_garbled_field_is_corrupt() {
 async fn a_revocation_without_its_time_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = issue_full(&on, "alice").await;
-    on.store.change(token.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
     run(&on, "HDEL", &[token_key(&on, &token).as_bytes(), b"e"]);
     assert_all_reads_corrupt(&on, &token, false, "ended without e").await;
 }
@@ -117,7 +123,7 @@ async fn an_index_of_another_type_is_corrupt() {
         "touch",
         on.store.touch(&[touch(&token, NOW_MS, None)], NOW_MS).await.map_err(|e| e.error),
     );
-    assert_corrupt("end", on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await);
+    assert_corrupt("end", on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS).await);
 }
 
 #[tokio::test]

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::Token;
 use doorward::internals::store::StoreLimits;
 
 use crate::common::redis::RedisServer;
-use crate::common::store::{LIMITS, NOW_MS, TestStore};
+use crate::common::store::{LIMITS, NOW_MS, TestStore, detailed};
 
 const SESSIONS: u64 = 10_000;
 const EVENTS_PER_USER: usize = 100;
@@ -50,8 +49,8 @@ async fn issue_sessions(on: &Arc<TestStore>, prefix: &'static str, count: u64) {
             tokio::spawn(async move {
                 for n in (worker as u64..count).step_by(CONCURRENT) {
                     let token = on.sample(&format!("{prefix}{n:06}"), NOW_MS);
-                    let token = Token { user_agent: USER_AGENT.into(), ..token };
-                    on.store.issue(&token, NOW_MS).await.unwrap();
+                    let token = detailed(token, |d| d.user_agent = USER_AGENT.into());
+                    on.store.issue(&token, NOW_MS).await.unwrap().unwrap();
                 }
             })
         })

@@ -1,7 +1,6 @@
 //! Endings and renewals work when nothing more can be kept; new tokens are refused.
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::store::Changed;
 use doorward::{StoreError, TokenChange};
 
 use crate::common::process::wait_for;
@@ -19,8 +18,12 @@ async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::Token; 3
 
     let edit = TokenChange { auth_slug: Some(Some("slug".into())), ..TokenChange::default() };
     let changed = on.store.change(first.record.id, &edit, NOW_MS + 2).await.unwrap();
-    assert!(matches!(changed, Changed::Done(_)));
-    on.store.change(first.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 3).await.unwrap();
+    assert!(matches!(changed, Ok(_)));
+    on.store
+        .change(first.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 3)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(!on.token(first, NOW_MS + 3).await.unwrap().record.is_active);
     let spared = Some(third.record.id);
     let ended = on.store.revoke_user_tokens("alice", spared, NOW_MS + 4).await.unwrap();
@@ -50,7 +53,7 @@ async fn revocations_and_renewals_work_when_memory_is_full() {
 
     assert_eq!(node.token(&refused, NOW_MS).await, None);
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
-    node.store.issue(&refused, NOW_MS).await.unwrap();
+    node.store.issue(&refused, NOW_MS).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use doorward::internals::model::device_key::DeviceChange;
 use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
-use doorward::internals::model::token::record::RelatedObject;
-use doorward::internals::model::token::rotation::Rotation;
+use doorward::internals::model::token::RelatedObject;
+use doorward::internals::model::token::Rotation;
 use doorward::internals::token_string;
 use doorward::{Entropy, StoreError, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
-use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, TestStore, raw_connection, touch};
+use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, TestStore, raw_connection, touch, with_objects};
 
 /// Every key with its value as Redis writes it down. Not the reverse indexes: an entry is written before what it is of.
 fn snapshot(server: &RedisServer) -> BTreeMap<String, Vec<u8>> {
@@ -49,9 +49,9 @@ impl<'a> Scene<'a> {
         let on = TestStore::alone_on(server).await;
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
         let mut token = on.sample("alice", NOW_MS);
-        token.related_objects = vec![object.clone()];
-        on.store.issue(&token, NOW_MS).await.unwrap();
-        on.store.start_takeover(&takeover(&token, 1), NOW_MS).await.unwrap();
+        token = with_objects(token, vec![object.clone()]);
+        on.store.issue(&token, NOW_MS).await.unwrap().unwrap();
+        on.store.start_takeover(&takeover(&token, 1), NOW_MS).await.unwrap().unwrap();
         let device = sample_device("alice", "phone", 0, NOW_MS);
         on.make_device(&device).await;
         on.log_in(&login_of(&device, NOW_MS), &device, NOW_MS).await.unwrap();
@@ -83,7 +83,7 @@ impl<'a> Scene<'a> {
         let end = TokenChange {
             auth_slug: slug,
             allowed_cookie: Some(false),
-            ..TokenChange::ending(RevokeReason::Ended)
+            ..TokenChange::revoking(RevokeReason::Ended)
         };
         let new = self.on.sample("alice", now_ms);
         let touches = [touch(&token, now_ms, Some(now_ms + 2 * HOUR_MS))];
@@ -105,7 +105,7 @@ impl<'a> Scene<'a> {
         }
         self.step("reuse", store.revoke_reused(id, &token.record.secret_hash, now_ms)).await;
         self.step("end", store.change(id, &end, now_ms)).await;
-        self.step("end by object", store.end_object_tokens(&object, now_ms)).await;
+        self.step("end by object", store.revoke_object_tokens(&object, now_ms)).await;
         if all {
             self.step("end of all", store.revoke_user_tokens("alice", None, now_ms)).await;
         }

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use doorward::TokenChange;
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::token::record::RelatedObject;
-use doorward::internals::model::token::rotation::Rotation;
-use doorward::internals::store::{Changed, StoreLimits};
+use doorward::internals::model::token::RelatedObject;
+use doorward::internals::model::token::Rotation;
+use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string::HashTag;
-use doorward::{Token, TokenChange};
 
 use super::keys::{Keys, ttls_min};
 use crate::common::devices::{DEVICE_IDLE_MS, login_of, sample_device};
 use crate::common::store::{
     DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, eventually, raw_connection,
-    with_idle,
+    with_idle, with_objects,
 };
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn device_keys_expire_when_idle_and_their_map_with_the_last_one() {
     on.make_device(&short).await;
     assert_ttls(Some(3 * HOUR_MS), &[(&short, HOUR_MS), (&long, 3 * HOUR_MS)]);
     // Only a login renews one.
-    on.store.make_device(&expiring("short", 2, DAY_MS), NOW_MS).await.unwrap();
+    on.store.make_device(&expiring("short", 2, DAY_MS), NOW_MS).await.unwrap().unwrap();
     let named = DeviceChange { name: Some(Some("a".into())), is_active: Some(false) };
     on.store.change_device("alice", "short", &named, NOW_MS).await.unwrap();
     let active = DeviceChange { is_active: Some(true), ..DeviceChange::default() };
@@ -60,7 +60,7 @@ async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let objects = ["a", "b"].map(|id| RelatedObject { content_type: "order".into(), object_id: id.into() });
     let related = |objects: &[RelatedObject], ends_at_ms| {
-        let token = Token { related_objects: objects.to_vec(), ..on.sample("alice", NOW_MS) };
+        let token = with_objects(on.sample("alice", NOW_MS), objects.to_vec());
         edited(token, |c| c.ends_at_ms = ends_at_ms)
     };
     let hints = || {
@@ -73,25 +73,25 @@ async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
     on.keep(&long, NOW_MS).await;
     on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
     assert_eq!(hints(), [3 * DAY_MS, 9 * DAY_MS]);
-    on.store.end_object_tokens(&objects[1], NOW_MS).await.unwrap();
+    on.store.revoke_object_tokens(&objects[1], NOW_MS).await.unwrap();
     assert_eq!(hints(), [9 * DAY_MS]);
     on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
-    let ending = TokenChange::ending(RevokeReason::Ended);
-    on.store.change(long.record.id, &ending, NOW_MS).await.unwrap();
+    let ending = TokenChange::revoking(RevokeReason::Ended);
+    on.store.change(long.record.id, &ending, NOW_MS).await.unwrap().unwrap();
     assert_eq!(hints(), [3 * DAY_MS, 3 * DAY_MS]);
-    on.store.end_object_tokens(&objects[0], NOW_MS).await.unwrap();
+    on.store.revoke_object_tokens(&objects[0], NOW_MS).await.unwrap();
     assert_eq!(hints(), [0; 0], "all were ended, so nothing is left to hint at");
 
     // Whoever writes one takes out what is past its time.
     on.keep(&related(&objects[..1], NOW_MS + DAY_MS), NOW_MS).await;
     let later = with_idle(on.sample("alice", NOW_MS + DAY_MS), HOUR_MS);
-    let later = Token { related_objects: objects[..1].to_vec(), ..later };
+    let later = with_objects(later, objects[..1].to_vec());
     on.keep(&edited(later, |c| c.ends_at_ms = c.expires_at_ms), NOW_MS + DAY_MS).await;
     let members =
         |key: &str| redis::cmd("ZCARD").arg(key).query::<u64>(&mut raw_connection(on.server())).unwrap();
     let key = on.ttls().into_keys().find(|key| key.contains("r:{")).unwrap();
     assert_eq!((members(&key), hints()), (1, vec![HOUR_MS]));
-    on.store.end_object_tokens(&objects[0], NOW_MS + DAY_MS).await.unwrap();
+    on.store.revoke_object_tokens(&objects[0], NOW_MS + DAY_MS).await.unwrap();
 
     // A hint of a token that was never written goes once it is old.
     let gone = related(&objects[1..], NOW_MS + DAY_MS);
@@ -113,8 +113,8 @@ async fn removing_an_object_removes_its_reverse_index_entry_once_old() {
     let id = on.issue("alice", NOW_MS).await.record.id;
     let is_hinted = || on.ttls().keys().any(|key| key.contains("r:{"));
     for (after_ms, stays) in [(MINUTE_MS - 1, true), (MINUTE_MS, false)] {
-        on.store.relate(id, &object, NOW_MS).await.unwrap();
-        on.store.unrelate(id, &object, NOW_MS + after_ms).await.unwrap();
+        on.store.relate(id, &object, NOW_MS).await.unwrap().unwrap();
+        on.store.unrelate(id, &object, NOW_MS + after_ms).await.unwrap().unwrap();
         assert_eq!(is_hinted(), stays, "{after_ms}");
     }
 }
@@ -126,7 +126,7 @@ async fn a_revocation_succeeds_if_reverse_index_entries_cannot_be_removed() {
     let [broken, sound] =
         ["a", "b"].map(|id| RelatedObject { content_type: "order".into(), object_id: id.into() });
     let issue = async |related_objects| {
-        let token = Token { related_objects, ..on.sample("alice", NOW_MS) };
+        let token = with_objects(on.sample("alice", NOW_MS), related_objects);
         on.keep(&token, NOW_MS).await;
         token
     };
@@ -135,9 +135,9 @@ async fn a_revocation_succeeds_if_reverse_index_entries_cannot_be_removed() {
     let token = issue(vec![broken, sound.clone()]).await;
     let mut connection = raw_connection(on.server());
     redis::cmd("SET").arg(&key).arg("no hints").exec(&mut connection).unwrap();
-    let ending = TokenChange::ending(RevokeReason::Ended);
+    let ending = TokenChange::revoking(RevokeReason::Ended);
     let changed = on.store.change(token.record.id, &ending, NOW_MS).await.unwrap();
-    assert!(matches!(changed, Changed::Done(token) if !token.record.is_active));
+    assert!(matches!(changed, Ok(token) if !token.record.is_active));
     assert_eq!(on.store.object_tokens(&sound, NOW_MS).await.unwrap(), []);
     let kept: String = redis::cmd("GET").arg(&key).query(&mut connection).unwrap();
     assert_eq!(kept, "no hints");
@@ -162,7 +162,11 @@ async fn an_expired_token_is_kept_for_the_stale_grace() {
         .query(&mut raw_connection(on.server()))
         .unwrap();
     assert_eq!(score, NOW_MS + 2 * HOUR_MS);
-    on.store.change(short.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(short.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
     keys.assert(DAY_MS + HOUR_MS, &[(&short, DAY_MS + HOUR_MS)]);
 }
 
@@ -171,7 +175,12 @@ async fn revoking_a_long_lived_token_shortens_its_index_to_the_retention() {
     let keys = Keys(TestStore::open(StoreKind::RedisTcp).await);
     let token = keys.0.issue_idle("alice", 14 * DAY_MS, NOW_MS).await;
     keys.assert(14 * DAY_MS, &[(&token, 14 * DAY_MS)]);
-    keys.0.store.change(token.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    keys.0
+        .store
+        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
     keys.assert(DAY_MS, &[(&token, DAY_MS)]);
 }
 
@@ -182,7 +191,7 @@ async fn a_write_to_an_index_prunes_expired_entries() {
     for write in ["issue", "renew", "end", "reuse", "end by object", "end all"] {
         let on = TestStore::open(StoreKind::RedisTcp).await;
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
-        let related = Token { related_objects: vec![object.clone()], ..on.sample("alice", NOW_MS) };
+        let related = with_objects(on.sample("alice", NOW_MS), vec![object.clone()]);
         let token = with_idle(related, 3 * HOUR_MS);
         on.keep(&token, NOW_MS).await;
         let id = token.record.id;
@@ -207,17 +216,21 @@ async fn a_write_to_an_index_prunes_expired_entries() {
                 1
             }
             "end" => {
-                on.store.change(id, &TokenChange::ending(RevokeReason::Ended), LATER_MS).await.unwrap();
+                on.store
+                    .change(id, &TokenChange::revoking(RevokeReason::Ended), LATER_MS)
+                    .await
+                    .unwrap()
+                    .unwrap();
                 1
             }
             "reuse" => {
                 let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
-                on.store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap();
+                on.store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap().unwrap();
                 assert!(on.store.revoke_reused(id, &token.record.secret_hash, LATER_MS).await.unwrap());
                 1
             }
             "end by object" => {
-                assert_eq!(on.store.end_object_tokens(&object, LATER_MS).await.unwrap(), [id]);
+                assert_eq!(on.store.revoke_object_tokens(&object, LATER_MS).await.unwrap(), [id]);
                 1
             }
             _ => {
@@ -239,7 +252,11 @@ async fn no_key_is_left_once_everything_has_expired() {
     on.issue_idle("alice", SHORT_MS, NOW_MS).await;
     let ended = on.issue_idle("alice", HOUR_MS, NOW_MS).await;
     on.issue_idle("bob", HOUR_MS, NOW_MS).await;
-    on.store.change(ended.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(ended.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
     on.store.revoke_user_tokens("bob", None, NOW_MS).await.unwrap();
     eventually("all keys expire", async || on.ttls().is_empty().then_some(())).await;
     // What comes too late finds nothing, and leaves nothing.

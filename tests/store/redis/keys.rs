@@ -49,10 +49,14 @@ async fn each_operation_leaves_the_right_keys(kind: StoreKind) {
     keys.assert(5 * HOUR_MS, &[(&short, 5 * HOUR_MS), (&long, 3 * HOUR_MS)]);
     on.touch(&short, NOW_MS, None).await;
     let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
-    on.store.change(short.record.id, &edit, NOW_MS).await.unwrap();
+    on.store.change(short.record.id, &edit, NOW_MS).await.unwrap().unwrap();
     keys.assert(5 * HOUR_MS, &[(&short, 5 * HOUR_MS), (&long, 3 * HOUR_MS)]);
 
-    on.store.change(long.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(long.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
     keys.assert(DAY_MS, &[(&short, 5 * HOUR_MS), (&long, DAY_MS)]);
     on.touch(&long, NOW_MS, Some(NOW_MS + 9 * DAY_MS)).await;
     on.store.revoke_user_tokens("al}i{ce", Some(short.record.id), NOW_MS).await.unwrap();

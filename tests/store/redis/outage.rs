@@ -30,7 +30,7 @@ async fn assert_all_unavailable(on: &TestStore, token: &Token) {
     assert_unavailable("token", on.store.token(id, NOW_MS)).await;
     assert_unavailable("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS)).await;
     assert_unavailable("change", on.store.change(id, &TokenChange::default(), NOW_MS)).await;
-    assert_unavailable("end", on.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS)).await;
+    assert_unavailable("end", on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)).await;
     assert_unavailable("listing", on.store.user_tokens("alice", NOW_MS)).await;
     assert_unavailable("end of all", on.store.revoke_user_tokens("alice", None, NOW_MS)).await;
     assert_unavailable("touch", async { on.store.touch(&touches, NOW_MS).await.map_err(|e| e.error) }).await;
@@ -50,7 +50,11 @@ async fn a_killed_redis_is_unavailable_and_returns_with_its_data() {
     let on = open(&server).await;
     let live = on.issue("alice", NOW_MS).await;
     let ended = on.issue("alice", NOW_MS).await;
-    on.store.change(ended.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(ended.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
 
     server.kill();
     assert_all_unavailable(&on, &live).await;
@@ -62,10 +66,14 @@ async fn a_killed_redis_is_unavailable_and_returns_with_its_data() {
     validations_are_back(&on, &live).await;
     assert_eq!(on.token(&live, NOW_MS).await.as_ref(), Some(&live));
     let kept = on.token(&ended, NOW_MS).await.unwrap();
-    assert_eq!((kept.record.is_active, kept.ended_at_ms), (false, Some(NOW_MS)));
+    assert_eq!((kept.record.is_active, kept.revoked.map(|r| r.at_ms)), (false, Some(NOW_MS)));
     assert_eq!(on.record(ended.record.id).await.unwrap(), Some(kept.record));
     on.issue("alice", NOW_MS).await;
-    on.store.change(live.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS).await.unwrap();
+    on.store
+        .change(live.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -101,8 +109,11 @@ async fn a_write_to_a_replica_fails_with_its_cause() {
     let id = token.record.id;
     assert_unavailable("probe", on_replica.store.probe()).await;
     assert_unavailable("issue", on_replica.store.issue(&on.sample("bob", NOW_MS), NOW_MS)).await;
-    assert_unavailable("end", on_replica.store.change(id, &TokenChange::ending(RevokeReason::Ended), NOW_MS))
-        .await;
+    assert_unavailable(
+        "end",
+        on_replica.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS),
+    )
+    .await;
     assert_unavailable("end of all", on_replica.store.revoke_user_tokens("alice", None, NOW_MS)).await;
     let touches = [touch(&token, NOW_MS + 1, None)];
     let touch = async { on_replica.store.touch(&touches, NOW_MS + 1).await.map_err(|e| e.error) };

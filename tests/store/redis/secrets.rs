@@ -16,9 +16,13 @@ async fn no_secret_reaches_redis() {
     let minted = on.mint("alice");
     let mut token = on.sample("alice", NOW_MS);
     token = crate::common::store::edited(token, |c| (c.id, c.secret_hash) = (minted.id, minted.hash));
-    on.store.issue(&token, NOW_MS).await.unwrap();
+    on.store.issue(&token, NOW_MS).await.unwrap().unwrap();
     on.touch(&token, NOW_MS + 1, Some(NOW_MS + 2 * HOUR_MS)).await;
-    on.store.change(token.record.id, &TokenChange::ending(RevokeReason::Ended), NOW_MS + 2).await.unwrap();
+    on.store
+        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 2)
+        .await
+        .unwrap()
+        .unwrap();
 
     let mut kept = everything_in(&server);
     assert!(contains(&kept, minted.hash.as_bytes()), "the dump shows what is there");

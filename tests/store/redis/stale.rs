@@ -1,11 +1,13 @@
 //! Entries of the reverse index that are of no use any more: whoever finds one removes it.
 
 use doorward::internals::model::event::RevokeReason;
-use doorward::internals::model::token::record::RelatedObject;
+use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::StoreLimits;
 use doorward::{Token, TokenChange};
 
-use crate::common::store::{HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, raw_connection};
+use crate::common::store::{
+    HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, raw_connection, with_objects,
+};
 
 const OBJECTS: usize = 50;
 
@@ -22,16 +24,16 @@ fn hinted(on: &TestStore) -> usize {
 async fn related_and_unrelated(on: &TestStore) -> Token {
     let token = on.issue("alice", NOW_MS).await;
     for n in 0..OBJECTS {
-        on.store.relate(token.record.id, &object(n), NOW_MS).await.unwrap();
-        on.store.unrelate(token.record.id, &object(n), NOW_MS).await.unwrap();
+        on.store.relate(token.record.id, &object(n), NOW_MS).await.unwrap().unwrap();
+        on.store.unrelate(token.record.id, &object(n), NOW_MS).await.unwrap().unwrap();
     }
     assert_eq!(hinted(on), OBJECTS, "each may be about to be given again");
     token
 }
 
 async fn revoke(on: &TestStore, token: &Token, now_ms: u64) {
-    let ending = TokenChange::ending(RevokeReason::Ended);
-    on.store.change(token.record.id, &ending, now_ms).await.unwrap();
+    let ending = TokenChange::revoking(RevokeReason::Ended);
+    on.store.change(token.record.id, &ending, now_ms).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -56,7 +58,7 @@ async fn a_revocation_by_object_removes_stale_entries() {
             assert_eq!(hinted(&on), OBJECTS);
         }
         for n in 0..OBJECTS {
-            assert_eq!(on.store.end_object_tokens(&object(n), NOW_MS + after_ms).await.unwrap(), []);
+            assert_eq!(on.store.revoke_object_tokens(&object(n), NOW_MS + after_ms).await.unwrap(), []);
         }
         assert_eq!(hinted(&on), 0, "{revokes}");
         revoke(&on, &token, NOW_MS + MINUTE_MS).await;
@@ -69,7 +71,7 @@ async fn a_later_change_removes_the_entries_of_objects_removed_earlier() {
     let token = related_and_unrelated(&on).await;
     let later_ms = NOW_MS + MINUTE_MS;
     // One of them is given again just then: that entry stays.
-    on.store.relate(token.record.id, &object(0), later_ms).await.unwrap();
+    on.store.relate(token.record.id, &object(0), later_ms).await.unwrap().unwrap();
     assert_eq!(hinted(&on), 1);
     assert_eq!(on.store.object_tokens(&object(0), later_ms).await.unwrap().len(), 1);
 }
@@ -81,13 +83,13 @@ async fn a_full_object_makes_room_by_removing_stale_entries() {
     let on = TestStore::open_with(StoreKind::RedisTcp, limits).await;
     let mut tokens = Vec::new();
     for n in 0..20 {
-        let token = Token { related_objects: vec![object(0)], ..on.sample(&format!("user {n}"), NOW_MS) };
+        let token = with_objects(on.sample(&format!("user {n}"), NOW_MS), vec![object(0)]);
         on.keep(&token, NOW_MS).await;
         tokens.push(token);
     }
     let id = on.issue("alice", NOW_MS).await.record.id;
-    on.store.unrelate(tokens[7].record.id, &object(0), NOW_MS).await.unwrap();
+    on.store.unrelate(tokens[7].record.id, &object(0), NOW_MS).await.unwrap().unwrap();
     let later_ms = NOW_MS + HOUR_MS / 2;
-    on.store.relate(id, &object(0), later_ms).await.unwrap();
+    on.store.relate(id, &object(0), later_ms).await.unwrap().unwrap();
     assert_eq!(on.store.object_tokens(&object(0), later_ms).await.unwrap().len(), 20);
 }

@@ -1,27 +1,27 @@
-//! The kinds of problems. Each has a `type` of its own, which clients may rely on (RFC 9457, section 3.1.1).
+//! The kinds of problems. Each has its own `type`, which clients may rely on (RFC 9457, section 3.1.1).
 
 use hyper::StatusCode;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])+ $kind:ident: $status:ident, $uri:literal, $title:literal;)+) => {
-        /// What kind of problem it is.
+        /// The kind of a problem.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind {
+        pub enum ProblemKind {
             $($(#[$doc])+ $kind,)+
         }
 
-        impl Kind {
+        impl ProblemKind {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$kind),+];
 
-            /// The status of its answers.
+            /// The status of the response.
             pub const fn status(self) -> StatusCode {
                 match self {
                     $(Self::$kind => StatusCode::$status,)+
                 }
             }
 
-            /// The `type`: a name, and not an address to open.
+            /// The `type`: a name, not an address to open.
             pub const fn uri(self) -> &'static str {
                 match self {
                     $(Self::$kind => concat!("urn:doorward:problem:", $uri),)+
@@ -85,7 +85,7 @@ kinds! {
     CorruptRecord: INTERNAL_SERVER_ERROR, "corrupt-record", "Corrupt record";
     /// The store is unavailable.
     StoreUnavailable: SERVICE_UNAVAILABLE, "store-unavailable", "Store unavailable";
-    /// The store must not be used as it is.
+    /// The store has a fault that makes it unusable.
     StoreUnusable: SERVICE_UNAVAILABLE, "store-unusable", "Store unusable";
 }
 
@@ -99,9 +99,9 @@ mod tests {
         let document: serde_json::Value =
             serde_json::from_str(include_str!("../../../../docs/openapi.json")).unwrap();
         let types = &document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"];
-        let uris: Vec<_> = Kind::ALL.iter().map(|kind| kind.uri()).collect();
+        let uris: Vec<_> = ProblemKind::ALL.iter().map(|kind| kind.uri()).collect();
         assert_eq!(types, &serde_json::json!(uris));
-        for kind in Kind::ALL {
+        for kind in ProblemKind::ALL {
             let name = kind.uri().rsplit(':').next().unwrap();
             let row = format!("| {} | `{name}` |", kind.status().as_u16());
             assert_eq!(page.matches(&row).count(), 1, "{row}");

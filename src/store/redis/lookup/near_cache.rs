@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::request::Server;
 use crate::clock::Clock;
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 use crate::store::cache::near_cache::Limits;
 use crate::store::cache::{NearCache, ServerIndex, Stats};
 use crate::store::redis::cluster::master_map::MAX_SERVERS;

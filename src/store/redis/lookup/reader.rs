@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::near_cache::Near;
 use super::request::Extent;
 use super::router::LookUps;
-use crate::model::token::record::{TokenRecord, TokenView};
+use crate::model::token::{Token, TokenRecord};
 use crate::store::cache::near_cache::Looked;
 use crate::store::error::StoreError;
-use crate::store::read::Read;
+use crate::store::record_read::RecordRead;
 use crate::token_string::TokenId;
 
 /// See the module. Belongs to the runtime it was made on; clones share its connections.
@@ -52,8 +52,8 @@ impl Reader {
         let fetch = |known: &Option<Arc<TokenRecord>>| {
             if let Some(record) = known {
                 record.fetch();
-                if let Some(shown) = record.shown.get() {
-                    shown.fetch();
+                if let Some(json) = record.json.get() {
+                    json.fetch();
                 }
             }
         };
@@ -66,7 +66,7 @@ impl Reader {
         self.near.cache.as_ref()?.get(&id, self.near.clock.boottime_ms())
     }
 
-    pub(crate) async fn record(&self, id: TokenId) -> Result<Read, StoreError> {
+    pub(crate) async fn record(&self, id: TokenId) -> Result<RecordRead, StoreError> {
         self.look_up(id, Extent::Hot).await
     }
 
@@ -86,29 +86,29 @@ impl Reader {
         }
     }
 
-    pub(crate) fn known_view(&self, id: TokenId) -> Option<Option<TokenView>> {
+    pub(crate) fn known_token(&self, id: TokenId) -> Option<Option<Token>> {
         match self.known_record(id)?.filter(|record| record.is_active) {
             None => Some(None),
-            Some(record) => TokenView::of_known(record).map(Some),
+            Some(record) => Token::of_cached(record).map(Some),
         }
     }
 
-    pub(crate) async fn view(&self, id: TokenId) -> Result<Option<TokenView>, StoreError> {
+    pub(crate) async fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
         let read = self.look_up(id, Extent::Whole).await?;
         let Some(known) = read.record.filter(|known| known.is_active) else {
             return Ok(None);
         };
-        if let Some(view) = TokenView::of_known(known.clone()) {
-            return Ok(Some(view));
+        if let Some(token) = Token::of_cached(known.clone()) {
+            return Ok(Some(token));
         }
         // Put into the cache by a validation, which has no use for the rest.
         let (fresh, server) = self.look_ups.read(id, Extent::Whole).await?;
-        let view = fresh.filter(|fresh| fresh.is_active).and_then(TokenView::of_known);
+        let token = fresh.filter(|fresh| fresh.is_active).and_then(Token::of_cached);
         // Like the entry itself, it may only be kept on the word of the server that is tracked.
-        if let Some(view) = view.as_ref().filter(|_| self.near.tracked(&server).is_some()) {
-            known.details.get_or_init(|| view.details.clone());
+        if let Some(token) = token.as_ref().filter(|_| self.near.tracked(&server).is_some()) {
+            known.details.get_or_init(|| token.details.clone());
         }
-        Ok(view)
+        Ok(token)
     }
 
     /// Lets the record know the last access that the store knows of.
@@ -119,11 +119,11 @@ impl Reader {
         Ok(())
     }
 
-    async fn look_up(&self, id: TokenId, extent: Extent) -> Result<Read, StoreError> {
+    async fn look_up(&self, id: TokenId, extent: Extent) -> Result<RecordRead, StoreError> {
         self.near.store_clock.require_known()?;
         let Some(cache) = &self.near.cache else {
             let (record, _) = self.look_ups.read(id, extent).await?;
-            return Ok(Read { record, is_fresh: true });
+            return Ok(RecordRead { record, is_fresh: true });
         };
         let is_fresh = AtomicBool::new(false);
         let read = async || {
@@ -132,7 +132,7 @@ impl Reader {
             Ok((record, self.near.tracked(&server)))
         };
         let record = cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await?;
-        Ok(Read { record, is_fresh: is_fresh.into_inner() })
+        Ok(RecordRead { record, is_fresh: is_fresh.into_inner() })
     }
 
     pub(crate) fn stale_record(&self, id: TokenId) -> Option<Arc<TokenRecord>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::resp;
 use super::resp::{Answer, Read};
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::endpoint::Address;

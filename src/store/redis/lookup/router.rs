@@ -10,7 +10,7 @@ use super::pipeline::Pipe;
 use super::queue::{Failure, Proof};
 use super::request::{Extent, Found, Question, Redirect, Value};
 use crate::clock::Clock;
-use crate::model::token::record::TokenRecord;
+use crate::model::token::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::endpoint::Address;

@@ -4,9 +4,9 @@ use redis::{Value, cmd};
 use serde::Serialize;
 
 use super::tokens::{NewRecord, Step, locators};
-use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoggedIn, Made};
+use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin};
 use crate::model::event::{REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
-use crate::model::token::record::Token;
+use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;
@@ -14,6 +14,7 @@ use crate::store::redis::errors::{text, unexpected};
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::device as codec;
 use crate::store::redis::schema::codec::token::record::fields_of as token_fields_of;
+use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::HashTag;
 
 /// How often the removal of a key begins again because the key was activated meanwhile.
@@ -47,7 +48,11 @@ struct LoginArgs<'a> {
 }
 
 impl RedisStore {
-    pub(crate) async fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Result<Made, StoreError> {
+    pub(crate) async fn make_device(
+        &self,
+        new: &DeviceKey,
+        call: &Call<'_>,
+    ) -> Result<Outcome<Option<DeviceKey>>, StoreError> {
         let shard = new.id.hash_tag();
         let args = MakeArgs {
             user: &new.user,
@@ -61,9 +66,9 @@ impl RedisStore {
         let at = (self.keys.devices(&new.user), shard);
         let answer: Vec<Value> = self.run(&self.scripts.device_make, at, call, &args, &fields).await?;
         match answer.as_slice() {
-            [Value::Int(0)] => Ok(Made::TooMany),
-            [Value::Int(1)] => Ok(Made::Created),
-            [Value::Int(2), locator, all] => Ok(Made::Existed(shown(shard, locator, all)?)),
+            [Value::Int(0)] => Ok(Err(Rejection::TooManyDevices)),
+            [Value::Int(1)] => Ok(Ok(None)),
+            [Value::Int(2), locator, all] => Ok(Ok(Some(shown(shard, locator, all)?))),
             _ => Err(unexpected("device_make")),
         }
     }
@@ -145,13 +150,13 @@ impl RedisStore {
         login: &DeviceLogin,
         token: &Token,
         call: &Call<'_>,
-    ) -> Result<LoggedIn, StoreError> {
+    ) -> Result<Outcome<Token>, StoreError> {
         let shard = login.id.hash_tag();
         // Whether or not it is refused then: so the commands tell nothing.
-        let (id, objects) = (token.record.id, &token.related_objects);
+        let (id, objects) = (token.record.id, &token.details.related_objects);
         if !self.hint(objects, (id, token.record.ends_at_ms), call).await? {
             self.unhint_token(id, objects, call.now_ms).await;
-            return Ok(LoggedIn::ObjectFull);
+            return Ok(Err(Rejection::ObjectFull));
         }
         let args = LoginArgs {
             locator: login.id.locator(),
@@ -172,12 +177,12 @@ impl RedisStore {
             self.unhint_token(id, objects, call.now_ms).await;
         }
         match answer.as_slice() {
-            [Value::Int(0)] => Ok(LoggedIn::Refused),
+            [Value::Int(0)] => Ok(Err(Rejection::LoginRefused)),
             [Value::Int(1), Value::BulkString(user), made_room] => {
                 self.own_endings(shard, locators(made_room)?)?;
-                Ok(LoggedIn::Done(token.clone().with_user(&text(user.clone(), "device_login")?)))
+                Ok(Ok(token.clone().with_user(&text(user.clone(), "device_login")?)))
             }
-            [Value::Int(2)] => Ok(LoggedIn::TooMany),
+            [Value::Int(2)] => Ok(Err(Rejection::TooManyTokens)),
             _ => Err(unexpected("device_login")),
         }
     }

@@ -11,10 +11,9 @@ use serde::Serialize;
 
 use super::reverse_index::{CALLS_AT_ONCE, HINT_GRACE_SECONDS, LOOKED_AT, Untrue};
 use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
-use crate::model::token::record::{RelatedObject, Token, TokenChange};
+use crate::model::token::{RelatedObject, Token, TokenChange};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
-use crate::store::outcome::{Changed, Ended, Related};
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::errors::unexpected;
@@ -22,6 +21,7 @@ use crate::store::redis::redis_store::{READS_PER_PIPELINE, RedisStore};
 use crate::store::redis::schema::codec::token::record as codec;
 use crate::store::redis::schema::keys::ObjectName;
 use crate::store::redis::schema::scripts::Script;
+use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::TokenId;
 
 /// What related_end.lua gives: it revoked the token; the token was revoked before. Else there is no such token, or it does
@@ -35,20 +35,20 @@ impl RedisStore {
         id: TokenId,
         object: &RelatedObject,
         call: &Call<'_>,
-    ) -> Result<Related, StoreError> {
+    ) -> Result<Outcome<()>, StoreError> {
         // No change: that looks, and what it does not find never comes back.
         let token = match self.change(id, &TokenChange::default(), call).await? {
-            Changed::Done(token) => token,
-            Changed::AlreadyRevoked(_) => return Ok(Related::Ended),
-            _ => return Ok(Related::NotFound),
+            Ok(token) if token.record.is_active => token,
+            Ok(_) => return Ok(Err(Rejection::Revoked)),
+            Err(rejection) => return Ok(Err(rejection)),
         };
         let ends_at_ms = token.record.ends_at_ms;
         if !self.hint(std::slice::from_ref(object), (id, ends_at_ms), call).await? {
-            return Ok(Related::TooManyTokens);
+            return Ok(Err(Rejection::ObjectFull));
         }
         let related =
             related(self.run_on_pair(Priority::Normal, &self.scripts.relate, id, object, call).await?)?;
-        if matches!(related, Related::NotFound | Related::Ended) {
+        if matches!(related, Err(Rejection::NotFound | Rejection::Revoked)) {
             self.unhint_token(id, std::slice::from_ref(object), call.now_ms).await;
         }
         Ok(related)
@@ -59,10 +59,10 @@ impl RedisStore {
         id: TokenId,
         object: &RelatedObject,
         call: &Call<'_>,
-    ) -> Result<Related, StoreError> {
+    ) -> Result<Outcome<()>, StoreError> {
         let unrelated =
             related(self.run_on_pair(Priority::Normal, &self.scripts.unrelate, id, object, call).await?)?;
-        if unrelated == Related::Done {
+        if unrelated.is_ok() {
             // One that is new stays: somebody may be relating the two just now.
             let untrue = Untrue::Token { object: ObjectName::of(object), id, has_ended: false };
             self.unhint(Priority::Normal, &[untrue], call.now_ms).await;
@@ -110,11 +110,11 @@ impl RedisStore {
     }
 
     /// Each in a step of its own: they are in many slots.
-    pub(crate) async fn end_object_tokens(
+    pub(crate) async fn revoke_object_tokens(
         &self,
         object: &RelatedObject,
         call: &Call<'_>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<Vec<TokenId>, StoreError> {
         let call = self.call_by_now(call);
         let hints = self.hints(Priority::Urgent, object).await?;
         let (mut ended, mut stale, mut failure) = (Vec::new(), Vec::new(), None);
@@ -174,7 +174,7 @@ impl RedisStore {
         for id in hints {
             let token = tokens.get(&id);
             let has_ended = token.is_some_and(|token| !token.record.is_active);
-            let is_true = token.is_some_and(|token| token.related_objects.contains(object));
+            let is_true = token.is_some_and(|token| token.details.related_objects.contains(object));
             if has_ended || !is_true {
                 untrue.push(Untrue::Token { object: ObjectName::of(object), id, has_ended });
             } else {
@@ -221,7 +221,8 @@ impl RedisStore {
             for (ids, scores) in some.iter().zip(try_join_all(read).await?) {
                 for (id, score) in ids.iter().zip(&scores) {
                     let Some(token) = of_id.get_mut(id) else { continue };
-                    token.last_access_ms = codec::last_access_ms(score).unwrap_or(token.created_at_ms);
+                    token.last_access_ms =
+                        codec::last_access_ms(score).unwrap_or(token.details.created_at_ms);
                 }
             }
         }
@@ -245,12 +246,12 @@ impl RedisStore {
     }
 }
 
-fn related(status: u8) -> Result<Related, StoreError> {
-    match status {
-        0 => Ok(Related::NotFound),
-        1 => Ok(Related::Done),
-        2 => Ok(Related::Ended),
-        3 => Ok(Related::TooManyObjects),
-        _ => Err(unexpected("relate")),
-    }
+fn related(status: u8) -> Result<Outcome<()>, StoreError> {
+    Ok(match status {
+        0 => Err(Rejection::NotFound),
+        1 => Ok(()),
+        2 => Err(Rejection::Revoked),
+        3 => Err(Rejection::TooManyObjects),
+        _ => return Err(unexpected("relate")),
+    })
 }

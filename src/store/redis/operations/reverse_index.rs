@@ -12,7 +12,7 @@ use redis::Value;
 use serde::Serialize;
 
 use crate::model::takeover::{MAX_TAKEOVERS_PER_USER, NewTakeover, TakeoverId};
-use crate::model::token::record::RelatedObject;
+use crate::model::token::RelatedObject;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;

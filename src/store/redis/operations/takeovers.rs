@@ -8,15 +8,14 @@ use serde::Serialize;
 
 use super::reverse_index::{Untrue, token_of_takeover_hint};
 use crate::model::event::RevokeReason;
-use crate::model::takeover::{
-    MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Started, Takeover,
-};
+use crate::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::errors::{text, unexpected};
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::takeover as codec;
+use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::TokenId;
 
 #[derive(Serialize)]
@@ -35,7 +34,7 @@ impl RedisStore {
         &self,
         new: &NewTakeover,
         call: &Call<'_>,
-    ) -> Result<Started, StoreError> {
+    ) -> Result<Outcome<Takeover>, StoreError> {
         // Before its truth: the hint may name too many, never too few.
         self.hint_takeover(new, call).await?;
         let args = StartArgs {
@@ -52,10 +51,10 @@ impl RedisStore {
         let answer: Result<Vec<Value>, _> =
             self.run(&self.scripts.takeover_start, at, call, &args, &[&record]).await;
         self.near.void([&new.token]);
-        let started = match answer?.as_slice() {
-            [Value::Int(0)] => Started::NotFound,
+        let rejection = match answer?.as_slice() {
+            [Value::Int(0)] => Rejection::NotFound,
             [Value::Int(1), Value::BulkString(actor)] => {
-                return Ok(Started::Done(Takeover {
+                return Ok(Ok(Takeover {
                     id: new.id,
                     token: new.token,
                     actor: text(actor.clone(), "takeover")?,
@@ -66,16 +65,16 @@ impl RedisStore {
                     ended_at_ms: None,
                 }));
             }
-            [Value::Int(2)] => Started::Ended,
-            [Value::Int(3)] => Started::Pending,
-            [Value::Int(4)] => Started::OwnUser,
+            [Value::Int(2)] => Rejection::Revoked,
+            [Value::Int(3)] => Rejection::Pending,
+            [Value::Int(4)] => Rejection::OwnUser,
             _ => return Err(unexpected("takeover")),
         };
         // There is nothing to hint at.
         let NewTakeover { id: takeover, token, user, .. } = new.clone();
         let untrue = Untrue::Takeover { user, token, takeover, kept_until_ms: call.now_ms };
         self.unhint(Priority::Normal, &[untrue], call.now_ms).await;
-        Ok(started)
+        Ok(Err(rejection))
     }
 
     pub(crate) async fn end_takeover(

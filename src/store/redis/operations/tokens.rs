@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use redis::{Value, cmd};
 use serde::Serialize;
 
-use crate::model::token::record::{Token, TokenChange};
 use crate::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
+use crate::model::token::{Token, TokenChange};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::limits::ROOM_PER_LOGIN;
-use crate::store::outcome::{Changed, Ended, Issued};
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::token::record as codec;
+use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::{HashTag, SecretHash, TokenId};
 use crate::values::OverLimit;
 
@@ -69,7 +69,11 @@ struct RotateArgs {
 }
 
 impl RedisStore {
-    pub(crate) async fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Issued, StoreError> {
+    pub(crate) async fn issue(
+        &self,
+        token: &Token,
+        call: &Call<'_>,
+    ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
         #[derive(Serialize)]
         struct Args<'a> {
             user: &'a str,
@@ -78,9 +82,9 @@ impl RedisStore {
         let record = &token.record;
         let shard = record.id.hash_tag();
         let span = (record.id, record.ends_at_ms);
-        if !self.hint(&token.related_objects, span, call).await? {
-            self.unhint_token(record.id, &token.related_objects, call.now_ms).await;
-            return Ok(Issued::ObjectFull);
+        if !self.hint(&token.details.related_objects, span, call).await? {
+            self.unhint_token(record.id, &token.details.related_objects, call.now_ms).await;
+            return Ok(Err(Rejection::ObjectFull));
         }
         let args = Args { user: record.user(), new: self.new_record(token) };
         let at = (self.keys.token(record.id), shard);
@@ -89,10 +93,10 @@ impl RedisStore {
         let answer: Vec<Value> = self.run(&self.scripts.issue, at, call, &args, &fields).await?;
         match answer.as_slice() {
             [Value::Int(0)] => {
-                self.unhint_token(record.id, &token.related_objects, call.now_ms).await;
-                Ok(Issued::TooMany)
+                self.unhint_token(record.id, &token.details.related_objects, call.now_ms).await;
+                Ok(Err(Rejection::TooManyTokens))
             }
-            [Value::Int(1), ended] => Ok(Issued::Done(self.own_endings(shard, locators(ended)?)?)),
+            [Value::Int(1), ended] => Ok(Ok(self.own_endings(shard, locators(ended)?)?)),
             _ => Err(unexpected("issue")),
         }
     }
@@ -101,7 +105,7 @@ impl RedisStore {
     pub(crate) fn new_record<'a>(&self, token: &'a Token) -> NewRecord<'a> {
         NewRecord {
             locator: token.record.id.locator(),
-            created_at: token.created_at_ms,
+            created_at: token.details.created_at_ms,
             expires_at: token.record.expires_at_ms,
             max: self.limits.max_tokens_per_user,
             may_end: self.limits.over_limit == OverLimit::RevokeOldest,
@@ -111,10 +115,14 @@ impl RedisStore {
     }
 
     /// The tokens that a script of ours ended; nobody here sees them any more before anybody is told.
-    pub(crate) fn own_endings(&self, shard: HashTag, locators: Vec<String>) -> Result<Ended, StoreError> {
+    pub(crate) fn own_endings(
+        &self,
+        shard: HashTag,
+        locators: Vec<String>,
+    ) -> Result<Vec<TokenId>, StoreError> {
         let id =
             |locator: String| TokenId::from_locator(shard, &locator).ok_or_else(|| unexpected("locator"));
-        let ended = locators.into_iter().map(id).collect::<Result<_, _>>()?;
+        let ended = locators.into_iter().map(id).collect::<Result<Vec<_>, _>>()?;
         self.near.void(&ended);
         Ok(ended)
     }
@@ -137,7 +145,7 @@ impl RedisStore {
         id: TokenId,
         change: &TokenChange,
         call: &Call<'_>,
-    ) -> Result<Changed, StoreError> {
+    ) -> Result<Outcome<Token>, StoreError> {
         let (clear, set, slug) = codec::edit_args(change);
         let rotate_args = |rotation: Rotation| RotateArgs {
             grace: rotation.grace_ms,
@@ -152,24 +160,24 @@ impl RedisStore {
             slug,
             confirm: change.confirm,
             rotate: change.rotate.map(rotate_args),
-            why: change.end.map(|reason| reason.name()),
+            why: change.revoke.map(|reason| reason.name()),
         };
         let at = (self.keys.token(id), id.hash_tag());
-        let priority = if change.end.is_some() { Priority::Urgent } else { Priority::Normal };
+        let priority = if change.revoke.is_some() { Priority::Urgent } else { Priority::Normal };
         let answer: Result<Vec<Value>, _> =
             self.run_for(priority, &self.scripts.change, at, call, &args, hash.as_slice()).await;
         // Also after an error: the change may have been made.
         self.near.void([&id]);
         let answer = answer?;
-        let [status, all, last_access] = answer.as_slice() else { return Ok(Changed::NotFound) };
+        let [status, all, last_access] = answer.as_slice() else { return Ok(Err(Rejection::NotFound)) };
         let token = codec::token(id, all, last_access)?.ok_or_else(|| unexpected("change"))?;
-        match status {
-            Value::Int(1) => Ok(Changed::Done(token)),
-            Value::Int(2) => Ok(Changed::AlreadyRevoked(token)),
-            Value::Int(3) => Ok(Changed::Pending),
-            Value::Int(4) => Ok(Changed::RotatedTooOften),
-            _ => Err(unexpected("change")),
-        }
+        Ok(match status {
+            Value::Int(2) if change.edits() => Err(Rejection::Revoked),
+            Value::Int(1 | 2) => Ok(token),
+            Value::Int(3) => Err(Rejection::Pending),
+            Value::Int(4) => Err(Rejection::RotatedTooOften),
+            _ => return Err(unexpected("change")),
+        })
     }
 
     pub(crate) async fn revoke_reused(
@@ -215,7 +223,7 @@ impl RedisStore {
         user: &str,
         except: Option<TokenId>,
         call: &Call<'_>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<Vec<TokenId>, StoreError> {
         let shard = HashTag::of_user(user);
         // A token of another user has another shard tag or is not in this index: it spares nothing.
         let spare = except.filter(|id| id.hash_tag() == shard).map(|id| id.locator()).unwrap_or_default();
@@ -230,7 +238,7 @@ impl RedisStore {
         (user, uuid): (&str, &str),
         first: Step,
         call: &Call<'_>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<Vec<TokenId>, StoreError> {
         let args = EndArgs { user, spare: "", device: Some(uuid), some: None };
         self.end_in_steps(first, args, call).await
     }
@@ -242,7 +250,7 @@ impl RedisStore {
         first: Step,
         mut args: EndArgs<'_>,
         call: &Call<'_>,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<Vec<TokenId>, StoreError> {
         let (shard, call) = (HashTag::of_user(args.user), self.call_by_now(call));
         let (ended, mut left, mut broken, are_many) = first;
         let mut ended = self.own_endings(shard, ended)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use crate::model::token::record::Touch;
+use crate::model::token::Touch;
 use crate::store::error::{StoreError, Unwritten};
 use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::redis_store::RedisStore;

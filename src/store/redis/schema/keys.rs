@@ -18,7 +18,7 @@ use crate::model::device_key::DeviceId;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::model::token::record::RelatedObject;
+use crate::model::token::RelatedObject;
 use crate::token_string::{HashTag, TokenId};
 
 /// The version of what is written under these keys; a node refuses to work on another.

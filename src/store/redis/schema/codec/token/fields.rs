@@ -1,6 +1,5 @@
 //! A token's fields as Redis has them, taken apart.
 
-use crate::model::token::record::DetailsOnce;
 use redis::Value;
 
 use super::stored::{
@@ -8,13 +7,13 @@ use super::stored::{
     SIBLING,
 };
 use crate::model::takeover::ActiveTakeover;
-use crate::model::token::asides::{AccessMark, RefusedMarks, ShownOnce, VerifiedMark};
-use crate::model::token::inline_text::Texts;
-use crate::model::token::record::{Details, RelatedObject, TokenRecord};
-use crate::model::token::rotation::{PreviousSecret, PreviousSecrets};
+use crate::model::token::{
+    AccessMark, Cached, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, Texts, TokenDetails,
+    TokenRecord,
+};
 use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::primitives::{bytes, corrupt, number, text, unpack};
-use crate::token_string::{SecretHash, TokenId};
+use crate::token_string::{SecretHash, TokenId, VerifiedMark};
 
 /// The fields as they came, by their letters.
 macro_rules! fields {
@@ -87,8 +86,8 @@ impl<'a> Fields<'a> {
             idle_ms: immutable.idle_ms,
             ends_at_ms: immutable.ends_at_ms,
             accesses: AccessMark::default(),
-            details: DetailsOnce::default(),
-            shown: ShownOnce::default(),
+            details: Cached::default(),
+            json: Cached::default(),
         };
         Ok((record, flags))
     }
@@ -105,13 +104,13 @@ impl<'a> Fields<'a> {
         Ok(Some(ActiveTakeover { id: takeover_id, user, reason, created_at_ms, ends_at_ms }))
     }
 
-    pub(crate) fn details(&self, id: TokenId, flags: u32) -> Result<Details, StoreError> {
+    pub(crate) fn details(&self, id: TokenId, flags: u32) -> Result<TokenDetails, StoreError> {
         let cold: Cold<'_> = unpack(self.z).ok_or_else(|| corrupt(id, "z"))?;
         let related: Vec<(String, String)> = match self.r {
             None => Vec::new(),
             Some(_) => unpack(self.r).ok_or_else(|| corrupt(id, "r"))?,
         };
-        Ok(Details {
+        Ok(TokenDetails {
             created_at_ms: number(self.c).ok_or_else(|| corrupt(id, "c"))?,
             user_agent: cold.user_agent.into(),
             ip: cold.ip,

@@ -15,8 +15,8 @@
 //! | `c` | created_at_ms | decimal |
 //! | `z` | what never changes and validation does not need: address, user agent | MessagePack |
 //! | `r` | related objects, when there are any | MessagePack |
-//! | `e` | ended_at_ms, once ended | decimal |
-//! | `w` | why it was revoked, once it was | text |
+//! | `e` | time of the revocation, once revoked | decimal |
+//! | `w` | why it was revoked, once revoked | text |
 
 use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
 use std::sync::Arc;
@@ -25,19 +25,19 @@ use redis::Value;
 
 use super::fields::Fields;
 use crate::model::event::RevokeReason;
-use crate::model::token::record::{Details, Token, TokenChange, TokenRecord};
+use crate::model::token::{Revocation, Token, TokenChange, TokenRecord};
 use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::primitives::{bytes, corrupt, decimal, number, pack, text};
 use crate::token_string::TokenId;
 
 /// The fields that make a [`TokenRecord`].
 pub const HOT_FIELDS: [&str; 9] = ["u", "i", "h", "x", "f", "s", "d", "t", "p"];
-/// The fields that make [`Details`], with the flags.
+/// The fields that make [`TokenDetails`], with the flags.
 pub const COLD_FIELDS: [&str; 3] = ["c", "z", "r"];
 
 /// All fields of a new token: one without a takeover and previous secrets.
 pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
-    let record = &token.record;
+    let Token { record, details, .. } = token;
     let immutable =
         Immutable { idle_ms: record.idle_ms, ends_at_ms: record.ends_at_ms, backend: record.backend() };
     let mut fields = vec![
@@ -53,11 +53,11 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     if let Some(device) = record.device() {
         fields.push(("d", device.into()));
     }
-    fields.push(("c", decimal(token.created_at_ms)));
-    fields.push(("z", pack(&Cold { ip: token.ip, user_agent: &token.user_agent })));
-    if !token.related_objects.is_empty() {
+    fields.push(("c", decimal(details.created_at_ms)));
+    fields.push(("z", pack(&Cold { ip: details.ip, user_agent: &details.user_agent })));
+    if !details.related_objects.is_empty() {
         let pairs: Vec<_> =
-            token.related_objects.iter().map(|o| (o.content_type.as_str(), o.object_id.as_str())).collect();
+            details.related_objects.iter().map(|o| (o.content_type.as_str(), o.object_id.as_str())).collect();
         fields.push(("r", pack(&pairs)));
     }
     fields
@@ -109,25 +109,23 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     let fields = Fields::from_all(all).ok_or_else(|| corrupt(id, "answer"))?;
     let Some(fields) = fields else { return Ok(None) };
     let (record, flags) = fields.record(id)?;
-    let Details { created_at_ms, user_agent, ip, expiration, related_objects } = fields.details(id, flags)?;
-    let ended_at_ms = match fields.e {
+    let details = fields.details(id, flags)?;
+    let revoked = match fields.e {
         None => None,
-        Some(_) => Some(number(fields.e).ok_or_else(|| corrupt(id, "e"))?),
+        Some(_) => {
+            let at_ms = number(fields.e).ok_or_else(|| corrupt(id, "e"))?;
+            Some(Revocation { at_ms, reason: text(fields.w).and_then(RevokeReason::named) })
+        }
     };
-    if ended_at_ms.is_none() != record.is_active {
+    if revoked.is_none() != record.is_active {
         return Err(corrupt(id, "e"));
     }
     Ok(Some(Token {
         record: Arc::new(record),
-        created_at_ms,
         // A missing entry costs the last access only, which is at least the time of issue.
-        last_access_ms: last_access_ms(last_access).unwrap_or(created_at_ms),
-        ended_at_ms,
-        revoked_reason: text(fields.w).and_then(RevokeReason::named),
-        user_agent: user_agent.into(),
-        ip,
-        expiration,
-        related_objects: related_objects.into(),
+        last_access_ms: last_access_ms(last_access).unwrap_or(details.created_at_ms),
+        details: Arc::new(details),
+        revoked,
     }))
 }
 
@@ -152,7 +150,7 @@ pub(crate) fn flags_of(token: &Token) -> u32 {
         (ACTIVE, record.is_active),
         (ALLOWED_COOKIE, record.allowed_cookie),
         (ALLOWED_HEADER, record.allowed_header),
-        (EXPIRATION, token.expiration),
+        (EXPIRATION, token.details.expiration),
         (PENDING, !record.is_authenticated),
     ]
     .into_iter()

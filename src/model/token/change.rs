@@ -1,0 +1,43 @@
+//! A change of a token.
+
+use super::rotation::Rotation;
+use crate::model::event::RevokeReason;
+
+/// What `PATCH` changes; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenChange {
+    /// `Some(None)` clears the slug.
+    pub auth_slug: Option<Option<String>>,
+    /// Whether a cookie may carry the token.
+    pub allowed_cookie: Option<bool>,
+    /// Whether the Authorization header may carry the token.
+    pub allowed_header: Option<bool>,
+    /// The second factor was shown.
+    pub confirm: bool,
+    /// Gives the token a new secret.
+    pub rotate: Option<Rotation>,
+    /// Revokes the token.
+    pub revoke: Option<RevokeReason>,
+}
+
+impl TokenChange {
+    /// The change that only revokes the token.
+    pub fn revoking(reason: RevokeReason) -> Self {
+        Self { revoke: Some(reason), ..Self::default() }
+    }
+
+    /// The change that only says that the second factor was shown.
+    pub fn confirming() -> Self {
+        Self { confirm: true, ..Self::default() }
+    }
+
+    /// The change that only gives a new secret.
+    pub fn rotating(rotation: Rotation) -> Self {
+        Self { rotate: Some(rotation), ..Self::default() }
+    }
+
+    /// Whether it changes anything besides the revocation.
+    pub fn edits(&self) -> bool {
+        *self != Self { revoke: self.revoke, ..Self::default() }
+    }
+}

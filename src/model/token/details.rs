@@ -1,0 +1,29 @@
+//! What is shown of a token besides its record.
+
+use std::net::IpAddr;
+
+/// An object of the application that a token belongs to. The token is found and revoked by it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RelatedObject {
+    /// The kind of object, up to 100 bytes.
+    pub content_type: String,
+    /// Which one, up to 255 bytes.
+    pub object_id: String,
+}
+
+/// What is shown of a token and validation does not need. The last access is not among it, because it alone changes
+/// without the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenDetails {
+    /// When the token was issued.
+    pub created_at_ms: u64,
+    /// Cut at 256 characters; empty if the client named none.
+    pub user_agent: String,
+    /// The address that the login came from.
+    pub ip: IpAddr,
+    /// False for a preserved token.
+    pub expiration: bool,
+    /// At most [`MAX_RELATED_PER_TOKEN`](crate::model::field_rules::MAX_RELATED_PER_TOKEN), in the order in which they
+    /// were related.
+    pub related_objects: Vec<RelatedObject>,
+}

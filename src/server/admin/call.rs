@@ -1,0 +1,33 @@
+//! An authorized call as its handler gets it.
+
+use hyper::Response;
+
+use super::input::Input;
+use super::path_params::PathParams;
+use super::plane::AdminPlane;
+use super::problem::Problem;
+use crate::model::event::Actor;
+use crate::server::transport::body::Body;
+use crate::service::Service;
+
+/// The result of a handler.
+pub type Answer = Result<Response<Body>, Problem>;
+
+/// A call whose API key has been checked. The body has not been read.
+pub struct Call<'a> {
+    /// The plane that got it.
+    pub admin: &'a AdminPlane,
+    /// The API key, as events name it.
+    pub actor: Actor<'a>,
+    /// The values in the path.
+    pub params: PathParams,
+    /// The query and the body.
+    pub input: Input,
+}
+
+impl<'a> Call<'a> {
+    /// The use cases.
+    pub fn service(&self) -> &'a Service {
+        &self.admin.service
+    }
+}

@@ -1,0 +1,142 @@
+//! The live feed as server-sent events (HTML standard, "Server-sent events").
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream};
+use hyper::Response;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::problem::{Problem, ProblemKind};
+use crate::server::json::event::EventJson;
+use crate::server::transport::body::Body;
+use crate::service::Service;
+use crate::store::feed::{Read, Told};
+
+/// The most readers of the feed at once.
+pub const MAX_FEED_READERS: usize = 100;
+/// After this much silence a comment is sent, so that no proxy takes the connection for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a reader waits before it reconnects, in milliseconds.
+const RETRY_MS: u32 = 1000;
+/// An id that belongs to no epoch. A reader that loses the connection before it has read the gap gets the gap again.
+const BEFORE_THE_GAP: &str = "-";
+
+/// The readers of this node's feed.
+pub struct FeedReaders {
+    /// Distinguishes the event numbers of this run from those of other runs and nodes.
+    epoch: String,
+    permits: Arc<Semaphore>,
+}
+
+impl FeedReaders {
+    /// `epoch` is random.
+    pub fn new(epoch: u64) -> Self {
+        Self { epoch: format!("{epoch:016x}"), permits: Arc::new(Semaphore::new(MAX_FEED_READERS)) }
+    }
+
+    /// Starts a stream from the place in `Last-Event-ID`, if that is of this epoch and still kept, else from now on.
+    ///
+    /// # Errors
+    /// 429 if there are too many readers.
+    pub fn response(&self, service: Arc<Service>, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
+        let permit = self.permits.clone().try_acquire_owned().map_err(|_| too_many_readers())?;
+        let next = service.store().feed().next();
+        let (from, has_missed) = match headers.get("last-event-id").map(|id| self.number(id)) {
+            None => (next, false),
+            Some(Some(number)) => (number, false),
+            Some(None) => (next, true),
+        };
+        let mut reader =
+            FeedReader { service, epoch: self.epoch.clone(), from, queue: VecDeque::new(), _permit: permit };
+        if has_missed {
+            reader.queue.push_back(preamble(BEFORE_THE_GAP));
+            reader.queue.push_back(reader.text(&Told::Gap));
+        } else {
+            reader.queue.push_back(preamble(&reader.id()));
+        }
+        let mut response = Response::new(Body::stream(reader.run()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(response)
+    }
+
+    /// The event number in an id of this epoch.
+    fn number(&self, id: &HeaderValue) -> Option<u64> {
+        id.to_str().ok()?.strip_prefix(&self.epoch)?.strip_prefix('.')?.parse().ok()
+    }
+}
+
+fn too_many_readers() -> Problem {
+    Problem::new(ProblemKind::TooManyReaders, "the feed has as many readers as it allows")
+        .with_header(RETRY_AFTER, HeaderValue::from_static("10"))
+}
+
+/// The start of the stream. It has an id, so a reader that loses the connection before the first event comes back to the
+/// same place.
+fn preamble(id: &str) -> Bytes {
+    format!("retry: {RETRY_MS}\nid: {id}\n\n").into()
+}
+
+/// One reader.
+struct FeedReader {
+    service: Arc<Service>,
+    epoch: String,
+    /// The number of the next event.
+    from: u64,
+    /// Texts to be sent.
+    queue: VecDeque<Bytes>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl FeedReader {
+    fn run(self) -> impl Stream<Item = Bytes> + Send + 'static {
+        stream::unfold(self, |mut reader| async move { Some((reader.next().await?, reader)) })
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(text) = self.queue.pop_front() {
+                return Some(text);
+            }
+            let Ok(read) = timeout(KEEP_ALIVE, self.service.store().feed().read(self.from)).await else {
+                return Some(Bytes::from_static(b": still here\n\n"));
+            };
+            match read {
+                Read::Entries(entries) => {
+                    for (number, told) in entries {
+                        self.from = number + 1;
+                        self.queue.push_back(self.text(&told));
+                    }
+                }
+                Read::Missed(next) => {
+                    self.from = next;
+                    self.queue.push_back(self.text(&Told::Gap));
+                }
+                Read::Closed => return None,
+            }
+        }
+    }
+
+    /// The id of the next event. A reader that comes back with it goes on there.
+    fn id(&self) -> String {
+        format!("{}.{}", self.epoch, self.from)
+    }
+
+    fn text(&self, told: &Told) -> Bytes {
+        match told {
+            Told::Event(user, event) => {
+                let kind = event.kind.name();
+                // Serialization fails only for maps whose keys are not strings.
+                let data = serde_json::to_string(&EventJson::of(user, event)).unwrap_or_default();
+                format!("id: {}\nevent: {kind}\ndata: {data}\n\n", self.id()).into()
+            }
+            Told::Gap => format!("id: {}\nevent: gap\ndata: {{}}\n\n", self.id()).into(),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! `/v1/users/{user}/events` and `/v1/events`.
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use crate::server::admin::call::{Answer, Call};
+use crate::server::json::event::EventJson;
+use crate::server::transport::response;
+
+/// Lists the user's events, newest first. There are no pages: the store keeps at most `events-per-user`.
+pub async fn list_of_user(mut call: Call<'_>) -> Answer {
+    let mut query = call.input.query();
+    let user = call.params.user(&mut query)?;
+    query.finish()?;
+    let events = call.service().user_events(&user).await?;
+    let events: Vec<_> = events.iter().map(|event| EventJson::of(&user, event)).collect();
+    Ok(response::json(StatusCode::OK, &json!({"events": events})))
+}
+
+/// Follows the live feed of all users' events.
+pub async fn follow(call: Call<'_>) -> Answer {
+    call.input.no_query()?;
+    call.admin.feed.response(call.admin.service.clone(), call.input.headers())
+}

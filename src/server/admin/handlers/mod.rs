@@ -1,0 +1,12 @@
+//! The handlers of the calls that need an API key, one file per resource.
+
+pub mod devices;
+pub mod events;
+pub mod metrics;
+pub mod openapi;
+pub mod related;
+pub mod status;
+pub mod takeovers;
+pub mod tokens;
+pub mod user_tokens;
+pub mod validate;

@@ -1,0 +1,47 @@
+//! `GET /v1/status`: whether the node is ready, and the faults that it found when it last inspected the store.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::server::admin::call::{Answer, Call};
+use crate::server::transport::response;
+use crate::store::report::{DeniedTo, Fault, MasterReport};
+
+/// Shows the status: 200, also while the node is not ready.
+pub async fn show(call: Call<'_>) -> Answer {
+    call.input.no_query()?;
+    let readiness = &call.admin.readiness;
+    let report = readiness.report();
+    let status = json!({
+        "ready": readiness.is_ready(),
+        "store": call.service().store().name(),
+        "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
+        "masters": report.masters.iter().map(master).collect::<Vec<_>>(),
+    });
+    Ok(response::json(StatusCode::OK, &status))
+}
+
+fn fault(fault: &Fault) -> Value {
+    let Fault { kind, server, cause, fix, denied } = fault;
+    let of = |part: fn(&DeniedTo) -> &String| denied.as_ref().map(part).filter(|text| !text.is_empty());
+    json!({
+        "kind": kind.name(),
+        "fatal": kind.is_fatal(),
+        "server": server,
+        "cause": cause,
+        "fix": fix,
+        "command": of(|denied| &denied.command),
+        "key": of(|denied| &denied.key),
+        "channel": of(|denied| &denied.channel),
+    })
+}
+
+fn master(master: &MasterReport) -> Value {
+    let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    json!({
+        "address": master.address,
+        "version": known(&master.version),
+        "memory_policy": known(&master.memory_policy),
+        "tracking": master.is_tracked,
+    })
+}

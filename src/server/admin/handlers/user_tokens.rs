@@ -1,0 +1,40 @@
+//! `/v1/users/{user}/tokens`.
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use crate::model::token::Token;
+use crate::server::admin::call::{Answer, Call};
+use crate::server::admin::input::parsed;
+use crate::server::admin::paging::Page;
+use crate::server::json::token::TokenJson;
+use crate::server::transport::response;
+use crate::token_string::TokenId;
+
+/// Lists the user's tokens, newest first, in pages.
+pub async fn list(mut call: Call<'_>) -> Answer {
+    let mut query = call.input.query();
+    let user = call.params.user(&mut query)?;
+    let include_revoked = parsed(|value| match value {
+        "revoked" => Ok(true),
+        _ => Err("may only be \"revoked\"".into()),
+    });
+    let include_revoked = query.optional("include", include_revoked).unwrap_or(false);
+    let page = Page::of(&mut query, &["user tokens", &user]);
+    query.finish()?;
+    let service = call.service();
+    let tokens = service.user_tokens(&user, include_revoked).await?;
+    let now_ms = service.clock().now_ms();
+    Ok(page.response("tokens", &tokens, Token::listing_key, |token| TokenJson::of(token, now_ms)))
+}
+
+/// Revokes the user's tokens except the one named by `except`: 200, their number.
+pub async fn revoke_all(mut call: Call<'_>) -> Answer {
+    let mut query = call.input.query();
+    let user = call.params.user(&mut query)?;
+    let token_id = parsed(|id| TokenId::parse(id).ok_or_else(|| "must be a token id".into()));
+    let except = query.optional("except", token_id);
+    query.finish()?;
+    let revoked = call.service().revoke_user_tokens(&user, except, call.actor).await?;
+    Ok(response::json(StatusCode::OK, &json!({"revoked": revoked})))
+}

@@ -1,0 +1,100 @@
+//! OAuth's errors (RFC 6749, section 5.2).
+
+use hyper::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::server::admin::api_keys::lacks;
+use crate::server::admin::problem::{Problem, challenge};
+use crate::server::transport::body::Body;
+use crate::server::transport::response::json;
+use crate::service::ServiceError;
+use crate::store::StoreError;
+use crate::values::Scope;
+
+/// Why a call of an OAuth client was refused.
+#[derive(Debug)]
+pub enum OAuthError {
+    /// The request is malformed in this way.
+    InvalidRequest(&'static str),
+    /// The client has no valid API key. The challenge names the scheme that it tried.
+    InvalidClient { challenge: &'static str },
+    /// The API key has none of these scopes.
+    InsufficientScope(&'static [Scope]),
+    /// The store failed.
+    Failed(ServiceError),
+    /// OAuth has no error for it, so the response is the one of the other calls.
+    Problem(Problem),
+}
+
+impl OAuthError {
+    /// The error of the store that the log shall report.
+    pub fn cause(&self) -> Option<&StoreError> {
+        match self {
+            Self::Failed(ServiceError::Store(error)) => Some(error),
+            Self::Problem(problem) => problem.cause(),
+            _ => None,
+        }
+    }
+
+    /// The response.
+    pub fn response(self) -> Response<Body> {
+        match self {
+            Self::InvalidRequest(detail) => error(StatusCode::BAD_REQUEST, "invalid_request", detail),
+            Self::InvalidClient { challenge } => {
+                let detail = "the request needs a valid API key: as a Bearer token or as the client secret";
+                let mut response = error(StatusCode::UNAUTHORIZED, "invalid_client", detail);
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                response
+            }
+            Self::InsufficientScope(scopes) => {
+                let mut response = error(StatusCode::FORBIDDEN, "insufficient_scope", &lacks(scopes));
+                response
+                    .headers_mut()
+                    .insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::INSUFFICIENT_SCOPE));
+                response
+            }
+            Self::Failed(cause) => failed(cause),
+            Self::Problem(problem) => problem.response(),
+        }
+    }
+}
+
+/// Translates the response of the other calls into OAuth's form.
+fn failed(cause: ServiceError) -> Response<Body> {
+    let other = Problem::from(cause).response();
+    if other.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let detail = "the store is unavailable; try again";
+        let mut response = error(other.status(), "temporarily_unavailable", detail);
+        response.headers_mut().extend(other.headers().get(RETRY_AFTER).cloned().map(|v| (RETRY_AFTER, v)));
+        return response;
+    }
+    error(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "a record in the store is corrupt; see the log")
+}
+
+impl From<Problem> for OAuthError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<ServiceError> for OAuthError {
+    fn from(error: ServiceError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for OAuthError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+fn error(status: StatusCode, error: &str, error_description: &str) -> Response<Body> {
+    #[derive(Serialize)]
+    struct ErrorJson<'a> {
+        error: &'a str,
+        error_description: &'a str,
+    }
+    json(status, &ErrorJson { error, error_description })
+}

@@ -1,0 +1,112 @@
+//! The values of the placeholders in a route's pattern, such as `{id}`.
+
+use percent_encoding::percent_decode_str;
+
+use super::input::Fields;
+use super::problem::Problem;
+use crate::model::field_rules as rules;
+use crate::model::token::RelatedObject;
+use crate::token_string::TokenId;
+
+/// The values in a path. A text may still break the rules of its field: the getter adds that to the errors of the other
+/// fields, so that all are reported at once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct PathParams {
+    id: Option<TokenId>,
+    user: Option<String>,
+    uuid: Option<String>,
+    content_type: Option<String>,
+    object_id: Option<String>,
+}
+
+impl PathParams {
+    /// Sets the placeholder of this name. `None`: no record can have this name, or there is no such placeholder.
+    pub fn set(&mut self, name: &str, segment: &str) -> Option<()> {
+        match name {
+            "id" => self.id = Some(TokenId::parse(segment)?),
+            "user" => self.user = Some(decode(segment)?),
+            "uuid" => self.uuid = Some(normalized_uuid(decode(segment)?)?),
+            "content_type" => self.content_type = Some(decode(segment)?),
+            "object_id" => self.object_id = Some(decode(segment)?),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The token id.
+    ///
+    /// # Errors
+    /// 404 if the pattern has no `{id}`; the same for the other getters.
+    pub fn id(&self) -> Result<TokenId, Problem> {
+        self.id.ok_or_else(Problem::not_found)
+    }
+
+    /// The user.
+    pub fn user(&mut self, fields: &mut Fields) -> Result<String, Problem> {
+        checked("user", self.user.take(), rules::user, fields)
+    }
+
+    /// The uuid of a device key, normalized.
+    pub fn uuid(&mut self, fields: &mut Fields) -> Result<String, Problem> {
+        checked("uuid", self.uuid.take(), |uuid| rules::device_uuid(uuid).map(drop), fields)
+    }
+
+    /// The related object.
+    pub fn object(&mut self, fields: &mut Fields) -> Result<RelatedObject, Problem> {
+        Ok(RelatedObject {
+            content_type: checked("content_type", self.content_type.take(), rules::content_type, fields)?,
+            object_id: checked("object_id", self.object_id.take(), rules::object_id, fields)?,
+        })
+    }
+}
+
+fn checked(
+    name: &str,
+    value: Option<String>,
+    rule: impl FnOnce(&str) -> rules::Checked,
+    fields: &mut Fields,
+) -> Result<String, Problem> {
+    let value = value.ok_or_else(Problem::not_found)?;
+    if let Err(detail) = rule(&value) {
+        fields.fail(name, detail);
+    }
+    Ok(value)
+}
+
+/// Decodes a path segment. Segments are split before they are decoded, so an encoded slash is part of the text.
+fn decode(segment: &str) -> Option<String> {
+    percent_decode_str(segment).decode_utf8().ok().map(String::from)
+}
+
+/// Normalizes a uuid as the store keeps it. A dot segment stays, and the call refuses it by name: its client may have meant
+/// another path.
+fn normalized_uuid(text: String) -> Option<String> {
+    if rules::is_dot_segment(&text) { Some(text) } else { rules::device_uuid(&text).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_is_normalized_and_a_dot_segment_is_left_to_the_call() {
+        let uuid = |segment: &str| {
+            let mut params = PathParams::default();
+            params.set("uuid", segment).map(|()| params.uuid.unwrap())
+        };
+        for segment in ["01234567-89AB-cdef-0123-456789abcdef", "0123456789abcdef0123456789ABCDEF"] {
+            assert_eq!(uuid(segment).as_deref(), Some("0123456789abcdef0123456789abcdef"));
+        }
+        assert_eq!(uuid("%2E%2e").as_deref(), Some(".."));
+        assert_eq!((uuid("-"), uuid("")), (None, None));
+    }
+
+    #[test]
+    fn a_value_that_breaks_its_rule_is_a_bad_field() {
+        let mut params = PathParams::default();
+        params.set("user", "%2e").unwrap();
+        let mut fields = Fields::of_query(None);
+        assert_eq!(params.user(&mut fields).unwrap(), ".");
+        assert!(fields.finish().is_err());
+    }
+}

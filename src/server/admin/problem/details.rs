@@ -1,0 +1,105 @@
+//! A refused request, and its response.
+
+use hyper::header::{ALLOW, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{Method, Response};
+use serde::Serialize;
+
+use super::challenge;
+use super::field_error::FieldError;
+use super::kind::ProblemKind;
+use crate::server::transport::body::Body;
+use crate::server::transport::response::with_json_type;
+use crate::store::StoreError;
+
+/// Why a request was refused.
+#[derive(Debug)]
+pub struct Problem {
+    kind: ProblemKind,
+    detail: String,
+    errors: Vec<FieldError>,
+    header: Option<(HeaderName, HeaderValue)>,
+    cause: Option<Box<StoreError>>,
+}
+
+impl Problem {
+    /// A refusal; `detail` is a sentence for people.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), header: None, cause: None }
+    }
+
+    /// 422 with these errors.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        Self {
+            errors,
+            ..Self::new(ProblemKind::InvalidFields, "some fields are missing, unknown or invalid")
+        }
+    }
+
+    /// 404.
+    pub fn not_found() -> Self {
+        Self::new(ProblemKind::NotFound, "the path or the record does not exist")
+    }
+
+    /// 405 with the methods that the path takes.
+    pub fn method_not_allowed(allowed: &[Method]) -> Self {
+        let allowed = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        let header = HeaderValue::from_str(&allowed).ok().map(|value| (ALLOW, value));
+        Self { header, ..Self::new(ProblemKind::MethodNotAllowed, format!("the path takes {allowed}")) }
+    }
+
+    /// 401 without an API key.
+    pub fn api_key_missing() -> Self {
+        Self::new(ProblemKind::ApiKeyMissing, "the request needs an API key: Authorization: Bearer KEY")
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::API_KEY_MISSING))
+    }
+
+    /// 401 for an unknown API key.
+    pub fn api_key_invalid() -> Self {
+        Self::new(ProblemKind::ApiKeyInvalid, "the API key is unknown")
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::API_KEY_INVALID))
+    }
+
+    /// 403: the API key has none of the scopes of which the call needs one.
+    pub fn insufficient_scope(detail: String) -> Self {
+        Self::new(ProblemKind::InsufficientScope, detail)
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::INSUFFICIENT_SCOPE))
+    }
+
+    /// Sets the one header that the response has besides its body's.
+    pub fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self { header: Some((name, value)), ..self }
+    }
+
+    /// Sets the error of the store that the log shall report.
+    pub fn caused_by(self, error: StoreError) -> Self {
+        Self { cause: Some(Box::new(error)), ..self }
+    }
+
+    /// The error of the store that the log shall report.
+    pub fn cause(&self) -> Option<&StoreError> {
+        self.cause.as_deref()
+    }
+
+    /// The response.
+    pub fn response(self) -> Response<Body> {
+        #[derive(Serialize)]
+        struct ProblemJson<'a> {
+            r#type: &'static str,
+            title: &'static str,
+            status: u16,
+            detail: &'a str,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            errors: &'a [FieldError],
+        }
+        let body = ProblemJson {
+            r#type: self.kind.uri(),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: &self.detail,
+            errors: &self.errors,
+        };
+        let mut response = with_json_type(self.kind.status(), &body, "application/problem+json");
+        response.headers_mut().extend(self.header);
+        response
+    }
+}

@@ -1,0 +1,58 @@
+//! Which problem each error of the use cases is.
+
+use hyper::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+
+use super::{FieldError, Problem, ProblemKind, challenge};
+use crate::service::ServiceError;
+use crate::store::{Rejection, StoreError};
+
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Rejected(rejection) => rejection.into(),
+            // Handlers check fields by the same rules; this is the second line of defence.
+            ServiceError::Invalid { field, detail } => Self::fields(vec![FieldError::new(field, detail)]),
+            ServiceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let of_kind = |kind| Self::new(kind, rejection.to_string());
+        match rejection {
+            Rejection::NotFound => Self::not_found(),
+            Rejection::Revoked => of_kind(ProblemKind::TokenRevoked),
+            Rejection::Pending => of_kind(ProblemKind::SecondFactorPending),
+            Rejection::RotatedTooOften => of_kind(ProblemKind::RotatedTooOften),
+            Rejection::TooManyTokens => of_kind(ProblemKind::TooManyTokens),
+            Rejection::TooManyDevices => of_kind(ProblemKind::TooManyDevices),
+            Rejection::ObjectFull => of_kind(ProblemKind::ObjectFull),
+            Rejection::TooManyObjects => of_kind(ProblemKind::TooManyObjects),
+            Rejection::OwnUser => of_kind(ProblemKind::OwnUser),
+            Rejection::LoginRefused => of_kind(ProblemKind::LoginRefused)
+                .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::DEVICE_LOGIN)),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let retry = |problem: Self| problem.with_header(RETRY_AFTER, HeaderValue::from_static("1"));
+        match error {
+            StoreError::Unavailable(_) => {
+                let detail = "the store is unavailable; whether a write was done is unknown";
+                retry(Self::new(ProblemKind::StoreUnavailable, detail)).caused_by(error)
+            }
+            StoreError::Unusable(_) => {
+                tracing::debug!(%error, "admin request refused");
+                let detail = "the store has a fault that makes it unusable; nothing was changed";
+                retry(Self::new(ProblemKind::StoreUnusable, detail))
+            }
+            StoreError::Corrupt { .. } => {
+                let detail = "a record in the store is corrupt; see the log";
+                Self::new(ProblemKind::CorruptRecord, detail).caused_by(error)
+            }
+        }
+    }
+}

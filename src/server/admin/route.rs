@@ -1,0 +1,88 @@
+//! One call of the admin plane, as the table of routes has it.
+
+use futures_util::future::BoxFuture;
+use hyper::{Method, Response};
+
+use super::call::{Answer, Call};
+use super::oauth::call::{OAuthAnswer, OAuthCall};
+use super::path_params::PathParams;
+use super::plane::AdminPlane;
+use crate::server::transport::body::Body;
+use crate::values::Scope;
+
+/// A call of the admin plane.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path. `{name}` stands for one segment; [`PathParams`] lists the names.
+    pub pattern: &'static str,
+    /// What answers it.
+    pub handler: Handler,
+    /// Whether HEAD is answered as GET without the body.
+    has_head: bool,
+}
+
+/// A call by GET and HEAD.
+pub const fn get(pattern: &'static str, handler: Handler) -> Route {
+    Route { method: Method::GET, pattern, handler, has_head: true }
+}
+
+/// A call by GET alone: the body never ends, and neither would the answer to HEAD.
+pub const fn get_stream(pattern: &'static str, handler: Handler) -> Route {
+    Route { method: Method::GET, pattern, handler, has_head: false }
+}
+
+/// A call by POST.
+pub const fn post(pattern: &'static str, handler: Handler) -> Route {
+    Route { method: Method::POST, pattern, handler, has_head: false }
+}
+
+/// A call by PATCH.
+pub const fn patch(pattern: &'static str, handler: Handler) -> Route {
+    Route { method: Method::PATCH, pattern, handler, has_head: false }
+}
+
+/// A call by DELETE.
+pub const fn delete(pattern: &'static str, handler: Handler) -> Route {
+    Route { method: Method::DELETE, pattern, handler, has_head: false }
+}
+
+impl Route {
+    /// Matches a path as it came, segment by segment, and returns the values in it.
+    pub fn params(&self, path: &str) -> Option<PathParams> {
+        let mut params = PathParams::default();
+        let mut segments = path.split('/');
+        for expected in self.pattern.split('/') {
+            let segment = segments.next()?;
+            match placeholder(expected) {
+                Some(name) => params.set(name, segment)?,
+                None if expected == segment => {}
+                None => return None,
+            }
+        }
+        segments.next().is_none().then_some(params)
+    }
+
+    /// The methods that it takes.
+    pub fn methods(&self) -> impl Iterator<Item = Method> {
+        [self.method.clone()].into_iter().chain(self.has_head.then_some(Method::HEAD))
+    }
+}
+
+/// The name in `{name}`.
+pub fn placeholder(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// What answers a call, by the credentials that it needs.
+pub enum Handler {
+    /// None. The query is ignored.
+    Public(fn(&AdminPlane) -> Response<Body>),
+    /// `Authorization: Bearer` with an API key that has one of these scopes.
+    ApiKey(&'static [Scope], for<'a> fn(Call<'a>) -> BoxFuture<'a, Answer>),
+    /// The same API key, in any of the ways in which an OAuth client authenticates.
+    OAuth(&'static [Scope], OAuthHandle),
+}
+
+/// Answers an OAuth call.
+pub type OAuthHandle = for<'a> fn(OAuthCall<'a>) -> BoxFuture<'a, OAuthAnswer>;

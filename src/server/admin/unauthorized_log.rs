@@ -1,0 +1,35 @@
+//! Requests to the admin plane without valid credentials: each is counted, and at most one line a second is logged.
+
+use std::net::IpAddr;
+
+use prometheus_client::metrics::counter::Counter;
+
+use crate::clock::Clock;
+use crate::logging::RepeatedFault;
+
+/// Counts and logs requests without valid credentials.
+pub struct UnauthorizedLog {
+    clock: Clock,
+    counter: Counter,
+    fault: RepeatedFault,
+}
+
+impl UnauthorizedLog {
+    /// `counter` counts the requests.
+    pub fn new(clock: Clock, counter: Counter) -> Self {
+        Self { clock, counter, fault: RepeatedFault::default() }
+    }
+
+    /// Adds a request from this address.
+    pub fn add(&self, address: Option<IpAddr>) {
+        self.counter.inc();
+        if let Some(due) = self.fault.due(self.clock.boottime_ms()) {
+            let address = address.map(tracing::field::display);
+            tracing::warn!(
+                address,
+                suppressed = due.suppressed,
+                "admin request refused: no valid credentials"
+            );
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Why a store operation was rejected.
+
+/// Why the store did not do what it was asked: its rules or its contents forbid it. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// There is no such token, takeover or device key, or it has expired. Log in again.
+    #[error("no such token")]
+    NotFound,
+    /// The token is revoked, and a revoked token cannot be changed. Log in again.
+    #[error("the token has ended")]
+    Revoked,
+    /// The token's second factor is still to be shown. Confirm the token first.
+    #[error("the token's second factor is still to be shown")]
+    Pending,
+    /// The token got [`MAX_SIBLINGS`](crate::model::token::rotation::MAX_SIBLINGS) new secrets within one grace. Try again
+    /// after it.
+    #[error("the token was rotated too often; try again after rotation-grace")]
+    RotatedTooOften,
+    /// The user has as many tokens as allowed, and none may be revoked for a new one. Revoke one first.
+    #[error("the user has as many tokens as max-tokens-per-user allows")]
+    TooManyTokens,
+    /// A related object has as many tokens as allowed. Revoke one first, or relate another object.
+    #[error("the related object has as many tokens as max-tokens-per-object allows")]
+    ObjectFull,
+    /// The token has as many related objects as allowed. Unrelate one first.
+    #[error("the token has as many related objects as it may have")]
+    TooManyObjects,
+    /// The user has as many device keys as allowed. Remove one first.
+    #[error("the user has as many device keys as max-devices-per-user allows")]
+    TooManyDevices,
+    /// A login by device key: there is no such key, it is inactive, or the login token is not its own. The caller is not
+    /// told which. Log in by other means.
+    #[error("no active device key has this uuid and this login token")]
+    LoginRefused,
+    /// A takeover of the token's own user. Needs no takeover.
+    #[error("the token is that user's own")]
+    OwnUser,
+}
+
+/// What an operation did, or why it did nothing.
+pub type Outcome<T> = Result<T, Rejection>;

@@ -1,0 +1,111 @@
+//! The documents name files that exist: in links, in code spans, and in the map of ARCHITECTURE.md.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FOLDERS: [&str; 8] =
+    ["src/", "tests/", "benches/", "config/", "docs/", "scripts/", "fuzz/", "examples/"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The documents, by their paths from the root.
+fn documents() -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::from("benches/README.md")];
+    for folder in ["", "docs"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        found.extend(names.filter(|name| name.ends_with(".md")).map(|name| Path::new(folder).join(name)));
+    }
+    found
+}
+
+fn text_of(document: &Path) -> String {
+    fs::read_to_string(root().join(document)).unwrap()
+}
+
+/// A document without its fenced blocks.
+fn prose(text: &str) -> String {
+    text.split("\n```").step_by(2).collect()
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    let mut links = 0;
+    for document in documents() {
+        let text = prose(&text_of(&document));
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            if link.starts_with("http") {
+                continue;
+            }
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let folder = document.parent().unwrap();
+            let target = if path.is_empty() { document.clone() } else { folder.join(path) };
+            assert!(root().join(&target).exists(), "{}: {link}", document.display());
+            let is_there = || headings(&text_of(&target)).iter().any(|there| there == heading);
+            assert!(heading.is_empty() || is_there(), "no such heading in {}: {link}", document.display());
+            links += 1;
+        }
+    }
+    assert!(links > 50, "{links} links");
+}
+
+/// The headings as links name them: in lower case, with hyphens for spaces, without most signs.
+fn headings(text: &str) -> Vec<String> {
+    let lines = prose(text);
+    let titles =
+        lines.lines().filter_map(|line| line.strip_prefix('#')).map(|line| line.trim_start_matches('#'));
+    let slug = |title: &str| {
+        let kept = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
+        title.trim().to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    titles.map(slug).collect()
+}
+
+/// In a code span, a path below one of the project's folders is one that exists; with a word in capitals it is a pattern.
+#[test]
+fn every_path_in_a_code_span_exists() {
+    let mut paths = 0;
+    for document in documents() {
+        let text = prose(&text_of(&document));
+        for span in text.split('`').skip(1).step_by(2) {
+            let is_path =
+                FOLDERS.iter().any(|folder| span.starts_with(folder)) && !span.contains([' ', '\n']);
+            let is_pattern = span.split(['/', '.']).any(|part| part.len() > 1 && part == part.to_uppercase());
+            if is_path && !is_pattern {
+                assert!(root().join(span).exists(), "{}: {span}", document.display());
+                paths += 1;
+            }
+        }
+    }
+    assert!(paths > 30, "{paths} paths");
+}
+
+/// A line of the map is `NAME NAME …  what it is`, indented by two more than the folder it is in.
+#[test]
+fn every_file_of_the_map_exists() {
+    let text = text_of(Path::new("ARCHITECTURE.md"));
+    let (_, map) = text.split_once("```text\nsrc/").expect("a map");
+    let (map, _) = map.split_once("\n```").unwrap();
+    let mut folders = vec![root(), root().join("src")];
+    let mut files = 0;
+    for line in map.lines().skip(1) {
+        let depth = (line.len() - line.trim_start().len()) / 2;
+        folders.truncate(depth + 1);
+        let names = line.trim_start().split("  ").next().unwrap();
+        for name in names.split(' ') {
+            let path = folders[depth].join(name);
+            assert!(
+                path.exists() && path.is_dir() == name.ends_with('/'),
+                "the map names {}",
+                path.display()
+            );
+            files += 1;
+            if name.ends_with('/') && folders.len() == depth + 1 {
+                folders.push(path);
+            }
+        }
+    }
+    assert!(files > 60, "{files} files");
+}
