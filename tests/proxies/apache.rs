@@ -1,4 +1,4 @@
-//! Apache httpd with mod_oauth2, which asks by introspection.
+//! Apache httpd with mod_oauth2, which uses introspection.
 
 use super::site::{Plane, Site, Ways};
 use crate::common::proxies::apache;

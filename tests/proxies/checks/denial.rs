@@ -1,4 +1,4 @@
-//! No request gets past the check.
+//! No request bypasses the check.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ pub fn who_has_no_valid_token_is_denied(site: &mut Site) {
             site.assert_denied(&site.client().get("/", &[(name, &value)]), true);
         }
     }
-    // A query is the application's business: no login, and no choice of the check.
+    // A query belongs to the application: it neither logs in nor selects a check.
     let token = text(&site.server.issue(json!({}))["token"]).to_owned();
     for query in [
         format!("access_token={token}"),
@@ -61,7 +61,7 @@ pub fn every_method_is_checked(site: &mut Site) {
     }
 }
 
-/// Without a token nothing arrives but what is public, also after the application has resolved the path for itself.
+/// Without a token, only public paths reach the application, even after the application has normalised the path.
 pub fn no_path_gets_around_the_check(site: &mut Site) {
     let paths = [
         "/public/../orders",
@@ -102,7 +102,7 @@ pub fn no_path_gets_around_the_check(site: &mut Site) {
     }
 }
 
-/// What an application may make of a path: percent-decoded, backslashes turned, dots resolved.
+/// Normalises a path as an application may: percent-decoding, backslashes turned, dot segments resolved.
 fn resolve(path: &str) -> String {
     let path = path.strip_prefix("http://localhost").unwrap_or(path);
     let path = path.split(['?', '#']).next().unwrap_or_default();
@@ -135,7 +135,7 @@ pub fn an_ended_token_is_refused(site: &mut Site) {
     assert!(site.app.requests().is_empty());
 }
 
-/// What a page of the site does with the login cookie; and that Doorward sees the host the browser asked for.
+/// A page of the site can log out with the login cookie, and Doorward sees the host that the browser asked for.
 pub fn a_browser_logs_out(site: &mut Site) {
     let issued = site.server.issue(json!({}));
     let cookie = cookie(&issued["token"]);
@@ -153,7 +153,7 @@ pub fn a_browser_logs_out(site: &mut Site) {
     assert!(site.app.requests().is_empty());
 }
 
-/// `cookie-csrf-check`: Doorward sees the method, the host and the origin that the client sent, and no others.
+/// `cookie-csrf-check`: Doorward sees exactly the method, host and origin that the client sent.
 pub fn another_site_cannot_use_the_cookie(site: &mut Site) {
     let cookie = cookie(&site.server.issue(json!({}))["token"]);
     if !site.ways.passes_origin {
