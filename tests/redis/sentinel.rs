@@ -1,4 +1,4 @@
-//! The server on a Redis that Sentinels watch: when the master is replaced, it follows by itself.
+//! The server on a Redis with Sentinels: it follows each new master by itself.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::common::sentinel::Sentinels;
 use crate::common::server::{Server, assert_invalid_token, identity};
 
 const SETTINGS: [(&str, &str); 2] = [("DOORWARD_LEASE", "500ms"), ("DOORWARD_REDIS_TIMEOUT", "250ms")];
-/// Longer than the lease, as config/redis.conf wants it.
+/// Longer than the lease, as config/redis.conf demands.
 const DOWN_AFTER_MS: u64 = 1000;
-/// A Sentinel asks a former master for its role every 10 s, gives it 8 s after that to find its place by itself, and does
-/// nothing for 30 s where its own timer was late (redis.io, "High availability with Redis Sentinel", TILT mode).
+/// A Sentinel asks a former master for its role every 10 s, then waits 8 s before it reconfigures it. If its own timer was
+/// late, it pauses for 30 s (redis.io, "High availability with Redis Sentinel", TILT mode).
 const FOLLOWS_AGAIN_MS: u64 = 60_000;
 
 fn start(sentinels: &Sentinels) -> Server {
@@ -28,7 +28,7 @@ fn await_ready(server: &Server) {
     wait_for("ready", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
 }
 
-/// Lets it pass as soon as the store can be asked, and never says that it is no token.
+/// Waits until the token passes, and asserts that every earlier answer is 503.
 fn await_passes(server: &Server, token: &Value) {
     wait_for("passes", || {
         let status = server.auth(&token["token"]).status;
@@ -41,12 +41,12 @@ fn await_refused(server: &Server, token: &Value) {
     wait_for("refused", || (server.auth(&token["token"]).status == 401).then_some(()));
 }
 
-/// All that was acknowledged is on the replica.
+/// Waits until the replica has every acknowledged write.
 fn await_replicated(master: &RedisServer) {
     assert_eq!(master.cli(&["WAIT", "1", "5000"]), "1");
 }
 
-/// Logs in until the tokens go to this master, which follows nobody.
+/// Issues tokens until they are written to this master.
 fn await_written_to(node: &Server, master: &RedisServer) {
     let tokens = || master.keys().iter().filter(|key| key.starts_with("dw:t:")).count();
     let before = tokens();
@@ -56,7 +56,7 @@ fn await_written_to(node: &Server, master: &RedisServer) {
     });
 }
 
-/// What holds once `to` has taken over from another.
+/// Asserts that the nodes work on `to` after it has taken over.
 fn assert_taken_over(nodes: [&Server; 2], to: &RedisServer, live: &[Value], ended: &Value) {
     for node in nodes {
         live.iter().for_each(|token| await_passes(node, token));
@@ -66,7 +66,7 @@ fn assert_taken_over(nodes: [&Server; 2], to: &RedisServer, live: &[Value], ende
     let fresh = nodes[0].issue(json!({}));
     assert!(to.keys().iter().any(|key| key.starts_with("dw:t:")));
     await_passes(nodes[1], &fresh);
-    // Its changes are heard.
+    // The nodes hear the new master's changes.
     nodes[0].end(&fresh["id"]);
     assert_invalid_token(&nodes[0].auth(&fresh["token"]));
     await_refused(nodes[1], &fresh);
@@ -85,7 +85,7 @@ fn a_new_master_is_followed_after_the_old_one_died() {
     sentinels.await_master(&sentinels.servers[1]);
     assert_taken_over([&first, &second], &sentinels.servers[1], &live, &ended);
 
-    // The former master comes back, is made a replica, and takes over in turn; with one Sentinel less.
+    // The former master comes back as a replica and takes over in turn, with one Sentinel less.
     sentinels.servers[0].restart();
     wait_within(FOLLOWS_AGAIN_MS, "it follows", || {
         let former = &sentinels.servers[0];
@@ -100,7 +100,7 @@ fn a_new_master_is_followed_after_the_old_one_died() {
     assert_taken_over([&first, &second], &sentinels.servers[0], &live, &ended);
 }
 
-/// The former master goes on answering, with what it knew: nobody believes it.
+/// The former master still answers with old data: no node uses it.
 #[test]
 fn a_demoted_master_is_abandoned() {
     let sentinels = Sentinels::start(DOWN_AFTER_MS);
@@ -126,7 +126,7 @@ fn a_silent_sentinel_delays_nothing() {
     sentinels.sentinels[0].process.signal(Signal::CONT);
 }
 
-/// Three Sentinels that name a first server, and a second server that is a master too and knows nothing.
+/// Three Sentinels that name a first server, and a second, empty server that is a master, too.
 struct Fakes {
     sentinels: Vec<FakeSentinel>,
     first: RedisServer,
@@ -147,7 +147,7 @@ impl Fakes {
         )
     }
 
-    /// What the Sentinels said until now was heard several times, and nobody has followed the second server.
+    /// Asserts that the node has asked the Sentinels several times and has not followed the second server.
     fn assert_kept(&self, node: &Server, token: &Value) {
         self.sentinels[2].await_asked(3);
         identity(&node.auth(&token["token"]));
@@ -165,7 +165,7 @@ fn a_minority_of_sentinels_is_not_followed() {
     await_ready(&node);
     let token = node.issue(json!({}));
     let [one, two, liar] = &fakes.sentinels[..] else { panic!("three") };
-    // It lies alone, in each way.
+    // One Sentinel lies, in each possible way.
     for (host, port, epoch) in [
         ("127.0.0.1", fakes.second.port(), 1),
         ("127.0.0.1", fakes.second.port(), 900),
@@ -175,7 +175,7 @@ fn a_minority_of_sentinels_is_not_followed() {
         liar.name(host, port, epoch);
         fakes.assert_kept(&node, &token);
     }
-    // The others are slow, then silent.
+    // The other Sentinels are slow, then silent.
     for (delay, is_silent) in [(Duration::from_millis(300), false), (Duration::ZERO, true)] {
         for sentinel in [one, two] {
             sentinel.set_delay(delay);
@@ -200,7 +200,7 @@ fn a_majority_with_an_older_epoch_is_not_followed() {
     fakes.assert_kept(&node, &token);
     assert!(node.log().contains("which is older than"), "{}", node.log());
     fakes.sentinels[2].name("127.0.0.1", fakes.second.port(), 6);
-    // One of two vouches for the newer epoch: not a majority.
+    // One Sentinel alone vouches for the newer epoch, which is no majority.
     fakes.assert_kept(&node, &token);
     fakes.sentinels[1].name("127.0.0.1", fakes.second.port(), 6);
     await_written_to(&node, &fakes.second);
@@ -241,7 +241,7 @@ fn a_switch_message_is_followed_without_waiting_for_a_poll() {
     });
 }
 
-/// A node that may see the settings says that a master which was cut off would acknowledge for too long.
+/// If its user may read the settings, a node reports that a master which is cut off would acknowledge writes for too long.
 #[test]
 fn failover_settings_that_lose_revocations_are_reported() {
     let sentinels = Sentinels::start(5_000);
@@ -251,11 +251,11 @@ fn failover_settings_that_lose_revocations_are_reported() {
     master.cli(&["CONFIG", "SET", "min-replicas-max-lag", "7"]);
     let server = start(&sentinels);
     let faults = || server.call("GET", "/v1/status", None).json()["faults"].clone();
-    wait_for("it is told", || (faults()[0]["kind"] == "failover_lag").then_some(()));
+    wait_for("the fault is reported", || (faults()[0]["kind"] == "failover_lag").then_some(()));
     assert_eq!(faults()[0]["fatal"], false);
     assert!(faults()[0]["fix"].as_str().unwrap().contains("min-replicas-max-lag 4"), "{}", faults());
     assert!(server.log().contains("WARN") && server.log().contains("redis failover settings too slow"));
     await_ready(&server);
     master.cli(&["CONFIG", "SET", "min-replicas-max-lag", "4"]);
-    wait_for("it is over", || faults().as_array().unwrap().is_empty().then_some(()));
+    wait_for("the fault is gone", || faults().as_array().unwrap().is_empty().then_some(()));
 }

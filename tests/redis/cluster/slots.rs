@@ -1,4 +1,4 @@
-//! Slots that move from one master to another while tokens are used.
+//! Slots that move between masters while tokens are in use.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -15,7 +15,7 @@ fn moving_slots_log_nobody_out() {
     let mut cluster = RedisCluster::with(3, false, &PATIENT);
     let (first, second) = (start(&cluster), start(&cluster));
     let (user, slot) = users(&cluster).swap_remove(0);
-    // A master that has no slots yet is in no list of theirs.
+    // A master without slots is in no slot list.
     cluster.add_master(&PATIENT);
     for (from, to) in [(0, 3), (3, 1), (1, 0)] {
         let live: Vec<_> = (0..10).map(|_| issue_soon(&first, &user)).collect();
@@ -25,7 +25,7 @@ fn moving_slots_log_nobody_out() {
         }
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
-            // Also when something panics: the scope waits for the threads.
+            // Also after a panic, because the scope waits for the threads.
             let _over = StopOnDrop(&is_over);
             for server in [&first, &second] {
                 let (live, is_over) = (&live, &is_over);
@@ -39,11 +39,11 @@ fn moving_slots_log_nobody_out() {
                 });
             }
             cluster.move_slot(slot, from, to, || {
-                // Half here, half there: each is found.
+                // Half of the keys have moved: each is found.
                 for server in [&first, &second] {
                     live.iter().for_each(|token| await_passes(server, token));
                 }
-                // No script runs on half of a user's keys: neither all of them end, nor some.
+                // No script runs on half of a user's keys, so nothing is revoked.
                 assert_eq!(first.call("DELETE", &format!("/v1/users/{user}/tokens"), None).status, 503);
                 assert_eq!(first.call("DELETE", &token_path(&ended["id"]), None).status, 503);
                 await_passes(&first, &ended);
@@ -55,15 +55,15 @@ fn moving_slots_log_nobody_out() {
         for server in [&first, &second] {
             live.iter().for_each(|token| await_passes(server, token));
         }
-        // The new owner's changes are heard.
+        // The nodes hear the new owner's changes.
         end_soon(&second, &live[0]);
         await_refused(&first, &live[0]);
         await_ready(&first);
     }
 }
 
-/// The hints of an object are in one slot and its tokens in others: whichever of them is halfway, nobody is told of some
-/// tokens as if they were all, and none is forgotten.
+/// An object's reverse index is in one slot and its tokens are in others. Whichever slot is moving, no listing is incomplete
+/// and no entry is lost.
 #[test]
 fn related_objects_keep_their_tokens_during_slot_moves() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
@@ -103,7 +103,7 @@ fn related_objects_keep_their_tokens_during_slot_moves() {
     tokens.iter().for_each(|token| await_refused(&server, token));
 }
 
-/// A slot that changes hands without its keys being moved.
+/// A slot that changes its owner without its keys.
 #[test]
 fn a_lost_slot_invalidates_its_cached_records() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
@@ -112,11 +112,11 @@ fn a_lost_slot_invalidates_its_cached_records() {
     let token = issue(&first, &user);
     [&first, &second].iter().for_each(|server| await_passes(server, &token));
     let ids = [0, 1].map(|n| node_id(&cluster.masters[n]));
-    // The former owner hears of it from the others.
+    // The former owner hears of the change from the others.
     for state in [["IMPORTING", &ids[0]], ["NODE", &ids[1]]] {
         cluster.masters[1].cli(&["CLUSTER", "SETSLOT", &slot.to_string(), state[0], state[1]]);
     }
-    // The new owner has none of the keys, so the token is not there any more.
+    // The new owner has none of the keys, so the token is gone.
     await_refused(&first, &token);
     await_refused(&second, &token);
 }

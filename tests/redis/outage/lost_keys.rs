@@ -1,4 +1,4 @@
-//! Redis loses its data, and with it the MAC keys.
+//! Redis loses its data, including the token keys.
 
 use serde_json::json;
 
@@ -29,7 +29,7 @@ fn nodes_agree_again_after_redis_lost_its_data() {
     }
 }
 
-/// The worse order: a node that knows nothing of the lost key makes another before the old one notices.
+/// The worse order: a node that never knew the lost key creates another one before the other node notices the loss.
 #[test]
 fn a_node_follows_a_token_key_created_by_another_node() {
     let redis = RedisServer::start();

@@ -12,11 +12,11 @@ pub fn status(server: &Server, path: &str) -> u16 {
     server.validation().get(path, &[]).status
 }
 
-/// What holds as long as Redis cannot be asked, once the node has noticed.
+/// Asserts the node's behaviour during an outage, once the node has noticed it.
 pub fn assert_outage(server: &Server, issued: &Value) {
     let authorization = bearer(&issued["token"]);
     let headers = [("Authorization", authorization.as_str())];
-    // What is known may pass until then; at no time is anybody logged out.
+    // Cached tokens may pass until then; no token is ever called invalid.
     wait_for("known tokens pass no more", || (server.auth(&issued["token"]).status != 200).then_some(()));
     for path in ["/auth", "/auth/x", "/auth-optional", "/session"] {
         assert_unavailable(&server.validation().get(path, &headers));
@@ -38,7 +38,7 @@ pub fn assert_outage(server: &Server, issued: &Value) {
     }
 }
 
-/// Comes back by itself, with the token still valid.
+/// Waits until the node has recovered, and asserts that the token is still valid.
 pub fn assert_back(server: &Server, issued: &Value) {
     let is_back = || server.auth(&issued["token"]).status == 200 && status(server, "/readyz") == 200;
     wait_for("the token passes and the node is ready", || is_back().then_some(()));
