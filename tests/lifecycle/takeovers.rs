@@ -1,4 +1,4 @@
-//! Takeovers, the second factor, the limit per user and events, as callers see them.
+//! Takeovers, the second factor, the token limit per user, events and expiry over HTTP.
 
 use std::cmp::Reverse;
 
@@ -55,12 +55,12 @@ fn takeovers_are_started_and_ended_over_the_admin_plane() {
     on_each_store(&[("DOORWARD_MAX_TAKEOVER_AGE", "1h")], |server| {
         let token = issue(server, "alice");
         let path = token_path(&token["id"]) + "/takeover";
-        assert_eq!(server.call("DELETE", &path, None).status, 404, "there is none");
+        assert_eq!(server.call("DELETE", &path, None).status, 404, "no takeover is active");
         let first = take_over(server, &token, json!({"user": "bob"}));
         let second = take_over(server, &token, json!({"user": "carol", "reason": null}));
         assert_eq!(second["actor"], "alice", "it does not nest");
         let history = listed(server, &(path.clone() + "s"), "takeovers");
-        // Newest first, and by id what began in the same millisecond.
+        // Newest first; takeovers of the same millisecond by id.
         let mut expected = [&first, &second].map(|t| (Reverse(text(&t["created_at"])), text(&t["id"])));
         expected.sort_unstable();
         assert_eq!(history.iter().map(|t| text(&t["id"])).collect::<Vec<_>>(), expected.map(|(_, id)| id));
@@ -123,7 +123,11 @@ fn a_token_is_refused_until_its_second_factor_is_confirmed() {
         let confirmed = server.call("POST", &(path.clone() + "/confirm"), None);
         assert_eq!((confirmed.status, &confirmed.json()["is_authenticated"]), (200, &json!(true)));
         assert_eq!(identity(&server.auth(&token["token"]))[0], "alice");
-        assert_eq!(server.call("POST", &(path.clone() + "/confirm"), None).status, 200, "again is no error");
+        assert_eq!(
+            server.call("POST", &(path.clone() + "/confirm"), None).status,
+            200,
+            "confirming twice is no error"
+        );
         server.end(&token["id"]);
         assert_eq!(server.call("POST", &(path + "/confirm"), None).status, 409);
     });
@@ -165,7 +169,7 @@ fn events_name_the_actor_and_the_reason() {
     });
 }
 
-/// A cache that trusts `exp` or `X-Auth-Expires-In` must not act as the user taken over for longer than the takeover.
+/// A cache that trusts `exp` or `X-Auth-Expires-In` must not keep the identity of a takeover beyond the takeover's end.
 #[test]
 fn an_identity_expires_with_the_earlier_of_takeover_and_token() {
     on_each_store(&[], |server| {
