@@ -1,4 +1,4 @@
-//! All tokens of a user: listed, ended at once, and never more than the limit.
+//! All tokens of a user: listing, revocation and the limit.
 
 use std::cmp::Reverse;
 
@@ -35,7 +35,7 @@ async fn tokens_are_listed_newest_first_then_by_id(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut issued = Vec::new();
     for n in 0..24 {
-        // Four tokens at each time, out of order; how long they live plays no part.
+        // Four tokens at each time, out of order; their lifetimes do not matter.
         let created_ms = NOW_MS + (n * 7) % 6;
         let token = on.issue_idle("alice", HOUR_MS + (n * 5) % 11, created_ms).await;
         issued.push((Reverse(created_ms), token.record.id.to_string()));
@@ -123,7 +123,7 @@ async fn users_of_one_shard_are_separate(kind: StoreKind) {
 
 async fn the_oldest_token_makes_room(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_user: 3, ..LIMITS }).await;
-    // The oldest lives longest: age counts, not expiry.
+    // The oldest token lives longest: age counts, not expiry.
     let oldest = on.issue_idle("alice", 5 * HOUR_MS, NOW_MS).await;
     let second = on.issue_idle("alice", 4 * HOUR_MS, NOW_MS + 1).await;
     on.issue("alice", NOW_MS + 2).await;
@@ -136,7 +136,7 @@ async fn the_oldest_token_makes_room(kind: StoreKind) {
     }
     assert_eq!(on.token(&others, NOW_MS + 4).await.as_ref(), Some(&others));
 
-    // Expired and ended ones take no room.
+    // Expired and revoked tokens do not count.
     let later_ms = NOW_MS + 3 * HOUR_MS;
     for _ in 0..3 {
         on.issue("alice", later_ms).await;
@@ -153,7 +153,7 @@ async fn the_revoked_tokens_of_a_user_are_limited(kind: StoreKind) {
         on.store.issue(&token, NOW_MS + n).await.unwrap().unwrap();
         issued.push(token);
     }
-    // The last three live, the three ended last are shown, the rest is forgotten.
+    // The last three are live, the three revoked last are shown, the others are pruned.
     let shown: Vec<_> = issued.iter().rev().take(6).map(|token| token.record.id).collect();
     assert_eq!(on.listed("alice", NOW_MS + 10).await, shown);
     for (n, token) in issued.iter().enumerate() {
@@ -188,7 +188,7 @@ async fn a_token_above_the_limit_can_be_refused(kind: StoreKind) {
     assert_eq!(on.store.issue(&surplus, NOW_MS + 2).await.unwrap(), Err(Rejection::TooManyTokens));
     assert_eq!(on.record(surplus.record.id).await.unwrap(), None);
     assert_eq!(on.listed("alice", NOW_MS + 2).await.len(), 2);
-    // What has ended takes no room.
+    // Revoked tokens do not count.
     let ending = TokenChange::revoking(RevokeReason::Ended);
     on.store.change(first.record.id, &ending, NOW_MS + 3).await.unwrap().unwrap();
     on.issue("alice", NOW_MS + 3).await;

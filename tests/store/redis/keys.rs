@@ -1,4 +1,4 @@
-//! Which keys there are, and for how long.
+//! The keys in Redis and their TTLs.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use doorward::{StoreError, Token, TokenChange};
 use crate::common::redis::RedisServer;
 use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, ttls};
 
-/// The keys there are and their TTLs in whole minutes, rounded up: no test takes a minute.
+/// The keys and their TTLs in whole minutes, rounded up: no test takes a minute.
 pub fn ttls_min(ttls: BTreeMap<String, i64>) -> BTreeMap<String, u64> {
     ttls.into_iter().map(|(key, ttl)| (key, u64::try_from(ttl).unwrap().div_ceil(MINUTE_MS))).collect()
 }
@@ -18,7 +18,7 @@ pub fn ttls_min(ttls: BTreeMap<String, i64>) -> BTreeMap<String, u64> {
 pub struct Keys(pub TestStore);
 
 impl Keys {
-    /// Exactly these tokens are there, and the index of their user, all with these TTLs.
+    /// Asserts that exactly these tokens and their user's index exist, with these TTLs.
     pub fn assert(&self, index_ttl_ms: u64, tokens: &[(&Token, u64)]) {
         let prefix = self.0.prefix();
         let user = tokens[0].0.record.user();
@@ -29,7 +29,7 @@ impl Keys {
             let locator = token.record.id.locator();
             expected.insert(format!("{prefix}t:{{{shard}}}:{locator}"), ttl_ms / MINUTE_MS);
         }
-        // What happened is kept for as long as it is, whatever becomes of the tokens.
+        // Events have their own retention, whatever happens to the tokens.
         expected.insert(format!("{prefix}e:{{{shard}}}:{user}"), LIMITS.event_retention_ms / MINUTE_MS);
         assert_eq!(ttls_min(self.0.ttls()), expected);
     }

@@ -1,4 +1,4 @@
-//! While the store cannot be asked, that is what every operation says, and soon; then it works again.
+//! While Redis is unreachable, every operation fails with `Unavailable` within its timeout; then the store recovers.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -38,7 +38,7 @@ async fn assert_all_unavailable(on: &TestStore, token: &Token) {
     assert_unavailable("probe", on.store.probe()).await;
 }
 
-/// The validations' connection comes back by itself.
+/// Waits until the look-up connection has recovered by itself.
 async fn validations_are_back(on: &TestStore, token: &Token) {
     let id = token.record.id;
     eventually("validations are back", async || on.record(id).await.ok()).await;
@@ -58,7 +58,7 @@ async fn a_killed_redis_is_unavailable_and_returns_with_its_data() {
 
     server.kill();
     assert_all_unavailable(&on, &live).await;
-    // Also for a node that starts now.
+    // Also on a node that starts now.
     assert_all_unavailable(&open(&server).await, &live).await;
 
     server.restart();
@@ -86,7 +86,7 @@ async fn a_frozen_redis_times_out_and_works_again_once_thawed() {
     server.thaw();
     eventually("the store is back", async || on.store.probe().await.ok()).await;
     validations_are_back(&on, &token).await;
-    // Whether what was asked meanwhile was done is unknown; asked again, it is.
+    // Whether operations during the freeze took effect is unknown; a repeated one does.
     on.store.revoke_user_tokens("alice", None, NOW_MS).await.unwrap();
     assert!(!on.token(&token, NOW_MS).await.unwrap().record.is_active);
     on.issue("alice", NOW_MS).await;
