@@ -1,5 +1,5 @@
-//! The OpenAPI document against the real answers: schemathesis generates requests from it. No answer may be a 5xx, or have a
-//! status, content type or schema that the document does not contain.
+//! The OpenAPI document against the real answers: schemathesis generates requests from it. No answer may be a 5xx, or
+//! have a status, content type or schema that the document does not contain.
 //!
 //! `OPENAPI_EXAMPLES=500 cargo test --test integration openapi` makes more requests.
 

@@ -183,8 +183,8 @@ pub fn superseded() {
     finish(&world, threads, 1);
 }
 
-/// The lease has expired over a stale entry. The push and then the heartbeat arrive during a look-up: the new lease must
-/// not make the old entry valid again.
+/// The lease has expired over a stale entry. The push and then the heartbeat arrive during a look-up: the new lease
+/// must not make the old entry valid again.
 pub fn push_then_lease() {
     stale_entry_past_its_lease(|cache, tracking, now_ms| {
         cache.invalidate(&token("a"));

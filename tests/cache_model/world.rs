@@ -1,5 +1,5 @@
-//! The world around the cache: two masters with versioned tokens, their tracking connections, writers, readers and a manual
-//! clock. Every look-up asserts the guarantee.
+//! The world around the cache: two masters with versioned tokens, their tracking connections, writers, readers and a
+//! manual clock. Every look-up asserts the guarantee.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -85,8 +85,8 @@ impl World {
         lock(&self.masters[usize::from(server)])
     }
 
-    /// Changes a token as a revocation does: executed, pushed at the end of the event loop's turn, acknowledged. Anything may
-    /// happen between these steps.
+    /// Changes a token as a revocation does: executed, pushed at the end of the event loop's turn, acknowledged.
+    /// Anything may happen between these steps.
     pub fn end(&self, server: u16, id: TokenId, by: By) {
         let version = self.master(server).next_version(id);
         self.master(server).push(&Message::Push(Some(id), vec![(id, version)]));

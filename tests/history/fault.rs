@@ -46,7 +46,8 @@ pub enum Fault {
     NodeFrozen,
     /// The system clock of one node jumps by days and back.
     NodeClockJumps,
-    /// The clock of Redis jumps by less than a token's lifetime and back. (Redis itself deletes keys that expire in a jump.)
+    /// The clock of Redis jumps by less than a token's lifetime and back. (Redis itself deletes keys that expire in a
+    /// jump.)
     StoreClockJumps,
     /// Another server becomes the master, but one node continues to use the former one, which still answers.
     MasterDemoted,

@@ -1,5 +1,5 @@
-//! Random recorded load on a deployment: workers issue, change, rotate and revoke tokens; watchers validate all of them on
-//! every node again and again.
+//! Random recorded load on a deployment: workers issue, change, rotate and revoke tokens; watchers validate all of them
+//! on every node again and again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -20,8 +20,8 @@ pub enum Direction {
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
     Pass,
-    /// Forwards and closes nothing, in one direction or (`None`) in both. Once the rule is lifted, the held bytes arrive, as
-    /// after a partition.
+    /// Forwards and closes nothing, in one direction or (`None`) in both. Once the rule is lifted, the held bytes
+    /// arrive, as after a partition.
     Silent(Option<Direction>),
     /// [`Rule::Silent`] in both directions for the tracking connection only, from its `CLIENT TRACKING` command on.
     TrackingSilent,
@@ -136,8 +136,8 @@ impl Shared {
         }
     }
 
-    /// Forwards bytes until one end closes. Bytes already read are held, not dropped: they are in the network and arrive
-    /// later, even if their sender has given up.
+    /// Forwards bytes until one end closes. Bytes already read are held, not dropped: they are in the network and
+    /// arrive later, even if their sender has given up.
     fn pump(&self, mut from: TcpStream, mut to: TcpStream, direction: Direction, is_tracking: &AtomicBool) {
         let mut chunk = vec![0; 16 * 1024];
         let mut tail = Vec::new();

@@ -5,12 +5,12 @@ use std::time::Duration;
 /// Short, to get many leases into a second.
 pub const LEASE_MS: u64 = 500;
 
-/// The node's clock counts whole milliseconds: a lease can appear up to one longer, and a heartbeat up to one later. The
-/// rest is margin. A slow machine needs no tolerance (see main.rs).
+/// The node's clock counts whole milliseconds: a lease can appear up to one longer, and a heartbeat up to one later.
+/// The rest is margin. A slow machine needs no tolerance (see main.rs).
 pub const SLACK_US: u64 = 10_000;
 
-/// Half the revocations reach the other node within this time when nothing fails. Less than one millisecond is usual; the
-/// rest is for a busy machine.
+/// Half the revocations reach the other node within this time when nothing fails. Less than one millisecond is usual;
+/// the rest is for a busy machine.
 pub const PROMPT_US: u64 = 20_000;
 
 /// The load runs alone, then with the fault, then alone until the revocations made during the fault are judged.

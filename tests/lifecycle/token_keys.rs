@@ -19,8 +19,8 @@ fn is_ready(server: &Server) -> bool {
     server.validation().get("/readyz", &[]).status == 200
 }
 
-/// Rolls lists of keys over two nodes, one restart per step. At each step each node issues a token, and all tokens so far
-/// must be valid on both.
+/// Rolls lists of keys over two nodes, one restart per step. At each step each node issues a token, and all tokens so
+/// far must be valid on both.
 fn roll(redis: &RedisServer, mut tokens: Vec<Value>, mut nodes: [Server; 2], steps: &[(usize, &str)]) {
     for (at, keys) in steps {
         nodes[*at] = node(redis, keys);

@@ -5,7 +5,8 @@ use crate::common::server::Server;
 
 /// Sends `bytes` and returns every answer until the server closes the connection.
 ///
-/// A request for the unknown path `/livez/last` follows the bytes: its 404 is the last answer if the connection stays open.
+/// A request for the unknown path `/livez/last` follows the bytes: its 404 is the last answer if the connection stays
+/// open.
 pub fn answers_to(server: &Server, bytes: &[u8]) -> Vec<Response> {
     let mut client = server.validation();
     client.write(bytes).unwrap();

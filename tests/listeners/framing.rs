@@ -101,8 +101,8 @@ fn malformed_heads_are_rejected() {
         let none_passed = answers.iter().all(|answer| answer.header(IDENTITY[0]).is_none());
         assert!(none_passed && matches!(statuses(&answers)[..], [] | [400]), "{shown:?}: {answers:?}");
     }
-    // A lenient parser accepts a bare LF as a line end (RFC 9112, section 2.2). Both readings are fine, but not a second
-    // answer or a mix of both.
+    // A lenient parser accepts a bare LF as a line end (RFC 9112, section 2.2). Both readings are fine, but not a
+    // second answer or a mix of both.
     let bare = format!("GET /auth HTTP/1.1\nHost: a\n{good}\n\n");
     let answers = answers_to(&server, bare.as_bytes());
     assert!(matches!(statuses(&answers)[..], [] | [400] | [200, 404]), "{answers:?}");

@@ -112,8 +112,8 @@ impl Site {
         self.client().get(path, &[("Authorization", &bearer(token))])
     }
 
-    /// Returns the identity that the application got. Every header must be there exactly once; those that this proxy does not
-    /// forward must be absent, and are returned empty.
+    /// Returns the identity that the application got. Every header must be there exactly once; those that this proxy
+    /// does not forward must be absent, and are returned empty.
     pub fn told<'a>(&self, request: &'a Recorded) -> [&'a str; 7] {
         let silent = &IDENTITY[self.ways.told..];
         IDENTITY.map(|name| {

@@ -13,8 +13,8 @@ use crate::common::server::{Server, bearer};
 use crate::common::tls::Authority;
 use crate::common::upstream::Upstream;
 
-/// Traefik uses Go's default client with a timeout of 30 s, and neither is configurable: it keeps two idle connections and
-/// waits for a silent Doorward.
+/// Traefik uses Go's default client with a timeout of 30 s, and neither is configurable: it keeps two idle connections
+/// and waits for a silent Doorward.
 const WAYS: Ways = Ways { gives_up: false, clients_at_once: 2, unreachable_status: 500, ..Ways::USUAL };
 
 #[test]

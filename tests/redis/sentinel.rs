@@ -14,8 +14,8 @@ use crate::common::server::{Server, assert_invalid_token, identity};
 const SETTINGS: [(&str, &str); 2] = [("DOORWARD_LEASE", "500ms"), ("DOORWARD_REDIS_TIMEOUT", "250ms")];
 /// Longer than the lease, as config/redis.conf demands.
 const DOWN_AFTER_MS: u64 = 1000;
-/// A Sentinel asks a former master for its role every 10 s, then waits 8 s before it reconfigures it. If its own timer was
-/// late, it pauses for 30 s (redis.io, "High availability with Redis Sentinel", TILT mode).
+/// A Sentinel asks a former master for its role every 10 s, then waits 8 s before it reconfigures it. If its own timer
+/// was late, it pauses for 30 s (redis.io, "High availability with Redis Sentinel", TILT mode).
 const FOLLOWS_AGAIN_MS: u64 = 60_000;
 
 fn start(sentinels: &Sentinels) -> Server {
@@ -241,7 +241,8 @@ fn a_switch_message_is_followed_without_waiting_for_a_poll() {
     });
 }
 
-/// If its user may read the settings, a node reports that a master which is cut off would acknowledge writes for too long.
+/// If its user may read the settings, a node reports that a master which is cut off would acknowledge writes for too
+/// long.
 #[test]
 fn failover_settings_that_lose_revocations_are_reported() {
     let sentinels = Sentinels::start(5_000);

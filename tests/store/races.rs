@@ -89,8 +89,8 @@ async fn a_token_has_at_most_one_active_takeover(kind: StoreKind) {
     }
 }
 
-/// Never: a live token that no listing shows; nor a token that is still live after a revocation of all that started after
-/// its issue was acknowledged.
+/// Never: a live token that no listing shows; nor a token that is still live after a revocation of all that started
+/// after its issue was acknowledged.
 async fn revoking_all_tokens_and_logging_in_are_linearizable(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for time in 0..TIMES {
@@ -113,8 +113,8 @@ async fn revoking_all_tokens_and_logging_in_are_linearizable(kind: StoreKind) {
     }
 }
 
-/// Never: a refusal of the old secret within the grace or of the new secret after its issue; nor a revocation because of
-/// either.
+/// Never: a refusal of the old secret within the grace or of the new secret after its issue; nor a revocation because
+/// of either.
 async fn a_rotation_refuses_no_valid_secret(kind: StoreKind) {
     let on = Arc::new(TestStore::open(kind).await);
     let mut token = on.issue("alice", NOW_MS).await;

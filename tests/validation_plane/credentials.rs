@@ -76,8 +76,8 @@ fn requests_of_one_connection_are_independent() {
     });
 }
 
-/// Returns how many commands of a look-up Redis ran, inside scripts or not. Scripts themselves are not counted: the store
-/// inspection runs one that reads nothing.
+/// Returns how many commands of a look-up Redis ran, inside scripts or not. Scripts themselves are not counted: the
+/// store inspection runs one that reads nothing.
 fn lookups(redis: &RedisServer) -> u64 {
     let calls = |line: &str| line.split_once("calls=")?.1.split(',').next()?.parse::<u64>().ok();
     redis

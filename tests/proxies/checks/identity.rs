@@ -84,8 +84,8 @@ pub fn forged_identity_never_arrives(site: &mut Site) {
     send_forged(site, &forged, false);
 }
 
-/// Names that many applications confuse with the identity headers: CGI, WSGI and PHP replace every character that is neither
-/// a letter nor a digit by `_`. A proxy may drop such headers or refuse the request.
+/// Names that many applications confuse with the identity headers: CGI, WSGI and PHP replace every character that is
+/// neither a letter nor a digit by `_`. A proxy may drop such headers or refuse the request.
 pub fn aliases_never_arrive(site: &mut Site) {
     let aliases = |name: &str| -> Vec<String> {
         // All characters of a name besides letters, digits and `-` (RFC 9110, section 5.6.2).
@@ -100,8 +100,8 @@ pub fn aliases_never_arrive(site: &mut Site) {
     }
 }
 
-/// Forwarding headers of the client reach neither the application nor Doorward, and the client cannot exempt its request
-/// from renewal.
+/// Forwarding headers of the client reach neither the application nor Doorward, and the client cannot exempt its
+/// request from renewal.
 pub fn forged_forwarding_never_arrives(site: &mut Site) {
     let forwarded = "For Host Proto Port Uri Method Prefix Server Scheme Ssl By Path User Email Groups \
         Preferred-Username Access-Token Client-Cert Tls-Client-Cert";

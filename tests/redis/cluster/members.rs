@@ -99,8 +99,8 @@ fn event_master(cluster: &RedisCluster) -> usize {
     wait_for("a connection for events", || cluster.masters.iter().position(is_it))
 }
 
-/// Waits until the feed shows a gap and then an event of this user. The deadline is far below the clusters' node timeout of a
-/// minute, after which Redis itself notices the loss.
+/// Waits until the feed shows a gap and then an event of this user. The deadline is far below the clusters' node
+/// timeout of a minute, after which Redis itself notices the loss.
 fn assert_told(server: &Server, feed: &mut FeedReader, user: &str) {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {

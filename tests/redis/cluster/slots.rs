@@ -62,8 +62,8 @@ fn moving_slots_log_nobody_out() {
     }
 }
 
-/// An object's reverse index is in one slot and its tokens are in others. Whichever slot is moving, no listing is incomplete
-/// and no entry is lost.
+/// An object's reverse index is in one slot and its tokens are in others. Whichever slot is moving, no listing is
+/// incomplete and no entry is lost.
 #[test]
 fn related_objects_keep_their_tokens_during_slot_moves() {
     let cluster = RedisCluster::with(3, false, &PATIENT);

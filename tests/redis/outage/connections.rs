@@ -38,7 +38,8 @@ fn a_large_pool_of_dead_connections_is_replaced_at_once() {
     (0..2 * CONNECTIONS).for_each(|_| drop(server.issue(json!({}))));
 }
 
-/// Redis's `timeout` and proxies close idle connections. That is no outage, even if the next connection is closed at once.
+/// Redis's `timeout` and proxies close idle connections. That is no outage, even if the next connection is closed at
+/// once.
 #[test]
 fn closed_connections_fail_no_request() {
     let redis = RedisServer::start();

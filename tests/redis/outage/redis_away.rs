@@ -51,8 +51,8 @@ fn a_node_recovers_when_redis_thaws() {
     identity(&server.auth(&issued["token"]));
     redis.freeze();
     assert_outage(&server, &issued);
-    // The unacknowledged revocation is in Redis's socket and may run after the thaw, because a 503 on a write means "unknown".
-    // So another token is checked.
+    // The unacknowledged revocation is in Redis's socket and may run after the thaw, because a 503 on a write means
+    // "unknown". So another token is checked.
     redis.thaw();
     wait_for("back", || (status(&server, "/readyz") == 200).then_some(()));
     let issued = server.issue(json!({}));

@@ -1,12 +1,13 @@
-//! Audits the content of Redis: how long each key is kept, and whether each index entry names something that still exists.
+//! Audits the content of Redis: how long each key is kept, and whether each index entry names something that still
+//! exists.
 //!
 //! Members and fields have no TTL in Redis. So the rules (ARCHITECTURE.md, "What is in Redis") are:
 //! 1. An entry says until when the thing that it names is kept.
 //! 2. A write to an index prunes expired entries.
 //! 3. The index as a whole expires with the longest-lived thing that it names.
 //!
-//! Rules 1 and 2 are checked by the stored times, which are the manual clock's. Rule 3 is checked by the TTL, because nothing
-//! else removes a key; for that, Redis is made to follow the manual clock ([`TestStore::age`]).
+//! Rules 1 and 2 are checked by the stored times, which are the manual clock's. Rule 3 is checked by the TTL, because
+//! nothing else removes a key; for that, Redis is made to follow the manual clock ([`TestStore::age`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -22,8 +23,8 @@ use serde::de::DeserializeOwned;
 use super::values::{LIMITS, OBJECTS, object};
 use crate::common::store::{MINUTE_MS, RawKey, TestStore};
 
-/// The score of a reverse-index entry is the token's latest expiry in seconds times this, plus the second of its writing
-/// modulo this.
+/// The score of a reverse-index entry is the token's latest expiry in seconds times this, plus the second of its
+/// writing modulo this.
 const HINT_CYCLE: u64 = 1 << 20;
 /// In a user's index: the offset of a revoked token's score, and of a live token's creation time.
 const REVOKED: u64 = 1 << 50;
@@ -241,8 +242,8 @@ impl Snapshot {
         fits(key, last_ms, at)
     }
 
-    /// Checks that each entry holds the expiry of the thing that it names, that an entry of a missing thing has expired, and
-    /// that a write prunes all or several of those. Returns the latest expiry.
+    /// Checks that each entry holds the expiry of the thing that it names, that an entry of a missing thing has
+    /// expired, and that a write prunes all or several of those. Returns the latest expiry.
     fn check_index(
         &self,
         key: &RawKey,

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::values::{OBJECTS, USERS, UUIDS};
 
-/// The operations. All times are whole minutes, so the manual clock hits every deadline exactly. And no TTL, which Redis
-/// counts in real time, is shorter than a case takes.
+/// The operations. All times are whole minutes, so the manual clock hits every deadline exactly. And no TTL, which
+/// Redis counts in real time, is shorter than a case takes.
 #[derive(Clone, Debug)]
 pub enum Op {
     Issue {

@@ -195,8 +195,9 @@ impl World {
         for on in [&self.memory, &self.redis] {
             let record = on.record(id).await.unwrap();
             let verdict = record.map(|record| record.judge(&hash, None, self.now_ms));
-            // Stores may differ in how long an expired token is kept for a renewal. After its absolute expiry, no renewal revives it, and
-            // a revocation by object may find it or not, because Redis prunes the object's entry then.
+            // Stores may differ in how long an expired token is kept for a renewal. After its absolute expiry, no
+            // renewal revives it, and a revocation by object may find it or not, because Redis prunes the object's
+            // entry then.
             let verdict = verdict.filter(|verdict| *verdict != RecordVerdict::Expired);
             let is_wrong = matches!(verdict, Some(RecordVerdict::WrongSecret | RecordVerdict::RotatedOut));
             let has_ended = is_wrong && on.store.revoke_reused(id, &hash, self.now_ms).await.unwrap();

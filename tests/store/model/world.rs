@@ -14,8 +14,8 @@ use crate::common::devices::sample_device;
 use crate::common::store::{MINUTE_MS, NOW_MS, StoreKind, TestStore};
 
 pub struct World {
-    /// Whether Redis's TTLs follow the manual clock. Otherwise expired data stays until an operation prunes it, and must not be
-    /// visible.
+    /// Whether Redis's TTLs follow the manual clock. Otherwise expired data stays until an operation prunes it, and
+    /// must not be visible.
     pub ttls_run: bool,
     /// Whether objects' tokens are listed after each step, which removes stale entries, or only at the end.
     pub lists_objects: bool,
@@ -28,7 +28,8 @@ pub struct World {
     pub secrets: HashMap<TokenId, Vec<SecretHash>>,
     /// The created or requested device keys, and last an unknown one.
     pub devices: Vec<DeviceKey>,
-    /// When each token last was to be related to each object, and the pairs that were separated within a minute after that.
+    /// When each token last was to be related to each object, and the pairs that were separated within a minute after
+    /// that.
     pub related_ms: HashMap<(RelatedObject, TokenId), u64>,
     pub taken_away: HashSet<(RelatedObject, TokenId)>,
     /// The content of Redis after the last step.

@@ -1,5 +1,5 @@
-//! A user's history does not make operations more expensive. The tests count the commands that each script runs, and measure
-//! how long it blocks Redis. `cargo test --test integration store::redis::busy -- --nocapture` prints both.
+//! A user's history does not make operations more expensive. The tests count the commands that each script runs, and
+//! measure how long it blocks Redis. `cargo test --test integration store::redis::busy -- --nocapture` prints both.
 //!
 //! Only the counts are asserted, because times depend on the machine's load.
 

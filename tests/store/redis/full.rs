@@ -1,5 +1,5 @@
-//! Revocations and renewals work when Redis is out of memory or cannot write snapshots; new tokens are refused when memory is
-//! full.
+//! Revocations and renewals work when Redis is out of memory or cannot write snapshots; new tokens are refused when
+//! memory is full.
 
 use doorward::internals::model::event::RevokeReason;
 use doorward::{StoreError, TokenChange};

@@ -14,7 +14,8 @@ use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, TestStore, raw_connection, touch, with_objects};
 
-/// Returns every key with its serialized value, except reverse indexes: their entries are written before the things they name.
+/// Returns every key with its serialized value, except reverse indexes: their entries are written before the things
+/// they name.
 fn snapshot(server: &RedisServer) -> BTreeMap<String, Vec<u8>> {
     const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
         r[#r + 1] = k r[#r + 1] = redis.call('DUMP', k) end return r";

@@ -1,5 +1,5 @@
-//! An operation is one round trip. The pool adds one to each, which is not ours to save: deadpool-redis tests a connection
-//! with `UNWATCH` and `PING` in one pipeline before each use.
+//! An operation is one round trip. The pool adds one to each, which is not ours to save: deadpool-redis tests a
+//! connection with `UNWATCH` and `PING` in one pipeline before each use.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
 use crate::common::store::{LIMITS, MINUTE_MS, NOW_MS, TestStore, raw_connection, touch, with_objects};
 
-/// The work of Redis: reads from connections, and calls of each command. Commands inside scripts are counted, too, so they are
-/// distinguished by name.
+/// The work of Redis: reads from connections, and calls of each command. Commands inside scripts are counted, too, so
+/// they are distinguished by name.
 pub struct Traffic {
     reads: u64,
     calls: BTreeMap<String, u64>,
@@ -181,8 +181,8 @@ async fn revoking_a_token_with_related_objects_is_two_round_trips() {
     assert_eq!((traffic.of("evalsha"), traffic.reads), (2, 4), "{:?}", traffic.calls);
 }
 
-/// Anybody with access to Redis could count the commands inside the script. Their number must not reveal why a login was
-/// refused.
+/// Anybody with access to Redis could count the commands inside the script. Their number must not reveal why a login
+/// was refused.
 #[tokio::test]
 async fn every_refused_login_runs_the_same_number_of_commands() {
     for events_per_user in [0, 100] {

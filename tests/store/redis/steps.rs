@@ -1,4 +1,5 @@
-//! A revocation of many tokens runs in steps. Each step is short, and a repeated call finishes an interrupted revocation.
+//! A revocation of many tokens runs in steps. Each step is short, and a repeated call finishes an interrupted
+//! revocation.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! Envoy's external authorization over gRPC, called as Envoy does. The messages do not use the server's own definitions.
+//! Envoy's external authorization over gRPC, called as Envoy does. The messages do not use the server's own
+//! definitions.
 
 use bytes::Bytes;
 use serde_json::json;
