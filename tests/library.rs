@@ -321,8 +321,8 @@ async fn a_validator_without_its_runtime_is_unavailable() {
         scope.spawn(make).join().unwrap()
     });
     for validator in [&of_ended, &of_idle] {
-        let told = is_valid(validator, &token_string).await;
-        assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+        let validity = is_valid(validator, &token_string).await;
+        assert!(matches!(validity, Err(StoreError::Unavailable(_))), "{validity:?}");
         let batch = validator.validate_batch(&[&token_string], Access::Recorded).await;
         assert!(matches!(batch, Err(StoreError::Unavailable(_))));
     }
@@ -332,12 +332,16 @@ async fn a_validator_without_its_runtime_is_unavailable() {
 
 #[test]
 fn node_settings_are_checked_like_server_settings() {
-    let told = |given: &[(&str, &str)]| {
+    let error_of = |given: &[(&str, &str)]| {
         let owned = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
         config::load_node(given.iter().map(owned)).map(|_| ()).unwrap_err().to_string()
     };
     let none_in_the_clear = [("DOORWARD_COOKIE_SAME_SITE", "none"), ("DOORWARD_COOKIE_SECURE", "false")];
-    assert!(told(&none_in_the_clear).starts_with("cookie-same-site "), "{}", told(&none_in_the_clear));
+    assert!(
+        error_of(&none_in_the_clear).starts_with("cookie-same-site "),
+        "{}",
+        error_of(&none_in_the_clear)
+    );
     let ca = [("DOORWARD_REDIS_URL", "redis://127.0.0.1"), ("DOORWARD_REDIS_CA_FILE", "/ca.pem")];
-    assert!(told(&ca).starts_with("redis-ca-file "), "{}", told(&ca));
+    assert!(error_of(&ca).starts_with("redis-ca-file "), "{}", error_of(&ca));
 }

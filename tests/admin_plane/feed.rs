@@ -27,7 +27,7 @@ fn the_feed_shows_the_events_of_every_node_and_resumes() {
         );
         assert_eq!(data, history(server, "alice")[0]);
         drop(feed);
-        server.end(&token["id"]);
+        server.revoke(&token["id"]);
         let mut feed = FeedReader::open(server, Some(&id));
         let (_, kind, data) = feed.event();
         assert_eq!((kind.as_str(), &data["token"]), ("token.revoked", &token["id"]));

@@ -31,8 +31,8 @@ fn a_valid_token_is_introspected() {
 #[test]
 fn an_invalid_token_is_introspected_as_inactive_and_nothing_else() {
     on_each_store(&[], |server| {
-        let ended = server.issue(json!({}));
-        server.end(&ended["id"]);
+        let revoked = server.issue(json!({}));
+        server.revoke(&revoked["id"]);
         let expired = server.issue(json!({"idle_seconds": 1}));
         let pending = server.issue(json!({"is_authenticated": false}));
         let good = server.issue(json!({}));
@@ -46,7 +46,7 @@ fn an_invalid_token_is_introspected_as_inactive_and_nothing_else() {
             let response = server.call("GET", &token_path(&expired["id"]), None);
             (response.status == 404).then_some(())
         });
-        for none in [&ended["token"], &expired["token"], &pending["token"], &json!(forged), &json!("x")] {
+        for none in [&revoked["token"], &expired["token"], &pending["token"], &json!(forged), &json!("x")] {
             assert_inactive(server, none);
             assert_inactive(server, none);
         }

@@ -68,7 +68,7 @@ fn a_related_object_is_removed_from_a_token_by_its_path() {
         assert_eq!(pointers(&delete("a/b?x=1"), 422), ["#/x"]);
         let other = server.call("GET", &format!("{}/a/b", related_path(&issued)), None);
         assert_eq!((other.status, other.header("allow")), (405, Some("DELETE")));
-        server.end(&issued["id"]);
+        server.revoke(&issued["id"]);
         pointers(&delete("shop.order/7"), 409);
         pointers(&server.call("DELETE", "/v1/tokens/AAAAAAAAAAAAAAAA/related/a/b", None), 404);
     });
@@ -148,7 +148,7 @@ fn impossible_changes_of_related_objects_are_rejected() {
         pointers(&server.call("POST", "/v1/tokens", Some(&body)), 409);
         let other = server.issue(json!({}));
         pointers(&server.call("POST", &related_path(&other), Some(&object("1"))), 409);
-        server.end(&issued["id"]);
+        server.revoke(&issued["id"]);
         pointers(&server.call("POST", &path, Some(&object("2"))), 409);
         pointers(&server.call("DELETE", &path, Some(&object("1"))), 409);
         assert_eq!(server.call("POST", &related_path(&other), Some(&object("1"))).status, 204);

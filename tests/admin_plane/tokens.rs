@@ -169,7 +169,7 @@ fn a_users_tokens_are_listed_in_pages_newest_first() {
             assert_eq!(paged, all, "{limit}");
         }
 
-        server.end(&all[3]["id"]);
+        server.revoke(&all[3]["id"]);
         let (live, _) = server.list("?limit=1000");
         assert_eq!(live.len(), 119);
         let (with_ended, _) = server.list("?limit=1000&include=revoked");
@@ -189,7 +189,7 @@ fn all_tokens_of_a_user_are_revoked_together() {
         let path = "/v1/users/a%2Fb%20%C3%A9%25/tokens";
         let tokens: Vec<_> = (0..5).map(|_| server.issue(json!({"user": user}))).collect();
         let other = server.issue(json!({"user": "bob"}));
-        server.end(&tokens[4]["id"]);
+        server.revoke(&tokens[4]["id"]);
         let revoke = |query: &str| server.call("DELETE", &format!("{path}{query}"), None);
         let kept = format!("?except={}", text(&tokens[1]["id"]));
         let response = revoke(&kept);

@@ -18,7 +18,7 @@ fn finish(world: &World, threads: impl IntoIterator<Item = JoinHandle<()>>, capa
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     let stats = world.cache.stats();
     assert!(stats.entries <= capacity, "P4: more entries than the bound");
-    assert_eq!(stats.flights, 0, "P4: a read that nobody leads is still listed");
+    assert_eq!(stats.flights, 0, "P4: a flight without a leader is still listed");
     REACHED.with(|reached| {
         let sum = reached.get();
         reached.set(Stats {
@@ -122,7 +122,7 @@ pub fn joins_only() {
 }
 
 /// This node revokes a token while its pushes are not read: its own readers must see it at once.
-pub fn own_ending() {
+pub fn own_revocation() {
     let world = World::new(1);
     let a = token("a");
     let tracker = Tracker::connect(&world, 0);

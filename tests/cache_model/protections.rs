@@ -48,7 +48,7 @@ fn the_model_detects_that_an_old_flight_is_joined() {
 #[test]
 #[should_panic(expected = "P1")]
 fn the_model_detects_that_a_node_keeps_entries_it_revoked_itself() {
-    check_without("own_void", own_ending);
+    check_without("own_void", own_revocation);
 }
 
 #[test]

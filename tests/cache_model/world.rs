@@ -126,9 +126,9 @@ impl World {
     /// The guarantee.
     fn assert_kept(&self, id: &TokenId, begun: &Begun, value: Version) {
         assert!(value >= begun.known, "P1: older than an invalidation this node knew of before it began");
-        for &(ended, version, at_ms) in &lock(&self.witness).acknowledged {
+        for &(revoked, version, at_ms) in &lock(&self.witness).acknowledged {
             let in_time = begun.at_ms < at_ms + LEASE_MS;
-            assert!(ended != *id || value >= version || in_time, "P2: older than an ending a lease ago");
+            assert!(revoked != *id || value >= version || in_time, "P2: older than a revocation a lease ago");
         }
     }
 

@@ -135,7 +135,7 @@ impl Server {
     }
 
     /// Revokes a token.
-    pub fn end(&self, id: &Value) {
+    pub fn revoke(&self, id: &Value) {
         assert_eq!(self.call("DELETE", &token_path(id), None).status, 204);
     }
 

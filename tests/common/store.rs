@@ -360,7 +360,7 @@ pub fn with_idle(token: Token, idle_ms: u64) -> Token {
 }
 
 /// Returns the token as it is after its revocation.
-pub fn ended(token: &Token, now_ms: u64) -> Token {
+pub fn revoked_at(token: &Token, now_ms: u64) -> Token {
     let revoked = Some(Revocation { at_ms: now_ms, reason: Some(RevokeReason::Ended) });
     Token { revoked, ..edited(token.clone(), |c| c.is_active = false) }
 }

@@ -220,16 +220,16 @@ fn undeliverable_answers_close_the_connection() {
     }
     stream.write_all(&bytes).unwrap();
     let mut reader = stream.try_clone().unwrap();
-    let ended = std::thread::spawn(move || frames(&mut reader));
+    let revoked = std::thread::spawn(move || frames(&mut reader));
     let mut next = 201;
     wait_for("the end", || {
         // Answers without a body need no window and are still sent.
         let _ = stream.write_all(&get_auth(next));
         next += 2;
         std::thread::sleep(Duration::from_millis(20));
-        ended.is_finished().then_some(())
+        revoked.is_finished().then_some(())
     });
-    let frames = ended.join().unwrap();
+    let frames = revoked.join().unwrap();
     let sessions = frames.iter().filter(|(kind, payload)| *kind == 0 && !payload.is_empty()).count();
     assert_eq!(sessions, 0, "no window");
     assert_no_token(&Http2::connect(server.listen()).request("GET", "/auth", &[]));

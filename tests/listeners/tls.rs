@@ -42,9 +42,9 @@ fn an_oversized_client_hello_is_rejected() {
     hello[5..11].copy_from_slice(b"\x01\x00\xff\xff\x03\x03");
     // The server may close the connection before all of it is sent.
     let _ = stream.write_all(&hello);
-    let ended = stream.read(&mut [0; 1]);
+    let revoked = stream.read(&mut [0; 1]);
     let is_open = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
-    assert!(!ended.as_ref().is_err_and(is_open) && !matches!(ended, Ok(1..)), "{ended:?}");
+    assert!(!revoked.as_ref().is_err_and(is_open) && !matches!(revoked, Ok(1..)), "{revoked:?}");
     assert!(authority.connect(server.listen(), None, &HTTP_1).is_ok());
 }
 

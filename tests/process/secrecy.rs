@@ -28,7 +28,7 @@ fn mixed_run(server: &Server) -> Vec<String> {
     let by_header = bearer(&issued[0]["token"]);
     assert_eq!(client.request("POST", "/logout", &[("Authorization", &by_header)], None).status, 200);
     assert_eq!(client.get("/auth", &[("Authorization", &by_header)]).status, 401);
-    server.end(&issued[1]["id"]);
+    server.revoke(&issued[1]["id"]);
 
     // Misplaced secrets: as field names and values, in paths, in malformed requests.
     let token = text(&issued[2]["token"]);

@@ -136,7 +136,7 @@ fn during_the_shutdown_delay_only_readiness_fails() {
         assert_eq!(client.get("/livez", &[]).status, 200);
     }
     assert_eq!(client.connections(), 1);
-    server.end(&issued["id"]);
+    server.revoke(&issued["id"]);
     assert_eq!(server.process().wait().code(), Some(0), "{}", server.log());
 }
 

@@ -46,7 +46,7 @@ pub struct Ways {
     pub clients_at_once: usize,
     pub keeps_connections: bool,
     /// How many of the identity headers, in order, the application gets.
-    pub told: usize,
+    pub identity_headers: usize,
     /// The proxy has a route that admits everybody.
     pub has_optional: bool,
     /// The client gets Doorward's own challenge.
@@ -66,7 +66,7 @@ impl Ways {
         unreachable_status: 503,
         clients_at_once: 4,
         keeps_connections: true,
-        told: IDENTITY.len(),
+        identity_headers: IDENTITY.len(),
         has_optional: true,
         passes_challenge: true,
         passes_origin: true,
@@ -114,8 +114,8 @@ impl Site {
 
     /// Returns the identity that the application got. Every header must be there exactly once; those that this proxy
     /// does not forward must be absent, and are returned empty.
-    pub fn told<'a>(&self, request: &'a Recorded) -> [&'a str; 7] {
-        let silent = &IDENTITY[self.ways.told..];
+    pub fn identity<'a>(&self, request: &'a Recorded) -> [&'a str; 7] {
+        let silent = &IDENTITY[self.ways.identity_headers..];
         IDENTITY.map(|name| {
             let same = |header: &&(String, String)| header.0.eq_ignore_ascii_case(name);
             let values: Vec<_> =
@@ -142,18 +142,18 @@ impl Site {
         } else {
             assert!(challenge.starts_with("Bearer ") && challenge.contains('='), "{response:?}");
         }
-        assert_tells_nothing(response);
+        assert_no_identity_shown(response);
     }
 }
 
 /// Asserts that the application got no identity.
-pub fn told_nothing(request: &Recorded) {
+pub fn assert_no_identity_sent(request: &Recorded) {
     let tells = |(name, _): &(String, String)| name.to_ascii_lowercase().contains("auth-");
     assert!(!request.headers.iter().any(tells), "{request:?}");
 }
 
 /// Asserts that the answer contains no identity headers.
-pub fn assert_tells_nothing(response: &Response) {
+pub fn assert_no_identity_shown(response: &Response) {
     let tells = |(name, _): &(String, String)| name.to_ascii_lowercase().starts_with("x-auth");
     assert!(!response.headers.iter().any(tells), "{response:?}");
 }

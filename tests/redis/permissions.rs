@@ -43,7 +43,7 @@ fn assert_restricted(redis: &RedisServer, number: usize) {
     let url = format!("redis://{name}:a-password@127.0.0.1:{}", redis.port());
     let server = start(&url);
     let message = "redis user lacks a permission";
-    let line = wait_for(&format!("{rules:?} are told"), || {
+    let line = wait_for(&format!("{rules:?} are logged"), || {
         server.log().lines().find(|line| line.contains(message)).map(str::to_owned)
     });
     let why = || format!("{rules:?}\n{}\n{}", status(&server), server.log());
@@ -106,6 +106,6 @@ fn a_revoked_permission_is_reported() {
     assert_eq!(redis.keys().iter().filter(|key| key.starts_with("dw:t:")).count(), 1);
     redis.set_user(&["&dw:*"]);
     await_ready(&server, 200);
-    wait_for("recovery is told", || (lines(&server, "redis recovered") == 1).then_some(()));
+    wait_for("recovery is logged", || (lines(&server, "redis recovered") == 1).then_some(()));
     assert_eq!(server.auth(&token["token"]).status, 200);
 }

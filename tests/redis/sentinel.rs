@@ -57,17 +57,17 @@ fn await_written_to(node: &Server, master: &RedisServer) {
 }
 
 /// Asserts that the nodes work on `to` after it has taken over.
-fn assert_taken_over(nodes: [&Server; 2], to: &RedisServer, live: &[Value], ended: &Value) {
+fn assert_taken_over(nodes: [&Server; 2], to: &RedisServer, live: &[Value], revoked: &Value) {
     for node in nodes {
         live.iter().for_each(|token| await_passes(node, token));
         await_ready(node);
-        assert_invalid_token(&node.auth(&ended["token"]));
+        assert_invalid_token(&node.auth(&revoked["token"]));
     }
     let fresh = nodes[0].issue(json!({}));
     assert!(to.keys().iter().any(|key| key.starts_with("dw:t:")));
     await_passes(nodes[1], &fresh);
     // The nodes hear the new master's changes.
-    nodes[0].end(&fresh["id"]);
+    nodes[0].revoke(&fresh["id"]);
     assert_invalid_token(&nodes[0].auth(&fresh["token"]));
     await_refused(nodes[1], &fresh);
 }
@@ -77,13 +77,13 @@ fn a_new_master_is_followed_after_the_old_one_died() {
     let mut sentinels = Sentinels::start(DOWN_AFTER_MS);
     let (first, second) = (start(&sentinels), start(&sentinels));
     let live: Vec<_> = (0..3).map(|_| first.issue(json!({}))).collect();
-    let ended = first.issue(json!({}));
-    identity(&second.auth(&ended["token"]));
-    first.end(&ended["id"]);
+    let revoked = first.issue(json!({}));
+    identity(&second.auth(&revoked["token"]));
+    first.revoke(&revoked["id"]);
     await_replicated(&sentinels.servers[0]);
     sentinels.servers[0].kill();
     sentinels.await_master(&sentinels.servers[1]);
-    assert_taken_over([&first, &second], &sentinels.servers[1], &live, &ended);
+    assert_taken_over([&first, &second], &sentinels.servers[1], &live, &revoked);
 
     // The former master comes back as a replica and takes over in turn, with one Sentinel less.
     sentinels.servers[0].restart();
@@ -97,7 +97,7 @@ fn a_new_master_is_followed_after_the_old_one_died() {
     sentinels.sentinels[0].process.kill();
     sentinels.servers[1].kill();
     sentinels.await_master(&sentinels.servers[0]);
-    assert_taken_over([&first, &second], &sentinels.servers[0], &live, &ended);
+    assert_taken_over([&first, &second], &sentinels.servers[0], &live, &revoked);
 }
 
 /// The former master still answers with old data: no node uses it.
@@ -106,14 +106,14 @@ fn a_demoted_master_is_abandoned() {
     let sentinels = Sentinels::start(DOWN_AFTER_MS);
     let (first, second) = (start(&sentinels), start(&sentinels));
     let live: Vec<_> = (0..3).map(|_| first.issue(json!({}))).collect();
-    let ended = first.issue(json!({}));
-    identity(&second.auth(&ended["token"]));
-    first.end(&ended["id"]);
+    let revoked = first.issue(json!({}));
+    identity(&second.auth(&revoked["token"]));
+    first.revoke(&revoked["id"]);
     await_replicated(&sentinels.servers[0]);
     assert_eq!(sentinels.sentinels[0].cli(&["SENTINEL", "FAILOVER", crate::common::sentinel::NAME]), "OK");
     sentinels.await_master(&sentinels.servers[1]);
     await_written_to(&first, &sentinels.servers[1]);
-    assert_taken_over([&first, &second], &sentinels.servers[1], &live, &ended);
+    assert_taken_over([&first, &second], &sentinels.servers[1], &live, &revoked);
 }
 
 #[test]
@@ -152,7 +152,7 @@ impl Fakes {
         self.sentinels[2].await_asked(3);
         identity(&node.auth(&token["token"]));
         let fresh = node.issue(json!({}));
-        node.end(&fresh["id"]);
+        node.revoke(&fresh["id"]);
         assert_invalid_token(&node.auth(&fresh["token"]));
         assert_eq!(self.second.keys(), [""; 0]);
     }

@@ -52,9 +52,9 @@ fn all_redis_connections_use_tls() {
     let answer = first.call("POST", "/v1/validate", Some(&json!({"tokens": many})));
     let results = answer.json()["results"].as_array().unwrap().clone();
     assert!(results.iter().all(|result| result["is_active"] == true), "{results:?}");
-    first.end(&token["id"]);
+    first.revoke(&token["id"]);
     assert_invalid_token(&first.auth(&token["token"]));
-    wait_for("ended everywhere", || (second.auth(&token["token"]).status == 401).then_some(()));
+    wait_for("revoked on both nodes", || (second.auth(&token["token"]).status == 401).then_some(()));
 }
 
 /// Redis gets a certificate of another authority, and the node's CA file is replaced, both at run time.
@@ -77,7 +77,7 @@ fn replaced_redis_authorities_are_reloaded() {
     wait_for("not ready", || (ready(&node) == 503).then_some(()));
     // A file without a certificate changes nothing, and the node keeps checking the file.
     std::fs::write(&file, "").unwrap();
-    wait_for("told", || node.log().contains("the old authorities stay").then_some(()));
+    wait_for("the rejected file is logged", || node.log().contains("the old authorities stay").then_some(()));
     std::fs::copy(second.cert(), &file).unwrap();
     wait_for("ready again", || (ready(&node) == 200).then_some(()));
     wait_for("passes", || (node.auth(&token["token"]).status == 200).then_some(()));

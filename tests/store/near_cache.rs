@@ -86,7 +86,7 @@ fn a_batch_look_up_equals_single_look_ups() {
         let hits = cache.stats().hits;
         cache.look_each(&ids, 0, |_| (), |_, _| Looked::NoHit(()));
         assert_eq!((cache.peek(&ids[1], 0), cache.stats().hits), (Some(1), hits), "no use of the entries");
-        cache.look_each(&[], 0, |_| (), |_, _| panic!("there is none"));
+        cache.look_each(&[], 0, |_| (), |_, _| panic!("there is no token"));
     }
 }
 
@@ -290,7 +290,7 @@ fn an_outage_counts_until_other_nodes_can_have_caught_up() {
     assert!(was_away(0, SLACK_MS - 1), "this node has just begun to look");
     assert!(!was_away(0, SLACK_MS));
     connection.heartbeat_answered(1000);
-    assert!(!was_away(1000, 2000), "only a new connection tells of an outage");
+    assert!(!was_away(1000, 2000), "only a new connection reveals an outage");
     drop(connection);
     assert!(!was_away(1000 - SLACK_MS - 1, 2000), "long before the last heartbeat");
     assert!(was_away(1000 - SLACK_MS, 2000));

@@ -98,13 +98,13 @@ async fn revoking_all_tokens_and_logging_in_are_linearizable(kind: StoreKind) {
         let before = on.issue(&user, NOW_MS).await;
         let token = on.sample(&user, NOW_MS);
         let (issue, stop, new, name) = (on.store.clone(), on.store.clone(), token.clone(), user.clone());
-        let (_, ended) = at_once(time, async move { keep(&issue, &new, NOW_MS).await }, async move {
+        let (_, revoked) = at_once(time, async move { keep(&issue, &new, NOW_MS).await }, async move {
             stop.revoke_user_tokens(&name, None, NOW_MS).await.unwrap()
         })
         .await;
-        assert!(ended.contains(&before.record.id));
+        assert!(revoked.contains(&before.record.id));
         let is_alive = on.token(&token, NOW_MS).await.unwrap().record.is_active;
-        assert_eq!(is_alive, !ended.contains(&token.record.id), "the returned ids are the revoked tokens");
+        assert_eq!(is_alive, !revoked.contains(&token.record.id), "the returned ids are the revoked tokens");
         assert!(on.listed(&user, NOW_MS).await.contains(&token.record.id));
         assert_eq!(
             on.store.revoke_user_tokens(&user, None, NOW_MS).await.unwrap().len(),

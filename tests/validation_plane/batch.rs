@@ -75,8 +75,8 @@ fn batch_results_are_whole_tokens_in_order() {
         let plain = server.issue(json!({}));
         let by_cookie = server.issue(json!({"allowed_header": false}));
         let by_nothing = server.issue(json!({"allowed_header": false, "allowed_cookie": false}));
-        let ended = server.issue(json!({}));
-        server.end(&ended["id"]);
+        let revoked = server.issue(json!({}));
+        server.revoke(&revoked["id"]);
         let expired = server.issue(json!({"lifetime_seconds": 1}));
         let mut forged = text(&plain["token"]).to_owned();
         let last = forged.pop().unwrap();
@@ -87,7 +87,7 @@ fn batch_results_are_whole_tokens_in_order() {
             &full["token"],
             &json!(forged),
             &plain["token"],
-            &ended["token"],
+            &revoked["token"],
             &expired["token"],
             &json!(""),
             &json!("garbage\u{0}\u{1f512}"),
@@ -112,7 +112,7 @@ fn batch_results_are_whole_tokens_in_order() {
         }
         assert_eq!(validate(server, &[]), Vec::<Value>::new());
         // The node that revokes or changes a token shows it at once.
-        server.end(&full["id"]);
+        server.revoke(&full["id"]);
         let path = format!("/v1/tokens/{}", text(&plain["id"]));
         server.call("PATCH", &path, Some(&json!({"auth_slug": "new"})));
         let found = validate(server, &[full["token"].clone(), plain["token"].clone()]);

@@ -12,10 +12,10 @@ use crate::common::redis::RedisServer;
 use crate::common::server::{IDENTITY, Server, bearer, cookie, identity, text};
 
 /// The status, headers and body of an answer.
-type Told = (u16, Vec<(String, String)>, Vec<u8>);
+type Answer = (u16, Vec<(String, String)>, Vec<u8>);
 
 /// Returns the answers to a request on one connection, and whether a later request was answered.
-fn told(client: &mut Client, request: &[u8]) -> Vec<Told> {
+fn answers(client: &mut Client, request: &[u8]) -> Vec<Answer> {
     // Written at once: the handling of a body depends on whether it has arrived already.
     let last = b"GET /livez/last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     client.write([request, last].concat()).unwrap();
@@ -27,19 +27,19 @@ fn told(client: &mut Client, request: &[u8]) -> Vec<Told> {
 
 /// Returns the headers in a fixed order, without those that depend on the time.
 fn shown(answer: &Response) -> Vec<(String, String)> {
-    let tells_time = |name: &str| name == "date" || name.eq_ignore_ascii_case(IDENTITY[6]);
-    let mut shown: Vec<_> = answer.headers.iter().filter(|(name, _)| !tells_time(name)).cloned().collect();
+    let is_time = |name: &str| name == "date" || name.eq_ignore_ascii_case(IDENTITY[6]);
+    let mut shown: Vec<_> = answer.headers.iter().filter(|(name, _)| !is_time(name)).cloned().collect();
     assert!(answer.header("date").is_some(), "{answer:?}");
     shown.sort();
     shown
 }
 
 fn assert_alike(server: &Server, request: &[u8]) {
-    let by_front = told(&mut server.validation(), request);
+    let by_fast_path = answers(&mut server.validation(), request);
     let mut client = server.validation();
     assert_eq!(client.get("/livez", &[]).status, 200);
-    let by_hyper = told(&mut client, request);
-    assert_eq!(by_front, by_hyper, "{}", request.escape_ascii());
+    let by_hyper = answers(&mut client, request);
+    assert_eq!(by_fast_path, by_hyper, "{}", request.escape_ascii());
 }
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "OPTIONS", "DELETE", "PATCH", "TRACE", "BREW"];
@@ -80,8 +80,8 @@ const SETTINGS: [(&str, &str); 4] = [
 fn lines(server: &Server) -> Vec<String> {
     let (alice, bob) =
         (server.issue(json!({"user": "ålice 100%"})), server.issue(json!({"auth_slug": "web"})));
-    let (ended, cookie_only) = (server.issue(json!({})), server.issue(json!({"allowed_header": false})));
-    server.end(&ended["id"]);
+    let (revoked, cookie_only) = (server.issue(json!({})), server.issue(json!({"allowed_header": false})));
+    server.revoke(&revoked["id"]);
     let forged = format!("dw_{}", "A".repeat(48));
     let mut lines: Vec<String> = [
         "Host: a",
@@ -116,7 +116,7 @@ fn lines(server: &Server) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    for token in [&alice["token"], &bob["token"], &ended["token"], &cookie_only["token"], &json!(forged)] {
+    for token in [&alice["token"], &bob["token"], &revoked["token"], &cookie_only["token"], &json!(forged)] {
         lines.push(format!("Authorization: {}", bearer(token)));
         lines.push(format!("AUTHORIZATION:bEaReR   {}  ", text(token)));
         lines.push(format!("Cookie: {}", cookie(token)));

@@ -45,14 +45,14 @@ fn a_route_check_passes_tokens_that_meet_its_demands() {
 fn without_a_valid_token_a_route_check_answers_like_auth_or_auth_optional() {
     on_each_store(&[CHECKS], |server| {
         let issued = server.issue(json!({"backend": "ldap", "auth_slug": "web"}));
-        server.end(&issued["id"]);
-        let ended = bearer(&issued["token"]);
+        server.revoke(&issued["id"]);
+        let revoked = bearer(&issued["token"]);
         let get = |path: &str, value: &str| server.validation().get(path, &[("Authorization", value)]);
         assert_no_token(&get("/check/staff", "Basic YTpi"));
-        assert_invalid_token(&get("/check/staff", &ended));
+        assert_invalid_token(&get("/check/staff", &revoked));
         assert_invalid_token(&get("/check/any", "Bearer x"));
         for path in ["/check/shop", "/check/door/x"] {
-            for value in ["Basic YTpi", "Bearer x", &ended] {
+            for value in ["Basic YTpi", "Bearer x", &revoked] {
                 assert_eq!(identity(&get(path, value)), ANONYMOUS, "{path} {value}");
             }
         }

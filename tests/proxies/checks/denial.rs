@@ -8,10 +8,10 @@ use crate::common::server::{bearer, cookie, text};
 use crate::proxies::site::Site;
 
 pub fn who_has_no_valid_token_is_denied(site: &mut Site) {
-    let ended = site.server.issue(json!({}));
-    site.server.end(&ended["id"]);
+    let revoked = site.server.issue(json!({}));
+    site.server.revoke(&revoked["id"]);
     site.assert_denied(&site.client().get("/", &[]), false);
-    for token in [&json!("dw_x"), &ended["token"]] {
+    for token in [&json!("dw_x"), &revoked["token"]] {
         for (name, value) in [("Authorization", bearer(token)), ("Cookie", cookie(token))] {
             site.assert_denied(&site.client().get("/", &[(name, &value)]), true);
         }
@@ -43,8 +43,8 @@ pub fn an_optional_check_lets_everybody_in(site: &mut Site) {
         let response = site.client().get("/welcome/hall", &headers);
         assert_eq!(response.status, 200, "{response:?}");
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
-        let [told_user, .., expires_in] = site.told(request);
-        assert_eq!((told_user, expires_in == "0"), (user, user == "-"));
+        let [sent_user, .., expires_in] = site.identity(request);
+        assert_eq!((sent_user, expires_in == "0"), (user, user == "-"));
     }
 }
 
@@ -57,7 +57,7 @@ pub fn every_method_is_checked(site: &mut Site) {
         let allowed = site.client().request(method, "/", &[("Authorization", &authorization)], None);
         assert_eq!(allowed.status, 200, "{method}: {allowed:?}");
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
-        assert_eq!((request.method.as_str(), site.told(request)[0]), (method, "alice"));
+        assert_eq!((request.method.as_str(), site.identity(request)[0]), (method, "alice"));
     }
 }
 
@@ -118,15 +118,15 @@ fn resolve(path: &str) -> String {
     format!("/{}/", parts.join("/"))
 }
 
-pub fn an_ended_token_is_refused(site: &mut Site) {
+pub fn a_revoked_token_is_refused(site: &mut Site) {
     let issued = site.server.issue(json!({}));
     let mut client = site.client();
     let authorization = bearer(&issued["token"]);
     let headers = [("Authorization", authorization.as_str())];
     assert_eq!(client.get("/", &headers).status, 200);
-    site.server.end(&issued["id"]);
+    site.server.revoke(&issued["id"]);
     if site.ways.remembers {
-        wait_for("the ending shows", || (client.get("/", &headers).status != 200).then_some(()));
+        wait_for("the revocation shows", || (client.get("/", &headers).status != 200).then_some(()));
     }
     site.app.take_requests();
     for _ in 0..3 {

@@ -4,24 +4,24 @@ use serde_json::json;
 
 use crate::common::process::wait_for;
 use crate::common::server::{IDENTITY, bearer, cookie, text, token_path};
-use crate::proxies::site::{Site, assert_tells_nothing, told_nothing};
+use crate::proxies::site::{Site, assert_no_identity_sent, assert_no_identity_shown};
 
 pub fn the_application_learns_who_is_there(site: &mut Site) {
     let issued = site.server.issue(json!({"user": "zoë 100%", "auth_slug": "web", "backend": "ldap"}));
     for (name, value) in [("Authorization", bearer(&issued["token"])), ("Cookie", cookie(&issued["token"]))] {
         let response = site.client().get("/orders?page=2", &[(name, &value)]);
         assert_eq!(response.status, 200, "{response:?}");
-        assert_tells_nothing(&response);
+        assert_no_identity_shown(&response);
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
         assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/orders?page=2"));
-        let [who @ .., expires_in] = site.told(request);
+        let [who @ .., expires_in] = site.identity(request);
         let expected = ["zo%C3%AB%20100%25", "zo%C3%AB%20100%25", text(&issued["id"]), "web", "ldap", "-"];
-        let count = site.ways.told.min(expected.len());
+        let count = site.ways.identity_headers.min(expected.len());
         // Percent-encoding is case-insensitive (RFC 3986, section 2.1).
-        for (told, expected) in who[..count].iter().zip(expected) {
-            assert!(told.eq_ignore_ascii_case(expected), "{who:?}");
+        for (sent, expected) in who[..count].iter().zip(expected) {
+            assert!(sent.eq_ignore_ascii_case(expected), "{who:?}");
         }
-        if site.ways.told < IDENTITY.len() {
+        if site.ways.identity_headers < IDENTITY.len() {
             continue;
         }
         let expires_in: u32 = expires_in.parse().unwrap();
@@ -37,7 +37,7 @@ pub fn a_takeover_shows_both_users(site: &mut Site) {
     let seen = || {
         assert_eq!(site.get("/", &issued["token"]).status, 200);
         let requests = site.app.take_requests();
-        let [user, actor, ..] = site.told(&requests[0]);
+        let [user, actor, ..] = site.identity(&requests[0]);
         (user.to_owned(), actor.to_owned())
     };
     assert_eq!(seen(), ("bob".to_owned(), "alice".to_owned()));
@@ -71,8 +71,8 @@ fn send_forged(site: &Site, forged: &[String], may_be_rejected: bool) {
             let Some(request) = requests.first() else { continue };
             assert!(!format!("{:?}", request.headers).contains("forged"), "{path}: {request:?}");
             match path {
-                "/public/" => told_nothing(request),
-                _ => assert_eq!(site.told(request)[0], if is_good { "alice" } else { "-" }),
+                "/public/" => assert_no_identity_sent(request),
+                _ => assert_eq!(site.identity(request)[0], if is_good { "alice" } else { "-" }),
             }
         }
     }
@@ -133,6 +133,6 @@ pub fn no_header_can_be_named_away(site: &mut Site) {
     for path in ["/", "/welcome/"] {
         let response = site.client().get(path, &headers);
         assert_eq!(response.status, 200, "{response:?}");
-        assert_eq!(site.told(&site.app.take_requests()[0])[0], "alice");
+        assert_eq!(site.identity(&site.app.take_requests()[0])[0], "alice");
     }
 }

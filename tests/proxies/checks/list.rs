@@ -21,7 +21,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("no path gets around the check", denial::no_path_gets_around_the_check),
     ("a body arrives whole and is not sent to Doorward", traffic::a_body_arrives_whole),
     ("many checks go over few connections", traffic::many_checks_go_over_few_connections),
-    ("an ended token is refused", denial::an_ended_token_is_refused),
+    ("a revoked token is refused", denial::a_revoked_token_is_refused),
     ("a browser logs out", denial::a_browser_logs_out),
     ("another site cannot use the cookie", denial::another_site_cannot_use_the_cookie),
     ("no store, no entry", traffic::no_store_no_entry),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::common::http::request_bytes;
 use crate::common::process::wait_for;
 use crate::common::server::{bearer, cookie};
-use crate::proxies::site::{Site, assert_tells_nothing};
+use crate::proxies::site::{Site, assert_no_identity_shown};
 
 pub fn a_body_arrives_whole(site: &mut Site) {
     let authorization = bearer(&site.server.issue(json!({}))["token"]);
@@ -21,7 +21,7 @@ pub fn a_body_arrives_whole(site: &mut Site) {
         assert_eq!(response.status, 200, "{} {:?}", response.status, response.headers);
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
         assert!(request.body == body.as_bytes(), "{} bytes of {}", request.body.len(), body.len());
-        assert_eq!(site.told(request)[0], "alice");
+        assert_eq!(site.identity(request)[0], "alice");
     }
     // A denied request is denied whether or not its whole body was read.
     let denied = site.client().send(format!(
@@ -58,7 +58,7 @@ pub fn many_checks_go_over_few_connections(site: &mut Site) {
     let requests = site.app.take_requests();
     assert_eq!(requests.len(), 40 * site.ways.clients_at_once);
     for request in &requests {
-        assert_eq!(request.path, format!("/of/{}", site.told(request)[0]));
+        assert_eq!(request.path, format!("/of/{}", site.identity(request)[0]));
     }
     let connections = site.relay.connections() - before;
     let most = if site.ways.keeps_connections { site.ways.clients_at_once } else { requests.len() };
@@ -120,7 +120,7 @@ fn nobody_enters(site: &Site, token: &Value, status: u16) {
     for path in ["/", "/welcome/", "/"] {
         let response = client.get(path, &[("Authorization", &authorization)]);
         assert_eq!(response.status, status, "{path}: {response:?}");
-        assert_tells_nothing(&response);
+        assert_no_identity_shown(&response);
     }
     assert_eq!(client.get("/public/", &[]).status, 200, "public pages need no Doorward");
     assert_eq!(site.app.take_requests().len(), 1, "only the public page");

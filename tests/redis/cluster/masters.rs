@@ -21,7 +21,7 @@ fn two_nodes_share_a_cluster() {
                 assert_eq!(identity(&server.auth(&token["token"]))[0], user);
             }
         }
-        second.end(&tokens[0]["id"]);
+        second.revoke(&tokens[0]["id"]);
         assert_invalid_token(&second.auth(&tokens[0]["token"]));
         await_refused(&first, &tokens[0]);
         let all = first.call("DELETE", &format!("/v1/users/{user}/tokens"), None);
@@ -120,7 +120,7 @@ fn a_killed_master_affects_only_its_own_tokens() {
     }
     let body = json!({"user": users[0].0, "ip": "203.0.113.7"});
     assert_eq!(server.call("POST", "/v1/tokens", Some(&body)).status, 503);
-    server.end(&alive[0]["id"]);
+    server.revoke(&alive[0]["id"]);
     assert_invalid_token(&server.auth(&alive[0]["token"]));
     // The same holds for a node that starts now.
     let late = Server::start(&settings);
@@ -149,7 +149,7 @@ fn a_frozen_master_does_not_delay_the_others() {
             assert_unavailable(&server.auth(&tokens[0]["token"]));
             assert_eq!([status(&server, token), status(&server, &fresh)], [200, 200]);
         }
-        server.end(&fresh["id"]);
+        server.revoke(&fresh["id"]);
         assert_invalid_token(&server.auth(&fresh["token"]));
         let seen = server.token(&token["id"])["last_access"].clone();
         wait_for("the access is written", || {
@@ -168,9 +168,9 @@ fn a_replica_takes_over_and_nobody_is_logged_out() {
     let server = start(&cluster);
     let users = users(&cluster);
     let live: Vec<_> = users.iter().map(|(user, _)| issue(&server, user)).collect();
-    let ended = issue(&server, &users[0].0);
-    assert_eq!(status(&server, &ended), 200);
-    server.end(&ended["id"]);
+    let revoked = issue(&server, &users[0].0);
+    assert_eq!(status(&server, &revoked), 200);
+    server.revoke(&revoked["id"]);
     assert_eq!(cluster.masters[0].cli(&["WAIT", "1", "5000"]), "1");
 
     cluster.masters[0].kill();
@@ -179,9 +179,9 @@ fn a_replica_takes_over_and_nobody_is_logged_out() {
     });
     live.iter().for_each(|token| await_passes(&server, token));
     await_ready(&server);
-    assert_invalid_token(&server.auth(&ended["token"]));
+    assert_invalid_token(&server.auth(&revoked["token"]));
     issue_soon(&server, &users[0].0);
-    server.end(&live[0]["id"]);
+    server.revoke(&live[0]["id"]);
     assert_invalid_token(&server.auth(&live[0]["token"]));
     // The former master comes back as a replica and is not used as a master.
     cluster.masters[0].restart();

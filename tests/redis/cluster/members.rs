@@ -32,7 +32,7 @@ fn replicas_are_found_when_all_seeds_are_dead() {
     }
     let server = start(&cluster);
     let revoked = issue(&server, &users[0].0);
-    server.end(&revoked["id"]);
+    server.revoke(&revoked["id"]);
     for master in &cluster.masters {
         assert_eq!(master.cli(&["WAIT", "1", "5000"]), "1");
     }

@@ -19,9 +19,9 @@ fn moving_slots_log_nobody_out() {
     cluster.add_master(&PATIENT);
     for (from, to) in [(0, 3), (3, 1), (1, 0)] {
         let live: Vec<_> = (0..10).map(|_| issue_soon(&first, &user)).collect();
-        let ended = issue_soon(&first, &user);
+        let revoked = issue_soon(&first, &user);
         for server in [&first, &second] {
-            live.iter().chain([&ended]).for_each(|token| await_passes(server, token));
+            live.iter().chain([&revoked]).for_each(|token| await_passes(server, token));
         }
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -45,18 +45,18 @@ fn moving_slots_log_nobody_out() {
                 }
                 // No script runs on half of a user's keys, so nothing is revoked.
                 assert_eq!(first.call("DELETE", &format!("/v1/users/{user}/tokens"), None).status, 503);
-                assert_eq!(first.call("DELETE", &token_path(&ended["id"]), None).status, 503);
-                await_passes(&first, &ended);
+                assert_eq!(first.call("DELETE", &token_path(&revoked["id"]), None).status, 503);
+                await_passes(&first, &revoked);
             });
         });
-        end_soon(&first, &ended);
-        assert_invalid_token(&first.auth(&ended["token"]));
-        await_refused(&second, &ended);
+        revoke_soon(&first, &revoked);
+        assert_invalid_token(&first.auth(&revoked["token"]));
+        await_refused(&second, &revoked);
         for server in [&first, &second] {
             live.iter().for_each(|token| await_passes(server, token));
         }
         // The nodes hear the new owner's changes.
-        end_soon(&second, &live[0]);
+        revoke_soon(&second, &live[0]);
         await_refused(&first, &live[0]);
         await_ready(&first);
     }
@@ -71,9 +71,9 @@ fn related_objects_keep_their_tokens_during_slot_moves() {
     let (user, tokens_slot) = users(&cluster).swap_remove(0);
     let related = json!({"user": user, "related_objects": [{"content_type": "order", "object_id": "7"}]});
     let tokens: Vec<_> = (0..10).map(|_| server.issue(related.clone())).collect();
-    let hints =
+    let index =
         cluster.masters.iter().flat_map(|master| master.keys()).find(|key| key.contains("r:{")).unwrap();
-    let hints_slot = slot_of(&cluster.masters[0], &hints);
+    let index_slot = slot_of(&cluster.masters[0], &index);
     let path = "/v1/related/order/7/tokens";
     let all_or_503 = || {
         let listed = server.call("GET", path, None);
@@ -84,7 +84,7 @@ fn related_objects_keep_their_tokens_during_slot_moves() {
         }
         is_answered.then_some(())
     };
-    for slot in [tokens_slot, hints_slot] {
+    for slot in [tokens_slot, index_slot] {
         let from = cluster.owner(slot).unwrap();
         cluster.move_slot(slot, from, (from + 1) % 3, || {
             for _ in 0..10 {
@@ -93,12 +93,12 @@ fn related_objects_keep_their_tokens_during_slot_moves() {
         });
         wait_for("all are listed", all_or_503);
     }
-    let mut ended = 0;
-    wait_for("all have ended", || {
+    let mut revoked = 0;
+    wait_for("all are revoked", || {
         let answer = server.call("DELETE", path, None);
         assert!([200, 503].contains(&answer.status), "{answer:?}");
-        ended += if answer.status == 200 { answer.json()["revoked"].as_u64().unwrap() } else { 0 };
-        (ended == 10).then_some(())
+        revoked += if answer.status == 200 { answer.json()["revoked"].as_u64().unwrap() } else { 0 };
+        (revoked == 10).then_some(())
     });
     tokens.iter().for_each(|token| await_refused(&server, token));
 }

@@ -91,8 +91,8 @@ impl Drop for StopOnDrop<'_> {
 }
 
 /// While a slot moves, its keys are on both masters, and scripts that need all of them must wait.
-pub fn end_soon(server: &Server, token: &Value) {
-    wait_for("ended", || {
+pub fn revoke_soon(server: &Server, token: &Value) {
+    wait_for("revoked", || {
         let status = server.call("DELETE", &token_path(&token["id"]), None).status;
         assert!([204, 503].contains(&status), "{status}");
         (status == 204).then_some(())

@@ -207,7 +207,7 @@ fn a_revocation_during_an_outage_overrides_every_renewal() {
         assert_eq!(status(&cut_off, token), 200);
     }
     relay.cut();
-    other.end(&early["id"]);
+    other.revoke(&early["id"]);
     let clock = Clock::system();
     let from_ms = clock.boottime_ms();
     while clock.boottime_ms() - from_ms < IDLE_MS + 1_000 {

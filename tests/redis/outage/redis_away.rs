@@ -78,13 +78,13 @@ fn a_server_started_without_redis_connects_later() {
 fn acknowledged_changes_survive_a_crash_of_the_server() {
     let redis = RedisServer::start();
     let mut server = Server::on(&redis, &[]);
-    let (kept, ended) = (server.issue(json!({})), server.issue(json!({})));
-    identity(&server.auth(&ended["token"]));
-    server.end(&ended["id"]);
+    let (kept, revoked) = (server.issue(json!({})), server.issue(json!({})));
+    identity(&server.auth(&revoked["token"]));
+    server.revoke(&revoked["id"]);
     server.restart();
     identity(&server.auth(&kept["token"]));
-    assert_invalid_token(&server.auth(&ended["token"]));
-    assert_eq!(server.token(&ended["id"])["is_active"], false);
+    assert_invalid_token(&server.auth(&revoked["token"]));
+    assert_eq!(server.token(&revoked["id"])["is_active"], false);
 }
 
 /// An outage is logged once a second, however many calls are refused.

@@ -65,16 +65,16 @@ async fn revoking_thousands_of_tokens_and_logging_in_are_linearizable(kind: Stor
             })
         })
         .collect();
-    let ended = on.store.revoke_user_tokens("alice", Some(spared), NOW_MS).await.unwrap();
+    let revoked = on.store.revoke_user_tokens("alice", Some(spared), NOW_MS).await.unwrap();
     is_over.store(true, Ordering::SeqCst);
-    let ended: BTreeSet<_> = ended.into_iter().collect();
+    let revoked: BTreeSet<_> = revoked.into_iter().collect();
     let live = live(&on, "alice").await;
-    assert!(live.is_disjoint(&ended), "the returned ids are the revoked tokens");
+    assert!(live.is_disjoint(&revoked), "the returned ids are the revoked tokens");
     assert!(live.contains(&spared));
-    assert!(before.iter().all(|id| ended.contains(id) || *id == spared));
+    assert!(before.iter().all(|id| revoked.contains(id) || *id == spared));
     for worker in workers {
         let issued = worker.await.unwrap();
-        let survives = |id: &TokenId| !ended.contains(id);
+        let survives = |id: &TokenId| !revoked.contains(id);
         let first = issued.iter().position(survives).unwrap_or(issued.len());
         assert!(issued[first..].iter().all(survives), "a token lives that was issued before a revoked one");
     }
@@ -113,9 +113,9 @@ async fn removing_a_device_key_revokes_hundreds_of_tokens(kind: StoreKind) {
         assert_eq!(live(&on, "alice").await, others);
         assert_eq!(on.log_in(&login_of(&device, NOW_MS), &device, NOW_MS).await, None);
         let events = on.store.user_events("alice", NOW_MS).await.unwrap();
-        let ended = events.iter().filter(|event| event.kind == EventKind::DeviceEnded);
+        let revoked = events.iter().filter(|event| event.kind == EventKind::DeviceEnded);
         // The events of the revocations evict the earlier ones.
-        assert!(ended.count() <= 1);
+        assert!(revoked.count() <= 1);
     }
 }
 

@@ -4,7 +4,7 @@ use doorward::internals::model::event::RevokeReason;
 use doorward::internals::store::Rejection;
 use doorward::{Token, TokenChange};
 
-use crate::common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, detailed, edited, ended};
+use crate::common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, detailed, edited, revoked_at};
 
 each_store! {
     the_slug_is_set_and_cleared,
@@ -69,7 +69,7 @@ async fn a_change_can_revoke_the_token(kind: StoreKind) {
         revoke: Some(RevokeReason::Ended),
         ..TokenChange::default()
     };
-    let expected = edited(ended(&token, NOW_MS + 1), |c| {
+    let expected = edited(revoked_at(&token, NOW_MS + 1), |c| {
         c.texts = c.texts.with_auth_slug(Some("gone"));
         c.allowed_cookie = false;
     });

@@ -266,8 +266,11 @@ async fn removing_a_device_key_revokes_its_own_tokens_only(kind: StoreKind) {
             assert_eq!(changed, Some(DeviceKey { is_active: false, ..logged_in(&phone, at_ms) }));
         }
         for token in by_phone {
-            let ended = on.token(&token, at_ms + 1).await.unwrap();
-            assert_eq!((ended.record.is_active, ended.revoked.map(|r| r.at_ms)), (false, Some(at_ms + 1)));
+            let revoked = on.token(&token, at_ms + 1).await.unwrap();
+            assert_eq!(
+                (revoked.record.is_active, revoked.revoked.map(|r| r.at_ms)),
+                (false, Some(at_ms + 1))
+            );
         }
         assert_eq!(on.token(&ended_before, at_ms + 1).await.unwrap().revoked.map(|r| r.at_ms), Some(at_ms));
         assert!(is_alive(&on, &plain).await && is_alive(&on, &by_pad).await);

@@ -82,9 +82,9 @@ async fn revoking_all_tokens_is_one_event_each(kind: StoreKind) {
         on.issue("alice", NOW_MS + n).await;
     }
     on.store.revoke_user_tokens("alice", None, at(NOW_MS + 5)).await.unwrap();
-    let ended = history(&on, "alice", NOW_MS + 5).await.split_off(3);
-    assert_eq!(ended.len(), 3);
-    for event in ended {
+    let revoked = history(&on, "alice", NOW_MS + 5).await.split_off(3);
+    assert_eq!(revoked.len(), 3);
+    for event in revoked {
         let expected = Event::new(EventKind::TokenRevoked, NOW_MS + 5, BY);
         assert_eq!(event, Event { token: event.token, reason: Some(RevokeReason::AllOfUser), ..expected });
     }

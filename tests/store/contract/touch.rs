@@ -6,7 +6,7 @@ use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::{Token, TokenChange};
 
 use crate::common::store::{
-    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended, touch, with_objects,
+    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, revoked_at, touch, with_objects,
 };
 
 each_store! {
@@ -86,7 +86,7 @@ async fn a_revoked_token_is_not_touched(kind: StoreKind) {
     // Not even by an access before the revocation: a revoked token does not change.
     for access_ms in [NOW_MS + 5, NOW_MS + 20] {
         on.touch(&token, access_ms, Some(access_ms + DAY_MS * 7)).await;
-        assert_eq!(on.token(&token, NOW_MS + 20).await, Some(ended(&token, NOW_MS + 10)));
+        assert_eq!(on.token(&token, NOW_MS + 20).await, Some(revoked_at(&token, NOW_MS + 10)));
     }
     assert_eq!(on.listed("alice", NOW_MS + 10 + DAY_MS).await, []);
 }

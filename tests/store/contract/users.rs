@@ -10,7 +10,7 @@ use doorward::internals::values::OverLimit;
 use doorward::{Token, TokenChange};
 
 use crate::common::store::{
-    DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, ended, keep, users_of_one_shard, with_idle,
+    DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, keep, revoked_at, users_of_one_shard, with_idle,
 };
 
 each_store! {
@@ -55,7 +55,7 @@ async fn a_listing_shows_revoked_but_not_expired_tokens(kind: StoreKind) {
         .await
         .unwrap()
         .unwrap();
-    let all = [ended(&dead, NOW_MS + 3), live, expired];
+    let all = [revoked_at(&dead, NOW_MS + 3), live, expired];
     assert_eq!(on.store.user_tokens("alice", NOW_MS + 3).await.unwrap(), all);
     assert_eq!(on.store.user_tokens("alice", NOW_MS + HOUR_MS).await.unwrap(), all[..2]);
 }
@@ -132,7 +132,7 @@ async fn the_oldest_token_makes_room(kind: StoreKind) {
         let token = on.sample("alice", at_ms);
         assert_eq!(on.keep(&token, at_ms).await, [made_room.record.id]);
         let revoked = Some(Revocation { at_ms, reason: Some(RevokeReason::Limit) });
-        assert_eq!(on.token(made_room, at_ms).await, Some(Token { revoked, ..ended(made_room, at_ms) }));
+        assert_eq!(on.token(made_room, at_ms).await, Some(Token { revoked, ..revoked_at(made_room, at_ms) }));
     }
     assert_eq!(on.token(&others, NOW_MS + 4).await.as_ref(), Some(&others));
 

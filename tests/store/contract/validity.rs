@@ -4,7 +4,7 @@ use doorward::TokenChange;
 use doorward::internals::model::event::RevokeReason;
 use doorward::internals::store::Rejection;
 
-use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, ended, touch};
+use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, revoked_at, touch};
 
 each_store! {
     a_token_expires_at_its_millisecond,
@@ -32,7 +32,7 @@ async fn a_revoked_token_is_shown_until_its_retention(kind: StoreKind) {
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
     let end_ms = NOW_MS + 5;
-    let after = ended(&token, end_ms);
+    let after = revoked_at(&token, end_ms);
     let changed = on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), end_ms).await.unwrap();
     assert_eq!(changed, Ok(after.clone()));
     assert_eq!(on.record(id).await.unwrap().as_ref(), Some(&after.record));
@@ -53,7 +53,7 @@ async fn revoking_a_revoked_token_changes_nothing(kind: StoreKind) {
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
     on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 1).await.unwrap().unwrap();
-    let after = ended(&token, NOW_MS + 1);
+    let after = revoked_at(&token, NOW_MS + 1);
     let edit = TokenChange {
         auth_slug: Some(Some("other".into())),
         allowed_cookie: Some(false),

@@ -25,7 +25,7 @@ use crate::common::store::{MINUTE_MS, RawKey, TestStore};
 
 /// The score of a reverse-index entry is the token's latest expiry in seconds times this, plus the second of its
 /// writing modulo this.
-const HINT_CYCLE: u64 = 1 << 20;
+const ENTRY_CYCLE: u64 = 1 << 20;
 /// In a user's index: the offset of a revoked token's score, and of a live token's creation time.
 const REVOKED: u64 = 1 << 50;
 const OLDEST: i64 = -(1 << 51);
@@ -88,9 +88,9 @@ impl Snapshot {
 
         let id = token_id(key);
         for object in objects_of(key).iter().filter(|_| is_active(key) && kept_until(key) > at.now_ms) {
-            let hints = object_name(object);
-            let hints = self.entries_of(&name_of('r', HashTag::of_user(&hints), &hints), scored);
-            prop_assert!(hints.contains_key(&id.to_string()), "{:?} does not know of {}", object, id);
+            let name = object_name(object);
+            let index = self.entries_of(&name_of('r', HashTag::of_user(&name), &name), scored);
+            prop_assert!(index.contains_key(&id.to_string()), "{:?} has no entry for {}", object, id);
         }
 
         let previous = field(key, "p").unwrap_or_default();
@@ -103,7 +103,7 @@ impl Snapshot {
         }
 
         if let Some(takeover) = field(key, "t") {
-            prop_assert!(is_active(key), "{} has ended and acts", name);
+            prop_assert!(is_active(key), "{} is revoked and has a takeover", name);
             let (locator, _, ends_at_ms, ..): (String, String, u64, u64, String) = unpack(takeover);
             // After its end it has no effect, and its history may have been pruned.
             if ends_at_ms > at.now_ms {
@@ -111,7 +111,7 @@ impl Snapshot {
                 let has =
                     |field_name: &str| history.is_some_and(|history| field(history, field_name).is_some());
                 prop_assert!(has(&locator), "{} acts beside its history", name);
-                prop_assert!(!has(&format!("-{locator}")), "{} acts, its history has ended", name);
+                prop_assert!(!has(&format!("-{locator}")), "{} has a takeover, its history has ended", name);
             }
         }
         Ok(())
@@ -179,8 +179,8 @@ impl Snapshot {
     }
 
     fn check_taken_over(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
-        let kept = |hint: &str| {
-            let (token, locator) = hint.split_at(16);
+        let kept = |entry: &str| {
+            let (token, locator) = entry.split_at(16);
             let token = TokenId::parse(token).unwrap();
             let history = self.0.get(&name_of('o', token.hash_tag(), &token.locator()))?;
             let at_most_ms = field(history, locator).map(takeover_kept_until)?;
@@ -223,10 +223,10 @@ impl Snapshot {
             let is_left = at.taken_away.contains(&(related.clone(), token));
             if let Some(record) = record {
                 let has_it = is_left || objects_of(record).contains(&related);
-                prop_assert!(has_it, "{} hints at {}, which does not name it", &key.name, id);
-                prop_assert!(is_active(record), "{} still hints at {}, which has ended", &key.name, id);
+                prop_assert!(has_it, "{} names {}, which does not name it", &key.name, id);
+                prop_assert!(is_active(record), "{} still names {}, which is revoked", &key.name, id);
             }
-            let until_ms = score / HINT_CYCLE * 1000;
+            let until_ms = score / ENTRY_CYCLE * 1000;
             prop_assert_eq!(
                 until_ms,
                 at.ends_ms[&token].next_multiple_of(1000),
@@ -267,7 +267,7 @@ impl Snapshot {
             }
             prop_assert!(
                 !is_written || *until_ms > at.now_ms || gone >= PRUNED,
-                "{} was written, and {} stayed past its time",
+                "{} was written, and {} stayed after its expiry",
                 &key.name,
                 name
             );

@@ -123,7 +123,7 @@ impl World {
     }
 
     pub async fn end_object(&self, object: &RelatedObject) -> [BTreeSet<TokenId>; 2] {
-        let as_set = |ended: Vec<TokenId>| ended.into_iter().collect();
+        let as_set = |revoked: Vec<TokenId>| revoked.into_iter().collect();
         let memory = self.memory.store.revoke_object_tokens(object, self.now_ms).await.unwrap();
         let redis = self.redis.store.revoke_object_tokens(object, self.now_ms).await.unwrap();
         [as_set(memory), as_set(redis)]
@@ -240,7 +240,7 @@ impl World {
     }
 
     pub async fn end_user(&self, user: &str, except: Option<TokenId>) -> [BTreeSet<TokenId>; 2] {
-        let as_set = |ended: Vec<TokenId>| ended.into_iter().collect();
+        let as_set = |revoked: Vec<TokenId>| revoked.into_iter().collect();
         let memory = self.memory.store.revoke_user_tokens(user, except, self.now_ms).await.unwrap();
         let redis = self.redis.store.revoke_user_tokens(user, except, self.now_ms).await.unwrap();
         [as_set(memory), as_set(redis)]

@@ -135,6 +135,6 @@ async fn an_operation_of_many_steps_can_outlast_the_clock_tolerance() {
     }
     // The first command waits, so the steps come later.
     server.cli(&["CLIENT", "PAUSE", &REFUSED_MS.to_string(), "ALL"]);
-    let ended = on.store.revoke_object_tokens(&object, clock.now_ms()).await.unwrap();
-    assert_eq!((ended.len(), server.keys().iter().any(|key| key.starts_with("dw:r:"))), (3, false));
+    let revoked = on.store.revoke_object_tokens(&object, clock.now_ms()).await.unwrap();
+    assert_eq!((revoked.len(), server.keys().iter().any(|key| key.starts_with("dw:r:"))), (3, false));
 }

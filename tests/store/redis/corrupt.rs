@@ -94,7 +94,7 @@ async fn a_revocation_without_its_time_is_corrupt() {
         .unwrap()
         .unwrap();
     run(&on, "HDEL", &[token_key(&on, &token).as_bytes(), b"e"]);
-    assert_all_reads_corrupt(&on, &token, false, "ended without e").await;
+    assert_all_reads_corrupt(&on, &token, false, "revoked without e").await;
 }
 
 #[tokio::test]
@@ -132,10 +132,10 @@ async fn an_index_with_a_malformed_entry_is_corrupt() {
     issue_full(&on, "alice").await;
     let index = format!("{}u:{{{}}}:alice", on.prefix(), HashTag::of_user("alice"));
     let score = (NOW_MS + HOUR_MS).to_string();
-    for stranger in [&b"no locator"[..], NOT_UTF8] {
-        run(&on, "ZADD", &[index.as_bytes(), score.as_bytes(), stranger]);
+    for malformed in [&b"no locator"[..], NOT_UTF8] {
+        run(&on, "ZADD", &[index.as_bytes(), score.as_bytes(), malformed]);
         assert_corrupt("listing", on.store.user_tokens("alice", NOW_MS).await);
-        run(&on, "ZREM", &[index.as_bytes(), stranger]);
+        run(&on, "ZREM", &[index.as_bytes(), malformed]);
     }
 }
 

@@ -27,8 +27,8 @@ async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::Token; 3
         .unwrap();
     assert!(!on.token(first, NOW_MS + 3).await.unwrap().record.is_active);
     let spared = Some(third.record.id);
-    let ended = on.store.revoke_user_tokens("alice", spared, NOW_MS + 4).await.unwrap();
-    assert_eq!(ended, [second.record.id]);
+    let revoked = on.store.revoke_user_tokens("alice", spared, NOW_MS + 4).await.unwrap();
+    assert_eq!(revoked, [second.record.id]);
     assert_eq!(on.listed("alice", NOW_MS + 4).await.len(), 3);
 }
 

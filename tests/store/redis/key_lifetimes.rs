@@ -63,7 +63,7 @@ async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
         let token = with_objects(on.sample("alice", NOW_MS), objects.to_vec());
         edited(token, |c| c.ends_at_ms = ends_at_ms)
     };
-    let hints = || {
+    let index_entries = || {
         let ttls = ttls_min(on.ttls()).into_iter().filter(|(key, _)| key.contains("r:{"));
         let mut ttls: Vec<_> = ttls.map(|(_, ttl_min)| ttl_min * MINUTE_MS).collect();
         ttls.sort_unstable();
@@ -72,15 +72,15 @@ async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
     let long = related(&objects[..1], NOW_MS + 9 * DAY_MS);
     on.keep(&long, NOW_MS).await;
     on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
-    assert_eq!(hints(), [3 * DAY_MS, 9 * DAY_MS]);
+    assert_eq!(index_entries(), [3 * DAY_MS, 9 * DAY_MS]);
     on.store.revoke_object_tokens(&objects[1], NOW_MS).await.unwrap();
-    assert_eq!(hints(), [9 * DAY_MS]);
+    assert_eq!(index_entries(), [9 * DAY_MS]);
     on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
     let ending = TokenChange::revoking(RevokeReason::Ended);
     on.store.change(long.record.id, &ending, NOW_MS).await.unwrap().unwrap();
-    assert_eq!(hints(), [3 * DAY_MS, 3 * DAY_MS]);
+    assert_eq!(index_entries(), [3 * DAY_MS, 3 * DAY_MS]);
     on.store.revoke_object_tokens(&objects[0], NOW_MS).await.unwrap();
-    assert_eq!(hints(), [0; 0], "all tokens were revoked, so no entry is left");
+    assert_eq!(index_entries(), [0; 0], "all tokens were revoked, so no entry is left");
 
     // A write prunes expired entries.
     on.keep(&related(&objects[..1], NOW_MS + DAY_MS), NOW_MS).await;
@@ -90,7 +90,7 @@ async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
     let members =
         |key: &str| redis::cmd("ZCARD").arg(key).query::<u64>(&mut raw_connection(on.server())).unwrap();
     let key = on.ttls().into_keys().find(|key| key.contains("r:{")).unwrap();
-    assert_eq!((members(&key), hints()), (1, vec![HOUR_MS]));
+    assert_eq!((members(&key), index_entries()), (1, vec![HOUR_MS]));
     on.store.revoke_object_tokens(&objects[0], NOW_MS + DAY_MS).await.unwrap();
 
     // A reverse-index entry of a token that was never written is removed once it is old.
@@ -101,7 +101,7 @@ async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
     redis::cmd("DEL").arg(key).exec(&mut raw_connection(on.server())).unwrap();
     for (at_ms, left) in [(NOW_MS + MINUTE_MS - 1, 1), (NOW_MS + MINUTE_MS, 0)] {
         assert_eq!(on.store.object_tokens(&objects[1], at_ms).await.unwrap(), []);
-        assert_eq!(hints().len(), left, "{}", at_ms - NOW_MS);
+        assert_eq!(index_entries().len(), left, "{}", at_ms - NOW_MS);
     }
 }
 
@@ -111,11 +111,11 @@ async fn removing_an_object_removes_its_reverse_index_entry_once_old() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let object = RelatedObject { content_type: "order".into(), object_id: "a".into() };
     let id = on.issue("alice", NOW_MS).await.record.id;
-    let is_hinted = || on.ttls().keys().any(|key| key.contains("r:{"));
+    let is_indexed = || on.ttls().keys().any(|key| key.contains("r:{"));
     for (after_ms, stays) in [(MINUTE_MS - 1, true), (MINUTE_MS, false)] {
         on.store.relate(id, &object, NOW_MS).await.unwrap().unwrap();
         on.store.unrelate(id, &object, NOW_MS + after_ms).await.unwrap().unwrap();
-        assert_eq!(is_hinted(), stays, "{after_ms}");
+        assert_eq!(is_indexed(), stays, "{after_ms}");
     }
 }
 
@@ -250,10 +250,10 @@ async fn no_key_is_left_once_everything_has_expired() {
     let renewed = on.issue_idle("alice", SHORT_MS, NOW_MS).await;
     on.touch(&renewed, NOW_MS, Some(NOW_MS + 2 * SHORT_MS)).await;
     on.issue_idle("alice", SHORT_MS, NOW_MS).await;
-    let ended = on.issue_idle("alice", HOUR_MS, NOW_MS).await;
+    let revoked = on.issue_idle("alice", HOUR_MS, NOW_MS).await;
     on.issue_idle("bob", HOUR_MS, NOW_MS).await;
     on.store
-        .change(ended.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .change(revoked.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
         .await
         .unwrap()
         .unwrap();

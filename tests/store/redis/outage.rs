@@ -49,9 +49,9 @@ async fn a_killed_redis_is_unavailable_and_returns_with_its_data() {
     let mut server = RedisServer::start_durable();
     let on = open(&server).await;
     let live = on.issue("alice", NOW_MS).await;
-    let ended = on.issue("alice", NOW_MS).await;
+    let revoked = on.issue("alice", NOW_MS).await;
     on.store
-        .change(ended.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
+        .change(revoked.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
         .await
         .unwrap()
         .unwrap();
@@ -65,9 +65,9 @@ async fn a_killed_redis_is_unavailable_and_returns_with_its_data() {
     eventually("the store is back", async || on.store.probe().await.ok()).await;
     validations_are_back(&on, &live).await;
     assert_eq!(on.token(&live, NOW_MS).await.as_ref(), Some(&live));
-    let kept = on.token(&ended, NOW_MS).await.unwrap();
+    let kept = on.token(&revoked, NOW_MS).await.unwrap();
     assert_eq!((kept.record.is_active, kept.revoked.map(|r| r.at_ms)), (false, Some(NOW_MS)));
-    assert_eq!(on.record(ended.record.id).await.unwrap(), Some(kept.record));
+    assert_eq!(on.record(revoked.record.id).await.unwrap(), Some(kept.record));
     on.issue("alice", NOW_MS).await;
     on.store
         .change(live.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)

@@ -16,7 +16,7 @@ fn object(n: usize) -> RelatedObject {
 }
 
 /// Returns how many objects have entries.
-fn hinted(on: &TestStore) -> usize {
+fn indexed_objects(on: &TestStore) -> usize {
     on.ttls().keys().filter(|key| key.contains("r:{")).count()
 }
 
@@ -27,7 +27,11 @@ async fn related_and_unrelated(on: &TestStore) -> Token {
         on.store.relate(token.record.id, &object(n), NOW_MS).await.unwrap().unwrap();
         on.store.unrelate(token.record.id, &object(n), NOW_MS).await.unwrap().unwrap();
     }
-    assert_eq!(hinted(on), OBJECTS, "recent entries stay, because the object may be about to be added again");
+    assert_eq!(
+        indexed_objects(on),
+        OBJECTS,
+        "recent entries stay, because the object may be about to be added again"
+    );
     token
 }
 
@@ -41,7 +45,7 @@ async fn a_revocation_removes_the_entries_of_objects_removed_earlier() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = related_and_unrelated(&on).await;
     revoke(&on, &token, NOW_MS + 1).await;
-    assert_eq!(hinted(&on), 0);
+    assert_eq!(indexed_objects(&on), 0);
 }
 
 #[tokio::test]
@@ -55,12 +59,12 @@ async fn a_revocation_by_object_removes_stale_entries() {
             let key = format!("{}t:{{{}}}:{}", on.prefix(), id.hash_tag(), id.locator());
             redis::cmd("HDEL").arg(key).arg("q").exec(&mut raw_connection(on.server())).unwrap();
             revoke(&on, &token, NOW_MS + 1).await;
-            assert_eq!(hinted(&on), OBJECTS);
+            assert_eq!(indexed_objects(&on), OBJECTS);
         }
         for n in 0..OBJECTS {
             assert_eq!(on.store.revoke_object_tokens(&object(n), NOW_MS + after_ms).await.unwrap(), []);
         }
-        assert_eq!(hinted(&on), 0, "{revokes}");
+        assert_eq!(indexed_objects(&on), 0, "{revokes}");
         revoke(&on, &token, NOW_MS + MINUTE_MS).await;
     }
 }
@@ -72,7 +76,7 @@ async fn a_later_change_removes_the_entries_of_objects_removed_earlier() {
     let later_ms = NOW_MS + MINUTE_MS;
     // One object is added again at that time: its entry stays.
     on.store.relate(token.record.id, &object(0), later_ms).await.unwrap().unwrap();
-    assert_eq!(hinted(&on), 1);
+    assert_eq!(indexed_objects(&on), 1);
     assert_eq!(on.store.object_tokens(&object(0), later_ms).await.unwrap().len(), 1);
 }
 

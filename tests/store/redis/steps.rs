@@ -110,8 +110,8 @@ async fn an_interrupted_revocation_is_finished_by_the_next() {
     break_off(&server, "alice", on.store.revoke_user_tokens("alice", None, LATER_MS)).await;
     let left = live(&on, "alice").await;
     assert_eq!(left.len(), MANY - revoked(&server, "alice"));
-    let ended = on.store.revoke_user_tokens("alice", None, LATER_MS).await.unwrap();
-    assert_eq!(ended.iter().map(ToString::to_string).collect::<BTreeSet<_>>(), left);
+    let revoked = on.store.revoke_user_tokens("alice", None, LATER_MS).await.unwrap();
+    assert_eq!(revoked.iter().map(ToString::to_string).collect::<BTreeSet<_>>(), left);
     assert_eq!(live(&on, "alice").await, BTreeSet::new());
 }
 

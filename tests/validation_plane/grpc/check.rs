@@ -13,8 +13,8 @@ use crate::common::server::{Server, bearer, cookie, on_both_stores, text};
 fn a_check_gives_the_same_outcomes_as_auth() {
     on_both_stores(&[GRPC], |server| {
         let issued = server.issue(json!({"user": "zo\u{eb} 1", "auth_slug": "web", "backend": "ldap"}));
-        let ended = server.issue(json!({}));
-        server.end(&ended["id"]);
+        let revoked = server.issue(json!({}));
+        server.revoke(&revoked["id"]);
         let mut client = Http2::connect(server.grpc_listen());
         let (by_header, by_cookie) = (bearer(&issued["token"]), cookie(&issued["token"]));
         for headers in [
@@ -44,10 +44,10 @@ fn a_check_gives_the_same_outcomes_as_auth() {
         };
         assert_eq!(denied(&mut client, vec![]), r#"Bearer realm="doorward""#);
         let invalid = r#"Bearer realm="doorward", error="invalid_token""#;
-        let ended = bearer(&ended["token"]);
+        let revoked = bearer(&revoked["token"]);
         // Envoy joins header lines of the same name.
         let twice = format!("{by_header},{by_header}");
-        for value in ["Bearer x", &ended, &twice, "bearer \u{ff}"] {
+        for value in ["Bearer x", &revoked, &twice, "bearer \u{ff}"] {
             assert_eq!(denied(&mut client, vec![("authorization", value)]), invalid);
         }
         // A message without a request, as Envoy's TCP filter sends it.
