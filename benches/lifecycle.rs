@@ -1,6 +1,6 @@
-//! What a login, a logout and a takeover take, one after the other on one connection, on a Redis alone and on a
-//! Cluster of three masters; and for how long each step of a revocation of a thousand tokens holds Redis. A bare PING
-//! beside them is the round trip that nothing can be cheaper than.
+//! The time of sequential logins, logouts and takeovers on one connection, with a single Redis and with a Cluster of
+//! three masters; and how long each step of a revocation of a thousand tokens blocks Redis. The baseline is a bare
+//! PING, the cheapest possible round trip.
 //!
 //! ```text
 //! cargo bench --bench lifecycle -- [--quick] [FILTER]
@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 use common::redis::RedisServer;
 use common::store::{LIMITS, NOW_MS, StoreKind, TestStore, raw_connection};
 
-/// The default of `max-tokens-per-user`: the most that an ending of all has to do.
+/// The default of `max-tokens-per-user`: the most work of a revocation of all.
 const MOST_TOKENS: usize = 1000;
 
 fn runtime() -> Runtime {
@@ -88,7 +88,7 @@ fn ping(c: &mut Criterion) {
     });
 }
 
-/// By the server's own account: the time for which each script held it, in which it does nothing else.
+/// Reads from the slow log how long each script blocked the server.
 fn ending_of_all(_: &mut Criterion) {
     let (runtime, server) = (runtime(), RedisServer::start());
     let on = runtime.block_on(TestStore::on_server(&server, LIMITS, Duration::from_secs(30)));
