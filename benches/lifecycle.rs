@@ -48,7 +48,7 @@ fn calls(c: &mut Criterion) {
         });
         let mut issued = || runtime.block_on(on.issue(&user(), NOW_MS));
         let change = |id, change| runtime.block_on(on.store.change(id, &change, NOW_MS)).unwrap();
-        group.bench_function("end", |b| {
+        group.bench_function("revoke", |b| {
             b.iter_batched(
                 &mut issued,
                 |token| change(token.record.id, TokenChange::revoking(RevokeReason::Logout)),
@@ -65,7 +65,7 @@ fn calls(c: &mut Criterion) {
                 BatchSize::SmallInput,
             );
         });
-        group.bench_function("takeover, with its hint", |b| {
+        group.bench_function("takeover, with its reverse-index entry", |b| {
             b.iter_batched(
                 || {
                     let token = issued().record.id;
@@ -100,8 +100,8 @@ fn ending_of_all(_: &mut Criterion) {
             }
         });
         server.cli(&["CONFIG", "RESETSTAT"]);
-        let ended = runtime.block_on(on.store.revoke_user_tokens("alice", None, NOW_MS)).unwrap();
-        assert_eq!(ended.len(), MOST_TOKENS);
+        let revoked = runtime.block_on(on.store.revoke_user_tokens("alice", None, NOW_MS)).unwrap();
+        assert_eq!(revoked.len(), MOST_TOKENS);
         let stats = server.cli(&["INFO", "commandstats"]);
         let figures = |name: &str| {
             let all = ["cmdstat_evalsha:", "cmdstat_eval:"].iter().filter_map(|command| {

@@ -17,7 +17,7 @@ use crate::subject::{Doorward, UNTIL_TRACKING};
 pub const CHECKS_PER_SECOND: u32 = 10_000;
 /// The tokens of the paced load.
 const TOKENS: usize = 10_000;
-const ENDINGS: usize = 1_000;
+const REVOCATIONS: usize = 1_000;
 /// The random pause between two revocations, so that they meet the load, which has steps of a millisecond, at any
 /// point.
 const BETWEEN_ENDINGS_US: std::ops::Range<u64> = 2_000..6_000;
@@ -38,7 +38,7 @@ pub fn measure(server: &Path) -> Result<Revocation> {
     let url = ("DOORWARD_REDIS_URL", redis.url());
     let one = Doorward::start(server, std::slice::from_ref(&url))?;
     let other = Doorward::start(server, &[url])?;
-    let (tokens, ended) = (one.issue_tokens(TOKENS)?, one.issue_tokens(ENDINGS)?);
+    let (tokens, revoked) = (one.issue_tokens(TOKENS)?, one.issue_tokens(REVOCATIONS)?);
     std::thread::sleep(UNTIL_TRACKING);
     let tokens: Arc<[String]> = tokens.into();
     let load = |node: &Doorward| -> Result<Applied> {
@@ -51,7 +51,7 @@ pub fn measure(server: &Path) -> Result<Revocation> {
     std::thread::sleep(WARM_UP);
     let answered = || loads.each_ref().map(Applied::validations);
     let (from_us, from) = (now_us(), answered());
-    let lags_ms = crate::current_thread_runtime()?.block_on(end_each(&one, &other, &ended))?;
+    let lags_ms = crate::current_thread_runtime()?.block_on(revoke_each(&one, &other, &revoked))?;
     let (to_us, to) = (now_us(), answered());
     for load in loads {
         load.end()?;
@@ -61,7 +61,7 @@ pub fn measure(server: &Path) -> Result<Revocation> {
 }
 
 /// Revokes the tokens on `one`, each after `other` has cached it, and polls `other` until it refuses.
-async fn end_each(one: &Doorward, other: &Doorward, tokens: &[String]) -> Result<Vec<f64>> {
+async fn revoke_each(one: &Doorward, other: &Doorward, tokens: &[String]) -> Result<Vec<f64>> {
     let mut admin = Connection::open(one.admin_address).await?;
     let mut gate = Connection::open(other.address).await?;
     let mut rng = StdRng::seed_from_u64(1);
@@ -73,7 +73,7 @@ async fn end_each(one: &Doorward, other: &Doorward, tokens: &[String]) -> Result
         // The second check uses the cache.
         for _ in 0..2 {
             if gate.exchange(&request).await? != 200 {
-                return Err("a token was refused before its ending".into());
+                return Err("a token was refused before its revocation".into());
             }
         }
         one.end_token(&mut admin, token).await?;
