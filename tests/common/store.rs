@@ -15,9 +15,9 @@ use doorward::internals::store::record_reader::RecordReader;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
-use doorward::internals::token_string::{HashTag, Kind, Minted, TokenId, TokenKeys, VerifiedMark};
+use doorward::internals::token_string::{HashTag, Minted, TokenId, TokenKeys, TokenKind, VerifiedMark};
 use doorward::internals::values::RedisUrl;
-use doorward::{Clock, Entropy, StoreError, Token, TokenRecord};
+use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
@@ -81,12 +81,12 @@ impl TestStore {
             Servers::One(server) => server.url(),
             Servers::Cluster(cluster) => cluster.url(),
         };
-        Self { servers, ..on_redis(&url, &prefix, limits, PATIENCE).await }
+        Self { servers, ..open_redis(&url, &prefix, limits, PATIENCE, Clock::manual(NOW_MS)).await }
     }
 
     /// Opens a store with the default key prefix on the test's own server.
     pub async fn on_server(server: &RedisServer, limits: StoreLimits, timeout: Duration) -> Self {
-        on_redis(&server.url(), "dw:", limits, timeout).await
+        open_redis(&server.url(), "dw:", limits, timeout, Clock::manual(NOW_MS)).await
     }
 
     /// As [`TestStore::on_server`], with a timeout that is never reached.
@@ -124,7 +124,7 @@ impl TestStore {
 
     pub fn mint(&self, user: &str) -> Minted {
         let keys = TokenKeys::from_secrets(["a check key of the tests"]).unwrap();
-        token_string::mint(Kind::Token, &keys, user, &self.entropy).unwrap()
+        token_string::mint(TokenKind::Session, &keys, user, &self.entropy).unwrap()
     }
 
     /// Returns a token that is not issued yet: an hour of idle time, 30 days of lifetime.
@@ -176,6 +176,12 @@ impl TestStore {
     /// Issues a token; returns the tokens revoked to make room for it.
     pub async fn keep(&self, token: &Token, now_ms: u64) -> Vec<TokenId> {
         keep(&self.store, token, now_ms).await
+    }
+
+    /// Revokes a token that is not revoked yet.
+    pub async fn revoke(&self, token: &Token, now_ms: u64) {
+        let change = TokenChange::revoking(RevokeReason::Ended);
+        self.store.change(token.record.id, &change, now_ms).await.unwrap().unwrap();
     }
 
     pub async fn token(&self, token: &Token, now_ms: u64) -> Option<Token> {
@@ -232,10 +238,6 @@ impl TestStore {
 /// Issues a token within the user's limit; returns the tokens revoked to make room for it.
 pub async fn keep(store: &Store, token: &Token, now_ms: u64) -> Vec<TokenId> {
     store.issue(token, now_ms).await.unwrap().unwrap()
-}
-
-async fn on_redis(url: &str, prefix: &str, limits: StoreLimits, timeout: Duration) -> TestStore {
-    open_redis(url, prefix, limits, timeout, Clock::manual(NOW_MS)).await
 }
 
 async fn open_redis(

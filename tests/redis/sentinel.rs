@@ -28,6 +28,17 @@ fn await_ready(server: &Server) {
     wait_for("ready", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
 }
 
+/// Starts two nodes; returns them, live tokens, and a revoked token that the second node had cached.
+fn start_with_tokens(sentinels: &Sentinels) -> ([Server; 2], Vec<Value>, Value) {
+    let nodes = [start(sentinels), start(sentinels)];
+    let live: Vec<_> = (0..3).map(|_| nodes[0].issue(json!({}))).collect();
+    let revoked = nodes[0].issue(json!({}));
+    identity(&nodes[1].auth(&revoked["token"]));
+    nodes[0].revoke(&revoked["id"]);
+    await_replicated(&sentinels.servers[0]);
+    (nodes, live, revoked)
+}
+
 /// Waits until the token passes, and asserts that every earlier answer is 503.
 fn await_passes(server: &Server, token: &Value) {
     wait_for("passes", || {
@@ -57,7 +68,7 @@ fn await_written_to(node: &Server, master: &RedisServer) {
 }
 
 /// Asserts that the nodes work on `to` after it has taken over.
-fn assert_taken_over(nodes: [&Server; 2], to: &RedisServer, live: &[Value], revoked: &Value) {
+fn assert_taken_over(nodes: &[Server; 2], to: &RedisServer, live: &[Value], revoked: &Value) {
     for node in nodes {
         live.iter().for_each(|token| await_passes(node, token));
         await_ready(node);
@@ -75,15 +86,10 @@ fn assert_taken_over(nodes: [&Server; 2], to: &RedisServer, live: &[Value], revo
 #[test]
 fn a_new_master_is_followed_after_the_old_one_died() {
     let mut sentinels = Sentinels::start(DOWN_AFTER_MS);
-    let (first, second) = (start(&sentinels), start(&sentinels));
-    let live: Vec<_> = (0..3).map(|_| first.issue(json!({}))).collect();
-    let revoked = first.issue(json!({}));
-    identity(&second.auth(&revoked["token"]));
-    first.revoke(&revoked["id"]);
-    await_replicated(&sentinels.servers[0]);
+    let (nodes, live, revoked) = start_with_tokens(&sentinels);
     sentinels.servers[0].kill();
     sentinels.await_master(&sentinels.servers[1]);
-    assert_taken_over([&first, &second], &sentinels.servers[1], &live, &revoked);
+    assert_taken_over(&nodes, &sentinels.servers[1], &live, &revoked);
 
     // The former master comes back as a replica and takes over in turn, with one Sentinel less.
     sentinels.servers[0].restart();
@@ -97,23 +103,18 @@ fn a_new_master_is_followed_after_the_old_one_died() {
     sentinels.sentinels[0].process.kill();
     sentinels.servers[1].kill();
     sentinels.await_master(&sentinels.servers[0]);
-    assert_taken_over([&first, &second], &sentinels.servers[0], &live, &revoked);
+    assert_taken_over(&nodes, &sentinels.servers[0], &live, &revoked);
 }
 
 /// The former master still answers with old data: no node uses it.
 #[test]
 fn a_demoted_master_is_abandoned() {
     let sentinels = Sentinels::start(DOWN_AFTER_MS);
-    let (first, second) = (start(&sentinels), start(&sentinels));
-    let live: Vec<_> = (0..3).map(|_| first.issue(json!({}))).collect();
-    let revoked = first.issue(json!({}));
-    identity(&second.auth(&revoked["token"]));
-    first.revoke(&revoked["id"]);
-    await_replicated(&sentinels.servers[0]);
+    let (nodes, live, revoked) = start_with_tokens(&sentinels);
     assert_eq!(sentinels.sentinels[0].cli(&["SENTINEL", "FAILOVER", crate::common::sentinel::NAME]), "OK");
     sentinels.await_master(&sentinels.servers[1]);
-    await_written_to(&first, &sentinels.servers[1]);
-    assert_taken_over([&first, &second], &sentinels.servers[1], &live, &revoked);
+    await_written_to(&nodes[0], &sentinels.servers[1]);
+    assert_taken_over(&nodes, &sentinels.servers[1], &live, &revoked);
 }
 
 #[test]

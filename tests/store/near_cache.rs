@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use doorward::internals::store::cache::near_cache::{Limits, Looked};
 use doorward::internals::store::cache::{Connection, Flight, Follower, NearCache, ServerIndex, Ticket};
-use doorward::internals::token_string::{Kind, TokenId, TokenKeys, mint};
+use doorward::internals::token_string::{TokenId, TokenKeys, TokenKind, mint};
 use doorward::{Clock, Entropy};
 
 const S0: ServerIndex = ServerIndex(0);
@@ -15,7 +15,7 @@ const LIMITS: Limits = Limits { capacity_entries: 1000, servers: 2, lease_ms: LE
 /// Returns a real token id, so that ids spread over shards as real ones do.
 fn token(n: usize) -> TokenId {
     let keys = TokenKeys::from_secrets(["a secret of the test"]).unwrap();
-    mint(Kind::Token, &keys, "alice", &Entropy::seeded(n as u64)).unwrap().id
+    mint(TokenKind::Session, &keys, "alice", &Entropy::seeded(n as u64)).unwrap().id
 }
 
 /// Returns a cache whose master 0 is live, with a heartbeat sent at 0.

@@ -2,12 +2,12 @@
 
 use std::cmp::Reverse;
 
+use doorward::Token;
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use doorward::internals::model::event::{Actor, Event, EventKind, REFUSALS_FOLDED_MS, RevokeReason};
 use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::values::OverLimit;
-use doorward::{Token, TokenChange};
 
 use crate::common::devices::{DEVICE_IDLE_MS, logged_in, login_of, sample_device};
 use crate::common::store::{
@@ -256,8 +256,7 @@ async fn removing_a_device_key_revokes_its_own_tokens_only(kind: StoreKind) {
             by_phone.push(on.log_in(&login_of(&phone, at_ms), &phone, at_ms).await.unwrap());
         }
         let ended_before = by_phone.remove(0);
-        let ending = TokenChange::revoking(RevokeReason::Ended);
-        on.store.change(ended_before.record.id, &ending, at_ms).await.unwrap().unwrap();
+        on.revoke(&ended_before, at_ms).await;
         if removed {
             assert!(on.store.remove_device("alice", "phone", at_ms + 1).await.unwrap());
         } else {

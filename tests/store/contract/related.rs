@@ -103,11 +103,7 @@ async fn all_tokens_of_an_object_are_revoked(kind: StoreKind) {
     let freed = issue_with(&on, "alice", &["1"], NOW_MS).await;
     on.store.unrelate(freed.record.id, &object("1"), NOW_MS).await.unwrap().unwrap();
     let dead = issue_with(&on, "alice", &["1"], NOW_MS).await;
-    on.store
-        .change(dead.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&dead, NOW_MS).await;
 
     assert_eq!(end_all(&on, "1", NOW_MS + 1).await, ids);
     assert_eq!(end_all(&on, "1", NOW_MS + 2).await, BTreeSet::new());

@@ -1,6 +1,5 @@
 //! Rotation, the grace of old secrets, reuse of rotated-out secrets, and the second factor.
 
-use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::RecordVerdict;
 use doorward::internals::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
 use doorward::internals::store::{Outcome, Rejection};
@@ -192,11 +191,7 @@ async fn only_a_remembered_secret_revokes_the_token(kind: StoreKind) {
 async fn a_revoked_or_expired_token_is_not_rotated(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let gone = on.issue("alice", NOW_MS).await;
-    on.store
-        .change(gone.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&gone, NOW_MS).await;
     assert_eq!(rotate(&on, &gone, 1, NOW_MS).await, Err(Rejection::Revoked));
     let expired = on.issue("bob", NOW_MS).await;
     assert_eq!(rotate(&on, &expired, 1, NOW_MS + HOUR_MS).await, Err(Rejection::NotFound));

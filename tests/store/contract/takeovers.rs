@@ -99,11 +99,7 @@ async fn a_refused_takeover_changes_nothing(kind: StoreKind) {
     let pending = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
     on.keep(&pending, NOW_MS).await;
     let gone = on.issue("alice", NOW_MS).await;
-    on.store
-        .change(gone.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&gone, NOW_MS).await;
     let unknown = on.sample("alice", NOW_MS);
     for (on_token, user, at_ms, expected) in [
         (&token, "alice", NOW_MS, Err(Rejection::OwnUser)),

@@ -78,11 +78,7 @@ async fn the_latest_access_wins_in_any_order(kind: StoreKind) {
 async fn a_revoked_token_is_not_touched(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    on.store
-        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 10)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&token, NOW_MS + 10).await;
     // Not even by an access before the revocation: a revoked token does not change.
     for access_ms in [NOW_MS + 5, NOW_MS + 20] {
         on.touch(&token, access_ms, Some(access_ms + DAY_MS * 7)).await;

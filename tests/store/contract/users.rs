@@ -2,12 +2,12 @@
 
 use std::cmp::Reverse;
 
+use doorward::Token;
 use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::Revocation;
 use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::internals::token_string::TokenId;
 use doorward::internals::values::OverLimit;
-use doorward::{Token, TokenChange};
 
 use crate::common::store::{
     DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, keep, revoked_at, users_of_one_shard, with_idle,
@@ -50,11 +50,7 @@ async fn a_listing_shows_revoked_but_not_expired_tokens(kind: StoreKind) {
     let expired = on.issue("alice", NOW_MS).await;
     let live = on.issue_idle("alice", 3 * HOUR_MS, NOW_MS + 1).await;
     let dead = on.issue("alice", NOW_MS + 2).await;
-    on.store
-        .change(dead.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 3)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&dead, NOW_MS + 3).await;
     let all = [revoked_at(&dead, NOW_MS + 3), live, expired];
     assert_eq!(on.store.user_tokens("alice", NOW_MS + 3).await.unwrap(), all);
     assert_eq!(on.store.user_tokens("alice", NOW_MS + HOUR_MS).await.unwrap(), all[..2]);
@@ -68,11 +64,7 @@ async fn all_tokens_of_a_user_are_revoked_at_once(kind: StoreKind) {
     }
     let other = on.issue("bob", NOW_MS).await;
     let dead = on.issue("alice", NOW_MS).await;
-    on.store
-        .change(dead.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 6)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&dead, NOW_MS + 6).await;
 
     let ended_ids = on.store.revoke_user_tokens("alice", None, NOW_MS + 7).await.unwrap();
     assert_eq!(sorted(ended_ids), sorted(live.clone()));
@@ -189,7 +181,6 @@ async fn a_token_above_the_limit_can_be_refused(kind: StoreKind) {
     assert_eq!(on.record(surplus.record.id).await.unwrap(), None);
     assert_eq!(on.listed("alice", NOW_MS + 2).await.len(), 2);
     // Revoked tokens do not count.
-    let ending = TokenChange::revoking(RevokeReason::Ended);
-    on.store.change(first.record.id, &ending, NOW_MS + 3).await.unwrap().unwrap();
+    on.revoke(&first, NOW_MS + 3).await;
     on.issue("alice", NOW_MS + 3).await;
 }

@@ -1,7 +1,7 @@
 //! Audits the content of Redis: how long each key is kept, and whether each index entry names something that still
 //! exists.
 //!
-//! Members and fields have no TTL in Redis. So the rules (ARCHITECTURE.md, "What is in Redis") are:
+//! Members and fields have no TTL in Redis. So the rules (src/store/redis/schema/mod.rs, "Bounds") are:
 //! 1. An entry says until when the thing that it names is kept.
 //! 2. A write to an index prunes expired entries.
 //! 3. The index as a whole expires with the longest-lived thing that it names.

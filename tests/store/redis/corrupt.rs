@@ -88,11 +88,7 @@ async fn a_garbled_field_is_corrupt() {
 async fn a_revocation_without_its_time_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = issue_full(&on, "alice").await;
-    on.store
-        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&token, NOW_MS).await;
     run(&on, "HDEL", &[token_key(&on, &token).as_bytes(), b"e"]);
     assert_all_reads_corrupt(&on, &token, false, "revoked without e").await;
 }

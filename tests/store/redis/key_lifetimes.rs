@@ -76,8 +76,7 @@ async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
     on.store.revoke_object_tokens(&objects[1], NOW_MS).await.unwrap();
     assert_eq!(index_entries(), [9 * DAY_MS]);
     on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
-    let ending = TokenChange::revoking(RevokeReason::Ended);
-    on.store.change(long.record.id, &ending, NOW_MS).await.unwrap().unwrap();
+    on.revoke(&long, NOW_MS).await;
     assert_eq!(index_entries(), [3 * DAY_MS, 3 * DAY_MS]);
     on.store.revoke_object_tokens(&objects[0], NOW_MS).await.unwrap();
     assert_eq!(index_entries(), [0; 0], "all tokens were revoked, so no entry is left");
@@ -162,11 +161,7 @@ async fn an_expired_token_is_kept_for_the_stale_grace() {
         .query(&mut raw_connection(on.server()))
         .unwrap();
     assert_eq!(score, NOW_MS + 2 * HOUR_MS);
-    on.store
-        .change(short.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&short, NOW_MS).await;
     keys.assert(DAY_MS + HOUR_MS, &[(&short, DAY_MS + HOUR_MS)]);
 }
 
@@ -252,11 +247,7 @@ async fn no_key_is_left_once_everything_has_expired() {
     on.issue_idle("alice", SHORT_MS, NOW_MS).await;
     let revoked = on.issue_idle("alice", HOUR_MS, NOW_MS).await;
     on.issue_idle("bob", HOUR_MS, NOW_MS).await;
-    on.store
-        .change(revoked.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&revoked, NOW_MS).await;
     on.store.revoke_user_tokens("bob", None, NOW_MS).await.unwrap();
     eventually("all keys expire", async || on.ttls().is_empty().then_some(())).await;
     // Late operations find nothing and write nothing.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use doorward::internals::model::event::RevokeReason;
 use doorward::internals::store::report::FaultKind;
 use doorward::internals::token_string::HashTag;
 use doorward::{StoreError, Token, TokenChange};
@@ -52,11 +51,7 @@ async fn each_operation_leaves_the_right_keys(kind: StoreKind) {
     on.store.change(short.record.id, &edit, NOW_MS).await.unwrap().unwrap();
     keys.assert(5 * HOUR_MS, &[(&short, 5 * HOUR_MS), (&long, 3 * HOUR_MS)]);
 
-    on.store
-        .change(long.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&long, NOW_MS).await;
     keys.assert(DAY_MS, &[(&short, 5 * HOUR_MS), (&long, DAY_MS)]);
     on.touch(&long, NOW_MS, Some(NOW_MS + 9 * DAY_MS)).await;
     on.store.revoke_user_tokens("al}i{ce", Some(short.record.id), NOW_MS).await.unwrap();

@@ -50,11 +50,7 @@ async fn a_killed_redis_is_unavailable_and_returns_with_its_data() {
     let on = open(&server).await;
     let live = on.issue("alice", NOW_MS).await;
     let revoked = on.issue("alice", NOW_MS).await;
-    on.store
-        .change(revoked.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&revoked, NOW_MS).await;
 
     server.kill();
     assert_all_unavailable(&on, &live).await;
@@ -69,11 +65,7 @@ async fn a_killed_redis_is_unavailable_and_returns_with_its_data() {
     assert_eq!((kept.record.is_active, kept.revoked.map(|r| r.at_ms)), (false, Some(NOW_MS)));
     assert_eq!(on.record(revoked.record.id).await.unwrap(), Some(kept.record));
     on.issue("alice", NOW_MS).await;
-    on.store
-        .change(live.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&live, NOW_MS).await;
 }
 
 #[tokio::test]

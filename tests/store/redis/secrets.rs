@@ -1,8 +1,5 @@
 //! A reader of Redis learns no secret.
 
-use doorward::TokenChange;
-use doorward::internals::model::event::RevokeReason;
-
 use crate::common::redis::RedisServer;
 use crate::common::store::{HOUR_MS, NOW_MS, TestStore, raw_connection};
 
@@ -18,11 +15,7 @@ async fn no_secret_reaches_redis() {
     token = crate::common::store::edited(token, |c| (c.id, c.secret_hash) = (minted.id, minted.hash));
     on.store.issue(&token, NOW_MS).await.unwrap().unwrap();
     on.touch(&token, NOW_MS + 1, Some(NOW_MS + 2 * HOUR_MS)).await;
-    on.store
-        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 2)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&token, NOW_MS + 2).await;
 
     let mut kept = everything_in(&server);
     assert!(contains(&kept, minted.hash.as_bytes()), "the dump contains the stored hash");

@@ -1,9 +1,8 @@
 //! Stale reverse-index entries: an operation that finds one removes it.
 
-use doorward::internals::model::event::RevokeReason;
+use doorward::Token;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::StoreLimits;
-use doorward::{Token, TokenChange};
 
 use crate::common::store::{
     HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, raw_connection, with_objects,
@@ -35,16 +34,11 @@ async fn related_and_unrelated(on: &TestStore) -> Token {
     token
 }
 
-async fn revoke(on: &TestStore, token: &Token, now_ms: u64) {
-    let ending = TokenChange::revoking(RevokeReason::Ended);
-    on.store.change(token.record.id, &ending, now_ms).await.unwrap().unwrap();
-}
-
 #[tokio::test]
 async fn a_revocation_removes_the_entries_of_objects_removed_earlier() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = related_and_unrelated(&on).await;
-    revoke(&on, &token, NOW_MS + 1).await;
+    on.revoke(&token, NOW_MS + 1).await;
     assert_eq!(indexed_objects(&on), 0);
 }
 
@@ -58,14 +52,14 @@ async fn a_revocation_by_object_removes_stale_entries() {
             let id = token.record.id;
             let key = format!("{}t:{{{}}}:{}", on.prefix(), id.hash_tag(), id.locator());
             redis::cmd("HDEL").arg(key).arg("q").exec(&mut raw_connection(on.server())).unwrap();
-            revoke(&on, &token, NOW_MS + 1).await;
+            on.revoke(&token, NOW_MS + 1).await;
             assert_eq!(indexed_objects(&on), OBJECTS);
         }
         for n in 0..OBJECTS {
             assert_eq!(on.store.revoke_object_tokens(&object(n), NOW_MS + after_ms).await.unwrap(), []);
         }
         assert_eq!(indexed_objects(&on), 0, "{revokes}");
-        revoke(&on, &token, NOW_MS + MINUTE_MS).await;
+        on.revoke(&token, NOW_MS + MINUTE_MS).await;
     }
 }
 
