@@ -76,11 +76,11 @@ fn assert_taken_over(nodes: &[Server; 2], to: &RedisServer, live: &[Value], revo
     }
     let fresh = nodes[0].issue(json!({}));
     assert!(to.keys().iter().any(|key| key.starts_with("dw:t:")));
-    await_passes(nodes[1], &fresh);
+    await_passes(&nodes[1], &fresh);
     // The nodes hear the new master's changes.
     nodes[0].revoke(&fresh["id"]);
     assert_invalid_token(&nodes[0].auth(&fresh["token"]));
-    await_refused(nodes[1], &fresh);
+    await_refused(&nodes[1], &fresh);
 }
 
 #[test]
