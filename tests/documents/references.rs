@@ -63,7 +63,8 @@ fn headings(text: &str) -> Vec<String> {
     titles.map(slug).collect()
 }
 
-/// In a code span, a path below one of the project's folders is one that exists; with a word in capitals it is a pattern.
+/// In a code span, a path below one of the project's folders is one that exists; with a word in capitals it is a
+/// pattern.
 #[test]
 fn every_path_in_a_code_span_exists() {
     let (mut paths, mut missing) = (0, Vec::new());

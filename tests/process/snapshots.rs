@@ -1,4 +1,4 @@
-//! Names that others rely on, as files: a change of one shows up in review. After an intended change, run
+//! Names that clients rely on, as files, so that a change shows up in review. After an intended change, run
 //! `UPDATE_SNAPSHOTS=1 cargo test snapshot` and commit the files in tests/snapshots.
 
 use std::path::Path;
@@ -33,7 +33,7 @@ fn problems_snapshot() {
     assert_snapshot("problems.txt", &ProblemKind::ALL.iter().map(line).collect::<String>());
 }
 
-/// Names, types and help of all metrics, then the samples of a node in memory without their values.
+/// Names, types and help of all metrics, then the samples of an embedded-store node without their values.
 #[tokio::test]
 async fn metrics_snapshot() {
     let node = Node::start(&Config::default()).await.unwrap();
