@@ -1,4 +1,4 @@
-//! What a look-up in the near cache costs, and what an entry weighs.
+//! The time of a look-up in the near cache, and the memory of an entry.
 //!
 //! `cargo bench --bench cache`. The target: a hit among a million entries under 150 ns, a cached token of 200
 //! bytes under 400 bytes in all.
@@ -39,7 +39,7 @@ fn put(cache: &NearCache<Value>, id: &TokenId) {
     }
 }
 
-/// A cache that believes for ever, with these tokens in it.
+/// Returns a cache with an unlimited lease that holds these tokens.
 fn filled(capacity_entries: usize, tokens: &[TokenId]) -> Arc<NearCache<Value>> {
     let limits = Limits { capacity_entries, servers: 1, lease_ms: u64::MAX, stale_grace_ms: 0 };
     let cache = NearCache::new(limits);
@@ -50,7 +50,7 @@ fn filled(capacity_entries: usize, tokens: &[TokenId]) -> Arc<NearCache<Value>> 
     Arc::new(cache)
 }
 
-/// Bytes of memory this process has in RAM (Linux).
+/// Returns the resident memory of this process in bytes (Linux).
 fn resident_bytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -73,7 +73,7 @@ fn hit(c: &mut Criterion) {
             let stop = AtomicBool::new(false);
             std::thread::scope(|scope| {
                 if threads == 2 {
-                    // In another order, so that the two meet anywhere.
+                    // In another order, so that the two meet at random places.
                     let other = || {
                         let mut order = tokens.iter().rev().cycle();
                         while !stop.load(Ordering::Relaxed) {
@@ -93,7 +93,7 @@ fn hit(c: &mut Criterion) {
     }
 }
 
-/// Into a full cache: each insertion evicts.
+/// Insertions into a full cache: each evicts an entry.
 fn miss_and_insert(c: &mut Criterion) {
     let tokens = tokens(2 * MILLION);
     let cache = filled(MILLION, &tokens[..MILLION]);

@@ -1,6 +1,6 @@
-//! What a login, a logout and a takeover take, one after the other on one connection, on a Redis alone and on a
-//! Cluster of three masters; and for how long each step of a revocation of a thousand tokens holds Redis. A bare PING
-//! beside them is the round trip that nothing can be cheaper than.
+//! The time of sequential logins, logouts and takeovers on one connection, with a single Redis and with a Cluster of
+//! three masters; and how long each step of a revocation of a thousand tokens blocks Redis. The baseline is a bare
+//! PING, the cheapest possible round trip.
 //!
 //! ```text
 //! cargo bench --bench lifecycle -- [--quick] [FILTER]
@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 use common::redis::RedisServer;
 use common::store::{LIMITS, NOW_MS, StoreKind, TestStore, raw_connection};
 
-/// The default of `max-tokens-per-user`: the most that an ending of all has to do.
+/// The default of `max-tokens-per-user`: the most work of a revocation of all.
 const MOST_TOKENS: usize = 1000;
 
 fn runtime() -> Runtime {
@@ -48,7 +48,7 @@ fn calls(c: &mut Criterion) {
         });
         let mut issued = || runtime.block_on(on.issue(&user(), NOW_MS));
         let change = |id, change| runtime.block_on(on.store.change(id, &change, NOW_MS)).unwrap();
-        group.bench_function("end", |b| {
+        group.bench_function("revoke", |b| {
             b.iter_batched(
                 &mut issued,
                 |token| change(token.record.id, TokenChange::revoking(RevokeReason::Logout)),
@@ -65,7 +65,7 @@ fn calls(c: &mut Criterion) {
                 BatchSize::SmallInput,
             );
         });
-        group.bench_function("takeover, with its hint", |b| {
+        group.bench_function("takeover, with its reverse-index entry", |b| {
             b.iter_batched(
                 || {
                     let token = issued().record.id;
@@ -88,7 +88,7 @@ fn ping(c: &mut Criterion) {
     });
 }
 
-/// By the server's own account: the time for which each script held it, in which it does nothing else.
+/// Reads from the slow log how long each script blocked the server.
 fn ending_of_all(_: &mut Criterion) {
     let (runtime, server) = (runtime(), RedisServer::start());
     let on = runtime.block_on(TestStore::on_server(&server, LIMITS, Duration::from_secs(30)));
@@ -100,8 +100,8 @@ fn ending_of_all(_: &mut Criterion) {
             }
         });
         server.cli(&["CONFIG", "RESETSTAT"]);
-        let ended = runtime.block_on(on.store.revoke_user_tokens("alice", None, NOW_MS)).unwrap();
-        assert_eq!(ended.len(), MOST_TOKENS);
+        let revoked = runtime.block_on(on.store.revoke_user_tokens("alice", None, NOW_MS)).unwrap();
+        assert_eq!(revoked.len(), MOST_TOKENS);
         let stats = server.cli(&["INFO", "commandstats"]);
         let figures = |name: &str| {
             let all = ["cmdstat_evalsha:", "cmdstat_eval:"].iter().filter_map(|command| {

@@ -1,6 +1,5 @@
-//! The parts of a validation, each timed alone: taking a token string apart, looking a token up, a whole `/auth`; known
-//! tokens in process and by the thousand.
-//! What stands on the token_string or in Redis has a yardstick beside it, measured in the same run.
+//! The parts of a validation, each timed alone: parsing a token string, looking a token up, a whole `/auth`, and
+//! batches of cached tokens. Parts that use the network or Redis have a baseline measured in the same run.
 //!
 //! ```text
 //! cargo bench --bench parts -- [--quick] [FILTER]
@@ -44,10 +43,10 @@ use tokio::runtime::Runtime;
 use common::http::{Client, Response as Answer, request_bytes};
 use common::redis::RedisServer;
 
-/// What browsers send; its length decides how much a record takes.
+/// A typical user agent; its length affects the size of a record.
 const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
                           Chrome/126.0.0.0 Safari/537.36";
-/// So many tokens are in a store before one is looked up; each look-up takes the next.
+/// The tokens in a store; each look-up takes the next one.
 const TOKENS: usize = 10_000;
 const HOUR_MS: u64 = 3_600_000;
 
@@ -59,7 +58,7 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// A token string as it comes with a request: ours, forged, or nothing like a token.
+/// Parsing of valid, forged and malformed token strings.
 fn token_strings(c: &mut Criterion) {
     let keys = TokenKeys::from_secrets(["a"]).unwrap();
     let retired = TokenKeys::from_secrets(["b", "c", "d", "a"]).unwrap();
@@ -121,7 +120,8 @@ fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
     }
 }
 
-/// A look-up as validation does it, one after the other, in both stores; a bare PING for the round trip to Redis.
+/// Sequential look-ups as validation does them, in both stores; a bare PING is the baseline for the round trip to
+/// Redis.
 fn look_ups(c: &mut Criterion) {
     let limits = StoreLimits { revoked_retention_ms: HOUR_MS, ..StoreLimits::DEFAULT };
     let server = RedisServer::start();
@@ -177,8 +177,8 @@ async fn ping(connection: &mut TcpStream) {
     assert_eq!(&answer, b"+PONG\r\n");
 }
 
-/// A whole `/auth` over one connection that is kept: the real server in this process on both stores, and bare
-/// hyper giving the same answer.
+/// A whole `/auth` over one keep-alive connection: the real server in this process on both stores, and bare hyper with
+/// the same answer as the baseline.
 fn auth(c: &mut Criterion) {
     let server = RedisServer::start();
     let mut group = c.benchmark_group("GET /auth");
@@ -203,7 +203,7 @@ fn auth(c: &mut Criterion) {
     group.finish();
 }
 
-/// A server of this process; stopped in order when dropped.
+/// A server in this process; shut down on drop.
 struct RunningApp {
     listen: String,
     admin_listen: String,
@@ -262,7 +262,7 @@ fn issue(app: &RunningApp) -> String {
     answer.json()["token"].as_str().unwrap().to_owned()
 }
 
-/// A bare hyper server that gives every request this answer's headers; lives as long as the process.
+/// Starts a bare hyper server that answers every request with these headers until the process ends.
 fn bare_hyper(answer: &Answer) -> SocketAddr {
     let own = |name: &str| ["date", "content-length"].iter().any(|own| name.eq_ignore_ascii_case(own));
     let headers: HeaderMap = answer
@@ -284,23 +284,23 @@ fn bare_hyper(answer: &Answer) -> SocketAddr {
                 std::future::ready(Ok::<_, Infallible>(answer))
             });
             let stream = TokioIo::new(TcpStream::from_std(stream).unwrap());
-            // Ends when the client hangs up.
+            // Ends when the client disconnects.
             let _ = http1::Builder::new().pipeline_flush(true).serve_connection(stream, service).await;
         });
     });
     address
 }
 
-/// Known tokens without HTTP, one at a time and a thousand at once, and a thousand over HTTP.
+/// Cached tokens without HTTP, singly and in batches of a thousand, and such batches over HTTP.
 fn known_tokens(c: &mut Criterion) {
     let redis = RedisServer::start();
     let app = running_app(Some(redis.url()));
     let runtime = runtime();
     let config = node_config(&redis);
-    let node = runtime.block_on(Node::start(&config, Clock::system(), Entropy::system())).unwrap();
+    let node = runtime.block_on(Node::start(&config)).unwrap();
     let validator = &runtime.block_on(node.validator());
     let wires: Vec<String> = runtime.block_on(async {
-        // Until the node hears of changes it keeps nothing.
+        // The node caches nothing until it hears of changes.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let mut wires = Vec::with_capacity(BATCH);
         for n in 0..BATCH {

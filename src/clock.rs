@@ -1,24 +1,24 @@
-//! The clock is a parameter: everything that asks for the time holds a [`Clock`].
+//! The clock is a parameter: every component that needs the time holds a [`Clock`].
 //!
-//! A running node reads the system's wall clock once, at its start. From then on its time is CLOCK_BOOTTIME plus an
-//! offset, so no later change of the wall clock reaches a decision. On Redis the offset follows the store's clock
+//! A node reads the system's wall clock once, at its start. From then on its time is CLOCK_BOOTTIME plus an offset, so
+//! that no later change of the wall clock affects a decision. With Redis, the offset follows the store's clock
 //! (`store/redis/store_clock.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// Tells the time of day, and a monotonic time that counts through a suspended machine.
+/// A wall clock, and a monotonic clock that keeps counting while the machine is suspended.
 ///
-/// Cheap to clone; all clones share one state. Nodes of different stores need clocks of their own.
+/// Cheap to clone; all clones share one state. Nodes on different stores need separate clocks.
 #[derive(Clone, Debug)]
-pub struct Clock(Arc<Source>);
+pub struct Clock(Arc<TimeSource>);
 
 #[derive(Debug)]
-enum Source {
+enum TimeSource {
     System {
-        /// The time of day minus CLOCK_BOOTTIME.
+        /// The wall-clock time minus CLOCK_BOOTTIME.
         offset_us: AtomicI64,
-        /// How wrong the wall clock is; 0 outside tests.
+        /// The simulated error of the wall clock; 0 outside tests.
         wall_error_ms: AtomicI64,
     },
     Manual {
@@ -27,74 +27,74 @@ enum Source {
 }
 
 impl Clock {
-    /// The system's clock.
+    /// Returns the system's clock.
     pub fn system() -> Self {
         Self::with_wrong_wall(0)
     }
 
-    /// The system's clock as on a machine whose wall clock is wrong by `error_ms`; for tests.
+    /// Returns the system's clock as on a machine whose wall clock is wrong by `error_ms`; for tests.
     pub fn with_wrong_wall(error_ms: i64) -> Self {
         let wall_us = system_wall_us().saturating_add(error_ms.saturating_mul(1000));
         let offset_us = wall_us.saturating_sub_unsigned(system_boottime_us());
-        Self(Arc::new(Source::System {
+        Self(Arc::new(TimeSource::System {
             offset_us: AtomicI64::new(offset_us),
             wall_error_ms: AtomicI64::new(error_ms),
         }))
     }
 
-    /// A clock that stands at `now_ms` until it is moved with [`Clock::advance_ms`]; for tests. It follows no store, and
-    /// no store compares it with its own.
+    /// Returns a clock that stands at `now_ms` until [`Clock::advance_ms`] moves it; for tests. It does not follow the
+    /// clock of a store.
     pub fn manual(now_ms: u64) -> Self {
-        Self(Arc::new(Source::Manual { now_ms: AtomicU64::new(now_ms) }))
+        Self(Arc::new(TimeSource::Manual { now_ms: AtomicU64::new(now_ms) }))
     }
 
-    /// Milliseconds since the Unix epoch, by which everything is decided. Goes back only when the store's clock does.
+    /// Returns the time of all decisions, in milliseconds since the Unix epoch. It goes back only if the store's clock does.
     pub fn now_ms(&self) -> u64 {
         match &*self.0 {
-            Source::System { offset_us, .. } => {
+            TimeSource::System { offset_us, .. } => {
                 system_boottime_us().saturating_add_signed(offset_us.load(Ordering::Relaxed)) / 1000
             }
-            Source::Manual { now_ms } => now_ms.load(Ordering::SeqCst),
+            TimeSource::Manual { now_ms } => now_ms.load(Ordering::SeqCst),
         }
     }
 
-    /// The system's wall clock in milliseconds since the Unix epoch: for what has nothing to do with the store, such as
-    /// the validity of certificates.
+    /// Returns the system's wall clock in milliseconds since the Unix epoch, for decisions that do not involve the store,
+    /// such as the validity of certificates.
     pub fn wall_ms(&self) -> u64 {
         match &*self.0 {
-            Source::System { wall_error_ms, .. } => {
+            TimeSource::System { wall_error_ms, .. } => {
                 let wall_ms = (system_wall_us() / 1000).saturating_add(wall_error_ms.load(Ordering::SeqCst));
                 u64::try_from(wall_ms).unwrap_or(0)
             }
-            Source::Manual { now_ms } => now_ms.load(Ordering::SeqCst),
+            TimeSource::Manual { now_ms } => now_ms.load(Ordering::SeqCst),
         }
     }
 
-    /// Milliseconds of a clock that only goes forward, also while the machine is suspended
-    /// (`CLOCK_BOOTTIME`, clock_gettime(2)). Only differences mean anything.
+    /// Returns the milliseconds of a monotonic clock that counts while the machine is suspended (`CLOCK_BOOTTIME`,
+    /// clock_gettime(2)). Only differences are meaningful.
     pub fn boottime_ms(&self) -> u64 {
         self.boottime_us() / 1000
     }
 
-    /// [`Clock::boottime_ms`] in microseconds.
+    /// Returns [`Clock::boottime_ms`] in microseconds.
     pub fn boottime_us(&self) -> u64 {
         match &*self.0 {
-            Source::System { .. } => system_boottime_us(),
-            Source::Manual { now_ms } => now_ms.load(Ordering::SeqCst).saturating_mul(1000),
+            TimeSource::System { .. } => system_boottime_us(),
+            TimeSource::Manual { now_ms } => now_ms.load(Ordering::SeqCst).saturating_mul(1000),
         }
     }
 
-    /// The time of day minus CLOCK_BOOTTIME; `None` for a manual clock, which follows no store.
+    /// Returns the wall-clock time minus CLOCK_BOOTTIME; `None` for a manual clock.
     pub(crate) fn offset_us(&self) -> Option<i64> {
         match &*self.0 {
-            Source::System { offset_us, .. } => Some(offset_us.load(Ordering::Relaxed)),
-            Source::Manual { .. } => None,
+            TimeSource::System { offset_us, .. } => Some(offset_us.load(Ordering::Relaxed)),
+            TimeSource::Manual { .. } => None,
         }
     }
 
-    /// Sets what [`Clock::offset_us`] returns. Does nothing to a manual clock.
+    /// Sets the offset. Has no effect on a manual clock.
     pub(crate) fn set_offset_us(&self, to_us: i64) {
-        if let Source::System { offset_us, .. } = &*self.0 {
+        if let TimeSource::System { offset_us, .. } = &*self.0 {
             offset_us.store(to_us, Ordering::Relaxed);
         }
     }
@@ -102,29 +102,29 @@ impl Clock {
     /// Moves a manual clock forward.
     ///
     /// # Panics
-    /// On the system's clock, which no test may move.
+    /// On the system's clock.
     pub fn advance_ms(&self, by_ms: u64) {
         match &*self.0 {
-            Source::System { .. } => panic!("the system clock cannot be moved"),
-            Source::Manual { now_ms } => {
+            TimeSource::System { .. } => panic!("the system clock cannot be moved"),
+            TimeSource::Manual { now_ms } => {
                 now_ms.fetch_add(by_ms, Ordering::SeqCst);
             }
         }
     }
 
-    /// Makes the wall clock of [`Clock::with_wrong_wall`] jump while it is in use: from now on it is wrong by `error_ms`.
+    /// Makes the wall clock of [`Clock::with_wrong_wall`] jump: from now on it is wrong by `error_ms`.
     ///
     /// # Panics
     /// On a manual clock, which has no wall clock.
     pub fn set_wall_error_ms(&self, error_ms: i64) {
         match &*self.0 {
-            Source::System { wall_error_ms, .. } => wall_error_ms.store(error_ms, Ordering::SeqCst),
-            Source::Manual { .. } => panic!("a manual clock has no wall clock"),
+            TimeSource::System { wall_error_ms, .. } => wall_error_ms.store(error_ms, Ordering::SeqCst),
+            TimeSource::Manual { .. } => panic!("a manual clock has no wall clock"),
         }
     }
 }
 
-#[allow(clippy::disallowed_methods)] // the one place that may ask
+#[allow(clippy::disallowed_methods)] // the only place that may read the wall clock
 fn system_wall_us() -> i64 {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since_epoch.map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
@@ -147,7 +147,7 @@ mod tests {
     const DAY_MS: u64 = 24 * 3600 * 1000;
 
     #[test]
-    fn a_manual_clock_stands_until_moved() {
+    fn a_manual_clock_stands_until_it_is_moved() {
         let clock = Clock::manual(5);
         let twin = clock.clone();
         clock.advance_ms(10);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_of_the_wall_clock_moves_no_decision() {
+    fn a_jump_of_the_wall_clock_does_not_change_the_time_of_decisions() {
         let clock = Clock::system();
         let (now_ms, wall_ms) = (clock.now_ms(), clock.wall_ms());
         for days in [3, -3] {

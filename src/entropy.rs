@@ -1,4 +1,4 @@
-//! The randomness is a parameter: everything that draws random bytes holds an [`Entropy`].
+//! The randomness is a parameter: every component that needs random bytes holds an [`Entropy`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,35 +7,37 @@ use rand::{Rng, SeedableRng, TryRng};
 
 /// A source of cryptographically secure random bytes. Cheap to clone; clones share one state.
 #[derive(Clone)]
-pub struct Entropy(Source);
+pub struct Entropy(Generator);
 
 #[derive(Clone)]
-enum Source {
+enum Generator {
     System,
     Seeded(Arc<Mutex<StdRng>>),
 }
 
 impl Entropy {
-    /// The operating system's generator, asked for every draw: a forked process or a cloned machine can
-    /// never repeat a token.
+    /// Returns the operating system's generator. It is asked for every draw, so that a forked process or a cloned machine
+    /// cannot repeat a token.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(Generator::System)
     }
 
-    /// The same bytes for the same seed; for tests.
+    /// Returns a generator that repeats the same bytes for the same seed; for tests.
     pub fn seeded(seed: u64) -> Self {
-        Self(Source::Seeded(Arc::new(Mutex::new(StdRng::seed_from_u64(seed)))))
+        Self(Generator::Seeded(Arc::new(Mutex::new(StdRng::seed_from_u64(seed)))))
     }
 
     /// Draws `N` random bytes.
     ///
     /// # Errors
-    /// When the operating system has no randomness to give.
+    /// If the operating system cannot supply random bytes.
     pub fn bytes<const N: usize>(&self) -> Result<[u8; N], SysError> {
         let mut bytes = [0; N];
         match &self.0 {
-            Source::System => SysRng.try_fill_bytes(&mut bytes)?,
-            Source::Seeded(rng) => rng.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes),
+            Generator::System => SysRng.try_fill_bytes(&mut bytes)?,
+            Generator::Seeded(rng) => {
+                rng.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes)
+            }
         }
         Ok(bytes)
     }
@@ -46,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_repeats_itself_and_the_system_does_not() {
+    fn a_seeded_generator_repeats_its_bytes_and_the_system_does_not() {
         let draw = |entropy: Entropy| entropy.bytes::<16>().unwrap();
         assert_eq!(draw(Entropy::seeded(7)), draw(Entropy::seeded(7)));
         assert_ne!(draw(Entropy::system()), draw(Entropy::system()));

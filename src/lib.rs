@@ -1,14 +1,14 @@
-//! Doorward: a session token server, and the same without HTTP for frontends in Rust. See ARCHITECTURE.md for the
-//! map.
+//! Doorward: a session token server. This crate is also the same validation in process, without HTTP, for applications in
+//! Rust.
 //!
-//! A [`Node`] is a server without its listeners: it validates tokens in this process, from a near cache, under the
-//! promise that the server gives. Nodes and servers may share a Redis.
+//! A [`Node`] is a server without its listeners. It validates tokens in this process, from a near cache, with the
+//! guarantees of the server. Nodes and servers may share a Redis.
 //!
 //! ```no_run
-//! use doorward::{Access, Clock, Config, Entropy, Node, Transport};
+//! use doorward::{Access, Config, Node, Transport};
 //!
 //! # async fn example(token: &str) -> Result<(), Box<dyn std::error::Error>> {
-//! let node = Node::start(&Config::default(), Clock::system(), Entropy::system()).await?;
+//! let node = Node::start(&Config::default()).await?;
 //! let validator = node.validator().await;
 //! match validator.validate(token.as_bytes(), Transport::Cookie, Access::Recorded).await? {
 //!     Some(identity) => println!("{} may pass, logged in as {}", identity.user(), identity.actor()),
@@ -19,10 +19,13 @@
 //! # }
 //! ```
 //!
-//! `examples/in_process.rs` is a whole program. The settings are those of the server, made by [`config::load_node`]
-//! or by hand from [`Config::default`].
+//! A route check of the settings applies in process, too: `check.is_met_by(identity.record())`.
+//!
+//! The settings are those of the server: [`load_node`] reads them from environment variables, and [`Config::default`] has
+//! the defaults. `examples/in_process.rs` is a whole program. `ARCHITECTURE.md` has a map of the code.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(missing_docs))]
 
 mod cli;
 mod clock;
@@ -33,74 +36,48 @@ mod last_access;
 mod logging;
 mod model;
 mod node;
+#[allow(missing_docs)] // not in the facade
 mod server;
 mod service;
+#[allow(missing_docs)] // in the facade only with `StoreError`
 mod store;
 mod sync;
+#[allow(missing_docs)] // in the facade only with `TokenId`
 mod token_string;
 mod validation;
 mod values;
 
 pub use crate::clock::Clock;
-pub use crate::config::definition::Config;
-pub use crate::config::load_node;
+pub use crate::config::{Config, LoadError, load_node};
 pub use crate::entropy::Entropy;
+pub use crate::model::event::{Actor, RevokeReason};
+pub use crate::model::route_check::RouteCheck;
 pub use crate::model::token::{Token, TokenChange, TokenDetails, TokenRecord, Transport};
-pub use crate::node::Node;
-pub use crate::node::start_up::StartError;
-pub use crate::service::{NewToken, Service, ServiceError};
+pub use crate::node::{Node, StartError, WorkerDied};
+pub use crate::service::{Issued, NewToken, Service, ServiceError};
 pub use crate::store::{Rejection, StoreError};
+pub use crate::token_string::TokenId;
 pub use crate::validation::{Access, Identity, Validator};
 
-/// The whole crate, for its own tests and benches. No part of it is public interface.
+/// The types of the fields of [`Config`].
+pub mod settings {
+    pub use crate::values::{
+        ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RedisDeployment, RedisUrl,
+        RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl, TrustedProxies,
+    };
+}
+
+/// The whole crate, for its own tests and benchmarks. Not part of the public interface.
 #[doc(hidden)]
 pub mod internals {
-    pub mod cli {
-        pub use crate::cli::*;
+    macro_rules! expose {
+        ($($module:ident)*) => {
+            $(pub mod $module { pub use crate::$module::*; })*
+        };
     }
-    pub mod clock {
-        pub use crate::clock::*;
-    }
-    pub mod config {
-        pub use crate::config::*;
-    }
-    pub mod entropy {
-        pub use crate::entropy::*;
-    }
-    pub mod files {
-        pub use crate::files::*;
-    }
-    pub mod last_access {
-        pub use crate::last_access::*;
-    }
-    pub mod logging {
-        pub use crate::logging::*;
-    }
-    pub mod model {
-        pub use crate::model::*;
-    }
-    pub mod node {
-        pub use crate::node::*;
-    }
-    pub mod server {
-        pub use crate::server::*;
-    }
-    pub mod service {
-        pub use crate::service::*;
-    }
-    pub mod store {
-        pub use crate::store::*;
-    }
-    pub mod sync {
-        pub use crate::sync::*;
-    }
-    pub mod token_string {
-        pub use crate::token_string::*;
-    }
-    pub mod validation {
-        pub use crate::validation::*;
-    }
-    pub mod values {
-        pub use crate::values::*;
+
+    expose! {
+        cli clock config entropy files last_access logging model node server service store sync token_string
+        validation values
     }
 }

@@ -1,4 +1,4 @@
-//! The binary: settings in, exit code out.
+//! The binary `doorward`.
 
 #![forbid(unsafe_code)]
 

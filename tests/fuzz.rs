@@ -8,10 +8,10 @@ use std::path::Path;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// Bytes that stand for something in the inputs of the targets.
+/// Bytes with a meaning in the inputs of the targets.
 const SPECIAL: &[u8] = b"\0\r\n \t:/?#[]@%+=,-*$'\"0129azAZ\x7f\xc3\xa9\xff";
 
-/// Names the input of a run that panics.
+/// Prints the input of a run that panics.
 struct Input(Vec<u8>);
 
 impl Drop for Input {
@@ -22,7 +22,7 @@ impl Drop for Input {
     }
 }
 
-/// Runs a target on its seeds, and `count` times on a mutation of one.
+/// Runs a target on its seeds and on `count` mutations of them.
 fn run(target: &str, check: fn(&[u8]), count: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let mut files: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -37,7 +37,7 @@ fn run(target: &str, check: fn(&[u8]), count: usize) {
     }
 }
 
-/// One of the seeds after one or a few changes.
+/// Returns one of the seeds after a few changes.
 fn mutation(seeds: &[Vec<u8>], random: &mut StdRng) -> Vec<u8> {
     let mut bytes = seeds[random.random_range(..seeds.len())].clone();
     for _ in 0..=random.random::<u8>().trailing_ones() {

@@ -1,10 +1,11 @@
-//! The tests that need Redis, reverse proxies or other programs, by subject. scripts/setup installs the programs; a missing
-//! one fails its tests.
+//! The tests that need Redis, reverse proxies or other programs, by subject. scripts/setup installs the programs; tests
+//! fail if their program is missing.
 //!
-//! scripts/test runs all of them; plain `cargo test` runs tests/standalone.rs only. `cargo test --test integration batch`
-//! runs those with `batch` in their path. A file that both list runs on the embedded store there, and on Redis here.
+//! scripts/test runs all of them; plain `cargo test` runs tests/standalone.rs only. `cargo test --test integration
+//! batch` runs the tests with `batch` in their path. Files that both programs list run on the embedded store there and
+//! on Redis here; all their tests must use the store.
 
-/// Makes a module of each behaviour, an `async fn(StoreKind)`, with one test per store that needs a server.
+/// Turns each behaviour, an `async fn(StoreKind)`, into a module with one test per store that needs a server.
 macro_rules! each_store {
     ($($behaviour:ident,)*) => {
         $(mod $behaviour {
@@ -21,7 +22,7 @@ macro_rules! each_store {
     };
 }
 
-/// The plane that login services call: `/v1/…`, the OAuth endpoints, and the OpenAPI document.
+/// The admin plane: `/v1/…`, the OAuth endpoints and the OpenAPI document.
 mod admin_plane {
     mod bad_fields;
     mod device_calls;
@@ -37,17 +38,17 @@ mod admin_plane {
     mod tokens;
 }
 
-/// What the documents show, done.
+/// The examples in the documents.
 mod documents {
     mod sessions;
 }
 
-/// The helpers of the tests, tried on themselves.
+/// Tests of the test support.
 mod harness {
     mod helpers;
 }
 
-/// A token's life as callers see it.
+/// The lifecycle of tokens over HTTP.
 mod lifecycle {
     mod rotation;
     mod support;
@@ -55,7 +56,7 @@ mod lifecycle {
     mod token_keys;
 }
 
-/// Connections to either plane, and what one client may hold.
+/// Connections to both planes, and their limits.
 mod listeners {
     mod answers;
     mod bounds;
@@ -65,7 +66,7 @@ mod listeners {
     mod tls;
 }
 
-/// The program: its signals, and what its log must not show.
+/// The program: health check, signals and secrecy of its log.
 mod process {
     mod healthcheck;
     mod outcome;
@@ -73,7 +74,7 @@ mod process {
     mod shutdown;
 }
 
-/// The store by itself: one contract for all variants, random histories, races, and what is particular to Redis.
+/// The store alone: one contract for all variants, random histories, races, and the specifics of Redis.
 mod store {
     mod contract;
     mod model;
@@ -81,7 +82,7 @@ mod store {
     mod redis;
 }
 
-/// The plane that reverse proxies ask.
+/// The validation plane.
 mod validation_plane {
     mod auth;
     mod batch;
@@ -101,7 +102,7 @@ mod redis;
 use common::redis::RedisServer;
 use common::server::Server;
 
-/// Runs a test on a Redis of its own.
+/// Runs a test on its own Redis.
 fn on_each_store(settings: &[(&str, &str)], test: impl Fn(&Server)) {
     test(&Server::on(&RedisServer::start(), settings));
 }

@@ -1,6 +1,6 @@
-//! A node in process: what the server promises, without HTTP.
+//! A node embedded in a process: the server's guarantees, without HTTP.
 
-#[allow(dead_code)] // its `main`
+#[allow(dead_code)] // the example's `main`
 #[path = "../examples/in_process.rs"]
 mod in_process;
 
@@ -29,7 +29,7 @@ fn settings(given: &[(&str, &str)]) -> Config {
 
 async fn node_on(redis: &RedisServer) -> Node {
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url())]);
-    Node::start(&config, Clock::system(), Entropy::system()).await.unwrap()
+    Node::start(&config).await.unwrap()
 }
 
 async fn is_valid(validator: &Validator, token_string: &str) -> Result<bool, StoreError> {
@@ -48,7 +48,7 @@ async fn the_example_runs_on_both_stores() {
     in_process::session(&settings(&[("DOORWARD_REDIS_URL", &redis.url())])).await.unwrap();
 }
 
-/// The wait is a poll: that it is over within the lease is tested where time is the model's (cache_model).
+/// Waits by polling; cache_model tests the bound of one lease with a manual clock.
 #[tokio::test]
 async fn a_token_revoked_by_one_node_is_refused_by_the_other() {
     let redis = RedisServer::start();
@@ -58,7 +58,7 @@ async fn a_token_revoked_by_one_node_is_refused_by_the_other() {
     for validator in [&here, &there] {
         assert!(is_valid(validator, &issued.token_string).await.unwrap());
     }
-    // From here on the other node knows it by heart.
+    // From here on, the other node has cached it.
     eventually("the other node caches", async || {
         let before = other.service().store().cache_stats().hits;
         assert!(is_valid(&there, &issued.token_string).await.unwrap());
@@ -69,7 +69,7 @@ async fn a_token_revoked_by_one_node_is_refused_by_the_other() {
         .change(issued.token.record.id, &TokenChange::revoking(RevokeReason::Ended), Actor::Doorward)
         .await
         .unwrap();
-    assert!(!is_valid(&here, &issued.token_string).await.unwrap(), "at once on the node that ended it");
+    assert!(!is_valid(&here, &issued.token_string).await.unwrap(), "at once on the node that revoked it");
     eventually("refused by the other", async || {
         (!is_valid(&there, &issued.token_string).await.unwrap()).then_some(())
     })
@@ -106,12 +106,12 @@ async fn one_node_serves_several_runtimes() {
     node.stop().await;
 }
 
-/// No call is needed for that: a worker looks at a few shards at a time.
+/// No call is needed: a background task purges a few shards at a time.
 #[tokio::test]
 async fn the_embedded_store_frees_expired_records() {
     let config = settings(&[("DOORWARD_MEMORY_MAX_TOKENS", "2"), ("DOORWARD_MAX_TOKENS_PER_OBJECT", "2")]);
     let clock = Clock::manual(NOW_MS);
-    let node = Node::start(&config, clock.clone(), Entropy::system()).await.unwrap();
+    let node = Node::start_with(&config, clock.clone(), Entropy::system()).await.unwrap();
     let object = RelatedObject { content_type: "shop".into(), object_id: "1".into() };
     let issue = async |user: &str| {
         let new = NewToken { related_objects: vec![object.clone()], ..login(user) };
@@ -133,10 +133,10 @@ async fn the_embedded_store_frees_expired_records() {
 async fn shutdown_writes_the_remaining_accesses() {
     let redis = RedisServer::start();
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_FLUSH_INTERVAL", "1m")]);
-    let node = Node::start(&config, Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&config).await.unwrap();
     let issued = node.service().issue(login("alice"), Actor::Doorward).await.unwrap();
     let validator = node.validator().await;
-    // The clock must have moved on for the access to differ from the issue.
+    // The clock must advance for the access to differ from the issue.
     let seen_ms = || redis.cli(&["ZSCORE", &index_key(), &format!("@{}", issued.token.record.id.locator())]);
     let at_first = seen_ms();
     let clock = Clock::system();
@@ -148,7 +148,7 @@ async fn shutdown_writes_the_remaining_accesses() {
     assert_ne!(seen_ms(), at_first);
 }
 
-/// Alice's shard tag is 8c4d.
+/// Alice's hash tag is 8c4d.
 fn index_key() -> String {
     "dw:u:{8c4d}:alice".into()
 }
@@ -168,7 +168,7 @@ async fn dropping_a_validator_closes_its_connection() {
 #[tokio::test]
 async fn a_node_follows_a_manual_clock() {
     let clock = Clock::manual(NOW_MS);
-    let node = Node::start(&settings(&[]), clock.clone(), Entropy::seeded(1)).await.unwrap();
+    let node = Node::start_with(&settings(&[]), clock.clone(), Entropy::seeded(1)).await.unwrap();
     let validator = node.validator().await;
     let token_string = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string;
     clock.advance_ms(HOUR_MS - 1);
@@ -187,7 +187,7 @@ async fn a_node_with_its_own_token_keys_is_unready_on_another_schema() {
     redis.cli(&["SET", "dw:m:schema", "0"]);
     let keys = "a-token-key-of-the-tests-0123456789abcdef";
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_TOKEN_KEYS", keys)]);
-    let node = Node::start(&config, Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&config).await.unwrap();
     assert!(!node.readiness().is_ready());
     redis.cli(&["SET", "dw:m:schema", "5"]);
     eventually("ready", async || node.readiness().is_ready().then_some(())).await;
@@ -198,7 +198,7 @@ async fn a_node_with_its_own_token_keys_is_unready_on_another_schema() {
 
 #[tokio::test]
 async fn tasks_can_share_a_validator() {
-    let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&settings(&[])).await.unwrap();
     let validator = Arc::new(node.validator().await);
     let token_string =
         Arc::new(node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string);
@@ -214,7 +214,7 @@ async fn tasks_can_share_a_validator() {
 
 #[tokio::test]
 async fn a_takeover_is_seen_as_both_users() {
-    let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&settings(&[])).await.unwrap();
     let validator = node.validator().await;
     let issued = node.service().issue(login("alice"), Actor::Doorward).await.unwrap();
     let who = async || {
@@ -231,10 +231,10 @@ async fn a_takeover_is_seen_as_both_users() {
     node.stop().await;
 }
 
-/// What the HTTP plane refuses, the service refuses, too: nothing is cut in silence, and nothing overflows.
+/// The service refuses what the HTTP plane refuses: nothing is truncated silently, and nothing overflows.
 #[tokio::test]
 async fn the_service_enforces_the_field_rules() {
-    let node = Node::start(&settings(&[]), Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&settings(&[])).await.unwrap();
     let service = node.service();
     let field = |error: ServiceError| match error {
         ServiceError::Invalid { field, .. } => field,
@@ -297,7 +297,7 @@ async fn the_service_enforces_the_field_rules() {
     node.stop().await;
 }
 
-/// Its runtime has ended, or nobody drives it: either way a look-up ends, and says that it found nothing out.
+/// The validator's runtime has ended or is not driven: in both cases a look-up returns "unavailable".
 #[tokio::test]
 async fn a_validator_without_its_runtime_is_unavailable() {
     let redis = RedisServer::start();
@@ -306,10 +306,10 @@ async fn a_validator_without_its_runtime_is_unavailable() {
         ("DOORWARD_CACHE_ENTRIES", "0"),
         ("DOORWARD_REDIS_TIMEOUT", "50ms"),
     ];
-    let node = Node::start(&settings(&given), Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&settings(&given)).await.unwrap();
     let token_string = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string;
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // Made on runtimes of other threads: this one may not block.
+    // Created on runtimes of other threads, because this thread may not block.
     let (of_ended, of_idle, idle) = std::thread::scope(|scope| {
         let make = || {
             let ended = runtime();
@@ -321,8 +321,8 @@ async fn a_validator_without_its_runtime_is_unavailable() {
         scope.spawn(make).join().unwrap()
     });
     for validator in [&of_ended, &of_idle] {
-        let told = is_valid(validator, &token_string).await;
-        assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+        let validity = is_valid(validator, &token_string).await;
+        assert!(matches!(validity, Err(StoreError::Unavailable(_))), "{validity:?}");
         let batch = validator.validate_batch(&[&token_string], Access::Recorded).await;
         assert!(matches!(batch, Err(StoreError::Unavailable(_))));
     }
@@ -332,12 +332,16 @@ async fn a_validator_without_its_runtime_is_unavailable() {
 
 #[test]
 fn node_settings_are_checked_like_server_settings() {
-    let told = |given: &[(&str, &str)]| {
+    let error_of = |given: &[(&str, &str)]| {
         let owned = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
         config::load_node(given.iter().map(owned)).map(|_| ()).unwrap_err().to_string()
     };
     let none_in_the_clear = [("DOORWARD_COOKIE_SAME_SITE", "none"), ("DOORWARD_COOKIE_SECURE", "false")];
-    assert!(told(&none_in_the_clear).starts_with("cookie-same-site "), "{}", told(&none_in_the_clear));
+    assert!(
+        error_of(&none_in_the_clear).starts_with("cookie-same-site "),
+        "{}",
+        error_of(&none_in_the_clear)
+    );
     let ca = [("DOORWARD_REDIS_URL", "redis://127.0.0.1"), ("DOORWARD_REDIS_CA_FILE", "/ca.pem")];
-    assert!(told(&ca).starts_with("redis-ca-file "), "{}", told(&ca));
+    assert!(error_of(&ca).starts_with("redis-ca-file "), "{}", error_of(&ca));
 }

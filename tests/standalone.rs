@@ -1,6 +1,6 @@
-//! The tests that need no program but Doorward, by subject: on the embedded store.
+//! The tests that need no other program, by subject. They use the embedded store.
 
-/// Makes a module of each behaviour, an `async fn(StoreKind)`, with a test on the embedded store.
+/// Turns each behaviour, an `async fn(StoreKind)`, into a module with a test on the embedded store.
 macro_rules! each_store {
     ($($behaviour:ident,)*) => {
         $(mod $behaviour {
@@ -78,7 +78,7 @@ fn on_each_store(settings: &[(&str, &str)], test: impl Fn(&Server)) {
     test(&Server::start(settings));
 }
 
-/// Stands in the output of `cargo test` for all that it leaves out.
+/// Shows in the output of `cargo test` that it does not run all tests.
 #[test]
-#[ignore = "left out: the tests that need Redis, proxies and other programs. scripts/test runs all"]
+#[ignore = "the tests that need Redis, proxies and other programs; scripts/test runs all"]
 fn integration() {}

@@ -1,6 +1,6 @@
-//! The yardstick: a bare hyper server that answers every request with the same headers, in a child process of
-//! its own, laid out like the server it is compared with (a single-threaded runtime per core, connections
-//! dealt to them in turn).
+//! The baseline: a bare hyper server that answers every request with the same headers, in its own child process. It has
+//! the layout of the server that it is compared with: a single-threaded runtime per core, connections distributed in
+//! turn.
 
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
@@ -23,16 +23,16 @@ use crate::process::Process;
 /// The argument that makes this binary the baseline server.
 pub const ARGUMENT: &str = "--serve-baseline";
 
-/// The head of the shortest answer worth having: who it is, and that it is not to be cached.
+/// The head of the shortest useful answer: the user, and that it must not be cached.
 pub const TWO_HEADERS: &[u8] = b"HTTP/1.1 200 OK\r\nX-Auth-User: alice\r\nCache-Control: no-store\r\n\r\n";
 
 /// A running baseline server.
 pub struct Baseline {
     /// Its process.
     pub process: Process,
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
-    /// The server ends when this is closed, so it never outlives the harness.
+    /// The server stops when this is closed, so it never outlives the harness.
     _stdin: ChildStdin,
 }
 
@@ -120,7 +120,7 @@ fn work(
                 std::future::ready(Ok::<_, Infallible>(answer))
             });
             let connection = http1::Builder::new().pipeline_flush(true).serve_connection(stream, service);
-            // A client that hangs up is an error to hyper and the end of a run to us.
+            // When a client disconnects, hyper reports an error; here it is the end of a run.
             tokio::task::spawn_local(async { drop(connection.await) });
         }
         Ok(())

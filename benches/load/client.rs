@@ -1,7 +1,7 @@
-//! One HTTP/1.1 keep-alive client, as thin as it can be: what it costs is taken from the servers' cores.
+//! A minimal HTTP/1.1 keep-alive client, because it uses the servers' cores.
 //!
-//! A server may end a connection between two answers (RFC 9112, section 9.6): nginx does so after 1,000. The next request
-//! then makes a new one. A connection that ends within an answer, or before its first one, is an error.
+//! A server may close a connection between two answers (RFC 9112, section 9.6): nginx does so after 1,000. The next
+//! request then opens a new one. A connection that ends within an answer or before its first one is an error.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -14,13 +14,13 @@ use super::Result;
 const MAX_HEADERS: usize = 64;
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
-/// A connection, replaced when the server ends it, and the answer last received.
+/// A connection, replaced when the server closes it, and the last received answer.
 pub struct Connection {
     address: SocketAddr,
     stream: TcpStream,
-    /// The server answers nothing more on this connection.
+    /// Whether the server will close this connection.
     is_ended: bool,
-    /// It has answered something on this connection.
+    /// Whether this connection has received an answer.
     has_answered: bool,
     received: Vec<u8>,
     head: Range<usize>,
@@ -41,7 +41,7 @@ impl Connection {
         })
     }
 
-    /// Sends one request or several, on a new connection when the server has ended the last one.
+    /// Sends one or more requests, on a new connection if the server has closed the last one.
     pub async fn send(&mut self, requests: &[u8]) -> Result<()> {
         if self.is_ended {
             self.stream = connect(self.address).await?;
@@ -52,12 +52,11 @@ impl Connection {
         Ok(self.stream.write_all(requests).await?)
     }
 
-    /// Receives the next answer and gives its status; its parts stay readable until the next call. `None` when the server
-    /// has ended the connection after the last one: what was sent since is unanswered.
+    /// Receives the next answer and returns its status; its parts stay readable until the next call. `None` if the
+    /// server has closed the connection after the previous answer, so the requests sent since are unanswered.
     ///
     /// # Errors
-    /// When the connection ends anywhere else, or the server sends what is not an HTTP/1.1 answer with a
-    /// `Content-Length`.
+    /// If the connection ends anywhere else, or the server sends no HTTP/1.1 answer with a `Content-Length`.
     pub async fn receive(&mut self) -> Result<Option<u16>> {
         if self.is_ended {
             return Ok(None);
@@ -93,8 +92,8 @@ impl Connection {
         }
     }
 
-    /// Sends one request and receives its answer. What the server has closed the connection on is sent once more, unless
-    /// doing it twice would differ from doing it once (RFC 9110, section 9.2.2).
+    /// Sends one request and receives its answer. If the server has closed the connection, sends it once more, unless
+    /// the method is not idempotent (RFC 9110, section 9.2.2).
     pub async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
         self.send(request).await?;
         if let Some(status) = self.receive().await? {
@@ -107,12 +106,12 @@ impl Connection {
         Ok(self.receive().await?.ok_or("the server closed the connection twice")?)
     }
 
-    /// The status line and headers last received.
+    /// Returns the last received status line and headers.
     pub fn head(&self) -> &[u8] {
         &self.received[self.head.clone()]
     }
 
-    /// The body last received.
+    /// Returns the last received body.
     pub fn body(&self) -> &[u8] {
         &self.received[self.body.clone()]
     }
@@ -124,16 +123,16 @@ async fn connect(address: SocketAddr) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// What an answer's head says.
+/// The parsed head of an answer.
 struct Head {
     status: u16,
     head_bytes: usize,
     body_bytes: usize,
-    /// No other follows on this connection.
+    /// Whether the server closes the connection after this answer.
     is_last: bool,
 }
 
-/// `None` while the head is not complete.
+/// Parses a head; returns `None` if it is incomplete.
 fn parse(received: &[u8]) -> Result<Option<Head>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut answer = httparse::Response::new(&mut headers);

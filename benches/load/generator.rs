@@ -1,4 +1,4 @@
-//! The load: a fixed set of connections, each sending when its last answer has come or at a pace, every answer checked.
+//! The load: a fixed set of connections. Each sends after its last answer or at a pace, and every answer is checked.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,30 +14,30 @@ use tokio::task::JoinSet;
 use super::Result;
 use super::client::Connection;
 
-/// Connections held open at once, over all threads.
+/// The number of open connections over all threads.
 pub const CONNECTIONS: usize = 64;
-/// Threads that drive them.
+/// The threads that drive the connections.
 pub const THREADS: usize = 2;
-/// What one `/v1/validate` call asks about.
+/// The tokens of one `/v1/validate` call.
 pub const TOKENS_PER_BATCH: usize = 100;
-/// A run whose last answers take longer than this after its end has failed.
+/// The longest wait for the last answers of a run; a longer one fails the run.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What to send.
+/// The requests to send.
 #[derive(Clone, Debug)]
 pub enum Request {
-    /// `GET` with a token picked at random.
+    /// `GET` with a random token.
     Get {
-        /// `/auth`, or that of a page behind a proxy.
+        /// `/auth`, or the path of a page behind a proxy.
         path: &'static str,
-        /// What to pick from.
+        /// The tokens to pick from.
         tokens: Arc<[String]>,
     },
     /// `GET /auth` without a token.
     AuthWithoutToken,
-    /// `POST /v1/validate` with [`TOKENS_PER_BATCH`] tokens picked at random.
+    /// `POST /v1/validate` with [`TOKENS_PER_BATCH`] random tokens.
     Batch {
-        /// What to pick from.
+        /// The tokens to pick from.
         tokens: Arc<[String]>,
         /// The admin plane's API key.
         admin_key: String,
@@ -62,7 +62,7 @@ impl Request {
         }
     }
 
-    /// Validations asked for by one request.
+    /// Returns the number of validations in one request.
     pub fn validations(&self) -> u64 {
         if matches!(self, Self::Batch { .. }) { TOKENS_PER_BATCH as u64 } else { 1 }
     }
@@ -77,7 +77,7 @@ pub fn write_get(path: &str, token: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// A `POST` to the admin plane.
+/// Appends a `POST` to the admin plane.
 pub fn json_post(path: &str, admin_key: &str, body: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nHost: doorward.test\r\nAuthorization: Bearer {admin_key}\r\n\
@@ -87,37 +87,37 @@ pub fn json_post(path: &str, admin_key: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// One kind of load on one server.
+/// A load on one server.
 #[derive(Clone, Debug)]
 pub struct Load {
     /// The server's address.
     pub address: SocketAddr,
-    /// What it is sent.
+    /// The requests.
     pub request: Request,
-    /// What it has to answer; anything else fails the run.
+    /// The expected status; any other fails the run.
     pub expected_status: u16,
-    /// Requests sent on a connection before their answers are read (HTTP/1.1 pipelining); 1 is none.
+    /// Requests sent on a connection before their answers are read (HTTP/1.1 pipelining); 1 means no pipelining.
     pub depth: usize,
-    /// How often something is sent; as often as answers come where it is `None`.
+    /// The pace; `None` sends as fast as answers come.
     pub pace: Option<Pace>,
 }
 
-/// Times to send at, the same number in each second, dealt to the connections in turn.
+/// A constant rate of send times, distributed to the connections in turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Sendings a second, over all connections; what one sends together counts once.
+    /// Sends per second over all connections; pipelined requests count as one send.
     pub per_second: u32,
 }
 
 impl Pace {
-    /// When one of the connections sends first, from the start of the load, and how long after that each time.
+    /// Returns when a connection sends first, from the start of the load, and its interval.
     pub fn of_connection(self, connection: usize) -> (Duration, Duration) {
         let between = Duration::from_secs(1) / self.per_second;
         (between * connection as u32, between * CONNECTIONS as u32)
     }
 }
 
-/// A load that is being applied.
+/// A running load.
 pub struct Applied {
     stop: Arc<AtomicBool>,
     validations: Vec<Arc<AtomicU64>>,
@@ -125,7 +125,7 @@ pub struct Applied {
 }
 
 impl Load {
-    /// Starts to apply the load. The same tokens are picked in every run.
+    /// Starts the load. Every run picks the same tokens.
     pub fn apply(&self) -> Applied {
         let stop = Arc::new(AtomicBool::new(false));
         let validations: Vec<_> = (0..THREADS).map(|_| Arc::new(AtomicU64::new(0))).collect();
@@ -175,7 +175,7 @@ impl Load {
     ) -> Result<()> {
         let mut connection = Connection::open(self.address).await?;
         let (mut requests, mut starts) = (Vec::new(), VecDeque::new());
-        // One that is late catches up.
+        // A late connection catches up.
         let mut times = match times {
             Some((first, period)) => {
                 tokio::time::sleep(first).await;
@@ -195,7 +195,7 @@ impl Load {
             connection.send(&requests).await?;
             while let Some(&unanswered) = starts.front() {
                 let Some(status) = connection.receive().await? else {
-                    // None of them changes anything: they may be sent again (RFC 9112, section 9.3.2).
+                    // All requests are idempotent, so they may be sent again (RFC 9112, section 9.3.2).
                     connection.send(&requests[unanswered..]).await?;
                     continue;
                 };
@@ -211,12 +211,12 @@ impl Load {
 }
 
 impl Applied {
-    /// Validations answered so far.
+    /// Returns the number of validations answered so far.
     pub fn validations(&self) -> u64 {
         self.validations.iter().map(|counter| counter.load(Ordering::Relaxed)).sum()
     }
 
-    /// Ends the load; what failed while it was applied is the error.
+    /// Stops the load; returns its first failure as the error.
     pub fn end(mut self) -> Result<()> {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
@@ -227,7 +227,7 @@ impl Applied {
 }
 
 impl Drop for Applied {
-    /// A measurement that failed halfway leaves no load behind for the next.
+    /// A measurement that fails halfway leaves no load behind.
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }

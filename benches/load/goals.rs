@@ -1,4 +1,4 @@
-//! The goal table: every line with what was measured for it, in one run.
+//! The table of goals: measures every line in one run.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::stats::{median, percentile};
 use crate::{Result, in_process, million, publish, revocation};
 
 const HEADER: &str = "| what | goal | measured | reached |\n|---|---|---|---|";
-/// What each line, or the few that come of one measurement, is called on the command line; in the order of the table.
+/// The names of the lines on the command line, in the order of the table. Lines of one measurement share a name.
 pub const NAMES: [&str; 8] = [
     "auth-redis-cached",
     "auth-redis",
@@ -27,10 +27,10 @@ pub const NAMES: [&str; 8] = [
     "revocation",
 ];
 
-/// Growth compares at four stages, each in this part of the pairs.
+/// Growth compares at four stages, each with this fraction of the pairs.
 const GROWTH_PAIRS_BY: u32 = 2;
 
-/// How the table is made.
+/// The options of the table.
 pub struct Plan<'a> {
     /// The server to measure.
     pub server: &'a Path,
@@ -38,14 +38,14 @@ pub struct Plan<'a> {
     pub pairs: u32,
     /// Length of a run.
     pub duration: Duration,
-    /// The most tokens of memory and growth.
+    /// The largest number of tokens for memory and growth.
     pub million: usize,
 }
 
-/// Measures what is named, line by line; all when nothing is.
+/// Measures the named lines, or all lines if none is named.
 ///
 /// # Errors
-/// Those of the first line that fails.
+/// The error of the first line that fails.
 pub fn run(plan: &Plan, names: &[&str]) -> Result<()> {
     let clock = Clock::system();
     let from_ms = clock.boottime_ms();
@@ -102,8 +102,8 @@ impl Plan<'_> {
     }
 }
 
-/// Memory, and throughput by that of bare hyper in the same minute. What bare hyper itself loses is the load generator's:
-/// more tokens are more memory to pick from.
+/// Memory, and throughput relative to bare hyper in the same minute. The load generator causes bare hyper's own loss:
+/// with more tokens, it reads more memory.
 fn lines_growth(growth: &Growth) {
     let tokens = growth.stages.last().map_or(0, |stage| stage.tokens);
     let what = format!("memory of a cached token, {tokens} of them");
@@ -134,7 +134,7 @@ fn shown_stage(stage: &Stage) -> String {
     )
 }
 
-/// The goal holds only while both nodes serve what it says, give or take a hundredth.
+/// The goal holds only while both nodes serve the stated load within one percent.
 fn line_revocation(revocation: &Revocation) {
     let Revocation { lags_ms, checks_per_second } = revocation;
     let of = |percent| percentile(lags_ms, percent).unwrap_or(f64::NAN);

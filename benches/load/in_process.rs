@@ -1,9 +1,9 @@
-//! What a validation costs where there is no HTTP: in the process that asks.
+//! The cost of a validation in process, without HTTP.
 
 use std::hint::black_box;
 use std::path::Path;
 
-use doorward::{Access, Clock, Entropy, Node, Transport};
+use doorward::{Access, Node, Transport};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -14,13 +14,13 @@ use crate::subject::{Doorward, UNTIL_TRACKING};
 const TOKENS: usize = 10_000;
 const VALIDATIONS: u64 = 1_000_000;
 
-/// Validation of known tokens in this process, one thread: its CPU microseconds, and look-ups in Redis for each.
+/// Validates cached tokens in this process on one thread; returns CPU microseconds and Redis look-ups per validation.
 pub fn measure(server: &Path) -> Result<(f64, f64)> {
     let redis = RedisServer::start()?;
     let tokens = Doorward::start(server, &[("DOORWARD_REDIS_URL", redis.url())])?.issue_tokens(TOKENS)?;
     let config = doorward::internals::config::load_node([("DOORWARD_REDIS_URL".into(), redis.url().into())])?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let node = runtime.block_on(Node::start(&config, Clock::system(), Entropy::system()))?;
+    let node = runtime.block_on(Node::start(&config))?;
     let own = crate::current_thread_runtime()?;
     let figures = own.block_on(async {
         let validator = node.validator().await;
@@ -47,7 +47,7 @@ pub fn measure(server: &Path) -> Result<(f64, f64)> {
     figures
 }
 
-/// This thread's (proc(5), `schedstat`).
+/// Returns this thread's CPU time (proc(5), `schedstat`).
 fn own_cpu_ns() -> Result<u64> {
     let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     Ok(schedstat.split_whitespace().next().ok_or("an empty schedstat")?.parse()?)

@@ -1,5 +1,5 @@
-//! The load harness: how much CPU a validation costs, always as a ratio against a bare hyper server measured in
-//! the same minutes. What each row answers and how to read it: `benches/README.md`.
+//! The load harness: the CPU cost of a validation, always as a ratio to a bare hyper server measured in the same
+//! minutes. `benches/README.md` explains the rows.
 //!
 //! ```text
 //! cargo bench --bench load -- [--pairs N] [--seconds S] [--server PATH] [--before PATH] [SCENARIO…]
@@ -30,24 +30,24 @@ use clap::{Arg, ArgAction, Command, value_parser};
 
 use crate::scenarios::{SCENARIOS, Scenario};
 
-/// As the server's, so that neither it nor bare hyper has the better one; validation in process too is measured with it.
+/// The server's allocator, so that server, bare hyper and in-process validation use the same one.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// A failure is told to whoever runs the harness and ends the scenario.
+/// The error of a scenario, which is printed and ends the scenario.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Lengths of a run: of the table's lines, which are many, and of a row.
+/// The default durations of a run: for the many lines of the table, and for a row.
 const TABLE_SECONDS: f64 = 0.4;
 const ROW_SECONDS: f64 = 1.0;
 
 struct Options {
     pairs: u32,
     seconds: f64,
-    /// The most tokens of the table's memory and growth.
+    /// The largest number of tokens for the table's memory and growth.
     million: u32,
     server: PathBuf,
-    /// An earlier build, measured in the same rounds.
+    /// An earlier build to measure in the same rounds.
     before: Option<PathBuf>,
     names: Vec<String>,
     is_table: bool,
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     if arguments.iter().any(|argument| argument == baseline::ARGUMENT) {
         return exit_code(baseline::serve());
     }
-    // `cargo test --benches` runs this too, without `--bench`: there compiling is the test.
+    // `cargo test --benches` runs this without `--bench`, where compiling is the test.
     if !arguments.iter().any(|argument| argument == "--bench") || arguments.iter().any(|a| a == "--test") {
         return ExitCode::SUCCESS;
     }
@@ -125,7 +125,7 @@ fn options() -> Options {
     }
 }
 
-/// Of rows, and of lines of the table that are no rows.
+/// Names of rows, and of lines of the table that are not rows.
 fn names() -> Vec<&'static str> {
     let rows = SCENARIOS.iter().map(|scenario| scenario.name);
     let lines = goals::NAMES.into_iter().filter(|name| Scenario::find(name).is_err());
@@ -155,7 +155,7 @@ fn table(options: &Options, names: &[&str]) -> Result<()> {
     goals::run(&plan, names)
 }
 
-/// Measures every scenario, also after one has failed.
+/// Measures every scenario, even after a failure.
 fn rows(options: &Options, names: &[&str]) -> Result<()> {
     let scenarios: Vec<_> = match names {
         [] => SCENARIOS.iter().filter(|scenario| scenario.is_default).collect(),
@@ -185,7 +185,7 @@ fn rows(options: &Options, names: &[&str]) -> Result<()> {
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n").into()) }
 }
 
-/// A runtime of this thread alone.
+/// Returns a single-threaded runtime.
 fn current_thread_runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

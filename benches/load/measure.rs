@@ -1,4 +1,4 @@
-//! Interleaved pairs: reference, subject, reference, subject … What drifts on the machine drifts for both.
+//! Interleaved pairs: reference, subject, reference, subject … Changes of the machine's speed affect both.
 
 use std::collections::BTreeMap;
 use std::thread::sleep;
@@ -11,23 +11,23 @@ use crate::generator::Load;
 use crate::process::Process;
 use crate::redis_server::RedisServer;
 
-/// Connections are opened and threads woken before a run counts.
+/// The warm-up before each run, for connections and threads.
 const WARM_UP: Duration = Duration::from_millis(200);
 
-/// One of the two things compared: a load, and the processes that bear it.
+/// One side of a comparison: a load, and the processes under it.
 pub struct Side<'a> {
-    /// What is applied.
+    /// The load.
     pub load: Load,
-    /// Whose CPU time is read.
+    /// The server whose CPU time is read.
     pub process: &'a Process,
     /// The Redis behind it, if any.
     pub redis: Option<&'a RedisServer>,
 }
 
-/// What was counted within one run.
+/// The counts of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// How long it was.
+    /// Its duration.
     pub seconds: f64,
     /// Validations answered.
     pub validations: u64,
@@ -50,13 +50,13 @@ impl Run {
         self.redis_cpu_ns as f64 / 1e3 / self.validations as f64
     }
 
-    /// Validations in a second.
+    /// Validations per second.
     pub fn per_second(&self) -> f64 {
         self.validations as f64 / self.seconds
     }
 }
 
-/// The runs of one scenario; equally many of both, in order.
+/// The runs of one scenario: the same number of both, in order.
 #[derive(Debug, Default)]
 pub struct Pairs {
     /// The runs of the reference.
@@ -66,7 +66,7 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// Measures `count` rounds of runs of `duration` each: the reference, then every subject. Gives the pairs of each
+    /// Measures `count` rounds of runs of `duration` each: the reference, then every subject. Returns the pairs of each
     /// subject with the reference.
     pub fn measure(reference: &Side, subjects: &[Side], count: u32, duration: Duration) -> Result<Vec<Self>> {
         let mut all: Vec<_> = subjects.iter().map(|_| Self::default()).collect();
@@ -80,12 +80,12 @@ impl Pairs {
         Ok(all)
     }
 
-    /// The runs of another subject of the same rounds as the reference of this one's.
+    /// Pairs this subject with another subject of the same rounds as its reference.
     pub fn by(&self, other: &Self) -> Self {
         Self { reference: other.subject.clone(), subject: self.subject.clone() }
     }
 
-    /// Subject by reference, pair by pair.
+    /// Returns the ratio of subject to reference for each pair.
     pub fn ratios(&self, of: fn(&Run) -> f64) -> Vec<f64> {
         self.reference
             .iter()
@@ -95,7 +95,7 @@ impl Pairs {
     }
 }
 
-/// What is read at both ends of a run.
+/// The counters read at both ends of a run.
 struct Reading {
     at_ms: u64,
     cpu_ns: u64,

@@ -1,5 +1,4 @@
-//! A million tokens, issued once: what a known one takes of a node's memory, and whether a node stays as fast the more of
-//! them it knows.
+//! A million tokens: the memory of a cached token, and whether a node stays fast as its cache grows.
 
 use std::path::Path;
 use std::thread::sleep;
@@ -13,32 +12,32 @@ use crate::redis_server::RedisServer;
 use crate::scenarios::probe;
 use crate::subject::{Doorward, UNTIL_TRACKING};
 
-/// Entries the node has room for; more than a million, so that uneven shards evict nothing.
+/// The node's cache capacity: more than a million, so that uneven shards evict nothing.
 const ROOM: u32 = 2_000_000;
 const FIRST_STAGE: usize = 1_000;
-/// Pooled connections of the issuing node: Redis waits for no request.
+/// The pooled connections of the issuing node: enough to keep Redis busy.
 const REDIS_CONNECTIONS: u32 = 32;
-/// By then the accesses that came with getting to know the tokens are written, and no part of what follows.
+/// The pause after which the accesses of the first validations are written and do not disturb the measurement.
 const UNTIL_WRITTEN: Duration = Duration::from_secs(2);
 
-/// What was measured while the node knew this many tokens.
+/// The measurements with this many cached tokens.
 pub struct Stage {
-    /// How many it knew, and was asked about at random.
+    /// The number of cached tokens, which are validated at random.
     pub tokens: usize,
-    /// Against bare hyper, asked about the same.
+    /// The comparison with bare hyper under the same requests.
     pub pairs: Pairs,
 }
 
-/// What was measured in all.
+/// All measurements.
 pub struct Growth {
-    /// Bytes of resident memory that a known token takes, the average of all.
+    /// The average resident memory per cached token in bytes.
     pub token_bytes: f64,
-    /// From few tokens to all.
+    /// The stages, from few tokens to all.
     pub stages: Vec<Stage>,
 }
 
-/// One node gets to know a thousand tokens, then ten times as many, and so on up to `largest`; another one has issued
-/// them, so that nothing else grows. Each is validated once for that, and then `pairs` of runs follow.
+/// Caches a thousand tokens in a node, then ten times as many, and so on up to `largest`. Another node has issued them,
+/// so that nothing else grows. Each stage validates each token once, and then measures `pairs` of runs.
 pub fn measure(server: &Path, largest: usize, pairs: u32, duration: Duration) -> Result<Growth> {
     let redis = RedisServer::start_without_disk()?;
     let url = ("DOORWARD_REDIS_URL", redis.url());
@@ -70,7 +69,7 @@ pub fn measure(server: &Path, largest: usize, pairs: u32, duration: Duration) ->
     Ok(Growth { token_bytes: grown_bytes as f64 / (known - 1) as f64, stages })
 }
 
-/// Issued without a history of events, which nothing here reads.
+/// Issued without events, which nothing here reads.
 fn issue(server: &Path, url: (&'static str, String), count: usize) -> Result<Vec<String>> {
     let connections = ("DOORWARD_REDIS_CONNECTIONS", REDIS_CONNECTIONS.to_string());
     let settings = [url, connections, ("DOORWARD_EVENTS_PER_USER", "0".to_owned())];
@@ -79,7 +78,7 @@ fn issue(server: &Path, url: (&'static str, String), count: usize) -> Result<Vec
     Ok(tokens)
 }
 
-/// A thousand, ten thousand … and the largest.
+/// Returns the stages: a thousand, ten thousand … and the largest.
 fn stages_to(largest: usize) -> impl Iterator<Item = usize> {
     let smaller = std::iter::successors(Some(FIRST_STAGE), |count| Some(count * 10));
     smaller.take_while(move |count| *count < largest).chain([largest])

@@ -1,4 +1,4 @@
-//! Child processes: started, asked for their CPU time, and gone when dropped.
+//! Child processes: their CPU time and memory. Killed on drop.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::Result;
 
-/// A server has this long to say that it is ready.
+/// The deadline for a server to report that it is ready.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running child process, killed on drop.
@@ -21,20 +21,20 @@ impl Process {
         Ok(Self(child.map_err(|e| format!("cannot start {}: {e}", command.get_program().display()))?))
     }
 
-    /// The pipe to its standard input; once.
+    /// Takes the pipe to its standard input. Panics if called twice.
     pub fn stdin(&mut self) -> Result<ChildStdin> {
         Ok(self.0.stdin.take().ok_or("the standard input was taken already")?)
     }
 
-    /// Waits for the first line of its standard output that is `wanted`; reads and drops all that follows, so
-    /// that the child never waits for us. Once.
+    /// Waits for the first line of its standard output that is `wanted`. Reads and drops the rest, so that the child
+    /// never blocks. Panics if called twice.
     pub fn wait_for_line(&mut self, wanted: fn(&str) -> bool) -> Result<String> {
         let stdout = self.0.stdout.take().ok_or("the standard output was taken already")?;
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(|line| line.ok()) {
                 if wanted(&line) {
-                    // Fails when the other side has its line or gave up waiting for it.
+                    // Fails if the receiver has its line or has given up.
                     let _ = sender.send(line);
                 }
             }
@@ -42,12 +42,12 @@ impl Process {
         Ok(receiver.recv_timeout(START_TIMEOUT).map_err(|_| "the server did not say that it is ready")?)
     }
 
-    /// [`cpu_ns`] of this process.
+    /// Returns [`cpu_ns`] of this process.
     pub fn cpu_ns(&self) -> Result<u64> {
         cpu_ns(self.0.id())
     }
 
-    /// Bytes of memory it has in RAM (proc(5), `VmRSS`).
+    /// Returns its resident memory in bytes (proc(5), `VmRSS`).
     pub fn resident_bytes(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
@@ -55,8 +55,8 @@ impl Process {
     }
 }
 
-/// Nanoseconds of CPU the threads of a process have used, user and system (proc(5), `schedstat`: to the nanosecond,
-/// where `stat` counts ticks of 10 ms). A thread that has ended no longer counts.
+/// Returns the CPU time of a process's threads in nanoseconds, user and system. From `schedstat` (proc(5)), because
+/// `stat` counts ticks of 10 ms. Threads that have ended do not count.
 pub fn cpu_ns(pid: u32) -> Result<u64> {
     let mut total_ns = 0;
     for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -69,17 +69,17 @@ pub fn cpu_ns(pid: u32) -> Result<u64> {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only when it is gone already.
+        // Both fail only if the process is already gone.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A directory of our own, removed on drop.
+/// A temporary directory, removed on drop.
 pub struct TemporaryDirectory(pub PathBuf);
 
 impl TemporaryDirectory {
-    /// Makes the directory `name` among the system's temporary files.
+    /// Creates the directory `name` in the system's temporary directory.
     pub fn create(name: &str) -> Result<Self> {
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path).map_err(|e| format!("cannot create {}: {e}", path.display()))?;

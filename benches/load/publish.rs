@@ -1,11 +1,11 @@
-//! What every published table has: the machine it came from, and ratios with what they may be trusted to.
+//! The parts of every published table: the machine, and ratios with their confidence intervals.
 
 use std::process::Command;
 
 use crate::generator::{CONNECTIONS, THREADS};
 use crate::stats::{median, median_interval_95};
 
-/// The median, and the interval that holds the true one with 95 % probability.
+/// Formats a median and the interval that contains the true one with 95 % probability.
 pub fn ratio(ratios: &[f64]) -> String {
     let median = median(ratios).unwrap_or(f64::NAN);
     match median_interval_95(ratios) {
@@ -14,9 +14,9 @@ pub fn ratio(ratios: &[f64]) -> String {
     }
 }
 
-/// The line on the machine and the method.
+/// Returns the line about the machine and the method.
 ///
-/// `load_average` is that from before the first run: whether the machine was ours alone.
+/// `load_average` is from before the first run, and shows whether the machine was otherwise idle.
 pub fn facts(pairs: u32, seconds: f64, redis_version: Option<&str>, load_average: &str) -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_else(|_| "unknown".into());
@@ -32,7 +32,7 @@ pub fn facts(pairs: u32, seconds: f64, redis_version: Option<&str>, load_average
     )
 }
 
-/// Runnable threads over the last minute (proc(5), `loadavg`).
+/// Returns the load average of the last minute (proc(5), `loadavg`).
 pub fn load_average() -> String {
     let averages = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     averages.split(' ').next().unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! A Redis of our own, with the configuration the project ships, and what it had to do.
+//! A private Redis with config/redis.conf, and the commands that it ran.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -9,11 +9,11 @@ use std::sync::{Mutex, PoisonError};
 use crate::Result;
 use crate::process::{Process, TemporaryDirectory};
 
-/// The configuration that is measured.
+/// The measured configuration.
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
 
-/// The look-ups among these calls. A script that writes a last access reads the token with the same command, and
-/// writes with one `ZADD` (two with a renewal, which no token here lives to see).
+/// Returns the number of look-ups among these calls. The script that writes a last access reads the token with the same
+/// command, and writes with one `ZADD` (two with a renewal, which no token here reaches).
 pub fn look_ups(calls: &BTreeMap<String, u64>) -> u64 {
     let count = |name: &str| calls.get(name).copied().unwrap_or(0);
     count("hmget").saturating_sub(count("zadd"))
@@ -25,18 +25,18 @@ pub struct RedisServer {
     pub process: Process,
     port: u16,
     connection: Mutex<redis::Connection>,
-    // Dropped after the process that writes into it.
+    // Dropped after the process that writes to it.
     _directory: TemporaryDirectory,
 }
 
 impl RedisServer {
-    /// Starts `redis-server` on a free port; with its own defaults while there is no `config/redis.conf`.
+    /// Starts `redis-server` on a free port, with its own defaults if there is no `config/redis.conf`.
     pub fn start() -> Result<Self> {
         Self::start_with(&[])
     }
 
-    /// The same, without the append-only file: a million tokens are a gigabyte of it, and rewriting it falls into what is
-    /// measured next.
+    /// Starts it without the append-only file: a million tokens take a gigabyte of it, and a rewrite would disturb the
+    /// next measurement.
     pub fn start_without_disk() -> Result<Self> {
         Self::start_with(&["--appendonly", "no"])
     }
@@ -56,19 +56,19 @@ impl RedisServer {
         Ok(Self { process, port, connection: Mutex::new(connection), _directory: directory })
     }
 
-    /// Its address, as Doorward's `redis-url`.
+    /// Returns its address as Doorward's `redis-url`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Its version.
+    /// Returns its version.
     pub fn version(&self) -> Result<String> {
         let server = self.info("server")?;
         let version = server.lines().find_map(|line| line.strip_prefix("redis_version:"));
         Ok(version.ok_or("no redis_version in INFO server")?.trim().to_owned())
     }
 
-    /// How often each command was called so far, from scripts too; our own `INFO` is left out.
+    /// Returns how often each command was called so far, including from scripts, without our own `INFO`.
     pub fn calls(&self) -> Result<BTreeMap<String, u64>> {
         let mut calls = BTreeMap::new();
         for line in self.info("commandstats")?.lines() {

@@ -1,4 +1,4 @@
-//! The result as Markdown.
+//! The results as Markdown.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,13 +8,14 @@ use crate::publish::ratio;
 use crate::scenarios::Scenario;
 use crate::stats::median;
 
-/// The header of the table.
+/// Returns the header of the table.
 pub const TABLE_HEADER: &str = "\
 | scenario | against | CPU µs: reference | CPU µs: Doorward | CPU ratio [95 %] | per s: reference | per s: Doorward \
 | throughput ratio [95 %] | Redis CPU µs | Redis commands |
 |---|---|---|---|---|---|---|---|---|---|";
 
-/// The rows of a scenario: of the server, and where an earlier build was measured too, of that one and of both.
+/// Returns the rows of a scenario: the server's, and with an earlier build, also that build's and the comparison of
+/// both.
 pub fn rows_of(scenario: &Scenario, measured: &[Pairs]) -> Vec<String> {
     let (name, against) = (scenario.name, scenario.reference_name());
     match measured {
@@ -27,7 +28,7 @@ pub fn rows_of(scenario: &Scenario, measured: &[Pairs]) -> Vec<String> {
     }
 }
 
-/// One row of the table; CPU and commands are for one validation, all but the commands are medians.
+/// Returns one row of the table. CPU and commands are per validation; all values except commands are medians.
 fn table_row(name: &str, against: &str, pairs: &Pairs) -> String {
     let of = |runs: &[Run], value: fn(&Run) -> f64| {
         median(&runs.iter().map(value).collect::<Vec<_>>()).unwrap_or(f64::NAN)
@@ -49,7 +50,7 @@ fn table_row(name: &str, against: &str, pairs: &Pairs) -> String {
     )
 }
 
-/// Redis commands for one validation over all runs, the frequent ones by name.
+/// Returns the Redis commands per validation over all runs, the frequent ones by name.
 fn commands(runs: &[Run]) -> String {
     let validations = runs.iter().map(|run| run.validations).sum::<u64>() as f64;
     let mut calls = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The rows of the published table: what each compares with what, and how it is set up.
+//! The rows of the published table: what each compares, and its set-up.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,47 +16,47 @@ use crate::measure::{Pairs, Side};
 use crate::redis_server::RedisServer;
 use crate::subject::Doorward;
 
-/// Tokens that are picked from.
+/// The number of tokens to pick from.
 const TOKENS: usize = 10_000;
 
-/// Where Doorward keeps its tokens.
+/// The store of Doorward.
 #[derive(Clone, Copy)]
 enum Store {
     Memory,
-    /// `cache_entries` is left at its default where it is `None`.
+    /// `None` keeps the default of `cache-entries`.
     Redis {
         cache_entries: Option<u32>,
     },
 }
 
-/// What Doorward is sent.
+/// The tokens in the requests.
 #[derive(Clone, Copy)]
 enum Sent {
     Valid,
-    /// Well formed, with a check tag that is not ours.
+    /// Well-formed tokens with invalid MACs.
     Forged,
     /// No token at all.
     Missing,
-    /// Valid ones, a hundred in one call on the admin plane.
+    /// Valid tokens, a hundred in one call of the admin plane.
     Batch,
 }
 
-/// What Doorward is compared with.
+/// The reference of a comparison.
 #[derive(Clone, Copy)]
 enum Reference {
-    /// Bare hyper under the same load, answering with the very headers Doorward answers with.
+    /// Bare hyper under the same load, with the same headers as Doorward.
     BareHyper,
     /// Bare hyper under the same load, always 200 with two headers.
     BareHyperTwoHeaders,
-    /// The same Doorward, one `GET /auth` at a time on each connection.
+    /// The same Doorward with one `GET /auth` at a time on each connection.
     PlainAuth,
 }
 
 /// One row.
 pub struct Scenario {
-    /// What it is called on the command line and in the table.
+    /// Its name on the command line and in the table.
     pub name: &'static str,
-    /// Whether it is measured when no scenario is named.
+    /// Whether it is measured if no scenario is named.
     pub is_default: bool,
     store: Store,
     sent: Sent,
@@ -98,7 +98,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// A server that is being measured, and what belongs to it.
+/// A server under measurement, and its Redis.
 struct SetUp {
     redis: Option<RedisServer>,
     doorward: Doorward,
@@ -113,13 +113,13 @@ impl SetUp {
 }
 
 impl Scenario {
-    /// The row of this name.
+    /// Returns the row of this name.
     pub fn find(name: &str) -> Result<&'static Self> {
         let found = SCENARIOS.iter().find(|scenario| scenario.name == name);
         Ok(found.ok_or_else(|| format!("no scenario {name}"))?)
     }
 
-    /// Valid tokens on the embedded store, against bare hyper.
+    /// Returns the row with valid tokens on the embedded store, compared with bare hyper.
     const fn named(name: &'static str) -> Self {
         Self {
             name,
@@ -131,7 +131,7 @@ impl Scenario {
         }
     }
 
-    /// What the reference is, for the table.
+    /// Returns the description of the reference for the table.
     pub fn reference_name(&self) -> &'static str {
         match self.reference {
             Reference::BareHyper => "bare hyper, same answer",
@@ -140,11 +140,11 @@ impl Scenario {
         }
     }
 
-    /// Sets everything up for each of these servers, measures, and takes it down again. Gives the pairs of each server
-    /// with the reference, and the version of the Redis used. Where the reference is Doorward, it is the last server.
+    /// Sets everything up for each of these servers, measures, and tears it down. Returns the pairs of each server with
+    /// the reference, and the version of Redis. If the reference is Doorward, it is the last server.
     ///
     /// # Errors
-    /// When a server does not start, or answers anything but what the scenario is about.
+    /// If a server does not start, or gives an unexpected answer.
     pub fn measure(
         &self,
         servers: &[&Path],
@@ -177,7 +177,7 @@ impl Scenario {
         Ok((pairs, version))
     }
 
-    /// A server with the scenario's tokens, which it knows where it can.
+    /// Starts a server with the scenario's tokens, cached if possible.
     fn set_up(&self, server: &Path) -> Result<SetUp> {
         let redis = match self.store {
             Store::Memory => None,
@@ -222,7 +222,7 @@ impl Scenario {
     }
 }
 
-/// Strings of the right form: 48 characters of base64url, of which eight bytes would have to be the check tag.
+/// Returns well-formed strings: 48 characters of base64url, of which the last eight bytes are an invalid MAC.
 fn forged_tokens(count: usize) -> Vec<String> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut rng = StdRng::seed_from_u64(1);
@@ -230,10 +230,10 @@ fn forged_tokens(count: usize) -> Vec<String> {
     (0..count).map(|_| format!("dw_{}", (0..48).map(|_| character()).collect::<String>())).collect()
 }
 
-/// Sends the load's request once and gives the answer's head.
+/// Sends the load's request once and returns the answer's head.
 ///
 /// # Errors
-/// When the answer is not the one expected; of a batch, when not every token in it is active.
+/// If the answer is unexpected, or not every token of a batch is active.
 pub fn probe(load: &Load) -> Result<Vec<u8>> {
     let mut request = Vec::new();
     load.request.write(&mut StdRng::seed_from_u64(0), &mut request);

@@ -1,6 +1,6 @@
-//! The statistics: of paired runs a median and what it may be trusted to, of single values a percentile.
+//! Statistics: the median of paired runs with its confidence interval, and percentiles of single values.
 
-/// The median; of an even count the mean of the middle two. `None` of nothing.
+/// Returns the median; of an even count, the mean of the middle two. `None` without values.
 pub fn median(values: &[f64]) -> Option<f64> {
     let sorted = sorted(values);
     let upper = *sorted.get(sorted.len() / 2)?;
@@ -10,24 +10,24 @@ pub fn median(values: &[f64]) -> Option<f64> {
     Some(f64::midpoint(sorted[sorted.len() / 2 - 1], upper))
 }
 
-/// The least value that at least `percent` of a hundred do not pass (nearest rank); 100 gives the largest. `None` of
-/// nothing.
+/// Returns the smallest value that at least `percent` % of the values do not exceed (nearest rank); 100 gives the
+/// largest. `None` without values.
 pub fn percentile(values: &[f64], percent: usize) -> Option<f64> {
     let rank = (values.len() * percent).div_ceil(100).max(1);
     sorted(values).get(rank - 1).copied()
 }
 
-/// The interval that holds the true median with at least 95 % probability, whatever the distribution: the two
-/// order statistics between which a fair coin's heads would fall (sign test; Conover, Practical
-/// Nonparametric Statistics, section 3.2). `None` below six values, where no two of them reach 95 %.
+/// Returns the interval that contains the true median with at least 95 % probability, whatever the distribution: the
+/// order statistics of the sign test (Conover, Practical Nonparametric Statistics, section 3.2). `None` below six
+/// values, where no two of them reach 95 %.
 pub fn median_interval_95(values: &[f64]) -> Option<(f64, f64)> {
     let cut = values_to_cut(values.len())?;
     let sorted = sorted(values);
     Some((sorted[cut], sorted[sorted.len() - 1 - cut]))
 }
 
-/// How many values may be left out at either end: the largest `cut` with P(heads <= cut) <= 2.5 % in `count`
-/// tosses.
+/// Returns how many values can be left out at either end: the largest `cut` with P(heads <= cut) <= 2.5 % in `count`
+/// coin tosses.
 fn values_to_cut(count: usize) -> Option<usize> {
     let mut probability = 0.5_f64.powi(i32::try_from(count).ok()?);
     let mut at_most = 0.0;

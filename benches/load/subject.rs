@@ -1,4 +1,4 @@
-//! The subject: a real server process, given tokens through its admin plane.
+//! The subject: a real server process whose tokens are issued over its admin plane.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -14,16 +14,16 @@ use crate::generator::{json_post, write_get};
 use crate::process::Process;
 
 const ADMIN_KEY: &str = "load-harness-admin-key-0123456789abcdef";
-/// What browsers send; its length decides how much a record takes in Redis.
+/// A typical user agent; its length affects the size of a record in Redis.
 const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
                           Chrome/126.0.0.0 Safari/537.36";
-/// Connections over which tokens are issued and walked, and the requests sent together on each.
+/// The connections over which tokens are issued and validated, and the pipelined requests on each.
 const CONNECTIONS: usize = 16;
 const TOGETHER: usize = 8;
-/// A node hears of changes, and so keeps what it reads, this long after its start at the latest.
+/// The latest time after its start at which a node hears of changes, and so caches what it reads.
 pub const UNTIL_TRACKING: Duration = Duration::from_millis(500);
 
-/// What is wanted of the answer to an issuing.
+/// The needed field of the answer to a login.
 #[derive(serde::Deserialize)]
 struct Issued {
     token: String,
@@ -33,15 +33,15 @@ struct Issued {
 pub struct Doorward {
     /// Its process.
     pub process: Process,
-    /// Where it validates.
+    /// The address of its validation plane.
     pub address: SocketAddr,
-    /// Where its admin plane listens.
+    /// The address of its admin plane.
     pub admin_address: SocketAddr,
 }
 
 impl Doorward {
-    /// Starts the server at `binary` on free ports, with these settings (environment variables) and no others:
-    /// nothing of the caller's environment changes what is measured.
+    /// Starts the server at `binary` on free ports with these settings (environment variables) and no others, so that
+    /// the caller's environment does not affect the measurement.
     pub fn start(binary: &Path, settings: &[(&str, String)]) -> Result<Self> {
         let mut command = Command::new(binary);
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
@@ -56,9 +56,9 @@ impl Doorward {
         Ok(Self { address: address("listen")?, admin_address: address("admin-listen")?, process })
     }
 
-    /// Ends a token by its string.
+    /// Revokes a token, given its string.
     pub async fn end_token(&self, admin: &mut Connection, token: &str) -> Result<()> {
-        // A token string begins with its prefix and its id.
+        // A token string starts with its prefix and its id.
         let id = token.get(3..19).ok_or("no token string")?;
         let request = format!(
             "DELETE /v1/tokens/{id} HTTP/1.1\r\nHost: doorward.test\r\nAuthorization: Bearer {ADMIN_KEY}\r\n\r\n"
@@ -74,7 +74,7 @@ impl Doorward {
         ADMIN_KEY
     }
 
-    /// Issues `count` tokens, each of a user of its own.
+    /// Issues `count` tokens, each for its own user.
     pub fn issue_tokens(&self, count: usize) -> Result<Vec<String>> {
         let request = |n: usize| {
             let body = json!({
@@ -95,7 +95,7 @@ impl Doorward {
         Ok(tokens.into_inner())
     }
 
-    /// Validates each token once: proves that all are valid and fills the cache, if there is one.
+    /// Validates each token once: checks that all are valid and fills the cache, if there is one.
     pub fn validate_each(&self, tokens: &[String]) -> Result<()> {
         let request = |n: usize| {
             let mut request = Vec::new();
@@ -109,7 +109,7 @@ impl Doorward {
     }
 }
 
-/// Sends `count` requests over a few connections, some together, and hands each answer's status and body to `take`.
+/// Sends `count` pipelined requests over a few connections and passes each answer's status and body to `take`.
 fn exchange_all(
     address: SocketAddr,
     count: usize,

@@ -1,18 +1,18 @@
-//! What the check costs behind each reverse proxy: the same proxy, the same application, with and without it, in turn.
-//! How to read it: `docs/proxies.md`.
+//! The cost of the check behind each reverse proxy: the same proxy and application, with and without the check in turn.
+//! `docs/proxies.md` explains the results.
 //!
 //! ```text
 //! cargo bench --bench proxies -- [--pairs N] [--seconds S] [--tokens N] [PROXY…]
 //! ```
 
-// It shares its modules with the load harness and the tests, and uses a part of each.
+// Shares modules with the load harness and the tests, and uses a part of each.
 #![allow(dead_code)]
 
 #[path = "../load/baseline.rs"]
 mod baseline;
 #[path = "../load/client.rs"]
 mod client;
-// The proxies are started as the tests start them.
+// Starts the proxies as the tests do.
 #[path = "../../tests/common/mod.rs"]
 mod common;
 #[path = "../load/generator.rs"]
@@ -43,32 +43,32 @@ use crate::measure::Pairs;
 use crate::stats::median;
 use crate::subject::Doorward;
 
-/// A failure is told to whoever runs the harness and ends the row.
+/// The error of a row, which is printed and ends the row.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// What the application answers; the shortest page there is.
+/// The application's answer: a minimal page.
 const PAGE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Clone, Copy)]
 struct Plan {
-    /// Of runs, for each proxy.
+    /// Pairs of runs for each proxy.
     pairs: u32,
-    /// Of a run.
+    /// The duration of a run.
     seconds: f64,
-    /// That the requests pick from.
+    /// The tokens that the requests pick from.
     tokens: u16,
 }
 
-/// How a proxy is started.
+/// The way to start a proxy.
 #[derive(Clone, Copy)]
 enum Start {
     Plain(fn(Between) -> Proxy),
-    /// It asks Doorward over TLS and is given the authority's certificate.
+    /// Asks Doorward over TLS; gets the authority's certificate.
     Tls(fn(Between, &Path) -> Proxy),
 }
 
-/// What the rows are called, and what they start.
+/// The names of the rows, and the proxies that they start.
 const PROXIES: &[(&str, Start)] = &[
     ("nginx", Start::Plain(nginx::start)),
     ("nginx-cached", Start::Plain(nginx::start_cached)),
@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     let result = if arguments.iter().any(|argument| argument == baseline::ARGUMENT) {
         baseline::serve()
     } else if !arguments.iter().any(|argument| argument == "--bench") {
-        // `cargo test --benches` runs this too, without `--bench`: there compiling is the test.
+        // `cargo test --benches` runs this without `--bench`, where compiling is the test.
         Ok(())
     } else {
         run()
@@ -150,7 +150,7 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// The runs of one proxy, with a Doorward of its own.
+/// Measures one proxy with its own Doorward.
 fn measure(name: &str, start: Start, app: &Baseline, plan: Plan) -> Result<Pairs> {
     let authority = Authority::new();
     let grpc_port = Port::reserve();
@@ -190,7 +190,7 @@ fn row(name: &str, pairs: &Pairs) -> String {
     )
 }
 
-/// A runtime of this thread alone.
+/// Returns a single-threaded runtime.
 fn current_thread_runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

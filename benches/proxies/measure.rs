@@ -1,4 +1,4 @@
-//! Interleaved pairs: a page without the check, a page with it, and so on. What drifts on the machine drifts for both.
+//! Interleaved pairs: a page without the check, a page with it, and so on. Changes of the machine's speed affect both.
 
 use std::sync::Arc;
 use std::thread::sleep;
@@ -11,10 +11,10 @@ use crate::common::proxies::proxy::Proxy;
 use crate::generator::{Load, Request};
 use crate::process::{Process, cpu_ns};
 
-/// Connections are opened and threads woken before a run counts.
+/// The warm-up before each run, for connections and threads.
 const WARM_UP: Duration = Duration::from_millis(200);
 
-/// What was counted within one run.
+/// The counts of one run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     seconds: f64,
@@ -24,7 +24,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Requests answered in a second.
+    /// Requests answered per second.
     pub fn per_second(&self) -> f64 {
         self.requests / self.seconds
     }
@@ -40,10 +40,10 @@ impl Run {
     }
 }
 
-/// The runs of one proxy; equally many of both, in order.
+/// The runs of one proxy: the same number of both, in order.
 #[derive(Debug, Default)]
 pub struct Pairs {
-    /// Pages nobody is asked for.
+    /// Pages without a check.
     pub unchecked: Vec<Run>,
     /// Pages that need a token.
     pub checked: Vec<Run>,
@@ -53,7 +53,7 @@ impl Pairs {
     /// Measures `count` pairs of runs of `duration` each.
     ///
     /// # Errors
-    /// When a page is answered with anything but 200.
+    /// If a page gets a status other than 200.
     pub fn measure(
         proxy: &Proxy,
         doorward: &Process,
@@ -74,7 +74,7 @@ impl Pairs {
         Ok(pairs)
     }
 
-    /// Requests per second, checked by unchecked, pair by pair.
+    /// Returns the ratio of requests per second, checked to unchecked, for each pair.
     pub fn ratios(&self) -> Vec<f64> {
         let pairs = self.unchecked.iter().zip(&self.checked);
         pairs.map(|(unchecked, checked)| checked.per_second() / unchecked.per_second()).collect()

@@ -1,8 +1,8 @@
--- `http-request lua.doorward URL`: asks Doorward whether the request may pass. If so, the request goes on with what
--- Doorward says about it in X-Auth-*; if not, the client gets Doorward's answer; if nobody can tell, 503.
--- Connections to Doorward are kept and used again.
+-- `http-request lua.doorward URL` sends a subrequest to Doorward. If Doorward allows the request, it continues with
+-- the X-Auth-* headers of the answer. If Doorward rejects it, the client gets that answer; if Doorward is
+-- unreachable, 503. Connections to Doorward are reused.
 
--- What Doorward looks at. A client's other headers are none of its business.
+-- The headers that Doorward reads. No other header is sent.
 local ASKED_WITH = {
     "authorization", "cookie", "origin", "sec-fetch-site", "host",
     "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
@@ -11,10 +11,10 @@ local IDENTITY = {
     "x-auth-user", "x-auth-actor", "x-auth-token-id", "x-auth-slug",
     "x-auth-backend", "x-auth-device", "x-auth-expires-in",
 }
--- HAProxy repeats a question that is not answered three times.
+-- HAProxy retries an unanswered subrequest three times.
 local TIMEOUT_MS = 750
 
--- The values of a header, in order: HAProxy counts them from 0.
+-- Returns the values of a header in order. HAProxy counts them from 0.
 local function values(header)
     local list = {}
     local index = 0
@@ -28,7 +28,7 @@ end
 local function refuse(txn, status, headers)
     local reply = txn:reply({ status = status })
     for name, header in pairs(headers) do
-        -- The body is empty; HAProxy says so itself.
+        -- The body is empty; HAProxy sets Content-Length itself.
         if name ~= "content-length" and name ~= "connection" and name ~= "date" then
             for _, value in ipairs(values(header)) do
                 reply:add_header(name, value)

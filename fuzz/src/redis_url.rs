@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use doorward::internals::config::{RedisUrl, SecretString, Topology};
+use doorward::internals::values::{RedisDeployment, RedisUrl, SecretString};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _};
 
 /// Must appear in no error.
@@ -23,10 +23,10 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(RedisUrl::parse(&shown).as_ref(), Ok(&expected), "{shown}");
     // The crate's parser drops control characters and outer spaces, also those of a password.
     let is_clean = !text.contains(char::is_control) && text.trim() == text;
-    if let (Topology::Standalone { node, tls }, true) = (&url.topology, is_clean)
+    if let (RedisDeployment::Standalone { server, tls }, true) = (&url.deployment, is_clean)
         && let Ok(info) = text.into_connection_info()
     {
-        assert!(is_same_host(&node.host, &info) && node.port == port(&info), "{info:?}");
+        assert!(is_same_host(&server.host, &info) && server.port == port(&info), "{info:?}");
         assert_eq!(*tls, matches!(info.addr(), ConnectionAddr::TcpTls { .. }));
         let login = info.redis_settings();
         let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);

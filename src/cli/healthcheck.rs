@@ -1,7 +1,6 @@
-//! `doorward healthcheck`: asks the server with the same settings, on the same machine, whether it is ready.
+//! `doorward healthcheck`: asks the server with the same settings on the same machine whether it is ready.
 
-use std::io;
-use std::io::{BufRead as _, BufReader, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -14,18 +13,18 @@ use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
 };
 
-use crate::config::definition::Config;
+use crate::config::Config;
 use crate::values::ListenAddr;
 
-/// A health check that takes longer has failed.
+/// The maximum time to connect, and to wait for the answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The status line of `/readyz`.
+/// Requests `/readyz` and returns the status line.
 ///
 /// # Errors
-/// When the server cannot be reached, or does not answer in time.
-pub fn ask_ready(config: &Config) -> io::Result<String> {
-    let is_tls = config.tls.cert.is_some();
+/// If the server cannot be reached or does not answer in time.
+pub fn request_readiness(config: &Config) -> io::Result<String> {
+    let is_tls = config.tls_cert.is_some();
     match &config.listen {
         ListenAddr::Tcp(address) => {
             let mut address = *address;
@@ -34,17 +33,17 @@ pub fn ask_ready(config: &Config) -> io::Result<String> {
             }
             let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
             stream.set_read_timeout(Some(TIMEOUT))?;
-            if is_tls { ask(tls(stream)?) } else { ask(stream) }
+            if is_tls { request(tls(stream)?) } else { request(stream) }
         }
         ListenAddr::Unix(path) => {
             let stream = UnixStream::connect(path)?;
             stream.set_read_timeout(Some(TIMEOUT))?;
-            if is_tls { ask(tls(stream)?) } else { ask(stream) }
+            if is_tls { request(tls(stream)?) } else { request(stream) }
         }
     }
 }
 
-fn ask(mut stream: impl Read + Write) -> io::Result<String> {
+fn request(mut stream: impl Read + Write) -> io::Result<String> {
     stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut line = String::new();
     BufReader::new(stream.take(1024)).read_line(&mut line)?;
@@ -64,7 +63,8 @@ fn tls<T: Read + Write>(stream: T) -> io::Result<StreamOwned<ClientConnection, T
     Ok(StreamOwned::new(connection, stream))
 }
 
-/// Takes any certificate: it is that of a name which need not be this machine's own, and nothing secret is sent.
+/// Accepts any certificate. The certificate is for a public name, which the health check does not know, and the request
+/// contains no secret.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

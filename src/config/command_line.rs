@@ -1,4 +1,4 @@
-//! The command line: flags and commands by clap, both made from the table of settings.
+//! Settings from flags, and the command. clap's flags are made from the table of settings.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,9 +8,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches};
 
 use super::mistake::{Mistake, quoted};
-use super::settings::{CONFIG, Exposure, SETTINGS, Setting};
+use super::setting::{CONFIG, Exposure, Setting};
+use super::settings::SETTINGS;
 
-/// What to do.
+/// The command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     Serve,
@@ -24,34 +25,36 @@ const HEALTHCHECK: &str = "healthcheck";
 const HASH_KEY: &str = "hash-key";
 
 pub(crate) enum CommandLine {
-    /// Help or version.
+    /// The help or the version.
     Print(String),
-    /// Something to do, with the settings that flags gave.
+    /// A command, with the settings that flags give.
     Run {
         verb: Verb,
         flags: BTreeMap<&'static str, String>,
-        /// Whether all of it was understood, but for flags that are none.
-        is_whole: bool,
+        /// Whether the whole command line was understood, apart from unknown flags.
+        is_complete: bool,
     },
 }
 
-/// Reads the command line. What clap refuses is a mistake like any other. A flag that is none is left out and the rest
-/// read on; after anything else the flags before it still count, so that the mistakes in them are told as well.
+/// Parses the command line. An error of clap is reported like any other mistake.
+///
+/// To report further mistakes as well, an unknown flag is removed and the rest is parsed again. After any other error, the
+/// flags before it are used.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>, mistakes: &mut Vec<Mistake>) -> CommandLine {
     let mut args: Vec<_> = args.into_iter().collect();
-    let mut is_whole = true;
+    let mut is_complete = true;
     let matches = loop {
         match command().try_get_matches_from(&args) {
             Ok(matches) => break matches,
-            Err(error) if is_to_print(&error) && mistakes.is_empty() => {
+            Err(error) if is_output(&error) && mistakes.is_empty() => {
                 return CommandLine::Print(error.render().to_string());
             }
             Err(error) => {
-                if !is_to_print(&error) {
+                if !is_output(&error) {
                     mistakes.push(mistake(&error));
                 }
-                if !leave_out_unknown_flag(&mut args, &error) {
-                    is_whole = false;
+                if !remove_unknown_flag(&mut args, &error) {
+                    is_complete = false;
                     break command().ignore_errors(true).try_get_matches_from(&args).unwrap_or_default();
                 }
             }
@@ -63,15 +66,15 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>, mistakes: &mut Vec
         Some(HASH_KEY) => Verb::HashKey,
         _ => Verb::Serve,
     };
-    CommandLine::Run { verb, flags: flags(&matches, mistakes), is_whole }
+    CommandLine::Run { verb, flags: flags(&matches, mistakes), is_complete }
 }
 
-fn is_to_print(error: &clap::Error) -> bool {
+fn is_output(error: &clap::Error) -> bool {
     matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
 }
 
-/// Takes the flag that clap does not know off the command line, with its value if it has one; whether there was one.
-fn leave_out_unknown_flag(args: &mut Vec<OsString>, error: &clap::Error) -> bool {
+/// Removes the flag that clap does not know, and its value, if it has one. Returns whether there was such a flag.
+fn remove_unknown_flag(args: &mut Vec<OsString>, error: &clap::Error) -> bool {
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return false };
     if error.kind() != ErrorKind::UnknownArgument || !flag.starts_with("--") {
         return false;
@@ -98,7 +101,7 @@ fn flags(matches: &ArgMatches, mistakes: &mut Vec<Mistake>) -> BTreeMap<&'static
         }
         if setting.exposure == Exposure::Secret {
             let problem = format!(
-                "a secret has no flag, as process lists show flags; set {0} or {0}_FILE",
+                "a secret has no flag, because process lists show flags; set {0} or {0}_FILE",
                 setting.variable()
             );
             mistakes.push(Mistake::new(setting.name, format!("--{}", setting.name), problem));
@@ -112,21 +115,23 @@ fn flags(matches: &ArgMatches, mistakes: &mut Vec<Mistake>) -> BTreeMap<&'static
 fn command() -> clap::Command {
     clap::Command::new("doorward")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Session token server. Without a command it serves.")
+        .about("Session token server. Without a command, it serves.")
         .after_help(after_help())
         .disable_help_subcommand(true)
         .args(iter::once(&CONFIG).chain(SETTINGS).map(flag))
         .subcommand(
-            clap::Command::new(CHECK_CONFIG).about("Check all settings and print them, secrets left out"),
+            clap::Command::new(CHECK_CONFIG).about("Check all settings and print them without secrets"),
         )
         .subcommand(clap::Command::new(HEALTHCHECK).about("Ask the running server whether it is ready"))
-        .subcommand(clap::Command::new(HASH_KEY).about("Read an API key on standard input, print its hash"))
+        .subcommand(
+            clap::Command::new(HASH_KEY).about("Read an API key from standard input and print its hash"),
+        )
 }
 
 fn flag(setting: &Setting) -> Arg {
     let arg = Arg::new(setting.name).long(setting.name).value_name(setting.value).global(true);
     if setting.exposure == Exposure::Secret {
-        // Known only so that using it gets a better answer than "unknown".
+        // clap knows this flag so that its use gets a better error than "unknown".
         return arg.hide(true).num_args(0..=1);
     }
     let mut help = format!("{} {}", setting.help, variables(setting));
@@ -150,10 +155,10 @@ fn after_help() -> String {
         text += &format!("  {}\n          {} {}\n", setting.name, setting.help, variables(setting));
     }
     text + "\nA flag beats a variable, which beats the file, which beats the default.\n\
-            Durations are a whole number and a unit: 500ms, 10s, 5m, 1h, 14d."
+            A duration is a whole number and a unit: 500ms, 10s, 5m, 1h, 14d."
 }
 
-/// Says in our words what clap refused: its own would repeat a stray argument, which may be a key.
+/// Describes an error of clap. clap's own text would repeat a stray argument, which may be a key.
 fn mistake(error: &clap::Error) -> Mistake {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),

@@ -1,31 +1,59 @@
-//! A setting as it was given: the text and where it stood.
+//! The texts that the sources gave for the settings, and where each was given.
 
-use super::mistake::Mistake;
-use super::settings::Setting;
 use std::collections::BTreeMap;
 
-/// A text and where it was given.
+use super::mistake::Mistake;
+use super::setting::Setting;
+
+/// The text of a setting and where it was given.
 #[derive(Clone, Debug)]
-pub(crate) struct Given {
+pub(crate) struct GivenText {
     pub(crate) text: String,
+    /// The flag, the variable, or the key and its file.
     pub(crate) origin: String,
-    /// Whether the text is the path of a file with the value.
+    /// The text is the path of a file that holds the value.
     pub(crate) is_path: bool,
 }
 
-/// What was given, by setting.
-pub(crate) type Source = BTreeMap<&'static str, Given>;
+/// The texts of one or more sources, by the setting's name.
+pub(crate) type GivenTexts = BTreeMap<&'static str, GivenText>;
 
-/// The value or the path of its file; both at once is a mistake, as no one can tell which is meant.
-pub(crate) fn either(
+/// For each given setting, the text of the strongest source that gives it.
+#[derive(Default)]
+pub(crate) struct MergedTexts(GivenTexts);
+
+impl MergedTexts {
+    /// Wraps texts of which none is a path any more.
+    pub(crate) fn new(texts: GivenTexts) -> Self {
+        Self(texts)
+    }
+
+    /// Returns the given text, or the default.
+    pub(crate) fn text(&self, setting: &Setting) -> &str {
+        self.0.get(setting.name).map_or(setting.default, |given| &given.text)
+    }
+
+    /// Returns where the setting was given, or "default".
+    pub(crate) fn origin(&self, name: &str) -> &str {
+        self.0.get(name).map_or("default", |given| &given.origin)
+    }
+
+    /// Returns whether the setting was given a text that is not empty.
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|given| !given.text.is_empty())
+    }
+}
+
+/// Returns the value, or else the path of its file. If one source gives both, that is a mistake: the intent is unclear.
+pub(crate) fn value_or_path(
     setting: &Setting,
-    direct: Option<Given>,
-    path: Option<Given>,
+    value: Option<GivenText>,
+    path: Option<GivenText>,
     mistakes: &mut Vec<Mistake>,
-) -> Option<Given> {
-    if let (Some(direct), Some(path)) = (&direct, &path) {
-        let origin = format!("{} and {}", direct.origin, path.origin);
+) -> Option<GivenText> {
+    if let (Some(value), Some(path)) = (&value, &path) {
+        let origin = format!("{} and {}", value.origin, path.origin);
         mistakes.push(Mistake::new(setting.name, origin, "both are set: keep one"));
     }
-    direct.or(path)
+    value.or(path)
 }

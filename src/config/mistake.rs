@@ -5,11 +5,11 @@ use std::fmt;
 /// One mistake in the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// The setting, or the unknown name.
+    /// The setting's name, or the unknown name.
     pub name: String,
     /// Where it was given.
     pub origin: String,
-    /// What is wrong; never a secret.
+    /// The problem, as the rest of a sentence. Never contains a secret.
     pub problem: String,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// All mistakes in the settings; shown one per line.
+/// All mistakes in the settings. `Display` shows one per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
     /// At least one.
@@ -37,7 +37,7 @@ pub struct LoadError {
 }
 
 impl LoadError {
-    /// With which the process ends: `EX_CONFIG` of sysexits.h.
+    /// The exit code of the process: `EX_CONFIG` of sysexits.h.
     pub const EXIT_CODE: u8 = 78;
 }
 
@@ -50,8 +50,8 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// A text in quotes for a message: its start only when it is long, and no control characters.
-pub fn quoted(text: &str) -> String {
+/// Returns a text in quotes for a message. A long text is cut; control characters are escaped.
+pub(crate) fn quoted(text: &str) -> String {
     const MAX_CHARS: usize = 80;
     let mut start: String = text.chars().take(MAX_CHARS).collect();
     if start.len() < text.len() {

@@ -1,197 +1,228 @@
-//! The one table of settings. Flags, environment names, TOML keys, defaults and `--help` all come from it.
+//! The table of settings. One entry makes the flag, the variable, the TOML key, the default, the line of `--help`, the
+//! parser with its range, and the field of [`Config`].
 
-/// How openly a setting may be given and shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exposure {
-    /// Shown as it is.
-    Public,
-    /// Has a flag, but its value may contain something secret: never echoed, shown with that part replaced.
-    Redacted,
-    /// Has no flag, because process lists show flags; never shown.
-    Secret,
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use hyper::header::HeaderName;
+
+use super::given::MergedTexts;
+use super::mistake::{Mistake, quoted};
+use super::parse::api_keys::{admin_key, api_keys, token_keys};
+use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
+use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
+use super::parse::listener::{file_mode, listen_addr, optional_listen_addr, optional_path};
+use super::parse::origins::{header_name, origins, trusted_proxies};
+use super::parse::route_checks::route_checks;
+use super::parse::scalar::{Parsed, boolean, choice, number};
+use super::parse::store::{key_prefix, store_url};
+use super::setting::{Exposure, Setting};
+use crate::model::route_check::RouteCheck;
+use crate::values::{
+    ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RenewalStep, SameSite, SecretString,
+    StoreUrl, TrustedProxies,
+};
+
+/// Ten years and a few days.
+const MAX_AGE_MS: u64 = 3660 * DAY_MS;
+const LIFETIME_MS: RangeInclusive<u64> = SECOND_MS..=MAX_AGE_MS;
+const MAX_ENTRIES: usize = 100_000_000;
+
+/// Makes [`Config`] and [`SETTINGS`] from the entries.
+macro_rules! settings {
+    ($($field:ident: $type:ty = $parser:expr,
+        $name:literal, $value:literal, $default:literal, $help:literal $(, $modifier:ident)*;)*) => {
+        /// The settings, parsed. `config/doorward.toml` explains each of them.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Config {
+            $(#[doc = concat!("`", $name, "`: ", $help, ".")] pub $field: $type,)*
+        }
+
+        /// Every setting but [`CONFIG`](super::setting::CONFIG), in the order of `--help` and `config/doorward.toml`.
+        pub(crate) const SETTINGS: &[Setting] =
+            &[$(Setting::new($name, $value, $default, $help)$(.$modifier())*),*];
+
+        impl Config {
+            /// Parses every setting. A mistake yields the type's default, which nobody sees, because the mistake is
+            /// reported instead.
+            pub(crate) fn from_texts(texts: &MergedTexts, mistakes: &mut Vec<Mistake>) -> Self {
+                Self { $($field: {
+                    const SETTING: Setting = Setting::new($name, $value, $default, $help)$(.$modifier())*;
+                    parse(&SETTING, $parser, texts, mistakes)
+                }),* }
+            }
+        }
+    };
 }
 
-/// One setting.
-#[derive(Debug)]
-pub struct Setting {
-    /// Its name: the TOML key, and with `--` before it the flag.
-    pub name: &'static str,
-    /// What `--help` calls its value.
-    pub value: &'static str,
-    /// The text that stands for it when it is not given; empty where that means "unset" or "none".
-    pub default: &'static str,
-    /// One line for `--help`.
-    pub help: &'static str,
-    /// Whether it takes several values: commas in text, an array in TOML.
-    pub list: bool,
-    /// Whether its values may be tables in TOML, each with a name.
-    pub tables: bool,
-    /// How openly it may be given and shown.
-    pub exposure: Exposure,
+// field: type = parser,
+//     name, value in --help, default, help [, list, tables, redacted, secret];
+settings! {
+    listen: ListenAddr = listen_addr,
+        "listen", "ADDRESS", "127.0.0.1:8080",
+        "Address of the validation plane: IP:PORT or unix:/path; port 0 picks a free port";
+    admin_listen: ListenAddr = listen_addr,
+        "admin-listen", "ADDRESS", "127.0.0.1:8081",
+        "Address of the admin plane: IP:PORT or unix:/path; port 0 picks a free port";
+    grpc_listen: Option<ListenAddr> = optional_listen_addr,
+        "grpc-listen", "ADDRESS", "",
+        "Address for Envoy's ext_authz over gRPC: IP:PORT or unix:/path; empty turns it off";
+    unix_socket_mode: Option<u32> = file_mode,
+        "unix-socket-mode", "MODE", "",
+        "Octal permissions of the listeners' unix sockets, such as 660; if empty, the umask decides";
+    tls_cert: Option<PathBuf> = optional_path,
+        "tls-cert", "PATH", "", "PEM certificate chain: makes the validation plane and gRPC accept TLS only";
+    tls_key: Option<PathBuf> = optional_path,
+        "tls-key", "PATH", "", "PEM private key of tls-cert";
+    admin_tls_cert: Option<PathBuf> = optional_path,
+        "admin-tls-cert", "PATH", "", "PEM certificate chain: makes the admin plane accept TLS only";
+    admin_tls_key: Option<PathBuf> = optional_path,
+        "admin-tls-key", "PATH", "", "PEM private key of admin-tls-cert";
+    admin_client_ca: Option<PathBuf> = optional_path,
+        "admin-client-ca", "PATH", "",
+        "PEM certificate authorities: the admin plane accepts only clients with a certificate from them";
+    allowed_origins: Vec<Origin> = origins,
+        "allowed-origins", "ORIGINS", "",
+        "Other origins whose pages may send state-changing requests with the cookie, comma-separated", list;
+    trusted_proxies: TrustedProxies = trusted_proxies,
+        "trusted-proxies", "NETWORKS", "",
+        "Proxies whose X-Forwarded-* and X-Original-* headers are used, comma-separated: 10.0.0.0/8, ::1, unix", list;
+    max_connections: usize = number(1..=1_000_000),
+        "max-connections", "N", "10000", "Maximum number of open connections per listener";
+    request_timeout_ms: u64 = duration_ms(100..=10 * MINUTE_MS),
+        "request-timeout", "DURATION", "10s", "Maximum time to receive a request body (admin plane, gRPC)";
+    idle_timeout_ms: u64 = duration_ms(100..=HOUR_MS),
+        "idle-timeout", "DURATION", "75s", "Maximum time a connection waits for a request and for the rest of its head";
+    shutdown_delay_ms: u64 = duration_ms(0..=HOUR_MS),
+        "shutdown-delay", "DURATION", "0", "Time between failing readiness and closing the listeners at shutdown";
+    drain_timeout_ms: u64 = duration_ms(0..=HOUR_MS),
+        "drain-timeout", "DURATION", "8s", "Maximum time for open requests to finish at shutdown";
+    validation_threads: usize = number(0..=256),
+        "validation-threads", "N", "0", "Number of validation threads; 0 is one per core";
+
+    redis_url: StoreUrl = store_url,
+        "redis-url", "URL", "", "URL of Redis; without it, tokens are kept in this process's memory", redacted;
+    redis_ca_file: Option<PathBuf> = optional_path,
+        "redis-ca-file", "PATH", "",
+        "PEM certificate authorities for rediss://; without it, those of the system";
+    key_prefix: String = key_prefix,
+        "key-prefix", "TEXT", "dw:", "Prefix of every key in Redis";
+    redis_timeout_ms: u64 = duration_ms(10..=10 * SECOND_MS),
+        "redis-timeout", "DURATION", "500ms", "Maximum time to wait for a reply from Redis";
+    redis_connections: usize = number(1..=1024),
+        "redis-connections", "N", "8", "Maximum number of Redis connections for calls of the admin plane";
+    accept_eviction: bool = boolean,
+        "accept-eviction", "BOOL", "false", "Accept a Redis whose maxmemory-policy may evict tokens";
+    memory_max_tokens: usize = number(1..=MAX_ENTRIES),
+        "memory-max-tokens", "N", "1000000", "Maximum number of tokens in the embedded store";
+
+    admin_key: Option<ApiKey> = admin_key,
+        "admin-key", "KEY", "", "API key with all scopes", secret;
+    api_keys: Vec<ApiKey> = api_keys,
+        "api-keys", "KEYS", "",
+        "Further API keys, separated by commas or lines, each NAME:SCOPE+SCOPE:HASH (see hash-key)", list, redacted;
+    token_keys: Vec<SecretString> = token_keys,
+        "token-keys", "KEYS", "",
+        "Keys that sign token strings, separated by commas or lines: the first signs, all verify", list, secret;
+
+    cookie_name: String = cookie_name,
+        "cookie-name", "NAME", "doorward", "Name of the cookie that may carry the token";
+    cookie_secure: bool = boolean,
+        "cookie-secure", "BOOL", "true", "Send the cookie over HTTPS only";
+    cookie_http_only: bool = boolean,
+        "cookie-http-only", "BOOL", "true", "Hide the cookie from the page's scripts";
+    cookie_same_site: SameSite = same_site,
+        "cookie-same-site", "POLICY", "lax", "Which requests from other sites carry the cookie: lax, strict or none";
+    cookie_domain: Option<String> = cookie_domain,
+        "cookie-domain", "DOMAIN", "", "Domain whose hosts all get the cookie; without it, only the host that sets it";
+    cookie_path: String = cookie_path,
+        "cookie-path", "PATH", "/", "Path of the cookie; it includes all paths below";
+    cookie_csrf_check: bool = boolean,
+        "cookie-csrf-check", "BOOL", "false",
+        "Make /auth and /check reject the cookie on state-changing requests from other sites";
+    default_token_age_ms: u64 = duration_ms(LIFETIME_MS),
+        "default-token-age", "DURATION", "1h", "Idle time of a token: it expires after this time without access";
+    max_token_age_ms: u64 = duration_ms(LIFETIME_MS),
+        "max-token-age", "DURATION", "14d", "Idle time of a preserved token";
+    absolute_lifetime_ms: u64 = duration_ms(LIFETIME_MS),
+        "absolute-lifetime", "DURATION", "30d", "Maximum lifetime of a token, however much it is used";
+    renewal_step: RenewalStep = renewal_step,
+        "renewal-step", "STEP", "10%", "Share of its idle time, or duration, that must pass before an access renews a token";
+    renewal_exempt_header: Option<HeaderName> = header_name,
+        "renewal-exempt-header", "NAME", "",
+        "Header that marks requests which neither renew a token nor count as access";
+    rotation_grace_ms: u64 = duration_ms(0..=DAY_MS),
+        "rotation-grace", "DURATION", "10s", "How long the old secret works after a rotation";
+    reuse_ends_token: bool = boolean,
+        "reuse-ends-token", "BOOL", "true", "Revoke the token when a rotated-out secret is used after the grace period";
+    max_tokens_per_user: usize = number(1..=10_000),
+        "max-tokens-per-user", "N", "1000", "Maximum number of live tokens per user";
+    max_tokens_per_object: usize = number(1..=100_000),
+        "max-tokens-per-object", "N", "10000", "Maximum number of live tokens per related object";
+    over_limit: OverLimit = choice(&[("end-oldest", OverLimit::RevokeOldest), ("refuse-new", OverLimit::RefuseNew)]),
+        "over-limit", "RULE", "end-oldest", "Action when a user is at the token limit: end-oldest or refuse-new";
+    revoked_retention_ms: u64 = duration_ms(LIFETIME_MS),
+        "revoked-retention", "DURATION", "24h", "How long the admin plane shows a revoked token";
+    max_takeover_age_ms: u64 = duration_ms(LIFETIME_MS),
+        "max-takeover-age", "DURATION", "7d", "Maximum duration of a takeover";
+    takeover_retention_ms: u64 = duration_ms(LIFETIME_MS),
+        "takeover-retention", "DURATION", "30d", "How long the admin plane shows an ended takeover";
+    device_max_idle_ms: u64 = duration_ms(LIFETIME_MS),
+        "device-max-idle", "DURATION", "365d", "Idle time of a device key: it expires after this time without a login";
+    max_devices_per_user: usize = number(1..=1000),
+        "max-devices-per-user", "N", "100", "Maximum number of device keys per user";
+    checks: Vec<RouteCheck> = route_checks,
+        "checks", "CHECKS", "",
+        "Route checks at /check/NAME, comma-separated: NAME:backend=X+slug=Y+second-factor=BOOL+anonymous=BOOL", tables;
+    events_per_user: usize = number(0..=10_000),
+        "events-per-user", "N", "100", "Number of events kept per user, the newest; 0 keeps none";
+    event_retention_ms: u64 = duration_ms(LIFETIME_MS),
+        "event-retention", "DURATION", "7d", "How long an event is kept";
+
+    cache_entries: usize = number(0..=MAX_ENTRIES),
+        "cache-entries", "N", "100000", "Maximum number of tokens in the near cache; 0 turns it off";
+    lease_ms: u64 = duration_ms(100..=MINUTE_MS),
+        "lease", "DURATION", "2s", "Maximum time a revoked token may still be accepted when the network fails";
+    stale_grace_ms: u64 = duration_ms(0..=DAY_MS),
+        "stale-grace", "DURATION", "0", "How long cached tokens are accepted while Redis is down; 0 rejects them at once";
+
+    touch_resolution_ms: u64 = duration_ms(0..=HOUR_MS),
+        "touch-resolution", "DURATION", "60s",
+        "Minimum time between two recorded accesses of a token under load; 0 records each access";
+    flush_interval_ms: u64 = duration_ms(10..=MINUTE_MS),
+        "flush-interval", "DURATION", "1s", "Interval at which recorded accesses are written to the store";
+    flush_queue: usize = number(1..=MAX_ENTRIES),
+        "flush-queue", "N", "100000", "Maximum number of tokens whose accesses are tracked";
+
+    log_level: LogLevel = choice(&LogLevel::ALL),
+        "log-level", "LEVEL", "info", "Least severe level that is logged: error, warn, info, debug or trace";
+    log_format: LogFormat = choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+        "log-format", "FORMAT", "text", "Format of log lines: text or json";
 }
 
-impl Setting {
-    const fn new(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Self {
-        Self { name, value, default, help, list: false, tables: false, exposure: Exposure::Public }
-    }
-
-    const fn list(self) -> Self {
-        Self { list: true, ..self }
-    }
-
-    /// A list whose items have names, and so may be tables.
-    const fn tables(self) -> Self {
-        Self { list: true, tables: true, ..self }
-    }
-
-    const fn redacted(self) -> Self {
-        Self { exposure: Exposure::Redacted, ..self }
-    }
-
-    const fn secret(self) -> Self {
-        Self { exposure: Exposure::Secret, ..self }
-    }
-
-    /// The environment variable that gives it.
-    pub fn variable(&self) -> String {
-        format!("{VARIABLE_PREFIX}{}", self.name.replace('-', "_").to_ascii_uppercase())
-    }
-
-    /// The environment variable that names a file with its value; `None` where there is none.
-    pub fn file_variable(&self) -> Option<String> {
-        self.may_be_in_a_file().then(|| self.variable() + "_FILE")
-    }
-
-    /// The TOML key that names a file with its value; `None` where there is none.
-    pub fn file_key(&self) -> Option<String> {
-        self.may_be_in_a_file().then(|| format!("{}-file", self.name))
-    }
-
-    fn may_be_in_a_file(&self) -> bool {
-        self.exposure != Exposure::Public
+/// The defaults: the embedded store, and no API key.
+impl Default for Config {
+    fn default() -> Self {
+        Self::from_texts(&MergedTexts::default(), &mut Vec::new())
     }
 }
 
-/// What the name of every environment variable of ours starts with.
-pub const VARIABLE_PREFIX: &str = "DOORWARD_";
+/// Parses the text of one setting. The message quotes the text only if the setting is public.
+fn parse<T: Default>(
+    setting: &Setting,
+    parser: impl Fn(&str) -> Parsed<T>,
+    texts: &MergedTexts,
+    mistakes: &mut Vec<Mistake>,
+) -> T {
+    let text = texts.text(setting);
+    parser(text).unwrap_or_else(|problem| {
+        let shown = if setting.exposure == Exposure::Public { quoted(text) } else { "the value".into() };
+        mistakes.push(Mistake::new(setting.name, texts.origin(setting.name), format!("{shown} {problem}")));
+        T::default()
+    })
+}
 
-/// The path of the TOML file: the one setting that cannot be in it.
-pub const CONFIG: Setting = Setting::new("config", "PATH", "", "TOML file with settings");
-
-/// Every setting but [`CONFIG`], in the order of `--help` and of `config/doorward.toml`.
-#[rustfmt::skip] // one setting, one or two lines: a table
-pub const SETTINGS: &[Setting] = &[
-    Setting::new("listen", "ADDRESS", "127.0.0.1:8080",
-        "Where the validation plane listens: IP:PORT or unix:/path; port 0 picks a free one"),
-    Setting::new("admin-listen", "ADDRESS", "127.0.0.1:8081",
-        "Where the admin plane listens: IP:PORT or unix:/path; port 0 picks a free one"),
-    Setting::new("grpc-listen", "ADDRESS", "",
-        "Where Envoy's ext_authz over gRPC is answered: IP:PORT or unix:/path; nowhere when empty"),
-    Setting::new("unix-socket-mode", "MODE", "",
-        "Permissions of the listeners' unix sockets in octal, such as 660; as the umask has them when empty"),
-    Setting::new("tls-cert", "PATH", "",
-        "Certificate chain in PEM: the validation plane and gRPC speak TLS, and nothing else, when set"),
-    Setting::new("tls-key", "PATH", "", "Key of tls-cert in PEM"),
-    Setting::new("admin-tls-cert", "PATH", "",
-        "Certificate chain in PEM: the admin plane speaks TLS, and nothing else, when set"),
-    Setting::new("admin-tls-key", "PATH", "", "Key of admin-tls-cert in PEM"),
-    Setting::new("admin-client-ca", "PATH", "",
-        "Authorities in PEM: only clients with a certificate of one of them reach the admin plane"),
-    Setting::new("allowed-origins", "ORIGINS", "",
-        "Other origins whose pages may use the cookie for more than reading, by commas").list(),
-    Setting::new("trusted-proxies", "NETWORKS", "",
-        "Whose X-Forwarded-… and X-Original-… headers count, by commas: 10.0.0.0/8, ::1, unix").list(),
-    Setting::new("max-connections", "N", "10000", "Most connections open at once, for each listener"),
-    Setting::new("request-timeout", "DURATION", "10s",
-        "Longest time a client may take to send a request's body (admin plane, gRPC)"),
-    Setting::new("idle-timeout", "DURATION", "75s",
-        "How long a connection waits for a request, and for the rest of its head"),
-    Setting::new("shutdown-delay", "DURATION", "0",
-        "How long a stopping server fails its readiness before it takes no more connections"),
-    Setting::new("drain-timeout", "DURATION", "8s", "Longest time for open requests to end at shutdown"),
-    Setting::new("validation-threads", "N", "0", "Threads of the validation plane; 0 is one per core"),
-
-    Setting::new("redis-url", "URL", "",
-        "Where Redis is; without it an embedded store keeps all in memory").redacted(),
-    Setting::new("redis-ca-file", "PATH", "",
-        "Authorities of Redis's certificate in PEM, with rediss://; without it the system's"),
-    Setting::new("key-prefix", "TEXT", "dw:", "What the name of every key in Redis starts with"),
-    Setting::new("redis-timeout", "DURATION", "500ms", "Longest wait for an answer of Redis"),
-    Setting::new("redis-connections", "N", "8", "Most Redis connections for calls of the admin plane"),
-    Setting::new("accept-eviction", "BOOL", "false",
-        "Whether a Redis that may evict tokens (maxmemory-policy) is used all the same"),
-    Setting::new("memory-max-tokens", "N", "1000000", "Most tokens the embedded store holds"),
-
-    Setting::new("admin-key", "KEY", "", "API key with all scopes").secret(),
-    Setting::new("api-keys", "KEYS", "",
-        "Further API keys, by commas or lines, each NAME:SCOPE+SCOPE:HASH (see hash-key)").list().redacted(),
-    Setting::new("token-keys", "KEYS", "",
-        "Keys that sign token strings, by commas or lines: the first signs, all verify").list().secret(),
-
-    Setting::new("cookie-name", "NAME", "doorward", "Cookie that may carry the token"),
-    Setting::new("cookie-secure", "BOOL", "true", "Whether browsers send the cookie over HTTPS only"),
-    Setting::new("cookie-http-only", "BOOL", "true", "Whether scripts of a page cannot read the cookie"),
-    Setting::new("cookie-same-site", "POLICY", "lax",
-        "Which requests from other sites carry the cookie: lax, strict or none"),
-    Setting::new("cookie-domain", "DOMAIN", "", "Domain that the cookie is for with all its hosts; else one host"),
-    Setting::new("cookie-path", "PATH", "/", "Path that the cookie is for, with all below it"),
-    Setting::new("cookie-csrf-check", "BOOL", "false",
-        "Whether /auth and /check refuse the cookie when another site makes a browser send more than a read"),
-    Setting::new("default-token-age", "DURATION", "1h", "How long a token lives without access"),
-    Setting::new("max-token-age", "DURATION", "14d", "How long a preserved token lives without access"),
-    Setting::new("absolute-lifetime", "DURATION", "30d", "How long any token lives at most"),
-    Setting::new("renewal-step", "STEP", "10%",
-        "How much of its time a token uses up before an access renews it: a share or a duration"),
-    Setting::new("renewal-exempt-header", "NAME", "",
-        "Header that marks requests which neither renew a token nor count as access"),
-    Setting::new("rotation-grace", "DURATION", "10s", "How long the old secret works after a rotation"),
-    Setting::new("reuse-ends-token", "BOOL", "true", "Whether a rotated-out secret seen after its grace revokes the token"),
-    Setting::new("max-tokens-per-user", "N", "1000", "Most tokens a user has at once"),
-    Setting::new("max-tokens-per-object", "N", "10000", "Most live tokens of a related object"),
-    Setting::new("over-limit", "RULE", "end-oldest",
-        "What one token too many does: end-oldest or refuse-new"),
-    Setting::new("revoked-retention", "DURATION", "24h", "How long an ended token can still be looked at"),
-    Setting::new("max-takeover-age", "DURATION", "7d", "How long a takeover lasts at most"),
-    Setting::new("takeover-retention", "DURATION", "30d", "How long a takeover that is over can be looked at"),
-    Setting::new("device-max-idle", "DURATION", "365d", "How long an unused device key lives"),
-    Setting::new("max-devices-per-user", "N", "100", "Most device keys a user has at once"),
-    Setting::new("checks", "CHECKS", "",
-        "Named checks at /check/NAME, by commas: NAME:backend=X+slug=Y+second-factor=BOOL+anonymous=BOOL").tables(),
-    Setting::new("events-per-user", "N", "100", "Newest events kept of a user; 0 keeps none"),
-    Setting::new("event-retention", "DURATION", "7d", "How long an event is kept"),
-
-    Setting::new("cache-entries", "N", "100000", "Most tokens kept in the near cache; 0 turns it off"),
-    Setting::new("lease", "DURATION", "2s", "Longest time an ended token may still pass when the network fails"),
-    Setting::new("stale-grace", "DURATION", "0",
-        "How long known tokens still pass while Redis is down; 0 is not at all"),
-
-    Setting::new("touch-resolution", "DURATION", "60s",
-        "At most one access of a token is recorded in this time; 0 records every one"),
-    Setting::new("flush-interval", "DURATION", "1s", "How often recorded accesses are written to the store"),
-    Setting::new("flush-queue", "N", "100000", "Most recorded accesses that wait to be written"),
-
-    Setting::new("log-level", "LEVEL", "info", "Least severe log lines: error, warn, info, debug or trace"),
-    Setting::new("log-format", "FORMAT", "text", "Log lines as text or json"),
-];
-
-/// The setting of this name; `config` is none of them.
-pub fn find(name: &str) -> Option<&'static Setting> {
+/// Returns the setting with this name; `None` for `config`.
+pub(crate) fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
-}
-
-/// " (did you mean X?)" for the candidate most like a name that is none, or nothing.
-pub fn did_you_mean(name: &str, candidates: impl IntoIterator<Item = String>) -> String {
-    /// The measure costs length times length; no setting's name is longer.
-    const MAX_NAME_BYTES: usize = 64;
-    const LEAST_LIKENESS: f64 = 0.85;
-    if name.len() > MAX_NAME_BYTES {
-        return String::new();
-    }
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro(name, &candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= LEAST_LIKENESS)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| format!(" (did you mean {candidate}?)"))
-        .unwrap_or_default()
 }

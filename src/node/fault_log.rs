@@ -1,37 +1,37 @@
-//! The log of the store's faults: each when it is first seen, again once a minute while it lasts, and when it is over.
+//! Logs the faults of the store: when a fault is first seen, once a minute while it lasts, and when it is over.
 
 use std::collections::HashMap;
 
 use crate::store::report::{DeniedTo, Fault, FaultKind, MasterReport, Report};
 
-/// The same fault is logged again after this.
+/// The same fault is logged again after this time.
 const REPEAT_MS: u64 = 60_000;
-/// So many looks in a row must find a master untracked before that is a warning: a reconnect takes one or two.
-const UNTRACKED_LOOKS: u32 = 4;
+/// The number of consecutive probes that must find a master untracked before it is logged. A reconnect takes one or two.
+const UNTRACKED_PROBES: u32 = 4;
 
-/// What makes two faults the same one. Not the cause: it may have a figure in it that changes with each look.
-type Key = (FaultKind, String, Option<DeniedTo>);
+/// The identity of a fault. Without the cause, which may contain a number that changes with each probe.
+type FaultKey = (FaultKind, String, Option<DeniedTo>);
 
-fn key(fault: &Fault) -> Key {
+fn key(fault: &Fault) -> FaultKey {
     (fault.kind, fault.server.clone(), fault.denied.clone())
 }
 
-/// See the module.
+/// The faults that were logged.
 #[derive(Default)]
 pub(crate) struct FaultLog {
-    /// When each was last logged.
-    faults: HashMap<Key, u64>,
-    /// By address: how many looks in a row a master was not tracked.
+    /// When each present fault was last logged.
+    faults: HashMap<FaultKey, u64>,
+    /// The number of consecutive probes that found a master untracked, by its address.
     untracked: HashMap<String, u32>,
 }
 
 impl FaultLog {
-    /// Logs what changed since the last look.
+    /// Logs the changes since the last probe.
     pub(crate) fn update(&mut self, report: &Report, now_ms: u64) {
         self.faults.retain(|known, _| {
             let lasts = report.faults.iter().any(|fault| key(fault) == *known);
             let (kind, server, _) = known;
-            // A server that is at fault in another way now has not recovered.
+            // A server that has another fault now has not recovered.
             if !lasts && !report.faults.iter().any(|other| other.server == *server) {
                 tracing::info!(%server, fault = %kind.name(), "redis recovered");
             }
@@ -47,20 +47,20 @@ impl FaultLog {
         }
     }
 
-    /// Warns of masters whose changes are not heard, when that begins and when it is over.
+    /// Logs when the tracking of a master is lost and when it is restored.
     pub(crate) fn update_tracking(&mut self, masters: &[MasterReport]) {
         self.untracked.retain(|address, _| masters.iter().any(|master| master.address == *address));
         for MasterReport { address, is_tracked, .. } in masters {
             let Some(is_tracked) = is_tracked else { continue };
-            let looks = self.untracked.entry(address.clone()).or_default();
+            let probes = self.untracked.entry(address.clone()).or_default();
             if *is_tracked {
-                if *looks >= UNTRACKED_LOOKS {
+                if *probes >= UNTRACKED_PROBES {
                     tracing::info!(master = %address, "redis tracking restored");
                 }
-                *looks = 0;
+                *probes = 0;
             } else {
-                *looks = looks.saturating_add(1);
-                if *looks == UNTRACKED_LOOKS {
+                *probes = probes.saturating_add(1);
+                if *probes == UNTRACKED_PROBES {
                     tracing::warn!(master = %address, "redis tracking lost: the near cache is not used");
                 }
             }
@@ -85,8 +85,9 @@ fn log(fault: &Fault) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     #[test]
-    fn a_fault_is_due_at_first_and_once_a_minute() {
+    fn a_fault_is_logged_at_first_and_then_once_a_minute() {
         let mut log = FaultLog::default();
         let mut logged_at = |now_ms: u64| {
             let cause = format!("the clock of a:1 is {now_ms} ms ahead of this node's");

@@ -1,4 +1,4 @@
-//! What is counted, and its Prometheus text.
+//! The metrics of a node, as text for Prometheus.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::store::report::FaultKind;
 use crate::validation::validator::ValidationCounters;
 
-/// The content type of the text (OpenMetrics 1.0).
+/// The content type of the metrics (OpenMetrics 1.0).
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -31,50 +31,42 @@ pub struct Metrics {
     validations: Family<ValidationLabels, Counter>,
     ready: Gauge,
     readiness: Readiness,
-    /// Handed to the flusher.
+    /// The counters of the last-access recorder.
     pub last_access: LastAccessCounters,
-    /// Handed to the admin plane.
+    /// The counter of the admin plane.
     pub admin_refusals: Counter,
 }
 
 impl Metrics {
-    /// All at zero.
+    /// Makes and registers the metrics.
     pub fn new(readiness: Readiness, store: Store) -> Self {
         let mut registry = Registry::with_prefix("doorward");
         let validations = Family::default();
-        registry.register("validations", "Validations by result and thread", validations.clone());
+        registry.register("validations", "Validations, by result and thread", validations.clone());
         let last_access = LastAccessCounters::default();
+        let admin_refusals = Counter::default();
         for (name, help, counter) in [
-            ("last_access_flushed", "Accesses written to the store", &last_access.flushed),
-            ("last_access_dropped", "Accesses lost because the queue was full", &last_access.dropped),
-            (
-                "last_access_failed_writes",
-                "Writes of accesses that the store refused",
-                &last_access.failed_writes,
-            ),
+            ("last_access_flushed", "Last accesses written to the store", &last_access.flushed),
+            ("last_access_dropped", "Last accesses dropped because the queue was full", &last_access.dropped),
+            ("last_access_failed_writes", "Writes of last accesses that failed", &last_access.failed_writes),
+            ("admin_refusals", "Requests to the admin plane without a valid API key", &admin_refusals),
         ] {
             registry.register(name, help, counter.clone());
         }
-        let admin_refusals = Counter::default();
-        registry.register(
-            "admin_refusals",
-            "Requests to the admin plane without good credentials",
-            admin_refusals.clone(),
-        );
         registry.register_collector(Box::new(CacheCollector(store)));
         registry.register_collector(Box::new(LogCollector));
         registry.register_collector(Box::new(StoreCollector(readiness.clone())));
         let ready = Gauge::default();
-        registry.register("ready", "1 while this node should get traffic", ready.clone());
+        registry.register("ready", "1 if this node should get traffic, else 0", ready.clone());
         Self { registry, validations, ready, readiness, last_access, admin_refusals }
     }
 
-    /// The counters of a validation thread.
+    /// Returns the counters of a validation thread.
     pub fn validation_counters(&self, thread: usize) -> ValidationCounters {
         self.counters_of(thread.to_string())
     }
 
-    /// The counters of a validator that is not a validation thread's; `name` stands in the thread's place.
+    /// Returns the counters of another validator. `name` is the value of the label `thread`.
     pub fn counters_of(&self, name: String) -> ValidationCounters {
         let counter =
             |result| self.validations.get_or_create_owned(&ValidationLabels { result, thread: name.clone() });
@@ -87,7 +79,7 @@ impl Metrics {
         }
     }
 
-    /// The text that Prometheus reads.
+    /// Returns the metrics as text.
     pub fn text(&self) -> String {
         self.ready.set(self.readiness.is_ready().into());
         let mut text = String::new();
@@ -97,19 +89,19 @@ impl Metrics {
     }
 }
 
-/// Asks the log of this process.
+/// Reads the counter of the log.
 #[derive(Debug)]
 struct LogCollector;
 
 impl Collector for LogCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let lost = ConstCounter::new(logging::lost_lines());
-        let help = "Log lines that could not be written";
+        let help = "Log lines that could not be written.";
         lost.encode(encoder.encode_descriptor("log_lines_lost", help, None, lost.metric_type())?)
     }
 }
 
-/// Asks the near cache when it is asked.
+/// Reads the statistics of the near cache.
 #[derive(Debug)]
 struct CacheCollector(Store);
 
@@ -117,16 +109,20 @@ impl Collector for CacheCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let stats = self.0.cache_stats();
         for (name, help, count) in [
-            ("cache_hits", "Look-ups answered from the near cache", stats.hits),
+            ("cache_hits", "Look-ups answered from the near cache.", stats.hits),
             (
                 "cache_stale_hits",
-                "Look-ups answered in the grace while the store could not be asked",
+                "Look-ups answered from the near cache during stale-grace, while the store was unreachable.",
                 stats.stale_hits,
             ),
-            ("cache_misses", "Look-ups that read the store", stats.misses),
-            ("cache_joins", "Look-ups that waited for another's read", stats.joins),
-            ("cache_evictions", "Entries that made room for others", stats.evictions),
-            ("cache_invalidations", "Entries and reads taken out by a change", stats.voids),
+            ("cache_misses", "Look-ups that read the store.", stats.misses),
+            ("cache_joins", "Look-ups that waited for the store read of another look-up.", stats.joins),
+            ("cache_evictions", "Entries evicted to make room for others.", stats.evictions),
+            (
+                "cache_invalidations",
+                "Entries and pending reads discarded because the token changed.",
+                stats.voids,
+            ),
         ] {
             let counter = ConstCounter::new(count);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
@@ -134,14 +130,14 @@ impl Collector for CacheCollector {
         let entries = ConstGauge::new(i64::try_from(stats.entries).unwrap_or(i64::MAX));
         entries.encode(encoder.encode_descriptor(
             "cache_entries",
-            "Entries held now",
+            "Entries in the near cache.",
             None,
             entries.metric_type(),
         )?)
     }
 }
 
-/// Tells what the last look at the store found.
+/// Reads the findings of the last probe of the store.
 #[derive(Debug)]
 struct StoreCollector(Readiness);
 
@@ -152,22 +148,24 @@ impl Collector for StoreCollector {
             FaultKind::ALL.map(|kind| (kind.name(), report.faults.iter().any(|fault| fault.kind == kind)));
         encode_each(
             &mut encoder,
-            ("store_fault", "1 while the store has a fault of this kind"),
+            ("store_fault", "1 if the store has a fault of this kind, else 0."),
             "kind",
             faults,
         )?;
-        let tracking =
-            ("tracking_live", "1 while changes at this master are heard, so that its tokens are cached");
+        let tracking = (
+            "tracking_live",
+            "1 if this master announces changed tokens, so that its tokens may be cached, else 0.",
+        );
         let tracked =
             report.masters.iter().filter_map(|master| Some((master.address.as_str(), master.is_tracked?)));
         encode_each(&mut encoder, tracking, "master", tracked)?;
-        let evicting = ("redis_evicting", "1 while maxmemory-policy lets this master evict keys");
+        let evicting = ("redis_evicting", "1 if the maxmemory-policy of this master may evict keys, else 0.");
         let evicts = report.masters.iter().map(|master| (master.address.as_str(), master.evicts()));
         encode_each(&mut encoder, evicting, "master", evicts)
     }
 }
 
-/// One gauge of 0 or 1 for each value of a label.
+/// Encodes a gauge of 0 or 1 for each value of a label.
 fn encode_each<'a>(
     encoder: &mut DescriptorEncoder<'_>,
     (name, help): (&str, &str),
@@ -175,8 +173,8 @@ fn encode_each<'a>(
     values: impl IntoIterator<Item = (&'a str, bool)>,
 ) -> std::fmt::Result {
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for (value, is) in values {
-        ConstGauge::new(i64::from(is)).encode(family.encode_family(&[(label, value)])?)?;
+    for (value, is_set) in values {
+        ConstGauge::new(i64::from(is_set)).encode(family.encode_family(&[(label, value)])?)?;
     }
     Ok(())
 }

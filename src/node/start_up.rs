@@ -1,4 +1,4 @@
-//! From settings to parts.
+//! Makes the options of each component from the settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,48 +6,60 @@ use std::time::Duration;
 use rand::rngs::SysError;
 
 use crate::clock::Clock;
-use crate::config::definition::Config;
+use crate::config::Config;
 use crate::files::FileError;
 use crate::last_access::recorder::LastAccessOptions;
 use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, Trust};
 use crate::store::{Store, StoreLimits};
-use crate::values::{RedisUrl, StoreUrl, Topology};
+use crate::values::{RedisDeployment, RedisUrl, StoreUrl};
 
-/// Why a node or its server did not start.
+/// Why a node or a server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address cannot be had.
+    /// An address cannot be bound.
     #[error("{setting}: cannot listen on {address}: {error}")]
     Bind {
-        /// The setting that names it.
+        /// The setting of the address.
         setting: &'static str,
         /// The address.
         address: String,
-        /// Why.
+        /// The cause.
         error: std::io::Error,
     },
     /// A file that a setting names cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The operating system has no randomness to give.
+    /// The operating system cannot supply random bytes.
     #[error("no randomness: {0}")]
     Randomness(#[from] SysError),
-    /// A thread cannot be had.
+    /// A thread cannot be started.
     #[error("no threads: {0}")]
     Threads(#[from] std::io::Error),
 }
 
 impl StartError {
-    /// Whether the settings have to change before it can start.
+    /// Returns whether a setting has to change before a start can succeed.
     pub fn is_of_settings(&self) -> bool {
         matches!(self, Self::File(_))
     }
 }
 
+/// Opens the store that the settings name.
 pub(crate) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
-    let limits = StoreLimits {
+    let limits = store_limits(config);
+    match &config.redis_url {
+        StoreUrl::Memory => Ok(Store::Memory(Arc::new(MemoryStore::new(limits, config.memory_max_tokens)))),
+        StoreUrl::Redis(url) => {
+            let options = redis_options(config, url)?;
+            Ok(Store::Redis(Arc::new(RedisStore::new(options, limits, clock.clone()))))
+        }
+    }
+}
+
+fn store_limits(config: &Config) -> StoreLimits {
+    StoreLimits {
         revoked_retention_ms: config.revoked_retention_ms,
         stale_grace_ms: config.stale_grace_ms,
         max_tokens_per_user: config.max_tokens_per_user,
@@ -57,32 +69,29 @@ pub(crate) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
         events_per_user: config.events_per_user,
         event_retention_ms: config.event_retention_ms,
         max_devices_per_user: config.max_devices_per_user,
-    };
-    match &config.store {
-        StoreUrl::Memory => Ok(Store::Memory(Arc::new(MemoryStore::new(limits, config.memory_max_tokens)))),
-        StoreUrl::Redis(url) => {
-            let options = RedisOptions {
-                url: url.clone(),
-                trust: trust(config, url)?,
-                key_prefix: config.key_prefix.clone(),
-                connections: config.redis_connections,
-                timeout: Duration::from_millis(config.redis_timeout_ms),
-                cache: CacheOptions {
-                    entries: config.cache_entries,
-                    lease_ms: config.lease_ms,
-                    stale_grace_ms: config.stale_grace_ms,
-                    catch_up_ms: config.lease_ms + config.flush_interval_ms,
-                },
-                accept_eviction: config.accept_eviction,
-            };
-            Ok(Store::Redis(Arc::new(RedisStore::new(options, limits, clock.clone()))))
-        }
     }
 }
 
-/// Whom to trust where Redis speaks TLS.
+fn redis_options(config: &Config, url: &RedisUrl) -> Result<RedisOptions, StartError> {
+    Ok(RedisOptions {
+        url: url.clone(),
+        trust: trust(config, url)?,
+        key_prefix: config.key_prefix.clone(),
+        connections: config.redis_connections,
+        timeout: Duration::from_millis(config.redis_timeout_ms),
+        cache: CacheOptions {
+            entries: config.cache_entries,
+            lease_ms: config.lease_ms,
+            stale_grace_ms: config.stale_grace_ms,
+            catch_up_ms: config.lease_ms + config.flush_interval_ms,
+        },
+        accept_eviction: config.accept_eviction,
+    })
+}
+
+/// Loads the certificate authorities if Redis uses TLS.
 fn trust(config: &Config, url: &RedisUrl) -> Result<Option<Trust>, StartError> {
-    let Topology::Standalone { tls: true, .. } = url.topology else { return Ok(None) };
+    let RedisDeployment::Standalone { tls: true, .. } = url.deployment else { return Ok(None) };
     let trust = Trust::load(config.redis_ca_file.as_deref());
     Ok(Some(trust.map_err(|problem| FileError { setting: "redis-ca-file", problem })?))
 }

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Scope {
-    /// Tokens, and what relates them to users and objects.
+    /// Tokens, with their users and related objects.
     Tokens = 1,
     /// Takeovers.
     Takeovers = 2,
@@ -16,7 +16,7 @@ pub enum Scope {
     Introspect = 8,
     /// The metrics.
     Metrics = 16,
-    /// What happened: histories and the feed.
+    /// The event history and the event feed.
     Events = 32,
 }
 
@@ -25,7 +25,7 @@ impl Scope {
     pub const ALL: [Self; 6] =
         [Self::Tokens, Self::Takeovers, Self::Devices, Self::Introspect, Self::Metrics, Self::Events];
 
-    /// Its name in settings and errors.
+    /// Returns the name in settings and errors.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
@@ -43,12 +43,12 @@ impl Scope {
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// Every scope.
+    /// Returns the set of all scopes.
     pub fn all() -> Self {
         Scope::ALL.into_iter().collect()
     }
 
-    /// Whether a scope is in the set.
+    /// Returns whether the set contains a scope.
     pub fn contains(self, scope: Scope) -> bool {
         self.0 & scope as u8 != 0
     }
@@ -60,7 +60,7 @@ impl FromIterator<Scope> for Scopes {
     }
 }
 
-/// As the setting is written: `tokens+devices`, or `all`.
+/// In the form of the setting: `tokens+devices`, or `all`.
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if *self == Self::all() {
@@ -78,19 +78,19 @@ impl fmt::Debug for Scopes {
     }
 }
 
-/// An API key of the admin plane, as far as it needs to be known here: never the key itself.
+/// An API key of the admin plane: its name, its scopes and its hash, but not the key itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Names the key in logs and metrics.
+    /// The name of the key in logs and metrics.
     pub name: String,
-    /// What it may be used for.
+    /// The scopes of the key.
     pub scopes: Scopes,
-    /// BLAKE3 of the key; compare in constant time.
+    /// The BLAKE3 hash of the key. Compare it in constant time.
     pub hash: [u8; 32],
 }
 
 impl ApiKey {
-    /// BLAKE3 of a key. Keys are long and random, so a plain hash is as hard to turn back as a slow one.
+    /// Returns the BLAKE3 hash of a key. Keys are long and random, so a fast hash is as hard to invert as a slow one.
     pub fn hash_of(key: &[u8]) -> [u8; 32] {
         *blake3::hash(key).as_bytes()
     }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_are_a_set() {
+    fn scopes_are_a_set_with_a_name() {
         let scopes: Scopes = [Scope::Devices, Scope::Tokens, Scope::Tokens].into_iter().collect();
         assert_eq!(scopes.to_string(), "tokens+devices");
         assert!(scopes.contains(Scope::Devices) && !scopes.contains(Scope::Metrics));

@@ -1,37 +1,37 @@
-//! The attributes of the token cookie.
+//! The token cookie.
 
 use std::fmt;
 
-/// The cookie that may carry a token, and the attributes it is set with (RFC 6265bis, section 4.1.2).
+/// The name and the attributes of the cookie that may carry a token (RFC 6265bis, section 4.1.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cookie {
     /// Its name.
     pub name: String,
-    /// Browsers send it over HTTPS only.
+    /// Browsers send the cookie over HTTPS only.
     pub secure: bool,
-    /// Scripts of a page cannot read it.
+    /// Scripts of a page cannot read the cookie.
     pub http_only: bool,
-    /// Which requests from other sites carry it.
+    /// Which requests from other sites carry the cookie.
     pub same_site: SameSite,
-    /// For this domain with all its hosts; `None`: for the one host that sets it.
+    /// The domain whose hosts all get the cookie. `None`: only the host that sets it.
     pub domain: Option<String>,
-    /// For this path and all below it.
+    /// The path; it includes all paths below.
     pub path: String,
 }
 
 /// Which requests from other sites carry a cookie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SameSite {
-    /// Only links that are followed.
+    /// Only navigations with a safe method, such as a followed link.
     #[default]
     Lax,
-    /// None.
+    /// No request.
     Strict,
-    /// All.
+    /// Every request.
     None,
 }
 
-/// As the attribute is written.
+/// In the form of the attribute.
 impl fmt::Display for SameSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,22 +1,33 @@
 //! Level and format of the log.
 
-/// The least severe log lines that are written.
+/// The severity of a log line, or the least severity that is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogLevel {
-    /// What stops or breaks something.
+    /// Something is broken or has stopped.
     Error,
-    /// What needs a look.
+    /// Something needs attention.
     Warn,
-    /// What a running server has to say.
+    /// Normal operation.
     #[default]
     Info,
-    /// For finding a fault.
+    /// Details for finding a fault.
     Debug,
     /// Everything.
     Trace,
 }
 
-/// How log lines are written.
+impl LogLevel {
+    /// Every level with its name in settings.
+    pub(crate) const ALL: [(&str, Self); 5] = [
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.

@@ -1,8 +1,9 @@
-//! TODO
+//! The types of single settings, and what else depends on no other part of the crate.
 
 pub mod api_key;
 pub mod cookie;
-pub mod listen_address;
+pub mod host_port;
+pub mod listen_addr;
 pub mod log_options;
 pub mod origin;
 pub mod over_limit;
@@ -15,11 +16,12 @@ pub mod trusted_proxies;
 
 pub use self::api_key::{ApiKey, Scope, Scopes};
 pub use self::cookie::{Cookie, SameSite};
-pub use self::listen_address::ListenAddr;
+pub use self::host_port::HostPort;
+pub use self::listen_addr::ListenAddr;
 pub use self::log_options::{LogFormat, LogLevel};
 pub use self::origin::Origin;
 pub use self::over_limit::OverLimit;
-pub use self::redis_url::{Node, RedisUrl, Topology};
+pub use self::redis_url::{RedisDeployment, RedisUrl};
 pub use self::renewal_step::RenewalStep;
 pub use self::secret_string::SecretString;
 pub use self::store_url::StoreUrl;

@@ -1,10 +1,10 @@
-//! Web origins (RFC 6454) and the one comparison of them. Pure: no HTTP, no settings.
+//! Web origins (RFC 6454) and their comparison with the site of a request.
 
 use std::fmt;
 
 use hyper::http::uri::Authority;
 
-/// A scheme, a host and a port: what a page and a site are compared by.
+/// An origin: scheme, host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// Lower case.
@@ -15,14 +15,14 @@ pub struct Origin {
 /// A host as `Host` and `X-Forwarded-Host` name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// Lower case; an IPv6 address in its brackets.
+    /// Lower case; an IPv6 address in brackets.
     name: String,
-    /// `None` stands for the scheme's own port.
+    /// `None`: the scheme's default port.
     port: Option<u16>,
 }
 
 impl Host {
-    /// Reads `name` or `name:port`; `None` for anything else.
+    /// Parses `name` or `name:port`; returns `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let authority: Authority = text.parse().ok()?;
         let name = authority.host();
@@ -38,8 +38,8 @@ impl Host {
         (!name.is_empty()).then(|| Self { name: name.to_ascii_lowercase(), port })
     }
 
-    /// Whether browsers treat `http://` on this host as secure: it never leaves the machine (Secure Contexts,
-    /// section 3.1).
+    /// Returns whether browsers treat `http://` on this host as secure, because the request stays on the machine (Secure
+    /// Contexts, section 3.1).
     fn is_loopback(&self) -> bool {
         let address = self.name.trim_start_matches('[').trim_end_matches(']');
         self.name == "localhost"
@@ -48,17 +48,18 @@ impl Host {
     }
 }
 
-/// The site that answers a request, as far as it is known: proxies may have removed the scheme.
+/// The site of a request, as far as it is known: a proxy may have removed the scheme.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// The host that the client asked.
+    /// The host that the client requested.
     pub host: Host,
-    /// Browsers reach it by HTTPS only, unless it is the machine they run on.
+    /// Browsers reach the site by HTTPS only, unless it is on their own machine.
     pub is_https: bool,
 }
 
 impl Site {
-    /// Whether this is the origin of the site's own pages. A port that is not named is that of the origin's scheme.
+    /// Returns whether this is the origin of the site's own pages. Without a port, the site has the default port of the
+    /// origin's scheme.
     pub fn is_own(&self, origin: &Origin) -> bool {
         let Self { host, is_https } = self;
         let is_same_scheme = match origin.scheme.as_str() {
@@ -72,7 +73,7 @@ impl Site {
 }
 
 impl Origin {
-    /// Reads an origin as browsers serialize it; `None` for `null` and for anything that is not one origin.
+    /// Parses an origin as browsers serialize it; returns `None` for `null` and for anything that is not one origin.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, host) = text.split_once("://")?;
         let mut bytes = scheme.bytes();
@@ -80,7 +81,7 @@ impl Origin {
             && bytes.all(|c| c.is_ascii_alphanumeric() || b"+-.".contains(&c));
         let scheme = is_scheme.then(|| scheme.to_ascii_lowercase())?;
         let mut host = Host::parse(host)?;
-        // One form per origin: browsers leave the scheme's own port out.
+        // One form per origin: browsers omit the default port.
         host.port = host.port.filter(|port| Some(*port) != default_port(&scheme));
         Some(Self { scheme, host })
     }
@@ -90,7 +91,7 @@ impl Origin {
     }
 }
 
-/// As browsers send it.
+/// In the form in which browsers send it.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.host.name)?;
@@ -111,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_has_one_form() {
+    fn an_origin_is_shown_in_one_form() {
         for (text, shown) in [
             ("https://App.Example.com", "https://app.example.com"),
             ("HTTPS://app.example.com:443", "https://app.example.com"),
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_site_is_the_origin_of_its_pages() {
+    fn a_site_recognizes_the_origin_of_its_own_pages() {
         let is_own = |host: &str, is_https, origin: &str| {
             let site = Site { host: Host::parse(host).unwrap(), is_https };
             Origin::parse(origin).is_some_and(|origin| site.is_own(&origin))

@@ -1,11 +1,11 @@
-//! What happens to a login of a user who has as many tokens as allowed.
+//! The rule for a user who has the maximum number of tokens.
 
-/// What happens when a user with as many tokens as allowed gets another one.
+/// What happens when a token is issued to a user who has the maximum number of tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OverLimit {
-    /// The oldest one ends.
+    /// The user's oldest token is revoked.
     #[default]
     RevokeOldest,
-    /// The new one is refused.
+    /// The new token is refused.
     RefuseNew,
 }

@@ -1,6 +1,6 @@
-//! How much idle time an access must earn before it is written.
+//! The step in which accesses renew a token.
 
-/// How much of its idle time a token uses up before an access renews it.
+/// The part of its idle time that must have passed before an access renews a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RenewalStep {
     /// A share of the idle time, 0 to 50 percent.
@@ -8,7 +8,7 @@ pub enum RenewalStep {
         /// The share.
         percent: u8,
     },
-    /// The same for every token.
+    /// The same duration for every token.
     Fixed {
         /// Milliseconds.
         ms: u64,
@@ -16,11 +16,11 @@ pub enum RenewalStep {
 }
 
 impl RenewalStep {
-    /// The step in milliseconds of a token that lives `idle_ms` without access; never more than half of that,
-    /// or a token in use could end.
+    /// Returns the step in milliseconds of a token with this idle time: at most half of the idle time, because with more
+    /// a token in use could expire.
     pub fn step_ms(self, idle_ms: u64) -> u64 {
         let step_ms = match self {
-            // Divided first, so that nothing overflows; the rest makes up for what that cuts off.
+            // Divides first, so that nothing overflows; the second term adds the remainder.
             Self::Share { percent } => {
                 let percent = u64::from(percent.min(100));
                 idle_ms / 100 * percent + idle_ms % 100 * percent / 100
@@ -31,7 +31,7 @@ impl RenewalStep {
     }
 }
 
-/// Every access renews.
+/// Every access renews the token.
 impl Default for RenewalStep {
     fn default() -> Self {
         Self::Fixed { ms: 0 }

@@ -1,8 +1,10 @@
-//! A text that no `Debug` output shows.
+//! Secret text.
 
 use std::fmt;
 
-/// A text that no `Debug` shows.
+/// A secret text. `Debug` shows `***` in its place.
+///
+/// The memory is not overwritten on drop: `docs/decisions-libraries.md` says why.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SecretString(String);
 
@@ -12,7 +14,7 @@ impl SecretString {
         Self(text.into())
     }
 
-    /// The text itself: not for logs or errors.
+    /// Returns the text, which must not get into logs or errors.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -2,10 +2,10 @@
 
 use super::redis_url::RedisUrl;
 
-/// Which store holds the tokens.
+/// The store that holds the tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StoreUrl {
-    /// The embedded one: `redis-url` is not set.
+    /// The embedded store in memory: `redis-url` is not set.
     #[default]
     Memory,
     /// Redis.

@@ -1,14 +1,14 @@
-//! The files of a listener's TLS.
+//! The TLS files of a listener.
 
 use std::path::PathBuf;
 
-/// The files of a plane's TLS, all in PEM. The certificate and the key are both there or neither.
+/// The TLS files of a listener, all in PEM. Certificate and key are set together or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsPaths {
-    /// The certificate, and those up to the authority.
+    /// The certificate chain, the listener's own certificate first.
     pub cert: Option<PathBuf>,
-    /// Its key.
+    /// The private key of the certificate.
     pub key: Option<PathBuf>,
-    /// Only clients with a certificate of these authorities come in; all when there is none.
+    /// If set, only clients with a certificate from these authorities are accepted.
     pub client_ca: Option<PathBuf>,
 }

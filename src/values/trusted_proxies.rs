@@ -1,19 +1,20 @@
-//! The proxies whose forwarding headers are believed.
+//! The proxies whose forwarding headers are trusted.
 
-use ipnet::IpNet;
 use std::net::IpAddr;
 
-/// Whose word counts on where a request came from.
+use ipnet::IpNet;
+
+/// The proxies whose `X-Forwarded-…` and `X-Original-…` headers are used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
-    /// Whoever connects from one of these.
+    /// Clients that connect from these networks are trusted proxies.
     pub networks: Vec<IpNet>,
-    /// Whoever connects to a unix socket.
+    /// Clients that connect to a unix socket are trusted proxies.
     pub unix: bool,
 }
 
 impl TrustedProxies {
-    /// Whether they have this address.
+    /// Returns whether a client with this address is a trusted proxy.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(&address))
     }

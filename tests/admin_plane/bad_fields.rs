@@ -1,11 +1,11 @@
-//! Every bad field is named, and nothing is written.
+//! Invalid fields of POST and PATCH are all named, and nothing is written.
 
 use serde_json::{Value, json};
 
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, key, pointers, token_path};
 
-/// Every field of POST with what it must not be.
+/// Every field of POST with invalid values.
 fn bad_fields() -> Vec<(&'static str, Value)> {
     let mut bad = vec![
         ("user", json!("é".repeat(129))),
@@ -92,7 +92,7 @@ fn each_bad_field_is_named_and_nothing_is_written() {
         ("expires_at", json!("2100-01-01T00:00:00.000Z")),
     ];
     for (field, value) in patches {
-        // A good field beside it is not written either.
+        // A valid field in the same request is not written either.
         let good = if field == "allowed_cookie" { "allowed_header" } else { "allowed_cookie" };
         let response =
             on_redis.call("PATCH", &token_path(&issued["id"]), Some(&json!({field: value, good: false})));

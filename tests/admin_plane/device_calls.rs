@@ -1,4 +1,4 @@
-//! Calls about the device keys of alice.
+//! Admin calls about alice's device keys.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ pub const DASHED: &str = "01234567-89AB-CDEF-0123-456789abcdef";
 
 pub const DEVICES: &str = "/v1/users/alice/devices";
 
-/// Makes alice's device key of this uuid; what was answered.
+/// Creates alice's device key with this uuid and returns the answer.
 pub fn make(server: &Server, uuid: &str) -> Value {
     let response = server.call("POST", DEVICES, Some(&json!({"uuid": uuid})));
     assert_eq!(response.status, 201, "{}", response.text());
@@ -21,14 +21,14 @@ pub fn login_body(uuid: &str, login_token: &Value) -> Value {
     json!({"uuid": uuid, "login_token": login_token, "ip": "203.0.113.7"})
 }
 
-/// Logs in by a device key; the token object.
+/// Logs in with a device key and returns the token object.
 pub fn log_in(server: &Server, uuid: &str, login_token: &Value) -> Value {
     let response = server.call("POST", "/v1/devices/login", Some(&login_body(uuid, login_token)));
     assert_eq!(response.status, 201, "{}", response.text());
     response.json()
 }
 
-/// The page that a listing of alice's device keys shows.
+/// Returns a page of alice's device keys, and the cursor of the next page.
 pub fn list(server: &Server, query: &str) -> (Vec<Value>, Value) {
     let response = server.call("GET", &format!("{DEVICES}{query}"), None);
     assert_eq!(response.status, 200, "{}", response.text());
@@ -37,7 +37,7 @@ pub fn list(server: &Server, query: &str) -> (Vec<Value>, Value) {
     (page["devices"].as_array().unwrap().clone(), page["next_cursor"].clone())
 }
 
-/// What POST answers besides the device.
+/// Returns the device of a POST answer without the fields that only POST adds.
 pub fn without_answer(made: &Value) -> Value {
     let mut device = made.clone();
     let fields = device.as_object_mut().unwrap();

@@ -1,4 +1,4 @@
-//! Device keys over HTTP: what each call answers, and that a login token shows nowhere else.
+//! Device keys over HTTP: every call, its answers and its limits.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn a_device_key_is_created_once() {
         });
         assert_eq!(made, expected);
 
-        // Both spellings are the same key; what else is asked for does not change it.
+        // Both spellings name the same key, and a repeated POST does not change it.
         for uuid in [UUID, DASHED] {
             let again = server.call("POST", DEVICES, Some(&json!({"uuid": uuid, "name": "Another"})));
             let mut expected = made.clone();
@@ -32,13 +32,13 @@ fn a_device_key_is_created_once() {
             assert_eq!((again.status, again.json()), (200, expected));
         }
         assert_eq!(list(server, ""), (vec![without_answer(&made)], Value::Null));
-        // Of an inactive one, too.
+        // An inactive key is not created again either.
         let path = format!("{DEVICES}/{UUID}");
         server.call("PATCH", &path, Some(&json!({"is_active": false})));
         let again = server.call("POST", DEVICES, Some(&json!({"uuid": UUID}))).json();
         let answer = json!([again["created"], again["login_token"], again["is_active"]]);
         assert_eq!(answer, json!([false, null, false]));
-        // And another user's is another.
+        // Another user can have a key of the same uuid.
         let others = server.call("POST", "/v1/users/a%2Fb%20%C3%A9/devices", Some(&json!({"uuid": UUID})));
         assert_eq!((others.status, others.json()["user"].clone()), (201, json!("a/b é")));
     });
@@ -117,7 +117,7 @@ fn every_refused_login_gets_the_same_answer() {
         for other in &refused[1..] {
             assert_eq!(other, &refused[0]);
         }
-        assert_eq!(server.list("?include=revoked").0.len(), 1, "none was issued");
+        assert_eq!(server.list("?include=revoked").0.len(), 1, "no token was issued");
         assert!(list(server, "").0.iter().all(|device| device["last_login"].is_null()));
         log_in(server, UUID, &phone["login_token"]);
     });
@@ -217,7 +217,7 @@ fn the_limits_on_device_keys_and_tokens_are_enforced() {
         assert_eq!(pointers(&second, 409), [""; 0]);
         let (devices, _) = list(server, "");
         let phone = devices.iter().find(|device| device["uuid"] == "phone").unwrap();
-        assert_eq!(phone["last_login"], token["created_at"], "not moved");
+        assert_eq!(phone["last_login"], token["created_at"], "not changed");
     });
 }
 

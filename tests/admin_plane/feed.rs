@@ -1,4 +1,4 @@
-//! The live feed of events, read as a client of server-sent events reads it.
+//! The live feed of events, read as server-sent events.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn issue(server: &Server, user: &str) -> Value {
     server.issue(json!({"user": user}))
 }
 
-/// The user's history, newest first.
+/// Returns the user's events, newest first.
 fn history(server: &Server, user: &str) -> Value {
     server.call("GET", &format!("/v1/users/{user}/events"), None).json()["events"].clone()
 }
@@ -27,20 +27,20 @@ fn the_feed_shows_the_events_of_every_node_and_resumes() {
         );
         assert_eq!(data, history(server, "alice")[0]);
         drop(feed);
-        server.end(&token["id"]);
+        server.revoke(&token["id"]);
         let mut feed = FeedReader::open(server, Some(&id));
         let (_, kind, data) = feed.event();
         assert_eq!((kind.as_str(), &data["token"]), ("token.revoked", &token["id"]));
-        // From a run that is over: whatever was told meanwhile is missed, and said to be.
+        // The id is from an earlier run of the server: a gap reports the events missed since.
         let before_the_gap = FeedReader::open(server, Some("0000000000000000.7")).last_id;
         assert!(!before_the_gap.is_empty());
-        // A gap that was not read is told again.
+        // A gap that was not read is sent again.
         let mut feed = FeedReader::open(server, Some(&before_the_gap));
         let (after_the_gap, kind, data) = feed.event();
         assert_eq!((kind.as_str(), data), ("gap", json!({})));
         issue(server, "bob");
         assert_eq!(feed.event().2["user"], "bob");
-        // A gap that was read is not told again.
+        // A gap that was read is not sent again.
         let mut feed = FeedReader::open(server, Some(&after_the_gap));
         assert_eq!(feed.event().2["user"], "bob");
     });
@@ -49,7 +49,7 @@ fn the_feed_shows_the_events_of_every_node_and_resumes() {
     let mut feed = FeedReader::open(&other, None);
     issue(&one, "alice");
     assert_eq!(feed.event().2["user"], "alice");
-    // A connection that was lost leaves a gap, and comes back by itself.
+    // A lost connection to Redis causes a gap; the node reconnects by itself.
     redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
     assert_eq!(feed.event().1, "gap");
     issue(&one, "bob");
@@ -71,7 +71,7 @@ fn a_reader_that_disconnects_before_the_first_event_misses_nothing() {
     on_both_stores(&[], |server| {
         let at_first = FeedReader::open(server, None).last_id;
         let token = issue(server, "alice");
-        // Twice: the second time from an id that was not at the beginning of the run.
+        // Twice: the second id is not from the beginning of the run.
         for user in ["alice", "bob"] {
             let mut feed = FeedReader::open(server, Some(&at_first));
             assert_eq!(feed.event().2["token"], token["id"]);

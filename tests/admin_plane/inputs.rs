@@ -1,4 +1,4 @@
-//! What callers of the admin plane may send, in the forms in which languages and frameworks send it.
+//! Inputs of the admin plane in the forms in which languages and frameworks send them.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ fn post_text(client: &mut Client, path: &str, body: impl AsRef<[u8]>) -> crate::
     client.send([head.as_bytes(), body].concat())
 }
 
-/// HTTP clients resolve dot segments before they send a path, so nothing may be named by one.
+/// HTTP clients resolve dot segments before they send a path, so no name may be a dot segment.
 #[test]
 fn dot_segments_in_a_path_are_rejected() {
     let server = Server::start(&[]);
@@ -86,7 +86,7 @@ fn an_invalid_user_agent_does_not_fail_the_login() {
         let body = json!({"user": "a", "ip": "::1", "user_agent": bad});
         assert_eq!(pointers(&server.call("POST", "/v1/tokens", Some(&body)), 422), ["#/user_agent"]);
     }
-    // Only what is shown may be garbled: a user is compared.
+    // Invalid bytes are replaced only in display fields; a user name is compared, so it is rejected.
     let garbled = post_text(&mut client, "/v1/tokens", b"{\"user\":\"\xe9\",\"ip\":\"::1\"}");
     assert_eq!(pointers(&garbled, 400), [""; 0]);
 }

@@ -1,4 +1,4 @@
-//! A login token is in no store, log or later answer.
+//! A login token appears in no store, log or later answer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ fn a_login_token_appears_only_in_the_response_that_creates_it() {
     let login_token = make(&server, "phone")["login_token"].clone();
     let token_string = text(&login_token).to_owned();
     log_in(&server, "phone", &login_token);
-    // Where it does not belong, too.
+    // Also where a login token does not belong.
     for body in [
         login_body("pad", &login_token),
         json!({"uuid": &login_token, "login_token": 1, (token_string.clone()): 1}),
@@ -37,8 +37,8 @@ fn a_login_token_appears_only_in_the_response_that_creates_it() {
     for entry in std::fs::read_dir(append_only).unwrap() {
         written.extend(std::fs::read(entry.unwrap().path()).unwrap());
     }
-    assert!(written.windows(5).any(|window| window == b"phone"), "the files tell what was written");
-    // 12 bytes of id, 16 of secret, 8 of check tag; half of the secret would be too much.
+    assert!(written.windows(5).any(|window| window == b"phone"), "the files contain the device key");
+    // 12 bytes of id, 16 of secret, 8 of MAC. Not even half of the secret may appear.
     let encoded = &token_string["dwd_".len()..];
     let raw = URL_SAFE_NO_PAD.decode(encoded).unwrap();
     let secret = &encoded[16..];

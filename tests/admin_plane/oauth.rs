@@ -1,4 +1,4 @@
-//! `/introspect` and `/revoke` on the real binary.
+//! `/introspect` and `/revoke`: answers for valid, invalid and revoked tokens.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::on_each_store;
 fn a_valid_token_is_introspected() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({"user": "ålice", "allowed_header": false, "allowed_cookie": false}));
-        // Twice: read from the store, and known.
+        // Twice: first read from the store, then cached.
         for _ in 0..2 {
             let expected = json!({"active": true, "sub": "ålice", "iat": seconds(&issued["created_at"]),
                 "exp": seconds(&issued["expires_at"]), "jti": issued["id"], "token_type": "Bearer"});
@@ -31,8 +31,8 @@ fn a_valid_token_is_introspected() {
 #[test]
 fn an_invalid_token_is_introspected_as_inactive_and_nothing_else() {
     on_each_store(&[], |server| {
-        let ended = server.issue(json!({}));
-        server.end(&ended["id"]);
+        let revoked = server.issue(json!({}));
+        server.revoke(&revoked["id"]);
         let expired = server.issue(json!({"idle_seconds": 1}));
         let pending = server.issue(json!({"is_authenticated": false}));
         let good = server.issue(json!({}));
@@ -46,7 +46,7 @@ fn an_invalid_token_is_introspected_as_inactive_and_nothing_else() {
             let response = server.call("GET", &token_path(&expired["id"]), None);
             (response.status == 404).then_some(())
         });
-        for none in [&ended["token"], &expired["token"], &pending["token"], &json!(forged), &json!("x")] {
+        for none in [&revoked["token"], &expired["token"], &pending["token"], &json!(forged), &json!("x")] {
             assert_inactive(server, none);
             assert_inactive(server, none);
         }
@@ -76,7 +76,7 @@ fn an_oauth_revocation_revokes_the_token_and_records_an_event() {
 
         let pending = server.issue(json!({"is_authenticated": false, "allowed_header": false}));
         revoke(server, &pending["token"]);
-        assert_eq!(server.token(&pending["id"])["is_active"], false, "before its second factor too");
+        assert_eq!(server.token(&pending["id"])["is_active"], false, "a pending token can be revoked, too");
     });
 }
 

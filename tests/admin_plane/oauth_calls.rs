@@ -1,4 +1,4 @@
-//! Calls of the OAuth endpoints, and what they answer.
+//! Calls of the OAuth endpoints, and assertions on their answers.
 
 use chrono::DateTime;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::common::server::{ADMIN_KEY, Server, assert_empty, text};
 
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A form with these header lines.
+/// Posts a form with these header lines.
 pub fn post(client: &mut Client, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
     let mut text = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
@@ -21,7 +21,7 @@ pub fn bearer_key() -> String {
     format!("Bearer {ADMIN_KEY}")
 }
 
-/// As a good client asks.
+/// Posts the token as a standard client does.
 pub fn ask(server: &Server, path: &str, token: &Value) -> Response {
     let body = format!("token={}&token_type_hint=refresh_token", text(token));
     post(&mut server.admin(), path, &[("Content-Type", FORM), ("Authorization", &bearer_key())], &body)
@@ -50,7 +50,7 @@ pub fn seconds(time: &Value) -> i64 {
     DateTime::parse_from_rfc3339(text(time)).unwrap().timestamp()
 }
 
-/// OAuth's error, and `WWW-Authenticate`.
+/// Returns the OAuth error code and `WWW-Authenticate`.
 pub fn error(response: &Response, status: u16) -> (String, Option<&str>) {
     assert_eq!(response.status, status, "{}", response.text());
     assert_eq!(response.header("content-type"), Some("application/json"));

@@ -1,4 +1,4 @@
-//! OAuth clients as they come: what they ask, and what they make of the answers. scripts/setup installs them.
+//! Real OAuth clients against `/introspect` and `/revoke`. scripts/setup installs them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::common::server::{ADMIN_KEY, Server, assert_invalid_token, identity};
 
-/// Runs a program of this folder on tokens just issued; the lines of JSON that it prints.
+/// Runs a client program on freshly issued tokens and returns the lines of JSON that it prints.
 fn run(program: &Path, script: &str, tokens: usize) -> (Vec<Value>, Vec<Value>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oauth_clients");
     let server = Server::start(&[]);
@@ -31,7 +31,7 @@ fn run(program: &Path, script: &str, tokens: usize) -> (Vec<Value>, Vec<Value>) 
     (issued, printed)
 }
 
-/// First it is active, then it is revoked.
+/// The token is first active, then revoked.
 fn assert_revoked(issued: &Value, printed: &[Value]) {
     let [before, after] = printed else { panic!("{printed:?}") };
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The OAuth endpoints while Redis is away.
+//! The OAuth endpoints while Redis is unreachable.
 
 use serde_json::json;
 

@@ -16,10 +16,10 @@ fn an_introspection_counts_as_an_access_unless_it_is_exempt() {
     let last_access = || server.token(&issued["id"])["last_access"].clone();
     let headers = [("Content-Type", FORM), ("Authorization", &*bearer_key()), ("X-Exempt", "1")];
     assert_eq!(post(&mut server.admin(), "/introspect", &headers, &body).json()["active"], true);
-    // A further token's access is written after the exempt one would have been.
+    // The access of another token is written later than the exempt one would have been.
     let other = server.issue(json!({}));
     wait_for("the access is written", || {
-        // Again, as the first one may be of the very millisecond of the issue.
+        // Repeated, because the first access may be in the same millisecond as the issue.
         introspect(&server, &other["token"]);
         let shown = server.token(&other["id"]);
         (shown["last_access"] != other["last_access"]).then_some(())
@@ -111,7 +111,7 @@ fn invalid_requests_get_oauth_error_codes() {
             let headers = [("Content-Type", content_type), ("Authorization", &*key)];
             pointers(&post(&mut client, path, &headers, "{}"), 415);
             let response = post(&mut client, path, &headers[..1], "{}");
-            assert_eq!(error(&response, 401).0, "invalid_client", "first of all");
+            assert_eq!(error(&response, 401).0, "invalid_client", "authentication is checked first");
         }
         let long = format!("token={}", "a".repeat(64 * 1024));
         pointers(&post(&mut client, path, &good, &long), 413);
@@ -120,7 +120,7 @@ fn invalid_requests_get_oauth_error_codes() {
             assert_eq!((response.status, response.header("allow")), (405, Some("POST")), "{method}");
         }
     }
-    assert_eq!(server.auth(&json!(token)).status, 200, "nothing of this revoked it");
+    assert_eq!(server.auth(&json!(token)).status, 200, "none of these requests revoked the token");
 }
 
 #[test]

@@ -1,16 +1,16 @@
-//! The served OpenAPI document against the served answers: schemathesis makes requests of it, and no answer may be a
-//! 5xx, or of a status, type or form that the document does not name.
+//! The OpenAPI document against the real answers: schemathesis generates requests from it. No answer may be a 5xx, or
+//! have a status, content type or schema that the document does not contain.
 //!
-//! `OPENAPI_EXAMPLES=500 cargo test --test integration openapi` asks more.
+//! `OPENAPI_EXAMPLES=500 cargo test --test integration openapi` makes more requests.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::common::server::{Server, key};
 
-/// Examples for each call.
+/// Generated requests for each operation.
 const EXAMPLES: &str = "15";
-/// What a request that the document allows may still be refused for (byte lengths, settings) is no fault of an answer.
+/// A request that conforms to the document may still be refused (byte lengths, settings), so that check is excluded.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
      response_schema_conformance";
 
@@ -36,7 +36,7 @@ fn every_response_conforms_to_the_openapi_document() {
         .arg("run")
         .arg(format!("{url}/openapi.json"))
         .args(["--url", &url, "--header", &format!("{name}: {value}")])
-        // The feed never ends; the validation plane is elsewhere.
+        // Excluded: the feed, which never ends, and the validation plane, which has another address.
         .args(["--exclude-path", "/v1/events"])
         .args(["--exclude-path-regex", "^/(auth|auth-optional|check/.*|session|logout)$"])
         .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing"])

@@ -1,4 +1,4 @@
-//! How the admin plane refuses: by name, readably, and without having written anything.
+//! Rejected admin requests: the answer names the cause, and nothing is written.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -61,7 +61,7 @@ fn every_call_refuses_unknown_query_parameters() {
     }
 }
 
-/// A POST of these bytes with a type.
+/// Sends a POST with these bytes and this content type.
 fn post(content_type: &str, body: &[u8]) -> Vec<u8> {
     let (name, key) = key();
     let head = format!(
@@ -119,13 +119,13 @@ fn an_oversized_body_gets_a_readable_413() {
     for length in [MAX_BODY_BYTES + 1, 3 * MAX_BODY_BYTES, 1_000_000] {
         assert_eq!(pointers(&server.admin().send(post(JSON, &filled(length))), 413), [""; 0], "{length}");
     }
-    // A plain client, which sends all it has before it reads, meets no reset on the way.
+    // A client that sends its whole body before it reads gets no reset.
     let mut plain = TcpStream::connect(server.admin_listen()).unwrap();
     plain.write_all(&post(JSON, &filled(20_000_000))).unwrap();
     let mut answer = String::new();
     plain.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    // A length that is far too large is refused before the body comes, one that is never told once it has come.
+    // An oversized `Content-Length` is refused before the body arrives; an oversized chunked body once it has arrived.
     let (name, key) = key();
     let head = format!("POST /v1/tokens HTTP/1.1\r\nHost: a\r\n{name}: {key}\r\n{JSON}");
     pointers(&server.admin().send(format!("{head}Content-Length: 100000000\r\n\r\n")), 413);
@@ -249,7 +249,7 @@ fn rejected_keys_are_logged_with_the_client_address() {
     let log = server.log();
     assert!(line.contains("address=198.51.100.7") && !line.contains("suppressed"), "{line}");
     assert!(!log.contains("wrong-key") && !log.contains("192.0.2.66"), "{log}");
-    // A good key is worth none.
+    // A valid key never counts as a rejected one.
     assert_eq!(server.call("GET", "/metrics", None).status, 200);
     assert_eq!(server.log().matches("no valid credentials").count(), 1);
 }
@@ -261,7 +261,7 @@ fn rejected_keys_are_logged_at_a_limited_rate() {
     for _ in 0..300 {
         assert_eq!(stranger.get("/v1/tokens/AAAAAAAAAAAAAAAA", &[]).status, 401);
     }
-    // One at a time: on a machine so slow that each takes a second there is nothing to hold back.
+    // One at a time: on a machine so slow that each takes a second, nothing is rate limited.
     let lines = wait_for("a line", || {
         Some(server.log().matches("no valid credentials").count()).filter(|lines| *lines > 0)
     });

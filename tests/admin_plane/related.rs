@@ -1,4 +1,4 @@
-//! Related objects on the admin plane.
+//! Related objects over the admin plane: adding, removing, listing and revoking by object.
 
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ fn a_related_object_is_removed_from_a_token_by_its_path() {
         assert_eq!(pointers(&delete("a/b?x=1"), 422), ["#/x"]);
         let other = server.call("GET", &format!("{}/a/b", related_path(&issued)), None);
         assert_eq!((other.status, other.header("allow")), (405, Some("DELETE")));
-        server.end(&issued["id"]);
+        server.revoke(&issued["id"]);
         pointers(&delete("shop.order/7"), 409);
         pointers(&server.call("DELETE", "/v1/tokens/AAAAAAAAAAAAAAAA/related/a/b", None), 404);
     });
@@ -90,7 +90,7 @@ fn a_batch_shows_a_new_related_object_at_once() {
     });
 }
 
-/// Nobody but the store holds the record then: it is changed in place, and what a batch once made of it must not stay.
+/// Only the store holds the record then and changes it in place, so a batch must not keep an earlier rendering of it.
 #[test]
 fn a_batch_without_access_shows_every_acknowledged_change() {
     on_each_store(&[("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Exempt")], |server| {
@@ -143,12 +143,12 @@ fn impossible_changes_of_related_objects_are_rejected() {
             assert_eq!(pointers(&call("/v1/related/a/b/tokens?x=1"), 422), ["#/x"]);
             pointers(&call("/v1/related/%ff/b/tokens"), 404);
         }
-        // The object has a token already.
+        // The object has reached its limit of one token.
         let body = json!({"user": "bob", "ip": "10.0.0.1", "related_objects": [object("1")]});
         pointers(&server.call("POST", "/v1/tokens", Some(&body)), 409);
         let other = server.issue(json!({}));
         pointers(&server.call("POST", &related_path(&other), Some(&object("1"))), 409);
-        server.end(&issued["id"]);
+        server.revoke(&issued["id"]);
         pointers(&server.call("POST", &path, Some(&object("2"))), 409);
         pointers(&server.call("DELETE", &path, Some(&object("1"))), 409);
         assert_eq!(server.call("POST", &related_path(&other), Some(&object("1"))).status, 204);

@@ -1,4 +1,4 @@
-//! What the admin plane's token calls do.
+//! Issuing, reading, changing, listing and revoking tokens over the admin plane.
 
 use std::collections::BTreeSet;
 
@@ -100,9 +100,13 @@ fn a_token_is_changed_and_revoked() {
         assert_invalid_token(&server.auth(&issued["token"]));
         assert_eq!(patch(json!({"allowed_header": true, "is_active": false}))["is_active"], false);
         assert_invalid_token(&server.auth(&issued["token"]));
-        assert_eq!(server.token(&issued["id"])["is_active"], false, "an ended one is still shown");
+        assert_eq!(server.token(&issued["id"])["is_active"], false, "a revoked token is still shown");
 
-        assert_eq!(patch(json!({"is_active": false}))["is_active"], false, "ended twice is ended");
+        assert_eq!(
+            patch(json!({"is_active": false}))["is_active"],
+            false,
+            "revoking twice has no further effect"
+        );
         let response = server.call("PATCH", &path, Some(&json!({"auth_slug": "late"})));
         assert_eq!(pointers(&response, 409), [""; 0]);
         for _ in 0..2 {
@@ -141,7 +145,7 @@ fn a_users_tokens_are_listed_in_pages_newest_first() {
         issued.sort_by_key(|token| {
             (std::cmp::Reverse(text(&token["created_at"]).to_owned()), token["id"].to_string())
         });
-        // Two of one millisecond are in the order of their ids' bytes, which base64url does not keep.
+        // Tokens of one millisecond are ordered by the bytes of their ids, an order that base64url does not preserve.
         let ids =
             |tokens: &[Value]| tokens.iter().map(|token| text(&token["id"]).to_owned()).collect::<Vec<_>>();
         let times = |tokens: &[Value]| -> Vec<String> {
@@ -165,7 +169,7 @@ fn a_users_tokens_are_listed_in_pages_newest_first() {
             assert_eq!(paged, all, "{limit}");
         }
 
-        server.end(&all[3]["id"]);
+        server.revoke(&all[3]["id"]);
         let (live, _) = server.list("?limit=1000");
         assert_eq!(live.len(), 119);
         let (with_ended, _) = server.list("?limit=1000&include=revoked");
@@ -185,7 +189,7 @@ fn all_tokens_of_a_user_are_revoked_together() {
         let path = "/v1/users/a%2Fb%20%C3%A9%25/tokens";
         let tokens: Vec<_> = (0..5).map(|_| server.issue(json!({"user": user}))).collect();
         let other = server.issue(json!({"user": "bob"}));
-        server.end(&tokens[4]["id"]);
+        server.revoke(&tokens[4]["id"]);
         let revoke = |query: &str| server.call("DELETE", &format!("{path}{query}"), None);
         let kept = format!("?except={}", text(&tokens[1]["id"]));
         let response = revoke(&kept);

@@ -1,24 +1,24 @@
-//! The model check of the near cache: `src/store/cache` itself, compiled with the checker's primitives,
-//! between masters, connections, writers and readers that do whatever the design allows them to.
+//! The model check of the near cache: `src/store/cache` itself, compiled with the checker's primitives, among masters,
+//! connections, writers and readers that do whatever the design allows.
 //!
-//! Checked by shuttle. Loom would search exhaustively and finish only on models far smaller than reconnects,
-//! two servers and five threads; what it has beyond shuttle, weak memory orders, the cache does without (all
-//! is under a lock or sequentially consistent). The smallest models here are searched exhaustively all the
-//! same. The followers' channel is tokio's own, one step to the model.
+//! The checker is shuttle. Loom searches exhaustively, so it finishes only on models far smaller than reconnects, two
+//! servers and five threads. Loom's other advantage is weak memory orders, which the cache does not use: everything is
+//! under a lock or sequentially consistent. The smallest models here are searched exhaustively. The followers' channel
+//! is tokio's own, one step in the model.
 //!
-//! `cargo test --test cache_model` is the short form, the same schedules each time. The long one:
-//! `CACHE_MODEL_ITERATIONS=1000000 cargo test --release --test cache_model`, with new ones each time; a
-//! failure prints the schedule that `shuttle::replay` repeats.
+//! `cargo test --test cache_model` is the short form with fixed schedules. The long form uses new ones each time:
+//! `CACHE_MODEL_ITERATIONS=1000000 cargo test --release --test cache_model`. A failure prints the schedule, which
+//! `shuttle::replay` repeats.
 
 #[allow(dead_code, unused_imports)] // the model does not use all of it
 #[path = "../../src/store/cache/mod.rs"]
 mod cache;
+mod guarantee;
 mod models;
-mod promise;
 mod protections;
 mod runs;
 mod sync;
 mod world;
 
-// As the source of the cache names them.
+// The module paths that the cache's source uses.
 use doorward::internals::{clock, token_string};

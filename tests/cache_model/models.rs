@@ -1,4 +1,4 @@
-//! What happens at once in each model.
+//! The concurrent events of each model.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ fn spawn(world: &Arc<World>, body: impl FnOnce(&World) + Send + 'static) -> Join
     thread::spawn(move || body(&world))
 }
 
-/// Waits for all threads, then asserts what holds at rest.
+/// Waits for all threads, then asserts the invariants at rest.
 fn finish(world: &World, threads: impl IntoIterator<Item = JoinHandle<()>>, capacity: usize) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     let stats = world.cache.stats();
     assert!(stats.entries <= capacity, "P4: more entries than the bound");
-    assert_eq!(stats.flights, 0, "P4: a read that nobody leads is still listed");
+    assert_eq!(stats.flights, 0, "P4: a flight without a leader is still listed");
     REACHED.with(|reached| {
         let sum = reached.get();
         reached.set(Stats {
@@ -32,12 +32,12 @@ fn finish(world: &World, threads: impl IntoIterator<Item = JoinHandle<()>>, capa
 }
 
 thread_local! {
-    /// What all runs of this thread added up to: a model must reach what it is to check.
+    /// Totals over all runs of this thread: a model must reach the states that it checks.
     pub static REACHED: Cell<Stats> = Cell::default();
 }
 
-/// Everything at once: two servers, three tokens, room for two, endings by this node and by others, a
-/// FLUSHALL, heartbeats, breaks, reconnects, cancelled requests.
+/// Everything at once: two masters, three tokens, room for two, revocations by this node and by others, a FLUSHALL,
+/// heartbeats, broken connections, reconnects, cancelled requests.
 pub fn storm() {
     let world = World::new(2);
     let (a, b, c) = (token("a"), token("b"), token("c"));
@@ -74,7 +74,7 @@ pub fn storm() {
     );
 }
 
-/// One token, cached at the start, and no more than one thing of each kind.
+/// One token, cached at the start, and at most one event of each kind.
 pub fn breeze() {
     let world = World::new(1);
     let a = token("a");
@@ -96,7 +96,7 @@ pub fn breeze() {
     );
 }
 
-/// Nothing can be cached: what is stale here was joined.
+/// Nothing can be cached, so a stale value comes from a joined flight.
 pub fn joins_only() {
     let world = World::new(0);
     let a = token("a");
@@ -121,8 +121,8 @@ pub fn joins_only() {
     );
 }
 
-/// This node ends a token while its pushes are not read: its own readers must know at once.
-pub fn own_ending() {
+/// This node revokes a token while its pushes are not read: its own readers must see it at once.
+pub fn own_revocation() {
     let world = World::new(1);
     let a = token("a");
     let tracker = Tracker::connect(&world, 0);
@@ -139,7 +139,7 @@ pub fn own_ending() {
     finish(&world, threads, 1);
 }
 
-/// A token has moved to a server whose pushes nobody reads; the server that was asked is in good order.
+/// A token has moved to a master whose pushes are not read; the master that was asked works.
 pub fn moved() {
     let world = World::new(1);
     let a = token("a");
@@ -158,8 +158,8 @@ pub fn moved() {
     finish(&world, threads, 1);
 }
 
-/// A connection that was given up, because its address leads to another master by now, still answers, while
-/// the pushes of the newer one are not read.
+/// An abandoned connection, whose address leads to another master by now, still answers, while the pushes of the newer
+/// connection are not read.
 pub fn superseded() {
     let world = World::new(1);
     let a = token("a");
@@ -183,8 +183,8 @@ pub fn superseded() {
     finish(&world, threads, 1);
 }
 
-/// The lease has run out over a stale entry. Its push arrives, and the heartbeat after that, while a reader
-/// looks: the new lease must not make the old entry good.
+/// The lease has expired over a stale entry. The push and then the heartbeat arrive during a look-up: the new lease
+/// must not make the old entry valid again.
 pub fn push_then_lease() {
     stale_entry_past_its_lease(|cache, tracking, now_ms| {
         cache.invalidate(&token("a"));
@@ -193,7 +193,7 @@ pub fn push_then_lease() {
     });
 }
 
-/// The same with a push of null.
+/// As [`push_then_lease`], with a push of null.
 pub fn null_push_then_lease() {
     stale_entry_past_its_lease(|_, tracking, now_ms| {
         tracking.invalidate_all();
@@ -202,7 +202,7 @@ pub fn null_push_then_lease() {
     });
 }
 
-/// The same, but the push was lost with the connection, and the lease is the next connection's.
+/// The push was lost with the connection, and the next connection renews the lease.
 pub fn reconnect_then_lease() {
     stale_entry_past_its_lease(|cache, tracking, now_ms| {
         drop(tracking);
@@ -224,7 +224,7 @@ pub fn stale_entry_past_its_lease(tracking: fn(&NearCache<u64>, Connection, u64)
     reader.join().unwrap();
 }
 
-/// An answer lands while its token's push arrives: whichever is first, it must not stay.
+/// An answer and the push of its token arrive concurrently: in either order, the answer must not stay cached.
 pub fn answer_and_push() {
     let world = World::new(1);
     let connection = world.cache.connection_live(ServerIndex(0)).unwrap();
@@ -247,7 +247,7 @@ pub fn put(world: &World, value: u64) {
     }
 }
 
-/// While nothing changes, any number of readers are one read.
+/// While nothing changes, any number of readers share one read.
 pub fn readers_share() {
     let world = World::new(1);
     let a = token("a");

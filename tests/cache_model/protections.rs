@@ -1,4 +1,4 @@
-//! Without any one of its protections the cache breaks its promise, and the model notices.
+//! If any one of its protections is missing, the cache breaks its guarantee, and the model detects it.
 
 use crate::models::*;
 use crate::runs::check_without;
@@ -48,7 +48,7 @@ fn the_model_detects_that_an_old_flight_is_joined() {
 #[test]
 #[should_panic(expected = "P1")]
 fn the_model_detects_that_a_node_keeps_entries_it_revoked_itself() {
-    check_without("own_void", own_ending);
+    check_without("own_void", own_revocation);
 }
 
 #[test]

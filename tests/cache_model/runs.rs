@@ -1,4 +1,4 @@
-//! How many schedules each model runs in.
+//! The number of schedules that each model runs in.
 
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner};
@@ -6,9 +6,9 @@ use shuttle::{Config, Runner};
 use crate::sync::leave_out;
 
 const SHORT_ITERATIONS: usize = 3_000;
-/// Each protection's absence shows within a few hundred schedules; so many are the end of the search.
+/// The limit of the search. The absence of each protection shows within a few hundred schedules.
 const TEETH_ITERATIONS: usize = 20_000;
-/// More preemptions than this no failure here needs.
+/// No failure here needs more preemptions.
 const PCT_DEPTH: usize = 4;
 const SEED: u64 = 2026;
 
@@ -26,13 +26,13 @@ pub fn check(model: fn()) {
     }
 }
 
-/// Runs a model in every schedule there is.
+/// Runs a model in every possible schedule.
 pub fn check_exhaustively(model: fn()) {
     let schedules = run(DfsScheduler::new(None, false), model);
     assert!(schedules > 1, "there was a race to search: {schedules}");
 }
 
-/// Runs a model without one of the protections. It is to fail.
+/// Runs a model without one of the protections, and asserts that it fails.
 pub fn check_without(protection: &'static str, model: fn()) {
     leave_out(protection);
     run(PctScheduler::new_from_seed(SEED, PCT_DEPTH, TEETH_ITERATIONS), model);

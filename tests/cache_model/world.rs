@@ -1,5 +1,5 @@
-//! The world around the cache: two masters with versioned tokens, their tracking connections, writers,
-//! readers, a clock that is moved by hand; and the promise, asserted at every look-up.
+//! The world around the cache: two masters with versioned tokens, their tracking connections, writers, readers and a
+//! manual clock. Every look-up asserts the guarantee.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::token_string::TokenId;
 
 pub const LEASE_MS: u64 = 3;
 
-/// Each change of a token makes the next version; a value is the version that was read.
+/// Each change of a token creates its next version; a value is the version that was read.
 type Version = u64;
 
 pub struct World {
@@ -28,35 +28,35 @@ pub struct World {
 #[derive(Default)]
 struct Master {
     versions: HashMap<TokenId, Version>,
-    /// What is on its way to the node, by connection.
+    /// The messages in flight to the node, by connection.
     pipes: HashMap<u64, VecDeque<Message>>,
     newest_pipe: u64,
 }
 
 #[derive(Clone)]
 enum Message {
-    /// Push of one key, or of null with all that had changed by then.
+    /// A push of one key, or of null with everything that had changed by then.
     Push(Option<TokenId>, Vec<(TokenId, Version)>),
-    /// The answer to the heartbeat sent at this time.
+    /// The answer to a heartbeat, with the time at which it was sent.
     Pong(u64),
 }
 
-/// What happened, as one who sees everything would tell it.
+/// The true state, as an omniscient observer sees it.
 #[derive(Default)]
 struct Witness {
-    /// The newest version whose invalidation this node has received, or which it has acknowledged itself.
+    /// The newest version whose invalidation this node has received, or which this node has acknowledged.
     known: HashMap<TokenId, Version>,
     acknowledged: Vec<(TokenId, Version, u64)>,
 }
 
-/// Who changes a token.
+/// The origin of a change.
 #[derive(Clone, Copy, PartialEq)]
 pub enum By {
     ThisNode,
     Another,
 }
 
-/// A read by one look-up: from its beginning on, these hold.
+/// The bounds that a look-up must respect, taken when it starts.
 struct Begun {
     at_ms: u64,
     known: Version,
@@ -85,8 +85,8 @@ impl World {
         lock(&self.masters[usize::from(server)])
     }
 
-    /// Changes a token, as ending it does: executed, pushed at the end of the event loop's turn, acknowledged.
-    /// Between any two of these anything may happen.
+    /// Changes a token as a revocation does: executed, pushed at the end of the event loop's turn, acknowledged.
+    /// Anything may happen between these steps.
     pub fn end(&self, server: u16, id: TokenId, by: By) {
         let version = self.master(server).next_version(id);
         self.master(server).push(&Message::Push(Some(id), vec![(id, version)]));
@@ -123,16 +123,16 @@ impl World {
         Begun { at_ms: self.clock.boottime_ms(), known }
     }
 
-    /// The promise.
+    /// The guarantee.
     fn assert_kept(&self, id: &TokenId, begun: &Begun, value: Version) {
         assert!(value >= begun.known, "P1: older than an invalidation this node knew of before it began");
-        for &(ended, version, at_ms) in &lock(&self.witness).acknowledged {
+        for &(revoked, version, at_ms) in &lock(&self.witness).acknowledged {
             let in_time = begun.at_ms < at_ms + LEASE_MS;
-            assert!(ended != *id || value >= version || in_time, "P2: older than an ending a lease ago");
+            assert!(revoked != *id || value >= version || in_time, "P2: older than a revocation a lease ago");
         }
     }
 
-    /// The whole look-up as the server does it; one read in eight fails.
+    /// Makes a look-up as the server does; one read in eight fails.
     pub fn look_up(&self, server: u16, id: TokenId) {
         let begun = self.begun(&id);
         let fails = thread_rng().gen_ratio(1, 8);
@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    /// What is known of several tokens, as a batch asks.
+    /// Looks several tokens up in the cache, as a batch does.
     pub fn look_each(&self, ids: &[TokenId]) {
         let begun: Vec<_> = ids.iter().map(|id| self.begun(id)).collect();
         let see = |at: usize, value: Option<&Version>| {
@@ -154,7 +154,7 @@ impl World {
         self.cache.look_each(ids, self.clock.boottime_ms(), |_| thread::yield_now(), see);
     }
 
-    /// A look-up whose request goes to `asked`, and is answered by `answers`, as after MOVED.
+    /// Makes a look-up that is sent to `asked` and answered by `answers`, as after MOVED.
     pub fn look_up_moved(&self, asked: u16, answers: u16, id: TokenId) {
         let begun = self.begun(&id);
         let read = async || Ok::<_, ()>(self.read(answers, id).await);
@@ -165,21 +165,21 @@ impl World {
 
     async fn read(&self, server: u16, id: TokenId) -> (Version, Option<ServerIndex>) {
         let version = *self.master(server).versions.entry(id).or_default();
-        // The reply takes its time, sometimes so long that all else can happen meanwhile.
+        // The reply takes random time, sometimes long enough for everything else to happen first.
         for _ in 0..[0, 2, 8, 40][thread_rng().gen_range(0..4)] {
             shuttle::future::yield_now().await;
         }
         (version, Some(ServerIndex(server)))
     }
 
-    /// A request that is cancelled as soon as it has begun.
+    /// Makes a request that is cancelled as soon as it has begun.
     pub fn cancel(&self, server: u16, id: TokenId) {
         let flight = self.cache.begin(&id, ServerIndex(server), self.clock.boottime_ms());
         thread::yield_now();
         drop::<Flight<'_, Version>>(flight);
     }
 
-    /// Moves the clock `ticks` times, at any pace.
+    /// Advances the clock `ticks` times, at any pace.
     pub fn pass_time(&self, ticks: u64) {
         for _ in 0..ticks {
             for _ in 0..thread_rng().gen_range(0..12) {
@@ -211,10 +211,10 @@ impl Witness {
     }
 }
 
-/// The node's end of one tracking connection.
+/// The node's side of one tracking connection.
 pub struct Tracker<'a> {
     world: &'a World,
-    /// The master it really reaches.
+    /// The master that it really reaches.
     server: u16,
     pipe: u64,
     connection: Connection,
@@ -225,7 +225,7 @@ impl<'a> Tracker<'a> {
         Self::connect_astray(world, server, server)
     }
 
-    /// A connection taken for one to `server` that reaches `reached`: an address that was handed on.
+    /// Opens a connection believed to lead to `server` that leads to `reached`: the address was reassigned.
     pub fn connect_astray(world: &'a World, server: u16, reached: u16) -> Self {
         let pipe = {
             let mut master = world.master(reached);
@@ -238,7 +238,7 @@ impl<'a> Tracker<'a> {
         Self { world, server: reached, pipe, connection }
     }
 
-    /// Sends a heartbeat; its answer goes to the end of what is on its way.
+    /// Sends a heartbeat; its answer is queued behind the messages in flight.
     pub fn heartbeat(&self) {
         let sent_at_ms = self.world.clock.boottime_ms();
         if let Some(pipe) = self.world.master(self.server).pipes.get_mut(&self.pipe) {
@@ -246,10 +246,10 @@ impl<'a> Tracker<'a> {
         }
     }
 
-    /// Applies what has been on its way longest.
+    /// Applies the oldest message in flight.
     pub fn receive(&self) {
         let message = self.world.master(self.server).pipes.get_mut(&self.pipe).and_then(|pipe| {
-            // Left out, answers overtake pushes, as they can where a client hands them to two channels.
+            // Without this protection, answers overtake pushes, as they can if a client hands them to two channels.
             let overtaking = pipe.iter().position(|message| matches!(message, Message::Pong(_)));
             pipe.remove(overtaking.filter(|_| is_left_out("order")).unwrap_or(0))
         });
@@ -275,12 +275,12 @@ impl<'a> Tracker<'a> {
         }
     }
 
-    /// The connection breaks, and what is on its way is lost. The node does not know yet.
+    /// Breaks the connection and loses the messages in flight. The node does not know yet.
     pub fn break_off(&self) {
         self.world.master(self.server).pipes.remove(&self.pipe);
     }
 
-    /// The node has noticed, and connects anew.
+    /// The node notices and reconnects.
     pub fn reconnect(self) -> Self {
         self.break_off();
         let (world, server) = (self.world, self.server);
@@ -288,7 +288,7 @@ impl<'a> Tracker<'a> {
         Self::connect(world, server)
     }
 
-    /// Lives through `steps` steps of what can happen to a connection.
+    /// Runs `steps` random events of a connection.
     pub fn live(mut self, steps: usize) {
         for _ in 0..steps {
             match thread_rng().gen_range(0..12) {

@@ -12,20 +12,20 @@ const SLOTS: usize = 16_384;
 pub struct RedisCluster {
     /// The masters in the order of their slots, each with an equal share.
     pub masters: Vec<RedisServer>,
-    /// `replicas[n]` follows `masters[n]`; there are none where the test wants none.
+    /// `replicas[n]` follows `masters[n]`; empty unless requested.
     pub replicas: Vec<RedisServer>,
-    /// `bus[n]` relays what others send to `masters[n]` over the bus; there are none where the test wants none.
+    /// `bus[n]` relays the bus traffic to `masters[n]`; empty unless requested.
     pub bus: Vec<Relay>,
 }
 
 impl RedisCluster {
     /// Starts three masters.
     pub fn start() -> Self {
-        // No failover: whatever takes so long on a busy machine is no fault.
+        // No failover: a delay on a busy machine is no fault.
         Self::with(3, false, &["--cluster-node-timeout", "60000"])
     }
 
-    /// Starts `count` masters, and if wanted a replica of each, with further arguments.
+    /// Starts `count` masters with further arguments, and optionally a replica of each.
     pub fn with(count: usize, with_replicas: bool, args: &[&str]) -> Self {
         let start = |_| start_node(args, None);
         let masters: Vec<_> = (0..count).map(start).collect();
@@ -33,13 +33,13 @@ impl RedisCluster {
         Self { masters, replicas, bus: Vec::new() }.set_up()
     }
 
-    /// Starts masters without replicas, each on a machine with its own wall clock.
+    /// Starts masters without replicas, each with its own wall clock.
     pub fn with_clocks(clocks: &[FakeTime], args: &[&str]) -> Self {
         let masters = clocks.iter().map(|clock| start_node(args, Some(clock))).collect();
         Self { masters, replicas: Vec::new(), bus: Vec::new() }.set_up()
     }
 
-    /// Starts three masters whose bus goes through relays.
+    /// Starts three masters whose bus traffic passes relays.
     pub fn with_relayed_bus(args: &[&str]) -> Self {
         let (mut masters, mut bus) = (Vec::new(), Vec::new());
         for _ in 0..3 {
@@ -59,7 +59,7 @@ impl RedisCluster {
         for (n, master) in cluster.masters.iter().enumerate() {
             let (first, last) = (n * SLOTS / count, (n + 1) * SLOTS / count - 1);
             master.cli(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]);
-            // Else two nodes that meet argue about who has which slot.
+            // Otherwise, two servers that meet disagree about the slots.
             master.cli(&["CLUSTER", "SET-CONFIG-EPOCH", &(n + 1).to_string()]);
         }
         let all = || cluster.masters.iter().chain(&cluster.replicas);
@@ -74,7 +74,7 @@ impl RedisCluster {
             });
         }
         all().for_each(|node| cluster.await_fine(node));
-        // Until everybody knows that it is a replica, not all would agree to its taking over.
+        // Until all servers know the replica, they might not vote for its failover.
         let known = |node: &RedisServer| {
             let nodes = node.cli(&["CLUSTER", "NODES"]);
             nodes.lines().filter(|line| line.contains("slave")).count()
@@ -94,7 +94,7 @@ impl RedisCluster {
         self.await_fine(&self.masters[self.masters.len() - 1]);
     }
 
-    /// A master without slots leaves for another cluster, where it has all of them.
+    /// Moves a master without slots to another cluster, where it has all slots.
     pub fn move_away(&self, n: usize, reset: &str) {
         let stray = &self.masters[n];
         let id = node_id(stray);
@@ -119,8 +119,8 @@ impl RedisCluster {
         format!("redis+cluster://{login}{}/", nodes.join(","))
     }
 
-    /// Moves a slot with all its keys from one master to another, step by step as `redis-cli --cluster reshard` does;
-    /// `during` runs while its keys are halfway.
+    /// Moves a slot with all its keys between masters in the steps of `redis-cli --cluster reshard`; `during` runs
+    /// while half of the keys have moved.
     pub fn move_slot(&self, slot: u16, from: usize, to: usize, during: impl FnOnce()) {
         let (from, to, slot) = (&self.masters[from], &self.masters[to], slot.to_string());
         let (from_id, to_id) = (node_id(from), node_id(to));
@@ -142,13 +142,13 @@ impl RedisCluster {
             }
             rest.iter().for_each(|key| drop(migrate(key)));
         }
-        // The new owner first: from then on somebody has it.
+        // The new owner first, so that the slot always has an owner.
         for node in [to, from].into_iter().chain(&self.masters) {
             node.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);
         }
     }
 
-    /// Which of the masters has a slot, by its own word.
+    /// Returns which master claims a slot.
     pub fn owner(&self, slot: u16) -> Option<usize> {
         self.masters.iter().position(|master| {
             let nodes = master.cli(&["CLUSTER", "NODES"]);
@@ -166,7 +166,7 @@ impl RedisCluster {
         wait_for("the nodes know each other", || (state(node, "cluster_known_nodes") == count).then_some(()));
     }
 
-    /// Where full coverage is not required a node is fine before it knows who has the other slots.
+    /// Without required full coverage, a server reports "ok" before it knows the owners of the other slots.
     fn await_fine(&self, node: &RedisServer) {
         let all = SLOTS.to_string();
         wait_for("the cluster is fine", || {
@@ -177,12 +177,12 @@ impl RedisCluster {
     }
 }
 
-/// The id of a node in its cluster.
+/// Returns the node id of a server in its cluster.
 pub fn node_id(node: &RedisServer) -> String {
     node.cli(&["CLUSTER", "MYID"])
 }
 
-/// The slot of a key.
+/// Returns the slot of a key.
 pub fn slot_of(node: &RedisServer, key: &str) -> u16 {
     node.cli(&["CLUSTER", "KEYSLOT", key]).parse().unwrap()
 }
@@ -194,9 +194,9 @@ fn start_node(args: &[&str], clock: Option<&FakeTime>) -> RedisServer {
 fn start_node_with_bus(bus_port: Port, args: &[&str], clock: Option<&FakeTime>) -> RedisServer {
     let number = bus_port.number().to_string();
     let own = ["--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", &number];
-    // One master that is away must not stop the others (config/redis.conf).
+    // A stopped master must not stop the others (config/redis.conf).
     let open = ["--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"];
-    // A master whose last slot was moved away stays one.
+    // A master stays a master after its last slot was moved away.
     let stay = ["--cluster-allow-replica-migration", "no"];
     let args = [&own[..], &open, &stay, args].concat();
     let node = match clock {
@@ -218,7 +218,7 @@ fn meet(node: &RedisServer, other: &RedisServer) {
     node.cli(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string(), &bus_port]);
 }
 
-/// One figure of CLUSTER INFO.
+/// Returns one field of CLUSTER INFO.
 pub fn state(node: &RedisServer, field: &str) -> String {
     let text = node.cli(&["CLUSTER", "INFO"]);
     let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));

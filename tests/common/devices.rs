@@ -1,4 +1,4 @@
-//! Device keys to put into stores, and logins by them.
+//! Sample device keys, and logins with them.
 
 use doorward::internals::model::device_key::{DeviceKey, DeviceLogin};
 use doorward::internals::store::Rejection;
@@ -8,10 +8,10 @@ use doorward::{Entropy, Token};
 
 use super::store::{DAY_MS, TestStore, edited};
 
-/// How long a device key of the tests lives without a login.
+/// How long a sample device key lives without a login.
 pub const DEVICE_IDLE_MS: u64 = 30 * DAY_MS;
 
-/// A device key that was not made yet. `number` tells it from others of its user and uuid.
+/// Returns a device key that is not stored yet. `number` distinguishes keys of the same user and uuid.
 pub fn sample_device(user: &str, uuid: &str, number: u64, now_ms: u64) -> DeviceKey {
     let keys = TokenKeys::from_secrets(["a check key of the tests"]).unwrap();
     let minted =
@@ -30,7 +30,7 @@ pub fn sample_device(user: &str, uuid: &str, number: u64, now_ms: u64) -> Device
     }
 }
 
-/// The login that the key admits.
+/// Returns the login that the key accepts.
 pub fn login_of(device: &DeviceKey, now_ms: u64) -> DeviceLogin {
     DeviceLogin {
         id: device.id,
@@ -40,26 +40,26 @@ pub fn login_of(device: &DeviceKey, now_ms: u64) -> DeviceLogin {
     }
 }
 
-/// The key as it is after a login.
+/// Returns the key as it is after a login.
 pub fn logged_in(device: &DeviceKey, now_ms: u64) -> DeviceKey {
     let expires_at_ms = now_ms + DEVICE_IDLE_MS;
     DeviceKey { last_login_ms: Some(now_ms), expires_at_ms, ..device.clone() }
 }
 
 impl TestStore {
-    /// Makes a device key that is not there yet.
+    /// Stores a new device key.
     pub async fn make_device(&self, device: &DeviceKey) {
         let made = self.store.make_device(device, device.created_at_ms).await.unwrap();
         assert_eq!(made, Ok(None));
     }
 
-    /// A token as the service hands it to a login: its user is still to be found out.
+    /// Returns a token as the service passes it to a login: its user is not known yet.
     pub fn for_login(&self, device: &DeviceKey, now_ms: u64) -> Token {
         let token = self.sample(&device.user, now_ms);
         edited(token, |c| c.texts = c.texts.with_user("").with_device(&device.uuid))
     }
 
-    /// Logs in by a key; the token that came of it, or none when it was refused.
+    /// Logs in with a key; returns the issued token, or `None` if the login was refused.
     pub async fn log_in(&self, login: &DeviceLogin, device: &DeviceKey, now_ms: u64) -> Option<Token> {
         let token = self.for_login(device, now_ms);
         match self.store.device_login(login, &token, now_ms).await.unwrap() {

@@ -1,4 +1,4 @@
-//! Sentinels that say what the test wants: real ones cannot lie.
+//! Sentinels that give scripted answers, because real ones cannot lie.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,11 +18,11 @@ struct State {
     id: usize,
     master: (String, u16),
     epoch: u64,
-    /// Nothing is answered.
+    /// Whether it answers nothing.
     is_silent: bool,
-    /// Everything is answered so much later.
+    /// The delay of every answer.
     delay: Duration,
-    /// How often it was asked who the master is.
+    /// How often it was asked for the master.
     asked: usize,
     subscribers: Vec<TcpStream>,
 }
@@ -51,7 +51,7 @@ impl FakeSentinel {
         Self { port, state }
     }
 
-    /// The URL of a node that asks these for the master.
+    /// Returns the URL for a node that asks these Sentinels for the master.
     pub fn url(sentinels: &[Self]) -> String {
         let hosts: Vec<_> = sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect();
         format!("redis+sentinel://{}/sessions", hosts.join(","))
@@ -61,13 +61,13 @@ impl FakeSentinel {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Names another master from now on; tells nobody.
+    /// Names another master from now on, without publishing the switch.
     pub fn name(&self, host: &str, port: u16, epoch: u64) {
         let mut state = self.state();
         (state.master, state.epoch) = ((host.into(), port), epoch);
     }
 
-    /// The same, and publishes it.
+    /// Names another master from now on, and publishes the switch.
     pub fn switch_to(&self, port: u16, epoch: u64) {
         self.name("127.0.0.1", port, epoch);
         let message = resp(&["message", "+switch-master", "sessions 127.0.0.1 1 127.0.0.1 2"]);
@@ -82,12 +82,12 @@ impl FakeSentinel {
         self.state().delay = delay;
     }
 
-    /// Waits until somebody listens for switches.
+    /// Waits until a node is subscribed to switches.
     pub fn await_subscriber(&self) {
         wait_for("a subscriber", || (!self.state().subscribers.is_empty()).then_some(()));
     }
 
-    /// Waits until it was asked some more times who the master is, also where it does not answer.
+    /// Waits until it was asked for the master `times` more times, answered or not.
     pub fn await_asked(&self, times: usize) {
         let before = self.state().asked;
         wait_for("the Sentinel was asked", || (self.state().asked >= before + times).then_some(()));

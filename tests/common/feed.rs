@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::http::Client;
 use super::server::{Server, key};
 
-/// Reads server-sent events as a client does; what it has received but not used yet is kept.
+/// Reads server-sent events as a client does; buffers bytes received but not used yet.
 pub struct FeedReader {
     client: Client,
     received: Vec<u8>,
-    /// That of the last event or gap, at first that of the beginning.
+    /// The id of the last event or gap; at first, the id of the stream's start.
     pub last_id: String,
 }
 
@@ -29,7 +29,7 @@ impl FeedReader {
         reader
     }
 
-    /// The next block of lines: the head, or an event; what chunked coding puts between is dropped.
+    /// Returns the next block of lines, the head or an event, without the framing of the chunked coding.
     fn block(&mut self) -> String {
         loop {
             let text = String::from_utf8_lossy(&self.received).into_owned();
@@ -52,7 +52,7 @@ impl FeedReader {
         }
     }
 
-    /// The next event: its id, type and data.
+    /// Returns the next event: its id, type and data.
     pub fn event(&mut self) -> (String, String, Value) {
         let block = self.block();
         self.last_id = field(&block, "id");

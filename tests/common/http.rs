@@ -1,5 +1,5 @@
-//! A raw HTTP/1.1 client: sends whatever bytes it is given, keeps its connection, shows every header as it came.
-//! Blocking, with a read timeout. Nothing is sent twice.
+//! A raw HTTP/1.1 client: sends any bytes, keeps its connection, and returns headers unchanged. Blocking, with a read
+//! timeout. It never retries.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An answer. Header names are as they were sent.
+/// An answer. Header names are unchanged.
 #[derive(Clone, Debug)]
 pub struct Response {
     pub status: u16,
@@ -17,14 +17,14 @@ pub struct Response {
 }
 
 impl Response {
-    /// The value of a header, whatever the case of its name. Panics when it is there more than once.
+    /// Returns the value of a header, ignoring the case of its name. Panics if it is there more than once.
     pub fn header(&self, name: &str) -> Option<&str> {
         let values = self.header_values(name);
         assert!(values.len() <= 1, "{name} is there {} times: {:?}", values.len(), self.headers);
         values.first().copied()
     }
 
-    /// All values of a header.
+    /// Returns all values of a header.
     pub fn header_values(&self, name: &str) -> Vec<&str> {
         let same = |other: &&(String, String)| other.0.eq_ignore_ascii_case(name);
         self.headers.iter().filter(same).map(|(_, value)| value.as_str()).collect()
@@ -34,14 +34,14 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON; panics with the whole answer where it is none.
+    /// Returns the body as JSON; panics with the whole answer if it is not JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("not JSON ({error}): {} {}", self.status, self.text()))
     }
 }
 
-/// A client of one address, with at most one connection at a time.
+/// A client of one address with at most one open connection.
 pub struct Client {
     addr: String,
     connection: Option<Connection>,
@@ -50,7 +50,7 @@ pub struct Client {
 
 struct Connection {
     stream: Box<dyn Stream>,
-    /// Read but not used yet: the beginning of the next answer.
+    /// Bytes read but not used yet: the start of the next answer.
     buffered: Vec<u8>,
 }
 
@@ -58,33 +58,33 @@ trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
 
 impl Client {
-    /// `addr` is `host:port` or `unix:/path`. Connects with the first request.
+    /// Creates a client of `host:port` or `unix:/path`. The first request connects.
     pub fn new(addr: &str) -> Self {
         Self { addr: addr.to_owned(), connection: None, connections: 0 }
     }
 
-    /// A client of a connection that is open already.
+    /// Creates a client of an open connection.
     pub fn over(stream: impl Read + Write + Send + 'static) -> Self {
         let connection = Connection { stream: Box::new(stream), buffered: Vec::new() };
         Self { addr: "closed".into(), connection: Some(connection), connections: 1 }
     }
 
-    /// How many connections it has made.
+    /// Returns how many connections it has made.
     pub fn connections(&self) -> usize {
         self.connections
     }
 
-    /// Closes the connection; the next request makes a new one.
+    /// Closes the connection; the next request opens a new one.
     pub fn disconnect(&mut self) {
         self.connection = None;
     }
 
-    /// GET with headers.
+    /// Sends a GET with headers.
     pub fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Response {
         self.request("GET", path, headers, None)
     }
 
-    /// Any method, with headers and a JSON body.
+    /// Sends a request with headers and a JSON body.
     pub fn request(
         &mut self,
         method: &str,
@@ -95,7 +95,7 @@ impl Client {
         self.send(request_bytes(method, path, headers, json))
     }
 
-    /// Sends one request as it stands and reads its answer. Panics where there is none.
+    /// Sends the bytes of one request and reads its answer. Panics if there is none.
     pub fn send(&mut self, request: impl AsRef<[u8]>) -> Response {
         let request = request.as_ref();
         self.try_send(request).unwrap_or_else(|error| {
@@ -103,17 +103,17 @@ impl Client {
         })
     }
 
-    /// [`Client::send`] for when there may be no answer: an error when the server refuses, hangs up or is silent.
+    /// As [`Client::send`], but returns an error if the server refuses the connection, closes it or is silent.
     pub fn try_send(&mut self, request: impl AsRef<[u8]>) -> io::Result<Response> {
         let request = request.as_ref();
         self.write(request)?;
         self.read_response(request.starts_with(b"HEAD "))
     }
 
-    /// Writes bytes, answered or not: half a request, or several.
+    /// Writes bytes, for example half a request or several.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let sent = self.connect()?.stream.write_all(bytes.as_ref());
-        // A server may answer and hang up before it has read everything: the answer is still to be read.
+        // A server may answer and close before it has read everything: the answer can still be read.
         match sent {
             Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
                 Ok(())
@@ -122,9 +122,8 @@ impl Client {
         }
     }
 
-    /// Reads the next answer on the connection; that to a HEAD request has no body whatever its headers say.
-    /// `UnexpectedEof` when the server has hung up instead. The connection is dropped after an error, and when the
-    /// server closes it.
+    /// Reads the next answer on the connection; the answer to a HEAD request has no body, whatever its headers say.
+    /// Returns `UnexpectedEof` if the server has closed the connection. Drops the connection after an error or a close.
     pub fn read_response(&mut self, is_head: bool) -> io::Result<Response> {
         let mut connection = self.connection.take().ok_or(ErrorKind::NotConnected)?;
         let (response, is_kept) = connection.read_response(is_head)?;
@@ -134,7 +133,7 @@ impl Client {
         Ok(response)
     }
 
-    /// Whatever comes next on the connection, as soon as it comes; nothing at its end.
+    /// Reads the next bytes as soon as they arrive; returns nothing at the end of the connection.
     pub fn read_some(&mut self) -> io::Result<Vec<u8>> {
         let connection = self.connect()?;
         let mut bytes = std::mem::take(&mut connection.buffered);
@@ -156,7 +155,7 @@ impl Client {
     }
 }
 
-/// The bytes of a request with a `Host` header and, with a body, its type and length.
+/// Returns the bytes of a request with `Host` and, with a body, its type and length.
 pub fn request_bytes(
     method: &str,
     path: &str,
@@ -193,7 +192,7 @@ fn open(addr: &str) -> io::Result<Box<dyn Stream>> {
 }
 
 impl Connection {
-    /// The answer, and whether the connection lives on.
+    /// Returns the answer, and whether the connection stays open.
     fn read_response(&mut self, is_head: bool) -> io::Result<(Response, bool)> {
         let (version, mut response) = parse_head(&self.read_head()?)?;
         let value = |name| response.header_values(name).join(",").to_ascii_lowercase();
@@ -213,7 +212,7 @@ impl Connection {
         Ok((response, is_kept))
     }
 
-    /// All up to the empty line, that included.
+    /// Reads up to and including the empty line.
     fn read_head(&mut self) -> io::Result<Vec<u8>> {
         self.take_through(b"\r\n\r\n")
     }
@@ -267,7 +266,7 @@ impl Connection {
     }
 }
 
-/// The HTTP version, and the answer without its body.
+/// Returns the HTTP version, and the answer without its body.
 fn parse_head(head: &[u8]) -> io::Result<(String, Response)> {
     let bad = || io::Error::other(format!("not an HTTP answer: {:?}", String::from_utf8_lossy(head)));
     let text = String::from_utf8_lossy(head);

@@ -1,4 +1,4 @@
-//! An HTTP/2 client with prior knowledge: one connection, one request at a time or several.
+//! An HTTP/2 client with prior knowledge, with one connection and concurrent requests.
 
 use std::io;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(20);
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// A connection.
+/// An HTTP/2 connection.
 pub struct Http2 {
     runtime: Runtime,
     sender: SendRequest<Bytes>,
@@ -27,11 +27,11 @@ pub struct Http2 {
     authority: String,
 }
 
-/// A request whose answer was not read yet.
+/// A request whose answer has not been read yet.
 pub struct Pending(ResponseFuture);
 
 impl Http2 {
-    /// `addr` is `host:port` or `unix:/path`.
+    /// Connects to `host:port` or `unix:/path`.
     pub fn connect(addr: &str) -> Self {
         Self::try_over(async {
             Ok(match addr.strip_prefix("unix:") {
@@ -42,7 +42,7 @@ impl Http2 {
         .unwrap_or_else(|error| panic!("{addr}: {error}"))
     }
 
-    /// Over a stream that is opened so.
+    /// Connects over the stream that `open` returns.
     pub fn try_over(open: impl Future<Output = io::Result<Box<dyn Stream>>>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (sender, connection) = runtime.block_on(async {
@@ -53,12 +53,12 @@ impl Http2 {
         Ok(Self { runtime, sender, connection, authority: "localhost".into() })
     }
 
-    /// The host that the next requests name.
+    /// Sets the host of the next requests.
     pub fn set_authority(&mut self, authority: &str) {
         self.authority = authority.into();
     }
 
-    /// Sends a request; with a body or without.
+    /// Sends a request with or without a body.
     pub fn send(
         &mut self,
         method: &str,
@@ -76,14 +76,14 @@ impl Http2 {
             let mut sender = sender.ready().await?;
             let (response, mut stream) = sender.send_request(request, body.is_none())?;
             if let Some(body) = body {
-                // Who is answered before the body need not send it: the answer may have ended the stream.
+                // An answer before the body may have ended the stream, so a failed write is no error.
                 let _ = stream.send_data(body, true);
             }
             Ok(Pending(response))
         })
     }
 
-    /// Sends a POST with a body that goes on after `part`; the stream is open until the second value is dropped.
+    /// Sends a POST with an unfinished body; the stream stays open until the second value is dropped.
     pub fn half_send(
         &mut self,
         path: &str,
@@ -98,13 +98,13 @@ impl Http2 {
         self.runtime.block_on(async {
             let (response, mut stream) =
                 sender.ready().await?.send_request(request.body(()).unwrap(), false)?;
-            // Fails if the server has ended the stream already.
+            // Fails if the server has already ended the stream.
             let _ = stream.send_data(part, false);
             Ok((Pending(response), stream))
         })
     }
 
-    /// Waits for an answer; its trailers, too.
+    /// Waits for an answer and its trailers.
     pub fn receive(&self, pending: Pending) -> Result<(Response, HeaderMap), h2::Error> {
         let receive = async {
             let (head, mut body) = pending.0.await?.into_parts();
@@ -129,7 +129,7 @@ impl Http2 {
         self.receive(pending).unwrap().0
     }
 
-    /// Waits until the server has ended the connection.
+    /// Waits until the server has closed the connection.
     pub fn ended(self) -> Result<(), h2::Error> {
         let Self { runtime, sender, connection, .. } = self;
         let ended = runtime.block_on(async {

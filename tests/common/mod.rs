@@ -1,6 +1,6 @@
-//! What the integration tests share: real servers as child processes, and both ends of HTTP.
+//! Test support: real servers as child processes, HTTP clients and HTTP servers.
 
-// Each test binary compiles this module for itself and uses a part of it.
+// Each test binary compiles this module and uses a part of it.
 #![allow(dead_code)]
 
 pub mod cluster;

@@ -1,22 +1,22 @@
-//! TCP ports for programs that must be told one: Redis, Sentinels, reverse proxies.
+//! TCP ports for programs that need a fixed one: Redis, Sentinels, reverse proxies.
 //!
-//! Doorward itself listens on port 0 and says in its ready line which port it got; so do listeners of the tests' own.
+//! Doorward listens on port 0 and reports its port in the ready line; the tests' own listeners use port 0, too.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{TcpListener, UdpSocket};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Below the range that the system takes outgoing connections' ports from (`ip_local_port_range`, from 32,768 on Linux).
-/// A client of a server that is down could otherwise be given the server's port, and so connect to itself.
+/// Below the system's range for outgoing connections (`ip_local_port_range`, from 32,768 on Linux). Otherwise, a client
+/// of a stopped server could be given the server's port and connect to itself.
 const FIRST: u16 = 12_000;
 const COUNT: u16 = 20_000;
 
-/// A port of the loopback address that belongs to one test until this is dropped.
+/// A loopback port that belongs to one test until it is dropped.
 ///
-/// The lock is the UDP port of the same number: the kernel gives it to one socket of the machine, and takes it back when
-/// the process ends. So no two tests get the same port, also not those of other test processes. Programs that are no
-/// tests are passed over: a port is taken only where nothing listens.
+/// The lock is the UDP port of the same number: the kernel gives it to one socket only and frees it when the process
+/// ends. So no two tests get the same port, not even in different processes. A port on which another program listens is
+/// skipped.
 pub struct Port {
     number: u16,
     _lock: UdpSocket,
@@ -25,7 +25,7 @@ pub struct Port {
 impl Port {
     pub fn reserve() -> Self {
         static NEXT: OnceLock<AtomicU16> = OnceLock::new();
-        // Test processes side by side start at different places.
+        // Concurrent test processes start at different ports.
         let next = NEXT.get_or_init(|| AtomicU16::new(RandomState::new().hash_one(0) as u16));
         (0..COUNT)
             .map(|_| FIRST + next.fetch_add(1, Ordering::Relaxed) % COUNT)
@@ -41,7 +41,7 @@ impl Port {
         self.number
     }
 
-    /// Listens here, for a server within the test.
+    /// Listens on this port, for a server within the test.
     pub fn listen(&self) -> TcpListener {
         TcpListener::bind(("127.0.0.1", self.number)).unwrap()
     }

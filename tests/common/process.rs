@@ -9,10 +9,10 @@ use doorward::Clock;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tempfile::TempDir;
 
-/// How long anything that should happen soon may take on a busy machine.
+/// The deadline for everything that should happen soon, even on a busy machine.
 pub const DEADLINE_MS: u64 = 20_000;
 
-/// A child process; killed (SIGKILL) and waited for on drop. What it writes is kept in files.
+/// A child process; killed (SIGKILL) and reaped on drop. Its output goes to files.
 pub struct Process {
     name: String,
     child: Child,
@@ -20,12 +20,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` with no standard input. Panics where the program is missing.
+    /// Starts `command` without standard input. Panics if the program is missing.
     pub fn spawn(name: &str, command: &mut Command) -> Self {
         Self::spawn_with(name, command, |stdout, stderr| (stdout.into(), stderr.into()))
     }
 
-    /// The same, with other outputs than the files that are read here.
+    /// As [`Process::spawn`], with other outputs instead of the files.
     pub fn spawn_with(
         name: &str,
         command: &mut Command,
@@ -35,7 +35,7 @@ impl Process {
         let stdout = File::create(output_dir.path().join("stdout")).unwrap();
         let stderr = File::create(output_dir.path().join("stderr")).unwrap();
         let (stdout, stderr) = outputs(stdout, stderr);
-        // On Debian nginx is in /usr/sbin, which is not on everybody's PATH.
+        // Debian installs nginx in /usr/sbin, which may not be on the PATH.
         let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
         let child = command
             .env("PATH", path)
@@ -47,17 +47,17 @@ impl Process {
         Self { name: name.to_owned(), child, output_dir }
     }
 
-    /// What the process wrote to standard output so far.
+    /// Returns the standard output so far.
     pub fn stdout(&self) -> String {
         self.read("stdout")
     }
 
-    /// What the process wrote to standard error so far.
+    /// Returns the standard error so far.
     pub fn stderr(&self) -> String {
         self.read("stderr")
     }
 
-    /// Both outputs under a heading, for the message of a failed test.
+    /// Returns both outputs under headings, for the message of a failed test.
     pub fn log(&self) -> String {
         format!("--- {} stdout\n{}--- {0} stderr\n{}---", self.name, self.stdout(), self.stderr())
     }
@@ -71,13 +71,13 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Stops it (SIGSTOP) and waits until it stands still.
+    /// Freezes the process (SIGSTOP) and waits until it has stopped.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
         waitid(WaitId::Pid(Pid::from_child(&self.child)), WaitIdOptions::STOPPED).unwrap();
     }
 
-    /// A figure of `/proc/PID/status` in KiB, such as `VmRSS`.
+    /// Returns a field of `/proc/PID/status` in KiB, such as `VmRSS`.
     pub fn memory_kib(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -89,12 +89,12 @@ impl Process {
         self.signal(Signal::CONT);
     }
 
-    /// How it ended, or `None` while it runs.
+    /// Returns the exit status, or `None` while it runs.
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    /// Waits for the process to end by itself; panics with its log when it does not.
+    /// Waits for the process to exit; panics with its log after the deadline.
     pub fn wait(&mut self) -> ExitStatus {
         let clock = Clock::system();
         let started_ms = clock.boottime_ms();
@@ -108,7 +108,7 @@ impl Process {
         }
     }
 
-    /// Waits until `condition` holds; panics with the log after the deadline, or when the process ends.
+    /// Waits until `condition` holds; panics with the log after the deadline or when the process exits.
     pub fn wait_until(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
         let clock = Clock::system();
         let started_ms = clock.boottime_ms();
@@ -125,9 +125,9 @@ impl Process {
         }
     }
 
-    /// Kills it (SIGKILL) and waits for its end.
+    /// Kills the process (SIGKILL) and waits for its exit.
     pub fn kill(&mut self) {
-        // Only fails when the process was waited for already.
+        // Fails only if the process was reaped already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -146,12 +146,12 @@ impl Drop for Process {
 
 const POLL: Duration = Duration::from_millis(5);
 
-/// Waits until `condition` gives a value; panics after the deadline, saying `what` did not come.
+/// Waits until `condition` returns a value; panics with `what` after the deadline.
 pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
     wait_within(DEADLINE_MS, what, condition)
 }
 
-/// The same with a deadline of its own, for what takes others longer.
+/// As [`wait_for`], with another deadline for slower conditions.
 pub fn wait_within<T>(deadline_ms: u64, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let clock = Clock::system();
     let started_ms = clock.boottime_ms();

@@ -1,4 +1,4 @@
-//! A real Redis or Valkey with the shipped config/redis.conf, private to its test.
+//! A real Redis or Valkey with config/redis.conf, private to its test.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -16,18 +16,18 @@ const SHIPPED_CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.
 const CONFIG: &str = "redis.conf";
 const SHIPPED_USERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis-users.acl");
 const USERS: &str = "redis-users.acl";
-/// The name and the password of the user in config/redis-users.acl, which every node of the tests is.
+/// Name and password of the user in config/redis-users.acl, as which every node of the tests logs in.
 pub const USER: (&str, &str) = ("doorward", "change-this-password");
 
 const REDIS: &str = "redis-server";
 const VALKEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/valkey-server");
 const VALKEY_8: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/valkey-8-server");
 
-/// A running redis-server: a port and a unix socket of its own, its files in a temporary folder. Killed on drop.
+/// A running redis-server with its own port, unix socket and temporary folder. Killed on drop.
 pub struct RedisServer {
     program: &'static str,
     port: Port,
-    /// Further ports that its arguments name.
+    /// Further ports that its arguments use.
     more_ports: Vec<Port>,
     args: Vec<String>,
     env: Vec<(String, String)>,
@@ -36,35 +36,35 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server that keeps nothing on disk.
+    /// Starts a server without persistence.
     pub fn start() -> Self {
         Self::with_args(&["--appendonly", "no"])
     }
 
-    /// Starts a server with the append-only file, so that [`RedisServer::restart`] finds the data again: all of it. With
-    /// `everysec` Redis holds a write back for up to two seconds while the disk is busy (aof.c, `flushAppendOnlyFile`), and
-    /// a killed one would lose what it had acknowledged.
+    /// Starts a server with the append-only file, so that [`RedisServer::restart`] finds all data again. Not with
+    /// `everysec`: while the disk is busy, Redis then delays writes for up to two seconds (aof.c,
+    /// `flushAppendOnlyFile`), and a killed server would lose acknowledged writes.
     pub fn start_durable() -> Self {
         Self::with_args(&["--appendonly", "yes", "--appendfsync", "always"])
     }
 
-    /// Starts a Valkey that keeps nothing on disk.
+    /// Starts a Valkey without persistence.
     pub fn start_valkey() -> Self {
         Self::run(VALKEY, &["--appendonly", "no"], Vec::new())
     }
 
-    /// The same, a Valkey 8.
+    /// Starts a Valkey 8 without persistence.
     pub fn start_valkey_8() -> Self {
         Self::run(VALKEY_8, &["--appendonly", "no"], Vec::new())
     }
 
-    /// Starts a server with further arguments, which win over config/redis.conf.
+    /// Starts a server with further arguments, which override config/redis.conf.
     pub fn with_args(args: &[&str]) -> Self {
         Self::run(REDIS, args, Vec::new())
     }
 
-    /// The same, on a machine with this wall clock. A Valkey: Debian's Redis has an allocator that asks for the time, and
-    /// libfaketime hangs in that.
+    /// As [`RedisServer::with_args`], with this wall clock. A Valkey, because libfaketime hangs in the allocator of
+    /// Debian's Redis, which asks for the time.
     pub fn with_clock(args: &[&str], clock: &FakeTime) -> Self {
         Self::run(VALKEY, args, clock.env())
     }
@@ -72,7 +72,7 @@ impl RedisServer {
     fn run(program: &'static str, args: &[&str], env: Vec<(String, String)>) -> Self {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         let dir = tempfile::tempdir().unwrap();
-        // A copy: a server that is told to CONFIG REWRITE, as Sentinels do, would write into the shipped one.
+        // A copy, because CONFIG REWRITE, which Sentinels use, would write to the shipped file.
         std::fs::copy(SHIPPED_CONFIG, dir.path().join(CONFIG)).unwrap();
         std::fs::copy(SHIPPED_USERS, dir.path().join(USERS)).unwrap();
         let port = Port::reserve();
@@ -81,7 +81,7 @@ impl RedisServer {
         Self { program, port, more_ports: Vec::new(), args, env, dir, process }
     }
 
-    /// Keeps a port that its arguments name for as long as the server is there.
+    /// Keeps a port that its arguments use reserved while the server exists.
     pub fn holding(mut self, port: Port) -> Self {
         self.more_ports.push(port);
         self
@@ -96,7 +96,7 @@ impl RedisServer {
         url_at(self.port())
     }
 
-    /// `redis://127.0.0.1:PORT`: as a user who may do everything, for the tests themselves.
+    /// `redis://127.0.0.1:PORT`, as a user with all permissions, for the tests themselves.
     pub fn admin_url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port())
     }
@@ -107,7 +107,7 @@ impl RedisServer {
         format!("redis+unix://{}?username={name}&password={password}", self.socket().display())
     }
 
-    /// Changes the node's user by the words of `ACL SETUSER`.
+    /// Changes the node's user by rules of `ACL SETUSER`.
     pub fn set_user(&self, rules: &[&str]) {
         self.cli(&[&["ACL", "SETUSER", USER.0], rules].concat());
     }
@@ -116,24 +116,24 @@ impl RedisServer {
         self.dir.path().join("redis.sock")
     }
 
-    /// What Redis logged since its last start.
+    /// Returns Redis's log since its last start.
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// Kills the server (SIGKILL), as a crash does.
+    /// Kills the server (SIGKILL), to simulate a crash.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Kills the server if it runs, and starts it on the same port and folder.
+    /// Kills the server if it runs, and starts it with the same port and folder.
     pub fn restart(&mut self) {
         self.kill();
         self.process = spawn(self.program, self.port(), self.dir.path(), &self.args, &self.env);
         await_up(&mut self.process, self.port.number());
     }
 
-    /// Stops the process (SIGSTOP) and waits until it stands: connections stay open, nothing answers.
+    /// Freezes the process (SIGSTOP) and waits until it has stopped: connections stay open, nothing answers.
     pub fn freeze(&self) {
         self.process.freeze();
     }
@@ -143,13 +143,13 @@ impl RedisServer {
         self.process.thaw();
     }
 
-    /// Runs a command through redis-cli, and gives its raw output without the last line end; an array is one
-    /// element per line. Panics where redis-cli fails; an error reply of Redis panics too.
+    /// Runs a command by redis-cli and returns its raw output without the last line end; an array has one element per
+    /// line. Panics if redis-cli fails or Redis replies with an error.
     pub fn cli(&self, args: &[&str]) -> String {
         self.try_cli(args).unwrap_or_else(|error| panic!("redis-cli {args:?}: {error}"))
     }
 
-    /// The same, with what was printed instead where it fails.
+    /// As [`RedisServer::cli`], but returns the output of a failure as an error.
     pub fn try_cli(&self, args: &[&str]) -> Result<String, String> {
         let socket = self.socket();
         let output = Command::new("redis-cli")
@@ -164,13 +164,13 @@ impl RedisServer {
         if output.status.success() { Ok(text) } else { Err(format!("{text}{stderr}")) }
     }
 
-    /// One figure of a section of INFO, for example `info("stats", "total_connections_received")`.
+    /// Returns one field of a section of INFO, for example `info("stats", "total_connections_received")`.
     pub fn info(&self, section: &str, field: &str) -> String {
         figure(&self.cli(&["INFO", section]), field)
     }
 
-    /// The same; `None` where the connection was cut off. Sentinels do that to all clients of a server that they give
-    /// another role (`CLIENT KILL TYPE normal`, in one transaction with `REPLICAOF`).
+    /// As [`RedisServer::info`], but returns `None` if the connection was closed. Sentinels close all clients of a
+    /// server whose role they change (`CLIENT KILL TYPE normal`, in one transaction with `REPLICAOF`).
     pub fn info_unless_cut_off(&self, section: &str, field: &str) -> Option<String> {
         match self.try_cli(&["INFO", section]) {
             Ok(text) => Some(figure(&text, field)),
@@ -181,13 +181,13 @@ impl RedisServer {
         }
     }
 
-    /// How many commands Redis has processed, those inside scripts included. Asking counts too, from the next
-    /// call on: [`RedisServer::commands_during`] takes that out.
+    /// Returns how many commands Redis has processed, including those inside scripts. This call itself counts from the
+    /// next call on; [`RedisServer::commands_during`] subtracts it.
     pub fn commands_processed(&self) -> u64 {
         self.info("stats", "total_commands_processed").parse().unwrap()
     }
 
-    /// How many commands Redis processed while `work` ran, from whomever.
+    /// Returns how many commands of all clients Redis processed while `work` ran.
     pub fn commands_during(&self, work: impl FnOnce()) -> u64 {
         let before = self.commands_processed();
         let asking = self.commands_processed() - before;
@@ -195,7 +195,7 @@ impl RedisServer {
         self.commands_processed() - before - 2 * asking
     }
 
-    /// All keys, sorted.
+    /// Returns all keys, sorted.
     pub fn keys(&self) -> Vec<String> {
         let text = self.cli(&["KEYS", "*"]);
         let mut keys: Vec<String> = text.lines().map(str::to_owned).filter(|key| !key.is_empty()).collect();
@@ -204,7 +204,7 @@ impl RedisServer {
     }
 }
 
-/// [`RedisServer::url`] of whatever listens on this port.
+/// Returns [`RedisServer::url`] for another server on this port.
 pub fn url_at(port: u16) -> String {
     let (name, password) = USER;
     format!("redis://{name}:{password}@127.0.0.1:{port}")
@@ -228,7 +228,7 @@ fn spawn(program: &str, port: u16, dir: &Path, args: &[String], env: &[(String, 
     Process::spawn(program, &mut command)
 }
 
-/// Waits until the server answers. The log line is its own: something else might answer on the port.
+/// Waits until the server logs that it is ready. Another program might answer on the port.
 fn await_up(process: &mut Process, port: u16) {
     process.wait_until("up", |process| {
         process.stdout().contains("Ready to accept connections") && answers_ping(port)

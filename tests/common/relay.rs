@@ -1,5 +1,5 @@
-//! A TCP relay that keeps what its clients send and counts their connections: what does a proxy ask, and how? It can also
-//! be cut, as a network is, and forget its flows as a firewall does.
+//! A TCP relay that records what its clients send and counts their connections, to show what a proxy asks. It can also
+//! be cut like a network, and forget its flows like a firewall.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// Relays to one address until the process ends. While nobody listens there, it hangs up on whoever connects.
+/// Relays to one address until the process ends. While nothing listens there, it closes new connections.
 pub struct Relay {
     addr: String,
     log: Arc<Mutex<Log>>,
-    /// How often all flows were forgotten.
+    /// How often the flows were forgotten.
     age: Arc<AtomicUsize>,
 }
 
@@ -21,7 +21,7 @@ struct Log {
     sent: Vec<u8>,
     connections: usize,
     is_cut: bool,
-    /// The clients' ends, those of closed connections too.
+    /// The client ends of all connections, including closed ones.
     streams: Vec<TcpStream>,
 }
 
@@ -30,7 +30,7 @@ impl Relay {
         Self::slow(to, Duration::ZERO)
     }
 
-    /// A relay that passes on what its clients send only after `delay`.
+    /// Starts a relay that forwards what its clients send after `delay`.
     pub fn slow(to: &str, delay: Duration) -> Self {
         let (listener, to) = (TcpListener::bind("127.0.0.1:0").unwrap(), to.to_owned());
         let addr = listener.local_addr().unwrap().to_string();
@@ -47,11 +47,11 @@ impl Relay {
                     }
                 }
                 let Ok(far) = TcpStream::connect(&to) else {
-                    // Dropping it would not do: the log has it, too.
+                    // Dropping it would not close it, because the list holds it, too.
                     let _ = near.shutdown(Shutdown::Both);
                     continue;
                 };
-                // Only now: a copy would keep a connection open that nobody answers.
+                // Registered only now: a copy would keep a failed connection open.
                 accepting.lock().unwrap().streams.push(near.try_clone().unwrap());
                 let (near_too, far_too) = (near.try_clone().unwrap(), far.try_clone().unwrap());
                 let log = accepting.clone();
@@ -71,15 +71,15 @@ impl Relay {
         Self { addr, log, age }
     }
 
-    /// From now on nothing that is sent over the connections there are arrives, and none is closed. New ones work.
+    /// Drops everything sent over existing connections from now on, without closing them. New connections work.
     pub fn forget_flows(&self) {
         self.age.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Closes the connections there are. New ones work.
+    /// Closes the existing connections. New ones work.
     pub fn cut_flows(&self) {
         for stream in self.log.lock().unwrap().streams.drain(..) {
-            // An error says that it is closed already.
+            // An error means that the connection is closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -93,12 +93,12 @@ impl Relay {
         &self.addr
     }
 
-    /// How many connections were made to it so far.
+    /// Returns the number of connections so far.
     pub fn connections(&self) -> usize {
         self.log.lock().unwrap().connections
     }
 
-    /// Hangs up on everybody, and on whoever connects until [`Relay::mend`].
+    /// Closes all connections, and new ones until [`Relay::mend`].
     pub fn cut(&self) {
         self.log.lock().unwrap().is_cut = true;
         self.cut_flows();
@@ -109,13 +109,13 @@ impl Relay {
         self.log.lock().unwrap().is_cut = false;
     }
 
-    /// What its clients have sent since the last call; bytes of several connections in the order of their arrival.
+    /// Takes the bytes that clients have sent since the last call, in the order of arrival over all connections.
     pub fn take_sent(&self) -> String {
         String::from_utf8_lossy(&std::mem::take(&mut self.log.lock().unwrap().sent)).into_owned()
     }
 }
 
-/// Copies in a thread of its own until one side closes; the other is closed too.
+/// Copies in its own thread until one side closes, then closes the other.
 fn pump(
     mut from: TcpStream,
     mut to: TcpStream,
@@ -126,14 +126,14 @@ fn pump(
     thread::spawn(move || {
         let mut chunk = [0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut chunk) {
-            // Before it is passed on: when the answer is there, the question has been seen.
+            // Recorded before it is forwarded: once the answer is there, the request has been recorded.
             seen(&chunk[..count]);
             if is_known() && to.write_all(&chunk[..count]).is_err() {
                 break;
             }
         }
         if !is_known() {
-            // Nobody hears of the end either.
+            // The other side does not hear of the close either.
             std::mem::forget((from, to));
             return;
         }

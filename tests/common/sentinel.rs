@@ -14,7 +14,7 @@ pub const NAME: &str = "sessions";
 
 /// Killed on drop.
 pub struct Sentinels {
-    /// The first is the master at the start, the others follow it.
+    /// The first is the initial master, the others follow it.
     pub servers: Vec<RedisServer>,
     pub sentinels: Vec<Sentinel>,
 }
@@ -27,7 +27,7 @@ pub struct Sentinel {
 }
 
 impl Sentinels {
-    /// A master that is silent for `down_after_ms` is replaced.
+    /// Starts all servers; a master that is silent for `down_after_ms` is replaced.
     pub fn start(down_after_ms: u64) -> Self {
         let durable = ["--appendonly", "no", "--repl-diskless-sync-delay", "0"];
         let master = RedisServer::with_args(&durable);
@@ -59,7 +59,7 @@ impl Sentinels {
         format!("redis+sentinel://{name}:{password}@{}/{NAME}", ports.collect::<Vec<_>>().join(","))
     }
 
-    /// Waits until most of them name this server.
+    /// Waits until a majority of the Sentinels name this server.
     pub fn await_master(&self, server: &RedisServer) {
         let port = server.port().to_string();
         wait_for("the Sentinels name the new master", || {
@@ -75,7 +75,7 @@ impl Sentinels {
 impl Sentinel {
     fn start(master_port: &str, down_after_ms: u64) -> Self {
         let (dir, port) = (tempfile::tempdir().unwrap(), Port::reserve());
-        // It writes into its configuration what it finds out.
+        // A Sentinel stores what it learns in its configuration file.
         let config = dir.path().join("sentinel.conf");
         let text = format!(
             "port {}\nbind 127.0.0.1\ndir {}\nsentinel monitor {NAME} 127.0.0.1 {master_port} 2\n\
@@ -88,7 +88,7 @@ impl Sentinel {
         Self { port, process, _dir: dir }
     }
 
-    /// Gives the raw answer; empty while it does not answer.
+    /// Returns the raw answer, or an empty string if there is none.
     pub fn cli(&self, args: &[&str]) -> String {
         let port = self.port.number().to_string();
         let output = Command::new("redis-cli").args(["-p", &port]).args(args).output().unwrap();

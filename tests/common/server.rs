@@ -1,4 +1,4 @@
-//! The real binary as a child process, and what a login service does with it.
+//! The real binary as a child process, calls of its API, and assertions on its answers.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
@@ -11,7 +11,7 @@ use super::http::{Client, Response};
 use super::process::Process;
 use super::redis::RedisServer;
 
-/// The API key of every [`Server`] that is given no other.
+/// The default API key of every [`Server`].
 pub const ADMIN_KEY: &str = "the-admin-key-of-the-tests-0123456789";
 
 /// The identity headers of the validation plane, in the contract's order.
@@ -25,7 +25,7 @@ pub const IDENTITY: [&str; 7] = [
     "X-Auth-Expires-In",
 ];
 
-/// A running server, on ports of its own. Killed on drop.
+/// A running server on its own ports. Killed on drop.
 pub struct Server {
     process: Process,
     settings: Vec<(String, String)>,
@@ -35,8 +35,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server with these `DOORWARD_…` variables and waits until it says that it is ready. What they
-    /// leave open: free ports, the embedded store, [`ADMIN_KEY`].
+    /// Starts the server with these `DOORWARD_…` variables and waits for its ready line. Defaults: free ports, the
+    /// embedded store, [`ADMIN_KEY`].
     pub fn start(settings: &[(&str, &str)]) -> Self {
         let defaults = [
             ("DOORWARD_LISTEN", "127.0.0.1:0"),
@@ -47,7 +47,7 @@ impl Server {
         Self::start_owned(defaults.iter().chain(settings).map(owned).collect())
     }
 
-    /// [`Server::start`] on this Redis.
+    /// As [`Server::start`], on this Redis.
     pub fn on(redis: &RedisServer, settings: &[(&str, &str)]) -> Self {
         let url = redis.url();
         Self::start(&[settings, &[("DOORWARD_REDIS_URL", &url)]].concat())
@@ -61,19 +61,19 @@ impl Server {
         Self { process, settings, listen, admin_listen, grpc_listen }
     }
 
-    /// Kills the server if it runs, and starts it with the same settings, so on new ports where they were free ones.
-    /// (The system may have lent the old ones to an outgoing connection meanwhile.)
+    /// Kills the server if it runs, and starts it with the same settings, on new ports unless they were configured.
+    /// (The system may have given the old ports to outgoing connections.)
     pub fn restart(&mut self) {
         self.kill9();
         *self = Self::start_owned(self.settings.clone());
     }
 
-    /// SIGKILL, as a crash.
+    /// Sends SIGKILL, to simulate a crash.
     pub fn kill9(&mut self) {
         self.process.kill();
     }
 
-    /// SIGTERM, and how it ended.
+    /// Sends SIGTERM and returns the exit status.
     pub fn terminate(&mut self) -> ExitStatus {
         self.process.signal(Signal::TERM);
         self.process.wait()
@@ -83,42 +83,42 @@ impl Server {
         &mut self.process
     }
 
-    /// What it wrote so far, both outputs.
+    /// Returns both outputs so far.
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// The validation plane's address.
+    /// Returns the validation plane's address.
     pub fn listen(&self) -> &str {
         &self.listen
     }
 
-    /// The admin plane's address.
+    /// Returns the admin plane's address.
     pub fn admin_listen(&self) -> &str {
         &self.admin_listen
     }
 
-    /// The address of gRPC; empty when there is none.
+    /// Returns the gRPC address, or an empty string without gRPC.
     pub fn grpc_listen(&self) -> &str {
         &self.grpc_listen
     }
 
-    /// A client of the validation plane.
+    /// Returns a client of the validation plane.
     pub fn validation(&self) -> Client {
         Client::new(&self.listen)
     }
 
-    /// A client of the admin plane; the key is the request's own business ([`key`]).
+    /// Returns a client of the admin plane; each request adds its own key ([`key`]).
     pub fn admin(&self) -> Client {
         Client::new(&self.admin_listen)
     }
 
-    /// An admin call with [`ADMIN_KEY`].
+    /// Makes an admin call with [`ADMIN_KEY`].
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Response {
         self.admin().request(method, path, &[key()], body)
     }
 
-    /// Issues a token; `fields` may leave out `user` and `ip`. The token object with `token`.
+    /// Issues a token and returns the token object with `token`; `fields` may omit `user` and `ip`.
     pub fn issue(&self, fields: Value) -> Value {
         let mut body = json!({"user": "alice", "ip": "203.0.113.7"});
         body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -127,19 +127,19 @@ impl Server {
         response.json()
     }
 
-    /// The token object; panics where there is none.
+    /// Returns the token object; panics if there is none.
     pub fn token(&self, id: &Value) -> Value {
         let response = self.call("GET", &token_path(id), None);
         assert_eq!(response.status, 200, "{}", response.text());
         response.json()
     }
 
-    /// Ends a token.
-    pub fn end(&self, id: &Value) {
+    /// Revokes a token.
+    pub fn revoke(&self, id: &Value) {
         assert_eq!(self.call("DELETE", &token_path(id), None).status, 204);
     }
 
-    /// A page of alice's tokens, and the cursor of the next.
+    /// Returns a page of alice's tokens, and the cursor of the next page.
     pub fn list(&self, query: &str) -> (Vec<Value>, Value) {
         let response = self.call("GET", &format!("/v1/users/alice/tokens{query}"), None);
         assert_eq!(response.status, 200, "{}", response.text());
@@ -148,24 +148,24 @@ impl Server {
         (page["tokens"].as_array().unwrap().clone(), page["next_cursor"].clone())
     }
 
-    /// `GET /auth` with a token in the header.
+    /// Calls `GET /auth` with a token in the header.
     pub fn auth(&self, token: &Value) -> Response {
         self.validation().get("/auth", &[("Authorization", &bearer(token))])
     }
 }
 
-/// Starts the binary with these arguments and variables, and with no other of ours.
+/// Starts the binary with these arguments and no other `DOORWARD_…` variables.
 pub fn run(args: &[&str], settings: &[(&str, &str)]) -> Process {
     Process::spawn("doorward", command(binary(), settings).args(args))
 }
 
-/// Starts the binary by a line of the shell, where it is `"$0"`.
+/// Starts the binary by a shell command, in which it is `"$0"`.
 pub fn run_in_shell(line: &str, settings: &[(&str, &str)]) -> Process {
     let mut command = command("sh".into(), settings);
     Process::spawn("doorward", command.args(["-c", line]).arg(binary()))
 }
 
-/// A command with these variables, and with no other of ours.
+/// Returns a command with these and no other `DOORWARD_…` variables.
 pub fn command(program: PathBuf, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -181,21 +181,21 @@ pub fn binary() -> PathBuf {
     env!("CARGO_BIN_EXE_doorward").into()
 }
 
-/// Waits for the ready line; the addresses of both planes.
+/// Waits for the ready line; returns the addresses of both planes.
 pub fn wait_ready(process: &mut Process) -> (String, String) {
     process.wait_until("ready", |process| process.stdout().contains('\n'));
     assert!(process.stdout().starts_with("ready "), "{}", process.log());
     (word(process, "listen="), word(process, "admin-listen="))
 }
 
-/// What follows a name in the ready line; empty when the name is not there.
+/// Returns the value of a name in the ready line, or an empty string.
 fn word(process: &Process, name: &str) -> String {
     let stdout = process.stdout();
     let line = stdout.lines().next().unwrap_or_default();
     line.split(' ').find_map(|word| word.strip_prefix(name)).unwrap_or_default().to_owned()
 }
 
-/// Runs a test on the embedded store and on a Redis of its own, side by side.
+/// Runs a test on the embedded store and on its own Redis, concurrently.
 pub fn on_both_stores(settings: &[(&str, &str)], test: impl Fn(&Server) + Sync) {
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -206,7 +206,7 @@ pub fn on_both_stores(settings: &[(&str, &str)], test: impl Fn(&Server) + Sync) 
     });
 }
 
-/// The header with [`ADMIN_KEY`].
+/// Returns the header with [`ADMIN_KEY`].
 pub fn key() -> (&'static str, &'static str) {
     ("Authorization", "Bearer the-admin-key-of-the-tests-0123456789")
 }
@@ -229,7 +229,8 @@ pub fn token_path(id: &Value) -> String {
     format!("/v1/tokens/{}", text(id))
 }
 
-/// The identity of an allowed request. Every header must be there once, with a value, and the answer empty.
+/// Returns the identity of an allowed request. Asserts that every header is there once with a value, and that the body
+/// is empty.
 pub fn identity(response: &Response) -> [&str; 7] {
     assert_eq!(response.status, 200, "{response:?}");
     assert_empty(response);
@@ -241,27 +242,27 @@ pub fn identity(response: &Response) -> [&str; 7] {
     })
 }
 
-/// The answer has no body, says so, and may not be kept.
+/// Asserts that the answer has an explicitly empty body and must not be cached.
 pub fn assert_empty(response: &Response) {
     assert_eq!(response.body, b"", "{response:?}");
     assert_eq!(response.header("content-length"), Some("0"), "{response:?}");
     assert_eq!(response.header("cache-control"), Some("no-store"), "{response:?}");
 }
 
-/// Refused for want of a token.
+/// Asserts a refusal because of a missing token.
 pub fn assert_no_token(response: &Response) {
     assert_denied(response, 401);
     assert_eq!(response.header("www-authenticate"), Some(r#"Bearer realm="doorward""#));
 }
 
-/// Refused because of its token.
+/// Asserts a refusal because of an invalid token.
 pub fn assert_invalid_token(response: &Response) {
     assert_denied(response, 401);
     let challenge = r#"Bearer realm="doorward", error="invalid_token""#;
     assert_eq!(response.header("www-authenticate"), Some(challenge));
 }
 
-/// Refused because the store cannot be asked.
+/// Asserts a refusal because the store is unavailable.
 pub fn assert_unavailable(response: &Response) {
     assert_denied(response, 503);
     assert_eq!(response.header("retry-after"), Some("1"));
@@ -278,7 +279,7 @@ fn assert_denied(response: &Response, status: u16) {
     assert!(!response.headers.iter().any(tells), "{response:?}");
 }
 
-/// The answer is a problem of this status; the pointers of its errors.
+/// Asserts a problem document with this status; returns the pointers of its errors.
 pub fn pointers(response: &Response, status: u16) -> Vec<String> {
     assert_eq!(response.status, status, "{}", response.text());
     assert_eq!(response.header("content-type"), Some("application/problem+json"));

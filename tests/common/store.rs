@@ -1,4 +1,4 @@
-//! The stores that the contract is tried on, tokens to put into them, and a look at what is in Redis.
+//! The stores that run the contract, sample tokens, and dumps of Redis.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
 use doorward::internals::token_string::{HashTag, Minted, TokenId, TokenKeys, TokenKind, VerifiedMark};
 use doorward::internals::values::RedisUrl;
-use doorward::{Clock, Entropy, StoreError, Token, TokenRecord};
+use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
@@ -26,15 +26,15 @@ use super::redis::RedisServer;
 pub const MINUTE_MS: u64 = 60_000;
 pub const HOUR_MS: u64 = 60 * MINUTE_MS;
 pub const DAY_MS: u64 = 24 * HOUR_MS;
-/// Where the manual time of the tests starts.
+/// The start of the tests' manual time.
 pub const NOW_MS: u64 = 1_800_000_000_000;
 
-/// The settings' defaults.
+/// The default limits.
 pub const LIMITS: StoreLimits = StoreLimits::DEFAULT;
-/// No operation of a test waits so long on a machine that works at all.
+/// A timeout that no operation reaches on a working machine.
 const PATIENCE: Duration = Duration::from_millis(DEADLINE_MS);
 
-/// A store variant, and the server it needs. A further one is a line in `each_store!` (tests/integration.rs) and an
+/// A store variant and the server it needs. A new variant needs a line in `each_store!` (tests/integration.rs) and an
 /// arm in [`TestStore::open_with`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKind {
@@ -46,7 +46,7 @@ pub enum StoreKind {
     Cluster,
 }
 
-/// A store of its own for one test: on Redis, by a key prefix nobody else has.
+/// A store for one test: on Redis, by a unique key prefix.
 pub struct TestStore {
     pub store: Store,
     reader: RecordReader,
@@ -74,27 +74,27 @@ impl TestStore {
                 return Self::new(store, String::new()).await;
             }
             Servers::One(server) if kind == StoreKind::RedisUnix => {
-                // Another prefix than the shipped user's; a pattern has no spaces.
+                // The prefix differs from the shipped user's; a key pattern has no spaces.
                 server.set_user(&["~an?app's/sessions?*", "&an?app's/sessions?*"]);
                 server.unix_url()
             }
             Servers::One(server) => server.url(),
             Servers::Cluster(cluster) => cluster.url(),
         };
-        Self { servers, ..on_redis(&url, &prefix, limits, PATIENCE).await }
+        Self { servers, ..open_redis(&url, &prefix, limits, PATIENCE, Clock::manual(NOW_MS)).await }
     }
 
-    /// A store with the default key prefix on a server that the test owns.
+    /// Opens a store with the default key prefix on the test's own server.
     pub async fn on_server(server: &RedisServer, limits: StoreLimits, timeout: Duration) -> Self {
-        on_redis(&server.url(), "dw:", limits, timeout).await
+        open_redis(&server.url(), "dw:", limits, timeout, Clock::manual(NOW_MS)).await
     }
 
-    /// The same with a timeout that is never reached.
+    /// As [`TestStore::on_server`], with a timeout that is never reached.
     pub async fn alone_on(server: &RedisServer) -> Self {
         Self::on_server(server, LIMITS, PATIENCE).await
     }
 
-    /// A store on a server that the test owns, whose clock the store follows.
+    /// Opens a store on the test's own server; the store follows the server's clock.
     pub async fn in_real_time(server: &RedisServer) -> Self {
         let on = open_redis(&server.url(), "dw:", LIMITS, PATIENCE, Clock::system()).await;
         on.store.probe().await.unwrap();
@@ -113,7 +113,7 @@ impl TestStore {
         }
     }
 
-    /// What all its keys start with.
+    /// Returns the prefix of all its keys.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
@@ -127,7 +127,7 @@ impl TestStore {
         token_string::mint(TokenKind::Session, &keys, user, &self.entropy).unwrap()
     }
 
-    /// A token that was not issued yet: an hour of idle time, 30 days at most.
+    /// Returns a token that is not issued yet: an hour of idle time, 30 days of lifetime.
     pub fn sample(&self, user: &str, now_ms: u64) -> Token {
         let minted = self.mint(user);
         Token {
@@ -162,7 +162,7 @@ impl TestStore {
         }
     }
 
-    /// Issues a sample that needs no room to be made.
+    /// Issues a sample and asserts that it revokes no other token.
     pub async fn issue(&self, user: &str, now_ms: u64) -> Token {
         self.issue_idle(user, HOUR_MS, now_ms).await
     }
@@ -173,9 +173,15 @@ impl TestStore {
         token
     }
 
-    /// Issues a token; those that made room for it.
+    /// Issues a token; returns the tokens revoked to make room for it.
     pub async fn keep(&self, token: &Token, now_ms: u64) -> Vec<TokenId> {
         keep(&self.store, token, now_ms).await
+    }
+
+    /// Revokes a token that is not revoked yet.
+    pub async fn revoke(&self, token: &Token, now_ms: u64) {
+        let change = TokenChange::revoking(RevokeReason::Ended);
+        self.store.change(token.record.id, &change, now_ms).await.unwrap().unwrap();
     }
 
     pub async fn token(&self, token: &Token, now_ms: u64) -> Option<Token> {
@@ -186,28 +192,28 @@ impl TestStore {
         self.reader.record(id).await
     }
 
-    /// Touches a token as a node does at once after the access.
+    /// Writes an access as a node does at once after the access.
     pub async fn touch(&self, token: &Token, access_ms: u64, renew_to_ms: Option<u64>) {
         self.store.touch(&[touch(token, access_ms, renew_to_ms)], access_ms).await.unwrap();
     }
 
-    /// The ids that a listing of the user shows, in its order.
+    /// Returns the ids in the user's listing, in its order.
     pub async fn listed(&self, user: &str, now_ms: u64) -> Vec<TokenId> {
         let tokens = self.store.user_tokens(user, now_ms).await.unwrap();
         tokens.iter().map(|token| token.record.id).collect()
     }
 
-    /// The keys of this store and their TTLs in milliseconds, -1 for none. None on the embedded store.
+    /// Returns the keys of this store and their TTLs in milliseconds, -1 for none. Empty on the embedded store.
     pub fn ttls(&self) -> BTreeMap<String, i64> {
         self.masters().flat_map(|master| ttls(master, &self.prefix)).collect()
     }
 
-    /// All that is in this store's keys. Nothing on the embedded store.
+    /// Returns the content of this store's keys. Empty on the embedded store.
     pub fn dump(&self) -> Vec<RawKey> {
         self.masters().flat_map(|master| dump(master, &self.prefix)).collect()
     }
 
-    /// Lets this store's keys be older by so much: Redis counts their TTLs in real time, which no manual clock moves.
+    /// Ages this store's keys by this time: Redis counts TTLs in real time, which no manual clock moves.
     pub fn age(&self, by_ms: u64) {
         const SCRIPT: &str = "for _, k in ipairs(redis.call('KEYS', '*')) do \
             local left = redis.call('PTTL', k) \
@@ -229,13 +235,9 @@ impl TestStore {
     }
 }
 
-/// Issues a token that its user may have; those that made room for it.
+/// Issues a token within the user's limit; returns the tokens revoked to make room for it.
 pub async fn keep(store: &Store, token: &Token, now_ms: u64) -> Vec<TokenId> {
     store.issue(token, now_ms).await.unwrap().unwrap()
-}
-
-async fn on_redis(url: &str, prefix: &str, limits: StoreLimits, timeout: Duration) -> TestStore {
-    open_redis(url, prefix, limits, timeout, Clock::manual(NOW_MS)).await
 }
 
 async fn open_redis(
@@ -251,7 +253,7 @@ async fn open_redis(
         key_prefix: prefix.to_owned(),
         connections: 8,
         timeout,
-        // The contract is the store's own; what the near cache adds is checked in tests/history.
+        // The contract covers the store alone; tests/history checks the near cache.
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0, catch_up_ms: 3000 },
         accept_eviction: false,
     };
@@ -259,16 +261,16 @@ async fn open_redis(
     TestStore::new(store, prefix.to_owned()).await
 }
 
-/// What a test's store runs on; kept running by whoever uses it.
+/// The server under a test's store; it runs as long as a test uses it.
 enum Servers {
-    /// The embedded store, or a server that the test owns.
+    /// The embedded store, or the test's own server.
     None,
     One(Arc<RedisServer>),
     Cluster(Arc<RedisCluster>),
 }
 
 impl Servers {
-    /// Those that the tests of a binary share.
+    /// Servers that the tests of a binary share.
     fn shared(kind: StoreKind) -> Self {
         static REDIS: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
         static VALKEY: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
@@ -284,7 +286,8 @@ impl Servers {
     }
 }
 
-/// The one there is, else a new one. It ends with the last test that uses it: a static one would outlive the process.
+/// Returns the shared server, or starts one. It stops with the last test that uses it: a static one would outlive the
+/// process.
 fn shared<T>(place: &Mutex<Weak<T>>, start: impl FnOnce() -> T) -> Arc<T> {
     let mut shared = place.lock().unwrap_or_else(PoisonError::into_inner);
     shared.upgrade().unwrap_or_else(|| {
@@ -294,7 +297,7 @@ fn shared<T>(place: &Mutex<Weak<T>>, start: impl FnOnce() -> T) -> Arc<T> {
     })
 }
 
-/// The keys that start with `prefix`, with their TTLs in milliseconds, -1 for none.
+/// Returns the keys that start with `prefix` and their TTLs in milliseconds, -1 for none.
 pub fn ttls(server: &RedisServer, prefix: &str) -> BTreeMap<String, i64> {
     const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
         r[#r + 1] = k r[#r + 1] = redis.call('PTTL', k) end return r";
@@ -304,17 +307,17 @@ pub fn ttls(server: &RedisServer, prefix: &str) -> BTreeMap<String, i64> {
     keys.filter(|(key, _)| key.starts_with(prefix)).collect()
 }
 
-/// A key as it is in Redis.
+/// A key of Redis.
 #[derive(Clone, Debug)]
 pub struct RawKey {
-    /// The name without the store's prefix.
+    /// Its name without the store's prefix.
     pub name: String,
     pub ttl_ms: i64,
-    /// The fields of a hash and their values, the members of a sorted set and their scores; nothing of other types.
+    /// Fields and values of a hash, or members and scores of a sorted set; empty for other types.
     pub entries: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-/// All that is in the keys that start with `prefix`.
+/// Returns the content of the keys that start with `prefix`.
 pub fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
     const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
         local kind, all = redis.call('TYPE', k).ok, {} \
@@ -331,7 +334,7 @@ pub fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
     keys.into_iter().filter_map(key).collect()
 }
 
-/// A connection that knows nothing of stores.
+/// Opens a plain connection to Redis.
 pub fn raw_connection(server: &RedisServer) -> redis::Connection {
     redis::Client::open(server.admin_url()).unwrap().get_connection().unwrap()
 }
@@ -358,8 +361,8 @@ pub fn with_idle(token: Token, idle_ms: u64) -> Token {
     })
 }
 
-/// The token as it is after its end.
-pub fn ended(token: &Token, now_ms: u64) -> Token {
+/// Returns the token as it is after its revocation.
+pub fn revoked_at(token: &Token, now_ms: u64) -> Token {
     let revoked = Some(Revocation { at_ms: now_ms, reason: Some(RevokeReason::Ended) });
     Token { revoked, ..edited(token.clone(), |c| c.is_active = false) }
 }
@@ -370,7 +373,7 @@ pub fn touch(token: &Token, access_ms: u64, renew_to_ms: Option<u64>) -> Touch {
     Touch { id: record.id, user: record.user().to_owned(), access_ms, renewal }
 }
 
-/// Two users whose tokens are in the same shard.
+/// Returns two users whose tokens are in the same shard.
 pub fn users_of_one_shard() -> (String, String) {
     let mut seen = std::collections::HashMap::new();
     (0..)
@@ -381,7 +384,7 @@ pub fn users_of_one_shard() -> (String, String) {
         .unwrap()
 }
 
-/// Asks again and again until there is an answer; panics after the deadline.
+/// Polls until there is a value; panics after the deadline.
 pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let clock = Clock::system();
     let started_ms = clock.boottime_ms();

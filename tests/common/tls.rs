@@ -1,4 +1,4 @@
-//! Certificates made by openssl, and clients that go by them.
+//! Certificates made by openssl, and TLS clients.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 
 use super::http2::{Http2, Stream};
 
-/// An authority in a directory of its own.
+/// A certificate authority in its own directory.
 pub struct Authority {
     directory: TempDir,
 }
@@ -41,12 +41,12 @@ impl Authority {
         authority
     }
 
-    /// The authority's own certificate.
+    /// Returns the path of the authority's own certificate.
     pub fn cert(&self) -> PathBuf {
         self.path("ca.pem")
     }
 
-    /// A certificate for this machine, which has `name` in it.
+    /// Issues a certificate for this machine that contains `name`.
     pub fn issue(&self, name: &str) -> Identity {
         self.openssl(
             &format!("req -subj /CN={name} -nodes -keyout {name}.key -out {name}.csr -newkey ec"),
@@ -89,7 +89,7 @@ impl Authority {
         Arc::new(config)
     }
 
-    /// Connects as a client that trusts this authority; fails with the handshake.
+    /// Connects as a client that trusts this authority; returns the error of a failed handshake.
     pub fn connect(
         &self,
         addr: &str,
@@ -106,7 +106,7 @@ impl Authority {
         Ok(stream)
     }
 
-    /// The same for HTTP/2.
+    /// As [`Authority::connect`], for HTTP/2.
     pub fn connect_http2(&self, addr: &str) -> io::Result<Http2> {
         let config = self.client_config(None, &["h2"]);
         Http2::try_over(async {
@@ -122,7 +122,7 @@ impl Authority {
 const KEY: &str = "-pkeyopt ec_paramgen_curve:prime256v1";
 
 impl Identity {
-    /// The certificate as it is sent.
+    /// Returns the certificate in DER.
     pub fn der(&self) -> CertificateDer<'static> {
         certificates(&self.cert).remove(0)
     }
@@ -135,7 +135,7 @@ impl Identity {
         self.key.to_str().unwrap()
     }
 
-    /// Puts the files of another in the place of these.
+    /// Replaces these files by those of another certificate.
     pub fn replace_with(&self, other: &Identity) {
         fs::copy(&other.key, &self.key).unwrap();
         fs::copy(&other.cert, &self.cert).unwrap();

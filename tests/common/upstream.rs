@@ -1,5 +1,5 @@
-//! A small real HTTP server in this process that records what it is sent. It stands for an application behind a
-//! proxy, or for anything else a test wants to answer for.
+//! A small HTTP server in the test process that records requests: an application behind a proxy, or any other server
+//! that a test scripts.
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
@@ -14,28 +14,28 @@ use tokio::sync::oneshot;
 
 use super::ports::Port;
 
-/// A request as it arrived.
+/// A recorded request.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     pub method: String,
-    /// With the query.
+    /// Includes the query.
     pub path: String,
-    /// In the order of arrival, names in lower case, repeated ones repeated.
+    /// In the order of arrival, with names in lower case and repeated headers kept.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// The connection it came on, counted from 1.
+    /// The number of its connection, from 1.
     pub connection: usize,
 }
 
 impl Recorded {
-    /// The first value of a header, whatever the case of its name.
+    /// Returns the first value of a header, ignoring the case of its name.
     pub fn header(&self, name: &str) -> Option<&str> {
         let same = |other: &&(String, String)| other.0.eq_ignore_ascii_case(name);
         self.headers.iter().find(same).map(|(_, value)| value.as_str())
     }
 }
 
-/// What to answer.
+/// A scripted answer.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: u16,
@@ -59,7 +59,7 @@ struct Log {
 /// A server on a free port; stops on drop.
 pub struct Upstream {
     addr: SocketAddr,
-    /// Held also when the server is gone: a proxy that goes on asking reaches no other test.
+    /// Kept after the server has stopped, so that a proxy that still sends requests reaches no other test.
     _port: Port,
     log: Arc<Mutex<Log>>,
     stop: Option<oneshot::Sender<()>>,
@@ -103,17 +103,17 @@ impl Upstream {
         self.addr.to_string()
     }
 
-    /// All requests so far, oldest first.
+    /// Returns all requests so far, oldest first.
     pub fn requests(&self) -> Vec<Recorded> {
         self.log.lock().unwrap().requests.clone()
     }
 
-    /// Takes the requests so far out, oldest first.
+    /// Takes the requests so far, oldest first.
     pub fn take_requests(&self) -> Vec<Recorded> {
         std::mem::take(&mut self.log.lock().unwrap().requests)
     }
 
-    /// How many connections were made to it so far.
+    /// Returns the number of connections so far.
     pub fn connections(&self) -> usize {
         self.log.lock().unwrap().connections
     }
@@ -142,7 +142,7 @@ async fn serve(listener: TcpListener, log: Arc<Mutex<Log>>, answer: Arc<Answer>)
         let (log, answer) = (log.clone(), answer.clone());
         tokio::spawn(async move {
             let service = service_fn(|request| respond(request, connection, &log, &*answer));
-            // A client that goes away in the middle of a request is its own business.
+            // A client may disconnect in the middle of a request.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }

@@ -1,4 +1,4 @@
-//! docs/proxies.md shows what is tested.
+//! docs/proxies.md shows only configurations that are tested.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Lines without the indentation that all of them share, and without empty lines.
+/// Returns the non-empty lines without their common indentation.
 fn plain(lines: &[&str]) -> Vec<String> {
     let lines: Vec<_> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
     let indent = |line: &str| line.len() - line.trim_start().len();
@@ -17,7 +17,7 @@ fn plain(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| line[shared..].trim_end().to_owned()).collect()
 }
 
-/// A block that begins with "```LANGUAGE config/proxies/FILE" stands in that file, whole and in this order.
+/// A block that begins with "```LANGUAGE config/proxies/FILE" is a contiguous part of that file.
 #[test]
 fn every_snippet_is_part_of_a_tested_file() {
     let mut blocks = 0;

@@ -1,8 +1,7 @@
-//! The sessions shown in README.md, docs/api.md and docs/lifecycle.md, run as they stand against a server on the embedded store.
+//! The sessions in README.md, docs/api.md and docs/lifecycle.md, run unchanged against a server on the embedded store.
 //!
-//! A fenced block with the info string `sh session` is run by bash. The block after it, when its info string is
-//! `http`, `json` or `text`, is what must come out; only times, tokens and ids may differ, and those that were made
-//! anew are put for the shown ones from then on.
+//! Bash runs each fenced block with the info string `sh session`. A following block with the info string `http`, `json`
+//! or `text` is the expected output. Only times, tokens and ids may differ; later commands use the ones of this run.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +28,7 @@ fn the_examples_of_the_lifecycle_work() {
     assert_eq!(run_session("docs/lifecycle.md"), 10, "answers shown");
 }
 
-/// The lines that the server itself prints are a session, too.
+/// The session that the server prints at start.
 #[test]
 fn the_session_printed_at_start_works() {
     let server = Server::start();
@@ -76,11 +75,11 @@ impl Server {
     }
 }
 
-/// Runs the session of a document; gives how many answers it shows.
+/// Runs the session of a document; returns the number of answers that it shows.
 fn run_session(document: &str) -> usize {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).unwrap();
     let server = Server::start();
-    // What is shown, and what stands for it in this run.
+    // Values of the document, and their counterparts in this run.
     let mut known = vec![
         ("127.0.0.1:8080".to_owned(), server.listen.clone()),
         ("127.0.0.1:8081".to_owned(), server.admin_listen.clone()),
@@ -95,7 +94,7 @@ fn run_session(document: &str) -> usize {
         let commands = known.iter().fold(block.clone(), |text, (shown, real)| text.replace(shown, real));
         let (assignments, rest): (Vec<&str>, Vec<&str>) =
             commands.lines().partition(|line| is_assignment(line));
-        // The key is of the run that the document shows.
+        // The document shows the key of another run.
         for line in assignments.iter().filter(|line| !line.starts_with("KEY=")) {
             variables += &format!("{line}\n");
         }
@@ -109,7 +108,7 @@ fn run_session(document: &str) -> usize {
     answers
 }
 
-/// The fenced blocks of a Markdown text: info string and content.
+/// Returns the fenced blocks of a Markdown text: info string and content.
 fn fenced_blocks(text: &str) -> Vec<(&str, String)> {
     let mut blocks = Vec::new();
     let mut lines = text.lines();
@@ -134,7 +133,7 @@ fn bash(commands: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Compares what a document shows with what came out.
+/// Compares the output that a document shows with the real output.
 struct Comparison<'a> {
     context: String,
     learned: &'a mut Vec<(String, String)>,
@@ -160,7 +159,7 @@ impl Comparison<'_> {
         assert_eq!(shown.lines().count(), real.lines().count(), "{}\n{real}", self.context);
         for (shown, real) in shown.lines().zip(real.lines()) {
             match (shown.split_once(": "), real.split_once(": ")) {
-                // Anything but their values.
+                // Matches header names, not their values.
                 (Some(("date", _)), Some(("date", _))) => {}
                 (Some(("x-auth-expires-in", shown)), Some(("x-auth-expires-in", real))) => {
                     assert_eq!(shown == "0", real == "0", "{}", self.context);
@@ -192,7 +191,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Equal, but for tokens, ids and times, which are of the same kind.
+    /// Compares two values; tokens, ids and times need only be of the same kind.
     fn text(&mut self, shown: &str, real: &str) {
         let (shown, real) = match (shown.strip_prefix("/v1/tokens/"), real.strip_prefix("/v1/tokens/")) {
             (Some(shown), Some(real)) => (shown, real),
@@ -204,7 +203,7 @@ impl Comparison<'_> {
         let both = |is: fn(&str) -> bool| is(shown) && is(real);
         if both(is_token) || both(|text| TokenId::parse(text).is_some()) {
             self.learned.push((shown.to_owned(), real.to_owned()));
-            // A token begins with its id: the longer one is put in first.
+            // A token contains its id, so the longer string is replaced first.
             self.learned.sort_by_key(|(shown, _)| std::cmp::Reverse(shown.len()));
         } else {
             assert!(both(is_time), "{}\nshown: {shown}\ngiven: {real}", self.context);

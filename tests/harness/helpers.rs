@@ -1,4 +1,4 @@
-//! The test support tried on itself, and the shipped Redis configuration on a real server.
+//! Tests of the test support, and of the shipped Redis configuration on a real server.
 
 use crate::common::cluster::{RedisCluster, node_id, slot_of};
 use crate::common::http::Client;
@@ -27,7 +27,7 @@ fn the_http_client_reads_every_framing() {
     assert_eq!(client.send(b"\xff\x00 nonsense\r\n\r\n").status, 400);
     assert_eq!(client.connections(), 2);
 
-    // Chunked, as nginx passes it on.
+    // Chunked, as nginx forwards it.
     let body = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
     assert_eq!(client.send(body).text(), "abc");
     let addr = server.addr();
@@ -70,7 +70,7 @@ fn redis_can_be_frozen_thawed_and_counts_commands() {
     assert_eq!(asked, "1");
 }
 
-/// What config/redis.conf says about sizes, on the server that is installed.
+/// The sizes stated in config/redis.conf, on the installed server.
 #[test]
 fn redis_holds_a_token_and_an_index_compactly() {
     let server = RedisServer::start();

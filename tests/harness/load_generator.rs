@@ -1,4 +1,4 @@
-//! The load harness has no test harness of its own: its parts are tested from here.
+//! Tests of the load harness, which is a benchmark and has no tests of its own.
 
 #[path = "../../benches/load/client.rs"]
 #[allow(dead_code)]
@@ -17,7 +17,7 @@ use self::generator::{CONNECTIONS, Load, Pace, Request};
 use self::stats::{median, median_interval_95, percentile};
 use crate::common::process::wait_for;
 
-/// As the harness defines it.
+/// The harness's own definitions.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn current_thread_runtime() -> std::io::Result<tokio::runtime::Runtime> {
@@ -27,8 +27,8 @@ fn current_thread_runtime() -> std::io::Result<tokio::runtime::Runtime> {
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const LAST_ANSWER: &str = "HTTP/1.1 200 OK\r\nconnection: keep-alive, Close\r\nContent-Length: 2\r\n\r\nok";
 
-/// A server that answers the requests on each connection with what `connections` says, and then closes it. After the last
-/// connection it is gone.
+/// Starts a server that answers each connection with the given answers and then closes it. It stops after the last
+/// connection.
 fn serve(connections: impl IntoIterator<Item = Vec<&'static str>> + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -44,17 +44,17 @@ fn serve(connections: impl IntoIterator<Item = Vec<&'static str>> + Send + 'stat
 fn answer(mut stream: TcpStream, answers: &[&str]) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(|line| line.ok());
     for answer in answers {
-        // A client that goes away is the end of a load.
+        // The client disconnects at the end of a load.
         if !lines.any(|line| line.is_empty()) || stream.write_all(answer.as_bytes()).is_err() {
             return;
         }
     }
     let _ = stream.shutdown(Shutdown::Write);
-    // To close with something unread would be a reset.
+    // Closing with unread bytes would reset the connection.
     lines.for_each(drop);
 }
 
-/// Sends these requests one after the other: what each is answered with, and the error that ended it.
+/// Sends these requests one after the other; returns each answer, and the error of the last one.
 fn exchange(address: SocketAddr, requests: &[&str]) -> (Vec<u16>, Option<String>) {
     current_thread_runtime().unwrap().block_on(async {
         let mut connection = Connection::open(address).await.unwrap();
@@ -91,12 +91,12 @@ fn a_connection_closed_anywhere_else_is_an_error() {
     }
     let (answers, error) = exchange(serve(vec![vec![], vec![ANSWER]]), &[GET]);
     assert_eq!((answers, error.unwrap().contains("new connection")), (vec![], true));
-    // Nobody knows whether it was done.
+    // Whether the request was processed is unknown.
     let (answers, error) = exchange(serve(vec![vec![ANSWER], vec![ANSWER]]), &[GET, POST]);
     assert_eq!((answers, error.unwrap().contains("POST")), (vec![200], true));
 }
 
-/// A load goes on over servers that end their connections; requests that were sent together are all answered.
+/// A load continues if the server closes connections; pipelined requests are all answered.
 #[test]
 fn a_load_continues_on_new_connections() {
     for (depth, last) in [(1, ANSWER), (1, LAST_ANSWER), (4, ANSWER), (4, LAST_ANSWER)] {
@@ -108,7 +108,7 @@ fn a_load_continues_on_new_connections() {
     }
 }
 
-/// Ten seconds of all connections: as many times as the pace says, none closer to the next than any other.
+/// Ten seconds of all connections: the send times match the pace and are evenly spaced.
 #[test]
 fn a_pace_is_spread_evenly_over_all_connections() {
     for per_second in [1, 100, 10_000] {
@@ -127,7 +127,7 @@ fn a_pace_is_spread_evenly_over_all_connections() {
     }
 }
 
-/// A connection sends on from answer to answer at its times too, and a load without an end of its own can be ended.
+/// A paced connection keeps to its send times, and an unlimited load can be stopped.
 #[test]
 fn a_paced_load_continues_on_new_connections() {
     let address = serve(std::iter::repeat(vec![ANSWER, ANSWER]));
@@ -152,7 +152,7 @@ fn the_median_does_not_depend_on_the_order() {
 
 #[test]
 fn the_interval_matches_the_sign_test() {
-    // The table's ranks: 6 values 1..6, 10 values 2..9, 20 values 6..15, 30 values 10..21.
+    // The ranks of the sign test's table: 6 values 1..6, 10 values 2..9, 20 values 6..15, 30 values 10..21.
     assert_eq!(median_interval_95(&one_to(6)), Some((1.0, 6.0)));
     assert_eq!(median_interval_95(&one_to(10)), Some((2.0, 9.0)));
     assert_eq!(median_interval_95(&one_to(20)), Some((6.0, 15.0)));

@@ -1,4 +1,4 @@
-//! What can fail, and how a test makes it.
+//! The faults, and how a test causes them.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -16,26 +16,26 @@ use crate::proxy::{Direction, Rule};
 use crate::timing::{LEASE_MS, now_us};
 use crate::world::{PROXIED, Store, World};
 
-/// No failover but those that a fault asks for.
+/// Prevents failovers that no fault requested.
 const PATIENT: [&str; 2] = ["--cluster-node-timeout", "60000"];
 
-/// What the Redis user loses in turn: of what a session needs, of what is told, of what is tracked.
+/// Permissions that the Redis user loses in turn: for sessions, for publishing, for tracking.
 const RESTRICTIONS: [&[&str]; 5] =
     [&["-hset"], &["resetchannels"], &["-client|tracking"], &["-hmget"], &["resetkeys", "%R~dw:*"]];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Nothing,
-    /// Redis closes the tracking connections, again and again.
+    /// Redis closes the tracking connections repeatedly.
     TrackingKilled,
-    /// Redis closes all connections, again and again.
+    /// Redis closes all connections repeatedly.
     AllKilled,
     RedisFrozen,
-    /// Killed, and started again some time later, with all that it acknowledged.
+    /// Redis is killed and later restarted with everything that it acknowledged.
     RedisRestarted,
-    /// FLUSHALL: all is lost, but no ended token may come back for that.
+    /// FLUSHALL: everything is lost, but no revoked token may come back.
     Flushed,
-    /// The Redis user loses a permission, and gets it back.
+    /// The Redis user loses a permission and regains it.
     Restricted,
     LinkSilent,
     LinkSilentToRedis,
@@ -44,27 +44,28 @@ pub enum Fault {
     LinkDelayed,
     LinkCut,
     NodeFrozen,
-    /// The system clock of one node jumps by days, and back.
+    /// The system clock of one node jumps by days and back.
     NodeClockJumps,
-    /// The clock of Redis jumps by less than tokens live, and back. (What expires in a jump, Redis deletes itself.)
+    /// The clock of Redis jumps by less than a token's lifetime and back. (Redis itself deletes keys that expire in a
+    /// jump.)
     StoreClockJumps,
-    /// Another server becomes the master, and one node goes on asking the former one, which answers.
+    /// Another server becomes the master, but one node continues to use the former one, which still answers.
     MasterDemoted,
-    /// Two of three Sentinels are silent, and the third names a former master, which answers.
+    /// Two of three Sentinels are silent, and the third names the former master, which still answers.
     SentinelMinority,
     ClusterTrackingKilled,
-    /// One master of a cluster stands still.
+    /// One master of a cluster is frozen.
     ClusterMasterFrozen,
-    /// The replicas take over from their masters, without losing anything.
+    /// The replicas take over from their masters without data loss.
     ClusterFailover,
-    /// The slots with the tokens go from master to master.
+    /// The slots of the tokens move from master to master.
     ClusterSlotsMove,
-    /// A listed seed has joined another cluster.
+    /// A configured seed has joined another cluster.
     ClusterForeignSeed,
 }
 
 impl Fault {
-    /// A deployment that this can happen to.
+    /// Starts a deployment in which this fault can happen.
     pub fn world(self) -> World {
         match self {
             Self::RedisRestarted => {
@@ -96,7 +97,7 @@ impl Fault {
         }
     }
 
-    /// Lets it happen until `until_us` at least. When this returns it is over.
+    /// Causes the fault until at least `until_us`. The fault is over when this returns.
     pub fn happen(self, world: &mut World, ledger: &Ledger, rng: &mut StdRng, until_us: u64) {
         match self {
             Self::Nothing => thread::sleep(Duration::from_micros(until_us.saturating_sub(now_us()))),
@@ -160,7 +161,7 @@ impl Fault {
             }
             Self::ClusterForeignSeed => {
                 world.cluster().move_away(3, "SOFT");
-                // Whoever loses a connection asks anew who the masters are.
+                // A node that loses a connection asks for the masters again.
                 often(rng, until_us, |_| world.cluster().masters.iter().for_each(kill_tracking));
             }
             Self::ClusterTrackingKilled => often(rng, until_us, |_| {
@@ -176,7 +177,7 @@ impl Fault {
                 });
             }
             Self::ClusterFailover => {
-                // Once: the other masters agree to one per master in two node timeouts.
+                // Once: the other masters vote for one failover per master within two node timeouts.
                 fail_over(world.cluster(), rng);
                 thread::sleep(Duration::from_micros(until_us.saturating_sub(now_us())));
             }
@@ -185,7 +186,7 @@ impl Fault {
     }
 }
 
-/// A fault of a moment, with random pauses short enough to hit nodes that are still recovering from the last.
+/// Repeats a momentary fault, with random pauses short enough to hit nodes that still recover from the previous one.
 fn often(rng: &mut StdRng, until_us: u64, mut strike: impl FnMut(&mut StdRng)) {
     while now_us() < until_us {
         strike(rng);
@@ -193,7 +194,7 @@ fn often(rng: &mut StdRng, until_us: u64, mut strike: impl FnMut(&mut StdRng)) {
     }
 }
 
-/// A fault that lasts: first for two leases, then for random times below and above the lease.
+/// Causes a lasting fault: first for two leases, then for random times below and above the lease.
 fn for_a_while(rng: &mut StdRng, until_us: u64, mut during: impl FnMut(&dyn Fn())) {
     let mut hold_ms = 2 * LEASE_MS;
     while now_us() < until_us {
@@ -230,7 +231,7 @@ fn kill_tracking(redis: &RedisServer) {
     }
 }
 
-/// A planned failover to the second server, for one node alone, and back.
+/// Fails over to the second server for one node only, and back.
 fn demote(world: &World, hold: &dyn Fn()) {
     let Store::One { redis: first, second: Some(second), proxy } = &world.store else {
         panic!("no second server");
@@ -244,7 +245,7 @@ fn demote(world: &World, hold: &dyn Fn()) {
     proxy.retarget(first.port());
 }
 
-/// The former master knows what there was until now.
+/// The former master has all data up to now.
 fn name_former_master(world: &World, hold: &dyn Fn()) {
     let Store::One { redis: master, second: Some(former), .. } = &world.store else {
         panic!("no second server");
@@ -268,8 +269,8 @@ fn follow(replica: &RedisServer, master: &RedisServer) {
     });
 }
 
-/// Makes the replica the master without losing a write. The former master then follows nobody it can reach: it
-/// keeps what it has, which grows old, and answers.
+/// Makes the replica the master without losing a write. The former master then follows an unreachable address: it keeps
+/// its ageing data and still answers.
 fn hand_over(from: &RedisServer, to: &RedisServer) {
     const NOBODY: &str = "1";
     from.cli(&["CLIENT", "PAUSE", "10000", "WRITE"]);
@@ -282,7 +283,7 @@ fn hand_over(from: &RedisServer, to: &RedisServer) {
     from.cli(&["CLIENT", "UNPAUSE"]);
 }
 
-/// Every replica takes over from its master without losing a write.
+/// Makes every replica take over from its master without losing a write.
 fn fail_over(cluster: &RedisCluster, rng: &mut StdRng) {
     for replica in &cluster.replicas {
         replica.cli(&["CLUSTER", "FAILOVER"]);
@@ -293,7 +294,7 @@ fn fail_over(cluster: &RedisCluster, rng: &mut StdRng) {
     }
 }
 
-/// The slots of all the load's users, one after the other, each to another master.
+/// Moves the slots of all users of the load to another master, one after the other.
 fn move_slots(cluster: &RedisCluster, rng: &mut StdRng) {
     let slots: BTreeSet<u16> = users().map(|user| slot_of_user(&user)).collect();
     for slot in slots {
@@ -305,7 +306,7 @@ fn move_slots(cluster: &RedisCluster, rng: &mut StdRng) {
 
 fn slot_of_user(user: &str) -> u16 {
     let tag = HashTag::of_user(user).to_string();
-    // CRC-16/XMODEM, as Redis counts slots.
+    // CRC-16/XMODEM, which Redis uses for slots.
     let crc =
         tag.bytes().fold(0_u16, |crc, byte| {
             (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| {

@@ -1,4 +1,4 @@
-//! Each fault, for a second or two.
+//! One short run of each fault.
 
 use crate::fault::Fault;
 use crate::run::check;

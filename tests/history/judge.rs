@@ -1,4 +1,4 @@
-//! What was seen of a deployment, and whether the promise was kept. Pure: times are given, none is asked for.
+//! The recorded history of a deployment, and the check of the guarantee. Pure: it reads no clock.
 
 /// One answer to a validation; times in microseconds of one clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,18 +13,18 @@ pub struct Validation {
     pub status: u16,
 }
 
-/// What became of a token whose issuing was acknowledged.
+/// The life of a token whose issue was acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Life {
     pub issue_started_us: u64,
     pub issued_us: u64,
-    /// The first request that may have ended it was sent then.
-    pub ending_started_us: Option<u64>,
-    /// Its ending was acknowledged then.
-    pub ended_us: Option<u64>,
+    /// When the first request that may have revoked it was sent.
+    pub revocation_started_us: Option<u64>,
+    /// When its revocation was acknowledged.
+    pub revoked_us: Option<u64>,
 }
 
-/// The store lost all that was issued before the end of this: a 401 is right from its start on.
+/// A period in which the store lost everything issued before the period's end: a 401 is right from its start on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loss {
     pub start_us: u64,
@@ -38,48 +38,48 @@ pub struct History {
     pub losses: Vec<Loss>,
 }
 
-/// What is promised.
+/// The guarantee to check.
 #[derive(Clone, Copy, Debug)]
-pub struct Promise {
+pub struct Guarantee {
     pub nodes: usize,
-    /// A request sent later than this after the acknowledgement of an ending is refused.
+    /// A request sent later than this after the acknowledgement of a revocation is refused.
     pub lease_us: u64,
-    /// What the judge allows on top.
+    /// The judge's tolerance on top.
     pub slack_us: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
-    /// 200 for a token whose ending had been acknowledged so much earlier.
+    /// A 200 for a token whose revocation was acknowledged `lag_us` earlier.
     PassedLate { seen: Validation, lag_us: u64 },
-    /// 401 for a token that lived from before the request until after its answer.
+    /// A 401 for a token that was live from before the request until after its answer.
     LiveRefused { seen: Validation, life: Life },
-    /// Neither 200, 401 nor 503.
+    /// A status other than 200, 401 and 503.
     OddStatus { seen: Validation },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     pub violations: Vec<Violation>,
-    pub endings: usize,
-    /// Endings after which every node was asked when it had to refuse.
-    pub endings_judged: usize,
+    pub revocations: usize,
+    /// Revocations after which every node was asked at a time when it had to refuse.
+    pub revocations_judged: usize,
     /// Validations of tokens that had to be refused.
     pub judged: usize,
-    /// Validations of tokens that had to be admitted, or else 503.
+    /// Validations of tokens that had to be answered with 200 or 503.
     pub live: usize,
-    /// Of all validations.
+    /// Counts over all validations.
     pub admitted: usize,
     pub refused: usize,
     pub unavailable: usize,
-    /// The latest start of an admitted request after the acknowledgement of its token's ending.
+    /// The latest start of an admitted request after the acknowledgement of its token's revocation.
     pub worst_lag_us: u64,
 }
 
 impl History {
-    pub fn judge(&self, promise: Promise) -> Verdict {
+    pub fn judge(&self, guarantee: Guarantee) -> Verdict {
         let mut verdict = Verdict::default();
-        let mut asked = vec![false; self.lives.len() * promise.nodes];
+        let mut asked = vec![false; self.lives.len() * guarantee.nodes];
         for seen in &self.validations {
             let life = self.lives[seen.token];
             match seen.status {
@@ -88,13 +88,14 @@ impl History {
                 503 => verdict.unavailable += 1,
                 _ => verdict.violations.push(Violation::OddStatus { seen: *seen }),
             }
-            if let Some(lag_us) = life.ended_us.and_then(|ended_us| seen.start_us.checked_sub(ended_us)) {
+            if let Some(lag_us) = life.revoked_us.and_then(|revoked_us| seen.start_us.checked_sub(revoked_us))
+            {
                 if seen.status == 200 {
                     verdict.worst_lag_us = verdict.worst_lag_us.max(lag_us);
                 }
-                if lag_us > promise.lease_us + promise.slack_us {
+                if lag_us > guarantee.lease_us + guarantee.slack_us {
                     verdict.judged += 1;
-                    asked[seen.token * promise.nodes + seen.node] = true;
+                    asked[seen.token * guarantee.nodes + seen.node] = true;
                     if seen.status == 200 {
                         verdict.violations.push(Violation::PassedLate { seen: *seen, lag_us });
                     }
@@ -107,16 +108,17 @@ impl History {
                 }
             }
         }
-        verdict.endings = self.lives.iter().filter(|life| life.ended_us.is_some()).count();
-        verdict.endings_judged = asked.chunks(promise.nodes).filter(|nodes| nodes.iter().all(|a| *a)).count();
+        verdict.revocations = self.lives.iter().filter(|life| life.revoked_us.is_some()).count();
+        verdict.revocations_judged =
+            asked.chunks(guarantee.nodes).filter(|nodes| nodes.iter().all(|a| *a)).count();
         verdict
     }
 
-    /// Whether the token lived at both ends of a request, for certain.
+    /// Returns whether the token was certainly live from the start to the end of a request.
     fn lives_throughout(&self, life: &Life, seen: &Validation) -> bool {
         let may_be_lost = |loss: &Loss| loss.start_us <= seen.end_us && loss.end_us >= life.issue_started_us;
         life.issued_us <= seen.start_us
-            && life.ending_started_us.is_none_or(|ending_us| seen.end_us <= ending_us)
+            && life.revocation_started_us.is_none_or(|revocation_us| seen.end_us <= revocation_us)
             && !self.losses.iter().any(may_be_lost)
     }
 }
@@ -125,30 +127,34 @@ impl History {
 mod tests {
     use super::*;
 
-    const PROMISE: Promise = Promise { nodes: 2, lease_us: 500, slack_us: 10 };
-    /// Issued at 100, ended between 1,000 and 1,050.
-    const ENDED: Life =
-        Life { issue_started_us: 50, issued_us: 100, ending_started_us: Some(1000), ended_us: Some(1050) };
-    const LIVE: Life = Life { ending_started_us: None, ended_us: None, ..ENDED };
-    /// The ending was asked for and not acknowledged.
-    const DOUBTFUL: Life = Life { ended_us: None, ..ENDED };
+    const GUARANTEE: Guarantee = Guarantee { nodes: 2, lease_us: 500, slack_us: 10 };
+    /// Issued at 100, revoked between 1,000 and 1,050.
+    const REVOKED: Life = Life {
+        issue_started_us: 50,
+        issued_us: 100,
+        revocation_started_us: Some(1000),
+        revoked_us: Some(1050),
+    };
+    const LIVE: Life = Life { revocation_started_us: None, revoked_us: None, ..REVOKED };
+    /// The revocation was requested but not acknowledged.
+    const DOUBTFUL: Life = Life { revoked_us: None, ..REVOKED };
 
     fn seen(node: usize, start_us: u64, status: u16) -> Validation {
         Validation { node, token: 0, start_us, end_us: start_us + 20, status }
     }
 
     fn judged(life: Life, validations: &[Validation]) -> Verdict {
-        History { lives: vec![life], validations: validations.to_vec(), losses: Vec::new() }.judge(PROMISE)
+        History { lives: vec![life], validations: validations.to_vec(), losses: Vec::new() }.judge(GUARANTEE)
     }
 
     #[test]
     fn a_late_pass_is_found_but_not_one_at_the_boundary() {
         let at_boundary = seen(1, 1050 + 510, 200);
-        let verdict = judged(ENDED, &[at_boundary]);
+        let verdict = judged(REVOKED, &[at_boundary]);
         assert_eq!((verdict.violations.len(), verdict.judged, verdict.worst_lag_us), (0, 0, 510));
 
         let late = seen(1, 1050 + 511, 200);
-        let verdict = judged(ENDED, &[at_boundary, late]);
+        let verdict = judged(REVOKED, &[at_boundary, late]);
         assert_eq!(verdict.violations, [Violation::PassedLate { seen: late, lag_us: 511 }]);
         assert_eq!((verdict.judged, verdict.worst_lag_us), (1, 511));
     }
@@ -156,24 +162,24 @@ mod tests {
     #[test]
     fn a_request_counts_from_its_start_however_late_its_answer() {
         let slow = Validation { end_us: 99_999, ..seen(0, 1049, 200) };
-        let verdict = judged(ENDED, &[slow]);
+        let verdict = judged(REVOKED, &[slow]);
         assert_eq!((verdict.violations.len(), verdict.worst_lag_us), (0, 0));
     }
 
     #[test]
     fn an_unacknowledged_revocation_guarantees_nothing() {
         let verdict = judged(DOUBTFUL, &[seen(0, 5000, 200), seen(0, 5000, 401)]);
-        assert_eq!((verdict.violations.len(), verdict.endings, verdict.judged), (0, 0, 0));
+        assert_eq!((verdict.violations.len(), verdict.revocations, verdict.judged), (0, 0, 0));
     }
 
     #[test]
     fn a_wrong_refusal_is_found_only_between_issue_and_revocation() {
         let wrong = [seen(0, 100, 401), seen(0, 980, 401)];
-        let verdict = judged(ENDED, &wrong);
-        let found = |seen| Violation::LiveRefused { seen, life: ENDED };
+        let verdict = judged(REVOKED, &wrong);
+        let found = |seen| Violation::LiveRefused { seen, life: REVOKED };
         assert_eq!(verdict.violations, wrong.map(found));
-        // In flight while it was issued, or while it was being ended.
-        assert_eq!(judged(ENDED, &[seen(0, 99, 401), seen(0, 981, 401)]).violations, []);
+        // In flight while the token was issued, or while it was being revoked.
+        assert_eq!(judged(REVOKED, &[seen(0, 99, 401), seen(0, 981, 401)]).violations, []);
         assert_eq!(judged(LIVE, &[seen(0, 9999, 401)]).violations.len(), 1);
         assert_eq!(judged(LIVE, &[seen(0, 9999, 503)]).violations, []);
     }
@@ -181,15 +187,15 @@ mod tests {
     #[test]
     fn a_data_loss_excuses_refusals_but_not_passes() {
         let history = |validations: &[Validation]| History {
-            lives: vec![ENDED, Life { issue_started_us: 401, issued_us: 450, ..LIVE }],
+            lives: vec![REVOKED, Life { issue_started_us: 401, issued_us: 450, ..LIVE }],
             validations: validations.to_vec(),
             losses: vec![Loss { start_us: 300, end_us: 400 }],
         };
-        assert_eq!(history(&[seen(0, 290, 401), seen(0, 500, 401)]).judge(PROMISE).violations, []);
+        assert_eq!(history(&[seen(0, 290, 401), seen(0, 500, 401)]).judge(GUARANTEE).violations, []);
         let before = seen(0, 279, 401);
         let later_token = Validation { token: 1, ..seen(0, 500, 401) };
         let late = seen(0, 1561, 200);
-        let found = history(&[before, later_token, late]).judge(PROMISE).violations;
+        let found = history(&[before, later_token, late]).judge(GUARANTEE).violations;
         assert!(
             matches!(
                 found[..],
@@ -205,10 +211,10 @@ mod tests {
 
     #[test]
     fn a_revocation_is_judged_once_every_node_was_asked() {
-        let verdict = judged(ENDED, &[seen(0, 3000, 401)]);
-        assert_eq!((verdict.endings, verdict.endings_judged), (1, 0));
-        let verdict = judged(ENDED, &[seen(0, 3000, 401), seen(1, 3000, 503)]);
-        assert_eq!((verdict.endings, verdict.endings_judged, verdict.judged), (1, 1, 2));
+        let verdict = judged(REVOKED, &[seen(0, 3000, 401)]);
+        assert_eq!((verdict.revocations, verdict.revocations_judged), (1, 0));
+        let verdict = judged(REVOKED, &[seen(0, 3000, 401), seen(1, 3000, 503)]);
+        assert_eq!((verdict.revocations, verdict.revocations_judged, verdict.judged), (1, 1, 2));
         assert_eq!((verdict.refused, verdict.unavailable, verdict.violations.len()), (1, 1, 0));
     }
 

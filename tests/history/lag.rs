@@ -1,4 +1,4 @@
-//! How soon an ending reaches another node when nothing fails.
+//! How soon a revocation reaches the other node when nothing fails.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -9,23 +9,23 @@ use crate::load::{Ledger, validation};
 use crate::timing::now_us;
 use crate::world::{Addresses, DIRECT, PROXIED};
 
-const ENDINGS: usize = 200;
-/// Polls that were admitted before the ending: the node has it in its cache.
+const REVOCATIONS: usize = 200;
+/// Polls that pass before the revocation, so that the node has cached the token.
 const POLLS_BEFORE: usize = 3;
 
-/// From the acknowledgement of an ending until the start of the first request that the other node refused, which
-/// polls without pause; zero when that was under way already. Microseconds.
+/// Times from the acknowledgement of a revocation until the start of the first request that the other node refused. The
+/// other node is polled without pause. Zero if that request had already been sent.
 pub struct Lags {
     pub median_us: u64,
     pub p99_us: u64,
     pub worst_us: u64,
 }
 
-/// Ends tokens on one node, one by one, while the other is asked about nothing else.
+/// Revokes tokens on one node, one by one, while the other node is polled about nothing else.
 pub fn measure(ledger: &Ledger, nodes: &[Addresses]) -> Lags {
-    let mut lags_us: Vec<u64> = (0..ENDINGS).map(|_| lag_us(ledger, nodes)).collect();
+    let mut lags_us: Vec<u64> = (0..REVOCATIONS).map(|_| lag_us(ledger, nodes)).collect();
     lags_us.sort_unstable();
-    let rank = |percent: usize| lags_us[(ENDINGS * percent).div_ceil(100) - 1];
+    let rank = |percent: usize| lags_us[(REVOCATIONS * percent).div_ceil(100) - 1];
     Lags { median_us: rank(50), p99_us: rank(99), worst_us: rank(100) }
 }
 
@@ -45,13 +45,13 @@ fn lag_us(ledger: &Ledger, nodes: &[Addresses]) -> u64 {
             seen
         });
         wait_for("the other node knows it", || (polls.load(Ordering::SeqCst) > POLLS_BEFORE).then_some(()));
-        ledger.ending(token);
-        assert_eq!(admin.end(&issued.id), 204);
-        let ended_us = now_us();
-        ledger.ended(token);
+        ledger.revoking(token);
+        assert_eq!(admin.revoke(&issued.id), 204);
+        let revoked_us = now_us();
+        ledger.revoked(token);
         let seen = poller.join().unwrap();
         let first_refused = *seen.last().unwrap();
         ledger.record(seen);
-        first_refused.start_us.saturating_sub(ended_us)
+        first_refused.start_us.saturating_sub(revoked_us)
     })
 }

@@ -1,5 +1,5 @@
-//! Random work on a deployment, all of it recorded: workers issue, change, rotate and end tokens, watchers ask every node
-//! about all of them over and over.
+//! Random recorded load on a deployment: workers issue, change, rotate and revoke tokens; watchers validate all of them
+//! on every node again and again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,16 +15,16 @@ use crate::world::{Addresses, Admin, Gate, Issued, NODES};
 
 const WORKERS_PER_NODE: usize = 2;
 const WATCHERS_PER_NODE: usize = 2;
-/// Few enough that each is asked about every few milliseconds.
+/// Few enough that each token is validated every few milliseconds.
 const MAX_LIVE_PER_WORKER: usize = 8;
-/// A worker rests up to so long after each operation, so that the watchers get their share of the machine.
+/// The longest pause of a worker after an operation, so that the watchers get their share of the machine.
 const MAX_REST_MS: u64 = 20;
-/// So long after its ending a token is still watched.
+/// How long a revoked token is still watched.
 const WATCH_ENDED_US: u64 = 3 * LEASE_MS * 1000;
-/// An ending that got a 503 is asked for anew, on another node, so often.
+/// How often a revocation that got a 503 is retried on another node.
 const ENDING_ATTEMPTS: usize = 4;
 
-/// What is known of all tokens so far.
+/// The record of all tokens so far.
 #[derive(Default)]
 pub struct Ledger {
     history: Mutex<History>,
@@ -39,33 +39,34 @@ struct Watched {
 }
 
 impl Ledger {
-    /// Enters a token whose issuing was just acknowledged.
+    /// Enters a token whose issue was just acknowledged.
     pub fn issued(&self, issue_started_us: u64) -> usize {
-        let life = Life { issue_started_us, issued_us: now_us(), ending_started_us: None, ended_us: None };
+        let life =
+            Life { issue_started_us, issued_us: now_us(), revocation_started_us: None, revoked_us: None };
         let lives = &mut self.history.lock().unwrap().lives;
         lives.push(life);
         lives.len() - 1
     }
 
-    /// An ending is about to be asked for. True when it is the first attempt.
-    pub fn ending(&self, token: usize) -> bool {
+    /// Records that a revocation is about to be requested. Returns true for the first attempt.
+    pub fn revoking(&self, token: usize) -> bool {
         let life = &mut self.history.lock().unwrap().lives[token];
-        let is_first = life.ending_started_us.is_none();
-        life.ending_started_us.get_or_insert(now_us());
+        let is_first = life.revocation_started_us.is_none();
+        life.revocation_started_us.get_or_insert(now_us());
         is_first
     }
 
-    /// The ending was acknowledged.
-    pub fn ended(&self, token: usize) {
-        self.history.lock().unwrap().lives[token].ended_us = Some(now_us());
+    /// Records that the revocation was acknowledged.
+    pub fn revoked(&self, token: usize) {
+        self.history.lock().unwrap().lives[token].revoked_us = Some(now_us());
     }
 
-    /// The ending was refused: there is no such token.
+    /// Records that the revocation was refused because the token is unknown.
     fn not_ended(&self, token: usize) {
-        self.history.lock().unwrap().lives[token].ending_started_us = None;
+        self.history.lock().unwrap().lives[token].revocation_started_us = None;
     }
 
-    /// The store forgets everything while `lose` runs.
+    /// Records that the store loses everything while `lose` runs.
     pub fn losing(&self, lose: impl FnOnce()) {
         let start_us = now_us();
         lose();
@@ -107,7 +108,7 @@ fn user(node: usize, worker: usize) -> String {
     format!("user-{node}-{worker}")
 }
 
-/// Whose tokens the load works on.
+/// The users whose tokens the load works on.
 pub fn users() -> impl Iterator<Item = String> {
     (0..NODES).flat_map(|node| (0..WORKERS_PER_NODE).map(move |worker| user(node, worker)))
 }
@@ -168,16 +169,16 @@ pub fn validation(node: usize, token: usize, ask: impl FnOnce() -> u16) -> Valid
     Validation { node, token, start_us, end_us: now_us(), status }
 }
 
-/// Has users and tokens of its own, so that it knows what state each is in.
+/// A worker with its own users and tokens, so that it knows the state of each.
 struct Worker<'a> {
     ledger: &'a Ledger,
-    /// It stays at this node, so that a node that hangs does not hold up all of them.
+    /// The only node that it calls, so that a hanging node does not block all workers.
     home: usize,
     clients: Vec<(Admin, Gate)>,
     user: String,
     rng: StdRng,
     tokens: Vec<(usize, Issued)>,
-    /// Rotations go to both nodes, so a worker that rotates waits for a node that hangs.
+    /// Rotations go to both nodes, so a rotating worker waits for a hanging node.
     rotates: bool,
 }
 
@@ -222,7 +223,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// As two tabs of a browser do at once, on both nodes; the browser keeps one of the answers, and all are good.
+    /// Rotates on both nodes concurrently, as two browser tabs do. The browser keeps either answer; both are valid.
     fn rotate(&mut self) {
         let at = self.rng.random_range(0..self.tokens.len());
         let (token, issued) = &mut self.tokens[at];
@@ -246,22 +247,22 @@ impl<'a> Worker<'a> {
         let (token, issued) = &self.tokens[at];
         for attempt in 0..ENDING_ATTEMPTS {
             let node = (self.home + attempt) % self.clients.len();
-            // Only the first time: of a token that may be ended already it says 401, which proves nothing.
+            // Only the first attempt: a token that may be revoked already gets 401, which proves nothing.
             let by_log_out = attempt == 0 && self.rng.random_bool(0.3);
             let (admin, gate) = &mut self.clients[node];
-            let is_first = self.ledger.ending(*token);
+            let is_first = self.ledger.revoking(*token);
             let seen = validation(node, *token, || match by_log_out {
                 true => gate.log_out(&issued.token_string),
-                false => admin.end(&issued.id),
+                false => admin.revoke(&issued.id),
             });
             match seen.status {
                 200 | 204 => {
-                    self.ledger.ended(*token);
+                    self.ledger.revoked(*token);
                     break;
                 }
                 401 | 404 => {
                     if is_first {
-                        // For the judge: was it rightly gone?
+                        // The judge decides whether the 401 was right.
                         self.ledger.not_ended(*token);
                         self.ledger.record([Validation { status: 401, ..seen }]);
                     }
@@ -276,13 +277,13 @@ impl<'a> Worker<'a> {
     fn end_all(&mut self) {
         for attempt in 0..ENDING_ATTEMPTS {
             for (token, _) in &self.tokens {
-                self.ledger.ending(*token);
+                self.ledger.revoking(*token);
             }
             let node = (self.home + attempt) % self.clients.len();
             let first = self.tokens[0].0;
             let seen = validation(node, first, || self.clients[node].0.end_all(&self.user));
             if seen.status == 200 {
-                self.tokens.iter().for_each(|(token, _)| self.ledger.ended(*token));
+                self.tokens.iter().for_each(|(token, _)| self.ledger.revoked(*token));
                 break;
             }
             self.ledger.record([seen]);

@@ -1,17 +1,17 @@
-//! The promise, checked on real processes: a token whose ending was acknowledged is refused by every node within
-//! the lease whatever fails on the way, and no live token is refused because of a fault (503 is allowed).
+//! The guarantee, checked on real processes: every node refuses a token within the lease after its revocation was
+//! acknowledged, whatever fails, and no fault makes a node refuse a live token (503 is allowed).
 //!
-//! Each test starts a deployment (`world`), works on it at random (`load`), lets one thing fail (`fault`), and has
-//! the whole history judged (`judge`). Alone among the tests this one looks at the clock of the machine. That does
-//! not make it depend on the machine's speed: whatever is slow makes a request start earlier or an acknowledgement
-//! come later than it need, and so only makes the judge milder.
+//! Each test starts a deployment (`world`), puts it under random load (`load`), causes one fault (`fault`), and judges
+//! the whole history (`judge`). Only this test measures time. The speed of the machine does not affect the verdict:
+//! slowness makes requests start earlier or acknowledgements arrive later than necessary, which makes the judge more
+//! lenient.
 //!
-//! `cargo test --test history` runs each fault for a second or two. The long form, for an hour, with the figures:
-//! `HISTORY_SECONDS=3600 cargo test --test history -- --nocapture`. `HISTORY_SEED` repeats the choices of a run,
-//! as far as the machine lets it; a failure prints its seed.
+//! `cargo test --test history` runs each fault for a second or two. The long form runs for an hour and prints figures:
+//! `HISTORY_SECONDS=3600 cargo test --test history -- --nocapture`. A failure prints its seed; `HISTORY_SEED` repeats
+//! its choices as far as timing allows.
 //!
-//! `cargo test --release --test history -- --ignored --nocapture soak` restarts nodes and Redis under load for ten minutes
-//! (`SOAK_SECONDS`), and prints how long each took to be back and what memory the nodes use.
+//! `cargo test --release --test history -- --ignored --nocapture soak` restarts nodes and Redis under load for ten
+//! minutes (`SOAK_SECONDS`). It prints how long each took to recover and how much memory the nodes use.
 
 #[path = "../common/mod.rs"]
 mod common;

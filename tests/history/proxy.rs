@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// What makes a connection the tracking connection.
+/// The command that identifies the tracking connection.
 const TRACKING: &[u8] = b"CLIENT\r\n$8\r\nTRACKING";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,22 +16,22 @@ pub enum Direction {
     ToClient,
 }
 
-/// What happens to bytes.
+/// What the proxy does with bytes.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
     Pass,
-    /// Nothing is forwarded, in one direction or (`None`) in both, and nothing closed; once the rule is lifted all
-    /// arrives that was held, as after a partition.
+    /// Forwards and closes nothing, in one direction or (`None`) in both. Once the rule is lifted, the held bytes
+    /// arrive, as after a partition.
     Silent(Option<Direction>),
-    /// [`Rule::Silent`] in both directions, for the tracking connection alone: from the command on that makes it so.
+    /// [`Rule::Silent`] in both directions for the tracking connection only, from its `CLIENT TRACKING` command on.
     TrackingSilent,
-    /// Every piece comes so much later.
+    /// Delays every chunk by this much.
     Delay(Duration),
-    /// Connections are closed, new ones at once.
+    /// Closes all connections, and new ones at once.
     Cut,
 }
 
-/// Listens on a port of its own. Ends with its connections on drop.
+/// A proxy on its own port. Stops and closes its connections on drop.
 pub struct Proxy {
     port: u16,
     shared: Arc<Shared>,
@@ -46,7 +46,7 @@ struct State {
     target_port: u16,
     rule: Rule,
     closed: bool,
-    /// Both ends of every connection, closed ones too: a segment has few.
+    /// Both ends of every connection, including closed ones: a segment has few.
     streams: Vec<TcpStream>,
 }
 
@@ -75,7 +75,7 @@ impl Proxy {
         self.shared.changed.notify_all();
     }
 
-    /// Closes all connections; new ones go to another server.
+    /// Closes all connections and forwards new ones to another server.
     pub fn retarget(&self, port: u16) {
         let mut state = self.shared.state();
         state.target_port = port;
@@ -91,7 +91,7 @@ impl Drop for Proxy {
         state.close_all();
         drop(state);
         self.shared.changed.notify_all();
-        // Wakes the acceptor; nothing to do where it has gone.
+        // Wakes the acceptor, if it still runs.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
 }
@@ -99,7 +99,7 @@ impl Drop for Proxy {
 impl State {
     fn close_all(&mut self) {
         for stream in self.streams.drain(..) {
-            // An error says that it is closed already.
+            // An error means that the connection is closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -136,8 +136,8 @@ impl Shared {
         }
     }
 
-    /// Carries bytes until an end closes. What was read is held, not dropped: it is the network's, and arrives
-    /// once it can, though its sender may have given up.
+    /// Forwards bytes until one end closes. Bytes already read are held, not dropped: they are in the network and
+    /// arrive later, even if their sender has given up.
     fn pump(&self, mut from: TcpStream, mut to: TcpStream, direction: Direction, is_tracking: &AtomicBool) {
         let mut chunk = vec![0; 16 * 1024];
         let mut tail = Vec::new();

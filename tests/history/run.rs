@@ -1,4 +1,4 @@
-//! One deployment, one fault, one verdict.
+//! Runs one fault on one deployment and checks the verdict.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -8,7 +8,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use crate::fault::Fault;
-use crate::judge::{Promise, Verdict};
+use crate::judge::{Guarantee, Verdict};
 use crate::load::Ledger;
 use crate::timing::{AFTERWARDS, CALM, FAULTY_US, LEASE_MS, PROMPT_US, SLACK_US, now_us};
 use crate::world::NODES;
@@ -23,7 +23,7 @@ pub fn setting(name: &str) -> Option<u64> {
 }
 
 pub fn check(fault: Fault) {
-    // Two deployments at once would be too much for a small machine.
+    // Two deployments at once would overload a small machine.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
 
@@ -42,30 +42,31 @@ pub fn check(fault: Fault) {
     });
     let lags = (fault == Fault::Nothing).then(|| lag::measure(&ledger, &nodes));
 
-    let promise = Promise { nodes: NODES, lease_us: LEASE_MS * 1000, slack_us: SLACK_US };
-    let verdict = ledger.into_history().judge(promise);
+    let guarantee = Guarantee { nodes: NODES, lease_us: LEASE_MS * 1000, slack_us: SLACK_US };
+    let verdict = ledger.into_history().judge(guarantee);
     report(&format!("{fault:?}"), seed, &verdict, recovery_us);
     if let Some(lags) = lags {
         let ms = |us: u64| us as f64 / 1000.0;
         let (median, p99, worst) = (ms(lags.median_us), ms(lags.p99_us), ms(lags.worst_us));
         println!(
-            "  an ending on the other node: median {median:.2} ms, p99 {p99:.2} ms, worst {worst:.2} ms"
+            "  a revocation on the other node: median {median:.2} ms, p99 {p99:.2} ms, worst {worst:.2} ms"
         );
-        assert!(lags.median_us <= PROMPT_US, "slow though nothing fails");
+        assert!(lags.median_us <= PROMPT_US, "revocations are slow although nothing fails");
     }
     let first: Vec<_> = verdict.violations.iter().take(5).collect();
     let count = verdict.violations.len();
     assert!(count == 0, "{fault:?}, HISTORY_SEED={seed}: {count} violations, the first: {first:#?}");
-    // Else it was not checked.
-    assert!(verdict.endings_judged > 0 && verdict.live > 0, "HISTORY_SEED={seed}: {verdict:?}");
+    // Otherwise nothing was checked.
+    assert!(verdict.revocations_judged > 0 && verdict.live > 0, "HISTORY_SEED={seed}: {verdict:?}");
 }
 
 pub fn report(what: &str, seed: u64, verdict: &Verdict, recovery_us: u64) {
-    let Verdict { endings, endings_judged, judged, live, admitted, refused, unavailable, .. } = verdict;
+    let Verdict { revocations, revocations_judged, judged, live, admitted, refused, unavailable, .. } =
+        verdict;
     println!(
-        "{what} (HISTORY_SEED={seed}): {} violations; last pass {:.1} ms after an ending (lease {LEASE_MS} ms)\n  \
-         {endings} endings, {endings_judged} of them judged on every node; {} validations ({admitted} admitted, \
-         {refused} refused, {unavailable} unavailable), {judged} judged after an ending and {live} of live tokens; \
+        "{what} (HISTORY_SEED={seed}): {} violations; last pass {:.1} ms after a revocation (lease {LEASE_MS} ms)\n  \
+         {revocations} revocations, {revocations_judged} of them judged on every node; {} validations ({admitted} admitted, \
+         {refused} refused, {unavailable} unavailable), {judged} judged after a revocation and {live} of live tokens; \
          service {:.0} ms after the fault",
         verdict.violations.len(),
         verdict.worst_lag_us as f64 / 1000.0,

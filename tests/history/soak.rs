@@ -1,4 +1,4 @@
-//! Restarts of nodes and of Redis under load, for a long time: the promise holds, memory stays, service comes back.
+//! Long runs with restarts of nodes and of Redis: the guarantee holds, memory is bounded, service recovers.
 
 use std::thread;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rustix::process::Signal;
 
 use crate::common::redis::RedisServer;
-use crate::judge::Promise;
+use crate::judge::Guarantee;
 use crate::load;
 use crate::load::Ledger;
 use crate::run::{report, setting};
@@ -19,7 +19,7 @@ use crate::world::{NODES, World};
 const DEFAULT_SECONDS: u64 = 600;
 /// The pause between two restarts.
 const CALM_MS: std::ops::Range<u64> = 5_000..20_000;
-/// So long a killed Redis is away.
+/// How long a killed Redis stays down.
 const AWAY_MS: std::ops::Range<u64> = 0..3_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -58,16 +58,16 @@ fn soak() {
         }
         thread::sleep(Duration::from_millis(2 * LEASE_MS));
     });
-    let promise = Promise { nodes: NODES, lease_us: LEASE_MS * 1000, slack_us: SLACK_US };
-    let verdict = ledger.into_history().judge(promise);
+    let guarantee = Guarantee { nodes: NODES, lease_us: LEASE_MS * 1000, slack_us: SLACK_US };
+    let verdict = ledger.into_history().judge(guarantee);
     report("soak", seed, &verdict, slowest_us);
     let first: Vec<_> = verdict.violations.iter().take(5).collect();
     assert!(first.is_empty(), "HISTORY_SEED={seed}: {} violations: {first:#?}", verdict.violations.len());
-    assert!(verdict.endings_judged > 0 && verdict.live > 0, "{verdict:?}");
+    assert!(verdict.revocations_judged > 0 && verdict.live > 0, "{verdict:?}");
 }
 
 impl Strike {
-    /// When this returns, what it was done to runs again.
+    /// Returns once the restarted process runs again.
     fn happen(self, world: &mut World, rng: &mut StdRng) {
         match self {
             Self::RedisKilled => {
@@ -90,7 +90,7 @@ impl Strike {
     }
 }
 
-/// What a process has in memory (proc_pid_status(5)).
+/// Returns the resident memory of a process (proc_pid_status(5)).
 fn resident_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

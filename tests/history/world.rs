@@ -1,5 +1,5 @@
-//! A deployment: two nodes of the real binary, and a Redis or a Redis Cluster. Of one Redis the first node reaches it
-//! directly, the second through a proxy.
+//! A deployment: two nodes of the real binary, and a Redis or a Redis Cluster. The first node reaches a single Redis
+//! directly, the second one through a proxy.
 
 use std::path::Path;
 use std::thread;
@@ -23,23 +23,23 @@ pub const DIRECT: usize = 0;
 pub const PROXIED: usize = 1;
 pub const NODES: usize = 2;
 
-/// Half the lease: a node that waits for a silent Redis is asked several times in a segment.
+/// Half the lease: a node that waits for a silent Redis gets several requests in a segment.
 const REDIS_TIMEOUT: &str = "250ms";
 const ROTATION_GRACE: &str = "1d";
 
 pub struct World {
     pub store: Store,
-    /// Those that name the master, where a fault is about them.
+    /// The Sentinels that name the master, for faults that need them.
     pub sentinels: Vec<FakeSentinel>,
     pub nodes: Vec<Node>,
-    /// The wall clock of one node or of Redis, where a fault makes it jump.
+    /// The wall clock of one node or of Redis, for faults that make it jump.
     pub clock: Option<FakeTime>,
 }
 
 pub enum Store {
     One {
         redis: Box<RedisServer>,
-        /// Takes over where a fault demotes the master.
+        /// Becomes the master if a fault demotes the first one.
         second: Option<Box<RedisServer>>,
         proxy: Proxy,
     },
@@ -56,17 +56,17 @@ pub struct Node {
 pub struct Addresses {
     listen: String,
     admin_listen: String,
-    /// The node is restarted: no answer is as good as a 503, and the clients take their time.
+    /// The node may be restarted: a missing answer counts as a 503, and clients pause between requests.
     is_restarted: bool,
 }
 
-/// Any free ports.
+/// Uses any free ports.
 fn any_ports() -> Addresses {
     let any = || "127.0.0.1:0".to_owned();
     Addresses { listen: any(), admin_listen: any(), is_restarted: false }
 }
 
-/// Between two requests of a client of a node that is restarted.
+/// Pause between two requests to a node that is restarted.
 const REST: Duration = Duration::from_millis(5);
 
 impl World {
@@ -77,14 +77,14 @@ impl World {
         Self::on(Store::One { redis: Box::new(redis), second: second.map(Box::new), proxy }, urls)
     }
 
-    /// One Redis whose clock can jump.
+    /// Starts one Redis whose clock can jump.
     pub fn start_with_store_clock() -> Self {
         let clock = FakeTime::new("+0");
         let redis = RedisServer::with_clock(&["--appendonly", "no"], &clock);
         Self { clock: Some(clock), ..Self::start(redis, None) }
     }
 
-    /// One Redis, and a node whose system clock can jump.
+    /// Starts one Redis, and a node whose system clock can jump.
     pub fn start_with_node_clock() -> Self {
         let mut world = Self::start(RedisServer::start(), None);
         let Store::One { proxy, .. } = &world.store else { panic!("no proxy") };
@@ -99,7 +99,7 @@ impl World {
         Self::on(Store::Cluster(cluster), urls)
     }
 
-    /// With three Sentinels that name the first server.
+    /// Adds three Sentinels that name the first server.
     pub fn start_with_sentinels(redis: RedisServer, second: RedisServer) -> Self {
         let sentinels: Vec<_> = (0..3).map(|id| FakeSentinel::start(id, redis.port())).collect();
         let (proxy, url) = (Proxy::start(redis.port()), FakeSentinel::url(&sentinels));
@@ -114,7 +114,7 @@ impl World {
         world
     }
 
-    /// With nodes that can be restarted: they listen on sockets in this folder.
+    /// Makes the nodes restartable: they listen on sockets in this folder.
     pub fn start_restartable(redis: RedisServer, sockets: &Path) -> Self {
         let (proxy, url) = (Proxy::start(redis.port()), redis.url());
         let at = |name: String| format!("unix:{}", sockets.join(name).display());
@@ -155,7 +155,7 @@ impl World {
         self.nodes.iter().map(|node| node.addresses.clone()).collect()
     }
 
-    /// Waits until every node issues and admits; gives how long that took.
+    /// Waits until every node issues and accepts tokens; returns how long that took.
     pub fn await_service(&self) -> u64 {
         let started_us = now_us();
         for node in self.addresses() {
@@ -178,9 +178,9 @@ impl Node {
             ("DOORWARD_REDIS_URL", redis_url),
             ("DOORWARD_REDIS_TIMEOUT", REDIS_TIMEOUT),
             ("DOORWARD_LEASE", &lease),
-            // Longer than any run: no secret that was handed out is ever refused, however slow the machine.
+            // Longer than any run, so that no issued secret is ever refused, however slow the machine.
             ("DOORWARD_ROTATION_GRACE", ROTATION_GRACE),
-            // Every access is written down, soon: writes that must not bring a revoked token back.
+            // Every access is written soon: such writes must not revive a revoked token.
             ("DOORWARD_TOUCH_RESOLUTION", "0"),
             ("DOORWARD_FLUSH_INTERVAL", "100ms"),
         ];
@@ -192,7 +192,7 @@ impl Node {
         Self { process, addresses, redis_url: redis_url.to_owned() }
     }
 
-    /// Starts it anew, at the same addresses, after it has ended.
+    /// Starts the stopped node again at the same addresses.
     pub fn start_again(&mut self) {
         *self = Self::start(&self.redis_url, self.addresses.clone(), &[]);
     }
@@ -208,14 +208,14 @@ impl Addresses {
     }
 }
 
-/// A client. Panics where there is no answer at all, unless its node is restarted now and then.
+/// A client. Panics if it gets no answer, unless its node may be restarted.
 struct Asker {
     client: Client,
     is_restarted: bool,
 }
 
 impl Asker {
-    /// `None` for no answer.
+    /// Returns `None` if there is no answer.
     fn ask(
         &mut self,
         method: &str,
@@ -264,7 +264,7 @@ pub struct Issued {
 }
 
 impl Admin {
-    /// `None` when the answer is 503, or there is none.
+    /// Returns `None` for a 503 or a missing answer.
     pub fn issue(&mut self, user: &str) -> Option<Issued> {
         let body = json!({"user": user, "ip": "192.0.2.1"});
         let answer = self.0.ask("POST", "/v1/tokens", key(), Some(&body))?;
@@ -283,19 +283,19 @@ impl Admin {
         self.status("PATCH", &format!("/v1/tokens/{id}"), Some(json!({"auth_slug": slug})))
     }
 
-    /// The new token string; `None` when there is none, for whatever reason.
+    /// Returns the new token string, or `None` if the rotation failed.
     pub fn rotate(&mut self, id: &str) -> Option<String> {
         let path = format!("/v1/tokens/{id}/rotate");
         let answer = self.0.ask("POST", &path, key(), None)?;
         match answer.status {
             200 => answer.json()["token"].as_str().map(str::to_owned),
-            // Gone with a store that was emptied; or it was rotated eight times; or unknown.
+            // The store was flushed, the token was rotated eight times, or the outcome is unknown.
             404 | 409 | 503 => None,
             other => panic!("rotating: {other} {}", answer.text()),
         }
     }
 
-    pub fn end(&mut self, id: &str) -> u16 {
+    pub fn revoke(&mut self, id: &str) -> u16 {
         self.status("DELETE", &format!("/v1/tokens/{id}"), None)
     }
 

@@ -1,4 +1,4 @@
-//! A new secret, the old ones' grace, siblings, and what a secret that was rotated out does.
+//! Rotation: the grace of old secrets, concurrent rotations, and the reuse of a rotated-out secret.
 
 use std::thread;
 
@@ -25,14 +25,14 @@ fn counter(server: &Server, name: &str) -> u64 {
     line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
 }
 
-/// How often clients and scripts called a command.
+/// Returns how often clients and scripts called a command.
 fn calls(redis: &RedisServer, command: &str) -> u64 {
     let stats = redis.cli(&["INFO", "commandstats"]);
     let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
     line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
 }
 
-/// Waits until the node answers for this token from its near cache.
+/// Waits until the node has this token in its near cache.
 fn wait_until_cached(server: &Server, token: &Value) {
     wait_for("a hit", || {
         let before = counter(server, "cache_hits");
@@ -41,7 +41,7 @@ fn wait_until_cached(server: &Server, token: &Value) {
     });
 }
 
-/// `count` strings that the store's own key signs for this token, each with a secret of its own.
+/// Returns `count` token strings of this id with guessed secrets and valid MACs.
 fn forged(redis: &RedisServer, id: &Value, count: u64) -> Vec<Value> {
     let keys = TokenKeys::from_secrets([redis.cli(&["GET", "dw:m:check-key"]).trim()]).unwrap();
     let id = TokenId::parse(text(id)).unwrap();
@@ -99,7 +99,7 @@ fn a_rotation_returns_the_browsers_cookie_if_asked() {
         let sent = text(&rotated["set_cookie"]).split(';').next().unwrap();
         identity(&server.validation().get("/auth", &[("cookie", sent)]));
 
-        // A preserved token's cookie lives until the absolute end, which comes nearer meanwhile.
+        // The cookie of a preserved token lasts until the absolute expiry, so its `Max-Age` decreases.
         let preserved =
             server.issue(json!({"expiration": false, "idle_seconds": 90, "lifetime_seconds": 900}));
         let rotated = rotate(&preserved, json!({"set_cookie": true})).json();
@@ -120,7 +120,7 @@ fn a_rotation_returns_the_browsers_cookie_if_asked() {
             key().1
         );
         assert_eq!(server.admin().send(form).status, 415);
-        assert_eq!(server.auth(&header_only["token"]).status, 200, "none of these has rotated it");
+        assert_eq!(server.auth(&header_only["token"]).status, 200, "none of these requests has rotated it");
         assert_eq!(
             server.call("GET", "/v1/users/alice/events", None).json()["events"][0]["type"],
             "token.issued"
@@ -155,11 +155,11 @@ fn a_node_that_cached_the_old_secret_accepts_the_new_one() {
     let (one, other) = (Server::on(&redis, &[]), Server::on(&redis, &[]));
     for _ in 0..20 {
         let token = issue(&one, "alice");
-        // Both have it in their near caches.
+        // Both nodes have cached the token.
         assert_eq!(one.auth(&token["token"]).status, 200);
         assert_eq!(other.auth(&token["token"]).status, 200);
         let rotated = one.call("POST", &(token_path(&token["id"]) + "/rotate"), None).json();
-        // Whether the other node has heard of it by now or not.
+        // This holds whether or not the other node has heard of the rotation.
         assert_eq!(other.auth(&rotated["token"]).status, 200);
         assert_eq!(one.auth(&rotated["token"]).status, 200);
         assert_eq!(one.token(&token["id"])["is_active"], true);
@@ -169,7 +169,7 @@ fn a_node_that_cached_the_old_secret_accepts_the_new_one() {
 #[test]
 fn concurrent_rotations_on_two_nodes_log_nobody_out() {
     let redis = RedisServer::start();
-    // Long enough for all rotations also on a busy machine.
+    // Long enough for all rotations on a busy machine.
     let settings = [("DOORWARD_ROTATION_GRACE", "5s")];
     let nodes = [Server::on(&redis, &settings), Server::on(&redis, &settings)];
     let rotate_at_once = |tabs: usize| {
@@ -187,12 +187,12 @@ fn concurrent_rotations_on_two_nodes_log_nobody_out() {
         (token, answers)
     };
     let browsers = [2, 4, 4].map(rotate_at_once);
-    // This grace began last, so all others are over with it.
+    // This grace began last, so all earlier ones have ended, too.
     let last = issue(&nodes[0], "clock");
     rotate(&nodes[0], &last["id"]);
     wait_for("the grace is over", || (nodes[1].auth(&last["token"]).status == 401).then_some(()));
     for (token, answers) in &browsers {
-        // Whichever answer the browser kept, and wherever it goes.
+        // Whichever answer the browser kept, and whichever node it asks.
         for answer in answers {
             for node in &nodes {
                 assert_eq!(identity(&node.auth(answer))[0], "alice", "{} tabs", answers.len());
@@ -217,7 +217,7 @@ fn a_leaked_token_key_does_not_let_a_forger_revoke_tokens() {
     assert_eq!(server.token(&token["id"])["is_active"], true);
     let events = listed(&server, "/v1/users/alice/events", "events");
     assert!(events.iter().all(|event| event["type"] != "token.reuse_detected"), "{events:?}");
-    // What was rotated out is told apart, and revokes.
+    // A rotated-out secret is distinguished from a guessed one, and revokes the token.
     assert_invalid_token(&server.auth(&token["token"]));
     assert_invalid_token(&server.auth(&present));
 }
@@ -228,13 +228,13 @@ fn a_replayed_secret_costs_no_store_read_and_evicts_nothing() {
     let settings = [
         ("DOORWARD_ROTATION_GRACE", "0"),
         ("DOORWARD_REUSE_ENDS_TOKEN", "false"),
-        // Accesses are written by a script that reads tokens: not while this counts.
+        // The script that writes accesses reads tokens too, so the interval is longer than the test.
         ("DOORWARD_FLUSH_INTERVAL", "1m"),
     ];
     let server = Server::on(&redis, &settings);
     let token = issue(&server, "alice");
     let mut secrets = vec![token["token"].clone()];
-    // The first ones are not even remembered any more.
+    // The first secrets are no longer remembered.
     secrets.extend((0..10).map(|_| rotate(&server, &token["id"])));
     let present = secrets.pop().unwrap();
     secrets.push(forged(&redis, &token["id"], 1).remove(0));

@@ -1,4 +1,4 @@
-//! Calls that several of these tests make.
+//! Calls that several of these tests share.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Takeovers, the second factor, the limit per user and events, as callers see them.
+//! Takeovers, the second factor, the token limit per user, events and expiry over HTTP.
 
 use std::cmp::Reverse;
 
@@ -55,12 +55,12 @@ fn takeovers_are_started_and_ended_over_the_admin_plane() {
     on_each_store(&[("DOORWARD_MAX_TAKEOVER_AGE", "1h")], |server| {
         let token = issue(server, "alice");
         let path = token_path(&token["id"]) + "/takeover";
-        assert_eq!(server.call("DELETE", &path, None).status, 404, "there is none");
+        assert_eq!(server.call("DELETE", &path, None).status, 404, "no takeover is active");
         let first = take_over(server, &token, json!({"user": "bob"}));
         let second = take_over(server, &token, json!({"user": "carol", "reason": null}));
         assert_eq!(second["actor"], "alice", "it does not nest");
         let history = listed(server, &(path.clone() + "s"), "takeovers");
-        // Newest first, and by id what began in the same millisecond.
+        // Newest first; takeovers of the same millisecond by id.
         let mut expected = [&first, &second].map(|t| (Reverse(text(&t["created_at"])), text(&t["id"])));
         expected.sort_unstable();
         assert_eq!(history.iter().map(|t| text(&t["id"])).collect::<Vec<_>>(), expected.map(|(_, id)| id));
@@ -83,7 +83,7 @@ fn takeovers_are_started_and_ended_over_the_admin_plane() {
         }
         let own = server.call("POST", &path, Some(&json!({"user": "alice"})));
         assert_eq!(pointers(&own, 409), [] as [&str; 0]);
-        server.end(&token["id"]);
+        server.revoke(&token["id"]);
         assert_eq!(server.call("POST", &path, Some(&json!({"user": "bob"}))).status, 409);
         let unknown = "/v1/tokens/AAAAAAAAAAAAAAAA/takeover";
         assert_eq!(server.call("POST", unknown, Some(&json!({"user": "bob"}))).status, 404);
@@ -123,8 +123,12 @@ fn a_token_is_refused_until_its_second_factor_is_confirmed() {
         let confirmed = server.call("POST", &(path.clone() + "/confirm"), None);
         assert_eq!((confirmed.status, &confirmed.json()["is_authenticated"]), (200, &json!(true)));
         assert_eq!(identity(&server.auth(&token["token"]))[0], "alice");
-        assert_eq!(server.call("POST", &(path.clone() + "/confirm"), None).status, 200, "again is no error");
-        server.end(&token["id"]);
+        assert_eq!(
+            server.call("POST", &(path.clone() + "/confirm"), None).status,
+            200,
+            "confirming twice is no error"
+        );
+        server.revoke(&token["id"]);
         assert_eq!(server.call("POST", &(path + "/confirm"), None).status, 409);
     });
 }
@@ -139,7 +143,7 @@ fn with_refuse_new_a_login_above_the_limit_is_refused() {
         let refused = server.call("POST", "/v1/tokens", Some(&body));
         assert_eq!(pointers(&refused, 409), [] as [&str; 0]);
         assert_eq!(server.auth(&first["token"]).status, 200);
-        server.end(&first["id"]);
+        server.revoke(&first["id"]);
         issue(server, "alice");
     });
 }
@@ -165,7 +169,7 @@ fn events_name_the_actor_and_the_reason() {
     });
 }
 
-/// A cache that trusts `exp` or `X-Auth-Expires-In` must not act as the user taken over for longer than the takeover.
+/// A cache that trusts `exp` or `X-Auth-Expires-In` must not keep the identity of a takeover beyond the takeover's end.
 #[test]
 fn an_identity_expires_with_the_earlier_of_takeover_and_token() {
     on_each_store(&[], |server| {
@@ -193,8 +197,8 @@ fn an_identity_expires_with_the_earlier_of_takeover_and_token() {
             assert_eq!(shown["takeover"]["ends_at"], started["ends_at"]);
             let history = listed(server, "/v1/users/bob/takeovers", "takeovers");
             assert_eq!(history[0]["ends_at"], started["ends_at"]);
-            let ended = server.call("DELETE", &(token_path(&token["id"]) + "/takeover"), None);
-            assert_eq!(ended.status, 204);
+            let revoked = server.call("DELETE", &(token_path(&token["id"]) + "/takeover"), None);
+            assert_eq!(revoked.status, 204);
             let told: i64 = identity(&server.auth(&token["token"]))[6].parse().unwrap();
             assert!((idle_seconds - 30..=idle_seconds).contains(&told), "{told}");
         }
@@ -210,7 +214,7 @@ fn a_token_shows_its_absolute_expiry_and_why_it_was_revoked() {
         assert_eq!(ms(&live["ends_at"]) - ms(&live["created_at"]), 7_200_000);
         assert_eq!((&live["revoked_at"], &live["revoked_reason"]), (&json!(null), &json!(null)));
         let (by_name, by_holder, by_user) = (issued("alice"), issued("alice"), issued("bob"));
-        server.end(&by_name["id"]);
+        server.revoke(&by_name["id"]);
         assert_eq!(logout(server, &by_holder["token"]).0, 200);
         assert_eq!(server.call("DELETE", "/v1/users/bob/tokens", None).status, 200);
         for (token, reason) in [(&by_name, "ended"), (&by_holder, "logout"), (&by_user, "all_of_user")] {

@@ -1,4 +1,4 @@
-//! The keys that sign token strings: rotated over two nodes, set after the store kept one, and a store's key that is none.
+//! Token keys: rolled over two nodes, replacing the store's own key, and invalid keys in the store.
 
 use serde_json::{Value, json};
 
@@ -19,8 +19,8 @@ fn is_ready(server: &Server) -> bool {
     server.validation().get("/readyz", &[]).status == 200
 }
 
-/// Lists of keys as two nodes have them, one after the other. At each step each node issues a token; all tokens so far
-/// must be good at both.
+/// Rolls lists of keys over two nodes, one restart per step. At each step each node issues a token, and all tokens so
+/// far must be valid on both.
 fn roll(redis: &RedisServer, mut tokens: Vec<Value>, mut nodes: [Server; 2], steps: &[(usize, &str)]) {
     for (at, keys) in steps {
         nodes[*at] = node(redis, keys);
@@ -73,7 +73,7 @@ fn the_stores_key_verifies_tokens_until_it_is_deleted() {
     wait_for("the key is retired", || (server.auth(&before[0]["token"]).status == 401).then_some(()));
     assert_invalid_token(&server.auth(&before[1]["token"]));
     assert_eq!(server.auth(&after["token"]).status, 200);
-    assert_eq!(redis.cli(&["EXISTS", SHARED_KEY]).trim(), "0", "it is not made anew");
+    assert_eq!(redis.cli(&["EXISTS", SHARED_KEY]).trim(), "0", "the key is not created again");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn no_token_is_called_forged_before_the_stores_key_is_known() {
     for token in &tokens {
         assert_eq!(identity(&server.auth(&token["token"]))[0], "alice");
     }
-    // A string that no key verifies is forged from now on.
+    // From now on, a string that no key verifies is forged.
     let stranger = issue(&Server::start(&[]), "alice");
     assert_invalid_token(&server.auth(&stranger["token"]));
 }
@@ -117,10 +117,14 @@ fn an_empty_or_short_store_key_is_rejected() {
             assert!(!is_ready(&server), "{bad:?}");
             assert_eq!(server.validation().get("/readyz", &[]).status, 503);
             assert_unavailable(&server.auth(&token["token"]));
-            assert_eq!(redis.cli(&["GET", SHARED_KEY]).trim_end_matches('\n'), bad, "left as it is");
+            assert_eq!(
+                redis.cli(&["GET", SHARED_KEY]).trim_end_matches('\n'),
+                bad,
+                "the bad key is not replaced"
+            );
         }
         wait_for("not ready", || (!is_ready(&running)).then_some(()));
-        assert_eq!(running.auth(&token["token"]).status, 200, "by the key from before");
+        assert_eq!(running.auth(&token["token"]).status, 200, "valid by the previous key");
         redis.cli(&["SET", SHARED_KEY, good]);
         wait_for("ready", || is_ready(&running).then_some(()));
     }
@@ -131,6 +135,6 @@ fn the_log_names_the_defect_of_the_stores_key() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     redis.cli(&["SET", SHARED_KEY, "hunter2"]);
-    wait_for("told", || server.log().contains("32 to 1024 characters").then_some(()));
+    wait_for("the fault is logged", || server.log().contains("32 to 1024 characters").then_some(()));
     assert!(server.log().contains("m:check-key") && !server.log().contains("hunter2"), "{}", server.log());
 }

@@ -1,12 +1,12 @@
-//! All that a connection is answered.
+//! All answers of one connection.
 
 use crate::common::http::Response;
 use crate::common::server::Server;
 
-/// Every answer on the connection until the server closes it or has nothing more to say.
+/// Sends `bytes` and returns every answer until the server closes the connection.
 ///
-/// The bytes are followed by a request for `/livez/last`, which is nobody's path: its 404 is the last answer where
-/// the connection is kept.
+/// A request for the unknown path `/livez/last` follows the bytes: its 404 is the last answer if the connection stays
+/// open.
 pub fn answers_to(server: &Server, bytes: &[u8]) -> Vec<Response> {
     let mut client = server.validation();
     client.write(bytes).unwrap();

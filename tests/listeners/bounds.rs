@@ -1,4 +1,4 @@
-//! What one client, or many, can make the server hold.
+//! The memory, connections and descriptors that clients can make the server use.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -24,7 +24,7 @@ fn connect(addr: &str) -> TcpStream {
     stream
 }
 
-/// Sends many requests before it reads an answer, then reads them all. The connection, which stays open.
+/// Sends many requests before reading any answer, then reads all answers. Returns the open connection.
 fn pipeline(addr: &str, requests: usize) -> TcpStream {
     let mut reader = connect(addr);
     let mut writer = reader.try_clone().unwrap();
@@ -34,7 +34,7 @@ fn pipeline(addr: &str, requests: usize) -> TcpStream {
             writer.write_all(chunk.as_bytes()).unwrap();
         }
     });
-    // Once the server has no room for further answers, the requests pile up in front of it.
+    // Gives the requests time to fill the server's buffers before the first answer is read.
     thread::sleep(Duration::from_millis(200));
     let (mut answers, mut chunk, mut tail) = (0, [0; 64 * 1024], Vec::new());
     while answers < requests {
@@ -43,7 +43,7 @@ fn pipeline(addr: &str, requests: usize) -> TcpStream {
         tail.extend_from_slice(&chunk[..count]);
         const STATUS: &[u8] = b"HTTP/1.1 401 ";
         answers += tail.windows(STATUS.len()).filter(|window| *window == STATUS).count();
-        // What may be the beginning of a status line.
+        // Keeps a possible start of a status line.
         tail.drain(..tail.len() - (STATUS.len() - 1).min(tail.len()));
     }
     sender.join().unwrap();
@@ -58,12 +58,12 @@ fn a_pipelining_connection_uses_bounded_memory() {
     let before = server.process().memory_kib("VmHWM:");
     let open: Vec<_> = (0..CONNECTIONS).map(|_| pipeline(server.listen(), 100_000)).collect();
     let grown = server.process().memory_kib("VmHWM:") - before;
-    // 64 KiB each while busy, and what the allocator takes at once.
+    // 64 KiB per busy connection, plus the allocator's chunk size.
     assert!(grown < CONNECTIONS * 64 + 4 * 1024, "{grown} KiB more at the peak");
     drop(open);
 }
 
-/// A key may be in the form, so a form is read before the client is known: only a little of it.
+/// The form may contain the key, so a bounded part is read before the client is authenticated.
 #[test]
 fn unauthenticated_forms_use_bounded_memory() {
     const CLIENTS: u64 = 300;
@@ -74,7 +74,7 @@ fn unauthenticated_forms_use_bounded_memory() {
         client
     };
     let form = "POST /introspect HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n";
-    // What is refused at once, whatever comes after it.
+    // These requests are refused before their body arrives.
     for (line, status) in [
         ("Content-Length: 64000", 413),
         ("Content-Length: 64000\r\nAuthorization: Bearer wrong", 401),
@@ -92,12 +92,12 @@ fn unauthenticated_forms_use_bounded_memory() {
             client
         })
         .collect();
-    // All of them have been read: one that came later is answered.
+    // All forms have been read, because a later request is answered.
     assert_eq!(server.admin().get("/livez", &[]).status, 200);
     let grown = server.process().memory_kib("VmRSS:").saturating_sub(before);
     assert!(grown < CLIENTS * 64, "{grown} KiB for {CLIENTS} half-sent forms");
     drop(clients);
-    // A known client may send as much as ever, and a secret in a form still works.
+    // An authenticated client may send a full-size form, and a secret in a form still works.
     let (name, value) = key();
     let long = format!("token=x&a={}", "a".repeat(60_000));
     let whole = |header: &str, body: &str| {
@@ -108,7 +108,7 @@ fn unauthenticated_forms_use_bounded_memory() {
     assert_eq!(whole("", &format!("token=x&client_id=a&client_secret={ADMIN_KEY}")), 200);
 }
 
-/// Half of a request, which keeps a place for as long as it may.
+/// Sends half a request, which occupies a connection until its timeout.
 fn silent(addr: &str) -> Client {
     let mut client = Client::new(addr);
     client.write("GET /auth HTTP/1.1\r\nHost: a\r\n").unwrap();
@@ -136,15 +136,15 @@ fn a_full_listener_closes_idle_connections_for_new_requests() {
         let mut healthcheck = run(&["healthcheck"], &[("DOORWARD_LISTEN", server.listen())]);
         assert_eq!(healthcheck.wait().code(), Some(0), "{}", healthcheck.log());
     }
-    // Connections that have been of use are kept longer than those that never were.
+    // Connections that completed a request are closed last.
     for client in [&mut kept, &mut kept_admin] {
         assert_eq!(client.get("/livez", &[]).status, 200);
         assert_eq!(client.connections(), 1);
     }
-    assert!(flood[0].read_response(false).is_err(), "hung up on");
+    assert!(flood[0].read_response(false).is_err(), "the oldest connection was closed");
 }
 
-/// Requests that never end for want of their client do not keep others out.
+/// Requests that their clients never finish do not lock other clients out.
 #[test]
 fn a_full_listener_closes_stuck_requests_for_new_ones() {
     const STUCK: usize = 40;
@@ -161,7 +161,7 @@ fn a_full_listener_closes_stuck_requests_for_new_ones() {
     let head =
         [b"\x82\x86\x04\x08/session\x01\x01a\x0f\x08", [authorization.len() as u8].as_slice()].concat();
     let head = [&head, authorization.as_bytes()].concat();
-    // The answers have bodies, for which the client leaves no room: SETTINGS_INITIAL_WINDOW_SIZE is 0.
+    // SETTINGS_INITIAL_WINDOW_SIZE is 0, so the server cannot send the bodies of its answers.
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
     let request = [preface, [0, 0, head.len() as u8, 1, 5, 0, 0, 0, 1].as_slice(), &head].concat();
     let unread = |addr: &str| {
@@ -201,7 +201,7 @@ fn a_low_descriptor_limit_leaves_room_for_redis_and_the_admin_plane() {
     };
     let issued = issue().expect("a login");
     let authorization = bearer(&issued["token"]);
-    // Redis cuts its clients, and they are back in spite of the idle ones.
+    // Redis closes its clients' connections; the node reconnects in spite of the idle connections.
     redis.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     wait_for("a login after the cut", issue);
     wait_for("a check after the cut", || {
@@ -223,7 +223,7 @@ fn the_open_files_limit_is_raised_to_the_hard_limit() {
     assert_eq!(line.split_whitespace().filter(|word| *word == "900").count(), 2, "{line}");
 }
 
-/// Many listings at once leave connections to Redis for logins and revocations.
+/// Concurrent listings leave Redis connections for logins and revocations.
 #[test]
 fn listings_use_at_most_half_of_the_redis_connections() {
     const CONNECTIONS: usize = 16;
@@ -251,12 +251,12 @@ fn listings_use_at_most_half_of_the_redis_connections() {
             });
         }
     });
-    // The half, and what the readiness and the last accesses take.
+    // Half of the pool, plus one connection each for readiness and last accesses.
     let grown = connected() - before;
     assert!(grown <= CONNECTIONS / 2 + 2, "{grown} more connections");
 }
 
-/// Whatever else is asked, and however slow Redis is, a revocation gets a connection; and the node stays ready.
+/// A revocation gets a connection, and the node stays ready, however busy the pool and slow Redis are.
 #[test]
 fn revocations_always_get_a_redis_connection() {
     const READERS: usize = 100;
@@ -304,7 +304,7 @@ fn revocations_always_get_a_redis_connection() {
     });
 }
 
-/// A client that never shows a token makes the server hold little, also over gRPC.
+/// An unauthenticated gRPC client makes the server use bounded memory.
 #[test]
 fn half_sent_grpc_messages_are_bounded_for_each_connection() {
     const CONNECTIONS: usize = 3;
@@ -328,7 +328,7 @@ fn half_sent_grpc_messages_are_bounded_for_each_connection() {
         for (pending, stream) in calls {
             let (response, _) = client.receive(pending).unwrap();
             match response.header("grpc-status") {
-                // A denial: field 1 of its status is 503.
+                // A denial whose HTTP status is 503.
                 None if response.body.windows(3).any(|window| window == [0x08, 0xf7, 0x03]) => denied += 1,
                 // DEADLINE_EXCEEDED
                 Some("4") => timed_out += 1,
@@ -339,6 +339,6 @@ fn half_sent_grpc_messages_are_bounded_for_each_connection() {
     }
     assert!(denied > CONNECTIONS * STREAMS / 2 && timed_out > 0, "{denied} denied, {timed_out} timed out");
     let grown = server.process().memory_kib("VmHWM:") - before;
-    // 1 MiB of messages each, as much again for buffers that grow, and what the first connections of a process take.
+    // 1 MiB of messages each, as much again for growing buffers, and the overhead of a process's first connections.
     assert!(grown < 24 * 1024, "{grown} KiB more for {CONNECTIONS} connections");
 }

@@ -1,4 +1,4 @@
-//! Heads, bodies and hosts of HTTP/1.1: nothing is read in two ways.
+//! HTTP/1.1 heads, lengths, hosts and paths: ambiguous or malformed requests are rejected.
 
 use serde_json::json;
 
@@ -29,7 +29,7 @@ fn paths_are_never_normalised() {
             "{path}: {response:?}"
         );
     }
-    // The form that a proxy is sent: the path counts, the authority does not.
+    // The absolute form, as sent to proxies: the path counts, the authority does not.
     let absolute =
         format!("GET http://evil.example/auth HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\n\r\n");
     identity(&server.validation().send(absolute));
@@ -101,8 +101,8 @@ fn malformed_heads_are_rejected() {
         let none_passed = answers.iter().all(|answer| answer.header(IDENTITY[0]).is_none());
         assert!(none_passed && matches!(statuses(&answers)[..], [] | [400]), "{shown:?}: {answers:?}");
     }
-    // A bare LF ends a line for whoever is lenient (RFC 9112, section 2.2): either reading is good, a second answer
-    // or a header of both is not.
+    // A lenient parser accepts a bare LF as a line end (RFC 9112, section 2.2). Both readings are fine, but not a
+    // second answer or a mix of both.
     let bare = format!("GET /auth HTTP/1.1\nHost: a\n{good}\n\n");
     let answers = answers_to(&server, bare.as_bytes());
     assert!(matches!(statuses(&answers)[..], [] | [400] | [200, 404]), "{answers:?}");
@@ -127,7 +127,7 @@ fn an_oversized_head_gets_431() {
     }
     let long_path = format!("/auth/{}", "a".repeat(100_000));
     assert!(matches!(server.validation().get(&long_path, &[]).status, 414 | 431));
-    // What browsers do send is no problem.
+    // Cookies as large as browsers send them are accepted.
     let cookies = format!("a={}; {}", "b".repeat(8_000), cookie(&token));
     identity(&server.validation().get("/auth", &[("Cookie", &cookies)]));
 }

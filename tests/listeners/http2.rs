@@ -1,4 +1,4 @@
-//! The validation plane over HTTP/2 without TLS, with prior knowledge.
+//! The validation plane over cleartext HTTP/2 with prior knowledge.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -49,7 +49,7 @@ fn http_2_gets_the_same_answers_as_http_1() {
         assert_eq!(client.request("GET", "/readyz", &[]).status, 200);
         assert_eq!(client.request("GET", "/session", &by_header).json()["id"], issued["id"]);
 
-        // Clients may send the cookie in crumbs (RFC 9113, section 8.2.3).
+        // Clients may split the cookie into several fields (RFC 9113, section 8.2.3).
         let cookie = cookie(&issued["token"]);
         client.set_authority("shop.example");
         let crumbs = [("cookie", "a=b"), ("cookie", &*cookie), ("origin", "https://evil.example")];
@@ -67,7 +67,7 @@ fn requests_of_one_http_2_connection_run_concurrently() {
     let tokens: Vec<_> = (0..100).map(|n| server.issue(json!({"user": format!("user-{n}")}))).collect();
     let mut client = Http2::connect(server.listen());
     client.request("GET", "/livez", &[]);
-    // The store stands still: nobody can be answered before all have asked.
+    // Redis is frozen: no request can be answered before all were sent.
     redis.freeze();
     let pending: Vec<_> = tokens
         .iter()
@@ -103,7 +103,7 @@ fn an_oversized_http_2_head_is_rejected() {
     let long = "a".repeat(15_000);
     let pending =
         client.send("GET", "/auth", &[("x-a", &*long), ("x-b", &*long), ("x-c", &*long)], None).unwrap();
-    // A client that goes by the server's settings may not even send it.
+    // A client that respects the server's settings may refuse to send it.
     match client.receive(pending) {
         Ok((response, _)) => assert_eq!(response.status, 431),
         Err(error) => assert!(error.is_reset() || error.is_library(), "{error}"),
@@ -136,7 +136,7 @@ fn a_shutdown_finishes_pending_http_2_requests() {
     assert_no_token(&idle.request("GET", "/auth", &[]));
     redis.freeze();
     let pending = busy.send("GET", "/auth", &[("authorization", &authorization)], None).unwrap();
-    // Its request has arrived: one that came after it is answered.
+    // The request has arrived, because a later one is answered.
     assert_no_token(&busy.request("GET", "/auth", &[]));
     server.process().signal(Signal::TERM);
     idle.ended().expect("a GOAWAY without an error");
@@ -148,18 +148,18 @@ fn a_shutdown_finishes_pending_http_2_requests() {
 
 #[test]
 fn a_silent_http_2_connection_is_closed() {
-    // Long enough for the request to be sent in time on a loaded machine.
+    // Long enough to send the request in time on a busy machine.
     let server = Server::start(&[("DOORWARD_IDLE_TIMEOUT", "2s")]);
     let mut client = Http2::connect(server.listen());
     assert_no_token(&client.request("GET", "/auth", &[]));
-    // The server waits for nothing that this client still writes: it may meet a closed socket.
+    // The server does not wait for further writes of this client, so a write may fail.
     drop(client.ended());
-    // The client is told, without an error.
+    // The client gets a GOAWAY without an error.
     let mut stream = raw(&server);
     stream.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()).unwrap();
     let told = frames(&mut stream).into_iter().rfind(|(kind, _)| *kind == GOAWAY).expect("a GOAWAY");
     assert_eq!(told.1[4..8], [0; 4], "NO_ERROR (RFC 9113, section 7)");
-    // One that never gets beyond the preface ends, too.
+    // A connection that never gets beyond the preface is closed, too.
     let mut stream = raw(&server);
     stream.write_all(&PREFACE[..20]).unwrap();
     let mut rest = Vec::new();
@@ -181,10 +181,10 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// The frames that come until the connection ends: kind and payload.
+/// Reads frames until the connection ends; returns kind and payload of each.
 fn frames(stream: &mut TcpStream) -> Vec<(u8, Vec<u8>)> {
     let (mut bytes, mut frames) = (Vec::new(), Vec::new());
-    // A reset after what was sent is an end, too.
+    // A reset counts as the end, too.
     let _ = stream.read_to_end(&mut bytes);
     let mut rest = &bytes[..];
     while let Some((head, after)) = rest.split_at_checked(9) {
@@ -196,13 +196,13 @@ fn frames(stream: &mut TcpStream) -> Vec<(u8, Vec<u8>)> {
     frames
 }
 
-/// `GET /auth`, in the static table of HPACK and with the path as it is (RFC 7541).
+/// `GET /auth`: the method from HPACK's static table, the path as a literal (RFC 7541).
 fn get_auth(stream: u32) -> Vec<u8> {
     const END_STREAM_AND_HEADERS: u8 = 5;
     frame(1, END_STREAM_AND_HEADERS, stream, b"\x82\x86\x04\x05/auth\x01\x01a")
 }
 
-/// Answers that the client leaves no window for are not kept for ever, whatever it asks meanwhile.
+/// The server drops answers for which the client opens no window, even if it sends further requests.
 #[test]
 fn undeliverable_answers_close_the_connection() {
     const INITIAL_WINDOW_SIZE: u16 = 4;
@@ -220,16 +220,16 @@ fn undeliverable_answers_close_the_connection() {
     }
     stream.write_all(&bytes).unwrap();
     let mut reader = stream.try_clone().unwrap();
-    let ended = std::thread::spawn(move || frames(&mut reader));
+    let revoked = std::thread::spawn(move || frames(&mut reader));
     let mut next = 201;
     wait_for("the end", || {
-        // Requests that need no window go on, and are answered.
+        // Answers without a body need no window and are still sent.
         let _ = stream.write_all(&get_auth(next));
         next += 2;
         std::thread::sleep(Duration::from_millis(20));
-        ended.is_finished().then_some(())
+        revoked.is_finished().then_some(())
     });
-    let frames = ended.join().unwrap();
+    let frames = revoked.join().unwrap();
     let sessions = frames.iter().filter(|(kind, payload)| *kind == 0 && !payload.is_empty()).count();
     assert_eq!(sessions, 0, "no window");
     assert_no_token(&Http2::connect(server.listen()).request("GET", "/auth", &[]));
@@ -268,7 +268,7 @@ fn settings_announce_the_limits_and_a_broken_preface_is_rejected() {
     const MAX_HEADER_LIST_SIZE: u16 = 6;
     assert_eq!((value(MAX_CONCURRENT_STREAMS), value(MAX_HEADER_LIST_SIZE)), (256, 32 * 1024));
 
-    // HTTP/2 may only begin a connection, and is not what begins like it.
+    // HTTP/2 can only start a connection, and needs the whole preface.
     let mut client = server.validation();
     assert_no_token(&client.get("/auth", &[]));
     assert!(client.try_send(PREFACE).is_err(), "hung up on");
@@ -277,17 +277,17 @@ fn settings_announce_the_limits_and_a_broken_preface_is_rejected() {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     assert!(!answer.starts_with(b"HTTP/1.1 2"), "{}", answer.escape_ascii());
-    // The admin plane has none of it.
+    // The admin plane does not speak HTTP/2.
     assert!(server.admin().try_send(PREFACE).is_err(), "hung up on");
 }
 
-/// HTTP/2 asks the client to acknowledge the end; a server that stops does not wait for one that never does.
+/// A shutdown does not wait for clients that never acknowledge the GOAWAY.
 #[test]
 fn a_shutdown_closes_idle_http_2_connections_that_do_not_acknowledge() {
     let mut server = Server::start(&[("DOORWARD_DRAIN_TIMEOUT", "60s")]);
     let mut client = TcpStream::connect(server.listen()).unwrap();
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
-    // The server's SETTINGS: it speaks HTTP/2 with this client.
+    // The server's SETTINGS arrive, so the connection is HTTP/2.
     client.read_exact(&mut [0; 9]).unwrap();
     assert_eq!(server.terminate().code(), Some(0));
     assert!(!server.log().contains("connections cut off"), "{}", server.log());

@@ -1,4 +1,4 @@
-//! Random bytes and random requests.
+//! Random bytes and random requests never cause a server error.
 
 use std::thread;
 
@@ -14,7 +14,7 @@ fn random_bytes_never_cause_a_server_error() {
     let (redis, memory) = (RedisServer::start(), Server::start(&[]));
     let on_redis = Server::on(&redis, &[]);
     let token = text(&memory.issue(json!({}))["token"]).to_owned();
-    // Bytes that a header value may hold, loose or in the shape of a token.
+    // Bytes allowed in a header value, random or in the shape of a token.
     let loose = proptest::collection::vec(prop_oneof![0x20..=0x7eu8, 0x80..=0xffu8, Just(b'\t')], 0..300);
     let shaped = proptest::collection::vec(proptest::char::ranges(vec!['A'..='Z', '-'..='-'].into()), 48)
         .prop_map(|chars| format!("dw_{}", String::from_iter(chars)).into_bytes());
@@ -46,7 +46,7 @@ fn random_bytes_never_cause_a_server_error() {
     });
 }
 
-/// Random bytes as whole requests, on both planes: 4xx or hung up on.
+/// Random bytes as requests on both planes: each gets a 4xx or a closed connection.
 #[test]
 fn random_requests_never_cause_a_server_error() {
     let server = Server::start(&[]);

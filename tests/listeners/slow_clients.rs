@@ -1,6 +1,6 @@
-//! Clients that send or read slowly hold up nobody.
+//! Clients that send or read slowly delay nobody else.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -8,7 +8,6 @@ use doorward::Clock;
 use serde_json::json;
 
 use crate::common::http::Client;
-use crate::common::process::DEADLINE_MS;
 use crate::common::server::{Server, assert_no_token, bearer, identity};
 
 #[test]
@@ -26,7 +25,7 @@ fn slow_clients_delay_nobody_and_are_disconnected() {
     let mut answered = 0;
     let clock = Clock::system();
     let from_ms = clock.boottime_ms();
-    // Each gives a byte now and then, which must not keep it alive for ever.
+    // Single bytes must not keep a connection open beyond the idle timeout.
     while clock.boottime_ms() - from_ms < 1_500 {
         slow.iter_mut().for_each(|client| client.write("a").unwrap());
         assert_eq!(identity(&client.get("/auth", &[("Authorization", &bearer(&token))]))[0], "alice");
@@ -34,15 +33,15 @@ fn slow_clients_delay_nobody_and_are_disconnected() {
     }
     assert!(answered > 0, "no request was answered beside the slow ones");
     for client in &mut slow {
-        // Hung up on, with a 408 or without.
+        // The server closes the connection, with or without a 408.
         match client.read_response(false) {
             Ok(response) => assert_eq!(response.status, 408, "{response:?}"),
-            Err(_) => assert!(clock.boottime_ms() - from_ms < DEADLINE_MS),
+            Err(error) => assert_ne!(error.kind(), ErrorKind::WouldBlock, "still connected"),
         }
     }
 }
 
-/// What comes after a request must not hold up its answer.
+/// Bytes after a request must not delay its answer.
 #[test]
 fn a_partial_next_request_does_not_delay_the_answer() {
     let server = Server::start(&[]);
@@ -51,7 +50,7 @@ fn a_partial_next_request_does_not_delay_the_answer() {
         client.write(format!("GET /auth HTTP/1.1\r\nHost: a\r\n\r\n{rest}")).unwrap();
         assert_no_token(&client.read_response(false).unwrap());
     }
-    // Nor what is still waited for: the body of a second request.
+    // The missing body of a second request must not delay the first answer either.
     let (name, key) = crate::common::server::key();
     let mut client = server.admin();
     let waits =
@@ -62,7 +61,7 @@ fn a_partial_next_request_does_not_delay_the_answer() {
     assert_eq!(client.read_response(false).unwrap().status, 200);
 }
 
-/// Who asks and never reads is made to wait: the answers must not pile up in the server.
+/// The server stops reading from a client that reads no answers, so that answers do not pile up.
 #[test]
 fn a_client_that_reads_no_answers_is_throttled() {
     const MUCH_BYTES: usize = 20_000_000;

@@ -6,7 +6,7 @@ use super::answers::{answers_to, statuses};
 use crate::common::server::{bearer, identity};
 use crate::on_each_store;
 
-/// A body that is itself a request: it must stay a body, read or not.
+/// A body that is itself a request must stay a body, whether it is read or not.
 #[test]
 fn an_unread_body_is_not_a_request() {
     on_each_store(&[], |server| {
@@ -27,11 +27,11 @@ fn an_unread_body_is_not_a_request() {
                 let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
                 let answers = answers_to(server, format!("{head}{body}").as_bytes());
                 let statuses = statuses(&answers);
-                // Its own answer, and at most that of the last request after it.
+                // One answer for the request, and at most one for the final request.
                 assert!(matches!(statuses[..], [_] | [_, 404]), "{path} {framing}: {statuses:?}");
             }
         }
-        // Framings that contradict each other, or none: refused, or the connection ends with the one answer.
+        // Contradictory or invalid framings: the request is refused or the connection is closed.
         for framing in [
             format!("Content-Length: {length}\r\nContent-Length: 0"),
             format!("Content-Length: 0\r\nContent-Length: {length}"),

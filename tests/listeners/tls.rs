@@ -1,4 +1,4 @@
-//! TLS on both planes and gRPC: handshakes, clients' certificates, certificates that are replaced.
+//! TLS on both planes and gRPC: handshakes, client certificates, reloaded certificates.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -15,7 +15,7 @@ use crate::common::tls::{Authority, Identity, TlsStream};
 
 const HTTP_1: [&str; 1] = ["http/1.1"];
 
-/// A server whose validation plane and gRPC speak TLS.
+/// Starts a server whose validation plane and gRPC listener use TLS.
 fn start(identity: &Identity, more: &[(&str, &str)]) -> Server {
     let tls = [
         ("DOORWARD_TLS_CERT", identity.cert()),
@@ -29,7 +29,7 @@ fn server_certificate(stream: &TlsStream) -> CertificateDer<'static> {
     stream.conn.peer_certificates().unwrap()[0].clone().into_owned()
 }
 
-/// A client may announce a long message, of which a server keeps all that has come.
+/// A client may announce a long handshake message, and a server buffers what has arrived of it.
 #[test]
 fn an_oversized_client_hello_is_rejected() {
     let authority = Authority::new();
@@ -40,11 +40,11 @@ fn an_oversized_client_hello_is_rejected() {
     let record = [&b"\x16\x03\x01\x40\x00"[..], &[0; 0x4000]].concat();
     let mut hello = record.repeat(3);
     hello[5..11].copy_from_slice(b"\x01\x00\xff\xff\x03\x03");
-    // The server may hang up before it has come as a whole.
+    // The server may close the connection before all of it is sent.
     let _ = stream.write_all(&hello);
-    let ended = stream.read(&mut [0; 1]);
+    let revoked = stream.read(&mut [0; 1]);
     let is_open = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
-    assert!(!ended.as_ref().is_err_and(is_open) && !matches!(ended, Ok(1..)), "{ended:?}");
+    assert!(!revoked.as_ref().is_err_and(is_open) && !matches!(revoked, Ok(1..)), "{revoked:?}");
     assert!(authority.connect(server.listen(), None, &HTTP_1).is_ok());
 }
 
@@ -65,7 +65,7 @@ fn a_tls_validation_plane_rejects_plain_http() {
             assert_no_token(&client.get("/auth", &[]));
         }
         assert_eq!(client.get("/session", &headers).json()["user"], "alice");
-        // More answers than fit in one record of TLS, to a client that reads late.
+        // More answers than fit into one TLS record, to a client that reads late.
         let request = request_bytes("GET", "/auth", &headers, None);
         let requests = 400;
         for _ in 0..requests {
@@ -107,7 +107,7 @@ fn the_admin_plane_requires_a_client_certificate() {
         ("DOORWARD_ADMIN_CLIENT_CA", client_ca.to_str().unwrap()),
     ];
     let server = Server::start(&settings);
-    // The validation plane is as it was.
+    // The validation plane still works.
     assert_no_token(&server.validation().get("/auth", &[]));
     let known = clients.issue("login-service");
     let mut client = Client::over(authority.connect(server.admin_listen(), Some(&known), &HTTP_1).unwrap());
@@ -115,11 +115,11 @@ fn the_admin_plane_requires_a_client_certificate() {
     let issued = client.request("POST", "/v1/tokens", &[key()], Some(&body));
     assert_eq!(issued.status, 201);
     identity(&server.auth(&issued.json()["token"]));
-    assert_eq!(client.get("/v1/users/alice/tokens", &[]).status, 401, "the API key is asked for as well");
+    assert_eq!(client.get("/v1/users/alice/tokens", &[]).status, 401, "the API key is required as well");
 
     let stranger = authority.issue("stranger");
     for identity in [None, Some(&stranger)] {
-        // In TLS 1.3 a client learns of it with its first answer.
+        // In TLS 1.3, a client learns of the refusal with its first answer.
         let refused = authority
             .connect(server.admin_listen(), identity, &HTTP_1)
             .and_then(|stream| Client::over(stream).try_send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"));
@@ -144,7 +144,7 @@ fn certificates_are_replaced_without_a_restart() {
     wait_for("the second certificate", || (current() == second.der()).then_some(()));
     assert_no_token(&old.get("/auth", &[]));
 
-    // Half a pair, and what is none, are said and change nothing.
+    // Mismatched or invalid files are logged and not used.
     fs::copy(&third.key, &files.key).unwrap();
     wait_for("a word on the key", || {
         server.log().contains("tls-key: is not the key of the certificate").then_some(())
@@ -204,13 +204,13 @@ fn a_pending_handshake_delays_neither_clients_nor_the_shutdown() {
     let settings = [("DOORWARD_VALIDATION_THREADS", "1"), ("DOORWARD_DRAIN_TIMEOUT", "1h")];
     let mut server = start(&authority.issue("server"), &settings);
     let mut silent: Vec<_> = (0..20).map(|_| TcpStream::connect(server.listen()).unwrap()).collect();
-    // Half a hello.
+    // A partial ClientHello.
     silent[0].write_all(b"\x16\x03\x01\x02\x00\x01").unwrap();
     silent[1].write_all(b"GET /auth HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     let mut client = Client::over(authority.connect(server.listen(), None, &HTTP_1).unwrap());
     assert_no_token(&client.get("/auth", &[]));
     server.process().signal(Signal::TERM);
-    assert!(server.process().wait().success(), "ends long before the drain timeout");
+    assert!(server.process().wait().success(), "the server stops long before the drain timeout");
     let mut rest = Vec::new();
     let _ = silent[2].read_to_end(&mut rest);
     assert!(rest.is_empty());

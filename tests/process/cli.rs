@@ -1,4 +1,4 @@
-//! The command line: what the binary prints, and how it ends.
+//! The command line: outputs, exit codes, configuration errors and sockets.
 
 use std::fs::File;
 use std::io::Write;
@@ -76,7 +76,7 @@ fn all_configuration_errors_are_reported_at_once() {
         }
         assert!(!stderr.contains(secret) && !stderr.contains("hunter2"), "{stderr}");
     }
-    // What may be a secret in the wrong place is not repeated.
+    // A value that may be a misplaced secret is not repeated.
     for args in
         [&["--no-such-flag"][..], &["serve-me"], &["--admin-key", ADMIN_KEY], &["--config", "/nonexistent"]]
     {
@@ -198,19 +198,19 @@ fn both_planes_can_listen_on_unix_sockets() {
     assert_invalid_token(&server.auth(&json!("dw_x")));
     assert_eq!(outcome(&["healthcheck"], &settings).0, 0);
 
-    // A live one is not taken away, ...
+    // A socket in use is not removed.
     let (code, _, stderr) = outcome(&[], &settings);
     assert!(code == 1 && stderr.contains("listen"), "{code} {stderr}");
     assert_eq!(server.validation().get("/livez", &[]).status, 200);
-    // ... one that a crash left behind is replaced, ...
+    // A socket left behind by a crash is replaced.
     server.kill9();
     assert!(listen.exists() && admin_listen.exists());
     server.restart();
     assert_eq!(server.validation().get("/livez", &[]).status, 200);
-    // ... an orderly stop leaves none, ...
+    // A clean shutdown removes the socket.
     assert_eq!(server.terminate().code(), Some(0));
     assert!(!listen.exists() && !admin_listen.exists());
-    // ... and what is no socket is left alone.
+    // A file that is not a socket is not removed.
     std::fs::write(&listen, "precious").unwrap();
     let (code, _, stderr) = outcome(&[], &settings);
     assert!(code != 0 && stderr.contains("listen"), "{code} {stderr}");
@@ -225,7 +225,7 @@ fn an_address_in_use_is_named() {
         settings.retain(|(other, _)| *other != name);
         settings.push((name, server.listen()));
         let mut process = run(&[], &settings);
-        // 78 is for mistakes in the settings.
+        // Exit code 78 is for configuration errors.
         assert_eq!(process.wait().code(), Some(1));
         let setting = if name == "DOORWARD_LISTEN" { "listen:" } else { "admin-listen:" };
         let stderr = process.stderr();
@@ -233,8 +233,7 @@ fn an_address_in_use_is_named() {
     }
 }
 
-/// The permissions of a socket are set, and a stopping server leaves the file alone that another one has put in its
-/// place.
+/// The permissions of a socket are set. A stopping server does not remove a file that another server put in its place.
 #[test]
 fn unix_sockets_have_a_mode_and_an_owner() {
     let dir = tempfile::tempdir().unwrap();
@@ -261,7 +260,7 @@ fn unix_sockets_have_a_mode_and_an_owner() {
     }
 }
 
-/// How many log lines the server says it has lost.
+/// Returns how many lost log lines the server reports.
 fn lost_lines(server: &str) -> u64 {
     let (name, key) = crate::common::server::key();
     let metrics = Client::new(server).get("/metrics", &[(name, key)]).text();
@@ -269,7 +268,7 @@ fn lost_lines(server: &str) -> u64 {
     line.unwrap_or_else(|| panic!("{metrics}")).parse().unwrap()
 }
 
-/// A log that cannot be written costs its lines: the disk is full, the reader has gone, the reader stands still.
+/// Three unwritable logs: the disk is full, the reader has gone, the reader is stuck. Only log lines are lost.
 #[test]
 fn an_unwritable_log_loses_only_its_lines() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
@@ -284,7 +283,7 @@ fn an_unwritable_log_loses_only_its_lines() {
         let mut process = Process::spawn_with("doorward", &mut command, |stdout, _| (stdout.into(), stderr));
         drop(command);
         let (listen, admin_listen) = wait_ready(&mut process);
-        // HTTP/2 is what has the most to say at this level.
+        // HTTP/2 logs the most at this level.
         let mut client = Http2::connect(&listen);
         wait_for(what, || {
             assert_no_token(&client.request("GET", "/auth", &[]));
@@ -297,7 +296,7 @@ fn an_unwritable_log_loses_only_its_lines() {
     drop(unread);
 }
 
-/// Nor does a standard output that cannot be written: the ready line is lost.
+/// An unwritable standard output loses only the ready line.
 #[test]
 fn an_unwritable_ready_line_does_not_stop_the_server() {
     let dir = tempfile::tempdir().unwrap();
@@ -327,7 +326,7 @@ fn an_unread_standard_output_delays_nothing() {
     let listen = format!("unix:{}", directory.path().join("socket").display());
     let settings = [("DOORWARD_LISTEN", &*listen), ("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0")];
     let (_reader, mut writer) = std::io::pipe().unwrap();
-    // As much as a pipe takes (pipe(7)), so that the ready line cannot be written.
+    // Fills the pipe (pipe(7)), so that the ready line cannot be written.
     writer.write_all(&[b'a'; 64 * 1024]).unwrap();
     let mut command = command(binary(), &settings);
     let mut process =

@@ -1,4 +1,4 @@
-//! The dependencies against deny.toml and the minimum supported Rust version, without cargo-deny.
+//! The dependencies, checked against deny.toml and the minimum Rust version without cargo-deny.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-/// A list of deny.toml; of each table in it, what `crate` says.
+/// Reads a list of deny.toml; a table in it counts as its `crate`.
 fn list(section: &str, key: &str) -> Vec<String> {
     let rules = DeTable::parse(include_str!("../../deny.toml")).unwrap().into_inner();
     let items = rules[section].get_ref()[key].get_ref().as_array().unwrap().clone();
@@ -17,7 +17,7 @@ fn list(section: &str, key: &str) -> Vec<String> {
     items.iter().map(|item| text(item.get_ref())).collect()
 }
 
-/// Everything in Cargo.lock that is used on the platforms of deny.toml.
+/// Returns all packages of Cargo.lock that are used on the platforms of deny.toml.
 fn packages() -> Vec<Value> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--locked", "--format-version", "1"]);
@@ -33,7 +33,7 @@ fn text<'a>(package: &'a Value, field: &str) -> &'a str {
     package[field].as_str().unwrap_or_default()
 }
 
-/// Whether one choice of the licence expression consists of allowed licences. Reads `A AND (B OR C)`, and `A/B` of old.
+/// Returns whether some choice of the licence expression uses allowed licences only. Also reads the old form `A/B`.
 fn is_allowed(expression: &str, allowed: &[String]) -> bool {
     let choices = expression.replace('/', " OR ");
     choices.split(" AND ").all(|part| {

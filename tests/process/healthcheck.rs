@@ -1,4 +1,4 @@
-//! `doorward healthcheck`.
+//! `doorward healthcheck`: exit codes for ready, unready and unreachable servers.
 
 use super::outcome::outcome;
 use crate::common::process::wait_for;

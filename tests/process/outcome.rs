@@ -1,8 +1,8 @@
-//! A run of the program to its end.
+//! Runs of the program to completion.
 
 use crate::common::server::run;
 
-/// Runs it to its end: the exit code, and both outputs.
+/// Runs the program to completion; returns the exit code and both outputs.
 pub fn outcome(args: &[&str], settings: &[(&str, &str)]) -> (i32, String, String) {
     let mut process = run(args, settings);
     let status = process.wait();

@@ -1,4 +1,4 @@
-//! No secret leaves through the log, not even at its most talkative.
+//! No secret appears in the log, not even at its most verbose level.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ const OTHER_KEY: &str = "another-key-of-the-tests-0123456789abc";
 const CHECK_KEY: &str = "a-check-key-of-the-tests-0123456789ab";
 const REDIS_PASSWORD: &str = "a-redis-password-of-the-tests";
 
-/// Uses the server in all the ways that meet a secret; gives the tokens.
+/// Uses the server in every way that involves a secret; returns the tokens.
 fn mixed_run(server: &Server) -> Vec<String> {
     let issued: Vec<_> = (0..4).map(|_| server.issue(json!({"auth_slug": "web"}))).collect();
     let mut client = server.validation();
@@ -28,9 +28,9 @@ fn mixed_run(server: &Server) -> Vec<String> {
     let by_header = bearer(&issued[0]["token"]);
     assert_eq!(client.request("POST", "/logout", &[("Authorization", &by_header)], None).status, 200);
     assert_eq!(client.get("/auth", &[("Authorization", &by_header)]).status, 401);
-    server.end(&issued[1]["id"]);
+    server.revoke(&issued[1]["id"]);
 
-    // Secrets where they do not belong: as field names and values, in paths, in broken requests.
+    // Misplaced secrets: as field names and values, in paths, in malformed requests.
     let token = text(&issued[2]["token"]);
     let admin = |method: &str, path: &str, body| server.call(method, path, Some(&body)).status;
     assert_eq!(admin("POST", "/v1/tokens", json!({"user": 1, token: token, "ip": token})), 422);
@@ -50,7 +50,7 @@ fn mixed_run(server: &Server) -> Vec<String> {
     issued.iter().map(|token| text(&token["token"]).to_owned()).collect()
 }
 
-/// What must not show: each secret, and of a token the part after its id too.
+/// Returns the strings that must not appear: each secret, and the part of each token after its id.
 fn assert_keeps_secrets(log: &str, tokens: &[String]) {
     for secret in [ADMIN_KEY, OTHER_KEY, CHECK_KEY, REDIS_PASSWORD] {
         assert!(!log.contains(secret), "{secret} in:\n{log}");
@@ -72,18 +72,18 @@ fn the_log_contains_no_secret() {
 #[test]
 fn the_log_contains_no_secret_during_an_outage() {
     let mut redis = RedisServer::start_durable();
-    // The two-word AUTH is accepted for a user without a password, whatever the password.
+    // The two-word AUTH accepts any password for a user without one.
     let url = format!("redis://default:{REDIS_PASSWORD}@127.0.0.1:{}", redis.port());
     let settings = [("DOORWARD_LOG_LEVEL", "trace"), ("DOORWARD_REDIS_URL", &*url)];
     let mut server = Server::start(&settings);
     let mut tokens = mixed_run(&server);
-    // And the talk about an outage.
+    // The log lines of an outage.
     redis.kill();
     let good = server.validation().get("/auth", &[("Authorization", &format!("Bearer {}", tokens[3]))]);
     assert_ne!(good.status, 401);
     assert_eq!(server.call("POST", "/v1/tokens", Some(&json!({"user": "a", "ip": "::1"}))).status, 503);
     redis.restart();
-    // On as many connections as there are threads, at least: each brings its own connection to Redis back.
+    // Uses at least as many connections as there are threads: each thread restores its own connection to Redis.
     let live = json!(tokens[3]);
     wait_for("back", || (0..8).all(|_| server.auth(&live).status == 200).then_some(()));
     tokens.extend(mixed_run(&server));

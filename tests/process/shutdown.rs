@@ -1,4 +1,4 @@
-//! Signals, and what is under way when they come.
+//! SIGTERM: the order of the shutdown, and the requests that are pending.
 
 use std::net::TcpStream;
 use std::thread;
@@ -14,7 +14,7 @@ use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::server::{ADMIN_KEY, Server, bearer, identity, key, run, text};
 
-/// An admin request whose body the server is waiting for, and the rest of that body.
+/// Sends an admin request without the end of its body; returns the client and the missing bytes.
 fn begun_request(server: &Server) -> (Client, &'static str) {
     let (start, rest) = (r#"{"user": "late", "#, r#""ip": "10.0.0.1"}"#);
     let (name, key) = key();
@@ -33,7 +33,7 @@ fn begun_request(server: &Server) -> (Client, &'static str) {
 #[test]
 fn sigterm_stops_in_order() {
     let redis = RedisServer::start();
-    // No round of the flusher comes before the end.
+    // The flush interval is longer than the test.
     let mut server =
         Server::on(&redis, &[("DOORWARD_FLUSH_INTERVAL", "1m"), ("DOORWARD_TOUCH_RESOLUTION", "0")]);
     let issued = server.issue(json!({}));
@@ -63,7 +63,7 @@ fn sigterm_stops_in_order() {
     identity(&next.auth(&answer.json()["token"]));
 }
 
-/// It waits for Redis a moment before it is ready; a signal in that moment is not lost and does not kill it halfway.
+/// While the server waits for Redis at start-up, a signal is neither lost nor fatal.
 #[test]
 fn sigterm_during_start_up_stops_in_order() {
     let (redis, dir) = (RedisServer::start(), tempfile::tempdir().unwrap());
@@ -85,20 +85,19 @@ fn sigterm_during_start_up_stops_in_order() {
     assert!(!sockets.iter().any(|path| path.exists()));
 }
 
-/// Each thread waits for Redis before it is ready: all at the same time.
+/// All threads wait for Redis at the same time.
 #[test]
 fn validation_threads_start_in_parallel() {
     let redis = RedisServer::start();
     redis.freeze();
     let settings = [("DOORWARD_VALIDATION_THREADS", "64"), ("DOORWARD_REDIS_TIMEOUT", "1s")];
-    // Waits for the ready line, less long than 64 threads would take one after the other.
+    // Waits for the ready line for less time than 64 threads would take in sequence.
     let server = Server::on(&redis, &settings);
     redis.thaw();
     wait_for("ready", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
 }
 
-/// Requests that had arrived before the signal are answered: on new connections, of which the server has accepted none,
-/// and on kept ones.
+/// Requests that arrived before the signal are answered, on connections not yet accepted and on idle ones.
 #[test]
 fn requests_that_arrived_before_sigterm_are_answered() {
     let mut server = Server::start(&[]);
@@ -111,7 +110,7 @@ fn requests_that_arrived_before_sigterm_are_answered() {
     let fresh = (0..60).map(|n| if n % 2 == 0 { server.validation() } else { server.admin() });
     let mut clients: Vec<_> = kept.into_iter().chain(fresh).collect();
     for (n, client) in clients.iter_mut().enumerate() {
-        // Of either kind: what the fast path answers, and what hyper does.
+        // Requests for the fast path and for hyper.
         let path = if n % 3 == 0 { "/auth" } else { "/livez" };
         client.write(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
     }
@@ -130,14 +129,14 @@ fn during_the_shutdown_delay_only_readiness_fails() {
     let issued = server.issue(json!({}));
     server.process().signal(Signal::TERM);
     wait_for("not ready", || (server.validation().get("/readyz", &[]).status == 503).then_some(()));
-    // New connections, and kept ones.
+    // New and idle connections.
     let mut client = server.validation();
     for _ in 0..3 {
         identity(&server.auth(&issued["token"]));
         assert_eq!(client.get("/livez", &[]).status, 200);
     }
     assert_eq!(client.connections(), 1);
-    server.end(&issued["id"]);
+    server.revoke(&issued["id"]);
     assert_eq!(server.process().wait().code(), Some(0), "{}", server.log());
 }
 

@@ -1,11 +1,11 @@
-//! Names that others rely on, as files: a change of one shows up in review. After an intended change, run
+//! Names that clients rely on, as files, so that a change shows up in review. After an intended change, run
 //! `UPDATE_SNAPSHOTS=1 cargo test snapshot` and commit the files in tests/snapshots.
 
 use std::path::Path;
 
 use doorward::internals::config::{self, Command};
 use doorward::internals::server::admin::problem::ProblemKind;
-use doorward::{Clock, Config, Entropy, Node};
+use doorward::{Config, Node};
 
 /// Compares a text with a file in tests/snapshots.
 fn assert_snapshot(file: &str, text: &str) {
@@ -33,10 +33,10 @@ fn problems_snapshot() {
     assert_snapshot("problems.txt", &ProblemKind::ALL.iter().map(line).collect::<String>());
 }
 
-/// Names, types and help of all metrics, then the samples of a node in memory without their values.
+/// Names, types and help of all metrics, then the samples of an embedded-store node without their values.
 #[tokio::test]
 async fn metrics_snapshot() {
-    let node = Node::start(&Config::default(), Clock::system(), Entropy::system()).await.unwrap();
+    let node = Node::start(&Config::default()).await.unwrap();
     let _validator = node.validator().await;
     let text = node.metrics().text();
     node.stop().await;

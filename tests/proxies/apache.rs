@@ -1,4 +1,4 @@
-//! Apache httpd with mod_oauth2, which asks by introspection.
+//! Apache httpd with mod_oauth2, which uses introspection.
 
 use super::site::{Plane, Site, Ways};
 use crate::common::proxies::apache;
@@ -11,7 +11,7 @@ const WAYS: Ways = Ways {
     unavailable_status: 401,
     unreachable_status: 401,
     keeps_connections: false,
-    told: 3,
+    identity_headers: 3,
     has_optional: false,
     passes_challenge: false,
     passes_origin: false,

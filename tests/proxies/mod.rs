@@ -1,7 +1,7 @@
-//! Every reverse proxy that can be run here, with its configuration from config/proxies, in front of a real Doorward
-//! on a real Redis: one list of checks (`checks`), run on each; and what is special about one of them.
+//! Every supported reverse proxy with its configuration from config/proxies, in front of a real Doorward on a real
+//! Redis. One list of checks (`checks`) runs on each; further tests cover the specifics of one proxy.
 
-// Only Debian packages mod_oauth2.
+// Only Debian has a package of mod_oauth2.
 #[cfg(target_os = "linux")]
 mod apache;
 mod caddy;

@@ -40,7 +40,7 @@ fn the_nginx_cache_saves_checks_and_keeps_users_apart() {
     assert!((2..400).contains(&checks), "{checks} checks for 400 requests");
 }
 
-/// The block that asks `/auth`, copied for a named check as docs/proxies.md says.
+/// The block that asks `/auth`, copied for a route check as docs/proxies.md says.
 #[test]
 fn a_cached_answer_is_used_for_the_same_check_only() {
     let site = Site::start(Ways { remembers: true, ..Ways::USUAL }, nginx::start_cached_with_staff);
@@ -68,14 +68,14 @@ fn nginx_asks_the_next_node_after_a_503() {
     assert!(!unsure.requests().is_empty());
 }
 
-/// A node whose machine is gone answers no connection attempt; the next node is asked soon, also for what is not a
-/// subrequest.
+/// An unreachable machine answers no connection attempt. The next node is asked soon, also for requests that are not
+/// subrequests.
 #[test]
 fn nginx_does_not_wait_for_an_unreachable_node() {
     let good = Upstream::answering(|_| Reply::new(200, &[("X-Auth-User", "alice")], "{}"));
     let (app, gone) = (Upstream::start(), TcpListener::bind("127.0.0.1:0").unwrap());
     let addr = gone.local_addr().unwrap();
-    // Once the queue of a listener is full, attempts to connect get no answer.
+    // Once a listener's queue is full, connection attempts get no answer.
     let mut queue = Vec::new();
     while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(300)) {
         queue.push(stream);
@@ -83,7 +83,7 @@ fn nginx_does_not_wait_for_an_unreachable_node() {
     let proxy = nginx::start_compose([&addr.to_string(), &good.addr()], &app.addr());
     for (method, path) in [("GET", "/session"), ("POST", "/logout"), ("GET", "/session"), ("POST", "/logout")]
     {
-        // The client waits 20 s, nginx by itself would wait 60 s.
+        // The client waits 20 s; by default, nginx would wait 60 s.
         let answer = Client::new(&proxy.addr()).request(method, path, &[], None);
         assert_eq!(answer.status, 200, "{method} {path}: {}", proxy.log());
     }

@@ -1,4 +1,4 @@
-//! A proxy, and what stands on both sides of it.
+//! A proxy with Doorward, Redis and an application behind it.
 
 use serde_json::Value;
 
@@ -9,18 +9,18 @@ use crate::common::relay::Relay;
 use crate::common::server::{IDENTITY, Server, bearer};
 use crate::common::upstream::{Recorded, Upstream};
 
-/// Everything that a request passes.
+/// Everything that a request passes through.
 pub struct Site {
     pub redis: RedisServer,
     pub server: Server,
-    /// Between the proxy and where it has its checks made.
+    /// A relay between the proxy and the listener that it asks.
     pub relay: Relay,
     pub app: Upstream,
     pub proxy: Proxy,
     pub ways: Ways,
 }
 
-/// Where a proxy has its checks made.
+/// The listener that a proxy asks.
 #[derive(Clone, Copy, Debug)]
 pub enum Plane {
     Validation,
@@ -28,26 +28,26 @@ pub enum Plane {
     Admin,
 }
 
-/// Where proxies differ, and cannot be made not to.
+/// Differences between proxies that no configuration can remove.
 #[derive(Clone, Copy, Debug)]
 pub struct Ways {
     pub asks: Plane,
-    /// It keeps what it was told for a while, as its configuration says: an ending shows later.
+    /// The proxy caches answers as configured, so a revocation shows later.
     pub remembers: bool,
-    /// The client is told when to try again while Doorward cannot ask its store.
+    /// The client gets `Retry-After` while Doorward cannot ask its store.
     pub passes_retry_after: bool,
-    /// It answers by itself when Doorward is silent for a few seconds.
+    /// The proxy times out when Doorward is silent for a few seconds.
     pub gives_up: bool,
-    /// What it answers when Doorward cannot ask its store.
+    /// The status when Doorward cannot ask its store.
     pub unavailable_status: u16,
-    /// What it answers when it cannot reach Doorward.
+    /// The status when the proxy cannot reach Doorward.
     pub unreachable_status: u16,
-    /// It needs no more connections to Doorward than there are clients at once, for so many at once.
+    /// The number of concurrent clients up to which the proxy opens at most one connection per client to Doorward.
     pub clients_at_once: usize,
     pub keeps_connections: bool,
-    /// How many of the identity headers the application gets, from the first on.
-    pub told: usize,
-    /// It has a check that lets everybody in.
+    /// How many of the identity headers, in order, the application gets.
+    pub identity_headers: usize,
+    /// The proxy has a route that admits everybody.
     pub has_optional: bool,
     /// The client gets Doorward's own challenge.
     pub passes_challenge: bool,
@@ -56,7 +56,7 @@ pub struct Ways {
 }
 
 impl Ways {
-    /// As most do.
+    /// The behaviour of most proxies.
     pub const USUAL: Self = Self {
         asks: Plane::Validation,
         remembers: false,
@@ -66,7 +66,7 @@ impl Ways {
         unreachable_status: 503,
         clients_at_once: 4,
         keeps_connections: true,
-        told: IDENTITY.len(),
+        identity_headers: IDENTITY.len(),
         has_optional: true,
         passes_challenge: true,
         passes_origin: true,
@@ -107,15 +107,15 @@ impl Site {
         Client::new(&self.proxy.addr())
     }
 
-    /// One request on a connection of its own, with a token in the header.
+    /// Sends one request on its own connection with a token in the header.
     pub fn get(&self, path: &str, token: &Value) -> Response {
         self.client().get(path, &[("Authorization", &bearer(token))])
     }
 
-    /// The identity that the application was told. Every header must be there exactly once; empty are those that
-    /// this proxy does not tell, which must not be there.
-    pub fn told<'a>(&self, request: &'a Recorded) -> [&'a str; 7] {
-        let silent = &IDENTITY[self.ways.told..];
+    /// Returns the identity that the application got. Every header must be there exactly once; those that this proxy
+    /// does not forward must be absent, and are returned empty.
+    pub fn identity<'a>(&self, request: &'a Recorded) -> [&'a str; 7] {
+        let silent = &IDENTITY[self.ways.identity_headers..];
         IDENTITY.map(|name| {
             let same = |header: &&(String, String)| header.0.eq_ignore_ascii_case(name);
             let values: Vec<_> =
@@ -128,7 +128,7 @@ impl Site {
         })
     }
 
-    /// Refused with the challenge of RFC 6750, and nothing about anybody.
+    /// Asserts a refusal with the challenge of RFC 6750 and without identity headers.
     pub fn assert_denied(&self, response: &Response, is_token_bad: bool) {
         assert_eq!(response.status, 401, "{response:?}");
         let challenge = response.header("www-authenticate").unwrap_or_default();
@@ -142,18 +142,18 @@ impl Site {
         } else {
             assert!(challenge.starts_with("Bearer ") && challenge.contains('='), "{response:?}");
         }
-        assert_tells_nothing(response);
+        assert_no_identity_shown(response);
     }
 }
 
-/// The application was told nothing about who is there.
-pub fn told_nothing(request: &Recorded) {
+/// Asserts that the application got no identity.
+pub fn assert_no_identity_sent(request: &Recorded) {
     let tells = |(name, _): &(String, String)| name.to_ascii_lowercase().contains("auth-");
     assert!(!request.headers.iter().any(tells), "{request:?}");
 }
 
-/// The client learns nothing about anybody from the answer's headers.
-pub fn assert_tells_nothing(response: &Response) {
+/// Asserts that the answer contains no identity headers.
+pub fn assert_no_identity_shown(response: &Response) {
     let tells = |(name, _): &(String, String)| name.to_ascii_lowercase().starts_with("x-auth");
     assert!(!response.headers.iter().any(tells), "{response:?}");
 }

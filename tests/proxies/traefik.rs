@@ -13,8 +13,8 @@ use crate::common::server::{Server, bearer};
 use crate::common::tls::Authority;
 use crate::common::upstream::Upstream;
 
-/// Traefik asks with Go's default client and a time-out of 30 s, and has settings for neither: of the connections that
-/// are idle it keeps two, and a silent Doorward is waited for.
+/// Traefik uses Go's default client with a timeout of 30 s, and neither is configurable: it keeps two idle connections
+/// and waits for a silent Doorward.
 const WAYS: Ways = Ways { gives_up: false, clients_at_once: 2, unreachable_status: 500, ..Ways::USUAL };
 
 #[test]
@@ -45,7 +45,7 @@ fn traefik_uses_one_tls_connection() {
         }
     });
     assert_eq!(app.requests().len(), 240);
-    // Each of the first requests makes one, before it is known that the server speaks HTTP/2.
+    // Each of the first requests opens a connection before the client knows that the server speaks HTTP/2.
     let connections = relay.connections();
     assert!(connections <= 16, "{connections} connections for 480 checks");
 }

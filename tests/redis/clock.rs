@@ -1,4 +1,4 @@
-//! One clock for all nodes: the store's. A system clock that is wrong, or that jumps, refuses nobody and deletes nothing.
+//! All nodes use the store's clock. A system clock that is wrong or jumps refuses no token and deletes nothing.
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
@@ -20,9 +20,9 @@ use crate::common::server::{Server, assert_invalid_token, bearer, identity, text
 use crate::common::store::eventually;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
-/// A busy machine is no outage.
+/// A busy machine must not count as an outage.
 const PATIENT: (&str, &str) = ("DOORWARD_REDIS_TIMEOUT", "4s");
-/// Each access renews, and is written soon.
+/// Each access renews the token and is written soon.
 const EAGER: [(&str, &str); 4] = [
     PATIENT,
     ("DOORWARD_RENEWAL_STEP", "0%"),
@@ -30,7 +30,7 @@ const EAGER: [(&str, &str); 4] = [
     ("DOORWARD_RENEWAL_EXEMPT_HEADER", "x-exempt"),
 ];
 const EXEMPT: (&str, &str) = ("X-Exempt", "1");
-/// After a clock is right again a node is ready within 5 s; a busy machine may need as much again.
+/// A node is ready within 5 s after a clock is right again; a busy machine may need twice as long.
 const READY_MS: u64 = 10_000;
 
 fn server_with_clock(settings: &[(&str, &str)], clock: &FakeTime) -> Server {
@@ -51,7 +51,7 @@ fn ms(timestamp: &Value) -> i64 {
     DateTime::parse_from_rfc3339(text(timestamp)).unwrap().timestamp_millis()
 }
 
-/// A login, checks, a renewal and a listing at both nodes go as if there were one.
+/// A login, checks, a renewal and a listing on two nodes behave as on one node.
 fn assert_undisturbed(right: &Server, wrong: &Server) {
     let live_before = right.list("?limit=1000").0.len();
     let ours = [right, wrong].map(|server| server.issue(json!({"idle_seconds": 3600})));
@@ -61,7 +61,7 @@ fn assert_undisturbed(right: &Server, wrong: &Server) {
             assert_eq!(identity(&response)[0], "alice", "{}", server.log());
             assert_eq!(ready(server).status, 200, "{}", server.log());
         }
-        // A renewal at the node with the wrong clock, as the other one sees it.
+        // A renewal on the node with the wrong clock, as the other node sees it.
         wait_for("the renewal is written", || {
             wrong.auth(&token["token"]);
             (ms(&right.token(&token["id"])["expires_at"]) > ms(&token["expires_at"])).then_some(())
@@ -70,7 +70,7 @@ fn assert_undisturbed(right: &Server, wrong: &Server) {
         assert!(lives_ms < 2 * 3_600_000, "{lives_ms}");
     }
     assert_eq!(right.list("?limit=1000").0.len(), live_before + 2);
-    // By hyper and by the fast path.
+    // Answered by hyper and by the fast path.
     for answer in [ready(wrong), wrong.auth(&ours[0]["token"])] {
         let apart_ms = date_ms(&answer) - date_ms(&ready(right));
         assert!(apart_ms.abs() < 60_000, "{apart_ms}");
@@ -112,7 +112,7 @@ fn the_embedded_store_ignores_system_clock_jumps() {
     }
 }
 
-/// What Redis does to its own keys then is Redis's: none of them expires within the jump here.
+/// Redis itself deletes keys that expire in a jump: none does here.
 #[test]
 fn a_clock_jump_of_redis_is_followed() {
     let clock = FakeTime::new("+0");
@@ -147,7 +147,7 @@ fn a_master_with_a_wrong_clock_is_named_and_the_others_work() {
     assert_eq!(ready(&server).status, 503);
     assert!(server.log().contains(&wrong_port), "{}", server.log());
     let body = |user: &str| json!({"user": user, "ip": "203.0.113.7"});
-    // A third of the users are the wrong master's.
+    // A third of the users are on the master with the wrong clock.
     let statuses: Vec<_> = (0..30)
         .map(|n| server.call("POST", "/v1/tokens", Some(&body(&format!("user {n}")))).status)
         .collect();
@@ -167,13 +167,13 @@ fn settings(given: &[(&str, &str)]) -> Config {
 }
 
 async fn node(settings: &Config, error_ms: i64) -> Node {
-    Node::start(settings, Clock::with_wrong_wall(error_ms), Entropy::system()).await.unwrap()
+    Node::start_with(settings, Clock::with_wrong_wall(error_ms), Entropy::system()).await.unwrap()
 }
 
 #[tokio::test]
 async fn the_rotation_grace_is_the_same_on_all_nodes() {
     let redis = RedisServer::start();
-    // Less than the system clocks are apart.
+    // Less than the difference of the system clocks.
     let settings =
         settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_ROTATION_GRACE", "7s"), PATIENT]);
     let (behind, ahead) = (node(&settings, -4_000).await, node(&settings, 4_000).await);
@@ -193,7 +193,7 @@ async fn the_rotation_grace_is_the_same_on_all_nodes() {
             }
         }
     }
-    // The clocks themselves agree, as exactly as the answers of Redis are fast.
+    // The nodes' clocks agree to within the latency of Redis.
     eventually("the clocks agree", async || {
         let [from_ms, ahead_ms, to_ms] =
             [&behind, &ahead, &behind].map(|node| node.service().clock().now_ms());

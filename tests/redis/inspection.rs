@@ -1,4 +1,4 @@
-//! A store that is wrong, restricted or strange is told about, and nothing is done to it.
+//! Unusable or misconfigured stores: the node reports the fault and changes nothing in the store.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -12,15 +12,15 @@ use crate::common::process::wait_for;
 use crate::common::redis::{RedisServer, USER};
 use crate::common::server::{Server, bearer, text};
 
-/// Starts on this URL, and gives the error line and its fault.
-fn told(url: &str, message: &str) -> (String, Value) {
+/// Starts a server on this URL; returns the error line and its fault.
+fn start_fault(url: &str, message: &str) -> (String, Value) {
     let server = start(url);
-    let line = wait_for(&format!("{url} is told as {message:?}"), || {
+    let line = wait_for(&format!("{url} is logged as {message:?}"), || {
         let log = server.log();
         log.lines().find(|line| line.contains("ERROR") && line.contains(message)).map(str::to_owned)
     });
     assert_eq!(ready(&server), 503);
-    // At most once a minute.
+    // Faults are logged at most once a minute.
     thread::sleep(std::time::Duration::from_millis(1_500));
     assert_eq!(lines(&server, message), 1, "{}", server.log());
     assert!(!server.log().contains("hunter2"), "{}", server.log());
@@ -56,7 +56,7 @@ fn a_failed_connection_is_logged_with_its_cause_at_once() {
     thread::scope(|scope| {
         for (url, message, kind, fix) in &cases {
             scope.spawn(move || {
-                let (line, fault) = told(url, message);
+                let (line, fault) = start_fault(url, message);
                 assert_eq!(fault["kind"], *kind, "{line}");
                 assert!(text(&fault["fix"]).contains(fix) || line.contains("no answer within"), "{line}");
                 let host = if url.contains("invalid") { "no-such-host.invalid" } else { "127.0.0.1" };
@@ -72,10 +72,10 @@ fn an_outage_and_its_end_are_logged() {
     let server = Server::on(&redis, &[]);
     await_ready(&server, 200);
     redis.kill();
-    wait_for("it is told", || (lines(&server, "redis unreachable") > 0).then_some(()));
+    wait_for("the outage is logged", || (lines(&server, "redis unreachable") > 0).then_some(()));
     redis.restart();
     await_ready(&server, 200);
-    wait_for("the end is told", || (lines(&server, "redis recovered") == 1).then_some(()));
+    wait_for("the end of the outage is logged", || (lines(&server, "redis recovered") == 1).then_some(()));
 }
 
 #[test]
@@ -83,12 +83,12 @@ fn a_replica_is_reported_as_a_fault() {
     let master = RedisServer::start();
     let port = master.port().to_string();
     let replica = RedisServer::with_args(&["--appendonly", "no", "--replicaof", "127.0.0.1", &port]);
-    let (line, fault) = told(&replica.url(), "redis refuses writes");
+    let (line, fault) = start_fault(&replica.url(), "redis refuses writes");
     assert_eq!(fault["kind"], "writes_refused");
     assert!(text(&fault["fix"]).contains("master"), "{line}");
 }
 
-/// In one step: a node writes its version where there is none.
+/// Replaces the schema version in one step: a node writes its version if there is none.
 fn put_schema(redis: &RedisServer, command: &[&str]) {
     let script = "redis.call('DEL', KEYS[1]) return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))";
     redis.cli(&[&["EVAL", script, "1", "dw:m:schema"], command].concat());
@@ -108,7 +108,7 @@ fn another_schema_version_stops_all_operations() {
         &["SET", "4"],
         &["SET", "garbage"],
         &["SET", ""],
-        // Not even a string.
+        // Values that are not strings.
         &["HSET", "version", &ours],
         &["RPUSH", &ours],
     ];
@@ -135,7 +135,7 @@ fn another_schema_version_stops_all_operations() {
     }
 }
 
-/// How often a server was looked at.
+/// Returns how often the store was inspected.
 fn looks(redis: &RedisServer) -> u64 {
     let stats = redis.cli(&["INFO", "commandstats"]);
     let calls = |line: &str| line.strip_prefix("cmdstat_del:calls=")?.split(',').next()?.parse().ok();
@@ -158,7 +158,7 @@ fn a_closed_connection_is_not_reported_as_an_outage() {
 #[test]
 fn a_server_outside_a_cluster_is_reported() {
     let redis = RedisServer::start();
-    let (line, _) = told(&redis.url().replace("redis://", "redis+cluster://"), "redis unreachable");
+    let (line, _) = start_fault(&redis.url().replace("redis://", "redis+cluster://"), "redis unreachable");
     assert!(line.contains("belongs to no Cluster") && line.contains("redis://"), "{line}");
 }
 
@@ -209,26 +209,26 @@ fn lost_tracking_is_logged_and_counted() {
     wait_for("tracked", || (metric(&server, &name) == "1").then_some(()));
     redis.set_user(&["-client|tracking"]);
     redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
-    wait_for("told", || (lines(&server, "redis tracking lost") == 1).then_some(()));
+    wait_for("the change is logged", || (lines(&server, "redis tracking lost") == 1).then_some(()));
     assert_eq!(
         (metric(&server, &name), &status(&server)["masters"][0]["tracking"]),
         ("0".into(), &json!(false))
     );
-    // Sessions are judged all the same.
+    // Sessions are still judged.
     assert_eq!(issue(&server).0, 201);
     redis.set_user(&["+client|tracking"]);
     wait_for("tracked again", || (metric(&server, &name) == "1").then_some(()));
-    wait_for("told", || (lines(&server, "redis tracking restored") == 1).then_some(()));
+    wait_for("the change is logged", || (lines(&server, "redis tracking restored") == 1).then_some(()));
 }
 
-/// Answers as a Redis of this version that knows nothing else.
+/// Starts a server that answers as a Redis of this version and supports no other command.
 fn answer_as(version: &str, mut stream: TcpStream) {
     let info = format!("# Server\r\nredis_version:{version}\r\nrun_id:0123456789\r\n");
     let mut input = Vec::new();
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = stream.read(&mut buffer) {
         input.extend_from_slice(&buffer[..read]);
-        // Every command begins with an array's header.
+        // Every command begins with an array header.
         let text = String::from_utf8_lossy(&input).into_owned();
         for command in text.split('*').skip(1) {
             let name = command.split("\r\n").nth(2).unwrap_or_default().to_ascii_uppercase();
@@ -252,7 +252,7 @@ fn a_server_that_is_too_old_is_refused() {
             thread::spawn(move || answer_as("6.2.14", stream.unwrap()));
         }
     });
-    let (line, fault) = told(&format!("redis://{address}"), "redis version not supported");
+    let (line, fault) = start_fault(&format!("redis://{address}"), "redis version not supported");
     assert!(line.contains("redis 6.2.14") && line.contains("Redis 7.0"), "{line}");
     assert_eq!(fault["kind"], "version");
     let server = Server::start(&[("DOORWARD_REDIS_URL", &format!("redis://{address}"))]);

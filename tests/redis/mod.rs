@@ -1,4 +1,4 @@
-//! The server and the Redis behind it: each kind of deployment, and what happens when it fails.
+//! The server on each kind of Redis deployment, and the failures of each.
 
 #[cfg(target_os = "linux")] // libfaketime
 mod clock;

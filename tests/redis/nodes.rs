@@ -1,11 +1,11 @@
-//! A node that tells about its store, and what it tells.
+//! Nodes whose readiness, status and logs the tests read.
 
 use serde_json::{Value, json};
 
 use crate::common::process::wait_for;
 use crate::common::server::Server;
 
-/// A node with a timeout that a busy machine does not reach.
+/// Starts a node with a timeout that a busy machine does not reach.
 pub fn start(redis_url: &str) -> Server {
     Server::start(&[("DOORWARD_REDIS_URL", redis_url), ("DOORWARD_REDIS_TIMEOUT", "3s")])
 }

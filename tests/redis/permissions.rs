@@ -9,8 +9,7 @@ use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, text};
 
-/// What is taken from a user who may do all that is needed; what the log and the status then name; and whether sessions
-/// are judged all the same.
+/// A permission taken from the user; what the log and the status then name; and whether sessions are still judged.
 const RESTRICTED: [(&str, &str, &str, bool); 21] = [
     ("resetchannels", "command=PUBLISH,SUBSCRIBE channel=dw:events:0", "&dw:*", false),
     ("resetchannels &other:*", "channel=dw:events:0", "&dw:*", false),
@@ -44,7 +43,7 @@ fn assert_restricted(redis: &RedisServer, number: usize) {
     let url = format!("redis://{name}:a-password@127.0.0.1:{}", redis.port());
     let server = start(&url);
     let message = "redis user lacks a permission";
-    let line = wait_for(&format!("{rules:?} are told"), || {
+    let line = wait_for(&format!("{rules:?} are logged"), || {
         server.log().lines().find(|line| line.contains(message)).map(str::to_owned)
     });
     let why = || format!("{rules:?}\n{}\n{}", status(&server), server.log());
@@ -89,7 +88,7 @@ fn each_is_named(redis: &RedisServer) {
             some.iter().for_each(|number| drop(scope.spawn(move || assert_restricted(redis, *number))));
         });
     }
-    // One of each that was granted, and of each that may judge; none of a login that was refused.
+    // One token for each permission that was granted again, and one for each restriction under which logins work.
     let tokens = redis.keys().iter().filter(|key| key.starts_with("dw:t:")).count();
     assert_eq!(tokens, RESTRICTED.len() + judging);
 }
@@ -107,6 +106,6 @@ fn a_revoked_permission_is_reported() {
     assert_eq!(redis.keys().iter().filter(|key| key.starts_with("dw:t:")).count(), 1);
     redis.set_user(&["&dw:*"]);
     await_ready(&server, 200);
-    wait_for("recovery is told", || (lines(&server, "redis recovered") == 1).then_some(()));
+    wait_for("recovery is logged", || (lines(&server, "redis recovered") == 1).then_some(()));
     assert_eq!(server.auth(&token["token"]).status, 200);
 }

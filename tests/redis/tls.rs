@@ -1,4 +1,4 @@
-//! The server on a Redis that speaks TLS only.
+//! The server on a Redis that accepts TLS only.
 
 use serde_json::json;
 
@@ -21,7 +21,7 @@ fn start(authority: &Authority) -> Redis {
     let (cert, key, ca) = (path(identity.cert), path(identity.key), path(authority.cert()));
     let tls = ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key];
     let more = ["--tls-ca-cert-file", &ca, "--tls-auth-clients", "no"];
-    // The port without TLS is not the one that is used; redis-cli goes through the unix socket.
+    // The plaintext port is not used; redis-cli uses the unix socket.
     let server =
         RedisServer::with_args(&[&["--appendonly", "no"], &tls[..], &more].concat()).holding(reserved);
     server.cli(&["CONFIG", "SET", "requirepass", "p@ss"]);
@@ -47,17 +47,17 @@ fn all_redis_connections_use_tls() {
         identity(&first.auth(&token["token"]));
         identity(&second.auth(&token["token"]));
     }
-    // More than fits into one record of TLS.
+    // More than fits into one TLS record.
     let many: Vec<_> = (0..500).map(|_| second.issue(json!({}))["token"].clone()).collect();
     let answer = first.call("POST", "/v1/validate", Some(&json!({"tokens": many})));
     let results = answer.json()["results"].as_array().unwrap().clone();
     assert!(results.iter().all(|result| result["is_active"] == true), "{results:?}");
-    first.end(&token["id"]);
+    first.revoke(&token["id"]);
     assert_invalid_token(&first.auth(&token["token"]));
-    wait_for("ended everywhere", || (second.auth(&token["token"]).status == 401).then_some(()));
+    wait_for("revoked on both nodes", || (second.auth(&token["token"]).status == 401).then_some(()));
 }
 
-/// Redis gets a certificate of another authority, and the node's file names that one: both while they run.
+/// Redis gets a certificate of another authority, and the node's CA file is replaced, both at run time.
 #[test]
 fn replaced_redis_authorities_are_reloaded() {
     let [first, second] = [Authority::new(), Authority::new()];
@@ -75,9 +75,9 @@ fn replaced_redis_authorities_are_reloaded() {
     cli(&["CONFIG", "SET", "tls-cert-file", &cert, "tls-key-file", &key]);
     cli(&["CLIENT", "KILL", "TYPE", "normal"]);
     wait_for("not ready", || (ready(&node) == 503).then_some(()));
-    // What holds no certificate changes nothing, and does not stop the node from looking again.
+    // A file without a certificate changes nothing, and the node keeps checking the file.
     std::fs::write(&file, "").unwrap();
-    wait_for("told", || node.log().contains("the old authorities stay").then_some(()));
+    wait_for("the rejected file is logged", || node.log().contains("the old authorities stay").then_some(()));
     std::fs::copy(second.cert(), &file).unwrap();
     wait_for("ready again", || (ready(&node) == 200).then_some(()));
     wait_for("passes", || (node.auth(&token["token"]).status == 200).then_some(()));

@@ -1,4 +1,4 @@
-//! The rules of the near cache one by one. How they hold together under concurrency: `tests/cache_model`.
+//! The rules of the near cache one by one. `tests/cache_model` tests them under concurrency.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ const S1: ServerIndex = ServerIndex(1);
 const LEASE_MS: u64 = 2000;
 const LIMITS: Limits = Limits { capacity_entries: 1000, servers: 2, lease_ms: LEASE_MS, stale_grace_ms: 0 };
 
-/// As scattered as real ones are, because it is one.
+/// Returns a real token id, so that ids spread over shards as real ones do.
 fn token(n: usize) -> TokenId {
     let keys = TokenKeys::from_secrets(["a secret of the test"]).unwrap();
     mint(TokenKind::Session, &keys, "alice", &Entropy::seeded(n as u64)).unwrap().id
 }
 
-/// A cache whose server 0 is live, with a heartbeat sent at 0.
+/// Returns a cache whose master 0 is live, with a heartbeat sent at 0.
 fn live(limits: Limits) -> (NearCache<u64>, Connection) {
     let cache = NearCache::new(limits);
     let connection = cache.connection_live(S0).unwrap();
@@ -58,7 +58,7 @@ fn an_entry_is_served_exactly_while_the_lease_lasts() {
     assert_eq!(cache.get(&token(2), 0), None);
 }
 
-/// More tokens than fit into one of its groups, one of them twice, in several shards and in one.
+/// More tokens than fit into one group of a batch, one of them twice, in several shards and in one.
 #[test]
 fn a_batch_look_up_equals_single_look_ups() {
     for capacity_entries in [1000, 100_000] {
@@ -86,7 +86,7 @@ fn a_batch_look_up_equals_single_look_ups() {
         let hits = cache.stats().hits;
         cache.look_each(&ids, 0, |_| (), |_, _| Looked::NoHit(()));
         assert_eq!((cache.peek(&ids[1], 0), cache.stats().hits), (Some(1), hits), "no use of the entries");
-        cache.look_each(&[], 0, |_| (), |_, _| panic!("there is none"));
+        cache.look_each(&[], 0, |_| (), |_, _| panic!("there is no token"));
     }
 }
 
@@ -219,7 +219,7 @@ async fn no_reader_joins_a_cancelled_old_or_foreign_flight() {
     let first = lead(&cache, &token(1), S0, 0);
     let early = follow(&cache, &token(1), LEASE_MS - 1).unwrap();
     cache.invalidate(&token(1));
-    assert_eq!(early.wait().await, None, "it is overtaken: its follower begins again");
+    assert_eq!(early.wait().await, None, "its follower starts a read of its own");
 
     let second = lead(&cache, &token(1), S0, 0);
     let third = lead(&cache, &token(1), S0, LEASE_MS);
@@ -232,7 +232,7 @@ async fn no_reader_joins_a_cancelled_old_or_foreign_flight() {
         void.complete(value as u64, Some(S0));
     }
     connection.heartbeat_answered(LEASE_MS);
-    assert_eq!(cache.get(&token(1), LEASE_MS), None, "none of them was the token's read any more");
+    assert_eq!(cache.get(&token(1), LEASE_MS), None, "none of these flights was still current");
     sixth.complete(6, Some(S0));
     assert_eq!((late.wait().await, cache.get(&token(1), LEASE_MS)), (Some(6), Some(6)));
 }
@@ -243,7 +243,7 @@ fn one_flight_has_a_bounded_number_of_followers() {
     let ticket = lead(&cache, &token(1), S0, 0);
     let followers: Vec<_> = std::iter::from_fn(|| follow(&cache, &token(1), 0)).take(10_000).collect();
     assert_eq!(followers.len(), 4096);
-    // Too many: it reads for itself. Its answer is not cached, and the listed read goes on.
+    // Too many followers: it reads for itself. Its answer is not cached, and the shared flight continues.
     lead(&cache, &token(1), S0, 0).complete(7, Some(S0));
     assert_eq!(cache.get(&token(1), 0), None);
     drop(followers);
@@ -259,7 +259,7 @@ fn a_stale_grace_serves_only_cached_tokens_during_an_outage() {
     cache.invalidate(&token(2));
     drop(connection);
     let end = LEASE_MS + 500;
-    assert_eq!(cache.get(&token(1), 0), None, "only who asks for it gets it stale");
+    assert_eq!(cache.get(&token(1), 0), None, "only callers that accept stale entries get them");
     assert_eq!(cache.get_stale(&token(1), end - 1), Some(7));
     assert_eq!(cache.get_stale(&token(1), end), None);
     assert_eq!(cache.get_stale(&token(2), 0), None, "invalidated");
@@ -290,7 +290,7 @@ fn an_outage_counts_until_other_nodes_can_have_caught_up() {
     assert!(was_away(0, SLACK_MS - 1), "this node has just begun to look");
     assert!(!was_away(0, SLACK_MS));
     connection.heartbeat_answered(1000);
-    assert!(!was_away(1000, 2000), "only a new connection tells of an outage");
+    assert!(!was_away(1000, 2000), "only a new connection reveals an outage");
     drop(connection);
     assert!(!was_away(1000 - SLACK_MS - 1, 2000), "long before the last heartbeat");
     assert!(was_away(1000 - SLACK_MS, 2000));

@@ -1,5 +1,4 @@
-//! What must never be seen when two things happen to a user at once. Each pair is tried many times, on every store, and
-//! the two begin in either order.
+//! Invariants of concurrent operations on one user. Each pair runs many times on every store, in either start order.
 
 use std::sync::Arc;
 
@@ -24,7 +23,7 @@ each_store! {
 
 const TIMES: usize = 100;
 
-/// Both at once; the one that is begun first changes from time to time.
+/// Runs both concurrently, alternating which starts first.
 async fn at_once<A: Send + 'static, B: Send + 'static>(
     time: usize,
     one: impl Future<Output = A> + Send + 'static,
@@ -49,7 +48,7 @@ async fn end(store: Store, token: Token) -> Outcome<Token> {
     store.change(token.record.id, &TokenChange::revoking(RevokeReason::Logout), NOW_MS + 1).await.unwrap()
 }
 
-/// Never: a takeover under way on a token that has ended.
+/// Never: an active takeover of a revoked token.
 async fn no_revoked_token_has_an_active_takeover(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for time in 0..TIMES {
@@ -71,7 +70,7 @@ async fn no_revoked_token_has_an_active_takeover(kind: StoreKind) {
     }
 }
 
-/// Never: two takeovers of one token under way at once.
+/// Never: two active takeovers of one token.
 async fn a_token_has_at_most_one_active_takeover(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for time in 0..TIMES {
@@ -90,8 +89,8 @@ async fn a_token_has_at_most_one_active_takeover(kind: StoreKind) {
     }
 }
 
-/// Never: a token that is alive and in no listing, or one that an ending of all, begun after its issue was
-/// acknowledged, left alive.
+/// Never: a live token that no listing shows; nor a token that is still live after a revocation of all that started
+/// after its issue was acknowledged.
 async fn revoking_all_tokens_and_logging_in_are_linearizable(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for time in 0..TIMES {
@@ -99,13 +98,13 @@ async fn revoking_all_tokens_and_logging_in_are_linearizable(kind: StoreKind) {
         let before = on.issue(&user, NOW_MS).await;
         let token = on.sample(&user, NOW_MS);
         let (issue, stop, new, name) = (on.store.clone(), on.store.clone(), token.clone(), user.clone());
-        let (_, ended) = at_once(time, async move { keep(&issue, &new, NOW_MS).await }, async move {
+        let (_, revoked) = at_once(time, async move { keep(&issue, &new, NOW_MS).await }, async move {
             stop.revoke_user_tokens(&name, None, NOW_MS).await.unwrap()
         })
         .await;
-        assert!(ended.contains(&before.record.id));
+        assert!(revoked.contains(&before.record.id));
         let is_alive = on.token(&token, NOW_MS).await.unwrap().record.is_active;
-        assert_eq!(is_alive, !ended.contains(&token.record.id), "what it says and what it did");
+        assert_eq!(is_alive, !revoked.contains(&token.record.id), "the returned ids are the revoked tokens");
         assert!(on.listed(&user, NOW_MS).await.contains(&token.record.id));
         assert_eq!(
             on.store.revoke_user_tokens(&user, None, NOW_MS).await.unwrap().len(),
@@ -114,13 +113,13 @@ async fn revoking_all_tokens_and_logging_in_are_linearizable(kind: StoreKind) {
     }
 }
 
-/// Never: a refusal of the old secret within the grace, or of the new one once it was handed out; nor an end of the
-/// token because of either.
+/// Never: a refusal of the old secret within the grace or of the new secret after its issue; nor a revocation because
+/// of either.
 async fn a_rotation_refuses_no_valid_secret(kind: StoreKind) {
     let on = Arc::new(TestStore::open(kind).await);
     let mut token = on.issue("alice", NOW_MS).await;
     for time in 0..TIMES {
-        // Each in a time of its own, so that no grace is full.
+        // Each at its own time, so that no grace reaches its limit of rotations.
         let now_ms = NOW_MS + time as u64 * 10;
         let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 20 };
         let (store, seen, id, old) =
@@ -143,8 +142,7 @@ async fn a_rotation_refuses_no_valid_secret(kind: StoreKind) {
     }
 }
 
-/// Never: both of two rotations with the same secret as their answer, or a secret that was handed out and is lost
-/// within the grace.
+/// Never: two rotations that return the same secret; nor an issued secret that is invalid within the grace.
 async fn concurrent_rotations_both_take_effect(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for time in 0..TIMES {
@@ -165,7 +163,7 @@ async fn concurrent_rotations_both_take_effect(kind: StoreKind) {
     }
 }
 
-/// Never: more live tokens than the limit, one more refused than needed, or an event too many or too few.
+/// Never: more live tokens than the limit, more revocations than needed, or a missing or extra event.
 async fn events_and_the_limit_hold_under_concurrent_logins(kind: StoreKind) {
     let limits = StoreLimits { max_tokens_per_user: 5, events_per_user: 1_000, ..LIMITS };
     let on = TestStore::open_with(kind, limits).await;

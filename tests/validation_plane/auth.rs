@@ -1,4 +1,4 @@
-//! The validation plane as its callers see it: `/auth`, `/auth-optional`, `/session`, `/logout`.
+//! `/auth`, `/auth-optional`, `/session` and `/logout`: which credentials pass, and what the answers contain.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::common::server::{
 };
 use crate::on_each_store;
 
-/// What is no token of ours: malformed, or one character away from `token`.
+/// Returns malformed strings, and strings that differ from `token` in one character.
 fn forged(token: &str) -> Vec<String> {
     let altered = |at: usize| {
         let other = if token.as_bytes()[at] == b'A' { 'B' } else { 'A' };
@@ -62,8 +62,8 @@ fn a_valid_token_passes_with_its_whole_identity() {
 fn a_request_without_a_valid_token_is_refused_or_anonymous() {
     on_each_store(&[], |server| {
         let issued = server.issue(json!({}));
-        let ended = server.issue(json!({}));
-        server.end(&ended["id"]);
+        let revoked = server.issue(json!({}));
+        server.revoke(&revoked["id"]);
         let mut client = server.validation();
         let mut both = |headers: &[(&str, &str)]| {
             assert_eq!(identity(&client.get("/auth-optional/x", headers)), ANONYMOUS, "{headers:?}");
@@ -77,8 +77,8 @@ fn a_request_without_a_valid_token_is_refused_or_anonymous() {
         let good = bearer(&issued["token"]);
         assert_no_token(&both(&[("Proxy-Authorization", &good)]));
         assert_invalid_token(&both(&[("Authorization", "Bearer")]));
-        assert_invalid_token(&both(&[("Authorization", &bearer(&ended["token"]))]));
-        assert_invalid_token(&both(&[("Cookie", &cookie(&ended["token"]))]));
+        assert_invalid_token(&both(&[("Authorization", &bearer(&revoked["token"]))]));
+        assert_invalid_token(&both(&[("Cookie", &cookie(&revoked["token"]))]));
         for token in forged(text(&issued["token"])) {
             assert_invalid_token(&both(&[("Authorization", &format!("Bearer {token}"))]));
         }
@@ -174,7 +174,7 @@ fn the_session_endpoint_shows_the_callers_token() {
             assert_eq!(response.header("cache-control"), Some("no-store"));
             let mut expected = issued.clone();
             let session = response.json();
-            // These two may have moved since.
+            // An access may have changed these two.
             for moving in ["last_access", "expires_at"] {
                 expected[moving] = session[moving].clone();
             }
@@ -215,26 +215,26 @@ fn logout_revokes_the_token_and_clears_its_cookie() {
     });
 }
 
-/// A browser sends a dead cookie for ever unless somebody clears it.
+/// A browser sends an invalid cookie until the server clears it.
 #[test]
 fn logout_clears_an_invalid_cookie() {
     on_each_store(&[("DOORWARD_COOKIE_DOMAIN", "example.com")], |server| {
-        let (ended, other) = (server.issue(json!({})), server.issue(json!({})));
-        server.end(&ended["id"]);
-        let ended = cookie(&ended["token"]);
-        // Set before and after the domain was configured.
-        let two = format!("{}; {ended}", cookie(&other["token"]));
+        let (revoked, other) = (server.issue(json!({})), server.issue(json!({})));
+        server.revoke(&revoked["id"]);
+        let revoked = cookie(&revoked["token"]);
+        // One cookie set before and one set after the domain was configured.
+        let two = format!("{}; {revoked}", cookie(&other["token"]));
         let cleared = [
             "doorward=; Path=/; Domain=example.com; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
             "doorward=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
         ];
-        for sent in [ended.as_str(), "doorward=dw_forged", &two] {
+        for sent in [revoked.as_str(), "doorward=dw_forged", &two] {
             let response = logout(server, &[("Cookie", sent)]);
             assert_eq!((response.status, response.header_values("set-cookie")), (401, cleared.to_vec()));
         }
-        let by_header = [("Authorization", "Bearer x"), ("Cookie", ended.as_str())];
+        let by_header = [("Authorization", "Bearer x"), ("Cookie", revoked.as_str())];
         assert_invalid_token(&logout(server, &by_header));
-        assert_invalid_token(&logout(server, &[("Cookie", &ended), ("Sec-Fetch-Site", "cross-site")]));
-        assert_invalid_token(&server.validation().get("/auth", &[("Cookie", &ended)]));
+        assert_invalid_token(&logout(server, &[("Cookie", &revoked), ("Sec-Fetch-Site", "cross-site")]));
+        assert_invalid_token(&server.validation().get("/auth", &[("Cookie", &revoked)]));
     });
 }

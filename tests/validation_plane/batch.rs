@@ -1,4 +1,4 @@
-//! `POST /v1/validate` on the real binary.
+//! `POST /v1/validate`: order, limits, the cache and last accesses.
 
 use std::thread;
 
@@ -33,7 +33,7 @@ fn none() -> Value {
     json!({"is_active": false})
 }
 
-/// The token object without what an access moves.
+/// Returns the token object without the fields that an access changes.
 fn still(token: &Value) -> Value {
     let mut token = token.clone();
     for moving in ["token", "last_access"] {
@@ -46,7 +46,7 @@ fn ms(time: &Value) -> i64 {
     DateTime::parse_from_rfc3339(text(time)).unwrap().timestamp_millis()
 }
 
-/// Issues tokens over a few connections at once.
+/// Issues tokens over a few connections concurrently.
 fn issue_many(server: &Server, count: usize) -> Vec<Value> {
     const CONNECTIONS: usize = 8;
     let issue_some = |first: usize| {
@@ -75,8 +75,8 @@ fn batch_results_are_whole_tokens_in_order() {
         let plain = server.issue(json!({}));
         let by_cookie = server.issue(json!({"allowed_header": false}));
         let by_nothing = server.issue(json!({"allowed_header": false, "allowed_cookie": false}));
-        let ended = server.issue(json!({}));
-        server.end(&ended["id"]);
+        let revoked = server.issue(json!({}));
+        server.revoke(&revoked["id"]);
         let expired = server.issue(json!({"lifetime_seconds": 1}));
         let mut forged = text(&plain["token"]).to_owned();
         let last = forged.pop().unwrap();
@@ -87,7 +87,7 @@ fn batch_results_are_whole_tokens_in_order() {
             &full["token"],
             &json!(forged),
             &plain["token"],
-            &ended["token"],
+            &revoked["token"],
             &expired["token"],
             &json!(""),
             &json!("garbage\u{0}\u{1f512}"),
@@ -97,7 +97,7 @@ fn batch_results_are_whole_tokens_in_order() {
             &plain["id"],
         ]
         .map(Value::clone);
-        // First read from the store, then known.
+        // First read from the store, then cached.
         for _ in 0..2 {
             let found = validate(server, &tokens);
             assert_eq!(found.len(), tokens.len());
@@ -111,8 +111,8 @@ fn batch_results_are_whole_tokens_in_order() {
             }
         }
         assert_eq!(validate(server, &[]), Vec::<Value>::new());
-        // An ending is seen at once on the node that made it, a change, too.
-        server.end(&full["id"]);
+        // The node that revokes or changes a token shows it at once.
+        server.revoke(&full["id"]);
         let path = format!("/v1/tokens/{}", text(&plain["id"]));
         server.call("PATCH", &path, Some(&json!({"auth_slug": "new"})));
         let found = validate(server, &[full["token"].clone(), plain["token"].clone()]);
@@ -201,19 +201,19 @@ fn without_the_store_a_batch_gets_503() {
     let tokens = [issued["token"].clone(), json!("garbage")];
     assert_eq!(still(&validate(&server, &tokens)[0]), still(&issued));
     redis.kill();
-    // What is known may be shown until it is noticed.
+    // Cached tokens may be shown until the node notices the outage.
     wait_for("unavailable", || {
         let response = ask(&server, &tokens, &[]);
         assert!([200, 503].contains(&response.status), "{}", response.text());
         (response.status == 503).then(|| assert_eq!(response.header("retry-after"), Some("1")))
     });
-    // For what was never ours no store is needed.
+    // Forged tokens need no store.
     assert_eq!(validate(&server, &tokens[1..]), [none()]);
     redis.restart();
     wait_for("back", || (ask(&server, &tokens[1..], &[]).status == 200).then_some(()));
 }
 
-/// How often clients and scripts called a command since the last reset.
+/// Returns how often clients and scripts called a command since the last reset.
 fn calls(redis: &RedisServer, command: &str) -> u64 {
     let stats = redis.cli(&["INFO", "commandstats"]);
     let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
@@ -223,7 +223,7 @@ fn calls(redis: &RedisServer, command: &str) -> u64 {
 #[test]
 fn a_batch_reads_uncached_tokens_in_one_pipeline() {
     let redis = RedisServer::start();
-    // Accesses are written by a script that reads tokens: not while this counts.
+    // The script that writes accesses reads tokens too, so the interval is longer than the test.
     let quiet = [("DOORWARD_FLUSH_INTERVAL", "1m")];
     let issuer = Server::on(&redis, &quiet);
     let tokens = issue_many(&issuer, MAX);
@@ -232,7 +232,7 @@ fn a_batch_reads_uncached_tokens_in_one_pipeline() {
         redis.cli(&["CONFIG", "RESETSTAT"]);
         let found = results(&ask(&server, &tokens, headers));
         assert!(found.iter().all(|token| token["is_active"] == json!(true)), "{what}");
-        // What a script reads is counted, too. Scripts themselves are not: the inspection of the store runs one that reads
+        // Reads inside scripts are counted, scripts themselves are not: the store inspection runs one that reads
         // nothing.
         let counted = ["hmget", "hgetall", "hget", "zscore"].map(|name| calls(&redis, name));
         assert_eq!(counted, [hmget, 0, 0, zscore], "{what}");
@@ -242,7 +242,7 @@ fn a_batch_reads_uncached_tokens_in_one_pipeline() {
     expect("known", 0, 0, &[]);
     expect("still known", 0, 0, &[]);
 
-    // Known to /auth, which does not read the rest: that is read once.
+    // `/auth` has cached the record without its details, which are read once.
     let server = Server::on(&redis, &quiet);
     wait_until_caching(&server);
     let (first, mut client) = (&tokens[..10], server.validation());
@@ -262,7 +262,7 @@ fn a_batch_reads_uncached_tokens_in_one_pipeline() {
     }
 }
 
-/// Waits until the node hears of changes: what it reads before that is not kept.
+/// Waits until the node hears of changes. It does not cache what it reads before that.
 fn wait_until_caching(server: &Server) {
     let probe = server.issue(json!({"user": "probe"}));
     let hits = || {
@@ -287,7 +287,7 @@ fn a_batch_counts_as_an_access_unless_it_opts_out() {
         let created_ms = ms(&issued["created_at"]);
         let shown = results(&ask(server, &tokens, &exempt));
         assert_eq!(ms(&shown[0]["last_access"]), created_ms);
-        // A recorded access is shown at once, and in the store soon.
+        // An access is shown at once and written to the store soon.
         let access_ms = wait_for("a later access", || {
             let shown_ms = ms(&validate(server, &tokens)[0]["last_access"]);
             (shown_ms > created_ms).then_some(shown_ms)
@@ -311,13 +311,13 @@ fn a_batch_without_access_shows_the_stored_state() {
         let seen_ms = ms(&issuer.token(&issued["id"])["last_access"]);
         (seen_ms > created_ms).then_some(seen_ms)
     });
-    // The last of those accesses may come after the look.
+    // The last of those accesses may come after the read.
     let other = Server::on(&redis, &settings);
     let shown = results(&ask(&other, &[issued["token"].clone()], &[("X-Exempt", "1")]));
     assert!(ms(&shown[0]["last_access"]) >= seen_ms, "{shown:?}");
 }
 
-/// A token that waits for its second factor is not active, but nobody was refused either.
+/// A token that awaits its second factor is not active, but it is no refusal either.
 #[test]
 fn a_pending_token_is_counted_as_pending() {
     on_both_stores(&[], |server| {

@@ -33,7 +33,7 @@ fn a_cookie_is_set_and_cleared_with_the_same_attributes() {
         let expected = line(text(&preserved["token"]), &format!("; Max-Age={seconds}"));
         assert_eq!(preserved["set_cookie"], expected);
     }
-    // What a browser sends back of it passes, and is cleared where it was set.
+    // The cookie that a browser sends back passes, and logout clears it with the same attributes.
     let sent = text(&session["set_cookie"]).split(';').next().unwrap();
     identity(&server.validation().get("/auth", &[("Cookie", sent)]));
     let response = logout(&server, &[("Cookie", sent)]);
@@ -62,7 +62,7 @@ fn a_forwarded_method_is_trusted_only_from_a_trusted_proxy() {
             }
             identity(&ask(&mut client, "GET", "/auth", &token, &[(name, "GET"), FOREIGN[0]]));
             identity(&ask(&mut client, "GET", "/auth", &token, &[(name, "POST"), OWN[0]]));
-            // A safe one takes nothing back.
+            // A safe forwarded method does not exempt an unsafe one.
             let forged = ask(&mut client, "POST", "/auth", &token, &[(name, "GET"), FOREIGN[0]]);
             assert_forbidden(&forged, "cross-site");
         }

@@ -1,4 +1,4 @@
-//! Credentials that are ambiguous, forged, or of the request before.
+//! Ambiguous credentials, forged tokens, and the independence of requests on one connection.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ fn ambiguous_credentials_are_refused() {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             assert_invalid_token(&server.validation().get("/auth", &headers));
             let mut logout = server.validation().request("POST", "/logout", &headers, None);
-            // Cookies that are no login are cleared (auth.rs).
+            // Logout clears invalid cookies (auth.rs).
             logout.headers.retain(|(name, _)| name != "set-cookie");
             assert_invalid_token(&logout);
             assert_eq!(identity(&server.validation().get("/auth-optional", &headers))[0], "-");
@@ -76,8 +76,8 @@ fn requests_of_one_connection_are_independent() {
     });
 }
 
-/// How often Redis was asked for something that looking at a token takes, by a command or in a script. Scripts themselves
-/// are not counted: the inspection of the store runs one that reads nothing.
+/// Returns how many commands of a look-up Redis ran, inside scripts or not. Scripts themselves are not counted: the
+/// store inspection runs one that reads nothing.
 fn lookups(redis: &RedisServer) -> u64 {
     let calls = |line: &str| line.split_once("calls=")?.1.split(',').next()?.parse::<u64>().ok();
     redis
@@ -101,7 +101,7 @@ fn forged_tokens_cause_no_redis_command() {
     let mut client = server.validation();
     let before = lookups(&redis);
     for number in 0..2_000 {
-        // A known id with a guessed secret, and a guessed id.
+        // An existing id with a guessed secret, and a guessed id.
         let forged = if number % 2 == 0 {
             format!("{}{number:035}", &token[..16])
         } else {
@@ -111,5 +111,5 @@ fn forged_tokens_cause_no_redis_command() {
     }
     assert_eq!(lookups(&redis), before);
     identity(&server.auth(&issued["token"]));
-    assert!(lookups(&redis) > before, "what is counted is what a look-up takes");
+    assert!(lookups(&redis) > before, "a look-up runs the counted commands");
 }

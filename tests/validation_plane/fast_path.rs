@@ -1,6 +1,5 @@
-//! Plain auth subrequests are answered by the front, all others by hyper: nobody may be able to tell which. A connection
-//! belongs to hyper from its first request on that is not plain, so each request is sent twice: first on its
-//! connection, and after a request for `/livez`.
+//! The fast path and hyper give the same answers. A connection stays on the fast path until its first uncommon request.
+//! So each request is sent twice: first on a connection, and after a request for `/livez`, which hands it to hyper.
 
 use std::cell::RefCell;
 use std::thread;
@@ -12,13 +11,12 @@ use crate::common::http::{Client, Response};
 use crate::common::redis::RedisServer;
 use crate::common::server::{IDENTITY, Server, bearer, cookie, identity, text};
 
-/// What can be told of an answer: its status, headers and body.
-type Told = (u16, Vec<(String, String)>, Vec<u8>);
+/// The status, headers and body of an answer.
+type Answer = (u16, Vec<(String, String)>, Vec<u8>);
 
-/// What can be told of the answers to a request on one connection, and whether another request was
-/// answered after it.
-fn told(client: &mut Client, request: &[u8]) -> Vec<Told> {
-    // In one piece: what is done with a body depends on whether it is there already.
+/// Returns the answers to a request on one connection, and whether a later request was answered.
+fn answers(client: &mut Client, request: &[u8]) -> Vec<Answer> {
+    // Written at once: the handling of a body depends on whether it has arrived already.
     let last = b"GET /livez/last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     client.write([request, last].concat()).unwrap();
     let is_head = request.starts_with(b"HEAD ");
@@ -27,21 +25,21 @@ fn told(client: &mut Client, request: &[u8]) -> Vec<Told> {
     first.into_iter().chain(later).map(|answer| (answer.status, shown(&answer), answer.body)).collect()
 }
 
-/// The headers in a fixed order, without those that tell the time.
+/// Returns the headers in a fixed order, without those that depend on the time.
 fn shown(answer: &Response) -> Vec<(String, String)> {
-    let tells_time = |name: &str| name == "date" || name.eq_ignore_ascii_case(IDENTITY[6]);
-    let mut shown: Vec<_> = answer.headers.iter().filter(|(name, _)| !tells_time(name)).cloned().collect();
+    let is_time = |name: &str| name == "date" || name.eq_ignore_ascii_case(IDENTITY[6]);
+    let mut shown: Vec<_> = answer.headers.iter().filter(|(name, _)| !is_time(name)).cloned().collect();
     assert!(answer.header("date").is_some(), "{answer:?}");
     shown.sort();
     shown
 }
 
 fn assert_alike(server: &Server, request: &[u8]) {
-    let by_front = told(&mut server.validation(), request);
+    let by_fast_path = answers(&mut server.validation(), request);
     let mut client = server.validation();
     assert_eq!(client.get("/livez", &[]).status, 200);
-    let by_hyper = told(&mut client, request);
-    assert_eq!(by_front, by_hyper, "{}", request.escape_ascii());
+    let by_hyper = answers(&mut client, request);
+    assert_eq!(by_fast_path, by_hyper, "{}", request.escape_ascii());
 }
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "OPTIONS", "DELETE", "PATCH", "TRACE", "BREW"];
@@ -70,7 +68,7 @@ const TARGETS: &[&str] = &[
 ];
 const VERSIONS: &[&str] = &["HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.2"];
 
-/// All that makes an answer depend on more than the token.
+/// Settings that make an answer depend on more than the token.
 const SETTINGS: [(&str, &str); 4] = [
     ("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Exempt"),
     ("DOORWARD_CHECKS", "web:slug=web,open:slug=web+anonymous=true"),
@@ -78,12 +76,12 @@ const SETTINGS: [(&str, &str); 4] = [
     ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
 ];
 
-/// Header lines, of tokens and of what makes a request not plain.
+/// Header lines: credentials, and lines that take a request off the fast path.
 fn lines(server: &Server) -> Vec<String> {
     let (alice, bob) =
         (server.issue(json!({"user": "ålice 100%"})), server.issue(json!({"auth_slug": "web"})));
-    let (ended, cookie_only) = (server.issue(json!({})), server.issue(json!({"allowed_header": false})));
-    server.end(&ended["id"]);
+    let (revoked, cookie_only) = (server.issue(json!({})), server.issue(json!({"allowed_header": false})));
+    server.revoke(&revoked["id"]);
     let forged = format!("dw_{}", "A".repeat(48));
     let mut lines: Vec<String> = [
         "Host: a",
@@ -118,7 +116,7 @@ fn lines(server: &Server) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    for token in [&alice["token"], &bob["token"], &ended["token"], &cookie_only["token"], &json!(forged)] {
+    for token in [&alice["token"], &bob["token"], &revoked["token"], &cookie_only["token"], &json!(forged)] {
         lines.push(format!("Authorization: {}", bearer(token)));
         lines.push(format!("AUTHORIZATION:bEaReR   {}  ", text(token)));
         lines.push(format!("Cookie: {}", cookie(token)));
@@ -188,7 +186,7 @@ fn every_combination_of_headers_gets_the_same_answer() {
         .unwrap();
 }
 
-/// A connection's requests in one go: plain ones, those that wait for the store, and one for hyper between them.
+/// Pipelined requests: cached ones, ones that wait for the store, and one for hyper between them.
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let redis = RedisServer::start();
@@ -205,7 +203,7 @@ fn pipelined_requests_are_answered_in_order() {
             let authorization = bearer(&token["token"]);
             all += &format!("GET /auth HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\n\r\n");
         }
-        // In pieces that end anywhere.
+        // In chunks that end anywhere.
         for piece in all.as_bytes().chunks(997) {
             client.write(piece).unwrap();
         }
@@ -220,7 +218,7 @@ fn pipelined_requests_are_answered_in_order() {
     }
 }
 
-/// A client that has sent all it will is answered all the same.
+/// A client that has closed its sending side is still answered.
 #[test]
 fn a_half_closed_connection_gets_its_answers() {
     use std::io::{Read as _, Write as _};
@@ -234,7 +232,7 @@ fn a_half_closed_connection_gets_its_answers() {
     assert_eq!(answers.matches("HTTP/1.1 401 ").count(), 2, "{answers}");
 }
 
-/// The answer that is under way when the server stops says that it is the last; kept connections end at once.
+/// During a shutdown, a pending answer announces the close, and idle connections are closed at once.
 #[test]
 fn a_drained_connection_closes_after_its_answer() {
     let mut server = Server::start(&[("DOORWARD_DRAIN_TIMEOUT", "20s")]);
@@ -243,7 +241,7 @@ fn a_drained_connection_closes_after_its_answer() {
     let (mut idle, mut fresh) = (server.validation(), server.validation());
     assert_eq!(idle.get("/auth", &[]).status, 401);
     fresh.write("").unwrap();
-    // All of them are served by now: the threads take their connections in order.
+    // All connections are served by now: each thread accepts its connections in order.
     for _ in 0..8 {
         assert_eq!(server.validation().get("/auth", &[]).status, 401);
     }

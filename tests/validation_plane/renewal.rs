@@ -1,4 +1,4 @@
-//! How long tokens live, and what accesses do to them: the few tests that need real time to pass.
+//! Token lifetimes and renewal by accesses: the few tests that need real time to pass.
 
 use std::thread;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn age_seconds(issued: &Value) -> u64 {
     (ms(&issued["expires_at"]) - ms(&issued["created_at"])) / 1000
 }
 
-/// Passes or is refused, in both cases as the contract says.
+/// Returns whether the token passes, and asserts that the answer is well formed.
 fn passes(server: &Server, token: &Value, more: &[(&str, &str)]) -> bool {
     let authorization = bearer(token);
     let headers = [&[("Authorization", authorization.as_str())], more].concat();
@@ -44,7 +44,7 @@ fn sleep_until(clock: &Clock, at_ms: u64) {
 fn a_token_lives_while_it_is_used() {
     on_each_store(&WITH_EXEMPTION, |server| {
         let clock = Clock::system();
-        // Taken before the tokens are issued, and so a lower bound of when.
+        // Taken before the tokens are issued: a lower bound of the issue time.
         let started_ms = clock.boottime_ms();
         let used = server.issue(json!({"idle_seconds": 2}));
         let capped = server.issue(json!({"idle_seconds": 2, "lifetime_seconds": 3}));
@@ -113,8 +113,7 @@ fn lifetimes_follow_the_settings_and_the_request() {
     ages(&Server::start(&settings), &expected);
 }
 
-/// Waits until the token's last access is at or after `at_ms`. Accesses are written every second; the rest is for a busy
-/// machine.
+/// Waits until the token's last access is at or after `at_ms`. Accesses are written every second.
 fn assert_shows_access(server: &Server, issued: &Value, at_ms: u64) {
     wait_within(10_000, "the access shows", || {
         (ms(&server.token(&issued["id"])["last_access"]) >= at_ms).then_some(())
@@ -127,7 +126,7 @@ fn an_access_is_shown_soon() {
         let clock = Clock::system();
         let issued = server.issue(json!({}));
         assert_eq!(issued["last_access"], issued["created_at"]);
-        // A first access, another as soon as it shows, and one shortly after that.
+        // A first access, another as soon as the first is shown, and one shortly after that.
         for pause_ms in [5, 0, 100] {
             thread::sleep(Duration::from_millis(pause_ms));
             let at_ms = clock.now_ms();
@@ -151,7 +150,7 @@ fn an_exempt_request_does_not_count_as_an_access() {
         let session = server.validation().get("/session", &[("Authorization", &authorization), EXEMPT]);
         assert_eq!(session.status, 200);
         assert!(passes(server, &other["token"], &[]));
-        // Accesses are written in rounds: once the other one shows, this one would too.
+        // Accesses are written in batches: once the other access is shown, this one would be too.
         assert_shows_access(server, &other, at_ms);
         (exempt, at_ms)
     };
@@ -164,7 +163,7 @@ fn an_exempt_request_does_not_count_as_an_access() {
         );
     });
     on_each_store(&[], |server| {
-        // Without the setting the header means nothing.
+        // Without the setting, the header has no effect.
         let (issued, at_ms) = exempt_and_then_another(server);
         assert_shows_access(server, &issued, at_ms);
     });

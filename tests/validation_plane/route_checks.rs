@@ -1,4 +1,4 @@
-//! Named checks, and the check of unsafe methods for cookies.
+//! Route checks, and the CSRF check of cookies.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn a_route_check_passes_tokens_that_meet_its_demands() {
         let staff = server.issue(json!({"backend": "ldap", "auth_slug": "web"}))["token"].clone();
         let other_backend = server.issue(json!({"backend": "LDAP", "auth_slug": "web"}))["token"].clone();
         let bare = server.issue(json!({}))["token"].clone();
-        // Twice: read from the store, and known.
+        // Twice: first read from the store, then cached.
         for _ in 0..2 {
             for name in ["staff", "staff/", "staff/a/../b?x=y", "shop", "any/x", "door"] {
                 let response = ask(name, &staff);
@@ -45,14 +45,14 @@ fn a_route_check_passes_tokens_that_meet_its_demands() {
 fn without_a_valid_token_a_route_check_answers_like_auth_or_auth_optional() {
     on_each_store(&[CHECKS], |server| {
         let issued = server.issue(json!({"backend": "ldap", "auth_slug": "web"}));
-        server.end(&issued["id"]);
-        let ended = bearer(&issued["token"]);
+        server.revoke(&issued["id"]);
+        let revoked = bearer(&issued["token"]);
         let get = |path: &str, value: &str| server.validation().get(path, &[("Authorization", value)]);
         assert_no_token(&get("/check/staff", "Basic YTpi"));
-        assert_invalid_token(&get("/check/staff", &ended));
+        assert_invalid_token(&get("/check/staff", &revoked));
         assert_invalid_token(&get("/check/any", "Bearer x"));
         for path in ["/check/shop", "/check/door/x"] {
-            for value in ["Basic YTpi", "Bearer x", &ended] {
+            for value in ["Basic YTpi", "Bearer x", &revoked] {
                 assert_eq!(identity(&get(path, value)), ANONYMOUS, "{path} {value}");
             }
         }
@@ -100,7 +100,7 @@ fn a_cross_site_cookie_passes_only_safe_methods() {
                 }
             }
         }
-        // Refused ones were no accesses: those of a witness show, and these do not.
+        // Refused requests do not count as accesses: an access of another token is written, theirs is not.
         let witness = server.issue(json!({}));
         wait_for("an access shows", || {
             identity(&server.auth(&witness["token"]));
@@ -118,7 +118,7 @@ fn a_cross_site_cookie_passes_only_safe_methods() {
                     );
                     identity(&client.send(head));
                 }
-                // Without a valid token it is as always.
+                // Without a valid token, the CSRF check changes nothing.
                 let forged = json!("dw_x");
                 let response = ask(&mut client, "POST", path, &forged, &[foreign]);
                 if path == "/auth-optional" {
@@ -126,7 +126,7 @@ fn a_cross_site_cookie_passes_only_safe_methods() {
                 } else {
                     assert_invalid_token(&response);
                 }
-                // No other site can make a browser send the header.
+                // Other sites cannot make a browser send this header.
                 let headers = [("Authorization", &*bearer(token)), foreign];
                 identity(&client.request("POST", path, &headers, None));
             }

@@ -18,7 +18,7 @@ fn any_method_and_http_1_0_are_answered() {
         assert_eq!(identity(&client.send(request))[0], "alice", "{method}");
         assert_no_token(&client.send(format!("{method} /auth HTTP/1.1\r\nHost: a\r\n\r\n")));
     }
-    // A body that came with the request is left unread, and the connection stays good.
+    // A body that arrived with the request is skipped, and the connection stays usable.
     for body in ["", "hello"] {
         let head =
             format!("POST /auth HTTP/1.1\r\nHost: a\r\n{authorization}Content-Length: {}\r\n", body.len());
@@ -27,7 +27,7 @@ fn any_method_and_http_1_0_are_answered() {
     identity(&client.send(format!("GET /auth HTTP/1.1\r\nHost: a\r\n{authorization}\r\n")));
     assert_eq!(client.connections(), 1, "kept alive throughout");
 
-    // nginx asks its upstreams in HTTP/1.0 unless it is told otherwise.
+    // nginx uses HTTP/1.0 towards upstreams by default.
     let mut old = server.validation();
     for connection in ["Connection: close\r\n", ""] {
         identity(&old.send(format!("GET /auth HTTP/1.0\r\n{connection}{authorization}\r\n")));

@@ -1,4 +1,4 @@
-//! Requests to the validation plane that several files make, and what they must be answered with.
+//! Requests and assertions that several tests of the validation plane share.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub const OWN: [(&str, &str); 4] = [
     ("X-Other", "1"),
 ];
 
-/// Refused for this reason, and with nothing else.
+/// Asserts a 403 with this reason and no other identity header, cookie or challenge.
 pub fn assert_forbidden(response: &Response, reason: &str) {
     assert_eq!((response.status, response.header("x-auth-reason")), (403, Some(reason)), "{response:?}");
     assert_empty(response);
@@ -35,7 +35,7 @@ pub fn assert_forbidden(response: &Response, reason: &str) {
     assert!(!response.headers.iter().any(tells), "{response:?}");
 }
 
-/// The validation plane's answer to a request with the cookie.
+/// Sends a request with the login cookie.
 pub fn ask(
     client: &mut Client,
     method: &str,

@@ -1,6 +1,10 @@
-//! Lists in files of their own, as people and secret managers write them.
+//! Lists: in variables, in the TOML file, and in separate files as people and secret managers write them.
 
-use super::*;
+use super::support::{KEY, config, file_config, mistakes};
+use crate::config::parse::api_keys::{api_keys as parse_api_keys, token_keys as parse_token_keys};
+use crate::config::parse::origins::{origins, trusted_proxies};
+use crate::config::parse::route_checks::route_checks;
+use crate::values::{Origin, SecretString};
 
 const OTHER: &str = "hunter3-hunter3-hunter3-hunter3-hunter3";
 
@@ -9,7 +13,7 @@ fn token_keys(file: &str) -> Vec<SecretString> {
 }
 
 #[test]
-fn a_file_has_its_items_on_lines_or_between_commas() {
+fn items_are_separated_by_lines_or_commas() {
     let expected = [SecretString::new(KEY), SecretString::new(OTHER)];
     for file in [
         format!("{KEY},{OTHER}"),
@@ -49,4 +53,44 @@ fn a_mistake_in_a_file_names_the_number_and_not_the_text() {
         &[("keys", &format!("ci:all:{0}\nops:all:{0} x:all:{0}", "0".repeat(64)))],
     );
     assert!(told.contains("key 2") && told.contains("a line break missing"), "{told}");
+}
+
+#[test]
+fn every_list_accepts_lines_and_comments() {
+    let (a, b) = ("a".repeat(32), "b".repeat(32));
+    let keys = parse_token_keys(&format!("# signs:\n{a}\n\n{b} # until May, then gone\n")).unwrap();
+    assert_eq!(keys.iter().map(|key| key.expose()).collect::<Vec<_>>(), [a, b]);
+    let (hash, other) = ("0".repeat(64), "1".repeat(64));
+    let keys = parse_api_keys(&format!("ci:tokens:{hash}\r\n# ops, too\r\nops:all:{other},\r\n")).unwrap();
+    assert_eq!(keys.iter().map(|key| &*key.name).collect::<Vec<_>>(), ["ci", "ops"]);
+    let expected = ["https://a", "https://b"].map(|text| Origin::parse(text).unwrap());
+    assert_eq!(origins("https://a\nhttps://b # b").unwrap(), expected);
+    assert_eq!(trusted_proxies("10.0.0.0/8 # LAN\nunix\n::1").unwrap().networks.len(), 2);
+    assert_eq!(route_checks("a\nb:slug=x # b").unwrap().len(), 2);
+}
+
+#[test]
+fn trusted_proxies_are_networks_and_addresses() {
+    let proxies = config(&["--trusted-proxies", "10.0.0.0/8, ::1,unix"], &[], &[]).trusted_proxies;
+    let contains = |address: &str| proxies.contains(address.parse().unwrap());
+    assert!(
+        proxies.unix
+            && contains("10.255.0.1")
+            && contains("::1")
+            && !contains("::2")
+            && !contains("11.0.0.1")
+    );
+    let mapped = "::ffff:127.0.0.1, ::ffff:10.1.0.0/112";
+    let mapped = config(&["--trusted-proxies", mapped], &[], &[]).trusted_proxies;
+    let contains = |address: &str| mapped.contains(address.parse().unwrap());
+    assert!(contains("127.0.0.1") && contains("10.1.255.255"));
+    assert!(!contains("127.0.0.2") && !contains("10.2.0.0") && !contains("192.0.2.1"));
+    for bad in ["::ffff:10.0.0.0/8", "::ffff:0:0/90"] {
+        let told = mistakes(&["--trusted-proxies", &format!("::1,{bad}")], &[], &[]);
+        assert!(told.contains("in its network 2: it maps IPv4 with a prefix below 96"), "{told}");
+    }
+    for bad in ["10.0.0.0/33", "localhost", "10.0.0", "unix:/a"] {
+        let told = mistakes(&["--trusted-proxies", &format!("::1,{bad}")], &[], &[]);
+        assert!(told.contains("in its network 2: it is neither a network"), "{told}");
+    }
 }

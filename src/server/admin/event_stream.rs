@@ -74,7 +74,7 @@ impl FeedReaders {
 
 fn too_many_readers() -> Problem {
     Problem::new(ProblemKind::TooManyReaders, "the feed has as many readers as it allows")
-        .with_header(RETRY_AFTER, HeaderValue::from_static("10"))
+        .with_header(RETRY_AFTER, "10")
 }
 
 /// The start of the stream. It has an id, so a reader that loses the connection before the first event comes back to the
@@ -109,9 +109,9 @@ impl FeedReader {
             };
             match read {
                 FeedRead::Entries(entries) => {
-                    for (number, told) in entries {
+                    for (number, entry) in entries {
                         self.from = number + 1;
-                        self.queue.push_back(self.text(&told));
+                        self.queue.push_back(self.text(&entry));
                     }
                 }
                 FeedRead::Missed(next) => {
@@ -128,8 +128,8 @@ impl FeedReader {
         format!("{}.{}", self.epoch, self.from)
     }
 
-    fn text(&self, told: &FeedEntry) -> Bytes {
-        match told {
+    fn text(&self, entry: &FeedEntry) -> Bytes {
+        match entry {
             FeedEntry::Event(user, event) => {
                 let kind = event.kind.name();
                 // Serialization fails only for maps whose keys are not strings.

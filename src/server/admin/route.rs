@@ -16,7 +16,7 @@ pub struct Route {
     pub method: Method,
     /// The path. `{name}` stands for one segment; [`PathParams`] lists the names.
     pub pattern: &'static str,
-    /// What answers it.
+    /// The handler.
     pub handler: Handler,
     /// Whether HEAD is answered as GET without the body.
     has_head: bool,
@@ -74,13 +74,13 @@ pub fn placeholder(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-/// What answers a call, by the credentials that it needs.
+/// Answers a call, by the credentials that the call needs.
 pub enum Handler {
-    /// None. The query is ignored.
+    /// No credentials. The query is ignored.
     Public(fn(&AdminPlane) -> Response<Body>),
     /// `Authorization: Bearer` with an API key that has one of these scopes.
     ApiKey(&'static [Scope], for<'a> fn(Call<'a>) -> BoxFuture<'a, Answer>),
-    /// The same API key, in any of the ways in which an OAuth client authenticates.
+    /// An API key with one of these scopes, in any of the ways in which an OAuth client authenticates.
     OAuth(&'static [Scope], OAuthHandle),
 }
 

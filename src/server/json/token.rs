@@ -1,9 +1,9 @@
-//! The token object as the contract shows it.
+//! The JSON object of a token.
 
 use serde::Serialize;
 
 use super::takeover::TakeoverJson;
-use super::timestamp::{Timestamps, timestamp};
+use super::timestamp::{TimestampWriter, timestamp};
 use crate::model::event::RevokeReason;
 use crate::model::token::{GappedText, RelatedObject, Token, TokenRef};
 
@@ -26,7 +26,7 @@ pub struct TokenJson<'a> {
     allowed_cookie: bool,
     allowed_header: bool,
     related_objects: Vec<RelatedObjectJson<'a>>,
-    /// The takeover under way.
+    /// The active takeover.
     takeover: Option<TakeoverJson<'a>>,
     device: Option<&'a str>,
     /// False while the second factor is still to be shown.
@@ -50,7 +50,12 @@ pub(crate) struct RelatedObjectJson<'a> {
 impl<'a> TokenJson<'a> {
     /// Appends the object of a token in a batch. The text is cached with a gap for the last access. A token with a takeover is
     /// not cached, because its text changes at the takeover's hard end.
-    pub fn write_batch(token: TokenRef<'a>, now_ms: u64, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
+    pub fn write_batch(
+        token: TokenRef<'a>,
+        now_ms: u64,
+        timestamps: &mut TimestampWriter,
+        out: &mut Vec<u8>,
+    ) {
         if token.record.takeover.is_some() {
             // Serialization to memory cannot fail: there is no map with keys other than strings.
             let _ = serde_json::to_writer(out, &Self::of(token, now_ms));
@@ -62,7 +67,7 @@ impl<'a> TokenJson<'a> {
         });
         let (before, after) = json.parts();
         out.extend_from_slice(before);
-        timestamps.push(token.last_access_ms, out);
+        timestamps.write(token.last_access_ms, out);
         out.extend_from_slice(after);
     }
 
@@ -120,25 +125,4 @@ pub(crate) fn with_gap(without: &TokenJson<'_>) -> GappedText {
     let at = text.windows(EMPTY.len()).position(|window| window == EMPTY);
     let gap_at = at.map_or(text.len(), |at| at + EMPTY.len() - 1);
     GappedText::new(text, gap_at)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn timestamps_have_milliseconds_and_a_z() {
-        assert_eq!(super::timestamp(1_800_000_000_007), "2027-01-15T08:00:00.007Z");
-        assert_eq!(super::timestamp(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(super::timestamp(4_102_444_799_999), "2099-12-31T23:59:59.999Z");
-        assert_eq!(super::timestamp(253_402_300_800_000), "+10000-01-01T00:00:00.000Z");
-    }
-
-    #[test]
-    fn a_cached_day_is_not_used_for_another_day() {
-        let mut timestamps = super::Timestamps::default();
-        for ms in [86_399_999, 86_400_000, 1_800_000_000_007, 1_800_000_000_008, 1_800_086_400_000, 0] {
-            let mut text = Vec::new();
-            timestamps.push(ms, &mut text);
-            assert_eq!(String::from_utf8(text).unwrap(), super::timestamp(ms));
-        }
-    }
 }

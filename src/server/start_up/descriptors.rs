@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::config::definition::Config;
-use crate::values::{RedisUrl, StoreUrl, Topology};
+use crate::config::Config;
+use crate::values::{RedisDeployment, RedisUrl, StoreUrl};
 
 /// Files besides connections: standard streams, listeners, certificates, and those of the runtimes.
 const RESERVED: usize = 48;
@@ -37,10 +37,14 @@ pub(super) struct DescriptorDemand {
 
 impl DescriptorDemand {
     pub(super) fn of(config: &Config, threads: usize) -> Self {
-        let (masters, sentinels) = match &config.store {
+        let (masters, sentinels) = match &config.redis_url {
             StoreUrl::Memory => (0, 0),
-            StoreUrl::Redis(RedisUrl { topology: Topology::Cluster { nodes }, .. }) => (nodes.len(), 0),
-            StoreUrl::Redis(RedisUrl { topology: Topology::Sentinel { nodes, .. }, .. }) => (1, nodes.len()),
+            StoreUrl::Redis(RedisUrl { deployment: RedisDeployment::Cluster { servers }, .. }) => {
+                (servers.len(), 0)
+            }
+            StoreUrl::Redis(RedisUrl { deployment: RedisDeployment::Sentinel { sentinels, .. }, .. }) => {
+                (1, sentinels.len())
+            }
             StoreUrl::Redis(_) => (1, 0),
         };
         let per_master = config.redis_connections + threads + OTHER_REDIS_CONNECTIONS;
@@ -110,7 +114,7 @@ mod tests {
     #[test]
     fn descriptors_are_reserved_for_redis_and_the_admin_plane() {
         let redis = RedisUrl::parse("redis://a").unwrap();
-        let mut config = Config { store: StoreUrl::Redis(redis), ..Config::default() };
+        let mut config = Config { redis_url: StoreUrl::Redis(redis), ..Config::default() };
         let reserved = RESERVED + 2 * RESERVED_PER_THREAD + 8 + 2 + OTHER_REDIS_CONNECTIONS;
         assert_eq!(DescriptorDemand::of(&config, 2).total(), reserved + 2 * 10_001);
         let divided = |config: &Config, limit| DescriptorDemand::of(config, 2).divide(limit);

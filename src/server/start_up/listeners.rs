@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::config::definition::Config;
+use crate::config::Config;
 use crate::files::FileError;
 use crate::node::start_up::StartError;
 use crate::server::transport::listener::Listener;
@@ -68,17 +68,17 @@ pub fn check_tls_files(config: &Config) -> Result<(), FileError> {
 
 fn validation_files(config: &Config) -> Option<TlsFiles> {
     Some(TlsFiles {
-        cert: SettingFile { setting: "tls-cert", path: config.tls.cert.clone()? },
-        key: SettingFile { setting: "tls-key", path: config.tls.key.clone()? },
+        cert: SettingFile { setting: "tls-cert", path: config.tls_cert.clone()? },
+        key: SettingFile { setting: "tls-key", path: config.tls_key.clone()? },
         client_ca: None,
     })
 }
 
 fn admin_files(config: &Config) -> Option<TlsFiles> {
-    let client_ca = config.admin_tls.client_ca.clone();
+    let client_ca = config.admin_client_ca.clone();
     Some(TlsFiles {
-        cert: SettingFile { setting: "admin-tls-cert", path: config.admin_tls.cert.clone()? },
-        key: SettingFile { setting: "admin-tls-key", path: config.admin_tls.key.clone()? },
+        cert: SettingFile { setting: "admin-tls-cert", path: config.admin_tls_cert.clone()? },
+        key: SettingFile { setting: "admin-tls-key", path: config.admin_tls_key.clone()? },
         client_ca: client_ca.map(|path| SettingFile { setting: "admin-client-ca", path }),
     })
 }

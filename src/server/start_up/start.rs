@@ -13,7 +13,7 @@ use super::descriptors::{ConnectionLimits, DescriptorDemand, connection_limits};
 use super::listeners::{Listeners, TlsOfListeners};
 use super::serve_admin::ServeAdmin;
 use crate::clock::Clock;
-use crate::config::definition::Config;
+use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::node::Node;
 use crate::node::start_up::StartError;
@@ -41,7 +41,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
     };
     let limits = connection_limits(&DescriptorDemand::of(&config, thread_count));
     let tls = TlsOfListeners::load(&config, &clock)?;
-    let node = Node::start(&config, clock, entropy.clone()).await?;
+    let node = Node::start_with(&config, clock, entropy.clone()).await?;
 
     let parts = ThreadParts {
         service: node.service().clone(),
@@ -52,7 +52,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         request_timeout: Duration::from_millis(config.request_timeout_ms),
     };
     let validation_threads = ValidationThreads::start(thread_count, parts, node.metrics()).await?;
-    let generated_key = if config.api_keys.is_empty() { Some(generate_key(&entropy)?) } else { None };
+    let generated_key = if config.all_api_keys().is_empty() { Some(generate_key(&entropy)?) } else { None };
     let (generated_key, generated_admin_key) = generated_key.unzip();
     let serve_admin = ServeAdmin {
         admin: Arc::new(admin_plane(&config, &node, generated_key, &entropy).await?),
@@ -112,7 +112,7 @@ async fn admin_plane(
         service: node.service().clone(),
         validator: node.validator_named("admin".into()).await,
         settings: validation_settings(config),
-        api_keys: config.api_keys.iter().cloned().chain(generated_key).collect(),
+        api_keys: config.all_api_keys().into_iter().chain(generated_key).collect(),
         unauthorized: UnauthorizedLog::new(
             node.service().clock().clone(),
             node.metrics().admin_refusals.clone(),
@@ -127,10 +127,10 @@ async fn admin_plane(
 fn validation_settings(config: &Config) -> ValidationSettings {
     let checks = config.checks.iter().map(|check| (check.name.clone(), Arc::new(check.clone())));
     ValidationSettings {
-        cookie: config.cookie.clone(),
+        cookie: config.cookie(),
         renewal_exempt_header: config.renewal_exempt_header.clone(),
         allowed_origins: config.allowed_origins.clone(),
-        is_tls: config.tls.cert.is_some(),
+        is_tls: config.tls_cert.is_some(),
         cookie_csrf_check: config.cookie_csrf_check,
         trusted_proxies: config.trusted_proxies.clone(),
         checks: checks.collect(),

@@ -7,7 +7,7 @@ use super::proxy::{Between, Proxy, replaced, write};
 
 const CONFIG: &str = include_str!("../../../config/proxies/apache.conf");
 
-/// apache.conf.
+/// Starts Apache with apache.conf.
 pub fn start(between: Between) -> Proxy {
     let addrs = [
         ("127.0.0.1:8080", between.doorward),
@@ -20,11 +20,11 @@ pub fn start(between: Between) -> Proxy {
         let listen = format!("Listen 127.0.0.1:{port}");
         let pid_file = format!("PidFile {}/pid", dir.display());
         let texts = [("Listen 8000", listen.as_str()), ("PidFile /run/apache2/doorward.pid", &pid_file)];
-        // Its own folder is also where it keeps its locks and shared memory.
+        // Apache also keeps its locks and shared memory in its own folder.
         let config = format!("DefaultRuntimeDir {}\n{}", dir.display(), replaced(&config, &texts));
         write(dir, "apache.conf", &config);
         let mut command = Command::new("apache2");
-        // One process: killing the first of several leaves the others behind.
+        // One process, because killing the first of several leaves the others behind.
         command.arg("-X").arg("-f").arg(dir.join("apache.conf"));
         command
     })

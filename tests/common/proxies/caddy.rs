@@ -1,4 +1,4 @@
-//! Caddy, the one of Debian and a new one.
+//! Caddy, in Debian's version and a newer one.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,12 +7,12 @@ use super::proxy::{Between, Proxy, replaced, tool, write};
 
 const CONFIG: &str = include_str!("../../../config/proxies/Caddyfile");
 
-/// Caddyfile on Debian's Caddy 2.6.
+/// Starts Debian's Caddy 2.6 with the Caddyfile.
 pub fn start_2_6(between: Between) -> Proxy {
     start("caddy".as_ref(), between)
 }
 
-/// Caddyfile on Caddy 2.11.
+/// Starts Caddy 2.11 with the Caddyfile.
 pub fn start_2_11(between: Between) -> Proxy {
     start(&tool("caddy"), between)
 }
@@ -23,7 +23,7 @@ fn start(program: &Path, between: Between) -> Proxy {
     Proxy::start("caddy", |port, dir| {
         write(dir, "Caddyfile", &replaced(&config, &[("http://:8000", &format!("http://:{port}"))]));
         let mut command = Command::new(program);
-        // It keeps its state in the home folder.
+        // Caddy keeps its state in the home folder.
         command.env("HOME", dir).args(["run", "--config", "Caddyfile", "--adapter", "caddyfile"]);
         command
     })

@@ -8,18 +8,18 @@ const HTTP_CONFIG: &str = include_str!("../../../config/proxies/envoy-http.yaml"
 
 const GRPC_CONFIG: &str = include_str!("../../../config/proxies/envoy-grpc.yaml");
 
-/// envoy-http.yaml.
+/// Starts Envoy with envoy-http.yaml.
 pub fn start_http(between: Between) -> Proxy {
     start(&addressed(HTTP_CONFIG, &[("8080", between.doorward), ("9000", between.app)]))
 }
 
-/// envoy-grpc.yaml.
+/// Starts Envoy with envoy-grpc.yaml.
 pub fn start_grpc(between: Between) -> Proxy {
     let addrs = [("8080", between.doorward), ("8082", between.grpc), ("9000", between.app)];
     start(&addressed(GRPC_CONFIG, &addrs))
 }
 
-/// Envoy names host and port apart. All hosts are 127.0.0.1.
+/// Envoy configures host and port separately. All hosts are 127.0.0.1.
 fn addressed(config: &str, addrs: &[(&str, &str)]) -> String {
     let endpoint = |port: &str| format!("address: 127.0.0.1, port_value: {port} }}");
     addrs.iter().fold(config.to_owned(), |config, (shipped, addr)| {

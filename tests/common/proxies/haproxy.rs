@@ -7,7 +7,7 @@ use super::proxy::{Between, Proxy, replaced, write};
 const CONFIG: &str = include_str!("../../../config/proxies/haproxy.cfg");
 const ACTION: &str = include_str!("../../../config/proxies/haproxy-doorward.lua");
 
-/// haproxy.cfg and haproxy-doorward.lua.
+/// Starts HAProxy with haproxy.cfg and haproxy-doorward.lua.
 pub fn start(between: Between) -> Proxy {
     let config = replaced(
         CONFIG,

@@ -1,5 +1,5 @@
-//! Real reverse proxies with the shipped configurations of config/proxies, private to their test. Only addresses are
-//! replaced, and where a program would write.
+//! Real reverse proxies with the configurations of config/proxies, private to their test. Only addresses and writable
+//! paths are replaced.
 
 pub mod apache;
 pub mod caddy;

@@ -12,18 +12,18 @@ const COMPOSE_CONFIG: &str = include_str!("../../../config/proxies/nginx.compose
 const SITE: &str = include_str!("../../../config/proxies/nginx-site.inc");
 const ASK: &str = include_str!("../../../config/proxies/nginx-ask.inc");
 
-/// nginx.conf.
+/// Starts nginx with nginx.conf.
 pub fn start(between: Between) -> Proxy {
     start_on(&replaced(CONFIG, &addrs(between)))
 }
 
-/// nginx-cached.conf.
+/// Starts nginx with nginx-cached.conf.
 pub fn start_cached(between: Between) -> Proxy {
     let config = replaced(CACHED_CONFIG, &addrs(between));
     start_on(&replaced(&config, &[("/run/nginx-doorward-answers", "answers")]))
 }
 
-/// The same with a location for staff, which asks with a copy of the block for all others.
+/// As [`start_cached`], with a location for staff that uses a copy of the `/auth` block.
 pub fn start_cached_with_staff(between: Between) -> Proxy {
     let config = replaced(CACHED_CONFIG, &addrs(between));
     let config = replaced(&config, &[("/run/nginx-doorward-answers", "answers")]);
@@ -36,7 +36,8 @@ pub fn start_cached_with_staff(between: Between) -> Proxy {
     start_on(&replaced(&config, &[(block, &copy)]))
 }
 
-/// nginx.compose.conf, with its two Doorward nodes. The nginx of the tests is older than `resolve`.
+/// Starts nginx with nginx.compose.conf and its two Doorward nodes, without `resolve`, which this nginx does not know
+/// yet.
 pub fn start_compose(doorwards: [&str; 2], app: &str) -> Proxy {
     let addrs = [
         ("doorward-1:8080 resolve", doorwards[0]),
@@ -58,13 +59,13 @@ fn start_on(config: &str) -> Proxy {
         write(dir, "nginx-ask.inc", ASK);
         let mut command = Command::new("nginx");
         command.arg("-p").arg(dir).args(["-c", "nginx.conf", "-e", "stderr"]);
-        // One process: killing a master leaves its workers behind.
+        // One process, because killing a master leaves its workers behind.
         command.args(["-g", "daemon off; master_process off; pid nginx.pid; error_log stderr warn;"]);
         command
     })
 }
 
-/// Everything nginx writes is kept in its own folder.
+/// nginx writes only to its own folder.
 fn http(dir: &Path) -> String {
     let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     fs::create_dir_all(dir.join("answers")).unwrap();

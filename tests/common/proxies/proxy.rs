@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::super::ports::Port;
 use super::super::process::Process;
 
-/// What a proxy stands between.
+/// The addresses that a proxy connects to.
 #[derive(Clone, Copy)]
 pub struct Between<'a> {
     /// Doorward's validation plane, `host:port`.
@@ -31,8 +31,8 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy on a port of its own. `prepare` is given the port and an empty folder of its own, in which it writes
-    /// the configuration, and gives the command that runs it in the foreground as one process.
+    /// Starts a proxy on its own port. `prepare` gets the port and an empty folder, writes the configuration there, and
+    /// returns the command that runs the proxy in the foreground as one process.
     pub fn start(name: &str, prepare: impl Fn(u16, &Path) -> Command) -> Self {
         let (port, dir) = (Port::reserve(), tempfile::tempdir().unwrap());
         let mut command = prepare(port.number(), dir.path());
@@ -46,7 +46,7 @@ impl Proxy {
         format!("127.0.0.1:{}", self.port.number())
     }
 
-    /// What it wrote so far, both outputs.
+    /// Returns both outputs so far.
     pub fn log(&self) -> String {
         self.process.log()
     }
@@ -56,12 +56,13 @@ impl Proxy {
     }
 }
 
-/// A program that scripts/setup installs from a Python package.
+/// Returns a program that scripts/setup installs from a Python package.
 pub fn tool(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin").join(name)
 }
 
-/// A shipped configuration, its texts replaced. Each must be there: otherwise something else would be tested.
+/// Returns a shipped configuration with texts replaced. Panics if a text is missing, so that the shipped file is what
+/// is tested.
 pub fn replaced(config: &str, texts: &[(&str, &str)]) -> String {
     texts.iter().fold(config.to_owned(), |config, (shipped, wanted)| {
         assert!(config.contains(shipped), "no `{shipped}` in the configuration");

@@ -10,12 +10,12 @@ use super::proxy::{Between, Proxy, replaced, tool, write};
 const CONFIG: &str = include_str!("../../../config/proxies/traefik.yml");
 const SITE: &str = include_str!("../../../config/proxies/traefik-site.yml");
 
-/// traefik.yml and traefik-site.yml.
+/// Starts Traefik with traefik.yml and traefik-site.yml.
 pub fn start(between: Between) -> Proxy {
     start_on(&addressed(between))
 }
 
-/// The same with Doorward asked over TLS, whose certificate the authority in the file `ca` has signed.
+/// As [`start`], but asks Doorward over TLS; the authority in the file `ca` has signed its certificate.
 pub fn start_tls(between: Between, ca: &Path) -> Proxy {
     let doorward = format!("http://{}", between.doorward);
     let address = format!("address: {doorward}/auth\n");
@@ -37,7 +37,7 @@ fn start_on(site: &str) -> Proxy {
         command.arg("--configFile=traefik.yml");
         command
     });
-    // It listens before it has read its routes.
+    // Traefik listens before it has read its routes.
     let mut client = Client::new(&proxy.addr());
     wait_for("traefik has its routes", || (client.get("/public/", &[]).status != 404).then_some(()));
     proxy

@@ -1,4 +1,4 @@
-//! No request gets past the check.
+//! No request bypasses the check.
 
 use serde_json::json;
 
@@ -8,15 +8,15 @@ use crate::common::server::{bearer, cookie, text};
 use crate::proxies::site::Site;
 
 pub fn who_has_no_valid_token_is_denied(site: &mut Site) {
-    let ended = site.server.issue(json!({}));
-    site.server.end(&ended["id"]);
+    let revoked = site.server.issue(json!({}));
+    site.server.revoke(&revoked["id"]);
     site.assert_denied(&site.client().get("/", &[]), false);
-    for token in [&json!("dw_x"), &ended["token"]] {
+    for token in [&json!("dw_x"), &revoked["token"]] {
         for (name, value) in [("Authorization", bearer(token)), ("Cookie", cookie(token))] {
             site.assert_denied(&site.client().get("/", &[(name, &value)]), true);
         }
     }
-    // A query is the application's business: no login, and no choice of the check.
+    // A query belongs to the application: it neither logs in nor selects a check.
     let token = text(&site.server.issue(json!({}))["token"]).to_owned();
     for query in [
         format!("access_token={token}"),
@@ -43,8 +43,8 @@ pub fn an_optional_check_lets_everybody_in(site: &mut Site) {
         let response = site.client().get("/welcome/hall", &headers);
         assert_eq!(response.status, 200, "{response:?}");
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
-        let [told_user, .., expires_in] = site.told(request);
-        assert_eq!((told_user, expires_in == "0"), (user, user == "-"));
+        let [sent_user, .., expires_in] = site.identity(request);
+        assert_eq!((sent_user, expires_in == "0"), (user, user == "-"));
     }
 }
 
@@ -57,11 +57,11 @@ pub fn every_method_is_checked(site: &mut Site) {
         let allowed = site.client().request(method, "/", &[("Authorization", &authorization)], None);
         assert_eq!(allowed.status, 200, "{method}: {allowed:?}");
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
-        assert_eq!((request.method.as_str(), site.told(request)[0]), (method, "alice"));
+        assert_eq!((request.method.as_str(), site.identity(request)[0]), (method, "alice"));
     }
 }
 
-/// Without a token nothing arrives but what is public, also after the application has resolved the path for itself.
+/// Without a token, only public paths reach the application, even after the application has normalised the path.
 pub fn no_path_gets_around_the_check(site: &mut Site) {
     let paths = [
         "/public/../orders",
@@ -102,7 +102,7 @@ pub fn no_path_gets_around_the_check(site: &mut Site) {
     }
 }
 
-/// What an application may make of a path: percent-decoded, backslashes turned, dots resolved.
+/// Normalises a path as an application may: percent-decoding, backslashes turned, dot segments resolved.
 fn resolve(path: &str) -> String {
     let path = path.strip_prefix("http://localhost").unwrap_or(path);
     let path = path.split(['?', '#']).next().unwrap_or_default();
@@ -118,15 +118,15 @@ fn resolve(path: &str) -> String {
     format!("/{}/", parts.join("/"))
 }
 
-pub fn an_ended_token_is_refused(site: &mut Site) {
+pub fn a_revoked_token_is_refused(site: &mut Site) {
     let issued = site.server.issue(json!({}));
     let mut client = site.client();
     let authorization = bearer(&issued["token"]);
     let headers = [("Authorization", authorization.as_str())];
     assert_eq!(client.get("/", &headers).status, 200);
-    site.server.end(&issued["id"]);
+    site.server.revoke(&issued["id"]);
     if site.ways.remembers {
-        wait_for("the ending shows", || (client.get("/", &headers).status != 200).then_some(()));
+        wait_for("the revocation shows", || (client.get("/", &headers).status != 200).then_some(()));
     }
     site.app.take_requests();
     for _ in 0..3 {
@@ -135,7 +135,7 @@ pub fn an_ended_token_is_refused(site: &mut Site) {
     assert!(site.app.requests().is_empty());
 }
 
-/// What a page of the site does with the login cookie; and that Doorward sees the host the browser asked for.
+/// A page of the site can log out with the login cookie, and Doorward sees the host that the browser asked for.
 pub fn a_browser_logs_out(site: &mut Site) {
     let issued = site.server.issue(json!({}));
     let cookie = cookie(&issued["token"]);
@@ -153,7 +153,7 @@ pub fn a_browser_logs_out(site: &mut Site) {
     assert!(site.app.requests().is_empty());
 }
 
-/// `cookie-csrf-check`: Doorward sees the method, the host and the origin that the client sent, and no others.
+/// `cookie-csrf-check`: Doorward sees exactly the method, host and origin that the client sent.
 pub fn another_site_cannot_use_the_cookie(site: &mut Site) {
     let cookie = cookie(&site.server.issue(json!({}))["token"]);
     if !site.ways.passes_origin {

@@ -1,27 +1,27 @@
-//! The application learns who is there, and nobody can make it believe otherwise.
+//! The application gets the identity, and a client cannot forge it.
 
 use serde_json::json;
 
 use crate::common::process::wait_for;
 use crate::common::server::{IDENTITY, bearer, cookie, text, token_path};
-use crate::proxies::site::{Site, assert_tells_nothing, told_nothing};
+use crate::proxies::site::{Site, assert_no_identity_sent, assert_no_identity_shown};
 
 pub fn the_application_learns_who_is_there(site: &mut Site) {
     let issued = site.server.issue(json!({"user": "zoë 100%", "auth_slug": "web", "backend": "ldap"}));
     for (name, value) in [("Authorization", bearer(&issued["token"])), ("Cookie", cookie(&issued["token"]))] {
         let response = site.client().get("/orders?page=2", &[(name, &value)]);
         assert_eq!(response.status, 200, "{response:?}");
-        assert_tells_nothing(&response);
+        assert_no_identity_shown(&response);
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
         assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/orders?page=2"));
-        let [who @ .., expires_in] = site.told(request);
+        let [who @ .., expires_in] = site.identity(request);
         let expected = ["zo%C3%AB%20100%25", "zo%C3%AB%20100%25", text(&issued["id"]), "web", "ldap", "-"];
-        let count = site.ways.told.min(expected.len());
-        // The case of percent-encoding means nothing (RFC 3986, section 2.1).
-        for (told, expected) in who[..count].iter().zip(expected) {
-            assert!(told.eq_ignore_ascii_case(expected), "{who:?}");
+        let count = site.ways.identity_headers.min(expected.len());
+        // Percent-encoding is case-insensitive (RFC 3986, section 2.1).
+        for (sent, expected) in who[..count].iter().zip(expected) {
+            assert!(sent.eq_ignore_ascii_case(expected), "{who:?}");
         }
-        if site.ways.told < IDENTITY.len() {
+        if site.ways.identity_headers < IDENTITY.len() {
             continue;
         }
         let expires_in: u32 = expires_in.parse().unwrap();
@@ -37,7 +37,7 @@ pub fn a_takeover_shows_both_users(site: &mut Site) {
     let seen = || {
         assert_eq!(site.get("/", &issued["token"]).status, 200);
         let requests = site.app.take_requests();
-        let [user, actor, ..] = site.told(&requests[0]);
+        let [user, actor, ..] = site.identity(&requests[0]);
         (user.to_owned(), actor.to_owned())
     };
     assert_eq!(seen(), ("bob".to_owned(), "alice".to_owned()));
@@ -49,7 +49,7 @@ pub fn a_takeover_shows_both_users(site: &mut Site) {
     assert_eq!(seen(), alone);
 }
 
-/// The client's own headers of these names, sent to every kind of route, with a good token, a bad one and none.
+/// The client sends its own headers of these names to every kind of route, with a valid token, an invalid one and none.
 fn send_forged(site: &Site, forged: &[String], may_be_rejected: bool) {
     let token = site.server.issue(json!({}))["token"].clone();
     let tokens = [vec![bearer(&token)], vec!["Bearer dw_x".to_owned()], vec![]];
@@ -71,8 +71,8 @@ fn send_forged(site: &Site, forged: &[String], may_be_rejected: bool) {
             let Some(request) = requests.first() else { continue };
             assert!(!format!("{:?}", request.headers).contains("forged"), "{path}: {request:?}");
             match path {
-                "/public/" => told_nothing(request),
-                _ => assert_eq!(site.told(request)[0], if is_good { "alice" } else { "-" }),
+                "/public/" => assert_no_identity_sent(request),
+                _ => assert_eq!(site.identity(request)[0], if is_good { "alice" } else { "-" }),
             }
         }
     }
@@ -84,24 +84,24 @@ pub fn forged_identity_never_arrives(site: &mut Site) {
     send_forged(site, &forged, false);
 }
 
-/// Names that many applications read as those of the identity headers: CGI, WSGI and PHP put `_` for whatever is
-/// neither a letter nor a digit. A proxy may drop them or refuse the request.
+/// Names that many applications confuse with the identity headers: CGI, WSGI and PHP replace every character that is
+/// neither a letter nor a digit by `_`. A proxy may drop such headers or refuse the request.
 pub fn aliases_never_arrive(site: &mut Site) {
     let aliases = |name: &str| -> Vec<String> {
-        // All that a name may hold besides letters, digits and `-` (RFC 9110, section 5.6.2).
+        // All characters of a name besides letters, digits and `-` (RFC 9110, section 5.6.2).
         let all = "!#$%&'*+.^_`|~".chars().map(|character| name.replace('-', &character.to_string()));
         let last = name.rsplit_once('-').map(|(start, end)| format!("{start}_{end}"));
         all.chain(last).chain([name.replace('-', "_").to_lowercase(), name.replacen('-', "_", 1)]).collect()
     };
     let forged: Vec<_> = IDENTITY.iter().flat_map(|name| aliases(name)).collect();
-    // Some servers take no more than a hundred headers.
+    // Some servers accept at most a hundred headers.
     for forged in forged.chunks(40) {
         send_forged(site, forged, true);
     }
 }
 
-/// Neither the application nor Doorward hears what the client says about its way and its request; nor does the client
-/// keep its access from being noted.
+/// Forwarding headers of the client reach neither the application nor Doorward, and the client cannot exempt its
+/// request from renewal.
 pub fn forged_forwarding_never_arrives(site: &mut Site) {
     let forwarded = "For Host Proto Port Uri Method Prefix Server Scheme Ssl By Path User Email Groups \
         Preferred-Username Access-Token Client-Cert Tls-Client-Cert";
@@ -125,7 +125,7 @@ pub fn forged_forwarding_never_arrives(site: &mut Site) {
     assert!(!site.relay.take_sent().contains("forged"));
 }
 
-/// `Connection: NAME` asks a proxy to drop that header on its way (RFC 9110, section 7.6.1): not the identity.
+/// `Connection: NAME` asks a proxy to drop that header (RFC 9110, section 7.6.1): it must not drop the identity.
 pub fn no_header_can_be_named_away(site: &mut Site) {
     let authorization = bearer(&site.server.issue(json!({}))["token"]);
     let named = format!("close, {}", IDENTITY.join(", "));
@@ -133,6 +133,6 @@ pub fn no_header_can_be_named_away(site: &mut Site) {
     for path in ["/", "/welcome/"] {
         let response = site.client().get(path, &headers);
         assert_eq!(response.status, 200, "{response:?}");
-        assert_eq!(site.told(&site.app.take_requests()[0])[0], "alice");
+        assert_eq!(site.identity(&site.app.take_requests()[0])[0], "alice");
     }
 }

@@ -1,4 +1,4 @@
-//! The checks in their order, and how a proxy is put through them.
+//! The checks in their order, and how they run on a proxy.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,7 +7,7 @@ use crate::proxies::site::Site;
 
 type Check = fn(&mut Site);
 
-/// The list; those that end something come last.
+/// The checks; those that stop Redis or Doorward come last.
 const CHECKS: &[(&str, Check)] = &[
     ("the application learns who is there", identity::the_application_learns_who_is_there),
     ("a takeover shows both users", identity::a_takeover_shows_both_users),
@@ -21,7 +21,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("no path gets around the check", denial::no_path_gets_around_the_check),
     ("a body arrives whole and is not sent to Doorward", traffic::a_body_arrives_whole),
     ("many checks go over few connections", traffic::many_checks_go_over_few_connections),
-    ("an ended token is refused", denial::an_ended_token_is_refused),
+    ("a revoked token is refused", denial::a_revoked_token_is_refused),
     ("a browser logs out", denial::a_browser_logs_out),
     ("another site cannot use the cookie", denial::another_site_cannot_use_the_cookie),
     ("no store, no entry", traffic::no_store_no_entry),
@@ -29,7 +29,7 @@ const CHECKS: &[(&str, Check)] = &[
 ];
 
 impl Site {
-    /// Runs the whole list, also after one has failed; they build on nothing, but the last of them break things.
+    /// Runs the whole list, also after a failed check. The checks are independent, but the last ones stop servers.
     pub fn pass_all_checks(mut self) {
         let mut failed = Vec::new();
         for (name, check) in CHECKS {

@@ -1,4 +1,4 @@
-//! What must hold behind every proxy.
+//! The checks that every proxy must pass.
 
 mod denial;
 mod identity;

@@ -1,4 +1,4 @@
-//! Bodies, connections, and what happens while Redis or Doorward is away.
+//! Bodies, connections, and outages of Redis or Doorward.
 
 use std::thread;
 
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use crate::common::http::request_bytes;
 use crate::common::process::wait_for;
 use crate::common::server::{bearer, cookie};
-use crate::proxies::site::{Site, assert_tells_nothing};
+use crate::proxies::site::{Site, assert_no_identity_shown};
 
 pub fn a_body_arrives_whole(site: &mut Site) {
     let authorization = bearer(&site.server.issue(json!({}))["token"]);
-    // More than any proxy keeps in memory before it passes a body on.
+    // More than any proxy buffers in memory before it forwards a body.
     let body: String = (0..30_000).map(|line| format!("the body {line}\n")).collect();
     let head = format!("POST /upload HTTP/1.1\r\nHost: localhost\r\nAuthorization: {authorization}\r\n");
     let length = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
@@ -21,9 +21,9 @@ pub fn a_body_arrives_whole(site: &mut Site) {
         assert_eq!(response.status, 200, "{} {:?}", response.status, response.headers);
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
         assert!(request.body == body.as_bytes(), "{} bytes of {}", request.body.len(), body.len());
-        assert_eq!(site.told(request)[0], "alice");
+        assert_eq!(site.identity(request)[0], "alice");
     }
-    // One that is denied is denied, whether or not all of it was read.
+    // A denied request is denied whether or not its whole body was read.
     let denied = site.client().send(format!(
         "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
@@ -34,7 +34,7 @@ pub fn a_body_arrives_whole(site: &mut Site) {
     assert!(!asked.is_empty() && !asked.contains("the body"), "{asked}");
 }
 
-/// Also: users at once are never taken for one another.
+/// Also: concurrent users are never mixed up.
 pub fn many_checks_go_over_few_connections(site: &mut Site) {
     let before = site.relay.connections();
     let site = &*site;
@@ -58,7 +58,7 @@ pub fn many_checks_go_over_few_connections(site: &mut Site) {
     let requests = site.app.take_requests();
     assert_eq!(requests.len(), 40 * site.ways.clients_at_once);
     for request in &requests {
-        assert_eq!(request.path, format!("/of/{}", site.told(request)[0]));
+        assert_eq!(request.path, format!("/of/{}", site.identity(request)[0]));
     }
     let connections = site.relay.connections() - before;
     let most = if site.ways.keeps_connections { site.ways.clients_at_once } else { requests.len() };
@@ -69,16 +69,16 @@ pub fn no_store_no_entry(site: &mut Site) {
     let token = site.server.issue(json!({}))["token"].clone();
     assert_eq!(site.get("/", &token).status, 200);
     site.redis.kill();
-    // What was known may pass until the loss is noticed; from then on nothing does.
+    // Cached tokens may pass until the outage is noticed; then nothing passes.
     let response = wait_for("the outage shows", || Some(site.get("/", &token)).filter(|r| r.status != 200));
     assert_eq!(response.status, site.ways.unavailable_status, "{response:?}");
     let retry_after = site.ways.passes_retry_after.then_some("1");
     assert_eq!(response.header("retry-after"), retry_after, "{response:?}");
     nobody_enters(site, &token, site.ways.unavailable_status);
-    // Who shows no token needs no store to be judged.
+    // A request without a token is judged without the store.
     site.assert_denied(&site.client().get("/", &[]), false);
     site.redis.restart();
-    // The token is lost with this Redis; that it is says that it was asked.
+    // The token is lost with this Redis, so a 401 shows that Redis was asked.
     wait_for("the store is asked again", || (site.server.auth(&token).status == 401).then_some(()));
 }
 
@@ -87,10 +87,10 @@ pub fn no_doorward_no_entry(site: &mut Site) {
         let body = json!({"user": "alice", "ip": "203.0.113.7"});
         Some(site.server.call("POST", "/v1/tokens", Some(&body))).filter(|response| response.status == 201)
     };
-    // After the last check the admin plane may have to connect again first.
+    // The admin plane may have to reconnect after the last check.
     let token = wait_for("a token is issued", issue).json()["token"].clone();
     wait_for("the token is good", || (site.get("/", &token).status == 200).then_some(()));
-    // Nobody answers: the proxy must give up by itself, or else deny once the connection breaks.
+    // Doorward is frozen: the proxy must time out, or deny once the connection breaks.
     site.server.process().freeze();
     let mut waiting = site.client();
     waiting.write(request_bytes("GET", "/", &[("Authorization", &bearer(&token))], None)).unwrap();
@@ -106,13 +106,13 @@ pub fn no_doorward_no_entry(site: &mut Site) {
     if site.ways.remembers {
         wait_for("what was kept is forgotten", || (site.get("/", &token).status != 200).then_some(()));
     }
-    // Nobody is there.
+    // Doorward is not running.
     nobody_enters(site, &token, site.ways.unreachable_status);
     assert_eq!(site.client().get("/", &[]).status, site.ways.unreachable_status);
     assert!(site.app.take_requests().is_empty());
 }
 
-/// A token that nobody can judge opens nothing.
+/// No request passes with a token that cannot be judged.
 fn nobody_enters(site: &Site, token: &Value, status: u16) {
     site.app.take_requests();
     let mut client = site.client();
@@ -120,8 +120,8 @@ fn nobody_enters(site: &Site, token: &Value, status: u16) {
     for path in ["/", "/welcome/", "/"] {
         let response = client.get(path, &[("Authorization", &authorization)]);
         assert_eq!(response.status, status, "{path}: {response:?}");
-        assert_tells_nothing(&response);
+        assert_no_identity_shown(&response);
     }
-    assert_eq!(client.get("/public/", &[]).status, 200, "what is public needs no Doorward");
+    assert_eq!(client.get("/public/", &[]).status, 200, "public pages need no Doorward");
     assert_eq!(site.app.take_requests().len(), 1, "only the public page");
 }

@@ -1,4 +1,4 @@
-//! Masters that go, stand still, or are replaced.
+//! Masters that are killed, frozen or replaced.
 
 use std::thread;
 use std::time::Duration;
@@ -21,14 +21,14 @@ fn two_nodes_share_a_cluster() {
                 assert_eq!(identity(&server.auth(&token["token"]))[0], user);
             }
         }
-        second.end(&tokens[0]["id"]);
+        second.revoke(&tokens[0]["id"]);
         assert_invalid_token(&second.auth(&tokens[0]["token"]));
         await_refused(&first, &tokens[0]);
         let all = first.call("DELETE", &format!("/v1/users/{user}/tokens"), None);
         assert_eq!(all.json()["revoked"], 2);
         tokens.iter().for_each(|token| await_refused(&second, token));
     }
-    // In pipelines of one slot each, whatever the users.
+    // Pipelines have one slot each, whatever the users.
     let tokens: Vec<_> = (0..50).map(|n| issue(&first, &format!("many-{n}"))).collect();
     thread::sleep(Duration::from_millis(5));
     tokens.iter().for_each(|token| assert_eq!(status(&first, token), 200));
@@ -55,7 +55,7 @@ fn the_redis_login_is_used_on_every_master() {
     let stranger = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &login("wrong"))]].concat());
     assert_eq!(ready(&stranger), 503);
     assert_eq!(faults(&stranger)[0]["kind"], "login", "{}", stranger.log());
-    // Before the masters are known, and after.
+    // Refused before and after the masters are known.
     for rules in ["-cluster", "+cluster -publish"] {
         cluster.masters.iter().for_each(|master| master.set_user(&rules.split(' ').collect::<Vec<_>>()));
         let restricted =
@@ -82,7 +82,7 @@ fn cached_tokens_need_no_master() {
         };
         cluster.masters.iter().map(calls).sum()
     };
-    // Scripts read by HMGET too: those of the accesses, when they are written.
+    // The script that writes accesses uses HMGET, too.
     let before = reads();
     for token in &tokens {
         wait_for("known", || {
@@ -98,7 +98,7 @@ fn cached_tokens_need_no_master() {
 fn a_killed_master_affects_only_its_own_tokens() {
     let mut cluster = RedisCluster::with(3, false, &PATIENT);
     let url = cluster.url();
-    // Otherwise who starts needs the master that keeps the check key.
+    // Otherwise a starting node needs the master that stores the token key.
     let keys = ("DOORWARD_TOKEN_KEYS", "token-keys-of-the-tests-0123456789ab");
     let settings = [&SETTINGS[..], &[("DOORWARD_REDIS_URL", &url), keys]].concat();
     let server = Server::start(&settings);
@@ -109,7 +109,7 @@ fn a_killed_master_affects_only_its_own_tokens() {
     let [dead, alive @ ..] = &tokens[..] else { panic!("three masters") };
     cluster.masters[0].kill();
     wait_for("not ready", || (ready(&server) == 503).then_some(()));
-    // Once the lease is over.
+    // After the lease has expired.
     wait_for("unavailable", || (status(&server, dead) == 503).then_some(()));
     for _ in 0..20 {
         assert_unavailable(&server.auth(&dead["token"]));
@@ -120,9 +120,9 @@ fn a_killed_master_affects_only_its_own_tokens() {
     }
     let body = json!({"user": users[0].0, "ip": "203.0.113.7"});
     assert_eq!(server.call("POST", "/v1/tokens", Some(&body)).status, 503);
-    server.end(&alive[0]["id"]);
+    server.revoke(&alive[0]["id"]);
     assert_invalid_token(&server.auth(&alive[0]["token"]));
-    // For a node that starts now it is the same.
+    // The same holds for a node that starts now.
     let late = Server::start(&settings);
     await_passes(&late, &alive[1]);
     assert_unavailable(&late.auth(&dead["token"]));
@@ -132,14 +132,14 @@ fn a_killed_master_affects_only_its_own_tokens() {
     issue_soon(&server, &users[0].0);
 }
 
-/// The accesses of the others are written all the same, their renewals with them.
+/// The accesses and renewals of the other masters' tokens are still written.
 #[test]
 fn a_frozen_master_does_not_delay_the_others() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
     let server = start(&cluster);
     let users = users(&cluster);
     let tokens: Vec<_> = users.iter().map(|(user, _)| issue(&server, user)).collect();
-    // Known and accessed, so that there is something to write for the frozen one in each round.
+    // Cached and accessed, so that each flush has something to write to the frozen master.
     (0..20).for_each(|_| tokens.iter().for_each(|token| await_passes(&server, token)));
     cluster.masters[0].freeze();
     wait_for("unavailable", || (status(&server, &tokens[0]) == 503).then_some(()));
@@ -149,7 +149,7 @@ fn a_frozen_master_does_not_delay_the_others() {
             assert_unavailable(&server.auth(&tokens[0]["token"]));
             assert_eq!([status(&server, token), status(&server, &fresh)], [200, 200]);
         }
-        server.end(&fresh["id"]);
+        server.revoke(&fresh["id"]);
         assert_invalid_token(&server.auth(&fresh["token"]));
         let seen = server.token(&token["id"])["last_access"].clone();
         wait_for("the access is written", || {
@@ -168,9 +168,9 @@ fn a_replica_takes_over_and_nobody_is_logged_out() {
     let server = start(&cluster);
     let users = users(&cluster);
     let live: Vec<_> = users.iter().map(|(user, _)| issue(&server, user)).collect();
-    let ended = issue(&server, &users[0].0);
-    assert_eq!(status(&server, &ended), 200);
-    server.end(&ended["id"]);
+    let revoked = issue(&server, &users[0].0);
+    assert_eq!(status(&server, &revoked), 200);
+    server.revoke(&revoked["id"]);
     assert_eq!(cluster.masters[0].cli(&["WAIT", "1", "5000"]), "1");
 
     cluster.masters[0].kill();
@@ -179,11 +179,11 @@ fn a_replica_takes_over_and_nobody_is_logged_out() {
     });
     live.iter().for_each(|token| await_passes(&server, token));
     await_ready(&server);
-    assert_invalid_token(&server.auth(&ended["token"]));
+    assert_invalid_token(&server.auth(&revoked["token"]));
     issue_soon(&server, &users[0].0);
-    server.end(&live[0]["id"]);
+    server.revoke(&live[0]["id"]);
     assert_invalid_token(&server.auth(&live[0]["token"]));
-    // The former master comes back as a replica, and is not believed.
+    // The former master comes back as a replica and is not used as a master.
     cluster.masters[0].restart();
     wait_for("it follows", || (cluster.masters[0].info("replication", "role") == "slave").then_some(()));
     assert_invalid_token(&server.auth(&live[0]["token"]));

@@ -1,5 +1,5 @@
-//! The server on a Redis Cluster. Whatever happens to one master, the tokens of the others are judged as ever; a live
-//! token is never refused (503 is allowed), and a revoked one is refused.
+//! The server on a Redis Cluster. A failure of one master affects only its own tokens. A live token is never refused
+//! (503 is allowed), and a revoked one always is.
 
 mod masters;
 mod members;

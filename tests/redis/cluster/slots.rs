@@ -1,4 +1,4 @@
-//! Slots that move from one master to another while tokens are used.
+//! Slots that move between masters while tokens are in use.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -15,17 +15,17 @@ fn moving_slots_log_nobody_out() {
     let mut cluster = RedisCluster::with(3, false, &PATIENT);
     let (first, second) = (start(&cluster), start(&cluster));
     let (user, slot) = users(&cluster).swap_remove(0);
-    // A master that has no slots yet is in no list of theirs.
+    // A master without slots is in no slot list.
     cluster.add_master(&PATIENT);
     for (from, to) in [(0, 3), (3, 1), (1, 0)] {
         let live: Vec<_> = (0..10).map(|_| issue_soon(&first, &user)).collect();
-        let ended = issue_soon(&first, &user);
+        let revoked = issue_soon(&first, &user);
         for server in [&first, &second] {
-            live.iter().chain([&ended]).for_each(|token| await_passes(server, token));
+            live.iter().chain([&revoked]).for_each(|token| await_passes(server, token));
         }
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
-            // Also when something panics: the scope waits for the threads.
+            // Also after a panic, because the scope waits for the threads.
             let _over = StopOnDrop(&is_over);
             for server in [&first, &second] {
                 let (live, is_over) = (&live, &is_over);
@@ -39,31 +39,31 @@ fn moving_slots_log_nobody_out() {
                 });
             }
             cluster.move_slot(slot, from, to, || {
-                // Half here, half there: each is found.
+                // Half of the keys have moved: each is found.
                 for server in [&first, &second] {
                     live.iter().for_each(|token| await_passes(server, token));
                 }
-                // No script runs on half of a user's keys: neither all of them end, nor some.
+                // No script runs on half of a user's keys, so nothing is revoked.
                 assert_eq!(first.call("DELETE", &format!("/v1/users/{user}/tokens"), None).status, 503);
-                assert_eq!(first.call("DELETE", &token_path(&ended["id"]), None).status, 503);
-                await_passes(&first, &ended);
+                assert_eq!(first.call("DELETE", &token_path(&revoked["id"]), None).status, 503);
+                await_passes(&first, &revoked);
             });
         });
-        end_soon(&first, &ended);
-        assert_invalid_token(&first.auth(&ended["token"]));
-        await_refused(&second, &ended);
+        revoke_soon(&first, &revoked);
+        assert_invalid_token(&first.auth(&revoked["token"]));
+        await_refused(&second, &revoked);
         for server in [&first, &second] {
             live.iter().for_each(|token| await_passes(server, token));
         }
-        // The new owner's changes are heard.
-        end_soon(&second, &live[0]);
+        // The nodes hear the new owner's changes.
+        revoke_soon(&second, &live[0]);
         await_refused(&first, &live[0]);
         await_ready(&first);
     }
 }
 
-/// The hints of an object are in one slot and its tokens in others: whichever of them is halfway, nobody is told of some
-/// tokens as if they were all, and none is forgotten.
+/// An object's reverse index is in one slot and its tokens are in others. Whichever slot is moving, no listing is
+/// incomplete and no entry is lost.
 #[test]
 fn related_objects_keep_their_tokens_during_slot_moves() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
@@ -71,9 +71,9 @@ fn related_objects_keep_their_tokens_during_slot_moves() {
     let (user, tokens_slot) = users(&cluster).swap_remove(0);
     let related = json!({"user": user, "related_objects": [{"content_type": "order", "object_id": "7"}]});
     let tokens: Vec<_> = (0..10).map(|_| server.issue(related.clone())).collect();
-    let hints =
+    let index =
         cluster.masters.iter().flat_map(|master| master.keys()).find(|key| key.contains("r:{")).unwrap();
-    let hints_slot = slot_of(&cluster.masters[0], &hints);
+    let index_slot = slot_of(&cluster.masters[0], &index);
     let path = "/v1/related/order/7/tokens";
     let all_or_503 = || {
         let listed = server.call("GET", path, None);
@@ -84,7 +84,7 @@ fn related_objects_keep_their_tokens_during_slot_moves() {
         }
         is_answered.then_some(())
     };
-    for slot in [tokens_slot, hints_slot] {
+    for slot in [tokens_slot, index_slot] {
         let from = cluster.owner(slot).unwrap();
         cluster.move_slot(slot, from, (from + 1) % 3, || {
             for _ in 0..10 {
@@ -93,17 +93,17 @@ fn related_objects_keep_their_tokens_during_slot_moves() {
         });
         wait_for("all are listed", all_or_503);
     }
-    let mut ended = 0;
-    wait_for("all have ended", || {
+    let mut revoked = 0;
+    wait_for("all are revoked", || {
         let answer = server.call("DELETE", path, None);
         assert!([200, 503].contains(&answer.status), "{answer:?}");
-        ended += if answer.status == 200 { answer.json()["revoked"].as_u64().unwrap() } else { 0 };
-        (ended == 10).then_some(())
+        revoked += if answer.status == 200 { answer.json()["revoked"].as_u64().unwrap() } else { 0 };
+        (revoked == 10).then_some(())
     });
     tokens.iter().for_each(|token| await_refused(&server, token));
 }
 
-/// A slot that changes hands without its keys being moved.
+/// A slot that changes its owner without its keys.
 #[test]
 fn a_lost_slot_invalidates_its_cached_records() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
@@ -112,11 +112,11 @@ fn a_lost_slot_invalidates_its_cached_records() {
     let token = issue(&first, &user);
     [&first, &second].iter().for_each(|server| await_passes(server, &token));
     let ids = [0, 1].map(|n| node_id(&cluster.masters[n]));
-    // The former owner hears of it from the others.
+    // The former owner hears of the change from the others.
     for state in [["IMPORTING", &ids[0]], ["NODE", &ids[1]]] {
         cluster.masters[1].cli(&["CLUSTER", "SETSLOT", &slot.to_string(), state[0], state[1]]);
     }
-    // The new owner has none of the keys, so the token is not there any more.
+    // The new owner has none of the keys, so the token is gone.
     await_refused(&first, &token);
     await_refused(&second, &token);
 }

@@ -1,4 +1,4 @@
-//! What the tests of clusters do over and over.
+//! Calls and waits that the cluster tests share.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,10 +9,10 @@ use crate::common::cluster::{RedisCluster, slot_of};
 use crate::common::process::wait_for;
 use crate::common::server::{Server, token_path};
 
-/// Long enough that nothing here takes place because of a busy machine.
+/// Node timeout long enough that a busy machine causes no failover.
 pub const PATIENT: [&str; 2] = ["--cluster-node-timeout", "60000"];
 
-/// Short, so that a failover does not take long.
+/// Short node timeout, so that a failover does not take long.
 pub const HASTY: [&str; 4] = ["--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0"];
 
 pub const SETTINGS: [(&str, &str); 3] =
@@ -32,7 +32,7 @@ pub fn await_ready(server: &Server) {
     wait_for("ready", || (ready(server) == 200).then_some(()));
 }
 
-/// A user of each master, and the user's slot.
+/// Returns a user of each master, and the user's slot.
 pub fn users(cluster: &RedisCluster) -> Vec<(String, u16)> {
     let count = cluster.masters.len();
     let mut users = vec![None; count];
@@ -51,7 +51,7 @@ pub fn issue(server: &Server, user: &str) -> Value {
     server.issue(json!({"user": user}))
 }
 
-/// Issues as soon as the store lets it.
+/// Issues a token as soon as the store accepts it.
 pub fn issue_soon(server: &Server, user: &str) -> Value {
     let body = json!({"user": user, "ip": "203.0.113.7"});
     wait_for("issued", || {
@@ -65,7 +65,7 @@ pub fn status(server: &Server, token: &Value) -> u16 {
     server.auth(&token["token"]).status
 }
 
-/// Lets it pass as soon as the store can be asked, and never says that it is no token.
+/// Waits until the token passes, and asserts that every earlier answer is 503.
 pub fn await_passes(server: &Server, token: &Value) {
     wait_for("passes", || {
         let status = status(server, token);
@@ -90,9 +90,9 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// A slot's keys are here and there while it moves, and what needs both waits.
-pub fn end_soon(server: &Server, token: &Value) {
-    wait_for("ended", || {
+/// While a slot moves, its keys are on both masters, and scripts that need all of them must wait.
+pub fn revoke_soon(server: &Server, token: &Value) {
+    wait_for("revoked", || {
         let status = server.call("DELETE", &token_path(&token["id"]), None).status;
         assert!([204, 503].contains(&status), "{status}");
         (status == 204).then_some(())

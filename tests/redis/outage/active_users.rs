@@ -1,4 +1,4 @@
-//! Outages that last longer than the idle time of tokens that are in use.
+//! Outages that last longer than the idle time of tokens in use.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,9 +12,9 @@ use crate::common::redis::RedisServer;
 use crate::common::relay::Relay;
 use crate::common::server::{Server, bearer, token_path};
 
-/// How often an active user asks.
+/// How often an active user sends a request.
 const EVERY: Duration = Duration::from_millis(400);
-/// Much longer than that, so that a busy machine logs nobody out; and much shorter than the outages.
+/// Much longer than that, so that a busy machine logs nobody out, and much shorter than the outages.
 const IDLE_MS: u64 = 4_000;
 const OUTAGE_MS: u64 = 9_000;
 const WITH_GRACE: [(&str, &str); 1] = [("DOORWARD_STALE_GRACE", "30s")];
@@ -27,7 +27,7 @@ fn status(server: &Server, token: &Value) -> u16 {
     server.auth(&token["token"]).status
 }
 
-/// An active user for so long: the statuses of the answers, in their order.
+/// Simulates an active user for this time; returns the statuses of the answers in order.
 fn ask_for(server: &Server, token: &Value, for_ms: u64) -> Vec<u16> {
     let clock = Clock::system();
     let from_ms = clock.boottime_ms();
@@ -43,7 +43,7 @@ fn assert_all(expected: u16, statuses: &[u16], server: &Server) {
     assert!(statuses.iter().all(|status| *status == expected), "{statuses:?}\n{}", server.log());
 }
 
-/// Until the answer is this, it is 503.
+/// Waits for this status and asserts that every earlier answer is 503.
 fn wait_through_503(server: &Server, token: &Value, expected: u16) {
     wait_for("an answer", || match status(server, token) {
         503 => None,
@@ -54,7 +54,7 @@ fn wait_through_503(server: &Server, token: &Value, expected: u16) {
     });
 }
 
-/// Each of the planes that a string can be shown to.
+/// Asks every endpoint that accepts a token string.
 fn statuses_everywhere(server: &Server, token: &Value) -> Vec<u16> {
     let authorization = bearer(&token["token"]);
     let headers = [("Authorization", authorization.as_str())];
@@ -79,7 +79,7 @@ fn outlives_an_outage(begin: impl FnOnce(&mut RedisServer), end: impl FnOnce(&mu
 
     begin(&mut redis);
     assert_all(200, &ask_for(&first, &active, OUTAGE_MS), &first);
-    // It has expired, unless its user is active elsewhere; who asks this node now was at the other one.
+    // This node cannot know whether the user was active on another node, so it answers 503 instead of 401.
     assert_eq!(statuses_everywhere(&first, &left), [503; 5]);
     assert_eq!(statuses_everywhere(&second, &active), [503; 5]);
     assert_all(200, &ask_for(&first, &active, 500), &first);
@@ -95,7 +95,7 @@ fn outlives_an_outage(begin: impl FnOnce(&mut RedisServer), end: impl FnOnce(&mu
         assert_ne!(session.status, 401);
         (session.status == 200).then_some(())
     });
-    // All nodes know it as ever; nobody was active with the other one.
+    // The active token is valid on all nodes; the idle one has expired.
     for server in [&second, &first] {
         wait_through_503(server, &left, 401);
         assert_all(200, &ask_for(server, &active, IDLE_MS + 1_000), server);
@@ -112,7 +112,7 @@ fn an_active_user_stays_logged_in_while_redis_is_frozen() {
     outlives_an_outage(|redis| redis.freeze(), |redis| redis.thaw());
 }
 
-/// At its return the store is asked again, and no longer a stale entry; no request comes in between.
+/// Once Redis is back, the node reads the store instead of serving stale entries; no request falls in between.
 #[test]
 fn with_a_stale_grace_no_request_is_refused_after_the_outage() {
     let mut redis = RedisServer::start_durable();
@@ -123,7 +123,7 @@ fn with_a_stale_grace_no_request_is_refused_after_the_outage() {
             assert_eq!(status(&server, &token), 200, "{}", server.log());
             (server.validation().get("/readyz", &[]).status == 200).then_some(())
         });
-        // Asked without a pause, from before the outage until it is over.
+        // Requests without pause, from before the outage until after it.
         let is_over = AtomicBool::new(false);
         let statuses = thread::scope(|scope| {
             let asking = scope.spawn(|| {
@@ -156,7 +156,7 @@ fn without_a_stale_grace_an_outage_never_answers_401() {
             true => redis.kill(),
             false => redis.freeze(),
         }
-        // Known tokens pass for a lease at most.
+        // Cached tokens pass for at most one lease.
         let statuses = ask_for(&first, &token, OUTAGE_MS);
         assert!(!statuses.contains(&401), "{statuses:?}\n{}", first.log());
         assert_eq!(statuses.last(), Some(&503));
@@ -175,11 +175,11 @@ fn without_a_stale_grace_an_outage_never_answers_401() {
     }
 }
 
-/// Nobody has noticed the outage yet.
+/// The outage has not been noticed yet.
 #[test]
 fn an_unwritten_renewal_counts_within_the_lease() {
     let redis = RedisServer::start();
-    // No access renews it before the outage: a renewal would void its entry.
+    // No access renews the token before the outage, because a renewal would invalidate its entry.
     let server = Server::on(&redis, &[("DOORWARD_LEASE", "1m"), ("DOORWARD_RENEWAL_STEP", "50%")]);
     let issued = issue(&server);
     wait_for("entries are served from memory", || {
@@ -193,7 +193,7 @@ fn an_unwritten_renewal_counts_within_the_lease() {
     assert_all(200, &ask_for(&server, &token, IDLE_MS + 2_000), &server);
 }
 
-/// One that this node could not hear of.
+/// A revocation that this node could not hear of.
 #[test]
 fn a_revocation_during_an_outage_overrides_every_renewal() {
     let redis = RedisServer::start();
@@ -201,13 +201,13 @@ fn a_revocation_during_an_outage_overrides_every_renewal() {
     let url = format!("redis://{}", relay.addr());
     let cut_off = Server::start(&[WITH_GRACE[0], ("DOORWARD_REDIS_URL", &url)]);
     let other = Server::on(&redis, &WITH_GRACE);
-    // One is revoked before it expires as far as Redis knows, one after that, and one is not.
+    // One token is revoked before its expiry in Redis, one after it, and one is not revoked.
     let [early, late, kept] = [(); 3].map(|()| issue(&cut_off));
     for token in [&early, &late, &kept] {
         assert_eq!(status(&cut_off, token), 200);
     }
     relay.cut();
-    other.end(&early["id"]);
+    other.revoke(&early["id"]);
     let clock = Clock::system();
     let from_ms = clock.boottime_ms();
     while clock.boottime_ms() - from_ms < IDLE_MS + 1_000 {

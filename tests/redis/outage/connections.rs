@@ -12,7 +12,7 @@ use crate::common::redis::RedisServer;
 use crate::common::relay::Relay;
 use crate::common::server::{Server, identity};
 
-/// A firewall that forgets its flows drops what is sent over them, and tells nobody.
+/// A firewall that forgets its flows drops their packets silently.
 #[test]
 fn a_large_pool_of_dead_connections_is_replaced_at_once() {
     const CONNECTIONS: usize = 64;
@@ -30,15 +30,16 @@ fn a_large_pool_of_dead_connections_is_replaced_at_once() {
     });
     relay.forget_flows();
     let body = json!({"user": "alice", "ip": "203.0.113.7"});
-    // One timeout after the other would take longer than this waits: 64 times 500 ms.
+    // Timeouts in sequence would take longer than this deadline: 64 times 500 ms.
     wait_for("logins are back", || {
         (server.call("POST", "/v1/tokens", Some(&body)).status == 201).then_some(())
     });
-    // All of them, not one that was lucky.
+    // All connections were replaced, not just one.
     (0..2 * CONNECTIONS).for_each(|_| drop(server.issue(json!({}))));
 }
 
-/// A server's `timeout` and proxies close idle connections: that is no outage, also when the next one is closed at once.
+/// Redis's `timeout` and proxies close idle connections. That is no outage, even if the next connection is closed at
+/// once.
 #[test]
 fn closed_connections_fail_no_request() {
     let redis = RedisServer::start();
@@ -47,7 +48,7 @@ fn closed_connections_fail_no_request() {
     for _ in 0..20 {
         for _ in 0..2 {
             redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
-            // Each by a connection of its own, so that all threads are asked.
+            // Each on its own connection, so that all threads are used.
             (0..4).for_each(|_| assert_eq!(server.auth(&token["token"]).status, 200));
         }
         redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
@@ -73,14 +74,14 @@ fn closed_connections_leave_the_node_ready() {
     assert!(!server.log().contains("ERROR"), "{}", server.log());
 }
 
-/// On a busy machine the first answers of Redis may be late; who was told "ready" is served.
+/// On a busy machine, the first answers of Redis may be late. A node that reported "ready" must still serve requests.
 #[test]
 fn a_slow_first_answer_does_not_make_a_starting_node_unavailable() {
     let redis = RedisServer::start();
     redis.freeze();
     thread::scope(|scope| {
         scope.spawn(|| {
-            // Longer than the first look, shorter than all.
+            // Longer than the first inspection, shorter than all of them.
             thread::sleep(Duration::from_millis(1_300));
             redis.thaw();
         });
@@ -109,7 +110,7 @@ fn flushed_scripts_fail_no_request() {
                 server.call("POST", "/v1/tokens", Some(&body)).status
             })
             .collect();
-        // Before anything can panic: the scope waits for its thread.
+        // Before anything can panic, because the scope waits for its thread.
         is_over.store(true, Ordering::SeqCst);
         assert!(statuses.iter().all(|status| *status == 201), "{statuses:?}");
     });

@@ -1,4 +1,4 @@
-//! Redis loses its data, and with it the MAC keys.
+//! Redis loses its data, including the token keys.
 
 use serde_json::json;
 
@@ -24,12 +24,12 @@ fn nodes_agree_again_after_redis_lost_its_data() {
         let issued = issuer.issue(json!({}));
         identity(&issuer.auth(&issued["token"]));
         identity(&other.auth(&issued["token"]));
-        issuer.end(&issued["id"]);
-        wait_for("ended everywhere", || (other.auth(&issued["token"]).status == 401).then_some(()));
+        issuer.revoke(&issued["id"]);
+        wait_for("revoked on both nodes", || (other.auth(&issued["token"]).status == 401).then_some(()));
     }
 }
 
-/// The worse order: a node that knows nothing of the lost key makes another before the old one notices.
+/// The worse order: a node that never knew the lost key creates another one before the other node notices the loss.
 #[test]
 fn a_node_follows_a_token_key_created_by_another_node() {
     let redis = RedisServer::start();

@@ -1,4 +1,4 @@
-//! What the callers see while Redis is away, and when it comes back.
+//! The answers that clients get while Redis is unreachable, and after it is back.
 
 mod active_users;
 mod connections;

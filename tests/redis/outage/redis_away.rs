@@ -1,4 +1,4 @@
-//! Redis dies or stands still, and comes back.
+//! Redis is killed or frozen, and comes back.
 
 use std::thread;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, assert_invalid_token, assert_unavailable, identity, key};
 
-/// Long enough for a node to connect again by itself.
+/// Long enough for a node to reconnect by itself.
 const QUIET: Duration = Duration::from_secs(3);
 
 #[test]
@@ -28,7 +28,7 @@ fn a_node_recovers_when_redis_restarts() {
     }
 }
 
-/// An outage while nobody asked: who asks after it must not pay for the connections that broke meanwhile.
+/// An outage without requests: later requests must not fail because of connections that broke meanwhile.
 #[test]
 fn an_outage_between_requests_fails_no_later_request() {
     let mut redis = RedisServer::start_durable();
@@ -37,7 +37,7 @@ fn an_outage_between_requests_fails_no_later_request() {
     redis.kill();
     redis.restart();
     thread::sleep(QUIET);
-    // Each on a connection of its own, and so on every thread.
+    // Each on its own connection, so that every thread is used.
     for token in &tokens {
         identity(&server.auth(token));
     }
@@ -51,8 +51,8 @@ fn a_node_recovers_when_redis_thaws() {
     identity(&server.auth(&issued["token"]));
     redis.freeze();
     assert_outage(&server, &issued);
-    // An ending that could not be acknowledged is in Redis's socket and may be done once it goes on: a 503 on a write
-    // means "unknown". So another token tells.
+    // The unacknowledged revocation is in Redis's socket and may run after the thaw, because a 503 on a write means
+    // "unknown". So another token is checked.
     redis.thaw();
     wait_for("back", || (status(&server, "/readyz") == 200).then_some(()));
     let issued = server.issue(json!({}));
@@ -65,7 +65,7 @@ fn a_server_started_without_redis_connects_later() {
     redis.kill();
     let server = Server::on(&redis, &[]);
     assert_eq!([status(&server, "/livez"), status(&server, "/readyz")], [200, 503]);
-    assert_unavailable(&prompt(|| server.validation().get("/auth", &[("Authorization", "Bearer dw_x")])));
+    assert_unavailable(&server.validation().get("/auth", &[("Authorization", "Bearer dw_x")]));
     let body = json!({"user": "alice", "ip": "10.0.0.1"});
     assert_eq!(server.call("POST", "/v1/tokens", Some(&body)).status, 503);
     redis.restart();
@@ -78,16 +78,16 @@ fn a_server_started_without_redis_connects_later() {
 fn acknowledged_changes_survive_a_crash_of_the_server() {
     let redis = RedisServer::start();
     let mut server = Server::on(&redis, &[]);
-    let (kept, ended) = (server.issue(json!({})), server.issue(json!({})));
-    identity(&server.auth(&ended["token"]));
-    server.end(&ended["id"]);
+    let (kept, revoked) = (server.issue(json!({})), server.issue(json!({})));
+    identity(&server.auth(&revoked["token"]));
+    server.revoke(&revoked["id"]);
     server.restart();
     identity(&server.auth(&kept["token"]));
-    assert_invalid_token(&server.auth(&ended["token"]));
-    assert_eq!(server.token(&ended["id"])["is_active"], false);
+    assert_invalid_token(&server.auth(&revoked["token"]));
+    assert_eq!(server.token(&revoked["id"])["is_active"], false);
 }
 
-/// An outage is told once a second, however many calls are refused meanwhile.
+/// An outage is logged once a second, however many calls are refused.
 #[test]
 fn unavailable_calls_are_logged_once_a_second() {
     let mut redis = RedisServer::start();
@@ -98,7 +98,7 @@ fn unavailable_calls_are_logged_once_a_second() {
         assert_eq!(client.get("/v1/users/alice/tokens", &[key()]).status, 503);
     };
     (0..100).for_each(|_| refused(&mut client));
-    // The next line tells how many had none.
+    // The next line reports the number of suppressed lines.
     let line = wait_for("a count", || {
         refused(&mut client);
         let log = server.log();

@@ -1,4 +1,4 @@
-//! Accounts with very many tokens: what holds for few holds for them, though a store may work on them in steps.
+//! Users with very many tokens: the contract holds although a store may work in steps.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ each_store! {
     the_oldest_of_many_tokens_makes_room,
 }
 
-/// Several times what a store revokes in one step.
+/// Several times the number of tokens that a store revokes in one step.
 const MANY: usize = 2_500;
 const CONCURRENT: usize = 16;
 
@@ -42,8 +42,7 @@ async fn live(on: &TestStore, user: &str) -> BTreeSet<TokenId> {
     live.map(|token| token.record.id).collect()
 }
 
-/// Never: a token that was acknowledged before the call and lives after it; nor one that lives and was issued before one
-/// that does not.
+/// Never: a token issued before the call and live after it; nor a live token that was issued before a revoked one.
 async fn revoking_thousands_of_tokens_and_logging_in_are_linearizable(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_user: 10_000, ..LIMITS }).await;
     let before = issue_many(&on, "alice", MANY).await;
@@ -66,16 +65,16 @@ async fn revoking_thousands_of_tokens_and_logging_in_are_linearizable(kind: Stor
             })
         })
         .collect();
-    let ended = on.store.revoke_user_tokens("alice", Some(spared), NOW_MS).await.unwrap();
+    let revoked = on.store.revoke_user_tokens("alice", Some(spared), NOW_MS).await.unwrap();
     is_over.store(true, Ordering::SeqCst);
-    let ended: BTreeSet<_> = ended.into_iter().collect();
+    let revoked: BTreeSet<_> = revoked.into_iter().collect();
     let live = live(&on, "alice").await;
-    assert!(live.is_disjoint(&ended), "what it says and what it did");
+    assert!(live.is_disjoint(&revoked), "the returned ids are the revoked tokens");
     assert!(live.contains(&spared));
-    assert!(before.iter().all(|id| ended.contains(id) || *id == spared));
+    assert!(before.iter().all(|id| revoked.contains(id) || *id == spared));
     for worker in workers {
         let issued = worker.await.unwrap();
-        let survives = |id: &TokenId| !ended.contains(id);
+        let survives = |id: &TokenId| !revoked.contains(id);
         let first = issued.iter().position(survives).unwrap_or(issued.len());
         assert!(issued[first..].iter().all(survives), "a token lives that was issued before a revoked one");
     }
@@ -83,7 +82,7 @@ async fn revoking_thousands_of_tokens_and_logging_in_are_linearizable(kind: Stor
     assert_eq!(self::live(&on, "alice").await, BTreeSet::new());
 }
 
-/// Of the events of thousands of revocations the history keeps the newest.
+/// The history keeps the newest events of hundreds of revocations.
 async fn revoking_hundreds_of_tokens_keeps_the_history_short(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { events_per_user: 7, ..LIMITS }).await;
     issue_many(&on, "alice", 300).await;
@@ -114,20 +113,20 @@ async fn removing_a_device_key_revokes_hundreds_of_tokens(kind: StoreKind) {
         assert_eq!(live(&on, "alice").await, others);
         assert_eq!(on.log_in(&login_of(&device, NOW_MS), &device, NOW_MS).await, None);
         let events = on.store.user_events("alice", NOW_MS).await.unwrap();
-        let ended = events.iter().filter(|event| event.kind == EventKind::DeviceEnded);
-        // The events of the revocations push the earlier ones out.
-        assert!(ended.count() <= 1);
+        let revoked = events.iter().filter(|event| event.kind == EventKind::DeviceEnded);
+        // The events of the revocations evict the earlier ones.
+        assert!(revoked.count() <= 1);
     }
 }
 
-/// In whatever order the tokens were issued, were renewed, and went.
+/// Whatever the order in which tokens were issued, renewed and removed.
 async fn the_oldest_of_many_tokens_makes_room(kind: StoreKind) {
     const MOST: usize = 40;
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_user: MOST, ..LIMITS }).await;
     let mut live = Vec::new();
     let created_ms = |n: u64| NOW_MS + (n * 17) % 41;
     for n in 0..40 {
-        // Every fifth one has expired by then.
+        // Every fifth token has expired by then.
         let idle_ms = if n % 5 == 0 { 1_000 } else { HOUR_MS + (n * 7) % 13 };
         let token = with_idle(on.sample("alice", created_ms(n)), idle_ms);
         assert_eq!(on.keep(&token, NOW_MS + 41).await, []);

@@ -1,10 +1,10 @@
-//! What PATCH changes, and nothing else.
+//! Changes of a token: each changes the named fields only.
 
 use doorward::internals::model::event::RevokeReason;
 use doorward::internals::store::Rejection;
 use doorward::{Token, TokenChange};
 
-use crate::common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, detailed, edited, ended};
+use crate::common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, detailed, edited, revoked_at};
 
 each_store! {
     the_slug_is_set_and_cleared,
@@ -13,7 +13,7 @@ each_store! {
     an_unknown_or_expired_token_is_not_found,
 }
 
-/// Changes a token, and sees the same in the answer, the listing and both reads.
+/// Changes a token and asserts that the answer, the listing and both reads agree.
 async fn assert_change(on: &TestStore, change: &TokenChange, expected: &Token) {
     let id = expected.record.id;
     let changed = on.store.change(id, change, NOW_MS + 1).await.unwrap();
@@ -27,7 +27,7 @@ async fn assert_change(on: &TestStore, change: &TokenChange, expected: &Token) {
 async fn the_slug_is_set_and_cleared(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut token = on.issue("alice", NOW_MS).await;
-    // `=` and `-` are what the scripts call it; a slug may look like that.
+    // The scripts use `=` and `-` as markers; a slug may look like one.
     for slug in [Some("staff"), Some("-a"), Some("_"), None, None, Some("last")] {
         let slug = slug.map(str::to_owned);
         token = edited(token, |c| c.texts = c.texts.with_auth_slug(slug.as_deref()));
@@ -69,7 +69,7 @@ async fn a_change_can_revoke_the_token(kind: StoreKind) {
         revoke: Some(RevokeReason::Ended),
         ..TokenChange::default()
     };
-    let expected = edited(ended(&token, NOW_MS + 1), |c| {
+    let expected = edited(revoked_at(&token, NOW_MS + 1), |c| {
         c.texts = c.texts.with_auth_slug(Some("gone"));
         c.allowed_cookie = false;
     });

@@ -1,13 +1,13 @@
-//! Device keys: made once, listed, changed, removed, and logged in by.
+//! Device keys: creation, listing, change, removal and login.
 
 use std::cmp::Reverse;
 
+use doorward::Token;
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use doorward::internals::model::event::{Actor, Event, EventKind, REFUSALS_FOLDED_MS, RevokeReason};
 use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::values::OverLimit;
-use doorward::{Token, TokenChange};
 
 use crate::common::devices::{DEVICE_IDLE_MS, logged_in, login_of, sample_device};
 use crate::common::store::{
@@ -52,7 +52,7 @@ async fn a_device_key_is_created_once_and_reads_back_whole(kind: StoreKind) {
     };
     on.make_device(&made).await;
     assert_eq!(devices(&on, &user, NOW_MS).await, std::slice::from_ref(&made));
-    // What another asks for, later, changes nothing and renews nothing; of an inactive one, too.
+    // A later request for the same key changes and renews nothing, even if the key is inactive.
     for now_active in [true, false] {
         let there = DeviceKey { is_active: now_active, ..made.clone() };
         let other = sample_device(&user, &uuid, 1, NOW_MS + HOUR_MS);
@@ -105,7 +105,7 @@ async fn a_device_key_above_the_limit_is_refused(kind: StoreKind) {
     let there = on.store.make_device(&sample_device("alice", "a", 3, NOW_MS), NOW_MS).await.unwrap();
     assert!(matches!(there, Ok(Some(_))), "one that is there is no more");
     on.make_device(&sample_device("bob", "c", 4, NOW_MS)).await;
-    // An expired one takes no room, nor does a removed one; an inactive one does.
+    // Expired and removed keys do not count towards the limit; inactive keys do.
     assert_eq!(asked(NOW_MS + HOUR_MS).await, Ok(None));
     on.store.change_device("alice", "b", &activity(false), NOW_MS + HOUR_MS).await.unwrap().unwrap();
     let fourth = sample_device("alice", "d", 5, NOW_MS + HOUR_MS);
@@ -125,7 +125,7 @@ async fn a_login_issues_a_token_and_renews_the_device_key(kind: StoreKind) {
     let plain = on.sample("alice", later_ms);
     let asked = edited(plain.clone(), |c| c.texts = c.texts.with_user("somebody else").with_device("phone"));
     let done = on.store.device_login(&login_of(&device, later_ms), &asked, later_ms).await.unwrap();
-    // Its owner is the key's, whoever was named.
+    // The token's owner is the key's owner, whoever was named.
     let token = edited(plain, |c| c.texts = c.texts.with_device("phone"));
     assert_eq!(done, Ok(token.clone()));
     assert_eq!(on.token(&token, later_ms).await.as_ref(), Some(&token));
@@ -161,14 +161,14 @@ async fn a_login_without_a_matching_device_key_is_refused(kind: StoreKind) {
     assert!(on.log_in(&good, &device, NOW_MS + 3).await.is_some());
     on.store.remove_device("alice", "phone", NOW_MS + 4).await.unwrap();
     assert_eq!(on.log_in(&good, &device, NOW_MS + 4).await, None);
-    // A new one of the same uuid has another login token.
+    // A new key with the same uuid has another login token.
     let anew = sample_device("alice", "phone", 3, NOW_MS + 5);
     on.make_device(&anew).await;
     assert_eq!(on.log_in(&good, &device, NOW_MS + 5).await, None);
     assert!(on.log_in(&login_of(&anew, NOW_MS + 5), &anew, NOW_MS + 5).await.is_some());
 }
 
-/// Whoever holds a login token could push everything else out of the history otherwise.
+/// Otherwise, a client with a login token could evict everything else from the history.
 async fn repeated_refused_logins_are_one_event(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let (device, other) =
@@ -194,7 +194,7 @@ async fn repeated_refused_logins_are_one_event(kind: StoreKind) {
     }
     let both = [("pad".to_owned(), NOW_MS + 1), ("phone".to_owned(), NOW_MS)];
     assert_eq!(told(NOW_MS + 200).await, both);
-    // Another event ends the row, and so does time.
+    // Another event or time ends the series.
     let window_ms = REFUSALS_FOLDED_MS.min(LIMITS.event_retention_ms);
     assert!(on.log_in(&login_of(&device, NOW_MS + 300), &device, NOW_MS + 300).await.is_some());
     refuse(&device, NOW_MS + 301).await;
@@ -208,14 +208,14 @@ async fn an_unused_device_key_expires_at_its_millisecond(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
-    // Each login renews it, to the millisecond.
+    // Each login renews the key, to the millisecond.
     let last_ms = NOW_MS + DEVICE_IDLE_MS - 1;
     assert!(on.log_in(&login_of(&device, last_ms), &device, last_ms).await.is_some());
     let end_ms = last_ms + DEVICE_IDLE_MS;
     assert_eq!(devices(&on, "alice", end_ms - 1).await, [logged_in(&device, last_ms)]);
     assert_eq!(devices(&on, "alice", end_ms).await, []);
     assert_eq!(on.log_in(&login_of(&device, end_ms), &device, end_ms).await, None);
-    // What was not found never comes back.
+    // A key that was not found never reappears.
     assert_eq!(on.log_in(&login_of(&device, last_ms), &device, last_ms).await, None);
     assert!(!on.store.remove_device("alice", "phone", last_ms).await.unwrap());
     on.make_device(&sample_device("alice", "phone", 1, end_ms)).await;
@@ -225,7 +225,7 @@ async fn the_device_name_is_set_and_cleared(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut device = sample_device("alice", "phone", 0, NOW_MS);
     on.make_device(&device).await;
-    // `=` and `-` are what the scripts call it; a name may look like that.
+    // The scripts use `=` and `-` as markers; a name may look like one.
     for name in [Some("My phone"), Some("-"), Some("="), None, None, Some("é")] {
         device.name = name.map(str::to_owned);
         let change = DeviceChange { name: Some(device.name.clone()), ..DeviceChange::default() };
@@ -256,8 +256,7 @@ async fn removing_a_device_key_revokes_its_own_tokens_only(kind: StoreKind) {
             by_phone.push(on.log_in(&login_of(&phone, at_ms), &phone, at_ms).await.unwrap());
         }
         let ended_before = by_phone.remove(0);
-        let ending = TokenChange::revoking(RevokeReason::Ended);
-        on.store.change(ended_before.record.id, &ending, at_ms).await.unwrap().unwrap();
+        on.revoke(&ended_before, at_ms).await;
         if removed {
             assert!(on.store.remove_device("alice", "phone", at_ms + 1).await.unwrap());
         } else {
@@ -266,12 +265,15 @@ async fn removing_a_device_key_revokes_its_own_tokens_only(kind: StoreKind) {
             assert_eq!(changed, Some(DeviceKey { is_active: false, ..logged_in(&phone, at_ms) }));
         }
         for token in by_phone {
-            let ended = on.token(&token, at_ms + 1).await.unwrap();
-            assert_eq!((ended.record.is_active, ended.revoked.map(|r| r.at_ms)), (false, Some(at_ms + 1)));
+            let revoked = on.token(&token, at_ms + 1).await.unwrap();
+            assert_eq!(
+                (revoked.record.is_active, revoked.revoked.map(|r| r.at_ms)),
+                (false, Some(at_ms + 1))
+            );
         }
         assert_eq!(on.token(&ended_before, at_ms + 1).await.unwrap().revoked.map(|r| r.at_ms), Some(at_ms));
         assert!(is_alive(&on, &plain).await && is_alive(&on, &by_pad).await);
-        // An ending may be asked for again; an activation brings no token back.
+        // A deactivation can be repeated; an activation revives no token.
         on.store.change_device("alice", "phone", &activity(false), at_ms + 2).await.unwrap();
         on.store.change_device("alice", "phone", &activity(true), at_ms + 3).await.unwrap();
         assert_eq!(on.listed("alice", at_ms + 3).await.len(), if removed { 8 } else { 5 });
@@ -310,7 +312,7 @@ async fn changes_of_a_device_key_are_events(kind: StoreKind) {
         on.store.change_device("alice", "phone", &activity(is_active), NOW_MS + at_ms).await.unwrap();
     }
     on.store.remove_device("alice", "phone", NOW_MS + 7).await.unwrap();
-    // Of a key that is not there nobody hears.
+    // A missing key causes no event.
     on.log_in(&login_of(&device, NOW_MS + 8), &device, NOW_MS + 8).await;
     on.store.remove_device("alice", "phone", NOW_MS + 8).await.unwrap();
 
@@ -334,7 +336,7 @@ async fn changes_of_a_device_key_are_events(kind: StoreKind) {
     assert_eq!(on.store.user_events("alice", NOW_MS + 8).await.unwrap(), expected);
 }
 
-/// Never seen: a token that a key logged in and that is alive after the key's deactivation was acknowledged.
+/// Never: a token issued by a key and live after the key's deactivation was acknowledged.
 async fn no_token_survives_the_deactivation_of_its_device_key(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let device = sample_device("alice", "phone", 0, NOW_MS);
@@ -352,11 +354,11 @@ async fn no_token_survives_the_deactivation_of_its_device_key(kind: StoreKind) {
         let ending = async move {
             let changed = store.change_device("alice", "phone", &activity(false), now_ms).await.unwrap();
             assert!(!changed.unwrap().is_active);
-            // Acknowledged: whatever was let in by now is seen here, and none of it is alive.
+            // The deactivation is acknowledged: every token issued so far is listed here, and none is live.
             let tokens = store.user_tokens("alice", now_ms).await.unwrap();
             assert!(!tokens.iter().any(|token| token.record.is_active), "round {round}");
         };
-        // Some are asked for before it and some after it.
+        // Some logins start before it and some after it.
         let before = round % 5;
         let mut logins: Vec<_> = (0..before).map(|_| log_in()).collect();
         let ending = tokio::spawn(ending);

@@ -1,4 +1,4 @@
-//! What is told of what happened.
+//! The events of a user.
 
 use doorward::TokenChange;
 use doorward::internals::model::event::{Actor, Event, EventKind, RevokeReason};
@@ -22,7 +22,7 @@ fn at(now_ms: u64) -> Call<'static> {
     Call { now_ms, actor: BY }
 }
 
-/// The user's history, oldest first.
+/// Returns the user's events, oldest first.
 async fn history(on: &TestStore, user: &str, now_ms: u64) -> Vec<Event> {
     let mut events = on.store.user_events(user, now_ms).await.unwrap();
     events.reverse();
@@ -41,7 +41,7 @@ async fn every_change_is_an_event_with_actor_and_time(kind: StoreKind) {
     let second = takeover(&on, id, "carol");
     on.store.start_takeover(&first, at(NOW_MS + 3)).await.unwrap().unwrap();
     on.store.start_takeover(&second, at(NOW_MS + 4)).await.unwrap().unwrap();
-    // A slug is no event, and what changes nothing is none.
+    // Changing the slug is no event, nor is a call that changes nothing.
     let edit = TokenChange { auth_slug: Some(Some("x".into())), ..TokenChange::default() };
     on.store.change(id, &edit, at(NOW_MS + 5)).await.unwrap().unwrap();
     on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 5)).await.unwrap().unwrap();
@@ -82,9 +82,9 @@ async fn revoking_all_tokens_is_one_event_each(kind: StoreKind) {
         on.issue("alice", NOW_MS + n).await;
     }
     on.store.revoke_user_tokens("alice", None, at(NOW_MS + 5)).await.unwrap();
-    let ended = history(&on, "alice", NOW_MS + 5).await.split_off(3);
-    assert_eq!(ended.len(), 3);
-    for event in ended {
+    let revoked = history(&on, "alice", NOW_MS + 5).await.split_off(3);
+    assert_eq!(revoked.len(), 3);
+    for event in revoked {
         let expected = Event::new(EventKind::TokenRevoked, NOW_MS + 5, BY);
         assert_eq!(event, Event { token: event.token, reason: Some(RevokeReason::AllOfUser), ..expected });
     }

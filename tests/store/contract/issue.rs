@@ -1,4 +1,4 @@
-//! What is issued is what is read.
+//! Issued tokens read back unchanged.
 
 use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::RelatedObject;
@@ -14,7 +14,7 @@ each_store! {
     the_first_token_key_is_kept,
 }
 
-/// Tokens that differ from the plain one in every field and at every limit.
+/// Returns tokens that differ from the sample in every field and reach every limit.
 fn unusual_tokens(on: &TestStore) -> Vec<Token> {
     let users = [
         "ü".repeat(128),

@@ -1,5 +1,5 @@
-//! What every store promises, written once and tried on every variant. The time is a parameter of the store, so
-//! no test waits for anything to expire.
+//! The contract of every store, run on every variant. The time is a parameter of the store, so no test waits for
+//! anything to expire.
 
 mod busy;
 mod change;

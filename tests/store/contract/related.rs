@@ -1,4 +1,4 @@
-//! Related objects: tokens found and ended by what they belong to.
+//! Related objects: tokens listed and revoked by object.
 
 use std::collections::BTreeSet;
 
@@ -103,11 +103,7 @@ async fn all_tokens_of_an_object_are_revoked(kind: StoreKind) {
     let freed = issue_with(&on, "alice", &["1"], NOW_MS).await;
     on.store.unrelate(freed.record.id, &object("1"), NOW_MS).await.unwrap().unwrap();
     let dead = issue_with(&on, "alice", &["1"], NOW_MS).await;
-    on.store
-        .change(dead.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&dead, NOW_MS).await;
 
     assert_eq!(end_all(&on, "1", NOW_MS + 1).await, ids);
     assert_eq!(end_all(&on, "1", NOW_MS + 2).await, BTreeSet::new());
@@ -148,26 +144,26 @@ async fn the_live_tokens_of_an_object_are_limited(kind: StoreKind) {
     let other = issue_with(&on, "carol", &[], NOW_MS).await.record.id;
     assert_eq!(on.store.relate(other, &object("1"), NOW_MS).await.unwrap(), Err(Rejection::ObjectFull));
     assert_eq!(on.store.relate(first.record.id, &object("1"), NOW_MS).await.unwrap(), Ok(()));
-    // An ended one takes no room.
+    // A revoked token does not count.
     let ending = TokenChange::revoking(RevokeReason::Ended);
     assert!(on.store.change(first.record.id, &ending, NOW_MS).await.unwrap().is_ok());
     let fourth = sample("dave");
     assert_eq!(on.store.issue(&fourth, NOW_MS).await.unwrap(), Ok(vec![]));
     assert_eq!(found(&on, "1", NOW_MS).await.len(), 2);
     assert_eq!(on.store.relate(other, &object("1"), NOW_MS).await.unwrap(), Err(Rejection::ObjectFull));
-    // Nor does one that is related no more, though on Redis only after a minute.
+    // Nor does a token removed from the object, on Redis only after a minute.
     on.store.unrelate(fourth.record.id, &object("1"), NOW_MS).await.unwrap().unwrap();
     let later_ms = NOW_MS + MINUTE_MS;
     assert_eq!(on.store.relate(other, &object("1"), later_ms).await.unwrap(), Ok(()));
 }
 
-/// While it is taken from an object and given back, a token is never lost to it.
+/// A token is never missing from its object while the object is removed and added again.
 async fn a_token_stays_listed_while_its_object_is_readded(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let one = object("1");
     let id = issue_with(&on, "alice", &[], NOW_MS).await.record.id;
     for n in 0..50 {
-        // Each time far enough from the last that the old hint may be removed.
+        // Each time late enough that the old reverse-index entry may be removed.
         let now_ms = NOW_MS + n * MINUTE_MS;
         let (related, _, _) = tokio::join!(
             on.store.relate(id, &one, now_ms),

@@ -1,6 +1,5 @@
-//! A new secret, the old one's grace, what a secret that was rotated out does, and the second factor.
+//! Rotation, the grace of old secrets, reuse of rotated-out secrets, and the second factor.
 
-use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::RecordVerdict;
 use doorward::internals::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
 use doorward::internals::store::{Outcome, Rejection};
@@ -35,7 +34,7 @@ async fn rotate(on: &TestStore, token: &Token, n: u8, now_ms: u64) -> Outcome<To
     on.store.change(token.record.id, &rotation(n), now_ms).await.unwrap()
 }
 
-/// What validation makes of a secret.
+/// Returns validation's verdict on a secret.
 async fn verdict(on: &TestStore, token: &Token, hash: &SecretHash, now_ms: u64) -> RecordVerdict {
     let record = on.record(token.record.id).await.unwrap().unwrap();
     record.judge(hash, None, now_ms)
@@ -72,7 +71,7 @@ async fn secrets_of_one_grace_stay_valid_until_the_next_window(kind: StoreKind) 
     for n in 1..=3 {
         assert_eq!(verdict(&on, &token, &secret(n), long_after).await, RecordVerdict::Admitted, "{n}");
     }
-    // The next window retires all of them, with its grace.
+    // The next window retires all of them after its grace.
     rotate(&on, &token, 4, long_after).await.unwrap();
     for n in 1..=3 {
         let hash = secret(n);
@@ -88,7 +87,7 @@ async fn secrets_of_one_grace_stay_valid_until_the_next_window(kind: StoreKind) 
         );
     }
     assert_eq!(verdict(&on, &token, &secret(4), long_after + GRACE_MS).await, RecordVerdict::Admitted);
-    // Without a grace all others are worthless at once.
+    // Without a grace, all other secrets are invalid at once.
     let no_grace = TokenChange::rotating(Rotation { hash: secret(5), grace_ms: 0 });
     on.store.change(token.record.id, &no_grace, long_after + GRACE_MS).await.unwrap().unwrap();
     assert_eq!(verdict(&on, &token, &secret(4), long_after + GRACE_MS).await, RecordVerdict::RotatedOut);
@@ -110,7 +109,7 @@ async fn concurrent_rotations_log_nobody_out(kind: StoreKind) {
             };
             let outcomes = join_all(hashes.iter().map(rotate)).await;
             assert!(outcomes.iter().all(|outcome| outcome.is_ok()), "{outcomes:?}");
-            // Whichever answer the browser keeps.
+            // Whichever answer the browser keeps, its secret is valid.
             for hash in &hashes {
                 for at_ms in [now_ms, now_ms + GRACE_MS, now_ms + 100 * GRACE_MS] {
                     assert_eq!(verdict(&on, &token, hash, at_ms).await, RecordVerdict::Admitted, "{tabs}");
@@ -145,17 +144,17 @@ async fn a_reused_secret_revokes_the_token_once(kind: StoreKind) {
     let token = on.issue("alice", NOW_MS).await;
     let (id, first) = (token.record.id, token.record.secret_hash);
     rotate(&on, &token, 1, NOW_MS).await.unwrap();
-    // Good ones are no reuse, whatever record the node that asks had seen.
+    // Valid secrets do not count as reuse, whatever record the asking node has cached.
     for hash in [&first, &secret(1)] {
         assert!(!on.store.revoke_reused(id, hash, NOW_MS + GRACE_MS - 1).await.unwrap());
     }
     let at_ms = NOW_MS + GRACE_MS;
     assert!(on.store.revoke_reused(id, &first, at_ms).await.unwrap());
-    assert!(!on.store.revoke_reused(id, &first, at_ms).await.unwrap(), "it has ended");
+    assert!(!on.store.revoke_reused(id, &first, at_ms).await.unwrap(), "the token is already revoked");
     let shown = on.token(&token, at_ms).await.unwrap();
     assert_eq!((shown.record.is_active, shown.revoked.map(|r| r.at_ms)), (false, Some(at_ms)));
     assert_eq!(verdict(&on, &token, &secret(1), at_ms).await, RecordVerdict::Refused);
-    // Only the last ones are remembered.
+    // Only the last rotated-out secrets are remembered.
     let token = on.issue("bob", NOW_MS).await;
     let remembered = u8::try_from(MAX_REMEMBERED_SECRETS).unwrap();
     for n in 1..=remembered + 2 {
@@ -192,11 +191,7 @@ async fn only_a_remembered_secret_revokes_the_token(kind: StoreKind) {
 async fn a_revoked_or_expired_token_is_not_rotated(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let gone = on.issue("alice", NOW_MS).await;
-    on.store
-        .change(gone.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&gone, NOW_MS).await;
     assert_eq!(rotate(&on, &gone, 1, NOW_MS).await, Err(Rejection::Revoked));
     let expired = on.issue("bob", NOW_MS).await;
     assert_eq!(rotate(&on, &expired, 1, NOW_MS + HOUR_MS).await, Err(Rejection::NotFound));

@@ -1,4 +1,4 @@
-//! One's token acting as another user.
+//! Takeovers: a token that acts as another user.
 
 use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::takeover::{ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Takeover};
@@ -27,7 +27,7 @@ fn new(on: &TestStore, token: &Token, user: &str, ends_at_ms: u64) -> NewTakeove
     NewTakeover { id, token, user: user.into(), reason: Some("a ticket".into()), ends_at_ms }
 }
 
-/// The takeover as it is while it is under way.
+/// Returns the takeover as it is shown while active.
 fn running(new: &NewTakeover, actor: &str, created_at_ms: u64) -> Takeover {
     let NewTakeover { id, token, user, reason, ends_at_ms } = new.clone();
     Takeover { id, token, actor: actor.into(), user, reason, created_at_ms, ends_at_ms, ended_at_ms: None }
@@ -37,7 +37,7 @@ fn over(takeover: Takeover, ended_at_ms: u64) -> Takeover {
     Takeover { ended_at_ms: Some(ended_at_ms), ..takeover }
 }
 
-/// Starts one that must be possible.
+/// Starts a takeover, which must succeed.
 async fn start(on: &TestStore, new: &NewTakeover, now_ms: u64) -> Takeover {
     on.store.start_takeover(new, now_ms).await.unwrap().unwrap()
 }
@@ -99,11 +99,7 @@ async fn a_refused_takeover_changes_nothing(kind: StoreKind) {
     let pending = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
     on.keep(&pending, NOW_MS).await;
     let gone = on.issue("alice", NOW_MS).await;
-    on.store
-        .change(gone.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&gone, NOW_MS).await;
     let unknown = on.sample("alice", NOW_MS);
     for (on_token, user, at_ms, expected) in [
         (&token, "alice", NOW_MS, Err(Rejection::OwnUser)),
@@ -117,7 +113,7 @@ async fn a_refused_takeover_changes_nothing(kind: StoreKind) {
         assert_eq!(of_token(&on, on_token, at_ms).await, []);
         assert_eq!(of_user(&on, user, at_ms).await, []);
     }
-    assert!(!on.ttls().keys().any(|key| key.contains("v:{")), "nothing hints at what never was");
+    assert!(!on.ttls().keys().any(|key| key.contains("v:{")), "no index entry names a refused takeover");
 }
 
 async fn a_takeover_ends_when_its_token_is_revoked(kind: StoreKind) {
@@ -160,7 +156,7 @@ async fn a_takeover_ends_at_its_limit_or_its_tokens_expiry(kind: StoreKind) {
     assert!(!on.store.end_takeover(token.record.id, RevokeReason::Ended, at_ms).await.unwrap());
     assert_eq!(of_token(&on, &token, at_ms + 1).await, [over(short, at_ms)], "an end that came too late");
 
-    // The token's expiry moves by an access.
+    // An access renews the token.
     let token = on.issue("dave", NOW_MS).await;
     let long = start(&on, &new(&on, &token, "erin", NOW_MS + DAY_MS), NOW_MS).await;
     on.touch(&token, NOW_MS + 1, Some(NOW_MS + 2 * HOUR_MS)).await;

@@ -1,4 +1,4 @@
-//! Accesses: the last one is kept, a renewal extends, and nothing dead comes back to life.
+//! Accesses: the last one is kept, a renewal extends the token, and no dead token is revived.
 
 use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::{RelatedObject, Renewal, Touch};
@@ -6,7 +6,7 @@ use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::{Token, TokenChange};
 
 use crate::common::store::{
-    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, ended, touch, with_objects,
+    DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, revoked_at, touch, with_objects,
 };
 
 each_store! {
@@ -78,15 +78,11 @@ async fn the_latest_access_wins_in_any_order(kind: StoreKind) {
 async fn a_revoked_token_is_not_touched(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    on.store
-        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 10)
-        .await
-        .unwrap()
-        .unwrap();
-    // Also not by an access that came before the end: what is dead stays as it was.
+    on.revoke(&token, NOW_MS + 10).await;
+    // Not even by an access before the revocation: a revoked token does not change.
     for access_ms in [NOW_MS + 5, NOW_MS + 20] {
         on.touch(&token, access_ms, Some(access_ms + DAY_MS * 7)).await;
-        assert_eq!(on.token(&token, NOW_MS + 20).await, Some(ended(&token, NOW_MS + 10)));
+        assert_eq!(on.token(&token, NOW_MS + 20).await, Some(revoked_at(&token, NOW_MS + 10)));
     }
     assert_eq!(on.listed("alice", NOW_MS + 10 + DAY_MS).await, []);
 }
@@ -149,11 +145,11 @@ async fn a_large_batch_is_written_whole(kind: StoreKind) {
     }
 }
 
-/// An outage is shorter than this.
+/// The longest outage to survive.
 const GRACE_MS: u64 = 30 * MINUTE_MS;
 const WITH_GRACE: StoreLimits = StoreLimits { stale_grace_ms: GRACE_MS, ..LIMITS };
 
-/// Accesses during an outage: the first at `from_ms`, the last at `access_ms`.
+/// Returns the accesses of an outage: the first at `from_ms`, the last at `access_ms`.
 fn chain(token: &Token, from_ms: u64, access_ms: u64) -> Touch {
     let renewal = Renewal { from_ms, to_ms: access_ms + HOUR_MS };
     Touch { renewal: Some(renewal), ..touch(token, access_ms, None) }
@@ -163,16 +159,16 @@ async fn a_chain_of_accesses_renews_after_the_expiry(kind: StoreKind) {
     let on = TestStore::open_with(kind, WITH_GRACE).await;
     let token = on.issue("alice", NOW_MS).await;
     let (access_ms, back_ms) = (EXPIRED_MS + 9 * MINUTE_MS, EXPIRED_MS + 10 * MINUTE_MS);
-    // Nobody finds it meanwhile.
+    // Meanwhile, no read finds the token.
     assert_eq!(on.token(&token, back_ms).await, None);
     assert_eq!(on.listed("alice", back_ms).await, []);
     let edit = TokenChange { auth_slug: Some(Some("a".into())), ..TokenChange::default() };
     assert_eq!(on.store.change(token.record.id, &edit, back_ms).await.unwrap(), Err(Rejection::NotFound));
 
-    // The first access was too late.
+    // The first access came too late.
     on.store.touch(&[chain(&token, EXPIRED_MS, access_ms)], back_ms).await.unwrap();
     assert_eq!(on.token(&token, back_ms).await, None);
-    // All that it earned is past.
+    // All its renewals have passed.
     on.store.touch(&[chain(&token, EXPIRED_MS - 1, back_ms - HOUR_MS)], back_ms).await.unwrap();
     assert_eq!(on.token(&token, back_ms).await, None);
 

@@ -1,16 +1,16 @@
-//! All tokens of a user: listed, ended at once, and never more than the limit.
+//! All tokens of a user: listing, revocation and the limit.
 
 use std::cmp::Reverse;
 
+use doorward::Token;
 use doorward::internals::model::event::RevokeReason;
 use doorward::internals::model::token::Revocation;
 use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::internals::token_string::TokenId;
 use doorward::internals::values::OverLimit;
-use doorward::{Token, TokenChange};
 
 use crate::common::store::{
-    DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, ended, keep, users_of_one_shard, with_idle,
+    DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, keep, revoked_at, users_of_one_shard, with_idle,
 };
 
 each_store! {
@@ -35,7 +35,7 @@ async fn tokens_are_listed_newest_first_then_by_id(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let mut issued = Vec::new();
     for n in 0..24 {
-        // Four tokens at each time, out of order; how long they live plays no part.
+        // Four tokens at each time, out of order; their lifetimes do not matter.
         let created_ms = NOW_MS + (n * 7) % 6;
         let token = on.issue_idle("alice", HOUR_MS + (n * 5) % 11, created_ms).await;
         issued.push((Reverse(created_ms), token.record.id.to_string()));
@@ -50,12 +50,8 @@ async fn a_listing_shows_revoked_but_not_expired_tokens(kind: StoreKind) {
     let expired = on.issue("alice", NOW_MS).await;
     let live = on.issue_idle("alice", 3 * HOUR_MS, NOW_MS + 1).await;
     let dead = on.issue("alice", NOW_MS + 2).await;
-    on.store
-        .change(dead.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 3)
-        .await
-        .unwrap()
-        .unwrap();
-    let all = [ended(&dead, NOW_MS + 3), live, expired];
+    on.revoke(&dead, NOW_MS + 3).await;
+    let all = [revoked_at(&dead, NOW_MS + 3), live, expired];
     assert_eq!(on.store.user_tokens("alice", NOW_MS + 3).await.unwrap(), all);
     assert_eq!(on.store.user_tokens("alice", NOW_MS + HOUR_MS).await.unwrap(), all[..2]);
 }
@@ -68,11 +64,7 @@ async fn all_tokens_of_a_user_are_revoked_at_once(kind: StoreKind) {
     }
     let other = on.issue("bob", NOW_MS).await;
     let dead = on.issue("alice", NOW_MS).await;
-    on.store
-        .change(dead.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 6)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&dead, NOW_MS + 6).await;
 
     let ended_ids = on.store.revoke_user_tokens("alice", None, NOW_MS + 7).await.unwrap();
     assert_eq!(sorted(ended_ids), sorted(live.clone()));
@@ -123,7 +115,7 @@ async fn users_of_one_shard_are_separate(kind: StoreKind) {
 
 async fn the_oldest_token_makes_room(kind: StoreKind) {
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_user: 3, ..LIMITS }).await;
-    // The oldest lives longest: age counts, not expiry.
+    // The oldest token lives longest: age counts, not expiry.
     let oldest = on.issue_idle("alice", 5 * HOUR_MS, NOW_MS).await;
     let second = on.issue_idle("alice", 4 * HOUR_MS, NOW_MS + 1).await;
     on.issue("alice", NOW_MS + 2).await;
@@ -132,11 +124,11 @@ async fn the_oldest_token_makes_room(kind: StoreKind) {
         let token = on.sample("alice", at_ms);
         assert_eq!(on.keep(&token, at_ms).await, [made_room.record.id]);
         let revoked = Some(Revocation { at_ms, reason: Some(RevokeReason::Limit) });
-        assert_eq!(on.token(made_room, at_ms).await, Some(Token { revoked, ..ended(made_room, at_ms) }));
+        assert_eq!(on.token(made_room, at_ms).await, Some(Token { revoked, ..revoked_at(made_room, at_ms) }));
     }
     assert_eq!(on.token(&others, NOW_MS + 4).await.as_ref(), Some(&others));
 
-    // Expired and ended ones take no room.
+    // Expired and revoked tokens do not count.
     let later_ms = NOW_MS + 3 * HOUR_MS;
     for _ in 0..3 {
         on.issue("alice", later_ms).await;
@@ -153,7 +145,7 @@ async fn the_revoked_tokens_of_a_user_are_limited(kind: StoreKind) {
         on.store.issue(&token, NOW_MS + n).await.unwrap().unwrap();
         issued.push(token);
     }
-    // The last three live, the three ended last are shown, the rest is forgotten.
+    // The last three are live, the three revoked last are shown, the others are pruned.
     let shown: Vec<_> = issued.iter().rev().take(6).map(|token| token.record.id).collect();
     assert_eq!(on.listed("alice", NOW_MS + 10).await, shown);
     for (n, token) in issued.iter().enumerate() {
@@ -188,8 +180,7 @@ async fn a_token_above_the_limit_can_be_refused(kind: StoreKind) {
     assert_eq!(on.store.issue(&surplus, NOW_MS + 2).await.unwrap(), Err(Rejection::TooManyTokens));
     assert_eq!(on.record(surplus.record.id).await.unwrap(), None);
     assert_eq!(on.listed("alice", NOW_MS + 2).await.len(), 2);
-    // What has ended takes no room.
-    let ending = TokenChange::revoking(RevokeReason::Ended);
-    on.store.change(first.record.id, &ending, NOW_MS + 3).await.unwrap().unwrap();
+    // Revoked tokens do not count.
+    on.revoke(&first, NOW_MS + 3).await;
     on.issue("alice", NOW_MS + 3).await;
 }

@@ -1,10 +1,10 @@
-//! From when to when a token lives and is shown.
+//! When a token is live, and how long it is shown.
 
 use doorward::TokenChange;
 use doorward::internals::model::event::RevokeReason;
 use doorward::internals::store::Rejection;
 
-use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, ended, touch};
+use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, revoked_at, touch};
 
 each_store! {
     a_token_expires_at_its_millisecond,
@@ -21,7 +21,7 @@ async fn a_token_expires_at_its_millisecond(kind: StoreKind) {
     let token = on.issue("alice", NOW_MS).await;
     assert_eq!(on.token(&token, EXPIRED_MS - 1).await.as_ref(), Some(&token));
     assert_eq!(on.listed("alice", EXPIRED_MS - 1).await, [token.record.id]);
-    // Redis keeps the record for another hour: ours is the clock that counts.
+    // Redis keeps the record for another hour, but the given clock decides.
     assert_eq!(on.token(&token, EXPIRED_MS).await, None);
     assert_eq!(on.listed("alice", EXPIRED_MS).await, []);
     assert_eq!(on.store.revoke_user_tokens("alice", None, EXPIRED_MS).await.unwrap(), []);
@@ -32,12 +32,12 @@ async fn a_revoked_token_is_shown_until_its_retention(kind: StoreKind) {
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
     let end_ms = NOW_MS + 5;
-    let after = ended(&token, end_ms);
+    let after = revoked_at(&token, end_ms);
     let changed = on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), end_ms).await.unwrap();
     assert_eq!(changed, Ok(after.clone()));
     assert_eq!(on.record(id).await.unwrap().as_ref(), Some(&after.record));
 
-    // Longer than it would have lived.
+    // Longer than its lifetime.
     let last_ms = end_ms + DAY_MS - 1;
     assert_eq!(on.token(&token, last_ms).await, Some(after));
     assert_eq!(on.listed("alice", last_ms).await, [id]);
@@ -53,7 +53,7 @@ async fn revoking_a_revoked_token_changes_nothing(kind: StoreKind) {
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
     on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 1).await.unwrap().unwrap();
-    let after = ended(&token, NOW_MS + 1);
+    let after = revoked_at(&token, NOW_MS + 1);
     let edit = TokenChange {
         auth_slug: Some(Some("other".into())),
         allowed_cookie: Some(false),
@@ -77,12 +77,12 @@ async fn a_token_not_found_by_a_change_never_reappears(kind: StoreKind) {
     let id = token.record.id;
     let changed = on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), EXPIRED_MS).await.unwrap();
     assert_eq!(changed, Err(Rejection::NotFound));
-    // An access of the token's last minute that another node writes down only now.
+    // An access in the token's last minute that another node writes only now.
     let late = touch(&token, EXPIRED_MS - 1, Some(EXPIRED_MS - 1 + HOUR_MS));
     on.store.touch(&[late], EXPIRED_MS + 1).await.unwrap();
     assert_eq!(on.token(&token, EXPIRED_MS + 1).await, None);
     assert_eq!(on.record(id).await.unwrap(), None);
-    assert!(on.ttls().keys().all(|key| key.contains(":e:")), "only what happened is left");
+    assert!(on.ttls().keys().all(|key| key.contains(":e:")), "only events are left");
 }
 
 async fn a_token_missed_by_a_revocation_of_all_never_reappears(kind: StoreKind) {
@@ -93,5 +93,5 @@ async fn a_token_missed_by_a_revocation_of_all_never_reappears(kind: StoreKind) 
     on.store.touch(&[late], EXPIRED_MS + 1).await.unwrap();
     assert_eq!(on.token(&token, EXPIRED_MS + 1).await, None);
     assert_eq!(on.record(token.record.id).await.unwrap(), None);
-    assert!(on.ttls().keys().all(|key| key.contains(":e:")), "only what happened is left");
+    assert!(on.ttls().keys().all(|key| key.contains(":e:")), "only events are left");
 }

@@ -1,11 +1,13 @@
-//! Looks at all that is in Redis: how long each key is kept, and whether each entry of an index is of something that
-//! is kept, too.
+//! Audits the content of Redis: how long each key is kept, and whether each index entry names something that still
+//! exists.
 //!
-//! Redis knows no TTL of a member or a field. So the promise (src/store/redis/schema/mod.rs, "Bounds") is: an entry says until
-//! when what it names is kept; whoever writes to an index takes out what is past its time; and the index as a whole goes
-//! with what it names for longest. The first and the second are judged by the times that are written down, which are the
-//! manual clock's. How long a key is kept is judged by its TTL, since nothing else removes it; there Redis is made to go
-//! with the manual clock ([`TestStore::age`]).
+//! Members and fields have no TTL in Redis. So the rules (src/store/redis/schema/mod.rs, "Bounds") are:
+//! 1. An entry says until when the thing that it names is kept.
+//! 2. A write to an index prunes expired entries.
+//! 3. The index as a whole expires with the longest-lived thing that it names.
+//!
+//! Rules 1 and 2 are checked by the stored times, which are the manual clock's. Rule 3 is checked by the TTL, because
+//! nothing else removes a key; for that, Redis is made to follow the manual clock ([`TestStore::age`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -21,36 +23,36 @@ use serde::de::DeserializeOwned;
 use super::values::{LIMITS, OBJECTS, object};
 use crate::common::store::{MINUTE_MS, RawKey, TestStore};
 
-/// The score of a hint of a token is its end in seconds, times this, and the second of its writing, modulo this.
-const HINT_CYCLE: u64 = 1 << 20;
-/// In a user's index, what is added to the score of a revoked token, and to the creation of one that is not.
+/// The score of a reverse-index entry is the token's latest expiry in seconds times this, plus the second of its
+/// writing modulo this.
+const ENTRY_CYCLE: u64 = 1 << 20;
+/// In a user's index: the offset of a revoked token's score, and of a live token's creation time.
 const REVOKED: u64 = 1 << 50;
 const OLDEST: i64 = -(1 << 51);
-/// How many entries past their time one write takes out at least, of each kind that an index has.
+/// The minimum number of expired entries of each kind that one write prunes.
 const PRUNED: usize = 8;
 /// A hash of 16 bytes and a deadline of 13 digits.
 const PREVIOUS_BYTES: usize = 29;
 
 type Outcome = Result<(), TestCaseError>;
 
-/// When it is looked, and what is known then.
+/// The time of an audit, and the expected state.
 #[derive(Clone)]
 pub struct Moment {
     pub now_ms: u64,
-    /// Whether Redis' TTLs go with the manual clock; else they stand still, and what is past its time stays until somebody
-    /// comes by.
+    /// Whether Redis's TTLs follow the manual clock. Otherwise expired data stays until an operation prunes it.
     pub ttls_run: bool,
-    /// The latest end that each token can have.
+    /// The latest possible expiry of each token.
     pub ends_ms: BTreeMap<TokenId, u64>,
-    /// Of each object, the tokens that were taken away from it when they may just have got it: these hints stay.
+    /// The tokens that were removed from each object within a minute of being added: these entries stay.
     pub taken_away: HashSet<(RelatedObject, TokenId)>,
 }
 
-/// Everything at one moment, by name without the prefix.
+/// All keys at one moment, by name without the prefix.
 #[derive(Default)]
 pub struct Snapshot(BTreeMap<String, RawKey>);
 
-/// What is in an index: until when each of its entries says that what it names is kept.
+/// The entries of an index: the name, and until when the named thing is kept.
 type Entries = BTreeMap<String, u64>;
 
 impl Snapshot {
@@ -58,7 +60,7 @@ impl Snapshot {
         Self(store.dump().into_iter().map(|key| (key.name.clone(), key)).collect())
     }
 
-    /// `earlier` is what there was before the last step.
+    /// Checks all keys; `earlier` is the snapshot before the last step.
     pub fn check(&self, earlier: &Self, at: &Moment) -> Outcome {
         for (name, key) in &self.0 {
             prop_assert!(key.ttl_ms > 0, "{} stays for ever", name);
@@ -86,9 +88,9 @@ impl Snapshot {
 
         let id = token_id(key);
         for object in objects_of(key).iter().filter(|_| is_active(key) && kept_until(key) > at.now_ms) {
-            let hints = object_name(object);
-            let hints = self.entries_of(&name_of('r', HashTag::of_user(&hints), &hints), scored);
-            prop_assert!(hints.contains_key(&id.to_string()), "{:?} does not know of {}", object, id);
+            let name = object_name(object);
+            let index = self.entries_of(&name_of('r', HashTag::of_user(&name), &name), scored);
+            prop_assert!(index.contains_key(&id.to_string()), "{:?} has no entry for {}", object, id);
         }
 
         let previous = field(key, "p").unwrap_or_default();
@@ -101,15 +103,15 @@ impl Snapshot {
         }
 
         if let Some(takeover) = field(key, "t") {
-            prop_assert!(is_active(key), "{} has ended and acts", name);
+            prop_assert!(is_active(key), "{} is revoked and has a takeover", name);
             let (locator, _, ends_at_ms, ..): (String, String, u64, u64, String) = unpack(takeover);
-            // Past its hard end it is nothing any more, and its history may have gone.
+            // After its end it has no effect, and its history may have been pruned.
             if ends_at_ms > at.now_ms {
                 let history = self.0.get(&sibling(key, 'o', rest(key)));
                 let has =
                     |field_name: &str| history.is_some_and(|history| field(history, field_name).is_some());
                 prop_assert!(has(&locator), "{} acts beside its history", name);
-                prop_assert!(!has(&format!("-{locator}")), "{} acts, its history has ended", name);
+                prop_assert!(!has(&format!("-{locator}")), "{} has a takeover, its history has ended", name);
             }
         }
         Ok(())
@@ -125,13 +127,13 @@ impl Snapshot {
         prop_assert_eq!(tokens, accesses, "{}", &key.name);
         let kept = |locator: &str| self.0.get(&sibling(key, 't', locator)).map(kept_until);
         self.check_order(key)?;
-        // A token stays for the grace.
+        // A token is kept for the stale grace.
         let late = Moment { now_ms: at.now_ms - LIMITS.stale_grace_ms, ..at.clone() };
         let last_ms = self.check_index(key, earlier, &late, token_entry, kept)?;
         fits(key, last_ms + LIMITS.stale_grace_ms, at)
     }
 
-    /// Of several tokens that are not revoked the index knows when each was created; a revoked one has no such entry.
+    /// If a user has several live tokens, the index holds the creation time of each; a revoked token has no such entry.
     fn check_order(&self, key: &RawKey) -> Outcome {
         let created = |locator: &str| {
             let token = self.0.get(&sibling(key, 't', locator))?;
@@ -169,7 +171,7 @@ impl Snapshot {
             match name.strip_prefix('-').filter(|locator| field(key, locator).is_some()) {
                 Some(_) => {}
                 None if ["u", "x", "l"].contains(&name.as_str()) => {}
-                // One that starts with a dash by chance, too.
+                // The member can start with a dash by chance.
                 None => last_ms = last_ms.max(takeover_kept_until(value)),
             }
         }
@@ -177,8 +179,8 @@ impl Snapshot {
     }
 
     fn check_taken_over(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
-        let kept = |hint: &str| {
-            let (token, locator) = hint.split_at(16);
+        let kept = |entry: &str| {
+            let (token, locator) = entry.split_at(16);
             let token = TokenId::parse(token).unwrap();
             let history = self.0.get(&name_of('o', token.hash_tag(), &token.locator()))?;
             let at_most_ms = field(history, locator).map(takeover_kept_until)?;
@@ -207,7 +209,7 @@ impl Snapshot {
         fits(key, last_ms, at)
     }
 
-    /// A hint says when its token ends at the latest, and has gone when the token has ended before.
+    /// A reverse-index entry holds its token's latest expiry, and is removed when the token is revoked.
     fn check_object(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
         let related = (0..OBJECTS.len()).map(object).find(|object| rest(key) == object_name(object)).unwrap();
         let before = earlier.entries_of(&key.name, scored);
@@ -221,10 +223,10 @@ impl Snapshot {
             let is_left = at.taken_away.contains(&(related.clone(), token));
             if let Some(record) = record {
                 let has_it = is_left || objects_of(record).contains(&related);
-                prop_assert!(has_it, "{} hints at {}, which does not name it", &key.name, id);
-                prop_assert!(is_active(record), "{} still hints at {}, which has ended", &key.name, id);
+                prop_assert!(has_it, "{} names {}, which does not name it", &key.name, id);
+                prop_assert!(is_active(record), "{} still names {}, which is revoked", &key.name, id);
             }
-            let until_ms = score / HINT_CYCLE * 1000;
+            let until_ms = score / ENTRY_CYCLE * 1000;
             prop_assert_eq!(
                 until_ms,
                 at.ends_ms[&token].next_multiple_of(1000),
@@ -240,9 +242,8 @@ impl Snapshot {
         fits(key, last_ms, at)
     }
 
-    /// Each entry says when what it names goes; one whose thing is gone is past its time; a write takes out all such, or
-    /// several of them.
-    /// Gives the time of the last one.
+    /// Checks that each entry holds the expiry of the thing that it names, that an entry of a missing thing has
+    /// expired, and that a write prunes all or several of those. Returns the latest expiry.
     fn check_index(
         &self,
         key: &RawKey,
@@ -266,7 +267,7 @@ impl Snapshot {
             }
             prop_assert!(
                 !is_written || *until_ms > at.now_ms || gone >= PRUNED,
-                "{} was written, and {} stayed past its time",
+                "{} was written, and {} stayed after its expiry",
                 &key.name,
                 name
             );
@@ -279,7 +280,7 @@ impl Snapshot {
     }
 }
 
-/// The key is kept until then, and no longer. Less than a minute of real time may have passed.
+/// Checks that the key is kept until then and no longer. Less than a minute of real time may have passed.
 fn fits(key: &RawKey, until_ms: u64, at: &Moment) -> Outcome {
     let (ttl_ms, left_ms) = (key.ttl_ms as u64, until_ms.saturating_sub(at.now_ms));
     prop_assert!(ttl_ms + MINUTE_MS > left_ms, "{} goes early: {} of {} ms", &key.name, ttl_ms, left_ms);
@@ -288,7 +289,7 @@ fn fits(key: &RawKey, until_ms: u64, at: &Moment) -> Outcome {
     Ok(())
 }
 
-/// Makes an entry of an index of what Redis has, where it is one.
+/// Reads an index entry, if the member is one.
 type Read = fn(&[u8], &[u8]) -> Option<(String, u64)>;
 
 fn entries(key: &RawKey, read: Read) -> Entries {
@@ -299,13 +300,13 @@ fn scored(member: &[u8], score: &[u8]) -> Option<(String, u64)> {
     Some((string(member), number(score)))
 }
 
-/// The last accesses and the order are no entries of their own. A revoked token's score is in a range of its own.
+/// Last accesses and the creation order are not entries. A revoked token's score has an offset.
 fn token_entry(member: &[u8], score: &[u8]) -> Option<(String, u64)> {
     let is_token = !matches!(member[0], b'@' | b'#');
     is_token.then(|| number(score)).map(|score| (string(member), score.checked_sub(REVOKED).unwrap_or(score)))
 }
 
-/// Uuid and locator; until when the key is kept.
+/// Returns uuid and locator, and until when the key is kept.
 fn device_entry(uuid: &[u8], entry: &[u8]) -> Option<(String, u64)> {
     let (locator, expires_at_ms) = entry.split_at(14);
     Some((format!("{} {}", string(uuid), string(locator)), number(expires_at_ms)))
@@ -331,7 +332,7 @@ fn name_of(kind: char, shard: HashTag, rest: &str) -> String {
     format!("{kind}:{{{shard}}}:{rest}")
 }
 
-/// As ARCHITECTURE.md has it, and not by the code that is tried here.
+/// Computed as ARCHITECTURE.md says, independently of the code under test.
 fn object_name(object: &RelatedObject) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("doorward 2026-11 name of a related object");
     hasher.update(format!("{}\0{}", object.content_type, object.object_id).as_bytes());
@@ -347,12 +348,12 @@ fn token_id(token: &RawKey) -> TokenId {
     TokenId::from_locator(HashTag::parse(&token.name[3..7]).unwrap(), rest(token)).unwrap()
 }
 
-/// Another key of the same slot.
+/// Returns another key of the same slot.
 fn sibling(key: &RawKey, kind: char, rest: &str) -> String {
     name_of(kind, HashTag::parse(&key.name[3..7]).unwrap(), rest)
 }
 
-/// A key's name behind its kind and shard tag.
+/// Returns a key's name without its kind and hash tag.
 fn rest(key: &RawKey) -> &str {
     &key.name["t:{0000}:".len()..]
 }

@@ -1,4 +1,4 @@
-//! All that both stores show, compared.
+//! Compares everything that both stores return.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use super::world::World;
 use crate::common::store::TestStore;
 
 impl World {
-    /// Every listing, every token, every record, every device key, takeover and event.
+    /// Compares every listing, token, record, device key, takeover and event.
     pub async fn compare(&self) -> Result<(), TestCaseError> {
         for user in USERS {
             let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
@@ -33,7 +33,7 @@ impl World {
             let memory = self.memory.token(token, self.now_ms).await;
             prop_assert_eq!(memory, self.redis.token(token, self.now_ms).await, "token {}", number);
             let id = token.record.id;
-            // After its latest end it may stay or go: nothing makes it good again.
+            // After its latest expiry it may be kept or not: nothing can revive it.
             let record = async |on: &TestStore| {
                 on.record(id).await.unwrap().filter(|record| self.now_ms < record.ends_at_ms)
             };
@@ -55,7 +55,7 @@ impl World {
         Ok(())
     }
 
-    /// Sorted: what one step does to several tokens has no order.
+    /// Sorted, because the changes of one step have no order.
     pub async fn events(&self, on: &TestStore, user: &str) -> Vec<String> {
         let events = on.store.user_events(user, self.now_ms).await.unwrap();
         let mut events: Vec<_> = events.iter().map(|event| format!("{event:?}")).collect();

@@ -1,6 +1,6 @@
-//! The histories, and the stores that are compared.
+//! The histories, and the pairs of stores to compare.
 //!
-//! `PROPTEST_CASES=5000 cargo test --test integration store::model` looks longer.
+//! `PROPTEST_CASES=5000 cargo test --test integration store::model` runs more cases.
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -27,10 +27,10 @@ fn tell_the_same_story(kind: StoreKind) {
         Some(_) => ProptestConfig::default(),
         None => ProptestConfig::with_cases(CASES),
     };
-    // Cases that failed once are tried first.
+    // Cases that once failed run first.
     config.failure_persistence = Some(Box::new(FileFailurePersistence::Direct(FAILED_CASES)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // Keeps the shared server up from case to case.
+    // Keeps the shared server running between cases.
     let _server = runtime.block_on(TestStore::open(kind));
     proptest!(config, |(ways in any::<[bool; 2]>(), ops in prop::collection::vec(op(), 1..40))| {
         runtime.block_on(run(kind, ways, &ops))?;

@@ -1,5 +1,5 @@
-//! Random histories, told to the embedded store and to Redis: both must say the same after every step. The
-//! embedded one is simple enough to be believed. And Redis must keep nothing for longer than it is of use.
+//! Random histories, run on the embedded store and on Redis: both must agree after every step. The embedded store is
+//! simple enough to serve as the model. Also, Redis must keep nothing for longer than needed.
 
 mod audit;
 mod compare;

@@ -1,4 +1,4 @@
-//! What a random history is made of.
+//! The operations of random histories.
 
 use doorward::TokenChange;
 use doorward::internals::model::event::RevokeReason;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::values::{OBJECTS, USERS, UUIDS};
 
-/// What happens. All times are whole minutes: the manual clock so hits every deadline exactly, and no TTL, which
+/// The operations. All times are whole minutes, so the manual clock hits every deadline exactly. And no TTL, which
 /// Redis counts in real time, is shorter than a case takes.
 #[derive(Clone, Debug)]
 pub enum Op {
@@ -17,7 +17,7 @@ pub enum Op {
         is_authenticated: bool,
         objects: Vec<usize>,
     },
-    /// Accesses so and so many minutes ago, written down in one batch now.
+    /// Accesses some minutes ago, written in one batch now.
     Touch(Vec<Access>),
     Change {
         token: usize,
@@ -30,19 +30,19 @@ pub enum Op {
     Relate {
         token: usize,
         object: usize,
-        /// Takes it away again.
+        /// Removes an object from a token.
         undo: bool,
     },
     EndObject {
         object: usize,
     },
-    /// New secrets, asked for by so many tabs at once; the old one is good for so long.
+    /// Concurrent rotations by several tabs, with a grace.
     Rotate {
         token: usize,
         grace_min: u64,
         tabs: usize,
     },
-    /// A secret that a token had once: 0 the first, and so on, over and over.
+    /// A secret that a token once had: 0 is the first, wrapping around.
     Present {
         token: usize,
         secret: usize,
@@ -59,7 +59,7 @@ pub enum Op {
     AdvanceMin(u64),
 }
 
-/// What happens to device keys. They are counted as tokens are.
+/// The operations on device keys, which are numbered as tokens are.
 #[derive(Clone, Debug)]
 pub enum DeviceOp {
     Make { user: usize, uuid: usize, idle_min: u64 },
@@ -68,13 +68,13 @@ pub enum DeviceOp {
     LogIn { device: usize, uuid: Option<usize>, idle_min: u64 },
 }
 
-/// Tokens are counted back from the newest, which is 1, over and over; 0 is an unknown one.
+/// Tokens are counted back from the newest, which is 1, wrapping around; 0 is an unknown one.
 #[derive(Clone, Debug)]
 pub struct Access {
     pub token: usize,
     pub ago_min: u64,
     pub renews: bool,
-    /// How long before it the first access was that could not be written.
+    /// How long before it the first unwritten access was.
     pub chain_min: u64,
 }
 
@@ -110,12 +110,12 @@ pub fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A token or a device key: mostly a new one, so that much happens to it before its time is over.
+/// The number of a token or device key: mostly a new one, so that many operations use it before it expires.
 fn some() -> impl Strategy<Value = usize> {
     prop_oneof![3 => 1..4_usize, 1 => 0..12_usize]
 }
 
-/// Mostly the same one, so that much happens to a few things and not little to many.
+/// Mostly the same one, so that many operations use few values.
 fn user() -> impl Strategy<Value = usize> {
     prop_oneof![2 => Just(0), 1 => 0..USERS.len()]
 }

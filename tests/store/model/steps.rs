@@ -1,4 +1,4 @@
-//! One step of a history on both stores.
+//! Runs one step of a history on both stores.
 
 use std::collections::BTreeSet;
 
@@ -123,7 +123,7 @@ impl World {
     }
 
     pub async fn end_object(&self, object: &RelatedObject) -> [BTreeSet<TokenId>; 2] {
-        let as_set = |ended: Vec<TokenId>| ended.into_iter().collect();
+        let as_set = |revoked: Vec<TokenId>| revoked.into_iter().collect();
         let memory = self.memory.store.revoke_object_tokens(object, self.now_ms).await.unwrap();
         let redis = self.redis.store.revoke_object_tokens(object, self.now_ms).await.unwrap();
         [as_set(memory), as_set(redis)]
@@ -155,7 +155,7 @@ impl World {
         Ok(())
     }
 
-    /// All tabs at once on Redis, then in memory in the order in which Redis had them.
+    /// Runs all rotations concurrently on Redis, then in memory in the order in which Redis ran them.
     pub async fn rotate(&mut self, token: usize, grace_min: u64, tabs: usize) -> Result<(), TestCaseError> {
         let (id, user) = (self.token(token).record.id, self.token(token).record.user().to_owned());
         let grace_ms = grace_min * MINUTE_MS;
@@ -168,7 +168,7 @@ impl World {
         let mut outcomes = join_all(rotations.into_iter().map(rotate)).await;
         let last = self.redis.record(id).await.unwrap();
         let previous = last.map(|record| record.previous.to_vec()).unwrap_or_default();
-        // Those that were refused for their number come after all others.
+        // Rotations refused because of their number come last.
         outcomes.sort_by_key(|(_, outcome)| match outcome {
             Ok(token) => {
                 let place = |secret: &PreviousSecret| secret.hash == token.record.secret_hash;
@@ -186,7 +186,7 @@ impl World {
         Ok(())
     }
 
-    /// As a node does that is shown a secret.
+    /// Presents a secret, as validation does.
     pub async fn present(&self, token: usize, secret: usize) -> Result<(), TestCaseError> {
         let id = self.token(token).record.id;
         let Some(secrets) = self.secrets.get(&id) else { return Ok(()) };
@@ -195,8 +195,9 @@ impl World {
         for on in [&self.memory, &self.redis] {
             let record = on.record(id).await.unwrap();
             let verdict = record.map(|record| record.judge(&hash, None, self.now_ms));
-            // How long an expired token stays for a renewal is the store's business. Past its absolute end no renewal
-            // revives it, and an object that revokes its tokens may find it or not: Redis forgets the object's entry then.
+            // Stores may differ in how long an expired token is kept for a renewal. After its absolute expiry, no
+            // renewal revives it, and a revocation by object may find it or not, because Redis prunes the object's
+            // entry then.
             let verdict = verdict.filter(|verdict| *verdict != RecordVerdict::Expired);
             let is_wrong = matches!(verdict, Some(RecordVerdict::WrongSecret | RecordVerdict::RotatedOut));
             let has_ended = is_wrong && on.store.revoke_reused(id, &hash, self.now_ms).await.unwrap();
@@ -221,7 +222,7 @@ impl World {
         Ok(())
     }
 
-    /// As a node would have it that validated the token then.
+    /// Builds the access that a node would record if it validated the token then.
     pub fn touch(&self, access: &Access) -> Touch {
         let token = self.token(access.token);
         let access_ms = self.now_ms - access.ago_min * MINUTE_MS;
@@ -239,7 +240,7 @@ impl World {
     }
 
     pub async fn end_user(&self, user: &str, except: Option<TokenId>) -> [BTreeSet<TokenId>; 2] {
-        let as_set = |ended: Vec<TokenId>| ended.into_iter().collect();
+        let as_set = |revoked: Vec<TokenId>| revoked.into_iter().collect();
         let memory = self.memory.store.revoke_user_tokens(user, except, self.now_ms).await.unwrap();
         let redis = self.redis.store.revoke_user_tokens(user, except, self.now_ms).await.unwrap();
         [as_set(memory), as_set(redis)]

@@ -1,4 +1,4 @@
-//! The values that histories are made of: few, so that operations meet.
+//! The values used in histories: few, so that operations interact.
 
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::StoreLimits;
@@ -11,16 +11,16 @@ pub const UUIDS: [&str; 3] = ["phone", "é", "-="];
 
 pub const OBJECTS: [&str; 2] = ["7", "ü"];
 
-/// Low, so that logins push each other out; and ended tokens outlive some live ones and not others.
+/// Low, so that logins evict older tokens, and revoked tokens outlive some live ones but not others.
 pub const LIMITS: StoreLimits = StoreLimits {
     revoked_retention_ms: HOUR_MS,
-    // Longer than some tokens live.
+    // Longer than the lifetime of some tokens.
     stale_grace_ms: 20 * MINUTE_MS,
     max_tokens_per_user: 3,
     max_devices_per_user: 2,
-    // All of them: those of one step have no order, so neither store need forget the same ones.
+    // Keeps all of them: those of one step are unordered, so the stores might prune different ones.
     events_per_user: 10_000,
-    // Some takeovers are forgotten within a case.
+    // Some takeovers are pruned within a case.
     takeover_retention_ms: HOUR_MS / 2,
     ..crate::common::store::LIMITS
 };

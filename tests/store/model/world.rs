@@ -1,4 +1,4 @@
-//! The two stores, and all that was given to both.
+//! The two stores, and the state of the history.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,28 +14,29 @@ use crate::common::devices::sample_device;
 use crate::common::store::{MINUTE_MS, NOW_MS, StoreKind, TestStore};
 
 pub struct World {
-    /// Whether what is past its time goes by itself, as it does in a Redis whose clock is right; else it stays until
-    /// somebody comes by, and must not be seen.
+    /// Whether Redis's TTLs follow the manual clock. Otherwise expired data stays until an operation prunes it, and
+    /// must not be visible.
     pub ttls_run: bool,
-    /// Whether the tokens of objects are listed after each step, which takes out what is not true; else at the end only.
+    /// Whether objects' tokens are listed after each step, which removes stale entries, or only at the end.
     pub lists_objects: bool,
     pub memory: TestStore,
     pub redis: TestStore,
     pub now_ms: u64,
-    /// As issued, and last an unknown one.
+    /// The issued tokens, and last an unknown one.
     pub tokens: Vec<Token>,
     /// All secrets that each token ever had.
     pub secrets: HashMap<TokenId, Vec<SecretHash>>,
-    /// As made or asked for, and last an unknown one.
+    /// The created or requested device keys, and last an unknown one.
     pub devices: Vec<DeviceKey>,
-    /// When each object last was to get each token; and the tokens that were taken from it within a minute.
+    /// When each token last was to be related to each object, and the pairs that were separated within a minute after
+    /// that.
     pub related_ms: HashMap<(RelatedObject, TokenId), u64>,
     pub taken_away: HashSet<(RelatedObject, TokenId)>,
-    /// What was in Redis after the last step.
+    /// The content of Redis after the last step.
     pub snapshot: Snapshot,
 }
 
-/// 0 is the last one, and so on, over and over.
+/// Returns the element that is `number` places before the last one, wrapping around.
 pub fn counted_back<T>(all: &[T], number: usize) -> &T {
     &all[all.len() - 1 - number % all.len()]
 }
@@ -82,7 +83,7 @@ impl World {
         self.snapshot.check(&earlier, &at)
     }
 
-    /// A hint that is less than a minute old stays when the object is taken from the token.
+    /// A reverse-index entry less than a minute old stays when the object is removed from the token.
     pub fn note_related(&mut self, id: TokenId, object: RelatedObject, undo: bool) {
         let pair = (object, id);
         let is_new = |then_ms: &u64| self.now_ms - then_ms < MINUTE_MS;

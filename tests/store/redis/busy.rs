@@ -1,7 +1,7 @@
-//! What a user's account did before makes no login dearer: the commands that a script runs are counted, and so is the
-//! time for which it holds Redis. `cargo test --test integration store::redis::busy -- --nocapture` prints both.
+//! A user's history does not make operations more expensive. The tests count the commands that each script runs, and
+//! measure how long it blocks Redis. `cargo test --test integration store::redis::busy -- --nocapture` prints both.
 //!
-//! The counts are asserted; times depend on what else the machine does.
+//! Only the counts are asserted, because times depend on the machine's load.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ const CONCURRENT: usize = 8;
 pub const MOST: usize = 10_000;
 pub const LATER_MS: u64 = NOW_MS + 100;
 
-/// What one call makes scripts do: the most commands of any, and the median of the times.
+/// The cost of an operation: the largest number of commands in a script, and the median time.
 struct Cost {
     commands: u64,
     us: u64,
@@ -50,7 +50,7 @@ pub async fn with_limit(server: &RedisServer, max_tokens_per_user: usize) -> Arc
     Arc::new(TestStore::on_server(server, limits, Duration::from_secs(60)).await)
 }
 
-/// Logs a user in so often.
+/// Logs a user in `count` times.
 pub async fn log_in(on: &TestStore, user: &str, times: usize) {
     for n in (0..times).step_by(CONCURRENT) {
         let tokens: Vec<_> = (n..times.min(n + CONCURRENT)).map(|_| on.sample(user, NOW_MS)).collect();
@@ -58,7 +58,7 @@ pub async fn log_in(on: &TestStore, user: &str, times: usize) {
     }
 }
 
-/// What logins of these users cost, then the renewals of some of these tokens, then their logouts.
+/// Measures logins of these users, then renewals of some of these tokens, then their logouts.
 async fn costs(
     server: &RedisServer,
     on: &TestStore,
@@ -70,7 +70,7 @@ async fn costs(
     for token in &tokens {
         logins.push(during(server, async { drop(on.keep(token, now_ms).await) }).await);
     }
-    // No later login has revoked these.
+    // No later login has revoked these tokens.
     let last = &tokens[LOGINS - 4..];
     for token in last {
         let renewed_to_ms = token.record.expires_at_ms + HOUR_MS;
@@ -149,7 +149,7 @@ async fn a_device_login_costs_at_most_twice_as_much_beside_many_device_keys() {
     }
 }
 
-/// Where the limit was lowered, the accounts come down to it with a few logins, and no login has to do much.
+/// After the limit was lowered, a few logins bring a user down to it, and no login does much work.
 #[tokio::test]
 async fn a_lowered_limit_is_reached_gradually() {
     let server = RedisServer::start();
@@ -161,11 +161,11 @@ async fn a_lowered_limit_is_reached_gradually() {
         let token = before.sample("alice", LATER_MS + n);
         made_room.push(on.keep(&token, LATER_MS + n).await.len());
     }
-    // 100 and one each time: 8 go at most.
+    // 100 tokens and one more each time: at most 8 are revoked.
     assert_eq!(made_room, [vec![8; 11], vec![4], vec![1; 8]].concat());
 }
 
-/// A login that belongs to an object, whatever the number of tokens that the object has.
+/// Logins with a related object cost the same, however many tokens the object has.
 #[tokio::test]
 async fn an_object_with_thousands_of_tokens_does_not_slow_logins() {
     const TOKENS: usize = 3_000;
@@ -190,7 +190,7 @@ async fn an_object_with_thousands_of_tokens_does_not_slow_logins() {
         let tokens: Vec<_> = (n..n + CONCURRENT).map(|n| related(&format!("user {n}"), "old")).collect();
         join_all(tokens.iter().map(|token| on.keep(token, NOW_MS))).await;
     }
-    // The second time, all of them are past their latest end.
+    // The second time, all of them have expired for good.
     for now_ms in [LATER_MS, NOW_MS + 31 * DAY_MS] {
         let cost = cost("old", now_ms).await;
         println!("a login with an object of {TOKENS} tokens: {cost}");
@@ -198,7 +198,7 @@ async fn an_object_with_thousands_of_tokens_does_not_slow_logins() {
     }
 }
 
-/// A takeover by a token that has as many behind it as are kept.
+/// A takeover by a token with a full takeover history.
 #[tokio::test]
 async fn a_long_history_does_not_slow_takeovers() {
     let server = RedisServer::start();
@@ -214,7 +214,7 @@ async fn a_long_history_does_not_slow_takeovers() {
         });
         costs.push(Cost::of(&[call.await]));
     }
-    // The first ends no earlier one.
+    // The first takeover ends no earlier one.
     let (second, last) = (&costs[1], &costs[costs.len() - 1]);
     println!("a token's second takeover: {second}; one beyond the limit: {last}");
     assert!(last.commands <= 2 * second.commands, "{last} instead of {second}");

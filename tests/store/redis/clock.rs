@@ -1,4 +1,4 @@
-//! Scripts refuse a caller whose time is far from the server's, before they have changed anything.
+//! Scripts refuse a caller whose clock differs too much from the server's, before they change anything.
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
 use doorward::internals::model::event::RevokeReason;
@@ -14,12 +14,12 @@ use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
 use crate::common::store::{HOUR_MS, TestStore, dump, touch, with_objects};
 
-/// Scripts refuse from five seconds on.
+/// Refused: the tolerance is five seconds.
 const REFUSED_MS: i64 = 6_000;
-/// Far enough from that for a busy machine.
+/// Accepted: far enough below the tolerance for a busy machine.
 const TAKEN_MS: i64 = 2_000;
 
-/// What is in the store before each operation.
+/// The content of the store before each operation.
 struct Prepared {
     token: Token,
     device: DeviceKey,
@@ -44,7 +44,7 @@ fn takeover(on: &TestStore, token: &Token, now_ms: u64) -> NewTakeover {
     NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: now_ms + HOUR_MS }
 }
 
-/// Every operation that runs a script, by a caller with this time: what became of each.
+/// Calls every operation that runs a script with this time; returns each result.
 async fn call_all(
     on: &TestStore,
     prepared: &Prepared,
@@ -83,7 +83,7 @@ async fn call_all(
     ]
 }
 
-/// What is in each key, without the TTLs, which go down by themselves.
+/// Returns the content of each key without the TTLs, which decrease by themselves.
 fn contents(server: &RedisServer) -> Vec<String> {
     let dumped = dump(server, "dw:").into_iter().map(|mut key| {
         key.entries.sort();
@@ -121,7 +121,7 @@ async fn every_script_refuses_a_caller_whose_clock_is_wrong() {
     }
 }
 
-/// Many steps may take longer than a script allows a caller to be behind.
+/// An operation of many steps may take longer than the clock tolerance of its scripts.
 #[tokio::test]
 async fn an_operation_of_many_steps_can_outlast_the_clock_tolerance() {
     let server = RedisServer::start();
@@ -133,8 +133,8 @@ async fn an_operation_of_many_steps_can_outlast_the_clock_tolerance() {
         token = with_objects(token, vec![object.clone()]);
         on.keep(&token, clock.now_ms()).await;
     }
-    // The first command waits, the steps come after it.
+    // The first command waits, so the steps come later.
     server.cli(&["CLIENT", "PAUSE", &REFUSED_MS.to_string(), "ALL"]);
-    let ended = on.store.revoke_object_tokens(&object, clock.now_ms()).await.unwrap();
-    assert_eq!((ended.len(), server.keys().iter().any(|key| key.starts_with("dw:r:"))), (3, false));
+    let revoked = on.store.revoke_object_tokens(&object, clock.now_ms()).await.unwrap();
+    assert_eq!((revoked.len(), server.keys().iter().any(|key| key.starts_with("dw:r:"))), (3, false));
 }

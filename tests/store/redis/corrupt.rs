@@ -1,4 +1,4 @@
-//! A record that is not what we write is an error that an operator sees; it is never "not found".
+//! A malformed record is an error that the operator sees, never "not found".
 
 use doorward::internals::model::device_key::DeviceChange;
 use doorward::internals::model::event::RevokeReason;
@@ -19,7 +19,7 @@ fn assert_corrupt<T: std::fmt::Debug>(what: &str, result: Result<T, StoreError>)
     assert!(matches!(result, Err(StoreError::Corrupt { .. })), "{what}: {result:?}");
 }
 
-/// A token that has every field but the end.
+/// Issues a token that has every field except the revocation.
 async fn issue_full(on: &TestStore, user: &str) -> Token {
     let mut token = edited(on.sample(user, NOW_MS), |c| {
         c.texts = Texts::new(c.user(), Some("slug"), Some("ldap"), None);
@@ -38,7 +38,7 @@ fn run(on: &TestStore, command: &str, args: &[&[u8]]) {
     redis::cmd(command).arg(args).query::<()>(&mut raw_connection(on.server())).unwrap();
 }
 
-/// Whatever is asked of this token, the answer is that it is corrupt; and it stays there to be looked at.
+/// Asserts that every operation on this token reports it as corrupt, and that the record is kept for inspection.
 async fn assert_all_reads_corrupt(on: &TestStore, token: &Token, hot: bool, what: &str) {
     let id = token.record.id;
     if hot {
@@ -88,13 +88,9 @@ async fn a_garbled_field_is_corrupt() {
 async fn a_revocation_without_its_time_is_corrupt() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = issue_full(&on, "alice").await;
-    on.store
-        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&token, NOW_MS).await;
     run(&on, "HDEL", &[token_key(&on, &token).as_bytes(), b"e"]);
-    assert_all_reads_corrupt(&on, &token, false, "ended without e").await;
+    assert_all_reads_corrupt(&on, &token, false, "revoked without e").await;
 }
 
 #[tokio::test]
@@ -132,10 +128,10 @@ async fn an_index_with_a_malformed_entry_is_corrupt() {
     issue_full(&on, "alice").await;
     let index = format!("{}u:{{{}}}:alice", on.prefix(), HashTag::of_user("alice"));
     let score = (NOW_MS + HOUR_MS).to_string();
-    for stranger in [&b"no locator"[..], NOT_UTF8] {
-        run(&on, "ZADD", &[index.as_bytes(), score.as_bytes(), stranger]);
+    for malformed in [&b"no locator"[..], NOT_UTF8] {
+        run(&on, "ZADD", &[index.as_bytes(), score.as_bytes(), malformed]);
         assert_corrupt("listing", on.store.user_tokens("alice", NOW_MS).await);
-        run(&on, "ZREM", &[index.as_bytes(), stranger]);
+        run(&on, "ZREM", &[index.as_bytes(), malformed]);
     }
 }
 
@@ -236,7 +232,7 @@ async fn a_corrupt_device_key_is_never_reported_as_absent() {
     assert_corrupt("remove", on.store.remove_device("alice", "phone", NOW_MS).await);
 }
 
-/// The device key is inactive for good, whatever its tokens are.
+/// The device key stays inactive, whatever the state of its tokens.
 #[tokio::test]
 async fn a_deactivation_revokes_the_good_tokens_and_reports_the_corrupt_one() {
     let on = TestStore::open(StoreKind::RedisTcp).await;

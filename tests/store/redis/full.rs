@@ -1,13 +1,13 @@
-//! Endings and renewals work when nothing more can be kept; new tokens are refused.
+//! Revocations and renewals work when Redis is out of memory or cannot write snapshots; new tokens are refused when
+//! memory is full.
 
-use doorward::internals::model::event::RevokeReason;
 use doorward::{StoreError, TokenChange};
 
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::store::{HOUR_MS, NOW_MS, TestStore};
 
-/// Everything but new tokens.
+/// Runs every operation except new tokens.
 async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::Token; 3]) {
     let [first, second, third] = tokens;
     assert_eq!(on.store.shared_token_key("another").await.unwrap(), "a key");
@@ -19,15 +19,11 @@ async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::Token; 3
     let edit = TokenChange { auth_slug: Some(Some("slug".into())), ..TokenChange::default() };
     let changed = on.store.change(first.record.id, &edit, NOW_MS + 2).await.unwrap();
     assert!(changed.is_ok());
-    on.store
-        .change(first.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 3)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&first, NOW_MS + 3).await;
     assert!(!on.token(first, NOW_MS + 3).await.unwrap().record.is_active);
     let spared = Some(third.record.id);
-    let ended = on.store.revoke_user_tokens("alice", spared, NOW_MS + 4).await.unwrap();
-    assert_eq!(ended, [second.record.id]);
+    let revoked = on.store.revoke_user_tokens("alice", spared, NOW_MS + 4).await.unwrap();
+    assert_eq!(revoked, [second.record.id]);
     assert_eq!(on.listed("alice", NOW_MS + 4).await.len(), 3);
 }
 
@@ -43,7 +39,7 @@ async fn revocations_and_renewals_work_when_memory_is_full() {
     let on = TestStore::alone_on(&server).await;
     let tokens = issue_three(&on).await;
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
-    // A node that never asked before meets the same server: its scripts are sent to a full one.
+    // A new node connects to the full server and loads its scripts there.
     server.cli(&["SCRIPT", "FLUSH"]);
     let node = TestStore::alone_on(&server).await;
     let refused = node.sample("bob", NOW_MS);
@@ -61,7 +57,7 @@ async fn a_failed_snapshot_stops_no_write() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     let tokens = issue_three(&on).await;
-    // A snapshot cannot be moved to where a folder is.
+    // A snapshot file cannot replace a folder.
     std::fs::create_dir(server.socket().with_file_name("dump.rdb")).unwrap();
     server.cli(&["CONFIG", "SET", "save", "3600 1"]);
     server.cli(&["BGSAVE"]);
@@ -69,7 +65,7 @@ async fn a_failed_snapshot_stops_no_write() {
         (server.info("persistence", "rdb_last_bgsave_status") == "err").then_some(())
     });
 
-    // The shipped setting is what makes the difference.
+    // Only the shipped setting makes the difference.
     server.cli(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "yes"]);
     let refused = on.store.revoke_user_tokens("alice", None, NOW_MS).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");

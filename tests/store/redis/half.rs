@@ -1,4 +1,4 @@
-//! A script that fails has changed nothing: Redis does not roll it back.
+//! A script that fails must have changed nothing, because Redis does not roll back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,8 @@ use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, TestStore, raw_connection, touch, with_objects};
 
-/// Every key with its value as Redis writes it down. Not the reverse indexes: an entry is written before what it is of.
+/// Returns every key with its serialized value, except reverse indexes: their entries are written before the things
+/// they name.
 fn snapshot(server: &RedisServer) -> BTreeMap<String, Vec<u8>> {
     const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
         r[#r + 1] = k r[#r + 1] = redis.call('DUMP', k) end return r";
@@ -23,7 +24,7 @@ fn snapshot(server: &RedisServer) -> BTreeMap<String, Vec<u8>> {
     all.into_iter().filter(|(key, _)| !key.starts_with("dw:r:") && !key.starts_with("dw:v:")).collect()
 }
 
-/// The commands that the scripts call, by their source.
+/// Returns the commands in the scripts' source.
 fn commands_of_scripts() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let folders = ["src/store/redis/schema/lua", "src/store/redis/schema/lua/shared"];
@@ -37,7 +38,7 @@ fn commands_of_scripts() -> BTreeSet<String> {
     names
 }
 
-/// Alice has a token that acts as bob and is related to an object, and a device key that logged her in.
+/// Alice has a token that acts as bob and has a related object, and a device key that logged her in.
 struct Scene<'a> {
     server: &'a RedisServer,
     on: TestStore,
@@ -60,7 +61,7 @@ impl<'a> Scene<'a> {
         Self { server, on, token, object, failures: Vec::new() }
     }
 
-    /// One operation: if it fails, it has changed nothing.
+    /// Runs one operation; if it fails, it must have changed nothing.
     async fn step<T>(&mut self, what: &'static str, operation: impl Future<Output = Result<T, StoreError>>) {
         let before = snapshot(self.server);
         if let Err(error) = operation.await {
@@ -69,7 +70,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Everything that writes, one after the other. `all` ends all of alice's tokens, too.
+    /// Runs every operation that writes. With `all`, also revokes all of alice's tokens.
     async fn do_everything(&mut self, all: bool) {
         let (store, now_ms, token) = (self.on.store.clone(), NOW_MS + 1, self.token.clone());
         let id = token.record.id;
@@ -120,7 +121,7 @@ fn takeover(token: &Token, number: u64) -> NewTakeover {
     NewTakeover { id, token, user: "bob".into(), reason: None, ends_at_ms: NOW_MS + DAY_MS }
 }
 
-/// Every command of the scripts, the channel, and every kind of key: taken away while a node runs.
+/// Takes away, while a node runs, every command of the scripts, the channel and every kind of key.
 #[tokio::test]
 async fn a_missing_permission_leaves_no_partial_write() {
     let server = RedisServer::start();
@@ -146,7 +147,7 @@ async fn a_missing_permission_leaves_no_partial_write() {
     }
 }
 
-/// A string in the place of each kind of key, and a garbled field in that of each that is packed.
+/// Replaces each kind of key by a string, and each packed field by garbage.
 #[tokio::test]
 async fn a_corrupt_record_leaves_no_partial_write() {
     let server = RedisServer::start();
@@ -162,7 +163,7 @@ async fn a_corrupt_record_leaves_no_partial_write() {
                 field => drop(server.cli(&["HSET", key, field, "!"])),
             }
         }
-        // With a corrupt token all others end, and the answer says so.
+        // With a corrupt token, revoking all revokes the others and then reports an error, so it is left out.
         scene.do_everything(broken != "t").await;
     }
 }

@@ -1,4 +1,4 @@
-//! How long keys stay, and what takes them out earlier.
+//! How long keys are kept, and what removes them earlier.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ async fn device_keys_expire_when_idle_and_their_map_with_the_last_one() {
     assert_ttls(Some(3 * HOUR_MS), &[(&long, 3 * HOUR_MS)]);
     on.make_device(&short).await;
     assert_ttls(Some(3 * HOUR_MS), &[(&short, HOUR_MS), (&long, 3 * HOUR_MS)]);
-    // Only a login renews one.
+    // Only a login renews a device key.
     on.store.make_device(&expiring("short", 2, DAY_MS), NOW_MS).await.unwrap().unwrap();
     let named = DeviceChange { name: Some(Some("a".into())), is_active: Some(false) };
     on.store.change_device("alice", "short", &named, NOW_MS).await.unwrap();
@@ -50,7 +50,7 @@ async fn device_keys_expire_when_idle_and_their_map_with_the_last_one() {
     assert_ttls(Some(DEVICE_IDLE_MS), &[(&short, DEVICE_IDLE_MS), (&long, 3 * HOUR_MS)]);
     assert!(on.store.remove_device("alice", "short", NOW_MS).await.unwrap());
     assert_ttls(Some(3 * HOUR_MS), &[(&long, 3 * HOUR_MS)]);
-    // What is past its time by our clock is forgotten by whoever comes by.
+    // The next operation prunes what has expired by the given clock.
     on.store.change_device("alice", "other", &active, NOW_MS + 3 * HOUR_MS).await.unwrap();
     assert_ttls(None, &[]);
 }
@@ -63,7 +63,7 @@ async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
         let token = with_objects(on.sample("alice", NOW_MS), objects.to_vec());
         edited(token, |c| c.ends_at_ms = ends_at_ms)
     };
-    let hints = || {
+    let index_entries = || {
         let ttls = ttls_min(on.ttls()).into_iter().filter(|(key, _)| key.contains("r:{"));
         let mut ttls: Vec<_> = ttls.map(|(_, ttl_min)| ttl_min * MINUTE_MS).collect();
         ttls.sort_unstable();
@@ -72,17 +72,16 @@ async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
     let long = related(&objects[..1], NOW_MS + 9 * DAY_MS);
     on.keep(&long, NOW_MS).await;
     on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
-    assert_eq!(hints(), [3 * DAY_MS, 9 * DAY_MS]);
+    assert_eq!(index_entries(), [3 * DAY_MS, 9 * DAY_MS]);
     on.store.revoke_object_tokens(&objects[1], NOW_MS).await.unwrap();
-    assert_eq!(hints(), [9 * DAY_MS]);
+    assert_eq!(index_entries(), [9 * DAY_MS]);
     on.keep(&related(&objects, NOW_MS + 3 * DAY_MS), NOW_MS).await;
-    let ending = TokenChange::revoking(RevokeReason::Ended);
-    on.store.change(long.record.id, &ending, NOW_MS).await.unwrap().unwrap();
-    assert_eq!(hints(), [3 * DAY_MS, 3 * DAY_MS]);
+    on.revoke(&long, NOW_MS).await;
+    assert_eq!(index_entries(), [3 * DAY_MS, 3 * DAY_MS]);
     on.store.revoke_object_tokens(&objects[0], NOW_MS).await.unwrap();
-    assert_eq!(hints(), [0; 0], "all were ended, so nothing is left to hint at");
+    assert_eq!(index_entries(), [0; 0], "all tokens were revoked, so no entry is left");
 
-    // Whoever writes one takes out what is past its time.
+    // A write prunes expired entries.
     on.keep(&related(&objects[..1], NOW_MS + DAY_MS), NOW_MS).await;
     let later = with_idle(on.sample("alice", NOW_MS + DAY_MS), HOUR_MS);
     let later = with_objects(later, objects[..1].to_vec());
@@ -90,10 +89,10 @@ async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
     let members =
         |key: &str| redis::cmd("ZCARD").arg(key).query::<u64>(&mut raw_connection(on.server())).unwrap();
     let key = on.ttls().into_keys().find(|key| key.contains("r:{")).unwrap();
-    assert_eq!((members(&key), hints()), (1, vec![HOUR_MS]));
+    assert_eq!((members(&key), index_entries()), (1, vec![HOUR_MS]));
     on.store.revoke_object_tokens(&objects[0], NOW_MS + DAY_MS).await.unwrap();
 
-    // A hint of a token that was never written goes once it is old.
+    // A reverse-index entry of a token that was never written is removed once it is old.
     let gone = related(&objects[1..], NOW_MS + DAY_MS);
     on.keep(&gone, NOW_MS).await;
     let locator = gone.record.id.locator();
@@ -101,25 +100,25 @@ async fn reverse_index_entries_are_kept_as_long_as_a_token_can_live() {
     redis::cmd("DEL").arg(key).exec(&mut raw_connection(on.server())).unwrap();
     for (at_ms, left) in [(NOW_MS + MINUTE_MS - 1, 1), (NOW_MS + MINUTE_MS, 0)] {
         assert_eq!(on.store.object_tokens(&objects[1], at_ms).await.unwrap(), []);
-        assert_eq!(hints().len(), left, "{}", at_ms - NOW_MS);
+        assert_eq!(index_entries().len(), left, "{}", at_ms - NOW_MS);
     }
 }
 
-/// One that is new stays: somebody may be relating the two just now.
+/// A new entry stays, because a concurrent call may be relating the two.
 #[tokio::test]
 async fn removing_an_object_removes_its_reverse_index_entry_once_old() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let object = RelatedObject { content_type: "order".into(), object_id: "a".into() };
     let id = on.issue("alice", NOW_MS).await.record.id;
-    let is_hinted = || on.ttls().keys().any(|key| key.contains("r:{"));
+    let is_indexed = || on.ttls().keys().any(|key| key.contains("r:{"));
     for (after_ms, stays) in [(MINUTE_MS - 1, true), (MINUTE_MS, false)] {
         on.store.relate(id, &object, NOW_MS).await.unwrap().unwrap();
         on.store.unrelate(id, &object, NOW_MS + after_ms).await.unwrap().unwrap();
-        assert_eq!(is_hinted(), stays, "{after_ms}");
+        assert_eq!(is_indexed(), stays, "{after_ms}");
     }
 }
 
-/// The hints are a second step; the first is what counts.
+/// Reverse-index entries are removed in a second step; the first step revokes the token.
 #[tokio::test]
 async fn a_revocation_succeeds_if_reverse_index_entries_cannot_be_removed() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
@@ -134,17 +133,17 @@ async fn a_revocation_succeeds_if_reverse_index_entries_cannot_be_removed() {
     let key = on.ttls().into_keys().find(|key| key.contains("r:{")).unwrap();
     let token = issue(vec![broken, sound.clone()]).await;
     let mut connection = raw_connection(on.server());
-    redis::cmd("SET").arg(&key).arg("no hints").exec(&mut connection).unwrap();
+    redis::cmd("SET").arg(&key).arg("no reverse-index entries").exec(&mut connection).unwrap();
     let ending = TokenChange::revoking(RevokeReason::Ended);
     let changed = on.store.change(token.record.id, &ending, NOW_MS).await.unwrap();
     assert!(matches!(changed, Ok(token) if !token.record.is_active));
     assert_eq!(on.store.object_tokens(&sound, NOW_MS).await.unwrap(), []);
     let kept: String = redis::cmd("GET").arg(&key).query(&mut connection).unwrap();
-    assert_eq!(kept, "no hints");
+    assert_eq!(kept, "no reverse-index entries");
     redis::cmd("DEL").arg(&key).exec(&mut connection).unwrap();
 }
 
-/// For the renewals that a node earned while it could not reach Redis.
+/// The token is kept for renewals by accesses during an outage of Redis.
 #[tokio::test]
 async fn an_expired_token_is_kept_for_the_stale_grace() {
     let limits = StoreLimits { stale_grace_ms: HOUR_MS, ..LIMITS };
@@ -154,7 +153,7 @@ async fn an_expired_token_is_kept_for_the_stale_grace() {
     keys.assert(2 * HOUR_MS, &[(&short, 2 * HOUR_MS)]);
     on.touch(&short, NOW_MS, Some(NOW_MS + 2 * HOUR_MS)).await;
     keys.assert(3 * HOUR_MS, &[(&short, 3 * HOUR_MS)]);
-    // The index says when it expires, as ever.
+    // The index still holds its expiry.
     let index = on.ttls().into_keys().find(|key| key.contains("u:{")).unwrap();
     let score: u64 = redis::cmd("ZSCORE")
         .arg(index)
@@ -162,11 +161,7 @@ async fn an_expired_token_is_kept_for_the_stale_grace() {
         .query(&mut raw_connection(on.server()))
         .unwrap();
     assert_eq!(score, NOW_MS + 2 * HOUR_MS);
-    on.store
-        .change(short.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&short, NOW_MS).await;
     keys.assert(DAY_MS + HOUR_MS, &[(&short, DAY_MS + HOUR_MS)]);
 }
 
@@ -184,7 +179,7 @@ async fn revoking_a_long_lived_token_shortens_its_index_to_the_retention() {
     keys.assert(DAY_MS, &[(&token, DAY_MS)]);
 }
 
-/// A token that stays keeps the index for long; the entry of one that expired beside it goes with the next write.
+/// A long-lived token keeps the index; the next write prunes the entry of an expired token.
 #[tokio::test]
 async fn a_write_to_an_index_prunes_expired_entries() {
     const LATER_MS: u64 = NOW_MS + HOUR_MS;
@@ -250,16 +245,12 @@ async fn no_key_is_left_once_everything_has_expired() {
     let renewed = on.issue_idle("alice", SHORT_MS, NOW_MS).await;
     on.touch(&renewed, NOW_MS, Some(NOW_MS + 2 * SHORT_MS)).await;
     on.issue_idle("alice", SHORT_MS, NOW_MS).await;
-    let ended = on.issue_idle("alice", HOUR_MS, NOW_MS).await;
+    let revoked = on.issue_idle("alice", HOUR_MS, NOW_MS).await;
     on.issue_idle("bob", HOUR_MS, NOW_MS).await;
-    on.store
-        .change(ended.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&revoked, NOW_MS).await;
     on.store.revoke_user_tokens("bob", None, NOW_MS).await.unwrap();
     eventually("all keys expire", async || on.ttls().is_empty().then_some(())).await;
-    // What comes too late finds nothing, and leaves nothing.
+    // Late operations find nothing and write nothing.
     on.touch(&renewed, NOW_MS, Some(NOW_MS + HOUR_MS)).await;
     assert!(on.ttls().is_empty());
 }

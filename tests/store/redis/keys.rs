@@ -1,8 +1,7 @@
-//! Which keys there are, and for how long.
+//! The keys in Redis and their TTLs.
 
 use std::collections::BTreeMap;
 
-use doorward::internals::model::event::RevokeReason;
 use doorward::internals::store::report::FaultKind;
 use doorward::internals::token_string::HashTag;
 use doorward::{StoreError, Token, TokenChange};
@@ -10,7 +9,7 @@ use doorward::{StoreError, Token, TokenChange};
 use crate::common::redis::RedisServer;
 use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, ttls};
 
-/// The keys there are and their TTLs in whole minutes, rounded up: no test takes a minute.
+/// The keys and their TTLs in whole minutes, rounded up: no test takes a minute.
 pub fn ttls_min(ttls: BTreeMap<String, i64>) -> BTreeMap<String, u64> {
     ttls.into_iter().map(|(key, ttl)| (key, u64::try_from(ttl).unwrap().div_ceil(MINUTE_MS))).collect()
 }
@@ -18,7 +17,7 @@ pub fn ttls_min(ttls: BTreeMap<String, i64>) -> BTreeMap<String, u64> {
 pub struct Keys(pub TestStore);
 
 impl Keys {
-    /// Exactly these tokens are there, and the index of their user, all with these TTLs.
+    /// Asserts that exactly these tokens and their user's index exist, with these TTLs.
     pub fn assert(&self, index_ttl_ms: u64, tokens: &[(&Token, u64)]) {
         let prefix = self.0.prefix();
         let user = tokens[0].0.record.user();
@@ -29,7 +28,7 @@ impl Keys {
             let locator = token.record.id.locator();
             expected.insert(format!("{prefix}t:{{{shard}}}:{locator}"), ttl_ms / MINUTE_MS);
         }
-        // What happened is kept for as long as it is, whatever becomes of the tokens.
+        // Events have their own retention, whatever happens to the tokens.
         expected.insert(format!("{prefix}e:{{{shard}}}:{user}"), LIMITS.event_retention_ms / MINUTE_MS);
         assert_eq!(ttls_min(self.0.ttls()), expected);
     }
@@ -52,11 +51,7 @@ async fn each_operation_leaves_the_right_keys(kind: StoreKind) {
     on.store.change(short.record.id, &edit, NOW_MS).await.unwrap().unwrap();
     keys.assert(5 * HOUR_MS, &[(&short, 5 * HOUR_MS), (&long, 3 * HOUR_MS)]);
 
-    on.store
-        .change(long.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&long, NOW_MS).await;
     keys.assert(DAY_MS, &[(&short, 5 * HOUR_MS), (&long, DAY_MS)]);
     on.touch(&long, NOW_MS, Some(NOW_MS + 9 * DAY_MS)).await;
     on.store.revoke_user_tokens("al}i{ce", Some(short.record.id), NOW_MS).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is particular to the store on Redis.
+//! Tests that are specific to the store on Redis.
 
 mod busy;
 mod clock;

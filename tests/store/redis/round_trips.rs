@@ -1,5 +1,5 @@
-//! An operation is one round trip. The pool adds one of its own to each, which is not ours to save: deadpool-redis
-//! tests a connection with `UNWATCH` and `PING` in one pipeline whenever it is taken out.
+//! An operation is one round trip. The pool adds one to each, which is not ours to save: deadpool-redis tests a
+//! connection with `UNWATCH` and `PING` in one pipeline before each use.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,22 +16,22 @@ use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
 use crate::common::store::{LIMITS, MINUTE_MS, NOW_MS, TestStore, raw_connection, touch, with_objects};
 
-/// What Redis was asked: how often it read from a connection, and which commands clients sent. Commands that run
-/// inside a script count, too, so they are told apart by name.
+/// The work of Redis: reads from connections, and calls of each command. Commands inside scripts are counted, too, so
+/// they are distinguished by name.
 pub struct Traffic {
     reads: u64,
     calls: BTreeMap<String, u64>,
-    /// How long scripts held the server.
+    /// How long scripts blocked the server.
     pub script_us: u64,
 }
 
 impl Traffic {
-    /// How often this command ran.
+    /// Returns how often this command ran.
     pub fn of(&self, command: &str) -> u64 {
         self.calls.get(command).copied().unwrap_or(0)
     }
 
-    /// How many commands ran inside scripts: all but those that clients send.
+    /// Returns how many commands ran inside scripts: all except those that clients send.
     pub fn in_scripts(&self) -> u64 {
         const BY_CLIENTS: [&str; 6] =
             ["evalsha", "eval", "script|load", "ping", "unwatch", "config|resetstat"];
@@ -54,7 +54,7 @@ pub async fn during(server: &RedisServer, work: impl Future<Output = ()>) -> Tra
     let stats: BTreeMap<String, [u64; 2]> = info.lines().filter_map(call).collect();
     let script_us = ["evalsha", "eval"].iter().filter_map(|name| stats.get(*name)).map(|[_, us]| us).sum();
     let calls = stats.into_iter().map(|(name, [calls, _])| (name, calls)).collect();
-    // The last read is that of INFO itself.
+    // The last read is that of INFO.
     Traffic { reads: reads.parse::<u64>().unwrap() - 1, calls, script_us }
 }
 
@@ -71,7 +71,7 @@ async fn each_operation_is_one_round_trip() {
     let on = TestStore::alone_on(&server).await;
     let token = on.issue("alice", NOW_MS).await;
     let id = token.record.id;
-    // Every script is known to the server from here on.
+    // From here on, the server has loaded every script.
     on.store.change(id, &TokenChange::default(), NOW_MS).await.unwrap().unwrap();
     on.store.token(id, NOW_MS).await.unwrap();
     on.store.revoke_user_tokens("bob", None, NOW_MS).await.unwrap();
@@ -94,7 +94,7 @@ async fn each_operation_is_one_round_trip() {
     }
     let device = sample_device("alice", "phone", 0, NOW_MS);
     let other = sample_device("alice", "pad", 1, NOW_MS);
-    // The scripts become known to the server.
+    // Loads the scripts into the server.
     on.make_device(&other).await;
     on.log_in(&login_of(&other, NOW_MS), &other, NOW_MS).await.unwrap();
     on.store.change_device("alice", "pad", &DeviceChange::default(), NOW_MS).await.unwrap();
@@ -130,18 +130,14 @@ async fn each_operation_is_one_round_trip() {
     .await;
 }
 
-/// What a token has in other slots goes with it, in one round trip more for all of it.
+/// Revoking a token also removes its entries in other slots, in one further round trip.
 #[tokio::test]
 async fn revoking_a_token_with_related_objects_is_two_round_trips() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     let object = |id: &str| RelatedObject { content_type: "order".into(), object_id: id.into() };
     let end = async |token: &Token| {
-        on.store
-            .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)
-            .await
-            .unwrap()
-            .unwrap();
+        on.revoke(&token, NOW_MS).await;
     };
     let take_over = async |token: &Token| {
         let (token, ends_at_ms) = (token.record.id, NOW_MS + MINUTE_MS);
@@ -151,7 +147,7 @@ async fn revoking_a_token_with_related_objects_is_two_round_trips() {
         assert!(started.is_ok(), "{started:?}");
     };
     for (what, objects, takes_over, expected) in [
-        // The scripts become known.
+        // Loads the scripts.
         ("first", vec![object("1")], true, None),
         ("of nothing", vec![], false, Some(1)),
         ("of objects", (0..5).map(|n| object(&n.to_string())).collect(), false, Some(2)),
@@ -169,7 +165,7 @@ async fn revoking_a_token_with_related_objects_is_two_round_trips() {
             assert_eq!(traffic.reads, 2 * expected, "{what}: {:?}", traffic.calls);
         }
     }
-    // Of a token that stays.
+    // For a token that stays live.
     let token = on.issue("alice", NOW_MS).await;
     take_over(&token).await;
     on.store.end_takeover(token.record.id, RevokeReason::Ended, NOW_MS).await.unwrap();
@@ -181,7 +177,8 @@ async fn revoking_a_token_with_related_objects_is_two_round_trips() {
     assert_eq!((traffic.of("evalsha"), traffic.reads), (2, 4), "{:?}", traffic.calls);
 }
 
-/// Nor do the commands inside the script, which anybody could count who may ask Redis, tell why a login was refused.
+/// Anybody with access to Redis could count the commands inside the script. Their number must not reveal why a login
+/// was refused.
 #[tokio::test]
 async fn every_refused_login_runs_the_same_number_of_commands() {
     for events_per_user in [0, 100] {
@@ -203,10 +200,10 @@ async fn every_refused_login_runs_the_same_number_of_commands() {
             DeviceLogin { uuid: "pad".into(), ..good },
             login_of(&idle, NOW_MS),
             login_of(&gone, NOW_MS),
-            // A repeat, which is not told again.
+            // A repeated refusal adds no event.
             login_of(&idle, NOW_MS),
         ];
-        // The script becomes known.
+        // Loads the script.
         assert!(on.log_in(&refused[0], &device, NOW_MS).await.is_none());
         let mut counts = Vec::new();
         for login in &refused {
@@ -231,7 +228,7 @@ async fn a_validation_is_one_round_trip() {
     .await;
     let asked: Vec<_> =
         traffic.calls.into_iter().filter(|(command, _)| command != "config|resetstat").collect();
-    // The write shows that the server is a master; a pipeline of many look-ups has one.
+    // The write shows that the server is a master; each pipeline of look-ups contains one.
     assert_eq!(asked, [("del".to_owned(), 1), ("hmget".to_owned(), 1)]);
     assert_eq!(traffic.reads, 1);
 }
@@ -253,7 +250,7 @@ async fn a_listing_is_two_round_trips() {
 
 #[tokio::test]
 async fn flushed_scripts_are_loaded_again() {
-    // A server of its own: SCRIPT FLUSH is for all.
+    // Needs its own server, because SCRIPT FLUSH affects all clients.
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     let flush = || server.cli(&["SCRIPT", "FLUSH"]);

@@ -1,7 +1,4 @@
-//! What is in Redis is of no use to who reads it.
-
-use doorward::TokenChange;
-use doorward::internals::model::event::RevokeReason;
+//! A reader of Redis learns no secret.
 
 use crate::common::redis::RedisServer;
 use crate::common::store::{HOUR_MS, NOW_MS, TestStore, raw_connection};
@@ -18,26 +15,22 @@ async fn no_secret_reaches_redis() {
     token = crate::common::store::edited(token, |c| (c.id, c.secret_hash) = (minted.id, minted.hash));
     on.store.issue(&token, NOW_MS).await.unwrap().unwrap();
     on.touch(&token, NOW_MS + 1, Some(NOW_MS + 2 * HOUR_MS)).await;
-    on.store
-        .change(token.record.id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 2)
-        .await
-        .unwrap()
-        .unwrap();
+    on.revoke(&token, NOW_MS + 2).await;
 
     let mut kept = everything_in(&server);
-    assert!(contains(&kept, minted.hash.as_bytes()), "the dump shows what is there");
+    assert!(contains(&kept, minted.hash.as_bytes()), "the dump contains the stored hash");
     for entry in walk(server.socket().parent().unwrap()) {
         kept.extend(std::fs::read(entry).unwrap());
     }
     let encoded = &minted.token_string.as_bytes()["dw_".len()..];
     let raw = URL_SAFE_NO_PAD.decode(encoded).unwrap();
-    // 12 bytes of id, 16 of secret, 8 of check tag; any half of the secret would be too much.
+    // 12 bytes of id, 16 of secret, 8 of MAC. Not even half of the secret may appear.
     for secret in [&raw[12..20], &raw[20..28], &encoded[16..26], &encoded[26..36]] {
         assert!(!contains(&kept, secret));
     }
 }
 
-/// The bytes of all keys, fields, members and values.
+/// Returns the bytes of all keys, fields, members and values.
 fn everything_in(server: &RedisServer) -> Vec<u8> {
     let mut connection = raw_connection(server);
     let mut all = Vec::new();
@@ -60,7 +53,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
-/// The plain files below a folder: the append-only file is in one of its own.
+/// Returns the files below a folder, including the subfolder of the append-only file.
 fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     entries

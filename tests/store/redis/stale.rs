@@ -1,9 +1,8 @@
-//! Entries of the reverse index that are of no use any more: whoever finds one removes it.
+//! Stale reverse-index entries: an operation that finds one removes it.
 
-use doorward::internals::model::event::RevokeReason;
+use doorward::Token;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::StoreLimits;
-use doorward::{Token, TokenChange};
 
 use crate::common::store::{
     HOUR_MS, LIMITS, MINUTE_MS, NOW_MS, StoreKind, TestStore, raw_connection, with_objects,
@@ -15,33 +14,32 @@ fn object(n: usize) -> RelatedObject {
     RelatedObject { content_type: "order".into(), object_id: n.to_string() }
 }
 
-/// How many objects have entries.
-fn hinted(on: &TestStore) -> usize {
+/// Returns how many objects have entries.
+fn indexed_objects(on: &TestStore) -> usize {
     on.ttls().keys().filter(|key| key.contains("r:{")).count()
 }
 
-/// A token that was given all objects and from which all were taken again, just now.
+/// Returns a token to which all objects were just added, and from which they were removed again.
 async fn related_and_unrelated(on: &TestStore) -> Token {
     let token = on.issue("alice", NOW_MS).await;
     for n in 0..OBJECTS {
         on.store.relate(token.record.id, &object(n), NOW_MS).await.unwrap().unwrap();
         on.store.unrelate(token.record.id, &object(n), NOW_MS).await.unwrap().unwrap();
     }
-    assert_eq!(hinted(on), OBJECTS, "each may be about to be given again");
+    assert_eq!(
+        indexed_objects(on),
+        OBJECTS,
+        "recent entries stay, because the object may be about to be added again"
+    );
     token
-}
-
-async fn revoke(on: &TestStore, token: &Token, now_ms: u64) {
-    let ending = TokenChange::revoking(RevokeReason::Ended);
-    on.store.change(token.record.id, &ending, now_ms).await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn a_revocation_removes_the_entries_of_objects_removed_earlier() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = related_and_unrelated(&on).await;
-    revoke(&on, &token, NOW_MS + 1).await;
-    assert_eq!(hinted(&on), 0);
+    on.revoke(&token, NOW_MS + 1).await;
+    assert_eq!(indexed_objects(&on), 0);
 }
 
 #[tokio::test]
@@ -50,18 +48,18 @@ async fn a_revocation_by_object_removes_stale_entries() {
     for (revokes, after_ms) in [(true, 1), (false, MINUTE_MS)] {
         let token = related_and_unrelated(&on).await;
         if revokes {
-            // As if nobody had said what was taken from it.
+            // As if the removed objects had not been recorded.
             let id = token.record.id;
             let key = format!("{}t:{{{}}}:{}", on.prefix(), id.hash_tag(), id.locator());
             redis::cmd("HDEL").arg(key).arg("q").exec(&mut raw_connection(on.server())).unwrap();
-            revoke(&on, &token, NOW_MS + 1).await;
-            assert_eq!(hinted(&on), OBJECTS);
+            on.revoke(&token, NOW_MS + 1).await;
+            assert_eq!(indexed_objects(&on), OBJECTS);
         }
         for n in 0..OBJECTS {
             assert_eq!(on.store.revoke_object_tokens(&object(n), NOW_MS + after_ms).await.unwrap(), []);
         }
-        assert_eq!(hinted(&on), 0, "{revokes}");
-        revoke(&on, &token, NOW_MS + MINUTE_MS).await;
+        assert_eq!(indexed_objects(&on), 0, "{revokes}");
+        on.revoke(&token, NOW_MS + MINUTE_MS).await;
     }
 }
 
@@ -70,13 +68,13 @@ async fn a_later_change_removes_the_entries_of_objects_removed_earlier() {
     let on = TestStore::open(StoreKind::RedisTcp).await;
     let token = related_and_unrelated(&on).await;
     let later_ms = NOW_MS + MINUTE_MS;
-    // One of them is given again just then: that entry stays.
+    // One object is added again at that time: its entry stays.
     on.store.relate(token.record.id, &object(0), later_ms).await.unwrap().unwrap();
-    assert_eq!(hinted(&on), 1);
+    assert_eq!(indexed_objects(&on), 1);
     assert_eq!(on.store.object_tokens(&object(0), later_ms).await.unwrap().len(), 1);
 }
 
-/// Of an object with as many entries as allowed some are looked at, and those that are stale make room.
+/// If an object has the maximum number of entries, some are checked, and stale ones are removed to make room.
 #[tokio::test]
 async fn a_full_object_makes_room_by_removing_stale_entries() {
     let limits = StoreLimits { max_tokens_per_object: 20, ..LIMITS };

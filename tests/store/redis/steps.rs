@@ -1,5 +1,5 @@
-//! A revocation of very many tokens goes in steps: each is short, and one that fails leaves nothing that a repeated call
-//! does not find.
+//! A revocation of many tokens runs in steps. Each step is short, and a repeated call finishes an interrupted
+//! revocation.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;
 use crate::common::store::{NOW_MS, TestStore, raw_connection};
 
-/// Several steps.
+/// Enough tokens for several steps.
 const MANY: usize = 500;
 
-/// Its number, when it ran, how long, the command, and who sent it.
+/// An entry of the slow log: number, start, duration, command, address and name of the client.
 type SlowLogEntry = (u64, u64, u64, Vec<Vec<u8>>, String, String);
 
-/// The time of each script that was not a short one, as the server's slow log has it, in the order in which they ran.
+/// Returns the duration of each script in the server's slow log, in the order in which they ran.
 fn script_times_us(server: &RedisServer) -> Vec<u64> {
     let entries: Vec<SlowLogEntry> =
         redis::cmd("SLOWLOG").arg("GET").arg(-1).query(&mut raw_connection(server)).unwrap();
@@ -26,13 +26,13 @@ fn script_times_us(server: &RedisServer) -> Vec<u64> {
 
 #[tokio::test]
 async fn revoking_all_tokens_runs_in_small_steps() {
-    /// What one step may do: a few commands for each of at most a hundred tokens.
+    /// The maximum work of one step: a few commands for each of at most a hundred tokens.
     const COMMANDS_PER_STEP: u64 = 800;
     const TOKENS_PER_STEP: u64 = 32;
     let server = RedisServer::start();
     let on = with_limit(&server, MOST).await;
     on.store.revoke_user_tokens("warm up", None, NOW_MS).await.unwrap();
-    // Not 0: that would log the commands inside the scripts, too, and take time for it.
+    // Not 0, because that would also log the commands inside the scripts, which takes time.
     server.cli(&["CONFIG", "SET", "slowlog-log-slower-than", "100"]);
     server.cli(&["CONFIG", "SET", "slowlog-max-len", "1000"]);
     for count in [100, 1_000, MOST] {
@@ -57,7 +57,7 @@ async fn revoking_all_tokens_runs_in_small_steps() {
     }
 }
 
-/// How many tokens of the user are revoked, as the server says.
+/// Returns how many tokens of the user are revoked in Redis.
 fn revoked(server: &RedisServer, user: &str) -> usize {
     let ends_with = format!("}}:{user}");
     let index = server.keys().into_iter().find(|key| key.starts_with("dw:u:") && key.ends_with(&ends_with));
@@ -69,25 +69,25 @@ fn revoked(server: &RedisServer, user: &str) -> usize {
         .unwrap()
 }
 
-/// As if the node had died when it had revoked some of the tokens.
+/// Interrupts a revocation as if the node had died after it revoked some of the tokens.
 async fn break_off<T>(server: &RedisServer, user: &str, revocation: impl Future<Output = T>) {
     let some_are_revoked = async {
         while revoked(server, user) == 0 {
             tokio::task::yield_now().await;
         }
     };
-    // One thread: whenever one of the two waits, the other is looked at.
+    // Both run on one thread: whenever one waits, the other is polled.
     tokio::select! {
         biased;
         () = some_are_revoked => {}
-        _ = revocation => panic!("it was made in one step"),
+        _ = revocation => panic!("the revocation took only one step"),
     }
-    // The step that was under way.
+    // Waits for the pending step.
     on_quiet(server, user).await;
     assert!((1..MANY).contains(&revoked(server, user)));
 }
 
-/// Waits until nothing is revoked any more.
+/// Waits until no further token is revoked.
 async fn on_quiet(server: &RedisServer, user: &str) {
     let mut before = 0;
     while before != revoked(server, user) {
@@ -110,12 +110,12 @@ async fn an_interrupted_revocation_is_finished_by_the_next() {
     break_off(&server, "alice", on.store.revoke_user_tokens("alice", None, LATER_MS)).await;
     let left = live(&on, "alice").await;
     assert_eq!(left.len(), MANY - revoked(&server, "alice"));
-    let ended = on.store.revoke_user_tokens("alice", None, LATER_MS).await.unwrap();
-    assert_eq!(ended.iter().map(ToString::to_string).collect::<BTreeSet<_>>(), left);
+    let revoked = on.store.revoke_user_tokens("alice", None, LATER_MS).await.unwrap();
+    assert_eq!(revoked.iter().map(ToString::to_string).collect::<BTreeSet<_>>(), left);
     assert_eq!(live(&on, "alice").await, BTreeSet::new());
 }
 
-/// The key is inactive then, and is found by the next call.
+/// The key is inactive then, and the next call finds it.
 #[tokio::test]
 async fn an_interrupted_device_key_removal_is_finished_by_the_next() {
     let server = RedisServer::start();
@@ -147,7 +147,7 @@ async fn a_corrupt_record_does_not_protect_other_tokens_from_revocation() {
     }
 }
 
-/// No command of a listing has more than a few hundred tokens for its answer.
+/// No command of a listing returns more than a few hundred tokens.
 #[tokio::test]
 async fn a_listing_of_thousands_is_read_in_chunks() {
     const TOKENS: usize = 3_000;
@@ -155,7 +155,7 @@ async fn a_listing_of_thousands_is_read_in_chunks() {
     let on = with_limit(&server, MOST).await;
     log_in(&on, "alice", TOKENS).await;
     let traffic = during(&server, async { assert_eq!(live(&on, "alice").await.len(), TOKENS) }).await;
-    // Three members each, 500 in a piece, about.
+    // Three members per token, about 500 members per chunk.
     assert!(traffic.of("zscan") >= 9, "{}", traffic.of("zscan"));
     assert_eq!((traffic.of("zrange"), traffic.of("hgetall")), (0, TOKENS as u64));
 }

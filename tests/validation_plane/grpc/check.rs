@@ -1,5 +1,5 @@
-//! Envoy's external authorization over gRPC, called as Envoy does. The messages are written and read here by the field
-//! numbers of Envoy's own definitions, and not by the server's.
+//! Envoy's external authorization over gRPC, called as Envoy does. The messages do not use the server's own
+//! definitions.
 
 use bytes::Bytes;
 use serde_json::json;
@@ -13,8 +13,8 @@ use crate::common::server::{Server, bearer, cookie, on_both_stores, text};
 fn a_check_gives_the_same_outcomes_as_auth() {
     on_both_stores(&[GRPC], |server| {
         let issued = server.issue(json!({"user": "zo\u{eb} 1", "auth_slug": "web", "backend": "ldap"}));
-        let ended = server.issue(json!({}));
-        server.end(&ended["id"]);
+        let revoked = server.issue(json!({}));
+        server.revoke(&revoked["id"]);
         let mut client = Http2::connect(server.grpc_listen());
         let (by_header, by_cookie) = (bearer(&issued["token"]), cookie(&issued["token"]));
         for headers in [
@@ -44,13 +44,13 @@ fn a_check_gives_the_same_outcomes_as_auth() {
         };
         assert_eq!(denied(&mut client, vec![]), r#"Bearer realm="doorward""#);
         let invalid = r#"Bearer realm="doorward", error="invalid_token""#;
-        let ended = bearer(&ended["token"]);
-        // Envoy puts lines of one name together.
+        let revoked = bearer(&revoked["token"]);
+        // Envoy joins header lines of the same name.
         let twice = format!("{by_header},{by_header}");
-        for value in ["Bearer x", &ended, &twice, "bearer \u{ff}"] {
+        for value in ["Bearer x", &revoked, &twice, "bearer \u{ff}"] {
             assert_eq!(denied(&mut client, vec![("authorization", value)]), invalid);
         }
-        // A message without a request, as of a filter for TCP.
+        // A message without a request, as Envoy's TCP filter sends it.
         check_message(&mut client, &[]).assert_denied(401);
         check_message(&mut client, &field(1, "")).assert_denied(401);
     });
@@ -96,7 +96,7 @@ fn the_csrf_check_uses_the_method_of_the_checked_request() {
     ask("POST", "203.0.113.7", &[foreign]).assert_denied(403);
     ask("GET", "203.0.113.7", &[foreign]).identity();
     ask("POST", "203.0.113.7", &[("origin", "https://shop.example")]).identity();
-    // A client of Envoy's may send any header; another proxy before it is believed.
+    // A client of Envoy may send any header; only a trusted proxy before Envoy is believed.
     ask("GET", "203.0.113.7", &[foreign, ("x-forwarded-method", "POST")]).identity();
     ask("GET", "", &[foreign, ("x-forwarded-method", "POST")]).identity();
     ask("GET", "10.1.2.3", &[foreign, ("x-forwarded-method", "POST")]).assert_denied(403);
@@ -156,7 +156,7 @@ fn invalid_calls_get_a_grpc_status() {
     assert_eq!(status("/envoy.service.auth.v2.Authorization/Check", b"\0\0\0\0\0"), UNIMPLEMENTED);
     assert_eq!(status("/grpc.health.v1.Health/Watch", b"\0\0\0\0\0"), UNIMPLEMENTED);
     assert_eq!(status("/auth", b"\0\0\0\0\0"), UNIMPLEMENTED);
-    // And what is no call at all.
+    // Requests that are not gRPC calls.
     for (method, content_type) in
         [("GET", "application/grpc"), ("POST", "application/json"), ("POST", "application/grpcx")]
     {

@@ -1,4 +1,4 @@
-//! Messages of Envoy's external authorization by the numbers of its definitions.
+//! Messages of Envoy's external authorization, encoded by the field numbers of Envoy's own definitions.
 
 use bytes::Bytes;
 use hyper::HeaderMap;
@@ -12,7 +12,7 @@ pub const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
 pub const GRPC: (&str, &str) = ("DOORWARD_GRPC_LISTEN", "127.0.0.1:0");
 
-/// A field of a message that is bytes, a text or a message.
+/// Encodes a length-delimited field: bytes, a string or a message.
 pub fn field(number: u8, content: impl AsRef<[u8]>) -> Vec<u8> {
     let content = content.as_ref();
     let mut length = content.len();
@@ -46,7 +46,7 @@ pub fn varint(bytes: &mut &[u8]) -> u64 {
     number
 }
 
-/// The fields of a message: number, and content or value.
+/// The fields of a message: number, content, value.
 #[derive(Debug)]
 pub struct Fields(Vec<(u64, Vec<u8>, u64)>);
 
@@ -85,7 +85,7 @@ impl Fields {
         String::from_utf8(self.all(number).next().unwrap_or_default().to_vec()).unwrap()
     }
 
-    /// `HeaderValueOption`s: each must overwrite what the client sent.
+    /// Returns the `HeaderValueOption`s; each must overwrite what the client sent.
     pub fn headers(&self) -> Vec<(String, String)> {
         let option = |option: &[u8]| {
             let option = Fields::of(option);
@@ -97,7 +97,7 @@ impl Fields {
     }
 }
 
-/// What a check came to.
+/// The outcome of a check.
 #[derive(Debug)]
 pub enum Answer {
     Ok { headers: Vec<(String, String)>, to_remove: Vec<String> },
@@ -135,7 +135,7 @@ pub struct Request<'a> {
     pub headers: Vec<(&'a str, &'a str)>,
     pub extensions: Vec<(&'a str, &'a str)>,
     pub source: &'a str,
-    /// As with `encode_raw_headers`.
+    /// Encodes headers as Envoy does with `encode_raw_headers`.
     pub is_raw: bool,
 }
 
@@ -162,7 +162,7 @@ impl Request<'_> {
         let source = field(1, field(1, address));
         let extension = |(name, value): &(&str, &str)| field(10, pair(name, value.as_bytes()));
         let extensions: Vec<u8> = self.extensions.iter().flat_map(extension).collect();
-        // Fields that are not read: destination, metadata_context.
+        // Doorward ignores these fields: destination, metadata_context.
         field(1, [source, field(2, ""), request, extensions, field(11, "")].concat())
     }
 }
@@ -172,7 +172,7 @@ pub fn framed(message: &[u8]) -> Bytes {
     [&[0], &length[..], message].concat().into()
 }
 
-/// A call: the message of the answer, and its status, from the trailers or from the head.
+/// Makes a call and returns the message of the answer and its status, from the trailers or the head.
 pub fn call(client: &mut Http2, method: &str, body: Bytes) -> (Vec<u8>, u32) {
     let headers = [("content-type", "application/grpc"), ("te", "trailers")];
     let pending = client.send("POST", method, &headers, Some(body)).unwrap();

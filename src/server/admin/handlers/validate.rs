@@ -13,7 +13,7 @@ use crate::model::token::TokenRef;
 use crate::server::admin::call::{Answer, Call};
 use crate::server::admin::input::Fields;
 use crate::server::admin::problem::Problem;
-use crate::server::json::timestamp::Timestamps;
+use crate::server::json::timestamp::TimestampWriter;
 use crate::server::json::token::TokenJson;
 use crate::server::transport::response::with_body;
 
@@ -100,7 +100,7 @@ struct Results {
     /// The range of each token's object in the text, with the comma after it.
     ranges: Vec<Range<usize>>,
     is_in_order: bool,
-    timestamps: Timestamps,
+    timestamps: TimestampWriter,
 }
 
 const HEAD: &[u8] = br#"{"results":["#;
@@ -109,7 +109,7 @@ impl Results {
     fn with_capacity(count: usize) -> Self {
         let mut text = Vec::with_capacity(HEAD.len() + count * USUAL_TOKEN_BYTES);
         text.extend_from_slice(HEAD);
-        Self { text, ranges: vec![0..0; count], is_in_order: true, timestamps: Timestamps::default() }
+        Self { text, ranges: vec![0..0; count], is_in_order: true, timestamps: TimestampWriter::default() }
     }
 
     fn put(&mut self, at: usize, token: Option<TokenRef<'_>>, now_ms: u64) {
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_are_in_the_order_of_the_strings_whenever_they_were_shown() {
+    fn results_have_the_order_of_the_request() {
         for order in [vec![], vec![0], vec![0, 1, 2], vec![1, 2, 0], vec![0, 2, 1]] {
             let mut results = Results::with_capacity(order.len());
             order.iter().for_each(|at| results.put(*at, None, 0));
@@ -155,15 +155,15 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_found_with_and_without_escapes() {
-        let found = |body: &str| {
+    fn token_strings_are_read_with_and_without_escapes() {
+        let read = |body: &str| {
             let token_strings = read_token_strings(body.as_bytes()).map_err(|_| "refused")?;
             Ok(token_strings.iter().map(|token_string| token_string.0.to_string()).collect::<Vec<_>>())
         };
-        assert_eq!(found(r#"{"tokens":["a", "b"]}"#), Ok(vec!["a".to_owned(), "b".to_owned()]));
-        assert_eq!(found(r#"{"tokens":["\u0061"]}"#), Ok(vec!["a".to_owned()]));
-        assert_eq!(found(r#"{"tokens":[1]}"#), Err("refused"));
-        assert_eq!(found(r#"{"tokens":["a"],"x":1}"#), Err("refused"));
-        assert_eq!(found(r#"[["a"]]"#), Err("refused"));
+        assert_eq!(read(r#"{"tokens":["a", "b"]}"#), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(read(r#"{"tokens":["\u0061"]}"#), Ok(vec!["a".to_owned()]));
+        assert_eq!(read(r#"{"tokens":[1]}"#), Err("refused"));
+        assert_eq!(read(r#"{"tokens":["a"],"x":1}"#), Err("refused"));
+        assert_eq!(read(r#"[["a"]]"#), Err("refused"));
     }
 }

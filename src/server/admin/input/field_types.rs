@@ -31,6 +31,14 @@ pub fn user_agent(value: Value) -> Result<String, String> {
     parsed(|text| Ok(rules::user_agent(text)))(value)
 }
 
+/// Reads a list of at most `max` items.
+pub fn list(max: usize) -> impl FnOnce(Value) -> Result<Vec<Value>, String> {
+    move |value| match value {
+        Value::Array(items) if items.len() <= max => Ok(items),
+        _ => Err(format!("must be a list of at most {max}")),
+    }
+}
+
 /// Reads a boolean.
 pub fn boolean(value: Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| "must be true or false".into())
@@ -51,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_number_may_have_a_point_or_an_exponent() {
+    fn whole_numbers_may_have_a_point_or_an_exponent() {
         let read = |text: &str| integer(1..=1_000)(serde_json::from_str(text).unwrap());
         for (text, number) in [("300", 300), ("300.0", 300), ("3e2", 300), ("30E+1", 300), ("3000e-1", 300)] {
             assert_eq!(read(text), Ok(number), "{text}");

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::field_types::list;
 use super::json_pointer::escaped;
 use super::strict_json::{self, ParsedJson};
 use crate::server::admin::problem::{FieldError, Problem, ProblemKind};
@@ -87,12 +88,7 @@ impl Fields {
         max: usize,
         mut read: impl FnMut(&mut Fields) -> Option<T>,
     ) -> Vec<T> {
-        let Some(items) = self.optional(name, |value| match value {
-            Value::Array(items) if items.len() <= max => Ok(items),
-            _ => Err(format!("must be a list of at most {max}")),
-        }) else {
-            return Vec::new();
-        };
+        let items = self.optional(name, list(max)).unwrap_or_default();
         let mut objects = Vec::with_capacity(items.len());
         for (at, item) in items.into_iter().enumerate() {
             let path = self.full_path(&format!("{name}/{at}"));
@@ -109,12 +105,9 @@ impl Fields {
 
     /// Takes a list of strings that must be there. Empty if the list has an error.
     pub fn strings(&mut self, name: &str, max: usize) -> Vec<String> {
-        let items = self.required(name, |value| match value {
-            Value::Array(items) if items.len() <= max => Ok(items),
-            _ => Err(format!("must be a list of at most {max}")),
-        });
+        let items = self.required(name, list(max)).unwrap_or_default();
         let mut strings = Vec::new();
-        for (at, item) in items.unwrap_or_default().into_iter().enumerate() {
+        for (at, item) in items.into_iter().enumerate() {
             match item {
                 Value::String(text) => strings.push(text),
                 _ => self.fail(&format!("{name}/{at}"), "must be a string"),
@@ -189,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_field_is_named() {
+    fn all_bad_fields_are_reported_at_once() {
         let body = br##"{"a": 1, "n": 0, "f": "yes", "l": [{"x": "\n"}, 3], "odd/~#": 1}"##;
         let mut fields = Fields::of_json(body).unwrap();
         assert_eq!(fields.required("a", text(rules::user)), None);
@@ -204,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_given_once() {
+    fn a_repeated_name_is_a_bad_field() {
         let body = br#"{"a": "x", "a": null, "l": [{"x": "y", "x": "y"}], "odd": 1, "odd": 2}"#;
         let mut fields = Fields::of_json(body).unwrap();
         assert_eq!(fields.optional("a", boolean), None);
@@ -213,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_object_is_named_as_a_whole() {
+    fn a_body_that_is_not_an_object_is_one_error() {
         for body in ["[]", "null", "\"x\"", "1"] {
             let problem = Fields::of_json(body.as_bytes()).map(|_| ()).unwrap_err();
             assert_eq!(pointers(problem), ["#"], "{body}");
@@ -221,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_no_double_holds_is_a_bad_field() {
+    fn a_number_beyond_double_is_a_bad_field() {
         for body in [r#"{"a": 1e400}"#, r#"{"a": [-1e400]}"#, r#"{"a": 1e400, "user_agent": "x"}"#] {
             let problem = Fields::of_json(body.as_bytes()).map(|_| ()).unwrap_err();
             assert_eq!(pointers(problem), ["#"], "{body}");
@@ -229,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_strings_is_one_or_names_what_is_not() {
+    fn bad_items_of_a_list_are_named() {
         let mut fields =
             Fields::of_json(br#"{"a": ["x", ""], "b": ["x", 1, null], "c": ["x", "y"], "d": "x"}"#).unwrap();
         assert_eq!(fields.strings("a", 2), ["x", ""]);
@@ -241,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_left_out_or_clears() {
+    fn null_counts_as_absent_or_clears() {
         let mut fields = Fields::of_json(br#"{"a": null, "b": null, "c": "x"}"#).unwrap();
         assert_eq!(fields.optional("a", boolean), None);
         assert_eq!(fields.clearable("b", text(rules::user)), Some(None));
@@ -251,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_has_each_parameter_once() {
+    fn a_repeated_or_unknown_parameter_is_a_bad_field() {
         let mut fields = Fields::of_query(Some("limit=5&limit=6&x=%0A"));
         assert_eq!(fields.optional("limit", text(|_| Ok(()))), Some("6".into()));
         assert_eq!(pointers(fields.finish().unwrap_err()), ["#/limit", "#/x"]);

@@ -18,7 +18,7 @@ const MAX_REPEATED: usize = 100;
 pub struct ParsedJson {
     /// The value. A repeated name has its last value.
     pub value: Value,
-    /// At most [`MAX_REPEATED`].
+    /// At most `MAX_REPEATED`.
     pub repeated: Vec<String>,
 }
 
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_what_serde_json_makes_of_it() {
+    fn values_are_those_of_serde_json() {
         for body in [
             r#"{"a": [1, -1, 1.5, 3e2, true, null, "é\n"], "user_agent": null}"#,
             "3",
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_name_is_found_wherever_it_is() {
+    fn repeated_names_are_found_at_any_depth() {
         let body = r#"{"a": 1, "b": [{"c": 1}, {"c/~": 1, "c/~": 2}], "\u0061": null, "d": {"c": 1}}"#;
         let (_, repeated) = read(body).unwrap();
         assert_eq!(repeated, ["b/1/c~1~0", "a"]);

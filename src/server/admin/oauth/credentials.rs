@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_found_wherever_a_client_puts_it() {
+    fn keys_are_extracted_from_every_scheme() {
         let basic = |key: &str| ClientCredentials::Basic(key.into());
         assert_eq!(of(&[]), ClientCredentials::Absent);
         assert_eq!(of(&["bearer  k-1 "]), ClientCredentials::Bearer(b"k-1".into()));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_way_at_once() {
+    fn a_client_authenticates_in_one_way() {
         let with_secret = Form::parse(b"client_secret=s").unwrap();
         assert_eq!(
             ClientCredentials::Absent.with(&with_secret).unwrap(),

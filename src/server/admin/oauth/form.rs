@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_has_each_parameter_once() {
+    fn a_repeated_parameter_is_refused() {
         let form = Form::parse(b"token=a%2Db&client_id=x&client_secret=s&other=1").unwrap();
         assert_eq!((form.token.as_deref(), form.client_secret.as_deref()), (Some("a-b"), Some("s")));
         let form = Form::parse(b"token=&client_secret").unwrap();

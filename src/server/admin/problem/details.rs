@@ -1,5 +1,7 @@
 //! A refused request, and its response.
 
+use std::borrow::Cow;
+
 use hyper::header::{ALLOW, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Response};
 use serde::Serialize;
@@ -17,7 +19,7 @@ pub struct Problem {
     kind: ProblemKind,
     detail: String,
     errors: Vec<FieldError>,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<(HeaderName, Cow<'static, str>)>,
     cause: Option<Box<StoreError>>,
 }
 
@@ -43,31 +45,31 @@ impl Problem {
     /// 405 with the methods that the path takes.
     pub fn method_not_allowed(allowed: &[Method]) -> Self {
         let allowed = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-        let header = HeaderValue::from_str(&allowed).ok().map(|value| (ALLOW, value));
-        Self { header, ..Self::new(ProblemKind::MethodNotAllowed, format!("the path takes {allowed}")) }
+        Self::new(ProblemKind::MethodNotAllowed, format!("the path takes {allowed}"))
+            .with_header(ALLOW, allowed)
     }
 
     /// 401 without an API key.
     pub fn api_key_missing() -> Self {
         Self::new(ProblemKind::ApiKeyMissing, "the request needs an API key: Authorization: Bearer KEY")
-            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::API_KEY_MISSING))
+            .with_header(WWW_AUTHENTICATE, challenge::API_KEY_MISSING)
     }
 
     /// 401 for an unknown API key.
     pub fn api_key_invalid() -> Self {
         Self::new(ProblemKind::ApiKeyInvalid, "the API key is unknown")
-            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::API_KEY_INVALID))
+            .with_header(WWW_AUTHENTICATE, challenge::API_KEY_INVALID)
     }
 
     /// 403: the API key has none of the scopes of which the call needs one.
     pub fn insufficient_scope(detail: String) -> Self {
         Self::new(ProblemKind::InsufficientScope, detail)
-            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::INSUFFICIENT_SCOPE))
+            .with_header(WWW_AUTHENTICATE, challenge::INSUFFICIENT_SCOPE)
     }
 
     /// Sets the one header that the response has besides its body's.
-    pub fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
-        Self { header: Some((name, value)), ..self }
+    pub fn with_header(self, name: HeaderName, value: impl Into<Cow<'static, str>>) -> Self {
+        Self { header: Some((name, value.into())), ..self }
     }
 
     /// Sets the error of the store that the log shall report.
@@ -99,7 +101,11 @@ impl Problem {
             errors: &self.errors,
         };
         let mut response = with_json_type(self.kind.status(), &body, "application/problem+json");
-        response.headers_mut().extend(self.header);
+        if let Some((name, value)) = self.header
+            && let Ok(value) = HeaderValue::from_str(&value)
+        {
+            response.headers_mut().insert(name, value);
+        }
         response
     }
 }

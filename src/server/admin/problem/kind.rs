@@ -75,9 +75,9 @@ kinds! {
     OwnUser: CONFLICT, "own-user", "Takeover of the token's own user";
     /// The body is too large.
     BodyTooLarge: PAYLOAD_TOO_LARGE, "body-too-large", "Body too large";
-    /// The body has another media type.
+    /// The media type of the body is not supported.
     UnsupportedMediaType: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type";
-    /// Fields or parameters are bad, missing, unknown or repeated.
+    /// Fields or parameters are invalid, missing, unknown or repeated.
     InvalidFields: UNPROCESSABLE_ENTITY, "invalid-fields", "Invalid fields";
     /// The live feed has too many readers.
     TooManyReaders: TOO_MANY_REQUESTS, "too-many-readers", "Too many readers";

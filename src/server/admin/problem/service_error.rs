@@ -1,6 +1,6 @@
 //! Which problem each error of the use cases is.
 
-use hyper::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 
 use super::{FieldError, Problem, ProblemKind, challenge};
 use crate::service::ServiceError;
@@ -30,15 +30,16 @@ impl From<Rejection> for Problem {
             Rejection::ObjectFull => of_kind(ProblemKind::ObjectFull),
             Rejection::TooManyObjects => of_kind(ProblemKind::TooManyObjects),
             Rejection::OwnUser => of_kind(ProblemKind::OwnUser),
-            Rejection::LoginRefused => of_kind(ProblemKind::LoginRefused)
-                .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::DEVICE_LOGIN)),
+            Rejection::LoginRefused => {
+                of_kind(ProblemKind::LoginRefused).with_header(WWW_AUTHENTICATE, challenge::DEVICE_LOGIN)
+            }
         }
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let retry = |problem: Self| problem.with_header(RETRY_AFTER, HeaderValue::from_static("1"));
+        let retry = |problem: Self| problem.with_header(RETRY_AFTER, "1");
         match error {
             StoreError::Unavailable(_) => {
                 let detail = "the store is unavailable; whether a write was done is unknown";

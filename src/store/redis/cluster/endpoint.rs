@@ -13,18 +13,18 @@ use redis::{
 
 use super::dns::Names;
 use super::tls::Trust;
-use crate::values::{Node, RedisUrl};
+use crate::values::{HostPort, RedisUrl};
 
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Address {
-    Tcp(Node),
+    Tcp(HostPort),
     Unix(PathBuf),
 }
 
 impl Address {
     pub(crate) fn tcp(host: &str, port: u16) -> Self {
-        Self::Tcp(Node { host: host.to_owned(), port })
+        Self::Tcp(HostPort { host: host.to_owned(), port })
     }
 
     /// Reads `host:port` as Redis writes it: an IPv6 address without brackets, and nothing or `?` for the host of the

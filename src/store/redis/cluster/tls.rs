@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::files::{RELOAD_INTERVAL, read_bounded};
-use crate::values::Node;
+use crate::values::HostPort;
 
 /// The trusted authorities. Clones share them.
 #[derive(Clone)]
@@ -116,7 +116,7 @@ impl Authorities {
     }
 
     /// What the library needs to connect.
-    pub(crate) fn info(&self, node: &Node) -> Result<ConnectionInfo, RedisError> {
+    pub(crate) fn info(&self, node: &HostPort) -> Result<ConnectionInfo, RedisError> {
         let (host, port) = (node.host.clone(), node.port);
         let info = ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
             .into_connection_info()?;

@@ -18,9 +18,8 @@ use super::endpoint::{Address, Link};
 use super::gate::Gate;
 use super::master_map::{Map, Master, Masters};
 use super::sentinels::Sentinels;
-use crate::config;
 use crate::store::redis::schema::keys::Keys;
-use crate::values::{Node, RedisUrl};
+use crate::values::{HostPort, RedisDeployment, RedisUrl};
 
 /// The pause between two refreshes when nothing seems to have changed.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
@@ -52,13 +51,13 @@ pub(crate) struct Topology {
 impl Topology {
     /// What the URL names. Asks nobody yet.
     pub(crate) fn new(url: &RedisUrl, link: Link, keys: Keys) -> Self {
-        let addresses = |nodes: &[Node]| nodes.iter().cloned().map(Address::Tcp).collect();
-        let (source, only) = match &url.topology {
-            config::Topology::Standalone { node, .. } => (Source::Fixed, Some(Address::Tcp(node.clone()))),
-            config::Topology::Unix { path } => (Source::Fixed, Some(Address::Unix(path.clone()))),
-            config::Topology::Cluster { nodes } => (Source::Cluster(Cluster::new(addresses(nodes))), None),
-            config::Topology::Sentinel { nodes, master } => {
-                (Source::Sentinels(Sentinels::new(addresses(nodes), master)), None)
+        let addresses = |hosts: &[HostPort]| hosts.iter().cloned().map(Address::Tcp).collect();
+        let (source, only) = match &url.deployment {
+            RedisDeployment::Standalone { server, .. } => (Source::Fixed, Some(Address::Tcp(server.clone()))),
+            RedisDeployment::Unix { path } => (Source::Fixed, Some(Address::Unix(path.clone()))),
+            RedisDeployment::Cluster { servers } => (Source::Cluster(Cluster::new(addresses(servers))), None),
+            RedisDeployment::Sentinel { sentinels, master } => {
+                (Source::Sentinels(Sentinels::new(addresses(sentinels), master)), None)
             }
         };
         let (masters, nothing) = (Masters::new(keys.clone()), Map::of_one(None));

@@ -1,20 +1,19 @@
-//! What settings demand of each other: each finding names the setting to change, and what is wrong as the rest of a
-//! sentence.
+//! Rules about several settings. A finding names the setting to change, and the problem as the rest of a sentence.
 
-use super::definition::Config;
+use super::given::MergedTexts;
 use super::mistake::Mistake;
-use super::sources::Values;
-use crate::values::{Cookie, SameSite, StoreUrl, Topology, TrustedProxies};
+use super::settings::Config;
+use crate::values::{Cookie, RedisDeployment, SameSite, StoreUrl, TlsPaths, TrustedProxies};
 
-/// What is wrong with a setting beside others.
+/// The setting to change, and the problem.
 type Finding = (&'static str, String);
 
 impl Config {
-    /// On Redis, a server needs a key that its callers know.
-    pub(crate) fn token_keys(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
-        let is_bad =
+    /// With Redis, a server needs an API key that its callers know.
+    pub(crate) fn require_api_key(&self, texts: &MergedTexts, mistakes: &mut Vec<Mistake>) {
+        let is_reported =
             mistakes.iter().any(|mistake| ["admin-key", "api-keys"].contains(&mistake.name.as_str()));
-        if values.is_set("redis-url") && self.api_keys.is_empty() && !is_bad {
+        if texts.is_set("redis-url") && self.all_api_keys().is_empty() && !is_reported {
             mistakes.push(Mistake::new(
                 "admin-key",
                 "DOORWARD_ADMIN_KEY or DOORWARD_ADMIN_KEY_FILE",
@@ -23,27 +22,27 @@ impl Config {
         }
     }
 
-    /// The rules about more than one setting.
-    pub(crate) fn check_together(&self, values: &Values, mistakes: &mut Vec<Mistake>) {
-        let bad = |name: &str| mistakes.iter().any(|mistake| mistake.name == name);
+    /// Applies every rule, unless a setting that it judges by has a mistake already.
+    pub(crate) fn check_consistency(&self, texts: &MergedTexts, mistakes: &mut Vec<Mistake>) {
+        let has_mistake = |name: &str| mistakes.iter().any(|mistake| mistake.name == name);
         let mut found = Vec::new();
         for (name, other) in same_addresses(self) {
-            if !bad(name) && !bad(other) {
-                let origin = format!("{} and {}", values.origin(other), values.origin(name));
+            if !has_mistake(name) && !has_mistake(other) {
+                let origin = format!("{} and {}", texts.origin(other), texts.origin(name));
                 found.push(Mistake::new(name, origin, format!("is the same address as {other}")));
             }
         }
-        // Each rule, and the settings that it judges by.
+        // The findings of each rule, and the settings by which it judges.
         let rules: [(Vec<Finding>, &[&str]); 4] = [
-            (cookie(&self.cookie), &["cookie-name"]),
+            (cookie(&self.cookie()), &["cookie-name"]),
             (csrf(self), &["cookie-csrf-check"]),
             (redis(self), &["redis-url"]),
             (tls(self), &[]),
         ];
         for (findings, judged_by) in rules {
             for (name, problem) in findings {
-                if !bad(name) && !judged_by.iter().any(|other| bad(other)) {
-                    found.push(Mistake::new(name, values.origin(name), problem));
+                if !has_mistake(name) && !judged_by.iter().any(|other| has_mistake(other)) {
+                    found.push(Mistake::new(name, texts.origin(name), problem));
                 }
             }
         }
@@ -51,7 +50,7 @@ impl Config {
     }
 }
 
-/// Which listeners have the address of another: its name, and the other's.
+/// Returns the pairs of listeners that have the same address.
 fn same_addresses(config: &Config) -> Vec<(&'static str, &'static str)> {
     let Config { listen, admin_listen, grpc_listen, .. } = config;
     let mut found = Vec::new();
@@ -66,16 +65,17 @@ fn same_addresses(config: &Config) -> Vec<(&'static str, &'static str)> {
     found
 }
 
-/// A certificate goes with its key, and an authority for clients with both.
+/// A certificate needs its key, a key its certificate, and a certificate authority for clients needs both.
 fn tls(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     let planes =
-        [(&config.tls, "tls-cert", "tls-key"), (&config.admin_tls, "admin-tls-cert", "admin-tls-key")];
+        [(config.tls(), "tls-cert", "tls-key"), (config.admin_tls(), "admin-tls-cert", "admin-tls-key")];
     for (paths, cert, key) in planes {
-        match (&paths.cert, &paths.key) {
+        let TlsPaths { cert: cert_path, key: key_path, client_ca } = paths;
+        match (cert_path, key_path) {
             (Some(_), None) => found.push((key, format!("is missing: {cert} needs it"))),
             (None, Some(_)) => found.push((cert, format!("is missing: {key} needs it"))),
-            (None, None) if paths.client_ca.is_some() => {
+            (None, None) if client_ca.is_some() => {
                 found.push((cert, "is missing: admin-client-ca needs it".to_owned()));
             }
             _ => {}
@@ -84,33 +84,33 @@ fn tls(config: &Config) -> Vec<Finding> {
     found
 }
 
-/// Authorities are for a Redis that speaks TLS.
+/// Certificate authorities are of use only for a Redis that uses TLS.
 fn redis(config: &Config) -> Vec<Finding> {
-    let speaks_tls = match &config.store {
-        StoreUrl::Redis(url) => matches!(url.topology, Topology::Standalone { tls: true, .. }),
+    let uses_tls = match &config.redis_url {
+        StoreUrl::Redis(url) => matches!(url.deployment, RedisDeployment::Standalone { tls: true, .. }),
         StoreUrl::Memory => false,
     };
     match config.redis_ca_file {
-        Some(_) if !speaks_tls => {
+        Some(_) if !uses_tls => {
             vec![("redis-ca-file", "is set, but redis-url does not start with rediss://".to_owned())]
         }
         _ => Vec::new(),
     }
 }
 
-/// Most proxies ask with GET whatever the client's method is. Without a proxy that may tell the method, the check would see
-/// nothing that changes something.
+/// Most proxies send their subrequest with GET, whatever the client's method. Without a trusted proxy that forwards the
+/// method, the check would never see a state-changing request.
 fn csrf(config: &Config) -> Vec<Finding> {
     let TrustedProxies { networks, unix } = &config.trusted_proxies;
     if config.cookie_csrf_check && networks.is_empty() && !unix {
-        let problem = "is missing: cookie-csrf-check needs the proxies that may tell a request's method";
+        let problem = "is missing: cookie-csrf-check needs proxies that forward the request's method";
         return vec![("trusted-proxies", problem.to_owned())];
     }
     Vec::new()
 }
 
-/// The rules of cookie name prefixes and of `SameSite=None`: browsers throw away cookies that break them
-/// (RFC 6265bis, sections 4.1.3 and 5.7).
+/// The rules of cookie name prefixes and of `SameSite=None`. Browsers ignore cookies that break them (RFC 6265bis,
+/// sections 4.1.3 and 5.7).
 fn cookie(cookie: &Cookie) -> Vec<Finding> {
     let mut found = Vec::new();
     let has_prefix = |prefix: &str| {

@@ -1,38 +1,28 @@
-//! Named checks as settings write them: `NAME:KEY=VALUE+KEY=VALUE`, each value percent-encoded where it has a sign
-//! of this syntax in it.
+//! Route checks: `NAME:KEY=VALUE+KEY=VALUE`. A character of this syntax is percent-encoded in a value.
 
 use std::collections::HashSet;
 
 use percent_encoding::percent_decode_str;
 
-use super::list::items;
-use super::parse::{Parsed, boolean, is_word};
+use super::list::parse_items;
+use super::scalar::{Parsed, boolean, is_word};
 use crate::model::field_rules as rules;
 use crate::model::route_check::RouteCheck;
 
 const MAX_CHECKS: usize = 100;
 const MAX_NAME_CHARS: usize = 50;
 
-/// Named checks, no two of one name.
-pub(crate) fn checks(text: &str) -> Parsed<Vec<RouteCheck>> {
-    let items = items(text);
-    if items.len() > MAX_CHECKS {
-        return Err(format!("has more than {MAX_CHECKS} checks"));
-    }
+/// Parses route checks, each with its own name.
+pub(crate) fn route_checks(text: &str) -> Parsed<Vec<RouteCheck>> {
+    let checks = parse_items(text, MAX_CHECKS, "check", route_check)?;
     let mut names = HashSet::new();
-    let mut checks = Vec::with_capacity(items.len());
-    for (at, item) in items.into_iter().enumerate() {
-        let check =
-            check(item).map_err(|problem| format!("has a mistake in its check {}: {problem}", at + 1))?;
-        if !names.insert(check.name.clone()) {
-            return Err(format!("has the name {} twice", check.name));
-        }
-        checks.push(check);
+    match checks.iter().find(|check| !names.insert(&check.name)) {
+        Some(repeated) => Err(format!("has the name {} twice", repeated.name)),
+        None => Ok(checks),
     }
-    Ok(checks)
 }
 
-fn check(item: &str) -> Parsed<RouteCheck> {
+fn route_check(item: &str) -> Parsed<RouteCheck> {
     let (name, demands) = item.split_once(':').unwrap_or((item, ""));
     if !(1..=MAX_NAME_CHARS).contains(&name.len()) || !is_word(name) {
         return Err("its name is not 1 to 50 of A-Z a-z 0-9 _ -".into());
@@ -42,7 +32,7 @@ fn check(item: &str) -> Parsed<RouteCheck> {
     for pair in demands.split('+').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').ok_or("it is not NAME:KEY=VALUE+KEY=VALUE")?;
         let value = percent_decode_str(value).decode_utf8().map_err(|_| format!("its {key} is not UTF-8"))?;
-        demand(&mut check, key, &value).map_err(|problem| format!("its {key} {problem}"))?;
+        set_demand(&mut check, key, &value).map_err(|problem| format!("its {key} {problem}"))?;
         if !keys.insert(key) {
             return Err(format!("it has {key} twice"));
         }
@@ -50,7 +40,7 @@ fn check(item: &str) -> Parsed<RouteCheck> {
     Ok(check)
 }
 
-fn demand(check: &mut RouteCheck, key: &str, value: &str) -> Parsed<()> {
+fn set_demand(check: &mut RouteCheck, key: &str, value: &str) -> Parsed<()> {
     match key {
         "backend" => rules::backend(value).map(|()| check.backend = Some(value.into())),
         "slug" => rules::auth_slug(value).map(|()| check.slug = Some(value.into())),
@@ -76,12 +66,12 @@ mod tests {
         let text = "staff:backend=a%2Bb%2Cc=d+slug=web+second-factor=true, any, p:anonymous=true";
         let any = RouteCheck { name: "any".into(), ..RouteCheck::default() };
         let public = RouteCheck { name: "p".into(), anonymous: true, ..RouteCheck::default() };
-        assert_eq!(checks(text), Ok(vec![staff, any, public]));
-        assert_eq!(checks(" "), Ok(vec![]));
+        assert_eq!(route_checks(text), Ok(vec![staff, any, public]));
+        assert_eq!(route_checks(" "), Ok(vec![]));
     }
 
     #[test]
-    fn a_check_that_is_none_is_told() {
+    fn a_malformed_check_is_reported_with_its_number() {
         for (text, told) in [
             ("a b:slug=x", "its check 1: its name is not"),
             ("ok,:slug=x", "its check 2: its name is not"),
@@ -95,7 +85,7 @@ mod tests {
             ("a,b,a", "has the name a twice"),
             (&"a,".repeat(101), "more than 100 checks"),
         ] {
-            let problem = checks(text).unwrap_err();
+            let problem = route_checks(text).unwrap_err();
             assert!(problem.contains(told), "{text}: {problem}");
         }
     }

@@ -1,4 +1,4 @@
-//! The promise is kept in every schedule that is tried.
+//! The guarantee holds in every schedule tried.
 
 use crate::cache::Stats;
 use crate::models::*;
@@ -14,7 +14,7 @@ fn the_guarantee_holds_when_everything_happens_at_once() {
 
 #[test]
 fn the_guarantee_holds_in_small_models() {
-    [breeze, joins_only, own_ending, moved, superseded, readers_share].into_iter().for_each(check);
+    [breeze, joins_only, own_revocation, moved, superseded, readers_share].into_iter().for_each(check);
 }
 
 #[test]

@@ -1,12 +1,14 @@
-//! The form of every list, wherever its text comes from.
+//! The form of every list, in flags, variables and files.
 
-/// What ends a line, alone or together.
+use super::scalar::Parsed;
+
+/// The characters that end a line, alone or together.
 pub(crate) const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
-/// The items of a list, without the white space around them; none in a blank text.
+/// Returns the items of a list, trimmed; none for a blank text.
 ///
-/// Commas and line ends separate. A `#` at the start of a line or after white space makes the rest of the line a comment.
-/// In a text of several lines each may end with a comma. Any other empty item stays one, which no parser of items takes.
+/// Commas and line ends separate items. A `#` at the start of a line or after white space starts a comment. In a text of
+/// several lines, each line may end with a comma. Any other empty item is kept, and then rejected by the item's parser.
 pub(crate) fn items(text: &str) -> Vec<&str> {
     let has_lines = text.trim().contains(LINE_ENDS);
     text.split(LINE_ENDS)
@@ -15,6 +17,24 @@ pub(crate) fn items(text: &str) -> Vec<&str> {
         .map(|line| line.strip_suffix(',').filter(|_| has_lines).unwrap_or(line))
         .flat_map(|line| line.split(',').map(str::trim))
         .collect()
+}
+
+/// Parses each item of a list. An error names the item by its number, because its text may be a secret.
+pub(crate) fn parse_items<T>(
+    text: &str,
+    max: usize,
+    noun: &str,
+    parse: impl Fn(&str) -> Parsed<T>,
+) -> Parsed<Vec<T>> {
+    let items = items(text);
+    if items.len() > max {
+        return Err(format!("has more than {max} {noun}s"));
+    }
+    let numbered = items.into_iter().enumerate();
+    let parsed = numbered.map(|(at, item)| {
+        parse(item).map_err(|problem| format!("has a mistake in its {noun} {}: {problem}", at + 1))
+    });
+    parsed.collect()
 }
 
 fn without_comment(line: &str) -> &str {

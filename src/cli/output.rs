@@ -1,0 +1,27 @@
+//! What the process prints, and its exit codes.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::thread;
+
+/// The exit code of every failure that is not a mistake in the settings.
+pub(crate) const FAILURE: u8 = 1;
+
+/// Prints a text on standard output.
+pub(crate) fn print(text: &str) -> ExitCode {
+    // A reader that has closed the pipe has read enough.
+    let _ = writeln!(io::stdout(), "{}", text.trim_end());
+    ExitCode::SUCCESS
+}
+
+/// Prints from a separate thread, so that a pipe that nobody reads cannot block the server.
+pub(crate) fn print_in_background(text: String) -> io::Result<()> {
+    thread::Builder::new().name("ready".into()).spawn(move || print(&text)).map(drop)
+}
+
+/// Prints an error on standard error and returns the exit code.
+pub(crate) fn fail(error: &dyn Display, code: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "{error}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,84 @@
+//! `doorward` without a command: serves.
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::output::{FAILURE, fail, print_in_background};
+use super::ready_message::ready_message;
+use crate::clock::Clock;
+use crate::config::{Config, LoadError};
+use crate::entropy::Entropy;
+use crate::logging;
+use crate::server;
+
+/// Serves until a signal stops the process.
+pub(crate) fn serve(config: Config) -> ExitCode {
+    if let Err(error) = logging::start(config.log_level, config.log_format) {
+        return fail(&error, FAILURE);
+    }
+    let outcome = serve_logged(config);
+    logging::flush();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((error, code)) => fail(&error, code),
+    }
+}
+
+/// Serves until a signal arrives.
+///
+/// # Errors
+/// The cause and the exit code.
+fn serve_logged(config: Config) -> Result<(), (Box<dyn Error>, u8)> {
+    let failure = |error: Box<dyn Error>| (error, FAILURE);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| failure(error.into()))?;
+    let outcome = runtime.block_on(async {
+        // Before anything else: a signal during the start must not kill the process halfway.
+        let signals = StopSignals::catch().map_err(|error| failure(error.into()))?;
+        let log_format = config.log_format;
+        let server = server::start(config, Clock::system(), Entropy::system()).await.map_err(|error| {
+            let code = if error.is_of_settings() { LoadError::EXIT_CODE } else { FAILURE };
+            (error.into(), code)
+        })?;
+        print_in_background(ready_message(&server, log_format)).map_err(|error| failure(error.into()))?;
+        server.run(signals.stop()).await.map_err(|error| failure(error.into()))
+    });
+    // A DNS look-up blocks its thread for as long as the resolver takes. The end does not wait for it.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The signals that stop the process: SIGTERM and SIGINT. SIGHUP is caught as well, so that it does not end the process.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+    /// Never awaited here: [`tls::reload`](crate::server::transport::tls::reload) reacts to it.
+    _hangup: Signal,
+}
+
+impl StopSignals {
+    fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! { _ = self.terminate.recv() => {}, _ = self.interrupt.recv() => {} }
+    }
+
+    /// Resolves at the first signal. A second signal ends the process at once.
+    async fn stop(mut self) {
+        self.next().await;
+        tracing::info!("stopping");
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(FAILURE.into());
+        });
+    }
+}

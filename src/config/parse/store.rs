@@ -1,0 +1,36 @@
+//! The URL of the store, and the prefix of its keys.
+
+use std::ops::RangeInclusive;
+
+use super::scalar::Parsed;
+use crate::values::{RedisUrl, StoreUrl};
+
+const KEY_PREFIX_BYTES: RangeInclusive<usize> = 1..=64;
+
+/// Parses a URL of Redis; an empty text is the embedded store.
+pub(crate) fn store_url(text: &str) -> Parsed<StoreUrl> {
+    if text.is_empty() { Ok(StoreUrl::Memory) } else { RedisUrl::parse(text).map(StoreUrl::Redis) }
+}
+
+/// Parses the prefix of all keys. A brace would change the hash tag; the other forbidden characters mean something in a
+/// pattern.
+pub(crate) fn key_prefix(text: &str) -> Parsed<String> {
+    let good = |byte: u8| byte.is_ascii_graphic() && !br"{}*?[]\".contains(&byte);
+    if KEY_PREFIX_BYTES.contains(&text.len()) && text.bytes().all(good) {
+        return Ok(text.into());
+    }
+    Err(r"is not 1 to 64 visible ASCII characters without { } * ? [ ] \".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_prefix_has_visible_characters_without_a_meaning_in_redis() {
+        assert_eq!(key_prefix("dw:"), Ok("dw:".into()));
+        for text in ["", "a b", "a{", "}", "*", "?", "[", "é", "\n", &"x".repeat(65)] {
+            assert!(key_prefix(text).is_err(), "{text}");
+        }
+    }
+}

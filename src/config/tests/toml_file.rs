@@ -1,0 +1,65 @@
+//! The TOML file.
+
+use super::support::{KEY, config, file_config, file_mistakes, mistakes};
+use crate::values::RenewalStep;
+
+#[test]
+fn broken_toml_is_reported_with_the_other_mistakes_and_without_its_text() {
+    for toml in [
+        "\nadmin-key = hunter2hunter2\n",
+        "\nadmin-key = 'hunter2",
+        "\nadmin-key = \"hunter2\\q\"",
+        "\nhunter2",
+        "\nadmin-key = 'hunter2'\nadmin-key = 'hunter2'",
+    ] {
+        let told = mistakes(&["--config", "d.toml", "--lease=x"], &[], &[("d.toml", toml)]);
+        assert!(told.starts_with("config (d.toml line "), "{told}");
+        assert!(told.contains("lease (--lease)") && !told.contains("hunter2"), "{told}");
+    }
+    assert!(file_mistakes("\nlease = x").starts_with("config (d.toml line 2): "));
+}
+
+#[test]
+fn toml_values_may_have_their_own_types() {
+    let key = format!("ci:tokens+metrics:{}", "ab".repeat(32));
+    let toml = format!(
+        "\u{feff}cache-entries = 200_000\nrenewal-step = 0.25\nreuse-ends-token = false\nlease = '3s'\n\
+         allowed-origins = ['https://a', 'https://b']\napi-keys = ['{key}']\ntoken-keys = ['{KEY}']\n\
+         touch-resolution = 0"
+    );
+    let config = file_config(&toml);
+    assert_eq!((config.cache_entries, config.reuse_ends_token), (200_000, false));
+    assert_eq!(config.renewal_step, RenewalStep::Share { percent: 25 });
+    let origins: Vec<_> = config.allowed_origins.iter().map(ToString::to_string).collect();
+    assert_eq!(origins, ["https://a", "https://b"]);
+    assert_eq!(config.api_keys[0].name, "ci");
+    assert_eq!((config.token_keys[0].expose(), config.touch_resolution_ms), (KEY, 0));
+    assert!(file_mistakes("lease = 2026-01-01").contains("is a date or a time"));
+    assert!(file_mistakes("api-keys = [1]").contains("is a list with an item that is not a text"));
+    assert!(file_mistakes("token-keys = ['a,b']").contains("a comma in one of its texts"));
+    for text in ["\"a\\nb\"", "'#a'", "'a #b'"] {
+        let told = file_mistakes(&format!("token-keys = [{text}]"));
+        assert!(told.contains("a line break or a comment in one of its texts"), "{told}");
+    }
+    assert!(file_mistakes("token-keys-file = ['a']").contains("is a list, but takes one value"));
+}
+
+#[test]
+fn route_checks_are_tables_or_a_list() {
+    let toml = "checks = ['any', 'staff:backend=l%2Cdap+second-factor=true']";
+    let tables = "[checks.any]\n[checks.staff]\nbackend = 'l,dap'\nsecond-factor = true";
+    let flag = ["--checks", "any, staff:second-factor=true+backend=l%2Cdap"];
+    let checks = file_config(toml).checks;
+    assert_eq!((checks.len(), checks[1].backend.as_deref()), (2, Some("l,dap")));
+    assert_eq!((&file_config(tables).checks, &config(&flag, &[], &[]).checks), (&checks, &checks));
+    for (toml, told) in [
+        ("[checks.staff]\nbackend = ['a']", r#"has a "backend" in "staff" that is a list"#),
+        ("[checks]\nstaff = 1", r#"has a "staff" that is not a table"#),
+        ("[checks.'a,b']", "its name is not"),
+        ("[checks.a]\n'slug=x' = 'y'", "is none of backend, slug"),
+        ("[checks.a]\nslug = 'a b'", "its slug must be"),
+    ] {
+        let mistakes = file_mistakes(toml);
+        assert!(mistakes.starts_with("checks (checks in d.toml): ") && mistakes.contains(told), "{mistakes}");
+    }
+}

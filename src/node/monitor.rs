@@ -1,0 +1,94 @@
+//! Probes the store at intervals.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fault_log::FaultLog;
+use super::readiness::Readiness;
+use crate::service::Service;
+use crate::service::token_keys::TokenKeySource;
+use crate::store::StoreError;
+use crate::store::report::{Fault, FaultKind, Report};
+
+/// The pause between two probes.
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+/// The maximum number of probes at start-up, if the store is slow to answer.
+const MAX_FIRST_PROBES: u32 = 2;
+
+/// Probes the store: its faults, its clock and its token key. Sets the readiness, and keeps the service's token keys in step
+/// with the store's.
+pub struct Monitor {
+    service: Arc<Service>,
+    readiness: Readiness,
+    token_keys: TokenKeySource,
+    log: FaultLog,
+}
+
+impl Monitor {
+    /// Makes a monitor, and gives the service the configured token keys.
+    pub fn new(service: Arc<Service>, readiness: Readiness, token_keys: TokenKeySource) -> Self {
+        token_keys.begin(&service);
+        Self { service, readiness, token_keys, log: FaultLog::default() }
+    }
+
+    /// Probes the store at start-up. On a busy machine the first replies may be late, so a probe that timed out is
+    /// repeated. A probe that failed sooner would fail again.
+    pub async fn first_probe(&mut self) {
+        let service = self.service.clone();
+        let (clock, timeout) = (service.clock(), service.store().timeout());
+        for _ in 0..MAX_FIRST_PROBES {
+            let began_ms = clock.boottime_ms();
+            self.probe().await;
+            let took_ms = u128::from(clock.boottime_ms() - began_ms);
+            if self.readiness.is_ready() || timeout.is_none_or(|timeout| took_ms < timeout.as_millis()) {
+                return;
+            }
+        }
+    }
+
+    /// Probes the store once.
+    pub async fn probe(&mut self) {
+        let mut report = self.service.store().inspect().await;
+        if !are_all_masters_unreachable(&report)
+            && let Err(error) = self.probe_operations().await
+            && report.fatal().is_none()
+        {
+            let fix = match error {
+                StoreError::Corrupt { .. } => "correct or delete the record in Redis, as the cause says",
+                StoreError::Unavailable(_) | StoreError::Unusable(_) => "look at the server's log",
+            };
+            let server = self.service.store().name();
+            report.faults.push(Fault::new(FaultKind::Other, server, error.to_string(), fix));
+        }
+        let report = Arc::new(report);
+        let is_usable = report.fatal().is_none();
+        let was_usable = self.readiness.set_report(report.clone(), is_usable);
+        self.log.update(&report, self.service.clock().boottime_ms());
+        self.log.update_tracking(&report.masters);
+        if is_usable && !was_usable {
+            tracing::info!("store usable");
+        }
+    }
+
+    async fn probe_operations(&mut self) -> Result<(), StoreError> {
+        let probed = self.service.store().probe().await;
+        // Even if a master is unreachable: the tokens on the other masters are validated all the same.
+        self.token_keys.follow(&self.service).await?;
+        probed
+    }
+
+    /// Probes the store forever.
+    pub async fn run(mut self) -> Infallible {
+        loop {
+            tokio::time::sleep(PROBE_INTERVAL).await;
+            self.probe().await;
+        }
+    }
+}
+
+/// Then no further request is worth sending. If only some masters are unreachable, the others still serve their tokens.
+fn are_all_masters_unreachable(report: &Report) -> bool {
+    let unreachable = report.faults.iter().filter(|fault| fault.kind == FaultKind::Unreachable).count();
+    unreachable > 0 && unreachable >= report.masters.len()
+}
