@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::permission_error::PermissionError;
-use super::permissions::Needs;
+use super::permissions::RequiredPermissions;
 use crate::store::redis::cluster::endpoint::Address;
 use crate::store::redis::errors::describe;
 use crate::store::redis::schema::keys::SCHEMA_VERSION;
@@ -74,9 +74,9 @@ pub(crate) fn eviction(address: &Address, policy: &str) -> Fault {
 }
 
 /// Returns the fault that an error of the server, or of the connection to it, means.
-pub(crate) fn of_error(address: &Address, error: &RedisError, needs: &Needs) -> Fault {
+pub(crate) fn of_error(address: &Address, error: &RedisError, required: &RequiredPermissions) -> Fault {
     if let Some(denied) = PermissionError::in_error(error) {
-        return of_denied(address, denied, needs);
+        return of_denied(address, denied, required);
     }
     let (kind, fix) = match error.code().unwrap_or_default() {
         "NOAUTH" => (FaultKind::Login, "set user and password in redis-url"),
@@ -161,14 +161,14 @@ fn cause(error: &RedisError) -> String {
 }
 
 /// A command was denied before the permissions could be checked.
-fn of_denied(address: &Address, denied: PermissionError, needs: &Needs) -> Fault {
+fn of_denied(address: &Address, denied: PermissionError, required: &RequiredPermissions) -> Fault {
     match denied {
         PermissionError::Command(command) => {
             let rule = format!("+{}", command.to_ascii_lowercase());
-            needs.fault(address, &rule, DeniedTo { command, ..DeniedTo::default() })
+            required.fault(address, &rule, DeniedTo { command, ..DeniedTo::default() })
         }
-        PermissionError::Keys => needs.all_keys(address),
-        PermissionError::Channel => needs.channel(address),
+        PermissionError::Keys => required.all_keys(address),
+        PermissionError::Channel => required.channel(address),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::join_all;
 
 use super::faults;
-use super::permissions::Needs;
+use super::permissions::RequiredPermissions;
 use super::server::{ServerInspector, ServerState};
 use crate::store::redis::cluster::endpoint::Address;
 use crate::store::redis::cluster::master_map::Master;
@@ -38,8 +38,8 @@ impl Inspection {
         commands: &[String],
         (url, accepts_eviction): (String, bool),
     ) -> Self {
-        let needs = Needs::new(&keys, commands, &topology, near.cache.is_some());
-        let inspector = ServerInspector { topology, near, keys, needs, accepts_eviction };
+        let required = RequiredPermissions::new(&keys, commands, &topology, near.cache.is_some());
+        let inspector = ServerInspector { topology, near, keys, required, accepts_eviction };
         Self { inspector, url, count: AtomicU64::new(0), servers: Mutex::default() }
     }
 
@@ -115,7 +115,7 @@ impl Inspection {
     fn set_gate(&self, servers: &HashMap<Address, ServerState>, report: &Report) {
         let known = servers.values().flat_map(|state| &state.faults);
         let mut faults = report.faults.iter().chain(known);
-        let harmful = faults.find(|fault| self.inspector.needs.closes_gate(fault));
+        let harmful = faults.find(|fault| self.inspector.required.closes_gate(fault));
         let is_any_known = servers.values().any(|state| state.is_known);
         let reason = harmful.map(|fault| format!("{}: {}", fault.kind.message(), fault.cause));
         self.inspector.topology.gate.set(reason.or_else(|| (!is_any_known).then(|| NOT_SEEN.into())));

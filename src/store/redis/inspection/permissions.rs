@@ -35,7 +35,7 @@ const WITH_TRACKING: &str = "CLIENT|TRACKING ON";
 const HARMLESS: [&str; 2] = ["CLIENT|TRACKING", "SUBSCRIBE"];
 
 /// The needed permissions.
-pub(crate) struct Needs {
+pub(crate) struct RequiredPermissions {
     prefix: String,
     channel: String,
     user: String,
@@ -46,7 +46,7 @@ pub(crate) struct Needs {
     script: Script,
 }
 
-impl Needs {
+impl RequiredPermissions {
     /// Collects what the scripts, with their `commands`, and the rest of the store need.
     pub(crate) fn new(keys: &Keys, commands: &[String], topology: &Topology, is_tracking: bool) -> Self {
         let login = topology.link.login();

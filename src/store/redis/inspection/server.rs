@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value, cmd};
 
-use super::permissions::Needs;
+use super::permissions::RequiredPermissions;
 use super::server_facts::ServerFacts;
 use super::{failover, faults};
 use crate::store::redis::cluster::authority::{Refusal, refusal};
@@ -32,12 +32,12 @@ pub(crate) struct ServerState {
 }
 
 /// Why an inspection did not finish.
-enum Failure {
+enum InspectionFailure {
     Redis(RedisError),
     Fault(Box<Fault>),
 }
 
-impl From<RedisError> for Failure {
+impl From<RedisError> for InspectionFailure {
     fn from(error: RedisError) -> Self {
         Self::Redis(error)
     }
@@ -48,7 +48,7 @@ pub(crate) struct ServerInspector {
     pub(crate) topology: Arc<Topology>,
     pub(crate) near: Arc<Near>,
     pub(crate) keys: Keys,
-    pub(crate) needs: Needs,
+    pub(crate) required: RequiredPermissions,
     pub(crate) accepts_eviction: bool,
 }
 
@@ -65,7 +65,7 @@ impl ServerInspector {
         let mut outcome = self.inspect_once(master, is_full, &mut state).await;
         // The server may close an idle connection at any time. That is no fault if it accepts a new one.
         if was_connected
-            && let Err(Failure::Redis(error)) = &outcome
+            && let Err(InspectionFailure::Redis(error)) = &outcome
             && error.is_connection_dropped()
         {
             outcome = self.inspect_once(master, true, &mut state).await;
@@ -73,9 +73,9 @@ impl ServerInspector {
         let timeout = self.topology.link.timeout;
         let fault = match outcome {
             Ok(()) => return (state, None),
-            Err(Failure::Fault(fault)) => *fault,
-            Err(Failure::Redis(error)) if error.is_timeout() => faults::silent(address, timeout),
-            Err(Failure::Redis(error)) => faults::of_error(address, &error, &self.needs),
+            Err(InspectionFailure::Fault(fault)) => *fault,
+            Err(InspectionFailure::Redis(error)) if error.is_timeout() => faults::silent(address, timeout),
+            Err(InspectionFailure::Redis(error)) => faults::of_error(address, &error, &self.required),
         };
         let is_mute = fault.kind == FaultKind::Unreachable && self.topology.link.trust.is_some();
         if is_mute && faults::speaks_plain(address, timeout / 2).await {
@@ -90,7 +90,7 @@ impl ServerInspector {
         master: &Master,
         is_full: bool,
         state: &mut ServerState,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), InspectionFailure> {
         let address = &master.address;
         // Put back only after the last step: on a connection that was left halfway, answers would be mismatched.
         let (mut connection, is_full) = match state.connection.take() {
@@ -102,7 +102,7 @@ impl ServerInspector {
             (state.facts, state.faults) = self.inspect_fully(address, &mut connection).await?;
             state.is_known = true;
         }
-        let is_usable = !state.faults.iter().any(|fault| self.needs.closes_gate(fault));
+        let is_usable = !state.faults.iter().any(|fault| self.required.closes_gate(fault));
         if is_usable {
             self.prove_writes(master, &mut connection).await?;
             self.check_schema(address, &mut connection).await?;
@@ -133,7 +133,7 @@ impl ServerInspector {
         &self,
         address: &Address,
         connection: &mut MultiplexedConnection,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), InspectionFailure> {
         let key = self.keys.schema();
         let map = self.topology.map().clone();
         if map.owner(slot_of_key(key.as_bytes())).is_none_or(|owner| owner.address != *address) {
@@ -141,7 +141,7 @@ impl ServerInspector {
         }
         let mut stored: Value = match cmd("GET").arg(&key).query_async(connection).await {
             Err(error) if error.code() == Some("WRONGTYPE") => {
-                return Err(Failure::Fault(Box::new(faults::schema(address, &key, None))));
+                return Err(InspectionFailure::Fault(Box::new(faults::schema(address, &key, None))));
             }
             stored => stored?,
         };
@@ -153,7 +153,7 @@ impl ServerInspector {
         match stored {
             Value::Nil => Ok(()),
             Value::BulkString(version) if version == SCHEMA_VERSION.as_bytes() => Ok(()),
-            other => Err(Failure::Fault(Box::new(faults::schema(address, &key, Some(&other))))),
+            other => Err(InspectionFailure::Fault(Box::new(faults::schema(address, &key, Some(&other))))),
         }
     }
 
@@ -174,7 +174,7 @@ impl ServerInspector {
             found.push(faults::version(address, &facts.version));
             return Ok((facts, found));
         }
-        found.extend(self.needs.missing(address, connection).await?);
+        found.extend(self.required.missing(address, connection).await?);
         if is_evicting(&facts.memory_policy) && !self.accepts_eviction {
             found.push(faults::eviction(address, &facts.memory_policy));
         }
