@@ -16,7 +16,7 @@ use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisError, Value};
 use tokio::sync::{Notify, mpsc};
 
 use super::bus_probes::{ArrivedProbes, BusProbes};
-use crate::store::feed::Told;
+use crate::store::feed::FeedEntry;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::cluster::reconnect::RECONNECT_PAUSE;
@@ -54,7 +54,7 @@ impl RedisStore {
         let mut probes = BusProbes::start(self, &mut connection, arrived).await.map_err(described)?;
         connection.subscribe(&self.event_channel).await.map_err(described)?;
         // Events published before this are unknown here.
-        self.feed.tell(Told::Gap);
+        self.feed.push(FeedEntry::Gap);
         let beat = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
@@ -62,7 +62,7 @@ impl RedisStore {
                 if let Some(probes) = &mut probes {
                     probes.publish_round(self, master).await?;
                     if probes.has_lost_link(&mut connection).await {
-                        self.feed.tell(Told::Gap);
+                        self.feed.push(FeedEntry::Gap);
                         self.topology.refresh_soon();
                     }
                 }
@@ -71,7 +71,7 @@ impl RedisStore {
         let take = async {
             while let Some(payload) = messages.recv().await {
                 if let Some((user, event)) = codec::message(&payload) {
-                    self.feed.tell(Told::Event(user, event));
+                    self.feed.push(FeedEntry::Event(user, event));
                 }
             }
         };
@@ -104,7 +104,7 @@ impl RedisStore {
             let map = self.topology.map().clone();
             let is_known = |old: &Arc<Master>| map.masters.iter().any(|master| master.address == old.address);
             if !known.masters.iter().all(is_known) {
-                self.feed.tell(Told::Gap);
+                self.feed.push(FeedEntry::Gap);
             }
             known = map;
         }

@@ -160,7 +160,7 @@ impl RedisStore {
     pub(crate) async fn revoke_reused(
         &self,
         id: TokenId,
-        used: &SecretHash,
+        secret_hash: &SecretHash,
         call: &Call<'_>,
     ) -> Result<bool, StoreError> {
         #[derive(Serialize)]
@@ -170,7 +170,8 @@ impl RedisStore {
         let args = Args { locator: id.locator() };
         let at = (self.keys.token(id), id.hash_tag());
         let script_call = ScriptCall::new(&self.scripts.revoke_reused_token, at, call, &args);
-        let is_revoked = self.run_script(script_call.with_bytes([used.as_bytes().as_slice()]).urgent()).await;
+        let is_revoked =
+            self.run_script(script_call.with_bytes([secret_hash.as_bytes().as_slice()]).urgent()).await;
         self.near.void([&id]);
         is_revoked
     }

@@ -1,11 +1,11 @@
 //! A token as the fields of its hash. [`schema`](crate::store::redis::schema#fields-of-a-token) describes the fields.
 
-use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
 use std::sync::Arc;
 
 use redis::Value;
 
 use super::fields::Fields;
+use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
 use crate::model::event::RevokeReason;
 use crate::model::token::{Revocation, Token, TokenChange, TokenRecord};
 use crate::store::error::StoreError;
@@ -17,7 +17,7 @@ pub const HOT_FIELDS: [&str; 9] = ["u", "i", "h", "x", "f", "s", "d", "t", "p"];
 /// The fields that make [`TokenDetails`], with the flags.
 pub const COLD_FIELDS: [&str; 3] = ["c", "z", "r"];
 
-/// All fields of a new token: one without a takeover and previous secrets.
+/// Encodes a new token, without a takeover or previous secrets.
 pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     let Token { record, details, .. } = token;
     let immutable =
@@ -45,7 +45,7 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     fields
 }
 
-/// An edit as lua/change_token.lua takes it: flags to clear, flags to set, the operation on the slug.
+/// Encodes a change for lua/change_token.lua: flags to clear, flags to set, the slug's operation.
 pub fn edit_args(change: &TokenChange) -> (u32, u32, String) {
     let (mut clear, mut set) = (0, 0);
     for (flag, wanted) in [(ALLOWED_COOKIE, change.allowed_cookie), (ALLOWED_HEADER, change.allowed_header)] {
@@ -63,8 +63,8 @@ pub fn edit_args(change: &TokenChange) -> (u32, u32, String) {
     (clear, set, slug)
 }
 
-/// A record from the values of [`HOT_FIELDS`]; with its details when those of [`COLD_FIELDS`] follow them.
-/// `None` when there is no such key.
+/// Decodes a record from the values of [`HOT_FIELDS`], and its details if the values of [`COLD_FIELDS`] follow. `None` if
+/// there is no such key.
 ///
 /// # Errors
 /// `Corrupt`.
@@ -83,7 +83,7 @@ pub fn record(id: TokenId, values: &[Option<&[u8]>]) -> Result<Option<Arc<TokenR
     Ok(Some(Arc::new(record)))
 }
 
-/// A token from the answer to `HGETALL` and the score of its last access; `None` when there is no such key.
+/// Decodes a token from the answer to `HGETALL` and the score of its last access. `None` if there is no such key.
 ///
 /// # Errors
 /// `Corrupt`.
@@ -111,15 +111,15 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     }))
 }
 
-/// In a user's index, the upper end of the scores of tokens that are not revoked: 2^50, exclusive (lua/shared/user_index.lua).
+/// The upper end, exclusive, of the scores of tokens that are not revoked in a user's index: 2^50.
 pub const BELOW_REVOKED: &str = "(1125899906842624";
 
-/// The last access that the answer to `ZSCORE` tells.
+/// Decodes the last access from the answer to `ZSCORE`.
 pub fn last_access_ms(score: &Value) -> Option<u64> {
     bytes(score).and_then(score_ms)
 }
 
-/// The time that the score of an `@` member stands for.
+/// Decodes the time in the score of an `@` member.
 pub fn score_ms(score: &[u8]) -> Option<u64> {
     let score: f64 = std::str::from_utf8(score).ok()?.parse().ok()?;
     // Milliseconds since 1970 are exact in a double for the next 285,000 years.
