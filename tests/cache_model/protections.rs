@@ -30,7 +30,7 @@ fn the_model_notices_that_a_void_ticket_is_cached() {
 #[test]
 #[should_panic(expected = "P1")]
 fn the_model_notices_that_a_void_read_is_joined() {
-    check_without("void_flight", joins_only);
+    check_without("cancel", joins_only);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn the_model_notices_that_an_old_read_is_joined() {
 #[test]
 #[should_panic(expected = "P1")]
 fn the_model_notices_that_the_node_does_not_void_what_it_ends() {
-    check_without("own_void", own_ending);
+    check_without("own_invalidation", own_ending);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The invalidation listener: to each master one RESP3 connection that hears of every change to a token, and by its
-//! heartbeat keeps the near cache's lease alive. Nothing else uses it.
+//! heartbeat keeps the node_cache cache's lease alive. Nothing else uses it.
 //!
 //! Pushes are applied by the connection's driver itself, in the order of its input: when a heartbeat's answer
 //! resolves, every push that came before it has been applied. That is what the lease rests on.
@@ -28,9 +28,9 @@ use crate::store::cache::{NearCache, ServerIndex};
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::cluster::slot_ranges::slot_ranges;
 use crate::store::redis::cluster::topology::Topology;
-use crate::store::redis::lookup::near_cache::Near;
-use crate::store::redis::lookup::reader::Reader;
-use crate::store::redis::lookup::router::LookUps;
+use crate::store::redis::lookup::node_cache::NodeCache;
+use crate::store::redis::lookup::read_router::ReadRouter;
+use crate::store::redis::lookup::reader::RedisReader;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::{cluster::reconnect::RECONNECT_PAUSE, lookup::pipeline::run_id_in};
 
@@ -40,37 +40,37 @@ const HEARTBEATS_PER_LEASE: u32 = 4;
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The worker: follows the topology, and listens to every master of it.
-pub(crate) struct Tracking {
-    pub(crate) near: Arc<Near>,
+pub(crate) struct TrackingWorker {
+    pub(crate) node_cache: Arc<NodeCache>,
     pub(crate) topology: Arc<Topology>,
 }
 
-impl Tracking {
+impl TrackingWorker {
     /// Ends with its runtime.
     pub(crate) async fn run(self) -> Infallible {
         tokio::select! {
             never = self.listen_to_all() => never,
             never = self.topology.follow() => never,
-            never = self.topology.link.follow_trust() => never,
+            never = self.topology.connector.follow_trust() => never,
             never = self.read_voided() => never,
         }
     }
 
-    /// Reads again what changed: see [`Near::refresh_soon`].
+    /// Reads again what changed: see [`NodeCache::refresh_soon`].
     async fn read_voided(&self) -> Infallible {
-        let mut voided = self.near.voided().await;
+        let mut voided = self.node_cache.voided().await;
         // No connection is made for it before it has something to do.
-        let look_ups = LookUps::start(self.topology.clone(), self.near.clock.clone()).await;
-        let reader = Reader::new(look_ups, self.near.clone());
+        let look_ups = ReadRouter::start(self.topology.clone(), self.node_cache.clock.clone()).await;
+        let reader = RedisReader::new(look_ups, self.node_cache.clone());
         loop {
             // Best-effort: what cannot be read is read when it is asked for.
             join_all(voided.into_iter().map(|id| reader.record(id))).await;
-            voided = self.near.voided().await;
+            voided = self.node_cache.voided().await;
         }
     }
 
     async fn listen_to_all(&self) -> Infallible {
-        let Some(cache) = &self.near.cache else { return std::future::pending().await };
+        let Some(cache) = &self.node_cache.cache else { return std::future::pending().await };
         let mut changes = self.topology.changes();
         let mut listeners = FuturesUnordered::new();
         let mut heard: Vec<Arc<Master>> = Vec::new();
@@ -80,8 +80,8 @@ impl Tracking {
             for master in map.masters.iter().filter(|master| master.may_have_tokens()) {
                 if !heard.iter().any(|other| Arc::ptr_eq(other, master)) {
                     heard.push(master.clone());
-                    let listener = Listener {
-                        near: &self.near,
+                    let listener = MasterListener {
+                        node_cache: &self.node_cache,
                         topology: &self.topology,
                         cache,
                         master: master.clone(),
@@ -102,14 +102,14 @@ impl Tracking {
 type Cache = NearCache<Option<Arc<TokenRecord>>>;
 
 /// Listens to one master.
-struct Listener<'a> {
-    near: &'a Arc<Near>,
+struct MasterListener<'a> {
+    node_cache: &'a Arc<NodeCache>,
     topology: &'a Arc<Topology>,
     cache: &'a Cache,
     master: Arc<Master>,
 }
 
-impl Listener<'_> {
+impl MasterListener<'_> {
     /// Listens, and connects anew when that breaks, until it is none of the masters any more.
     async fn run(self) {
         let listen = async {
@@ -146,14 +146,15 @@ impl Listener<'_> {
         self.master.has_returned();
         // The order matters: tickets count from the second step on, and the server they are held against must be
         // this one by then. The other way round, an answer of the one tracked before could still slip in.
-        self.near.track(self.master.index(), run_id_in(&info));
-        let Some(live) = self.cache.connection_live(self.master.index()) else {
+        self.node_cache.track(self.master.index(), run_id_in(&info));
+        let Some(live) = self.cache.start_tracking(self.master.index()) else {
             return std::future::pending().await;
         };
-        let pause = (Duration::from_millis(self.near.lease_ms) / HEARTBEATS_PER_LEASE).min(LONGEST_PAUSE);
+        let pause =
+            (Duration::from_millis(self.node_cache.lease_ms) / HEARTBEATS_PER_LEASE).min(LONGEST_PAUSE);
         let beat = async {
             loop {
-                let sent_at_ms = self.near.clock.boottime_ms();
+                let sent_at_ms = self.node_cache.clock.boottime_ms();
                 // While the store must not be used, the lease runs out.
                 if !self.topology.gate.is_open() {
                     tokio::time::sleep(pause).await;
@@ -177,13 +178,13 @@ impl Listener<'_> {
     }
 
     async fn connect(&self, disconnected: Arc<Notify>) -> RedisResult<MultiplexedConnection> {
-        let link = &self.topology.link;
-        let config = link
+        let connector = &self.topology.connector;
+        let config = connector
             .limits()
-            .set_response_timeout(Some(Duration::from_millis(self.near.lease_ms)))
+            .set_response_timeout(Some(Duration::from_millis(self.node_cache.lease_ms)))
             .set_push_sender(self.push_handler(disconnected));
-        let settings = link.login().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(link.info(&self.master.address)?.set_redis_settings(settings))?;
+        let settings = connector.login().clone().set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(connector.info(&self.master.address)?.set_redis_settings(settings))?;
         client.get_multiplexed_async_connection_with_config(&config).await
     }
 
@@ -193,10 +194,10 @@ impl Listener<'_> {
 
     /// Applies what the server pushes. Called by the connection's driver, so it must not wait.
     fn push_handler(&self, disconnected: Arc<Notify>) -> impl Fn(PushInfo) -> Result<(), Infallible> + use<> {
-        let (near, keys, server) = (self.near.clone(), self.keys().clone(), self.master.index());
+        let (node_cache, keys, server) = (self.node_cache.clone(), self.keys().clone(), self.master.index());
         move |push| {
             match push.kind {
-                PushKind::Invalidate => invalidate(&near, &keys, server, &push.data),
+                PushKind::Invalidate => invalidate(&node_cache, &keys, server, &push.data),
                 PushKind::Disconnection => disconnected.notify_one(),
                 _ => {}
             }
@@ -212,7 +213,10 @@ struct OwnSlots {
 }
 
 impl OwnSlots {
-    async fn ask(listener: &Listener<'_>, connection: &mut MultiplexedConnection) -> Result<Self, String> {
+    async fn ask(
+        listener: &MasterListener<'_>,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<Self, String> {
         let node_id = cmd("CLUSTER").arg("MYID").query_async(connection).await.map_err(described)?;
         let mut own = Self { node_id, ranges: Vec::new() };
         own.ranges = own.now(listener, connection).await?;
@@ -221,7 +225,7 @@ impl OwnSlots {
 
     async fn now(
         &self,
-        listener: &Listener<'_>,
+        listener: &MasterListener<'_>,
         connection: &mut MultiplexedConnection,
     ) -> Result<Vec<(u16, u16)>, String> {
         let answer: Value = cmd("CLUSTER").arg("SLOTS").query_async(connection).await.map_err(described)?;
@@ -233,7 +237,7 @@ impl OwnSlots {
     /// Asks again: whether any has gone since the last time.
     async fn lost_any(
         &mut self,
-        listener: &Listener<'_>,
+        listener: &MasterListener<'_>,
         connection: &mut MultiplexedConnection,
     ) -> Result<bool, String> {
         let now = self.now(listener, connection).await?;
@@ -255,11 +259,11 @@ fn described(error: RedisError) -> String {
 
 /// A push names one key, several, or, as null, all of them (Redis documentation, "Client-side caching").
 /// What cannot be understood may mean any key.
-fn invalidate(near: &Near, keys: &Keys, server: ServerIndex, data: &[Value]) {
-    let Some(cache) = &near.cache else { return };
+fn invalidate(node_cache: &NodeCache, keys: &Keys, server: ServerIndex, data: &[Value]) {
+    let Some(cache) = &node_cache.cache else { return };
     let void = |key: &Value| match key {
         Value::BulkString(key) => match keys.token_id(key) {
-            Some(id) if cache.invalidate(&id) => near.refresh_soon(id),
+            Some(id) if cache.invalidate(&id) => node_cache.refresh_soon(id),
             Some(_) => {}
             None => cache.invalidate_all(server),
         },

@@ -1,7 +1,7 @@
 //! The Redis store: what each store operation is in commands.
 //!
 //! Lifecycle operations take a connection from a pool; validation reads over connections of its own
-//! ([`Reader`]).
+//! ([`RedisReader`]).
 
 pub mod cluster;
 pub mod errors;
@@ -13,6 +13,6 @@ pub mod redis_store;
 pub mod schema;
 pub mod store_clock;
 
-pub use self::cluster::tls::Trust;
-pub use self::lookup::near_cache::CacheOptions;
+pub use self::cluster::tls::TrustStore;
+pub use self::lookup::node_cache::CacheOptions;
 pub use self::redis_store::{RedisOptions, RedisStore};

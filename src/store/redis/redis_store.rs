@@ -10,18 +10,18 @@ use redis::{FromRedisValue, RedisError, Value, cmd, pipe};
 use serde::Serialize;
 
 use super::inspection::Inspection;
-use super::invalidation::Tracking;
-use crate::store::cache::Stats;
+use super::invalidation::TrackingWorker;
+use crate::store::cache::CacheStats;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::limits::StoreLimits;
-use crate::store::redis::cluster::endpoint::Link;
-use crate::store::redis::cluster::pool::{Connection, Connections, Priority};
-use crate::store::redis::cluster::tls::Trust;
+use crate::store::redis::cluster::endpoint::Connector;
+use crate::store::redis::cluster::pool::{ConnectionPools, Priority, RoutedConnection};
+use crate::store::redis::cluster::tls::TrustStore;
 use crate::store::redis::cluster::topology::Topology;
-use crate::store::redis::lookup::near_cache::{CacheOptions, Near};
-pub(crate) use crate::store::redis::lookup::reader::Reader;
-use crate::store::redis::lookup::router::LookUps;
+use crate::store::redis::lookup::node_cache::{CacheOptions, NodeCache};
+use crate::store::redis::lookup::read_router::ReadRouter;
+pub(crate) use crate::store::redis::lookup::reader::RedisReader;
 use crate::store::redis::operations::reverse_index::Untrue;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::schema::scripts::{Context, Script, Scripts};
@@ -45,7 +45,7 @@ pub struct RedisOptions {
     /// Where it is and who we are there.
     pub url: RedisUrl,
     /// Whom to trust where the URL says TLS.
-    pub trust: Option<Trust>,
+    pub trust: Option<TrustStore>,
     /// The setting `key-prefix`.
     pub key_prefix: String,
     /// Connections for lifecycle operations, to each master; one more is kept for urgent ones.
@@ -61,12 +61,12 @@ pub struct RedisOptions {
 /// See the module.
 pub struct RedisStore {
     pub(crate) topology: Arc<Topology>,
-    pub(crate) connections: Connections,
+    pub(crate) connections: ConnectionPools,
     pub(crate) keys: Keys,
     pub(crate) event_channel: String,
     pub(crate) scripts: Scripts,
     pub(crate) limits: StoreLimits,
-    pub(crate) near: Arc<Near>,
+    pub(crate) node_cache: Arc<NodeCache>,
     pub(crate) feed: Feed,
     inspection: Inspection,
     /// The listings that may use a connection at the same time.
@@ -80,25 +80,25 @@ impl RedisStore {
     /// A store on this server; connects when it is first asked. The near cache goes by `clock`.
     pub fn new(options: RedisOptions, limits: StoreLimits, clock: Clock) -> Self {
         let keys = Keys::new(&options.key_prefix);
-        let link = Link::new(&options.url, options.trust, options.timeout);
-        let topology = Arc::new(Topology::new(&options.url, link, keys.clone()));
-        let near = Arc::new(Near::new(options.cache, clock));
+        let connector = Connector::new(&options.url, options.trust, options.timeout);
+        let topology = Arc::new(Topology::new(&options.url, connector, keys.clone()));
+        let node_cache = Arc::new(NodeCache::new(options.cache, clock));
         let scripts = Scripts::new();
         let inspection = Inspection::new(
             topology.clone(),
-            near.clone(),
+            node_cache.clone(),
             keys.clone(),
             &scripts.commands,
             (options.url.to_string(), options.accept_eviction),
         );
         Self {
-            connections: Connections::new(topology.clone(), options.connections),
+            connections: ConnectionPools::new(topology.clone(), options.connections),
             topology,
             event_channel: keys.event_channel(options.url.db.into()),
             keys,
             scripts,
             limits,
-            near,
+            node_cache,
             feed: Feed::default(),
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
@@ -107,23 +107,23 @@ impl RedisStore {
 
     /// Waits for the turn of a listing, which uses one connection to each master until this is dropped.
     pub(crate) async fn listing(&self) -> Result<SemaphorePermit<'_>, StoreError> {
-        let turn = tokio::time::timeout(self.topology.link.timeout, self.listings.acquire()).await;
+        let turn = tokio::time::timeout(self.topology.connector.timeout, self.listings.acquire()).await;
         let turn = turn.ok().and_then(Result::ok);
         turn.ok_or_else(|| StoreError::Unavailable("too many listings at once".into()))
     }
 
     pub(crate) fn timeout(&self) -> Duration {
-        self.topology.link.timeout
+        self.topology.connector.timeout
     }
 
-    pub(crate) async fn reader(&self) -> Reader {
-        let look_ups = LookUps::start(self.topology.clone(), self.near.clock.clone()).await;
-        Reader::new(look_ups, self.near.clone())
+    pub(crate) async fn reader(&self) -> RedisReader {
+        let look_ups = ReadRouter::start(self.topology.clone(), self.node_cache.clock.clone()).await;
+        RedisReader::new(look_ups, self.node_cache.clone())
     }
 
     /// The worker that listens for changes.
     pub(crate) fn track(&self) -> impl Future<Output = Infallible> + Send + use<> {
-        Tracking { near: self.near.clone(), topology: self.topology.clone() }.run()
+        TrackingWorker { node_cache: self.node_cache.clone(), topology: self.topology.clone() }.run()
     }
 
     pub(crate) fn feed(&self) -> &Feed {
@@ -134,14 +134,14 @@ impl RedisStore {
         self.inspection.look().await
     }
 
-    pub(crate) fn cache_stats(&self) -> Stats {
-        self.near.stats()
+    pub(crate) fn cache_stats(&self) -> CacheStats {
+        self.node_cache.stats()
     }
 
     /// For operations of many steps: gives the call as it is by now. A script refuses a caller whose time is some seconds
     /// old, and many steps may take longer than that.
     pub(crate) fn call_by_now<'a>(&self, call: &Call<'a>) -> impl Fn() -> Call<'a> + use<'a> {
-        let (call, clock) = (*call, self.near.clock.clone());
+        let (call, clock) = (*call, self.node_cache.clock.clone());
         let begun_ms = clock.boottime_ms();
         move || Call { now_ms: call.now_ms + clock.boottime_ms().saturating_sub(begun_ms), ..call }
     }
@@ -184,7 +184,7 @@ impl RedisStore {
         let (answer, untrue) = self.split_answer(shard, answer, call.now_ms);
         if !untrue.is_empty() {
             // What has ended is not seen here from now on, though it takes another round trip until anybody is told.
-            self.near.void(untrue.iter().map(Untrue::token));
+            self.node_cache.invalidate(untrue.iter().map(Untrue::token));
             self.unhint(priority, &untrue, call.now_ms).await;
         }
         redis::from_redis_value(answer).map_err(|_| unexpected("a script"))
@@ -204,7 +204,7 @@ impl RedisStore {
             prefix: self.keys.prefix(),
             shard: shard.to_string(),
             now_ms: call.now_ms,
-            tolerance_ms: self.near.store_clock.tolerance_ms(),
+            tolerance_ms: self.node_cache.store_clock.tolerance_ms(),
             actor: call.actor.to_string(),
             retention_ms: self.limits.revoked_retention_ms,
             grace_ms: self.limits.stale_grace_ms,
@@ -294,7 +294,7 @@ impl RedisStore {
     /// Runs an operation on a connection to the master of its keys, within the timeout, once the store's time is known.
     pub(crate) async fn with_connection<T: FromRedisValue>(
         &self,
-        operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
+        operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         self.with_connection_for(Priority::Normal, operation).await
     }
@@ -302,9 +302,9 @@ impl RedisStore {
     pub(crate) async fn with_connection_for<T: FromRedisValue>(
         &self,
         priority: Priority,
-        operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
+        operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
-        self.near.store_clock.require_known()?;
+        self.node_cache.store_clock.require_known()?;
         self.connections.run(priority, operation).await
     }
 }

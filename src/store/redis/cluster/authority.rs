@@ -12,7 +12,7 @@ use crate::store::redis::lookup::request::code_of;
 const PROBES: usize = 3;
 
 /// What it means that a write was refused.
-pub(crate) enum Refusal {
+pub(crate) enum ProbeRefusal {
     /// A master whose disk fails refuses writes and is the master all the same.
     Harmless,
     /// The slot is about to go: only its master, and only in a cluster that is fine, says that. But whether it has the
@@ -25,12 +25,12 @@ pub(crate) enum Refusal {
 }
 
 /// Reads the code at the start of an error.
-pub(crate) fn refusal(error: &str) -> Refusal {
+pub(crate) fn refusal(error: &str) -> ProbeRefusal {
     match code_of(error) {
-        "MISCONF" => Refusal::Harmless,
-        "ASK" => Refusal::Leaving,
-        "MOVED" => Refusal::Gone,
-        _ => Refusal::OfTheServer,
+        "MISCONF" => ProbeRefusal::Harmless,
+        "ASK" => ProbeRefusal::Leaving,
+        "MOVED" => ProbeRefusal::Gone,
+        _ => ProbeRefusal::OfTheServer,
     }
 }
 
@@ -50,10 +50,10 @@ pub(crate) async fn prove(
             return Ok(());
         };
         outcome = match refusal(error.code().unwrap_or_default()) {
-            Refusal::Harmless if without_writes => return Ok(()),
-            Refusal::Leaving => Ok(()),
-            Refusal::Gone => Err(describe(&error)),
-            Refusal::Harmless | Refusal::OfTheServer => return Err(describe(&error)),
+            ProbeRefusal::Harmless if without_writes => return Ok(()),
+            ProbeRefusal::Leaving => Ok(()),
+            ProbeRefusal::Gone => Err(describe(&error)),
+            ProbeRefusal::Harmless | ProbeRefusal::OfTheServer => return Err(describe(&error)),
         };
         master.next_probe();
     }

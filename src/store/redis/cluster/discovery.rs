@@ -16,38 +16,38 @@ use futures_util::stream::FuturesUnordered;
 use redis::{RedisError, Value, pipe};
 use tokio::time::timeout;
 
-use super::endpoint::{Address, Link};
-use super::members::{Members, View, Worth};
+use super::endpoint::{Connector, ServerAddress};
+use super::members::{ClusterView, Members, ViewWorth};
 use crate::store::redis::errors::{describe, first_error};
 
 /// While none of them answers, a further one is asked so often within the timeout.
 pub(crate) const FURTHER_PER_TIMEOUT: u32 = 8;
 
 /// Seeds that tell of the same cluster.
-pub(crate) struct Group {
+pub(crate) struct SeedGroup {
     node_ids: BTreeSet<String>,
     seeds: usize,
     /// The newest one.
-    view: View,
+    view: ClusterView,
 }
 
 /// The Cluster of the URL.
-pub(crate) struct Cluster {
-    seeds: Vec<Address>,
+pub(crate) struct ClusterDiscovery {
+    seeds: Vec<ServerAddress>,
     members: Mutex<Members>,
     /// The nodes that answered from another cluster. Each is logged once.
-    strangers: Mutex<BTreeSet<Address>>,
+    strangers: Mutex<BTreeSet<ServerAddress>>,
 }
 
-impl Cluster {
-    pub(crate) fn new(mut seeds: Vec<Address>) -> Self {
+impl ClusterDiscovery {
+    pub(crate) fn new(mut seeds: Vec<ServerAddress>) -> Self {
         seeds.sort();
         seeds.dedup();
         Self { seeds, members: Mutex::default(), strangers: Mutex::default() }
     }
 
     /// The nodes that the URL names.
-    pub(crate) fn seeds(&self) -> &[Address] {
+    pub(crate) fn seeds(&self) -> &[ServerAddress] {
         &self.seeds
     }
 
@@ -59,15 +59,15 @@ impl Cluster {
     ///
     /// # Errors
     /// When no node gives an answer that can be believed.
-    pub(crate) async fn ask(&self, link: &Link, round: u64) -> Result<Vec<SlotRange>, String> {
+    pub(crate) async fn ask(&self, connector: &Connector, round: u64) -> Result<Vec<SlotRange>, String> {
         let members = self.members().clone();
         let view = if members.node_ids.is_empty() {
-            self.first_view(link).await?
+            self.first_view(connector).await?
         } else {
             let candidates = members.candidates(&self.seeds, round);
             let mut second_best = None;
-            let ask = self.next_view(link, &members, candidates, &mut second_best);
-            match timeout(link.timeout, ask).await {
+            let ask = self.next_view(connector, &members, candidates, &mut second_best);
+            match timeout(connector.timeout, ask).await {
                 Ok(Ok(view)) => view,
                 Ok(Err(reason)) => second_best.ok_or(reason)?,
                 Err(_) => second_best.ok_or("no node of the cluster answers in time")?,
@@ -80,21 +80,21 @@ impl Cluster {
     /// The first good view.
     async fn next_view(
         &self,
-        link: &Link,
+        connector: &Connector,
         members: &Members,
-        candidates: Vec<Address>,
-        second_best: &mut Option<View>,
-    ) -> Result<View, String> {
+        candidates: Vec<ServerAddress>,
+        second_best: &mut Option<ClusterView>,
+    ) -> Result<ClusterView, String> {
         let mut candidates = candidates.into_iter();
-        let ask = async |node: Address| (ask_node(link, &node).await, node);
+        let ask = async |node: ServerAddress| (ask_node(connector, &node).await, node);
         let mut answers: FuturesUnordered<_> = candidates.by_ref().take(ASKED_AT_ONCE).map(ask).collect();
         let mut failure = "no nodes to ask".to_owned();
         while !answers.is_empty() {
-            match timeout(link.timeout / FURTHER_PER_TIMEOUT, answers.next()).await {
+            match timeout(connector.timeout / FURTHER_PER_TIMEOUT, answers.next()).await {
                 Ok(Some((Ok(view), node))) => match self.judge(&node, &view, members) {
-                    Worth::Good => return Ok(view),
-                    Worth::SecondBest => *second_best = Some(view),
-                    Worth::Foreign => failure = format!("{node} belongs to another cluster"),
+                    ViewWorth::Good => return Ok(view),
+                    ViewWorth::SecondBest => *second_best = Some(view),
+                    ViewWorth::Foreign => failure = format!("{node} belongs to another cluster"),
                 },
                 Ok(Some((Err(other), _))) => failure = other,
                 Ok(None) | Err(_) => {}
@@ -105,9 +105,10 @@ impl Cluster {
     }
 
     /// Nothing is known yet: all seeds are asked, and the cluster that most of those that answer belong to is it.
-    async fn first_view(&self, link: &Link) -> Result<View, String> {
-        let mut answers: FuturesUnordered<_> = self.seeds.iter().map(|seed| ask_node(link, seed)).collect();
-        let mut groups: Vec<Group> = Vec::new();
+    async fn first_view(&self, connector: &Connector) -> Result<ClusterView, String> {
+        let mut answers: FuturesUnordered<_> =
+            self.seeds.iter().map(|seed| ask_node(connector, seed)).collect();
+        let mut groups: Vec<SeedGroup> = Vec::new();
         let mut failure = None;
         while let Some(answer) = answers.next().await {
             match answer {
@@ -129,14 +130,14 @@ impl Cluster {
     }
 
     /// Logs the seeds that belong to another cluster: while the known masters answer nobody else would ask them.
-    pub(crate) async fn check_seeds(&self, link: &Link) {
+    pub(crate) async fn check_seeds(&self, connector: &Connector) {
         let members = self.members().clone();
         if members.node_ids.is_empty() {
             return;
         }
         let strays = self.seeds.iter().filter(|seed| !members.have(seed));
         join_all(strays.map(async |seed| {
-            if let Ok(view) = ask_node(link, seed).await {
+            if let Ok(view) = ask_node(connector, seed).await {
                 self.judge(seed, &view, &members);
             }
         }))
@@ -144,10 +145,10 @@ impl Cluster {
     }
 
     /// [`Members::judge`], with a log line when a node turns out to be a stranger.
-    fn judge(&self, node: &Address, view: &View, members: &Members) -> Worth {
+    fn judge(&self, node: &ServerAddress, view: &ClusterView, members: &Members) -> ViewWorth {
         let worth = members.judge(view);
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        if worth != Worth::Foreign {
+        if worth != ViewWorth::Foreign {
             strangers.remove(node);
         } else if strangers.insert(node.clone()) {
             tracing::warn!(%node, "cluster view refused: the node belongs to another cluster");
@@ -156,7 +157,7 @@ impl Cluster {
     }
 }
 
-pub(crate) fn add(groups: &mut Vec<Group>, view: View) {
+pub(crate) fn add(groups: &mut Vec<SeedGroup>, view: ClusterView) {
     let node_ids = view.node_ids();
     match groups.iter_mut().find(|group| !group.node_ids.is_disjoint(&node_ids)) {
         Some(group) => {
@@ -166,16 +167,16 @@ pub(crate) fn add(groups: &mut Vec<Group>, view: View) {
                 group.view = view;
             }
         }
-        None => groups.push(Group { node_ids, seeds: 1, view }),
+        None => groups.push(SeedGroup { node_ids, seeds: 1, view }),
     }
 }
 
 /// A node that has lost touch with the others says so, and its word does not count.
-pub(crate) async fn ask_node(link: &Link, node: &Address) -> Result<View, String> {
+pub(crate) async fn ask_node(connector: &Connector, node: &ServerAddress) -> Result<ClusterView, String> {
     let mut questions = pipe();
     questions.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("MYID").cmd("CLUSTER").arg("SLOTS");
-    let ask = async { questions.query_async(&mut link.connect(node).await?).await };
-    let answer = timeout(link.timeout, ask).await.map_err(|_| format!("{node} does not answer"))?;
+    let ask = async { questions.query_async(&mut connector.connect(node).await?).await };
+    let answer = timeout(connector.timeout, ask).await.map_err(|_| format!("{node} does not answer"))?;
     let (info, own_id, slots): (String, String, Value) =
         answer.map_err(|error| format!("{node}: {}", why_no_answer(error)))?;
     let field = |name: &str| info.lines().find_map(|line| line.trim().strip_prefix(name));
@@ -188,7 +189,7 @@ pub(crate) async fn ask_node(link: &Link, node: &Address) -> Result<View, String
     if ranges.is_empty() {
         return Err(format!("{node} knows no master of any slot"));
     }
-    Ok(View { own_id, epoch, ranges })
+    Ok(ClusterView { own_id, epoch, ranges })
 }
 
 pub(crate) fn why_no_answer(error: RedisError) -> String {
@@ -218,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_answer_to_cluster_slots_is_read() {
-        let asked = Address::tcp("asked", 1);
+        let asked = ServerAddress::tcp("asked", 1);
         let answer = Value::Array(vec![
             range(0, 5, bulk("10.0.0.1"), 7000),
             range(6, 16_383, Value::Nil, 7001),
@@ -230,12 +231,12 @@ mod tests {
             .map(|(f, l, a)| (f, l, a.to_owned()));
         assert_eq!(read, expected);
         assert_eq!(ranges[0].node_id, "id");
-        assert_eq!(ranges[0].replicas, [(Address::tcp("other", 1), "other id".into())]);
+        assert_eq!(ranges[0].replicas, [(ServerAddress::tcp("other", 1), "other id".into())]);
     }
 
     #[test]
     fn other_forms_are_none() {
-        let asked = Address::tcp("asked", 1);
+        let asked = ServerAddress::tcp("asked", 1);
         for answer in [
             Value::Nil,
             Value::Array(vec![Value::Nil]),

@@ -35,7 +35,7 @@ type Resolve = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Names(Arc<Shared>);
+pub(crate) struct Resolver(Arc<Shared>);
 
 struct Shared {
     clock: Clock,
@@ -86,8 +86,8 @@ impl Name {
     }
 }
 
-impl Names {
-    /// Names of the system's resolver.
+impl Resolver {
+    /// Resolver of the system's resolver.
     pub(crate) fn system() -> Self {
         // The port is none of the resolver's business.
         let resolve = |host: &str| Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect());
@@ -172,7 +172,7 @@ impl Shared {
 }
 
 /// For the connections of the library.
-impl AsyncDNSResolver for Names {
+impl AsyncDNSResolver for Resolver {
     fn resolve<'a, 'b: 'a>(
         &'a self,
         host: &'b str,
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     /// What look-ups come to, one after the other; a look-up waits for its outcome.
-    fn scripted(clock: &Clock) -> (Names, mpsc::Sender<io::Result<u8>>, Arc<AtomicUsize>) {
+    fn scripted(clock: &Clock) -> (Resolver, mpsc::Sender<io::Result<u8>>, Arc<AtomicUsize>) {
         let (outcomes, next) = mpsc::channel::<io::Result<u8>>();
         let (next, count) = (Mutex::new(next), Arc::new(AtomicUsize::new(0)));
         let counted = count.clone();
@@ -205,14 +205,14 @@ mod tests {
             let outcome = next.lock().unwrap().recv().unwrap_or(Ok(0));
             outcome.map(|last| vec![IpAddr::from([10, 0, 0, last])])
         };
-        (Names::new(clock.clone(), Box::new(resolve)), outcomes, count)
+        (Resolver::new(clock.clone(), Box::new(resolve)), outcomes, count)
     }
 
     fn gone() -> io::Result<u8> {
         Err(io::Error::other("no such name"))
     }
 
-    async fn last_byte(names: &Names) -> Result<u8, String> {
+    async fn last_byte(names: &Resolver) -> Result<u8, String> {
         match names.addresses("redis", 6379).await.map_err(|error| error.to_string())?[..] {
             [SocketAddr::V4(address)] => Ok(address.ip().octets()[3]),
             ref other => panic!("{other:?}"),

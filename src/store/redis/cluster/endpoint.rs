@@ -11,18 +11,18 @@ use redis::{
     RedisConnectionInfo, RedisError,
 };
 
-use super::dns::Names;
-use super::tls::Trust;
+use super::dns::Resolver;
+use super::tls::TrustStore;
 use crate::values::{Node, RedisUrl};
 
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Address {
+pub(crate) enum ServerAddress {
     Tcp(Node),
     Unix(PathBuf),
 }
 
-impl Address {
+impl ServerAddress {
     pub(crate) fn tcp(host: &str, port: u16) -> Self {
         Self::Tcp(Node { host: host.to_owned(), port })
     }
@@ -40,7 +40,7 @@ impl Address {
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(node) => node.fmt(f),
@@ -51,18 +51,18 @@ impl fmt::Display for Address {
 
 /// See the module.
 #[derive(Clone)]
-pub(crate) struct Link {
+pub(crate) struct Connector {
     login: RedisConnectionInfo,
-    pub(crate) names: Names,
+    pub(crate) names: Resolver,
     /// With it TLS is spoken.
-    pub(crate) trust: Option<Trust>,
+    pub(crate) trust: Option<TrustStore>,
     /// No call waits longer.
     pub(crate) timeout: Duration,
 }
 
-impl Link {
+impl Connector {
     /// As the URL says.
-    pub(crate) fn new(url: &RedisUrl, trust: Option<Trust>, timeout: Duration) -> Self {
+    pub(crate) fn new(url: &RedisUrl, trust: Option<TrustStore>, timeout: Duration) -> Self {
         let mut login = RedisConnectionInfo::default().set_db(url.db.into());
         if let Some(username) = &url.username {
             login = login.set_username(username);
@@ -70,7 +70,7 @@ impl Link {
         if let Some(password) = &url.password {
             login = login.set_password(password.expose());
         }
-        Self { login, names: Names::system(), trust, timeout }
+        Self { login, names: Resolver::system(), trust, timeout }
     }
 
     /// Without a login and without TLS.
@@ -92,13 +92,13 @@ impl Link {
     }
 
     /// What the library needs to connect.
-    pub(crate) fn info(&self, address: &Address) -> Result<ConnectionInfo, RedisError> {
+    pub(crate) fn info(&self, address: &ServerAddress) -> Result<ConnectionInfo, RedisError> {
         let info = match (address, &self.trust) {
-            (Address::Tcp(node), Some(trust)) => trust.current().info(node)?,
-            (Address::Tcp(node), None) => {
+            (ServerAddress::Tcp(node), Some(trust)) => trust.current().info(node)?,
+            (ServerAddress::Tcp(node), None) => {
                 ConnectionAddr::Tcp(node.host.clone(), node.port).into_connection_info()?
             }
-            (Address::Unix(path), _) => ConnectionAddr::Unix(path.clone()).into_connection_info()?,
+            (ServerAddress::Unix(path), _) => ConnectionAddr::Unix(path.clone()).into_connection_info()?,
         };
         Ok(info.set_redis_settings(self.login.clone()))
     }
@@ -112,7 +112,7 @@ impl Link {
     }
 
     /// A connection of the library, outside any pool.
-    pub(crate) async fn connect(&self, address: &Address) -> Result<MultiplexedConnection, RedisError> {
+    pub(crate) async fn connect(&self, address: &ServerAddress) -> Result<MultiplexedConnection, RedisError> {
         let client = Client::open(self.info(address)?)?;
         client.get_multiplexed_async_connection_with_config(&self.limits()).await
     }
@@ -124,14 +124,14 @@ mod tests {
 
     #[test]
     fn addresses_are_read_as_redis_writes_them() {
-        let asked = Address::tcp("asked", 1);
+        let asked = ServerAddress::tcp("asked", 1);
         for (text, host) in [("10.0.0.1:7", "10.0.0.1"), (":7", "asked"), ("?:7", "asked"), ("::1:7", "::1")]
         {
-            assert_eq!(Address::parse(text, &asked), Some(Address::tcp(host, 7)), "{text}");
+            assert_eq!(ServerAddress::parse(text, &asked), Some(ServerAddress::tcp(host, 7)), "{text}");
         }
         for text in ["", "host", "host:", "host:65536"] {
-            assert_eq!(Address::parse(text, &asked), None, "{text}");
+            assert_eq!(ServerAddress::parse(text, &asked), None, "{text}");
         }
-        assert_eq!(Address::parse(":7", &Address::Unix("/s".into())), None);
+        assert_eq!(ServerAddress::parse(":7", &ServerAddress::Unix("/s".into())), None);
     }
 }

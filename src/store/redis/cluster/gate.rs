@@ -1,6 +1,6 @@
 //! Whether the store may be used at all. An inspection closes the gate where going on would do harm: on another schema
 //! version, a server that is too old, or without a permission that sessions need. Then every write and look-up is refused,
-//! and heartbeats stop, so that the near cache is silent one lease later.
+//! and heartbeats stop, so that the node_cache cache is silent one lease later.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Which masters there are and which slots each of them has: one immutable [`Map`], replaced as a whole.
+//! Which masters there are and which slots each of them has: one immutable [`MasterMap`], replaced as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::endpoint::Address;
+use super::endpoint::ServerAddress;
 use super::slot_ranges::SlotRange;
 use super::slots::{SLOTS, slot_of_key, slot_of_tag, tag_in_slot};
 use crate::store::cache::ServerIndex;
@@ -15,7 +15,7 @@ use crate::token_string::TokenId;
 
 /// A cluster with more masters is refused: each costs a connection per validation thread and one for tracking.
 pub(crate) const MAX_MASTERS: usize = 128;
-/// Servers the near cache tells apart: a master keeps its number as long as anything of it is left.
+/// Servers the node_cache cache tells apart: a master keeps its number as long as anything of it is left.
 pub(crate) const MAX_SERVERS: usize = 2 * MAX_MASTERS;
 /// Keys a master can be probed with, each in another slot: one that is about to move answers for no key.
 const PROBES_PER_MASTER: usize = 3;
@@ -24,7 +24,7 @@ const NOBODY: u16 = u16::MAX;
 /// A master.
 pub(crate) struct Master {
     number: Number,
-    pub(crate) address: Address,
+    pub(crate) address: ServerAddress,
     /// Keys that are never there, and their slots.
     probes: Vec<(u16, String)>,
     current_probe: AtomicUsize,
@@ -33,12 +33,12 @@ pub(crate) struct Master {
 }
 
 impl Master {
-    fn new(number: Number, address: Address, probes: Vec<(u16, String)>) -> Self {
+    fn new(number: Number, address: ServerAddress, probes: Vec<(u16, String)>) -> Self {
         let (current_probe, returns) = (AtomicUsize::new(0), watch::Sender::new(0));
         Self { number, address, probes, current_probe, returns }
     }
 
-    /// Its number in the near cache.
+    /// Its number in the node_cache cache.
     pub(crate) fn index(&self) -> ServerIndex {
         ServerIndex(self.number.0)
     }
@@ -76,13 +76,13 @@ impl Master {
 }
 
 /// Who has what.
-pub(crate) struct Map {
+pub(crate) struct MasterMap {
     pub(crate) masters: Vec<Arc<Master>>,
     /// Per slot the place in `masters`; without it the first master has everything.
     owners: Option<Box<[u16]>>,
 }
 
-impl Map {
+impl MasterMap {
     /// The map of one master that has everything, or of none.
     pub(crate) fn of_one(master: Option<Arc<Master>>) -> Self {
         Self { masters: master.into_iter().collect(), owners: None }
@@ -123,20 +123,20 @@ impl Map {
 }
 
 /// Makes masters, each with a number of its own.
-pub(crate) struct Masters {
+pub(crate) struct MasterRegistry {
     keys: Keys,
     numbers: Arc<Mutex<BTreeSet<u16>>>,
 }
 
-impl Masters {
+impl MasterRegistry {
     pub(crate) fn new(keys: Keys) -> Self {
         Self { keys, numbers: Arc::default() }
     }
 
     /// The map of one master that has everything: the known one, if it is still at this address.
-    pub(crate) fn sole(&self, known: &Map, address: Address) -> Map {
+    pub(crate) fn sole(&self, known: &MasterMap, address: ServerAddress) -> MasterMap {
         let same = known.masters.first().filter(|known| known.address == address).cloned();
-        Map::of_one(Some(same.unwrap_or_else(|| {
+        MasterMap::of_one(Some(same.unwrap_or_else(|| {
             let key = self.keys.probe();
             self.master(address, vec![(slot_of_key(key.as_bytes()), key)])
         })))
@@ -146,8 +146,8 @@ impl Masters {
     ///
     /// # Errors
     /// When the cluster has too many masters.
-    pub(crate) fn by_slot(&self, known: &Map, ranges: Vec<SlotRange>) -> Result<Map, String> {
-        let mut slots: BTreeMap<Address, BTreeSet<u16>> = BTreeMap::new();
+    pub(crate) fn by_slot(&self, known: &MasterMap, ranges: Vec<SlotRange>) -> Result<MasterMap, String> {
+        let mut slots: BTreeMap<ServerAddress, BTreeSet<u16>> = BTreeMap::new();
         for range in ranges {
             slots.entry(range.address).or_default().extend(range.first..=range.last);
         }
@@ -166,7 +166,7 @@ impl Masters {
                 known.masters.iter().find(|known| known.address == address && known.still_fits(&slots));
             masters.push(same.cloned().unwrap_or_else(|| self.master(address, self.probes_in(&slots))));
         }
-        Ok(Map { masters, owners: Some(owners) })
+        Ok(MasterMap { masters, owners: Some(owners) })
     }
 
     fn probes_in(&self, slots: &BTreeSet<u16>) -> Vec<(u16, String)> {
@@ -180,12 +180,12 @@ impl Masters {
     }
 
     /// A server that is not, or not yet, one of the masters: nothing it says is cached.
-    pub(crate) fn guest(&self, address: Address) -> Arc<Master> {
+    pub(crate) fn guest(&self, address: ServerAddress) -> Arc<Master> {
         let number = Number(u16::MAX, self.numbers.clone());
         Arc::new(Master::new(number, address, Vec::new()))
     }
 
-    fn master(&self, address: Address, probes: Vec<(u16, String)>) -> Arc<Master> {
+    fn master(&self, address: ServerAddress, probes: Vec<(u16, String)>) -> Arc<Master> {
         let number = Number::take(&self.numbers);
         Arc::new(Master::new(number, address, probes))
     }
@@ -195,7 +195,7 @@ impl Masters {
 struct Number(u16, Arc<Mutex<BTreeSet<u16>>>);
 
 impl Number {
-    /// The lowest that is free. When all are taken, one that the near cache keeps nothing for.
+    /// The lowest that is free. When all are taken, one that the node_cache cache keeps nothing for.
     fn take(taken: &Arc<Mutex<BTreeSet<u16>>>) -> Self {
         let mut numbers = taken.lock().unwrap_or_else(PoisonError::into_inner);
         let free = (0..MAX_SERVERS as u16).find(|number| !numbers.contains(number)).unwrap_or(u16::MAX);
@@ -214,11 +214,11 @@ impl Drop for Number {
 mod tests {
     use super::*;
 
-    /// Masters, and what is known of them.
-    struct Known(Masters, Arc<Map>);
+    /// MasterRegistry, and what is known of them.
+    struct Known(MasterRegistry, Arc<MasterMap>);
 
     fn known() -> Known {
-        Known(Masters::new(Keys::new("dw:")), Arc::new(Map::of_one(None)))
+        Known(MasterRegistry::new(Keys::new("dw:")), Arc::new(MasterMap::of_one(None)))
     }
 
     /// Whether the map is another one than before.
@@ -226,7 +226,7 @@ mod tests {
         let range = |&(first, last, host): &(u16, u16, &str)| SlotRange {
             first,
             last,
-            address: Address::tcp(host, 1),
+            address: ServerAddress::tcp(host, 1),
             node_id: host.into(),
             replicas: Vec::new(),
         };
@@ -308,7 +308,7 @@ mod tests {
         let range = |n: u16| SlotRange {
             first: n,
             last: n,
-            address: Address::tcp("a", n + 1),
+            address: ServerAddress::tcp("a", n + 1),
             node_id: n.to_string(),
             replicas: Vec::new(),
         };

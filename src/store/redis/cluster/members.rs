@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::endpoint::Address;
+use super::endpoint::ServerAddress;
 use super::master_map::MAX_MASTERS;
 use super::slot_ranges::SlotRange;
 
@@ -14,7 +14,7 @@ const MAX_EARLIER_REPLICAS: usize = MAX_MASTERS;
 
 /// The cluster as one of its nodes sees it.
 #[derive(Clone)]
-pub(crate) struct View {
+pub(crate) struct ClusterView {
     /// The id of the node that says so.
     pub(crate) own_id: String,
     /// Grows with every failover in the cluster.
@@ -22,7 +22,7 @@ pub(crate) struct View {
     pub(crate) ranges: Vec<SlotRange>,
 }
 
-impl View {
+impl ClusterView {
     pub(crate) fn node_ids(&self) -> BTreeSet<String> {
         let of_range = |range: &SlotRange| {
             let replicas = range.replicas.iter().map(|(_, id)| id.clone());
@@ -36,16 +36,16 @@ impl View {
 #[derive(Clone, Default)]
 pub(crate) struct Members {
     pub(crate) node_ids: BTreeSet<String>,
-    pub(crate) masters: Vec<Address>,
-    pub(crate) replicas: Vec<Address>,
+    pub(crate) masters: Vec<ServerAddress>,
+    pub(crate) replicas: Vec<ServerAddress>,
     /// Replicas of earlier views: one that fails, or has just begun to follow, is in no list of slots.
-    earlier_replicas: Vec<Address>,
+    earlier_replicas: Vec<ServerAddress>,
     pub(crate) epoch: u64,
 }
 
 impl Members {
-    pub(crate) fn of(view: &View) -> Self {
-        let addresses = |all: &mut dyn Iterator<Item = &Address>| -> Vec<Address> {
+    pub(crate) fn of(view: &ClusterView) -> Self {
+        let addresses = |all: &mut dyn Iterator<Item = &ServerAddress>| -> Vec<ServerAddress> {
             all.cloned().collect::<BTreeSet<_>>().into_iter().collect()
         };
         let replicas = view.ranges.iter().flat_map(|range| &range.replicas);
@@ -66,7 +66,7 @@ impl Members {
         self
     }
 
-    pub(crate) fn have(&self, node: &Address) -> bool {
+    pub(crate) fn have(&self, node: &ServerAddress) -> bool {
         self.masters.contains(node) || self.replicas.contains(node)
     }
 
@@ -74,22 +74,22 @@ impl Members {
     ///
     /// A node keeps its id when it moves to another cluster (`CLUSTER RESET SOFT`), so its own id alone proves nothing
     /// where the view has unknown nodes; and where it has no other nodes at all, the node may have been expelled.
-    pub(crate) fn judge(&self, view: &View) -> Worth {
+    pub(crate) fn judge(&self, view: &ClusterView) -> ViewWorth {
         let is_shared = |id: &String| self.node_ids.contains(id);
         let ids = view.node_ids();
         if ids.iter().any(|id| *id != view.own_id && is_shared(id)) || ids == self.node_ids {
-            if view.epoch >= self.epoch { Worth::Good } else { Worth::SecondBest }
+            if view.epoch >= self.epoch { ViewWorth::Good } else { ViewWorth::SecondBest }
         } else if ids.iter().all(is_shared) {
-            Worth::SecondBest
+            ViewWorth::SecondBest
         } else {
-            Worth::Foreign
+            ViewWorth::Foreign
         }
     }
 
     /// The order in which nodes are asked: masters first, then further masters, replicas and seeds by turns.
-    pub(crate) fn candidates(&self, seeds: &[Address], round: u64) -> Vec<Address> {
+    pub(crate) fn candidates(&self, seeds: &[ServerAddress], round: u64) -> Vec<ServerAddress> {
         let strays: Vec<_> = seeds.iter().filter(|seed| !self.have(seed)).cloned().collect();
-        let rotated = |nodes: &[Address]| {
+        let rotated = |nodes: &[ServerAddress]| {
             let mut nodes = nodes.to_vec();
             let first = round as usize % nodes.len().max(1);
             nodes.rotate_left(first);
@@ -107,7 +107,7 @@ impl Members {
 
 /// How much a view is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Worth {
+pub(crate) enum ViewWorth {
     Good,
     /// Of the past, or of a node without the others: counts if there is no better one.
     SecondBest,
@@ -120,22 +120,26 @@ pub(crate) mod tests {
     use super::*;
 
     /// A view of the first of these masters; each has a replica, whose id is in capitals.
-    pub(crate) fn view(epoch: u64, masters: &[&str]) -> View {
+    pub(crate) fn view(epoch: u64, masters: &[&str]) -> ClusterView {
         let range = |(n, id): (usize, &&str)| SlotRange {
             first: n as u16,
             last: n as u16,
-            address: Address::tcp(id, 1),
+            address: ServerAddress::tcp(id, 1),
             node_id: (*id).to_owned(),
-            replicas: vec![(Address::tcp(&id.to_uppercase(), 1), id.to_uppercase())],
+            replicas: vec![(ServerAddress::tcp(&id.to_uppercase(), 1), id.to_uppercase())],
         };
-        View { own_id: masters[0].to_owned(), epoch, ranges: masters.iter().enumerate().map(range).collect() }
+        ClusterView {
+            own_id: masters[0].to_owned(),
+            epoch,
+            ranges: masters.iter().enumerate().map(range).collect(),
+        }
     }
 
     #[test]
     fn views_of_another_cluster_are_refused() {
         let members = Members::of(&view(5, &["a", "b", "c"]));
         for good in [view(5, &["a", "b", "c"]), view(6, &["d", "c"]), view(6, &["A", "B", "C"])] {
-            assert_eq!(members.judge(&good), Worth::Good, "{:?}", good.node_ids());
+            assert_eq!(members.judge(&good), ViewWorth::Good, "{:?}", good.node_ids());
         }
         let alone = |id: &str, others: &[&str]| {
             let mut view = view(6, &[&[id], others].concat());
@@ -143,12 +147,12 @@ pub(crate) mod tests {
             view
         };
         // The replica of the only master has taken over; or a node was expelled.
-        assert_eq!(Members::of(&view(5, &["a"])).judge(&alone("A", &[])), Worth::SecondBest);
-        assert_eq!(Members::of(&alone("a", &[])).judge(&alone("a", &[])), Worth::Good);
-        assert_eq!(members.judge(&view(4, &["a", "b", "c"])), Worth::SecondBest);
-        assert_eq!(members.judge(&view(9, &["x", "y"])), Worth::Foreign);
+        assert_eq!(Members::of(&view(5, &["a"])).judge(&alone("A", &[])), ViewWorth::SecondBest);
+        assert_eq!(Members::of(&alone("a", &[])).judge(&alone("a", &[])), ViewWorth::Good);
+        assert_eq!(members.judge(&view(4, &["a", "b", "c"])), ViewWorth::SecondBest);
+        assert_eq!(members.judge(&view(9, &["x", "y"])), ViewWorth::Foreign);
         // It took its own id along.
-        assert_eq!(members.judge(&alone("a", &["x"])), Worth::Foreign);
+        assert_eq!(members.judge(&alone("a", &["x"])), ViewWorth::Foreign);
     }
 
     #[test]
@@ -156,14 +160,14 @@ pub(crate) mod tests {
         let mut without = view(1, &["A", "b"]);
         without.ranges.iter_mut().for_each(|range| range.replicas.clear());
         let members = Members::of(&without).remembering(Members::of(&view(1, &["a", "b"])));
-        let asked: Vec<_> = members.candidates(&[], 0).iter().map(Address::to_string).collect();
+        let asked: Vec<_> = members.candidates(&[], 0).iter().map(ServerAddress::to_string).collect();
         assert_eq!(asked, ["A:1", "b:1", "B:1"], "A is a master now");
     }
 
     #[test]
     fn known_masters_are_asked_first_and_replicas_and_seeds_soon_after() {
         let members = Members::of(&view(1, &["a", "b", "c", "d", "e"]));
-        let seeds = ["a", "s", "t"].map(|host| Address::tcp(host, 1));
+        let seeds = ["a", "s", "t"].map(|host| ServerAddress::tcp(host, 1));
         let order: String = members
             .candidates(&seeds, 6)
             .iter()

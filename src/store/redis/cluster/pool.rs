@@ -18,7 +18,7 @@ use redis::aio::ConnectionLike;
 use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Value, cmd};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::endpoint::Address;
+use super::endpoint::ServerAddress;
 use super::master_map::MAX_SERVERS;
 use super::slots::slot_of_key;
 use super::tls::Authorities;
@@ -26,7 +26,7 @@ use super::topology::Topology;
 use crate::store::error::StoreError;
 use crate::store::redis::errors::{describe, first_error, store_error};
 
-/// Connections to each master that only urgent operations use.
+/// ConnectionPools to each master that only urgent operations use.
 pub(crate) const KEPT_FOR_URGENT: usize = 1;
 
 /// Decides which connections an operation may use.
@@ -39,7 +39,7 @@ pub(crate) enum Priority {
 }
 
 /// See the module.
-pub(crate) struct Connections {
+pub(crate) struct ConnectionPools {
     pub(crate) topology: Arc<Topology>,
     per_master: usize,
     pools: Mutex<Pools>,
@@ -47,7 +47,7 @@ pub(crate) struct Connections {
 
 #[derive(Default)]
 struct Pools {
-    by_master: HashMap<Address, MasterPool>,
+    by_master: HashMap<ServerAddress, MasterPool>,
     /// Pools made so far.
     made: u64,
 }
@@ -64,13 +64,13 @@ struct MasterPool {
 }
 
 /// A connection on loan. The fields are dropped in this order: the connection is back before the permit.
-struct Lent {
+struct LoanedConnection {
     connection: Pooled,
     /// `None` for an urgent operation.
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Connections {
+impl ConnectionPools {
     /// At most `per_master` connections to each master, and those kept for urgent operations. Connects when it is first asked.
     pub(crate) fn new(topology: Arc<Topology>, per_master: usize) -> Self {
         Self { topology, per_master, pools: Mutex::default() }
@@ -81,11 +81,11 @@ impl Connections {
     pub(crate) async fn run<T>(
         &self,
         priority: Priority,
-        operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
+        operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         self.topology.gate.check()?;
-        let mut connection = Connection { all: self, priority, held: None, last: None };
-        let outcome = tokio::time::timeout(self.topology.link.timeout, operation(&mut connection)).await;
+        let mut connection = RoutedConnection { all: self, priority, held: None, last: None };
+        let outcome = tokio::time::timeout(self.topology.connector.timeout, operation(&mut connection)).await;
         match outcome {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => {
@@ -100,7 +100,7 @@ impl Connections {
         }
     }
 
-    async fn owner(&self, slot: u16) -> RedisResult<Address> {
+    async fn owner(&self, slot: u16) -> RedisResult<ServerAddress> {
         let known = || self.topology.map().owner(slot).map(|master| master.address.clone());
         if let Some(address) = known() {
             return Ok(address);
@@ -114,9 +114,9 @@ impl Connections {
     }
 
     /// The pool to a master; a new one if whom to trust has changed since it was made.
-    fn pool(&self, address: &Address) -> RedisResult<MasterPool> {
-        let link = &self.topology.link;
-        let trusted = link.trust.as_ref().map(|trust| trust.current().clone());
+    fn pool(&self, address: &ServerAddress) -> RedisResult<MasterPool> {
+        let connector = &self.topology.connector;
+        let trusted = connector.trust.as_ref().map(|trust| trust.current().clone());
         let is_current = |pool: &&MasterPool| match (&pool.trusted, &trusted) {
             (Some(then), Some(now)) => Arc::ptr_eq(then, now),
             _ => true,
@@ -129,8 +129,8 @@ impl Connections {
             let map = self.topology.map();
             pools.by_master.retain(|address, _| map.masters.iter().any(|master| master.address == *address));
         }
-        let manager = Manager::new_with_config(link.info(address)?, link.limits())?;
-        let timeout = Some(link.timeout);
+        let manager = Manager::new_with_config(connector.info(address)?, connector.limits())?;
+        let timeout = Some(connector.timeout);
         let pool = Pool::builder(manager)
             .max_size(self.per_master + KEPT_FOR_URGENT)
             .timeouts(Timeouts { wait: timeout, create: timeout, recycle: timeout })
@@ -145,7 +145,7 @@ impl Connections {
     }
 
     /// Closes this pool, unless it was replaced already; those who wait for a connection of it get one of the next.
-    fn discard(&self, address: &Address, number: u64) {
+    fn discard(&self, address: &ServerAddress, number: u64) {
         let mut pools = self.pools();
         if pools.by_master.get(address).is_some_and(|pool| pool.number == number)
             && let Some(discarded) = pools.by_master.remove(address)
@@ -157,24 +157,24 @@ impl Connections {
 }
 
 /// What an operation asks: goes to the master that has the keys, and follows when that one sends it elsewhere.
-pub(crate) struct Connection<'a> {
-    all: &'a Connections,
+pub(crate) struct RoutedConnection<'a> {
+    all: &'a ConnectionPools,
     priority: Priority,
-    held: Option<(Address, Lent)>,
+    held: Option<(ServerAddress, LoanedConnection)>,
     /// The pool that was asked last for a connection: to whom, and its number.
-    last: Option<(Address, u64)>,
+    last: Option<(ServerAddress, u64)>,
 }
 
 /// Where a server said to go.
 struct Redirect {
-    to: Address,
+    to: ServerAddress,
     /// The slot is on its way there: the server must be told that we know.
     is_asking: bool,
 }
 
-impl Connection<'_> {
+impl RoutedConnection<'_> {
     /// A connection to the master of the slot, or the one there is.
-    async fn at(&mut self, slot: Option<u16>) -> RedisResult<&mut (Address, Lent)> {
+    async fn at(&mut self, slot: Option<u16>) -> RedisResult<&mut (ServerAddress, LoanedConnection)> {
         let address = match (slot, &self.held) {
             (None, Some((address, _))) => address.clone(),
             (slot, _) => self.all.owner(slot.unwrap_or(0)).await?,
@@ -182,7 +182,10 @@ impl Connection<'_> {
         self.at_address(address).await
     }
 
-    async fn at_address(&mut self, address: Address) -> RedisResult<&mut (Address, Lent)> {
+    async fn at_address(
+        &mut self,
+        address: ServerAddress,
+    ) -> RedisResult<&mut (ServerAddress, LoanedConnection)> {
         match self.held.take() {
             Some(held) if held.0 == address => Ok(self.held.insert(held)),
             // Given back before another is waited for.
@@ -195,7 +198,7 @@ impl Connection<'_> {
         }
     }
 
-    async fn connect(&mut self, address: &Address) -> RedisResult<Lent> {
+    async fn connect(&mut self, address: &ServerAddress) -> RedisResult<LoanedConnection> {
         loop {
             let MasterPool { number, pool, normal, .. } = self.all.pool(address)?;
             let permit = match self.priority {
@@ -209,7 +212,7 @@ impl Connection<'_> {
             // Only from here on does a timeout mean that the pool is at fault: before, it was merely in use.
             self.last = Some((address.clone(), number));
             match pool.get().await {
-                Ok(connection) => return Ok(Lent { connection, _permit: permit }),
+                Ok(connection) => return Ok(LoanedConnection { connection, _permit: permit }),
                 // It was replaced meanwhile.
                 Err(PoolError::Closed) => {}
                 Err(PoolError::Backend(error)) => return Err(error),
@@ -221,7 +224,7 @@ impl Connection<'_> {
 
     async fn follow(&mut self, redirect: Redirect, command: &Cmd) -> RedisResult<Value> {
         self.all.topology.refresh_soon();
-        let (_, Lent { connection, .. }) = self.at_address(redirect.to).await?;
+        let (_, LoanedConnection { connection, .. }) = self.at_address(redirect.to).await?;
         if redirect.is_asking {
             connection.req_packed_command(&cmd("ASKING")).await?.extract_error()?;
         }
@@ -258,14 +261,14 @@ impl Connection<'_> {
     }
 }
 
-impl ConnectionLike for Connection<'_> {
+impl ConnectionLike for RoutedConnection<'_> {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         async move {
             let slot = slot_of(command);
-            let (_, Lent { connection, .. }) = self.at(slot).await?;
+            let (_, LoanedConnection { connection, .. }) = self.at(slot).await?;
             let mut answer = connection.req_packed_command(command).await;
             if self.is_lost(&answer) && slot.is_some() && !is_script(command) {
-                let (_, Lent { connection, .. }) = self.at(slot).await?;
+                let (_, LoanedConnection { connection, .. }) = self.at(slot).await?;
                 answer = connection.req_packed_command(command).await;
             }
             let Some((address, _)) = &self.held else { return answer };
@@ -292,10 +295,10 @@ impl ConnectionLike for Connection<'_> {
     ) -> RedisFuture<'a, Vec<Value>> {
         async move {
             let slot = pipeline.cmd_iter().find_map(slot_of);
-            let (_, Lent { connection, .. }) = self.at(slot).await?;
+            let (_, LoanedConnection { connection, .. }) = self.at(slot).await?;
             let mut answers = connection.req_packed_commands(pipeline, offset, count).await;
             if self.is_lost(&answers) && slot.is_some() && !pipeline.cmd_iter().any(is_script) {
-                let (_, Lent { connection, .. }) = self.at(slot).await?;
+                let (_, LoanedConnection { connection, .. }) = self.at(slot).await?;
                 answers = connection.req_packed_commands(pipeline, offset, count).await;
             }
             let mut answers = answers?;
@@ -314,7 +317,7 @@ impl ConnectionLike for Connection<'_> {
     }
 
     fn get_db(&self) -> i64 {
-        self.all.topology.link.login().db()
+        self.all.topology.connector.login().db()
     }
 }
 
@@ -339,16 +342,16 @@ fn slot_of(command: &Cmd) -> Option<u16> {
     key.map(slot_of_key)
 }
 
-fn redirect_in(answer: &Value, asked: &Address) -> Option<Redirect> {
+fn redirect_in(answer: &Value, asked: &ServerAddress) -> Option<Redirect> {
     match answer {
         Value::ServerError(error) => redirect(&error.clone().into(), asked),
         _ => None,
     }
 }
 
-fn redirect(error: &RedisError, asked: &Address) -> Option<Redirect> {
+fn redirect(error: &RedisError, asked: &ServerAddress) -> Option<Redirect> {
     let (node, _slot) = error.redirect_node()?;
-    Some(Redirect { to: Address::parse(node, asked)?, is_asking: error.code() == Some("ASK") })
+    Some(Redirect { to: ServerAddress::parse(node, asked)?, is_asking: error.code() == Some("ASK") })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use redis::aio::ConnectionLike as _;
 use redis::{Client, FromRedisValue as _, Value, cmd, pipe};
 use tokio::time::timeout;
 
-use super::endpoint::{Address, Link};
+use super::endpoint::{Connector, ServerAddress};
 use crate::store::redis::cluster::reconnect::RECONNECT_PAUSE;
 use crate::store::redis::errors::describe;
 
@@ -28,7 +28,7 @@ const SWITCH_CHANNEL: &str = "+switch-master";
 
 /// The Sentinels that the URL lists, without a login and without TLS.
 pub(crate) struct Sentinels {
-    addresses: Vec<Address>,
+    addresses: Vec<ServerAddress>,
     /// The master's name.
     name: String,
     known: Mutex<Option<Named>>,
@@ -37,7 +37,7 @@ pub(crate) struct Sentinels {
 /// A master as Sentinels name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Named {
-    address: Address,
+    address: ServerAddress,
     /// Grows with every failover.
     epoch: u64,
 }
@@ -50,7 +50,7 @@ struct Vote {
 }
 
 impl Sentinels {
-    pub(crate) fn new(mut addresses: Vec<Address>, name: &str) -> Self {
+    pub(crate) fn new(mut addresses: Vec<ServerAddress>, name: &str) -> Self {
         addresses.sort();
         addresses.dedup();
         Self { addresses, name: name.to_owned(), known: Mutex::default() }
@@ -64,11 +64,11 @@ impl Sentinels {
     ///
     /// # Errors
     /// When there is no majority, with how many answered; or when the majority names a master of an older epoch.
-    pub(crate) async fn ask(&self, link: &Link) -> Result<Address, String> {
-        let link = link.anonymous();
+    pub(crate) async fn ask(&self, connector: &Connector) -> Result<ServerAddress, String> {
+        let connector = connector.anonymous();
         let known = self.known().clone();
         let mut answers: FuturesUnordered<_> =
-            self.addresses.iter().map(|sentinel| ask_one(&link, sentinel, &self.name)).collect();
+            self.addresses.iter().map(|sentinel| ask_one(&connector, sentinel, &self.name)).collect();
         let mut votes = Votes::among(self.addresses.len());
         while let Some(answer) = answers.next().await {
             match answer {
@@ -87,10 +87,10 @@ impl Sentinels {
 
     /// The master's `down-after-milliseconds`, by the word of the first Sentinel that answers; silent ones are not
     /// waited for.
-    pub(crate) async fn down_after_ms(&self, link: &Link) -> Option<u64> {
-        let link = link.anonymous();
+    pub(crate) async fn down_after_ms(&self, connector: &Connector) -> Option<u64> {
+        let connector = connector.anonymous();
         let asked = self.addresses.iter().map(async |sentinel| {
-            let mut connection = link.connect(sentinel).await.ok()?;
+            let mut connection = connector.connect(sentinel).await.ok()?;
             let ask = cmd("SENTINEL").arg("MASTER").arg(&self.name).to_owned();
             let known: HashMap<String, String> = ask.query_async(&mut connection).await.ok()?;
             known.get("down-after-milliseconds")?.parse().ok()
@@ -105,11 +105,11 @@ impl Sentinels {
     }
 
     /// Calls `changed` whenever a Sentinel follows another master, or may have done so unheard.
-    pub(crate) async fn watch(&self, link: &Link, changed: impl Fn()) -> Infallible {
-        let link = link.anonymous();
+    pub(crate) async fn watch(&self, connector: &Connector, changed: impl Fn()) -> Infallible {
+        let connector = connector.anonymous();
         join_all(self.addresses.iter().map(async |sentinel| {
             loop {
-                let Err(reason) = hear(&link, sentinel, &changed).await;
+                let Err(reason) = hear(&connector, sentinel, &changed).await;
                 tracing::debug!(reason, %sentinel, "sentinel subscription lost");
                 tokio::time::sleep(RECONNECT_PAUSE).await;
             }
@@ -120,14 +120,18 @@ impl Sentinels {
 }
 
 /// One subscription, until it breaks.
-async fn hear(link: &Link, sentinel: &Address, changed: impl Fn()) -> Result<Infallible, String> {
+async fn hear(
+    connector: &Connector,
+    sentinel: &ServerAddress,
+    changed: impl Fn(),
+) -> Result<Infallible, String> {
     let silent = |_| "no answer in time".to_owned();
     let subscribe = async {
-        let mut subscription = Client::open(link.info(sentinel)?)?.get_async_pubsub().await?;
+        let mut subscription = Client::open(connector.info(sentinel)?)?.get_async_pubsub().await?;
         subscription.subscribe(SWITCH_CHANNEL).await?;
         Ok(subscription)
     };
-    let subscription = timeout(link.timeout, subscribe).await.map_err(silent)?;
+    let subscription = timeout(connector.timeout, subscribe).await.map_err(silent)?;
     let (mut sink, mut messages) = subscription.map_err(|error: redis::RedisError| describe(&error))?.split();
     // A switch before the subscription was not heard.
     changed();
@@ -136,24 +140,24 @@ async fn hear(link: &Link, sentinel: &Address, changed: impl Fn()) -> Result<Inf
             Ok(Some(_)) => changed(),
             Ok(None) => return Err("the Sentinel closed it".into()),
             Err(_) => {
-                let answer = timeout(link.timeout, sink.ping::<Value>()).await.map_err(silent)?;
+                let answer = timeout(connector.timeout, sink.ping::<Value>()).await.map_err(silent)?;
                 answer.map_err(|error| describe(&error))?;
             }
         }
     }
 }
 
-async fn ask_one(link: &Link, sentinel: &Address, name: &str) -> Result<Vote, String> {
+async fn ask_one(connector: &Connector, sentinel: &ServerAddress, name: &str) -> Result<Vote, String> {
     let mut questions = pipe();
     // During a failover the first one names the new master earlier.
     questions.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(name);
     questions.cmd("SENTINEL").arg("MASTER").arg(name);
     questions.cmd("SENTINEL").arg("MYID");
     let ask = async {
-        let mut connection = link.connect(sentinel).await?;
+        let mut connection = connector.connect(sentinel).await?;
         connection.req_packed_commands(&questions, 0, questions.len()).await
     };
-    match timeout(link.timeout, ask).await {
+    match timeout(connector.timeout, ask).await {
         Ok(Ok(answers)) => vote(&answers).ok_or_else(|| format!("{sentinel} knows no master {name}")),
         Ok(Err(error)) => Err(format!("{sentinel}: {}", describe(&error))),
         Err(_) => Err(format!("{sentinel} does not answer")),
@@ -172,7 +176,7 @@ fn vote(answers: &[Value]) -> Option<Vote> {
         Value::BulkString(id) => String::from_utf8(id.clone()).ok(),
         _ => None,
     });
-    Some(Vote { sentinel_id, named: Named { address: Address::tcp(&host, port), epoch } })
+    Some(Vote { sentinel_id, named: Named { address: ServerAddress::tcp(&host, port), epoch } })
 }
 
 /// The votes of one round.
@@ -248,7 +252,7 @@ mod tests {
     }
 
     fn named(host: &str, epoch: u64) -> Named {
-        Named { address: Address::tcp(host, 1), epoch }
+        Named { address: ServerAddress::tcp(host, 1), epoch }
     }
 
     fn elected(sentinels: usize, votes: impl IntoIterator<Item = Vote>) -> Option<Named> {
@@ -298,7 +302,7 @@ mod tests {
         let address = |host: &str, port: &str| Value::Array(vec![bulk(host), bulk(port)]);
         let fields = Value::Array(["name", "sessions", "config-epoch", "7"].map(bulk).to_vec());
         let read = super::vote(&[address("::1", "6379"), fields, bulk("id")]).unwrap();
-        assert_eq!(read.named, Named { address: Address::tcp("::1", 6379), epoch: 7 });
+        assert_eq!(read.named, Named { address: ServerAddress::tcp("::1", 6379), epoch: 7 });
         assert_eq!(read.sentinel_id.as_deref(), Some("id"));
         let read = super::vote(&[address("a", "1"), Value::Nil, Value::Nil]).unwrap();
         assert_eq!((read.named.epoch, read.sentinel_id), (0, None));

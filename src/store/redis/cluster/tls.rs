@@ -18,7 +18,7 @@ use crate::values::Node;
 
 /// The trusted authorities. Clones share them.
 #[derive(Clone)]
-pub struct Trust {
+pub struct TrustStore {
     /// `None` for the authorities that the system trusts.
     file: Option<PathBuf>,
     current: Arc<ArcSwap<Authorities>>,
@@ -32,7 +32,7 @@ pub(crate) struct Authorities {
     pem: Option<Vec<u8>>,
 }
 
-impl Trust {
+impl TrustStore {
     /// Trusts the authorities in this file (PEM), or else those that the system trusts.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ mod tests {
     /// An application may compile in more than one provider; rustls then finds none by itself.
     #[test]
     fn the_library_finds_a_provider() {
-        Trust::load(None).map(|_| ()).unwrap();
+        TrustStore::load(None).map(|_| ()).unwrap();
         assert!(CryptoProvider::get_default().is_some());
     }
 }

@@ -1,7 +1,7 @@
 //! Which masters there are now, and how a node finds out.
 //!
 //! One server is the master of everything; a Cluster has several, each with some of the slots; with Sentinel there is
-//! one at a time. What is known is a [`Map`], replaced as a whole when it changes. It is asked for anew every few
+//! one at a time. What is known is a [`MasterMap`], replaced as a whole when it changes. It is asked for anew every few
 //! seconds, when a server fails or redirects, and when a Sentinel tells of a new master. A refresh that fails leaves
 //! the map as it was.
 
@@ -13,10 +13,10 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
-use super::discovery::Cluster;
-use super::endpoint::{Address, Link};
+use super::discovery::ClusterDiscovery;
+use super::endpoint::{Connector, ServerAddress};
 use super::gate::Gate;
-use super::master_map::{Map, Master, Masters};
+use super::master_map::{Master, MasterMap, MasterRegistry};
 use super::sentinels::Sentinels;
 use crate::config;
 use crate::store::redis::schema::keys::Keys;
@@ -25,20 +25,20 @@ use crate::values::{Node, RedisUrl};
 /// The pause between two refreshes when nothing seems to have changed.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 
-enum Source {
+enum MasterSource {
     /// The one server of the URL.
     Fixed,
-    Cluster(Cluster),
+    Cluster(ClusterDiscovery),
     Sentinels(Sentinels),
 }
 
 /// The known masters, and the way to refresh them.
 pub(crate) struct Topology {
-    source: Source,
-    pub(crate) link: Link,
+    source: MasterSource,
+    pub(crate) connector: Connector,
     pub(crate) keys: Keys,
-    masters: Masters,
-    map: ArcSwap<Map>,
+    masters: MasterRegistry,
+    map: ArcSwap<MasterMap>,
     changed: watch::Sender<()>,
     /// How many refreshes have begun.
     begun: AtomicU64,
@@ -51,21 +51,25 @@ pub(crate) struct Topology {
 
 impl Topology {
     /// What the URL names. Asks nobody yet.
-    pub(crate) fn new(url: &RedisUrl, link: Link, keys: Keys) -> Self {
-        let addresses = |nodes: &[Node]| nodes.iter().cloned().map(Address::Tcp).collect();
+    pub(crate) fn new(url: &RedisUrl, connector: Connector, keys: Keys) -> Self {
+        let addresses = |nodes: &[Node]| nodes.iter().cloned().map(ServerAddress::Tcp).collect();
         let (source, only) = match &url.topology {
-            config::Topology::Standalone { node, .. } => (Source::Fixed, Some(Address::Tcp(node.clone()))),
-            config::Topology::Unix { path } => (Source::Fixed, Some(Address::Unix(path.clone()))),
-            config::Topology::Cluster { nodes } => (Source::Cluster(Cluster::new(addresses(nodes))), None),
+            config::Topology::Standalone { node, .. } => {
+                (MasterSource::Fixed, Some(ServerAddress::Tcp(node.clone())))
+            }
+            config::Topology::Unix { path } => (MasterSource::Fixed, Some(ServerAddress::Unix(path.clone()))),
+            config::Topology::Cluster { nodes } => {
+                (MasterSource::Cluster(ClusterDiscovery::new(addresses(nodes))), None)
+            }
             config::Topology::Sentinel { nodes, master } => {
-                (Source::Sentinels(Sentinels::new(addresses(nodes), master)), None)
+                (MasterSource::Sentinels(Sentinels::new(addresses(nodes), master)), None)
             }
         };
-        let (masters, nothing) = (Masters::new(keys.clone()), Map::of_one(None));
+        let (masters, nothing) = (MasterRegistry::new(keys.clone()), MasterMap::of_one(None));
         let map = only.map(|address| masters.sole(&nothing, address)).unwrap_or(nothing);
         Self {
             source,
-            link,
+            connector,
             keys,
             masters,
             map: ArcSwap::from_pointee(map),
@@ -78,31 +82,31 @@ impl Topology {
     }
 
     /// What is known now.
-    pub(crate) fn map(&self) -> Guard<Arc<Map>> {
+    pub(crate) fn map(&self) -> Guard<Arc<MasterMap>> {
         self.map.load()
     }
 
     /// The nodes of a Cluster that the URL names.
-    pub(crate) fn seeds(&self) -> &[Address] {
+    pub(crate) fn seeds(&self) -> &[ServerAddress] {
         match &self.source {
-            Source::Cluster(cluster) => cluster.seeds(),
-            Source::Fixed | Source::Sentinels(_) => &[],
+            MasterSource::Cluster(cluster) => cluster.seeds(),
+            MasterSource::Fixed | MasterSource::Sentinels(_) => &[],
         }
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
-        matches!(self.source, Source::Cluster(_))
+        matches!(self.source, MasterSource::Cluster(_))
     }
 
     /// Whether another server may become the master.
     pub(crate) fn may_fail_over(&self) -> bool {
-        !matches!(self.source, Source::Fixed)
+        !matches!(self.source, MasterSource::Fixed)
     }
 
     /// After how long the Sentinels take a silent master for down, by the word of the first that answers.
     pub(crate) async fn sentinels_down_after_ms(&self) -> Option<u64> {
-        let Source::Sentinels(sentinels) = &self.source else { return None };
-        sentinels.down_after_ms(&self.link).await
+        let MasterSource::Sentinels(sentinels) = &self.source else { return None };
+        sentinels.down_after_ms(&self.connector).await
     }
 
     /// Hears of every change of the map.
@@ -117,7 +121,7 @@ impl Topology {
     }
 
     /// A server that is not, or not yet, one of the masters: nothing it says is cached.
-    pub(crate) fn guest(&self, address: Address) -> Arc<Master> {
+    pub(crate) fn guest(&self, address: ServerAddress) -> Arc<Master> {
         self.masters.guest(address)
     }
 
@@ -133,7 +137,7 @@ impl Topology {
     /// Asks anew. Those who want that at the same time share one answer, to a question that was asked after they
     /// wanted it. If there is none, the map stays as it was.
     pub(crate) async fn refresh(&self) {
-        if matches!(self.source, Source::Fixed) {
+        if matches!(self.source, MasterSource::Fixed) {
             return;
         }
         let begun = self.begun.load(Ordering::SeqCst);
@@ -154,22 +158,26 @@ impl Topology {
 
     /// [`Topology::refresh`] in the background.
     pub(crate) fn refresh_soon(self: &Arc<Self>) {
-        if !matches!(self.source, Source::Fixed) {
+        if !matches!(self.source, MasterSource::Fixed) {
             let topology = self.clone();
             tokio::spawn(async move { topology.refresh().await });
         }
     }
 
-    async fn ask(&self, round: u64) -> Result<Map, String> {
+    async fn ask(&self, round: u64) -> Result<MasterMap, String> {
         let known = self.map.load_full();
         match &self.source {
-            Source::Fixed => Err("the URL names the only server".into()),
-            Source::Cluster(cluster) => self.masters.by_slot(&known, cluster.ask(&self.link, round).await?),
-            Source::Sentinels(sentinels) => Ok(self.masters.sole(&known, sentinels.ask(&self.link).await?)),
+            MasterSource::Fixed => Err("the URL names the only server".into()),
+            MasterSource::Cluster(cluster) => {
+                self.masters.by_slot(&known, cluster.ask(&self.connector, round).await?)
+            }
+            MasterSource::Sentinels(sentinels) => {
+                Ok(self.masters.sole(&known, sentinels.ask(&self.connector).await?))
+            }
         }
     }
 
-    fn adopt(&self, map: Map) {
+    fn adopt(&self, map: MasterMap) {
         if !self.map().is_same(&map) {
             let masters: Vec<_> = map.masters.iter().map(|master| master.address.to_string()).collect();
             tracing::info!(masters = masters.join(" "), "redis masters changed");
@@ -196,17 +204,17 @@ impl Topology {
             loop {
                 tokio::time::sleep(REFRESH_INTERVAL).await;
                 self.refresh().await;
-                if let Source::Cluster(cluster) = &self.source {
-                    cluster.check_seeds(&self.link).await;
+                if let MasterSource::Cluster(cluster) = &self.source {
+                    cluster.check_seeds(&self.connector).await;
                 }
             }
         };
         match &self.source {
-            Source::Fixed => std::future::pending().await,
-            Source::Cluster(_) => often.await,
-            Source::Sentinels(sentinels) => tokio::select! {
+            MasterSource::Fixed => std::future::pending().await,
+            MasterSource::Cluster(_) => often.await,
+            MasterSource::Sentinels(sentinels) => tokio::select! {
                 never = often => never,
-                never = sentinels.watch(&self.link, || self.refresh_soon()) => never,
+                never = sentinels.watch(&self.connector, || self.refresh_soon()) => never,
             },
         }
     }

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use super::denied::Denied;
 use super::permissions::Needs;
-use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::cluster::endpoint::ServerAddress;
 use crate::store::redis::errors::describe;
 use crate::store::redis::schema::keys::SCHEMA_VERSION;
 use crate::store::report::{DeniedTo, Fault, FaultKind};
@@ -21,21 +21,21 @@ pub(crate) fn nowhere(url: &str, cause: String) -> Fault {
 }
 
 /// No answer within the timeout.
-pub(crate) fn silent(address: &Address, timeout: Duration) -> Fault {
+pub(crate) fn silent(address: &ServerAddress, timeout: Duration) -> Fault {
     let cause = format!("no answer within {} ms", timeout.as_millis());
     let fix = "look at the server and the network; over TLS or not is said by rediss:// and redis://";
     Fault::new(FaultKind::Unreachable, address.to_string(), cause, fix)
 }
 
 /// A server that speaks no TLS takes our greeting for the beginning of a command, and waits for its end.
-pub(crate) fn no_tls(address: &Address) -> Fault {
+pub(crate) fn no_tls(address: &ServerAddress) -> Fault {
     let fix = "redis:// instead of rediss://, or the server's tls-port, in redis-url";
     Fault::new(FaultKind::Tls, address.to_string(), "the server speaks no TLS on this port", fix)
 }
 
 /// Whether a server answers without TLS. It is told nothing but `PING`.
-pub(crate) async fn speaks_plain(address: &Address, timeout: Duration) -> bool {
-    let Address::Tcp(node) = address else { return false };
+pub(crate) async fn speaks_plain(address: &ServerAddress, timeout: Duration) -> bool {
+    let ServerAddress::Tcp(node) = address else { return false };
     let ask = async {
         let mut stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
         stream.write_all(b"PING\r\n").await?;
@@ -45,13 +45,13 @@ pub(crate) async fn speaks_plain(address: &Address, timeout: Duration) -> bool {
     matches!(tokio::time::timeout(timeout, ask).await, Ok(Ok(b'+' | b'-')))
 }
 
-pub(crate) fn version(address: &Address, version: &str) -> Fault {
+pub(crate) fn version(address: &ServerAddress, version: &str) -> Fault {
     let fix = "run Redis 7.0 or newer, or Valkey";
     Fault::new(FaultKind::Version, address.to_string(), format!("the server is {version}"), fix)
 }
 
 /// `kept` is the value of the key, or `None` where the key is no string.
-pub(crate) fn schema(address: &Address, key: &str, kept: Option<&Value>) -> Fault {
+pub(crate) fn schema(address: &ServerAddress, key: &str, kept: Option<&Value>) -> Fault {
     let kept = match kept {
         Some(Value::BulkString(kept)) => {
             format!("{:?}", String::from_utf8_lossy(kept).chars().take(20).collect::<String>())
@@ -63,7 +63,7 @@ pub(crate) fn schema(address: &Address, key: &str, kept: Option<&Value>) -> Faul
     Fault::new(FaultKind::Schema, address.to_string(), cause, fix)
 }
 
-pub(crate) fn eviction(address: &Address, policy: &str) -> Fault {
+pub(crate) fn eviction(address: &ServerAddress, policy: &str) -> Fault {
     let cause = format!(
         "maxmemory-policy is {policy}: an evicted token is a user logged out, an evicted index hides tokens"
     );
@@ -72,7 +72,7 @@ pub(crate) fn eviction(address: &Address, policy: &str) -> Fault {
 }
 
 /// What an error of the server, or of the way to it, means.
-pub(crate) fn of_error(address: &Address, error: &RedisError, needs: &Needs) -> Fault {
+pub(crate) fn of_error(address: &ServerAddress, error: &RedisError, needs: &Needs) -> Fault {
     if let Some(denied) = Denied::in_error(error) {
         return of_denied(address, denied, needs);
     }
@@ -159,7 +159,7 @@ fn cause(error: &RedisError) -> String {
 }
 
 /// A command was denied before the permissions could be asked for.
-fn of_denied(address: &Address, denied: Denied, needs: &Needs) -> Fault {
+fn of_denied(address: &ServerAddress, denied: Denied, needs: &Needs) -> Fault {
     match denied {
         Denied::Command(command) => {
             let rule = format!("+{}", command.to_ascii_lowercase());

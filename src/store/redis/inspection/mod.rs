@@ -18,12 +18,12 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value, cmd};
 
 use self::permissions::Needs;
-use crate::store::redis::cluster::authority::{Refusal, refusal};
-use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::cluster::authority::{ProbeRefusal, refusal};
+use crate::store::redis::cluster::endpoint::ServerAddress;
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::cluster::slots::slot_of_key;
 use crate::store::redis::cluster::topology::Topology;
-use crate::store::redis::lookup::near_cache::Near;
+use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::schema::keys::{Keys, SCHEMA_VERSION};
 use crate::store::report::{Fault, FaultKind, MasterReport, Report, is_evicting};
 
@@ -37,14 +37,14 @@ const OLDEST_MAJOR_VERSION: u32 = 7;
 /// See the module.
 pub(crate) struct Inspection {
     topology: Arc<Topology>,
-    near: Arc<Near>,
+    node_cache: Arc<NodeCache>,
     keys: Keys,
     needs: Needs,
     /// Where the servers are looked for, without the password.
     url: String,
     accepts_eviction: bool,
     looks: AtomicU64,
-    servers: Mutex<HashMap<Address, Inspected>>,
+    servers: Mutex<HashMap<ServerAddress, Inspected>>,
 }
 
 /// What is known of a server since it was last looked at thoroughly.
@@ -79,14 +79,14 @@ impl From<RedisError> for Failed {
 impl Inspection {
     pub(crate) fn new(
         topology: Arc<Topology>,
-        near: Arc<Near>,
+        node_cache: Arc<NodeCache>,
         keys: Keys,
         commands: &[String],
         (url, accepts_eviction): (String, bool),
     ) -> Self {
-        let needs = Needs::new(&keys, commands, &topology, near.cache.is_some());
+        let needs = Needs::new(&keys, commands, &topology, node_cache.cache.is_some());
         let (looks, servers) = (AtomicU64::new(0), Mutex::default());
-        Self { topology, near, keys, needs, url, accepts_eviction, looks, servers }
+        Self { topology, node_cache, keys, needs, url, accepts_eviction, looks, servers }
     }
 
     /// One look at all masters. Opens and closes the gate.
@@ -141,18 +141,18 @@ impl Inspection {
         Report { faults, masters: Vec::new() }
     }
 
-    fn servers(&self) -> std::sync::MutexGuard<'_, HashMap<Address, Inspected>> {
+    fn servers(&self) -> std::sync::MutexGuard<'_, HashMap<ServerAddress, Inspected>> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_tracked(&self, master: &Master) -> Option<bool> {
-        let cache = self.near.cache.as_ref().filter(|_| master.may_have_tokens())?;
-        Some(cache.is_live(master.index(), self.near.clock.boottime_ms()))
+        let cache = self.node_cache.cache.as_ref().filter(|_| master.may_have_tokens())?;
+        Some(cache.is_live(master.index(), self.node_cache.clock.boottime_ms()))
     }
 
     /// Closed by what was found when a server was last seen, so that one that comes back is not used before it was looked
     /// at again; and until any was seen at all.
-    fn decide(&self, servers: &HashMap<Address, Inspected>, report: &Report) {
+    fn decide(&self, servers: &HashMap<ServerAddress, Inspected>, report: &Report) {
         let seen = servers.values().flat_map(|inspected| &inspected.faults);
         let harmful = report.faults.iter().chain(seen).find(|fault| self.needs.closes_gate(fault));
         let reason = harmful.map(|fault| format!("{}: {}", fault.kind.message(), fault.cause));
@@ -181,12 +181,12 @@ impl Inspection {
             Ok(()) => return (inspected, None),
             Err(Failed::Fault(fault)) => *fault,
             Err(Failed::Redis(error)) if error.is_timeout() => {
-                faults::silent(address, self.topology.link.timeout)
+                faults::silent(address, self.topology.connector.timeout)
             }
             Err(Failed::Redis(error)) => faults::of_error(address, &error, &self.needs),
         };
-        let is_mute = fault.kind == FaultKind::Unreachable && self.topology.link.trust.is_some();
-        if is_mute && faults::speaks_plain(address, self.topology.link.timeout / 2).await {
+        let is_mute = fault.kind == FaultKind::Unreachable && self.topology.connector.trust.is_some();
+        if is_mute && faults::speaks_plain(address, self.topology.connector.timeout / 2).await {
             return (inspected, Some(faults::no_tls(address)));
         }
         (inspected, Some(fault))
@@ -203,7 +203,7 @@ impl Inspection {
         // Put back only when the look has come to its end: on a connection that was left halfway, answers would go astray.
         let (mut connection, is_thorough) = match inspected.connection.take() {
             Some(connection) => (connection, is_thorough),
-            None => (self.topology.link.connect(address).await?, true),
+            None => (self.topology.connector.connect(address).await?, true),
         };
         // What is at fault is looked at each time, so that its end is seen soon.
         if is_thorough || !inspected.is_known || !inspected.faults.is_empty() {
@@ -231,15 +231,15 @@ impl Inspection {
         let Err(error) = cmd("DEL").arg(master.probe()).exec_async(connection).await else { return Ok(()) };
         match refusal(error.code().unwrap_or_default()) {
             // The slot is on the move; that says nothing of the server.
-            Refusal::Leaving | Refusal::Gone => Ok(()),
-            Refusal::Harmless | Refusal::OfTheServer => Err(error),
+            ProbeRefusal::Leaving | ProbeRefusal::Gone => Ok(()),
+            ProbeRefusal::Harmless | ProbeRefusal::OfTheServer => Err(error),
         }
     }
 
     /// Asks the master that has the key of the schema; writes our version where there is none.
     async fn check_schema(
         &self,
-        address: &Address,
+        address: &ServerAddress,
         connection: &mut MultiplexedConnection,
     ) -> Result<(), Failed> {
         let key = self.keys.schema();
@@ -267,7 +267,7 @@ impl Inspection {
 
     async fn look_thoroughly(
         &self,
-        address: &Address,
+        address: &ServerAddress,
         connection: &mut MultiplexedConnection,
     ) -> Result<(Facts, Vec<Fault>), RedisError> {
         let mut found = Vec::new();
@@ -285,7 +285,7 @@ impl Inspection {
         if is_evicting(&facts.memory_policy) && !self.accepts_eviction {
             found.push(faults::eviction(address, &facts.memory_policy));
         }
-        found.extend(failover::too_slow(&self.topology, address, self.near.lease_ms, connection).await);
+        found.extend(failover::too_slow(&self.topology, address, self.node_cache.lease_ms, connection).await);
         Ok((facts, found))
     }
 }

@@ -3,7 +3,7 @@
 use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 
-use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::cluster::endpoint::ServerAddress;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::errors::named;
 use crate::store::redis::schema::keys::Keys;
@@ -48,7 +48,7 @@ pub(crate) struct Needs {
 impl Needs {
     /// All that `commands`, those of the scripts, and the rest of the store need.
     pub(crate) fn new(keys: &Keys, commands: &[String], topology: &Topology, is_tracking: bool) -> Self {
-        let login = topology.link.login();
+        let login = topology.connector.login();
         let is_mere = |name: &&String| !matches!(name.as_str(), "PUBLISH" | "TIME");
         let mut all: Vec<_> = commands.iter().filter(is_mere).cloned().collect();
         all.extend(WITH_KEY.iter().map(|name| (*name).to_owned()));
@@ -75,7 +75,7 @@ impl Needs {
     /// What is missing at this server, one fault for commands, one for keys and one for the channel.
     pub(crate) async fn missing(
         &self,
-        address: &Address,
+        address: &ServerAddress,
         connection: &mut MultiplexedConnection,
     ) -> Result<Vec<Fault>, redis::RedisError> {
         #[derive(Serialize)]
@@ -92,7 +92,7 @@ impl Needs {
     }
 
     /// The faults of what is missing: a command, and `command`, `channel` or a key.
-    fn faults(&self, address: &Address, missing: &[(String, String)]) -> Vec<Fault> {
+    fn faults(&self, address: &ServerAddress, missing: &[(String, String)]) -> Vec<Fault> {
         let list = |wanted: &dyn Fn(&str) -> bool| {
             let mut names: Vec<_> =
                 missing.iter().filter(|(_, what)| wanted(what)).map(|(name, _)| name.clone()).collect();
@@ -138,21 +138,21 @@ impl Needs {
     }
 
     /// The fault that keys are denied, which ones is not known.
-    pub(crate) fn all_keys(&self, address: &Address) -> Fault {
+    pub(crate) fn all_keys(&self, address: &ServerAddress) -> Fault {
         let pattern = format!("{}*", self.prefix);
         let denied = DeniedTo { command: "EVALSHA".into(), key: pattern.clone(), ..DeniedTo::default() };
         self.fault(address, &format!("~{pattern}"), denied)
     }
 
     /// The fault that the channel is denied.
-    pub(crate) fn channel(&self, address: &Address) -> Fault {
+    pub(crate) fn channel(&self, address: &ServerAddress) -> Fault {
         let denied =
             DeniedTo { command: "PUBLISH".into(), channel: self.channel.clone(), ..DeniedTo::default() };
         self.fault(address, &format!("&{}*", self.prefix), denied)
     }
 
     /// The fault that the user may not do this, with the rule that allows it.
-    pub(crate) fn fault(&self, address: &Address, rule: &str, denied: DeniedTo) -> Fault {
+    pub(crate) fn fault(&self, address: &ServerAddress, rule: &str, denied: DeniedTo) -> Fault {
         let on = match (denied.key.as_str(), denied.channel.as_str()) {
             ("", "") => String::new(),
             (key, "") => format!(" on the keys {key}"),

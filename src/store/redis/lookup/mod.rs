@@ -1,11 +1,11 @@
-//! Look-ups of tokens: the near cache, else a pipeline to the master.
+//! Look-ups of tokens: the node_cache cache, else a pipeline to the master.
 
-pub mod near_cache;
+pub mod node_cache;
 pub mod open_connection;
 pub mod pipeline;
-pub mod queue;
+pub mod pipeline_state;
+pub mod read_router;
 pub mod reader;
 pub mod request;
 pub mod resp;
-pub mod router;
 pub mod stream;

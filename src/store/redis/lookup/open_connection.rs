@@ -1,4 +1,4 @@
-//! An open connection of a [`Pipe`](super::pipeline::Pipe): what is written, read and handed out while it is up.
+//! An open connection of a [`Pipeline`](super::pipeline::Pipeline): what is written, read and handed out while it is up.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,29 +9,31 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::Interval;
 
-use super::queue::{CHECKS_PER_TIMEOUT, Failure, LookUp, Lost, Proof, Queue, Then};
-use super::request::{Redirect, Server, Value, code_of};
+use super::pipeline_state::{
+    AfterLoss, AuthorityProof, CHECKS_PER_TIMEOUT, LostConnection, PendingRead, PipelineShared, ReadFailure,
+};
+use super::request::{ReadValue, Redirect, ServerIdentity, code_of};
 use super::resp;
-use super::resp::{Answer, Read};
+use super::resp::{Parsed, RespReply};
 use super::stream::Stream;
 use crate::store::error::StoreError;
-use crate::store::redis::cluster::authority::{Refusal, refusal};
+use crate::store::redis::cluster::authority::{ProbeRefusal, refusal};
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::inspection::denied::Denied;
 
-/// Read from the socket at once.
+/// Parsed from the socket at once.
 const READ_BYTES: usize = 16 * 1024;
 
 /// An open connection and what is under way on it.
-pub(crate) struct Open<'a> {
+pub(crate) struct OpenConnection<'a> {
     stream: Pin<Box<dyn Stream>>,
-    server: Arc<Server>,
-    queue: &'a Queue,
+    server: Arc<ServerIdentity>,
+    queue: &'a PipelineShared,
     out: Vec<u8>,
     written: usize,
     input: Vec<u8>,
-    /// Sent, in the order of the answers to come.
-    under_way: VecDeque<Sent>,
+    /// SentCommand, in the order of the answers to come.
+    under_way: VecDeque<SentCommand>,
     /// The last write was refused for its slot: what follows it is not proven.
     is_unproven: bool,
     checks: &'a mut Interval,
@@ -43,7 +45,7 @@ pub(crate) struct Open<'a> {
 }
 
 /// Why a connection is of no more use.
-pub(crate) enum Loss {
+pub(crate) enum LossCause {
     /// The other side closed it.
     Closed(String),
     /// No answer in time, no authority, or an answer that is not of the protocol.
@@ -51,19 +53,19 @@ pub(crate) enum Loss {
 }
 
 /// A command that was sent, with the number of checks there had been when it was asked for.
-enum Sent {
+enum SentCommand {
     /// A write that a server without authority refuses.
     Probe(u64),
     /// What says that the next command is for a slot on its way.
     Asking(u64),
-    LookUp(LookUp),
+    PendingRead(PendingRead),
 }
 
-impl<'a> Open<'a> {
+impl<'a> OpenConnection<'a> {
     pub(crate) fn new(
         stream: Pin<Box<dyn Stream>>,
-        server: Arc<Server>,
-        queue: &'a Queue,
+        server: Arc<ServerIdentity>,
+        queue: &'a PipelineShared,
         (checks, check): (&'a mut Interval, u64),
     ) -> Self {
         Self {
@@ -84,28 +86,31 @@ impl<'a> Open<'a> {
 
     /// What becomes of the look-ups without an answer: if the other side closed the connection, they are asked over the
     /// next one, each of them only once. That one is made at once if this one has answered something or stood for a while.
-    pub(crate) fn lose(self, loss: Loss) -> Lost {
+    pub(crate) fn lose(self, loss: LossCause) -> LostConnection {
         let is_young = !self.has_answered && self.check == self.first_check;
         match loss {
-            Loss::Closed(reason) => {
+            LossCause::Closed(reason) => {
                 let unanswered = self.under_way.into_iter().filter_map(|sent| match sent {
-                    Sent::LookUp(look_up) if !look_up.is_retried => {
-                        Some(LookUp { is_retried: true, ..look_up })
+                    SentCommand::PendingRead(look_up) if !look_up.is_retried => {
+                        Some(PendingRead { is_retried: true, ..look_up })
                     }
                     _ => None,
                 });
-                Lost { reason, then: Then::Again { unanswered: unanswered.collect(), is_young } }
+                LostConnection {
+                    reason,
+                    then: AfterLoss::Again { unanswered: unanswered.collect(), is_young },
+                }
             }
-            Loss::Unusable(reason) => Lost::for_good(reason),
+            LossCause::Unusable(reason) => LostConnection::for_good(reason),
         }
     }
 
     /// Does all that can be done without waiting; ready, with the reason, when the connection is of no more use.
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Loss> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<LossCause> {
         loop {
             self.take_waiting(context);
             if let Poll::Ready(error) = self.poll_write(context) {
-                return Poll::Ready(Loss::Closed(error.to_string()));
+                return Poll::Ready(LossCause::Closed(error.to_string()));
             }
             if let Poll::Ready(loss) = self.poll_read(context) {
                 return Poll::Ready(loss);
@@ -119,12 +124,12 @@ impl<'a> Open<'a> {
             self.check += 1;
             self.queue.state().check = self.check;
             let oldest = match self.under_way.front() {
-                Some(Sent::Probe(check) | Sent::Asking(check)) => *check,
-                Some(Sent::LookUp(look_up)) => look_up.check,
+                Some(SentCommand::Probe(check) | SentCommand::Asking(check)) => *check,
+                Some(SentCommand::PendingRead(look_up)) => look_up.check,
                 None => self.check,
             };
             if self.check - oldest > u64::from(CHECKS_PER_TIMEOUT) {
-                return Poll::Ready(Loss::Unusable("no answer in time".into()));
+                return Poll::Ready(LossCause::Unusable("no answer in time".into()));
             }
         }
         Poll::Pending
@@ -145,7 +150,7 @@ impl<'a> Open<'a> {
         };
         // Of what is written before a look-up: as old as the oldest.
         let check = waiting.first().map_or(self.check, |look_up| look_up.check);
-        if waiting.iter().any(|look_up| look_up.proof == Proof::Shared) {
+        if waiting.iter().any(|look_up| look_up.proof == AuthorityProof::Shared) {
             // Before the reads: a server that is the master by then has all that was acknowledged until then.
             self.write_probe(self.queue.master.probe(), check);
         }
@@ -153,12 +158,12 @@ impl<'a> Open<'a> {
         let mut own = Vec::new();
         for look_up in waiting {
             match look_up.proof {
-                Proof::Shared => self.write_look_up(look_up),
-                Proof::Own { .. } => own.push(look_up),
+                AuthorityProof::Shared => self.write_look_up(look_up),
+                AuthorityProof::Own { .. } => own.push(look_up),
             }
         }
         for look_up in own {
-            let probe = self.queue.topology.keys.probe_at(&look_up.question.shard().to_string());
+            let probe = self.queue.topology.keys.probe_at(&look_up.request.shard().to_string());
             self.write_asking(look_up.proof, check);
             self.write_probe(&probe, check);
             self.write_asking(look_up.proof, check);
@@ -168,19 +173,19 @@ impl<'a> Open<'a> {
 
     fn write_probe(&mut self, key: &str, check: u64) {
         resp::write_command(&mut self.out, &[b"DEL", key.as_bytes()]);
-        self.under_way.push_back(Sent::Probe(check));
+        self.under_way.push_back(SentCommand::Probe(check));
     }
 
-    fn write_asking(&mut self, proof: Proof, check: u64) {
-        if proof == (Proof::Own { is_asking: true }) {
+    fn write_asking(&mut self, proof: AuthorityProof, check: u64) {
+        if proof == (AuthorityProof::Own { is_asking: true }) {
             resp::write_command(&mut self.out, &[b"ASKING"]);
-            self.under_way.push_back(Sent::Asking(check));
+            self.under_way.push_back(SentCommand::Asking(check));
         }
     }
 
-    fn write_look_up(&mut self, look_up: LookUp) {
-        look_up.question.write(&mut self.out, &self.queue.topology.keys);
-        self.under_way.push_back(Sent::LookUp(look_up));
+    fn write_look_up(&mut self, look_up: PendingRead) {
+        look_up.request.write(&mut self.out, &self.queue.topology.keys);
+        self.under_way.push_back(SentCommand::PendingRead(look_up));
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
@@ -201,17 +206,17 @@ impl<'a> Open<'a> {
         }
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Loss> {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<LossCause> {
         loop {
             self.input.reserve(READ_BYTES);
             // This future keeps nothing between polls, so a new one each time loses nothing.
             match ready!(pin!(self.stream.read_buf(&mut self.input)).poll(context)) {
-                Ok(0) => return Poll::Ready(Loss::Closed("the server closed it".into())),
+                Ok(0) => return Poll::Ready(LossCause::Closed("the server closed it".into())),
                 Ok(_) => self.has_answered = true,
-                Err(error) => return Poll::Ready(Loss::Closed(error.to_string())),
+                Err(error) => return Poll::Ready(LossCause::Closed(error.to_string())),
             }
             if let Err(reason) = self.hand_out() {
-                return Poll::Ready(Loss::Unusable(reason));
+                return Poll::Ready(LossCause::Unusable(reason));
             }
         }
     }
@@ -226,26 +231,26 @@ impl<'a> Open<'a> {
         while at < self.input.len() {
             let input = &self.input[at..];
             let length = match self.under_way.front().ok_or_else(broken)? {
-                sent @ (Sent::Probe(_) | Sent::Asking(_)) => match resp::read_done(input) {
-                    Read::Whole(answer, length) => {
-                        if matches!(sent, Sent::Probe(_)) {
+                sent @ (SentCommand::Probe(_) | SentCommand::Asking(_)) => match resp::read_done(input) {
+                    Parsed::Whole(answer, length) => {
+                        if matches!(sent, SentCommand::Probe(_)) {
                             self.is_unproven = is_unproven(&answer, &self.queue.master)?;
                         }
                         length
                     }
-                    Read::Partial => break,
-                    Read::Broken => return Err(broken()),
+                    Parsed::Partial => break,
+                    Parsed::Broken => return Err(broken()),
                 },
-                Sent::LookUp(look_up) => match look_up.question.read(input) {
-                    Read::Whole(answer, length) => {
-                        if let Some(Sent::LookUp(look_up)) = self.under_way.pop_front() {
+                SentCommand::PendingRead(look_up) => match look_up.request.read(input) {
+                    Parsed::Whole(answer, length) => {
+                        if let Some(SentCommand::PendingRead(look_up)) = self.under_way.pop_front() {
                             self.answer(look_up, answer);
                         }
                         at += length;
                         continue;
                     }
-                    Read::Partial => break,
-                    Read::Broken => return Err(broken()),
+                    Parsed::Partial => break,
+                    Parsed::Broken => return Err(broken()),
                 },
             };
             self.under_way.pop_front();
@@ -255,18 +260,18 @@ impl<'a> Open<'a> {
         Ok(())
     }
 
-    fn answer(&self, look_up: LookUp, answer: Answer<Result<Value, StoreError>>) {
-        let LookUp { question, found, .. } = look_up;
+    fn answer(&self, look_up: PendingRead, answer: RespReply<Result<ReadValue, StoreError>>) {
+        let PendingRead { request, found, .. } = look_up;
         let outcome = if self.is_unproven {
-            Err(Failure::Again(question, None))
+            Err(ReadFailure::Again(request, None))
         } else {
             match answer {
-                Answer::Error(text) => match Redirect::parse(&text, &self.queue.master.address) {
-                    Some(redirect) => Err(Failure::Again(question, Some(redirect))),
-                    None => Err(Failure::Store(error_of(&text))),
+                RespReply::Error(text) => match Redirect::parse(&text, &self.queue.master.address) {
+                    Some(redirect) => Err(ReadFailure::Again(request, Some(redirect))),
+                    None => Err(ReadFailure::Store(error_of(&text))),
                 },
-                Answer::Fine(Ok(value)) => Ok((value, self.server.clone())),
-                Answer::Fine(Err(error)) => Err(Failure::Store(error)),
+                RespReply::Fine(Ok(value)) => Ok((value, self.server.clone())),
+                RespReply::Fine(Err(error)) => Err(ReadFailure::Store(error)),
             }
         };
         // Nobody waits any more when the client has gone.
@@ -278,16 +283,16 @@ impl<'a> Open<'a> {
 ///
 /// # Errors
 /// With the code, when the server must not be believed.
-fn is_unproven(answer: &Answer<()>, master: &Master) -> Result<bool, String> {
-    let Answer::Error(text) = answer else { return Ok(false) };
+fn is_unproven(answer: &RespReply<()>, master: &Master) -> Result<bool, String> {
+    let RespReply::Error(text) = answer else { return Ok(false) };
     let refusal = refusal(text);
-    if matches!(refusal, Refusal::Leaving | Refusal::Gone) {
+    if matches!(refusal, ProbeRefusal::Leaving | ProbeRefusal::Gone) {
         master.next_probe();
     }
     match refusal {
-        Refusal::Harmless | Refusal::Leaving => Ok(false),
-        Refusal::Gone => Ok(true),
-        Refusal::OfTheServer => Err(code_of(text).to_owned()),
+        ProbeRefusal::Harmless | ProbeRefusal::Leaving => Ok(false),
+        ProbeRefusal::Gone => Ok(true),
+        ProbeRefusal::OfTheServer => Err(code_of(text).to_owned()),
     }
 }
 

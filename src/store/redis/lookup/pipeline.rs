@@ -12,7 +12,10 @@
 //! can be had every look-up fails at once, so that requests do not pile up behind an outage. It ends with the next
 //! connection, or as soon as tracking has found the server again: then look-ups wait.
 
-use super::queue::{CHECKS_PER_TIMEOUT, Failure, LookUp, Lost, Phase, Proof, Queue, State, Then};
+use super::pipeline_state::{
+    AfterLoss, AuthorityProof, CHECKS_PER_TIMEOUT, LostConnection, PendingRead, Phase, PipelineShared,
+    PipelineState, ReadFailure,
+};
 use crate::store::redis::cluster::reconnect::RECONNECT_PAUSE;
 use std::future::poll_fn;
 use std::io;
@@ -23,12 +26,12 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
-use super::open_connection::Open;
-use super::request::{Question, Server, Value};
+use super::open_connection::OpenConnection;
+use super::request::{ReadRequest, ReadValue, ServerIdentity};
 use super::stream;
 use super::stream::Stream;
 use crate::store::error::StoreError;
-use crate::store::redis::cluster::authority::{Refusal, refusal};
+use crate::store::redis::cluster::authority::{ProbeRefusal, refusal};
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::cluster::topology::Topology;
 
@@ -36,21 +39,21 @@ use crate::store::redis::cluster::topology::Topology;
 /// be late.
 pub(crate) const FIRST_TRIES: u32 = 2;
 /// The handle: any thread may use it. The connection ends with it.
-pub(crate) struct Pipe {
-    queue: Arc<Queue>,
+pub(crate) struct Pipeline {
+    queue: Arc<PipelineShared>,
     worker: AbortHandle,
 }
 
-impl Drop for Pipe {
+impl Drop for Pipeline {
     fn drop(&mut self) {
         self.worker.abort();
     }
 }
 
 /// Held by the connection's task. When the task ends, also with its runtime or before its first turn, nobody will answer.
-pub(crate) struct Ending(Arc<Queue>);
+pub(crate) struct CloseGuard(Arc<PipelineShared>);
 
-impl Drop for Ending {
+impl Drop for CloseGuard {
     fn drop(&mut self) {
         {
             let mut state = self.0.state();
@@ -61,18 +64,20 @@ impl Drop for Ending {
     }
 }
 
-impl Pipe {
+impl Pipeline {
     /// Starts the connection's task.
     pub(crate) fn start(
         topology: Arc<Topology>,
         master: Arc<Master>,
         runtime: &tokio::runtime::Handle,
     ) -> Self {
-        let state = State { phase: Phase::New, waiting: Vec::new(), waker: None, returns: 0, check: 0 };
+        let state =
+            PipelineState { phase: Phase::New, waiting: Vec::new(), waker: None, returns: 0, check: 0 };
         let has_tried = watch::Sender::new(false);
         let returns = master.returns();
-        let queue = Arc::new(Queue { topology, master, returns, state: Mutex::new(state), has_tried });
-        let ending = Ending(queue.clone());
+        let queue =
+            Arc::new(PipelineShared { topology, master, returns, state: Mutex::new(state), has_tried });
+        let ending = CloseGuard(queue.clone());
         let worker = runtime.spawn(async move { ending.0.work().await }).abort_handle();
         Self { queue, worker }
     }
@@ -94,10 +99,10 @@ impl Pipe {
 
     pub(crate) async fn ask(
         &self,
-        question: Question,
-        proof: Proof,
-    ) -> Result<(Value, Arc<Server>), Failure> {
-        let unavailable = |reason: &str| Failure::Store(StoreError::Unavailable(reason.into()));
+        request: ReadRequest,
+        proof: AuthorityProof,
+    ) -> Result<(ReadValue, Arc<ServerIdentity>), ReadFailure> {
+        let unavailable = |reason: &str| ReadFailure::Store(StoreError::Unavailable(reason.into()));
         let (found, answered) = oneshot::channel();
         let waker = {
             let mut state = self.queue.state();
@@ -105,7 +110,7 @@ impl Pipe {
                 return Err(unavailable("not connected"));
             }
             let check = state.check;
-            state.waiting.push(LookUp { question, proof, found, check, is_retried: false });
+            state.waiting.push(PendingRead { request, proof, found, check, is_retried: false });
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -115,10 +120,10 @@ impl Pipe {
     }
 }
 
-impl Queue {
+impl PipelineShared {
     async fn work(self: &Arc<Self>) {
         // One for all connections: look-ups age while one follows the other, too.
-        let mut checks = interval(self.topology.link.timeout / CHECKS_PER_TIMEOUT);
+        let mut checks = interval(self.topology.connector.timeout / CHECKS_PER_TIMEOUT);
         // A process that was stopped finds one check due, not all it missed.
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut returns = self.returns.clone();
@@ -126,7 +131,7 @@ impl Queue {
         loop {
             // Before the attempt: one that fails because it came too early must not hide a return meanwhile.
             let mut seen = *returns.borrow_and_update();
-            let Lost { reason, then } = self.serve(&mut checks, was_up).await;
+            let LostConnection { reason, then } = self.serve(&mut checks, was_up).await;
             was_up = self.state().phase == Phase::Up;
             if was_up {
                 seen = *returns.borrow_and_update();
@@ -134,8 +139,8 @@ impl Queue {
             let is_over = !self.topology.map().has(&self.master);
             let (phase, unanswered, is_young) = match then {
                 _ if is_over => (Phase::Over, None, false),
-                Then::Outage => (Phase::Down, None, false),
-                Then::Again { unanswered, is_young } => (Phase::New, Some(unanswered), is_young),
+                AfterLoss::Outage => (Phase::Down, None, false),
+                AfterLoss::Again { unanswered, is_young } => (Phase::New, Some(unanswered), is_young),
             };
             {
                 let mut state = self.state();
@@ -177,8 +182,8 @@ impl Queue {
     }
 
     /// One connection, from the attempt to its loss. `was_up`: the one before worked.
-    async fn serve(&self, checks: &mut Interval, was_up: bool) -> Lost {
-        let connect = timeout(self.topology.link.timeout, self.connect());
+    async fn serve(&self, checks: &mut Interval, was_up: bool) -> LostConnection {
+        let connect = timeout(self.topology.connector.timeout, self.connect());
         let connected = tokio::select! {
             connected = connect => connected,
             never = self.age_waiting(checks) => never,
@@ -191,17 +196,17 @@ impl Queue {
                     state.check
                 };
                 self.has_tried.send_replace(true);
-                let mut open = Open::new(stream, server, self, (checks, check));
+                let mut open = OpenConnection::new(stream, server, self, (checks, check));
                 let reason = poll_fn(|context| open.poll(context)).await;
                 open.lose(reason)
             }
             // The same hand may have closed both.
-            Ok(Err(error)) if was_up && is_closed(&error) => Lost {
+            Ok(Err(error)) if was_up && is_closed(&error) => LostConnection {
                 reason: error.to_string(),
-                then: Then::Again { unanswered: Vec::new(), is_young: true },
+                then: AfterLoss::Again { unanswered: Vec::new(), is_young: true },
             },
-            Ok(Err(error)) => Lost::for_good(error.to_string()),
-            Err(_) => Lost::for_good("no answer in time".into()),
+            Ok(Err(error)) => LostConnection::for_good(error.to_string()),
+            Err(_) => LostConnection::for_good("no answer in time".into()),
         }
     }
 
@@ -218,20 +223,20 @@ impl Queue {
 
     /// Connects, and asks which server that is: behind one address there may be another one next time, and only what
     /// the tracked one answered may be cached.
-    async fn connect(&self) -> io::Result<(Pin<Box<dyn Stream>>, Arc<Server>)> {
-        let mut stream = self.topology.link.open(&self.master.address).await?;
+    async fn connect(&self) -> io::Result<(Pin<Box<dyn Stream>>, Arc<ServerIdentity>)> {
+        let mut stream = self.topology.connector.open(&self.master.address).await?;
         let info = stream::call(&mut stream, &[b"INFO", b"server"]).await?;
         if self.master.may_have_tokens()
             && let Err(error) = stream::call(&mut stream, &[b"DEL", self.master.probe().as_bytes()]).await
         {
             match refusal(&error.to_string()) {
-                Refusal::OfTheServer => return Err(error),
-                Refusal::Leaving | Refusal::Gone => self.master.next_probe(),
-                Refusal::Harmless => {}
+                ProbeRefusal::OfTheServer => return Err(error),
+                ProbeRefusal::Leaving | ProbeRefusal::Gone => self.master.next_probe(),
+                ProbeRefusal::Harmless => {}
             }
         }
         let run_id = run_id_in(&info).to_owned();
-        Ok((stream, Arc::new(Server { index: self.master.index(), run_id })))
+        Ok((stream, Arc::new(ServerIdentity { index: self.master.index(), run_id })))
     }
 }
 

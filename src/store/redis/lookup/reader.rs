@@ -1,11 +1,11 @@
-//! Reads credentials for validation: from the near cache, else from the server in a pipeline.
+//! Reads credentials for validation: from the node_cache cache, else from the server in a pipeline.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::near_cache::Near;
+use super::node_cache::NodeCache;
+use super::read_router::ReadRouter;
 use super::request::Extent;
-use super::router::LookUps;
 use crate::model::token::record::{TokenRecord, TokenView};
 use crate::store::cache::near_cache::Looked;
 use crate::store::error::StoreError;
@@ -14,14 +14,14 @@ use crate::token_string::TokenId;
 
 /// See the module. Belongs to the runtime it was made on; clones share its connections.
 #[derive(Clone)]
-pub struct Reader {
-    look_ups: Arc<LookUps>,
-    near: Arc<Near>,
+pub struct RedisReader {
+    look_ups: Arc<ReadRouter>,
+    node_cache: Arc<NodeCache>,
 }
 
-impl Reader {
-    pub(crate) fn new(look_ups: Arc<LookUps>, near: Arc<Near>) -> Self {
-        Self { look_ups, near }
+impl RedisReader {
+    pub(crate) fn new(look_ups: Arc<ReadRouter>, node_cache: Arc<NodeCache>) -> Self {
+        Self { look_ups, node_cache }
     }
 
     pub(crate) fn look<R>(
@@ -29,8 +29,8 @@ impl Reader {
         id: TokenId,
         use_it: impl FnOnce(Option<Option<&Arc<TokenRecord>>>) -> Looked<R>,
     ) -> R {
-        match &self.near.cache {
-            Some(cache) => cache.look(&id, self.near.clock.boottime_ms(), |known| {
+        match &self.node_cache.cache {
+            Some(cache) => cache.look(&id, self.node_cache.clock.boottime_ms(), |known| {
                 let known = known.map(Option::as_ref);
                 if let Some(record) = known.flatten() {
                     record.fetch();
@@ -46,7 +46,7 @@ impl Reader {
         ids: &[TokenId],
         mut use_it: impl FnMut(usize, Option<Option<&Arc<TokenRecord>>>) -> Looked<()>,
     ) {
-        let Some(cache) = &self.near.cache else {
+        let Some(cache) = &self.node_cache.cache else {
             return (0..ids.len()).for_each(|at| use_it(at, None).outcome());
         };
         let fetch = |known: &Option<Arc<TokenRecord>>| {
@@ -57,13 +57,13 @@ impl Reader {
                 }
             }
         };
-        cache.look_each(ids, self.near.clock.boottime_ms(), fetch, |at, known| {
+        cache.look_each(ids, self.node_cache.clock.boottime_ms(), fetch, |at, known| {
             use_it(at, known.map(Option::as_ref))
         });
     }
 
     pub(crate) fn known_record(&self, id: TokenId) -> Option<Option<Arc<TokenRecord>>> {
-        self.near.cache.as_ref()?.get(&id, self.near.clock.boottime_ms())
+        self.node_cache.cache.as_ref()?.get(&id, self.node_cache.clock.boottime_ms())
     }
 
     pub(crate) async fn record(&self, id: TokenId) -> Result<Read, StoreError> {
@@ -74,12 +74,12 @@ impl Reader {
     /// copy. So a secret that this record does not know costs its owner nothing.
     pub(crate) async fn fresh_record(&self, id: TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         let (fresh, _) = self.look_ups.read(id, Extent::Hot).await?;
-        let Some(cache) = &self.near.cache else { return Ok(fresh) };
-        match cache.peek(&id, self.near.clock.boottime_ms()) {
+        let Some(cache) = &self.node_cache.cache else { return Ok(fresh) };
+        match cache.peek(&id, self.node_cache.clock.boottime_ms()) {
             Some(known) if known == fresh => Ok(known),
             Some(_) => {
                 // The invalidation of the older record is still on its way, or was lost.
-                cache.void(&id);
+                cache.invalidate(&id);
                 Ok(fresh)
             }
             None => Ok(fresh),
@@ -105,7 +105,7 @@ impl Reader {
         let (fresh, server) = self.look_ups.read(id, Extent::Whole).await?;
         let view = fresh.filter(|fresh| fresh.is_active).and_then(TokenView::of_known);
         // Like the entry itself, it may only be kept on the word of the server that is tracked.
-        if let Some(view) = view.as_ref().filter(|_| self.near.tracked(&server).is_some()) {
+        if let Some(view) = view.as_ref().filter(|_| self.node_cache.tracked(&server).is_some()) {
             known.details.get_or_init(|| view.details.clone());
         }
         Ok(view)
@@ -120,8 +120,8 @@ impl Reader {
     }
 
     async fn look_up(&self, id: TokenId, extent: Extent) -> Result<Read, StoreError> {
-        self.near.store_clock.require_known()?;
-        let Some(cache) = &self.near.cache else {
+        self.node_cache.store_clock.require_known()?;
+        let Some(cache) = &self.node_cache.cache else {
             let (record, _) = self.look_ups.read(id, extent).await?;
             return Ok(Read { record, is_fresh: true });
         };
@@ -129,18 +129,19 @@ impl Reader {
         let read = async || {
             let (record, server) = self.look_ups.read(id, extent).await?;
             is_fresh.store(true, Ordering::Relaxed);
-            Ok((record, self.near.tracked(&server)))
+            Ok((record, self.node_cache.tracked(&server)))
         };
-        let record = cache.get_or_read(&id, self.look_ups.server_of(id), &self.near.clock, read).await?;
+        let record =
+            cache.get_or_read(&id, self.look_ups.server_of(id), &self.node_cache.clock, read).await?;
         Ok(Read { record, is_fresh: is_fresh.into_inner() })
     }
 
     pub(crate) fn stale_record(&self, id: TokenId) -> Option<Arc<TokenRecord>> {
-        self.near.cache.as_ref()?.get_stale(&id, self.near.clock.boottime_ms())?
+        self.node_cache.cache.as_ref()?.get_stale(&id, self.node_cache.clock.boottime_ms())?
     }
 
     pub(crate) fn may_be_renewed(&self, record: &TokenRecord, now_ms: u64) -> bool {
         let expired_for_ms = now_ms.saturating_sub(record.expires_at_ms);
-        self.near.may_be_renewed(self.look_ups.server_of(record.id), expired_for_ms)
+        self.node_cache.may_be_renewed(self.look_ups.server_of(record.id), expired_for_ms)
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::resp;
-use super::resp::{Answer, Read};
+use super::resp::{Parsed, RespReply};
 use crate::model::token::record::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
-use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::cluster::endpoint::ServerAddress;
 use crate::store::redis::schema::codec::token::record::{self as codec, COLD_FIELDS, HOT_FIELDS};
 use crate::store::redis::schema::keys::Keys;
 use crate::token_string::{HashTag, TokenId};
@@ -15,10 +15,10 @@ use crate::token_string::{HashTag, TokenId};
 const ALL_FIELDS: usize = HOT_FIELDS.len() + COLD_FIELDS.len();
 
 /// What was found, and the server that said so.
-pub(crate) type Found<T> = Result<(T, Arc<Server>), StoreError>;
+pub(crate) type ReadResult<T> = Result<(T, Arc<ServerIdentity>), StoreError>;
 
 /// The server at the other end of a connection.
-pub(crate) struct Server {
+pub(crate) struct ServerIdentity {
     /// The number of the master it is reached as.
     pub(crate) index: ServerIndex,
     /// The id it has from its start to its end; empty where it has none.
@@ -34,7 +34,7 @@ pub(crate) enum Extent {
     Whole,
 }
 
-pub(crate) enum Question {
+pub(crate) enum ReadRequest {
     TokenRecord(TokenId, Extent),
     /// The score of a member of an index of this shard.
     Score {
@@ -44,12 +44,12 @@ pub(crate) enum Question {
     },
 }
 
-pub(crate) enum Value {
+pub(crate) enum ReadValue {
     TokenRecord(Option<Arc<TokenRecord>>),
     ScoreMs(Option<u64>),
 }
 
-impl Question {
+impl ReadRequest {
     /// Where what is asked for lives.
     pub(crate) fn shard(&self) -> HashTag {
         match self {
@@ -76,14 +76,14 @@ impl Question {
         }
     }
 
-    pub(crate) fn read(&self, input: &[u8]) -> Read<Answer<Result<Value, StoreError>>> {
+    pub(crate) fn read(&self, input: &[u8]) -> Parsed<RespReply<Result<ReadValue, StoreError>>> {
         match self {
             Self::TokenRecord(id, Extent::Hot) => resp::read_array::<{ HOT_FIELDS.len() }>(input)
-                .map(|values| codec::record(*id, &values).map(Value::TokenRecord)),
+                .map(|values| codec::record(*id, &values).map(ReadValue::TokenRecord)),
             Self::TokenRecord(id, Extent::Whole) => resp::read_array::<ALL_FIELDS>(input)
-                .map(|values| codec::record(*id, &values).map(Value::TokenRecord)),
+                .map(|values| codec::record(*id, &values).map(ReadValue::TokenRecord)),
             Self::Score { .. } => {
-                resp::read_value(input).map(|score| Ok(Value::ScoreMs(score.and_then(codec::score_ms))))
+                resp::read_value(input).map(|score| Ok(ReadValue::ScoreMs(score.and_then(codec::score_ms))))
             }
         }
     }
@@ -92,21 +92,21 @@ impl Question {
 /// Where a server said to go.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Redirect {
-    pub(crate) to: Address,
+    pub(crate) to: ServerAddress,
     /// The slot is on its way there: that server must be told that we know.
     pub(crate) is_asking: bool,
 }
 
 impl Redirect {
     /// Reads `MOVED slot host:port` and `ASK slot host:port`, as the server `asked` said it.
-    pub(crate) fn parse(error: &str, asked: &Address) -> Option<Self> {
+    pub(crate) fn parse(error: &str, asked: &ServerAddress) -> Option<Self> {
         let mut words = error.split(' ');
         let is_asking = match words.next()? {
             "MOVED" => false,
             "ASK" => true,
             _ => return None,
         };
-        Some(Self { to: Address::parse(words.nth(1)?, asked)?, is_asking })
+        Some(Self { to: ServerAddress::parse(words.nth(1)?, asked)?, is_asking })
     }
 }
 
@@ -121,9 +121,9 @@ mod tests {
 
     #[test]
     fn redirects_are_read() {
-        let asked = Address::tcp("asked", 1);
+        let asked = ServerAddress::tcp("asked", 1);
         let read = |error| Redirect::parse(error, &asked);
-        let to = |host| Address::tcp(host, 7000);
+        let to = |host| ServerAddress::tcp(host, 7000);
         assert_eq!(read("MOVED 3999 10.0.0.1:7000"), Some(Redirect { to: to("10.0.0.1"), is_asking: false }));
         assert_eq!(read("ASK 3999 :7000"), Some(Redirect { to: to("asked"), is_asking: true }));
         for other in ["", "MOVED", "MOVED 1", "MOVED 1 x", "TRYAGAIN 1 a:1", "ERR MOVED 1 a:1"] {

@@ -6,7 +6,7 @@ pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// What was read at the start of a buffer.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Read<T> {
+pub enum Parsed<T> {
     /// It, and how many bytes it took.
     Whole(T, usize),
     /// Its end has not come yet.
@@ -15,21 +15,23 @@ pub enum Read<T> {
     Broken,
 }
 
-impl<T> Read<Answer<T>> {
+impl<T> Parsed<RespReply<T>> {
     /// The same with another value.
-    pub fn map<U>(self, other: impl FnOnce(T) -> U) -> Read<Answer<U>> {
+    pub fn map<U>(self, other: impl FnOnce(T) -> U) -> Parsed<RespReply<U>> {
         match self {
-            Self::Whole(Answer::Fine(value), length) => Read::Whole(Answer::Fine(other(value)), length),
-            Self::Whole(Answer::Error(text), length) => Read::Whole(Answer::Error(text), length),
-            Self::Partial => Read::Partial,
-            Self::Broken => Read::Broken,
+            Self::Whole(RespReply::Fine(value), length) => {
+                Parsed::Whole(RespReply::Fine(other(value)), length)
+            }
+            Self::Whole(RespReply::Error(text), length) => Parsed::Whole(RespReply::Error(text), length),
+            Self::Partial => Parsed::Partial,
+            Self::Broken => Parsed::Broken,
         }
     }
 }
 
 /// The answer to a command.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Answer<T> {
+pub enum RespReply<T> {
     /// As expected.
     Fine(T),
     /// An error; its first word is its code.
@@ -58,80 +60,80 @@ fn write_length(out: &mut Vec<u8>, kind: u8, length: usize) {
 }
 
 /// Reads an array of `N` bulk strings, any of which may be null.
-pub fn read_array<const N: usize>(buffer: &[u8]) -> Read<Answer<[Option<&[u8]>; N]>> {
+pub fn read_array<const N: usize>(buffer: &[u8]) -> Parsed<RespReply<[Option<&[u8]>; N]>> {
     let mut values = [None; N];
     let mut at = match read_line(buffer, 0) {
         Line::Whole(b'*', text, next) if number(text) == Some(N as i64) => next,
-        Line::Whole(b'-', text, next) => return Read::Whole(Answer::Error(lossy(text)), next),
-        Line::Whole(..) => return Read::Broken,
+        Line::Whole(b'-', text, next) => return Parsed::Whole(RespReply::Error(lossy(text)), next),
+        Line::Whole(..) => return Parsed::Broken,
         Line::Partial => return partial(buffer),
     };
     for value in &mut values {
         match read_bulk(buffer, at) {
-            Read::Whole(bulk, next) => (*value, at) = (bulk, next),
-            Read::Partial => return partial(buffer),
-            Read::Broken => return Read::Broken,
+            Parsed::Whole(bulk, next) => (*value, at) = (bulk, next),
+            Parsed::Partial => return partial(buffer),
+            Parsed::Broken => return Parsed::Broken,
         }
     }
-    Read::Whole(Answer::Fine(values), at)
+    Parsed::Whole(RespReply::Fine(values), at)
 }
 
 /// Reads a bulk string, which may be null.
-pub fn read_value(buffer: &[u8]) -> Read<Answer<Option<&[u8]>>> {
+pub fn read_value(buffer: &[u8]) -> Parsed<RespReply<Option<&[u8]>>> {
     if let Line::Whole(b'-', text, next) = read_line(buffer, 0) {
-        return Read::Whole(Answer::Error(lossy(text)), next);
+        return Parsed::Whole(RespReply::Error(lossy(text)), next);
     }
     match read_bulk(buffer, 0) {
-        Read::Whole(bulk, next) => Read::Whole(Answer::Fine(bulk), next),
-        Read::Partial => partial(buffer),
-        Read::Broken => Read::Broken,
+        Parsed::Whole(bulk, next) => Parsed::Whole(RespReply::Fine(bulk), next),
+        Parsed::Partial => partial(buffer),
+        Parsed::Broken => Parsed::Broken,
     }
 }
 
 /// Reads the answer to a command of whose answer only counts that it is no error.
-pub fn read_done(buffer: &[u8]) -> Read<Answer<()>> {
+pub fn read_done(buffer: &[u8]) -> Parsed<RespReply<()>> {
     match read_line(buffer, 0) {
-        Line::Whole(b'+' | b':', _, next) => Read::Whole(Answer::Fine(()), next),
-        Line::Whole(b'-', text, next) => Read::Whole(Answer::Error(lossy(text)), next),
-        Line::Whole(..) => Read::Broken,
+        Line::Whole(b'+' | b':', _, next) => Parsed::Whole(RespReply::Fine(()), next),
+        Line::Whole(b'-', text, next) => Parsed::Whole(RespReply::Error(lossy(text)), next),
+        Line::Whole(..) => Parsed::Broken,
         Line::Partial => partial(buffer),
     }
 }
 
 /// Reads an answer that is one text: a simple string, a number or a bulk string.
-pub fn read_text(buffer: &[u8]) -> Read<Answer<String>> {
+pub fn read_text(buffer: &[u8]) -> Parsed<RespReply<String>> {
     match read_line(buffer, 0) {
-        Line::Whole(b'+' | b':', text, next) => Read::Whole(Answer::Fine(lossy(text)), next),
-        Line::Whole(b'-', text, next) => Read::Whole(Answer::Error(lossy(text)), next),
+        Line::Whole(b'+' | b':', text, next) => Parsed::Whole(RespReply::Fine(lossy(text)), next),
+        Line::Whole(b'-', text, next) => Parsed::Whole(RespReply::Error(lossy(text)), next),
         _ => read_value(buffer).map(|value| lossy(value.unwrap_or_default())),
     }
 }
 
-fn read_bulk(buffer: &[u8], at: usize) -> Read<Option<&[u8]>> {
+fn read_bulk(buffer: &[u8], at: usize) -> Parsed<Option<&[u8]>> {
     let (length, start) = match read_line(buffer, at) {
         Line::Whole(b'$', text, next) => (number(text), next),
-        Line::Whole(..) => return Read::Broken,
-        Line::Partial => return Read::Partial,
+        Line::Whole(..) => return Parsed::Broken,
+        Line::Partial => return Parsed::Partial,
     };
     let length = match length {
-        Some(-1) => return Read::Whole(None, start),
+        Some(-1) => return Parsed::Whole(None, start),
         Some(length) => match usize::try_from(length) {
             Ok(length) if length <= MAX_ANSWER_BYTES => length,
-            _ => return Read::Broken,
+            _ => return Parsed::Broken,
         },
-        None => return Read::Broken,
+        None => return Parsed::Broken,
     };
     let end = start + length;
     match buffer.get(end..end + 2) {
-        Some(b"\r\n") => Read::Whole(Some(&buffer[start..end]), end + 2),
-        Some(_) => Read::Broken,
-        None => Read::Partial,
+        Some(b"\r\n") => Parsed::Whole(Some(&buffer[start..end]), end + 2),
+        Some(_) => Parsed::Broken,
+        None => Parsed::Partial,
     }
 }
 
 /// An answer that has not ended is waited for, but not for ever.
-fn partial<T>(buffer: &[u8]) -> Read<T> {
-    if buffer.len() > MAX_ANSWER_BYTES { Read::Broken } else { Read::Partial }
+fn partial<T>(buffer: &[u8]) -> Parsed<T> {
+    if buffer.len() > MAX_ANSWER_BYTES { Parsed::Broken } else { Parsed::Partial }
 }
 
 enum Line<'a> {
@@ -172,16 +174,16 @@ mod tests {
     fn every_prefix_of_an_answer_is_partial_and_the_whole_is_whole() {
         let answer = b"*3\r\n$2\r\n\r\n\r\n$-1\r\n$0\r\n\r\n";
         for end in 0..answer.len() {
-            assert_eq!(read_array::<3>(&answer[..end]), Read::Partial, "{end}");
+            assert_eq!(read_array::<3>(&answer[..end]), Parsed::Partial, "{end}");
         }
         let followed = [&answer[..], b"*3\r\n"].concat();
         let values: [Option<&[u8]>; 3] = [Some(b"\r\n"), None, Some(b"")];
-        assert_eq!(read_array::<3>(&followed), Read::Whole(Answer::Fine(values), answer.len()));
+        assert_eq!(read_array::<3>(&followed), Parsed::Whole(RespReply::Fine(values), answer.len()));
     }
 
     #[test]
     fn errors_are_answers_and_other_forms_are_broken() {
-        let error = Read::Whole(Answer::Error("LOADING soon".into()), 15);
+        let error = Parsed::Whole(RespReply::Error("LOADING soon".into()), 15);
         assert_eq!(read_array::<2>(b"-LOADING soon\r\n+"), error);
         for broken in [
             "*2\r\n",
@@ -192,14 +194,14 @@ mod tests {
             "*3\r\n$-2\r\n",
             "*3\r\n$99999\r\n",
         ] {
-            assert_eq!(read_array::<3>(broken.as_bytes()), Read::Broken, "{broken:?}");
+            assert_eq!(read_array::<3>(broken.as_bytes()), Parsed::Broken, "{broken:?}");
         }
-        assert_eq!(read_done(b":0\r\n*"), Read::Whole(Answer::Fine(()), 4));
-        assert_eq!(read_done(b"-READONLY\r\n"), Read::Whole(Answer::Error("READONLY".into()), 11));
-        assert_eq!((read_done(b":0\r"), read_done(b"*1\r\n")), (Read::Partial, Read::Broken));
-        assert_eq!(read_text(b"+OK\r\n"), Read::Whole(Answer::Fine("OK".into()), 5));
-        assert_eq!(read_text(b"$2\r\nhi\r\n"), Read::Whole(Answer::Fine("hi".into()), 8));
-        assert_eq!(read_text(&[b'+'; MAX_ANSWER_BYTES + 1]), Read::Broken);
+        assert_eq!(read_done(b":0\r\n*"), Parsed::Whole(RespReply::Fine(()), 4));
+        assert_eq!(read_done(b"-READONLY\r\n"), Parsed::Whole(RespReply::Error("READONLY".into()), 11));
+        assert_eq!((read_done(b":0\r"), read_done(b"*1\r\n")), (Parsed::Partial, Parsed::Broken));
+        assert_eq!(read_text(b"+OK\r\n"), Parsed::Whole(RespReply::Fine("OK".into()), 5));
+        assert_eq!(read_text(b"$2\r\nhi\r\n"), Parsed::Whole(RespReply::Fine("hi".into()), 8));
+        assert_eq!(read_text(&[b'+'; MAX_ANSWER_BYTES + 1]), Parsed::Broken);
     }
 
     proptest! {

@@ -8,22 +8,22 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::resp;
-use super::resp::{Answer, Read};
-use crate::store::redis::cluster::endpoint::{Address, Link};
+use super::resp::{Parsed, RespReply};
+use crate::store::redis::cluster::endpoint::{Connector, ServerAddress};
 
 /// Anything to speak RESP over.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
-impl Link {
+impl Connector {
     /// Connects and logs in.
     ///
     /// # Errors
     /// Of the connection, or with the code of what the server said.
-    pub(crate) async fn open(&self, address: &Address) -> io::Result<Pin<Box<dyn Stream>>> {
+    pub(crate) async fn open(&self, address: &ServerAddress) -> io::Result<Pin<Box<dyn Stream>>> {
         let mut stream: Pin<Box<dyn Stream>> = match address {
-            Address::Tcp(node) => {
+            ServerAddress::Tcp(node) => {
                 let addresses = self.names.addresses(&node.host, node.port).await?;
                 let stream = TcpStream::connect(&addresses[..]).await?;
                 stream.set_nodelay(true)?;
@@ -36,7 +36,7 @@ impl Link {
                     None => Box::pin(stream),
                 }
             }
-            Address::Unix(path) => Box::pin(UnixStream::connect(path).await?),
+            ServerAddress::Unix(path) => Box::pin(UnixStream::connect(path).await?),
         };
         let login = self.login();
         if let Some(password) = login.password() {
@@ -65,13 +65,13 @@ pub(crate) async fn call(stream: &mut Pin<Box<dyn Stream>>, command: &[&[u8]]) -
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match resp::read_text(&input) {
-            Read::Whole(Answer::Fine(text), _) => return Ok(text),
+            Parsed::Whole(RespReply::Fine(text), _) => return Ok(text),
             // Its first word: the rest may repeat what was asked.
-            Read::Whole(Answer::Error(text), _) => {
+            Parsed::Whole(RespReply::Error(text), _) => {
                 return Err(io::Error::other(text.split(' ').next().unwrap_or_default().to_owned()));
             }
-            Read::Partial => {}
-            Read::Broken => return Err(io::ErrorKind::InvalidData.into()),
+            Parsed::Partial => {}
+            Parsed::Broken => return Err(io::ErrorKind::InvalidData.into()),
         }
     }
 }

@@ -20,7 +20,7 @@ impl RedisStore {
     /// `Unavailable`, also when a single master is, or when its clock is off.
     pub(crate) async fn look_at_clocks(&self) -> Result<(), StoreError> {
         let looked = self.look_at_clocks_once().await;
-        if !self.near.store_clock.estimator().suspects_a_jump() {
+        if !self.node_cache.store_clock.estimator().suspects_a_jump() {
             return looked;
         }
         tokio::time::sleep(SECOND_LOOK_AFTER).await;
@@ -38,7 +38,7 @@ impl RedisStore {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        let followed = self.near.store_clock.follow(&readings, masters.len());
+        let followed = self.node_cache.store_clock.follow(&readings, masters.len());
         if masters.is_empty() {
             return Err(StoreError::Unavailable(self.topology.why_unknown()));
         }
@@ -49,10 +49,10 @@ impl RedisStore {
     async fn read_clock(&self, master: &Master) -> Result<Reading, StoreError> {
         let mut pipeline = pipe();
         pipeline.cmd("DEL").arg(master.probe()).ignore().cmd("TIME");
-        let sent_us = self.near.clock.boottime_us();
+        let sent_us = self.node_cache.clock.boottime_us();
         let ((seconds, micros),): ((u64, u64),) =
             self.connections.run(Priority::Urgent, async |c| pipeline.query_async(c).await).await?;
-        let answered_us = self.near.clock.boottime_us();
+        let answered_us = self.node_cache.clock.boottime_us();
         Ok(Reading::new(seconds.saturating_mul(1_000_000).saturating_add(micros), sent_us, answered_us))
     }
 }

@@ -106,7 +106,7 @@ impl RedisStore {
         master: &Master,
         handler: impl Fn(PushInfo) -> Result<(), Infallible> + Send + Sync + 'static,
     ) -> Result<MultiplexedConnection, RedisError> {
-        let link = &self.topology.link;
+        let link = &self.topology.connector;
         let config = link.limits().set_push_sender(handler);
         let settings = link.login().clone().set_protocol(ProtocolVersion::RESP3);
         let client = Client::open(link.info(&master.address)?.set_redis_settings(settings))?;

@@ -92,7 +92,7 @@ impl RedisStore {
         let at = (self.keys.token(id), id.hash_tag());
         let answer = self.run_for(priority, script, at, call, &args, &[]).await;
         // Also after an error: it may have been done.
-        self.near.void([&id]);
+        self.node_cache.invalidate([&id]);
         answer
     }
 

@@ -51,7 +51,7 @@ impl RedisStore {
         let record = codec::record_of(new, call.now_ms);
         let answer: Result<Vec<Value>, _> =
             self.run(&self.scripts.takeover_start, at, call, &args, &[&record]).await;
-        self.near.void([&new.token]);
+        self.node_cache.invalidate([&new.token]);
         let started = match answer?.as_slice() {
             [Value::Int(0)] => Started::NotFound,
             [Value::Int(1), Value::BulkString(actor)] => {
@@ -92,7 +92,7 @@ impl RedisStore {
         let args = Args { locator: token.locator(), why: reason.name() };
         let at = (self.keys.token(token), token.hash_tag());
         let ended = self.revoke(&self.scripts.takeover_end, at, call, &args, &[]).await;
-        self.near.void([&token]);
+        self.node_cache.invalidate([&token]);
         ended
     }
 

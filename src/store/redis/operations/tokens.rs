@@ -115,7 +115,7 @@ impl RedisStore {
         let id =
             |locator: String| TokenId::from_locator(shard, &locator).ok_or_else(|| unexpected("locator"));
         let ended = locators.into_iter().map(id).collect::<Result<_, _>>()?;
-        self.near.void(&ended);
+        self.node_cache.invalidate(&ended);
         Ok(ended)
     }
 
@@ -159,7 +159,7 @@ impl RedisStore {
         let answer: Result<Vec<Value>, _> =
             self.run_for(priority, &self.scripts.change, at, call, &args, hash.as_slice()).await;
         // Also after an error: the change may have been made.
-        self.near.void([&id]);
+        self.node_cache.invalidate([&id]);
         let answer = answer?;
         let [status, all, last_access] = answer.as_slice() else { return Ok(Changed::NotFound) };
         let token = codec::token(id, all, last_access)?.ok_or_else(|| unexpected("change"))?;
@@ -185,7 +185,7 @@ impl RedisStore {
         let args = Args { locator: id.locator() };
         let at = (self.keys.token(id), id.hash_tag());
         let ended = self.revoke(&self.scripts.reuse, at, call, &args, &[presented.as_bytes()]).await;
-        self.near.void([&id]);
+        self.node_cache.invalidate([&id]);
         ended
     }
 

@@ -1,4 +1,4 @@
-//! The hot path's own connections to the servers, one to each master per runtime ([`Pipe`]). A look-up goes to the
+//! The hot path's own connections to the servers, one to each master per runtime ([`Pipeline`]). A look-up goes to the
 //! master of its slot, and once elsewhere when that one says so.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,42 +6,42 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::pipeline::Pipe;
-use super::queue::{Failure, Proof};
-use super::request::{Extent, Found, Question, Redirect, Value};
+use super::pipeline::Pipeline;
+use super::pipeline_state::{AuthorityProof, ReadFailure};
+use super::request::{Extent, ReadRequest, ReadResult, ReadValue, Redirect};
 use crate::clock::Clock;
 use crate::model::token::record::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
-use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::cluster::endpoint::ServerAddress;
 use crate::store::redis::cluster::master_map::{MAX_SERVERS, Master};
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::errors::unexpected;
 use crate::token_string::TokenId;
 
 /// The handle: any thread may use it, the connections are served by the runtime it was made on.
-pub(crate) struct LookUps {
+pub(crate) struct ReadRouter {
     topology: Arc<Topology>,
     clock: Clock,
     runtime: tokio::runtime::Handle,
-    pipes: Mutex<Vec<Arc<Pipe>>>,
+    pipelines: Mutex<Vec<Arc<Pipeline>>>,
 }
 
-impl LookUps {
+impl ReadRouter {
     /// Starts the connections' tasks on the current runtime, and waits until each has tried once to connect.
     pub(crate) async fn start(topology: Arc<Topology>, clock: Clock) -> Arc<Self> {
         if topology.map().masters.is_empty() {
             topology.refresh().await;
         }
         let runtime = tokio::runtime::Handle::current();
-        let look_ups = Self { topology, clock, runtime, pipes: Mutex::default() };
+        let look_ups = Self { topology, clock, runtime, pipelines: Mutex::default() };
         let masters = look_ups.topology.map().masters.clone();
-        let pipes: Vec<_> = masters
+        let pipelines: Vec<_> = masters
             .iter()
             .filter(|master| master.may_have_tokens())
-            .map(|master| look_ups.pipe(master))
+            .map(|master| look_ups.pipeline(master))
             .collect();
-        join_all(pipes.iter().map(|pipe| pipe.has_tried())).await;
+        join_all(pipelines.iter().map(|pipeline| pipeline.has_tried())).await;
         Arc::new(look_ups)
     }
 
@@ -51,10 +51,10 @@ impl LookUps {
     }
 
     /// Reads one record, or its absence.
-    pub(crate) async fn read(&self, id: TokenId, extent: Extent) -> Found<Option<Arc<TokenRecord>>> {
-        match self.ask(id, Question::TokenRecord(id, extent)).await? {
-            (Value::TokenRecord(record), server) => Ok((record, server)),
-            (Value::ScoreMs(_), _) => Err(unexpected("look-up")),
+    pub(crate) async fn read(&self, id: TokenId, extent: Extent) -> ReadResult<Option<Arc<TokenRecord>>> {
+        match self.ask(id, ReadRequest::TokenRecord(id, extent)).await? {
+            (ReadValue::TokenRecord(record), server) => Ok((record, server)),
+            (ReadValue::ScoreMs(_), _) => Err(unexpected("look-up")),
         }
     }
 
@@ -62,14 +62,14 @@ impl LookUps {
     pub(crate) async fn last_access_ms(&self, record: &TokenRecord) -> Result<Option<u64>, StoreError> {
         let index = self.topology.keys.index(record.user());
         let member = format!("@{}", record.id.locator());
-        let question = Question::Score { shard: record.id.hash_tag(), index, member };
-        match self.ask(record.id, question).await? {
-            (Value::ScoreMs(score_ms), _) => Ok(score_ms),
-            (Value::TokenRecord(_), _) => Err(unexpected("look-up")),
+        let request = ReadRequest::Score { shard: record.id.hash_tag(), index, member };
+        match self.ask(record.id, request).await? {
+            (ReadValue::ScoreMs(score_ms), _) => Ok(score_ms),
+            (ReadValue::TokenRecord(_), _) => Err(unexpected("look-up")),
         }
     }
 
-    async fn ask(&self, id: TokenId, question: Question) -> Found<Value> {
+    async fn ask(&self, id: TokenId, request: ReadRequest) -> ReadResult<ReadValue> {
         self.topology.gate.check()?;
         // Only a cluster sends anybody elsewhere.
         let began_ms = self.topology.map().is_by_slot().then(|| self.clock.boottime_ms());
@@ -77,14 +77,14 @@ impl LookUps {
             self.topology.refresh_soon();
             return Err(StoreError::Unavailable(self.topology.why_unknown()));
         };
-        match self.pipe(&master).ask(question, Proof::Shared).await {
+        match self.pipeline(&master).ask(request, AuthorityProof::Shared).await {
             Ok(found) => Ok(found),
-            Err(Failure::Store(error)) => Err(error),
-            Err(Failure::Again(question, redirect)) => {
+            Err(ReadFailure::Store(error)) => Err(error),
+            Err(ReadFailure::Again(request, redirect)) => {
                 self.topology.refresh_soon();
                 let spent_ms = began_ms.map_or(0, |began_ms| self.clock.boottime_ms() - began_ms);
-                let left = self.topology.link.timeout.saturating_sub(Duration::from_millis(spent_ms));
-                match tokio::time::timeout(left, self.ask_again(&master, question, redirect)).await {
+                let left = self.topology.connector.timeout.saturating_sub(Duration::from_millis(spent_ms));
+                match tokio::time::timeout(left, self.ask_again(&master, request, redirect)).await {
                     Ok(outcome) => outcome,
                     Err(_) => Err(StoreError::Unavailable("no answer in time".into())),
                 }
@@ -96,52 +96,52 @@ impl LookUps {
     async fn ask_again(
         &self,
         master: &Arc<Master>,
-        question: Question,
+        request: ReadRequest,
         redirect: Option<Redirect>,
-    ) -> Found<Value> {
-        let (pipe, is_asking) = match redirect {
-            None => (self.pipe(master), false),
+    ) -> ReadResult<ReadValue> {
+        let (pipeline, is_asking) = match redirect {
+            None => (self.pipeline(master), false),
             Some(Redirect { to, is_asking }) => (self.pipe_to(to), is_asking),
         };
-        match pipe.ask(question, Proof::Own { is_asking }).await {
+        match pipeline.ask(request, AuthorityProof::Own { is_asking }).await {
             Ok(found) => Ok(found),
-            Err(Failure::Store(error)) => Err(error),
-            Err(Failure::Again(..)) => Err(StoreError::Unavailable("its slot is on the move".into())),
+            Err(ReadFailure::Store(error)) => Err(error),
+            Err(ReadFailure::Again(..)) => Err(StoreError::Unavailable("its slot is on the move".into())),
         }
     }
 
     /// The connection to a master.
-    fn pipe(&self, master: &Arc<Master>) -> Arc<Pipe> {
-        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipe) = pipes.iter().find(|pipe| Arc::ptr_eq(pipe.master(), master)) {
-            return pipe.clone();
+    fn pipeline(&self, master: &Arc<Master>) -> Arc<Pipeline> {
+        let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = pipelines.iter().find(|pipeline| Arc::ptr_eq(pipeline.master(), master)) {
+            return pipeline.clone();
         }
         // Whose master has gone answers those who wait, and ends with the last of them.
         let map = self.topology.map();
-        pipes.retain(|pipe| map.has(pipe.master()));
-        self.add(&mut pipes, master.clone())
+        pipelines.retain(|pipeline| map.has(pipeline.master()));
+        self.add(&mut pipelines, master.clone())
     }
 
     /// The connection to a server that may be none of the masters yet.
-    fn pipe_to(&self, address: Address) -> Arc<Pipe> {
+    fn pipe_to(&self, address: ServerAddress) -> Arc<Pipeline> {
         let known = self.topology.map().masters.iter().find(|master| master.address == address).cloned();
         if let Some(master) = known {
-            return self.pipe(&master);
+            return self.pipeline(&master);
         }
-        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
-        pipes.retain(|pipe| !pipe.is_over());
-        if let Some(pipe) = pipes.iter().find(|pipe| pipe.master().address == address) {
-            return pipe.clone();
+        let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        pipelines.retain(|pipeline| !pipeline.is_over());
+        if let Some(pipeline) = pipelines.iter().find(|pipeline| pipeline.master().address == address) {
+            return pipeline.clone();
         }
-        if pipes.len() >= MAX_SERVERS {
-            pipes.clear();
+        if pipelines.len() >= MAX_SERVERS {
+            pipelines.clear();
         }
-        self.add(&mut pipes, self.topology.guest(address))
+        self.add(&mut pipelines, self.topology.guest(address))
     }
 
-    fn add(&self, pipes: &mut Vec<Arc<Pipe>>, master: Arc<Master>) -> Arc<Pipe> {
-        let pipe = Arc::new(Pipe::start(self.topology.clone(), master, &self.runtime));
-        pipes.push(pipe.clone());
-        pipe
+    fn add(&self, pipelines: &mut Vec<Arc<Pipeline>>, master: Arc<Master>) -> Arc<Pipeline> {
+        let pipeline = Arc::new(Pipeline::start(self.topology.clone(), master, &self.runtime));
+        pipelines.push(pipeline.clone());
+        pipeline
     }
 }

@@ -1,15 +1,15 @@
-//! The near cache of a node, and the servers whose changes it hears of.
+//! The node_cache cache of a node, and the servers whose changes it hears of.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 
-use super::request::Server;
+use super::request::ServerIdentity;
 use crate::clock::Clock;
 use crate::model::token::record::TokenRecord;
-use crate::store::cache::near_cache::Limits;
-use crate::store::cache::{NearCache, ServerIndex, Stats};
+use crate::store::cache::near_cache::CacheLimits;
+use crate::store::cache::{CacheStats, NearCache, ServerIndex};
 use crate::store::redis::cluster::master_map::MAX_SERVERS;
 use crate::store::redis::store_clock::StoreClock;
 use crate::token_string::TokenId;
@@ -17,7 +17,7 @@ use crate::token_string::TokenId;
 /// Tokens that wait to be read again; what is beyond is read when it is asked for.
 const MAX_VOIDED: usize = 1024;
 
-/// How the near cache keeps its promise.
+/// How the node_cache cache keeps its promise.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheOptions {
     /// Tokens kept at most; 0 switches it off.
@@ -31,7 +31,7 @@ pub struct CacheOptions {
 }
 
 /// See the module. Shared by all runtimes of a node.
-pub(crate) struct Near {
+pub(crate) struct NodeCache {
     /// An absent token is known as such, so that a dead one that is replayed costs nothing.
     pub(crate) cache: Option<NearCache<Option<Arc<TokenRecord>>>>,
     pub(crate) clock: Clock,
@@ -46,10 +46,11 @@ pub(crate) struct Near {
     tracked_run_ids: Box<[ArcSwapOption<String>]>,
 }
 
-impl Near {
+impl NodeCache {
     pub(crate) fn new(options: CacheOptions, clock: Clock) -> Self {
         let CacheOptions { entries, lease_ms, stale_grace_ms, catch_up_ms } = options;
-        let limits = Limits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
+        let limits =
+            CacheLimits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
         let cache = (entries > 0).then(|| NearCache::new(limits));
         let tracked_run_ids = (0..MAX_SERVERS).map(|_| ArcSwapOption::empty()).collect();
         let store_clock = StoreClock::new(clock.clone());
@@ -76,7 +77,7 @@ impl Near {
 
     /// The master whose changes are heard, if it is this very server. Behind one address there may be two servers:
     /// what one answers must not be cached on the word of the other.
-    pub(crate) fn tracked(&self, server: &Server) -> Option<ServerIndex> {
+    pub(crate) fn tracked(&self, server: &ServerIdentity) -> Option<ServerIndex> {
         let tracked = self.tracked_run_ids.get(usize::from(server.index.0))?.load();
         let is_same = !server.run_id.is_empty() && tracked.as_deref() == Some(&server.run_id);
         is_same.then_some(server.index)
@@ -110,14 +111,16 @@ impl Near {
     }
 
     /// This node changed these tokens, or may have.
-    pub(crate) fn void<'a>(&self, ids: impl IntoIterator<Item = &'a TokenId>) {
+    pub(crate) fn invalidate<'a>(&self, ids: impl IntoIterator<Item = &'a TokenId>) {
         if let Some(cache) = &self.cache {
-            ids.into_iter().for_each(|id| cache.void(id));
+            for id in ids {
+                cache.invalidate(id);
+            }
         }
     }
 
     /// What the cache did; zeros without one.
-    pub(crate) fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self) -> CacheStats {
         self.cache.as_ref().map(NearCache::stats).unwrap_or_default()
     }
 }
