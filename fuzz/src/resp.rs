@@ -1,7 +1,7 @@
 //! The reader of Redis' answers agrees with the parser of the redis crate.
 
 use doorward::internals::store::redis::lookup::resp::{
-    MAX_ANSWER_BYTES, Parsed, RespReply, read_array, read_done, read_text, read_value,
+    MAX_REPLY_BYTES, Parsed, RespReply, read_array, read_done, read_text, read_value,
 };
 use redis::Value;
 
@@ -38,7 +38,7 @@ fn agree<'a, T>(
 ) {
     let reference = redis::parse_redis_value(bytes).ok();
     match read(bytes) {
-        Parsed::Whole(answer, length) => {
+        Parsed::Complete(answer, length) => {
             let whole = redis::parse_redis_value(&bytes[..length]);
             match value(answer) {
                 Some(value) => assert_eq!(whole, Ok(value)),
@@ -46,11 +46,11 @@ fn agree<'a, T>(
                 None => assert!(matches!(whole, Ok(Value::ServerError(_)) | Err(_)), "{whole:?}"),
             }
             for end in [0, length / 2, length - 1] {
-                assert!(matches!(read(&bytes[..end]), Parsed::Partial), "{end} of {length}");
+                assert!(matches!(read(&bytes[..end]), Parsed::Incomplete), "{end} of {length}");
             }
         }
-        Parsed::Partial => assert!(bytes.len() <= MAX_ANSWER_BYTES && reference.is_none()),
-        Parsed::Broken => {
+        Parsed::Incomplete => assert!(bytes.len() <= MAX_REPLY_BYTES && reference.is_none()),
+        Parsed::Malformed => {
             let is_canonical = |value: &Value| bytes.starts_with(&written(value));
             assert!(!reference.is_some_and(|value| is_expected(&value) && is_canonical(&value)));
         }
@@ -59,15 +59,15 @@ fn agree<'a, T>(
 
 fn never_panics<T>(bytes: &[u8], read: Parsed<T>) {
     match read {
-        Parsed::Whole(_, length) => assert!(length <= bytes.len()),
-        Parsed::Partial => assert!(bytes.len() <= MAX_ANSWER_BYTES),
-        Parsed::Broken => {}
+        Parsed::Complete(_, length) => assert!(length <= bytes.len()),
+        Parsed::Incomplete => assert!(bytes.len() <= MAX_REPLY_BYTES),
+        Parsed::Malformed => {}
     }
 }
 
 fn fine<T>(answer: RespReply<T>) -> Option<T> {
     match answer {
-        RespReply::Fine(value) => Some(value),
+        RespReply::Value(value) => Some(value),
         RespReply::Error(_) => None,
     }
 }

@@ -10,13 +10,14 @@ use redis::{FromRedisValue, RedisError, Value, cmd, pipe};
 use serde::Serialize;
 
 use super::inspection::Inspection;
-use super::invalidation::TrackingWorker;
+use super::invalidation::tracking_worker::TrackingWorker;
 use crate::store::cache::CacheStats;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::limits::StoreLimits;
-use crate::store::redis::cluster::endpoint::Connector;
-use crate::store::redis::cluster::pool::{ConnectionPools, Priority, RoutedConnection};
+use crate::store::redis::cluster::connector::Connector;
+use crate::store::redis::cluster::pool::{ConnectionPools, Priority};
+use crate::store::redis::cluster::routed_connection::RoutedConnection;
 use crate::store::redis::cluster::tls::TrustStore;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::lookup::node_cache::{CacheOptions, NodeCache};
@@ -117,8 +118,8 @@ impl RedisStore {
     }
 
     pub(crate) async fn reader(&self) -> RedisReader {
-        let look_ups = ReadRouter::start(self.topology.clone(), self.node_cache.clock.clone()).await;
-        RedisReader::new(look_ups, self.node_cache.clone())
+        let router = ReadRouter::start(self.topology.clone(), self.node_cache.clock.clone()).await;
+        RedisReader::new(router, self.node_cache.clone())
     }
 
     /// The worker that listens for changes.

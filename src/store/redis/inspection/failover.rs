@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
 
-use crate::store::redis::cluster::endpoint::ServerAddress;
+use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::report::{Fault, FaultKind};
 

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use super::denied::Denied;
 use super::permissions::Needs;
-use crate::store::redis::cluster::endpoint::ServerAddress;
+use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::errors::describe;
 use crate::store::redis::schema::keys::SCHEMA_VERSION;
 use crate::store::report::{DeniedTo, Fault, FaultKind};

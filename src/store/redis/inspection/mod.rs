@@ -18,9 +18,9 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value, cmd};
 
 use self::permissions::Needs;
-use crate::store::redis::cluster::authority::{ProbeRefusal, refusal};
-use crate::store::redis::cluster::endpoint::ServerAddress;
-use crate::store::redis::cluster::master_map::Master;
+use crate::store::redis::cluster::address::ServerAddress;
+use crate::store::redis::cluster::authority::ProbeRefusal;
+use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::slots::slot_of_key;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::lookup::node_cache::NodeCache;
@@ -126,7 +126,7 @@ impl Inspection {
     /// What keeps us from knowing any master: what is wrong with the nodes that the URL names, if they are not Sentinels.
     async fn look_for_masters(&self) -> Report {
         let nodes: Vec<_> =
-            self.topology.seeds().iter().map(|node| self.topology.guest(node.clone())).collect();
+            self.topology.seeds().iter().map(|node| self.topology.untracked(node.clone())).collect();
         let looked = join_all(nodes.iter().map(|node| self.look_at(node, true))).await;
         let mut faults: Vec<_> = looked
             .into_iter()
@@ -229,7 +229,7 @@ impl Inspection {
             return Ok(());
         }
         let Err(error) = cmd("DEL").arg(master.probe()).exec_async(connection).await else { return Ok(()) };
-        match refusal(error.code().unwrap_or_default()) {
+        match ProbeRefusal::of(error.code().unwrap_or_default()) {
             // The slot is on the move; that says nothing of the server.
             ProbeRefusal::Leaving | ProbeRefusal::Gone => Ok(()),
             ProbeRefusal::Harmless | ProbeRefusal::OfTheServer => Err(error),

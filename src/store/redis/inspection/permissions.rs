@@ -3,7 +3,7 @@
 use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 
-use crate::store::redis::cluster::endpoint::ServerAddress;
+use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::errors::named;
 use crate::store::redis::schema::keys::Keys;

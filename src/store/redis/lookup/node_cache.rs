@@ -1,4 +1,4 @@
-//! The node_cache cache of a node, and the servers whose changes it hears of.
+//! The near cache of a node, with what keeps it fresh: clocks, the servers that are tracked, tokens to read again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,41 +8,40 @@ use tokio::sync::Notify;
 use super::request::ServerIdentity;
 use crate::clock::Clock;
 use crate::model::token::record::TokenRecord;
-use crate::store::cache::near_cache::CacheLimits;
-use crate::store::cache::{CacheStats, NearCache, ServerIndex};
-use crate::store::redis::cluster::master_map::MAX_SERVERS;
+use crate::store::cache::{CacheLimits, CacheStats, NearCache, ServerIndex};
+use crate::store::redis::cluster::master::MAX_SERVERS;
 use crate::store::redis::store_clock::StoreClock;
 use crate::token_string::TokenId;
 
-/// Tokens that wait to be read again; what is beyond is read when it is asked for.
-const MAX_VOIDED: usize = 1024;
+/// The most tokens that wait to be read again. Further ones are read when a request asks for them.
+const MAX_TO_REFRESH: usize = 1024;
 
-/// How the node_cache cache keeps its promise.
+/// The settings of the near cache.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheOptions {
-    /// Tokens kept at most; 0 switches it off.
+    /// The most tokens kept; 0 turns the cache off.
     pub entries: usize,
-    /// A token whose ending was acknowledged is refused after this, whatever fails.
+    /// How long after its revocation was acknowledged a token may still pass, whatever fails.
     pub lease_ms: u64,
-    /// How much longer known tokens pass while the store cannot be asked.
+    /// How much longer known tokens pass while the store is unreachable.
     pub stale_grace_ms: u64,
     /// How long after an outage other nodes may take to write what they could not write during it.
     pub catch_up_ms: u64,
 }
 
-/// See the module. Shared by all runtimes of a node.
+/// The near cache of a node. Shared by all its runtimes.
 pub(crate) struct NodeCache {
-    /// An absent token is known as such, so that a dead one that is replayed costs nothing.
+    /// That a token is absent is cached, too: replaying a dead token costs no read.
     pub(crate) cache: Option<NearCache<Option<Arc<TokenRecord>>>>,
     pub(crate) clock: Clock,
     pub(crate) store_clock: StoreClock,
     pub(crate) lease_ms: u64,
     stale_grace_ms: u64,
     catch_up_ms: u64,
-    /// Tokens whose entries an invalidation took out; none without a stale grace.
-    voided: Mutex<Vec<TokenId>>,
-    has_voided: Notify,
-    /// By the numbers of the masters.
+    /// Tokens to read again. Always empty without a stale grace.
+    to_refresh: Mutex<Vec<TokenId>>,
+    has_to_refresh: Notify,
+    /// The run ids of the tracked servers, by the numbers of their masters.
     tracked_run_ids: Box<[ArcSwapOption<String>]>,
 }
 
@@ -51,75 +50,70 @@ impl NodeCache {
         let CacheOptions { entries, lease_ms, stale_grace_ms, catch_up_ms } = options;
         let limits =
             CacheLimits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
-        let cache = (entries > 0).then(|| NearCache::new(limits));
-        let tracked_run_ids = (0..MAX_SERVERS).map(|_| ArcSwapOption::empty()).collect();
-        let store_clock = StoreClock::new(clock.clone());
-        let (voided, has_voided) = (Mutex::default(), Notify::new());
         Self {
-            cache,
+            cache: (entries > 0).then(|| NearCache::new(limits)),
+            store_clock: StoreClock::new(clock.clone()),
             clock,
-            store_clock,
             lease_ms,
             stale_grace_ms,
             catch_up_ms,
-            voided,
-            has_voided,
-            tracked_run_ids,
+            to_refresh: Mutex::default(),
+            has_to_refresh: Notify::new(),
+            tracked_run_ids: (0..MAX_SERVERS).map(|_| ArcSwapOption::empty()).collect(),
         }
     }
 
-    /// From now on the changes of this server are heard.
-    pub(crate) fn track(&self, server: ServerIndex, run_id: &str) {
-        if let Some(tracked) = self.tracked_run_ids.get(usize::from(server.0)) {
+    /// Records which server is tracked as this master.
+    pub(crate) fn track(&self, master: ServerIndex, run_id: &str) {
+        if let Some(tracked) = self.tracked_run_ids.get(usize::from(master.0)) {
             tracked.store(Some(Arc::new(run_id.to_owned())));
         }
     }
 
-    /// The master whose changes are heard, if it is this very server. Behind one address there may be two servers:
-    /// what one answers must not be cached on the word of the other.
+    /// Returns the number of the master if the tracking connection leads to this very server. Two servers can share one
+    /// address: an answer of one must not be cached on the invalidations of the other.
     pub(crate) fn tracked(&self, server: &ServerIdentity) -> Option<ServerIndex> {
         let tracked = self.tracked_run_ids.get(usize::from(server.index.0))?.load();
         let is_same = !server.run_id.is_empty() && tracked.as_deref() == Some(&server.run_id);
         is_same.then_some(server.index)
     }
 
-    /// A token that was known here has changed. In an outage that began now it could not pass, though its user is active: a
-    /// renewal changes it, too. So it is read again before somebody asks.
+    /// Queues an invalidated token to be read again before a request asks for it. Otherwise it could not pass in an outage
+    /// that begins now, although its user is active: a renewal changes the token, too.
     pub(crate) fn refresh_soon(&self, id: TokenId) {
         if self.stale_grace_ms == 0 {
             return;
         }
-        let mut voided = self.voided.lock().unwrap_or_else(PoisonError::into_inner);
-        if voided.len() < MAX_VOIDED {
-            voided.push(id);
-            self.has_voided.notify_one();
+        let mut to_refresh = self.to_refresh.lock().unwrap_or_else(PoisonError::into_inner);
+        if to_refresh.len() < MAX_TO_REFRESH {
+            to_refresh.push(id);
+            self.has_to_refresh.notify_one();
         }
     }
 
-    /// Waits for tokens that are to be read again; gives all there are.
-    pub(crate) async fn voided(&self) -> Vec<TokenId> {
-        self.has_voided.notified().await;
-        std::mem::take(&mut *self.voided.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Waits for tokens to read again, and takes all of them.
+    pub(crate) async fn take_to_refresh(&self) -> Vec<TokenId> {
+        self.has_to_refresh.notified().await;
+        std::mem::take(&mut *self.to_refresh.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether a token of this server that expired so long ago may have been renewed by a node that could not write that yet.
-    /// Without a stale grace nothing is kept for such a renewal.
+    /// Returns whether a token of this server that expired so long ago may have been renewed by a node that could not
+    /// write that yet. Without a stale grace, nodes keep no such renewals.
     pub(crate) fn may_be_renewed(&self, server: ServerIndex, expired_for_ms: u64) -> bool {
         let Some(cache) = self.cache.as_ref().filter(|_| self.stale_grace_ms > 0) else { return false };
         let now_ms = self.clock.boottime_ms();
         cache.was_away(server, now_ms.saturating_sub(expired_for_ms), now_ms, self.catch_up_ms)
     }
 
-    /// This node changed these tokens, or may have.
+    /// Invalidates tokens that this node has changed, or may have changed.
     pub(crate) fn invalidate<'a>(&self, ids: impl IntoIterator<Item = &'a TokenId>) {
-        if let Some(cache) = &self.cache {
-            for id in ids {
-                cache.invalidate(id);
-            }
+        let Some(cache) = &self.cache else { return };
+        for id in ids {
+            cache.invalidate(id);
         }
     }
 
-    /// What the cache did; zeros without one.
+    /// Returns the counters of the cache; zeros without one.
     pub(crate) fn stats(&self) -> CacheStats {
         self.cache.as_ref().map(NearCache::stats).unwrap_or_default()
     }

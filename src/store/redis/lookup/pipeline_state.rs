@@ -1,98 +1,94 @@
-//! Look-ups that wait for a connection.
+//! What the handle of a pipeline and its task share: the reads that wait for the connection, and its state.
 
-use super::request::{ReadRequest, ReadValue, Redirect, ServerIdentity};
-use crate::store::error::StoreError;
-use crate::store::redis::cluster::master_map::Master;
-use crate::store::redis::cluster::topology::Topology;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+
 use tokio::sync::{oneshot, watch};
 
-/// The age of look-ups is looked at so often within the timeout.
-pub(crate) const CHECKS_PER_TIMEOUT: u32 = 8;
+use super::request::{ReadRequest, ReadValue, ServerIdentity};
+use crate::store::error::StoreError;
+use crate::store::redis::cluster::master::Master;
+use crate::store::redis::cluster::redirect::Redirect;
+use crate::store::redis::cluster::topology::Topology;
 
+/// Ticks within the timeout of a read. The age of reads is measured in ticks, so that no read needs its own timer.
+pub(crate) const TICKS_PER_TIMEOUT: u32 = 8;
+
+/// Shared by the handle of a pipeline and its task.
 pub(crate) struct PipelineShared {
     pub(crate) topology: Arc<Topology>,
     pub(crate) master: Arc<Master>,
-    /// Of the master's returns.
+    /// Counts the returns of the master that the tracking connection has noticed.
     pub(crate) returns: watch::Receiver<u64>,
     pub(crate) state: Mutex<PipelineState>,
+    /// Whether the first attempts to connect are over.
     pub(crate) has_tried: watch::Sender<bool>,
 }
 
+/// The state that changes, under a lock.
 pub(crate) struct PipelineState {
-    pub(crate) phase: Phase,
-    /// Not sent yet. Bounded by the requests under way, and so by the connections allowed.
+    pub(crate) phase: ConnectionPhase,
+    /// Reads not sent yet. Bounded by the requests under way, and so by the limit of client connections.
     pub(crate) waiting: Vec<PendingRead>,
-    /// Of the task, while it has nothing under way: with the answers it comes by itself.
+    /// The task's waker while nothing is under way. While a reply is expected, the reply wakes the task.
     pub(crate) waker: Option<Waker>,
     /// How often the master had returned when the connection was last lost.
     pub(crate) returns: u64,
-    /// How often the age of look-ups was looked at.
-    pub(crate) check: u64,
+    /// The present tick.
+    pub(crate) tick: u64,
 }
 
+/// Whether there is a connection, and what reads do without one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// About to be connected: look-ups wait.
-    New,
+pub enum ConnectionPhase {
+    /// About to be connected: reads wait.
+    Connecting,
     Up,
-    /// Look-ups fail.
+    /// Reads fail at once.
     Down,
-    /// For good: the server is none of the masters any more, or the runtime has ended.
+    /// Down for good: the server is no longer a master, or the runtime has ended.
     Over,
 }
 
+/// A read that has not been answered.
 pub(crate) struct PendingRead {
     pub(crate) request: ReadRequest,
     pub(crate) proof: AuthorityProof,
-    pub(crate) found: oneshot::Sender<Result<(ReadValue, Arc<ServerIdentity>), ReadFailure>>,
-    /// How many checks there had been when it was asked.
-    pub(crate) check: u64,
-    /// The connection that it was first sent over was closed.
+    pub(crate) reply_to: oneshot::Sender<Result<(ReadValue, Arc<ServerIdentity>), ReadFailure>>,
+    /// The tick in which the read was requested.
+    pub(crate) tick: u64,
+    /// The read was sent before, over a connection that the server closed.
     pub(crate) is_retried: bool,
 }
 
-/// The end of a connection.
-pub(crate) struct LostConnection {
-    pub(crate) reason: String,
-    pub(crate) then: AfterLoss,
-}
-
-/// What comes after a connection.
-pub(crate) enum AfterLoss {
-    /// A pause, in which look-ups fail.
-    Outage,
-    /// The next connection, which look-ups wait for: these first.
-    Again {
-        unanswered: Vec<PendingRead>,
-        /// It was closed as soon as it was made: the next one is made after a pause.
-        is_young: bool,
-    },
-}
-
-impl LostConnection {
-    pub(crate) fn for_good(reason: String) -> Self {
-        Self { reason, then: AfterLoss::Outage }
+impl PendingRead {
+    /// Returns whether the read has passed its deadline.
+    pub(crate) fn is_overdue(&self, now_tick: u64) -> bool {
+        is_overdue(self.tick, now_tick)
     }
 }
 
-/// How it is made sure that the server has authority.
+/// Returns whether what began at `tick` has passed the deadline of a read.
+pub(crate) fn is_overdue(tick: u64, now_tick: u64) -> bool {
+    now_tick - tick > u64::from(TICKS_PER_TIMEOUT)
+}
+
+/// How the server proves its authority for a read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AuthorityProof {
-    /// By the write at the head of the pipeline, in a slot of the master.
+    /// By the write at the head of the pipeline, in one of the master's slots.
     Shared,
-    /// By a write of its own in its own slot: for who was sent here.
+    /// By a separate write in the read's own slot: the read was redirected here.
     Own {
-        /// The slot is still on its way here.
+        /// The slot is still moving here.
         is_asking: bool,
     },
 }
 
-/// Why a look-up found nothing out.
+/// Why a read found nothing out.
 pub(crate) enum ReadFailure {
     Store(StoreError),
-    /// To be asked again there, or here with a proof of its own.
+    /// Send it again: to the redirect's server, or to the same one with its own proof.
     Again(ReadRequest, Option<Redirect>),
 }
 
@@ -101,12 +97,13 @@ impl PipelineShared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether look-ups fail: there is no connection, and no other kind of connection has found the master again.
+    /// Returns whether reads fail at once: there is no connection, and the tracking connection has not found the master
+    /// again either.
     pub(crate) fn is_away(&self, state: &PipelineState) -> bool {
         match state.phase {
-            Phase::New | Phase::Up => false,
-            Phase::Down => *self.returns.borrow() == state.returns,
-            Phase::Over => true,
+            ConnectionPhase::Connecting | ConnectionPhase::Up => false,
+            ConnectionPhase::Down => *self.returns.borrow() == state.returns,
+            ConnectionPhase::Over => true,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The hot path's own connections to the servers, one to each master per runtime ([`Pipeline`]). A look-up goes to the
-//! master of its slot, and once elsewhere when that one says so.
+//! The pipelines of a runtime, one per master. A read goes to the master of its slot, and is sent once more if that one
+//! redirects it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,18 +8,19 @@ use futures_util::future::join_all;
 
 use super::pipeline::Pipeline;
 use super::pipeline_state::{AuthorityProof, ReadFailure};
-use super::request::{Extent, ReadRequest, ReadResult, ReadValue, Redirect};
+use super::request::{Extent, ReadRequest, ReadResult, ReadValue};
 use crate::clock::Clock;
 use crate::model::token::record::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
-use crate::store::redis::cluster::endpoint::ServerAddress;
-use crate::store::redis::cluster::master_map::{MAX_SERVERS, Master};
+use crate::store::redis::cluster::address::ServerAddress;
+use crate::store::redis::cluster::master::{MAX_SERVERS, Master};
+use crate::store::redis::cluster::redirect::Redirect;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::errors::unexpected;
 use crate::token_string::TokenId;
 
-/// The handle: any thread may use it, the connections are served by the runtime it was made on.
+/// Routes reads to pipelines. Any thread may use it; the runtime it was started on serves the connections.
 pub(crate) struct ReadRouter {
     topology: Arc<Topology>,
     clock: Clock,
@@ -28,24 +29,24 @@ pub(crate) struct ReadRouter {
 }
 
 impl ReadRouter {
-    /// Starts the connections' tasks on the current runtime, and waits until each has tried once to connect.
+    /// Starts the pipelines on the current runtime, and waits until each is connected or its first attempts are over.
     pub(crate) async fn start(topology: Arc<Topology>, clock: Clock) -> Arc<Self> {
         if topology.map().masters.is_empty() {
             topology.refresh().await;
         }
         let runtime = tokio::runtime::Handle::current();
-        let look_ups = Self { topology, clock, runtime, pipelines: Mutex::default() };
-        let masters = look_ups.topology.map().masters.clone();
+        let router = Self { topology, clock, runtime, pipelines: Mutex::default() };
+        let masters = router.topology.map().masters.clone();
         let pipelines: Vec<_> = masters
             .iter()
             .filter(|master| master.may_have_tokens())
-            .map(|master| look_ups.pipeline(master))
+            .map(|master| router.pipeline(master))
             .collect();
         join_all(pipelines.iter().map(|pipeline| pipeline.has_tried())).await;
-        Arc::new(look_ups)
+        Arc::new(router)
     }
 
-    /// The number of the master that a token lives on, as far as is known.
+    /// Returns the number of the token's master; an untracked one if no master is known.
     pub(crate) fn server_of(&self, id: TokenId) -> ServerIndex {
         self.topology.map().owner_of(id).map_or(ServerIndex(u16::MAX), |master| master.index())
     }
@@ -58,11 +59,11 @@ impl ReadRouter {
         }
     }
 
-    /// Reads the last access that the store knows of; `None` when it knows of none.
+    /// Reads the last access that the store knows of, if any.
     pub(crate) async fn last_access_ms(&self, record: &TokenRecord) -> Result<Option<u64>, StoreError> {
         let index = self.topology.keys.index(record.user());
         let member = format!("@{}", record.id.locator());
-        let request = ReadRequest::Score { shard: record.id.hash_tag(), index, member };
+        let request = ReadRequest::Score { hash_tag: record.id.hash_tag(), index, member };
         match self.ask(record.id, request).await? {
             (ReadValue::ScoreMs(score_ms), _) => Ok(score_ms),
             (ReadValue::TokenRecord(_), _) => Err(unexpected("look-up")),
@@ -71,7 +72,7 @@ impl ReadRouter {
 
     async fn ask(&self, id: TokenId, request: ReadRequest) -> ReadResult<ReadValue> {
         self.topology.gate.check()?;
-        // Only a cluster sends anybody elsewhere.
+        // Only a cluster redirects, so only there the time is needed.
         let began_ms = self.topology.map().is_by_slot().then(|| self.clock.boottime_ms());
         let Some(master) = self.topology.map().owner_of(id).cloned() else {
             self.topology.refresh_soon();
@@ -92,7 +93,7 @@ impl ReadRouter {
         }
     }
 
-    /// The second and last attempt: where the first one was sent, or at the same master with a proof of its own.
+    /// Makes the second and last attempt: at the server of the redirect, or at the same master with the read's own proof.
     async fn ask_again(
         &self,
         master: &Arc<Master>,
@@ -101,29 +102,29 @@ impl ReadRouter {
     ) -> ReadResult<ReadValue> {
         let (pipeline, is_asking) = match redirect {
             None => (self.pipeline(master), false),
-            Some(Redirect { to, is_asking }) => (self.pipe_to(to), is_asking),
+            Some(Redirect { to, is_asking }) => (self.pipeline_to(to), is_asking),
         };
         match pipeline.ask(request, AuthorityProof::Own { is_asking }).await {
             Ok(found) => Ok(found),
             Err(ReadFailure::Store(error)) => Err(error),
-            Err(ReadFailure::Again(..)) => Err(StoreError::Unavailable("its slot is on the move".into())),
+            Err(ReadFailure::Again(..)) => Err(StoreError::Unavailable("the slot is moving".into())),
         }
     }
 
-    /// The connection to a master.
+    /// Returns the pipeline to a master.
     fn pipeline(&self, master: &Arc<Master>) -> Arc<Pipeline> {
         let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pipeline) = pipelines.iter().find(|pipeline| Arc::ptr_eq(pipeline.master(), master)) {
             return pipeline.clone();
         }
-        // Whose master has gone answers those who wait, and ends with the last of them.
+        // A pipeline to a former master answers the reads that wait for it, and ends with the last of them.
         let map = self.topology.map();
-        pipelines.retain(|pipeline| map.has(pipeline.master()));
+        pipelines.retain(|pipeline| map.contains(pipeline.master()));
         self.add(&mut pipelines, master.clone())
     }
 
-    /// The connection to a server that may be none of the masters yet.
-    fn pipe_to(&self, address: ServerAddress) -> Arc<Pipeline> {
+    /// Returns the pipeline to an address, whose server may not be a known master yet.
+    fn pipeline_to(&self, address: ServerAddress) -> Arc<Pipeline> {
         let known = self.topology.map().masters.iter().find(|master| master.address == address).cloned();
         if let Some(master) = known {
             return self.pipeline(&master);
@@ -136,7 +137,7 @@ impl ReadRouter {
         if pipelines.len() >= MAX_SERVERS {
             pipelines.clear();
         }
-        self.add(&mut pipelines, self.topology.guest(address))
+        self.add(&mut pipelines, self.topology.untracked(address))
     }
 
     fn add(&self, pipelines: &mut Vec<Arc<Pipeline>>, master: Arc<Master>) -> Arc<Pipeline> {

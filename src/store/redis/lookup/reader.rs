@@ -1,4 +1,4 @@
-//! Reads credentials for validation: from the node_cache cache, else from the server in a pipeline.
+//! Reads token records for validation: from the near cache, else from the server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,21 +7,21 @@ use super::node_cache::NodeCache;
 use super::read_router::ReadRouter;
 use super::request::Extent;
 use crate::model::token::record::{TokenRecord, TokenView};
-use crate::store::cache::near_cache::Looked;
+use crate::store::cache::Looked;
 use crate::store::error::StoreError;
 use crate::store::read::Read;
 use crate::token_string::TokenId;
 
-/// See the module. Belongs to the runtime it was made on; clones share its connections.
+/// Reads token records for validation. Belongs to the runtime it was created on; clones share its connections.
 #[derive(Clone)]
 pub struct RedisReader {
-    look_ups: Arc<ReadRouter>,
+    router: Arc<ReadRouter>,
     node_cache: Arc<NodeCache>,
 }
 
 impl RedisReader {
-    pub(crate) fn new(look_ups: Arc<ReadRouter>, node_cache: Arc<NodeCache>) -> Self {
-        Self { look_ups, node_cache }
+    pub(crate) fn new(router: Arc<ReadRouter>, node_cache: Arc<NodeCache>) -> Self {
+        Self { router, node_cache }
     }
 
     pub(crate) fn look<R>(
@@ -70,15 +70,15 @@ impl RedisReader {
         self.look_up(id, Extent::Hot).await
     }
 
-    /// Goes past the cache, and leaves what is known there if it turns out to be the same record: then it gives that
-    /// copy. So a secret that this record does not know costs its owner nothing.
+    /// Reads past the cache. If the cached record turns out to be the same, returns that copy and leaves it cached, so a
+    /// request with a wrong secret does not evict its owner's record.
     pub(crate) async fn fresh_record(&self, id: TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
-        let (fresh, _) = self.look_ups.read(id, Extent::Hot).await?;
+        let (fresh, _) = self.router.read(id, Extent::Hot).await?;
         let Some(cache) = &self.node_cache.cache else { return Ok(fresh) };
         match cache.peek(&id, self.node_cache.clock.boottime_ms()) {
             Some(known) if known == fresh => Ok(known),
             Some(_) => {
-                // The invalidation of the older record is still on its way, or was lost.
+                // The invalidation of the cached record is still on its way, or was lost.
                 cache.invalidate(&id);
                 Ok(fresh)
             }
@@ -101,19 +101,19 @@ impl RedisReader {
         if let Some(view) = TokenView::of_known(known.clone()) {
             return Ok(Some(view));
         }
-        // Put into the cache by a validation, which has no use for the rest.
-        let (fresh, server) = self.look_ups.read(id, Extent::Whole).await?;
+        // A validation has cached the record, without the details.
+        let (fresh, server) = self.router.read(id, Extent::Whole).await?;
         let view = fresh.filter(|fresh| fresh.is_active).and_then(TokenView::of_known);
-        // Like the entry itself, it may only be kept on the word of the server that is tracked.
+        // Like the entry itself, the details may be kept only if the tracked server answered.
         if let Some(view) = view.as_ref().filter(|_| self.node_cache.tracked(&server).is_some()) {
             known.details.get_or_init(|| view.details.clone());
         }
         Ok(view)
     }
 
-    /// Lets the record know the last access that the store knows of.
+    /// Tells the record the last access that the store knows of.
     pub(crate) async fn learn_last_access(&self, record: &TokenRecord) -> Result<(), StoreError> {
-        if let Some(access_ms) = self.look_ups.last_access_ms(record).await? {
+        if let Some(access_ms) = self.router.last_access_ms(record).await? {
             record.accesses.learn(access_ms);
         }
         Ok(())
@@ -122,17 +122,16 @@ impl RedisReader {
     async fn look_up(&self, id: TokenId, extent: Extent) -> Result<Read, StoreError> {
         self.node_cache.store_clock.require_known()?;
         let Some(cache) = &self.node_cache.cache else {
-            let (record, _) = self.look_ups.read(id, extent).await?;
+            let (record, _) = self.router.read(id, extent).await?;
             return Ok(Read { record, is_fresh: true });
         };
         let is_fresh = AtomicBool::new(false);
         let read = async || {
-            let (record, server) = self.look_ups.read(id, extent).await?;
+            let (record, server) = self.router.read(id, extent).await?;
             is_fresh.store(true, Ordering::Relaxed);
             Ok((record, self.node_cache.tracked(&server)))
         };
-        let record =
-            cache.get_or_read(&id, self.look_ups.server_of(id), &self.node_cache.clock, read).await?;
+        let record = cache.get_or_read(&id, self.router.server_of(id), &self.node_cache.clock, read).await?;
         Ok(Read { record, is_fresh: is_fresh.into_inner() })
     }
 
@@ -142,6 +141,6 @@ impl RedisReader {
 
     pub(crate) fn may_be_renewed(&self, record: &TokenRecord, now_ms: u64) -> bool {
         let expired_for_ms = now_ms.saturating_sub(record.expires_at_ms);
-        self.node_cache.may_be_renewed(self.look_ups.server_of(record.id), expired_for_ms)
+        self.node_cache.may_be_renewed(self.router.server_of(record.id), expired_for_ms)
     }
 }

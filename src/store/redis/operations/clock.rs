@@ -1,7 +1,7 @@
 //! Looks at the masters' clocks.
 
 use crate::store::error::StoreError;
-use crate::store::redis::cluster::master_map::Master;
+use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::store_clock::estimate::Reading;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisError, Value, cmd};
+use redis::{PushInfo, PushKind, RedisError, Value, cmd};
 use tokio::sync::{Notify, mpsc};
 
 use super::bus_probes::{Arrived, BusProbes};
@@ -20,8 +20,8 @@ use crate::model::event::Event;
 use crate::store::error::StoreError;
 use crate::store::feed::Told;
 use crate::store::redis::cluster::authority;
-use crate::store::redis::cluster::master_map::Master;
-use crate::store::redis::cluster::reconnect::RECONNECT_PAUSE;
+use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
+use crate::store::redis::cluster::master::Master;
 use crate::store::redis::errors::describe;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::event as codec;
@@ -91,7 +91,7 @@ impl RedisStore {
             lost = beat => lost,
             () = take => Err("the connection ended".into()),
             () = broken.notified() => Err("it was closed, or told more than could be taken".into()),
-            () = self.topology.is_gone(master) => Err("its server is no master any more".into()),
+            () = self.topology.wait_until_gone(master) => Err("its server is no master any more".into()),
             never = self.tell_of_gone_masters() => never,
         }
     }
@@ -106,11 +106,9 @@ impl RedisStore {
         master: &Master,
         handler: impl Fn(PushInfo) -> Result<(), Infallible> + Send + Sync + 'static,
     ) -> Result<MultiplexedConnection, RedisError> {
-        let link = &self.topology.connector;
-        let config = link.limits().set_push_sender(handler);
-        let settings = link.login().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(link.info(&master.address)?.set_redis_settings(settings))?;
-        client.get_multiplexed_async_connection_with_config(&config).await
+        let connector = &self.topology.connector;
+        let config = connector.config().set_push_sender(handler);
+        connector.connect_for_pushes(&master.address, &config).await
     }
 
     /// Events that a master published last may have died with it.
