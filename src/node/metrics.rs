@@ -126,7 +126,7 @@ impl Collector for CacheCollector {
             ("cache_misses", "Look-ups that read the store", stats.misses),
             ("cache_joins", "Look-ups that waited for another's read", stats.joins),
             ("cache_evictions", "Entries that made room for others", stats.evictions),
-            ("cache_invalidations", "Entries and reads taken out by a change", stats.voids),
+            ("cache_invalidations", "Entries and reads taken out by a change", stats.invalidations),
         ] {
             let counter = ConstCounter::new(count);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;

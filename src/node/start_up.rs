@@ -11,7 +11,7 @@ use crate::last_access::recorder::LastAccessOptions;
 use crate::server::transport::tls::TlsError;
 use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
-use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, Trust};
+use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, TrustStore};
 use crate::store::{Store, StoreLimits};
 use crate::values::{RedisUrl, StoreUrl, Topology};
 
@@ -81,9 +81,9 @@ pub(crate) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
 }
 
 /// Whom to trust where Redis speaks TLS.
-fn trust(config: &Config, url: &RedisUrl) -> Result<Option<Trust>, StartError> {
+fn trust(config: &Config, url: &RedisUrl) -> Result<Option<TrustStore>, StartError> {
     let Topology::Standalone { tls: true, .. } = url.topology else { return Ok(None) };
-    let trust = Trust::load(config.redis_ca_file.as_deref());
+    let trust = TrustStore::load(config.redis_ca_file.as_deref());
     Ok(Some(trust.map_err(|problem| TlsError { setting: "redis-ca-file", problem })?))
 }
 

@@ -77,7 +77,7 @@ fn replaced_redis_authorities_are_reloaded() {
     wait_for("not ready", || (ready(&node) == 503).then_some(()));
     // What holds no certificate changes nothing, and does not stop the node from looking again.
     std::fs::write(&file, "").unwrap();
-    wait_for("told", || node.log().contains("the old authorities stay").then_some(()));
+    wait_for("told", || node.log().contains("redis authorities not replaced").then_some(()));
     std::fs::copy(second.cert(), &file).unwrap();
     wait_for("ready again", || (ready(&node) == 200).then_some(()));
     wait_for("passes", || (node.auth(&token["token"]).status == 200).then_some(()));

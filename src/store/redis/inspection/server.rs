@@ -8,12 +8,12 @@ use redis::{RedisError, Value, cmd};
 use super::permissions::RequiredPermissions;
 use super::server_facts::ServerFacts;
 use super::{failover, faults};
-use crate::store::redis::cluster::authority::{Refusal, refusal};
-use crate::store::redis::cluster::endpoint::Address;
-use crate::store::redis::cluster::master_map::Master;
+use crate::store::redis::cluster::address::ServerAddress;
+use crate::store::redis::cluster::authority::ProbeRefusal;
+use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::slots::slot_of_key;
 use crate::store::redis::cluster::topology::Topology;
-use crate::store::redis::lookup::near_cache::Near;
+use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::schema::keys::{Keys, SCHEMA_VERSION};
 use crate::store::report::{Fault, FaultKind, is_evicting};
 
@@ -46,7 +46,7 @@ impl From<RedisError> for InspectionFailure {
 /// Inspects single servers.
 pub(crate) struct ServerInspector {
     pub(crate) topology: Arc<Topology>,
-    pub(crate) near: Arc<Near>,
+    pub(crate) node_cache: Arc<NodeCache>,
     pub(crate) keys: Keys,
     pub(crate) required: RequiredPermissions,
     pub(crate) accepts_eviction: bool,
@@ -70,14 +70,14 @@ impl ServerInspector {
         {
             outcome = self.inspect_once(master, true, &mut state).await;
         }
-        let timeout = self.topology.link.timeout;
+        let timeout = self.topology.connector.timeout;
         let fault = match outcome {
             Ok(()) => return (state, None),
             Err(InspectionFailure::Fault(fault)) => *fault,
             Err(InspectionFailure::Redis(error)) if error.is_timeout() => faults::silent(address, timeout),
             Err(InspectionFailure::Redis(error)) => faults::of_error(address, &error, &self.required),
         };
-        let is_mute = fault.kind == FaultKind::Unreachable && self.topology.link.trust.is_some();
+        let is_mute = fault.kind == FaultKind::Unreachable && self.topology.connector.trust.is_some();
         if is_mute && faults::speaks_plain(address, timeout / 2).await {
             return (state, Some(faults::no_tls(address)));
         }
@@ -95,7 +95,7 @@ impl ServerInspector {
         // Put back only after the last step: on a connection that was left halfway, answers would be mismatched.
         let (mut connection, is_full) = match state.connection.take() {
             Some(connection) => (connection, is_full),
-            None => (self.topology.link.connect(address).await?, true),
+            None => (self.topology.connector.connect(address).await?, true),
         };
         // A faulty server is inspected fully each time, so that the end of the fault shows soon.
         if is_full || !state.is_known || !state.faults.is_empty() {
@@ -121,17 +121,17 @@ impl ServerInspector {
             return Ok(());
         }
         let Err(error) = cmd("DEL").arg(master.probe()).exec_async(connection).await else { return Ok(()) };
-        match refusal(error.code().unwrap_or_default()) {
+        match ProbeRefusal::of(error.code().unwrap_or_default()) {
             // The slot migrates; that says nothing about the server.
-            Refusal::Leaving | Refusal::Gone => Ok(()),
-            Refusal::Harmless | Refusal::OfTheServer => Err(error),
+            ProbeRefusal::Leaving | ProbeRefusal::Gone => Ok(()),
+            ProbeRefusal::Harmless | ProbeRefusal::OfTheServer => Err(error),
         }
     }
 
     /// Compares the schema version, on the master that has its key. Writes this program's version if there is none.
     async fn check_schema(
         &self,
-        address: &Address,
+        address: &ServerAddress,
         connection: &mut MultiplexedConnection,
     ) -> Result<(), InspectionFailure> {
         let key = self.keys.schema();
@@ -160,7 +160,7 @@ impl ServerInspector {
     /// Checks version, permissions and policies.
     async fn inspect_fully(
         &self,
-        address: &Address,
+        address: &ServerAddress,
         connection: &mut MultiplexedConnection,
     ) -> Result<(ServerFacts, Vec<Fault>), RedisError> {
         let mut found = Vec::new();
@@ -178,7 +178,7 @@ impl ServerInspector {
         if is_evicting(&facts.memory_policy) && !self.accepts_eviction {
             found.push(faults::eviction(address, &facts.memory_policy));
         }
-        found.extend(failover::too_slow(&self.topology, address, self.near.lease_ms, connection).await);
+        found.extend(failover::too_slow(&self.topology, address, self.node_cache.lease_ms, connection).await);
         Ok((facts, found))
     }
 }
