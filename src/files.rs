@@ -1,23 +1,33 @@
-//! Reads configuration files, with a limit on their size.
+//! Reads the files that settings name, with a limit on their size.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
-/// How often the files are looked at.
+/// How often files that may be replaced are read again.
 pub const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The most bytes of a file: certificates are not near this, and a wrong path must not fill the memory.
+/// The most bytes of a file. Settings and certificates are far smaller; a wrong path must not fill the memory.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Reads a file that holds certificates or a key.
+/// Why a file that a setting names cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {problem}")]
+pub struct FileError {
+    /// The setting that names the file.
+    pub setting: &'static str,
+    /// What is wrong with the file. Never repeats its content.
+    pub problem: String,
+}
+
+/// Reads a file of at most [`MAX_FILE_BYTES`].
 ///
 /// # Errors
-/// When it cannot be read, or is too large to be one.
-pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    use std::io::Read as _;
+/// If the file cannot be read or is larger.
+pub fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    std::fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_FILE_BYTES {
         return Err(io::Error::other(format!("it is larger than {MAX_FILE_BYTES} bytes")));
     }

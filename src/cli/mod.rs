@@ -16,10 +16,9 @@ use crate::config::Command;
 use crate::config::definition::Config;
 use crate::config::mistake::LoadError;
 use crate::entropy::Entropy;
-use crate::server::App;
-use crate::server::transport::tls;
+use crate::server::Server;
 use crate::values::LogFormat;
-use crate::{config, logging};
+use crate::{config, logging, server};
 
 /// The exit code of what is not a mistake in the settings.
 const FAILURE: u8 = 1;
@@ -31,7 +30,7 @@ pub fn run(
 ) -> ExitCode {
     match config::load(args, env) {
         Ok(Command::Serve(config)) => serve(config),
-        Ok(Command::CheckConfig { config, report }) => match tls::check(&config) {
+        Ok(Command::CheckConfig { config, report }) => match server::check_tls_files(&config) {
             Ok(()) => print(&report),
             Err(error) => fail(&error, LoadError::EXIT_CODE),
         },
@@ -82,7 +81,7 @@ fn serve_logged(config: Config) -> Result<(), (Box<dyn Error>, u8)> {
         // Before anything else: a signal that comes while the server starts must not kill it halfway.
         let signals = StopSignals::catch().map_err(|error| failure(error.into()))?;
         let log_format = config.log_format;
-        let app = App::start(config, Clock::system(), Entropy::system()).await.map_err(|error| {
+        let app = server::start(config, Clock::system(), Entropy::system()).await.map_err(|error| {
             let code = if error.is_of_settings() { LoadError::EXIT_CODE } else { FAILURE };
             (error.into(), code)
         })?;
@@ -98,7 +97,7 @@ fn serve_logged(config: Config) -> Result<(), (Box<dyn Error>, u8)> {
 struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    /// Held, so that it is caught. What it does: see [`tls::reload`].
+    /// Held, so that it is caught. What it does: see [`server::transport::tls::reload`].
     _hangup: Signal,
 }
 
@@ -130,7 +129,7 @@ const EMBEDDED_STORE: &str =
     "EMBEDDED STORE: every token is lost when this process ends. Set redis-url to keep them.";
 
 /// What standard output gets: the ready line, and on the embedded store how to begin.
-fn ready_lines(app: &App, format: LogFormat) -> String {
+fn ready_lines(app: &Server, format: LogFormat) -> String {
     let (listen, admin_listen, store) = (&app.listen, &app.admin_listen, app.store_name);
     if format == LogFormat::Json {
         let mut line = serde_json::json!({
@@ -162,7 +161,7 @@ fn ready_lines(app: &App, format: LogFormat) -> String {
 }
 
 /// The curl lines of a first session.
-fn first_session(app: &App, key: &str) -> String {
+fn first_session(app: &Server, key: &str) -> String {
     let url = |address: &str, is_tls: bool| {
         let scheme = if is_tls { "https" } else { "http" };
         match address.strip_prefix("unix:") {

@@ -1,5 +1,5 @@
 //! A node without its listeners: the store, what is done with it, and the workers that belong to it. The server
-//! ([`App`](crate::server::App)) is a node and two listeners; a frontend in Rust uses a node directly.
+//! ([`Server`](crate::server::Server)) is a node and two listeners; a frontend in Rust uses a node directly.
 
 pub mod fault_log;
 pub mod metrics;

@@ -7,8 +7,8 @@ use rand::rngs::SysError;
 
 use crate::clock::Clock;
 use crate::config::definition::Config;
+use crate::files::FileError;
 use crate::last_access::recorder::LastAccessOptions;
-use crate::server::transport::tls::TlsError;
 use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, TrustStore};
@@ -28,9 +28,9 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
-    /// The files of a listener's TLS cannot be used.
+    /// A file that a setting names cannot be used.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    File(#[from] FileError),
     /// The operating system has no randomness to give.
     #[error("no randomness: {0}")]
     Randomness(#[from] SysError),
@@ -42,7 +42,7 @@ pub enum StartError {
 impl StartError {
     /// Whether the settings have to change before it can start.
     pub fn is_of_settings(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        matches!(self, Self::File(_))
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartE
 fn trust(config: &Config, url: &RedisUrl) -> Result<Option<TrustStore>, StartError> {
     let Topology::Standalone { tls: true, .. } = url.topology else { return Ok(None) };
     let trust = TrustStore::load(config.redis_ca_file.as_deref());
-    Ok(Some(trust.map_err(|problem| TlsError { setting: "redis-ca-file", problem })?))
+    Ok(Some(trust.map_err(|problem| FileError { setting: "redis-ca-file", problem })?))
 }
 
 pub(crate) fn token_policy(config: &Config) -> TokenPolicy {

@@ -1,5 +1,5 @@
-//! Rotation: how a token's secret is replaced, and how long its former secrets are good. `lua/shared/secrets.lua` has the same
-//! rules.
+//! Rotation: how a token's secret is replaced, and how long its former secrets are good. `lua/shared/secrets.lua` has the
+//! same rules.
 //!
 //! The first rotation opens a window of one grace: the secrets handed out before it are good until the window closes.
 //! Several tabs of a browser may rotate at once, on several nodes, and the browser keeps one of the answers. So the

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::files::{RELOAD_INTERVAL, read_file};
+use crate::files::{RELOAD_INTERVAL, read_bounded};
 use crate::values::Node;
 
 /// The authorities whose certificates are trusted, reloaded when their file changes. Clones share them.
@@ -81,7 +81,7 @@ impl TrustStore {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
-    read_file(file).map_err(|error| format!("cannot read the file: {error}"))
+    read_bounded(file).map_err(|error| format!("cannot read the file: {error}"))
 }
 
 impl Authorities {
