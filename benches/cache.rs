@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use doorward::internals::store::cache::near_cache::Limits;
+use doorward::internals::store::cache::near_cache::CacheLimits;
 use doorward::internals::store::cache::{Flight, NearCache, ServerIndex};
 use doorward::internals::token_string::TokenId;
 
@@ -41,9 +41,9 @@ fn put(cache: &NearCache<Value>, id: &TokenId) {
 
 /// Returns a cache with an unlimited lease that holds these tokens.
 fn filled(capacity_entries: usize, tokens: &[TokenId]) -> Arc<NearCache<Value>> {
-    let limits = Limits { capacity_entries, servers: 1, lease_ms: u64::MAX, stale_grace_ms: 0 };
+    let limits = CacheLimits { capacity_entries, servers: 1, lease_ms: u64::MAX, stale_grace_ms: 0 };
     let cache = NearCache::new(limits);
-    let connection = cache.connection_live(SERVER).expect("server 0 of 1");
+    let connection = cache.start_tracking(SERVER).expect("server 0 of 1");
     connection.heartbeat_answered(0);
     std::mem::forget(connection);
     tokens.iter().for_each(|id| put(&cache, id));

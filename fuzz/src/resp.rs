@@ -1,7 +1,7 @@
 //! The reader of Redis' answers agrees with the parser of the redis crate.
 
 use doorward::internals::store::redis::lookup::resp::{
-    Answer, MAX_ANSWER_BYTES, Read, read_array, read_done, read_text, read_value,
+    MAX_REPLY_BYTES, Parsed, RespReply, read_array, read_done, read_text, read_value,
 };
 use redis::Value;
 
@@ -10,14 +10,14 @@ pub fn check(bytes: &[u8]) {
     check_array::<1>(bytes);
     check_array::<3>(bytes);
     check_array::<12>(bytes);
-    let value = |answer: Answer<Option<&[u8]>>| fine(answer).map(bulk);
+    let value = |answer: RespReply<Option<&[u8]>>| fine(answer).map(bulk);
     agree(bytes, read_value, value, |expected| matches!(expected, Value::BulkString(_) | Value::Nil));
     never_panics(bytes, read_text(bytes));
     never_panics(bytes, read_done(bytes));
 }
 
 fn check_array<const N: usize>(bytes: &[u8]) {
-    let value = |answer: Answer<[Option<&[u8]>; N]>| {
+    let value = |answer: RespReply<[Option<&[u8]>; N]>| {
         fine(answer).map(|items| Value::Array(items.into_iter().map(bulk).collect()))
     };
     agree(bytes, read_array::<N>, value, |expected| match expected {
@@ -32,13 +32,13 @@ fn check_array<const N: usize>(bytes: &[u8]) {
 /// Both parsers read the same value; the own one may refuse what is `not expected` of a look-up.
 fn agree<'a, T>(
     bytes: &'a [u8],
-    read: impl Fn(&'a [u8]) -> Read<Answer<T>>,
-    value: impl Fn(Answer<T>) -> Option<Value>,
+    read: impl Fn(&'a [u8]) -> Parsed<RespReply<T>>,
+    value: impl Fn(RespReply<T>) -> Option<Value>,
     is_expected: impl Fn(&Value) -> bool,
 ) {
     let reference = redis::parse_redis_value(bytes).ok();
     match read(bytes) {
-        Read::Whole(answer, length) => {
+        Parsed::Complete(answer, length) => {
             let whole = redis::parse_redis_value(&bytes[..length]);
             match value(answer) {
                 Some(value) => assert_eq!(whole, Ok(value)),
@@ -46,29 +46,29 @@ fn agree<'a, T>(
                 None => assert!(matches!(whole, Ok(Value::ServerError(_)) | Err(_)), "{whole:?}"),
             }
             for end in [0, length / 2, length - 1] {
-                assert!(matches!(read(&bytes[..end]), Read::Partial), "{end} of {length}");
+                assert!(matches!(read(&bytes[..end]), Parsed::Incomplete), "{end} of {length}");
             }
         }
-        Read::Partial => assert!(bytes.len() <= MAX_ANSWER_BYTES && reference.is_none()),
-        Read::Broken => {
+        Parsed::Incomplete => assert!(bytes.len() <= MAX_REPLY_BYTES && reference.is_none()),
+        Parsed::Malformed => {
             let is_canonical = |value: &Value| bytes.starts_with(&written(value));
             assert!(!reference.is_some_and(|value| is_expected(&value) && is_canonical(&value)));
         }
     }
 }
 
-fn never_panics<T>(bytes: &[u8], read: Read<T>) {
+fn never_panics<T>(bytes: &[u8], read: Parsed<T>) {
     match read {
-        Read::Whole(_, length) => assert!(length <= bytes.len()),
-        Read::Partial => assert!(bytes.len() <= MAX_ANSWER_BYTES),
-        Read::Broken => {}
+        Parsed::Complete(_, length) => assert!(length <= bytes.len()),
+        Parsed::Incomplete => assert!(bytes.len() <= MAX_REPLY_BYTES),
+        Parsed::Malformed => {}
     }
 }
 
-fn fine<T>(answer: Answer<T>) -> Option<T> {
+fn fine<T>(answer: RespReply<T>) -> Option<T> {
     match answer {
-        Answer::Fine(value) => Some(value),
-        Answer::Error(_) => None,
+        RespReply::Value(value) => Some(value),
+        RespReply::Error(_) => None,
     }
 }
 

@@ -121,7 +121,7 @@ impl Collector for CacheCollector {
             (
                 "cache_invalidations",
                 "Entries and pending reads discarded because the token changed.",
-                stats.voids,
+                stats.invalidations,
             ),
         ] {
             let counter = ConstCounter::new(count);

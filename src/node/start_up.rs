@@ -11,7 +11,7 @@ use crate::files::FileError;
 use crate::last_access::recorder::LastAccessOptions;
 use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
-use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, Trust};
+use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, TrustStore};
 use crate::store::{Store, StoreLimits};
 use crate::values::{RedisDeployment, RedisUrl, StoreUrl};
 
@@ -90,9 +90,9 @@ fn redis_options(config: &Config, url: &RedisUrl) -> Result<RedisOptions, StartE
 }
 
 /// Loads the certificate authorities if Redis uses TLS.
-fn trust(config: &Config, url: &RedisUrl) -> Result<Option<Trust>, StartError> {
+fn trust(config: &Config, url: &RedisUrl) -> Result<Option<TrustStore>, StartError> {
     let RedisDeployment::Standalone { tls: true, .. } = url.deployment else { return Ok(None) };
-    let trust = Trust::load(config.redis_ca_file.as_deref());
+    let trust = TrustStore::load(config.redis_ca_file.as_deref());
     Ok(Some(trust.map_err(|problem| FileError { setting: "redis-ca-file", problem })?))
 }
 

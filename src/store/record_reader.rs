@@ -15,7 +15,7 @@ pub enum RecordReader {
     /// From the embedded store.
     Memory(Arc<MemoryStore>),
     /// Over a connection of the runtime's own.
-    Redis(redis::Reader),
+    Redis(redis::RedisReader),
 }
 
 impl RecordReader {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shuttle::thread::{self, JoinHandle};
 
-use crate::cache::{Connection, Flight, NearCache, ServerIndex, Stats};
+use crate::cache::{CacheStats, Flight, NearCache, ServerIndex, TrackingConnection};
 use crate::world::{By, LEASE_MS, Tracker, World, token};
 
 fn spawn(world: &Arc<World>, body: impl FnOnce(&World) + Send + 'static) -> JoinHandle<()> {
@@ -21,10 +21,10 @@ fn finish(world: &World, threads: impl IntoIterator<Item = JoinHandle<()>>, capa
     assert_eq!(stats.flights, 0, "P4: a flight without a leader is still listed");
     REACHED.with(|reached| {
         let sum = reached.get();
-        reached.set(Stats {
+        reached.set(CacheStats {
             hits: sum.hits + stats.hits,
             joins: sum.joins + stats.joins,
-            voids: sum.voids + stats.voids,
+            invalidations: sum.invalidations + stats.invalidations,
             evictions: sum.evictions + stats.evictions,
             ..sum
         });
@@ -33,7 +33,7 @@ fn finish(world: &World, threads: impl IntoIterator<Item = JoinHandle<()>>, capa
 
 thread_local! {
     /// Totals over all runs of this thread: a model must reach the states that it checks.
-    pub static REACHED: Cell<Stats> = Cell::default();
+    pub static REACHED: Cell<CacheStats> = Cell::default();
 }
 
 /// Everything at once: two masters, three tokens, room for two, revocations by this node and by others, a FLUSHALL,
@@ -206,15 +206,15 @@ pub fn null_push_then_lease() {
 pub fn reconnect_then_lease() {
     stale_entry_past_its_lease(|cache, tracking, now_ms| {
         drop(tracking);
-        let next = cache.connection_live(ServerIndex(0)).unwrap();
+        let next = cache.start_tracking(ServerIndex(0)).unwrap();
         next.heartbeat_answered(now_ms);
         drop(next);
     });
 }
 
-pub fn stale_entry_past_its_lease(tracking: fn(&NearCache<u64>, Connection, u64)) {
+pub fn stale_entry_past_its_lease(tracking: fn(&NearCache<u64>, TrackingConnection, u64)) {
     let world = World::new(1);
-    let connection = world.cache.connection_live(ServerIndex(0)).unwrap();
+    let connection = world.cache.start_tracking(ServerIndex(0)).unwrap();
     connection.heartbeat_answered(0);
     put(&world, 0);
     let reader = spawn(&world, |world| {
@@ -227,7 +227,7 @@ pub fn stale_entry_past_its_lease(tracking: fn(&NearCache<u64>, Connection, u64)
 /// An answer and the push of its token arrive concurrently: in either order, the answer must not stay cached.
 pub fn answer_and_push() {
     let world = World::new(1);
-    let connection = world.cache.connection_live(ServerIndex(0)).unwrap();
+    let connection = world.cache.start_tracking(ServerIndex(0)).unwrap();
     connection.heartbeat_answered(0);
     let flight = world.cache.begin(&token("a"), ServerIndex(0), 0);
     let push = spawn(&world, |world| {

@@ -30,7 +30,7 @@ fn the_model_detects_that_a_cancelled_ticket_fills_the_cache() {
 #[test]
 #[should_panic(expected = "P1")]
 fn the_model_detects_that_a_cancelled_flight_is_joined() {
-    check_without("void_flight", joins_only);
+    check_without("cancel", joins_only);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn the_model_detects_that_an_old_flight_is_joined() {
 #[test]
 #[should_panic(expected = "P1")]
 fn the_model_detects_that_a_node_keeps_entries_it_revoked_itself() {
-    check_without("own_void", own_revocation);
+    check_without("own_invalidation", own_revocation);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use shuttle::future::block_on;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 
-use crate::cache::{Connection, Flight, Limits, Looked, NearCache, ServerIndex};
+use crate::cache::{CacheLimits, Flight, Looked, NearCache, ServerIndex, TrackingConnection};
 use crate::clock::Clock;
 use crate::sync::{Mutex, MutexGuard, is_left_out};
 use crate::token_string::TokenId;
@@ -72,7 +72,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl World {
     pub fn new(capacity_entries: usize) -> Arc<Self> {
-        let limits = Limits { capacity_entries, servers: 2, lease_ms: LEASE_MS, stale_grace_ms: 0 };
+        let limits = CacheLimits { capacity_entries, servers: 2, lease_ms: LEASE_MS, stale_grace_ms: 0 };
         Arc::new(Self {
             cache: NearCache::new(limits),
             clock: Clock::manual(100),
@@ -90,8 +90,8 @@ impl World {
     pub fn end(&self, server: u16, id: TokenId, by: By) {
         let version = self.master(server).next_version(id);
         self.master(server).push(&Message::Push(Some(id), vec![(id, version)]));
-        if by == By::ThisNode && !is_left_out("own_void") {
-            self.cache.void(&id);
+        if by == By::ThisNode && !is_left_out("own_invalidation") {
+            self.cache.invalidate(&id);
         }
         self.acknowledge(&[(id, version)], by);
     }
@@ -217,7 +217,7 @@ pub struct Tracker<'a> {
     /// The master that it really reaches.
     server: u16,
     pipe: u64,
-    connection: Connection,
+    connection: TrackingConnection,
 }
 
 impl<'a> Tracker<'a> {
@@ -234,7 +234,7 @@ impl<'a> Tracker<'a> {
             master.pipes.insert(pipe, VecDeque::new());
             pipe
         };
-        let connection = world.cache.connection_live(ServerIndex(server)).unwrap();
+        let connection = world.cache.start_tracking(ServerIndex(server)).unwrap();
         Self { world, server: reached, pipe, connection }
     }
 

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use doorward::internals::store::cache::near_cache::{Limits, Looked};
-use doorward::internals::store::cache::{Connection, Flight, Follower, NearCache, ServerIndex, Ticket};
+use doorward::internals::store::cache::near_cache::{CacheLimits, Looked};
+use doorward::internals::store::cache::{
+    Flight, Follower, NearCache, ServerIndex, Ticket, TrackingConnection,
+};
 use doorward::internals::token_string::{TokenId, TokenKeys, TokenKind, mint};
 use doorward::{Clock, Entropy};
 
 const S0: ServerIndex = ServerIndex(0);
 const S1: ServerIndex = ServerIndex(1);
 const LEASE_MS: u64 = 2000;
-const LIMITS: Limits = Limits { capacity_entries: 1000, servers: 2, lease_ms: LEASE_MS, stale_grace_ms: 0 };
+const LIMITS: CacheLimits =
+    CacheLimits { capacity_entries: 1000, servers: 2, lease_ms: LEASE_MS, stale_grace_ms: 0 };
 
 /// Returns a real token id, so that ids spread over shards as real ones do.
 fn token(n: usize) -> TokenId {
@@ -19,9 +22,9 @@ fn token(n: usize) -> TokenId {
 }
 
 /// Returns a cache whose master 0 is live, with a heartbeat sent at 0.
-fn live(limits: Limits) -> (NearCache<u64>, Connection) {
+fn live(limits: CacheLimits) -> (NearCache<u64>, TrackingConnection) {
     let cache = NearCache::new(limits);
-    let connection = cache.connection_live(S0).unwrap();
+    let connection = cache.start_tracking(S0).unwrap();
     connection.heartbeat_answered(0);
     (cache, connection)
 }
@@ -62,7 +65,7 @@ fn an_entry_is_served_exactly_while_the_lease_lasts() {
 #[test]
 fn a_batch_look_up_equals_single_look_ups() {
     for capacity_entries in [1000, 100_000] {
-        let (cache, _connection) = live(Limits { capacity_entries, ..LIMITS });
+        let (cache, _connection) = live(CacheLimits { capacity_entries, ..LIMITS });
         let mut ids: Vec<_> = (0..30).map(token).collect();
         ids.push(ids[1]);
         for (n, id) in ids.iter().enumerate().skip(1).step_by(2).take(10) {
@@ -93,7 +96,7 @@ fn a_batch_look_up_equals_single_look_ups() {
 #[test]
 fn nothing_is_served_before_the_first_heartbeat() {
     let cache = NearCache::new(LIMITS);
-    let connection = cache.connection_live(S0).unwrap();
+    let connection = cache.start_tracking(S0).unwrap();
     put(&cache, &token(1), 7);
     assert_eq!((cache.get(&token(1), 0), cache.is_live(S0, 0)), (None, false));
     connection.heartbeat_answered(0);
@@ -103,32 +106,28 @@ fn nothing_is_served_before_the_first_heartbeat() {
 #[test]
 fn an_invalidation_removes_the_entry_and_cancels_the_ticket() {
     let (cache, _connection) = live(LIMITS);
-    let voids: [fn(&NearCache<u64>, &TokenId); 2] =
-        [|cache, id| assert!(cache.invalidate(id) || cache.get(id, 0).is_none()), NearCache::void];
-    for void in voids {
-        put(&cache, &token(1), 7);
-        void(&cache, &token(1));
-        assert_eq!(cache.get(&token(1), 0), None);
+    put(&cache, &token(1), 7);
+    assert!(cache.invalidate(&token(1)));
+    assert_eq!(cache.get(&token(1), 0), None);
 
-        let ticket = lead(&cache, &token(1), S0, 0);
-        void(&cache, &token(1));
-        ticket.complete(7, Some(S0));
-        assert_eq!(cache.get(&token(1), 0), None);
-    }
-    assert_eq!(cache.stats().voids, 4);
+    let ticket = lead(&cache, &token(1), S0, 0);
+    assert!(!cache.invalidate(&token(1)));
+    ticket.complete(7, Some(S0));
+    assert_eq!(cache.get(&token(1), 0), None);
+    assert_eq!(cache.stats().invalidations, 2);
 }
 
 #[test]
 fn a_lost_connection_invalidates_its_masters_entries_and_tickets_only() {
     let (cache, connection) = live(LIMITS);
-    let other = cache.connection_live(S1).unwrap();
+    let other = cache.start_tracking(S1).unwrap();
     other.heartbeat_answered(0);
     put(&cache, &token(1), 7);
     lead(&cache, &token(2), S1, 0).complete(8, Some(S1));
     let ticket = lead(&cache, &token(3), S0, 0);
 
     drop(connection);
-    let again = cache.connection_live(S0).unwrap();
+    let again = cache.start_tracking(S0).unwrap();
     again.heartbeat_answered(0);
     ticket.complete(9, Some(S0));
     assert_eq!([1, 2, 3].map(|n| cache.get(&token(n), 0)), [None, Some(8), None]);
@@ -139,8 +138,8 @@ fn a_lost_connection_invalidates_its_masters_entries_and_tickets_only() {
 #[test]
 fn a_null_push_invalidates_everything_of_its_master() {
     let (cache, connection) = live(LIMITS);
-    let by_connection = |_: &NearCache<u64>, connection: &Connection| connection.invalidate_all();
-    let by_index = |cache: &NearCache<u64>, _: &Connection| cache.invalidate_all(S0);
+    let by_connection = |_: &NearCache<u64>, connection: &TrackingConnection| connection.invalidate_all();
+    let by_index = |cache: &NearCache<u64>, _: &TrackingConnection| cache.invalidate_all(S0);
     for all in [by_connection, by_index] {
         put(&cache, &token(1), 7);
         let ticket = lead(&cache, &token(2), S0, 0);
@@ -157,7 +156,7 @@ fn a_null_push_invalidates_everything_of_its_master() {
 #[test]
 fn an_older_connection_is_ignored() {
     let (cache, older) = live(LIMITS);
-    let newer = cache.connection_live(S0).unwrap();
+    let newer = cache.start_tracking(S0).unwrap();
     put(&cache, &token(1), 7);
     older.heartbeat_answered(1000);
     assert_eq!(cache.get(&token(1), LEASE_MS), None);
@@ -170,7 +169,7 @@ fn an_older_connection_is_ignored() {
 fn untracked_and_foreign_reads_are_not_cached() {
     let cache = NearCache::new(LIMITS);
     let ticket = lead(&cache, &token(1), S0, 0);
-    let connection = cache.connection_live(S0).unwrap();
+    let connection = cache.start_tracking(S0).unwrap();
     connection.heartbeat_answered(0);
     ticket.complete(7, Some(S0));
     assert_eq!(cache.get(&token(1), 0), None, "the ticket is older than the tracking");
@@ -180,7 +179,7 @@ fn untracked_and_foreign_reads_are_not_cached() {
         assert_eq!(cache.get(&token(n), 0), None);
     }
     let beyond = ServerIndex(2);
-    assert!(cache.connection_live(beyond).is_none());
+    assert!(cache.start_tracking(beyond).is_none());
     lead(&cache, &token(4), beyond, 0).complete(7, Some(beyond));
     cache.invalidate_all(beyond);
     assert_eq!((cache.stats().inserts, cache.is_live(beyond, 0)), (0, false));
@@ -254,7 +253,7 @@ fn one_flight_has_a_bounded_number_of_followers() {
 
 #[test]
 fn a_stale_grace_serves_only_cached_tokens_during_an_outage() {
-    let (cache, connection) = live(Limits { stale_grace_ms: 500, ..LIMITS });
+    let (cache, connection) = live(CacheLimits { stale_grace_ms: 500, ..LIMITS });
     (1..=2).for_each(|n| put(&cache, &token(n), 7));
     cache.invalidate(&token(2));
     drop(connection);
@@ -265,7 +264,7 @@ fn a_stale_grace_serves_only_cached_tokens_during_an_outage() {
     assert_eq!(cache.get_stale(&token(2), 0), None, "invalidated");
     assert_eq!(cache.stats().stale_hits, 1);
 
-    let again = cache.connection_live(S0).unwrap();
+    let again = cache.start_tracking(S0).unwrap();
     assert_eq!(cache.get_stale(&token(1), 0), None, "read before the reconnect");
     put(&cache, &token(1), 8);
     assert_eq!(cache.get_stale(&token(1), 0), Some(8));
@@ -294,7 +293,7 @@ fn an_outage_counts_until_other_nodes_can_have_caught_up() {
     drop(connection);
     assert!(!was_away(1000 - SLACK_MS - 1, 2000), "long before the last heartbeat");
     assert!(was_away(1000 - SLACK_MS, 2000));
-    let again = cache.connection_live(S0).unwrap();
+    let again = cache.start_tracking(S0).unwrap();
     assert!(was_away(5000, 6000), "no heartbeat yet");
     again.heartbeat_answered(6000);
     assert!(was_away(1000, 6000 + SLACK_MS - 1));
@@ -306,7 +305,7 @@ fn an_outage_counts_until_other_nodes_can_have_caught_up() {
 #[test]
 fn the_cache_never_exceeds_its_capacity() {
     for capacity_entries in [0, 1, 3, 1000, 5000] {
-        let (cache, _connection) = live(Limits { capacity_entries, ..LIMITS });
+        let (cache, _connection) = live(CacheLimits { capacity_entries, ..LIMITS });
         (0..20_000).for_each(|n| put(&cache, &token(n), 7));
         let stats = cache.stats();
         assert!(stats.entries <= capacity_entries && stats.entries >= capacity_entries / 100 * 99);

@@ -1,103 +1,109 @@
-//! How long what a server answered may be believed: per server an epoch and a lease.
+//! Leases and epochs: whether what a server answered may be served, and until when.
+//!
+//! `Leases::may_serve` judges each hit. [`TrackingConnection`] is the only writer: heartbeats move the lease, a lost
+//! connection ends the epoch.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, protection};
 
-/// Which master a token lives on. Standalone has one, 0. The caller numbers them; a number may be given to
-/// another master after [`NearCache::invalidate_all`](super::near_cache::NearCache::invalidate_all).
+/// The number of a master; a standalone server is 0. The caller assigns numbers. A number may pass to another master
+/// after [`NearCache::invalidate_all`](super::near_cache::NearCache::invalidate_all).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerIndex(pub u16);
 
-/// Where and when a value was read: the server, and the server's epoch when the read's ticket was taken.
+/// Where and when a value was read: the server, and its epoch when the ticket was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub(crate) struct ReadOrigin {
     pub(crate) server: ServerIndex,
     pub(crate) epoch: u64,
 }
 
-impl Origin {
-    /// Whether tracking was live when the ticket was taken.
+impl ReadOrigin {
+    /// Returns whether tracking was live when the ticket was taken.
     pub(crate) fn is_tracked(self) -> bool {
         self.epoch % 2 == 1
     }
 }
 
-/// All servers. The numbers are read on every hit and written a few times a second at most, so their cache
-/// lines stay shared.
-pub(crate) struct Servers {
-    servers: Box<[Arc<Server>]>,
+/// The leases of all servers. Read on every hit and written a few times a second, so the cache lines stay shared.
+pub(crate) struct Leases {
+    servers: Box<[Arc<ServerLease>]>,
     pub(crate) lease_ms: u64,
     stale_grace_ms: u64,
 }
 
 #[derive(Default)]
-struct Server {
-    /// Odd while tracking is live, even while it is not; only ever grows, and an entry counts only while the
-    /// epoch is still the one of its ticket. So one number voids all entries of the server.
+struct ServerLease {
+    /// Odd while tracking is live, even while it is not. Only grows. An entry counts only while this equals the epoch
+    /// of its ticket, so one number discards all entries of the server.
     epoch: AtomicU64,
-    /// Entries count only before this, in milliseconds of CLOCK_BOOTTIME. Only ever grows.
+    /// The end of the lease in milliseconds of CLOCK_BOOTTIME. Only grows.
     lease_until_ms: AtomicU64,
-    /// Whoever writes the two above holds this lock; those who read them do not.
-    connection: Mutex<Newest>,
+    /// Held to write the two numbers above, not to read them.
+    connection: Mutex<NewestConnection>,
 }
 
-/// The newest connection of a server.
+/// The newest tracking connection of a server.
 #[derive(Default)]
-struct Newest {
+struct NewestConnection {
     number: u64,
-    /// It is live, and a heartbeat over it was answered.
+    /// The connection is live, and a heartbeat over it was answered.
     is_proven: bool,
-    /// The last time without a proof, from the last one before it to the first one after it.
+    /// The last time without a proof: from the last answered heartbeat before it to the first one after it.
     gap_from_ms: u64,
     gap_until_ms: u64,
 }
 
-impl Server {
-    fn writer(&self) -> MutexGuard<'_, Newest> {
+impl ServerLease {
+    fn writer(&self) -> MutexGuard<'_, NewestConnection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Voids every entry and every ticket, in constant time.
-    fn void_all(&self) {
+    /// Discards every entry and cancels every ticket of the server. Tracking stays as live as it was.
+    fn start_epoch(&self) {
         let _writer = self.writer();
         self.epoch.fetch_add(2, Ordering::SeqCst);
     }
 }
 
-impl Servers {
+impl Leases {
     pub(crate) fn new(count: usize, lease_ms: u64, stale_grace_ms: u64) -> Self {
         Self { servers: (0..count).map(|_| Arc::default()).collect(), lease_ms, stale_grace_ms }
     }
 
-    fn get(&self, server: ServerIndex) -> Option<&Arc<Server>> {
+    fn get(&self, server: ServerIndex) -> Option<&Arc<ServerLease>> {
         self.servers.get(usize::from(server.0))
     }
 
-    /// The origin of a value whose read begins now. Of a server this was not made for, nothing is ever cached.
-    pub(crate) fn origin(&self, server: ServerIndex) -> Origin {
+    /// Returns the origin of a value whose read begins now. For an unknown server the origin is not tracked, so
+    /// nothing of that server is cached.
+    pub(crate) fn origin(&self, server: ServerIndex) -> ReadOrigin {
         let epoch = self.get(server).map_or(0, |server| server.epoch.load(Ordering::SeqCst));
-        Origin { server, epoch }
+        ReadOrigin { server, epoch }
     }
 
-    /// Whether a value of this origin may be served at `now_ms`.
+    /// Returns whether a value of this origin may be served at `now_ms`: within the lease, and of the current epoch.
     ///
-    /// The order matters twice. The caller holds the lock of the entry's shard: else an invalidation of it and
-    /// the heartbeat after that could both come between the look at the entry and the look at the lease. And
-    /// the lease is read before the epoch: else a reconnect and its first heartbeat could come between.
+    /// Two orders matter:
+    ///
+    /// 1. The caller holds the lock of the entry's shard. Otherwise the entry's invalidation and the next heartbeat
+    ///    could both arrive between the look at the entry and the look at the lease.
+    /// 2. The lease is read before the epoch. Otherwise a reconnect and its first heartbeat could come between.
     #[inline]
-    pub(crate) fn may_serve(&self, origin: Origin, now_ms: u64) -> bool {
+    pub(crate) fn may_serve(&self, origin: ReadOrigin, now_ms: u64) -> bool {
         let Some(server) = self.get(origin.server) else { return false };
         let lease_until_ms = server.lease_until_ms.load(Ordering::SeqCst);
         let epoch = server.epoch.load(Ordering::SeqCst);
         protection("lease", now_ms < lease_until_ms) && protection("epoch", epoch == origin.epoch)
     }
 
-    /// Whether a value of this origin may be served at `now_ms` though the store cannot be asked: within the
-    /// grace after the lease, and only if nothing but the loss of its own connection happened to the server.
-    /// Without a grace never: the rest of the lease is no grace, a lost connection ends it.
-    pub(crate) fn may_serve_stale(&self, origin: Origin, now_ms: u64) -> bool {
+    /// Returns whether a value of this origin may be served at `now_ms` while the store is unreachable: within the
+    /// grace after the lease, and only if the loss of the value's own connection is all that happened since.
+    ///
+    /// Without a grace, never: losing the connection ends the rest of the lease.
+    pub(crate) fn may_serve_stale(&self, origin: ReadOrigin, now_ms: u64) -> bool {
         if self.stale_grace_ms == 0 {
             return false;
         }
@@ -112,8 +118,8 @@ impl Servers {
         origin.is_tracked() && self.may_serve(origin, now_ms)
     }
 
-    /// Whether there was no proof of the server's being there at `then_ms` or within `slack_ms` of it, or the first proof
-    /// after that is less than `slack_ms` ago.
+    /// Returns whether no heartbeat proves that the server was reachable at `then_ms`, give or take `slack_ms`, and the
+    /// first proof after that is less than `slack_ms` old or still missing.
     pub(crate) fn was_away(&self, server: ServerIndex, then_ms: u64, now_ms: u64, slack_ms: u64) -> bool {
         let Some(server) = self.get(server) else { return false };
         let newest = server.writer();
@@ -125,43 +131,43 @@ impl Servers {
         then_ms.saturating_add(slack_ms) >= proven_ms
     }
 
-    pub(crate) fn void_all(&self, server: ServerIndex) {
+    pub(crate) fn start_epoch(&self, server: ServerIndex) {
         if let Some(server) = self.get(server) {
-            server.void_all();
+            server.start_epoch();
         }
     }
 
-    pub(crate) fn connect(&self, server: ServerIndex) -> Option<Connection> {
+    pub(crate) fn start_tracking(&self, server: ServerIndex) -> Option<TrackingConnection> {
         let server = Arc::clone(self.get(server)?);
         let number = {
             let mut newest = server.writer();
             (newest.number, newest.is_proven) = (newest.number + 1, false);
-            // The next odd number: all that was read before is void, also where the loss of the former
-            // connection was never told.
+            // The next odd number: it discards everything read before, even if the loss of the previous connection
+            // was never reported.
             let epoch = server.epoch.load(Ordering::SeqCst);
             server.epoch.store((epoch + 1) | 1, Ordering::SeqCst);
             newest.number
         };
-        Some(Connection { server, number, lease_ms: self.lease_ms })
+        Some(TrackingConnection { server, number, lease_ms: self.lease_ms })
     }
 }
 
-/// A live tracking connection to one server. Dropping it says that the connection is lost: everything that
-/// was read from the server is void from then on, at once.
+/// A live tracking connection to one server. Dropping it reports the connection as lost, which discards everything read
+/// from the server.
 ///
-/// A newer connection of the same server takes the older one's place: what the older one says or that it is
-/// lost then means nothing any more.
-#[must_use = "dropping it says that the connection is lost"]
-pub struct Connection {
-    server: Arc<Server>,
+/// A newer connection to the same server replaces the older one: heartbeats and the loss of the older one are ignored.
+#[must_use = "dropping it reports the connection as lost"]
+pub struct TrackingConnection {
+    server: Arc<ServerLease>,
     number: u64,
     lease_ms: u64,
 }
 
-impl Connection {
-    /// The heartbeat sent at `sent_at_ms` (CLOCK_BOOTTIME, read before it was sent) was answered, without an
-    /// error. To be called only after every push that came before the answer was applied. Moves the lease to
-    /// `sent_at_ms` + lease; never back.
+impl TrackingConnection {
+    /// Extends the lease to `sent_at_ms` + lease: the heartbeat sent at `sent_at_ms` was answered without an error.
+    ///
+    /// `sent_at_ms` is CLOCK_BOOTTIME, read before the heartbeat was sent. Every push that arrived before the answer
+    /// must have been applied. The lease never moves back.
     pub fn heartbeat_answered(&self, sent_at_ms: u64) {
         let mut newest = self.server.writer();
         if protection("connection", newest.number == self.number) {
@@ -175,14 +181,14 @@ impl Connection {
         }
     }
 
-    /// The server said that any key may have changed (a push of null): voids everything read from it, also
-    /// by tickets that are still out. The connection stays live.
+    /// Discards everything read from the server and cancels its tickets: any key may have changed (a push of null).
+    /// The connection stays live.
     pub fn invalidate_all(&self) {
-        self.server.void_all();
+        self.server.start_epoch();
     }
 }
 
-impl Drop for Connection {
+impl Drop for TrackingConnection {
     fn drop(&mut self) {
         let mut newest = self.server.writer();
         if newest.number == self.number {
@@ -192,8 +198,8 @@ impl Drop for Connection {
     }
 }
 
-impl fmt::Debug for Connection {
+impl fmt::Debug for TrackingConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Connection({})", self.number)
+        write!(f, "TrackingConnection({})", self.number)
     }
 }

@@ -1,62 +1,62 @@
-//! The table, the flights and the servers of the near cache together.
+//! The cache: look-ups and invalidations, over the shards' tables and flights and the servers' leases.
 
-use super::flights::Flights;
-use super::lease::{Connection, ServerIndex, Servers};
+use super::lease::{Leases, ServerIndex, TrackingConnection};
+use super::running_flights::RunningFlights;
 use super::table::Table;
 use crate::sync::{Mutex, MutexGuard, PoisonError, protection};
 use crate::token_string::TokenId;
 
-/// So many locks at most: enough that threads rarely meet at one.
+/// The most shards: enough that two threads rarely need the same lock.
 const MAX_SHARDS: usize = 256;
-/// A cache too small for this many entries in each shard has fewer shards.
+/// The fewest entries of a shard: a small cache has fewer shards.
 const MIN_ENTRIES_PER_SHARD: usize = 1024;
 
-/// How large a cache is and how long it believes.
+/// The size of a cache, and how long it serves its entries.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Entries kept at most; 0 keeps none, and misses are still one read.
+pub struct CacheLimits {
+    /// The most entries. With 0 none is kept, and concurrent misses of a token are still one read.
     pub capacity_entries: usize,
-    /// Servers at most: indices from here on are read but never cached.
+    /// The number of servers. Tokens of a server with a higher index are never cached.
     pub servers: usize,
     /// How long after a heartbeat was sent its server's entries are served.
     pub lease_ms: u64,
-    /// How long after the lease known tokens pass while the store cannot be asked; 0 is not at all.
+    /// How long after the lease known tokens pass while the store is unreachable; 0 turns this off.
     pub stale_grace_ms: u64,
 }
 
-/// What a cache has done since it was made, and holds now.
+/// Counters since the cache was created, and its present size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
+pub struct CacheStats {
     /// Look-ups answered from the cache.
     pub hits: u64,
-    /// Look-ups answered in the grace after the lease.
+    /// Look-ups answered within the stale grace.
     pub stale_hits: u64,
-    /// Reads of the store begun.
+    /// Reads of the store.
     pub misses: u64,
-    /// Look-ups that waited for another's read.
+    /// Look-ups that followed another look-up's read.
     pub joins: u64,
-    /// Answers put into the cache.
+    /// Entries inserted.
     pub inserts: u64,
-    /// Entries that made room for others.
+    /// Entries evicted to make room for others.
     pub evictions: u64,
-    /// Entries and running reads that an invalidation took out.
-    pub voids: u64,
-    /// Entries held now, also those past their lease or epoch.
+    /// Entries removed and tickets cancelled by an invalidation.
+    pub invalidations: u64,
+    /// Entries now, including those past their lease or epoch.
     pub entries: usize,
     /// Reads under way now.
     pub flights: usize,
 }
 
-/// What a look came to, and whether it counts as a hit: a use of the entry, which answered the look-up.
+/// The result of a look, and whether it counts as a hit: a use of the entry that answered the look-up.
 pub enum Looked<R> {
-    /// The entry answered it.
+    /// The entry answered the look-up.
     Hit(R),
-    /// It did not: there was no entry, it was of no use, or the caller turned out to be a forger.
+    /// There was no entry, it did not help, or the caller did not prove that the token is its own.
     NoHit(R),
 }
 
 impl<R> Looked<R> {
-    /// What it came to, hit or not.
+    /// Returns the result, hit or not.
     pub fn outcome(self) -> R {
         match self {
             Self::Hit(outcome) | Self::NoHit(outcome) => outcome,
@@ -64,146 +64,148 @@ impl<R> Looked<R> {
     }
 }
 
-/// The cache. `V` is cheap to clone, an `Arc` of the record; that a token is absent or ended is a value too.
+/// The cache. `V` is cheap to clone, such as an `Arc` of the record. That a token is absent or revoked is a value, too.
 pub struct NearCache<V> {
-    shards: Box<[Shard<V>]>,
-    pub(crate) servers: Servers,
+    shards: Box<[CacheShard<V>]>,
+    pub(crate) leases: Leases,
 }
 
-/// Each on cache lines of its own, so that threads at two shards do not disturb each other.
+/// A shard on its own cache lines: threads that use two shards do not slow each other down.
 #[repr(align(128))]
-struct Shard<V>(Mutex<State<V>>);
+struct CacheShard<V>(Mutex<ShardState<V>>);
 
-/// The table comes first: see there.
+/// The content of a shard. The table comes first, so that its hot fields share a cache line with the lock.
 #[repr(C)]
-pub(crate) struct State<V> {
+pub(crate) struct ShardState<V> {
     pub(crate) table: Table<V>,
-    pub(crate) flights: Flights<V>,
-    /// Counted under the lock that is held anyway; the table counts what it does.
-    pub(crate) stats: Stats,
+    pub(crate) flights: RunningFlights<V>,
+    /// What the table does not count itself.
+    pub(crate) stats: CacheStats,
 }
 
 impl<V: Clone> NearCache<V> {
-    /// An empty cache, all servers not live.
-    pub fn new(limits: Limits) -> Self {
+    /// Creates an empty cache. No server is tracked yet.
+    pub fn new(limits: CacheLimits) -> Self {
         let shards = (limits.capacity_entries / MIN_ENTRIES_PER_SHARD).clamp(1, MAX_SHARDS);
-        // Down to a power of two: a mask picks the shard.
+        // Rounded down to a power of two: a mask selects the shard.
         let shards = 1 << shards.ilog2();
-        let state = |_| State {
+        let state = |_| ShardState {
             table: Table::new(limits.capacity_entries / shards),
-            flights: Flights::new(),
-            stats: Stats::default(),
+            flights: RunningFlights::new(),
+            stats: CacheStats::default(),
         };
         Self {
-            shards: (0..shards).map(|n| Shard(Mutex::new(state(n)))).collect(),
-            servers: Servers::new(limits.servers, limits.lease_ms, limits.stale_grace_ms),
+            shards: (0..shards).map(|n| CacheShard(Mutex::new(state(n)))).collect(),
+            leases: Leases::new(limits.servers, limits.lease_ms, limits.stale_grace_ms),
         }
     }
 
-    pub(crate) fn shard(&self, id: &TokenId) -> &Mutex<State<V>> {
-        // Neither the low nor the topmost bits, by which a shard's own index finds its place.
+    pub(crate) fn shard(&self, id: &TokenId) -> &Mutex<ShardState<V>> {
+        // The shard's own index uses the lowest and the highest bits.
         &self.shards[(id.random_bits() >> 32) as usize & (self.shards.len() - 1)].0
     }
 
-    pub(crate) fn lock(&self, id: &TokenId) -> MutexGuard<'_, State<V>> {
+    pub(crate) fn lock(&self, id: &TokenId) -> MutexGuard<'_, ShardState<V>> {
         self.shard(id).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The token, if it is known and may be believed at `now_ms`, a reading of CLOCK_BOOTTIME in milliseconds
-    /// that was taken for this very look-up.
+    /// Returns the token if it is cached and may be served at `now_ms`, and counts a hit.
+    ///
+    /// `now_ms` is CLOCK_BOOTTIME in milliseconds, read for this look-up.
     #[inline]
     pub fn get(&self, id: &TokenId, now_ms: u64) -> Option<V> {
         self.look(id, now_ms, |value| Looked::Hit(value.cloned()))
     }
 
-    /// The same for a look that is no use of the entry.
+    /// Returns the token like [`get`](Self::get), without counting a hit.
     pub fn peek(&self, id: &TokenId, now_ms: u64) -> Option<V> {
         self.look(id, now_ms, |value| Looked::NoHit(value.cloned()))
     }
 
-    /// What `use_it` makes of what [`get`](Self::get) would give. Saves the copy: counting one more owner of a record
-    /// makes its memory this core's own, and the next core has to fetch it.
+    /// Calls `use_it` with the value that [`get`](Self::get) would return, and returns its result.
     ///
-    /// `use_it` runs while the entry's shard is locked: it must be short, not wait, and not come back to the cache. It
-    /// says whether the look was a hit; without an entry there is none.
+    /// Saves the clone: incrementing a reference count moves its cache line to this core, and the next core has to
+    /// fetch it back. `use_it` decides whether the look counts as a hit; without an entry it never does.
+    ///
+    /// `use_it` runs under the shard's lock: it must be short, must not wait, and must not call the cache.
     #[inline]
     pub fn look<R>(&self, id: &TokenId, now_ms: u64, use_it: impl FnOnce(Option<&V>) -> Looked<R>) -> R {
         let mut state = self.lock(id);
-        if let Some(found) = state.table.find_if(id, |origin| self.servers.may_serve(origin, now_ms)) {
+        if let Some(found) = state.table.find_if(id, |origin| self.leases.may_serve(origin, now_ms)) {
             return match use_it(Some(found.value())) {
-                Looked::Hit(made) => {
+                Looked::Hit(outcome) => {
                     found.count_hit();
-                    made
+                    outcome
                 }
-                Looked::NoHit(made) => made,
+                Looked::NoHit(outcome) => outcome,
             };
         }
         drop(state);
         use_it(None).outcome()
     }
 
-    /// The token, if it is known and `now_ms` is within the stale grace: for when the store cannot be asked,
-    /// and the operator chose to let known tokens pass that much longer. What was invalidated never passes,
-    /// nor what was read before the last reconnect.
+    /// Returns the token if it is cached and `now_ms` is within the stale grace.
+    ///
+    /// For outages: the store is unreachable, and the operator lets known tokens pass a while longer. An entry that
+    /// was invalidated, or read before the last reconnect, is never returned.
     pub fn get_stale(&self, id: &TokenId, now_ms: u64) -> Option<V> {
         let mut state = self.lock(id);
-        let value = state.table.find(id).filter(|slot| self.servers.may_serve_stale(slot.origin(), now_ms));
-        let value = value.map(|slot| slot.value.clone());
+        let entry = state.table.find(id).filter(|entry| self.leases.may_serve_stale(entry.origin(), now_ms));
+        let value = entry.map(|entry| entry.value.clone());
         state.stats.stale_hits += u64::from(value.is_some());
         value
     }
 
-    /// Whether the server may have been away at `then_ms`, give or take `slack_ms`, and is not back for longer than that:
-    /// then another node may still have something to write that it could not write at that time.
+    /// Returns whether the server may have been unreachable at `then_ms`, give or take `slack_ms`, and has not been back
+    /// for longer than that. If so, another node may still have to write what it could not write then.
     pub fn was_away(&self, server: ServerIndex, then_ms: u64, now_ms: u64, slack_ms: u64) -> bool {
-        self.servers.was_away(server, then_ms, now_ms, slack_ms)
+        self.leases.was_away(server, then_ms, now_ms, slack_ms)
     }
 
-    /// A server said that this token changed: voids its entry and its running read. Whether there was an entry.
+    /// Removes the token's entry and cancels its ticket. Returns whether there was an entry.
+    ///
+    /// To be called when the server pushes that the token changed. Also when this node changed the token: after the
+    /// store has executed the change or may have (an error, a time-out), and before the change is acknowledged.
     pub fn invalidate(&self, id: &TokenId) -> bool {
         let mut state = self.lock(id);
         let removed = state.table.remove(id);
-        let spared = protection("void_flight", false);
-        let followers = if spared { None } else { state.flights.void(id) };
-        state.stats.voids += u64::from(removed.is_some()) + u64::from(followers.is_some());
+        let spared = protection("cancel", false);
+        let followers = if spared { None } else { state.flights.cancel(id) };
+        state.stats.invalidations += u64::from(removed.is_some()) + u64::from(followers.is_some());
         drop(state);
         let had_entry = removed.is_some();
         drop((removed, followers));
         had_entry
     }
 
-    /// This node changed the token: the same as [`invalidate`](Self::invalidate). To be called once the store
-    /// has executed the change, or may have (an error, a time-out), and before the change is acknowledged.
-    pub fn void(&self, id: &TokenId) {
-        self.invalidate(id);
-    }
-
-    /// Voids everything read from a server, in constant time: slots have changed their owner.
+    /// Discards everything read from a server, in constant time: slots have moved to another master.
     pub fn invalidate_all(&self, server: ServerIndex) {
-        self.servers.void_all(server);
+        self.leases.start_epoch(server);
     }
 
-    /// The server has said OK to tracking on a new connection: from here on its answers are cached, and served
-    /// from the first heartbeat on. `None` for a server beyond [`Limits::servers`].
-    pub fn connection_live(&self, server: ServerIndex) -> Option<Connection> {
-        self.servers.connect(server)
+    /// Starts an epoch on a new connection on which the server has confirmed tracking. Answers read from here on are
+    /// cached, and served from the first answered heartbeat on.
+    ///
+    /// Returns `None` for a server beyond [`CacheLimits::servers`].
+    pub fn start_tracking(&self, server: ServerIndex) -> Option<TrackingConnection> {
+        self.leases.start_tracking(server)
     }
 
-    /// Whether the entries of this server are being served at `now_ms`.
+    /// Returns whether the entries of this server are served at `now_ms`.
     pub fn is_live(&self, server: ServerIndex, now_ms: u64) -> bool {
-        self.servers.is_live(server, now_ms)
+        self.leases.is_live(server, now_ms)
     }
 
-    /// What was counted; takes each shard's lock in turn.
-    pub fn stats(&self) -> Stats {
-        let mut sum = Stats::default();
+    /// Returns the sums over all shards. Takes each shard's lock in turn.
+    pub fn stats(&self) -> CacheStats {
+        let mut sum = CacheStats::default();
         for shard in &self.shards {
             let state = shard.0.lock().unwrap_or_else(PoisonError::into_inner);
             sum.hits += state.table.hits();
             sum.stale_hits += state.stats.stale_hits;
             sum.misses += state.stats.misses;
             sum.joins += state.stats.joins;
-            sum.voids += state.stats.voids;
+            sum.invalidations += state.stats.invalidations;
             sum.inserts += state.table.inserts();
             sum.evictions += state.table.evictions();
             sum.entries += state.table.len();

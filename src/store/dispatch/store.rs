@@ -129,9 +129,9 @@ impl Store {
     }
 
     /// The statistics of the near cache; zeros without one.
-    pub fn cache_stats(&self) -> cache::Stats {
+    pub fn cache_stats(&self) -> cache::CacheStats {
         match self {
-            Self::Memory(_) => cache::Stats::default(),
+            Self::Memory(_) => cache::CacheStats::default(),
             Self::Redis(store) => store.cache_stats(),
         }
     }

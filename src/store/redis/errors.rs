@@ -47,3 +47,8 @@ pub fn store_error(error: RedisError) -> StoreError {
         _ => StoreError::Unavailable(describe(&error)),
     }
 }
+
+/// Returns the code at the start of a server's error. The rest may repeat parts of the command.
+pub fn error_code(error: &str) -> &str {
+    error.split(' ').next().unwrap_or_default()
+}

@@ -13,6 +13,6 @@ pub mod redis_store;
 pub mod schema;
 pub mod store_clock;
 
-pub use self::cluster::tls::Trust;
-pub use self::lookup::near_cache::CacheOptions;
+pub use self::cluster::tls::TrustStore;
+pub use self::lookup::node_cache::CacheOptions;
 pub use self::redis_store::{RedisOptions, RedisStore};

@@ -8,21 +8,22 @@ use redis::{FromRedisValue, RedisError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
-use crate::store::cache::Stats;
+use crate::store::cache::CacheStats;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
-use crate::store::redis::cluster::endpoint::Link;
-use crate::store::redis::cluster::master_map::Master;
-use crate::store::redis::cluster::pool::{Connection, Connections, Priority};
-use crate::store::redis::cluster::tls::Trust;
+use crate::store::redis::cluster::connector::Connector;
+use crate::store::redis::cluster::master::Master;
+use crate::store::redis::cluster::pool::{ConnectionPools, Priority};
+use crate::store::redis::cluster::routed_connection::RoutedConnection;
+use crate::store::redis::cluster::tls::TrustStore;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::inspection::Inspection;
-use crate::store::redis::invalidation::Tracking;
-use crate::store::redis::lookup::near_cache::{CacheOptions, Near};
-pub(crate) use crate::store::redis::lookup::reader::Reader;
-use crate::store::redis::lookup::router::LookUps;
+use crate::store::redis::invalidation::tracking_worker::TrackingWorker;
+use crate::store::redis::lookup::node_cache::{CacheOptions, NodeCache};
+use crate::store::redis::lookup::read_router::ReadRouter;
+pub(crate) use crate::store::redis::lookup::reader::RedisReader;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::schema::scripts::Scripts;
 use crate::store::report::Report;
@@ -37,7 +38,7 @@ pub struct RedisOptions {
     /// The addresses, and the login.
     pub url: RedisUrl,
     /// Whose certificates to trust, if the URL says TLS.
-    pub trust: Option<Trust>,
+    pub trust: Option<TrustStore>,
     /// The setting `key-prefix`.
     pub key_prefix: String,
     /// Connections for lifecycle operations, to each master; one more is kept for urgent ones.
@@ -53,12 +54,12 @@ pub struct RedisOptions {
 /// A store in Redis: one server, a master found by Sentinels, or a Cluster.
 pub struct RedisStore {
     pub(crate) topology: Arc<Topology>,
-    pub(crate) connections: Connections,
+    pub(crate) connections: ConnectionPools,
     pub(crate) keys: Keys,
     pub(crate) event_channel: String,
     pub(crate) scripts: Scripts,
     pub(crate) limits: StoreLimits,
-    pub(crate) near: Arc<Near>,
+    pub(crate) node_cache: Arc<NodeCache>,
     pub(crate) feed: Feed,
     inspection: Inspection,
     /// The listings that may use a connection at the same time.
@@ -69,25 +70,25 @@ impl RedisStore {
     /// Makes a store, which connects at its first use. The near cache uses `clock`.
     pub fn new(options: RedisOptions, limits: StoreLimits, clock: Clock) -> Self {
         let keys = Keys::new(&options.key_prefix);
-        let link = Link::new(&options.url, options.trust, options.timeout);
-        let topology = Arc::new(Topology::new(&options.url, link, keys.clone()));
-        let near = Arc::new(Near::new(options.cache, clock));
+        let connector = Connector::new(&options.url, options.trust, options.timeout);
+        let topology = Arc::new(Topology::new(&options.url, connector, keys.clone()));
+        let node_cache = Arc::new(NodeCache::new(options.cache, clock));
         let scripts = Scripts::new();
         let inspection = Inspection::new(
             topology.clone(),
-            near.clone(),
+            node_cache.clone(),
             keys.clone(),
             &scripts.commands,
             (options.url.to_string(), options.accept_eviction),
         );
         Self {
-            connections: Connections::new(topology.clone(), options.connections),
+            connections: ConnectionPools::new(topology.clone(), options.connections),
             topology,
             event_channel: keys.event_channel(options.url.db.into()),
             keys,
             scripts,
             limits,
-            near,
+            node_cache,
             feed: Feed::default(),
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
@@ -102,17 +103,17 @@ impl RedisStore {
     }
 
     pub(crate) fn timeout(&self) -> Duration {
-        self.topology.link.timeout
+        self.topology.connector.timeout
     }
 
-    pub(crate) async fn reader(&self) -> Reader {
-        let look_ups = LookUps::start(self.topology.clone(), self.near.clock.clone()).await;
-        Reader::new(look_ups, self.near.clone())
+    pub(crate) async fn reader(&self) -> RedisReader {
+        let router = ReadRouter::start(self.topology.clone(), self.node_cache.clock.clone()).await;
+        RedisReader::new(router, self.node_cache.clone())
     }
 
     /// Runs the worker that listens for invalidations.
     pub(crate) fn track(&self) -> impl Future<Output = Infallible> + Send + use<> {
-        Tracking { near: self.near.clone(), topology: self.topology.clone() }.run()
+        TrackingWorker { node_cache: self.node_cache.clone(), topology: self.topology.clone() }.run()
     }
 
     pub(crate) fn feed(&self) -> &Feed {
@@ -123,8 +124,8 @@ impl RedisStore {
         self.inspection.inspect().await
     }
 
-    pub(crate) fn cache_stats(&self) -> Stats {
-        self.near.stats()
+    pub(crate) fn cache_stats(&self) -> CacheStats {
+        self.node_cache.stats()
     }
 
     /// Returns the masters that may have tokens: on a Cluster, those with slots.
@@ -136,7 +137,7 @@ impl RedisStore {
     /// Returns a function that returns `call` with the time at which it is called. For operations of many steps, which may
     /// take longer than the tolerance of scripts for the caller's clock.
     pub(crate) fn advancing_call<'a>(&self, call: &Call<'a>) -> impl Fn() -> Call<'a> + use<'a> {
-        let (call, clock) = (*call, self.near.clock.clone());
+        let (call, clock) = (*call, self.node_cache.clock.clone());
         let started_ms = clock.boottime_ms();
         move || Call { now_ms: call.now_ms + clock.boottime_ms().saturating_sub(started_ms), ..call }
     }
@@ -144,7 +145,7 @@ impl RedisStore {
     /// Runs commands on a connection to the master of their keys, within the timeout, once the store's time is known.
     pub(crate) async fn with_connection<T: FromRedisValue>(
         &self,
-        operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
+        operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         self.with_connection_for(Priority::Normal, operation).await
     }
@@ -152,9 +153,9 @@ impl RedisStore {
     pub(crate) async fn with_connection_for<T: FromRedisValue>(
         &self,
         priority: Priority,
-        operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
+        operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
-        self.near.store_clock.require_known()?;
+        self.node_cache.store_clock.require_known()?;
         self.connections.run(priority, operation).await
     }
 }

@@ -1,41 +1,43 @@
-//! Whether a server has the authority of a master. Reads prove nothing: a master that was demoted, or cut off from its
-//! cluster, still answers them, for ever, with what it knew then. It refuses writes.
+//! Proof that a server is the master of its slots.
+//!
+//! Reads prove nothing: a master that was demoted, or cut off from its cluster or its replicas, still answers them, with
+//! what it knew then. It refuses writes. So a write that changes nothing is the proof: `DEL` of a key that never exists.
 
 use redis::aio::ConnectionLike;
 use redis::cmd;
 
-use super::master_map::Master;
-use crate::store::redis::errors::describe;
-use crate::store::redis::lookup::request::code_of;
+use super::master::Master;
+use crate::store::redis::errors::{describe, error_code};
 
-/// So many slots are tried: those on the move answer for none.
+/// Slots tried for a proof: a slot that is moving answers for no key.
 const PROBES: usize = 3;
 
-/// What it means that a write was refused.
-pub(crate) enum Refusal {
-    /// A master whose disk fails refuses writes and is the master all the same.
+/// What a refused write says about the server.
+pub(crate) enum ProbeRefusal {
+    /// The server is the master, but its disk fails and it refuses all writes.
     Harmless,
-    /// The slot is about to go: only its master, and only in a cluster that is fine, says that. But whether it has the
-    /// replicas that it should have, it did not look at; so the next probe is in another slot.
+    /// The slot is about to move. Only its master, in a healthy cluster, says so. The server has not checked whether it
+    /// has its replicas, so the next probe uses another slot.
     Leaving,
-    /// The slot has gone; that says nothing of others.
+    /// The slot has moved away, which says nothing about the server's other slots.
     Gone,
-    /// It is no master, or one that must not be believed.
+    /// The server is no master, or must not be believed.
     OfTheServer,
 }
 
-/// Reads the code at the start of an error.
-pub(crate) fn refusal(error: &str) -> Refusal {
-    match code_of(error) {
-        "MISCONF" => Refusal::Harmless,
-        "ASK" => Refusal::Leaving,
-        "MOVED" => Refusal::Gone,
-        _ => Refusal::OfTheServer,
+impl ProbeRefusal {
+    /// Reads the code at the start of an error.
+    pub(crate) fn of(error: &str) -> Self {
+        match error_code(error) {
+            "MISCONF" => Self::Harmless,
+            "ASK" => Self::Leaving,
+            "MOVED" => Self::Gone,
+            _ => Self::OfTheServer,
+        }
     }
 }
 
-/// Proves the authority of a server by a write that changes nothing. A master whose disk fails has it if
-/// `without_writes` is enough.
+/// Proves that the server has the authority of a master. With `without_writes`, a master whose disk fails passes, too.
 ///
 /// # Errors
 /// Why the server must not be believed.
@@ -49,11 +51,11 @@ pub(crate) async fn prove(
         let Err(error) = cmd("DEL").arg(master.probe()).exec_async(connection).await else {
             return Ok(());
         };
-        outcome = match refusal(error.code().unwrap_or_default()) {
-            Refusal::Harmless if without_writes => return Ok(()),
-            Refusal::Leaving => Ok(()),
-            Refusal::Gone => Err(describe(&error)),
-            Refusal::Harmless | Refusal::OfTheServer => return Err(describe(&error)),
+        outcome = match ProbeRefusal::of(error.code().unwrap_or_default()) {
+            ProbeRefusal::Harmless if without_writes => return Ok(()),
+            ProbeRefusal::Leaving => Ok(()),
+            ProbeRefusal::Gone => Err(describe(&error)),
+            ProbeRefusal::Harmless | ProbeRefusal::OfTheServer => return Err(describe(&error)),
         };
         master.next_probe();
     }

@@ -1,53 +1,44 @@
-//! Asking the nodes of a Cluster which master has which slots.
+//! Finding the masters of a Redis Cluster by asking its nodes.
 //!
-//! **Only the known cluster is believed.** A node may have left it for another one, and answers from there. So the known
-//! masters are asked first; replicas, which take over when all masters die, and the seeds of the URL only if those fail.
-//! An answer that shares no further node with the known cluster is refused and logged. One with an older epoch, or of a
-//! node without the others, counts only if there is no better one.
+//! **Only the known cluster is believed.** A node may have left it for another cluster, and answers from there. So known
+//! masters are asked first. Replicas, which take over when all masters die, and the seeds of the URL are asked only if
+//! the masters fail. A view that shares no further node with the known cluster is refused and logged. A view with an
+//! older epoch, or of a node without the others, counts only if there is no better one.
 
-use super::members::ASKED_AT_ONCE;
-use super::slot_ranges::{SlotRange, slot_ranges};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use redis::{RedisError, Value, pipe};
 use tokio::time::timeout;
 
-use super::endpoint::{Address, Link};
-use super::members::{Members, View, Worth};
-use crate::store::redis::errors::{describe, first_error};
+use super::address::ServerAddress;
+use super::cluster_view::ClusterView;
+use super::connector::Connector;
+use super::members::{ASKED_AT_ONCE, Members, ViewWorth};
+use super::slot_ranges::SlotRange;
 
-/// While none of them answers, a further one is asked so often within the timeout.
-pub(crate) const FURTHER_PER_TIMEOUT: u32 = 8;
+/// While no node answers, a further one is asked this many times within the timeout.
+const FURTHER_PER_TIMEOUT: u32 = 8;
 
-/// Seeds that tell of the same cluster.
-pub(crate) struct Group {
-    node_ids: BTreeSet<String>,
-    seeds: usize,
-    /// The newest one.
-    view: View,
-}
-
-/// The Cluster of the URL.
-pub(crate) struct Cluster {
-    seeds: Vec<Address>,
+/// The Cluster that the URL names.
+pub(crate) struct ClusterDiscovery {
+    seeds: Vec<ServerAddress>,
     members: Mutex<Members>,
-    /// The nodes that answered from another cluster. Each is logged once.
-    strangers: Mutex<BTreeSet<Address>>,
+    /// Nodes that answered from another cluster. Each is logged once.
+    strangers: Mutex<BTreeSet<ServerAddress>>,
 }
 
-impl Cluster {
-    pub(crate) fn new(mut seeds: Vec<Address>) -> Self {
+impl ClusterDiscovery {
+    pub(crate) fn new(mut seeds: Vec<ServerAddress>) -> Self {
         seeds.sort();
         seeds.dedup();
         Self { seeds, members: Mutex::default(), strangers: Mutex::default() }
     }
 
-    /// The nodes that the URL names.
-    pub(crate) fn seeds(&self) -> &[Address] {
+    /// Returns the nodes that the URL names.
+    pub(crate) fn seeds(&self) -> &[ServerAddress] {
         &self.seeds
     }
 
@@ -55,19 +46,19 @@ impl Cluster {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns who has which slots; which nodes are asked first changes with `round`.
+    /// Returns the masters and their slots. `round` rotates the nodes that are asked first.
     ///
     /// # Errors
-    /// When no node gives an answer that can be believed.
-    pub(crate) async fn ask(&self, link: &Link, round: u64) -> Result<Vec<SlotRange>, String> {
+    /// If no node gives a view that can be believed.
+    pub(crate) async fn ask(&self, connector: &Connector, round: u64) -> Result<Vec<SlotRange>, String> {
         let members = self.members().clone();
-        let view = if members.node_ids.is_empty() {
-            self.first_view(link).await?
+        let view = if members.is_empty() {
+            self.first_view(connector).await?
         } else {
             let candidates = members.candidates(&self.seeds, round);
             let mut second_best = None;
-            let ask = self.next_view(link, &members, candidates, &mut second_best);
-            match timeout(link.timeout, ask).await {
+            let ask = self.next_view(connector, &members, candidates, &mut second_best);
+            match timeout(connector.timeout, ask).await {
                 Ok(Ok(view)) => view,
                 Ok(Err(reason)) => second_best.ok_or(reason)?,
                 Err(_) => second_best.ok_or("no node of the cluster answers in time")?,
@@ -77,26 +68,26 @@ impl Cluster {
         Ok(view.ranges)
     }
 
-    /// The first good view.
+    /// Returns the first good view. Leaves the last one of less worth in `second_best`.
     async fn next_view(
         &self,
-        link: &Link,
+        connector: &Connector,
         members: &Members,
-        candidates: Vec<Address>,
-        second_best: &mut Option<View>,
-    ) -> Result<View, String> {
+        candidates: Vec<ServerAddress>,
+        second_best: &mut Option<ClusterView>,
+    ) -> Result<ClusterView, String> {
         let mut candidates = candidates.into_iter();
-        let ask = async |node: Address| (ask_node(link, &node).await, node);
+        let ask = async |node: ServerAddress| (ClusterView::ask(connector, &node).await, node);
         let mut answers: FuturesUnordered<_> = candidates.by_ref().take(ASKED_AT_ONCE).map(ask).collect();
         let mut failure = "no nodes to ask".to_owned();
         while !answers.is_empty() {
-            match timeout(link.timeout / FURTHER_PER_TIMEOUT, answers.next()).await {
+            match timeout(connector.timeout / FURTHER_PER_TIMEOUT, answers.next()).await {
                 Ok(Some((Ok(view), node))) => match self.judge(&node, &view, members) {
-                    Worth::Good => return Ok(view),
-                    Worth::SecondBest => *second_best = Some(view),
-                    Worth::Foreign => failure = format!("{node} belongs to another cluster"),
+                    ViewWorth::Good => return Ok(view),
+                    ViewWorth::SecondBest => *second_best = Some(view),
+                    ViewWorth::Foreign => failure = format!("{node} belongs to another cluster"),
                 },
-                Ok(Some((Err(other), _))) => failure = other,
+                Ok(Some((Err(reason), _))) => failure = reason,
                 Ok(None) | Err(_) => {}
             }
             answers.extend(candidates.next().map(ask));
@@ -104,18 +95,19 @@ impl Cluster {
         Err(failure)
     }
 
-    /// Nothing is known yet: all seeds are asked, and the cluster that most of those that answer belong to is it.
-    async fn first_view(&self, link: &Link) -> Result<View, String> {
-        let mut answers: FuturesUnordered<_> = self.seeds.iter().map(|seed| ask_node(link, seed)).collect();
-        let mut groups: Vec<Group> = Vec::new();
+    /// Asks all seeds while no cluster is known, and returns a view of the cluster that most answering seeds belong to.
+    async fn first_view(&self, connector: &Connector) -> Result<ClusterView, String> {
+        let mut answers: FuturesUnordered<_> =
+            self.seeds.iter().map(|seed| ClusterView::ask(connector, seed)).collect();
+        let mut groups: Vec<SeedGroup> = Vec::new();
         let mut failure = None;
         while let Some(answer) = answers.next().await {
             match answer {
-                Ok(view) => add(&mut groups, view),
-                Err(other) => failure = Some(other),
+                Ok(view) => add_to_groups(&mut groups, view),
+                Err(reason) => failure = Some(reason),
             }
             if let Some(group) = groups.iter().find(|group| group.seeds > self.seeds.len() / 2) {
-                return Ok(group.view.clone());
+                return Ok(group.newest.clone());
             }
         }
         groups.sort_by_key(|group| std::cmp::Reverse(group.seeds));
@@ -124,30 +116,30 @@ impl Cluster {
             [first, second, ..] if first.seeds == second.seeds => {
                 Err("the seeds belong to different clusters, as many to one as to another".into())
             }
-            [first, ..] => Ok(first.view.clone()),
+            [first, ..] => Ok(first.newest.clone()),
         }
     }
 
-    /// Logs the seeds that belong to another cluster: while the known masters answer nobody else would ask them.
-    pub(crate) async fn check_seeds(&self, link: &Link) {
+    /// Logs seeds that belong to another cluster. While the known masters answer, nothing else asks the seeds.
+    pub(crate) async fn check_seeds(&self, connector: &Connector) {
         let members = self.members().clone();
-        if members.node_ids.is_empty() {
+        if members.is_empty() {
             return;
         }
-        let strays = self.seeds.iter().filter(|seed| !members.have(seed));
+        let strays = self.seeds.iter().filter(|seed| !members.contains(seed));
         join_all(strays.map(async |seed| {
-            if let Ok(view) = ask_node(link, seed).await {
+            if let Ok(view) = ClusterView::ask(connector, seed).await {
                 self.judge(seed, &view, &members);
             }
         }))
         .await;
     }
 
-    /// [`Members::judge`], with a log line when a node turns out to be a stranger.
-    fn judge(&self, node: &Address, view: &View, members: &Members) -> Worth {
+    /// Judges a view like [`Members::judge`], and logs each stranger once.
+    fn judge(&self, node: &ServerAddress, view: &ClusterView, members: &Members) -> ViewWorth {
         let worth = members.judge(view);
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        if worth != Worth::Foreign {
+        if worth != ViewWorth::Foreign {
             strangers.remove(node);
         } else if strangers.insert(node.clone()) {
             tracing::warn!(%node, "cluster view refused: the node belongs to another cluster");
@@ -156,48 +148,24 @@ impl Cluster {
     }
 }
 
-pub(crate) fn add(groups: &mut Vec<Group>, view: View) {
+/// Seeds of the same cluster.
+struct SeedGroup {
+    node_ids: BTreeSet<String>,
+    seeds: usize,
+    newest: ClusterView,
+}
+
+fn add_to_groups(groups: &mut Vec<SeedGroup>, view: ClusterView) {
     let node_ids = view.node_ids();
     match groups.iter_mut().find(|group| !group.node_ids.is_disjoint(&node_ids)) {
         Some(group) => {
             group.seeds += 1;
             group.node_ids.extend(node_ids);
-            if view.epoch > group.view.epoch {
-                group.view = view;
+            if view.epoch > group.newest.epoch {
+                group.newest = view;
             }
         }
-        None => groups.push(Group { node_ids, seeds: 1, view }),
-    }
-}
-
-/// A node that has lost touch with the others says so, and its word does not count.
-pub(crate) async fn ask_node(link: &Link, node: &Address) -> Result<View, String> {
-    let mut questions = pipe();
-    questions.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("MYID").cmd("CLUSTER").arg("SLOTS");
-    let ask = async { questions.query_async(&mut link.connect(node).await?).await };
-    let answer = timeout(link.timeout, ask).await.map_err(|_| format!("{node} does not answer"))?;
-    let (info, own_id, slots): (String, String, Value) =
-        answer.map_err(|error| format!("{node}: {}", why_no_answer(error)))?;
-    let field = |name: &str| info.lines().find_map(|line| line.trim().strip_prefix(name));
-    if field("cluster_state:") != Some("ok") {
-        return Err(format!("{node} says that the cluster is down"));
-    }
-    let epoch = field("cluster_current_epoch:").and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
-    let ranges =
-        slot_ranges(&slots, node).ok_or_else(|| format!("{node} gives slots of an unexpected form"))?;
-    if ranges.is_empty() {
-        return Err(format!("{node} knows no master of any slot"));
-    }
-    Ok(View { own_id, epoch, ranges })
-}
-
-pub(crate) fn why_no_answer(error: RedisError) -> String {
-    let error = first_error(error);
-    let is_single = error.detail().is_some_and(|text| text.contains("cluster support disabled"));
-    if is_single {
-        "the server belongs to no Cluster: redis:// instead of redis+cluster://".into()
-    } else {
-        describe(&error)
+        None => groups.push(SeedGroup { node_ids, seeds: 1, newest: view }),
     }
 }
 
@@ -206,56 +174,13 @@ mod tests {
     use super::*;
     use crate::store::redis::cluster::members::tests::view;
 
-    fn bulk(text: &str) -> Value {
-        Value::BulkString(text.into())
-    }
-
-    fn range(first: i64, last: i64, host: Value, port: i64) -> Value {
-        let master = Value::Array(vec![host, Value::Int(port), bulk("id"), Value::Array(vec![])]);
-        let replica = Value::Array(vec![bulk("other"), Value::Int(1), bulk("other id")]);
-        Value::Array(vec![Value::Int(first), Value::Int(last), master, replica])
-    }
-
-    #[test]
-    fn the_answer_to_cluster_slots_is_read() {
-        let asked = Address::tcp("asked", 1);
-        let answer = Value::Array(vec![
-            range(0, 5, bulk("10.0.0.1"), 7000),
-            range(6, 16_383, Value::Nil, 7001),
-            range(7, 7, bulk(""), 7002),
-        ]);
-        let ranges = slot_ranges(&answer, &asked).unwrap();
-        let read: Vec<_> = ranges.iter().map(|r| (r.first, r.last, r.address.to_string())).collect();
-        let expected = [(0, 5, "10.0.0.1:7000"), (6, 16_383, "asked:7001"), (7, 7, "asked:7002")]
-            .map(|(f, l, a)| (f, l, a.to_owned()));
-        assert_eq!(read, expected);
-        assert_eq!(ranges[0].node_id, "id");
-        assert_eq!(ranges[0].replicas, [(Address::tcp("other", 1), "other id".into())]);
-    }
-
-    #[test]
-    fn other_forms_are_none() {
-        let asked = Address::tcp("asked", 1);
-        for answer in [
-            Value::Nil,
-            Value::Array(vec![Value::Nil]),
-            Value::Array(vec![Value::Array(vec![])]),
-            Value::Array(vec![range(-1, 5, bulk("a"), 1)]),
-            Value::Array(vec![range(0, 70_000, bulk("a"), 1)]),
-            Value::Array(vec![range(0, 5, bulk("a"), 70_000)]),
-            Value::Array(vec![range(0, 5, Value::Int(1), 1)]),
-        ] {
-            assert_eq!(slot_ranges(&answer, &asked), None, "{answer:?}");
-        }
-    }
-
     #[test]
     fn seeds_are_grouped_by_their_cluster() {
         let mut groups = Vec::new();
         for seed in [view(1, &["a", "b"]), view(1, &["x", "y"]), view(2, &["b", "c"])] {
-            add(&mut groups, seed);
+            add_to_groups(&mut groups, seed);
         }
-        let found: Vec<_> = groups.iter().map(|group| (group.seeds, group.view.epoch)).collect();
+        let found: Vec<_> = groups.iter().map(|group| (group.seeds, group.newest.epoch)).collect();
         assert_eq!(found, [(2, 2), (1, 1)]);
     }
 }

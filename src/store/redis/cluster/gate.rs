@@ -1,6 +1,8 @@
-//! Whether the store may be used at all. An inspection closes the gate where going on would do harm: on another schema
-//! version, a server that is too old, or without a permission that sessions need. Then every write and look-up is refused,
-//! and heartbeats stop, so that the near cache is silent one lease later.
+//! The gate: whether the store may be used at all.
+//!
+//! The inspection closes it where going on would do harm: another schema version, a server that is too old, a missing
+//! permission that sessions need. Then every write and look-up is refused. Heartbeats stop, too, so the near cache stops
+//! serving one lease later.
 
 use std::sync::Arc;
 
@@ -8,13 +10,13 @@ use arc_swap::ArcSwapOption;
 
 use crate::store::error::StoreError;
 
-/// See the module. Open at first.
+/// Open, or closed for a reason. Open at first.
 #[derive(Default)]
 pub(crate) struct Gate(ArcSwapOption<String>);
 
 impl Gate {
     /// # Errors
-    /// `Unusable` with the reason, while it is closed.
+    /// `Unusable` with the reason, while the gate is closed.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         match &*self.0.load() {
             None => Ok(()),
@@ -26,7 +28,7 @@ impl Gate {
         self.0.load().is_none()
     }
 
-    /// Closes it for a reason, or opens it.
+    /// Closes the gate for a reason, or opens it.
     pub(crate) fn set(&self, reason: Option<String>) {
         self.0.store(reason.map(Arc::new));
     }

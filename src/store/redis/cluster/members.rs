@@ -1,51 +1,31 @@
-//! Which nodes belong to the known cluster, and whether a view of it can be believed.
+//! The nodes of the known cluster, and whether a view of it can be believed.
 
 use std::collections::BTreeSet;
 
-use super::endpoint::Address;
-use super::master_map::MAX_MASTERS;
-use super::slot_ranges::SlotRange;
+use super::address::ServerAddress;
+use super::cluster_view::ClusterView;
+use super::master::MAX_MASTERS;
 
-/// So many nodes are asked at once at first.
+/// Nodes asked at once at the start of a round.
 pub(crate) const ASKED_AT_ONCE: usize = 3;
 
-/// More replicas are not remembered.
+/// The most replicas of earlier views that are remembered.
 const MAX_EARLIER_REPLICAS: usize = MAX_MASTERS;
-
-/// The cluster as one of its nodes sees it.
-#[derive(Clone)]
-pub(crate) struct View {
-    /// The id of the node that says so.
-    pub(crate) own_id: String,
-    /// Grows with every failover in the cluster.
-    pub(crate) epoch: u64,
-    pub(crate) ranges: Vec<SlotRange>,
-}
-
-impl View {
-    pub(crate) fn node_ids(&self) -> BTreeSet<String> {
-        let of_range = |range: &SlotRange| {
-            let replicas = range.replicas.iter().map(|(_, id)| id.clone());
-            replicas.chain([range.node_id.clone()]).collect::<Vec<_>>()
-        };
-        self.ranges.iter().flat_map(of_range).collect()
-    }
-}
 
 /// The nodes of the newest view that was believed.
 #[derive(Clone, Default)]
 pub(crate) struct Members {
-    pub(crate) node_ids: BTreeSet<String>,
-    pub(crate) masters: Vec<Address>,
-    pub(crate) replicas: Vec<Address>,
-    /// Replicas of earlier views: one that fails, or has just begun to follow, is in no list of slots.
-    earlier_replicas: Vec<Address>,
-    pub(crate) epoch: u64,
+    node_ids: BTreeSet<String>,
+    masters: Vec<ServerAddress>,
+    replicas: Vec<ServerAddress>,
+    /// Replicas of earlier views: `CLUSTER SLOTS` omits a replica that fails or has just begun to replicate.
+    earlier_replicas: Vec<ServerAddress>,
+    epoch: u64,
 }
 
 impl Members {
-    pub(crate) fn of(view: &View) -> Self {
-        let addresses = |all: &mut dyn Iterator<Item = &Address>| -> Vec<Address> {
+    pub(crate) fn of(view: &ClusterView) -> Self {
+        let addresses = |all: &mut dyn Iterator<Item = &ServerAddress>| -> Vec<ServerAddress> {
             all.cloned().collect::<BTreeSet<_>>().into_iter().collect()
         };
         let replicas = view.ranges.iter().flat_map(|range| &range.replicas);
@@ -58,38 +38,44 @@ impl Members {
         }
     }
 
-    /// Keeps the replicas of earlier views that this one lacks.
+    /// Adds the replicas of earlier views that this one lacks.
     pub(crate) fn remembering(mut self, earlier: Self) -> Self {
         let replicas = earlier.replicas.into_iter().chain(earlier.earlier_replicas);
         self.earlier_replicas =
-            replicas.filter(|replica| !self.have(replica)).take(MAX_EARLIER_REPLICAS).collect();
+            replicas.filter(|replica| !self.contains(replica)).take(MAX_EARLIER_REPLICAS).collect();
         self
     }
 
-    pub(crate) fn have(&self, node: &Address) -> bool {
+    /// Returns whether no view has been believed yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.node_ids.is_empty()
+    }
+
+    pub(crate) fn contains(&self, node: &ServerAddress) -> bool {
         self.masters.contains(node) || self.replicas.contains(node)
     }
 
-    /// How much a view is worth.
+    /// Judges a view of a node.
     ///
-    /// A node keeps its id when it moves to another cluster (`CLUSTER RESET SOFT`), so its own id alone proves nothing
-    /// where the view has unknown nodes; and where it has no other nodes at all, the node may have been expelled.
-    pub(crate) fn judge(&self, view: &View) -> Worth {
+    /// A node keeps its id when it moves to another cluster (`CLUSTER RESET SOFT`). So if the view has unknown nodes, the
+    /// node's own id alone proves nothing. If the view has no other nodes at all, the node may have been expelled.
+    pub(crate) fn judge(&self, view: &ClusterView) -> ViewWorth {
         let is_shared = |id: &String| self.node_ids.contains(id);
         let ids = view.node_ids();
         if ids.iter().any(|id| *id != view.own_id && is_shared(id)) || ids == self.node_ids {
-            if view.epoch >= self.epoch { Worth::Good } else { Worth::SecondBest }
+            if view.epoch >= self.epoch { ViewWorth::Good } else { ViewWorth::SecondBest }
         } else if ids.iter().all(is_shared) {
-            Worth::SecondBest
+            ViewWorth::SecondBest
         } else {
-            Worth::Foreign
+            ViewWorth::Foreign
         }
     }
 
-    /// The order in which nodes are asked: masters first, then further masters, replicas and seeds by turns.
-    pub(crate) fn candidates(&self, seeds: &[Address], round: u64) -> Vec<Address> {
-        let strays: Vec<_> = seeds.iter().filter(|seed| !self.have(seed)).cloned().collect();
-        let rotated = |nodes: &[Address]| {
+    /// Returns the nodes in the order in which they are asked: some masters first, then replicas, unknown seeds and the
+    /// remaining masters in turn. `round` rotates each kind.
+    pub(crate) fn candidates(&self, seeds: &[ServerAddress], round: u64) -> Vec<ServerAddress> {
+        let strays: Vec<_> = seeds.iter().filter(|seed| !self.contains(seed)).cloned().collect();
+        let rotated = |nodes: &[ServerAddress]| {
             let mut nodes = nodes.to_vec();
             let first = round as usize % nodes.len().max(1);
             nodes.rotate_left(first);
@@ -105,11 +91,11 @@ impl Members {
     }
 }
 
-/// How much a view is worth.
+/// The worth of a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Worth {
+pub(crate) enum ViewWorth {
     Good,
-    /// Of the past, or of a node without the others: counts if there is no better one.
+    /// Of an older epoch, or of a node without the others: counts only if there is no better view.
     SecondBest,
     /// Of another cluster.
     Foreign,
@@ -118,52 +104,57 @@ pub(crate) enum Worth {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::store::redis::cluster::slot_ranges::SlotRange;
 
-    /// A view of the first of these masters; each has a replica, whose id is in capitals.
-    pub(crate) fn view(epoch: u64, masters: &[&str]) -> View {
+    /// Returns a view of the first of these masters. Each master has a replica, whose id is in capitals.
+    pub(crate) fn view(epoch: u64, masters: &[&str]) -> ClusterView {
         let range = |(n, id): (usize, &&str)| SlotRange {
             first: n as u16,
             last: n as u16,
-            address: Address::tcp(id, 1),
+            address: ServerAddress::tcp(id, 1),
             node_id: (*id).to_owned(),
-            replicas: vec![(Address::tcp(&id.to_uppercase(), 1), id.to_uppercase())],
+            replicas: vec![(ServerAddress::tcp(&id.to_uppercase(), 1), id.to_uppercase())],
         };
-        View { own_id: masters[0].to_owned(), epoch, ranges: masters.iter().enumerate().map(range).collect() }
+        let ranges = masters.iter().enumerate().map(range).collect();
+        ClusterView { own_id: masters[0].to_owned(), epoch, ranges }
     }
 
     #[test]
-    fn views_of_another_cluster_are_refused() {
+    fn views_of_another_cluster_are_foreign() {
         let members = Members::of(&view(5, &["a", "b", "c"]));
         for good in [view(5, &["a", "b", "c"]), view(6, &["d", "c"]), view(6, &["A", "B", "C"])] {
-            assert_eq!(members.judge(&good), Worth::Good, "{:?}", good.node_ids());
+            assert_eq!(members.judge(&good), ViewWorth::Good, "{:?}", good.node_ids());
         }
-        let alone = |id: &str, others: &[&str]| {
+        let without_replicas = |id: &str, others: &[&str]| {
             let mut view = view(6, &[&[id], others].concat());
             view.ranges.iter_mut().for_each(|range| range.replicas.clear());
             view
         };
         // The replica of the only master has taken over; or a node was expelled.
-        assert_eq!(Members::of(&view(5, &["a"])).judge(&alone("A", &[])), Worth::SecondBest);
-        assert_eq!(Members::of(&alone("a", &[])).judge(&alone("a", &[])), Worth::Good);
-        assert_eq!(members.judge(&view(4, &["a", "b", "c"])), Worth::SecondBest);
-        assert_eq!(members.judge(&view(9, &["x", "y"])), Worth::Foreign);
-        // It took its own id along.
-        assert_eq!(members.judge(&alone("a", &["x"])), Worth::Foreign);
+        assert_eq!(Members::of(&view(5, &["a"])).judge(&without_replicas("A", &[])), ViewWorth::SecondBest);
+        assert_eq!(
+            Members::of(&without_replicas("a", &[])).judge(&without_replicas("a", &[])),
+            ViewWorth::Good
+        );
+        assert_eq!(members.judge(&view(4, &["a", "b", "c"])), ViewWorth::SecondBest);
+        assert_eq!(members.judge(&view(9, &["x", "y"])), ViewWorth::Foreign);
+        // A node that moved to another cluster has kept its id.
+        assert_eq!(members.judge(&without_replicas("a", &["x"])), ViewWorth::Foreign);
     }
 
     #[test]
-    fn replicas_are_remembered() {
-        let mut without = view(1, &["A", "b"]);
-        without.ranges.iter_mut().for_each(|range| range.replicas.clear());
-        let members = Members::of(&without).remembering(Members::of(&view(1, &["a", "b"])));
-        let asked: Vec<_> = members.candidates(&[], 0).iter().map(Address::to_string).collect();
+    fn replicas_of_earlier_views_are_remembered() {
+        let mut newer = view(1, &["A", "b"]);
+        newer.ranges.iter_mut().for_each(|range| range.replicas.clear());
+        let members = Members::of(&newer).remembering(Members::of(&view(1, &["a", "b"])));
+        let asked: Vec<_> = members.candidates(&[], 0).iter().map(ServerAddress::to_string).collect();
         assert_eq!(asked, ["A:1", "b:1", "B:1"], "A is a master now");
     }
 
     #[test]
     fn known_masters_are_asked_first_and_replicas_and_seeds_soon_after() {
         let members = Members::of(&view(1, &["a", "b", "c", "d", "e"]));
-        let seeds = ["a", "s", "t"].map(|host| Address::tcp(host, 1));
+        let seeds = ["a", "s", "t"].map(|host| ServerAddress::tcp(host, 1));
         let order: String = members
             .candidates(&seeds, 6)
             .iter()

@@ -1,30 +1,22 @@
-//! The connections of lifecycle operations: a pool per master, and an operation finds the right one by its keys.
+//! The connection pools of lifecycle operations, one per master.
 //!
-//! Not the library's own cluster client: while one master is silent it holds up the calls to all others, because it
-//! asks for the slots, and connects, under a lock that every call takes.
+//! **When one connection of a pool fails, the whole pool is replaced.** A firewall that forgets its flows, a failover or
+//! a restart breaks all idle connections at once, and each silent one costs an operation a whole timeout.
 //!
-//! **When one connection of a pool fails, the whole pool is replaced.** A firewall that forgets its flows, a fail-over or
-//! a restart kills all idle connections at once, and a silent one costs its finder a whole timeout.
-//!
-//! **Each pool keeps a connection for urgent operations.** Whatever else is asked, and however slowly it is answered, a
-//! revocation waits for other revocations only. See [`Priority`].
+//! **Each pool keeps a connection for urgent operations.** However many other operations are slow, a revocation waits
+//! only for other revocations. See [`Priority`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use deadpool_redis::{Connection as Pooled, Manager, Pool, PoolError, Runtime, Timeouts};
-use futures_util::FutureExt as _;
-use redis::aio::ConnectionLike;
-use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Value, cmd};
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, Timeouts};
+use redis::{ErrorKind, RedisError, RedisResult};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::endpoint::Address;
-use super::master_map::MAX_SERVERS;
-use super::slots::slot_of_key;
+use super::address::ServerAddress;
+use super::master::MAX_SERVERS;
 use super::tls::Authorities;
 use super::topology::Topology;
-use crate::store::error::StoreError;
-use crate::store::redis::errors::{describe, first_error, store_error};
 
 /// Connections to each master that only urgent operations use.
 pub(crate) const KEPT_FOR_URGENT: usize = 1;
@@ -32,91 +24,93 @@ pub(crate) const KEPT_FOR_URGENT: usize = 1;
 /// Decides which connections an operation may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Priority {
-    /// A revocation, or a look at the clock or the token key, without which there is none. May use every connection.
+    /// A revocation, or the read of the clock or the token keys that it depends on. May use every connection.
     Urgent,
-    /// Everything else. May use all connections but [`KEPT_FOR_URGENT`].
+    /// Any other operation. May use all connections but [`KEPT_FOR_URGENT`].
     Normal,
 }
 
-/// See the module.
-pub(crate) struct Connections {
+/// The pools to all masters.
+pub(crate) struct ConnectionPools {
     pub(crate) topology: Arc<Topology>,
     per_master: usize,
-    pools: Mutex<Pools>,
+    pools: Mutex<PoolTable>,
 }
 
 #[derive(Default)]
-struct Pools {
-    by_master: HashMap<Address, MasterPool>,
-    /// Pools made so far.
-    made: u64,
+struct PoolTable {
+    by_master: HashMap<ServerAddress, MasterPool>,
+    /// The number of pools created so far.
+    created: u64,
 }
 
-/// A pool and what it was made with.
+/// The pool to a master.
 #[derive(Clone)]
-struct MasterPool {
-    /// No other pool has it.
-    number: u64,
+pub(crate) struct MasterPool {
+    /// Unique: a replaced pool and its successor have different numbers.
+    pub(crate) number: u64,
+    /// The authorities that its connections trust.
     trusted: Option<Arc<Authorities>>,
     pool: Pool,
-    /// The connections that normal operations may use at once. Closed with the pool.
+    /// Permits of normal operations. Closed with the pool.
     normal: Arc<Semaphore>,
 }
 
-/// A connection on loan. The fields are dropped in this order: the connection is back before the permit.
-struct Lent {
-    connection: Pooled,
+/// The permission to take a connection from a pool.
+pub(crate) struct PoolPermit {
     /// `None` for an urgent operation.
-    _permit: Option<OwnedSemaphorePermit>,
+    _normal: Option<OwnedSemaphorePermit>,
 }
 
-impl Connections {
-    /// At most `per_master` connections to each master, and those kept for urgent operations. Connects when it is first asked.
+/// A connection on loan. Fields drop in this order: the connection is back in the pool before the permit is.
+pub(crate) struct LoanedConnection {
+    pub(crate) connection: Connection,
+    _permit: PoolPermit,
+}
+
+impl LoanedConnection {
+    /// Closes the connection instead of returning it to the pool.
+    pub(crate) fn close(self) {
+        drop(Connection::take(self.connection));
+    }
+}
+
+impl MasterPool {
+    /// Waits for the permission to take a connection. Returns `None` if the pool has been replaced.
+    pub(crate) async fn permit(&self, priority: Priority) -> Option<PoolPermit> {
+        let normal = match priority {
+            Priority::Urgent => None,
+            Priority::Normal => Some(self.normal.clone().acquire_owned().await.ok()?),
+        };
+        Some(PoolPermit { _normal: normal })
+    }
+
+    /// Takes a connection, which is opened if none is idle. Returns `None` if the pool has been replaced.
+    pub(crate) async fn lend(&self, permit: PoolPermit) -> RedisResult<Option<LoanedConnection>> {
+        match self.pool.get().await {
+            Ok(connection) => Ok(Some(LoanedConnection { connection, _permit: permit })),
+            Err(PoolError::Closed) => Ok(None),
+            Err(PoolError::Backend(error)) => Err(error),
+            Err(PoolError::Timeout(_)) => Err((ErrorKind::Io, "no connection in time").into()),
+            Err(_) => Err((ErrorKind::Io, "no connection").into()),
+        }
+    }
+}
+
+impl ConnectionPools {
+    /// Allows `per_master` connections to each master, and further ones for urgent operations. Connects on first use.
     pub(crate) fn new(topology: Arc<Topology>, per_master: usize) -> Self {
         Self { topology, per_master, pools: Mutex::default() }
     }
 
-    /// Runs an operation, within the timeout. Its first command must have a key; a command without one goes where the
-    /// last one went.
-    pub(crate) async fn run<T>(
-        &self,
-        priority: Priority,
-        operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,
-    ) -> Result<T, StoreError> {
-        self.topology.gate.check()?;
-        let mut connection = Connection { all: self, priority, held: None, last: None };
-        let outcome = tokio::time::timeout(self.topology.link.timeout, operation(&mut connection)).await;
-        match outcome {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => {
-                let error = first_error(error);
-                connection.after(&error);
-                Err(store_error(error))
-            }
-            Err(_) => {
-                connection.give_up("no answer in time");
-                Err(StoreError::Unavailable("no answer in time".into()))
-            }
-        }
-    }
-
-    async fn owner(&self, slot: u16) -> RedisResult<Address> {
-        let known = || self.topology.map().owner(slot).map(|master| master.address.clone());
-        if let Some(address) = known() {
-            return Ok(address);
-        }
-        self.topology.refresh().await;
-        known().ok_or_else(|| (ErrorKind::Io, "no server is known to have this").into())
-    }
-
-    fn pools(&self) -> MutexGuard<'_, Pools> {
+    fn pools(&self) -> MutexGuard<'_, PoolTable> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The pool to a master; a new one if whom to trust has changed since it was made.
-    fn pool(&self, address: &Address) -> RedisResult<MasterPool> {
-        let link = &self.topology.link;
-        let trusted = link.trust.as_ref().map(|trust| trust.current().clone());
+    /// Returns the pool to a master. It is replaced if the trusted authorities have changed since its creation.
+    pub(crate) fn pool(&self, address: &ServerAddress) -> RedisResult<MasterPool> {
+        let connector = &self.topology.connector;
+        let trusted = connector.trust.as_ref().map(|trust| trust.current().clone());
         let is_current = |pool: &&MasterPool| match (&pool.trusted, &trusted) {
             (Some(then), Some(now)) => Arc::ptr_eq(then, now),
             _ => true,
@@ -129,23 +123,24 @@ impl Connections {
             let map = self.topology.map();
             pools.by_master.retain(|address, _| map.masters.iter().any(|master| master.address == *address));
         }
-        let manager = Manager::new_with_config(link.info(address)?, link.limits())?;
-        let timeout = Some(link.timeout);
+        let manager = Manager::new_with_config(connector.info(address)?, connector.config())?;
+        let timeout = Some(connector.timeout);
         let pool = Pool::builder(manager)
             .max_size(self.per_master + KEPT_FOR_URGENT)
             .timeouts(Timeouts { wait: timeout, create: timeout, recycle: timeout })
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|_| RedisError::from((ErrorKind::InvalidClientConfig, "no pool")))?;
-        pools.made += 1;
+        pools.created += 1;
         let normal = Arc::new(Semaphore::new(self.per_master));
-        let pool = MasterPool { number: pools.made, trusted, pool, normal };
+        let pool = MasterPool { number: pools.created, trusted, pool, normal };
         pools.by_master.insert(address.clone(), pool.clone());
         Ok(pool)
     }
 
-    /// Closes this pool, unless it was replaced already; those who wait for a connection of it get one of the next.
-    fn discard(&self, address: &Address, number: u64) {
+    /// Closes the pool with this number, unless it has already been replaced. Operations that wait for one of its
+    /// connections get one of the next pool.
+    pub(crate) fn discard(&self, address: &ServerAddress, number: u64) {
         let mut pools = self.pools();
         if pools.by_master.get(address).is_some_and(|pool| pool.number == number)
             && let Some(discarded) = pools.by_master.remove(address)
@@ -153,218 +148,5 @@ impl Connections {
             discarded.pool.close();
             discarded.normal.close();
         }
-    }
-}
-
-/// What an operation asks: goes to the master that has the keys, and follows when that one sends it elsewhere.
-pub(crate) struct Connection<'a> {
-    all: &'a Connections,
-    priority: Priority,
-    held: Option<(Address, Lent)>,
-    /// The pool that was asked last for a connection: to whom, and its number.
-    last: Option<(Address, u64)>,
-}
-
-/// Where a server said to go.
-struct Redirect {
-    to: Address,
-    /// The slot is on its way there: the server must be told that we know.
-    is_asking: bool,
-}
-
-impl Connection<'_> {
-    /// A connection to the master of the slot, or the one there is.
-    async fn at(&mut self, slot: Option<u16>) -> RedisResult<&mut (Address, Lent)> {
-        let address = match (slot, &self.held) {
-            (None, Some((address, _))) => address.clone(),
-            (slot, _) => self.all.owner(slot.unwrap_or(0)).await?,
-        };
-        self.at_address(address).await
-    }
-
-    async fn at_address(&mut self, address: Address) -> RedisResult<&mut (Address, Lent)> {
-        match self.held.take() {
-            Some(held) if held.0 == address => Ok(self.held.insert(held)),
-            // Given back before another is waited for.
-            other => {
-                drop(other);
-                let connection =
-                    self.connect(&address).await.inspect_err(|_| self.all.topology.refresh_soon())?;
-                Ok(self.held.insert((address, connection)))
-            }
-        }
-    }
-
-    async fn connect(&mut self, address: &Address) -> RedisResult<Lent> {
-        loop {
-            let MasterPool { number, pool, normal, .. } = self.all.pool(address)?;
-            let permit = match self.priority {
-                Priority::Urgent => None,
-                Priority::Normal => match normal.acquire_owned().await {
-                    Ok(permit) => Some(permit),
-                    // The pool was replaced meanwhile.
-                    Err(_) => continue,
-                },
-            };
-            // Only from here on does a timeout mean that the pool is at fault: before, it was merely in use.
-            self.last = Some((address.clone(), number));
-            match pool.get().await {
-                Ok(connection) => return Ok(Lent { connection, _permit: permit }),
-                // It was replaced meanwhile.
-                Err(PoolError::Closed) => {}
-                Err(PoolError::Backend(error)) => return Err(error),
-                Err(PoolError::Timeout(_)) => return Err((ErrorKind::Io, "no connection in time").into()),
-                Err(_) => return Err((ErrorKind::Io, "no connection").into()),
-            }
-        }
-    }
-
-    async fn follow(&mut self, redirect: Redirect, command: &Cmd) -> RedisResult<Value> {
-        self.all.topology.refresh_soon();
-        let (_, Lent { connection, .. }) = self.at_address(redirect.to).await?;
-        if redirect.is_asking {
-            connection.req_packed_command(&cmd("ASKING")).await?.extract_error()?;
-        }
-        connection.req_packed_command(command).await
-    }
-
-    /// A master that was demoted, or that broke, is not asked again on these connections.
-    fn after(&mut self, error: &RedisError) {
-        if error.code() == Some("READONLY") || error.is_io_error() {
-            self.give_up(&describe(error));
-        }
-    }
-
-    /// Whether the other side closed the connection before the answer: then it is given up, and the next command goes by
-    /// a new one. All but scripts may be sent again: it changes nothing to do them twice.
-    fn is_lost<T>(&mut self, answer: &RedisResult<T>) -> bool {
-        let Some(error) = answer.as_ref().err().filter(|error| error.is_connection_dropped()) else {
-            return false;
-        };
-        self.give_up(&describe(error));
-        true
-    }
-
-    /// Closes the connection, and the pool it is of.
-    fn give_up(&mut self, reason: &str) {
-        if let Some((_, lent)) = self.held.take() {
-            drop(Pooled::take(lent.connection));
-        }
-        if let Some((address, number)) = self.last.take() {
-            tracing::debug!(reason, master = %address, "connection pool replaced");
-            self.all.discard(&address, number);
-        }
-        self.all.topology.refresh_soon();
-    }
-}
-
-impl ConnectionLike for Connection<'_> {
-    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        async move {
-            let slot = slot_of(command);
-            let (_, Lent { connection, .. }) = self.at(slot).await?;
-            let mut answer = connection.req_packed_command(command).await;
-            if self.is_lost(&answer) && slot.is_some() && !is_script(command) {
-                let (_, Lent { connection, .. }) = self.at(slot).await?;
-                answer = connection.req_packed_command(command).await;
-            }
-            let Some((address, _)) = &self.held else { return answer };
-            let redirect = match &answer {
-                Ok(value) => redirect_in(value, address),
-                Err(error) => redirect(error, address),
-            };
-            match redirect {
-                // Halfway between two servers neither has all that a script may need: a server that has only the index
-                // would take tokens for gone. So a script waits until its slot has arrived.
-                Some(Redirect { is_asking: true, .. }) if is_script(command) => answer,
-                Some(redirect) => self.follow(redirect, command).await,
-                None => answer,
-            }
-        }
-        .boxed()
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        pipeline: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        async move {
-            let slot = pipeline.cmd_iter().find_map(slot_of);
-            let (_, Lent { connection, .. }) = self.at(slot).await?;
-            let mut answers = connection.req_packed_commands(pipeline, offset, count).await;
-            if self.is_lost(&answers) && slot.is_some() && !pipeline.cmd_iter().any(is_script) {
-                let (_, Lent { connection, .. }) = self.at(slot).await?;
-                answers = connection.req_packed_commands(pipeline, offset, count).await;
-            }
-            let mut answers = answers?;
-            let Some(address) = self.held.as_ref().map(|(address, _)| address.clone()) else {
-                return Ok(answers);
-            };
-            // While a slot is on its way, some of its keys are here and some there.
-            for (answer, command) in answers.iter_mut().zip(pipeline.cmd_iter().skip(offset)) {
-                if let Some(redirect) = redirect_in(answer, &address) {
-                    *answer = self.follow(redirect, command).await?;
-                }
-            }
-            Ok(answers)
-        }
-        .boxed()
-    }
-
-    fn get_db(&self) -> i64 {
-        self.all.topology.link.login().db()
-    }
-}
-
-fn is_script(command: &Cmd) -> bool {
-    matches!(command.args_iter().next(), Some(Arg::Simple(b"EVALSHA" | b"EVAL")))
-}
-
-/// The slot of a command's first key; `None` where it has no key.
-fn slot_of(command: &Cmd) -> Option<u16> {
-    let mut arguments = command.args_iter().map(|argument| match argument {
-        Arg::Simple(bytes) => bytes,
-        _ => b"",
-    });
-    let key = match arguments.next()? {
-        b"EVALSHA" | b"EVAL" => match arguments.nth(1)? {
-            b"0" => None,
-            _ => arguments.next(),
-        },
-        b"PUBLISH" | b"SCRIPT" | b"TIME" | b"INFO" | b"PING" | b"WAIT" | b"WAITAOF" => None,
-        _ => arguments.next(),
-    };
-    key.map(slot_of_key)
-}
-
-fn redirect_in(answer: &Value, asked: &Address) -> Option<Redirect> {
-    match answer {
-        Value::ServerError(error) => redirect(&error.clone().into(), asked),
-        _ => None,
-    }
-}
-
-fn redirect(error: &RedisError, asked: &Address) -> Option<Redirect> {
-    let (node, _slot) = error.redirect_node()?;
-    Some(Redirect { to: Address::parse(node, asked)?, is_asking: error.code() == Some("ASK") })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_key_tells_the_slot() {
-        let slot = slot_of_key(b"{a}");
-        let command = |name: &str, arguments: &[&str]| cmd(name).arg(arguments).to_owned();
-        assert_eq!(slot_of(&command("GET", &["x{a}"])), Some(slot));
-        assert_eq!(slot_of(&command("HGETALL", &["x{a}"])), Some(slot));
-        assert_eq!(slot_of(&command("EVALSHA", &["hash", "2", "x{a}", "y{a}", "z"])), Some(slot));
-        assert_eq!(slot_of(&command("EVALSHA", &["hash", "0", "x{a}"])), None);
-        assert_eq!(slot_of(&command("EVALSHA", &["hash"])), None);
-        assert_eq!(slot_of(&command("SCRIPT", &["LOAD", "return 1"])), None);
-        assert_eq!(slot_of(&command("TIME", &[])), None);
     }
 }

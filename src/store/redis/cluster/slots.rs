@@ -4,15 +4,15 @@ use std::sync::LazyLock;
 
 use crate::token_string::HashTag;
 
-/// So many slots a cluster has.
+/// The number of slots of a cluster.
 pub(crate) const SLOTS: usize = 16_384;
 
-/// The slot of everything with this shard tag.
+/// Returns the slot of all keys with this hash tag.
 pub(crate) fn slot_of_tag(tag: HashTag) -> u16 {
     SLOT_OF_TAG[tag.index()]
 }
 
-/// The slot of a key: that of its hash tag, where it has one.
+/// Returns the slot of a key: the slot of its hash tag, if it has one.
 pub(crate) fn slot_of_key(key: &[u8]) -> u16 {
     let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
         let rest = &key[open + 1..];
@@ -26,7 +26,7 @@ fn slot_of(bytes: &[u8]) -> u16 {
     crc16(bytes) & (SLOTS as u16 - 1)
 }
 
-/// CRC-16/XMODEM.
+/// Computes CRC-16/XMODEM.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| crc << 8 ^ CRC_TABLE[usize::from((crc >> 8) as u8 ^ byte)])
 }
@@ -52,7 +52,7 @@ static SLOT_OF_TAG: LazyLock<Box<[u16]>> = LazyLock::new(|| {
     tags.map(|tag| slot_of(format!("{tag:04x}").as_bytes())).collect()
 });
 
-/// A shard tag for each slot that has one; about a fifth have none, and no token is ever in those.
+/// A hash tag for each slot that has one. About a fifth of the slots have none, and no token is ever in those.
 static TAG_OF_SLOT: LazyLock<Box<[Option<u16>]>> = LazyLock::new(|| {
     let mut tags = vec![None; SLOTS].into_boxed_slice();
     for (tag, slot) in SLOT_OF_TAG.iter().enumerate() {
@@ -61,8 +61,8 @@ static TAG_OF_SLOT: LazyLock<Box<[Option<u16>]>> = LazyLock::new(|| {
     tags
 });
 
-/// A shard tag in this slot, as it is written in keys.
-pub(crate) fn tag_in_slot(slot: u16) -> Option<String> {
+/// Returns a hash tag in this slot, as it is written in keys.
+pub(crate) fn hash_tag_in_slot(slot: u16) -> Option<String> {
     TAG_OF_SLOT.get(usize::from(slot)).copied().flatten().map(|tag| format!("{tag:04x}"))
 }
 
@@ -70,9 +70,9 @@ pub(crate) fn tag_in_slot(slot: u16) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// The values are those of `CLUSTER KEYSLOT` of Redis 7.0.15.
+    /// The expected values are the answers of `CLUSTER KEYSLOT` on Redis 7.0.15.
     #[test]
-    fn slots_are_counted_as_redis_does() {
+    fn slots_are_computed_as_redis_does() {
         for (key, slot) in [
             ("", 0),
             ("123456789", 12_739),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_and_its_keys_have_the_same_slot() {
+    fn a_hash_tag_and_its_keys_have_the_same_slot() {
         for user in 0..1000 {
             let tag = HashTag::of_user(&user.to_string());
             assert_eq!(slot_of_tag(tag), slot_of_key(format!("dw:t:{{{tag}}}:x").as_bytes()));
@@ -95,13 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_found_for_the_slots_that_have_some() {
+    fn a_hash_tag_in_a_slot_has_that_slot() {
         let with_tag: Vec<_> =
-            (0..SLOTS as u16).filter_map(|slot| Some((slot, tag_in_slot(slot)?))).collect();
+            (0..SLOTS as u16).filter_map(|slot| Some((slot, hash_tag_in_slot(slot)?))).collect();
         assert!(with_tag.len() > 13_000, "{}", with_tag.len());
         for (slot, tag) in with_tag {
             assert_eq!(slot_of_tag(HashTag::parse(&tag).unwrap()), slot);
         }
-        assert_eq!(tag_in_slot(SLOTS as u16), None);
+        assert_eq!(hash_tag_in_slot(SLOTS as u16), None);
     }
 }

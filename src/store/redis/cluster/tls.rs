@@ -1,5 +1,4 @@
-//! TLS to Redis: whose certificates are believed. When the file of the authorities changes, new connections go by what
-//! it holds then.
+//! TLS to Redis: the trusted authorities. When their file changes, new connections use the new content.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -16,46 +15,46 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::files::{RELOAD_INTERVAL, read_bounded};
 use crate::values::HostPort;
 
-/// The trusted authorities. Clones share them.
+/// The authorities whose certificates are trusted, reloaded when their file changes. Clones share them.
 #[derive(Clone)]
-pub struct Trust {
-    /// `None` for the authorities that the system trusts.
+pub struct TrustStore {
+    /// `None`: the authorities that the system trusts.
     file: Option<PathBuf>,
     current: Arc<ArcSwap<Authorities>>,
 }
 
-/// Authorities that are believed.
+/// One version of the trusted authorities.
 pub(crate) struct Authorities {
-    /// For connections that speak the protocol themselves.
+    /// For connections with our own implementation of RESP.
     pub(crate) connector: TlsConnector,
-    /// For the library, which makes its own of it.
+    /// For the redis crate, which builds its own connector from it.
     pem: Option<Vec<u8>>,
 }
 
-impl Trust {
-    /// Trusts the authorities in this file (PEM), or else those that the system trusts.
+impl TrustStore {
+    /// Loads the authorities in this file (PEM), or those that the system trusts.
     ///
     /// # Errors
-    /// What is wrong with the file.
+    /// If the file cannot be read or holds no usable certificate.
     pub fn load(file: Option<&Path>) -> Result<Self, String> {
         let pem = file.map(read).transpose()?;
         let current = Arc::new(ArcSwap::from_pointee(Authorities::new(pem)?));
         Ok(Self { file: file.map(Path::to_owned), current })
     }
 
-    /// What is believed now; another object after each change.
+    /// Returns the present authorities; a different object after each change.
     pub(crate) fn current(&self) -> Guard<Arc<Authorities>> {
         self.current.load()
     }
 
-    /// The worker that replaces the authorities when their file changes. Ends with its runtime.
-    pub(crate) async fn follow(&self) -> Infallible {
+    /// Runs the worker that replaces the authorities when their file changes. Ends with its runtime.
+    pub(crate) async fn reload_on_change(&self) -> Infallible {
         let Some(file) = &self.file else { return std::future::pending().await };
         let mut seen = Ok(self.current().pem.clone().unwrap_or_default());
         loop {
             tokio::time::sleep(RELOAD_INTERVAL).await;
             let file = file.clone();
-            // The disk may be slow.
+            // Reading the disk may block.
             let Ok(read) = tokio::task::spawn_blocking(move || read(&file)).await else { continue };
             if read != seen {
                 seen = read;
@@ -68,13 +67,13 @@ impl Trust {
         match read.and_then(|pem| Authorities::new(Some(pem))) {
             Ok(authorities) => {
                 self.current.store(Arc::new(authorities));
-                tracing::info!(setting = "redis-ca-file", "the authorities were replaced");
+                tracing::info!(setting = "redis-ca-file", "redis authorities replaced");
             }
             Err(error) => {
                 tracing::warn!(
                     setting = "redis-ca-file",
                     error,
-                    "the old authorities stay: the new ones cannot be used"
+                    "redis authorities not replaced: the previous ones stay in use"
                 );
             }
         }
@@ -88,8 +87,8 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
 impl Authorities {
     fn new(pem: Option<Vec<u8>>) -> Result<Self, String> {
         let provider = ring::default_provider();
-        // The library takes the process's own provider, and rustls panics where there is none and several are compiled
-        // in. The application's choice stands if it has made one.
+        // The redis crate uses the process's default provider. rustls panics if there is none and several are compiled
+        // in. If the application has installed a provider, it stays.
         if CryptoProvider::get_default().is_none() {
             let _ = provider.clone().install_default();
         }
@@ -98,13 +97,13 @@ impl Authorities {
             Some(pem) => {
                 for certificate in CertificateDer::pem_slice_iter(pem) {
                     let certificate = certificate.map_err(|_| "is not PEM".to_owned())?;
-                    roots.add(certificate).map_err(|_| "holds a certificate of no use".to_owned())?;
+                    roots.add(certificate).map_err(|_| "holds an unusable certificate".to_owned())?;
                 }
                 if roots.is_empty() {
                     return Err("holds no certificate".into());
                 }
             }
-            // Those of no use are left out: the system has many, and nobody here can change them.
+            // Unusable ones are skipped: the operator of this service cannot change the system's list.
             None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
         }
         let config = ClientConfig::builder_with_provider(Arc::new(provider))
@@ -115,7 +114,7 @@ impl Authorities {
         Ok(Self { connector: Arc::new(config).into(), pem })
     }
 
-    /// What the library needs to connect.
+    /// Returns what the redis crate needs to connect.
     pub(crate) fn info(&self, node: &HostPort) -> Result<ConnectionInfo, RedisError> {
         let (host, port) = (node.host.clone(), node.port);
         let info = ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
@@ -129,10 +128,10 @@ impl Authorities {
 mod tests {
     use super::*;
 
-    /// An application may compile in more than one provider; rustls then finds none by itself.
+    /// An application may compile in more than one provider. rustls then selects none by itself.
     #[test]
-    fn the_library_finds_a_provider() {
-        Trust::load(None).map(|_| ()).unwrap();
+    fn loading_installs_a_default_provider() {
+        TrustStore::load(None).map(|_| ()).unwrap();
         assert!(CryptoProvider::get_default().is_some());
     }
 }

@@ -1,9 +1,9 @@
-//! Which masters there are now, and how a node finds out.
+//! The known masters, and how a node keeps them up to date.
 //!
-//! One server is the master of everything; a Cluster has several, each with some of the slots; with Sentinel there is
-//! one at a time. What is known is a [`Map`], replaced as a whole when it changes. It is asked for anew every few
-//! seconds, when a server fails or redirects, and when a Sentinel tells of a new master. A refresh that fails leaves
-//! the map as it was.
+//! A single server is the master of everything. A Cluster has several masters, each with some of the slots. With Sentinel
+//! there is one master at a time. The known masters are a [`MasterMap`], replaced as a whole when it changes. It is
+//! refreshed every two seconds, when a server fails or redirects, and when a Sentinel reports a switch. A refresh that
+//! fails leaves the map as it was.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,60 +13,66 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
-use super::discovery::Cluster;
-use super::endpoint::{Address, Link};
+use super::address::ServerAddress;
+use super::connector::Connector;
+use super::discovery::ClusterDiscovery;
 use super::gate::Gate;
-use super::master_map::{Map, Master, Masters};
+use super::master::Master;
+use super::master_map::{MasterMap, MasterRegistry};
 use super::sentinels::Sentinels;
 use crate::store::redis::schema::keys::Keys;
 use crate::values::{HostPort, RedisDeployment, RedisUrl};
 
-/// The pause between two refreshes when nothing seems to have changed.
+/// The pause between two refreshes while nothing seems to have changed.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 
-enum Source {
-    /// The one server of the URL.
+/// Where the masters are learned from.
+enum MasterSource {
+    /// The URL names the only server.
     Fixed,
-    Cluster(Cluster),
+    Cluster(ClusterDiscovery),
     Sentinels(Sentinels),
 }
 
 /// The known masters, and the way to refresh them.
 pub(crate) struct Topology {
-    source: Source,
-    pub(crate) link: Link,
+    source: MasterSource,
+    pub(crate) connector: Connector,
     pub(crate) keys: Keys,
-    masters: Masters,
-    map: ArcSwap<Map>,
+    registry: MasterRegistry,
+    map: ArcSwap<MasterMap>,
     changed: watch::Sender<()>,
-    /// How many refreshes have begun.
+    /// The number of refreshes begun.
     begun: AtomicU64,
     turn: tokio::sync::Mutex<()>,
-    /// Why the last refresh failed.
+    /// Why the last refresh failed; `None` if it succeeded.
     failure: Mutex<Option<String>>,
-    /// Whether the servers may be used.
     pub(crate) gate: Gate,
 }
 
 impl Topology {
-    /// What the URL names. Asks nobody yet.
-    pub(crate) fn new(url: &RedisUrl, link: Link, keys: Keys) -> Self {
-        let addresses = |hosts: &[HostPort]| hosts.iter().cloned().map(Address::Tcp).collect();
+    /// Takes the servers from the URL, without connecting to any.
+    pub(crate) fn new(url: &RedisUrl, connector: Connector, keys: Keys) -> Self {
+        let addresses = |hosts: &[HostPort]| hosts.iter().cloned().map(ServerAddress::Tcp).collect();
         let (source, only) = match &url.deployment {
-            RedisDeployment::Standalone { server, .. } => (Source::Fixed, Some(Address::Tcp(server.clone()))),
-            RedisDeployment::Unix { path } => (Source::Fixed, Some(Address::Unix(path.clone()))),
-            RedisDeployment::Cluster { servers } => (Source::Cluster(Cluster::new(addresses(servers))), None),
+            RedisDeployment::Standalone { server, .. } => {
+                (MasterSource::Fixed, Some(ServerAddress::Tcp(server.clone())))
+            }
+            RedisDeployment::Unix { path } => (MasterSource::Fixed, Some(ServerAddress::Unix(path.clone()))),
+            RedisDeployment::Cluster { servers } => {
+                (MasterSource::Cluster(ClusterDiscovery::new(addresses(servers))), None)
+            }
             RedisDeployment::Sentinel { sentinels, master } => {
-                (Source::Sentinels(Sentinels::new(addresses(sentinels), master)), None)
+                (MasterSource::Sentinels(Sentinels::new(addresses(sentinels), master)), None)
             }
         };
-        let (masters, nothing) = (Masters::new(keys.clone()), Map::of_one(None));
-        let map = only.map(|address| masters.sole(&nothing, address)).unwrap_or(nothing);
+        let (registry, nothing) = (MasterRegistry::new(keys.clone()), MasterMap::of_one(None));
+        let map = only.map(|address| registry.sole(&nothing, address)).unwrap_or(nothing);
         Self {
             source,
-            link,
+            connector,
             keys,
-            masters,
+            registry,
             map: ArcSwap::from_pointee(map),
             changed: watch::Sender::new(()),
             begun: AtomicU64::new(0),
@@ -76,51 +82,51 @@ impl Topology {
         }
     }
 
-    /// What is known now.
-    pub(crate) fn map(&self) -> Guard<Arc<Map>> {
+    /// Returns the present map.
+    pub(crate) fn map(&self) -> Guard<Arc<MasterMap>> {
         self.map.load()
     }
 
-    /// The nodes of a Cluster that the URL names.
-    pub(crate) fn seeds(&self) -> &[Address] {
+    /// Returns the nodes of a Cluster that the URL names.
+    pub(crate) fn seeds(&self) -> &[ServerAddress] {
         match &self.source {
-            Source::Cluster(cluster) => cluster.seeds(),
-            Source::Fixed | Source::Sentinels(_) => &[],
+            MasterSource::Cluster(cluster) => cluster.seeds(),
+            MasterSource::Fixed | MasterSource::Sentinels(_) => &[],
         }
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
-        matches!(self.source, Source::Cluster(_))
+        matches!(self.source, MasterSource::Cluster(_))
     }
 
-    /// Whether another server may become the master.
+    /// Returns whether another server can become the master.
     pub(crate) fn may_fail_over(&self) -> bool {
-        !matches!(self.source, Source::Fixed)
+        !matches!(self.source, MasterSource::Fixed)
     }
 
-    /// After how long the Sentinels take a silent master for down, by the word of the first that answers.
+    /// Returns how long a master must be silent until the Sentinels take it for down, as told by the first that answers.
     pub(crate) async fn sentinels_down_after_ms(&self) -> Option<u64> {
-        let Source::Sentinels(sentinels) = &self.source else { return None };
-        sentinels.down_after_ms(&self.link).await
+        let MasterSource::Sentinels(sentinels) = &self.source else { return None };
+        sentinels.down_after_ms(&self.connector).await
     }
 
-    /// Hears of every change of the map.
+    /// Subscribes to changes of the map.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
-    /// Waits until this is none of the masters any more.
-    pub(crate) async fn is_gone(&self, master: &Arc<Master>) {
+    /// Waits until this is no longer one of the masters.
+    pub(crate) async fn wait_until_gone(&self, master: &Arc<Master>) {
         let mut changes = self.changes();
-        while self.map().has(master) && changes.changed().await.is_ok() {}
+        while self.map().contains(master) && changes.changed().await.is_ok() {}
     }
 
-    /// A server that is not, or not yet, one of the masters: nothing it says is cached.
-    pub(crate) fn guest(&self, address: Address) -> Arc<Master> {
-        self.masters.guest(address)
+    /// Returns a server that is not, or not yet, one of the masters. Nothing that it answers is cached.
+    pub(crate) fn untracked(&self, address: ServerAddress) -> Arc<Master> {
+        self.registry.untracked(address)
     }
 
-    /// Why no master is known, as far as the last refresh told.
+    /// Returns why no master is known, according to the last refresh.
     pub(crate) fn why_unknown(&self) -> String {
         self.failure().clone().unwrap_or_else(|| "no master is known".into())
     }
@@ -129,10 +135,10 @@ impl Topology {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks anew. Those who want that at the same time share one answer, to a question that was asked after they
-    /// wanted it. If there is none, the map stays as it was.
+    /// Refreshes the map. Concurrent callers share one refresh, which began after each of them had called. If it fails,
+    /// the map stays as it was.
     pub(crate) async fn refresh(&self) {
-        if matches!(self.source, Source::Fixed) {
+        if matches!(self.source, MasterSource::Fixed) {
             return;
         }
         let begun = self.begun.load(Ordering::SeqCst);
@@ -148,27 +154,31 @@ impl Topology {
             }
             Err(reason) => Some(reason),
         };
-        self.note(failure);
+        self.record_outcome(failure);
     }
 
-    /// [`Topology::refresh`] in the background.
+    /// Refreshes the map in the background.
     pub(crate) fn refresh_soon(self: &Arc<Self>) {
-        if !matches!(self.source, Source::Fixed) {
+        if !matches!(self.source, MasterSource::Fixed) {
             let topology = self.clone();
             tokio::spawn(async move { topology.refresh().await });
         }
     }
 
-    async fn ask(&self, round: u64) -> Result<Map, String> {
+    async fn ask(&self, round: u64) -> Result<MasterMap, String> {
         let known = self.map.load_full();
         match &self.source {
-            Source::Fixed => Err("the URL names the only server".into()),
-            Source::Cluster(cluster) => self.masters.by_slot(&known, cluster.ask(&self.link, round).await?),
-            Source::Sentinels(sentinels) => Ok(self.masters.sole(&known, sentinels.ask(&self.link).await?)),
+            MasterSource::Fixed => Err("the URL names the only server".into()),
+            MasterSource::Cluster(cluster) => {
+                self.registry.by_slot(&known, cluster.ask(&self.connector, round).await?)
+            }
+            MasterSource::Sentinels(sentinels) => {
+                Ok(self.registry.sole(&known, sentinels.ask(&self.connector).await?))
+            }
         }
     }
 
-    fn adopt(&self, map: Map) {
+    fn adopt(&self, map: MasterMap) {
         if !self.map().is_same(&map) {
             let masters: Vec<_> = map.masters.iter().map(|master| master.address.to_string()).collect();
             tracing::info!(masters = masters.join(" "), "redis masters changed");
@@ -177,8 +187,8 @@ impl Topology {
         }
     }
 
-    /// Logs the edges.
-    fn note(&self, failure: Option<String>) {
+    /// Logs the first failure of a series and its end; further failures only at debug level.
+    fn record_outcome(&self, failure: Option<String>) {
         let mut known = self.failure();
         match (&*known, &failure) {
             (None, Some(reason)) => tracing::warn!(reason, "topology refresh failed"),
@@ -189,23 +199,23 @@ impl Topology {
         *known = failure;
     }
 
-    /// The worker that keeps the map fresh. Ends with its runtime.
-    pub(crate) async fn follow(self: &Arc<Self>) -> Infallible {
-        let often = async {
+    /// Runs the worker that keeps the map fresh. Ends with its runtime.
+    pub(crate) async fn keep_fresh(self: &Arc<Self>) -> Infallible {
+        let refresh_periodically = async {
             loop {
                 tokio::time::sleep(REFRESH_INTERVAL).await;
                 self.refresh().await;
-                if let Source::Cluster(cluster) = &self.source {
-                    cluster.check_seeds(&self.link).await;
+                if let MasterSource::Cluster(cluster) = &self.source {
+                    cluster.check_seeds(&self.connector).await;
                 }
             }
         };
         match &self.source {
-            Source::Fixed => std::future::pending().await,
-            Source::Cluster(_) => often.await,
-            Source::Sentinels(sentinels) => tokio::select! {
-                never = often => never,
-                never = sentinels.watch(&self.link, || self.refresh_soon()) => never,
+            MasterSource::Fixed => std::future::pending().await,
+            MasterSource::Cluster(_) => refresh_periodically.await,
+            MasterSource::Sentinels(sentinels) => tokio::select! {
+                never = refresh_periodically => never,
+                never = sentinels.watch(&self.connector, || self.refresh_soon()) => never,
             },
         }
     }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
 
-use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::report::{Fault, FaultKind};
 
@@ -26,7 +26,7 @@ const LAG_CHECK_MS: u64 = 1_000;
 /// Returns a fault if this master's settings break the rule. Returns none if the settings cannot be read.
 pub(crate) async fn too_slow(
     topology: &Topology,
-    address: &Address,
+    address: &ServerAddress,
     lease_ms: u64,
     connection: &mut MultiplexedConnection,
 ) -> Option<Fault> {

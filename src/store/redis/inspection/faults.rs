@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::permission_error::PermissionError;
-use super::permissions::Needs;
-use crate::store::redis::cluster::endpoint::Address;
+use super::permissions::RequiredPermissions;
+use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::errors::describe;
 use crate::store::redis::schema::keys::SCHEMA_VERSION;
 use crate::store::report::{DeniedTo, Fault, FaultKind};
@@ -21,21 +21,21 @@ pub(crate) fn nowhere(url: &str, cause: String) -> Fault {
 }
 
 /// The server did not answer within the timeout.
-pub(crate) fn silent(address: &Address, timeout: Duration) -> Fault {
+pub(crate) fn silent(address: &ServerAddress, timeout: Duration) -> Fault {
     let cause = format!("no answer within {} ms", timeout.as_millis());
     let fix = "check the server and the network; use rediss:// with TLS and redis:// without";
     Fault::new(FaultKind::Unreachable, address.to_string(), cause, fix)
 }
 
 /// The server does not speak TLS: it takes the TLS greeting for the start of a command, and waits for its end.
-pub(crate) fn no_tls(address: &Address) -> Fault {
+pub(crate) fn no_tls(address: &ServerAddress) -> Fault {
     let fix = "use redis:// instead of rediss:// in redis-url, or name the server's tls-port";
     Fault::new(FaultKind::Tls, address.to_string(), "the server speaks no TLS on this port", fix)
 }
 
 /// Returns whether a server answers a `PING` without TLS.
-pub(crate) async fn speaks_plain(address: &Address, timeout: Duration) -> bool {
-    let Address::Tcp(node) = address else { return false };
+pub(crate) async fn speaks_plain(address: &ServerAddress, timeout: Duration) -> bool {
+    let ServerAddress::Tcp(node) = address else { return false };
     let ping = async {
         let mut stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
         stream.write_all(b"PING\r\n").await?;
@@ -46,13 +46,13 @@ pub(crate) async fn speaks_plain(address: &Address, timeout: Duration) -> bool {
 }
 
 /// The server is too old.
-pub(crate) fn version(address: &Address, version: &str) -> Fault {
+pub(crate) fn version(address: &ServerAddress, version: &str) -> Fault {
     let fix = "run Redis 7.0 or newer, or Valkey";
     Fault::new(FaultKind::Version, address.to_string(), format!("the server is {version}"), fix)
 }
 
 /// The schema version differs. `stored` is the value of the key; `None` if the key is not a string.
-pub(crate) fn schema(address: &Address, key: &str, stored: Option<&Value>) -> Fault {
+pub(crate) fn schema(address: &ServerAddress, key: &str, stored: Option<&Value>) -> Fault {
     let stored = match stored {
         Some(Value::BulkString(stored)) => {
             format!("{:?}", String::from_utf8_lossy(stored).chars().take(20).collect::<String>())
@@ -65,7 +65,7 @@ pub(crate) fn schema(address: &Address, key: &str, stored: Option<&Value>) -> Fa
 }
 
 /// The server may evict tokens.
-pub(crate) fn eviction(address: &Address, policy: &str) -> Fault {
+pub(crate) fn eviction(address: &ServerAddress, policy: &str) -> Fault {
     let cause = format!(
         "maxmemory-policy is {policy}: evicting a token logs its user out, evicting an index hides tokens"
     );
@@ -74,9 +74,9 @@ pub(crate) fn eviction(address: &Address, policy: &str) -> Fault {
 }
 
 /// Returns the fault that an error of the server, or of the connection to it, means.
-pub(crate) fn of_error(address: &Address, error: &RedisError, needs: &Needs) -> Fault {
+pub(crate) fn of_error(address: &ServerAddress, error: &RedisError, required: &RequiredPermissions) -> Fault {
     if let Some(denied) = PermissionError::in_error(error) {
-        return of_denied(address, denied, needs);
+        return of_denied(address, denied, required);
     }
     let (kind, fix) = match error.code().unwrap_or_default() {
         "NOAUTH" => (FaultKind::Login, "set user and password in redis-url"),
@@ -161,14 +161,14 @@ fn cause(error: &RedisError) -> String {
 }
 
 /// A command was denied before the permissions could be checked.
-fn of_denied(address: &Address, denied: PermissionError, needs: &Needs) -> Fault {
+fn of_denied(address: &ServerAddress, denied: PermissionError, required: &RequiredPermissions) -> Fault {
     match denied {
         PermissionError::Command(command) => {
             let rule = format!("+{}", command.to_ascii_lowercase());
-            needs.fault(address, &rule, DeniedTo { command, ..DeniedTo::default() })
+            required.fault(address, &rule, DeniedTo { command, ..DeniedTo::default() })
         }
-        PermissionError::Keys => needs.all_keys(address),
-        PermissionError::Channel => needs.channel(address),
+        PermissionError::Keys => required.all_keys(address),
+        PermissionError::Channel => required.channel(address),
     }
 }
 

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::join_all;
 
 use super::faults;
-use super::permissions::Needs;
+use super::permissions::RequiredPermissions;
 use super::server::{ServerInspector, ServerState};
-use crate::store::redis::cluster::endpoint::Address;
-use crate::store::redis::cluster::master_map::Master;
+use crate::store::redis::cluster::address::ServerAddress;
+use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::topology::Topology;
-use crate::store::redis::lookup::near_cache::Near;
+use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::report::{Fault, MasterReport, Report};
 
@@ -27,19 +27,19 @@ pub struct Inspection {
     /// The setting `redis-url` without the password.
     url: String,
     count: AtomicU64,
-    servers: Mutex<HashMap<Address, ServerState>>,
+    servers: Mutex<HashMap<ServerAddress, ServerState>>,
 }
 
 impl Inspection {
     pub(crate) fn new(
         topology: Arc<Topology>,
-        near: Arc<Near>,
+        node_cache: Arc<NodeCache>,
         keys: Keys,
         commands: &[String],
         (url, accepts_eviction): (String, bool),
     ) -> Self {
-        let needs = Needs::new(&keys, commands, &topology, near.cache.is_some());
-        let inspector = ServerInspector { topology, near, keys, needs, accepts_eviction };
+        let required = RequiredPermissions::new(&keys, commands, &topology, node_cache.cache.is_some());
+        let inspector = ServerInspector { topology, node_cache, keys, required, accepts_eviction };
         Self { inspector, url, count: AtomicU64::new(0), servers: Mutex::default() }
     }
 
@@ -81,7 +81,7 @@ impl Inspection {
     /// Finds out why no master is known: inspects the nodes that the URL names, unless they are Sentinels.
     async fn inspect_seeds(&self) -> Report {
         let topology = &self.inspector.topology;
-        let seeds: Vec<_> = topology.seeds().iter().map(|seed| topology.guest(seed.clone())).collect();
+        let seeds: Vec<_> = topology.seeds().iter().map(|seed| topology.untracked(seed.clone())).collect();
         let inspected = join_all(seeds.iter().map(|seed| self.inspect_master(seed, true))).await;
         let mut faults: Vec<_> = inspected
             .into_iter()
@@ -100,22 +100,22 @@ impl Inspection {
         self.inspector.inspect(master, state, is_full).await
     }
 
-    fn servers(&self) -> MutexGuard<'_, HashMap<Address, ServerState>> {
+    fn servers(&self) -> MutexGuard<'_, HashMap<ServerAddress, ServerState>> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_tracked(&self, master: &Master) -> Option<bool> {
-        let near = &self.inspector.near;
-        let cache = near.cache.as_ref().filter(|_| master.may_have_tokens())?;
-        Some(cache.is_live(master.index(), near.clock.boottime_ms()))
+        let node_cache = &self.inspector.node_cache;
+        let cache = node_cache.cache.as_ref().filter(|_| master.may_have_tokens())?;
+        Some(cache.is_live(master.index(), node_cache.clock.boottime_ms()))
     }
 
     /// Closes the gate if a server has a harmful fault, or if no server was inspected yet. The last known faults of an
     /// unreachable server count, so that a server that comes back is not used before it is inspected again.
-    fn set_gate(&self, servers: &HashMap<Address, ServerState>, report: &Report) {
+    fn set_gate(&self, servers: &HashMap<ServerAddress, ServerState>, report: &Report) {
         let known = servers.values().flat_map(|state| &state.faults);
         let mut faults = report.faults.iter().chain(known);
-        let harmful = faults.find(|fault| self.inspector.needs.closes_gate(fault));
+        let harmful = faults.find(|fault| self.inspector.required.closes_gate(fault));
         let is_any_known = servers.values().any(|state| state.is_known);
         let reason = harmful.map(|fault| format!("{}: {}", fault.kind.message(), fault.cause));
         self.inspector.topology.gate.set(reason.or_else(|| (!is_any_known).then(|| NOT_SEEN.into())));

@@ -3,7 +3,7 @@
 use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 
-use crate::store::redis::cluster::endpoint::Address;
+use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::schema::codec::primitives::pack_named;
 use crate::store::redis::schema::keys::Keys;
@@ -35,7 +35,7 @@ const WITH_TRACKING: &str = "CLIENT|TRACKING ON";
 const HARMLESS: [&str; 2] = ["CLIENT|TRACKING", "SUBSCRIBE"];
 
 /// The needed permissions.
-pub(crate) struct Needs {
+pub(crate) struct RequiredPermissions {
     prefix: String,
     channel: String,
     user: String,
@@ -46,10 +46,10 @@ pub(crate) struct Needs {
     script: Script,
 }
 
-impl Needs {
+impl RequiredPermissions {
     /// Collects what the scripts, with their `commands`, and the rest of the store need.
     pub(crate) fn new(keys: &Keys, commands: &[String], topology: &Topology, is_tracking: bool) -> Self {
-        let login = topology.link.login();
+        let login = topology.connector.login();
         let has_key = |name: &&String| !matches!(name.as_str(), "PUBLISH" | "TIME");
         let mut all: Vec<_> = commands.iter().filter(has_key).cloned().collect();
         all.extend(WITH_KEY.iter().map(|name| (*name).to_owned()));
@@ -76,7 +76,7 @@ impl Needs {
     /// Checks the permissions at a server. Returns up to three faults: for commands, for keys and for the channel.
     pub(crate) async fn missing(
         &self,
-        address: &Address,
+        address: &ServerAddress,
         connection: &mut MultiplexedConnection,
     ) -> Result<Vec<Fault>, redis::RedisError> {
         #[derive(Serialize)]
@@ -93,7 +93,7 @@ impl Needs {
     }
 
     /// Returns the faults for missing permissions: a command, and `command`, `channel` or a key.
-    fn faults(&self, address: &Address, missing: &[(String, String)]) -> Vec<Fault> {
+    fn faults(&self, address: &ServerAddress, missing: &[(String, String)]) -> Vec<Fault> {
         let list = |wanted: &dyn Fn(&str) -> bool| {
             let mut names: Vec<_> =
                 missing.iter().filter(|(_, what)| wanted(what)).map(|(name, _)| name.clone()).collect();
@@ -139,21 +139,21 @@ impl Needs {
     }
 
     /// Returns the fault for denied keys, if it is not known which.
-    pub(crate) fn all_keys(&self, address: &Address) -> Fault {
+    pub(crate) fn all_keys(&self, address: &ServerAddress) -> Fault {
         let pattern = format!("{}*", self.prefix);
         let denied = DeniedTo { command: "EVALSHA".into(), key: pattern.clone(), ..DeniedTo::default() };
         self.fault(address, &format!("~{pattern}"), denied)
     }
 
     /// Returns the fault for the denied channel.
-    pub(crate) fn channel(&self, address: &Address) -> Fault {
+    pub(crate) fn channel(&self, address: &ServerAddress) -> Fault {
         let denied =
             DeniedTo { command: "PUBLISH".into(), channel: self.channel.clone(), ..DeniedTo::default() };
         self.fault(address, &format!("&{}*", self.prefix), denied)
     }
 
     /// Returns the fault for a missing permission. `rule` is the ACL rule that grants it.
-    pub(crate) fn fault(&self, address: &Address, rule: &str, denied: DeniedTo) -> Fault {
+    pub(crate) fn fault(&self, address: &ServerAddress, rule: &str, denied: DeniedTo) -> Fault {
         let on = match (denied.key.as_str(), denied.channel.as_str()) {
             ("", "") => String::new(),
             (key, "") => format!(" on the keys {key}"),

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value, cmd};
 
-use super::permissions::Needs;
+use super::permissions::RequiredPermissions;
 use super::server_facts::ServerFacts;
 use super::{failover, faults};
-use crate::store::redis::cluster::authority::{Refusal, refusal};
-use crate::store::redis::cluster::endpoint::Address;
-use crate::store::redis::cluster::master_map::Master;
+use crate::store::redis::cluster::address::ServerAddress;
+use crate::store::redis::cluster::authority::ProbeRefusal;
+use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::slots::slot_of_key;
 use crate::store::redis::cluster::topology::Topology;
-use crate::store::redis::lookup::near_cache::Near;
+use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::schema::keys::{Keys, SCHEMA_VERSION};
 use crate::store::report::{Fault, FaultKind, is_evicting};
 
@@ -32,12 +32,12 @@ pub(crate) struct ServerState {
 }
 
 /// Why an inspection did not finish.
-enum Failure {
+enum InspectionFailure {
     Redis(RedisError),
     Fault(Box<Fault>),
 }
 
-impl From<RedisError> for Failure {
+impl From<RedisError> for InspectionFailure {
     fn from(error: RedisError) -> Self {
         Self::Redis(error)
     }
@@ -46,9 +46,9 @@ impl From<RedisError> for Failure {
 /// Inspects single servers.
 pub(crate) struct ServerInspector {
     pub(crate) topology: Arc<Topology>,
-    pub(crate) near: Arc<Near>,
+    pub(crate) node_cache: Arc<NodeCache>,
     pub(crate) keys: Keys,
-    pub(crate) needs: Needs,
+    pub(crate) required: RequiredPermissions,
     pub(crate) accepts_eviction: bool,
 }
 
@@ -65,19 +65,19 @@ impl ServerInspector {
         let mut outcome = self.inspect_once(master, is_full, &mut state).await;
         // The server may close an idle connection at any time. That is no fault if it accepts a new one.
         if was_connected
-            && let Err(Failure::Redis(error)) = &outcome
+            && let Err(InspectionFailure::Redis(error)) = &outcome
             && error.is_connection_dropped()
         {
             outcome = self.inspect_once(master, true, &mut state).await;
         }
-        let timeout = self.topology.link.timeout;
+        let timeout = self.topology.connector.timeout;
         let fault = match outcome {
             Ok(()) => return (state, None),
-            Err(Failure::Fault(fault)) => *fault,
-            Err(Failure::Redis(error)) if error.is_timeout() => faults::silent(address, timeout),
-            Err(Failure::Redis(error)) => faults::of_error(address, &error, &self.needs),
+            Err(InspectionFailure::Fault(fault)) => *fault,
+            Err(InspectionFailure::Redis(error)) if error.is_timeout() => faults::silent(address, timeout),
+            Err(InspectionFailure::Redis(error)) => faults::of_error(address, &error, &self.required),
         };
-        let is_mute = fault.kind == FaultKind::Unreachable && self.topology.link.trust.is_some();
+        let is_mute = fault.kind == FaultKind::Unreachable && self.topology.connector.trust.is_some();
         if is_mute && faults::speaks_plain(address, timeout / 2).await {
             return (state, Some(faults::no_tls(address)));
         }
@@ -90,19 +90,19 @@ impl ServerInspector {
         master: &Master,
         is_full: bool,
         state: &mut ServerState,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), InspectionFailure> {
         let address = &master.address;
         // Put back only after the last step: on a connection that was left halfway, answers would be mismatched.
         let (mut connection, is_full) = match state.connection.take() {
             Some(connection) => (connection, is_full),
-            None => (self.topology.link.connect(address).await?, true),
+            None => (self.topology.connector.connect(address).await?, true),
         };
         // A faulty server is inspected fully each time, so that the end of the fault shows soon.
         if is_full || !state.is_known || !state.faults.is_empty() {
             (state.facts, state.faults) = self.inspect_fully(address, &mut connection).await?;
             state.is_known = true;
         }
-        let is_usable = !state.faults.iter().any(|fault| self.needs.closes_gate(fault));
+        let is_usable = !state.faults.iter().any(|fault| self.required.closes_gate(fault));
         if is_usable {
             self.prove_writes(master, &mut connection).await?;
             self.check_schema(address, &mut connection).await?;
@@ -121,19 +121,19 @@ impl ServerInspector {
             return Ok(());
         }
         let Err(error) = cmd("DEL").arg(master.probe()).exec_async(connection).await else { return Ok(()) };
-        match refusal(error.code().unwrap_or_default()) {
+        match ProbeRefusal::of(error.code().unwrap_or_default()) {
             // The slot migrates; that says nothing about the server.
-            Refusal::Leaving | Refusal::Gone => Ok(()),
-            Refusal::Harmless | Refusal::OfTheServer => Err(error),
+            ProbeRefusal::Leaving | ProbeRefusal::Gone => Ok(()),
+            ProbeRefusal::Harmless | ProbeRefusal::OfTheServer => Err(error),
         }
     }
 
     /// Compares the schema version, on the master that has its key. Writes this program's version if there is none.
     async fn check_schema(
         &self,
-        address: &Address,
+        address: &ServerAddress,
         connection: &mut MultiplexedConnection,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), InspectionFailure> {
         let key = self.keys.schema();
         let map = self.topology.map().clone();
         if map.owner(slot_of_key(key.as_bytes())).is_none_or(|owner| owner.address != *address) {
@@ -141,7 +141,7 @@ impl ServerInspector {
         }
         let mut stored: Value = match cmd("GET").arg(&key).query_async(connection).await {
             Err(error) if error.code() == Some("WRONGTYPE") => {
-                return Err(Failure::Fault(Box::new(faults::schema(address, &key, None))));
+                return Err(InspectionFailure::Fault(Box::new(faults::schema(address, &key, None))));
             }
             stored => stored?,
         };
@@ -153,14 +153,14 @@ impl ServerInspector {
         match stored {
             Value::Nil => Ok(()),
             Value::BulkString(version) if version == SCHEMA_VERSION.as_bytes() => Ok(()),
-            other => Err(Failure::Fault(Box::new(faults::schema(address, &key, Some(&other))))),
+            other => Err(InspectionFailure::Fault(Box::new(faults::schema(address, &key, Some(&other))))),
         }
     }
 
     /// Checks version, permissions and policies.
     async fn inspect_fully(
         &self,
-        address: &Address,
+        address: &ServerAddress,
         connection: &mut MultiplexedConnection,
     ) -> Result<(ServerFacts, Vec<Fault>), RedisError> {
         let mut found = Vec::new();
@@ -174,11 +174,11 @@ impl ServerInspector {
             found.push(faults::version(address, &facts.version));
             return Ok((facts, found));
         }
-        found.extend(self.needs.missing(address, connection).await?);
+        found.extend(self.required.missing(address, connection).await?);
         if is_evicting(&facts.memory_policy) && !self.accepts_eviction {
             found.push(faults::eviction(address, &facts.memory_policy));
         }
-        found.extend(failover::too_slow(&self.topology, address, self.near.lease_ms, connection).await);
+        found.extend(failover::too_slow(&self.topology, address, self.node_cache.lease_ms, connection).await);
         Ok((facts, found))
     }
 }

@@ -1,300 +1,300 @@
-//! An open connection of a [`Pipe`](super::pipeline::Pipe): what is written, read and handed out while it is up.
+//! An open connection of a pipeline: what is written, parsed and handed out until the connection is lost.
 
 use std::collections::VecDeque;
-use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::AsyncReadExt as _;
 use tokio::time::Interval;
 
-use super::queue::{CHECKS_PER_TIMEOUT, Failure, LookUp, Lost, Proof, Queue, Then};
-use super::request::{Redirect, Server, Value, code_of};
-use super::resp;
-use super::resp::{Answer, Read};
+use super::buffered_stream::BufferedStream;
+use super::pipeline_state::{AuthorityProof, PendingRead, PipelineShared, ReadFailure, is_overdue};
+use super::request::{ReadValue, ServerIdentity};
+use super::resp::{self, Parsed, RespReply};
 use super::stream::Stream;
 use crate::store::error::StoreError;
-use crate::store::redis::cluster::authority::{Refusal, refusal};
-use crate::store::redis::cluster::master_map::Master;
+use crate::store::redis::cluster::authority::ProbeRefusal;
+use crate::store::redis::cluster::master::Master;
+use crate::store::redis::cluster::redirect::Redirect;
+use crate::store::redis::errors::error_code;
 use crate::store::redis::inspection::permission_error::PermissionError;
 
-/// Read from the socket at once.
-const READ_BYTES: usize = 16 * 1024;
-
-/// An open connection and what is under way on it.
-pub(crate) struct Open<'a> {
-    stream: Pin<Box<dyn Stream>>,
-    server: Arc<Server>,
-    queue: &'a Queue,
-    out: Vec<u8>,
-    written: usize,
-    input: Vec<u8>,
-    /// Sent, in the order of the answers to come.
-    under_way: VecDeque<Sent>,
-    /// The last write was refused for its slot: what follows it is not proven.
+/// An open connection, and the commands under way on it.
+pub(crate) struct OpenConnection<'a> {
+    stream: BufferedStream,
+    server: Arc<ServerIdentity>,
+    shared: &'a PipelineShared,
+    /// Commands sent, in the order of the replies to come.
+    under_way: VecDeque<SentCommand>,
+    /// The last proof was refused because of its slot: the reads after it are not proven.
     is_unproven: bool,
-    checks: &'a mut Interval,
-    /// How many checks there were, and how many of them before this connection.
-    check: u64,
-    first_check: u64,
-    /// It has answered something.
+    ticks: &'a mut Interval,
+    tick: u64,
+    first_tick: u64,
     has_answered: bool,
 }
 
-/// Why a connection is of no more use.
-pub(crate) enum Loss {
-    /// The other side closed it.
+/// Why a connection can no longer be used.
+pub(crate) enum LossCause {
+    /// The server closed it.
     Closed(String),
-    /// No answer in time, no authority, or an answer that is not of the protocol.
+    /// No answer in time, no authority, or a malformed reply.
     Unusable(String),
 }
 
-/// A command that was sent, with the number of checks there had been when it was asked for.
-enum Sent {
-    /// A write that a server without authority refuses.
-    Probe(u64),
-    /// What says that the next command is for a slot on its way.
-    Asking(u64),
-    LookUp(LookUp),
+/// A lost connection.
+pub(crate) struct LostConnection {
+    pub(crate) reason: String,
+    pub(crate) then: AfterLoss,
 }
 
-impl<'a> Open<'a> {
+impl LostConnection {
+    pub(crate) fn with_outage(reason: String) -> Self {
+        Self { reason, then: AfterLoss::Outage }
+    }
+}
+
+/// What follows a lost connection.
+pub(crate) enum AfterLoss {
+    /// A pause, in which reads fail.
+    Outage,
+    /// The next connection, which reads wait for.
+    Again {
+        /// Reads to send first.
+        unanswered: Vec<PendingRead>,
+        /// The server closed the connection as soon as it was made: pause before the next one.
+        is_young: bool,
+    },
+}
+
+/// A command that was sent. The numbers are ticks: when the oldest read of the pipeline was requested.
+enum SentCommand {
+    /// A write that a server without authority refuses.
+    Probe(u64),
+    /// `ASKING`: the next command is for a slot that is moving here.
+    Asking(u64),
+    Read(PendingRead),
+}
+
+impl<'a> OpenConnection<'a> {
     pub(crate) fn new(
         stream: Pin<Box<dyn Stream>>,
-        server: Arc<Server>,
-        queue: &'a Queue,
-        (checks, check): (&'a mut Interval, u64),
+        server: Arc<ServerIdentity>,
+        shared: &'a PipelineShared,
+        ticks: &'a mut Interval,
+        tick: u64,
     ) -> Self {
         Self {
-            stream,
+            stream: BufferedStream::new(stream),
             server,
-            queue,
-            out: Vec::new(),
-            written: 0,
-            input: Vec::new(),
+            shared,
             under_way: VecDeque::new(),
             is_unproven: false,
-            checks,
-            check,
-            first_check: check,
+            ticks,
+            tick,
+            first_tick: tick,
             has_answered: false,
         }
     }
 
-    /// What becomes of the look-ups without an answer: if the other side closed the connection, they are asked over the
-    /// next one, each of them only once. That one is made at once if this one has answered something or stood for a while.
-    pub(crate) fn lose(self, loss: Loss) -> Lost {
-        let is_young = !self.has_answered && self.check == self.first_check;
-        match loss {
-            Loss::Closed(reason) => {
+    /// Decides what follows. If the server closed the connection, unanswered reads are sent again over the next one, each
+    /// of them once. The next connection is made at once if this one has answered anything or lasted for a tick.
+    pub(crate) fn lose(self, cause: LossCause) -> LostConnection {
+        let is_young = !self.has_answered && self.tick == self.first_tick;
+        match cause {
+            LossCause::Closed(reason) => {
                 let unanswered = self.under_way.into_iter().filter_map(|sent| match sent {
-                    Sent::LookUp(look_up) if !look_up.is_retried => {
-                        Some(LookUp { is_retried: true, ..look_up })
+                    SentCommand::Read(read) if !read.is_retried => {
+                        Some(PendingRead { is_retried: true, ..read })
                     }
                     _ => None,
                 });
-                Lost { reason, then: Then::Again { unanswered: unanswered.collect(), is_young } }
+                let unanswered = unanswered.collect();
+                LostConnection { reason, then: AfterLoss::Again { unanswered, is_young } }
             }
-            Loss::Unusable(reason) => Lost::for_good(reason),
+            LossCause::Unusable(reason) => LostConnection::with_outage(reason),
         }
     }
 
-    /// Does all that can be done without waiting; ready, with the reason, when the connection is of no more use.
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Loss> {
+    /// Does all that can be done without waiting. Ready when the connection can no longer be used.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<LossCause> {
         loop {
-            self.take_waiting(context);
-            if let Poll::Ready(error) = self.poll_write(context) {
-                return Poll::Ready(Loss::Closed(error.to_string()));
+            self.send_waiting(context);
+            if let Poll::Ready(error) = self.stream.poll_write(context) {
+                return Poll::Ready(LossCause::Closed(error.to_string()));
             }
-            if let Poll::Ready(loss) = self.poll_read(context) {
-                return Poll::Ready(loss);
+            if let Poll::Ready(cause) = self.poll_read(context) {
+                return Poll::Ready(cause);
             }
-            // When all is answered, those who waited for that go out now; when nobody does, the next one wakes us.
-            if !self.under_way.is_empty() || self.queue.state().waker.is_some() {
+            // If all replies have arrived, the reads that collected in the meantime are sent now. If there are none, the
+            // next read wakes this task.
+            if !self.under_way.is_empty() || self.shared.state().waker.is_some() {
                 break;
             }
         }
-        while self.checks.poll_tick(context).is_ready() {
-            self.check += 1;
-            self.queue.state().check = self.check;
+        while self.ticks.poll_tick(context).is_ready() {
+            self.tick += 1;
+            self.shared.state().tick = self.tick;
             let oldest = match self.under_way.front() {
-                Some(Sent::Probe(check) | Sent::Asking(check)) => *check,
-                Some(Sent::LookUp(look_up)) => look_up.check,
-                None => self.check,
+                Some(SentCommand::Probe(tick) | SentCommand::Asking(tick)) => *tick,
+                Some(SentCommand::Read(read)) => read.tick,
+                None => self.tick,
             };
-            if self.check - oldest > u64::from(CHECKS_PER_TIMEOUT) {
-                return Poll::Ready(Loss::Unusable("no answer in time".into()));
+            if is_overdue(oldest, self.tick) {
+                return Poll::Ready(LossCause::Unusable("no answer in time".into()));
             }
         }
         Poll::Pending
     }
 
-    /// Takes those who wait, unless something is under way.
-    fn take_waiting(&mut self, context: &Context<'_>) {
+    /// Buffers the waiting reads as the next pipeline, unless one is under way.
+    fn send_waiting(&mut self, context: &Context<'_>) {
         if !self.under_way.is_empty() {
             return;
         }
         let waiting = {
-            let mut state = self.queue.state();
+            let mut state = self.shared.state();
             if state.waiting.is_empty() {
                 state.waker = Some(context.waker().clone());
                 return;
             }
             std::mem::take(&mut state.waiting)
         };
-        // Of what is written before a look-up: as old as the oldest.
-        let check = waiting.first().map_or(self.check, |look_up| look_up.check);
-        if waiting.iter().any(|look_up| look_up.proof == Proof::Shared) {
-            // Before the reads: a server that is the master by then has all that was acknowledged until then.
-            self.write_probe(self.queue.master.probe(), check);
+        let oldest = waiting.first().map_or(self.tick, |read| read.tick);
+        if waiting.iter().any(|read| read.proof == AuthorityProof::Shared) {
+            // Before the reads: a server that is the master then has everything acknowledged until then.
+            self.write_probe(self.shared.master.probe(), oldest);
         }
-        // Those with proofs of their own come after all that the shared one is for.
-        let mut own = Vec::new();
-        for look_up in waiting {
-            match look_up.proof {
-                Proof::Shared => self.write_look_up(look_up),
-                Proof::Own { .. } => own.push(look_up),
+        // Reads with their own proofs follow all reads that the shared proof is for.
+        let mut with_own_proof = Vec::new();
+        for read in waiting {
+            match read.proof {
+                AuthorityProof::Shared => self.write_read(read),
+                AuthorityProof::Own { .. } => with_own_proof.push(read),
             }
         }
-        for look_up in own {
-            let probe = self.queue.topology.keys.probe_at(&look_up.question.shard().to_string());
-            self.write_asking(look_up.proof, check);
-            self.write_probe(&probe, check);
-            self.write_asking(look_up.proof, check);
-            self.write_look_up(look_up);
+        for read in with_own_proof {
+            let probe = self.shared.topology.keys.probe_at(&read.request.hash_tag().to_string());
+            self.write_asking(read.proof, oldest);
+            self.write_probe(&probe, oldest);
+            self.write_asking(read.proof, oldest);
+            self.write_read(read);
         }
     }
 
-    fn write_probe(&mut self, key: &str, check: u64) {
-        resp::write_command(&mut self.out, &[b"DEL", key.as_bytes()]);
-        self.under_way.push_back(Sent::Probe(check));
+    fn write_probe(&mut self, key: &str, tick: u64) {
+        resp::write_command(&mut self.stream.out, &[b"DEL", key.as_bytes()]);
+        self.under_way.push_back(SentCommand::Probe(tick));
     }
 
-    fn write_asking(&mut self, proof: Proof, check: u64) {
-        if proof == (Proof::Own { is_asking: true }) {
-            resp::write_command(&mut self.out, &[b"ASKING"]);
-            self.under_way.push_back(Sent::Asking(check));
+    fn write_asking(&mut self, proof: AuthorityProof, tick: u64) {
+        if proof == (AuthorityProof::Own { is_asking: true }) {
+            resp::write_command(&mut self.stream.out, &[b"ASKING"]);
+            self.under_way.push_back(SentCommand::Asking(tick));
         }
     }
 
-    fn write_look_up(&mut self, look_up: LookUp) {
-        look_up.question.write(&mut self.out, &self.queue.topology.keys);
-        self.under_way.push_back(Sent::LookUp(look_up));
+    fn write_read(&mut self, read: PendingRead) {
+        read.request.write(&mut self.stream.out, &self.shared.topology.keys);
+        self.under_way.push_back(SentCommand::Read(read));
     }
 
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
-        while self.written < self.out.len() {
-            match self.stream.as_mut().poll_write(context, &self.out[self.written..]) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(written)) => self.written += written,
-                Poll::Ready(Err(error)) => return Poll::Ready(error),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        self.out.clear();
-        self.written = 0;
-        // TLS may hold something back; without it this does nothing.
-        match self.stream.as_mut().poll_flush(context) {
-            Poll::Ready(Err(error)) => Poll::Ready(error),
-            _ => Poll::Pending,
-        }
-    }
-
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Loss> {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<LossCause> {
         loop {
-            self.input.reserve(READ_BYTES);
-            // This future keeps nothing between polls, so a new one each time loses nothing.
-            match ready!(pin!(self.stream.read_buf(&mut self.input)).poll(context)) {
-                Ok(0) => return Poll::Ready(Loss::Closed("the server closed it".into())),
+            match ready!(self.stream.poll_read(context)) {
+                Ok(0) => return Poll::Ready(LossCause::Closed("the server closed the connection".into())),
                 Ok(_) => self.has_answered = true,
-                Err(error) => return Poll::Ready(Loss::Closed(error.to_string())),
+                Err(error) => return Poll::Ready(LossCause::Closed(error.to_string())),
             }
             if let Err(reason) = self.hand_out() {
-                return Poll::Ready(Loss::Unusable(reason));
+                return Poll::Ready(LossCause::Unusable(reason));
             }
         }
     }
 
-    /// Hands out every whole answer.
+    /// Hands out every complete reply.
     ///
     /// # Errors
-    /// When the server has no authority, or does not speak the protocol.
+    /// If the server has no authority, or a reply is malformed.
     fn hand_out(&mut self) -> Result<(), String> {
-        let broken = || "an answer is not of the protocol".to_owned();
+        let malformed = || "malformed reply".to_owned();
         let mut at = 0;
-        while at < self.input.len() {
-            let input = &self.input[at..];
-            let length = match self.under_way.front().ok_or_else(broken)? {
-                sent @ (Sent::Probe(_) | Sent::Asking(_)) => match resp::read_done(input) {
-                    Read::Whole(answer, length) => {
-                        if matches!(sent, Sent::Probe(_)) {
-                            self.is_unproven = is_unproven(&answer, &self.queue.master)?;
+        while at < self.stream.input.len() {
+            let input = &self.stream.input[at..];
+            let length = match self.under_way.front().ok_or_else(malformed)? {
+                sent @ (SentCommand::Probe(_) | SentCommand::Asking(_)) => match resp::read_done(input) {
+                    Parsed::Complete(reply, length) => {
+                        if matches!(sent, SentCommand::Probe(_)) {
+                            self.is_unproven = is_unproven(&reply, &self.shared.master)?;
+                        }
+                        self.under_way.pop_front();
+                        length
+                    }
+                    Parsed::Incomplete => break,
+                    Parsed::Malformed => return Err(malformed()),
+                },
+                SentCommand::Read(read) => match read.request.parse_reply(input) {
+                    Parsed::Complete(reply, length) => {
+                        if let Some(SentCommand::Read(read)) = self.under_way.pop_front() {
+                            self.answer(read, reply);
                         }
                         length
                     }
-                    Read::Partial => break,
-                    Read::Broken => return Err(broken()),
-                },
-                Sent::LookUp(look_up) => match look_up.question.read(input) {
-                    Read::Whole(answer, length) => {
-                        if let Some(Sent::LookUp(look_up)) = self.under_way.pop_front() {
-                            self.answer(look_up, answer);
-                        }
-                        at += length;
-                        continue;
-                    }
-                    Read::Partial => break,
-                    Read::Broken => return Err(broken()),
+                    Parsed::Incomplete => break,
+                    Parsed::Malformed => return Err(malformed()),
                 },
             };
-            self.under_way.pop_front();
             at += length;
         }
-        self.input.drain(..at);
+        self.stream.input.drain(..at);
         Ok(())
     }
 
-    fn answer(&self, look_up: LookUp, answer: Answer<Result<Value, StoreError>>) {
-        let LookUp { question, found, .. } = look_up;
+    fn answer(&self, read: PendingRead, reply: RespReply<Result<ReadValue, StoreError>>) {
+        let PendingRead { request, reply_to, .. } = read;
         let outcome = if self.is_unproven {
-            Err(Failure::Again(question, None))
+            Err(ReadFailure::Again(request, None))
         } else {
-            match answer {
-                Answer::Error(text) => match Redirect::parse(&text, &self.queue.master.address) {
-                    Some(redirect) => Err(Failure::Again(question, Some(redirect))),
-                    None => Err(Failure::Store(error_of(&text))),
+            match reply {
+                RespReply::Value(Ok(value)) => Ok((value, self.server.clone())),
+                RespReply::Value(Err(error)) => Err(ReadFailure::Store(error)),
+                RespReply::Error(text) => match self.redirect_in(&text) {
+                    Some(redirect) => Err(ReadFailure::Again(request, Some(redirect))),
+                    None => Err(ReadFailure::Store(store_error(&text))),
                 },
-                Answer::Fine(Ok(value)) => Ok((value, self.server.clone())),
-                Answer::Fine(Err(error)) => Err(Failure::Store(error)),
             }
         };
-        // Nobody waits any more when the client has gone.
-        let _ = found.send(outcome);
+        // Fails if the request has been cancelled.
+        let _ = reply_to.send(outcome);
+    }
+
+    fn redirect_in(&self, error: &str) -> Option<Redirect> {
+        let (code, detail) = error.split_once(' ')?;
+        Redirect::parse(code, detail, &self.shared.master.address)
     }
 }
 
-/// Whether an answer to a write leaves open what follows it.
+/// Returns whether the reply to a probe leaves open if the server has authority in the slot.
 ///
 /// # Errors
-/// With the code, when the server must not be believed.
-fn is_unproven(answer: &Answer<()>, master: &Master) -> Result<bool, String> {
-    let Answer::Error(text) = answer else { return Ok(false) };
-    let refusal = refusal(text);
-    if matches!(refusal, Refusal::Leaving | Refusal::Gone) {
+/// The code of the refusal, if the server must not be believed at all.
+fn is_unproven(reply: &RespReply<()>, master: &Master) -> Result<bool, String> {
+    let RespReply::Error(text) = reply else { return Ok(false) };
+    let refusal = ProbeRefusal::of(text);
+    if matches!(refusal, ProbeRefusal::Leaving | ProbeRefusal::Gone) {
         master.next_probe();
     }
     match refusal {
-        Refusal::Harmless | Refusal::Leaving => Ok(false),
-        Refusal::Gone => Ok(true),
-        Refusal::OfTheServer => Err(code_of(text).to_owned()),
+        ProbeRefusal::Harmless | ProbeRefusal::Leaving => Ok(false),
+        ProbeRefusal::Gone => Ok(true),
+        ProbeRefusal::OfTheServer => Err(error_code(text).to_owned()),
     }
 }
 
-fn error_of(text: &str) -> StoreError {
-    if text.starts_with("WRONGTYPE") {
+fn store_error(text: &str) -> StoreError {
+    if error_code(text) == "WRONGTYPE" {
         return StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() };
     }
     let denied = PermissionError::in_text(text).map(|denied| denied.to_string());
-    StoreError::Unavailable(denied.unwrap_or_else(|| code_of(text).to_owned()))
+    StoreError::Unavailable(denied.unwrap_or_else(|| error_code(text).to_owned()))
 }

@@ -1,28 +1,31 @@
-//! What look-ups ask, and what comes of it.
+//! What look-ups ask a server, and what it answers.
 
 use std::sync::Arc;
 
-use super::resp;
-use super::resp::{Answer, Read};
+use super::resp::{self, Parsed, RespReply};
 use crate::model::token::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
-use crate::store::redis::cluster::endpoint::Address;
 use crate::store::redis::schema::codec::token::record::{self as codec, COLD_FIELDS, HOT_FIELDS};
 use crate::store::redis::schema::keys::Keys;
 use crate::token_string::{HashTag, TokenId};
 
 const ALL_FIELDS: usize = HOT_FIELDS.len() + COLD_FIELDS.len();
 
-/// What was found, and the server that said so.
-pub(crate) type Found<T> = Result<(T, Arc<Server>), StoreError>;
+/// What was found, and the server that answered.
+pub(crate) type ReadResult<T> = Result<(T, Arc<ServerIdentity>), StoreError>;
 
 /// The server at the other end of a connection.
-pub(crate) struct Server {
-    /// The number of the master it is reached as.
+pub(crate) struct ServerIdentity {
+    /// The number of the master whose address was connected to.
     pub(crate) index: ServerIndex,
-    /// The id it has from its start to its end; empty where it has none.
+    /// The id of the server process; empty if it has none.
     pub(crate) run_id: String,
+}
+
+/// Returns the id of the server process in its `INFO`.
+pub(crate) fn run_id_in(info: &str) -> &str {
+    info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim()
 }
 
 /// How much of a token is read.
@@ -34,30 +37,33 @@ pub(crate) enum Extent {
     Whole,
 }
 
-pub(crate) enum Question {
+/// A read of one value.
+pub(crate) enum ReadRequest {
     TokenRecord(TokenId, Extent),
-    /// The score of a member of an index of this shard.
+    /// The score of a member of an index.
     Score {
-        shard: HashTag,
+        hash_tag: HashTag,
         index: String,
         member: String,
     },
 }
 
-pub(crate) enum Value {
+/// The answer to a [`ReadRequest`].
+pub(crate) enum ReadValue {
     TokenRecord(Option<Arc<TokenRecord>>),
     ScoreMs(Option<u64>),
 }
 
-impl Question {
-    /// Where what is asked for lives.
-    pub(crate) fn shard(&self) -> HashTag {
+impl ReadRequest {
+    /// Returns the hash tag of the key, which decides its slot.
+    pub(crate) fn hash_tag(&self) -> HashTag {
         match self {
             Self::TokenRecord(id, _) => id.hash_tag(),
-            Self::Score { shard, .. } => *shard,
+            Self::Score { hash_tag, .. } => *hash_tag,
         }
     }
 
+    /// Appends the command to `out`.
     pub(crate) fn write(&self, out: &mut Vec<u8>, keys: &Keys) {
         match self {
             Self::TokenRecord(id, extent) => {
@@ -76,58 +82,16 @@ impl Question {
         }
     }
 
-    pub(crate) fn read(&self, input: &[u8]) -> Read<Answer<Result<Value, StoreError>>> {
+    /// Parses the reply at the start of `input`.
+    pub(crate) fn parse_reply(&self, input: &[u8]) -> Parsed<RespReply<Result<ReadValue, StoreError>>> {
         match self {
             Self::TokenRecord(id, Extent::Hot) => resp::read_array::<{ HOT_FIELDS.len() }>(input)
-                .map(|values| codec::record(*id, &values).map(Value::TokenRecord)),
+                .map(|values| codec::record(*id, &values).map(ReadValue::TokenRecord)),
             Self::TokenRecord(id, Extent::Whole) => resp::read_array::<ALL_FIELDS>(input)
-                .map(|values| codec::record(*id, &values).map(Value::TokenRecord)),
+                .map(|values| codec::record(*id, &values).map(ReadValue::TokenRecord)),
             Self::Score { .. } => {
-                resp::read_value(input).map(|score| Ok(Value::ScoreMs(score.and_then(codec::score_ms))))
+                resp::read_value(input).map(|score| Ok(ReadValue::ScoreMs(score.and_then(codec::score_ms))))
             }
-        }
-    }
-}
-
-/// Where a server said to go.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Redirect {
-    pub(crate) to: Address,
-    /// The slot is on its way there: that server must be told that we know.
-    pub(crate) is_asking: bool,
-}
-
-impl Redirect {
-    /// Reads `MOVED slot host:port` and `ASK slot host:port`, as the server `asked` said it.
-    pub(crate) fn parse(error: &str, asked: &Address) -> Option<Self> {
-        let mut words = error.split(' ');
-        let is_asking = match words.next()? {
-            "MOVED" => false,
-            "ASK" => true,
-            _ => return None,
-        };
-        Some(Self { to: Address::parse(words.nth(1)?, asked)?, is_asking })
-    }
-}
-
-/// The first word of an error: the rest may repeat what was asked.
-pub(crate) fn code_of(error: &str) -> &str {
-    error.split(' ').next().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn redirects_are_read() {
-        let asked = Address::tcp("asked", 1);
-        let read = |error| Redirect::parse(error, &asked);
-        let to = |host| Address::tcp(host, 7000);
-        assert_eq!(read("MOVED 3999 10.0.0.1:7000"), Some(Redirect { to: to("10.0.0.1"), is_asking: false }));
-        assert_eq!(read("ASK 3999 :7000"), Some(Redirect { to: to("asked"), is_asking: true }));
-        for other in ["", "MOVED", "MOVED 1", "MOVED 1 x", "TRYAGAIN 1 a:1", "ERR MOVED 1 a:1"] {
-            assert_eq!(read(other), None, "{other}");
         }
     }
 }

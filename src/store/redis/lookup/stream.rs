@@ -1,4 +1,4 @@
-//! Connections that speak the protocol themselves, outside the library.
+//! Connections with our own implementation of RESP, without the redis crate.
 
 use std::io;
 use std::pin::Pin;
@@ -7,53 +7,52 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::resp;
-use super::resp::{Answer, Read};
-use crate::store::redis::cluster::endpoint::{Address, Link};
+use super::resp::{self, Parsed, RespReply};
+use crate::store::redis::cluster::address::ServerAddress;
+use crate::store::redis::cluster::connector::Connector;
+use crate::store::redis::errors::error_code;
 
-/// Anything to speak RESP over.
+/// A byte stream to a server: TCP, TLS or a unix socket.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
-impl Link {
-    /// Connects and logs in.
-    ///
-    /// # Errors
-    /// Of the connection, or with the code of what the server said.
-    pub(crate) async fn open(&self, address: &Address) -> io::Result<Pin<Box<dyn Stream>>> {
-        let mut stream: Pin<Box<dyn Stream>> = match address {
-            Address::Tcp(node) => {
-                let addresses = self.names.addresses(&node.host, node.port).await?;
-                let stream = TcpStream::connect(&addresses[..]).await?;
-                stream.set_nodelay(true)?;
-                match &self.trust {
-                    Some(trust) => {
-                        let name = ServerName::try_from(node.host.clone()).map_err(io::Error::other)?;
-                        let connector = trust.current().connector.clone();
-                        Box::pin(connector.connect(name, stream).await?)
-                    }
-                    None => Box::pin(stream),
-                }
-            }
-            Address::Unix(path) => Box::pin(UnixStream::connect(path).await?),
-        };
-        let login = self.login();
-        if let Some(password) = login.password() {
-            let username = login.username().unwrap_or("default");
-            call(&mut stream, &[b"AUTH", username.as_bytes(), password.as_bytes()]).await?;
-        }
-        if login.db() != 0 {
-            call(&mut stream, &[b"SELECT", login.db().to_string().as_bytes()]).await?;
-        }
-        Ok(stream)
-    }
-}
-
-/// One command and its answer, alone on the connection.
+/// Connects and logs in.
 ///
 /// # Errors
-/// Of the connection, or with what the server said.
+/// An error of the connection, or the code of the server's error.
+pub(crate) async fn open(connector: &Connector, address: &ServerAddress) -> io::Result<Pin<Box<dyn Stream>>> {
+    let mut stream: Pin<Box<dyn Stream>> = match address {
+        ServerAddress::Tcp(node) => {
+            let addresses = connector.resolver.addresses(&node.host, node.port).await?;
+            let stream = TcpStream::connect(&addresses[..]).await?;
+            stream.set_nodelay(true)?;
+            match &connector.trust {
+                Some(trust) => {
+                    let name = ServerName::try_from(node.host.clone()).map_err(io::Error::other)?;
+                    let tls = trust.current().connector.clone();
+                    Box::pin(tls.connect(name, stream).await?)
+                }
+                None => Box::pin(stream),
+            }
+        }
+        ServerAddress::Unix(path) => Box::pin(UnixStream::connect(path).await?),
+    };
+    let login = connector.login();
+    if let Some(password) = login.password() {
+        let username = login.username().unwrap_or("default");
+        call(&mut stream, &[b"AUTH", username.as_bytes(), password.as_bytes()]).await?;
+    }
+    if login.db() != 0 {
+        call(&mut stream, &[b"SELECT", login.db().to_string().as_bytes()]).await?;
+    }
+    Ok(stream)
+}
+
+/// Sends one command and returns its answer, while nothing else uses the stream.
+///
+/// # Errors
+/// An error of the connection, or the code of the server's error.
 pub(crate) async fn call(stream: &mut Pin<Box<dyn Stream>>, command: &[&[u8]]) -> io::Result<String> {
     let mut out = Vec::new();
     resp::write_command(&mut out, command);
@@ -65,13 +64,12 @@ pub(crate) async fn call(stream: &mut Pin<Box<dyn Stream>>, command: &[&[u8]]) -
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match resp::read_text(&input) {
-            Read::Whole(Answer::Fine(text), _) => return Ok(text),
-            // Its first word: the rest may repeat what was asked.
-            Read::Whole(Answer::Error(text), _) => {
-                return Err(io::Error::other(text.split(' ').next().unwrap_or_default().to_owned()));
+            Parsed::Complete(RespReply::Value(text), _) => return Ok(text),
+            Parsed::Complete(RespReply::Error(text), _) => {
+                return Err(io::Error::other(error_code(&text).to_owned()));
             }
-            Read::Partial => {}
-            Read::Broken => return Err(io::ErrorKind::InvalidData.into()),
+            Parsed::Incomplete => {}
+            Parsed::Malformed => return Err(io::ErrorKind::InvalidData.into()),
         }
     }
 }

@@ -13,7 +13,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue as _, RedisResult, Value, cmd, pipe};
 use tokio::time::timeout;
 
-use crate::store::redis::cluster::master_map::Master;
+use crate::store::redis::cluster::master::Master;
 use crate::store::redis::redis_store::RedisStore;
 
 /// Rounds that a probe may take to arrive.

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use redis::pipe;
 
 use crate::store::error::StoreError;
-use crate::store::redis::cluster::master_map::Master;
+use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::store_clock::estimate::Reading;
@@ -25,7 +25,7 @@ impl RedisStore {
             self.topology.refresh().await;
         }
         let outcome = self.follow_clocks().await;
-        if !self.near.store_clock.estimator().suspects_a_jump() {
+        if !self.node_cache.store_clock.estimator().suspects_a_jump() {
             return outcome;
         }
         tokio::time::sleep(SECOND_READING_AFTER).await;
@@ -42,7 +42,7 @@ impl RedisStore {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        let followed = self.near.store_clock.follow(&readings, masters.len());
+        let followed = self.node_cache.store_clock.follow(&readings, masters.len());
         if masters.is_empty() {
             return Err(StoreError::Unavailable(self.topology.why_unknown()));
         }
@@ -53,10 +53,10 @@ impl RedisStore {
     async fn read_clock(&self, master: &Master) -> Result<Reading, StoreError> {
         let mut pipeline = pipe();
         pipeline.cmd("DEL").arg(master.probe()).ignore().cmd("TIME");
-        let sent_us = self.near.clock.boottime_us();
+        let sent_us = self.node_cache.clock.boottime_us();
         let ((seconds, micros),): ((u64, u64),) =
             self.connections.run(Priority::Urgent, async |c| pipeline.query_async(c).await).await?;
-        let answered_us = self.near.clock.boottime_us();
+        let answered_us = self.node_cache.clock.boottime_us();
         Ok(Reading::new(seconds.saturating_mul(1_000_000).saturating_add(micros), sent_us, answered_us))
     }
 }

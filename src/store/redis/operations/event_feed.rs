@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisError, Value};
+use redis::{PushInfo, PushKind, RedisError, Value};
 use tokio::sync::{Notify, mpsc};
 
 use super::bus_probes::{ArrivedProbes, BusProbes};
 use crate::store::feed::FeedEntry;
 use crate::store::redis::cluster::authority;
-use crate::store::redis::cluster::master_map::Master;
-use crate::store::redis::cluster::reconnect::RECONNECT_PAUSE;
+use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
+use crate::store::redis::cluster::master::Master;
 use crate::store::redis::errors::describe;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::event as codec;
@@ -79,7 +79,7 @@ impl RedisStore {
             lost = beat => lost,
             () = take => Err("the connection ended".into()),
             () = broken.notified() => Err("the connection was closed, or its messages were too many".into()),
-            () = self.topology.is_gone(master) => Err("the server is not a master any more".into()),
+            () = self.topology.wait_until_gone(master) => Err("the server is not a master any more".into()),
             never = self.watch_for_gone_masters() => never,
         }
     }
@@ -89,11 +89,9 @@ impl RedisStore {
         master: &Master,
         handler: impl Fn(PushInfo) -> Result<(), Infallible> + Send + Sync + 'static,
     ) -> Result<MultiplexedConnection, RedisError> {
-        let link = &self.topology.link;
-        let config = link.limits().set_push_sender(handler);
-        let settings = link.login().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(link.info(&master.address)?.set_redis_settings(settings))?;
-        client.get_multiplexed_async_connection_with_config(&config).await
+        let connector = &self.topology.connector;
+        let config = connector.config().set_push_sender(handler);
+        connector.connect_for_pushes(&master.address, &config).await
     }
 
     /// Puts a gap into the feed when a master is gone: its last events may be lost.

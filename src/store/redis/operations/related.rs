@@ -94,7 +94,7 @@ impl RedisStore {
         let script_call = ScriptCall::new(script, at, call, &args).with_priority(priority);
         let answer = self.run_script(script_call).await;
         // Also after an error: it may have been done.
-        self.near.void([&id]);
+        self.node_cache.invalidate([&id]);
         answer
     }
 

@@ -121,7 +121,7 @@ impl RedisStore {
         let id =
             |locator: String| TokenId::from_locator(hash_tag, &locator).ok_or_else(|| unexpected("locator"));
         let revoked = locators.into_iter().map(id).collect::<Result<Vec<_>, _>>()?;
-        self.near.void(&revoked);
+        self.node_cache.invalidate(&revoked);
         Ok(revoked)
     }
 }

@@ -22,7 +22,7 @@ impl RedisStore {
         let (answer, stale) = self.split_answer(script_call.hash_tag, answer, script_call.call.now_ms);
         if !stale.is_empty() {
             // This node refuses the revoked tokens from now on, though the caller learns of it a round trip later.
-            self.near.void(stale.iter().map(StaleEntry::token));
+            self.node_cache.invalidate(stale.iter().map(StaleEntry::token));
             self.remove_stale_entries(script_call.priority, &stale, script_call.call.now_ms).await;
         }
         redis::from_redis_value(answer).map_err(|_| unexpected("a script"))

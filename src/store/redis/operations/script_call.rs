@@ -62,7 +62,7 @@ impl RedisStore {
             prefix: self.keys.prefix(),
             hash_tag: hash_tag.to_string(),
             now_ms: call.now_ms,
-            tolerance_ms: self.near.store_clock.tolerance_ms(),
+            tolerance_ms: self.node_cache.store_clock.tolerance_ms(),
             actor: call.actor.to_string(),
             channel: &self.event_channel,
             retention_ms: self.limits.revoked_retention_ms,

@@ -52,7 +52,7 @@ impl RedisStore {
         let script_call = ScriptCall::new(&self.scripts.start_takeover, at, call, &args);
         let answer: Result<Vec<Value>, _> =
             self.run_script(script_call.with_bytes([record.as_slice()])).await;
-        self.near.void([&new.token]);
+        self.node_cache.invalidate([&new.token]);
         let rejection = match answer?.as_slice() {
             [Value::Int(0)] => Rejection::NotFound,
             [Value::Int(1), Value::BulkString(actor)] => {
@@ -93,7 +93,7 @@ impl RedisStore {
         let at = (self.keys.token(token), token.hash_tag());
         let script_call = ScriptCall::new(&self.scripts.end_takeover, at, call, &args);
         let ended = self.run_script(script_call.urgent()).await;
-        self.near.void([&token]);
+        self.node_cache.invalidate([&token]);
         ended
     }
 

@@ -144,7 +144,7 @@ impl RedisStore {
         let answer: Result<Vec<Value>, _> =
             self.run_script(script_call.with_bytes(new_hash).with_priority(priority)).await;
         // Also after an error: the change may have been made.
-        self.near.void([&id]);
+        self.node_cache.invalidate([&id]);
         let answer = answer?;
         let [status, fields, last_access] = answer.as_slice() else { return Ok(Err(Rejection::NotFound)) };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("change_token"))?;
@@ -160,7 +160,7 @@ impl RedisStore {
     pub(crate) async fn revoke_reused(
         &self,
         id: TokenId,
-        used: &SecretHash,
+        secret_hash: &SecretHash,
         call: &Call<'_>,
     ) -> Result<bool, StoreError> {
         #[derive(Serialize)]
@@ -170,8 +170,9 @@ impl RedisStore {
         let args = Args { locator: id.locator() };
         let at = (self.keys.token(id), id.hash_tag());
         let script_call = ScriptCall::new(&self.scripts.revoke_reused_token, at, call, &args);
-        let is_revoked = self.run_script(script_call.with_bytes([used.as_bytes().as_slice()]).urgent()).await;
-        self.near.void([&id]);
+        let is_revoked =
+            self.run_script(script_call.with_bytes([secret_hash.as_bytes().as_slice()]).urgent()).await;
+        self.node_cache.invalidate([&id]);
         is_revoked
     }
 

@@ -1,7 +1,7 @@
 -- Renames, activates or deactivates a device key.
 -- Why a script: the key is deactivated and the tokens it logged in are revoked in one step, so that no login comes in
--- between. Many tokens are revoked in further steps (revoke_tokens in shared/revocation.lua); after this one, the key logs
--- nobody in.
+-- between. Many tokens are revoked in further steps (revoke_tokens in shared/revocation.lua); after this one, logins
+-- with the key are refused.
 -- KEYS     the user's map of device keys
 -- ARGV[2]  user, uuid
 --          active   whether the key is to be active; absent: keep it

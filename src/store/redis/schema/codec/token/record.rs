@@ -45,7 +45,7 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     fields
 }
 
-/// An edit as lua/change_token.lua takes it: flags to clear, flags to set, the operation on the slug.
+/// Encodes a change for lua/change_token.lua: flags to clear, flags to set, the slug's operation.
 pub fn edit_args(change: &TokenChange) -> (u32, u32, String) {
     let (mut clear, mut set) = (0, 0);
     for (flag, wanted) in [(ALLOWED_COOKIE, change.allowed_cookie), (ALLOWED_HEADER, change.allowed_header)] {
@@ -111,7 +111,7 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     }))
 }
 
-/// In a user's index, the upper end of the scores of tokens that are not revoked: 2^50, exclusive (lua/shared/user_index.lua).
+/// The upper end, exclusive, of the scores of tokens that are not revoked in a user's index: 2^50.
 pub const BELOW_REVOKED: &str = "(1125899906842624";
 
 /// Decodes the last access from the answer to `ZSCORE`.

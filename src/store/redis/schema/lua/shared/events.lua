@@ -37,7 +37,7 @@ local function finish(answer)
       redis.call('PEXPIRE', key('e', user), ctx.event_ttl_ms)
     end
   end
-  -- An error reply has no room for the entries: they stay until their time is past.
+  -- An error reply has no room for the entries: they stay until they expire.
   local is_error = type(answer) == 'table' and answer.err
   if is_error or #stale_token_entries + #stale_takeover_entries == 0 then return answer end
   return { { ok = 'STALE' }, cmsgpack.pack({ stale_token_entries, stale_takeover_entries }), answer }

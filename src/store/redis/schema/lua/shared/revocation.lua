@@ -25,7 +25,7 @@ end
 -- The most tokens that one step goes through, and the number of their related objects at which it stops.
 local STEP_TOKENS, STEP_OBJECTS = 100, 500
 
--- Revokes those of a user's tokens that `wanted(token, locator)` picks: one step of it.
+-- Runs one step of revoking the user's tokens for which `wanted(token, locator)` is true.
 --
 -- With few tokens, this step revokes all of them. With many, it revokes none: the caller then reads the locators of all
 -- tokens that are not revoked, in one command, and passes them as `locators`, one step's worth per further call
