@@ -19,7 +19,7 @@ async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::Token; 3
     let edit = TokenChange { auth_slug: Some(Some("slug".into())), ..TokenChange::default() };
     let changed = on.store.change(first.record.id, &edit, NOW_MS + 2).await.unwrap();
     assert!(changed.is_ok());
-    on.revoke(&first, NOW_MS + 3).await;
+    on.revoke(first, NOW_MS + 3).await;
     assert!(!on.token(first, NOW_MS + 3).await.unwrap().record.is_active);
     let spared = Some(third.record.id);
     let revoked = on.store.revoke_user_tokens("alice", spared, NOW_MS + 4).await.unwrap();

@@ -137,7 +137,7 @@ async fn revoking_a_token_with_related_objects_is_two_round_trips() {
     let on = TestStore::alone_on(&server).await;
     let object = |id: &str| RelatedObject { content_type: "order".into(), object_id: id.into() };
     let end = async |token: &Token| {
-        on.revoke(&token, NOW_MS).await;
+        on.revoke(token, NOW_MS).await;
     };
     let take_over = async |token: &Token| {
         let (token, ends_at_ms) = (token.record.id, NOW_MS + MINUTE_MS);
