@@ -5,7 +5,7 @@ use super::parse::{DAY_MS, HOUR_MS, MINUTE_MS, Parsed, SECOND_MS, duration_ms, n
 use super::settings::{Exposure, Setting};
 use super::sources::Values;
 use super::{checks, parse, settings};
-use crate::model::route_check::Check;
+use crate::model::route_check::RouteCheck;
 use crate::values::{
     ApiKey, Cookie, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RenewalStep, SecretString, StoreUrl,
     TlsPaths, TrustedProxies,
@@ -68,7 +68,7 @@ pub struct Config {
     pub takeover_retention_ms: u64,
     pub device_max_idle_ms: u64,
     pub max_devices_per_user: usize,
-    pub checks: Vec<Check>,
+    pub checks: Vec<RouteCheck>,
     /// A Redis that may evict tokens is used all the same.
     pub accept_eviction: bool,
     pub events_per_user: usize,

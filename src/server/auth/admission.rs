@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::refusal::ForbiddenReason;
-use crate::model::route_check::Check;
+use crate::model::route_check::RouteCheck;
 use crate::model::token::TokenRecord;
 
 /// What a route demands of a request.
@@ -18,7 +18,7 @@ pub struct Admission {
 #[derive(Clone, Debug)]
 pub(super) enum Demand {
     Nothing,
-    Check(Arc<Check>),
+    Check(Arc<RouteCheck>),
     /// Cannot be met: another site made the browser send the request.
     SameSite,
 }
@@ -30,7 +30,7 @@ impl Admission {
     pub const OPTIONAL: Self = Self { is_optional: true, demand: Demand::Nothing };
 
     /// A valid token that meets a route check. The check says whether other requests pass as the anonymous token.
-    pub fn of_check(check: Arc<Check>) -> Self {
+    pub fn of_check(check: Arc<RouteCheck>) -> Self {
         Self { is_optional: check.anonymous, demand: Demand::Check(check) }
     }
 

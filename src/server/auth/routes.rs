@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::admission::Admission;
-use crate::model::route_check::Check;
+use crate::model::route_check::RouteCheck;
 
 /// Returns what an auth subrequest to this path demands, or `None` for another path or an unknown route check.
-pub(super) fn admission(checks: &HashMap<String, Arc<Check>>, path: &str) -> Option<Admission> {
+pub(super) fn admission(checks: &HashMap<String, Arc<RouteCheck>>, path: &str) -> Option<Admission> {
     if is_or_below(path, "/auth") {
         return Some(Admission::REQUIRED);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hyper::header::HeaderName;
 
-use crate::model::route_check::Check;
+use crate::model::route_check::RouteCheck;
 use crate::server::request::headers::RequestHeaders;
 use crate::validation::Access;
 use crate::values::{Cookie, Origin, TrustedProxies};
@@ -26,7 +26,7 @@ pub struct ValidationSettings {
     /// The proxies whose forwarding headers count.
     pub trusted_proxies: TrustedProxies,
     /// The route checks, by name.
-    pub checks: HashMap<String, Arc<Check>>,
+    pub checks: HashMap<String, Arc<RouteCheck>>,
 }
 
 impl ValidationSettings {
