@@ -78,7 +78,7 @@ fn admission(plane: &ValidationPlane, extensions: &[MessageHeader]) -> Option<Ad
     }
 }
 
-/// The headers of the request. Envoy has joined those of one name.
+/// The headers of the request. Envoy has joined the lines of one name.
 struct EnvoyHeaders(Vec<MessageHeader>);
 
 impl RequestHeaders for EnvoyHeaders {

@@ -32,7 +32,7 @@ pub struct GrpcPlane {
 }
 
 impl GrpcPlane {
-    /// Answers a call. `memory` is that of its connection.
+    /// Answers a call. `memory` belongs to its connection.
     pub fn respond(self: &Arc<Self>, request: Request<Incoming>, memory: &MessageMemory) -> Reply {
         let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(|value| {
             let rest = value.as_bytes().strip_prefix(GRPC.as_bytes());
