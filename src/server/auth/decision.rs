@@ -61,7 +61,7 @@ pub fn decide<R>(
                 (access, admission.demand) = (Access::Exempt, Demand::SameSite);
             }
             let judged = validator.judge(token_string, via, access, |judgement| {
-                answer(decision(validator, judgement, &admission))
+                answer(decide_on(validator, judgement, &admission))
             });
             return match judged {
                 Judged::Done(answer) => Progress::Decided(answer),
@@ -81,10 +81,10 @@ pub async fn decide_after_read<R>(
     admission: &Admission,
     answer: impl FnOnce(Decision<'_>) -> R,
 ) -> R {
-    validator.look_up(look_up, |judgement| answer(decision(validator, judgement, admission))).await
+    validator.look_up(look_up, |judgement| answer(decide_on(validator, judgement, admission))).await
 }
 
-fn decision<'a>(
+fn decide_on<'a>(
     validator: &Validator,
     judgement: Result<Judgement<'a>, StoreError>,
     admission: &Admission,

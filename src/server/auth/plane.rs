@@ -18,7 +18,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use super::admission::Admission;
 use super::decision::{Decision, Progress, decide, decide_after_read};
 use super::routes;
-use super::session::{logout, session};
+use super::session::{log_out, show_session};
 use super::settings::ValidationSettings;
 use crate::node::readiness::Readiness;
 use crate::server::request::client::DirectClient;
@@ -44,20 +44,20 @@ impl ValidationPlane {
     pub fn respond(self: &Arc<Self>, request: Request<Incoming>, client: DirectClient) -> Reply {
         let path = request.uri().path();
         if let Some(admission) = self.admission(path) {
-            return self.auth(RequestOrigin::of(&request, client), admission);
+            return self.answer_auth(RequestOrigin::of(&request, client), admission);
         }
         let response = match (path, request.method()) {
             ("/session", &Method::GET | &Method::HEAD) => {
                 let plane = self.clone();
                 return Reply::later(async move {
-                    session(&plane.validator, &plane.settings, request.headers()).await
+                    show_session(&plane.validator, &plane.settings, request.headers()).await
                 });
             }
             ("/logout", &Method::POST) => {
                 let plane = self.clone();
                 return Reply::later(async move {
                     let origin = RequestOrigin::of(&request, client);
-                    logout(&plane.validator, &plane.settings, origin).await
+                    log_out(&plane.validator, &plane.settings, origin).await
                 });
             }
             ("/livez", &Method::GET | &Method::HEAD) => empty(StatusCode::OK),
@@ -69,7 +69,7 @@ impl ValidationPlane {
         Reply::now(response)
     }
 
-    fn auth(self: &Arc<Self>, origin: RequestOrigin<'_, HeaderMap>, admission: Admission) -> Reply {
+    fn answer_auth(self: &Arc<Self>, origin: RequestOrigin<'_, HeaderMap>, admission: Admission) -> Reply {
         let response = |decision: Decision<'_>| decision.response();
         match self.decide(origin, admission, response) {
             Progress::Decided(response) => Reply::now(response),

@@ -20,12 +20,12 @@ use crate::store::{Rejection, StoreError};
 use crate::validation::{Access, Judgement, Validator};
 
 /// `GET /session`: the holder's own token object.
-pub async fn session(
+pub async fn show_session(
     validator: &Validator,
     settings: &ValidationSettings,
     headers: &HeaderMap,
 ) -> Response<Body> {
-    match holder(validator, settings, headers, settings.access(headers)).await {
+    match authenticate(validator, settings, headers, settings.access(headers)).await {
         Ok((token, _)) => json(StatusCode::OK, &TokenJson::of(&token, validator.service().clock().now_ms())),
         Err(response) => response,
     }
@@ -33,7 +33,7 @@ pub async fn session(
 
 /// `POST /logout`: ends the active takeover, or else revokes the token. A cookie without a valid token is cleared, too:
 /// the browser would send it for ever.
-pub async fn logout(
+pub async fn log_out(
     validator: &Validator,
     settings: &ValidationSettings,
     origin: RequestOrigin<'_, HeaderMap>,
@@ -59,8 +59,8 @@ async fn end_login(
     settings: &ValidationSettings,
     origin: &RequestOrigin<'_, HeaderMap>,
 ) -> Response<Body> {
-    let (token, via) = match holder(validator, settings, origin.headers, Access::Exempt).await {
-        Ok(holder) => holder,
+    let (token, via) = match authenticate(validator, settings, origin.headers, Access::Exempt).await {
+        Ok(authenticated) => authenticated,
         Err(response) => return response,
     };
     if via == Transport::Cookie && !is_same_site(settings, origin) {
@@ -72,7 +72,7 @@ async fn end_login(
             Ok(()) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
             // The takeover has just ended by itself.
             Err(ServiceError::Rejected(Rejection::NotFound)) => {}
-            Err(error) => return refused(validator.service(), &error),
+            Err(error) => return error_response(validator.service(), &error),
         }
     }
     match service.change(id, &TokenChange::revoking(RevokeReason::Logout), Actor::Holder).await {
@@ -83,7 +83,7 @@ async fn end_login(
             }
             response
         }
-        Err(error) => refused(validator.service(), &error),
+        Err(error) => error_response(validator.service(), &error),
     }
 }
 
@@ -91,7 +91,7 @@ async fn end_login(
 ///
 /// # Errors
 /// The response, if there is no valid token.
-async fn holder(
+async fn authenticate(
     validator: &Validator,
     settings: &ValidationSettings,
     headers: &HeaderMap,
@@ -106,16 +106,16 @@ async fn holder(
         Ok(Judgement::Valid(record, _)) => Ok(record.id),
         Ok(Judgement::Pending) => Err(Box::new(ForbiddenReason::SecondFactor.response())),
         Ok(Judgement::Refused) => Err(Box::new(Refusal::InvalidToken.response())),
-        Err(error) => Err(Box::new(refused(validator.service(), &error.into()))),
+        Err(error) => Err(Box::new(error_response(validator.service(), &error.into()))),
     };
     let id = validator.judgement(token_string, via, access, id_of).await.map_err(|refusal| *refusal)?;
     match validator.service().token(id).await {
         Ok(token) => Ok((token, via)),
-        Err(error) => Err(refused(validator.service(), &error)),
+        Err(error) => Err(error_response(validator.service(), &error)),
     }
 }
 
-fn refused(service: &Service, error: &ServiceError) -> Response<Body> {
+fn error_response(service: &Service, error: &ServiceError) -> Response<Body> {
     match error {
         ServiceError::Store(error) => {
             service.report(error);

@@ -33,7 +33,7 @@ pub(super) async fn check(plane: &ValidationPlane, request: CheckRequest) -> Che
             plane.decide_after_read(look_up, &admission, |decision| decision.response()).await
         }
     };
-    answer(&response)
+    to_check_response(&response)
 }
 
 /// Decides if that is possible without the store. The request is dropped before the store is read.
@@ -59,12 +59,12 @@ fn decide(plane: &ValidationPlane, request: CheckRequest) -> Progress<Response<B
 
 /// Returns the answer for a request that arrived while its connection held too many messages.
 pub(super) fn no_room() -> CheckResponse {
-    answer(&unavailable())
+    to_check_response(&unavailable())
 }
 
 /// Returns the answer for a request whose head is too large to be judged.
 pub(super) fn too_large() -> CheckResponse {
-    answer(&empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
+    to_check_response(&empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
 }
 
 fn admission(plane: &ValidationPlane, extensions: &[MessageHeader]) -> Option<Admission> {
@@ -78,7 +78,7 @@ fn admission(plane: &ValidationPlane, extensions: &[MessageHeader]) -> Option<Ad
     }
 }
 
-/// The headers of the request. Envoy has joined those of one name.
+/// The headers of the request. Envoy has joined the lines of one name.
 struct EnvoyHeaders(Vec<MessageHeader>);
 
 impl RequestHeaders for EnvoyHeaders {
@@ -93,7 +93,7 @@ impl RequestHeaders for EnvoyHeaders {
 }
 
 /// Converts the response of the HTTP plane for Envoy.
-fn answer(response: &Response<Body>) -> CheckResponse {
+fn to_check_response(response: &Response<Body>) -> CheckResponse {
     let names = response.headers().iter().filter(|(name, _)| *name != CONTENT_LENGTH);
     let header = |(name, value): (&HeaderName, &HeaderValue)| HeaderValueOption {
         header: Some(MessageHeader {

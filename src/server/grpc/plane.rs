@@ -16,7 +16,7 @@ use prost::Message as _;
 use super::check;
 use super::memory::{HeldMessage, MessageMemory};
 use super::messages::{CheckRequest, HealthCheckRequest, HealthCheckResponse};
-use super::response::{GRPC, failed, ok};
+use super::response::{GRPC, error_response, message_response};
 use super::status::{CallError, GrpcCode};
 use crate::server::auth::plane::ValidationPlane;
 use crate::server::transport::body::Body;
@@ -32,7 +32,7 @@ pub struct GrpcPlane {
 }
 
 impl GrpcPlane {
-    /// Answers a call. `memory` is that of its connection.
+    /// Answers a call. `memory` belongs to its connection.
     pub fn respond(self: &Arc<Self>, request: Request<Incoming>, memory: &MessageMemory) -> Reply {
         let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(|value| {
             let rest = value.as_bytes().strip_prefix(GRPC.as_bytes());
@@ -42,7 +42,7 @@ impl GrpcPlane {
             return Reply::now(empty(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
         let (grpc, memory) = (self.clone(), memory.clone());
-        Reply::later(async move { grpc.call(request, memory).await.unwrap_or_else(failed) })
+        Reply::later(async move { grpc.call(request, memory).await.unwrap_or_else(error_response) })
     }
 
     async fn call(
@@ -66,7 +66,7 @@ impl GrpcPlane {
                     Err((GrpcCode::Unavailable, _)) => check::no_room(),
                     Err(error) => return Err(error),
                 };
-                Ok(ok(&answer))
+                Ok(message_response(&answer))
             }
             "/grpc.health.v1.Health/Check" => {
                 let message = self.message(request, memory).await?;
@@ -75,7 +75,7 @@ impl GrpcPlane {
                 if !["", "envoy.service.auth.v3.Authorization"].contains(&&*request.service) {
                     return Err((GrpcCode::NotFound, "no such service"));
                 }
-                Ok(ok(&HealthCheckResponse::of(self.validation.readiness.is_ready())))
+                Ok(message_response(&HealthCheckResponse::of(self.validation.readiness.is_ready())))
             }
             _ => Err((GrpcCode::Unimplemented, "no such method")),
         }

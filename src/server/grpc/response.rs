@@ -14,7 +14,7 @@ static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 static GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// Builds the response with a message.
-pub(super) fn ok(message: &impl Message) -> Response<Body> {
+pub(super) fn message_response(message: &impl Message) -> Response<Body> {
     let length = message.encoded_len();
     let mut bytes = Vec::with_capacity(PREFIX_BYTES + length);
     bytes.push(0);
@@ -30,7 +30,7 @@ pub(super) fn ok(message: &impl Message) -> Response<Body> {
 }
 
 /// Builds the response of a failed call. Without a message, the status is in the head.
-pub(super) fn failed((code, message): CallError) -> Response<Body> {
+pub(super) fn error_response((code, message): CallError) -> Response<Body> {
     const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
     let message = utf8_percent_encode(message, ESCAPED).to_string();
     let mut response = Response::new(Body::default());

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::values::TrustedProxies;
 
-/// Who is connected: the client itself, or the last proxy before this server.
+/// The other end of a connection: the client itself, or the last proxy before this server.
 #[derive(Clone, Copy, Debug)]
 pub struct DirectClient {
     /// `None` on a Unix socket, and if the address is not known.

@@ -5,11 +5,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::config::Config;
 use crate::values::{RedisDeployment, RedisUrl, StoreUrl};
 
-/// Files besides connections: standard streams, listeners, certificates, and those of the runtimes.
+/// Files besides connections: standard streams, listeners, certificates, and the files of the runtimes.
 const RESERVED: usize = 48;
 /// Further files of each validation thread's runtime.
 const RESERVED_PER_THREAD: usize = 4;
-/// ListenerConnections to each master besides those of the pool and of the validation threads: one each for the admin plane's
+/// Connections to each master besides those of the pool and of the validation threads: one each for the admin plane's
 /// validator, tracking, the event feed, a look at the topology, and urgent operations.
 const OTHER_REDIS_CONNECTIONS: usize = 5;
 /// If descriptors are short, the admin plane gets this fraction of them.
@@ -20,7 +20,7 @@ const MIN_CONNECTIONS: usize = 4;
 /// How many connections each listener may have open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ConnectionLimits {
-    /// For the listener of the validation plane, and for that of gRPC.
+    /// For the listener of the validation plane, and as many for the gRPC listener.
     pub(super) validation: usize,
     pub(super) admin: usize,
 }

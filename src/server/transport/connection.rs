@@ -30,7 +30,7 @@ pub async fn serve(
     fast_path: impl FastPath,
     respond: impl Fn(Request<Incoming>) -> Reply,
 ) {
-    // A socket that the runtime does not take broke before the first byte: there is nobody to tell.
+    // A socket that the runtime does not take broke before the first byte: no client is left to answer.
     match (socket, tls) {
         (Socket::Tcp(stream), None) => {
             let Ok(stream) = TcpStream::from_std(stream) else { return };

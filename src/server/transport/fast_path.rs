@@ -1,4 +1,5 @@
-//! What serves a connection before hyper does. The planes implement it, so the transport knows none of them.
+//! The interface of a fast path, which serves a connection before hyper does. The planes implement it, so the transport
+//! knows none of them.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -11,7 +12,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}
 
 /// Serves a connection from its first byte until hyper has to continue. Statically dispatched: this is the hot path.
 pub trait FastPath {
-    /// Serves the connection, and tells how to continue.
+    /// Serves the connection, and returns how to continue.
     fn serve<T: ByteStream>(
         self,
         stream: T,

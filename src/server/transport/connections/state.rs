@@ -13,7 +13,7 @@ use crate::clock::Clock;
 const SERVING: u8 = 0;
 /// Each answer is the last of its connection.
 const DRAINING: u8 = 1;
-/// ListenerConnections without a request in progress end.
+/// Connections without a request in progress end.
 const CLOSING: u8 = 2;
 
 pub(super) struct ListenerState {
