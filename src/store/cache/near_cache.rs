@@ -79,7 +79,7 @@ struct CacheShard<V>(Mutex<ShardState<V>>);
 pub(crate) struct ShardState<V> {
     pub(crate) table: Table<V>,
     pub(crate) flights: RunningFlights<V>,
-    /// What the table does not count itself.
+    /// Counters that the table does not keep.
     pub(crate) stats: CacheStats,
 }
 

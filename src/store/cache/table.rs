@@ -13,8 +13,8 @@ const MAX_CAPACITY: usize = u32::MAX as usize;
 /// The first size of the vector. It then doubles, but never past the capacity.
 const FIRST_ENTRIES: usize = 16;
 
-/// The entries. What a hit reads and writes comes first and in this order: it shares a cache line with the shard's lock,
-/// which moves to this core with the lock. The vector's length may be in the next line; hits do not write it.
+/// The entries. The fields that a hit reads and writes come first, in this order: they share a cache line with the shard's
+/// lock, which moves to this core with the lock. The vector's length may be in the next line; hits do not write it.
 #[repr(C)]
 pub(crate) struct Table<V> {
     hits: u64,

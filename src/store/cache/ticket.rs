@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::sync::protection;
 use crate::token_string::TokenId;
 
-/// What a look-up has to do after a miss. See [`NearCache::begin`].
+/// The role of a look-up after a miss, as [`NearCache::begin`] assigns it.
 #[must_use]
 pub enum Flight<'a, V: Clone> {
     /// Nothing: the token has been cached in the meantime.

@@ -2,9 +2,9 @@
 //!
 //! That resolver blocks a thread for 10 seconds and more when no name server answers. So:
 //!
-//! 1. Concurrent callers share one look-up of a name, and its outcome is used for [`FRESH_MS`].
+//! 1. Concurrent callers share one look-up of a name, and its outcome is used for `FRESH_MS`.
 //! 2. A look-up has its own thread, which does not delay the end of the process.
-//! 3. A look-up that takes longer than [`PATIENCE`] is abandoned, and another one is started. At most [`MAX_RUNNING`]
+//! 3. A look-up that takes longer than `PATIENCE` is abandoned, and another one is started. At most `MAX_RUNNING`
 //!    look-ups of a name run at once.
 //! 4. While a name cannot be looked up, its last addresses are used.
 

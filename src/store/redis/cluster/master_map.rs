@@ -1,4 +1,4 @@
-//! The masters and their slots: one immutable [`MasterMap`], replaced as a whole.
+//! The masters and their slots: one immutable `MasterMap`, replaced as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

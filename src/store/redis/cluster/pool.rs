@@ -4,7 +4,7 @@
 //! a restart breaks all idle connections at once, and each silent one costs an operation a whole timeout.
 //!
 //! **Each pool keeps a connection for urgent operations.** However many other operations are slow, a revocation waits
-//! only for other revocations. See [`Priority`].
+//! only for other revocations. See `Priority`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

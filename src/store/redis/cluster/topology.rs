@@ -1,7 +1,7 @@
 //! The known masters, and how a node keeps them up to date.
 //!
 //! A single server is the master of everything. A Cluster has several masters, each with some of the slots. With Sentinel
-//! there is one master at a time. The known masters are a [`MasterMap`], replaced as a whole when it changes. It is
+//! there is one master at a time. The known masters are a `MasterMap`, replaced as a whole when it changes. It is
 //! refreshed every two seconds, when a server fails or redirects, and when a Sentinel reports a switch. A refresh that
 //! fails leaves the map as it was.
 

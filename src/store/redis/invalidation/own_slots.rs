@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
-use redis::{RedisError, Value, cmd};
+use redis::{Value, cmd};
 
 use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::slot_ranges::slot_ranges;
@@ -25,14 +25,16 @@ impl<'a> OwnSlots<'a> {
         master: &'a Master,
         connection: &mut MultiplexedConnection,
     ) -> Result<Self, String> {
-        let node_id = cmd("CLUSTER").arg("MYID").query_async(connection).await.map_err(described)?;
+        let node_id =
+            cmd("CLUSTER").arg("MYID").query_async(connection).await.map_err(|error| describe(&error))?;
         let mut own = Self { topology, master, node_id, ranges: Vec::new() };
         own.ranges = own.ask_ranges(connection).await?;
         Ok(own)
     }
 
     async fn ask_ranges(&self, connection: &mut MultiplexedConnection) -> Result<Vec<(u16, u16)>, String> {
-        let answer: Value = cmd("CLUSTER").arg("SLOTS").query_async(connection).await.map_err(described)?;
+        let answer: Value =
+            cmd("CLUSTER").arg("SLOTS").query_async(connection).await.map_err(|error| describe(&error))?;
         let ranges = slot_ranges(&answer, &self.master.address).ok_or("slots in an unexpected form")?;
         let own = ranges.into_iter().filter(|range| range.node_id == self.node_id);
         Ok(own.map(|range| (range.first, range.last)).collect())
@@ -54,8 +56,4 @@ impl<'a> OwnSlots<'a> {
         };
         Ok(!slots(&before).is_subset(&slots(&self.ranges)))
     }
-}
-
-fn described(error: RedisError) -> String {
-    describe(&error)
 }

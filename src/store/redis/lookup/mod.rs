@@ -5,6 +5,7 @@
 //! `reader` → `read_router` → `pipeline` → `open_connection` → `resp`.
 
 pub mod buffered_stream;
+pub mod lost_connection;
 pub mod node_cache;
 pub mod open_connection;
 pub mod pipeline;

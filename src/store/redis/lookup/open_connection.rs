@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::time::Interval;
 
 use super::buffered_stream::BufferedStream;
+use super::lost_connection::{AfterLoss, LossCause, LostConnection};
 use super::pipeline_state::{AuthorityProof, PendingRead, PipelineShared, ReadFailure, is_overdue};
 use super::request::{ReadValue, ServerIdentity};
 use super::resp::{self, Parsed, RespReply};
@@ -32,39 +33,6 @@ pub(crate) struct OpenConnection<'a> {
     tick: u64,
     first_tick: u64,
     has_answered: bool,
-}
-
-/// Why a connection can no longer be used.
-pub(crate) enum LossCause {
-    /// The server closed it.
-    Closed(String),
-    /// No answer in time, no authority, or a malformed reply.
-    Unusable(String),
-}
-
-/// A lost connection.
-pub(crate) struct LostConnection {
-    pub(crate) reason: String,
-    pub(crate) then: AfterLoss,
-}
-
-impl LostConnection {
-    pub(crate) fn with_outage(reason: String) -> Self {
-        Self { reason, then: AfterLoss::Outage }
-    }
-}
-
-/// What follows a lost connection.
-pub(crate) enum AfterLoss {
-    /// A pause, in which reads fail.
-    Outage,
-    /// The next connection, which reads wait for.
-    Again {
-        /// Reads to send first.
-        unanswered: Vec<PendingRead>,
-        /// The server closed the connection as soon as it was made: pause before the next one.
-        is_young: bool,
-    },
 }
 
 /// A command that was sent. The numbers are ticks: when the oldest read of the pipeline was requested.

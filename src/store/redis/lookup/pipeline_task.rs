@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
-use super::open_connection::{AfterLoss, LostConnection, OpenConnection};
+use super::lost_connection::{AfterLoss, LostConnection};
+use super::open_connection::OpenConnection;
 use super::pipeline_state::{ConnectionPhase, PipelineShared, TICKS_PER_TIMEOUT};
 use super::request::{ServerIdentity, run_id_in};
 use super::stream::{self, Stream};

@@ -1,0 +1,36 @@
+//! The end of a connection, and what follows it.
+
+use super::pipeline_state::PendingRead;
+
+/// Why a connection can no longer be used.
+pub(crate) enum LossCause {
+    /// The server closed it.
+    Closed(String),
+    /// No answer in time, no authority, or a malformed reply.
+    Unusable(String),
+}
+
+/// A lost connection.
+pub(crate) struct LostConnection {
+    pub(crate) reason: String,
+    pub(crate) then: AfterLoss,
+}
+
+impl LostConnection {
+    pub(crate) fn with_outage(reason: String) -> Self {
+        Self { reason, then: AfterLoss::Outage }
+    }
+}
+
+/// What follows a lost connection.
+pub(crate) enum AfterLoss {
+    /// A pause, in which reads fail.
+    Outage,
+    /// The next connection, which reads wait for.
+    Again {
+        /// Reads to send first.
+        unanswered: Vec<PendingRead>,
+        /// The server closed the connection as soon as it was made: pause before the next one.
+        is_young: bool,
+    },
+}
