@@ -26,7 +26,7 @@ use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string::verified_mark::VerifiedMark;
-use doorward::internals::token_string::{Kind, Minted, TokenKeys, mint, parse};
+use doorward::internals::token_string::{Minted, TokenKeys, TokenKind, mint, parse};
 use doorward::internals::values::RedisUrl;
 use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Token, TokenRecord, Transport};
 use http_body_util::Empty;
@@ -52,7 +52,7 @@ const TOKENS: usize = 10_000;
 const HOUR_MS: u64 = 3_600_000;
 
 fn mint_for(user: &str, keys: &TokenKeys) -> Minted {
-    mint(Kind::Token, keys, user, &Entropy::system()).unwrap()
+    mint(TokenKind::Session, keys, user, &Entropy::system()).unwrap()
 }
 
 fn runtime() -> Runtime {
@@ -67,8 +67,9 @@ fn token_strings(c: &mut Criterion) {
     let forged = mint_for("alice", &TokenKeys::from_secrets(["not ours"]).unwrap()).token_string;
     let mut group = c.benchmark_group("token string");
     let mut one = |name: &str, keys: &TokenKeys, text: &str, is_ours: bool| {
-        assert_eq!(parse(Kind::Token, keys, text.as_bytes()).is_some(), is_ours, "{name}");
-        group.bench_function(name, |b| b.iter(|| parse(Kind::Token, keys, black_box(text.as_bytes()))));
+        assert_eq!(parse(TokenKind::Session, keys, text.as_bytes()).is_some(), is_ours, "{name}");
+        group
+            .bench_function(name, |b| b.iter(|| parse(TokenKind::Session, keys, black_box(text.as_bytes()))));
     };
     one("valid", &keys, &token_string, true);
     one("valid, by the last of four keys", &retired, &token_string, true);

@@ -51,7 +51,7 @@ pub use crate::clock::Clock;
 pub use crate::config::{Config, LoadError, load_node};
 pub use crate::entropy::Entropy;
 pub use crate::model::event::{Actor, RevokeReason};
-pub use crate::model::route_check::Check;
+pub use crate::model::route_check::RouteCheck;
 pub use crate::model::token::{Token, TokenChange, TokenDetails, TokenRecord, Transport};
 pub use crate::node::{Node, StartError, WorkerDied};
 pub use crate::service::{Issued, NewToken, Service, ServiceError};

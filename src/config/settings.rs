@@ -17,7 +17,7 @@ use super::parse::route_checks::route_checks;
 use super::parse::scalar::{Parsed, boolean, choice, number};
 use super::parse::store::{key_prefix, store_url};
 use super::setting::{Exposure, Setting};
-use crate::model::route_check::Check;
+use crate::model::route_check::RouteCheck;
 use crate::values::{
     ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RenewalStep, SameSite, SecretString,
     StoreUrl, TrustedProxies,
@@ -171,7 +171,7 @@ settings! {
         "device-max-idle", "DURATION", "365d", "Idle time of a device key: it expires after this time without a login";
     max_devices_per_user: usize = number(1..=1000),
         "max-devices-per-user", "N", "100", "Maximum number of device keys per user";
-    checks: Vec<Check> = route_checks,
+    checks: Vec<RouteCheck> = route_checks,
         "checks", "CHECKS", "",
         "Route checks at /check/NAME, comma-separated: NAME:backend=X+slug=Y+second-factor=BOOL+anonymous=BOOL", tables;
     events_per_user: usize = number(0..=10_000),

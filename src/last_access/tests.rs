@@ -1,3 +1,4 @@
+use super::queue::PROMPT_WRITES;
 use super::recorder::*;
 use crate::clock::Clock;
 use crate::model::token::{Renewal, Token, TokenDetails, TokenRecord};
@@ -16,7 +17,7 @@ async fn queue(options: LastAccessOptions) -> (LastAccess, Store, Clock, Arc<Tok
     let keys = crate::token_string::TokenKeys::from_secrets(["k"]).unwrap();
     let entropy = crate::entropy::Entropy::seeded(1);
     let minted =
-        crate::token_string::mint(crate::token_string::Kind::Token, &keys, "alice", &entropy).unwrap();
+        crate::token_string::mint(crate::token_string::TokenKind::Session, &keys, "alice", &entropy).unwrap();
     let record = Arc::new(TokenRecord {
         id: minted.id,
         expires_at_ms: START_MS + 60_000,
@@ -70,7 +71,7 @@ async fn every_round_writes_the_latest_access_while_few_tokens_are_accessed() {
     assert_eq!(seen().await, 960);
     clock.advance_ms(60_000);
     queue.flush().await.unwrap();
-    assert!(newer.accesses.note(START_MS), "not watched any more");
+    assert!(newer.accesses.record(START_MS), "not watched any more");
 }
 
 #[tokio::test]
@@ -140,14 +141,14 @@ async fn what_was_earned_counts_until_it_is_written() {
         assert_eq!(unwritten.earned_ms(record.id), Some(access_ms + 60_000));
     }
     clock.advance_ms(110_000);
-    let chain = unwritten.0.take_due(clock.now_ms()).pop().unwrap().touch();
+    let chain = unwritten.0.queue.take_due(clock.now_ms()).pop().unwrap().touch();
     assert_eq!(chain.renewal, Some(Renewal { from_ms: START_MS + 10, to_ms: START_MS + 160_000 }));
     assert_eq!(unwritten.earned_ms(record.id), Some(START_MS + 160_000), "while it is being written");
     store.touch(std::slice::from_ref(&chain), clock.now_ms()).await.unwrap();
     let token = store.token(record.id, clock.now_ms()).await.unwrap().unwrap();
     assert_eq!(token.record.expires_at_ms, START_MS + 160_000);
     // The writing was broken off: it is written again.
-    assert_eq!(unwritten.0.take_due(clock.now_ms()).pop().unwrap().touch(), chain);
+    assert_eq!(unwritten.0.queue.take_due(clock.now_ms()).pop().unwrap().touch(), chain);
 }
 
 #[tokio::test]

@@ -1,47 +1,46 @@
-//! A device key: a device that once logged in by other means keeps a login token, and gets session tokens for it. Pure:
-//! no store, no clock.
+//! Device keys: a device that logged in by other means keeps a login token, and gets session tokens for it.
 //!
-//! The login token is a split token as the session tokens are: its locator finds the key, its secret opens it.
+//! The login token is a split token like a session token: its locator finds the key, its secret proves it.
 
 use std::cmp::Reverse;
 
 use crate::token_string::{SecretHash, TokenId};
 
-/// What a device key is found by: made like a token's id, with the shard tag of its owner.
+/// The id of a device key: made like a token's id, with the hash tag of its owner.
 pub type DeviceId = TokenId;
 
-/// A device key. A user has at most one of each uuid; other users may have one of the same.
+/// A device key. A user has at most one of each uuid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceKey {
-    /// The public half of its login token.
+    /// The public part of its login token.
     pub id: DeviceId,
-    /// The hash of the secret half.
+    /// The hash of the secret of its login token.
     pub secret_hash: SecretHash,
-    /// Whom it logs in.
+    /// The user that it logs in.
     pub user: String,
-    /// By what name its owner and the application know it: 1 to 32 characters.
+    /// Its id for the user and the application: 1 to 32 characters.
     pub uuid: String,
-    /// What people call it, when they do.
+    /// Its name for people.
     pub name: Option<String>,
-    /// Cut at 256 characters; empty when the client named none.
+    /// Cut at 256 characters; empty if the client named none.
     pub user_agent: String,
     /// When it was made.
     pub created_at_ms: u64,
-    /// When it last logged in; `None` before the first time.
+    /// When it last logged in; `None` before the first login.
     pub last_login_ms: Option<u64>,
-    /// While false it logs nobody in.
+    /// An inactive key logs nobody in.
     pub is_active: bool,
-    /// It is there while the clock is before this; each login moves it.
+    /// It expires at this time; each login moves it.
     pub expires_at_ms: u64,
 }
 
 impl DeviceKey {
-    /// Whether it is still there.
+    /// Whether it has not expired.
     pub fn is_kept(&self, now_ms: u64) -> bool {
         now_ms < self.expires_at_ms
     }
 
-    /// Whether it may log in with what is presented. It says nothing of its time.
+    /// Whether the key is active and has this uuid and secret. Does not check the expiry.
     pub fn admits(&self, login: &DeviceLogin) -> bool {
         self.is_active && self.uuid == login.uuid && self.secret_hash == login.secret_hash
     }
@@ -52,10 +51,10 @@ impl DeviceKey {
     }
 }
 
-/// What `PATCH` changes; `None` leaves a field as it is.
+/// A change of a device key; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceChange {
-    /// False also ends the tokens it logged in.
+    /// False also revokes the tokens it logged in.
     pub is_active: Option<bool>,
     /// `Some(None)` clears the name.
     pub name: Option<Option<String>>,
@@ -64,13 +63,13 @@ pub struct DeviceChange {
 /// A login by device key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceLogin {
-    /// The key it is for.
+    /// The key to log in with.
     pub id: DeviceId,
-    /// The hash of the secret presented.
+    /// The hash of the secret in the login token.
     pub secret_hash: SecretHash,
-    /// The uuid presented.
+    /// The uuid that the device names.
     pub uuid: String,
-    /// Until when the key lives after it.
+    /// The new expiry of the key.
     pub expires_at_ms: u64,
 }
 

@@ -1,21 +1,21 @@
-//! What happened to a user's tokens, takeovers and device keys. Pure: no store, no clock, and never a secret.
+//! Events of a user's tokens, takeovers and device keys. They never hold a secret.
 //!
-//! An event is written in the same step as the change it tells of, so none is lost and none is invented. What expires by
-//! itself is no event: nothing runs then.
+//! An event is written in the same atomic step as its change, so none is lost and none is invented. An expiry is no event,
+//! because no code runs when a token expires.
 
 use std::fmt;
 
 use super::takeover::TakeoverId;
 use crate::token_string::TokenId;
 
-/// Who made something happen.
+/// Who caused an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor<'a> {
-    /// A caller of the admin plane, by the name of its API key.
+    /// The caller of the admin plane with the API key of this name.
     ApiKey(&'a str),
     /// The holder of the token.
     Holder,
-    /// Doorward itself, by its rules; and who uses it as a library.
+    /// Doorward itself, by its rules, or an application that uses it as a library.
     Doorward,
 }
 
@@ -30,26 +30,26 @@ impl fmt::Display for Actor<'_> {
     }
 }
 
-/// Why a token or a takeover ended.
+/// Why a token was revoked or a takeover ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokeReason {
-    /// By its holder.
+    /// The holder logged out.
     Logout,
-    /// By name, on the admin plane.
+    /// An admin call named the token or the takeover.
     Ended,
-    /// With all tokens of the user.
+    /// An admin call revoked all tokens of the user.
     AllOfUser,
-    /// It made room for a newer one (`max-tokens-per-user`).
+    /// It made room for a newer token (`max-tokens-per-user`).
     Limit,
-    /// A secret that had been rotated out was seen again.
+    /// A rotated-out secret was used again.
     Reuse,
     /// The device key that logged it in was deactivated or removed.
     Device,
-    /// With all tokens of a related object.
+    /// An admin call revoked all tokens of a related object.
     Related,
-    /// By an OAuth client (RFC 7009).
+    /// An OAuth client revoked it (RFC 7009).
     Revoked,
-    /// A takeover: another one began.
+    /// Another takeover of the token began.
     Replaced,
 }
 
@@ -67,12 +67,12 @@ impl RevokeReason {
         Self::Replaced,
     ];
 
-    /// The reason of this name; `None` for one of a later version.
+    /// Finds a reason by its name; `None` for a reason of a later version.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 
-    /// As events show it.
+    /// Its name in events.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Logout => "logout",
@@ -88,32 +88,32 @@ impl RevokeReason {
     }
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// A token was issued.
     TokenIssued,
-    /// Its second factor was shown.
+    /// The second factor of a token was confirmed.
     TokenConfirmed,
-    /// It got a new secret.
+    /// A token got a new secret.
     TokenRotated,
-    /// It ended.
+    /// A token was revoked.
     TokenRevoked,
-    /// A secret that had been rotated out was seen again; the token's end follows.
+    /// A rotated-out secret was used again; `TokenRevoked` follows.
     ReuseDetected,
     /// A takeover began.
     TakeoverStarted,
-    /// It ended before its hard end.
+    /// A takeover was ended before its hard end.
     TakeoverEnded,
     /// A device key was made.
     DeviceCreated,
-    /// It logged a token in.
+    /// A device key logged in.
     DeviceLoggedIn,
-    /// A login by it was refused: another uuid or login token, or an inactive key.
+    /// A login by a device key was refused: wrong uuid or login token, or an inactive key.
     DeviceRefused,
-    /// It was made active again.
+    /// A device key was activated again.
     DeviceActivated,
-    /// It was deactivated or removed.
+    /// A device key was deactivated or removed.
     DeviceEnded,
 }
 
@@ -134,7 +134,7 @@ impl EventKind {
         Self::DeviceEnded,
     ];
 
-    /// As events show it.
+    /// Its name in events.
     pub const fn name(self) -> &'static str {
         match self {
             Self::TokenIssued => "token.issued",
@@ -153,20 +153,20 @@ impl EventKind {
     }
 }
 
-/// A refused login by a device key is no event when the same key had one within this time before, and nothing but refused
-/// logins since: whoever holds a login token could wash the history clean otherwise.
+/// A refused login by a device key is not recorded if the same key had one within this time, and only refused logins
+/// followed. Otherwise the holder of a login token could push all other events out of the history.
 pub const REFUSALS_FOLDED_MS: u64 = 60 * 60 * 1000;
-/// Among so many of the newest events it is looked for.
+/// The earlier refused login is searched among so many of the newest events.
 pub const REFUSALS_FOLDED_OVER: usize = 16;
 
 /// One event in a user's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What.
+    /// What happened.
     pub kind: EventKind,
-    /// When.
+    /// When it happened.
     pub at_ms: u64,
-    /// Who made it happen, as [`Actor`] is shown.
+    /// Who caused it, as [`Actor`] is displayed.
     pub actor: String,
     /// The token it is about.
     pub token: Option<TokenId>,
@@ -174,14 +174,14 @@ pub struct Event {
     pub takeover: Option<TakeoverId>,
     /// The user taken over.
     pub taken_over: Option<String>,
-    /// The device key it is about, by its uuid.
+    /// The uuid of the device key it is about.
     pub device: Option<String>,
-    /// Why, of an ending.
+    /// Why the token was revoked or the takeover ended.
     pub reason: Option<RevokeReason>,
 }
 
 impl Event {
-    /// An event about nothing yet.
+    /// An event without its subject.
     pub fn new(kind: EventKind, at_ms: u64, actor: Actor<'_>) -> Self {
         Self {
             kind,

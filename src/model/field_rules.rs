@@ -1,4 +1,4 @@
-//! What each field may be, one rule per field: for JSON bodies, paths, queries and callers in process alike.
+//! The rules of the fields, one function each: for JSON bodies, paths, queries and callers in process alike.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -13,9 +13,9 @@ pub const USER_AGENT_MAX_CHARS: usize = 256;
 pub const AUTH_SLUG_MAX_CHARS: usize = 50;
 /// The most bytes of a backend's name.
 pub const BACKEND_MAX_BYTES: usize = 255;
-/// The most related objects of a token at its issue.
+/// The most related objects of a token when it is issued.
 pub const MAX_RELATED_OBJECTS: usize = 16;
-/// The most related objects that a token may come to have.
+/// The most related objects of a token.
 pub const MAX_RELATED_PER_TOKEN: usize = 100;
 /// The most bytes of a related object's content type.
 pub const CONTENT_TYPE_MAX_BYTES: usize = 100;
@@ -29,25 +29,24 @@ pub const DEVICE_UUID_MAX_CHARS: usize = 32;
 pub const DEVICE_NAME_MAX_BYTES: usize = 255;
 /// The longest idle time or lifetime a caller may ask for: ten years.
 pub const MAX_AGE_SECONDS: u64 = 10 * 366 * 24 * 3600;
-/// The idle times and lifetimes that a caller in process may ask for, in milliseconds.
+/// The range of idle times and lifetimes that a caller in process may ask for, in milliseconds.
 pub const AGE_MS: RangeInclusive<u64> = 1..=MAX_AGE_SECONDS * 1000;
 
-/// What is wrong with a value; `Ok` when nothing is.
+/// `Err` says what is wrong with the value.
 pub type Checked = Result<(), String>;
 
-/// A user id: 1 to 256 bytes of UTF-8 without control characters, and neither `-`, which stands for nobody, nor `.` or
-/// `..`.
+/// Checks a user id: 1 to 256 bytes of UTF-8 without control characters, and not `-` (no user), `.` or `..`.
 pub fn user(value: &str) -> Checked {
     name(value, USER_MAX_BYTES)?;
     not_a_dot_segment(value)
 }
 
-/// A backend's name: 1 to 255 bytes without control characters, and not `-`.
+/// Checks a backend's name: 1 to 255 bytes without control characters, and not `-`.
 pub fn backend(value: &str) -> Checked {
     name(value, BACKEND_MAX_BYTES)
 }
 
-/// An auth slug: 1 to 50 of `[A-Za-z0-9_-]`, and not `-` alone.
+/// Checks an auth slug: 1 to 50 of `[A-Za-z0-9_-]`, and not `-` alone.
 pub fn auth_slug(value: &str) -> Checked {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if value.is_empty() || value.len() > AUTH_SLUG_MAX_CHARS || !value.chars().all(legal) {
@@ -56,21 +55,20 @@ pub fn auth_slug(value: &str) -> Checked {
     not_the_placeholder(value)
 }
 
-/// A user agent as it is kept. It is only shown, so none is refused: what is not printable is replaced, and what is longer
-/// than 256 characters is cut.
+/// Cleans a user agent, which is only shown: unprintable characters become spaces, and only 256 characters are kept.
 pub fn user_agent(value: &str) -> String {
     value.chars().take(USER_AGENT_MAX_CHARS).map(|c| if is_printable(c) { c } else { ' ' }).collect()
 }
 
-/// Neither a control character nor one that breaks the line or turns the direction of the text.
+/// Whether a character is no control character, line break or change of text direction.
 fn is_printable(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A client's address in a form in which frameworks hand it on: with a port, brackets or a zone, which are left out.
+/// Parses a client's address in the forms in which frameworks pass it on. A port, brackets and a zone are ignored.
 ///
 /// # Errors
-/// What to send instead.
+/// Says what to send instead.
 pub fn ip(value: &str) -> Result<IpAddr, String> {
     let without_port = || value.parse().map(|address: SocketAddr| address.ip());
     let without_brackets = || {
@@ -88,7 +86,7 @@ pub fn ip(value: &str) -> Result<IpAddr, String> {
     })
 }
 
-/// An IPv6 address without its zone (RFC 4007, section 11).
+/// Removes the zone of an IPv6 address (RFC 4007, section 11).
 fn without_zone(address: &str) -> &str {
     address
         .split_once('%')
@@ -96,7 +94,7 @@ fn without_zone(address: &str) -> &str {
         .map_or(address, |(address, _)| address)
 }
 
-/// A takeover's reason: up to 500 characters, no control characters.
+/// Checks a takeover's reason: up to 500 characters, no control characters.
 pub fn reason(value: &str) -> Checked {
     if value.chars().count() > REASON_MAX_CHARS {
         return Err(format!("must be at most {REASON_MAX_CHARS} characters long"));
@@ -104,26 +102,26 @@ pub fn reason(value: &str) -> Checked {
     no_control_characters(value)
 }
 
-/// The kind of a related object: 1 to 100 bytes without control characters, and neither `.` nor `..`.
+/// Checks the content type of a related object: 1 to 100 bytes without control characters, and neither `.` nor `..`.
 pub fn content_type(value: &str) -> Checked {
     bounded(value, CONTENT_TYPE_MAX_BYTES)?;
     not_a_dot_segment(value)
 }
 
-/// The id of a related object: 1 to 255 bytes without control characters, and neither `.` nor `..`.
+/// Checks the id of a related object: 1 to 255 bytes without control characters, and neither `.` nor `..`.
 pub fn object_id(value: &str) -> Checked {
     bounded(value, OBJECT_ID_MAX_BYTES)?;
     not_a_dot_segment(value)
 }
 
-/// A device key's uuid as it is kept: 1 to 32 characters, no control characters, and none of `-`, `.` and `..`. A UUID in
-/// any of its forms (RFC 9562, section 4: dashed, in braces, as a URN, in upper case) is kept as its 32 hex digits in lower
-/// case, as Python's `UUID.hex` gives them.
+/// Normalises a device key's uuid: 1 to 32 characters, no control characters, and none of `-`, `.` and `..`. A UUID in any
+/// of its forms (RFC 9562, section 4: dashed, in braces, as a URN, in upper case) becomes its 32 hex digits in lower case,
+/// like Python's `UUID.hex`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Says what is wrong with the value.
 pub fn device_uuid(value: &str) -> Result<String, String> {
-    // The crate reads digits of either case, but only a lower-case `urn:uuid:`, and RFC 8141 ignores its case.
+    // The crate reads digits of either case, but only a lower-case `urn:uuid:`. RFC 8141 ignores its case.
     if let Ok(uuid) = Uuid::try_parse_ascii(value.to_ascii_lowercase().as_bytes()) {
         return Ok(uuid.simple().to_string());
     }
@@ -136,13 +134,13 @@ pub fn device_uuid(value: &str) -> Result<String, String> {
     not_the_placeholder(value).map(|()| value.to_owned())
 }
 
-/// An idle time or a lifetime in milliseconds: up to ten years.
+/// Checks an idle time or a lifetime in milliseconds: up to ten years.
 pub fn age_ms(value: u64) -> Checked {
     let (least, most) = (AGE_MS.start(), AGE_MS.end());
     if AGE_MS.contains(&value) { Ok(()) } else { Err(format!("must be from {least} to {most} milliseconds")) }
 }
 
-/// A device key's name: up to 255 bytes, no control characters. An empty one is none.
+/// Checks a device key's name: up to 255 bytes, no control characters. An empty name is no name.
 pub fn device_name(value: &str) -> Checked {
     if value.len() > DEVICE_NAME_MAX_BYTES {
         return Err(format!("must be at most {DEVICE_NAME_MAX_BYTES} bytes long"));
@@ -166,12 +164,12 @@ fn not_the_placeholder(value: &str) -> Checked {
     if value == "-" { Err("must not be \"-\", which stands for none".into()) } else { Ok(()) }
 }
 
-/// `.` or `..` (RFC 3986, section 3.3).
+/// Whether a value is `.` or `..` (RFC 3986, section 3.3).
 pub fn is_dot_segment(value: &str) -> bool {
     matches!(value, "." | "..")
 }
 
-/// HTTP clients resolve these in a path before they send it: `/v1/users/../tokens` would be another call.
+/// HTTP clients resolve dot segments before they send a path: `/v1/users/../tokens` would be another call.
 fn not_a_dot_segment(value: &str) -> Checked {
     if is_dot_segment(value) {
         return Err("must be neither \".\" nor \"..\", which clients take out of a path".into());
@@ -217,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_may_come_as_frameworks_have_it() {
+    fn an_address_is_read_in_the_forms_of_frameworks() {
         for (text, address) in [
             ("203.0.113.7", "203.0.113.7"),
             ("203.0.113.7:4711", "203.0.113.7"),

@@ -1,24 +1,24 @@
-//! Named checks: what a part of a site demands of a valid token. Pure: no HTTP, no store.
+//! Route checks: what a part of a site demands of a valid token.
 
 use crate::model::token::TokenRecord;
 
-/// What `/check/NAME` demands besides a valid token.
+/// A route check: what `/check/NAME` demands besides a valid token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Check {
+pub struct RouteCheck {
     /// The name in its path: 1 to 50 of `[A-Za-z0-9_-]`.
     pub name: String,
-    /// What must have authenticated the user.
+    /// The backend that must have authenticated the user.
     pub backend: Option<String>,
-    /// What kind of token it must be.
+    /// The auth slug that the token must have.
     pub slug: Option<String>,
-    /// Whether a token that waits for its second factor is refused where it would pass as nobody, with `anonymous`.
-    /// As its user it never passes, with this or without: that is decided before a check is asked.
+    /// Whether a token that waits for its second factor is refused instead of passing as the anonymous token. It never passes
+    /// as its user: that is decided before the route check.
     pub second_factor: bool,
-    /// Whether a request without a valid token passes as nobody. A valid one must meet the demands even so.
+    /// Whether a request without a valid token passes as the anonymous token. A valid token must meet the demands even so.
     pub anonymous: bool,
 }
 
-impl Check {
+impl RouteCheck {
     /// Whether a valid token meets the demands.
     pub fn is_met_by(&self, record: &TokenRecord) -> bool {
         let meets =
@@ -39,11 +39,12 @@ mod tests {
             texts: Texts::new("alice", Some("web"), Some("ldap"), None),
             ..crate::model::token::tests::record()
         };
-        let met = |backend, slug| Check { backend, slug, ..Check::default() }.is_met_by(&record);
+        let met = |backend, slug| RouteCheck { backend, slug, ..RouteCheck::default() }.is_met_by(&record);
         assert!(met(None, None) && met(some("ldap"), None) && met(some("ldap"), some("web")));
         assert!(!met(some("LDAP"), None) && !met(some("ldap"), some("mobile")) && !met(None, some("")));
         assert!(
-            !Check { slug: some("web"), ..Check::default() }.is_met_by(&crate::model::token::tests::record())
+            !RouteCheck { slug: some("web"), ..RouteCheck::default() }
+                .is_met_by(&crate::model::token::tests::record())
         );
     }
 }

@@ -1,23 +1,23 @@
-//! A takeover: one's token acts as another user. Pure: no store, no clock.
+//! Takeovers: a token acts as another user.
 //!
-//! The token keeps its owner, the actor; a takeover of a taken-over token never nests.
+//! The token keeps its owner, the actor. Takeovers never nest.
 
 use std::cmp::Reverse;
 
 use crate::token_string::TokenId;
 
-/// The name of a takeover: made like a token's id, with the shard tag of the token's owner.
+/// The id of a takeover: made like a token's id, with the hash tag of the token's owner.
 pub type TakeoverId = TokenId;
 
-/// The newest takeovers of a token that are kept; an older one is forgotten.
+/// The takeovers of a token that are kept: the newest ones.
 pub const MAX_TAKEOVERS_PER_TOKEN: usize = 100;
-/// The newest takeovers of a user that are found by that user; older ones are found by their tokens only.
+/// The takeovers of a user that are listed by the user: the newest ones. Older ones are listed by their tokens only.
 pub const MAX_TAKEOVERS_PER_USER: usize = 1000;
 
-/// What a token knows of the takeover under way on it.
+/// The takeover under way, as the token record holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActiveTakeover {
-    /// Its name.
+    /// Its id.
     pub id: TakeoverId,
     /// The user taken over.
     pub user: String,
@@ -25,38 +25,38 @@ pub struct ActiveTakeover {
     pub reason: Option<String>,
     /// When it began.
     pub created_at_ms: u64,
-    /// Its hard end.
+    /// Its hard end, at the latest.
     pub ends_at_ms: u64,
 }
 
 impl ActiveTakeover {
-    /// Whether its hard end is still to come.
+    /// Whether it is under way at `now_ms`.
     pub fn is_active(&self, now_ms: u64) -> bool {
         now_ms < self.ends_at_ms
     }
 }
 
-/// A takeover to be started.
+/// A takeover to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTakeover {
-    /// Its name.
+    /// Its id.
     pub id: TakeoverId,
-    /// The token that acts.
+    /// The token that acts as the user.
     pub token: TokenId,
     /// The user taken over.
     pub user: String,
-    /// Why, for those who look later.
+    /// Why, for later readers.
     pub reason: Option<String>,
-    /// Its hard end.
+    /// Its hard end, at the latest.
     pub ends_at_ms: u64,
 }
 
 /// A takeover, under way or over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Takeover {
-    /// Its name.
+    /// Its id.
     pub id: TakeoverId,
-    /// The token that acted.
+    /// The token that acts, or acted, as the user.
     pub token: TokenId,
     /// The token's owner.
     pub actor: String,
@@ -66,15 +66,15 @@ pub struct Takeover {
     pub reason: Option<String>,
     /// When it began.
     pub created_at_ms: u64,
-    /// Its hard end, if neither somebody nor its token ends it before.
+    /// Its hard end, unless it is ended or its token expires before.
     pub ends_at_ms: u64,
     /// When it ended; `None` while it is under way.
     pub ended_at_ms: Option<u64>,
 }
 
 impl Takeover {
-    /// When a takeover was over, seen at `now_ms`: when somebody ended it, else at its hard end or with its token's
-    /// expiry, whichever came first; `None` while it is under way.
+    /// When a takeover ended, as of `now_ms`: when it was ended by a call, else at its hard end or its token's expiry,
+    /// whichever came first. `None` while it is under way.
     pub fn end(
         ended_at_ms: Option<u64>,
         ends_at_ms: u64,
@@ -85,7 +85,7 @@ impl Takeover {
         ended_at_ms.or_else(|| (deadline_ms <= now_ms).then_some(deadline_ms))
     }
 
-    /// Whether it is still shown: while it is under way, and then for `retention_ms`.
+    /// Whether it is shown: while it is under way, and for `retention_ms` afterwards.
     pub fn is_visible(&self, now_ms: u64, retention_ms: u64) -> bool {
         self.ended_at_ms.is_none_or(|ended_at_ms| ended_at_ms.saturating_add(retention_ms) > now_ms)
     }
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_takeover_ends_by_hand_by_its_hard_end_or_with_its_token() {
+    fn a_takeover_ends_by_a_call_at_its_hard_end_or_with_its_token() {
         assert_eq!(Takeover::end(None, 500, 100, 99), None);
         assert_eq!(Takeover::end(None, 500, 100, 100), Some(100));
         assert_eq!(Takeover::end(None, 50, 100, 60), Some(50));

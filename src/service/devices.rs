@@ -1,48 +1,50 @@
-//! Device keys: make, list, change, remove, and log in by them.
+//! Device keys: make, list, change, remove, and log in with them.
 
 use std::sync::Arc;
 
-use super::core::{Service, valid, valid_if_some};
+use super::core::Service;
 use super::error::ServiceError;
-use super::tokens::{Issued, NewToken};
+use super::fields::{valid, valid_if_some};
+use super::new_token::NewToken;
+use super::tokens::Issued;
 use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
 use crate::store::Rejection;
-use crate::token_string::{HashTag, Kind};
+use crate::token_string::{HashTag, TokenKind};
 
-/// What is asked for.
+/// A device key to make.
 #[derive(Clone, Debug)]
 pub struct NewDevice {
-    /// Whom it logs in.
+    /// The user that it logs in.
     pub user: String,
-    /// A UUID in any of its forms, or another name of 1 to 32 characters.
+    /// A UUID in any of its forms, or another text of 1 to 32 characters.
     pub uuid: String,
-    /// What people call it.
+    /// Its name for people.
     pub name: Option<String>,
     /// Cleaned and cut at 256 characters.
     pub user_agent: String,
 }
 
-/// A device key that was asked for.
+/// A device key, made now or before.
 pub struct MadeDevice {
-    /// The record.
+    /// The device key.
     pub device: DeviceKey,
-    /// The string for the device, when the key was made now; nobody else has its secret.
+    /// The string for the device, if the key was made now. The only copy of its secret.
     pub login_token: Option<String>,
 }
 
 impl Service {
-    /// A user's device key of this uuid: the one there is, as it is, else a new one.
+    /// Returns the user's device key of this uuid, and makes one if there is none.
     ///
     /// # Errors
-    /// `Invalid`, `TooManyDevices`; `Store`, and then a key may have been made whose login token nobody has: remove it.
+    /// `Invalid`, `TooManyDevices`; `Store`: a key whose login token nobody has may have been made; remove it.
     pub async fn make_device(&self, new: NewDevice, actor: Actor<'_>) -> Result<MadeDevice, ServiceError> {
         valid("user", rules::user(&new.user))?;
         valid_if_some("name", new.name.as_deref(), rules::device_name)?;
         let uuid = valid("uuid", rules::device_uuid(&new.uuid))?;
         let call = self.call(actor);
-        let minted = self.mint_in(Kind::DeviceLogin, HashTag::of_user(&new.user))?;
+        let minted = self.mint_in(TokenKind::DeviceLogin, HashTag::of_user(&new.user))?;
         let device = DeviceKey {
             id: minted.id,
             secret_hash: minted.hash,
@@ -61,7 +63,7 @@ impl Service {
         })
     }
 
-    /// A user's device keys, newest first.
+    /// Lists a user's device keys, newest first.
     ///
     /// # Errors
     /// `Store`.
@@ -80,7 +82,7 @@ impl Service {
         Ok(devices.into_iter().find(|device| device.uuid == uuid).ok_or(Rejection::NotFound)?)
     }
 
-    /// Changes a device key; deactivating it ends the tokens it logged in.
+    /// Changes a device key. Deactivating it revokes the tokens it logged in.
     ///
     /// # Errors
     /// `Invalid`, `NotFound`, `Store`.
@@ -97,7 +99,7 @@ impl Service {
         Ok(changed.ok_or(Rejection::NotFound)?)
     }
 
-    /// Removes a device key and ends the tokens it logged in.
+    /// Removes a device key and revokes the tokens it logged in.
     ///
     /// # Errors
     /// `Invalid`, `NotFound`, `Store`.
@@ -107,11 +109,11 @@ impl Service {
         Ok(is_removed.then_some(()).ok_or(Rejection::NotFound)?)
     }
 
-    /// Issues a token for the owner of a device key; the user that `new` names counts for nothing. A login token that
-    /// was never ours is refused without asking the store, so no guessing reaches a key.
+    /// Issues a token for the owner of a device key; the user of `new` is ignored. A forged login token is rejected before the
+    /// store is read.
     ///
     /// # Errors
-    /// `Invalid`, `LoginRefused`, `TooManyTokens`, `ObjectFull`; `Store`, and then whether it was issued is unknown, and
+    /// `Invalid`, `LoginRefused`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued;
     /// nobody has its secret.
     pub async fn device_login(
         &self,
@@ -124,14 +126,14 @@ impl Service {
         new.check()?;
         let call = self.call(actor);
         let token_string = login_token.as_bytes();
-        let presented = self.parse(Kind::DeviceLogin, token_string)?.ok_or(Rejection::LoginRefused)?;
-        let minted = self.mint_in(Kind::Token, presented.id.hash_tag())?;
-        let mut token = self.record_of(new, minted.id, minted.hash, call.now_ms);
+        let verified = self.parse(TokenKind::DeviceLogin, token_string)?.ok_or(Rejection::LoginRefused)?;
+        let minted = self.mint_in(TokenKind::Session, verified.id.hash_tag())?;
+        let mut token = self.token_of(new, minted.id, minted.hash, call.now_ms);
         let record = Arc::make_mut(&mut token.record);
         record.texts = record.texts.with_device(&uuid);
         let login = DeviceLogin {
-            id: presented.id,
-            secret_hash: presented.hash,
+            id: verified.id,
+            secret_hash: verified.secret_hash,
             uuid,
             expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };

@@ -1,10 +1,13 @@
-//! The use cases, one method each. Knows no HTTP and no Redis.
+//! The use cases, one method of [`Service`] each. Knows no HTTP and no Redis.
 
 pub mod core;
 pub mod devices;
 pub mod error;
+pub mod fields;
+pub mod new_token;
 pub mod policy;
 pub mod related;
+pub mod store_faults;
 pub mod takeovers;
 pub mod token_keys;
 pub mod tokens;
@@ -12,5 +15,6 @@ pub mod tokens;
 pub use self::core::Service;
 pub use self::devices::{MadeDevice, NewDevice};
 pub use self::error::ServiceError;
+pub use self::new_token::NewToken;
 pub use self::policy::TokenPolicy;
-pub use self::tokens::{Issued, NewToken};
+pub use self::tokens::Issued;

@@ -1,22 +1,24 @@
-//! How long tokens live and when they are renewed.
+//! The policy of tokens.
 
-/// How long tokens live and when they are renewed.
+use crate::values::RenewalStep;
+
+/// How long tokens, takeovers and device keys live, and when tokens are renewed.
 #[derive(Clone, Debug)]
 pub struct TokenPolicy {
     /// Idle time of a token with `expiration`.
     pub default_age_ms: u64,
     /// Idle time of a preserved token.
     pub preserved_age_ms: u64,
-    /// No token lives longer, unless its issuer says so.
+    /// No token lives longer, unless its caller asks for it.
     pub absolute_lifetime_ms: u64,
-    /// How much later an earned expiry must be to be written.
-    pub renewal_step: crate::values::RenewalStep,
+    /// A renewal is written if the earned expiry is at least this much later.
+    pub renewal_step: RenewalStep,
     /// How long a secret stays good after a rotation.
     pub rotation_grace_ms: u64,
-    /// Whether a secret that was rotated out and is seen again ends its token.
+    /// Whether the reuse of a rotated-out secret revokes its token.
     pub reuse_ends_token: bool,
     /// No takeover lasts longer.
     pub max_takeover_age_ms: u64,
-    /// How long a device key lives without a login.
+    /// A device key expires after this time without a login.
     pub device_max_idle_ms: u64,
 }

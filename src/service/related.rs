@@ -1,17 +1,17 @@
-//! Related objects: relate, unrelate, find tokens by their object, end them by it.
+//! Related objects: relate, unrelate, list and revoke the tokens of an object.
 
 use super::core::Service;
 use super::error::ServiceError;
-use super::tokens::check_object;
+use super::fields::check_object;
 use crate::model::event::Actor;
 use crate::model::token::{RelatedObject, Token};
 use crate::token_string::TokenId;
 
 impl Service {
-    /// Relates a token to an object. Doing it twice is no error.
+    /// Relates a token to an object. Relating it twice is no error.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Ended`, `TooManyObjects`, `ObjectFull`, `Store`.
+    /// `Invalid`, `NotFound`, `Revoked`, `TooManyObjects`, `ObjectFull`, `Store`.
     pub async fn relate(
         &self,
         id: TokenId,
@@ -22,10 +22,10 @@ impl Service {
         Ok(self.store.relate(id, object, self.call(actor)).await??)
     }
 
-    /// Takes an object from a token. That it was not related is no error.
+    /// Unrelates a token from an object. Unrelating it twice is no error.
     ///
     /// # Errors
-    /// `NotFound`, `Ended`, `Store`.
+    /// `NotFound`, `Revoked`, `Store`.
     pub async fn unrelate(
         &self,
         id: TokenId,
@@ -35,7 +35,7 @@ impl Service {
         Ok(self.store.unrelate(id, object, self.call(actor)).await??)
     }
 
-    /// The live tokens related to an object, newest first.
+    /// Lists the live tokens of an object, newest first.
     ///
     /// # Errors
     /// `Store`.
@@ -43,10 +43,10 @@ impl Service {
         Ok(self.store.object_tokens(object, self.clock.now_ms()).await?)
     }
 
-    /// Ends the live tokens related to an object, one by one. Gives how many it ended.
+    /// Revokes the live tokens of an object, one by one. Returns how many were revoked.
     ///
     /// # Errors
-    /// `Store`; then some may have ended.
+    /// `Store`: some may be revoked; calling again revokes the rest.
     pub async fn revoke_object_tokens(
         &self,
         object: &RelatedObject,

@@ -1,20 +1,20 @@
-//! Takeovers: start, end, look back.
+//! Takeovers: start, end, list.
 
-use super::core::{Service, valid, valid_if_some};
+use super::core::{Service, no_randomness};
 use super::error::ServiceError;
+use super::fields::{valid, valid_if_some};
 use crate::model::event::{Actor, RevokeReason};
 use crate::model::field_rules as rules;
 use crate::model::takeover::{NewTakeover, Takeover};
-use crate::store::{Rejection, StoreError};
-use crate::token_string as secret;
-use crate::token_string::TokenId;
+use crate::store::Rejection;
+use crate::token_string::{TokenId, new_id};
 
 impl Service {
-    /// Lets a token act as another user; an earlier takeover of it ends. It lasts for `age_ms`, or as long as the
-    /// policy allows, and never longer than its token.
+    /// Lets a token act as another user. An earlier takeover of the token ends. The takeover lasts for `age_ms`, or as long
+    /// as the policy allows, and never longer than its token.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Ended`, `Pending`, `OwnUser`, `Store`.
+    /// `Invalid`, `NotFound`, `Revoked`, `Pending`, `OwnUser`, `Store`.
     pub async fn start_takeover(
         &self,
         token: TokenId,
@@ -27,8 +27,7 @@ impl Service {
         valid_if_some("reason", reason.as_deref(), rules::reason)?;
         valid_if_some("age_ms", age_ms.as_ref(), |ms| rules::age_ms(*ms))?;
         let call = self.call(actor);
-        let id = secret::new_id(token.hash_tag(), &self.entropy)
-            .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
+        let id = new_id(token.hash_tag(), &self.entropy).map_err(no_randomness)?;
         let age_ms = age_ms.unwrap_or(u64::MAX).min(self.policy.max_takeover_age_ms);
         let new = NewTakeover { id, token, user, reason, ends_at_ms: call.now_ms.saturating_add(age_ms) };
         Ok(self.store.start_takeover(&new, call).await??)
@@ -37,7 +36,7 @@ impl Service {
     /// Ends the takeover under way on a token.
     ///
     /// # Errors
-    /// `NotFound` when there is none; `Store`.
+    /// `NotFound` if there is none; `Store`.
     pub async fn end_takeover(
         &self,
         token: TokenId,
@@ -48,10 +47,10 @@ impl Service {
         Ok(is_ended.then_some(()).ok_or(Rejection::NotFound)?)
     }
 
-    /// The takeovers of a token, newest first.
+    /// Lists the takeovers of a token, newest first.
     ///
     /// # Errors
-    /// `NotFound` when there is neither such a token nor a takeover of it; `Store`.
+    /// `NotFound` if there is neither such a token nor a takeover of it; `Store`.
     pub async fn token_takeovers(&self, token: TokenId) -> Result<Vec<Takeover>, ServiceError> {
         let takeovers = self.store.token_takeovers(token, self.clock.now_ms()).await?;
         if takeovers.is_empty() {
@@ -60,7 +59,7 @@ impl Service {
         Ok(takeovers)
     }
 
-    /// Who took this user over, newest first.
+    /// Lists the takeovers of this user by others, newest first.
     ///
     /// # Errors
     /// `Store`.

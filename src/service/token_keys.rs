@@ -1,8 +1,8 @@
-//! The token keys of a node, kept in step with the one that the store keeps.
+//! The token keys of a node, which follow the key in the store.
 //!
-//! Without `token-keys`, the first node makes a key and the store keeps it for all of them. With `token-keys`, the first of
-//! these signs, and the store's key, if there is one, goes on verifying: tokens from before the change stay good. To
-//! retire it, delete it from the store.
+//! Without `token-keys`, the first node makes a key and the store keeps it for all nodes. With `token-keys`, the first of
+//! these signs. The store's key, if there is one, still verifies, so that older tokens stay good. To retire it, delete it
+//! from the store.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::token_string::{MAX_TOKEN_KEYS, TokenKeys, check_token_key};
 use crate::values::SecretString;
 
-/// See the module.
+/// Where the token keys come from.
 pub enum TokenKeySource {
     /// The store keeps the key.
     Shared(SharedKeys),
@@ -22,24 +22,24 @@ pub enum TokenKeySource {
     Configured(ConfiguredKeys),
 }
 
-/// The keys of the store that were seen: the one that signs first, older ones still verify.
+/// The keys that the store kept while this node ran. The first signs; the older ones still verify.
 pub struct SharedKeys {
     seen: Vec<String>,
     proposed: String,
 }
 
-/// The keys of the operator, the one that signs first.
+/// The keys of the operator. The first signs.
 pub struct ConfiguredKeys {
     keys: Vec<SecretString>,
-    /// The store's key; the outer `None` while the store was never asked.
+    /// The store's key; the outer `None` until the store has answered.
     stores: Option<Option<String>>,
 }
 
 impl TokenKeySource {
-    /// The configured keys; without any, those of the store.
+    /// The configured keys, or the store's key without any.
     ///
     /// # Errors
-    /// When the operating system has no randomness to give.
+    /// The operating system has no randomness to give.
     pub fn new(configured: Vec<SecretString>, entropy: &Entropy) -> Result<Self, SysError> {
         if configured.is_empty() {
             let proposed = URL_SAFE_NO_PAD.encode(entropy.bytes::<32>()?);
@@ -48,17 +48,17 @@ impl TokenKeySource {
         Ok(Self::Configured(ConfiguredKeys { keys: configured, stores: None }))
     }
 
-    /// Gives the service the keys that are known without the store.
+    /// Sets the keys that are known without the store.
     pub fn begin(&self, service: &Service) {
         if let Self::Configured(configured) = self {
             configured.adopt(service);
         }
     }
 
-    /// Asks the store for its key, and gives the service the keys of now.
+    /// Reads the store's key, and sets the present keys.
     ///
     /// # Errors
-    /// `Unavailable`; `Corrupt` when the store's key is none. The keys stay as they were.
+    /// `Unavailable`; `Corrupt` if the store's key is no key. The keys stay as they were.
     pub async fn follow(&mut self, service: &Service) -> Result<(), StoreError> {
         match self {
             Self::Shared(shared) => shared.follow(service).await,
@@ -68,8 +68,8 @@ impl TokenKeySource {
 }
 
 impl SharedKeys {
-    /// Adopts the store's key. A store that lost it gets the one this node used last; when another node was
-    /// first, its key signs from now on and ours still verifies, so that no live token looks forged.
+    /// Adopts the store's key. A store that lost its key gets the one that this node used last. If another node was first,
+    /// its key signs from now on and the former key still verifies, so that no live token looks forged.
     async fn follow(&mut self, service: &Service) -> Result<(), StoreError> {
         let kept = service.store().shared_token_key(self.seen.first().unwrap_or(&self.proposed)).await?;
         check(&kept)?;
@@ -77,7 +77,7 @@ impl SharedKeys {
             return Ok(());
         }
         if !self.seen.is_empty() {
-            tracing::warn!("the store has another token key than before; both verify from now on");
+            tracing::warn!("token key of the store has changed; both keys verify from now on");
         }
         self.seen.retain(|secret| *secret != kept);
         self.seen.insert(0, kept);
@@ -90,7 +90,7 @@ impl SharedKeys {
 }
 
 impl ConfiguredKeys {
-    /// The store's key is never written here: it only verifies.
+    /// Reads the store's key, which only verifies. Never writes it.
     async fn follow(&mut self, service: &Service) -> Result<(), StoreError> {
         let kept = service.store().stored_token_key().await?;
         kept.as_deref().map(check).transpose()?;
@@ -98,14 +98,14 @@ impl ConfiguredKeys {
             let verifies = kept.is_some();
             self.stores = Some(kept);
             self.adopt(service);
-            tracing::info!(verifies, "the token key of the store was read");
+            tracing::info!(verifies, "token key of the store read");
         }
         Ok(())
     }
 
     fn adopt(&self, service: &Service) {
         let mut secrets: Vec<_> = self.keys.iter().map(SecretString::expose).collect();
-        // The operator may have put the store's key among them.
+        // The store's key may be among the configured keys.
         let stores = self.stores.iter().flatten().map(String::as_str);
         secrets.extend(stores.filter(|key| !self.keys.iter().any(|known| known.expose() == *key)));
         let Some(keys) = TokenKeys::from_secrets(secrets) else { return };
@@ -113,7 +113,7 @@ impl ConfiguredKeys {
     }
 }
 
-/// A key that anybody could guess must not sign or verify anything.
+/// Rejects a key that could be guessed.
 fn check(kept: &str) -> Result<(), StoreError> {
     check_token_key(kept).map_err(|problem| StoreError::Corrupt {
         key: "m:check-key".into(),

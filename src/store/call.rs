@@ -2,16 +2,16 @@
 
 use crate::model::event::Actor;
 
-/// When an operation happens, and who wants it.
+/// The time of an operation, and who asked for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// The caller's clock.
+    /// The time by the caller's clock.
     pub now_ms: u64,
-    /// For the events.
+    /// The actor, for the events.
     pub actor: Actor<'a>,
 }
 
-/// By Doorward itself, at this time.
+/// A call by Doorward itself.
 impl From<u64> for Call<'_> {
     fn from(now_ms: u64) -> Self {
         Self { now_ms, actor: Actor::Doorward }

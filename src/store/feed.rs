@@ -1,8 +1,8 @@
-//! The live feed of events: the newest ones of all users as this node heard of them, for readers that come, go and lag.
+//! The live feed of events: the newest events of all users that this node heard of.
 //!
-//! It is at most once. What the store told while this node did not hear it (its connection was lost) is not in it;
-//! then, and where a reader lags by more than [`FEED_ENTRIES`], the reader is told of the gap and looks into the
-//! histories of the users it cares about, which miss nothing.
+//! Delivery is at most once. Events published while this node's connection was lost are missing. The feed marks that gap,
+//! and tells a reader that lags by more than [`FEED_ENTRIES`]. The reader then reads the histories of its users, which are
+//! complete.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,59 +11,59 @@ use tokio::sync::watch;
 
 use crate::model::event::Event;
 
-/// The newest entries that are kept for readers that lag or come back.
+/// The entries that are kept for readers that lag or return.
 pub const FEED_ENTRIES: usize = 10_000;
-/// A reader is given at most so many at once.
+/// The most entries in one read.
 const ENTRIES_PER_READ: usize = 100;
 
-/// An entry.
+/// An entry of the feed.
 #[derive(Debug)]
-pub enum Told {
-    /// What happened to this user.
+pub enum FeedEntry {
+    /// An event of this user.
     Event(String, Event),
     /// Events may be missing here.
     Gap,
 }
 
-/// See the module. One per node.
+/// The feed of a node.
 pub struct Feed {
     ring: Mutex<Ring>,
-    state: watch::Sender<State>,
+    state: watch::Sender<FeedState>,
 }
 
 #[derive(Default)]
 struct Ring {
-    entries: VecDeque<Arc<Told>>,
-    /// The number of the entry to come.
+    entries: VecDeque<Arc<FeedEntry>>,
+    /// The number of the next entry.
     next: u64,
 }
 
 #[derive(Clone, Copy, Default)]
-struct State {
+struct FeedState {
     next: u64,
     is_closed: bool,
 }
 
-/// What a reader is given.
+/// The outcome of a read.
 #[derive(Debug)]
-pub enum Read {
+pub enum FeedRead {
     /// Entries, each with its number.
-    Entries(Vec<(u64, Arc<Told>)>),
-    /// The reader lags too much, or comes from elsewhere: it goes on with the entry of this number.
+    Entries(Vec<(u64, Arc<FeedEntry>)>),
+    /// The reader lags too much, or read another node's feed before: continue with the entry of this number.
     Missed(u64),
-    /// There will be no more: the server stops.
+    /// The server stops.
     Closed,
 }
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { ring: Mutex::default(), state: watch::Sender::new(State::default()) }
+        Self { ring: Mutex::default(), state: watch::Sender::new(FeedState::default()) }
     }
 }
 
 impl Feed {
     /// Adds an entry; never waits.
-    pub fn tell(&self, told: Told) {
+    pub fn push(&self, told: FeedEntry) {
         let next = {
             let mut ring = self.ring();
             if ring.entries.len() >= FEED_ENTRIES {
@@ -76,23 +76,23 @@ impl Feed {
         self.state.send_modify(|state| state.next = state.next.max(next));
     }
 
-    /// The number of the entry to come.
+    /// The number of the next entry.
     pub fn next(&self) -> u64 {
         self.ring().next
     }
 
-    /// Ends all reading.
+    /// Ends all reads.
     pub fn close(&self) {
         self.state.send_modify(|state| state.is_closed = true);
     }
 
-    /// The entries from this number on, as soon as there are any.
-    pub async fn read(&self, from: u64) -> Read {
+    /// Waits for entries from this number on, and returns them.
+    pub async fn read(&self, from: u64) -> FeedRead {
         let mut state = self.state.subscribe();
-        let is_due = |state: &State| state.is_closed || state.next != from;
-        match state.wait_for(is_due).await.map(|state| state.is_closed) {
+        let is_ready = |state: &FeedState| state.is_closed || state.next != from;
+        match state.wait_for(is_ready).await.map(|state| state.is_closed) {
             Ok(false) => self.ring().from(from),
-            Ok(true) | Err(_) => Read::Closed,
+            Ok(true) | Err(_) => FeedRead::Closed,
         }
     }
 
@@ -102,14 +102,14 @@ impl Feed {
 }
 
 impl Ring {
-    fn from(&self, from: u64) -> Read {
+    fn from(&self, from: u64) -> FeedRead {
         let first = self.next - self.entries.len() as u64;
         if from < first || from > self.next {
-            return Read::Missed(self.next);
+            return FeedRead::Missed(self.next);
         }
         let skipped = usize::try_from(from - first).unwrap_or(usize::MAX);
         let entries = self.entries.iter().skip(skipped).take(ENTRIES_PER_READ);
-        Read::Entries((from..).zip(entries.cloned()).collect())
+        FeedRead::Entries((from..).zip(entries.cloned()).collect())
     }
 }
 
@@ -119,28 +119,28 @@ mod tests {
 
     async fn numbers(feed: &Feed, from: u64) -> Vec<u64> {
         match feed.read(from).await {
-            Read::Entries(entries) => entries.into_iter().map(|(number, _)| number).collect(),
+            FeedRead::Entries(entries) => entries.into_iter().map(|(number, _)| number).collect(),
             other => panic!("{other:?}"),
         }
     }
 
     #[tokio::test]
-    async fn a_reader_gets_everything_in_order_or_is_told_that_it_missed_some() {
+    async fn a_reader_gets_all_entries_in_order_or_is_told_of_a_gap() {
         let feed = Arc::new(Feed::default());
         let waiting = tokio::spawn({
             let feed = feed.clone();
             async move { numbers(&feed, 0).await }
         });
-        feed.tell(Told::Gap);
+        feed.push(FeedEntry::Gap);
         assert_eq!(waiting.await.unwrap()[0], 0);
         for _ in 0..FEED_ENTRIES {
-            feed.tell(Told::Gap);
+            feed.push(FeedEntry::Gap);
         }
-        assert!(matches!(feed.read(0).await, Read::Missed(10_001)), "the first one is gone");
+        assert!(matches!(feed.read(0).await, FeedRead::Missed(10_001)), "the first one is gone");
         assert_eq!(numbers(&feed, 1).await, (1..101).collect::<Vec<_>>());
         assert_eq!(numbers(&feed, 9_999).await, [9_999, 10_000]);
-        assert!(matches!(feed.read(77_777).await, Read::Missed(10_001)), "of another node");
+        assert!(matches!(feed.read(77_777).await, FeedRead::Missed(10_001)), "of another node");
         feed.close();
-        assert!(matches!(feed.read(feed.next()).await, Read::Closed));
+        assert!(matches!(feed.read(feed.next()).await, FeedRead::Closed));
     }
 }

@@ -1,34 +1,34 @@
-//! The limits that every store keeps to.
+//! The limits of every store.
 
 use crate::values::OverLimit;
 
-/// What a store keeps to, whichever it is.
+/// The limits of a store.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreLimits {
-    /// An ended token stays readable for this long.
+    /// A revoked token stays readable for this long.
     pub revoked_retention_ms: u64,
-    /// How much longer than it is of use a token is kept, not to be found by anybody: for renewals that a node earned
-    /// while it could not reach the store. The setting `stale-grace`.
+    /// An expired token is kept for this long, invisibly, for renewals that a node earned while it could not reach the store.
+    /// The setting `stale-grace`.
     pub stale_grace_ms: u64,
-    /// A user has at most this many live tokens, and at most as many ended ones that are still readable: one
-    /// more ends the oldest, and forgets the oldest ended one.
+    /// A user has at most this many live tokens, and as many revoked ones. One more live token revokes the oldest live one;
+    /// one more revoked token removes the oldest revoked one.
     pub max_tokens_per_user: usize,
     /// A related object has at most this many live tokens.
     pub max_tokens_per_object: usize,
-    /// What one token too many does.
+    /// What happens to one token too many.
     pub over_limit: OverLimit,
     /// A takeover that is over stays readable for this long.
     pub takeover_retention_ms: u64,
-    /// The newest events of a user that are kept; 0 keeps none.
+    /// So many of the newest events of a user are kept.
     pub events_per_user: usize,
-    /// For how long an event is kept.
+    /// An event is kept for this long.
     pub event_retention_ms: u64,
-    /// A user has at most this many device keys; one more is refused.
+    /// A user has at most this many device keys; one more is rejected.
     pub max_devices_per_user: usize,
 }
 
 impl StoreLimits {
-    /// The settings' defaults.
+    /// The defaults of the settings.
     pub const DEFAULT: Self = {
         const DAY_MS: u64 = 24 * 3600 * 1000;
         Self {
@@ -45,6 +45,6 @@ impl StoreLimits {
     };
 }
 
-/// How many tokens one login revokes at most, and how many revoked ones it forgets. One of each would do, but for a limit
-/// that was lowered: then each login takes off some of what is too much.
+/// The most tokens that one login revokes, and the most revoked ones that it removes. One of each would do, unless the limit
+/// was lowered: then each login works off a part of the surplus.
 pub const ROOM_PER_LOGIN: usize = 8;

@@ -1,7 +1,7 @@
-//! Where tokens live. One enum with two variants, so that a caller never asks which it is.
+//! The store: an enum over the embedded store and Redis, so that a caller need not know which it is.
 //!
-//! Every operation decides in one step per user what it changes. Validity is judged by the node's clock, passed in as
-//! `now_ms`; it follows the clock of the store, where that has one of its own.
+//! Every operation decides in one atomic step per user what it changes. Validity is judged by the node's clock, passed in as
+//! `now_ms`. The node's clock follows the store's clock.
 
 pub mod cache;
 pub mod call;

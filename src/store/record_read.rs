@@ -1,12 +1,13 @@
-//! A token record as it was read.
+//! A token record that was read.
 
-use crate::model::token::TokenRecord;
 use std::sync::Arc;
 
-/// A record that was read.
+use crate::model::token::TokenRecord;
+
+/// A token record that was read.
 pub struct RecordRead {
-    /// `None` when there is no such token.
+    /// `None` if there is no such token.
     pub record: Option<Arc<TokenRecord>>,
-    /// Whether the store had it so after the call began. False for a copy that was known here or read for another.
+    /// Whether the record was read after the call began. False for a cached copy, and for a copy read for another caller.
     pub is_fresh: bool,
 }

@@ -1,16 +1,16 @@
-//! Reads for validation.
+//! Reads token records for validation.
 
-use super::record_read::RecordRead;
 use std::sync::Arc;
 
 use super::error::StoreError;
 use super::memory::MemoryStore;
+use super::record_read::RecordRead;
 use super::redis::redis_store as redis;
 use crate::model::token::{Token, TokenRecord};
 use crate::store::cache::near_cache::Looked;
 use crate::token_string::TokenId;
 
-/// Reads credentials on the hot path.
+/// Reads token records on the hot path.
 pub enum RecordReader {
     /// From the embedded store.
     Memory(Arc<MemoryStore>),
@@ -19,9 +19,9 @@ pub enum RecordReader {
 }
 
 impl RecordReader {
-    /// What `use_it` makes of the record of this id as far as it is known without waiting: of `Some(None)` when it
-    /// is known that there is none. It must be short and not come back to the store: the record is held still. It says
-    /// whether a record in the near cache answered the look-up.
+    /// Calls `use_it` with the record of this id as far as it is known without waiting: `Some(None)` if it is known that
+    /// there is none. `use_it` runs under the cache's lock: keep it short and do not call the store. It returns whether the
+    /// cached record answered the look-up.
     pub fn look<R>(
         &self,
         id: TokenId,
@@ -33,7 +33,7 @@ impl RecordReader {
         }
     }
 
-    /// The same for each of these ids, with its place in the list: the whole list at the speed of memory.
+    /// Calls `use_it` for each of these ids, with its place in the list. Fetches the records of the whole list at once.
     pub fn look_each(
         &self,
         ids: &[TokenId],
@@ -49,8 +49,7 @@ impl RecordReader {
         }
     }
 
-    /// The record of this id as far as it is known without waiting: `Some(None)` when it is known that
-    /// there is none.
+    /// Returns the record of this id as far as it is known without waiting: `Some(None)` if it is known that there is none.
     pub fn known_record(&self, id: TokenId) -> Option<Option<Arc<TokenRecord>>> {
         match self {
             Self::Memory(store) => Some(store.record(id)),
@@ -58,7 +57,7 @@ impl RecordReader {
         }
     }
 
-    /// The record of this id, whatever its state; `None` when there is no such token.
+    /// Reads the record of this id, in any state; `None` if there is no such token.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -66,7 +65,7 @@ impl RecordReader {
         Ok(self.read(id).await?.record)
     }
 
-    /// The same, and whether it is fresh.
+    /// Reads the record of this id, and tells whether it is fresh.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -77,8 +76,8 @@ impl RecordReader {
         }
     }
 
-    /// The whole token of this id as far as it is known without waiting: `Some(None)` when it is known that there
-    /// is no active one.
+    /// Returns the active token of this id as far as it is known without waiting: `Some(None)` if it is known that there is
+    /// none.
     pub fn known_token(&self, id: TokenId) -> Option<Option<Token>> {
         match self {
             Self::Memory(store) => Some(store.active_token(id)),
@@ -86,8 +85,7 @@ impl RecordReader {
         }
     }
 
-    /// The whole token of this id, unless there is none or it has ended. Look-ups that are awaited together go to
-    /// the store together.
+    /// Reads the active token of this id. Reads that are awaited together go to the store together.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -98,7 +96,7 @@ impl RecordReader {
         }
     }
 
-    /// The record of this id as the store has it after this call began, whatever was known here.
+    /// Reads the record of this id from the store, past the cache.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -109,8 +107,8 @@ impl RecordReader {
         }
     }
 
-    /// What is known of this id while the store cannot be asked and the `stale-grace` lasts. It may only let pass: what it
-    /// refuses may have changed meanwhile.
+    /// Returns the cached record of this id while the store cannot be asked and the `stale-grace` lasts. It may admit a token
+    /// and never refuse one: the record may have changed in the store.
     pub fn stale_record(&self, id: TokenId) -> Option<Arc<TokenRecord>> {
         match self {
             Self::Memory(_) => None,
@@ -118,8 +116,8 @@ impl RecordReader {
         }
     }
 
-    /// Whether this record, read from the store and expired, may have been renewed all the same by another node that
-    /// could not reach the store in time and has not written that yet.
+    /// Whether this expired record of the store may have been renewed by a node that could not reach the store in time, and
+    /// has not written the renewal yet.
     pub fn may_be_renewed(&self, record: &TokenRecord, now_ms: u64) -> bool {
         match self {
             Self::Memory(_) => false,
@@ -127,7 +125,7 @@ impl RecordReader {
         }
     }
 
-    /// Lets the record know the last access that the store knows of; where views have it already, nothing.
+    /// Copies the stored last access to the record, unless the tokens of this store carry it already.
     ///
     /// # Errors
     /// `Unavailable`.

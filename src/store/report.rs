@@ -1,25 +1,24 @@
-//! What an inspection of the store found: for the log, for `GET /v1/status` and for metrics.
+//! The report of an inspection of the store: for the log, `GET /v1/status` and the metrics.
 
-/// The state of the store at one look.
+/// The state of the store at one inspection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// What is wrong, worst first. Empty when all is well.
+    /// The faults, worst first.
     pub faults: Vec<Fault>,
-    /// The masters that are known. Empty on the embedded store.
+    /// The known masters. Empty on the embedded store.
     pub masters: Vec<MasterReport>,
 }
 
-/// One master at one look.
+/// A master at one inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MasterReport {
     /// Its address.
     pub address: String,
-    /// `redis` or `valkey`, and its version; empty while it is not known.
+    /// `redis` or `valkey`, and its version; empty while unknown.
     pub version: String,
-    /// Whether its changes are heard, so that what it answers is served from the near cache; `None` where nothing of it
-    /// is cached.
+    /// Whether this node hears of its changes, so that its records are served from the near cache; `None` if none is cached.
     pub is_tracked: Option<bool>,
-    /// Its `maxmemory-policy`; empty while it is not known.
+    /// Its `maxmemory-policy`; empty while unknown.
     pub memory_policy: String,
 }
 
@@ -30,71 +29,71 @@ impl MasterReport {
     }
 }
 
-/// Whether a server with this `maxmemory-policy` evicts keys: all keys of Doorward have a TTL, so the volatile policies
-/// count.
+/// Whether a server with this `maxmemory-policy` evicts keys. All keys of Doorward have a TTL, so the volatile policies do,
+/// too.
 pub fn is_evicting(memory_policy: &str) -> bool {
     !matches!(memory_policy, "" | "noeviction")
 }
 
-/// Something that is wrong with the store.
+/// A fault of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Fault {
-    /// What kind of thing.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// The server's address, or where it was looked for; never with a password.
+    /// The server's address, never with a password.
     pub server: String,
-    /// What was seen.
+    /// What the inspection saw.
     pub cause: String,
     /// What the operator can do.
     pub fix: String,
-    /// What the Redis user may not do; only of [`FaultKind::Permission`].
+    /// The missing permission; only of [`FaultKind::Permission`].
     pub denied: Option<DeniedTo>,
 }
 
-/// What a permission is missing for. All commands, patterns and channels by commas; empty where it is not about these.
+/// What the Redis user may not do. Several commands, patterns and channels are separated by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DeniedTo {
-    /// The commands that are refused.
+    /// The denied commands.
     pub command: String,
-    /// The patterns of the keys that they are refused for.
+    /// The patterns of the denied keys.
     pub key: String,
-    /// The channel that they are refused for.
+    /// The denied channel.
     pub channel: String,
 }
 
 /// The kinds of faults, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FaultKind {
-    /// It does not answer, or nobody says where it is.
+    /// The server does not answer, or its address is unknown.
     Unreachable,
-    /// TLS fails, or is spoken on one side only.
+    /// TLS fails, or only one side uses it.
     Tls,
     /// The user or the password is refused.
     Login,
-    /// There is no such database.
+    /// The database does not exist.
     Database,
-    /// It still reads its data from the disk.
+    /// The server is loading its data from the disk.
     Loading,
     /// The cluster is not complete.
     ClusterDown,
-    /// It takes no writes.
+    /// The server refuses writes.
     WritesRefused,
-    /// It is too old.
+    /// The server is too old.
     Version,
-    /// Another version of Doorward wrote what is in it.
+    /// Another version of Doorward wrote the data.
     Schema,
-    /// The Redis user may not do all that is needed.
+    /// The Redis user lacks a permission.
     Permission,
-    /// It may evict tokens.
+    /// The server may evict tokens.
     Eviction,
     /// Anything else.
     Other,
-    /// A failover may bring back revoked tokens for longer than promised.
+    /// A failover may make revoked tokens valid for longer than promised.
     FailoverLag,
 }
 
 impl FaultKind {
-    /// All of them.
+    /// Every kind.
     pub const ALL: [Self; 13] = [
         Self::Unreachable,
         Self::Tls,
@@ -149,7 +148,7 @@ impl FaultKind {
         }
     }
 
-    /// Whether the node is not ready because of it; else it is a warning.
+    /// Whether the fault makes the node unready; otherwise it is a warning.
     pub fn is_fatal(self) -> bool {
         self != Self::FailoverLag
     }
@@ -168,12 +167,12 @@ impl Fault {
 }
 
 impl Report {
-    /// A report of nothing but this.
+    /// A report of one fault.
     pub fn of_fault(fault: Fault) -> Self {
         Self { faults: vec![fault], masters: Vec::new() }
     }
 
-    /// The first fault that makes a node not ready.
+    /// The first fault that makes a node unready.
     pub fn fatal(&self) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.kind.is_fatal())
     }

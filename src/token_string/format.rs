@@ -2,31 +2,31 @@
 
 use super::id::ID_BYTES;
 
+/// Bytes of a secret.
 pub const SECRET_BYTES: usize = 16;
-
+/// Bytes that the MAC covers, besides the prefix.
 pub const CHECKED_BYTES: usize = ID_BYTES + SECRET_BYTES;
-
+/// Bytes of the MAC.
 pub const MAC_BYTES: usize = 8;
-
+/// Bytes of a token string, decoded.
 pub const TOKEN_STRING_BYTES: usize = CHECKED_BYTES + MAC_BYTES;
-
-/// Characters of a token after its prefix.
+/// Characters of a token string after its prefix.
 pub const TOKEN_STRING_CHARS: usize = TOKEN_STRING_BYTES / 3 * 4;
 
-/// What a split token is for; told by its prefix, which the check tag covers.
+/// What a split token is for. Its prefix tells, and the MAC covers the prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// A session token, `dw_`.
-    Token,
+    Session,
     /// The login token of a device key, `dwd_`.
     DeviceLogin,
 }
 
-impl Kind {
-    /// What every string of this kind starts with.
+impl TokenKind {
+    /// The start of every string of this kind.
     pub const fn prefix(self) -> &'static str {
         match self {
-            Self::Token => "dw_",
+            Self::Session => "dw_",
             Self::DeviceLogin => "dwd_",
         }
     }

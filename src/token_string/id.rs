@@ -1,4 +1,4 @@
-//! The names of tokens and of what is named like them: what everybody may know of a token string.
+//! Token ids, and the ids of takeovers and device keys, which are made alike. No secret.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -20,19 +20,20 @@ pub const LOCATOR_CHARS: usize = ((ID_BYTES - HASH_TAG_BYTES) * 4).div_ceil(3);
 
 const HASH_TAG_CONTEXT: &str = "doorward 2026-11 shard tag of a user id";
 
-/// Two bytes that say in which slot all of a user's data lives. Fixed for ever: it is in every key and token.
+/// Two bytes that decide in which cluster slot a user's data lives. The derivation never changes: the tag is in every key
+/// and token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HashTag([u8; HASH_TAG_BYTES]);
 
 impl HashTag {
-    /// The shard tag of a user id.
+    /// Derives the hash tag of a user id.
     pub fn of_user(user: &str) -> Self {
         let hash = blake3::Hasher::new_derive_key(HASH_TAG_CONTEXT).update(user.as_bytes()).finalize();
         let bytes = hash.as_bytes();
         Self([bytes[0], bytes[1]])
     }
 
-    /// Reads the four hex digits; `None` when they are anything else.
+    /// Parses four hex digits; `None` for any other text.
     pub fn parse(hex: &str) -> Option<Self> {
         let is_hex = hex.len() == 2 * HASH_TAG_BYTES && hex.bytes().all(|c| c.is_ascii_hexdigit());
         is_hex.then(|| u16::from_str_radix(hex, 16).ok()).flatten().map(|tag| Self(tag.to_be_bytes()))
@@ -43,7 +44,7 @@ impl HashTag {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let [first, second] = self.0.map(usize::from);
         let digits = [first >> 4, first & 15, second >> 4, second & 15].map(|at| DIGITS[at]);
-        // It is all ASCII.
+        // All ASCII.
         ArrayString::from_byte_string(&digits).unwrap_or_default()
     }
 
@@ -53,7 +54,7 @@ impl HashTag {
     }
 }
 
-/// Four hex digits: a raw byte could be `}` and split a user over slots.
+/// Four hex digits. A raw byte could be `}` and split a user's data over slots.
 impl fmt::Display for HashTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text())
@@ -66,46 +67,46 @@ impl fmt::Debug for HashTag {
     }
 }
 
-/// The public, stable name of a token: shard tag and locator, 16 characters of base64url. No secret.
+/// The public, stable id of a token: hash tag and locator, 16 characters of base64url. No secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenId(pub(crate) [u8; ID_BYTES]);
 
 impl TokenId {
-    /// Reads the 16 characters of an id; `None` when it is anything else.
+    /// Parses the 16 characters of an id; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; ID_BYTES];
         (text.len() == ID_CHARS && URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) == Ok(ID_BYTES))
             .then_some(Self(bytes))
     }
 
-    /// The shard tag of the token's user.
+    /// The hash tag of the token's user.
     pub fn hash_tag(&self) -> HashTag {
         HashTag([self.0[0], self.0[1]])
     }
 
-    /// Eight of the ten random bytes: a hash that is there already, and that nobody can choose.
+    /// Eight of the ten random bytes: a ready-made hash that no caller can choose.
     pub fn random_bits(&self) -> u64 {
         self.0[ID_BYTES - 8..].iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
     }
 
-    /// The locator alone, 14 characters: what names the token where its shard tag is known already.
+    /// The locator alone, 14 characters: it names the token where the hash tag is known.
     pub fn locator(&self) -> String {
         self.locator_text().as_str().to_owned()
     }
 
-    /// The same without memory of its own.
+    /// The locator, without an allocation.
     pub fn locator_text(&self) -> ArrayString<LOCATOR_CHARS> {
         let mut text = [0; LOCATOR_CHARS];
         // Fails only for a buffer that is too short.
         let _ = URL_SAFE_NO_PAD.encode_slice(&self.0[HASH_TAG_BYTES..], &mut text);
-        // It is all ASCII.
+        // All ASCII.
         ArrayString::from_byte_string(&text).unwrap_or_default()
     }
 
-    /// The id of the token with this locator in this shard.
-    pub fn from_locator(shard: HashTag, locator: &str) -> Option<Self> {
+    /// The id of this hash tag and locator; `None` if the locator is malformed.
+    pub fn from_locator(tag: HashTag, locator: &str) -> Option<Self> {
         let mut bytes = [0; ID_BYTES];
-        bytes[..HASH_TAG_BYTES].copy_from_slice(&shard.0);
+        bytes[..HASH_TAG_BYTES].copy_from_slice(&tag.0);
         let decoded = URL_SAFE_NO_PAD.decode_slice(locator, &mut bytes[HASH_TAG_BYTES..]);
         (decoded == Ok(ID_BYTES - HASH_TAG_BYTES)).then_some(Self(bytes))
     }
@@ -115,12 +116,12 @@ impl TokenId {
         let mut text = [0; ID_CHARS];
         // Fails only for a buffer that is too short.
         let _ = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
-        // It is all ASCII.
+        // All ASCII.
         ArrayString::from_byte_string(&text).unwrap_or_default()
     }
 }
 
-/// Takes the random bits of an id as its hash; for maps whose keys are ids.
+/// Uses the random bits of an id as its hash; for maps whose keys are ids.
 #[derive(Default)]
 pub struct IdHasher(u64);
 
@@ -132,7 +133,7 @@ impl Hasher for IdHasher {
     }
 
     fn write_usize(&mut self, _: usize) {
-        // The length, which is always the same.
+        // The length, which is constant.
     }
 
     fn finish(&self) -> u64 {
@@ -140,7 +141,7 @@ impl Hasher for IdHasher {
     }
 }
 
-/// By the text, which is what callers see; the bytes sort otherwise.
+/// By the text, because callers see the text; the bytes sort differently.
 impl Ord for TokenId {
     fn cmp(&self, other: &Self) -> Ordering {
         self.text().cmp(&other.text())
@@ -165,13 +166,13 @@ impl fmt::Debug for TokenId {
     }
 }
 
-/// Makes a new name in a shard.
+/// Makes a new id with this hash tag.
 ///
 /// # Errors
-/// When the operating system has no randomness to give.
-pub fn new_id(shard: HashTag, entropy: &Entropy) -> Result<TokenId, SysError> {
+/// The operating system has no randomness to give.
+pub fn new_id(tag: HashTag, entropy: &Entropy) -> Result<TokenId, SysError> {
     let mut id = [0; ID_BYTES];
-    id[..HASH_TAG_BYTES].copy_from_slice(&shard.0);
+    id[..HASH_TAG_BYTES].copy_from_slice(&tag.0);
     id[HASH_TAG_BYTES..].copy_from_slice(&entropy.bytes::<{ ID_BYTES - HASH_TAG_BYTES }>()?);
     Ok(TokenId(id))
 }

@@ -1,14 +1,13 @@
-//! The token_string form of tokens: how a token is made, recognised as ours, and taken apart.
+//! Token strings: mint, decode, verify.
 //!
 //! ```text
-//! dw_ | base64url( shard tag 2 B | locator 10 B | secret 16 B | check tag 8 B )
-//!       '------ token id -------'
+//! dw_ | base64url( hash tag 2 B | locator 10 B | secret 16 B | MAC 8 B )
+//!       '------ token id -----'
 //! ```
 //!
-//! The check tag is a keyed BLAKE3 over the prefix and all before it: a string without a right one was never
-//! ours and is refused here, without asking any store. A device's login token is the same with `dwd_`.
+//! The MAC is a keyed BLAKE3 over the prefix and all before it. Malformed strings and strings with an invalid MAC are
+//! rejected here, before any store is read. A device's login token has the prefix `dwd_`.
 
-pub mod claim;
 pub mod format;
 pub mod id;
 pub mod mint;
@@ -17,11 +16,12 @@ pub mod secret_hash;
 pub mod tests;
 pub mod token_keys;
 pub mod verified_mark;
+pub mod verify;
 
-pub use self::claim::{Claim, Presented, parse};
-pub use self::format::Kind;
+pub use self::format::TokenKind;
 pub use self::id::{HashTag, ID_CHARS, IdHasher, LOCATOR_CHARS, TokenId, new_id};
 pub use self::mint::{Minted, mint, mint_secret};
 pub use self::secret_hash::SecretHash;
 pub use self::token_keys::{MAX_TOKEN_KEYS, TOKEN_KEY_CHARS, TokenKeys, check_token_key};
 pub use self::verified_mark::VerifiedMark;
+pub use self::verify::{UnverifiedToken, VerifiedToken, parse};

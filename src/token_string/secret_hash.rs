@@ -1,14 +1,16 @@
 //! The hash under which a secret is stored.
 
-use super::format::CHECKED_BYTES;
-use constant_time_eq::constant_time_eq_n;
 use std::fmt;
 
-/// Separates this use of BLAKE3 from every other; not a secret.
+use constant_time_eq::constant_time_eq_n;
+
+use super::format::CHECKED_BYTES;
+
+/// Separates this use of BLAKE3 from all others. Not a secret.
 pub const SECRET_HASH_KEY: &[u8; 32] = b"doorward 2026-11 hash of secrets";
 
-/// What the store keeps of a secret: 16 bytes of BLAKE3 over the id and the secret. The secret has 128 random
-/// bits, so a longer hash would not be harder to turn back, only larger in every record.
+/// The stored hash of a secret: 16 bytes of BLAKE3 over the id and the secret. The secret has 128 random bits, so a longer
+/// hash would be no harder to invert, only larger in every record.
 #[derive(Clone, Copy)]
 pub struct SecretHash([u8; 16]);
 
@@ -25,7 +27,7 @@ impl SecretHash {
         &self.0
     }
 
-    /// A hash as read from the store; `None` when it has not its length.
+    /// A hash read from the store; `None` if its length is wrong.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }

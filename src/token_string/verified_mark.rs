@@ -1,9 +1,9 @@
-//! The mark of a token string that was verified before.
+//! The mark of a verified token string, kept beside a copy of its record.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The mark of the string that opened this record, so that it need not be verified anew for each request: see
-/// [`Claim::verify_known`](super::claim::Claim::verify_known).
+/// The mark of the token string that opened this record, so that its MAC need not be computed again on each request. Not
+/// part of the record: a clone starts without a mark, and all marks are equal.
 #[derive(Default)]
 pub struct VerifiedMark(AtomicU64);
 
@@ -13,7 +13,7 @@ impl VerifiedMark {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The string of this mark was verified.
+    /// Sets the mark of a verified string.
     pub fn set(&self, mark: u64) {
         self.0.store(mark, Ordering::Relaxed);
     }

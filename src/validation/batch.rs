@@ -1,65 +1,65 @@
-//! Many token strings at once, for a caller that is trusted and wants to know all about each.
+//! Batches: many token strings at once, each shown as a whole, for a trusted caller.
 
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
-use super::validator::{Access, Validator};
+use super::judgement::Access;
+use super::validator::Validator;
 use crate::model::token::{RecordVerdict, Token, TokenRecord, TokenRef};
 use crate::service::core::no_token_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
 use crate::store::record_read::RecordRead;
-use crate::token_string::{Claim, Kind, Presented, TokenKeys};
+use crate::token_string::{TokenKeys, TokenKind, UnverifiedToken, VerifiedToken};
 
-/// A token string that was not judged in the first pass.
+/// A token string left to the second pass.
 struct Later {
     at: usize,
-    presented: Presented,
+    verified: VerifiedToken,
 }
 
-/// What the first pass came to.
-enum First {
-    /// It was judged by what is known.
+/// What the first pass did with a token string.
+enum FirstPass {
+    /// Judged by the cached record.
     Shown,
-    /// It was refused before the record was looked at: no key verifies it.
+    /// Refused before the record was looked at: no key verifies the string.
     Unverified,
-    /// The rest is the second pass's.
-    Left(Presented),
+    /// Left to the second pass.
+    Left(VerifiedToken),
 }
 
 impl Validator {
-    /// The tokens of these strings in their order, `None` for each that is not valid now. The rules are those of
-    /// [`Validator::validate`], but for the transport: the caller is a trusted back end that found the strings
-    /// wherever it did, so a token's `allowed_cookie` and `allowed_header` are not asked.
+    /// Returns the tokens of these strings in their order, `None` for each that is not valid now. The rules are those of
+    /// [`Validator::validate`], except that every transport is allowed: the caller is a trusted back end.
     ///
-    /// Known tokens are not read; the others are, in one go.
+    /// Cached tokens are not read; the others are read together.
     ///
     /// # Errors
-    /// `Unavailable`, `Corrupt`: then nothing is said of any.
+    /// `Unavailable`, `Corrupt`: nothing is known of any string.
     pub async fn validate_batch(
         &self,
-        wires: &[impl AsRef<[u8]>],
+        token_strings: &[impl AsRef<[u8]>],
         access: Access,
     ) -> Result<Vec<Option<Token>>, StoreError> {
-        let mut tokens = vec![None; wires.len()];
+        let mut tokens = vec![None; token_strings.len()];
         let keep = |at: usize, token: Option<TokenRef<'_>>| tokens[at] = token.map(Token::from);
-        self.in_time(self.show_batch(wires, access, keep)).await?;
+        self.in_time(self.show_batch(token_strings, access, keep)).await?;
         Ok(tokens)
     }
 
-    /// The same, each token shown to `show` with its place: first those that are known, in their order, then the others.
-    /// `show` must be short: the record is held still meanwhile.
+    /// Calls `show` with the place and the token of each string: first the cached ones in their order, then the others.
+    /// `show` runs under the cache's lock: keep it short and do not call the store.
     ///
     /// # Errors
-    /// `Unavailable`, `Corrupt`: then what was shown counts for nothing.
+    /// `Unavailable`, `Corrupt`: discard what was shown.
     pub async fn show_batch(
         &self,
-        wires: &[impl AsRef<[u8]>],
+        token_strings: &[impl AsRef<[u8]>],
         access: Access,
         mut show: impl FnMut(usize, Option<TokenRef<'_>>),
     ) -> Result<(), StoreError> {
-        let later = self.show_known(wires, access, &mut show)?;
+        let later = self.show_known(token_strings, access, &mut show)?;
         if later.is_empty() {
             return Ok(());
         }
@@ -70,82 +70,83 @@ impl Validator {
         outcome
     }
 
-    /// The first pass: what is known without waiting. Gives the rest.
+    /// The first pass: shows what can be judged without waiting, and returns the rest.
     fn show_known(
         &self,
-        wires: &[impl AsRef<[u8]>],
+        token_strings: &[impl AsRef<[u8]>],
         access: Access,
         show: &mut impl FnMut(usize, Option<TokenRef<'_>>),
     ) -> Result<Vec<Later>, StoreError> {
         let keys = self.service.token_keys();
         let Some(keys) = keys.as_deref() else {
-            self.counters.unavailable.inc_by(wires.len() as u64);
+            self.counters.unavailable.inc_by(token_strings.len() as u64);
             return Err(no_token_keys());
         };
         let now_ms = self.service.clock().now_ms();
-        let mut claims = Vec::with_capacity(wires.len());
-        for (at, token_string) in wires.iter().enumerate() {
-            match Claim::read(Kind::Token, token_string.as_ref()) {
-                Some(claim) => claims.push((at, claim)),
+        let mut unverifieds = Vec::with_capacity(token_strings.len());
+        for (at, token_string) in token_strings.iter().enumerate() {
+            match UnverifiedToken::decode(TokenKind::Session, token_string.as_ref()) {
+                Some(unverified) => unverifieds.push((at, unverified)),
                 None => {
                     self.counters.forged.inc();
                     show(at, None);
                 }
             }
         }
-        let ids: Vec<_> = claims.iter().map(|(_, claim)| claim.id()).collect();
-        let (mut later, mut valid, mut unverified) = (Vec::new(), 0, 0);
+        let ids: Vec<_> = unverifieds.iter().map(|(_, unverified)| unverified.id()).collect();
+        let (mut later, mut valid, mut forged) = (Vec::new(), 0, 0);
         self.reader.look_each(&ids, |number, known| {
-            let (at, claim) = claims[number];
+            let (at, unverified) = unverifieds[number];
             let show = |token: Option<TokenRef<'_>>| {
                 valid += u64::from(token.is_some());
                 show(at, token);
             };
-            match self.show_if_known(claim, known, keys, access, now_ms, show) {
-                First::Shown => Looked::Hit(()),
-                First::Unverified => {
-                    unverified += 1;
+            match self.show_if_known(unverified, known, keys, access, now_ms, show) {
+                FirstPass::Shown => Looked::Hit(()),
+                FirstPass::Unverified => {
+                    forged += 1;
                     Looked::NoHit(())
                 }
-                First::Left(presented) => {
-                    later.push(Later { at, presented });
+                FirstPass::Left(verified) => {
+                    later.push(Later { at, verified });
                     Looked::NoHit(())
                 }
             }
         });
         self.counters.valid.inc_by(valid);
-        if unverified > 0 && keys.may_lack_one() {
-            self.counters.unavailable.inc_by(unverified);
+        if forged > 0 && keys.may_lack_one() {
+            self.counters.unavailable.inc_by(forged);
             return Err(no_token_keys());
         }
-        self.counters.forged.inc_by(unverified);
+        self.counters.forged.inc_by(forged);
         Ok(later)
     }
 
+    /// Judges one string by the cached record, if its details are cached, too.
     fn show_if_known(
         &self,
-        claim: Claim,
+        unverified: UnverifiedToken,
         known: Option<Option<&Arc<TokenRecord>>>,
         keys: &TokenKeys,
         access: Access,
         now_ms: u64,
         show: impl FnOnce(Option<TokenRef<'_>>),
-    ) -> First {
-        let Some(presented) = claim.verify_known(keys, known.flatten().map(|record| record.known_secret()))
+    ) -> FirstPass {
+        let Some(verified) =
+            unverified.verify_known(keys, known.flatten().map(|record| record.known_secret()))
         else {
             show(None);
-            return First::Unverified;
+            return FirstPass::Unverified;
         };
-        // Unknown, so it must be read.
-        let Some(record) = known else { return First::Left(presented) };
+        let Some(record) = known else { return FirstPass::Left(verified) };
         let verdict =
-            record.map_or(RecordVerdict::Refused, |record| record.judge(&presented.hash, None, now_ms));
+            record.map_or(RecordVerdict::Refused, |record| record.judge(&verified.secret_hash, None, now_ms));
         match (verdict, record) {
             (RecordVerdict::Admitted, Some(record)) => {
-                let Some(details) = record.details.get() else { return First::Left(presented) };
+                let Some(details) = record.details.get() else { return FirstPass::Left(verified) };
                 if access == Access::Exempt && record.accesses.latest_ms() == 0 {
-                    // The store knows better when it was last accessed.
-                    return First::Left(presented);
+                    // Only the store knows the last access.
+                    return FirstPass::Left(verified);
                 }
                 self.note_access(record, access, now_ms, true);
                 let last_access_ms = record.accesses.latest_ms();
@@ -156,14 +157,14 @@ impl Validator {
                 show(None);
             }
             (verdict, record) => {
-                if self.missing(verdict, record, &presented.hash).is_some() {
-                    return First::Left(presented);
+                if self.missing(verdict, record, &verified.secret_hash).is_some() {
+                    return FirstPass::Left(verified);
                 }
                 self.counters.refused.inc();
                 show(None);
             }
         }
-        First::Shown
+        FirstPass::Shown
     }
 
     fn note_access(&self, record: &Arc<TokenRecord>, access: Access, now_ms: u64, is_kept: bool) {
@@ -172,7 +173,7 @@ impl Validator {
         }
     }
 
-    /// The second pass: what must be read.
+    /// The second pass: reads the tokens, and shows them.
     async fn show_read(
         &self,
         later: &[Later],
@@ -181,15 +182,15 @@ impl Validator {
     ) -> Result<(), StoreError> {
         let mut tokens = self.read_tokens(later).await?;
         self.read_anew(later, &mut tokens).await?;
-        // Read after the look-ups: a token that expired while we waited is expired.
+        // The time after the look-ups: a token that expired during them is expired.
         let now_ms = self.service.clock().now_ms();
         for (token, later) in tokens.iter_mut().zip(later) {
             let record = token.as_ref().map(|token| &token.record);
-            let verdict = record.map(|record| record.judge(&later.presented.hash, None, now_ms));
+            let verdict = record.map(|record| record.judge(&later.verified.secret_hash, None, now_ms));
             match (verdict, record) {
                 (Some(RecordVerdict::Admitted), Some(record)) => {
                     self.counters.valid.inc();
-                    // A copy that nobody else holds goes with this call.
+                    // A copy without another owner is dropped after this call.
                     self.note_access(record, access, now_ms, Arc::strong_count(record) > 1);
                     continue;
                 }
@@ -212,42 +213,42 @@ impl Validator {
         Ok(())
     }
 
-    /// The active tokens of these ids, whoever holds them.
+    /// Returns the active tokens of these ids, whatever their secrets.
     async fn read_tokens(&self, later: &[Later]) -> Result<Vec<Option<Token>>, StoreError> {
-        let read = async |later: &Later| match self.reader.known_token(later.presented.id) {
-            Some(token) => Ok(token.map(|token| self.with_earned(token))),
-            None => self.read_token(&later.presented).await,
+        let read = async |later: &Later| match self.reader.known_token(later.verified.id) {
+            Some(token) => Ok(token.map(|token| self.renewed_token(token))),
+            None => self.read_token(&later.verified).await,
         };
         try_join_all(later.iter().map(read)).await
     }
 
-    /// The token as the store has it. While the store cannot be asked, one that is valid as far as is known, or none.
-    async fn read_token(&self, presented: &Presented) -> Result<Option<Token>, StoreError> {
-        match self.reader.token(presented.id).await {
+    /// Reads a token. While the store cannot be asked, returns a cached token that admits the string.
+    async fn read_token(&self, verified: &VerifiedToken) -> Result<Option<Token>, StoreError> {
+        match self.reader.token(verified.id).await {
             Err(error @ StoreError::Unavailable(_)) => {
-                self.stale(presented, None).and_then(Token::of_cached).map(Some).ok_or(error)
+                self.stale(verified, None).and_then(Token::of_cached).map(Some).ok_or(error)
             }
-            outcome => Ok(outcome?.map(|token| self.with_earned(token))),
+            outcome => Ok(outcome?.map(|token| self.renewed_token(token))),
         }
     }
 
-    fn with_earned(&self, token: Token) -> Token {
+    fn renewed_token(&self, token: Token) -> Token {
         Token { record: self.renewed(token.record), ..token }
     }
 
-    /// Settles the secrets that do not fit the record found, and finds the tokens anew whose secret was handed out since.
+    /// Reads the tokens again whose secret was handed out after their record was read.
     async fn read_anew(&self, later: &[Later], tokens: &mut [Option<Token>]) -> Result<(), StoreError> {
-        let settle = async |(token, later): (&mut Option<Token>, &Later)| {
+        let read_anew = async |(token, later): (&mut Option<Token>, &Later)| {
             let Some(found) = token.as_ref().map(|token| token.record.clone()) else { return Ok(()) };
-            let presented = later.presented;
+            let verified = later.verified;
             let read = RecordRead { record: Some(found.clone()), is_fresh: false };
-            let settled = self.settle(presented, read).await?;
-            if settled.is_none_or(|settled| !Arc::ptr_eq(&settled, &found)) {
-                *token = self.read_token(&presented).await?;
+            let current = self.record_for(verified, read).await?;
+            if current.is_none_or(|current| !Arc::ptr_eq(&current, &found)) {
+                *token = self.read_token(&verified).await?;
             }
             Ok(())
         };
-        try_join_all(tokens.iter_mut().zip(later).map(settle)).await?;
+        try_join_all(tokens.iter_mut().zip(later).map(read_anew)).await?;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Who is behind a valid token.
+//! The identity behind a valid token.
 
 use std::sync::Arc;
 
@@ -6,8 +6,7 @@ use crate::model::takeover::ActiveTakeover;
 use crate::model::token::TokenRecord;
 use crate::token_string::TokenId;
 
-/// What a valid token says about its request, at the time of the validation. During a takeover the request acts as one
-/// user and another one has logged in.
+/// The identity behind a valid token, at the time of the validation. During a takeover, `user` and `actor` differ.
 #[derive(Clone, Debug)]
 pub struct Identity {
     record: Arc<TokenRecord>,
@@ -19,13 +18,12 @@ impl Identity {
         Self { record, now_ms }
     }
 
-    /// As whom the request acts: the user taken over while a takeover is under way, else the one who logged in. `/auth`
-    /// answers it as `X-Auth-User`.
+    /// The user that the request acts as: the taken-over user during a takeover, else the actor. `X-Auth-User` of `/auth`.
     pub fn user(&self) -> &str {
         self.record.effective_user(self.now_ms)
     }
 
-    /// Who logged in, also during a takeover: `X-Auth-Actor`.
+    /// The user who logged in. `X-Auth-Actor` of `/auth`.
     pub fn actor(&self) -> &str {
         self.record.user()
     }
@@ -35,7 +33,7 @@ impl Identity {
         self.record.active_takeover(self.now_ms)
     }
 
-    /// The token's public name.
+    /// The token's public id.
     pub fn token_id(&self) -> TokenId {
         self.record.id
     }
@@ -50,18 +48,18 @@ impl Identity {
         self.record.backend()
     }
 
-    /// The device key that logged the token in, by its uuid.
+    /// The uuid of the device key that logged in.
     pub fn device(&self) -> Option<&str> {
         self.record.device()
     }
 
-    /// Until when this holds unless the token is renewed or revoked, in milliseconds since the Unix epoch: the earlier of
-    /// the token's expiry and the takeover's end.
+    /// When the identity ends, unless the token is renewed or revoked, in milliseconds since the Unix epoch: the earlier of the
+    /// token's expiry and the takeover's end.
     pub fn ends_at_ms(&self) -> u64 {
         self.record.identity_ends_at_ms(self.now_ms)
     }
 
-    /// The record that was judged. Its `user` is the actor.
+    /// The token record. Its `user` is the actor.
     pub fn record(&self) -> &Arc<TokenRecord> {
         &self.record
     }

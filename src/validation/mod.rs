@@ -1,8 +1,15 @@
-//! Is this token string valid, now, on this transport?
+//! Validation: is this token string valid, now, on this transport?
+//!
+//! [`judge`] is the hot path: it judges by the record in memory. [`look_up`] reads what the judgement lacks. [`batch`]
+//! judges many strings at once.
 
 pub mod batch;
 pub mod identity;
+pub mod judge;
+pub mod judgement;
+pub mod look_up;
 pub mod validator;
 
 pub use self::identity::Identity;
-pub use self::validator::{Access, Judged, Judgement, LookUp, Validator};
+pub use self::judgement::{Access, Judged, Judgement, LookUp};
+pub use self::validator::Validator;

@@ -3,7 +3,7 @@
 use doorward::internals::model::device_key::{DeviceKey, DeviceLogin};
 use doorward::internals::store::Rejection;
 use doorward::internals::token_string;
-use doorward::internals::token_string::{Kind, TokenKeys};
+use doorward::internals::token_string::{TokenKeys, TokenKind};
 use doorward::{Entropy, Token};
 
 use super::store::{DAY_MS, TestStore, edited};
@@ -15,7 +15,7 @@ pub const DEVICE_IDLE_MS: u64 = 30 * DAY_MS;
 pub fn sample_device(user: &str, uuid: &str, number: u64, now_ms: u64) -> DeviceKey {
     let keys = TokenKeys::from_secrets(["a check key of the tests"]).unwrap();
     let minted =
-        token_string::mint(Kind::DeviceLogin, &keys, user, &Entropy::seeded(number + 1_000)).unwrap();
+        token_string::mint(TokenKind::DeviceLogin, &keys, user, &Entropy::seeded(number + 1_000)).unwrap();
     DeviceKey {
         id: minted.id,
         secret_hash: minted.hash,

@@ -15,7 +15,7 @@ use doorward::internals::store::record_reader::RecordReader;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
-use doorward::internals::token_string::{HashTag, Kind, Minted, TokenId, TokenKeys, VerifiedMark};
+use doorward::internals::token_string::{HashTag, Minted, TokenId, TokenKeys, TokenKind, VerifiedMark};
 use doorward::internals::values::RedisUrl;
 use doorward::{Clock, Entropy, StoreError, Token, TokenRecord};
 
@@ -124,7 +124,7 @@ impl TestStore {
 
     pub fn mint(&self, user: &str) -> Minted {
         let keys = TokenKeys::from_secrets(["a check key of the tests"]).unwrap();
-        token_string::mint(Kind::Token, &keys, user, &self.entropy).unwrap()
+        token_string::mint(TokenKind::Session, &keys, user, &self.entropy).unwrap()
     }
 
     /// A token that was not issued yet: an hour of idle time, 30 days at most.

@@ -3,7 +3,7 @@
 use std::thread;
 
 use doorward::Entropy;
-use doorward::internals::token_string::{Kind, TokenId, TokenKeys, mint_secret};
+use doorward::internals::token_string::{TokenId, TokenKeys, TokenKind, mint_secret};
 use serde_json::{Value, json};
 
 use super::support::{issue, listed};
@@ -45,7 +45,8 @@ fn wait_until_cached(server: &Server, token: &Value) {
 fn forged(redis: &RedisServer, id: &Value, count: u64) -> Vec<Value> {
     let keys = TokenKeys::from_secrets([redis.cli(&["GET", "dw:m:check-key"]).trim()]).unwrap();
     let id = TokenId::parse(text(id)).unwrap();
-    let forge = |n| mint_secret(Kind::Token, &keys, id, &Entropy::seeded(n)).unwrap().token_string.into();
+    let forge =
+        |n| mint_secret(TokenKind::Session, &keys, id, &Entropy::seeded(n)).unwrap().token_string.into();
     (0..count).map(forge).collect()
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use doorward::internals::store::cache::near_cache::{Limits, Looked};
 use doorward::internals::store::cache::{Connection, Flight, Follower, NearCache, ServerIndex, Ticket};
-use doorward::internals::token_string::{Kind, TokenId, TokenKeys, mint};
+use doorward::internals::token_string::{TokenId, TokenKeys, TokenKind, mint};
 use doorward::{Clock, Entropy};
 
 const S0: ServerIndex = ServerIndex(0);
@@ -15,7 +15,7 @@ const LIMITS: Limits = Limits { capacity_entries: 1000, servers: 2, lease_ms: LE
 /// As scattered as real ones are, because it is one.
 fn token(n: usize) -> TokenId {
     let keys = TokenKeys::from_secrets(["a secret of the test"]).unwrap();
-    mint(Kind::Token, &keys, "alice", &Entropy::seeded(n as u64)).unwrap().id
+    mint(TokenKind::Session, &keys, "alice", &Entropy::seeded(n as u64)).unwrap().id
 }
 
 /// A cache whose server 0 is live, with a heartbeat sent at 0.

@@ -7,13 +7,13 @@ use percent_encoding::percent_decode_str;
 use super::list::parse_items;
 use super::scalar::{Parsed, boolean, is_word};
 use crate::model::field_rules as rules;
-use crate::model::route_check::Check;
+use crate::model::route_check::RouteCheck;
 
 const MAX_CHECKS: usize = 100;
 const MAX_NAME_CHARS: usize = 50;
 
 /// Parses route checks, each with its own name.
-pub(crate) fn route_checks(text: &str) -> Parsed<Vec<Check>> {
+pub(crate) fn route_checks(text: &str) -> Parsed<Vec<RouteCheck>> {
     let checks = parse_items(text, MAX_CHECKS, "check", route_check)?;
     let mut names = HashSet::new();
     match checks.iter().find(|check| !names.insert(&check.name)) {
@@ -22,12 +22,12 @@ pub(crate) fn route_checks(text: &str) -> Parsed<Vec<Check>> {
     }
 }
 
-fn route_check(item: &str) -> Parsed<Check> {
+fn route_check(item: &str) -> Parsed<RouteCheck> {
     let (name, demands) = item.split_once(':').unwrap_or((item, ""));
     if !(1..=MAX_NAME_CHARS).contains(&name.len()) || !is_word(name) {
         return Err("its name is not 1 to 50 of A-Z a-z 0-9 _ -".into());
     }
-    let mut check = Check { name: name.into(), ..Check::default() };
+    let mut check = RouteCheck { name: name.into(), ..RouteCheck::default() };
     let mut keys = HashSet::new();
     for pair in demands.split('+').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').ok_or("it is not NAME:KEY=VALUE+KEY=VALUE")?;
@@ -40,7 +40,7 @@ fn route_check(item: &str) -> Parsed<Check> {
     Ok(check)
 }
 
-fn set_demand(check: &mut Check, key: &str, value: &str) -> Parsed<()> {
+fn set_demand(check: &mut RouteCheck, key: &str, value: &str) -> Parsed<()> {
     match key {
         "backend" => rules::backend(value).map(|()| check.backend = Some(value.into())),
         "slug" => rules::auth_slug(value).map(|()| check.slug = Some(value.into())),
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_check_has_a_name_and_demands() {
-        let staff = Check {
+        let staff = RouteCheck {
             name: "staff".into(),
             backend: Some("a+b,c=d".into()),
             slug: Some("web".into()),
@@ -64,8 +64,8 @@ mod tests {
             anonymous: false,
         };
         let text = "staff:backend=a%2Bb%2Cc=d+slug=web+second-factor=true, any, p:anonymous=true";
-        let any = Check { name: "any".into(), ..Check::default() };
-        let public = Check { name: "p".into(), anonymous: true, ..Check::default() };
+        let any = RouteCheck { name: "any".into(), ..RouteCheck::default() };
+        let public = RouteCheck { name: "p".into(), anonymous: true, ..RouteCheck::default() };
         assert_eq!(route_checks(text), Ok(vec![staff, any, public]));
         assert_eq!(route_checks(" "), Ok(vec![]));
     }

@@ -2,37 +2,37 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Where the hot path notes an access without a lock: on the copy of the record that it holds anyway. Not part
-/// of the record: a clone starts without any, and all marks are equal.
+/// The latest access through one copy of a record. The hot path sets it without a lock, on the copy that it holds anyway.
+/// Not part of the record: a clone starts without an access, and all marks are equal.
 #[derive(Default)]
 pub struct AccessMark {
     latest_ms: AtomicU64,
-    is_queued: AtomicBool,
+    is_watched: AtomicBool,
     has_surely_expired: AtomicBool,
 }
 
 impl AccessMark {
-    /// Notes an access. True when nobody watches this mark yet: then the caller hands it to who will.
-    pub fn note(&self, now_ms: u64) -> bool {
-        // Concurrent accesses are at most a millisecond or two apart: whichever stays is right enough, and
-        // most find nothing to write.
+    /// Records an access. Returns true if nobody watches this mark yet: the caller then has it watched.
+    pub fn record(&self, now_ms: u64) -> bool {
+        // Concurrent accesses are at most a millisecond or two apart: either is exact enough, and most find nothing to
+        // write.
         if self.latest_ms.load(Ordering::Relaxed) < now_ms {
             self.latest_ms.store(now_ms, Ordering::Relaxed);
         }
-        !self.is_queued.load(Ordering::Relaxed) && !self.is_queued.swap(true, Ordering::Relaxed)
+        !self.is_watched.load(Ordering::Relaxed) && !self.is_watched.swap(true, Ordering::Relaxed)
     }
 
-    /// The latest access noted; 0 for none.
+    /// The latest access; 0 for none.
     pub fn latest_ms(&self) -> u64 {
         self.latest_ms.load(Ordering::Relaxed)
     }
 
-    /// The store knows of an access at this time: it counts as noted, and need not be written.
+    /// Takes over an access that the store knows of, which need not be written.
     pub fn learn(&self, access_ms: u64) {
         self.latest_ms.fetch_max(access_ms, Ordering::Relaxed);
     }
 
-    /// The record has expired, and it is certain that no access in time is still to be written.
+    /// The record has expired, and no access in time is still to be written by any node.
     pub fn confirm_expiry(&self) {
         self.has_surely_expired.store(true, Ordering::Relaxed);
     }
@@ -42,9 +42,9 @@ impl AccessMark {
         self.has_surely_expired.load(Ordering::Relaxed)
     }
 
-    /// Nobody watches this mark any more.
+    /// The mark is not watched any more.
     pub fn release(&self) {
-        self.is_queued.store(false, Ordering::Relaxed);
+        self.is_watched.store(false, Ordering::Relaxed);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 /// and all are equal.
 pub struct Cached<T>(OnceLock<T>);
 
-/// A text with a gap for what changes without the record.
+/// A text with a gap for a value that changes without the record.
 pub struct GappedText {
     text: Box<[u8]>,
     gap_at: u32,
@@ -20,28 +20,28 @@ impl GappedText {
         Self { text: text.into(), gap_at }
     }
 
-    /// As [`TokenRecord::fetch`](super::record::TokenRecord::fetch).
+    /// Prefetches the memory of the text.
     pub fn fetch(&self) {
-        /// How much memory comes at once.
+        /// Memory is fetched in lines of this size.
         const LINE_BYTES: usize = 64;
         for byte in self.text.iter().step_by(LINE_BYTES) {
             black_box(*byte);
         }
     }
 
-    /// What comes before the gap and what comes after it.
+    /// The text before the gap, and the text after it.
     pub fn parts(&self) -> (&[u8], &[u8]) {
         self.text.split_at_checked(self.gap_at as usize).unwrap_or_default()
     }
 }
 
 impl<T> Cached<T> {
-    /// What was put there, or is made now.
+    /// Returns the value, and makes it if there is none.
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         self.0.get_or_init(make)
     }
 
-    /// What was put there.
+    /// Returns the value, if there is one.
     pub fn get(&self) -> Option<&T> {
         self.0.get()
     }

@@ -3,7 +3,7 @@
 use super::rotation::Rotation;
 use crate::model::event::RevokeReason;
 
-/// What `PATCH` changes; `None` leaves a field as it is.
+/// A change of a token; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenChange {
     /// `Some(None)` clears the slug.
@@ -12,7 +12,7 @@ pub struct TokenChange {
     pub allowed_cookie: Option<bool>,
     /// Whether the Authorization header may carry the token.
     pub allowed_header: Option<bool>,
-    /// The second factor was shown.
+    /// Confirms the second factor.
     pub confirm: bool,
     /// Gives the token a new secret.
     pub rotate: Option<Rotation>,
@@ -26,7 +26,7 @@ impl TokenChange {
         Self { revoke: Some(reason), ..Self::default() }
     }
 
-    /// The change that only says that the second factor was shown.
+    /// The change that only confirms the second factor.
     pub fn confirming() -> Self {
         Self { confirm: true, ..Self::default() }
     }

@@ -1,17 +1,16 @@
-//! The texts of a record, in one piece of memory with the record itself where they are short. Judging a known token
-//! costs mostly the fetching of its memory, so there is as little of it as can be, and in one place.
+//! The texts of a record. Short texts are inside the record: judging a cached token costs mostly the fetching of its memory,
+//! so there is little of it, in one place.
 
 use arrayvec::ArrayString;
 
-/// Texts that together are longer have memory of their own.
+/// Texts that are longer in total have an allocation of their own.
 const INLINE_BYTES: usize = 64;
 
-/// User, auth slug, backend and device. None of them may be empty, so that one which is not there is kept as the empty
-/// text.
+/// User, auth slug, backend and device. No value may be empty, so a missing one is kept as the empty text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Texts {
     all: All,
-    /// Where each but the last ends.
+    /// The ends of all texts but the last.
     ends: [u16; 3],
     is_visible_ascii: bool,
 }
@@ -23,7 +22,7 @@ enum All {
 }
 
 impl Texts {
-    /// Keeps these; the rules bound each to 256 bytes.
+    /// Joins the texts, each of at most 256 bytes.
     pub fn new(user: &str, auth_slug: Option<&str>, backend: Option<&str>, device: Option<&str>) -> Self {
         let parts = [user, auth_slug.unwrap_or(""), backend.unwrap_or(""), device.unwrap_or("")];
         let mut ends = [0; 3];
@@ -53,7 +52,7 @@ impl Texts {
         Some(self.part(number)).filter(|part| !part.is_empty())
     }
 
-    /// Who logged in: 1 to 256 bytes.
+    /// The user who logged in: 1 to 256 bytes.
     pub fn user(&self) -> &str {
         self.part(0)
     }
@@ -68,27 +67,27 @@ impl Texts {
         self.optional(2)
     }
 
-    /// The device key that logged it in, by its uuid.
+    /// The uuid of the device key that logged in.
     pub fn device(&self) -> Option<&str> {
         self.optional(3)
     }
 
-    /// The same with another slug, or none.
+    /// The texts with another auth slug, or none.
     pub fn with_auth_slug(&self, auth_slug: Option<&str>) -> Self {
         Self::new(self.user(), auth_slug, self.backend(), self.device())
     }
 
-    /// The same with an owner; for a token that was made before its owner was known.
+    /// The texts with another user; for a token that was made before its owner was known.
     pub fn with_user(&self, user: &str) -> Self {
         Self::new(user, self.auth_slug(), self.backend(), self.device())
     }
 
-    /// The same with the device key that logged it in.
+    /// The texts with the device key that logged in.
     pub fn with_device(&self, device: &str) -> Self {
         Self::new(self.user(), self.auth_slug(), self.backend(), Some(device))
     }
 
-    /// Whether all of them are visible ASCII without `%`, and so are header values as they are.
+    /// Whether all texts are visible ASCII without `%`, so that they need no encoding in headers.
     pub fn are_visible_ascii(&self) -> bool {
         self.is_visible_ascii
     }
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn they_take_no_more_than_they_must() {
+    fn short_texts_are_inside_the_record() {
         assert!(size_of::<Texts>() <= INLINE_BYTES + 16);
     }
 }

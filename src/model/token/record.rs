@@ -1,4 +1,4 @@
-//! The token record and its rules: what is valid, when it is renewed, who sees it. Pure: no store, no clock.
+//! The token record and its rules: when a token is valid, when it is renewed, as whom it acts.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -10,49 +10,49 @@ use super::inline_text::Texts;
 use super::refused_marks::RefusedMarks;
 use super::rotation::PreviousSecrets;
 use crate::model::takeover::ActiveTakeover;
-use crate::token_string::claim::KnownSecret;
+use crate::token_string::verify::KnownSecret;
 use crate::token_string::{SecretHash, TokenId, VerifiedMark};
 
-/// What validation needs to know of a token. Read on every check, so it is kept small, and what every check reads is
-/// in one piece at its start: fetching a further piece of memory costs as much as a hash.
+/// The token record: what validation needs. It is read on every check, so it is small, and the fields that every check
+/// reads come first: fetching another line of memory costs as much as a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct TokenRecord {
     /// The hash of its secret.
     pub secret_hash: SecretHash,
-    /// What the string that opened it left here.
+    /// The mark of the string that last proved it.
     pub verified: VerifiedMark,
-    /// It is valid while the clock is before this, in milliseconds since the Unix epoch.
+    /// It expires at this time, in milliseconds since the Unix epoch.
     pub expires_at_ms: u64,
     /// An access moves `expires_at_ms` to this long after itself.
     pub idle_ms: u64,
     /// No renewal reaches beyond this: the absolute lifetime.
     pub ends_at_ms: u64,
-    /// False once it was ended.
+    /// False once it is revoked.
     pub is_active: bool,
-    /// False while a second factor is still to be shown: then it opens nothing yet.
+    /// False while its second factor is still to be shown: it opens nothing yet.
     pub is_authenticated: bool,
     /// Whether a cookie may carry it.
     pub allowed_cookie: bool,
     /// Whether the Authorization header may carry it.
     pub allowed_header: bool,
-    /// The token's public name.
+    /// The token's public id.
     pub id: TokenId,
-    /// As whom it acts, from the start of a takeover to its end; see [`TokenRecord::active_takeover`].
+    /// The takeover, which may have reached its hard end: [`TokenRecord::active_takeover`].
     pub takeover: Option<Box<ActiveTakeover>>,
-    /// Who logged in and how.
+    /// User, auth slug, backend and device.
     pub texts: Texts,
-    /// Its other secrets, oldest first; at most [`MAX_PREVIOUS_SECRETS`].
+    /// Its other secrets, oldest first; at most [`MAX_PREVIOUS_SECRETS`](super::rotation::MAX_PREVIOUS_SECRETS).
     pub previous: PreviousSecrets,
-    /// The secrets that the store was asked about and did not know.
+    /// Secrets that the store did not know.
     pub refused: RefusedMarks,
-    /// The rest of the token, once a batch has asked for it: what was read with this copy or after it. A change
-    /// of the token replaces the copy, so this is never older.
+    /// The details, once a batch has read them, with this copy or after it. A change of the token replaces the copy, so the
+    /// details are never older.
     pub details: Cached<Arc<TokenDetails>>,
-    /// What shows the token as a whole, kept for the next time by who made it.
+    /// The JSON text of the whole token, once a batch has shown it.
     pub json: Cached<GappedText>,
-    /// The accesses seen through this copy of the record. Last, because it is written all the time: what is read
-    /// only should not be in the same line of memory.
+    /// The accesses through this copy. The last field, because it is written all the time: read-only fields should not share
+    /// its line of memory.
     pub accesses: AccessMark,
 }
 
@@ -65,53 +65,52 @@ pub enum Transport {
     Cookie,
 }
 
-/// What a secret is worth to a record.
+/// The verdict of a record on a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordVerdict {
     /// It opens the token.
     Admitted,
-    /// It is the right one, of a token whose second factor is still to be shown.
+    /// It is the right secret, but the second factor is still to be shown.
     Pending,
-    /// The token is live, but this secret was rotated out and its grace is over. It never becomes right again.
+    /// The token is live, but the secret was rotated out and its grace is over. It never becomes right again.
     RotatedOut,
-    /// The token is live, but this record does not know the secret: forged, forgotten, or handed out since the record
-    /// was read.
+    /// The token is live, but the record does not know the secret: it is forged, no longer remembered, or newer than the
+    /// record.
     WrongSecret,
-    /// This record has expired, whatever the secret. A renewal that is not in this record may have been earned.
+    /// The record has expired, whatever the secret. A renewal that is not in it may have been earned.
     Expired,
-    /// Ended, or not allowed on this transport.
+    /// The token is revoked, or not allowed on this transport.
     Refused,
 }
 
 impl TokenRecord {
-    /// Touches each line of this record's memory, and does nothing with it: the core then waits for all of them at once,
-    /// and not for one after the other as they are read.
+    /// Prefetches the memory of this record: the core waits for all lines at once, not for one after the other.
     #[inline]
     pub fn fetch(&self) {
         black_box((self.expires_at_ms, self.is_active, self.previous.is_empty(), self.accesses.latest_ms()));
     }
 
-    /// Who logged in. During a takeover a request acts as another user: [`TokenRecord::effective_user`].
+    /// The user who logged in. During a takeover a request acts as another user: [`TokenRecord::effective_user`].
     pub fn user(&self) -> &str {
         self.texts.user()
     }
 
-    /// See [`Texts`].
+    /// The kind of token.
     pub fn auth_slug(&self) -> Option<&str> {
         self.texts.auth_slug()
     }
 
-    /// See [`Texts`].
+    /// What authenticated the user.
     pub fn backend(&self) -> Option<&str> {
         self.texts.backend()
     }
 
-    /// See [`Texts`].
+    /// The uuid of the device key that logged in.
     pub fn device(&self) -> Option<&str> {
         self.texts.device()
     }
 
-    /// What this secret is worth at `now_ms` when `via` carries it; `None` where what carried it is not asked.
+    /// Judges a secret at `now_ms` over the transport `via`; `None` allows every transport.
     pub fn judge(&self, secret_hash: &SecretHash, via: Option<Transport>, now_ms: u64) -> RecordVerdict {
         let is_allowed = match via {
             Some(Transport::Header) => self.allowed_header,
@@ -133,7 +132,7 @@ impl TokenRecord {
         }
     }
 
-    /// Whether this is its secret, or a previous one that is still good, of an active token that may have expired.
+    /// Whether the token is active, though it may have expired, and this is its secret or a previous one that is still good.
     pub fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
         self.is_active && self.mismatch(secret_hash, now_ms).is_none()
     }
@@ -143,28 +142,28 @@ impl TokenRecord {
         self.takeover.as_deref().filter(|takeover| self.is_active && takeover.is_active(now_ms))
     }
 
-    /// When the present identity ends, unless the token is renewed: with the takeover under way, else with the token.
+    /// When the present identity ends, unless the token is renewed: the end of the takeover under way, else of the token.
     pub fn identity_ends_at_ms(&self, now_ms: u64) -> u64 {
         let takeover = self.active_takeover(now_ms);
         takeover.map_or(self.expires_at_ms, |takeover| takeover.ends_at_ms.min(self.expires_at_ms))
     }
 
-    /// As whom a request with this token acts at `now_ms`: the taken-over user, else the owner.
+    /// The user that a request with this token acts as at `now_ms`: the taken-over user, else the owner.
     pub fn effective_user(&self, now_ms: u64) -> &str {
         self.active_takeover(now_ms).map_or(self.user(), |takeover| &takeover.user)
     }
 
-    /// Neither ended nor expired.
+    /// Whether it is neither revoked nor expired.
     pub fn is_live(&self, now_ms: u64) -> bool {
         self.is_active && self.expires_at_ms > now_ms
     }
 
-    /// Active, but past its expiry.
+    /// Whether it is not revoked, but expired.
     pub fn has_expired(&self, now_ms: u64) -> bool {
         self.is_active && self.expires_at_ms <= now_ms
     }
 
-    /// This record, renewed to `expires_at_ms`; with the details and the latest access that are known beside it.
+    /// Returns the record renewed to `expires_at_ms`, with its cached details and its latest access.
     pub fn renewed_to(&self, expires_at_ms: u64) -> Self {
         let accesses = AccessMark::default();
         accesses.learn(self.accesses.latest_ms());
@@ -172,14 +171,14 @@ impl TokenRecord {
         Self { expires_at_ms, accesses, details, ..self.clone() }
     }
 
-    /// What a presented string is compared with before its MAC is computed again.
+    /// The secret and the mark that a token string is compared with before its MAC is computed.
     pub fn known_secret(&self) -> KnownSecret<'_> {
         KnownSecret { secret_hash: &self.secret_hash, verified: &self.verified }
     }
 
-    /// The expiry that an access at `now_ms` earns, when it is at least `step_ms` later than the present one.
-    /// Renewal goes in steps because each one is a write that every node hears of. A token may so end up to
-    /// one step early, never late.
+    /// Returns the expiry that an access at `now_ms` earns, if it is at least `step_ms` later than the present one. Renewal
+    /// goes in steps because each renewal is a write that every node hears of. A token may expire up to one step early, never
+    /// late.
     pub fn renewal(&self, now_ms: u64, step_ms: u64) -> Option<u64> {
         let earned = now_ms.saturating_add(self.idle_ms).min(self.ends_at_ms);
         (earned > self.expires_at_ms && earned - self.expires_at_ms >= step_ms).then_some(earned)

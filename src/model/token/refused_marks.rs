@@ -5,31 +5,32 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::token_string::SecretHash;
 
-/// The secrets that the store was asked about, after they were presented, and did not know. They never become right:
-/// a secret is handed out only after the store has it. So a string that is replayed costs no further trip.
+/// The last few secrets that the store did not know. They never become right, because a secret is handed out only after it
+/// is stored. So a replayed string costs no further round trip.
 ///
-/// Keeps the last few. No memory of its own until there is one.
+/// Not part of the record: a clone starts empty, and all are equal. Allocates with the first secret.
 #[derive(Default)]
-pub struct RefusedMarks(OnceLock<Box<Marks>>);
+pub struct RefusedMarks(OnceLock<Box<MarkRing>>);
 
 #[derive(Default)]
-pub(crate) struct Marks {
+pub(crate) struct MarkRing {
     /// 0 for none.
     all: [AtomicU64; REFUSED_MARKS],
-    /// How many were added, which is the place of the next.
+    /// The number of secrets added, and so the place of the next one.
     added: AtomicUsize,
 }
 
+/// The secrets that are kept.
 pub(crate) const REFUSED_MARKS: usize = 16;
 
 impl RefusedMarks {
-    /// Whether this secret was refused.
+    /// Whether the store did not know this secret.
     pub fn contains(&self, secret_hash: &SecretHash) -> bool {
         let mark = Self::mark(secret_hash);
         self.0.get().is_some_and(|marks| marks.all.iter().any(|other| other.load(Ordering::Relaxed) == mark))
     }
 
-    /// The store does not know this secret.
+    /// Adds a secret that the store does not know.
     pub fn add(&self, secret_hash: &SecretHash) {
         if !self.contains(secret_hash) {
             let marks = self.0.get_or_init(Box::default);
@@ -38,7 +39,7 @@ impl RefusedMarks {
         }
     }
 
-    /// Half of the hash: enough to tell a few secrets apart.
+    /// The mark of a secret: half of its hash, which is enough to tell a few secrets apart.
     fn mark(secret_hash: &SecretHash) -> u64 {
         secret_hash.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes).max(1)
     }

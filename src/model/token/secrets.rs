@@ -5,8 +5,7 @@ use super::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, PreviousSecret, Rota
 use crate::token_string::SecretHash;
 
 impl TokenRecord {
-    /// Replaces the secret. Returns false, and changes nothing, when this window has handed out [`MAX_SIBLINGS`]
-    /// secrets.
+    /// Replaces the secret. Returns false, and changes nothing, if this window has handed out [`MAX_SIBLINGS`] secrets.
     pub fn rotate(&mut self, rotation: Rotation, now_ms: u64) -> bool {
         let Rotation { hash, grace_ms } = rotation;
         let is_in_grace = |secret: &PreviousSecret| secret.until_ms.is_some() && secret.is_good(now_ms);
@@ -34,7 +33,7 @@ impl TokenRecord {
         true
     }
 
-    /// What is wrong with this secret at `now_ms`; `None` when it opens the token.
+    /// Returns what is wrong with this secret at `now_ms`; `None` if it opens the token.
     pub(crate) fn mismatch(&self, secret_hash: &SecretHash, now_ms: u64) -> Option<RecordVerdict> {
         if self.secret_hash == *secret_hash {
             return None;

@@ -50,7 +50,7 @@ fn the_right_secret_on_an_allowed_transport_is_admitted_before_its_expiry() {
 #[test]
 fn a_renewed_record_is_live_again_and_keeps_what_is_known_beside_it() {
     let token = record();
-    token.accesses.note(900);
+    token.accesses.record(900);
     assert_eq!((token.has_expired(999), token.has_expired(1_000)), (false, true));
     let renewed = token.renewed_to(1_900);
     assert_eq!(renewed.judge(&token.secret_hash, None, 1_899), RecordVerdict::Admitted);

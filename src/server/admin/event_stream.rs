@@ -15,7 +15,7 @@ use super::problem::{Problem, ProblemKind};
 use crate::server::json::event::EventJson;
 use crate::server::transport::body::Body;
 use crate::service::Service;
-use crate::store::feed::{Read, Told};
+use crate::store::feed::{FeedEntry, FeedRead};
 
 /// The most readers of the feed at once.
 pub const MAX_FEED_READERS: usize = 100;
@@ -55,7 +55,7 @@ impl FeedReaders {
             FeedReader { service, epoch: self.epoch.clone(), from, queue: VecDeque::new(), _permit: permit };
         if has_missed {
             reader.queue.push_back(preamble(BEFORE_THE_GAP));
-            reader.queue.push_back(reader.text(&Told::Gap));
+            reader.queue.push_back(reader.text(&FeedEntry::Gap));
         } else {
             reader.queue.push_back(preamble(&reader.id()));
         }
@@ -108,17 +108,17 @@ impl FeedReader {
                 return Some(Bytes::from_static(b": still here\n\n"));
             };
             match read {
-                Read::Entries(entries) => {
+                FeedRead::Entries(entries) => {
                     for (number, told) in entries {
                         self.from = number + 1;
                         self.queue.push_back(self.text(&told));
                     }
                 }
-                Read::Missed(next) => {
+                FeedRead::Missed(next) => {
                     self.from = next;
-                    self.queue.push_back(self.text(&Told::Gap));
+                    self.queue.push_back(self.text(&FeedEntry::Gap));
                 }
-                Read::Closed => return None,
+                FeedRead::Closed => return None,
             }
         }
     }
@@ -128,15 +128,15 @@ impl FeedReader {
         format!("{}.{}", self.epoch, self.from)
     }
 
-    fn text(&self, told: &Told) -> Bytes {
+    fn text(&self, told: &FeedEntry) -> Bytes {
         match told {
-            Told::Event(user, event) => {
+            FeedEntry::Event(user, event) => {
                 let kind = event.kind.name();
                 // Serialization fails only for maps whose keys are not strings.
                 let data = serde_json::to_string(&EventJson::of(user, event)).unwrap_or_default();
                 format!("id: {}\nevent: {kind}\ndata: {data}\n\n", self.id()).into()
             }
-            Told::Gap => format!("id: {}\nevent: gap\ndata: {{}}\n\n", self.id()).into(),
+            FeedEntry::Gap => format!("id: {}\nevent: gap\ndata: {{}}\n\n", self.id()).into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a route demands of a request.
 
 use super::refusal::Objection;
-use crate::model::route_check::Check;
+use crate::model::route_check::RouteCheck;
 use crate::model::token::TokenRecord;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub struct Admission {
 #[derive(Clone, Debug)]
 pub enum Demand {
     Nothing,
-    Check(Arc<Check>),
+    Check(Arc<RouteCheck>),
     /// Nothing meets it: another site made the browser send the request.
     SameSite,
 }
@@ -29,7 +29,7 @@ impl Admission {
     pub const OPTIONAL: Self = Self { is_optional: true, demand: Demand::Nothing };
 
     /// A valid token that meets a check; everybody else as the check has it.
-    pub fn by(check: Arc<Check>) -> Self {
+    pub fn by(check: Arc<RouteCheck>) -> Self {
         Self { is_optional: check.anonymous, demand: Demand::Check(check) }
     }
 

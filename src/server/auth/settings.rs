@@ -3,7 +3,7 @@
 use super::admission::Admission;
 use super::paths::is_or_below;
 use crate::config::Config;
-use crate::model::route_check::Check;
+use crate::model::route_check::RouteCheck;
 use crate::values::{Cookie, Origin, TrustedProxies};
 use hyper::header::HeaderName;
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ pub struct Settings {
     /// Whose word counts on where a request came from.
     pub trusted_proxies: TrustedProxies,
     /// By name.
-    pub checks: HashMap<String, Arc<Check>>,
+    pub checks: HashMap<String, Arc<RouteCheck>>,
 }
 
 impl Settings {

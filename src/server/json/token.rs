@@ -1,13 +1,13 @@
 //! The token object as the contract shows it.
 
-use super::timestamp::{Timestamps, timestamp};
 use serde::Serialize;
 
 use super::takeover::TakeoverJson;
+use super::timestamp::{Timestamps, timestamp};
 use crate::model::event::RevokeReason;
 use crate::model::token::{GappedText, RelatedObject, Token, TokenRef};
 
-/// See the contract; borrowed from the record.
+/// The token object of the HTTP contract, borrowed from a token.
 #[derive(Serialize)]
 pub struct TokenJson<'a> {
     id: String,
@@ -26,17 +26,17 @@ pub struct TokenJson<'a> {
     allowed_cookie: bool,
     allowed_header: bool,
     related_objects: Vec<RelatedObjectJson<'a>>,
-    /// The one under way.
+    /// The takeover under way.
     takeover: Option<TakeoverJson<'a>>,
     device: Option<&'a str>,
     /// False while the second factor is still to be shown.
     is_authenticated: bool,
     revoked_at: Option<String>,
     revoked_reason: Option<&'static str>,
-    /// The secret string; only in the answer that makes it.
+    /// The token string; only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<&'a str>,
-    /// The whole value of the header that gives it to a browser; where it was asked for.
+    /// The value of the `Set-Cookie` header for a browser, if the caller asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     set_cookie: Option<String>,
 }
@@ -48,11 +48,11 @@ pub(crate) struct RelatedObjectJson<'a> {
 }
 
 impl<'a> TokenJson<'a> {
-    /// Appends the text of a token as a batch sees it. All of it but the last access is kept for the next time, unless
-    /// there is a takeover, whose end the record does not tell.
+    /// Appends the object of a token in a batch. The text is cached with a gap for the last access. A token with a takeover is
+    /// not cached, because its text changes at the takeover's hard end.
     pub fn write_batch(token: TokenRef<'a>, now_ms: u64, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
         if token.record.takeover.is_some() {
-            // Serialization to memory fails only for maps with keys that are no strings; there are none.
+            // Serialization to memory cannot fail: there is no map with keys other than strings.
             let _ = serde_json::to_writer(out, &Self::of(token, now_ms));
             return;
         }
@@ -66,7 +66,7 @@ impl<'a> TokenJson<'a> {
         out.extend_from_slice(after);
     }
 
-    /// The object without the secret, as it is at `now_ms`.
+    /// The object at `now_ms`, without the token string.
     pub fn of(token: impl Into<TokenRef<'a>>, now_ms: u64) -> Self {
         let TokenRef { record, details, last_access_ms, revoked } = token.into();
         let related = |object: &'a RelatedObject| RelatedObjectJson {
@@ -101,20 +101,20 @@ impl<'a> TokenJson<'a> {
         }
     }
 
-    /// The object with the string that only its holder gets.
+    /// The object at `now_ms`, with the token string for the holder.
     pub fn with_secret(token: &'a Token, token_string: &'a str, now_ms: u64) -> Self {
         Self { token: Some(token_string), ..Self::of(token, now_ms) }
     }
 
-    /// The same with the header's value that gives the string to a browser.
+    /// Adds the value of the `Set-Cookie` header.
     pub fn with_cookie(self, set_cookie: Option<String>) -> Self {
         Self { set_cookie, ..self }
     }
 }
 
-/// A token's text with a gap for its last access, which is empty in it.
+/// Makes a text with a gap of an object whose last access is empty.
 pub(crate) fn with_gap(without: &TokenJson<'_>) -> GappedText {
-    // No string in it holds this: a quote in a string is escaped.
+    // No string contains this, because quotes in strings are escaped.
     const EMPTY: &[u8] = b"\"last_access\":\"\"";
     let text = serde_json::to_vec(without).unwrap_or_default();
     let at = text.windows(EMPTY.len()).position(|window| window == EMPTY);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_that_was_kept_is_not_that_of_another_time() {
+    fn a_cached_day_is_not_used_for_another_day() {
         let mut timestamps = super::Timestamps::default();
         for ms in [86_399_999, 86_400_000, 1_800_000_000_007, 1_800_000_000_008, 1_800_086_400_000, 0] {
             let mut text = Vec::new();

@@ -8,10 +8,10 @@ use crate::store::error::StoreError;
 use crate::store::rejection::Outcome;
 
 impl Store {
-    /// Keeps a new device key, unless its user has one of this uuid. Returns the existing one, which is left as it is.
+    /// Stores a new device key, unless the user has one of this uuid. Returns the existing key, which is not changed.
     ///
     /// # Errors
-    /// `Unavailable`, also when the store is full; `Corrupt`.
+    /// `Unavailable`, also if the store is full; `Corrupt`.
     pub async fn make_device(
         &self,
         new: &DeviceKey,
@@ -23,7 +23,7 @@ impl Store {
         }
     }
 
-    /// A user's device keys, newest first.
+    /// Lists a user's device keys, newest first.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -34,11 +34,11 @@ impl Store {
         }
     }
 
-    /// Changes a device key; one that is deactivated ends the tokens it logged in, in the same step. The key as it is
-    /// then; `None` when there is none.
+    /// Changes a device key and returns it; `None` if there is no such key. Deactivating it revokes the tokens it logged in,
+    /// in the same step.
     ///
     /// # Errors
-    /// `Unavailable`; `Corrupt`, and then the key may have been changed and all tokens ended whose records are not.
+    /// `Unavailable`; `Corrupt`, and then the key may be changed and all other tokens revoked.
     pub async fn change_device(
         &self,
         user: &str,
@@ -52,7 +52,7 @@ impl Store {
         }
     }
 
-    /// Forgets a device key and ends the tokens it logged in, in one step; whether there was one.
+    /// Removes a device key and revokes the tokens it logged in, in one step. Returns whether there was such a key.
     ///
     /// # Errors
     /// As [`Store::change_device`].
@@ -68,11 +68,11 @@ impl Store {
         }
     }
 
-    /// Keeps a new token for the owner of a device key, when the key admits the login, and moves the key's last login
-    /// and expiry. The user of `token` counts for nothing.
+    /// Stores a new token for the owner of a device key, if the key admits the login, and moves the key's last login and
+    /// expiry. The user of `token` is ignored.
     ///
     /// # Errors
-    /// `Unavailable`, also when the store is full; `Corrupt`.
+    /// `Unavailable`, also if the store is full; `Corrupt`.
     pub async fn device_login(
         &self,
         login: &DeviceLogin,

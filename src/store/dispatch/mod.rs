@@ -1,6 +1,7 @@
-//! The store of a node: one enum over the embedded store and Redis.
+//! Dispatches each operation to the embedded store or to Redis.
 
 pub mod devices;
 pub mod related;
 pub mod store;
 pub mod takeovers;
+pub mod tokens;

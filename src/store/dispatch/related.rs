@@ -1,4 +1,4 @@
-//! Tokens by what they belong to, in the store.
+//! Related objects in the store.
 
 use super::store::Store;
 use crate::model::token::{RelatedObject, Token};
@@ -8,10 +8,10 @@ use crate::store::rejection::Outcome;
 use crate::token_string::TokenId;
 
 impl Store {
-    /// Lets a token name an object, to be found and ended by it.
+    /// Relates a token to an object. The token can then be found and revoked by the object.
     ///
     /// # Errors
-    /// `Unavailable`, also when the store is full; `Corrupt`.
+    /// `Unavailable`, also if the store is full; `Corrupt`.
     pub async fn relate(
         &self,
         id: TokenId,
@@ -24,7 +24,7 @@ impl Store {
         }
     }
 
-    /// Takes an object from a token.
+    /// Unrelates a token from an object.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -40,7 +40,7 @@ impl Store {
         }
     }
 
-    /// The live tokens that name an object, newest first.
+    /// Lists the live tokens of an object, newest first.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -51,10 +51,10 @@ impl Store {
         }
     }
 
-    /// Ends the live tokens that name an object, one by one. Gives those it ended.
+    /// Revokes the live tokens of an object, one by one. Returns those it revoked.
     ///
     /// # Errors
-    /// `Unavailable`, and then some may have ended; `Corrupt`, and then all were ended whose records are not.
+    /// `Unavailable`: some may be revoked. `Corrupt`: all other tokens were revoked.
     pub async fn revoke_object_tokens(
         &self,
         object: &RelatedObject,

@@ -12,7 +12,7 @@ impl Store {
     /// Starts a takeover; an earlier one of the token ends first.
     ///
     /// # Errors
-    /// `Unavailable`, also when the store is full; `Corrupt`.
+    /// `Unavailable`, also if the store is full; `Corrupt`.
     pub async fn start_takeover(
         &self,
         takeover: &NewTakeover,
@@ -24,7 +24,7 @@ impl Store {
         }
     }
 
-    /// Ends the takeover under way on a token; whether there was one.
+    /// Ends the takeover under way on a token. Returns whether there was one.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -40,7 +40,7 @@ impl Store {
         }
     }
 
-    /// The takeovers of a token that are visible, newest first.
+    /// Lists the visible takeovers of a token, newest first.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -51,7 +51,7 @@ impl Store {
         }
     }
 
-    /// The takeovers of a user by others that are visible, newest first.
+    /// Lists the visible takeovers of a user by others, newest first.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.

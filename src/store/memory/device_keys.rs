@@ -1,17 +1,18 @@
 //! The device keys of a shard.
 
-use crate::model::device_key::{DeviceId, DeviceKey};
 use std::collections::HashMap;
 
-/// The device keys of a shard's users.
+use crate::model::device_key::{DeviceId, DeviceKey};
+
+/// The device keys of the users of a shard.
 #[derive(Default)]
-pub(crate) struct Devices {
+pub(crate) struct DeviceKeys {
     pub(crate) keys: HashMap<DeviceId, DeviceKey>,
-    /// Never an empty one.
+    /// No list is empty.
     pub(crate) of_users: HashMap<String, Vec<DeviceId>>,
 }
 
-impl Devices {
+impl DeviceKeys {
     pub(crate) fn of(&self, user: &str) -> impl Iterator<Item = &DeviceKey> {
         self.of_users.get(user).into_iter().flatten().filter_map(|id| self.keys.get(id))
     }
@@ -29,7 +30,7 @@ impl Devices {
         }
     }
 
-    /// Forgets those of a user that are past their time: a late login must not revive what no listing can see.
+    /// Prunes the expired keys of a user: a late login must not revive a key that no listing shows.
     pub(crate) fn prune_of(&mut self, user: &str, now_ms: u64) {
         let gone: Vec<_> = self.of(user).filter(|key| !key.is_kept(now_ms)).map(|key| key.id).collect();
         gone.into_iter().for_each(|id| self.remove(id));

@@ -1,15 +1,15 @@
-//! What happened to each user.
+//! The events of each user.
 
 use super::memory_store::MemoryStore;
 use super::shard::Shard;
 use crate::model::event::Event;
-use crate::store::feed::Told;
+use crate::store::feed::FeedEntry;
 use crate::token_string::HashTag;
 
 impl MemoryStore {
-    /// Notes an event of a user of this shard.
+    /// Records an event of a user of this shard.
     pub(crate) fn emit(&self, shard: &mut Shard, user: &str, event: Event) {
-        self.feed.tell(Told::Event(user.to_owned(), event.clone()));
+        self.feed.push(FeedEntry::Event(user.to_owned(), event.clone()));
         if self.limits.events_per_user == 0 {
             return;
         }

@@ -1,12 +1,15 @@
-//! The embedded store: everything in maps, gone with the process. Also the oracle of the model test, so it is
-//! written to be read.
+//! The embedded store: maps that live and die with the process. Also the oracle of the model test, so it is written to be
+//! read.
 
 pub mod device_keys;
 pub mod devices;
 pub mod events;
+pub mod issuing;
 pub mod memory_store;
 pub mod objects;
+pub mod pruning;
 pub mod related;
+pub mod revoking;
 pub mod shard;
 pub mod takeover_history;
 pub mod takeovers;

@@ -1,13 +1,13 @@
-//! Related objects: tokens name their objects, and the index of all objects says where to look.
+//! Related objects: tokens name their objects, and an index lists the tokens of each object.
 //!
-//! A token and its entries in the index change under the lock of the token's shard, which is taken first. So a token that
-//! is looked for and is not there, or has ended, is so for good, and its entry may go.
+//! A token and its index entries change under the lock of the token's shard, which is taken first. So if an indexed token
+//! is missing or revoked, it stays so, and its stale entry is removed.
 
-use super::objects::Objects;
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard};
 
 use super::memory_store::MemoryStore;
+use super::objects::Objects;
 use super::shard::{edit, lock};
 use crate::model::event::RevokeReason;
 use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
@@ -21,7 +21,7 @@ impl MemoryStore {
         lock(&self.objects)
     }
 
-    /// Lets objects know of a token, whose shard is locked; false when one of them has too many.
+    /// Adds a token, whose shard is locked, to the index. Returns false if an object has too many tokens.
     pub(crate) fn index_objects(&self, id: TokenId, related: &[RelatedObject]) -> bool {
         let mut objects = self.objects();
         let is_full = |object: &RelatedObject| {
@@ -37,14 +37,13 @@ impl MemoryStore {
         true
     }
 
-    /// The token has ended, or is gone.
-    pub(crate) fn forget_in_objects(&self, id: TokenId, related: &[RelatedObject]) {
+    /// Removes a token that is revoked or gone from the index.
+    pub(crate) fn unindex_objects(&self, id: TokenId, related: &[RelatedObject]) {
         let mut objects = self.objects();
         related.iter().for_each(|object| remove(&mut objects, object, &id));
     }
 
-    /// Where an object seems to have too many tokens, some may have ended: looking at them removes those. No shard may be
-    /// locked.
+    /// Removes stale entries of the objects that seem to have too many tokens. No shard may be locked.
     pub(crate) fn make_room_in_objects(&self, related: &[RelatedObject], now_ms: u64) {
         for object in related {
             let count = self.objects().get(object).map_or(0, HashSet::len);
@@ -57,7 +56,7 @@ impl MemoryStore {
     pub(crate) fn relate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Outcome<()> {
         self.make_room_in_objects(std::slice::from_ref(object), call.now_ms);
         let mut shard = self.shard(id.hash_tag());
-        let token = self.find(&mut shard, id, call.now_ms).ok_or(Rejection::NotFound)?;
+        let token = self.prune_then_find(&mut shard, id, call.now_ms).ok_or(Rejection::NotFound)?;
         if !token.record.is_active {
             return Err(Rejection::Revoked);
         }
@@ -77,7 +76,7 @@ impl MemoryStore {
 
     pub(crate) fn unrelate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Outcome<()> {
         let mut shard = self.shard(id.hash_tag());
-        let token = self.find(&mut shard, id, call.now_ms).ok_or(Rejection::NotFound)?;
+        let token = self.prune_then_find(&mut shard, id, call.now_ms).ok_or(Rejection::NotFound)?;
         if !token.record.is_active {
             return Err(Rejection::Revoked);
         }
@@ -109,18 +108,18 @@ impl MemoryStore {
             if !shard.tokens.get(&id).is_some_and(is_related) {
                 continue;
             }
-            let Some(token) = self.find_to_revoke(&mut shard, id, call.now_ms) else { continue };
+            let Some(token) = self.purge_expired_then_find(&mut shard, id, call.now_ms) else { continue };
             if token.record.is_active {
                 let user = token.record.user().to_owned();
                 self.revoke(&mut shard, id, RevokeReason::Related, call);
-                self.prune(&mut shard, &user, call.now_ms);
+                self.prune_user(&mut shard, &user, call.now_ms);
                 revoked.push(id);
             }
         }
         revoked
     }
 
-    /// What the index says; the tokens' shards are locked one by one after it.
+    /// The indexed tokens of an object. Their shards are locked one by one afterwards.
     fn indexed(&self, object: &RelatedObject) -> Vec<TokenId> {
         self.objects().get(object).into_iter().flatten().copied().collect()
     }

@@ -1,28 +1,37 @@
 //! A shard of the embedded store.
 
-use super::device_keys::Devices;
-use super::takeover_history::History;
-use crate::model::event::Event;
-use crate::model::token::{Cached, RefusedMarks, Token, TokenRecord};
-use crate::token_string::TokenId;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::device_keys::DeviceKeys;
+use super::takeover_history::TakeoverHistory;
+use crate::model::event::Event;
+use crate::model::token::{Cached, RefusedMarks, Token, TokenRecord};
+use crate::token_string::TokenId;
+
 pub(crate) const SHARDS: usize = 256;
 
+/// The data of some users.
 #[derive(Default)]
 pub(crate) struct Shard {
     pub(crate) tokens: HashMap<TokenId, Token>,
     pub(crate) users: HashMap<String, Vec<TokenId>>,
     /// By the token that acted.
-    pub(crate) takeovers: HashMap<TokenId, History>,
+    pub(crate) takeovers: HashMap<TokenId, TakeoverHistory>,
     /// By the user, newest first.
     pub(crate) events: HashMap<String, VecDeque<Event>>,
-    pub(crate) devices: Devices,
+    pub(crate) devices: DeviceKeys,
 }
 
-/// The record to be changed. What lies beside it belongs to the record before the change; a copy starts without, but
-/// a record that has one owner is changed in place.
+impl Shard {
+    /// The tokens of a user of this shard.
+    pub(crate) fn tokens_of(&self, user: &str) -> impl Iterator<Item = &Token> {
+        self.users.get(user).into_iter().flatten().filter_map(|id| self.tokens.get(id))
+    }
+}
+
+/// Returns the record to change. The values cached beside it belong to the record before the change. A copy starts without
+/// them, but a record with one owner is changed in place, so they are cleared.
 pub(crate) fn edit(token: &mut Token) -> &mut TokenRecord {
     let record = Arc::make_mut(&mut token.record);
     record.json = Cached::default();
@@ -30,7 +39,8 @@ pub(crate) fn edit(token: &mut Token) -> &mut TokenRecord {
     record
 }
 
+/// Locks a mutex, even if it is poisoned.
 pub(crate) fn lock<T>(locked: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while a lock is held is a bug that stops the process anyway; the data is still whole.
+    // A panic under a lock is a bug that stops the process anyway; the data is still whole.
     locked.lock().unwrap_or_else(PoisonError::into_inner)
 }

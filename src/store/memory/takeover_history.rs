@@ -1,34 +1,37 @@
-//! The takeovers of a token, and who took a user over.
+//! The takeovers of each token, and the reverse index by the user taken over.
+
+use std::collections::HashMap;
 
 use crate::model::takeover::{NewTakeover, Takeover, TakeoverId};
 use crate::token_string::TokenId;
-use std::collections::HashMap;
 
 /// The takeovers of a token.
-pub(crate) struct History {
+pub(crate) struct TakeoverHistory {
     pub(crate) actor: String,
     pub(crate) token_expires_at_ms: u64,
-    /// In the order of their beginning.
-    pub(crate) takeovers: Vec<Record>,
+    /// In the order in which they began.
+    pub(crate) takeovers: Vec<StartedTakeover>,
 }
 
-pub struct Record {
+/// A takeover as it was started, and when it was ended.
+pub(crate) struct StartedTakeover {
     pub(crate) new: NewTakeover,
     pub(crate) created_at_ms: u64,
     pub(crate) ended_at_ms: Option<u64>,
 }
 
-/// By the user taken over: where to look.
-pub(crate) type TakenOver = HashMap<String, Vec<Hint>>;
+/// The reverse index: by the user taken over.
+pub(crate) type TakenOver = HashMap<String, Vec<TakenOverEntry>>;
 
-/// That a token took a user over.
-pub(crate) struct Hint {
+/// A reverse-index entry: this token took the user over.
+pub(crate) struct TakenOverEntry {
     pub(crate) token: TokenId,
     pub(crate) takeover: TakeoverId,
     pub(crate) kept_until_ms: u64,
 }
 
-impl History {
+impl TakeoverHistory {
+    /// The takeovers as they are at `now_ms`.
     pub(crate) fn shown(&self, now_ms: u64) -> impl Iterator<Item = Takeover> {
         self.takeovers.iter().map(move |record| {
             let NewTakeover { id, token, user, reason, ends_at_ms } = record.new.clone();
@@ -39,10 +42,10 @@ impl History {
     }
 }
 
-/// Removes the hints of what nobody can see any more.
-pub(crate) fn prune_hints(taken_over: &mut TakenOver, now_ms: u64) {
-    taken_over.retain(|_, hints| {
-        hints.retain(|hint| hint.kept_until_ms > now_ms);
-        !hints.is_empty()
+/// Removes the entries of what nobody can see any more.
+pub(crate) fn prune_entries(taken_over: &mut TakenOver, now_ms: u64) {
+    taken_over.retain(|_, entries| {
+        entries.retain(|entry| entry.kept_until_ms > now_ms);
+        !entries.is_empty()
     });
 }

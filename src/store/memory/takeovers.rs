@@ -1,10 +1,10 @@
-//! Takeovers: with the token that acts, and hints by the user taken over.
+//! Takeovers: kept with the token that acts, and indexed by the user taken over.
 
-use super::takeover_history::{Hint, History, Record, TakenOver};
 use std::sync::MutexGuard;
 
 use super::memory_store::MemoryStore;
 use super::shard::{SHARDS, Shard, edit, lock};
+use super::takeover_history::{StartedTakeover, TakenOver, TakenOverEntry, TakeoverHistory};
 use crate::model::event::{Event, EventKind, RevokeReason};
 use crate::model::takeover::{
     ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover, TakeoverId,
@@ -16,17 +16,17 @@ use crate::token_string::{HashTag, TokenId};
 
 impl MemoryStore {
     pub(crate) fn start_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Outcome<Takeover> {
-        self.hint_takeover(new, call.now_ms);
-        let started = self.start_hinted_takeover(new, call);
+        self.index_takeover(new, call.now_ms);
+        let started = self.start_indexed_takeover(new, call);
         if started.is_err() {
-            self.unhint_takeover(new);
+            self.unindex_takeover(new);
         }
         started
     }
 
-    fn start_hinted_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Outcome<Takeover> {
+    fn start_indexed_takeover(&self, new: &NewTakeover, call: &Call<'_>) -> Outcome<Takeover> {
         let mut shard = self.shard(new.token.hash_tag());
-        let token = self.find(&mut shard, new.token, call.now_ms).ok_or(Rejection::NotFound)?;
+        let token = self.prune_then_find(&mut shard, new.token, call.now_ms).ok_or(Rejection::NotFound)?;
         let record = token.record.clone();
         if !record.is_active {
             return Err(Rejection::Revoked);
@@ -38,13 +38,13 @@ impl MemoryStore {
             return Err(Rejection::OwnUser);
         }
         self.close_takeover(&mut shard, new.token, RevokeReason::Replaced, call);
-        let history = shard.takeovers.entry(new.token).or_insert_with(|| History {
+        let history = shard.takeovers.entry(new.token).or_insert_with(|| TakeoverHistory {
             actor: record.user().to_owned(),
             token_expires_at_ms: 0,
             takeovers: Vec::new(),
         });
         history.token_expires_at_ms = record.expires_at_ms;
-        let takeover = Record { new: new.clone(), created_at_ms: call.now_ms, ended_at_ms: None };
+        let takeover = StartedTakeover { new: new.clone(), created_at_ms: call.now_ms, ended_at_ms: None };
         history.takeovers.push(takeover);
         let surplus = history.takeovers.len().saturating_sub(MAX_TAKEOVERS_PER_TOKEN);
         history.takeovers.drain(..surplus);
@@ -67,37 +67,37 @@ impl MemoryStore {
         })
     }
 
-    /// Where the hints of a user are.
+    /// The reverse-index entries of all users of a shard.
     fn taken_over(&self, user: &str) -> MutexGuard<'_, TakenOver> {
         lock(&self.taken_over[HashTag::of_user(user).index() % SHARDS])
     }
 
-    fn hint_takeover(&self, new: &NewTakeover, now_ms: u64) {
+    fn index_takeover(&self, new: &NewTakeover, now_ms: u64) {
         let mut taken_over = self.taken_over(&new.user);
-        let hints = taken_over.entry(new.user.clone()).or_default();
-        hints.retain(|hint| hint.kept_until_ms > now_ms);
+        let entries = taken_over.entry(new.user.clone()).or_default();
+        entries.retain(|entry| entry.kept_until_ms > now_ms);
         let kept_until_ms = new.ends_at_ms + self.limits.takeover_retention_ms;
-        hints.push(Hint { token: new.token, takeover: new.id, kept_until_ms });
-        hints.sort_by_key(|hint| hint.kept_until_ms);
-        let surplus = hints.len().saturating_sub(MAX_TAKEOVERS_PER_USER);
-        hints.drain(..surplus);
+        entries.push(TakenOverEntry { token: new.token, takeover: new.id, kept_until_ms });
+        entries.sort_by_key(|entry| entry.kept_until_ms);
+        let surplus = entries.len().saturating_sub(MAX_TAKEOVERS_PER_USER);
+        entries.drain(..surplus);
     }
 
-    fn unhint_takeover(&self, new: &NewTakeover) {
-        if let Some(hints) = self.taken_over(&new.user).get_mut(&new.user) {
-            hints.retain(|hint| hint.takeover != new.id);
+    fn unindex_takeover(&self, new: &NewTakeover) {
+        if let Some(entries) = self.taken_over(&new.user).get_mut(&new.user) {
+            entries.retain(|entry| entry.takeover != new.id);
         }
     }
 
     pub(crate) fn end_takeover(&self, id: TokenId, reason: RevokeReason, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.hash_tag());
         let is_active = |token: &mut Token| token.record.is_active;
-        let is_found = self.find(&mut shard, id, call.now_ms).is_some_and(is_active);
-        // Nobody finds an expired token, but no renewal on its way may revive its takeover.
+        let is_found = self.prune_then_find(&mut shard, id, call.now_ms).is_some_and(is_active);
+        // No call sees an expired token, but a renewal under way must not revive its takeover.
         self.close_takeover(&mut shard, id, reason, call) && is_found
     }
 
-    /// Ends the takeover of a token, if there is one; whether it was still under way.
+    /// Ends the takeover of a token, if there is one. Returns whether it was still under way.
     pub(crate) fn close_takeover(
         &self,
         shard: &mut Shard,
@@ -118,9 +118,9 @@ impl MemoryStore {
             record.ended_at_ms = Some(call.now_ms);
         }
         let kept_until_ms = call.now_ms + self.limits.takeover_retention_ms;
-        for hint in self.taken_over(&takeover.user).get_mut(&takeover.user).into_iter().flatten() {
-            if hint.takeover == takeover.id {
-                hint.kept_until_ms = kept_until_ms;
+        for entry in self.taken_over(&takeover.user).get_mut(&takeover.user).into_iter().flatten() {
+            if entry.takeover == takeover.id {
+                entry.kept_until_ms = kept_until_ms;
             }
         }
         let ended = takeover_event(EventKind::TakeoverEnded, id, takeover.id, &takeover.user, call);
@@ -138,7 +138,7 @@ impl MemoryStore {
 
     pub(crate) fn user_takeovers(&self, user: &str, now_ms: u64) -> Vec<Takeover> {
         let mut tokens: Vec<TokenId> =
-            self.taken_over(user).get(user).into_iter().flatten().map(|hint| hint.token).collect();
+            self.taken_over(user).get(user).into_iter().flatten().map(|entry| entry.token).collect();
         tokens.sort_unstable();
         tokens.dedup();
         let all = tokens.into_iter().flat_map(|token| self.token_takeovers(token, now_ms));

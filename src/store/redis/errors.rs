@@ -1,18 +1,13 @@
-//! Errors of Redis as the store's errors.
+//! Errors of Redis, and answers of an unexpected form, as errors of the store.
 
-use super::store_clock;
-use crate::store::error::StoreError;
-use crate::store::redis::inspection::denied::Denied;
 use redis::RedisError;
-use serde::Serialize;
 
-/// MessagePack with the fields' names, as scripts read it.
-pub fn named(value: &impl Serialize) -> Vec<u8> {
-    // Fails only for maps of unknown length and for writers that fail; here is neither.
-    rmp_serde::to_vec_named(value).unwrap_or_default()
-}
+use super::inspection::permission_error::PermissionError;
+use super::store_clock::clock_refusal;
+use crate::store::error::StoreError;
 
-pub fn text(bytes: Vec<u8>, what: &str) -> Result<String, StoreError> {
+/// Returns the text of an answer; `what` names it in the error.
+pub fn answer_text(bytes: Vec<u8>, what: &str) -> Result<String, StoreError> {
     String::from_utf8(bytes).map_err(|_| unexpected(what))
 }
 
@@ -20,10 +15,10 @@ pub fn unexpected(what: &str) -> StoreError {
     StoreError::Corrupt { key: what.into(), reason: "an answer of an unexpected form".into() }
 }
 
-/// Says what went wrong without any value of ours: a missing permission, what the system says of a connection, or else
-/// only the error's class and code.
+/// Describes an error without any key or value: a missing permission, the system's error of a connection, or only the
+/// error's class and code.
 pub fn describe(error: &RedisError) -> String {
-    if let Some(denied) = Denied::in_error(error) {
+    if let Some(denied) = PermissionError::in_error(error) {
         return denied.to_string();
     }
     if error.is_io_error() {
@@ -32,7 +27,7 @@ pub fn describe(error: &RedisError) -> String {
     format!("{} {}", error.category(), error.code().unwrap_or_default()).trim_end().to_owned()
 }
 
-/// A pipeline's error has no code of its own, but those of its commands.
+/// Returns the first error of a pipeline's commands: the pipeline's own error has no code.
 pub fn first_error(error: RedisError) -> RedisError {
     match error.clone().into_server_errors().as_deref() {
         Some([(_, first), ..]) => first.clone().into(),
@@ -46,8 +41,8 @@ pub fn store_error(error: RedisError) -> StoreError {
             key: error.detail().unwrap_or_default().to_owned(),
             reason: "missing or malformed field".into(),
         },
-        Some("DWCLOCK") => store_clock::refused(error.detail()),
-        // A wrong type under one of our keys.
+        Some("DWCLOCK") => clock_refusal(error.detail()),
+        // One of our keys has another type.
         Some("WRONGTYPE") => StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() },
         _ => StoreError::Unavailable(describe(&error)),
     }

@@ -1,7 +1,7 @@
-//! The Redis store: what each store operation is in commands.
+//! The Redis store. [`schema`] describes what is in Redis.
 //!
-//! Lifecycle operations take a connection from a pool; validation reads over connections of its own
-//! ([`Reader`]).
+//! Lifecycle operations ([`operations`]) take a connection from a pool. Validation reads over connections of its own
+//! ([`lookup`]).
 
 pub mod cluster;
 pub mod errors;

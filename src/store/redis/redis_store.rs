@@ -1,56 +1,48 @@
-//! The Redis store: its parts, and running scripts and commands.
+//! The Redis store: its parts, and how an operation gets a connection.
 
-use super::errors::{named, text, unexpected};
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{FromRedisValue, RedisError, Value, cmd, pipe};
-use serde::Serialize;
-
-use super::inspection::Inspection;
-use super::invalidation::Tracking;
-use crate::store::cache::Stats;
-use crate::store::call::Call;
-use crate::store::error::StoreError;
-use crate::store::limits::StoreLimits;
-use crate::store::redis::cluster::endpoint::Link;
-use crate::store::redis::cluster::pool::{Connection, Connections, Priority};
-use crate::store::redis::cluster::tls::Trust;
-use crate::store::redis::cluster::topology::Topology;
-use crate::store::redis::lookup::near_cache::{CacheOptions, Near};
-pub(crate) use crate::store::redis::lookup::reader::Reader;
-use crate::store::redis::lookup::router::LookUps;
-use crate::store::redis::operations::reverse_index::Untrue;
-use crate::store::redis::schema::keys::Keys;
-use crate::store::redis::schema::scripts::{Context, Script, Scripts};
-use crate::store::report::Report;
+use redis::{FromRedisValue, RedisError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
+use crate::store::cache::Stats;
+use crate::store::call::Call;
+use crate::store::error::StoreError;
 use crate::store::feed::Feed;
-use crate::token_string::HashTag;
+use crate::store::limits::StoreLimits;
+use crate::store::redis::cluster::endpoint::Link;
+use crate::store::redis::cluster::master_map::Master;
+use crate::store::redis::cluster::pool::{Connection, Connections, Priority};
+use crate::store::redis::cluster::tls::Trust;
+use crate::store::redis::cluster::topology::Topology;
+use crate::store::redis::inspection::Inspection;
+use crate::store::redis::invalidation::Tracking;
+use crate::store::redis::lookup::near_cache::{CacheOptions, Near};
+pub(crate) use crate::store::redis::lookup::reader::Reader;
+use crate::store::redis::lookup::router::LookUps;
+use crate::store::redis::schema::keys::Keys;
+use crate::store::redis::schema::scripts::Scripts;
+use crate::store::report::Report;
 use crate::values::RedisUrl;
 
-/// Records read in one pipeline when a user's are listed.
-pub(crate) const READS_PER_PIPELINE: usize = 256;
+/// Listings use at most this share of the connections: the others are for logins and revocations.
+const LISTINGS_SHARE: usize = 2;
 
-/// Members of a sorted set read in one command, about: few enough to hold the server for less than a millisecond.
-const MEMBERS_PER_SCAN: usize = 500;
-
-/// How to reach a server and how long to wait for it.
+/// How to reach the servers, and how long to wait for them.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// Where it is and who we are there.
+    /// The addresses, and the login.
     pub url: RedisUrl,
-    /// Whom to trust where the URL says TLS.
+    /// Whose certificates to trust, if the URL says TLS.
     pub trust: Option<Trust>,
     /// The setting `key-prefix`.
     pub key_prefix: String,
     /// Connections for lifecycle operations, to each master; one more is kept for urgent ones.
     pub connections: usize,
-    /// No operation waits longer than this for the server, and none for a connection.
+    /// The longest that an operation waits for the server, its wait for a connection included.
     pub timeout: Duration,
     /// The near cache.
     pub cache: CacheOptions,
@@ -58,7 +50,7 @@ pub struct RedisOptions {
     pub accept_eviction: bool,
 }
 
-/// See the module.
+/// A store in Redis: one server, a master found by Sentinels, or a Cluster.
 pub struct RedisStore {
     pub(crate) topology: Arc<Topology>,
     pub(crate) connections: Connections,
@@ -73,11 +65,8 @@ pub struct RedisStore {
     listings: Semaphore,
 }
 
-/// Listings use at most this share of the connections: the others are for logins and revocations.
-const LISTINGS_SHARE: usize = 2;
-
 impl RedisStore {
-    /// A store on this server; connects when it is first asked. The near cache goes by `clock`.
+    /// Makes a store, which connects at its first use. The near cache uses `clock`.
     pub fn new(options: RedisOptions, limits: StoreLimits, clock: Clock) -> Self {
         let keys = Keys::new(&options.key_prefix);
         let link = Link::new(&options.url, options.trust, options.timeout);
@@ -105,11 +94,11 @@ impl RedisStore {
         }
     }
 
-    /// Waits for the turn of a listing, which uses one connection to each master until this is dropped.
-    pub(crate) async fn listing(&self) -> Result<SemaphorePermit<'_>, StoreError> {
-        let turn = tokio::time::timeout(self.topology.link.timeout, self.listings.acquire()).await;
-        let turn = turn.ok().and_then(Result::ok);
-        turn.ok_or_else(|| StoreError::Unavailable("too many listings at once".into()))
+    /// Waits until a listing may use one connection to each master. The listing holds the permit to its end.
+    pub(crate) async fn listing_permit(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let permit = tokio::time::timeout(self.timeout(), self.listings.acquire()).await;
+        let permit = permit.ok().and_then(Result::ok);
+        permit.ok_or_else(|| StoreError::Unavailable("too many listings at once".into()))
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -121,7 +110,7 @@ impl RedisStore {
         Reader::new(look_ups, self.near.clone())
     }
 
-    /// The worker that listens for changes.
+    /// Runs the worker that listens for invalidations.
     pub(crate) fn track(&self) -> impl Future<Output = Infallible> + Send + use<> {
         Tracking { near: self.near.clone(), topology: self.topology.clone() }.run()
     }
@@ -131,167 +120,28 @@ impl RedisStore {
     }
 
     pub(crate) async fn inspect(&self) -> Report {
-        self.inspection.look().await
+        self.inspection.inspect().await
     }
 
     pub(crate) fn cache_stats(&self) -> Stats {
         self.near.stats()
     }
 
-    /// For operations of many steps: gives the call as it is by now. A script refuses a caller whose time is some seconds
-    /// old, and many steps may take longer than that.
-    pub(crate) fn call_by_now<'a>(&self, call: &Call<'a>) -> impl Fn() -> Call<'a> + use<'a> {
+    /// Returns the masters that may have tokens: on a Cluster, those with slots.
+    pub(crate) fn masters_with_tokens(&self) -> Vec<Arc<Master>> {
+        let map = self.topology.map();
+        map.masters.iter().filter(|master| master.may_have_tokens()).cloned().collect()
+    }
+
+    /// Returns a function that returns `call` with the time at which it is called. For operations of many steps, which may
+    /// take longer than the tolerance of scripts for the caller's clock.
+    pub(crate) fn advancing_call<'a>(&self, call: &Call<'a>) -> impl Fn() -> Call<'a> + use<'a> {
         let (call, clock) = (*call, self.near.clock.clone());
-        let begun_ms = clock.boottime_ms();
-        move || Call { now_ms: call.now_ms + clock.boottime_ms().saturating_sub(begun_ms), ..call }
+        let started_ms = clock.boottime_ms();
+        move || Call { now_ms: call.now_ms + clock.boottime_ms().saturating_sub(started_ms), ..call }
     }
 
-    /// Runs a script on the keys of a shard, of which `key` is one; what is not text goes into `bytes`. Hints that it made
-    /// untrue go, too.
-    pub(crate) async fn run<T: FromRedisValue>(
-        &self,
-        script: &Script,
-        (key, shard): (String, HashTag),
-        call: &Call<'_>,
-        args: &impl Serialize,
-        bytes: &[&[u8]],
-    ) -> Result<T, StoreError> {
-        self.run_for(Priority::Normal, script, (key, shard), call, args, bytes).await
-    }
-
-    /// The same for a script that revokes: it may use the connections that are kept for that.
-    pub(crate) async fn revoke<T: FromRedisValue>(
-        &self,
-        script: &Script,
-        (key, shard): (String, HashTag),
-        call: &Call<'_>,
-        args: &impl Serialize,
-        bytes: &[&[u8]],
-    ) -> Result<T, StoreError> {
-        self.run_for(Priority::Urgent, script, (key, shard), call, args, bytes).await
-    }
-
-    pub(crate) async fn run_for<T: FromRedisValue>(
-        &self,
-        priority: Priority,
-        script: &Script,
-        (key, shard): (String, HashTag),
-        call: &Call<'_>,
-        args: &impl Serialize,
-        bytes: &[&[u8]],
-    ) -> Result<T, StoreError> {
-        let answer = self.run_script(priority, script, (key, shard), call, args, bytes).await?;
-        let (answer, untrue) = self.split_answer(shard, answer, call.now_ms);
-        if !untrue.is_empty() {
-            // What has ended is not seen here from now on, though it takes another round trip until anybody is told.
-            self.near.void(untrue.iter().map(Untrue::token));
-            self.unhint(priority, &untrue, call.now_ms).await;
-        }
-        redis::from_redis_value(answer).map_err(|_| unexpected("a script"))
-    }
-
-    /// Runs a script and nothing else.
-    pub(crate) async fn run_script(
-        &self,
-        priority: Priority,
-        script: &Script,
-        (key, shard): (String, HashTag),
-        call: &Call<'_>,
-        args: &impl Serialize,
-        bytes: &[&[u8]],
-    ) -> Result<Value, StoreError> {
-        let context = Context {
-            prefix: self.keys.prefix(),
-            shard: shard.to_string(),
-            now_ms: call.now_ms,
-            tolerance_ms: self.near.store_clock.tolerance_ms(),
-            actor: call.actor.to_string(),
-            retention_ms: self.limits.revoked_retention_ms,
-            grace_ms: self.limits.stale_grace_ms,
-            channel: &self.event_channel,
-            events: self.limits.events_per_user,
-            event_ttl_ms: self.limits.event_retention_ms,
-        };
-        let (context, args) = (named(&context), named(args));
-        let args = [&[&context[..], &args], bytes].concat();
-        self.with_connection_for(priority, async |c| script.run(c, &[&key], &args).await).await
-    }
-
-    pub(crate) async fn shared_token_key(&self, proposed: &str) -> Result<String, StoreError> {
-        match self.stored_token_key().await? {
-            Some(kept) => Ok(kept),
-            None => self.or_put(self.keys.token_key(), None, proposed).await,
-        }
-    }
-
-    pub(crate) async fn stored_token_key(&self) -> Result<Option<String>, StoreError> {
-        let key = self.keys.token_key();
-        let get = cmd("GET").arg(&key).to_owned();
-        let kept = self.with_connection_for(Priority::Urgent, async |c| get.query_async(c).await).await;
-        let named = |error| match error {
-            StoreError::Corrupt { reason, .. } => StoreError::Corrupt { key: key.clone(), reason },
-            error => error,
-        };
-        let kept: Option<Vec<u8>> = kept.map_err(named)?;
-        kept.map(|kept| text(kept, &key)).transpose()
-    }
-
-    /// Checks that every master takes writes and agrees with our clock, which follows theirs.
-    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
-        if self.topology.map().masters.is_empty() {
-            self.topology.refresh().await;
-        }
-        self.look_at_clocks().await
-    }
-
-    /// What all nodes share under this key: what was found there, else what is put there now, by us or another.
-    async fn or_put(&self, key: String, found: Option<Vec<u8>>, ours: &str) -> Result<String, StoreError> {
-        let mut kept = found;
-        // Only when there is something to write: a full memory refuses SET even where it would change nothing.
-        if kept.is_none() {
-            let set = cmd("SET").arg(&key).arg(ours).arg("NX").arg("GET").to_owned();
-            kept = self.with_connection(async |c| set.query_async(c).await).await?;
-        }
-        kept.map_or_else(|| Ok(ours.to_owned()), |kept| text(kept, &key))
-    }
-
-    /// The fields of these hashes, which are in one slot, each as `HGETALL` answers.
-    pub(crate) async fn read_hashes(&self, keys: Vec<String>) -> Result<Vec<Value>, StoreError> {
-        let mut hashes = Vec::with_capacity(keys.len());
-        for chunk in keys.chunks(READS_PER_PIPELINE) {
-            let mut pipeline = pipe();
-            for key in chunk {
-                pipeline.cmd("HGETALL").arg(key);
-            }
-            let answers: Vec<Value> = self.with_connection(async |c| pipeline.query_async(c).await).await?;
-            hashes.extend(answers);
-        }
-        Ok(hashes)
-    }
-
-    /// The members of a sorted set and their scores, read piece by piece: a member that is there all the while is found, one
-    /// that comes or goes meanwhile may be.
-    pub(crate) async fn scan_set(
-        &self,
-        priority: Priority,
-        key: String,
-    ) -> Result<BTreeMap<String, Value>, StoreError> {
-        let (mut found, mut cursor) = (BTreeMap::new(), 0_u64);
-        loop {
-            let scan = cmd("ZSCAN").arg(&key).arg(cursor).arg("COUNT").arg(MEMBERS_PER_SCAN).to_owned();
-            let (next, some): (u64, Vec<(Vec<u8>, Value)>) =
-                self.with_connection_for(priority, async |c| scan.query_async(c).await).await?;
-            for (member, score) in some {
-                found.insert(text(member, "index")?, score);
-            }
-            cursor = next;
-            if cursor == 0 {
-                return Ok(found);
-            }
-        }
-    }
-
-    /// Runs an operation on a connection to the master of its keys, within the timeout, once the store's time is known.
+    /// Runs commands on a connection to the master of their keys, within the timeout, once the store's time is known.
     pub(crate) async fn with_connection<T: FromRedisValue>(
         &self,
         operation: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, RedisError>,

@@ -1,7 +1,7 @@
 //! Looks at all that is in Redis: how long each key is kept, and whether each entry of an index is of something that
 //! is kept, too.
 //!
-//! Redis knows no TTL of a member or a field. So the promise (ARCHITECTURE.md, "What is in Redis") is: an entry says until
+//! Redis knows no TTL of a member or a field. So the promise (src/store/redis/schema/mod.rs, "Bounds") is: an entry says until
 //! when what it names is kept; whoever writes to an index takes out what is past its time; and the index as a whole goes
 //! with what it names for longest. The first and the second are judged by the times that are written down, which are the
 //! manual clock's. How long a key is kept is judged by its TTL, since nothing else removes it; there Redis is made to go

@@ -26,8 +26,10 @@ fn snapshot(server: &RedisServer) -> BTreeMap<String, Vec<u8>> {
 /// The commands that the scripts call, by their source.
 fn commands_of_scripts() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for file in std::fs::read_dir("src/store/redis/schema/lua").unwrap() {
-        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    let folders = ["src/store/redis/schema/lua", "src/store/redis/schema/lua/shared"];
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    for path in files.map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
+        let source = std::fs::read_to_string(path).unwrap();
         for call in source.split("call('").skip(1) {
             names.insert(call.split('\'').next().unwrap().to_owned());
         }

@@ -1,14 +1,14 @@
-//! Whether a failover may bring revoked tokens back for longer than promised.
+//! Checks that a failover cannot bring revoked tokens back for longer than promised.
 //!
-//! A master that was cut off from its replicas goes on acknowledging revocations for `min-replicas-max-lag` seconds and up to
-//! one more, because Redis looks once a second. Its successor does not know of them. It is there after `down-after` at the
-//! earliest, and a node believes what it last heard for one lease more. So what such a master acknowledged is lost only
-//! after the promise has ended, where
+//! A master that is cut off from its replicas acknowledges revocations for `min-replicas-max-lag` seconds and up to one
+//! more, because Redis checks the lag once a second. Its successor, which does not know them, starts after
+//! `down-after` at the earliest, and nodes serve their cached records for one lease more. So no revocation is lost within
+//! the promise if
 //!
 //! > max-lag + 1 s ≤ down-after + lease
 //!
-//! On a Cluster down-after is `cluster-node-timeout`; with Sentinel the Sentinels know it. A user who may not ask for the
-//! settings, as the shipped one, is told nothing.
+//! On a Cluster, down-after is `cluster-node-timeout`; otherwise the Sentinels know it. A Redis user that may not run
+//! CONFIG GET, like the one in config/, gets no such fault.
 
 use std::collections::HashMap;
 
@@ -20,10 +20,10 @@ use crate::store::redis::cluster::topology::Topology;
 use crate::store::report::{Fault, FaultKind};
 
 const SETTINGS: [&str; 3] = ["min-replicas-to-write", "min-replicas-max-lag", "cluster-node-timeout"];
-/// Redis looks at the lag of its replicas once in this time (replication.c, `replicationCron`).
+/// The interval at which Redis checks the lag of its replicas (replication.c, `replicationCron`).
 const LAG_CHECK_MS: u64 = 1_000;
 
-/// The fault that this master's settings do not satisfy the rule, as far as can be seen.
+/// Returns a fault if this master's settings break the rule. Returns none if the settings cannot be read.
 pub(crate) async fn too_slow(
     topology: &Topology,
     address: &Address,
@@ -46,11 +46,11 @@ pub(crate) async fn too_slow(
         return None;
     }
     let cause = format!(
-        "min-replicas-max-lag is {max_lag_s} s: a master that was cut off acknowledges for {lag_ms} ms what its successor \
-         after {limit_ms} ms (down-after and lease) does not know"
+        "min-replicas-max-lag is {max_lag_s} s: a master that is cut off acknowledges revocations for {lag_ms} ms; its \
+         successor, after {limit_ms} ms (down-after and lease), does not know them"
     );
     let fix = format!(
-        "CONFIG SET min-replicas-max-lag {}, and in redis.conf",
+        "CONFIG SET min-replicas-max-lag {}, also in redis.conf",
         limit_ms.saturating_sub(LAG_CHECK_MS) / 1000
     );
     Some(Fault::new(FaultKind::FailoverLag, address.to_string(), cause, fix))

@@ -1,4 +1,4 @@
-//! From what was seen at a server to a fault: its kind, its cause, and what to do about it.
+//! Faults: what an error or a finding at a server means, and what the operator can do.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use redis::{ErrorKind, RedisError, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::denied::Denied;
+use super::permission_error::PermissionError;
 use super::permissions::Needs;
 use crate::store::redis::cluster::endpoint::Address;
 use crate::store::redis::errors::describe;
@@ -15,74 +15,76 @@ use crate::store::report::{DeniedTo, Fault, FaultKind};
 
 const CHECK_URL: &str = "start the server, or correct redis-url";
 
-/// Nobody says where the masters are.
+/// No server tells where the masters are.
 pub(crate) fn nowhere(url: &str, cause: String) -> Fault {
     Fault::new(FaultKind::Unreachable, url, cause, "start the servers, or correct the hosts in redis-url")
 }
 
-/// No answer within the timeout.
+/// The server did not answer within the timeout.
 pub(crate) fn silent(address: &Address, timeout: Duration) -> Fault {
     let cause = format!("no answer within {} ms", timeout.as_millis());
-    let fix = "look at the server and the network; over TLS or not is said by rediss:// and redis://";
+    let fix = "check the server and the network; use rediss:// with TLS and redis:// without";
     Fault::new(FaultKind::Unreachable, address.to_string(), cause, fix)
 }
 
-/// A server that speaks no TLS takes our greeting for the beginning of a command, and waits for its end.
+/// The server does not speak TLS: it takes the TLS greeting for the start of a command, and waits for its end.
 pub(crate) fn no_tls(address: &Address) -> Fault {
-    let fix = "redis:// instead of rediss://, or the server's tls-port, in redis-url";
+    let fix = "use redis:// instead of rediss:// in redis-url, or name the server's tls-port";
     Fault::new(FaultKind::Tls, address.to_string(), "the server speaks no TLS on this port", fix)
 }
 
-/// Whether a server answers without TLS. It is told nothing but `PING`.
+/// Returns whether a server answers a `PING` without TLS.
 pub(crate) async fn speaks_plain(address: &Address, timeout: Duration) -> bool {
     let Address::Tcp(node) = address else { return false };
-    let ask = async {
+    let ping = async {
         let mut stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
         stream.write_all(b"PING\r\n").await?;
         stream.read_u8().await
     };
-    // +PONG, or -NOAUTH; TLS answers with an alert, 21.
-    matches!(tokio::time::timeout(timeout, ask).await, Ok(Ok(b'+' | b'-')))
+    // +PONG or -NOAUTH; a TLS server sends an alert, byte 21.
+    matches!(tokio::time::timeout(timeout, ping).await, Ok(Ok(b'+' | b'-')))
 }
 
+/// The server is too old.
 pub(crate) fn version(address: &Address, version: &str) -> Fault {
     let fix = "run Redis 7.0 or newer, or Valkey";
     Fault::new(FaultKind::Version, address.to_string(), format!("the server is {version}"), fix)
 }
 
-/// `kept` is the value of the key, or `None` where the key is no string.
-pub(crate) fn schema(address: &Address, key: &str, kept: Option<&Value>) -> Fault {
-    let kept = match kept {
-        Some(Value::BulkString(kept)) => {
-            format!("{:?}", String::from_utf8_lossy(kept).chars().take(20).collect::<String>())
+/// The schema version differs. `stored` is the value of the key; `None` if the key is not a string.
+pub(crate) fn schema(address: &Address, key: &str, stored: Option<&Value>) -> Fault {
+    let stored = match stored {
+        Some(Value::BulkString(stored)) => {
+            format!("{:?}", String::from_utf8_lossy(stored).chars().take(20).collect::<String>())
         }
-        _ => "no string".to_owned(),
+        _ => "not a string".to_owned(),
     };
-    let cause = format!("{key} is {kept}, this program needs {SCHEMA_VERSION:?}");
+    let cause = format!("{key} is {stored}, this program needs {SCHEMA_VERSION:?}");
     let fix = "run the version of Doorward that wrote it, or set another redis-url or key-prefix";
     Fault::new(FaultKind::Schema, address.to_string(), cause, fix)
 }
 
+/// The server may evict tokens.
 pub(crate) fn eviction(address: &Address, policy: &str) -> Fault {
     let cause = format!(
-        "maxmemory-policy is {policy}: an evicted token is a user logged out, an evicted index hides tokens"
+        "maxmemory-policy is {policy}: evicting a token logs its user out, evicting an index hides tokens"
     );
-    let fix = "CONFIG SET maxmemory-policy noeviction, and in redis.conf; or set accept-eviction";
+    let fix = "CONFIG SET maxmemory-policy noeviction, also in redis.conf; or set accept-eviction";
     Fault::new(FaultKind::Eviction, address.to_string(), cause, fix)
 }
 
-/// What an error of the server, or of the way to it, means.
+/// Returns the fault that an error of the server, or of the connection to it, means.
 pub(crate) fn of_error(address: &Address, error: &RedisError, needs: &Needs) -> Fault {
-    if let Some(denied) = Denied::in_error(error) {
+    if let Some(denied) = PermissionError::in_error(error) {
         return of_denied(address, denied, needs);
     }
     let (kind, fix) = match error.code().unwrap_or_default() {
         "NOAUTH" => (FaultKind::Login, "set user and password in redis-url"),
         "WRONGPASS" => (FaultKind::Login, "correct user and password in redis-url"),
-        "LOADING" => (FaultKind::Loading, "wait until the server has read its data"),
+        "LOADING" => (FaultKind::Loading, "wait until the server has loaded its data"),
         "READONLY" => (FaultKind::WritesRefused, "redis-url must name the master; this is a replica"),
         "MISCONF" => {
-            (FaultKind::WritesRefused, "free the disk of the server; config/redis.conf has the settings")
+            (FaultKind::WritesRefused, "free disk space on the server; config/redis.conf has the settings")
         }
         "NOREPLICAS" => (FaultKind::WritesRefused, "bring the replicas back (min-replicas-to-write)"),
         "MASTERDOWN" => {
@@ -101,15 +103,15 @@ fn of_connection(error: &RedisError) -> (FaultKind, &'static str) {
     if error.kind() == ErrorKind::AuthenticationFailed {
         return (FaultKind::Login, "correct user and password in redis-url");
     }
-    // In place of an answer to SELECT.
+    // The answer to SELECT without a login.
     if has(&["Authentication required"]) {
         return (FaultKind::Login, "set user and password in redis-url");
     }
-    // Also the refusal of an unknown command, as it quotes arguments that are no text.
+    // Also a server that quotes an unknown command with arguments that are not text.
     if error.kind() == ErrorKind::Parse {
         return (
             FaultKind::Other,
-            "what listens there is no Redis, or lacks a command (rename-command): correct host and port in redis-url",
+            "correct host and port in redis-url: the server is not Redis, or lacks a command (rename-command)",
         );
     }
     if is_unknown_command(error) {
@@ -118,25 +120,25 @@ fn of_connection(error: &RedisError) -> (FaultKind, &'static str) {
     if has(&["switch database", "DB index"]) {
         return (
             FaultKind::Database,
-            "correct the number of the database in redis-url, or raise databases in redis.conf",
+            "correct the database number in redis-url, or raise databases in redis.conf",
         );
     }
     if has(&["corrupt message", "InvalidContentType"]) {
         return (
             FaultKind::Tls,
-            "the server speaks no TLS on this port: redis:// instead of rediss://, or its tls-port",
+            "the server does not speak TLS on this port: use redis://, or name its tls-port",
         );
     }
     if has(&["certificate", "Certificate", "handshake", "TLS", "Tls"]) {
-        return (FaultKind::Tls, "redis-ca-file must name the authority of the server's certificate");
+        return (FaultKind::Tls, "redis-ca-file must name the CA of the server's certificate");
     }
     if has(&["lookup address", "Name or service"]) {
-        return (FaultKind::Unreachable, "correct the host in redis-url, or the name service");
+        return (FaultKind::Unreachable, "correct the host in redis-url, or the name resolution");
     }
     if error.is_io_error() && !error.is_connection_refusal() && error.is_connection_dropped() {
         return (
             FaultKind::Unreachable,
-            "a server that speaks TLS on this port needs rediss://; else look at its log",
+            "use rediss:// if the server speaks TLS on this port; else look at its log",
         );
     }
     (if error.is_io_error() { FaultKind::Unreachable } else { FaultKind::Other }, CHECK_URL)
@@ -149,7 +151,7 @@ fn is_unknown_command(error: &RedisError) -> bool {
 fn cause(error: &RedisError) -> String {
     match error.kind() {
         _ if is_unknown_command(error) => "the server lacks a command".into(),
-        // What the library makes of WRONGPASS.
+        // The library's error for WRONGPASS.
         ErrorKind::AuthenticationFailed => "the server refuses user or password (WRONGPASS)".into(),
         _ if error.to_string().contains("switch database") => {
             format!("SELECT: {}", error.detail().unwrap_or("refused"))
@@ -158,15 +160,15 @@ fn cause(error: &RedisError) -> String {
     }
 }
 
-/// A command was denied before the permissions could be asked for.
-fn of_denied(address: &Address, denied: Denied, needs: &Needs) -> Fault {
+/// A command was denied before the permissions could be checked.
+fn of_denied(address: &Address, denied: PermissionError, needs: &Needs) -> Fault {
     match denied {
-        Denied::Command(command) => {
+        PermissionError::Command(command) => {
             let rule = format!("+{}", command.to_ascii_lowercase());
             needs.fault(address, &rule, DeniedTo { command, ..DeniedTo::default() })
         }
-        Denied::Keys => needs.all_keys(address),
-        Denied::Channel => needs.channel(address),
+        PermissionError::Keys => needs.all_keys(address),
+        PermissionError::Channel => needs.channel(address),
     }
 }
 
@@ -175,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_login_that_is_missing_is_not_taken_for_a_wrong_database() {
+    fn a_missing_login_is_not_reported_as_a_wrong_database() {
         let refused = |detail: &str| {
             let text = "Redis server refused to switch database";
             of_connection(&RedisError::from((ErrorKind::Client, text, detail.to_owned()))).0

@@ -1,16 +1,17 @@
-//! What the Redis user must be allowed to do, and what of that it is not.
+//! The permissions that the Redis user needs, and the faults for those it lacks.
 
 use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 
 use crate::store::redis::cluster::endpoint::Address;
 use crate::store::redis::cluster::topology::Topology;
-use crate::store::redis::errors::named;
+use crate::store::redis::schema::codec::primitives::pack_named;
 use crate::store::redis::schema::keys::Keys;
-use crate::store::redis::schema::scripts::{Script, permissions_script};
+use crate::store::redis::schema::script::Script;
+use crate::store::redis::schema::scripts::permissions_script;
 use crate::store::report::{DeniedTo, Fault, FaultKind};
 
-/// Commands with a key that are sent as such, beside those of the scripts.
+/// Commands with a key that are sent outside scripts.
 const WITH_KEY: [&str; 12] = [
     "DEL",
     "GET",
@@ -25,32 +26,32 @@ const WITH_KEY: [&str; 12] = [
     "ZSCAN",
     "ZSCORE",
 ];
-/// Further commands. The pool sends UNWATCH and PING, each connection of pushes HELLO.
+/// Further commands. The pool sends UNWATCH and PING; each connection for pushes sends HELLO.
 const OTHERS: [&str; 7] = ["EVAL - 0", "EVALSHA - 0", "HELLO 3", "INFO", "PING", "TIME", "UNWATCH"];
 const ON_A_CLUSTER: [&str; 6] =
     ["ASKING", "CLIENT|ID", "CLUSTER|INFO", "CLUSTER|LINKS", "CLUSTER|MYID", "CLUSTER|SLOTS"];
 const WITH_TRACKING: &str = "CLIENT|TRACKING ON";
-/// Without these sessions are judged all the same: only the near cache and the live feed are silent.
+/// Validation works without these: only the near cache and the live feed do not.
 const HARMLESS: [&str; 2] = ["CLIENT|TRACKING", "SUBSCRIBE"];
 
-/// See the module.
+/// The needed permissions.
 pub(crate) struct Needs {
     prefix: String,
     channel: String,
     user: String,
     commands: Vec<String>,
     keys: Vec<String>,
-    /// The name of each as ACLs write it, and then its words.
+    /// Of each command, the name as ACLs write it, then the words.
     others: Vec<Vec<String>>,
     script: Script,
 }
 
 impl Needs {
-    /// All that `commands`, those of the scripts, and the rest of the store need.
+    /// Collects what the scripts, with their `commands`, and the rest of the store need.
     pub(crate) fn new(keys: &Keys, commands: &[String], topology: &Topology, is_tracking: bool) -> Self {
         let login = topology.link.login();
-        let is_mere = |name: &&String| !matches!(name.as_str(), "PUBLISH" | "TIME");
-        let mut all: Vec<_> = commands.iter().filter(is_mere).cloned().collect();
+        let has_key = |name: &&String| !matches!(name.as_str(), "PUBLISH" | "TIME");
+        let mut all: Vec<_> = commands.iter().filter(has_key).cloned().collect();
         all.extend(WITH_KEY.iter().map(|name| (*name).to_owned()));
         all.sort_unstable();
         all.dedup();
@@ -72,7 +73,7 @@ impl Needs {
         }
     }
 
-    /// What is missing at this server, one fault for commands, one for keys and one for the channel.
+    /// Checks the permissions at a server. Returns up to three faults: for commands, for keys and for the channel.
     pub(crate) async fn missing(
         &self,
         address: &Address,
@@ -86,12 +87,12 @@ impl Needs {
             channel: &'a str,
         }
         let Self { commands, keys, others, channel, .. } = self;
-        let args = named(&Args { commands, keys, others, channel });
+        let args = pack_named(&Args { commands, keys, others, channel });
         let missing: Vec<(String, String)> = self.script.run(connection, &[], &[&args]).await?;
         Ok(self.faults(address, &missing))
     }
 
-    /// The faults of what is missing: a command, and `command`, `channel` or a key.
+    /// Returns the faults for missing permissions: a command, and `command`, `channel` or a key.
     fn faults(&self, address: &Address, missing: &[(String, String)]) -> Vec<Fault> {
         let list = |wanted: &dyn Fn(&str) -> bool| {
             let mut names: Vec<_> =
@@ -121,7 +122,7 @@ impl Needs {
         found
     }
 
-    /// The patterns of the kinds of keys that are missing; that of all keys when all are.
+    /// Returns the patterns of the denied kinds of keys, or the pattern of all keys if all are denied.
     fn patterns(&self, missing: &[(String, String)]) -> String {
         let is_missing = |key: &&String| missing.iter().any(|(_, what)| what == *key);
         let kinds: Vec<_> = self.keys.iter().filter(is_missing).collect();
@@ -137,21 +138,21 @@ impl Needs {
         patterns.join(",")
     }
 
-    /// The fault that keys are denied, which ones is not known.
+    /// Returns the fault for denied keys, if it is not known which.
     pub(crate) fn all_keys(&self, address: &Address) -> Fault {
         let pattern = format!("{}*", self.prefix);
         let denied = DeniedTo { command: "EVALSHA".into(), key: pattern.clone(), ..DeniedTo::default() };
         self.fault(address, &format!("~{pattern}"), denied)
     }
 
-    /// The fault that the channel is denied.
+    /// Returns the fault for the denied channel.
     pub(crate) fn channel(&self, address: &Address) -> Fault {
         let denied =
             DeniedTo { command: "PUBLISH".into(), channel: self.channel.clone(), ..DeniedTo::default() };
         self.fault(address, &format!("&{}*", self.prefix), denied)
     }
 
-    /// The fault that the user may not do this, with the rule that allows it.
+    /// Returns the fault for a missing permission. `rule` is the ACL rule that grants it.
     pub(crate) fn fault(&self, address: &Address, rule: &str, denied: DeniedTo) -> Fault {
         let on = match (denied.key.as_str(), denied.channel.as_str()) {
             ("", "") => String::new(),
@@ -163,7 +164,7 @@ impl Needs {
         Fault { denied: Some(denied), ..Fault::new(FaultKind::Permission, address.to_string(), cause, fix) }
     }
 
-    /// Whether going on would do harm: the store is not used then.
+    /// Returns whether using the store with this fault would do harm.
     pub(crate) fn closes_gate(&self, fault: &Fault) -> bool {
         match (fault.kind, &fault.denied) {
             (FaultKind::Version | FaultKind::Schema, _) => true,
@@ -175,7 +176,7 @@ impl Needs {
     }
 }
 
-/// A command as it is sent, with its name before it: a subcommand is written as ACLs write it.
+/// Splits a command into its words, preceded by its name as ACLs write it.
 fn words(command: &str) -> Vec<String> {
     let name = command.split(' ').next().unwrap_or_default();
     [name].into_iter().chain(command.split(['|', ' '])).map(String::from).collect()
@@ -189,7 +190,7 @@ mod tests {
 
     use super::*;
 
-    /// The texts between `before` and `after` in all files below a folder.
+    /// Collects the texts between `before` and `after` in all files below a folder.
     fn found(folder: &Path, before: &str, after: char, names: &mut BTreeSet<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -205,16 +206,16 @@ mod tests {
         }
     }
 
-    /// A command or a kind of key that a change brings along must be asked for, too.
+    /// A new command needs its permission checked, too.
     #[test]
-    fn every_command_that_is_sent_is_asked_for() {
+    fn the_permission_of_every_command_is_checked() {
         let (mut sent, folder) = (BTreeSet::new(), Path::new("src/store/redis"));
         for (before, after) in [("cmd(\"", '"'), ("[b\"", '"')] {
             found(folder, before, after, &mut sent);
         }
         let is_command =
             |name: &&String| name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase());
-        // Of a login, of Sentinels, and what may be denied: CONFIG GET.
+        // Sent at a login, sent to Sentinels, and CONFIG GET, which may be denied.
         let other = ["AUTH", "SENTINEL", "CONFIG"];
         let asked: BTreeSet<_> = WITH_KEY
             .iter()
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_key_is_asked_for() {
+    fn the_permission_of_every_kind_of_key_is_checked() {
         let mut kinds = BTreeSet::new();
         found(Path::new("src/store/redis/schema/lua"), "key('", '\'', &mut kinds);
         let keys = Keys::new("dw:").of_each_kind();

@@ -17,7 +17,7 @@ use super::stream::Stream;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::authority::{Refusal, refusal};
 use crate::store::redis::cluster::master_map::Master;
-use crate::store::redis::inspection::denied::Denied;
+use crate::store::redis::inspection::permission_error::PermissionError;
 
 /// Read from the socket at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -295,6 +295,6 @@ fn error_of(text: &str) -> StoreError {
     if text.starts_with("WRONGTYPE") {
         return StoreError::Corrupt { key: "unknown".into(), reason: "wrong type".into() };
     }
-    let denied = Denied::in_text(text).map(|denied| denied.to_string());
+    let denied = PermissionError::in_text(text).map(|denied| denied.to_string());
     StoreError::Unavailable(denied.unwrap_or_else(|| code_of(text).to_owned()))
 }

@@ -1,8 +1,8 @@
-//! Whether a cluster's bus carries the other masters' messages to the server of the event connection.
+//! Probes whether a Cluster's bus carries the other masters' messages to the server of the event connection.
 //!
-//! The bus may be cut, or the server removed from the cluster, while the connection to it is fine. So each round a probe
-//! is published at every other master, on a channel that only this connection listens to. If a probe does not arrive,
-//! events do not either. A link of the bus that broke and was made anew between two rounds may have lost some.
+//! The bus may be cut, or the server removed from the Cluster, while the connection to the server is fine. So each round
+//! publishes a probe at every other master, on a channel that only this connection subscribes to. If a probe does not
+//! arrive, events do not arrive either. A bus link that broke and was made again between two rounds may have lost events.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -16,35 +16,35 @@ use tokio::time::timeout;
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::redis_store::RedisStore;
 
-/// A probe may take so many rounds.
+/// Rounds that a probe may take to arrive.
 const PATIENCE: usize = 3;
-/// A master that does not take the probe within this has not been probed.
+/// The longest that publishing a probe may take; after that, the master counts as not probed.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The probes of one event connection.
 pub(crate) struct BusProbes {
     channel: String,
     round: u64,
-    /// The rounds that are waited for, and the masters where their probes were published.
-    under_way: VecDeque<(u64, Vec<String>)>,
-    arrived: Arc<Arrived>,
-    links: BTreeSet<Link>,
+    /// The latest rounds, and the masters where their probes were published.
+    pending: VecDeque<(u64, Vec<String>)>,
+    arrived: Arc<ArrivedProbes>,
+    links: BTreeSet<BusLink>,
 }
 
-/// A link that messages arrive over: the node at its other end, and when it was made.
-type Link = (String, i64);
+/// A bus link that messages arrive over: the node at its other end, and when it was made.
+type BusLink = (String, i64);
 
 /// The probes that have arrived.
 #[derive(Default)]
-pub(crate) struct Arrived {
+pub(crate) struct ArrivedProbes {
     channel: OnceLock<String>,
     /// The newest round of each master.
     rounds: Mutex<BTreeMap<String, u64>>,
 }
 
-impl Arrived {
-    /// Notes a message if it is a probe, and returns whether it is.
-    pub(crate) fn takes(&self, channel: &Value, payload: &Value) -> bool {
+impl ArrivedProbes {
+    /// Records a message if it is a probe. Returns whether it is one.
+    pub(crate) fn record(&self, channel: &Value, payload: &Value) -> bool {
         let (Value::BulkString(channel), Some(own)) = (channel, self.channel.get()) else { return false };
         if channel != own.as_bytes() {
             return false;
@@ -65,11 +65,11 @@ impl Arrived {
 }
 
 impl BusProbes {
-    /// Subscribes to a channel of this connection's own; `None` where there is no cluster.
+    /// Subscribes to a channel of this connection's own. Returns `None` without a Cluster.
     pub(crate) async fn start(
         store: &RedisStore,
         connection: &mut MultiplexedConnection,
-        arrived: Arc<Arrived>,
+        arrived: Arc<ArrivedProbes>,
     ) -> RedisResult<Option<Self>> {
         if !store.topology.map().is_by_slot() {
             return Ok(None);
@@ -81,23 +81,27 @@ impl BusProbes {
         let _ = arrived.channel.set(channel.clone());
         connection.subscribe(&channel).await?;
         let links = inbound_links(connection).await.unwrap_or_default();
-        Ok(Some(Self { channel, round: 0, under_way: VecDeque::new(), arrived, links }))
+        Ok(Some(Self { channel, round: 0, pending: VecDeque::new(), arrived, links }))
     }
 
-    /// Publishes the next probes.
+    /// Publishes the next probes. `subscribed_at` is the server of the event connection.
     ///
     /// # Errors
-    /// When one of an earlier round has not arrived at `heard_at`.
-    pub(crate) async fn round(&mut self, store: &RedisStore, heard_at: &Master) -> Result<(), String> {
+    /// A probe of an earlier round has not arrived.
+    pub(crate) async fn publish_round(
+        &mut self,
+        store: &RedisStore,
+        subscribed_at: &Master,
+    ) -> Result<(), String> {
         self.round += 1;
         let mut others = store.masters_with_tokens();
-        others.retain(|master| master.address != heard_at.address);
+        others.retain(|master| master.address != subscribed_at.address);
         let published = join_all(others.iter().map(|master| self.publish(store, master))).await;
-        self.under_way.push_back((self.round, published.into_iter().flatten().collect()));
-        if self.under_way.len() <= PATIENCE {
+        self.pending.push_back((self.round, published.into_iter().flatten().collect()));
+        if self.pending.len() <= PATIENCE {
             return Ok(());
         }
-        let Some((round, masters)) = self.under_way.pop_front() else { return Ok(()) };
+        let Some((round, masters)) = self.pending.pop_front() else { return Ok(()) };
         let arrived = self.arrived.rounds();
         match masters.iter().find(|master| arrived.get(*master).is_none_or(|newest| *newest < round)) {
             Some(master) => Err(format!("messages published at {master} do not arrive")),
@@ -105,15 +109,15 @@ impl BusProbes {
         }
     }
 
-    /// Whether a link that there was is not there any more.
+    /// Returns whether a link of the last round is gone.
     pub(crate) async fn has_lost_link(&mut self, connection: &mut MultiplexedConnection) -> bool {
         let Some(links) = inbound_links(connection).await else { return false };
         let before = std::mem::replace(&mut self.links, links);
         !before.is_subset(&self.links)
     }
 
-    /// Gives the master if the probe was published there. A master that takes no writes publishes no events, so it needs
-    /// no probe.
+    /// Publishes a probe at a master, and returns the master's address if it worked. A master that takes no writes publishes
+    /// no events, so it needs no probe.
     async fn publish(&self, store: &RedisStore, master: &Master) -> Option<String> {
         let address = master.address.to_string();
         let mut probe = pipe();
@@ -124,8 +128,8 @@ impl BusProbes {
     }
 }
 
-/// `None` where the server does not tell.
-async fn inbound_links(connection: &mut MultiplexedConnection) -> Option<BTreeSet<Link>> {
+/// Reads the bus links of the server; `None` if it does not tell.
+async fn inbound_links(connection: &mut MultiplexedConnection) -> Option<BTreeSet<BusLink>> {
     let links: Vec<HashMap<String, Value>> =
         cmd("CLUSTER").arg("LINKS").query_async(connection).await.ok()?;
     let inbound = links.iter().filter_map(|link| {
@@ -141,14 +145,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn probes_are_told_from_events() {
-        let arrived = Arrived::default();
+    fn probes_are_distinguished_from_events() {
+        let arrived = ArrivedProbes::default();
         let bulk = |text: &str| Value::BulkString(text.into());
-        assert!(!arrived.takes(&bulk("own"), &bulk("1 a:1")), "before there is a channel");
+        assert!(!arrived.record(&bulk("own"), &bulk("1 a:1")), "before the channel is known");
         arrived.channel.set("own".into()).unwrap();
-        assert!(!arrived.takes(&bulk("other"), &bulk("1 a:1")));
-        assert!(arrived.takes(&bulk("own"), &bulk("7 a:1")));
-        assert!(arrived.takes(&bulk("own"), &bulk("not a probe")));
+        assert!(!arrived.record(&bulk("other"), &bulk("1 a:1")));
+        assert!(arrived.record(&bulk("own"), &bulk("7 a:1")));
+        assert!(arrived.record(&bulk("own"), &bulk("not a probe")));
         assert_eq!(*arrived.rounds(), BTreeMap::from([("a:1".to_owned(), 7)]));
     }
 }

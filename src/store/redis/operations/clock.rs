@@ -1,35 +1,39 @@
-//! Looks at the masters' clocks.
+//! Reads the masters' clocks.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use redis::pipe;
 
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::master_map::Master;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::store_clock::estimate::Reading;
-use futures_util::future::join_all;
-use redis::pipe;
-use std::time::Duration;
 
-/// The pause before a second look at a clock that seems to have jumped.
-pub const SECOND_LOOK_AFTER: Duration = Duration::from_millis(200);
+/// The pause before a clock that seems to have jumped is read again.
+const SECOND_READING_AFTER: Duration = Duration::from_millis(200);
 
 impl RedisStore {
-    /// Reads the clock of every master and follows them, after each has shown that it takes writes (a replica and a
-    /// cluster without quorum answer a PING).
+    /// Checks that every master takes writes, reads its clock, and follows the clocks. (A PING would not do: a replica and a
+    /// cluster without quorum answer it.)
     ///
     /// # Errors
-    /// `Unavailable`, also when a single master is, or when its clock is off.
-    pub(crate) async fn look_at_clocks(&self) -> Result<(), StoreError> {
-        let looked = self.look_at_clocks_once().await;
-        if !self.near.store_clock.estimator().suspects_a_jump() {
-            return looked;
+    /// `Unavailable`, also if it concerns a single master, or if a master's clock is wrong.
+    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
+        if self.topology.map().masters.is_empty() {
+            self.topology.refresh().await;
         }
-        tokio::time::sleep(SECOND_LOOK_AFTER).await;
-        self.look_at_clocks_once().await
+        let outcome = self.follow_clocks().await;
+        if !self.near.store_clock.estimator().suspects_a_jump() {
+            return outcome;
+        }
+        tokio::time::sleep(SECOND_READING_AFTER).await;
+        self.follow_clocks().await
     }
 
-    async fn look_at_clocks_once(&self) -> Result<(), StoreError> {
-        let map = self.topology.map().clone();
-        let masters: Vec<_> = map.masters.iter().filter(|master| master.may_have_tokens()).collect();
+    async fn follow_clocks(&self) -> Result<(), StoreError> {
+        let masters = self.masters_with_tokens();
         let outcomes = join_all(masters.iter().map(|master| self.read_clock(master))).await;
         let (mut readings, mut failure) = (Vec::with_capacity(masters.len()), None);
         for (master, outcome) in masters.iter().zip(outcomes) {
@@ -45,7 +49,7 @@ impl RedisStore {
         failure.map_or(followed, Err)
     }
 
-    /// Reads the clock of a master, and deletes the key of it that is never there.
+    /// Reads the clock of a master, after a write that changes nothing.
     async fn read_clock(&self, master: &Master) -> Result<Reading, StoreError> {
         let mut pipeline = pipe();
         pipeline.cmd("DEL").arg(master.probe()).ignore().cmd("TIME");

@@ -1,11 +1,21 @@
-//! The store operations as scripts and commands.
+//! Store operations as scripts and commands, one file per subject.
+//!
+//! `run_script` runs a script and removes the reverse-index entries that it made stale; the operations use it. Below it,
+//! `script_call` only runs a script.
 
+pub mod batch_reads;
 pub mod bus_probes;
 pub mod clock;
 pub mod devices;
+pub mod event_feed;
 pub mod events;
 pub mod related;
 pub mod reverse_index;
+pub mod revocations;
+pub mod run_script;
+pub mod script_call;
+pub mod stale_entries;
 pub mod takeovers;
+pub mod token_key;
 pub mod tokens;
 pub mod touches;

@@ -1,32 +1,33 @@
-//! Takeovers: in the slot of the token that acts, and a hint in the slot of the user taken over.
+//! Takeovers: in the slot of the token that acts, with a reverse-index entry in the slot of the user taken over.
 
 use std::collections::HashMap;
 
-use futures_util::future::try_join_all;
 use redis::{Value, cmd};
 use serde::Serialize;
 
-use super::reverse_index::{Untrue, token_of_takeover_hint};
+use super::script_call::ScriptCall;
+use super::stale_entries::StaleEntry;
 use crate::model::event::RevokeReason;
 use crate::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;
-use crate::store::redis::errors::{text, unexpected};
+use crate::store::redis::errors::{answer_text, unexpected};
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::takeover as codec;
 use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::TokenId;
 
+/// The arguments of lua/start_takeover.lua.
 #[derive(Serialize)]
 struct StartArgs<'a> {
     locator: String,
     takeover: String,
     user: &'a str,
-    ends_at: u64,
+    ends_at_ms: u64,
     reason: &'a str,
-    keep: u64,
-    most: usize,
+    retention_ms: u64,
+    max: usize,
 }
 
 impl RedisStore {
@@ -35,21 +36,22 @@ impl RedisStore {
         new: &NewTakeover,
         call: &Call<'_>,
     ) -> Result<Outcome<Takeover>, StoreError> {
-        // Before its truth: the hint may name too many, never too few.
-        self.hint_takeover(new, call).await?;
+        // Before the takeover: the reverse index may have stale entries, but never too few.
+        self.add_takeover_entry(new, call).await?;
         let args = StartArgs {
             locator: new.token.locator(),
             takeover: new.id.locator(),
             user: &new.user,
-            ends_at: new.ends_at_ms,
+            ends_at_ms: new.ends_at_ms,
             reason: new.reason.as_deref().unwrap_or_default(),
-            keep: self.limits.takeover_retention_ms,
-            most: MAX_TAKEOVERS_PER_TOKEN,
+            retention_ms: self.limits.takeover_retention_ms,
+            max: MAX_TAKEOVERS_PER_TOKEN,
         };
         let at = (self.keys.token(new.token), new.token.hash_tag());
         let record = codec::record_of(new, call.now_ms);
+        let script_call = ScriptCall::new(&self.scripts.start_takeover, at, call, &args);
         let answer: Result<Vec<Value>, _> =
-            self.run(&self.scripts.takeover_start, at, call, &args, &[&record]).await;
+            self.run_script(script_call.with_bytes([record.as_slice()])).await;
         self.near.void([&new.token]);
         let rejection = match answer?.as_slice() {
             [Value::Int(0)] => Rejection::NotFound,
@@ -57,7 +59,7 @@ impl RedisStore {
                 return Ok(Ok(Takeover {
                     id: new.id,
                     token: new.token,
-                    actor: text(actor.clone(), "takeover")?,
+                    actor: answer_text(actor.clone(), "takeover")?,
                     user: new.user.clone(),
                     reason: new.reason.clone(),
                     created_at_ms: call.now_ms,
@@ -70,10 +72,9 @@ impl RedisStore {
             [Value::Int(4)] => Rejection::OwnUser,
             _ => return Err(unexpected("takeover")),
         };
-        // There is nothing to hint at.
         let NewTakeover { id: takeover, token, user, .. } = new.clone();
-        let untrue = Untrue::Takeover { user, token, takeover, kept_until_ms: call.now_ms };
-        self.unhint(Priority::Normal, &[untrue], call.now_ms).await;
+        let stale = StaleEntry::Takeover { user, token, takeover, kept_until_ms: call.now_ms };
+        self.remove_stale_entries(Priority::Normal, &[stale], call.now_ms).await;
         Ok(Err(rejection))
     }
 
@@ -86,11 +87,12 @@ impl RedisStore {
         #[derive(Serialize)]
         struct Args {
             locator: String,
-            why: &'static str,
+            reason: &'static str,
         }
-        let args = Args { locator: token.locator(), why: reason.name() };
+        let args = Args { locator: token.locator(), reason: reason.name() };
         let at = (self.keys.token(token), token.hash_tag());
-        let ended = self.revoke(&self.scripts.takeover_end, at, call, &args, &[]).await;
+        let script_call = ScriptCall::new(&self.scripts.end_takeover, at, call, &args);
+        let ended = self.run_script(script_call.urgent()).await;
         self.near.void([&token]);
         ended
     }
@@ -102,13 +104,13 @@ impl RedisStore {
     ) -> Result<Vec<Takeover>, StoreError> {
         let all = cmd("HGETALL").arg(self.keys.takeovers(token)).to_owned();
         let fields = self.with_connection(async |c| all.query_async(c).await).await?;
-        let mut takeovers = self.shown_takeovers(token, fields, now_ms)?;
+        let mut takeovers = self.visible_takeovers(token, fields, now_ms)?;
         takeovers.sort_by_key(Takeover::listing_key);
         Ok(takeovers)
     }
 
-    /// The takeovers in a token's hash that can be looked at.
-    fn shown_takeovers(
+    /// Decodes the takeovers in a token's hash that are still visible.
+    fn visible_takeovers(
         &self,
         token: TokenId,
         fields: Value,
@@ -122,24 +124,20 @@ impl RedisStore {
     }
 
     pub(crate) async fn user_takeovers(&self, user: &str, now_ms: u64) -> Result<Vec<Takeover>, StoreError> {
-        let _turn = self.listing().await?;
+        let _permit = self.listing_permit().await?;
         let range = cmd("ZRANGE").arg(self.keys.taken_over(user)).arg(0).arg(-1).to_owned();
-        let hints: Vec<String> = self.with_connection(async |c| range.query_async(c).await).await?;
-        let mut tokens =
-            hints.iter().map(|hint| token_of_takeover_hint(hint)).collect::<Result<Vec<_>, _>>()?;
+        let entries: Vec<String> = self.with_connection(async |c| range.query_async(c).await).await?;
+        let token =
+            |entry: &String| codec::token_of_member(entry).ok_or_else(|| unexpected("reverse-index entry"));
+        let mut tokens = entries.iter().map(token).collect::<Result<Vec<_>, _>>()?;
         tokens.sort_unstable();
         tokens.dedup();
         let mut takeovers = Vec::new();
-        for some in self.pipelines(tokens.into_iter()).chunks(self.reads_at_once()) {
-            let read = some
-                .iter()
-                .map(|ids| self.read_hashes(ids.iter().map(|id| self.keys.takeovers(*id)).collect()));
-            for (ids, answers) in some.iter().zip(try_join_all(read).await?) {
-                for (id, fields) in ids.iter().zip(answers) {
-                    takeovers.extend(self.shown_takeovers(*id, fields, now_ms)?);
-                }
-            }
-        }
+        let decode = |id: TokenId, fields: Value| {
+            takeovers.extend(self.visible_takeovers(id, fields, now_ms)?);
+            Ok(())
+        };
+        self.read_hashes_by_id(tokens.into_iter(), |id| self.keys.takeovers(id), decode).await?;
         takeovers.retain(|takeover: &Takeover| takeover.user == user);
         takeovers.sort_by_key(Takeover::listing_key);
         takeovers.truncate(MAX_TAKEOVERS_PER_USER);

@@ -1,10 +1,11 @@
-//! Accesses and renewals, written in batches.
+//! Last accesses and renewals, written in batches.
 
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use serde::Serialize;
 
+use super::script_call::ScriptCall;
 use crate::model::token::Touch;
 use crate::store::error::{StoreError, Unwritten};
 use crate::store::redis::cluster::slots::slot_of_tag;
@@ -12,16 +13,16 @@ use crate::store::redis::redis_store::RedisStore;
 
 /// Touches in one script call: few enough to hold the server for well under a millisecond.
 const TOUCHES_PER_CALL: usize = 128;
-/// Script calls to a master at once: on a cluster each is for one slot.
-const CALLS_AT_ONCE: usize = 4;
-/// A master that has failed so many calls is not asked for the rest of the batch. More than one: a slot on its way
-/// refuses its calls, and the others must not suffer.
+/// Script calls to a master that are under way at once: on a Cluster each is for one slot.
+const CALLS_PER_MASTER: usize = 4;
+/// Failed calls after which a master gets no more of the batch. More than one, because a migrating slot refuses its calls
+/// and the others must not suffer.
 const FAILURES_PER_BATCH: usize = 4;
 
-/// What touch.lua takes of each touch: shard tag, locator, user, access, since, the expiry it earned or 0.
+/// A touch as lua/touch_tokens.lua takes it: hash tag, locator, user, access, since, the earned expiry or 0.
 type TouchArgs<'a> = (String, String, &'a str, u64, u64, u64);
 
-/// The places in the batch of the touches of one call.
+/// The positions, in the batch, of the touches of one call.
 type Places = Vec<usize>;
 
 impl RedisStore {
@@ -33,7 +34,7 @@ impl RedisStore {
         failures.reduce(Unwritten::and).map_or(Ok(()), Err)
     }
 
-    /// One master's calls. That one is away does not keep the others from theirs.
+    /// Makes the calls to one master; the calls to other masters do not depend on them.
     async fn touch_on_master(
         &self,
         touches: &[Touch],
@@ -41,7 +42,7 @@ impl RedisStore {
         now_ms: u64,
     ) -> Result<(), Unwritten> {
         let (mut failure, mut failures): (Option<Unwritten>, _) = (None, 0);
-        for group in calls.chunks(CALLS_AT_ONCE) {
+        for group in calls.chunks(CALLS_PER_MASTER) {
             let calls = group.iter().map(async |places| {
                 let is_given_up = failures >= FAILURES_PER_BATCH;
                 let outcome = match &failure {
@@ -70,10 +71,10 @@ impl RedisStore {
         let Some(first) = touches.first() else { return Ok(()) };
         let at = (self.keys.token(first.id), first.id.hash_tag());
         let args = Args { touches: touches.iter().map(|touch| touch_args(touch)).collect() };
-        self.run(&self.scripts.touch, at, &now_ms.into(), &args, &[]).await
+        self.run_script(ScriptCall::new(&self.scripts.touch_tokens, at, &now_ms.into(), &args)).await
     }
 
-    /// The calls for each master. The keys of a call are in one slot, where slots matter.
+    /// Divides the touches into calls, by master. On a Cluster, the keys of a call are in one slot.
     fn calls_by_master(&self, touches: &[Touch]) -> Vec<Vec<Places>> {
         let map = self.topology.map();
         let mut by_slot: BTreeMap<u16, Places> = BTreeMap::new();
@@ -92,7 +93,7 @@ impl RedisStore {
 }
 
 fn touch_args(touch: &Touch) -> TouchArgs<'_> {
-    let (shard, locator) = (touch.id.hash_tag().to_string(), touch.id.locator());
+    let (hash_tag, locator) = (touch.id.hash_tag().to_string(), touch.id.locator());
     let renew_to_ms = touch.renewal.map_or(0, |renewal| renewal.to_ms);
-    (shard, locator, &touch.user, touch.access_ms, touch.since_ms(), renew_to_ms)
+    (hash_tag, locator, &touch.user, touch.access_ms, touch.since_ms(), renew_to_ms)
 }

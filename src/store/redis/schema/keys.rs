@@ -1,47 +1,33 @@
-//! The whole key schema. Everything of a user carries the shard tag as its hash tag, so it is in one slot.
-//!
-//! | key | type | what |
-//! |---|---|---|
-//! | `dw:t:{s}:<locator>` | hash | a token; the only prefix under client tracking |
-//! | `dw:u:{s}:<user>` | sorted set | the user's tokens by expiry, their last accesses and their order (lua/prelude.lua) |
-//! | `dw:o:{s}:<locator>` | hash | a token's takeovers (codec/takeover.rs) |
-//! | `dw:v:{s}:<user>` | sorted set | who took this user over, by the time until which that is kept; a hint (lua/hints.lua) |
-//! | `dw:e:{s}:<user>` | list | what happened to the user, newest first (codec/event.rs) |
-//! | `dw:d:{s}:<locator>` | hash | a device key (codec/device.rs) |
-//! | `dw:k:{s}:<user>` | hash | the user's device keys by uuid (lua/devices.lua) |
-//! | `dw:r:{o}:<object>` | sorted set | the tokens of a related object, by their latest end; a hint (lua/hints.lua) |
-//! | `dw:m:check-key` | string | the check key all nodes share |
-//! | `dw:m:schema` | string | the version of this schema |
-//! | `dw:events:<db>` | channel | the same events of all users, as they happen; channels are not divided by database |
+//! The names of the keys; [`super`] describes what is under them.
 
-use crate::model::device_key::DeviceId;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::model::device_key::DeviceId;
 use crate::model::token::RelatedObject;
 use crate::token_string::{HashTag, TokenId};
 
-/// The version of what is written under these keys; a node refuses to work on another.
+/// The version of the schema; a node refuses to work with another one.
 pub const SCHEMA_VERSION: &str = "5";
 
 const OBJECT_CONTEXT: &str = "doorward 2026-11 name of a related object";
 
-/// A related object as its key has it: hashed, because two texts of 355 bytes are long for a key.
+/// The name of a related object in its key: a hash, because its two texts may have 355 bytes together.
 pub struct ObjectName {
     /// Spreads objects over the slots as users are spread.
-    pub shard: HashTag,
+    pub hash_tag: HashTag,
     /// 22 characters of base64url.
     pub name: String,
 }
 
 impl ObjectName {
-    /// The name of this object.
+    /// Returns the name of this object.
     pub fn of(object: &RelatedObject) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(OBJECT_CONTEXT);
-        // Neither text has control characters.
+        // Neither text may contain a control character, so the separator is unambiguous.
         hasher.update(object.content_type.as_bytes()).update(b"\0").update(object.object_id.as_bytes());
         let name = URL_SAFE_NO_PAD.encode(&hasher.finalize().as_bytes()[..16]);
-        Self { shard: HashTag::of_user(&name), name }
+        Self { hash_tag: HashTag::of_user(&name), name }
     }
 }
 
@@ -52,102 +38,102 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// `prefix` has no braces; the settings see to that.
+    /// `prefix` has no braces: the settings reject them.
     pub fn new(prefix: &str) -> Self {
         Self { prefix: prefix.to_owned() }
     }
 
-    /// What all keys and channels start with.
+    /// The start of all keys and channels.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The token's hash.
+    /// The key of a token.
     pub fn token(&self, id: TokenId) -> String {
-        // Written for every look-up, so without formatting.
+        // Made for every look-up, so without `format!`.
         let parts = [&self.prefix, "t:{", &id.hash_tag().text(), "}:", &id.locator_text()];
         let mut key = String::with_capacity(parts.iter().map(|part| part.len()).sum());
         parts.iter().for_each(|part| key.push_str(part));
         key
     }
 
-    /// What all token keys have in common: what client tracking listens to.
+    /// The start of all keys of tokens, which client tracking listens to.
     pub fn all_tokens_prefix(&self) -> String {
         format!("{}t:", self.prefix)
     }
 
-    /// The id of the token under this key; `None` when it is no token's.
+    /// Returns the id of the token with this key; `None` if the key is not a token's.
     pub fn token_id(&self, key: &[u8]) -> Option<TokenId> {
         let rest = std::str::from_utf8(key).ok()?.strip_prefix(&self.prefix)?.strip_prefix("t:{")?;
-        let (shard, locator) = rest.split_once("}:")?;
-        TokenId::from_locator(HashTag::parse(shard)?, locator)
+        let (hash_tag, locator) = rest.split_once("}:")?;
+        TokenId::from_locator(HashTag::parse(hash_tag)?, locator)
     }
 
-    /// The user's index.
+    /// The index of a user's tokens.
     pub fn index(&self, user: &str) -> String {
         self.key('u', HashTag::of_user(user), user)
     }
 
-    /// The token's takeovers.
+    /// The takeovers of a token.
     pub fn takeovers(&self, token: TokenId) -> String {
         self.key('o', token.hash_tag(), &token.locator())
     }
 
-    /// Who took this user over.
+    /// The reverse index of the takeovers of this user.
     pub fn taken_over(&self, user: &str) -> String {
         self.key('v', HashTag::of_user(user), user)
     }
 
-    /// What happened to the user.
+    /// The events of a user.
     pub fn events(&self, user: &str) -> String {
         self.key('e', HashTag::of_user(user), user)
     }
 
-    /// Where events are told as they happen. Redis's channels are shared by all databases, so the name has the number.
+    /// The channel of all events. All databases share Redis's channels, so the name has the number.
     pub fn event_channel(&self, db: i64) -> String {
         format!("{}events:{db}", self.prefix)
     }
 
-    /// The device key.
+    /// The key of a device key.
     pub fn device(&self, id: DeviceId) -> String {
         self.key('d', id.hash_tag(), &id.locator())
     }
 
-    /// The user's device keys by uuid.
+    /// The map of a user's device keys.
     pub fn devices(&self, user: &str) -> String {
         self.key('k', HashTag::of_user(user), user)
     }
 
-    /// The tokens of a related object.
+    /// The reverse index of the tokens of a related object.
     pub fn related(&self, object: &RelatedObject) -> String {
         self.related_by_name(&ObjectName::of(object))
     }
 
-    /// The same, by the object's name.
+    /// The same key, by the object's name.
     pub fn related_by_name(&self, object: &ObjectName) -> String {
-        self.key('r', object.shard, &object.name)
+        self.key('r', object.hash_tag, &object.name)
     }
 
-    fn key(&self, kind: char, shard: HashTag, name: &str) -> String {
-        format!("{}{kind}:{{{shard}}}:{name}", self.prefix)
+    fn key(&self, kind: char, hash_tag: HashTag, name: &str) -> String {
+        format!("{}{kind}:{{{hash_tag}}}:{name}", self.prefix)
     }
 
-    /// The check key that the nodes share.
+    /// The token key that all nodes share.
     pub fn token_key(&self) -> String {
         format!("{}m:check-key", self.prefix)
     }
 
-    /// The version of the schema.
+    /// The version of the schema, [`SCHEMA_VERSION`].
     pub fn schema(&self) -> String {
         format!("{}m:schema", self.prefix)
     }
 
-    /// Never there: deleting it asks whether the store takes writes.
+    /// A key that never exists: deleting it checks that the server takes writes.
     pub fn probe(&self) -> String {
         format!("{}m:probe", self.prefix)
     }
 
-    /// A key of each kind that is never there, for asking what may be done with such keys.
+    /// A key of each kind that never exists, for checking permissions on such keys.
     pub fn of_each_kind(&self) -> Vec<String> {
         let tagged =
             ['t', 'u', 'o', 'v', 'e', 'd', 'k', 'r'].map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
@@ -157,7 +143,7 @@ impl Keys {
             .collect()
     }
 
-    /// The same in the slot of this shard tag.
+    /// Such a key in the slot of this hash tag.
     pub fn probe_at(&self, tag: &str) -> String {
         format!("{}m:probe:{{{tag}}}", self.prefix)
     }

@@ -1,5 +1,90 @@
-//! What is in Redis: keys, fields and the scripts that change them.
+//! What Doorward keeps in Redis: keys, fields, and the scripts that change them. This page describes the schema; other
+//! places link here. Its version is [`SCHEMA_VERSION`](keys::SCHEMA_VERSION).
+//!
+//! # Keys
+//!
+//! `dw:` stands for the setting `key-prefix`. `{s}` is the hash tag of a user: 2 bytes of BLAKE3 over the user id, as four
+//! hex digits. It is in every key of the user, so they are all in one slot, and its two bytes begin every token of the user.
+//! `{o}` is the hash tag of a related object, made from its name. A `<locator>` is 14 characters of base64url.
+//!
+//! | key | type | content | TTL |
+//! |---|---|---|---|
+//! | `dw:t:{s}:<locator>` | hash | a token; the only keys under client tracking | until its expiry; once revoked, `revoked-retention`; `stale-grace` longer |
+//! | `dw:u:{s}:<user>` | sorted set | the index of the user's tokens: expiry, last access, order of creation | that of the longest-lived token |
+//! | `dw:o:{s}:<locator>` | hash | the takeovers of the token with this locator ([`codec::takeover`]) | until the hard end of the last one and `takeover-retention` |
+//! | `dw:v:{s}:<user>` | sorted set | reverse index: the takeovers of this user, by the token that acts | that of the longest-lived entry |
+//! | `dw:e:{s}:<user>` | list | the user's events, newest first ([`codec::event`]) | `event-retention` after the last event |
+//! | `dw:d:{s}:<locator>` | hash | a device key; the locator is that of its login token ([`codec::device`]) | `device-max-idle` after the last login |
+//! | `dw:k:{s}:<user>` | hash | the user's device keys: uuid to locator and expiry ([`codec::device`]) | that of the longest-lived key |
+//! | `dw:r:{o}:<object>` | sorted set | reverse index: the ids of an object's tokens; `<object>` is a hash of type and id | that of the longest-lived entry |
+//! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
+//! | `dw:m:schema` | string | the schema version | none |
+//! | `dw:m:probe`, `dw:m:probe:{s}` | | never exist: deleting one checks that the server takes writes; on a Cluster, in a slot of that master | |
+//! | `dw:events:<db>` | channel | the events of all users as they happen; channels are not divided by database | |
+//! | `dw:events:<db>:probe:…` | channel | on a Cluster, a node's probes of the cluster bus | |
+//!
+//! # Members of sorted sets
+//!
+//! The scores of a user's index are in ranges of their own, so each question of a script is one range or one count, however
+//! many tokens there are. A token has two or three members:
+//!
+//! | set | member | score |
+//! |---|---|---|
+//! | `dw:u` | `#<locator>`, of a token that is not revoked, once the user has two of them; so the first member of the set is that of the oldest token | creation − 2^51, ms |
+//! | `dw:u` | `@<locator>` | minus the last access, ms |
+//! | `dw:u` | `<locator>` | until when the token is kept, ms; of a revoked token that + 2^50 |
+//! | `dw:v` | `<token id><takeover's locator>` | until when the takeover is kept, ms |
+//! | `dw:r` | `<token id>` | latest expiry of the token (s) × 2^20 + time of writing (s) modulo 2^20 |
+//!
+//! The time of writing tells a stale entry from one whose token is being written just now (operations/reverse_index.rs).
+//!
+//! # Bounds
+//!
+//! Redis has no TTL per member or field, so nothing in an index expires on its own. Each write to an index removes up to 8
+//! expired entries of each range (`PRUNED_PER_WRITE`), and the index lives as long as its longest-lived entry.
+//! `tests/store/model/audit.rs` checks these rules after each step of its random histories.
+//!
+//! | entries of | are removed |
+//! |---|---|
+//! | `dw:u`, `dw:k` | with the token or device key, if a script removes it; once expired, by later writes, which look at up to 8 keys of a user with more than 32 device keys |
+//! | `dw:v` | once expired, by later writes; at once if the takeover was refused. The early end of a takeover shortens its entry to `takeover-retention` from then |
+//! | `dw:r` | when the token is revoked; when the object is taken from the token or its tokens are listed or revoked, if the token does not name it and the entry is a minute old; once expired, by later writes |
+//! | field `p` of a token | when eight later secrets are remembered as rotated out |
+//! | field `q` of a token | a minute later with the next change of the token's related objects, or when the token is revoked |
+//! | field `t` of a token | when the takeover ends, or the next one starts |
+//!
+//! # Fields of a token
+//!
+//! Names are one letter and numbers are packed, because each byte exists once per session. Validation reads the first nine,
+//! which come first because Redis searches a small hash from its start.
+//!
+//! | field | content | form |
+//! |---|---|---|
+//! | `u` | user | text |
+//! | `i` | idle_ms, ends_at_ms, backend: what validation needs and never changes | MessagePack |
+//! | `h` | hash of the secret | 16 bytes |
+//! | `x` | expires_at_ms | decimal |
+//! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor pending | decimal |
+//! | `s` | auth slug, if there is one | text |
+//! | `d` | uuid of the device key that logged it in, if one did | text |
+//! | `t` | the takeover under way, if there is one: its locator, the user taken over, hard end (ms), start (ms), the reason or '' | MessagePack |
+//! | `p` | secrets besides the current one, oldest first: hash and deadline (ms) of each, 0 for a sibling (lua/shared/secrets.lua) | 16 bytes and 13 digits each |
+//! | `c` | created_at_ms | decimal |
+//! | `z` | address, user agent: what validation does not need and never changes | MessagePack |
+//! | `r` | related objects, if there are any: content type and object id of each | MessagePack |
+//! | `q` | objects taken from it within a minute: content type, object id, when (ms); their reverse-index entries may be left | MessagePack |
+//! | `e` | revoked_at_ms, once revoked | decimal |
+//! | `w` | why it was revoked, once it was | text |
+//!
+//! # Scripts
+//!
+//! A change of related keys is one script in `lua/`, whose head says why. It refuses with `DWCLOCK` if the caller's clock is
+//! more than 5 s from the server's, which the caller answers with 503. A change and its events are one script: it writes the
+//! history and publishes on `dw:events:<db>`, from which every node fills its live feed. If memory is full, scripts that add
+//! something are refused, and all others work ([`scripts`]).
 
 pub mod codec;
 pub mod keys;
+pub mod script;
+pub mod script_guard;
 pub mod scripts;

@@ -1,16 +1,16 @@
-//! Estimates the offset of the masters' clocks from this machine's CLOCK_BOOTTIME. Pure: takes readings, gives offsets.
+//! Estimates the offset of the masters' clocks from this machine's CLOCK_BOOTTIME. Pure: readings in, decisions out.
 //!
-//! A reading brackets the time that a master told between two boottimes, so it proves two bounds of the offset. The
-//! round trip widens the bounds and shifts nothing: an offset that is inside them stays, another one moves to the
-//! nearest bound.
+//! A reading brackets a master's time between two boottimes, which proves two bounds of the offset. The round trip widens
+//! the bounds and shifts nothing: an offset inside them stays, any other moves to the nearest bound.
 
-/// A farther move of the offset is a jump, which a second look must confirm. No clock drifts so far between two looks.
+/// A larger move of the offset is a jump, which a second reading must confirm. No clock drifts as far between readings.
 pub(crate) const MAX_STEP_US: u64 = 1_000_000;
-/// Masters whose clocks are closer agree on the time. Farther from it a script refuses to run (lua/context.lua).
+/// Masters agree if their clocks are at most this far apart. Scripts refuse callers whose clocks are farther away
+/// (lua/shared/context.lua).
 pub(crate) const TOLERANCE_MS: u64 = 5_000;
 pub(crate) const TOLERANCE_US: u64 = TOLERANCE_MS * 1000;
 
-/// The bounds of a master's clock minus CLOCK_BOOTTIME that one reading of it proves.
+/// The bounds that one reading proves for a master's clock minus CLOCK_BOOTTIME.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     low_us: i64,
@@ -18,7 +18,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// The master's clock showed `shown_us` at some time between these boottimes. Each of the three is rounded down.
+    /// The master's clock showed `shown_us` at some time between these boottimes. All three are rounded down.
     pub(crate) fn new(shown_us: u64, sent_us: u64, answered_us: u64) -> Self {
         let minus = |boottime_us: u64| shown_us.cast_signed().saturating_sub_unsigned(boottime_us);
         Self {
@@ -27,12 +27,12 @@ impl Reading {
         }
     }
 
-    /// The possible offset that is nearest to this one.
+    /// Returns the possible offset that is nearest to this one.
     fn nearest_us(self, offset_us: i64) -> i64 {
         offset_us.clamp(self.low_us, self.high_us)
     }
 
-    /// How far the master's clock is ahead of a clock with this offset, at least; negative where it is behind.
+    /// Returns how far, at least, the master's clock is ahead of a clock with this offset; negative if it is behind.
     pub(crate) fn ahead_us(self, offset_us: i64) -> i64 {
         self.nearest_us(offset_us).saturating_sub(offset_us)
     }
@@ -42,22 +42,22 @@ impl Reading {
     }
 }
 
-/// What to do with the offset after a look.
+/// What to do with the offset after new readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Nothing: it is right, or too few masters say otherwise.
+pub(crate) enum ClockDecision {
+    /// Keep it: it is right, or too few masters disagree.
     Keep,
-    /// Set it: it is known from now on.
+    /// Set it for the first time.
     Learn(i64),
     /// Set it: the clocks drifted.
     Step(i64),
-    /// Nothing yet: the masters' clock seems to have jumped to this one.
+    /// Keep it for now: the masters' clock seems to have jumped to this one.
     Suspect(i64),
-    /// Set it: a second look saw the same jump.
+    /// Set it: a second reading confirmed the jump.
     Jump(i64),
 }
 
-/// What an estimate needs from one look to the next.
+/// The state between one set of readings and the next.
 #[derive(Debug, Default)]
 pub(crate) struct Estimator {
     is_known: bool,
@@ -65,42 +65,44 @@ pub(crate) struct Estimator {
 }
 
 impl Estimator {
-    /// Whether a jump waits to be confirmed.
+    /// Whether a jump is waiting to be confirmed.
     pub(crate) fn suspects_a_jump(&self) -> bool {
         self.suspected_us.is_some()
     }
 
-    /// Takes the readings of the masters that answered, of `masters` that there are.
+    /// Decides by the readings of the masters that answered, out of `masters`.
     ///
-    /// The masters' clock is the median of theirs. It is learned, and a jump of it is followed, only where more than
-    /// half of all masters agree with it: so neither one wrong clock nor the absence of the others moves the offset.
-    pub(crate) fn look(&mut self, offset_us: i64, readings: &[Reading], masters: usize) -> Verdict {
-        let Some(median) = median(readings) else { return Verdict::Keep };
+    /// The median of the masters' clocks counts. It is learned, and its jumps are followed, only if more than half of all
+    /// masters agree with it: neither one wrong clock nor the absence of the others moves the offset.
+    pub(crate) fn decide(&mut self, offset_us: i64, readings: &[Reading], masters: usize) -> ClockDecision {
+        let Some(median) = median(readings) else { return ClockDecision::Keep };
         let target_us = median.nearest_us(offset_us);
         if self.is_known && target_us.abs_diff(offset_us) <= MAX_STEP_US {
             self.suspected_us = None;
-            return if target_us == offset_us { Verdict::Keep } else { Verdict::Step(target_us) };
+            return if target_us == offset_us { ClockDecision::Keep } else { ClockDecision::Step(target_us) };
         }
         let agreeing = readings.iter().filter(|reading| reading.agrees_with(target_us)).count();
         if 2 * agreeing <= masters {
             self.suspected_us = None;
-            return Verdict::Keep;
+            return ClockDecision::Keep;
         }
         if !self.is_known {
             self.is_known = true;
-            return Verdict::Learn(target_us);
+            return ClockDecision::Learn(target_us);
         }
         match self.suspected_us.take() {
-            Some(suspected_us) if suspected_us.abs_diff(target_us) <= MAX_STEP_US => Verdict::Jump(target_us),
+            Some(suspected_us) if suspected_us.abs_diff(target_us) <= MAX_STEP_US => {
+                ClockDecision::Jump(target_us)
+            }
             _ => {
                 self.suspected_us = Some(target_us);
-                Verdict::Suspect(target_us)
+                ClockDecision::Suspect(target_us)
             }
         }
     }
 }
 
-/// The median of the lower and of the upper bounds; of an even number the lower one, so that all nodes take the same.
+/// Returns the median of the lower and of the upper bounds. Of an even number it is the lower one, so that all nodes agree.
 fn median(readings: &[Reading]) -> Option<Reading> {
     let middle = readings.len().checked_sub(1)? / 2;
     let nth = |bound: fn(&Reading) -> i64| {
@@ -118,14 +120,14 @@ mod tests {
     const SECOND_US: i64 = 1_000_000;
     const DAY_US: i64 = 86_400 * SECOND_US;
 
-    /// A reading of a clock with this offset that took no time.
-    fn sharp(offset_us: i64) -> Reading {
+    /// An exact reading of a clock with this offset.
+    fn exact(offset_us: i64) -> Reading {
         Reading { low_us: offset_us, high_us: offset_us }
     }
 
     fn known(offset_us: i64) -> Estimator {
         let mut estimator = Estimator::default();
-        assert_eq!(estimator.look(0, &[sharp(offset_us)], 1), Verdict::Learn(offset_us));
+        assert_eq!(estimator.decide(0, &[exact(offset_us)], 1), ClockDecision::Learn(offset_us));
         estimator
     }
 
@@ -138,17 +140,17 @@ mod tests {
             [1_000_199, 1_000_300, 1_000_401]
         );
         assert_eq!([0, 1_000_300, 1_000_500].map(|us| reading.ahead_us(us)), [1_000_199, 0, -99]);
-        // A boottime that went back would prove nothing; it must not panic either.
+        // A boottime that goes backwards proves nothing, but must not panic.
         assert_eq!(Reading::new(500, 300, 100).nearest_us(0), 199);
     }
 
     #[test]
     fn an_offset_that_is_possible_stays() {
         let mut estimator = known(0);
-        // The answer took seven seconds, the time was told at the end of them.
+        // The answer took seven seconds, and the master read its clock at their end.
         let slow = Reading::new(7_000_000, 0, 7_000_000);
-        assert_eq!(estimator.look(0, &[slow], 1), Verdict::Keep);
-        assert_eq!(estimator.look(7_000_002, &[slow], 1), Verdict::Step(7_000_001));
+        assert_eq!(estimator.decide(0, &[slow], 1), ClockDecision::Keep);
+        assert_eq!(estimator.decide(7_000_002, &[slow], 1), ClockDecision::Step(7_000_001));
     }
 
     #[test]
@@ -156,7 +158,7 @@ mod tests {
         let (mut estimator, mut offset_us) = (known(0), 0);
         for drift_us in (0..20_000).step_by(50) {
             let reading = Reading { low_us: drift_us - 200, high_us: drift_us + 200 };
-            if let Verdict::Step(to_us) = estimator.look(offset_us, &[reading], 1) {
+            if let ClockDecision::Step(to_us) = estimator.decide(offset_us, &[reading], 1) {
                 offset_us = to_us;
             }
             assert!(offset_us.abs_diff(drift_us) <= 200, "{offset_us} at {drift_us}");
@@ -164,63 +166,63 @@ mod tests {
     }
 
     #[test]
-    fn the_first_look_is_believed() {
+    fn the_first_reading_is_followed() {
         for offset_us in [3 * DAY_US, -3 * DAY_US, 4 * SECOND_US, 0] {
             known(offset_us);
         }
     }
 
     #[test]
-    fn a_jump_is_followed_when_a_second_look_confirms_it() {
+    fn a_jump_is_followed_once_a_second_reading_confirms_it() {
         for to_us in [DAY_US, -DAY_US, 2 * SECOND_US] {
             let mut estimator = known(0);
-            assert_eq!(estimator.look(0, &[sharp(to_us)], 1), Verdict::Suspect(to_us));
-            assert_eq!(estimator.look(0, &[sharp(to_us + 5)], 1), Verdict::Jump(to_us + 5));
-            assert_eq!(estimator.look(to_us + 5, &[sharp(to_us)], 1), Verdict::Step(to_us));
+            assert_eq!(estimator.decide(0, &[exact(to_us)], 1), ClockDecision::Suspect(to_us));
+            assert_eq!(estimator.decide(0, &[exact(to_us + 5)], 1), ClockDecision::Jump(to_us + 5));
+            assert_eq!(estimator.decide(to_us + 5, &[exact(to_us)], 1), ClockDecision::Step(to_us));
         }
     }
 
     #[test]
-    fn a_jump_that_the_next_look_does_not_see_is_forgotten() {
+    fn an_unconfirmed_jump_is_dropped() {
         let mut estimator = known(0);
-        assert_eq!(estimator.look(0, &[sharp(DAY_US)], 1), Verdict::Suspect(DAY_US));
-        assert_eq!(estimator.look(0, &[sharp(2 * DAY_US)], 1), Verdict::Suspect(2 * DAY_US));
-        assert_eq!(estimator.look(0, &[sharp(3)], 1), Verdict::Step(3));
-        assert_eq!(estimator.look(3, &[sharp(2 * DAY_US)], 1), Verdict::Suspect(2 * DAY_US));
+        assert_eq!(estimator.decide(0, &[exact(DAY_US)], 1), ClockDecision::Suspect(DAY_US));
+        assert_eq!(estimator.decide(0, &[exact(2 * DAY_US)], 1), ClockDecision::Suspect(2 * DAY_US));
+        assert_eq!(estimator.decide(0, &[exact(3)], 1), ClockDecision::Step(3));
+        assert_eq!(estimator.decide(3, &[exact(2 * DAY_US)], 1), ClockDecision::Suspect(2 * DAY_US));
     }
 
     #[test]
-    fn without_an_answer_nothing_changes() {
+    fn without_readings_nothing_changes() {
         let mut estimator = known(0);
-        assert_eq!(estimator.look(0, &[sharp(DAY_US)], 1), Verdict::Suspect(DAY_US));
-        assert_eq!(estimator.look(0, &[], 1), Verdict::Keep);
-        assert_eq!(estimator.look(0, &[sharp(DAY_US)], 1), Verdict::Jump(DAY_US));
+        assert_eq!(estimator.decide(0, &[exact(DAY_US)], 1), ClockDecision::Suspect(DAY_US));
+        assert_eq!(estimator.decide(0, &[], 1), ClockDecision::Keep);
+        assert_eq!(estimator.decide(0, &[exact(DAY_US)], 1), ClockDecision::Jump(DAY_US));
     }
 
     #[test]
     fn the_median_of_the_masters_counts() {
-        let readings = |offsets: &[i64]| offsets.iter().map(|us| sharp(*us)).collect::<Vec<_>>();
-        let learned = |offsets: &[i64], masters| Estimator::default().look(0, &readings(offsets), masters);
-        assert_eq!(learned(&[DAY_US, 5, 7], 3), Verdict::Learn(7));
-        assert_eq!(learned(&[5, -DAY_US, 7], 3), Verdict::Learn(5));
-        assert_eq!(learned(&[-4 * SECOND_US, 0, 4 * SECOND_US], 3), Verdict::Learn(0));
-        assert_eq!(learned(&[5, 7], 3), Verdict::Learn(5));
-        assert_eq!(learned(&[5], 3), Verdict::Keep, "one of three");
-        assert_eq!(learned(&[5, DAY_US], 3), Verdict::Keep, "they do not agree");
-        assert_eq!(learned(&[], 3), Verdict::Keep);
+        let readings = |offsets: &[i64]| offsets.iter().map(|us| exact(*us)).collect::<Vec<_>>();
+        let learned = |offsets: &[i64], masters| Estimator::default().decide(0, &readings(offsets), masters);
+        assert_eq!(learned(&[DAY_US, 5, 7], 3), ClockDecision::Learn(7));
+        assert_eq!(learned(&[5, -DAY_US, 7], 3), ClockDecision::Learn(5));
+        assert_eq!(learned(&[-4 * SECOND_US, 0, 4 * SECOND_US], 3), ClockDecision::Learn(0));
+        assert_eq!(learned(&[5, 7], 3), ClockDecision::Learn(5));
+        assert_eq!(learned(&[5], 3), ClockDecision::Keep, "one of three");
+        assert_eq!(learned(&[5, DAY_US], 3), ClockDecision::Keep, "they do not agree");
+        assert_eq!(learned(&[], 3), ClockDecision::Keep);
     }
 
     #[test]
-    fn a_minority_moves_nothing_though_it_is_all_that_answers() {
+    fn a_minority_moves_nothing_even_if_only_it_answers() {
         let mut estimator = known(0);
         for _ in 0..3 {
-            assert_eq!(estimator.look(0, &[sharp(-DAY_US), sharp(0)], 3), Verdict::Keep);
-            assert_eq!(estimator.look(0, &[sharp(-DAY_US)], 3), Verdict::Keep);
+            assert_eq!(estimator.decide(0, &[exact(-DAY_US), exact(0)], 3), ClockDecision::Keep);
+            assert_eq!(estimator.decide(0, &[exact(-DAY_US)], 3), ClockDecision::Keep);
         }
     }
 
     #[test]
-    fn bounds_of_masters_with_slow_answers_are_taken_together() {
+    fn the_median_of_slow_readings_takes_each_bound_separately() {
         let wide = |low_us, high_us| Reading { low_us, high_us };
         let all = [wide(-900, 100), wide(-10, 10), wide(-50, 700)];
         assert_eq!(median(&all), Some(wide(-50, 100)));

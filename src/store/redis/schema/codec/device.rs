@@ -1,6 +1,6 @@
-//! A device key as the fields of its hash, `dw:d:{s}:<locator>`; and the entries of a user's map, `dw:k:{s}:<user>`.
+//! The fields of a device key, `dw:d:{s}:<locator>`, and the entries of a user's map of device keys, `dw:k:{s}:<user>`.
 //!
-//! | field | what | form |
+//! | field | content | form |
 //! |---|---|---|
 //! | `u` | user | text |
 //! | `i` | uuid | text |
@@ -9,10 +9,10 @@
 //! | `f` | flags: 1 active | decimal |
 //! | `c` | created_at_ms | decimal |
 //! | `z` | user agent | text |
-//! | `l` | last_login_ms, once it logged in | decimal |
-//! | `n` | name, when there is one | text |
+//! | `l` | last_login_ms, after the first login | decimal |
+//! | `n` | name, if there is one | text |
 //!
-//! An entry of the map is `<uuid>` -> `<locator><expires_at_ms>`, one behind the other.
+//! An entry of the map is `<uuid>` to `<locator><expires_at_ms>`, without a separator.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ use crate::token_string::{HashTag, LOCATOR_CHARS, SecretHash};
 
 const ACTIVE: u64 = 1;
 
-/// All fields of a new key.
+/// Encodes all fields of a new key.
 pub fn fields_of(device: &DeviceKey) -> Vec<(&'static str, Vec<u8>)> {
     let mut fields = vec![
         ("u", device.user.as_str().into()),
@@ -41,7 +41,7 @@ pub fn fields_of(device: &DeviceKey) -> Vec<(&'static str, Vec<u8>)> {
     fields
 }
 
-/// A change of the name as device_change.lua takes it.
+/// Encodes a change of the name for lua/change_device.lua.
 pub fn name_arg(change: &DeviceChange) -> String {
     match &change.name {
         None => String::new(),
@@ -50,7 +50,7 @@ pub fn name_arg(change: &DeviceChange) -> String {
     }
 }
 
-/// A key from the answer to `HGETALL`; `None` when there is none.
+/// Decodes a key from the answer to `HGETALL`; `None` if there is none.
 ///
 /// # Errors
 /// `Corrupt`.
@@ -78,10 +78,10 @@ pub fn device(id: DeviceId, all: &Value) -> Result<Option<DeviceKey>, StoreError
     }))
 }
 
-/// The key that an entry of a map names; `None` when it is garbled.
-pub fn id_of_entry(shard: HashTag, entry: &[u8]) -> Option<DeviceId> {
+/// Returns the id of the key in an entry of a map; `None` if the entry is garbled.
+pub fn id_of_entry(hash_tag: HashTag, entry: &[u8]) -> Option<DeviceId> {
     let locator = std::str::from_utf8(entry.get(..LOCATOR_CHARS)?).ok()?;
-    DeviceId::from_locator(shard, locator)
+    DeviceId::from_locator(hash_tag, locator)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
-//! An event as an entry of its user's history and as a message of the live feed: MessagePack with letters for names, made
-//! by lua/prelude.lua.
+//! An event, as an entry of its user's history, `dw:e:{s}:<user>`, and as a message of the live feed: a MessagePack map with
+//! one-letter names, made by lua/shared/events.lua.
+//!
+//! A message of the feed is the four hex digits of the user's hash tag, the user, a zero byte, and the event.
 
 use redis::Value;
 use serde::Deserialize;
@@ -9,7 +11,7 @@ use crate::model::event::{Event, EventKind, RevokeReason};
 use crate::token_string::{HashTag, TokenId};
 
 #[derive(Deserialize)]
-struct Packed<'a> {
+struct PackedEvent<'a> {
     #[serde(rename = "k")]
     kind: &'a str,
     #[serde(rename = "t")]
@@ -28,10 +30,10 @@ struct Packed<'a> {
     reason: Option<&'a str>,
 }
 
-/// An event of a user of this shard; `None` when it is of a later version's kind, or garbled.
-pub fn event(shard: HashTag, packed: &[u8]) -> Option<Event> {
-    let packed: Packed<'_> = rmp_serde::from_slice(packed).ok()?;
-    let id = |locator| TokenId::from_locator(shard, locator);
+/// Decodes an event of a user with this hash tag; `None` if its kind is of a later version, or it is garbled.
+pub fn event(hash_tag: HashTag, packed: &[u8]) -> Option<Event> {
+    let packed: PackedEvent<'_> = rmp_serde::from_slice(packed).ok()?;
+    let id = |locator| TokenId::from_locator(hash_tag, locator);
     Some(Event {
         kind: EventKind::ALL.into_iter().find(|kind| kind.name() == packed.kind)?,
         at_ms: packed.at_ms,
@@ -44,11 +46,11 @@ pub fn event(shard: HashTag, packed: &[u8]) -> Option<Event> {
     })
 }
 
-/// A message of the feed: four hex digits of shard tag, the user, a zero byte, the event.
+/// Decodes a message of the feed; `None` if it is garbled.
 pub fn message(payload: &Value) -> Option<(String, Event)> {
-    let (shard, rest) = bytes(payload)?.split_at_checked(4)?;
-    let shard = HashTag::parse(std::str::from_utf8(shard).ok()?)?;
+    let (hash_tag, rest) = bytes(payload)?.split_at_checked(4)?;
+    let hash_tag = HashTag::parse(std::str::from_utf8(hash_tag).ok()?)?;
     let end = rest.iter().position(|byte| *byte == 0)?;
     let user = std::str::from_utf8(&rest[..end]).ok()?.to_owned();
-    Some((user, event(shard, &rest[end + 1..])?))
+    Some((user, event(hash_tag, &rest[end + 1..])?))
 }

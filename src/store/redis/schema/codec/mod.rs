@@ -1,4 +1,4 @@
-//! The fields of the records, encoded and decoded.
+//! Records to fields of Redis and back: one file per kind of record. [`super`] describes the keys and the fields of a token.
 
 pub mod device;
 pub mod event;

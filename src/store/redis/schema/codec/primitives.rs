@@ -1,4 +1,4 @@
-//! Records as what is in Redis, one file each, and what they are made of.
+//! Single values: texts, decimals, MessagePack.
 
 use redis::Value;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::store::error::StoreError;
 use crate::token_string::TokenId;
 
-/// A corrupt record is never "not found": an operator has to look.
+/// The error for a malformed field. A corrupt record is never "not found": an operator has to look.
 pub(crate) fn corrupt(id: TokenId, field: &str) -> StoreError {
     StoreError::Corrupt { key: id.to_string(), reason: format!("field {field}") }
 }
@@ -16,6 +16,11 @@ pub(crate) fn bytes(value: &Value) -> Option<&[u8]> {
         Value::BulkString(bytes) => Some(bytes),
         _ => None,
     }
+}
+
+/// Names and values of fields as the arguments of a script.
+pub(crate) fn field_args<'a>(fields: &'a [(&'static str, Vec<u8>)]) -> impl Iterator<Item = &'a [u8]> {
+    fields.iter().flat_map(|(name, value)| [name.as_bytes(), value])
 }
 
 pub(crate) fn text(field: Option<&[u8]>) -> Option<&str> {
@@ -31,8 +36,13 @@ pub(crate) fn decimal(number: u64) -> Vec<u8> {
 }
 
 pub(crate) fn pack<T: Serialize>(value: &T) -> Vec<u8> {
-    // Fails only for maps of unknown length and for writers that fail; here is neither.
+    // Fails only for maps of unknown length and failing writers, neither of which occurs.
     rmp_serde::to_vec(value).unwrap_or_default()
+}
+
+/// Encodes a struct with the names of its fields, as scripts read their arguments.
+pub(crate) fn pack_named(value: &impl Serialize) -> Vec<u8> {
+    rmp_serde::to_vec_named(value).unwrap_or_default()
 }
 
 pub(crate) fn unpack<'a, T: Deserialize<'a>>(field: Option<&'a [u8]>) -> Option<T> {

@@ -1,4 +1,4 @@
-//! A token's fields as Redis has them, taken apart.
+//! Decodes the fields of a token.
 
 use redis::Value;
 
@@ -15,7 +15,7 @@ use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::primitives::{bytes, corrupt, number, text, unpack};
 use crate::token_string::{SecretHash, TokenId, VerifiedMark};
 
-/// The fields as they came, by their letters.
+/// The fields of an answer, by their letters.
 macro_rules! fields {
     ($($letter:ident)*) => {
         #[derive(Default)]
@@ -37,13 +37,13 @@ macro_rules! fields {
 fields! { u i h x f s d t p c z r e w }
 
 impl<'a> Fields<'a> {
-    /// `Some(None)` when the hash is empty: no such key. `None` when this is no answer to `HGETALL`.
+    /// The fields in an answer to `HGETALL`: `Some(None)` if there is no such key, `None` if this is no such answer.
     pub(crate) fn from_all(all: &'a Value) -> Option<Option<Self>> {
         let mut fields = Self::default();
         let mut any = false;
         let mut put = |name: &Value, value: &'a Value| {
             any = true;
-            // Another one is a later version's.
+            // Ignore the fields of later versions.
             if let Some(field) = bytes(name).and_then(|name| fields.named(name)) {
                 *field = bytes(value);
             }

@@ -1,4 +1,4 @@
-//! The fields of a token.
+//! The codec of the fields of a token.
 
 pub mod fields;
 pub mod record;

@@ -1,29 +1,11 @@
-//! A token as the fields of its hash. Field names are one letter and numbers are packed, because each byte is
-//! there once per session; what validation reads comes first, because a small hash is searched from its start.
-//!
-//! | field | what | form |
-//! |---|---|---|
-//! | `u` | user | text |
-//! | `i` | what never changes and validation needs: idle_ms, ends_at_ms, backend | MessagePack |
-//! | `h` | hash of the secret | 16 bytes |
-//! | `x` | expires_at_ms | decimal |
-//! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor still to be shown | decimal |
-//! | `s` | auth slug, when there is one | text |
-//! | `d` | uuid of the device key that logged it in, when there is one | text |
-//! | `t` | the takeover under way, when there is one: its locator, the user, its hard end, its beginning, the reason or '' | MessagePack |
-//! | `p` | secrets besides the present one, oldest first: hash and deadline (ms) of each, 0 for a sibling; see lua/secrets.lua | 16 bytes and 13 digits each |
-//! | `c` | created_at_ms | decimal |
-//! | `z` | what never changes and validation does not need: address, user agent | MessagePack |
-//! | `r` | related objects, when there are any | MessagePack |
-//! | `e` | time of the revocation, once revoked | decimal |
-//! | `w` | why it was revoked, once revoked | text |
+//! A token as the fields of its hash. [`schema`](crate::store::redis::schema#fields-of-a-token) describes the fields.
 
-use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
 use std::sync::Arc;
 
 use redis::Value;
 
 use super::fields::Fields;
+use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
 use crate::model::event::RevokeReason;
 use crate::model::token::{Revocation, Token, TokenChange, TokenRecord};
 use crate::store::error::StoreError;
@@ -35,7 +17,7 @@ pub const HOT_FIELDS: [&str; 9] = ["u", "i", "h", "x", "f", "s", "d", "t", "p"];
 /// The fields that make [`TokenDetails`], with the flags.
 pub const COLD_FIELDS: [&str; 3] = ["c", "z", "r"];
 
-/// All fields of a new token: one without a takeover and previous secrets.
+/// Encodes a new token, without a takeover or previous secrets.
 pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     let Token { record, details, .. } = token;
     let immutable =
@@ -63,7 +45,7 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     fields
 }
 
-/// An edit as change.lua takes it: flags to clear, flags to set, the slug's operation.
+/// An edit as lua/change_token.lua takes it: flags to clear, flags to set, the operation on the slug.
 pub fn edit_args(change: &TokenChange) -> (u32, u32, String) {
     let (mut clear, mut set) = (0, 0);
     for (flag, wanted) in [(ALLOWED_COOKIE, change.allowed_cookie), (ALLOWED_HEADER, change.allowed_header)] {
@@ -81,8 +63,8 @@ pub fn edit_args(change: &TokenChange) -> (u32, u32, String) {
     (clear, set, slug)
 }
 
-/// A record from the values of [`HOT_FIELDS`]; with its details when those of [`COLD_FIELDS`] follow them.
-/// `None` when there is no such key.
+/// Decodes a record from the values of [`HOT_FIELDS`], and its details if the values of [`COLD_FIELDS`] follow. `None` if
+/// there is no such key.
 ///
 /// # Errors
 /// `Corrupt`.
@@ -101,7 +83,7 @@ pub fn record(id: TokenId, values: &[Option<&[u8]>]) -> Result<Option<Arc<TokenR
     Ok(Some(Arc::new(record)))
 }
 
-/// A token from the answer to `HGETALL` and the score of its last access; `None` when there is no such key.
+/// Decodes a token from the answer to `HGETALL` and the score of its last access. `None` if there is no such key.
 ///
 /// # Errors
 /// `Corrupt`.
@@ -129,15 +111,15 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     }))
 }
 
-/// In a user's index, the upper end of the scores of tokens that are not revoked: 2^50, exclusive (lua/prelude.lua).
+/// In a user's index, the upper end of the scores of tokens that are not revoked: 2^50, exclusive (lua/shared/user_index.lua).
 pub const BELOW_REVOKED: &str = "(1125899906842624";
 
-/// The last access that the answer to `ZSCORE` tells.
+/// Decodes the last access from the answer to `ZSCORE`.
 pub fn last_access_ms(score: &Value) -> Option<u64> {
     bytes(score).and_then(score_ms)
 }
 
-/// The time that the score of an `@` member stands for.
+/// Decodes the time in the score of an `@` member.
 pub fn score_ms(score: &[u8]) -> Option<u64> {
     let score: f64 = std::str::from_utf8(score).ok()?.parse().ok()?;
     // Milliseconds since 1970 are exact in a double for the next 285,000 years.

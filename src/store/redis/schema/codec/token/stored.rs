@@ -1,16 +1,14 @@
 //! The packed forms of the fields of a token.
 
-use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
+// Field `f`: flags.
 pub(crate) const ACTIVE: u32 = 1;
-
 pub(crate) const ALLOWED_COOKIE: u32 = 2;
-
 pub(crate) const ALLOWED_HEADER: u32 = 4;
-
 pub(crate) const EXPIRATION: u32 = 8;
-
 pub(crate) const PENDING: u32 = 16;
 
 pub(crate) const HASH_BYTES: usize = 16;

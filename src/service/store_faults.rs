@@ -1,0 +1,30 @@
+//! The log of calls that the store did not answer.
+
+use crate::logging::RepeatedFault;
+use crate::store::StoreError;
+
+/// Logs store errors, at most a line a second for each kind.
+#[derive(Debug, Default)]
+pub(crate) struct StoreFaults {
+    unavailable: RepeatedFault,
+    corrupt: RepeatedFault,
+}
+
+impl StoreFaults {
+    /// Logs why a request is answered with a server error.
+    pub(crate) fn report(&self, error: &StoreError, boottime_ms: u64) {
+        match error {
+            StoreError::Unavailable(reason) | StoreError::Unusable(reason) => {
+                if let Some(due) = self.unavailable.due(boottime_ms) {
+                    let suppressed = due.suppressed;
+                    tracing::warn!(reason, suppressed, "store unavailable, request not served");
+                }
+            }
+            StoreError::Corrupt { .. } => {
+                if let Some(due) = self.corrupt.due(boottime_ms) {
+                    tracing::error!(%error, suppressed = due.suppressed, "record corrupt, request not served");
+                }
+            }
+        }
+    }
+}

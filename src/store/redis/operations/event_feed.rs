@@ -1,0 +1,136 @@
+//! The worker that fills the live feed with the events that scripts publish (lua/shared/events.lua).
+//!
+//! The worker has its own connection. On a Cluster, the bus carries each message to every server, so one connection to any
+//! of them receives all events; [`BusProbes`] find out if that fails.
+//!
+//! **The feed gets a gap whenever events may be missing**: with each new connection; when a master is gone, because its last
+//! messages may be lost; and when a bus link was made again. The worker connects to the next master when its server is not
+//! a master any more or refuses a write.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisError, Value};
+use tokio::sync::{Notify, mpsc};
+
+use super::bus_probes::{ArrivedProbes, BusProbes};
+use crate::store::feed::FeedEntry;
+use crate::store::redis::cluster::authority;
+use crate::store::redis::cluster::master_map::Master;
+use crate::store::redis::cluster::reconnect::RECONNECT_PAUSE;
+use crate::store::redis::errors::describe;
+use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::schema::codec::event as codec;
+
+/// Messages that may wait for the feed. If there are more, the connection is closed and readers get a gap.
+const MAX_WAITING_MESSAGES: usize = 10_000;
+/// The pause between two checks that the server is still a master.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+
+impl RedisStore {
+    /// Runs the worker that fills the feed, until its runtime ends.
+    pub(crate) async fn hear_events(&self) -> Infallible {
+        // Tries another master each time: the first may be the one that is away.
+        for attempt in 0.. {
+            let Err(reason) = self.receive_events(attempt).await;
+            tracing::debug!(reason, "event connection lost");
+            tokio::time::sleep(RECONNECT_PAUSE).await;
+        }
+        std::future::pending().await
+    }
+
+    /// Receives events over one connection, until it breaks, falls silent, or does not receive everything.
+    async fn receive_events(&self, attempt: usize) -> Result<Infallible, String> {
+        let masters = self.masters_with_tokens();
+        let master = masters.get(attempt % masters.len().max(1)).ok_or("no server is known")?;
+        let (sender, mut messages) = mpsc::channel(MAX_WAITING_MESSAGES);
+        let broken = Arc::new(Notify::new());
+        let arrived = Arc::new(ArrivedProbes::default());
+        let handler = push_handler(sender, arrived.clone(), broken.clone());
+        let mut connection = self.connect_with_handler(master, handler).await.map_err(described)?;
+        authority::prove(master, &mut connection, true).await?;
+        let mut probes = BusProbes::start(self, &mut connection, arrived).await.map_err(described)?;
+        connection.subscribe(&self.event_channel).await.map_err(described)?;
+        // Events published before this are unknown here.
+        self.feed.push(FeedEntry::Gap);
+        let beat = async {
+            loop {
+                tokio::time::sleep(HEARTBEAT).await;
+                authority::prove(master, &mut connection, true).await?;
+                if let Some(probes) = &mut probes {
+                    probes.publish_round(self, master).await?;
+                    if probes.has_lost_link(&mut connection).await {
+                        self.feed.push(FeedEntry::Gap);
+                        self.topology.refresh_soon();
+                    }
+                }
+            }
+        };
+        let take = async {
+            while let Some(payload) = messages.recv().await {
+                if let Some((user, event)) = codec::message(&payload) {
+                    self.feed.push(FeedEntry::Event(user, event));
+                }
+            }
+        };
+        tokio::select! {
+            lost = beat => lost,
+            () = take => Err("the connection ended".into()),
+            () = broken.notified() => Err("the connection was closed, or its messages were too many".into()),
+            () = self.topology.is_gone(master) => Err("the server is not a master any more".into()),
+            never = self.watch_for_gone_masters() => never,
+        }
+    }
+
+    async fn connect_with_handler(
+        &self,
+        master: &Master,
+        handler: impl Fn(PushInfo) -> Result<(), Infallible> + Send + Sync + 'static,
+    ) -> Result<MultiplexedConnection, RedisError> {
+        let link = &self.topology.link;
+        let config = link.limits().set_push_sender(handler);
+        let settings = link.login().clone().set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(link.info(&master.address)?.set_redis_settings(settings))?;
+        client.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    /// Puts a gap into the feed when a master is gone: its last events may be lost.
+    async fn watch_for_gone_masters(&self) -> Result<Infallible, String> {
+        let mut changes = self.topology.changes();
+        let mut known = self.topology.map().clone();
+        while changes.changed().await.is_ok() {
+            let map = self.topology.map().clone();
+            let is_known = |old: &Arc<Master>| map.masters.iter().any(|master| master.address == old.address);
+            if !known.masters.iter().all(is_known) {
+                self.feed.push(FeedEntry::Gap);
+            }
+            known = map;
+        }
+        std::future::pending().await
+    }
+}
+
+fn described(error: RedisError) -> String {
+    describe(&error)
+}
+
+/// Returns the handler that the connection's driver calls for each push; it must not wait.
+fn push_handler(
+    sender: mpsc::Sender<Value>,
+    arrived: Arc<ArrivedProbes>,
+    broken: Arc<Notify>,
+) -> impl Fn(PushInfo) -> Result<(), Infallible> {
+    move |push| {
+        match (push.kind, <[Value; 2]>::try_from(push.data)) {
+            (PushKind::Message, Ok([channel, payload])) if !arrived.record(&channel, &payload) => {
+                // If the channel is full, the gap of the next connection covers the lost message.
+                sender.try_send(payload).unwrap_or_else(|_| broken.notify_one());
+            }
+            (PushKind::Disconnection, _) => broken.notify_one(),
+            _ => {}
+        }
+        Ok(())
+    }
+}

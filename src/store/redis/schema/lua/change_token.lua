@@ -1,0 +1,49 @@
+-- Changes, confirms, rotates or revokes one token.
+-- Why a script: only a live token may be changed, and its index entry changes with it.
+-- KEYS     the token
+-- ARGV[2]  locator
+--          clear, set  flags to clear and to set
+--          slug        '' to keep it, '-' to remove it, '=text' to set it
+--          confirm     whether the second factor was confirmed
+--          rotate      how to replace the secret, see shared/secrets.lua; absent: keep it
+--          reason      why to revoke it; absent: do not
+-- ARGV[3]  hash of the new secret, if it is rotated
+-- Returns {status, fields, last access}: 1 done, 2 revoked before, 3 its second factor is pending, 4 rotated too often; {0}
+-- if there is no such token.
+local t, err = load_or_purge(a.locator, a.reason)
+if err then return err end
+if t and t.is_expired then
+  purge(t.user, a.locator)
+  fit_ttl(t.user)
+  return { 0 }
+end
+if not t then return { 0 } end
+local token, user, flags = key('t', a.locator), t.user, t.flags
+-- Fails if the index is of another type, before anything is written.
+redis.call('ZCARD', key('u', user))
+if t.is_revoked then return reply_with_token(2, user, a.locator) end
+
+if a.rotate then
+  if bit.band(flags, PENDING) ~= 0 then return reply_with_token(3, user, a.locator) end
+  local rotated, err = rotate(a.locator, ARGV[3], a.rotate)
+  if err then return err end
+  if not rotated then return reply_with_token(4, user, a.locator) end
+  emit(user, { k = 'token.rotated', l = a.locator })
+end
+local changed = bit.bor(bit.band(flags, bit.bnot(a.clear)), a.set)
+if a.confirm and bit.band(flags, PENDING) ~= 0 then
+  changed = bit.band(changed, bit.bnot(PENDING))
+  emit(user, { k = 'token.confirmed', l = a.locator })
+end
+if a.reason then
+  revoke_token(user, a.locator, changed, a.reason)
+elseif changed ~= flags then
+  redis.call('HSET', token, 'f', changed)
+end
+if a.slug == '-' then
+  redis.call('HDEL', token, 's')
+elseif a.slug ~= '' then
+  redis.call('HSET', token, 's', string.sub(a.slug, 2))
+end
+if a.reason then prune_and_fit_ttl(user) end
+return finish(reply_with_token(1, user, a.locator))

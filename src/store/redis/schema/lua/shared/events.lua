@@ -1,0 +1,45 @@
+-- Events of users, and the reply of a script that may emit some. Needs context.lua.
+
+-- Formats a number as an integer. Lua's own conversion to text loses digits of large numbers.
+local function decimal(number) return string.format('%.0f', number) end
+
+-- Events to write when the script ends: {{user, packed event}, ...}
+local emitted = {}
+
+-- Emits an event of a user: k kind, l the token's locator, o the takeover's, u the user taken over, d the device's uuid,
+-- w the reason.
+local function emit(user, event)
+  event.t, event.a = now_ms, ctx.actor
+  table.insert(emitted, { user, cmsgpack.pack(event) })
+end
+
+-- Reverse-index entries in other slots that this script made stale. Of tokens: {locator, content type, object id, whether
+-- the token is revoked} each. Of ended takeovers: {token's locator, takeover's locator, user taken over} each.
+local stale_token_entries, stale_takeover_entries = {}, {}
+
+-- Writes the emitted events to the users' histories, newest first, and publishes them. Must be the last thing a script
+-- does. Returns the script's answer; if reverse-index entries are stale, {status STALE, packed entries, answer}.
+local function finish(answer)
+  local of_users = {}
+  for _, pair in ipairs(emitted) do
+    local user, event = pair[1], pair[2]
+    of_users[user] = of_users[user] or {}
+    table.insert(of_users[user], event)
+    redis.call('PUBLISH', ctx.channel, ctx.hash_tag .. user .. '\0' .. event)
+  end
+  for user, events in pairs(ctx.max_events > 0 and of_users or {}) do
+    -- Events beyond the limit are only published. A history of another type must not undo what the script did, so its
+    -- error is ignored here; the next listing reports it.
+    local first = math.max(1, #events - ctx.max_events + 1)
+    local pushed = redis.pcall('LPUSH', key('e', user), unpack(events, first))
+    if type(pushed) == 'number' then
+      redis.call('LTRIM', key('e', user), 0, ctx.max_events - 1)
+      redis.call('PEXPIRE', key('e', user), ctx.event_ttl_ms)
+    end
+  end
+  -- An error reply has no room for the entries: they stay until their time is past.
+  local is_error = type(answer) == 'table' and answer.err
+  if is_error or #stale_token_entries + #stale_takeover_entries == 0 then return answer end
+  return { { ok = 'STALE' }, cmsgpack.pack({ stale_token_entries, stale_takeover_entries }), answer }
+end
+

@@ -1,0 +1,74 @@
+-- Issuing a token, and making room for it. Needs revocation.lua.
+
+-- Returns the locator of the oldest of a user's tokens that are not revoked, and whether it has a # member.
+local function oldest_token(user)
+  local index = key('u', user)
+  local first = redis.call('ZRANGE', index, 0, 0)[1]
+  if first and string.sub(first, 1, 1) == '#' then return string.sub(first, 2), true end
+  -- Only a user's single token has no # member.
+  return redis.call('ZRANGEBYSCORE', index, 0, BELOW_REVOKED, 'LIMIT', 0, 1)[1], false
+end
+
+-- Revokes a user's oldest tokens, and purges the oldest revoked ones, until one more live token fits; at most new.room of
+-- each. Returns the locators of those it revoked, and how many others there are; {full = true} if none may be revoked; or
+-- an error if a record is corrupt.
+local function make_room(user, new)
+  prune(user)
+  local index, made_room = key('u', user), {}
+  local others = redis.call('ZCOUNT', index, 0, BELOW_REVOKED)
+  if others >= new.max and ctx.grace_ms > 0 then
+    -- A user at the limit keeps no expired tokens.
+    purge_expired(user, now_ms)
+    others = redis.call('ZCOUNT', index, 0, BELOW_REVOKED)
+  end
+  local revoked = redis.call('ZCOUNT', index, REVOKED, '+inf')
+  if others >= new.max and not new.may_revoke then return { full = true } end
+  for _ = 1, math.min(others + 1 - new.max, new.room) do
+    local locator = oldest_token(user)
+    local t, err = load_or_purge(locator)
+    if err then return err end
+    if t and not t.is_revoked then
+      revoke_token(user, locator, t.flags, 'limit')
+      table.insert(made_room, locator)
+    else
+      purge(user, locator)
+    end
+    others = others - 1
+  end
+  local surplus = math.min(revoked + #made_room - new.max, new.room)
+  if surplus > 0 then
+    purge(user, unpack(redis.call('ZRANGEBYSCORE', index, REVOKED, '+inf', 'LIMIT', 0, surplus)))
+  end
+  return made_room, others
+end
+
+-- Stores a new token of a user. `new` has locator, created_at_ms, expires_at_ms, max (live tokens per user), may_revoke
+-- (whether the oldest may be revoked for it), room and device; `fields` are those of its hash. Returns what make_room
+-- returns.
+local function issue(user, new, fields)
+  local token, index = key('t', new.locator), key('u', user)
+  if redis.call('EXISTS', token) == 1 then
+    return redis.error_reply('DWEXISTS the token id is taken')
+  end
+  local made_room, others = make_room(user, new)
+  if made_room.err or made_room.full then return made_room end
+  redis.call('HSET', token, unpack(fields))
+  redis.call('PEXPIRE', token, ttl_ms(new.expires_at_ms))
+  local entries = { new.expires_at_ms, new.locator, -now_ms, '@' .. new.locator }
+  if others > 0 then
+    local other, has_age = oldest_token(user)
+    if not has_age then
+      -- The user's second token: both get a # member. A token without a creation time counts as the oldest.
+      local created_at_ms = tonumber(redis.call('HGET', key('t', other), 'c')) or 0
+      table.insert(entries, OLDEST + created_at_ms)
+      table.insert(entries, '#' .. other)
+    end
+    table.insert(entries, OLDEST + new.created_at_ms)
+    table.insert(entries, '#' .. new.locator)
+  end
+  redis.call('ZADD', index, unpack(entries))
+  fit_ttl(user)
+  emit(user, { k = 'token.issued', l = new.locator, d = new.device })
+  return made_room
+end
+

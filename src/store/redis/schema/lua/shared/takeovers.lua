@@ -1,0 +1,25 @@
+-- Ending a takeover. Needs tokens.lua. codec/takeover.rs describes a token's takeovers, dw:o.
+
+-- Ends the takeover of a token whose field t is `packed`. Returns whether it was still under way; a garbled one was not. A
+-- history of another type does not keep the takeover from ending.
+local function end_packed_takeover(user, locator, packed, reason)
+  redis.call('HDEL', key('t', locator), 't')
+  local is_whole, takeover = pcall(cmsgpack.unpack, packed)
+  is_whole = is_whole and type(takeover) == 'table' and type(takeover[1]) == 'string'
+    and type(takeover[3]) == 'number'
+  if not is_whole or takeover[3] <= now_ms then return false end
+  -- A lost history is not created again here, where it would get no TTL.
+  if redis.call('EXISTS', key('o', locator)) == 1 then
+    redis.pcall('HSET', key('o', locator), '-' .. takeover[1], decimal(now_ms))
+  end
+  emit(user, { k = 'takeover.ended', l = locator, o = takeover[1], u = takeover[2], w = reason })
+  table.insert(stale_takeover_entries, { locator, takeover[1], takeover[2] })
+  return true
+end
+
+-- Ends the takeover of a token, if there is one. Returns whether there was one that was still under way.
+local function end_takeover(user, locator, reason)
+  local packed = redis.call('HGET', key('t', locator), 't')
+  return packed and end_packed_takeover(user, locator, packed, reason)
+end
+

@@ -1,0 +1,41 @@
+-- Starts a takeover, and ends an earlier one of the token.
+-- Why a script: the token is checked, the earlier takeover ends and the new one starts in one step.
+-- KEYS     the token
+-- ARGV[2]  locator       the token's
+--          takeover      the takeover's locator
+--          user          the user taken over
+--          ends_at_ms    hard end of the takeover
+--          reason        why, or ''
+--          retention_ms  how long the takeover is kept after its hard end
+--          max           the most takeovers kept of a token
+-- ARGV[3]  the takeover's record, see codec/takeover.rs
+-- Returns {1, the token's owner}; {0} no such token, {2} revoked, {3} its second factor is pending, {4} its owner is that
+-- user.
+local t, err = load_or_purge(a.locator)
+if err then return err end
+if not t then return { 0 } end
+if t.is_revoked then return { 2 } end
+if bit.band(t.flags, PENDING) ~= 0 then return { 3 } end
+if t.user == a.user then return { 4 } end
+
+local token, history = key('t', a.locator), key('o', a.locator)
+-- Fails if the history is of another type, before anything is written.
+local packed = redis.call('HGET', history, 'l')
+end_takeover(t.user, a.locator, 'replaced')
+
+-- Field l names the takeovers, oldest first: those beyond the limit go.
+local is_whole, locators = pcall(cmsgpack.unpack, packed)
+if not packed or not is_whole or type(locators) ~= 'table' then locators = {} end
+table.insert(locators, a.takeover)
+while #locators > a.max do
+  local oldest = table.remove(locators, 1)
+  redis.call('HDEL', history, oldest, '-' .. oldest)
+end
+
+redis.call('HSET', history, 'u', t.user, 'x', decimal(t.expires_at_ms), 'l', cmsgpack.pack(locators), a.takeover, ARGV[3])
+-- An earlier one may be kept for longer. GT sets nothing where there is no TTL yet.
+redis.call('PEXPIRE', history, a.ends_at_ms - now_ms + a.retention_ms, 'NX')
+redis.call('PEXPIRE', history, a.ends_at_ms - now_ms + a.retention_ms, 'GT')
+redis.call('HSET', token, 't', cmsgpack.pack({ a.takeover, a.user, a.ends_at_ms, now_ms, a.reason }))
+emit(t.user, { k = 'takeover.started', l = a.locator, o = a.takeover, u = a.user })
+return finish({ 1, t.user })

@@ -1,0 +1,55 @@
+//! What a judgement may come to, and what it may still lack.
+
+use std::sync::Arc;
+
+use crate::model::token::{TokenRecord, Transport};
+use crate::token_string::VerifiedToken;
+
+/// Whether a successful validation counts as an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It moves `last_access` and renews the token.
+    Recorded,
+    /// It leaves no trace.
+    Exempt,
+}
+
+/// What a token string is worth. It borrows the cached record: clone the record to keep it.
+#[derive(Clone, Copy, Debug)]
+pub enum Judgement<'a> {
+    /// Valid, at this time in milliseconds since the Unix epoch.
+    Valid(&'a Arc<TokenRecord>, u64),
+    /// The right secret, but the second factor is still to be shown: the token opens nothing yet.
+    Pending,
+    /// Malformed, forged, unknown, revoked, expired, rotated out, or not allowed on the transport.
+    Refused,
+}
+
+/// A judgement, or what is left to do for one.
+pub enum Judged<R> {
+    /// Judged without waiting, and what the caller made of the judgement.
+    Done(R),
+    /// The token must be read: [`Validator::look_up`](super::validator::Validator::look_up).
+    MustRead(LookUp),
+}
+
+/// A verified token string that the record known here is not enough to judge.
+#[derive(Clone, Copy, Debug)]
+pub struct LookUp {
+    pub(crate) verified: VerifiedToken,
+    /// `None` where the transport does not matter.
+    pub(crate) via: Option<Transport>,
+    pub(crate) access: Access,
+    pub(crate) missing: Missing,
+}
+
+/// What a judgement lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// The record: none is known here.
+    Record,
+    /// A fresh record: the one known here may be older than a renewal, or than the rotation that handed out this secret.
+    FreshRecord,
+    /// Only the revocation that follows the reuse of a rotated-out secret.
+    Revocation,
+}

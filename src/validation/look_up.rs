@@ -1,0 +1,126 @@
+//! Reads the record that a judgement lacks, and judges by it.
+
+use std::sync::Arc;
+
+use super::judgement::{Judgement, LookUp, Missing};
+use super::validator::Validator;
+use crate::model::token::{RecordVerdict, TokenRecord, Transport};
+use crate::store::StoreError;
+use crate::store::record_read::RecordRead;
+use crate::token_string::VerifiedToken;
+
+impl Validator {
+    /// Reads what a judgement lacks, and returns what `show` makes of the judgement. The errors are `Unavailable` and
+    /// `Corrupt`.
+    pub async fn look_up<R>(
+        &self,
+        look_up: LookUp,
+        show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
+    ) -> R {
+        let record = match self.read(look_up).await {
+            Ok(record) => record,
+            Err(error) => {
+                self.counters.unavailable.inc();
+                return show(Err(error));
+            }
+        };
+        // A copy without another owner is dropped after this call.
+        let is_kept = record.as_ref().is_some_and(|record| Arc::strong_count(record) > 1);
+        match self.conclude(look_up, record.as_ref(), is_kept) {
+            Ok(judgement) => show(Ok(judgement)),
+            // It was read all the same.
+            Err(_) => show(self.refuse(record.as_ref()).map(|()| Judgement::Refused)),
+        }
+    }
+
+    /// Refuses a string by the record that was read for it.
+    ///
+    /// # Errors
+    /// `Unavailable` if the record has expired and another node may have a renewal to write that it earned during an outage.
+    pub(crate) fn refuse(&self, read: Option<&Arc<TokenRecord>>) -> Result<(), StoreError> {
+        let now_ms = self.service.clock().now_ms();
+        if let Some(record) = read.filter(|record| record.has_expired(now_ms)) {
+            if self.reader.may_be_renewed(record, now_ms) {
+                self.counters.unavailable.inc();
+                let reason = "the token has expired, unless another node is about to write a renewal";
+                return Err(StoreError::Unavailable(reason.into()));
+            }
+            record.accesses.confirm_expiry();
+        }
+        self.counters.refused.inc();
+        Ok(())
+    }
+
+    /// Returns the record to judge by, one that the secret fits if there is one. While the store cannot be asked, a known
+    /// record that admits the string.
+    pub(crate) async fn read(&self, look_up: LookUp) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        match self.read_store(look_up).await {
+            Err(error @ StoreError::Unavailable(_)) => {
+                self.stale(&look_up.verified, look_up.via).map(Some).ok_or(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Returns the known record while the store cannot be asked, if it admits the string. It cannot refuse a string: the
+    /// record may have changed in the store.
+    pub(crate) fn stale(&self, verified: &VerifiedToken, via: Option<Transport>) -> Option<Arc<TokenRecord>> {
+        let record = self.reader.stale_record(verified.id).map(|record| self.renewed(record))?;
+        let verdict = record.judge(&verified.secret_hash, via, self.service.clock().now_ms());
+        (verdict == RecordVerdict::Admitted).then_some(record)
+    }
+
+    /// Applies the renewals that this node has earned and not written yet to an expired record.
+    pub(crate) fn renewed(&self, record: Arc<TokenRecord>) -> Arc<TokenRecord> {
+        let now_ms = self.service.clock().now_ms();
+        match record.has_expired(now_ms) {
+            true => self.service.with_earned(&record, now_ms).unwrap_or(record),
+            false => record,
+        }
+    }
+
+    async fn read_store(&self, look_up: LookUp) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        let VerifiedToken { id, secret_hash } = look_up.verified;
+        let read = match look_up.missing {
+            Missing::Record => self.reader.read(id).await?,
+            Missing::FreshRecord => {
+                RecordRead { record: self.reader.fresh_record(id).await?, is_fresh: true }
+            }
+            Missing::Revocation => {
+                self.service.secret_reused(id, &secret_hash).await?;
+                return Ok(None);
+            }
+        };
+        self.record_for(look_up.verified, read).await
+    }
+
+    /// Returns the record to judge this secret by: the one that was read, or a fresh one if that one does not know the
+    /// secret or has expired.
+    ///
+    /// A rotated-out secret revokes its token. A secret that the store does not know is remembered as refused.
+    pub(crate) async fn record_for(
+        &self,
+        verified: VerifiedToken,
+        read: RecordRead,
+    ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        let VerifiedToken { id, secret_hash } = verified;
+        let verdict = |record: &Option<Arc<TokenRecord>>| {
+            let now_ms = self.service.clock().now_ms();
+            let judge = |record: &Arc<TokenRecord>| record.judge(&secret_hash, None, now_ms);
+            record.as_ref().map_or(RecordVerdict::Refused, judge)
+        };
+        let is_fresh = read.is_fresh;
+        let mut record = read.record.map(|record| self.renewed(record));
+        let is_refused = record.as_ref().is_some_and(|record| record.refused.contains(&secret_hash));
+        let may_be_old = matches!(verdict(&record), RecordVerdict::WrongSecret | RecordVerdict::Expired);
+        if !is_fresh && !is_refused && may_be_old {
+            record = self.reader.fresh_record(id).await?.map(|record| self.renewed(record));
+        }
+        match (verdict(&record), &record) {
+            (RecordVerdict::RotatedOut, _) => self.service.secret_reused(id, &secret_hash).await?,
+            (RecordVerdict::WrongSecret, Some(record)) => record.refused.add(&secret_hash),
+            _ => {}
+        }
+        Ok(record)
+    }
+}
