@@ -21,7 +21,7 @@ use doorward::internals::model::event::Actor;
 use doorward::internals::model::token::{
     AccessMark, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
 };
-use doorward::internals::server::App;
+use doorward::internals::server;
 use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
@@ -238,7 +238,7 @@ fn serve(
     stopped: tokio::sync::oneshot::Receiver<()>,
 ) {
     runtime().block_on(async {
-        let app = App::start(config, Clock::system(), Entropy::system()).await.unwrap();
+        let app = server::start(config, Clock::system(), Entropy::system()).await.unwrap();
         addresses.send((app.listen.clone(), app.admin_listen.clone())).unwrap();
         app.run(async { drop(stopped.await) }).await.unwrap();
     });

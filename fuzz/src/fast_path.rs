@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::ready;
 
-use doorward::internals::server::auth::fast_path::request::{MAX_PLAIN_BYTES, Next, PlainRequest, next};
+use doorward::internals::server::auth::fast_path::request::{
+    CommonRequest, MAX_COMMON_BYTES, Next, parse_next,
+};
 use http_body_util::Empty;
 use hyper::Response;
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -30,7 +32,7 @@ impl Request {
         Self { method: method.to_owned(), path: path.to_owned(), headers }
     }
 
-    fn plain(request: PlainRequest<'_>) -> Self {
+    fn common(request: CommonRequest<'_>) -> Self {
         let headers = request.headers.iter().map(|line| (line.name, line.value));
         Self::new(request.method, request.path, headers)
     }
@@ -44,10 +46,10 @@ impl Request {
 
 /// Checks what the fast path says of these bytes.
 pub fn check(bytes: &[u8]) {
-    let read = |bytes| next(bytes, |request| Some(Request::plain(request)));
+    let read = |bytes| parse_next(bytes, |request| Some(Request::common(request)));
     match read(bytes) {
-        Next::Plain(request, length) => {
-            assert!(length <= MAX_PLAIN_BYTES);
+        Next::Common(request, length) => {
+            assert!(length <= MAX_COMMON_BYTES);
             for end in [0, length / 2, length - 1] {
                 assert!(matches!(read(&bytes[..end]), Next::Partial), "{end} of {length}");
             }

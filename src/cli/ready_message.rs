@@ -1,27 +1,27 @@
 //! The message on standard output when the server accepts connections.
 
-use crate::server::App;
+use crate::server::Server;
 use crate::values::LogFormat;
 
 const EMBEDDED_STORE: &str =
     "EMBEDDED STORE: every token is lost when this process ends. Set redis-url to keep them.";
 
 /// Returns the ready message for standard output. On the embedded store it includes the generated key and a first session.
-pub(crate) fn ready_message(app: &App, format: LogFormat) -> String {
+pub(crate) fn ready_message(server: &Server, format: LogFormat) -> String {
     match format {
-        LogFormat::Json => json(app),
-        LogFormat::Text => text(app),
+        LogFormat::Json => json(server),
+        LogFormat::Text => text(server),
     }
 }
 
-fn json(app: &App) -> String {
+fn json(server: &Server) -> String {
     let mut message = serde_json::json!({
-        "message": "ready", "listen": app.listen, "admin-listen": app.admin_listen, "store": app.store_name,
+        "message": "ready", "listen": server.listen, "admin-listen": server.admin_listen, "store": server.store_name,
     });
     let optional = [
-        ("grpc-listen", app.grpc_listen.as_deref()),
-        ("warning", is_embedded(app).then_some(EMBEDDED_STORE)),
-        ("admin-key", app.generated_admin_key.as_deref()),
+        ("grpc-listen", server.grpc_listen.as_deref()),
+        ("warning", is_embedded(server).then_some(EMBEDDED_STORE)),
+        ("admin-key", server.generated_admin_key.as_deref()),
     ];
     for (name, value) in optional {
         if let Some(value) = value {
@@ -31,27 +31,27 @@ fn json(app: &App) -> String {
     message.to_string()
 }
 
-fn text(app: &App) -> String {
-    let mut message = format!("ready listen={} admin-listen={}", app.listen, app.admin_listen);
-    if let Some(grpc_listen) = &app.grpc_listen {
+fn text(server: &Server) -> String {
+    let mut message = format!("ready listen={} admin-listen={}", server.listen, server.admin_listen);
+    if let Some(grpc_listen) = &server.grpc_listen {
         message += &format!(" grpc-listen={grpc_listen}");
     }
-    message += &format!(" store={}\n", app.store_name);
-    if is_embedded(app) {
+    message += &format!(" store={}\n", server.store_name);
+    if is_embedded(server) {
         message += &format!("\n{EMBEDDED_STORE}\n");
     }
-    if let Some(key) = &app.generated_admin_key {
-        message += &format!("\nadmin key for this run: {key}\n\n{}", first_session(app, key));
+    if let Some(key) = &server.generated_admin_key {
+        message += &format!("\nadmin key for this run: {key}\n\n{}", first_session(server, key));
     }
     message
 }
 
-fn is_embedded(app: &App) -> bool {
-    app.store_name == "memory"
+fn is_embedded(server: &Server) -> bool {
+    server.store_name == "memory"
 }
 
 /// Returns the `curl` commands of a first session.
-fn first_session(app: &App, key: &str) -> String {
+fn first_session(server: &Server, key: &str) -> String {
     let url = |address: &str, is_tls: bool| {
         let scheme = if is_tls { "https" } else { "http" };
         match address.strip_prefix("unix:") {
@@ -59,7 +59,8 @@ fn first_session(app: &App, key: &str) -> String {
             None => format!("{scheme}://{address}"),
         }
     };
-    let (validation, admin) = (url(&app.listen, app.is_tls), url(&app.admin_listen, app.is_admin_tls));
+    let (validation, admin) =
+        (url(&server.listen, server.is_tls), url(&server.admin_listen, server.is_admin_tls));
     format!(
         "A first session:\n\
          \x20 KEY='{key}'\n\

@@ -8,7 +8,7 @@ use super::healthcheck::request_readiness;
 use super::output::{FAILURE, fail, print};
 use super::serve::serve;
 use crate::config::{Command, Config, LoadError, hash_key, load};
-use crate::server::transport::tls;
+use crate::server::check_tls_files;
 
 /// An API key has at most 256 characters.
 const MAX_INPUT_BYTES: u64 = 4096;
@@ -20,7 +20,7 @@ pub fn run(
 ) -> ExitCode {
     match load(args, env) {
         Ok(Command::Serve(config)) => serve(config),
-        Ok(Command::CheckConfig { config, report }) => match tls::check(&config) {
+        Ok(Command::CheckConfig { config, report }) => match check_tls_files(&config) {
             Ok(()) => print(&report),
             Err(error) => fail(&error, LoadError::EXIT_CODE),
         },

@@ -11,8 +11,7 @@ use super::ready_message::ready_message;
 use crate::clock::Clock;
 use crate::config::{Config, LoadError};
 use crate::entropy::Entropy;
-use crate::logging;
-use crate::server::App;
+use crate::{logging, server};
 
 /// Serves until a signal stops the process.
 pub(crate) fn serve(config: Config) -> ExitCode {
@@ -39,12 +38,12 @@ fn serve_logged(config: Config) -> Result<(), (Box<dyn Error>, u8)> {
         // Before anything else: a signal during the start must not kill the process halfway.
         let signals = StopSignals::catch().map_err(|error| failure(error.into()))?;
         let log_format = config.log_format;
-        let app = App::start(config, Clock::system(), Entropy::system()).await.map_err(|error| {
+        let server = server::start(config, Clock::system(), Entropy::system()).await.map_err(|error| {
             let code = if error.is_of_settings() { LoadError::EXIT_CODE } else { FAILURE };
             (error.into(), code)
         })?;
-        print_in_background(ready_message(&app, log_format)).map_err(|error| failure(error.into()))?;
-        app.run(signals.stop()).await.map_err(|error| failure(error.into()))
+        print_in_background(ready_message(&server, log_format)).map_err(|error| failure(error.into()))?;
+        server.run(signals.stop()).await.map_err(|error| failure(error.into()))
     });
     // A DNS look-up blocks its thread for as long as the resolver takes. The end does not wait for it.
     runtime.shutdown_background();

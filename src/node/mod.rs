@@ -1,5 +1,5 @@
 //! A node without listeners: the store, the service, and the workers that belong to them. The server
-//! ([`App`](crate::server::App)) is a node with listeners; an application in Rust uses a node in process.
+//! ([`Server`](crate::server::Server)) is a node with listeners; an application in Rust uses a node in process.
 
 pub mod fault_log;
 pub mod metrics;

@@ -7,8 +7,8 @@ use rand::rngs::SysError;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::files::FileError;
 use crate::last_access::recorder::LastAccessOptions;
-use crate::server::transport::tls::TlsError;
 use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, Trust};
@@ -28,9 +28,9 @@ pub enum StartError {
         /// The cause.
         error: std::io::Error,
     },
-    /// The TLS files of a listener or of Redis cannot be used.
+    /// A file that a setting names cannot be used.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    File(#[from] FileError),
     /// The operating system cannot supply random bytes.
     #[error("no randomness: {0}")]
     Randomness(#[from] SysError),
@@ -42,7 +42,7 @@ pub enum StartError {
 impl StartError {
     /// Returns whether a setting has to change before a start can succeed.
     pub fn is_of_settings(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        matches!(self, Self::File(_))
     }
 }
 
@@ -93,7 +93,7 @@ fn redis_options(config: &Config, url: &RedisUrl) -> Result<RedisOptions, StartE
 fn trust(config: &Config, url: &RedisUrl) -> Result<Option<Trust>, StartError> {
     let RedisDeployment::Standalone { tls: true, .. } = url.deployment else { return Ok(None) };
     let trust = Trust::load(config.redis_ca_file.as_deref());
-    Ok(Some(trust.map_err(|problem| TlsError { setting: "redis-ca-file", problem })?))
+    Ok(Some(trust.map_err(|problem| FileError { setting: "redis-ca-file", problem })?))
 }
 
 pub(crate) fn token_policy(config: &Config) -> TokenPolicy {

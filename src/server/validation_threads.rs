@@ -1,150 +1,172 @@
-//! The threads of the validation plane. Connections are dealt to them in turn.
+//! The threads of the validation plane. Connections are distributed to them in turn.
 
-use std::pin::Pin;
+use std::iter::Cycle;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{io, thread};
+use std::{io, thread, vec};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
 
-use super::grpc::{Budget, Grpc};
+use super::auth::fast_path::connection::AuthFastPath;
+use super::auth::plane::ValidationPlane;
+use super::auth::settings::ValidationSettings;
+use super::grpc::memory::MessageMemory;
+use super::grpc::plane::GrpcPlane;
+use super::request::client::DirectClient;
+use super::transport::accept::Deliver;
 use super::transport::connection;
+use super::transport::connections::OpenConnection;
+use super::transport::fast_path::Http2;
+use super::transport::listener::Accepted;
+use super::transport::tls::ListenerTls;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
-use crate::server::auth::plane::Validation;
-use crate::server::auth::settings::Settings;
-use crate::server::request::origin::Peer;
-use crate::server::transport::connection::Spoken;
-use crate::server::transport::connections::OpenConnection;
-use crate::server::transport::listener::Accepted;
-use crate::server::transport::tls::Tls;
+use crate::service::Service;
 use crate::validation::Validator;
 
-/// Accepted connections that wait for a thread to notice them; more wait in the kernel's queue.
-const INBOX: usize = 128;
+/// The accepted connections that wait for a thread; further ones wait in the kernel's queue.
+const INBOX_CONNECTIONS: usize = 128;
 
-/// A connection on its way to its thread.
-pub(crate) type Dealt = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// An accepted connection.
+/// An accepted connection on its way to a thread.
 struct Delivery {
     accepted: Accepted,
-    service: Service,
+    endpoint: Endpoint,
     open: OpenConnection,
 }
 
-/// What a listener of the validation plane is for.
+/// What a listener of the validation plane serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
+pub(super) enum Endpoint {
     Http,
     Grpc,
 }
 
 /// What every thread gets a copy of.
 #[derive(Clone)]
-pub(crate) struct Parts {
-    pub(crate) service: Arc<crate::service::Service>,
-    pub(crate) settings: Settings,
-    pub(crate) readiness: Readiness,
+pub(super) struct ThreadParts {
+    pub(super) service: Arc<Service>,
+    pub(super) settings: ValidationSettings,
+    pub(super) readiness: Readiness,
     /// The TLS of HTTP.
-    pub(crate) tls: Option<Arc<Tls>>,
+    pub(super) tls: Option<Arc<ListenerTls>>,
     /// The TLS of gRPC.
-    pub(crate) grpc_tls: Option<Arc<Tls>>,
-    /// See [`Grpc`].
-    pub(crate) request_timeout: Duration,
+    pub(super) grpc_tls: Option<Arc<ListenerTls>>,
+    /// The longest time until the message of a gRPC call has arrived.
+    pub(super) request_timeout: Duration,
 }
 
-/// The running threads; they end when this and the dispatcher are gone.
-pub(crate) struct ValidationThreads {
+/// The running threads. They end when this and all distributors are dropped.
+pub(super) struct ValidationThreads {
     inboxes: Vec<mpsc::Sender<Delivery>>,
-    deaths: mpsc::Receiver<usize>,
+    ended: mpsc::Receiver<usize>,
 }
 
 impl ValidationThreads {
-    /// Starts `threads` of them, side by side, and waits until each has tried to reach the store.
-    pub(crate) async fn start(threads: usize, parts: Parts, metrics: &Metrics) -> io::Result<Self> {
-        let (death, deaths) = mpsc::channel(threads);
-        let (mut inboxes, mut readies) = (Vec::with_capacity(threads), Vec::with_capacity(threads));
-        for index in 0..threads {
-            let (inbox, deliveries) = mpsc::channel(INBOX);
+    /// Starts `count` threads at once, and waits until each has tried to reach the store.
+    pub(super) async fn start(count: usize, parts: ThreadParts, metrics: &Metrics) -> io::Result<Self> {
+        let (notify_end, ended) = mpsc::channel(count);
+        let (mut inboxes, mut readies) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for index in 0..count {
+            let (inbox, deliveries) = mpsc::channel(INBOX_CONNECTIONS);
             let (ready, is_ready) = oneshot::channel();
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let (parts, counters) = (parts.clone(), metrics.validation_counters(index));
-            let obituary = Obituary { index, death: death.clone() };
+            let end_notice = EndNotice { index, notify_end: notify_end.clone() };
             thread::Builder::new().name(format!("validation-{index}")).spawn(move || {
-                let _obituary = obituary;
-                let work = async {
+                let _end_notice = end_notice;
+                runtime.block_on(async {
                     let validator = Validator::new(parts.service.clone(), counters).await;
                     let _ = ready.send(());
                     serve_all(parts, validator, deliveries).await;
-                };
-                Runtime::block_on(&runtime, work);
+                });
             })?;
             inboxes.push(inbox);
             readies.push(is_ready);
         }
         for is_ready in readies {
-            // An early end is told by `died`.
+            // `died` reports a thread that ends before it is ready.
             let _ = is_ready.await;
         }
-        Ok(Self { inboxes, deaths })
+        Ok(Self { inboxes, ended })
     }
 
-    /// Hands connections of a listener to the threads in turn; what it gives resolves once the thread has room for it.
-    pub(crate) fn dealer(&self, service: Service) -> impl FnMut(Accepted, OpenConnection) -> Dealt + use<> {
-        let mut inboxes = self.inboxes.clone().into_iter().cycle();
-        move |accepted, open| {
-            let inbox = inboxes.next();
-            Box::pin(async move {
-                if let Some(inbox) = inbox {
-                    // A thread that is gone takes the server with it.
-                    let _ = inbox.send(Delivery { accepted, service, open }).await;
-                }
-            })
-        }
+    /// Returns a distributor of a listener's connections.
+    pub(super) fn distributor(&self, endpoint: Endpoint) -> Distributor {
+        Distributor { inboxes: self.inboxes.clone().into_iter().cycle(), endpoint }
     }
 
     /// Resolves with the index of a thread that ended.
-    pub(crate) async fn died(&mut self) -> Option<usize> {
-        self.deaths.recv().await
+    pub(super) async fn died(&mut self) -> Option<usize> {
+        self.ended.recv().await
     }
 }
 
-/// Tells of the end of its thread, also when it panicked.
-struct Obituary {
+/// Distributes connections to the threads in turn.
+pub(super) struct Distributor {
+    inboxes: Cycle<vec::IntoIter<mpsc::Sender<Delivery>>>,
+    endpoint: Endpoint,
+}
+
+impl Deliver for Distributor {
+    async fn deliver(&mut self, accepted: Accepted, open: OpenConnection) {
+        if let Some(inbox) = self.inboxes.next() {
+            // Fails only if the thread has ended, and then the server stops.
+            let _ = inbox.send(Delivery { accepted, endpoint: self.endpoint, open }).await;
+        }
+    }
+}
+
+/// Reports the end of its thread when it is dropped, also after a panic.
+struct EndNotice {
     index: usize,
-    death: mpsc::Sender<usize>,
+    notify_end: mpsc::Sender<usize>,
 }
 
-impl Drop for Obituary {
+impl Drop for EndNotice {
     fn drop(&mut self) {
-        let _ = self.death.try_send(self.index);
+        let _ = self.notify_end.try_send(self.index);
     }
 }
 
-async fn serve_all(parts: Parts, validator: Validator, mut deliveries: mpsc::Receiver<Delivery>) {
-    let Parts { settings, readiness, tls, grpc_tls, request_timeout, .. } = parts;
-    let validation = Arc::new(Validation { validator, settings, readiness });
-    let grpc = Arc::new(Grpc { validation: validation.clone(), request_timeout });
-    while let Some(Delivery { accepted, service, open }) = deliveries.recv().await {
-        let (validation, grpc) = (validation.clone(), grpc.clone());
-        let tls = if service == Service::Http { &tls } else { &grpc_tls };
-        let tls = tls.as_ref().map(|tls| tls.acceptor());
-        tokio::spawn(async move {
-            match service {
-                Service::Http => {
-                    let peer = Peer::new(accepted.address, &validation.settings.trusted_proxies);
-                    let spoken = Spoken::Http1Or2 { front: &validation, peer };
-                    let respond = |request| validation.respond(request, peer);
-                    connection::serve(accepted.socket, tls, open, spoken, respond).await;
-                }
-                Service::Grpc => {
-                    let budget = Budget::default();
-                    let respond = |request| grpc.respond(request, &budget);
-                    connection::serve(accepted.socket, tls, open, Spoken::Http2, respond).await;
-                }
+async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mpsc::Receiver<Delivery>) {
+    let ThreadParts { settings, readiness, tls, grpc_tls, request_timeout, .. } = parts;
+    let plane = Arc::new(ValidationPlane { validator, settings, readiness });
+    let grpc = Arc::new(GrpcPlane { validation: plane.clone(), request_timeout });
+    while let Some(Delivery { accepted, endpoint, open }) = deliveries.recv().await {
+        match endpoint {
+            Endpoint::Http => {
+                let tls = tls.as_ref().map(|tls| tls.acceptor());
+                tokio::spawn(serve_http(plane.clone(), accepted, tls, open));
             }
-        });
+            Endpoint::Grpc => {
+                let tls = grpc_tls.as_ref().map(|tls| tls.acceptor());
+                tokio::spawn(serve_grpc(grpc.clone(), accepted, tls, open));
+            }
+        }
     }
+}
+
+async fn serve_http(
+    plane: Arc<ValidationPlane>,
+    accepted: Accepted,
+    tls: Option<TlsAcceptor>,
+    open: OpenConnection,
+) {
+    let client = DirectClient::new(accepted.address, &plane.settings.trusted_proxies);
+    let fast_path = AuthFastPath { plane: &plane, client };
+    let respond = |request| plane.respond(request, client);
+    connection::serve(accepted.socket, tls, open, fast_path, respond).await;
+}
+
+async fn serve_grpc(
+    grpc: Arc<GrpcPlane>,
+    accepted: Accepted,
+    tls: Option<TlsAcceptor>,
+    open: OpenConnection,
+) {
+    let memory = MessageMemory::default();
+    let respond = |request| grpc.respond(request, &memory);
+    connection::serve(accepted.socket, tls, open, Http2, respond).await;
 }

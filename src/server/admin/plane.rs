@@ -7,7 +7,7 @@ use super::event_stream::FeedReaders;
 use super::unauthorized_log::UnauthorizedLog;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
-use crate::server::auth::settings::Settings;
+use crate::server::auth::settings::ValidationSettings;
 use crate::service::Service;
 use crate::validation::Validator;
 use crate::values::ApiKey;
@@ -19,7 +19,7 @@ pub struct AdminPlane {
     /// Validates the tokens of batches and introspections, on the runtime of the admin plane.
     pub validator: Validator,
     /// The settings of the validation plane, which batches share.
-    pub settings: Settings,
+    pub settings: ValidationSettings,
     /// The API keys that callers may use.
     pub api_keys: Vec<ApiKey>,
     /// Counts requests without valid credentials.

@@ -13,14 +13,15 @@ use super::plane::AdminPlane;
 use super::route::{Handler, OAuthHandle};
 use super::routes::find;
 use crate::model::event::Actor;
-use crate::server::request::origin::{Peer, Received};
+use crate::server::request::client::DirectClient;
+use crate::server::request::origin::RequestOrigin;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
 use crate::values::Scope;
 
 /// Answers a request.
-pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, peer: Peer) -> Reply {
-    let address = Received::of(&request, peer).client_address(&admin.settings.trusted_proxies);
+pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: DirectClient) -> Reply {
+    let address = RequestOrigin::of(&request, client).client_address(&admin.settings.trusted_proxies);
     Reply::later(async move {
         let response = call(&admin, request).await.unwrap_or_else(|problem| {
             problem.cause().inspect(|error| admin.service.report(error));

@@ -1,26 +1,25 @@
-//! A record as header values.
+//! The `X-Auth-…` headers, which tell the application whose request it is.
 
-use hyper::HeaderMap;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::model::token::TokenRecord;
 use crate::model::token::inline_text::is_visible_ascii;
+use crate::token_string::TokenId;
 
-/// What a header value cannot carry as it is: all but visible ASCII (the encoder always takes what is not
-/// ASCII), and the escape itself.
+/// The ASCII characters that are percent-encoded: the invisible ones and `%`. The encoder always encodes the others.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// A value that does not exist. Never left out: a proxy would pass the client's own header on.
+/// Stands for a value that does not exist. No header is left out: a proxy would pass on the client's own.
 const NONE: &str = "-";
 
-/// What a request that may pass is told of who sent it; [`Identity::nobody`] is the anonymous token.
-pub struct Identity<'a> {
-    /// As whom it acts, who logged in, then slug, backend and device.
+/// The identity headers of a request that may pass.
+pub struct IdentityHeaders<'a> {
+    /// The effective user, the actor, the slug, the backend and the device.
     texts: [&'a str; 5],
-    /// That all of the texts can be header values as they are.
-    is_plain: bool,
-    token_id: Option<crate::token_string::TokenId>,
+    /// Whether no text needs encoding.
+    is_visible_ascii: bool,
+    token_id: Option<TokenId>,
     expires_in_seconds: u64,
 }
 
@@ -35,8 +34,8 @@ const NAMES: [HeaderName; 7] = [
     HeaderName::from_static("x-auth-expires-in"),
 ];
 
-impl<'a> Identity<'a> {
-    /// Of a record at this time.
+impl<'a> IdentityHeaders<'a> {
+    /// The headers of a token at this time.
     pub fn of(record: &'a TokenRecord, now_ms: u64) -> Self {
         let takeover = record.active_takeover(now_ms);
         let actor = record.user();
@@ -47,16 +46,16 @@ impl<'a> Identity<'a> {
             record.backend().unwrap_or(NONE),
             record.device().unwrap_or(NONE),
         ];
-        let is_plain = record.texts.are_visible_ascii()
+        let is_visible_ascii = record.texts.are_visible_ascii()
             && takeover.is_none_or(|takeover| is_visible_ascii(&takeover.user));
         let ends_at_ms = takeover.map_or(u64::MAX, |takeover| takeover.ends_at_ms).min(record.expires_at_ms);
         let expires_in_seconds = ends_at_ms.saturating_sub(now_ms) / 1000;
-        Self { texts, is_plain, token_id: Some(record.id), expires_in_seconds }
+        Self { texts, is_visible_ascii, token_id: Some(record.id), expires_in_seconds }
     }
 
-    /// The anonymous token's.
-    pub fn nobody() -> Self {
-        Self { texts: [NONE; 5], is_plain: true, token_id: None, expires_in_seconds: 0 }
+    /// The headers of the anonymous token.
+    pub fn anonymous() -> Self {
+        Self { texts: [NONE; 5], is_visible_ascii: true, token_id: None, expires_in_seconds: 0 }
     }
 
     /// Appends the header lines.
@@ -75,7 +74,7 @@ impl<'a> Identity<'a> {
         ];
         for (name, value) in lines {
             out.extend_from_slice(name.as_bytes());
-            if self.is_plain {
+            if self.is_visible_ascii {
                 out.extend_from_slice(value.as_bytes());
             } else {
                 utf8_percent_encode(value, ESCAPED).for_each(|part| out.extend_from_slice(part.as_bytes()));
@@ -84,7 +83,7 @@ impl<'a> Identity<'a> {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// The same for hyper.
+    /// Inserts the headers into hyper's map.
     pub fn insert_into(&self, headers: &mut HeaderMap) {
         let [user, actor, slug, backend, device] = self.texts;
         let escaped = |value| utf8_percent_encode(value, ESCAPED).to_string();
@@ -99,7 +98,7 @@ impl<'a> Identity<'a> {
             self.expires_in_seconds.to_string(),
         ];
         for (name, value) in NAMES.into_iter().zip(values) {
-            // All visible ASCII, which every header value may hold.
+            // Cannot fail: all values are visible ASCII.
             headers.insert(name, HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(NONE)));
         }
     }
@@ -111,8 +110,8 @@ mod tests {
     use crate::model::takeover::ActiveTakeover;
     use crate::model::token::Texts;
 
-    /// The values in their order, which both forms must agree on.
-    fn values(identity: &Identity<'_>) -> [String; 7] {
+    /// Returns the values in their order, after a check that both forms agree.
+    fn values(identity: &IdentityHeaders<'_>) -> [String; 7] {
         let mut headers = HeaderMap::new();
         identity.insert_into(&mut headers);
         let values = NAMES.map(|name| headers[name].to_str().unwrap().to_owned());
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_visible_ascii_and_none_is_a_dash() {
+    fn values_are_visible_ascii_and_a_missing_one_is_a_dash() {
         let record = TokenRecord {
             texts: Texts::new("é 100%\n~!\"#", None, Some("ldap"), None),
             expires_at_ms: 61_999,
@@ -135,15 +134,15 @@ mod tests {
         };
         let user = "%C3%A9%20100%25%0A~!\"#";
         let shown = [user, user, "AAAAAAAAAAAAAAAA", "-", "ldap", "-", "61"];
-        assert_eq!(values(&Identity::of(&record, 0)), shown);
+        assert_eq!(values(&IdentityHeaders::of(&record, 0)), shown);
         let plain = TokenRecord { texts: Texts::new("al", Some("s"), None, Some("d")), ..record };
         let shown = ["al", "al", "AAAAAAAAAAAAAAAA", "s", "-", "d", "60"];
-        assert_eq!(values(&Identity::of(&plain, 1_001)), shown);
-        assert_eq!(values(&Identity::nobody()), ["-", "-", "-", "-", "-", "-", "0"]);
+        assert_eq!(values(&IdentityHeaders::of(&plain, 1_001)), shown);
+        assert_eq!(values(&IdentityHeaders::anonymous()), ["-", "-", "-", "-", "-", "-", "0"]);
     }
 
     #[test]
-    fn a_takeover_is_seen_as_both_users() {
+    fn a_takeover_shows_both_users() {
         let takeover = ActiveTakeover {
             id: crate::model::token::tests::record().id,
             user: "bøb".into(),
@@ -154,7 +153,7 @@ mod tests {
         let record =
             TokenRecord { takeover: Some(Box::new(takeover)), ..crate::model::token::tests::record() };
         let seen = |now_ms| {
-            let [user, actor, ..] = values(&Identity::of(&record, now_ms));
+            let [user, actor, ..] = values(&IdentityHeaders::of(&record, now_ms));
             [user, actor]
         };
         assert_eq!(seen(499), ["b%C3%B8b", "alice"]);

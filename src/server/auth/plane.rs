@@ -1,15 +1,14 @@
-//! The validation plane. Paths are compared as they come, never normalised; queries are ignored.
+//! The validation plane's endpoints. Paths are compared as they arrive, never normalised; queries are ignored.
 //!
-//! | path | method | answers |
+//! | path | method | answered in |
 //! |---|---|---|
-//! | `/auth`, `/auth/<anything>` | any | `auth` |
-//! | `/auth-optional`, `/auth-optional/<anything>` | any | `auth` |
-//! | `/check/<name>`, `/check/<name>/<anything>` | any | `auth`, as the named check has it |
+//! | `/auth`, `/auth/<anything>` | any | `decision` |
+//! | `/auth-optional`, `/auth-optional/<anything>` | any | `decision` |
+//! | `/check/<name>`, `/check/<name>/<anything>` | any | `decision`, with the named route check |
 //! | `/session` | GET | `session` |
 //! | `/logout` | POST | `session` |
 //! | `/livez`, `/readyz` | GET | here |
 
-use super::settings::Settings;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -17,37 +16,49 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::admission::Admission;
-use super::decision::{Auth, Verdict, auth, read};
-use super::session::{logout, session};
+use super::decision::{Decision, Progress, decide, decide_after_read};
+use super::routes;
+use super::session::{log_out, show_session};
+use super::settings::ValidationSettings;
 use crate::node::readiness::Readiness;
-use crate::server::auth::fast_path::request::PlainRequest;
-use crate::server::request::origin::{Peer, Received};
+use crate::server::request::client::DirectClient;
+use crate::server::request::headers::RequestHeaders;
+use crate::server::request::origin::RequestOrigin;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
-use crate::server::transport::response::empty;
+use crate::server::transport::response::{empty, unavailable};
 use crate::validation::{LookUp, Validator};
 
 /// The validation plane of one runtime.
-pub struct Validation {
+pub struct ValidationPlane {
     /// Judges tokens.
     pub validator: Validator,
-    /// See there.
-    pub settings: Settings,
+    /// The settings of the plane.
+    pub settings: ValidationSettings,
     /// For `/readyz`.
     pub readiness: Readiness,
 }
 
-impl Validation {
-    /// Answers a request; its body is not read.
-    pub fn respond(self: &Arc<Self>, request: Request<Incoming>, peer: Peer) -> Reply {
+impl ValidationPlane {
+    /// Answers a request. Its body is not read.
+    pub fn respond(self: &Arc<Self>, request: Request<Incoming>, client: DirectClient) -> Reply {
         let path = request.uri().path();
-        if let Some(admission) = self.settings.admission(path) {
-            return self.auth(Received::of(&request, peer), admission);
+        if let Some(admission) = self.admission(path) {
+            return self.answer_auth(RequestOrigin::of(&request, client), admission);
         }
         let response = match (path, request.method()) {
-            ("/session", &Method::GET | &Method::HEAD) | ("/logout", &Method::POST) => {
-                let validation = self.clone();
-                return Reply::later(async move { validation.holder(request, peer).await });
+            ("/session", &Method::GET | &Method::HEAD) => {
+                let plane = self.clone();
+                return Reply::later(async move {
+                    show_session(&plane.validator, &plane.settings, request.headers()).await
+                });
+            }
+            ("/logout", &Method::POST) => {
+                let plane = self.clone();
+                return Reply::later(async move {
+                    let origin = RequestOrigin::of(&request, client);
+                    log_out(&plane.validator, &plane.settings, origin).await
+                });
             }
             ("/livez", &Method::GET | &Method::HEAD) => empty(StatusCode::OK),
             ("/readyz", &Method::GET | &Method::HEAD) => self.readiness.response(),
@@ -58,62 +69,52 @@ impl Validation {
         Reply::now(response)
     }
 
-    fn auth(self: &Arc<Self>, received: Received<'_, HeaderMap>, admission: Admission) -> Reply {
-        let response = |verdict: Verdict<'_>| verdict.response();
-        match auth(&self.validator, &self.settings, received, admission, response) {
-            Auth::Decided(response) => Reply::now(response),
-            Auth::Reading(look_up, admission) => {
-                let validation = self.clone();
-                Reply::later(async move { validation.read(look_up, &admission, response).await })
+    fn answer_auth(self: &Arc<Self>, origin: RequestOrigin<'_, HeaderMap>, admission: Admission) -> Reply {
+        let response = |decision: Decision<'_>| decision.response();
+        match self.decide(origin, admission, response) {
+            Progress::Decided(response) => Reply::now(response),
+            Progress::MustRead(look_up, admission) => {
+                let plane = self.clone();
+                Reply::later(async move { plane.decide_after_read(look_up, &admission, response).await })
             }
         }
     }
 
-    /// A plain request, decided as far as that goes without waiting; `None` when it is no auth subrequest.
-    pub fn plain<R>(
-        &self,
-        request: &PlainRequest<'_>,
-        peer: Peer,
-        answer: impl FnOnce(Verdict<'_>) -> R,
-    ) -> Option<Auth<R>> {
-        let admission = self.settings.admission(request.path)?;
-        let received = Received { headers: request.headers, method: request.method, authority: None, peer };
-        Some(auth(&self.validator, &self.settings, received, admission, answer))
+    /// Returns what an auth subrequest to this path demands, or `None` for another path.
+    pub fn admission(&self, path: &str) -> Option<Admission> {
+        routes::admission(&self.settings.checks, path)
     }
 
-    /// Decides once the store was read.
-    pub async fn read<R>(
+    /// Decides on an auth subrequest if that is possible without waiting.
+    pub fn decide<R>(
+        &self,
+        origin: RequestOrigin<'_, impl RequestHeaders + ?Sized>,
+        admission: Admission,
+        answer: impl FnOnce(Decision<'_>) -> R,
+    ) -> Progress<R> {
+        decide(&self.validator, &self.settings, origin, admission, answer)
+    }
+
+    /// Reads the token from the store, then decides.
+    pub async fn decide_after_read<R>(
         &self,
         look_up: LookUp,
         admission: &Admission,
-        answer: impl FnOnce(Verdict<'_>) -> R,
+        answer: impl FnOnce(Decision<'_>) -> R,
     ) -> R {
-        read(&self.validator, look_up, admission, answer).await
-    }
-
-    /// What a token's holder does with it.
-    async fn holder(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
-        let (validator, settings) = (&self.validator, &self.settings);
-        match request.uri().path() {
-            "/logout" => logout(validator, settings, Received::of(&request, peer)).await,
-            _ => session(validator, settings, request.headers()).await,
-        }
+        decide_after_read(&self.validator, look_up, admission, answer).await
     }
 }
 
-pub(crate) fn method_not_allowed(allowed: &'static str) -> Response<Body> {
+fn method_not_allowed(allowed: &'static str) -> Response<Body> {
     let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
 impl Readiness {
-    /// 200, or 503 without details.
+    /// Builds the answer of `/readyz`: 200, or 503 without details.
     pub fn response(&self) -> Response<Body> {
-        if self.is_ready() {
-            empty(StatusCode::OK)
-        } else {
-            crate::server::transport::response::unavailable()
-        }
+        if self.is_ready() { empty(StatusCode::OK) } else { unavailable() }
     }
 }

@@ -1,15 +1,16 @@
-//! Why a request may not pass.
+//! Why a request may not pass: 401 and 403.
 
-use crate::server::transport::body::Body;
-use crate::server::transport::response::empty;
 use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 
-pub(crate) static X_AUTH_REASON: HeaderName = HeaderName::from_static("x-auth-reason");
+use crate::server::transport::body::Body;
+use crate::server::transport::response::empty;
+
+static X_AUTH_REASON: HeaderName = HeaderName::from_static("x-auth-reason");
 
 /// Why a request with a valid token may not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Objection {
+pub enum ForbiddenReason {
     /// The token waits for its second factor.
     SecondFactor,
     /// The token does not meet the route check.
@@ -18,8 +19,8 @@ pub enum Objection {
     CrossSite,
 }
 
-impl Objection {
-    /// The value of `X-Auth-Reason`.
+impl ForbiddenReason {
+    /// Returns the value of `X-Auth-Reason`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SecondFactor => "second-factor",
@@ -39,21 +40,21 @@ impl Objection {
 /// Why a request is not authenticated, as far as its client may know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It carried no token.
+    /// The request carries no token.
     NoToken,
-    /// It carried one that is not valid here and now.
+    /// The request carries a token that is not valid, or not allowed on this transport.
     InvalidToken,
 }
 
 impl Refusal {
-    /// 401 with the challenge of RFC 6750, section 3: no `error` for a request without credentials.
+    /// Builds the 401 with the challenge of RFC 6750, section 3.
     pub fn response(self) -> Response<Body> {
         let mut response = empty(StatusCode::UNAUTHORIZED);
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(self.challenge()));
         response
     }
 
-    /// What `WWW-Authenticate` says.
+    /// Returns the value of `WWW-Authenticate`. Without credentials, it has no `error`.
     pub fn challenge(self) -> &'static str {
         match self {
             Self::NoToken => "Bearer realm=\"doorward\"",

@@ -1,48 +1,53 @@
-//! `/session` and `/logout`: what a token's holder does with it.
+//! `/session` and `/logout`: the calls of a token's holder.
 
 use hyper::header::{HeaderMap, SET_COOKIE};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use super::refusal::{Objection, Refusal};
-use super::settings::Settings;
+use super::cross_site::is_same_site;
+use super::refusal::{ForbiddenReason, Refusal};
+use super::settings::ValidationSettings;
 use crate::model::event::{Actor, RevokeReason};
 use crate::model::token::{Token, TokenChange, Transport};
 use crate::server::json::token::TokenJson;
-use crate::server::request::credentials::{Presented, presented};
-use crate::server::request::origin::Received;
-use crate::server::request::set_cookie as cookie;
+use crate::server::request::credentials::{Credentials, extract};
+use crate::server::request::origin::RequestOrigin;
+use crate::server::request::set_cookie;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{json, unavailable};
 use crate::service::{Service, ServiceError};
 use crate::store::{Rejection, StoreError};
 use crate::validation::{Access, Judgement, Validator};
 
-/// `GET /session`: the holder's own token.
-pub async fn session(validator: &Validator, settings: &Settings, headers: &HeaderMap) -> Response<Body> {
-    match holder(validator, settings, headers, settings.access(headers)).await {
+/// `GET /session`: the holder's own token object.
+pub async fn show_session(
+    validator: &Validator,
+    settings: &ValidationSettings,
+    headers: &HeaderMap,
+) -> Response<Body> {
+    match authenticate(validator, settings, headers, settings.access(headers)).await {
         Ok((token, _)) => json(StatusCode::OK, &TokenJson::of(&token, validator.service().clock().now_ms())),
         Err(response) => response,
     }
 }
 
-/// `POST /logout`: ends the takeover under way, else the token that the request carries. A cookie that is no login is
-/// cleared, too: the browser would send it for ever.
-pub async fn logout(
+/// `POST /logout`: ends the active takeover, or else revokes the token. A cookie without a valid token is cleared, too:
+/// the browser would send it for ever.
+pub async fn log_out(
     validator: &Validator,
-    settings: &Settings,
-    received: Received<'_, HeaderMap>,
+    settings: &ValidationSettings,
+    origin: RequestOrigin<'_, HeaderMap>,
 ) -> Response<Body> {
-    let carried_by = match presented(received.headers, &settings.cookie.name) {
-        Presented::Token(_, via) | Presented::Ambiguous(via) => Some(via),
-        Presented::Absent => None,
+    let carried_by = match extract(origin.headers, &settings.cookie.name) {
+        Credentials::Token(_, via) | Credentials::Ambiguous(via) => Some(via),
+        Credentials::Absent => None,
     };
-    let mut response = end_login(validator, settings, &received).await;
+    let mut response = end_login(validator, settings, &origin).await;
     if response.status() == StatusCode::UNAUTHORIZED
         && carried_by == Some(Transport::Cookie)
-        && settings.is_same_site(&received)
+        && is_same_site(settings, &origin)
     {
-        for line in cookie::all_cleared(&settings.cookie) {
+        for line in set_cookie::all_cleared(&settings.cookie) {
             response.headers_mut().append(SET_COOKIE, line);
         }
     }
@@ -51,69 +56,72 @@ pub async fn logout(
 
 async fn end_login(
     validator: &Validator,
-    settings: &Settings,
-    received: &Received<'_, HeaderMap>,
+    settings: &ValidationSettings,
+    origin: &RequestOrigin<'_, HeaderMap>,
 ) -> Response<Body> {
-    let (token, via) = match holder(validator, settings, received.headers, Access::Exempt).await {
-        Ok(holder) => holder,
+    let (token, via) = match authenticate(validator, settings, origin.headers, Access::Exempt).await {
+        Ok(authenticated) => authenticated,
         Err(response) => return response,
     };
-    if via == Transport::Cookie && !settings.is_same_site(received) {
-        return Objection::CrossSite.response();
+    if via == Transport::Cookie && !is_same_site(settings, origin) {
+        return ForbiddenReason::CrossSite.response();
     }
     let (service, id) = (validator.service(), token.record.id);
     if token.record.takeover.is_some() {
         match service.end_takeover(id, RevokeReason::Logout, Actor::Holder).await {
             Ok(()) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
-            // It came to its hard end.
+            // The takeover has just ended by itself.
             Err(ServiceError::Rejected(Rejection::NotFound)) => {}
-            Err(error) => return refused(validator.service(), &error),
+            Err(error) => return error_response(validator.service(), &error),
         }
     }
     match service.change(id, &TokenChange::revoking(RevokeReason::Logout), Actor::Holder).await {
         Ok(_) => {
             let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
             if via == Transport::Cookie {
-                response.headers_mut().insert(SET_COOKIE, cookie::cleared(&settings.cookie));
+                response.headers_mut().insert(SET_COOKIE, set_cookie::cleared(&settings.cookie));
             }
             response
         }
-        Err(error) => refused(validator.service(), &error),
+        Err(error) => error_response(validator.service(), &error),
     }
 }
 
-/// The token of a request and what carried it, or the response that there is none.
-async fn holder(
+/// Returns the token of a request and its transport.
+///
+/// # Errors
+/// The response, if there is no valid token.
+async fn authenticate(
     validator: &Validator,
-    settings: &Settings,
+    settings: &ValidationSettings,
     headers: &HeaderMap,
     access: Access,
 ) -> Result<(Token, Transport), Response<Body>> {
-    let (token_string, via) = match presented(headers, &settings.cookie.name) {
-        Presented::Token(token_string, via) => (token_string, via),
-        Presented::Ambiguous(_) => return Err(Refusal::InvalidToken.response()),
-        Presented::Absent => return Err(Refusal::NoToken.response()),
+    let (token_string, via) = match extract(headers, &settings.cookie.name) {
+        Credentials::Token(token_string, via) => (token_string, via),
+        Credentials::Ambiguous(_) => return Err(Refusal::InvalidToken.response()),
+        Credentials::Absent => return Err(Refusal::NoToken.response()),
     };
     let id_of = |judgement: Result<Judgement<'_>, StoreError>| match judgement {
         Ok(Judgement::Valid(record, _)) => Ok(record.id),
-        Ok(Judgement::Pending) => Err(Box::new(Objection::SecondFactor.response())),
+        Ok(Judgement::Pending) => Err(Box::new(ForbiddenReason::SecondFactor.response())),
         Ok(Judgement::Refused) => Err(Box::new(Refusal::InvalidToken.response())),
-        Err(error) => Err(Box::new(refused(validator.service(), &error.into()))),
+        Err(error) => Err(Box::new(error_response(validator.service(), &error.into()))),
     };
     let id = validator.judgement(token_string, via, access, id_of).await.map_err(|refusal| *refusal)?;
     match validator.service().token(id).await {
         Ok(token) => Ok((token, via)),
-        Err(error) => Err(refused(validator.service(), &error)),
+        Err(error) => Err(error_response(validator.service(), &error)),
     }
 }
 
-fn refused(service: &Service, error: &ServiceError) -> Response<Body> {
+fn error_response(service: &Service, error: &ServiceError) -> Response<Body> {
     match error {
         ServiceError::Store(error) => {
             service.report(error);
             unavailable()
         }
-        // It ended between two steps of this request.
+        // The token was revoked or has expired since it was judged.
         _ => Refusal::InvalidToken.response(),
     }
 }

@@ -1,117 +1,126 @@
-//! `Check`: may this request pass? The same decision as on the HTTP plane, from the headers that Envoy tells.
+//! `Check`: may this request pass? The same decision as over HTTP, from the headers that Envoy sends.
 //!
-//! Whatever is not allowed is an answer that denies, 503 included: a failed call lets everybody pass where Envoy's
-//! `failure_mode_allow` is on, and is a 403 where it is not.
+//! A request that may not pass is denied by an answer, with a 503, too. A failed call would let the request pass if Envoy's
+//! `failure_mode_allow` is on, and would be a 403 otherwise.
 
 use std::sync::LazyLock;
 
-use hyper::header::{CONTENT_LENGTH, HeaderName};
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::messages::{
-    Allowed, Attributes, CheckRequest, CheckResponse, Denied, HeaderOption, HttpRequest, HttpResponse,
-    HttpStatus, OVERWRITE, Pair, Status,
+    AttributeContext, AttributeContextHttpRequest, CheckRequest, CheckResponse, DeniedHttpResponse,
+    HeaderValueOption, HttpResponse, HttpStatus, MessageHeader, OVERWRITE_IF_EXISTS_OR_ADD, OkHttpResponse,
+    RpcStatus,
 };
 use crate::server::auth::admission::Admission;
-use crate::server::auth::decision::{Auth, auth};
-use crate::server::auth::plane::Validation;
+use crate::server::auth::decision::Progress;
+use crate::server::auth::plane::ValidationPlane;
+use crate::server::request::client::DirectClient;
 use crate::server::request::headers::RequestHeaders;
-use crate::server::request::origin::{Peer, Received};
+use crate::server::request::origin::RequestOrigin;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{empty, unavailable};
 
-/// The key of `context_extensions` that names a check.
+/// The key of `context_extensions` that names a route check.
 const CHECK: &[u8] = b"check";
 
-/// Decides on a request; `context_extensions` may name the check that it must meet.
-pub async fn check(validation: &Validation, request: CheckRequest) -> CheckResponse {
-    let response = match decide(validation, request) {
-        Auth::Decided(response) => response,
-        Auth::Reading(look_up, admission) => {
-            validation.read(look_up, &admission, |verdict| verdict.response()).await
+/// Decides on a request. `context_extensions` may name the route check that it must meet.
+pub(super) async fn check(plane: &ValidationPlane, request: CheckRequest) -> CheckResponse {
+    let response = match decide(plane, request) {
+        Progress::Decided(response) => response,
+        Progress::MustRead(look_up, admission) => {
+            plane.decide_after_read(look_up, &admission, |decision| decision.response()).await
         }
     };
-    answer(&response)
+    to_check_response(&response)
 }
 
-/// Decides as far as that goes without the store. The request is not kept while the store is read.
-fn decide(validation: &Validation, request: CheckRequest) -> Auth<Response<Body>> {
-    let Attributes { source, request, context_extensions } = request.attributes.unwrap_or_default();
-    let Some(admission) = admission(validation, &context_extensions) else {
-        // As over HTTP: a mistake in the proxy's settings, so nobody passes.
-        return Auth::Decided(empty(StatusCode::NOT_FOUND));
+/// Decides if that is possible without the store. The request is dropped before the store is read.
+fn decide(plane: &ValidationPlane, request: CheckRequest) -> Progress<Response<Body>> {
+    let AttributeContext { source, request, context_extensions } = request.attributes.unwrap_or_default();
+    let Some(admission) = admission(plane, &context_extensions) else {
+        // As over HTTP: the proxy's settings name an unknown route check, so no request passes.
+        return Progress::Decided(empty(StatusCode::NOT_FOUND));
     };
     let http = request.and_then(|request| request.http).unwrap_or_default();
-    let HttpRequest { method, headers, host, header_map } = http;
-    let headers = Lines(header_map.map_or(headers, |raw| raw.headers));
+    let AttributeContextHttpRequest { method, headers, host, header_map } = http;
+    let headers = EnvoyHeaders(header_map.map_or(headers, |raw| raw.headers));
     let address = source.and_then(|source| source.address).and_then(|address| address.socket_address);
     let address = address.and_then(|address| address.address.parse().ok());
-    // Envoy itself is believed as it is; the peer is who sent it the request. Without an address it is not trusted: only
-    // the peer of a unix socket of this process is `unix`.
-    let trusted = &validation.settings.trusted_proxies;
-    let peer = address.map_or_else(Peer::unknown, |address| Peer::new(Some(address), trusted));
-    let received = Received { headers: &headers, method: &method, authority: Some(&host), peer };
-    auth(&validation.validator, &validation.settings, received, admission, |verdict| verdict.response())
+    // Envoy itself is trusted; the direct client is the one that sent it the request. Without an address, that client is
+    // not trusted: `unix` in `trusted-proxies` means clients on Unix sockets of this process.
+    let trusted = &plane.settings.trusted_proxies;
+    let client =
+        address.map_or_else(DirectClient::unknown, |address| DirectClient::new(Some(address), trusted));
+    let origin = RequestOrigin { headers: &headers, method: &method, authority: Some(&host), client };
+    plane.decide(origin, admission, |decision| decision.response())
 }
 
-/// The answer for a request that came while its connection held too many messages.
-pub fn no_room() -> CheckResponse {
-    answer(&unavailable())
+/// Returns the answer for a request that arrived while its connection held too many messages.
+pub(super) fn no_room() -> CheckResponse {
+    to_check_response(&unavailable())
 }
 
-/// The answer for a request whose head is too large to be judged.
-pub fn too_large() -> CheckResponse {
-    answer(&empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
+/// Returns the answer for a request whose head is too large to be judged.
+pub(super) fn too_large() -> CheckResponse {
+    to_check_response(&empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
 }
 
-fn admission(validation: &Validation, extensions: &[Pair]) -> Option<Admission> {
-    // Of several entries of one key in a map the last counts.
+fn admission(plane: &ValidationPlane, extensions: &[MessageHeader]) -> Option<Admission> {
+    // In a protobuf map, the last entry of a key counts.
     match extensions.iter().rfind(|pair| pair.key == CHECK) {
         None => Some(Admission::REQUIRED),
-        Some(pair) => validation.settings.check(std::str::from_utf8(&pair.value).ok()?),
+        Some(pair) => {
+            let check = plane.settings.checks.get(std::str::from_utf8(&pair.value).ok()?)?;
+            Some(Admission::of_check(check.clone()))
+        }
     }
 }
 
-/// The headers of the request, of which Envoy has put those of one name together.
-struct Lines(Vec<Pair>);
+/// The headers of the request. Envoy has joined those of one name.
+struct EnvoyHeaders(Vec<MessageHeader>);
 
-impl RequestHeaders for Lines {
+impl RequestHeaders for EnvoyHeaders {
     fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
-        let is_named = move |pair: &&Pair| pair.key.eq_ignore_ascii_case(name.as_str().as_bytes());
-        let value = |pair: &'a Pair| if pair.raw_value.is_empty() { &*pair.value } else { &*pair.raw_value };
+        let is_named =
+            move |header: &&MessageHeader| header.key.eq_ignore_ascii_case(name.as_str().as_bytes());
+        let value = |header: &'a MessageHeader| {
+            if header.raw_value.is_empty() { &*header.value } else { &*header.raw_value }
+        };
         self.0.iter().filter(is_named).map(value)
     }
 }
 
-/// The answer that the HTTP plane would give, for Envoy.
-fn answer(response: &Response<Body>) -> CheckResponse {
+/// Converts the response of the HTTP plane for Envoy.
+fn to_check_response(response: &Response<Body>) -> CheckResponse {
     let names = response.headers().iter().filter(|(name, _)| *name != CONTENT_LENGTH);
-    let header = |(name, value): (&HeaderName, &hyper::header::HeaderValue)| HeaderOption {
-        header: Some(Pair {
+    let header = |(name, value): (&HeaderName, &HeaderValue)| HeaderValueOption {
+        header: Some(MessageHeader {
             key: name.as_str().into(),
             value: value.as_bytes().into(),
             raw_value: Vec::new(),
         }),
-        append_action: OVERWRITE,
+        append_action: OVERWRITE_IF_EXISTS_OR_ADD,
     };
     if response.status() == StatusCode::OK {
         let headers = names.filter(|(name, _)| name.as_str().starts_with("x-auth-")).map(header).collect();
-        let allowed = Allowed { headers, headers_to_remove: OTHER_SPELLINGS.clone() };
+        let allowed = OkHttpResponse { headers, headers_to_remove: OTHER_SPELLINGS.clone() };
         return CheckResponse {
-            status: Some(Status { code: 0 }),
+            status: Some(RpcStatus { code: 0 }),
             http_response: Some(HttpResponse::Ok(allowed)),
         };
     }
-    let denied = Denied {
+    let denied = DeniedHttpResponse {
         status: Some(HttpStatus { code: response.status().as_u16().into() }),
         headers: names.map(header).collect(),
     };
-    let status = Status { code: code(response.status()) };
+    let status = RpcStatus { code: rpc_code(response.status()) };
     CheckResponse { status: Some(status), http_response: Some(HttpResponse::Denied(denied)) }
 }
 
-/// The nearest of google.rpc.Code. Anything but 0 denies.
-fn code(status: StatusCode) -> i32 {
+/// Returns the `google.rpc.Code` that is nearest to an HTTP status. Any code but 0 denies.
+fn rpc_code(status: StatusCode) -> i32 {
     match status {
         StatusCode::UNAUTHORIZED => 16,
         StatusCode::NOT_FOUND => 5,
@@ -120,8 +129,8 @@ fn code(status: StatusCode) -> i32 {
     }
 }
 
-/// The identity headers with some of their hyphens underscored: many applications read both as one variable, so a
-/// client's own must not reach them.
+/// The names of the identity headers with underscores for some of their hyphens. Many applications read both as one
+/// variable, so a client's own header of such a name must not reach them.
 static OTHER_SPELLINGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let names = ["user", "actor", "token-id", "slug", "backend", "device", "expires-in"];
     names.into_iter().flat_map(|name| other_spellings(&format!("x-auth-{name}"))).collect()
@@ -146,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_other_spelling_is_named_once() {
+    fn every_spelling_with_underscores_is_listed_once() {
         assert_eq!(other_spellings("x-auth-user"), ["x_auth-user", "x-auth_user", "x_auth_user"]);
         assert_eq!(OTHER_SPELLINGS.len(), 5 * 3 + 2 * 7);
         assert!(OTHER_SPELLINGS.iter().all(|name| name.contains('_')));

@@ -1,20 +1,20 @@
-//! The messages, with the fields that are used and the numbers that their definitions give them:
+//! The messages, with the fields that are used. Names and numbers are those of the definitions:
 //! `envoy/service/auth/v3/{external_auth,attribute_context}.proto`, `envoy/config/core/v3/{address,base}.proto`,
-//! `envoy/type/v3/http_status.proto`, `google/rpc/status.proto`, `grpc/health/v1/health.proto`. Fields left out are
-//! skipped when read.
+//! `envoy/type/v3/http_status.proto`, `google/rpc/status.proto`, `grpc/health/v1/health.proto`. Other fields are skipped
+//! when a message is read.
 //!
-//! Texts that come from a client are bytes here: what is not UTF-8 in them is no reason to refuse the whole message.
+//! Texts of clients are bytes here: a text that is not UTF-8 must not make the whole message invalid.
 
 use prost::{Message, Oneof};
 
-/// An entry of a map, or a header.
+/// `envoy.config.core.v3.HeaderValue`, or an entry of a map.
 #[derive(Clone, PartialEq, Message)]
-pub struct Pair {
+pub struct MessageHeader {
     #[prost(bytes = "vec", tag = "1")]
     pub key: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     pub value: Vec<u8>,
-    /// In place of `value` where Envoy's `encode_raw_headers` is on.
+    /// Replaces `value` if Envoy's `encode_raw_headers` is on.
     #[prost(bytes = "vec", tag = "3")]
     pub raw_value: Vec<u8>,
 }
@@ -22,71 +22,71 @@ pub struct Pair {
 #[derive(Clone, PartialEq, Message)]
 pub struct CheckRequest {
     #[prost(message, optional, tag = "1")]
-    pub attributes: Option<Attributes>,
+    pub attributes: Option<AttributeContext>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct Attributes {
+pub struct AttributeContext {
     #[prost(message, optional, tag = "1")]
-    pub source: Option<Source>,
+    pub source: Option<AttributeContextPeer>,
     #[prost(message, optional, tag = "4")]
-    pub request: Option<AttributesRequest>,
+    pub request: Option<AttributeContextRequest>,
     #[prost(message, repeated, tag = "10")]
-    pub context_extensions: Vec<Pair>,
+    pub context_extensions: Vec<MessageHeader>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct Source {
+pub struct AttributeContextPeer {
     #[prost(message, optional, tag = "1")]
-    pub address: Option<Address>,
+    pub address: Option<EnvoyAddress>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct Address {
+pub struct EnvoyAddress {
     #[prost(message, optional, tag = "1")]
-    pub socket_address: Option<SocketAddress>,
+    pub socket_address: Option<EnvoySocketAddress>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct SocketAddress {
+pub struct EnvoySocketAddress {
     #[prost(string, tag = "2")]
     pub address: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct AttributesRequest {
+pub struct AttributeContextRequest {
     #[prost(message, optional, tag = "2")]
-    pub http: Option<HttpRequest>,
+    pub http: Option<AttributeContextHttpRequest>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct HttpRequest {
+pub struct AttributeContextHttpRequest {
     #[prost(string, tag = "2")]
     pub method: String,
     #[prost(message, repeated, tag = "3")]
-    pub headers: Vec<Pair>,
+    pub headers: Vec<MessageHeader>,
     #[prost(string, tag = "5")]
     pub host: String,
     #[prost(message, optional, tag = "13")]
-    pub header_map: Option<RawHeaders>,
+    pub header_map: Option<EnvoyHeaderMap>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct RawHeaders {
+pub struct EnvoyHeaderMap {
     #[prost(message, repeated, tag = "1")]
-    pub headers: Vec<Pair>,
+    pub headers: Vec<MessageHeader>,
 }
 
 #[derive(Clone, PartialEq, Message)]
 pub struct CheckResponse {
     #[prost(message, optional, tag = "1")]
-    pub status: Option<Status>,
+    pub status: Option<RpcStatus>,
     #[prost(oneof = "HttpResponse", tags = "2, 3")]
     pub http_response: Option<HttpResponse>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct Status {
+pub struct RpcStatus {
     #[prost(int32, tag = "1")]
     pub code: i32,
 }
@@ -94,17 +94,17 @@ pub struct Status {
 #[derive(Clone, PartialEq, Oneof)]
 pub enum HttpResponse {
     #[prost(message, tag = "2")]
-    Denied(Denied),
+    Denied(DeniedHttpResponse),
     #[prost(message, tag = "3")]
-    Ok(Allowed),
+    Ok(OkHttpResponse),
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct Denied {
+pub struct DeniedHttpResponse {
     #[prost(message, optional, tag = "1")]
     pub status: Option<HttpStatus>,
     #[prost(message, repeated, tag = "2")]
-    pub headers: Vec<HeaderOption>,
+    pub headers: Vec<HeaderValueOption>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -114,23 +114,23 @@ pub struct HttpStatus {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct Allowed {
+pub struct OkHttpResponse {
     #[prost(message, repeated, tag = "2")]
-    pub headers: Vec<HeaderOption>,
+    pub headers: Vec<HeaderValueOption>,
     #[prost(string, repeated, tag = "5")]
     pub headers_to_remove: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct HeaderOption {
+pub struct HeaderValueOption {
     #[prost(message, optional, tag = "1")]
-    pub header: Option<Pair>,
+    pub header: Option<MessageHeader>,
     #[prost(int32, tag = "3")]
     pub append_action: i32,
 }
 
-/// `OVERWRITE_IF_EXISTS_OR_ADD`
-pub const OVERWRITE: i32 = 2;
+/// `HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD`.
+pub const OVERWRITE_IF_EXISTS_OR_ADD: i32 = 2;
 
 #[derive(Clone, PartialEq, Message)]
 pub struct HealthCheckRequest {

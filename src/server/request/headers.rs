@@ -1,10 +1,10 @@
-//! The headers of a request, in either form in which it comes: hyper's map, or the lines as they were parsed.
+//! The headers of a request, whatever parsed them: hyper, the fast path or Envoy.
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
-/// See the module. What decides by headers is written once, over this.
+/// The headers of a request. Decisions are written once, over this trait.
 pub trait RequestHeaders {
-    /// The values of all lines of this name, in their order.
+    /// Returns the values of all lines of this name, in their order.
     fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]>;
 }
 

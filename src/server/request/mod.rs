@@ -1,5 +1,6 @@
-//! What a request says: headers, credentials, where it came from, its cookie.
+//! What a request carries: headers, credentials, its origin, and the cookie of its token.
 
+pub mod client;
 pub mod credentials;
 pub mod headers;
 pub mod origin;

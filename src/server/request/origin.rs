@@ -1,77 +1,55 @@
-//! What a request says about itself besides its token: where it came from, and what a proxy asks on behalf of.
+//! The origin of a request: the client's address, the host and the method, through all trusted proxies.
 //!
-//! `X-Forwarded-…` and `X-Original-…` count only from peers that the settings trust; anybody can send them.
+//! `X-Forwarded-…` and `X-Original-…` count only from trusted proxies: any client can send them.
 
 use std::net::IpAddr;
 
 use hyper::Request;
 use hyper::header::{HOST, HeaderMap, HeaderName};
 
+use super::client::DirectClient;
 use super::headers::RequestHeaders;
 use crate::model::field_rules as rules;
 use crate::values::TrustedProxies;
 use crate::values::origin::Host;
 
-pub(crate) static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-pub(crate) static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-pub(crate) static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-pub(crate) static X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
-pub(crate) static X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
-/// Who is at the other end of a connection.
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+static X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
+
+/// The parts of a request that tell where it came from and what it wants.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer {
-    /// `None` on a unix socket, and where nobody says it.
-    address: Option<IpAddr>,
-    is_trusted: bool,
-}
-
-impl Peer {
-    /// The peer of an accepted connection; `None` is that of a unix socket.
-    pub fn new(address: Option<IpAddr>, trusted: &TrustedProxies) -> Self {
-        // A listener on [::] sees IPv4 peers as ::ffff:1.2.3.4.
-        let address = address.map(|address| address.to_canonical());
-        let is_trusted = address.map_or(trusted.unix, |address| trusted.contains(address));
-        Self { address, is_trusted }
-    }
-
-    /// A peer that nobody names: it is not trusted, whatever the settings say.
-    pub fn unknown() -> Self {
-        Self { address: None, is_trusted: false }
-    }
-}
-
-/// A request as far as a judgement needs it.
-#[derive(Clone, Copy, Debug)]
-pub struct Received<'a, H: ?Sized> {
+pub struct RequestOrigin<'a, H: ?Sized> {
     /// Its headers.
     pub headers: &'a H,
-    /// Its own method.
+    /// Its own method, which may be that of a proxy's subrequest.
     pub method: &'a str,
-    /// The host of the request's target, which stands for `Host` in HTTP/2.
+    /// The host of the request's target, which replaces `Host` in HTTP/2.
     pub authority: Option<&'a str>,
-    /// Who sent it.
-    pub peer: Peer,
+    /// The client or proxy that sent it.
+    pub client: DirectClient,
 }
 
-impl<'a> Received<'a, HeaderMap> {
-    /// Of a request.
-    pub fn of<B>(request: &'a Request<B>, peer: Peer) -> Self {
+impl<'a> RequestOrigin<'a, HeaderMap> {
+    /// The origin of a request that hyper parsed.
+    pub fn of<B>(request: &'a Request<B>, client: DirectClient) -> Self {
         let authority = request.uri().authority().map(|authority| authority.as_str());
-        Self { headers: request.headers(), method: request.method().as_str(), authority, peer }
+        Self { headers: request.headers(), method: request.method().as_str(), authority, client }
     }
 }
 
-impl<H: RequestHeaders + ?Sized> Received<'_, H> {
-    /// The client's address: the right-most hop of `X-Forwarded-For` that is no trusted proxy, or the peer's when
-    /// that is none itself. `None` where a unix socket's peer tells nothing.
+impl<H: RequestHeaders + ?Sized> RequestOrigin<'_, H> {
+    /// Returns the client's address: the right-most hop of `X-Forwarded-For` that is not a trusted proxy, or the direct
+    /// client's address if that is not a trusted proxy. `None` if the client is on a Unix socket and no hop is known.
     pub fn client_address(&self, trusted: &TrustedProxies) -> Option<IpAddr> {
-        let mut nearest = self.peer.address;
-        if !self.peer.is_trusted {
+        let mut nearest = self.client.address;
+        if !self.client.is_trusted {
             return nearest;
         }
         let lines = self.headers.values(&X_FORWARDED_FOR).collect::<Vec<_>>();
         for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
-            // Beyond a hop that is no address nothing can be told.
+            // If a hop is not an address, the hops before it mean nothing.
             let Some(address) = hop_address(hop) else { break };
             nearest = Some(address);
             if !trusted.contains(address) {
@@ -81,38 +59,38 @@ impl<H: RequestHeaders + ?Sized> Received<'_, H> {
         nearest
     }
 
-    /// Whether it changes something, as far as its method tells: its own, or one that a trusted proxy says the
-    /// request had on whose behalf it asks (RFC 9110, section 9.2.1).
+    /// Whether the method is unsafe (RFC 9110, section 9.2.1): the request's own method, or one that a trusted proxy
+    /// forwards.
     pub(crate) fn is_unsafe(&self) -> bool {
         const SAFE: [&[u8]; 4] = [b"GET", b"HEAD", b"OPTIONS", b"TRACE"];
         let is_unsafe = |method: &[u8]| !SAFE.contains(&method);
         let forwarded = |name| self.headers.values(name).any(is_unsafe);
         is_unsafe(self.method.as_bytes())
-            || self.peer.is_trusted && (forwarded(&X_FORWARDED_METHOD) || forwarded(&X_ORIGINAL_METHOD))
+            || self.client.is_trusted && (forwarded(&X_FORWARDED_METHOD) || forwarded(&X_ORIGINAL_METHOD))
     }
 
-    /// The host that the client asked, as far as the peer may tell. Each proxy appends its own, so the first one is the
-    /// host that the browser asked.
+    /// Returns the host that the browser requested. Each trusted proxy appends the host that it was asked for, so the first
+    /// one counts.
     pub(crate) fn host(&self) -> Option<Host> {
         let forwarded = self.first_forwarded(&X_FORWARDED_HOST);
         let own = || self.authority.map(str::as_bytes).or_else(|| self.headers.values(&HOST).next());
         Host::parse(std::str::from_utf8(forwarded.or_else(own)?).ok()?)
     }
 
-    /// The first item of a header that only trusted proxies may set.
+    /// Returns the first item of a header that only trusted proxies may set.
     pub(crate) fn first_forwarded<'b>(&'b self, name: &'b HeaderName) -> Option<&'b [u8]> {
-        let line = self.headers.values(name).next().filter(|_| self.peer.is_trusted)?;
+        let line = self.headers.values(name).next().filter(|_| self.client.is_trusted)?;
         line.split(|byte| *byte == b',').next().map(<[u8]>::trim_ascii)
     }
 }
 
-pub(crate) fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(hop.trim_ascii()).ok()?;
     rules::ip(text).ok().map(|address| address.to_canonical())
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+pub mod tests {
     use super::*;
 
     fn trusted(text: &[&str]) -> TrustedProxies {
@@ -129,15 +107,15 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_client_is_the_nearest_hop_that_is_no_proxy() {
+    fn the_client_is_the_nearest_hop_that_is_not_a_proxy() {
         let proxies = trusted(&["10.0.0.0/8", "::1/128", "unix"]);
-        let client = |peer: &str, lines: &[&str]| {
+        let client = |direct: &str, lines: &[&str]| {
             let headers = headers(&lines.iter().map(|line| ("x-forwarded-for", *line)).collect::<Vec<_>>());
-            let peer = Peer::new((peer != "unix").then(|| peer.parse().unwrap()), &proxies);
-            let received = Received { headers: &headers, method: "GET", authority: None, peer };
-            received.client_address(&proxies).map_or("none".to_owned(), |address| address.to_string())
+            let client = DirectClient::new((direct != "unix").then(|| direct.parse().unwrap()), &proxies);
+            let origin = RequestOrigin { headers: &headers, method: "GET", authority: None, client };
+            origin.client_address(&proxies).map_or("none".to_owned(), |address| address.to_string())
         };
-        assert_eq!(client("203.0.113.9", &["198.51.100.1"]), "203.0.113.9", "anybody may claim anything");
+        assert_eq!(client("203.0.113.9", &["198.51.100.1"]), "203.0.113.9", "any client can send the header");
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &["1.1.1.1, 198.51.100.1"]), "198.51.100.1");
         assert_eq!(client("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.2.3.4"]), "198.51.100.1");
@@ -147,24 +125,28 @@ pub(crate) mod tests {
         assert_eq!(client("::1", &["[2001:db8::1]:443"]), "2001:db8::1");
         assert_eq!(client("::1", &["::ffff:198.51.100.1"]), "198.51.100.1");
         assert_eq!(client("10.0.0.1", &["198.51.100.1, unknown, 10.2.3.4"]), "10.2.3.4");
-        assert_eq!(client("10.0.0.1", &["10.1.1.1, 10.2.2.2"]), "10.1.1.1", "all are proxies: the first");
+        assert_eq!(
+            client("10.0.0.1", &["10.1.1.1, 10.2.2.2"]),
+            "10.1.1.1",
+            "only proxies: the first one counts"
+        );
         assert_eq!((client("unix", &[]), client("unix", &["1.1.1.1"])), ("none".into(), "1.1.1.1".into()));
     }
 
-    pub(crate) fn received<T>(
-        peer: &str,
+    pub fn with_origin<T>(
+        client: &str,
         lines: &[(&str, &str)],
         method: &str,
-        look: impl Fn(&Received<'_, HeaderMap>) -> T,
+        look: impl Fn(&RequestOrigin<'_, HeaderMap>) -> T,
     ) -> T {
-        let peer = Peer::new(Some(peer.parse().unwrap()), &trusted(&["10.0.0.0/8"]));
-        look(&Received { headers: &headers(lines), method, authority: Some("h2.example"), peer })
+        let client = DirectClient::new(Some(client.parse().unwrap()), &trusted(&["10.0.0.0/8"]));
+        look(&RequestOrigin { headers: &headers(lines), method, authority: Some("h2.example"), client })
     }
 
     #[test]
-    fn only_a_trusted_peer_tells_of_another_method() {
-        let is_unsafe = |peer: &str, lines: &[(&str, &str)], method: &str| {
-            received(peer, lines, method, |received| received.is_unsafe())
+    fn only_a_trusted_proxy_can_forward_another_method() {
+        let is_unsafe = |client: &str, lines: &[(&str, &str)], method: &str| {
+            with_origin(client, lines, method, |origin| origin.is_unsafe())
         };
         for name in ["x-forwarded-method", "x-original-method"] {
             assert!(is_unsafe("10.0.0.1", &[(name, "POST")], "GET"));

@@ -1,27 +1,27 @@
-//! The cookie that carries a token: as a login sets it, and as a logout clears it.
+//! `Set-Cookie` for the cookie that carries a token: set by a login, cleared by a logout.
 
 use hyper::header::HeaderValue;
 
 use crate::model::token::Token;
 use crate::values::Cookie;
 
-/// The value of `Set-Cookie` that gives a browser the token: until the browser ends for a token with `expiration`, and
-/// until its absolute end for a preserved one, in whole seconds and rounded up. The browser does not hear of renewals, so
-/// how long the token may be idle is left to the server.
+/// Returns the `Set-Cookie` value that gives a browser the token.
+///
+/// A token with `expiration` gets a session cookie. A preserved token gets a `Max-Age` up to its absolute end, in whole
+/// seconds, rounded up: the browser does not learn of renewals, so only the server limits the idle time.
 pub fn set(cookie: &Cookie, token: &Token, token_string: &str, now_ms: u64) -> String {
     let age_ms = token.record.ends_at_ms.saturating_sub(now_ms);
     line(cookie, token_string, (!token.details.expiration).then_some(age_ms.div_ceil(1000)))
 }
 
-/// The value of `Set-Cookie` that makes a browser forget the cookie: browsers look for one of the same name, domain
-/// and path.
+/// Returns the `Set-Cookie` value that clears the cookie. Browsers match the name, the domain and the path.
 pub fn cleared(cookie: &Cookie) -> HeaderValue {
-    // The settings allow only what a header may hold.
+    // Cannot fail: the settings allow only characters of headers.
     HeaderValue::from_str(&line(cookie, "", Some(0))).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// The values of `Set-Cookie` that make a browser forget every cookie of the name that the settings let this host clear:
-/// with a `cookie-domain`, also the cookie that was set before there was one.
+/// Returns the `Set-Cookie` values that clear every cookie of the name that this host can clear. With a `cookie-domain`,
+/// this includes the cookie of this host alone, which may date from the time before the setting.
 pub fn all_cleared(cookie: &Cookie) -> impl Iterator<Item = HeaderValue> {
     let of_this_host = cookie.domain.is_some().then(|| Cookie { domain: None, ..cookie.clone() });
     std::iter::once(cleared(cookie)).chain(of_this_host.as_ref().map(cleared))
@@ -48,12 +48,18 @@ fn line(cookie: &Cookie, value: &str, max_age_seconds: Option<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::values::SameSite;
 
     #[test]
-    fn every_attribute_is_as_set() {
-        let plain = Config::default().cookie();
+    fn every_attribute_follows_the_settings() {
+        let plain = Cookie {
+            name: "doorward".into(),
+            secure: true,
+            http_only: true,
+            same_site: SameSite::Lax,
+            domain: None,
+            path: "/".into(),
+        };
         assert_eq!(line(&plain, "x", None), "doorward=x; Path=/; Secure; HttpOnly; SameSite=Lax");
         let cookie = Cookie {
             name: "sid".into(),

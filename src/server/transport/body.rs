@@ -1,6 +1,6 @@
-//! The body of every answer: whole in memory, and with what gRPC sends behind it; or a stream, of the feed.
+//! The body of every response: whole in memory, with gRPC's trailers after it, or the stream of the event feed.
 //!
-//! Each piece is noted at its connection until all of it was sent, so that a client that does not read is found out.
+//! A connection counts each piece until it is sent, so that clients that do not read are noticed.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,22 +11,22 @@ use futures_util::Stream;
 use http_body::{Frame, SizeHint};
 use hyper::HeaderMap;
 
-use super::connections::{Busy, Unsent};
+use super::connections::{BusyGuard, UnsentGuard};
 
-/// See the module.
+/// The body of a response.
 #[derive(Default)]
 pub struct Body {
     data: Piece,
-    /// Boxed, as nearly no answer has any.
-    then: Option<Box<Then>>,
+    /// Boxed, as few responses have any.
+    remainder: Option<Box<Remainder>>,
 }
 
-/// A piece of an answer.
+/// A piece of a body.
 #[derive(Default)]
 pub struct Piece {
     bytes: Bytes,
-    /// Held until all was sent.
-    _unsent: Option<Unsent>,
+    /// Held until the piece is sent.
+    _unsent: Option<UnsentGuard>,
 }
 
 impl From<Bytes> for Piece {
@@ -50,34 +50,34 @@ impl Buf for Piece {
 }
 
 /// What follows the data.
-enum Then {
+enum Remainder {
     Trailers(HeaderMap),
-    /// The rest, in pieces; the connection is busy until it ends.
-    Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>, Option<Busy>),
+    /// Further pieces. The connection is busy until they end.
+    Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>, Option<BusyGuard>),
 }
 
 impl Body {
-    /// A body of these bytes.
+    /// Creates a body of these bytes.
     pub fn new(data: Bytes) -> Self {
-        Self { data: data.into(), then: None }
+        Self { data: data.into(), remainder: None }
     }
 
-    /// The same with trailers, which only HTTP/2 has room for.
+    /// Adds trailers. Only for HTTP/2.
     pub fn with_trailers(self, trailers: HeaderMap) -> Self {
-        Self { then: Some(Box::new(Then::Trailers(trailers))), ..self }
+        Self { remainder: Some(Box::new(Remainder::Trailers(trailers))), ..self }
     }
 
-    /// A body that comes in pieces.
+    /// Creates a body that arrives in pieces.
     pub fn stream(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Self {
-        Self { data: Piece::default(), then: Some(Box::new(Then::Stream(Box::pin(pieces), None))) }
+        Self { data: Piece::default(), remainder: Some(Box::new(Remainder::Stream(Box::pin(pieces), None))) }
     }
 
-    /// It is sent on the connection that the request kept busy. A stream keeps it so until its end.
-    pub fn sent_on(&mut self, busy: Busy) {
+    /// Lets the connection of the request know what is unsent. A stream keeps the connection busy until its end.
+    pub(super) fn track_sending(&mut self, busy: BusyGuard) {
         if !self.data.bytes.is_empty() {
-            self.data._unsent = Some(busy.unsent());
+            self.data._unsent = Some(busy.track_unsent());
         }
-        if let Some(Then::Stream(_, kept)) = self.then.as_deref_mut() {
+        if let Some(Remainder::Stream(_, kept)) = self.remainder.as_deref_mut() {
             *kept = Some(busy);
         }
     }
@@ -94,24 +94,24 @@ impl http_body::Body for Body {
         if !self.data.bytes.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.data)))));
         }
-        if let Some(Then::Stream(pieces, busy)) = self.then.as_deref_mut() {
+        if let Some(Remainder::Stream(pieces, busy)) = self.remainder.as_deref_mut() {
             let piece = pieces.as_mut().poll_next(context);
-            let noted = |bytes| Piece { bytes, _unsent: busy.as_ref().map(Busy::unsent) };
-            return piece.map(|piece| piece.map(|bytes| Ok(Frame::data(noted(bytes)))));
+            let tracked = |bytes| Piece { bytes, _unsent: busy.as_ref().map(BusyGuard::track_unsent) };
+            return piece.map(|piece| piece.map(|bytes| Ok(Frame::data(tracked(bytes)))));
         }
-        Poll::Ready(match self.then.take().map(|then| *then) {
-            Some(Then::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
+        Poll::Ready(match self.remainder.take().map(|remainder| *remainder) {
+            Some(Remainder::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
             _ => None,
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.bytes.is_empty() && self.then.is_none()
+        self.data.bytes.is_empty() && self.remainder.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.then.as_deref() {
-            Some(Then::Stream(..)) => SizeHint::default(),
+        match self.remainder.as_deref() {
+            Some(Remainder::Stream(..)) => SizeHint::default(),
             _ => SizeHint::with_exact(self.data.bytes.len() as u64),
         }
     }

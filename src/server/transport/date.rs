@@ -1,28 +1,28 @@
-//! The `Date` of answers (RFC 9110, section 5.6.7), by the node's clock.
+//! The `Date` header (RFC 9110, section 5.6.7), by the node's clock.
 //!
-//! hyper has a `Date` of its own by the system's clock, which stands still when that is set back.
+//! hyper's own `Date` follows the system's clock and stands still when that is set back.
 
 use std::cell::RefCell;
 use std::time::{Duration, UNIX_EPOCH};
 
 use hyper::header::HeaderValue;
 
-/// The last second that HTTP's form of a date can show: the end of the year 9999.
+/// The last second that an HTTP date can show: the end of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// The time as `Date` shows it, formatted once a second.
+/// The text of a `Date` header, formatted once a second.
 pub(crate) struct DateText {
     second: u64,
     text: String,
 }
 
 impl DateText {
-    /// Of no time yet.
+    /// Creates a text of no time yet.
     pub fn new() -> Self {
         Self { second: u64::MAX, text: String::new() }
     }
 
-    /// The text for this time.
+    /// Returns the text for `now_ms`.
     pub fn at(&mut self, now_ms: u64) -> &[u8] {
         let second = second_of(now_ms);
         if second != self.second {
@@ -33,14 +33,14 @@ impl DateText {
     }
 }
 
-/// The value of the header for this time, made once a second on each thread.
+/// Returns the header value for `now_ms`, formatted once a second on each thread.
 pub fn header_value(now_ms: u64) -> HeaderValue {
     thread_local!(static LATEST: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) });
     let second = second_of(now_ms);
     LATEST.with_borrow_mut(|latest| match latest {
         Some((known, value)) if *known == second => value.clone(),
         _ => {
-            // Its characters are those of a header in any case.
+            // Cannot fail: a date is visible ASCII and spaces.
             let value = HeaderValue::try_from(format(second)).unwrap_or(HeaderValue::from_static(""));
             *latest = Some((second, value.clone()));
             value

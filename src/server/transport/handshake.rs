@@ -1,4 +1,4 @@
-//! The transport under TLS, which bounds what a client can send before the handshake is complete: rustls keeps a handshake
+//! The stream under TLS, which bounds what a client sends before the handshake is complete. rustls keeps a handshake
 //! message until it is whole, and a client may announce long ones.
 
 use std::io;
@@ -7,20 +7,20 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The most bytes that a client sends in a handshake, its certificates included; then the connection ends.
+/// The most bytes that a client may send in a handshake, its certificates included; then the connection ends.
 const MAX_HANDSHAKE_BYTES: usize = 32 * 1024;
 
-/// See the module.
+/// A stream that fails if the handshake takes too many bytes.
 pub struct HandshakeLimit<T> {
-    transport: T,
+    stream: T,
     /// `None` once the handshake is complete.
     left: Option<usize>,
 }
 
 impl<T> HandshakeLimit<T> {
-    /// A transport whose handshake begins.
-    pub fn new(transport: T) -> Self {
-        Self { transport, left: Some(MAX_HANDSHAKE_BYTES) }
+    /// Wraps a stream whose handshake begins.
+    pub fn new(stream: T) -> Self {
+        Self { stream, left: Some(MAX_HANDSHAKE_BYTES) }
     }
 
     /// Lifts the limit.
@@ -36,7 +36,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for HandshakeLimit<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.transport).poll_read(context, buf))?;
+        ready!(Pin::new(&mut self.stream).poll_read(context, buf))?;
         if let Some(left) = &mut self.left {
             let read = buf.filled().len() - before;
             *left = left.checked_sub(read).ok_or_else(|| io::Error::other("TLS handshake too long"))?;
@@ -51,7 +51,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for HandshakeLimit<T> {
         context: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.transport).poll_write(context, buf)
+        Pin::new(&mut self.stream).poll_write(context, buf)
     }
 
     fn poll_write_vectored(
@@ -59,18 +59,18 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for HandshakeLimit<T> {
         context: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.transport).poll_write_vectored(context, bufs)
+        Pin::new(&mut self.stream).poll_write_vectored(context, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.transport.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.transport).poll_flush(context)
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.transport).poll_shutdown(context)
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -1,4 +1,4 @@
-//! Listening sockets, TCP or Unix, and accepting from them.
+//! Listening sockets, TCP or Unix.
 
 use std::fs::Permissions;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdTcpListener, TcpStream as StdTcpStream};
@@ -15,13 +15,13 @@ use crate::clock::Clock;
 use crate::logging::RepeatedFault;
 use crate::values::ListenAddr;
 
-/// The pause after an accept that failed for want of descriptors or memory: only time mends that.
+/// The pause after an accept that failed for lack of descriptors or memory.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 
-/// A bound address.
+/// A listening socket.
 pub struct Listener {
-    /// Before the socket, so that it goes first.
-    path: Option<SocketPath>,
+    /// Before the socket, so that it is dropped first.
+    file: Option<SocketFile>,
     socket: ListeningSocket,
     clock: Clock,
     failures: RepeatedFault,
@@ -36,11 +36,11 @@ enum ListeningSocket {
 pub struct Accepted {
     /// The connection.
     pub socket: Socket,
-    /// The peer's address; `None` on a Unix socket.
+    /// The direct client's address; `None` on a Unix socket.
     pub address: Option<IpAddr>,
 }
 
-/// The socket of an accepted connection, not yet of any runtime.
+/// The socket of an accepted connection, not yet registered with a runtime.
 pub enum Socket {
     /// TCP.
     Tcp(StdTcpStream),
@@ -49,13 +49,13 @@ pub enum Socket {
 }
 
 impl Listener {
-    /// Binds an address. The file of a Unix socket that a dead process left behind is replaced; `mode` is that of the
-    /// new one.
+    /// Binds an address. If a dead process left the file of its Unix socket behind, the file is replaced. `mode` is the
+    /// mode of the new file.
     ///
     /// # Errors
-    /// The operating system's.
+    /// The operating system's errors; `AddrInUse` if another process listens on the Unix socket.
     pub fn bind(addr: &ListenAddr, mode: Option<u32>, clock: Clock) -> io::Result<Self> {
-        let (path, socket) = match addr {
+        let (file, socket) = match addr {
             ListenAddr::Tcp(addr) => {
                 let listener = StdTcpListener::bind(addr)?;
                 listener.set_nonblocking(true)?;
@@ -65,46 +65,46 @@ impl Listener {
             ListenAddr::Unix(path) => {
                 remove_dead_socket(path)?;
                 let listener = StdUnixListener::bind(path)?;
-                let path = SocketPath::new(path)?;
+                let file = SocketFile::new(path)?;
                 if let Some(mode) = mode {
-                    fs::set_permissions(&path.path, Permissions::from_mode(mode))?;
+                    fs::set_permissions(&file.path, Permissions::from_mode(mode))?;
                 }
                 listener.set_nonblocking(true)?;
-                (Some(path), ListeningSocket::Unix(UnixListener::from_std(listener)?))
+                (Some(file), ListeningSocket::Unix(UnixListener::from_std(listener)?))
             }
         };
-        Ok(Self { path, socket, clock, failures: RepeatedFault::default() })
+        Ok(Self { file, socket, clock, failures: RepeatedFault::default() })
     }
 
-    /// The real address, as the setting would name it.
+    /// Returns the real address, as the setting would name it.
     pub fn address(&self) -> String {
-        match (&self.socket, &self.path) {
+        match (&self.socket, &self.file) {
             (ListeningSocket::Tcp(_, addr), _) => addr.to_string(),
-            (ListeningSocket::Unix(_), Some(path)) => format!("unix:{}", path.path.display()),
+            (ListeningSocket::Unix(_), Some(file)) => format!("unix:{}", file.path.display()),
             (ListeningSocket::Unix(_), None) => "unix:".into(),
         }
     }
 
-    /// The next connection.
+    /// Returns the next connection. Failures are logged, and then it tries again.
     pub async fn accept(&self) -> Accepted {
         loop {
             let accepted = match &self.socket {
                 ListeningSocket::Tcp(listener, _) => listener
                     .accept()
                     .await
-                    .and_then(|(stream, peer)| Ok(Accepted::tcp(stream.into_std()?, peer))),
+                    .and_then(|(stream, client)| Ok(Accepted::tcp(stream.into_std()?, client))),
                 ListeningSocket::Unix(listener) => listener.accept().await.and_then(|(stream, _)| {
                     Ok(Accepted { socket: Socket::Unix(stream.into_std()?), address: None })
                 }),
             };
             match accepted {
                 Ok(accepted) => return accepted,
-                Err(error) => self.failed(error).await,
+                Err(error) => self.report_failure(error).await,
             }
         }
     }
 
-    async fn failed(&self, error: io::Error) {
+    async fn report_failure(&self, error: io::Error) {
         if let Some(due) = self.failures.due(self.clock.boottime_ms()) {
             tracing::warn!(
                 listener = self.address(),
@@ -116,47 +116,47 @@ impl Listener {
         if is_shortage(&error) {
             tokio::time::sleep(SHORTAGE_PAUSE).await;
         } else {
-            // The fault of one connection, which its client has aborted. The next one may be there already.
+            // A client has aborted its connection. The next one may be waiting already.
             tokio::task::yield_now().await;
         }
     }
 
-    /// Closes it, and hands out the connections that clients had made before that.
+    /// Closes the socket and returns the connections that clients made before.
     pub fn close(self) -> impl Iterator<Item = Accepted> {
-        let Self { path, socket, .. } = self;
-        // No new client finds it from here on.
-        drop(path);
-        let waiting = match socket {
-            ListeningSocket::Tcp(listener, _) => listener.into_std().map(Waiting::Tcp),
-            ListeningSocket::Unix(listener) => listener.into_std().map(Waiting::Unix),
+        let Self { file, socket, .. } = self;
+        // From here on, no new client can connect.
+        drop(file);
+        let backlog = match socket {
+            ListeningSocket::Tcp(listener, _) => listener.into_std().map(Backlog::Tcp),
+            ListeningSocket::Unix(listener) => listener.into_std().map(Backlog::Unix),
         };
-        waiting.into_iter().flatten()
+        backlog.into_iter().flatten()
     }
 }
 
 impl Accepted {
-    fn tcp(stream: StdTcpStream, peer: SocketAddr) -> Self {
-        // Fails if the client has gone, which is found out soon enough.
+    fn tcp(stream: StdTcpStream, client: SocketAddr) -> Self {
+        // Fails only if the client has disconnected, which the next read shows.
         let _ = stream.set_nodelay(true);
-        Self { socket: Socket::Tcp(stream), address: Some(peer.ip()) }
+        Self { socket: Socket::Tcp(stream), address: Some(client.ip()) }
     }
 }
 
 /// The connections in the kernel's queue.
-enum Waiting {
+enum Backlog {
     Tcp(StdTcpListener),
     Unix(StdUnixListener),
 }
 
-impl Iterator for Waiting {
+impl Iterator for Backlog {
     type Item = Accepted;
 
     fn next(&mut self) -> Option<Accepted> {
         loop {
             let accepted = match self {
-                Self::Tcp(listener) => listener.accept().and_then(|(stream, peer)| {
+                Self::Tcp(listener) => listener.accept().and_then(|(stream, client)| {
                     stream.set_nonblocking(true)?;
-                    Ok(Accepted::tcp(stream, peer))
+                    Ok(Accepted::tcp(stream, client))
                 }),
                 Self::Unix(listener) => listener.accept().and_then(|(stream, _)| {
                     stream.set_nonblocking(true)?;
@@ -173,31 +173,31 @@ impl Iterator for Waiting {
     }
 }
 
-/// Whether an accept failed for want of descriptors or memory.
+/// Whether an accept failed for lack of descriptors or memory.
 fn is_shortage(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
-/// The file of a Unix socket. Removed on drop, unless another process has put its own there meanwhile.
-struct SocketPath {
+/// The file of a Unix socket. Removed on drop, unless another process has replaced it.
+struct SocketFile {
     path: PathBuf,
     device: u64,
     inode: u64,
 }
 
-impl SocketPath {
+impl SocketFile {
     fn new(path: &Path) -> io::Result<Self> {
         let metadata = fs::symlink_metadata(path)?;
         Ok(Self { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
     }
 }
 
-impl Drop for SocketPath {
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        // The socket is still open, so its inode cannot be that of another file.
+        // While the socket is open, no other file can have its inode.
         let found = fs::symlink_metadata(&self.path);
         if found.is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode)) {
-            // Gone already is as good.
+            // An error means that the file is already gone.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_closed_listener_hands_out_who_had_connected_and_leaves_the_file_of_another() {
+    async fn a_closed_listener_returns_its_backlog_and_keeps_the_file_of_another() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
         let bind = || {

@@ -1,12 +1,14 @@
-//! An answer, at hand or to be waited for.
+//! The answer to a request, at hand or to be waited for.
 
-use super::body::Body;
-use hyper::Response;
-use hyper::body::Body as _;
 use std::pin::Pin;
 
-/// An answer, at hand or to be waited for. The hot path's is at hand: a future that holds everything a request
-/// might need is moved and polled for nothing then.
+use hyper::Response;
+use hyper::body::Body as _;
+
+use super::body::Body;
+
+/// A response, at hand or to be waited for. The hot path's response is at hand: a future with room for everything that
+/// a request might need would be moved and polled for nothing.
 pub enum Reply {
     /// At hand; taken once.
     Now(Option<Response<Body>>),
@@ -15,17 +17,17 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// An answer at hand.
+    /// A response at hand.
     pub fn now(response: Response<Body>) -> Self {
         Self::Now(Some(response))
     }
 
-    /// An answer to be waited for.
+    /// A response to be waited for.
     pub fn later(response: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
         Self::Later(Box::pin(response))
     }
 
-    /// Whether it keeps its connection busy: it is waited for, or there is a body to be sent.
+    /// Whether it keeps its connection busy: it is waited for, or has a body to be sent.
     pub(crate) fn takes_time(&self) -> bool {
         match self {
             Self::Now(response) => response.as_ref().is_some_and(|response| !response.body().is_end_stream()),

@@ -1,176 +1,181 @@
-//! The front of a validation connection: reads, answers plain auth subrequests, and hands the connection to hyper with
-//! the first request that is not plain. The hot path, from bytes to bytes:
+//! The fast path of a validation connection. The hot path, from bytes to bytes:
 //!
-//! 1. [`plain`] says whether the next bytes are a plain request.
-//! 2. [`Validation::plain`] decides on it, as for any other.
-//! 3. [`answer_bytes`] writes the answer behind those that wait already.
-//! 4. When all that was read is answered, all answers leave together.
+//! 1. [`parse_next`] finds a common request in the bytes that were read.
+//! 2. [`ValidationPlane::decide`] decides on it, as on any other.
+//! 3. [`response::write`] appends the answer to those that wait already.
+//! 4. When all that was read is answered, all answers are sent together.
+//!
+//! With the first request that is not common, hyper takes over the connection for good.
 
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::AsyncReadExt as _;
 
-use super::request::Next;
-use super::{request as plain, response as answer_bytes};
+use super::request::{Next, parse_next};
+use super::response;
 use crate::server::auth::admission::Admission;
-use crate::server::auth::decision::{Auth, Verdict};
-use crate::server::auth::plane::Validation;
-use crate::server::request::origin::Peer;
+use crate::server::auth::decision::{Decision, Progress};
+use crate::server::auth::plane::ValidationPlane;
+use crate::server::request::client::DirectClient;
+use crate::server::request::origin::RequestOrigin;
 use crate::server::transport::connections::OpenConnection;
 use crate::server::transport::date::DateText;
+use crate::server::transport::fast_path::{ByteStream, FastPath, FastPathEnd};
 use crate::server::transport::stream::{AnswerStream, MAX_HELD_BYTES};
 use crate::validation::LookUp;
 
-/// Read at once, to begin with; twice as much whenever that was not enough.
+/// The bytes read at once at first; doubled whenever a read fills the buffer.
 const READ_BYTES: usize = 2 * 1024;
-/// Read at once, at most. With the answers that wait to be sent, a connection holds at most twice as much.
+/// The most bytes read at once. With the answers that wait to be sent, a connection holds at most twice as many.
 const MAX_READ_BYTES: usize = 32 * 1024;
-/// A larger buffer is given back when it is empty and the client is silent.
+/// A larger buffer is freed when it is empty and the client is idle.
 const KEPT_BYTES: usize = 8 * 1024;
 
-/// How HTTP/2 begins (RFC 9113, section 3.4), as far as a request line goes before it shows that it is none of HTTP/1.
+/// How HTTP/2 begins (RFC 9113, section 3.4), as far as the HTTP/1 parser needs to recognise it.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2";
 
-/// How the front's part of a connection ended.
-pub enum Ended<T> {
-    /// Nobody is there any more.
-    Broken,
-    /// It is to be closed once what it holds was sent.
-    Close(AnswerStream<T>),
-    /// The rest of it is hyper's.
-    HandOver(AnswerStream<T>),
-    /// It begins with the preface of HTTP/2.
-    Http2(AnswerStream<T>),
+/// The fast path for the requests of one client.
+pub struct AuthFastPath<'a> {
+    /// Decides on the requests.
+    pub plane: &'a ValidationPlane,
+    /// The client that sends them.
+    pub client: DirectClient,
 }
 
-struct Front<'a, T> {
+impl FastPath for AuthFastPath<'_> {
+    async fn serve<T: ByteStream>(self, stream: T, open: &OpenConnection) -> FastPathEnd<T> {
+        let mut connection = FastPathConnection::new(stream, open, self.plane, self.client);
+        // A spawned task keeps its waker for life.
+        open.wake_with(&poll_fn(|context| Poll::Ready(context.waker().clone())).await);
+        loop {
+            let goes_on = match connection.answer_all() {
+                // Answers that are ready do not wait for the store.
+                Action::ReadStore(look_up, admission) => match connection.send().await {
+                    Ok(true) => connection.read_store(look_up, &admission).await,
+                    stopped => stopped,
+                },
+                Action::Send => connection.send().await,
+                Action::Receive => match connection.send().await {
+                    Ok(true) => connection.receive().await,
+                    stopped => stopped,
+                },
+                Action::Close => Ok(false),
+                Action::HandOverHttp1 => return FastPathEnd::Http1(connection.into_stream()),
+                Action::HandOverHttp2 => return FastPathEnd::Http2(connection.into_stream()),
+            };
+            match goes_on {
+                Ok(true) => {}
+                Ok(false) => return FastPathEnd::Close(connection.into_stream()),
+                Err(_) => return FastPathEnd::Disconnected,
+            }
+        }
+    }
+}
+
+struct FastPathConnection<'a, T> {
     stream: T,
     open: &'a OpenConnection,
-    validation: &'a Validation,
-    peer: Peer,
+    plane: &'a ValidationPlane,
+    client: DirectClient,
     input: Vec<u8>,
-    /// How much of `input` was answered.
+    /// How many bytes of `input` are answered.
     answered: usize,
-    /// No request has come yet.
+    /// Whether no request has arrived yet.
     is_fresh: bool,
     answers: Answers,
 }
 
-/// Answers not sent yet.
+/// The answers that are not sent yet.
 struct Answers {
     bytes: Vec<u8>,
-    /// The last of them said that the connection ends with it.
+    /// Whether the last answer told the client that the connection ends.
     is_last: bool,
     date: DateText,
 }
 
 impl Answers {
-    fn write(&mut self, verdict: &Verdict<'_>, validation: &Validation, open: &OpenConnection) {
-        let now_ms = match verdict {
-            Verdict::Allowed(_, now_ms) => *now_ms,
-            _ => validation.validator.service().clock().now_ms(),
+    fn write(&mut self, decision: &Decision<'_>, plane: &ValidationPlane, open: &OpenConnection) {
+        let now_ms = match decision {
+            Decision::Allowed(_, now_ms) => *now_ms,
+            _ => plane.validator.service().clock().now_ms(),
         };
         self.is_last = open.is_draining();
-        answer_bytes::write(verdict, now_ms, &mut self.date, self.is_last, &mut self.bytes);
+        response::write(decision, now_ms, &mut self.date, self.is_last, &mut self.bytes);
     }
 }
 
-/// What is to be done next.
-enum Step {
-    MustRead(LookUp, Admission),
+/// What a connection has to do next.
+enum Action {
+    ReadStore(LookUp, Admission),
     Send,
     Receive,
     Close,
-    HandOver,
-    Http2,
+    HandOverHttp1,
+    HandOverHttp2,
 }
 
-/// Serves plain requests for as long as there is nothing else.
-pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
-    stream: T,
-    open: &OpenConnection,
-    validation: &Validation,
-    peer: Peer,
-) -> Ended<T> {
-    let mut front = Front {
-        stream,
-        open,
-        validation,
-        peer,
-        input: Vec::with_capacity(READ_BYTES),
-        answered: 0,
-        is_fresh: true,
-        answers: Answers { bytes: Vec::new(), is_last: false, date: DateText::new() },
-    };
-    // A spawned task keeps its waker for life.
-    open.wake_with(&poll_fn(|context| Poll::Ready(context.waker().clone())).await);
-    loop {
-        let step = front.answer_all();
-        let went_on = match step {
-            // Answers that are there already wait for nothing else.
-            Step::MustRead(look_up, admission) => match front.send().await {
-                Ok(true) => front.read_store(look_up, &admission).await,
-                stopped => stopped,
-            },
-            Step::Send => front.send().await,
-            Step::Receive => match front.send().await {
-                Ok(true) => front.receive().await,
-                stopped => stopped,
-            },
-            Step::Close => Ok(false),
-            Step::HandOver => return Ended::HandOver(front.into_stream()),
-            Step::Http2 => return Ended::Http2(front.into_stream()),
-        };
-        match went_on {
-            Ok(true) => {}
-            Ok(false) => return Ended::Close(front.into_stream()),
-            Err(_) => return Ended::Broken,
+/// The asynchronous methods return false if the connection has to end.
+impl<'a, T: ByteStream> FastPathConnection<'a, T> {
+    fn new(stream: T, open: &'a OpenConnection, plane: &'a ValidationPlane, client: DirectClient) -> Self {
+        Self {
+            stream,
+            open,
+            plane,
+            client,
+            input: Vec::with_capacity(READ_BYTES),
+            answered: 0,
+            is_fresh: true,
+            answers: Answers { bytes: Vec::new(), is_last: false, date: DateText::new() },
         }
     }
-}
 
-/// The steps; those that wait give false when the connection has to end.
-impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
-    /// Answers what was received until something else has to be done.
-    fn answer_all(&mut self) -> Step {
+    /// Answers the requests in `input` until something else has to be done.
+    fn answer_all(&mut self) -> Action {
         loop {
             let unanswered = &self.input[self.answered..];
             if self.answers.is_last {
-                return Step::Close;
+                return Action::Close;
             }
             if unanswered.is_empty() {
-                return Step::Receive;
+                return Action::Receive;
             }
             if self.answers.bytes.len() >= MAX_HELD_BYTES {
-                return Step::Send;
+                return Action::Send;
             }
             let answers = &mut self.answers;
-            let write = |verdict: Verdict<'_>| answers.write(&verdict, self.validation, self.open);
-            let auth = plain::next(unanswered, |request| self.validation.plain(&request, self.peer, write));
-            match auth {
-                Next::Plain(auth, length) => {
+            let write = |decision: Decision<'_>| answers.write(&decision, self.plane, self.open);
+            let next = parse_next(unanswered, |request| {
+                let admission = self.plane.admission(request.path)?;
+                let (headers, method, client) = (request.headers, request.method, self.client);
+                let origin = RequestOrigin { headers, method, authority: None, client };
+                Some(self.plane.decide(origin, admission, write))
+            });
+            match next {
+                Next::Common(progress, length) => {
                     self.answered += length;
                     self.is_fresh = false;
-                    self.open.used();
-                    if let Auth::Reading(look_up, admission) = auth {
-                        return Step::MustRead(look_up, admission);
+                    self.open.mark_used();
+                    if let Progress::MustRead(look_up, admission) = progress {
+                        return Action::ReadStore(look_up, admission);
                     }
                 }
-                Next::Partial => return Step::Receive,
-                Next::Other if self.is_fresh && unanswered.starts_with(HTTP2_PREFACE) => return Step::Http2,
-                Next::Other => return Step::HandOver,
+                Next::Partial => return Action::Receive,
+                Next::Other if self.is_fresh && unanswered.starts_with(HTTP2_PREFACE) => {
+                    return Action::HandOverHttp2;
+                }
+                Next::Other => return Action::HandOverHttp1,
             }
         }
     }
 
     async fn read_store(&mut self, look_up: LookUp, admission: &Admission) -> io::Result<bool> {
-        let busy = self.open.busy();
+        let busy = self.open.begin_request();
         let answers = &mut self.answers;
-        let write = |verdict: Verdict<'_>| answers.write(&verdict, self.validation, self.open);
-        self.validation.read(look_up, admission, write).await;
+        let write = |decision: Decision<'_>| answers.write(&decision, self.plane, self.open);
+        self.plane.decide_after_read(look_up, admission, write).await;
         drop(busy);
         Ok(true)
     }
@@ -178,7 +183,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
     async fn send(&mut self) -> io::Result<bool> {
         let mut sent = 0;
         let outcome = poll_fn(|context| {
-            if self.open.is_expired() {
+            if self.open.must_end() {
                 return Poll::Ready(Ok(false));
             }
             while sent < self.answers.bytes.len() {
@@ -187,7 +192,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
                     count => sent += count,
                 }
             }
-            // TLS takes more than it can send at once.
+            // TLS accepts more than it can send at once.
             Pin::new(&mut self.stream).poll_flush(context).map_ok(|()| true)
         });
         let outcome = outcome.await;
@@ -199,19 +204,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
         let is_full = self.input.len() == self.input.capacity();
         self.input.drain(..self.answered);
         self.answered = 0;
-        // A part of a plain request is shorter than the most that is read at once, so there is room.
+        // A common request is shorter than `MAX_READ_BYTES`, so there is room for the rest of it.
         if is_full && self.input.capacity() < MAX_READ_BYTES {
             let twice = self.input.capacity().saturating_mul(2).clamp(READ_BYTES, MAX_READ_BYTES);
             self.input.reserve_exact(twice - self.input.len());
         }
         let received = poll_fn(|context| {
-            if self.open.is_expired() {
+            if self.open.must_end() {
                 return Poll::Ready(Ok(0));
             }
-            // This future keeps nothing between polls, so a new one each time loses nothing.
+            // The future has no state between polls, so a new one each time loses nothing.
             let received = pin!(self.stream.read_buf(&mut self.input)).poll(context);
             if received.is_pending() && self.input.is_empty() {
-                // A request of which a part has come is waited for.
+                // Not if a part of a request has arrived.
                 if self.open.is_closing() {
                     return Poll::Ready(Ok(0));
                 }
@@ -223,7 +228,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Front<'_, T> {
         Ok(received > 0)
     }
 
-    /// Gives back what a burst of requests took.
+    /// Frees the memory that a burst of requests took.
     fn release_buffers(&mut self) {
         if self.input.capacity() > KEPT_BYTES {
             self.input = Vec::with_capacity(READ_BYTES);

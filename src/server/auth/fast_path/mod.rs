@@ -1,4 +1,4 @@
-//! Plain auth subrequests, answered without hyper.
+//! The fast path: common auth subrequests, answered without hyper.
 
 pub mod connection;
 pub mod request;

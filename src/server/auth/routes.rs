@@ -1,0 +1,38 @@
+//! The paths of auth subrequests. They are compared as they arrive, never normalised.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::admission::Admission;
+use crate::model::route_check::RouteCheck;
+
+/// Returns what an auth subrequest to this path demands, or `None` for another path or an unknown route check.
+pub(super) fn admission(checks: &HashMap<String, Arc<RouteCheck>>, path: &str) -> Option<Admission> {
+    if is_or_below(path, "/auth") {
+        return Some(Admission::REQUIRED);
+    }
+    if is_or_below(path, "/auth-optional") {
+        return Some(Admission::OPTIONAL);
+    }
+    let name = path.strip_prefix("/check/")?.split('/').next()?;
+    checks.get(name).cloned().map(Admission::of_check)
+}
+
+fn is_or_below(path: &str, base: &str) -> bool {
+    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_or_below;
+
+    #[test]
+    fn only_whole_segments_count() {
+        assert!(is_or_below("/auth", "/auth"));
+        assert!(is_or_below("/auth/", "/auth"));
+        assert!(is_or_below("/auth/../logout", "/auth"));
+        assert!(!is_or_below("/authx", "/auth"));
+        assert!(!is_or_below("/auth-optional", "/auth"));
+        assert!(!is_or_below("//auth", "/auth"));
+    }
+}

@@ -1,0 +1,94 @@
+//! The gRPC methods.
+//!
+//! | method | answered in |
+//! |---|---|
+//! | `envoy.service.auth.v3.Authorization/Check` | `check` |
+//! | `grpc.health.v1.Health/Check` | here, as `/readyz` |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::{Method, Request, Response, StatusCode};
+use prost::Message as _;
+
+use super::check;
+use super::memory::{HeldMessage, MessageMemory};
+use super::messages::{CheckRequest, HealthCheckRequest, HealthCheckResponse};
+use super::response::{GRPC, error_response, message_response};
+use super::status::{CallError, GrpcCode};
+use crate::server::auth::plane::ValidationPlane;
+use crate::server::transport::body::Body;
+use crate::server::transport::reply::Reply;
+use crate::server::transport::response::empty;
+
+/// The gRPC services of one runtime.
+pub struct GrpcPlane {
+    /// Decides as over HTTP.
+    pub validation: Arc<ValidationPlane>,
+    /// The longest time until the message of a call has arrived.
+    pub request_timeout: Duration,
+}
+
+impl GrpcPlane {
+    /// Answers a call. `memory` is that of its connection.
+    pub fn respond(self: &Arc<Self>, request: Request<Incoming>, memory: &MessageMemory) -> Reply {
+        let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(|value| {
+            let rest = value.as_bytes().strip_prefix(GRPC.as_bytes());
+            rest.is_some_and(|rest| matches!(rest, [] | [b'+' | b';', ..]))
+        });
+        if request.method() != Method::POST || !is_grpc {
+            return Reply::now(empty(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        let (grpc, memory) = (self.clone(), memory.clone());
+        Reply::later(async move { grpc.call(request, memory).await.unwrap_or_else(error_response) })
+    }
+
+    async fn call(
+        &self,
+        request: Request<Incoming>,
+        memory: MessageMemory,
+    ) -> Result<Response<Body>, CallError> {
+        match request.uri().path() {
+            "/envoy.service.auth.v3.Authorization/Check" => {
+                let answer = match self.message(request, memory).await {
+                    Ok(message) => {
+                        let request = CheckRequest::decode(message.content());
+                        let request =
+                            request.map_err(|_| (GrpcCode::InvalidArgument, "not a CheckRequest"))?;
+                        drop(message);
+                        check::check(&self.validation, request).await
+                    }
+                    // With Envoy's `failure_mode_allow`, a failed call lets the request pass, and clients could cause
+                    // these failures: by a head that is too large to be judged, or by many requests.
+                    Err((GrpcCode::ResourceExhausted, _)) => check::too_large(),
+                    Err((GrpcCode::Unavailable, _)) => check::no_room(),
+                    Err(error) => return Err(error),
+                };
+                Ok(message_response(&answer))
+            }
+            "/grpc.health.v1.Health/Check" => {
+                let message = self.message(request, memory).await?;
+                let request = HealthCheckRequest::decode(message.content());
+                let request = request.map_err(|_| (GrpcCode::InvalidArgument, "not a HealthCheckRequest"))?;
+                if !["", "envoy.service.auth.v3.Authorization"].contains(&&*request.service) {
+                    return Err((GrpcCode::NotFound, "no such service"));
+                }
+                Ok(message_response(&HealthCheckResponse::of(self.validation.readiness.is_ready())))
+            }
+            _ => Err((GrpcCode::Unimplemented, "no such method")),
+        }
+    }
+
+    async fn message(
+        &self,
+        request: Request<Incoming>,
+        memory: MessageMemory,
+    ) -> Result<HeldMessage, CallError> {
+        let read = memory.read(request.into_body());
+        tokio::time::timeout(self.request_timeout, read)
+            .await
+            .map_err(|_| (GrpcCode::DeadlineExceeded, "the message did not arrive in time"))?
+    }
+}

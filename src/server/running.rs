@@ -1,0 +1,78 @@
+//! The running server, and its stop in order.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::acceptors::Acceptors;
+use super::validation_threads::ValidationThreads;
+use crate::node::{Node, WorkerDied};
+
+/// A running server.
+pub struct Server {
+    /// The real address of the validation plane.
+    pub listen: String,
+    /// The real address of the admin plane.
+    pub admin_listen: String,
+    /// The real address of gRPC, if it is served.
+    pub grpc_listen: Option<String>,
+    /// Whether the validation plane speaks TLS.
+    pub is_tls: bool,
+    /// Whether the admin plane speaks TLS.
+    pub is_admin_tls: bool,
+    /// The API key that was generated for this run, if none was set.
+    pub generated_admin_key: Option<String>,
+    /// `memory` or `redis`.
+    pub store_name: &'static str,
+    pub(super) node: Node,
+    pub(super) acceptors: Acceptors,
+    pub(super) validation_threads: ValidationThreads,
+    /// Reloads the certificates.
+    pub(super) workers: JoinSet<Infallible>,
+    pub(super) shutdown_delay: Duration,
+    pub(super) drain_timeout: Duration,
+}
+
+impl Server {
+    /// Runs until `stop` resolves, then stops in order. Accepted requests are answered and recorded accesses are written,
+    /// as far as the drain timeout allows.
+    ///
+    /// # Errors
+    /// If a worker died. The server has stopped then, too: half a server is worse than none.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), WorkerDied> {
+        let result = tokio::select! {
+            () = stop => Ok(()),
+            died = self.node.died() => Err(died),
+            died = self.acceptors.died() => Err(WorkerDied(died)),
+            thread = self.validation_threads.died() => Err(WorkerDied(format!("validation thread {thread:?}"))),
+            Some(ended) = self.workers.join_next() => Err(WorkerDied(format!("certificate reload: {ended:?}"))),
+        };
+        self.stop().await;
+        result
+    }
+
+    /// Stops in this order:
+    /// 1. Readiness fails. For `shutdown-delay`, everything else continues.
+    /// 2. The listeners close. Connections that clients made before are still accepted.
+    /// 3. Each connection ends with its next answer; one without a request ends a moment later.
+    /// 4. Connections that are still open at the drain timeout are cut off.
+    /// 5. The node writes the remaining accesses and stops, within the rest of the drain timeout, but at least 1 s.
+    async fn stop(mut self) {
+        self.node.readiness().drain();
+        sleep(self.shutdown_delay).await;
+        let clock = self.node.service().clock().clone();
+        let began_ms = clock.boottime_ms();
+        self.acceptors.begin_drain();
+        // The event streams would never end by themselves.
+        self.node.service().store().feed().close();
+        if timeout(self.drain_timeout, self.acceptors.drained()).await.is_err() {
+            tracing::warn!("connections cut off at the drain timeout");
+        }
+        self.acceptors.shutdown().await;
+        self.workers.shutdown().await;
+        let spent = Duration::from_millis(clock.boottime_ms().saturating_sub(began_ms));
+        self.node.stop_within(self.drain_timeout.saturating_sub(spent)).await;
+    }
+}

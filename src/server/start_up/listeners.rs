@@ -1,0 +1,84 @@
+//! The listeners of the settings: their sockets and their TLS.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::files::FileError;
+use crate::node::StartError;
+use crate::server::transport::listener::Listener;
+use crate::server::transport::tls::ListenerTls;
+use crate::server::transport::tls_files::{AlpnProtocols, HTTP_1, HTTP_2, SettingFile, TlsFiles};
+use crate::values::ListenAddr;
+
+/// The sockets of all listeners, bound and not yet accepting.
+pub(super) struct Listeners {
+    pub(super) validation: Listener,
+    pub(super) admin: Listener,
+    pub(super) grpc: Option<Listener>,
+}
+
+impl Listeners {
+    pub(super) fn bind(config: &Config, clock: &Clock) -> Result<Self, StartError> {
+        let bind = |setting, address: &ListenAddr| {
+            Listener::bind(address, config.unix_socket_mode, clock.clone())
+                .map_err(|error| StartError::Bind { setting, address: address.to_string(), error })
+        };
+        Ok(Self {
+            validation: bind("listen", &config.listen)?,
+            admin: bind("admin-listen", &config.admin_listen)?,
+            grpc: config.grpc_listen.as_ref().map(|address| bind("grpc-listen", address)).transpose()?,
+        })
+    }
+}
+
+/// The TLS of all listeners that speak it.
+pub(super) struct TlsOfListeners {
+    pub(super) validation: Option<Arc<ListenerTls>>,
+    pub(super) admin: Option<Arc<ListenerTls>>,
+    pub(super) grpc: Option<Arc<ListenerTls>>,
+}
+
+impl TlsOfListeners {
+    pub(super) fn load(config: &Config, clock: &Clock) -> Result<Self, FileError> {
+        let load = |files: Option<TlsFiles>, protocols: AlpnProtocols| {
+            files.map(|files| ListenerTls::load(files, protocols, clock)).transpose()
+        };
+        let grpc = validation_files(config).filter(|_| config.grpc_listen.is_some());
+        Ok(Self {
+            validation: load(validation_files(config), &[HTTP_2, HTTP_1])?,
+            admin: load(admin_files(config), &[HTTP_1])?,
+            grpc: load(grpc, &[HTTP_2])?,
+        })
+    }
+
+    /// All of them, for their reload.
+    pub(super) fn all(&self) -> Vec<Arc<ListenerTls>> {
+        [&self.validation, &self.admin, &self.grpc].into_iter().flatten().cloned().collect()
+    }
+}
+
+/// Checks the TLS files of all listeners, for `check-config`.
+///
+/// # Errors
+/// The first file that cannot be used.
+pub fn check_tls_files(config: &Config) -> Result<(), FileError> {
+    TlsOfListeners::load(config, &Clock::system()).map(drop)
+}
+
+fn validation_files(config: &Config) -> Option<TlsFiles> {
+    Some(TlsFiles {
+        cert: SettingFile { setting: "tls-cert", path: config.tls_cert.clone()? },
+        key: SettingFile { setting: "tls-key", path: config.tls_key.clone()? },
+        client_ca: None,
+    })
+}
+
+fn admin_files(config: &Config) -> Option<TlsFiles> {
+    let client_ca = config.admin_client_ca.clone();
+    Some(TlsFiles {
+        cert: SettingFile { setting: "admin-tls-cert", path: config.admin_tls_cert.clone()? },
+        key: SettingFile { setting: "admin-tls-key", path: config.admin_tls_key.clone()? },
+        client_ca: client_ca.map(|path| SettingFile { setting: "admin-client-ca", path }),
+    })
+}

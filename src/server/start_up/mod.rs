@@ -1,0 +1,8 @@
+//! Start-up: the settings become the server's parts. No other part of the server sees `Config`.
+
+pub mod descriptors;
+pub mod listeners;
+pub mod serve_admin;
+pub mod start;
+
+pub use self::listeners::check_tls_files;
