@@ -11,8 +11,7 @@ use super::ready_message::ready_message;
 use crate::clock::Clock;
 use crate::config::{Config, LoadError};
 use crate::entropy::Entropy;
-use crate::logging;
-use crate::server;
+use crate::{logging, server};
 
 /// Serves until a signal stops the process.
 pub(crate) fn serve(config: Config) -> ExitCode {

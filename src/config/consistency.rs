@@ -3,7 +3,7 @@
 use super::given::MergedTexts;
 use super::mistake::Mistake;
 use super::settings::Config;
-use crate::values::{Cookie, RedisDeployment, SameSite, StoreUrl, TlsPaths, TrustedProxies};
+use crate::values::{Cookie, RedisDeployment, SameSite, StoreUrl, TrustedProxies};
 
 /// The setting to change, and the problem.
 type Finding = (&'static str, String);
@@ -68,14 +68,16 @@ fn same_addresses(config: &Config) -> Vec<(&'static str, &'static str)> {
 /// A certificate needs its key, a key its certificate, and a certificate authority for clients needs both.
 fn tls(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    let planes =
-        [(config.tls(), "tls-cert", "tls-key"), (config.admin_tls(), "admin-tls-cert", "admin-tls-key")];
-    for (paths, cert, key) in planes {
-        let TlsPaths { cert: cert_path, key: key_path, client_ca } = paths;
+    let Config { tls_cert, tls_key, admin_tls_cert, admin_tls_key, .. } = config;
+    let planes = [
+        (tls_cert, tls_key, "tls-cert", "tls-key", false),
+        (admin_tls_cert, admin_tls_key, "admin-tls-cert", "admin-tls-key", config.admin_client_ca.is_some()),
+    ];
+    for (cert_path, key_path, cert, key, has_client_ca) in planes {
         match (cert_path, key_path) {
             (Some(_), None) => found.push((key, format!("is missing: {cert} needs it"))),
             (None, Some(_)) => found.push((cert, format!("is missing: {key} needs it"))),
-            (None, None) if client_ca.is_some() => {
+            (None, None) if has_client_ca => {
                 found.push((cert, "is missing: admin-client-ca needs it".to_owned()));
             }
             _ => {}

@@ -1,23 +1,9 @@
 //! Settings that are used together, as one value.
 
 use super::settings::Config;
-use crate::values::{ApiKey, Cookie, TlsPaths};
+use crate::values::{ApiKey, Cookie};
 
 impl Config {
-    /// Returns the TLS files of the validation plane and of gRPC.
-    pub fn tls(&self) -> TlsPaths {
-        TlsPaths { cert: self.tls_cert.clone(), key: self.tls_key.clone(), client_ca: None }
-    }
-
-    /// Returns the TLS files of the admin plane.
-    pub fn admin_tls(&self) -> TlsPaths {
-        TlsPaths {
-            cert: self.admin_tls_cert.clone(),
-            key: self.admin_tls_key.clone(),
-            client_ca: self.admin_client_ca.clone(),
-        }
-    }
-
     /// Returns the token cookie.
     pub fn cookie(&self) -> Cookie {
         Cookie {

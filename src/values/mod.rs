@@ -11,7 +11,6 @@ pub mod redis_url;
 pub mod renewal_step;
 pub mod secret_string;
 pub mod store_url;
-pub mod tls_paths;
 pub mod trusted_proxies;
 
 pub use self::api_key::{ApiKey, Scope, Scopes};
@@ -25,5 +24,4 @@ pub use self::redis_url::{RedisDeployment, RedisUrl};
 pub use self::renewal_step::RenewalStep;
 pub use self::secret_string::SecretString;
 pub use self::store_url::StoreUrl;
-pub use self::tls_paths::TlsPaths;
 pub use self::trusted_proxies::TrustedProxies;

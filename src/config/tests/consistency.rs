@@ -44,8 +44,8 @@ fn a_certificate_needs_its_key() {
     );
     let told = mistakes(&["--admin-tls-key=/a"], &[], &[]);
     assert_eq!(told, "admin-tls-cert (default): is missing: admin-tls-key needs it");
-    let good = config(&["--tls-cert=/a", "--tls-key=/b"], &[], &[]).tls();
-    assert_eq!((good.cert, good.key), (Some("/a".into()), Some("/b".into())));
+    let good = config(&["--tls-cert=/a", "--tls-key=/b"], &[], &[]);
+    assert_eq!((good.tls_cert, good.tls_key), (Some("/a".into()), Some("/b".into())));
 }
 
 /// Most proxies send their subrequest with GET, so the check would never see an unsafe method.

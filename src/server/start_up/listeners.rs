@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::files::FileError;
-use crate::node::start_up::StartError;
+use crate::node::StartError;
 use crate::server::transport::listener::Listener;
 use crate::server::transport::tls::ListenerTls;
 use crate::server::transport::tls_files::{AlpnProtocols, HTTP_1, HTTP_2, SettingFile, TlsFiles};

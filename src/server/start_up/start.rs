@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::node::Node;
-use crate::node::start_up::StartError;
+use crate::node::StartError;
 use crate::server::acceptors::Acceptors;
 use crate::server::admin::event_stream::FeedReaders;
 use crate::server::admin::plane::AdminPlane;
