@@ -108,7 +108,7 @@ async fn concurrent_rotations_log_nobody_out(kind: StoreKind) {
                 on.store.change(token.record.id, &change, now_ms).await.unwrap()
             };
             let outcomes = join_all(hashes.iter().map(rotate)).await;
-            assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_))), "{outcomes:?}");
+            assert!(outcomes.iter().all(|outcome| outcome.is_ok()), "{outcomes:?}");
             // Whichever answer the browser keeps, its secret is valid.
             for hash in &hashes {
                 for at_ms in [now_ms, now_ms + GRACE_MS, now_ms + 100 * GRACE_MS] {
@@ -128,7 +128,7 @@ async fn rotations_within_one_grace_are_limited(kind: StoreKind) {
     let token = on.issue("alice", NOW_MS).await;
     let most = u8::try_from(MAX_SIBLINGS).unwrap();
     for n in 1..=most {
-        assert!(matches!(rotate(&on, &token, n, NOW_MS).await, Ok(_)), "{n}");
+        assert!(rotate(&on, &token, n, NOW_MS).await.is_ok(), "{n}");
     }
     assert_eq!(rotate(&on, &token, 99, NOW_MS + 1).await, Err(Rejection::RotatedTooOften));
     assert_eq!(
@@ -136,7 +136,7 @@ async fn rotations_within_one_grace_are_limited(kind: StoreKind) {
         RecordVerdict::Admitted,
         "nothing changed"
     );
-    assert!(matches!(rotate(&on, &token, 99, NOW_MS + GRACE_MS).await, Ok(_)));
+    assert!(rotate(&on, &token, 99, NOW_MS + GRACE_MS).await.is_ok());
 }
 
 async fn a_reused_secret_revokes_the_token_once(kind: StoreKind) {
