@@ -32,6 +32,7 @@ impl MemoryStore {
         if token.record.has_expired(now_ms) {
             let user = token.record.user().to_owned();
             self.remove_token(shard, &user, id);
+            self.prune_user(shard, &user, now_ms);
         }
         self.prune_then_find(shard, id, now_ms)
     }

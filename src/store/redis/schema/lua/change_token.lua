@@ -14,7 +14,7 @@ local t, err = load_or_purge(a.locator, a.reason)
 if err then return err end
 if t and t.is_expired then
   purge(t.user, a.locator)
-  fit_ttl(t.user)
+  prune_and_fit_ttl(t.user)
   return { 0 }
 end
 if not t then return { 0 } end

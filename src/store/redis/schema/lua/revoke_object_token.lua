@@ -13,7 +13,7 @@ local _, at = find_object(a.locator, a.object)
 if not at then return 2 end
 if t.is_expired then
   purge(t.user, a.locator)
-  fit_ttl(t.user)
+  prune_and_fit_ttl(t.user)
   return 2
 end
 revoke_token(t.user, a.locator, t.flags, 'related')
