@@ -1,7 +1,7 @@
 //! The reader of Redis' answers agrees with the parser of the redis crate.
 
 use doorward::internals::store::redis::lookup::resp::{
-    MAX_REPLY_BYTES, Parsed, RespReply, read_array, read_done, read_text, read_value,
+    MAX_REPLY_BYTES, ParsedReply, RespReply, read_array, read_done, read_text, read_value,
 };
 use redis::Value;
 
@@ -32,13 +32,13 @@ fn check_array<const N: usize>(bytes: &[u8]) {
 /// Both parsers read the same value; the own one may refuse what is `not expected` of a look-up.
 fn agree<'a, T>(
     bytes: &'a [u8],
-    read: impl Fn(&'a [u8]) -> Parsed<RespReply<T>>,
+    read: impl Fn(&'a [u8]) -> ParsedReply<RespReply<T>>,
     value: impl Fn(RespReply<T>) -> Option<Value>,
     is_expected: impl Fn(&Value) -> bool,
 ) {
     let reference = redis::parse_redis_value(bytes).ok();
     match read(bytes) {
-        Parsed::Complete(answer, length) => {
+        ParsedReply::Complete(answer, length) => {
             let whole = redis::parse_redis_value(&bytes[..length]);
             match value(answer) {
                 Some(value) => assert_eq!(whole, Ok(value)),
@@ -46,22 +46,22 @@ fn agree<'a, T>(
                 None => assert!(matches!(whole, Ok(Value::ServerError(_)) | Err(_)), "{whole:?}"),
             }
             for end in [0, length / 2, length - 1] {
-                assert!(matches!(read(&bytes[..end]), Parsed::Incomplete), "{end} of {length}");
+                assert!(matches!(read(&bytes[..end]), ParsedReply::Incomplete), "{end} of {length}");
             }
         }
-        Parsed::Incomplete => assert!(bytes.len() <= MAX_REPLY_BYTES && reference.is_none()),
-        Parsed::Malformed => {
+        ParsedReply::Incomplete => assert!(bytes.len() <= MAX_REPLY_BYTES && reference.is_none()),
+        ParsedReply::Malformed => {
             let is_canonical = |value: &Value| bytes.starts_with(&written(value));
             assert!(!reference.is_some_and(|value| is_expected(&value) && is_canonical(&value)));
         }
     }
 }
 
-fn never_panics<T>(bytes: &[u8], read: Parsed<T>) {
+fn never_panics<T>(bytes: &[u8], read: ParsedReply<T>) {
     match read {
-        Parsed::Complete(_, length) => assert!(length <= bytes.len()),
-        Parsed::Incomplete => assert!(bytes.len() <= MAX_REPLY_BYTES),
-        Parsed::Malformed => {}
+        ParsedReply::Complete(_, length) => assert!(length <= bytes.len()),
+        ParsedReply::Incomplete => assert!(bytes.len() <= MAX_REPLY_BYTES),
+        ParsedReply::Malformed => {}
     }
 }
 

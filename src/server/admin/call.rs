@@ -14,7 +14,7 @@ use crate::service::Service;
 pub type Answer = Result<Response<Body>, Problem>;
 
 /// A call whose API key has been checked. The body has not been read.
-pub struct Call<'a> {
+pub struct AdminCall<'a> {
     /// The plane that got it.
     pub admin: &'a AdminPlane,
     /// The API key, as events name it.
@@ -25,7 +25,7 @@ pub struct Call<'a> {
     pub input: Input,
 }
 
-impl<'a> Call<'a> {
+impl<'a> AdminCall<'a> {
     /// The use cases.
     pub fn service(&self) -> &'a Service {
         &self.admin.service

@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 
 use super::api_keys;
-use super::call::{Answer, Call};
+use super::call::{AdminCall, Answer};
 use super::input::Input;
 use super::oauth::call::OAuthCall;
 use super::plane::AdminPlane;
@@ -43,7 +43,7 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>) -> Answer {
         Handler::ApiKey(scopes, handle) => {
             let key = api_keys::authorize(&admin.api_keys, request.headers(), scopes)?;
             let input = Input::new(request, admin.request_timeout);
-            handle(Call { admin, actor: Actor::ApiKey(&key.name), params, input }).await
+            handle(AdminCall { admin, actor: Actor::ApiKey(&key.name), params, input }).await
         }
         Handler::OAuth(scopes, handle) => Ok(oauth_call(admin, request, scopes, *handle).await),
     }

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use hyper::{Method, Response};
 
-use super::call::{Answer, Call};
+use super::call::{AdminCall, Answer};
 use super::oauth::call::{OAuthAnswer, OAuthCall};
 use super::path_params::PathParams;
 use super::plane::AdminPlane;
@@ -79,7 +79,7 @@ pub enum Handler {
     /// No credentials. The query is ignored.
     Public(fn(&AdminPlane) -> Response<Body>),
     /// `Authorization: Bearer` with an API key that has one of these scopes.
-    ApiKey(&'static [Scope], for<'a> fn(Call<'a>) -> BoxFuture<'a, Answer>),
+    ApiKey(&'static [Scope], for<'a> fn(AdminCall<'a>) -> BoxFuture<'a, Answer>),
     /// An API key with one of these scopes, in any of the ways in which an OAuth client authenticates.
     OAuth(&'static [Scope], OAuthHandle),
 }

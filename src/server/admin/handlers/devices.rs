@@ -5,7 +5,7 @@ use hyper::StatusCode;
 use super::tokens;
 use crate::model::device_key::{DeviceChange, DeviceKey};
 use crate::model::field_rules as rules;
-use crate::server::admin::call::{Answer, Call};
+use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::{boolean, parsed, text, user_agent};
 use crate::server::admin::paging::Page;
 use crate::server::json::device::DeviceJson;
@@ -14,7 +14,7 @@ use crate::server::transport::response::{empty, json};
 use crate::service::NewDevice;
 
 /// Gets or creates the user's device key of this uuid: 201 with its login token, which is shown only here, or 200.
-pub async fn get_or_create(mut call: Call<'_>) -> Answer {
+pub async fn get_or_create(mut call: AdminCall<'_>) -> Answer {
     let service = call.service();
     let mut fields = call.input.json().await?;
     let user = call.params.user(&mut fields)?;
@@ -28,7 +28,7 @@ pub async fn get_or_create(mut call: Call<'_>) -> Answer {
 }
 
 /// Lists the user's device keys, newest first, in pages.
-pub async fn list(mut call: Call<'_>) -> Answer {
+pub async fn list(mut call: AdminCall<'_>) -> Answer {
     let mut query = call.input.query();
     let user = call.params.user(&mut query)?;
     let page = Page::of(&mut query, &["user devices", &user]);
@@ -38,7 +38,7 @@ pub async fn list(mut call: Call<'_>) -> Answer {
 }
 
 /// Shows a device key.
-pub async fn show(mut call: Call<'_>) -> Answer {
+pub async fn show(mut call: AdminCall<'_>) -> Answer {
     let mut query = call.input.query();
     let user = call.params.user(&mut query)?;
     let uuid = call.params.uuid(&mut query)?;
@@ -48,7 +48,7 @@ pub async fn show(mut call: Call<'_>) -> Answer {
 }
 
 /// Changes a device key: 200, the device key. Deactivation revokes the tokens that it logged in.
-pub async fn change(mut call: Call<'_>) -> Answer {
+pub async fn change(mut call: AdminCall<'_>) -> Answer {
     let service = call.service();
     let mut fields = call.input.json().await?;
     let user = call.params.user(&mut fields)?;
@@ -62,7 +62,7 @@ pub async fn change(mut call: Call<'_>) -> Answer {
 }
 
 /// Removes a device key and revokes the tokens that it logged in: 204.
-pub async fn remove(mut call: Call<'_>) -> Answer {
+pub async fn remove(mut call: AdminCall<'_>) -> Answer {
     let mut query = call.input.query();
     let user = call.params.user(&mut query)?;
     let uuid = call.params.uuid(&mut query)?;
@@ -73,7 +73,7 @@ pub async fn remove(mut call: Call<'_>) -> Answer {
 
 /// Issues a token to the owner of the device key: 201 with the token string, which is shown only here. All refusals are the
 /// same 401, so a caller cannot probe for device keys.
-pub async fn log_in(call: Call<'_>) -> Answer {
+pub async fn log_in(call: AdminCall<'_>) -> Answer {
     let (service, cookie) = (call.service(), &call.admin.settings.cookie);
     let mut fields = call.input.json().await?;
     let uuid = fields.required("uuid", parsed(rules::device_uuid));

@@ -3,12 +3,12 @@
 use hyper::StatusCode;
 use serde_json::json;
 
-use crate::server::admin::call::{Answer, Call};
+use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::json::event::EventJson;
 use crate::server::transport::response;
 
 /// Lists the user's events, newest first. There are no pages: the store keeps at most `events-per-user`.
-pub async fn list_of_user(mut call: Call<'_>) -> Answer {
+pub async fn list_of_user(mut call: AdminCall<'_>) -> Answer {
     let mut query = call.input.query();
     let user = call.params.user(&mut query)?;
     query.finish()?;
@@ -18,7 +18,7 @@ pub async fn list_of_user(mut call: Call<'_>) -> Answer {
 }
 
 /// Follows the live feed of all users' events.
-pub async fn follow(call: Call<'_>) -> Answer {
+pub async fn follow(call: AdminCall<'_>) -> Answer {
     call.input.no_query()?;
     call.admin.feed.response(call.admin.service.clone(), call.input.headers())
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::model::field_rules as rules;
 use crate::model::token::{RelatedObject, Token};
-use crate::server::admin::call::{Answer, Call};
+use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::{Fields, text};
 use crate::server::admin::paging::Page;
 use crate::server::json::token::TokenJson;
@@ -20,7 +20,7 @@ pub fn related_object(fields: &mut Fields) -> Option<RelatedObject> {
 }
 
 /// Relates the token to an object: 204, also if it was related before.
-pub async fn relate(call: Call<'_>) -> Answer {
+pub async fn relate(call: AdminCall<'_>) -> Answer {
     let (service, id) = (call.service(), call.params.id()?);
     let mut fields = call.input.json().await?;
     let object = related_object(&mut fields);
@@ -30,7 +30,7 @@ pub async fn relate(call: Call<'_>) -> Answer {
 }
 
 /// Unrelates the token from an object: 204, also if it was not related.
-pub async fn unrelate(call: Call<'_>) -> Answer {
+pub async fn unrelate(call: AdminCall<'_>) -> Answer {
     let (service, id) = (call.service(), call.params.id()?);
     let mut fields = call.input.json().await?;
     let object = related_object(&mut fields);
@@ -40,7 +40,7 @@ pub async fn unrelate(call: Call<'_>) -> Answer {
 }
 
 /// Unrelates the token from the object in the path, for clients that send no body with DELETE: 204.
-pub async fn unrelate_by_path(mut call: Call<'_>) -> Answer {
+pub async fn unrelate_by_path(mut call: AdminCall<'_>) -> Answer {
     let mut query = call.input.query();
     let object = call.params.object(&mut query)?;
     query.finish()?;
@@ -49,7 +49,7 @@ pub async fn unrelate_by_path(mut call: Call<'_>) -> Answer {
 }
 
 /// Lists the object's live tokens, newest first, in pages.
-pub async fn list_tokens(mut call: Call<'_>) -> Answer {
+pub async fn list_tokens(mut call: AdminCall<'_>) -> Answer {
     let mut query = call.input.query();
     let object = call.params.object(&mut query)?;
     let page = Page::of(&mut query, &["object tokens", &object.content_type, &object.object_id]);
@@ -61,7 +61,7 @@ pub async fn list_tokens(mut call: Call<'_>) -> Answer {
 }
 
 /// Revokes the object's live tokens: 200, their number.
-pub async fn revoke_tokens(mut call: Call<'_>) -> Answer {
+pub async fn revoke_tokens(mut call: AdminCall<'_>) -> Answer {
     let mut query = call.input.query();
     let object = call.params.object(&mut query)?;
     query.finish()?;

@@ -3,12 +3,12 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::server::admin::call::{Answer, Call};
+use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::transport::response;
 use crate::store::report::{DeniedTo, Fault, MasterReport};
 
 /// Shows the status: 200, also while the node is not ready.
-pub async fn show(call: Call<'_>) -> Answer {
+pub async fn show(call: AdminCall<'_>) -> Answer {
     call.input.no_query()?;
     let readiness = &call.admin.readiness;
     let report = readiness.report();

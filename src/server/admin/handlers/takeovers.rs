@@ -5,14 +5,14 @@ use hyper::StatusCode;
 use crate::model::event::RevokeReason;
 use crate::model::field_rules as rules;
 use crate::model::takeover::Takeover;
-use crate::server::admin::call::{Answer, Call};
+use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::{integer, text};
 use crate::server::admin::paging::Page;
 use crate::server::json::takeover::TakeoverJson;
 use crate::server::transport::response::{empty, json};
 
 /// Starts a takeover: 201, the takeover.
-pub async fn start(call: Call<'_>) -> Answer {
+pub async fn start(call: AdminCall<'_>) -> Answer {
     let (service, token) = (call.service(), call.params.id()?);
     let mut fields = call.input.json().await?;
     let user = fields.required("user", text(rules::user));
@@ -25,14 +25,14 @@ pub async fn start(call: Call<'_>) -> Answer {
 }
 
 /// Ends the active takeover: 204, or 404 without one.
-pub async fn end(call: Call<'_>) -> Answer {
+pub async fn end(call: AdminCall<'_>) -> Answer {
     call.input.no_query()?;
     call.service().end_takeover(call.params.id()?, RevokeReason::Ended, call.actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// Lists the takeovers by a token, newest first, in pages.
-pub async fn list_of_token(call: Call<'_>) -> Answer {
+pub async fn list_of_token(call: AdminCall<'_>) -> Answer {
     let token = call.params.id()?;
     let mut query = call.input.query();
     let page = Page::of(&mut query, &["token takeovers", &token.to_string()]);
@@ -42,7 +42,7 @@ pub async fn list_of_token(call: Call<'_>) -> Answer {
 }
 
 /// Lists the takeovers of a user by others, newest first, in pages.
-pub async fn list_of_user(mut call: Call<'_>) -> Answer {
+pub async fn list_of_user(mut call: AdminCall<'_>) -> Answer {
     let mut query = call.input.query();
     let user = call.params.user(&mut query)?;
     let page = Page::of(&mut query, &["user takeovers", &user]);

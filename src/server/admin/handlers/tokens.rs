@@ -9,7 +9,7 @@ use super::related::related_object;
 use crate::model::event::RevokeReason;
 use crate::model::field_rules as rules;
 use crate::model::token::{Token, TokenChange};
-use crate::server::admin::call::{Answer, Call};
+use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::{Fields, boolean, integer, parsed, text, user_agent};
 use crate::server::json::token::TokenJson;
 use crate::server::request::set_cookie as cookie;
@@ -19,7 +19,7 @@ use crate::service::{Issued, NewToken, Service};
 use crate::values::Cookie;
 
 /// Issues a token: 201 with the token string, which is shown only here.
-pub async fn issue(call: Call<'_>) -> Answer {
+pub async fn issue(call: AdminCall<'_>) -> Answer {
     let (service, cookie) = (call.service(), &call.admin.settings.cookie);
     let mut fields = call.input.json().await?;
     let user = fields.required("user", text(rules::user));
@@ -30,14 +30,14 @@ pub async fn issue(call: Call<'_>) -> Answer {
 }
 
 /// Shows a token.
-pub async fn show(call: Call<'_>) -> Answer {
+pub async fn show(call: AdminCall<'_>) -> Answer {
     call.input.no_query()?;
     let token = call.service().token(call.params.id()?).await?;
     Ok(without_secret(call.service(), &token))
 }
 
 /// Changes a token: 200, the token.
-pub async fn change(call: Call<'_>) -> Answer {
+pub async fn change(call: AdminCall<'_>) -> Answer {
     let (service, id) = (call.service(), call.params.id()?);
     let mut fields = call.input.json().await?;
     let is_active = fields.optional("is_active", boolean);
@@ -56,7 +56,7 @@ pub async fn change(call: Call<'_>) -> Answer {
 }
 
 /// Revokes a token: 204, also if it was revoked before.
-pub async fn revoke(call: Call<'_>) -> Answer {
+pub async fn revoke(call: AdminCall<'_>) -> Answer {
     call.input.no_query()?;
     let change = TokenChange::revoking(RevokeReason::Ended);
     call.service().change(call.params.id()?, &change, call.actor).await?;
@@ -64,7 +64,7 @@ pub async fn revoke(call: Call<'_>) -> Answer {
 }
 
 /// Gives a token a new secret: 200 with the token string, which is shown only here.
-pub async fn rotate(call: Call<'_>) -> Answer {
+pub async fn rotate(call: AdminCall<'_>) -> Answer {
     let (service, id) = (call.service(), call.params.id()?);
     let mut fields = call.input.optional_json().await?;
     let is_for_cookie = wants_cookie(&mut fields);
@@ -78,7 +78,7 @@ pub async fn rotate(call: Call<'_>) -> Answer {
 }
 
 /// Records that the second factor was shown: 200, the token.
-pub async fn confirm(call: Call<'_>) -> Answer {
+pub async fn confirm(call: AdminCall<'_>) -> Answer {
     call.input.no_query()?;
     let token = call.service().confirm(call.params.id()?, call.actor).await?;
     Ok(without_secret(call.service(), &token))

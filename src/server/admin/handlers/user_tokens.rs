@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use serde_json::json;
 
 use crate::model::token::Token;
-use crate::server::admin::call::{Answer, Call};
+use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::parsed;
 use crate::server::admin::paging::Page;
 use crate::server::json::token::TokenJson;
@@ -12,7 +12,7 @@ use crate::server::transport::response;
 use crate::token_string::TokenId;
 
 /// Lists the user's tokens, newest first, in pages.
-pub async fn list(mut call: Call<'_>) -> Answer {
+pub async fn list(mut call: AdminCall<'_>) -> Answer {
     let mut query = call.input.query();
     let user = call.params.user(&mut query)?;
     let include_revoked = parsed(|value| match value {
@@ -29,7 +29,7 @@ pub async fn list(mut call: Call<'_>) -> Answer {
 }
 
 /// Revokes the user's tokens except the one named by `except`: 200, their number.
-pub async fn revoke_all(mut call: Call<'_>) -> Answer {
+pub async fn revoke_all(mut call: AdminCall<'_>) -> Answer {
     let mut query = call.input.query();
     let user = call.params.user(&mut query)?;
     let token_id = parsed(|id| TokenId::parse(id).ok_or_else(|| "must be a token id".into()));

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
 use crate::model::token::TokenRef;
-use crate::server::admin::call::{Answer, Call};
+use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::Fields;
 use crate::server::admin::problem::Problem;
 use crate::server::json::timestamp::TimestampWriter;
@@ -24,7 +24,7 @@ const USUAL_TOKEN_BYTES: usize = 640;
 
 /// Validates a batch: 200, in the order of the strings, each token or that it is inactive. The caller is a trusted back
 /// end, so `allowed_cookie` and `allowed_header` are shown but not enforced.
-pub async fn validate(call: Call<'_>) -> Answer {
+pub async fn validate(call: AdminCall<'_>) -> Answer {
     let validator = &call.admin.validator;
     let access = call.admin.settings.access(call.input.headers());
     let body = call.input.json_bytes().await?;

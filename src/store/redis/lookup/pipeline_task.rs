@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::lost_connection::{AfterLoss, LostConnection};
-use super::open_connection::OpenConnection;
+use super::pipeline_connection::PipelineConnection;
 use super::pipeline_state::{ConnectionPhase, PipelineShared, TICKS_PER_TIMEOUT};
 use super::request::{ServerIdentity, run_id_in};
 use super::stream::{self, Stream};
@@ -126,7 +126,7 @@ impl PipelineShared {
                     state.tick
                 };
                 self.has_tried.send_replace(true);
-                let mut open = OpenConnection::new(stream, server, self, ticks, tick);
+                let mut open = PipelineConnection::new(stream, server, self, ticks, tick);
                 let cause = poll_fn(|context| open.poll(context)).await;
                 open.lose(cause)
             }

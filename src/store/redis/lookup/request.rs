@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::resp::{self, Parsed, RespReply};
+use super::resp::{self, ParsedReply, RespReply};
 use crate::model::token::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
@@ -83,7 +83,7 @@ impl ReadRequest {
     }
 
     /// Parses the reply at the start of `input`.
-    pub(crate) fn parse_reply(&self, input: &[u8]) -> Parsed<RespReply<Result<ReadValue, StoreError>>> {
+    pub(crate) fn parse_reply(&self, input: &[u8]) -> ParsedReply<RespReply<Result<ReadValue, StoreError>>> {
         match self {
             Self::TokenRecord(id, Extent::Hot) => resp::read_array::<{ HOT_FIELDS.len() }>(input)
                 .map(|values| codec::record(*id, &values).map(ReadValue::TokenRecord)),

@@ -6,7 +6,7 @@ pub const MAX_REPLY_BYTES: usize = 64 * 1024;
 
 /// The outcome of parsing the start of a buffer.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Parsed<T> {
+pub enum ParsedReply<T> {
     /// The value, and the number of bytes it took.
     Complete(T, usize),
     /// The end of the reply has not arrived yet.
@@ -15,18 +15,18 @@ pub enum Parsed<T> {
     Malformed,
 }
 
-impl<T> Parsed<RespReply<T>> {
+impl<T> ParsedReply<RespReply<T>> {
     /// Applies `convert` to a value.
-    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Parsed<RespReply<U>> {
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> ParsedReply<RespReply<U>> {
         match self {
             Self::Complete(RespReply::Value(value), length) => {
-                Parsed::Complete(RespReply::Value(convert(value)), length)
+                ParsedReply::Complete(RespReply::Value(convert(value)), length)
             }
             Self::Complete(RespReply::Error(text), length) => {
-                Parsed::Complete(RespReply::Error(text), length)
+                ParsedReply::Complete(RespReply::Error(text), length)
             }
-            Self::Incomplete => Parsed::Incomplete,
-            Self::Malformed => Parsed::Malformed,
+            Self::Incomplete => ParsedReply::Incomplete,
+            Self::Malformed => ParsedReply::Malformed,
         }
     }
 }
@@ -61,80 +61,82 @@ fn write_length(out: &mut Vec<u8>, kind: u8, length: usize) {
 }
 
 /// Parses an array of `N` bulk strings, any of which may be null.
-pub fn read_array<const N: usize>(buffer: &[u8]) -> Parsed<RespReply<[Option<&[u8]>; N]>> {
+pub fn read_array<const N: usize>(buffer: &[u8]) -> ParsedReply<RespReply<[Option<&[u8]>; N]>> {
     let mut values = [None; N];
     let mut at = match read_line(buffer, 0) {
         Line::Complete(b'*', text, next) if number(text) == Some(N as i64) => next,
-        Line::Complete(b'-', text, next) => return Parsed::Complete(RespReply::Error(lossy(text)), next),
-        Line::Complete(..) => return Parsed::Malformed,
+        Line::Complete(b'-', text, next) => {
+            return ParsedReply::Complete(RespReply::Error(lossy(text)), next);
+        }
+        Line::Complete(..) => return ParsedReply::Malformed,
         Line::Incomplete => return incomplete(buffer),
     };
     for value in &mut values {
         match read_bulk(buffer, at) {
-            Parsed::Complete(bulk, next) => (*value, at) = (bulk, next),
-            Parsed::Incomplete => return incomplete(buffer),
-            Parsed::Malformed => return Parsed::Malformed,
+            ParsedReply::Complete(bulk, next) => (*value, at) = (bulk, next),
+            ParsedReply::Incomplete => return incomplete(buffer),
+            ParsedReply::Malformed => return ParsedReply::Malformed,
         }
     }
-    Parsed::Complete(RespReply::Value(values), at)
+    ParsedReply::Complete(RespReply::Value(values), at)
 }
 
 /// Parses a bulk string, which may be null.
-pub fn read_value(buffer: &[u8]) -> Parsed<RespReply<Option<&[u8]>>> {
+pub fn read_value(buffer: &[u8]) -> ParsedReply<RespReply<Option<&[u8]>>> {
     if let Line::Complete(b'-', text, next) = read_line(buffer, 0) {
-        return Parsed::Complete(RespReply::Error(lossy(text)), next);
+        return ParsedReply::Complete(RespReply::Error(lossy(text)), next);
     }
     match read_bulk(buffer, 0) {
-        Parsed::Complete(bulk, next) => Parsed::Complete(RespReply::Value(bulk), next),
-        Parsed::Incomplete => incomplete(buffer),
-        Parsed::Malformed => Parsed::Malformed,
+        ParsedReply::Complete(bulk, next) => ParsedReply::Complete(RespReply::Value(bulk), next),
+        ParsedReply::Incomplete => incomplete(buffer),
+        ParsedReply::Malformed => ParsedReply::Malformed,
     }
 }
 
 /// Parses a simple string or a number, of which only matters that it is no error.
-pub fn read_done(buffer: &[u8]) -> Parsed<RespReply<()>> {
+pub fn read_done(buffer: &[u8]) -> ParsedReply<RespReply<()>> {
     match read_line(buffer, 0) {
-        Line::Complete(b'+' | b':', _, next) => Parsed::Complete(RespReply::Value(()), next),
-        Line::Complete(b'-', text, next) => Parsed::Complete(RespReply::Error(lossy(text)), next),
-        Line::Complete(..) => Parsed::Malformed,
+        Line::Complete(b'+' | b':', _, next) => ParsedReply::Complete(RespReply::Value(()), next),
+        Line::Complete(b'-', text, next) => ParsedReply::Complete(RespReply::Error(lossy(text)), next),
+        Line::Complete(..) => ParsedReply::Malformed,
         Line::Incomplete => incomplete(buffer),
     }
 }
 
 /// Parses a simple string, a number or a bulk string as text.
-pub fn read_text(buffer: &[u8]) -> Parsed<RespReply<String>> {
+pub fn read_text(buffer: &[u8]) -> ParsedReply<RespReply<String>> {
     match read_line(buffer, 0) {
-        Line::Complete(b'+' | b':', text, next) => Parsed::Complete(RespReply::Value(lossy(text)), next),
-        Line::Complete(b'-', text, next) => Parsed::Complete(RespReply::Error(lossy(text)), next),
+        Line::Complete(b'+' | b':', text, next) => ParsedReply::Complete(RespReply::Value(lossy(text)), next),
+        Line::Complete(b'-', text, next) => ParsedReply::Complete(RespReply::Error(lossy(text)), next),
         _ => read_value(buffer).map(|value| lossy(value.unwrap_or_default())),
     }
 }
 
-fn read_bulk(buffer: &[u8], at: usize) -> Parsed<Option<&[u8]>> {
+fn read_bulk(buffer: &[u8], at: usize) -> ParsedReply<Option<&[u8]>> {
     let (length, start) = match read_line(buffer, at) {
         Line::Complete(b'$', text, next) => (number(text), next),
-        Line::Complete(..) => return Parsed::Malformed,
-        Line::Incomplete => return Parsed::Incomplete,
+        Line::Complete(..) => return ParsedReply::Malformed,
+        Line::Incomplete => return ParsedReply::Incomplete,
     };
     let length = match length {
-        Some(-1) => return Parsed::Complete(None, start),
+        Some(-1) => return ParsedReply::Complete(None, start),
         Some(length) => match usize::try_from(length) {
             Ok(length) if length <= MAX_REPLY_BYTES => length,
-            _ => return Parsed::Malformed,
+            _ => return ParsedReply::Malformed,
         },
-        None => return Parsed::Malformed,
+        None => return ParsedReply::Malformed,
     };
     let end = start + length;
     match buffer.get(end..end + 2) {
-        Some(b"\r\n") => Parsed::Complete(Some(&buffer[start..end]), end + 2),
-        Some(_) => Parsed::Malformed,
-        None => Parsed::Incomplete,
+        Some(b"\r\n") => ParsedReply::Complete(Some(&buffer[start..end]), end + 2),
+        Some(_) => ParsedReply::Malformed,
+        None => ParsedReply::Incomplete,
     }
 }
 
 /// Waits for the rest of a reply, unless it is already too long.
-fn incomplete<T>(buffer: &[u8]) -> Parsed<T> {
-    if buffer.len() > MAX_REPLY_BYTES { Parsed::Malformed } else { Parsed::Incomplete }
+fn incomplete<T>(buffer: &[u8]) -> ParsedReply<T> {
+    if buffer.len() > MAX_REPLY_BYTES { ParsedReply::Malformed } else { ParsedReply::Incomplete }
 }
 
 enum Line<'a> {
@@ -175,16 +177,16 @@ mod tests {
     fn every_prefix_of_a_reply_is_incomplete() {
         let reply = b"*3\r\n$2\r\n\r\n\r\n$-1\r\n$0\r\n\r\n";
         for end in 0..reply.len() {
-            assert_eq!(read_array::<3>(&reply[..end]), Parsed::Incomplete, "{end}");
+            assert_eq!(read_array::<3>(&reply[..end]), ParsedReply::Incomplete, "{end}");
         }
         let followed = [&reply[..], b"*3\r\n"].concat();
         let values: [Option<&[u8]>; 3] = [Some(b"\r\n"), None, Some(b"")];
-        assert_eq!(read_array::<3>(&followed), Parsed::Complete(RespReply::Value(values), reply.len()));
+        assert_eq!(read_array::<3>(&followed), ParsedReply::Complete(RespReply::Value(values), reply.len()));
     }
 
     #[test]
     fn errors_are_replies_and_other_forms_are_malformed() {
-        let error = Parsed::Complete(RespReply::Error("LOADING soon".into()), 15);
+        let error = ParsedReply::Complete(RespReply::Error("LOADING soon".into()), 15);
         assert_eq!(read_array::<2>(b"-LOADING soon\r\n+"), error);
         for malformed in [
             "*2\r\n",
@@ -195,14 +197,20 @@ mod tests {
             "*3\r\n$-2\r\n",
             "*3\r\n$99999\r\n",
         ] {
-            assert_eq!(read_array::<3>(malformed.as_bytes()), Parsed::Malformed, "{malformed:?}");
+            assert_eq!(read_array::<3>(malformed.as_bytes()), ParsedReply::Malformed, "{malformed:?}");
         }
-        assert_eq!(read_done(b":0\r\n*"), Parsed::Complete(RespReply::Value(()), 4));
-        assert_eq!(read_done(b"-READONLY\r\n"), Parsed::Complete(RespReply::Error("READONLY".into()), 11));
-        assert_eq!((read_done(b":0\r"), read_done(b"*1\r\n")), (Parsed::Incomplete, Parsed::Malformed));
-        assert_eq!(read_text(b"+OK\r\n"), Parsed::Complete(RespReply::Value("OK".into()), 5));
-        assert_eq!(read_text(b"$2\r\nhi\r\n"), Parsed::Complete(RespReply::Value("hi".into()), 8));
-        assert_eq!(read_text(&[b'+'; MAX_REPLY_BYTES + 1]), Parsed::Malformed);
+        assert_eq!(read_done(b":0\r\n*"), ParsedReply::Complete(RespReply::Value(()), 4));
+        assert_eq!(
+            read_done(b"-READONLY\r\n"),
+            ParsedReply::Complete(RespReply::Error("READONLY".into()), 11)
+        );
+        assert_eq!(
+            (read_done(b":0\r"), read_done(b"*1\r\n")),
+            (ParsedReply::Incomplete, ParsedReply::Malformed)
+        );
+        assert_eq!(read_text(b"+OK\r\n"), ParsedReply::Complete(RespReply::Value("OK".into()), 5));
+        assert_eq!(read_text(b"$2\r\nhi\r\n"), ParsedReply::Complete(RespReply::Value("hi".into()), 8));
+        assert_eq!(read_text(&[b'+'; MAX_REPLY_BYTES + 1]), ParsedReply::Malformed);
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::resp::{self, Parsed, RespReply};
+use super::resp::{self, ParsedReply, RespReply};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::connector::Connector;
 use crate::store::redis::errors::error_code;
@@ -64,12 +64,12 @@ pub(crate) async fn call(stream: &mut Pin<Box<dyn Stream>>, command: &[&[u8]]) -
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match resp::read_text(&input) {
-            Parsed::Complete(RespReply::Value(text), _) => return Ok(text),
-            Parsed::Complete(RespReply::Error(text), _) => {
+            ParsedReply::Complete(RespReply::Value(text), _) => return Ok(text),
+            ParsedReply::Complete(RespReply::Error(text), _) => {
                 return Err(io::Error::other(error_code(&text).to_owned()));
             }
-            Parsed::Incomplete => {}
-            Parsed::Malformed => return Err(io::ErrorKind::InvalidData.into()),
+            ParsedReply::Incomplete => {}
+            ParsedReply::Malformed => return Err(io::ErrorKind::InvalidData.into()),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::buffered_stream::BufferedStream;
 use super::lost_connection::{AfterLoss, LossCause, LostConnection};
 use super::pipeline_state::{AuthorityProof, PendingRead, PipelineShared, ReadFailure, is_overdue};
 use super::request::{ReadValue, ServerIdentity};
-use super::resp::{self, Parsed, RespReply};
+use super::resp::{self, ParsedReply, RespReply};
 use super::stream::Stream;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::authority::ProbeRefusal;
@@ -21,7 +21,7 @@ use crate::store::redis::errors::error_code;
 use crate::store::redis::inspection::permission_error::PermissionError;
 
 /// An open connection, and the commands under way on it.
-pub(crate) struct OpenConnection<'a> {
+pub(crate) struct PipelineConnection<'a> {
     stream: BufferedStream,
     server: Arc<ServerIdentity>,
     shared: &'a PipelineShared,
@@ -44,7 +44,7 @@ enum SentCommand {
     Read(PendingRead),
 }
 
-impl<'a> OpenConnection<'a> {
+impl<'a> PipelineConnection<'a> {
     pub(crate) fn new(
         stream: Pin<Box<dyn Stream>>,
         server: Arc<ServerIdentity>,
@@ -191,25 +191,25 @@ impl<'a> OpenConnection<'a> {
             let input = &self.stream.input[at..];
             let length = match self.under_way.front().ok_or_else(malformed)? {
                 sent @ (SentCommand::Probe(_) | SentCommand::Asking(_)) => match resp::read_done(input) {
-                    Parsed::Complete(reply, length) => {
+                    ParsedReply::Complete(reply, length) => {
                         if matches!(sent, SentCommand::Probe(_)) {
                             self.is_unproven = is_unproven(&reply, &self.shared.master)?;
                         }
                         self.under_way.pop_front();
                         length
                     }
-                    Parsed::Incomplete => break,
-                    Parsed::Malformed => return Err(malformed()),
+                    ParsedReply::Incomplete => break,
+                    ParsedReply::Malformed => return Err(malformed()),
                 },
                 SentCommand::Read(read) => match read.request.parse_reply(input) {
-                    Parsed::Complete(reply, length) => {
+                    ParsedReply::Complete(reply, length) => {
                         if let Some(SentCommand::Read(read)) = self.under_way.pop_front() {
                             self.answer(read, reply);
                         }
                         length
                     }
-                    Parsed::Incomplete => break,
-                    Parsed::Malformed => return Err(malformed()),
+                    ParsedReply::Incomplete => break,
+                    ParsedReply::Malformed => return Err(malformed()),
                 },
             };
             at += length;
