@@ -89,7 +89,7 @@ fn ping(c: &mut Criterion) {
 }
 
 /// Reads from the slow log how long each script blocked the server.
-fn ending_of_all(_: &mut Criterion) {
+fn revocation_of_all(_: &mut Criterion) {
     let (runtime, server) = (runtime(), RedisServer::start());
     let on = runtime.block_on(TestStore::on_server(&server, LIMITS, Duration::from_secs(30)));
     let (mut held_us, mut steps) = (Vec::new(), 0);
@@ -126,5 +126,5 @@ fn ending_of_all(_: &mut Criterion) {
     );
 }
 
-criterion_group!(benches, ping, calls, ending_of_all);
+criterion_group!(benches, ping, calls, revocation_of_all);
 criterion_main!(benches);

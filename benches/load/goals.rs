@@ -144,7 +144,7 @@ fn line_revocation(revocation: &Revocation) {
         lags_ms.len()
     );
     let is_loaded = *checks_per_second >= 0.99 * f64::from(CHECKS_PER_SECOND);
-    let what = "an ending on one node is seen on another, while both serve 10,000 checks/s";
+    let what = "a revocation on one node is seen on another, while both serve 10,000 checks/s";
     line(what, "p50 under 1 ms, p99 under 5 ms", &measured, is_loaded && p50 < 1.0 && p99 < 5.0);
 }
 
