@@ -31,8 +31,12 @@ impl MemoryStore {
         let token = shard.tokens.get(&id)?;
         if token.record.has_expired(now_ms) {
             let user = token.record.user().to_owned();
+            let is_in_grace = self.is_kept(token, now_ms);
             self.remove_token(shard, &user, id);
-            self.prune_user(shard, &user, now_ms);
+            // As the Redis store: there, a token past its grace is gone by its TTL, and no script knows its user.
+            if is_in_grace {
+                self.prune_user(shard, &user, now_ms);
+            }
         }
         self.prune_then_find(shard, id, now_ms)
     }
