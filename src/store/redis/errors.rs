@@ -52,3 +52,8 @@ pub fn store_error(error: RedisError) -> StoreError {
 pub fn error_code(error: &str) -> &str {
     error.split(' ').next().unwrap_or_default()
 }
+
+/// Describes an error that is handed over, for `map_err`.
+pub(crate) fn described(error: RedisError) -> String {
+    describe(&error)
+}

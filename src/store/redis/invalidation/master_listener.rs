@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{PushInfo, PushKind, RedisError, RedisResult, cmd};
+use redis::{PushInfo, PushKind, RedisResult, cmd};
 use tokio::sync::Notify;
 
 use super::own_slots::OwnSlots;
@@ -16,7 +16,7 @@ use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
 use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::topology::Topology;
-use crate::store::redis::errors::describe;
+use crate::store::redis::errors::described;
 use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::lookup::request::run_id_in;
 use crate::store::redis::schema::keys::Keys;
@@ -133,8 +133,4 @@ impl MasterListener<'_> {
             Ok(())
         }
     }
-}
-
-fn described(error: RedisError) -> String {
-    describe(&error)
 }

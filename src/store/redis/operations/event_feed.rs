@@ -20,7 +20,7 @@ use crate::store::feed::FeedEntry;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
 use crate::store::redis::cluster::master::Master;
-use crate::store::redis::errors::describe;
+use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::event as codec;
 
@@ -108,10 +108,6 @@ impl RedisStore {
         }
         std::future::pending().await
     }
-}
-
-fn described(error: RedisError) -> String {
-    describe(&error)
 }
 
 /// Returns the handler that the connection's driver calls for each push; it must not wait.

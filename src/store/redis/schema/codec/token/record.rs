@@ -14,7 +14,7 @@ use crate::token_string::TokenId;
 
 /// The fields that make a [`TokenRecord`].
 pub const HOT_FIELDS: [&str; 9] = ["u", "i", "h", "x", "f", "s", "d", "t", "p"];
-/// The fields that make [`TokenDetails`], with the flags.
+/// The fields that make [`TokenDetails`](crate::model::token::TokenDetails), with the flags.
 pub const COLD_FIELDS: [&str; 3] = ["c", "z", "r"];
 
 /// Encodes a new token, without a takeover or previous secrets.
