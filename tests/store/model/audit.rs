@@ -23,8 +23,8 @@ use serde::de::DeserializeOwned;
 use super::values::{LIMITS, OBJECTS, object};
 use crate::common::store::{MINUTE_MS, RawKey, TestStore};
 
-/// The score of a reverse-index entry is the token's latest expiry in seconds times this, plus the second of its
-/// writing modulo this.
+/// The score of a reverse-index entry is the end of the grace after the token's latest expiry, in seconds, times this,
+/// plus the second of its writing modulo this.
 const ENTRY_CYCLE: u64 = 1 << 20;
 /// In a user's index: the offset of a revoked token's score, and of a live token's creation time.
 const REVOKED: u64 = 1 << 50;
@@ -209,7 +209,7 @@ impl Snapshot {
         fits(key, last_ms, at)
     }
 
-    /// A reverse-index entry holds its token's latest expiry, and is removed when the token is revoked.
+    /// A reverse-index entry holds the latest end of its token's grace, and is removed when the token is revoked.
     fn check_object(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
         let related = (0..OBJECTS.len()).map(object).find(|object| rest(key) == object_name(object)).unwrap();
         let before = earlier.entries_of(&key.name, scored);
@@ -229,7 +229,7 @@ impl Snapshot {
             let until_ms = score / ENTRY_CYCLE * 1000;
             prop_assert_eq!(
                 until_ms,
-                at.ends_ms[&token].next_multiple_of(1000),
+                (at.ends_ms[&token] + LIMITS.stale_grace_ms).next_multiple_of(1000),
                 "{} about {}",
                 &key.name,
                 id

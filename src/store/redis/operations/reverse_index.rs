@@ -6,7 +6,7 @@
 //! 1. The entry is written before the token or takeover, and again whenever that is written.
 //! 2. The entry is removed in a round trip of its own after the token was revoked or the takeover ended.
 //! 3. If that round trip fails, or if the token merely expired, the entry goes by its score: with a later write beside it
-//!    once the latest expiry of its token is past, or with the key.
+//!    once the latest expiry of its token and the grace are past, or with the key.
 //!
 //! A reader of entries reads the tokens too, and removes stale entries: of revoked tokens, and, unless the entry is young,
 //! of tokens that do not name the object or are gone. A young entry may be of a token that is being written. So the index is
@@ -73,8 +73,8 @@ impl RedisStore {
             object: &name,
             token: id.to_string(),
             max: self.limits.max_tokens_per_object,
-            // No renewal reaches beyond it.
-            kept_until_ms: ends_at_ms,
+            // As long as the token: while a revocation of the object finds it in one store, it finds it in the other.
+            kept_until_ms: ends_at_ms + self.limits.stale_grace_ms,
         };
         let at = (self.keys.related(object), hash_tag);
         let answer =

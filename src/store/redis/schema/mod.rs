@@ -34,7 +34,7 @@
 //! | `dw:u` | `@<locator>` | minus the last access, ms |
 //! | `dw:u` | `<locator>` | until when the token is kept, ms; of a revoked token that + 2^50 |
 //! | `dw:v` | `<token id><takeover's locator>` | until when the takeover is kept, ms |
-//! | `dw:r` | `<token id>` | latest expiry of the token (s) × 2^20 + time of writing (s) modulo 2^20 |
+//! | `dw:r` | `<token id>` | until when the token can be kept: its latest expiry and the grace (s) × 2^20 + time of writing (s) modulo 2^20 |
 //!
 //! The time of writing tells a stale entry from one whose token is being written just now (operations/reverse_index.rs).
 //!
