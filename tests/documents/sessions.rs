@@ -46,7 +46,7 @@ fn the_session_printed_at_start_works() {
         commands("# may this request pass?", "# log out").replace("Bearer TOKEN", &format!("Bearer {token}"));
     assert!(bash(&pass).starts_with("HTTP/1.1 200 "));
     let end = [commands("KEY=", "# issue a token"), commands("# log out", "no such line")].join("\n");
-    assert_eq!(bash(&end), r#"{"revoked":1}"#);
+    assert_eq!(bash(&end), "{\"revoked\":1}\n");
     assert!(bash(&pass).starts_with("HTTP/1.1 401 "));
 }
 

@@ -80,7 +80,11 @@ pub fn find(method: &Method, path: &str) -> Result<(&'static Handler, PathParams
         }
         allowed.extend(route.methods());
     }
-    if allowed.is_empty() { Err(Problem::not_found()) } else { Err(Problem::method_not_allowed(&allowed)) }
+    if allowed.is_empty() {
+        Err(Problem::no_such_path(path))
+    } else {
+        Err(Problem::method_not_allowed(&allowed))
+    }
 }
 
 #[cfg(test)]

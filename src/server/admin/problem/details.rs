@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::challenge;
 use super::field_error::FieldError;
 use super::kind::ProblemKind;
+use crate::server::plane_hint::not_found_on_admin;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::with_json_type;
 use crate::store::StoreError;
@@ -37,9 +38,14 @@ impl Problem {
         }
     }
 
-    /// 404.
-    pub fn not_found() -> Self {
-        Self::new(ProblemKind::NotFound, "the path or the record does not exist")
+    /// 404 for a record.
+    pub fn no_such_record() -> Self {
+        Self::new(ProblemKind::NotFound, "the record does not exist")
+    }
+
+    /// 404 for a path.
+    pub fn no_such_path(path: &str) -> Self {
+        Self::new(ProblemKind::NotFound, not_found_on_admin(path))
     }
 
     /// 405 with the methods that the path takes.
