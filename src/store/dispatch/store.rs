@@ -94,12 +94,12 @@ impl Store {
         }
     }
 
-    /// Inspects the store and reports its faults, with cause and remedy. A store that must not be used rejects all operations
-    /// until a later inspection finds no fault.
-    pub async fn inspect(&self) -> Report {
+    /// Inspects the store and probes it as [`Store::probe`] does. Reports its faults, each with cause and fix. A store that
+    /// must not be used rejects all operations until a later inspection finds no fault.
+    pub async fn examine(&self) -> Report {
         match self {
             Self::Memory(_) => Report::default(),
-            Self::Redis(store) => store.inspect().await,
+            Self::Redis(store) => store.examine().await,
         }
     }
 
