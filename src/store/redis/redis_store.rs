@@ -127,7 +127,7 @@ impl RedisStore {
     }
 
     /// Examines the store for a person: more than a node needs to know, and without any change in the store.
-    pub(crate) async fn check_up(&self) -> Report {
+    pub(crate) async fn examine_thoroughly(&self) -> Report {
         let report = self.inspection.check_up().await;
         self.with_probe(report).await
     }
