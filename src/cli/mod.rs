@@ -5,6 +5,7 @@ pub mod healthcheck;
 pub mod output;
 pub mod ready_message;
 pub mod run;
+pub mod runtime;
 pub mod serve;
 
 pub use self::run::run;

@@ -5,10 +5,10 @@ use std::io::{self, Read as _};
 use std::process::ExitCode;
 
 use super::command_line::{ClientVerb, Invocation, ServerVerb, read};
-use super::healthcheck::request_readiness;
+use super::healthcheck::healthcheck;
 use super::output::{FAILURE, fail, print};
 use super::serve::serve;
-use crate::config::{Config, LoadError, Loaded, hash_key};
+use crate::config::{LoadError, Loaded, hash_key};
 use crate::server::check_tls_files;
 
 /// An API key has at most 256 characters.
@@ -37,14 +37,6 @@ fn run_with_settings(verb: ServerVerb, loaded: Loaded) -> ExitCode {
             Err(error) => fail(&error, LoadError::EXIT_CODE),
         },
         ServerVerb::Healthcheck => healthcheck(&loaded.config),
-    }
-}
-
-fn healthcheck(config: &Config) -> ExitCode {
-    match request_readiness(config) {
-        Ok(status) if status.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
-        Ok(status) => fail(&format!("not ready: {}", status.trim_end()), FAILURE),
-        Err(error) => fail(&format!("not reachable: {error}"), FAILURE),
     }
 }
 
