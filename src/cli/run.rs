@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::process::ExitCode;
 
 use super::command_line::{ClientVerb, Invocation, ServerVerb, read};
+use super::doctor::command::doctor;
 use super::healthcheck::healthcheck;
 use super::output::{FAILURE, fail, print};
 use super::serve::serve;
@@ -37,6 +38,7 @@ fn run_with_settings(verb: ServerVerb, loaded: Loaded) -> ExitCode {
             Err(error) => fail(&error, LoadError::EXIT_CODE),
         },
         ServerVerb::Healthcheck => healthcheck(&loaded.config),
+        ServerVerb::Doctor { json } => doctor(&loaded.config, json),
     }
 }
 
