@@ -97,8 +97,10 @@ impl StoreChecks<'_> {
     /// The masters to which commands could be sent.
     fn reached(&self) -> Vec<&MasterReport> {
         let is_lost = |master: &&MasterReport| {
-            let mut faults = self.report().faults.iter();
-            faults.any(|fault| fault.kind.is_of_connection() && fault.server == master.address)
+            let mut faults = self.report().faults.iter().filter(|fault| fault.server == master.address);
+            // A server that cannot say what it is may be no Redis.
+            let is_strange = |kind| master.version.is_empty() && kind == FaultKind::Other;
+            faults.any(|fault| fault.kind.is_of_connection() || is_strange(fault.kind))
         };
         self.report().masters.iter().filter(|master| !is_lost(master)).collect()
     }
@@ -193,7 +195,7 @@ impl StoreChecks<'_> {
             MEMORY => each(memory),
             CLOCK => "at most 5 s from this machine's and from each other".into(),
             PERSISTENCE => each(|master| master.persistence.clone()),
-            REPLICATION => each(|master| format!("{} replicas", master.replicas)),
+            REPLICATION => each(|master| format!("connected replicas: {}", master.replicas)),
             _ => String::new(),
         })
     }
