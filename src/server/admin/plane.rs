@@ -8,6 +8,7 @@ use super::unauthorized_log::UnauthorizedLog;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
 use crate::server::auth::settings::ValidationSettings;
+use crate::server::request::span::RequestTracer;
 use crate::service::Service;
 use crate::validation::Validator;
 use crate::values::ApiKey;
@@ -24,6 +25,8 @@ pub struct AdminPlane {
     pub api_keys: Vec<ApiKey>,
     /// Counts requests without valid credentials.
     pub unauthorized: UnauthorizedLog,
+    /// Starts the spans of sampled requests; `None` without tracing.
+    pub tracer: Option<RequestTracer>,
     /// Answers `/v1/events`.
     pub feed: FeedReaders,
     /// Answers `/metrics`.

@@ -11,18 +11,21 @@ use super::input::Input;
 use super::oauth::call::OAuthCall;
 use super::plane::AdminPlane;
 use super::route::{Handler, OAuthHandle};
-use super::routes::find;
+use super::routes::{find, pattern};
 use crate::model::event::Actor;
 use crate::server::request::client::DirectClient;
 use crate::server::request::origin::RequestOrigin;
+use crate::server::request::span::later_within;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
 use crate::values::Scope;
 
 /// Answers a request.
 pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: DirectClient) -> Reply {
-    let address = RequestOrigin::of(&request, client).client_address(&admin.settings.trusted_proxies);
-    Reply::later(async move {
+    let origin = RequestOrigin::of(&request, client);
+    let address = origin.client_address(&admin.settings.trusted_proxies);
+    let span = admin.tracer.as_ref().and_then(|tracer| tracer.begin(&origin, || pattern(request.uri().path())));
+    later_within(span, async move {
         let response = call(&admin, request).await.unwrap_or_else(|problem| {
             problem.cause().inspect(|error| admin.service.report(error));
             problem.response()

@@ -5,3 +5,4 @@ pub mod credentials;
 pub mod headers;
 pub mod origin;
 pub mod set_cookie;
+pub mod span;
