@@ -20,8 +20,8 @@ use super::parse::store::{key_prefix, store_url};
 use super::setting::{Exposure, Setting};
 use crate::model::route_check::RouteCheck;
 use crate::values::{
-    ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OtlpEndpoint, OtlpHeader, OverLimit, RenewalStep, SameSite,
-    SecretString, StoreUrl, TrustedProxies,
+    ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OtlpEndpoint, OtlpHeader, OverLimit, RenewalStep,
+    SameSite, SecretString, StoreUrl, TrustedProxies,
 };
 
 /// Ten years and a few days.

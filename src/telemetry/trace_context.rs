@@ -13,7 +13,8 @@ pub fn sampled_parent(traceparent: &[u8]) -> Option<SpanContext> {
     let (fields, rest) = traceparent.split_first_chunk::<TRACEPARENT_BYTES>()?;
     let text = std::str::from_utf8(fields).ok()?;
     let mut fields = text.split('-');
-    let (version, trace_id, span_id, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let (version, trace_id, span_id, flags) =
+        (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let is_whole = fields.next().is_none()
         && [version, trace_id, span_id, flags].map(str::len) == [2, 32, 16, 2]
         && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'));
@@ -36,7 +37,8 @@ pub fn sampled_parent(traceparent: &[u8]) -> Option<SpanContext> {
 /// bytes is left out, and the parent still counts (section 3.3.1).
 pub fn with_state<'a>(parent: SpanContext, lines: impl Iterator<Item = &'a [u8]>) -> SpanContext {
     let list = lines.collect::<Vec<_>>().join(&b',');
-    let is_plain = list.len() <= MAX_TRACESTATE_BYTES && list.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+    let is_plain =
+        list.len() <= MAX_TRACESTATE_BYTES && list.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
     let state = std::str::from_utf8(&list).ok().filter(|_| is_plain).and_then(|list| list.parse().ok());
     let (trace_id, span_id) = (parent.trace_id(), parent.span_id());
     SpanContext::new(trace_id, span_id, parent.trace_flags(), true, state.unwrap_or_default())
@@ -51,10 +53,15 @@ mod tests {
 
     #[test]
     fn a_sampled_traceparent_names_the_parent() {
-        for (version, flags, rest) in [("00", "01", ""), ("00", "ff", ""), ("01", "03", ""), ("cc", "01", "-what-ever")] {
+        for (version, flags, rest) in
+            [("00", "01", ""), ("00", "ff", ""), ("01", "03", ""), ("cc", "01", "-what-ever")]
+        {
             let line = format!("{version}-{TRACE}-{SPAN}-{flags}{rest}");
             let parent = sampled_parent(line.as_bytes()).unwrap_or_else(|| panic!("{line}"));
-            assert_eq!((parent.trace_id().to_string(), parent.span_id().to_string()), (TRACE.into(), SPAN.into()));
+            assert_eq!(
+                (parent.trace_id().to_string(), parent.span_id().to_string()),
+                (TRACE.into(), SPAN.into())
+            );
             assert!(parent.is_sampled() && parent.is_remote());
         }
     }

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use opentelemetry::trace::{Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt as _, Tracer as _};
+use opentelemetry::trace::{
+    Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt as _, Tracer as _,
+};
 use opentelemetry::{Context, KeyValue, SpanId, TraceId, Value};
 use opentelemetry_sdk::trace::{IdGenerator, SdkTracer, Span};
 
@@ -24,7 +26,12 @@ impl Tracer {
     }
 
     /// Starts a span below a sampled parent.
-    pub fn start(&self, name: impl Into<Cow<'static, str>>, kind: SpanKind, parent: &SpanContext) -> OpenSpan {
+    pub fn start(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        kind: SpanKind,
+        parent: &SpanContext,
+    ) -> OpenSpan {
         let started = SystemTime::UNIX_EPOCH + Duration::from_micros(self.clock.wall_us());
         let began_us = self.clock.boottime_us();
         let builder = SpanBuilder::from_name(name).with_kind(kind).with_start_time(started);

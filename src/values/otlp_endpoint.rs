@@ -28,8 +28,10 @@ impl OtlpEndpoint {
         let uri: Uri = text.parse().ok()?;
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
         let authority = uri.authority()?;
-        let is_plain = !authority.host().is_empty() && !authority.as_str().contains('@') && !text.contains('#');
-        (is_http && is_plain && uri.query().is_none()).then(|| Self { base: text.trim_end_matches('/').into() })
+        let is_plain =
+            !authority.host().is_empty() && !authority.as_str().contains('@') && !text.contains('#');
+        (is_http && is_plain && uri.query().is_none())
+            .then(|| Self { base: text.trim_end_matches('/').into() })
     }
 
     /// Returns the URL for traces: the base with `v1/traces` (OpenTelemetry's specification of the OTLP exporter, "Endpoint

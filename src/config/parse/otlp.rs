@@ -17,7 +17,9 @@ pub(crate) fn otlp_endpoint(text: &str) -> Parsed<Option<OtlpEndpoint>> {
         return Ok(None);
     }
     let endpoint = OtlpEndpoint::parse(text);
-    endpoint.map(Some).ok_or_else(|| "is not a URL such as http://127.0.0.1:4318, without a login or a query".into())
+    endpoint
+        .map(Some)
+        .ok_or_else(|| "is not a URL such as http://127.0.0.1:4318, without a login or a query".into())
 }
 
 /// Parses headers in the form of OpenTelemetry's `OTEL_EXPORTER_OTLP_HEADERS`: `NAME=VALUE`, with `%XX` in the value for

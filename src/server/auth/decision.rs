@@ -97,7 +97,9 @@ pub async fn decide_after_read<R>(
 ) -> R {
     let Undecided { look_up, admission, span } = undecided;
     let Some(mut span) = span else {
-        return validator.look_up(look_up, |judgement| answer(decide_on(validator, judgement, &admission))).await;
+        return validator
+            .look_up(look_up, |judgement| answer(decide_on(validator, judgement, &admission)))
+            .await;
     };
     // Boxed, so that the state of other requests is no larger for it.
     let mut outcome = None;

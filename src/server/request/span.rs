@@ -63,7 +63,8 @@ impl RequestTracer {
         route: Option<&'static str>,
     ) -> Box<RequestSpan> {
         let method = METHODS.into_iter().find(|known| *known == origin.method);
-        let name = [Some(method.unwrap_or("HTTP")), route].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let name =
+            [Some(method.unwrap_or("HTTP")), route].into_iter().flatten().collect::<Vec<_>>().join(" ");
         let mut span = self.tracer.start(name, SpanKind::Server, parent);
         span.set("http.request.method", method.unwrap_or("_OTHER"));
         span.set("url.scheme", if self.is_tls { "https" } else { "http" });
