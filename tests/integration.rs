@@ -82,6 +82,11 @@ mod store {
     mod redis;
 }
 
+/// Spans, and the calls to Redis below them.
+mod traces {
+    mod redis;
+}
+
 /// The validation plane.
 mod validation_plane {
     mod auth;

@@ -38,10 +38,7 @@ pub(crate) fn faults(
         ));
     }
     if facts.has_snapshot_failed {
-        found.push((
-            "the last snapshot failed",
-            "look at the server's log, free disk space, and run BGSAVE",
-        ));
+        found.push(("the last snapshot failed", "look at the server's log, free disk space, and run BGSAVE"));
     }
     let fault = |(cause, fix)| Fault::new(FaultKind::Persistence, address.to_string(), cause, fix);
     found.into_iter().map(fault).collect()

@@ -22,7 +22,8 @@ pub(crate) fn replica(address: &ServerAddress, cause: impl Into<String>) -> Faul
 
 /// Returns a warning if no replica could take over, or if one is behind.
 pub(crate) fn warnings(topology: &Topology, address: &ServerAddress, facts: &ServerFacts) -> Vec<Fault> {
-    let warning = |cause: String, fix: &str| Fault::new(FaultKind::Replication, address.to_string(), cause, fix);
+    let warning =
+        |cause: String, fix: &str| Fault::new(FaultKind::Replication, address.to_string(), cause, fix);
     if topology.may_fail_over() && facts.replica_of.is_none() && facts.replicas.is_empty() {
         let cause = "no replica is connected: if this master stops, no server takes over";
         return vec![warning(cause.into(), "start a replica of it, or look at the log of the one it had")];

@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn memory_that_is_not_counted_is_subtracted() {
-        let facts = ServerFacts::from_info("used_memory:1000\r\nmem_not_counted_for_evict:80\r\nmaxmemory:900\r\n");
+        let facts =
+            ServerFacts::from_info("used_memory:1000\r\nmem_not_counted_for_evict:80\r\nmaxmemory:900\r\n");
         assert_eq!(facts.memory, MemoryUse { used: 920, limit: 900 });
     }
 
@@ -121,6 +122,9 @@ mod tests {
         );
         assert!(master.replica_of.is_none());
         let [replica] = &master.replicas[..] else { panic!("{}", master.replicas.len()) };
-        assert_eq!((replica.address.as_str(), replica.state.as_str(), replica.lag_s), ("10.0.0.6:6380", "online", 3));
+        assert_eq!(
+            (replica.address.as_str(), replica.state.as_str(), replica.lag_s),
+            ("10.0.0.6:6380", "online", 3)
+        );
     }
 }

@@ -54,7 +54,9 @@ impl RedisStore {
             RedisDeployment::Standalone { server, .. } => std::slice::from_ref(server),
             RedisDeployment::Cluster { servers } => servers,
             RedisDeployment::Sentinel { sentinels, .. } => sentinels,
-            RedisDeployment::Unix { path } => return Trial::Passed(format!("unix socket {}", path.display())),
+            RedisDeployment::Unix { path } => {
+                return Trial::Passed(format!("unix socket {}", path.display()));
+            }
         };
         let resolver = &self.topology.connector.resolver;
         let resolved = join_all(hosts.iter().map(|host| resolver.addresses(&host.host, host.port))).await;
@@ -109,7 +111,8 @@ impl RedisStore {
         match masters.iter().zip(tried).find_map(|(master, tried)| Some((master, tried.err()?))) {
             None => Trial::Passed("works over RESP3".into()),
             Some((master, error)) => {
-                let fix = "give the Redis user HELLO and CLIENT TRACKING; without them every look-up reads Redis";
+                let fix =
+                    "give the Redis user HELLO and CLIENT TRACKING; without them every look-up reads Redis";
                 Trial::failed(Severity::Warning, master.address.to_string(), describe(&error), fix)
             }
         }
@@ -188,8 +191,7 @@ impl RedisStore {
             scan.arg("COUNT").arg(SCAN_STEP);
             let (next, keys): (String, Vec<Value>) = scan.query_async(&mut connection).await?;
             seen += keys.len();
-            let is_own =
-                |key: &&Value| matches!(key, Value::BulkString(key) if self.keys.is_of_a_kind(key));
+            let is_own = |key: &&Value| matches!(key, Value::BulkString(key) if self.keys.is_of_a_kind(key));
             foreign += keys.len() - keys.iter().filter(is_own).count();
             cursor = next;
             if cursor == "0" {
@@ -200,7 +202,8 @@ impl RedisStore {
     }
 }
 
-const PUT_KEY_BACK: &str = "put the right token key back, or delete it for a new one (which logs every user out)";
+const PUT_KEY_BACK: &str =
+    "put the right token key back, or delete it for a new one (which logs every user out)";
 
 /// Escapes what Redis's patterns give a meaning.
 fn glob_escaped(text: &str) -> String {

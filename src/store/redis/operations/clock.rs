@@ -67,8 +67,8 @@ impl RedisStore {
             Some(faults::master_clock(master, clock.is_off_by_ms(*reading)?))
         });
         let first = readings.first();
-        let system = first
-            .and_then(|(master, _)| Some(faults::system_clock(master, clock.system_is_off_by_ms()?)));
+        let system =
+            first.and_then(|(master, _)| Some(faults::system_clock(master, clock.system_is_off_by_ms()?)));
         off.chain(system).collect()
     }
 
