@@ -7,6 +7,7 @@ pub mod batch_reads;
 pub mod bus_probes;
 pub mod clock;
 pub mod devices;
+pub mod erasures;
 pub mod event_feed;
 pub mod events;
 pub mod related;
