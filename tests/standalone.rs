@@ -21,6 +21,7 @@ mod admin_plane {
     mod oauth_requests;
     mod refusals;
     mod related;
+    mod request_ids;
     mod tokens;
 }
 

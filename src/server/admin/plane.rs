@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::event_stream::FeedReaders;
 use super::unauthorized_log::UnauthorizedLog;
+use crate::entropy::Entropy;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
 use crate::server::auth::settings::ValidationSettings;
@@ -20,6 +21,8 @@ pub struct AdminPlane {
     pub validator: Validator,
     /// The settings of the validation plane, which batches share.
     pub settings: ValidationSettings,
+    /// Makes the ids of requests.
+    pub entropy: Entropy,
     /// The API keys that callers may use.
     pub api_keys: Vec<ApiKey>,
     /// Counts requests without valid credentials.

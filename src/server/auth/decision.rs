@@ -98,7 +98,7 @@ fn decide_on<'a>(
         Ok(Judgement::Pending) => Decision::Forbidden(ForbiddenReason::SecondFactor),
         Ok(Judgement::Refused) => refuse(Refusal::InvalidToken, admission),
         Err(error) => {
-            validator.service().report(&error);
+            validator.service().report(&error, None);
             Decision::Unavailable
         }
     }

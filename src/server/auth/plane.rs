@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::admission::Admission;
@@ -21,12 +21,13 @@ use super::routes;
 use super::session::{log_out, show_session};
 use super::settings::ValidationSettings;
 use crate::node::readiness::Readiness;
+use crate::server::plane_hint::not_found_on_validation;
 use crate::server::request::client::DirectClient;
 use crate::server::request::headers::RequestHeaders;
 use crate::server::request::origin::RequestOrigin;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
-use crate::server::transport::response::{empty, unavailable};
+use crate::server::transport::response::{empty, unavailable, with_body};
 use crate::validation::{LookUp, Validator};
 
 /// The validation plane of one runtime.
@@ -64,7 +65,7 @@ impl ValidationPlane {
             ("/readyz", &Method::GET | &Method::HEAD) => self.readiness.response(),
             ("/session" | "/livez" | "/readyz", _) => method_not_allowed("GET, HEAD"),
             ("/logout", _) => method_not_allowed("POST"),
-            _ => empty(StatusCode::NOT_FOUND),
+            _ => not_found(path),
         };
         Reply::now(response)
     }
@@ -104,6 +105,13 @@ impl ValidationPlane {
     ) -> R {
         decide_after_read(&self.validator, look_up, admission, answer).await
     }
+}
+
+fn not_found(path: &str) -> Response<Body> {
+    let Some(hint) = not_found_on_validation(path) else { return empty(StatusCode::NOT_FOUND) };
+    let mut response = with_body(StatusCode::NOT_FOUND, hint);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
 }
 
 fn method_not_allowed(allowed: &'static str) -> Response<Body> {

@@ -112,6 +112,7 @@ async fn admin_plane(
         service: node.service().clone(),
         validator: node.validator_named("admin".into()).await,
         settings: validation_settings(config),
+        entropy: entropy.clone(),
         api_keys: config.all_api_keys().into_iter().chain(generated_key).collect(),
         unauthorized: UnauthorizedLog::new(
             node.service().clock().clone(),
