@@ -26,6 +26,7 @@ use crate::store::redis::lookup::read_router::ReadRouter;
 pub(crate) use crate::store::redis::lookup::reader::RedisReader;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::schema::scripts::Scripts;
+use crate::store::redis::span::RedisSpan;
 use crate::store::report::{Fault, Report};
 use crate::values::RedisUrl;
 
@@ -179,6 +180,9 @@ impl RedisStore {
         operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         self.node_cache.store_clock.require_known()?;
-        self.connections.run(priority, operation).await
+        let span = RedisSpan::of_operation();
+        let outcome = self.connections.run(priority, operation).await;
+        span.end(&outcome);
+        outcome
     }
 }

@@ -8,6 +8,7 @@ pub mod bus_probes;
 pub mod check_up;
 pub mod clock;
 pub mod devices;
+pub mod erasures;
 pub mod event_feed;
 pub mod events;
 pub mod related;

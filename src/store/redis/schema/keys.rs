@@ -84,6 +84,11 @@ impl Keys {
         self.key('v', HashTag::of_user(user), user)
     }
 
+    /// The tokens of this user that have taken others over.
+    pub fn acting(&self, user: &str) -> String {
+        self.key('a', HashTag::of_user(user), user)
+    }
+
     /// The events of a user.
     pub fn events(&self, user: &str) -> String {
         self.key('e', HashTag::of_user(user), user)
@@ -135,8 +140,8 @@ impl Keys {
 
     /// A key of each kind that never exists, for checking permissions on such keys.
     pub fn of_each_kind(&self) -> Vec<String> {
-        let tagged =
-            ['t', 'u', 'o', 'v', 'e', 'd', 'k', 'r'].map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
+        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r']
+            .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
             .chain([self.token_key(), self.schema(), self.probe(), self.probe_at("-")])
