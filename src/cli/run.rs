@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::healthcheck::request_readiness;
 use super::output::{FAILURE, fail, print};
 use super::serve::serve;
-use crate::config::{Command, Config, LoadError, hash_key, load};
+use crate::config::{Command, Config, LoadError, Sources, hash_key};
 use crate::server::check_tls_files;
 
 /// An API key has at most 256 characters.
@@ -18,8 +18,9 @@ pub fn run(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
-    match load(args, env) {
-        Ok(Command::Serve(config)) => serve(config),
+    let sources = Sources::new(args, env);
+    match sources.load() {
+        Ok(Command::Serve(config)) => serve(config, sources),
         Ok(Command::CheckConfig { config, report }) => match check_tls_files(&config) {
             Ok(()) => print(&report),
             Err(error) => fail(&error, LoadError::EXIT_CODE),

@@ -7,6 +7,7 @@
 //! 2. `settings` is the table of all settings; with the parsers in `parse` it makes `Config` out of the texts.
 //! 3. `consistency` checks the rules about several settings.
 //! 4. `report` writes the output of `check-config`.
+//! 5. `reload` reads the sources of a running server again, and says what changes.
 
 pub mod command_line;
 pub mod consistency;
@@ -18,6 +19,7 @@ pub mod hash_key;
 pub mod load;
 pub mod mistake;
 pub mod parse;
+pub mod reload;
 pub mod report;
 pub mod setting;
 pub mod settings;
@@ -30,4 +32,5 @@ pub mod toml_file;
 pub use self::hash_key::hash_key;
 pub use self::load::{Command, load, load_node, load_with};
 pub use self::mistake::{LoadError, Mistake};
+pub use self::reload::{Reload, Sources};
 pub use self::settings::Config;

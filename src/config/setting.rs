@@ -33,6 +33,8 @@ pub(crate) struct Setting {
     /// The values may also be named tables in TOML.
     pub(crate) may_be_tables: bool,
     pub(crate) exposure: Exposure,
+    /// A running server takes a new value over. Any other setting needs a restart.
+    pub(crate) is_reloadable: bool,
 }
 
 impl Setting {
@@ -44,7 +46,16 @@ impl Setting {
         help: &'static str,
     ) -> Self {
         let exposure = Exposure::Public;
-        Self { name, value, default, help, is_list: false, may_be_tables: false, exposure }
+        Self {
+            name,
+            value,
+            default,
+            help,
+            is_list: false,
+            may_be_tables: false,
+            exposure,
+            is_reloadable: false,
+        }
     }
 
     pub(crate) const fn list(self) -> Self {
@@ -61,6 +72,10 @@ impl Setting {
 
     pub(crate) const fn secret(self) -> Self {
         Self { exposure: Exposure::Secret, ..self }
+    }
+
+    pub(crate) const fn reloadable(self) -> Self {
+        Self { is_reloadable: true, ..self }
     }
 
     /// Returns the name of its environment variable.

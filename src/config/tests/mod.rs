@@ -7,6 +7,7 @@ mod files;
 mod lists;
 mod mistakes;
 mod parsers;
+mod reload;
 mod sample;
 mod secrets;
 mod support;

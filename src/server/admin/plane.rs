@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::api_keys::ApiKeys;
 use super::event_stream::FeedReaders;
 use super::unauthorized_log::UnauthorizedLog;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
 use crate::server::auth::settings::ValidationSettings;
+use crate::server::reload::status::ReloadStatus;
 use crate::service::Service;
 use crate::validation::Validator;
-use crate::values::ApiKey;
 
 /// The admin plane of a node.
 pub struct AdminPlane {
@@ -21,7 +22,7 @@ pub struct AdminPlane {
     /// The settings of the validation plane, which batches share.
     pub settings: ValidationSettings,
     /// The API keys that callers may use.
-    pub api_keys: Vec<ApiKey>,
+    pub api_keys: Arc<ApiKeys>,
     /// Counts requests without valid credentials.
     pub unauthorized: UnauthorizedLog,
     /// Answers `/v1/events`.
@@ -30,6 +31,8 @@ pub struct AdminPlane {
     pub metrics: Arc<Metrics>,
     /// Answers `/readyz` and `/v1/status`.
     pub readiness: Readiness,
+    /// Answers `/v1/status`: the last reload of the settings.
+    pub reload: Arc<ReloadStatus>,
     /// The time within which a body must arrive.
     pub request_timeout: Duration,
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 
-use super::api_keys;
 use super::call::{AdminCall, Answer};
 use super::input::Input;
 use super::oauth::call::OAuthCall;
@@ -41,9 +40,9 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>) -> Answer {
     match handler {
         Handler::Public(handle) => Ok(handle(admin)),
         Handler::ApiKey(scopes, handle) => {
-            let key = api_keys::authorize(&admin.api_keys, request.headers(), scopes)?;
+            let key = admin.api_keys.authorize(request.headers(), scopes)?;
             let input = Input::new(request, admin.request_timeout);
-            handle(AdminCall { admin, actor: Actor::ApiKey(&key.name), params, input }).await
+            handle(AdminCall { admin, actor: Actor::ApiKey(key.name()), params, input }).await
         }
         Handler::OAuth(scopes, handle) => Ok(oauth_call(admin, request, scopes, *handle).await),
     }
