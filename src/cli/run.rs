@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use super::healthcheck::request_readiness;
 use super::output::{FAILURE, fail, print};
 use super::serve::serve;
+use crate::clock::Clock;
 use crate::config::{Command, Config, LoadError, Sources, hash_key};
 use crate::server::check_tls_files;
+use crate::values::ApiKey;
 
 /// An API key has at most 256 characters.
 const MAX_INPUT_BYTES: u64 = 4096;
@@ -22,7 +24,7 @@ pub fn run(
     match sources.load() {
         Ok(Command::Serve(config)) => serve(config, sources),
         Ok(Command::CheckConfig { config, report }) => match check_tls_files(&config) {
-            Ok(()) => print(&report),
+            Ok(()) => print(&(report + &expiry_warnings(&config, Clock::system().now_ms()))),
             Err(error) => fail(&error, LoadError::EXIT_CODE),
         },
         Ok(Command::Healthcheck(config)) => healthcheck(&config),
@@ -38,6 +40,12 @@ fn healthcheck(config: &Config) -> ExitCode {
         Ok(status) => fail(&format!("not ready: {}", status.trim_end()), FAILURE),
         Err(error) => fail(&format!("not reachable: {error}"), FAILURE),
     }
+}
+
+/// Returns a line for each API key that has expired or expires soon.
+fn expiry_warnings(config: &Config, now_ms: u64) -> String {
+    let warning = |key: &ApiKey| Some(format!("WARNING: {}: {key}\n", key.expiry_warning(now_ms)?));
+    config.all_api_keys().iter().filter_map(warning).collect()
 }
 
 fn hash_key_on_stdin() -> ExitCode {

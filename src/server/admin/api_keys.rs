@@ -31,6 +31,16 @@ pub struct KnownKey {
     last_used_ms: AtomicU64,
 }
 
+/// What a long answer rests on: an API key that may be removed, may expire or may lose its scope meanwhile.
+pub struct KeyGrant {
+    /// The present keys.
+    pub api_keys: Arc<ApiKeys>,
+    /// The key of the request.
+    pub key: Arc<KnownKey>,
+    /// The scope that the answer needs.
+    pub scope: Scope,
+}
+
 /// Why a text is refused as an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRefusal {
@@ -128,6 +138,21 @@ impl ApiKeys {
     }
 }
 
+impl KeyGrant {
+    /// Whether a request with the same key would still be answered.
+    pub fn holds(&self) -> bool {
+        let ApiKey { name, hash, .. } = &self.key.key;
+        let now_ms = self.api_keys.clock.now_ms();
+        let opens = |known: &ApiKey| {
+            known.name == *name
+                && known.hash == *hash
+                && known.scopes.contains(self.scope)
+                && !known.has_expired(now_ms)
+        };
+        self.api_keys.keys.load().iter().any(|known| opens(&known.key))
+    }
+}
+
 impl KnownKey {
     /// The name in logs, events and metrics.
     pub fn name(&self) -> &str {
@@ -196,6 +221,30 @@ mod tests {
         let used: Vec<_> = keys.present().iter().map(|known| known.last_used_ms()).collect();
         assert_eq!(used, [Some(NOW_MS), None, None]);
         assert_eq!(name_of(&keys, "two"), Err(KeyRefusal::Unknown));
+    }
+
+    #[test]
+    fn a_grant_ends_with_its_key() {
+        let clock = Clock::manual(NOW_MS);
+        let keys = ApiKeys::new(
+            vec![key("a", "one", None), key("b", "two", Some(NOW_MS + 10))],
+            None,
+            clock.clone(),
+        );
+        let api_keys = Arc::new(keys);
+        let grant = |text: &str| {
+            let key = api_keys.find(text.as_bytes()).unwrap();
+            KeyGrant { api_keys: api_keys.clone(), key, scope: Scope::Events }
+        };
+        let (one, two) = (grant("one"), grant("two"));
+        assert!(one.holds() && two.holds());
+        clock.advance_ms(10);
+        assert!(one.holds() && !two.holds());
+        api_keys.replace(vec![key("a", "one", None)]);
+        assert!(one.holds());
+        api_keys
+            .replace(vec![ApiKey { scopes: [Scope::Tokens].into_iter().collect(), ..key("a", "one", None) }]);
+        assert!(!one.holds());
     }
 
     #[test]

@@ -42,7 +42,7 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>) -> Answer {
         Handler::ApiKey(scopes, handle) => {
             let key = admin.api_keys.authorize(request.headers(), scopes)?;
             let input = Input::new(request, admin.request_timeout);
-            handle(AdminCall { admin, actor: Actor::ApiKey(key.name()), params, input }).await
+            handle(AdminCall { admin, key: &key, actor: Actor::ApiKey(key.name()), params, input }).await
         }
         Handler::OAuth(scopes, handle) => Ok(oauth_call(admin, request, scopes, *handle).await),
     }

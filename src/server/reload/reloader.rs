@@ -66,12 +66,13 @@ impl Reloader {
         logging::set_level(config.log_level);
         self.running = config;
 
-        for setting in &needs_restart {
+        // Before the log: who has read there of the reload finds it in the status, too.
+        self.status.succeed(self.service.clock().now_ms(), needs_restart.clone());
+        for setting in needs_restart {
             tracing::warn!(setting, "setting not reloaded: it needs a restart");
         }
-        tracing::info!(changed = changed.join(","), "settings reloaded");
         self.api_keys.log_expiries();
-        self.status.succeed(self.service.clock().now_ms(), needs_restart);
+        tracing::info!(changed = changed.join(","), "settings reloaded");
     }
 
     async fn refuse(&self, mistakes: &[Mistake]) {
@@ -81,11 +82,11 @@ impl Reloader {
             tokio::task::spawn_blocking(move || tls.all().for_each(|tls| tls.ignore_present_files()));
         // Fails only if it panicked.
         let _ = ignored.await;
+        self.status.refuse(self.service.clock().now_ms(), mistakes.iter().map(|mistake| &*mistake.name));
         for Mistake { name, origin, problem } in mistakes {
             tracing::error!(setting = name, origin, problem, "setting refused");
         }
         tracing::error!(mistakes = mistakes.len(), "settings not reloaded: all running settings stay");
-        self.status.refuse(self.service.clock().now_ms(), mistakes.iter().map(|mistake| &*mistake.name));
     }
 
     /// Replaces the certificates whose files have changed, without any other setting.
