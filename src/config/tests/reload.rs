@@ -1,5 +1,6 @@
 use super::support::config;
 use crate::config::reload::{Reload, Sources};
+use crate::config::settings::SETTINGS;
 
 #[test]
 fn only_some_settings_change_without_a_restart() {
@@ -47,4 +48,16 @@ fn an_empty_file_is_a_mistake_at_a_reload() {
     assert!(error.contains("config") && error.contains("it is empty"), "{error}");
     std::fs::write(&path, "# no settings\n").unwrap();
     assert!(sources.load_again().is_ok());
+}
+
+#[test]
+fn the_document_lists_the_settings_that_are_reloaded() {
+    let page = include_str!("../../../docs/rotation.md");
+    let table = page.split("| settings | taken over |").nth(1).unwrap().split("| all others |").next().unwrap();
+    let first_column = table.lines().filter_map(|row| row.split('|').nth(1)).collect::<String>();
+    let mut listed: Vec<_> = first_column.split('`').skip(1).step_by(2).collect();
+    let mut reloadable: Vec<_> = SETTINGS.iter().filter(|s| s.is_reloadable).map(|s| s.name).collect();
+    listed.sort_unstable();
+    reloadable.sort_unstable();
+    assert_eq!(listed, reloadable);
 }
