@@ -3,13 +3,15 @@
 use std::error::Error;
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::output::{FAILURE, fail, print_in_background};
 use super::ready_message::ready_message;
+use super::sources::Sources;
 use crate::clock::Clock;
-use crate::config::{Config, LoadError, Sources};
+use crate::config::{Config, LoadError};
 use crate::entropy::Entropy;
 use crate::{logging, server};
 
@@ -44,7 +46,7 @@ fn serve_logged(config: Config, sources: Sources) -> Result<(), (Box<dyn Error>,
                 let code = if error.is_of_settings() { LoadError::EXIT_CODE } else { FAILURE };
                 (error.into(), code)
             })?;
-        server.reload_at(hangup, sources);
+        server.reload_at(hangup, Arc::new(move || sources.read_again()));
         print_in_background(ready_message(&server, log_format)).map_err(|error| failure(error.into()))?;
         server.run(signals.stop()).await.map_err(|error| failure(error.into()))
     });

@@ -11,8 +11,9 @@ use super::acceptors::Acceptors;
 use super::reload::reloader::Reloader;
 use super::reload::worker;
 use super::validation_threads::ValidationThreads;
-use crate::config::Sources;
+use crate::config::LoadAgain;
 use crate::node::{Node, WorkerDied};
+use crate::telemetry::TraceExport;
 
 /// A running server.
 pub struct Server {
@@ -31,6 +32,7 @@ pub struct Server {
     /// `memory` or `redis`.
     pub store_name: &'static str,
     pub(super) node: Node,
+    pub(super) traces: Option<TraceExport>,
     pub(super) acceptors: Acceptors,
     pub(super) validation_threads: ValidationThreads,
     /// Reload the settings, and log the expiry of API keys.
@@ -42,11 +44,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// From now on, reads the settings again at each `hangup`, and replaces certificates whose files change. Has an effect
+    /// From now on, reads the settings again with `load` at each `hangup`, and replaces certificates whose files change. Has an effect
     /// only once.
-    pub fn reload_at(&mut self, hangup: Signal, sources: Sources) {
+    pub fn reload_at(&mut self, hangup: Signal, load: LoadAgain) {
         if let Some(reloader) = self.reloader.take() {
-            self.workers.spawn(worker::run(reloader, hangup, sources));
+            self.workers.spawn(worker::run(reloader, hangup, load));
         }
     }
 
@@ -73,6 +75,7 @@ impl Server {
     /// 3. Each connection ends with its next answer; one without a request ends a moment later.
     /// 4. Connections that are still open at the drain timeout are cut off.
     /// 5. The node writes the remaining accesses and stops, within the rest of the drain timeout, but at least 1 s.
+    ///    Meanwhile, the last spans are exported, within 1 s.
     async fn stop(mut self) {
         self.node.readiness().drain();
         sleep(self.shutdown_delay).await;
@@ -87,6 +90,11 @@ impl Server {
         self.acceptors.shutdown().await;
         self.workers.shutdown().await;
         let spent = Duration::from_millis(clock.boottime_ms().saturating_sub(began_ms));
-        self.node.stop_within(self.drain_timeout.saturating_sub(spent)).await;
+        let stop_traces = async {
+            if let Some(traces) = self.traces {
+                traces.stop().await;
+            }
+        };
+        tokio::join!(self.node.stop_within(self.drain_timeout.saturating_sub(spent)), stop_traces);
     }
 }

@@ -1,6 +1,5 @@
 //! The settings as a whole: from flags, variables and files to values and reports.
 
-mod command_line;
 mod consistency;
 mod environment;
 mod files;
@@ -10,5 +9,5 @@ mod parsers;
 mod reload;
 mod sample;
 mod secrets;
-mod support;
+pub(crate) mod support;
 mod toml_file;

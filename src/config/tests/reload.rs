@@ -1,5 +1,5 @@
 use super::support::config;
-use crate::config::reload::{Reload, Sources};
+use crate::config::reload::Reload;
 use crate::config::settings::SETTINGS;
 
 #[test]
@@ -37,23 +37,10 @@ fn tls_can_be_replaced_but_not_turned_on_or_off() {
 }
 
 #[test]
-fn an_empty_file_is_a_mistake_at_a_reload() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("doorward.toml");
-    std::fs::write(&path, " \n").unwrap();
-    let args = ["doorward".into(), "--config".into(), path.clone().into()];
-    let sources = Sources::new(args, []);
-    assert!(sources.load().is_ok(), "a server may start with it");
-    let error = sources.load_again().unwrap_err().to_string();
-    assert!(error.contains("config") && error.contains("it is empty"), "{error}");
-    std::fs::write(&path, "# no settings\n").unwrap();
-    assert!(sources.load_again().is_ok());
-}
-
-#[test]
 fn the_document_lists_the_settings_that_are_reloaded() {
     let page = include_str!("../../../docs/rotation.md");
-    let table = page.split("| settings | taken over |").nth(1).unwrap().split("| all others |").next().unwrap();
+    let table =
+        page.split("| settings | taken over |").nth(1).unwrap().split("| all others |").next().unwrap();
     let first_column = table.lines().filter_map(|row| row.split('|').nth(1)).collect::<String>();
     let mut listed: Vec<_> = first_column.split('`').skip(1).step_by(2).collect();
     let mut reloadable: Vec<_> = SETTINGS.iter().filter(|s| s.is_reloadable).map(|s| s.name).collect();

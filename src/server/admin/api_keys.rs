@@ -84,22 +84,21 @@ impl ApiKeys {
         self.keys.load()
     }
 
-    /// Returns the API key in `Authorization`, if it has one of these scopes.
+    /// Returns the API key in `Authorization`.
     ///
     /// # Errors
-    /// 401 without a valid key, 403 for a key without the scope.
-    pub fn authorize(&self, headers: &HeaderMap, scopes: &[Scope]) -> Result<Arc<KnownKey>, Problem> {
+    /// 401 without a valid key.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<KnownKey>, Problem> {
         let mut lines = headers.get_all(AUTHORIZATION).iter();
         let line = lines.next().ok_or_else(Problem::api_key_missing)?;
         if lines.next().is_some() {
             return Err(Problem::api_key_invalid());
         }
         let text = bearer(line.as_bytes()).ok_or_else(Problem::api_key_missing)?;
-        let known = self.find(text).map_err(|refusal| match refusal {
+        self.find(text).map_err(|refusal| match refusal {
             KeyRefusal::Unknown => Problem::api_key_invalid(),
             KeyRefusal::Expired => Problem::api_key_expired(),
-        })?;
-        if known.has_one_of(scopes) { Ok(known) } else { Err(Problem::insufficient_scope(lacks(scopes))) }
+        })
     }
 
     /// Finds the key with this text, and records its use. Every key is compared, each in constant time, so the time says
@@ -157,6 +156,14 @@ impl KnownKey {
     /// The name in logs, events and metrics.
     pub fn name(&self) -> &str {
         &self.key.name
+    }
+
+    /// Refuses a key that has none of these scopes.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn demand_one_of(&self, scopes: &[Scope]) -> Result<(), Problem> {
+        if self.has_one_of(scopes) { Ok(()) } else { Err(Problem::insufficient_scope(lacks(scopes))) }
     }
 
     /// Whether the key has one of these scopes.

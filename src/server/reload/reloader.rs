@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::status::ReloadStatus;
-use crate::config::{Config, Mistake, Reload, Sources};
+use crate::config::{Config, LoadAgain, Mistake, Reload};
 use crate::files::FileError;
 use crate::logging;
 use crate::server::admin::api_keys::ApiKeys;
@@ -33,17 +33,17 @@ struct Prepared {
 
 impl Reloader {
     /// Reads the sources again and takes the settings over, or refuses them as a whole.
-    pub(super) async fn reload(&mut self, sources: &Sources) {
-        match self.prepare(sources).await {
+    pub(super) async fn reload(&mut self, load: &LoadAgain) {
+        match self.prepare(load).await {
             Ok(prepared) => self.take_over(prepared),
             Err(mistakes) => self.refuse(&mistakes).await,
         }
     }
 
-    async fn prepare(&self, sources: &Sources) -> Result<Prepared, Vec<Mistake>> {
-        let (sources, running, tls) = (sources.clone(), self.running.clone(), self.tls.clone());
+    async fn prepare(&self, load: &LoadAgain) -> Result<Prepared, Vec<Mistake>> {
+        let (load, running, tls) = (load.clone(), self.running.clone(), self.tls.clone());
         // Not on a thread of the runtime: the disk may be slow.
-        let read = tokio::task::spawn_blocking(move || read(&sources, &running, &tls)).await;
+        let read = tokio::task::spawn_blocking(move || read(&load, &running, &tls)).await;
         let (reload, certificates) = read.map_err(|error| one("reload", error))??;
         if reload.config.all_api_keys().is_empty() && !self.api_keys.has_generated_key() {
             let problem = "is missing, and api-keys too: the server would have no API key";
@@ -101,11 +101,11 @@ impl Reloader {
 
 /// Reads the settings, and the certificates that they name.
 fn read(
-    sources: &Sources,
+    load: &LoadAgain,
     running: &Config,
     tls: &TlsOfListeners,
 ) -> Result<(Reload, NewCertificates), Vec<Mistake>> {
-    let new = sources.load_again().map_err(|error| error.mistakes)?;
+    let new = load().map_err(|error| error.mistakes)?;
     let reload = Reload::new(running, &new);
     let mistake = |FileError { setting, problem }| Mistake::new(setting, "its file", problem);
     let certificates = tls.read(&reload.config);

@@ -8,7 +8,7 @@ use tokio::signal::unix::Signal;
 use tokio::time::sleep;
 
 use super::reloader::Reloader;
-use crate::config::Sources;
+use crate::config::LoadAgain;
 use crate::files::RELOAD_INTERVAL;
 use crate::server::admin::api_keys::ApiKeys;
 
@@ -18,11 +18,11 @@ const EXPIRY_LOG_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// Reloads the settings at each SIGHUP, and replaces certificates whose files change within [`RELOAD_INTERVAL`].
 ///
 /// Signals that arrive during a reload cause one further reload, so the last content of the files always wins.
-pub async fn run(mut reloader: Reloader, mut hangup: Signal, sources: Sources) -> Infallible {
+pub async fn run(mut reloader: Reloader, mut hangup: Signal, load: LoadAgain) -> Infallible {
     loop {
         tokio::select! {
             biased;
-            Some(()) = hangup.recv() => reloader.reload(&sources).await,
+            Some(()) = hangup.recv() => reloader.reload(&load).await,
             () = sleep(RELOAD_INTERVAL) => reloader.replace_changed_certificates().await,
         }
     }

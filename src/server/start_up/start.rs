@@ -27,9 +27,12 @@ use crate::server::auth::settings::ValidationSettings;
 use crate::server::reload::reloader::Reloader;
 use crate::server::reload::status::ReloadStatus;
 use crate::server::reload::worker::log_expiries;
+use crate::server::request::span::RequestTracer;
 use crate::server::running::Server;
 use crate::server::transport::listener::Listener;
 use crate::server::validation_threads::{Endpoint, ThreadParts, ValidationThreads};
+use crate::telemetry::collector::CollectorClient;
+use crate::telemetry::{TraceExport, Tracer};
 use crate::values::{ApiKey, Scopes};
 
 /// Starts a server. When this returns, the server accepts connections and has tried to reach the store once.
@@ -47,6 +50,8 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
     let tls = TlsOfListeners::load(&config, &clock)?;
     let node = Node::start_with(&config, clock, entropy.clone()).await?;
 
+    let traces = start_traces(&config, &node, &entropy)?;
+    let tracer = traces.as_ref().map(TraceExport::tracer);
     let settings = validation_settings(&config);
     let parts = ThreadParts {
         service: node.service().clone(),
@@ -55,6 +60,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         tls: tls.validation.clone(),
         grpc_tls: tls.grpc.clone(),
         request_timeout: Duration::from_millis(config.request_timeout_ms),
+        tracer: tracer.map(|tracer| request_tracer(tracer, &config, tls.validation.is_some())),
     };
     let validation_threads = ValidationThreads::start(thread_count, parts, node.metrics()).await?;
     let generated_key = if config.all_api_keys().is_empty() { Some(generate_key(&entropy)?) } else { None };
@@ -70,7 +76,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         checks: settings.checks.clone(),
     };
     let serve_admin = ServeAdmin {
-        admin: Arc::new(admin_plane(&config, &node, settings, &reloader, &entropy).await?),
+        admin: Arc::new(admin_plane(&config, &node, settings, &reloader, &entropy, tracer).await?),
         tls: tls.admin.clone(),
     };
     let (listen, admin_listen) = (listeners.validation.address(), listeners.admin.address());
@@ -88,6 +94,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         generated_admin_key,
         store_name: node.service().store().name(),
         node,
+        traces,
         acceptors,
         validation_threads,
         workers,
@@ -95,6 +102,19 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         shutdown_delay: Duration::from_millis(config.shutdown_delay_ms),
         drain_timeout: Duration::from_millis(config.drain_timeout_ms),
     })
+}
+
+/// Starts the export of traces, if the settings name a collector.
+fn start_traces(config: &Config, node: &Node, entropy: &Entropy) -> Result<Option<TraceExport>, StartError> {
+    let Some(endpoint) = &config.otlp_endpoint else { return Ok(None) };
+    let clock = node.service().clock().clone();
+    let client = CollectorClient::new(config.otlp_headers.clone(), clock.clone());
+    let counters = node.metrics().trace_spans.clone();
+    Ok(Some(TraceExport::start(endpoint, client, (clock, entropy.clone()), counters)?))
+}
+
+fn request_tracer(tracer: &Tracer, config: &Config, is_tls: bool) -> RequestTracer {
+    RequestTracer { tracer: tracer.clone(), is_tls, trusted_proxies: config.trusted_proxies.clone() }
 }
 
 fn start_acceptors(
@@ -122,16 +142,19 @@ async fn admin_plane(
     settings: ValidationSettings,
     reloader: &Reloader,
     entropy: &Entropy,
+    tracer: Option<&Tracer>,
 ) -> Result<AdminPlane, SysError> {
     Ok(AdminPlane {
         service: node.service().clone(),
         validator: node.validator_named("admin".into()).await,
         settings,
+        entropy: entropy.clone(),
         api_keys: reloader.api_keys.clone(),
         unauthorized: UnauthorizedLog::new(
             node.service().clock().clone(),
             node.metrics().admin_refusals.clone(),
         ),
+        tracer: tracer.map(|tracer| request_tracer(tracer, config, config.admin_tls_cert.is_some())),
         feed: FeedReaders::new(u64::from_ne_bytes(entropy.bytes()?)),
         metrics: node.metrics().clone(),
         readiness: node.readiness().clone(),

@@ -11,6 +11,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use super::error::OAuthError;
 use super::form::Form;
 use crate::server::admin::api_keys::{ApiKeys, KnownKey};
+use crate::server::admin::context::CallContext;
 use crate::server::admin::problem::challenge;
 use crate::server::request::credentials::after_scheme;
 use crate::values::Scope;
@@ -66,22 +67,25 @@ impl ClientCredentials {
         }
     }
 
-    /// Returns the API key, if it has one of these scopes.
+    /// Returns the API key, if it has one of these scopes. Tells `context` its name in any case.
     ///
     /// # Errors
     /// `InvalidClient`, `InsufficientScope`.
-    pub fn authorize(&self, keys: &ApiKeys, scopes: &'static [Scope]) -> Result<Arc<KnownKey>, OAuthError> {
+    pub fn authorize(
+        &self,
+        keys: &ApiKeys,
+        scopes: &'static [Scope],
+        context: &mut CallContext,
+    ) -> Result<Arc<KnownKey>, OAuthError> {
         let (text, challenge): (&[u8], _) = match self {
             Self::Absent => (b"", challenge::API_KEY_MISSING),
             Self::Bearer(key) => (key, challenge::API_KEY_INVALID),
             Self::Basic(key) | Self::Form(key) => (key, challenge::BASIC),
             Self::Unsupported => (b"", challenge::BASIC),
         };
-        match keys.find(text) {
-            Err(_) => Err(OAuthError::InvalidClient { challenge }),
-            Ok(known) if known.has_one_of(scopes) => Ok(known),
-            Ok(_) => Err(OAuthError::InsufficientScope(scopes)),
-        }
+        let known = keys.find(text).map_err(|_| OAuthError::InvalidClient { challenge })?;
+        context.key = Some(known.name().to_owned());
+        if known.has_one_of(scopes) { Ok(known) } else { Err(OAuthError::InsufficientScope(scopes)) }
     }
 }
 
