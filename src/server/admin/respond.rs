@@ -5,7 +5,6 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 
-use super::api_keys;
 use super::call::{AdminCall, Answer};
 use super::context::CallContext;
 use super::input::Input;
@@ -47,11 +46,11 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut Call
     match &route.handler {
         Handler::Public(handle) => Ok(handle(admin)),
         Handler::ApiKey(scopes, handle) => {
-            let key = api_keys::authenticate(&admin.api_keys, request.headers())?;
-            context.key = Some(key.name.clone());
-            api_keys::demand_one_of(key, scopes)?;
+            let key = admin.api_keys.authenticate(request.headers())?;
+            context.key = Some(key.name().to_owned());
+            key.demand_one_of(scopes)?;
             let input = Input::new(request, admin.request_timeout);
-            handle(AdminCall { admin, actor: Actor::ApiKey(&key.name), params, input }).await
+            handle(AdminCall { admin, key: &key, actor: Actor::ApiKey(key.name()), params, input }).await
         }
         Handler::OAuth(scopes, handle) => Ok(oauth_call(admin, request, context, scopes, *handle).await),
     }
