@@ -32,6 +32,8 @@ mod clock;
 mod config;
 mod entropy;
 mod files;
+#[allow(missing_docs)] // not in the facade
+mod http_client;
 mod last_access;
 mod logging;
 mod model;
@@ -79,7 +81,7 @@ pub mod internals {
     }
 
     expose! {
-        cli clock config entropy files last_access logging model node server service store sync telemetry
+        cli clock config entropy files http_client last_access logging model node server service store sync telemetry
         token_string validation values
     }
 }

@@ -36,6 +36,7 @@ mod admin_plane {
     mod openapi;
     mod related;
     mod tokens;
+    mod users;
 }
 
 /// The examples in the documents.
