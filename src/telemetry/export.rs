@@ -24,8 +24,10 @@ use super::collector::CollectorClient;
 use super::tracer::{RandomIds, Tracer};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::values::OtlpEndpoint;
 
+/// The client knows the host and the base path. The path of traces is below it (OpenTelemetry's specification of the OTLP
+/// exporter, "Endpoint URLs for OTLP/HTTP").
+const TRACES_URL: &str = "http://collector/v1/traces";
 /// The most finished spans that wait for the collector.
 pub const MAX_QUEUED_SPANS: usize = 2_048;
 /// The most spans of one batch.
@@ -58,7 +60,6 @@ impl TraceExport {
     /// # Errors
     /// If the operating system cannot supply random bytes.
     pub fn start(
-        endpoint: &OtlpEndpoint,
         client: CollectorClient,
         (clock, entropy): (Clock, Entropy),
         counters: SpanCounters,
@@ -67,7 +68,7 @@ impl TraceExport {
             .with_http()
             .with_http_client(client)
             .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(endpoint.traces_url())
+            .with_endpoint(TRACES_URL)
             .with_timeout(EXPORT_TIMEOUT)
             .build()?;
         let queued = Arc::new(AtomicUsize::new(0));

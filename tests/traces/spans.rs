@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::common::collector::{Collector, Span, TRACE, traceparent};
 use crate::common::server::{Server, bearer, cookie, key, text};
+use crate::common::tls::Authority;
 
 /// The parent of the last request of a test: spans arrive in the order of their ends.
 const LAST: &str = "00000000000000ff";
@@ -206,4 +207,29 @@ fn the_collector_gets_the_configured_headers_and_the_log_does_not() {
     let request = &collector.requests()[0];
     assert_eq!((request.header("x-key"), request.header("x-team")), (Some("abc,def"), Some("a b")));
     assert!(!server.log().contains("abc"), "{}", server.log());
+}
+
+#[test]
+fn a_collector_behind_tls_is_verified() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let collector = Collector::start_tls(&authority.issue("collector"));
+    let url = format!("https://{}/base/", collector.addr());
+    let start = |authority: &Authority| {
+        let ca_file = authority.cert();
+        let settings =
+            [("DOORWARD_OTLP_ENDPOINT", &*url), ("DOORWARD_OTLP_CA_FILE", ca_file.to_str().unwrap())];
+        let server = Server::start(&settings);
+        server.validation().get("/auth", &[("traceparent", &traceparent(LAST))]);
+        server
+    };
+    let mut distrusting = start(&other);
+    distrusting.process().wait_until("the failure is logged", |process| {
+        process.log().contains("trace collector does not take spans")
+    });
+    assert!(collector.requests().is_empty(), "{}", distrusting.log());
+    let _trusting = start(&authority);
+    collector.spans_until(LAST);
+    let request = &collector.requests()[0];
+    assert_eq!(request.path, "/base/v1/traces");
+    assert_eq!(request.header("host"), Some(&*collector.addr()));
 }

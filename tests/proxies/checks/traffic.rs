@@ -17,8 +17,7 @@ pub fn a_sampled_request_is_traced(site: &mut Site) {
     }
     let authorization = bearer(&site.server.issue(json!({}))["token"]);
     let parent = traceparent("00f067aa0ba902b7");
-    let headers =
-        [("Authorization", &*authorization), ("traceparent", &*parent), ("tracestate", "vendor=1")];
+    let headers = [("Authorization", &*authorization), ("traceparent", &*parent), ("tracestate", "vendor=1")];
     assert_eq!(site.client().get("/", &headers).status, 200);
     let spans = site.collector.spans_until("00f067aa0ba902b7");
     let span = spans.iter().find(|span| span.parent == "00f067aa0ba902b7").unwrap();
