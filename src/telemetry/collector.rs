@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::HeaderValue;
@@ -11,13 +12,14 @@ use hyper::{Request, Response};
 use opentelemetry_http::HttpError;
 use tokio::runtime::Handle;
 
-use super::export::EXPORT_TIMEOUT;
 use crate::clock::Clock;
 use crate::files::{FileError, read_bounded};
 use crate::http_client::{ClientError, HttpClient, TlsOptions, Trust, Url};
 use crate::logging::RepeatedFault;
 use crate::values::OtlpHeader;
 
+/// The longest time for one batch, its repeats included, and for each attempt.
+pub(super) const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of a collector's answer.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// A failure is logged at most once in this time.

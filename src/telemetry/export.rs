@@ -20,7 +20,7 @@ use opentelemetry_sdk::trace::{
 use prometheus_client::metrics::counter::Counter;
 use rand::rngs::SysError;
 
-use super::collector::CollectorClient;
+use super::collector::{CollectorClient, EXPORT_TIMEOUT};
 use super::tracer::{RandomIds, Tracer};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -34,8 +34,6 @@ pub const MAX_QUEUED_SPANS: usize = 2_048;
 const MAX_BATCH_SPANS: usize = 512;
 /// The longest that a finished span waits for its batch.
 const BATCH_DELAY: Duration = Duration::from_secs(1);
-/// The longest time for one batch, its retries included.
-pub(super) const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest that the stop of the server waits for the last batch.
 pub const LAST_EXPORT_TIMEOUT: Duration = Duration::from_secs(1);
 

@@ -2,7 +2,7 @@
 
 use hyper::header::HeaderName;
 
-use super::SecretString;
+use super::secret_string::SecretString;
 
 /// A header of each request to the collector; its value may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
