@@ -206,7 +206,7 @@ settings! {
 
     otlp_endpoint: Option<Url> = otlp_endpoint,
         "otlp-endpoint", "URL", "",
-        "Base URL of an OpenTelemetry collector that gets the traces by OTLP over HTTP; empty turns tracing off";
+        "Base URL of an OpenTelemetry collector that gets the traces by OTLP over HTTP; empty turns tracing off", redacted;
     otlp_headers: Vec<OtlpHeader> = otlp_headers,
         "otlp-headers", "HEADERS", "",
         "Headers for the collector, such as its API key, separated by commas or lines: NAME=VALUE", list, secret;

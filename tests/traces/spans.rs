@@ -171,7 +171,7 @@ fn admin_calls_have_spans_without_the_values_in_their_paths() {
     let parent = traceparent("00f067aa0ba902b7");
     let mut admin = server.admin();
     let mut call = |method: &str, path: &str, body: Option<Value>| {
-        let headers = [key(), ("traceparent", parent.as_str())];
+        let headers = [key(), ("traceparent", parent.as_str()), ("x-request-id", "the-id-of-the-call")];
         admin.request(method, path, &headers, body.as_ref()).status
     };
     assert_eq!(call("POST", "/v1/tokens", Some(json!({"user": "alice", "ip": "203.0.113.7"}))), 201);
@@ -180,6 +180,7 @@ fn admin_calls_have_spans_without_the_values_in_their_paths() {
     assert_eq!(call("GET", "/v1/nobody/alice", None), 404);
     assert_eq!(call("BREW", "/v1/tokens", None), 405);
     let spans = spans_after(&collector, &server);
+    assert_eq!(spans[0].attribute("doorward.request_id"), "the-id-of-the-call");
     let shown = spans.iter().map(|span| {
         let [method, path, status] = ["http.request.method", "url.path", "http.response.status_code"];
         (&*span.name, span.attribute(method), span.attribute(path), span.attribute(status))
