@@ -12,6 +12,7 @@ pub mod operations;
 pub mod redis_store;
 pub mod schema;
 pub mod store_clock;
+pub mod verification;
 
 pub use self::cluster::tls::TrustStore;
 pub use self::lookup::node_cache::CacheOptions;

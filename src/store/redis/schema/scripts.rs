@@ -126,7 +126,11 @@ impl VerificationScripts {
     pub(crate) fn new(repairs: bool) -> Self {
         let script = |parts: &[&str]| {
             let body = parts.concat();
-            if repairs { guarded(ALLOW_OOM, &body).0 } else { Script::new([NO_WRITES, CONTEXT, &body].concat()) }
+            if repairs {
+                guarded(ALLOW_OOM, &body).0
+            } else {
+                Script::new([NO_WRITES, CONTEXT, &body].concat())
+            }
         };
         let common = lua!("shared/verification");
         let entries = lua!("shared/index_entries");
