@@ -6,7 +6,7 @@
 //! | `running` | the running server, and its stop in order |
 //! | `acceptors`, `validation_threads` | connections to the threads that serve them |
 //! | `auth`, `grpc`, `admin` | the planes: requests to calls of the validator and the service |
-//! | `request`, `json` | what requests carry; the objects of the JSON API |
+//! | `request`, `json`, `plane_hint` | what requests carry; the objects of the JSON API; the hint for a caller of the wrong plane |
 //! | `transport` | sockets, TLS, HTTP connections |
 //!
 //! Threads: the caller's runtime has the admin plane, the acceptors and the workers. The connections of the validation
@@ -18,6 +18,7 @@ pub mod admin;
 pub mod auth;
 pub mod grpc;
 pub mod json;
+pub mod plane_hint;
 pub mod request;
 pub mod running;
 pub mod start_up;

@@ -43,7 +43,7 @@ pub fn revoke(server: &Server, token: &Value) {
 
 pub fn assert_inactive(server: &Server, token: &Value) {
     let response = ask(server, "/introspect", token);
-    assert_eq!((response.status, response.text().as_str()), (200, r#"{"active":false}"#));
+    assert_eq!((response.status, response.text().as_str()), (200, "{\"active\":false}\n"));
 }
 
 pub fn seconds(time: &Value) -> i64 {

@@ -97,3 +97,25 @@ fn nginx_passes_the_applications_own_errors_on() {
     let response = Client::new(&proxy.addr()).get("/", &[]);
     assert_eq!((response.status, response.text().as_str()), (500, "my own"));
 }
+
+/// The login form needs no token, and gets no identity that the client made up.
+#[test]
+fn the_login_location_is_public() {
+    let site = Site::start(Ways::USUAL, nginx::start);
+    let answer = site.client().get("/login", &[("X-Auth-User", "mallory")]);
+    assert_eq!(answer.status, 200);
+    assert_eq!(site.app.take_requests()[0].header("x-auth-user"), None);
+    assert_eq!(site.client().get("/login/x", &[]).status, 401);
+}
+
+#[test]
+fn the_error_page_of_an_outage_is_a_503_that_must_not_be_cached() {
+    let (app, gone) = (Upstream::start(), Upstream::start().addr());
+    let proxy = nginx::start(Between { doorward: &gone, grpc: "", admin: "", app: &app.addr() });
+    let answer = Client::new(&proxy.addr()).get("/", &[]);
+    assert_eq!(answer.status, 503, "{}", proxy.log());
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("content-type"), Some("text/html"));
+    assert!(answer.text().contains("You are still logged in"), "{}", answer.text());
+}

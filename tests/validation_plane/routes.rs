@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::support::CHECKS;
-use crate::common::server::{IDENTITY, Server, assert_empty, assert_no_token, bearer, identity};
+use crate::common::server::{IDENTITY, Server, assert_empty, assert_no_token, bearer, identity, key, text};
 
 #[test]
 fn any_method_and_http_1_0_are_answered() {
@@ -40,14 +40,49 @@ fn any_method_and_http_1_0_are_answered() {
 }
 
 #[test]
+fn a_request_to_the_wrong_plane_is_told_so() {
+    let server = Server::start(&[]);
+    for path in ["/v1/tokens", "/introspect", "/metrics"] {
+        let response = server.validation().get(path, &[]);
+        assert_eq!(response.status, 404, "{path}");
+        assert!(
+            response.text().contains("admin plane") && response.text().contains("admin-listen"),
+            "{path}"
+        );
+        assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"), "{path}");
+    }
+    for path in ["/auth", "/auth-optional/x", "/check/staff", "/session", "/logout"] {
+        let response = server.admin().get(path, &[]);
+        assert_eq!(response.status, 404, "{path}");
+        let detail = text(&response.json()["detail"]).to_owned();
+        assert!(detail.contains("validation plane") && detail.contains("setting listen"), "{path}: {detail}");
+    }
+}
+
+#[test]
+fn json_answers_end_with_a_newline() {
+    let server = Server::start(&[]);
+    let token = server.issue(json!({}))["token"].clone();
+    let batch = json!({"tokens": [token]});
+    let answers = [
+        server.admin().get("/v1/users/alice/tokens", &[key()]),
+        server.admin().get("/v1/users/alice/tokens", &[]),
+        server.admin().get("/openapi.json", &[]),
+        server.call("POST", "/v1/validate", Some(&batch)),
+        server.validation().get("/session", &[("Authorization", &*bearer(&token))]),
+    ];
+    for answer in answers {
+        assert!(answer.body.ends_with(b"}\n"), "{answer:?}");
+    }
+}
+
+#[test]
 fn other_paths_and_methods_are_not_found_or_not_allowed() {
     let server = Server::start(&[]);
     let token = server.issue(json!({}))["token"].clone();
     let headers = [("Authorization", &*bearer(&token))];
     let mut client = server.validation();
-    for path in
-        ["/", "/authx", "//auth", "/AUTH", "/%61uth", "/v1/tokens", "/metrics", "/session/", "/logout/x"]
-    {
+    for path in ["/", "/authx", "//auth", "/AUTH", "/%61uth", "/session/", "/logout/x"] {
         let response = client.get(path, &headers);
         assert_eq!(response.status, 404, "{path}");
         assert_empty(&response);

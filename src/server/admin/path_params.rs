@@ -38,7 +38,7 @@ impl PathParams {
     /// # Errors
     /// 404 if the pattern has no `{id}`; the same for the other getters.
     pub fn id(&self) -> Result<TokenId, Problem> {
-        self.id.ok_or_else(Problem::not_found)
+        self.id.ok_or_else(Problem::no_such_record)
     }
 
     /// The user.
@@ -66,7 +66,7 @@ fn checked(
     rule: impl FnOnce(&str) -> rules::Checked,
     fields: &mut Fields,
 ) -> Result<String, Problem> {
-    let value = value.ok_or_else(Problem::not_found)?;
+    let value = value.ok_or_else(Problem::no_such_record)?;
     if let Err(detail) = rule(&value) {
         fields.fail(name, detail);
     }

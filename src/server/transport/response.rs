@@ -36,7 +36,9 @@ pub(crate) fn with_json_type(
     content_type: &'static str,
 ) -> Response<Body> {
     // Serialization to memory fails only for maps whose keys are not strings. There are none.
-    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    let mut bytes = serde_json::to_vec(body).unwrap_or_default();
+    // For people with curl: the next prompt begins on a line of its own.
+    bytes.push(b'\n');
     let mut response = with_body(status, bytes);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

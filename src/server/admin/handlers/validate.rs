@@ -134,7 +134,7 @@ impl Results {
             text
         };
         text.pop_if(|last| *last == b',');
-        text.extend_from_slice(b"]}");
+        text.extend_from_slice(b"]}\n");
         text
     }
 }

@@ -21,7 +21,7 @@ impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         let of_kind = |kind| Self::new(kind, rejection.to_string());
         match rejection {
-            Rejection::NotFound => Self::not_found(),
+            Rejection::NotFound => Self::no_such_record(),
             Rejection::Revoked => of_kind(ProblemKind::TokenRevoked),
             Rejection::Pending => of_kind(ProblemKind::SecondFactorPending),
             Rejection::RotatedTooOften => of_kind(ProblemKind::RotatedTooOften),
