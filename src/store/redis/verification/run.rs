@@ -32,7 +32,7 @@ impl RedisStore {
         let started_ms = self.node_cache.clock.boottime_ms();
         self.topology.refresh().await;
         let at_start = self.topology.map().clone();
-        self.count_keys(progress).await?;
+        self.add_up_keys(progress).await?;
         let mut run = Verifier::new(self, options, progress, now_ms);
         let mut done = BTreeSet::new();
         while let Some(address) = self.next_master(&done) {
@@ -62,7 +62,7 @@ impl RedisStore {
     }
 
     /// Adds up the keys of all masters that answer.
-    async fn count_keys(&self, progress: &Progress) -> Result<(), StoreError> {
+    async fn add_up_keys(&self, progress: &Progress) -> Result<(), StoreError> {
         let masters = self.topology.map().masters.clone();
         let mut outcome = Err(StoreError::Unavailable(self.topology.why_unknown()));
         for master in &masters {
