@@ -7,6 +7,7 @@ use super::event_stream::FeedReaders;
 use super::unauthorized_log::UnauthorizedLog;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
+use crate::server::metrics::connections::ConnectionsByListener;
 use crate::server::auth::settings::ValidationSettings;
 use crate::service::Service;
 use crate::validation::Validator;
@@ -26,7 +27,9 @@ pub struct AdminPlane {
     pub unauthorized: UnauthorizedLog,
     /// Answers `/v1/events`.
     pub feed: FeedReaders,
-    /// Answers `/metrics`.
+    /// The connections of all listeners, for `/v1/stats`.
+    pub connections: ConnectionsByListener,
+    /// Answers `/metrics` and `/v1/stats`.
     pub metrics: Arc<Metrics>,
     /// Answers `/readyz` and `/v1/status`.
     pub readiness: Readiness,

@@ -1,0 +1,6 @@
+//! The metrics over HTTP, and the metrics of listeners and calls.
+
+pub mod connections;
+pub mod feed_readers;
+pub mod plane;
+pub mod text;
