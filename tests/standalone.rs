@@ -21,6 +21,7 @@ mod admin_plane {
     mod oauth_requests;
     mod refusals;
     mod related;
+    mod request_ids;
     mod tokens;
 }
 
@@ -57,6 +58,11 @@ mod store {
     mod contract;
     mod near_cache;
     mod races;
+}
+
+mod traces {
+    mod collector_faults;
+    mod spans;
 }
 
 mod validation_plane {

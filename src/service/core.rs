@@ -126,9 +126,9 @@ impl Service {
         self.last_access.flush_lag_ms()
     }
 
-    /// Logs why a request is answered with a server error.
-    pub fn report(&self, error: &StoreError) {
-        self.faults.report(error, self.clock.boottime_ms());
+    /// Logs why a request, which may have an id, is answered with a server error.
+    pub fn report(&self, error: &StoreError, request_id: Option<&str>) {
+        self.faults.report(error, request_id, self.clock.boottime_ms());
     }
 
     /// Records a successful validation; `is_kept` as for [`LastAccess::record`].

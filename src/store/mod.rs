@@ -6,6 +6,7 @@
 pub mod cache;
 pub mod call;
 pub mod change_counters;
+pub mod check_up;
 pub mod dispatch;
 pub mod error;
 pub mod feed;

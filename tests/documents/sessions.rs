@@ -201,7 +201,9 @@ impl Comparison<'_> {
             return;
         }
         let both = |is: fn(&str) -> bool| is(shown) && is(real);
-        if both(is_token) || both(|text| TokenId::parse(text).is_some()) {
+        if both(is_request_id) {
+            // Nothing refers to it later.
+        } else if both(is_token) || both(|text| TokenId::parse(text).is_some()) {
             self.learned.push((shown.to_owned(), real.to_owned()));
             // A token contains its id, so the longer string is replaced first.
             self.learned.sort_by_key(|(shown, _)| std::cmp::Reverse(shown.len()));
@@ -218,6 +220,10 @@ fn parsed(text: &str) -> Value {
 fn is_token(text: &str) -> bool {
     let rest = text.strip_prefix("dw_").or_else(|| text.strip_prefix("dwd_"));
     rest.is_some_and(|rest| rest.len() == 48)
+}
+
+fn is_request_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_time(text: &str) -> bool {

@@ -9,5 +9,6 @@ mod checks;
 mod envoy;
 mod haproxy;
 mod nginx;
+mod rolling_restart;
 mod site;
 mod traefik;

@@ -1,5 +1,6 @@
 //! The server on each kind of Redis deployment, and the failures of each.
 
+mod backup;
 #[cfg(target_os = "linux")] // libfaketime
 mod clock;
 mod cluster;

@@ -8,7 +8,7 @@ use crate::model::event::RevokeReason;
 use crate::store::Store;
 
 /// The reasons for which tokens are revoked.
-pub const OF_TOKENS: [RevokeReason; 8] = [
+pub const OF_TOKENS: [RevokeReason; 9] = [
     RevokeReason::Logout,
     RevokeReason::Ended,
     RevokeReason::AllOfUser,
@@ -17,6 +17,7 @@ pub const OF_TOKENS: [RevokeReason; 8] = [
     RevokeReason::Device,
     RevokeReason::Related,
     RevokeReason::Revoked,
+    RevokeReason::Erased,
 ];
 /// The reasons for which calls end takeovers.
 const OF_TAKEOVERS: [RevokeReason; 2] = [RevokeReason::Logout, RevokeReason::Ended];

@@ -21,6 +21,7 @@ use crate::last_access::recorder::LastAccessCounters;
 use crate::logging;
 use crate::node::readiness::Readiness;
 use crate::store::Store;
+use crate::telemetry::SpanCounters;
 use crate::validation::counters::AllValidations;
 
 /// The metrics of a node.
@@ -32,6 +33,8 @@ pub struct Metrics {
     pub last_access: LastAccessCounters,
     /// Requests to the admin plane without valid credentials.
     pub admin_refusals: Counter,
+    /// The counters of the export of traces.
+    pub trace_spans: SpanCounters,
     started: ClockReading,
 }
 
@@ -43,6 +46,7 @@ impl Metrics {
             validations: AllValidations::default(),
             last_access: LastAccessCounters::default(),
             admin_refusals: Counter::default(),
+            trace_spans: SpanCounters::default(),
             started: clock.reading(),
         };
         metrics.registry().register_collector(Box::new(ProcessCollector));
@@ -60,6 +64,16 @@ impl Metrics {
                 &metrics.last_access.failed_writes,
             ),
             ("admin_refusals", "Requests to the admin plane without a valid API key", &metrics.admin_refusals),
+            (
+                "trace_spans_exported",
+                "Spans that the trace collector accepted",
+                &metrics.trace_spans.exported,
+            ),
+            (
+                "trace_spans_dropped",
+                "Spans lost because the queue was full or the collector did not accept them",
+                &metrics.trace_spans.dropped,
+            ),
         ] {
             metrics.register(name, help, counter.clone());
         }

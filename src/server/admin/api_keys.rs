@@ -7,29 +7,32 @@ use super::problem::Problem;
 use crate::server::request::credentials::bearer;
 use crate::values::{ApiKey, Scope};
 
-/// Returns the API key in `Authorization`, if it has one of these scopes.
+/// Returns the API key in `Authorization`.
 ///
 /// # Errors
-/// 401 without a valid key, 403 for a key without the scope.
-pub fn authorize<'a>(
-    keys: &'a [ApiKey],
-    headers: &HeaderMap,
-    scopes: &[Scope],
-) -> Result<&'a ApiKey, Problem> {
+/// 401 without a valid key.
+pub fn authenticate<'a>(keys: &'a [ApiKey], headers: &HeaderMap) -> Result<&'a ApiKey, Problem> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let line = lines.next().ok_or_else(Problem::api_key_missing)?;
     if lines.next().is_some() {
         return Err(Problem::api_key_invalid());
     }
     let text = bearer(line.as_bytes()).ok_or_else(Problem::api_key_missing)?;
-    let key = find(keys, text).ok_or_else(Problem::api_key_invalid)?;
-    if has_one_of(key, scopes) { Ok(key) } else { Err(Problem::insufficient_scope(lacks(scopes))) }
+    find(keys, text).ok_or_else(Problem::api_key_invalid)
 }
 
 /// Finds the key with this text. Every key is compared, each in constant time, so the time says nothing about the keys.
 pub fn find<'a>(keys: &'a [ApiKey], text: &[u8]) -> Option<&'a ApiKey> {
     let hash = ApiKey::hash_of(text);
     keys.iter().fold(None, |found, key| if constant_time_eq_32(&key.hash, &hash) { Some(key) } else { found })
+}
+
+/// Refuses a key that has none of these scopes.
+///
+/// # Errors
+/// 403.
+pub fn demand_one_of(key: &ApiKey, scopes: &[Scope]) -> Result<(), Problem> {
+    if has_one_of(key, scopes) { Ok(()) } else { Err(Problem::insufficient_scope(lacks(scopes))) }
 }
 
 /// Whether a key has one of these scopes.

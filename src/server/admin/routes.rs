@@ -3,12 +3,13 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    devices, events, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens, validate,
+    devices, events, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens, users,
+    validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
 use super::problem::Problem;
-use super::route::Handler::{self, ApiKey, OAuth, Public};
+use super::route::Handler::{ApiKey, OAuth, Public};
 use super::route::{Route, delete, get, get_stream, patch, post};
 use crate::server::transport::response::empty;
 use crate::values::Scope;
@@ -58,6 +59,7 @@ const ROUTES: &[Route] = &[
     get("/v1/users/{user}/takeovers", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::list_of_user(call)))),
     get("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::list(call)))),
     delete("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::revoke_all(call)))),
+    delete("/v1/users/{user}", ApiKey(TOKENS, |call| Box::pin(users::erase(call)))),
     get("/v1/users/{user}/events", ApiKey(EVENTS, |call| Box::pin(events::list_of_user(call)))),
     get_stream("/v1/events", ApiKey(EVENTS, |call| Box::pin(events::follow(call)))),
     get("/v1/users/{user}/devices", ApiKey(DEVICES, |call| Box::pin(devices::list(call)))),
@@ -68,16 +70,16 @@ const ROUTES: &[Route] = &[
     post("/v1/devices/login", ApiKey(DEVICES, |call| Box::pin(devices::log_in(call)))),
 ];
 
-/// Finds the handler of a call, and the values in its path.
+/// Finds the route of a call, and the values in its path.
 ///
 /// # Errors
 /// 404 for an unknown path, 405 with `Allow` for a known path without this method.
-pub fn find(method: &Method, path: &str) -> Result<(&'static Handler, PathParams), Problem> {
+pub fn find(method: &Method, path: &str) -> Result<(&'static Route, PathParams), Problem> {
     let mut allowed = Vec::new();
     for route in ROUTES {
         let Some(params) = route.params(path) else { continue };
         if route.methods().any(|allowed| allowed == *method) {
-            return Ok((&route.handler, params));
+            return Ok((route, params));
         }
         allowed.extend(route.methods());
     }
@@ -88,13 +90,22 @@ pub fn find(method: &Method, path: &str) -> Result<(&'static Handler, PathParams
     }
 }
 
+/// Returns the pattern of a path; `None` for an unknown one.
+pub fn pattern(path: &str) -> Option<&'static str> {
+    ROUTES.iter().find(|route| route.params(path).is_some()).map(|route| route.pattern)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use hyper::HeaderMap;
+
     use super::*;
+    use crate::entropy::Entropy;
     use crate::server::admin::handlers::openapi::OPENAPI;
     use crate::server::admin::route::placeholder;
+    use crate::server::request::request_id::RequestId;
 
     fn params(path: &str) -> Option<PathParams> {
         ROUTES.iter().find_map(|route| route.params(path))
@@ -173,7 +184,8 @@ mod tests {
     fn allow_lists_the_methods_of_all_calls_of_a_path() {
         let allow = |path: &str| {
             let problem = find(&Method::PUT, path).err().unwrap();
-            problem.response().headers()["allow"].to_str().unwrap().to_owned()
+            let request_id = RequestId::of(&HeaderMap::new(), &Entropy::seeded(1));
+            problem.response(&request_id).headers()["allow"].to_str().unwrap().to_owned()
         };
         assert_eq!(allow("/v1/tokens/AAAAAAAAAAAAAAAA"), "GET, HEAD, PATCH, DELETE");
         assert_eq!(allow("/v1/tokens/AAAAAAAAAAAAAAAA/takeover"), "POST, DELETE");

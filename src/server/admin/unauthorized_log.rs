@@ -1,9 +1,8 @@
 //! Requests to the admin plane without valid credentials: each is counted, and at most one line a second is logged.
 
-use std::net::IpAddr;
-
 use prometheus_client::metrics::counter::Counter;
 
+use super::context::CallContext;
 use crate::clock::Clock;
 use crate::logging::RepeatedFault;
 
@@ -20,13 +19,13 @@ impl UnauthorizedLog {
         Self { clock, counter, fault: RepeatedFault::default() }
     }
 
-    /// Adds a request from this address.
-    pub fn add(&self, address: Option<IpAddr>) {
+    /// Adds a request.
+    pub fn add(&self, context: &CallContext) {
         self.counter.inc();
         if let Some(due) = self.fault.due(self.clock.boottime_ms()) {
-            let address = address.map(tracing::field::display);
             tracing::warn!(
-                address,
+                address = context.address.map(tracing::field::display),
+                request_id = context.request_id.as_str(),
                 suppressed = due.suppressed,
                 "admin request refused: no valid credentials"
             );

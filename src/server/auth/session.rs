@@ -118,7 +118,7 @@ async fn authenticate(
 fn error_response(service: &Service, error: &ServiceError) -> Response<Body> {
     match error {
         ServiceError::Store(error) => {
-            service.report(error);
+            service.report(error, None);
             unavailable()
         }
         // The token was revoked or has expired since it was judged.

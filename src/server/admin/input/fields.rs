@@ -164,12 +164,17 @@ fn is_out_of_range(error: &serde_json::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hyper::HeaderMap;
+
     use super::*;
+    use crate::entropy::Entropy;
     use crate::model::field_rules as rules;
     use crate::server::admin::input::field_types::{boolean, integer, text};
+    use crate::server::request::request_id::RequestId;
 
     fn pointers(problem: Problem) -> Vec<String> {
-        let body = problem.response().into_body();
+        let request_id = RequestId::of(&HeaderMap::new(), &Entropy::seeded(1));
+        let body = problem.response(&request_id).into_body();
         let bytes = collect(body);
         let json: Value = serde_json::from_slice(&bytes).unwrap();
         json["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect()

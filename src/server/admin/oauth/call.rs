@@ -7,6 +7,7 @@ use super::credentials::ClientCredentials;
 use super::error::OAuthError;
 use super::form::Form;
 use crate::model::event::Actor;
+use crate::server::admin::context::CallContext;
 use crate::server::admin::input::body::{BodyLimit, has_type, read_body, unsupported_type};
 use crate::server::admin::plane::AdminPlane;
 use crate::server::transport::body::Body;
@@ -31,7 +32,7 @@ pub struct OAuthCall<'a> {
 }
 
 impl<'a> OAuthCall<'a> {
-    /// Authenticates the client and reads its form. Without valid credentials in the headers, only a little of the body is
+    /// Authenticates the client, tells `context`, and reads its form. Without valid credentials in the headers, only a little of the body is
     /// read: the key may be in it.
     ///
     /// # Errors
@@ -39,11 +40,12 @@ impl<'a> OAuthCall<'a> {
     pub async fn read(
         admin: &'a AdminPlane,
         request: Request<Incoming>,
+        context: &mut CallContext,
         scopes: &'static [Scope],
     ) -> Result<Self, OAuthError> {
         let (head, body) = request.into_parts();
         let credentials = ClientCredentials::extract(&head.headers);
-        let by_headers = credentials.authorize(&admin.api_keys, scopes);
+        let by_headers = credentials.authorize(&admin.api_keys, scopes, context);
         let limit = if by_headers.is_ok() { BodyLimit::AUTHENTICATED } else { BodyLimit::UNAUTHENTICATED };
         let is_form = has_type(&head.headers, &[FORM]);
         let body = match is_form {
@@ -57,7 +59,7 @@ impl<'a> OAuthCall<'a> {
             (Err(problem), _) => return Err(problem.into()),
         };
         let form = Form::parse(&body)?;
-        let key = credentials.with(&form)?.authorize(&admin.api_keys, scopes)?;
+        let key = credentials.with(&form)?.authorize(&admin.api_keys, scopes, context)?;
         if !is_form {
             return Err(unsupported_type(&format!("the body must be a form: Content-Type: {FORM}")).into());
         }

@@ -9,6 +9,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use super::error::OAuthError;
 use super::form::Form;
 use crate::server::admin::api_keys;
+use crate::server::admin::context::CallContext;
 use crate::server::admin::problem::challenge;
 use crate::server::request::credentials::after_scheme;
 use crate::values::{ApiKey, Scope};
@@ -64,7 +65,7 @@ impl ClientCredentials {
         }
     }
 
-    /// Returns the API key, if it has one of these scopes.
+    /// Returns the API key, if it has one of these scopes. Tells `context` its name in any case.
     ///
     /// # Errors
     /// `InvalidClient`, `InsufficientScope`.
@@ -72,6 +73,7 @@ impl ClientCredentials {
         &self,
         keys: &'a [ApiKey],
         scopes: &'static [Scope],
+        context: &mut CallContext,
     ) -> Result<&'a ApiKey, OAuthError> {
         let (text, challenge): (&[u8], _) = match self {
             Self::Absent => (b"", challenge::API_KEY_MISSING),
@@ -79,11 +81,9 @@ impl ClientCredentials {
             Self::Basic(key) | Self::Form(key) => (key, challenge::BASIC),
             Self::Unsupported => (b"", challenge::BASIC),
         };
-        match api_keys::find(keys, text) {
-            None => Err(OAuthError::InvalidClient { challenge }),
-            Some(key) if api_keys::has_one_of(key, scopes) => Ok(key),
-            Some(_) => Err(OAuthError::InsufficientScope(scopes)),
-        }
+        let key = api_keys::find(keys, text).ok_or(OAuthError::InvalidClient { challenge })?;
+        context.key = Some(key.name.clone());
+        if api_keys::has_one_of(key, scopes) { Ok(key) } else { Err(OAuthError::InsufficientScope(scopes)) }
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::server::admin::api_keys::lacks;
 use crate::server::admin::problem::{Problem, challenge};
+use crate::server::request::request_id::RequestId;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::json;
 use crate::service::ServiceError;
@@ -37,8 +38,8 @@ impl OAuthError {
         }
     }
 
-    /// The response.
-    pub fn response(self) -> Response<Body> {
+    /// The response. OAuth's own errors have no member for `request_id`.
+    pub fn response(self, request_id: &RequestId) -> Response<Body> {
         match self {
             Self::InvalidRequest(detail) => error(StatusCode::BAD_REQUEST, "invalid_request", detail),
             Self::InvalidClient { challenge } => {
@@ -54,15 +55,15 @@ impl OAuthError {
                     .insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::INSUFFICIENT_SCOPE));
                 response
             }
-            Self::Failed(cause) => failed(cause),
-            Self::Problem(problem) => problem.response(),
+            Self::Failed(cause) => failed(cause, request_id),
+            Self::Problem(problem) => problem.response(request_id),
         }
     }
 }
 
 /// Translates the response of the other calls into OAuth's form.
-fn failed(cause: ServiceError) -> Response<Body> {
-    let other = Problem::from(cause).response();
+fn failed(cause: ServiceError, request_id: &RequestId) -> Response<Body> {
+    let other = Problem::from(cause).response(request_id);
     if other.status() == StatusCode::SERVICE_UNAVAILABLE {
         let detail = "the store is unavailable; try again";
         let mut response = error(other.status(), "temporarily_unavailable", detail);

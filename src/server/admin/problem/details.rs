@@ -10,6 +10,7 @@ use super::challenge;
 use super::field_error::FieldError;
 use super::kind::ProblemKind;
 use crate::server::plane_hint::not_found_on_admin;
+use crate::server::request::request_id::RequestId;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::with_json_type;
 use crate::store::StoreError;
@@ -88,8 +89,8 @@ impl Problem {
         self.cause.as_deref()
     }
 
-    /// The response.
-    pub fn response(self) -> Response<Body> {
+    /// The response. `request_id` is an extension member (RFC 9457, section 3.2).
+    pub fn response(self, request_id: &RequestId) -> Response<Body> {
         #[derive(Serialize)]
         struct ProblemJson<'a> {
             r#type: &'static str,
@@ -98,6 +99,7 @@ impl Problem {
             detail: &'a str,
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             errors: &'a [FieldError],
+            request_id: &'a str,
         }
         let body = ProblemJson {
             r#type: self.kind.uri(),
@@ -105,6 +107,7 @@ impl Problem {
             status: self.kind.status().as_u16(),
             detail: &self.detail,
             errors: &self.errors,
+            request_id: request_id.as_str(),
         };
         let mut response = with_json_type(self.kind.status(), &body, "application/problem+json");
         if let Some((name, value)) = self.header
