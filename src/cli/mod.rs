@@ -8,5 +8,6 @@ pub mod ready_message;
 pub mod run;
 pub mod runtime;
 pub mod serve;
+pub mod sources;
 
 pub use self::run::run;

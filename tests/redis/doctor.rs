@@ -267,7 +267,10 @@ fn a_healthy_installation_has_no_problem() {
     );
     assert_eq!((beside.problems(), beside.exit_code), (Vec::new(), 0));
     let in_use = beside.named("listen addresses");
-    assert!(in_use.iter().all(|check| text(&check["found"]).contains("in use by a server")), "{in_use:?}");
+    assert!(
+        in_use.iter().all(|check| text(&check["found"]).contains("in use by a running Doorward")),
+        "{in_use:?}"
+    );
     assert!(text(&beside.only("schema")["found"]).contains("a token key"));
     assert_eq!(redis.keys(), kept);
 }
@@ -325,6 +328,14 @@ fn wrong_settings_have_their_own_exit_code() {
     let mut process = run(&["doctor", "--json", "--lease", "1"], &SETTINGS);
     assert_eq!(process.wait().code(), Some(78), "{}", process.log());
     assert!(process.stderr().contains("lease"), "{}", process.log());
+}
+
+#[test]
+fn an_expired_api_key_is_a_warning() {
+    let key = format!("old:metrics:{}:expires=2020-01-01T00:00:00Z", "0".repeat(64));
+    let diagnosis = doctor_with(&[("DOORWARD_API_KEYS", &key)]);
+    let check = diagnosis.only("api keys");
+    assert!(check["where"] == "old" && text(&check["found"]).contains("has expired"), "{check}");
 }
 
 #[test]

@@ -11,3 +11,4 @@ mod outage;
 mod permissions;
 mod sentinel;
 mod tls;
+mod verify;

@@ -1,4 +1,4 @@
-//! The checks of files: certificates and private keys.
+//! The checks of what the settings bring along: certificates, private keys, API keys.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,13 +17,14 @@ use crate::store::report::Severity;
 
 const CERTIFICATES: &str = "certificates";
 const KEY_FILES: &str = "key files";
+const API_KEYS: &str = "api keys";
 const DAY_S: u64 = 24 * 3600;
 /// A certificate that expires sooner is a warning.
 const WARN_DAYS: u64 = 14;
 /// The mode bits that let others than owner and group read a private key, or others than the owner change it.
 const TOO_OPEN: u32 = 0o027;
 
-/// Checks the files that the settings name.
+/// Checks the files that the settings name, and the API keys.
 pub(super) fn run(config: &Config, clock: &Clock) -> Vec<Check> {
     let listeners = tls_files(config);
     let mut checks: Vec<_> = listeners.iter().flat_map(|files| of_listener(files, clock)).collect();
@@ -33,7 +34,23 @@ pub(super) fn run(config: &Config, clock: &Clock) -> Vec<Check> {
     if checks.is_empty() {
         checks.push(Check::ok(CERTIFICATES, "none configured"));
     }
+    checks.extend(of_api_keys(config, clock));
     checks
+}
+
+/// Checks when the API keys expire.
+fn of_api_keys(config: &Config, clock: &Clock) -> Vec<Check> {
+    let keys = config.all_api_keys();
+    let expiring = keys.iter().filter_map(|key| {
+        let cause = format!("{} ({key})", key.expiry_warning(clock.wall_ms())?);
+        let fix = "give its users another key, and set it: a reload takes it over";
+        Some(Check::failed(API_KEYS, Severity::Warning, &key.name, cause, fix))
+    });
+    let expiring: Vec<_> = expiring.collect();
+    match expiring.is_empty() {
+        true => vec![Check::ok(API_KEYS, format!("{} configured, none expires soon", keys.len()))],
+        false => expiring,
+    }
 }
 
 /// Checks that the files of a listener fit together, when its certificates expire, and who may read its key.

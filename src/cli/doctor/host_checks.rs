@@ -17,17 +17,23 @@ const LISTENERS: &str = "listen addresses";
 /// Checks this machine.
 pub(super) async fn run(config: &Config) -> Vec<Check> {
     let mut checks = vec![open_files(config)];
-    let (is_tls, is_admin_tls) = (config.tls_cert.is_some(), config.admin_tls_cert.is_some());
-    for (setting, address, is_tls) in [
-        ("listen", Some(&config.listen), is_tls),
-        ("admin-listen", Some(&config.admin_listen), is_admin_tls),
-        ("grpc-listen", config.grpc_listen.as_ref(), is_tls),
+    let validation = &config.listen;
+    let is_running = is_doorward_running(validation, config.tls_cert.is_some()).await;
+    for (setting, address) in [
+        ("listen", Some(validation)),
+        ("admin-listen", Some(&config.admin_listen)),
+        ("grpc-listen", config.grpc_listen.as_ref()),
+        ("metrics-listen", config.metrics_listen.as_ref()),
     ] {
-        if let Some(address) = address {
-            checks.push(listener(setting, address, is_tls).await);
-        }
+        checks.extend(address.map(|address| listener(setting, address, is_running)));
     }
     checks
+}
+
+/// Returns whether a Doorward listens on the address of the validation plane: anything else hardly answers `/readyz` so.
+async fn is_doorward_running(validation: &ListenAddr, is_tls: bool) -> bool {
+    let answer = request_readiness(validation, is_tls).await;
+    answer.is_ok_and(|status| matches!(status.as_u16(), 200 | 503))
 }
 
 /// Compares the limit of this process, which a service manager may set differently for the server.
@@ -51,27 +57,18 @@ fn open_files(config: &Config) -> Check {
     Check::failed(OPEN_FILES, severity, "max-connections", cause, fix)
 }
 
-/// Checks that an address is free, or that a running Doorward has it.
-async fn listener(setting: &'static str, address: &ListenAddr, is_tls: bool) -> Check {
+/// Checks that an address is free, or in use while a Doorward with these settings runs.
+fn listener(setting: &str, address: &ListenAddr, is_running: bool) -> Check {
     let place = format!("{setting} {address}");
-    let failed = |cause: String, fix: &str| Check::failed(LISTENERS, Severity::Fault, &place, cause, fix);
+    let failed = |cause: String, fix| Check::failed(LISTENERS, Severity::Fault, &place, cause, fix);
     match state_of(address) {
         Ok(State::Free) => Check::ok(LISTENERS, format!("{place}: free")),
-        Ok(State::Taken) => match request_readiness(address, is_tls).await {
-            // Anything else that listens there hardly answers so.
-            Ok(status) if matches!(status.as_u16(), 200 | 503) => Check::ok(
-                LISTENERS,
-                format!("{place}: in use by a server that answers /readyz with {status}"),
-            ),
-            // A listener that wants gRPC, or a certificate of the client, gives no answer.
-            answer if setting != "listen" => {
-                let answer = answer.map_or_else(|error| error.to_string(), |status| status.to_string());
-                let cause = format!("in use by a server that answers /readyz with: {answer}");
-                let fix = "check that it is Doorward; otherwise stop it or set another address";
-                Check::failed(LISTENERS, Severity::Warning, &place, cause, fix)
-            }
-            _ => failed("in use by another program".into(), "stop the program, or set another address"),
-        },
+        Ok(State::Taken) if is_running => {
+            Check::ok(LISTENERS, format!("{place}: in use by a running Doorward"))
+        }
+        Ok(State::Taken) => {
+            failed("in use by another program".into(), "stop the program, or set another address")
+        }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             let fix = "allow this user the address (AmbientCapabilities=CAP_NET_BIND_SERVICE for a port below 1024)";
             failed(error.to_string(), fix)
