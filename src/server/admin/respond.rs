@@ -9,15 +9,19 @@ use super::api_keys;
 use super::call::{AdminCall, Answer};
 use super::context::CallContext;
 use super::input::Input;
-use super::oauth::call::OAuthCall;
+use super::oauth::call::{OAuthAnswer, OAuthCall};
 use super::observation::Observation;
+use super::path_params::PathParams;
 use super::plane::AdminPlane;
-use super::route::{Handler, OAuthHandle};
+use super::problem::{Problem, ProblemKind};
+use super::route::Handler;
 use super::routes::find;
+use crate::logging::audit::AuditEntry;
 use crate::model::event::Actor;
 use crate::server::request::client::DirectClient;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
+use crate::store::StoreError;
 use crate::values::Scope;
 
 /// Answers a request.
@@ -26,7 +30,7 @@ pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: Direc
     Reply::later(async move {
         let context = &mut observation.context;
         let mut response = call(&admin, request, context).await.unwrap_or_else(|problem| {
-            problem.cause().inspect(|error| admin.service.report(error, Some(context.request_id.as_str())));
+            note_refusal(&admin, context, problem.kind(), problem.cause());
             problem.response(&context.request_id)
         });
         observation.finish(&mut response);
@@ -38,33 +42,60 @@ pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: Direc
 /// credentials before the body is read.
 async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut CallContext) -> Answer {
     let (route, params) = find(request.method(), request.uri().path())?;
-    context.route = Some(route);
+    context.found(route, &params);
     match &route.handler {
         Handler::Public(handle) => Ok(handle(admin)),
-        Handler::ApiKey(scopes, handle) => {
-            let key = api_keys::authenticate(&admin.api_keys, request.headers())?;
-            context.key = Some(key.name.clone());
-            api_keys::demand_one_of(key, scopes)?;
-            let input = Input::new(request, admin.request_timeout);
-            handle(AdminCall { admin, actor: Actor::ApiKey(&key.name), params, input }).await
+        Handler::Read(scopes, handle) => handle(authorize(admin, request, params, scopes, context)?).await,
+        Handler::Change(action, scopes, handle) => {
+            let call = authorize(admin, request, params, scopes, context)?;
+            handle(call, context.entry.get_or_insert(AuditEntry::new(*action))).await
         }
-        Handler::OAuth(scopes, handle) => Ok(oauth_call(admin, request, context, scopes, *handle).await),
+        Handler::OAuthRead(scopes, handle) => {
+            let answer = match OAuthCall::read(admin, request, context, scopes).await {
+                Ok(call) => handle(call).await,
+                Err(error) => Err(error),
+            };
+            Ok(oauth_response(admin, context, answer))
+        }
+        Handler::OAuthChange(action, scopes, handle) => {
+            let answer = match OAuthCall::read(admin, request, context, scopes).await {
+                Ok(call) => handle(call, context.entry.get_or_insert(AuditEntry::new(*action))).await,
+                Err(error) => Err(error),
+            };
+            Ok(oauth_response(admin, context, answer))
+        }
     }
 }
 
-async fn oauth_call(
-    admin: &AdminPlane,
+/// Checks the API key of a call and tells `context` its name.
+fn authorize<'a>(
+    admin: &'a AdminPlane,
     request: Request<Incoming>,
+    params: PathParams,
+    scopes: &[Scope],
     context: &mut CallContext,
-    scopes: &'static [Scope],
-    handle: OAuthHandle,
-) -> Response<Body> {
-    let answer = match OAuthCall::read(admin, request, context, scopes).await {
-        Ok(call) => handle(call).await,
-        Err(error) => Err(error),
-    };
+) -> Result<AdminCall<'a>, Problem> {
+    let key = api_keys::authenticate(&admin.api_keys, request.headers())?;
+    context.key = Some(key.name.clone());
+    api_keys::demand_one_of(key, scopes)?;
+    let input = Input::new(request, admin.request_timeout);
+    Ok(AdminCall { admin, actor: Actor::ApiKey(&key.name), params, input })
+}
+
+fn oauth_response(admin: &AdminPlane, context: &mut CallContext, answer: OAuthAnswer) -> Response<Body> {
     answer.unwrap_or_else(|error| {
-        error.cause().inspect(|cause| admin.service.report(cause, Some(context.request_id.as_str())));
+        note_refusal(admin, context, error.kind(), error.cause());
         error.response(&context.request_id)
     })
+}
+
+/// Tells `context` why the call is refused, and the log, if the store is the cause.
+fn note_refusal(
+    admin: &AdminPlane,
+    context: &mut CallContext,
+    kind: ProblemKind,
+    cause: Option<&StoreError>,
+) {
+    context.refusal = Some(kind);
+    cause.inspect(|error| admin.service.report(error, Some(context.request_id.as_str())));
 }

@@ -79,7 +79,7 @@ impl MemoryStore {
         login: &DeviceLogin,
         token: &Token,
         call: &Call<'_>,
-    ) -> Result<Outcome<Token>, StoreError> {
+    ) -> Result<Outcome<(Token, Vec<TokenId>)>, StoreError> {
         self.make_room_in_objects(&token.details.related_objects, call.now_ms);
         let mut shard = self.shard(login.id.hash_tag());
         let Some(key) = shard.devices.keys.get(&login.id).cloned() else {
@@ -98,16 +98,17 @@ impl MemoryStore {
         }
         shard.devices.prune_of(&key.user, call.now_ms);
         let token = token.clone().with_user(&key.user);
-        if let Err(rejection) = self.issue_in(&mut shard, &token, call)? {
-            return Ok(Err(rejection));
-        }
+        let evicted = match self.issue_in(&mut shard, &token, call)? {
+            Ok(evicted) => evicted,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
         if let Some(key) = shard.devices.keys.get_mut(&login.id) {
             key.last_login_ms = Some(call.now_ms);
             key.expires_at_ms = login.expires_at_ms;
         }
         let id = Some(token.record.id);
         self.emit_device(&mut shard, EventKind::DeviceLoggedIn, device, id, call);
-        Ok(Ok(token))
+        Ok(Ok((token, evicted)))
     }
 
     /// Whether the newest events are refused logins, one of them of this key and not long ago.
