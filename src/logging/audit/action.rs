@@ -39,6 +39,8 @@ actions! {
     TokenUnrelate: "token.unrelate";
     /// Revoke the tokens of a user.
     UserRevoke: "user.revoke";
+    /// Erase a user: tokens, device keys, takeovers and events.
+    UserErase: "user.erase";
     /// Revoke the tokens of a related object.
     ObjectRevoke: "object.revoke";
     /// Start a takeover.

@@ -3,7 +3,7 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    devices, events, metrics, openapi, related, status, takeovers, tokens, user_tokens, validate,
+    devices, events, metrics, openapi, related, status, takeovers, tokens, user_tokens, users, validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
@@ -93,6 +93,10 @@ const ROUTES: &[Route] = &[
         "/v1/users/{user}/tokens",
         Change(Action::UserRevoke, TOKENS, |call, entry| Box::pin(user_tokens::revoke_all(call, entry))),
     ),
+    delete(
+        "/v1/users/{user}",
+        Change(Action::UserErase, TOKENS, |call, entry| Box::pin(users::erase(call, entry))),
+    ),
     get("/v1/users/{user}/events", Read(EVENTS, |call| Box::pin(events::list_of_user(call)))),
     get_stream("/v1/events", Read(EVENTS, |call| Box::pin(events::follow(call)))),
     get("/v1/users/{user}/devices", Read(DEVICES, |call| Box::pin(devices::list(call)))),
@@ -133,6 +137,11 @@ pub fn find(method: &Method, path: &str) -> Result<(&'static Route, PathParams),
     } else {
         Err(Problem::method_not_allowed(&allowed))
     }
+}
+
+/// Returns the pattern of a path; `None` for an unknown one.
+pub fn pattern(path: &str) -> Option<&'static str> {
+    ROUTES.iter().find(|route| route.params(path).is_some()).map(|route| route.pattern)
 }
 
 #[cfg(test)]

@@ -73,6 +73,7 @@ pub(crate) struct Scripts {
     pub(crate) change_device: Script,
     pub(crate) remove_device: Script,
     pub(crate) log_in_device: Script,
+    pub(crate) erase_user: Script,
     /// Every command that these scripts call, sorted.
     pub(crate) commands: Vec<String>,
 }
@@ -101,12 +102,13 @@ impl Scripts {
             add_object_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_object_entry")]),
             add_takeover_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_takeover_entry")]),
             remove_stale_entries: script(ALLOW_OOM, &[REVERSE_INDEX, lua!("remove_stale_entries")]),
-            start_takeover: script(DENY_OOM, &[USER, lua!("start_takeover")]),
+            start_takeover: script(DENY_OOM, &[USER, REVERSE_INDEX, lua!("start_takeover")]),
             end_takeover: script(ALLOW_OOM, &[USER, lua!("end_takeover")]),
             make_device: script(DENY_OOM, &[USER, DEVICES, lua!("make_device")]),
             change_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("change_device")]),
             remove_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("remove_device")]),
             log_in_device: script(DENY_OOM, &[USER, ISSUING, DEVICES, lua!("log_in_device")]),
+            erase_user: script(ALLOW_OOM, &[USER, DEVICES, lua!("erase_user")]),
             commands: commands.into_iter().collect(),
         }
     }

@@ -19,8 +19,9 @@ if bit.band(t.flags, PENDING) ~= 0 then return { 3 } end
 if t.user == a.user then return { 4 } end
 
 local token, history = key('t', a.locator), key('o', a.locator)
--- Fails if the history is of another type, before anything is written.
+-- These fail if a key is of another type, before anything is written.
 local packed = redis.call('HGET', history, 'l')
+redis.call('ZCARD', key('a', t.user))
 end_takeover(t.user, a.locator, 'replaced')
 
 -- Field l names the takeovers, oldest first: those beyond the limit go.
@@ -37,5 +38,9 @@ redis.call('HSET', history, 'u', t.user, 'x', decimal(t.expires_at_ms), 'l', cms
 redis.call('PEXPIRE', history, a.ends_at_ms - now_ms + a.retention_ms, 'NX')
 redis.call('PEXPIRE', history, a.ends_at_ms - now_ms + a.retention_ms, 'GT')
 redis.call('HSET', token, 't', cmsgpack.pack({ a.takeover, a.user, a.ends_at_ms, now_ms, a.reason }))
+-- The user's tokens with takeovers, for an erasure: the histories outlive the tokens and their index.
+redis.call('ZADD', key('a', t.user), 'GT', a.ends_at_ms + a.retention_ms, a.locator)
+prune_entries('a', t.user)
+fit_entries_ttl('a', t.user)
 emit(t.user, { k = 'takeover.started', l = a.locator, o = a.takeover, u = a.user })
 return finish({ 1, t.user })
