@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use doorward::Token;
 use doorward::TokenChange;
 use doorward::internals::model::event::{EventKind, RevokeReason};
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
-use doorward::Token;
 use tokio::task::JoinHandle;
 
 use crate::common::devices::{login_of, sample_device};
