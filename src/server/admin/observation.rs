@@ -8,6 +8,7 @@ use hyper::{Request, Response};
 use super::context::CallContext;
 use super::plane::AdminPlane;
 use super::problem::ProblemKind;
+use crate::clock::ClockReading;
 use crate::logging::audit::{Action, AuditLine, Outcome};
 use crate::model::event::Actor;
 use crate::server::request::client::DirectClient;
@@ -17,6 +18,7 @@ use crate::server::transport::body::Body;
 /// A call under way. It ends with [`Observation::finish`], or is dropped: then the client has disconnected.
 pub struct Observation {
     admin: Arc<AdminPlane>,
+    began: ClockReading,
     /// What is known of the call.
     pub context: CallContext,
 }
@@ -24,11 +26,15 @@ pub struct Observation {
 impl Observation {
     /// Begins with a request.
     pub fn begin(admin: &Arc<AdminPlane>, request: &Request<Incoming>, client: DirectClient) -> Self {
-        Self { admin: admin.clone(), context: CallContext::of(admin, request, client) }
+        let began = admin.service.clock().reading();
+        Self { admin: admin.clone(), began, context: CallContext::of(admin, request, client) }
     }
 
     /// Finishes with the response, which gets the request id.
     pub fn finish(mut self, response: &mut Response<Body>) {
+        let (admin, pattern) = (&self.admin, self.context.route.map(|route| route.pattern));
+        let ns = admin.service.clock().elapsed_ns(self.began);
+        admin.calls.add(pattern, &self.context.method, response.status(), ns);
         response.headers_mut().insert(X_REQUEST_ID.clone(), self.context.request_id.header_value());
         let refusal = self.context.refusal.map(|kind| (kind, response.status().as_u16()));
         let outcome = match refusal {

@@ -3,7 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    devices, events, metrics, openapi, related, status, takeovers, tokens, user_tokens, users, validate,
+    devices, events, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens, users,
+    validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
@@ -37,6 +38,7 @@ const ROUTES: &[Route] = &[
     get("/openapi.json", Public(|_| openapi::document())),
     get("/metrics", Read(METRICS, |call| Box::pin(metrics::show(call)))),
     get("/v1/status", Read(METRICS, |call| Box::pin(status::show(call)))),
+    get("/v1/stats", Read(METRICS, |call| Box::pin(stats::show(call)))),
     post(
         "/v1/tokens",
         Change(Action::TokenIssue, TOKENS, |call, entry| Box::pin(tokens::issue(call, entry))),
