@@ -44,7 +44,7 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut Call
         Handler::ApiKey(scopes, handle) => {
             let key = api_keys::authenticate(&admin.api_keys, request.headers())?;
             context.key = Some(key.name.clone());
-            api_keys::demand_one_of(key, scopes)?;
+            api_keys::demand_all(key, scopes)?;
             let input = Input::new(request, admin.request_timeout);
             handle(AdminCall { admin, actor: Actor::ApiKey(&key.name), params, input }).await
         }

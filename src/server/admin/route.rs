@@ -78,7 +78,7 @@ pub fn placeholder(segment: &str) -> Option<&str> {
 pub enum Handler {
     /// No credentials. The query is ignored.
     Public(fn(&AdminPlane) -> Response<Body>),
-    /// `Authorization: Bearer` with an API key that has one of these scopes.
+    /// `Authorization: Bearer` with an API key that has all of these scopes.
     ApiKey(&'static [Scope], for<'a> fn(AdminCall<'a>) -> BoxFuture<'a, Answer>),
     /// An API key with one of these scopes, in any of the ways in which an OAuth client authenticates.
     OAuth(&'static [Scope], OAuthHandle),

@@ -19,6 +19,8 @@ const DEVICES: &[Scope] = &[Scope::Devices];
 const EVENTS: &[Scope] = &[Scope::Events];
 const INTROSPECT: &[Scope] = &[Scope::Introspect];
 const INTROSPECT_OR_TOKENS: &[Scope] = &[Scope::Introspect, Scope::Tokens];
+/// Of all that an erasure erases.
+const ERASURE: &[Scope] = &[Scope::Tokens, Scope::Takeovers, Scope::Devices];
 const METRICS: &[Scope] = &[Scope::Metrics];
 
 /// Every call, the most frequent first: the search is linear. No path matches two patterns.
@@ -57,7 +59,7 @@ const ROUTES: &[Route] = &[
     get("/v1/users/{user}/takeovers", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::list_of_user(call)))),
     get("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::list(call)))),
     delete("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::revoke_all(call)))),
-    delete("/v1/users/{user}", ApiKey(TOKENS, |call| Box::pin(users::erase(call)))),
+    delete("/v1/users/{user}", ApiKey(ERASURE, |call| Box::pin(users::erase(call)))),
     get("/v1/users/{user}/events", ApiKey(EVENTS, |call| Box::pin(events::list_of_user(call)))),
     get_stream("/v1/events", ApiKey(EVENTS, |call| Box::pin(events::follow(call)))),
     get("/v1/users/{user}/devices", ApiKey(DEVICES, |call| Box::pin(devices::list(call)))),
