@@ -43,7 +43,7 @@ local function make_room(user, new)
 end
 
 -- Stores a new token of a user. `new` has locator, created_at_ms, expires_at_ms, max (live tokens per user), may_revoke
--- (whether the oldest may be revoked for it), room and device; `fields` are those of its hash. Returns what make_room
+-- (whether the oldest may be revoked for it), room, device and facts (of events); `fields` are those of its hash. Returns what make_room
 -- returns.
 local function issue(user, new, fields)
   local token, index = key('t', new.locator), key('u', user)
@@ -68,7 +68,7 @@ local function issue(user, new, fields)
   end
   redis.call('ZADD', index, unpack(entries))
   fit_ttl(user)
-  emit(user, { k = 'token.issued', l = new.locator, d = new.device })
+  emit(user, { k = 'token.issued', l = new.locator, d = new.device }, new.facts)
   return made_room
 end
 
