@@ -27,12 +27,15 @@ pub fn find<'a>(keys: &'a [ApiKey], text: &[u8]) -> Option<&'a ApiKey> {
     keys.iter().fold(None, |found, key| if constant_time_eq_32(&key.hash, &hash) { Some(key) } else { found })
 }
 
-/// Refuses a key that has none of these scopes.
+/// Refuses a key that lacks one of these scopes.
 ///
 /// # Errors
-/// 403.
-pub fn demand_one_of(key: &ApiKey, scopes: &[Scope]) -> Result<(), Problem> {
-    if has_one_of(key, scopes) { Ok(()) } else { Err(Problem::insufficient_scope(lacks(scopes))) }
+/// 403, which names the first missing scope.
+pub fn demand_all(key: &ApiKey, scopes: &[Scope]) -> Result<(), Problem> {
+    match scopes.iter().find(|scope| !key.scopes.contains(**scope)) {
+        Some(missing) => Err(Problem::insufficient_scope(lacks(&[*missing]))),
+        None => Ok(()),
+    }
 }
 
 /// Whether a key has one of these scopes.

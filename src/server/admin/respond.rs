@@ -82,7 +82,7 @@ fn authorize<'a>(
 ) -> Result<AdminCall<'a>, Problem> {
     let key = api_keys::authenticate(&admin.api_keys, request.headers())?;
     context.key = Some(key.name.clone());
-    api_keys::demand_one_of(key, scopes)?;
+    api_keys::demand_all(key, scopes)?;
     let input = Input::new(request, admin.request_timeout);
     Ok(AdminCall { admin, actor: Actor::ApiKey(&key.name), params, input })
 }

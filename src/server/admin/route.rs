@@ -79,7 +79,7 @@ pub fn placeholder(segment: &str) -> Option<&str> {
 pub enum Handler {
     /// No credentials. The query is ignored.
     Public(fn(&AdminPlane) -> Response<Body>),
-    /// `Authorization: Bearer` with an API key that has one of these scopes. Changes nothing.
+    /// `Authorization: Bearer` with an API key that has all of these scopes. Changes nothing.
     Read(&'static [Scope], for<'a> fn(AdminCall<'a>) -> BoxFuture<'a, Answer>),
     /// The same credentials. Does this, and tells the audit entry what it knows.
     Change(Action, &'static [Scope], for<'a> fn(AdminCall<'a>, &'a mut AuditEntry) -> BoxFuture<'a, Answer>),
@@ -103,7 +103,7 @@ impl Handler {
         }
     }
 
-    /// Returns the scopes of which a key needs one.
+    /// Returns the scopes that the call demands.
     pub const fn scopes(&self) -> &'static [Scope] {
         match self {
             Self::Public(_) => &[],

@@ -21,6 +21,8 @@ const DEVICES: &[Scope] = &[Scope::Devices];
 const EVENTS: &[Scope] = &[Scope::Events];
 const INTROSPECT: &[Scope] = &[Scope::Introspect];
 const INTROSPECT_OR_TOKENS: &[Scope] = &[Scope::Introspect, Scope::Tokens];
+/// Of all that an erasure erases.
+const ERASURE: &[Scope] = &[Scope::Tokens, Scope::Takeovers, Scope::Devices];
 const METRICS: &[Scope] = &[Scope::Metrics];
 
 /// Every call, the most frequent first: the search is linear. No path matches two patterns.
@@ -97,7 +99,7 @@ const ROUTES: &[Route] = &[
     ),
     delete(
         "/v1/users/{user}",
-        Change(Action::UserErase, TOKENS, |call, entry| Box::pin(users::erase(call, entry))),
+        Change(Action::UserErase, ERASURE, |call, entry| Box::pin(users::erase(call, entry))),
     ),
     get("/v1/users/{user}/events", Read(EVENTS, |call| Box::pin(events::list_of_user(call)))),
     get_stream("/v1/events", Read(EVENTS, |call| Box::pin(events::follow(call)))),
