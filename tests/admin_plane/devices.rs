@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::device_calls::*;
-use crate::common::server::{assert_invalid_token, identity, pointers, text, token_path};
+use crate::common::server::{assert_invalid_token, identity, key, pointers, text, token_path};
 use crate::on_each_store;
 
 #[test]

@@ -3,21 +3,18 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::{HeaderMap, Request, Response};
 
-use super::api_keys;
+use super::api_keys::KnownKey;
 use super::call::{AdminCall, Answer};
 use super::context::CallContext;
-use super::input::Input;
 use super::oauth::call::{OAuthAnswer, OAuthCall};
 use super::observation::Observation;
-use super::path_params::PathParams;
 use super::plane::AdminPlane;
 use super::problem::{Problem, ProblemKind};
 use super::route::Handler;
 use super::routes::{find, pattern};
 use crate::logging::audit::AuditEntry;
-use crate::model::event::Actor;
 use crate::server::request::client::DirectClient;
 use crate::server::request::origin::RequestOrigin;
 use crate::server::request::span::later_within;
@@ -28,10 +25,13 @@ use crate::values::Scope;
 
 /// Answers a request.
 pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: DirectClient) -> Reply {
-    let span = admin.tracer.as_ref().and_then(|tracer| {
+    let mut span = admin.tracer.as_ref().and_then(|tracer| {
         tracer.begin(&RequestOrigin::of(&request, client), || pattern(request.uri().path()))
     });
     let mut observation = Observation::begin(&admin, &request, client);
+    if let Some(span) = &mut span {
+        span.set_request_id(observation.context.request_id.as_str());
+    }
     later_within(span, async move {
         let context = &mut observation.context;
         let mut response = call(&admin, request, context).await.unwrap_or_else(|problem| {
@@ -50,10 +50,14 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut Call
     context.found(route, &params);
     match &route.handler {
         Handler::Public(handle) => Ok(handle(admin)),
-        Handler::Read(scopes, handle) => handle(authorize(admin, request, params, scopes, context)?).await,
+        Handler::Read(scopes, handle) => {
+            let key = authorize(admin, request.headers(), scopes, context)?;
+            handle(AdminCall::new(admin, &key, params, request)).await
+        }
         Handler::Change(action, scopes, handle) => {
-            let call = authorize(admin, request, params, scopes, context)?;
-            handle(call, context.entry.get_or_insert(AuditEntry::new(*action))).await
+            let key = authorize(admin, request.headers(), scopes, context)?;
+            let entry = context.entry.get_or_insert(AuditEntry::new(*action));
+            handle(AdminCall::new(admin, &key, params, request), entry).await
         }
         Handler::OAuthRead(scopes, handle) => {
             let answer = match OAuthCall::read(admin, request, context, scopes).await {
@@ -72,19 +76,20 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut Call
     }
 }
 
-/// Checks the API key of a call and tells `context` its name.
-fn authorize<'a>(
-    admin: &'a AdminPlane,
-    request: Request<Incoming>,
-    params: PathParams,
+/// Returns the API key of a call, and tells `context` its name.
+///
+/// # Errors
+/// 401 without a valid key, 403 for a key that lacks a scope.
+fn authorize(
+    admin: &AdminPlane,
+    headers: &HeaderMap,
     scopes: &[Scope],
     context: &mut CallContext,
-) -> Result<AdminCall<'a>, Problem> {
-    let key = api_keys::authenticate(&admin.api_keys, request.headers())?;
-    context.key = Some(key.name.clone());
-    api_keys::demand_all(key, scopes)?;
-    let input = Input::new(request, admin.request_timeout);
-    Ok(AdminCall { admin, actor: Actor::ApiKey(&key.name), params, input })
+) -> Result<Arc<KnownKey>, Problem> {
+    let key = admin.api_keys.authenticate(headers)?;
+    context.key = Some(key.name().to_owned());
+    key.demand_all(scopes)?;
+    Ok(key)
 }
 
 fn oauth_response(admin: &AdminPlane, context: &mut CallContext, answer: OAuthAnswer) -> Response<Body> {

@@ -17,7 +17,7 @@ pub async fn revoke(call: OAuthCall<'_>, entry: &mut AuditEntry) -> OAuthAnswer 
         return Ok(empty(StatusCode::OK));
     };
     entry.token = Some(id);
-    match call.admin.service.change(id, &TokenChange::revoking(RevokeReason::Revoked), call.actor).await {
+    match call.admin.service.change(id, &TokenChange::revoking(RevokeReason::Revoked), call.actor()).await {
         Ok(token) => entry.user = Some(token.record.user().to_owned()),
         Err(ServiceError::Rejected(Rejection::NotFound)) => entry.count = Some(0),
         Err(error) => return Err(error.into()),
