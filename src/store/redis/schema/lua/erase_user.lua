@@ -34,11 +34,12 @@ end
 
 -- Erases a token. A corrupt one, too: nothing reads it any more.
 local function erase_token(locator)
-  local t = redis.pcall('HMGET', key('t', locator), 'f', 'x', 't', 'r', 'q')
+  local t = redis.pcall('HMGET', key('t', locator), 'f', 'x', 't', 'r', 'q', 's', 'i', 'z')
   local flags, expires_at_ms = tonumber(t[1]), tonumber(t[2])
   if flags and is_active(flags) and expires_at_ms and expires_at_ms > now_ms then
-    if t[3] then end_packed_takeover(a.user, locator, t[3], 'erased') end
-    emit(a.user, { k = 'token.revoked', l = locator, w = 'erased' })
+    local facts = token_facts(t[6], t[7], t[8])
+    if t[3] then end_packed_takeover(a.user, locator, t[3], 'erased', facts) end
+    emit(a.user, { k = 'token.revoked', l = locator, w = 'erased' }, facts)
   end
   pcall(collect_stale_entries, locator, t[4])
   pcall(collect_stale_entries, locator, t[5])
