@@ -76,10 +76,21 @@ mod process {
 }
 
 /// The store alone: one contract for all variants, random histories, races, and the specifics of Redis.
+mod reload {
+    mod certificates;
+    mod rotation;
+    mod support;
+}
+
 mod store {
     mod contract;
     mod model;
     mod races;
+    mod redis;
+}
+
+/// Spans, and the calls to Redis below them.
+mod traces {
     mod redis;
 }
 

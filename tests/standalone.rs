@@ -54,10 +54,22 @@ mod process {
     mod snapshots;
 }
 
+mod reload {
+    mod api_keys;
+    mod kinds;
+    mod refused;
+    mod support;
+}
+
 mod store {
     mod contract;
     mod near_cache;
     mod races;
+}
+
+mod traces {
+    mod collector_faults;
+    mod spans;
 }
 
 mod validation_plane {

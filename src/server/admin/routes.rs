@@ -90,6 +90,11 @@ pub fn find(method: &Method, path: &str) -> Result<(&'static Route, PathParams),
     }
 }
 
+/// Returns the pattern of a path; `None` for an unknown one.
+pub fn pattern(path: &str) -> Option<&'static str> {
+    ROUTES.iter().find(|route| route.params(path).is_some()).map(|route| route.pattern)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};

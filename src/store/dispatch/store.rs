@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::store::cache;
+use crate::store::check_up::CheckUp;
 use crate::store::error::StoreError;
 use crate::store::feed::Feed;
 use crate::store::memory::MemoryStore;
 use crate::store::memory::pruning::PRUNE_INTERVAL;
 use crate::store::record_reader::RecordReader;
 use crate::store::redis::RedisStore;
+use crate::store::redis::verification::progress::{Progress, VerifyOptions};
+use crate::store::redis::verification::report::VerificationReport;
 use crate::store::report::Report;
+use crate::values::RedisDeployment;
 
 /// The store of a node.
 #[derive(Clone)]
@@ -94,12 +98,37 @@ impl Store {
         }
     }
 
-    /// Inspects the store and reports its faults, with cause and remedy. A store that must not be used rejects all operations
-    /// until a later inspection finds no fault.
-    pub async fn inspect(&self) -> Report {
+    /// Inspects the store and probes it as [`Store::probe`] does. Reports its faults, each with cause and fix. A store that
+    /// must not be used rejects all operations until a later inspection finds no fault.
+    pub async fn examine(&self) -> Report {
         match self {
             Self::Memory(_) => Report::default(),
-            Self::Redis(store) => store.inspect().await,
+            Self::Redis(store) => store.examine().await,
+        }
+    }
+
+    /// Examines the Redis of this deployment for a person, without any change there. `None` for the embedded store.
+    pub async fn check_up(&self, deployment: &RedisDeployment) -> Option<CheckUp> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store) => Some(store.check_up(deployment).await),
+        }
+    }
+
+    /// Compares all indexes in Redis with the records, and repairs them if the options say so. `None`: the embedded store has
+    /// no indexes that could be damaged.
+    ///
+    /// # Errors
+    /// `Unavailable` if no master can be reached.
+    pub async fn verify(
+        &self,
+        options: VerifyOptions,
+        progress: &Progress,
+        now_ms: u64,
+    ) -> Result<Option<VerificationReport>, StoreError> {
+        match self {
+            Self::Memory(_) => Ok(None),
+            Self::Redis(store) => store.verify(options, progress, now_ms).await.map(Some),
         }
     }
 

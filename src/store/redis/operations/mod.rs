@@ -5,6 +5,7 @@
 
 pub mod batch_reads;
 pub mod bus_probes;
+pub mod check_up;
 pub mod clock;
 pub mod devices;
 pub mod erasures;
