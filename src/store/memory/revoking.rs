@@ -19,6 +19,7 @@ impl MemoryStore {
         let revoked = Event::of_token(EventKind::TokenRevoked, call.now_ms, call.actor, token);
         self.unindex_objects(id, &details.related_objects);
         self.emit(shard, &user, Event { reason: Some(reason), ..revoked });
+        self.changes.revoked.add(reason, 1);
     }
 
     /// Finds a token to revoke. An expired token is removed at once, so that no renewal under way can revive it.
