@@ -25,3 +25,13 @@ pub(crate) fn fail(error: &dyn Display, code: u8) -> ExitCode {
     let _ = writeln!(io::stderr(), "{error}");
     ExitCode::from(code)
 }
+
+/// Prints a warning on standard error.
+pub(crate) fn warn(text: &str) {
+    let _ = writeln!(io::stderr(), "warning: {text}");
+}
+
+/// Prints a remark for people on standard error.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
