@@ -44,6 +44,7 @@ mod service;
 #[allow(missing_docs)] // in the facade only with `StoreError`
 mod store;
 mod sync;
+mod telemetry;
 #[allow(missing_docs)] // in the facade only with `TokenId`
 mod token_string;
 mod validation;
@@ -64,8 +65,9 @@ pub use crate::validation::{Access, Identity, Validator};
 /// The types of the fields of [`Config`].
 pub mod settings {
     pub use crate::values::{
-        ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RedisDeployment, RedisUrl,
-        RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl, TrustedProxies,
+        ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpEndpoint, OtlpHeader, OverLimit,
+        RedisDeployment, RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
+        TrustedProxies,
     };
 }
 
@@ -79,7 +81,7 @@ pub mod internals {
     }
 
     expose! {
-        cli clock config entropy files http_client last_access logging model node server service store sync token_string
-        validation values
+        cli clock config entropy files http_client last_access logging model node server service store sync telemetry
+        token_string validation values
     }
 }

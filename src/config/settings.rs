@@ -13,14 +13,15 @@ use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
 use super::parse::listener::{file_mode, listen_addr, optional_listen_addr, optional_path};
 use super::parse::origins::{header_name, origins, trusted_proxies};
+use super::parse::otlp::{otlp_endpoint, otlp_headers};
 use super::parse::route_checks::route_checks;
 use super::parse::scalar::{Parsed, boolean, choice, number};
 use super::parse::store::{key_prefix, store_url};
 use super::setting::{Exposure, Setting};
 use crate::model::route_check::RouteCheck;
 use crate::values::{
-    ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RenewalStep, SameSite, SecretString,
-    StoreUrl, TrustedProxies,
+    ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OtlpEndpoint, OtlpHeader, OverLimit, RenewalStep,
+    SameSite, SecretString, StoreUrl, TrustedProxies,
 };
 
 /// Ten years and a few days.
@@ -201,6 +202,13 @@ settings! {
         "Least severe level that is logged: error, warn, info, debug or trace", frequent;
     log_format: LogFormat = choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         "log-format", "FORMAT", "text", "Format of log lines: text or json";
+
+    otlp_endpoint: Option<OtlpEndpoint> = otlp_endpoint,
+        "otlp-endpoint", "URL", "",
+        "Base URL of an OpenTelemetry collector that gets the traces by OTLP over HTTP; empty turns tracing off";
+    otlp_headers: Vec<OtlpHeader> = otlp_headers,
+        "otlp-headers", "HEADERS", "",
+        "Headers for the collector, such as its API key, separated by commas or lines: NAME=VALUE", list, secret;
 }
 
 /// The defaults: the embedded store, and no API key.
