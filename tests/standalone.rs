@@ -49,6 +49,14 @@ mod listeners {
 
 mod process {
     mod cli;
+    mod client {
+        mod events;
+        mod failures;
+        mod local;
+        mod support;
+        mod tokens;
+        mod users;
+    }
     mod dependencies;
     mod outcome;
     mod snapshots;

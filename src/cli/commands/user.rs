@@ -98,7 +98,7 @@ pub(crate) async fn run(client: &AdminClient, output: Output, command: &UserComm
             confirm(&format!("Revoke every token of {user:?}{kept}?"), *yes)?;
             let query = except.map_or(String::new(), |id| format!("?except={id}"));
             let answer = client.delete(&format!("/v1/users/{}/tokens{query}", segment(user))).await?;
-            output.print(&answer, |answer| format!("revoked {} tokens", text(&answer["revoked"])))
+            output.print(&answer, |answer| format!("revoked tokens: {}", text(&answer["revoked"])))
         }
         UserCommand::Erase { user, yes } => {
             let question = format!("Erase every token, takeover, device key and event of {user:?} for good?");
