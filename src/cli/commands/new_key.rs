@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -38,11 +39,19 @@ pub struct NewKey {
     key_file: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
-    pub(crate) json: bool,
+    json: bool,
 }
 
 /// Makes a key and prints it.
-pub(crate) fn run(new: &NewKey, output: Output, entropy: &Entropy) -> Result<(), Failure> {
+pub(crate) fn run(new: &NewKey, entropy: &Entropy) -> ExitCode {
+    let output = if new.json { Output::Json } else { Output::Text };
+    match make(new, entropy).and_then(|key| output.print(&key, lines)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(new.json),
+    }
+}
+
+fn make(new: &NewKey, entropy: &Entropy) -> Result<Value, Failure> {
     let bytes =
         entropy.bytes::<KEY_BYTES>().map_err(|error| Failure::local(format!("no randomness: {error}")))?;
     let key = URL_SAFE_NO_PAD.encode(bytes);
@@ -66,7 +75,7 @@ pub(crate) fn run(new: &NewKey, output: Output, entropy: &Entropy) -> Result<(),
         }
         None => shown["key"] = key.into(),
     }
-    output.print(&shown, lines)
+    Ok(shown)
 }
 
 /// Writes the key to a file that does not exist yet.

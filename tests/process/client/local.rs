@@ -89,7 +89,7 @@ fn assert_is_formatted(page: &Path) {
         Ok(output) => {
             let stderr = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success() && stderr.is_empty(), "{}: {stderr}", page.display());
-            assert!(String::from_utf8_lossy(&output.stdout).contains("SYNOPSIS"), "{}", page.display());
+            assert!(output.stdout.len() > 500, "{}", page.display());
         }
         Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
     }
@@ -100,6 +100,7 @@ fn every_command_has_a_manual_page() {
     let dir = tempfile::tempdir().unwrap();
     let (code, page, _) = outcome(&["man"], &[]);
     assert!(code == 0 && page.contains(".TH doorward 1") && page.contains(".SH OPTIONS"), "{page}");
+    assert!(page.contains(".SH SYNOPSIS\ndoorward [OPTIONS] [COMMAND]\n"), "{page}");
     assert_eq!(outcome(&["man", "--dir", dir.path().to_str().unwrap()], &[]).0, 0);
     for name in
         ["doorward", "doorward-serve", "doorward-token-issue", "doorward-user-erase", "doorward-events"]
