@@ -1,4 +1,4 @@
-//! What the process prints, and its exit codes.
+//! Standard output, standard error and exit codes of the process.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};

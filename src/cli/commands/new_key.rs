@@ -22,7 +22,7 @@ const KEY_BYTES: usize = 32;
 /// Only the owner may read a key's file.
 const KEY_FILE_MODE: u32 = 0o600;
 
-/// What key to make.
+/// The key to make.
 #[derive(Debug, Args)]
 pub struct NewKey {
     /// Name of the API key in logs and metrics
@@ -31,6 +31,9 @@ pub struct NewKey {
     /// Scopes of the API key: all, or some of tokens, takeovers, devices, introspect, metrics and events, with + between
     #[arg(long, value_name = "SCOPE+SCOPE", requires = "name")]
     scopes: Option<String>,
+    /// Time from which the API key is refused, such as 2027-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME", requires = "name")]
+    expires: Option<String>,
     /// Make a key for token-keys, which has no name and no hash
     #[arg(long, conflicts_with_all = ["name", "scopes"])]
     token_key: bool,
@@ -59,8 +62,9 @@ fn make(new: &NewKey, entropy: &Entropy) -> Result<Value, Failure> {
     if !new.token_key {
         let hash = hash_key(&key).map_err(Failure::local)?;
         if let (Some(name), Some(scopes)) = (&new.name, &new.scopes) {
-            let line = format!("{name}:{scopes}:{hash}");
-            api_keys(&line).map_err(|problem| Failure::usage("--name, --scopes", &problem))?;
+            let expires = new.expires.as_ref().map_or(String::new(), |time| format!(":expires={time}"));
+            let line = format!("{name}:{scopes}:{hash}{expires}");
+            api_keys(&line).map_err(|problem| Failure::usage("new-key", &problem))?;
             shown["api_keys"] = line.into();
         } else {
             shown["hash"] = hash.into();

@@ -1,4 +1,4 @@
-//! What commands print on standard output: tables and lines for people, JSON for machines.
+//! The output of commands: tables and lines for people, JSON for machines.
 
 pub mod objects;
 pub mod output;

@@ -36,8 +36,10 @@ fn a_new_key_works_with_the_line_that_is_printed() {
 fn a_new_key_goes_into_a_file_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("key");
-    let args = ["new-key", "--name=ci", "--scopes=all", "--json", "--key-file", file.to_str().unwrap()];
+    let expires = "--expires=2099-01-31T00:00:00Z";
+    let args = ["new-key", "--name=ci", "--scopes=all", expires, "--json", "--key-file", file.to_str().unwrap()];
     let (code, stdout, _) = outcome(&args, &[]);
+    assert!(stdout.contains(":expires=2099-01-31T00:00:00Z"), "{stdout}");
     let shown: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, &shown["key_file"], &shown["key"]), (0, &json!(file), &Value::Null), "{shown}");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -55,8 +57,12 @@ fn a_new_token_key_is_accepted_and_bad_names_are_not() {
     let shown: Value = serde_json::from_str(&stdout).unwrap();
     let settings = [("DOORWARD_TOKEN_KEYS", shown["key"].as_str().unwrap())];
     assert_eq!(outcome(&["check-config"], &settings).0, 0);
-    for args in [&["--name=a b", "--scopes=all"], &["--name=a", "--scopes=everything"]] {
-        let (code, stdout, stderr) = outcome(&[&["new-key"], &args[..]].concat(), &[]);
+    for args in [
+        &["--name=a b", "--scopes=all"][..],
+        &["--name=a", "--scopes=everything"],
+        &["--name=a", "--scopes=all", "--expires=soon"],
+    ] {
+        let (code, stdout, stderr) = outcome(&[&["new-key"], args].concat(), &[]);
         assert_eq!((code, stdout.as_str()), (78, ""), "{stderr}");
     }
 }
