@@ -53,6 +53,7 @@ mod process {
         mod events;
         mod failures;
         mod local;
+        mod stats;
         mod support;
         mod tokens;
         mod users;

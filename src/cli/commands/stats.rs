@@ -78,6 +78,10 @@ fn screen(heading: &str, figures: &Value) -> String {
     if let Value::Object(fields) = &mut single {
         fields.retain(|name, _| !["masters", "faults"].contains(&name.as_str()));
     }
+    // Most reasons never occur.
+    if let Some(Value::Object(revoked)) = single.pointer_mut("/tokens/revoked") {
+        revoked.retain(|_, count| *count != 0);
+    }
     let mut screen = format!("{heading}{}\n", describe(&single, FIRST));
     let objects = |name: &str| figures[name].as_array().filter(|objects| !objects.is_empty());
     if let Some(masters) = objects("masters") {
@@ -118,6 +122,7 @@ mod tests {
     fn the_screen_shows_every_figure_and_the_faults() {
         let figures = json!({
             "ready": false, "later": {"a": 1}, "cache": null,
+            "tokens": {"issued": 3, "revoked": {"logout": 2, "reuse": 0}},
             "masters": with_all_fields(
                 &json!([{"address": "a:1", "lease_age_seconds": 0.2}]),
                 &json!([{"address": "a:1", "version": "8.0.1", "tracking": true}, {"address": "b:1"}]),
@@ -126,9 +131,10 @@ mod tests {
         });
         let screen = screen("", &figures);
         let lines: Vec<_> = screen.lines().collect();
-        assert_eq!(lines[0], "ready  false");
+        assert_eq!(lines[0], "ready   false");
         for line in [
-            "later  a=1",
+            "later   a=1",
+            "tokens  issued=3 revoked.logout=2",
             "MASTER  VERSION  TRACKING  LEASE AGE",
             "a:1     8.0.1    true      0.2s",
             "b:1     -        -         -",

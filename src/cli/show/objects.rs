@@ -25,20 +25,44 @@ fn summary(value: &Value) -> String {
     }
 }
 
-/// Returns the fields that have a value as `name=value`, apart from those in `without`.
+/// Returns the fields that have a value as `name=value`, and those of nested objects as `outer.name=value`. Leaves out
+/// the fields in `without`.
 pub fn pairs(fields: &Map<String, Value>, without: &[&str]) -> String {
-    let shown = fields.iter().filter(|(name, value)| {
-        !without.contains(&name.as_str()) && !value.is_null() && value.as_str() != Some("")
-    });
-    let pairs = shown.map(|(name, value)| {
-        let value = text(value);
-        if value.contains([' ', '"']) { format!("{name}={value:?}") } else { format!("{name}={value}") }
-    });
-    pairs.collect::<Vec<_>>().join(" ")
+    let mut pairs = Vec::new();
+    add_pairs("", fields, without, &mut pairs);
+    pairs.join(" ")
+}
+
+fn add_pairs(prefix: &str, fields: &Map<String, Value>, without: &[&str], pairs: &mut Vec<String>) {
+    for (name, value) in fields.iter().filter(|(name, _)| !without.contains(&name.as_str())) {
+        match value {
+            Value::Object(nested) => add_pairs(&format!("{prefix}{name}."), nested, &[], pairs),
+            Value::Null => {}
+            Value::String(text) if text.is_empty() => {}
+            value => match text(value) {
+                value if value.contains([' ', '"']) => pairs.push(format!("{prefix}{name}={value:?}")),
+                value => pairs.push(format!("{prefix}{name}={value}")),
+            },
+        }
+    }
 }
 
 /// Returns objects as a table; each column has a heading and a function that reads it from an object.
 pub fn rows(columns: &[(&str, fn(&Value) -> String)], objects: &[Value]) -> String {
     let header: Vec<_> = columns.iter().map(|(heading, _)| *heading).collect();
     table(&header, objects.iter().map(|object| columns.iter().map(|(_, read)| read(object)).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_is_lines_and_pairs() {
+        let object = json!({"b": null, "a": {"x": 1, "y": {"z": "two words"}, "n": null}, "c": ["p", {"q": ""}], "d": []});
+        let lines = "b  -\na  x=1 y.z=\"two words\"\nc  p, \nd  -";
+        assert_eq!(describe(&object, &["b", "missing"]), lines);
+    }
 }

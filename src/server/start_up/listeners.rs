@@ -16,6 +16,7 @@ pub(super) struct Listeners {
     pub(super) validation: Listener,
     pub(super) admin: Listener,
     pub(super) grpc: Option<Listener>,
+    pub(super) metrics: Option<Listener>,
 }
 
 impl Listeners {
@@ -28,6 +29,11 @@ impl Listeners {
             validation: bind("listen", &config.listen)?,
             admin: bind("admin-listen", &config.admin_listen)?,
             grpc: config.grpc_listen.as_ref().map(|address| bind("grpc-listen", address)).transpose()?,
+            metrics: config
+                .metrics_listen
+                .as_ref()
+                .map(|address| bind("metrics-listen", address))
+                .transpose()?,
         })
     }
 }

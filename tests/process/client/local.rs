@@ -37,7 +37,8 @@ fn a_new_key_goes_into_a_file_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("key");
     let expires = "--expires=2099-01-31T00:00:00Z";
-    let args = ["new-key", "--name=ci", "--scopes=all", expires, "--json", "--key-file", file.to_str().unwrap()];
+    let args =
+        ["new-key", "--name=ci", "--scopes=all", expires, "--json", "--key-file", file.to_str().unwrap()];
     let (code, stdout, _) = outcome(&args, &[]);
     assert!(stdout.contains(":expires=2099-01-31T00:00:00Z"), "{stdout}");
     let shown: Value = serde_json::from_str(&stdout).unwrap();
