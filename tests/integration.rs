@@ -69,6 +69,9 @@ mod listeners {
 
 /// The program: health check, signals and secrecy of its log.
 mod process {
+    mod client {
+        mod tls;
+    }
     mod healthcheck;
     mod outcome;
     mod secrecy;
