@@ -54,6 +54,13 @@ mod process {
     mod snapshots;
 }
 
+mod reload {
+    mod api_keys;
+    mod kinds;
+    mod refused;
+    mod support;
+}
+
 mod store {
     mod contract;
     mod near_cache;

@@ -7,5 +7,6 @@ pub mod ready_message;
 pub mod run;
 pub mod runtime;
 pub mod serve;
+pub mod sources;
 
 pub use self::run::run;

@@ -4,4 +4,4 @@ pub mod repeated_fault;
 pub mod writer;
 
 pub use self::repeated_fault::{DueLine, RepeatedFault};
-pub use self::writer::{flush, lost_lines, start};
+pub use self::writer::{flush, lost_lines, set_level, start};

@@ -1,7 +1,10 @@
 //! An authorized call as its handler gets it.
 
+use std::sync::Arc;
+
 use hyper::Response;
 
+use super::api_keys::KnownKey;
 use super::input::Input;
 use super::path_params::PathParams;
 use super::plane::AdminPlane;
@@ -17,6 +20,8 @@ pub type Answer = Result<Response<Body>, Problem>;
 pub struct AdminCall<'a> {
     /// The plane that got it.
     pub admin: &'a AdminPlane,
+    /// The API key.
+    pub key: &'a Arc<KnownKey>,
     /// The API key, as events name it.
     pub actor: Actor<'a>,
     /// The values in the path.

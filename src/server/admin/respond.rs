@@ -5,7 +5,6 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 
-use super::api_keys;
 use super::call::{AdminCall, Answer};
 use super::context::CallContext;
 use super::input::Input;
@@ -24,10 +23,13 @@ use crate::values::Scope;
 
 /// Answers a request.
 pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: DirectClient) -> Reply {
-    let span = admin.tracer.as_ref().and_then(|tracer| {
+    let mut span = admin.tracer.as_ref().and_then(|tracer| {
         tracer.begin(&RequestOrigin::of(&request, client), || pattern(request.uri().path()))
     });
     let mut observation = Observation::begin(&admin, &request, client);
+    if let Some(span) = &mut span {
+        span.set_request_id(observation.context.request_id.as_str());
+    }
     later_within(span, async move {
         let context = &mut observation.context;
         let mut response = call(&admin, request, context).await.unwrap_or_else(|problem| {
@@ -47,11 +49,11 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut Call
     match &route.handler {
         Handler::Public(handle) => Ok(handle(admin)),
         Handler::ApiKey(scopes, handle) => {
-            let key = api_keys::authenticate(&admin.api_keys, request.headers())?;
-            context.key = Some(key.name.clone());
-            api_keys::demand_one_of(key, scopes)?;
+            let key = admin.api_keys.authenticate(request.headers())?;
+            context.key = Some(key.name().to_owned());
+            key.demand_one_of(scopes)?;
             let input = Input::new(request, admin.request_timeout);
-            handle(AdminCall { admin, actor: Actor::ApiKey(&key.name), params, input }).await
+            handle(AdminCall { admin, key: &key, actor: Actor::ApiKey(key.name()), params, input }).await
         }
         Handler::OAuth(scopes, handle) => Ok(oauth_call(admin, request, context, scopes, *handle).await),
     }

@@ -3,7 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    devices, events, metrics, openapi, related, status, takeovers, tokens, user_tokens, users, validate,
+    devices, events, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens, users,
+    validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
@@ -31,6 +32,7 @@ const ROUTES: &[Route] = &[
     get("/openapi.json", Public(|_| openapi::document())),
     get("/metrics", ApiKey(METRICS, |call| Box::pin(metrics::show(call)))),
     get("/v1/status", ApiKey(METRICS, |call| Box::pin(status::show(call)))),
+    get("/v1/stats", ApiKey(METRICS, |call| Box::pin(stats::show(call)))),
     post("/v1/tokens", ApiKey(TOKENS, |call| Box::pin(tokens::issue(call)))),
     get("/v1/tokens/{id}", ApiKey(TOKENS, |call| Box::pin(tokens::show(call)))),
     patch("/v1/tokens/{id}", ApiKey(TOKENS, |call| Box::pin(tokens::change(call)))),

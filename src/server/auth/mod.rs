@@ -7,6 +7,7 @@ pub mod fast_path;
 pub mod identity_headers;
 pub mod plane;
 pub mod refusal;
+pub mod route_checks;
 pub mod routes;
 pub mod session;
 pub mod settings;

@@ -17,12 +17,16 @@ const ADMIN_FRACTION: usize = 4;
 /// The fewest connections of a listener, unless `max-connections` is smaller.
 const MIN_CONNECTIONS: usize = 4;
 
+/// The most connections of the listener of `metrics-listen`: scrapers are few.
+const MAX_METRICS_CONNECTIONS: usize = 32;
+
 /// How many connections each listener may have open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ConnectionLimits {
     /// For the listener of the validation plane, and as many for the gRPC listener.
     pub(super) validation: usize,
     pub(super) admin: usize,
+    pub(super) metrics: usize,
 }
 
 /// How many descriptors the server wants.
@@ -47,11 +51,12 @@ impl DescriptorDemand {
             }
             StoreUrl::Redis(_) => (1, 0),
         };
+        let metrics = if config.metrics_listen.is_some() { MAX_METRICS_CONNECTIONS + 1 } else { 0 };
         let per_master = config.redis_connections + threads + OTHER_REDIS_CONNECTIONS;
         Self {
             listeners: 2 + usize::from(config.grpc_listen.is_some()),
             max_connections: config.max_connections,
-            reserved: RESERVED + threads * RESERVED_PER_THREAD + masters * per_master + sentinels,
+            reserved: RESERVED + threads * RESERVED_PER_THREAD + masters * per_master + sentinels + metrics,
         }
     }
 
@@ -66,14 +71,15 @@ impl DescriptorDemand {
 
     fn divide(&self, limit: usize) -> ConnectionLimits {
         let max = self.max_connections;
+        let metrics = max.min(MAX_METRICS_CONNECTIONS);
         if self.total() <= limit {
-            return ConnectionLimits { validation: max, admin: max };
+            return ConnectionLimits { validation: max, admin: max, metrics };
         }
         let free = limit.saturating_sub(self.without_connections());
         let bounded = |connections: usize| connections.max(MIN_CONNECTIONS).min(max);
         let admin = bounded(free / ADMIN_FRACTION);
         let validation = bounded(free.saturating_sub(admin) / (self.listeners - 1));
-        ConnectionLimits { validation, admin }
+        ConnectionLimits { validation, admin, metrics }
     }
 }
 
@@ -120,19 +126,19 @@ mod tests {
         let divided = |config: &Config, limit| DescriptorDemand::of(config, 2).divide(limit);
         assert_eq!(
             divided(&config, reserved + 20_002),
-            ConnectionLimits { validation: 10_000, admin: 10_000 }
+            ConnectionLimits { validation: 10_000, admin: 10_000, metrics: 32 }
         );
-        let ConnectionLimits { validation, admin } = divided(&config, 1024);
+        let ConnectionLimits { validation, admin, .. } = divided(&config, 1024);
         assert_eq!(reserved + 2 + validation + admin, 1024);
         assert_eq!(admin, (1024 - reserved - 2) / 4);
         // Far too few: the server starts all the same.
-        let fewest = ConnectionLimits { validation: MIN_CONNECTIONS, admin: MIN_CONNECTIONS };
+        let fewest = ConnectionLimits { validation: MIN_CONNECTIONS, admin: MIN_CONNECTIONS, metrics: 32 };
         assert_eq!(divided(&config, 16), fewest);
         config.max_connections = 2;
-        assert_eq!(divided(&config, 16), ConnectionLimits { validation: 2, admin: 2 });
+        assert_eq!(divided(&config, 16), ConnectionLimits { validation: 2, admin: 2, metrics: 2 });
         config.grpc_listen = Some(config.listen.clone());
         config.max_connections = 10_000;
-        let ConnectionLimits { validation, admin } = divided(&config, 1024);
+        let ConnectionLimits { validation, admin, .. } = divided(&config, 1024);
         assert!(reserved + 3 + 2 * validation + admin <= 1024 && validation > 300);
     }
 }

@@ -3,6 +3,7 @@
 pub mod descriptors;
 pub mod listeners;
 pub mod serve_admin;
+pub mod serve_metrics;
 pub mod start;
 
 pub use self::listeners::check_tls_files;

@@ -5,7 +5,7 @@ use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
-use crate::store::rejection::Outcome;
+use crate::store::rejection::{Outcome, Rejection};
 
 impl Store {
     /// Stores a new device key, unless the user has one of this uuid. Returns the existing key, which is not changed.
@@ -79,9 +79,16 @@ impl Store {
         token: &Token,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<Token>, StoreError> {
-        match self {
+        let outcome = match self {
             Self::Memory(store) => store.device_login(login, token, &call.into()),
             Self::Redis(store) => store.device_login(login, token, &call.into()).await,
+        };
+        let changes = self.changes();
+        match outcome {
+            Ok(Ok(_)) => [&changes.issued, &changes.device_logins].into_iter().for_each(|count| count.add(1)),
+            Ok(Err(Rejection::LoginRefused)) => changes.device_refusals.add(1),
+            _ => {}
         }
+        outcome
     }
 }

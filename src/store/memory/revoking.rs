@@ -19,6 +19,7 @@ impl MemoryStore {
         self.unindex_objects(id, &details.related_objects);
         let revoked = Event::new(EventKind::TokenRevoked, call.now_ms, call.actor);
         self.emit(shard, &user, Event { token: Some(id), reason: Some(reason), ..revoked });
+        self.changes.revoked.add(reason, 1);
     }
 
     /// Finds a token to revoke. An expired token is removed at once, so that no renewal under way can revive it.

@@ -13,7 +13,7 @@ use crate::store::Rejection;
 pub async fn revoke(call: OAuthCall<'_>) -> OAuthAnswer {
     if let Some(id) = call.admin.validator.opened(call.token.as_bytes()).await? {
         let change = TokenChange::revoking(RevokeReason::Revoked);
-        match call.admin.service.change(id, &change, call.actor).await {
+        match call.admin.service.change(id, &change, call.actor()).await {
             Ok(_) | Err(ServiceError::Rejected(Rejection::NotFound)) => {}
             Err(error) => return Err(error.into()),
         }

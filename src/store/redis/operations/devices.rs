@@ -7,6 +7,7 @@ use super::revocations::RevocationStep;
 use super::script_call::ScriptCall;
 use super::tokens::{NewTokenArgs, locators};
 use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin};
+use crate::model::event::RevokeReason;
 use crate::model::event::{REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
 use crate::model::token::Token;
 use crate::store::call::Call;
@@ -187,7 +188,7 @@ impl RedisStore {
         match answer.as_slice() {
             [Value::Int(0)] => Ok(Err(Rejection::LoginRefused)),
             [Value::Int(1), Value::BulkString(user), made_room] => {
-                self.void_revoked(hash_tag, locators(made_room)?)?;
+                self.void_revoked(hash_tag, locators(made_room)?, RevokeReason::Limit)?;
                 Ok(Ok(token.clone().with_user(&answer_text(user.clone(), "log_in_device")?)))
             }
             [Value::Int(2)] => Ok(Err(Rejection::TooManyTokens)),

@@ -30,7 +30,7 @@ impl RedisStore {
             let answer: Value = self.run_script(script_call).await?;
             let (erased, is_erased): (Vec<String>, bool) =
                 redis::from_redis_value(answer).map_err(|_| unexpected("erase_user"))?;
-            self.void_revoked(hash_tag, erased)?;
+            self.void_revoked(hash_tag, erased, RevokeReason::Erased)?;
             if is_erased {
                 return ended;
             }
