@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use super::admin::{self, Environment};
 use super::check_config::check_config;
-use super::command_line::{ClientVerb, Invocation, ServerVerb};
 use super::command_line::{ClientVerb, Invocation, ServerVerb, command};
 use super::commands::{completions, events, hash_key, man, new_key, stats, takeover, token, user};
 use super::doctor::command::doctor;
