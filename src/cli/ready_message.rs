@@ -34,7 +34,8 @@ fn json(server: &Server) -> String {
 
 fn text(server: &Server) -> String {
     let mut message = format!("ready listen={} admin-listen={}", server.listen, server.admin_listen);
-    for (name, address) in [("grpc-listen", &server.grpc_listen), ("metrics-listen", &server.metrics_listen)] {
+    for (name, address) in [("grpc-listen", &server.grpc_listen), ("metrics-listen", &server.metrics_listen)]
+    {
         if let Some(address) = address {
             message += &format!(" {name}={address}");
         }

@@ -32,6 +32,7 @@ pub struct Node {
     service: Arc<Service>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
+    token_keys: Arc<TokenKeySource>,
     last_access: LastAccess,
     last_flush_timeout: Duration,
     workers: JoinSet<Infallible>,
@@ -75,8 +76,8 @@ impl Node {
         let service =
             Service::new(store.clone(), clock, entropy.clone(), token_policy(config), last_access.clone());
         let service = Arc::new(service);
-        let token_keys = TokenKeySource::new(config.token_keys.clone(), &entropy)?;
-        let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys);
+        let token_keys = Arc::new(TokenKeySource::new(config.token_keys.clone(), &entropy)?);
+        let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys.clone());
         monitor.first_probe().await;
         let mut workers = JoinSet::new();
         workers.spawn(monitor.run());
@@ -86,6 +87,7 @@ impl Node {
             service,
             readiness,
             metrics,
+            token_keys,
             last_access,
             last_flush_timeout: Duration::from_millis(config.drain_timeout_ms),
             workers,
@@ -112,6 +114,11 @@ impl Node {
     /// Returns the metrics.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// Returns the source of the token keys, for a reload.
+    pub(crate) fn token_keys(&self) -> &Arc<TokenKeySource> {
+        &self.token_keys
     }
 
     /// Resolves if a worker has died, which only a bug can cause. Stop the node then, and preferably the process: the

@@ -50,7 +50,10 @@ impl ByReason {
     }
 
     /// Returns each of these reasons with its count.
-    pub fn counts<'a>(&'a self, reasons: &'a [RevokeReason]) -> impl Iterator<Item = (RevokeReason, u64)> + 'a {
+    pub fn counts<'a>(
+        &'a self,
+        reasons: &'a [RevokeReason],
+    ) -> impl Iterator<Item = (RevokeReason, u64)> + 'a {
         reasons.iter().map(|reason| (*reason, self.0[*reason as usize].get()))
     }
 }

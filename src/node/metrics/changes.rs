@@ -35,15 +35,24 @@ impl Collector for ChangeCollector {
             ("tokens_rotated", "Tokens that got a new secret from this node.", changes.rotated.get()),
             ("takeovers_started", "Takeovers started by this node.", changes.takeovers_started.get()),
             ("device_logins", "Logins by device keys at this node.", changes.device_logins.get()),
-            ("device_login_refusals", "Refused logins by device keys at this node.", changes.device_refusals.get()),
+            (
+                "device_login_refusals",
+                "Refused logins by device keys at this node.",
+                changes.device_refusals.get(),
+            ),
             ("feed_events", "Events of all nodes that reached this node's live feed.", feed.events),
-            ("feed_gaps", "Gaps in the live feed: events may be missing. The first connection counts.", feed.gaps),
+            (
+                "feed_gaps",
+                "Gaps in the live feed: events may be missing. The first connection counts.",
+                feed.gaps,
+            ),
             ("feed_missed_events", "Entries dropped before a lagging reader read them.", feed.missed),
         ] {
             counter(encoder, name, help, count)?;
         }
         let about = ("tokens_revoked", "Tokens revoked by this node, by reason.");
-        let revoked = changes.revoked.counts(&OF_TOKENS).map(|(reason, count)| ([("reason", reason.name())], count));
+        let revoked =
+            changes.revoked.counts(&OF_TOKENS).map(|(reason, count)| ([("reason", reason.name())], count));
         counters(encoder, about, revoked)?;
         let about = ("takeovers_ended", "Takeovers ended by calls to this node, by reason.");
         let ended = changes.takeovers_ended.counts(&OF_TAKEOVERS);

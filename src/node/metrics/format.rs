@@ -20,7 +20,8 @@ impl TextFormat {
             let ranges = accept.split(',').map(|range| range.split(';').map(str::trim));
             let of_range = |mut parts: std::iter::Map<_, _>| {
                 let is_wanted = parts.next().is_some_and(|kind: &str| kind.eq_ignore_ascii_case(wanted));
-                let quality = parts.find_map(|part: &str| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+                let quality =
+                    parts.find_map(|part: &str| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
                 is_wanted.then(|| quality.map_or(1.0, |text| text.parse().unwrap_or(0.0)))
             };
             ranges.filter_map(of_range).fold(0.0, f32::max)

@@ -63,7 +63,11 @@ impl Metrics {
                 "Writes of last accesses that failed",
                 &metrics.last_access.failed_writes,
             ),
-            ("admin_refusals", "Requests to the admin plane without a valid API key", &metrics.admin_refusals),
+            (
+                "admin_refusals",
+                "Requests to the admin plane without a valid API key",
+                &metrics.admin_refusals,
+            ),
             (
                 "trace_spans_exported",
                 "Spans that the trace collector accepted",
@@ -77,7 +81,11 @@ impl Metrics {
         ] {
             metrics.register(name, help, counter.clone());
         }
-        metrics.register("build", "The version of Doorward", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        metrics.register(
+            "build",
+            "The version of Doorward",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
         metrics.collect(CacheCollector(store.clone()));
         metrics.collect(ChangeCollector(store.clone()));
         metrics.collect(RedisCollector(store.clone()));

@@ -53,7 +53,8 @@ impl ProcessValues {
         let field = |number: usize| fields.get(number - 3)?.trim().parse::<f64>().ok();
         let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
         let booted = fs::read_to_string("/proc/stat").ok()?;
-        let booted = booted.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse::<f64>().ok()?;
+        let booted =
+            booted.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse::<f64>().ok()?;
         Some(Self {
             cpu_seconds: (field(14)? + field(15)?) / ticks_per_second,
             threads: field(20)?,

@@ -23,8 +23,8 @@ impl Collector for RedisCollector {
         let about = ("redis_reconnects", "Connections to Redis that were lost and are made again, by use.");
         counters(encoder, about, uses().map(|(labels, of)| (labels, redis.reconnects(of))))?;
         let pairs = ConnectionUse::ALL.into_iter().flat_map(|of| RedisErrorKind::ALL.map(|kind| (of, kind)));
-        let errors = pairs
-            .map(|(of, kind)| ([("use", of.name()), ("kind", kind.name())], redis.errors(of, kind)));
+        let errors =
+            pairs.map(|(of, kind)| ([("use", of.name()), ("kind", kind.name())], redis.errors(of, kind)));
         counters(encoder, ("redis_errors", "Errors of connections to Redis, by use and kind."), errors)?;
         let help = "Time that an operation waits for a connection of its pool.";
         let wait = encoder.encode_descriptor("redis_pool_wait_seconds", help, None, MetricType::Histogram)?;

@@ -25,7 +25,10 @@ impl Collector for ValidationCollector {
         );
         let durations = outcomes().map(|(result, by)| {
             let timed = sums.timed(result, by);
-            (labels(result, by), HistogramSums { sum: timed.sum_seconds(), buckets: timed.buckets().collect() })
+            (
+                labels(result, by),
+                HistogramSums { sum: timed.sum_seconds(), buckets: timed.buckets().collect() },
+            )
         });
         histograms(&mut encoder, about, durations)
     }

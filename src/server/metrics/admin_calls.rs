@@ -11,7 +11,8 @@ use crate::node::metrics::Metrics;
 /// The label `route` of a request with an unknown path, or a method that the path does not take.
 const UNKNOWN: &str = "unknown";
 /// The upper bounds of the buckets, in seconds.
-const BOUNDS: [f64; 13] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0];
+const BOUNDS: [f64; 13] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {

@@ -54,7 +54,11 @@ impl Collector for ConnectionsByListener {
             ("connections_max", "The most connections that a listener may have open."),
             gauge(|of| of.max as u64),
         )?;
-        counters(encoder, ("connections_accepted", "Accepted connections, by listener."), each(|of| of.accepted))?;
+        counters(
+            encoder,
+            ("connections_accepted", "Accepted connections, by listener."),
+            each(|of| of.accepted),
+        )?;
         counters(
             encoder,
             ("connections_evicted", "Connections that were ended to make room at the maximum, by listener."),

@@ -85,7 +85,11 @@ impl RedisStore {
             (options.url.to_string(), options.accept_eviction),
         );
         Self {
-            connections: ConnectionPools::new(topology.clone(), options.connections, node_cache.clock.clone()),
+            connections: ConnectionPools::new(
+                topology.clone(),
+                options.connections,
+                node_cache.clock.clone(),
+            ),
             topology,
             event_channel: keys.event_channel(options.url.db.into()),
             keys,

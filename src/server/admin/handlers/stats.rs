@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use crate::model::event::RevokeReason;
 use crate::node::metrics::changes::OF_TOKENS;
 use crate::server::admin::call::{AdminCall, Answer};
-use crate::server::transport::response;
 use crate::server::transport::connections::ConnectionStats;
+use crate::server::transport::response;
 use crate::store::Store;
 use crate::store::change_counters::ChangeCounters;
 use crate::store::report::MasterReport;
@@ -41,8 +41,10 @@ pub async fn show(call: AdminCall<'_>) -> Answer {
 
 fn validations(sums: &ValidationSums) -> Value {
     let count = |result| JudgedBy::ALL.map(|by| sums.count(result, by)).iter().sum::<u64>();
-    let counts: Map<_, _> =
-        ValidationResult::ALL.iter().map(|result| (result.name().to_owned(), count(*result).into())).collect();
+    let counts: Map<_, _> = ValidationResult::ALL
+        .iter()
+        .map(|result| (result.name().to_owned(), count(*result).into()))
+        .collect();
     counts.into()
 }
 
@@ -62,7 +64,8 @@ fn cache(store: &Store) -> Value {
 
 fn tokens(changes: &ChangeCounters) -> Value {
     let revoked = changes.revoked.counts(&OF_TOKENS);
-    let revoked: Map<_, _> = revoked.map(|(reason, count)| (reason.name().to_owned(), count.into())).collect();
+    let revoked: Map<_, _> =
+        revoked.map(|(reason, count)| (reason.name().to_owned(), count.into())).collect();
     json!({"issued": changes.issued.get(), "rotated": changes.rotated.get(), "revoked": revoked})
 }
 
@@ -91,7 +94,8 @@ fn masters(call: &AdminCall<'_>) -> Vec<Value> {
     let ages_ms = call.service().store().lease_ages_ms();
     let report = call.admin.readiness.report();
     let master = |master: &MasterReport| {
-        let age_ms = ages_ms.iter().find(|(address, _)| *address == master.address).map(|(_, age_ms)| *age_ms);
+        let age_ms =
+            ages_ms.iter().find(|(address, _)| *address == master.address).map(|(_, age_ms)| *age_ms);
         json!({
             "address": master.address,
             "tracking": master.is_tracked,

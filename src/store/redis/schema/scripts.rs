@@ -101,7 +101,10 @@ impl Scripts {
             add_object_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_object_entry")]),
             add_takeover_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_takeover_entry")]),
             remove_stale_entries: script(ALLOW_OOM, &[REVERSE_INDEX, lua!("remove_stale_entries")]),
-            start_takeover: script(DENY_OOM, &[USER, REVERSE_INDEX, TAKEOVER_HISTORY, lua!("start_takeover")]),
+            start_takeover: script(
+                DENY_OOM,
+                &[USER, REVERSE_INDEX, TAKEOVER_HISTORY, lua!("start_takeover")],
+            ),
             end_takeover: script(ALLOW_OOM, &[USER, lua!("end_takeover")]),
             make_device: script(DENY_OOM, &[USER, DEVICES, lua!("make_device")]),
             change_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("change_device")]),
@@ -128,7 +131,11 @@ impl VerificationScripts {
     pub(crate) fn new(repairs: bool) -> Self {
         let script = |parts: &[&str]| {
             let body = parts.concat();
-            if repairs { guarded(ALLOW_OOM, &body).0 } else { Script::new([NO_WRITES, CONTEXT, &body].concat()) }
+            if repairs {
+                guarded(ALLOW_OOM, &body).0
+            } else {
+                Script::new([NO_WRITES, CONTEXT, &body].concat())
+            }
         };
         let common = lua!("shared/verification");
         let entries = lua!("shared/index_entries");
