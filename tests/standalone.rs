@@ -48,6 +48,11 @@ mod listeners {
     mod smuggling;
 }
 
+mod metrics {
+    mod listener;
+}
+
+/// PLACEHOLDER
 mod process {
     mod cli;
     mod client {
