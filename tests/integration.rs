@@ -76,6 +76,12 @@ mod process {
 }
 
 /// The store alone: one contract for all variants, random histories, races, and the specifics of Redis.
+mod reload {
+    mod certificates;
+    mod rotation;
+    mod support;
+}
+
 mod store {
     mod contract;
     mod model;

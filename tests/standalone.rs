@@ -13,6 +13,7 @@ macro_rules! each_store {
 }
 
 mod admin_plane {
+    mod audit;
     mod device_calls;
     mod devices;
     mod inputs;
@@ -52,6 +53,13 @@ mod process {
     mod dependencies;
     mod outcome;
     mod snapshots;
+}
+
+mod reload {
+    mod api_keys;
+    mod kinds;
+    mod refused;
+    mod support;
 }
 
 mod store {

@@ -1,11 +1,13 @@
-//! The command line of the binary: serve, check the settings, ask for health, hash an API key.
+//! The command line of the binary: serve, check the settings and the installation, ask for health, hash an API key.
 
 pub mod command_line;
+pub mod doctor;
 pub mod healthcheck;
 pub mod output;
 pub mod ready_message;
 pub mod run;
 pub mod runtime;
 pub mod serve;
+pub mod sources;
 
 pub use self::run::run;

@@ -4,12 +4,16 @@ use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::process::ExitCode;
 
-use super::command_line::{ClientVerb, Invocation, ServerVerb, read};
+use super::command_line::{ClientVerb, Invocation, ServerVerb};
+use super::doctor::command::doctor;
 use super::healthcheck::healthcheck;
 use super::output::{FAILURE, fail, print};
 use super::serve::serve;
-use crate::config::{LoadError, Loaded, hash_key};
+use super::sources::Sources;
+use crate::clock::Clock;
+use crate::config::{Config, LoadError, Loaded, hash_key};
 use crate::server::check_tls_files;
+use crate::values::ApiKey;
 
 /// An API key has at most 256 characters.
 const MAX_INPUT_BYTES: u64 = 4096;
@@ -19,9 +23,10 @@ pub fn run(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
-    match read(args, env) {
+    let sources = Sources::new(args, env);
+    match sources.read() {
         Ok(Invocation::Print(text)) => print(&text),
-        Ok(Invocation::Server(verb, loaded)) => run_with_settings(verb, *loaded),
+        Ok(Invocation::Server(verb, loaded)) => run_with_settings(verb, *loaded, sources),
         Ok(Invocation::Client(verb)) => match verb {
             ClientVerb::HashKey => hash_key_on_stdin(),
         },
@@ -29,15 +34,22 @@ pub fn run(
     }
 }
 
-fn run_with_settings(verb: ServerVerb, loaded: Loaded) -> ExitCode {
+fn run_with_settings(verb: ServerVerb, loaded: Loaded, sources: Sources) -> ExitCode {
     match verb {
-        ServerVerb::Serve => serve(loaded.config),
+        ServerVerb::Serve => serve(loaded.config, sources),
         ServerVerb::CheckConfig => match check_tls_files(&loaded.config) {
-            Ok(()) => print(&loaded.report()),
+            Ok(()) => print(&(loaded.report() + &expiry_warnings(&loaded.config, Clock::system().now_ms()))),
             Err(error) => fail(&error, LoadError::EXIT_CODE),
         },
         ServerVerb::Healthcheck => healthcheck(&loaded.config),
+        ServerVerb::Doctor { json } => doctor(&loaded.config, json),
     }
+}
+
+/// Returns a line for each API key that has expired or expires soon.
+fn expiry_warnings(config: &Config, now_ms: u64) -> String {
+    let warning = |key: &ApiKey| Some(format!("WARNING: {}: {key}\n", key.expiry_warning(now_ms)?));
+    config.all_api_keys().iter().filter_map(warning).collect()
 }
 
 fn hash_key_on_stdin() -> ExitCode {

@@ -4,9 +4,14 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use std::{panic, thread};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, reload};
 
 use crate::values::{LogFormat, LogLevel};
 
@@ -17,6 +22,8 @@ const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(1);
 
 static QUEUE: LineQueue = LineQueue::new();
 static LOST_LINES: AtomicU64 = AtomicU64::new(0);
+/// The level of the log that was started.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 /// Starts the log of this process. Panics are logged as well.
 ///
@@ -24,18 +31,33 @@ static LOST_LINES: AtomicU64 = AtomicU64::new(0);
 /// If no thread can be started.
 pub fn start(level: LogLevel, format: LogFormat) -> io::Result<()> {
     thread::Builder::new().name("log".into()).spawn(|| QUEUE.write_all_lines(&mut io::stderr()))?;
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::from(level))
+    let (level, handle) = reload::Layer::new(filter(level));
+    let _ = LEVEL.set(handle);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| QueueWriter)
         // The subscriber would report these with a macro that panics if standard error cannot be written.
         .log_internal_errors(false)
         .with_ansi(false);
+    let registry = tracing_subscriber::registry().with(level);
     match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => registry.with(lines).init(),
+        LogFormat::Json => registry.with(lines.json()).init(),
     }
     panic::set_hook(Box::new(|info| tracing::error!(panic = %info, "thread panicked")));
     Ok(())
+}
+
+/// Changes the level of the log, if it was started. A line below the level costs one comparison, before and after:
+/// `tracing` keeps the level in an atomic and each call site's interest beside the call.
+pub fn set_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        // Fails only if the log has ended.
+        let _ = handle.reload(filter(level));
+    }
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    tracing::Level::from(level).into()
 }
 
 /// Waits until all lines are written, for at most a second.

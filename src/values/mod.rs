@@ -12,6 +12,7 @@ pub mod redis_url;
 pub mod renewal_step;
 pub mod secret_string;
 pub mod store_url;
+pub mod timestamp;
 pub mod trusted_proxies;
 
 pub use self::api_key::{ApiKey, Scope, Scopes};

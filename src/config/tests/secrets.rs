@@ -24,7 +24,10 @@ fn a_secret_comes_from_a_variable_a_file_or_the_toml_file_but_not_from_a_flag() 
             &[("d", "admin-key = 'x'"), files[0]],
         ),
     ] {
-        assert_eq!(config.all_api_keys(), [ApiKey { name: "admin".into(), scopes: Scopes::all(), hash }]);
+        assert_eq!(
+            config.all_api_keys(),
+            [ApiKey { name: "admin".into(), scopes: Scopes::all(), hash, expires_at_ms: None }]
+        );
     }
     for args in [vec!["--admin-key", KEY], vec![&*format!("--admin-key={KEY}")], vec!["--admin-key"]] {
         let told = mistakes(&args, &[], &[]);

@@ -92,7 +92,7 @@ fn admission(plane: &ValidationPlane, extensions: &[MessageHeader]) -> Option<Ad
         None => Some(Admission::REQUIRED),
         Some(pair) => {
             let check = plane.settings.checks.get(std::str::from_utf8(&pair.value).ok()?)?;
-            Some(Admission::of_check(check.clone()))
+            Some(Admission::of_check(check))
         }
     }
 }
