@@ -24,6 +24,9 @@ fn shown(setting: &Setting, texts: &MergedTexts, config: &Config) -> String {
             let keys = config.api_keys.iter();
             keys.map(ToString::to_string).collect::<Vec<_>>().join(",")
         }
+        (_, "otlp-endpoint", _) => {
+            config.otlp_endpoint.as_ref().map(|url| url.to_string()).unwrap_or_default()
+        }
         _ => "***".to_owned(),
     }
 }

@@ -18,10 +18,11 @@ use super::parse::route_checks::route_checks;
 use super::parse::scalar::{Parsed, boolean, choice, number};
 use super::parse::store::{key_prefix, store_url};
 use super::setting::{Exposure, Setting};
+use crate::http_client::Url;
 use crate::model::route_check::RouteCheck;
 use crate::values::{
-    ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OtlpEndpoint, OtlpHeader, OverLimit, RenewalStep,
-    SameSite, SecretString, StoreUrl, TrustedProxies,
+    ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RenewalStep, SameSite,
+    SecretString, StoreUrl, TrustedProxies,
 };
 
 /// Ten years and a few days.
@@ -221,12 +222,15 @@ settings! {
     log_format: LogFormat = choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         "log-format", "FORMAT", "text", "Format of log lines: text or json";
 
-    otlp_endpoint: Option<OtlpEndpoint> = otlp_endpoint,
+    otlp_endpoint: Option<Url> = otlp_endpoint,
         "otlp-endpoint", "URL", "",
-        "Base URL of an OpenTelemetry collector that gets the traces by OTLP over HTTP; empty turns tracing off";
+        "Base URL of an OpenTelemetry collector that gets the traces by OTLP over HTTP; empty turns tracing off", redacted;
     otlp_headers: Vec<OtlpHeader> = otlp_headers,
         "otlp-headers", "HEADERS", "",
         "Headers for the collector, such as its API key, separated by commas or lines: NAME=VALUE", list, secret;
+    otlp_ca_file: Option<PathBuf> = optional_path,
+        "otlp-ca-file", "PATH", "",
+        "PEM certificate authorities of an https:// collector; without it, those of the system";
 }
 
 /// The defaults: the embedded store, and no API key.

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::http2::{Http2, Stream};
 
@@ -30,6 +30,20 @@ pub struct Identity {
 }
 
 pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
+
+impl Identity {
+    /// Returns an acceptor for a server within the test.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        let key = PrivateKeyDer::from_pem_file(&self.key).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(certificates(&self.cert), key)
+            .unwrap();
+        Arc::new(config).into()
+    }
+}
 
 impl Authority {
     pub fn new() -> Self {

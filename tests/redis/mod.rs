@@ -10,3 +10,4 @@ mod outage;
 mod permissions;
 mod sentinel;
 mod tls;
+mod verify;

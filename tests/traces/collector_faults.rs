@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use doorward::internals::telemetry::export::MAX_QUEUED_SPANS;
 use serde_json::json;
 
 use crate::common::collector::{Collector, traceparent};
@@ -70,4 +71,25 @@ fn lost_and_exported_spans_are_counted() {
     server.validation().get("/auth", &[("traceparent", &parent)]);
     metric(&server, "doorward_trace_spans_exported_total 1");
     metric(&server, "doorward_trace_spans_dropped_total 0");
+}
+
+/// The first batch waits for the silent collector, and further spans queue behind it.
+#[test]
+fn a_full_queue_drops_spans_and_delays_no_request() {
+    const REQUESTS: usize = 3_000;
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let server = Server::start(&[("DOORWARD_OTLP_ENDPOINT", &endpoint)]);
+    let request =
+        format!("GET /auth HTTP/1.1\r\nHost: a\r\ntraceparent: {}\r\n\r\n", traceparent("00f067aa0ba902b7"));
+    let mut client = server.validation();
+    for _ in 0..REQUESTS {
+        assert_eq!(client.send(&request).status, 401);
+    }
+    wait_for("dropped spans", || {
+        let metrics = server.admin().get("/metrics", &[key()]).text();
+        let dropped =
+            metrics.lines().find_map(|line| line.strip_prefix("doorward_trace_spans_dropped_total "));
+        (dropped?.parse::<usize>().unwrap() >= REQUESTS - MAX_QUEUED_SPANS).then_some(())
+    });
 }

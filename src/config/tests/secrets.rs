@@ -43,6 +43,8 @@ fn no_secret_is_shown() {
         ("DOORWARD_TOKEN_KEYS", KEY),
         ("DOORWARD_REDIS_URL", "redis://user:hunter2@host/1"),
         ("DOORWARD_API_KEYS", &format!("ci:tokens+metrics:{}", "ab".repeat(32))),
+        ("DOORWARD_OTLP_ENDPOINT", "https://collector"),
+        ("DOORWARD_OTLP_HEADERS", "x-key=hunter2"),
     ];
     let Ok(Invocation::Server(ServerVerb::CheckConfig, loaded)) =
         run(&["check-config", "--lease=3s"], &env, &[])
@@ -62,6 +64,8 @@ fn no_secret_is_shown() {
         "admin-key = \"***\"  # DOORWARD_ADMIN_KEY",
         "api-keys = \"ci:tokens+metrics:***\"  # DOORWARD_API_KEYS",
         "token-keys = \"***\"  # DOORWARD_TOKEN_KEYS",
+        "otlp-endpoint = \"https://collector:443\"  # DOORWARD_OTLP_ENDPOINT",
+        "otlp-headers = \"***\"  # DOORWARD_OTLP_HEADERS",
     ] {
         assert!(report.lines().any(|told| told == line), "{line}\nis not in\n{report}");
     }

@@ -23,10 +23,13 @@ use crate::values::Scope;
 
 /// Answers a request.
 pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: DirectClient) -> Reply {
-    let span = admin.tracer.as_ref().and_then(|tracer| {
+    let mut span = admin.tracer.as_ref().and_then(|tracer| {
         tracer.begin(&RequestOrigin::of(&request, client), || pattern(request.uri().path()))
     });
     let mut observation = Observation::begin(&admin, &request, client);
+    if let Some(span) = &mut span {
+        span.set_request_id(observation.context.request_id.as_str());
+    }
     later_within(span, async move {
         let context = &mut observation.context;
         let mut response = call(&admin, request, context).await.unwrap_or_else(|problem| {

@@ -106,11 +106,11 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
 
 /// Starts the export of traces, if the settings name a collector.
 fn start_traces(config: &Config, node: &Node, entropy: &Entropy) -> Result<Option<TraceExport>, StartError> {
-    let Some(endpoint) = &config.otlp_endpoint else { return Ok(None) };
-    let clock = node.service().clock().clone();
-    let client = CollectorClient::new(config.otlp_headers.clone(), clock.clone());
+    let Some(url) = config.otlp_endpoint.clone() else { return Ok(None) };
+    let (clock, ca_file) = (node.service().clock().clone(), config.otlp_ca_file.as_deref());
+    let client = CollectorClient::new(url, ca_file, config.otlp_headers.clone(), clock.clone())?;
     let counters = node.metrics().trace_spans.clone();
-    Ok(Some(TraceExport::start(endpoint, client, (clock, entropy.clone()), counters)?))
+    Ok(Some(TraceExport::start(client, (clock, entropy.clone()), counters)?))
 }
 
 fn request_tracer(tracer: &Tracer, config: &Config, is_tls: bool) -> RequestTracer {

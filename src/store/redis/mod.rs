@@ -13,6 +13,7 @@ pub mod redis_store;
 pub mod schema;
 pub mod span;
 pub mod store_clock;
+pub mod verification;
 
 pub use self::cluster::tls::TrustStore;
 pub use self::lookup::node_cache::CacheOptions;

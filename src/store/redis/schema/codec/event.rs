@@ -46,6 +46,11 @@ pub fn event(hash_tag: HashTag, packed: &[u8]) -> Option<Event> {
     })
 }
 
+/// Returns whether an event is well-formed, be it of a later version or not.
+pub fn is_whole(packed: &[u8]) -> bool {
+    rmp_serde::from_slice::<PackedEvent<'_>>(packed).is_ok()
+}
+
 /// Decodes a message of the feed; `None` if it is garbled.
 pub fn message(payload: &Value) -> Option<(String, Event)> {
     let (hash_tag, rest) = bytes(payload)?.split_at_checked(4)?;

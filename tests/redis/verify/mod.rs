@@ -1,0 +1,7 @@
+//! `doorward verify`: damage is found and repaired, and a healthy store has none.
+
+mod damage;
+mod kinds;
+mod pace;
+mod support;
+mod traffic;
