@@ -13,6 +13,7 @@ macro_rules! each_store {
 }
 
 mod admin_plane {
+    mod audit;
     mod device_calls;
     mod devices;
     mod inputs;

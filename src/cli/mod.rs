@@ -1,6 +1,7 @@
-//! The command line of the binary: serve, check the settings, ask for health, hash an API key.
+//! The command line of the binary: serve, check the settings and the installation, ask for health, hash an API key.
 
 pub mod command_line;
+pub mod doctor;
 pub mod healthcheck;
 pub mod output;
 pub mod ready_message;

@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::process::ExitCode;
 
 use super::command_line::{ClientVerb, Invocation, ServerVerb};
+use super::doctor::command::doctor;
 use super::healthcheck::healthcheck;
 use super::output::{FAILURE, fail, print};
 use super::serve::serve;
@@ -41,6 +42,7 @@ fn run_with_settings(verb: ServerVerb, loaded: Loaded, sources: Sources) -> Exit
             Err(error) => fail(&error, LoadError::EXIT_CODE),
         },
         ServerVerb::Healthcheck => healthcheck(&loaded.config),
+        ServerVerb::Doctor { json } => doctor(&loaded.config, json),
     }
 }
 

@@ -86,6 +86,9 @@ settings! {
     grpc_listen: Option<ListenAddr> = optional_listen_addr,
         "grpc-listen", "ADDRESS", "",
         "Address for Envoy's ext_authz over gRPC: IP:PORT or unix:/path; empty turns it off";
+    metrics_listen: Option<ListenAddr> = optional_listen_addr,
+        "metrics-listen", "ADDRESS", "",
+        "Address for GET /metrics without an API key: IP:PORT or unix:/path; empty turns it off";
     unix_socket_mode: Option<u32> = file_mode,
         "unix-socket-mode", "MODE", "",
         "Octal permissions of the listeners' unix sockets, such as 660; if empty, the umask decides";

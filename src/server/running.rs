@@ -23,6 +23,8 @@ pub struct Server {
     pub admin_listen: String,
     /// The real address of gRPC, if it is served.
     pub grpc_listen: Option<String>,
+    /// The real address of the metrics without a key, if they are served.
+    pub metrics_listen: Option<String>,
     /// Whether the validation plane speaks TLS.
     pub is_tls: bool,
     /// Whether the admin plane speaks TLS.

@@ -75,7 +75,7 @@ impl ValidationThreads {
             let (inbox, deliveries) = mpsc::channel(INBOX_CONNECTIONS);
             let (ready, is_ready) = oneshot::channel();
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            let (parts, counters) = (parts.clone(), metrics.validation_counters(index));
+            let (parts, counters) = (parts.clone(), metrics.validations.counters());
             let end_notice = EndNotice { index, notify_end: notify_end.clone() };
             thread::Builder::new().name(format!("validation-{index}")).spawn(move || {
                 let _end_notice = end_notice;

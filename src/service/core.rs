@@ -121,6 +121,11 @@ impl Service {
         (record.is_active && earned_ms > now_ms).then(|| Arc::new(record.renewed_to(earned_ms)))
     }
 
+    /// Returns the age of the oldest access that is not written: [`LastAccess::flush_lag_ms`].
+    pub fn flush_lag_ms(&self) -> u64 {
+        self.last_access.flush_lag_ms()
+    }
+
     /// Logs why a request, which may have an id, is answered with a server error.
     pub fn report(&self, error: &StoreError, request_id: Option<&str>) {
         self.faults.report(error, request_id, self.clock.boottime_ms());

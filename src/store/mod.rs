@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod call;
+pub mod change_counters;
 pub mod check_up;
 pub mod dispatch;
 pub mod error;

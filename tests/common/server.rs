@@ -184,14 +184,18 @@ pub fn binary() -> PathBuf {
 /// Waits for the ready line; returns the addresses of both planes.
 pub fn wait_ready(process: &mut Process) -> (String, String) {
     process.wait_until("ready", |process| process.stdout().contains('\n'));
-    assert!(process.stdout().starts_with("ready "), "{}", process.log());
+    let stdout = process.stdout();
+    assert!(stdout.starts_with("ready ") || stdout.contains(r#""message":"ready""#), "{}", process.log());
     (word(process, "listen="), word(process, "admin-listen="))
 }
 
-/// Returns the value of a name in the ready line, or an empty string.
+/// Returns the value of a name in the ready line, or an empty string. The line is text or JSON.
 fn word(process: &Process, name: &str) -> String {
     let stdout = process.stdout();
     let line = stdout.lines().next().unwrap_or_default();
+    if let Ok(members) = serde_json::from_str::<Value>(line) {
+        return members[name.trim_end_matches('=')].as_str().unwrap_or_default().to_owned();
+    }
     line.split(' ').find_map(|word| word.strip_prefix(name)).unwrap_or_default().to_owned()
 }
 

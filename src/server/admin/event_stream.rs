@@ -27,7 +27,8 @@ const RETRY_MS: u32 = 1000;
 /// An id that belongs to no epoch. A reader that loses the connection before it has read the gap gets the gap again.
 const BEFORE_THE_GAP: &str = "-";
 
-/// The readers of this node's feed.
+/// The readers of this node's feed. Cheap to clone; all clones share one state.
+#[derive(Clone, Debug)]
 pub struct FeedReaders {
     /// Distinguishes the event numbers of this run from those of other runs and nodes.
     epoch: String,
@@ -38,6 +39,11 @@ impl FeedReaders {
     /// `epoch` is random.
     pub fn new(epoch: u64) -> Self {
         Self { epoch: format!("{epoch:016x}"), permits: Arc::new(Semaphore::new(MAX_FEED_READERS)) }
+    }
+
+    /// Returns the number of readers.
+    pub fn count(&self) -> usize {
+        MAX_FEED_READERS.saturating_sub(self.permits.available_permits())
     }
 
     /// Starts a stream from the place in `Last-Event-ID`, if that is of this epoch and still kept, else from now on. The

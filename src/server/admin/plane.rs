@@ -10,6 +10,8 @@ use crate::entropy::Entropy;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
 use crate::server::auth::settings::ValidationSettings;
+use crate::server::metrics::admin_calls::AdminCalls;
+use crate::server::metrics::connections::ConnectionsByListener;
 use crate::server::reload::status::ReloadStatus;
 use crate::server::request::span::RequestTracer;
 use crate::service::Service;
@@ -33,7 +35,11 @@ pub struct AdminPlane {
     pub tracer: Option<RequestTracer>,
     /// Answers `/v1/events`.
     pub feed: FeedReaders,
-    /// Answers `/metrics`.
+    /// Counts and times the calls.
+    pub calls: AdminCalls,
+    /// The connections of all listeners, for `/v1/stats`.
+    pub connections: ConnectionsByListener,
+    /// Answers `/metrics` and `/v1/stats`.
     pub metrics: Arc<Metrics>,
     /// Answers `/readyz` and `/v1/status`.
     pub readiness: Readiness,

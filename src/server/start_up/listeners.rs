@@ -16,6 +16,7 @@ pub(super) struct Listeners {
     pub(super) validation: Listener,
     pub(super) admin: Listener,
     pub(super) grpc: Option<Listener>,
+    pub(super) metrics: Option<Listener>,
 }
 
 impl Listeners {
@@ -28,6 +29,11 @@ impl Listeners {
             validation: bind("listen", &config.listen)?,
             admin: bind("admin-listen", &config.admin_listen)?,
             grpc: config.grpc_listen.as_ref().map(|address| bind("grpc-listen", address)).transpose()?,
+            metrics: config
+                .metrics_listen
+                .as_ref()
+                .map(|address| bind("metrics-listen", address))
+                .transpose()?,
         })
     }
 }
@@ -104,6 +110,11 @@ impl NewCertificates {
 /// The first file that cannot be used.
 pub fn check_tls_files(config: &Config) -> Result<(), FileError> {
     TlsOfListeners::load(config, &Clock::system()).map(drop)
+}
+
+/// Returns the TLS files of the validation plane and of the admin plane, if they have any.
+pub fn tls_files(config: &Config) -> Vec<TlsFiles> {
+    [validation_files(config), admin_files(config)].into_iter().flatten().collect()
 }
 
 fn validation_files(config: &Config) -> Option<TlsFiles> {

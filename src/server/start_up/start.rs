@@ -1,7 +1,6 @@
 //! Starts a server.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,9 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::rngs::SysError;
 use tokio::task::JoinSet;
 
-use super::descriptors::{ConnectionLimits, DescriptorDemand, connection_limits};
+use super::descriptors::{ConnectionLimits, DescriptorDemand, connection_limits, validation_thread_count};
 use super::listeners::{Listeners, TlsOfListeners};
 use super::serve_admin::ServeAdmin;
+use super::serve_metrics::ServeMetrics;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
@@ -24,11 +24,16 @@ use crate::server::admin::plane::AdminPlane;
 use crate::server::admin::unauthorized_log::UnauthorizedLog;
 use crate::server::auth::route_checks::RouteChecks;
 use crate::server::auth::settings::ValidationSettings;
+use crate::server::metrics::admin_calls::AdminCalls;
+use crate::server::metrics::connections::ConnectionsByListener;
+use crate::server::metrics::feed_readers::FeedReaderCollector;
+use crate::server::metrics::plane::MetricsPlane;
 use crate::server::reload::reloader::Reloader;
 use crate::server::reload::status::ReloadStatus;
 use crate::server::reload::worker::log_expiries;
 use crate::server::request::span::RequestTracer;
 use crate::server::running::Server;
+use crate::server::transport::connections::ListenerConnections;
 use crate::server::transport::listener::Listener;
 use crate::server::validation_threads::{Endpoint, ThreadParts, ValidationThreads};
 use crate::telemetry::collector::CollectorClient;
@@ -42,10 +47,7 @@ use crate::values::{ApiKey, Scopes};
 pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Server, StartError> {
     // All addresses are bound first, so that a conflict shows before anything else happens.
     let listeners = Listeners::bind(&config, &clock)?;
-    let thread_count = match config.validation_threads {
-        0 => thread::available_parallelism()?.get(),
-        count => count,
-    };
+    let thread_count = validation_thread_count(&config)?;
     let limits = connection_limits(&DescriptorDemand::of(&config, thread_count));
     let tls = TlsOfListeners::load(&config, &clock)?;
     let node = Node::start_with(&config, clock, entropy.clone()).await?;
@@ -75,20 +77,24 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         token_keys: node.token_keys().clone(),
         checks: settings.checks.clone(),
     };
-    let serve_admin = ServeAdmin {
-        admin: Arc::new(admin_plane(&config, &node, settings, &reloader, &entropy, tracer).await?),
-        tls: tls.admin.clone(),
-    };
+    let connections = connections(&listeners, limits, node.service().clock());
+    let admin =
+        admin_plane(&config, &node, settings, &reloader, connections.clone(), &entropy, tracer).await?;
+    register_metrics(&node, &connections, &admin.feed);
+    let serve_admin = ServeAdmin { admin: Arc::new(admin), tls: tls.admin.clone() };
     let (listen, admin_listen) = (listeners.validation.address(), listeners.admin.address());
     let grpc_listen = listeners.grpc.as_ref().map(Listener::address);
+    let metrics_listen = listeners.metrics.as_ref().map(Listener::address);
 
-    let acceptors = start_acceptors(&config, &node, listeners, limits, &validation_threads, serve_admin);
+    let acceptors =
+        start_acceptors(&config, &node, listeners, &connections, &validation_threads, serve_admin);
     let mut workers = JoinSet::new();
     workers.spawn(log_expiries(reloader.api_keys.clone()));
     Ok(Server {
         listen,
         admin_listen,
         grpc_listen,
+        metrics_listen,
         is_tls: tls.validation.is_some(),
         is_admin_tls: tls.admin.is_some(),
         generated_admin_key,
@@ -121,19 +127,40 @@ fn start_acceptors(
     config: &Config,
     node: &Node,
     listeners: Listeners,
-    limits: ConnectionLimits,
+    connections: &ConnectionsByListener,
     validation_threads: &ValidationThreads,
     serve_admin: ServeAdmin,
 ) -> Acceptors {
     let idle_timeout = Duration::from_millis(config.idle_timeout_ms);
-    let mut acceptors = Acceptors::new(node.service().clock().clone(), idle_timeout);
+    let mut acceptors = Acceptors::new(idle_timeout);
     let distributor = |endpoint| validation_threads.distributor(endpoint);
-    acceptors.add(listeners.validation, limits.validation, distributor(Endpoint::Http));
-    if let Some(listener) = listeners.grpc {
-        acceptors.add(listener, limits.validation, distributor(Endpoint::Grpc));
+    acceptors.add(listeners.validation, &connections.validation, distributor(Endpoint::Http));
+    if let Some((listener, connections)) = listeners.grpc.zip(connections.grpc.as_ref()) {
+        acceptors.add(listener, connections, distributor(Endpoint::Grpc));
     }
-    acceptors.add(listeners.admin, limits.admin, serve_admin);
+    acceptors.add(listeners.admin, &connections.admin, serve_admin);
+    if let Some((listener, connections)) = listeners.metrics.zip(connections.metrics.as_ref()) {
+        let plane = MetricsPlane { metrics: node.metrics().clone(), readiness: node.readiness().clone() };
+        acceptors.add(listener, connections, ServeMetrics(Arc::new(plane)));
+    }
     acceptors
+}
+
+/// Makes room for the connections of each listener.
+fn connections(listeners: &Listeners, limits: ConnectionLimits, clock: &Clock) -> ConnectionsByListener {
+    let room = |max| ListenerConnections::new(max, clock.clone());
+    ConnectionsByListener {
+        validation: room(limits.validation),
+        grpc: listeners.grpc.is_some().then(|| room(limits.validation)),
+        admin: room(limits.admin),
+        metrics: listeners.metrics.is_some().then(|| room(limits.metrics)),
+    }
+}
+
+/// Registers what only a server has to measure.
+fn register_metrics(node: &Node, connections: &ConnectionsByListener, feed: &FeedReaders) {
+    node.metrics().collect(connections.clone());
+    node.metrics().collect(FeedReaderCollector(feed.clone()));
 }
 
 async fn admin_plane(
@@ -141,12 +168,13 @@ async fn admin_plane(
     node: &Node,
     settings: ValidationSettings,
     reloader: &Reloader,
+    connections: ConnectionsByListener,
     entropy: &Entropy,
     tracer: Option<&Tracer>,
 ) -> Result<AdminPlane, SysError> {
     Ok(AdminPlane {
         service: node.service().clone(),
-        validator: node.validator_named("admin".into()).await,
+        validator: node.validator().await,
         settings,
         entropy: entropy.clone(),
         api_keys: reloader.api_keys.clone(),
@@ -156,6 +184,8 @@ async fn admin_plane(
         ),
         tracer: tracer.map(|tracer| request_tracer(tracer, config, config.admin_tls_cert.is_some())),
         feed: FeedReaders::new(u64::from_ne_bytes(entropy.bytes()?)),
+        calls: AdminCalls::register(node.metrics()),
+        connections,
         metrics: node.metrics().clone(),
         readiness: node.readiness().clone(),
         reload: reloader.status.clone(),

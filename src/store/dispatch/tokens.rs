@@ -18,10 +18,12 @@ impl Store {
         token: &Token,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
-        match self {
+        let outcome = match self {
             Self::Memory(store) => store.issue(token, &call.into()),
             Self::Redis(store) => store.issue(token, &call.into()).await,
-        }
+        };
+        self.changes().issued.add(usize::from(matches!(outcome, Ok(Ok(_)))));
+        outcome
     }
 
     /// Returns the token of this id, if it is visible.
@@ -45,10 +47,13 @@ impl Store {
         change: &TokenChange,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<Token>, StoreError> {
-        match self {
+        let outcome = match self {
             Self::Memory(store) => Ok(store.change(id, change, &call.into())),
             Self::Redis(store) => store.change(id, change, &call.into()).await,
-        }
+        };
+        let is_rotated = change.rotate.is_some() && matches!(outcome, Ok(Ok(_)));
+        self.changes().rotated.add(usize::from(is_rotated));
+        outcome
     }
 
     /// Revokes the token if it remembers this secret as rotated out, and its grace is over. Returns whether it was revoked;

@@ -4,6 +4,7 @@
 //! ([`lookup`]).
 
 pub mod cluster;
+pub mod counters;
 pub mod errors;
 pub mod inspection;
 pub mod invalidation;

@@ -28,7 +28,8 @@ impl Batch {
         let mut batch = Self::default();
         for name in names {
             match KeyName::read(keys, &name) {
-                None => {}
+                // An entry of a token that is gone says only which takeovers an erasure looks for.
+                None | Some(KeyName::Acting(_)) => {}
                 Some(KeyName::Token(id)) => batch.tokens.push(id),
                 Some(KeyName::Index(key)) => batch.indexes.push(key),
                 Some(KeyName::Takeovers(id)) => batch.takeovers.push(id),

@@ -30,5 +30,5 @@ redis.call('HSET', token, 't', cmsgpack.pack({ a.takeover, a.user, a.ends_at_ms,
 redis.call('ZADD', key('a', t.user), 'GT', a.ends_at_ms + a.retention_ms, a.locator)
 prune_entries('a', t.user)
 fit_entries_ttl('a', t.user)
-emit(t.user, { k = 'takeover.started', l = a.locator, o = a.takeover, u = a.user })
+emit(t.user, { k = 'takeover.started', l = a.locator, o = a.takeover, u = a.user }, read_facts(a.locator))
 return finish({ 1, t.user })

@@ -1,0 +1,7 @@
+//! The metrics over HTTP, and the metrics of listeners and calls.
+
+pub mod admin_calls;
+pub mod connections;
+pub mod feed_readers;
+pub mod plane;
+pub mod text;
