@@ -29,8 +29,7 @@ impl Batch {
         let mut batch = Self::default();
         for name in names {
             match KeyName::read(keys, &name) {
-                // An entry of a token that is gone says only which takeovers an erasure looks for.
-                None | Some(KeyName::Acting(_)) => {}
+                None => {}
                 Some(KeyName::Token(id)) => batch.tokens.push(id),
                 Some(KeyName::Index(key)) => batch.indexes.push(key),
                 Some(KeyName::Takeovers(id)) => batch.takeovers.push(id),
