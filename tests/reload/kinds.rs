@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::support::{Files, api_key, issue_with, last_reload, names, reload_well};
+use super::support::{Files, api_key, issue_with, last_reload, names, reload_well, sample};
 use crate::common::process::wait_for;
 use crate::common::server::{ADMIN_KEY, Server, assert_invalid_token, bearer, identity, run, wait_ready};
 
@@ -137,6 +137,7 @@ fn a_setting_that_needs_a_restart_is_named_and_the_rest_is_taken_over() {
         "{}",
         server.log()
     );
+    assert_eq!(sample(&server, "doorward_config_restart_needed"), Some(2.0));
     // Undone, it needs none.
     files.write("doorward.toml", &format!("lease = \"2s\"\n{checks}"));
     reload_well(&mut server);
