@@ -1,6 +1,7 @@
 //! API keys: their expiry and their last use.
 
 use doorward::Clock;
+use doorward::settings::Scope;
 use serde_json::{Value, json};
 
 use super::support::{Files, api_key, issue_with, reload_well, sample};
@@ -110,7 +111,7 @@ fn the_last_use_of_each_key_is_shown() {
     reload_well(&mut server);
     assert_eq!(status(&server)["last_used_at"], Value::Null);
     let admin = server.call("GET", "/v1/status", None).json()["api_keys"][0].clone();
-    let scopes = json!(["tokens", "takeovers", "devices", "introspect", "metrics", "events"]);
-    assert_eq!((&admin["scopes"], admin["last_used_at"].is_string()), (&scopes, true));
+    let all: Vec<_> = Scope::ALL.into_iter().map(Scope::name).collect();
+    assert_eq!((&admin["scopes"], admin["last_used_at"].is_string()), (&json!(all), true));
     assert!(!server.log().contains(ADMIN_KEY) && !server.log().contains(KEY));
 }
