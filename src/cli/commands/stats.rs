@@ -87,8 +87,9 @@ fn screen(heading: &str, figures: &Value) -> String {
     if let Some(masters) = objects("masters") {
         screen += &format!("\n{}\n", rows(MASTERS, masters));
     }
-    if let Some(faults) = objects("faults") {
-        screen += &format!("\n{}\n", rows(FAULTS, faults));
+    for fault in objects("faults").into_iter().flatten() {
+        let [kind, server, cause, fix] = ["kind", "server", "cause", "fix"].map(|name| text(&fault[name]));
+        screen += &format!("\nFAULT {kind} {server}\n  cause  {cause}\n  fix    {fix}\n");
     }
     screen
 }
@@ -103,13 +104,6 @@ const MASTERS: &[Column] = &[
         Value::Null => "-".to_owned(),
         age => format!("{age}s"),
     }),
-];
-
-const FAULTS: &[Column] = &[
-    ("FAULT", |fault| text(&fault["kind"])),
-    ("SERVER", |fault| text(&fault["server"])),
-    ("CAUSE", |fault| text(&fault["cause"])),
-    ("FIX", |fault| text(&fault["fix"])),
 ];
 
 #[cfg(test)]
@@ -138,7 +132,9 @@ mod tests {
             "MASTER  VERSION  TRACKING  LEASE AGE",
             "a:1     8.0.1    true      0.2s",
             "b:1     -        -         -",
-            "unreachable  b:1     refused  start it",
+            "FAULT unreachable b:1",
+            "  cause  refused",
+            "  fix    start it",
         ] {
             assert!(lines.contains(&line), "{line}\n{screen}");
         }
