@@ -67,6 +67,12 @@ mod listeners {
     mod tls;
 }
 
+/// Prometheus: what it scrapes, the alert rules, the dashboard.
+mod metrics {
+    mod prometheus;
+    mod rules;
+}
+
 /// The program: health check, signals and secrecy of its log.
 mod process {
     mod client {

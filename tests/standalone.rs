@@ -13,6 +13,7 @@ macro_rules! each_store {
 }
 
 mod admin_plane {
+    mod audit;
     mod device_calls;
     mod devices;
     mod inputs;
@@ -47,6 +48,11 @@ mod listeners {
     mod smuggling;
 }
 
+mod metrics {
+    mod listener;
+}
+
+/// PLACEHOLDER
 mod process {
     mod cli;
     mod client {

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod check_config;
 pub mod command_line;
 pub mod commands;
+pub mod doctor;
 pub mod healthcheck;
 pub mod output;
 pub mod ready_message;

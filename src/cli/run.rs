@@ -7,6 +7,7 @@ use super::admin::{self, Environment};
 use super::check_config::check_config;
 use super::command_line::{ClientVerb, Invocation, ServerVerb, command};
 use super::commands::{completions, events, hash_key, man, new_key, stats, takeover, token, user};
+use super::doctor::command::doctor;
 use super::healthcheck::healthcheck;
 use super::output::{fail, print};
 use super::serve::serve;
@@ -33,6 +34,7 @@ fn with_settings(verb: ServerVerb, loaded: Loaded, sources: Sources) -> ExitCode
         ServerVerb::Serve => serve(loaded.config, sources),
         ServerVerb::CheckConfig => check_config(&loaded),
         ServerVerb::Healthcheck => healthcheck(&loaded.config),
+        ServerVerb::Doctor { json } => doctor(&loaded.config, json),
     }
 }
 

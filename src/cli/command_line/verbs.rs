@@ -44,6 +44,12 @@ pub enum ServerVerb {
     CheckConfig,
     /// Ask the running server whether it is ready
     Healthcheck,
+    /// Check the store, files, addresses and limits, and say what to do about each fault
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// A command that needs no settings of a server.
