@@ -14,6 +14,7 @@ pub mod http2;
 pub mod log_lines;
 pub mod ports;
 pub mod process;
+pub mod prometheus;
 pub mod proxies;
 pub mod redis;
 pub mod relay;
