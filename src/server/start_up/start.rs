@@ -22,6 +22,7 @@ use crate::server::admin::api_keys::ApiKeys;
 use crate::server::admin::event_stream::FeedReaders;
 use crate::server::admin::plane::AdminPlane;
 use crate::server::admin::unauthorized_log::UnauthorizedLog;
+use crate::server::auth::access_log::AccessLogOptions;
 use crate::server::auth::route_checks::RouteChecks;
 use crate::server::auth::settings::ValidationSettings;
 use crate::server::metrics::admin_calls::AdminCalls;
@@ -65,6 +66,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         grpc_tls: tls.grpc.clone(),
         request_timeout: Duration::from_millis(config.request_timeout_ms),
         tracer: tracer.map(|tracer| request_tracer(tracer, &config, tls.validation.is_some())),
+        access_log: AccessLogOptions { rule: config.access_log, max_per_second: config.access_log_rate },
     };
     let validation_threads = ValidationThreads::start(thread_count, parts, node.metrics()).await?;
     let generated_key = if config.all_api_keys().is_empty() { Some(generate_key(&entropy)?) } else { None };
