@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(sampler.live_tokens().await.unwrap(), LiveTokens::default());
         assert!(!sampler.is_due());
         assert_eq!(sampler.last(60_000), Some(LiveTokens::default()));
-        clock.advance(RESAMPLED_AFTER_MS);
+        clock.advance_ms(RESAMPLED_AFTER_MS);
         assert!(sampler.is_due());
         assert_eq!((sampler.last(10_001), sampler.last(10_000)), (Some(LiveTokens::default()), None));
     }
