@@ -68,8 +68,17 @@ mod listeners {
     mod tls;
 }
 
+/// Prometheus: what it scrapes, the alert rules, the dashboard.
+mod metrics {
+    mod prometheus;
+    mod rules;
+}
+
 /// The program: health check, signals and secrecy of its log.
 mod process {
+    mod client {
+        mod tls;
+    }
     mod healthcheck;
     mod outcome;
     mod secrecy;

@@ -10,7 +10,7 @@ use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::rejection::{Outcome, Rejection};
-use crate::token_string::HashTag;
+use crate::token_string::{HashTag, TokenId};
 
 impl MemoryStore {
     pub(crate) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Outcome<Option<DeviceKey>> {
@@ -81,7 +81,7 @@ impl MemoryStore {
         login: &DeviceLogin,
         token: &Token,
         call: &Call<'_>,
-    ) -> Result<Outcome<Token>, StoreError> {
+    ) -> Result<Outcome<(Token, Vec<TokenId>)>, StoreError> {
         self.make_room_in_objects(&token.details.related_objects, call.now_ms);
         let mut shard = self.shard(login.id.hash_tag());
         let Some(key) = shard.devices.keys.get(&login.id).cloned() else {
@@ -102,16 +102,17 @@ impl MemoryStore {
         }
         shard.devices.prune_of(&key.user, call.now_ms);
         let token = token.clone().with_user(&key.user);
-        if let Err(rejection) = self.issue_in(&mut shard, &token, call)? {
-            return Ok(Err(rejection));
-        }
+        let evicted = match self.issue_in(&mut shard, &token, call)? {
+            Ok(evicted) => evicted,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
         if let Some(key) = shard.devices.keys.get_mut(&login.id) {
             key.last_login_ms = Some(call.now_ms);
             key.expires_at_ms = login.expires_at_ms;
         }
         let logged_in = Event::of_token(EventKind::DeviceLoggedIn, call.now_ms, call.actor, &token);
         self.emit(&mut shard, &key.user, Event { device: Some(key.uuid), ..logged_in });
-        Ok(Ok(token))
+        Ok(Ok((token, evicted)))
     }
 
     /// Whether the newest events are refused logins, one of them of this key and not long ago.

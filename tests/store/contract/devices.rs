@@ -129,7 +129,7 @@ async fn a_login_issues_a_token_and_renews_the_device_key(kind: StoreKind) {
     let done = on.store.device_login(&login_of(&device, later_ms), &asked, later_ms).await.unwrap();
     // The token's owner is the key's owner, whoever was named.
     let token = edited(plain, |c| c.texts = c.texts.with_device("phone"));
-    assert_eq!(done, Ok(token.clone()));
+    assert_eq!(done, Ok((token.clone(), vec![])));
     assert_eq!(on.token(&token, later_ms).await.as_ref(), Some(&token));
     assert_eq!(on.record(token.record.id).await.unwrap().as_ref(), Some(&token.record));
     assert_eq!(on.store.user_tokens("alice", later_ms).await.unwrap(), [token]);
@@ -381,7 +381,7 @@ async fn no_token_survives_the_deactivation_of_its_device_key(kind: StoreKind) {
         ending.await.unwrap();
         for login in logins {
             match login.await.unwrap() {
-                Ok(token) => {
+                Ok((token, _)) => {
                     issued += 1;
                     assert!(!is_alive(&on, &token).await, "round {round}");
                 }

@@ -112,7 +112,7 @@ impl World {
                 let token = self.memory.for_login(&device, now_ms);
                 let done = memory.device_login(&login, &token, now_ms).await.unwrap();
                 prop_assert_eq!(&done, &redis.device_login(&login, &token, now_ms).await.unwrap());
-                if let Ok(token) = done {
+                if let Ok((token, _)) = done {
                     self.secrets.insert(token.record.id, vec![token.record.secret_hash]);
                     self.tokens.insert(self.tokens.len() - 1, token);
                 }
