@@ -70,7 +70,7 @@ mod listeners {
 /// The program: health check, signals and secrecy of its log.
 mod process {
     mod healthcheck;
-    mod outcome;
+    pub mod outcome;
     mod secrecy;
     mod shutdown;
 }

@@ -8,5 +8,6 @@ pub mod run;
 pub mod runtime;
 pub mod serve;
 pub mod sources;
+pub mod verify;
 
 pub use self::run::run;

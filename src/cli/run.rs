@@ -9,6 +9,7 @@ use super::healthcheck::healthcheck;
 use super::output::{FAILURE, fail, print};
 use super::serve::serve;
 use super::sources::Sources;
+use super::verify::command::verify;
 use crate::clock::Clock;
 use crate::config::{Config, LoadError, Loaded, hash_key};
 use crate::server::check_tls_files;
@@ -41,6 +42,7 @@ fn run_with_settings(verb: ServerVerb, loaded: Loaded, sources: Sources) -> Exit
             Err(error) => fail(&error, LoadError::EXIT_CODE),
         },
         ServerVerb::Healthcheck => healthcheck(&loaded.config),
+        ServerVerb::Verify(args) => verify(&loaded.config, &args),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The commands. A new command is a variant here and an arm in `cli/run.rs`.
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::SettingFlags;
 
@@ -34,6 +34,29 @@ pub enum ServerVerb {
     CheckConfig,
     /// Ask the running server whether it is ready
     Healthcheck,
+    /// Compare the indexes in Redis with the records, and repair them
+    ///
+    /// Reads every key of every master by SCAN, at a pace that leaves room for traffic. Without --repair, it changes
+    /// nothing. Exit codes: 0 no damage, or all of it repaired; 1 damage is left; 2 not all keys could be checked; 78 a
+    /// mistake in the settings, or no Redis.
+    Verify(VerifyArgs),
+}
+
+/// The options of `verify`.
+#[derive(Args, Debug, PartialEq, Eq)]
+pub struct VerifyArgs {
+    /// Repair what is found
+    #[arg(long)]
+    pub repair: bool,
+    /// Most keys and members to look at in a second
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub rate: u64,
+    /// Show user names in examples
+    #[arg(long)]
+    pub show_users: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A command that needs no settings of a server.

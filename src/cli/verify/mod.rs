@@ -1,0 +1,5 @@
+//! `doorward verify`: compares the indexes in Redis with the records, and repairs them.
+
+pub mod command;
+pub mod display;
+pub mod output;
