@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut connection = redis::Client::open(url)?.get_connection()?;
     let filling = Filling {
         keys: Keys::new("dw:"),
-        token_keys: TokenKeys::from_secrets(["a token key of the measurements"])?,
+        token_keys: TokenKeys::from_secrets(["a token key of the measurements"]).ok_or("no token key")?,
         entropy: Entropy::system(),
         now_ms: Clock::system().now_ms(),
     };
