@@ -67,8 +67,17 @@ mod listeners {
     mod tls;
 }
 
+/// Prometheus: what it scrapes, the alert rules, the dashboard.
+mod metrics {
+    mod prometheus;
+    mod rules;
+}
+
 /// The program: health check, signals and secrecy of its log.
 mod process {
+    mod client {
+        mod tls;
+    }
     mod healthcheck;
     pub mod outcome;
     mod secrecy;

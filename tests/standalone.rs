@@ -13,6 +13,7 @@ macro_rules! each_store {
 }
 
 mod admin_plane {
+    mod audit;
     mod device_calls;
     mod devices;
     mod inputs;
@@ -47,8 +48,22 @@ mod listeners {
     mod smuggling;
 }
 
+mod metrics {
+    mod listener;
+}
+
+/// PLACEHOLDER
 mod process {
     mod cli;
+    mod client {
+        mod events;
+        mod failures;
+        mod local;
+        mod stats;
+        mod support;
+        mod tokens;
+        mod users;
+    }
     mod dependencies;
     mod outcome;
     mod snapshots;

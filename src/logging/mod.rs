@@ -1,5 +1,6 @@
-//! The log: a writer that cannot stop the server, and a limit on the lines of a repeated fault.
+//! The log: a writer that cannot stop the server, a limit on the lines of a repeated fault, and the audit log.
 
+pub mod audit;
 pub mod repeated_fault;
 pub mod writer;
 

@@ -30,5 +30,5 @@ pub mod transport;
 pub mod validation_threads;
 
 pub use self::running::Server;
-pub use self::start_up::check_tls_files;
 pub use self::start_up::start::start;
+pub use self::start_up::{DescriptorBudget, check_tls_files, descriptor_budget, tls_files};

@@ -140,7 +140,7 @@ impl Service {
             uuid,
             expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };
-        let token = self.store.device_login(&login, &token, call).await??;
-        Ok(Issued { token, token_string: minted.token_string })
+        let (token, evicted) = self.store.device_login(&login, &token, call).await??;
+        Ok(Issued { token, token_string: minted.token_string, evicted })
     }
 }

@@ -13,6 +13,7 @@ pub mod http;
 pub mod http2;
 pub mod ports;
 pub mod process;
+pub mod prometheus;
 pub mod proxies;
 pub mod redis;
 pub mod relay;

@@ -62,12 +62,17 @@ impl Authority {
 
     /// Issues a certificate for this machine that contains `name`.
     pub fn issue(&self, name: &str) -> Identity {
+        self.issue_for_days(name, 2)
+    }
+
+    /// As [`Authority::issue`], valid for this number of days; a negative number makes an expired certificate.
+    pub fn issue_for_days(&self, name: &str, days: i32) -> Identity {
         self.openssl(
             &format!("req -subj /CN={name} -nodes -keyout {name}.key -out {name}.csr -newkey ec"),
             KEY,
         );
         fs::write(self.path("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1").unwrap();
-        let sign = format!("x509 -req -in {name}.csr -out {name}.pem -days 2 -extfile names");
+        let sign = format!("x509 -req -in {name}.csr -out {name}.pem -days {days} -extfile names");
         self.openssl(&sign, "-CA ca.pem -CAkey ca.key -CAcreateserial");
         Identity { cert: self.path(&format!("{name}.pem")), key: self.path(&format!("{name}.key")) }
     }

@@ -7,4 +7,4 @@ mod tests;
 pub mod verbs;
 
 pub use self::invocation::{Invocation, read, read_with};
-pub use self::verbs::{ClientVerb, ServerVerb, VerifyArgs, command};
+pub use self::verbs::{ClientVerb, ServerVerb, command};

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::args::VerifyArgs;
 use super::display;
 use super::output;
-use crate::cli::command_line::VerifyArgs;
 use crate::cli::output::{FAILURE, fail, print};
 use crate::cli::runtime::run_to_end;
 use crate::clock::Clock;

@@ -1,15 +1,15 @@
 //! The report, as a table or as JSON.
 
-use comfy_table::{CellAlignment, Table};
 use serde_json::{Value, json};
 
-use crate::cli::command_line::VerifyArgs;
+use super::args::VerifyArgs;
+use crate::cli::show::table;
 use crate::store::redis::verification::damage::{Kind, Severity};
 use crate::store::redis::verification::report::{Tally, VerificationReport};
 
 /// Returns the text on standard output.
 pub(crate) fn text(report: &VerificationReport, args: &VerifyArgs) -> String {
-    if args.json { json(report, args).to_string() } else { table(report, args) }
+    if args.json { json(report, args).to_string() } else { page(report, args) }
 }
 
 fn json(report: &VerificationReport, args: &VerifyArgs) -> Value {
@@ -38,7 +38,7 @@ fn json(report: &VerificationReport, args: &VerifyArgs) -> Value {
     })
 }
 
-fn table(report: &VerificationReport, args: &VerifyArgs) -> String {
+fn page(report: &VerificationReport, args: &VerifyArgs) -> String {
     let mut text = String::new();
     if !report.findings.is_empty() {
         text += &format!("{}\n", counts(report));
@@ -71,20 +71,15 @@ fn table(report: &VerificationReport, args: &VerifyArgs) -> String {
     text + &conclusion(report, args)
 }
 
-fn counts(report: &VerificationReport) -> Table {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(["", "found", "repaired", "left"]);
-    for (kind, tally) in &report.findings {
+fn counts(report: &VerificationReport) -> String {
+    let row = |(kind, tally): (&Kind, &Tally)| {
         let name = match kind.severity() {
             Severity::Damage => kind.name().to_owned(),
             Severity::Note => format!("{} (no damage)", kind.name()),
         };
-        table.add_row([name, tally.found.to_string(), tally.repaired.to_string(), tally.left().to_string()]);
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
+        vec![name, tally.found.to_string(), tally.repaired.to_string(), tally.left().to_string()]
+    };
+    table::table(&["KIND", "FOUND", "REPAIRED", "LEFT"], report.findings.iter().map(row))
 }
 
 fn conclusion(report: &VerificationReport, args: &VerifyArgs) -> String {
@@ -120,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_table_names_kinds_counts_and_keys() {
-        let text = table(&report(), &args(false, false));
+        let text = page(&report(), &args(false, false));
         for part in [
             "token-not-in-index",
             "unknown-key (no damage)",

@@ -2,10 +2,15 @@
 
 use std::fmt::Result;
 
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+
+/// Above this, not every whole number is an `f64`.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A label: its name and its value.
 pub type Label<'a> = (&'static str, &'a str);
@@ -30,7 +35,7 @@ pub fn counters<L: EncodeLabelSet>(
 
 /// Encodes a gauge.
 pub fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: f64) -> Result {
-    ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+    encode_value(value, encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
 }
 
 /// Encodes a gauge for each of these labels.
@@ -41,9 +46,18 @@ pub fn gauges<L: EncodeLabelSet>(
 ) -> Result {
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     for (labels, value) in values {
-        ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+        encode_value(value, family.encode_family(&labels)?)?;
     }
     Ok(())
+}
+
+/// Encodes a whole number as one: `1`, not `1.0`.
+fn encode_value(value: f64, encoder: MetricEncoder<'_>) -> Result {
+    if value.fract() == 0.0 && value.abs() < MAX_EXACT {
+        ConstGauge::new(value as i64).encode(encoder)
+    } else {
+        ConstGauge::new(value).encode(encoder)
+    }
 }
 
 /// A histogram to encode: the sum in seconds, and the buckets by their upper bounds, not cumulative.

@@ -158,12 +158,15 @@ impl KnownKey {
         &self.key.name
     }
 
-    /// Refuses a key that has none of these scopes.
+    /// Refuses a key that lacks one of these scopes.
     ///
     /// # Errors
-    /// 403.
-    pub fn demand_one_of(&self, scopes: &[Scope]) -> Result<(), Problem> {
-        if self.has_one_of(scopes) { Ok(()) } else { Err(Problem::insufficient_scope(lacks(scopes))) }
+    /// 403, which names the first missing scope.
+    pub fn demand_all(&self, scopes: &[Scope]) -> Result<(), Problem> {
+        match scopes.iter().find(|scope| !self.key.scopes.contains(**scope)) {
+            Some(missing) => Err(Problem::insufficient_scope(lacks(&[*missing]))),
+            None => Ok(()),
+        }
     }
 
     /// Whether the key has one of these scopes.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hyper::Response;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
 
 use super::api_keys::KnownKey;
 use super::input::Input;
@@ -31,6 +32,17 @@ pub struct AdminCall<'a> {
 }
 
 impl<'a> AdminCall<'a> {
+    /// A call with this API key.
+    pub fn new(
+        admin: &'a AdminPlane,
+        key: &'a Arc<KnownKey>,
+        params: PathParams,
+        request: Request<Incoming>,
+    ) -> Self {
+        let input = Input::new(request, admin.request_timeout);
+        Self { admin, key, actor: Actor::ApiKey(key.name()), params, input }
+    }
+
     /// The use cases.
     pub fn service(&self) -> &'a Service {
         &self.admin.service

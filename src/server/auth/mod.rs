@@ -1,6 +1,7 @@
 //! The validation plane: auth subrequests, sessions, probes.
 
 pub mod admission;
+pub mod audited_logout;
 pub mod cross_site;
 pub mod decision;
 pub mod fast_path;

@@ -4,9 +4,11 @@ use hyper::header::{HeaderMap, SET_COOKIE};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
+use super::audited_logout::AuditedLogout;
 use super::cross_site::is_same_site;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
+use crate::logging::audit::Action;
 use crate::model::event::{Actor, RevokeReason};
 use crate::model::token::{Token, TokenChange, Transport};
 use crate::server::json::token::TokenJson;
@@ -68,14 +70,20 @@ async fn end_login(
     }
     let (service, id) = (validator.service(), token.record.id);
     if token.record.takeover.is_some() {
-        match service.end_takeover(id, RevokeReason::Logout, Actor::Holder).await {
+        let audited = AuditedLogout::begin(Action::TakeoverEnd, &token, origin, settings);
+        let ended = service.end_takeover(id, RevokeReason::Logout, Actor::Holder).await;
+        audited.conclude(&ended);
+        match ended {
             Ok(()) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
             // The takeover has just ended by itself.
             Err(ServiceError::Rejected(Rejection::NotFound)) => {}
             Err(error) => return error_response(validator.service(), &error),
         }
     }
-    match service.change(id, &TokenChange::revoking(RevokeReason::Logout), Actor::Holder).await {
+    let audited = AuditedLogout::begin(Action::TokenRevoke, &token, origin, settings);
+    let revoked = service.change(id, &TokenChange::revoking(RevokeReason::Logout), Actor::Holder).await;
+    audited.conclude(&revoked);
+    match revoked {
         Ok(_) => {
             let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
             if via == Transport::Cookie {

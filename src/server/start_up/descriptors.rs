@@ -1,5 +1,7 @@
 //! The limit on open files, and how many connections it leaves for each listener.
 
+use std::{io, thread};
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Config;
@@ -60,6 +62,11 @@ impl DescriptorDemand {
         }
     }
 
+    /// With which every listener has its fewest connections.
+    fn fewest(&self) -> usize {
+        self.without_connections() + self.listeners * self.max_connections.min(MIN_CONNECTIONS)
+    }
+
     fn total(&self) -> usize {
         self.without_connections() + self.listeners * self.max_connections
     }
@@ -80,6 +87,38 @@ impl DescriptorDemand {
         let admin = bounded(free / ADMIN_FRACTION);
         let validation = bounded(free.saturating_sub(admin) / (self.listeners - 1));
         ConnectionLimits { validation, admin, metrics }
+    }
+}
+
+/// The limit on open files, and how many of them a server with some settings uses.
+#[derive(Clone, Copy, Debug)]
+pub struct DescriptorBudget {
+    /// The limit to which a server could raise its own: the hard limit of this process.
+    pub limit: usize,
+    /// With these, each listener has `max-connections`.
+    pub needed: usize,
+    /// With fewer, the server cannot work.
+    pub fewest: usize,
+}
+
+/// Compares the limit on open files with the settings, without any change to it.
+///
+/// # Errors
+/// If the number of processors is not known.
+pub fn descriptor_budget(config: &Config) -> io::Result<DescriptorBudget> {
+    let demand = DescriptorDemand::of(config, validation_thread_count(config)?);
+    let limit = as_count(getrlimit(Resource::Nofile).maximum);
+    Ok(DescriptorBudget { limit, needed: demand.total(), fewest: demand.fewest() })
+}
+
+/// Returns the number of validation threads: of the setting, or one for each processor.
+///
+/// # Errors
+/// If the number of processors is not known.
+pub(super) fn validation_thread_count(config: &Config) -> io::Result<usize> {
+    match config.validation_threads {
+        0 => Ok(thread::available_parallelism()?.get()),
+        count => Ok(count),
     }
 }
 
@@ -110,7 +149,12 @@ fn raise_limit() -> usize {
             tracing::debug!(%error, "open files limit not raised");
         }
     }
-    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |limit| limit.try_into().unwrap_or(usize::MAX))
+    as_count(getrlimit(Resource::Nofile).current)
+}
+
+/// `None` is no limit.
+fn as_count(limit: Option<u64>) -> usize {
+    limit.map_or(usize::MAX, |limit| limit.try_into().unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]

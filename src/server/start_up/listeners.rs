@@ -112,6 +112,11 @@ pub fn check_tls_files(config: &Config) -> Result<(), FileError> {
     TlsOfListeners::load(config, &Clock::system()).map(drop)
 }
 
+/// Returns the TLS files of the validation plane and of the admin plane, if they have any.
+pub fn tls_files(config: &Config) -> Vec<TlsFiles> {
+    [validation_files(config), admin_files(config)].into_iter().flatten().collect()
+}
+
 fn validation_files(config: &Config) -> Option<TlsFiles> {
     Some(TlsFiles {
         cert: SettingFile { setting: "tls-cert", path: config.tls_cert.clone()? },

@@ -1,7 +1,6 @@
 //! Starts a server.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::rngs::SysError;
 use tokio::task::JoinSet;
 
-use super::descriptors::{ConnectionLimits, DescriptorDemand, connection_limits};
+use super::descriptors::{ConnectionLimits, DescriptorDemand, connection_limits, validation_thread_count};
 use super::listeners::{Listeners, TlsOfListeners};
 use super::serve_admin::ServeAdmin;
 use super::serve_metrics::ServeMetrics;
@@ -48,10 +47,7 @@ use crate::values::{ApiKey, Scopes};
 pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Server, StartError> {
     // All addresses are bound first, so that a conflict shows before anything else happens.
     let listeners = Listeners::bind(&config, &clock)?;
-    let thread_count = match config.validation_threads {
-        0 => thread::available_parallelism()?.get(),
-        count => count,
-    };
+    let thread_count = validation_thread_count(&config)?;
     let limits = connection_limits(&DescriptorDemand::of(&config, thread_count));
     let tls = TlsOfListeners::load(&config, &clock)?;
     let node = Node::start_with(&config, clock, entropy.clone()).await?;

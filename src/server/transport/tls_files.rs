@@ -64,6 +64,16 @@ impl SettingFile {
     }
 }
 
+impl TlsFiles {
+    /// Checks that the files can be read and belong together.
+    ///
+    /// # Errors
+    /// The first file that cannot be used.
+    pub fn check(&self, clock: &Clock) -> Result<(), FileError> {
+        Contents::read(self)?.server_config(&[HTTP_1], clock).map(drop)
+    }
+}
+
 impl Contents {
     pub(super) fn read(files: &TlsFiles) -> Result<Self, FileError> {
         Ok(Self {

@@ -90,6 +90,11 @@ impl Problem {
         Self { cause: Some(Box::new(error)), ..self }
     }
 
+    /// The kind of the refusal.
+    pub fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
     /// The error of the store that the log shall report.
     pub fn cause(&self) -> Option<&StoreError> {
         self.cause.as_deref()

@@ -21,6 +21,13 @@ macro_rules! kinds {
                 }
             }
 
+            /// The name at the end of `type`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $uri,)+
+                }
+            }
+
             /// The `type`: a name, not an address to open.
             pub const fn uri(self) -> &'static str {
                 match self {

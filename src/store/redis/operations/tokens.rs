@@ -15,6 +15,7 @@ use crate::store::limits::ROOM_PER_LOGIN;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::schema::codec::event::PackedFacts;
 use crate::store::redis::schema::codec::primitives::field_args;
 use crate::store::redis::schema::codec::token::record as codec;
 use crate::store::rejection::{Outcome, Rejection};
@@ -31,6 +32,7 @@ pub(crate) struct NewTokenArgs<'a> {
     may_revoke: bool,
     room: usize,
     device: Option<&'a str>,
+    facts: PackedFacts,
 }
 
 /// The arguments of lua/change_token.lua.
@@ -107,6 +109,7 @@ impl RedisStore {
             may_revoke: self.limits.over_limit == OverLimit::RevokeOldest,
             room: ROOM_PER_LOGIN,
             device: token.record.device(),
+            facts: PackedFacts::of(token),
         }
     }
 

@@ -28,22 +28,23 @@ if a.rotate then
   local rotated, err = rotate(a.locator, ARGV[3], a.rotate)
   if err then return err end
   if not rotated then return reply_with_token(4, user, a.locator) end
-  emit(user, { k = 'token.rotated', l = a.locator })
 end
+-- Before the events, which tell the slug.
+if a.slug == '-' then
+  redis.call('HDEL', token, 's')
+elseif a.slug ~= '' then
+  redis.call('HSET', token, 's', string.sub(a.slug, 2))
+end
+if a.rotate then emit(user, { k = 'token.rotated', l = a.locator }, read_facts(a.locator)) end
 local changed = bit.bor(bit.band(flags, bit.bnot(a.clear)), a.set)
 if a.confirm and bit.band(flags, PENDING) ~= 0 then
   changed = bit.band(changed, bit.bnot(PENDING))
-  emit(user, { k = 'token.confirmed', l = a.locator })
+  emit(user, { k = 'token.confirmed', l = a.locator }, read_facts(a.locator))
 end
 if a.reason then
   revoke_token(user, a.locator, changed, a.reason)
 elseif changed ~= flags then
   redis.call('HSET', token, 'f', changed)
-end
-if a.slug == '-' then
-  redis.call('HDEL', token, 's')
-elseif a.slug ~= '' then
-  redis.call('HSET', token, 's', string.sub(a.slug, 2))
 end
 if a.reason then prune_and_fit_ttl(user) end
 return finish(reply_with_token(1, user, a.locator))
