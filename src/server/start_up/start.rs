@@ -25,9 +25,11 @@ use crate::server::admin::unauthorized_log::UnauthorizedLog;
 use crate::server::auth::route_checks::RouteChecks;
 use crate::server::auth::settings::ValidationSettings;
 use crate::server::metrics::admin_calls::AdminCalls;
+use crate::server::metrics::certificates::CertificateCollector;
 use crate::server::metrics::connections::ConnectionsByListener;
 use crate::server::metrics::feed_readers::FeedReaderCollector;
 use crate::server::metrics::plane::MetricsPlane;
+use crate::server::metrics::reloads::ReloadCollector;
 use crate::server::reload::reloader::Reloader;
 use crate::server::reload::status::ReloadStatus;
 use crate::server::reload::worker::log_expiries;
@@ -81,6 +83,8 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
     let admin =
         admin_plane(&config, &node, settings, &reloader, connections.clone(), &entropy, tracer).await?;
     register_metrics(&node, &connections, &admin.feed);
+    node.metrics().collect(ReloadCollector(reloader.status.clone()));
+    node.metrics().collect(CertificateCollector(tls.by_listener()));
     let serve_admin = ServeAdmin { admin: Arc::new(admin), tls: tls.admin.clone() };
     let (listen, admin_listen) = (listeners.validation.address(), listeners.admin.address());
     let grpc_listen = listeners.grpc.as_ref().map(Listener::address);
