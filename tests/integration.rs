@@ -75,6 +75,9 @@ mod metrics {
 
 /// The program: health check, signals and secrecy of its log.
 mod process {
+    mod client {
+        mod tls;
+    }
     mod healthcheck;
     mod outcome;
     mod secrecy;

@@ -54,6 +54,15 @@ mod metrics {
 
 mod process {
     mod cli;
+    mod client {
+        mod events;
+        mod failures;
+        mod local;
+        mod stats;
+        mod support;
+        mod tokens;
+        mod users;
+    }
     mod dependencies;
     mod outcome;
     mod snapshots;

@@ -22,6 +22,11 @@ impl Sources {
         Self { args: args.into_iter().collect(), env: env.into_iter().collect() }
     }
 
+    /// Returns the environment.
+    pub(crate) fn into_env(self) -> Vec<(OsString, OsString)> {
+        self.env
+    }
+
     /// Reads the command line, and the settings if its command needs them.
     ///
     /// # Errors

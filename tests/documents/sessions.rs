@@ -1,4 +1,4 @@
-//! The sessions in README.md, docs/api.md and docs/lifecycle.md, run unchanged against a server on the embedded store.
+//! The sessions in README.md, docs/api.md, docs/lifecycle.md and docs/cli.md, run unchanged against a server on the embedded store.
 //!
 //! Bash runs each fenced block with the info string `sh session`. A following block with the info string `http`, `json`
 //! or `text` is the expected output. Only times, tokens and ids may differ; later commands use the ones of this run.
@@ -11,7 +11,7 @@ use doorward::internals::token_string::TokenId;
 use serde_json::Value;
 
 use crate::common::process::Process;
-use crate::common::server::run;
+use crate::common::server::{binary, run};
 
 #[test]
 fn the_session_of_the_readme_works() {
@@ -26,6 +26,11 @@ fn the_examples_of_the_http_api_work() {
 #[test]
 fn the_examples_of_the_lifecycle_work() {
     assert_eq!(run_session("docs/lifecycle.md"), 11, "answers shown");
+}
+
+#[test]
+fn the_examples_of_the_command_line_work() {
+    assert_eq!(run_session("docs/cli.md"), 7, "answers shown");
 }
 
 /// The session that the server prints at start.
@@ -84,7 +89,12 @@ fn run_session(document: &str) -> usize {
         ("127.0.0.1:8080".to_owned(), server.listen.clone()),
         ("127.0.0.1:8081".to_owned(), server.admin_listen.clone()),
     ];
-    let mut variables = format!("KEY='{}'\n", server.admin_key);
+    let mut variables = format!(
+        "KEY='{0}'\nexport DOORWARD_ADMIN_KEY='{0}' DOORWARD_ADMIN_URL=http://{1} PATH='{2}':\"$PATH\"\n",
+        server.admin_key,
+        server.admin_listen,
+        binary().parent().unwrap().display()
+    );
     let mut answers = 0;
     let blocks = fenced_blocks(&text);
     for (at, (kind, block)) in blocks.iter().enumerate() {
@@ -169,7 +179,25 @@ impl Comparison<'_> {
                     assert_eq!(shown_name, real_name, "{}", self.context);
                     self.text(shown, real);
                 }
-                _ => assert_eq!(shown, real, "{}", self.context),
+                _ => self.words(shown, real),
+            }
+        }
+    }
+
+    fn words(&mut self, shown: &str, real: &str) {
+        assert_eq!(
+            shown.split_whitespace().count(),
+            real.split_whitespace().count(),
+            "{}\n{real}",
+            self.context
+        );
+        for (shown, real) in shown.split_whitespace().zip(real.split_whitespace()) {
+            match (shown.split_once('='), real.split_once('=')) {
+                (Some((shown_name, shown)), Some((real_name, real))) => {
+                    assert_eq!(shown_name, real_name, "{}", self.context);
+                    self.text(shown, real);
+                }
+                _ => self.text(shown, real),
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use doorward::internals::cli::command_line::{Invocation, read};
+use doorward::internals::cli::command_line::{Invocation, command, read};
 use doorward::internals::node::metrics::TextFormat;
 use doorward::internals::server::admin::problem::ProblemKind;
 use doorward::{Config, Node};
@@ -20,14 +20,30 @@ fn assert_snapshot(file: &str, text: &str) {
     assert!(text == expected, "{file} differs; if that is intended, set UPDATE_SNAPSHOTS=1\n{lines}");
 }
 
+fn help(args: &[&str]) -> String {
+    match read(["doorward"].iter().chain(args).map(Into::into), []) {
+        Ok(Invocation::Print(help)) => help,
+        other => panic!("{args:?}: {other:?}"),
+    }
+}
+
+/// The help of the program, then that of each command without the settings of a server.
 #[test]
 fn help_snapshot() {
-    for (flag, file) in [("--help", "help.txt"), ("-h", "help_short.txt")] {
-        let Ok(Invocation::Print(help)) = read(["doorward".into(), flag.into()], []) else {
-            panic!("{flag} prints nothing");
-        };
-        assert_snapshot(file, &help);
+    assert_snapshot("help.txt", &help(&["--help"]));
+    assert_snapshot("help_short.txt", &help(&["-h"]));
+    let mut commands = String::new();
+    for verb in command().get_subcommands() {
+        if verb.get_arguments().any(|arg| arg.get_id() == "config") {
+            continue;
+        }
+        commands += &format!("# {0}\n{1}\n", verb.get_name(), help(&[verb.get_name(), "--help"]));
+        for nested in verb.get_subcommands() {
+            let names = [verb.get_name(), nested.get_name()];
+            commands += &format!("# {}\n{}\n", names.join(" "), help(&[&names[..], &["-h"]].concat()));
+        }
     }
+    assert_snapshot("help_commands.txt", &commands);
 }
 
 #[test]

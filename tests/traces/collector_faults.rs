@@ -1,6 +1,9 @@
 //! A collector that is down, slow or busy costs spans, and nothing else.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use doorward::internals::telemetry::export::MAX_QUEUED_SPANS;
 use serde_json::json;
@@ -51,26 +54,60 @@ fn a_busy_collector_does_not_keep_the_server_from_stopping() {
     assert!(server.log().contains("status 503"), "{}", server.log());
 }
 
+/// Waits until the metrics have this line.
+fn await_metric(server: &Server, line: &str) {
+    wait_for(line, || {
+        let metrics = server.admin().get("/metrics", &[key()]).text();
+        metrics.lines().any(|shown| shown == line).then_some(())
+    });
+}
+
+/// Starts a server with this collector, and sends it one sampled request.
+fn traced(endpoint: &str) -> Server {
+    let server = Server::start(&[("DOORWARD_OTLP_ENDPOINT", endpoint)]);
+    server.validation().get("/auth", &[("traceparent", &traceparent("00f067aa0ba902b7"))]);
+    server
+}
+
 #[test]
 fn lost_and_exported_spans_are_counted() {
-    let metric = |server: &Server, line: &str| {
-        wait_for(line, || {
-            let metrics = server.admin().get("/metrics", &[key()]).text();
-            metrics.lines().any(|shown| shown == line).then_some(())
-        });
-    };
-    let parent = traceparent("00f067aa0ba902b7");
     let refusing = Collector::answering(|_| Reply::new(400, &[], ""));
-    let server = Server::start(&[("DOORWARD_OTLP_ENDPOINT", &refusing.url())]);
-    server.validation().get("/auth", &[("traceparent", &parent)]);
-    metric(&server, "doorward_trace_spans_dropped_total 1");
-    metric(&server, "doorward_trace_spans_exported_total 0");
+    let server = traced(&refusing.url());
+    await_metric(&server, "doorward_trace_spans_dropped_total 1");
+    await_metric(&server, "doorward_trace_spans_exported_total 0");
+    assert_eq!(refusing.requests().len(), 1, "a batch that was refused is not sent again");
 
     let accepting = Collector::start();
-    let server = Server::start(&[("DOORWARD_OTLP_ENDPOINT", &accepting.url())]);
-    server.validation().get("/auth", &[("traceparent", &parent)]);
-    metric(&server, "doorward_trace_spans_exported_total 1");
-    metric(&server, "doorward_trace_spans_dropped_total 0");
+    let server = traced(&accepting.url());
+    await_metric(&server, "doorward_trace_spans_exported_total 1");
+    await_metric(&server, "doorward_trace_spans_dropped_total 0");
+}
+
+#[test]
+fn a_batch_is_sent_again_to_a_collector_that_was_busy() {
+    let attempts = AtomicUsize::new(0);
+    let collector = Collector::answering(move |_| match attempts.fetch_add(1, Ordering::Relaxed) {
+        0 => Reply::new(503, &[("retry-after", "0")], ""),
+        _ => Reply::new(200, &[], ""),
+    });
+    let server = traced(&collector.url());
+    await_metric(&server, "doorward_trace_spans_exported_total 1");
+    await_metric(&server, "doorward_trace_spans_dropped_total 0");
+    assert_eq!(collector.requests().len(), 2);
+}
+
+#[test]
+fn a_collector_may_be_on_a_unix_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("otlp.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = traced(&format!("unix:{}", path.display()));
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut head = [0; 20];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!(head.escape_ascii().to_string(), "POST /v1/traces HTTP");
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+    await_metric(&server, "doorward_trace_spans_exported_total 1");
 }
 
 /// The first batch waits for the silent collector, and further spans queue behind it.

@@ -113,7 +113,7 @@ mod tests {
         let long_name = "n".repeat(51);
         for (text, problem) in [
             (key.clone(), "NAME:SCOPE"),
-            (format!("a:all"), "NAME:SCOPE"),
+            ("a:all".to_owned(), "NAME:SCOPE"),
             (format!("a:all:{hash}:"), "its last part"),
             (format!("a:all:{hash}:{key}"), "its last part"),
             (format!("a:all:{hash}:2027-01-31"), "its last part"),

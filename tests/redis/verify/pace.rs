@@ -1,5 +1,6 @@
 //! The pace, and runs that end early.
 
+use doorward::Clock;
 use doorward::internals::store::redis::verification::progress::{Progress, VerifyOptions};
 
 use super::support::*;
@@ -17,13 +18,14 @@ fn calls(server: &RedisServer, command: &str) -> u64 {
 async fn no_more_keys_are_read_than_the_rate_allows() {
     const TOKENS: u64 = 30;
     const RATE: u64 = 40;
-    let on = TestStore::owning(RedisServer::start()).await;
+    let server = &RedisServer::start();
+    let on = TestStore::in_real_time(server).await;
+    let now_ms = Clock::system().now_ms();
     for n in 0..TOKENS {
-        on.issue(&format!("user {n}"), NOW_MS).await;
+        on.issue(&format!("user {n}"), now_ms).await;
     }
-    let server = on.server();
     let read = ["hgetall", "zscan", "lrange", "scan"].map(|command| calls(server, command));
-    let report = verify(&on, VerifyOptions { rate: RATE, ..DRY }, NOW_MS).await;
+    let report = verify(&on, VerifyOptions { rate: RATE, ..DRY }, now_ms).await;
     let read_by = ["hgetall", "zscan", "lrange", "scan"].map(|command| calls(server, command));
     let by_run: Vec<_> = read.iter().zip(read_by).map(|(before, after)| after - before).collect();
     // A token, an index and a list of events for each user; each index has two members, each list one event.

@@ -12,6 +12,7 @@ pub(crate) struct Batch {
     pub(crate) indexes: Vec<UserKey>,
     pub(crate) takeovers: Vec<TokenId>,
     pub(crate) taken_over: Vec<UserKey>,
+    pub(crate) acting: Vec<UserKey>,
     pub(crate) events: Vec<UserKey>,
     pub(crate) devices: Vec<DeviceId>,
     pub(crate) device_maps: Vec<UserKey>,
@@ -28,12 +29,12 @@ impl Batch {
         let mut batch = Self::default();
         for name in names {
             match KeyName::read(keys, &name) {
-                // An entry of a token that is gone says only which takeovers an erasure looks for.
-                None | Some(KeyName::Acting(_)) => {}
+                None => {}
                 Some(KeyName::Token(id)) => batch.tokens.push(id),
                 Some(KeyName::Index(key)) => batch.indexes.push(key),
                 Some(KeyName::Takeovers(id)) => batch.takeovers.push(id),
                 Some(KeyName::TakenOver(key)) => batch.taken_over.push(key),
+                Some(KeyName::Acting(key)) => batch.acting.push(key),
                 Some(KeyName::Events(key)) => batch.events.push(key),
                 Some(KeyName::Device(id)) => batch.devices.push(id),
                 Some(KeyName::Devices(key)) => batch.device_maps.push(key),

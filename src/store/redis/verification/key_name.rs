@@ -24,9 +24,8 @@ pub(crate) enum KeyName {
     Token(TokenId),
     Index(UserKey),
     Takeovers(TokenId),
-    /// The user's tokens with takeovers.
-    Acting(UserKey),
     TakenOver(UserKey),
+    Acting(UserKey),
     Events(UserKey),
     Device(DeviceId),
     Devices(UserKey),
@@ -57,8 +56,8 @@ impl KeyName {
             "t" => id().map(Self::Token),
             "u" => of_user().map(Self::Index),
             "o" => id().map(Self::Takeovers),
-            "a" => of_user().map(Self::Acting),
             "v" => of_user().map(Self::TakenOver),
+            "a" => of_user().map(Self::Acting),
             "e" => of_user().map(Self::Events),
             "d" => id().map(Self::Device),
             "k" => of_user().map(Self::Devices),
@@ -89,8 +88,8 @@ mod tests {
         assert_eq!(read(&keys.takeovers(id)), KeyName::Takeovers(id));
         assert_eq!(read(&keys.device(id)), KeyName::Device(id));
         assert_eq!(read(&keys.index("a}b{c")), KeyName::Index(alice.clone()));
-        assert_eq!(read(&keys.acting("a}b{c")), KeyName::Acting(alice.clone()));
         assert_eq!(read(&keys.taken_over("a}b{c")), KeyName::TakenOver(alice.clone()));
+        assert_eq!(read(&keys.acting("a}b{c")), KeyName::Acting(alice.clone()));
         assert_eq!(read(&keys.events("a}b{c")), KeyName::Events(alice.clone()));
         assert_eq!(read(&keys.devices("a}b{c")), KeyName::Devices(alice));
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };

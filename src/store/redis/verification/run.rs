@@ -110,7 +110,8 @@ impl Verifier<'_> {
         self.check_tokens(link, &batch.tokens).await?;
         self.check_indexes(link, batch.indexes).await?;
         self.check_histories(link, &batch.takeovers).await?;
-        self.check_taken_over(link, batch.taken_over).await?;
+        self.check_user_sets(link, 'v', batch.taken_over).await?;
+        self.check_user_sets(link, 'a', batch.acting).await?;
         self.check_events(link, batch.events).await?;
         self.check_devices(link, &batch.devices).await?;
         self.check_device_maps(link, batch.device_maps).await?;

@@ -104,7 +104,9 @@ impl Verifier<'_> {
             let Some(takeovers) = self.decode_history(*id, answer) else { continue };
             self.end_members(takeovers.len()).await;
             let last_ms = takeovers.iter().map(|takeover| takeover.ends_at_ms).max().unwrap_or_default();
-            let args = vec![id.locator().into_bytes(), last_ms.to_string().into_bytes()];
+            // A history without takeovers names nobody; it has only the TTL.
+            let user = takeovers.first().map(|takeover| takeover.actor.clone()).unwrap_or_default();
+            let args = vec![id.locator().into_bytes(), user.into_bytes(), last_ms.to_string().into_bytes()];
             items.push(Item { hash_tag: id.hash_tag(), key: self.store.keys.takeovers(*id), args });
             self.check_ended_takeovers(takeovers).await?;
         }
@@ -153,16 +155,18 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Checks the reverse indexes of users taken over: TTL, and malformed members.
-    pub(crate) async fn check_taken_over(
+    /// Checks users' sets of this kind, `v` or `a`: TTL, and malformed members.
+    pub(crate) async fn check_user_sets(
         &mut self,
         link: &MasterLink,
+        kind: char,
         users: Vec<UserKey>,
     ) -> Result<(), StoreError> {
-        let users = self.in_place('v', users);
-        let keys: Vec<_> = users.iter().map(|user| self.user_key('v', user)).collect();
+        let users = self.in_place(kind, users);
+        let keys: Vec<_> = users.iter().map(|user| self.user_key(kind, user)).collect();
         let item = |at: usize, member: &[u8]| {
-            let args = vec![b"v".to_vec(), users[at].user.clone().into_bytes(), member.to_vec()];
+            let args =
+                vec![kind.to_string().into_bytes(), users[at].user.clone().into_bytes(), member.to_vec()];
             Item { hash_tag: users[at].hash_tag, key: keys[at].clone(), args }
         };
         let mut is_whole = vec![true; keys.len()];
@@ -170,9 +174,10 @@ impl Verifier<'_> {
         while let Some(Page { members, foreign }) = pages.next(link).await? {
             for at in foreign {
                 is_whole[at] = false;
-                self.add(Kind::ForeignType, false, &self.shown_user_key('v', &users[at]));
+                self.add(Kind::ForeignType, false, &self.shown_user_key(kind, &users[at]));
             }
-            let malformed = members.iter().filter(|(_, member, _)| !is_member(member));
+            let malformed =
+                members.iter().filter(|(at, member, _)| !is_member(kind, users[*at].hash_tag, member));
             let malformed: Vec<_> = malformed.map(|(at, member, _)| item(*at, member)).collect();
             self.check_sets(link, &malformed).await?;
             self.end_members(members.len()).await;
@@ -182,9 +187,13 @@ impl Verifier<'_> {
     }
 }
 
-/// Returns whether a member names a token and a takeover of it.
-fn is_member(member: &[u8]) -> bool {
-    let parts = std::str::from_utf8(member).ok().and_then(|member| member.split_at_checked(ID_CHARS));
-    let Some((token, locator)) = parts else { return false };
+/// Returns whether a member names a token: in the set `a` of the token's user by its locator, in the set `v` of the user
+/// taken over by its id, with the locator of a takeover.
+fn is_member(kind: char, hash_tag: HashTag, member: &[u8]) -> bool {
+    let Ok(member) = std::str::from_utf8(member) else { return false };
+    if kind == 'a' {
+        return TokenId::from_locator(hash_tag, member).is_some();
+    }
+    let Some((token, locator)) = member.split_at_checked(ID_CHARS) else { return false };
     TokenId::parse(token).is_some_and(|token| TokenId::from_locator(token.hash_tag(), locator).is_some())
 }
