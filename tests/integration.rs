@@ -80,7 +80,7 @@ mod process {
         mod tls;
     }
     mod healthcheck;
-    mod outcome;
+    pub mod outcome;
     mod secrecy;
     mod shutdown;
 }
