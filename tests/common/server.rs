@@ -58,7 +58,8 @@ impl Server {
         let borrowed: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut process = run(&[], &borrowed);
         let (listen, admin_listen) = wait_ready(&mut process);
-        let [grpc_listen, metrics_listen] = ["grpc-listen=", "metrics-listen="].map(|name| word(&process, name));
+        let [grpc_listen, metrics_listen] =
+            ["grpc-listen=", "metrics-listen="].map(|name| word(&process, name));
         Self { process, settings, listen, admin_listen, grpc_listen, metrics_listen }
     }
 

@@ -75,13 +75,21 @@ fn stats_count_what_the_node_did() {
     assert_eq!(server.auth(&second["token"]).status, 200);
     assert_eq!(server.auth(&first["token"]).status, 401);
     let rotated = server.call("POST", &format!("{}/rotate", token_path(&second["id"])), None).json();
-    let logout = server.validation().request("POST", "/logout", &[("Authorization", &bearer(&rotated["token"]))], None);
+    let logout = server.validation().request(
+        "POST",
+        "/logout",
+        &[("Authorization", &bearer(&rotated["token"]))],
+        None,
+    );
     assert_eq!(logout.status, 200);
     let refused = json!({"uuid": "phone", "login_token": "dwd_forged", "ip": "192.0.2.1"});
     assert_eq!(server.call("POST", "/v1/devices/login", Some(&refused)).status, 401);
     let stats = stats(&server);
     assert_eq!(text(&stats["version"]), env!("CARGO_PKG_VERSION"));
-    assert_eq!((&stats["ready"], &stats["store"], &stats["cache"]), (&json!(true), &json!("memory"), &json!(null)));
+    assert_eq!(
+        (&stats["ready"], &stats["store"], &stats["cache"]),
+        (&json!(true), &json!("memory"), &json!(null))
+    );
     assert_eq!((&stats["tokens"]["issued"], &stats["tokens"]["rotated"]), (&json!(2), &json!(1)));
     let revoked = &stats["tokens"]["revoked"];
     assert_eq!((&revoked["limit"], &revoked["logout"], &revoked["ended"]), (&json!(1), &json!(1), &json!(0)));
@@ -112,7 +120,8 @@ fn every_validation_is_counted_and_timed() {
     });
     let metric = |name: &str| {
         let metrics = Client::new(server.metrics_listen()).get("/metrics", &[]).text();
-        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
+        let line =
+            metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
         line.unwrap_or_else(|| panic!("no {name} in {metrics}"))
     };
     for result in ["valid", "forged"] {

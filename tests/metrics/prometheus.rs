@@ -36,7 +36,8 @@ fn prometheus_scrapes_all_that_rules_dashboard_and_documents_name() {
     let prometheus = Prometheus::scraping(&server);
     for job in ["doorward", "doorward-admin"] {
         prometheus.wait_for(&format!("up{{job=\"{job}\"}} == 1"));
-        prometheus.wait_for(&format!("doorward_tokens_revoked_total{{job=\"{job}\", reason=\"ended\"}} == 1"));
+        prometheus
+            .wait_for(&format!("doorward_tokens_revoked_total{{job=\"{job}\", reason=\"ended\"}} == 1"));
     }
     prometheus.wait_for("doorward_feed_readers == 1");
     let names = prometheus.api("label/__name__/values");
@@ -116,7 +117,17 @@ fn dashboard_expressions() -> Vec<String> {
 /// neither functions nor keywords.
 fn metrics_in(expression: &str) -> BTreeSet<String> {
     const KEYWORDS: [&str; 12] = [
-        "and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "offset", "bool",
+        "and",
+        "or",
+        "unless",
+        "by",
+        "without",
+        "on",
+        "ignoring",
+        "group_left",
+        "group_right",
+        "offset",
+        "bool",
         "atan2",
     ];
     let mut bare = without(expression, '{', '}');
@@ -155,7 +166,10 @@ fn without(text: &str, open: char, close: char) -> String {
 #[test]
 fn names_are_found_in_expressions() {
     let names = |text: &str| metrics_in(text).into_iter().collect::<Vec<_>>();
-    assert_eq!(names("sum by (a, b) (rate(x_total{job=~\"$job\"}[5m])) / on (c) y > 10 + 4 * z offset 10m"), ["x_total", "y", "z"]);
+    assert_eq!(
+        names("sum by (a, b) (rate(x_total{job=~\"$job\"}[5m])) / on (c) y > 10 + 4 * z offset 10m"),
+        ["x_total", "y", "z"]
+    );
     assert_eq!(names("time() - start_seconds and on (job, instance) info"), ["info", "start_seconds"]);
 }
 
@@ -184,14 +198,24 @@ fn assert_documented(text: &str) {
     assert_eq!(documented, exported);
     for row in rows {
         let (name, labels) = row.split_once('{').unwrap_or((row, "}"));
-        let expected: BTreeSet<_> = labels.trim_end_matches('}').split(',').filter(|l| !l.is_empty()).collect();
+        let expected: BTreeSet<_> =
+            labels.trim_end_matches('}').split(',').filter(|l| !l.is_empty()).collect();
         let is_sample = |line: &&str| {
             let rest = line.strip_prefix(name).unwrap_or_default();
-            ["_bucket", "_sum", "_count"].iter().find_map(|of| rest.strip_prefix(of)).unwrap_or(rest).starts_with(['{', ' '])
+            ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|of| rest.strip_prefix(of))
+                .unwrap_or(rest)
+                .starts_with(['{', ' '])
         };
         let sample = text.lines().find(is_sample).unwrap_or_else(|| panic!("no sample of {name}"));
         let labels = sample.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).unwrap_or_default().0;
-        let found: BTreeSet<_> = labels.split(',').filter_map(|label| Some(label.split_once('=')?.0)).collect();
-        assert_eq!(found.into_iter().filter(|label| *label != "le").collect::<BTreeSet<_>>(), expected, "{name}");
+        let found: BTreeSet<_> =
+            labels.split(',').filter_map(|label| Some(label.split_once('=')?.0)).collect();
+        assert_eq!(
+            found.into_iter().filter(|label| *label != "le").collect::<BTreeSet<_>>(),
+            expected,
+            "{name}"
+        );
     }
 }
