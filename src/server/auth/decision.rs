@@ -6,10 +6,10 @@
 
 use hyper::{Response, StatusCode};
 
-use super::access_log::LoggedRequest;
 use super::admission::{Admission, Demand};
 use super::cross_site::is_forged;
 use super::identity_headers::IdentityHeaders;
+use super::logged_request::LoggedRequest;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
 use crate::model::token::{TokenRecord, Transport};
