@@ -88,6 +88,7 @@ mod traces {
 }
 
 mod validation_plane {
+    mod access_log;
     mod auth;
     mod cookies;
     mod renewal;

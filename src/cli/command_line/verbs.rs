@@ -33,7 +33,7 @@ pub enum Verb {
     Server(ServerVerb),
     #[command(flatten)]
     #[allow(missing_docs)] // as above
-    Client(ClientVerb),
+    Client(Box<ClientVerb>),
 }
 
 /// A command that works with the settings of a server. It takes all of them as flags.
