@@ -69,6 +69,7 @@ mod listeners {
 
 /// Prometheus: what it scrapes, the alert rules, the dashboard.
 mod metrics {
+    mod outage;
     mod prometheus;
     mod rules;
 }
