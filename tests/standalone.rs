@@ -87,6 +87,7 @@ mod traces {
 }
 
 mod validation_plane {
+    mod access_log;
     mod auth;
     mod cookies;
     mod renewal;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use doorward::internals::token_string::TokenId;
+use doorward::internals::token_string::{ID_CHARS, TokenId};
 use serde_json::Value;
 
 use crate::common::process::Process;
@@ -30,7 +30,7 @@ fn the_examples_of_the_lifecycle_work() {
 
 #[test]
 fn the_examples_of_the_command_line_work() {
-    assert_eq!(run_session("docs/cli.md"), 7, "answers shown");
+    assert_eq!(run_session("docs/cli.md"), 8, "answers shown");
 }
 
 /// The session that the server prints at start.
@@ -233,6 +233,9 @@ impl Comparison<'_> {
             // Nothing refers to it later.
         } else if both(is_token) || both(|text| TokenId::parse(text).is_some()) {
             self.learned.push((shown.to_owned(), real.to_owned()));
+            if let (Some(shown), Some(real)) = (id_in(shown), id_in(real)) {
+                self.learned.push((shown.to_owned(), real.to_owned()));
+            }
             // A token contains its id, so the longer string is replaced first.
             self.learned.sort_by_key(|(shown, _)| std::cmp::Reverse(shown.len()));
         } else {
@@ -252,6 +255,11 @@ fn is_token(text: &str) -> bool {
 
 fn is_request_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The id in a token string.
+fn id_in(text: &str) -> Option<&str> {
+    text.strip_prefix("dw_")?.get(..ID_CHARS)
 }
 
 fn is_time(text: &str) -> bool {

@@ -18,7 +18,7 @@ pub enum Invocation {
     /// A command that works with the settings of a server.
     Server(ServerVerb, Box<Loaded>),
     /// Any other command.
-    Client(ClientVerb),
+    Client(Box<ClientVerb>),
 }
 
 /// Reads a command line, and the settings if its command needs them. `args` starts with the program's name.

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::arguments::seconds;
 use crate::cli::admin::{AdminClient, AdminFlags, Failure};
 use crate::cli::output::note;
-use crate::cli::show::{Output, describe, rows, text};
+use crate::cli::show::{Column, Output, describe, rows, text};
 
 /// The order of the most important figures; all others follow.
 const FIRST: &[&str] = &["ready", "version", "uptime_seconds", "store", "tokens", "validations", "cache"];
@@ -35,20 +35,25 @@ pub struct ShowStats {
 /// Shows the figures, once or until Ctrl-C.
 pub(crate) async fn run(client: &AdminClient, output: Output, show: &ShowStats) -> Result<(), Failure> {
     let heading = if show.watch && io::stdout().is_terminal() { CLEAR } else { "" };
-    let interval = Duration::from_secs(show.interval.unwrap_or(DEFAULT_INTERVAL_SECONDS));
     output.print(&figures(client).await?, |figures| screen(heading, figures))?;
-    while show.watch {
-        tokio::select! {
-            () = sleep(interval) => {}
-            stopped = ctrl_c() => return stopped.map_err(|error| Failure::local(error.to_string())),
-        }
-        match figures(client).await {
-            Ok(figures) => output.print(&figures, |figures| screen(heading, figures))?,
-            Err(failure) if failure.may_pass() => note(&failure.to_string()),
-            Err(failure) => return Err(failure),
-        }
+    if !show.watch {
+        return Ok(());
     }
-    Ok(())
+    let interval = Duration::from_secs(show.interval.unwrap_or(DEFAULT_INTERVAL_SECONDS));
+    let refreshes = async {
+        loop {
+            sleep(interval).await;
+            match figures(client).await {
+                Ok(figures) => output.print(&figures, |figures| screen(heading, figures))?,
+                Err(failure) if failure.may_pass() => note(&failure.to_string()),
+                Err(failure) => return Err(failure),
+            }
+        }
+    };
+    tokio::select! {
+        failed = refreshes => failed,
+        stopped = ctrl_c() => stopped.map_err(|error| Failure::local(format!("signals not caught: {error}"))),
+    }
 }
 
 async fn figures(client: &AdminClient) -> Result<Value, Failure> {
@@ -87,13 +92,12 @@ fn screen(heading: &str, figures: &Value) -> String {
     if let Some(masters) = objects("masters") {
         screen += &format!("\n{}\n", rows(MASTERS, masters));
     }
-    if let Some(faults) = objects("faults") {
-        screen += &format!("\n{}\n", rows(FAULTS, faults));
+    for fault in objects("faults").into_iter().flatten() {
+        let [kind, server, cause, fix] = ["kind", "server", "cause", "fix"].map(|name| text(&fault[name]));
+        screen += &format!("\nFAULT {kind} {server}\n  cause  {cause}\n  fix    {fix}\n");
     }
     screen
 }
-
-type Column = (&'static str, fn(&Value) -> String);
 
 const MASTERS: &[Column] = &[
     ("MASTER", |master| text(&master["address"])),
@@ -103,13 +107,6 @@ const MASTERS: &[Column] = &[
         Value::Null => "-".to_owned(),
         age => format!("{age}s"),
     }),
-];
-
-const FAULTS: &[Column] = &[
-    ("FAULT", |fault| text(&fault["kind"])),
-    ("SERVER", |fault| text(&fault["server"])),
-    ("CAUSE", |fault| text(&fault["cause"])),
-    ("FIX", |fault| text(&fault["fix"])),
 ];
 
 #[cfg(test)]
@@ -138,7 +135,9 @@ mod tests {
             "MASTER  VERSION  TRACKING  LEASE AGE",
             "a:1     8.0.1    true      0.2s",
             "b:1     -        -         -",
-            "unreachable  b:1     refused  start it",
+            "FAULT unreachable b:1",
+            "  cause  refused",
+            "  fix    start it",
         ] {
             assert!(lines.contains(&line), "{line}\n{screen}");
         }

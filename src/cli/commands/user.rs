@@ -7,7 +7,7 @@ use super::arguments::{token_id, user};
 use super::confirm::confirm;
 use crate::cli::admin::listing::all_pages;
 use crate::cli::admin::{AdminClient, Failure, segment};
-use crate::cli::show::{Output, pairs, rows, text};
+use crate::cli::show::{Column, Output, pairs, rows, text};
 use crate::token_string::TokenId;
 
 /// The commands about all that a user has.
@@ -113,9 +113,6 @@ fn print(output: Output, columns: &[Column], entries: Vec<Value>) -> Result<(), 
     output
         .print(&Value::Array(entries), |entries| rows(columns, entries.as_array().map_or(&[], Vec::as_slice)))
 }
-
-/// A heading, and the text of an entry under it.
-type Column = (&'static str, fn(&Value) -> String);
 
 const TOKENS: &[Column] = &[
     ("ID", |token| text(&token["id"])),

@@ -5,6 +5,6 @@ pub mod output;
 pub mod table;
 pub mod text;
 
-pub use self::objects::{describe, pairs, rows};
+pub use self::objects::{Column, describe, pairs, rows};
 pub use self::output::Output;
 pub use self::text::text;

@@ -47,8 +47,11 @@ fn add_pairs(prefix: &str, fields: &Map<String, Value>, without: &[&str], pairs:
     }
 }
 
-/// Returns objects as a table; each column has a heading and a function that reads it from an object.
-pub fn rows(columns: &[(&str, fn(&Value) -> String)], objects: &[Value]) -> String {
+/// A heading, and the text of an object under it.
+pub type Column = (&'static str, fn(&Value) -> String);
+
+/// Returns objects as a table.
+pub fn rows(columns: &[Column], objects: &[Value]) -> String {
     let header: Vec<_> = columns.iter().map(|(heading, _)| *heading).collect();
     table(&header, objects.iter().map(|object| columns.iter().map(|(_, read)| read(object)).collect()))
 }
