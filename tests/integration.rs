@@ -28,6 +28,7 @@ mod admin_plane {
     mod device_calls;
     mod devices;
     mod feed;
+    mod live_tokens;
     mod login_tokens;
     mod oauth;
     mod oauth_calls;
@@ -79,7 +80,7 @@ mod process {
         mod tls;
     }
     mod healthcheck;
-    mod outcome;
+    pub mod outcome;
     mod secrecy;
     mod shutdown;
 }

@@ -52,7 +52,6 @@ mod metrics {
     mod listener;
 }
 
-/// PLACEHOLDER
 mod process {
     mod cli;
     mod client {
@@ -88,6 +87,7 @@ mod traces {
 }
 
 mod validation_plane {
+    mod access_log;
     mod auth;
     mod cookies;
     mod renewal;

@@ -17,5 +17,6 @@ pub mod runtime;
 pub mod serve;
 pub mod show;
 pub mod sources;
+pub mod verify;
 
 pub use self::run::run;

@@ -12,6 +12,7 @@ use super::healthcheck::healthcheck;
 use super::output::{fail, print};
 use super::serve::serve;
 use super::sources::Sources;
+use super::verify::command::verify;
 use crate::config::{LoadError, Loaded};
 use crate::entropy::Entropy;
 
@@ -35,6 +36,7 @@ fn with_settings(verb: ServerVerb, loaded: Loaded, sources: Sources) -> ExitCode
         ServerVerb::CheckConfig => check_config(&loaded),
         ServerVerb::Healthcheck => healthcheck(&loaded.config),
         ServerVerb::Doctor { json } => doctor(&loaded.config, json),
+        ServerVerb::Verify(args) => verify(&loaded.config, &args),
     }
 }
 

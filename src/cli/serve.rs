@@ -17,7 +17,7 @@ use crate::{logging, server};
 
 /// Serves until a signal stops the process. SIGHUP reloads the settings from `sources`.
 pub(crate) fn serve(config: Config, sources: Sources) -> ExitCode {
-    if let Err(error) = logging::start(config.log_level, config.log_format) {
+    if let Err(error) = logging::start(config.log_level, config.audit_log, config.log_format) {
         return fail(&error, FAILURE);
     }
     let outcome = serve_logged(config, sources);

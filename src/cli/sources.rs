@@ -35,7 +35,7 @@ impl Sources {
         read(self.args.clone(), self.env.clone())
     }
 
-    /// Reads the settings of a running server again. Flags and variables are those of the start; the files are read again.
+    /// Reads the settings of a running server again: the files as they are now, flags and variables as at the start.
     ///
     /// # Errors
     /// All mistakes at once. An empty file is a mistake, although a server may start with one: it is probably being

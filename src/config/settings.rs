@@ -8,6 +8,7 @@ use hyper::header::HeaderName;
 
 use super::given::MergedTexts;
 use super::mistake::{Mistake, quoted};
+use super::parse::access_log::access_log;
 use super::parse::api_keys::{admin_key, api_keys, token_keys};
 use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
@@ -21,8 +22,8 @@ use super::setting::{Exposure, Setting};
 use crate::http_client::Url;
 use crate::model::route_check::RouteCheck;
 use crate::values::{
-    ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RenewalStep, SameSite,
-    SecretString, StoreUrl, TrustedProxies,
+    AccessLogRule, ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RenewalStep,
+    SameSite, SecretString, StoreUrl, TrustedProxies,
 };
 
 /// Ten years and a few days.
@@ -224,6 +225,13 @@ settings! {
         "Least severe level that is logged: error, warn, info, debug or trace", frequent, reloadable;
     log_format: LogFormat = choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         "log-format", "FORMAT", "text", "Format of log lines: text or json";
+    audit_log: bool = boolean,
+        "audit-log", "BOOL", "true", "Log each change of tokens, takeovers and device keys, whatever the log-level", reloadable;
+    access_log: AccessLogRule = access_log,
+        "access-log", "REQUESTS", "off",
+        "Requests to the validation plane that are logged: off, refused, or 1/N: the refused and one in N of the others";
+    access_log_rate: u32 = number(1..=100_000),
+        "access-log-rate", "N", "100", "Maximum number of access log lines per second and validation thread";
 
     otlp_endpoint: Option<Url> = otlp_endpoint,
         "otlp-endpoint", "URL", "",

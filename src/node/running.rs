@@ -4,10 +4,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::metrics::Metrics;
 use super::metrics::flush_lag::FlushLagCollector;
+use super::metrics::live_tokens::LiveTokenCollector;
 use super::monitor::Monitor;
 use super::readiness::Readiness;
 use super::start_up::{StartError, last_access_options, open_store, token_policy};
@@ -76,6 +78,8 @@ impl Node {
         let service =
             Service::new(store.clone(), clock, entropy.clone(), token_policy(config), last_access.clone());
         let service = Arc::new(service);
+        let (sampler, runtime) = (service.live_tokens().clone(), Handle::current());
+        metrics.collect(LiveTokenCollector { sampler, runtime });
         let token_keys = Arc::new(TokenKeySource::new(config.token_keys.clone(), &entropy)?);
         let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys.clone());
         monitor.first_probe().await;

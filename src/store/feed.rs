@@ -18,6 +18,7 @@ const ENTRIES_PER_READ: usize = 100;
 
 /// An entry of the feed.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "gaps are rare, and the entries are behind an Arc")]
 pub enum FeedEntry {
     /// An event of this user.
     Event(String, Event),

@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod error;
 pub mod feed;
 pub mod limits;
+pub mod live_tokens;
 pub mod memory;
 pub mod record_read;
 pub mod record_reader;

@@ -56,7 +56,7 @@ impl TraceExport {
     /// Starts the export to a collector. `client` sends on the current runtime.
     ///
     /// # Errors
-    /// If the operating system cannot supply random bytes.
+    /// If the operating system cannot supply random bytes, or the exporter refuses an `OTEL_EXPORTER_OTLP_…` variable.
     pub fn start(
         client: CollectorClient,
         (clock, entropy): (Clock, Entropy),

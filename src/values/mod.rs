@@ -19,7 +19,7 @@ pub use self::api_key::{ApiKey, Scope, Scopes};
 pub use self::cookie::{Cookie, SameSite};
 pub use self::host_port::HostPort;
 pub use self::listen_addr::ListenAddr;
-pub use self::log_options::{LogFormat, LogLevel};
+pub use self::log_options::{AccessLogRule, LogFormat, LogLevel};
 pub use self::origin::Origin;
 pub use self::otlp_header::OtlpHeader;
 pub use self::over_limit::OverLimit;

@@ -6,23 +6,18 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
+use crate::common::log_lines::{self, merged};
 use crate::common::process::wait_for;
 use crate::common::server::{ADMIN_KEY, Server, bearer, key, text, token_path};
 
 const DEVICES: &str = "/v1/users/alice/devices";
 
-/// Returns the audit lines of a server that logs JSON, without their timestamps.
 fn lines(server: &Server) -> Vec<Value> {
-    let parsed = server.log();
-    let parsed = parsed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    parsed.filter(|line| line["target"] == "audit").map(|line| line["fields"].clone()).collect()
+    log_lines::lines(server, "audit")
 }
 
-/// Waits until there are so many audit lines, and returns them. There must never be more.
 fn all_lines(server: &Server, count: usize) -> Vec<Value> {
-    let found = wait_for("the audit lines", || Some(lines(server)).filter(|lines| lines.len() >= count));
-    assert_eq!(found.len(), count, "{found:#?}");
-    found
+    log_lines::all_lines(server, "audit", count)
 }
 
 fn json_server(settings: &[(&str, &str)]) -> Server {
@@ -41,10 +36,11 @@ fn call(server: &Server, method: &str, path: &str, body: Option<Value>, id: &str
 
 /// Merges what every line of [`call`] has into what one line has besides.
 fn expected(action: &str, id: &str, besides: Value) -> Value {
-    let mut line = json!({"action": action, "outcome": "done", "actor": "key:admin", "address": "198.51.100.7",
-        "request_id": id});
-    line.as_object_mut().unwrap().extend(besides.as_object().unwrap().clone());
-    line
+    merged(
+        &json!({"action": action, "outcome": "done", "actor": "key:admin", "address": "198.51.100.7",
+        "request_id": id}),
+        besides,
+    )
 }
 
 /// Every changing call of the OpenAPI document is here, with the line that it has.
@@ -77,11 +73,7 @@ fn each_change_has_one_line_with_its_fields() {
     };
     let third = change("POST /v1/tokens", "/v1/tokens", Some(new("alice")), "token.issue", &evicts);
     let path = token_path(&second["id"]);
-    let about = |besides: Value| {
-        let mut line = json!({"token": second["id"], "user": "alice"});
-        line.as_object_mut().unwrap().extend(besides.as_object().unwrap().clone());
-        line
-    };
+    let about = |besides: Value| merged(&json!({"token": second["id"], "user": "alice"}), besides);
     let slug = json!({"auth_slug": "web", "allowed_cookie": false});
     change("PATCH /v1/tokens/{id}", &path, Some(slug), "token.change", &|_| {
         about(json!({"fields": "auth_slug,allowed_cookie"}))
@@ -94,11 +86,7 @@ fn each_change_has_one_line_with_its_fields() {
     });
 
     let object = json!({"content_type": "shop.order", "object_id": "17"});
-    let related = |besides: &Value| {
-        let mut line = besides.clone();
-        line.as_object_mut().unwrap().extend(object.as_object().unwrap().clone());
-        line
-    };
+    let related = |besides: &Value| merged(besides, object.clone());
     let of_token = json!({"token": second["id"]});
     let (relate, by_path) = (format!("{path}/related"), format!("{path}/related/shop.order/17"));
     change("POST /v1/tokens/{id}/related", &relate, Some(object.clone()), "token.relate", &|_| {
@@ -190,11 +178,7 @@ fn a_revocation_by_an_oauth_client_has_a_line() {
     }
     let common =
         json!({"action": "token.revoke", "outcome": "done", "actor": "key:admin", "address": "127.0.0.1"});
-    let line = |besides: Value| {
-        let mut line = common.clone();
-        line.as_object_mut().unwrap().extend(besides.as_object().unwrap().clone());
-        line
-    };
+    let line = |besides: Value| merged(&common, besides);
     let found = lines(&server);
     assert_eq!(found[1], line(json!({"token": token["id"], "user": "alice", "request_id": "req-2"})));
     assert_eq!(found[2], line(json!({"count": 0, "request_id": "req-3"})));
@@ -248,9 +232,11 @@ fn a_refused_change_has_a_line_with_the_problem() {
         let before = lines(&server).len().max(1);
         let response = server.call(method, path, body.as_ref());
         assert_eq!(response.status, status, "{}", response.text());
-        let mut expected = json!({"outcome": "refused", "status": status, "actor": "key:admin", "address": "127.0.0.1",
-            "request_id": response.header("x-request-id")});
-        expected.as_object_mut().unwrap().extend(besides.as_object().unwrap().clone());
+        let expected = merged(
+            &json!({"outcome": "refused", "status": status, "actor": "key:admin", "address": "127.0.0.1",
+            "request_id": response.header("x-request-id")}),
+            besides,
+        );
         assert_eq!(all_lines(&server, before + 1)[before], expected);
     }
     // Nothing is said of calls that change nothing, and of paths that do not exist.
@@ -292,9 +278,11 @@ fn a_missing_scope_and_an_unknown_key_have_a_line() {
     ] {
         let headers: Vec<_> = key.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let response = server.admin().request(method, path, &headers, Some(&json!({})));
-        let mut expected = json!({"outcome": "refused", "address": "127.0.0.1",
-            "request_id": response.header("x-request-id")});
-        expected.as_object_mut().unwrap().extend(besides.as_object().unwrap().clone());
+        let expected = merged(
+            &json!({"outcome": "refused", "address": "127.0.0.1",
+            "request_id": response.header("x-request-id")}),
+            besides,
+        );
         count += 1;
         assert_eq!(all_lines(&server, count)[count - 1], expected);
     }

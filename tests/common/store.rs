@@ -100,6 +100,19 @@ impl TestStore {
         Self { servers: Servers::One(Arc::new(server)), ..on }
     }
 
+    /// Opens a store on a cluster of its own, which its raw commands reach.
+    pub async fn owning_cluster(cluster: RedisCluster) -> Self {
+        let on = open_redis(&cluster.url(), "dw:", LIMITS, PATIENCE, Clock::manual(NOW_MS)).await;
+        Self { servers: Servers::Cluster(Arc::new(cluster)), ..on }
+    }
+
+    pub fn cluster(&self) -> &RedisCluster {
+        match &self.servers {
+            Servers::Cluster(cluster) => cluster,
+            _ => panic!("not a store on a cluster"),
+        }
+    }
+
     /// Opens a store on the test's own server; the store follows the server's clock.
     pub async fn in_real_time(server: &RedisServer) -> Self {
         let on = open_redis(&server.url(), "dw:", LIMITS, PATIENCE, Clock::system()).await;
@@ -110,6 +123,14 @@ impl TestStore {
     async fn new(store: Store, prefix: String) -> Self {
         let reader = store.reader().await;
         Self { store, reader, servers: Servers::None, prefix, entropy: Entropy::seeded(1) }
+    }
+
+    /// Returns the store itself, which is on Redis.
+    pub fn redis(&self) -> &RedisStore {
+        match &self.store {
+            Store::Redis(store) => store,
+            Store::Memory(_) => panic!("not a store on Redis"),
+        }
     }
 
     pub fn server(&self) -> &RedisServer {

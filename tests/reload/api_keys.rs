@@ -1,9 +1,10 @@
 //! API keys: their expiry and their last use.
 
 use doorward::Clock;
+use doorward::settings::Scope;
 use serde_json::{Value, json};
 
-use super::support::{Files, api_key, issue_with, reload_well};
+use super::support::{Files, api_key, issue_with, reload_well, sample};
 use crate::common::server::{ADMIN_KEY, Server, run, text};
 
 const KEY: &str = "one-key-of-the-reload-tests-0123456789";
@@ -36,6 +37,9 @@ fn an_expired_key_is_refused_as_such() {
 
     files.write("doorward.toml", &expiring("2026-01-31T12:00:00+02:00"));
     reload_well(&mut server);
+    let expiry = sample(&server, "doorward_api_key_expiry_timestamp_seconds{key=\"ci\"}");
+    assert_eq!(expiry, Some(1_769_853_600.0));
+    assert_eq!(sample(&server, "doorward_api_key_expiry_timestamp_seconds{key=\"admin\"}"), None);
     let used_at = status(&server)["last_used_at"].clone();
     let refused = issue_with(&server, KEY);
     assert_eq!((refused.status, &refused.json()["detail"]), (401, &json!("the API key has expired")));
@@ -83,6 +87,9 @@ fn the_last_use_of_each_key_is_shown() {
     let mut server = files.start(&[]);
     let unused = json!({"name": "ci", "scopes": ["tokens"], "expires_at": null, "last_used_at": null});
     assert_eq!(status(&server), unused);
+    let last_used =
+        |server: &Server| sample(server, "doorward_api_key_last_used_timestamp_seconds{key=\"ci\"}");
+    assert_eq!(last_used(&server), None);
     let before_ms = Clock::system().wall_ms();
     let bearer = format!("Bearer {KEY}");
     assert_eq!(
@@ -94,6 +101,7 @@ fn the_last_use_of_each_key_is_shown() {
     let at_or_after =
         |time: &Value, ms| text(time) >= doorward::internals::server::json::timestamp::timestamp(ms).as_str();
     assert!(at_or_after(&first, before_ms - 1), "{first}");
+    assert!((last_used(&server).unwrap() * 1000.0).round() as u64 + 1 >= before_ms);
     // Kept by a reload, for the same key only.
     files.write("doorward.toml", &format!("api-keys = [{key:?}]\nlog-level = \"debug\"\n"));
     reload_well(&mut server);
@@ -103,7 +111,7 @@ fn the_last_use_of_each_key_is_shown() {
     reload_well(&mut server);
     assert_eq!(status(&server)["last_used_at"], Value::Null);
     let admin = server.call("GET", "/v1/status", None).json()["api_keys"][0].clone();
-    let scopes = json!(["tokens", "takeovers", "devices", "introspect", "metrics", "events"]);
-    assert_eq!((&admin["scopes"], admin["last_used_at"].is_string()), (&scopes, true));
+    let all: Vec<_> = Scope::ALL.into_iter().map(Scope::name).collect();
+    assert_eq!((&admin["scopes"], admin["last_used_at"].is_string()), (&json!(all), true));
     assert!(!server.log().contains(ADMIN_KEY) && !server.log().contains(KEY));
 }

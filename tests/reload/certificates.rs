@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::support::{Files, api_key, issue_with, last_reload, names, reload, reload_well};
+use super::support::{Files, api_key, issue_with, last_reload, names, reload, reload_well, sample};
 use crate::common::http::Client;
 use crate::common::server::{Server, assert_no_token};
 use crate::common::tls::{Authority, Identity};
@@ -92,6 +92,7 @@ fn bad_certificates_are_refused_with_the_other_settings() {
         let last = last_reload(&server);
         assert_eq!((&last["successful"], names(&last["mistakes"])), (&json!(false), vec![setting]), "{told}");
     }
+    assert_eq!(sample(&server, "doorward_config_last_reload_successful"), Some(0.0));
     // Without the key's setting.
     files.write("doorward.toml", &format!("tls-cert = {:?}\n", second.cert()));
     assert!(!reload(&mut server));

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::support::{Files, api_key, issue_with, last_reload, names, reload_well};
+use super::support::{Files, api_key, issue_with, last_reload, names, reload_well, sample};
 use crate::common::process::wait_for;
 use crate::common::server::{ADMIN_KEY, Server, assert_invalid_token, bearer, identity, run, wait_ready};
 
@@ -26,6 +26,27 @@ fn a_removed_api_key_is_refused_at_its_next_request() {
     assert_eq!((status_of(ONE), status_of(TWO)), (401, 200), "on the same connection");
     assert_eq!(issue_with(&server, ONE).json()["detail"], "the API key is unknown");
     assert!(server.log().contains(r#"changed="api-keys""#), "{}", server.log());
+}
+
+#[test]
+fn a_request_under_way_finishes_with_the_key_that_it_began_with() {
+    let files = Files::new(&format!("api-keys = [{:?}]\n", api_key("login", "tokens", ONE)));
+    let mut server = files.start(&[]);
+    let mut client = server.admin();
+    let body = json!({"user": "alice", "ip": "203.0.113.7"}).to_string();
+    let head = format!(
+        "POST /v1/tokens HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ONE}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    client.write(&head).unwrap();
+    // The body is asked for once the key has been accepted.
+    assert!(client.read_some().unwrap().starts_with(b"HTTP/1.1 100"));
+    files.write("doorward.toml", &format!("api-keys = [{:?}]\n", api_key("login", "tokens", TWO)));
+    reload_well(&mut server);
+    assert_eq!(client.send(&body).status, 201);
+    client.write(&head).unwrap();
+    assert_eq!(client.read_response(false).unwrap().status, 401, "the next request");
 }
 
 #[test]
@@ -85,7 +106,7 @@ fn a_removed_token_key_refuses_even_cached_tokens() {
 #[test]
 fn route_checks_change_for_open_connections() {
     let files = Files::new("[checks.staff]\nbackend = \"ldap\"\n");
-    let mut server = files.start(&[("DOORWARD_GRPC_LISTEN", "127.0.0.1:0")]);
+    let mut server = files.start(&[]);
     let token = bearer(&server.issue(json!({"backend": "ldap"}))["token"]);
     let mut kept: Vec<_> = (0..8).map(|_| server.validation()).collect();
     let mut statuses = |name: &str| {
@@ -137,6 +158,7 @@ fn a_setting_that_needs_a_restart_is_named_and_the_rest_is_taken_over() {
         "{}",
         server.log()
     );
+    assert_eq!(sample(&server, "doorward_config_restart_needed"), Some(2.0));
     // Undone, it needs none.
     files.write("doorward.toml", &format!("lease = \"2s\"\n{checks}"));
     reload_well(&mut server);

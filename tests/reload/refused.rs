@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use doorward::Clock;
 use serde_json::{Value, json};
 
-use super::support::{Files, api_key, issue_with, last_reload, names, reload, reload_well};
+use super::support::{Files, api_key, issue_with, last_reload, names, reload, reload_well, sample};
 use crate::common::server::{Server, assert_invalid_token, bearer, identity, token_path};
 
 const ONE: &str = "one-key-of-the-reload-tests-0123456789";
@@ -77,6 +78,11 @@ fn assert_refused(file: &str, bad: impl FnOnce(&str) -> Option<String>, mistakes
     let last = last_reload(&site.server);
     assert_eq!((&last["successful"], names(&last["mistakes"])), (&json!(false), mistakes.to_vec()), "{log}");
     assert_ne!(last["at"], loaded_at);
+    let metric = |name: &str| sample(&site.server, name);
+    assert_eq!(metric("doorward_config_last_reload_successful"), Some(0.0));
+    assert_eq!(metric("doorward_config_reloads_total{result=\"refused\"}"), Some(1.0));
+    let succeeded_at = metric("doorward_config_last_reload_success_timestamp_seconds").unwrap();
+    assert!((succeeded_at * 1000.0) as u64 <= Clock::system().wall_ms());
 
     for (name, text) in &good {
         site.files.write(name, text);
@@ -88,6 +94,10 @@ fn assert_refused(file: &str, bad: impl FnOnce(&str) -> Option<String>, mistakes
     assert_invalid_token(&site.server.auth(&site.token["token"]));
     assert_eq!(site.server.call("GET", &token_path(&site.token["id"]), None).status, 200);
     assert_eq!(last_reload(&site.server)["mistakes"], json!([]));
+    let metric = |name: &str| sample(&site.server, name);
+    assert_eq!(metric("doorward_config_last_reload_successful"), Some(1.0));
+    assert_eq!(metric("doorward_config_reloads_total{result=\"succeeded\"}"), Some(1.0));
+    assert!(metric("doorward_config_last_reload_success_timestamp_seconds").unwrap() > succeeded_at);
 }
 
 /// The first part of a text, as when its file is half written.

@@ -30,7 +30,7 @@ fn an_api_key() {
     let redis = RedisServer::start();
     let toml = |keys: &[String]| format!("api-keys = {keys:?}\n");
     let (old, new) = (api_key("login-2026", "tokens", OLD), api_key("login-2027", "tokens", NEW));
-    let mut nodes = two_nodes(&redis, &toml(&[old.clone()]), &[]);
+    let mut nodes = two_nodes(&redis, &toml(std::slice::from_ref(&old)), &[]);
     let last_uses = |server: &Server| {
         let status = server.call("GET", "/v1/status", None).json();
         let keys = status["api_keys"].as_array().unwrap().clone();
@@ -60,7 +60,7 @@ fn an_api_key() {
     }
     // 4. Remove the old key, reload each node.
     for (files, server) in &mut nodes {
-        files.write("doorward.toml", &toml(&[new.clone()]));
+        files.write("doorward.toml", &toml(std::slice::from_ref(&new)));
         reload_well(server);
         assert_eq!((issue_with(server, OLD).status, issue_with(server, NEW).status), (401, 201));
     }

@@ -65,6 +65,13 @@ pub fn last_reload(server: &Server) -> Value {
     server.call("GET", "/v1/status", None).json()["last_reload"].clone()
 }
 
+/// Returns the value of a sample in the metrics; `None` without such a sample.
+pub fn sample(server: &Server, name: &str) -> Option<f64> {
+    let metrics = server.call("GET", "/metrics", None).text();
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    Some(value.parse().unwrap())
+}
+
 /// Returns the names of a list of the status.
 pub fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()

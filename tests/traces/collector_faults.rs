@@ -14,15 +14,21 @@ use crate::common::process::wait_for;
 use crate::common::server::{Server, bearer, identity, key};
 use crate::common::upstream::Reply;
 
-/// Sends sampled requests, which must be answered, and stops the server, which must end well.
-fn serve_and_stop(endpoint: &str) -> Server {
+/// Sends sampled requests, which must be answered, before and after the log has this text. Then stops the server, which
+/// must end well although spans wait.
+fn serve_and_stop(endpoint: &str, sign: &str) -> Server {
     let mut server = Server::start(&[("DOORWARD_OTLP_ENDPOINT", endpoint)]);
     let token = bearer(&server.issue(json!({}))["token"]);
     let parent = traceparent("00f067aa0ba902b7");
     let mut client = server.validation();
-    for _ in 0..10 {
-        identity(&client.get("/auth", &[("authorization", &token), ("traceparent", &parent)]));
-    }
+    let mut send_some = || {
+        for _ in 0..10 {
+            identity(&client.get("/auth", &[("authorization", &token), ("traceparent", &parent)]));
+        }
+    };
+    send_some();
+    server.process().wait_until(sign, |process| process.log().contains(sign));
+    send_some();
     assert_eq!(server.terminate().code(), Some(0), "{}", server.log());
     server
 }
@@ -31,10 +37,10 @@ fn serve_and_stop(endpoint: &str) -> Server {
 fn an_unreachable_collector_is_logged() {
     // The port is ours, and nobody listens on it.
     let port = Port::reserve();
-    let server = serve_and_stop(&format!("http://127.0.0.1:{}", port.number()));
+    let sign = "trace collector does not take spans";
+    let server = serve_and_stop(&format!("http://127.0.0.1:{}", port.number()), sign);
     let log = server.log();
-    let lines: Vec<_> =
-        log.lines().filter(|line| line.contains("trace collector does not take spans")).collect();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(sign)).collect();
     assert_eq!(lines.len(), 1, "{log}");
     assert!(lines[0].contains("WARN") && lines[0].contains("refused"), "{log}");
 }
@@ -42,16 +48,15 @@ fn an_unreachable_collector_is_logged() {
 #[test]
 fn a_silent_collector_does_not_keep_the_server_from_stopping() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = serve_and_stop(&format!("http://{}", silent.local_addr().unwrap()));
+    let server = serve_and_stop(&format!("http://{}", silent.local_addr().unwrap()), "ready");
     assert!(server.log().contains("spans not exported at shutdown"), "{}", server.log());
 }
 
 #[test]
 fn a_busy_collector_does_not_keep_the_server_from_stopping() {
     let collector = Collector::answering(|_| Reply::new(503, &[("retry-after", "3600")], ""));
-    let server = serve_and_stop(&collector.url());
-    assert!(!collector.requests().is_empty());
-    assert!(server.log().contains("status 503"), "{}", server.log());
+    let server = serve_and_stop(&collector.url(), "status 503");
+    assert!(!collector.requests().is_empty(), "{}", server.log());
 }
 
 /// Waits until the metrics have this line.

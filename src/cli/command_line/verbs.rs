@@ -12,6 +12,7 @@ use crate::cli::commands::stats::ShowStats;
 use crate::cli::commands::takeover::TakeoverCommand;
 use crate::cli::commands::token::TokenCommand;
 use crate::cli::commands::user::UserCommand;
+use crate::cli::verify::args::VerifyArgs;
 use crate::config::SettingFlags;
 
 /// Session token server.
@@ -44,6 +45,12 @@ pub enum ServerVerb {
     CheckConfig,
     /// Ask the running server whether it is ready
     Healthcheck,
+    /// Compare the indexes in Redis with the records, and repair them
+    ///
+    /// Reads every key of every master by SCAN, at a pace that leaves room for traffic. Without --repair, it changes
+    /// nothing. Exit codes: 0 no damage, or all of it repaired; 1 damage is left; 2 not all keys could be checked; 78 a
+    /// mistake in the settings, or no Redis.
+    Verify(VerifyArgs),
     /// Check the store, files, addresses and limits, and say what to do about each fault
     Doctor {
         /// Print JSON

@@ -6,13 +6,11 @@ use std::net::IpAddr;
 use tracing::field::display;
 
 use super::entry::AuditEntry;
+use crate::logging::text::cut;
 use crate::model::event::Actor;
 
 /// The target of audit lines.
 pub const AUDIT: &str = "audit";
-
-/// The most characters of a text in a line. Only a refused call can have a longer text.
-pub const MAX_TEXT_CHARS: usize = 512;
 
 /// How a change came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,29 +86,24 @@ impl<'a> AuditLine<'a> {
             address = self.address.map(display),
             method = self.call.map(|(method, _)| display(method)),
             route = self.call.map(|(_, route)| display(route)),
-            user = cut(entry.user.as_deref()),
+            user = entry.user.as_deref().map(cut),
             token = entry.token.map(display),
             takeover = entry.takeover.map(display),
-            taken_over = cut(entry.taken_over.as_deref()),
-            device = cut(entry.device.as_deref()),
-            content_type = cut(object.map(|object| object.content_type.as_str())),
-            object_id = cut(object.map(|object| object.object_id.as_str())),
+            taken_over = entry.taken_over.as_deref().map(cut),
+            device = entry.device.as_deref().map(cut),
+            content_type = object.map(|object| cut(&object.content_type)),
+            object_id = object.map(|object| cut(&object.object_id)),
             count = entry.count,
             evicted = list(&entry.evicted),
             except = entry.except.map(display),
             fields = list(&entry.fields),
-            reason = cut(entry.reason.as_deref()),
+            reason = entry.reason.as_deref().map(cut),
             ip = entry.ip.map(display),
-            user_agent = cut(entry.user_agent.as_deref()),
+            user_agent = entry.user_agent.as_deref().map(cut),
             request_id = self.request_id.map(display),
             suppressed = self.suppressed,
         );
     }
-}
-
-fn cut(text: Option<&str>) -> Option<&str> {
-    let end = |text: &str| text.char_indices().nth(MAX_TEXT_CHARS).map_or(text.len(), |(at, _)| at);
-    text.map(|text| &text[..end(text)])
 }
 
 /// The items, separated by commas; `None` without any.

@@ -8,6 +8,7 @@ pub mod changes;
 pub mod encode;
 pub mod flush_lag;
 pub mod format;
+pub mod live_tokens;
 pub mod node_metrics;
 pub mod process;
 pub mod redis;

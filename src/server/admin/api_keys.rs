@@ -31,16 +31,6 @@ pub struct KnownKey {
     last_used_ms: AtomicU64,
 }
 
-/// What a long answer rests on: an API key that may be removed, may expire or may lose its scope meanwhile.
-pub struct KeyGrant {
-    /// The present keys.
-    pub api_keys: Arc<ApiKeys>,
-    /// The key of the request.
-    pub key: Arc<KnownKey>,
-    /// The scope that the answer needs.
-    pub scope: Scope,
-}
-
 /// Why a text is refused as an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRefusal {
@@ -125,6 +115,17 @@ impl ApiKeys {
         Ok(known.clone())
     }
 
+    /// Returns whether a request with a key that was found before would still be answered.
+    pub fn still_open(&self, found: &KnownKey, scope: Scope) -> bool {
+        let now_ms = self.clock.now_ms();
+        let opens = |present: &ApiKey| {
+            (&present.name, present.hash) == (&found.key.name, found.key.hash)
+                && present.scopes.contains(scope)
+                && !present.has_expired(now_ms)
+        };
+        self.keys.load().iter().any(|known| opens(&known.key))
+    }
+
     /// Logs each key that has expired or expires soon.
     pub fn log_expiries(&self) {
         let now_ms = self.clock.now_ms();
@@ -134,21 +135,6 @@ impl ApiKeys {
                 tracing::warn!(key = key.name, expires_at, "{message}");
             }
         }
-    }
-}
-
-impl KeyGrant {
-    /// Whether a request with the same key would still be answered.
-    pub fn holds(&self) -> bool {
-        let ApiKey { name, hash, .. } = &self.key.key;
-        let now_ms = self.api_keys.clock.now_ms();
-        let opens = |known: &ApiKey| {
-            known.name == *name
-                && known.hash == *hash
-                && known.scopes.contains(self.scope)
-                && !known.has_expired(now_ms)
-        };
-        self.api_keys.keys.load().iter().any(|known| opens(&known.key))
     }
 }
 
@@ -187,13 +173,13 @@ pub fn lacks(scopes: &[Scope]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::values::Scopes;
 
-    const NOW_MS: u64 = 1_800_000_000_000;
+    pub const NOW_MS: u64 = 1_800_000_000_000;
 
-    fn key(name: &str, text: &str, expires_at_ms: Option<u64>) -> ApiKey {
+    pub fn key(name: &str, text: &str, expires_at_ms: Option<u64>) -> ApiKey {
         ApiKey {
             name: name.into(),
             scopes: Scopes::all(),
@@ -231,30 +217,6 @@ mod tests {
         let used: Vec<_> = keys.present().iter().map(|known| known.last_used_ms()).collect();
         assert_eq!(used, [Some(NOW_MS), None, None]);
         assert_eq!(name_of(&keys, "two"), Err(KeyRefusal::Unknown));
-    }
-
-    #[test]
-    fn a_grant_ends_with_its_key() {
-        let clock = Clock::manual(NOW_MS);
-        let keys = ApiKeys::new(
-            vec![key("a", "one", None), key("b", "two", Some(NOW_MS + 10))],
-            None,
-            clock.clone(),
-        );
-        let api_keys = Arc::new(keys);
-        let grant = |text: &str| {
-            let key = api_keys.find(text.as_bytes()).unwrap();
-            KeyGrant { api_keys: api_keys.clone(), key, scope: Scope::Events }
-        };
-        let (one, two) = (grant("one"), grant("two"));
-        assert!(one.holds() && two.holds());
-        clock.advance_ms(10);
-        assert!(one.holds() && !two.holds());
-        api_keys.replace(vec![key("a", "one", None)]);
-        assert!(one.holds());
-        api_keys
-            .replace(vec![ApiKey { scopes: [Scope::Tokens].into_iter().collect(), ..key("a", "one", None) }]);
-        assert!(!one.holds());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_A
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::api_keys::KeyGrant;
+use super::key_grant::KeyGrant;
 use super::problem::{Problem, ProblemKind};
 use crate::server::json::event::EventJson;
 use crate::server::transport::body::Body;

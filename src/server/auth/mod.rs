@@ -1,5 +1,6 @@
 //! The validation plane: auth subrequests, sessions, probes.
 
+pub mod access_log;
 pub mod admission;
 pub mod audited_logout;
 pub mod cross_site;

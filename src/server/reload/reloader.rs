@@ -63,7 +63,7 @@ impl Reloader {
         self.checks.replace(&config.checks);
         let replaced = certificates.replace();
         changed.extend(replaced.into_iter().filter(|name| !changed.contains(name)).collect::<Vec<_>>());
-        logging::set_level(config.log_level);
+        logging::set_filter(config.log_level, config.audit_log);
         self.running = config;
 
         // Before the log: who has read there of the reload finds it in the status, too.

@@ -22,12 +22,16 @@ use crate::server::admin::api_keys::ApiKeys;
 use crate::server::admin::event_stream::FeedReaders;
 use crate::server::admin::plane::AdminPlane;
 use crate::server::admin::unauthorized_log::UnauthorizedLog;
+use crate::server::auth::access_log::AccessLogOptions;
 use crate::server::auth::route_checks::RouteChecks;
 use crate::server::auth::settings::ValidationSettings;
 use crate::server::metrics::admin_calls::AdminCalls;
+use crate::server::metrics::api_keys::ApiKeyCollector;
+use crate::server::metrics::certificates::CertificateCollector;
 use crate::server::metrics::connections::ConnectionsByListener;
 use crate::server::metrics::feed_readers::FeedReaderCollector;
 use crate::server::metrics::plane::MetricsPlane;
+use crate::server::metrics::reload::ReloadCollector;
 use crate::server::reload::reloader::Reloader;
 use crate::server::reload::status::ReloadStatus;
 use crate::server::reload::worker::log_expiries;
@@ -63,6 +67,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         grpc_tls: tls.grpc.clone(),
         request_timeout: Duration::from_millis(config.request_timeout_ms),
         tracer: tracer.map(|tracer| request_tracer(tracer, &config, tls.validation.is_some())),
+        access_log: AccessLogOptions { rule: config.access_log, max_per_second: config.access_log_rate },
     };
     let validation_threads = ValidationThreads::start(thread_count, parts, node.metrics()).await?;
     let generated_key = if config.all_api_keys().is_empty() { Some(generate_key(&entropy)?) } else { None };
@@ -80,7 +85,8 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
     let connections = connections(&listeners, limits, node.service().clock());
     let admin =
         admin_plane(&config, &node, settings, &reloader, connections.clone(), &entropy, tracer).await?;
-    register_metrics(&node, &connections, &admin.feed);
+    register_metrics(&node, &connections, &admin.feed, &reloader);
+    node.metrics().collect(CertificateCollector(tls.by_listener()));
     let serve_admin = ServeAdmin { admin: Arc::new(admin), tls: tls.admin.clone() };
     let (listen, admin_listen) = (listeners.validation.address(), listeners.admin.address());
     let grpc_listen = listeners.grpc.as_ref().map(Listener::address);
@@ -158,9 +164,16 @@ fn connections(listeners: &Listeners, limits: ConnectionLimits, clock: &Clock) -
 }
 
 /// Registers what only a server has to measure.
-fn register_metrics(node: &Node, connections: &ConnectionsByListener, feed: &FeedReaders) {
+fn register_metrics(
+    node: &Node,
+    connections: &ConnectionsByListener,
+    feed: &FeedReaders,
+    reloader: &Reloader,
+) {
     node.metrics().collect(connections.clone());
     node.metrics().collect(FeedReaderCollector(feed.clone()));
+    node.metrics().collect(ReloadCollector(reloader.status.clone()));
+    node.metrics().collect(ApiKeyCollector(reloader.api_keys.clone()));
 }
 
 async fn admin_plane(

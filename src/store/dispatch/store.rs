@@ -15,8 +15,6 @@ use crate::store::memory::pruning::PRUNE_INTERVAL;
 use crate::store::record_reader::RecordReader;
 use crate::store::redis::RedisStore;
 use crate::store::redis::counters::RedisCounters;
-use crate::store::redis::verification::progress::{Progress, VerifyOptions};
-use crate::store::redis::verification::report::VerificationReport;
 use crate::store::report::Report;
 use crate::values::RedisDeployment;
 
@@ -114,23 +112,6 @@ impl Store {
         match self {
             Self::Memory(_) => None,
             Self::Redis(store) => Some(store.check_up(deployment).await),
-        }
-    }
-
-    /// Compares all indexes in Redis with the records, and repairs them if the options say so. `None`: the embedded store has
-    /// no indexes that could be damaged.
-    ///
-    /// # Errors
-    /// `Unavailable` if no master can be reached.
-    pub async fn verify(
-        &self,
-        options: VerifyOptions,
-        progress: &Progress,
-        now_ms: u64,
-    ) -> Result<Option<VerificationReport>, StoreError> {
-        match self {
-            Self::Memory(_) => Ok(None),
-            Self::Redis(store) => store.verify(options, progress, now_ms).await.map(Some),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::model::event::Event;
 use crate::model::token::{Token, TokenChange, Touch};
 use crate::store::call::Call;
 use crate::store::error::{StoreError, Unwritten};
+use crate::store::live_tokens::LiveTokens;
 use crate::store::rejection::Outcome;
 use crate::token_string::{SecretHash, TokenId};
 
@@ -70,6 +71,17 @@ impl Store {
         match self {
             Self::Memory(store) => Ok(store.revoke_reused(id, secret_hash, &call.into())),
             Self::Redis(store) => store.revoke_reused(id, secret_hash, &call.into()).await,
+        }
+    }
+
+    /// Estimates how many live tokens there are, without walking the store; the embedded store counts them.
+    ///
+    /// # Errors
+    /// `Unavailable`, also if the Redis user may not run `DBSIZE`, `RANDOMKEY` and `SCAN`.
+    pub async fn sample_live_tokens(&self, now_ms: u64) -> Result<LiveTokens, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.count_live_tokens(now_ms)),
+            Self::Redis(store) => store.sample_live_tokens(now_ms).await,
         }
     }
 

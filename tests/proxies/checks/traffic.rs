@@ -29,6 +29,21 @@ pub fn a_sampled_request_is_traced(site: &mut Site) {
     assert_eq!(site.app.take_requests()[0].header("traceparent"), Some(&*parent));
 }
 
+/// Doorward and the application get the same request id: the proxy's own, or else the client's.
+pub fn a_request_has_one_id(site: &mut Site) {
+    if !site.ways.passes_origin {
+        return;
+    }
+    let authorization = bearer(&site.server.issue(json!({}))["token"]);
+    let headers =
+        [("Authorization", &*authorization), ("X-Request-Id", "01234567-89ab-4cde-8f01-23456789abcd")];
+    assert_eq!(site.client().get("/", &headers).status, 200);
+    let request = site.app.take_requests().remove(0);
+    let id = request.header("x-request-id").unwrap_or_else(|| panic!("no X-Request-Id: {request:?}"));
+    let asked = site.relay.take_sent();
+    assert!(asked.contains(id), "{id} is not in {asked}");
+}
+
 pub fn a_body_arrives_whole(site: &mut Site) {
     let authorization = bearer(&site.server.issue(json!({}))["token"]);
     // More than any proxy buffers in memory before it forwards a body.

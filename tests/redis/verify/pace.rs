@@ -4,8 +4,9 @@ use doorward::Clock;
 use doorward::internals::store::redis::verification::progress::{Progress, VerifyOptions};
 
 use super::support::*;
+use crate::common::cluster::{RedisCluster, slot_of};
 use crate::common::redis::RedisServer;
-use crate::common::store::{NOW_MS, StoreKind, TestStore, eventually};
+use crate::common::store::{NOW_MS, TestStore, eventually};
 
 /// Returns how often a server has run a command.
 fn calls(server: &RedisServer, command: &str) -> u64 {
@@ -44,10 +45,10 @@ async fn a_stopped_run_reports_what_it_has_seen() {
         on.issue(&format!("user {n}"), NOW_MS).await;
     }
     let progress = Progress::default();
-    let run = on.store.verify(VerifyOptions { rate: 20, ..DRY }, &progress, NOW_MS);
+    let run = on.redis().verify(VerifyOptions { rate: 20, ..DRY }, &progress, NOW_MS);
     let stop = eventually("some keys are checked", async || (progress.keys() >= 6).then(|| progress.stop()));
     let (report, ()) = tokio::join!(run, stop);
-    let report = report.unwrap().unwrap();
+    let report = report.unwrap();
     assert_eq!(report.incomplete, ["the run was stopped"]);
     assert!((6..150).contains(&report.keys), "{report:?}");
     assert_eq!((progress.total(), report.damage_left()), (150, 0));
@@ -61,7 +62,7 @@ async fn a_server_that_goes_away_makes_the_run_incomplete() {
         on.issue(&format!("user {n}"), NOW_MS).await;
     }
     let progress = Progress::default();
-    let run = on.store.verify(VerifyOptions { rate: 20, ..DRY }, &progress, NOW_MS);
+    let run = on.redis().verify(VerifyOptions { rate: 20, ..DRY }, &progress, NOW_MS);
     let end = eventually("some keys are checked", async || (progress.keys() >= 6).then_some(()));
     let port = server.port().to_string();
     let kill = async {
@@ -69,15 +70,32 @@ async fn a_server_that_goes_away_makes_the_run_incomplete() {
         drop(server);
     };
     let (report, ()) = tokio::join!(run, kill);
-    let report = report.unwrap().unwrap();
+    let report = report.unwrap();
     assert_eq!(report.incomplete.len(), 1, "{report:?}");
     assert!(report.incomplete[0].contains(&port), "{report:?}");
-    let gone = on.store.verify(DRY, &Progress::default(), NOW_MS).await;
+    let gone = on.redis().verify(DRY, &Progress::default(), NOW_MS).await;
     assert!(gone.is_err(), "{gone:?}");
 }
 
+/// The keys of a slot that moves are on a server that was listed before, or are not yet on one that is listed later.
 #[tokio::test]
-async fn the_embedded_store_has_nothing_to_verify() {
-    let on = TestStore::open(StoreKind::Memory).await;
-    assert!(on.store.verify(DRY, &Progress::default(), NOW_MS).await.unwrap().is_none());
+async fn a_slot_that_moves_makes_the_run_incomplete() {
+    let on = TestStore::owning_cluster(RedisCluster::start()).await;
+    let ids = [on.issue("alice", NOW_MS).await.record.id, on.issue("bob", NOW_MS).await.record.id];
+    for n in 0..20 {
+        on.issue(&format!("user {n}"), NOW_MS).await;
+    }
+    let cluster = on.cluster();
+    let slot = slot_of(&cluster.masters[0], &id_key(&on, 't', ids[0]));
+    let from = cluster.owner(slot).unwrap();
+    let progress = Progress::default();
+    let run = on.redis().verify(VerifyOptions { rate: 20, ..DRY }, &progress, NOW_MS);
+    let move_it = async {
+        eventually("some keys are checked", async || (progress.keys() >= 2).then_some(())).await;
+        cluster.move_slot(slot, from, (from + 1) % 3, || {});
+        progress.stop();
+    };
+    let (report, ()) = tokio::join!(run, move_it);
+    let reasons = report.unwrap().incomplete;
+    assert!(reasons.contains(&"the masters or their slots changed".to_owned()), "{reasons:?}");
 }

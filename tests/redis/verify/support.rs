@@ -17,7 +17,7 @@ pub const REPAIRING: VerifyOptions = VerifyOptions { repairs: true, ..DRY };
 
 /// Runs a complete verification.
 pub async fn verify(on: &TestStore, options: VerifyOptions, now_ms: u64) -> VerificationReport {
-    let report = on.store.verify(options, &Progress::default(), now_ms).await.unwrap().unwrap();
+    let report = on.redis().verify(options, &Progress::default(), now_ms).await.unwrap();
     assert_eq!(report.incomplete, [] as [String; 0]);
     report
 }

@@ -91,8 +91,7 @@ impl World {
             return Ok(());
         }
         let options = VerifyOptions { repairs: false, rate: u64::MAX, shows_users: true };
-        let report =
-            self.redis.store.verify(options, &Progress::default(), self.now_ms).await.unwrap().unwrap();
+        let report = self.redis.redis().verify(options, &Progress::default(), self.now_ms).await.unwrap();
         let damage: Vec<_> =
             report.findings.iter().filter(|(kind, _)| kind.severity() == Severity::Damage).collect();
         prop_assert!(

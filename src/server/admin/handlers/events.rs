@@ -3,8 +3,8 @@
 use hyper::StatusCode;
 use serde_json::json;
 
-use crate::server::admin::api_keys::KeyGrant;
 use crate::server::admin::call::{AdminCall, Answer};
+use crate::server::admin::key_grant::KeyGrant;
 use crate::server::json::event::EventJson;
 use crate::server::transport::response;
 use crate::values::Scope;

@@ -10,6 +10,7 @@ use crate::server::transport::connections::ConnectionStats;
 use crate::server::transport::response;
 use crate::store::Store;
 use crate::store::change_counters::ChangeCounters;
+use crate::store::live_tokens::LiveTokens;
 use crate::store::report::MasterReport;
 use crate::validation::counters::{JudgedBy, ValidationResult, ValidationSums};
 
@@ -17,6 +18,7 @@ use crate::validation::counters::{JudgedBy, ValidationResult, ValidationSums};
 pub async fn show(call: AdminCall<'_>) -> Answer {
     call.input.no_query()?;
     let (metrics, readiness, service) = (&call.admin.metrics, &call.admin.readiness, call.service());
+    let live_tokens = service.live_tokens().live_tokens().await;
     let uptime_ms = metrics.uptime_ms(service.clock());
     let stats = json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -25,6 +27,7 @@ pub async fn show(call: AdminCall<'_>) -> Answer {
         "store": service.store().name(),
         "validations": validations(&metrics.validations.sums()),
         "cache": cache(service.store()),
+        "live_tokens": live_tokens.ok().map(self::live_tokens),
         "tokens": tokens(service.store().changes()),
         "takeovers": takeovers(service.store().changes()),
         "devices": {
@@ -67,6 +70,10 @@ fn tokens(changes: &ChangeCounters) -> Value {
     let revoked: Map<_, _> =
         revoked.map(|(reason, count)| (reason.name().to_owned(), count.into())).collect();
     json!({"issued": changes.issued.get(), "rotated": changes.rotated.get(), "revoked": revoked})
+}
+
+fn live_tokens(LiveTokens { estimate, error, sampled }: LiveTokens) -> Value {
+    json!({"estimate": estimate, "error": error.ceil() as u64, "sampled": sampled})
 }
 
 fn takeovers(changes: &ChangeCounters) -> Value {

@@ -23,7 +23,7 @@ impl RedisStore {
     ///
     /// # Errors
     /// `Unavailable` if no master can be reached.
-    pub(crate) async fn verify(
+    pub async fn verify(
         &self,
         options: VerifyOptions,
         progress: &Progress,
@@ -41,11 +41,11 @@ impl RedisStore {
                 run.report.add_incomplete(format!("{address}: {error}"));
             }
             done.insert(address);
+            self.topology.refresh().await;
             if progress.is_stopped() {
                 run.report.add_incomplete(INTERRUPTED.into());
                 break;
             }
-            self.topology.refresh().await;
         }
         if !self.topology.map().is_same(&at_start) {
             run.report.add_incomplete(MASTERS_CHANGED.into());
