@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use doorward::internals::config;
 use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::{Actor, RevokeReason};
+use doorward::internals::model::event::Actor;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::node::metrics::TextFormat;
 use doorward::internals::service::NewDevice;

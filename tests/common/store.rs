@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{
     AccessMark, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Renewal, Revocation, Texts,
     TokenDetails, Touch,

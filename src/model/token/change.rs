@@ -1,7 +1,7 @@
 //! A change of a token.
 
 use super::rotation::Rotation;
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 
 /// A change of a token; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::details::TokenDetails;
 use super::record::TokenRecord;
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::token_string::TokenId;
 
 /// When and why a token was revoked.

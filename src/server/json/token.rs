@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::takeover::TakeoverJson;
 use super::timestamp::{TimestampWriter, timestamp};
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{GappedText, RelatedObject, Token, TokenRef};
 
 /// The token object of the HTTP contract, borrowed from a token.

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use super::memory_store::MemoryStore;
 use super::shard::UserShard;
-use crate::model::event::{Event, EventKind, RevokeReason};
+use crate::model::event::{Event, EventKind};
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::{EventKind, RevokeReason};
+use doorward::internals::model::event::EventKind;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string::TokenId;
 use doorward::{Token, TokenChange};

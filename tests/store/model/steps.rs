@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::rotation::{PreviousSecret, Rotation};
 use doorward::internals::model::token::{RecordVerdict, RelatedObject, Texts, Touch};

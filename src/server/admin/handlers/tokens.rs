@@ -7,8 +7,8 @@ use hyper::{Response, StatusCode};
 
 use super::related::related_object;
 use crate::logging::audit::{Action, AuditEntry};
-use crate::model::event::RevokeReason;
 use crate::model::field_rules as rules;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Token, TokenChange};
 use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::{Fields, boolean, integer, parsed, text, user_agent};

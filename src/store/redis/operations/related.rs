@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::script_call::{CALLS_AT_ONCE, ScriptCall};
 use super::stale_entries::{StaleEntry, YOUNG_ENTRY_SECONDS};
-use crate::model::event::RevokeReason;
 use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{RelatedObject, Token, TokenChange};
 use crate::store::call::Call;
 use crate::store::error::StoreError;

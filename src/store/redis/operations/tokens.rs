@@ -6,7 +6,7 @@ use redis::Value;
 use serde::Serialize;
 
 use super::script_call::ScriptCall;
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
 use crate::model::token::{Token, TokenChange};
 use crate::store::call::Call;
