@@ -14,6 +14,7 @@ macro_rules! each_store {
 
 mod admin_plane {
     mod audit;
+    mod audit_forgery;
     mod device_calls;
     mod devices;
     mod inputs;
