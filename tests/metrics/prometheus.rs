@@ -21,6 +21,7 @@ const METRICS_PAGE: &str = include_str!("../../docs/metrics.md");
 fn prometheus_scrapes_all_that_rules_dashboard_and_documents_name() {
     let (redis, authority) = (RedisServer::start(), Authority::new());
     let certificate = authority.issue("doorward");
+    let expiring_key = format!("ci:tokens:{}:expires=2199-01-31", "0".repeat(64));
     let server = Server::on(
         &redis,
         &[
@@ -28,6 +29,7 @@ fn prometheus_scrapes_all_that_rules_dashboard_and_documents_name() {
             ("DOORWARD_GRPC_LISTEN", "127.0.0.1:0"),
             ("DOORWARD_TLS_CERT", certificate.cert.to_str().unwrap()),
             ("DOORWARD_TLS_KEY", certificate.key.to_str().unwrap()),
+            ("DOORWARD_API_KEYS", &expiring_key),
         ],
     );
     let feed = FeedReader::open(&server, None);
