@@ -52,7 +52,6 @@ mod metrics {
     mod listener;
 }
 
-/// PLACEHOLDER
 mod process {
     mod cli;
     mod client {

@@ -94,7 +94,8 @@ fn stats_count_what_the_node_did() {
     let revoked = &stats["tokens"]["revoked"];
     assert_eq!((&revoked["limit"], &revoked["logout"], &revoked["ended"]), (&json!(1), &json!(1), &json!(0)));
     assert_eq!(stats["devices"], json!({"logins": 0, "refused": 1}));
-    assert_eq!((&stats["validations"]["valid"], &stats["validations"]["refused"]), (&json!(1), &json!(1)));
+    // The check and the logout.
+    assert_eq!((&stats["validations"]["valid"], &stats["validations"]["refused"]), (&json!(2), &json!(1)));
     assert_eq!(stats["connections"]["admin"]["max"], 10_000);
     assert_eq!(stats["masters"], json!([]));
 }

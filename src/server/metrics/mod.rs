@@ -2,6 +2,7 @@
 
 pub mod admin_calls;
 pub mod api_keys;
+pub mod certificates;
 pub mod connections;
 pub mod feed_readers;
 pub mod plane;

@@ -82,6 +82,12 @@ impl TlsOfListeners {
         if errors.is_empty() { Ok(NewCertificates(new)) } else { Err(errors) }
     }
 
+    /// Each of them, by the name of its listener.
+    pub(super) fn by_listener(&self) -> Vec<(&'static str, Arc<ListenerTls>)> {
+        let listeners = [("validation", &self.validation), ("admin", &self.admin), ("grpc", &self.grpc)];
+        listeners.into_iter().filter_map(|(name, tls)| Some((name, tls.clone()?))).collect()
+    }
+
     /// All of them.
     pub(in crate::server) fn all(&self) -> impl Iterator<Item = &Arc<ListenerTls>> {
         [&self.validation, &self.admin, &self.grpc].into_iter().flatten()

@@ -27,6 +27,7 @@ use crate::server::auth::route_checks::RouteChecks;
 use crate::server::auth::settings::ValidationSettings;
 use crate::server::metrics::admin_calls::AdminCalls;
 use crate::server::metrics::api_keys::ApiKeyCollector;
+use crate::server::metrics::certificates::CertificateCollector;
 use crate::server::metrics::connections::ConnectionsByListener;
 use crate::server::metrics::feed_readers::FeedReaderCollector;
 use crate::server::metrics::plane::MetricsPlane;
@@ -85,6 +86,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
     let admin =
         admin_plane(&config, &node, settings, &reloader, connections.clone(), &entropy, tracer).await?;
     register_metrics(&node, &connections, &admin.feed, &reloader);
+    node.metrics().collect(CertificateCollector(tls.by_listener()));
     let serve_admin = ServeAdmin { admin: Arc::new(admin), tls: tls.admin.clone() };
     let (listen, admin_listen) = (listeners.validation.address(), listeners.admin.address());
     let grpc_listen = listeners.grpc.as_ref().map(Listener::address);

@@ -14,8 +14,15 @@ use crate::files::FileError;
 pub struct ListenerTls {
     protocols: AlpnProtocols,
     clock: Clock,
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<TlsInUse>,
     watched: Mutex<WatchedFiles>,
+}
+
+/// The certificates of new connections.
+struct TlsInUse {
+    config: Arc<ServerConfig>,
+    /// When the first certificate of the chain expires, in seconds since the Unix epoch; `None` if that cannot be read.
+    not_after_s: Option<u64>,
 }
 
 /// The files in use, and what was last found in them.
@@ -28,7 +35,7 @@ struct WatchedFiles {
 /// Certificates that were read and checked, and are not in use yet.
 pub struct LoadedTls {
     watched: WatchedFiles,
-    config: ServerConfig,
+    tls: TlsInUse,
 }
 
 impl ListenerTls {
@@ -37,14 +44,19 @@ impl ListenerTls {
     /// # Errors
     /// If a file cannot be read or used.
     pub fn load(files: TlsFiles, protocols: AlpnProtocols, clock: &Clock) -> Result<Arc<Self>, FileError> {
-        let LoadedTls { watched, config } = LoadedTls::read(files, protocols, clock)?;
-        let (current, clock) = (ArcSwap::from_pointee(config), clock.clone());
+        let LoadedTls { watched, tls } = LoadedTls::read(files, protocols, clock)?;
+        let (current, clock) = (ArcSwap::from_pointee(tls), clock.clone());
         Ok(Arc::new(Self { protocols, clock, current, watched: Mutex::new(watched) }))
     }
 
     /// Returns an acceptor with the current certificates.
     pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.current.load_full())
+        TlsAcceptor::from(self.current.load().config.clone())
+    }
+
+    /// Returns when the first certificate of the chain in use expires, in seconds since the Unix epoch.
+    pub fn not_after_s(&self) -> Option<u64> {
+        self.current.load().not_after_s
     }
 
     /// Reads and checks these files for [`ListenerTls::replace`].
@@ -60,7 +72,7 @@ impl ListenerTls {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let has_changed = watched.digest != loaded.watched.digest;
         *watched = loaded.watched;
-        self.current.store(Arc::new(loaded.config));
+        self.current.store(Arc::new(loaded.tls));
         has_changed
     }
 
@@ -80,9 +92,9 @@ impl ListenerTls {
             return;
         }
         watched.digest = digest;
-        match contents.and_then(|contents| contents.server_config(self.protocols, &self.clock)) {
-            Ok(config) => {
-                self.current.store(Arc::new(config));
+        match contents.and_then(|contents| TlsInUse::of(&contents, self.protocols, &self.clock)) {
+            Ok(tls) => {
+                self.current.store(Arc::new(tls));
                 tracing::info!(setting = watched.files.cert.setting, "certificates replaced");
             }
             Err(error) => tracing::warn!(%error, "new certificates not usable, old ones stay"),
@@ -94,8 +106,15 @@ impl LoadedTls {
     fn read(files: TlsFiles, protocols: AlpnProtocols, clock: &Clock) -> Result<Self, FileError> {
         let contents = Contents::read(&files);
         let digest = digest(&contents);
-        let config = contents?.server_config(protocols, clock)?;
-        Ok(Self { watched: WatchedFiles { files, digest }, config })
+        let tls = TlsInUse::of(&contents?, protocols, clock)?;
+        Ok(Self { watched: WatchedFiles { files, digest }, tls })
+    }
+}
+
+impl TlsInUse {
+    fn of(contents: &Contents, protocols: AlpnProtocols, clock: &Clock) -> Result<Self, FileError> {
+        let config = contents.server_config(protocols, clock)?;
+        Ok(Self { config: Arc::new(config), not_after_s: contents.not_after_s() })
     }
 }
 
