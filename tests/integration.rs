@@ -70,6 +70,7 @@ mod listeners {
 
 /// Prometheus: what it scrapes, the alert rules, the dashboard.
 mod metrics {
+    mod outage;
     mod prometheus;
     mod rules;
 }
