@@ -90,7 +90,7 @@ impl Filling {
     fn token(&self, user: &str, number: u64) -> Result<Token, Box<dyn std::error::Error>> {
         let minted = token_string::mint(TokenKind::Session, &self.token_keys, user, &self.entropy)?;
         let created_at_ms = self.now_ms;
-        let object = (number % 10 == 0).then(|| RelatedObject {
+        let object = number.is_multiple_of(10).then(|| RelatedObject {
             content_type: "measurement".into(),
             object_id: (number / 10 / TOKENS_PER_OBJECT).to_string(),
         });

@@ -13,6 +13,7 @@ pub(crate) struct StoreFaults {
 impl StoreFaults {
     /// Logs why a request is answered with a server error.
     pub(crate) fn report(&self, error: &StoreError, request_id: Option<&str>, boottime_ms: u64) {
+        let request_id = request_id.map(tracing::field::display);
         match error {
             StoreError::Unavailable(reason) | StoreError::Unusable(reason) => {
                 if let Some(due) = self.unavailable.due(boottime_ms) {

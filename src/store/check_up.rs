@@ -35,8 +35,8 @@ pub enum Trial {
         /// What the operator can do.
         fix: String,
     },
-    /// It was not tried, because it could not succeed.
-    NotTried,
+    /// It was not tried; why.
+    NotTried(String),
 }
 
 impl Trial {

@@ -36,7 +36,8 @@ fn refused_requests_are_logged_alike_by_the_fast_path_and_by_hyper() {
     let told = json!({"address": "203.0.113.9", "request_id": "req-1", "original_method": "POST",
         "original_path": "/shop/cart"});
     let mut count = 0;
-    let mut refused = |path: &str, headers: &[(&str, &str)], status: u16, result: &str| {
+    let (none, holder) = (json!({}), json!({"token": token["id"], "user": "alice"}));
+    let mut refused = |path: &str, headers: &[(&str, &str)], status: u16, result: &str, holder: &Value| {
         for last in [None, Some(TO_HYPER)] {
             let headers: Vec<_> = headers.iter().chain(&proxy).copied().chain(last).collect();
             assert_eq!(server.validation().get(path, &headers).status, status, "{path}");
@@ -44,14 +45,15 @@ fn refused_requests_are_logged_alike_by_the_fast_path_and_by_hyper() {
             let line = &all_lines(&server, "access", count)[count - 1];
             let path = path.split('?').next().unwrap();
             let expected = json!({"result": result, "status": status, "method": "GET", "path": path});
-            assert_eq!(*line, merged(&expected, told.clone()));
+            let expected = merged(&merged(&expected, told.clone()), holder.clone());
+            assert_eq!(*line, expected);
         }
     };
-    refused("/auth?token=x", &[], 401, "no-token");
-    refused("/auth/deep", &[("Authorization", "Bearer x")], 401, "invalid-token");
-    refused("/auth", &[("Authorization", &pending)], 403, "second-factor");
-    refused("/check/staff", &[("Authorization", &by_header)], 403, "check");
-    refused("/auth", &[("Cookie", &by_cookie), ("Sec-Fetch-Site", "cross-site")], 403, "cross-site");
+    refused("/auth?token=x", &[], 401, "no-token", &none);
+    refused("/auth/deep", &[("Authorization", "Bearer x")], 401, "invalid-token", &none);
+    refused("/auth", &[("Authorization", &pending)], 403, "second-factor", &none);
+    refused("/check/staff", &[("Authorization", &by_header)], 403, "check", &holder);
+    refused("/auth", &[("Cookie", &by_cookie), ("Sec-Fetch-Site", "cross-site")], 403, "cross-site", &holder);
     // Those that pass, and those that no route answers, have no line.
     for (path, headers, status) in [
         ("/auth", vec![("Authorization", &*by_header)], 200),
@@ -61,7 +63,7 @@ fn refused_requests_are_logged_alike_by_the_fast_path_and_by_hyper() {
     ] {
         assert_eq!(server.validation().get(path, &headers).status, status);
     }
-    refused("/auth", &[], 401, "no-token");
+    refused("/auth", &[], 401, "no-token", &none);
 }
 
 #[test]

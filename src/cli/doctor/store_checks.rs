@@ -119,7 +119,7 @@ impl StoreChecks<'_> {
                 _ if reached.is_empty() => Some("no connection"),
                 VERSION => None,
                 _ if is_old => Some("the server is too old"),
-                WRITES | CLOCK if is_locked => Some("the store must not be used as it is"),
+                WRITES | CLOCK if is_locked => Some("not before the faults above are gone"),
                 _ => None,
             };
             match reason {
@@ -237,7 +237,7 @@ fn of_trial(name: &'static str, trial: &Trial) -> Check {
     match trial {
         Trial::Passed(found) => Check::ok(name, found),
         Trial::Failed { severity, place, cause, fix } => Check::failed(name, *severity, place, cause, fix),
-        Trial::NotTried => Check::not_checked(name, "the store cannot be used as it is"),
+        Trial::NotTried(reason) => Check::not_checked(name, reason),
     }
 }
 
@@ -246,7 +246,8 @@ fn memory(master: &MasterReport) -> String {
     match master.memory.limit {
         0 => format!("{policy}, no maxmemory"),
         limit => {
-            format!("{policy}, {} % of {limit} bytes used", master.memory.used.saturating_mul(100) / limit)
+            let percent = master.memory.used.saturating_mul(100) / limit;
+            format!("{policy}, {percent} % of {} MiB used", limit.div_ceil(1024 * 1024))
         }
     }
 }

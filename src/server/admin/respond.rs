@@ -60,14 +60,14 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut Call
             handle(AdminCall::new(admin, &key, params, request), entry).await
         }
         Handler::OAuthRead(scopes, handle) => {
-            let answer = match OAuthCall::read(admin, request, context, scopes).await {
+            let answer = match OAuthCall::read(admin, request, scopes, &mut context.key).await {
                 Ok(call) => handle(call).await,
                 Err(error) => Err(error),
             };
             Ok(oauth_response(admin, context, answer))
         }
         Handler::OAuthChange(action, scopes, handle) => {
-            let answer = match OAuthCall::read(admin, request, context, scopes).await {
+            let answer = match OAuthCall::read(admin, request, scopes, &mut context.key).await {
                 Ok(call) => handle(call, context.entry.get_or_insert(AuditEntry::new(*action))).await,
                 Err(error) => Err(error),
             };

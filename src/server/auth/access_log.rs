@@ -2,23 +2,19 @@
 //!
 //! Nothing is shared between threads, so a count is a plain load and a plain store.
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use hyper::{Response, StatusCode};
 
 use super::decision::Decision;
+use super::logged_request::LoggedRequest;
 use super::refusal::{Refusal, reason_of};
 use crate::clock::Clock;
 use crate::logging::access::AccessLine;
-use crate::logging::text::shown_path;
 use crate::model::token::TokenRecord;
-use crate::server::request::headers::RequestHeaders;
-use crate::server::request::origin::RequestOrigin;
-use crate::server::request::request_id::request_id_in;
 use crate::server::transport::body::Body;
 use crate::token_string::TokenId;
-use crate::values::{AccessLogRule, TrustedProxies};
+use crate::values::AccessLogRule;
 
 /// What the log has.
 #[derive(Clone, Copy, Debug)]
@@ -52,18 +48,6 @@ pub struct LoggedOutcome {
     pub holder: Option<(TokenId, String)>,
 }
 
-/// What a line tells of a request; the default for a request that was not read. It outlives the request, which is gone
-/// when the store has answered.
-#[derive(Default)]
-pub struct LoggedRequest {
-    method: Option<String>,
-    path: Option<String>,
-    original_method: Option<String>,
-    original_path: Option<String>,
-    address: Option<IpAddr>,
-    request_id: Option<String>,
-}
-
 impl AccessLog {
     /// Returns the log, or `None` if it is off.
     pub fn new(options: AccessLogOptions, clock: Clock) -> Option<Self> {
@@ -91,7 +75,7 @@ impl AccessLog {
             return None;
         }
         let holder = match decision {
-            Decision::Allowed(record, _) => Some(holder_of(record)),
+            Decision::Allowed(record, _) | Decision::Forbidden(_, Some(record)) => Some(holder_of(record)),
             _ => None,
         };
         Some(LoggedOutcome { result: decision.result(), status, holder })
@@ -175,24 +159,6 @@ fn result_of(response: &Response<Body>) -> &'static str {
         StatusCode::NOT_FOUND => "unknown-check",
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "too-large",
         _ => "unavailable",
-    }
-}
-
-impl LoggedRequest {
-    /// Reads what a line tells of a request to this path.
-    pub fn of<H: RequestHeaders + ?Sized>(
-        origin: &RequestOrigin<'_, H>,
-        path: &str,
-        trusted_proxies: &TrustedProxies,
-    ) -> Self {
-        Self {
-            method: Some(origin.method.to_owned()),
-            path: Some(shown_path(path)),
-            original_method: origin.original_method().map(|method| method.into_owned()),
-            original_path: origin.original_path().map(|path| shown_path(&path)),
-            address: origin.client_address(trusted_proxies),
-            request_id: request_id_in(origin.headers).map(str::to_owned),
-        }
     }
 }
 

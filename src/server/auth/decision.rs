@@ -6,10 +6,10 @@
 
 use hyper::{Response, StatusCode};
 
-use super::access_log::LoggedRequest;
 use super::admission::{Admission, Demand};
 use super::cross_site::is_forged;
 use super::identity_headers::IdentityHeaders;
+use super::logged_request::LoggedRequest;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
 use crate::model::token::{TokenRecord, Transport};
@@ -31,8 +31,8 @@ pub enum Decision<'a> {
     Anonymous,
     /// 401.
     Refused(Refusal),
-    /// 403: the token is valid, but the request may not pass.
-    Forbidden(ForbiddenReason),
+    /// 403: the token is valid, but the request may not pass. The token, unless it waits for its second factor.
+    Forbidden(ForbiddenReason, Option<&'a TokenRecord>),
     /// 503.
     Unavailable,
 }
@@ -128,10 +128,10 @@ fn decide_on<'a>(
     match judgement {
         Ok(Judgement::Valid(record, now_ms)) => match admission.objection(record) {
             None => Decision::Allowed(record, now_ms),
-            Some(reason) => Decision::Forbidden(reason),
+            Some(reason) => Decision::Forbidden(reason, Some(record)),
         },
         Ok(Judgement::Pending) if admission.is_for_pending() => Decision::Anonymous,
-        Ok(Judgement::Pending) => Decision::Forbidden(ForbiddenReason::SecondFactor),
+        Ok(Judgement::Pending) => Decision::Forbidden(ForbiddenReason::SecondFactor, None),
         Ok(Judgement::Refused) => refuse(Refusal::InvalidToken, admission),
         Err(error) => {
             validator.service().report(&error, None);
@@ -150,7 +150,7 @@ impl Decision<'_> {
         match self {
             Self::Allowed(..) | Self::Anonymous => StatusCode::OK,
             Self::Refused(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(..) => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -161,7 +161,7 @@ impl Decision<'_> {
             Self::Allowed(..) => "valid",
             Self::Anonymous => "anonymous",
             Self::Refused(refusal) => refusal.name(),
-            Self::Forbidden(reason) => reason.name(),
+            Self::Forbidden(reason, _) => reason.name(),
             Self::Unavailable => "unavailable",
         }
     }
@@ -177,7 +177,7 @@ impl Decision<'_> {
             Self::Allowed(record, now_ms) => allowed(IdentityHeaders::of(record, *now_ms)),
             Self::Anonymous => allowed(IdentityHeaders::anonymous()),
             Self::Refused(refusal) => refusal.response(),
-            Self::Forbidden(reason) => reason.response(),
+            Self::Forbidden(reason, _) => reason.response(),
             Self::Unavailable => unavailable(),
         }
     }

@@ -7,6 +7,7 @@ pub mod cross_site;
 pub mod decision;
 pub mod fast_path;
 pub mod identity_headers;
+pub mod logged_request;
 pub mod plane;
 pub mod refusal;
 pub mod route_checks;

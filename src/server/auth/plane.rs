@@ -15,9 +15,10 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use super::access_log::{AccessLog, LoggedRequest};
+use super::access_log::AccessLog;
 use super::admission::Admission;
 use super::decision::{Decision, Progress, Undecided, decide, decide_after_read};
+use super::logged_request::LoggedRequest;
 use super::routes;
 use super::session::{log_out, show_session};
 use super::settings::ValidationSettings;

@@ -14,9 +14,9 @@ use super::messages::{
     HeaderValueOption, HttpResponse, HttpStatus, MessageHeader, OVERWRITE_IF_EXISTS_OR_ADD, OkHttpResponse,
     RpcStatus,
 };
-use crate::server::auth::access_log::LoggedRequest;
 use crate::server::auth::admission::Admission;
 use crate::server::auth::decision::Progress;
+use crate::server::auth::logged_request::LoggedRequest;
 use crate::server::auth::plane::ValidationPlane;
 use crate::server::request::client::DirectClient;
 use crate::server::request::headers::RequestHeaders;

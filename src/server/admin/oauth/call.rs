@@ -10,7 +10,6 @@ use super::error::OAuthError;
 use super::form::Form;
 use crate::model::event::Actor;
 use crate::server::admin::api_keys::KnownKey;
-use crate::server::admin::context::CallContext;
 use crate::server::admin::input::body::{BodyLimit, has_type, read_body, unsupported_type};
 use crate::server::admin::plane::AdminPlane;
 use crate::server::transport::body::Body;
@@ -35,20 +34,20 @@ pub struct OAuthCall<'a> {
 }
 
 impl<'a> OAuthCall<'a> {
-    /// Authenticates the client, tells `context`, and reads its form. Without valid credentials in the headers, only a little of the body is
-    /// read: the key may be in it.
+    /// Authenticates the client and reads its form. `key_name` gets the name of its API key, if that is valid. Without valid
+    /// credentials in the headers, only a little of the body is read: the key may be in it.
     ///
     /// # Errors
     /// OAuth's, and 415, 413 and 408 like other calls.
     pub async fn read(
         admin: &'a AdminPlane,
         request: Request<Incoming>,
-        context: &mut CallContext,
         scopes: &'static [Scope],
+        key_name: &mut Option<String>,
     ) -> Result<Self, OAuthError> {
         let (head, body) = request.into_parts();
         let credentials = ClientCredentials::extract(&head.headers);
-        let by_headers = credentials.authorize(&admin.api_keys, scopes, context);
+        let by_headers = credentials.authorize(&admin.api_keys, scopes, key_name);
         let limit = if by_headers.is_ok() { BodyLimit::AUTHENTICATED } else { BodyLimit::UNAUTHENTICATED };
         let is_form = has_type(&head.headers, &[FORM]);
         let body = match is_form {
@@ -62,7 +61,7 @@ impl<'a> OAuthCall<'a> {
             (Err(problem), _) => return Err(problem.into()),
         };
         let form = Form::parse(&body)?;
-        let key = credentials.with(&form)?.authorize(&admin.api_keys, scopes, context)?;
+        let key = credentials.with(&form)?.authorize(&admin.api_keys, scopes, key_name)?;
         if !is_form {
             return Err(unsupported_type(&format!("the body must be a form: Content-Type: {FORM}")).into());
         }

@@ -11,7 +11,6 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use super::error::OAuthError;
 use super::form::Form;
 use crate::server::admin::api_keys::{ApiKeys, KnownKey};
-use crate::server::admin::context::CallContext;
 use crate::server::admin::problem::challenge;
 use crate::server::request::credentials::after_scheme;
 use crate::values::Scope;
@@ -67,7 +66,7 @@ impl ClientCredentials {
         }
     }
 
-    /// Returns the API key, if it has one of these scopes. Tells `context` its name in any case.
+    /// Returns the API key, if it has one of these scopes. `key_name` gets its name in any case.
     ///
     /// # Errors
     /// `InvalidClient`, `InsufficientScope`.
@@ -75,7 +74,7 @@ impl ClientCredentials {
         &self,
         keys: &ApiKeys,
         scopes: &'static [Scope],
-        context: &mut CallContext,
+        key_name: &mut Option<String>,
     ) -> Result<Arc<KnownKey>, OAuthError> {
         let (text, challenge): (&[u8], _) = match self {
             Self::Absent => (b"", challenge::API_KEY_MISSING),
@@ -84,7 +83,7 @@ impl ClientCredentials {
             Self::Unsupported => (b"", challenge::BASIC),
         };
         let known = keys.find(text).map_err(|_| OAuthError::InvalidClient { challenge })?;
-        context.key = Some(known.name().to_owned());
+        *key_name = Some(known.name().to_owned());
         if known.has_one_of(scopes) { Ok(known) } else { Err(OAuthError::InsufficientScope(scopes)) }
     }
 }

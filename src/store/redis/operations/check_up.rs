@@ -18,6 +18,8 @@ use crate::values::{HostPort, RedisDeployment};
 /// The keys that SCAN visits on each master in search of foreign ones: a few round trips, however large the store.
 const SCANNED_KEYS: u64 = 10_000;
 const SCAN_STEP: u64 = 1_000;
+/// Why a store with a fault is not asked further.
+const FAULTS_FIRST: &str = "not before the faults above are gone";
 /// Attempts to reach the store: on a busy machine the first answers may be late.
 const MAX_ATTEMPTS: usize = 2;
 
@@ -36,7 +38,8 @@ impl RedisStore {
             && self.topology.gate.is_open()
             && !report.faults.iter().any(|fault| fault.kind.is_of_connection());
         if !is_usable {
-            let [shared_keys, tracking, events, foreign_keys] = [const { Trial::NotTried }; 4];
+            let after_faults = || Trial::NotTried(FAULTS_FIRST.into());
+            let [shared_keys, tracking, events, foreign_keys] = std::array::from_fn(|_| after_faults());
             return CheckUp { names, report, shared_keys, tracking, events, foreign_keys };
         }
         let (shared_keys, tracking, events, foreign_keys) = tokio::join!(
@@ -84,7 +87,7 @@ impl RedisStore {
         let schema: Option<String> =
             match self.with_connection(async |c| get_schema.query_async(c).await).await {
                 Ok(schema) => schema,
-                Err(_) => return Trial::NotTried,
+                Err(error) => return Trial::NotTried(error.to_string()),
             };
         let token_key = match self.stored_token_key().await {
             Ok(key) => key,
@@ -130,7 +133,7 @@ impl RedisStore {
     /// Publishes a message on a channel beside that of events, to which no node listens, and receives it.
     async fn try_events(&self) -> Trial {
         let masters = self.masters_with_tokens();
-        let Some(master) = masters.first() else { return Trial::NotTried };
+        let Some(master) = masters.first() else { return Trial::NotTried("no master is known".into()) };
         let tried = timeout(self.timeout() * 2, self.send_message(master)).await;
         let cause = match tried {
             Ok(Ok(())) => return Trial::Passed(format!("a message on {} arrived", self.event_channel)),
@@ -166,9 +169,13 @@ impl RedisStore {
         let scanned = join_all(masters.iter().map(|master| self.count_keys(master))).await;
         let (mut seen, mut foreign) = (0, 0);
         for counted in scanned {
-            let Ok((seen_here, foreign_here)) = counted else { return Trial::NotTried };
-            seen += seen_here;
-            foreign += foreign_here;
+            match counted {
+                Ok((seen_here, foreign_here)) => {
+                    seen += seen_here;
+                    foreign += foreign_here;
+                }
+                Err(error) => return Trial::NotTried(describe(&error)),
+            }
         }
         let prefix = self.keys.prefix();
         if foreign == 0 {

@@ -1,6 +1,6 @@
 //! The kinds of findings.
 
-/// What a finding means.
+/// The weight of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// The store is damaged.
@@ -27,12 +27,12 @@ macro_rules! kinds {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What was found, and what follows from it.
+            /// Describes the finding and its consequence.
             pub const fn description(self) -> &'static str {
                 match self { $(Self::$variant => $description,)* }
             }
 
-            /// What a repair does; empty if this kind is only reported.
+            /// Describes the repair; empty if this kind is only reported.
             pub const fn repair(self) -> &'static str {
                 match self { $(Self::$variant => $repair,)* }
             }
@@ -65,7 +65,7 @@ kinds! {
         "A token, takeover history or device key that cannot be decoded.",
         "";
     WrongHashTag Damage "wrong-hash-tag":
-        "A key whose hash tag is not that of its user or object. No operation finds it.",
+        "A key whose hash tag does not match its user or object. No operation finds it.",
         "";
     ForeignType Damage "foreign-type":
         "A key of another Redis type than the schema says.",

@@ -10,7 +10,7 @@ use crate::store::error::StoreError;
 use crate::token_string::{HashTag, TokenId};
 
 impl Verifier<'_> {
-    /// Checks users' indexes. What is wrong with the entry of a token that exists is found with the token.
+    /// Checks users' indexes. A wrong entry of an existing token is found with the token.
     pub(crate) async fn check_indexes(
         &mut self,
         link: &MasterLink,

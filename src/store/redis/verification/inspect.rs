@@ -34,7 +34,7 @@ pub(crate) struct Item {
     pub(crate) args: Vec<Vec<u8>>,
 }
 
-/// What a script found: the position of the item, what is wrong, and whether it was repaired.
+/// The findings of a script: the position of the item, what is wrong, and whether it was repaired.
 pub(crate) type Found = Vec<(usize, Kind, bool)>;
 
 /// The arguments of every script; lua/shared/verification.lua explains them.

@@ -1,6 +1,6 @@
 //! `doorward verify`: compares the indexes in Redis with the records, and repairs them.
 //!
-//! # What is compared, and when it is damage
+//! # Rules
 //!
 //! [`schema`](super::schema) describes keys, members and TTLs. The rules here are those that hold at any time in a store
 //! that is in use:
@@ -8,7 +8,7 @@
 //! 1. *Keys of one user* are in one slot. A script (`schema/lua/verify_*.lua`) compares record and index as of one moment,
 //!    between two operations, so what it finds is damage. A repair is part of the same step.
 //! 2. *The reverse index* is in other slots. A missing entry is damage if the record still asks for it after the entry was
-//!    missed, and the entry is missed again. An entry too many is none: see `operations/reverse_index.rs`.
+//!    missed, and the entry is missed again. An entry too many is no damage: see `operations/reverse_index.rs`.
 //! 3. *TTLs* are set by the callers' clocks, so they are compared with a tolerance of a minute. A change of
 //!    `stale-grace` or `revoked-retention` does not make old keys damaged.
 //!

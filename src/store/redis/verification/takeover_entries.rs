@@ -16,7 +16,7 @@ use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::takeover::{self as codec, reverse_index_member};
 use crate::token_string::{HashTag, ID_CHARS, TokenId};
 
-/// What names a takeover.
+/// The record that names a takeover.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum NamedBy {
     /// The token, in whose name it acts.
@@ -104,7 +104,7 @@ impl Verifier<'_> {
             let Some(takeovers) = self.decode_history(*id, answer) else { continue };
             self.end_members(takeovers.len()).await;
             let last_ms = takeovers.iter().map(|takeover| takeover.ends_at_ms).max().unwrap_or_default();
-            // A history without takeovers names nobody; it has only the TTL.
+            // A history without takeovers has no user; only its TTL is checked.
             let user = takeovers.first().map(|takeover| takeover.actor.clone()).unwrap_or_default();
             let args = vec![id.locator().into_bytes(), user.into_bytes(), last_ms.to_string().into_bytes()];
             items.push(Item { hash_tag: id.hash_tag(), key: self.store.keys.takeovers(*id), args });

@@ -17,7 +17,7 @@ for_each_item(4, function(position, locator, user, last_ms)
   local history = key('o', locator)
   last_ms = tonumber(last_ms)
   if redis.call('EXISTS', history) == 0 then return end
-  check_listing(position, locator, user, last_ms)
+  if user ~= '' then check_listing(position, locator, user, last_ms) end
   local damage = ttl_damage(history, last_ms, nil)
   if not damage then return end
   if a.repair then set_ttl(history, last_ms + a.retention_ms - now_ms) end
