@@ -50,7 +50,7 @@ fn route_checks_are_tables_or_a_list() {
     let tables = "[checks.any]\n[checks.staff]\nbackend = 'l,dap'\nsecond-factor = true";
     let flag = ["--checks", "any, staff:second-factor=true+backend=l%2Cdap"];
     let checks = file_config(toml).checks;
-    assert_eq!((checks.len(), checks[1].backend.as_deref()), (2, Some("l,dap")));
+    assert_eq!((checks.len(), checks[1].backends.clone()), (2, vec!["l,dap".to_owned()]));
     assert_eq!((&file_config(tables).checks, &config(&flag, &[], &[]).checks), (&checks, &checks));
     for (toml, told) in [
         ("[checks.staff]\nbackend = ['a']", r#"has a "backend" in "staff" that is a list"#),

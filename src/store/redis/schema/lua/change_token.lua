@@ -4,6 +4,7 @@
 -- ARGV[2]  locator
 --          clear, set  flags to clear and to set
 --          slug        '' to keep it, '-' to remove it, '=text' to set it
+--          scopes      the same
 --          confirm     whether the second factor was confirmed
 --          rotate      how to replace the secret, see shared/secrets.lua; absent: keep it
 --          reason      why to revoke it; absent: do not
@@ -40,10 +41,14 @@ if a.reason then
 elseif changed ~= flags then
   redis.call('HSET', token, 'f', changed)
 end
-if a.slug == '-' then
-  redis.call('HDEL', token, 's')
-elseif a.slug ~= '' then
-  redis.call('HSET', token, 's', string.sub(a.slug, 2))
+local function edit_text(field, edit)
+  if edit == '-' then
+    redis.call('HDEL', token, field)
+  elseif edit ~= '' then
+    redis.call('HSET', token, field, string.sub(edit, 2))
+  end
 end
+edit_text('s', a.slug)
+edit_text('o', a.scopes)
 if a.reason then prune_and_fit_ttl(user) end
 return finish(reply_with_token(1, user, a.locator))
