@@ -221,10 +221,7 @@ fn running_app(redis_url: Option<String>) -> RunningApp {
         ("DOORWARD_REDIS_URL", redis_url),
     ];
     let env = env.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into())));
-    let config = match doorward::internals::config::load(["doorward".into()], env) {
-        Ok(doorward::internals::config::Command::Serve(config)) => config,
-        other => panic!("{other:?}"),
-    };
+    let config = doorward::internals::config::load_node(env).unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let (addresses, started) = mpsc::channel();
     let thread = std::thread::spawn(move || serve(config, &addresses, stopped));

@@ -61,12 +61,17 @@ impl Clock {
     /// Returns the system's wall clock in milliseconds since the Unix epoch, for decisions that do not involve the store,
     /// such as the validity of certificates.
     pub fn wall_ms(&self) -> u64 {
+        self.wall_us() / 1000
+    }
+
+    /// Returns [`Clock::wall_ms`] in microseconds.
+    pub fn wall_us(&self) -> u64 {
         match &*self.0 {
             TimeSource::System { wall_error_ms, .. } => {
-                let wall_ms = (system_wall_us() / 1000).saturating_add(wall_error_ms.load(Ordering::SeqCst));
-                u64::try_from(wall_ms).unwrap_or(0)
+                let error_us = wall_error_ms.load(Ordering::SeqCst).saturating_mul(1000);
+                u64::try_from(system_wall_us().saturating_add(error_us)).unwrap_or(0)
             }
-            TimeSource::Manual { now_ms } => now_ms.load(Ordering::SeqCst),
+            TimeSource::Manual { now_ms } => now_ms.load(Ordering::SeqCst).saturating_mul(1000),
         }
     }
 

@@ -32,6 +32,8 @@ mod clock;
 mod config;
 mod entropy;
 mod files;
+#[allow(missing_docs)] // not in the facade
+mod http_client;
 mod last_access;
 mod logging;
 mod model;
@@ -42,6 +44,7 @@ mod service;
 #[allow(missing_docs)] // in the facade only with `StoreError`
 mod store;
 mod sync;
+mod telemetry;
 #[allow(missing_docs)] // in the facade only with `TokenId`
 mod token_string;
 mod validation;
@@ -62,8 +65,9 @@ pub use crate::validation::{Access, Identity, Validator};
 /// The types of the fields of [`Config`].
 pub mod settings {
     pub use crate::values::{
-        ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RedisDeployment, RedisUrl,
-        RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl, TrustedProxies,
+        ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpEndpoint, OtlpHeader, OverLimit,
+        RedisDeployment, RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
+        TrustedProxies,
     };
 }
 
@@ -77,7 +81,7 @@ pub mod internals {
     }
 
     expose! {
-        cli clock config entropy files last_access logging model node server service store sync token_string
-        validation values
+        cli clock config entropy files http_client last_access logging model node server service store sync telemetry
+        token_string validation values
     }
 }

@@ -36,6 +36,7 @@ mod admin_plane {
     mod openapi;
     mod related;
     mod tokens;
+    mod users;
 }
 
 /// The examples in the documents.
@@ -79,6 +80,11 @@ mod store {
     mod contract;
     mod model;
     mod races;
+    mod redis;
+}
+
+/// Spans, and the calls to Redis below them.
+mod traces {
     mod redis;
 }
 

@@ -60,6 +60,11 @@ mod store {
     mod races;
 }
 
+mod traces {
+    mod collector_faults;
+    mod spans;
+}
+
 mod validation_plane {
     mod auth;
     mod cookies;

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::process::ExitCode;
 
-use super::healthcheck::request_readiness;
+use super::command_line::{ClientVerb, Invocation, ServerVerb, read};
+use super::healthcheck::healthcheck;
 use super::output::{FAILURE, fail, print};
 use super::serve::serve;
-use crate::config::{Command, Config, LoadError, hash_key, load};
+use crate::config::{LoadError, Loaded, hash_key};
 use crate::server::check_tls_files;
 
 /// An API key has at most 256 characters.
@@ -18,24 +19,24 @@ pub fn run(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
-    match load(args, env) {
-        Ok(Command::Serve(config)) => serve(config),
-        Ok(Command::CheckConfig { config, report }) => match check_tls_files(&config) {
-            Ok(()) => print(&report),
-            Err(error) => fail(&error, LoadError::EXIT_CODE),
+    match read(args, env) {
+        Ok(Invocation::Print(text)) => print(&text),
+        Ok(Invocation::Server(verb, loaded)) => run_with_settings(verb, *loaded),
+        Ok(Invocation::Client(verb)) => match verb {
+            ClientVerb::HashKey => hash_key_on_stdin(),
         },
-        Ok(Command::Healthcheck(config)) => healthcheck(&config),
-        Ok(Command::HashKey) => hash_key_on_stdin(),
-        Ok(Command::Print(text)) => print(&text),
         Err(error) => fail(&error, LoadError::EXIT_CODE),
     }
 }
 
-fn healthcheck(config: &Config) -> ExitCode {
-    match request_readiness(config) {
-        Ok(status) if status.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
-        Ok(status) => fail(&format!("not ready: {}", status.trim_end()), FAILURE),
-        Err(error) => fail(&format!("not reachable: {error}"), FAILURE),
+fn run_with_settings(verb: ServerVerb, loaded: Loaded) -> ExitCode {
+    match verb {
+        ServerVerb::Serve => serve(loaded.config),
+        ServerVerb::CheckConfig => match check_tls_files(&loaded.config) {
+            Ok(()) => print(&loaded.report()),
+            Err(error) => fail(&error, LoadError::EXIT_CODE),
+        },
+        ServerVerb::Healthcheck => healthcheck(&loaded.config),
     }
 }
 

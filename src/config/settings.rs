@@ -13,14 +13,15 @@ use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
 use super::parse::listener::{file_mode, listen_addr, optional_listen_addr, optional_path};
 use super::parse::origins::{header_name, origins, trusted_proxies};
+use super::parse::otlp::{otlp_endpoint, otlp_headers};
 use super::parse::route_checks::route_checks;
 use super::parse::scalar::{Parsed, boolean, choice, number};
 use super::parse::store::{key_prefix, store_url};
 use super::setting::{Exposure, Setting};
 use crate::model::route_check::RouteCheck;
 use crate::values::{
-    ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RenewalStep, SameSite, SecretString,
-    StoreUrl, TrustedProxies,
+    ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OtlpEndpoint, OtlpHeader, OverLimit, RenewalStep,
+    SameSite, SecretString, StoreUrl, TrustedProxies,
 };
 
 /// Ten years and a few days.
@@ -56,14 +57,14 @@ macro_rules! settings {
 }
 
 // field: type = parser,
-//     name, value in --help, default, help [, list, tables, redacted, secret];
+//     name, value in --help, default, help [, list, tables, frequent, redacted, secret];
 settings! {
     listen: ListenAddr = listen_addr,
         "listen", "ADDRESS", "127.0.0.1:8080",
-        "Address of the validation plane: IP:PORT or unix:/path; port 0 picks a free port";
+        "Address of the validation plane: IP:PORT or unix:/path; port 0 picks a free port", frequent;
     admin_listen: ListenAddr = listen_addr,
         "admin-listen", "ADDRESS", "127.0.0.1:8081",
-        "Address of the admin plane: IP:PORT or unix:/path; port 0 picks a free port";
+        "Address of the admin plane: IP:PORT or unix:/path; port 0 picks a free port", frequent;
     grpc_listen: Option<ListenAddr> = optional_listen_addr,
         "grpc-listen", "ADDRESS", "",
         "Address for Envoy's ext_authz over gRPC: IP:PORT or unix:/path; empty turns it off";
@@ -71,9 +72,10 @@ settings! {
         "unix-socket-mode", "MODE", "",
         "Octal permissions of the listeners' unix sockets, such as 660; if empty, the umask decides";
     tls_cert: Option<PathBuf> = optional_path,
-        "tls-cert", "PATH", "", "PEM certificate chain: makes the validation plane and gRPC accept TLS only";
+        "tls-cert", "PATH", "",
+        "PEM certificate chain: makes the validation plane and gRPC accept TLS only", frequent;
     tls_key: Option<PathBuf> = optional_path,
-        "tls-key", "PATH", "", "PEM private key of tls-cert";
+        "tls-key", "PATH", "", "PEM private key of tls-cert", frequent;
     admin_tls_cert: Option<PathBuf> = optional_path,
         "admin-tls-cert", "PATH", "", "PEM certificate chain: makes the admin plane accept TLS only";
     admin_tls_key: Option<PathBuf> = optional_path,
@@ -86,7 +88,7 @@ settings! {
         "Other origins whose pages may send state-changing requests with the cookie, comma-separated", list;
     trusted_proxies: TrustedProxies = trusted_proxies,
         "trusted-proxies", "NETWORKS", "",
-        "Proxies whose X-Forwarded-* and X-Original-* headers are used, comma-separated: 10.0.0.0/8, ::1, unix", list;
+        "Proxies whose X-Forwarded-* and X-Original-* headers are used, comma-separated: 10.0.0.0/8, ::1, unix", list, frequent;
     max_connections: usize = number(1..=1_000_000),
         "max-connections", "N", "10000", "Maximum number of open connections per listener";
     request_timeout_ms: u64 = duration_ms(100..=10 * MINUTE_MS),
@@ -101,7 +103,8 @@ settings! {
         "validation-threads", "N", "0", "Number of validation threads; 0 is one per core";
 
     redis_url: StoreUrl = store_url,
-        "redis-url", "URL", "", "URL of Redis; without it, tokens are kept in this process's memory", redacted;
+        "redis-url", "URL", "",
+        "URL of Redis; without it, tokens are kept in this process's memory", frequent, redacted;
     redis_ca_file: Option<PathBuf> = optional_path,
         "redis-ca-file", "PATH", "",
         "PEM certificate authorities for rediss://; without it, those of the system";
@@ -120,13 +123,13 @@ settings! {
         "admin-key", "KEY", "", "API key with all scopes", secret;
     api_keys: Vec<ApiKey> = api_keys,
         "api-keys", "KEYS", "",
-        "Further API keys, separated by commas or lines, each NAME:SCOPE+SCOPE:HASH (see hash-key)", list, redacted;
+        "Further API keys, separated by commas or lines, each NAME:SCOPE+SCOPE:HASH (see hash-key)", list, frequent, redacted;
     token_keys: Vec<SecretString> = token_keys,
         "token-keys", "KEYS", "",
         "Keys that sign token strings, separated by commas or lines: the first signs, all verify", list, secret;
 
     cookie_name: String = cookie_name,
-        "cookie-name", "NAME", "doorward", "Name of the cookie that may carry the token";
+        "cookie-name", "NAME", "doorward", "Name of the cookie that may carry the token", frequent;
     cookie_secure: bool = boolean,
         "cookie-secure", "BOOL", "true", "Send the cookie over HTTPS only";
     cookie_http_only: bool = boolean,
@@ -195,9 +198,17 @@ settings! {
         "flush-queue", "N", "100000", "Maximum number of tokens whose accesses are tracked";
 
     log_level: LogLevel = choice(&LogLevel::ALL),
-        "log-level", "LEVEL", "info", "Least severe level that is logged: error, warn, info, debug or trace";
+        "log-level", "LEVEL", "info",
+        "Least severe level that is logged: error, warn, info, debug or trace", frequent;
     log_format: LogFormat = choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         "log-format", "FORMAT", "text", "Format of log lines: text or json";
+
+    otlp_endpoint: Option<OtlpEndpoint> = otlp_endpoint,
+        "otlp-endpoint", "URL", "",
+        "Base URL of an OpenTelemetry collector that gets the traces by OTLP over HTTP; empty turns tracing off";
+    otlp_headers: Vec<OtlpHeader> = otlp_headers,
+        "otlp-headers", "HEADERS", "",
+        "Headers for the collector, such as its API key, separated by commas or lines: NAME=VALUE", list, secret;
 }
 
 /// The defaults: the embedded store, and no API key.

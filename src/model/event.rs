@@ -51,11 +51,13 @@ pub enum RevokeReason {
     Revoked,
     /// Another takeover of the token began.
     Replaced,
+    /// The user was erased: the token's owner, or the user taken over.
+    Erased,
 }
 
 impl RevokeReason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Logout,
         Self::Ended,
         Self::AllOfUser,
@@ -65,6 +67,7 @@ impl RevokeReason {
         Self::Related,
         Self::Revoked,
         Self::Replaced,
+        Self::Erased,
     ];
 
     /// Finds a reason by its name; `None` for a reason of a later version.
@@ -84,6 +87,7 @@ impl RevokeReason {
             Self::Related => "related",
             Self::Revoked => "revoked",
             Self::Replaced => "replaced",
+            Self::Erased => "erased",
         }
     }
 }
@@ -115,11 +119,13 @@ pub enum EventKind {
     DeviceActivated,
     /// A device key was deactivated or removed.
     DeviceEnded,
+    /// Everything of a user was erased, the history of events included: this event is only in the live feed.
+    UserErased,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::TokenIssued,
         Self::TokenConfirmed,
         Self::TokenRotated,
@@ -132,6 +138,7 @@ impl EventKind {
         Self::DeviceRefused,
         Self::DeviceActivated,
         Self::DeviceEnded,
+        Self::UserErased,
     ];
 
     /// Its name in events.
@@ -149,6 +156,7 @@ impl EventKind {
             Self::DeviceRefused => "device.refused",
             Self::DeviceActivated => "device.activated",
             Self::DeviceEnded => "device.ended",
+            Self::UserErased => "user.erased",
         }
     }
 }

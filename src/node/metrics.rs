@@ -14,6 +14,7 @@ use crate::last_access::recorder::LastAccessCounters;
 use crate::logging;
 use crate::store::Store;
 use crate::store::report::FaultKind;
+use crate::telemetry::SpanCounters;
 use crate::validation::validator::ValidationCounters;
 
 /// The content type of the metrics (OpenMetrics 1.0).
@@ -35,6 +36,8 @@ pub struct Metrics {
     pub last_access: LastAccessCounters,
     /// The counter of the admin plane.
     pub admin_refusals: Counter,
+    /// The counters of the export of traces.
+    pub trace_spans: SpanCounters,
 }
 
 impl Metrics {
@@ -45,11 +48,18 @@ impl Metrics {
         registry.register("validations", "Validations, by result and thread", validations.clone());
         let last_access = LastAccessCounters::default();
         let admin_refusals = Counter::default();
+        let trace_spans = SpanCounters::default();
         for (name, help, counter) in [
             ("last_access_flushed", "Last accesses written to the store", &last_access.flushed),
             ("last_access_dropped", "Last accesses dropped because the queue was full", &last_access.dropped),
             ("last_access_failed_writes", "Writes of last accesses that failed", &last_access.failed_writes),
             ("admin_refusals", "Requests to the admin plane without a valid API key", &admin_refusals),
+            ("trace_spans_exported", "Spans that the trace collector accepted", &trace_spans.exported),
+            (
+                "trace_spans_dropped",
+                "Spans lost because the queue was full or the collector did not accept them",
+                &trace_spans.dropped,
+            ),
         ] {
             registry.register(name, help, counter.clone());
         }
@@ -58,7 +68,7 @@ impl Metrics {
         registry.register_collector(Box::new(StoreCollector(readiness.clone())));
         let ready = Gauge::default();
         registry.register("ready", "1 if this node should get traffic, else 0", ready.clone());
-        Self { registry, validations, ready, readiness, last_access, admin_refusals }
+        Self { registry, validations, ready, readiness, last_access, admin_refusals, trace_spans }
     }
 
     /// Returns the counters of a validation thread.

@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::acceptors::Acceptors;
 use super::validation_threads::ValidationThreads;
 use crate::node::{Node, WorkerDied};
+use crate::telemetry::TraceExport;
 
 /// A running server.
 pub struct Server {
@@ -27,6 +28,7 @@ pub struct Server {
     /// `memory` or `redis`.
     pub store_name: &'static str,
     pub(super) node: Node,
+    pub(super) traces: Option<TraceExport>,
     pub(super) acceptors: Acceptors,
     pub(super) validation_threads: ValidationThreads,
     /// Reloads the certificates.
@@ -59,6 +61,7 @@ impl Server {
     /// 3. Each connection ends with its next answer; one without a request ends a moment later.
     /// 4. Connections that are still open at the drain timeout are cut off.
     /// 5. The node writes the remaining accesses and stops, within the rest of the drain timeout, but at least 1 s.
+    ///    Meanwhile, the last spans are exported, within 1 s.
     async fn stop(mut self) {
         self.node.readiness().drain();
         sleep(self.shutdown_delay).await;
@@ -73,6 +76,11 @@ impl Server {
         self.acceptors.shutdown().await;
         self.workers.shutdown().await;
         let spent = Duration::from_millis(clock.boottime_ms().saturating_sub(began_ms));
-        self.node.stop_within(self.drain_timeout.saturating_sub(spent)).await;
+        let stop_traces = async {
+            if let Some(traces) = self.traces {
+                traces.stop().await;
+            }
+        };
+        tokio::join!(self.node.stop_within(self.drain_timeout.saturating_sub(spent)), stop_traces);
     }
 }

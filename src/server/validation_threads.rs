@@ -15,6 +15,7 @@ use super::auth::settings::ValidationSettings;
 use super::grpc::memory::MessageMemory;
 use super::grpc::plane::GrpcPlane;
 use super::request::client::DirectClient;
+use super::request::span::RequestTracer;
 use super::transport::accept::Deliver;
 use super::transport::connection;
 use super::transport::connections::OpenConnection;
@@ -55,6 +56,8 @@ pub(super) struct ThreadParts {
     pub(super) grpc_tls: Option<Arc<ListenerTls>>,
     /// The longest time until the message of a gRPC call has arrived.
     pub(super) request_timeout: Duration,
+    /// Starts the spans of sampled requests; `None` without tracing.
+    pub(super) tracer: Option<RequestTracer>,
 }
 
 /// The running threads. They end when this and all distributors are dropped.
@@ -131,8 +134,8 @@ impl Drop for EndNotice {
 }
 
 async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mpsc::Receiver<Delivery>) {
-    let ThreadParts { settings, readiness, tls, grpc_tls, request_timeout, .. } = parts;
-    let plane = Arc::new(ValidationPlane { validator, settings, readiness });
+    let ThreadParts { settings, readiness, tls, grpc_tls, request_timeout, tracer, .. } = parts;
+    let plane = Arc::new(ValidationPlane { validator, settings, readiness, tracer });
     let grpc = Arc::new(GrpcPlane { validation: plane.clone(), request_timeout });
     while let Some(Delivery { accepted, endpoint, open }) = deliveries.recv().await {
         match endpoint {

@@ -11,6 +11,7 @@ pub mod store_faults;
 pub mod takeovers;
 pub mod token_keys;
 pub mod tokens;
+pub mod users;
 
 pub use self::core::Service;
 pub use self::devices::{MadeDevice, NewDevice};

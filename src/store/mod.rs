@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod call;
+pub mod check_up;
 pub mod dispatch;
 pub mod error;
 pub mod feed;

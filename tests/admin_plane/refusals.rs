@@ -148,7 +148,7 @@ fn unknown_paths_and_methods_are_rejected() {
         "/v1/tokens/",
         "/v2/tokens",
         "/v1/users",
-        "/v1/users/alice",
+        "/v1/users/",
         "/auth",
         "/logout",
         "//v1/tokens",

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod cluster;
+pub mod collector;
 pub mod devices;
 pub mod fake_sentinel;
 pub mod fake_time;

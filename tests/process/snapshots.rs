@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use doorward::internals::config::{self, Command};
+use doorward::internals::cli::command_line::{Invocation, read};
 use doorward::internals::server::admin::problem::ProblemKind;
 use doorward::{Config, Node};
 
@@ -21,10 +21,12 @@ fn assert_snapshot(file: &str, text: &str) {
 
 #[test]
 fn help_snapshot() {
-    let Ok(Command::Print(help)) = config::load(["doorward".into(), "--help".into()], []) else {
-        panic!("--help prints nothing");
-    };
-    assert_snapshot("help.txt", &help);
+    for (flag, file) in [("--help", "help.txt"), ("-h", "help_short.txt")] {
+        let Ok(Invocation::Print(help)) = read(["doorward".into(), flag.into()], []) else {
+            panic!("{flag} prints nothing");
+        };
+        assert_snapshot(file, &help);
+    }
 }
 
 #[test]

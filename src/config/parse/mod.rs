@@ -9,6 +9,7 @@ pub mod duration;
 pub mod list;
 pub mod listener;
 pub mod origins;
+pub mod otlp;
 pub mod route_checks;
 pub mod scalar;
 pub mod store;

@@ -1,6 +1,5 @@
 //! The settings as a whole: from flags, variables and files to values and reports.
 
-mod command_line;
 mod consistency;
 mod environment;
 mod files;
@@ -9,5 +8,5 @@ mod mistakes;
 mod parsers;
 mod sample;
 mod secrets;
-mod support;
+pub(crate) mod support;
 mod toml_file;

@@ -1,8 +1,8 @@
 //! Secrets: where they may be given, and that they are never shown.
 
 use super::support::{KEY, config, file_config, mistakes, run};
+use crate::cli::command_line::{Invocation, ServerVerb};
 use crate::config::hash_key::hash_key;
-use crate::config::load::Command;
 use crate::config::parse::api_keys::api_keys;
 use crate::values::{ApiKey, Scopes};
 
@@ -41,9 +41,13 @@ fn no_secret_is_shown() {
         ("DOORWARD_REDIS_URL", "redis://user:hunter2@host/1"),
         ("DOORWARD_API_KEYS", &format!("ci:tokens+metrics:{}", "ab".repeat(32))),
     ];
-    let Ok(Command::CheckConfig { config, report }) = run(&["check-config", "--lease=3s"], &env, &[]) else {
+    let Ok(Invocation::Server(ServerVerb::CheckConfig, loaded)) =
+        run(&["check-config", "--lease=3s"], &env, &[])
+    else {
         panic!("the settings are valid");
     };
+    assert!(!format!("{loaded:?}").contains("hunter2"));
+    let (config, report) = (&loaded.config, loaded.report());
     for text in [&report, &format!("{config:?}"), &format!("{config:#?}")] {
         assert!(!text.contains("hunter2") && !text.contains("abab"), "{text}");
     }

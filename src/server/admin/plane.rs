@@ -9,6 +9,7 @@ use crate::entropy::Entropy;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
 use crate::server::auth::settings::ValidationSettings;
+use crate::server::request::span::RequestTracer;
 use crate::service::Service;
 use crate::validation::Validator;
 use crate::values::ApiKey;
@@ -27,6 +28,8 @@ pub struct AdminPlane {
     pub api_keys: Vec<ApiKey>,
     /// Counts requests without valid credentials.
     pub unauthorized: UnauthorizedLog,
+    /// Starts the spans of sampled requests; `None` without tracing.
+    pub tracer: Option<RequestTracer>,
     /// Answers `/v1/events`.
     pub feed: FeedReaders,
     /// Answers `/metrics`.

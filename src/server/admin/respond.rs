@@ -13,17 +13,22 @@ use super::oauth::call::OAuthCall;
 use super::observation::Observation;
 use super::plane::AdminPlane;
 use super::route::{Handler, OAuthHandle};
-use super::routes::find;
+use super::routes::{find, pattern};
 use crate::model::event::Actor;
 use crate::server::request::client::DirectClient;
+use crate::server::request::origin::RequestOrigin;
+use crate::server::request::span::later_within;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
 use crate::values::Scope;
 
 /// Answers a request.
 pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: DirectClient) -> Reply {
+    let span = admin.tracer.as_ref().and_then(|tracer| {
+        tracer.begin(&RequestOrigin::of(&request, client), || pattern(request.uri().path()))
+    });
     let mut observation = Observation::begin(&admin, &request, client);
-    Reply::later(async move {
+    later_within(span, async move {
         let context = &mut observation.context;
         let mut response = call(&admin, request, context).await.unwrap_or_else(|problem| {
             problem.cause().inspect(|error| admin.service.report(error, Some(context.request_id.as_str())));

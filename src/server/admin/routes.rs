@@ -3,7 +3,7 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    devices, events, metrics, openapi, related, status, takeovers, tokens, user_tokens, validate,
+    devices, events, metrics, openapi, related, status, takeovers, tokens, user_tokens, users, validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
@@ -57,6 +57,7 @@ const ROUTES: &[Route] = &[
     get("/v1/users/{user}/takeovers", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::list_of_user(call)))),
     get("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::list(call)))),
     delete("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::revoke_all(call)))),
+    delete("/v1/users/{user}", ApiKey(TOKENS, |call| Box::pin(users::erase(call)))),
     get("/v1/users/{user}/events", ApiKey(EVENTS, |call| Box::pin(events::list_of_user(call)))),
     get_stream("/v1/events", ApiKey(EVENTS, |call| Box::pin(events::follow(call)))),
     get("/v1/users/{user}/devices", ApiKey(DEVICES, |call| Box::pin(devices::list(call)))),
@@ -85,6 +86,11 @@ pub fn find(method: &Method, path: &str) -> Result<(&'static Route, PathParams),
     } else {
         Err(Problem::method_not_allowed(&allowed))
     }
+}
+
+/// Returns the pattern of a path; `None` for an unknown one.
+pub fn pattern(path: &str) -> Option<&'static str> {
+    ROUTES.iter().find(|route| route.params(path).is_some()).map(|route| route.pattern)
 }
 
 #[cfg(test)]

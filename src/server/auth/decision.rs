@@ -15,6 +15,7 @@ use crate::model::token::{TokenRecord, Transport};
 use crate::server::request::credentials::{Credentials, extract};
 use crate::server::request::headers::RequestHeaders;
 use crate::server::request::origin::RequestOrigin;
+use crate::server::request::span::RequestSpan;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{empty, unavailable};
 use crate::store::StoreError;
@@ -39,19 +40,33 @@ pub enum Decision<'a> {
 pub enum Progress<R> {
     /// The answer made of the decision.
     Decided(R),
-    /// The parameters of [`decide_after_read`].
-    MustRead(LookUp, Admission),
+    /// Waits for [`decide_after_read`].
+    MustRead(Undecided),
+}
+
+/// An auth subrequest that waits for the store.
+pub struct Undecided {
+    look_up: LookUp,
+    admission: Admission,
+    span: Option<Box<RequestSpan>>,
 }
 
 /// Decides on an auth subrequest if that is possible without waiting. `answer` turns the decision into the answer while
-/// the record is at hand.
+/// the record is at hand. `span` is that of a sampled request.
 pub fn decide<R>(
     validator: &Validator,
     settings: &ValidationSettings,
     origin: RequestOrigin<'_, impl RequestHeaders + ?Sized>,
     mut admission: Admission,
+    mut span: Option<Box<RequestSpan>>,
     answer: impl FnOnce(Decision<'_>) -> R,
 ) -> Progress<R> {
+    let answer = |decision: Decision<'_>| {
+        if let Some(span) = &mut span {
+            span.decided(decision.result(), decision.status(), false);
+        }
+        answer(decision)
+    };
     let headers = origin.headers;
     let refusal = match extract(headers, &settings.cookie.name) {
         Credentials::Token(token_string, via) => {
@@ -68,7 +83,7 @@ pub fn decide<R>(
             });
             return match judged {
                 Judged::Done(answer) => Progress::Decided(answer),
-                Judged::MustRead(look_up) => Progress::MustRead(look_up, admission),
+                Judged::MustRead(look_up) => Progress::MustRead(Undecided { look_up, admission, span }),
             };
         }
         Credentials::Ambiguous(_) => Refusal::InvalidToken,
@@ -80,13 +95,29 @@ pub fn decide<R>(
 /// Reads the token from the store, then decides.
 pub async fn decide_after_read<R>(
     validator: &Validator,
-    look_up: LookUp,
-    admission: &Admission,
+    undecided: Undecided,
     answer: impl FnOnce(Decision<'_>) -> R,
 ) -> R {
+    let Undecided { look_up, admission, span } = undecided;
     // A request that is judged here carried its token somewhere.
     let via = look_up.via().unwrap_or(Transport::Header);
-    validator.look_up(look_up, |judgement| answer(decide_on(validator, judgement, admission, via))).await
+    let Some(mut span) = span else {
+        return validator
+            .look_up(look_up, |judgement| answer(decide_on(validator, judgement, &admission, via)))
+            .await;
+    };
+    // Boxed, so that the state of other requests is no larger for it.
+    let mut outcome = None;
+    let read = validator.look_up(look_up, |judgement| {
+        let decision = decide_on(validator, judgement, &admission, via);
+        outcome = Some((decision.result(), decision.status()));
+        answer(decision)
+    });
+    let answer = Box::pin(span.within(read)).await;
+    if let Some((result, status)) = outcome {
+        span.decided(result, status, true);
+    }
+    answer
 }
 
 fn decide_on<'a>(
@@ -115,6 +146,28 @@ fn refuse(refusal: Refusal, admission: &Admission) -> Decision<'static> {
 }
 
 impl Decision<'_> {
+    /// Returns the status of the response.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Allowed(..) | Self::Anonymous => StatusCode::OK,
+            Self::Refused(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Returns the name of the decision in traces.
+    pub fn result(&self) -> &'static str {
+        match self {
+            Self::Allowed(..) => "valid",
+            Self::Anonymous => "anonymous",
+            Self::Refused(Refusal::NoToken) => "no-token",
+            Self::Refused(Refusal::InvalidToken) => "invalid-token",
+            Self::Forbidden(reason) => reason.name(),
+            Self::Unavailable => "unavailable",
+        }
+    }
+
     /// Builds the response for hyper. The fast path writes the same as bytes: `fast_path::response`.
     pub fn response(&self) -> Response<Body> {
         let allowed = |identity: IdentityHeaders<'_>| {

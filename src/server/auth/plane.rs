@@ -16,7 +16,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::admission::Admission;
-use super::decision::{Decision, Progress, decide, decide_after_read};
+use super::decision::{Decision, Progress, Undecided, decide, decide_after_read};
 use super::routes;
 use super::session::{log_out, show_session};
 use super::settings::ValidationSettings;
@@ -25,10 +25,11 @@ use crate::server::plane_hint::not_found_on_validation;
 use crate::server::request::client::DirectClient;
 use crate::server::request::headers::RequestHeaders;
 use crate::server::request::origin::RequestOrigin;
+use crate::server::request::span::{RequestSpan, RequestTracer, later_within};
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
 use crate::server::transport::response::{empty, unavailable, with_body};
-use crate::validation::{LookUp, Validator};
+use crate::validation::Validator;
 
 /// The validation plane of one runtime.
 pub struct ValidationPlane {
@@ -38,6 +39,8 @@ pub struct ValidationPlane {
     pub settings: ValidationSettings,
     /// For `/readyz`.
     pub readiness: Readiness,
+    /// Starts the spans of sampled requests; `None` without tracing.
+    pub tracer: Option<RequestTracer>,
 }
 
 impl ValidationPlane {
@@ -45,18 +48,19 @@ impl ValidationPlane {
     pub fn respond(self: &Arc<Self>, request: Request<Incoming>, client: DirectClient) -> Reply {
         let path = request.uri().path();
         if let Some(admission) = self.admission(path) {
-            return self.answer_auth(RequestOrigin::of(&request, client), admission);
+            return self.answer_auth(RequestOrigin::of(&request, client), admission, path);
         }
+        let span = || self.begin_span(&RequestOrigin::of(&request, client), path);
         let response = match (path, request.method()) {
             ("/session", &Method::GET | &Method::HEAD) => {
-                let plane = self.clone();
-                return Reply::later(async move {
+                let (plane, span) = (self.clone(), span());
+                return later_within(span, async move {
                     show_session(&plane.validator, &plane.settings, request.headers()).await
                 });
             }
             ("/logout", &Method::POST) => {
-                let plane = self.clone();
-                return Reply::later(async move {
+                let (plane, span) = (self.clone(), span());
+                return later_within(span, async move {
                     let origin = RequestOrigin::of(&request, client);
                     log_out(&plane.validator, &plane.settings, origin).await
                 });
@@ -70,15 +74,31 @@ impl ValidationPlane {
         Reply::now(response)
     }
 
-    fn answer_auth(self: &Arc<Self>, origin: RequestOrigin<'_, HeaderMap>, admission: Admission) -> Reply {
+    fn answer_auth(
+        self: &Arc<Self>,
+        origin: RequestOrigin<'_, HeaderMap>,
+        admission: Admission,
+        path: &str,
+    ) -> Reply {
         let response = |decision: Decision<'_>| decision.response();
-        match self.decide(origin, admission, response) {
+        let span = self.begin_span(&origin, path);
+        match self.decide(origin, admission, span, response) {
             Progress::Decided(response) => Reply::now(response),
-            Progress::MustRead(look_up, admission) => {
+            Progress::MustRead(undecided) => {
                 let plane = self.clone();
-                Reply::later(async move { plane.decide_after_read(look_up, &admission, response).await })
+                Reply::later(async move { plane.decide_after_read(undecided, response).await })
             }
         }
+    }
+
+    /// Begins the span of a request to this path, if tracing is on and the request's parent is sampled.
+    #[inline]
+    pub fn begin_span(
+        &self,
+        origin: &RequestOrigin<'_, impl RequestHeaders + ?Sized>,
+        path: &str,
+    ) -> Option<Box<RequestSpan>> {
+        self.tracer.as_ref()?.begin(origin, || routes::pattern(path))
     }
 
     /// Returns what an auth subrequest to this path demands, or `None` for another path.
@@ -91,19 +111,19 @@ impl ValidationPlane {
         &self,
         origin: RequestOrigin<'_, impl RequestHeaders + ?Sized>,
         admission: Admission,
+        span: Option<Box<RequestSpan>>,
         answer: impl FnOnce(Decision<'_>) -> R,
     ) -> Progress<R> {
-        decide(&self.validator, &self.settings, origin, admission, answer)
+        decide(&self.validator, &self.settings, origin, admission, span, answer)
     }
 
     /// Reads the token from the store, then decides.
     pub async fn decide_after_read<R>(
         &self,
-        look_up: LookUp,
-        admission: &Admission,
+        undecided: Undecided,
         answer: impl FnOnce(Decision<'_>) -> R,
     ) -> R {
-        decide_after_read(&self.validator, look_up, admission, answer).await
+        decide_after_read(&self.validator, undecided, answer).await
     }
 }
 

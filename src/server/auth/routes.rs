@@ -18,6 +18,14 @@ pub(super) fn admission(checks: &HashMap<String, Arc<RouteCheck>>, path: &str) -
     checks.get(name).cloned().map(Admission::of_check)
 }
 
+/// Returns the pattern of a path of the validation plane: it names the route without anything that a client chose.
+pub(super) fn pattern(path: &str) -> Option<&'static str> {
+    ["/auth", "/auth-optional", "/session", "/logout"]
+        .into_iter()
+        .find(|base| is_or_below(path, base))
+        .or_else(|| path.starts_with("/check/").then_some("/check/{name}"))
+}
+
 fn is_or_below(path: &str, base: &str) -> bool {
     path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

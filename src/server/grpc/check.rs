@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
+use opentelemetry::trace::SpanContext;
 
 use super::messages::{
     AttributeContext, AttributeContextHttpRequest, CheckRequest, CheckResponse, DeniedHttpResponse,
@@ -19,25 +20,38 @@ use crate::server::auth::plane::ValidationPlane;
 use crate::server::request::client::DirectClient;
 use crate::server::request::headers::RequestHeaders;
 use crate::server::request::origin::RequestOrigin;
+use crate::server::request::span::sampled_parent;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{empty, unavailable};
 
 /// The key of `context_extensions` that names a route check.
 const CHECK: &[u8] = b"check";
 
-/// Decides on a request. `context_extensions` may name the route check that it must meet.
-pub(super) async fn check(plane: &ValidationPlane, request: CheckRequest) -> CheckResponse {
-    let response = match decide(plane, request) {
+/// The full name of the method, as spans have it.
+const METHOD: &str = "envoy.service.auth.v3.Authorization/Check";
+
+/// Decides on a request. `context_extensions` may name the route check that it must meet. `parent` is the sampled span
+/// that Envoy's call belongs to.
+pub(super) async fn check(
+    plane: &ValidationPlane,
+    request: CheckRequest,
+    parent: Option<SpanContext>,
+) -> CheckResponse {
+    let response = match decide(plane, request, parent) {
         Progress::Decided(response) => response,
-        Progress::MustRead(look_up, admission) => {
-            plane.decide_after_read(look_up, &admission, |decision| decision.response()).await
+        Progress::MustRead(undecided) => {
+            plane.decide_after_read(undecided, |decision| decision.response()).await
         }
     };
     to_check_response(&response)
 }
 
 /// Decides if that is possible without the store. The request is dropped before the store is read.
-fn decide(plane: &ValidationPlane, request: CheckRequest) -> Progress<Response<Body>> {
+fn decide(
+    plane: &ValidationPlane,
+    request: CheckRequest,
+    parent: Option<SpanContext>,
+) -> Progress<Response<Body>> {
     let AttributeContext { source, request, context_extensions } = request.attributes.unwrap_or_default();
     let Some(admission) = admission(plane, &context_extensions) else {
         // As over HTTP: the proxy's settings name an unknown route check, so no request passes.
@@ -54,7 +68,12 @@ fn decide(plane: &ValidationPlane, request: CheckRequest) -> Progress<Response<B
     let client =
         address.map_or_else(DirectClient::unknown, |address| DirectClient::new(Some(address), trusted));
     let origin = RequestOrigin { headers: &headers, method: &method, authority: Some(&host), client };
-    plane.decide(origin, admission, |decision| decision.response())
+    // An Envoy that does not trace sends no `traceparent` of its own, but passes on that of the request.
+    let span = plane.tracer.as_ref().and_then(|tracer| {
+        let parent = parent.or_else(|| sampled_parent(&headers))?;
+        Some(tracer.begin_call(METHOD, &parent, &origin))
+    });
+    plane.decide(origin, admission, span, |decision| decision.response())
 }
 
 /// Returns the answer for a request that arrived while its connection held too many messages.

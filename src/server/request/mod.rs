@@ -6,3 +6,4 @@ pub mod headers;
 pub mod origin;
 pub mod request_id;
 pub mod set_cookie;
+pub mod span;

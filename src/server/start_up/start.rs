@@ -22,10 +22,13 @@ use crate::server::admin::event_stream::FeedReaders;
 use crate::server::admin::plane::AdminPlane;
 use crate::server::admin::unauthorized_log::UnauthorizedLog;
 use crate::server::auth::settings::ValidationSettings;
+use crate::server::request::span::RequestTracer;
 use crate::server::running::Server;
 use crate::server::transport::listener::Listener;
 use crate::server::transport::tls;
 use crate::server::validation_threads::{Endpoint, ThreadParts, ValidationThreads};
+use crate::telemetry::collector::CollectorClient;
+use crate::telemetry::{TraceExport, Tracer};
 use crate::values::{ApiKey, Scopes};
 
 /// Starts a server. When this returns, the server accepts connections and has tried to reach the store once.
@@ -43,6 +46,8 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
     let tls = TlsOfListeners::load(&config, &clock)?;
     let node = Node::start_with(&config, clock, entropy.clone()).await?;
 
+    let traces = start_traces(&config, &node, &entropy)?;
+    let tracer = traces.as_ref().map(TraceExport::tracer);
     let parts = ThreadParts {
         service: node.service().clone(),
         settings: validation_settings(&config),
@@ -50,12 +55,13 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         tls: tls.validation.clone(),
         grpc_tls: tls.grpc.clone(),
         request_timeout: Duration::from_millis(config.request_timeout_ms),
+        tracer: tracer.map(|tracer| request_tracer(tracer, &config, tls.validation.is_some())),
     };
     let validation_threads = ValidationThreads::start(thread_count, parts, node.metrics()).await?;
     let generated_key = if config.all_api_keys().is_empty() { Some(generate_key(&entropy)?) } else { None };
     let (generated_key, generated_admin_key) = generated_key.unzip();
     let serve_admin = ServeAdmin {
-        admin: Arc::new(admin_plane(&config, &node, generated_key, &entropy).await?),
+        admin: Arc::new(admin_plane(&config, &node, generated_key, &entropy, tracer).await?),
         tls: tls.admin.clone(),
     };
     let (listen, admin_listen) = (listeners.validation.address(), listeners.admin.address());
@@ -75,12 +81,26 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         generated_admin_key,
         store_name: node.service().store().name(),
         node,
+        traces,
         acceptors,
         validation_threads,
         workers,
         shutdown_delay: Duration::from_millis(config.shutdown_delay_ms),
         drain_timeout: Duration::from_millis(config.drain_timeout_ms),
     })
+}
+
+/// Starts the export of traces, if the settings name a collector.
+fn start_traces(config: &Config, node: &Node, entropy: &Entropy) -> Result<Option<TraceExport>, StartError> {
+    let Some(endpoint) = &config.otlp_endpoint else { return Ok(None) };
+    let clock = node.service().clock().clone();
+    let client = CollectorClient::new(config.otlp_headers.clone(), clock.clone());
+    let counters = node.metrics().trace_spans.clone();
+    Ok(Some(TraceExport::start(endpoint, client, (clock, entropy.clone()), counters)?))
+}
+
+fn request_tracer(tracer: &Tracer, config: &Config, is_tls: bool) -> RequestTracer {
+    RequestTracer { tracer: tracer.clone(), is_tls, trusted_proxies: config.trusted_proxies.clone() }
 }
 
 fn start_acceptors(
@@ -107,6 +127,7 @@ async fn admin_plane(
     node: &Node,
     generated_key: Option<ApiKey>,
     entropy: &Entropy,
+    tracer: Option<&Tracer>,
 ) -> Result<AdminPlane, SysError> {
     Ok(AdminPlane {
         service: node.service().clone(),
@@ -118,6 +139,7 @@ async fn admin_plane(
             node.service().clock().clone(),
             node.metrics().admin_refusals.clone(),
         ),
+        tracer: tracer.map(|tracer| request_tracer(tracer, config, config.admin_tls_cert.is_some())),
         feed: FeedReaders::new(u64::from_ne_bytes(entropy.bytes()?)),
         metrics: node.metrics().clone(),
         readiness: node.readiness().clone(),

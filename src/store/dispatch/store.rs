@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::store::cache;
+use crate::store::check_up::CheckUp;
 use crate::store::error::StoreError;
 use crate::store::feed::Feed;
 use crate::store::memory::MemoryStore;
@@ -13,6 +14,7 @@ use crate::store::memory::pruning::PRUNE_INTERVAL;
 use crate::store::record_reader::RecordReader;
 use crate::store::redis::RedisStore;
 use crate::store::report::Report;
+use crate::values::RedisDeployment;
 
 /// The store of a node.
 #[derive(Clone)]
@@ -94,12 +96,20 @@ impl Store {
         }
     }
 
-    /// Inspects the store and reports its faults, with cause and remedy. A store that must not be used rejects all operations
-    /// until a later inspection finds no fault.
-    pub async fn inspect(&self) -> Report {
+    /// Inspects the store and probes it as [`Store::probe`] does. Reports its faults, each with cause and fix. A store that
+    /// must not be used rejects all operations until a later inspection finds no fault.
+    pub async fn examine(&self) -> Report {
         match self {
             Self::Memory(_) => Report::default(),
-            Self::Redis(store) => store.inspect().await,
+            Self::Redis(store) => store.examine().await,
+        }
+    }
+
+    /// Examines the Redis of this deployment for a person, without any change there. `None` for the embedded store.
+    pub async fn check_up(&self, deployment: &RedisDeployment) -> Option<CheckUp> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store) => Some(store.check_up(deployment).await),
         }
     }
 

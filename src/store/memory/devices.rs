@@ -126,7 +126,7 @@ impl MemoryStore {
         });
     }
 
-    fn emit_device(
+    pub(crate) fn emit_device(
         &self,
         shard: &mut UserShard,
         kind: EventKind,

@@ -3,6 +3,7 @@
 
 pub mod device_keys;
 pub mod devices;
+pub mod erasing;
 pub mod events;
 pub mod issuing;
 pub mod memory_store;

@@ -89,6 +89,15 @@ impl MemoryStore {
         }
     }
 
+    /// Erases the takeovers by this user's tokens, whether the tokens are still there or not, and the list of the takeovers of
+    /// this user.
+    pub(crate) fn erase_takeovers(&self, shard: &mut UserShard, user: &str) {
+        for (_, history) in shard.takeovers.extract_if(|_, history| history.actor == user) {
+            history.takeovers.iter().for_each(|takeover| self.unindex_takeover(&takeover.new));
+        }
+        self.taken_over(user).remove(user);
+    }
+
     pub(crate) fn end_takeover(&self, id: TokenId, reason: RevokeReason, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.hash_tag());
         let is_active = |token: &mut Token| token.record.is_active;

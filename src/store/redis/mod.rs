@@ -11,6 +11,7 @@ pub mod lookup;
 pub mod operations;
 pub mod redis_store;
 pub mod schema;
+pub mod span;
 pub mod store_clock;
 
 pub use self::cluster::tls::TrustStore;

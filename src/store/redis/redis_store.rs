@@ -26,7 +26,8 @@ use crate::store::redis::lookup::read_router::ReadRouter;
 pub(crate) use crate::store::redis::lookup::reader::RedisReader;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::schema::scripts::Scripts;
-use crate::store::report::Report;
+use crate::store::redis::span::RedisSpan;
+use crate::store::report::{Fault, Report};
 use crate::values::RedisUrl;
 
 /// Listings use at most this share of the connections: the others are for logins and revocations.
@@ -120,8 +121,31 @@ impl RedisStore {
         &self.feed
     }
 
-    pub(crate) async fn inspect(&self) -> Report {
-        self.inspection.inspect().await
+    /// Inspects the store, and probes it.
+    pub(crate) async fn examine(&self) -> Report {
+        let report = self.inspection.inspect().await;
+        self.with_probe(report).await
+    }
+
+    /// Examines the store for a person: more than a node needs to know, and without any change in the store.
+    pub(crate) async fn examine_thoroughly(&self) -> Report {
+        let report = self.inspection.check_up().await;
+        self.with_probe(report).await
+    }
+
+    /// Adds what a probe finds, if that is worth a request.
+    async fn with_probe(&self, mut report: Report) -> Report {
+        if report.are_all_masters_unreachable() {
+            return report;
+        }
+        let (outcome, clock_faults) = self.probe_clocks().await;
+        report.add(clock_faults);
+        if let Err(error) = outcome
+            && report.fatal().is_none()
+        {
+            report.add([Fault::of_operation("redis", &error)]);
+        }
+        report
     }
 
     pub(crate) fn cache_stats(&self) -> CacheStats {
@@ -156,6 +180,9 @@ impl RedisStore {
         operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         self.node_cache.store_clock.require_known()?;
-        self.connections.run(priority, operation).await
+        let span = RedisSpan::of_operation();
+        let outcome = self.connections.run(priority, operation).await;
+        span.end(&outcome);
+        outcome
     }
 }

@@ -27,6 +27,9 @@ pub enum Op {
         user: usize,
         except: Option<usize>,
     },
+    EraseUser {
+        user: usize,
+    },
     Relate {
         token: usize,
         object: usize,
@@ -96,6 +99,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         3 => (some(), change()).prop_map(|(token, change)| Op::Change { token, change }),
         1 => (user(), prop::option::of(some()))
             .prop_map(|(user, except)| Op::EndUser { user, except }),
+        1 => user().prop_map(|user| Op::EraseUser { user }),
         2 => (some(), 0..OBJECTS.len(), prop::bool::weighted(0.3))
             .prop_map(|(token, object, undo)| Op::Relate { token, object, undo }),
         1 => (0..OBJECTS.len()).prop_map(|object| Op::EndObject { object }),

@@ -14,6 +14,7 @@ use doorward::{Token, TokenChange};
 use futures_util::future::join_all;
 use proptest::prelude::*;
 
+use super::audit::Snapshot;
 use super::ops::{Access, DeviceOp, Op};
 use super::values::*;
 use super::world::{World, counted_back};
@@ -54,6 +55,12 @@ impl World {
                 let except = except.map(|number| self.token(number).record.id);
                 let [memory, redis] = self.end_user(USERS[*user], except).await;
                 prop_assert_eq!(memory, redis);
+            }
+            Op::EraseUser { user } => {
+                for on in [&self.memory, &self.redis] {
+                    on.store.erase_user(USERS[*user], self.now_ms).await.unwrap();
+                }
+                Snapshot::of(&self.redis).check_erased(USERS[*user])?;
             }
             Op::Device(op) => self.apply_to_device(op).await?,
             Op::Relate { token, object: n, undo } => {

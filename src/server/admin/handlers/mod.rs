@@ -9,4 +9,5 @@ pub mod status;
 pub mod takeovers;
 pub mod tokens;
 pub mod user_tokens;
+pub mod users;
 pub mod validate;

@@ -26,6 +26,7 @@ fn fault(fault: &Fault) -> Value {
     let of = |part: fn(&DeniedTo) -> &String| denied.as_ref().map(part).filter(|text| !text.is_empty());
     json!({
         "kind": kind.name(),
+        "severity": kind.severity().name(),
         "fatal": kind.is_fatal(),
         "server": server,
         "cause": cause,
@@ -42,6 +43,10 @@ fn master(master: &MasterReport) -> Value {
         "address": master.address,
         "version": known(&master.version),
         "memory_policy": known(&master.memory_policy),
+        "memory_used": (!master.version.is_empty()).then_some(master.memory.used),
+        "memory_limit": (master.memory.limit > 0).then_some(master.memory.limit),
+        "persistence": known(&master.persistence),
+        "replicas": (!master.version.is_empty()).then_some(master.replicas),
         "tracking": master.is_tracked,
     })
 }

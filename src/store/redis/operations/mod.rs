@@ -5,8 +5,10 @@
 
 pub mod batch_reads;
 pub mod bus_probes;
+pub mod check_up;
 pub mod clock;
 pub mod devices;
+pub mod erasures;
 pub mod event_feed;
 pub mod events;
 pub mod related;

@@ -14,7 +14,8 @@ local function emit(user, event)
 end
 
 -- Reverse-index entries in other slots that this script made stale. Of tokens: {locator, content type, object id, whether
--- the token is revoked} each. Of ended takeovers: {token's locator, takeover's locator, user taken over} each.
+-- the token is revoked} each. Of takeovers: {token's locator, takeover's locator, user taken over, whether its record is gone;
+-- if not, it has only ended} each.
 local stale_token_entries, stale_takeover_entries = {}, {}
 
 -- Writes the emitted events to the users' histories, newest first, and publishes them. Must be the last thing a script

@@ -13,7 +13,7 @@ local function end_packed_takeover(user, locator, packed, reason)
     redis.pcall('HSET', key('o', locator), '-' .. takeover[1], decimal(now_ms))
   end
   emit(user, { k = 'takeover.ended', l = locator, o = takeover[1], u = takeover[2], w = reason })
-  table.insert(stale_takeover_entries, { locator, takeover[1], takeover[2] })
+  table.insert(stale_takeover_entries, { locator, takeover[1], takeover[2], false })
   return true
 end
 
