@@ -4,7 +4,9 @@
 use arrayvec::ArrayString;
 
 /// Texts that are longer in total have an allocation of their own.
-const INLINE_BYTES: usize = 64;
+const INLINE_BYTES: usize = 56;
+/// Set if all texts but the scopes are visible ASCII. No end reaches this bit.
+const VISIBLE_ASCII: u16 = 1 << 15;
 /// The number of the scopes among the texts.
 const SCOPES: usize = 4;
 
@@ -12,9 +14,8 @@ const SCOPES: usize = 4;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Texts {
     all: All,
-    /// The ends of all texts but the last.
+    /// The ends of all texts but the last. The first has the bit [`VISIBLE_ASCII`], too.
     ends: [u16; 4],
-    is_visible_ascii: bool,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -34,14 +35,16 @@ impl Texts {
         let mut length = 0_usize;
         for (end, part) in ends.iter_mut().zip(parts) {
             length += part.len();
-            *end = u16::try_from(length).unwrap_or(u16::MAX);
+            *end = u16::try_from(length).unwrap_or(u16::MAX) & !VISIBLE_ASCII;
         }
         // Scopes are visible ASCII by their rule, with spaces between them.
-        let is_visible_ascii = parts[..SCOPES].iter().all(|part| is_visible_ascii(part));
+        if parts[..SCOPES].iter().all(|part| is_visible_ascii(part)) {
+            ends[0] |= VISIBLE_ASCII;
+        }
         let mut inline = ArrayString::new();
         let is_short = parts.iter().all(|part| inline.try_push_str(part).is_ok());
         let all = if is_short { All::Inline(inline) } else { All::Apart(parts.concat().into()) };
-        Self { all, ends, is_visible_ascii }
+        Self { all, ends }
     }
 
     fn part(&self, number: usize) -> &str {
@@ -49,7 +52,8 @@ impl Texts {
             All::Inline(text) => text.as_str(),
             All::Apart(text) => text,
         };
-        let bound = |end: Option<&u16>, otherwise| end.map_or(otherwise, |end| usize::from(*end));
+        let bound =
+            |end: Option<&u16>, otherwise| end.map_or(otherwise, |end| usize::from(*end & !VISIBLE_ASCII));
         let start = number.checked_sub(1).map_or(0, |before| bound(self.ends.get(before), 0));
         all.get(start..bound(self.ends.get(number), all.len())).unwrap_or("")
     }
@@ -109,7 +113,7 @@ impl Texts {
 
     /// Whether all texts but the scopes are visible ASCII without `%`, so that they need no encoding in headers.
     pub fn are_visible_ascii(&self) -> bool {
-        self.is_visible_ascii
+        self.ends[0] & VISIBLE_ASCII != 0
     }
 }
 
