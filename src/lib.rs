@@ -64,10 +64,10 @@ pub use crate::validation::{Access, Identity, Validator};
 
 /// The types of the fields of [`Config`].
 pub mod settings {
+    pub use crate::http_client::{Endpoint, Url};
     pub use crate::values::{
-        ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpEndpoint, OtlpHeader, OverLimit,
-        RedisDeployment, RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
-        TrustedProxies,
+        ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RedisDeployment,
+        RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl, TrustedProxies,
     };
 }
 

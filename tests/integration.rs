@@ -28,6 +28,7 @@ mod admin_plane {
     mod device_calls;
     mod devices;
     mod feed;
+    mod live_tokens;
     mod login_tokens;
     mod oauth;
     mod oauth_calls;
@@ -67,15 +68,30 @@ mod listeners {
     mod tls;
 }
 
+/// Prometheus: what it scrapes, the alert rules, the dashboard.
+mod metrics {
+    mod prometheus;
+    mod rules;
+}
+
 /// The program: health check, signals and secrecy of its log.
 mod process {
+    mod client {
+        mod tls;
+    }
     mod healthcheck;
-    mod outcome;
+    pub mod outcome;
     mod secrecy;
     mod shutdown;
 }
 
 /// The store alone: one contract for all variants, random histories, races, and the specifics of Redis.
+mod reload {
+    mod certificates;
+    mod rotation;
+    mod support;
+}
+
 mod store {
     mod contract;
     mod model;

@@ -13,6 +13,7 @@ macro_rules! each_store {
 }
 
 mod admin_plane {
+    mod audit;
     mod device_calls;
     mod devices;
     mod inputs;
@@ -47,11 +48,31 @@ mod listeners {
     mod smuggling;
 }
 
+mod metrics {
+    mod listener;
+}
+
 mod process {
     mod cli;
+    mod client {
+        mod events;
+        mod failures;
+        mod local;
+        mod stats;
+        mod support;
+        mod tokens;
+        mod users;
+    }
     mod dependencies;
     mod outcome;
     mod snapshots;
+}
+
+mod reload {
+    mod api_keys;
+    mod kinds;
+    mod refused;
+    mod support;
 }
 
 mod store {
@@ -66,6 +87,7 @@ mod traces {
 }
 
 mod validation_plane {
+    mod access_log;
     mod auth;
     mod cookies;
     mod renewal;

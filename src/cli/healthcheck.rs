@@ -21,7 +21,7 @@ const MAX_BODY_BYTES: usize = 4096;
 /// Runs the command.
 pub(crate) fn healthcheck(config: &Config) -> ExitCode {
     run_to_end(async {
-        match request_readiness(config).await {
+        match request_readiness(&config.listen, config.tls_cert.is_some()).await {
             Ok(StatusCode::OK) => ExitCode::SUCCESS,
             Ok(status) => fail(&format!("not ready: {status}"), FAILURE),
             Err(error) => fail(&format!("not reachable: {error}"), FAILURE),
@@ -29,18 +29,18 @@ pub(crate) fn healthcheck(config: &Config) -> ExitCode {
     })
 }
 
-/// Requests `/readyz` of the validation plane.
-async fn request_readiness(config: &Config) -> Result<StatusCode, ClientError> {
+/// Requests `/readyz` of the server that listens on this address.
+pub(crate) async fn request_readiness(address: &ListenAddr, is_tls: bool) -> Result<StatusCode, ClientError> {
     // The certificate is for a public name, which the health check does not know, and the request has no secret.
     let tls = TlsOptions { trust: Trust::Any, identity: None };
-    let client = HttpClient::new(url(config), &tls, TIMEOUT, MAX_BODY_BYTES);
+    let client = HttpClient::new(url(address, is_tls), &tls, TIMEOUT, MAX_BODY_BYTES);
     let request = Request::get("/readyz").body(Bytes::new());
     let (Ok(client), Ok(request)) = (client, request) else { return Err(ClientError::Request) };
     Ok(client.send(request).await?.status())
 }
 
-fn url(config: &Config) -> Url {
-    let endpoint = match &config.listen {
+fn url(address: &ListenAddr, is_tls: bool) -> Url {
+    let endpoint = match address {
         ListenAddr::Tcp(address) => {
             let ip: IpAddr = match address.ip() {
                 IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -51,5 +51,5 @@ fn url(config: &Config) -> Url {
         }
         ListenAddr::Unix(path) => Endpoint::Unix(path.clone()),
     };
-    Url { endpoint, is_tls: config.tls_cert.is_some(), base_path: String::new() }
+    Url { endpoint, is_tls, base_path: String::new() }
 }

@@ -1,52 +1,65 @@
 //! Runs the command of a command line.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _};
 use std::process::ExitCode;
 
-use super::command_line::{ClientVerb, Invocation, ServerVerb, read};
+use super::admin::{self, Environment};
+use super::check_config::check_config;
+use super::command_line::{ClientVerb, Invocation, ServerVerb, command};
+use super::commands::{completions, events, hash_key, man, new_key, stats, takeover, token, user};
+use super::doctor::command::doctor;
 use super::healthcheck::healthcheck;
-use super::output::{FAILURE, fail, print};
+use super::output::{fail, print};
 use super::serve::serve;
-use crate::config::{LoadError, Loaded, hash_key};
-use crate::server::check_tls_files;
-
-/// An API key has at most 256 characters.
-const MAX_INPUT_BYTES: u64 = 4096;
+use super::sources::Sources;
+use super::verify::command::verify;
+use crate::config::{LoadError, Loaded};
+use crate::entropy::Entropy;
 
 /// Runs a command line to its end.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
-    match read(args, env) {
+    let sources = Sources::new(args, env);
+    match sources.read() {
         Ok(Invocation::Print(text)) => print(&text),
-        Ok(Invocation::Server(verb, loaded)) => run_with_settings(verb, *loaded),
-        Ok(Invocation::Client(verb)) => match verb {
-            ClientVerb::HashKey => hash_key_on_stdin(),
-        },
+        Ok(Invocation::Server(verb, loaded)) => with_settings(verb, *loaded, sources),
+        Ok(Invocation::Client(verb)) => without_settings(&verb, &Environment::of(sources.into_env())),
         Err(error) => fail(&error, LoadError::EXIT_CODE),
     }
 }
 
-fn run_with_settings(verb: ServerVerb, loaded: Loaded) -> ExitCode {
+fn with_settings(verb: ServerVerb, loaded: Loaded, sources: Sources) -> ExitCode {
     match verb {
-        ServerVerb::Serve => serve(loaded.config),
-        ServerVerb::CheckConfig => match check_tls_files(&loaded.config) {
-            Ok(()) => print(&loaded.report()),
-            Err(error) => fail(&error, LoadError::EXIT_CODE),
-        },
+        ServerVerb::Serve => serve(loaded.config, sources),
+        ServerVerb::CheckConfig => check_config(&loaded),
         ServerVerb::Healthcheck => healthcheck(&loaded.config),
+        ServerVerb::Doctor { json } => doctor(&loaded.config, json),
+        ServerVerb::Verify(args) => verify(&loaded.config, &args),
     }
 }
 
-fn hash_key_on_stdin() -> ExitCode {
-    let mut text = String::new();
-    if let Err(error) = io::stdin().lock().take(MAX_INPUT_BYTES).read_to_string(&mut text) {
-        return fail(&error, FAILURE);
-    }
-    match hash_key(&text) {
-        Ok(hash) => print(&hash),
-        Err(error) => fail(&error, LoadError::EXIT_CODE),
+fn without_settings(verb: &ClientVerb, env: &Environment) -> ExitCode {
+    match verb {
+        ClientVerb::Token(line) => admin::run(&line.admin, env, async |client, output| {
+            token::run(client, output, &line.command).await
+        }),
+        ClientVerb::User(line) => admin::run(&line.admin, env, async |client, output| {
+            user::run(client, output, &line.command).await
+        }),
+        ClientVerb::Takeover(line) => admin::run(&line.admin, env, async |client, output| {
+            takeover::run(client, output, &line.command).await
+        }),
+        ClientVerb::Events(which) => {
+            admin::run(&which.admin, env, async |client, output| events::run(client, output, which).await)
+        }
+        ClientVerb::Stats(show) => {
+            admin::run(&show.admin, env, async |client, output| stats::run(client, output, show).await)
+        }
+        ClientVerb::HashKey => hash_key::run(),
+        ClientVerb::NewKey(new) => new_key::run(new, &Entropy::system()),
+        ClientVerb::Completions { shell } => completions::run(*shell, command()),
+        ClientVerb::Man { dir } => man::run(dir.as_deref(), command()),
     }
 }

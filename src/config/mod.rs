@@ -7,6 +7,7 @@
 //! 2. `settings` is the table of all settings; with the parsers in `parse` it makes `Config` out of the texts.
 //! 3. `consistency` checks the rules about several settings.
 //! 4. `report` writes the output of `check-config`.
+//! 5. `reload` compares the settings of a running server with new ones, and says what changes.
 
 pub mod consistency;
 pub mod did_you_mean;
@@ -17,6 +18,7 @@ pub mod hash_key;
 pub mod load;
 pub mod mistake;
 pub mod parse;
+pub mod reload;
 pub mod report;
 pub mod setting;
 pub mod setting_flags;
@@ -31,5 +33,6 @@ pub use self::hash_key::hash_key;
 pub(crate) use self::load::load_server;
 pub use self::load::{Loaded, load_node};
 pub use self::mistake::{LoadError, Mistake};
+pub use self::reload::{LoadAgain, Reload};
 pub(crate) use self::setting_flags::SettingFlags;
 pub use self::settings::Config;

@@ -44,6 +44,8 @@ pub(crate) struct Setting {
     /// Shown by `-h`; `--help` shows every setting.
     pub(crate) is_frequent: bool,
     pub(crate) exposure: Exposure,
+    /// A running server takes a new value over. Any other setting needs a restart.
+    pub(crate) is_reloadable: bool,
 }
 
 impl Setting {
@@ -64,6 +66,7 @@ impl Setting {
             may_be_tables: false,
             is_frequent: false,
             exposure,
+            is_reloadable: false,
         }
     }
 
@@ -85,6 +88,10 @@ impl Setting {
 
     pub(crate) const fn secret(self) -> Self {
         Self { exposure: Exposure::Secret, ..self }
+    }
+
+    pub(crate) const fn reloadable(self) -> Self {
+        Self { is_reloadable: true, ..self }
     }
 
     /// Returns the name of its environment variable.

@@ -141,14 +141,14 @@ async fn an_earned_renewal_counts_until_it_is_written() {
         assert_eq!(unwritten.earned_ms(record.id), Some(access_ms + 60_000));
     }
     clock.advance_ms(110_000);
-    let chain = unwritten.0.queue.take_due(clock.now_ms()).pop().unwrap().touch();
+    let chain = unwritten.0.queue.take_due(clock.now_ms()).due.pop().unwrap().touch();
     assert_eq!(chain.renewal, Some(Renewal { from_ms: START_MS + 10, to_ms: START_MS + 160_000 }));
     assert_eq!(unwritten.earned_ms(record.id), Some(START_MS + 160_000), "while it is being written");
     store.touch(std::slice::from_ref(&chain), clock.now_ms()).await.unwrap();
     let token = store.token(record.id, clock.now_ms()).await.unwrap().unwrap();
     assert_eq!(token.record.expires_at_ms, START_MS + 160_000);
     // The write was cancelled: it is written again.
-    assert_eq!(unwritten.0.queue.take_due(clock.now_ms()).pop().unwrap().touch(), chain);
+    assert_eq!(unwritten.0.queue.take_due(clock.now_ms()).due.pop().unwrap().touch(), chain);
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@
 //! because no code runs when a token expires.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::takeover::TakeoverId;
+use super::token::Token;
 use crate::token_string::TokenId;
 
 /// The cause of an event: a caller, the holder or Doorward itself.
@@ -186,6 +188,51 @@ pub struct Event {
     pub device: Option<String>,
     /// Why the token was revoked or the takeover ended.
     pub reason: Option<RevokeReason>,
+    /// What it tells of its token, which may be gone; of a refused login, of the attempt.
+    pub facts: EventFacts,
+}
+
+/// The longest user agent in an event, in bytes: it exists once per event.
+pub const EVENT_USER_AGENT_BYTES: usize = 128;
+
+/// Cuts a user agent at the end of a character.
+fn shortened(user_agent: &str) -> &str {
+    let lengths = (0..=EVENT_USER_AGENT_BYTES.min(user_agent.len())).rev();
+    lengths.into_iter().find_map(|length| user_agent.get(..length)).unwrap_or_default()
+}
+
+/// What an event tells of its token, as the token was then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFacts {
+    /// The address that the login came from.
+    pub ip: Option<IpAddr>,
+    /// Cut at [`EVENT_USER_AGENT_BYTES`]; `None` if the client named none.
+    pub user_agent: Option<String>,
+    /// The kind of token.
+    pub auth_slug: Option<String>,
+    /// What authenticated the user.
+    pub backend: Option<String>,
+}
+
+impl EventFacts {
+    /// Returns what events tell of a token.
+    pub fn of(token: &Token) -> Self {
+        Self {
+            auth_slug: token.record.auth_slug().map(str::to_owned),
+            backend: token.record.backend().map(str::to_owned),
+            ..Self::of_attempt(token)
+        }
+    }
+
+    /// Returns what the event of a refused login tells of the token that was not issued.
+    pub fn of_attempt(token: &Token) -> Self {
+        let user_agent = shortened(&token.details.user_agent).to_owned();
+        Self {
+            ip: Some(token.details.ip),
+            user_agent: Some(user_agent).filter(|user_agent| !user_agent.is_empty()),
+            ..Self::default()
+        }
+    }
 }
 
 impl Event {
@@ -200,6 +247,12 @@ impl Event {
             taken_over: None,
             device: None,
             reason: None,
+            facts: EventFacts::default(),
         }
+    }
+
+    /// An event about a token.
+    pub fn of_token(kind: EventKind, at_ms: u64, actor: Actor<'_>, token: &Token) -> Self {
+        Self { token: Some(token.record.id), facts: EventFacts::of(token), ..Self::new(kind, at_ms, actor) }
     }
 }

@@ -20,13 +20,13 @@ const MAX_FIRST_PROBES: u32 = 2;
 pub struct Monitor {
     service: Arc<Service>,
     readiness: Readiness,
-    token_keys: TokenKeySource,
+    token_keys: Arc<TokenKeySource>,
     log: FaultLog,
 }
 
 impl Monitor {
     /// Makes a monitor, and gives the service the configured token keys.
-    pub fn new(service: Arc<Service>, readiness: Readiness, token_keys: TokenKeySource) -> Self {
+    pub fn new(service: Arc<Service>, readiness: Readiness, token_keys: Arc<TokenKeySource>) -> Self {
         token_keys.begin(&service);
         Self { service, readiness, token_keys, log: FaultLog::default() }
     }

@@ -3,11 +3,15 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use tokio::signal::unix::Signal;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::acceptors::Acceptors;
+use super::reload::reloader::Reloader;
+use super::reload::worker;
 use super::validation_threads::ValidationThreads;
+use crate::config::LoadAgain;
 use crate::node::{Node, WorkerDied};
 use crate::telemetry::TraceExport;
 
@@ -19,6 +23,8 @@ pub struct Server {
     pub admin_listen: String,
     /// The real address of gRPC, if it is served.
     pub grpc_listen: Option<String>,
+    /// The real address of the metrics without a key, if they are served.
+    pub metrics_listen: Option<String>,
     /// Whether the validation plane speaks TLS.
     pub is_tls: bool,
     /// Whether the admin plane speaks TLS.
@@ -31,13 +37,23 @@ pub struct Server {
     pub(super) traces: Option<TraceExport>,
     pub(super) acceptors: Acceptors,
     pub(super) validation_threads: ValidationThreads,
-    /// Reloads the certificates.
+    /// Reload the settings, and log the expiry of API keys.
     pub(super) workers: JoinSet<Infallible>,
+    /// `None` once [`Server::reload_at`] has started its worker.
+    pub(super) reloader: Option<Reloader>,
     pub(super) shutdown_delay: Duration,
     pub(super) drain_timeout: Duration,
 }
 
 impl Server {
+    /// From now on, reads the settings again with `load` at each `hangup`, and replaces certificates whose files change. Has an effect
+    /// only once.
+    pub fn reload_at(&mut self, hangup: Signal, load: LoadAgain) {
+        if let Some(reloader) = self.reloader.take() {
+            self.workers.spawn(worker::run(reloader, hangup, load));
+        }
+    }
+
     /// Runs until `stop` resolves, then stops in order. Accepted requests are answered and recorded accesses are written,
     /// as far as the drain timeout allows.
     ///
@@ -49,7 +65,7 @@ impl Server {
             died = self.node.died() => Err(died),
             died = self.acceptors.died() => Err(WorkerDied(died)),
             thread = self.validation_threads.died() => Err(WorkerDied(format!("validation thread {thread:?}"))),
-            Some(ended) = self.workers.join_next() => Err(WorkerDied(format!("certificate reload: {ended:?}"))),
+            Some(ended) = self.workers.join_next() => Err(WorkerDied(format!("server worker: {ended:?}"))),
         };
         self.stop().await;
         result

@@ -4,6 +4,7 @@ pub mod core;
 pub mod devices;
 pub mod error;
 pub mod fields;
+pub mod live_tokens;
 pub mod new_token;
 pub mod policy;
 pub mod related;

@@ -20,20 +20,20 @@ use opentelemetry_sdk::trace::{
 use prometheus_client::metrics::counter::Counter;
 use rand::rngs::SysError;
 
-use super::collector::CollectorClient;
+use super::collector::{CollectorClient, EXPORT_TIMEOUT};
 use super::tracer::{RandomIds, Tracer};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::values::OtlpEndpoint;
 
+/// The client knows the host and the base path. The path of traces is below it (OpenTelemetry's specification of the OTLP
+/// exporter, "Endpoint URLs for OTLP/HTTP").
+const TRACES_URL: &str = "http://collector/v1/traces";
 /// The most finished spans that wait for the collector.
 pub const MAX_QUEUED_SPANS: usize = 2_048;
 /// The most spans of one batch.
 const MAX_BATCH_SPANS: usize = 512;
 /// The longest that a finished span waits for its batch.
 const BATCH_DELAY: Duration = Duration::from_secs(1);
-/// The longest time for one batch, its retries included.
-pub(super) const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest that the stop of the server waits for the last batch.
 pub const LAST_EXPORT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -56,9 +56,8 @@ impl TraceExport {
     /// Starts the export to a collector. `client` sends on the current runtime.
     ///
     /// # Errors
-    /// If the operating system cannot supply random bytes.
+    /// If the operating system cannot supply random bytes, or the exporter refuses an `OTEL_EXPORTER_OTLP_…` variable.
     pub fn start(
-        endpoint: &OtlpEndpoint,
         client: CollectorClient,
         (clock, entropy): (Clock, Entropy),
         counters: SpanCounters,
@@ -67,7 +66,7 @@ impl TraceExport {
             .with_http()
             .with_http_client(client)
             .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(endpoint.traces_url())
+            .with_endpoint(TRACES_URL)
             .with_timeout(EXPORT_TIMEOUT)
             .build()?;
         let queued = Arc::new(AtomicUsize::new(0));

@@ -120,3 +120,23 @@ fn a_bad_erasure_erases_nothing() {
         identity(&server.auth(&token["token"]));
     });
 }
+
+#[test]
+fn an_erasure_needs_the_scope_of_all_that_it_erases() {
+    let (full, lacking) = ("a-key-that-may-erase-0123456789-abcd", "a-key-that-may-not-erase-0123456789");
+    let hash = |key: &str| doorward::internals::config::hash_key(key).unwrap();
+    let api_keys =
+        format!("full:tokens+takeovers+devices:{},less:tokens+devices:{}", hash(full), hash(lacking));
+    let server = Server::start(&[("DOORWARD_API_KEYS", &api_keys)]);
+    let token = server.issue(json!({}));
+    let erase_with = |key: &str| {
+        let head = format!("DELETE {ALICE} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\n\r\n");
+        server.admin().send(head)
+    };
+    let refused = erase_with(lacking);
+    assert_eq!(pointers(&refused, 403), [""; 0]);
+    assert_eq!(refused.json()["detail"], "the API key lacks the scope takeovers");
+    identity(&server.auth(&token["token"]));
+    assert_eq!(erase_with(full).status, 204);
+    assert_invalid_token(&server.auth(&token["token"]));
+}

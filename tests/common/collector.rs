@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message;
 
 use super::process::wait_for;
+use super::tls::Identity;
 use super::upstream::{Recorded, Reply, Upstream};
 
 /// The trace of every [`traceparent`].
@@ -52,9 +53,19 @@ impl Collector {
         Self(Upstream::answering(answer))
     }
 
+    /// Starts a collector that accepts everything, over TLS.
+    pub fn start_tls(identity: &Identity) -> Self {
+        Self(Upstream::answering_tls(identity, |_| Reply::new(200, &[], "")))
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn addr(&self) -> String {
+        self.0.addr()
+    }
+
     /// Returns the setting that names it.
     pub fn url(&self) -> String {
-        format!("http://{}", self.0.addr())
+        format!("http://{}", self.addr())
     }
 
     /// Returns the requests so far.

@@ -34,6 +34,7 @@ pub struct Server {
     listen: String,
     admin_listen: String,
     grpc_listen: String,
+    metrics_listen: String,
 }
 
 impl Server {
@@ -59,8 +60,9 @@ impl Server {
         let borrowed: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut process = run(&[], &borrowed);
         let (listen, admin_listen) = wait_ready(&mut process);
-        let grpc_listen = word(&process, "grpc-listen=");
-        Self { process, settings, listen, admin_listen, grpc_listen }
+        let [grpc_listen, metrics_listen] =
+            ["grpc-listen=", "metrics-listen="].map(|name| word(&process, name));
+        Self { process, settings, listen, admin_listen, grpc_listen, metrics_listen }
     }
 
     /// Kills the server if it runs, and starts it with the same settings, on new ports unless they were configured.
@@ -98,6 +100,11 @@ impl Server {
     /// Returns the admin plane's address.
     pub fn admin_listen(&self) -> &str {
         &self.admin_listen
+    }
+
+    /// `HOST:PORT` of the metrics without a key, or `unix:/path`; empty if they are not served.
+    pub fn metrics_listen(&self) -> &str {
+        &self.metrics_listen
     }
 
     /// Returns the gRPC address, or an empty string without gRPC.
@@ -186,14 +193,18 @@ pub fn binary() -> PathBuf {
 /// Waits for the ready line; returns the addresses of both planes.
 pub fn wait_ready(process: &mut Process) -> (String, String) {
     process.wait_until("ready", |process| process.stdout().contains('\n'));
-    assert!(process.stdout().starts_with("ready "), "{}", process.log());
+    let stdout = process.stdout();
+    assert!(stdout.starts_with("ready ") || stdout.contains(r#""message":"ready""#), "{}", process.log());
     (word(process, "listen="), word(process, "admin-listen="))
 }
 
-/// Returns the value of a name in the ready line, or an empty string.
+/// Returns the value of a name in the ready line, or an empty string. The line is text or JSON.
 fn word(process: &Process, name: &str) -> String {
     let stdout = process.stdout();
     let line = stdout.lines().next().unwrap_or_default();
+    if let Ok(members) = serde_json::from_str::<Value>(line) {
+        return members[name.trim_end_matches('=')].as_str().unwrap_or_default().to_owned();
+    }
     line.split(' ').find_map(|word| word.strip_prefix(name)).unwrap_or_default().to_owned()
 }
 

@@ -94,6 +94,25 @@ impl TestStore {
         Self::on_server(server, LIMITS, PATIENCE).await
     }
 
+    /// Opens a store on a server of its own, which its raw commands reach.
+    pub async fn owning(server: RedisServer) -> Self {
+        let on = Self::alone_on(&server).await;
+        Self { servers: Servers::One(Arc::new(server)), ..on }
+    }
+
+    /// Opens a store on a cluster of its own, which its raw commands reach.
+    pub async fn owning_cluster(cluster: RedisCluster) -> Self {
+        let on = open_redis(&cluster.url(), "dw:", LIMITS, PATIENCE, Clock::manual(NOW_MS)).await;
+        Self { servers: Servers::Cluster(Arc::new(cluster)), ..on }
+    }
+
+    pub fn cluster(&self) -> &RedisCluster {
+        match &self.servers {
+            Servers::Cluster(cluster) => cluster,
+            _ => panic!("not a store on a cluster"),
+        }
+    }
+
     /// Opens a store on the test's own server; the store follows the server's clock.
     pub async fn in_real_time(server: &RedisServer) -> Self {
         let on = open_redis(&server.url(), "dw:", LIMITS, PATIENCE, Clock::system()).await;
@@ -104,6 +123,14 @@ impl TestStore {
     async fn new(store: Store, prefix: String) -> Self {
         let reader = store.reader().await;
         Self { store, reader, servers: Servers::None, prefix, entropy: Entropy::seeded(1) }
+    }
+
+    /// Returns the store itself, which is on Redis.
+    pub fn redis(&self) -> &RedisStore {
+        match &self.store {
+            Store::Redis(store) => store,
+            Store::Memory(_) => panic!("not a store on Redis"),
+        }
     }
 
     pub fn server(&self) -> &RedisServer {
@@ -224,6 +251,17 @@ impl TestStore {
             age.arg(SCRIPT).arg(0).arg(&self.prefix).arg(by_ms);
             age.exec(&mut raw_connection(master)).unwrap();
         }
+    }
+
+    /// Runs a command as a user with all permissions, on the master that has its key. Panics if it fails.
+    pub fn raw<T: redis::FromRedisValue>(&self, args: &[&[u8]]) -> T {
+        let mut command = redis::Cmd::new();
+        command.arg(args);
+        let answers = self.masters().map(|master| command.query(&mut raw_connection(master)));
+        let is_moved = |answer: &redis::RedisResult<T>| {
+            answer.as_ref().is_err_and(|error| error.code() == Some("MOVED"))
+        };
+        answers.into_iter().find(|answer| !is_moved(answer)).expect("a master has the key").unwrap()
     }
 
     fn masters(&self) -> impl Iterator<Item = &RedisServer> {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::common::collector::{Collector, Span, TRACE, traceparent};
 use crate::common::server::{Server, bearer, cookie, key, text};
+use crate::common::tls::Authority;
 
 /// The parent of the last request of a test: spans arrive in the order of their ends.
 const LAST: &str = "00000000000000ff";
@@ -170,7 +171,7 @@ fn admin_calls_have_spans_without_the_values_in_their_paths() {
     let parent = traceparent("00f067aa0ba902b7");
     let mut admin = server.admin();
     let mut call = |method: &str, path: &str, body: Option<Value>| {
-        let headers = [key(), ("traceparent", parent.as_str())];
+        let headers = [key(), ("traceparent", parent.as_str()), ("x-request-id", "the-id-of-the-call")];
         admin.request(method, path, &headers, body.as_ref()).status
     };
     assert_eq!(call("POST", "/v1/tokens", Some(json!({"user": "alice", "ip": "203.0.113.7"}))), 201);
@@ -179,6 +180,7 @@ fn admin_calls_have_spans_without_the_values_in_their_paths() {
     assert_eq!(call("GET", "/v1/nobody/alice", None), 404);
     assert_eq!(call("BREW", "/v1/tokens", None), 405);
     let spans = spans_after(&collector, &server);
+    assert_eq!(spans[0].attribute("doorward.request_id"), "the-id-of-the-call");
     let shown = spans.iter().map(|span| {
         let [method, path, status] = ["http.request.method", "url.path", "http.response.status_code"];
         (&*span.name, span.attribute(method), span.attribute(path), span.attribute(status))
@@ -206,4 +208,29 @@ fn the_collector_gets_the_configured_headers_and_the_log_does_not() {
     let request = &collector.requests()[0];
     assert_eq!((request.header("x-key"), request.header("x-team")), (Some("abc,def"), Some("a b")));
     assert!(!server.log().contains("abc"), "{}", server.log());
+}
+
+#[test]
+fn a_collector_behind_tls_is_verified() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let collector = Collector::start_tls(&authority.issue("collector"));
+    let url = format!("https://{}/base/", collector.addr());
+    let start = |authority: &Authority| {
+        let ca_file = authority.cert();
+        let settings =
+            [("DOORWARD_OTLP_ENDPOINT", &*url), ("DOORWARD_OTLP_CA_FILE", ca_file.to_str().unwrap())];
+        let server = Server::start(&settings);
+        server.validation().get("/auth", &[("traceparent", &traceparent(LAST))]);
+        server
+    };
+    let mut distrusting = start(&other);
+    distrusting.process().wait_until("the failure is logged", |process| {
+        process.log().contains("trace collector does not take spans")
+    });
+    assert!(collector.requests().is_empty(), "{}", distrusting.log());
+    let _trusting = start(&authority);
+    collector.spans_until(LAST);
+    let request = &collector.requests()[0];
+    assert_eq!(request.path, "/base/v1/traces");
+    assert_eq!(request.header("host"), Some(&*collector.addr()));
 }

@@ -4,6 +4,7 @@ use std::error::Error as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::verbs::command;
 use crate::config::Mistake;
 use crate::config::mistake::quoted;
 
@@ -18,7 +19,11 @@ pub(super) fn mistake(error: &clap::Error) -> Mistake {
         (ErrorKind::UnknownArgument, Some(flag)) if flag.starts_with('-') => {
             let flag = flag.split('=').next().unwrap_or_default();
             let name = quoted(flag).trim_matches('"').to_owned();
-            (name, format!("is not a flag{}", suggestion(error, ContextKind::SuggestedArg)))
+            let problem = match owner(flag) {
+                Some(owner) => format!("is not a flag here; `{owner}` has it"),
+                None => format!("is not a flag{}", suggestion(error, ContextKind::SuggestedArg)),
+            };
+            (name, problem)
         }
         (ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand, _) => {
             let hint = suggestion(error, ContextKind::SuggestedSubcommand);
@@ -26,8 +31,9 @@ pub(super) fn mistake(error: &clap::Error) -> Mistake {
             (PROGRAM.to_owned(), format!("has an argument that is neither a flag nor a command{hint}"))
         }
         (ErrorKind::MissingSubcommand, _) => {
-            let verbs = texts(error, ContextKind::ValidSubcommand).join(", ");
-            (PROGRAM.to_owned(), format!("lacks a command: {verbs}"))
+            let mut verbs = texts(error, ContextKind::ValidSubcommand);
+            verbs.retain(|verb| verb != "help");
+            (PROGRAM.to_owned(), format!("lacks a command: {}", verbs.join(", ")))
         }
         (ErrorKind::MissingRequiredArgument, _) => {
             let missing = texts(error, ContextKind::InvalidArg).join(", ");
@@ -50,6 +56,22 @@ pub(super) fn mistake(error: &clap::Error) -> Mistake {
     Mistake::new(name, "command line", problem)
 }
 
+/// Returns the first command that has this flag.
+fn owner(flag: &str) -> Option<String> {
+    let long = flag.strip_prefix("--")?;
+    let command = command();
+    let has_it = |command: &&clap::Command| command.get_arguments().any(|arg| arg.get_long() == Some(long));
+    let owner = command.get_subcommands().find_map(|verb| {
+        let nested = || {
+            verb.get_subcommands()
+                .find(has_it)
+                .map(|nested| format!("{} {}", verb.get_name(), nested.get_name()))
+        };
+        if has_it(&verb) { Some(verb.get_name().to_owned()) } else { nested() }
+    });
+    owner.map(|owner| format!("{PROGRAM} {owner}"))
+}
+
 /// Returns the name in an argument's usage: `--lease` in `--lease <DURATION>`, `ID` in `<ID>`.
 fn name_of(usage: &str) -> String {
     let first = usage.split_whitespace().next().unwrap_or(PROGRAM);
@@ -57,7 +79,8 @@ fn name_of(usage: &str) -> String {
 }
 
 fn suggestion(error: &clap::Error, kind: ContextKind) -> String {
-    texts(error, kind).first().map_or(String::new(), |name| format!(" (did you mean {name}?)"))
+    // The most similar one is the last.
+    texts(error, kind).last().map_or(String::new(), |name| format!(" (did you mean {name}?)"))
 }
 
 fn texts(error: &clap::Error, kind: ContextKind) -> Vec<String> {

@@ -10,7 +10,7 @@ use super::verbs::{ClientVerb, CommandLine, ServerVerb, Verb, command};
 use crate::config::text_file::{ReadTextFile, read_text_file};
 use crate::config::{LoadError, Loaded, Mistake, SettingFlags, load_server};
 
-/// What a command line asks for.
+/// A command line, read.
 #[derive(Debug)]
 pub enum Invocation {
     /// Print this text: the help or the version.
@@ -18,7 +18,7 @@ pub enum Invocation {
     /// A command that works with the settings of a server.
     Server(ServerVerb, Box<Loaded>),
     /// Any other command.
-    Client(ClientVerb),
+    Client(Box<ClientVerb>),
 }
 
 /// Reads a command line, and the settings if its command needs them. `args` starts with the program's name.

@@ -25,12 +25,54 @@ fn settings_may_be_before_and_after_a_command_of_the_server() {
 fn a_command_takes_its_own_flags_only() {
     // The first key is made before there are any settings.
     let env = [("DOORWARD_REDIS_URL", "redis://a"), ("DOORWARD_BOGUS", "x")];
-    assert!(matches!(run(&["hash-key"], &env, &[]), Ok(Invocation::Client(ClientVerb::HashKey))));
+    let read = run(&["hash-key"], &env, &[]);
+    assert!(
+        matches!(&read, Ok(Invocation::Client(verb)) if matches!(**verb, ClientVerb::HashKey)),
+        "{read:?}"
+    );
     let told = mistakes(&["hash-key", "--lease=x"], &env, &[]);
-    assert_eq!(told, "--lease (command line): is not a flag");
+    assert_eq!(told, "--lease (command line): is not a flag here; `doorward serve` has it");
+    let told = mistakes(&["--admin-url=http://a", "token", "show", "AAAAAAAAAAAAAAAA"], &[], &[]);
+    assert_eq!(told, "--admin-url (command line): is not a flag here; `doorward token` has it");
+    let told = mistakes(&["events", "--include-revoked"], &env, &[]);
+    assert_eq!(told, "--include-revoked (command line): is not a flag here; `doorward user tokens` has it");
     let told = mistakes(&["--lease=x", "--token-keys=hunter2", "hash-key"], &env, &[]);
     assert!(told.starts_with("--lease (command line): is a setting of the server"), "{told}");
     assert!(told.lines().count() == 2 && !told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn a_mistake_in_a_command_names_what_it_lacks() {
+    let secret = &*format!("dw_{}", "hunter2-".repeat(6));
+    for (args, expected) in [
+        (&["token"][..], "doorward (command line): lacks a command: issue, show, revoke, rotate"),
+        (
+            &["token", "isue"],
+            "doorward (command line): has an argument that is neither a flag nor a command (did you mean issue?)",
+        ),
+        (&["token", "issue"], "doorward (command line): lacks --user <USER>, --ip <IP>"),
+        (&["token", "show"], "doorward (command line): lacks <ID>"),
+        (&["token", "show", secret], "ID (command line): is a token string, which is a secret"),
+        (&["token", "show", "hunter2"], "ID (command line): must be a token id of 16 characters"),
+        (&["token", "show", "AAAAAAAAAAAAAAAA", "hunter2"], "doorward (command line): has an argument"),
+        (&["user", "tokens", "."], "USER (command line): must be neither"),
+        (&["user", "tokens", "a", "--limit=0"], "--limit (command line): "),
+        (&["token", "issue", "--user=a", "--ip=hunter2"], "--ip (command line): must be one IP address"),
+        (&["events", "--type=hunter2"], "--type (command line): is not one of token.issued, "),
+        (&["completions", "hunter2"], "SHELL (command line): is not one of bash, zsh, fish"),
+        (&["new-key", "--name=x"], "doorward (command line): lacks --scopes"),
+    ] {
+        let told = mistakes(args, &[("DOORWARD_BOGUS", "1")], &[]);
+        assert!(told.starts_with(expected) && !told.contains("hunter2"), "{args:?}\n{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+    for id in ["-AAAAAAAAAAAAAAA", "--AAAAAAAAAAAAAA", "-hAAAAAAAAAAAAAA"] {
+        let read = run(&["token", "show", id, "--json"], &[], &[]);
+        assert!(
+            matches!(&read, Ok(Invocation::Client(verb)) if matches!(**verb, ClientVerb::Token(_))),
+            "{read:?}"
+        );
+    }
 }
 
 #[test]

@@ -7,19 +7,14 @@ use percent_encoding::percent_decode_str;
 
 use super::list::parse_items;
 use super::scalar::Parsed;
-use crate::values::{OtlpEndpoint, OtlpHeader, SecretString};
+use crate::http_client::Url;
+use crate::values::{OtlpHeader, SecretString};
 
 const MAX_HEADERS: usize = 16;
 
 /// Parses the base URL of a collector; an empty text is `None`.
-pub(crate) fn otlp_endpoint(text: &str) -> Parsed<Option<OtlpEndpoint>> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let endpoint = OtlpEndpoint::parse(text);
-    endpoint
-        .map(Some)
-        .ok_or_else(|| "is not a URL such as http://127.0.0.1:4318, without a login or a query".into())
+pub(crate) fn otlp_endpoint(text: &str) -> Parsed<Option<Url>> {
+    if text.is_empty() { Ok(None) } else { Url::parse(text).map(Some) }
 }
 
 /// Parses headers in the form of OpenTelemetry's `OTEL_EXPORTER_OTLP_HEADERS`: `NAME=VALUE`, with `%XX` in the value for

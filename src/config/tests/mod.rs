@@ -6,6 +6,7 @@ mod files;
 mod lists;
 mod mistakes;
 mod parsers;
+mod reload;
 mod sample;
 mod secrets;
 pub(crate) mod support;

@@ -4,8 +4,11 @@ use std::net::IpAddr;
 
 use hyper::{Method, Request};
 
+use super::path_params::PathParams;
 use super::plane::AdminPlane;
+use super::problem::ProblemKind;
 use super::route::Route;
+use crate::logging::audit::AuditEntry;
 use crate::server::request::client::DirectClient;
 use crate::server::request::origin::RequestOrigin;
 use crate::server::request::request_id::RequestId;
@@ -22,6 +25,10 @@ pub struct CallContext {
     pub route: Option<&'static Route>,
     /// The name of the API key; `None` until the key is known.
     pub key: Option<String>,
+    /// What the call does, for the audit log; `None` until the route is found, and for a call without credentials.
+    pub entry: Option<AuditEntry>,
+    /// Why the call was refused.
+    pub refusal: Option<ProblemKind>,
 }
 
 impl CallContext {
@@ -34,6 +41,15 @@ impl CallContext {
             method: request.method().clone(),
             route: None,
             key: None,
+            entry: None,
+            refusal: None,
         }
+    }
+
+    /// Notes the route that was found, and whom the path names.
+    pub fn found(&mut self, route: &'static Route, params: &PathParams) {
+        self.route = Some(route);
+        self.entry = route.handler.action().map(AuditEntry::new);
+        self.entry.iter_mut().for_each(|entry| params.tell(entry));
     }
 }

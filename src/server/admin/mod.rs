@@ -10,6 +10,7 @@ pub mod context;
 pub mod event_stream;
 pub mod handlers;
 pub mod input;
+pub mod key_grant;
 pub mod oauth;
 pub mod observation;
 pub mod paging;

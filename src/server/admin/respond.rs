@@ -3,35 +3,39 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::{HeaderMap, Request, Response};
 
-use super::api_keys;
+use super::api_keys::KnownKey;
 use super::call::{AdminCall, Answer};
 use super::context::CallContext;
-use super::input::Input;
-use super::oauth::call::OAuthCall;
+use super::oauth::call::{OAuthAnswer, OAuthCall};
 use super::observation::Observation;
 use super::plane::AdminPlane;
-use super::route::{Handler, OAuthHandle};
+use super::problem::{Problem, ProblemKind};
+use super::route::Handler;
 use super::routes::{find, pattern};
-use crate::model::event::Actor;
+use crate::logging::audit::AuditEntry;
 use crate::server::request::client::DirectClient;
 use crate::server::request::origin::RequestOrigin;
 use crate::server::request::span::later_within;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
+use crate::store::StoreError;
 use crate::values::Scope;
 
 /// Answers a request.
 pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: DirectClient) -> Reply {
-    let span = admin.tracer.as_ref().and_then(|tracer| {
+    let mut span = admin.tracer.as_ref().and_then(|tracer| {
         tracer.begin(&RequestOrigin::of(&request, client), || pattern(request.uri().path()))
     });
     let mut observation = Observation::begin(&admin, &request, client);
+    if let Some(span) = &mut span {
+        span.set_request_id(observation.context.request_id.as_str());
+    }
     later_within(span, async move {
         let context = &mut observation.context;
         let mut response = call(&admin, request, context).await.unwrap_or_else(|problem| {
-            problem.cause().inspect(|error| admin.service.report(error, Some(context.request_id.as_str())));
+            note_refusal(&admin, context, problem.kind(), problem.cause());
             problem.response(&context.request_id)
         });
         observation.finish(&mut response);
@@ -43,33 +47,65 @@ pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: Direc
 /// credentials before the body is read.
 async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut CallContext) -> Answer {
     let (route, params) = find(request.method(), request.uri().path())?;
-    context.route = Some(route);
+    context.found(route, &params);
     match &route.handler {
         Handler::Public(handle) => Ok(handle(admin)),
-        Handler::ApiKey(scopes, handle) => {
-            let key = api_keys::authenticate(&admin.api_keys, request.headers())?;
-            context.key = Some(key.name.clone());
-            api_keys::demand_one_of(key, scopes)?;
-            let input = Input::new(request, admin.request_timeout);
-            handle(AdminCall { admin, actor: Actor::ApiKey(&key.name), params, input }).await
+        Handler::Read(scopes, handle) => {
+            let key = authorize(admin, request.headers(), scopes, context)?;
+            handle(AdminCall::new(admin, &key, params, request)).await
         }
-        Handler::OAuth(scopes, handle) => Ok(oauth_call(admin, request, context, scopes, *handle).await),
+        Handler::Change(action, scopes, handle) => {
+            let key = authorize(admin, request.headers(), scopes, context)?;
+            let entry = context.entry.get_or_insert(AuditEntry::new(*action));
+            handle(AdminCall::new(admin, &key, params, request), entry).await
+        }
+        Handler::OAuthRead(scopes, handle) => {
+            let answer = match OAuthCall::read(admin, request, context, scopes).await {
+                Ok(call) => handle(call).await,
+                Err(error) => Err(error),
+            };
+            Ok(oauth_response(admin, context, answer))
+        }
+        Handler::OAuthChange(action, scopes, handle) => {
+            let answer = match OAuthCall::read(admin, request, context, scopes).await {
+                Ok(call) => handle(call, context.entry.get_or_insert(AuditEntry::new(*action))).await,
+                Err(error) => Err(error),
+            };
+            Ok(oauth_response(admin, context, answer))
+        }
     }
 }
 
-async fn oauth_call(
+/// Returns the API key of a call, and tells `context` its name.
+///
+/// # Errors
+/// 401 without a valid key, 403 for a key that lacks a scope.
+fn authorize(
     admin: &AdminPlane,
-    request: Request<Incoming>,
+    headers: &HeaderMap,
+    scopes: &[Scope],
     context: &mut CallContext,
-    scopes: &'static [Scope],
-    handle: OAuthHandle,
-) -> Response<Body> {
-    let answer = match OAuthCall::read(admin, request, context, scopes).await {
-        Ok(call) => handle(call).await,
-        Err(error) => Err(error),
-    };
+) -> Result<Arc<KnownKey>, Problem> {
+    let key = admin.api_keys.authenticate(headers)?;
+    context.key = Some(key.name().to_owned());
+    key.demand_all(scopes)?;
+    Ok(key)
+}
+
+fn oauth_response(admin: &AdminPlane, context: &mut CallContext, answer: OAuthAnswer) -> Response<Body> {
     answer.unwrap_or_else(|error| {
-        error.cause().inspect(|cause| admin.service.report(cause, Some(context.request_id.as_str())));
+        note_refusal(admin, context, error.kind(), error.cause());
         error.response(&context.request_id)
     })
+}
+
+/// Tells `context` why the call is refused, and the log, if the store is the cause.
+fn note_refusal(
+    admin: &AdminPlane,
+    context: &mut CallContext,
+    kind: ProblemKind,
+    cause: Option<&StoreError>,
+) {
+    context.refusal = Some(kind);
+    cause.inspect(|error| admin.service.report(error, Some(context.request_id.as_str())));
 }

@@ -6,6 +6,7 @@
 
 use hyper::{Response, StatusCode};
 
+use super::access_log::LoggedRequest;
 use super::admission::{Admission, Demand};
 use super::cross_site::is_forged;
 use super::identity_headers::IdentityHeaders;
@@ -49,6 +50,8 @@ pub struct Undecided {
     look_up: LookUp,
     admission: Admission,
     span: Option<Box<RequestSpan>>,
+    /// What the access log needs of the request, if the log is on.
+    pub(super) logged: Option<Box<LoggedRequest>>,
 }
 
 /// Decides on an auth subrequest if that is possible without waiting. `answer` turns the decision into the answer while
@@ -83,7 +86,9 @@ pub fn decide<R>(
             });
             return match judged {
                 Judged::Done(answer) => Progress::Decided(answer),
-                Judged::MustRead(look_up) => Progress::MustRead(Undecided { look_up, admission, span }),
+                Judged::MustRead(look_up) => {
+                    Progress::MustRead(Undecided { look_up, admission, span, logged: None })
+                }
             };
         }
         Credentials::Ambiguous(_) => Refusal::InvalidToken,
@@ -98,7 +103,7 @@ pub async fn decide_after_read<R>(
     undecided: Undecided,
     answer: impl FnOnce(Decision<'_>) -> R,
 ) -> R {
-    let Undecided { look_up, admission, span } = undecided;
+    let Undecided { look_up, admission, span, .. } = undecided;
     // A request that is judged here carried its token somewhere.
     let via = look_up.via().unwrap_or(Transport::Header);
     let Some(mut span) = span else {
@@ -156,13 +161,12 @@ impl Decision<'_> {
         }
     }
 
-    /// Returns the name of the decision in traces.
+    /// Returns the name of the decision in traces and in the access log.
     pub fn result(&self) -> &'static str {
         match self {
             Self::Allowed(..) => "valid",
             Self::Anonymous => "anonymous",
-            Self::Refused(Refusal::NoToken) => "no-token",
-            Self::Refused(Refusal::InvalidToken) => "invalid-token",
+            Self::Refused(refusal) => refusal.name(),
             Self::Forbidden(reason) => reason.name(),
             Self::Unavailable => "unavailable",
         }

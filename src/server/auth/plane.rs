@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
+use super::access_log::{AccessLog, LoggedRequest};
 use super::admission::Admission;
 use super::decision::{Decision, Progress, Undecided, decide, decide_after_read};
 use super::routes;
@@ -29,6 +30,7 @@ use crate::server::request::span::{RequestSpan, RequestTracer, later_within};
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
 use crate::server::transport::response::{empty, unavailable, with_body};
+use crate::token_string::TokenId;
 use crate::validation::Validator;
 
 /// The validation plane of one runtime.
@@ -41,6 +43,8 @@ pub struct ValidationPlane {
     pub readiness: Readiness,
     /// Starts the spans of sampled requests; `None` without tracing.
     pub tracer: Option<RequestTracer>,
+    /// `None` if it is off.
+    pub access_log: Option<AccessLog>,
 }
 
 impl ValidationPlane {
@@ -55,14 +59,21 @@ impl ValidationPlane {
             ("/session", &Method::GET | &Method::HEAD) => {
                 let (plane, span) = (self.clone(), span());
                 return later_within(span, async move {
-                    show_session(&plane.validator, &plane.settings, request.headers()).await
+                    let mut holder = None;
+                    let headers = request.headers();
+                    let response =
+                        show_session(&plane.validator, &plane.settings, headers, &mut holder).await;
+                    plane.log_response(&response, holder, || plane.logged(&request, client));
+                    response
                 });
             }
             ("/logout", &Method::POST) => {
                 let (plane, span) = (self.clone(), span());
                 return later_within(span, async move {
-                    let origin = RequestOrigin::of(&request, client);
-                    log_out(&plane.validator, &plane.settings, origin).await
+                    let (origin, mut holder) = (RequestOrigin::of(&request, client), None);
+                    let response = log_out(&plane.validator, &plane.settings, origin, &mut holder).await;
+                    plane.log_response(&response, holder, || plane.logged(&request, client));
+                    response
                 });
             }
             ("/livez", &Method::GET | &Method::HEAD) => empty(StatusCode::OK),
@@ -82,7 +93,7 @@ impl ValidationPlane {
     ) -> Reply {
         let response = |decision: Decision<'_>| decision.response();
         let span = self.begin_span(&origin, path);
-        match self.decide(origin, admission, span, response) {
+        match self.decide(origin, path, admission, span, response) {
             Progress::Decided(response) => Reply::now(response),
             Progress::MustRead(undecided) => {
                 let plane = self.clone();
@@ -110,20 +121,65 @@ impl ValidationPlane {
     pub fn decide<R>(
         &self,
         origin: RequestOrigin<'_, impl RequestHeaders + ?Sized>,
+        path: &str,
         admission: Admission,
         span: Option<Box<RequestSpan>>,
         answer: impl FnOnce(Decision<'_>) -> R,
     ) -> Progress<R> {
-        decide(&self.validator, &self.settings, origin, admission, span, answer)
+        let Some(log) = &self.access_log else {
+            return decide(&self.validator, &self.settings, origin, admission, span, answer);
+        };
+        let mut outcome = None;
+        let answer = |decision: Decision<'_>| {
+            outcome = log.outcome_of(&decision);
+            answer(decision)
+        };
+        let mut progress = decide(&self.validator, &self.settings, origin, admission, span, answer);
+        let request = || LoggedRequest::of(&origin, path, &self.settings.trusted_proxies);
+        match &mut progress {
+            Progress::Decided(_) => outcome.into_iter().for_each(|outcome| log.add(outcome, request)),
+            Progress::MustRead(undecided) => undecided.logged = Some(Box::new(request())),
+        }
+        progress
     }
 
     /// Reads the token from the store, then decides.
     pub async fn decide_after_read<R>(
         &self,
-        undecided: Undecided,
+        mut undecided: Undecided,
         answer: impl FnOnce(Decision<'_>) -> R,
     ) -> R {
-        decide_after_read(&self.validator, undecided, answer).await
+        let Some((log, request)) = self.access_log.as_ref().zip(undecided.logged.take()) else {
+            return decide_after_read(&self.validator, undecided, answer).await;
+        };
+        let mut outcome = None;
+        let answer = |decision: Decision<'_>| {
+            outcome = log.outcome_of(&decision);
+            answer(decision)
+        };
+        // Boxed, so that the state of connections is no larger for it.
+        let answer = Box::pin(decide_after_read(&self.validator, undecided, answer)).await;
+        if let Some(outcome) = outcome {
+            log.add(outcome, || *request);
+        }
+        answer
+    }
+
+    /// Logs a response that was made without a decision. `holder` is the valid token and its user.
+    pub fn log_response(
+        &self,
+        response: &Response<Body>,
+        holder: Option<(TokenId, String)>,
+        request: impl FnOnce() -> LoggedRequest,
+    ) {
+        if let Some(log) = &self.access_log {
+            log.add_response(response, holder, request);
+        }
+    }
+
+    fn logged(&self, request: &Request<Incoming>, client: DirectClient) -> LoggedRequest {
+        let (origin, path) = (RequestOrigin::of(request, client), request.uri().path());
+        LoggedRequest::of(&origin, path, &self.settings.trusted_proxies)
     }
 }
 

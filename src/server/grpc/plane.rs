@@ -64,8 +64,8 @@ impl GrpcPlane {
                     }
                     // With Envoy's `failure_mode_allow`, a failed call lets the request pass, and clients could cause
                     // these failures: by a head that is too large to be judged, or by many requests.
-                    Err((GrpcCode::ResourceExhausted, _)) => check::too_large(),
-                    Err((GrpcCode::Unavailable, _)) => check::no_room(),
+                    Err((GrpcCode::ResourceExhausted, _)) => check::too_large(&self.validation),
+                    Err((GrpcCode::Unavailable, _)) => check::no_room(&self.validation),
                     Err(error) => return Err(error),
                 };
                 Ok(message_response(&answer))

@@ -8,6 +8,7 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use super::headers::RequestHeaders;
 use crate::entropy::Entropy;
+use crate::token_string::TokenKind;
 
 /// The header that carries the id, in requests and in responses.
 pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -58,7 +59,7 @@ impl fmt::Display for RequestId {
 ///
 /// These are the characters of the ids that proxies and platforms make: hexadecimal digits (nginx), UUIDs (Envoy, Caddy,
 /// Kong, browsers), letters, digits and `+ / = -` (Heroku), base64 (Amazon API Gateway), `:` and `_` (HAProxy's unique-id
-/// format), `@` (Rails). Commas stay out: they join two lines.
+/// format), `@` (Rails). Commas stay out: they join two lines. So do token strings that a client put here by mistake.
 pub fn request_id_in(headers: &(impl RequestHeaders + ?Sized)) -> Option<&str> {
     let mut lines = headers.values(&X_REQUEST_ID);
     match (lines.next(), lines.next()) {
@@ -69,7 +70,10 @@ pub fn request_id_in(headers: &(impl RequestHeaders + ?Sized)) -> Option<&str> {
 
 fn is_well_formed(line: &[u8]) -> bool {
     let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:/+=@-".contains(byte);
-    (1..=MAX_REQUEST_ID_BYTES).contains(&line.len()) && line.iter().all(is_allowed)
+    let is_token = [TokenKind::Session, TokenKind::DeviceLogin]
+        .iter()
+        .any(|kind| line.starts_with(kind.prefix().as_bytes()));
+    (1..=MAX_REQUEST_ID_BYTES).contains(&line.len()) && line.iter().all(is_allowed) && !is_token
 }
 
 #[cfg(test)]
@@ -121,6 +125,7 @@ mod tests {
             &["\u{e9}"],
             &[&too_long],
             &["a", "a"],
+            &["dw_jE0fuKh0wekXwO7vj4y8ug5KIyOrIFDdMHCbREaGpRpo40GF"],
         ] {
             let id = RequestId::of(&headers(lines), &Entropy::seeded(1));
             assert_eq!(id.as_str().len(), 32, "{lines:?}");

@@ -124,6 +124,11 @@ impl RequestSpan {
         }
     }
 
+    /// Names the request as the log and the response do.
+    pub fn set_request_id(&mut self, id: &str) {
+        self.span.set("doorward.request_id", id.to_owned());
+    }
+
     /// Does work for this span. What it asks the store becomes child spans.
     pub async fn within<T>(&self, work: impl Future<Output = T>) -> T {
         active::within(&self.span, work).await

@@ -25,17 +25,18 @@ impl Validity {
         })
     }
 
+    /// Reads the validity of each certificate in PEM; `None` if one cannot be read.
+    pub fn of_each(pem: &[u8]) -> Option<Vec<Self>> {
+        CertificateDer::pem_slice_iter(pem).map(|certificate| Self::of(&certificate.ok()?)).collect()
+    }
+
     /// Returns when all certificates of a chain in PEM are valid: it ends with the certificate that expires first. `None`
     /// if the text holds no certificate, or one that cannot be read.
     pub fn of_chain(pem: &[u8]) -> Option<Self> {
-        let each = CertificateDer::pem_slice_iter(pem).map(|certificate| Self::of(&certificate.ok()?));
-        each.reduce(|chain, next| {
-            let (chain, next) = (chain?, next?);
-            Some(Self {
-                not_before_s: chain.not_before_s.max(next.not_before_s),
-                not_after_s: chain.not_after_s.min(next.not_after_s),
-            })
-        })?
+        Self::of_each(pem)?.into_iter().reduce(|chain, next| Self {
+            not_before_s: chain.not_before_s.max(next.not_before_s),
+            not_after_s: chain.not_after_s.min(next.not_after_s),
+        })
     }
 }
 

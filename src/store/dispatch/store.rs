@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::store::cache;
+use crate::store::change_counters::ChangeCounters;
 use crate::store::check_up::CheckUp;
 use crate::store::error::StoreError;
 use crate::store::feed::Feed;
@@ -13,6 +14,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::memory::pruning::PRUNE_INTERVAL;
 use crate::store::record_reader::RecordReader;
 use crate::store::redis::RedisStore;
+use crate::store::redis::counters::RedisCounters;
 use crate::store::report::Report;
 use crate::values::RedisDeployment;
 
@@ -138,11 +140,35 @@ impl Store {
         }
     }
 
+    /// The counters of the changes that this store has acknowledged.
+    pub fn changes(&self) -> &ChangeCounters {
+        match self {
+            Self::Memory(store) => &store.changes,
+            Self::Redis(store) => &store.changes,
+        }
+    }
+
+    /// The counters of the connections to Redis; `None` on the embedded store.
+    pub fn redis_counters(&self) -> Option<&RedisCounters> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store) => Some(&store.topology.counters),
+        }
+    }
+
     /// The statistics of the near cache; zeros without one.
     pub fn cache_stats(&self) -> cache::CacheStats {
         match self {
             Self::Memory(_) => cache::CacheStats::default(),
             Self::Redis(store) => store.cache_stats(),
+        }
+    }
+
+    /// The age of the near cache's lease at each master that has proved its freshness, by the master's address.
+    pub fn lease_ages_ms(&self) -> Vec<(String, u64)> {
+        match self {
+            Self::Memory(_) => Vec::new(),
+            Self::Redis(store) => store.lease_ages_ms(),
         }
     }
 

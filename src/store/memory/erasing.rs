@@ -34,7 +34,7 @@ impl MemoryStore {
         let erased: Vec<_> = shard.devices.of(user).map(|key| (key.id, key.uuid.clone())).collect();
         for (id, uuid) in erased {
             shard.devices.remove(id);
-            self.emit_device(shard, EventKind::DeviceEnded, (user, &uuid), None, call);
+            self.emit_device(shard, EventKind::DeviceEnded, (user, &uuid), call);
         }
     }
 }

@@ -42,8 +42,8 @@ impl MemoryStore {
         shard.users.entry(user.to_owned()).or_default().push(id);
         shard.tokens.insert(id, token.clone());
         self.tokens.fetch_add(1, Ordering::Relaxed);
-        let issued = Event::new(EventKind::TokenIssued, call.now_ms, call.actor);
-        self.emit(shard, user, Event { token: Some(id), device, ..issued });
+        let issued = Event::of_token(EventKind::TokenIssued, call.now_ms, call.actor, token);
+        self.emit(shard, user, Event { device, ..issued });
         Ok(Ok(made_room))
     }
 

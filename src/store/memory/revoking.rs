@@ -16,9 +16,10 @@ impl MemoryStore {
         token.revoked = Some(Revocation { at_ms: call.now_ms, reason: Some(reason) });
         let user = token.record.user().to_owned();
         let details = token.details.clone();
+        let revoked = Event::of_token(EventKind::TokenRevoked, call.now_ms, call.actor, token);
         self.unindex_objects(id, &details.related_objects);
-        let revoked = Event::new(EventKind::TokenRevoked, call.now_ms, call.actor);
-        self.emit(shard, &user, Event { token: Some(id), reason: Some(reason), ..revoked });
+        self.emit(shard, &user, Event { reason: Some(reason), ..revoked });
+        self.changes.revoked.add(reason, 1);
     }
 
     /// Finds a token to revoke. An expired token is removed at once, so that no renewal under way can revive it.
@@ -48,8 +49,8 @@ impl MemoryStore {
             return false;
         }
         let user = token.record.user().to_owned();
-        let reused = Event::new(EventKind::ReuseDetected, call.now_ms, call.actor);
-        self.emit(&mut shard, &user, Event { token: Some(id), ..reused });
+        let reused = Event::of_token(EventKind::ReuseDetected, call.now_ms, call.actor, token);
+        self.emit(&mut shard, &user, reused);
         self.revoke(&mut shard, id, RevokeReason::Reuse, call);
         self.prune_user(&mut shard, &user, call.now_ms);
         true

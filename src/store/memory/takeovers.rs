@@ -52,9 +52,9 @@ impl MemoryStore {
             let NewTakeover { id, user, reason, ends_at_ms, .. } = new.clone();
             let active = ActiveTakeover { id, user, reason, created_at_ms: call.now_ms, ends_at_ms };
             edit(token).takeover = Some(Box::new(active));
+            let started = takeover_event(EventKind::TakeoverStarted, token, (new.id, &new.user), call);
+            self.emit(&mut shard, record.user(), started);
         }
-        let started = takeover_event(EventKind::TakeoverStarted, new.token, new.id, &new.user, call);
-        self.emit(&mut shard, record.user(), started);
         Ok(Takeover {
             id: new.id,
             token: new.token,
@@ -122,6 +122,7 @@ impl MemoryStore {
         let Some(takeover) = record.takeover.take().filter(|t| t.is_active(call.now_ms)) else {
             return false;
         };
+        let ended = takeover_event(EventKind::TakeoverEnded, token, (takeover.id, &takeover.user), call);
         let records = shard.takeovers.get_mut(&id).into_iter().flat_map(|history| &mut history.takeovers);
         for record in records.filter(|record| record.new.id == takeover.id) {
             record.ended_at_ms = Some(call.now_ms);
@@ -132,7 +133,6 @@ impl MemoryStore {
                 entry.kept_until_ms = kept_until_ms;
             }
         }
-        let ended = takeover_event(EventKind::TakeoverEnded, id, takeover.id, &takeover.user, call);
         self.emit(shard, &user, Event { reason: Some(reason), ..ended });
         true
     }
@@ -170,15 +170,13 @@ impl MemoryStore {
 
 pub(crate) fn takeover_event(
     kind: EventKind,
-    token: TokenId,
-    id: TakeoverId,
-    taken_over: &str,
+    token: &Token,
+    (id, taken_over): (TakeoverId, &str),
     call: &Call<'_>,
 ) -> Event {
     Event {
-        token: Some(token),
         takeover: Some(id),
         taken_over: Some(taken_over.to_owned()),
-        ..Event::new(kind, call.now_ms, call.actor)
+        ..Event::of_token(kind, call.now_ms, call.actor, token)
     }
 }

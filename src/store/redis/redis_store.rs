@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::clock::Clock;
 use crate::store::cache::CacheStats;
 use crate::store::call::Call;
+use crate::store::change_counters::ChangeCounters;
 use crate::store::error::StoreError;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
@@ -62,6 +63,7 @@ pub struct RedisStore {
     pub(crate) limits: StoreLimits,
     pub(crate) node_cache: Arc<NodeCache>,
     pub(crate) feed: Feed,
+    pub(crate) changes: ChangeCounters,
     inspection: Inspection,
     /// The listings that may use a connection at the same time.
     listings: Semaphore,
@@ -83,7 +85,11 @@ impl RedisStore {
             (options.url.to_string(), options.accept_eviction),
         );
         Self {
-            connections: ConnectionPools::new(topology.clone(), options.connections),
+            connections: ConnectionPools::new(
+                topology.clone(),
+                options.connections,
+                node_cache.clock.clone(),
+            ),
             topology,
             event_channel: keys.event_channel(options.url.db.into()),
             keys,
@@ -91,6 +97,7 @@ impl RedisStore {
             limits,
             node_cache,
             feed: Feed::default(),
+            changes: ChangeCounters::default(),
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
         }
@@ -150,6 +157,16 @@ impl RedisStore {
 
     pub(crate) fn cache_stats(&self) -> CacheStats {
         self.node_cache.stats()
+    }
+
+    /// Returns the age of the lease of each master that has ever proved its freshness, by its address.
+    pub(crate) fn lease_ages_ms(&self) -> Vec<(String, u64)> {
+        let Some(cache) = &self.node_cache.cache else { return Vec::new() };
+        let now_ms = self.node_cache.clock.boottime_ms();
+        let age = |master: Arc<Master>| {
+            Some((master.address.to_string(), cache.lease_age_ms(master.index(), now_ms)?))
+        };
+        self.masters_with_tokens().into_iter().filter_map(age).collect()
     }
 
     /// Returns the masters that may have tokens: on a Cluster, those with slots.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use doorward::Token;
 use doorward::TokenChange;
 use doorward::internals::model::event::{EventKind, RevokeReason};
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
-use doorward::internals::store::{Outcome, Store, StoreLimits};
+use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
-use doorward::{StoreError, Token};
 use tokio::task::JoinHandle;
 
 use crate::common::devices::{login_of, sample_device};
@@ -183,10 +183,8 @@ fn log_in_until_erased(on: &TestStore, number: u64) -> JoinHandle<Vec<Token>> {
         let mut issued = Vec::new();
         for token in samples {
             let login = login_of(&device, NOW_MS);
-            let outcome: Result<Outcome<Token>, StoreError> =
-                store.device_login(&login, &token, NOW_MS).await;
-            match outcome.unwrap() {
-                Ok(token) => issued.push(token),
+            match store.device_login(&login, &token, NOW_MS).await.unwrap() {
+                Ok((token, _)) => issued.push(token),
                 Err(_) => break,
             }
         }

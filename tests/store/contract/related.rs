@@ -184,7 +184,7 @@ async fn a_device_login_is_listed_by_related_object(kind: StoreKind) {
         let token = with_objects(on.for_login(&device, NOW_MS), vec![object("1")]);
         on.store.device_login(&login_of(&device, NOW_MS), &token, NOW_MS).await.unwrap()
     };
-    let Ok(token) = log_in().await else { panic!("refused") };
+    let Ok((token, _)) = log_in().await else { panic!("refused") };
     assert_eq!(found(&on, "1", NOW_MS).await, [token.record.id]);
     assert_eq!(log_in().await, Err(Rejection::ObjectFull));
 }

@@ -31,6 +31,7 @@ const REVOKED: u64 = 1 << 50;
 const OLDEST: i64 = -(1 << 51);
 /// The minimum number of expired entries of each kind that one write prunes.
 const PRUNED: usize = 8;
+const LOCATOR_CHARS: usize = 14;
 /// A hash of 16 bytes and a deadline of 13 digits.
 const PREVIOUS_BYTES: usize = 29;
 
@@ -324,7 +325,7 @@ fn token_entry(member: &[u8], score: &[u8]) -> Option<(String, u64)> {
 
 /// Returns uuid and locator, and until when the key is kept.
 fn device_entry(uuid: &[u8], entry: &[u8]) -> Option<(String, u64)> {
-    let (locator, expires_at_ms) = entry.split_at(14);
+    let (locator, expires_at_ms) = entry.split_at(LOCATOR_CHARS);
     Some((format!("{} {}", string(uuid), string(locator)), number(expires_at_ms)))
 }
 
@@ -339,19 +340,10 @@ fn is_active(token: &RawKey) -> bool {
     number(field(token, "f").unwrap()) & 1 != 0
 }
 
-/// Returns until when the takeovers of a token are kept.
+/// Returns until when the takeovers of a token are kept. The names of their fields are locators.
 fn history_kept_until(history: &RawKey) -> u64 {
-    let mut last_ms = 0;
-    for (name, value) in &history.entries {
-        let name = string(name);
-        match name.strip_prefix('-').filter(|locator| field(history, locator).is_some()) {
-            Some(_) => {}
-            None if ["u", "x", "l"].contains(&name.as_str()) => {}
-            // The member can start with a dash by chance.
-            None => last_ms = last_ms.max(takeover_kept_until(value)),
-        }
-    }
-    last_ms
+    let takeovers = history.entries.iter().filter(|(name, _)| name.len() == LOCATOR_CHARS);
+    takeovers.map(|(_, takeover)| takeover_kept_until(takeover)).max().unwrap_or_default()
 }
 
 fn takeover_kept_until(record: &[u8]) -> u64 {

@@ -75,7 +75,7 @@ async fn key_names_are_the_documented_ones_and_only_shared_keys_persist() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     on.store.shared_token_key("a key").await.unwrap();
-    assert_eq!(on.store.examine().await.faults, []);
+    assert_eq!(on.store.examine().await.fatal(), None);
     let token = on.issue("alice", NOW_MS).await;
     let token_key = format!("dw:t:{{8c4d}}:{}", token.record.id.locator());
     let all = ["dw:e:{8c4d}:alice", "dw:m:check-key", "dw:m:schema", &token_key, "dw:u:{8c4d}:alice"];

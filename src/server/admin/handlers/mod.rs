@@ -5,6 +5,7 @@ pub mod events;
 pub mod metrics;
 pub mod openapi;
 pub mod related;
+pub mod stats;
 pub mod status;
 pub mod takeovers;
 pub mod tokens;

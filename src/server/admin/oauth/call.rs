@@ -1,5 +1,7 @@
 //! The call of an authenticated OAuth client.
 
+use std::sync::Arc;
+
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 
@@ -7,6 +9,7 @@ use super::credentials::ClientCredentials;
 use super::error::OAuthError;
 use super::form::Form;
 use crate::model::event::Actor;
+use crate::server::admin::api_keys::KnownKey;
 use crate::server::admin::context::CallContext;
 use crate::server::admin::input::body::{BodyLimit, has_type, read_body, unsupported_type};
 use crate::server::admin::plane::AdminPlane;
@@ -23,8 +26,8 @@ pub type OAuthAnswer = Result<Response<Body>, OAuthError>;
 pub struct OAuthCall<'a> {
     /// The plane that got it.
     pub admin: &'a AdminPlane,
-    /// The API key, as events name it.
-    pub actor: Actor<'a>,
+    /// The API key.
+    pub key: Arc<KnownKey>,
     /// The token string in the form.
     pub token: String,
     /// Whether the use of the token counts as an access.
@@ -68,6 +71,11 @@ impl<'a> OAuthCall<'a> {
         }
         let token = form.token.ok_or(OAuthError::InvalidRequest("token is missing"))?;
         let access = admin.settings.access(&head.headers);
-        Ok(Self { admin, actor: Actor::ApiKey(&key.name), token, access })
+        Ok(Self { admin, key, token, access })
+    }
+
+    /// The API key, as events name it.
+    pub fn actor(&self) -> Actor<'_> {
+        Actor::ApiKey(self.key.name())
     }
 }

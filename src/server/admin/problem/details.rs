@@ -68,6 +68,12 @@ impl Problem {
             .with_header(WWW_AUTHENTICATE, challenge::API_KEY_INVALID)
     }
 
+    /// 401 for an API key that has expired. Only the holder of the key can get this answer.
+    pub fn api_key_expired() -> Self {
+        Self::new(ProblemKind::ApiKeyInvalid, "the API key has expired")
+            .with_header(WWW_AUTHENTICATE, challenge::API_KEY_INVALID)
+    }
+
     /// 403: the API key has none of the scopes of which the call needs one.
     pub fn insufficient_scope(detail: String) -> Self {
         Self::new(ProblemKind::InsufficientScope, detail)
@@ -82,6 +88,11 @@ impl Problem {
     /// Sets the error of the store that the log shall report.
     pub fn caused_by(self, error: StoreError) -> Self {
         Self { cause: Some(Box::new(error)), ..self }
+    }
+
+    /// The kind of the refusal.
+    pub fn kind(&self) -> ProblemKind {
+        self.kind
     }
 
     /// The error of the store that the log shall report.

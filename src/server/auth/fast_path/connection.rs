@@ -150,7 +150,7 @@ impl<'a, T: ByteStream> FastPathConnection<'a, T> {
                 let (headers, method, client) = (request.headers, request.method, self.client);
                 let origin = RequestOrigin { headers, method, authority: None, client };
                 let span = self.plane.begin_span(&origin, request.path);
-                Some(self.plane.decide(origin, admission, span, write))
+                Some(self.plane.decide(origin, request.path, admission, span, write))
             });
             match next {
                 Next::Common(progress, length) => {

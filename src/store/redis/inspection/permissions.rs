@@ -195,7 +195,10 @@ mod tests {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                found(&path, before, after, names);
+                // No node runs it: `doorward verify` reports itself what its user may not run.
+                if !path.ends_with("verification") {
+                    found(&path, before, after, names);
+                }
                 continue;
             }
             let source = fs::read_to_string(&path).unwrap();

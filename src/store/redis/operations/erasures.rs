@@ -28,9 +28,9 @@ impl RedisStore {
             let at = (self.keys.index(user), hash_tag);
             let script_call = ScriptCall::new(&self.scripts.erase_user, at, &call(), &Args { user }).urgent();
             let answer: Value = self.run_script(script_call).await?;
-            let (erased, is_erased): (Vec<String>, bool) =
+            let (revoked, is_erased): (Vec<String>, bool) =
                 redis::from_redis_value(answer).map_err(|_| unexpected("erase_user"))?;
-            self.void_revoked(hash_tag, erased)?;
+            self.void_revoked(hash_tag, revoked, RevokeReason::Erased)?;
             if is_erased {
                 return ended;
             }

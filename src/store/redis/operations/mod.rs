@@ -15,6 +15,7 @@ pub mod related;
 pub mod reverse_index;
 pub mod revocations;
 pub mod run_script;
+pub mod sampling;
 pub mod script_call;
 pub mod stale_entries;
 pub mod takeovers;

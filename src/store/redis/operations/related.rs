@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::script_call::{CALLS_AT_ONCE, ScriptCall};
 use super::stale_entries::{StaleEntry, YOUNG_ENTRY_SECONDS};
+use crate::model::event::RevokeReason;
 use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
 use crate::model::token::{RelatedObject, Token, TokenChange};
 use crate::store::call::Call;
@@ -128,6 +129,7 @@ impl RedisStore {
                 let is_revoked = match outcome {
                     Ok(REVOKED_NOW) => {
                         revoked.push(*id);
+                        self.changes.revoked.add(RevokeReason::Related, 1);
                         true
                     }
                     Ok(REVOKED_BEFORE) => true,

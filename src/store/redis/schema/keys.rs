@@ -119,7 +119,8 @@ impl Keys {
         self.key('r', object.hash_tag, &object.name)
     }
 
-    fn key(&self, kind: char, hash_tag: HashTag, name: &str) -> String {
+    /// The key of this kind, hash tag and name.
+    pub(crate) fn key(&self, kind: char, hash_tag: HashTag, name: &str) -> String {
         format!("{}{kind}:{{{hash_tag}}}:{name}", self.prefix)
     }
 

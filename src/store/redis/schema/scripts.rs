@@ -31,7 +31,7 @@ const SECRETS: &str = lua!("shared/secrets");
 const REVERSE_INDEX: &str = lua!("shared/reverse_index");
 const RELATED: &str = lua!("shared/related_objects");
 const ISSUING: &str = concat!(lua!("shared/index_entries"), lua!("shared/issuing"));
-const TAKEOVER_HISTORY: &str = lua!("shared/takeover_history");
+const TAKEOVER_HISTORY: &str = concat!(lua!("shared/reverse_index"), lua!("shared/takeover_history"));
 
 /// The first line of a script that works when memory is full: revocations, and the renewals that keep people logged in
 /// (Redis documentation, "Script flags").
@@ -101,10 +101,7 @@ impl Scripts {
             add_object_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_object_entry")]),
             add_takeover_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_takeover_entry")]),
             remove_stale_entries: script(ALLOW_OOM, &[REVERSE_INDEX, lua!("remove_stale_entries")]),
-            start_takeover: script(
-                DENY_OOM,
-                &[USER, REVERSE_INDEX, TAKEOVER_HISTORY, lua!("start_takeover")],
-            ),
+            start_takeover: script(DENY_OOM, &[USER, TAKEOVER_HISTORY, lua!("start_takeover")]),
             end_takeover: script(ALLOW_OOM, &[USER, lua!("end_takeover")]),
             make_device: script(DENY_OOM, &[USER, DEVICES, lua!("make_device")]),
             change_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("change_device")]),
@@ -142,7 +139,7 @@ impl VerificationScripts {
         Self {
             verify_tokens: script(&[USER, entries, TAKEOVER_HISTORY, common, lua!("verify_tokens")]),
             verify_index: script(&[USER, common, lua!("verify_index")]),
-            verify_histories: script(&[common, lua!("verify_histories")]),
+            verify_histories: script(&[USER, TAKEOVER_HISTORY, common, lua!("verify_histories")]),
             verify_devices: script(&[USER, common, lua!("verify_devices")]),
             verify_device_maps: script(&[USER, DEVICES, common, lua!("verify_device_maps")]),
             verify_reverse_index: script(&[REVERSE_INDEX, common, lua!("verify_reverse_index")]),

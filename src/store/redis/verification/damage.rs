@@ -55,6 +55,9 @@ kinds! {
     ObjectEntryMissing Damage "object-entry-missing":
         "A live token that the index of its related object does not name. Revoking the object's tokens misses it.",
         "Adds the entry, unless the object has as many tokens as allowed.";
+    HistoryNotListed Damage "history-not-listed":
+        "A token's takeovers that the list of its user's histories lacks. An erasure of the user misses them.",
+        "Adds the entry.";
     EndedTakeoverActs Damage "ended-takeover-acts":
         "A token that still acts as another user, although it is revoked or its history says that the takeover has ended.",
         "Ends the takeover.";

@@ -25,6 +25,7 @@ pub(crate) enum KeyName {
     Index(UserKey),
     Takeovers(TokenId),
     TakenOver(UserKey),
+    Acting(UserKey),
     Events(UserKey),
     Device(DeviceId),
     Devices(UserKey),
@@ -56,6 +57,7 @@ impl KeyName {
             "u" => of_user().map(Self::Index),
             "o" => id().map(Self::Takeovers),
             "v" => of_user().map(Self::TakenOver),
+            "a" => of_user().map(Self::Acting),
             "e" => of_user().map(Self::Events),
             "d" => id().map(Self::Device),
             "k" => of_user().map(Self::Devices),
@@ -87,6 +89,7 @@ mod tests {
         assert_eq!(read(&keys.device(id)), KeyName::Device(id));
         assert_eq!(read(&keys.index("a}b{c")), KeyName::Index(alice.clone()));
         assert_eq!(read(&keys.taken_over("a}b{c")), KeyName::TakenOver(alice.clone()));
+        assert_eq!(read(&keys.acting("a}b{c")), KeyName::Acting(alice.clone()));
         assert_eq!(read(&keys.events("a}b{c")), KeyName::Events(alice.clone()));
         assert_eq!(read(&keys.devices("a}b{c")), KeyName::Devices(alice));
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };

@@ -4,7 +4,7 @@
 -- user is erased once a step has found nothing that it had to leave.
 -- KEYS     the user's index
 -- ARGV[2]  user
--- Returns {locators of the erased tokens, 1 if the user is erased, 0 if there are more steps}.
+-- Returns {locators of the erased tokens that were live, 1 if the user is erased, 0 if there are more steps}.
 
 -- The most tokens, device keys and histories that one step erases, and the number of reverse-index entries of them at which
 -- it stops.
@@ -32,13 +32,17 @@ local function erase_takeovers(locator)
   redis.call('ZREM', key('a', a.user), locator)
 end
 
+local live = {}
+
 -- Erases a token. A corrupt one, too: nothing reads it any more.
 local function erase_token(locator)
-  local t = redis.pcall('HMGET', key('t', locator), 'f', 'x', 't', 'r', 'q')
+  local t = redis.pcall('HMGET', key('t', locator), 'f', 'x', 't', 'r', 'q', 's', 'i', 'z')
   local flags, expires_at_ms = tonumber(t[1]), tonumber(t[2])
   if flags and is_active(flags) and expires_at_ms and expires_at_ms > now_ms then
-    if t[3] then end_packed_takeover(a.user, locator, t[3], 'erased') end
-    emit(a.user, { k = 'token.revoked', l = locator, w = 'erased' })
+    local facts = token_facts(t[6], t[7], t[8])
+    if t[3] then end_packed_takeover(a.user, locator, t[3], 'erased', facts) end
+    emit(a.user, { k = 'token.revoked', l = locator, w = 'erased' }, facts)
+    table.insert(live, locator)
   end
   pcall(collect_stale_entries, locator, t[4])
   pcall(collect_stale_entries, locator, t[5])
@@ -46,7 +50,7 @@ local function erase_token(locator)
   purge(a.user, locator)
 end
 
-local items, is_erased, erased = 0, true, {}
+local items, is_erased = 0, true
 
 -- Returns whether this step erases one more item.
 local function goes_on()
@@ -59,7 +63,6 @@ end
 for _, locator in ipairs(locators) do
   if not goes_on() then break end
   erase_token(locator)
-  table.insert(erased, locator)
 end
 for at = 1, #devices, 2 do
   if not goes_on() then break end
@@ -75,4 +78,4 @@ if is_erased then
   redis.call('UNLINK', key('u', a.user), key('k', a.user), key('a', a.user), key('v', a.user), key('e', a.user))
   emit(a.user, { k = 'user.erased' })
 end
-return finish({ erased, is_erased and 1 or 0 })
+return finish({ live, is_erased and 1 or 0 })

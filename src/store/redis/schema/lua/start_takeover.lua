@@ -26,9 +26,5 @@ end_takeover(t.user, a.locator, 'replaced')
 local takeover = { locator = a.takeover, record = ARGV[3], ends_at_ms = a.ends_at_ms }
 add_to_history(t.user, a.locator, t.expires_at_ms, takeover, a)
 redis.call('HSET', token, 't', cmsgpack.pack({ a.takeover, a.user, a.ends_at_ms, now_ms, a.reason }))
--- The user's tokens with takeovers, for an erasure: the histories outlive the tokens and their index.
-redis.call('ZADD', key('a', t.user), 'GT', a.ends_at_ms + a.retention_ms, a.locator)
-prune_entries('a', t.user)
-fit_entries_ttl('a', t.user)
-emit(t.user, { k = 'takeover.started', l = a.locator, o = a.takeover, u = a.user })
+emit(t.user, { k = 'takeover.started', l = a.locator, o = a.takeover, u = a.user }, read_facts(a.locator))
 return finish({ 1, t.user })

@@ -1,4 +1,4 @@
--- Checks sets of the reverse index, dw:r and dw:v: TTL, and malformed members.
+-- Checks sets whose entries go by their score, dw:r, dw:v and dw:a: TTL, and malformed members.
 -- Why a script: the TTL is compared with the members as of one moment, and repaired in the same step.
 -- Item     hash tag, kind, name, malformed member or '' for the TTL
 -- See shared/verification.lua; needs reverse_index.lua.

@@ -33,9 +33,10 @@ end
 local function write_entry(t, score, access)
   local index = key('u', t.user)
   local accessed_at_ms = access and access <= 0 and access > -REVOKED and -access or t.created_at_ms
+  -- A score in a wrong range would count as another token.
+  redis.call('ZREM', index, '@' .. t.locator, '#' .. t.locator)
   if t.is_revoked then
     redis.call('ZADD', index, REVOKED + t.kept_until_ms, t.locator, -accessed_at_ms, '@' .. t.locator)
-    redis.call('ZREM', index, '#' .. t.locator)
   else
     local others = redis.call('ZCOUNT', index, 0, BELOW_REVOKED)
     if score and score >= 0 and score < REVOKED then others = others - 1 end

@@ -3,8 +3,8 @@
 use redis::Value;
 
 use super::stored::{
-    ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, Immutable, PENDING, PREVIOUS_BYTES,
-    SIBLING,
+    ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, Immutable, PENDING, PREVIOUS_BYTES,
+    SIBLING, is_active,
 };
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::{
@@ -79,7 +79,7 @@ impl<'a> Fields<'a> {
             )
             .with_scopes(optional_text(self.o, "o")?),
             takeover: self.takeover(id)?.map(Box::new),
-            is_active: flags & ACTIVE != 0,
+            is_active: is_active(flags),
             is_authenticated: flags & PENDING == 0,
             allowed_cookie: flags & ALLOWED_COOKIE != 0,
             allowed_header: flags & ALLOWED_HEADER != 0,

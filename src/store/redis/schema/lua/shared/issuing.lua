@@ -34,7 +34,7 @@ local function make_room(user, new)
 end
 
 -- Stores a new token of a user. `new` has locator, created_at_ms, expires_at_ms, max (live tokens per user), may_revoke
--- (whether the oldest may be revoked for it), room and device; `fields` are those of its hash. Returns what make_room
+-- (whether the oldest may be revoked for it), room, device and facts (of events); `fields` are those of its hash. Returns what make_room
 -- returns.
 local function issue(user, new, fields)
   local token = key('t', new.locator)
@@ -47,7 +47,7 @@ local function issue(user, new, fields)
   redis.call('PEXPIRE', token, ttl_ms(new.expires_at_ms))
   add_to_index(user, new, now_ms, others)
   fit_ttl(user)
-  emit(user, { k = 'token.issued', l = new.locator, d = new.device })
+  emit(user, { k = 'token.issued', l = new.locator, d = new.device }, new.facts)
   return made_room
 end
 

@@ -1,4 +1,12 @@
--- Writing a token's takeovers, dw:o; codec/takeover.rs describes them. Needs events.lua.
+-- Writing a token's takeovers, dw:o; codec/takeover.rs describes them. Needs events.lua and reverse_index.lua.
+
+-- Adds a token to the list of its user's tokens with takeovers, for an erasure: the histories outlive the tokens and their
+-- index.
+local function list_history(user, locator, kept_until_ms)
+  redis.call('ZADD', key('a', user), 'GT', kept_until_ms, locator)
+  prune_entries('a', user)
+  fit_entries_ttl('a', user)
+end
 
 -- Adds a takeover to the history of its token: {locator, record, ends_at_ms}. `limits` has max, the most takeovers kept of a
 -- token, and retention_ms, how long a takeover is kept after its hard end.
@@ -19,5 +27,6 @@ local function add_to_history(user, locator, expires_at_ms, takeover, limits)
   local left_ms = takeover.ends_at_ms - now_ms + limits.retention_ms
   redis.call('PEXPIRE', history, left_ms, 'NX')
   redis.call('PEXPIRE', history, left_ms, 'GT')
+  list_history(user, locator, takeover.ends_at_ms + limits.retention_ms)
 end
 
