@@ -108,6 +108,7 @@ impl Filling {
             allowed_header: true,
             expires_at_ms: created_at_ms + IDLE_MS,
             idle_ms: IDLE_MS,
+            created_at_ms,
             ends_at_ms: created_at_ms + LIFETIME_MS,
             accesses: AccessMark::default(),
             verified: VerifiedMark::default(),
@@ -115,7 +116,6 @@ impl Filling {
             json: Cached::default(),
         };
         let details = TokenDetails {
-            created_at_ms,
             user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into(),
             ip: [203, 0, 113, 7].into(),
             expiration: true,
@@ -133,7 +133,7 @@ impl Filling {
     fn write(&self, token: &Token, pipeline: &mut Pipeline) {
         let (id, user) = (token.record.id, token.record.user());
         let (key, index, locator) = (self.keys.token(id), self.keys.index(user), id.locator());
-        let created_at_ms = token.details.created_at_ms;
+        let created_at_ms = token.record.created_at_ms;
         pipeline.hset_multiple(&key, &fields_of(token)).ignore();
         self.expire(&key, IDLE_MS, pipeline);
         pipeline.zadd(&index, &locator, token.record.expires_at_ms).ignore();

@@ -94,6 +94,7 @@ mod validation_plane {
     mod renewal;
     mod route_checks;
     mod routes;
+    mod scopes;
     mod support;
 }
 

@@ -64,6 +64,9 @@ impl Service {
         actor: Actor<'_>,
     ) -> Result<Token, ServiceError> {
         valid_if_some("auth_slug", change.auth_slug.iter().flatten().next(), |slug| rules::auth_slug(slug))?;
+        valid_if_some("scopes", change.scopes.iter().flatten().next(), |scopes| {
+            rules::scopes(scopes.split(' ')).map(drop).map_err(|(_, detail)| detail)
+        })?;
         Ok(self.store.change(id, change, self.call(actor)).await??)
     }
 

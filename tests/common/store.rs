@@ -147,13 +147,13 @@ impl TestStore {
                 expires_at_ms: now_ms + HOUR_MS,
                 idle_ms: HOUR_MS,
                 ends_at_ms: now_ms + 30 * DAY_MS,
+                created_at_ms: now_ms,
                 accesses: AccessMark::default(),
                 verified: VerifiedMark::default(),
                 details: Cached::default(),
                 json: Cached::default(),
             }),
             details: Arc::new(TokenDetails {
-                created_at_ms: now_ms,
                 user_agent: String::new(),
                 ip: "203.0.113.7".parse().unwrap(),
                 expiration: true,
@@ -356,7 +356,7 @@ pub fn with_objects(token: Token, related_objects: Vec<RelatedObject>) -> Token 
 }
 
 pub fn with_idle(token: Token, idle_ms: u64) -> Token {
-    let expires_at_ms = token.details.created_at_ms + idle_ms;
+    let expires_at_ms = token.record.created_at_ms + idle_ms;
     edited(token, |c| {
         c.idle_ms = idle_ms;
         c.expires_at_ms = expires_at_ms;

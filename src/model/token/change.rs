@@ -8,6 +8,8 @@ use crate::model::revoke_reason::RevokeReason;
 pub struct TokenChange {
     /// `Some(None)` clears the slug.
     pub auth_slug: Option<Option<String>>,
+    /// The scopes, with a space between two; `Some(None)` for none.
+    pub scopes: Option<Option<String>>,
     /// Whether a cookie may carry the token.
     pub allowed_cookie: Option<bool>,
     /// Whether the Authorization header may carry the token.

@@ -62,7 +62,7 @@ impl MemoryStore {
         // Ties are broken by the locator, as in Redis.
         let by_age = |at_ms: u64, token: &Token| (at_ms, token.record.id.locator(), token.record.id);
         let live = shard.tokens_of(user).filter(|token| token.record.is_active);
-        let mut live: Vec<_> = live.map(|token| by_age(token.details.created_at_ms, token)).collect();
+        let mut live: Vec<_> = live.map(|token| by_age(token.record.created_at_ms, token)).collect();
         let surplus = (live.len() + 1).saturating_sub(max).min(ROOM_PER_LOGIN);
         if surplus > 0 && self.limits.over_limit == OverLimit::RefuseNew {
             return None;

@@ -167,8 +167,7 @@ impl RedisStore {
             for (ids, scores) in some.iter().zip(try_join_all(reads).await?) {
                 for (id, score) in ids.iter().zip(&scores) {
                     let Some(token) = of_id.get_mut(id) else { continue };
-                    token.last_access_ms =
-                        codec::last_access_ms(score).unwrap_or(token.details.created_at_ms);
+                    token.last_access_ms = codec::last_access_ms(score).unwrap_or(token.record.created_at_ms);
                 }
             }
         }
