@@ -101,6 +101,7 @@ fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
         expires_at_ms: now_ms + HOUR_MS,
         idle_ms: HOUR_MS,
         ends_at_ms: now_ms + 24 * HOUR_MS,
+        created_at_ms: now_ms,
         accesses: AccessMark::default(),
         verified: VerifiedMark::default(),
         details: Cached::default(),
@@ -109,7 +110,6 @@ fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
     Token {
         record: Arc::new(record),
         details: Arc::new(TokenDetails {
-            created_at_ms: now_ms,
             user_agent: USER_AGENT.into(),
             ip: "192.0.2.1".parse().unwrap(),
             expiration: true,
@@ -221,10 +221,7 @@ fn running_app(redis_url: Option<String>) -> RunningApp {
         ("DOORWARD_REDIS_URL", redis_url),
     ];
     let env = env.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into())));
-    let config = match doorward::internals::config::load(["doorward".into()], env) {
-        Ok(doorward::internals::config::Command::Serve(config)) => config,
-        other => panic!("{other:?}"),
-    };
+    let config = doorward::internals::config::load_node(env).unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let (addresses, started) = mpsc::channel();
     let thread = std::thread::spawn(move || serve(config, &addresses, stopped));

@@ -26,6 +26,22 @@ enum TimeSource {
     },
 }
 
+/// The clock, read once. One reading costs as much as the rest of a look at the near cache, so the hot path shares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockReading {
+    /// The time of all decisions: [`Clock::now_ms`].
+    pub now_ms: u64,
+    /// The monotonic clock in nanoseconds: [`Clock::boottime_ms`].
+    pub boottime_ns: u64,
+}
+
+impl ClockReading {
+    /// Returns the monotonic clock in milliseconds.
+    pub fn boottime_ms(&self) -> u64 {
+        self.boottime_ns / 1_000_000
+    }
+}
+
 impl Clock {
     /// Returns the system's clock.
     pub fn system() -> Self {
@@ -35,7 +51,7 @@ impl Clock {
     /// Returns the system's clock as on a machine whose wall clock is wrong by `error_ms`; for tests.
     pub fn with_wrong_wall(error_ms: i64) -> Self {
         let wall_us = system_wall_us().saturating_add(error_ms.saturating_mul(1000));
-        let offset_us = wall_us.saturating_sub_unsigned(system_boottime_us());
+        let offset_us = wall_us.saturating_sub_unsigned(system_boottime_ns() / 1000);
         Self(Arc::new(TimeSource::System {
             offset_us: AtomicI64::new(offset_us),
             wall_error_ms: AtomicI64::new(error_ms),
@@ -50,23 +66,38 @@ impl Clock {
 
     /// Returns the time of all decisions, in milliseconds since the Unix epoch. It goes back only if the store's clock does.
     pub fn now_ms(&self) -> u64 {
+        self.reading().now_ms
+    }
+
+    /// Reads the clock once for both times.
+    pub fn reading(&self) -> ClockReading {
         match &*self.0 {
             TimeSource::System { offset_us, .. } => {
-                system_boottime_us().saturating_add_signed(offset_us.load(Ordering::Relaxed)) / 1000
+                let boottime_ns = system_boottime_ns();
+                let now_us = (boottime_ns / 1000).saturating_add_signed(offset_us.load(Ordering::Relaxed));
+                ClockReading { now_ms: now_us / 1000, boottime_ns }
             }
-            TimeSource::Manual { now_ms } => now_ms.load(Ordering::SeqCst),
+            TimeSource::Manual { now_ms } => {
+                let now_ms = now_ms.load(Ordering::SeqCst);
+                ClockReading { now_ms, boottime_ns: now_ms.saturating_mul(1_000_000) }
+            }
         }
     }
 
     /// Returns the system's wall clock in milliseconds since the Unix epoch, for decisions that do not involve the store,
     /// such as the validity of certificates.
     pub fn wall_ms(&self) -> u64 {
+        self.wall_us() / 1000
+    }
+
+    /// Returns [`Clock::wall_ms`] in microseconds.
+    pub fn wall_us(&self) -> u64 {
         match &*self.0 {
             TimeSource::System { wall_error_ms, .. } => {
-                let wall_ms = (system_wall_us() / 1000).saturating_add(wall_error_ms.load(Ordering::SeqCst));
-                u64::try_from(wall_ms).unwrap_or(0)
+                let error_us = wall_error_ms.load(Ordering::SeqCst).saturating_mul(1000);
+                u64::try_from(system_wall_us().saturating_add(error_us)).unwrap_or(0)
             }
-            TimeSource::Manual { now_ms } => now_ms.load(Ordering::SeqCst),
+            TimeSource::Manual { now_ms } => now_ms.load(Ordering::SeqCst).saturating_mul(1000),
         }
     }
 
@@ -78,10 +109,20 @@ impl Clock {
 
     /// Returns [`Clock::boottime_ms`] in microseconds.
     pub fn boottime_us(&self) -> u64 {
+        self.boottime_ns() / 1000
+    }
+
+    /// Returns [`Clock::boottime_ms`] in nanoseconds.
+    pub fn boottime_ns(&self) -> u64 {
         match &*self.0 {
-            TimeSource::System { .. } => system_boottime_us(),
-            TimeSource::Manual { now_ms } => now_ms.load(Ordering::SeqCst).saturating_mul(1000),
+            TimeSource::System { .. } => system_boottime_ns(),
+            TimeSource::Manual { now_ms } => now_ms.load(Ordering::SeqCst).saturating_mul(1_000_000),
         }
+    }
+
+    /// Returns the nanoseconds since a reading.
+    pub fn elapsed_ns(&self, since: ClockReading) -> u64 {
+        self.boottime_ns().saturating_sub(since.boottime_ns)
     }
 
     /// Returns the wall-clock time minus CLOCK_BOOTTIME; `None` for a manual clock.
@@ -130,14 +171,14 @@ fn system_wall_us() -> i64 {
     since_epoch.map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
 }
 
-fn system_boottime_us() -> u64 {
+fn system_boottime_ns() -> u64 {
     #[cfg(target_os = "linux")]
     const ID: rustix::time::ClockId = rustix::time::ClockId::Boottime;
     // On macOS the monotonic clock counts through sleep.
     #[cfg(not(target_os = "linux"))]
     const ID: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
     let t = rustix::time::clock_gettime(ID);
-    u64::try_from(t.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(t.tv_nsec).unwrap_or(0) / 1000
+    u64::try_from(t.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(t.tv_nsec).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ mod clock;
 mod config;
 mod entropy;
 mod files;
+#[allow(missing_docs)] // not in the facade
+mod http_client;
 mod last_access;
 mod logging;
 mod model;
@@ -42,6 +44,7 @@ mod service;
 #[allow(missing_docs)] // in the facade only with `StoreError`
 mod store;
 mod sync;
+mod telemetry;
 #[allow(missing_docs)] // in the facade only with `TokenId`
 mod token_string;
 mod validation;
@@ -50,7 +53,8 @@ mod values;
 pub use crate::clock::Clock;
 pub use crate::config::{Config, LoadError, load_node};
 pub use crate::entropy::Entropy;
-pub use crate::model::event::{Actor, RevokeReason};
+pub use crate::model::event::Actor;
+pub use crate::model::revoke_reason::RevokeReason;
 pub use crate::model::route_check::RouteCheck;
 pub use crate::model::token::{Token, TokenChange, TokenDetails, TokenRecord, Transport};
 pub use crate::node::{Node, StartError, WorkerDied};
@@ -61,9 +65,10 @@ pub use crate::validation::{Access, Identity, Validator};
 
 /// The types of the fields of [`Config`].
 pub mod settings {
+    pub use crate::http_client::{Endpoint, Url};
     pub use crate::values::{
-        ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RedisDeployment, RedisUrl,
-        RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl, TrustedProxies,
+        ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RedisDeployment,
+        RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl, TrustedProxies,
     };
 }
 
@@ -77,7 +82,7 @@ pub mod internals {
     }
 
     expose! {
-        cli clock config entropy files last_access logging model node server service store sync token_string
-        validation values
+        cli clock config entropy files http_client last_access logging model node server service store sync telemetry
+        token_string validation values
     }
 }

@@ -28,6 +28,7 @@ mod admin_plane {
     mod device_calls;
     mod devices;
     mod feed;
+    mod live_tokens;
     mod login_tokens;
     mod oauth;
     mod oauth_calls;
@@ -36,6 +37,7 @@ mod admin_plane {
     mod openapi;
     mod related;
     mod tokens;
+    mod users;
 }
 
 /// The examples in the documents.
@@ -66,19 +68,40 @@ mod listeners {
     mod tls;
 }
 
+/// Prometheus: what it scrapes, the alert rules, the dashboard.
+mod metrics {
+    mod outage;
+    mod prometheus;
+    mod rules;
+}
+
 /// The program: health check, signals and secrecy of its log.
 mod process {
+    mod client {
+        mod tls;
+    }
     mod healthcheck;
-    mod outcome;
+    pub mod outcome;
     mod secrecy;
     mod shutdown;
 }
 
 /// The store alone: one contract for all variants, random histories, races, and the specifics of Redis.
+mod reload {
+    mod certificates;
+    mod rotation;
+    mod support;
+}
+
 mod store {
     mod contract;
     mod model;
     mod races;
+    mod redis;
+}
+
+/// Spans, and the calls to Redis below them.
+mod traces {
     mod redis;
 }
 
@@ -91,6 +114,7 @@ mod validation_plane {
     mod grpc;
     mod renewal;
     mod route_checks;
+    mod scopes;
     mod support;
 }
 

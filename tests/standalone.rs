@@ -13,6 +13,8 @@ macro_rules! each_store {
 }
 
 mod admin_plane {
+    mod audit;
+    mod audit_forgery;
     mod device_calls;
     mod devices;
     mod inputs;
@@ -21,6 +23,7 @@ mod admin_plane {
     mod oauth_requests;
     mod refusals;
     mod related;
+    mod request_ids;
     mod tokens;
 }
 
@@ -46,11 +49,31 @@ mod listeners {
     mod smuggling;
 }
 
+mod metrics {
+    mod listener;
+}
+
 mod process {
     mod cli;
+    mod client {
+        mod events;
+        mod failures;
+        mod local;
+        mod stats;
+        mod support;
+        mod tokens;
+        mod users;
+    }
     mod dependencies;
     mod outcome;
     mod snapshots;
+}
+
+mod reload {
+    mod api_keys;
+    mod kinds;
+    mod refused;
+    mod support;
 }
 
 mod store {
@@ -59,12 +82,19 @@ mod store {
     mod races;
 }
 
+mod traces {
+    mod collector_faults;
+    mod spans;
+}
+
 mod validation_plane {
+    mod access_log;
     mod auth;
     mod cookies;
     mod renewal;
     mod route_checks;
     mod routes;
+    mod scopes;
     mod support;
 }
 

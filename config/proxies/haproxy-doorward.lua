@@ -2,14 +2,15 @@
 -- the X-Auth-* headers of the answer. If Doorward rejects it, the client gets that answer; if Doorward is
 -- unreachable, 503. Connections to Doorward are reused.
 
--- The headers that Doorward reads. No other header is sent.
+-- The headers that Doorward reads; the last line is the trace and the id of the request. No other header is sent.
 local ASKED_WITH = {
     "authorization", "cookie", "origin", "sec-fetch-site", "host",
     "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
+    "traceparent", "tracestate", "x-request-id",
 }
 local IDENTITY = {
     "x-auth-user", "x-auth-actor", "x-auth-token-id", "x-auth-slug",
-    "x-auth-backend", "x-auth-device", "x-auth-expires-in",
+    "x-auth-backend", "x-auth-device", "x-auth-expires-in", "x-auth-scopes", "x-auth-via",
 }
 -- HAProxy retries an unanswered subrequest three times.
 local TIMEOUT_MS = 750

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use doorward::internals::config::{Command, LoadError, load_with};
+use doorward::internals::cli::command_line::{Invocation, ServerVerb, read_with};
+use doorward::internals::config::{LoadError, Loaded};
 
 const FILE: &str = "d.toml";
 /// The content of the file `secret`, which no report and no error may show.
@@ -20,24 +21,25 @@ pub fn check(bytes: &[u8]) {
     let variables: Vec<_> = variables.iter().filter_map(|part| part.split_once('=')).collect();
     let outcome = load(file, &arguments, &variables);
     let shown = match &outcome {
-        Ok(Command::CheckConfig { report, .. }) => report.clone(),
-        Ok(_) => return,
+        Ok(Some(loaded)) => loaded.report(),
+        Ok(None) => return,
         Err(error) => error.to_string(),
     };
     assert!(!shown.is_empty());
     assert!(text.contains("hunter2") || !shown.contains("hunter2"), "{shown}");
-    if let Ok(Command::CheckConfig { config, report }) = outcome
-        && is_complete(&report)
+    if let Ok(Some(loaded)) = outcome
+        && is_complete(&shown)
     {
-        let lines = report.split_once('\n').unwrap_or_default().1;
+        let lines = shown.split_once('\n').unwrap_or_default().1;
         match load(lines, &[], &[]) {
-            Ok(Command::CheckConfig { config: read, .. }) => assert_eq!(read, config, "{report}"),
-            other => panic!("{other:?}\n{report}"),
+            Ok(Some(read)) => assert_eq!(read.config, loaded.config, "{shown}"),
+            other => panic!("{other:?}\n{shown}"),
         }
     }
 }
 
-fn load(file: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Command, LoadError> {
+/// Returns the settings; `None` if the arguments ask for something else, such as the help.
+fn load(file: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Option<Loaded>, LoadError> {
     let read_file = |path: &Path| match path.to_str() {
         Some(FILE) => Ok(file.to_owned()),
         Some("secret") => Ok(SECRET.to_owned()),
@@ -45,7 +47,11 @@ fn load(file: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Co
     };
     let arguments =
         ["doorward", "check-config", "--config", FILE].iter().chain(arguments).map(OsString::from);
-    load_with(arguments, variables.iter().map(|(name, value)| (name.into(), value.into())), &read_file)
+    let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+    match read_with(arguments, variables, &read_file)? {
+        Invocation::Server(ServerVerb::CheckConfig, loaded) => Ok(Some(*loaded)),
+        _ => Ok(None),
+    }
 }
 
 /// Whether a report holds every value: no secret is left out, and all escapes of its quotes are those of TOML.

@@ -1,4 +1,4 @@
-//! What the process prints, and its exit codes.
+//! Standard output, standard error and exit codes of the process.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -24,4 +24,14 @@ pub(crate) fn print_in_background(text: String) -> io::Result<()> {
 pub(crate) fn fail(error: &dyn Display, code: u8) -> ExitCode {
     let _ = writeln!(io::stderr(), "{error}");
     ExitCode::from(code)
+}
+
+/// Prints a warning on standard error.
+pub(crate) fn warn(text: &str) {
+    let _ = writeln!(io::stderr(), "warning: {text}");
+}
+
+/// Prints a remark for people on standard error.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

@@ -20,6 +20,7 @@ fn json(server: &Server) -> String {
     });
     let optional = [
         ("grpc-listen", server.grpc_listen.as_deref()),
+        ("metrics-listen", server.metrics_listen.as_deref()),
         ("warning", is_embedded(server).then_some(EMBEDDED_STORE)),
         ("admin-key", server.generated_admin_key.as_deref()),
     ];
@@ -33,8 +34,11 @@ fn json(server: &Server) -> String {
 
 fn text(server: &Server) -> String {
     let mut message = format!("ready listen={} admin-listen={}", server.listen, server.admin_listen);
-    if let Some(grpc_listen) = &server.grpc_listen {
-        message += &format!(" grpc-listen={grpc_listen}");
+    for (name, address) in [("grpc-listen", &server.grpc_listen), ("metrics-listen", &server.metrics_listen)]
+    {
+        if let Some(address) = address {
+            message += &format!(" {name}={address}");
+        }
     }
     message += &format!(" store={}\n", server.store_name);
     if is_embedded(server) {

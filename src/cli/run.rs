@@ -1,51 +1,65 @@
 //! Runs the command of a command line.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _};
 use std::process::ExitCode;
 
-use super::healthcheck::request_readiness;
-use super::output::{FAILURE, fail, print};
+use super::admin::{self, Environment};
+use super::check_config::check_config;
+use super::command_line::{ClientVerb, Invocation, ServerVerb, command};
+use super::commands::{completions, events, hash_key, man, new_key, stats, takeover, token, user};
+use super::doctor::command::doctor;
+use super::healthcheck::healthcheck;
+use super::output::{fail, print};
 use super::serve::serve;
-use crate::config::{Command, Config, LoadError, hash_key, load};
-use crate::server::check_tls_files;
-
-/// An API key has at most 256 characters.
-const MAX_INPUT_BYTES: u64 = 4096;
+use super::sources::Sources;
+use super::verify::command::verify;
+use crate::config::{LoadError, Loaded};
+use crate::entropy::Entropy;
 
 /// Runs a command line to its end.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
-    match load(args, env) {
-        Ok(Command::Serve(config)) => serve(config),
-        Ok(Command::CheckConfig { config, report }) => match check_tls_files(&config) {
-            Ok(()) => print(&report),
-            Err(error) => fail(&error, LoadError::EXIT_CODE),
-        },
-        Ok(Command::Healthcheck(config)) => healthcheck(&config),
-        Ok(Command::HashKey) => hash_key_on_stdin(),
-        Ok(Command::Print(text)) => print(&text),
+    let sources = Sources::new(args, env);
+    match sources.read() {
+        Ok(Invocation::Print(text)) => print(&text),
+        Ok(Invocation::Server(verb, loaded)) => with_settings(verb, *loaded, sources),
+        Ok(Invocation::Client(verb)) => without_settings(&verb, &Environment::of(sources.into_env())),
         Err(error) => fail(&error, LoadError::EXIT_CODE),
     }
 }
 
-fn healthcheck(config: &Config) -> ExitCode {
-    match request_readiness(config) {
-        Ok(status) if status.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
-        Ok(status) => fail(&format!("not ready: {}", status.trim_end()), FAILURE),
-        Err(error) => fail(&format!("not reachable: {error}"), FAILURE),
+fn with_settings(verb: ServerVerb, loaded: Loaded, sources: Sources) -> ExitCode {
+    match verb {
+        ServerVerb::Serve => serve(loaded.config, sources),
+        ServerVerb::CheckConfig => check_config(&loaded),
+        ServerVerb::Healthcheck => healthcheck(&loaded.config),
+        ServerVerb::Doctor { json } => doctor(&loaded.config, json),
+        ServerVerb::Verify(args) => verify(&loaded.config, &args),
     }
 }
 
-fn hash_key_on_stdin() -> ExitCode {
-    let mut text = String::new();
-    if let Err(error) = io::stdin().lock().take(MAX_INPUT_BYTES).read_to_string(&mut text) {
-        return fail(&error, FAILURE);
-    }
-    match hash_key(&text) {
-        Ok(hash) => print(&hash),
-        Err(error) => fail(&error, LoadError::EXIT_CODE),
+fn without_settings(verb: &ClientVerb, env: &Environment) -> ExitCode {
+    match verb {
+        ClientVerb::Token(line) => admin::run(&line.admin, env, async |client, output| {
+            token::run(client, output, &line.command).await
+        }),
+        ClientVerb::User(line) => admin::run(&line.admin, env, async |client, output| {
+            user::run(client, output, &line.command).await
+        }),
+        ClientVerb::Takeover(line) => admin::run(&line.admin, env, async |client, output| {
+            takeover::run(client, output, &line.command).await
+        }),
+        ClientVerb::Events(which) => {
+            admin::run(&which.admin, env, async |client, output| events::run(client, output, which).await)
+        }
+        ClientVerb::Stats(show) => {
+            admin::run(&show.admin, env, async |client, output| stats::run(client, output, show).await)
+        }
+        ClientVerb::HashKey => hash_key::run(),
+        ClientVerb::NewKey(new) => new_key::run(new, &Entropy::system()),
+        ClientVerb::Completions { shell } => completions::run(*shell, command()),
+        ClientVerb::Man { dir } => man::run(dir.as_deref(), command()),
     }
 }

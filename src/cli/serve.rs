@@ -3,22 +3,24 @@
 use std::error::Error;
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::output::{FAILURE, fail, print_in_background};
 use super::ready_message::ready_message;
+use super::sources::Sources;
 use crate::clock::Clock;
 use crate::config::{Config, LoadError};
 use crate::entropy::Entropy;
 use crate::{logging, server};
 
-/// Serves until a signal stops the process.
-pub(crate) fn serve(config: Config) -> ExitCode {
-    if let Err(error) = logging::start(config.log_level, config.log_format) {
+/// Serves until a signal stops the process. SIGHUP reloads the settings from `sources`.
+pub(crate) fn serve(config: Config, sources: Sources) -> ExitCode {
+    if let Err(error) = logging::start(config.log_level, config.audit_log, config.log_format) {
         return fail(&error, FAILURE);
     }
-    let outcome = serve_logged(config);
+    let outcome = serve_logged(config, sources);
     logging::flush();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -30,18 +32,21 @@ pub(crate) fn serve(config: Config) -> ExitCode {
 ///
 /// # Errors
 /// The cause and the exit code.
-fn serve_logged(config: Config) -> Result<(), (Box<dyn Error>, u8)> {
+fn serve_logged(config: Config, sources: Sources) -> Result<(), (Box<dyn Error>, u8)> {
     let failure = |error: Box<dyn Error>| (error, FAILURE);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| failure(error.into()))?;
     let outcome = runtime.block_on(async {
         // Before anything else: a signal during the start must not kill the process halfway.
         let signals = StopSignals::catch().map_err(|error| failure(error.into()))?;
+        let hangup = signal(SignalKind::hangup()).map_err(|error| failure(error.into()))?;
         let log_format = config.log_format;
-        let server = server::start(config, Clock::system(), Entropy::system()).await.map_err(|error| {
-            let code = if error.is_of_settings() { LoadError::EXIT_CODE } else { FAILURE };
-            (error.into(), code)
-        })?;
+        let mut server =
+            server::start(config, Clock::system(), Entropy::system()).await.map_err(|error| {
+                let code = if error.is_of_settings() { LoadError::EXIT_CODE } else { FAILURE };
+                (error.into(), code)
+            })?;
+        server.reload_at(hangup, Arc::new(move || sources.read_again()));
         print_in_background(ready_message(&server, log_format)).map_err(|error| failure(error.into()))?;
         server.run(signals.stop()).await.map_err(|error| failure(error.into()))
     });
@@ -50,21 +55,15 @@ fn serve_logged(config: Config) -> Result<(), (Box<dyn Error>, u8)> {
     outcome
 }
 
-/// The signals that stop the process: SIGTERM and SIGINT. SIGHUP is caught as well, so that it does not end the process.
+/// The signals that stop the process: SIGTERM and SIGINT.
 struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    /// Never awaited here: [`tls::reload`](crate::server::transport::tls::reload) reacts to it.
-    _hangup: Signal,
 }
 
 impl StopSignals {
     fn catch() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            _hangup: signal(SignalKind::hangup())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     async fn next(&mut self) {

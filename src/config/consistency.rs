@@ -33,11 +33,12 @@ impl Config {
             }
         }
         // The findings of each rule, and the settings by which it judges.
-        let rules: [(Vec<Finding>, &[&str]); 4] = [
+        let rules: [(Vec<Finding>, &[&str]); 5] = [
             (cookie(&self.cookie()), &["cookie-name"]),
             (csrf(self), &["cookie-csrf-check"]),
             (redis(self), &["redis-url"]),
             (tls(self), &[]),
+            (otlp(self), &["otlp-endpoint"]),
         ];
         for (findings, judged_by) in rules {
             for (name, problem) in findings {
@@ -95,6 +96,17 @@ fn redis(config: &Config) -> Vec<Finding> {
     match config.redis_ca_file {
         Some(_) if !uses_tls => {
             vec![("redis-ca-file", "is set, but redis-url does not start with rediss://".to_owned())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Certificate authorities are of use only for a collector that uses TLS.
+fn otlp(config: &Config) -> Vec<Finding> {
+    let uses_tls = config.otlp_endpoint.as_ref().is_some_and(|url| url.is_tls);
+    match config.otlp_ca_file {
+        Some(_) if !uses_tls => {
+            vec![("otlp-ca-file", "is set, but otlp-endpoint does not start with https://".to_owned())]
         }
         _ => Vec::new(),
     }

@@ -7,7 +7,7 @@ use std::iter;
 use super::did_you_mean::did_you_mean;
 use super::given::{GivenText, GivenTexts, value_or_path};
 use super::mistake::Mistake;
-use super::setting::{CONFIG, VARIABLE_PREFIX};
+use super::setting::{CLIENT_VARIABLES, CONFIG, VARIABLE_PREFIX};
 use super::settings::SETTINGS;
 
 /// Takes the settings from the variables whose names start with [`VARIABLE_PREFIX`].
@@ -55,12 +55,15 @@ fn own_variables(
 }
 
 fn unknown_variables(variables: HashMap<String, String>) -> Vec<Mistake> {
-    let unknown = variables.into_iter().filter(|(name, value)| !is_service_link(name, value));
+    let is_known = |name: &str, value: &str| CLIENT_VARIABLES.contains(&name) || is_service_link(name, value);
+    let unknown = variables.into_iter().filter(|(name, value)| !is_known(name, value));
     let mut unknown: Vec<_> = unknown.map(|(name, _)| name).collect();
     unknown.sort_unstable();
     let known = || {
         let settings = iter::once(&CONFIG).chain(SETTINGS);
-        settings.flat_map(|setting| iter::once(setting.variable()).chain(setting.file_variable()))
+        let names =
+            settings.flat_map(|setting| iter::once(setting.variable()).chain(setting.file_variable()));
+        names.chain(CLIENT_VARIABLES.map(str::to_owned))
     };
     let mistake = |name: String| {
         let problem = format!("is not a variable of Doorward{}", did_you_mean(&name, known()));

@@ -1,81 +1,59 @@
-//! Makes a [`Config`] from the command line, the environment and the files that these name.
+//! Makes a [`Config`] from flags, the environment and the files that these name.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 
-use super::command_line::{self, CommandLine, Verb};
+use super::given::MergedTexts;
 use super::mistake::{LoadError, Mistake};
 use super::report::report;
 use super::setting;
+use super::setting_flags::SettingFlags;
 use super::settings::Config;
 use super::sources;
 use super::text_file::{ReadTextFile, read_text_file};
 
-/// The command of the command line, with the settings that it needs.
-#[derive(Debug)]
-pub enum Command {
-    /// Serve.
-    Serve(Config),
-    /// Check the settings and print them.
-    CheckConfig {
-        /// The settings.
-        config: Config,
-        /// The text to print: every setting and its origin, without secrets.
-        report: String,
-    },
-    /// Ask the server with these settings whether it is ready.
-    Healthcheck(Config),
-    /// Read an API key from standard input and print its hash: [`hash_key`](super::hash_key).
-    HashKey,
-    /// Print this text: the help or the version.
-    Print(String),
+/// The settings of a server, and where each was given.
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    texts: MergedTexts,
 }
 
-/// Loads the settings of a server. `args` starts with the program's name.
+/// Without the texts, which hold secrets.
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    /// Returns every setting and its origin, without secrets: the output of `check-config`.
+    pub fn report(&self) -> String {
+        report(&self.texts, &self.config)
+    }
+}
+
+/// Loads the settings of a server. `mistakes` are those of the command line; if one of them hides flags, `is_complete` is
+/// false, and no setting is called missing or inconsistent.
 ///
 /// # Errors
 /// All mistakes at once.
-pub fn load(
-    args: impl IntoIterator<Item = OsString>,
-    env: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Command, LoadError> {
-    load_with(args, env, &read_text_file)
-}
-
-/// [`load`] with another way to read files, for tests and fuzz targets.
-///
-/// # Errors
-/// See [`load`].
-pub fn load_with(
-    args: impl IntoIterator<Item = OsString>,
+pub(crate) fn load_server(
+    flags: SettingFlags,
+    is_complete: bool,
+    mut mistakes: Vec<Mistake>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
     read_file: ReadTextFile<'_>,
-) -> Result<Command, LoadError> {
-    let mut mistakes = Vec::new();
-    let (verb, flags, is_complete) = match command_line::parse(args, &mut mistakes) {
-        CommandLine::Print(text) => return Ok(Command::Print(text)),
-        CommandLine::Run { verb, flags, is_complete } => (verb, flags, is_complete),
-    };
-    // The first key is made before there are any settings.
-    if verb == Verb::HashKey && mistakes.is_empty() {
-        return Ok(Command::HashKey);
-    }
-    let texts = sources::merge(flags, env, read_file, &mut mistakes);
+) -> Result<Loaded, LoadError> {
+    mistakes.extend(flags.mistakes);
+    let texts = sources::merge(flags.texts, env, read_file, &mut mistakes);
     let are_sources_complete = is_complete && is_file_complete(&mistakes);
     let config = Config::from_texts(&texts, &mut mistakes);
     if are_sources_complete {
         config.require_api_key(&texts, &mut mistakes);
         config.check_consistency(&texts, &mut mistakes);
     }
-    if !mistakes.is_empty() {
-        return Err(LoadError { mistakes });
-    }
-    Ok(match verb {
-        Verb::Serve => Command::Serve(config),
-        Verb::CheckConfig => Command::CheckConfig { report: report(&texts, &config), config },
-        Verb::Healthcheck => Command::Healthcheck(config),
-        Verb::HashKey => Command::HashKey,
-    })
+    if mistakes.is_empty() { Ok(Loaded { config, texts }) } else { Err(LoadError { mistakes }) }
 }
 
 /// Loads the settings of a node in process, from environment variables and the files that they name. The rules are those
@@ -85,7 +63,7 @@ pub fn load_with(
 /// All mistakes at once.
 pub fn load_node(env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Config, LoadError> {
     let mut mistakes = Vec::new();
-    let texts = sources::merge(BTreeMap::new(), env, &read_text_file, &mut mistakes);
+    let texts = sources::merge(Default::default(), env, &read_text_file, &mut mistakes);
     let is_complete = is_file_complete(&mistakes);
     let config = Config::from_texts(&texts, &mut mistakes);
     if is_complete {

@@ -22,7 +22,10 @@ fn shown(setting: &Setting, texts: &MergedTexts, config: &Config) -> String {
         (_, "redis-url", StoreUrl::Redis(url)) => url.to_string(),
         (_, "api-keys", _) => {
             let keys = config.api_keys.iter();
-            keys.map(|key| format!("{}:{}:***", key.name, key.scopes)).collect::<Vec<_>>().join(",")
+            keys.map(ToString::to_string).collect::<Vec<_>>().join(",")
+        }
+        (_, "otlp-endpoint", _) => {
+            config.otlp_endpoint.as_ref().map(|url| url.to_string()).unwrap_or_default()
         }
         _ => "***".to_owned(),
     }

@@ -4,7 +4,16 @@
 pub(crate) const VARIABLE_PREFIX: &str = "DOORWARD_";
 
 /// The path of the TOML file: the only setting that cannot be in that file.
-pub(crate) const CONFIG: Setting = Setting::new("config", "PATH", "", "TOML file with settings");
+pub(crate) const CONFIG: Setting = Setting::new("config", "PATH", "", "TOML file with settings").frequent();
+
+/// The variables of the commands that call the admin plane. A server ignores them, so that both may have one environment.
+/// They share the server's `DOORWARD_ADMIN_KEY` and `DOORWARD_ADMIN_KEY_FILE`.
+pub(crate) const CLIENT_VARIABLES: [&str; 4] = [
+    "DOORWARD_ADMIN_URL",
+    "DOORWARD_ADMIN_CA_FILE",
+    "DOORWARD_ADMIN_CLIENT_CERT",
+    "DOORWARD_ADMIN_CLIENT_KEY",
+];
 
 /// How openly a setting may be given and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +41,11 @@ pub(crate) struct Setting {
     pub(crate) is_list: bool,
     /// The values may also be named tables in TOML.
     pub(crate) may_be_tables: bool,
+    /// Shown by `-h`; `--help` shows every setting.
+    pub(crate) is_frequent: bool,
     pub(crate) exposure: Exposure,
+    /// A running server takes a new value over. Any other setting needs a restart.
+    pub(crate) is_reloadable: bool,
 }
 
 impl Setting {
@@ -44,7 +57,21 @@ impl Setting {
         help: &'static str,
     ) -> Self {
         let exposure = Exposure::Public;
-        Self { name, value, default, help, is_list: false, may_be_tables: false, exposure }
+        Self {
+            name,
+            value,
+            default,
+            help,
+            is_list: false,
+            may_be_tables: false,
+            is_frequent: false,
+            exposure,
+            is_reloadable: false,
+        }
+    }
+
+    pub(crate) const fn frequent(self) -> Self {
+        Self { is_frequent: true, ..self }
     }
 
     pub(crate) const fn list(self) -> Self {
@@ -61,6 +88,10 @@ impl Setting {
 
     pub(crate) const fn secret(self) -> Self {
         Self { exposure: Exposure::Secret, ..self }
+    }
+
+    pub(crate) const fn reloadable(self) -> Self {
+        Self { is_reloadable: true, ..self }
     }
 
     /// Returns the name of its environment variable.

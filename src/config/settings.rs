@@ -8,19 +8,22 @@ use hyper::header::HeaderName;
 
 use super::given::MergedTexts;
 use super::mistake::{Mistake, quoted};
+use super::parse::access_log::access_log;
 use super::parse::api_keys::{admin_key, api_keys, token_keys};
 use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
 use super::parse::listener::{file_mode, listen_addr, optional_listen_addr, optional_path};
 use super::parse::origins::{header_name, origins, trusted_proxies};
+use super::parse::otlp::{otlp_endpoint, otlp_headers};
 use super::parse::route_checks::route_checks;
 use super::parse::scalar::{Parsed, boolean, choice, number};
 use super::parse::store::{key_prefix, store_url};
 use super::setting::{Exposure, Setting};
+use crate::http_client::Url;
 use crate::model::route_check::RouteCheck;
 use crate::values::{
-    ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OverLimit, RenewalStep, SameSite, SecretString,
-    StoreUrl, TrustedProxies,
+    AccessLogRule, ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RenewalStep,
+    SameSite, SecretString, StoreUrl, TrustedProxies,
 };
 
 /// Ten years and a few days.
@@ -51,42 +54,63 @@ macro_rules! settings {
                     parse(&SETTING, $parser, texts, mistakes)
                 }),* }
             }
+
+            /// Returns the names of the settings whose values differ.
+            pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
+                let mut names = Vec::new();
+                $(if self.$field != other.$field {
+                    names.push($name);
+                })*
+                names
+            }
+
+            /// Returns these settings with the values of `new` for those that a running server takes over.
+            pub(crate) fn with_reloadable_of(&self, new: &Self) -> Self {
+                Self { $($field: {
+                    const SETTING: Setting = Setting::new($name, $value, $default, $help)$(.$modifier())*;
+                    if SETTING.is_reloadable { new.$field.clone() } else { self.$field.clone() }
+                }),* }
+            }
         }
     };
 }
 
 // field: type = parser,
-//     name, value in --help, default, help [, list, tables, redacted, secret];
+//     name, value in --help, default, help [, list, tables, frequent, redacted, secret, reloadable];
 settings! {
     listen: ListenAddr = listen_addr,
         "listen", "ADDRESS", "127.0.0.1:8080",
-        "Address of the validation plane: IP:PORT or unix:/path; port 0 picks a free port";
+        "Address of the validation plane: IP:PORT or unix:/path; port 0 picks a free port", frequent;
     admin_listen: ListenAddr = listen_addr,
         "admin-listen", "ADDRESS", "127.0.0.1:8081",
-        "Address of the admin plane: IP:PORT or unix:/path; port 0 picks a free port";
+        "Address of the admin plane: IP:PORT or unix:/path; port 0 picks a free port", frequent;
     grpc_listen: Option<ListenAddr> = optional_listen_addr,
         "grpc-listen", "ADDRESS", "",
         "Address for Envoy's ext_authz over gRPC: IP:PORT or unix:/path; empty turns it off";
+    metrics_listen: Option<ListenAddr> = optional_listen_addr,
+        "metrics-listen", "ADDRESS", "",
+        "Address for GET /metrics without an API key: IP:PORT or unix:/path; empty turns it off";
     unix_socket_mode: Option<u32> = file_mode,
         "unix-socket-mode", "MODE", "",
         "Octal permissions of the listeners' unix sockets, such as 660; if empty, the umask decides";
     tls_cert: Option<PathBuf> = optional_path,
-        "tls-cert", "PATH", "", "PEM certificate chain: makes the validation plane and gRPC accept TLS only";
+        "tls-cert", "PATH", "",
+        "PEM certificate chain: makes the validation plane and gRPC accept TLS only", frequent, reloadable;
     tls_key: Option<PathBuf> = optional_path,
-        "tls-key", "PATH", "", "PEM private key of tls-cert";
+        "tls-key", "PATH", "", "PEM private key of tls-cert", frequent, reloadable;
     admin_tls_cert: Option<PathBuf> = optional_path,
-        "admin-tls-cert", "PATH", "", "PEM certificate chain: makes the admin plane accept TLS only";
+        "admin-tls-cert", "PATH", "", "PEM certificate chain: makes the admin plane accept TLS only", reloadable;
     admin_tls_key: Option<PathBuf> = optional_path,
-        "admin-tls-key", "PATH", "", "PEM private key of admin-tls-cert";
+        "admin-tls-key", "PATH", "", "PEM private key of admin-tls-cert", reloadable;
     admin_client_ca: Option<PathBuf> = optional_path,
         "admin-client-ca", "PATH", "",
-        "PEM certificate authorities: the admin plane accepts only clients with a certificate from them";
+        "PEM certificate authorities: the admin plane accepts only clients with a certificate from them", reloadable;
     allowed_origins: Vec<Origin> = origins,
         "allowed-origins", "ORIGINS", "",
         "Other origins whose pages may send state-changing requests with the cookie, comma-separated", list;
     trusted_proxies: TrustedProxies = trusted_proxies,
         "trusted-proxies", "NETWORKS", "",
-        "Proxies whose X-Forwarded-* and X-Original-* headers are used, comma-separated: 10.0.0.0/8, ::1, unix", list;
+        "Proxies whose X-Forwarded-* and X-Original-* headers are used, comma-separated: 10.0.0.0/8, ::1, unix", list, frequent;
     max_connections: usize = number(1..=1_000_000),
         "max-connections", "N", "10000", "Maximum number of open connections per listener";
     request_timeout_ms: u64 = duration_ms(100..=10 * MINUTE_MS),
@@ -101,7 +125,8 @@ settings! {
         "validation-threads", "N", "0", "Number of validation threads; 0 is one per core";
 
     redis_url: StoreUrl = store_url,
-        "redis-url", "URL", "", "URL of Redis; without it, tokens are kept in this process's memory", redacted;
+        "redis-url", "URL", "",
+        "URL of Redis; without it, tokens are kept in this process's memory", frequent, redacted;
     redis_ca_file: Option<PathBuf> = optional_path,
         "redis-ca-file", "PATH", "",
         "PEM certificate authorities for rediss://; without it, those of the system";
@@ -117,16 +142,17 @@ settings! {
         "memory-max-tokens", "N", "1000000", "Maximum number of tokens in the embedded store";
 
     admin_key: Option<ApiKey> = admin_key,
-        "admin-key", "KEY", "", "API key with all scopes", secret;
+        "admin-key", "KEY", "", "API key with all scopes", secret, reloadable;
     api_keys: Vec<ApiKey> = api_keys,
         "api-keys", "KEYS", "",
-        "Further API keys, separated by commas or lines, each NAME:SCOPE+SCOPE:HASH (see hash-key)", list, redacted;
+        "Further API keys, separated by commas or lines, each NAME:SCOPE+SCOPE:HASH (see hash-key)",
+        list, frequent, redacted, reloadable;
     token_keys: Vec<SecretString> = token_keys,
         "token-keys", "KEYS", "",
-        "Keys that sign token strings, separated by commas or lines: the first signs, all verify", list, secret;
+        "Keys that sign token strings, separated by commas or lines: the first signs, all verify", list, secret, reloadable;
 
     cookie_name: String = cookie_name,
-        "cookie-name", "NAME", "doorward", "Name of the cookie that may carry the token";
+        "cookie-name", "NAME", "doorward", "Name of the cookie that may carry the token", frequent;
     cookie_secure: bool = boolean,
         "cookie-secure", "BOOL", "true", "Send the cookie over HTTPS only";
     cookie_http_only: bool = boolean,
@@ -173,7 +199,7 @@ settings! {
         "max-devices-per-user", "N", "100", "Maximum number of device keys per user";
     checks: Vec<RouteCheck> = route_checks,
         "checks", "CHECKS", "",
-        "Route checks at /check/NAME, comma-separated: NAME:backend=X+slug=Y+second-factor=BOOL+anonymous=BOOL", tables;
+        "Route checks at /check/NAME, comma-separated: NAME:backend=X+slug=Y+scopes=Z, and more keys", tables, reloadable;
     events_per_user: usize = number(0..=10_000),
         "events-per-user", "N", "100", "Number of events kept per user, the newest; 0 keeps none";
     event_retention_ms: u64 = duration_ms(LIFETIME_MS),
@@ -195,9 +221,27 @@ settings! {
         "flush-queue", "N", "100000", "Maximum number of tokens whose accesses are tracked";
 
     log_level: LogLevel = choice(&LogLevel::ALL),
-        "log-level", "LEVEL", "info", "Least severe level that is logged: error, warn, info, debug or trace";
+        "log-level", "LEVEL", "info",
+        "Least severe level that is logged: error, warn, info, debug or trace", frequent, reloadable;
     log_format: LogFormat = choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         "log-format", "FORMAT", "text", "Format of log lines: text or json";
+    audit_log: bool = boolean,
+        "audit-log", "BOOL", "true", "Log each change of tokens, takeovers and device keys, whatever the log-level", reloadable;
+    access_log: AccessLogRule = access_log,
+        "access-log", "REQUESTS", "off",
+        "Requests to the validation plane that are logged: off, refused, or 1/N: the refused and one in N of the others";
+    access_log_rate: u32 = number(1..=100_000),
+        "access-log-rate", "N", "100", "Maximum number of access log lines per second and validation thread";
+
+    otlp_endpoint: Option<Url> = otlp_endpoint,
+        "otlp-endpoint", "URL", "",
+        "Base URL of an OpenTelemetry collector that gets the traces by OTLP over HTTP; empty turns tracing off", redacted;
+    otlp_headers: Vec<OtlpHeader> = otlp_headers,
+        "otlp-headers", "HEADERS", "",
+        "Headers for the collector, such as its API key, separated by commas or lines: NAME=VALUE", list, secret;
+    otlp_ca_file: Option<PathBuf> = optional_path,
+        "otlp-ca-file", "PATH", "",
+        "PEM certificate authorities of an https:// collector; without it, those of the system";
 }
 
 /// The defaults: the embedded store, and no API key.

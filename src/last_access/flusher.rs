@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use super::queue::DueAccess;
+use super::queue::{DueAccess, Round};
 use super::recorder::LastAccess;
 use crate::store::{StoreError, Unwritten};
 
@@ -46,7 +46,8 @@ impl LastAccess {
     pub async fn flush(&self) -> Result<(), StoreError> {
         let _one_at_a_time = self.0.flushing.lock().await;
         let mut outcome = Ok(());
-        let due = self.0.queue.take_due(self.0.clock.boottime_ms());
+        let Round { due, oldest_ms, oldest_left_ms } = self.0.queue.take_due(self.0.clock.boottime_ms());
+        self.0.oldest.set(oldest_ms);
         for (done, chunk) in due.chunks(TOUCHES_PER_WRITE).enumerate() {
             let touches: Vec<_> = chunk.iter().map(DueAccess::touch).collect();
             match self.0.store.touch(&touches, self.0.clock.now_ms()).await {
@@ -77,6 +78,9 @@ impl LastAccess {
                     }
                 }
             }
+        }
+        if outcome.is_ok() {
+            self.0.oldest.set(oldest_left_ms);
         }
         outcome
     }

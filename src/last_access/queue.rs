@@ -42,6 +42,8 @@ struct WatchedToken {
     written_access_ms: u64,
     /// The boottime at which it was taken.
     taken_ms: Option<u64>,
+    /// The access that a round first found waiting and did not take.
+    waiting_since_ms: Option<u64>,
 }
 
 /// An access that was taken from the queue to be written.
@@ -49,6 +51,16 @@ pub(crate) struct DueAccess {
     record: Arc<TokenRecord>,
     access_ms: u64,
     renewal: Option<Renewal>,
+    waiting_since_ms: u64,
+}
+
+/// The accesses to write now, and how long accesses have waited. Times are in milliseconds since the Unix epoch.
+pub(crate) struct Round {
+    pub(crate) due: Vec<DueAccess>,
+    /// The oldest access that waits, due or not.
+    pub(crate) oldest_ms: Option<u64>,
+    /// The oldest access that waits and is not due yet.
+    pub(crate) oldest_left_ms: Option<u64>,
 }
 
 impl DueAccess {
@@ -118,6 +130,7 @@ impl AccessQueue {
                     in_flight: None,
                     written_access_ms: 0,
                     taken_ms: None,
+                    waiting_since_ms: None,
                 });
             }
         }
@@ -125,14 +138,14 @@ impl AccessQueue {
     }
 
     /// Takes the accesses to write now, and stops watching the tokens that were not accessed for a resolution.
-    pub(crate) fn take_due(&self, boottime_ms: u64) -> Vec<DueAccess> {
+    pub(crate) fn take_due(&self, boottime_ms: u64) -> Round {
         let waiting: usize = self
             .shards
             .iter()
             .map(|shard| shard.lock().values().filter(|token| token.is_waiting()).count())
             .sum();
         let is_prompt = waiting <= PROMPT_WRITES;
-        let mut due = Vec::new();
+        let (mut due, mut oldest_left_ms) = (Vec::new(), None);
         for shard in &self.shards {
             let mut watched = shard.lock();
             watched.retain(|_, token| {
@@ -146,12 +159,16 @@ impl AccessQueue {
                 }
                 if is_prompt || rested || token.earned().is_some() {
                     due.push(token.take(boottime_ms));
+                } else {
+                    oldest_left_ms = earlier(oldest_left_ms, token.wait());
                 }
                 true
             });
             shard.is_full.store(watched.len() >= self.max_tokens_per_shard, Ordering::Relaxed);
         }
-        due
+        let oldest_due_ms = due.iter().map(|due: &DueAccess| due.waiting_since_ms).min();
+        let oldest_ms = oldest_due_ms.map_or(oldest_left_ms, |due_ms| earlier(oldest_left_ms, due_ms));
+        Round { due, oldest_ms, oldest_left_ms }
     }
 
     /// The access is written, or the store will never take it.
@@ -166,6 +183,7 @@ impl AccessQueue {
         if let Some(token) = self.shard(due.record.id).lock().get_mut(&due.record.id) {
             token.renewal = merged(token.renewal, token.in_flight.take());
             (token.written_access_ms, token.taken_ms) = (0, None);
+            token.waiting_since_ms = Some(due.waiting_since_ms);
         }
     }
 }
@@ -191,11 +209,28 @@ impl WatchedToken {
     }
 
     fn take(&mut self, boottime_ms: u64) -> DueAccess {
+        let waiting_since_ms = self.wait();
+        self.waiting_since_ms = None;
         self.written_access_ms = self.access_ms();
         self.taken_ms = Some(boottime_ms);
         (self.renewal, self.in_flight) = (None, self.earned());
-        DueAccess { record: self.record.clone(), access_ms: self.written_access_ms, renewal: self.in_flight }
+        DueAccess {
+            record: self.record.clone(),
+            access_ms: self.written_access_ms,
+            renewal: self.in_flight,
+            waiting_since_ms,
+        }
     }
+
+    /// Returns the access that a round first found waiting. The token waits.
+    fn wait(&mut self) -> u64 {
+        let access_ms = self.access_ms();
+        *self.waiting_since_ms.get_or_insert(access_ms)
+    }
+}
+
+fn earlier(one: Option<u64>, other: u64) -> Option<u64> {
+    Some(one.map_or(other, |one| one.min(other)))
 }
 
 /// Joins two optional chains.

@@ -1,6 +1,7 @@
 //! Records accesses on the request path.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Notify;
@@ -34,6 +35,16 @@ pub struct LastAccessCounters {
     pub failed_writes: Counter,
 }
 
+/// The oldest access that is not written, as the last round of the flusher left it.
+#[derive(Debug, Default)]
+pub(crate) struct OldestAccess(AtomicU64);
+
+impl OldestAccess {
+    pub(crate) fn set(&self, access_ms: Option<u64>) {
+        self.0.store(access_ms.unwrap_or(0), Ordering::Relaxed);
+    }
+}
+
 /// The handle of the request path and of the worker. Cheap to clone.
 #[derive(Clone)]
 pub struct LastAccess(pub(crate) Arc<SharedAccesses>);
@@ -48,6 +59,7 @@ pub(crate) struct SharedAccesses {
     /// Held by the one flush under way.
     pub(crate) flushing: tokio::sync::Mutex<()>,
     pub(crate) counters: LastAccessCounters,
+    pub(crate) oldest: OldestAccess,
     pub(crate) faults: RepeatedFault,
 }
 
@@ -62,6 +74,7 @@ impl LastAccess {
             wake: Notify::new(),
             flushing: tokio::sync::Mutex::new(()),
             counters,
+            oldest: OldestAccess::default(),
             faults: RepeatedFault::default(),
         }))
     }
@@ -88,6 +101,14 @@ impl LastAccess {
     /// Returns the expiry that accesses to this token have earned and that is not written yet.
     pub fn earned_ms(&self, id: TokenId) -> Option<u64> {
         self.0.queue.earned_ms(id)
+    }
+
+    /// Returns the age of the oldest access that is not written: 0 if all are, or if they were made since the last round.
+    pub fn flush_lag_ms(&self) -> u64 {
+        match self.0.oldest.0.load(Ordering::Relaxed) {
+            0 => 0,
+            oldest_ms => self.0.clock.now_ms().saturating_sub(oldest_ms),
+        }
     }
 
     fn drop_access(&self, record: &TokenRecord) {

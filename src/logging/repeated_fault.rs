@@ -2,12 +2,21 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// A repeated fault is logged at most once in this time.
+/// By default, a repeated fault is logged at most once in this time.
 const REPEAT_INTERVAL_MS: u64 = 1_000;
 
-/// Decides which occurrences of a fault are logged: at most one per second.
-#[derive(Debug, Default)]
-pub struct RepeatedFault(Mutex<Repeats>);
+/// Decides which occurrences of a fault are logged: by default, at most one per second.
+#[derive(Debug)]
+pub struct RepeatedFault {
+    interval_ms: u64,
+    repeats: Mutex<Repeats>,
+}
+
+impl Default for RepeatedFault {
+    fn default() -> Self {
+        Self::every_ms(REPEAT_INTERVAL_MS)
+    }
+}
 
 #[derive(Debug, Default)]
 struct Repeats {
@@ -24,14 +33,19 @@ pub struct DueLine {
 }
 
 impl RepeatedFault {
+    /// Lets at most one occurrence be logged in each interval.
+    pub fn every_ms(interval_ms: u64) -> Self {
+        Self { interval_ms, repeats: Mutex::default() }
+    }
+
     /// Counts an occurrence, and returns `Some` if it is to be logged. `now_ms` comes from a monotonic clock.
     pub fn due(&self, now_ms: u64) -> Option<DueLine> {
-        let mut repeats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
         if now_ms < repeats.silent_until_ms {
             repeats.suppressed += 1;
             return None;
         }
-        repeats.silent_until_ms = now_ms + REPEAT_INTERVAL_MS;
+        repeats.silent_until_ms = now_ms + self.interval_ms;
         let suppressed = std::mem::take(&mut repeats.suppressed);
         Some(DueLine { suppressed: (suppressed > 0).then_some(suppressed) })
     }

@@ -4,8 +4,11 @@
 //! because no code runs when a token expires.
 
 use std::fmt;
+use std::net::IpAddr;
 
+use super::revoke_reason::RevokeReason;
 use super::takeover::TakeoverId;
+use super::token::Token;
 use crate::token_string::TokenId;
 
 /// The cause of an event: a caller, the holder or Doorward itself.
@@ -26,64 +29,6 @@ impl fmt::Display for Actor<'_> {
             Self::ApiKey(name) => write!(f, "key:{name}"),
             Self::Holder => f.write_str("holder"),
             Self::Doorward => f.write_str("doorward"),
-        }
-    }
-}
-
-/// Why a token was revoked or a takeover ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RevokeReason {
-    /// The holder logged out.
-    Logout,
-    /// An admin call named the token or the takeover.
-    Ended,
-    /// An admin call revoked all tokens of the user.
-    AllOfUser,
-    /// It made room for a newer token (`max-tokens-per-user`).
-    Limit,
-    /// A rotated-out secret was used again.
-    Reuse,
-    /// The device key that logged it in was deactivated or removed.
-    Device,
-    /// An admin call revoked all tokens of a related object.
-    Related,
-    /// An OAuth client revoked it (RFC 7009).
-    Revoked,
-    /// Another takeover of the token began.
-    Replaced,
-}
-
-impl RevokeReason {
-    /// Every reason.
-    pub const ALL: [Self; 9] = [
-        Self::Logout,
-        Self::Ended,
-        Self::AllOfUser,
-        Self::Limit,
-        Self::Reuse,
-        Self::Device,
-        Self::Related,
-        Self::Revoked,
-        Self::Replaced,
-    ];
-
-    /// Finds a reason by its name; `None` for a reason of a later version.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.name() == name)
-    }
-
-    /// Its name in events.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Logout => "logout",
-            Self::Ended => "ended",
-            Self::AllOfUser => "all_of_user",
-            Self::Limit => "limit",
-            Self::Reuse => "reuse",
-            Self::Device => "device",
-            Self::Related => "related",
-            Self::Revoked => "revoked",
-            Self::Replaced => "replaced",
         }
     }
 }
@@ -115,11 +60,13 @@ pub enum EventKind {
     DeviceActivated,
     /// A device key was deactivated or removed.
     DeviceEnded,
+    /// Everything of a user was erased, the history of events included: this event is only in the live feed.
+    UserErased,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::TokenIssued,
         Self::TokenConfirmed,
         Self::TokenRotated,
@@ -132,6 +79,7 @@ impl EventKind {
         Self::DeviceRefused,
         Self::DeviceActivated,
         Self::DeviceEnded,
+        Self::UserErased,
     ];
 
     /// Its name in events.
@@ -149,6 +97,7 @@ impl EventKind {
             Self::DeviceRefused => "device.refused",
             Self::DeviceActivated => "device.activated",
             Self::DeviceEnded => "device.ended",
+            Self::UserErased => "user.erased",
         }
     }
 }
@@ -178,6 +127,51 @@ pub struct Event {
     pub device: Option<String>,
     /// Why the token was revoked or the takeover ended.
     pub reason: Option<RevokeReason>,
+    /// What it tells of its token, which may be gone; of a refused login, of the attempt.
+    pub facts: EventFacts,
+}
+
+/// The longest user agent in an event, in bytes: it exists once per event.
+pub const EVENT_USER_AGENT_BYTES: usize = 128;
+
+/// Cuts a user agent at the end of a character.
+fn shortened(user_agent: &str) -> &str {
+    let lengths = (0..=EVENT_USER_AGENT_BYTES.min(user_agent.len())).rev();
+    lengths.into_iter().find_map(|length| user_agent.get(..length)).unwrap_or_default()
+}
+
+/// What an event tells of its token, as the token was then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFacts {
+    /// The address that the login came from.
+    pub ip: Option<IpAddr>,
+    /// Cut at [`EVENT_USER_AGENT_BYTES`]; `None` if the client named none.
+    pub user_agent: Option<String>,
+    /// The kind of token.
+    pub auth_slug: Option<String>,
+    /// What authenticated the user.
+    pub backend: Option<String>,
+}
+
+impl EventFacts {
+    /// Returns what events tell of a token.
+    pub fn of(token: &Token) -> Self {
+        Self {
+            auth_slug: token.record.auth_slug().map(str::to_owned),
+            backend: token.record.backend().map(str::to_owned),
+            ..Self::of_attempt(token)
+        }
+    }
+
+    /// Returns what the event of a refused login tells of the token that was not issued.
+    pub fn of_attempt(token: &Token) -> Self {
+        let user_agent = shortened(&token.details.user_agent).to_owned();
+        Self {
+            ip: Some(token.details.ip),
+            user_agent: Some(user_agent).filter(|user_agent| !user_agent.is_empty()),
+            ..Self::default()
+        }
+    }
 }
 
 impl Event {
@@ -192,6 +186,12 @@ impl Event {
             taken_over: None,
             device: None,
             reason: None,
+            facts: EventFacts::default(),
         }
+    }
+
+    /// An event about a token.
+    pub fn of_token(kind: EventKind, at_ms: u64, actor: Actor<'_>, token: &Token) -> Self {
+        Self { token: Some(token.record.id), facts: EventFacts::of(token), ..Self::new(kind, at_ms, actor) }
     }
 }

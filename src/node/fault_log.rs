@@ -1,19 +1,22 @@
-//! Logs the faults of the store: when a fault is first seen, once a minute while it lasts, and when it is over.
+//! Logs the faults of the store: when a fault is first seen, once a minute while it lasts, and when it is over. A warning is
+//! repeated once an hour.
 
 use std::collections::HashMap;
 
-use crate::store::report::{DeniedTo, Fault, FaultKind, MasterReport, Report};
+use crate::store::report::{DeniedTo, Fault, FaultKind, MasterReport, Report, Severity};
 
 /// The same fault is logged again after this time.
 const REPEAT_MS: u64 = 60_000;
+/// The same warning is logged again after this time: it may last for as long as its operator likes.
+const REPEAT_WARNING_MS: u64 = 3_600_000;
 /// The number of consecutive probes that must find a master untracked before it is logged. A reconnect takes one or two.
 const UNTRACKED_PROBES: u32 = 4;
 
-/// The identity of a fault. Without the cause, which may contain a number that changes with each probe.
-type FaultKey = (FaultKind, String, Option<DeniedTo>);
+/// The identity of a fault: kind, server and fix. Without the cause, which may contain a number that changes with each probe.
+type FaultKey = (FaultKind, String, String);
 
 fn key(fault: &Fault) -> FaultKey {
-    (fault.kind, fault.server.clone(), fault.denied.clone())
+    (fault.kind, fault.server.clone(), fault.fix.clone())
 }
 
 /// The faults that were logged.
@@ -31,15 +34,21 @@ impl FaultLog {
         self.faults.retain(|known, _| {
             let lasts = report.faults.iter().any(|fault| key(fault) == *known);
             let (kind, server, _) = known;
+            let is_faulty =
+                |other: &Fault| other.server == *server && other.kind.severity() != Severity::Warning;
             // A server that has another fault now has not recovered.
-            if !lasts && !report.faults.iter().any(|other| other.server == *server) {
+            if !lasts && !report.faults.iter().any(is_faulty) {
                 tracing::info!(%server, fault = %kind.name(), "redis recovered");
             }
             lasts
         });
         for fault in &report.faults {
             let key = key(fault);
-            let is_due = self.faults.get(&key).is_none_or(|logged_ms| now_ms >= logged_ms + REPEAT_MS);
+            let repeat_ms = match fault.kind.severity() {
+                Severity::Fatal | Severity::Fault => REPEAT_MS,
+                Severity::Warning => REPEAT_WARNING_MS,
+            };
+            let is_due = self.faults.get(&key).is_none_or(|logged_ms| now_ms >= logged_ms + repeat_ms);
             if is_due {
                 log(fault);
                 self.faults.insert(key, now_ms);
@@ -75,10 +84,11 @@ fn log(fault: &Fault) {
         denied.as_ref().map(part).filter(|text| !text.is_empty()).map(tracing::field::display)
     };
     let (command, key, channel) = (of(|d| &d.command), of(|d| &d.key), of(|d| &d.channel));
-    if kind.is_fatal() {
-        tracing::error!(%server, command, key, channel, cause, fix, "{message}");
-    } else {
-        tracing::warn!(%server, cause, fix, "{message}");
+    match kind.severity() {
+        Severity::Fatal | Severity::Fault => {
+            tracing::error!(%server, command, key, channel, cause, fix, "{message}");
+        }
+        Severity::Warning => tracing::warn!(%server, cause, fix, "{message}"),
     }
 }
 
@@ -100,5 +110,16 @@ mod tests {
         assert_eq!([60_000, 60_500, 120_000].map(&mut logged_at), [60_000, 60_000, 120_000]);
         log.update(&Report::default(), 120_500);
         assert!(log.faults.is_empty());
+    }
+
+    #[test]
+    fn a_warning_is_repeated_once_an_hour() {
+        let mut log = FaultLog::default();
+        let warning = Fault::new(FaultKind::Persistence, "a:1", "appendonly is no", "correct it");
+        let mut logged_at = |now_ms: u64| {
+            log.update(&Report::of_fault(warning.clone()), now_ms);
+            log.faults[&key(&warning)]
+        };
+        assert_eq!([0, 60_000, 3_599_999, 3_600_000].map(&mut logged_at), [0, 0, 0, 3_600_000]);
     }
 }

@@ -8,8 +8,7 @@ use super::fault_log::FaultLog;
 use super::readiness::Readiness;
 use crate::service::Service;
 use crate::service::token_keys::TokenKeySource;
-use crate::store::StoreError;
-use crate::store::report::{Fault, FaultKind, Report};
+use crate::store::report::Fault;
 
 /// The pause between two probes.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
@@ -21,13 +20,13 @@ const MAX_FIRST_PROBES: u32 = 2;
 pub struct Monitor {
     service: Arc<Service>,
     readiness: Readiness,
-    token_keys: TokenKeySource,
+    token_keys: Arc<TokenKeySource>,
     log: FaultLog,
 }
 
 impl Monitor {
     /// Makes a monitor, and gives the service the configured token keys.
-    pub fn new(service: Arc<Service>, readiness: Readiness, token_keys: TokenKeySource) -> Self {
+    pub fn new(service: Arc<Service>, readiness: Readiness, token_keys: Arc<TokenKeySource>) -> Self {
         token_keys.begin(&service);
         Self { service, readiness, token_keys, log: FaultLog::default() }
     }
@@ -49,17 +48,13 @@ impl Monitor {
 
     /// Probes the store once.
     pub async fn probe(&mut self) {
-        let mut report = self.service.store().inspect().await;
-        if !are_all_masters_unreachable(&report)
-            && let Err(error) = self.probe_operations().await
+        let mut report = self.service.store().examine().await;
+        // Even if some masters are unreachable: the tokens on the others are validated all the same.
+        if !report.are_all_masters_unreachable()
+            && let Err(error) = self.token_keys.follow(&self.service).await
             && report.fatal().is_none()
         {
-            let fix = match error {
-                StoreError::Corrupt { .. } => "correct or delete the record in Redis, as the cause says",
-                StoreError::Unavailable(_) | StoreError::Unusable(_) => "look at the server's log",
-            };
-            let server = self.service.store().name();
-            report.faults.push(Fault::new(FaultKind::Other, server, error.to_string(), fix));
+            report.add([Fault::of_operation(self.service.store().name(), &error)]);
         }
         let report = Arc::new(report);
         let is_usable = report.fatal().is_none();
@@ -71,13 +66,6 @@ impl Monitor {
         }
     }
 
-    async fn probe_operations(&mut self) -> Result<(), StoreError> {
-        let probed = self.service.store().probe().await;
-        // Even if a master is unreachable: the tokens on the other masters are validated all the same.
-        self.token_keys.follow(&self.service).await?;
-        probed
-    }
-
     /// Probes the store forever.
     pub async fn run(mut self) -> Infallible {
         loop {
@@ -85,10 +73,4 @@ impl Monitor {
             self.probe().await;
         }
     }
-}
-
-/// Then no further request is worth sending. If only some masters are unreachable, the others still serve their tokens.
-fn are_all_masters_unreachable(report: &Report) -> bool {
-    let unreachable = report.faults.iter().filter(|fault| fault.kind == FaultKind::Unreachable).count();
-    unreachable > 0 && unreachable >= report.masters.len()
 }

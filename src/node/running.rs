@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::metrics::Metrics;
+use super::metrics::flush_lag::FlushLagCollector;
+use super::metrics::live_tokens::LiveTokenCollector;
 use super::monitor::Monitor;
 use super::readiness::Readiness;
 use super::start_up::{StartError, last_access_options, open_store, token_policy};
@@ -32,10 +34,10 @@ pub struct Node {
     service: Arc<Service>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
+    token_keys: Arc<TokenKeySource>,
     last_access: LastAccess,
     last_flush_timeout: Duration,
     workers: JoinSet<Infallible>,
-    validators: AtomicUsize,
 }
 
 /// A worker of a node has ended, which only a bug can cause.
@@ -65,18 +67,21 @@ impl Node {
     pub async fn start_with(config: &Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {
         let store = open_store(config, &clock)?;
         let readiness = Readiness::default();
-        let metrics = Arc::new(Metrics::new(readiness.clone(), store.clone()));
+        let metrics = Arc::new(Metrics::new(readiness.clone(), store.clone(), &clock));
         let last_access = LastAccess::new(
             store.clone(),
             clock.clone(),
             last_access_options(config),
             metrics.last_access.clone(),
         );
+        metrics.collect(FlushLagCollector(last_access.clone()));
         let service =
             Service::new(store.clone(), clock, entropy.clone(), token_policy(config), last_access.clone());
         let service = Arc::new(service);
-        let token_keys = TokenKeySource::new(config.token_keys.clone(), &entropy)?;
-        let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys);
+        let (sampler, runtime) = (service.live_tokens().clone(), Handle::current());
+        metrics.collect(LiveTokenCollector { sampler, runtime });
+        let token_keys = Arc::new(TokenKeySource::new(config.token_keys.clone(), &entropy)?);
+        let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys.clone());
         monitor.first_probe().await;
         let mut workers = JoinSet::new();
         workers.spawn(monitor.run());
@@ -86,10 +91,10 @@ impl Node {
             service,
             readiness,
             metrics,
+            token_keys,
             last_access,
             last_flush_timeout: Duration::from_millis(config.drain_timeout_ms),
             workers,
-            validators: AtomicUsize::new(0),
         })
     }
 
@@ -97,13 +102,7 @@ impl Node {
     /// concurrent look-ups of a validator go to the store as one pipeline. A validator must stay on the runtime on which
     /// it was made.
     pub async fn validator(&self) -> Validator {
-        let number = self.validators.fetch_add(1, Ordering::Relaxed);
-        self.validator_named(format!("in-process-{number}")).await
-    }
-
-    /// [`Node::validator`] whose validations are counted under this name.
-    pub(crate) async fn validator_named(&self, name: String) -> Validator {
-        Validator::new(self.service.clone(), self.metrics.counters_of(name)).await
+        Validator::new(self.service.clone(), self.metrics.validations.counters()).await
     }
 
     /// Returns the service that issues, shows, changes and revokes tokens.
@@ -119,6 +118,11 @@ impl Node {
     /// Returns the metrics.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// Returns the source of the token keys, for a reload.
+    pub(crate) fn token_keys(&self) -> &Arc<TokenKeySource> {
+        &self.token_keys
     }
 
     /// Resolves if a worker has died, which only a bug can cause. Stop the node then, and preferably the process: the

@@ -13,6 +13,7 @@ use crate::service::TokenPolicy;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, TrustStore};
 use crate::store::{Store, StoreLimits};
+use crate::telemetry::TraceExportError;
 use crate::values::{RedisDeployment, RedisUrl, StoreUrl};
 
 /// Why a node or a server did not start.
@@ -34,6 +35,9 @@ pub enum StartError {
     /// The operating system cannot supply random bytes.
     #[error("no randomness: {0}")]
     Randomness(#[from] SysError),
+    /// Traces cannot be exported.
+    #[error(transparent)]
+    Traces(#[from] TraceExportError),
     /// A thread cannot be started.
     #[error("no threads: {0}")]
     Threads(#[from] std::io::Error),

@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use super::transport::accept::{Deliver, accept};
 use super::transport::connections::ListenerConnections;
 use super::transport::listener::Listener;
-use crate::clock::Clock;
 
 /// How long a stopping server waits for a request on each connection: a proxy may have sent one before it noticed the
 /// stop.
@@ -18,7 +17,6 @@ const LAST_REQUEST_WAIT: Duration = Duration::from_millis(200);
 
 /// The acceptors of all listeners, and the connections that they opened.
 pub(super) struct Acceptors {
-    clock: Clock,
     idle_timeout: Duration,
     /// The connections of each listener.
     connections: Vec<ListenerConnections>,
@@ -29,9 +27,8 @@ pub(super) struct Acceptors {
 }
 
 impl Acceptors {
-    pub(super) fn new(clock: Clock, idle_timeout: Duration) -> Self {
+    pub(super) fn new(idle_timeout: Duration) -> Self {
         Self {
-            clock,
             idle_timeout,
             connections: Vec::new(),
             acceptors: JoinSet::new(),
@@ -40,17 +37,16 @@ impl Acceptors {
         }
     }
 
-    /// Starts to accept from a listener at most `max_connections` at once.
+    /// Starts to accept from a listener as many connections as `connections` has room for.
     pub(super) fn add(
         &mut self,
         listener: Listener,
-        max_connections: usize,
+        connections: &ListenerConnections,
         deliver: impl Deliver + Send + 'static,
     ) {
-        let connections = ListenerConnections::new(max_connections, self.clock.clone());
         self.connections.push(connections.clone());
         self.sweeps.spawn(connections.clone().sweep(self.idle_timeout));
-        self.acceptors.spawn(accept(listener, connections, self.stop.clone(), deliver));
+        self.acceptors.spawn(accept(listener, connections.clone(), self.stop.clone(), deliver));
     }
 
     /// Resolves with a description if an acceptor or a sweep ends, which only a bug can cause.

@@ -7,6 +7,8 @@
 //! | `acceptors`, `validation_threads` | connections to the threads that serve them |
 //! | `auth`, `grpc`, `admin` | the planes: requests to calls of the validator and the service |
 //! | `request`, `json`, `plane_hint` | what requests carry; the objects of the JSON API; the hint for a caller of the wrong plane |
+//! | `metrics` | the text of `/metrics`, its own listener, and what is measured of listeners and calls |
+//! | `reload` | new settings for a running server |
 //! | `transport` | sockets, TLS, HTTP connections |
 //!
 //! Threads: the caller's runtime has the admin plane, the acceptors and the workers. The connections of the validation
@@ -18,7 +20,9 @@ pub mod admin;
 pub mod auth;
 pub mod grpc;
 pub mod json;
+pub mod metrics;
 pub mod plane_hint;
+pub mod reload;
 pub mod request;
 pub mod running;
 pub mod start_up;
@@ -26,5 +30,5 @@ pub mod transport;
 pub mod validation_threads;
 
 pub use self::running::Server;
-pub use self::start_up::check_tls_files;
 pub use self::start_up::start::start;
+pub use self::start_up::{DescriptorBudget, check_tls_files, descriptor_budget, tls_files};

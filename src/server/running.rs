@@ -3,12 +3,17 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use tokio::signal::unix::Signal;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::acceptors::Acceptors;
+use super::reload::reloader::Reloader;
+use super::reload::worker;
 use super::validation_threads::ValidationThreads;
+use crate::config::LoadAgain;
 use crate::node::{Node, WorkerDied};
+use crate::telemetry::TraceExport;
 
 /// A running server.
 pub struct Server {
@@ -18,6 +23,8 @@ pub struct Server {
     pub admin_listen: String,
     /// The real address of gRPC, if it is served.
     pub grpc_listen: Option<String>,
+    /// The real address of the metrics without a key, if they are served.
+    pub metrics_listen: Option<String>,
     /// Whether the validation plane speaks TLS.
     pub is_tls: bool,
     /// Whether the admin plane speaks TLS.
@@ -27,15 +34,26 @@ pub struct Server {
     /// `memory` or `redis`.
     pub store_name: &'static str,
     pub(super) node: Node,
+    pub(super) traces: Option<TraceExport>,
     pub(super) acceptors: Acceptors,
     pub(super) validation_threads: ValidationThreads,
-    /// Reloads the certificates.
+    /// Reload the settings, and log the expiry of API keys.
     pub(super) workers: JoinSet<Infallible>,
+    /// `None` once [`Server::reload_at`] has started its worker.
+    pub(super) reloader: Option<Reloader>,
     pub(super) shutdown_delay: Duration,
     pub(super) drain_timeout: Duration,
 }
 
 impl Server {
+    /// From now on, reads the settings again with `load` at each `hangup`, and replaces certificates whose files change. Has an effect
+    /// only once.
+    pub fn reload_at(&mut self, hangup: Signal, load: LoadAgain) {
+        if let Some(reloader) = self.reloader.take() {
+            self.workers.spawn(worker::run(reloader, hangup, load));
+        }
+    }
+
     /// Runs until `stop` resolves, then stops in order. Accepted requests are answered and recorded accesses are written,
     /// as far as the drain timeout allows.
     ///
@@ -47,7 +65,7 @@ impl Server {
             died = self.node.died() => Err(died),
             died = self.acceptors.died() => Err(WorkerDied(died)),
             thread = self.validation_threads.died() => Err(WorkerDied(format!("validation thread {thread:?}"))),
-            Some(ended) = self.workers.join_next() => Err(WorkerDied(format!("certificate reload: {ended:?}"))),
+            Some(ended) = self.workers.join_next() => Err(WorkerDied(format!("server worker: {ended:?}"))),
         };
         self.stop().await;
         result
@@ -59,6 +77,7 @@ impl Server {
     /// 3. Each connection ends with its next answer; one without a request ends a moment later.
     /// 4. Connections that are still open at the drain timeout are cut off.
     /// 5. The node writes the remaining accesses and stops, within the rest of the drain timeout, but at least 1 s.
+    ///    Meanwhile, the last spans are exported, within 1 s.
     async fn stop(mut self) {
         self.node.readiness().drain();
         sleep(self.shutdown_delay).await;
@@ -73,6 +92,11 @@ impl Server {
         self.acceptors.shutdown().await;
         self.workers.shutdown().await;
         let spent = Duration::from_millis(clock.boottime_ms().saturating_sub(began_ms));
-        self.node.stop_within(self.drain_timeout.saturating_sub(spent)).await;
+        let stop_traces = async {
+            if let Some(traces) = self.traces {
+                traces.stop().await;
+            }
+        };
+        tokio::join!(self.node.stop_within(self.drain_timeout.saturating_sub(spent)), stop_traces);
     }
 }

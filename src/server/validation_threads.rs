@@ -9,12 +9,14 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
 
+use super::auth::access_log::{AccessLog, AccessLogOptions};
 use super::auth::fast_path::connection::AuthFastPath;
 use super::auth::plane::ValidationPlane;
 use super::auth::settings::ValidationSettings;
 use super::grpc::memory::MessageMemory;
 use super::grpc::plane::GrpcPlane;
 use super::request::client::DirectClient;
+use super::request::span::RequestTracer;
 use super::transport::accept::Deliver;
 use super::transport::connection;
 use super::transport::connections::OpenConnection;
@@ -55,6 +57,9 @@ pub(super) struct ThreadParts {
     pub(super) grpc_tls: Option<Arc<ListenerTls>>,
     /// The longest time until the message of a gRPC call has arrived.
     pub(super) request_timeout: Duration,
+    /// Starts the spans of sampled requests; `None` without tracing.
+    pub(super) tracer: Option<RequestTracer>,
+    pub(super) access_log: AccessLogOptions,
 }
 
 /// The running threads. They end when this and all distributors are dropped.
@@ -72,7 +77,7 @@ impl ValidationThreads {
             let (inbox, deliveries) = mpsc::channel(INBOX_CONNECTIONS);
             let (ready, is_ready) = oneshot::channel();
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            let (parts, counters) = (parts.clone(), metrics.validation_counters(index));
+            let (parts, counters) = (parts.clone(), metrics.validations.counters());
             let end_notice = EndNotice { index, notify_end: notify_end.clone() };
             thread::Builder::new().name(format!("validation-{index}")).spawn(move || {
                 let _end_notice = end_notice;
@@ -131,8 +136,10 @@ impl Drop for EndNotice {
 }
 
 async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mpsc::Receiver<Delivery>) {
-    let ThreadParts { settings, readiness, tls, grpc_tls, request_timeout, .. } = parts;
-    let plane = Arc::new(ValidationPlane { validator, settings, readiness });
+    let ThreadParts { service, settings, readiness, tls, grpc_tls, request_timeout, tracer, access_log } =
+        parts;
+    let access_log = AccessLog::new(access_log, service.clock().clone());
+    let plane = Arc::new(ValidationPlane { validator, settings, readiness, tracer, access_log });
     let grpc = Arc::new(GrpcPlane { validation: plane.clone(), request_timeout });
     while let Some(Delivery { accepted, endpoint, open }) = deliveries.recv().await {
         match endpoint {

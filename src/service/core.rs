@@ -7,6 +7,7 @@ use arc_swap::ArcSwapOption;
 use rand::rngs::SysError;
 
 use super::error::ServiceError;
+use super::live_tokens::LiveTokenSampler;
 use super::policy::TokenPolicy;
 use super::store_faults::StoreFaults;
 use crate::clock::Clock;
@@ -26,6 +27,7 @@ pub struct Service {
     pub(crate) entropy: Entropy,
     pub(crate) policy: TokenPolicy,
     pub(crate) last_access: LastAccess,
+    live_tokens: Arc<LiveTokenSampler>,
     token_keys: ArcSwapOption<TokenKeys>,
     faults: StoreFaults,
 }
@@ -40,7 +42,8 @@ impl Service {
         last_access: LastAccess,
     ) -> Self {
         let (token_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
-        Self { store, clock, entropy, policy, last_access, token_keys, faults }
+        let live_tokens = Arc::new(LiveTokenSampler::new(store.clone(), clock.clone()));
+        Self { store, clock, entropy, policy, last_access, live_tokens, token_keys, faults }
     }
 
     /// The store, for the workers.
@@ -56,6 +59,11 @@ impl Service {
     /// How long tokens live.
     pub fn policy(&self) -> &TokenPolicy {
         &self.policy
+    }
+
+    /// How many live tokens the store has.
+    pub fn live_tokens(&self) -> &Arc<LiveTokenSampler> {
+        &self.live_tokens
     }
 
     /// Calls `use_keys` with the token keys.
@@ -121,9 +129,14 @@ impl Service {
         (record.is_active && earned_ms > now_ms).then(|| Arc::new(record.renewed_to(earned_ms)))
     }
 
-    /// Logs why a request is answered with a server error.
-    pub fn report(&self, error: &StoreError) {
-        self.faults.report(error, self.clock.boottime_ms());
+    /// Returns the age of the oldest access that is not written: [`LastAccess::flush_lag_ms`].
+    pub fn flush_lag_ms(&self) -> u64 {
+        self.last_access.flush_lag_ms()
+    }
+
+    /// Logs why a request, which may have an id, is answered with a server error.
+    pub fn report(&self, error: &StoreError, request_id: Option<&str>) {
+        self.faults.report(error, request_id, self.clock.boottime_ms());
     }
 
     /// Records a successful validation; `is_kept` as for [`LastAccess::record`].

@@ -126,7 +126,10 @@ impl Service {
         new.check()?;
         let call = self.call(actor);
         let token_string = login_token.as_bytes();
-        let verified = self.parse(TokenKind::DeviceLogin, token_string)?.ok_or(Rejection::LoginRefused)?;
+        let Some(verified) = self.parse(TokenKind::DeviceLogin, token_string)? else {
+            self.store.changes().device_refusals.add(1);
+            return Err(Rejection::LoginRefused.into());
+        };
         let minted = self.mint_in(TokenKind::Session, verified.id.hash_tag())?;
         let mut token = self.token_of(new, minted.id, minted.hash, call.now_ms);
         let record = Arc::make_mut(&mut token.record);
@@ -137,7 +140,7 @@ impl Service {
             uuid,
             expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
         };
-        let token = self.store.device_login(&login, &token, call).await??;
-        Ok(Issued { token, token_string: minted.token_string })
+        let (token, evicted) = self.store.device_login(&login, &token, call).await??;
+        Ok(Issued { token, token_string: minted.token_string, evicted })
     }
 }

@@ -4,6 +4,7 @@ pub mod core;
 pub mod devices;
 pub mod error;
 pub mod fields;
+pub mod live_tokens;
 pub mod new_token;
 pub mod policy;
 pub mod related;
@@ -11,6 +12,7 @@ pub mod store_faults;
 pub mod takeovers;
 pub mod token_keys;
 pub mod tokens;
+pub mod users;
 
 pub use self::core::Service;
 pub use self::devices::{MadeDevice, NewDevice};

@@ -12,17 +12,19 @@ pub(crate) struct StoreFaults {
 
 impl StoreFaults {
     /// Logs why a request is answered with a server error.
-    pub(crate) fn report(&self, error: &StoreError, boottime_ms: u64) {
+    pub(crate) fn report(&self, error: &StoreError, request_id: Option<&str>, boottime_ms: u64) {
+        let request_id = request_id.map(tracing::field::display);
         match error {
             StoreError::Unavailable(reason) | StoreError::Unusable(reason) => {
                 if let Some(due) = self.unavailable.due(boottime_ms) {
                     let suppressed = due.suppressed;
-                    tracing::warn!(reason, suppressed, "store unavailable, request not served");
+                    tracing::warn!(reason, request_id, suppressed, "store unavailable, request not served");
                 }
             }
             StoreError::Corrupt { .. } => {
                 if let Some(due) = self.corrupt.due(boottime_ms) {
-                    tracing::error!(%error, suppressed = due.suppressed, "record corrupt, request not served");
+                    let suppressed = due.suppressed;
+                    tracing::error!(%error, request_id, suppressed, "record corrupt, request not served");
                 }
             }
         }

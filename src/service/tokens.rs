@@ -4,8 +4,10 @@ use super::core::{Service, no_randomness};
 use super::error::ServiceError;
 use super::fields::{valid, valid_if_some};
 use super::new_token::NewToken;
+use crate::logging::audit::{Action, AuditEntry, AuditLine, Outcome};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Rotation, Token, TokenChange};
 use crate::store::{Rejection, StoreError};
 use crate::token_string::{HashTag, SecretHash, TokenId, TokenKind, mint_secret};
@@ -16,6 +18,8 @@ pub struct Issued {
     pub token: Token,
     /// The string for its holder.
     pub token_string: String,
+    /// The tokens that were revoked to make room for it (`max-tokens-per-user`).
+    pub evicted: Vec<TokenId>,
 }
 
 impl Service {
@@ -30,8 +34,8 @@ impl Service {
         let call = self.call(actor);
         let minted = self.mint_in(TokenKind::Session, HashTag::of_user(&new.user))?;
         let token = self.token_of(new, minted.id, minted.hash, call.now_ms);
-        self.store.issue(&token, call).await??;
-        Ok(Issued { token, token_string: minted.token_string })
+        let evicted = self.store.issue(&token, call).await??;
+        Ok(Issued { token, token_string: minted.token_string, evicted })
     }
 
     /// Shows a token.
@@ -60,6 +64,9 @@ impl Service {
         actor: Actor<'_>,
     ) -> Result<Token, ServiceError> {
         valid_if_some("auth_slug", change.auth_slug.iter().flatten().next(), |slug| rules::auth_slug(slug))?;
+        valid_if_some("scopes", change.scopes.iter().flatten().next(), |scopes| {
+            rules::scopes(scopes.split(' ')).map(drop).map_err(|(_, detail)| detail)
+        })?;
         Ok(self.store.change(id, change, self.call(actor)).await??)
     }
 
@@ -82,7 +89,7 @@ impl Service {
             .map_err(no_randomness)?;
         let rotation = Rotation { hash: minted.hash, grace_ms: self.policy.rotation_grace_ms };
         let token = self.change(id, &TokenChange::rotating(rotation), actor).await?;
-        Ok(Issued { token, token_string: minted.token_string })
+        Ok(Issued { token, token_string: minted.token_string, evicted: Vec::new() })
     }
 
     /// Revokes a token whose rotated-out secret was used after its grace, if `reuse-ends-token` says so (RFC 9700,
@@ -94,7 +101,9 @@ impl Service {
         if self.policy.reuse_ends_token
             && self.store.revoke_reused(id, secret_hash, self.call(Actor::Doorward)).await?
         {
-            tracing::warn!(token = %id, "token revoked: a rotated-out secret was used again");
+            let reason = Some(RevokeReason::Reuse.name().to_owned());
+            let entry = AuditEntry { token: Some(id), reason, ..AuditEntry::new(Action::TokenRevoke) };
+            AuditLine::new(&entry, Outcome::Done, Some(Actor::Doorward)).write();
         }
         Ok(())
     }

@@ -19,6 +19,17 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Returns the name of the kind of error in traces.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Unusable(_) => "unusable",
+            Self::Corrupt { .. } => "corrupt",
+        }
+    }
+}
+
 /// Touches that were not written.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{} touches were not written: {error}", .places.len())]

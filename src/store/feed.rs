@@ -18,6 +18,7 @@ const ENTRIES_PER_READ: usize = 100;
 
 /// An entry of the feed.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "gaps are rare, and the entries are behind an Arc")]
 pub enum FeedEntry {
     /// An event of this user.
     Event(String, Event),
@@ -36,6 +37,18 @@ struct Ring {
     entries: VecDeque<Arc<FeedEntry>>,
     /// The number of the next entry.
     next: u64,
+    stats: FeedStats,
+}
+
+/// Counters since the feed was created.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedStats {
+    /// Events that this node heard of.
+    pub events: u64,
+    /// Gaps: events may be missing there.
+    pub gaps: u64,
+    /// Entries that were dropped before a lagging reader read them, summed over the readers.
+    pub missed: u64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -69,6 +82,10 @@ impl Feed {
             if ring.entries.len() >= FEED_ENTRIES {
                 ring.entries.pop_front();
             }
+            match entry {
+                FeedEntry::Event(..) => ring.stats.events += 1,
+                FeedEntry::Gap => ring.stats.gaps += 1,
+            }
             ring.entries.push_back(Arc::new(entry));
             ring.next += 1;
             ring.next
@@ -79,6 +96,11 @@ impl Feed {
     /// The number of the next entry.
     pub fn next(&self) -> u64 {
         self.ring().next
+    }
+
+    /// Returns the counters.
+    pub fn stats(&self) -> FeedStats {
+        self.ring().stats
     }
 
     /// Ends all reads.
@@ -102,9 +124,11 @@ impl Feed {
 }
 
 impl Ring {
-    fn from(&self, from: u64) -> FeedRead {
+    fn from(&mut self, from: u64) -> FeedRead {
         let first = self.next - self.entries.len() as u64;
         if from < first || from > self.next {
+            // A number beyond the feed is of another node: nothing is known of what was missed.
+            self.stats.missed += first.saturating_sub(from);
             return FeedRead::Missed(self.next);
         }
         let skipped = usize::try_from(from - first).unwrap_or(usize::MAX);

@@ -5,10 +5,13 @@
 
 pub mod cache;
 pub mod call;
+pub mod change_counters;
+pub mod check_up;
 pub mod dispatch;
 pub mod error;
 pub mod feed;
 pub mod limits;
+pub mod live_tokens;
 pub mod memory;
 pub mod record_read;
 pub mod record_reader;

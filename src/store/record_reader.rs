@@ -21,15 +21,16 @@ pub enum RecordReader {
 impl RecordReader {
     /// Calls `use_it` with the record of this id as far as it is known without waiting: `Some(None)` if it is known that
     /// there is none. `use_it` runs under the cache's lock: keep it short and do not call the store. It returns whether the
-    /// cached record answered the look-up.
+    /// cached record answered the look-up. `boottime_ms` was read for this look-up.
     pub fn look<R>(
         &self,
         id: TokenId,
+        boottime_ms: u64,
         use_it: impl FnOnce(Option<Option<&Arc<TokenRecord>>>) -> Looked<R>,
     ) -> R {
         match self {
             Self::Memory(store) => store.look(id, |record| use_it(Some(record))).outcome(),
-            Self::Redis(reader) => reader.look(id, use_it),
+            Self::Redis(reader) => reader.look(id, boottime_ms, use_it),
         }
     }
 

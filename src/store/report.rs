@@ -1,4 +1,7 @@
-//! The report of an inspection of the store: for the log, `GET /v1/status` and the metrics.
+//! The report of an inspection of the store: for the log, `GET /v1/status` and the metrics, and for
+//! `doorward doctor`. [`FaultKind`] is the one list of causes.
+
+use super::error::StoreError;
 
 /// The state of the store at one inspection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,21 @@ pub struct MasterReport {
     pub is_tracked: Option<bool>,
     /// Its `maxmemory-policy`; empty while unknown.
     pub memory_policy: String,
+    /// Its memory.
+    pub memory: MemoryUse,
+    /// What it writes to the disk, in words; empty while unknown.
+    pub persistence: String,
+    /// The number of replicas that are connected to it.
+    pub replicas: usize,
+}
+
+/// The memory of a server, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// The memory that counts against the limit.
+    pub used: u64,
+    /// `maxmemory`; 0 without a limit.
+    pub limit: u64,
 }
 
 impl MasterReport {
@@ -61,6 +79,28 @@ pub struct DeniedTo {
     pub channel: String,
 }
 
+/// How bad a kind of fault is, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The node is not ready.
+    Fatal,
+    /// The node stays ready, but something does not work, or is about to go wrong on every node alike.
+    Fault,
+    /// Everything works. Something may go wrong later.
+    Warning,
+}
+
+impl Severity {
+    /// Its name in the status.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fatal => "fatal",
+            Self::Fault => "fault",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// The kinds of faults, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FaultKind {
@@ -76,6 +116,8 @@ pub enum FaultKind {
     Loading,
     /// The cluster is not complete.
     ClusterDown,
+    /// The server is a replica: what is written there is refused or lost.
+    Replica,
     /// The server refuses writes.
     WritesRefused,
     /// The server is too old.
@@ -86,71 +128,99 @@ pub enum FaultKind {
     Permission,
     /// The server may evict tokens.
     Eviction,
+    /// The clock of a master differs from the other masters'.
+    MasterClock,
     /// Anything else.
     Other,
+    /// The memory is full: new tokens are refused.
+    MemoryFull,
+    /// The store's clock differs from this machine's.
+    SystemClock,
     /// A failover may make revoked tokens valid for longer than promised.
     FailoverLag,
+    /// A restart or a crash of the server loses tokens or revocations.
+    Persistence,
+    /// The memory is nearly full.
+    MemoryLow,
+    /// A replica is missing, or behind.
+    Replication,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 20] = [
         Self::Unreachable,
         Self::Tls,
         Self::Login,
         Self::Database,
         Self::Loading,
         Self::ClusterDown,
+        Self::Replica,
         Self::WritesRefused,
         Self::Version,
         Self::Schema,
         Self::Permission,
         Self::Eviction,
+        Self::MasterClock,
         Self::Other,
+        Self::MemoryFull,
+        Self::SystemClock,
         Self::FailoverLag,
+        Self::Persistence,
+        Self::MemoryLow,
+        Self::Replication,
     ];
+
+    /// Its name in metrics and in the status, the message of its log line, and how bad it is.
+    fn traits(self) -> (&'static str, &'static str, Severity) {
+        use Severity::{Fatal, Fault, Warning};
+        match self {
+            Self::Unreachable => ("unreachable", "redis unreachable", Fatal),
+            Self::Tls => ("tls", "redis tls handshake failed", Fatal),
+            Self::Login => ("login", "redis login refused", Fatal),
+            Self::Database => ("database", "redis database not selectable", Fatal),
+            Self::Loading => ("loading", "redis still loading its data", Fatal),
+            Self::ClusterDown => ("cluster_down", "redis cluster down", Fatal),
+            Self::Replica => ("replica", "redis is a replica", Fatal),
+            Self::WritesRefused => ("writes_refused", "redis refuses writes", Fatal),
+            Self::Version => ("version", "redis version not supported", Fatal),
+            Self::Schema => ("schema", "redis schema version not supported", Fatal),
+            Self::Permission => ("permission", "redis user lacks a permission", Fatal),
+            Self::Eviction => ("eviction", "redis evicts keys", Fatal),
+            Self::MasterClock => ("master_clock", "redis clock differs from the other masters'", Fatal),
+            Self::Other => ("other", "store check failed", Fatal),
+            Self::MemoryFull => ("memory_full", "redis memory full", Fault),
+            Self::SystemClock => ("system_clock", "redis clock differs from this machine's", Fault),
+            Self::FailoverLag => ("failover_lag", "redis failover settings too slow", Warning),
+            Self::Persistence => ("persistence", "redis persistence insufficient", Warning),
+            Self::MemoryLow => ("memory_low", "redis memory nearly full", Warning),
+            Self::Replication => ("replication", "redis replica missing or behind", Warning),
+        }
+    }
 
     /// Its name in metrics and in the status.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::Tls => "tls",
-            Self::Login => "login",
-            Self::Database => "database",
-            Self::Loading => "loading",
-            Self::ClusterDown => "cluster_down",
-            Self::WritesRefused => "writes_refused",
-            Self::Version => "version",
-            Self::Schema => "schema",
-            Self::Permission => "permission",
-            Self::Eviction => "eviction",
-            Self::Other => "other",
-            Self::FailoverLag => "failover_lag",
-        }
+        self.traits().0
     }
 
     /// The message of its log line.
     pub fn message(self) -> &'static str {
-        match self {
-            Self::Unreachable => "redis unreachable",
-            Self::Tls => "redis tls handshake failed",
-            Self::Login => "redis login refused",
-            Self::Database => "redis database not selectable",
-            Self::Loading => "redis still loading its data",
-            Self::ClusterDown => "redis cluster down",
-            Self::WritesRefused => "redis refuses writes",
-            Self::Version => "redis version not supported",
-            Self::Schema => "redis schema version not supported",
-            Self::Permission => "redis user lacks a permission",
-            Self::Eviction => "redis evicts keys",
-            Self::Other => "store check failed",
-            Self::FailoverLag => "redis failover settings too slow",
-        }
+        self.traits().1
     }
 
-    /// Whether the fault makes the node unready; otherwise it is a warning.
+    /// How bad it is.
+    pub fn severity(self) -> Severity {
+        self.traits().2
+    }
+
+    /// Whether the fault makes the node unready.
     pub fn is_fatal(self) -> bool {
-        self != Self::FailoverLag
+        self.severity() == Severity::Fatal
+    }
+
+    /// Whether no command can be sent to a server with this fault.
+    pub fn is_of_connection(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Tls | Self::Login | Self::Database | Self::Loading)
     }
 }
 
@@ -164,12 +234,33 @@ impl Fault {
     ) -> Self {
         Self { kind, server: server.into(), cause: cause.into(), fix: fix.into(), denied: None }
     }
+
+    /// The fault that a failed operation of the store means, if the inspection found none.
+    pub fn of_operation(server: impl Into<String>, error: &StoreError) -> Self {
+        let fix = match error {
+            StoreError::Corrupt { .. } => "correct or delete the record in Redis, as the cause says",
+            StoreError::Unavailable(_) | StoreError::Unusable(_) => "look at the server's log",
+        };
+        Self::new(FaultKind::Other, server, error.to_string(), fix)
+    }
 }
 
 impl Report {
     /// A report of one fault.
     pub fn of_fault(fault: Fault) -> Self {
         Self { faults: vec![fault], masters: Vec::new() }
+    }
+
+    /// Adds faults, and sorts all, worst first.
+    pub fn add(&mut self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.extend(faults);
+        self.faults.sort_by_key(|fault| fault.kind);
+    }
+
+    /// Whether no master can be reached. If only some cannot, the others still serve their tokens.
+    pub fn are_all_masters_unreachable(&self) -> bool {
+        let unreachable = self.faults.iter().filter(|fault| fault.kind == FaultKind::Unreachable).count();
+        unreachable > 0 && unreachable >= self.masters.len()
     }
 
     /// The first fault that makes a node unready.
@@ -194,5 +285,6 @@ mod tests {
     fn kinds_have_names_of_their_own() {
         let names: std::collections::HashSet<_> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
         assert_eq!(names.len(), FaultKind::ALL.len());
+        assert!(FaultKind::ALL.is_sorted_by_key(|kind| (kind.severity(), *kind)), "worst first");
     }
 }

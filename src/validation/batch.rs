@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
+use super::counters::{JudgedBy, ValidationResult};
 use super::judgement::Access;
 use super::validator::Validator;
 use crate::model::token::{RecordVerdict, Token, TokenRecord, TokenRef};
@@ -65,7 +66,7 @@ impl Validator {
         }
         let outcome = self.show_read(&later, access, &mut show).await;
         if outcome.is_err() {
-            self.counters.unavailable.inc_by(later.len() as u64);
+            self.counters.add_batched(ValidationResult::Unavailable, JudgedBy::Redis, later.len() as u64);
         }
         outcome
     }
@@ -79,7 +80,7 @@ impl Validator {
     ) -> Result<Vec<Later>, StoreError> {
         let keys = self.service.token_keys();
         let Some(keys) = keys.as_deref() else {
-            self.counters.unavailable.inc_by(token_strings.len() as u64);
+            self.count_known(ValidationResult::Unavailable, token_strings.len() as u64);
             return Err(no_token_keys());
         };
         let now_ms = self.service.clock().now_ms();
@@ -88,7 +89,7 @@ impl Validator {
             match UnverifiedToken::decode(TokenKind::Session, token_string.as_ref()) {
                 Some(unverified) => unverifieds.push((at, unverified)),
                 None => {
-                    self.counters.forged.inc();
+                    self.count_known(ValidationResult::Forged, 1);
                     show(at, None);
                 }
             }
@@ -113,12 +114,12 @@ impl Validator {
                 }
             }
         });
-        self.counters.valid.inc_by(valid);
+        self.count_known(ValidationResult::Valid, valid);
         if forged > 0 && keys.may_lack_one() {
-            self.counters.unavailable.inc_by(forged);
+            self.count_known(ValidationResult::Unavailable, forged);
             return Err(no_token_keys());
         }
-        self.counters.forged.inc_by(forged);
+        self.count_known(ValidationResult::Forged, forged);
         Ok(later)
     }
 
@@ -153,18 +154,23 @@ impl Validator {
                 show(Some(TokenRef { record, details, last_access_ms, revoked: None }));
             }
             (RecordVerdict::Pending, _) => {
-                self.counters.pending.inc();
+                self.count_known(ValidationResult::Pending, 1);
                 show(None);
             }
             (verdict, record) => {
                 if self.missing(verdict, record, &verified.secret_hash).is_some() {
                     return FirstPass::Left(verified);
                 }
-                self.counters.refused.inc();
+                self.count_known(ValidationResult::Refused, 1);
                 show(None);
             }
         }
         FirstPass::Shown
+    }
+
+    /// Counts strings that were judged in the first pass.
+    fn count_known(&self, result: ValidationResult, count: u64) {
+        self.counters.add_batched(result, JudgedBy::Memory, count);
     }
 
     fn note_access(&self, record: &Arc<TokenRecord>, access: Access, now_ms: u64, is_kept: bool) {
@@ -184,18 +190,22 @@ impl Validator {
         self.read_anew(later, &mut tokens).await?;
         // The time after the look-ups: a token that expired during them is expired.
         let now_ms = self.service.clock().now_ms();
+        let mut results = Vec::with_capacity(later.len());
         for (token, later) in tokens.iter_mut().zip(later) {
             let record = token.as_ref().map(|token| &token.record);
             let verdict = record.map(|record| record.judge(&later.verified.secret_hash, None, now_ms));
             match (verdict, record) {
                 (Some(RecordVerdict::Admitted), Some(record)) => {
-                    self.counters.valid.inc();
+                    results.push(ValidationResult::Valid);
                     // A copy without another owner is dropped after this call.
                     self.note_access(record, access, now_ms, Arc::strong_count(record) > 1);
                     continue;
                 }
-                (Some(RecordVerdict::Pending), _) => drop(self.counters.pending.inc()),
-                (_, record) => self.refuse(record)?,
+                (Some(RecordVerdict::Pending), _) => results.push(ValidationResult::Pending),
+                (_, record) => {
+                    self.refuse(record)?;
+                    results.push(ValidationResult::Refused);
+                }
             }
             *token = None;
         }
@@ -203,6 +213,8 @@ impl Validator {
             let unknown = tokens.iter().flatten().filter(|token| token.record.accesses.latest_ms() == 0);
             try_join_all(unknown.map(|token| self.reader.learn_last_access(&token.record))).await?;
         }
+        // Only now: a batch that fails counts as unavailable as a whole.
+        results.iter().for_each(|result| self.counters.add_batched(*result, JudgedBy::Redis, 1));
         for (token, later) in tokens.iter().zip(later) {
             let token = token.as_ref().map(|token| TokenRef {
                 last_access_ms: token.last_access_ms.max(token.record.accesses.latest_ms()),

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::counters::{JudgedBy, ValidationResult};
 use super::judgement::{Access, Judged, Judgement, LookUp, Missing};
 use super::validator::Validator;
+use crate::clock::ClockReading;
 use crate::model::token::{RecordVerdict, TokenRecord, Transport};
 use crate::service::core::no_token_keys;
 use crate::store::StoreError;
@@ -11,7 +13,7 @@ use crate::store::cache::near_cache::Looked;
 use crate::token_string::{SecretHash, TokenKeys, TokenKind, UnverifiedToken};
 
 impl Validator {
-    /// Judges a token string as far as possible without waiting.
+    /// Judges a token string as far as possible without waiting, counts the judgement and times it.
     ///
     /// `show` is called with the judgement, at most once, under the cache's lock: keep it short and do not call the store.
     pub fn judge<R>(
@@ -21,23 +23,41 @@ impl Validator {
         access: Access,
         show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
     ) -> Judged<R> {
+        let began = self.service.clock().reading();
+        let mut result = None;
+        let judged = self.judge_known((token_string, via, access), began, |counted, judgement| {
+            result = Some(counted);
+            show(judgement)
+        });
+        if let Some(result) = result {
+            self.counters.add(result, JudgedBy::Memory, self.service.clock().elapsed_ns(began));
+        }
+        judged
+    }
+
+    fn judge_known<R>(
+        &self,
+        (token_string, via, access): (&[u8], Transport, Access),
+        began: ClockReading,
+        show: impl FnOnce(ValidationResult, Result<Judgement<'_>, StoreError>) -> R,
+    ) -> Judged<R> {
         let keys = self.service.token_keys();
         let Some(keys) = keys.as_deref() else {
-            self.counters.unavailable.inc();
-            return Judged::Done(show(Err(no_token_keys())));
+            return Judged::Done(show(ValidationResult::Unavailable, Err(no_token_keys())));
         };
         let Some(unverified) = UnverifiedToken::decode(TokenKind::Session, token_string) else {
-            self.counters.forged.inc();
-            return Judged::Done(show(Ok(Judgement::Refused)));
+            return Judged::Done(show(ValidationResult::Forged, Ok(Judgement::Refused)));
         };
-        self.reader.look(unverified.id(), |known| {
+        self.reader.look(unverified.id(), began.boottime_ms(), |known| {
             let known_secret = known.flatten().map(|record| record.known_secret());
             let Some(verified) = unverified.verify_known(keys, known_secret) else {
-                return Looked::NoHit(Judged::Done(show(self.refuse_forged(keys))));
+                let (result, judgement) = refuse_forged(keys);
+                return Looked::NoHit(Judged::Done(show(result, judgement)));
             };
-            let look_up = LookUp { verified, via: Some(via), access, missing: Missing::Record };
-            match known.map(|record| self.conclude(look_up, record, true)) {
-                Some(Ok(judgement)) => Looked::Hit(Judged::Done(show(Ok(judgement)))),
+            let look_up = LookUp { verified, via: Some(via), access, missing: Missing::Record, began };
+            // The time before the look: a hit does not wait.
+            match known.map(|record| self.conclude(look_up, record, true, began.now_ms)) {
+                Some(Ok(judgement)) => Looked::Hit(Judged::Done(show(judgement.result(), Ok(judgement)))),
                 Some(Err(missing)) => {
                     Looked::NoHit(self.judge_earned(LookUp { missing, ..look_up }, known.flatten(), show))
                 }
@@ -52,60 +72,42 @@ impl Validator {
         &self,
         look_up: LookUp,
         known: Option<&Arc<TokenRecord>>,
-        show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
+        show: impl FnOnce(ValidationResult, Result<Judgement<'_>, StoreError>) -> R,
     ) -> Judged<R> {
-        let now_ms = self.service.clock().now_ms();
+        let now_ms = look_up.began.now_ms;
         let expired = known.filter(|record| record.has_expired(now_ms));
         let Some(earned) = expired.and_then(|record| self.service.with_earned(record, now_ms)) else {
             return Judged::MustRead(look_up);
         };
-        match self.conclude(look_up, Some(&earned), false) {
-            Ok(judgement) => Judged::Done(show(Ok(judgement))),
+        match self.conclude(look_up, Some(&earned), false, now_ms) {
+            Ok(judgement) => Judged::Done(show(judgement.result(), Ok(judgement))),
             Err(missing) => Judged::MustRead(LookUp { missing, ..look_up }),
         }
     }
 
-    /// Refuses a string that none of these keys verifies, unless a key may be missing.
-    fn refuse_forged(&self, keys: &TokenKeys) -> Result<Judgement<'static>, StoreError> {
-        if keys.may_lack_one() {
-            self.counters.unavailable.inc();
-            return Err(no_token_keys());
-        }
-        self.counters.forged.inc();
-        Ok(Judgement::Refused)
-    }
-
-    /// Returns the judgement by this record, or what it lacks. `is_kept` tells whether other requests will see this copy of
-    /// the record, too.
+    /// Returns the judgement by this record at `now_ms`, or what it lacks. `is_kept` tells whether other requests will see
+    /// this copy of the record, too.
     pub(crate) fn conclude<'a>(
         &self,
         look_up: LookUp,
         record: Option<&'a Arc<TokenRecord>>,
         is_kept: bool,
+        now_ms: u64,
     ) -> Result<Judgement<'a>, Missing> {
         let LookUp { verified, via, access, .. } = look_up;
-        // The time after the look-up: a token that expired during it is expired.
-        let now_ms = self.service.clock().now_ms();
         let secret_hash = &verified.secret_hash;
         let verdict = record.map_or(RecordVerdict::Refused, |record| record.judge(secret_hash, via, now_ms));
         match (verdict, record) {
             (RecordVerdict::Admitted, Some(record)) => {
-                self.counters.valid.inc();
                 if access == Access::Recorded {
                     self.service.record_access(record, now_ms, is_kept);
                 }
                 Ok(Judgement::Valid(record, now_ms))
             }
-            (RecordVerdict::Pending, _) => {
-                self.counters.pending.inc();
-                Ok(Judgement::Pending)
-            }
+            (RecordVerdict::Pending, _) => Ok(Judgement::Pending),
             (verdict, record) => match self.missing(verdict, record, secret_hash) {
                 Some(missing) => Err(missing),
-                None => {
-                    self.counters.refused.inc();
-                    Ok(Judgement::Refused)
-                }
+                None => Ok(Judgement::Refused),
             },
         }
     }
@@ -127,6 +129,25 @@ impl Validator {
             RecordVerdict::WrongSecret => (!is_refused()).then_some(Missing::FreshRecord),
             RecordVerdict::Expired => (!has_surely_expired()).then_some(Missing::FreshRecord),
             _ => None,
+        }
+    }
+}
+
+/// Refuses a string that none of these keys verifies, unless a key may be missing.
+fn refuse_forged(keys: &TokenKeys) -> (ValidationResult, Result<Judgement<'static>, StoreError>) {
+    match keys.may_lack_one() {
+        true => (ValidationResult::Unavailable, Err(no_token_keys())),
+        false => (ValidationResult::Forged, Ok(Judgement::Refused)),
+    }
+}
+
+impl Judgement<'_> {
+    /// Returns how a judgement of a verified string is counted.
+    pub(crate) fn result(&self) -> ValidationResult {
+        match self {
+            Self::Valid(..) => ValidationResult::Valid,
+            Self::Pending => ValidationResult::Pending,
+            Self::Refused => ValidationResult::Refused,
         }
     }
 }

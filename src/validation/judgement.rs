@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::clock::ClockReading;
 use crate::model::token::{TokenRecord, Transport};
 use crate::token_string::VerifiedToken;
 
@@ -41,6 +42,15 @@ pub struct LookUp {
     pub(crate) via: Option<Transport>,
     pub(crate) access: Access,
     pub(crate) missing: Missing,
+    /// When the validation began.
+    pub(crate) began: ClockReading,
+}
+
+impl LookUp {
+    /// The part of the request that carried the token; `None` where that does not matter.
+    pub fn via(&self) -> Option<Transport> {
+        self.via
+    }
 }
 
 /// What a judgement lacks.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::counters::{JudgedBy, ValidationResult};
 use super::judgement::{Judgement, LookUp, Missing};
 use super::validator::Validator;
 use crate::model::token::{RecordVerdict, TokenRecord, Transport};
@@ -10,26 +11,37 @@ use crate::store::record_read::RecordRead;
 use crate::token_string::VerifiedToken;
 
 impl Validator {
-    /// Reads what a judgement lacks, and returns what `show` makes of the judgement. The errors are `Unavailable` and
-    /// `Corrupt`.
+    /// Reads what a judgement lacks, and returns what `show` makes of the judgement, which is counted and timed. The errors
+    /// are `Unavailable` and `Corrupt`.
     pub async fn look_up<R>(
         &self,
         look_up: LookUp,
         show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
     ) -> R {
-        let record = match self.read(look_up).await {
-            Ok(record) => record,
-            Err(error) => {
-                self.counters.unavailable.inc();
-                return show(Err(error));
-            }
+        let read = self.read(look_up).await;
+        let judgement = match &read {
+            Ok(record) => self.judge_read(look_up, record.as_ref()),
+            Err(error) => Err(error.clone()),
         };
-        // A copy without another owner is dropped after this call.
-        let is_kept = record.as_ref().is_some_and(|record| Arc::strong_count(record) > 1);
-        match self.conclude(look_up, record.as_ref(), is_kept) {
-            Ok(judgement) => show(Ok(judgement)),
+        let result = judgement.as_ref().map_or(ValidationResult::Unavailable, Judgement::result);
+        let shown = show(judgement);
+        self.counters.add(result, JudgedBy::Redis, self.service.clock().elapsed_ns(look_up.began));
+        shown
+    }
+
+    fn judge_read<'a>(
+        &self,
+        look_up: LookUp,
+        read: Option<&'a Arc<TokenRecord>>,
+    ) -> Result<Judgement<'a>, StoreError> {
+        // A copy without another owner is dropped after the judgement.
+        let is_kept = read.is_some_and(|record| Arc::strong_count(record) > 1);
+        // The time after the read: a token that expired during it is expired.
+        let now_ms = self.service.clock().now_ms();
+        match self.conclude(look_up, read, is_kept, now_ms) {
+            Ok(judgement) => Ok(judgement),
             // It was read all the same.
-            Err(_) => show(self.refuse(record.as_ref()).map(|()| Judgement::Refused)),
+            Err(_) => self.refuse(read).map(|()| Judgement::Refused),
         }
     }
 
@@ -41,13 +53,11 @@ impl Validator {
         let now_ms = self.service.clock().now_ms();
         if let Some(record) = read.filter(|record| record.has_expired(now_ms)) {
             if self.reader.may_be_renewed(record, now_ms) {
-                self.counters.unavailable.inc();
                 let reason = "the token has expired, unless another node is about to write a renewal";
                 return Err(StoreError::Unavailable(reason.into()));
             }
             record.accesses.confirm_expiry();
         }
-        self.counters.refused.inc();
         Ok(())
     }
 

@@ -1,12 +1,14 @@
 //! Validation: is this token string valid, now, on this transport?
 //!
 //! [`judge`] is the hot path: it judges by the record in memory. [`look_up`] reads what the judgement lacks. [`batch`]
-//! judges many strings at once.
+//! judges many strings at once. [`counters`] counts and times all of them.
 
 pub mod batch;
+pub mod counters;
 pub mod identity;
 pub mod judge;
 pub mod judgement;
+pub mod latency;
 pub mod look_up;
 pub mod validator;
 

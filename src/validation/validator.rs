@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use prometheus_client::metrics::counter::Counter;
-
+use super::counters::ValidationCounters;
 use super::identity::Identity;
 use super::judgement::{Access, Judged, Judgement, LookUp, Missing};
 use crate::model::token::{TokenRecord, Transport};
@@ -11,21 +10,6 @@ use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::record_reader::RecordReader;
 use crate::token_string::{TokenId, TokenKind};
-
-/// Counts the outcomes of validations. Each thread has its own, so that threads do not contend.
-#[derive(Clone, Debug, Default)]
-pub struct ValidationCounters {
-    /// Valid tokens.
-    pub valid: Counter,
-    /// Malformed strings, and strings with an invalid MAC.
-    pub forged: Counter,
-    /// Verified strings of tokens that are unknown, revoked, expired, rotated out, or not allowed on the transport.
-    pub refused: Counter,
-    /// Tokens whose second factor is still to be shown.
-    pub pending: Counter,
-    /// The store could not be asked.
-    pub unavailable: Counter,
-}
 
 /// Validates tokens on one runtime.
 pub struct Validator {
@@ -88,7 +72,8 @@ impl Validator {
     /// `Unavailable`, `Corrupt`.
     pub async fn opened(&self, token_string: &[u8]) -> Result<Option<TokenId>, StoreError> {
         let Some(verified) = self.service.parse(TokenKind::Session, token_string)? else { return Ok(None) };
-        let look_up = LookUp { verified, via: None, access: Access::Exempt, missing: Missing::Record };
+        let (access, missing, began) = (Access::Exempt, Missing::Record, self.service.clock().reading());
+        let look_up = LookUp { verified, via: None, access, missing, began };
         let record = self.read(look_up).await?;
         let now_ms = self.service.clock().now_ms();
         // An expired token, too: the store decides, and it drops a renewal that another node may be about to write.

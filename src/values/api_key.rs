@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use super::timestamp::timestamp_seconds;
+
+/// A key that expires within 14 days is reported.
+pub const EXPIRES_SOON_MS: u64 = 14 * 24 * 60 * 60 * 1000;
+
 /// A part of the admin plane that an API key may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -87,6 +92,8 @@ pub struct ApiKey {
     pub scopes: Scopes,
     /// The BLAKE3 hash of the key. Compare it in constant time.
     pub hash: [u8; 32],
+    /// The time from which the key is refused, in milliseconds since the Unix epoch.
+    pub expires_at_ms: Option<u64>,
 }
 
 impl ApiKey {
@@ -94,17 +101,58 @@ impl ApiKey {
     pub fn hash_of(key: &[u8]) -> [u8; 32] {
         *blake3::hash(key).as_bytes()
     }
+
+    /// Returns what an operator should know about the expiry of the key: a constant message, or `None` if the key does not
+    /// expire soon.
+    pub fn expiry_warning(&self, now_ms: u64) -> Option<&'static str> {
+        let expires_at_ms = self.expires_at_ms?;
+        if self.has_expired(now_ms) {
+            Some("api key has expired")
+        } else {
+            (expires_at_ms - now_ms <= EXPIRES_SOON_MS).then_some("api key expires soon")
+        }
+    }
+
+    /// Returns whether the key is refused at this time because it has expired.
+    pub fn has_expired(&self, now_ms: u64) -> bool {
+        self.expires_at_ms.is_some_and(|expires_at_ms| expires_at_ms <= now_ms)
+    }
+}
+
+/// In the form of the setting, without the hash: `NAME:SCOPES:***` or `NAME:SCOPES:***:expires=2027-01-31T00:00:00Z`.
+impl fmt::Display for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:***", self.name, self.scopes)?;
+        match self.expires_at_ms {
+            Some(expires_at_ms) => write!(f, ":expires={}", timestamp_seconds(expires_at_ms)),
+            None => Ok(()),
+        }
+    }
 }
 
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ApiKey({}:{}:***)", self.name, self.scopes)
+        write!(f, "ApiKey({self})")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_expires_soon_is_reported() {
+        let warning = |expires_at_ms| {
+            let key = ApiKey { name: "ci".into(), scopes: Scopes::all(), hash: [0; 32], expires_at_ms };
+            key.expiry_warning(1000)
+        };
+        assert_eq!([None, Some(1001 + EXPIRES_SOON_MS)].map(warning), [None, None]);
+        assert_eq!(
+            [1000 + EXPIRES_SOON_MS, 1001].map(|at| warning(Some(at))),
+            [Some("api key expires soon"); 2]
+        );
+        assert_eq!([1000, 999, 0].map(|at| warning(Some(at))), [Some("api key has expired"); 3]);
+    }
 
     #[test]
     fn scopes_are_a_set_with_a_name() {

@@ -1,4 +1,6 @@
-//! Level and format of the log.
+//! Level and format of the log, and which requests it has.
+
+use std::num::NonZeroU32;
 
 /// The severity of a log line, or the least severity that is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +37,21 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
+}
+
+/// Which requests to the validation plane are logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessLogRule {
+    /// None.
+    #[default]
+    Off,
+    /// Those that may not pass, and those that cannot be judged.
+    Refused,
+    /// The same, and one in so many of the others.
+    Sampled {
+        /// One in so many.
+        one_in: NonZeroU32,
+    },
 }
 
 impl From<LogLevel> for tracing::Level {

@@ -63,7 +63,7 @@ impl TestStore {
     pub async fn log_in(&self, login: &DeviceLogin, device: &DeviceKey, now_ms: u64) -> Option<Token> {
         let token = self.for_login(device, now_ms);
         match self.store.device_login(login, &token, now_ms).await.unwrap() {
-            Ok(token) => Some(token),
+            Ok((token, _)) => Some(token),
             Err(Rejection::LoginRefused) => None,
             Err(other) => panic!("{other:?}"),
         }

@@ -4,14 +4,17 @@
 #![allow(dead_code)]
 
 pub mod cluster;
+pub mod collector;
 pub mod devices;
 pub mod fake_sentinel;
 pub mod fake_time;
 pub mod feed;
 pub mod http;
 pub mod http2;
+pub mod log_lines;
 pub mod ports;
 pub mod process;
+pub mod prometheus;
 pub mod proxies;
 pub mod redis;
 pub mod relay;

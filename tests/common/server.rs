@@ -15,7 +15,7 @@ use super::redis::RedisServer;
 pub const ADMIN_KEY: &str = "the-admin-key-of-the-tests-0123456789";
 
 /// The identity headers of the validation plane, in the contract's order.
-pub const IDENTITY: [&str; 7] = [
+pub const IDENTITY: [&str; 9] = [
     "X-Auth-User",
     "X-Auth-Actor",
     "X-Auth-Token-Id",
@@ -23,6 +23,8 @@ pub const IDENTITY: [&str; 7] = [
     "X-Auth-Backend",
     "X-Auth-Device",
     "X-Auth-Expires-In",
+    "X-Auth-Scopes",
+    "X-Auth-Via",
 ];
 
 /// A running server on its own ports. Killed on drop.
@@ -32,6 +34,7 @@ pub struct Server {
     listen: String,
     admin_listen: String,
     grpc_listen: String,
+    metrics_listen: String,
 }
 
 impl Server {
@@ -57,8 +60,9 @@ impl Server {
         let borrowed: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut process = run(&[], &borrowed);
         let (listen, admin_listen) = wait_ready(&mut process);
-        let grpc_listen = word(&process, "grpc-listen=");
-        Self { process, settings, listen, admin_listen, grpc_listen }
+        let [grpc_listen, metrics_listen] =
+            ["grpc-listen=", "metrics-listen="].map(|name| word(&process, name));
+        Self { process, settings, listen, admin_listen, grpc_listen, metrics_listen }
     }
 
     /// Kills the server if it runs, and starts it with the same settings, on new ports unless they were configured.
@@ -96,6 +100,11 @@ impl Server {
     /// Returns the admin plane's address.
     pub fn admin_listen(&self) -> &str {
         &self.admin_listen
+    }
+
+    /// `HOST:PORT` of the metrics without a key, or `unix:/path`; empty if they are not served.
+    pub fn metrics_listen(&self) -> &str {
+        &self.metrics_listen
     }
 
     /// Returns the gRPC address, or an empty string without gRPC.
@@ -184,14 +193,18 @@ pub fn binary() -> PathBuf {
 /// Waits for the ready line; returns the addresses of both planes.
 pub fn wait_ready(process: &mut Process) -> (String, String) {
     process.wait_until("ready", |process| process.stdout().contains('\n'));
-    assert!(process.stdout().starts_with("ready "), "{}", process.log());
+    let stdout = process.stdout();
+    assert!(stdout.starts_with("ready ") || stdout.contains(r#""message":"ready""#), "{}", process.log());
     (word(process, "listen="), word(process, "admin-listen="))
 }
 
-/// Returns the value of a name in the ready line, or an empty string.
+/// Returns the value of a name in the ready line, or an empty string. The line is text or JSON.
 fn word(process: &Process, name: &str) -> String {
     let stdout = process.stdout();
     let line = stdout.lines().next().unwrap_or_default();
+    if let Ok(members) = serde_json::from_str::<Value>(line) {
+        return members[name.trim_end_matches('=')].as_str().unwrap_or_default().to_owned();
+    }
     line.split(' ').find_map(|word| word.strip_prefix(name)).unwrap_or_default().to_owned()
 }
 
@@ -229,17 +242,19 @@ pub fn token_path(id: &Value) -> String {
     format!("/v1/tokens/{}", text(id))
 }
 
-/// Returns the identity of an allowed request. Asserts that every header is there once with a value, and that the body
-/// is empty.
+/// Returns the first seven identity headers of an allowed request. Asserts that every header is there once with a value,
+/// and that the body is empty.
 pub fn identity(response: &Response) -> [&str; 7] {
     assert_eq!(response.status, 200, "{response:?}");
     assert_empty(response);
     assert!(response.header("www-authenticate").is_none(), "{response:?}");
-    IDENTITY.map(|name| {
+    let [first @ .., _, _] = IDENTITY.map(|name| {
         let value = response.header(name).unwrap_or_else(|| panic!("no {name}: {response:?}"));
-        assert!(!value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()), "{name}: {value:?}");
+        let is_legal = |byte: u8| byte.is_ascii_graphic() || (byte == b' ' && name == "X-Auth-Scopes");
+        assert!(!value.is_empty() && value.bytes().all(is_legal), "{name}: {value:?}");
         value
-    })
+    });
+    first
 }
 
 /// Asserts that the answer has an explicitly empty body and must not be cached.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{
     AccessMark, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Renewal, Revocation, Texts,
     TokenDetails, Touch,
@@ -22,6 +22,8 @@ use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
 use super::redis::RedisServer;
+
+mod owned;
 
 pub const MINUTE_MS: u64 = 60_000;
 pub const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -145,13 +147,13 @@ impl TestStore {
                 expires_at_ms: now_ms + HOUR_MS,
                 idle_ms: HOUR_MS,
                 ends_at_ms: now_ms + 30 * DAY_MS,
+                created_at_ms: now_ms,
                 accesses: AccessMark::default(),
                 verified: VerifiedMark::default(),
                 details: Cached::default(),
                 json: Cached::default(),
             }),
             details: Arc::new(TokenDetails {
-                created_at_ms: now_ms,
                 user_agent: String::new(),
                 ip: "203.0.113.7".parse().unwrap(),
                 expiration: true,
@@ -354,7 +356,7 @@ pub fn with_objects(token: Token, related_objects: Vec<RelatedObject>) -> Token 
 }
 
 pub fn with_idle(token: Token, idle_ms: u64) -> Token {
-    let expires_at_ms = token.details.created_at_ms + idle_ms;
+    let expires_at_ms = token.record.created_at_ms + idle_ms;
     edited(token, |c| {
         c.idle_ms = idle_ms;
         c.expires_at_ms = expires_at_ms;

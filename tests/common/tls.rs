@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::http2::{Http2, Stream};
 
@@ -30,6 +30,20 @@ pub struct Identity {
 }
 
 pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
+
+impl Identity {
+    /// Returns an acceptor for a server within the test.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        let key = PrivateKeyDer::from_pem_file(&self.key).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(certificates(&self.cert), key)
+            .unwrap();
+        Arc::new(config).into()
+    }
+}
 
 impl Authority {
     pub fn new() -> Self {
@@ -48,12 +62,17 @@ impl Authority {
 
     /// Issues a certificate for this machine that contains `name`.
     pub fn issue(&self, name: &str) -> Identity {
+        self.issue_for_days(name, 2)
+    }
+
+    /// As [`Authority::issue`], valid for this number of days; a negative number makes an expired certificate.
+    pub fn issue_for_days(&self, name: &str, days: i32) -> Identity {
         self.openssl(
             &format!("req -subj /CN={name} -nodes -keyout {name}.key -out {name}.csr -newkey ec"),
             KEY,
         );
         fs::write(self.path("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1").unwrap();
-        let sign = format!("x509 -req -in {name}.csr -out {name}.pem -days 2 -extfile names");
+        let sign = format!("x509 -req -in {name}.csr -out {name}.pem -days {days} -extfile names");
         self.openssl(&sign, "-CA ca.pem -CAkey ca.key -CAcreateserial");
         Identity { cert: self.path(&format!("{name}.pem")), key: self.path(&format!("{name}.key")) }
     }

@@ -11,8 +11,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
+use super::http2::Stream;
 use super::ports::Port;
+use super::tls::Identity;
 
 /// A recorded request.
 #[derive(Clone, Debug)]
@@ -82,13 +85,25 @@ impl Upstream {
 
     /// Answers as `answer` says.
     pub fn answering(answer: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> Self {
+        Self::over(None, answer)
+    }
+
+    /// Answers as `answer` says, over TLS.
+    pub fn answering_tls(
+        identity: &Identity,
+        answer: impl Fn(&Recorded) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::over(Some(identity.acceptor()), answer)
+    }
+
+    fn over(tls: Option<TlsAcceptor>, answer: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> Self {
         let port = Port::reserve();
         let listener = port.listen();
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
         let log = Arc::new(Mutex::new(Log::default()));
         let (stop, stopped) = oneshot::channel();
-        let serving = serve(listener, log.clone(), Arc::new(answer));
+        let serving = serve(listener, tls, log.clone(), Arc::new(answer));
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -130,7 +145,7 @@ impl Drop for Upstream {
 
 type Answer = dyn Fn(&Recorded) -> Reply + Send + Sync;
 
-async fn serve(listener: TcpListener, log: Arc<Mutex<Log>>, answer: Arc<Answer>) {
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, log: Arc<Mutex<Log>>, answer: Arc<Answer>) {
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
@@ -139,8 +154,15 @@ async fn serve(listener: TcpListener, log: Arc<Mutex<Log>>, answer: Arc<Answer>)
             log.connections += 1;
             log.connections
         };
-        let (log, answer) = (log.clone(), answer.clone());
+        let (log, answer, tls) = (log.clone(), answer.clone(), tls.clone());
         tokio::spawn(async move {
+            let stream: Box<dyn Stream> = match tls {
+                None => Box::new(stream),
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => Box::new(stream),
+                    Err(_) => return,
+                },
+            };
             let service = service_fn(|request| respond(request, connection, &log, &*answer));
             // A client may disconnect in the middle of a request.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;

@@ -1,4 +1,4 @@
-//! The sessions in README.md, docs/api.md and docs/lifecycle.md, run unchanged against a server on the embedded store.
+//! The sessions in README.md, docs/api.md, docs/lifecycle.md and docs/cli.md, run unchanged against a server on the embedded store.
 //!
 //! Bash runs each fenced block with the info string `sh session`. A following block with the info string `http`, `json`
 //! or `text` is the expected output. Only times, tokens and ids may differ; later commands use the ones of this run.
@@ -7,11 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use doorward::internals::token_string::TokenId;
+use doorward::internals::token_string::{ID_CHARS, TokenId};
 use serde_json::Value;
 
 use crate::common::process::Process;
-use crate::common::server::run;
+use crate::common::server::{binary, run};
 
 #[test]
 fn the_session_of_the_readme_works() {
@@ -25,7 +25,12 @@ fn the_examples_of_the_http_api_work() {
 
 #[test]
 fn the_examples_of_the_lifecycle_work() {
-    assert_eq!(run_session("docs/lifecycle.md"), 10, "answers shown");
+    assert_eq!(run_session("docs/lifecycle.md"), 11, "answers shown");
+}
+
+#[test]
+fn the_examples_of_the_command_line_work() {
+    assert_eq!(run_session("docs/cli.md"), 8, "answers shown");
 }
 
 /// The session that the server prints at start.
@@ -84,7 +89,12 @@ fn run_session(document: &str) -> usize {
         ("127.0.0.1:8080".to_owned(), server.listen.clone()),
         ("127.0.0.1:8081".to_owned(), server.admin_listen.clone()),
     ];
-    let mut variables = format!("KEY='{}'\n", server.admin_key);
+    let mut variables = format!(
+        "KEY='{0}'\nexport DOORWARD_ADMIN_KEY='{0}' DOORWARD_ADMIN_URL=http://{1} PATH='{2}':\"$PATH\"\n",
+        server.admin_key,
+        server.admin_listen,
+        binary().parent().unwrap().display()
+    );
     let mut answers = 0;
     let blocks = fenced_blocks(&text);
     for (at, (kind, block)) in blocks.iter().enumerate() {
@@ -169,7 +179,25 @@ impl Comparison<'_> {
                     assert_eq!(shown_name, real_name, "{}", self.context);
                     self.text(shown, real);
                 }
-                _ => assert_eq!(shown, real, "{}", self.context),
+                _ => self.words(shown, real),
+            }
+        }
+    }
+
+    fn words(&mut self, shown: &str, real: &str) {
+        assert_eq!(
+            shown.split_whitespace().count(),
+            real.split_whitespace().count(),
+            "{}\n{real}",
+            self.context
+        );
+        for (shown, real) in shown.split_whitespace().zip(real.split_whitespace()) {
+            match (shown.split_once('='), real.split_once('=')) {
+                (Some((shown_name, shown)), Some((real_name, real))) => {
+                    assert_eq!(shown_name, real_name, "{}", self.context);
+                    self.text(shown, real);
+                }
+                _ => self.text(shown, real),
             }
         }
     }
@@ -201,8 +229,13 @@ impl Comparison<'_> {
             return;
         }
         let both = |is: fn(&str) -> bool| is(shown) && is(real);
-        if both(is_token) || both(|text| TokenId::parse(text).is_some()) {
+        if both(is_request_id) {
+            // Nothing refers to it later.
+        } else if both(is_token) || both(|text| TokenId::parse(text).is_some()) {
             self.learned.push((shown.to_owned(), real.to_owned()));
+            if let (Some(shown), Some(real)) = (id_in(shown), id_in(real)) {
+                self.learned.push((shown.to_owned(), real.to_owned()));
+            }
             // A token contains its id, so the longer string is replaced first.
             self.learned.sort_by_key(|(shown, _)| std::cmp::Reverse(shown.len()));
         } else {
@@ -218,6 +251,15 @@ fn parsed(text: &str) -> Value {
 fn is_token(text: &str) -> bool {
     let rest = text.strip_prefix("dw_").or_else(|| text.strip_prefix("dwd_"));
     rest.is_some_and(|rest| rest.len() == 48)
+}
+
+fn is_request_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The id in a token string.
+fn id_in(text: &str) -> Option<&str> {
+    text.strip_prefix("dw_")?.get(..ID_CHARS)
 }
 
 fn is_time(text: &str) -> bool {

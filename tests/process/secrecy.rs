@@ -10,8 +10,16 @@ const OTHER_KEY: &str = "another-key-of-the-tests-0123456789abc";
 const CHECK_KEY: &str = "a-check-key-of-the-tests-0123456789ab";
 const REDIS_PASSWORD: &str = "a-redis-password-of-the-tests";
 
-/// Uses the server in every way that involves a secret; returns the tokens.
+/// Every request to the validation plane is logged.
+const ACCESS_LOG: [(&str, &str); 3] = [
+    ("DOORWARD_ACCESS_LOG", "1/1"),
+    ("DOORWARD_ACCESS_LOG_RATE", "100000"),
+    ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
+];
+
+/// Uses the server in every way that involves a secret; returns the token strings, the live ones last.
 fn mixed_run(server: &Server) -> Vec<String> {
+    let mut secrets = Vec::new();
     let issued: Vec<_> = (0..4).map(|_| server.issue(json!({"auth_slug": "web"}))).collect();
     let mut client = server.validation();
     for token in &issued {
@@ -24,11 +32,30 @@ fn mixed_run(server: &Server) -> Vec<String> {
             401
         );
         assert_eq!(client.get("/auth", &[("Authorization", &format!("{by_header}x"))]).status, 401);
+        let path = format!("/auth/{}/x", text(&token["token"]));
+        let original = [("X-Original-URI", &*path), ("X-Request-Id", text(&token["token"]))];
+        assert_eq!(client.get(&path, &original).status, 401);
     }
     let by_header = bearer(&issued[0]["token"]);
     assert_eq!(client.request("POST", "/logout", &[("Authorization", &by_header)], None).status, 200);
     assert_eq!(client.get("/auth", &[("Authorization", &by_header)]).status, 401);
     server.revoke(&issued[1]["id"]);
+
+    // The changes that involve a login token.
+    let device = json!({"uuid": "phone", "name": "Phone"});
+    let device = server.call("POST", "/v1/users/carol/devices", Some(&device)).json();
+    if let Some(login_token) = device["login_token"].as_str() {
+        let login = json!({"uuid": "phone", "login_token": login_token, "ip": "203.0.113.7"});
+        assert_eq!(server.call("POST", "/v1/devices/login", Some(&login)).status, 201);
+        secrets.push(login_token.to_owned());
+    }
+    let rotated = server.issue(json!({}));
+    secrets.push(text(&rotated["token"]).to_owned());
+    let rotated = server.call("POST", &format!("{}/rotate", token_path(&rotated["id"])), None).json();
+    secrets.push(text(&rotated["token"]).to_owned());
+    let takeover = json!({"user": "bob", "reason": "a test"});
+    let path = format!("{}/takeover", token_path(&issued[2]["id"]));
+    assert_eq!(server.call("POST", &path, Some(&takeover)).status, 201);
 
     // Misplaced secrets: as field names and values, in paths, in malformed requests.
     let token = text(&issued[2]["token"]);
@@ -47,7 +74,8 @@ fn mixed_run(server: &Server) -> Vec<String> {
             let _: Result<_, _> = client.try_send(&broken);
         }
     }
-    issued.iter().map(|token| text(&token["token"]).to_owned()).collect()
+    secrets.extend(issued.iter().map(|token| text(&token["token"]).to_owned()));
+    secrets
 }
 
 /// Returns the strings that must not appear: each secret, and the part of each token after its id.
@@ -63,7 +91,8 @@ fn assert_keeps_secrets(log: &str, tokens: &[String]) {
 
 #[test]
 fn the_log_contains_no_secret() {
-    let mut server = Server::start(&[("DOORWARD_LOG_LEVEL", "trace"), ("DOORWARD_TOKEN_KEYS", CHECK_KEY)]);
+    let settings = [("DOORWARD_LOG_LEVEL", "trace"), ("DOORWARD_TOKEN_KEYS", CHECK_KEY)];
+    let mut server = Server::start(&[&settings[..], &ACCESS_LOG].concat());
     let tokens = mixed_run(&server);
     server.terminate();
     assert_keeps_secrets(&server.log(), &tokens);
@@ -75,16 +104,17 @@ fn the_log_contains_no_secret_during_an_outage() {
     // The two-word AUTH accepts any password for a user without one.
     let url = format!("redis://default:{REDIS_PASSWORD}@127.0.0.1:{}", redis.port());
     let settings = [("DOORWARD_LOG_LEVEL", "trace"), ("DOORWARD_REDIS_URL", &*url)];
-    let mut server = Server::start(&settings);
+    let mut server = Server::start(&[&settings[..], &ACCESS_LOG].concat());
     let mut tokens = mixed_run(&server);
     // The log lines of an outage.
     redis.kill();
-    let good = server.validation().get("/auth", &[("Authorization", &format!("Bearer {}", tokens[3]))]);
+    let good =
+        server.validation().get("/auth", &[("Authorization", &format!("Bearer {}", tokens.last().unwrap()))]);
     assert_ne!(good.status, 401);
     assert_eq!(server.call("POST", "/v1/tokens", Some(&json!({"user": "a", "ip": "::1"}))).status, 503);
     redis.restart();
     // Uses at least as many connections as there are threads: each thread restores its own connection to Redis.
-    let live = json!(tokens[3]);
+    let live = json!(tokens.last().unwrap());
     wait_for("back", || (0..8).all(|_| server.auth(&live).status == 200).then_some(()));
     tokens.extend(mixed_run(&server));
     server.terminate();

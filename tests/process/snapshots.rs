@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use doorward::internals::config::{self, Command};
+use doorward::internals::cli::command_line::{Invocation, command, read};
+use doorward::internals::node::metrics::TextFormat;
 use doorward::internals::server::admin::problem::ProblemKind;
 use doorward::{Config, Node};
 
@@ -19,12 +20,30 @@ fn assert_snapshot(file: &str, text: &str) {
     assert!(text == expected, "{file} differs; if that is intended, set UPDATE_SNAPSHOTS=1\n{lines}");
 }
 
+fn help(args: &[&str]) -> String {
+    match read(["doorward"].iter().chain(args).map(Into::into), []) {
+        Ok(Invocation::Print(help)) => help,
+        other => panic!("{args:?}: {other:?}"),
+    }
+}
+
+/// The help of the program, then that of each command without the settings of a server.
 #[test]
 fn help_snapshot() {
-    let Ok(Command::Print(help)) = config::load(["doorward".into(), "--help".into()], []) else {
-        panic!("--help prints nothing");
-    };
-    assert_snapshot("help.txt", &help);
+    assert_snapshot("help.txt", &help(&["--help"]));
+    assert_snapshot("help_short.txt", &help(&["-h"]));
+    let mut commands = String::new();
+    for verb in command().get_subcommands() {
+        if verb.get_arguments().any(|arg| arg.get_id() == "config") {
+            continue;
+        }
+        commands += &format!("# {0}\n{1}\n", verb.get_name(), help(&[verb.get_name(), "--help"]));
+        for nested in verb.get_subcommands() {
+            let names = [verb.get_name(), nested.get_name()];
+            commands += &format!("# {}\n{}\n", names.join(" "), help(&[&names[..], &["-h"]].concat()));
+        }
+    }
+    assert_snapshot("help_commands.txt", &commands);
 }
 
 #[test]
@@ -38,7 +57,7 @@ fn problems_snapshot() {
 async fn metrics_snapshot() {
     let node = Node::start(&Config::default()).await.unwrap();
     let _validator = node.validator().await;
-    let text = node.metrics().text();
+    let text = node.metrics().text(TextFormat::OpenMetrics);
     node.stop().await;
     let (descriptions, samples): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with('#'));
     let mut samples: Vec<_> = samples.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::common::collector::Collector;
 use crate::common::http::{Client, Response};
 use crate::common::proxies::proxy::{Between, Proxy};
 use crate::common::redis::RedisServer;
@@ -16,6 +17,7 @@ pub struct Site {
     /// A relay between the proxy and the listener that it asks.
     pub relay: Relay,
     pub app: Upstream,
+    pub collector: Collector,
     pub proxy: Proxy,
     pub ways: Ways,
 }
@@ -51,7 +53,7 @@ pub struct Ways {
     pub has_optional: bool,
     /// The client gets Doorward's own challenge.
     pub passes_challenge: bool,
-    /// Doorward sees the method and the origin.
+    /// Doorward sees the method, the origin and the trace.
     pub passes_origin: bool,
 }
 
@@ -75,13 +77,14 @@ impl Ways {
 
 impl Site {
     pub fn start(ways: Ways, start_proxy: impl FnOnce(Between) -> Proxy) -> Self {
-        let redis = RedisServer::start();
+        let (redis, collector) = (RedisServer::start(), Collector::start());
         let settings = [
             ("DOORWARD_GRPC_LISTEN", "127.0.0.1:0"),
             ("DOORWARD_CHECKS", "welcome:anonymous=true,staff:backend=ldap"),
             ("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Authorization-Renewal-Exempt"),
             ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
             ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
+            ("DOORWARD_OTLP_ENDPOINT", &collector.url()),
         ];
         let server = Server::on(&redis, &settings);
         let mut between = Between {
@@ -100,7 +103,7 @@ impl Site {
         (*asked, between.app) = (relay.addr(), &app_addr);
         let proxy = start_proxy(between);
         app.take_requests();
-        Self { redis, server, relay, app, proxy, ways }
+        Self { redis, server, relay, app, collector, proxy, ways }
     }
 
     pub fn client(&self) -> Client {
@@ -114,7 +117,7 @@ impl Site {
 
     /// Returns the identity that the application got. Every header must be there exactly once; those that this proxy
     /// does not forward must be absent, and are returned empty.
-    pub fn identity<'a>(&self, request: &'a Recorded) -> [&'a str; 7] {
+    pub fn identity<'a>(&self, request: &'a Recorded) -> [&'a str; 9] {
         let silent = &IDENTITY[self.ways.identity_headers..];
         IDENTITY.map(|name| {
             let same = |header: &&(String, String)| header.0.eq_ignore_ascii_case(name);

@@ -83,8 +83,8 @@ fn a_replica_is_reported_as_a_fault() {
     let master = RedisServer::start();
     let port = master.port().to_string();
     let replica = RedisServer::with_args(&["--appendonly", "no", "--replicaof", "127.0.0.1", &port]);
-    let (line, fault) = start_fault(&replica.url(), "redis refuses writes");
-    assert_eq!(fault["kind"], "writes_refused");
+    let (line, fault) = start_fault(&replica.url(), "redis is a replica");
+    assert_eq!(fault["kind"], "replica");
     assert!(text(&fault["fix"]).contains("master"), "{line}");
 }
 
@@ -243,8 +243,8 @@ fn answer_as(version: &str, mut stream: TcpStream) {
     }
 }
 
-#[test]
-fn a_server_that_is_too_old_is_refused() {
+/// Starts such a server of Redis 6.2.14; returns its URL.
+pub fn start_old_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -252,10 +252,27 @@ fn a_server_that_is_too_old_is_refused() {
             thread::spawn(move || answer_as("6.2.14", stream.unwrap()));
         }
     });
-    let (line, fault) = start_fault(&format!("redis://{address}"), "redis version not supported");
+    format!("redis://{address}")
+}
+
+/// A writable replica takes writes, and loses them at the next synchronisation.
+#[test]
+fn a_writable_replica_is_reported_as_a_fault() {
+    let master = RedisServer::start();
+    let port = master.port().to_string();
+    let follow = ["--appendonly", "no", "--replicaof", "127.0.0.1", &port, "--replica-read-only", "no"];
+    let replica = RedisServer::with_args(&follow);
+    let (line, _) = start_fault(&replica.url(), "redis is a replica");
+    assert!(line.contains(&format!("a replica of 127.0.0.1:{port}")), "{line}");
+}
+
+#[test]
+fn a_server_that_is_too_old_is_refused() {
+    let url = start_old_server();
+    let (line, fault) = start_fault(&url, "redis version not supported");
     assert!(line.contains("redis 6.2.14") && line.contains("Redis 7.0"), "{line}");
     assert_eq!(fault["kind"], "version");
-    let server = Server::start(&[("DOORWARD_REDIS_URL", &format!("redis://{address}"))]);
+    let server = Server::start(&[("DOORWARD_REDIS_URL", &url)]);
     let token = json!("dw_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     assert_eq!((issue(&server).0, ready(&server)), (503, 503));
     assert_eq!(server.validation().get("/auth", &[("Authorization", &bearer(&token))]).status, 503);

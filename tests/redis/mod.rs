@@ -4,9 +4,11 @@ mod backup;
 #[cfg(target_os = "linux")] // libfaketime
 mod clock;
 mod cluster;
+mod doctor;
 mod inspection;
 mod nodes;
 mod outage;
 mod permissions;
 mod sentinel;
 mod tls;
+mod verify;

@@ -30,8 +30,11 @@ pub fn status(server: &Server) -> Value {
     response.json()
 }
 
+/// Returns the faults that make the node unready. (The servers of most tests keep nothing on the disk: a warning.)
 pub fn faults_of(server: &Server) -> Vec<Value> {
-    status(server)["faults"].as_array().unwrap().clone()
+    let mut faults = status(server)["faults"].as_array().unwrap().clone();
+    faults.retain(|fault| fault["fatal"] == true);
+    faults
 }
 
 pub fn metric(server: &Server, name: &str) -> String {

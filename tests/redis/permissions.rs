@@ -30,7 +30,12 @@ const RESTRICTED: [(&str, &str, &str, bool); 21] = [
     ("resetkeys %R~dw:*", "key=dw:*", "~dw:*", false),
     ("resetkeys %W~dw:*", "key=dw:*", "~dw:*", false),
     ("resetkeys ~other:*", "key=dw:*", "~dw:*", false),
-    ("resetkeys ~dw:t:* ~dw:u:* ~dw:m:*", "key=dw:o:*,dw:v:*,dw:e:*,dw:d:*,dw:k:*,dw:r:*", "~dw:*", false),
+    (
+        "resetkeys ~dw:t:* ~dw:u:* ~dw:m:*",
+        "key=dw:o:*,dw:a:*,dw:v:*,dw:e:*,dw:d:*,dw:k:*,dw:r:*",
+        "~dw:*",
+        false,
+    ),
     ("resetkeys ~dw:[a-ln-z]:*", "key=dw:m:*", "~dw:*", false),
 ];
 

@@ -327,7 +327,9 @@ fn a_pending_token_is_counted_as_pending() {
         }
         let metrics = server.call("GET", "/metrics", None).text();
         let count = |result: &str| {
-            let lines = metrics.lines().filter(|line| line.contains(&format!("result=\"{result}\"")));
+            let lines = metrics
+                .lines()
+                .filter(|line| line.starts_with(&format!("doorward_validations_total{{result=\"{result}\"")));
             lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum::<u64>()
         };
         assert_eq!((count("pending"), count("refused")), (2, 0), "{metrics}");

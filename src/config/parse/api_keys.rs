@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use super::list::parse_items;
 use super::scalar::{Parsed, is_word};
 use crate::token_string::{MAX_TOKEN_KEYS, check_token_key};
+use crate::values::timestamp::parse_time;
 use crate::values::{ApiKey, Scope, Scopes, SecretString};
 
 /// The length of an API key in characters.
@@ -32,10 +33,10 @@ pub(crate) fn admin_key(text: &str) -> Parsed<Option<ApiKey>> {
         return Ok(None);
     }
     let hash = ApiKey::hash_of(api_key_text(text)?.as_bytes());
-    Ok(Some(ApiKey { name: ADMIN_KEY_NAME.into(), scopes: Scopes::all(), hash }))
+    Ok(Some(ApiKey { name: ADMIN_KEY_NAME.into(), scopes: Scopes::all(), hash, expires_at_ms: None }))
 }
 
-/// Parses items of the form `NAME:SCOPE+SCOPE:HASH`.
+/// Parses items of the form `NAME:SCOPE+SCOPE:HASH` or `NAME:SCOPE+SCOPE:HASH:expires=TIME`.
 pub(crate) fn api_keys(text: &str) -> Parsed<Vec<ApiKey>> {
     let keys = parse_items(text, MAX_API_KEYS, "key", api_key)?;
     let (mut names, mut hashes) = (HashSet::new(), HashSet::new());
@@ -50,8 +51,11 @@ fn api_key(text: &str) -> Parsed<ApiKey> {
     if text.contains(char::is_whitespace) {
         return Err("it has white space in it: is a comma or a line break missing?".into());
     }
-    let [name, scopes, hash] = text.split(':').collect::<Vec<_>>()[..] else {
-        return Err("it is not NAME:SCOPE+SCOPE:HASH".into());
+    // The colons of a time are in the last part.
+    let (name, scopes, hash, expiry) = match text.splitn(4, ':').collect::<Vec<_>>()[..] {
+        [name, scopes, hash] => (name, scopes, hash, None),
+        [name, scopes, hash, expiry] => (name, scopes, hash, Some(expiry)),
+        _ => return Err("it is not NAME:SCOPE+SCOPE:HASH or NAME:SCOPE+SCOPE:HASH:expires=TIME".into()),
     };
     if !API_KEY_NAME_CHARS.contains(&name.len()) || !is_word(name) {
         return Err("its name is not 1 to 50 of A-Z a-z 0-9 _ -".into());
@@ -68,7 +72,14 @@ fn api_key(text: &str) -> Parsed<ApiKey> {
         .ok_or("its scopes are not all, or some of tokens+takeovers+devices+introspect+metrics+events")?;
     let hash = blake3::Hash::from_hex(hash)
         .map_err(|_| "its hash is not the 64 hex digits that `doorward hash-key` prints")?;
-    Ok(ApiKey { name: name.into(), scopes, hash: *hash.as_bytes() })
+    let expires_at_ms = expiry.map(expiry_ms).transpose()?;
+    Ok(ApiKey { name: name.into(), scopes, hash: *hash.as_bytes(), expires_at_ms })
+}
+
+fn expiry_ms(text: &str) -> Parsed<u64> {
+    text.strip_prefix("expires=").and_then(parse_time).ok_or_else(|| {
+        "its last part is not expires= and a date or a time such as 2027-01-31 or 2027-01-31T12:00:00Z".into()
+    })
 }
 
 /// Parses the keys of the MAC.
@@ -93,11 +104,22 @@ mod tests {
         assert_eq!(keys[0].hash, ApiKey::hash_of(key.as_bytes()));
         assert_eq!(admin_key(&key).unwrap().unwrap().hash, keys[0].hash);
         assert_eq!((api_keys(""), admin_key("")), (Ok(vec![]), Ok(None)));
+        let expiring =
+            api_keys(&format!("ci:all:{hash}:expires=2027-01-31T01:00:00+01:00,b:all:{other}")).unwrap();
+        assert_eq!(expiring[0].to_string(), "ci:all:***:expires=2027-01-31T00:00:00Z");
+        assert!(expiring[0].has_expired(1_801_353_600_000) && !expiring[0].has_expired(1_801_353_599_999));
+        assert!(!expiring[1].has_expired(u64::MAX));
 
         let long_name = "n".repeat(51);
         for (text, problem) in [
             (key.clone(), "NAME:SCOPE"),
-            (format!("a:all:{hash}:x"), "NAME:SCOPE"),
+            ("a:all".to_owned(), "NAME:SCOPE"),
+            (format!("a:all:{hash}:"), "its last part"),
+            (format!("a:all:{hash}:{key}"), "its last part"),
+            (format!("a:all:{hash}:2027-01-31"), "its last part"),
+            (format!("a:all:{hash}:expires=2027-02-30"), "its last part"),
+            (format!("a:all:{hash}:expires=2027-01-31T12:00:00"), "its last part"),
+            (format!("a:all:{hash}:expires=2027-01-31:x"), "its last part"),
             (format!("a:all:{hash},"), "key 2"),
             (format!(":all:{hash}"), "its name"),
             (format!("{long_name}:all:{hash}"), "its name"),

@@ -48,6 +48,21 @@ fn a_certificate_needs_its_key() {
     assert_eq!((good.tls_cert, good.tls_key), (Some("/a".into()), Some("/b".into())));
 }
 
+#[test]
+fn certificate_authorities_need_a_collector_that_uses_tls() {
+    for endpoint in ["", "http://127.0.0.1:4318", "unix:/run/otlp.sock"] {
+        let told = mistakes(&["--otlp-ca-file=/a", "--otlp-endpoint", endpoint], &[], &[]);
+        assert_eq!(
+            told,
+            "otlp-ca-file (--otlp-ca-file): is set, but otlp-endpoint does not start with https://"
+        );
+    }
+    config(&["--otlp-ca-file=/a", "--otlp-endpoint=https://collector"], &[], &[]);
+    // An invalid URL is reported once, and not repeated: it may hold a password.
+    let told = mistakes(&["--otlp-ca-file=/a", "--otlp-endpoint=https://me:hunter2@collector"], &[], &[]);
+    assert!(told.lines().count() == 1 && told.contains("the value has a user name in it"), "{told}");
+}
+
 /// Most proxies send their subrequest with GET, so the check would never see an unsafe method.
 #[test]
 fn the_csrf_check_needs_proxies_that_forward_the_method() {

@@ -1,8 +1,8 @@
 //! Secrets: where they may be given, and that they are never shown.
 
 use super::support::{KEY, config, file_config, mistakes, run};
+use crate::cli::command_line::{Invocation, ServerVerb};
 use crate::config::hash_key::hash_key;
-use crate::config::load::Command;
 use crate::config::parse::api_keys::api_keys;
 use crate::values::{ApiKey, Scopes};
 
@@ -24,7 +24,10 @@ fn a_secret_comes_from_a_variable_a_file_or_the_toml_file_but_not_from_a_flag() 
             &[("d", "admin-key = 'x'"), files[0]],
         ),
     ] {
-        assert_eq!(config.all_api_keys(), [ApiKey { name: "admin".into(), scopes: Scopes::all(), hash }]);
+        assert_eq!(
+            config.all_api_keys(),
+            [ApiKey { name: "admin".into(), scopes: Scopes::all(), hash, expires_at_ms: None }]
+        );
     }
     for args in [vec!["--admin-key", KEY], vec![&*format!("--admin-key={KEY}")], vec!["--admin-key"]] {
         let told = mistakes(&args, &[], &[]);
@@ -40,10 +43,16 @@ fn no_secret_is_shown() {
         ("DOORWARD_TOKEN_KEYS", KEY),
         ("DOORWARD_REDIS_URL", "redis://user:hunter2@host/1"),
         ("DOORWARD_API_KEYS", &format!("ci:tokens+metrics:{}", "ab".repeat(32))),
+        ("DOORWARD_OTLP_ENDPOINT", "https://collector"),
+        ("DOORWARD_OTLP_HEADERS", "x-key=hunter2"),
     ];
-    let Ok(Command::CheckConfig { config, report }) = run(&["check-config", "--lease=3s"], &env, &[]) else {
+    let Ok(Invocation::Server(ServerVerb::CheckConfig, loaded)) =
+        run(&["check-config", "--lease=3s"], &env, &[])
+    else {
         panic!("the settings are valid");
     };
+    assert!(!format!("{loaded:?}").contains("hunter2"));
+    let (config, report) = (&loaded.config, loaded.report());
     for text in [&report, &format!("{config:?}"), &format!("{config:#?}")] {
         assert!(!text.contains("hunter2") && !text.contains("abab"), "{text}");
     }
@@ -55,6 +64,8 @@ fn no_secret_is_shown() {
         "admin-key = \"***\"  # DOORWARD_ADMIN_KEY",
         "api-keys = \"ci:tokens+metrics:***\"  # DOORWARD_API_KEYS",
         "token-keys = \"***\"  # DOORWARD_TOKEN_KEYS",
+        "otlp-endpoint = \"https://collector:443\"  # DOORWARD_OTLP_ENDPOINT",
+        "otlp-headers = \"***\"  # DOORWARD_OTLP_HEADERS",
     ] {
         assert!(report.lines().any(|told| told == line), "{line}\nis not in\n{report}");
     }

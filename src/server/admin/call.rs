@@ -1,7 +1,11 @@
 //! An authorized call as its handler gets it.
 
-use hyper::Response;
+use std::sync::Arc;
 
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+
+use super::api_keys::KnownKey;
 use super::input::Input;
 use super::path_params::PathParams;
 use super::plane::AdminPlane;
@@ -17,6 +21,8 @@ pub type Answer = Result<Response<Body>, Problem>;
 pub struct AdminCall<'a> {
     /// The plane that got it.
     pub admin: &'a AdminPlane,
+    /// The API key.
+    pub key: &'a Arc<KnownKey>,
     /// The API key, as events name it.
     pub actor: Actor<'a>,
     /// The values in the path.
@@ -26,6 +32,17 @@ pub struct AdminCall<'a> {
 }
 
 impl<'a> AdminCall<'a> {
+    /// A call with this API key.
+    pub fn new(
+        admin: &'a AdminPlane,
+        key: &'a Arc<KnownKey>,
+        params: PathParams,
+        request: Request<Incoming>,
+    ) -> Self {
+        let input = Input::new(request, admin.request_timeout);
+        Self { admin, key, actor: Actor::ApiKey(key.name()), params, input }
+    }
+
     /// The use cases.
     pub fn service(&self) -> &'a Service {
         &self.admin.service

@@ -11,6 +11,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_A
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::key_grant::KeyGrant;
 use super::problem::{Problem, ProblemKind};
 use crate::server::json::event::EventJson;
 use crate::server::transport::body::Body;
@@ -26,7 +27,8 @@ const RETRY_MS: u32 = 1000;
 /// An id that belongs to no epoch. A reader that loses the connection before it has read the gap gets the gap again.
 const BEFORE_THE_GAP: &str = "-";
 
-/// The readers of this node's feed.
+/// The readers of this node's feed. Cheap to clone; all clones share one state.
+#[derive(Clone, Debug)]
 pub struct FeedReaders {
     /// Distinguishes the event numbers of this run from those of other runs and nodes.
     epoch: String,
@@ -39,11 +41,22 @@ impl FeedReaders {
         Self { epoch: format!("{epoch:016x}"), permits: Arc::new(Semaphore::new(MAX_FEED_READERS)) }
     }
 
-    /// Starts a stream from the place in `Last-Event-ID`, if that is of this epoch and still kept, else from now on.
+    /// Returns the number of readers.
+    pub fn count(&self) -> usize {
+        MAX_FEED_READERS.saturating_sub(self.permits.available_permits())
+    }
+
+    /// Starts a stream from the place in `Last-Event-ID`, if that is of this epoch and still kept, else from now on. The
+    /// stream ends when its API key no longer opens it, before the next event and within [`KEEP_ALIVE`].
     ///
     /// # Errors
     /// 429 if there are too many readers.
-    pub fn response(&self, service: Arc<Service>, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
+    pub fn response(
+        &self,
+        service: Arc<Service>,
+        grant: KeyGrant,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Problem> {
         let permit = self.permits.clone().try_acquire_owned().map_err(|_| too_many_readers())?;
         let next = service.store().feed().next();
         let (from, has_missed) = match headers.get("last-event-id").map(|id| self.number(id)) {
@@ -51,8 +64,8 @@ impl FeedReaders {
             Some(Some(number)) => (number, false),
             Some(None) => (next, true),
         };
-        let mut reader =
-            FeedReader { service, epoch: self.epoch.clone(), from, queue: VecDeque::new(), _permit: permit };
+        let (epoch, queue) = (self.epoch.clone(), VecDeque::new());
+        let mut reader = FeedReader { service, grant, epoch, from, queue, _permit: permit };
         if has_missed {
             reader.queue.push_back(preamble(BEFORE_THE_GAP));
             reader.queue.push_back(reader.text(&FeedEntry::Gap));
@@ -86,6 +99,7 @@ fn preamble(id: &str) -> Bytes {
 /// One reader.
 struct FeedReader {
     service: Arc<Service>,
+    grant: KeyGrant,
     epoch: String,
     /// The number of the next event.
     from: u64,
@@ -104,7 +118,11 @@ impl FeedReader {
             if let Some(text) = self.queue.pop_front() {
                 return Some(text);
             }
-            let Ok(read) = timeout(KEEP_ALIVE, self.service.store().feed().read(self.from)).await else {
+            let read = timeout(KEEP_ALIVE, self.service.store().feed().read(self.from)).await;
+            if !self.grant.holds() {
+                return None;
+            }
+            let Ok(read) = read else {
                 return Some(Bytes::from_static(b": still here\n\n"));
             };
             match read {

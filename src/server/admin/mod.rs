@@ -1,14 +1,18 @@
 //! The admin plane: JSON or a form in, JSON out. All calls except the probes and the OpenAPI document need an API key.
 //!
 //! A request goes [`respond`] → [`routes`] (the table of all calls) → a handler in [`handlers`] or [`oauth`] → the service.
-//! [`input`] reads queries and bodies; [`problem`] is the error format.
+//! [`observation`] follows the request from its begin to its response. [`input`] reads queries and bodies; [`problem`] is
+//! the error format.
 
 pub mod api_keys;
 pub mod call;
+pub mod context;
 pub mod event_stream;
 pub mod handlers;
 pub mod input;
+pub mod key_grant;
 pub mod oauth;
+pub mod observation;
 pub mod paging;
 pub mod path_params;
 pub mod plane;

@@ -4,6 +4,7 @@ use percent_encoding::percent_decode_str;
 
 use super::input::Fields;
 use super::problem::Problem;
+use crate::logging::audit::AuditEntry;
 use crate::model::field_rules as rules;
 use crate::model::token::RelatedObject;
 use crate::token_string::TokenId;
@@ -31,6 +32,15 @@ impl PathParams {
             _ => return None,
         }
         Some(())
+    }
+
+    /// Tells the audit log whom the path names.
+    pub fn tell(&self, entry: &mut AuditEntry) {
+        entry.token = self.id;
+        entry.user.clone_from(&self.user);
+        entry.device.clone_from(&self.uuid);
+        let object = self.content_type.clone().zip(self.object_id.clone());
+        entry.object = object.map(|(content_type, object_id)| RelatedObject { content_type, object_id });
     }
 
     /// The token id.

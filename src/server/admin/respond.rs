@@ -3,64 +3,109 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::{Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response};
 
-use super::api_keys;
+use super::api_keys::KnownKey;
 use super::call::{AdminCall, Answer};
-use super::input::Input;
-use super::oauth::call::OAuthCall;
+use super::context::CallContext;
+use super::oauth::call::{OAuthAnswer, OAuthCall};
+use super::observation::Observation;
 use super::plane::AdminPlane;
-use super::route::{Handler, OAuthHandle};
-use super::routes::find;
-use crate::model::event::Actor;
+use super::problem::{Problem, ProblemKind};
+use super::route::Handler;
+use super::routes::{find, pattern};
+use crate::logging::audit::AuditEntry;
 use crate::server::request::client::DirectClient;
 use crate::server::request::origin::RequestOrigin;
+use crate::server::request::span::later_within;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
+use crate::store::StoreError;
 use crate::values::Scope;
 
 /// Answers a request.
 pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: DirectClient) -> Reply {
-    let address = RequestOrigin::of(&request, client).client_address(&admin.settings.trusted_proxies);
-    Reply::later(async move {
-        let response = call(&admin, request).await.unwrap_or_else(|problem| {
-            problem.cause().inspect(|error| admin.service.report(error));
-            problem.response()
+    let mut span = admin.tracer.as_ref().and_then(|tracer| {
+        tracer.begin(&RequestOrigin::of(&request, client), || pattern(request.uri().path()))
+    });
+    let mut observation = Observation::begin(&admin, &request, client);
+    if let Some(span) = &mut span {
+        span.set_request_id(observation.context.request_id.as_str());
+    }
+    later_within(span, async move {
+        let context = &mut observation.context;
+        let mut response = call(&admin, request, context).await.unwrap_or_else(|problem| {
+            note_refusal(&admin, context, problem.kind(), problem.cause());
+            problem.response(&context.request_id)
         });
-        if response.status() == StatusCode::UNAUTHORIZED {
-            admin.unauthorized.add(address);
-        }
+        observation.finish(&mut response);
         response
     })
 }
 
 /// Calls the handler of a request. An unknown path is refused before a wrong method, both before credentials, and bad
 /// credentials before the body is read.
-async fn call(admin: &AdminPlane, request: Request<Incoming>) -> Answer {
-    let (handler, params) = find(request.method(), request.uri().path())?;
-    match handler {
+async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut CallContext) -> Answer {
+    let (route, params) = find(request.method(), request.uri().path())?;
+    context.found(route, &params);
+    match &route.handler {
         Handler::Public(handle) => Ok(handle(admin)),
-        Handler::ApiKey(scopes, handle) => {
-            let key = api_keys::authorize(&admin.api_keys, request.headers(), scopes)?;
-            let input = Input::new(request, admin.request_timeout);
-            handle(AdminCall { admin, actor: Actor::ApiKey(&key.name), params, input }).await
+        Handler::Read(scopes, handle) => {
+            let key = authorize(admin, request.headers(), scopes, context)?;
+            handle(AdminCall::new(admin, &key, params, request)).await
         }
-        Handler::OAuth(scopes, handle) => Ok(oauth_call(admin, request, scopes, *handle).await),
+        Handler::Change(action, scopes, handle) => {
+            let key = authorize(admin, request.headers(), scopes, context)?;
+            let entry = context.entry.get_or_insert(AuditEntry::new(*action));
+            handle(AdminCall::new(admin, &key, params, request), entry).await
+        }
+        Handler::OAuthRead(scopes, handle) => {
+            let answer = match OAuthCall::read(admin, request, scopes, &mut context.key).await {
+                Ok(call) => handle(call).await,
+                Err(error) => Err(error),
+            };
+            Ok(oauth_response(admin, context, answer))
+        }
+        Handler::OAuthChange(action, scopes, handle) => {
+            let answer = match OAuthCall::read(admin, request, scopes, &mut context.key).await {
+                Ok(call) => handle(call, context.entry.get_or_insert(AuditEntry::new(*action))).await,
+                Err(error) => Err(error),
+            };
+            Ok(oauth_response(admin, context, answer))
+        }
     }
 }
 
-async fn oauth_call(
+/// Returns the API key of a call, and tells `context` its name.
+///
+/// # Errors
+/// 401 without a valid key, 403 for a key that lacks a scope.
+fn authorize(
     admin: &AdminPlane,
-    request: Request<Incoming>,
-    scopes: &'static [Scope],
-    handle: OAuthHandle,
-) -> Response<Body> {
-    let answer = match OAuthCall::read(admin, request, scopes).await {
-        Ok(call) => handle(call).await,
-        Err(error) => Err(error),
-    };
+    headers: &HeaderMap,
+    scopes: &[Scope],
+    context: &mut CallContext,
+) -> Result<Arc<KnownKey>, Problem> {
+    let key = admin.api_keys.authenticate(headers)?;
+    context.key = Some(key.name().to_owned());
+    key.demand_all(scopes)?;
+    Ok(key)
+}
+
+fn oauth_response(admin: &AdminPlane, context: &mut CallContext, answer: OAuthAnswer) -> Response<Body> {
     answer.unwrap_or_else(|error| {
-        error.cause().inspect(|cause| admin.service.report(cause));
-        error.response()
+        note_refusal(admin, context, error.kind(), error.cause());
+        error.response(&context.request_id)
     })
+}
+
+/// Tells `context` why the call is refused, and the log, if the store is the cause.
+fn note_refusal(
+    admin: &AdminPlane,
+    context: &mut CallContext,
+    kind: ProblemKind,
+    cause: Option<&StoreError>,
+) {
+    context.refusal = Some(kind);
+    cause.inspect(|error| admin.service.report(error, Some(context.request_id.as_str())));
 }

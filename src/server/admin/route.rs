@@ -7,6 +7,7 @@ use super::call::{AdminCall, Answer};
 use super::oauth::call::{OAuthAnswer, OAuthCall};
 use super::path_params::PathParams;
 use super::plane::AdminPlane;
+use crate::logging::audit::{Action, AuditEntry};
 use crate::server::transport::body::Body;
 use crate::values::Scope;
 
@@ -78,11 +79,36 @@ pub fn placeholder(segment: &str) -> Option<&str> {
 pub enum Handler {
     /// No credentials. The query is ignored.
     Public(fn(&AdminPlane) -> Response<Body>),
-    /// `Authorization: Bearer` with an API key that has one of these scopes.
-    ApiKey(&'static [Scope], for<'a> fn(AdminCall<'a>) -> BoxFuture<'a, Answer>),
-    /// An API key with one of these scopes, in any of the ways in which an OAuth client authenticates.
-    OAuth(&'static [Scope], OAuthHandle),
+    /// `Authorization: Bearer` with an API key that has all of these scopes. Changes nothing.
+    Read(&'static [Scope], for<'a> fn(AdminCall<'a>) -> BoxFuture<'a, Answer>),
+    /// The same credentials. Does this, and tells the audit entry what it knows.
+    Change(Action, &'static [Scope], for<'a> fn(AdminCall<'a>, &'a mut AuditEntry) -> BoxFuture<'a, Answer>),
+    /// An API key with one of these scopes, in any of the ways in which an OAuth client authenticates. Changes nothing.
+    OAuthRead(&'static [Scope], for<'a> fn(OAuthCall<'a>) -> BoxFuture<'a, OAuthAnswer>),
+    /// The same credentials. Does this, and tells the audit entry what it knows.
+    OAuthChange(
+        Action,
+        &'static [Scope],
+        for<'a> fn(OAuthCall<'a>, &'a mut AuditEntry) -> BoxFuture<'a, OAuthAnswer>,
+    ),
 }
 
-/// Answers an OAuth call.
-pub type OAuthHandle = for<'a> fn(OAuthCall<'a>) -> BoxFuture<'a, OAuthAnswer>;
+impl Handler {
+    /// Returns the action as the audit log names it; `None` for a call without credentials.
+    pub const fn action(&self) -> Option<Action> {
+        match self {
+            Self::Public(_) => None,
+            Self::Read(..) | Self::OAuthRead(..) => Some(Action::Read),
+            Self::Change(action, ..) | Self::OAuthChange(action, ..) => Some(*action),
+        }
+    }
+
+    /// Returns the scopes that the call demands.
+    pub const fn scopes(&self) -> &'static [Scope] {
+        match self {
+            Self::Public(_) => &[],
+            Self::Read(scopes, _) | Self::OAuthRead(scopes, _) => scopes,
+            Self::Change(_, scopes, _) | Self::OAuthChange(_, scopes, _) => scopes,
+        }
+    }
+}

@@ -3,13 +3,15 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    devices, events, metrics, openapi, related, status, takeovers, tokens, user_tokens, validate,
+    devices, events, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens, users,
+    validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
 use super::problem::Problem;
-use super::route::Handler::{self, ApiKey, OAuth, Public};
+use super::route::Handler::{Change, OAuthChange, OAuthRead, Public, Read};
 use super::route::{Route, delete, get, get_stream, patch, post};
+use crate::logging::audit::Action;
 use crate::server::transport::response::empty;
 use crate::values::Scope;
 
@@ -19,64 +21,118 @@ const DEVICES: &[Scope] = &[Scope::Devices];
 const EVENTS: &[Scope] = &[Scope::Events];
 const INTROSPECT: &[Scope] = &[Scope::Introspect];
 const INTROSPECT_OR_TOKENS: &[Scope] = &[Scope::Introspect, Scope::Tokens];
+/// Of all that an erasure erases.
+const ERASURE: &[Scope] = &[Scope::Tokens, Scope::Takeovers, Scope::Devices];
 const METRICS: &[Scope] = &[Scope::Metrics];
 
 /// Every call, the most frequent first: the search is linear. No path matches two patterns.
 const ROUTES: &[Route] = &[
-    post("/v1/validate", ApiKey(INTROSPECT, |call| Box::pin(validate::validate(call)))),
-    post("/introspect", OAuth(INTROSPECT, |call| Box::pin(introspect::introspect(call)))),
-    post("/revoke", OAuth(INTROSPECT_OR_TOKENS, |call| Box::pin(revoke::revoke(call)))),
+    post("/v1/validate", Read(INTROSPECT, |call| Box::pin(validate::validate(call)))),
+    post("/introspect", OAuthRead(INTROSPECT, |call| Box::pin(introspect::introspect(call)))),
+    post(
+        "/revoke",
+        OAuthChange(Action::TokenRevoke, INTROSPECT_OR_TOKENS, |call, entry| {
+            Box::pin(revoke::revoke(call, entry))
+        }),
+    ),
     get("/livez", Public(|_| empty(StatusCode::OK))),
     get("/readyz", Public(|admin| admin.readiness.response())),
     get("/openapi.json", Public(|_| openapi::document())),
-    get("/metrics", ApiKey(METRICS, |call| Box::pin(metrics::show(call)))),
-    get("/v1/status", ApiKey(METRICS, |call| Box::pin(status::show(call)))),
-    post("/v1/tokens", ApiKey(TOKENS, |call| Box::pin(tokens::issue(call)))),
-    get("/v1/tokens/{id}", ApiKey(TOKENS, |call| Box::pin(tokens::show(call)))),
-    patch("/v1/tokens/{id}", ApiKey(TOKENS, |call| Box::pin(tokens::change(call)))),
-    delete("/v1/tokens/{id}", ApiKey(TOKENS, |call| Box::pin(tokens::revoke(call)))),
-    post("/v1/tokens/{id}/rotate", ApiKey(TOKENS, |call| Box::pin(tokens::rotate(call)))),
-    post("/v1/tokens/{id}/confirm", ApiKey(TOKENS, |call| Box::pin(tokens::confirm(call)))),
-    post("/v1/tokens/{id}/related", ApiKey(TOKENS, |call| Box::pin(related::relate(call)))),
-    delete("/v1/tokens/{id}/related", ApiKey(TOKENS, |call| Box::pin(related::unrelate(call)))),
+    get("/metrics", Read(METRICS, |call| Box::pin(metrics::show(call)))),
+    get("/v1/status", Read(METRICS, |call| Box::pin(status::show(call)))),
+    get("/v1/stats", Read(METRICS, |call| Box::pin(stats::show(call)))),
+    post(
+        "/v1/tokens",
+        Change(Action::TokenIssue, TOKENS, |call, entry| Box::pin(tokens::issue(call, entry))),
+    ),
+    get("/v1/tokens/{id}", Read(TOKENS, |call| Box::pin(tokens::show(call)))),
+    patch(
+        "/v1/tokens/{id}",
+        Change(Action::TokenChange, TOKENS, |call, entry| Box::pin(tokens::change(call, entry))),
+    ),
+    delete(
+        "/v1/tokens/{id}",
+        Change(Action::TokenRevoke, TOKENS, |call, entry| Box::pin(tokens::revoke(call, entry))),
+    ),
+    post(
+        "/v1/tokens/{id}/rotate",
+        Change(Action::TokenRotate, TOKENS, |call, entry| Box::pin(tokens::rotate(call, entry))),
+    ),
+    post(
+        "/v1/tokens/{id}/confirm",
+        Change(Action::TokenConfirm, TOKENS, |call, entry| Box::pin(tokens::confirm(call, entry))),
+    ),
+    post(
+        "/v1/tokens/{id}/related",
+        Change(Action::TokenRelate, TOKENS, |call, entry| Box::pin(related::relate(call, entry))),
+    ),
+    delete(
+        "/v1/tokens/{id}/related",
+        Change(Action::TokenUnrelate, TOKENS, |call, entry| Box::pin(related::unrelate(call, entry))),
+    ),
     delete(
         "/v1/tokens/{id}/related/{content_type}/{object_id}",
-        ApiKey(TOKENS, |call| Box::pin(related::unrelate_by_path(call))),
+        Change(Action::TokenUnrelate, TOKENS, |call, entry| Box::pin(related::unrelate_by_path(call, entry))),
     ),
     get(
         "/v1/related/{content_type}/{object_id}/tokens",
-        ApiKey(TOKENS, |call| Box::pin(related::list_tokens(call))),
+        Read(TOKENS, |call| Box::pin(related::list_tokens(call))),
     ),
     delete(
         "/v1/related/{content_type}/{object_id}/tokens",
-        ApiKey(TOKENS, |call| Box::pin(related::revoke_tokens(call))),
+        Change(Action::ObjectRevoke, TOKENS, |call, entry| Box::pin(related::revoke_tokens(call, entry))),
     ),
-    post("/v1/tokens/{id}/takeover", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::start(call)))),
-    delete("/v1/tokens/{id}/takeover", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::end(call)))),
-    get("/v1/tokens/{id}/takeovers", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::list_of_token(call)))),
-    get("/v1/users/{user}/takeovers", ApiKey(TAKEOVERS, |call| Box::pin(takeovers::list_of_user(call)))),
-    get("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::list(call)))),
-    delete("/v1/users/{user}/tokens", ApiKey(TOKENS, |call| Box::pin(user_tokens::revoke_all(call)))),
-    get("/v1/users/{user}/events", ApiKey(EVENTS, |call| Box::pin(events::list_of_user(call)))),
-    get_stream("/v1/events", ApiKey(EVENTS, |call| Box::pin(events::follow(call)))),
-    get("/v1/users/{user}/devices", ApiKey(DEVICES, |call| Box::pin(devices::list(call)))),
-    post("/v1/users/{user}/devices", ApiKey(DEVICES, |call| Box::pin(devices::get_or_create(call)))),
-    get("/v1/users/{user}/devices/{uuid}", ApiKey(DEVICES, |call| Box::pin(devices::show(call)))),
-    patch("/v1/users/{user}/devices/{uuid}", ApiKey(DEVICES, |call| Box::pin(devices::change(call)))),
-    delete("/v1/users/{user}/devices/{uuid}", ApiKey(DEVICES, |call| Box::pin(devices::remove(call)))),
-    post("/v1/devices/login", ApiKey(DEVICES, |call| Box::pin(devices::log_in(call)))),
+    post(
+        "/v1/tokens/{id}/takeover",
+        Change(Action::TakeoverStart, TAKEOVERS, |call, entry| Box::pin(takeovers::start(call, entry))),
+    ),
+    delete(
+        "/v1/tokens/{id}/takeover",
+        Change(Action::TakeoverEnd, TAKEOVERS, |call, entry| Box::pin(takeovers::end(call, entry))),
+    ),
+    get("/v1/tokens/{id}/takeovers", Read(TAKEOVERS, |call| Box::pin(takeovers::list_of_token(call)))),
+    get("/v1/users/{user}/takeovers", Read(TAKEOVERS, |call| Box::pin(takeovers::list_of_user(call)))),
+    get("/v1/users/{user}/tokens", Read(TOKENS, |call| Box::pin(user_tokens::list(call)))),
+    delete(
+        "/v1/users/{user}/tokens",
+        Change(Action::UserRevoke, TOKENS, |call, entry| Box::pin(user_tokens::revoke_all(call, entry))),
+    ),
+    delete(
+        "/v1/users/{user}",
+        Change(Action::UserErase, ERASURE, |call, entry| Box::pin(users::erase(call, entry))),
+    ),
+    get("/v1/users/{user}/events", Read(EVENTS, |call| Box::pin(events::list_of_user(call)))),
+    get_stream("/v1/events", Read(EVENTS, |call| Box::pin(events::follow(call)))),
+    get("/v1/users/{user}/devices", Read(DEVICES, |call| Box::pin(devices::list(call)))),
+    post(
+        "/v1/users/{user}/devices",
+        Change(Action::DeviceCreate, DEVICES, |call, entry| Box::pin(devices::get_or_create(call, entry))),
+    ),
+    get("/v1/users/{user}/devices/{uuid}", Read(DEVICES, |call| Box::pin(devices::show(call)))),
+    patch(
+        "/v1/users/{user}/devices/{uuid}",
+        Change(Action::DeviceChange, DEVICES, |call, entry| Box::pin(devices::change(call, entry))),
+    ),
+    delete(
+        "/v1/users/{user}/devices/{uuid}",
+        Change(Action::DeviceRemove, DEVICES, |call, entry| Box::pin(devices::remove(call, entry))),
+    ),
+    post(
+        "/v1/devices/login",
+        Change(Action::DeviceLogin, DEVICES, |call, entry| Box::pin(devices::log_in(call, entry))),
+    ),
 ];
 
-/// Finds the handler of a call, and the values in its path.
+/// Finds the route of a call, and the values in its path.
 ///
 /// # Errors
 /// 404 for an unknown path, 405 with `Allow` for a known path without this method.
-pub fn find(method: &Method, path: &str) -> Result<(&'static Handler, PathParams), Problem> {
+pub fn find(method: &Method, path: &str) -> Result<(&'static Route, PathParams), Problem> {
     let mut allowed = Vec::new();
     for route in ROUTES {
         let Some(params) = route.params(path) else { continue };
         if route.methods().any(|allowed| allowed == *method) {
-            return Ok((&route.handler, params));
+            return Ok((route, params));
         }
         allowed.extend(route.methods());
     }
@@ -87,13 +143,22 @@ pub fn find(method: &Method, path: &str) -> Result<(&'static Handler, PathParams
     }
 }
 
+/// Returns the pattern of a path; `None` for an unknown one.
+pub fn pattern(path: &str) -> Option<&'static str> {
+    ROUTES.iter().find(|route| route.params(path).is_some()).map(|route| route.pattern)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use hyper::HeaderMap;
+
     use super::*;
+    use crate::entropy::Entropy;
     use crate::server::admin::handlers::openapi::OPENAPI;
     use crate::server::admin::route::placeholder;
+    use crate::server::request::request_id::RequestId;
 
     fn params(path: &str) -> Option<PathParams> {
         ROUTES.iter().find_map(|route| route.params(path))
@@ -113,16 +178,24 @@ mod tests {
                 documented.insert((path.clone(), method.to_uppercase()), scopes);
             }
         }
-        let scopes = |route: &Route| match route.handler {
-            Public(_) => vec![],
-            ApiKey(scopes, _) | OAuth(scopes, _) => scopes.iter().map(|scope| scope.name().into()).collect(),
-        };
+        let scopes = |route: &Route| route.handler.scopes().iter().map(|scope| scope.name().into()).collect();
         let table: BTreeMap<_, Vec<serde_json::Value>> = ROUTES
             .iter()
             .map(|route| ((route.pattern.to_owned(), route.method.to_string()), scopes(route)))
             .collect();
         assert_eq!(table.len(), ROUTES.len(), "a call is in the table twice");
         assert_eq!(table, documented);
+    }
+
+    /// A call that changes something is in the audit log. Only two calls by POST change nothing.
+    #[test]
+    fn every_changing_call_has_an_action() {
+        let reads = ["/v1/validate", "/introspect"];
+        for route in ROUTES {
+            let action = route.handler.action();
+            let changes = route.method != Method::GET && !reads.contains(&route.pattern);
+            assert_eq!(action.is_some_and(|action| action != Action::Read), changes, "{}", route.pattern);
+        }
     }
 
     #[test]
@@ -172,7 +245,8 @@ mod tests {
     fn allow_lists_the_methods_of_all_calls_of_a_path() {
         let allow = |path: &str| {
             let problem = find(&Method::PUT, path).err().unwrap();
-            problem.response().headers()["allow"].to_str().unwrap().to_owned()
+            let request_id = RequestId::of(&HeaderMap::new(), &Entropy::seeded(1));
+            problem.response(&request_id).headers()["allow"].to_str().unwrap().to_owned()
         };
         assert_eq!(allow("/v1/tokens/AAAAAAAAAAAAAAAA"), "GET, HEAD, PATCH, DELETE");
         assert_eq!(allow("/v1/tokens/AAAAAAAAAAAAAAAA/takeover"), "POST, DELETE");

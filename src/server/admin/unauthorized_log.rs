@@ -1,13 +1,11 @@
-//! Requests to the admin plane without valid credentials: each is counted, and at most one line a second is logged.
-
-use std::net::IpAddr;
+//! Requests to the admin plane without a valid API key: each is counted, and at most one line a second is logged.
 
 use prometheus_client::metrics::counter::Counter;
 
 use crate::clock::Clock;
-use crate::logging::RepeatedFault;
+use crate::logging::{DueLine, RepeatedFault};
 
-/// Counts and logs requests without valid credentials.
+/// Counts requests without a valid API key, and limits their lines.
 pub struct UnauthorizedLog {
     clock: Clock,
     counter: Counter,
@@ -20,16 +18,9 @@ impl UnauthorizedLog {
         Self { clock, counter, fault: RepeatedFault::default() }
     }
 
-    /// Adds a request from this address.
-    pub fn add(&self, address: Option<IpAddr>) {
+    /// Adds a request, and returns `Some` if it is to be logged.
+    pub fn add(&self) -> Option<DueLine> {
         self.counter.inc();
-        if let Some(due) = self.fault.due(self.clock.boottime_ms()) {
-            let address = address.map(tracing::field::display);
-            tracing::warn!(
-                address,
-                suppressed = due.suppressed,
-                "admin request refused: no valid credentials"
-            );
-        }
+        self.fault.due(self.clock.boottime_ms())
     }
 }

@@ -15,8 +15,10 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
+use super::access_log::AccessLog;
 use super::admission::Admission;
-use super::decision::{Decision, Progress, decide, decide_after_read};
+use super::decision::{Decision, Progress, Undecided, decide, decide_after_read};
+use super::logged_request::LoggedRequest;
 use super::routes;
 use super::session::{log_out, show_session};
 use super::settings::ValidationSettings;
@@ -25,10 +27,12 @@ use crate::server::plane_hint::not_found_on_validation;
 use crate::server::request::client::DirectClient;
 use crate::server::request::headers::RequestHeaders;
 use crate::server::request::origin::RequestOrigin;
+use crate::server::request::span::{RequestSpan, RequestTracer, later_within};
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
 use crate::server::transport::response::{empty, unavailable, with_body};
-use crate::validation::{LookUp, Validator};
+use crate::token_string::TokenId;
+use crate::validation::Validator;
 
 /// The validation plane of one runtime.
 pub struct ValidationPlane {
@@ -38,6 +42,10 @@ pub struct ValidationPlane {
     pub settings: ValidationSettings,
     /// For `/readyz`.
     pub readiness: Readiness,
+    /// Starts the spans of sampled requests; `None` without tracing.
+    pub tracer: Option<RequestTracer>,
+    /// `None` if it is off.
+    pub access_log: Option<AccessLog>,
 }
 
 impl ValidationPlane {
@@ -45,20 +53,28 @@ impl ValidationPlane {
     pub fn respond(self: &Arc<Self>, request: Request<Incoming>, client: DirectClient) -> Reply {
         let path = request.uri().path();
         if let Some(admission) = self.admission(path) {
-            return self.answer_auth(RequestOrigin::of(&request, client), admission);
+            return self.answer_auth(RequestOrigin::of(&request, client), admission, path);
         }
+        let span = || self.begin_span(&RequestOrigin::of(&request, client), path);
         let response = match (path, request.method()) {
             ("/session", &Method::GET | &Method::HEAD) => {
-                let plane = self.clone();
-                return Reply::later(async move {
-                    show_session(&plane.validator, &plane.settings, request.headers()).await
+                let (plane, span) = (self.clone(), span());
+                return later_within(span, async move {
+                    let mut holder = None;
+                    let headers = request.headers();
+                    let response =
+                        show_session(&plane.validator, &plane.settings, headers, &mut holder).await;
+                    plane.log_response(&response, holder, || plane.logged(&request, client));
+                    response
                 });
             }
             ("/logout", &Method::POST) => {
-                let plane = self.clone();
-                return Reply::later(async move {
-                    let origin = RequestOrigin::of(&request, client);
-                    log_out(&plane.validator, &plane.settings, origin).await
+                let (plane, span) = (self.clone(), span());
+                return later_within(span, async move {
+                    let (origin, mut holder) = (RequestOrigin::of(&request, client), None);
+                    let response = log_out(&plane.validator, &plane.settings, origin, &mut holder).await;
+                    plane.log_response(&response, holder, || plane.logged(&request, client));
+                    response
                 });
             }
             ("/livez", &Method::GET | &Method::HEAD) => empty(StatusCode::OK),
@@ -70,15 +86,31 @@ impl ValidationPlane {
         Reply::now(response)
     }
 
-    fn answer_auth(self: &Arc<Self>, origin: RequestOrigin<'_, HeaderMap>, admission: Admission) -> Reply {
+    fn answer_auth(
+        self: &Arc<Self>,
+        origin: RequestOrigin<'_, HeaderMap>,
+        admission: Admission,
+        path: &str,
+    ) -> Reply {
         let response = |decision: Decision<'_>| decision.response();
-        match self.decide(origin, admission, response) {
+        let span = self.begin_span(&origin, path);
+        match self.decide(origin, path, admission, span, response) {
             Progress::Decided(response) => Reply::now(response),
-            Progress::MustRead(look_up, admission) => {
+            Progress::MustRead(undecided) => {
                 let plane = self.clone();
-                Reply::later(async move { plane.decide_after_read(look_up, &admission, response).await })
+                Reply::later(async move { plane.decide_after_read(undecided, response).await })
             }
         }
+    }
+
+    /// Begins the span of a request to this path, if tracing is on and the request's parent is sampled.
+    #[inline]
+    pub fn begin_span(
+        &self,
+        origin: &RequestOrigin<'_, impl RequestHeaders + ?Sized>,
+        path: &str,
+    ) -> Option<Box<RequestSpan>> {
+        self.tracer.as_ref()?.begin(origin, || routes::pattern(path))
     }
 
     /// Returns what an auth subrequest to this path demands, or `None` for another path.
@@ -90,20 +122,79 @@ impl ValidationPlane {
     pub fn decide<R>(
         &self,
         origin: RequestOrigin<'_, impl RequestHeaders + ?Sized>,
+        path: &str,
         admission: Admission,
+        span: Option<Box<RequestSpan>>,
         answer: impl FnOnce(Decision<'_>) -> R,
     ) -> Progress<R> {
-        decide(&self.validator, &self.settings, origin, admission, answer)
+        match &self.access_log {
+            None => decide(&self.validator, &self.settings, origin, admission, span, answer),
+            Some(log) => self.decide_logged(log, origin, path, admission, span, answer),
+        }
+    }
+
+    /// Decides, and logs the request. Apart, so that the code of the hot path is no larger for it.
+    #[inline(never)]
+    fn decide_logged<R>(
+        &self,
+        log: &AccessLog,
+        origin: RequestOrigin<'_, impl RequestHeaders + ?Sized>,
+        path: &str,
+        admission: Admission,
+        span: Option<Box<RequestSpan>>,
+        answer: impl FnOnce(Decision<'_>) -> R,
+    ) -> Progress<R> {
+        let mut outcome = None;
+        let answer = |decision: Decision<'_>| {
+            outcome = log.outcome_of(&decision);
+            answer(decision)
+        };
+        let mut progress = decide(&self.validator, &self.settings, origin, admission, span, answer);
+        let request = || LoggedRequest::of(&origin, path, &self.settings.trusted_proxies);
+        match &mut progress {
+            Progress::Decided(_) => outcome.into_iter().for_each(|outcome| log.add(outcome, request)),
+            Progress::MustRead(undecided) => undecided.logged = Some(Box::new(request())),
+        }
+        progress
     }
 
     /// Reads the token from the store, then decides.
     pub async fn decide_after_read<R>(
         &self,
-        look_up: LookUp,
-        admission: &Admission,
+        mut undecided: Undecided,
         answer: impl FnOnce(Decision<'_>) -> R,
     ) -> R {
-        decide_after_read(&self.validator, look_up, admission, answer).await
+        let Some((log, request)) = self.access_log.as_ref().zip(undecided.logged.take()) else {
+            return decide_after_read(&self.validator, undecided, answer).await;
+        };
+        let mut outcome = None;
+        let answer = |decision: Decision<'_>| {
+            outcome = log.outcome_of(&decision);
+            answer(decision)
+        };
+        // Boxed, so that the state of connections is no larger for it.
+        let answer = Box::pin(decide_after_read(&self.validator, undecided, answer)).await;
+        if let Some(outcome) = outcome {
+            log.add(outcome, || *request);
+        }
+        answer
+    }
+
+    /// Logs a response that was made without a decision. `holder` is the valid token and its user.
+    pub fn log_response(
+        &self,
+        response: &Response<Body>,
+        holder: Option<(TokenId, String)>,
+        request: impl FnOnce() -> LoggedRequest,
+    ) {
+        if let Some(log) = &self.access_log {
+            log.add_response(response, holder, request);
+        }
+    }
+
+    fn logged(&self, request: &Request<Incoming>, client: DirectClient) -> LoggedRequest {
+        let (origin, path) = (RequestOrigin::of(request, client), request.uri().path());
+        LoggedRequest::of(&origin, path, &self.settings.trusted_proxies)
     }
 }
 

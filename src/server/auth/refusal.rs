@@ -6,6 +6,13 @@ use hyper::{Response, StatusCode};
 use crate::server::transport::body::Body;
 use crate::server::transport::response::empty;
 
+/// Returns why a 403 was given, as [`ForbiddenReason::name`] has it.
+pub fn reason_of(response: &Response<Body>) -> &'static str {
+    let reason = response.headers().get(&X_AUTH_REASON);
+    let is_named = |known: &&ForbiddenReason| reason.is_some_and(|value| value == known.name());
+    ForbiddenReason::ALL.iter().find(is_named).map_or("forbidden", |known| known.name())
+}
+
 static X_AUTH_REASON: HeaderName = HeaderName::from_static("x-auth-reason");
 
 /// Why a request with a valid token may not pass.
@@ -20,6 +27,9 @@ pub enum ForbiddenReason {
 }
 
 impl ForbiddenReason {
+    /// Every reason.
+    const ALL: [Self; 3] = [Self::SecondFactor, Self::Check, Self::CrossSite];
+
     /// Returns the value of `X-Auth-Reason`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -47,6 +57,23 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Returns which refusal a 401 is.
+    pub fn of(response: &Response<Body>) -> Self {
+        let challenge = response.headers().get(WWW_AUTHENTICATE);
+        match challenge.is_some_and(|value| value == Self::NoToken.challenge()) {
+            true => Self::NoToken,
+            false => Self::InvalidToken,
+        }
+    }
+
+    /// Returns its name in traces and in the access log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoToken => "no-token",
+            Self::InvalidToken => "invalid-token",
+        }
+    }
+
     /// Builds the 401 with the challenge of RFC 6750, section 3.
     pub fn response(self) -> Response<Body> {
         let mut response = empty(StatusCode::UNAUTHORIZED);

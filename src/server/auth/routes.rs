@@ -1,13 +1,10 @@
 //! The paths of auth subrequests. They are compared as they arrive, never normalised.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use super::admission::Admission;
-use crate::model::route_check::RouteCheck;
+use super::route_checks::RouteChecks;
 
 /// Returns what an auth subrequest to this path demands, or `None` for another path or an unknown route check.
-pub(super) fn admission(checks: &HashMap<String, Arc<RouteCheck>>, path: &str) -> Option<Admission> {
+pub(super) fn admission(checks: &RouteChecks, path: &str) -> Option<Admission> {
     if is_or_below(path, "/auth") {
         return Some(Admission::REQUIRED);
     }
@@ -15,7 +12,15 @@ pub(super) fn admission(checks: &HashMap<String, Arc<RouteCheck>>, path: &str) -
         return Some(Admission::OPTIONAL);
     }
     let name = path.strip_prefix("/check/")?.split('/').next()?;
-    checks.get(name).cloned().map(Admission::of_check)
+    checks.get(name).map(Admission::of_check)
+}
+
+/// Returns the pattern of a path of the validation plane: it names the route without anything that a client chose.
+pub(super) fn pattern(path: &str) -> Option<&'static str> {
+    ["/auth", "/auth-optional", "/session", "/logout"]
+        .into_iter()
+        .find(|base| is_or_below(path, base))
+        .or_else(|| path.starts_with("/check/").then_some("/check/{name}"))
 }
 
 fn is_or_below(path: &str, base: &str) -> bool {

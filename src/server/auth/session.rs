@@ -4,10 +4,14 @@ use hyper::header::{HeaderMap, SET_COOKIE};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
+use super::access_log::holder_of;
+use super::audited_logout::AuditedLogout;
 use super::cross_site::is_same_site;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
-use crate::model::event::{Actor, RevokeReason};
+use crate::logging::audit::Action;
+use crate::model::event::Actor;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Token, TokenChange, Transport};
 use crate::server::json::token::TokenJson;
 use crate::server::request::credentials::{Credentials, extract};
@@ -17,32 +21,38 @@ use crate::server::transport::body::Body;
 use crate::server::transport::response::{json, unavailable};
 use crate::service::{Service, ServiceError};
 use crate::store::{Rejection, StoreError};
+use crate::token_string::TokenId;
 use crate::validation::{Access, Judgement, Validator};
 
-/// `GET /session`: the holder's own token object.
+/// `GET /session`: the holder's own token object. Tells `holder` the valid token and its user.
 pub async fn show_session(
     validator: &Validator,
     settings: &ValidationSettings,
     headers: &HeaderMap,
+    holder: &mut Option<(TokenId, String)>,
 ) -> Response<Body> {
     match authenticate(validator, settings, headers, settings.access(headers)).await {
-        Ok((token, _)) => json(StatusCode::OK, &TokenJson::of(&token, validator.service().clock().now_ms())),
+        Ok((token, _)) => {
+            *holder = Some(holder_of(&token.record));
+            json(StatusCode::OK, &TokenJson::of(&token, validator.service().clock().now_ms()))
+        }
         Err(response) => response,
     }
 }
 
 /// `POST /logout`: ends the active takeover, or else revokes the token. A cookie without a valid token is cleared, too:
-/// the browser would send it for ever.
+/// the browser would send it for ever. Tells `holder` the valid token and its user.
 pub async fn log_out(
     validator: &Validator,
     settings: &ValidationSettings,
     origin: RequestOrigin<'_, HeaderMap>,
+    holder: &mut Option<(TokenId, String)>,
 ) -> Response<Body> {
     let carried_by = match extract(origin.headers, &settings.cookie.name) {
         Credentials::Token(_, via) | Credentials::Ambiguous(via) => Some(via),
         Credentials::Absent => None,
     };
-    let mut response = end_login(validator, settings, &origin).await;
+    let mut response = end_login(validator, settings, &origin, holder).await;
     if response.status() == StatusCode::UNAUTHORIZED
         && carried_by == Some(Transport::Cookie)
         && is_same_site(settings, &origin)
@@ -58,24 +68,32 @@ async fn end_login(
     validator: &Validator,
     settings: &ValidationSettings,
     origin: &RequestOrigin<'_, HeaderMap>,
+    holder: &mut Option<(TokenId, String)>,
 ) -> Response<Body> {
     let (token, via) = match authenticate(validator, settings, origin.headers, Access::Exempt).await {
         Ok(authenticated) => authenticated,
         Err(response) => return response,
     };
+    *holder = Some(holder_of(&token.record));
     if via == Transport::Cookie && !is_same_site(settings, origin) {
         return ForbiddenReason::CrossSite.response();
     }
     let (service, id) = (validator.service(), token.record.id);
     if token.record.takeover.is_some() {
-        match service.end_takeover(id, RevokeReason::Logout, Actor::Holder).await {
+        let audited = AuditedLogout::begin(Action::TakeoverEnd, &token, origin, settings);
+        let ended = service.end_takeover(id, RevokeReason::Logout, Actor::Holder).await;
+        audited.conclude(&ended);
+        match ended {
             Ok(()) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
             // The takeover has just ended by itself.
             Err(ServiceError::Rejected(Rejection::NotFound)) => {}
             Err(error) => return error_response(validator.service(), &error),
         }
     }
-    match service.change(id, &TokenChange::revoking(RevokeReason::Logout), Actor::Holder).await {
+    let audited = AuditedLogout::begin(Action::TokenRevoke, &token, origin, settings);
+    let revoked = service.change(id, &TokenChange::revoking(RevokeReason::Logout), Actor::Holder).await;
+    audited.conclude(&revoked);
+    match revoked {
         Ok(_) => {
             let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
             if via == Transport::Cookie {
@@ -118,7 +136,7 @@ async fn authenticate(
 fn error_response(service: &Service, error: &ServiceError) -> Response<Body> {
     match error {
         ServiceError::Store(error) => {
-            service.report(error);
+            service.report(error, None);
             unavailable()
         }
         // The token was revoked or has expired since it was judged.

@@ -1,11 +1,8 @@
 //! The settings of the validation plane.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use hyper::header::HeaderName;
 
-use crate::model::route_check::RouteCheck;
+use super::route_checks::RouteChecks;
 use crate::server::request::headers::RequestHeaders;
 use crate::validation::Access;
 use crate::values::{Cookie, Origin, TrustedProxies};
@@ -25,8 +22,8 @@ pub struct ValidationSettings {
     pub cookie_csrf_check: bool,
     /// The proxies whose forwarding headers count.
     pub trusted_proxies: TrustedProxies,
-    /// The route checks, by name.
-    pub checks: HashMap<String, Arc<RouteCheck>>,
+    /// The route checks, by name. A reload replaces them; all other settings stay as they are.
+    pub checks: RouteChecks,
 }
 
 impl ValidationSettings {

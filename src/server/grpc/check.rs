@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
+use opentelemetry::trace::SpanContext;
 
 use super::messages::{
     AttributeContext, AttributeContextHttpRequest, CheckRequest, CheckResponse, DeniedHttpResponse,
@@ -15,36 +16,47 @@ use super::messages::{
 };
 use crate::server::auth::admission::Admission;
 use crate::server::auth::decision::Progress;
+use crate::server::auth::logged_request::LoggedRequest;
 use crate::server::auth::plane::ValidationPlane;
 use crate::server::request::client::DirectClient;
 use crate::server::request::headers::RequestHeaders;
 use crate::server::request::origin::RequestOrigin;
+use crate::server::request::span::sampled_parent;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{empty, unavailable};
 
 /// The key of `context_extensions` that names a route check.
 const CHECK: &[u8] = b"check";
 
-/// Decides on a request. `context_extensions` may name the route check that it must meet.
-pub(super) async fn check(plane: &ValidationPlane, request: CheckRequest) -> CheckResponse {
-    let response = match decide(plane, request) {
+/// The full name of the method, as spans have it.
+const METHOD: &str = "envoy.service.auth.v3.Authorization/Check";
+
+/// Decides on a request. `context_extensions` may name the route check that it must meet. `parent` is the sampled span
+/// that Envoy's call belongs to.
+pub(super) async fn check(
+    plane: &ValidationPlane,
+    request: CheckRequest,
+    parent: Option<SpanContext>,
+) -> CheckResponse {
+    let response = match decide(plane, request, parent) {
         Progress::Decided(response) => response,
-        Progress::MustRead(look_up, admission) => {
-            plane.decide_after_read(look_up, &admission, |decision| decision.response()).await
+        Progress::MustRead(undecided) => {
+            plane.decide_after_read(undecided, |decision| decision.response()).await
         }
     };
     to_check_response(&response)
 }
 
 /// Decides if that is possible without the store. The request is dropped before the store is read.
-fn decide(plane: &ValidationPlane, request: CheckRequest) -> Progress<Response<Body>> {
+fn decide(
+    plane: &ValidationPlane,
+    request: CheckRequest,
+    parent: Option<SpanContext>,
+) -> Progress<Response<Body>> {
     let AttributeContext { source, request, context_extensions } = request.attributes.unwrap_or_default();
-    let Some(admission) = admission(plane, &context_extensions) else {
-        // As over HTTP: the proxy's settings name an unknown route check, so no request passes.
-        return Progress::Decided(empty(StatusCode::NOT_FOUND));
-    };
     let http = request.and_then(|request| request.http).unwrap_or_default();
-    let AttributeContextHttpRequest { method, headers, host, header_map } = http;
+    let AttributeContextHttpRequest { method, headers, path, host, header_map } = http;
+    let path = String::from_utf8_lossy(&path);
     let headers = EnvoyHeaders(header_map.map_or(headers, |raw| raw.headers));
     let address = source.and_then(|source| source.address).and_then(|address| address.socket_address);
     let address = address.and_then(|address| address.address.parse().ok());
@@ -54,17 +66,33 @@ fn decide(plane: &ValidationPlane, request: CheckRequest) -> Progress<Response<B
     let client =
         address.map_or_else(DirectClient::unknown, |address| DirectClient::new(Some(address), trusted));
     let origin = RequestOrigin { headers: &headers, method: &method, authority: Some(&host), client };
-    plane.decide(origin, admission, |decision| decision.response())
+    let Some(admission) = admission(plane, &context_extensions) else {
+        // As over HTTP: the proxy's settings name an unknown route check, so no request passes.
+        let response = empty(StatusCode::NOT_FOUND);
+        plane.log_response(&response, None, || LoggedRequest::of(&origin, &path, trusted));
+        return Progress::Decided(response);
+    };
+    // An Envoy that does not trace sends no `traceparent` of its own, but passes on that of the request.
+    let span = plane.tracer.as_ref().and_then(|tracer| {
+        let parent = parent.or_else(|| sampled_parent(&headers))?;
+        Some(tracer.begin_call(METHOD, &parent, &origin))
+    });
+    plane.decide(origin, &path, admission, span, |decision| decision.response())
 }
 
 /// Returns the answer for a request that arrived while its connection held too many messages.
-pub(super) fn no_room() -> CheckResponse {
-    to_check_response(&unavailable())
+pub(super) fn no_room(plane: &ValidationPlane) -> CheckResponse {
+    denied_unread(plane, &unavailable())
 }
 
 /// Returns the answer for a request whose head is too large to be judged.
-pub(super) fn too_large() -> CheckResponse {
-    to_check_response(&empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
+pub(super) fn too_large(plane: &ValidationPlane) -> CheckResponse {
+    denied_unread(plane, &empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
+}
+
+fn denied_unread(plane: &ValidationPlane, response: &Response<Body>) -> CheckResponse {
+    plane.log_response(response, None, LoggedRequest::default);
+    to_check_response(response)
 }
 
 fn admission(plane: &ValidationPlane, extensions: &[MessageHeader]) -> Option<Admission> {
@@ -73,7 +101,7 @@ fn admission(plane: &ValidationPlane, extensions: &[MessageHeader]) -> Option<Ad
         None => Some(Admission::REQUIRED),
         Some(pair) => {
             let check = plane.settings.checks.get(std::str::from_utf8(&pair.value).ok()?)?;
-            Some(Admission::of_check(check.clone()))
+            Some(Admission::of_check(check))
         }
     }
 }

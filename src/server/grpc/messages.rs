@@ -65,6 +65,8 @@ pub struct AttributeContextHttpRequest {
     pub method: String,
     #[prost(message, repeated, tag = "3")]
     pub headers: Vec<MessageHeader>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub path: Vec<u8>,
     #[prost(string, tag = "5")]
     pub host: String,
     #[prost(message, optional, tag = "13")]

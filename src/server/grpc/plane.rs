@@ -19,6 +19,7 @@ use super::messages::{CheckRequest, HealthCheckRequest, HealthCheckResponse};
 use super::response::{GRPC, error_response, message_response};
 use super::status::{CallError, GrpcCode};
 use crate::server::auth::plane::ValidationPlane;
+use crate::server::request::span::sampled_parent;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
 use crate::server::transport::response::empty;
@@ -52,18 +53,19 @@ impl GrpcPlane {
     ) -> Result<Response<Body>, CallError> {
         match request.uri().path() {
             "/envoy.service.auth.v3.Authorization/Check" => {
+                let parent = self.validation.tracer.as_ref().and_then(|_| sampled_parent(request.headers()));
                 let answer = match self.message(request, memory).await {
                     Ok(message) => {
                         let request = CheckRequest::decode(message.content());
                         let request =
                             request.map_err(|_| (GrpcCode::InvalidArgument, "not a CheckRequest"))?;
                         drop(message);
-                        check::check(&self.validation, request).await
+                        check::check(&self.validation, request, parent).await
                     }
                     // With Envoy's `failure_mode_allow`, a failed call lets the request pass, and clients could cause
                     // these failures: by a head that is too large to be judged, or by many requests.
-                    Err((GrpcCode::ResourceExhausted, _)) => check::too_large(),
-                    Err((GrpcCode::Unavailable, _)) => check::no_room(),
+                    Err((GrpcCode::ResourceExhausted, _)) => check::too_large(&self.validation),
+                    Err((GrpcCode::Unavailable, _)) => check::no_room(&self.validation),
                     Err(error) => return Err(error),
                 };
                 Ok(message_response(&answer))

@@ -1,5 +1,7 @@
 //! The JSON object of an event.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use super::timestamp::timestamp;
@@ -17,6 +19,10 @@ pub struct EventJson<'a> {
     taken_over: Option<&'a str>,
     device: Option<&'a str>,
     reason: Option<&'static str>,
+    ip: Option<IpAddr>,
+    user_agent: Option<&'a str>,
+    auth_slug: Option<&'a str>,
+    backend: Option<&'a str>,
 }
 
 impl<'a> EventJson<'a> {
@@ -32,6 +38,10 @@ impl<'a> EventJson<'a> {
             taken_over: event.taken_over.as_deref(),
             device: event.device.as_deref(),
             reason: event.reason.map(|reason| reason.name()),
+            ip: event.facts.ip,
+            user_agent: event.facts.user_agent.as_deref(),
+            auth_slug: event.facts.auth_slug.as_deref(),
+            backend: event.facts.backend.as_deref(),
         }
     }
 }

@@ -1,7 +1,9 @@
-//! What a request carries: headers, credentials, its origin, and the cookie of its token.
+//! What a request carries: headers, its id, credentials, its origin, and the cookie of its token.
 
 pub mod client;
 pub mod credentials;
 pub mod headers;
 pub mod origin;
+pub mod request_id;
 pub mod set_cookie;
+pub mod span;

@@ -2,6 +2,7 @@
 //!
 //! `X-Forwarded-…` and `X-Original-…` count only from trusted proxies: any client can send them.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use hyper::Request;
@@ -17,9 +18,12 @@ static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 static X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
+static X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+static X_ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
+static X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
 
 /// The parts of a request that tell where it came from and what it wants.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct RequestOrigin<'a, H: ?Sized> {
     /// Its headers.
     pub headers: &'a H,
@@ -30,6 +34,15 @@ pub struct RequestOrigin<'a, H: ?Sized> {
     /// The client or proxy that sent it.
     pub client: DirectClient,
 }
+
+// Not derived: that would demand the same of the headers.
+impl<H: ?Sized> Clone for RequestOrigin<'_, H> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<H: ?Sized> Copy for RequestOrigin<'_, H> {}
 
 impl<'a> RequestOrigin<'a, HeaderMap> {
     /// The origin of a request that hyper parsed.
@@ -75,6 +88,26 @@ impl<H: RequestHeaders + ?Sized> RequestOrigin<'_, H> {
         let forwarded = self.first_forwarded(&X_FORWARDED_HOST);
         let own = || self.authority.map(str::as_bytes).or_else(|| self.headers.values(&HOST).next());
         Host::parse(std::str::from_utf8(forwarded.or_else(own)?).ok()?)
+    }
+
+    /// Returns the method that the client used, if a trusted proxy forwards it.
+    pub(crate) fn original_method(&self) -> Option<Cow<'_, str>> {
+        let method = |name| self.first_forwarded(name);
+        method(&X_FORWARDED_METHOD).or_else(|| method(&X_ORIGINAL_METHOD)).map(String::from_utf8_lossy)
+    }
+
+    /// Returns the target that the client asked for, without scheme and host, if a trusted proxy forwards it.
+    pub(crate) fn original_path(&self) -> Option<Cow<'_, str>> {
+        let line = |name| self.headers.values(name).next().filter(|_| self.client.is_trusted);
+        let target = [&X_FORWARDED_URI, &X_ORIGINAL_URI, &X_ORIGINAL_URL].into_iter().find_map(line)?;
+        let target = String::from_utf8_lossy(target);
+        let path_of_url = target.split_once("://").filter(|(scheme, _)| !scheme.contains('/'));
+        match path_of_url {
+            None => Some(target),
+            Some((_, rest)) => {
+                Some(rest.find('/').map_or_else(String::new, |at| rest[at..].to_owned()).into())
+            }
+        }
     }
 
     /// Returns the first item of a header that only trusted proxies may set.
@@ -141,6 +174,25 @@ pub mod tests {
     ) -> T {
         let client = DirectClient::new(Some(client.parse().unwrap()), &trusted(&["10.0.0.0/8"]));
         look(&RequestOrigin { headers: &headers(lines), method, authority: Some("h2.example"), client })
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_can_forward_the_target() {
+        let path = |client: &str, name: &str, target: &str| {
+            with_origin(client, &[(name, target)], "GET", |origin| {
+                origin.original_path().map(Cow::into_owned)
+            })
+        };
+        for name in ["x-forwarded-uri", "x-original-uri", "x-original-url"] {
+            assert_eq!(path("10.0.0.1", name, "/a,b?c").as_deref(), Some("/a,b?c"));
+            assert_eq!(path("192.0.2.1", name, "/a"), None);
+        }
+        assert_eq!(path("10.0.0.1", "x-original-url", "https://a.example/b?c").as_deref(), Some("/b?c"));
+        assert_eq!(path("10.0.0.1", "x-original-url", "https://a.example").as_deref(), Some(""));
+        assert_eq!(
+            path("10.0.0.1", "x-original-uri", "/login?next=https://a/").as_deref(),
+            Some("/login?next=https://a/")
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 pub mod descriptors;
 pub mod listeners;
 pub mod serve_admin;
+pub mod serve_metrics;
 pub mod start;
 
-pub use self::listeners::check_tls_files;
+pub use self::descriptors::{DescriptorBudget, descriptor_budget};
+pub use self::listeners::{check_tls_files, tls_files};

@@ -1,7 +1,6 @@
 //! Starts a server.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,23 +8,40 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::rngs::SysError;
 use tokio::task::JoinSet;
 
-use super::descriptors::{ConnectionLimits, DescriptorDemand, connection_limits};
+use super::descriptors::{ConnectionLimits, DescriptorDemand, connection_limits, validation_thread_count};
 use super::listeners::{Listeners, TlsOfListeners};
 use super::serve_admin::ServeAdmin;
+use super::serve_metrics::ServeMetrics;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::node::Node;
 use crate::node::StartError;
 use crate::server::acceptors::Acceptors;
+use crate::server::admin::api_keys::ApiKeys;
 use crate::server::admin::event_stream::FeedReaders;
 use crate::server::admin::plane::AdminPlane;
 use crate::server::admin::unauthorized_log::UnauthorizedLog;
+use crate::server::auth::access_log::AccessLogOptions;
+use crate::server::auth::route_checks::RouteChecks;
 use crate::server::auth::settings::ValidationSettings;
+use crate::server::metrics::admin_calls::AdminCalls;
+use crate::server::metrics::api_keys::ApiKeyCollector;
+use crate::server::metrics::certificates::CertificateCollector;
+use crate::server::metrics::connections::ConnectionsByListener;
+use crate::server::metrics::feed_readers::FeedReaderCollector;
+use crate::server::metrics::plane::MetricsPlane;
+use crate::server::metrics::reload::ReloadCollector;
+use crate::server::reload::reloader::Reloader;
+use crate::server::reload::status::ReloadStatus;
+use crate::server::reload::worker::log_expiries;
+use crate::server::request::span::RequestTracer;
 use crate::server::running::Server;
+use crate::server::transport::connections::ListenerConnections;
 use crate::server::transport::listener::Listener;
-use crate::server::transport::tls;
 use crate::server::validation_threads::{Endpoint, ThreadParts, ValidationThreads};
+use crate::telemetry::collector::CollectorClient;
+use crate::telemetry::{TraceExport, Tracer};
 use crate::values::{ApiKey, Scopes};
 
 /// Starts a server. When this returns, the server accepts connections and has tried to reach the store once.
@@ -35,97 +51,162 @@ use crate::values::{ApiKey, Scopes};
 pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Server, StartError> {
     // All addresses are bound first, so that a conflict shows before anything else happens.
     let listeners = Listeners::bind(&config, &clock)?;
-    let thread_count = match config.validation_threads {
-        0 => thread::available_parallelism()?.get(),
-        count => count,
-    };
+    let thread_count = validation_thread_count(&config)?;
     let limits = connection_limits(&DescriptorDemand::of(&config, thread_count));
     let tls = TlsOfListeners::load(&config, &clock)?;
     let node = Node::start_with(&config, clock, entropy.clone()).await?;
 
+    let traces = start_traces(&config, &node, &entropy)?;
+    let tracer = traces.as_ref().map(TraceExport::tracer);
+    let settings = validation_settings(&config);
     let parts = ThreadParts {
         service: node.service().clone(),
-        settings: validation_settings(&config),
+        settings: settings.clone(),
         readiness: node.readiness().clone(),
         tls: tls.validation.clone(),
         grpc_tls: tls.grpc.clone(),
         request_timeout: Duration::from_millis(config.request_timeout_ms),
+        tracer: tracer.map(|tracer| request_tracer(tracer, &config, tls.validation.is_some())),
+        access_log: AccessLogOptions { rule: config.access_log, max_per_second: config.access_log_rate },
     };
     let validation_threads = ValidationThreads::start(thread_count, parts, node.metrics()).await?;
     let generated_key = if config.all_api_keys().is_empty() { Some(generate_key(&entropy)?) } else { None };
     let (generated_key, generated_admin_key) = generated_key.unzip();
-    let serve_admin = ServeAdmin {
-        admin: Arc::new(admin_plane(&config, &node, generated_key, &entropy).await?),
-        tls: tls.admin.clone(),
+    let clock = node.service().clock().clone();
+    let reloader = Reloader {
+        running: config.clone(),
+        service: node.service().clone(),
+        tls: tls.clone(),
+        status: Arc::new(ReloadStatus::started_at(clock.now_ms())),
+        api_keys: Arc::new(ApiKeys::new(config.all_api_keys(), generated_key, clock)),
+        token_keys: node.token_keys().clone(),
+        checks: settings.checks.clone(),
     };
+    let connections = connections(&listeners, limits, node.service().clock());
+    let admin =
+        admin_plane(&config, &node, settings, &reloader, connections.clone(), &entropy, tracer).await?;
+    register_metrics(&node, &connections, &admin.feed, &reloader);
+    node.metrics().collect(CertificateCollector(tls.by_listener()));
+    let serve_admin = ServeAdmin { admin: Arc::new(admin), tls: tls.admin.clone() };
     let (listen, admin_listen) = (listeners.validation.address(), listeners.admin.address());
     let grpc_listen = listeners.grpc.as_ref().map(Listener::address);
+    let metrics_listen = listeners.metrics.as_ref().map(Listener::address);
 
-    let acceptors = start_acceptors(&config, &node, listeners, limits, &validation_threads, serve_admin);
+    let acceptors =
+        start_acceptors(&config, &node, listeners, &connections, &validation_threads, serve_admin);
     let mut workers = JoinSet::new();
-    if !tls.all().is_empty() {
-        workers.spawn(tls::reload(tls.all()));
-    }
+    workers.spawn(log_expiries(reloader.api_keys.clone()));
     Ok(Server {
         listen,
         admin_listen,
         grpc_listen,
+        metrics_listen,
         is_tls: tls.validation.is_some(),
         is_admin_tls: tls.admin.is_some(),
         generated_admin_key,
         store_name: node.service().store().name(),
         node,
+        traces,
         acceptors,
         validation_threads,
         workers,
+        reloader: Some(reloader),
         shutdown_delay: Duration::from_millis(config.shutdown_delay_ms),
         drain_timeout: Duration::from_millis(config.drain_timeout_ms),
     })
+}
+
+/// Starts the export of traces, if the settings name a collector.
+fn start_traces(config: &Config, node: &Node, entropy: &Entropy) -> Result<Option<TraceExport>, StartError> {
+    let Some(url) = config.otlp_endpoint.clone() else { return Ok(None) };
+    let (clock, ca_file) = (node.service().clock().clone(), config.otlp_ca_file.as_deref());
+    let client = CollectorClient::new(url, ca_file, config.otlp_headers.clone(), clock.clone())?;
+    let counters = node.metrics().trace_spans.clone();
+    Ok(Some(TraceExport::start(client, (clock, entropy.clone()), counters)?))
+}
+
+fn request_tracer(tracer: &Tracer, config: &Config, is_tls: bool) -> RequestTracer {
+    RequestTracer { tracer: tracer.clone(), is_tls, trusted_proxies: config.trusted_proxies.clone() }
 }
 
 fn start_acceptors(
     config: &Config,
     node: &Node,
     listeners: Listeners,
-    limits: ConnectionLimits,
+    connections: &ConnectionsByListener,
     validation_threads: &ValidationThreads,
     serve_admin: ServeAdmin,
 ) -> Acceptors {
     let idle_timeout = Duration::from_millis(config.idle_timeout_ms);
-    let mut acceptors = Acceptors::new(node.service().clock().clone(), idle_timeout);
+    let mut acceptors = Acceptors::new(idle_timeout);
     let distributor = |endpoint| validation_threads.distributor(endpoint);
-    acceptors.add(listeners.validation, limits.validation, distributor(Endpoint::Http));
-    if let Some(listener) = listeners.grpc {
-        acceptors.add(listener, limits.validation, distributor(Endpoint::Grpc));
+    acceptors.add(listeners.validation, &connections.validation, distributor(Endpoint::Http));
+    if let Some((listener, connections)) = listeners.grpc.zip(connections.grpc.as_ref()) {
+        acceptors.add(listener, connections, distributor(Endpoint::Grpc));
     }
-    acceptors.add(listeners.admin, limits.admin, serve_admin);
+    acceptors.add(listeners.admin, &connections.admin, serve_admin);
+    if let Some((listener, connections)) = listeners.metrics.zip(connections.metrics.as_ref()) {
+        let plane = MetricsPlane { metrics: node.metrics().clone(), readiness: node.readiness().clone() };
+        acceptors.add(listener, connections, ServeMetrics(Arc::new(plane)));
+    }
     acceptors
+}
+
+/// Makes room for the connections of each listener.
+fn connections(listeners: &Listeners, limits: ConnectionLimits, clock: &Clock) -> ConnectionsByListener {
+    let room = |max| ListenerConnections::new(max, clock.clone());
+    ConnectionsByListener {
+        validation: room(limits.validation),
+        grpc: listeners.grpc.is_some().then(|| room(limits.validation)),
+        admin: room(limits.admin),
+        metrics: listeners.metrics.is_some().then(|| room(limits.metrics)),
+    }
+}
+
+/// Registers what only a server has to measure.
+fn register_metrics(
+    node: &Node,
+    connections: &ConnectionsByListener,
+    feed: &FeedReaders,
+    reloader: &Reloader,
+) {
+    node.metrics().collect(connections.clone());
+    node.metrics().collect(FeedReaderCollector(feed.clone()));
+    node.metrics().collect(ReloadCollector(reloader.status.clone()));
+    node.metrics().collect(ApiKeyCollector(reloader.api_keys.clone()));
 }
 
 async fn admin_plane(
     config: &Config,
     node: &Node,
-    generated_key: Option<ApiKey>,
+    settings: ValidationSettings,
+    reloader: &Reloader,
+    connections: ConnectionsByListener,
     entropy: &Entropy,
+    tracer: Option<&Tracer>,
 ) -> Result<AdminPlane, SysError> {
     Ok(AdminPlane {
         service: node.service().clone(),
-        validator: node.validator_named("admin".into()).await,
-        settings: validation_settings(config),
-        api_keys: config.all_api_keys().into_iter().chain(generated_key).collect(),
+        validator: node.validator().await,
+        settings,
+        entropy: entropy.clone(),
+        api_keys: reloader.api_keys.clone(),
         unauthorized: UnauthorizedLog::new(
             node.service().clock().clone(),
             node.metrics().admin_refusals.clone(),
         ),
+        tracer: tracer.map(|tracer| request_tracer(tracer, config, config.admin_tls_cert.is_some())),
         feed: FeedReaders::new(u64::from_ne_bytes(entropy.bytes()?)),
+        calls: AdminCalls::register(node.metrics()),
+        connections,
         metrics: node.metrics().clone(),
         readiness: node.readiness().clone(),
+        reload: reloader.status.clone(),
         request_timeout: Duration::from_millis(config.request_timeout_ms),
     })
 }
 
 fn validation_settings(config: &Config) -> ValidationSettings {
-    let checks = config.checks.iter().map(|check| (check.name.clone(), Arc::new(check.clone())));
     ValidationSettings {
         cookie: config.cookie(),
         renewal_exempt_header: config.renewal_exempt_header.clone(),
@@ -133,7 +214,7 @@ fn validation_settings(config: &Config) -> ValidationSettings {
         is_tls: config.tls_cert.is_some(),
         cookie_csrf_check: config.cookie_csrf_check,
         trusted_proxies: config.trusted_proxies.clone(),
-        checks: checks.collect(),
+        checks: RouteChecks::new(&config.checks),
     }
 }
 
@@ -141,5 +222,5 @@ fn validation_settings(config: &Config) -> ValidationSettings {
 fn generate_key(entropy: &Entropy) -> Result<(ApiKey, String), SysError> {
     let text = URL_SAFE_NO_PAD.encode(entropy.bytes::<32>()?);
     let hash = ApiKey::hash_of(text.as_bytes());
-    Ok((ApiKey { name: "generated".into(), scopes: Scopes::all(), hash }, text))
+    Ok((ApiKey { name: "generated".into(), scopes: Scopes::all(), hash, expires_at_ms: None }, text))
 }

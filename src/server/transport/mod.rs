@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod body;
+pub mod certificate;
 pub mod connection;
 pub mod connections;
 pub mod date;

@@ -13,6 +13,7 @@ use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use super::certificate::Validity;
 use crate::clock::Clock;
 use crate::files::{FileError, read_bounded};
 
@@ -64,6 +65,16 @@ impl SettingFile {
     }
 }
 
+impl TlsFiles {
+    /// Checks that the files can be read and belong together.
+    ///
+    /// # Errors
+    /// The first file that cannot be used.
+    pub fn check(&self, clock: &Clock) -> Result<(), FileError> {
+        Contents::read(self)?.server_config(&[HTTP_1], clock).map(drop)
+    }
+}
+
 impl Contents {
     pub(super) fn read(files: &TlsFiles) -> Result<Self, FileError> {
         Ok(Self {
@@ -79,6 +90,11 @@ impl Contents {
             hasher.update(blake3::hash(&content.bytes).as_bytes());
         }
         hasher.finalize()
+    }
+
+    /// Returns when the first certificate of the chain expires, in seconds since the Unix epoch.
+    pub(super) fn not_after_s(&self) -> Option<u64> {
+        Validity::of_chain(&self.cert.bytes).map(|validity| validity.not_after_s)
     }
 
     /// Builds the configuration of a listener. Certificates of clients are checked against the wall time of `clock`.

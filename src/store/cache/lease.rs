@@ -131,6 +131,12 @@ impl Leases {
         then_ms.saturating_add(slack_ms) >= proven_ms
     }
 
+    /// Returns the time since the newest proof of freshness; `None` without any.
+    pub(crate) fn age_ms(&self, server: ServerIndex, now_ms: u64) -> Option<u64> {
+        let until_ms = self.get(server)?.lease_until_ms.load(Ordering::SeqCst);
+        (until_ms > 0).then(|| now_ms.saturating_sub(until_ms.saturating_sub(self.lease_ms)))
+    }
+
     pub(crate) fn start_epoch(&self, server: ServerIndex) {
         if let Some(server) = self.get(server) {
             server.start_epoch();

@@ -196,6 +196,11 @@ impl<V: Clone> NearCache<V> {
         self.leases.is_live(server, now_ms)
     }
 
+    /// Returns how old the newest proof is that no invalidation of this server is missing; `None` without any.
+    pub fn lease_age_ms(&self, server: ServerIndex, now_ms: u64) -> Option<u64> {
+        self.leases.age_ms(server, now_ms)
+    }
+
     /// Returns the sums over all shards. Takes each shard's lock in turn.
     pub fn stats(&self) -> CacheStats {
         let mut sum = CacheStats::default();

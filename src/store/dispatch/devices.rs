@@ -5,7 +5,8 @@ use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
-use crate::store::rejection::Outcome;
+use crate::store::rejection::{Outcome, Rejection};
+use crate::token_string::TokenId;
 
 impl Store {
     /// Stores a new device key, unless the user has one of this uuid. Returns the existing key, which is not changed.
@@ -69,7 +70,7 @@ impl Store {
     }
 
     /// Stores a new token for the owner of a device key, if the key admits the login, and moves the key's last login and
-    /// expiry. The user of `token` is ignored.
+    /// expiry. The user of `token` is ignored. Returns the token and those that were revoked to make room for it.
     ///
     /// # Errors
     /// `Unavailable`, also if the store is full; `Corrupt`.
@@ -78,10 +79,17 @@ impl Store {
         login: &DeviceLogin,
         token: &Token,
         call: impl Into<Call<'_>>,
-    ) -> Result<Outcome<Token>, StoreError> {
-        match self {
+    ) -> Result<Outcome<(Token, Vec<TokenId>)>, StoreError> {
+        let outcome = match self {
             Self::Memory(store) => store.device_login(login, token, &call.into()),
             Self::Redis(store) => store.device_login(login, token, &call.into()).await,
+        };
+        let changes = self.changes();
+        match outcome {
+            Ok(Ok(_)) => [&changes.issued, &changes.device_logins].into_iter().for_each(|count| count.add(1)),
+            Ok(Err(Rejection::LoginRefused)) => changes.device_refusals.add(1),
+            _ => {}
         }
+        outcome
     }
 }

@@ -5,3 +5,4 @@ pub mod related;
 pub mod store;
 pub mod takeovers;
 pub mod tokens;
+pub mod users;

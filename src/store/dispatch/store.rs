@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::store::cache;
+use crate::store::change_counters::ChangeCounters;
+use crate::store::check_up::CheckUp;
 use crate::store::error::StoreError;
 use crate::store::feed::Feed;
 use crate::store::memory::MemoryStore;
 use crate::store::memory::pruning::PRUNE_INTERVAL;
 use crate::store::record_reader::RecordReader;
 use crate::store::redis::RedisStore;
+use crate::store::redis::counters::RedisCounters;
 use crate::store::report::Report;
+use crate::values::RedisDeployment;
 
 /// The store of a node.
 #[derive(Clone)]
@@ -94,12 +98,20 @@ impl Store {
         }
     }
 
-    /// Inspects the store and reports its faults, with cause and remedy. A store that must not be used rejects all operations
-    /// until a later inspection finds no fault.
-    pub async fn inspect(&self) -> Report {
+    /// Inspects the store and probes it as [`Store::probe`] does. Reports its faults, each with cause and fix. A store that
+    /// must not be used rejects all operations until a later inspection finds no fault.
+    pub async fn examine(&self) -> Report {
         match self {
             Self::Memory(_) => Report::default(),
-            Self::Redis(store) => store.inspect().await,
+            Self::Redis(store) => store.examine().await,
+        }
+    }
+
+    /// Examines the Redis of this deployment for a person, without any change there. `None` for the embedded store.
+    pub async fn check_up(&self, deployment: &RedisDeployment) -> Option<CheckUp> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store) => Some(store.check_up(deployment).await),
         }
     }
 
@@ -128,11 +140,35 @@ impl Store {
         }
     }
 
+    /// The counters of the changes that this store has acknowledged.
+    pub fn changes(&self) -> &ChangeCounters {
+        match self {
+            Self::Memory(store) => &store.changes,
+            Self::Redis(store) => &store.changes,
+        }
+    }
+
+    /// The counters of the connections to Redis; `None` on the embedded store.
+    pub fn redis_counters(&self) -> Option<&RedisCounters> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store) => Some(&store.topology.counters),
+        }
+    }
+
     /// The statistics of the near cache; zeros without one.
     pub fn cache_stats(&self) -> cache::CacheStats {
         match self {
             Self::Memory(_) => cache::CacheStats::default(),
             Self::Redis(store) => store.cache_stats(),
+        }
+    }
+
+    /// The age of the near cache's lease at each master that has proved its freshness, by the master's address.
+    pub fn lease_ages_ms(&self) -> Vec<(String, u64)> {
+        match self {
+            Self::Memory(_) => Vec::new(),
+            Self::Redis(store) => store.lease_ages_ms(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Takeovers in the store.
 
 use super::store::Store;
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::{NewTakeover, Takeover};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
@@ -18,10 +18,12 @@ impl Store {
         takeover: &NewTakeover,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<Takeover>, StoreError> {
-        match self {
+        let outcome = match self {
             Self::Memory(store) => Ok(store.start_takeover(takeover, &call.into())),
             Self::Redis(store) => store.start_takeover(takeover, &call.into()).await,
-        }
+        };
+        self.changes().takeovers_started.add(usize::from(matches!(outcome, Ok(Ok(_)))));
+        outcome
     }
 
     /// Ends the takeover under way on a token. Returns whether there was one.
@@ -34,10 +36,12 @@ impl Store {
         reason: RevokeReason,
         call: impl Into<Call<'_>>,
     ) -> Result<bool, StoreError> {
-        match self {
-            Self::Memory(store) => Ok(store.end_takeover(token, reason, &call.into())),
-            Self::Redis(store) => store.end_takeover(token, reason, &call.into()).await,
-        }
+        let is_ended = match self {
+            Self::Memory(store) => store.end_takeover(token, reason, &call.into()),
+            Self::Redis(store) => store.end_takeover(token, reason, &call.into()).await?,
+        };
+        self.changes().takeovers_ended.add(reason, usize::from(is_ended));
+        Ok(is_ended)
     }
 
     /// Lists the visible takeovers of a token, newest first.

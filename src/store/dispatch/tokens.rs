@@ -5,6 +5,7 @@ use crate::model::event::Event;
 use crate::model::token::{Token, TokenChange, Touch};
 use crate::store::call::Call;
 use crate::store::error::{StoreError, Unwritten};
+use crate::store::live_tokens::LiveTokens;
 use crate::store::rejection::Outcome;
 use crate::token_string::{SecretHash, TokenId};
 
@@ -18,10 +19,12 @@ impl Store {
         token: &Token,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
-        match self {
+        let outcome = match self {
             Self::Memory(store) => store.issue(token, &call.into()),
             Self::Redis(store) => store.issue(token, &call.into()).await,
-        }
+        };
+        self.changes().issued.add(usize::from(matches!(outcome, Ok(Ok(_)))));
+        outcome
     }
 
     /// Returns the token of this id, if it is visible.
@@ -45,10 +48,13 @@ impl Store {
         change: &TokenChange,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<Token>, StoreError> {
-        match self {
+        let outcome = match self {
             Self::Memory(store) => Ok(store.change(id, change, &call.into())),
             Self::Redis(store) => store.change(id, change, &call.into()).await,
-        }
+        };
+        let is_rotated = change.rotate.is_some() && matches!(outcome, Ok(Ok(_)));
+        self.changes().rotated.add(usize::from(is_rotated));
+        outcome
     }
 
     /// Revokes the token if it remembers this secret as rotated out, and its grace is over. Returns whether it was revoked;
@@ -65,6 +71,17 @@ impl Store {
         match self {
             Self::Memory(store) => Ok(store.revoke_reused(id, secret_hash, &call.into())),
             Self::Redis(store) => store.revoke_reused(id, secret_hash, &call.into()).await,
+        }
+    }
+
+    /// Estimates how many live tokens there are, without walking the store; the embedded store counts them.
+    ///
+    /// # Errors
+    /// `Unavailable`, also if the Redis user may not run `DBSIZE`, `RANDOMKEY` and `SCAN`.
+    pub async fn sample_live_tokens(&self, now_ms: u64) -> Result<LiveTokens, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.count_live_tokens(now_ms)),
+            Self::Redis(store) => store.sample_live_tokens(now_ms).await,
         }
     }
 

@@ -3,7 +3,8 @@
 use super::memory_store::MemoryStore;
 use super::shard::UserShard;
 use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
-use crate::model::event::{Event, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER, RevokeReason};
+use crate::model::event::{Event, EventFacts, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
@@ -23,7 +24,7 @@ impl MemoryStore {
         }
         devices.of_users.entry(new.user.clone()).or_default().push(new.id);
         devices.keys.insert(new.id, new.clone());
-        self.emit_device(&mut shard, EventKind::DeviceCreated, (&new.user, &new.uuid), None, call);
+        self.emit_device(&mut shard, EventKind::DeviceCreated, (&new.user, &new.uuid), call);
         Ok(None)
     }
 
@@ -53,9 +54,9 @@ impl MemoryStore {
         let changed = key.clone();
         match (was_active, changed.is_active) {
             (false, true) => {
-                self.emit_device(&mut shard, EventKind::DeviceActivated, (user, uuid), None, call);
+                self.emit_device(&mut shard, EventKind::DeviceActivated, (user, uuid), call);
             }
-            (true, false) => self.emit_device(&mut shard, EventKind::DeviceEnded, (user, uuid), None, call),
+            (true, false) => self.emit_device(&mut shard, EventKind::DeviceEnded, (user, uuid), call),
             _ => {}
         }
         if change.is_active == Some(false) {
@@ -69,7 +70,7 @@ impl MemoryStore {
         shard.devices.prune_of(user, call.now_ms);
         let Some(id) = shard.devices.find(user, uuid, call.now_ms) else { return false };
         shard.devices.remove(id);
-        self.emit_device(&mut shard, EventKind::DeviceEnded, (user, uuid), None, call);
+        self.emit_device(&mut shard, EventKind::DeviceEnded, (user, uuid), call);
         self.revoke_logged_in(&mut shard, user, uuid, call);
         true
     }
@@ -79,7 +80,7 @@ impl MemoryStore {
         login: &DeviceLogin,
         token: &Token,
         call: &Call<'_>,
-    ) -> Result<Outcome<Token>, StoreError> {
+    ) -> Result<Outcome<(Token, Vec<TokenId>)>, StoreError> {
         self.make_room_in_objects(&token.details.related_objects, call.now_ms);
         let mut shard = self.shard(login.id.hash_tag());
         let Some(key) = shard.devices.keys.get(&login.id).cloned() else {
@@ -92,22 +93,25 @@ impl MemoryStore {
         let device = (key.user.as_str(), key.uuid.as_str());
         if !key.admits(login) {
             if !self.is_repeat(&shard, device, call.now_ms) {
-                self.emit_device(&mut shard, EventKind::DeviceRefused, device, None, call);
+                let refused = Event::new(EventKind::DeviceRefused, call.now_ms, call.actor);
+                let facts = EventFacts::of_attempt(token);
+                self.emit(&mut shard, &key.user, Event { device: Some(key.uuid.clone()), facts, ..refused });
             }
             return Ok(Err(Rejection::LoginRefused));
         }
         shard.devices.prune_of(&key.user, call.now_ms);
         let token = token.clone().with_user(&key.user);
-        if let Err(rejection) = self.issue_in(&mut shard, &token, call)? {
-            return Ok(Err(rejection));
-        }
+        let evicted = match self.issue_in(&mut shard, &token, call)? {
+            Ok(evicted) => evicted,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
         if let Some(key) = shard.devices.keys.get_mut(&login.id) {
             key.last_login_ms = Some(call.now_ms);
             key.expires_at_ms = login.expires_at_ms;
         }
-        let id = Some(token.record.id);
-        self.emit_device(&mut shard, EventKind::DeviceLoggedIn, device, id, call);
-        Ok(Ok(token))
+        let logged_in = Event::of_token(EventKind::DeviceLoggedIn, call.now_ms, call.actor, &token);
+        self.emit(&mut shard, &key.user, Event { device: Some(key.uuid), ..logged_in });
+        Ok(Ok((token, evicted)))
     }
 
     /// Whether the newest events are refused logins, one of them of this key and not long ago.
@@ -126,15 +130,14 @@ impl MemoryStore {
         });
     }
 
-    fn emit_device(
+    pub(crate) fn emit_device(
         &self,
         shard: &mut UserShard,
         kind: EventKind,
         (user, uuid): (&str, &str),
-        token: Option<TokenId>,
         call: &Call<'_>,
     ) {
         let event = Event::new(kind, call.now_ms, call.actor);
-        self.emit(shard, user, Event { token, device: Some(uuid.to_owned()), ..event });
+        self.emit(shard, user, Event { device: Some(uuid.to_owned()), ..event });
     }
 }

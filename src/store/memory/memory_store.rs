@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 use super::objects::Objects;
 use super::shard::{SHARDS, UserShard, lock};
 use super::takeover_history::TakenOver;
+use crate::store::change_counters::ChangeCounters;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
 use crate::token_string::HashTag;
@@ -24,6 +25,7 @@ pub struct MemoryStore {
     pub(crate) next_pruned: AtomicUsize,
     token_key: OnceLock<String>,
     pub(crate) feed: Feed,
+    pub(crate) changes: ChangeCounters,
 }
 
 impl MemoryStore {
@@ -41,6 +43,7 @@ impl MemoryStore {
             next_pruned: AtomicUsize::new(0),
             token_key,
             feed: Feed::default(),
+            changes: ChangeCounters::default(),
         }
     }
 

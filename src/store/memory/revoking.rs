@@ -2,7 +2,8 @@
 
 use super::memory_store::MemoryStore;
 use super::shard::{UserShard, edit};
-use crate::model::event::{Event, EventKind, RevokeReason};
+use crate::model::event::{Event, EventKind};
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{RecordVerdict, Revocation, Token};
 use crate::store::call::Call;
 use crate::token_string::{HashTag, SecretHash, TokenId};
@@ -16,9 +17,10 @@ impl MemoryStore {
         token.revoked = Some(Revocation { at_ms: call.now_ms, reason: Some(reason) });
         let user = token.record.user().to_owned();
         let details = token.details.clone();
+        let revoked = Event::of_token(EventKind::TokenRevoked, call.now_ms, call.actor, token);
         self.unindex_objects(id, &details.related_objects);
-        let revoked = Event::new(EventKind::TokenRevoked, call.now_ms, call.actor);
-        self.emit(shard, &user, Event { token: Some(id), reason: Some(reason), ..revoked });
+        self.emit(shard, &user, Event { reason: Some(reason), ..revoked });
+        self.changes.revoked.add(reason, 1);
     }
 
     /// Finds a token to revoke. An expired token is removed at once, so that no renewal under way can revive it.
@@ -48,8 +50,8 @@ impl MemoryStore {
             return false;
         }
         let user = token.record.user().to_owned();
-        let reused = Event::new(EventKind::ReuseDetected, call.now_ms, call.actor);
-        self.emit(&mut shard, &user, Event { token: Some(id), ..reused });
+        let reused = Event::of_token(EventKind::ReuseDetected, call.now_ms, call.actor, token);
+        self.emit(&mut shard, &user, reused);
         self.revoke(&mut shard, id, RevokeReason::Reuse, call);
         self.prune_user(&mut shard, &user, call.now_ms);
         true

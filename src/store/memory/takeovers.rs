@@ -5,7 +5,8 @@ use std::sync::MutexGuard;
 use super::memory_store::MemoryStore;
 use super::shard::{SHARDS, UserShard, edit, lock};
 use super::takeover_history::{StartedTakeover, TakenOver, TakenOverEntry, TakeoverHistory};
-use crate::model::event::{Event, EventKind, RevokeReason};
+use crate::model::event::{Event, EventKind};
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::{
     ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover, TakeoverId,
 };
@@ -52,9 +53,9 @@ impl MemoryStore {
             let NewTakeover { id, user, reason, ends_at_ms, .. } = new.clone();
             let active = ActiveTakeover { id, user, reason, created_at_ms: call.now_ms, ends_at_ms };
             edit(token).takeover = Some(Box::new(active));
+            let started = takeover_event(EventKind::TakeoverStarted, token, (new.id, &new.user), call);
+            self.emit(&mut shard, record.user(), started);
         }
-        let started = takeover_event(EventKind::TakeoverStarted, new.token, new.id, &new.user, call);
-        self.emit(&mut shard, record.user(), started);
         Ok(Takeover {
             id: new.id,
             token: new.token,
@@ -89,6 +90,15 @@ impl MemoryStore {
         }
     }
 
+    /// Erases the takeovers by this user's tokens, whether the tokens are still there or not, and the list of the takeovers of
+    /// this user.
+    pub(crate) fn erase_takeovers(&self, shard: &mut UserShard, user: &str) {
+        for (_, history) in shard.takeovers.extract_if(|_, history| history.actor == user) {
+            history.takeovers.iter().for_each(|takeover| self.unindex_takeover(&takeover.new));
+        }
+        self.taken_over(user).remove(user);
+    }
+
     pub(crate) fn end_takeover(&self, id: TokenId, reason: RevokeReason, call: &Call<'_>) -> bool {
         let mut shard = self.shard(id.hash_tag());
         let is_active = |token: &mut Token| token.record.is_active;
@@ -113,6 +123,7 @@ impl MemoryStore {
         let Some(takeover) = record.takeover.take().filter(|t| t.is_active(call.now_ms)) else {
             return false;
         };
+        let ended = takeover_event(EventKind::TakeoverEnded, token, (takeover.id, &takeover.user), call);
         let records = shard.takeovers.get_mut(&id).into_iter().flat_map(|history| &mut history.takeovers);
         for record in records.filter(|record| record.new.id == takeover.id) {
             record.ended_at_ms = Some(call.now_ms);
@@ -123,7 +134,6 @@ impl MemoryStore {
                 entry.kept_until_ms = kept_until_ms;
             }
         }
-        let ended = takeover_event(EventKind::TakeoverEnded, id, takeover.id, &takeover.user, call);
         self.emit(shard, &user, Event { reason: Some(reason), ..ended });
         true
     }
@@ -161,15 +171,13 @@ impl MemoryStore {
 
 pub(crate) fn takeover_event(
     kind: EventKind,
-    token: TokenId,
-    id: TakeoverId,
-    taken_over: &str,
+    token: &Token,
+    (id, taken_over): (TakeoverId, &str),
     call: &Call<'_>,
 ) -> Event {
     Event {
-        token: Some(token),
         takeover: Some(id),
         taken_over: Some(taken_over.to_owned()),
-        ..Event::new(kind, call.now_ms, call.actor)
+        ..Event::of_token(kind, call.now_ms, call.actor, token)
     }
 }

@@ -65,10 +65,14 @@ impl MemoryStore {
         if let Some(slug) = &change.auth_slug {
             record.texts = record.texts.with_auth_slug(slug.as_deref());
         }
+        if let Some(scopes) = &change.scopes {
+            record.texts = record.texts.with_scopes(scopes.as_deref());
+        }
         record.allowed_cookie = change.allowed_cookie.unwrap_or(record.allowed_cookie);
         record.allowed_header = change.allowed_header.unwrap_or(record.allowed_header);
-        for kind in happened {
-            let event = Event { token: Some(id), ..Event::new(kind, call.now_ms, call.actor) };
+        let happened: Vec<_> =
+            happened.into_iter().map(|kind| Event::of_token(kind, call.now_ms, call.actor, token)).collect();
+        for event in happened {
             self.emit(&mut shard, &user, event);
         }
         if let Some(reason) = change.revoke {

@@ -4,6 +4,7 @@
 //! ([`lookup`]).
 
 pub mod cluster;
+pub mod counters;
 pub mod errors;
 pub mod inspection;
 pub mod invalidation;
@@ -11,7 +12,9 @@ pub mod lookup;
 pub mod operations;
 pub mod redis_store;
 pub mod schema;
+pub mod span;
 pub mod store_clock;
+pub mod verification;
 
 pub use self::cluster::tls::TrustStore;
 pub use self::lookup::node_cache::CacheOptions;

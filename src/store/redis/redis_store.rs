@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::clock::Clock;
 use crate::store::cache::CacheStats;
 use crate::store::call::Call;
+use crate::store::change_counters::ChangeCounters;
 use crate::store::error::StoreError;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
@@ -26,7 +27,8 @@ use crate::store::redis::lookup::read_router::ReadRouter;
 pub(crate) use crate::store::redis::lookup::reader::RedisReader;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::schema::scripts::Scripts;
-use crate::store::report::Report;
+use crate::store::redis::span::RedisSpan;
+use crate::store::report::{Fault, Report};
 use crate::values::RedisUrl;
 
 /// Listings use at most this share of the connections: the others are for logins and revocations.
@@ -61,6 +63,7 @@ pub struct RedisStore {
     pub(crate) limits: StoreLimits,
     pub(crate) node_cache: Arc<NodeCache>,
     pub(crate) feed: Feed,
+    pub(crate) changes: ChangeCounters,
     inspection: Inspection,
     /// The listings that may use a connection at the same time.
     listings: Semaphore,
@@ -82,7 +85,11 @@ impl RedisStore {
             (options.url.to_string(), options.accept_eviction),
         );
         Self {
-            connections: ConnectionPools::new(topology.clone(), options.connections),
+            connections: ConnectionPools::new(
+                topology.clone(),
+                options.connections,
+                node_cache.clock.clone(),
+            ),
             topology,
             event_channel: keys.event_channel(options.url.db.into()),
             keys,
@@ -90,6 +97,7 @@ impl RedisStore {
             limits,
             node_cache,
             feed: Feed::default(),
+            changes: ChangeCounters::default(),
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
         }
@@ -120,12 +128,45 @@ impl RedisStore {
         &self.feed
     }
 
-    pub(crate) async fn inspect(&self) -> Report {
-        self.inspection.inspect().await
+    /// Inspects the store, and probes it.
+    pub(crate) async fn examine(&self) -> Report {
+        let report = self.inspection.inspect().await;
+        self.with_probe(report).await
+    }
+
+    /// Examines the store for a person: more than a node needs to know, and without any change in the store.
+    pub(crate) async fn examine_thoroughly(&self) -> Report {
+        let report = self.inspection.check_up().await;
+        self.with_probe(report).await
+    }
+
+    /// Adds what a probe finds, if that is worth a request.
+    async fn with_probe(&self, mut report: Report) -> Report {
+        if report.are_all_masters_unreachable() {
+            return report;
+        }
+        let (outcome, clock_faults) = self.probe_clocks().await;
+        report.add(clock_faults);
+        if let Err(error) = outcome
+            && report.fatal().is_none()
+        {
+            report.add([Fault::of_operation("redis", &error)]);
+        }
+        report
     }
 
     pub(crate) fn cache_stats(&self) -> CacheStats {
         self.node_cache.stats()
+    }
+
+    /// Returns the age of the lease of each master that has ever proved its freshness, by its address.
+    pub(crate) fn lease_ages_ms(&self) -> Vec<(String, u64)> {
+        let Some(cache) = &self.node_cache.cache else { return Vec::new() };
+        let now_ms = self.node_cache.clock.boottime_ms();
+        let age = |master: Arc<Master>| {
+            Some((master.address.to_string(), cache.lease_age_ms(master.index(), now_ms)?))
+        };
+        self.masters_with_tokens().into_iter().filter_map(age).collect()
     }
 
     /// Returns the masters that may have tokens: on a Cluster, those with slots.
@@ -156,6 +197,9 @@ impl RedisStore {
         operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         self.node_cache.store_clock.require_known()?;
-        self.connections.run(priority, operation).await
+        let span = RedisSpan::of_operation();
+        let outcome = self.connections.run(priority, operation).await;
+        span.end(&outcome);
+        outcome
     }
 }

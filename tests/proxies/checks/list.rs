@@ -19,6 +19,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("no header can be named away", identity::no_header_can_be_named_away),
     ("every method is checked", denial::every_method_is_checked),
     ("no path gets around the check", denial::no_path_gets_around_the_check),
+    ("a sampled request is traced", traffic::a_sampled_request_is_traced),
+    ("a request has one id", traffic::a_request_has_one_id),
     ("a body arrives whole and is not sent to Doorward", traffic::a_body_arrives_whole),
     ("many checks go over few connections", traffic::many_checks_go_over_few_connections),
     ("a revoked token is refused", denial::a_revoked_token_is_refused),

@@ -4,10 +4,45 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::common::collector::{TRACE, traceparent};
 use crate::common::http::request_bytes;
 use crate::common::process::wait_for;
 use crate::common::server::{bearer, cookie};
 use crate::proxies::site::{Site, assert_no_identity_shown};
+
+/// Doorward's span is part of the trace that the request belongs to.
+pub fn a_sampled_request_is_traced(site: &mut Site) {
+    if !site.ways.passes_origin {
+        return;
+    }
+    let authorization = bearer(&site.server.issue(json!({}))["token"]);
+    let parent = traceparent("00f067aa0ba902b7");
+    let headers = [("Authorization", &*authorization), ("traceparent", &*parent), ("tracestate", "vendor=1")];
+    assert_eq!(site.client().get("/", &headers).status, 200);
+    let spans = site.collector.spans_until("00f067aa0ba902b7");
+    let span = spans.iter().find(|span| span.parent == "00f067aa0ba902b7").unwrap();
+    assert_eq!((&*span.trace, &*span.state), (TRACE, "vendor=1"));
+    assert_eq!(span.attribute("doorward.result"), "valid");
+    // Envoy names an address of its own for clients on this machine.
+    assert!(!span.attribute("client.address").is_empty(), "{span:?}");
+    // The application continues the trace, too.
+    assert_eq!(site.app.take_requests()[0].header("traceparent"), Some(&*parent));
+}
+
+/// Doorward and the application get the same request id: the proxy's own, or else the client's.
+pub fn a_request_has_one_id(site: &mut Site) {
+    if !site.ways.passes_origin {
+        return;
+    }
+    let authorization = bearer(&site.server.issue(json!({}))["token"]);
+    let headers =
+        [("Authorization", &*authorization), ("X-Request-Id", "01234567-89ab-4cde-8f01-23456789abcd")];
+    assert_eq!(site.client().get("/", &headers).status, 200);
+    let request = site.app.take_requests().remove(0);
+    let id = request.header("x-request-id").unwrap_or_else(|| panic!("no X-Request-Id: {request:?}"));
+    let asked = site.relay.take_sent();
+    assert!(asked.contains(id), "{id} is not in {asked}");
+}
 
 pub fn a_body_arrives_whole(site: &mut Site) {
     let authorization = bearer(&site.server.issue(json!({}))["token"]);

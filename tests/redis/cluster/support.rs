@@ -78,8 +78,11 @@ pub fn await_refused(server: &Server, token: &Value) {
     wait_for("refused", || (status(server, token) == 401).then_some(()));
 }
 
+/// Returns the faults that make the node unready.
 pub fn faults(server: &Server) -> Vec<Value> {
-    server.call("GET", "/v1/status", None).json()["faults"].as_array().unwrap().clone()
+    let mut faults = server.call("GET", "/v1/status", None).json()["faults"].as_array().unwrap().clone();
+    faults.retain(|fault| fault["fatal"] == true);
+    faults
 }
 
 pub struct StopOnDrop<'a>(pub &'a AtomicBool);

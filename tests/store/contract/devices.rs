@@ -4,14 +4,15 @@ use std::cmp::Reverse;
 
 use doorward::Token;
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
-use doorward::internals::model::event::{Actor, Event, EventKind, REFUSALS_FOLDED_MS, RevokeReason};
+use doorward::internals::model::event::{Actor, Event, EventFacts, EventKind, REFUSALS_FOLDED_MS};
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::values::OverLimit;
 
 use crate::common::devices::{DEVICE_IDLE_MS, logged_in, login_of, sample_device};
 use crate::common::store::{
-    DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, edited, users_of_one_shard,
+    DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, detailed, edited, users_of_one_shard,
 };
 
 each_store! {
@@ -127,7 +128,7 @@ async fn a_login_issues_a_token_and_renews_the_device_key(kind: StoreKind) {
     let done = on.store.device_login(&login_of(&device, later_ms), &asked, later_ms).await.unwrap();
     // The token's owner is the key's owner, whoever was named.
     let token = edited(plain, |c| c.texts = c.texts.with_device("phone"));
-    assert_eq!(done, Ok(token.clone()));
+    assert_eq!(done, Ok((token.clone(), vec![])));
     assert_eq!(on.token(&token, later_ms).await.as_ref(), Some(&token));
     assert_eq!(on.record(token.record.id).await.unwrap().as_ref(), Some(&token.record));
     assert_eq!(on.store.user_tokens("alice", later_ms).await.unwrap(), [token]);
@@ -307,7 +308,12 @@ async fn changes_of_a_device_key_are_events(kind: StoreKind) {
     on.store.make_device(&sample_device("alice", "phone", 1, NOW_MS), NOW_MS).await.unwrap().unwrap();
     let token = on.log_in(&login_of(&device, NOW_MS + 1), &device, NOW_MS + 1).await.unwrap();
     let wrong = DeviceLogin { uuid: "pad".into(), ..login_of(&device, NOW_MS) };
-    on.log_in(&wrong, &device, NOW_MS + 2).await;
+    let attempt = edited(on.for_login(&device, NOW_MS + 2), |c| {
+        c.texts = c.texts.with_auth_slug(Some("app"));
+    });
+    let attempt = detailed(attempt, |details| details.user_agent = "app/2".into());
+    let refused = on.store.device_login(&wrong, &attempt, NOW_MS + 2).await.unwrap();
+    assert_eq!(refused, Err(Rejection::LoginRefused));
     for (at_ms, is_active) in [(3, false), (4, false), (5, true), (6, true)] {
         on.store.change_device("alice", "phone", &activity(is_active), NOW_MS + at_ms).await.unwrap();
     }
@@ -321,14 +327,22 @@ async fn changes_of_a_device_key_are_events(kind: StoreKind) {
         ..Event::new(kind, NOW_MS + at_ms, Actor::Doorward)
     };
     let id = Some(token.record.id);
-    let token_ended = Event { device: None, ..of(EventKind::TokenRevoked, 3) };
+    let ip = Some(token.details.ip);
+    let of_token = |kind, at_ms| Event {
+        token: id,
+        facts: EventFacts { ip, ..EventFacts::default() },
+        ..of(kind, at_ms)
+    };
+    // Of the attempt, not of a token.
+    let facts = EventFacts { ip, user_agent: Some("app/2".into()), ..EventFacts::default() };
+    let token_ended = Event { device: None, ..of_token(EventKind::TokenRevoked, 3) };
     let mut expected = [
         of(EventKind::DeviceCreated, 0),
-        Event { token: id, ..of(EventKind::TokenIssued, 1) },
-        Event { token: id, ..of(EventKind::DeviceLoggedIn, 1) },
-        of(EventKind::DeviceRefused, 2),
+        of_token(EventKind::TokenIssued, 1),
+        of_token(EventKind::DeviceLoggedIn, 1),
+        Event { facts, ..of(EventKind::DeviceRefused, 2) },
         of(EventKind::DeviceEnded, 3),
-        Event { token: id, reason: Some(RevokeReason::Device), ..token_ended },
+        Event { reason: Some(RevokeReason::Device), ..token_ended },
         of(EventKind::DeviceActivated, 5),
         of(EventKind::DeviceEnded, 7),
     ];
@@ -366,7 +380,7 @@ async fn no_token_survives_the_deactivation_of_its_device_key(kind: StoreKind) {
         ending.await.unwrap();
         for login in logins {
             match login.await.unwrap() {
-                Ok(token) => {
+                Ok((token, _)) => {
                     issued += 1;
                     assert!(!is_alive(&on, &token).await, "round {round}");
                 }

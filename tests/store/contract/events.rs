@@ -1,13 +1,14 @@
 //! The events of a user.
 
 use doorward::TokenChange;
-use doorward::internals::model::event::{Actor, Event, EventKind, RevokeReason};
+use doorward::internals::model::event::{Actor, Event, EventFacts, EventKind};
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
-use doorward::internals::model::token::Rotation;
+use doorward::internals::model::token::{Rotation, Texts};
 use doorward::internals::store::{Call, StoreLimits};
 use doorward::internals::token_string;
 
-use crate::common::store::{DAY_MS, LIMITS, NOW_MS, StoreKind, TestStore, edited};
+use crate::common::store::{DAY_MS, LIMITS, NOW_MS, StoreKind, TestStore, detailed, edited};
 
 each_store! {
     every_change_is_an_event_with_actor_and_time,
@@ -31,7 +32,13 @@ async fn history(on: &TestStore, user: &str, now_ms: u64) -> Vec<Event> {
 
 async fn every_change_is_an_event_with_actor_and_time(kind: StoreKind) {
     let on = TestStore::open(kind).await;
-    let token = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
+    let token = edited(on.sample("alice", NOW_MS), |c| {
+        c.is_authenticated = false;
+        c.texts = Texts::new("alice", Some("web"), Some("ldap"), None);
+    });
+    // 63 characters of two bytes and one of three: the 128th byte is in the middle of the last one.
+    let user_agent = format!("{}€uro", "é".repeat(63));
+    let token = detailed(token, |details| details.user_agent = user_agent);
     let id = token.record.id;
     on.store.issue(&token, at(NOW_MS)).await.unwrap().unwrap();
     on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 1)).await.unwrap().unwrap();
@@ -48,7 +55,16 @@ async fn every_change_is_an_event_with_actor_and_time(kind: StoreKind) {
     on.store.revoke_reused(id, &token.record.secret_hash, NOW_MS + 6).await.unwrap();
     on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), at(NOW_MS + 7)).await.unwrap().unwrap();
 
-    let event = |kind, at_ms| Event { token: Some(id), ..Event::new(kind, at_ms, BY) };
+    let facts = |slug: &str| EventFacts {
+        ip: Some(token.details.ip),
+        user_agent: Some("é".repeat(63)),
+        auth_slug: Some(slug.into()),
+        backend: Some("ldap".into()),
+    };
+    let event = |kind, at_ms| {
+        let slug = if at_ms < NOW_MS + 5 { "web" } else { "x" };
+        Event { token: Some(id), facts: facts(slug), ..Event::new(kind, at_ms, BY) }
+    };
     let taken = |kind, at_ms, new: &NewTakeover, reason| Event {
         takeover: Some(new.id),
         taken_over: Some(new.user.clone()),
@@ -86,7 +102,9 @@ async fn revoking_all_tokens_is_one_event_each(kind: StoreKind) {
     assert_eq!(revoked.len(), 3);
     for event in revoked {
         let expected = Event::new(EventKind::TokenRevoked, NOW_MS + 5, BY);
-        assert_eq!(event, Event { token: event.token, reason: Some(RevokeReason::AllOfUser), ..expected });
+        let facts = EventFacts { ip: Some("203.0.113.7".parse().unwrap()), ..EventFacts::default() };
+        let reason = Some(RevokeReason::AllOfUser);
+        assert_eq!(event, Event { token: event.token, reason, facts, ..expected });
     }
 }
 

@@ -4,6 +4,7 @@
 mod busy;
 mod change;
 mod devices;
+mod erasure;
 mod events;
 mod issue;
 mod related;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use doorward::internals::model::event::{EventKind, RevokeReason};
+use doorward::internals::model::event::EventKind;
 use doorward::internals::model::field_rules::MAX_RELATED_PER_TOKEN;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::internals::token_string::TokenId;
@@ -184,7 +185,7 @@ async fn a_device_login_is_listed_by_related_object(kind: StoreKind) {
         let token = with_objects(on.for_login(&device, NOW_MS), vec![object("1")]);
         on.store.device_login(&login_of(&device, NOW_MS), &token, NOW_MS).await.unwrap()
     };
-    let Ok(token) = log_in().await else { panic!("refused") };
+    let Ok((token, _)) = log_in().await else { panic!("refused") };
     assert_eq!(found(&on, "1", NOW_MS).await, [token.record.id]);
     assert_eq!(log_in().await, Err(Rejection::ObjectFull));
 }

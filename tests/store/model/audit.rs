@@ -31,6 +31,7 @@ const REVOKED: u64 = 1 << 50;
 const OLDEST: i64 = -(1 << 51);
 /// The minimum number of expired entries of each kind that one write prunes.
 const PRUNED: usize = 8;
+const LOCATOR_CHARS: usize = 14;
 /// A hash of 16 bytes and a deadline of 13 digits.
 const PREVIOUS_BYTES: usize = 29;
 
@@ -68,6 +69,7 @@ impl Snapshot {
                 b't' => self.check_token(key, earlier, at)?,
                 b'u' => self.check_user(key, earlier, at)?,
                 b'o' => self.check_history(key, at)?,
+                b'a' => self.check_acting(key, earlier, at)?,
                 b'v' => self.check_taken_over(key, earlier, at)?,
                 b'd' => self.check_device(key, at)?,
                 b'k' => self.check_devices(key, earlier, at)?,
@@ -75,6 +77,18 @@ impl Snapshot {
                 b'e' => prop_assert!(key.ttl_ms as u64 <= LIMITS.event_retention_ms, "{}", name),
                 _ => prop_assert!(false, "{} is not in the schema", name),
             }
+        }
+        Ok(())
+    }
+
+    /// Checks that no key is left of a user who was erased in this step.
+    pub fn check_erased(&self, user: &str) -> Outcome {
+        for (name, key) in &self.0 {
+            let is_of_user = match name.as_bytes()[0] {
+                b't' | b'o' | b'd' => field(key, "u") == Some(user.as_bytes()),
+                _ => rest(key) == user,
+            };
+            prop_assert!(!is_of_user, "{} is left", name);
         }
         Ok(())
     }
@@ -165,16 +179,19 @@ impl Snapshot {
     }
 
     fn check_history(&self, key: &RawKey, at: &Moment) -> Outcome {
-        let mut last_ms = 0;
-        for (name, value) in &key.entries {
-            let name = string(name);
-            match name.strip_prefix('-').filter(|locator| field(key, locator).is_some()) {
-                Some(_) => {}
-                None if ["u", "x", "l"].contains(&name.as_str()) => {}
-                // The member can start with a dash by chance.
-                None => last_ms = last_ms.max(takeover_kept_until(value)),
-            }
-        }
+        fits(key, history_kept_until(key), at)?;
+        let acting = sibling(key, 'a', &string(field(key, "u").unwrap()));
+        prop_assert!(
+            self.entries_of(&acting, scored).contains_key(rest(key)),
+            "no entry names {}",
+            &key.name
+        );
+        Ok(())
+    }
+
+    fn check_acting(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
+        let kept = |locator: &str| self.0.get(&sibling(key, 'o', locator)).map(history_kept_until);
+        let last_ms = self.check_index(key, earlier, at, scored, kept)?;
         fits(key, last_ms, at)
     }
 
@@ -308,7 +325,7 @@ fn token_entry(member: &[u8], score: &[u8]) -> Option<(String, u64)> {
 
 /// Returns uuid and locator, and until when the key is kept.
 fn device_entry(uuid: &[u8], entry: &[u8]) -> Option<(String, u64)> {
-    let (locator, expires_at_ms) = entry.split_at(14);
+    let (locator, expires_at_ms) = entry.split_at(LOCATOR_CHARS);
     Some((format!("{} {}", string(uuid), string(locator)), number(expires_at_ms)))
 }
 
@@ -321,6 +338,12 @@ fn kept_until(token: &RawKey) -> u64 {
 
 fn is_active(token: &RawKey) -> bool {
     number(field(token, "f").unwrap()) & 1 != 0
+}
+
+/// Returns until when the takeovers of a token are kept. The names of their fields are locators.
+fn history_kept_until(history: &RawKey) -> u64 {
+    let takeovers = history.entries.iter().filter(|(name, _)| name.len() == LOCATOR_CHARS);
+    takeovers.map(|(_, takeover)| takeover_kept_until(takeover)).max().unwrap_or_default()
 }
 
 fn takeover_kept_until(record: &[u8]) -> u64 {

@@ -21,6 +21,7 @@ async fn run(kind: StoreKind, ways: [bool; 2], ops: &[Op]) -> Result<(), TestCas
         let minute = (world.now_ms - NOW_MS) / MINUTE_MS;
         outcome.map_err(|e| TestCaseError::fail(format!("step {step}, minute {minute}, {op:?}: {e}")))?;
     }
+    world.verify().await?;
     world.compare_objects().await
 }
 

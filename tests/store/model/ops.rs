@@ -1,7 +1,7 @@
 //! The operations of random histories.
 
 use doorward::TokenChange;
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use proptest::prelude::*;
 
 use super::values::{OBJECTS, USERS, UUIDS};
@@ -26,6 +26,9 @@ pub enum Op {
     EndUser {
         user: usize,
         except: Option<usize>,
+    },
+    EraseUser {
+        user: usize,
     },
     Relate {
         token: usize,
@@ -96,6 +99,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         3 => (some(), change()).prop_map(|(token, change)| Op::Change { token, change }),
         1 => (user(), prop::option::of(some()))
             .prop_map(|(user, except)| Op::EndUser { user, except }),
+        1 => user().prop_map(|user| Op::EraseUser { user }),
         2 => (some(), 0..OBJECTS.len(), prop::bool::weighted(0.3))
             .prop_map(|(token, object, undo)| Op::Relate { token, object, undo }),
         1 => (0..OBJECTS.len()).prop_map(|object| Op::EndObject { object }),

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::rotation::{PreviousSecret, Rotation};
-use doorward::internals::model::token::{RecordVerdict, RelatedObject, Touch};
+use doorward::internals::model::token::{RecordVerdict, RelatedObject, Texts, Touch};
 use doorward::internals::store::{Outcome, Store};
 use doorward::internals::token_string;
 use doorward::internals::token_string::TokenId;
@@ -14,11 +14,12 @@ use doorward::{Token, TokenChange};
 use futures_util::future::join_all;
 use proptest::prelude::*;
 
+use super::audit::Snapshot;
 use super::ops::{Access, DeviceOp, Op};
 use super::values::*;
 use super::world::{World, counted_back};
 use crate::common::devices::{login_of, sample_device};
-use crate::common::store::{MINUTE_MS, touch, with_idle, with_objects};
+use crate::common::store::{MINUTE_MS, detailed, edited, touch, with_idle, with_objects};
 
 impl World {
     pub async fn apply(&mut self, op: &Op) -> Result<(), TestCaseError> {
@@ -54,6 +55,12 @@ impl World {
                 let except = except.map(|number| self.token(number).record.id);
                 let [memory, redis] = self.end_user(USERS[*user], except).await;
                 prop_assert_eq!(memory, redis);
+            }
+            Op::EraseUser { user } => {
+                for on in [&self.memory, &self.redis] {
+                    on.store.erase_user(USERS[*user], self.now_ms).await.unwrap();
+                }
+                Snapshot::of(&self.redis).check_erased(USERS[*user])?;
             }
             Op::Device(op) => self.apply_to_device(op).await?,
             Op::Relate { token, object: n, undo } => {
@@ -105,7 +112,7 @@ impl World {
                 let token = self.memory.for_login(&device, now_ms);
                 let done = memory.device_login(&login, &token, now_ms).await.unwrap();
                 prop_assert_eq!(&done, &redis.device_login(&login, &token, now_ms).await.unwrap());
-                if let Ok(token) = done {
+                if let Ok((token, _)) = done {
                     self.secrets.insert(token.record.id, vec![token.record.secret_hash]);
                     self.tokens.insert(self.tokens.len() - 1, token);
                 }
@@ -138,7 +145,7 @@ impl World {
     ) -> Result<(), TestCaseError> {
         let ends_at_ms = self.now_ms + lifetime_ms;
         let mut token = with_idle(self.memory.sample(user, self.now_ms), idle_ms);
-        token = crate::common::store::edited(token, |c| {
+        token = edited(token, |c| {
             c.ends_at_ms = ends_at_ms;
             c.expires_at_ms = c.expires_at_ms.min(ends_at_ms);
             c.is_authenticated = is_authenticated;
@@ -146,6 +153,12 @@ impl World {
         for object in &related_objects {
             self.note_related(token.record.id, object.clone(), false);
         }
+        let number = self.tokens.len();
+        token = edited(token, |c| {
+            c.texts = Texts::new(user, number.is_multiple_of(2).then_some("s"), Some("ü"), None)
+        });
+        // Some are longer than events show them, and cut within a character.
+        token = detailed(token, |details| details.user_agent = "aé€".repeat(number % 3 * 22));
         let token = with_objects(token, related_objects);
         self.secrets.insert(token.record.id, vec![token.record.secret_hash]);
         let memory = self.memory.store.issue(&token, self.now_ms).await.unwrap();

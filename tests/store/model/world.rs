@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use doorward::Token;
 use doorward::internals::model::device_key::DeviceKey;
 use doorward::internals::model::token::RelatedObject;
+use doorward::internals::store::redis::verification::damage::Severity;
+use doorward::internals::store::redis::verification::progress::{Progress, VerifyOptions};
 use doorward::internals::token_string::{SecretHash, TokenId};
 use proptest::prelude::*;
 
@@ -81,6 +83,24 @@ impl World {
         let at = Moment { now_ms: self.now_ms, ttls_run: self.ttls_run, ends_ms, taken_away };
         let earlier = std::mem::replace(&mut self.snapshot, Snapshot::of(&self.redis));
         self.snapshot.check(&earlier, &at)
+    }
+
+    /// Asserts that a verification finds no damage. Where TTLs do not run, Redis keeps what has expired, as no server does.
+    pub async fn verify(&self) -> Result<(), TestCaseError> {
+        if !self.ttls_run {
+            return Ok(());
+        }
+        let options = VerifyOptions { repairs: false, rate: u64::MAX, shows_users: true };
+        let report = self.redis.redis().verify(options, &Progress::default(), self.now_ms).await.unwrap();
+        let damage: Vec<_> =
+            report.findings.iter().filter(|(kind, _)| kind.severity() == Severity::Damage).collect();
+        prop_assert!(
+            damage.is_empty() && report.incomplete.is_empty(),
+            "{:?} {:?}",
+            damage,
+            report.incomplete
+        );
+        Ok(())
     }
 
     /// A reverse-index entry less than a minute old stays when the object is removed from the token.

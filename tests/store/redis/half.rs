@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::Rotation;
@@ -128,9 +128,9 @@ async fn a_missing_permission_leaves_no_partial_write() {
     let commands = commands_of_scripts().into_iter().map(|name| (format!("-{name}"), name));
     let channel = ("resetchannels".to_owned(), "PUBLISH".to_owned());
     let only = |kinds: &str| kinds.chars().map(|kind| format!(" ~dw:{kind}:*")).collect::<String>();
-    let kinds = "tueodk"
+    let kinds = "tueodka"
         .chars()
-        .map(|kind| (format!("resetkeys{}", only(&"tueodkrvm".replace(kind, ""))), String::new()));
+        .map(|kind| (format!("resetkeys{}", only(&"tueodkarvm".replace(kind, ""))), String::new()));
     let read_only = ("resetkeys %R~dw:*".to_owned(), String::new());
     for (rules, named) in commands.chain([channel, read_only]).chain(kinds) {
         server.cli(&["FLUSHALL"]);

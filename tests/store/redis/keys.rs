@@ -75,7 +75,7 @@ async fn key_names_are_the_documented_ones_and_only_shared_keys_persist() {
     let server = RedisServer::start();
     let on = TestStore::alone_on(&server).await;
     on.store.shared_token_key("a key").await.unwrap();
-    assert_eq!(on.store.inspect().await.faults, []);
+    assert_eq!(on.store.examine().await.fatal(), None);
     let token = on.issue("alice", NOW_MS).await;
     let token_key = format!("dw:t:{{8c4d}}:{}", token.record.id.locator());
     let all = ["dw:e:{8c4d}:alice", "dw:m:check-key", "dw:m:schema", &token_key, "dw:u:{8c4d}:alice"];
@@ -93,7 +93,7 @@ async fn another_schema_version_is_rejected() {
     let on = TestStore::alone_on(&server).await;
     server.cli(&["SET", "dw:m:schema", "0"]);
     for _ in 0..2 {
-        assert_eq!(on.store.inspect().await.faults[0].kind, FaultKind::Schema);
+        assert_eq!(on.store.examine().await.faults[0].kind, FaultKind::Schema);
         let error = on.store.issue(&on.sample("alice", NOW_MS), NOW_MS).await.unwrap_err();
         assert!(matches!(error, StoreError::Unusable(_)), "{error}");
     }

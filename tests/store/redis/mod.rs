@@ -8,6 +8,7 @@ mod full;
 mod half;
 mod key_lifetimes;
 mod keys;
+mod live_tokens;
 mod outage;
 mod round_trips;
 mod secrets;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::messages::*;
 use crate::common::http2::Http2;
+use crate::common::log_lines::all_lines;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, bearer, cookie, on_both_stores, text};
 
@@ -53,6 +54,32 @@ fn a_check_gives_the_same_outcomes_as_auth() {
         // A message without a request, as Envoy's TCP filter sends it.
         check_message(&mut client, &[]).assert_denied(401);
         check_message(&mut client, &field(1, "")).assert_denied(401);
+    });
+}
+
+#[test]
+fn refused_checks_are_in_the_access_log() {
+    let settings = [GRPC, ("DOORWARD_ACCESS_LOG", "refused"), ("DOORWARD_LOG_FORMAT", "json")];
+    on_both_stores(&settings, |server| {
+        let mut client = Http2::connect(server.grpc_listen());
+        let token = bearer(&server.issue(json!({}))["token"]);
+        let allowed = Request { headers: vec![("authorization", &*token)], ..Request::default() };
+        check(&mut client, &allowed).identity();
+        let base = Request { method: "PUT", source: "203.0.113.7", ..Request::default() };
+        let headers = vec![("x-request-id", "req-1"), ("authorization", "Bearer x")];
+        check(&mut client, &Request { headers, ..base }).assert_denied(401);
+        let unknown = Request { extensions: vec![("check", "nosuch")], source: "::1", ..Request::default() };
+        check(&mut client, &unknown).assert_denied(404);
+        let long = "a".repeat(300 * 1024);
+        let too_large = Request { headers: vec![("x-a", &*long)], ..Request::default() };
+        check(&mut client, &too_large).assert_denied(431);
+        let expected = [
+            json!({"result": "invalid-token", "status": 401, "method": "PUT", "path": "/a", "address": "203.0.113.7",
+                "request_id": "req-1"}),
+            json!({"result": "unknown-check", "status": 404, "method": "GET", "path": "/a", "address": "::1"}),
+            json!({"result": "too-large", "status": 431}),
+        ];
+        assert_eq!(all_lines(server, "access", 3), expected);
     });
 }
 

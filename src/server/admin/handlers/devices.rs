@@ -3,6 +3,7 @@
 use hyper::StatusCode;
 
 use super::tokens;
+use crate::logging::audit::AuditEntry;
 use crate::model::device_key::{DeviceChange, DeviceKey};
 use crate::model::field_rules as rules;
 use crate::server::admin::call::{AdminCall, Answer};
@@ -14,7 +15,7 @@ use crate::server::transport::response::{empty, json};
 use crate::service::NewDevice;
 
 /// Gets or creates the user's device key of this uuid: 201 with its login token, which is shown only here, or 200.
-pub async fn get_or_create(mut call: AdminCall<'_>) -> Answer {
+pub async fn get_or_create(mut call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let service = call.service();
     let mut fields = call.input.json().await?;
     let user = call.params.user(&mut fields)?;
@@ -22,7 +23,11 @@ pub async fn get_or_create(mut call: AdminCall<'_>) -> Answer {
     let name = fields.optional("name", text(rules::device_name)).filter(|name| !name.is_empty());
     let user_agent = fields.optional("user_agent", user_agent).unwrap_or_default();
     let uuid = fields.finish_with(uuid)?;
+    entry.device = Some(uuid.clone());
     let made = service.make_device(NewDevice { user, uuid, name, user_agent }, call.actor).await?;
+    if made.login_token.is_none() {
+        entry.count = Some(0);
+    }
     let status = if made.login_token.is_some() { StatusCode::CREATED } else { StatusCode::OK };
     Ok(json(status, &MadeDeviceJson::of(&made)))
 }
@@ -48,7 +53,7 @@ pub async fn show(mut call: AdminCall<'_>) -> Answer {
 }
 
 /// Changes a device key: 200, the device key. Deactivation revokes the tokens that it logged in.
-pub async fn change(mut call: AdminCall<'_>) -> Answer {
+pub async fn change(mut call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let service = call.service();
     let mut fields = call.input.json().await?;
     let user = call.params.user(&mut fields)?;
@@ -57,12 +62,14 @@ pub async fn change(mut call: AdminCall<'_>) -> Answer {
     let name = fields.clearable("name", text(rules::device_name));
     fields.finish()?;
     let change = DeviceChange { is_active, name: name.map(|name| name.filter(|name| !name.is_empty())) };
+    let given = [("name", change.name.is_some()), ("is_active", is_active.is_some())];
+    entry.fields = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect();
     let device = service.change_device(&user, &uuid, &change, call.actor).await?;
     Ok(json(StatusCode::OK, &DeviceJson::of(&device)))
 }
 
 /// Removes a device key and revokes the tokens that it logged in: 204.
-pub async fn remove(mut call: AdminCall<'_>) -> Answer {
+pub async fn remove(mut call: AdminCall<'_>, _: &mut AuditEntry) -> Answer {
     let mut query = call.input.query();
     let user = call.params.user(&mut query)?;
     let uuid = call.params.uuid(&mut query)?;
@@ -73,7 +80,7 @@ pub async fn remove(mut call: AdminCall<'_>) -> Answer {
 
 /// Issues a token to the owner of the device key: 201 with the token string, which is shown only here. All refusals are the
 /// same 401, so a caller cannot probe for device keys.
-pub async fn log_in(call: AdminCall<'_>) -> Answer {
+pub async fn log_in(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let (service, cookie) = (call.service(), &call.admin.settings.cookie);
     let mut fields = call.input.json().await?;
     let uuid = fields.required("uuid", parsed(rules::device_uuid));
@@ -81,6 +88,9 @@ pub async fn log_in(call: AdminCall<'_>) -> Answer {
     // The service fills in the user of the device key.
     let (new, is_for_cookie) = tokens::new_token(&mut fields, Some(String::new()));
     let ((uuid, login_token), new) = fields.finish_with(uuid.zip(login_token).zip(new))?;
+    tokens::tell_login(entry, &new);
+    entry.device = Some(uuid.clone());
     let issued = service.device_login(uuid, &login_token, new, call.actor).await?;
+    tokens::tell_issued(entry, &issued);
     Ok(tokens::issued_response(service, cookie, &issued, is_for_cookie))
 }

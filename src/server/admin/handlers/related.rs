@@ -4,6 +4,7 @@
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::logging::audit::AuditEntry;
 use crate::model::field_rules as rules;
 use crate::model::token::{RelatedObject, Token};
 use crate::server::admin::call::{AdminCall, Answer};
@@ -20,27 +21,29 @@ pub fn related_object(fields: &mut Fields) -> Option<RelatedObject> {
 }
 
 /// Relates the token to an object: 204, also if it was related before.
-pub async fn relate(call: AdminCall<'_>) -> Answer {
+pub async fn relate(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let (service, id) = (call.service(), call.params.id()?);
     let mut fields = call.input.json().await?;
     let object = related_object(&mut fields);
     let object = fields.finish_with(object)?;
+    entry.object = Some(object.clone());
     service.relate(id, &object, call.actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// Unrelates the token from an object: 204, also if it was not related.
-pub async fn unrelate(call: AdminCall<'_>) -> Answer {
+pub async fn unrelate(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let (service, id) = (call.service(), call.params.id()?);
     let mut fields = call.input.json().await?;
     let object = related_object(&mut fields);
     let object = fields.finish_with(object)?;
+    entry.object = Some(object.clone());
     service.unrelate(id, &object, call.actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// Unrelates the token from the object in the path, for clients that send no body with DELETE: 204.
-pub async fn unrelate_by_path(mut call: AdminCall<'_>) -> Answer {
+pub async fn unrelate_by_path(mut call: AdminCall<'_>, _: &mut AuditEntry) -> Answer {
     let mut query = call.input.query();
     let object = call.params.object(&mut query)?;
     query.finish()?;
@@ -61,10 +64,11 @@ pub async fn list_tokens(mut call: AdminCall<'_>) -> Answer {
 }
 
 /// Revokes the object's live tokens: 200, their number.
-pub async fn revoke_tokens(mut call: AdminCall<'_>) -> Answer {
+pub async fn revoke_tokens(mut call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let mut query = call.input.query();
     let object = call.params.object(&mut query)?;
     query.finish()?;
     let revoked = call.service().revoke_object_tokens(&object, call.actor).await?;
+    entry.count = Some(revoked);
     Ok(response::json(StatusCode::OK, &json!({"revoked": revoked})))
 }

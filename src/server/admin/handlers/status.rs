@@ -1,11 +1,16 @@
-//! `GET /v1/status`: whether the node is ready, and the faults that it found when it last inspected the store.
+//! `GET /v1/status`: whether the node is ready, the faults that it found when it last inspected the store, the last reload
+//! of its settings, and the use of its API keys.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
+use crate::server::admin::api_keys::KnownKey;
 use crate::server::admin::call::{AdminCall, Answer};
+use crate::server::json::timestamp::timestamp;
+use crate::server::reload::status::LastReload;
 use crate::server::transport::response;
 use crate::store::report::{DeniedTo, Fault, MasterReport};
+use crate::values::{ApiKey, Scope};
 
 /// Shows the status: 200, also while the node is not ready.
 pub async fn show(call: AdminCall<'_>) -> Answer {
@@ -17,8 +22,31 @@ pub async fn show(call: AdminCall<'_>) -> Answer {
         "store": call.service().store().name(),
         "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
         "masters": report.masters.iter().map(master).collect::<Vec<_>>(),
+        "last_reload": last_reload(&call.admin.reload.last()),
+        "api_keys": call.admin.api_keys.present().iter().map(|known| api_key(known)).collect::<Vec<_>>(),
     });
     Ok(response::json(StatusCode::OK, &status))
+}
+
+fn last_reload(last: &LastReload) -> Value {
+    json!({
+        "at": timestamp(last.at_ms),
+        "successful": last.is_successful(),
+        "mistakes": last.mistakes,
+        "needs_restart": last.needs_restart,
+    })
+}
+
+/// An API key without its hash. Its last use is what this node knows.
+fn api_key(known: &KnownKey) -> Value {
+    let ApiKey { name, scopes, expires_at_ms, .. } = &known.key;
+    let scopes = Scope::ALL.into_iter().filter(|scope| scopes.contains(*scope)).map(Scope::name);
+    json!({
+        "name": name,
+        "scopes": scopes.collect::<Vec<_>>(),
+        "expires_at": expires_at_ms.map(timestamp),
+        "last_used_at": known.last_used_ms().map(timestamp),
+    })
 }
 
 fn fault(fault: &Fault) -> Value {
@@ -26,6 +54,7 @@ fn fault(fault: &Fault) -> Value {
     let of = |part: fn(&DeniedTo) -> &String| denied.as_ref().map(part).filter(|text| !text.is_empty());
     json!({
         "kind": kind.name(),
+        "severity": kind.severity().name(),
         "fatal": kind.is_fatal(),
         "server": server,
         "cause": cause,
@@ -42,6 +71,10 @@ fn master(master: &MasterReport) -> Value {
         "address": master.address,
         "version": known(&master.version),
         "memory_policy": known(&master.memory_policy),
+        "memory_used": (!master.version.is_empty()).then_some(master.memory.used),
+        "memory_limit": (master.memory.limit > 0).then_some(master.memory.limit),
+        "persistence": known(&master.persistence),
+        "replicas": (!master.version.is_empty()).then_some(master.replicas),
         "tracking": master.is_tracked,
     })
 }

@@ -2,8 +2,9 @@
 
 use hyper::StatusCode;
 
-use crate::model::event::RevokeReason;
+use crate::logging::audit::AuditEntry;
 use crate::model::field_rules as rules;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::Takeover;
 use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::{integer, text};
@@ -12,7 +13,7 @@ use crate::server::json::takeover::TakeoverJson;
 use crate::server::transport::response::{empty, json};
 
 /// Starts a takeover: 201, the takeover.
-pub async fn start(call: AdminCall<'_>) -> Answer {
+pub async fn start(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let (service, token) = (call.service(), call.params.id()?);
     let mut fields = call.input.json().await?;
     let user = fields.required("user", text(rules::user));
@@ -20,12 +21,14 @@ pub async fn start(call: AdminCall<'_>) -> Answer {
     let max_seconds = service.policy().max_takeover_age_ms / 1000;
     let age_ms = fields.optional("seconds", integer(1..=max_seconds)).map(|seconds| seconds * 1000);
     let user = fields.finish_with(user)?;
+    (entry.taken_over, entry.reason) = (Some(user.clone()), reason.clone());
     let takeover = service.start_takeover(token, user, reason, age_ms, call.actor).await?;
+    (entry.takeover, entry.user) = (Some(takeover.id), Some(takeover.actor.clone()));
     Ok(json(StatusCode::CREATED, &TakeoverJson::of(&takeover)))
 }
 
 /// Ends the active takeover: 204, or 404 without one.
-pub async fn end(call: AdminCall<'_>) -> Answer {
+pub async fn end(call: AdminCall<'_>, _: &mut AuditEntry) -> Answer {
     call.input.no_query()?;
     call.service().end_takeover(call.params.id()?, RevokeReason::Ended, call.actor).await?;
     Ok(empty(StatusCode::NO_CONTENT))

@@ -6,8 +6,9 @@ use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 
 use super::related::related_object;
-use crate::model::event::RevokeReason;
+use crate::logging::audit::{Action, AuditEntry};
 use crate::model::field_rules as rules;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Token, TokenChange};
 use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::{Fields, boolean, integer, parsed, text, user_agent};
@@ -19,13 +20,16 @@ use crate::service::{Issued, NewToken, Service};
 use crate::values::Cookie;
 
 /// Issues a token: 201 with the token string, which is shown only here.
-pub async fn issue(call: AdminCall<'_>) -> Answer {
+pub async fn issue(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let (service, cookie) = (call.service(), &call.admin.settings.cookie);
     let mut fields = call.input.json().await?;
     let user = fields.required("user", text(rules::user));
     let (new, is_for_cookie) = new_token(&mut fields, user);
     let new = fields.finish_with(new)?;
+    tell_login(entry, &new);
+    entry.user = Some(new.user.clone());
     let issued = service.issue(new, call.actor).await?;
+    tell_issued(entry, &issued);
     Ok(issued_response(service, cookie, &issued, is_for_cookie))
 }
 
@@ -37,7 +41,7 @@ pub async fn show(call: AdminCall<'_>) -> Answer {
 }
 
 /// Changes a token: 200, the token.
-pub async fn change(call: AdminCall<'_>) -> Answer {
+pub async fn change(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let (service, id) = (call.service(), call.params.id()?);
     let mut fields = call.input.json().await?;
     let is_active = fields.optional("is_active", boolean);
@@ -46,25 +50,39 @@ pub async fn change(call: AdminCall<'_>) -> Answer {
     }
     let change = TokenChange {
         auth_slug: fields.clearable("auth_slug", text(rules::auth_slug)),
+        scopes: fields.scopes().map(|scopes| Some(scopes).filter(|scopes| !scopes.is_empty())),
         allowed_cookie: fields.optional("allowed_cookie", boolean),
         allowed_header: fields.optional("allowed_header", boolean),
         revoke: (is_active == Some(false)).then_some(RevokeReason::Ended),
         ..TokenChange::default()
     };
     fields.finish()?;
-    Ok(without_secret(service, &service.change(id, &change, call.actor).await?))
+    let given = [
+        ("auth_slug", change.auth_slug.is_some()),
+        ("allowed_cookie", change.allowed_cookie.is_some()),
+        ("allowed_header", change.allowed_header.is_some()),
+        ("is_active", change.revoke.is_some()),
+    ];
+    entry.fields = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect();
+    if change.revoke.is_some() {
+        entry.action = Action::TokenRevoke;
+    }
+    let token = service.change(id, &change, call.actor).await?;
+    entry.user = Some(token.record.user().to_owned());
+    Ok(without_secret(service, &token))
 }
 
 /// Revokes a token: 204, also if it was revoked before.
-pub async fn revoke(call: AdminCall<'_>) -> Answer {
+pub async fn revoke(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     call.input.no_query()?;
     let change = TokenChange::revoking(RevokeReason::Ended);
-    call.service().change(call.params.id()?, &change, call.actor).await?;
+    let token = call.service().change(call.params.id()?, &change, call.actor).await?;
+    entry.user = Some(token.record.user().to_owned());
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// Gives a token a new secret: 200 with the token string, which is shown only here.
-pub async fn rotate(call: AdminCall<'_>) -> Answer {
+pub async fn rotate(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let (service, id) = (call.service(), call.params.id()?);
     let mut fields = call.input.optional_json().await?;
     let is_for_cookie = wants_cookie(&mut fields);
@@ -74,14 +92,29 @@ pub async fn rotate(call: AdminCall<'_>) -> Answer {
     }
     fields.finish()?;
     let issued = service.rotate(id, call.actor).await?;
+    tell_issued(entry, &issued);
     Ok(with_secret(StatusCode::OK, service, &call.admin.settings.cookie, &issued, is_for_cookie))
 }
 
 /// Records that the second factor was shown: 200, the token.
-pub async fn confirm(call: AdminCall<'_>) -> Answer {
+pub async fn confirm(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     call.input.no_query()?;
     let token = call.service().confirm(call.params.id()?, call.actor).await?;
+    entry.user = Some(token.record.user().to_owned());
     Ok(without_secret(call.service(), &token))
+}
+
+/// Tells the audit log where a login comes from.
+pub fn tell_login(entry: &mut AuditEntry, new: &NewToken) {
+    entry.ip = Some(new.ip);
+    entry.user_agent = Some(rules::user_agent(&new.user_agent)).filter(|user_agent| !user_agent.is_empty());
+}
+
+/// Tells the audit log which token has a new secret.
+pub fn tell_issued(entry: &mut AuditEntry, issued: &Issued) {
+    entry.user = Some(issued.token.record.user().to_owned());
+    entry.token = Some(issued.token.record.id);
+    entry.evicted.clone_from(&issued.evicted);
 }
 
 /// Builds the 201 of a token that was just issued.
@@ -102,7 +135,7 @@ fn with_secret(
     status: StatusCode,
     service: &Service,
     cookie: &Cookie,
-    Issued { token, token_string }: &Issued,
+    Issued { token, token_string, .. }: &Issued,
     is_for_cookie: bool,
 ) -> Response<Body> {
     let now_ms = service.clock().now_ms();
@@ -124,6 +157,12 @@ pub fn new_token(fields: &mut Fields, user: Option<String>) -> (Option<NewToken>
         user_agent: fields.optional("user_agent", user_agent).unwrap_or_default(),
         auth_slug: fields.optional("auth_slug", text(rules::auth_slug)),
         backend: fields.optional("backend", text(rules::backend)),
+        scopes: fields
+            .scopes()
+            .iter()
+            .flat_map(|scopes| scopes.split_whitespace())
+            .map(str::to_owned)
+            .collect(),
         expiration: fields.optional("expiration", boolean).unwrap_or(true),
         allowed_cookie: fields.optional("allowed_cookie", boolean).unwrap_or(true),
         allowed_header: fields.optional("allowed_header", boolean).unwrap_or(true),

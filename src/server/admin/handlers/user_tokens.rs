@@ -3,6 +3,7 @@
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::logging::audit::AuditEntry;
 use crate::model::token::Token;
 use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::parsed;
@@ -29,12 +30,14 @@ pub async fn list(mut call: AdminCall<'_>) -> Answer {
 }
 
 /// Revokes the user's tokens except the one named by `except`: 200, their number.
-pub async fn revoke_all(mut call: AdminCall<'_>) -> Answer {
+pub async fn revoke_all(mut call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let mut query = call.input.query();
     let user = call.params.user(&mut query)?;
     let token_id = parsed(|id| TokenId::parse(id).ok_or_else(|| "must be a token id".into()));
     let except = query.optional("except", token_id);
     query.finish()?;
+    entry.except = except;
     let revoked = call.service().revoke_user_tokens(&user, except, call.actor).await?;
+    entry.count = Some(revoked);
     Ok(response::json(StatusCode::OK, &json!({"revoked": revoked})))
 }

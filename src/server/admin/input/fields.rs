@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::field_types::list;
 use super::json_pointer::escaped;
 use super::strict_json::{self, ParsedJson};
+use crate::model::field_rules as rules;
 use crate::server::admin::problem::{FieldError, Problem, ProblemKind};
 
 const REPEATED: &str = "must be given once";
@@ -116,6 +117,29 @@ impl Fields {
         strings
     }
 
+    /// Takes the field `scopes`, a list of words, as one text with a space between two. `null` clears it.
+    pub fn scopes(&mut self) -> Option<String> {
+        let items = self.clearable("scopes", list(rules::MAX_SCOPES))?.unwrap_or_default();
+        let mut words = Vec::new();
+        for (at, item) in items.iter().enumerate() {
+            match item.as_str() {
+                Some(word) => words.push(word),
+                None => self.fail(&format!("scopes/{at}"), "must be a string"),
+            }
+        }
+        if words.len() < items.len() {
+            return None;
+        }
+        match rules::scopes(words) {
+            Ok(scopes) => Some(scopes),
+            Err((at, detail)) => {
+                let name = at.map_or_else(|| "scopes".to_owned(), |at| format!("scopes/{at}"));
+                self.fail(&name, detail);
+                None
+            }
+        }
+    }
+
     /// Adds an error of a field.
     pub fn fail(&mut self, name: &str, detail: impl Into<String>) {
         let path = self.full_path(name);
@@ -164,12 +188,17 @@ fn is_out_of_range(error: &serde_json::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hyper::HeaderMap;
+
     use super::*;
+    use crate::entropy::Entropy;
     use crate::model::field_rules as rules;
     use crate::server::admin::input::field_types::{boolean, integer, text};
+    use crate::server::request::request_id::RequestId;
 
     fn pointers(problem: Problem) -> Vec<String> {
-        let body = problem.response().into_body();
+        let request_id = RequestId::of(&HeaderMap::new(), &Entropy::seeded(1));
+        let body = problem.response(&request_id).into_body();
         let bytes = collect(body);
         let json: Value = serde_json::from_slice(&bytes).unwrap();
         json["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect()

@@ -1,5 +1,7 @@
 //! The call of an authenticated OAuth client.
 
+use std::sync::Arc;
+
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 
@@ -7,6 +9,7 @@ use super::credentials::ClientCredentials;
 use super::error::OAuthError;
 use super::form::Form;
 use crate::model::event::Actor;
+use crate::server::admin::api_keys::KnownKey;
 use crate::server::admin::input::body::{BodyLimit, has_type, read_body, unsupported_type};
 use crate::server::admin::plane::AdminPlane;
 use crate::server::transport::body::Body;
@@ -22,8 +25,8 @@ pub type OAuthAnswer = Result<Response<Body>, OAuthError>;
 pub struct OAuthCall<'a> {
     /// The plane that got it.
     pub admin: &'a AdminPlane,
-    /// The API key, as events name it.
-    pub actor: Actor<'a>,
+    /// The API key.
+    pub key: Arc<KnownKey>,
     /// The token string in the form.
     pub token: String,
     /// Whether the use of the token counts as an access.
@@ -31,8 +34,8 @@ pub struct OAuthCall<'a> {
 }
 
 impl<'a> OAuthCall<'a> {
-    /// Authenticates the client and reads its form. Without valid credentials in the headers, only a little of the body is
-    /// read: the key may be in it.
+    /// Authenticates the client and reads its form. `key_name` gets the name of its API key, if that is valid. Without valid
+    /// credentials in the headers, only a little of the body is read: the key may be in it.
     ///
     /// # Errors
     /// OAuth's, and 415, 413 and 408 like other calls.
@@ -40,10 +43,11 @@ impl<'a> OAuthCall<'a> {
         admin: &'a AdminPlane,
         request: Request<Incoming>,
         scopes: &'static [Scope],
+        key_name: &mut Option<String>,
     ) -> Result<Self, OAuthError> {
         let (head, body) = request.into_parts();
         let credentials = ClientCredentials::extract(&head.headers);
-        let by_headers = credentials.authorize(&admin.api_keys, scopes);
+        let by_headers = credentials.authorize(&admin.api_keys, scopes, key_name);
         let limit = if by_headers.is_ok() { BodyLimit::AUTHENTICATED } else { BodyLimit::UNAUTHENTICATED };
         let is_form = has_type(&head.headers, &[FORM]);
         let body = match is_form {
@@ -57,7 +61,7 @@ impl<'a> OAuthCall<'a> {
             (Err(problem), _) => return Err(problem.into()),
         };
         let form = Form::parse(&body)?;
-        let key = credentials.with(&form)?.authorize(&admin.api_keys, scopes)?;
+        let key = credentials.with(&form)?.authorize(&admin.api_keys, scopes, key_name)?;
         if !is_form {
             return Err(unsupported_type(&format!("the body must be a form: Content-Type: {FORM}")).into());
         }
@@ -66,6 +70,11 @@ impl<'a> OAuthCall<'a> {
         }
         let token = form.token.ok_or(OAuthError::InvalidRequest("token is missing"))?;
         let access = admin.settings.access(&head.headers);
-        Ok(Self { admin, actor: Actor::ApiKey(&key.name), token, access })
+        Ok(Self { admin, key, token, access })
+    }
+
+    /// The API key, as events name it.
+    pub fn actor(&self) -> Actor<'_> {
+        Actor::ApiKey(self.key.name())
     }
 }

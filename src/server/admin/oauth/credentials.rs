@@ -1,5 +1,7 @@
 //! The credentials of an OAuth client: an API key, as a Bearer token or as the client secret.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
@@ -8,10 +10,10 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 
 use super::error::OAuthError;
 use super::form::Form;
-use crate::server::admin::api_keys;
+use crate::server::admin::api_keys::{ApiKeys, KnownKey};
 use crate::server::admin::problem::challenge;
 use crate::server::request::credentials::after_scheme;
-use crate::values::{ApiKey, Scope};
+use crate::values::Scope;
 
 /// Clients differ about the padding.
 const BASIC: GeneralPurpose = GeneralPurpose::new(
@@ -64,26 +66,25 @@ impl ClientCredentials {
         }
     }
 
-    /// Returns the API key, if it has one of these scopes.
+    /// Returns the API key, if it has one of these scopes. `key_name` gets its name in any case.
     ///
     /// # Errors
     /// `InvalidClient`, `InsufficientScope`.
-    pub fn authorize<'a>(
+    pub fn authorize(
         &self,
-        keys: &'a [ApiKey],
+        keys: &ApiKeys,
         scopes: &'static [Scope],
-    ) -> Result<&'a ApiKey, OAuthError> {
+        key_name: &mut Option<String>,
+    ) -> Result<Arc<KnownKey>, OAuthError> {
         let (text, challenge): (&[u8], _) = match self {
             Self::Absent => (b"", challenge::API_KEY_MISSING),
             Self::Bearer(key) => (key, challenge::API_KEY_INVALID),
             Self::Basic(key) | Self::Form(key) => (key, challenge::BASIC),
             Self::Unsupported => (b"", challenge::BASIC),
         };
-        match api_keys::find(keys, text) {
-            None => Err(OAuthError::InvalidClient { challenge }),
-            Some(key) if api_keys::has_one_of(key, scopes) => Ok(key),
-            Some(_) => Err(OAuthError::InsufficientScope(scopes)),
-        }
+        let known = keys.find(text).map_err(|_| OAuthError::InvalidClient { challenge })?;
+        *key_name = Some(known.name().to_owned());
+        if known.has_one_of(scopes) { Ok(known) } else { Err(OAuthError::InsufficientScope(scopes)) }
     }
 }
 

@@ -5,7 +5,8 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::server::admin::api_keys::lacks;
-use crate::server::admin::problem::{Problem, challenge};
+use crate::server::admin::problem::{Problem, ProblemKind, challenge};
+use crate::server::request::request_id::RequestId;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::json;
 use crate::service::ServiceError;
@@ -21,8 +22,8 @@ pub enum OAuthError {
     InvalidClient { challenge: &'static str },
     /// The API key has none of these scopes.
     InsufficientScope(&'static [Scope]),
-    /// The store failed.
-    Failed(ServiceError),
+    /// The store failed. The response has OAuth's form.
+    Failed(Problem),
     /// OAuth has no error for it, so the response is the one of the other calls.
     Problem(Problem),
 }
@@ -31,14 +32,24 @@ impl OAuthError {
     /// The error of the store that the log shall report.
     pub fn cause(&self) -> Option<&StoreError> {
         match self {
-            Self::Failed(ServiceError::Store(error)) => Some(error),
-            Self::Problem(problem) => problem.cause(),
+            Self::Failed(problem) | Self::Problem(problem) => problem.cause(),
             _ => None,
         }
     }
 
-    /// The response.
-    pub fn response(self) -> Response<Body> {
+    /// The kind of problem that other calls have for it.
+    pub fn kind(&self) -> ProblemKind {
+        match self {
+            Self::InvalidRequest(_) => ProblemKind::InvalidFields,
+            Self::InvalidClient { challenge: challenge::API_KEY_MISSING } => ProblemKind::ApiKeyMissing,
+            Self::InvalidClient { .. } => ProblemKind::ApiKeyInvalid,
+            Self::InsufficientScope(_) => ProblemKind::InsufficientScope,
+            Self::Failed(problem) | Self::Problem(problem) => problem.kind(),
+        }
+    }
+
+    /// The response. OAuth's own errors have no member for `request_id`.
+    pub fn response(self, request_id: &RequestId) -> Response<Body> {
         match self {
             Self::InvalidRequest(detail) => error(StatusCode::BAD_REQUEST, "invalid_request", detail),
             Self::InvalidClient { challenge } => {
@@ -54,15 +65,15 @@ impl OAuthError {
                     .insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge::INSUFFICIENT_SCOPE));
                 response
             }
-            Self::Failed(cause) => failed(cause),
-            Self::Problem(problem) => problem.response(),
+            Self::Failed(problem) => failed(problem, request_id),
+            Self::Problem(problem) => problem.response(request_id),
         }
     }
 }
 
 /// Translates the response of the other calls into OAuth's form.
-fn failed(cause: ServiceError) -> Response<Body> {
-    let other = Problem::from(cause).response();
+fn failed(problem: Problem, request_id: &RequestId) -> Response<Body> {
+    let other = problem.response(request_id);
     if other.status() == StatusCode::SERVICE_UNAVAILABLE {
         let detail = "the store is unavailable; try again";
         let mut response = error(other.status(), "temporarily_unavailable", detail);
@@ -80,7 +91,7 @@ impl From<Problem> for OAuthError {
 
 impl From<ServiceError> for OAuthError {
     fn from(error: ServiceError) -> Self {
-        Self::Failed(error)
+        Self::Failed(error.into())
     }
 }
 

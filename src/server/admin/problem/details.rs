@@ -10,6 +10,7 @@ use super::challenge;
 use super::field_error::FieldError;
 use super::kind::ProblemKind;
 use crate::server::plane_hint::not_found_on_admin;
+use crate::server::request::request_id::RequestId;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::with_json_type;
 use crate::store::StoreError;
@@ -67,6 +68,12 @@ impl Problem {
             .with_header(WWW_AUTHENTICATE, challenge::API_KEY_INVALID)
     }
 
+    /// 401 for an API key that has expired. Only the holder of the key can get this answer.
+    pub fn api_key_expired() -> Self {
+        Self::new(ProblemKind::ApiKeyInvalid, "the API key has expired")
+            .with_header(WWW_AUTHENTICATE, challenge::API_KEY_INVALID)
+    }
+
     /// 403: the API key has none of the scopes of which the call needs one.
     pub fn insufficient_scope(detail: String) -> Self {
         Self::new(ProblemKind::InsufficientScope, detail)
@@ -83,13 +90,18 @@ impl Problem {
         Self { cause: Some(Box::new(error)), ..self }
     }
 
+    /// The kind of the refusal.
+    pub fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
     /// The error of the store that the log shall report.
     pub fn cause(&self) -> Option<&StoreError> {
         self.cause.as_deref()
     }
 
-    /// The response.
-    pub fn response(self) -> Response<Body> {
+    /// The response. `request_id` is an extension member (RFC 9457, section 3.2).
+    pub fn response(self, request_id: &RequestId) -> Response<Body> {
         #[derive(Serialize)]
         struct ProblemJson<'a> {
             r#type: &'static str,
@@ -98,6 +110,7 @@ impl Problem {
             detail: &'a str,
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             errors: &'a [FieldError],
+            request_id: &'a str,
         }
         let body = ProblemJson {
             r#type: self.kind.uri(),
@@ -105,6 +118,7 @@ impl Problem {
             status: self.kind.status().as_u16(),
             detail: &self.detail,
             errors: &self.errors,
+            request_id: request_id.as_str(),
         };
         let mut response = with_json_type(self.kind.status(), &body, "application/problem+json");
         if let Some((name, value)) = self.header

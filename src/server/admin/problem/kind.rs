@@ -21,6 +21,13 @@ macro_rules! kinds {
                 }
             }
 
+            /// The name at the end of `type`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $uri,)+
+                }
+            }
+
             /// The `type`: a name, not an address to open.
             pub const fn uri(self) -> &'static str {
                 match self {
@@ -45,7 +52,7 @@ kinds! {
     BodyIncomplete: BAD_REQUEST, "body-incomplete", "Incomplete body";
     /// The request carries no API key.
     ApiKeyMissing: UNAUTHORIZED, "api-key-missing", "API key missing";
-    /// The API key is unknown.
+    /// The API key is unknown or has expired.
     ApiKeyInvalid: UNAUTHORIZED, "api-key-invalid", "API key invalid";
     /// The device key, the uuid and the login token do not belong together.
     LoginRefused: UNAUTHORIZED, "login-refused", "Device login refused";

@@ -16,8 +16,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::request::{Next, parse_next};
 use super::response;
-use crate::server::auth::admission::Admission;
-use crate::server::auth::decision::{Decision, Progress};
+use crate::server::auth::decision::{Decision, Progress, Undecided};
 use crate::server::auth::plane::ValidationPlane;
 use crate::server::request::client::DirectClient;
 use crate::server::request::origin::RequestOrigin;
@@ -25,7 +24,6 @@ use crate::server::transport::connections::OpenConnection;
 use crate::server::transport::date::DateText;
 use crate::server::transport::fast_path::{ByteStream, FastPath, FastPathEnd};
 use crate::server::transport::stream::{AnswerStream, MAX_HELD_BYTES};
-use crate::validation::LookUp;
 
 /// The bytes read at once at first; doubled whenever a read fills the buffer.
 const READ_BYTES: usize = 2 * 1024;
@@ -53,8 +51,8 @@ impl FastPath for AuthFastPath<'_> {
         loop {
             let goes_on = match connection.answer_all() {
                 // Answers that are ready do not wait for the store.
-                Action::ReadStore(look_up, admission) => match connection.send().await {
-                    Ok(true) => connection.read_store(look_up, &admission).await,
+                Action::ReadStore(undecided) => match connection.send().await {
+                    Ok(true) => connection.read_store(undecided).await,
                     stopped => stopped,
                 },
                 Action::Send => connection.send().await,
@@ -99,7 +97,7 @@ struct Answers {
 impl Answers {
     fn write(&mut self, decision: &Decision<'_>, plane: &ValidationPlane, open: &OpenConnection) {
         let now_ms = match decision {
-            Decision::Allowed(_, now_ms) => *now_ms,
+            Decision::Allowed(_, now_ms, _) => *now_ms,
             _ => plane.validator.service().clock().now_ms(),
         };
         self.is_last = open.is_draining();
@@ -109,7 +107,7 @@ impl Answers {
 
 /// What a connection has to do next.
 enum Action {
-    ReadStore(LookUp, Admission),
+    ReadStore(Undecided),
     Send,
     Receive,
     Close,
@@ -151,15 +149,16 @@ impl<'a, T: ByteStream> FastPathConnection<'a, T> {
                 let admission = self.plane.admission(request.path)?;
                 let (headers, method, client) = (request.headers, request.method, self.client);
                 let origin = RequestOrigin { headers, method, authority: None, client };
-                Some(self.plane.decide(origin, admission, write))
+                let span = self.plane.begin_span(&origin, request.path);
+                Some(self.plane.decide(origin, request.path, admission, span, write))
             });
             match next {
                 Next::Common(progress, length) => {
                     self.answered += length;
                     self.is_fresh = false;
                     self.open.mark_used();
-                    if let Progress::MustRead(look_up, admission) = progress {
-                        return Action::ReadStore(look_up, admission);
+                    if let Progress::MustRead(undecided) = progress {
+                        return Action::ReadStore(undecided);
                     }
                 }
                 Next::Partial => return Action::Receive,
@@ -171,11 +170,11 @@ impl<'a, T: ByteStream> FastPathConnection<'a, T> {
         }
     }
 
-    async fn read_store(&mut self, look_up: LookUp, admission: &Admission) -> io::Result<bool> {
+    async fn read_store(&mut self, undecided: Undecided) -> io::Result<bool> {
         let busy = self.open.begin_request();
         let answers = &mut self.answers;
         let write = |decision: Decision<'_>| answers.write(&decision, self.plane, self.open);
-        self.plane.decide_after_read(look_up, admission, write).await;
+        self.plane.decide_after_read(undecided, write).await;
         drop(busy);
         Ok(true)
     }

@@ -22,9 +22,9 @@ pub(crate) fn write(
     // One allocation instead of one for each piece.
     out.reserve(USUAL_BYTES);
     match decision {
-        Decision::Allowed(record, judged_ms) => {
+        Decision::Allowed(record, judged_ms, via) => {
             out.extend_from_slice(OK);
-            IdentityHeaders::of(record, *judged_ms).write(out);
+            IdentityHeaders::of(record, *judged_ms, *via).write(out);
         }
         Decision::Anonymous => {
             out.extend_from_slice(OK);
@@ -37,7 +37,7 @@ pub(crate) fn write(
             out.extend_from_slice(refusal.challenge().as_bytes());
             out.extend_from_slice(b"\r\n");
         }
-        Decision::Forbidden(reason) => {
+        Decision::Forbidden(reason, _) => {
             out.extend_from_slice(b"HTTP/1.1 403 Forbidden\r\ncache-control: no-store\r\nx-auth-reason: ");
             out.extend_from_slice(reason.name().as_bytes());
             out.extend_from_slice(b"\r\n");

@@ -19,4 +19,4 @@ mod state;
 mod tests;
 
 pub use self::open_connection::{BusyGuard, OpenConnection, UnsentGuard};
-pub use self::registry::ListenerConnections;
+pub use self::registry::{ConnectionStats, ListenerConnections};

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -23,6 +24,19 @@ const EVICTED_FRACTION: usize = 128;
 const STUCK_SWEEPS: u32 = 1;
 /// The pause before the next search if no connection could make room.
 const EVICTION_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the metrics show of a listener's connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionStats {
+    /// Open now.
+    pub open: usize,
+    /// The most that may be open at once.
+    pub max: usize,
+    /// Accepted since the start.
+    pub accepted: u64,
+    /// Ended to make room for others.
+    pub evicted: u64,
+}
 
 /// The open connections of one listener. Cheap to clone.
 #[derive(Clone)]
@@ -70,8 +84,19 @@ impl ListenerConnections {
             evicted.select_nth_unstable_by_key(count - 1, |(rank, number, _)| (*rank, *number));
             evicted.truncate(count);
         }
+        self.0.evicted.fetch_add(evicted.len() as u64, Ordering::Relaxed);
         for (_, _, slot) in evicted {
             slot.end();
+        }
+    }
+
+    /// Returns the counters, and the connections that are open now.
+    pub fn stats(&self) -> ConnectionStats {
+        ConnectionStats {
+            open: lock(&self.0.slots).len(),
+            max: self.0.max,
+            accepted: self.0.accepted(),
+            evicted: self.0.evicted.load(Ordering::Relaxed),
         }
     }
 

@@ -19,7 +19,10 @@ const CLOSING: u8 = 2;
 pub(super) struct ListenerState {
     pub(super) clock: Clock,
     pub(super) slots: Mutex<HashMap<u64, Arc<ConnectionSlot>>>,
+    /// The number of connections so far.
     next_number: AtomicU64,
+    /// The connections that were ended to make room for others.
+    pub(super) evicted: AtomicU64,
     pub(super) max: usize,
     /// One permit for each further connection.
     pub(super) room: Arc<Semaphore>,
@@ -34,6 +37,7 @@ impl ListenerState {
             clock,
             slots: Mutex::default(),
             next_number: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
             max,
             room: Arc::new(Semaphore::new(max)),
             phase: AtomicU8::new(SERVING),
@@ -47,6 +51,10 @@ impl ListenerState {
         let slot = Arc::new(ConnectionSlot::new(self.sweep()));
         lock(&self.slots).insert(number, slot.clone());
         (number, slot)
+    }
+
+    pub(super) fn accepted(&self) -> u64 {
+        self.next_number.load(Ordering::Relaxed)
     }
 
     pub(super) fn sweep(&self) -> u32 {

@@ -33,6 +33,11 @@ impl MasterMap {
         self.owners.is_some()
     }
 
+    /// Returns the number of slots without a master.
+    pub(crate) fn uncovered_slots(&self) -> usize {
+        self.owners.iter().flatten().filter(|owner| **owner == NO_OWNER).count()
+    }
+
     /// Returns the master of a slot, if it is known.
     pub(crate) fn owner(&self, slot: u16) -> Option<&Arc<Master>> {
         match &self.owners {

@@ -17,6 +17,8 @@ use super::address::ServerAddress;
 use super::master::MAX_SERVERS;
 use super::tls::Authorities;
 use super::topology::Topology;
+use crate::clock::Clock;
+use crate::store::redis::counters::ConnectionUse;
 
 /// Connections to each master that only urgent operations use.
 pub(crate) const KEPT_FOR_URGENT: usize = 1;
@@ -34,6 +36,7 @@ pub(crate) enum Priority {
 pub(crate) struct ConnectionPools {
     pub(crate) topology: Arc<Topology>,
     per_master: usize,
+    pub(crate) clock: Clock,
     pools: Mutex<PoolTable>,
 }
 
@@ -99,8 +102,8 @@ impl MasterPool {
 
 impl ConnectionPools {
     /// Allows `per_master` connections to each master, and further ones for urgent operations. Connects on first use.
-    pub(crate) fn new(topology: Arc<Topology>, per_master: usize) -> Self {
-        Self { topology, per_master, pools: Mutex::default() }
+    pub(crate) fn new(topology: Arc<Topology>, per_master: usize, clock: Clock) -> Self {
+        Self { topology, per_master, clock, pools: Mutex::default() }
     }
 
     fn pools(&self) -> MutexGuard<'_, PoolTable> {
@@ -147,6 +150,7 @@ impl ConnectionPools {
         {
             discarded.pool.close();
             discarded.normal.close();
+            self.topology.counters.count_reconnect(ConnectionUse::Operation);
         }
     }
 }

@@ -9,6 +9,7 @@ use super::pool::{ConnectionPools, LoanedConnection, Priority};
 use super::redirect::Redirect;
 use super::slots::slot_of_key;
 use crate::store::error::StoreError;
+use crate::store::redis::counters::{ConnectionUse, RedisCounters, RedisErrorKind};
 use crate::store::redis::errors::{describe, first_error, store_error};
 
 impl ConnectionPools {
@@ -26,6 +27,8 @@ impl ConnectionPools {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => {
                 let error = first_error(error);
+                let kind = RedisErrorKind::of(&error);
+                self.topology.counters.count_error(ConnectionUse::Operation, kind);
                 // A demoted master, or a broken connection, is not used again.
                 if error.code() == Some("READONLY") || error.is_io_error() {
                     connection.give_up(&describe(&error));
@@ -33,6 +36,7 @@ impl ConnectionPools {
                 Err(store_error(error))
             }
             Err(_) => {
+                self.topology.counters.count_error(ConnectionUse::Operation, RedisErrorKind::Timeout);
                 connection.give_up("no answer in time");
                 Err(StoreError::Unavailable("no answer in time".into()))
             }
@@ -86,6 +90,13 @@ impl RoutedConnection<'_> {
 
     /// Takes a connection from the pool to this address, and from its successor if the pool is replaced meanwhile.
     async fn connect(&mut self, address: &ServerAddress) -> RedisResult<LoanedConnection> {
+        let (pools, began) = (self.pools, self.pools.clock.reading());
+        let connection = self.lend(address).await;
+        self.counters().pool_wait.observe(pools.clock.elapsed_ns(began) as f64 / 1e9);
+        connection
+    }
+
+    async fn lend(&mut self, address: &ServerAddress) -> RedisResult<LoanedConnection> {
         loop {
             let pool = self.pools.pool(address)?;
             let Some(permit) = pool.permit(self.priority).await else { continue };
@@ -97,8 +108,13 @@ impl RoutedConnection<'_> {
         }
     }
 
+    fn counters(&self) -> &RedisCounters {
+        &self.pools.topology.counters
+    }
+
     async fn follow(&mut self, redirect: Redirect, command: &Cmd) -> RedisResult<Value> {
         self.pools.topology.refresh_soon();
+        self.counters().count_round_trip(ConnectionUse::Operation);
         let (_, LoanedConnection { connection, .. }) = self.at_address(redirect.to).await?;
         if redirect.is_asking {
             connection.req_packed_command(&cmd("ASKING")).await?.extract_error()?;
@@ -133,6 +149,7 @@ impl ConnectionLike for RoutedConnection<'_> {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         async move {
             let slot = slot_of(command);
+            self.counters().count_round_trip(ConnectionUse::Operation);
             let (_, LoanedConnection { connection, .. }) = self.at(slot).await?;
             let mut answer = connection.req_packed_command(command).await;
             if self.is_lost(&answer) && slot.is_some() && !is_script(command) {
@@ -163,6 +180,7 @@ impl ConnectionLike for RoutedConnection<'_> {
     ) -> RedisFuture<'a, Vec<Value>> {
         async move {
             let slot = pipeline.cmd_iter().find_map(slot_of);
+            self.counters().count_round_trip(ConnectionUse::Operation);
             let (_, LoanedConnection { connection, .. }) = self.at(slot).await?;
             let mut answers = connection.req_packed_commands(pipeline, offset, count).await;
             if self.is_lost(&answers) && slot.is_some() && !pipeline.cmd_iter().any(is_script) {

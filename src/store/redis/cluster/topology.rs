@@ -20,6 +20,7 @@ use super::gate::Gate;
 use super::master::Master;
 use super::master_map::{MasterMap, MasterRegistry};
 use super::sentinels::Sentinels;
+use crate::store::redis::counters::RedisCounters;
 use crate::store::redis::schema::keys::Keys;
 use crate::values::{HostPort, RedisDeployment, RedisUrl};
 
@@ -48,6 +49,7 @@ pub(crate) struct Topology {
     /// Why the last refresh failed; `None` if it succeeded.
     failure: Mutex<Option<String>>,
     pub(crate) gate: Gate,
+    pub(crate) counters: RedisCounters,
 }
 
 impl Topology {
@@ -79,6 +81,7 @@ impl Topology {
             turn: tokio::sync::Mutex::default(),
             failure: Mutex::default(),
             gate: Gate::default(),
+            counters: RedisCounters::default(),
         }
     }
 

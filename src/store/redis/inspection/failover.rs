@@ -10,32 +10,23 @@
 //! On a Cluster, down-after is `cluster-node-timeout`; otherwise the Sentinels know it. A Redis user that may not run
 //! CONFIG GET, like the one in config/, gets no such fault.
 
-use std::collections::HashMap;
-
-use redis::aio::MultiplexedConnection;
-use redis::cmd;
-
+use super::server_settings::ServerSettings;
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::report::{Fault, FaultKind};
 
-const SETTINGS: [&str; 3] = ["min-replicas-to-write", "min-replicas-max-lag", "cluster-node-timeout"];
 /// The interval at which Redis checks the lag of its replicas (replication.c, `replicationCron`).
 const LAG_CHECK_MS: u64 = 1_000;
 
-/// Returns a fault if this master's settings break the rule. Returns none if the settings cannot be read.
+/// Returns a fault if this master's settings break the rule. Returns none if they are not known.
 pub(crate) async fn too_slow(
     topology: &Topology,
     address: &ServerAddress,
     lease_ms: u64,
-    connection: &mut MultiplexedConnection,
+    settings: Option<&ServerSettings>,
 ) -> Option<Fault> {
-    if !topology.may_fail_over() {
-        return None;
-    }
-    let settings: HashMap<String, u64> =
-        cmd("CONFIG").arg("GET").arg(&SETTINGS).query_async(connection).await.ok()?;
-    let setting = |name: &str| settings.get(name).copied();
+    let settings = settings.filter(|_| topology.may_fail_over())?;
+    let setting = |name: &str| settings.number(name);
     let down_after_ms = match topology.is_cluster() {
         true => setting("cluster-node-timeout"),
         false => topology.sentinels_down_after_ms().await,

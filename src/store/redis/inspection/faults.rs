@@ -8,9 +8,12 @@ use tokio::net::TcpStream;
 
 use super::permission_error::PermissionError;
 use super::permissions::RequiredPermissions;
+use super::replication;
 use crate::store::redis::cluster::address::ServerAddress;
+use crate::store::redis::cluster::slots::SLOTS;
 use crate::store::redis::errors::describe;
 use crate::store::redis::schema::keys::SCHEMA_VERSION;
+use crate::store::redis::store_clock::following::distance;
 use crate::store::report::{DeniedTo, Fault, FaultKind};
 
 const CHECK_URL: &str = "start the server, or correct redis-url";
@@ -18,6 +21,13 @@ const CHECK_URL: &str = "start the server, or correct redis-url";
 /// No server tells where the masters are.
 pub(crate) fn nowhere(url: &str, cause: String) -> Fault {
     Fault::new(FaultKind::Unreachable, url, cause, "start the servers, or correct the hosts in redis-url")
+}
+
+/// Slots of a Cluster have no master.
+pub(crate) fn uncovered(url: &str, slots: usize) -> Fault {
+    let cause = format!("{slots} of {SLOTS} slots have no master: the tokens in them get 503");
+    let fix = "bring the masters of these slots back, or run redis-cli --cluster fix";
+    Fault::new(FaultKind::ClusterDown, url, cause, fix)
 }
 
 /// The server did not answer within the timeout.
@@ -64,13 +74,18 @@ pub(crate) fn schema(address: &ServerAddress, key: &str, stored: Option<&Value>)
     Fault::new(FaultKind::Schema, address.to_string(), cause, fix)
 }
 
-/// The server may evict tokens.
-pub(crate) fn eviction(address: &ServerAddress, policy: &str) -> Fault {
-    let cause = format!(
-        "maxmemory-policy is {policy}: evicting a token logs its user out, evicting an index hides tokens"
-    );
-    let fix = "CONFIG SET maxmemory-policy noeviction, also in redis.conf; or set accept-eviction";
-    Fault::new(FaultKind::Eviction, address.to_string(), cause, fix)
+/// The clock of a master is `ahead_ms` ahead of the other masters', or behind.
+pub(crate) fn master_clock(master: &ServerAddress, ahead_ms: i64) -> Fault {
+    let cause = format!("the clock of {master} is {} this node's", distance(ahead_ms));
+    let fix = "correct the clock of the server's machine (NTP)";
+    Fault::new(FaultKind::MasterClock, master.to_string(), cause, fix)
+}
+
+/// The store's clock is `ahead_ms` ahead of this machine's, or behind.
+pub(crate) fn system_clock(master: &ServerAddress, ahead_ms: i64) -> Fault {
+    let cause = format!("the clock of {master} is {} this machine's: nodes follow it", distance(ahead_ms));
+    let fix = "correct the clock that is wrong, of the server's machine or of this one (NTP)";
+    Fault::new(FaultKind::SystemClock, master.to_string(), cause, fix)
 }
 
 /// Returns the fault that an error of the server, or of the connection to it, means.
@@ -79,10 +94,10 @@ pub(crate) fn of_error(address: &ServerAddress, error: &RedisError, required: &R
         return of_denied(address, denied, required);
     }
     let (kind, fix) = match error.code().unwrap_or_default() {
+        "READONLY" => return replication::replica(address, "the server is a replica (READONLY)"),
         "NOAUTH" => (FaultKind::Login, "set user and password in redis-url"),
         "WRONGPASS" => (FaultKind::Login, "correct user and password in redis-url"),
         "LOADING" => (FaultKind::Loading, "wait until the server has loaded its data"),
-        "READONLY" => (FaultKind::WritesRefused, "redis-url must name the master; this is a replica"),
         "MISCONF" => {
             (FaultKind::WritesRefused, "free disk space on the server; config/redis.conf has the settings")
         }

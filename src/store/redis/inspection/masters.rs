@@ -8,13 +8,13 @@ use futures_util::future::join_all;
 
 use super::faults;
 use super::permissions::RequiredPermissions;
-use super::server::{ServerInspector, ServerState};
+use super::server::{Depth, ServerInspector, ServerState};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::schema::keys::Keys;
-use crate::store::report::{Fault, MasterReport, Report};
+use crate::store::report::{Fault, MasterReport, Report, Severity};
 
 /// One in this many inspections is a full one.
 const INSPECTIONS_PER_FULL_ONE: u64 = 4;
@@ -45,6 +45,16 @@ impl Inspection {
 
     /// Inspects all masters once. Opens or closes the gate.
     pub(crate) async fn inspect(&self) -> Report {
+        let is_full = self.count.fetch_add(1, Ordering::Relaxed).is_multiple_of(INSPECTIONS_PER_FULL_ONE);
+        self.inspect_at(if is_full { Depth::Full } else { Depth::Light }).await
+    }
+
+    /// Inspects all masters once, without any change in the store. Opens or closes the gate.
+    pub(crate) async fn check_up(&self) -> Report {
+        self.inspect_at(Depth::CheckUp).await
+    }
+
+    async fn inspect_at(&self, depth: Depth) -> Report {
         let topology = &self.inspector.topology;
         if topology.map().masters.is_empty() {
             topology.refresh().await;
@@ -52,37 +62,49 @@ impl Inspection {
         let masters = topology.map().masters.clone();
         if masters.is_empty() {
             topology.gate.set(Some(NOT_SEEN.into()));
-            return self.inspect_seeds().await;
+            return self.inspect_seeds(depth).await;
         }
-        let is_full = self.count.fetch_add(1, Ordering::Relaxed).is_multiple_of(INSPECTIONS_PER_FULL_ONE);
-        let inspected = join_all(masters.iter().map(|master| self.inspect_master(master, is_full))).await;
+        let inspected = join_all(masters.iter().map(|master| self.inspect_master(master, depth))).await;
         let mut report = Report::default();
         let mut servers = HashMap::new();
         for (master, (state, fault)) in masters.iter().zip(inspected) {
-            report.masters.push(MasterReport {
-                address: master.address.to_string(),
-                version: state.facts.version.clone(),
-                is_tracked: self.is_tracked(master),
-                memory_policy: state.facts.memory_policy.clone(),
-            });
-            // The other faults of an unreachable server are reported when it is back.
-            match fault {
-                Some(fault) => report.faults.push(fault),
-                None => report.faults.extend(state.faults.iter().cloned()),
-            }
+            report.masters.push(self.master_report(master, &state));
+            // What a lost server last said stays true only of its settings.
+            let is_lost = fault.as_ref().is_some_and(|fault| fault.kind.is_of_connection());
+            let lasts = |known: &&Fault| !is_lost || known.kind.severity() == Severity::Warning;
+            report.faults.extend(state.faults.iter().filter(lasts).cloned());
+            report.faults.extend(fault);
             servers.insert(master.address.clone(), state);
         }
-        report.faults.sort_by_key(|fault| fault.kind);
+        report.add(self.uncovered_slots());
         self.set_gate(&servers, &report);
         *self.servers() = servers;
         report
     }
 
+    fn master_report(&self, master: &Master, state: &ServerState) -> MasterReport {
+        MasterReport {
+            address: master.address.to_string(),
+            version: state.facts.version.clone(),
+            is_tracked: self.is_tracked(master),
+            memory_policy: state.facts.memory_policy.clone(),
+            memory: state.facts.memory,
+            persistence: state.persistence.clone(),
+            replicas: state.facts.replicas.len(),
+        }
+    }
+
+    /// Returns a fault if slots of a Cluster have no master.
+    fn uncovered_slots(&self) -> Option<Fault> {
+        let uncovered = self.inspector.topology.map().uncovered_slots();
+        (uncovered > 0).then(|| faults::uncovered(&self.url, uncovered))
+    }
+
     /// Finds out why no master is known: inspects the nodes that the URL names, unless they are Sentinels.
-    async fn inspect_seeds(&self) -> Report {
+    async fn inspect_seeds(&self, depth: Depth) -> Report {
         let topology = &self.inspector.topology;
         let seeds: Vec<_> = topology.seeds().iter().map(|seed| topology.untracked(seed.clone())).collect();
-        let inspected = join_all(seeds.iter().map(|seed| self.inspect_master(seed, true))).await;
+        let inspected = join_all(seeds.iter().map(|seed| self.inspect_master(seed, depth))).await;
         let mut faults: Vec<_> = inspected
             .into_iter()
             .flat_map(|(state, fault)| state.faults.into_iter().chain(fault))
@@ -91,13 +113,14 @@ impl Inspection {
         if faults.is_empty() {
             faults.push(faults::nowhere(&self.url, topology.why_unknown()));
         }
-        faults.sort_by_key(|fault| fault.kind);
-        Report { faults, masters: Vec::new() }
+        let mut report = Report::default();
+        report.add(faults);
+        report
     }
 
-    async fn inspect_master(&self, master: &Master, is_full: bool) -> (ServerState, Option<Fault>) {
+    async fn inspect_master(&self, master: &Master, depth: Depth) -> (ServerState, Option<Fault>) {
         let state = self.servers().get(&master.address).cloned().unwrap_or_default();
-        self.inspector.inspect(master, state, is_full).await
+        self.inspector.inspect(master, state, depth).await
     }
 
     fn servers(&self) -> MutexGuard<'_, HashMap<ServerAddress, ServerState>> {

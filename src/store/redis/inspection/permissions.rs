@@ -195,7 +195,10 @@ mod tests {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                found(&path, before, after, names);
+                // No node runs it: `doorward verify` reports itself what its user may not run.
+                if !path.ends_with("verification") {
+                    found(&path, before, after, names);
+                }
                 continue;
             }
             let source = fs::read_to_string(&path).unwrap();
@@ -215,8 +218,8 @@ mod tests {
         }
         let is_command =
             |name: &&String| name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase());
-        // Sent at a login, sent to Sentinels, and CONFIG GET, which may be denied.
-        let other = ["AUTH", "SENTINEL", "CONFIG"];
+        // Sent at a login, sent to Sentinels, and those that may be denied.
+        let other = ["AUTH", "SENTINEL", "CONFIG", "SCAN", "DBSIZE", "RANDOMKEY"];
         let asked: BTreeSet<_> = WITH_KEY
             .iter()
             .chain(&OTHERS)

@@ -7,7 +7,8 @@ use redis::{RedisError, Value, cmd};
 
 use super::permissions::RequiredPermissions;
 use super::server_facts::ServerFacts;
-use super::{failover, faults};
+use super::server_settings::ServerSettings;
+use super::{failover, faults, memory, persistence, replication};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority::ProbeRefusal;
 use crate::store::redis::cluster::master::Master;
@@ -15,10 +16,22 @@ use crate::store::redis::cluster::slots::slot_of_key;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::schema::keys::{Keys, SCHEMA_VERSION};
-use crate::store::report::{Fault, FaultKind, is_evicting};
+use crate::store::report::{Fault, FaultKind};
 
 /// The first major version whose scripts can check permissions and have flags.
 const OLDEST_MAJOR_VERSION: u32 = 7;
+
+/// How much an inspection checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Whether the server takes writes, and the schema.
+    Light,
+    /// Everything that matters for serving.
+    Full,
+    /// Everything, also what only a person asks, with more permissions than a node needs. Writes nothing, not even the
+    /// schema version of an empty store.
+    CheckUp,
+}
 
 /// What is known of a server since its last full inspection.
 #[derive(Clone, Default)]
@@ -26,6 +39,8 @@ pub(crate) struct ServerState {
     /// `None` until the server was reached, and after it was lost.
     connection: Option<MultiplexedConnection>,
     pub(crate) facts: ServerFacts,
+    /// What the server writes to the disk, in words.
+    pub(crate) persistence: String,
     pub(crate) faults: Vec<Fault>,
     /// Whether there ever was a full inspection.
     pub(crate) is_known: bool,
@@ -58,17 +73,17 @@ impl ServerInspector {
         &self,
         master: &Master,
         mut state: ServerState,
-        is_full: bool,
+        depth: Depth,
     ) -> (ServerState, Option<Fault>) {
         let address = &master.address;
         let was_connected = state.connection.is_some();
-        let mut outcome = self.inspect_once(master, is_full, &mut state).await;
+        let mut outcome = self.inspect_once(master, depth, &mut state).await;
         // The server may close an idle connection at any time. That is no fault if it accepts a new one.
         if was_connected
             && let Err(InspectionFailure::Redis(error)) = &outcome
             && error.is_connection_dropped()
         {
-            outcome = self.inspect_once(master, true, &mut state).await;
+            outcome = self.inspect_once(master, depth.at_least_full(), &mut state).await;
         }
         let timeout = self.topology.connector.timeout;
         let fault = match outcome {
@@ -88,24 +103,26 @@ impl ServerInspector {
     async fn inspect_once(
         &self,
         master: &Master,
-        is_full: bool,
+        depth: Depth,
         state: &mut ServerState,
     ) -> Result<(), InspectionFailure> {
         let address = &master.address;
         // Put back only after the last step: on a connection that was left halfway, answers would be mismatched.
-        let (mut connection, is_full) = match state.connection.take() {
-            Some(connection) => (connection, is_full),
+        let (mut connection, is_new) = match state.connection.take() {
+            Some(connection) => (connection, false),
             None => (self.topology.connector.connect(address).await?, true),
         };
         // A faulty server is inspected fully each time, so that the end of the fault shows soon.
-        if is_full || !state.is_known || !state.faults.is_empty() {
-            (state.facts, state.faults) = self.inspect_fully(address, &mut connection).await?;
+        let is_faulty = !state.is_known || state.faults.iter().any(|fault| fault.kind.is_fatal());
+        if is_new || is_faulty || depth != Depth::Light {
+            self.inspect_fully(address, &mut connection, depth.at_least_full(), state).await?;
             state.is_known = true;
         }
-        let is_usable = !state.faults.iter().any(|fault| self.required.closes_gate(fault));
-        if is_usable {
+        let is_no_master = |fault: &Fault| fault.kind == FaultKind::Replica;
+        let is_usable = |fault: &Fault| !self.required.closes_gate(fault) && !is_no_master(fault);
+        if state.faults.iter().all(is_usable) {
             self.prove_writes(master, &mut connection).await?;
-            self.check_schema(address, &mut connection).await?;
+            self.check_schema(address, &mut connection, depth).await?;
         }
         state.connection = Some(connection);
         Ok(())
@@ -128,11 +145,13 @@ impl ServerInspector {
         }
     }
 
-    /// Compares the schema version, on the master that has its key. Writes this program's version if there is none.
+    /// Compares the schema version, on the master that has its key. Writes this program's version if there is none, except
+    /// in a check-up.
     async fn check_schema(
         &self,
         address: &ServerAddress,
         connection: &mut MultiplexedConnection,
+        depth: Depth,
     ) -> Result<(), InspectionFailure> {
         let key = self.keys.schema();
         let map = self.topology.map().clone();
@@ -146,7 +165,7 @@ impl ServerInspector {
             stored => stored?,
         };
         // Only if there is none: with a full memory, SET is refused even if it would change nothing.
-        if stored == Value::Nil {
+        if stored == Value::Nil && depth != Depth::CheckUp {
             stored =
                 cmd("SET").arg(&key).arg(SCHEMA_VERSION).arg("NX").arg("GET").query_async(connection).await?;
         }
@@ -157,13 +176,14 @@ impl ServerInspector {
         }
     }
 
-    /// Checks version, permissions and policies.
+    /// Checks version, permissions, policies, memory, persistence and replicas.
     async fn inspect_fully(
         &self,
         address: &ServerAddress,
         connection: &mut MultiplexedConnection,
-    ) -> Result<(ServerFacts, Vec<Fault>), RedisError> {
-        let mut found = Vec::new();
+        depth: Depth,
+        state: &mut ServerState,
+    ) -> Result<(), RedisError> {
         // If INFO is denied, the check of the permissions reports it.
         let info: String = match cmd("INFO").query_async(connection).await {
             Err(error) if error.code() != Some("NOPERM") => return Err(error),
@@ -171,14 +191,33 @@ impl ServerInspector {
         };
         let facts = ServerFacts::from_info(&info);
         if facts.major_version().is_some_and(|major| major < OLDEST_MAJOR_VERSION) {
-            found.push(faults::version(address, &facts.version));
-            return Ok((facts, found));
+            state.faults = vec![faults::version(address, &facts.version)];
+            state.facts = facts;
+            return Ok(());
         }
-        found.extend(self.required.missing(address, connection).await?);
-        if is_evicting(&facts.memory_policy) && !self.accepts_eviction {
-            found.push(faults::eviction(address, &facts.memory_policy));
+        let mut found = self.required.missing(address, connection).await?;
+        // The least Redis user may not read the settings, and the server counts each refusal.
+        let settings = match self.topology.may_fail_over() || depth == Depth::CheckUp {
+            true => ServerSettings::ask(connection).await,
+            false => None,
+        };
+        let settings = settings.as_ref();
+        found.extend(replication::role(&self.topology, address, &facts));
+        found.extend(memory::fault(address, &facts, self.accepts_eviction));
+        found.extend(failover::too_slow(&self.topology, address, self.node_cache.lease_ms, settings).await);
+        found.extend(persistence::faults(address, &facts, settings));
+        found.extend(replication::warnings(&self.topology, address, &facts));
+        state.persistence = persistence::described(&facts, settings);
+        (state.facts, state.faults) = (facts, found);
+        Ok(())
+    }
+}
+
+impl Depth {
+    fn at_least_full(self) -> Self {
+        match self {
+            Self::Light | Self::Full => Self::Full,
+            Self::CheckUp => Self::CheckUp,
         }
-        found.extend(failover::too_slow(&self.topology, address, self.node_cache.lease_ms, connection).await);
-        Ok((facts, found))
     }
 }

@@ -16,6 +16,7 @@ use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
 use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::topology::Topology;
+use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 use crate::store::redis::errors::described;
 use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::lookup::request::run_id_in;
@@ -41,6 +42,7 @@ impl MasterListener<'_> {
         let listen = async {
             loop {
                 let Err(reason) = self.listen().await;
+                self.topology.counters.count_error(ConnectionUse::Tracking, RedisErrorKind::Connection);
                 tracing::debug!(reason, server = %self.master.address, "tracking connection lost");
                 tokio::join!(self.topology.refresh(), tokio::time::sleep(RECONNECT_PAUSE));
             }
@@ -76,10 +78,12 @@ impl MasterListener<'_> {
         let Some(tracking) = self.cache.start_tracking(self.master.index()) else {
             return std::future::pending().await;
         };
-        tokio::select! {
+        let lost = tokio::select! {
             outcome = self.send_heartbeats(&mut connection, own_slots, &tracking) => outcome,
             () = disconnected.notified() => Err("the server closed the connection".into()),
-        }
+        };
+        self.topology.counters.count_reconnect(ConnectionUse::Tracking);
+        lost
     }
 
     /// Sends heartbeats, each of which proves the master's authority, and extends the lease with each answer.
@@ -97,6 +101,7 @@ impl MasterListener<'_> {
             if self.topology.gate.is_open() {
                 // A master that may not write (its disk fails, say) keeps no lease alive either.
                 authority::prove(&self.master, connection, false).await?;
+                self.topology.counters.count_round_trip(ConnectionUse::Tracking);
                 if let Some(own_slots) = &mut own_slots
                     && own_slots.has_lost_any(connection).await?
                 {

@@ -17,6 +17,7 @@ use crate::store::error::StoreError;
 use crate::store::redis::cluster::authority::ProbeRefusal;
 use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::redirect::Redirect;
+use crate::store::redis::counters::{ConnectionUse, RedisCounters, RedisErrorKind};
 use crate::store::redis::errors::error_code;
 use crate::store::redis::inspection::permission_error::PermissionError;
 
@@ -78,9 +79,13 @@ impl<'a> PipelineConnection<'a> {
                     _ => None,
                 });
                 let unanswered = unanswered.collect();
-                LostConnection { reason, then: AfterLoss::Again { unanswered, is_young } }
+                LostConnection {
+                    kind: RedisErrorKind::Connection,
+                    reason,
+                    then: AfterLoss::Again { unanswered, is_young },
+                }
             }
-            LossCause::Unusable(reason) => LostConnection::with_outage(reason),
+            LossCause::Unusable(kind, reason) => LostConnection::with_outage(kind, reason),
         }
     }
 
@@ -109,7 +114,8 @@ impl<'a> PipelineConnection<'a> {
                 None => self.tick,
             };
             if is_overdue(oldest, self.tick) {
-                return Poll::Ready(LossCause::Unusable("no answer in time".into()));
+                let reason = "no answer in time".into();
+                return Poll::Ready(LossCause::Unusable(RedisErrorKind::Timeout, reason));
             }
         }
         Poll::Pending
@@ -128,6 +134,7 @@ impl<'a> PipelineConnection<'a> {
             }
             std::mem::take(&mut state.waiting)
         };
+        self.counters().count_round_trip(ConnectionUse::LookUp);
         let oldest = waiting.first().map_or(self.tick, |read| read.tick);
         if waiting.iter().any(|read| read.proof == AuthorityProof::Shared) {
             // Before the reads: a server that is the master then has everything acknowledged until then.
@@ -174,8 +181,8 @@ impl<'a> PipelineConnection<'a> {
                 Ok(_) => self.has_answered = true,
                 Err(error) => return Poll::Ready(LossCause::Closed(error.to_string())),
             }
-            if let Err(reason) = self.hand_out() {
-                return Poll::Ready(LossCause::Unusable(reason));
+            if let Err((kind, reason)) = self.hand_out() {
+                return Poll::Ready(LossCause::Unusable(kind, reason));
             }
         }
     }
@@ -184,8 +191,8 @@ impl<'a> PipelineConnection<'a> {
     ///
     /// # Errors
     /// If the server has no authority, or a reply is malformed.
-    fn hand_out(&mut self) -> Result<(), String> {
-        let malformed = || "malformed reply".to_owned();
+    fn hand_out(&mut self) -> Result<(), (RedisErrorKind, String)> {
+        let malformed = || (RedisErrorKind::Malformed, "malformed reply".to_owned());
         let mut at = 0;
         while at < self.stream.input.len() {
             let input = &self.stream.input[at..];
@@ -193,7 +200,8 @@ impl<'a> PipelineConnection<'a> {
                 sent @ (SentCommand::Probe(_) | SentCommand::Asking(_)) => match resp::read_done(input) {
                     ParsedReply::Complete(reply, length) => {
                         if matches!(sent, SentCommand::Probe(_)) {
-                            self.is_unproven = is_unproven(&reply, &self.shared.master)?;
+                            self.is_unproven = is_unproven(&reply, &self.shared.master)
+                                .map_err(|code| (RedisErrorKind::Server, code))?;
                         }
                         self.under_way.pop_front();
                         length
@@ -228,12 +236,19 @@ impl<'a> PipelineConnection<'a> {
                 RespReply::Value(Err(error)) => Err(ReadFailure::Store(error)),
                 RespReply::Error(text) => match self.redirect_in(&text) {
                     Some(redirect) => Err(ReadFailure::Again(request, Some(redirect))),
-                    None => Err(ReadFailure::Store(store_error(&text))),
+                    None => {
+                        self.counters().count_error(ConnectionUse::LookUp, RedisErrorKind::Server);
+                        Err(ReadFailure::Store(store_error(&text)))
+                    }
                 },
             }
         };
         // Fails if the request has been cancelled.
         let _ = reply_to.send(outcome);
+    }
+
+    fn counters(&self) -> &RedisCounters {
+        &self.shared.topology.counters
     }
 
     fn redirect_in(&self, error: &str) -> Option<Redirect> {

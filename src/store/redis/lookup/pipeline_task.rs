@@ -14,6 +14,7 @@ use super::request::{ServerIdentity, run_id_in};
 use super::stream::{self, Stream};
 use crate::store::redis::cluster::authority::ProbeRefusal;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
+use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 
 /// Attempts to connect that a start waits for: on a busy machine the first answer may be late.
 const FIRST_ATTEMPTS: u32 = 2;
@@ -54,12 +55,18 @@ impl PipelineShared {
         loop {
             // Read before the attempt: an attempt that came too early must not hide a return in the meantime.
             let mut seen = *returns.borrow_and_update();
-            let LostConnection { reason, then } = self.serve(&mut ticks, was_up).await;
+            let LostConnection { kind, reason, then } = self.serve(&mut ticks, was_up).await;
             was_up = self.state().phase == ConnectionPhase::Up;
             if was_up {
                 seen = *returns.borrow_and_update();
             }
             let is_over = !self.topology.map().contains(&self.master);
+            if !is_over {
+                self.topology.counters.count_error(ConnectionUse::LookUp, kind);
+                if was_up {
+                    self.topology.counters.count_reconnect(ConnectionUse::LookUp);
+                }
+            }
             let (phase, is_young) = self.apply_loss(then, is_over, seen);
             attempts += 1;
             if attempts >= FIRST_ATTEMPTS || is_over || !self.topology.gate.is_open() {
@@ -132,11 +139,12 @@ impl PipelineShared {
             }
             // Whatever closed the previous connection may have closed this one, too.
             Ok(Err(error)) if was_up && is_closed(&error) => LostConnection {
+                kind: RedisErrorKind::Connection,
                 reason: error.to_string(),
                 then: AfterLoss::Again { unanswered: Vec::new(), is_young: true },
             },
-            Ok(Err(error)) => LostConnection::with_outage(error.to_string()),
-            Err(_) => LostConnection::with_outage("no answer in time".into()),
+            Ok(Err(error)) => LostConnection::with_outage(RedisErrorKind::Connection, error.to_string()),
+            Err(_) => LostConnection::with_outage(RedisErrorKind::Timeout, "no answer in time".into()),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::store::redis::cluster::master::{MAX_SERVERS, Master};
 use crate::store::redis::cluster::redirect::Redirect;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::errors::unexpected;
+use crate::store::redis::span::RedisSpan;
 use crate::token_string::TokenId;
 
 /// Routes reads to pipelines. Any thread may use it; the runtime it was started on serves the connections.
@@ -71,6 +72,13 @@ impl ReadRouter {
     }
 
     async fn ask(&self, id: TokenId, request: ReadRequest) -> ReadResult<ReadValue> {
+        let span = RedisSpan::of_command(request.command());
+        let outcome = self.ask_owner(id, request).await;
+        span.end(&outcome);
+        outcome
+    }
+
+    async fn ask_owner(&self, id: TokenId, request: ReadRequest) -> ReadResult<ReadValue> {
         self.topology.gate.check()?;
         // Only a cluster redirects, so only there the time is needed.
         let began_ms = self.topology.map().is_by_slot().then(|| self.clock.boottime_ms());

@@ -27,10 +27,11 @@ impl RedisReader {
     pub(crate) fn look<R>(
         &self,
         id: TokenId,
+        boottime_ms: u64,
         use_it: impl FnOnce(Option<Option<&Arc<TokenRecord>>>) -> Looked<R>,
     ) -> R {
         match &self.node_cache.cache {
-            Some(cache) => cache.look(&id, self.node_cache.clock.boottime_ms(), |known| {
+            Some(cache) => cache.look(&id, boottime_ms, |known| {
                 let known = known.map(Option::as_ref);
                 if let Some(record) = known.flatten() {
                     record.fetch();

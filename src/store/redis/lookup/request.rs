@@ -63,12 +63,21 @@ impl ReadRequest {
         }
     }
 
+    /// Returns the name of the command.
+    pub(crate) fn command(&self) -> &'static str {
+        match self {
+            Self::TokenRecord(..) => "HMGET",
+            Self::Score { .. } => "ZSCORE",
+        }
+    }
+
     /// Appends the command to `out`.
     pub(crate) fn write(&self, out: &mut Vec<u8>, keys: &Keys) {
+        let name = self.command().as_bytes();
         match self {
             Self::TokenRecord(id, extent) => {
                 let key = keys.token(*id);
-                let mut command: [&[u8]; 2 + ALL_FIELDS] = [b"HMGET"; 2 + ALL_FIELDS];
+                let mut command: [&[u8]; 2 + ALL_FIELDS] = [name; 2 + ALL_FIELDS];
                 command[1] = key.as_bytes();
                 for (argument, field) in command[2..].iter_mut().zip(HOT_FIELDS.iter().chain(&COLD_FIELDS)) {
                     *argument = field.as_bytes();
@@ -77,7 +86,7 @@ impl ReadRequest {
                 resp::write_command(out, &command[..2 + fields]);
             }
             Self::Score { index, member, .. } => {
-                resp::write_command(out, &[b"ZSCORE", index.as_bytes(), member.as_bytes()]);
+                resp::write_command(out, &[name, index.as_bytes(), member.as_bytes()]);
             }
         }
     }

@@ -8,6 +8,7 @@ use super::script_call::ScriptCall;
 use super::tokens::{NewTokenArgs, locators};
 use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin};
 use crate::model::event::{REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
@@ -18,7 +19,7 @@ use crate::store::redis::schema::codec::device as codec;
 use crate::store::redis::schema::codec::primitives::field_args;
 use crate::store::redis::schema::codec::token::record::fields_of as token_fields_of;
 use crate::store::rejection::{Outcome, Rejection};
-use crate::token_string::HashTag;
+use crate::token_string::{HashTag, TokenId};
 
 /// How often the removal of a key starts again because the key was activated meanwhile.
 const REMOVAL_ROUNDS: usize = 8;
@@ -158,7 +159,7 @@ impl RedisStore {
         login: &DeviceLogin,
         token: &Token,
         call: &Call<'_>,
-    ) -> Result<Outcome<Token>, StoreError> {
+    ) -> Result<Outcome<(Token, Vec<TokenId>)>, StoreError> {
         let hash_tag = login.id.hash_tag();
         // Before the login is checked, so that the commands of a refused login are the same.
         let (id, objects) = (token.record.id, &token.details.related_objects);
@@ -187,8 +188,9 @@ impl RedisStore {
         match answer.as_slice() {
             [Value::Int(0)] => Ok(Err(Rejection::LoginRefused)),
             [Value::Int(1), Value::BulkString(user), made_room] => {
-                self.void_revoked(hash_tag, locators(made_room)?)?;
-                Ok(Ok(token.clone().with_user(&answer_text(user.clone(), "log_in_device")?)))
+                let evicted = self.void_revoked(hash_tag, locators(made_room)?, RevokeReason::Limit)?;
+                let token = token.clone().with_user(&answer_text(user.clone(), "log_in_device")?);
+                Ok(Ok((token, evicted)))
             }
             [Value::Int(2)] => Ok(Err(Rejection::TooManyTokens)),
             _ => Err(unexpected("log_in_device")),

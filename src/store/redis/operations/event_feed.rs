@@ -20,6 +20,7 @@ use crate::store::feed::FeedEntry;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
 use crate::store::redis::cluster::master::Master;
+use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::event as codec;
@@ -35,6 +36,7 @@ impl RedisStore {
         // Tries another master each time: the first may be the one that is away.
         for attempt in 0.. {
             let Err(reason) = self.receive_events(attempt).await;
+            self.topology.counters.count_error(ConnectionUse::Events, RedisErrorKind::Connection);
             tracing::debug!(reason, "event connection lost");
             tokio::time::sleep(RECONNECT_PAUSE).await;
         }
@@ -59,6 +61,7 @@ impl RedisStore {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
                 authority::prove(master, &mut connection, true).await?;
+                self.topology.counters.count_round_trip(ConnectionUse::Events);
                 if let Some(probes) = &mut probes {
                     probes.publish_round(self, master).await?;
                     if probes.has_lost_link(&mut connection).await {
@@ -75,13 +78,15 @@ impl RedisStore {
                 }
             }
         };
-        tokio::select! {
+        let lost = tokio::select! {
             lost = beat => lost,
             () = take => Err("the connection ended".into()),
             () = broken.notified() => Err("the connection was closed, or its messages were too many".into()),
             () = self.topology.wait_until_gone(master) => Err("the server is not a master any more".into()),
             never = self.watch_for_gone_masters() => never,
-        }
+        };
+        self.topology.counters.count_reconnect(ConnectionUse::Events);
+        lost
     }
 
     async fn connect_with_handler(

@@ -5,14 +5,17 @@
 
 pub mod batch_reads;
 pub mod bus_probes;
+pub mod check_up;
 pub mod clock;
 pub mod devices;
+pub mod erasures;
 pub mod event_feed;
 pub mod events;
 pub mod related;
 pub mod reverse_index;
 pub mod revocations;
 pub mod run_script;
+pub mod sampling;
 pub mod script_call;
 pub mod stale_entries;
 pub mod takeovers;

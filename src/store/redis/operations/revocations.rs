@@ -4,6 +4,7 @@ use redis::{Value, cmd};
 use serde::Serialize;
 
 use super::script_call::ScriptCall;
+use crate::model::revoke_reason::RevokeReason;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;
@@ -79,8 +80,9 @@ impl RedisStore {
         call: &Call<'_>,
     ) -> Result<Vec<TokenId>, StoreError> {
         let (hash_tag, call) = (HashTag::of_user(args.user), self.advancing_call(call));
+        let reason = if args.device.is_some() { RevokeReason::Device } else { RevokeReason::AllOfUser };
         let RevocationStep { revoked, rest: mut left, mut corrupt_key, are_many } = first;
-        let mut revoked = self.void_revoked(hash_tag, revoked)?;
+        let mut revoked = self.void_revoked(hash_tag, revoked, reason)?;
         if are_many {
             let index = self.keys.index(args.user);
             let range = cmd("ZRANGEBYSCORE").arg(index).arg(0).arg(BELOW_REVOKED).to_owned();
@@ -89,7 +91,7 @@ impl RedisStore {
         while !left.is_empty() {
             args.locators = Some(left.split_off(left.len().saturating_sub(TOKENS_PER_STEP)));
             let step = self.revoke_step(&args, &call()).await?;
-            revoked.extend(self.void_revoked(hash_tag, step.revoked)?);
+            revoked.extend(self.void_revoked(hash_tag, step.revoked, reason)?);
             left.extend(step.rest);
             if corrupt_key.is_empty() {
                 corrupt_key = step.corrupt_key;
@@ -111,17 +113,19 @@ impl RedisStore {
         RevocationStep::from_answer(&self.run_script(script_call).await?)
     }
 
-    /// Returns the ids of the tokens that a script revoked. This node refuses them from now on, before the caller learns of
+    /// Returns the ids of the tokens that a script revoked, and counts them. This node refuses them from now on, before the caller learns of
     /// it.
     pub(crate) fn void_revoked(
         &self,
         hash_tag: HashTag,
         locators: Vec<String>,
+        reason: RevokeReason,
     ) -> Result<Vec<TokenId>, StoreError> {
         let id =
             |locator: String| TokenId::from_locator(hash_tag, &locator).ok_or_else(|| unexpected("locator"));
         let revoked = locators.into_iter().map(id).collect::<Result<Vec<_>, _>>()?;
         self.node_cache.invalidate(&revoked);
+        self.changes.revoked.add(reason, revoked.len());
         Ok(revoked)
     }
 }

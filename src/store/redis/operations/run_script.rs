@@ -34,8 +34,8 @@ impl RedisStore {
         match <[Value; 3]>::try_from(parts) {
             Ok([Value::SimpleString(status), Value::BulkString(packed), answer]) if status == STALE => {
                 let packed: PackedStaleEntries = rmp_serde::from_slice(&packed).unwrap_or_default();
-                let takeovers_kept_until_ms = now_ms + self.limits.takeover_retention_ms;
-                (answer, StaleEntry::unpack(hash_tag, packed, takeovers_kept_until_ms).unwrap_or_default())
+                let ended_kept_until_ms = now_ms + self.limits.takeover_retention_ms;
+                (answer, StaleEntry::unpack(hash_tag, packed, ended_kept_until_ms).unwrap_or_default())
             }
             Ok(parts) => (Value::Array(parts.into()), Vec::new()),
             Err(parts) => (Value::Array(parts), Vec::new()),

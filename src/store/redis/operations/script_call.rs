@@ -58,7 +58,14 @@ impl RedisStore {
     /// Calls a script, and returns its answer as it is.
     pub(crate) async fn call_script(&self, script_call: &ScriptCall<'_>) -> Result<Value, StoreError> {
         let ScriptCall { script, key, hash_tag, call, args, bytes, priority } = script_call;
-        let context = pack_named(&Context {
+        let context = self.script_context(*hash_tag, call);
+        let args = [&[&context[..], args], &bytes[..]].concat();
+        self.with_connection_for(*priority, async |c| script.run(c, &[key], &args).await).await
+    }
+
+    /// Returns the first argument of every script.
+    pub(crate) fn script_context(&self, hash_tag: HashTag, call: &Call<'_>) -> Vec<u8> {
+        pack_named(&Context {
             prefix: self.keys.prefix(),
             hash_tag: hash_tag.to_string(),
             now_ms: call.now_ms,
@@ -69,8 +76,6 @@ impl RedisStore {
             grace_ms: self.limits.stale_grace_ms,
             max_events: self.limits.events_per_user,
             event_ttl_ms: self.limits.event_retention_ms,
-        });
-        let args = [&[&context[..], args], &bytes[..]].concat();
-        self.with_connection_for(*priority, async |c| script.run(c, &[key], &args).await).await
+        })
     }
 }

@@ -22,8 +22,9 @@ pub(crate) const YOUNG_ENTRY_SECONDS: u64 = 60;
 const ENTRIES_PER_CALL: usize = 128;
 
 /// What `finish` in lua/shared/events.lua packs. Of tokens: locator, content type, object id, whether the token is revoked.
-/// Of takeovers: the token's locator, the takeover's locator, the user taken over.
-pub(crate) type PackedStaleEntries = (Vec<(String, String, String, bool)>, Vec<(String, String, String)>);
+/// Of takeovers: the token's locator, the takeover's locator, the user taken over, whether its record is gone.
+pub(crate) type PackedStaleEntries =
+    (Vec<(String, String, String, bool)>, Vec<(String, String, String, bool)>);
 
 /// An entry of the reverse index that is stale, or may be.
 pub(crate) enum StaleEntry {
@@ -35,7 +36,13 @@ pub(crate) enum StaleEntry {
         is_revoked: bool,
     },
     /// A takeover of a user.
-    Takeover { user: String, token: TokenId, takeover: TakeoverId, kept_until_ms: u64 },
+    Takeover {
+        user: String,
+        token: TokenId,
+        takeover: TakeoverId,
+        /// Until when the record of the takeover is kept; 0 if there is none.
+        kept_until_ms: u64,
+    },
 }
 
 impl StaleEntry {
@@ -43,16 +50,17 @@ impl StaleEntry {
     pub(crate) fn unpack(
         hash_tag: HashTag,
         (tokens, takeovers): PackedStaleEntries,
-        takeovers_kept_until_ms: u64,
+        ended_kept_until_ms: u64,
     ) -> Option<Vec<Self>> {
         let tokens = tokens.into_iter().map(|(locator, content_type, object_id, is_revoked)| {
             let object = ObjectName::of(&RelatedObject { content_type, object_id });
             Some(Self::Token { object, id: TokenId::from_locator(hash_tag, &locator)?, is_revoked })
         });
-        let takeovers = takeovers.into_iter().map(|(token, takeover, user)| {
+        let takeovers = takeovers.into_iter().map(|(token, takeover, user, is_gone)| {
             let token = TokenId::from_locator(hash_tag, &token)?;
             let takeover = TakeoverId::from_locator(hash_tag, &takeover)?;
-            Some(Self::Takeover { user, token, takeover, kept_until_ms: takeovers_kept_until_ms })
+            let kept_until_ms = if is_gone { 0 } else { ended_kept_until_ms };
+            Some(Self::Takeover { user, token, takeover, kept_until_ms })
         });
         tokens.chain(takeovers).collect()
     }

@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use super::script_call::ScriptCall;
 use super::stale_entries::StaleEntry;
-use crate::model::event::RevokeReason;
-use crate::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover};
+use crate::model::revoke_reason::RevokeReason;
+use crate::model::takeover::{
+    MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover, TakeoverId,
+};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;
@@ -73,7 +75,7 @@ impl RedisStore {
             _ => return Err(unexpected("takeover")),
         };
         let NewTakeover { id: takeover, token, user, .. } = new.clone();
-        let stale = StaleEntry::Takeover { user, token, takeover, kept_until_ms: call.now_ms };
+        let stale = StaleEntry::Takeover { user, token, takeover, kept_until_ms: 0 };
         self.remove_stale_entries(Priority::Normal, &[stale], call.now_ms).await;
         Ok(Err(rejection))
     }
@@ -84,12 +86,25 @@ impl RedisStore {
         reason: RevokeReason,
         call: &Call<'_>,
     ) -> Result<bool, StoreError> {
+        self.end_takeover_of(token, None, reason, call).await
+    }
+
+    /// Ends the takeover under way on a token; if `takeover` names one, only that.
+    pub(crate) async fn end_takeover_of(
+        &self,
+        token: TokenId,
+        takeover: Option<TakeoverId>,
+        reason: RevokeReason,
+        call: &Call<'_>,
+    ) -> Result<bool, StoreError> {
         #[derive(Serialize)]
         struct Args {
             locator: String,
             reason: &'static str,
+            takeover: Option<String>,
         }
-        let args = Args { locator: token.locator(), reason: reason.name() };
+        let takeover = takeover.map(|takeover| takeover.locator());
+        let args = Args { locator: token.locator(), reason: reason.name(), takeover };
         let at = (self.keys.token(token), token.hash_tag());
         let script_call = ScriptCall::new(&self.scripts.end_takeover, at, call, &args);
         let ended = self.run_script(script_call.urgent()).await;

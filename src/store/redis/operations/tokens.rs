@@ -6,6 +6,7 @@ use redis::Value;
 use serde::Serialize;
 
 use super::script_call::ScriptCall;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
 use crate::model::token::{Token, TokenChange};
 use crate::store::call::Call;
@@ -14,6 +15,7 @@ use crate::store::limits::ROOM_PER_LOGIN;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::schema::codec::event::PackedFacts;
 use crate::store::redis::schema::codec::primitives::field_args;
 use crate::store::redis::schema::codec::token::record as codec;
 use crate::store::rejection::{Outcome, Rejection};
@@ -30,6 +32,7 @@ pub(crate) struct NewTokenArgs<'a> {
     may_revoke: bool,
     room: usize,
     device: Option<&'a str>,
+    facts: PackedFacts,
 }
 
 /// The arguments of lua/change_token.lua.
@@ -39,6 +42,7 @@ struct ChangeTokenArgs {
     clear: u32,
     set: u32,
     slug: String,
+    scopes: String,
     confirm: bool,
     rotate: Option<RotateArgs>,
     reason: Option<&'static str>,
@@ -89,7 +93,9 @@ impl RedisStore {
                 self.remove_token_entries(record.id, objects, call.now_ms).await;
                 Ok(Err(Rejection::TooManyTokens))
             }
-            [Value::Int(1), revoked] => Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?)?)),
+            [Value::Int(1), revoked] => {
+                Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?, RevokeReason::Limit)?))
+            }
             _ => Err(unexpected("issue_token")),
         }
     }
@@ -98,12 +104,13 @@ impl RedisStore {
     pub(crate) fn new_token_args<'a>(&self, token: &'a Token) -> NewTokenArgs<'a> {
         NewTokenArgs {
             locator: token.record.id.locator(),
-            created_at_ms: token.details.created_at_ms,
+            created_at_ms: token.record.created_at_ms,
             expires_at_ms: token.record.expires_at_ms,
             max: self.limits.max_tokens_per_user,
             may_revoke: self.limits.over_limit == OverLimit::RevokeOldest,
             room: ROOM_PER_LOGIN,
             device: token.record.device(),
+            facts: PackedFacts::of(token),
         }
     }
 
@@ -127,12 +134,13 @@ impl RedisStore {
         change: &TokenChange,
         call: &Call<'_>,
     ) -> Result<Outcome<Token>, StoreError> {
-        let (clear, set, slug) = codec::edit_args(change);
+        let (clear, set, slug, scopes) = codec::edit_args(change);
         let args = ChangeTokenArgs {
             locator: id.locator(),
             clear,
             set,
             slug,
+            scopes,
             confirm: change.confirm,
             rotate: change.rotate.map(RotateArgs::from),
             reason: change.revoke.map(|reason| reason.name()),
@@ -148,6 +156,9 @@ impl RedisStore {
         let answer = answer?;
         let [status, fields, last_access] = answer.as_slice() else { return Ok(Err(Rejection::NotFound)) };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("change_token"))?;
+        if let (Value::Int(1), Some(reason)) = (status, change.revoke) {
+            self.changes.revoked.add(reason, 1);
+        }
         Ok(match status {
             Value::Int(2) if change.edits() => Err(Rejection::Revoked),
             Value::Int(1 | 2) => Ok(token),
@@ -173,6 +184,7 @@ impl RedisStore {
         let is_revoked =
             self.run_script(script_call.with_bytes([secret_hash.as_bytes().as_slice()]).urgent()).await;
         self.node_cache.invalidate([&id]);
+        self.changes.revoked.add(RevokeReason::Reuse, usize::from(matches!(is_revoked, Ok(true))));
         is_revoked
     }
 

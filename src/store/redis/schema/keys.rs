@@ -84,6 +84,11 @@ impl Keys {
         self.key('v', HashTag::of_user(user), user)
     }
 
+    /// The tokens of this user that have taken others over.
+    pub fn acting(&self, user: &str) -> String {
+        self.key('a', HashTag::of_user(user), user)
+    }
+
     /// The events of a user.
     pub fn events(&self, user: &str) -> String {
         self.key('e', HashTag::of_user(user), user)
@@ -114,7 +119,8 @@ impl Keys {
         self.key('r', object.hash_tag, &object.name)
     }
 
-    fn key(&self, kind: char, hash_tag: HashTag, name: &str) -> String {
+    /// The key of this kind, hash tag and name.
+    pub(crate) fn key(&self, kind: char, hash_tag: HashTag, name: &str) -> String {
         format!("{}{kind}:{{{hash_tag}}}:{name}", self.prefix)
     }
 
@@ -135,12 +141,20 @@ impl Keys {
 
     /// A key of each kind that never exists, for checking permissions on such keys.
     pub fn of_each_kind(&self) -> Vec<String> {
-        let tagged =
-            ['t', 'u', 'o', 'v', 'e', 'd', 'k', 'r'].map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
+        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r']
+            .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
             .chain([self.token_key(), self.schema(), self.probe(), self.probe_at("-")])
             .collect()
+    }
+
+    /// Returns whether a key has the form of one of Doorward's.
+    pub fn is_of_a_kind(&self, key: &[u8]) -> bool {
+        self.of_each_kind().iter().any(|sample| match sample.find('{') {
+            Some(tag) => key.starts_with(sample.as_bytes().get(..=tag).unwrap_or_default()),
+            None => key == sample.as_bytes(),
+        })
     }
 
     /// Such a key in the slot of this hash tag.
@@ -152,6 +166,17 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn foreign_keys_are_told_from_ours() {
+        let keys = Keys::new("dw:");
+        for own in ["dw:t:{8c4d}:YRgw02QaaPlKaQ", "dw:u:{8c4d}:a b", "dw:m:schema", "dw:m:probe:{8c4d}"] {
+            assert!(keys.is_of_a_kind(own.as_bytes()), "{own}");
+        }
+        for foreign in ["dw:", "dw:t:8c4d", "dw:x:{8c4d}:a", "dw:m:schema2", "dw:session:1", "t:{8c4d}:a"] {
+            assert!(!keys.is_of_a_kind(foreign.as_bytes()), "{foreign}");
+        }
+    }
 
     #[test]
     fn the_schema_is_fixed() {

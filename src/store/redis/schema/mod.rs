@@ -12,6 +12,7 @@
 //! | `dw:t:{s}:<locator>` | hash | a token; the only keys under client tracking | until its expiry; once revoked, `revoked-retention`; `stale-grace` longer |
 //! | `dw:u:{s}:<user>` | sorted set | the index of the user's tokens: expiry, last access, order of creation | that of the longest-lived token |
 //! | `dw:o:{s}:<locator>` | hash | the takeovers of the token with this locator ([`codec::takeover`]) | until the hard end of the last one and `takeover-retention` |
+//! | `dw:a:{s}:<user>` | sorted set | the user's tokens with takeovers, which may be gone themselves: an erasure finds their takeovers here | that of the longest-lived entry |
 //! | `dw:v:{s}:<user>` | sorted set | reverse index: the takeovers of this user, by the token that acts | that of the longest-lived entry |
 //! | `dw:e:{s}:<user>` | list | the user's events, newest first ([`codec::event`]) | `event-retention` after the last event |
 //! | `dw:d:{s}:<locator>` | hash | a device key; the locator is that of its login token ([`codec::device`]) | `device-max-idle` after the last login |
@@ -33,6 +34,7 @@
 //! | `dw:u` | `#<locator>`, of a token that is not revoked, once the user has two of them; so the first member of the set is that of the oldest token | creation − 2^51, ms |
 //! | `dw:u` | `@<locator>` | minus the last access, ms |
 //! | `dw:u` | `<locator>` | until when the token is kept, ms; of a revoked token that + 2^50 |
+//! | `dw:a` | `<locator>` | until when the token's takeovers are kept, ms |
 //! | `dw:v` | `<token id><takeover's locator>` | until when the takeover is kept, ms |
 //! | `dw:r` | `<token id>` | until when the token can be kept: its latest expiry and the grace (s) × 2^20 + time of writing (s) modulo 2^20 |
 //!
@@ -47,15 +49,18 @@
 //! | entries of | are removed |
 //! |---|---|
 //! | `dw:u`, `dw:k` | with the token or device key, if a script removes it; once expired, by later writes, which look at up to 8 keys of a user with more than 32 device keys |
-//! | `dw:v` | once expired, by later writes; at once if the takeover was refused. The early end of a takeover shortens its entry to `takeover-retention` from then |
+//! | `dw:a` | once expired, by later writes |
+//! | `dw:v` | once expired, by later writes; at once if the takeover was refused or erased. The early end of a takeover shortens its entry to `takeover-retention` from then |
 //! | `dw:r` | when the token is revoked; when the object is taken from the token or its tokens are listed or revoked, if the token does not name it and the entry is a minute old; once expired, by later writes |
 //! | field `p` of a token | when eight later secrets are remembered as rotated out |
 //! | field `q` of a token | a minute later with the next change of the token's related objects, or when the token is revoked |
 //! | field `t` of a token | when the takeover ends, or the next one starts |
 //!
+//! An erasure of the user removes all keys of the user, and the entries of these in other slots.
+//!
 //! # Fields of a token
 //!
-//! Names are one letter and numbers are packed, because each byte exists once per session. Validation reads the first nine,
+//! Names are one letter and numbers are packed, because each byte exists once per session. Validation reads the first eleven,
 //! which come first because Redis searches a small hash from its start.
 //!
 //! | field | content | form |
@@ -67,6 +72,7 @@
 //! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor pending | decimal |
 //! | `s` | auth slug, if there is one | text |
 //! | `d` | uuid of the device key that logged it in, if one did | text |
+//! | `o` | scopes, if there are any, with a space between two | text |
 //! | `t` | the takeover under way, if there is one: its locator, the user taken over, hard end (ms), start (ms), the reason or '' | MessagePack |
 //! | `p` | secrets besides the current one, oldest first: hash and deadline (ms) of each, 0 for a sibling (lua/shared/secrets.lua) | 16 bytes and 13 digits each |
 //! | `c` | created_at_ms | decimal |

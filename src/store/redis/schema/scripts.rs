@@ -30,7 +30,8 @@ const DEVICES: &str = lua!("shared/devices");
 const SECRETS: &str = lua!("shared/secrets");
 const REVERSE_INDEX: &str = lua!("shared/reverse_index");
 const RELATED: &str = lua!("shared/related_objects");
-const ISSUING: &str = lua!("shared/issuing");
+const ISSUING: &str = concat!(lua!("shared/index_entries"), lua!("shared/issuing"));
+const TAKEOVER_HISTORY: &str = concat!(lua!("shared/reverse_index"), lua!("shared/takeover_history"));
 
 /// The first line of a script that works when memory is full: revocations, and the renewals that keep people logged in
 /// (Redis documentation, "Script flags").
@@ -73,6 +74,7 @@ pub(crate) struct Scripts {
     pub(crate) change_device: Script,
     pub(crate) remove_device: Script,
     pub(crate) log_in_device: Script,
+    pub(crate) erase_user: Script,
     /// Every command that these scripts call, sorted.
     pub(crate) commands: Vec<String>,
 }
@@ -82,11 +84,9 @@ impl Scripts {
     pub fn new() -> Self {
         let mut commands = BTreeSet::new();
         let mut script = |flags: &str, parts: &[&str]| {
-            let body = parts.concat();
-            let used = commands_in(&[CONTEXT, &body].concat());
-            let context = CONTEXT.replacen(GUARD_MARK, &(guard(&used, &kinds_in(&body)) + "--"), 1);
+            let (script, used) = guarded(flags, &parts.concat());
             commands.extend(used);
-            Script::new([flags, &context, &body].concat())
+            script
         };
         Self {
             read_token: script(NO_WRITES, &[lua!("read_token")]),
@@ -101,15 +101,57 @@ impl Scripts {
             add_object_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_object_entry")]),
             add_takeover_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_takeover_entry")]),
             remove_stale_entries: script(ALLOW_OOM, &[REVERSE_INDEX, lua!("remove_stale_entries")]),
-            start_takeover: script(DENY_OOM, &[USER, lua!("start_takeover")]),
+            start_takeover: script(DENY_OOM, &[USER, TAKEOVER_HISTORY, lua!("start_takeover")]),
             end_takeover: script(ALLOW_OOM, &[USER, lua!("end_takeover")]),
             make_device: script(DENY_OOM, &[USER, DEVICES, lua!("make_device")]),
             change_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("change_device")]),
             remove_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("remove_device")]),
             log_in_device: script(DENY_OOM, &[USER, ISSUING, DEVICES, lua!("log_in_device")]),
+            erase_user: script(ALLOW_OOM, &[USER, DEVICES, lua!("erase_user")]),
             commands: commands.into_iter().collect(),
         }
     }
+}
+
+/// The scripts of `doorward verify`.
+pub(crate) struct VerificationScripts {
+    pub(crate) verify_tokens: Script,
+    pub(crate) verify_index: Script,
+    pub(crate) verify_histories: Script,
+    pub(crate) verify_devices: Script,
+    pub(crate) verify_device_maps: Script,
+    pub(crate) verify_reverse_index: Script,
+}
+
+impl VerificationScripts {
+    /// Assembles the scripts. Without `repairs`, Redis itself refuses their writes, and they need no permission to write.
+    pub(crate) fn new(repairs: bool) -> Self {
+        let script = |parts: &[&str]| {
+            let body = parts.concat();
+            if repairs {
+                guarded(ALLOW_OOM, &body).0
+            } else {
+                Script::new([NO_WRITES, CONTEXT, &body].concat())
+            }
+        };
+        let common = lua!("shared/verification");
+        let entries = lua!("shared/index_entries");
+        Self {
+            verify_tokens: script(&[USER, entries, TAKEOVER_HISTORY, common, lua!("verify_tokens")]),
+            verify_index: script(&[USER, common, lua!("verify_index")]),
+            verify_histories: script(&[USER, TAKEOVER_HISTORY, common, lua!("verify_histories")]),
+            verify_devices: script(&[USER, common, lua!("verify_devices")]),
+            verify_device_maps: script(&[USER, DEVICES, common, lua!("verify_device_maps")]),
+            verify_reverse_index: script(&[REVERSE_INDEX, common, lua!("verify_reverse_index")]),
+        }
+    }
+}
+
+/// Makes a script that checks the permissions before it writes. Returns the commands that it calls, too.
+fn guarded(flags: &str, body: &str) -> (Script, BTreeSet<String>) {
+    let used = commands_in(&[CONTEXT, body].concat());
+    let context = CONTEXT.replacen(GUARD_MARK, &(guard(&used, &kinds_in(body)) + "--"), 1);
+    (Script::new([flags, &context, body].concat()), used)
 }
 
 /// The script that finds missing permissions (inspection/permissions.rs).

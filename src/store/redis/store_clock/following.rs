@@ -45,7 +45,7 @@ impl StoreClock {
     /// Follows the readings of the masters that answered, out of `masters`.
     ///
     /// # Errors
-    /// `Unavailable` while the time is not known, or while a master's clock is so far off that its scripts refuse.
+    /// `Unavailable` while the time is not known.
     pub(crate) fn follow<M: std::fmt::Display>(
         &self,
         readings: &[(M, Reading)],
@@ -65,22 +65,26 @@ impl StoreClock {
             self.is_known.store(true, Ordering::Release);
         }
         log(decision, old_us, readings);
-        self.require_known()?;
-        let offset_us = self.clock.offset_us().unwrap_or(old_us);
-        let is_off = |reading: Reading| reading.ahead_us(offset_us).unsigned_abs() > TOLERANCE_US;
-        match readings.iter().find(|(_, reading)| is_off(*reading)) {
-            None => Ok(()),
-            Some((master, reading)) => {
-                let distance = distance(reading.ahead_us(offset_us) / 1000);
-                let reason = format!("the clock of {master} is {distance} this node's");
-                Err(StoreError::Unavailable(reason))
-            }
-        }
+        self.require_known()
+    }
+
+    /// Returns how far a master's clock is ahead of this node's, if it is so far off that its scripts refuse.
+    pub(crate) fn is_off_by_ms(&self, reading: Reading) -> Option<i64> {
+        let ahead_us = reading.ahead_us(self.clock.offset_us()?);
+        (ahead_us.unsigned_abs() > TOLERANCE_US).then_some(ahead_us / 1000)
+    }
+
+    /// Returns how far the store's clock is ahead of this machine's, if that is as much.
+    pub(crate) fn system_is_off_by_ms(&self) -> Option<i64> {
+        self.clock.offset_us()?;
+        let ahead_ms = self.clock.now_ms().cast_signed().saturating_sub_unsigned(self.clock.wall_ms());
+        let is_off = self.require_known().is_ok() && ahead_ms.unsigned_abs() > TOLERANCE_MS;
+        is_off.then_some(ahead_ms)
     }
 }
 
 /// Formats a distance for messages: "… ahead of" or "… behind".
-fn distance(ahead_ms: i64) -> String {
+pub(crate) fn distance(ahead_ms: i64) -> String {
     let side = if ahead_ms < 0 { "behind" } else { "ahead of" };
     format!("{} ms {side}", ahead_ms.unsigned_abs())
 }
@@ -133,20 +137,25 @@ mod tests {
         assert!(store_clock.require_known().is_err());
         assert!(store_clock.follow(&[("a", right)], 3).is_err(), "one of three");
         assert!(store_clock.require_known().is_err());
-        let error = store_clock.follow(&[("a", right), ("b", right), ("c", wrong)], 3).unwrap_err();
-        assert!(error.to_string().contains("the clock of c is 5999 ms ahead of this node's"), "{error}");
+        assert!(store_clock.follow(&[("a", right), ("b", right), ("c", wrong)], 3).is_ok());
+        assert_eq!([right, wrong].map(|reading| store_clock.is_off_by_ms(reading)), [None, Some(5_999)]);
+        // The masters show the boottime: a time soon after 1970.
+        assert!(store_clock.system_is_off_by_ms().is_some_and(|ms| ms < -86_400_000));
         assert!(store_clock.require_known().is_ok());
         assert!(clock.offset_us().unwrap().unsigned_abs() <= 1);
         assert!(store_clock.follow(&[("a", right), ("b", right)], 3).is_ok());
     }
 
     #[test]
-    fn a_jump_makes_the_node_unready_until_it_is_followed() {
+    fn a_master_is_off_until_its_jump_is_followed() {
         let clock = Clock::system();
         let store_clock = StoreClock::new(clock.clone());
         store_clock.follow(&[("a", shows(&clock, 0))], 1).unwrap();
-        assert!(store_clock.follow(&[("a", shows(&clock, 60_000))], 1).is_err());
-        assert!(clock.offset_us().unwrap() < 1_000);
+        let before_us = clock.offset_us().unwrap();
+        let jumped = shows(&clock, 60_000);
+        store_clock.follow(&[("a", jumped)], 1).unwrap();
+        assert!(store_clock.is_off_by_ms(jumped).is_some());
+        assert_eq!(clock.offset_us().unwrap(), before_us);
         store_clock.follow(&[("a", shows(&clock, 60_000))], 1).unwrap();
         assert!(clock.offset_us().unwrap() > 59_000_000);
     }

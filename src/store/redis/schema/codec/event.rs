@@ -3,12 +3,37 @@
 //!
 //! A message of the feed is the four hex digits of the user's hash tag, the user, a zero byte, and the event.
 
+use std::net::IpAddr;
+
 use redis::Value;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::primitives::bytes;
-use crate::model::event::{Event, EventKind, RevokeReason};
+use crate::model::event::{Event, EventFacts, EventKind};
+use crate::model::revoke_reason::RevokeReason;
+use crate::model::token::Token;
 use crate::token_string::{HashTag, TokenId};
+
+/// What the events of a new token tell of it, as lua/shared/events.lua takes it.
+#[derive(Serialize)]
+pub(crate) struct PackedFacts {
+    #[serde(rename = "i")]
+    ip: Option<IpAddr>,
+    #[serde(rename = "g")]
+    user_agent: Option<String>,
+    #[serde(rename = "s")]
+    auth_slug: Option<String>,
+    #[serde(rename = "b")]
+    backend: Option<String>,
+}
+
+impl PackedFacts {
+    /// Returns what the events of a new token tell.
+    pub(crate) fn of(token: &Token) -> Self {
+        let EventFacts { ip, user_agent, auth_slug, backend } = EventFacts::of(token);
+        Self { ip, user_agent, auth_slug, backend }
+    }
+}
 
 #[derive(Deserialize)]
 struct PackedEvent<'a> {
@@ -28,6 +53,15 @@ struct PackedEvent<'a> {
     device: Option<String>,
     #[serde(rename = "w", default)]
     reason: Option<&'a str>,
+    // Events of earlier versions do not have these.
+    #[serde(rename = "i", default)]
+    ip: Option<IpAddr>,
+    #[serde(rename = "g", default)]
+    user_agent: Option<String>,
+    #[serde(rename = "s", default)]
+    auth_slug: Option<String>,
+    #[serde(rename = "b", default)]
+    backend: Option<String>,
 }
 
 /// Decodes an event of a user with this hash tag; `None` if its kind is of a later version, or it is garbled.
@@ -43,7 +77,18 @@ pub fn event(hash_tag: HashTag, packed: &[u8]) -> Option<Event> {
         taken_over: packed.taken_over,
         device: packed.device,
         reason: packed.reason.and_then(RevokeReason::named),
+        facts: EventFacts {
+            ip: packed.ip,
+            user_agent: packed.user_agent,
+            auth_slug: packed.auth_slug,
+            backend: packed.backend,
+        },
     })
+}
+
+/// Returns whether an event is well-formed, be it of a later version or not.
+pub fn is_whole(packed: &[u8]) -> bool {
+    rmp_serde::from_slice::<PackedEvent<'_>>(packed).is_ok()
 }
 
 /// Decodes a message of the feed; `None` if it is garbled.
@@ -53,4 +98,52 @@ pub fn message(payload: &Value) -> Option<(String, Event)> {
     let end = rest.iter().position(|byte| *byte == 0)?;
     let user = std::str::from_utf8(&rest[..end]).ok()?.to_owned();
     Some((user, event(hash_tag, &rest[end + 1..])?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn packed(fields: &serde_json::Value, ip: Option<IpAddr>) -> Vec<u8> {
+        let mut map = rmp_serde::to_vec(fields).unwrap();
+        if let Some(ip) = ip {
+            // One more entry of the map.
+            map[0] += 1;
+            map.extend(rmp_serde::to_vec(&"i").unwrap());
+            map.extend(rmp_serde::to_vec(&ip).unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn an_event_tells_of_its_token_and_an_earlier_one_does_not() {
+        let tag = HashTag::of_user("alice");
+        let earlier = json!({"k": "token.issued", "t": 7, "a": "holder", "l": "YRgw02QaaPlKaQ"});
+        let read = event(tag, &packed(&earlier, None)).unwrap();
+        assert_eq!((read.kind, read.at_ms, read.facts), (EventKind::TokenIssued, 7, EventFacts::default()));
+        assert_eq!(read.token, TokenId::from_locator(tag, "YRgw02QaaPlKaQ"));
+
+        let full = json!({"k": "token.issued", "t": 7, "a": "holder", "g": "curl", "s": "web", "b": "ldap"});
+        for ip in ["203.0.113.7", "2001:db8::1"].map(|ip| ip.parse().unwrap()) {
+            let expected = EventFacts {
+                ip: Some(ip),
+                user_agent: Some("curl".into()),
+                auth_slug: Some("web".into()),
+                backend: Some("ldap".into()),
+            };
+            assert_eq!(event(tag, &packed(&full, Some(ip))).unwrap().facts, expected);
+        }
+    }
+
+    #[test]
+    fn a_garbled_or_later_event_is_left_out() {
+        let tag = HashTag::of_user("alice");
+        let later = json!({"k": "token.from_the_future", "t": 7, "a": "holder"});
+        assert_eq!(event(tag, &packed(&later, None)), None);
+        let garbled = json!({"k": "token.issued", "t": 7, "a": "holder", "i": "203.0.113.7"});
+        assert_eq!(event(tag, &packed(&garbled, None)), None);
+        assert_eq!(event(tag, b"\xc1"), None);
+    }
 }

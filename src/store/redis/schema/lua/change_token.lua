@@ -4,6 +4,7 @@
 -- ARGV[2]  locator
 --          clear, set  flags to clear and to set
 --          slug        '' to keep it, '-' to remove it, '=text' to set it
+--          scopes      the same
 --          confirm     whether the second factor was confirmed
 --          rotate      how to replace the secret, see shared/secrets.lua; absent: keep it
 --          reason      why to revoke it; absent: do not
@@ -28,22 +29,27 @@ if a.rotate then
   local rotated, err = rotate(a.locator, ARGV[3], a.rotate)
   if err then return err end
   if not rotated then return reply_with_token(4, user, a.locator) end
-  emit(user, { k = 'token.rotated', l = a.locator })
 end
+local function edit_text(field, edit)
+  if edit == '-' then
+    redis.call('HDEL', token, field)
+  elseif edit ~= '' then
+    redis.call('HSET', token, field, string.sub(edit, 2))
+  end
+end
+-- Before the events, which tell the slug.
+edit_text('s', a.slug)
+edit_text('o', a.scopes)
+if a.rotate then emit(user, { k = 'token.rotated', l = a.locator }, read_facts(a.locator)) end
 local changed = bit.bor(bit.band(flags, bit.bnot(a.clear)), a.set)
 if a.confirm and bit.band(flags, PENDING) ~= 0 then
   changed = bit.band(changed, bit.bnot(PENDING))
-  emit(user, { k = 'token.confirmed', l = a.locator })
+  emit(user, { k = 'token.confirmed', l = a.locator }, read_facts(a.locator))
 end
 if a.reason then
   revoke_token(user, a.locator, changed, a.reason)
 elseif changed ~= flags then
   redis.call('HSET', token, 'f', changed)
-end
-if a.slug == '-' then
-  redis.call('HDEL', token, 's')
-elseif a.slug ~= '' then
-  redis.call('HSET', token, 's', string.sub(a.slug, 2))
 end
 if a.reason then prune_and_fit_ttl(user) end
 return finish(reply_with_token(1, user, a.locator))

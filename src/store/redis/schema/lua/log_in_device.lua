@@ -60,7 +60,7 @@ end
 -- part of the hash would still have to find its preimage, of 128 random bits.
 if not is_active(flags) or uuid ~= a.uuid or hash ~= ARGV[3] then
   if is_repeat(user, uuid) then return refuse_without_event() end
-  emit(user, { k = 'device.refused', d = uuid })
+  emit(user, { k = 'device.refused', d = uuid, i = a.new.facts.i, g = a.new.facts.g })
   return finish({ 0 })
 end
 
@@ -71,5 +71,5 @@ if made_room.err then return made_room end
 if made_room.full then return { 2 } end
 redis.call('HSET', device, 'l', decimal(now_ms), 'x', decimal(a.expires_at_ms))
 keep_device(user, uuid, a.locator, a.expires_at_ms, kept)
-emit(user, { k = 'device.logged_in', l = a.new.locator, d = uuid })
+emit(user, { k = 'device.logged_in', l = a.new.locator, d = uuid }, a.new.facts)
 return finish({ 1, user, made_room })

@@ -11,7 +11,7 @@ if not t or t.is_revoked then return 0 end
 local is_reused, err = is_rotated_out(a.locator, ARGV[3])
 if err then return err end
 if not is_reused then return 0 end
-emit(t.user, { k = 'token.reuse_detected', l = a.locator })
+emit(t.user, { k = 'token.reuse_detected', l = a.locator }, read_facts(a.locator))
 revoke_token(t.user, a.locator, t.flags, 'reuse')
 prune_and_fit_ttl(t.user)
 return finish(1)

@@ -18,24 +18,13 @@ if t.is_revoked then return { 2 } end
 if bit.band(t.flags, PENDING) ~= 0 then return { 3 } end
 if t.user == a.user then return { 4 } end
 
-local token, history = key('t', a.locator), key('o', a.locator)
--- Fails if the history is of another type, before anything is written.
-local packed = redis.call('HGET', history, 'l')
+local token = key('t', a.locator)
+-- These fail if a key is of another type, before anything is written.
+redis.call('HLEN', key('o', a.locator))
+redis.call('ZCARD', key('a', t.user))
 end_takeover(t.user, a.locator, 'replaced')
-
--- Field l names the takeovers, oldest first: those beyond the limit go.
-local is_whole, locators = pcall(cmsgpack.unpack, packed)
-if not packed or not is_whole or type(locators) ~= 'table' then locators = {} end
-table.insert(locators, a.takeover)
-while #locators > a.max do
-  local oldest = table.remove(locators, 1)
-  redis.call('HDEL', history, oldest, '-' .. oldest)
-end
-
-redis.call('HSET', history, 'u', t.user, 'x', decimal(t.expires_at_ms), 'l', cmsgpack.pack(locators), a.takeover, ARGV[3])
--- An earlier one may be kept for longer. GT sets nothing where there is no TTL yet.
-redis.call('PEXPIRE', history, a.ends_at_ms - now_ms + a.retention_ms, 'NX')
-redis.call('PEXPIRE', history, a.ends_at_ms - now_ms + a.retention_ms, 'GT')
+local takeover = { locator = a.takeover, record = ARGV[3], ends_at_ms = a.ends_at_ms }
+add_to_history(t.user, a.locator, t.expires_at_ms, takeover, a)
 redis.call('HSET', token, 't', cmsgpack.pack({ a.takeover, a.user, a.ends_at_ms, now_ms, a.reason }))
-emit(t.user, { k = 'takeover.started', l = a.locator, o = a.takeover, u = a.user })
+emit(t.user, { k = 'takeover.started', l = a.locator, o = a.takeover, u = a.user }, read_facts(a.locator))
 return finish({ 1, t.user })

@@ -11,6 +11,11 @@ pub(crate) const ALLOWED_HEADER: u32 = 4;
 pub(crate) const EXPIRATION: u32 = 8;
 pub(crate) const PENDING: u32 = 16;
 
+/// Whether these flags are of a token that is not revoked.
+pub(crate) fn is_active(flags: u32) -> bool {
+    flags & ACTIVE != 0
+}
+
 pub(crate) const HASH_BYTES: usize = 16;
 
 /// Field `p`: a hash and a deadline.

@@ -3,18 +3,45 @@
 -- Formats a number as an integer. Lua's own conversion to text loses digits of large numbers.
 local function decimal(number) return string.format('%.0f', number) end
 
+-- The longest user agent in an event: it exists once per event.
+local USER_AGENT_BYTES = 128
+
+-- Returns the user agent as events have it, or nil. The codec in Rust cuts it in the same way, at the end of a character.
+local function shortened(user_agent)
+  if type(user_agent) ~= 'string' or user_agent == '' then return nil end
+  local length = math.min(#user_agent, USER_AGENT_BYTES)
+  -- Bytes 0x80 to 0xBF continue a character.
+  while bit.band(string.byte(user_agent, length + 1) or 0, 0xC0) == 0x80 do length = length - 1 end
+  return string.sub(user_agent, 1, length)
+end
+
+-- Returns what events tell of a token: i address, g user agent, s slug, b backend. Takes the token's fields s, i and z. A
+-- garbled field tells nothing: it must not keep a token from being revoked.
+local function token_facts(slug, immutable, cold)
+  local facts = { s = slug or nil }
+  local is_whole, unpacked = pcall(cmsgpack.unpack, immutable)
+  if is_whole and type(unpacked) == 'table' then facts.b = unpacked[3] end
+  is_whole, unpacked = pcall(cmsgpack.unpack, cold)
+  if is_whole and type(unpacked) == 'table' then facts.i, facts.g = unpacked[1], shortened(unpacked[2]) end
+  return facts
+end
+
 -- Events to write when the script ends: {{user, packed event}, ...}
 local emitted = {}
 
 -- Emits an event of a user: k kind, l the token's locator, o the takeover's, u the user taken over, d the device's uuid,
--- w the reason.
-local function emit(user, event)
+-- w the reason. `facts` is what it tells of its token, from token_facts.
+local function emit(user, event, facts)
   event.t, event.a = now_ms, ctx.actor
+  if facts then
+    for name, fact in pairs(facts) do event[name] = fact end
+  end
   table.insert(emitted, { user, cmsgpack.pack(event) })
 end
 
 -- Reverse-index entries in other slots that this script made stale. Of tokens: {locator, content type, object id, whether
--- the token is revoked} each. Of ended takeovers: {token's locator, takeover's locator, user taken over} each.
+-- the token is revoked} each. Of takeovers: {token's locator, takeover's locator, user taken over, whether its record is gone;
+-- if not, it has only ended} each.
 local stale_token_entries, stale_takeover_entries = {}, {}
 
 -- Writes the emitted events to the users' histories, newest first, and publishes them. Must be the last thing a script

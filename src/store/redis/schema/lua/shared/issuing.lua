@@ -1,14 +1,5 @@
 -- Issuing a token, and making room for it. Needs revocation.lua.
 
--- Returns the locator of the oldest of a user's tokens that are not revoked, and whether it has a # member.
-local function oldest_token(user)
-  local index = key('u', user)
-  local first = redis.call('ZRANGE', index, 0, 0)[1]
-  if first and string.sub(first, 1, 1) == '#' then return string.sub(first, 2), true end
-  -- Only a user's single token has no # member.
-  return redis.call('ZRANGEBYSCORE', index, 0, BELOW_REVOKED, 'LIMIT', 0, 1)[1], false
-end
-
 -- Revokes a user's oldest tokens, and purges the oldest revoked ones, until one more live token fits; at most new.room of
 -- each. Returns the locators of those it revoked, and how many others there are; {full = true} if none may be revoked; or
 -- an error if a record is corrupt.
@@ -43,10 +34,10 @@ local function make_room(user, new)
 end
 
 -- Stores a new token of a user. `new` has locator, created_at_ms, expires_at_ms, max (live tokens per user), may_revoke
--- (whether the oldest may be revoked for it), room and device; `fields` are those of its hash. Returns what make_room
+-- (whether the oldest may be revoked for it), room, device and facts (of events); `fields` are those of its hash. Returns what make_room
 -- returns.
 local function issue(user, new, fields)
-  local token, index = key('t', new.locator), key('u', user)
+  local token = key('t', new.locator)
   if redis.call('EXISTS', token) == 1 then
     return redis.error_reply('DWEXISTS the token id is taken')
   end
@@ -54,21 +45,9 @@ local function issue(user, new, fields)
   if made_room.err or made_room.full then return made_room end
   redis.call('HSET', token, unpack(fields))
   redis.call('PEXPIRE', token, ttl_ms(new.expires_at_ms))
-  local entries = { new.expires_at_ms, new.locator, -now_ms, '@' .. new.locator }
-  if others > 0 then
-    local other, has_age = oldest_token(user)
-    if not has_age then
-      -- The user's second token: both get a # member. A token without a creation time counts as the oldest.
-      local created_at_ms = tonumber(redis.call('HGET', key('t', other), 'c')) or 0
-      table.insert(entries, OLDEST + created_at_ms)
-      table.insert(entries, '#' .. other)
-    end
-    table.insert(entries, OLDEST + new.created_at_ms)
-    table.insert(entries, '#' .. new.locator)
-  end
-  redis.call('ZADD', index, unpack(entries))
+  add_to_index(user, new, now_ms, others)
   fit_ttl(user)
-  emit(user, { k = 'token.issued', l = new.locator, d = new.device })
+  emit(user, { k = 'token.issued', l = new.locator, d = new.device }, new.facts)
   return made_room
 end
 

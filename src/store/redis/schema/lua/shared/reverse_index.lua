@@ -1,5 +1,5 @@
--- Reverse-index entries: of an object's tokens, dw:r, and of a user's takeovers, dw:v; scores in schema/mod.rs. Needs
--- context.lua only.
+-- Entries that go by their score: of an object's tokens, dw:r; of the takeovers of a user, dw:v; of the tokens by which a
+-- user took others over, dw:a. Scores in schema/mod.rs. Needs context.lua only.
 
 -- A token's entry was written at a time that is known modulo this: twelve days, in seconds.
 local CYCLE_S = 2 ^ 20

@@ -11,12 +11,13 @@ local function revoke_token(user, locator, flags, reason)
   local token, index = key('t', locator), key('u', user)
   -- First, because it fails if the index is of another type: then nothing has changed yet.
   redis.call('ZADD', index, REVOKED + now_ms + ctx.retention_ms, locator)
-  local t = redis.call('HMGET', token, 't', 'r', 'q')
-  if t[1] then end_packed_takeover(user, locator, t[1], reason) end
+  local t = redis.call('HMGET', token, 't', 'r', 'q', 's', 'i', 'z')
+  local facts = token_facts(t[4], t[5], t[6])
+  if t[1] then end_packed_takeover(user, locator, t[1], reason, facts) end
   redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now_ms), 'w', reason)
   redis.call('ZREM', index, '#' .. locator)
   redis.call('PEXPIRE', token, ttl_ms(now_ms + ctx.retention_ms))
-  emit(user, { k = 'token.revoked', l = locator, w = reason })
+  emit(user, { k = 'token.revoked', l = locator, w = reason }, facts)
   -- A garbled list does not keep the token from being revoked.
   pcall(collect_stale_entries, locator, t[2])
   pcall(collect_stale_entries, locator, t[3])

@@ -1,8 +1,8 @@
 -- Ending a takeover. Needs tokens.lua. codec/takeover.rs describes a token's takeovers, dw:o.
 
 -- Ends the takeover of a token whose field t is `packed`. Returns whether it was still under way; a garbled one was not. A
--- history of another type does not keep the takeover from ending.
-local function end_packed_takeover(user, locator, packed, reason)
+-- history of another type does not keep the takeover from ending. `facts` are the token's.
+local function end_packed_takeover(user, locator, packed, reason, facts)
   redis.call('HDEL', key('t', locator), 't')
   local is_whole, takeover = pcall(cmsgpack.unpack, packed)
   is_whole = is_whole and type(takeover) == 'table' and type(takeover[1]) == 'string'
@@ -12,14 +12,14 @@ local function end_packed_takeover(user, locator, packed, reason)
   if redis.call('EXISTS', key('o', locator)) == 1 then
     redis.pcall('HSET', key('o', locator), '-' .. takeover[1], decimal(now_ms))
   end
-  emit(user, { k = 'takeover.ended', l = locator, o = takeover[1], u = takeover[2], w = reason })
-  table.insert(stale_takeover_entries, { locator, takeover[1], takeover[2] })
+  emit(user, { k = 'takeover.ended', l = locator, o = takeover[1], u = takeover[2], w = reason }, facts)
+  table.insert(stale_takeover_entries, { locator, takeover[1], takeover[2], false })
   return true
 end
 
 -- Ends the takeover of a token, if there is one. Returns whether there was one that was still under way.
 local function end_takeover(user, locator, reason)
-  local packed = redis.call('HGET', key('t', locator), 't')
-  return packed and end_packed_takeover(user, locator, packed, reason)
+  local t = redis.call('HMGET', key('t', locator), 't', 's', 'i', 'z')
+  return t[1] and end_packed_takeover(user, locator, t[1], reason, token_facts(t[2], t[3], t[4]))
 end
 

@@ -30,6 +30,11 @@ local function load_or_purge(locator, with_expired)
   }
 end
 
+-- Reads what events tell of a token.
+local function read_facts(locator)
+  return token_facts(unpack(redis.call('HMGET', key('t', locator), 's', 'i', 'z')))
+end
+
 -- Returns a reply with everything of a token: {status, fields, score of the last access}.
 local function reply_with_token(status, user, locator)
   local last_access = redis.call('ZSCORE', key('u', user), '@' .. locator)

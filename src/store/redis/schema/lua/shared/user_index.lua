@@ -38,15 +38,19 @@ local function prune(user)
   purge(user, unpack(redis.call('ZRANGEBYSCORE', index, REVOKED, past, 'LIMIT', 0, PRUNED_PER_WRITE)))
 end
 
--- Gives the index the TTL of its longest-lived token.
-local function fit_ttl(user)
+-- Returns until when the longest-lived token of the index is kept; 0 without tokens.
+local function longest_kept_ms(user)
   local index = key('u', user)
   local last_ms = tonumber(redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')[2]) or 0
-  if last_ms >= REVOKED then
-    local live = redis.call('ZREVRANGEBYSCORE', index, BELOW_REVOKED, 0, 'WITHSCORES', 'LIMIT', 0, 1)
-    last_ms = math.max(last_ms - REVOKED, tonumber(live[2]) or 0)
-  end
-  if ttl_ms(last_ms) > 0 then redis.call('PEXPIRE', index, ttl_ms(last_ms)) end
+  if last_ms < REVOKED then return last_ms end
+  local live = redis.call('ZREVRANGEBYSCORE', index, BELOW_REVOKED, 0, 'WITHSCORES', 'LIMIT', 0, 1)
+  return math.max(last_ms - REVOKED, tonumber(live[2]) or 0)
+end
+
+-- Gives the index the TTL of its longest-lived token.
+local function fit_ttl(user)
+  local left_ms = ttl_ms(longest_kept_ms(user))
+  if left_ms > 0 then redis.call('PEXPIRE', key('u', user), left_ms) end
 end
 
 -- Every script that wrote to the index calls this. A live token keeps the index for long, and nothing else removes the

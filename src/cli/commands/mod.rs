@@ -1,0 +1,14 @@
+//! The commands that are clients of the admin plane, and those that need no server. One file each: its flags and its run.
+
+pub mod arguments;
+pub mod completions;
+pub mod confirm;
+pub mod events;
+pub mod hash_key;
+pub mod man;
+pub mod new_key;
+pub mod sse;
+pub mod stats;
+pub mod takeover;
+pub mod token;
+pub mod user;

@@ -1,0 +1,13 @@
+//! A small HTTP/1.1 client over TCP, TLS and unix sockets: one request on one connection, with a deadline and a limit on
+//! the answer. It knows nothing of Doorward.
+
+pub mod client;
+pub mod connect;
+pub mod error;
+pub mod tls;
+pub mod url;
+
+pub use self::client::{HttpClient, OpenResponse};
+pub use self::error::ClientError;
+pub use self::tls::{ClientIdentity, TlsOptions, Trust};
+pub use self::url::{Endpoint, Url};

@@ -1,0 +1,74 @@
+//! The actions that the audit log knows.
+
+macro_rules! actions {
+    ($($(#[$doc:meta])+ $action:ident: $name:literal;)+) => {
+        /// What a call changes.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Action {
+            $($(#[$doc])+ $action,)+
+        }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &[Self] = &[$(Self::$action),+];
+
+            /// Its name in audit lines.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$action => $name,)+
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Issue a token.
+    TokenIssue: "token.issue";
+    /// Change a token's fields.
+    TokenChange: "token.change";
+    /// Revoke a token.
+    TokenRevoke: "token.revoke";
+    /// Give a token a new secret.
+    TokenRotate: "token.rotate";
+    /// Confirm the second factor of a token.
+    TokenConfirm: "token.confirm";
+    /// Relate a token to an object.
+    TokenRelate: "token.relate";
+    /// Unrelate a token from an object.
+    TokenUnrelate: "token.unrelate";
+    /// Revoke the tokens of a user.
+    UserRevoke: "user.revoke";
+    /// Erase a user: tokens, device keys, takeovers and events.
+    UserErase: "user.erase";
+    /// Revoke the tokens of a related object.
+    ObjectRevoke: "object.revoke";
+    /// Start a takeover.
+    TakeoverStart: "takeover.start";
+    /// End a takeover.
+    TakeoverEnd: "takeover.end";
+    /// Make a device key.
+    DeviceCreate: "device.create";
+    /// Change a device key.
+    DeviceChange: "device.change";
+    /// Remove a device key.
+    DeviceRemove: "device.remove";
+    /// Log in with a device key.
+    DeviceLogin: "device.login";
+    /// Read something. Logged only if the API key is unknown or lacks the scope.
+    Read: "read";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_documented_once() {
+        let page = include_str!("../../../docs/logs.md");
+        for action in Action::ALL {
+            let row = format!("\n| `{}` |", action.name());
+            assert_eq!(page.matches(&row).count(), 1, "{row}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! All metrics of a node.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry};
+
+use super::cache::CacheCollector;
+use super::changes::ChangeCollector;
+use super::encode::{counter, gauge};
+use super::format::TextFormat;
+use super::process::ProcessCollector;
+use super::redis::RedisCollector;
+use super::store::StoreCollector;
+use super::validations::ValidationCollector;
+use crate::clock::{Clock, ClockReading};
+use crate::last_access::recorder::LastAccessCounters;
+use crate::logging;
+use crate::node::readiness::Readiness;
+use crate::store::Store;
+use crate::telemetry::SpanCounters;
+use crate::validation::counters::AllValidations;
+
+/// The metrics of a node.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    /// The counters of all validators.
+    pub validations: AllValidations,
+    /// The counters of the last-access recorder.
+    pub last_access: LastAccessCounters,
+    /// Requests to the admin plane without valid credentials.
+    pub admin_refusals: Counter,
+    /// The counters of the export of traces.
+    pub trace_spans: SpanCounters,
+    started: ClockReading,
+}
+
+impl Metrics {
+    /// Makes and registers the metrics of a node that starts now.
+    pub fn new(readiness: Readiness, store: Store, clock: &Clock) -> Self {
+        let metrics = Self {
+            registry: Mutex::default(),
+            validations: AllValidations::default(),
+            last_access: LastAccessCounters::default(),
+            admin_refusals: Counter::default(),
+            trace_spans: SpanCounters::default(),
+            started: clock.reading(),
+        };
+        metrics.registry().register_collector(Box::new(ProcessCollector));
+        metrics.collect(ValidationCollector(metrics.validations.clone()));
+        for (name, help, counter) in [
+            ("last_access_flushed", "Last accesses written to the store", &metrics.last_access.flushed),
+            (
+                "last_access_dropped",
+                "Last accesses dropped because the queue was full",
+                &metrics.last_access.dropped,
+            ),
+            (
+                "last_access_failed_writes",
+                "Writes of last accesses that failed",
+                &metrics.last_access.failed_writes,
+            ),
+            (
+                "admin_refusals",
+                "Requests to the admin plane without a valid API key",
+                &metrics.admin_refusals,
+            ),
+            (
+                "trace_spans_exported",
+                "Spans that the trace collector accepted",
+                &metrics.trace_spans.exported,
+            ),
+            (
+                "trace_spans_dropped",
+                "Spans lost because the queue was full or the collector did not accept them",
+                &metrics.trace_spans.dropped,
+            ),
+        ] {
+            metrics.register(name, help, counter.clone());
+        }
+        metrics.register(
+            "build",
+            "The version of Doorward",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        metrics.collect(CacheCollector(store.clone()));
+        metrics.collect(ChangeCollector(store.clone()));
+        metrics.collect(RedisCollector(store.clone()));
+        metrics.collect(StateCollector(readiness.clone()));
+        metrics.collect(StoreCollector { readiness, store });
+        metrics
+    }
+
+    /// Registers a metric. `doorward_` is put before its name; `help` is without its full stop.
+    pub fn register(&self, name: &str, help: &str, metric: impl Metric) {
+        self.registry().sub_registry_with_prefix("doorward").register(name, help, metric);
+    }
+
+    /// Registers a collector, which reads its values at each scrape. `doorward_` is put before its names.
+    pub fn collect(&self, collector: impl Collector) {
+        self.registry().sub_registry_with_prefix("doorward").register_collector(Box::new(collector));
+    }
+
+    /// Returns the metrics as text.
+    pub fn text(&self, format: TextFormat) -> String {
+        format.encode(&self.registry())
+    }
+
+    /// Returns the milliseconds since the node's start.
+    pub fn uptime_ms(&self, clock: &Clock) -> u64 {
+        clock.elapsed_ns(self.started) / 1_000_000
+    }
+
+    /// Locked to register and for a scrape, never for a request.
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads the readiness, and the counter of the log.
+#[derive(Debug)]
+struct StateCollector(Readiness);
+
+impl Collector for StateCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let is_ready = f64::from(u8::from(self.0.is_ready()));
+        gauge(&mut encoder, "ready", "1 if this node should get traffic, else 0.", is_ready)?;
+        let help = "Log lines that could not be written.";
+        counter(&mut encoder, "log_lines_lost", help, logging::lost_lines())
+    }
+}

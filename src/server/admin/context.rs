@@ -1,0 +1,55 @@
+//! What is known of a request to the admin plane.
+
+use std::net::IpAddr;
+
+use hyper::{Method, Request};
+
+use super::path_params::PathParams;
+use super::plane::AdminPlane;
+use super::problem::ProblemKind;
+use super::route::Route;
+use crate::logging::audit::AuditEntry;
+use crate::server::request::client::DirectClient;
+use crate::server::request::origin::RequestOrigin;
+use crate::server::request::request_id::RequestId;
+
+/// What is known of a request to the admin plane. It grows while the request is answered.
+pub struct CallContext {
+    /// The id, in the response and in every log line about the request.
+    pub request_id: RequestId,
+    /// The client's address, through all trusted proxies. `None` for a client on a Unix socket.
+    pub address: Option<IpAddr>,
+    /// The method.
+    pub method: Method,
+    /// The route; `None` until it is found, and for an unknown path or method.
+    pub route: Option<&'static Route>,
+    /// The name of the API key; `None` until the key is known.
+    pub key: Option<String>,
+    /// What the call does, for the audit log; `None` until the route is found, and for a call without credentials.
+    pub entry: Option<AuditEntry>,
+    /// Why the call was refused.
+    pub refusal: Option<ProblemKind>,
+}
+
+impl CallContext {
+    /// What the head of a request tells.
+    pub fn of<B>(admin: &AdminPlane, request: &Request<B>, client: DirectClient) -> Self {
+        let trusted_proxies = &admin.settings.trusted_proxies;
+        Self {
+            request_id: RequestId::of(request.headers(), &admin.entropy),
+            address: RequestOrigin::of(request, client).client_address(trusted_proxies),
+            method: request.method().clone(),
+            route: None,
+            key: None,
+            entry: None,
+            refusal: None,
+        }
+    }
+
+    /// Notes the route that was found, and whom the path names.
+    pub fn found(&mut self, route: &'static Route, params: &PathParams) {
+        self.route = Some(route);
+        self.entry = route.handler.action().map(AuditEntry::new);
+        self.entry.iter_mut().for_each(|entry| params.tell(entry));
+    }
+}

@@ -1,0 +1,41 @@
+//! The listener of `metrics-listen`: the metrics without an API key, and the probes. Nothing else.
+
+use std::sync::Arc;
+
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+
+use super::text::metrics_response;
+use crate::node::metrics::Metrics;
+use crate::node::readiness::Readiness;
+use crate::server::transport::reply::Reply;
+use crate::server::transport::response::empty;
+
+/// Answers the requests of scrapers.
+pub struct MetricsPlane {
+    /// For `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// For `/readyz`.
+    pub readiness: Readiness,
+}
+
+impl MetricsPlane {
+    /// Answers a request. Its query is ignored, and its body is not read.
+    pub fn respond<B>(&self, request: &Request<B>) -> Reply {
+        let path = request.uri().path();
+        let is_known = matches!(path, "/metrics" | "/livez" | "/readyz");
+        let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
+        let response = match path {
+            _ if is_known && !is_get => {
+                let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                response
+            }
+            "/metrics" => metrics_response(&self.metrics, request.headers()),
+            "/livez" => empty(StatusCode::OK),
+            "/readyz" => self.readiness.response(),
+            _ => empty(StatusCode::NOT_FOUND),
+        };
+        Reply::now(response)
+    }
+}

@@ -1,0 +1,48 @@
+//! Erasing a user.
+
+use redis::Value;
+use serde::Serialize;
+
+use super::script_call::ScriptCall;
+use crate::model::revoke_reason::RevokeReason;
+use crate::store::call::Call;
+use crate::store::error::StoreError;
+use crate::store::redis::errors::unexpected;
+use crate::store::redis::redis_store::RedisStore;
+use crate::token_string::HashTag;
+
+impl RedisStore {
+    pub(crate) async fn erase_user(&self, user: &str, call: &Call<'_>) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            user: &'a str,
+        }
+        let (hash_tag, call) = (HashTag::of_user(user), self.advancing_call(call));
+        // First, because the erasure removes the list of them.
+        let ended = match self.end_takeovers_of_user(user, &call()).await {
+            // A corrupt record of another user's token must not keep this user from being erased.
+            Err(error) if !matches!(error, StoreError::Corrupt { .. }) => return Err(error),
+            ended => ended,
+        };
+        loop {
+            let at = (self.keys.index(user), hash_tag);
+            let script_call = ScriptCall::new(&self.scripts.erase_user, at, &call(), &Args { user }).urgent();
+            let answer: Value = self.run_script(script_call).await?;
+            let (revoked, is_erased): (Vec<String>, bool) =
+                redis::from_redis_value(answer).map_err(|_| unexpected("erase_user"))?;
+            self.void_revoked(hash_tag, revoked, RevokeReason::Erased)?;
+            if is_erased {
+                return ended;
+            }
+        }
+    }
+
+    /// Ends the takeovers of this user by others that are under way.
+    async fn end_takeovers_of_user(&self, user: &str, call: &Call<'_>) -> Result<(), StoreError> {
+        let takeovers = self.user_takeovers(user, call.now_ms).await?;
+        for takeover in takeovers.iter().filter(|takeover| takeover.ended_at_ms.is_none()) {
+            self.end_takeover_of(takeover.token, Some(takeover.id), RevokeReason::Erased, call).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! Histories of events, the keys without a TTL, and keys that are not in the schema.
+
+use redis::{Value, cmd, from_redis_value_ref, pipe};
+
+use super::damage::Kind;
+use super::key_name::UserKey;
+use super::link::MasterLink;
+use super::report::printable;
+use super::verifier::Verifier;
+use crate::store::error::StoreError;
+use crate::store::redis::errors::unexpected;
+use crate::store::redis::schema::codec::event;
+
+/// Events that one command reads.
+const EVENTS_PER_READ: usize = 100;
+/// Users whose events one pipeline reads.
+const KEYS_PER_READ: usize = 32;
+/// The answer of `PTTL` for a key without TTL.
+const NO_TTL: i64 = -1;
+
+impl Verifier<'_> {
+    /// Checks users' events: TTL, and events that cannot be decoded.
+    pub(crate) async fn check_events(
+        &mut self,
+        link: &MasterLink,
+        users: Vec<UserKey>,
+    ) -> Result<(), StoreError> {
+        let users = self.in_place('e', users);
+        // The users whose events are not read to the end, and the next event of each.
+        let mut pending: Vec<_> = users.iter().map(|user| (user, 0)).collect();
+        while !pending.is_empty() {
+            let some = pending.split_off(pending.len().saturating_sub(KEYS_PER_READ));
+            let mut reads = pipe();
+            for (user, first) in &some {
+                let (key, last) = (self.user_key('e', user), first + EVENTS_PER_READ - 1);
+                reads.cmd("LRANGE").arg(&key).arg(*first).arg(last).cmd("PTTL").arg(&key);
+            }
+            let answers = link.read(&reads).await?;
+            let mut count = 0;
+            for ((user, first), answers) in some.into_iter().zip(answers.chunks(2)) {
+                let read = self.check_some_events(link, user, first, answers).await?;
+                count += read;
+                if read == EVENTS_PER_READ {
+                    pending.push((user, first + EVENTS_PER_READ));
+                }
+            }
+            self.end_members(count).await;
+        }
+        Ok(())
+    }
+
+    /// Checks some of a user's events. Returns how many there were.
+    async fn check_some_events(
+        &mut self,
+        link: &MasterLink,
+        user: &UserKey,
+        first: usize,
+        answers: &[Option<Value>],
+    ) -> Result<usize, StoreError> {
+        let shown = self.shown_user_key('e', user);
+        let (events, ttl_ms) = match answers {
+            [None, _] => {
+                self.add(Kind::ForeignType, false, &shown);
+                return Ok(0);
+            }
+            [Some(events), Some(Value::Int(ttl_ms))] => (events, *ttl_ms),
+            _ => return Err(unexpected("events")),
+        };
+        let events: Vec<Vec<u8>> = from_redis_value_ref(events).map_err(|_| unexpected("events"))?;
+        for _ in events.iter().filter(|packed| !event::is_whole(packed)) {
+            self.add(Kind::CorruptEvent, false, &shown);
+        }
+        if first == 0 && ttl_ms == NO_TTL {
+            self.repair_event_ttl(link, &self.user_key('e', user), &shown).await?;
+        }
+        Ok(events.len())
+    }
+
+    async fn repair_event_ttl(
+        &mut self,
+        link: &MasterLink,
+        key: &str,
+        shown: &str,
+    ) -> Result<(), StoreError> {
+        if self.options.repairs {
+            let ttl_ms = self.store.limits.event_retention_ms;
+            // NX: a write meanwhile has set it.
+            link.query::<()>(cmd("PEXPIRE").arg(key).arg(ttl_ms).arg("NX")).await?;
+        }
+        self.add(Kind::MissingTtl, self.options.repairs, shown);
+        Ok(())
+    }
+
+    /// Checks the keys that must have no TTL.
+    pub(crate) async fn check_permanent(
+        &mut self,
+        link: &MasterLink,
+        keys: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
+        for key in keys {
+            let mut reads = pipe();
+            reads.cmd("STRLEN").arg(key).cmd("PTTL").arg(key);
+            let answers = link.read(&reads).await?;
+            let shown = String::from_utf8_lossy(key);
+            match answers.as_slice() {
+                [None, ..] => self.add(Kind::ForeignType, false, &shown),
+                [_, Some(Value::Int(0..))] => {
+                    if self.options.repairs {
+                        link.query::<()>(cmd("PERSIST").arg(key)).await?;
+                    }
+                    self.add(Kind::WrongTtl, self.options.repairs, &shown);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports keys that are not in the schema.
+    pub(crate) fn note_unknown(&mut self, keys: &[Vec<u8>]) {
+        for key in keys {
+            self.report.add(Kind::UnknownKey, false, || printable(key));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Takeovers: a token's history, and the reverse index of the users taken over.
+
+use std::collections::HashMap;
+
+use redis::{Value, pipe};
+
+use super::damage::Kind;
+use super::inspect::Item;
+use super::key_name::UserKey;
+use super::link::{MasterLink, for_each_key};
+use super::pages::{Page, Pages};
+use super::verifier::{TOLERANCE_MS, Verifier};
+use crate::model::takeover::{MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover};
+use crate::model::token::Token;
+use crate::store::error::StoreError;
+use crate::store::redis::schema::codec::takeover::{self as codec, reverse_index_member};
+use crate::token_string::{HashTag, ID_CHARS, TokenId};
+
+/// The record that names a takeover.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NamedBy {
+    /// The token, in whose name it acts.
+    Token,
+    /// The history of its token.
+    History,
+}
+
+impl Verifier<'_> {
+    /// Checks that the index of the user taken over names each takeover under way.
+    pub(crate) async fn check_active_takeovers(&mut self, tokens: &[Token]) -> Result<(), StoreError> {
+        let soon_ms = self.now_ms() + TOLERANCE_MS;
+        let live = tokens.iter().filter(|token| self.stays_live(token));
+        let active = live.filter_map(|token| Some((token, token.record.takeover.as_deref()?)));
+        let active: Vec<_> = active
+            .filter(|(_, takeover)| takeover.is_active(soon_ms))
+            .map(|(token, takeover)| NewTakeover {
+                id: takeover.id,
+                token: token.record.id,
+                user: takeover.user.clone(),
+                reason: None,
+                ends_at_ms: takeover.ends_at_ms,
+            })
+            .collect();
+        for takeover in active {
+            self.check_takeover_entry(takeover, NamedBy::Token).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_takeover_entry(
+        &mut self,
+        takeover: NewTakeover,
+        named_by: NamedBy,
+    ) -> Result<(), StoreError> {
+        let is_missing = self.is_takeover_entry_missing(&takeover).await?
+            && self.is_still_named(&takeover, named_by).await?
+            && self.is_takeover_entry_missing(&takeover).await?;
+        if is_missing {
+            if self.options.repairs {
+                self.store.add_takeover_entry(&takeover, &self.call()).await?;
+            }
+            let key = UserKey { hash_tag: HashTag::of_user(&takeover.user), user: takeover.user.clone() };
+            let member = reverse_index_member(takeover.token, takeover.id);
+            let key = self.shown_user_key('v', &key);
+            self.add_member(Kind::TakeoverEntryMissing, self.options.repairs, &key, member.as_bytes());
+        }
+        Ok(())
+    }
+
+    /// Returns whether the index of the user taken over has no entry, although it has room.
+    async fn is_takeover_entry_missing(&self, takeover: &NewTakeover) -> Result<bool, StoreError> {
+        let (key, member) =
+            (self.store.keys.taken_over(&takeover.user), reverse_index_member(takeover.token, takeover.id));
+        let mut reads = pipe();
+        reads.cmd("ZSCORE").arg(&key).arg(member).cmd("ZCOUNT").arg(&key).arg("-inf").arg("+inf");
+        let (score, count): (Option<f64>, usize) =
+            self.store.with_connection(async |c| reads.query_async(c).await).await?;
+        Ok(score.is_none() && count < MAX_TAKEOVERS_PER_USER)
+    }
+
+    async fn is_still_named(&self, takeover: &NewTakeover, by: NamedBy) -> Result<bool, StoreError> {
+        if by == NamedBy::Token {
+            let token = self.token_again(takeover.token).await?;
+            let active = token.and_then(|token| token.record.takeover.as_ref().map(|active| active.id));
+            return Ok(active == Some(takeover.id));
+        }
+        let mut read = pipe();
+        let locator = takeover.id.locator();
+        read.cmd("HMGET").arg(self.store.keys.takeovers(takeover.token)).arg(locator);
+        let ((record,),): ((Option<Vec<u8>>,),) =
+            self.store.with_connection(async |c| read.query_async(c).await).await?;
+        Ok(record.is_some())
+    }
+
+    /// Checks tokens' takeovers: the record, the TTL, and the entries of those that are over.
+    pub(crate) async fn check_histories(
+        &mut self,
+        link: &MasterLink,
+        ids: &[TokenId],
+    ) -> Result<(), StoreError> {
+        let reads = for_each_key("HGETALL", ids.iter().map(|id| self.store.keys.takeovers(*id)));
+        let mut items = Vec::with_capacity(ids.len());
+        for (id, answer) in ids.iter().zip(link.read(&reads).await?) {
+            let Some(takeovers) = self.decode_history(*id, answer) else { continue };
+            self.end_members(takeovers.len()).await;
+            let last_ms = takeovers.iter().map(|takeover| takeover.ends_at_ms).max().unwrap_or_default();
+            // A history without takeovers has no user; only its TTL is checked.
+            let user = takeovers.first().map(|takeover| takeover.actor.clone()).unwrap_or_default();
+            let args = vec![id.locator().into_bytes(), user.into_bytes(), last_ms.to_string().into_bytes()];
+            items.push(Item { hash_tag: id.hash_tag(), key: self.store.keys.takeovers(*id), args });
+            self.check_ended_takeovers(takeovers).await?;
+        }
+        for (at, kind, is_repaired) in self.inspect(link, |scripts| &scripts.verify_histories, &items).await?
+        {
+            self.add(kind, is_repaired, &items[at].key);
+        }
+        Ok(())
+    }
+
+    /// Returns a token's takeovers, if their hash is there, whole and in the slot of its user. Reports it otherwise.
+    fn decode_history(&mut self, id: TokenId, answer: Option<Value>) -> Option<Vec<Takeover>> {
+        let key = self.store.keys.takeovers(id);
+        let Some(fields) = answer else {
+            self.add(Kind::ForeignType, false, &key);
+            return None;
+        };
+        let fields: HashMap<Vec<u8>, Vec<u8>> = redis::from_redis_value(fields).unwrap_or_default();
+        // Expired since it was listed.
+        if fields.is_empty() {
+            return None;
+        }
+        let Ok(takeovers) = codec::takeovers(id, &fields, self.now_ms()) else {
+            self.add(Kind::CorruptRecord, false, &key);
+            return None;
+        };
+        if takeovers.iter().any(|takeover| HashTag::of_user(&takeover.actor) != id.hash_tag()) {
+            self.add(Kind::WrongHashTag, false, &key);
+            return None;
+        }
+        Some(takeovers)
+    }
+
+    /// Checks the entries of takeovers that are over and still shown. Those under way are checked with their tokens.
+    async fn check_ended_takeovers(&mut self, takeovers: Vec<Takeover>) -> Result<(), StoreError> {
+        let (soon_ms, retention_ms) = (self.now_ms() + TOLERANCE_MS, self.store.limits.takeover_retention_ms);
+        for takeover in takeovers {
+            let Some(ended_at_ms) = takeover.ended_at_ms else { continue };
+            if !takeover.is_visible(soon_ms, retention_ms) {
+                continue;
+            }
+            let Takeover { id, token, user, .. } = takeover;
+            let ended = NewTakeover { id, token, user, reason: None, ends_at_ms: ended_at_ms };
+            self.check_takeover_entry(ended, NamedBy::History).await?;
+        }
+        Ok(())
+    }
+
+    /// Checks users' sets of this kind, `v` or `a`: TTL, and malformed members.
+    pub(crate) async fn check_user_sets(
+        &mut self,
+        link: &MasterLink,
+        kind: char,
+        users: Vec<UserKey>,
+    ) -> Result<(), StoreError> {
+        let users = self.in_place(kind, users);
+        let keys: Vec<_> = users.iter().map(|user| self.user_key(kind, user)).collect();
+        let item = |at: usize, member: &[u8]| {
+            let args =
+                vec![kind.to_string().into_bytes(), users[at].user.clone().into_bytes(), member.to_vec()];
+            Item { hash_tag: users[at].hash_tag, key: keys[at].clone(), args }
+        };
+        let mut is_whole = vec![true; keys.len()];
+        let mut pages = Pages::new("ZSCAN", keys.clone());
+        while let Some(Page { members, foreign }) = pages.next(link).await? {
+            for at in foreign {
+                is_whole[at] = false;
+                self.add(Kind::ForeignType, false, &self.shown_user_key(kind, &users[at]));
+            }
+            let malformed =
+                members.iter().filter(|(at, member, _)| !is_member(kind, users[*at].hash_tag, member));
+            let malformed: Vec<_> = malformed.map(|(at, member, _)| item(*at, member)).collect();
+            self.check_sets(link, &malformed).await?;
+            self.end_members(members.len()).await;
+        }
+        let ttls: Vec<_> = (0..keys.len()).filter(|at| is_whole[*at]).map(|at| item(at, b"")).collect();
+        self.check_sets(link, &ttls).await
+    }
+}
+
+/// Returns whether a member names a token: in the set `a` of the token's user by its locator, in the set `v` of the user
+/// taken over by its id, with the locator of a takeover.
+fn is_member(kind: char, hash_tag: HashTag, member: &[u8]) -> bool {
+    let Ok(member) = std::str::from_utf8(member) else { return false };
+    if kind == 'a' {
+        return TokenId::from_locator(hash_tag, member).is_some();
+    }
+    let Some((token, locator)) = member.split_at_checked(ID_CHARS) else { return false };
+    TokenId::parse(token).is_some_and(|token| TokenId::from_locator(token.hash_tag(), locator).is_some())
+}

@@ -1,0 +1,196 @@
+//! Counts and times validations. Each validator writes to a block of its own, on cache lines of its own, so that threads
+//! do not contend; the scrape sums the blocks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::latency::{LatencyHistogram, LatencySums};
+
+/// The result of a validation, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValidationResult {
+    /// The token is valid.
+    Valid,
+    /// The string is malformed, or its MAC is invalid.
+    Forged,
+    /// The string is verified, but its token is unknown, revoked, expired, rotated out, or not allowed on the transport.
+    Refused,
+    /// The second factor of the token is still to be shown.
+    Pending,
+    /// The store could not be asked.
+    Unavailable,
+}
+
+impl ValidationResult {
+    /// Every result.
+    pub const ALL: [Self; 5] = [Self::Valid, Self::Forged, Self::Refused, Self::Pending, Self::Unavailable];
+
+    /// Its name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Forged => "forged",
+            Self::Refused => "refused",
+            Self::Pending => "pending",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// What a validation was judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JudgedBy {
+    /// What is in this process's memory: the token keys, the near cache or the embedded store.
+    Memory,
+    /// A read of Redis.
+    Redis,
+}
+
+impl JudgedBy {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Memory, Self::Redis];
+
+    /// Its name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "cache",
+            Self::Redis => "store",
+        }
+    }
+}
+
+/// A value for each result and source.
+type Table<T> = [[T; ValidationResult::ALL.len()]; JudgedBy::ALL.len()];
+
+/// The counters of one validator. Cheap to clone; all clones write to one block.
+#[derive(Clone, Debug, Default)]
+pub struct ValidationCounters(Arc<Block>);
+
+/// Aligned to two cache lines: processors fetch lines in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Block {
+    timed: Table<LatencyHistogram>,
+    /// Validations of batches: a batch has one duration, not one for each token.
+    batched: Table<AtomicU64>,
+}
+
+impl ValidationCounters {
+    /// Counts a validation that took so long.
+    #[inline]
+    pub fn add(&self, result: ValidationResult, by: JudgedBy, ns: u64) {
+        self.0.timed[by as usize][result as usize].add(ns);
+    }
+
+    /// Counts validations of a batch.
+    pub fn add_batched(&self, result: ValidationResult, by: JudgedBy, count: u64) {
+        self.0.batched[by as usize][result as usize].fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Adds what was counted to these sums.
+    pub fn add_to(&self, sums: &mut ValidationSums) {
+        for by in JudgedBy::ALL {
+            for result in ValidationResult::ALL {
+                let (by, result) = (by as usize, result as usize);
+                self.0.timed[by][result].add_to(&mut sums.timed[by][result]);
+                sums.batched[by][result] += self.0.batched[by][result].load(Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether no validator uses this block any more but the holder of this handle.
+    pub fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
+
+/// The sums of the counters of several validators.
+#[derive(Clone, Debug, Default)]
+pub struct ValidationSums {
+    timed: Table<LatencySums>,
+    batched: Table<u64>,
+}
+
+impl ValidationSums {
+    /// Returns the durations of single validations.
+    pub fn timed(&self, result: ValidationResult, by: JudgedBy) -> &LatencySums {
+        &self.timed[by as usize][result as usize]
+    }
+
+    /// Returns the number of validations, those of batches included.
+    pub fn count(&self, result: ValidationResult, by: JudgedBy) -> u64 {
+        self.timed(result, by).count() + self.batched[by as usize][result as usize]
+    }
+}
+
+/// The counters of all validators of a node. Cheap to clone; all clones share one state.
+#[derive(Clone, Debug, Default)]
+pub struct AllValidations(Arc<Mutex<Blocks>>);
+
+#[derive(Debug, Default)]
+struct Blocks {
+    in_use: Vec<ValidationCounters>,
+    /// The sums of validators that are gone.
+    gone: ValidationSums,
+}
+
+impl AllValidations {
+    /// Returns the counters for a further validator.
+    pub fn counters(&self) -> ValidationCounters {
+        let counters = ValidationCounters::default();
+        let mut blocks = self.blocks();
+        blocks.retire_unused();
+        blocks.in_use.push(counters.clone());
+        counters
+    }
+
+    /// Returns the sums over all validators, present and gone.
+    pub fn sums(&self) -> ValidationSums {
+        let blocks = self.blocks();
+        let mut sums = blocks.gone.clone();
+        blocks.in_use.iter().for_each(|counters| counters.add_to(&mut sums));
+        sums
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, Blocks> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Blocks {
+    fn retire_unused(&mut self) {
+        let gone = &mut self.gone;
+        self.in_use.retain(|counters| {
+            let is_unused = counters.is_unused();
+            if is_unused {
+                counters.add_to(gone);
+            }
+            !is_unused
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counts_of_validators_that_are_gone_remain() {
+        let all = AllValidations::default();
+        for _ in 0..3 {
+            let counters = all.counters();
+            counters.add(ValidationResult::Valid, JudgedBy::Memory, 500);
+            counters.add_batched(ValidationResult::Valid, JudgedBy::Memory, 2);
+        }
+        assert_eq!(all.blocks().in_use.len(), 1, "only the last one");
+        let sums = all.sums();
+        assert_eq!(sums.count(ValidationResult::Valid, JudgedBy::Memory), 9);
+        assert_eq!(sums.timed(ValidationResult::Valid, JudgedBy::Memory).count(), 3);
+        assert_eq!(sums.count(ValidationResult::Valid, JudgedBy::Redis), 0);
+    }
+
+    #[test]
+    fn blocks_share_no_cache_line() {
+        assert_eq!((align_of::<Block>(), size_of::<Block>() % 128), (128, 0));
+    }
+}

@@ -1,0 +1,8 @@
+//! `doorward verify`: damage is found and repaired, and a healthy store has none.
+
+mod command;
+mod damage;
+mod kinds;
+mod pace;
+mod support;
+mod traffic;
