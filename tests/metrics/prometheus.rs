@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use doorward::internals::config::hash_key;
 use serde_json::{Value, json};
 
 use crate::common::feed::FeedReader;
@@ -21,6 +22,8 @@ const METRICS_PAGE: &str = include_str!("../../docs/metrics.md");
 fn prometheus_scrapes_all_that_rules_dashboard_and_documents_name() {
     let (redis, authority) = (RedisServer::start(), Authority::new());
     let certificate = authority.issue("doorward");
+    let hash = hash_key("the-key-of-an-application-0123456789").unwrap();
+    let key = format!("application:tokens:{hash}:expires=2099-01-01");
     let server = Server::on(
         &redis,
         &[
@@ -28,6 +31,7 @@ fn prometheus_scrapes_all_that_rules_dashboard_and_documents_name() {
             ("DOORWARD_GRPC_LISTEN", "127.0.0.1:0"),
             ("DOORWARD_TLS_CERT", certificate.cert.to_str().unwrap()),
             ("DOORWARD_TLS_KEY", certificate.key.to_str().unwrap()),
+            ("DOORWARD_API_KEYS", &key),
         ],
     );
     let feed = FeedReader::open(&server, None);
@@ -40,6 +44,8 @@ fn prometheus_scrapes_all_that_rules_dashboard_and_documents_name() {
             .wait_for(&format!("doorward_tokens_revoked_total{{job=\"{job}\", reason=\"ended\"}} == 1"));
     }
     prometheus.wait_for("doorward_feed_readers == 1");
+    // The first scrape asks for the sample.
+    prometheus.wait_for("doorward_live_tokens >= 0");
     let names = prometheus.api("label/__name__/values");
     let exported: BTreeSet<_> = names.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
 
