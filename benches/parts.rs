@@ -101,6 +101,7 @@ fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
         expires_at_ms: now_ms + HOUR_MS,
         idle_ms: HOUR_MS,
         ends_at_ms: now_ms + 24 * HOUR_MS,
+        created_at_ms: now_ms,
         accesses: AccessMark::default(),
         verified: VerifiedMark::default(),
         details: Cached::default(),
@@ -109,7 +110,6 @@ fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
     Token {
         record: Arc::new(record),
         details: Arc::new(TokenDetails {
-            created_at_ms: now_ms,
             user_agent: USER_AGENT.into(),
             ip: "192.0.2.1".parse().unwrap(),
             expiration: true,

@@ -25,6 +25,7 @@ const TOKENS_PER_OBJECT: u64 = 100;
 const HOUR_MS: u64 = 3_600_000;
 const IDLE_MS: u64 = 24 * HOUR_MS;
 const LIFETIME_MS: u64 = 30 * 24 * HOUR_MS;
+const EVENT_MS: u64 = 7 * 24 * HOUR_MS;
 /// The offset of a creation time in a user's index.
 const OLDEST: i64 = -(1 << 51);
 /// The factor of the seconds in the score of an object's entry.
@@ -80,8 +81,8 @@ impl Filling {
                 let token = self.token(&user, at)?;
                 self.write(&token, &mut pipeline);
             }
-            pipeline.pexpire(self.keys.index(&user), IDLE_MS as i64).ignore();
-            pipeline.pexpire(self.keys.events(&user), 7 * 24 * HOUR_MS as i64).ignore();
+            self.expire(&self.keys.index(&user), IDLE_MS, &mut pipeline);
+            self.expire(&self.keys.events(&user), EVENT_MS, &mut pipeline);
         }
         Ok(pipeline.query(connection)?)
     }
@@ -107,6 +108,7 @@ impl Filling {
             allowed_header: true,
             expires_at_ms: created_at_ms + IDLE_MS,
             idle_ms: IDLE_MS,
+            created_at_ms,
             ends_at_ms: created_at_ms + LIFETIME_MS,
             accesses: AccessMark::default(),
             verified: VerifiedMark::default(),
@@ -114,7 +116,6 @@ impl Filling {
             json: Cached::default(),
         };
         let details = TokenDetails {
-            created_at_ms,
             user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into(),
             ip: [203, 0, 113, 7].into(),
             expiration: true,
@@ -124,11 +125,17 @@ impl Filling {
         Ok(Token { record, details, last_access_ms: created_at_ms, revoked: None })
     }
 
+    /// Lets a key expire so long after the start, because that is when all tokens were issued.
+    fn expire(&self, key: &str, after_ms: u64, pipeline: &mut Pipeline) {
+        pipeline.pexpire_at(key, (self.now_ms + after_ms) as i64).ignore();
+    }
+
     fn write(&self, token: &Token, pipeline: &mut Pipeline) {
         let (id, user) = (token.record.id, token.record.user());
         let (key, index, locator) = (self.keys.token(id), self.keys.index(user), id.locator());
-        let created_at_ms = token.details.created_at_ms;
-        pipeline.hset_multiple(&key, &fields_of(token)).ignore().pexpire(&key, IDLE_MS as i64).ignore();
+        let created_at_ms = token.record.created_at_ms;
+        pipeline.hset_multiple(&key, &fields_of(token)).ignore();
+        self.expire(&key, IDLE_MS, pipeline);
         pipeline.zadd(&index, &locator, token.record.expires_at_ms).ignore();
         pipeline.zadd(&index, format!("@{locator}"), -(created_at_ms as i64)).ignore();
         pipeline.zadd(&index, format!("#{locator}"), OLDEST + created_at_ms as i64).ignore();
@@ -139,7 +146,7 @@ impl Filling {
             let entries = self.keys.related(object);
             let score = token.record.ends_at_ms.div_ceil(1000) * CYCLE_S + self.now_ms / 1000 % CYCLE_S;
             pipeline.zadd(&entries, id.to_string(), score).ignore();
-            pipeline.pexpire(&entries, LIFETIME_MS as i64).ignore();
+            self.expire(&entries, LIFETIME_MS, pipeline);
         }
     }
 }

@@ -114,6 +114,7 @@ mod validation_plane {
     mod grpc;
     mod renewal;
     mod route_checks;
+    mod scopes;
     mod support;
 }
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use doorward::internals::config;
 use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::{Actor, RevokeReason};
+use doorward::internals::model::event::Actor;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::node::metrics::TextFormat;
 use doorward::internals::service::NewDevice;
@@ -139,7 +140,7 @@ async fn shutdown_writes_the_remaining_accesses() {
     let seen_ms = || redis.cli(&["ZSCORE", &index_key(), &format!("@{}", issued.token.record.id.locator())]);
     let at_first = seen_ms();
     let clock = Clock::system();
-    wait_for("the next millisecond", || (clock.now_ms() > issued.token.details.created_at_ms).then_some(()));
+    wait_for("the next millisecond", || (clock.now_ms() > issued.token.record.created_at_ms).then_some(()));
     assert!(is_valid(&validator, &issued.token_string).await.unwrap());
     assert_eq!(seen_ms(), at_first);
     drop(validator);

@@ -14,6 +14,7 @@ macro_rules! each_store {
 
 mod admin_plane {
     mod audit;
+    mod audit_forgery;
     mod device_calls;
     mod devices;
     mod inputs;
@@ -93,6 +94,7 @@ mod validation_plane {
     mod renewal;
     mod route_checks;
     mod routes;
+    mod scopes;
     mod support;
 }
 

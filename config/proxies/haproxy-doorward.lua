@@ -10,7 +10,7 @@ local ASKED_WITH = {
 }
 local IDENTITY = {
     "x-auth-user", "x-auth-actor", "x-auth-token-id", "x-auth-slug",
-    "x-auth-backend", "x-auth-device", "x-auth-expires-in",
+    "x-auth-backend", "x-auth-device", "x-auth-expires-in", "x-auth-scopes", "x-auth-via",
 }
 -- HAProxy retries an unanswered subrequest three times.
 local TIMEOUT_MS = 750

@@ -199,7 +199,7 @@ settings! {
         "max-devices-per-user", "N", "100", "Maximum number of device keys per user";
     checks: Vec<RouteCheck> = route_checks,
         "checks", "CHECKS", "",
-        "Route checks at /check/NAME, comma-separated: NAME:backend=X+slug=Y+second-factor=BOOL+anonymous=BOOL", tables, reloadable;
+        "Route checks at /check/NAME, comma-separated: NAME:backend=X+slug=Y+scopes=Z, and more keys", tables, reloadable;
     events_per_user: usize = number(0..=10_000),
         "events-per-user", "N", "100", "Number of events kept per user, the newest; 0 keeps none";
     event_retention_ms: u64 = duration_ms(LIFETIME_MS),

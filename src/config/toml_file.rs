@@ -102,7 +102,12 @@ fn text_of_tables(tables: &DeTable<'_>) -> Result<String, String> {
         let DeValue::Table(table) = value.get_ref() else {
             return Err(format!("has a {:?} that is not a table", name.as_ref()));
         };
-        let pairs = table.iter().map(|(key, value)| {
+        let values = table.iter().flat_map(|(key, value)| match value.get_ref() {
+            // Each value of a list is a pair of its own.
+            DeValue::Array(items) => items.iter().map(|item| (key, item)).collect(),
+            _ => vec![(key, value)],
+        });
+        let pairs = values.map(|(key, value)| {
             let key = key.get_ref();
             let value = text_of(value.get_ref(), false).map_err(|problem| {
                 format!("has a {:?} in {:?} that {problem}", key.as_ref(), name.as_ref())

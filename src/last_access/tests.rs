@@ -29,7 +29,6 @@ async fn queue(options: LastAccessOptions) -> (LastAccess, Store, Clock, Arc<Tok
     let token = Token {
         record: record.clone(),
         details: Arc::new(TokenDetails {
-            created_at_ms: START_MS,
             user_agent: String::new(),
             ip: "::1".parse().unwrap(),
             expiration: true,

@@ -9,6 +9,12 @@ use uuid::Uuid;
 pub const USER_MAX_BYTES: usize = 256;
 /// The most characters kept of a user agent; longer ones are cut.
 pub const USER_AGENT_MAX_CHARS: usize = 256;
+/// The most scopes of a token.
+pub const MAX_SCOPES: usize = 32;
+/// The longest scope.
+pub const SCOPE_MAX_CHARS: usize = 64;
+/// The most bytes of all scopes of a token, which are one header, with a space between two.
+pub const SCOPES_MAX_BYTES: usize = 1024;
 /// The most characters of an auth slug.
 pub const AUTH_SLUG_MAX_CHARS: usize = 50;
 /// The most bytes of a backend's name.
@@ -53,6 +59,35 @@ pub fn auth_slug(value: &str) -> Checked {
         return Err(format!("must be 1 to {AUTH_SLUG_MAX_CHARS} characters of A-Z, a-z, 0-9, _ and -"));
     }
     not_the_placeholder(value)
+}
+
+/// Checks scopes: at most 32 words of 1 to 64 characters, 1,024 bytes together with a space between two. A word is a scope
+/// token of RFC 6749, section 3.3, without `%`, which headers percent-encode, and not `-` alone.
+///
+/// # Errors
+/// The number of the first wrong word, if it is one word, and what is wrong.
+pub fn scopes<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<String, (Option<usize>, String)> {
+    let mut joined = String::new();
+    for (at, word) in words.into_iter().enumerate() {
+        if at >= MAX_SCOPES {
+            return Err((None, format!("must be a list of at most {MAX_SCOPES}")));
+        }
+        let legal = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%');
+        if word.is_empty() || word.len() > SCOPE_MAX_CHARS || !word.chars().all(legal) {
+            let rule =
+                format!("must be 1 to {SCOPE_MAX_CHARS} visible ASCII characters without \", \\ and %");
+            return Err((Some(at), rule));
+        }
+        not_the_placeholder(word).map_err(|problem| (Some(at), problem))?;
+        if joined.split(' ').all(|earlier| earlier != word) {
+            joined += if joined.is_empty() { "" } else { " " };
+            joined += word;
+        }
+    }
+    if joined.len() > SCOPES_MAX_BYTES {
+        return Err((None, format!("must be at most {SCOPES_MAX_BYTES} bytes together")));
+    }
+    Ok(joined)
 }
 
 /// Cleans a user agent, which is only shown: unprintable characters become spaces, and only 256 characters are kept.
@@ -257,5 +292,19 @@ mod tests {
         for bad in ["", "-", "a\nb", &"é".repeat(33), groups_wrong, "g1234567-89ab-cdef-0123-456789abcdef"] {
             assert!(device_uuid(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn scopes_are_words_and_each_counts_once() {
+        assert_eq!(scopes(["read", "orders:write", "read"]), Ok("read orders:write".into()));
+        assert_eq!(scopes([]), Ok(String::new()));
+        for bad in ["", "a b", "-", "é", "a\"", "\\", "50%", "\n", &"x".repeat(65)] {
+            assert_eq!(scopes(["ok", bad]).unwrap_err().0, Some(1), "{bad:?}");
+        }
+        let many: Vec<_> = (0..33).map(|n| n.to_string()).collect();
+        assert!(scopes(many[..32].iter().map(String::as_str)).is_ok());
+        assert_eq!(scopes(many.iter().map(String::as_str)).unwrap_err().0, None);
+        let long: Vec<_> = (0..16).map(|n| format!("{n:064}")).collect();
+        assert_eq!(scopes(long.iter().map(String::as_str)).unwrap_err().0, None);
     }
 }

@@ -3,14 +3,20 @@
 use crate::model::token::TokenRecord;
 
 /// A route check: what `/check/NAME` demands besides a valid token.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteCheck {
     /// The name in its path: 1 to 50 of `[A-Za-z0-9_-]`.
     pub name: String,
-    /// The backend that must have authenticated the user.
-    pub backend: Option<String>,
-    /// The auth slug that the token must have.
-    pub slug: Option<String>,
+    /// One of these backends must have authenticated the user; empty for any.
+    pub backends: Vec<String>,
+    /// The token must have one of these auth slugs; empty for any.
+    pub slugs: Vec<String>,
+    /// The token must have all of these scopes.
+    pub scopes: Vec<String>,
+    /// The login must not be longer ago than this.
+    pub max_age_ms: Option<u64>,
+    /// Whether a request that passes counts as access and renews its token.
+    pub renew: bool,
     /// Whether a token that waits for its second factor is refused instead of passing as the anonymous token. It never passes
     /// as its user: that is decided before the route check.
     pub second_factor: bool,
@@ -19,11 +25,29 @@ pub struct RouteCheck {
 }
 
 impl RouteCheck {
-    /// Whether a valid token meets the demands.
-    pub fn is_met_by(&self, record: &TokenRecord) -> bool {
-        let meets =
-            |demand: &Option<String>, field: Option<&str>| demand.is_none() || demand.as_deref() == field;
-        meets(&self.backend, record.backend()) && meets(&self.slug, record.auth_slug())
+    /// The route check of this name that demands nothing.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            backends: Vec::new(),
+            slugs: Vec::new(),
+            scopes: Vec::new(),
+            max_age_ms: None,
+            renew: true,
+            second_factor: false,
+            anonymous: false,
+        }
+    }
+
+    /// Whether a valid token meets the demands at this time.
+    pub fn is_met_by(&self, record: &TokenRecord, now_ms: u64) -> bool {
+        let is_one_of = |allowed: &[String], field: Option<&str>| {
+            allowed.is_empty() || field.is_some_and(|field| allowed.iter().any(|one| one == field))
+        };
+        is_one_of(&self.backends, record.backend())
+            && is_one_of(&self.slugs, record.auth_slug())
+            && self.scopes.iter().all(|scope| record.scopes().any(|has| has == scope))
+            && self.max_age_ms.is_none_or(|max_ms| now_ms.saturating_sub(record.created_at_ms) <= max_ms)
     }
 }
 
@@ -34,17 +58,27 @@ mod tests {
 
     #[test]
     fn every_demand_must_be_met() {
-        let some = |text: &str| Some(text.to_owned());
+        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
         let record = TokenRecord {
-            texts: Texts::new("alice", Some("web"), Some("ldap"), None),
+            texts: Texts::new("alice", Some("web"), Some("ldap"), None).with_scopes(Some("read write")),
+            created_at_ms: 1_000,
             ..crate::model::token::tests::record()
         };
-        let met = |backend, slug| RouteCheck { backend, slug, ..RouteCheck::default() }.is_met_by(&record);
-        assert!(met(None, None) && met(some("ldap"), None) && met(some("ldap"), some("web")));
-        assert!(!met(some("LDAP"), None) && !met(some("ldap"), some("mobile")) && !met(None, some("")));
-        assert!(
-            !RouteCheck { slug: some("web"), ..RouteCheck::default() }
-                .is_met_by(&crate::model::token::tests::record())
-        );
+        let bare = crate::model::token::tests::record();
+        let any = || RouteCheck::named("any");
+        let met = |check: RouteCheck| check.is_met_by(&record, 2_000);
+        assert!(met(any()) && any().is_met_by(&bare, 0));
+        assert!(met(RouteCheck { backends: texts(&["saml", "ldap"]), slugs: texts(&["web"]), ..any() }));
+        assert!(!met(RouteCheck { backends: texts(&["LDAP"]), ..any() }));
+        assert!(!met(RouteCheck { backends: texts(&["ldap"]), slugs: texts(&["mobile", "tv"]), ..any() }));
+        assert!(!RouteCheck { slugs: texts(&["web"]), ..any() }.is_met_by(&bare, 0));
+        assert!(met(RouteCheck { scopes: texts(&["write", "read"]), ..any() }));
+        assert!(!met(RouteCheck { scopes: texts(&["read", "admin"]), ..any() }));
+        assert!(!met(RouteCheck { scopes: texts(&["rea"]), ..any() }));
+        assert!(!RouteCheck { scopes: texts(&["read"]), ..any() }.is_met_by(&bare, 0));
+        let max_age = |ms| RouteCheck { max_age_ms: Some(ms), ..any() };
+        assert!(met(max_age(1_000)) && !met(max_age(999)));
+        // A clock that steps back makes no login too old.
+        assert!(max_age(0).is_met_by(&record, 500));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::core::Service;
 use super::error::ServiceError;
-use super::fields::{check_object, valid_if_some};
+use super::fields::{check_object, valid, valid_if_some};
 use crate::model::field_rules as rules;
 use crate::model::token::{
     AccessMark, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Texts, Token, TokenDetails, TokenRecord,
@@ -26,6 +26,8 @@ pub struct NewToken {
     pub auth_slug: Option<String>,
     /// What authenticated the user.
     pub backend: Option<String>,
+    /// What the application may let the holder do: see [`field_rules::scopes`](rules::scopes).
+    pub scopes: Vec<String>,
     /// False for a preserved token.
     pub expiration: bool,
     /// Whether a cookie may carry it.
@@ -51,6 +53,7 @@ impl NewToken {
             user_agent: String::new(),
             auth_slug: None,
             backend: None,
+            scopes: Vec::new(),
             expiration: true,
             allowed_cookie: true,
             allowed_header: true,
@@ -65,6 +68,7 @@ impl NewToken {
     pub(crate) fn check(&self) -> Result<(), ServiceError> {
         valid_if_some("auth_slug", self.auth_slug.as_deref(), rules::auth_slug)?;
         valid_if_some("backend", self.backend.as_deref(), rules::backend)?;
+        valid("scopes", rules::scopes(self.scopes.iter().map(String::as_str)).map_err(|(_, detail)| detail))?;
         valid_if_some("idle_ms", self.idle_ms.as_ref(), |ms| rules::age_ms(*ms))?;
         valid_if_some("lifetime_ms", self.lifetime_ms.as_ref(), |ms| rules::age_ms(*ms))?;
         if self.related_objects.len() > rules::MAX_RELATED_OBJECTS {
@@ -83,6 +87,9 @@ impl Service {
         let idle_ms = new.idle_ms.unwrap_or(default_idle_ms);
         let lifetime_ms = new.lifetime_ms.unwrap_or(self.policy.absolute_lifetime_ms);
         let ends_at_ms = now_ms.saturating_add(lifetime_ms);
+        // Checked before.
+        let scopes = rules::scopes(new.scopes.iter().map(String::as_str)).unwrap_or_default();
+        let texts = Texts::new(&new.user, new.auth_slug.as_deref(), new.backend.as_deref(), None);
         Token {
             record: Arc::new(TokenRecord {
                 id,
@@ -90,7 +97,7 @@ impl Service {
                 previous: PreviousSecrets::default(),
                 refused: RefusedMarks::default(),
                 verified: VerifiedMark::default(),
-                texts: Texts::new(&new.user, new.auth_slug.as_deref(), new.backend.as_deref(), None),
+                texts: texts.with_scopes(Some(&scopes)),
                 takeover: None,
                 is_active: true,
                 is_authenticated: new.is_authenticated,
@@ -99,12 +106,12 @@ impl Service {
                 expires_at_ms: ends_at_ms.min(now_ms.saturating_add(idle_ms)),
                 idle_ms,
                 ends_at_ms,
+                created_at_ms: now_ms,
                 accesses: AccessMark::default(),
                 details: Cached::default(),
                 json: Cached::default(),
             }),
             details: Arc::new(TokenDetails {
-                created_at_ms: now_ms,
                 user_agent: rules::user_agent(&new.user_agent),
                 ip: new.ip,
                 expiration: new.expiration,

@@ -3,8 +3,9 @@
 use super::core::{Service, no_randomness};
 use super::error::ServiceError;
 use super::fields::{valid, valid_if_some};
-use crate::model::event::{Actor, RevokeReason};
+use crate::model::event::Actor;
 use crate::model::field_rules as rules;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::{NewTakeover, Takeover};
 use crate::store::Rejection;
 use crate::token_string::{TokenId, new_id};

@@ -5,8 +5,9 @@ use super::error::ServiceError;
 use super::fields::{valid, valid_if_some};
 use super::new_token::NewToken;
 use crate::logging::audit::{Action, AuditEntry, AuditLine, Outcome};
-use crate::model::event::{Actor, RevokeReason};
+use crate::model::event::Actor;
 use crate::model::field_rules as rules;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Rotation, Token, TokenChange};
 use crate::store::{Rejection, StoreError};
 use crate::token_string::{HashTag, SecretHash, TokenId, TokenKind, mint_secret};
@@ -63,6 +64,9 @@ impl Service {
         actor: Actor<'_>,
     ) -> Result<Token, ServiceError> {
         valid_if_some("auth_slug", change.auth_slug.iter().flatten().next(), |slug| rules::auth_slug(slug))?;
+        valid_if_some("scopes", change.scopes.iter().flatten().next(), |scopes| {
+            rules::scopes(scopes.split(' ')).map(drop).map_err(|(_, detail)| detail)
+        })?;
         Ok(self.store.change(id, change, self.call(actor)).await??)
     }
 

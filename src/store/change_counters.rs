@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 
 /// A counter of changes. Changes take a lock or a round trip, so they may share a cache line.
 #[derive(Debug, Default)]

@@ -48,6 +48,11 @@ impl Identity {
         self.record.backend()
     }
 
+    /// What the application may let the holder do.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.record.scopes()
+    }
+
     /// The uuid of the device key that logged in.
     pub fn device(&self) -> Option<&str> {
         self.record.device()

@@ -46,6 +46,13 @@ pub struct LookUp {
     pub(crate) began: ClockReading,
 }
 
+impl LookUp {
+    /// The part of the request that carried the token; `None` where that does not matter.
+    pub fn via(&self) -> Option<Transport> {
+        self.via
+    }
+}
+
 /// What a judgement lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {

@@ -14,7 +14,7 @@ fn a_valid_token_is_introspected() {
         // Twice: first read from the store, then cached.
         for _ in 0..2 {
             let expected = json!({"active": true, "sub": "ålice", "iat": seconds(&issued["created_at"]),
-                "exp": seconds(&issued["expires_at"]), "jti": issued["id"], "token_type": "Bearer"});
+                "exp": seconds(&issued["expires_at"]), "jti": issued["id"], "username": "ålice", "token_type": "Bearer"});
             assert_eq!(introspect(server, &issued["token"]), expected);
         }
         let takeover = json!({"user": "bob", "reason": "ticket 7"});

@@ -42,6 +42,7 @@ fn a_token_is_issued_with_all_its_fields() {
             ("is_authenticated", json!(true)),
             ("revoked_at", json!(null)),
             ("revoked_reason", json!(null)),
+            ("scopes", json!([])),
         ] {
             fields.insert(name.into(), value);
         }
@@ -63,11 +64,12 @@ fn omitted_fields_get_their_defaults() {
     on_each_store(&[], |server| {
         let nulls = json!({"user_agent": null, "auth_slug": null, "backend": null, "expiration": null,
             "allowed_cookie": null, "allowed_header": null, "idle_seconds": null, "lifetime_seconds": null,
-            "related_objects": null});
+            "related_objects": null, "scopes": null});
         for fields in [json!({}), nulls] {
             let issued = server.issue(fields);
             let expected = json!({"user_agent": "", "auth_slug": null, "backend": null, "expiration": true,
-                "allowed_cookie": true, "allowed_header": true, "related_objects": [], "is_active": true});
+                "allowed_cookie": true, "allowed_header": true, "related_objects": [], "scopes": [],
+                "is_active": true});
             for (name, value) in expected.as_object().unwrap() {
                 assert_eq!(&issued[name], value, "{name}");
             }

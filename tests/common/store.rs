@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{
     AccessMark, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Renewal, Revocation, Texts,
     TokenDetails, Touch,
@@ -22,6 +22,8 @@ use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
 use super::redis::RedisServer;
+
+mod owned;
 
 pub const MINUTE_MS: u64 = 60_000;
 pub const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -94,25 +96,6 @@ impl TestStore {
         Self::on_server(server, LIMITS, PATIENCE).await
     }
 
-    /// Opens a store on a server of its own, which its raw commands reach.
-    pub async fn owning(server: RedisServer) -> Self {
-        let on = Self::alone_on(&server).await;
-        Self { servers: Servers::One(Arc::new(server)), ..on }
-    }
-
-    /// Opens a store on a cluster of its own, which its raw commands reach.
-    pub async fn owning_cluster(cluster: RedisCluster) -> Self {
-        let on = open_redis(&cluster.url(), "dw:", LIMITS, PATIENCE, Clock::manual(NOW_MS)).await;
-        Self { servers: Servers::Cluster(Arc::new(cluster)), ..on }
-    }
-
-    pub fn cluster(&self) -> &RedisCluster {
-        match &self.servers {
-            Servers::Cluster(cluster) => cluster,
-            _ => panic!("not a store on a cluster"),
-        }
-    }
-
     /// Opens a store on the test's own server; the store follows the server's clock.
     pub async fn in_real_time(server: &RedisServer) -> Self {
         let on = open_redis(&server.url(), "dw:", LIMITS, PATIENCE, Clock::system()).await;
@@ -123,14 +106,6 @@ impl TestStore {
     async fn new(store: Store, prefix: String) -> Self {
         let reader = store.reader().await;
         Self { store, reader, servers: Servers::None, prefix, entropy: Entropy::seeded(1) }
-    }
-
-    /// Returns the store itself, which is on Redis.
-    pub fn redis(&self) -> &RedisStore {
-        match &self.store {
-            Store::Redis(store) => store,
-            Store::Memory(_) => panic!("not a store on Redis"),
-        }
     }
 
     pub fn server(&self) -> &RedisServer {
@@ -172,13 +147,13 @@ impl TestStore {
                 expires_at_ms: now_ms + HOUR_MS,
                 idle_ms: HOUR_MS,
                 ends_at_ms: now_ms + 30 * DAY_MS,
+                created_at_ms: now_ms,
                 accesses: AccessMark::default(),
                 verified: VerifiedMark::default(),
                 details: Cached::default(),
                 json: Cached::default(),
             }),
             details: Arc::new(TokenDetails {
-                created_at_ms: now_ms,
                 user_agent: String::new(),
                 ip: "203.0.113.7".parse().unwrap(),
                 expiration: true,
@@ -251,17 +226,6 @@ impl TestStore {
             age.arg(SCRIPT).arg(0).arg(&self.prefix).arg(by_ms);
             age.exec(&mut raw_connection(master)).unwrap();
         }
-    }
-
-    /// Runs a command as a user with all permissions, on the master that has its key. Panics if it fails.
-    pub fn raw<T: redis::FromRedisValue>(&self, args: &[&[u8]]) -> T {
-        let mut command = redis::Cmd::new();
-        command.arg(args);
-        let answers = self.masters().map(|master| command.query(&mut raw_connection(master)));
-        let is_moved = |answer: &redis::RedisResult<T>| {
-            answer.as_ref().is_err_and(|error| error.code() == Some("MOVED"))
-        };
-        answers.into_iter().find(|answer| !is_moved(answer)).expect("a master has the key").unwrap()
     }
 
     fn masters(&self) -> impl Iterator<Item = &RedisServer> {
@@ -392,7 +356,7 @@ pub fn with_objects(token: Token, related_objects: Vec<RelatedObject>) -> Token 
 }
 
 pub fn with_idle(token: Token, idle_ms: u64) -> Token {
-    let expires_at_ms = token.details.created_at_ms + idle_ms;
+    let expires_at_ms = token.record.created_at_ms + idle_ms;
     edited(token, |c| {
         c.idle_ms = idle_ms;
         c.expires_at_ms = expires_at_ms;

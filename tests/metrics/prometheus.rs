@@ -6,7 +6,6 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use doorward::internals::config::hash_key;
 use serde_json::{Value, json};
 
 use crate::common::feed::FeedReader;
@@ -22,8 +21,7 @@ const METRICS_PAGE: &str = include_str!("../../docs/metrics.md");
 fn prometheus_scrapes_all_that_rules_dashboard_and_documents_name() {
     let (redis, authority) = (RedisServer::start(), Authority::new());
     let certificate = authority.issue("doorward");
-    let hash = hash_key("the-key-of-an-application-0123456789").unwrap();
-    let key = format!("application:tokens:{hash}:expires=2099-01-01");
+    let expiring_key = format!("ci:tokens:{}:expires=2199-01-31", "0".repeat(64));
     let server = Server::on(
         &redis,
         &[
@@ -31,7 +29,7 @@ fn prometheus_scrapes_all_that_rules_dashboard_and_documents_name() {
             ("DOORWARD_GRPC_LISTEN", "127.0.0.1:0"),
             ("DOORWARD_TLS_CERT", certificate.cert.to_str().unwrap()),
             ("DOORWARD_TLS_KEY", certificate.key.to_str().unwrap()),
-            ("DOORWARD_API_KEYS", &key),
+            ("DOORWARD_API_KEYS", &expiring_key),
         ],
     );
     let feed = FeedReader::open(&server, None);

@@ -14,8 +14,8 @@ use crate::common::http::Client;
 use crate::common::http2::Http2;
 use crate::common::process::{Process, wait_for};
 use crate::common::server::{
-    ADMIN_KEY, Server, assert_invalid_token, assert_no_token, binary, command, identity, run, run_in_shell,
-    wait_ready,
+    ADMIN_KEY, Server, assert_invalid_token, assert_no_token, binary, command, identity, key, run,
+    run_in_shell, wait_ready,
 };
 
 const PORTS: [(&str, &str); 2] =
@@ -272,8 +272,13 @@ fn lost_lines(server: &str) -> u64 {
 #[test]
 fn an_unwritable_log_loses_only_its_lines() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
-    let settings =
-        [&PORTS[..], &[("DOORWARD_ADMIN_KEY", ADMIN_KEY), ("DOORWARD_LOG_LEVEL", "trace")]].concat();
+    let of_log = [
+        ("DOORWARD_ADMIN_KEY", ADMIN_KEY),
+        ("DOORWARD_LOG_LEVEL", "trace"),
+        ("DOORWARD_ACCESS_LOG", "1/1"),
+        ("DOORWARD_ACCESS_LOG_RATE", "100000"),
+    ];
+    let settings = [&PORTS[..], &of_log].concat();
     let (reader, gone) = std::io::pipe().unwrap();
     drop(reader);
     let (unread, full_pipe) = std::io::pipe().unwrap();
@@ -290,6 +295,10 @@ fn an_unwritable_log_loses_only_its_lines() {
             (lost_lines(&admin_listen) > 0).then_some(())
         });
         assert_no_token(&Client::new(&listen).get("/auth", &[]));
+        // Lines of the access log and of the audit log do not wait, either.
+        let body = json!({"user": "alice", "ip": "192.0.2.1"});
+        let issued = Client::new(&admin_listen).request("POST", "/v1/tokens", &[key()], Some(&body));
+        assert_eq!(issued.status, 201, "{}", issued.text());
         process.signal(Signal::TERM);
         assert_eq!(process.wait().code(), Some(0), "{what}");
     }

@@ -117,7 +117,7 @@ impl Site {
 
     /// Returns the identity that the application got. Every header must be there exactly once; those that this proxy
     /// does not forward must be absent, and are returned empty.
-    pub fn identity<'a>(&self, request: &'a Recorded) -> [&'a str; 7] {
+    pub fn identity<'a>(&self, request: &'a Recorded) -> [&'a str; 9] {
         let silent = &IDENTITY[self.ways.identity_headers..];
         IDENTITY.map(|name| {
             let same = |header: &&(String, String)| header.0.eq_ignore_ascii_case(name);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use doorward::internals::model::event::{EventKind, RevokeReason};
+use doorward::internals::model::event::EventKind;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RecordVerdict;
 use doorward::internals::model::token::Rotation;

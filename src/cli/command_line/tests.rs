@@ -1,6 +1,6 @@
 //! The command line and its help.
 
-use super::{ClientVerb, Invocation, ServerVerb};
+use super::{ClientVerb, Invocation, ServerVerb, command};
 use crate::config::setting::Exposure;
 use crate::config::settings::SETTINGS;
 use crate::config::tests::support::{mistakes, run};
@@ -136,4 +136,16 @@ fn the_short_help_fits_a_screen() {
     assert!(help.lines().count() < 50 && help.contains("--help lists all settings"), "{help}");
     assert!(help.contains("--redis-url") && !help.contains("--touch-resolution"), "{help}");
     assert!(!printed(&["hash-key", "-h"]).contains("--redis-url"));
+}
+
+#[test]
+fn every_command_is_in_its_document() {
+    let page = include_str!("../../../docs/cli.md");
+    let rows: String = page.lines().filter(|line| line.starts_with("| `")).collect();
+    for verb in command().get_subcommands() {
+        assert!(rows.contains(&format!("`{}", verb.get_name())), "{}", verb.get_name());
+        for nested in verb.get_subcommands() {
+            assert!(rows.contains(nested.get_name()), "{} {}", verb.get_name(), nested.get_name());
+        }
+    }
 }

@@ -1,9 +1,11 @@
-//! Route checks: `NAME:KEY=VALUE+KEY=VALUE`. A character of this syntax is percent-encoded in a value.
+//! Route checks: `NAME:KEY=VALUE+KEY=VALUE`. A character of this syntax is percent-encoded in a value. A key that may have
+//! several values is given several times.
 
 use std::collections::HashSet;
 
 use percent_encoding::percent_decode_str;
 
+use super::duration::{SECOND_MS, duration_ms};
 use super::list::parse_items;
 use super::scalar::{Parsed, boolean, is_word};
 use crate::model::field_rules as rules;
@@ -11,6 +13,9 @@ use crate::model::route_check::RouteCheck;
 
 const MAX_CHECKS: usize = 100;
 const MAX_NAME_CHARS: usize = 50;
+/// The keys that may have several values.
+const SEVERAL: [&str; 3] = ["backend", "slug", "scopes"];
+const MAX_AGE_MS: u64 = rules::MAX_AGE_SECONDS * SECOND_MS;
 
 /// Parses route checks, each with its own name.
 pub(crate) fn route_checks(text: &str) -> Parsed<Vec<RouteCheck>> {
@@ -27,13 +32,13 @@ fn route_check(item: &str) -> Parsed<RouteCheck> {
     if !(1..=MAX_NAME_CHARS).contains(&name.len()) || !is_word(name) {
         return Err("its name is not 1 to 50 of A-Z a-z 0-9 _ -".into());
     }
-    let mut check = RouteCheck { name: name.into(), ..RouteCheck::default() };
+    let mut check = RouteCheck::named(name);
     let mut keys = HashSet::new();
     for pair in demands.split('+').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').ok_or("it is not NAME:KEY=VALUE+KEY=VALUE")?;
         let value = percent_decode_str(value).decode_utf8().map_err(|_| format!("its {key} is not UTF-8"))?;
         set_demand(&mut check, key, &value).map_err(|problem| format!("its {key} {problem}"))?;
-        if !keys.insert(key) {
+        if !keys.insert(key) && !SEVERAL.contains(&key) {
             return Err(format!("it has {key} twice"));
         }
     }
@@ -42,11 +47,18 @@ fn route_check(item: &str) -> Parsed<RouteCheck> {
 
 fn set_demand(check: &mut RouteCheck, key: &str, value: &str) -> Parsed<()> {
     match key {
-        "backend" => rules::backend(value).map(|()| check.backend = Some(value.into())),
-        "slug" => rules::auth_slug(value).map(|()| check.slug = Some(value.into())),
+        "backend" => rules::backend(value).map(|()| check.backends.push(value.into())),
+        "slug" => rules::auth_slug(value).map(|()| check.slugs.push(value.into())),
+        "scopes" => {
+            let words = rules::scopes([value]).map_err(|(_, problem)| problem)?;
+            check.scopes.push(words);
+            Ok(())
+        }
+        "max-age" => duration_ms(1..=MAX_AGE_MS)(value).map(|ms| check.max_age_ms = Some(ms)),
+        "renew" => boolean(value).map(|is| check.renew = is),
         "second-factor" => boolean(value).map(|is| check.second_factor = is),
         "anonymous" => boolean(value).map(|is| check.anonymous = is),
-        _ => Err("is none of backend, slug, second-factor and anonymous".into()),
+        _ => Err("is none of backend, slug, scopes, max-age, renew, second-factor and anonymous".into()),
     }
 }
 
@@ -57,15 +69,18 @@ mod tests {
     #[test]
     fn a_check_has_a_name_and_demands() {
         let staff = RouteCheck {
-            name: "staff".into(),
-            backend: Some("a+b,c=d".into()),
-            slug: Some("web".into()),
+            backends: vec!["a+b,c=d".into(), "e".into()],
+            slugs: vec!["web".into()],
+            scopes: vec!["read".into(), "write".into()],
+            max_age_ms: Some(600_000),
+            renew: false,
             second_factor: true,
-            anonymous: false,
+            ..RouteCheck::named("staff")
         };
-        let text = "staff:backend=a%2Bb%2Cc=d+slug=web+second-factor=true, any, p:anonymous=true";
-        let any = RouteCheck { name: "any".into(), ..RouteCheck::default() };
-        let public = RouteCheck { name: "p".into(), anonymous: true, ..RouteCheck::default() };
+        let text = "staff:backend=a%2Bb%2Cc=d+backend=e+slug=web+scopes=read+scopes=write+max-age=10m+renew=false\
+                    +second-factor=true, any, p:anonymous=true";
+        let any = RouteCheck::named("any");
+        let public = RouteCheck { anonymous: true, ..RouteCheck::named("p") };
         assert_eq!(route_checks(text), Ok(vec![staff, any, public]));
         assert_eq!(route_checks(" "), Ok(vec![]));
     }
@@ -77,7 +92,9 @@ mod tests {
             ("ok,:slug=x", "its check 2: its name is not"),
             ("a:slug", "it is not NAME:KEY=VALUE"),
             ("a:slug=", "its slug must be 1 to 50"),
-            ("a:slug=x+slug=y", "it has slug twice"),
+            ("a:renew=true+renew=true", "it has renew twice"),
+            ("a:scopes=a b", "its scopes must be 1 to"),
+            ("a:max-age=soon", "its max-age"),
             ("a:backend=-", "its backend must not be"),
             ("a:backend=%ff", "its backend is not UTF-8"),
             ("a:second-factor=yes", "its second-factor is neither true nor false"),

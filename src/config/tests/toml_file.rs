@@ -50,10 +50,15 @@ fn route_checks_are_tables_or_a_list() {
     let tables = "[checks.any]\n[checks.staff]\nbackend = 'l,dap'\nsecond-factor = true";
     let flag = ["--checks", "any, staff:second-factor=true+backend=l%2Cdap"];
     let checks = file_config(toml).checks;
-    assert_eq!((checks.len(), checks[1].backend.as_deref()), (2, Some("l,dap")));
+    assert_eq!((checks.len(), checks[1].backends.clone()), (2, vec!["l,dap".to_owned()]));
     assert_eq!((&file_config(tables).checks, &config(&flag, &[], &[]).checks), (&checks, &checks));
+    let several =
+        "[checks.staff]\nbackend = ['a', 'b']\nscopes = ['read', 'write']\nslug = []\nmax-age = '15m'";
+    let flag = ["--checks", "staff:backend=a+backend=b+max-age=15m+scopes=read+scopes=write"];
+    assert_eq!(file_config(several).checks, config(&flag, &[], &[]).checks);
     for (toml, told) in [
-        ("[checks.staff]\nbackend = ['a']", r#"has a "backend" in "staff" that is a list"#),
+        ("[checks.staff]\nbackend = [['a']]", r#"has a "backend" in "staff" that is a list"#),
+        ("[checks.staff]\nrenew = [true, false]", "it has renew twice"),
         ("[checks]\nstaff = 1", r#"has a "staff" that is not a table"#),
         ("[checks.'a,b']", "its name is not"),
         ("[checks.a]\n'slug=x' = 'y'", "is none of backend, slug"),

@@ -1,13 +1,15 @@
 //! A change of a token.
 
 use super::rotation::Rotation;
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 
 /// A change of a token; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenChange {
     /// `Some(None)` clears the slug.
     pub auth_slug: Option<Option<String>>,
+    /// The scopes, with a space between two; `Some(None)` for none.
+    pub scopes: Option<Option<String>>,
     /// Whether a cookie may carry the token.
     pub allowed_cookie: Option<bool>,
     /// Whether the Authorization header may carry the token.

@@ -15,8 +15,6 @@ pub struct RelatedObject {
 /// because it alone changes without the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenDetails {
-    /// When the token was issued.
-    pub created_at_ms: u64,
     /// Cut at 256 characters; empty if the client named none.
     pub user_agent: String,
     /// The address that the login came from.

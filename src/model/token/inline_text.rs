@@ -4,15 +4,18 @@
 use arrayvec::ArrayString;
 
 /// Texts that are longer in total have an allocation of their own.
-const INLINE_BYTES: usize = 64;
+const INLINE_BYTES: usize = 56;
+/// Set if all texts but the scopes are visible ASCII. No end reaches this bit.
+const VISIBLE_ASCII: u16 = 1 << 15;
+/// The number of the scopes among the texts.
+const SCOPES: usize = 4;
 
-/// User, auth slug, backend and device. No value may be empty, so a missing one is kept as the empty text.
+/// User, auth slug, backend, device and scopes. No value may be empty, so a missing one is kept as the empty text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Texts {
     all: All,
-    /// The ends of all texts but the last.
-    ends: [u16; 3],
-    is_visible_ascii: bool,
+    /// The ends of all texts but the last. The first has the bit [`VISIBLE_ASCII`], too.
+    ends: [u16; 4],
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -22,20 +25,26 @@ enum All {
 }
 
 impl Texts {
-    /// Joins the texts, each of at most 256 bytes.
+    /// Joins the texts, each of at most 256 bytes. There are no scopes yet: [`Texts::with_scopes`].
     pub fn new(user: &str, auth_slug: Option<&str>, backend: Option<&str>, device: Option<&str>) -> Self {
-        let parts = [user, auth_slug.unwrap_or(""), backend.unwrap_or(""), device.unwrap_or("")];
-        let mut ends = [0; 3];
+        Self::of([user, auth_slug.unwrap_or(""), backend.unwrap_or(""), device.unwrap_or(""), ""])
+    }
+
+    fn of(parts: [&str; 5]) -> Self {
+        let mut ends = [0; 4];
         let mut length = 0_usize;
         for (end, part) in ends.iter_mut().zip(parts) {
             length += part.len();
-            *end = u16::try_from(length).unwrap_or(u16::MAX);
+            *end = u16::try_from(length).unwrap_or(u16::MAX) & !VISIBLE_ASCII;
         }
-        let is_visible_ascii = parts.iter().all(|part| is_visible_ascii(part));
+        // Scopes are visible ASCII by their rule, with spaces between them.
+        if parts[..SCOPES].iter().all(|part| is_visible_ascii(part)) {
+            ends[0] |= VISIBLE_ASCII;
+        }
         let mut inline = ArrayString::new();
         let is_short = parts.iter().all(|part| inline.try_push_str(part).is_ok());
         let all = if is_short { All::Inline(inline) } else { All::Apart(parts.concat().into()) };
-        Self { all, ends, is_visible_ascii }
+        Self { all, ends }
     }
 
     fn part(&self, number: usize) -> &str {
@@ -43,7 +52,8 @@ impl Texts {
             All::Inline(text) => text.as_str(),
             All::Apart(text) => text,
         };
-        let bound = |end: Option<&u16>, otherwise| end.map_or(otherwise, |end| usize::from(*end));
+        let bound =
+            |end: Option<&u16>, otherwise| end.map_or(otherwise, |end| usize::from(*end & !VISIBLE_ASCII));
         let start = number.checked_sub(1).map_or(0, |before| bound(self.ends.get(before), 0));
         all.get(start..bound(self.ends.get(number), all.len())).unwrap_or("")
     }
@@ -72,24 +82,38 @@ impl Texts {
         self.optional(3)
     }
 
+    /// The scopes, with a space between two.
+    pub fn scopes(&self) -> Option<&str> {
+        self.optional(SCOPES)
+    }
+
     /// The texts with another auth slug, or none.
     pub fn with_auth_slug(&self, auth_slug: Option<&str>) -> Self {
-        Self::new(self.user(), auth_slug, self.backend(), self.device())
+        self.with(1, auth_slug.unwrap_or(""))
     }
 
     /// The texts with another user; for a token that was made before its owner was known.
     pub fn with_user(&self, user: &str) -> Self {
-        Self::new(user, self.auth_slug(), self.backend(), self.device())
+        self.with(0, user)
     }
 
     /// The texts with the device key that logged in.
     pub fn with_device(&self, device: &str) -> Self {
-        Self::new(self.user(), self.auth_slug(), self.backend(), Some(device))
+        self.with(3, device)
     }
 
-    /// Whether all texts are visible ASCII without `%`, so that they need no encoding in headers.
+    /// The texts with other scopes, with a space between two, or none.
+    pub fn with_scopes(&self, scopes: Option<&str>) -> Self {
+        self.with(SCOPES, scopes.unwrap_or(""))
+    }
+
+    fn with(&self, number: usize, text: &str) -> Self {
+        Self::of(std::array::from_fn(|at| if at == number { text } else { self.part(at) }))
+    }
+
+    /// Whether all texts but the scopes are visible ASCII without `%`, so that they need no encoding in headers.
     pub fn are_visible_ascii(&self) -> bool {
-        self.is_visible_ascii
+        self.ends[0] & VISIBLE_ASCII != 0
     }
 }
 
@@ -121,6 +145,8 @@ mod tests {
                 let other = texts.with_auth_slug(Some("other"));
                 assert_eq!((other.auth_slug(), other.backend()), (Some("other"), backend));
                 assert_eq!(texts.are_visible_ascii(), user == "a" && backend.is_none());
+                assert_eq!((texts.scopes(), other.with_scopes(Some("a b")).scopes()), (None, Some("a b")));
+                assert_eq!(texts.with_scopes(Some("a b")).with_scopes(None), texts);
             }
         }
         for text in ["a b", "100%", "\u{7f}", "é"] {

@@ -28,6 +28,8 @@ pub struct TokenRecord {
     pub idle_ms: u64,
     /// No renewal reaches beyond this: the absolute lifetime.
     pub ends_at_ms: u64,
+    /// When it was issued: the login.
+    pub created_at_ms: u64,
     /// False once it is revoked.
     pub is_active: bool,
     /// False while its second factor is still to be shown: it opens nothing yet.
@@ -40,7 +42,7 @@ pub struct TokenRecord {
     pub id: TokenId,
     /// The takeover, which may have reached its hard end: [`TokenRecord::active_takeover`].
     pub takeover: Option<Box<ActiveTakeover>>,
-    /// User, auth slug, backend and device.
+    /// User, auth slug, backend, device and scopes.
     pub texts: Texts,
     /// Its other secrets, oldest first; at most [`MAX_PREVIOUS_SECRETS`](super::rotation::MAX_PREVIOUS_SECRETS).
     pub previous: PreviousSecrets,
@@ -108,6 +110,11 @@ impl TokenRecord {
     /// The uuid of the device key that logged in.
     pub fn device(&self) -> Option<&str> {
         self.texts.device()
+    }
+
+    /// What the application may let its holder do.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.texts.scopes().into_iter().flat_map(|scopes| scopes.split(' '))
     }
 
     /// Judges a secret at `now_ms` over the transport `via`; `None` allows every transport.

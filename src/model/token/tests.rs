@@ -20,6 +20,7 @@ pub(crate) fn record() -> TokenRecord {
         expires_at_ms: 1_000,
         idle_ms: 1_000,
         ends_at_ms: 5_000,
+        created_at_ms: 0,
         accesses: AccessMark::default(),
         details: Cached::default(),
         json: Cached::default(),

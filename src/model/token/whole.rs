@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::details::TokenDetails;
 use super::record::TokenRecord;
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::token_string::TokenId;
 
 /// When and why a token was revoked.
@@ -48,7 +48,7 @@ impl Token {
     /// has seen.
     pub fn of_cached(record: Arc<TokenRecord>) -> Option<Self> {
         let details = record.details.get()?.clone();
-        let last_access_ms = details.created_at_ms.max(record.accesses.latest_ms());
+        let last_access_ms = record.created_at_ms.max(record.accesses.latest_ms());
         Some(Self { record, details, last_access_ms, revoked: None })
     }
 
@@ -69,7 +69,7 @@ impl Token {
 
     /// The order of every listing: newest first, ties by id.
     pub fn listing_key(&self) -> (Reverse<u64>, TokenId) {
-        (Reverse(self.details.created_at_ms), self.record.id)
+        (Reverse(self.record.created_at_ms), self.record.id)
     }
 }
 

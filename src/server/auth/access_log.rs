@@ -75,7 +75,7 @@ impl AccessLog {
             return None;
         }
         let holder = match decision {
-            Decision::Allowed(record, _) | Decision::Forbidden(_, Some(record)) => Some(holder_of(record)),
+            Decision::Allowed(record, ..) | Decision::Forbidden(_, Some(record)) => Some(holder_of(record)),
             _ => None,
         };
         Some(LoggedOutcome { result: decision.result(), status, holder })

@@ -35,12 +35,17 @@ impl Admission {
     }
 
     /// Returns why a valid token may not pass, or `None` if it may.
-    pub(super) fn objection(&self, record: &TokenRecord) -> Option<ForbiddenReason> {
+    pub(super) fn objection(&self, record: &TokenRecord, now_ms: u64) -> Option<ForbiddenReason> {
         match &self.demand {
             Demand::Nothing => None,
-            Demand::Check(check) => (!check.is_met_by(record)).then_some(ForbiddenReason::Check),
+            Demand::Check(check) => (!check.is_met_by(record, now_ms)).then_some(ForbiddenReason::Check),
             Demand::SameSite => Some(ForbiddenReason::CrossSite),
         }
+    }
+
+    /// Whether a request that passes counts as access and renews its token.
+    pub(super) fn renews(&self) -> bool {
+        !matches!(&self.demand, Demand::Check(check) if !check.renew)
     }
 
     /// Whether a token that waits for its second factor passes as the anonymous token. It never passes as its user.

@@ -25,8 +25,8 @@ use crate::validation::{Access, Judged, Judgement, LookUp, Validator};
 /// The decision on an auth subrequest.
 #[derive(Clone, Copy)]
 pub enum Decision<'a> {
-    /// 200: passes with this token, at this time in milliseconds since the Unix epoch.
-    Allowed(&'a TokenRecord, u64),
+    /// 200: passes with this token, at this time in milliseconds since the Unix epoch, which the request carried there.
+    Allowed(&'a TokenRecord, u64, Transport),
     /// 200: passes as the anonymous token.
     Anonymous,
     /// 401.
@@ -74,12 +74,15 @@ pub fn decide<R>(
     let refusal = match extract(headers, &settings.cookie.name) {
         Credentials::Token(token_string, via) => {
             let mut access = settings.access(headers);
+            if !admission.renews() {
+                access = Access::Exempt;
+            }
             // Another site must not keep the token alive either.
             if via == Transport::Cookie && is_forged(settings, &origin) {
                 (access, admission.demand) = (Access::Exempt, Demand::SameSite);
             }
             let judged = validator.judge(token_string, via, access, |judgement| {
-                answer(decide_on(validator, judgement, &admission))
+                answer(decide_on(validator, judgement, &admission, via))
             });
             return match judged {
                 Judged::Done(answer) => Progress::Decided(answer),
@@ -101,15 +104,17 @@ pub async fn decide_after_read<R>(
     answer: impl FnOnce(Decision<'_>) -> R,
 ) -> R {
     let Undecided { look_up, admission, span, .. } = undecided;
+    // A request that is judged here carried its token somewhere.
+    let via = look_up.via().unwrap_or(Transport::Header);
     let Some(mut span) = span else {
         return validator
-            .look_up(look_up, |judgement| answer(decide_on(validator, judgement, &admission)))
+            .look_up(look_up, |judgement| answer(decide_on(validator, judgement, &admission, via)))
             .await;
     };
     // Boxed, so that the state of other requests is no larger for it.
     let mut outcome = None;
     let read = validator.look_up(look_up, |judgement| {
-        let decision = decide_on(validator, judgement, &admission);
+        let decision = decide_on(validator, judgement, &admission, via);
         outcome = Some((decision.result(), decision.status()));
         answer(decision)
     });
@@ -124,10 +129,11 @@ fn decide_on<'a>(
     validator: &Validator,
     judgement: Result<Judgement<'a>, StoreError>,
     admission: &Admission,
+    via: Transport,
 ) -> Decision<'a> {
     match judgement {
-        Ok(Judgement::Valid(record, now_ms)) => match admission.objection(record) {
-            None => Decision::Allowed(record, now_ms),
+        Ok(Judgement::Valid(record, now_ms)) => match admission.objection(record, now_ms) {
+            None => Decision::Allowed(record, now_ms, via),
             Some(reason) => Decision::Forbidden(reason, Some(record)),
         },
         Ok(Judgement::Pending) if admission.is_for_pending() => Decision::Anonymous,
@@ -174,7 +180,7 @@ impl Decision<'_> {
             response
         };
         match self {
-            Self::Allowed(record, now_ms) => allowed(IdentityHeaders::of(record, *now_ms)),
+            Self::Allowed(record, now_ms, via) => allowed(IdentityHeaders::of(record, *now_ms, *via)),
             Self::Anonymous => allowed(IdentityHeaders::anonymous()),
             Self::Refused(refusal) => refusal.response(),
             Self::Forbidden(reason, _) => reason.response(),

@@ -3,8 +3,8 @@
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::model::token::TokenRecord;
 use crate::model::token::inline_text::is_visible_ascii;
+use crate::model::token::{TokenRecord, Transport};
 use crate::token_string::TokenId;
 
 /// The ASCII characters that are percent-encoded: the invisible ones and `%`. The encoder always encodes the others.
@@ -17,6 +17,9 @@ const NONE: &str = "-";
 pub struct IdentityHeaders<'a> {
     /// The effective user, the actor, the slug, the backend and the device.
     texts: [&'a str; 5],
+    /// Never encoded: visible ASCII, with spaces.
+    scopes: &'a str,
+    via: &'static str,
     /// Whether no text needs encoding.
     is_visible_ascii: bool,
     token_id: Option<TokenId>,
@@ -24,7 +27,7 @@ pub struct IdentityHeaders<'a> {
 }
 
 /// The names, in the order in which they are sent.
-const NAMES: [HeaderName; 7] = [
+const NAMES: [HeaderName; 9] = [
     HeaderName::from_static("x-auth-user"),
     HeaderName::from_static("x-auth-actor"),
     HeaderName::from_static("x-auth-token-id"),
@@ -32,11 +35,13 @@ const NAMES: [HeaderName; 7] = [
     HeaderName::from_static("x-auth-backend"),
     HeaderName::from_static("x-auth-device"),
     HeaderName::from_static("x-auth-expires-in"),
+    HeaderName::from_static("x-auth-scopes"),
+    HeaderName::from_static("x-auth-via"),
 ];
 
 impl<'a> IdentityHeaders<'a> {
-    /// The headers of a token at this time.
-    pub fn of(record: &'a TokenRecord, now_ms: u64) -> Self {
+    /// The headers of a token at this time, which the request carried there.
+    pub fn of(record: &'a TokenRecord, now_ms: u64, via: Transport) -> Self {
         let takeover = record.active_takeover(now_ms);
         let actor = record.user();
         let texts = [
@@ -50,12 +55,24 @@ impl<'a> IdentityHeaders<'a> {
             && takeover.is_none_or(|takeover| is_visible_ascii(&takeover.user));
         let ends_at_ms = takeover.map_or(u64::MAX, |takeover| takeover.ends_at_ms).min(record.expires_at_ms);
         let expires_in_seconds = ends_at_ms.saturating_sub(now_ms) / 1000;
-        Self { texts, is_visible_ascii, token_id: Some(record.id), expires_in_seconds }
+        let scopes = record.texts.scopes().unwrap_or(NONE);
+        let via = match via {
+            Transport::Header => "header",
+            Transport::Cookie => "cookie",
+        };
+        Self { texts, scopes, via, is_visible_ascii, token_id: Some(record.id), expires_in_seconds }
     }
 
     /// The headers of the anonymous token.
     pub fn anonymous() -> Self {
-        Self { texts: [NONE; 5], is_visible_ascii: true, token_id: None, expires_in_seconds: 0 }
+        Self {
+            texts: [NONE; 5],
+            scopes: NONE,
+            via: NONE,
+            is_visible_ascii: true,
+            token_id: None,
+            expires_in_seconds: 0,
+        }
     }
 
     /// Appends the header lines.
@@ -80,6 +97,10 @@ impl<'a> IdentityHeaders<'a> {
                 utf8_percent_encode(value, ESCAPED).for_each(|part| out.extend_from_slice(part.as_bytes()));
             }
         }
+        for (name, value) in [("\r\nx-auth-scopes: ", self.scopes), ("\r\nx-auth-via: ", self.via)] {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(value.as_bytes());
+        }
         out.extend_from_slice(b"\r\n");
     }
 
@@ -96,6 +117,8 @@ impl<'a> IdentityHeaders<'a> {
             escaped(backend),
             escaped(device),
             self.expires_in_seconds.to_string(),
+            self.scopes.to_owned(),
+            self.via.to_owned(),
         ];
         for (name, value) in NAMES.into_iter().zip(values) {
             // Cannot fail: all values are visible ASCII.
@@ -111,7 +134,7 @@ mod tests {
     use crate::model::token::Texts;
 
     /// Returns the values in their order, after a check that both forms agree.
-    fn values(identity: &IdentityHeaders<'_>) -> [String; 7] {
+    fn values(identity: &IdentityHeaders<'_>) -> [String; 9] {
         let mut headers = HeaderMap::new();
         identity.insert_into(&mut headers);
         let values = NAMES.map(|name| headers[name].to_str().unwrap().to_owned());
@@ -133,12 +156,13 @@ mod tests {
             ..crate::model::token::tests::record()
         };
         let user = "%C3%A9%20100%25%0A~!\"#";
-        let shown = [user, user, "AAAAAAAAAAAAAAAA", "-", "ldap", "-", "61"];
-        assert_eq!(values(&IdentityHeaders::of(&record, 0)), shown);
-        let plain = TokenRecord { texts: Texts::new("al", Some("s"), None, Some("d")), ..record };
-        let shown = ["al", "al", "AAAAAAAAAAAAAAAA", "s", "-", "d", "60"];
-        assert_eq!(values(&IdentityHeaders::of(&plain, 1_001)), shown);
-        assert_eq!(values(&IdentityHeaders::anonymous()), ["-", "-", "-", "-", "-", "-", "0"]);
+        let shown = [user, user, "AAAAAAAAAAAAAAAA", "-", "ldap", "-", "61", "-", "header"];
+        assert_eq!(values(&IdentityHeaders::of(&record, 0, Transport::Header)), shown);
+        let texts = Texts::new("al", Some("s"), None, Some("d")).with_scopes(Some("read a:write"));
+        let plain = TokenRecord { texts, ..record };
+        let shown = ["al", "al", "AAAAAAAAAAAAAAAA", "s", "-", "d", "60", "read a:write", "cookie"];
+        assert_eq!(values(&IdentityHeaders::of(&plain, 1_001, Transport::Cookie)), shown);
+        assert_eq!(values(&IdentityHeaders::anonymous()), ["-", "-", "-", "-", "-", "-", "0", "-", "-"]);
     }
 
     #[test]
@@ -153,7 +177,7 @@ mod tests {
         let record =
             TokenRecord { takeover: Some(Box::new(takeover)), ..crate::model::token::tests::record() };
         let seen = |now_ms| {
-            let [user, actor, ..] = values(&IdentityHeaders::of(&record, now_ms));
+            let [user, actor, ..] = values(&IdentityHeaders::of(&record, now_ms, Transport::Header));
             [user, actor]
         };
         assert_eq!(seen(499), ["b%C3%B8b", "alice"]);

@@ -127,9 +127,23 @@ impl ValidationPlane {
         span: Option<Box<RequestSpan>>,
         answer: impl FnOnce(Decision<'_>) -> R,
     ) -> Progress<R> {
-        let Some(log) = &self.access_log else {
-            return decide(&self.validator, &self.settings, origin, admission, span, answer);
-        };
+        match &self.access_log {
+            None => decide(&self.validator, &self.settings, origin, admission, span, answer),
+            Some(log) => self.decide_logged(log, origin, path, admission, span, answer),
+        }
+    }
+
+    /// Decides, and logs the request. Apart, so that the code of the hot path is no larger for it.
+    #[inline(never)]
+    fn decide_logged<R>(
+        &self,
+        log: &AccessLog,
+        origin: RequestOrigin<'_, impl RequestHeaders + ?Sized>,
+        path: &str,
+        admission: Admission,
+        span: Option<Box<RequestSpan>>,
+        answer: impl FnOnce(Decision<'_>) -> R,
+    ) -> Progress<R> {
         let mut outcome = None;
         let answer = |decision: Decision<'_>| {
             outcome = log.outcome_of(&decision);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::takeover::TakeoverJson;
 use super::timestamp::{TimestampWriter, timestamp};
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{GappedText, RelatedObject, Token, TokenRef};
 
 /// The token object of the HTTP contract, borrowed from a token.
@@ -23,6 +23,7 @@ pub struct TokenJson<'a> {
     ip: std::net::IpAddr,
     auth_slug: Option<&'a str>,
     backend: Option<&'a str>,
+    scopes: Vec<&'a str>,
     allowed_cookie: bool,
     allowed_header: bool,
     related_objects: Vec<RelatedObjectJson<'a>>,
@@ -81,7 +82,7 @@ impl<'a> TokenJson<'a> {
         Self {
             id: record.id.to_string(),
             user: record.user(),
-            created_at: timestamp(details.created_at_ms),
+            created_at: timestamp(record.created_at_ms),
             last_access: timestamp(last_access_ms),
             expires_at: timestamp(record.expires_at_ms),
             ends_at: timestamp(record.ends_at_ms),
@@ -91,6 +92,7 @@ impl<'a> TokenJson<'a> {
             ip: details.ip,
             auth_slug: record.auth_slug(),
             backend: record.backend(),
+            scopes: record.scopes().collect(),
             allowed_cookie: record.allowed_cookie,
             allowed_header: record.allowed_header,
             related_objects: details.related_objects.iter().map(related).collect(),

@@ -1,7 +1,7 @@
 //! Takeovers in the store.
 
 use super::store::Store;
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::{NewTakeover, Takeover};
 use crate::store::call::Call;
 use crate::store::error::StoreError;

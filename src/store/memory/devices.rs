@@ -3,9 +3,8 @@
 use super::memory_store::MemoryStore;
 use super::shard::UserShard;
 use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
-use crate::model::event::{
-    Event, EventFacts, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER, RevokeReason,
-};
+use crate::model::event::{Event, EventFacts, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;

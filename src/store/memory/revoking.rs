@@ -2,7 +2,8 @@
 
 use super::memory_store::MemoryStore;
 use super::shard::{UserShard, edit};
-use crate::model::event::{Event, EventKind, RevokeReason};
+use crate::model::event::{Event, EventKind};
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{RecordVerdict, Revocation, Token};
 use crate::store::call::Call;
 use crate::token_string::{HashTag, SecretHash, TokenId};

@@ -5,7 +5,8 @@ use std::sync::MutexGuard;
 use super::memory_store::MemoryStore;
 use super::shard::{SHARDS, UserShard, edit, lock};
 use super::takeover_history::{StartedTakeover, TakenOver, TakenOverEntry, TakeoverHistory};
-use crate::model::event::{Event, EventKind, RevokeReason};
+use crate::model::event::{Event, EventKind};
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::{
     ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover, TakeoverId,
 };

@@ -65,6 +65,9 @@ impl MemoryStore {
         if let Some(slug) = &change.auth_slug {
             record.texts = record.texts.with_auth_slug(slug.as_deref());
         }
+        if let Some(scopes) = &change.scopes {
+            record.texts = record.texts.with_scopes(scopes.as_deref());
+        }
         record.allowed_cookie = change.allowed_cookie.unwrap_or(record.allowed_cookie);
         record.allowed_header = change.allowed_header.unwrap_or(record.allowed_header);
         let happened: Vec<_> =

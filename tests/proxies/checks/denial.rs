@@ -43,8 +43,8 @@ pub fn an_optional_check_lets_everybody_in(site: &mut Site) {
         let response = site.client().get("/welcome/hall", &headers);
         assert_eq!(response.status, 200, "{response:?}");
         let [request] = &site.app.take_requests()[..] else { panic!("one request") };
-        let [sent_user, .., expires_in] = site.identity(request);
-        assert_eq!((sent_user, expires_in == "0"), (user, user == "-"));
+        let [sent_user, .., expires_in, _, via] = site.identity(request);
+        assert_eq!((sent_user, expires_in == "0", via == "-"), (user, user == "-", user == "-"));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use doorward::Token;
 use doorward::internals::model::device_key::DeviceKey;
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::redis::schema::keys::ObjectName;

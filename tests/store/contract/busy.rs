@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::{EventKind, RevokeReason};
+use doorward::internals::model::event::EventKind;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string::TokenId;
 use doorward::{Token, TokenChange};
@@ -132,19 +133,19 @@ async fn the_oldest_of_many_tokens_makes_room(kind: StoreKind) {
         assert_eq!(on.keep(&token, NOW_MS + 41).await, []);
         live.push(token);
     }
-    for token in live.iter().filter(|token| token.details.created_at_ms % 3 == 0) {
+    for token in live.iter().filter(|token| token.record.created_at_ms % 3 == 0) {
         on.touch(token, NOW_MS + 50, Some(NOW_MS + 3 * HOUR_MS)).await;
     }
-    for token in live.iter().filter(|token| token.details.created_at_ms % 7 == 0) {
+    for token in live.iter().filter(|token| token.record.created_at_ms % 7 == 0) {
         let id = token.record.id;
         on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS + 60).await.unwrap().unwrap();
     }
     let now_ms = NOW_MS + 2_000;
     live.retain(|token| {
-        let is_renewed = token.details.created_at_ms % 3 == 0;
-        token.details.created_at_ms % 7 != 0 && (is_renewed || token.record.expires_at_ms > now_ms)
+        let is_renewed = token.record.created_at_ms % 3 == 0;
+        token.record.created_at_ms % 7 != 0 && (is_renewed || token.record.expires_at_ms > now_ms)
     });
-    live.sort_by_key(|token| (token.details.created_at_ms, token.record.id.locator()));
+    live.sort_by_key(|token| (token.record.created_at_ms, token.record.id.locator()));
     for n in 0..60 {
         let token = on.sample("alice", now_ms + n);
         let made_room = on.keep(&token, now_ms + n).await;

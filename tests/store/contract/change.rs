@@ -1,6 +1,6 @@
 //! Changes of a token: each changes the named fields only.
 
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::store::Rejection;
 use doorward::{Token, TokenChange};
 

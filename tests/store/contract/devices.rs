@@ -4,9 +4,8 @@ use std::cmp::Reverse;
 
 use doorward::Token;
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
-use doorward::internals::model::event::{
-    Actor, Event, EventFacts, EventKind, REFUSALS_FOLDED_MS, RevokeReason,
-};
+use doorward::internals::model::event::{Actor, Event, EventFacts, EventKind, REFUSALS_FOLDED_MS};
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::values::OverLimit;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use doorward::Token;
 use doorward::TokenChange;
-use doorward::internals::model::event::{EventKind, RevokeReason};
+use doorward::internals::model::event::EventKind;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::{Store, StoreLimits};

@@ -1,7 +1,8 @@
 //! The events of a user.
 
 use doorward::TokenChange;
-use doorward::internals::model::event::{Actor, Event, EventFacts, EventKind, RevokeReason};
+use doorward::internals::model::event::{Actor, Event, EventFacts, EventKind};
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::{Rotation, Texts};
 use doorward::internals::store::{Call, StoreLimits};

@@ -1,6 +1,6 @@
 //! Issued tokens read back unchanged.
 
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::Texts;
 use doorward::internals::store::Rejection;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use doorward::internals::model::event::{EventKind, RevokeReason};
+use doorward::internals::model::event::EventKind;
 use doorward::internals::model::field_rules::MAX_RELATED_PER_TOKEN;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::internals::token_string::TokenId;

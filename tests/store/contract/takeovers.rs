@@ -1,6 +1,6 @@
 //! Takeovers: a token that acts as another user.
 
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::{ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Takeover};
 use doorward::internals::model::token::Rotation;
 use doorward::internals::store::Rejection;

@@ -1,6 +1,6 @@
 //! Accesses: the last one is kept, a renewal extends the token, and no dead token is revived.
 
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{RelatedObject, Renewal, Touch};
 use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::{Token, TokenChange};

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use doorward::Token;
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::Revocation;
 use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::internals::token_string::TokenId;

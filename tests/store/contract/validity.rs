@@ -1,7 +1,7 @@
 //! When a token is live, and how long it is shown.
 
 use doorward::TokenChange;
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::store::Rejection;
 
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, revoked_at, touch};

@@ -1,7 +1,7 @@
 //! The operations of random histories.
 
 use doorward::TokenChange;
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use proptest::prelude::*;
 
 use super::values::{OBJECTS, USERS, UUIDS};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::rotation::{PreviousSecret, Rotation};
 use doorward::internals::model::token::{RecordVerdict, RelatedObject, Texts, Touch};
@@ -154,8 +154,9 @@ impl World {
             self.note_related(token.record.id, object.clone(), false);
         }
         let number = self.tokens.len();
-        token =
-            edited(token, |c| c.texts = Texts::new(user, (number % 2 == 0).then_some("s"), Some("ü"), None));
+        token = edited(token, |c| {
+            c.texts = Texts::new(user, number.is_multiple_of(2).then_some("s"), Some("ü"), None)
+        });
         // Some are longer than events show them, and cut within a character.
         token = detailed(token, |details| details.user_agent = "aé€".repeat(number % 3 * 22));
         let token = with_objects(token, related_objects);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::TokenChange;
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, NewTakeover};
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::StoreLimits;

@@ -1,7 +1,7 @@
 //! Scripts refuse a caller whose clock differs too much from the server's, before they change anything.
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::Rotation;

@@ -1,7 +1,7 @@
 //! A malformed record is an error that the operator sees, never "not found".
 
 use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::Texts;
 use doorward::internals::token_string::HashTag;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::Rotation;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use doorward::TokenChange;
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
-use doorward::internals::model::event::RevokeReason;
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::Rotation;
 use doorward::internals::store::StoreLimits;

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::node::metrics::changes::OF_TOKENS;
 use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::transport::connections::ConnectionStats;

@@ -3,8 +3,8 @@
 use hyper::StatusCode;
 
 use crate::logging::audit::AuditEntry;
-use crate::model::event::RevokeReason;
 use crate::model::field_rules as rules;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::Takeover;
 use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::{integer, text};

@@ -7,8 +7,8 @@ use hyper::{Response, StatusCode};
 
 use super::related::related_object;
 use crate::logging::audit::{Action, AuditEntry};
-use crate::model::event::RevokeReason;
 use crate::model::field_rules as rules;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Token, TokenChange};
 use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::{Fields, boolean, integer, parsed, text, user_agent};
@@ -50,6 +50,7 @@ pub async fn change(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     }
     let change = TokenChange {
         auth_slug: fields.clearable("auth_slug", text(rules::auth_slug)),
+        scopes: fields.scopes().map(|scopes| Some(scopes).filter(|scopes| !scopes.is_empty())),
         allowed_cookie: fields.optional("allowed_cookie", boolean),
         allowed_header: fields.optional("allowed_header", boolean),
         revoke: (is_active == Some(false)).then_some(RevokeReason::Ended),
@@ -156,6 +157,12 @@ pub fn new_token(fields: &mut Fields, user: Option<String>) -> (Option<NewToken>
         user_agent: fields.optional("user_agent", user_agent).unwrap_or_default(),
         auth_slug: fields.optional("auth_slug", text(rules::auth_slug)),
         backend: fields.optional("backend", text(rules::backend)),
+        scopes: fields
+            .scopes()
+            .iter()
+            .flat_map(|scopes| scopes.split_whitespace())
+            .map(str::to_owned)
+            .collect(),
         expiration: fields.optional("expiration", boolean).unwrap_or(true),
         allowed_cookie: fields.optional("allowed_cookie", boolean).unwrap_or(true),
         allowed_header: fields.optional("allowed_header", boolean).unwrap_or(true),

@@ -150,7 +150,7 @@ mod tests {
             order.iter().for_each(|at| results.put(*at, None, 0));
             let text = String::from_utf8(results.into_text()).unwrap();
             let objects = vec![r#"{"is_active":false}"#; order.len()].join(",");
-            assert_eq!(text, format!(r#"{{"results":[{objects}]}}"#), "{order:?}");
+            assert_eq!(text, format!("{{\"results\":[{objects}]}}\n"), "{order:?}");
         }
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::field_types::list;
 use super::json_pointer::escaped;
 use super::strict_json::{self, ParsedJson};
+use crate::model::field_rules as rules;
 use crate::server::admin::problem::{FieldError, Problem, ProblemKind};
 
 const REPEATED: &str = "must be given once";
@@ -114,6 +115,29 @@ impl Fields {
             }
         }
         strings
+    }
+
+    /// Takes the field `scopes`, a list of words, as one text with a space between two. `null` clears it.
+    pub fn scopes(&mut self) -> Option<String> {
+        let items = self.clearable("scopes", list(rules::MAX_SCOPES))?.unwrap_or_default();
+        let mut words = Vec::new();
+        for (at, item) in items.iter().enumerate() {
+            match item.as_str() {
+                Some(word) => words.push(word),
+                None => self.fail(&format!("scopes/{at}"), "must be a string"),
+            }
+        }
+        if words.len() < items.len() {
+            return None;
+        }
+        match rules::scopes(words) {
+            Ok(scopes) => Some(scopes),
+            Err((at, detail)) => {
+                let name = at.map_or_else(|| "scopes".to_owned(), |at| format!("scopes/{at}"));
+                self.fail(&name, detail);
+                None
+            }
+        }
     }
 
     /// Adds an error of a field.

@@ -38,6 +38,11 @@ struct Introspection<'a> {
     /// When the answer ends. A takeover may end before its token.
     exp: u64,
     jti: String,
+    /// The effective user, as `sub`: some clients read only this.
+    username: &'a str,
+    /// RFC 6749, section 3.3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
     token_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<ActingParty<'a>>,
@@ -55,9 +60,11 @@ impl<'a> Introspection<'a> {
         Self {
             active: true,
             sub: record.effective_user(now_ms),
-            iat: token.details.created_at_ms / 1000,
+            iat: token.record.created_at_ms / 1000,
             exp: record.identity_ends_at_ms(now_ms) / 1000,
             jti: record.id.to_string(),
+            username: record.effective_user(now_ms),
+            scope: record.texts.scopes(),
             token_type: "Bearer",
             act: record.active_takeover(now_ms).map(|_| ActingParty { sub: record.user() }),
         }

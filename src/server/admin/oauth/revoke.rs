@@ -4,7 +4,7 @@ use hyper::StatusCode;
 
 use super::call::{OAuthAnswer, OAuthCall};
 use crate::logging::audit::AuditEntry;
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::TokenChange;
 use crate::server::transport::response::empty;
 use crate::service::ServiceError;

@@ -97,7 +97,7 @@ struct Answers {
 impl Answers {
     fn write(&mut self, decision: &Decision<'_>, plane: &ValidationPlane, open: &OpenConnection) {
         let now_ms = match decision {
-            Decision::Allowed(_, now_ms) => *now_ms,
+            Decision::Allowed(_, now_ms, _) => *now_ms,
             _ => plane.validator.service().clock().now_ms(),
         };
         self.is_last = open.is_draining();

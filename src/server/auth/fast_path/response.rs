@@ -22,9 +22,9 @@ pub(crate) fn write(
     // One allocation instead of one for each piece.
     out.reserve(USUAL_BYTES);
     match decision {
-        Decision::Allowed(record, judged_ms) => {
+        Decision::Allowed(record, judged_ms, via) => {
             out.extend_from_slice(OK);
-            IdentityHeaders::of(record, *judged_ms).write(out);
+            IdentityHeaders::of(record, *judged_ms, *via).write(out);
         }
         Decision::Anonymous => {
             out.extend_from_slice(OK);

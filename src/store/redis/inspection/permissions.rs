@@ -219,7 +219,7 @@ mod tests {
         let is_command =
             |name: &&String| name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase());
         // Sent at a login, sent to Sentinels, and those that may be denied.
-        let other = ["AUTH", "SENTINEL", "CONFIG", "SCAN"];
+        let other = ["AUTH", "SENTINEL", "CONFIG", "SCAN", "DBSIZE", "RANDOMKEY"];
         let asked: BTreeSet<_> = WITH_KEY
             .iter()
             .chain(&OTHERS)

@@ -4,7 +4,7 @@ use redis::Value;
 use serde::Serialize;
 
 use super::script_call::ScriptCall;
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::errors::unexpected;

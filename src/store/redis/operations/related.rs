@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::script_call::{CALLS_AT_ONCE, ScriptCall};
 use super::stale_entries::{StaleEntry, YOUNG_ENTRY_SECONDS};
-use crate::model::event::RevokeReason;
 use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{RelatedObject, Token, TokenChange};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
@@ -167,8 +167,7 @@ impl RedisStore {
             for (ids, scores) in some.iter().zip(try_join_all(reads).await?) {
                 for (id, score) in ids.iter().zip(&scores) {
                     let Some(token) = of_id.get_mut(id) else { continue };
-                    token.last_access_ms =
-                        codec::last_access_ms(score).unwrap_or(token.details.created_at_ms);
+                    token.last_access_ms = codec::last_access_ms(score).unwrap_or(token.record.created_at_ms);
                 }
             }
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::script_call::ScriptCall;
 use super::stale_entries::StaleEntry;
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::{
     MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover, TakeoverId,
 };

@@ -6,7 +6,7 @@ use redis::Value;
 use serde::Serialize;
 
 use super::script_call::ScriptCall;
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
 use crate::model::token::{Token, TokenChange};
 use crate::store::call::Call;
@@ -42,6 +42,7 @@ struct ChangeTokenArgs {
     clear: u32,
     set: u32,
     slug: String,
+    scopes: String,
     confirm: bool,
     rotate: Option<RotateArgs>,
     reason: Option<&'static str>,
@@ -103,7 +104,7 @@ impl RedisStore {
     pub(crate) fn new_token_args<'a>(&self, token: &'a Token) -> NewTokenArgs<'a> {
         NewTokenArgs {
             locator: token.record.id.locator(),
-            created_at_ms: token.details.created_at_ms,
+            created_at_ms: token.record.created_at_ms,
             expires_at_ms: token.record.expires_at_ms,
             max: self.limits.max_tokens_per_user,
             may_revoke: self.limits.over_limit == OverLimit::RevokeOldest,
@@ -133,12 +134,13 @@ impl RedisStore {
         change: &TokenChange,
         call: &Call<'_>,
     ) -> Result<Outcome<Token>, StoreError> {
-        let (clear, set, slug) = codec::edit_args(change);
+        let (clear, set, slug, scopes) = codec::edit_args(change);
         let args = ChangeTokenArgs {
             locator: id.locator(),
             clear,
             set,
             slug,
+            scopes,
             confirm: change.confirm,
             rotate: change.rotate.map(RotateArgs::from),
             reason: change.revoke.map(|reason| reason.name()),

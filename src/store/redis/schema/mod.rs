@@ -60,7 +60,7 @@
 //!
 //! # Fields of a token
 //!
-//! Names are one letter and numbers are packed, because each byte exists once per session. Validation reads the first nine,
+//! Names are one letter and numbers are packed, because each byte exists once per session. Validation reads the first eleven,
 //! which come first because Redis searches a small hash from its start.
 //!
 //! | field | content | form |
@@ -72,6 +72,7 @@
 //! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor pending | decimal |
 //! | `s` | auth slug, if there is one | text |
 //! | `d` | uuid of the device key that logged it in, if one did | text |
+//! | `o` | scopes, if there are any, with a space between two | text |
 //! | `t` | the takeover under way, if there is one: its locator, the user taken over, hard end (ms), start (ms), the reason or '' | MessagePack |
 //! | `p` | secrets besides the current one, oldest first: hash and deadline (ms) of each, 0 for a sibling (lua/shared/secrets.lua) | 16 bytes and 13 digits each |
 //! | `c` | created_at_ms | decimal |

@@ -9,7 +9,8 @@ use redis::Value;
 use serde::{Deserialize, Serialize};
 
 use super::primitives::bytes;
-use crate::model::event::{Event, EventFacts, EventKind, RevokeReason};
+use crate::model::event::{Event, EventFacts, EventKind};
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::token_string::{HashTag, TokenId};
 

@@ -4,6 +4,7 @@
 -- ARGV[2]  locator
 --          clear, set  flags to clear and to set
 --          slug        '' to keep it, '-' to remove it, '=text' to set it
+--          scopes      the same
 --          confirm     whether the second factor was confirmed
 --          rotate      how to replace the secret, see shared/secrets.lua; absent: keep it
 --          reason      why to revoke it; absent: do not
@@ -29,12 +30,16 @@ if a.rotate then
   if err then return err end
   if not rotated then return reply_with_token(4, user, a.locator) end
 end
--- Before the events, which tell the slug.
-if a.slug == '-' then
-  redis.call('HDEL', token, 's')
-elseif a.slug ~= '' then
-  redis.call('HSET', token, 's', string.sub(a.slug, 2))
+local function edit_text(field, edit)
+  if edit == '-' then
+    redis.call('HDEL', token, field)
+  elseif edit ~= '' then
+    redis.call('HSET', token, field, string.sub(edit, 2))
+  end
 end
+-- Before the events, which tell the slug.
+edit_text('s', a.slug)
+edit_text('o', a.scopes)
 if a.rotate then emit(user, { k = 'token.rotated', l = a.locator }, read_facts(a.locator)) end
 local changed = bit.bor(bit.band(flags, bit.bnot(a.clear)), a.set)
 if a.confirm and bit.band(flags, PENDING) ~= 0 then

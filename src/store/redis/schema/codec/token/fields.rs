@@ -34,7 +34,7 @@ macro_rules! fields {
     };
 }
 
-fields! { u i h x f s d t p c z r e w }
+fields! { u i h x f s d o t p c z r e w }
 
 impl<'a> Fields<'a> {
     /// The fields in an answer to `HGETALL`: `Some(None)` if there is no such key, `None` if this is no such answer.
@@ -76,7 +76,8 @@ impl<'a> Fields<'a> {
                 optional_text(self.s, "s")?,
                 immutable.backend,
                 optional_text(self.d, "d")?,
-            ),
+            )
+            .with_scopes(optional_text(self.o, "o")?),
             takeover: self.takeover(id)?.map(Box::new),
             is_active: is_active(flags),
             is_authenticated: flags & PENDING == 0,
@@ -85,6 +86,7 @@ impl<'a> Fields<'a> {
             expires_at_ms: number(self.x).ok_or_else(|| corrupt(id, "x"))?,
             idle_ms: immutable.idle_ms,
             ends_at_ms: immutable.ends_at_ms,
+            created_at_ms: number(self.c).ok_or_else(|| corrupt(id, "c"))?,
             accesses: AccessMark::default(),
             details: Cached::default(),
             json: Cached::default(),
@@ -111,7 +113,6 @@ impl<'a> Fields<'a> {
             Some(_) => unpack(self.r).ok_or_else(|| corrupt(id, "r"))?,
         };
         Ok(TokenDetails {
-            created_at_ms: number(self.c).ok_or_else(|| corrupt(id, "c"))?,
             user_agent: cold.user_agent.into(),
             ip: cold.ip,
             expiration: flags & EXPIRATION != 0,

@@ -6,16 +6,16 @@ use redis::Value;
 
 use super::fields::Fields;
 use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
-use crate::model::event::RevokeReason;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Revocation, Token, TokenChange, TokenRecord};
 use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::primitives::{bytes, corrupt, decimal, number, pack, text};
 use crate::token_string::TokenId;
 
 /// The fields that make a [`TokenRecord`].
-pub const HOT_FIELDS: [&str; 9] = ["u", "i", "h", "x", "f", "s", "d", "t", "p"];
+pub const HOT_FIELDS: [&str; 11] = ["u", "i", "h", "x", "f", "s", "d", "o", "t", "p", "c"];
 /// The fields that make [`TokenDetails`](crate::model::token::TokenDetails), with the flags.
-pub const COLD_FIELDS: [&str; 3] = ["c", "z", "r"];
+pub const COLD_FIELDS: [&str; 2] = ["z", "r"];
 
 /// Encodes a new token, without a takeover or previous secrets.
 pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
@@ -35,7 +35,10 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     if let Some(device) = record.device() {
         fields.push(("d", device.into()));
     }
-    fields.push(("c", decimal(details.created_at_ms)));
+    if let Some(scopes) = record.texts.scopes() {
+        fields.push(("o", scopes.into()));
+    }
+    fields.push(("c", decimal(record.created_at_ms)));
     fields.push(("z", pack(&Cold { ip: details.ip, user_agent: &details.user_agent })));
     if !details.related_objects.is_empty() {
         let pairs: Vec<_> =
@@ -45,8 +48,8 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     fields
 }
 
-/// Encodes a change for lua/change_token.lua: flags to clear, flags to set, the slug's operation.
-pub fn edit_args(change: &TokenChange) -> (u32, u32, String) {
+/// Encodes a change for lua/change_token.lua: flags to clear, flags to set, what to do with the slug and with the scopes.
+pub fn edit_args(change: &TokenChange) -> (u32, u32, String, String) {
     let (mut clear, mut set) = (0, 0);
     for (flag, wanted) in [(ALLOWED_COOKIE, change.allowed_cookie), (ALLOWED_HEADER, change.allowed_header)] {
         match wanted {
@@ -55,12 +58,12 @@ pub fn edit_args(change: &TokenChange) -> (u32, u32, String) {
             None => {}
         }
     }
-    let slug = match &change.auth_slug {
+    let edit = |text: &Option<Option<String>>| match text {
         None => String::new(),
         Some(None) => "-".into(),
-        Some(Some(slug)) => format!("={slug}"),
+        Some(Some(text)) => format!("={text}"),
     };
-    (clear, set, slug)
+    (clear, set, edit(&change.auth_slug), edit(&change.scopes))
 }
 
 /// Decodes a record from the values of [`HOT_FIELDS`], and its details if the values of [`COLD_FIELDS`] follow. `None` if
@@ -70,14 +73,16 @@ pub fn edit_args(change: &TokenChange) -> (u32, u32, String) {
 /// `Corrupt`.
 pub fn record(id: TokenId, values: &[Option<&[u8]>]) -> Result<Option<Arc<TokenRecord>>, StoreError> {
     let hot_and_cold = values.split_first_chunk::<{ HOT_FIELDS.len() }>();
-    let Some((&[u, i, h, x, f, s, d, t, p], cold)) = hot_and_cold else { return Err(corrupt(id, "answer")) };
+    let Some((&[u, i, h, x, f, s, d, o, t, p, c], cold)) = hot_and_cold else {
+        return Err(corrupt(id, "answer"));
+    };
     if values.iter().all(Option::is_none) {
         return Ok(None);
     }
-    let mut fields = Fields { u, i, h, x, f, s, d, t, p, ..Fields::default() };
+    let mut fields = Fields { u, i, h, x, f, s, d, o, t, p, c, ..Fields::default() };
     let (mut record, flags) = fields.record(id)?;
-    if let &[c, z, r] = cold {
-        (fields.c, fields.z, fields.r) = (c, z, r);
+    if let &[z, r] = cold {
+        (fields.z, fields.r) = (z, r);
         record.details = Arc::new(fields.details(id, flags)?).into();
     }
     Ok(Some(Arc::new(record)))
@@ -103,9 +108,9 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
         return Err(corrupt(id, "e"));
     }
     Ok(Some(Token {
-        record: Arc::new(record),
         // A missing entry costs the last access only, which is at least the time of issue.
-        last_access_ms: last_access_ms(last_access).unwrap_or(details.created_at_ms),
+        last_access_ms: last_access_ms(last_access).unwrap_or(record.created_at_ms),
+        record: Arc::new(record),
         details: Arc::new(details),
         revoked,
     }))

@@ -26,12 +26,12 @@ fn sample() -> Token {
             expires_at_ms: 1_800_000_003_600,
             idle_ms: 3_600,
             ends_at_ms: 1_800_009_000_000,
+            created_at_ms: 1_800_000_000_000,
             accesses: AccessMark::default(),
             details: Cached::default(),
             json: Cached::default(),
         }),
         details: Arc::new(TokenDetails {
-            created_at_ms: 1_800_000_000_000,
             user_agent: "curl/8".into(),
             ip: "203.0.113.7".parse().unwrap(),
             expiration: true,
