@@ -8,8 +8,10 @@ use hyper::{Request, Response};
 use super::credentials::ClientCredentials;
 use super::error::OAuthError;
 use super::form::Form;
+use crate::logging::audit::AuditedRequest;
 use crate::model::event::Actor;
 use crate::server::admin::api_keys::KnownKey;
+use crate::server::admin::context::CallContext;
 use crate::server::admin::input::body::{BodyLimit, has_type, read_body, unsupported_type};
 use crate::server::admin::plane::AdminPlane;
 use crate::server::transport::body::Body;
@@ -31,10 +33,12 @@ pub struct OAuthCall<'a> {
     pub token: String,
     /// Whether the use of the token counts as an access.
     pub access: Access,
+    /// What the audit log tells of the request.
+    pub audited: AuditedRequest,
 }
 
 impl<'a> OAuthCall<'a> {
-    /// Authenticates the client and reads its form. `key_name` gets the name of its API key, if that is valid. Without valid
+    /// Authenticates the client and reads its form. `context` gets the name of its API key, if that is valid. Without valid
     /// credentials in the headers, only a little of the body is read: the key may be in it.
     ///
     /// # Errors
@@ -43,8 +47,9 @@ impl<'a> OAuthCall<'a> {
         admin: &'a AdminPlane,
         request: Request<Incoming>,
         scopes: &'static [Scope],
-        key_name: &mut Option<String>,
+        context: &mut CallContext,
     ) -> Result<Self, OAuthError> {
+        let key_name = &mut context.key;
         let (head, body) = request.into_parts();
         let credentials = ClientCredentials::extract(&head.headers);
         let by_headers = credentials.authorize(&admin.api_keys, scopes, key_name);
@@ -70,7 +75,7 @@ impl<'a> OAuthCall<'a> {
         }
         let token = form.token.ok_or(OAuthError::InvalidRequest("token is missing"))?;
         let access = admin.settings.access(&head.headers);
-        Ok(Self { admin, key, token, access })
+        Ok(Self { admin, key, token, access, audited: context.audited() })
     }
 
     /// The API key, as events name it.
