@@ -60,14 +60,16 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut Call
             handle(call, context.entry.get_or_insert(AuditEntry::new(*action))).await
         }
         Handler::OAuthRead(scopes, handle) => {
-            let answer = match OAuthCall::read(admin, request, scopes, context).await {
+            let audited = context.audited();
+            let answer = match OAuthCall::read(admin, request, scopes, &mut context.key, audited).await {
                 Ok(call) => handle(call).await,
                 Err(error) => Err(error),
             };
             Ok(oauth_response(admin, context, answer))
         }
         Handler::OAuthChange(action, scopes, handle) => {
-            let answer = match OAuthCall::read(admin, request, scopes, context).await {
+            let audited = context.audited();
+            let answer = match OAuthCall::read(admin, request, scopes, &mut context.key, audited).await {
                 Ok(call) => handle(call, context.entry.get_or_insert(AuditEntry::new(*action))).await,
                 Err(error) => Err(error),
             };

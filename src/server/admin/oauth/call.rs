@@ -11,7 +11,6 @@ use super::form::Form;
 use crate::logging::audit::AuditedRequest;
 use crate::model::event::Actor;
 use crate::server::admin::api_keys::KnownKey;
-use crate::server::admin::context::CallContext;
 use crate::server::admin::input::body::{BodyLimit, has_type, read_body, unsupported_type};
 use crate::server::admin::plane::AdminPlane;
 use crate::server::transport::body::Body;
@@ -38,8 +37,8 @@ pub struct OAuthCall<'a> {
 }
 
 impl<'a> OAuthCall<'a> {
-    /// Authenticates the client and reads its form. `context` gets the name of its API key, if that is valid. Without valid
-    /// credentials in the headers, only a little of the body is read: the key may be in it.
+    /// Authenticates the client and reads its form. `key_name` gets the name of its API key, if that is valid; `audited` becomes
+    /// part of the call. Without valid credentials in the headers, only a little of the body is read: the key may be in it.
     ///
     /// # Errors
     /// OAuth's, and 415, 413 and 408 like other calls.
@@ -47,9 +46,9 @@ impl<'a> OAuthCall<'a> {
         admin: &'a AdminPlane,
         request: Request<Incoming>,
         scopes: &'static [Scope],
-        context: &mut CallContext,
+        key_name: &mut Option<String>,
+        audited: AuditedRequest,
     ) -> Result<Self, OAuthError> {
-        let key_name = &mut context.key;
         let (head, body) = request.into_parts();
         let credentials = ClientCredentials::extract(&head.headers);
         let by_headers = credentials.authorize(&admin.api_keys, scopes, key_name);
@@ -75,7 +74,7 @@ impl<'a> OAuthCall<'a> {
         }
         let token = form.token.ok_or(OAuthError::InvalidRequest("token is missing"))?;
         let access = admin.settings.access(&head.headers);
-        Ok(Self { admin, key, token, access, audited: context.audited() })
+        Ok(Self { admin, key, token, access, audited })
     }
 
     /// The API key, as events name it.
