@@ -8,11 +8,16 @@ use std::thread;
 /// The exit code of every failure that is not a mistake in the settings.
 pub(crate) const FAILURE: u8 = 1;
 
-/// Prints a text on standard output.
+/// Prints a text on standard output. The exit code says whether all of it was written.
 pub(crate) fn print(text: &str) -> ExitCode {
-    // A reader that has closed the pipe has read enough.
-    let _ = writeln!(io::stdout(), "{}", text.trim_end());
-    ExitCode::SUCCESS
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+        // A reader that has closed the pipe has read enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            fail(&format!("output not written: {error}"), FAILURE)
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// Prints from a separate thread, so that a pipe that nobody reads cannot block the server.

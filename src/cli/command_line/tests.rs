@@ -58,7 +58,7 @@ fn a_mistake_in_a_command_names_what_it_lacks() {
         (&["token", "show", "hunter2"], "ID (command line): must be a token id of 16 characters"),
         (&["token", "show", "AAAAAAAAAAAAAAAA", "hunter2"], "doorward (command line): has an argument"),
         (&["user", "tokens", "."], "USER (command line): must be neither"),
-        (&["user", "tokens", "a", "--limit=0"], "--limit (command line): "),
+        (&["user", "tokens", "a", "--limit=0"], "--limit (command line): must be a whole number from 1 on"),
         (&["token", "issue", "--user=a", "--ip=hunter2"], "--ip (command line): must be one IP address"),
         (&["events", "--type=hunter2"], "--type (command line): is not one of token.issued, "),
         (&["completions", "hunter2"], "SHELL (command line): is not one of bash, zsh, fish"),

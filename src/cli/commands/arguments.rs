@@ -1,6 +1,8 @@
 //! Parsers of arguments: the rules of the server's fields, so that a bad one is refused before any call. No message
 //! repeats the text, which may be a secret.
 
+use std::str::FromStr;
+
 use crate::config::parse::duration::duration_ms;
 use crate::model::field_rules as rules;
 use crate::model::field_rules::MAX_AGE_SECONDS;
@@ -16,6 +18,12 @@ pub(super) fn token_id(text: &str) -> Result<TokenId, String> {
             format!("must be a token id of {ID_CHARS} characters (A-Z a-z 0-9 _ -)")
         }
     })
+}
+
+/// Parses a whole number of at least 1.
+pub(super) fn positive<N: FromStr + From<u8> + PartialOrd>(text: &str) -> Result<N, String> {
+    let number = text.parse().ok().filter(|number| *number >= N::from(1));
+    number.ok_or_else(|| "must be a whole number from 1 on".to_owned())
 }
 
 /// Parses a user id.

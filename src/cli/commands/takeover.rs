@@ -4,7 +4,7 @@ use clap::Subcommand;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::arguments::{reason, token_id, user};
+use super::arguments::{positive, reason, token_id, user};
 use super::token::set;
 use crate::cli::admin::{AdminClient, Failure};
 use crate::cli::show::{Output, describe};
@@ -27,7 +27,7 @@ pub enum TakeoverCommand {
         #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: Option<String>,
         /// Maximum duration; without it, max-takeover-age
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(long, value_name = "N", value_parser = positive::<u64>)]
         seconds: Option<u64>,
     },
     /// End the active takeover of a token

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::arguments::{token_id, user};
+use super::arguments::{positive, token_id, user};
 use super::confirm::confirm;
 use crate::cli::admin::listing::all_pages;
 use crate::cli::admin::{AdminClient, Failure, segment};
@@ -58,7 +58,7 @@ pub struct Listing {
     #[arg(value_parser = user)]
     user: String,
     /// Maximum number of entries; without it, all
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = positive::<u32>)]
     limit: Option<u32>,
 }
 

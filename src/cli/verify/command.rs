@@ -34,8 +34,11 @@ pub(crate) fn verify(config: &Config, args: &VerifyArgs) -> ExitCode {
     run_to_end(async {
         match run(&store, &clock, args).await {
             Ok(report) => {
-                print(&output::text(&report, args));
-                ExitCode::from(exit_code(&report))
+                let printed = print(&output::text(&report, args));
+                match exit_code(&report) {
+                    0 => printed,
+                    code => ExitCode::from(code),
+                }
             }
             Err(error) => fail(&format!("verify: {error}"), INCOMPLETE),
         }

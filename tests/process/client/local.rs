@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::common::server::Server;
+use crate::common::server::{Server, run_in_shell};
 use crate::process::outcome::outcome;
 
 #[test]
@@ -86,6 +86,18 @@ fn completions_parse() {
             // Every machine with the tests has bash; the other shells are checked where they are installed.
             Err(error) => assert!(error.kind() == ErrorKind::NotFound && shell != "bash", "{shell}: {error}"),
         }
+    }
+}
+
+/// A full disk must not leave half a file behind a success. Linux has the device for it.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    for command in ["completions bash", "man", "--help", "check-config", "new-key", "doctor"] {
+        let mut process = run_in_shell(&format!("exec \"$0\" {command} > /dev/full"), &[]);
+        let code = process.wait().code();
+        let stderr = process.stderr();
+        assert!(code == Some(1) && stderr.contains("output not written: "), "{command}: {code:?} {stderr}");
     }
 }
 
