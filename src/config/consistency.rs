@@ -17,7 +17,7 @@ impl Config {
             mistakes.push(Mistake::new(
                 "admin-key",
                 "DOORWARD_ADMIN_KEY or DOORWARD_ADMIN_KEY_FILE",
-                "is missing: with redis-url set, it or api-keys is required",
+                "is missing: with redis-url set, it or api-keys is required (`doorward new-key` makes a key)",
             ));
         }
     }

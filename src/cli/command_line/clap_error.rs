@@ -28,7 +28,11 @@ pub(super) fn mistake(error: &clap::Error, args: &[OsString]) -> Mistake {
         }
         (ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand, _) => {
             let hint = suggestion(error, ContextKind::SuggestedSubcommand);
-            let hint = if hint.is_empty() { "; a key is read on standard input".to_owned() } else { hint };
+            let hint = match hint.as_str() {
+                "" if args.iter().any(|arg| arg == "hash-key") => "; a key is read on standard input",
+                "" => "; `doorward help` lists the commands",
+                hint => hint,
+            };
             (PROGRAM.to_owned(), format!("has an argument that is neither a flag nor a command{hint}"))
         }
         (ErrorKind::MissingSubcommand, _) => {

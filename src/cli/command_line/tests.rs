@@ -101,6 +101,13 @@ fn an_invalid_command_line_is_a_mistake_and_does_not_repeat_a_stray_argument() {
         assert!(told.starts_with(name) && !told.contains("hunter2"), "{args:?}\n{told}");
         assert_eq!(told.lines().count(), 1, "{told}");
     }
+    for (args, hint) in [
+        (["hash-key", "hunter2"], "a key is read on standard input"),
+        (["help", "hunter2"], "`doorward help` lists the commands"),
+    ] {
+        let told = mistakes(&args, &[], &[]);
+        assert!(told.ends_with(hint), "{told}");
+    }
     // After a stray argument, the flags that were not parsed are not reported as missing.
     let told = mistakes(&["--redis-url=redis://a", "stray", "--api-keys=x"], &[], &[]);
     assert_eq!(told.lines().count(), 1, "{told}");
