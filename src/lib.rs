@@ -67,8 +67,9 @@ pub use crate::validation::{Access, Identity, Validator};
 pub mod settings {
     pub use crate::http_client::{Endpoint, Url};
     pub use crate::values::{
-        ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RedisDeployment,
-        RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl, TrustedProxies,
+        AccessLogRule, ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit,
+        RedisDeployment, RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
+        TrustedProxies,
     };
 }
 

@@ -13,7 +13,7 @@ const MAX_SHOWN_MISTAKES: usize = 10;
 pub struct LastReload {
     /// When it ended, in milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// The names of the settings with a mistake, at most [`MAX_SHOWN_MISTAKES`]. If there is any, the reload was refused.
+    /// The names of the settings with a mistake, at most `MAX_SHOWN_MISTAKES`. If there is any, the reload was refused.
     pub mistakes: Vec<String>,
     /// The settings that the sources change and the running server keeps until its restart.
     pub needs_restart: Vec<&'static str>,
