@@ -17,13 +17,12 @@ use crate::store::redis::schema::codec::primitives::pack_named;
 use crate::store::redis::schema::script::Script;
 use crate::store::redis::schema::scripts::VerificationScripts;
 use crate::token_string::HashTag;
+use crate::values::stale_grace::MAX_STALE_GRACE_MS;
 
 /// Items in one script call: few enough to hold the server for well under a millisecond.
 const ITEMS_PER_CALL: usize = 64;
 /// Script calls that are under way at once: on a Cluster each is for one slot.
 const CALLS_AT_ONCE: usize = 16;
-/// The longest `stale-grace` that can be set, which old TTLs may include.
-const LONGEST_GRACE_MS: u64 = 24 * 3600 * 1000;
 
 /// Something that a script checks.
 pub(crate) struct Item {
@@ -84,7 +83,7 @@ impl Verifier<'_> {
         let args = pack_named(&Args {
             repair: self.options.repairs,
             tolerance_ms: TOLERANCE_MS,
-            longest_grace_ms: LONGEST_GRACE_MS,
+            longest_grace_ms: MAX_STALE_GRACE_MS,
             max: MAX_TAKEOVERS_PER_TOKEN,
             retention_ms: self.store.limits.takeover_retention_ms,
         });
