@@ -39,6 +39,7 @@ mod last_access;
 mod logging;
 mod model;
 mod node;
+mod printable;
 #[allow(missing_docs)] // not in the facade
 mod server;
 mod service;
