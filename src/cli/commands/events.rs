@@ -62,7 +62,7 @@ async fn stop_signal() -> io::Result<()> {
     Ok(())
 }
 
-/// Resolves when standard output is a pipe that nobody reads any more. Without it, only the next event would show that.
+/// Resolves when standard output is a pipe whose reader has gone. Without it, only the next event would show that.
 async fn reader_has_gone() {
     let (gone, is_gone) = oneshot::channel();
     let watch = move || {

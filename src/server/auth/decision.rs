@@ -50,12 +50,12 @@ pub struct Undecided {
     look_up: LookUp,
     admission: Admission,
     span: Option<Box<RequestSpan>>,
-    /// What the access log needs of the request, if the log is on.
+    /// The request as the access log shows it, if the log is on.
     pub(super) logged: Option<Box<LoggedRequest>>,
 }
 
 /// Decides on an auth subrequest if that is possible without waiting. `answer` turns the decision into the answer while
-/// the record is at hand. `span` is that of a sampled request.
+/// the record is at hand. `span` is the span of a sampled request.
 pub fn decide<R>(
     validator: &Validator,
     settings: &ValidationSettings,

@@ -68,7 +68,7 @@ impl ReloadStatus {
         self.succeeded.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Records a refused reload. What needs a restart stays as it was known.
+    /// Records a refused reload. The settings that need a restart stay as they were known.
     pub(super) fn refuse<'a>(&self, now_ms: u64, mistakes: impl IntoIterator<Item = &'a str>) {
         let mut names = Vec::new();
         for name in mistakes {

@@ -22,7 +22,7 @@ static X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 static X_ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
 static X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
 
-/// The parts of a request that tell where it came from and what it wants.
+/// The parts of a request that say where it came from and what it wants.
 #[derive(Debug)]
 pub struct RequestOrigin<'a, H: ?Sized> {
     /// Its headers.
