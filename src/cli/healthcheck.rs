@@ -21,10 +21,16 @@ const MAX_BODY_BYTES: usize = 4096;
 /// Runs the command.
 pub(crate) fn healthcheck(config: &Config) -> ExitCode {
     run_to_end(async {
-        match request_readiness(&config.listen, config.tls_cert.is_some()).await {
+        let is_tls = config.tls_cert.is_some();
+        let url = url(&config.listen, is_tls);
+        match request_readiness(&config.listen, is_tls).await {
             Ok(StatusCode::OK) => ExitCode::SUCCESS,
-            Ok(status) => fail(&format!("not ready: {status}"), FAILURE),
-            Err(error) => fail(&format!("not reachable: {error}"), FAILURE),
+            Ok(StatusCode::SERVICE_UNAVAILABLE) => fail(
+                &format!("not ready: {url}: `doorward doctor` says why, unless the node is stopping"),
+                FAILURE,
+            ),
+            Ok(status) => fail(&format!("not a validation plane: {url}/readyz answered {status}"), FAILURE),
+            Err(error) => fail(&format!("unreachable: {url}: {error}"), FAILURE),
         }
     })
 }

@@ -21,8 +21,39 @@ struct Log {
     sent: Vec<u8>,
     connections: usize,
     is_cut: bool,
+    /// Cuts once this text has been sent so many more times.
+    trap: Option<(Vec<u8>, usize)>,
     /// The client ends of all connections, including closed ones.
     streams: Vec<TcpStream>,
+}
+
+impl Log {
+    /// Records what a client sends. Returns whether it may pass.
+    fn add(&mut self, bytes: &[u8]) -> bool {
+        self.sent.extend_from_slice(bytes);
+        if let Some((text, left)) = &mut self.trap {
+            let times = bytes.windows(text.len()).filter(|window| window == text).count();
+            *left = left.saturating_sub(times);
+            if *left == 0 {
+                self.trap = None;
+                self.cut();
+                return false;
+            }
+        }
+        true
+    }
+
+    fn cut(&mut self) {
+        self.is_cut = true;
+        self.cut_flows();
+    }
+
+    fn cut_flows(&mut self) {
+        for stream in self.streams.drain(..) {
+            // An error means that the connection is closed already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 impl Relay {
@@ -60,12 +91,12 @@ impl Relay {
                     let now = now.clone();
                     move || now.load(Ordering::SeqCst) == born
                 };
-                let seen = move |bytes: &[u8]| {
+                let passes = move |bytes: &[u8]| {
                     thread::sleep(delay);
-                    log.lock().unwrap().sent.extend_from_slice(bytes);
+                    log.lock().unwrap().add(bytes)
                 };
-                pump(near_too, far_too, seen, is_known.clone());
-                pump(far, near, |_| (), is_known);
+                pump(near_too, far_too, passes, is_known.clone());
+                pump(far, near, |_| true, is_known);
             }
         });
         Self { addr, log, age }
@@ -78,10 +109,7 @@ impl Relay {
 
     /// Closes the existing connections. New ones work.
     pub fn cut_flows(&self) {
-        for stream in self.log.lock().unwrap().streams.drain(..) {
-            // An error means that the connection is closed already.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
+        self.log.lock().unwrap().cut_flows();
     }
 
     pub fn port(&self) -> u16 {
@@ -100,13 +128,19 @@ impl Relay {
 
     /// Closes all connections, and new ones until [`Relay::mend`].
     pub fn cut(&self) {
-        self.log.lock().unwrap().is_cut = true;
-        self.cut_flows();
+        self.log.lock().unwrap().cut();
     }
 
-    /// Undoes [`Relay::cut`].
+    /// Cuts, as [`Relay::cut`], when clients send this text for the n-th time from now on, which does not pass any more. The
+    /// text must not be split over two chunks.
+    pub fn cut_before(&self, text: &str, nth: usize) {
+        self.log.lock().unwrap().trap = Some((text.as_bytes().to_vec(), nth));
+    }
+
+    /// Undoes a cut, also one to come.
     pub fn mend(&self) {
-        self.log.lock().unwrap().is_cut = false;
+        let mut log = self.log.lock().unwrap();
+        (log.is_cut, log.trap) = (false, None);
     }
 
     /// Takes the bytes that clients have sent since the last call, in the order of arrival over all connections.
@@ -119,7 +153,7 @@ impl Relay {
 fn pump(
     mut from: TcpStream,
     mut to: TcpStream,
-    seen: impl Fn(&[u8]) + Send + 'static,
+    passes: impl Fn(&[u8]) -> bool + Send + 'static,
     is_known: impl Fn() -> bool + Send + 'static,
 ) {
     to.set_nodelay(true).unwrap();
@@ -127,8 +161,8 @@ fn pump(
         let mut chunk = [0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut chunk) {
             // Recorded before it is forwarded: once the answer is there, the request has been recorded.
-            seen(&chunk[..count]);
-            if is_known() && to.write_all(&chunk[..count]).is_err() {
+            let may_pass = passes(&chunk[..count]);
+            if !may_pass || is_known() && to.write_all(&chunk[..count]).is_err() {
                 break;
             }
         }

@@ -88,7 +88,12 @@ impl TestStore {
 
     /// Opens a store with the default key prefix on the test's own server.
     pub async fn on_server(server: &RedisServer, limits: StoreLimits, timeout: Duration) -> Self {
-        open_redis(&server.url(), "dw:", limits, timeout, Clock::manual(NOW_MS)).await
+        Self::at_url(&server.url(), limits, timeout).await
+    }
+
+    /// As [`TestStore::on_server`], by the URL of the server or of a relay to it.
+    pub async fn at_url(url: &str, limits: StoreLimits, timeout: Duration) -> Self {
+        open_redis(url, "dw:", limits, timeout, Clock::manual(NOW_MS)).await
     }
 
     /// As [`TestStore::on_server`], with a timeout that is never reached.

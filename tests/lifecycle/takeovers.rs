@@ -156,7 +156,8 @@ fn events_name_the_actor_and_the_reason() {
         let events = listed(server, "/v1/users/alice/events", "events");
         let expected = |kind: &str, actor: &str, reason: Value, at: &Value| {
             json!({"type": kind, "at": at, "user": "alice", "actor": actor, "token": token["id"], "takeover": null,
-                "taken_over": null, "device": null, "reason": reason})
+                "taken_over": null, "device": null, "reason": reason, "ip": "203.0.113.7", "user_agent": null,
+                "auth_slug": null, "backend": null})
         };
         assert_eq!(
             events,

@@ -42,6 +42,8 @@ fn prometheus_scrapes_all_that_rules_dashboard_and_documents_name() {
             .wait_for(&format!("doorward_tokens_revoked_total{{job=\"{job}\", reason=\"ended\"}} == 1"));
     }
     prometheus.wait_for("doorward_feed_readers == 1");
+    // The first scrape asks for the sample.
+    prometheus.wait_for("doorward_live_tokens >= 0");
     let names = prometheus.api("label/__name__/values");
     let exported: BTreeSet<_> = names.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
 

@@ -14,10 +14,15 @@ fn healthcheck_reports_the_readiness_of_the_server() {
     assert_eq!(check(), 0);
     redis.kill();
     wait_for("not ready", || (check() == 1).then_some(()));
+    let (_, _, stderr) = outcome(&["healthcheck"], &[("DOORWARD_LISTEN", &listen)]);
+    assert!(
+        stderr.starts_with(&format!("not ready: http://{listen}: `doorward doctor` says why")),
+        "{stderr}"
+    );
     redis.restart();
     wait_for("ready", || (check() == 0).then_some(()));
     server.kill9();
     let (code, _, stderr) = outcome(&["healthcheck"], &[("DOORWARD_LISTEN", &listen)]);
     assert_eq!(code, 1, "{stderr}");
-    assert!(!stderr.is_empty());
+    assert!(stderr.starts_with(&format!("unreachable: http://{listen}: ")), "{stderr}");
 }

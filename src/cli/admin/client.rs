@@ -94,7 +94,7 @@ impl AdminClient {
                 .then(|| serde_json::from_slice(response.body()).ok())
                 .flatten();
             return Err(match problem {
-                Some(problem) => Failure::refused(status, problem, &self.key.source),
+                Some(problem) => Failure::refused(status, problem, self.http.url(), &self.key.source),
                 None => self.not_doorward(&response),
             });
         }

@@ -50,7 +50,7 @@ impl Failure {
     }
 
     /// A problem document (RFC 9457) of the node.
-    pub fn refused(status: StatusCode, problem: Value, key_source: &str) -> Self {
+    pub fn refused(status: StatusCode, problem: Value, url: &Url, key_source: &str) -> Self {
         let text = |name: &str| problem[name].as_str().unwrap_or_default();
         let title = if text("title").is_empty() {
             status.canonical_reason().unwrap_or_default()
@@ -67,6 +67,9 @@ impl Failure {
         }
         if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
             line += &format!("; the key is from {key_source}");
+        }
+        if status == StatusCode::NOT_FOUND && !url.base_path.is_empty() {
+            line += &format!("; the paths of all calls are below {url}: see --admin-url");
         }
         if !text("request_id").is_empty() {
             line += &format!(" (request {})", text("request_id"));

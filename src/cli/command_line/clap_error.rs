@@ -1,6 +1,7 @@
 //! Errors of clap as mistakes. clap's own texts would repeat a stray argument or a bad value, which may be a secret.
 
 use std::error::Error as _;
+use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -11,15 +12,15 @@ use crate::config::mistake::quoted;
 /// The name of a mistake that is not about one flag.
 const PROGRAM: &str = "doorward";
 
-/// Describes an error of clap.
-pub(super) fn mistake(error: &clap::Error) -> Mistake {
+/// Describes an error of clap in this command line.
+pub(super) fn mistake(error: &clap::Error, args: &[OsString]) -> Mistake {
     let arg = texts(error, ContextKind::InvalidArg);
     let arg = arg.first().map(String::as_str);
     let (name, problem) = match (error.kind(), arg) {
         (ErrorKind::UnknownArgument, Some(flag)) if flag.starts_with('-') => {
             let flag = flag.split('=').next().unwrap_or_default();
             let name = quoted(flag).trim_matches('"').to_owned();
-            let problem = match owner(flag) {
+            let problem = match owner(flag, args) {
                 Some(owner) => format!("is not a flag here; `{owner}` has it"),
                 None => format!("is not a flag{}", suggestion(error, ContextKind::SuggestedArg)),
             };
@@ -56,20 +57,22 @@ pub(super) fn mistake(error: &clap::Error) -> Mistake {
     Mistake::new(name, "command line", problem)
 }
 
-/// Returns the first command that has this flag.
-fn owner(flag: &str) -> Option<String> {
+/// Returns a command that has this flag: if possible the one in the command line, else the first.
+fn owner(flag: &str, args: &[OsString]) -> Option<String> {
     let long = flag.strip_prefix("--")?;
+    let has_it = |command: &clap::Command| command.get_arguments().any(|arg| arg.get_long() == Some(long));
     let command = command();
-    let has_it = |command: &&clap::Command| command.get_arguments().any(|arg| arg.get_long() == Some(long));
-    let owner = command.get_subcommands().find_map(|verb| {
-        let nested = || {
-            verb.get_subcommands()
-                .find(has_it)
-                .map(|nested| format!("{} {}", verb.get_name(), nested.get_name()))
-        };
-        if has_it(&verb) { Some(verb.get_name().to_owned()) } else { nested() }
-    });
-    owner.map(|owner| format!("{PROGRAM} {owner}"))
+    let mut owners = Vec::new();
+    for verb in command.get_subcommands() {
+        if has_it(verb) {
+            owners.push(vec![verb.get_name()]);
+        }
+        let nested = verb.get_subcommands().filter(|nested| has_it(nested));
+        owners.extend(nested.map(|nested| vec![verb.get_name(), nested.get_name()]));
+    }
+    let is_in_args = |owner: &&Vec<&str>| owner.iter().all(|name| args.iter().any(|arg| arg == name));
+    let owner = owners.iter().find(is_in_args).or(owners.first())?;
+    Some(format!("{PROGRAM} {}", owner.join(" ")))
 }
 
 /// Returns the name in an argument's usage: `--lease` in `--lease <DURATION>`, `ID` in `<ID>`.

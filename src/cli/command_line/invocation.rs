@@ -99,7 +99,7 @@ fn parse(mut args: Vec<OsString>, mistakes: &mut Vec<Mistake>) -> Parsed {
             Err(error) => error,
         };
         if !is_output(&error) {
-            mistakes.push(mistake(&error));
+            mistakes.push(mistake(&error, &args));
         } else if mistakes.is_empty() {
             return Parsed::Print(error.render().to_string());
         }

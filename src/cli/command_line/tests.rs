@@ -34,6 +34,8 @@ fn a_command_takes_its_own_flags_only() {
     assert_eq!(told, "--lease (command line): is not a flag here; `doorward serve` has it");
     let told = mistakes(&["--admin-url=http://a", "token", "show", "AAAAAAAAAAAAAAAA"], &[], &[]);
     assert_eq!(told, "--admin-url (command line): is not a flag here; `doorward token` has it");
+    let told = mistakes(&["--json", "stats"], &[], &[]);
+    assert_eq!(told, "--json (command line): is not a flag here; `doorward stats` has it");
     let told = mistakes(&["events", "--include-revoked"], &env, &[]);
     assert_eq!(told, "--include-revoked (command line): is not a flag here; `doorward user tokens` has it");
     let told = mistakes(&["--lease=x", "--token-keys=hunter2", "hash-key"], &env, &[]);

@@ -38,6 +38,11 @@ pub(super) fn backend(text: &str) -> Result<String, String> {
     rules::backend(text).map(|()| text.to_owned())
 }
 
+/// Parses one scope.
+pub(super) fn scope(text: &str) -> Result<String, String> {
+    rules::scopes([text]).map_err(|(_, problem)| problem)
+}
+
 /// Parses a takeover's reason.
 pub(super) fn reason(text: &str) -> Result<String, String> {
     rules::reason(text).map(|()| text.to_owned())

@@ -26,6 +26,7 @@ pub(crate) fn run(directory: Option<&Path>, command: clap::Command) -> ExitCode 
 }
 
 fn write_all(command: &clap::Command, directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
     for nested in command.get_subcommands() {
         write_all(nested, directory)?;
     }
@@ -34,12 +35,13 @@ fn write_all(command: &clap::Command, directory: &Path) -> io::Result<()> {
 }
 
 /// Returns the file name of a command's page, and the page. The synopsis is the line of `--help`; clap_mangen's own would
-/// list every setting.
-fn page(mut command: clap::Command) -> io::Result<(String, Vec<u8>)> {
+/// list every setting. clap_mangen omits the text of a flag that the short help leaves out, and calls the last section EXTRA.
+fn page(command: clap::Command) -> io::Result<(String, Vec<u8>)> {
+    let mut command = command.mut_args(|arg| arg.hide_short_help(false));
     let usage = command.render_usage().to_string().replace('-', "\\-");
     let usage = usage.trim_start_matches("Usage: ");
     let has_verbs = command.has_subcommands();
-    let man = Man::new(command);
+    let man = Man::new(command).source(concat!("doorward ", env!("CARGO_PKG_VERSION")));
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
@@ -49,6 +51,8 @@ fn page(mut command: clap::Command) -> io::Result<(String, Vec<u8>)> {
     if has_verbs {
         man.render_subcommands_section(&mut page)?;
     }
-    man.render_extra_section(&mut page)?;
+    let mut notes = Vec::new();
+    man.render_extra_section(&mut notes)?;
+    page.write_all(String::from_utf8_lossy(&notes).replace(".SH EXTRA", ".SH NOTES").as_bytes())?;
     Ok((man.get_filename(), page))
 }

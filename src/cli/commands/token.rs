@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
-use super::arguments::{Related, auth_slug, backend, ip, related, seconds, token_id, user};
+use super::arguments::{Related, auth_slug, backend, ip, related, scope, seconds, token_id, user};
 use crate::cli::admin::{AdminClient, Failure};
 use crate::cli::output::note;
 use crate::cli::show::{Output, describe};
@@ -69,6 +69,9 @@ pub struct IssueToken {
     /// Name of the authentication backend
     #[arg(long, value_name = "NAME", value_parser = backend)]
     backend: Option<String>,
+    /// Scope, a word that the application knows; may be repeated
+    #[arg(long = "scope", value_name = "WORD", value_parser = scope)]
+    scopes: Vec<String>,
     /// Let the token live max-token-age without access, not default-token-age
     #[arg(long)]
     preserved: bool,
@@ -104,6 +107,7 @@ impl IssueToken {
         set(&mut body, "lifetime_seconds", self.lifetime.map(Value::from));
         set(&mut body, "allowed_cookie", self.no_cookie.then_some(Value::Bool(false)));
         set(&mut body, "allowed_header", self.no_header.then_some(Value::Bool(false)));
+        set(&mut body, "scopes", (!self.scopes.is_empty()).then_some(self.scopes.clone().into()));
         let object =
             |object: &Related| json!({"content_type": object.content_type, "object_id": object.object_id});
         let related: Vec<_> = self.related.iter().map(object).collect();

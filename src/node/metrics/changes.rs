@@ -20,7 +20,7 @@ pub const OF_TOKENS: [RevokeReason; 9] = [
     RevokeReason::Erased,
 ];
 /// The reasons for which calls end takeovers.
-const OF_TAKEOVERS: [RevokeReason; 2] = [RevokeReason::Logout, RevokeReason::Ended];
+const OF_TAKEOVERS: [RevokeReason; 3] = [RevokeReason::Logout, RevokeReason::Ended, RevokeReason::Erased];
 
 /// Reads the counters of the store.
 #[derive(Debug)]

@@ -17,7 +17,9 @@ impl MemoryStore {
                 .and_then(|token| token.record.takeover.as_ref())
                 .is_some_and(|active| active.id == takeover.id && takeover.ended_at_ms.is_none());
             if is_under_way {
-                self.close_takeover(&mut shard, takeover.token, RevokeReason::Erased, call);
+                let reason = RevokeReason::Erased;
+                let is_ended = self.close_takeover(&mut shard, takeover.token, reason, call);
+                self.changes.takeovers_ended.add(reason, usize::from(is_ended));
             }
         }
         let mut shard = self.shard(HashTag::of_user(user));

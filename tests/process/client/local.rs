@@ -105,18 +105,21 @@ fn assert_is_formatted(page: &Path) {
 #[test]
 fn every_command_has_a_manual_page() {
     let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("share/man/man1");
     let (code, page, _) = outcome(&["man"], &[]);
     assert!(code == 0 && page.contains(".TH doorward 1") && page.contains(".SH OPTIONS"), "{page}");
     assert!(page.contains(".SH SYNOPSIS\ndoorward [OPTIONS] [COMMAND]\n"), "{page}");
-    assert_eq!(outcome(&["man", "--dir", dir.path().to_str().unwrap()], &[]).0, 0);
+    assert_eq!(outcome(&["man", "--dir", dir.to_str().unwrap()], &[]).0, 0);
     for name in
         ["doorward", "doorward-serve", "doorward-token-issue", "doorward-user-erase", "doorward-events"]
     {
-        let page = dir.path().join(format!("{name}.1"));
-        assert!(fs::read_to_string(&page).unwrap().contains(&format!(".TH {name} 1")), "{name}");
+        let page = fs::read_to_string(dir.join(format!("{name}.1"))).unwrap();
+        let title = format!(".TH {name} 1  \"doorward {}\"", env!("CARGO_PKG_VERSION"));
+        assert!(page.contains(&title) && page.contains(".SH NOTES"), "{page}");
+        assert!(!page.contains("\n\n.TP"), "{name}: a flag without a text\n{page}");
     }
-    for page in dir.path().read_dir().unwrap() {
+    for page in dir.read_dir().unwrap() {
         assert_is_formatted(&page.unwrap().path());
     }
-    assert_eq!(outcome(&["man", "--dir", "/nowhere"], &[]).0, 1);
+    assert_eq!(outcome(&["man", "--dir", "/dev/null/man"], &[]).0, 1);
 }

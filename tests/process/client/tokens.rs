@@ -37,7 +37,7 @@ fn a_token_is_issued_shown_rotated_and_revoked() {
 fn every_field_of_a_new_token_has_a_flag() {
     let server = Server::start(&[]);
     let flags = "--auth-slug web --backend ldap --idle 2h --lifetime 1d --no-cookie --related app.order/7 \
-                 --related app.cart/a/b";
+                 --related app.cart/a/b --scope read --scope orders:write";
     let start = ["token", "issue", "--user=a/b ü", "--ip=::1", "--user-agent", "Mozilla 5"];
     let args: Vec<_> = start.into_iter().chain(flags.split_whitespace()).collect();
     let token = json(&server, &args);
@@ -51,6 +51,7 @@ fn every_field_of_a_new_token_has_a_flag() {
         ("allowed_cookie", json!(false)),
         ("allowed_header", json!(true)),
         ("expiration", json!(true)),
+        ("scopes", json!(["read", "orders:write"])),
     ] {
         assert_eq!(shown[name], value, "{name}: {shown}");
     }

@@ -1,9 +1,10 @@
 //! Damage of each kind is found by name and count, repaired, and gone.
 
+use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::store::redis::verification::damage::Kind;
 use doorward::internals::store::redis::verification::progress::VerifyOptions;
 
-use super::kinds::damage_everything;
+use super::kinds::{damage_everything, start_takeover};
 use super::support::*;
 use crate::common::redis::RedisServer;
 use crate::common::store::{HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore};
@@ -87,6 +88,22 @@ async fn a_repair_revives_no_token() {
     assert!(on.token(&tokens[0], later_ms).await.unwrap().revoked.is_some());
     assert_eq!(on.record(tokens[1].record.id).await.unwrap(), None);
     assert_healthy(&verify(&on, DRY, later_ms).await);
+}
+
+/// The actors' histories name a user who was erased. A repair must not list their takeovers at that user again.
+#[tokio::test]
+async fn an_erasure_of_a_user_taken_over_is_no_damage() {
+    let on = TestStore::owning(RedisServer::start()).await;
+    let token = on.issue("actor", NOW_MS).await;
+    let first = start_takeover(&on, &token).await;
+    assert!(on.store.end_takeover(first.token, RevokeReason::Ended, NOW_MS).await.unwrap());
+    let second = start_takeover(&on, &token).await;
+    on.store.erase_user(&second.user, NOW_MS).await.unwrap();
+    on.age(LATER_MS - NOW_MS);
+
+    assert_healthy(&verify(&on, REPAIRING, LATER_MS).await);
+    assert_eq!(on.store.user_takeovers(&second.user, LATER_MS).await.unwrap(), []);
+    assert_eq!(on.store.token_takeovers(token.record.id, LATER_MS).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ async fn full_user(on: &TestStore, user: &str) -> (Token, DeviceKey, NewTakeover
     (token, device, takeover)
 }
 
-async fn start_takeover(on: &TestStore, token: &Token) -> NewTakeover {
+pub async fn start_takeover(on: &TestStore, token: &Token) -> NewTakeover {
     let id = token.record.id;
     let takeover = NewTakeover {
         id: token_string::new_id(id.hash_tag(), on.entropy()).unwrap(),
@@ -255,6 +255,7 @@ async fn ended_takeover_that_acts(on: &TestStore) -> Damage {
     ("ended-takeover-acts", 1)
 }
 
+/// Only the takeover under way counts: an ended one may lack its entry, because its user may have been erased.
 async fn takeovers_without_entry(on: &TestStore) -> Damage {
     for user in ["unlisted", "unlisted and ended"] {
         let token = on.issue(user, NOW_MS).await;
@@ -264,7 +265,7 @@ async fn takeovers_without_entry(on: &TestStore) -> Damage {
         }
         run(on, "DEL", &[&user_key(on, 'v', &takeover.user)]);
     }
-    ("takeover-entry-missing", 2)
+    ("takeover-entry-missing", 1)
 }
 
 async fn devices_not_in_map(on: &TestStore) -> Damage {

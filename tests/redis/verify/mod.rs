@@ -4,5 +4,6 @@ mod command;
 mod damage;
 mod kinds;
 mod pace;
+mod permissions;
 mod support;
 mod traffic;

@@ -117,12 +117,19 @@ async fn takeovers_of_the_user_end_and_stay_with_their_actors(kind: StoreKind) {
     let [first, second, third] =
         [issue_long(&on, "bob").await, issue_long(&on, "carol").await, issue_long(&on, "dave").await];
     let under_way = take_over(&on, &first, "alice").await;
+    // Ends with its token, so it is not counted.
+    let hers = issue_long(&on, "alice").await;
+    take_over(&on, &hers, "bob").await;
     take_over(&on, &second, "alice").await;
     on.store.end_takeover(second.record.id, RevokeReason::Ended, NOW_MS + 1).await.unwrap();
     // This one has gone on to another user.
     take_over(&on, &third, "alice").await;
     let of_other = take_over(&on, &third, "erin").await;
     erase(&on, "alice").await;
+    let reasons = [RevokeReason::Ended, RevokeReason::Erased];
+    let counts: Vec<_> =
+        on.store.changes().takeovers_ended.counts(&reasons).map(|(_, count)| count).collect();
+    assert_eq!(counts, [1, 1], "ended by a call, and by the erasure");
     assert_eq!(on.store.user_takeovers("alice", ERASED_MS).await.unwrap(), []);
     let record = on.record(first.record.id).await.unwrap().unwrap();
     assert_eq!((record.takeover.as_ref(), record.is_active), (None, true));

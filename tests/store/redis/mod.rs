@@ -3,6 +3,7 @@
 mod busy;
 mod clock;
 mod corrupt;
+mod erasures;
 mod footprint;
 mod full;
 mod half;

@@ -41,7 +41,9 @@ impl RedisStore {
     async fn end_takeovers_of_user(&self, user: &str, call: &Call<'_>) -> Result<(), StoreError> {
         let takeovers = self.user_takeovers(user, call.now_ms).await?;
         for takeover in takeovers.iter().filter(|takeover| takeover.ended_at_ms.is_none()) {
-            self.end_takeover_of(takeover.token, Some(takeover.id), RevokeReason::Erased, call).await?;
+            let (token, reason) = (takeover.token, RevokeReason::Erased);
+            let is_ended = self.end_takeover_of(token, Some(takeover.id), reason, call).await?;
+            self.changes.takeovers_ended.add(reason, usize::from(is_ended));
         }
         Ok(())
     }

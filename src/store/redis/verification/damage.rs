@@ -86,7 +86,7 @@ kinds! {
         "A token that acts as another user without an entry in its history.",
         "Writes the history from the record.";
     TakeoverEntryMissing Damage "takeover-entry-missing":
-        "A takeover that the index of the user taken over does not name. The user's list of takeovers lacks it.",
+        "A takeover under way that the index of the user taken over does not name. An erasure of the user does not end it.",
         "Adds the entry.";
     MissingTtl Damage "missing-ttl":
         "A key that would stay forever.",

@@ -16,15 +16,6 @@ use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::takeover::{self as codec, reverse_index_member};
 use crate::token_string::{HashTag, ID_CHARS, TokenId};
 
-/// The record that names a takeover.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum NamedBy {
-    /// The token, in whose name it acts.
-    Token,
-    /// The history of its token.
-    History,
-}
-
 /// The takeovers of users taken over.
 pub(crate) const TAKEN_OVER: UserKeyCheck = UserKeyCheck {
     kind: 'v',
@@ -39,6 +30,9 @@ pub(crate) const ACTING: UserKeyCheck =
 
 impl Verifier<'_> {
     /// Checks that the index of the user taken over names each takeover under way.
+    ///
+    /// An ended takeover may lack its entry: an erasure of the user taken over removes it and keeps the actor's history. An
+    /// entry added by a repair would undo that erasure.
     pub(crate) async fn check_active_takeovers(&mut self, tokens: &[Token]) -> Result<(), StoreError> {
         let soon_ms = self.now_ms() + TOLERANCE_MS;
         let live = tokens.iter().filter(|token| self.stays_live(token));
@@ -54,18 +48,14 @@ impl Verifier<'_> {
             })
             .collect();
         for takeover in active {
-            self.check_takeover_entry(takeover, NamedBy::Token).await?;
+            self.check_takeover_entry(takeover).await?;
         }
         Ok(())
     }
 
-    async fn check_takeover_entry(
-        &mut self,
-        takeover: NewTakeover,
-        named_by: NamedBy,
-    ) -> Result<(), StoreError> {
+    async fn check_takeover_entry(&mut self, takeover: NewTakeover) -> Result<(), StoreError> {
         let is_missing = self.is_takeover_entry_missing(&takeover).await?
-            && self.is_still_named(&takeover, named_by).await?
+            && self.is_under_way(&takeover).await?
             && self.is_takeover_entry_missing(&takeover).await?;
         if is_missing {
             if self.options.repairs {
@@ -90,21 +80,13 @@ impl Verifier<'_> {
         Ok(score.is_none() && count < MAX_TAKEOVERS_PER_USER)
     }
 
-    async fn is_still_named(&self, takeover: &NewTakeover, by: NamedBy) -> Result<bool, StoreError> {
-        if by == NamedBy::Token {
-            let token = self.token_again(takeover.token).await?;
-            let active = token.and_then(|token| token.record.takeover.as_ref().map(|active| active.id));
-            return Ok(active == Some(takeover.id));
-        }
-        let mut read = pipe();
-        let locator = takeover.id.locator();
-        read.cmd("HMGET").arg(self.store.keys.takeovers(takeover.token)).arg(locator);
-        let ((record,),): ((Option<Vec<u8>>,),) =
-            self.store.with_connection(async |c| read.query_async(c).await).await?;
-        Ok(record.is_some())
+    async fn is_under_way(&self, takeover: &NewTakeover) -> Result<bool, StoreError> {
+        let token = self.token_again(takeover.token).await?;
+        let active = token.and_then(|token| token.record.takeover.as_ref().map(|active| active.id));
+        Ok(active == Some(takeover.id))
     }
 
-    /// Checks tokens' takeovers: the record, the TTL, and the entries of those that are over.
+    /// Checks tokens' histories of takeovers: the record, the TTL, and whether their user's list names them.
     pub(crate) async fn check_histories(
         &mut self,
         link: &MasterLink,
@@ -120,7 +102,6 @@ impl Verifier<'_> {
             let user = takeovers.first().map(|takeover| takeover.actor.clone()).unwrap_or_default();
             let args = vec![id.locator().into_bytes(), user.into_bytes(), last_ms.to_string().into_bytes()];
             items.push(Item { hash_tag: id.hash_tag(), key: self.store.keys.takeovers(*id), args });
-            self.check_ended_takeovers(takeovers).await?;
         }
         for (at, kind, is_repaired) in self.inspect(link, |scripts| &scripts.verify_histories, &items).await?
         {
@@ -150,21 +131,6 @@ impl Verifier<'_> {
             return None;
         }
         Some(takeovers)
-    }
-
-    /// Checks the entries of takeovers that are over and still shown. Those under way are checked with their tokens.
-    async fn check_ended_takeovers(&mut self, takeovers: Vec<Takeover>) -> Result<(), StoreError> {
-        let (soon_ms, retention_ms) = (self.now_ms() + TOLERANCE_MS, self.store.limits.takeover_retention_ms);
-        for takeover in takeovers {
-            let Some(ended_at_ms) = takeover.ended_at_ms else { continue };
-            if !takeover.is_visible(soon_ms, retention_ms) {
-                continue;
-            }
-            let Takeover { id, token, user, .. } = takeover;
-            let ended = NewTakeover { id, token, user, reason: None, ends_at_ms: ended_at_ms };
-            self.check_takeover_entry(ended, NamedBy::History).await?;
-        }
-        Ok(())
     }
 }
 
