@@ -24,13 +24,15 @@ const ITEMS_PER_CALL: usize = 64;
 /// Script calls that are under way at once: on a Cluster each is for one slot.
 const CALLS_AT_ONCE: usize = 16;
 
+/// The arguments of a script after the hash tag, as the head of the script lists them.
+pub(crate) type ScriptArgs = Vec<Vec<u8>>;
+
 /// Something that a script checks.
 pub(crate) struct Item {
     pub(crate) hash_tag: HashTag,
     /// Its key, which routes the call.
     pub(crate) key: String,
-    /// The arguments after the hash tag, as the head of the script lists them.
-    pub(crate) args: Vec<Vec<u8>>,
+    pub(crate) args: ScriptArgs,
 }
 
 /// The findings of a script: the position of the item, what is wrong, and whether it was repaired.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use redis::{Value, pipe};
 
 use super::damage::Kind;
-use super::inspect::Item;
+use super::inspect::{Item, ScriptArgs};
 use super::key_name::UserKey;
 use super::link::{MasterLink, for_each_key};
 use super::user_keys::UserKeyCheck;
@@ -135,7 +135,7 @@ impl Verifier<'_> {
 }
 
 /// Returns the arguments for a set of the kind `v` or `a`, or for a malformed member of it.
-fn set_args(kind: char, user: &UserKey, member: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn set_args(kind: char, user: &UserKey, member: &[u8]) -> Option<ScriptArgs> {
     let is_malformed = || !is_member(kind, user.hash_tag, member);
     (member.is_empty() || is_malformed())
         .then(|| vec![kind.to_string().into_bytes(), user.user.clone().into_bytes(), member.to_vec()])

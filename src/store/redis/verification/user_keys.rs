@@ -1,7 +1,7 @@
 //! Users' keys with members: the TTL of each key, and its members piece by piece.
 
 use super::damage::Kind;
-use super::inspect::Item;
+use super::inspect::{Item, ScriptArgs};
 use super::key_name::UserKey;
 use super::link::MasterLink;
 use super::pages::{Page, Pages};
@@ -19,7 +19,7 @@ pub(crate) struct UserKeyCheck {
     pub(crate) script: fn(&VerificationScripts) -> &Script,
     /// Returns the arguments of the script for a member, and for the key itself if the member is empty. `None` for a member
     /// that is right without a look at other keys.
-    pub(crate) args: fn(&UserKey, &[u8]) -> Option<Vec<Vec<u8>>>,
+    pub(crate) args: fn(&UserKey, &[u8]) -> Option<ScriptArgs>,
 }
 
 impl Verifier<'_> {
