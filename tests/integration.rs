@@ -24,6 +24,7 @@ macro_rules! each_store {
 
 /// The admin plane: `/v1/…`, the OAuth endpoints and the OpenAPI document.
 mod admin_plane {
+    mod audit_reuse;
     mod bad_fields;
     mod device_calls;
     mod devices;
@@ -111,7 +112,7 @@ mod validation_plane {
     mod batch;
     mod credentials;
     mod fast_path;
-    mod grpc;
+    pub mod grpc;
     mod renewal;
     mod route_checks;
     mod scopes;

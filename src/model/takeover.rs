@@ -51,6 +51,17 @@ pub struct NewTakeover {
     pub ends_at_ms: u64,
 }
 
+/// A takeover that a call has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedTakeover {
+    /// Its id.
+    pub id: TakeoverId,
+    /// The owner of the token.
+    pub actor: String,
+    /// The user taken over.
+    pub user: String,
+}
+
 /// A takeover, under way or over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Takeover {

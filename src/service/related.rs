@@ -8,7 +8,7 @@ use crate::model::token::{RelatedObject, Token};
 use crate::token_string::TokenId;
 
 impl Service {
-    /// Relates a token to an object. Relating it twice is no error.
+    /// Relates a token to an object. Relating it twice is no error. Returns the token's user.
     ///
     /// # Errors
     /// `Invalid`, `NotFound`, `Revoked`, `TooManyObjects`, `ObjectFull`, `Store`.
@@ -17,12 +17,12 @@ impl Service {
         id: TokenId,
         object: &RelatedObject,
         actor: Actor<'_>,
-    ) -> Result<(), ServiceError> {
+    ) -> Result<String, ServiceError> {
         check_object(object)?;
         Ok(self.store.relate(id, object, self.call(actor)).await??)
     }
 
-    /// Unrelates a token from an object. Unrelating it twice is no error.
+    /// Unrelates a token from an object. Unrelating it twice is no error. Returns the token's user.
     ///
     /// # Errors
     /// `NotFound`, `Revoked`, `Store`.
@@ -31,7 +31,7 @@ impl Service {
         id: TokenId,
         object: &RelatedObject,
         actor: Actor<'_>,
-    ) -> Result<(), ServiceError> {
+    ) -> Result<String, ServiceError> {
         Ok(self.store.unrelate(id, object, self.call(actor)).await??)
     }
 

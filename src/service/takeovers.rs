@@ -6,7 +6,7 @@ use super::fields::{valid, valid_if_some};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
 use crate::model::revoke_reason::RevokeReason;
-use crate::model::takeover::{NewTakeover, Takeover};
+use crate::model::takeover::{EndedTakeover, NewTakeover, Takeover};
 use crate::store::Rejection;
 use crate::token_string::{TokenId, new_id};
 
@@ -34,7 +34,7 @@ impl Service {
         Ok(self.store.start_takeover(&new, call).await??)
     }
 
-    /// Ends the takeover under way on a token.
+    /// Ends the takeover under way on a token, and returns it.
     ///
     /// # Errors
     /// `NotFound` if there is none; `Store`.
@@ -43,9 +43,9 @@ impl Service {
         token: TokenId,
         reason: RevokeReason,
         actor: Actor<'_>,
-    ) -> Result<(), ServiceError> {
-        let is_ended = self.store.end_takeover(token, reason, self.call(actor)).await?;
-        Ok(is_ended.then_some(()).ok_or(Rejection::NotFound)?)
+    ) -> Result<EndedTakeover, ServiceError> {
+        let ended = self.store.end_takeover(token, reason, self.call(actor)).await?;
+        Ok(ended.ok_or(Rejection::NotFound)?)
     }
 
     /// Lists the takeovers of a token, newest first.

@@ -4,7 +4,7 @@ use super::core::{Service, no_randomness};
 use super::error::ServiceError;
 use super::fields::{valid, valid_if_some};
 use super::new_token::NewToken;
-use crate::logging::audit::{Action, AuditEntry, AuditLine, Outcome};
+use crate::logging::audit::{Action, AuditEntry, AuditLine, AuditedRequest, Outcome};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
 use crate::model::revoke_reason::RevokeReason;
@@ -93,17 +93,25 @@ impl Service {
     }
 
     /// Revokes a token whose rotated-out secret was used after its grace, if `reuse-ends-token` says so (RFC 9700,
-    /// section 4.14.2). Somebody has copied the token.
+    /// section 4.14.2). Somebody has copied the token. `request` is the one that used the secret, if it is known.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn secret_reused(&self, id: TokenId, secret_hash: &SecretHash) -> Result<(), StoreError> {
-        if self.policy.reuse_ends_token
-            && self.store.revoke_reused(id, secret_hash, self.call(Actor::Doorward)).await?
-        {
+    pub async fn secret_reused(
+        &self,
+        id: TokenId,
+        secret_hash: &SecretHash,
+        request: Option<&AuditedRequest>,
+    ) -> Result<(), StoreError> {
+        if !self.policy.reuse_ends_token {
+            return Ok(());
+        }
+        let user = self.store.revoke_reused(id, secret_hash, self.call(Actor::Doorward)).await?;
+        if user.is_some() {
             let reason = Some(RevokeReason::Reuse.name().to_owned());
-            let entry = AuditEntry { token: Some(id), reason, ..AuditEntry::new(Action::TokenRevoke) };
-            AuditLine::new(&entry, Outcome::Done, Some(Actor::Doorward)).write();
+            let entry = AuditEntry { user, token: Some(id), reason, ..AuditEntry::new(Action::TokenRevoke) };
+            let line = AuditLine::new(&entry, Outcome::Done, Some(Actor::Doorward));
+            request.map_or(line, |request| line.of_request(request)).write();
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use super::counters::{JudgedBy, ValidationResult};
 use super::judgement::Access;
 use super::validator::Validator;
+use crate::logging::audit::AuditedRequest;
 use crate::model::token::{RecordVerdict, Token, TokenRecord, TokenRef};
 use crate::service::core::no_token_keys;
 use crate::store::StoreError;
@@ -45,12 +46,13 @@ impl Validator {
     ) -> Result<Vec<Option<Token>>, StoreError> {
         let mut tokens = vec![None; token_strings.len()];
         let keep = |at: usize, token: Option<TokenRef<'_>>| tokens[at] = token.map(Token::from);
-        self.in_time(self.show_batch(token_strings, access, keep)).await?;
+        self.in_time(self.show_batch(token_strings, access, None, keep)).await?;
         Ok(tokens)
     }
 
     /// Calls `show` with the place and the token of each string: first the cached ones in their order, then the others.
-    /// `show` runs under the cache's lock: keep it short and do not call the store.
+    /// `show` runs under the cache's lock: keep it short and do not call the store. `request` carried the strings, if it is
+    /// known.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`: discard what was shown.
@@ -58,13 +60,14 @@ impl Validator {
         &self,
         token_strings: &[impl AsRef<[u8]>],
         access: Access,
+        request: Option<&AuditedRequest>,
         mut show: impl FnMut(usize, Option<TokenRef<'_>>),
     ) -> Result<(), StoreError> {
         let later = self.show_known(token_strings, access, &mut show)?;
         if later.is_empty() {
             return Ok(());
         }
-        let outcome = self.show_read(&later, access, &mut show).await;
+        let outcome = self.show_read(&later, access, request, &mut show).await;
         if outcome.is_err() {
             self.counters.add_batched(ValidationResult::Unavailable, JudgedBy::Redis, later.len() as u64);
         }
@@ -184,10 +187,11 @@ impl Validator {
         &self,
         later: &[Later],
         access: Access,
+        request: Option<&AuditedRequest>,
         show: &mut impl FnMut(usize, Option<TokenRef<'_>>),
     ) -> Result<(), StoreError> {
         let mut tokens = self.read_tokens(later).await?;
-        self.read_anew(later, &mut tokens).await?;
+        self.read_anew(later, request, &mut tokens).await?;
         // The time after the look-ups: a token that expired during them is expired.
         let now_ms = self.service.clock().now_ms();
         let mut results = Vec::with_capacity(later.len());
@@ -249,12 +253,17 @@ impl Validator {
     }
 
     /// Reads the tokens again whose secret was handed out after their record was read.
-    async fn read_anew(&self, later: &[Later], tokens: &mut [Option<Token>]) -> Result<(), StoreError> {
+    async fn read_anew(
+        &self,
+        later: &[Later],
+        request: Option<&AuditedRequest>,
+        tokens: &mut [Option<Token>],
+    ) -> Result<(), StoreError> {
         let read_anew = async |(token, later): (&mut Option<Token>, &Later)| {
             let Some(found) = token.as_ref().map(|token| token.record.clone()) else { return Ok(()) };
             let verified = later.verified;
             let read = RecordRead { record: Some(found.clone()), is_fresh: false };
-            let current = self.record_for(verified, read).await?;
+            let current = self.record_for(verified, read, request).await?;
             if current.is_none_or(|current| !Arc::ptr_eq(&current, &found)) {
                 *token = self.read_token(&verified).await?;
             }

@@ -54,7 +54,8 @@ impl Validator {
                 let (result, judgement) = refuse_forged(keys);
                 return Looked::NoHit(Judged::Done(show(result, judgement)));
             };
-            let look_up = LookUp { verified, via: Some(via), access, missing: Missing::Record, began };
+            let (via, missing, request) = (Some(via), Missing::Record, None);
+            let look_up = LookUp { verified, via, access, missing, began, request };
             // The time before the look: a hit does not wait.
             match known.map(|record| self.conclude(look_up, record, true, began.now_ms)) {
                 Some(Ok(judgement)) => Looked::Hit(Judged::Done(show(judgement.result(), Ok(judgement)))),
@@ -70,7 +71,7 @@ impl Validator {
     #[cold]
     fn judge_earned<R>(
         &self,
-        look_up: LookUp,
+        look_up: LookUp<'static>,
         known: Option<&Arc<TokenRecord>>,
         show: impl FnOnce(ValidationResult, Result<Judgement<'_>, StoreError>) -> R,
     ) -> Judged<R> {
@@ -89,7 +90,7 @@ impl Validator {
     /// this copy of the record, too.
     pub(crate) fn conclude<'a>(
         &self,
-        look_up: LookUp,
+        look_up: LookUp<'_>,
         record: Option<&'a Arc<TokenRecord>>,
         is_kept: bool,
         now_ms: u64,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::ClockReading;
+use crate::logging::audit::AuditedRequest;
 use crate::model::token::{TokenRecord, Transport};
 use crate::token_string::VerifiedToken;
 
@@ -31,12 +32,12 @@ pub enum Judged<R> {
     /// Judged without waiting, and what the caller made of the judgement.
     Done(R),
     /// The token must be read: [`Validator::look_up`](super::validator::Validator::look_up).
-    MustRead(LookUp),
+    MustRead(LookUp<'static>),
 }
 
 /// A verified token string that the record known here is not enough to judge.
 #[derive(Clone, Copy, Debug)]
-pub struct LookUp {
+pub struct LookUp<'a> {
     pub(crate) verified: VerifiedToken,
     /// `None` where the transport does not matter.
     pub(crate) via: Option<Transport>,
@@ -44,9 +45,16 @@ pub struct LookUp {
     pub(crate) missing: Missing,
     /// When the validation began.
     pub(crate) began: ClockReading,
+    /// The request that carried the token string, if it is known.
+    pub(crate) request: Option<&'a AuditedRequest>,
 }
 
-impl LookUp {
+impl<'a> LookUp<'a> {
+    /// Tells the request that carried the token string, for the audit log.
+    pub fn of_request(self, request: &'a AuditedRequest) -> Self {
+        Self { request: Some(request), ..self }
+    }
+
     /// The part of the request that carried the token; `None` where that does not matter.
     pub fn via(&self) -> Option<Transport> {
         self.via

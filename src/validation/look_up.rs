@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::counters::{JudgedBy, ValidationResult};
 use super::judgement::{Judgement, LookUp, Missing};
 use super::validator::Validator;
+use crate::logging::audit::AuditedRequest;
 use crate::model::token::{RecordVerdict, TokenRecord, Transport};
 use crate::store::StoreError;
 use crate::store::record_read::RecordRead;
@@ -15,7 +16,7 @@ impl Validator {
     /// are `Unavailable` and `Corrupt`.
     pub async fn look_up<R>(
         &self,
-        look_up: LookUp,
+        look_up: LookUp<'_>,
         show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
     ) -> R {
         let read = self.read(look_up).await;
@@ -31,7 +32,7 @@ impl Validator {
 
     fn judge_read<'a>(
         &self,
-        look_up: LookUp,
+        look_up: LookUp<'_>,
         read: Option<&'a Arc<TokenRecord>>,
     ) -> Result<Judgement<'a>, StoreError> {
         // A copy without another owner is dropped after the judgement.
@@ -63,7 +64,7 @@ impl Validator {
 
     /// Returns the record to judge by, one that the secret fits if there is one. While the store cannot be asked, a known
     /// record that admits the string.
-    pub(crate) async fn read(&self, look_up: LookUp) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+    pub(crate) async fn read(&self, look_up: LookUp<'_>) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         match self.read_store(look_up).await {
             Err(error @ StoreError::Unavailable(_)) => {
                 self.stale(&look_up.verified, look_up.via).map(Some).ok_or(error)
@@ -89,19 +90,19 @@ impl Validator {
         }
     }
 
-    async fn read_store(&self, look_up: LookUp) -> Result<Option<Arc<TokenRecord>>, StoreError> {
-        let VerifiedToken { id, secret_hash } = look_up.verified;
+    async fn read_store(&self, look_up: LookUp<'_>) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        let LookUp { verified: VerifiedToken { id, secret_hash }, request, .. } = look_up;
         let read = match look_up.missing {
             Missing::Record => self.reader.read(id).await?,
             Missing::FreshRecord => {
                 RecordRead { record: self.reader.fresh_record(id).await?, is_fresh: true }
             }
             Missing::Revocation => {
-                self.service.secret_reused(id, &secret_hash).await?;
+                self.service.secret_reused(id, &secret_hash, request).await?;
                 return Ok(None);
             }
         };
-        self.record_for(look_up.verified, read).await
+        self.record_for(look_up.verified, read, request).await
     }
 
     /// Returns the record to judge this secret by: the one that was read, or a fresh one if that one does not know the
@@ -112,6 +113,7 @@ impl Validator {
         &self,
         verified: VerifiedToken,
         read: RecordRead,
+        request: Option<&AuditedRequest>,
     ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         let VerifiedToken { id, secret_hash } = verified;
         let verdict = |record: &Option<Arc<TokenRecord>>| {
@@ -127,7 +129,7 @@ impl Validator {
             record = self.reader.fresh_record(id).await?.map(|record| self.renewed(record));
         }
         match (verdict(&record), &record) {
-            (RecordVerdict::RotatedOut, _) => self.service.secret_reused(id, &secret_hash).await?,
+            (RecordVerdict::RotatedOut, _) => self.service.secret_reused(id, &secret_hash, request).await?,
             (RecordVerdict::WrongSecret, Some(record)) => record.refused.add(&secret_hash),
             _ => {}
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::counters::ValidationCounters;
 use super::identity::Identity;
 use super::judgement::{Access, Judged, Judgement, LookUp, Missing};
+use crate::logging::audit::AuditedRequest;
 use crate::model::token::{TokenRecord, Transport};
 use crate::service::Service;
 use crate::store::StoreError;
@@ -52,28 +53,34 @@ impl Validator {
     }
 
     /// Judges a token string over this transport, reading the store if needed. Returns what `show` makes of the judgement.
+    /// `request` carried the string.
     pub async fn judgement<R>(
         &self,
         token_string: &[u8],
         via: Transport,
         access: Access,
+        request: &AuditedRequest,
         show: impl Fn(Result<Judgement<'_>, StoreError>) -> R,
     ) -> R {
         match self.judge(token_string, via, access, &show) {
             Judged::Done(shown) => shown,
-            Judged::MustRead(look_up) => self.look_up(look_up, show).await,
+            Judged::MustRead(look_up) => self.look_up(look_up.of_request(request), show).await,
         }
     }
 
     /// Returns the active token that a string opens, or will open once its second factor is shown, over any transport. This
-    /// is no access.
+    /// is no access. `request` carried the string.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn opened(&self, token_string: &[u8]) -> Result<Option<TokenId>, StoreError> {
+    pub async fn opened(
+        &self,
+        token_string: &[u8],
+        request: &AuditedRequest,
+    ) -> Result<Option<TokenId>, StoreError> {
         let Some(verified) = self.service.parse(TokenKind::Session, token_string)? else { return Ok(None) };
         let (access, missing, began) = (Access::Exempt, Missing::Record, self.service.clock().reading());
-        let look_up = LookUp { verified, via: None, access, missing, began };
+        let look_up = LookUp { verified, via: None, access, missing, began, request: Some(request) };
         let record = self.read(look_up).await?;
         let now_ms = self.service.clock().now_ms();
         // An expired token, too: the store decides, and it drops a renewal that another node may be about to write.

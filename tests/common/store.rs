@@ -93,11 +93,6 @@ impl TestStore {
         Self::at_url(&server.url(), limits, timeout).await
     }
 
-    /// As [`TestStore::on_server`], by the URL of the server or of a relay to it.
-    pub async fn at_url(url: &str, limits: StoreLimits, timeout: Duration) -> Self {
-        open_redis(url, "dw:", limits, timeout, Clock::manual(NOW_MS)).await
-    }
-
     /// As [`TestStore::on_server`], with a timeout that is never reached.
     pub async fn alone_on(server: &RedisServer) -> Self {
         Self::on_server(server, LIMITS, PATIENCE).await

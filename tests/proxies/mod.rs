@@ -12,3 +12,4 @@ mod nginx;
 mod rolling_restart;
 mod site;
 mod traefik;
+mod without_token;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use tracing::field::display;
 
 use super::entry::AuditEntry;
+use super::request::AuditedRequest;
 use crate::logging::text::cut;
 use crate::model::event::Actor;
 
@@ -70,6 +71,11 @@ impl<'a> AuditLine<'a> {
             request_id: None,
             suppressed: None,
         }
+    }
+
+    /// The same line with what is known of its request.
+    pub fn of_request(self, request: &'a AuditedRequest) -> Self {
+        Self { address: request.address, request_id: request.id.as_deref(), ..self }
     }
 
     /// Writes the line. Texts of callers are recorded as strings, which both formats escape, so none can forge a line.

@@ -5,7 +5,9 @@
 pub mod action;
 pub mod entry;
 pub mod line;
+pub mod request;
 
 pub use self::action::Action;
 pub use self::entry::AuditEntry;
 pub use self::line::{AUDIT, AuditLine, Outcome};
+pub use self::request::AuditedRequest;

@@ -10,6 +10,7 @@ use super::input::Input;
 use super::path_params::PathParams;
 use super::plane::AdminPlane;
 use super::problem::Problem;
+use crate::logging::audit::AuditedRequest;
 use crate::model::event::Actor;
 use crate::server::transport::body::Body;
 use crate::service::Service;
@@ -29,6 +30,8 @@ pub struct AdminCall<'a> {
     pub params: PathParams,
     /// The query and the body.
     pub input: Input,
+    /// What the audit log tells of the request.
+    pub audited: AuditedRequest,
 }
 
 impl<'a> AdminCall<'a> {
@@ -38,9 +41,10 @@ impl<'a> AdminCall<'a> {
         key: &'a Arc<KnownKey>,
         params: PathParams,
         request: Request<Incoming>,
+        audited: AuditedRequest,
     ) -> Self {
         let input = Input::new(request, admin.request_timeout);
-        Self { admin, key, actor: Actor::ApiKey(key.name()), params, input }
+        Self { admin, key, actor: Actor::ApiKey(key.name()), params, input, audited }
     }
 
     /// The use cases.

@@ -8,7 +8,7 @@ use super::path_params::PathParams;
 use super::plane::AdminPlane;
 use super::problem::ProblemKind;
 use super::route::Route;
-use crate::logging::audit::AuditEntry;
+use crate::logging::audit::{AuditEntry, AuditedRequest};
 use crate::server::request::client::DirectClient;
 use crate::server::request::origin::RequestOrigin;
 use crate::server::request::request_id::RequestId;
@@ -44,6 +44,11 @@ impl CallContext {
             entry: None,
             refusal: None,
         }
+    }
+
+    /// Returns the part of audit lines that comes from the request.
+    pub fn audited(&self) -> AuditedRequest {
+        AuditedRequest { address: self.address, id: Some(self.request_id.to_string()) }
     }
 
     /// Notes the route that was found, and the user, token or object that the path names.

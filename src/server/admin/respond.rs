@@ -52,22 +52,24 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut Call
         Handler::Public(handle) => Ok(handle(admin)),
         Handler::Read(scopes, handle) => {
             let key = authorize(admin, request.headers(), scopes, context)?;
-            handle(AdminCall::new(admin, &key, params, request)).await
+            handle(AdminCall::new(admin, &key, params, request, context.audited())).await
         }
         Handler::Change(action, scopes, handle) => {
             let key = authorize(admin, request.headers(), scopes, context)?;
-            let entry = context.entry.get_or_insert(AuditEntry::new(*action));
-            handle(AdminCall::new(admin, &key, params, request), entry).await
+            let call = AdminCall::new(admin, &key, params, request, context.audited());
+            handle(call, context.entry.get_or_insert(AuditEntry::new(*action))).await
         }
         Handler::OAuthRead(scopes, handle) => {
-            let answer = match OAuthCall::read(admin, request, scopes, &mut context.key).await {
+            let audited = context.audited();
+            let answer = match OAuthCall::read(admin, request, scopes, &mut context.key, audited).await {
                 Ok(call) => handle(call).await,
                 Err(error) => Err(error),
             };
             Ok(oauth_response(admin, context, answer))
         }
         Handler::OAuthChange(action, scopes, handle) => {
-            let answer = match OAuthCall::read(admin, request, scopes, &mut context.key).await {
+            let audited = context.audited();
+            let answer = match OAuthCall::read(admin, request, scopes, &mut context.key, audited).await {
                 Ok(call) => handle(call, context.entry.get_or_insert(AuditEntry::new(*action))).await,
                 Err(error) => Err(error),
             };

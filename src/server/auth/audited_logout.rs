@@ -1,15 +1,8 @@
 //! The audit line of a logout.
 
-use std::net::IpAddr;
-
-use hyper::header::HeaderMap;
-
-use super::settings::ValidationSettings;
-use crate::logging::audit::{Action, AuditEntry, AuditLine, Outcome};
+use crate::logging::audit::{Action, AuditEntry, AuditLine, AuditedRequest, Outcome};
 use crate::model::event::Actor;
 use crate::model::token::Token;
-use crate::server::request::origin::RequestOrigin;
-use crate::server::request::request_id::request_id_in;
 use crate::service::ServiceError;
 use crate::store::StoreError;
 
@@ -19,32 +12,22 @@ pub struct AuditedLogout<'a> {
     /// `None` once nothing is left to be written.
     entry: Option<AuditEntry>,
     outcome: Outcome,
-    address: Option<IpAddr>,
-    request_id: Option<&'a str>,
+    request: &'a AuditedRequest,
 }
 
 impl<'a> AuditedLogout<'a> {
     /// Begins with a request that carried this token.
-    pub fn begin(
-        action: Action,
-        token: &Token,
-        origin: &RequestOrigin<'a, HeaderMap>,
-        settings: &ValidationSettings,
-    ) -> Self {
+    pub fn begin(action: Action, token: &Token, request: &'a AuditedRequest) -> Self {
         let record = &token.record;
         let takeover = record.takeover.as_ref().filter(|_| action == Action::TakeoverEnd);
         let entry = AuditEntry {
             user: Some(record.user().to_owned()),
             token: Some(record.id),
             takeover: takeover.map(|takeover| takeover.id),
+            taken_over: takeover.map(|takeover| takeover.user.clone()),
             ..AuditEntry::new(action)
         };
-        Self {
-            entry: Some(entry),
-            outcome: Outcome::Unknown,
-            address: origin.client_address(&settings.trusted_proxies),
-            request_id: request_id_in(origin.headers),
-        }
+        Self { entry: Some(entry), outcome: Outcome::Unknown, request }
     }
 
     /// Ends with a result. If the token or the takeover had ended by itself, nothing was changed, so there is no line.
@@ -61,7 +44,6 @@ impl<'a> AuditedLogout<'a> {
 impl Drop for AuditedLogout<'_> {
     fn drop(&mut self) {
         let Some(entry) = &self.entry else { return };
-        let line = AuditLine::new(entry, self.outcome, Some(Actor::Holder));
-        AuditLine { address: self.address, request_id: self.request_id, ..line }.write();
+        AuditLine::new(entry, self.outcome, Some(Actor::Holder)).of_request(self.request).write();
     }
 }

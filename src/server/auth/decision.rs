@@ -12,6 +12,7 @@ use super::identity_headers::IdentityHeaders;
 use super::logged_request::LoggedRequest;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
+use crate::logging::audit::AuditedRequest;
 use crate::model::token::{TokenRecord, Transport};
 use crate::server::request::credentials::{Credentials, extract};
 use crate::server::request::headers::RequestHeaders;
@@ -47,9 +48,11 @@ pub enum Progress<R> {
 
 /// An auth subrequest that waits for the store.
 pub struct Undecided {
-    look_up: LookUp,
+    look_up: LookUp<'static>,
     admission: Admission,
     span: Option<Box<RequestSpan>>,
+    /// The request as an audit line shows it, if the token string turns out to be a copy.
+    audited: Box<AuditedRequest>,
     /// The request as the access log shows it, if the log is on.
     pub(super) logged: Option<Box<LoggedRequest>>,
 }
@@ -87,7 +90,8 @@ pub fn decide<R>(
             return match judged {
                 Judged::Done(answer) => Progress::Decided(answer),
                 Judged::MustRead(look_up) => {
-                    Progress::MustRead(Undecided { look_up, admission, span, logged: None })
+                    let audited = Box::new(origin.audited(&settings.trusted_proxies));
+                    Progress::MustRead(Undecided { look_up, admission, span, audited, logged: None })
                 }
             };
         }
@@ -103,7 +107,8 @@ pub async fn decide_after_read<R>(
     undecided: Undecided,
     answer: impl FnOnce(Decision<'_>) -> R,
 ) -> R {
-    let Undecided { look_up, admission, span, .. } = undecided;
+    let Undecided { look_up, admission, span, audited, .. } = undecided;
+    let look_up = look_up.of_request(&audited);
     // A request that is judged here carried its token somewhere.
     let via = look_up.via().unwrap_or(Transport::Header);
     let Some(mut span) = span else {

@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use super::access_log::AccessLog;
+use super::access_log::{AccessLog, LoggedOutcome};
 use super::admission::Admission;
 use super::decision::{Decision, Progress, Undecided, decide, decide_after_read};
 use super::logged_request::LoggedRequest;
@@ -60,10 +60,8 @@ impl ValidationPlane {
             ("/session", &Method::GET | &Method::HEAD) => {
                 let (plane, span) = (self.clone(), span());
                 return later_within(span, async move {
-                    let mut holder = None;
-                    let headers = request.headers();
-                    let response =
-                        show_session(&plane.validator, &plane.settings, headers, &mut holder).await;
+                    let (origin, mut holder) = (RequestOrigin::of(&request, client), None);
+                    let response = show_session(&plane.validator, &plane.settings, origin, &mut holder).await;
                     plane.log_response(&response, holder, || plane.logged(&request, client));
                     response
                 });
@@ -189,6 +187,13 @@ impl ValidationPlane {
     ) {
         if let Some(log) = &self.access_log {
             log.add_response(response, holder, request);
+        }
+    }
+
+    /// Logs a call that failed before its request was known. `status` is the HTTP status that is nearest to its error.
+    pub fn log_failure(&self, result: &'static str, status: StatusCode) {
+        if let Some(log) = &self.access_log {
+            log.add(LoggedOutcome { result, status, holder: None }, LoggedRequest::default);
         }
     }
 

@@ -9,7 +9,7 @@ use super::audited_logout::AuditedLogout;
 use super::cross_site::is_same_site;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
-use crate::logging::audit::Action;
+use crate::logging::audit::{Action, AuditedRequest};
 use crate::model::event::Actor;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Token, TokenChange, Transport};
@@ -28,10 +28,11 @@ use crate::validation::{Access, Judgement, Validator};
 pub async fn show_session(
     validator: &Validator,
     settings: &ValidationSettings,
-    headers: &HeaderMap,
+    origin: RequestOrigin<'_, HeaderMap>,
     holder: &mut Option<(TokenId, String)>,
 ) -> Response<Body> {
-    match authenticate(validator, settings, headers, settings.access(headers)).await {
+    let (access, request) = (settings.access(origin.headers), origin.audited(&settings.trusted_proxies));
+    match authenticate(validator, settings, origin.headers, access, &request).await {
         Ok((token, _)) => {
             *holder = Some(holder_of(&token.record));
             json(StatusCode::OK, &TokenJson::of(&token, validator.service().clock().now_ms()))
@@ -70,7 +71,8 @@ async fn end_login(
     origin: &RequestOrigin<'_, HeaderMap>,
     holder: &mut Option<(TokenId, String)>,
 ) -> Response<Body> {
-    let (token, via) = match authenticate(validator, settings, origin.headers, Access::Exempt).await {
+    let (headers, request) = (origin.headers, origin.audited(&settings.trusted_proxies));
+    let (token, via) = match authenticate(validator, settings, headers, Access::Exempt, &request).await {
         Ok(authenticated) => authenticated,
         Err(response) => return response,
     };
@@ -80,17 +82,17 @@ async fn end_login(
     }
     let (service, id) = (validator.service(), token.record.id);
     if token.record.takeover.is_some() {
-        let audited = AuditedLogout::begin(Action::TakeoverEnd, &token, origin, settings);
+        let audited = AuditedLogout::begin(Action::TakeoverEnd, &token, &request);
         let ended = service.end_takeover(id, RevokeReason::Logout, Actor::Holder).await;
         audited.conclude(&ended);
         match ended {
-            Ok(()) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
+            Ok(_) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
             // The takeover has just ended by itself.
             Err(ServiceError::Rejected(Rejection::NotFound)) => {}
             Err(error) => return error_response(validator.service(), &error),
         }
     }
-    let audited = AuditedLogout::begin(Action::TokenRevoke, &token, origin, settings);
+    let audited = AuditedLogout::begin(Action::TokenRevoke, &token, &request);
     let revoked = service.change(id, &TokenChange::revoking(RevokeReason::Logout), Actor::Holder).await;
     audited.conclude(&revoked);
     match revoked {
@@ -114,6 +116,7 @@ async fn authenticate(
     settings: &ValidationSettings,
     headers: &HeaderMap,
     access: Access,
+    request: &AuditedRequest,
 ) -> Result<(Token, Transport), Response<Body>> {
     let (token_string, via) = match extract(headers, &settings.cookie.name) {
         Credentials::Token(token_string, via) => (token_string, via),
@@ -126,7 +129,8 @@ async fn authenticate(
         Ok(Judgement::Refused) => Err(Box::new(Refusal::InvalidToken.response())),
         Err(error) => Err(Box::new(error_response(validator.service(), &error.into()))),
     };
-    let id = validator.judgement(token_string, via, access, id_of).await.map_err(|refusal| *refusal)?;
+    let id =
+        validator.judgement(token_string, via, access, request, id_of).await.map_err(|refusal| *refusal)?;
     match validator.service().token(id).await {
         Ok(token) => Ok((token, via)),
         Err(error) => Err(error_response(validator.service(), &error)),

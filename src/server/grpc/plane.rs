@@ -15,7 +15,7 @@ use prost::Message as _;
 
 use super::check;
 use super::memory::{HeldMessage, MessageMemory};
-use super::messages::{CheckRequest, HealthCheckRequest, HealthCheckResponse};
+use super::messages::{CheckRequest, CheckResponse, HealthCheckRequest, HealthCheckResponse};
 use super::response::{GRPC, error_response, message_response};
 use super::status::{CallError, GrpcCode};
 use crate::server::auth::plane::ValidationPlane;
@@ -53,22 +53,9 @@ impl GrpcPlane {
     ) -> Result<Response<Body>, CallError> {
         match request.uri().path() {
             "/envoy.service.auth.v3.Authorization/Check" => {
-                let parent = self.validation.tracer.as_ref().and_then(|_| sampled_parent(request.headers()));
-                let answer = match self.message(request, memory).await {
-                    Ok(message) => {
-                        let request = CheckRequest::decode(message.content());
-                        let request =
-                            request.map_err(|_| (GrpcCode::InvalidArgument, "not a CheckRequest"))?;
-                        drop(message);
-                        check::check(&self.validation, request, parent).await
-                    }
-                    // With Envoy's `failure_mode_allow`, a failed call lets the request pass, and clients could cause
-                    // these failures: by a head that is too large to be judged, or by many requests.
-                    Err((GrpcCode::ResourceExhausted, _)) => check::too_large(&self.validation),
-                    Err((GrpcCode::Unavailable, _)) => check::no_room(&self.validation),
-                    Err(error) => return Err(error),
-                };
-                Ok(message_response(&answer))
+                let answer =
+                    self.check(request, memory).await.inspect_err(|(code, _)| self.log_failure(*code));
+                Ok(message_response(&answer?))
             }
             "/grpc.health.v1.Health/Check" => {
                 let message = self.message(request, memory).await?;
@@ -80,6 +67,34 @@ impl GrpcPlane {
                 Ok(message_response(&HealthCheckResponse::of(self.validation.readiness.is_ready())))
             }
             _ => Err((GrpcCode::Unimplemented, "no such method")),
+        }
+    }
+
+    async fn check(
+        &self,
+        request: Request<Incoming>,
+        memory: MessageMemory,
+    ) -> Result<CheckResponse, CallError> {
+        let parent = self.validation.tracer.as_ref().and_then(|_| sampled_parent(request.headers()));
+        match self.message(request, memory).await {
+            Ok(message) => {
+                let request = CheckRequest::decode(message.content());
+                let request = request.map_err(|_| (GrpcCode::InvalidArgument, "not a CheckRequest"))?;
+                drop(message);
+                Ok(check::check(&self.validation, request, parent).await)
+            }
+            // With Envoy's `failure_mode_allow`, a failed call lets the request pass, and clients could cause these
+            // failures: by a head that is too large to be judged, or by many requests.
+            Err((GrpcCode::ResourceExhausted, _)) => Ok(check::too_large(&self.validation)),
+            Err((GrpcCode::Unavailable, _)) => Ok(check::no_room(&self.validation)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Logs a check that failed before its request was known.
+    fn log_failure(&self, code: GrpcCode) {
+        if let Some((result, status)) = code.of_failed_check() {
+            self.validation.log_failure(result, status);
         }
     }
 

@@ -10,6 +10,8 @@ use hyper::header::{HOST, HeaderMap, HeaderName};
 
 use super::client::DirectClient;
 use super::headers::RequestHeaders;
+use super::request_id::request_id_in;
+use crate::logging::audit::AuditedRequest;
 use crate::model::field_rules as rules;
 use crate::values::TrustedProxies;
 use crate::values::origin::Host;
@@ -70,6 +72,13 @@ impl<H: RequestHeaders + ?Sized> RequestOrigin<'_, H> {
             }
         }
         nearest
+    }
+
+    /// Returns what the audit log tells of the request. Apart, so that the code of the hot path is no larger for it.
+    #[inline(never)]
+    pub(crate) fn audited(&self, trusted: &TrustedProxies) -> AuditedRequest {
+        let id = request_id_in(self.headers).map(str::to_owned);
+        AuditedRequest { address: self.client_address(trusted), id }
     }
 
     /// Whether the method is unsafe (RFC 9110, section 9.2.1): the request's own method, or one that a trusted proxy

@@ -8,7 +8,8 @@ use crate::store::rejection::Outcome;
 use crate::token_string::TokenId;
 
 impl Store {
-    /// Relates a token to an object. The token can then be found and revoked by the object.
+    /// Relates a token to an object. The token can then be found and revoked by the object. Returns the
+    /// token's user.
     ///
     /// # Errors
     /// `Unavailable`, also if the store is full; `Corrupt`.
@@ -17,14 +18,14 @@ impl Store {
         id: TokenId,
         object: &RelatedObject,
         call: impl Into<Call<'_>>,
-    ) -> Result<Outcome<()>, StoreError> {
+    ) -> Result<Outcome<String>, StoreError> {
         match self {
             Self::Memory(store) => Ok(store.relate(id, object, &call.into())),
             Self::Redis(store) => store.relate(id, object, &call.into()).await,
         }
     }
 
-    /// Unrelates a token from an object.
+    /// Unrelates a token from an object. Returns the token's user.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -33,7 +34,7 @@ impl Store {
         id: TokenId,
         object: &RelatedObject,
         call: impl Into<Call<'_>>,
-    ) -> Result<Outcome<()>, StoreError> {
+    ) -> Result<Outcome<String>, StoreError> {
         match self {
             Self::Memory(store) => Ok(store.unrelate(id, object, &call.into())),
             Self::Redis(store) => store.unrelate(id, object, &call.into()).await,

@@ -2,7 +2,7 @@
 
 use super::store::Store;
 use crate::model::revoke_reason::RevokeReason;
-use crate::model::takeover::{NewTakeover, Takeover};
+use crate::model::takeover::{EndedTakeover, NewTakeover, Takeover};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::rejection::Outcome;
@@ -26,7 +26,7 @@ impl Store {
         outcome
     }
 
-    /// Ends the takeover under way on a token. Returns whether there was one.
+    /// Ends the takeover under way on a token. Returns it, if there was one.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -35,13 +35,13 @@ impl Store {
         token: TokenId,
         reason: RevokeReason,
         call: impl Into<Call<'_>>,
-    ) -> Result<bool, StoreError> {
-        let is_ended = match self {
+    ) -> Result<Option<EndedTakeover>, StoreError> {
+        let ended = match self {
             Self::Memory(store) => store.end_takeover(token, reason, &call.into()),
             Self::Redis(store) => store.end_takeover(token, reason, &call.into()).await?,
         };
-        self.changes().takeovers_ended.add(reason, usize::from(is_ended));
-        Ok(is_ended)
+        self.changes().takeovers_ended.add(reason, usize::from(ended.is_some()));
+        Ok(ended)
     }
 
     /// Lists the visible takeovers of a token, newest first.

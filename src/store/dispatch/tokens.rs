@@ -57,8 +57,8 @@ impl Store {
         outcome
     }
 
-    /// Revokes the token if it remembers this secret as rotated out, and its grace is over. Returns whether it was revoked;
-    /// any other secret changes nothing.
+    /// Revokes the token if it remembers this secret as rotated out, and its grace is over. Returns its user if it was
+    /// revoked; any other secret changes nothing.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -67,7 +67,7 @@ impl Store {
         id: TokenId,
         secret_hash: &SecretHash,
         call: impl Into<Call<'_>>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<String>, StoreError> {
         match self {
             Self::Memory(store) => Ok(store.revoke_reused(id, secret_hash, &call.into())),
             Self::Redis(store) => store.revoke_reused(id, secret_hash, &call.into()).await,

@@ -18,8 +18,8 @@ impl MemoryStore {
                 .is_some_and(|active| active.id == takeover.id && takeover.ended_at_ms.is_none());
             if is_under_way {
                 let reason = RevokeReason::Erased;
-                let is_ended = self.close_takeover(&mut shard, takeover.token, reason, call);
-                self.changes.takeovers_ended.add(reason, usize::from(is_ended));
+                let ended = self.close_takeover(&mut shard, takeover.token, reason, call);
+                self.changes.takeovers_ended.add(reason, usize::from(ended.is_some()));
             }
         }
         let mut shard = self.shard(HashTag::of_user(user));

@@ -53,15 +53,16 @@ impl MemoryStore {
         }
     }
 
-    pub(crate) fn relate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Outcome<()> {
+    pub(crate) fn relate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Outcome<String> {
         self.make_room_in_objects(std::slice::from_ref(object), call.now_ms);
         let mut shard = self.shard(id.hash_tag());
         let token = self.prune_then_find(&mut shard, id, call.now_ms).ok_or(Rejection::NotFound)?;
         if !token.record.is_active {
             return Err(Rejection::Revoked);
         }
+        let user = token.record.user().to_owned();
         if token.details.related_objects.contains(object) {
-            return Ok(());
+            return Ok(user);
         }
         if token.details.related_objects.len() >= MAX_RELATED_PER_TOKEN {
             return Err(Rejection::TooManyObjects);
@@ -71,19 +72,19 @@ impl MemoryStore {
         }
         edit(token);
         Arc::make_mut(&mut token.details).related_objects.push(object.clone());
-        Ok(())
+        Ok(user)
     }
 
-    pub(crate) fn unrelate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Outcome<()> {
+    pub(crate) fn unrelate(&self, id: TokenId, object: &RelatedObject, call: &Call<'_>) -> Outcome<String> {
         let mut shard = self.shard(id.hash_tag());
         let token = self.prune_then_find(&mut shard, id, call.now_ms).ok_or(Rejection::NotFound)?;
         if !token.record.is_active {
             return Err(Rejection::Revoked);
         }
-        edit(token);
+        let user = edit(token).user().to_owned();
         Arc::make_mut(&mut token.details).related_objects.retain(|other| other != object);
         remove(&mut self.objects(), object, &id);
-        Ok(())
+        Ok(user)
     }
 
     pub(crate) fn object_tokens(&self, object: &RelatedObject, now_ms: u64) -> Vec<Token> {

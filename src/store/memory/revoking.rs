@@ -43,18 +43,23 @@ impl MemoryStore {
         self.prune_then_find(shard, id, now_ms)
     }
 
-    pub(crate) fn revoke_reused(&self, id: TokenId, secret_hash: &SecretHash, call: &Call<'_>) -> bool {
+    pub(crate) fn revoke_reused(
+        &self,
+        id: TokenId,
+        secret_hash: &SecretHash,
+        call: &Call<'_>,
+    ) -> Option<String> {
         let mut shard = self.shard(id.hash_tag());
-        let Some(token) = self.prune_then_find(&mut shard, id, call.now_ms) else { return false };
+        let token = self.prune_then_find(&mut shard, id, call.now_ms)?;
         if token.record.judge(secret_hash, None, call.now_ms) != RecordVerdict::RotatedOut {
-            return false;
+            return None;
         }
         let user = token.record.user().to_owned();
         let reused = Event::of_token(EventKind::ReuseDetected, call.now_ms, call.actor, token);
         self.emit(&mut shard, &user, reused);
         self.revoke(&mut shard, id, RevokeReason::Reuse, call);
         self.prune_user(&mut shard, &user, call.now_ms);
-        true
+        Some(user)
     }
 
     pub(crate) fn revoke_user_tokens(

@@ -8,7 +8,8 @@ use super::takeover_history::{StartedTakeover, TakenOver, TakenOverEntry, Takeov
 use crate::model::event::{Event, EventKind};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::{
-    ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover, TakeoverId,
+    ActiveTakeover, EndedTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover,
+    TakeoverId,
 };
 use crate::model::token::Token;
 use crate::store::call::Call;
@@ -99,30 +100,31 @@ impl MemoryStore {
         self.taken_over(user).remove(user);
     }
 
-    pub(crate) fn end_takeover(&self, id: TokenId, reason: RevokeReason, call: &Call<'_>) -> bool {
+    pub(crate) fn end_takeover(
+        &self,
+        id: TokenId,
+        reason: RevokeReason,
+        call: &Call<'_>,
+    ) -> Option<EndedTakeover> {
         let mut shard = self.shard(id.hash_tag());
         let is_active = |token: &mut Token| token.record.is_active;
         let is_found = self.prune_then_find(&mut shard, id, call.now_ms).is_some_and(is_active);
         // No call sees an expired token, but a renewal under way must not revive its takeover.
-        self.close_takeover(&mut shard, id, reason, call) && is_found
+        self.close_takeover(&mut shard, id, reason, call).filter(|_| is_found)
     }
 
-    /// Ends the takeover of a token, if there is one. Returns whether it was still under way.
+    /// Ends the takeover of a token, if there is one. Returns it if it was still under way.
     pub(crate) fn close_takeover(
         &self,
         shard: &mut UserShard,
         id: TokenId,
         reason: RevokeReason,
         call: &Call<'_>,
-    ) -> bool {
-        let Some(token) = shard.tokens.get_mut(&id).filter(|token| token.record.takeover.is_some()) else {
-            return false;
-        };
+    ) -> Option<EndedTakeover> {
+        let token = shard.tokens.get_mut(&id).filter(|token| token.record.takeover.is_some())?;
         let record = edit(token);
-        let user = record.user().to_owned();
-        let Some(takeover) = record.takeover.take().filter(|t| t.is_active(call.now_ms)) else {
-            return false;
-        };
+        let actor = record.user().to_owned();
+        let takeover = record.takeover.take().filter(|t| t.is_active(call.now_ms))?;
         let ended = takeover_event(EventKind::TakeoverEnded, token, (takeover.id, &takeover.user), call);
         let records = shard.takeovers.get_mut(&id).into_iter().flat_map(|history| &mut history.takeovers);
         for record in records.filter(|record| record.new.id == takeover.id) {
@@ -134,8 +136,8 @@ impl MemoryStore {
                 entry.kept_until_ms = kept_until_ms;
             }
         }
-        self.emit(shard, &user, Event { reason: Some(reason), ..ended });
-        true
+        self.emit(shard, &actor, Event { reason: Some(reason), ..ended });
+        Some(EndedTakeover { id: takeover.id, actor, user: takeover.user })
     }
 
     pub(crate) fn token_takeovers(&self, token: TokenId, now_ms: u64) -> Vec<Takeover> {

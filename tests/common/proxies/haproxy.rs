@@ -9,8 +9,17 @@ const ACTION: &str = include_str!("../../../config/proxies/haproxy-doorward.lua"
 
 /// Starts HAProxy with haproxy.cfg and haproxy-doorward.lua.
 pub fn start(between: Between) -> Proxy {
+    start_on(CONFIG, between)
+}
+
+/// As [`start`], without the token for the application.
+pub fn start_without_token(between: Between) -> Proxy {
+    start_on(&replaced(CONFIG, &[("#http-request", "http-request")]), between)
+}
+
+fn start_on(config: &str, between: Between) -> Proxy {
     let config = replaced(
-        CONFIG,
+        config,
         &[
             ("127.0.0.1:8080", between.doorward),
             ("127.0.0.1:9000", between.app),

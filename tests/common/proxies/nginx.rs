@@ -11,10 +11,20 @@ const CACHED_CONFIG: &str = include_str!("../../../config/proxies/nginx-cached.c
 const COMPOSE_CONFIG: &str = include_str!("../../../config/proxies/nginx.compose.conf");
 const SITE: &str = include_str!("../../../config/proxies/nginx-site.inc");
 const ASK: &str = include_str!("../../../config/proxies/nginx-ask.inc");
+const DOORWARD_HEADERS: &str = include_str!("../../../config/proxies/nginx-doorward-headers.inc");
+const STRIP_TOKEN: &str = include_str!("../../../config/proxies/nginx-strip-token.inc");
 
 /// Starts nginx with nginx.conf.
 pub fn start(between: Between) -> Proxy {
     start_on(&replaced(CONFIG, &addrs(between)))
+}
+
+/// As [`start`], with nginx-strip-token.inc.
+pub fn start_without_token(between: Between) -> Proxy {
+    let config = replaced(CONFIG, &addrs(between));
+    let config = replaced(&config, &[("http {", "http {\n    include nginx-strip-token.inc;")]);
+    let site = replaced(SITE, &[("#proxy_set_header", "proxy_set_header")]);
+    start_site(&config, &site)
 }
 
 /// Starts nginx with nginx-cached.conf.
@@ -52,11 +62,17 @@ fn addrs(between: Between<'_>) -> [(&'static str, &str); 2] {
 }
 
 fn start_on(config: &str) -> Proxy {
+    start_site(config, SITE)
+}
+
+fn start_site(config: &str, site: &str) -> Proxy {
     Proxy::start("nginx", |port, dir| {
         let listen = format!("listen 127.0.0.1:{port};");
         write(dir, "nginx.conf", &replaced(config, &[("listen 8000;", &listen), ("http {", &http(dir))]));
-        write(dir, "nginx-site.inc", SITE);
+        write(dir, "nginx-site.inc", site);
         write(dir, "nginx-ask.inc", ASK);
+        write(dir, "nginx-doorward-headers.inc", DOORWARD_HEADERS);
+        write(dir, "nginx-strip-token.inc", STRIP_TOKEN);
         let mut command = Command::new("nginx");
         command.arg("-p").arg(dir).args(["-c", "nginx.conf", "-e", "stderr"]);
         // One process, because killing a master leaves its workers behind.

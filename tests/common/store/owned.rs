@@ -1,10 +1,11 @@
 //! Stores on servers of their own, and raw commands.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorward::Clock;
-use doorward::internals::store::Store;
 use doorward::internals::store::redis::RedisStore;
+use doorward::internals::store::{Store, StoreLimits};
 
 use super::{LIMITS, NOW_MS, PATIENCE, Servers, TestStore, open_redis, raw_connection};
 use crate::common::cluster::RedisCluster;
@@ -28,6 +29,11 @@ impl TestStore {
             Servers::Cluster(cluster) => cluster,
             _ => panic!("not a store on a cluster"),
         }
+    }
+
+    /// As [`TestStore::on_server`], at the URL of the server or of a relay to it.
+    pub async fn at_url(url: &str, limits: StoreLimits, timeout: Duration) -> Self {
+        open_redis(url, "dw:", limits, timeout, Clock::manual(NOW_MS)).await
     }
 
     /// Returns the store itself, which is on Redis.

@@ -113,7 +113,7 @@ async fn concurrent_rotations_log_nobody_out(kind: StoreKind) {
             for hash in &hashes {
                 for at_ms in [now_ms, now_ms + GRACE_MS, now_ms + 100 * GRACE_MS] {
                     assert_eq!(verdict(&on, &token, hash, at_ms).await, RecordVerdict::Admitted, "{tabs}");
-                    assert!(!on.store.revoke_reused(token.record.id, hash, at_ms).await.unwrap());
+                    assert_eq!(on.store.revoke_reused(token.record.id, hash, at_ms).await.unwrap(), None);
                 }
             }
             for former in std::mem::replace(&mut held, hashes) {
@@ -146,11 +146,12 @@ async fn a_reused_secret_revokes_the_token_once(kind: StoreKind) {
     rotate(&on, &token, 1, NOW_MS).await.unwrap();
     // Valid secrets do not count as reuse, whatever record the asking node has cached.
     for hash in [&first, &secret(1)] {
-        assert!(!on.store.revoke_reused(id, hash, NOW_MS + GRACE_MS - 1).await.unwrap());
+        assert_eq!(on.store.revoke_reused(id, hash, NOW_MS + GRACE_MS - 1).await.unwrap(), None);
     }
     let at_ms = NOW_MS + GRACE_MS;
-    assert!(on.store.revoke_reused(id, &first, at_ms).await.unwrap());
-    assert!(!on.store.revoke_reused(id, &first, at_ms).await.unwrap(), "the token is already revoked");
+    assert_eq!(on.store.revoke_reused(id, &first, at_ms).await.unwrap().as_deref(), Some("alice"));
+    let again = on.store.revoke_reused(id, &first, at_ms).await.unwrap();
+    assert_eq!(again, None, "the token is already revoked");
     let shown = on.token(&token, at_ms).await.unwrap();
     assert_eq!((shown.record.is_active, shown.revoked.map(|r| r.at_ms)), (false, Some(at_ms)));
     assert_eq!(verdict(&on, &token, &secret(1), at_ms).await, RecordVerdict::Refused);
@@ -162,10 +163,11 @@ async fn a_reused_secret_revokes_the_token_once(kind: StoreKind) {
     }
     let at_ms = NOW_MS + 100 * GRACE_MS;
     for (hash, is_remembered) in [(token.record.secret_hash, false), (secret(1), true)] {
-        assert_eq!(on.store.revoke_reused(token.record.id, &hash, at_ms).await.unwrap(), is_remembered);
+        let user = on.store.revoke_reused(token.record.id, &hash, at_ms).await.unwrap();
+        assert_eq!(user.is_some(), is_remembered);
     }
     let unknown = on.sample("alice", NOW_MS);
-    assert!(!on.store.revoke_reused(unknown.record.id, &first, at_ms).await.unwrap());
+    assert_eq!(on.store.revoke_reused(unknown.record.id, &first, at_ms).await.unwrap(), None);
 }
 
 async fn only_a_remembered_secret_revokes_the_token(kind: StoreKind) {
@@ -174,7 +176,7 @@ async fn only_a_remembered_secret_revokes_the_token(kind: StoreKind) {
     let id = token.record.id;
     let forged = secret(99);
     let revoke_reused =
-        async |hash: &SecretHash, at_ms| on.store.revoke_reused(id, hash, at_ms).await.unwrap();
+        async |hash: &SecretHash, at_ms| on.store.revoke_reused(id, hash, at_ms).await.unwrap().is_some();
     assert!(!revoke_reused(&forged, NOW_MS).await, "never rotated");
     for (n, at_ms) in [(1, NOW_MS), (2, NOW_MS), (3, NOW_MS + GRACE_MS), (4, NOW_MS + GRACE_MS)] {
         rotate(&on, &token, n, at_ms).await.unwrap();

@@ -1,7 +1,9 @@
 //! Takeovers: a token that acts as another user.
 
 use doorward::internals::model::revoke_reason::RevokeReason;
-use doorward::internals::model::takeover::{ActiveTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Takeover};
+use doorward::internals::model::takeover::{
+    ActiveTakeover, EndedTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Takeover,
+};
 use doorward::internals::model::token::Rotation;
 use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
@@ -72,8 +74,9 @@ async fn a_taken_over_token_keeps_its_owner(kind: StoreKind) {
     assert_eq!(of_user(&on, "alice", NOW_MS + 1).await, []);
 
     let id = token.record.id;
-    assert!(on.store.end_takeover(id, RevokeReason::Ended, NOW_MS + 2).await.unwrap());
-    assert!(!on.store.end_takeover(id, RevokeReason::Ended, NOW_MS + 3).await.unwrap());
+    let ended = EndedTakeover { id: new.id, actor: "alice".into(), user: "bob".into() };
+    assert_eq!(on.store.end_takeover(id, RevokeReason::Ended, NOW_MS + 2).await.unwrap(), Some(ended));
+    assert_eq!(on.store.end_takeover(id, RevokeReason::Ended, NOW_MS + 3).await.unwrap(), None);
     assert_eq!(on.token(&token, NOW_MS + 3).await.as_ref(), Some(&token));
     let expected = over(expected, NOW_MS + 2);
     assert_eq!(of_token(&on, &token, NOW_MS + 3).await, std::slice::from_ref(&expected));
@@ -136,13 +139,13 @@ async fn a_takeover_ends_when_its_token_is_revoked(kind: StoreKind) {
                 let rotation = Rotation { hash: on.mint(&user).hash, grace_ms: 0 };
                 on.store.change(id, &TokenChange::rotating(rotation), NOW_MS + 4).await.unwrap().unwrap();
                 let old = token.record.secret_hash;
-                assert!(on.store.revoke_reused(id, &old, NOW_MS + 5).await.unwrap());
+                assert!(on.store.revoke_reused(id, &old, NOW_MS + 5).await.unwrap().is_some());
             }
         }
         assert_eq!(active(&on, &token).await, None, "{end}");
         assert_eq!(on.token(&token, NOW_MS + 6).await.unwrap().record.takeover, None);
         assert_eq!(of_token(&on, &token, NOW_MS + 6).await, [over(takeover, NOW_MS + 5)], "{end}");
-        assert!(!on.store.end_takeover(id, RevokeReason::Ended, NOW_MS + 6).await.unwrap());
+        assert_eq!(on.store.end_takeover(id, RevokeReason::Ended, NOW_MS + 6).await.unwrap(), None);
     }
 }
 
@@ -153,7 +156,7 @@ async fn a_takeover_ends_at_its_limit_or_its_tokens_expiry(kind: StoreKind) {
     let at_ms = NOW_MS + MINUTE_MS;
     assert_eq!(of_token(&on, &token, at_ms - 1).await, std::slice::from_ref(&short));
     assert_eq!(of_token(&on, &token, at_ms).await, [over(short.clone(), at_ms)]);
-    assert!(!on.store.end_takeover(token.record.id, RevokeReason::Ended, at_ms).await.unwrap());
+    assert_eq!(on.store.end_takeover(token.record.id, RevokeReason::Ended, at_ms).await.unwrap(), None);
     assert_eq!(of_token(&on, &token, at_ms + 1).await, [over(short, at_ms)], "an end that came too late");
 
     // An access renews the token.

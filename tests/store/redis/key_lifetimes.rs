@@ -221,7 +221,9 @@ async fn a_write_to_an_index_prunes_expired_entries() {
             "reuse" => {
                 let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
                 on.store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap().unwrap();
-                assert!(on.store.revoke_reused(id, &token.record.secret_hash, LATER_MS).await.unwrap());
+                assert!(
+                    on.store.revoke_reused(id, &token.record.secret_hash, LATER_MS).await.unwrap().is_some()
+                );
                 1
             }
             "end by object" => {

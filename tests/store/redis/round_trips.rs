@@ -171,7 +171,7 @@ async fn revoking_a_token_with_related_objects_is_two_round_trips() {
     on.store.end_takeover(token.record.id, RevokeReason::Ended, NOW_MS).await.unwrap();
     take_over(&token).await;
     let traffic = during(&server, async {
-        assert!(on.store.end_takeover(token.record.id, RevokeReason::Ended, NOW_MS).await.unwrap());
+        assert!(on.store.end_takeover(token.record.id, RevokeReason::Ended, NOW_MS).await.unwrap().is_some());
     })
     .await;
     assert_eq!((traffic.of("evalsha"), traffic.reads), (2, 4), "{:?}", traffic.calls);

@@ -84,6 +84,25 @@ fn refused_checks_are_in_the_access_log() {
 }
 
 #[test]
+fn failed_checks_are_in_the_access_log() {
+    let refused = ("DOORWARD_ACCESS_LOG", "refused");
+    let server =
+        Server::start(&[GRPC, refused, ("DOORWARD_LOG_FORMAT", "json"), ("DOORWARD_REQUEST_TIMEOUT", "1s")]);
+    let mut client = Http2::connect(server.grpc_listen());
+    call(&mut client, CHECK, Bytes::from_static(b"\0\0\0\0\x02\x0a\x05"));
+    call(&mut client, CHECK, Bytes::from_static(b"\x01\0\0\0\0"));
+    let headers = [("content-type", "application/grpc")];
+    let (pending, _stream) = client.half_send(CHECK, &headers, Bytes::from_static(b"\0")).unwrap();
+    client.receive(pending).unwrap();
+    // No check failed here.
+    call(&mut client, "/grpc.health.v1.Health/Check", Bytes::from_static(b"\0\0\0\0\x02\x0a\x05"));
+    call(&mut client, "/nosuch.Service/Check", Bytes::from_static(b"\0\0\0\0\0"));
+    let expected = [("malformed", 400), ("unsupported", 501), ("timeout", 408)];
+    let expected = expected.map(|(result, status)| json!({"result": result, "status": status}));
+    assert_eq!(all_lines(&server, "access", 3), expected);
+}
+
+#[test]
 fn a_context_extension_names_the_route_check() {
     let server =
         Server::start(&[GRPC, ("DOORWARD_CHECKS", "staff:backend=ldap,open:slug=web+anonymous=true")]);

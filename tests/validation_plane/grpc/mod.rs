@@ -1,5 +1,5 @@
 //! Envoy's external authorization over gRPC, called as Envoy does.
 
 mod check;
-mod messages;
+pub mod messages;
 mod spans;

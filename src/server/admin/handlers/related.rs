@@ -27,7 +27,7 @@ pub async fn relate(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let object = related_object(&mut fields);
     let object = fields.finish_with(object)?;
     entry.object = Some(object.clone());
-    service.relate(id, &object, call.actor).await?;
+    entry.user = Some(service.relate(id, &object, call.actor).await?);
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
@@ -38,16 +38,16 @@ pub async fn unrelate(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let object = related_object(&mut fields);
     let object = fields.finish_with(object)?;
     entry.object = Some(object.clone());
-    service.unrelate(id, &object, call.actor).await?;
+    entry.user = Some(service.unrelate(id, &object, call.actor).await?);
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// Unrelates the token from the object in the path, for clients that send no body with DELETE: 204.
-pub async fn unrelate_by_path(mut call: AdminCall<'_>, _: &mut AuditEntry) -> Answer {
+pub async fn unrelate_by_path(mut call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let mut query = call.input.query();
     let object = call.params.object(&mut query)?;
     query.finish()?;
-    call.service().unrelate(call.params.id()?, &object, call.actor).await?;
+    entry.user = Some(call.service().unrelate(call.params.id()?, &object, call.actor).await?);
     Ok(empty(StatusCode::NO_CONTENT))
 }
 

@@ -28,9 +28,11 @@ pub async fn start(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
 }
 
 /// Ends the active takeover: 204, or 404 without one.
-pub async fn end(call: AdminCall<'_>, _: &mut AuditEntry) -> Answer {
+pub async fn end(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     call.input.no_query()?;
-    call.service().end_takeover(call.params.id()?, RevokeReason::Ended, call.actor).await?;
+    let ended = call.service().end_takeover(call.params.id()?, RevokeReason::Ended, call.actor).await?;
+    entry.user = Some(ended.actor);
+    (entry.takeover, entry.taken_over) = (Some(ended.id), Some(ended.user));
     Ok(empty(StatusCode::NO_CONTENT))
 }
 

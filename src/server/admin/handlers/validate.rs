@@ -32,7 +32,7 @@ pub async fn validate(call: AdminCall<'_>) -> Answer {
     let now_ms = validator.service().clock().now_ms();
     let mut results = Results::with_capacity(token_strings.len());
     let show = |at, token: Option<TokenRef<'_>>| results.put(at, token, now_ms);
-    validator.show_batch(&token_strings, access, show).await?;
+    validator.show_batch(&token_strings, access, Some(&call.audited), show).await?;
     let mut response = with_body(StatusCode::OK, results.into_text());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)

@@ -8,6 +8,7 @@ use hyper::{Request, Response};
 use super::credentials::ClientCredentials;
 use super::error::OAuthError;
 use super::form::Form;
+use crate::logging::audit::AuditedRequest;
 use crate::model::event::Actor;
 use crate::server::admin::api_keys::KnownKey;
 use crate::server::admin::input::body::{BodyLimit, has_type, read_body, unsupported_type};
@@ -31,11 +32,13 @@ pub struct OAuthCall<'a> {
     pub token: String,
     /// Whether the use of the token counts as an access.
     pub access: Access,
+    /// What the audit log tells of the request.
+    pub audited: AuditedRequest,
 }
 
 impl<'a> OAuthCall<'a> {
-    /// Authenticates the client and reads its form. `key_name` gets the name of its API key, if that is valid. Without valid
-    /// credentials in the headers, only a little of the body is read: the key may be in it.
+    /// Authenticates the client and reads its form. `key_name` gets the name of its API key, if that is valid; `audited` becomes
+    /// part of the call. Without valid credentials in the headers, only a little of the body is read: the key may be in it.
     ///
     /// # Errors
     /// OAuth's, and 415, 413 and 408 like other calls.
@@ -44,6 +47,7 @@ impl<'a> OAuthCall<'a> {
         request: Request<Incoming>,
         scopes: &'static [Scope],
         key_name: &mut Option<String>,
+        audited: AuditedRequest,
     ) -> Result<Self, OAuthError> {
         let (head, body) = request.into_parts();
         let credentials = ClientCredentials::extract(&head.headers);
@@ -70,7 +74,7 @@ impl<'a> OAuthCall<'a> {
         }
         let token = form.token.ok_or(OAuthError::InvalidRequest("token is missing"))?;
         let access = admin.settings.access(&head.headers);
-        Ok(Self { admin, key, token, access })
+        Ok(Self { admin, key, token, access, audited })
     }
 
     /// The API key, as events name it.

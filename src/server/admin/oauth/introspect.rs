@@ -10,7 +10,7 @@ use crate::server::transport::response::json;
 /// Introspects a token, like a batch of one: the client is a trusted resource server, so `allowed_cookie` and
 /// `allowed_header` are ignored, and the call counts as an access.
 pub async fn introspect(call: OAuthCall<'_>) -> OAuthAnswer {
-    let OAuthCall { admin, token, access, .. } = call;
+    let OAuthCall { admin, token, access, audited, .. } = call;
     let now_ms = admin.service.clock().now_ms();
     let mut response = json(StatusCode::OK, &Inactive { active: false });
     let show = |_, token: Option<TokenRef<'_>>| {
@@ -18,7 +18,7 @@ pub async fn introspect(call: OAuthCall<'_>) -> OAuthAnswer {
             response = json(StatusCode::OK, &Introspection::of(token, now_ms));
         }
     };
-    admin.validator.show_batch(&[token], access, show).await?;
+    admin.validator.show_batch(&[token], access, Some(&audited), show).await?;
     Ok(response)
 }
 

@@ -12,7 +12,7 @@ use crate::store::Rejection;
 
 /// Revokes the token with this token string. The answer is the same without such a token (RFC 7009, section 2.2).
 pub async fn revoke(call: OAuthCall<'_>, entry: &mut AuditEntry) -> OAuthAnswer {
-    let Some(id) = call.admin.validator.opened(call.token.as_bytes()).await? else {
+    let Some(id) = call.admin.validator.opened(call.token.as_bytes(), &call.audited).await? else {
         entry.count = Some(0);
         return Ok(empty(StatusCode::OK));
     };

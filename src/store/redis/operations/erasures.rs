@@ -42,8 +42,8 @@ impl RedisStore {
         let takeovers = self.user_takeovers(user, call.now_ms).await?;
         for takeover in takeovers.iter().filter(|takeover| takeover.ended_at_ms.is_none()) {
             let (token, reason) = (takeover.token, RevokeReason::Erased);
-            let is_ended = self.end_takeover_of(token, Some(takeover.id), reason, call).await?;
-            self.changes.takeovers_ended.add(reason, usize::from(is_ended));
+            let ended = self.end_takeover_of(token, Some(takeover.id), reason, call).await?;
+            self.changes.takeovers_ended.add(reason, usize::from(ended.is_some()));
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::model::token::{RelatedObject, Token, TokenChange};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;
-use crate::store::redis::errors::unexpected;
+use crate::store::redis::errors::{answer_text, unexpected};
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::token::record as codec;
 use crate::store::redis::schema::keys::ObjectName;
@@ -32,7 +32,7 @@ impl RedisStore {
         id: TokenId,
         object: &RelatedObject,
         call: &Call<'_>,
-    ) -> Result<Outcome<()>, StoreError> {
+    ) -> Result<Outcome<String>, StoreError> {
         // An empty change reads the token; a token that it does not find never comes back.
         let token = match self.change(id, &TokenChange::default(), call).await? {
             Ok(token) if token.record.is_active => token,
@@ -44,8 +44,8 @@ impl RedisStore {
             return Ok(Err(Rejection::ObjectFull));
         }
         let script = &self.scripts.relate_object;
-        let status = self.run_on_pair(Priority::Normal, script, id, object, call).await?;
-        let related = related(status)?;
+        let answer = self.run_on_pair(Priority::Normal, script, id, object, call).await?;
+        let related = related(answer)?;
         if matches!(related, Err(Rejection::NotFound | Rejection::Revoked)) {
             self.remove_token_entries(id, objects, call.now_ms).await;
         }
@@ -57,10 +57,10 @@ impl RedisStore {
         id: TokenId,
         object: &RelatedObject,
         call: &Call<'_>,
-    ) -> Result<Outcome<()>, StoreError> {
+    ) -> Result<Outcome<String>, StoreError> {
         let script = &self.scripts.unrelate_object;
-        let status = self.run_on_pair(Priority::Normal, script, id, object, call).await?;
-        let unrelated = related(status)?;
+        let answer = self.run_on_pair(Priority::Normal, script, id, object, call).await?;
+        let unrelated = related(answer)?;
         if unrelated.is_ok() {
             // A young entry stays: another call may be relating the two just now.
             let stale = StaleEntry::Token { object: ObjectName::of(object), id, is_revoked: false };
@@ -175,12 +175,16 @@ impl RedisStore {
     }
 }
 
-fn related(status: u8) -> Result<Outcome<()>, StoreError> {
-    Ok(match status {
-        0 => Err(Rejection::NotFound),
-        1 => Ok(()),
-        2 => Err(Rejection::Revoked),
-        3 => Err(Rejection::TooManyObjects),
-        _ => return Err(unexpected("relate_object")),
-    })
+/// Returns the token's user, or why the token is left as it is. The answer is that of lua/relate_object.lua or
+/// lua/unrelate_object.lua.
+fn related(answer: Vec<Value>) -> Result<Outcome<String>, StoreError> {
+    Ok(Err(match answer.as_slice() {
+        [Value::Int(1), Value::BulkString(user)] => {
+            return Ok(Ok(answer_text(user.clone(), "related object")?));
+        }
+        [Value::Int(0)] => Rejection::NotFound,
+        [Value::Int(2)] => Rejection::Revoked,
+        [Value::Int(3)] => Rejection::TooManyObjects,
+        _ => return Err(unexpected("related object")),
+    }))
 }

@@ -9,7 +9,7 @@ use super::script_call::ScriptCall;
 use super::stale_entries::StaleEntry;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::{
-    MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover, TakeoverId,
+    EndedTakeover, MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover, TakeoverId,
 };
 use crate::store::call::Call;
 use crate::store::error::StoreError;
@@ -85,18 +85,18 @@ impl RedisStore {
         token: TokenId,
         reason: RevokeReason,
         call: &Call<'_>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<EndedTakeover>, StoreError> {
         self.end_takeover_of(token, None, reason, call).await
     }
 
-    /// Ends the takeover under way on a token; if `takeover` names one, only that.
+    /// Ends the takeover under way on a token; if `takeover` names one, only that. Returns it, if there was one.
     pub(crate) async fn end_takeover_of(
         &self,
         token: TokenId,
         takeover: Option<TakeoverId>,
         reason: RevokeReason,
         call: &Call<'_>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<EndedTakeover>, StoreError> {
         #[derive(Serialize)]
         struct Args {
             locator: String,
@@ -107,9 +107,12 @@ impl RedisStore {
         let args = Args { locator: token.locator(), reason: reason.name(), takeover };
         let at = (self.keys.token(token), token.hash_tag());
         let script_call = ScriptCall::new(&self.scripts.end_takeover, at, call, &args);
-        let ended = self.run_script(script_call.urgent()).await;
+        let answer: Result<Option<(String, String, String)>, _> = self.run_script(script_call.urgent()).await;
         self.node_cache.invalidate([&token]);
-        ended
+        let Some((actor, locator, user)) = answer? else { return Ok(None) };
+        let id =
+            TakeoverId::from_locator(token.hash_tag(), &locator).ok_or_else(|| unexpected("takeover"))?;
+        Ok(Some(EndedTakeover { id, actor, user }))
     }
 
     pub(crate) async fn token_takeovers(

@@ -173,7 +173,7 @@ impl RedisStore {
         id: TokenId,
         secret_hash: &SecretHash,
         call: &Call<'_>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<String>, StoreError> {
         #[derive(Serialize)]
         struct Args {
             locator: String,
@@ -181,11 +181,11 @@ impl RedisStore {
         let args = Args { locator: id.locator() };
         let at = (self.keys.token(id), id.hash_tag());
         let script_call = ScriptCall::new(&self.scripts.revoke_reused_token, at, call, &args);
-        let is_revoked =
+        let user =
             self.run_script(script_call.with_bytes([secret_hash.as_bytes().as_slice()]).urgent()).await;
         self.node_cache.invalidate([&id]);
-        self.changes.revoked.add(RevokeReason::Reuse, usize::from(matches!(is_revoked, Ok(true))));
-        is_revoked
+        self.changes.revoked.add(RevokeReason::Reuse, usize::from(matches!(user, Ok(Some(_)))));
+        user
     }
 
     pub(crate) async fn user_tokens(&self, user: &str, now_ms: u64) -> Result<Vec<Token>, StoreError> {

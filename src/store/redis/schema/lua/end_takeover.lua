@@ -4,20 +4,21 @@
 -- ARGV[2]  locator
 --          reason
 --          takeover  locator of the takeover to end; absent: whichever is under way
--- Returns 1 if a takeover was under way, else 0.
+-- Returns {user, locator of the takeover, user taken over} if a takeover was under way, else nil.
 local t, err = load_or_purge(a.locator, true)
 if err then return err end
-if not t then return 0 end
+if not t then return nil end
 if a.takeover then
   local packed = redis.call('HGET', key('t', a.locator), 't')
   local is_whole, takeover = pcall(cmsgpack.unpack, packed or '')
-  if not is_whole or type(takeover) ~= 'table' or takeover[1] ~= a.takeover then return 0 end
+  if not is_whole or type(takeover) ~= 'table' or takeover[1] ~= a.takeover then return nil end
 end
 if t.is_expired then
   -- An expired token counts as absent, but a renewal on its way must not revive its takeover.
   end_takeover(t.user, a.locator, a.reason)
-  return finish(0)
+  return finish(false)
 end
-if t.is_revoked then return 0 end
-if not end_takeover(t.user, a.locator, a.reason) then return 0 end
-return finish(1)
+if t.is_revoked then return nil end
+local ended = end_takeover(t.user, a.locator, a.reason)
+if not ended then return nil end
+return finish({ t.user, ended[1], ended[2] })

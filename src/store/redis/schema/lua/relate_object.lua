@@ -5,15 +5,15 @@
 --          object    {content type, object id}
 --          max       the most objects of a token
 --          young_ms  how long a reverse-index entry is young
--- Returns 0 no such token, 1 done, 2 revoked, 3 too many objects.
+-- Returns {0} no such token, {1, its user} done, {2} revoked, {3} too many objects.
 local t, err = load_or_purge(a.locator)
 if err then return err end
-if not t then return 0 end
-if t.is_revoked then return 2 end
+if not t then return { 0 } end
+if t.is_revoked then return { 2 } end
 local related, at = find_object(a.locator, a.object)
-if at then return 1 end
-if #related >= a.max then return 3 end
+if at then return { 1, t.user } end
+if #related >= a.max then return { 3 } end
 table.insert(related, a.object)
 write_related(a.locator, related)
 update_taken(a.locator, a.object, false, a.young_ms)
-return finish(1)
+return finish({ 1, t.user })

@@ -4,14 +4,14 @@
 -- KEYS     the token
 -- ARGV[2]  locator
 -- ARGV[3]  hash of the secret that was used
--- Returns 1 if it revoked the token, 0 if there was nothing to revoke.
+-- Returns the user if it revoked the token, nil if there was nothing to revoke.
 local t, err = load_or_purge(a.locator)
 if err then return err end
-if not t or t.is_revoked then return 0 end
+if not t or t.is_revoked then return nil end
 local is_reused, err = is_rotated_out(a.locator, ARGV[3])
 if err then return err end
-if not is_reused then return 0 end
+if not is_reused then return nil end
 emit(t.user, { k = 'token.reuse_detected', l = a.locator }, read_facts(a.locator))
 revoke_token(t.user, a.locator, t.flags, 'reuse')
 prune_and_fit_ttl(t.user)
-return finish(1)
+return finish(t.user)
