@@ -50,13 +50,13 @@ impl Metrics {
             started: clock.reading(),
         };
         metrics.registry().register_collector(Box::new(ProcessCollector));
+        metrics.collect(ValidationCollector(metrics.validations.clone()));
         metrics.register_counters();
         metrics.register(
             "build",
             "The version of Doorward",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
-        metrics.collect(ValidationCollector(metrics.validations.clone()));
         metrics.collect(CacheCollector(store.clone()));
         metrics.collect(ChangeCollector(store.clone()));
         metrics.collect(RedisCollector(store.clone()));
