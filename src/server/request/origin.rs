@@ -74,7 +74,7 @@ impl<H: RequestHeaders + ?Sized> RequestOrigin<'_, H> {
         nearest
     }
 
-    /// Returns what the audit log tells of the request. Apart, so that the code of the hot path is no larger for it.
+    /// Returns the part of an audit line that comes from the request. Apart, so that the code of the hot path is no larger for it.
     #[inline(never)]
     pub(crate) fn audited(&self, trusted: &TrustedProxies) -> AuditedRequest {
         let id = request_id_in(self.headers).map(str::to_owned);

@@ -89,7 +89,7 @@ struct FastPathConnection<'a, T> {
 /// The answers that are not sent yet.
 struct Answers {
     bytes: Vec<u8>,
-    /// Whether the last answer told the client that the connection ends.
+    /// Whether the last answer announced the end of the connection.
     is_last: bool,
     date: DateText,
 }
