@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(missing_docs))]
 
+mod certificates;
 mod cli;
 mod clock;
 mod config;
@@ -38,6 +39,7 @@ mod last_access;
 mod logging;
 mod model;
 mod node;
+mod printable;
 #[allow(missing_docs)] // not in the facade
 mod server;
 mod service;
@@ -67,8 +69,9 @@ pub use crate::validation::{Access, Identity, Validator};
 pub mod settings {
     pub use crate::http_client::{Endpoint, Url};
     pub use crate::values::{
-        ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RedisDeployment,
-        RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl, TrustedProxies,
+        AccessLogRule, ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit,
+        RedisDeployment, RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
+        TrustedProxies,
     };
 }
 

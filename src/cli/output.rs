@@ -20,7 +20,7 @@ pub(crate) fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Prints from a separate thread, so that a pipe that nobody reads cannot block the server.
+/// Prints from a separate thread, so that a pipe without a reader cannot block the server.
 pub(crate) fn print_in_background(text: String) -> io::Result<()> {
     thread::Builder::new().name("ready".into()).spawn(move || print(&text)).map(drop)
 }

@@ -1,15 +1,15 @@
 //! `doorward` without a command: serves.
 
 use std::error::Error;
-use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{FAILURE, fail, print_in_background};
 use super::ready_message::ready_message;
 use super::sources::Sources;
+use super::stop_signals::StopSignals;
 use crate::clock::Clock;
 use crate::config::{Config, LoadError};
 use crate::entropy::Entropy;
@@ -48,35 +48,19 @@ fn serve_logged(config: Config, sources: Sources) -> Result<(), (Box<dyn Error>,
             })?;
         server.reload_at(hangup, Arc::new(move || sources.read_again()));
         print_in_background(ready_message(&server, log_format)).map_err(|error| failure(error.into()))?;
-        server.run(signals.stop()).await.map_err(|error| failure(error.into()))
+        server.run(stopped(signals)).await.map_err(|error| failure(error.into()))
     });
     // A DNS look-up blocks its thread for as long as the resolver takes. The end does not wait for it.
     runtime.shutdown_background();
     outcome
 }
 
-/// The signals that stop the process: SIGTERM and SIGINT.
-struct StopSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignals {
-    fn catch() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! { _ = self.terminate.recv() => {}, _ = self.interrupt.recv() => {} }
-    }
-
-    /// Resolves at the first signal. A second signal ends the process at once.
-    async fn stop(mut self) {
-        self.next().await;
-        tracing::info!("stopping");
-        tokio::spawn(async move {
-            self.next().await;
-            std::process::exit(FAILURE.into());
-        });
-    }
+/// Resolves at the first signal. A second signal ends the process at once.
+async fn stopped(mut signals: StopSignals) {
+    signals.next().await;
+    tracing::info!("stopping");
+    tokio::spawn(async move {
+        signals.next().await;
+        std::process::exit(FAILURE.into());
+    });
 }

@@ -43,7 +43,7 @@ impl Sources {
     pub(crate) fn read_again(&self) -> Result<Config, LoadError> {
         match read_with(self.args.clone(), self.env.clone(), &read_filled_file)? {
             Invocation::Server(_, loaded) => Ok(loaded.config),
-            // The same command line has started a server.
+            // Cannot happen: this command line has started a server.
             _ => Err(LoadError {
                 mistakes: vec![Mistake::new("doorward", "command line", "is not of a server")],
             }),

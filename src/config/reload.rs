@@ -8,7 +8,7 @@ use super::settings::Config;
 /// Reads the settings of a running server again.
 pub type LoadAgain = Arc<dyn Fn() -> Result<Config, LoadError> + Send + Sync>;
 
-/// What the settings of the sources make of those of a running server.
+/// The difference between the settings of a running server and the settings of its sources.
 #[derive(Debug)]
 pub struct Reload {
     /// The running settings after the reload.
@@ -20,7 +20,7 @@ pub struct Reload {
 }
 
 impl Reload {
-    /// Compares the settings of a running server with those of its sources.
+    /// Compares the settings of a running server with the settings of its sources.
     pub fn new(running: &Config, sources: &Config) -> Self {
         let mut config = running.with_reloadable_of(sources);
         // A listener speaks either TLS or plain HTTP as long as it is open.

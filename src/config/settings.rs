@@ -20,15 +20,15 @@ use super::parse::scalar::{Parsed, boolean, choice, number};
 use super::parse::store::{key_prefix, store_url};
 use super::setting::{Exposure, Setting};
 use crate::http_client::Url;
+use crate::model::field_rules::MAX_AGE_SECONDS;
 use crate::model::route_check::RouteCheck;
+use crate::values::stale_grace::MAX_STALE_GRACE_MS;
 use crate::values::{
     AccessLogRule, ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RenewalStep,
     SameSite, SecretString, StoreUrl, TrustedProxies,
 };
 
-/// Ten years and a few days.
-const MAX_AGE_MS: u64 = 3660 * DAY_MS;
-const LIFETIME_MS: RangeInclusive<u64> = SECOND_MS..=MAX_AGE_MS;
+const LIFETIME_MS: RangeInclusive<u64> = SECOND_MS..=MAX_AGE_SECONDS * SECOND_MS;
 const MAX_ENTRIES: usize = 100_000_000;
 
 /// Makes [`Config`] and [`SETTINGS`] from the entries.
@@ -209,7 +209,7 @@ settings! {
         "cache-entries", "N", "100000", "Maximum number of tokens in the near cache; 0 turns it off";
     lease_ms: u64 = duration_ms(100..=MINUTE_MS),
         "lease", "DURATION", "2s", "Maximum time a revoked token may still be accepted when the network fails";
-    stale_grace_ms: u64 = duration_ms(0..=DAY_MS),
+    stale_grace_ms: u64 = duration_ms(0..=MAX_STALE_GRACE_MS),
         "stale-grace", "DURATION", "0", "How long cached tokens are accepted while Redis is down; 0 rejects them at once";
 
     touch_resolution_ms: u64 = duration_ms(0..=HOUR_MS),

@@ -7,7 +7,9 @@ use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVe
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+
+use crate::certificates::{authorities, certificates, system_authorities};
 
 /// The servers that a client trusts.
 #[derive(Clone, Debug, Default)]
@@ -49,8 +51,12 @@ impl TlsOptions {
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
         let builder = match &self.trust {
-            Trust::System => builder.with_root_certificates(system_roots()),
-            Trust::Authorities(pem) => builder.with_root_certificates(roots(pem)?),
+            Trust::System => builder.with_root_certificates(system_authorities()),
+            Trust::Authorities(pem) => {
+                let roots =
+                    authorities(pem).map_err(|problem| format!("the file of the authorities {problem}"))?;
+                builder.with_root_certificates(roots)
+            }
             Trust::Any => {
                 let verifier = Arc::new(AnyCertificate(provider));
                 builder.dangerous().with_custom_certificate_verifier(verifier)
@@ -60,36 +66,16 @@ impl TlsOptions {
             None => builder.with_no_client_auth(),
             Some(ClientIdentity { cert, key }) => {
                 let key = PrivateKeyDer::from_pem_slice(key)
-                    .map_err(|_| "the client's key file holds no private key in PEM".to_owned())?;
+                    .map_err(|_| "the file of the client's key holds no private key in PEM".to_owned())?;
+                let chain = certificates(cert)
+                    .map_err(|problem| format!("the file of the client's certificate {problem}"))?;
                 builder
-                    .with_client_auth_cert(certificates(cert)?, key)
+                    .with_client_auth_cert(chain, key)
                     .map_err(|error| format!("the client's certificate cannot be used: {error}"))?
             }
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config).into())
-    }
-}
-
-fn system_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    // Unusable ones are skipped: the caller cannot change the system's list.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
-}
-
-fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem)? {
-        roots.add(certificate).map_err(|error| format!("an authority cannot be used: {error}"))?;
-    }
-    Ok(roots)
-}
-
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    match CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err("a certificate file holds no certificate in PEM".into()),
     }
 }
 

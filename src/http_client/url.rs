@@ -14,7 +14,7 @@ pub struct Url {
     pub endpoint: Endpoint,
     /// Whether TLS is spoken there.
     pub is_tls: bool,
-    /// The path before that of each request, without a slash at its end; mostly empty.
+    /// The path that precedes the path of each request, without a slash at its end; mostly empty.
     pub base_path: String,
 }
 

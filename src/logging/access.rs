@@ -11,7 +11,7 @@ pub const ACCESS: &str = "access";
 /// One line. Paths come without their queries and without secrets.
 #[derive(Clone, Copy, Debug)]
 pub struct AccessLine<'a> {
-    /// What was decided, and why.
+    /// The decision, and its reason.
     pub result: &'a str,
     /// The status of the answer.
     pub status: u16,
@@ -19,9 +19,9 @@ pub struct AccessLine<'a> {
     pub method: Option<&'a str>,
     /// The path of the request.
     pub path: Option<&'a str>,
-    /// The method that the client used, as its proxy tells.
+    /// The method that the client used, as its proxy forwards it.
     pub original_method: Option<&'a str>,
-    /// The path that the client asked for, as its proxy tells.
+    /// The path that the client asked for, as its proxy forwards it.
     pub original_path: Option<&'a str>,
     /// The valid token.
     pub token: Option<TokenId>,

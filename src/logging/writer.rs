@@ -63,7 +63,7 @@ pub fn set_filter(level: LogLevel, audit_log: bool) {
     }
 }
 
-/// Returns the filter: the level counts for all lines but those of the audit log and the access log, which have settings
+/// Returns the filter: the level counts for all lines except the audit log and the access log, which have settings
 /// of their own.
 fn filter(level: LogLevel, audit_log: bool) -> Targets {
     let audit = if audit_log { LevelFilter::INFO } else { LevelFilter::OFF };

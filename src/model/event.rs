@@ -127,7 +127,7 @@ pub struct Event {
     pub device: Option<String>,
     /// Why the token was revoked or the takeover ended.
     pub reason: Option<RevokeReason>,
-    /// What it tells of its token, which may be gone; of a refused login, of the attempt.
+    /// The facts of its token, which may be gone; of a refused login, the facts of the attempt.
     pub facts: EventFacts,
 }
 
@@ -140,7 +140,7 @@ fn shortened(user_agent: &str) -> &str {
     lengths.into_iter().find_map(|length| user_agent.get(..length)).unwrap_or_default()
 }
 
-/// What an event tells of its token, as the token was then.
+/// The facts of a token at the time of an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFacts {
     /// The address that the login came from.
@@ -149,7 +149,7 @@ pub struct EventFacts {
     pub user_agent: Option<String>,
     /// The kind of token.
     pub auth_slug: Option<String>,
-    /// What authenticated the user.
+    /// The backend that authenticated the user.
     pub backend: Option<String>,
 }
 
@@ -163,7 +163,7 @@ impl EventFacts {
         }
     }
 
-    /// Returns what the event of a refused login tells of the token that was not issued.
+    /// Returns the facts of the token that a refused login did not get.
     pub fn of_attempt(token: &Token) -> Self {
         let user_agent = shortened(&token.details.user_agent).to_owned();
         Self {

@@ -7,7 +7,7 @@ use crate::store::report::{DeniedTo, Fault, FaultKind, MasterReport, Report, Sev
 
 /// The same fault is logged again after this time.
 const REPEAT_MS: u64 = 60_000;
-/// The same warning is logged again after this time: it may last for as long as its operator likes.
+/// A warning is logged again after this time: it may last for as long as its operator likes.
 const REPEAT_WARNING_MS: u64 = 3_600_000;
 /// The number of consecutive probes that must find a master untracked before it is logged. A reconnect takes one or two.
 const UNTRACKED_PROBES: u32 = 4;

@@ -51,9 +51,9 @@ impl LiveTokenSampler {
         outcome
     }
 
-    /// Whether the next call takes a sample.
+    /// Whether the next call takes a sample. False while one is being taken, so that no callers queue up for it.
     pub fn is_due(&self) -> bool {
-        self.recent(RESAMPLED_AFTER_MS).is_none()
+        self.recent(RESAMPLED_AFTER_MS).is_none() && self.sampling.try_lock().is_ok()
     }
 
     /// Returns the last sample, if it succeeded and is not older than this.

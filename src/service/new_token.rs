@@ -26,7 +26,7 @@ pub struct NewToken {
     pub auth_slug: Option<String>,
     /// What authenticated the user.
     pub backend: Option<String>,
-    /// What the application may let the holder do: see [`field_rules::scopes`](rules::scopes).
+    /// The actions that the application may let the holder do: see [`field_rules::scopes`](rules::scopes).
     pub scopes: Vec<String>,
     /// False for a preserved token.
     pub expiration: bool,

@@ -93,7 +93,7 @@ impl Service {
     }
 
     /// Revokes a token whose rotated-out secret was used after its grace, if `reuse-ends-token` says so (RFC 9700,
-    /// section 4.14.2). Somebody has copied the token. `request` is the one that used the secret, if it is known.
+    /// section 4.14.2). The token was copied. `request` is the request that used the secret, if it is known.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.

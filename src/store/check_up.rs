@@ -7,7 +7,7 @@ use super::report::{Report, Severity};
 pub struct CheckUp {
     /// The hosts of `redis-url`, and their addresses.
     pub names: Trial,
-    /// What the inspection of a node found, and more that only a person asks.
+    /// The findings of a node's inspection, and more that only a person asks for.
     pub report: Report,
     /// The schema version and the token key in the store.
     pub shared_keys: Trial,
@@ -30,9 +30,9 @@ pub enum Trial {
         severity: Severity,
         /// The server, or another name of the place.
         place: String,
-        /// What was found.
+        /// The observation.
         cause: String,
-        /// What the operator can do.
+        /// The repair, as an instruction to the operator.
         fix: String,
     },
     /// It was not tried; why.

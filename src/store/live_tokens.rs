@@ -49,7 +49,7 @@ mod tests {
         let half = LiveTokens::estimated(1_000_000, 200, 400);
         assert_eq!((half.estimate, half.error.round(), half.sampled), (500_000, 25_000.0, 400));
         assert_eq!(LiveTokens::estimated(10, 0, 0), LiveTokens::default());
-        // A sample without a live token does not prove that there is none.
+        // A sample without a live token does not prove that no token is live.
         let none = LiveTokens::estimated(1_000_000, 0, 400);
         assert!(none.estimate == 0 && none.error > 1_000.0, "{none:?}");
         let both = half.and(half).and(LiveTokens::counted(7, 9));

@@ -25,7 +25,7 @@ pub struct MasterReport {
     pub memory_policy: String,
     /// Its memory.
     pub memory: MemoryUse,
-    /// What it writes to the disk, in words; empty while unknown.
+    /// Its persistence, in words; empty while unknown.
     pub persistence: String,
     /// The number of replicas that are connected to it.
     pub replicas: usize,

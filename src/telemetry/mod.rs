@@ -11,7 +11,7 @@
 //! | `export` | the queue of finished spans, and its thread |
 //! | `collector` | sends one batch to the collector |
 //!
-//! The server starts the spans of requests (`server/request/span.rs`), the store those of its round trips.
+//! The server starts the spans of requests (`server/request/span.rs`), the store starts the spans of its round trips.
 
 pub mod active;
 pub mod collector;

@@ -68,7 +68,7 @@ impl OpenSpan {
 
 impl Drop for OpenSpan {
     fn drop(&mut self) {
-        // The wall clock may jump, so the duration is that of the monotonic clock.
+        // The wall clock may jump, so the monotonic clock measures the duration.
         let took_us = self.tracer.clock.boottime_us().saturating_sub(self.began_us);
         self.span.end_with_timestamp(self.started + Duration::from_micros(took_us));
     }

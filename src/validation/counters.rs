@@ -37,10 +37,10 @@ impl ValidationResult {
     }
 }
 
-/// What a validation was judged by.
+/// The source that a validation was judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JudgedBy {
-    /// What is in this process's memory: the token keys, the near cache or the embedded store.
+    /// This process's memory: the token keys, the near cache or the embedded store.
     Memory,
     /// A read of Redis.
     Redis,
@@ -117,7 +117,7 @@ impl ValidationSums {
         &self.timed[by as usize][result as usize]
     }
 
-    /// Returns the number of validations, those of batches included.
+    /// Returns the number of validations, batches included.
     pub fn count(&self, result: ValidationResult, by: JudgedBy) -> u64 {
         self.timed(result, by).count() + self.batched[by as usize][result as usize]
     }

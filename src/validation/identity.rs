@@ -48,7 +48,7 @@ impl Identity {
         self.record.backend()
     }
 
-    /// What the application may let the holder do.
+    /// The scopes: what the application may let the holder do.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.record.scopes()
     }

@@ -86,7 +86,7 @@ impl Validator {
         }
     }
 
-    /// Returns the judgement by this record at `now_ms`, or what it lacks. `is_kept` tells whether other requests will see
+    /// Returns the judgement by this record at `now_ms`, or what it lacks. `is_kept`: whether other requests will see
     /// this copy of the record, too.
     pub(crate) fn conclude<'a>(
         &self,

@@ -1,5 +1,5 @@
-//! A histogram of durations that is written by one thread at a time and read by the scrape: adding a duration is two
-//! additions to memory that only this thread writes.
+//! A histogram of durations, read by the scrape. Adding a duration is two atomic additions. Each validator has histograms of
+//! its own, so a validation thread adds to memory that no other thread writes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

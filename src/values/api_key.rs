@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::timestamp::timestamp_seconds;
 
-/// A key that expires within 14 days is reported.
+/// A key that expires within 14 days is reported, and so is a certificate.
 pub const EXPIRES_SOON_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 
 /// A part of the admin plane that an API key may use.

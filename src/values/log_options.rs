@@ -47,7 +47,7 @@ pub enum AccessLogRule {
     Off,
     /// Those that may not pass, and those that cannot be judged.
     Refused,
-    /// The same, and one in so many of the others.
+    /// Refused requests, and a sample of the others: one in `one_in`.
     Sampled {
         /// One in so many.
         one_in: NonZeroU32,

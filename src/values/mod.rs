@@ -11,6 +11,7 @@ pub mod over_limit;
 pub mod redis_url;
 pub mod renewal_step;
 pub mod secret_string;
+pub mod stale_grace;
 pub mod store_url;
 pub mod timestamp;
 pub mod trusted_proxies;

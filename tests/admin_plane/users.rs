@@ -58,7 +58,7 @@ fn a_user_is_erased_with_everything_and_may_come_back() {
         assert_eq!(server.call("POST", "/v1/devices/login", Some(&login)).status, 401);
         identity(&server.auth(&others["token"]));
 
-        // The feed tells what was erased, and at last that the user was.
+        // The feed has an event of each erased object, and at last of the user.
         let events: Vec<_> = (0..4).map(|_| feed.event()).collect();
         let shown = |(_, kind, data): &(String, String, Value)| {
             (kind.clone(), data["reason"].clone(), data["user"].clone(), data["actor"].clone())

@@ -1,4 +1,4 @@
-//! The stores that run the contract, sample tokens, and dumps of Redis.
+//! The stores that run the contract, and dumps of Redis.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{
-    AccessMark, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Renewal, Revocation, Texts,
-    TokenDetails, Touch,
+    AccessMark, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
 };
 use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::record_reader::RecordReader;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
-use doorward::internals::token_string::{HashTag, Minted, TokenId, TokenKeys, TokenKind, VerifiedMark};
+use doorward::internals::token_string::{Minted, TokenId, TokenKeys, TokenKind, VerifiedMark};
 use doorward::internals::values::RedisUrl;
 use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
 
@@ -24,6 +23,9 @@ use super::process::DEADLINE_MS;
 use super::redis::RedisServer;
 
 mod owned;
+mod tokens;
+
+pub use self::tokens::*;
 
 pub const MINUTE_MS: u64 = 60_000;
 pub const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -339,51 +341,6 @@ pub fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
 /// Opens a plain connection to Redis.
 pub fn raw_connection(server: &RedisServer) -> redis::Connection {
     redis::Client::open(server.admin_url()).unwrap().get_connection().unwrap()
-}
-
-pub fn edited(mut token: Token, edit: impl FnOnce(&mut TokenRecord)) -> Token {
-    edit(Arc::make_mut(&mut token.record));
-    token
-}
-
-pub fn detailed(mut token: Token, edit: impl FnOnce(&mut TokenDetails)) -> Token {
-    edit(Arc::make_mut(&mut token.details));
-    token
-}
-
-pub fn with_objects(token: Token, related_objects: Vec<RelatedObject>) -> Token {
-    detailed(token, |details| details.related_objects = related_objects)
-}
-
-pub fn with_idle(token: Token, idle_ms: u64) -> Token {
-    let expires_at_ms = token.record.created_at_ms + idle_ms;
-    edited(token, |c| {
-        c.idle_ms = idle_ms;
-        c.expires_at_ms = expires_at_ms;
-    })
-}
-
-/// Returns the token as it is after its revocation.
-pub fn revoked_at(token: &Token, now_ms: u64) -> Token {
-    let revoked = Some(Revocation { at_ms: now_ms, reason: Some(RevokeReason::Ended) });
-    Token { revoked, ..edited(token.clone(), |c| c.is_active = false) }
-}
-
-pub fn touch(token: &Token, access_ms: u64, renew_to_ms: Option<u64>) -> Touch {
-    let record = &token.record;
-    let renewal = renew_to_ms.map(|to_ms| Renewal { from_ms: access_ms, to_ms });
-    Touch { id: record.id, user: record.user().to_owned(), access_ms, renewal }
-}
-
-/// Returns two users whose tokens are in the same shard.
-pub fn users_of_one_shard() -> (String, String) {
-    let mut seen = std::collections::HashMap::new();
-    (0..)
-        .find_map(|n| {
-            let user = format!("user {n}");
-            seen.insert(HashTag::of_user(&user), user.clone()).map(|other| (other, user))
-        })
-        .unwrap()
 }
 
 /// Polls until there is a value; panics after the deadline.

@@ -13,7 +13,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("DOORWARD_LEASE", "500ms"),
 ];
 
-/// Returns the value of a sample; `None` if there is none.
+/// Returns the value of a sample, if there is one.
 fn sample(server: &Server, name: &str) -> Option<f64> {
     let text = Client::new(server.metrics_listen()).get("/metrics", &[]).text();
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));

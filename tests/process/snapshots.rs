@@ -27,7 +27,7 @@ fn help(args: &[&str]) -> String {
     }
 }
 
-/// The help of the program, then that of each command without the settings of a server.
+/// The help of the program, then of each command without the settings of a server.
 #[test]
 fn help_snapshot() {
     assert_snapshot("help.txt", &help(&["--help"]));

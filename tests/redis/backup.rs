@@ -32,7 +32,7 @@ fn a_restored_backup_has_the_sessions_of_its_time() {
     });
     let server = Server::on(&restored, &[]);
     let status = |token: &serde_json::Value| server.auth(&token["token"]).status;
-    // What was revoked after the backup lives again, until it is revoked again.
+    // A token that was revoked after the backup lives again, until it is revoked again.
     assert_eq!([status(&kept), status(&revoked), status(&later)], [200, 200, 401]);
     server.revoke(&revoked["id"]);
     assert_eq!([status(&kept), status(&revoked)], [200, 401]);

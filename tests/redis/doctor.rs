@@ -71,7 +71,7 @@ fn doctor(redis_url: &str) -> Diagnosis {
     doctor_with(&[("DOORWARD_REDIS_URL", redis_url)])
 }
 
-/// What is reported of a store: the check, its result, the kind of fault, a part of the cause and a part of the fix.
+/// An expected report: the check, its result, the kind of fault, a part of the cause and a part of the fix.
 type Expected<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
 
 /// The doctor and a node report the same cause and the same fix.

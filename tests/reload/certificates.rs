@@ -53,7 +53,7 @@ fn new_connections_get_the_new_certificate() {
     assert_all_of(&server, &authority, &second, TWO, ONE);
     assert_no_token(&open.get("/auth", &[]));
     assert!(server.log().contains(r#"changed="tls-cert,tls-key,api-keys""#), "{}", server.log());
-    // The same files with other contents, which are watched from now on.
+    // These files with other contents, which are watched from now on.
     let third = authority.issue("third");
     second.replace_with(&third);
     reload_well(&mut server);

@@ -37,7 +37,7 @@ impl Site {
         Self { files, server, token }
     }
 
-    /// Asserts that all settings are those of `name`, and none those of `other`.
+    /// Asserts that all settings come from `name`, and none from `other`.
     fn assert_all_of(&self, name: &str, key: &str, other: &str, other_key: &str) {
         let server = &self.server;
         assert_eq!((issue_with(server, key).status, issue_with(server, other_key).status), (201, 401));
@@ -147,7 +147,7 @@ fn a_setting_that_needs_a_restart() {
 }
 
 #[test]
-fn every_mistake_is_told() {
+fn every_mistake_is_reported() {
     let bad = |text: &str| {
         Some(
             text.replace("\"warn\"", "\"loud\"")

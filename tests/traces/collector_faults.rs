@@ -35,7 +35,7 @@ fn serve_and_stop(endpoint: &str, sign: &str) -> Server {
 
 #[test]
 fn an_unreachable_collector_is_logged() {
-    // The port is ours, and nobody listens on it.
+    // The port is reserved, and no process listens on it.
     let port = Port::reserve();
     let sign = "trace collector does not take spans";
     let server = serve_and_stop(&format!("http://127.0.0.1:{}", port.number()), sign);

@@ -48,6 +48,19 @@ fn a_sampled_auth_subrequest_becomes_a_span() {
     assert_eq!(client.connections(), 1);
 
     let spans = spans_after(&collector, &server);
+    assert_outcomes(&spans, before_ms);
+    assert_attributes(&spans[0]);
+    assert_eq!(spans[0].attributes, spans[3].attributes, "the fast path and hyper make the same span");
+    let request = &collector.requests()[0];
+    assert_eq!((&*request.method, &*request.path), ("POST", "/v1/traces"));
+    assert_eq!(request.header("content-type"), Some("application/x-protobuf"));
+    for secret in [text(&issued["token"]), text(&issued["id"]), "alice", "secret"] {
+        let is_shown = |body: &[u8]| body.windows(secret.len()).any(|part| part == secret.as_bytes());
+        assert!(!collector.requests().iter().any(|request| is_shown(&request.body)), "{secret}");
+    }
+}
+
+fn assert_outcomes(spans: &[Span], before_ms: u64) {
     let outcomes = spans.iter().map(|span| {
         (&*span.name, span.attribute("http.response.status_code"), span.attribute("doorward.result"))
     });
@@ -60,14 +73,17 @@ fn a_sampled_auth_subrequest_becomes_a_span() {
             ("GET /auth", "200", "valid"),
         ]
     );
-    for span in &spans {
+    for span in spans {
         assert_eq!((&*span.trace, &*span.parent, &*span.state), (TRACE, "00f067aa0ba902b7", "vendor=1"));
         assert_eq!((span.kind, span.status), (SpanKind::Server, 0));
         assert!(spans.iter().filter(|other| other.id == span.id).count() == 1, "{spans:?}");
         assert!(span.started_ns >= before_ms * 1_000_000 && span.ended_ns >= span.started_ns, "{span:?}");
     }
+}
+
+fn assert_attributes(span: &Span) {
     let attributes: Vec<_> =
-        spans[0].attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        span.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(
         attributes,
         [
@@ -81,18 +97,9 @@ fn a_sampled_auth_subrequest_becomes_a_span() {
             ("url.scheme", "http"),
         ]
     );
-    assert_eq!(spans[0].attributes, spans[3].attributes, "the fast path and hyper make the same span");
-    assert_eq!(spans[0].resource["service.name"], "doorward");
-    assert_eq!(spans[0].resource["service.version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(spans[0].resource["service.instance.id"].len(), 36);
-
-    let request = &collector.requests()[0];
-    assert_eq!((&*request.method, &*request.path), ("POST", "/v1/traces"));
-    assert_eq!(request.header("content-type"), Some("application/x-protobuf"));
-    for secret in [text(&issued["token"]), text(&issued["id"]), "alice", "secret"] {
-        let is_shown = |body: &[u8]| body.windows(secret.len()).any(|part| part == secret.as_bytes());
-        assert!(!collector.requests().iter().any(|request| is_shown(&request.body)), "{secret}");
-    }
+    assert_eq!(span.resource["service.name"], "doorward");
+    assert_eq!(span.resource["service.version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(span.resource["service.instance.id"].len(), 36);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The access log: which requests have a line, and what it tells.
+//! The access log: which requests have a line, and its fields.
 
 use serde_json::{Value, json};
 

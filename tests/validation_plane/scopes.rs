@@ -148,7 +148,7 @@ fn a_check_without_renewal_leaves_no_trace() {
     let settings = [CHECKS, ("DOORWARD_TOUCH_RESOLUTION", "0"), ("DOORWARD_FLUSH_INTERVAL", "10ms")];
     on_each_store(&settings, |server| {
         let [polled, used] = [(); 2].map(|()| server.issue(json!({})));
-        // Whatever the poll had recorded would be written before the later access of the other token.
+        // An access that the poll had recorded would be written before the later access of the other token.
         wait_for("a recorded access", || {
             identity(
                 &server.validation().get("/check/poll", &[("Authorization", &bearer(&polled["token"]))]),

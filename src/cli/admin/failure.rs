@@ -8,9 +8,9 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::cli::output::{FAILURE, fail};
-use crate::cli::show::text::printable;
 use crate::config::{LoadError, Mistake};
 use crate::http_client::{ClientError, Url};
+use crate::printable::printable;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Failure {
             line += &format!(" (request {})", text("request_id"));
         }
         let is_passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-        Self { code: FAILURE, text: printable(&line), problem, is_passing }
+        Self { code: FAILURE, text: printable(line), problem, is_passing }
     }
 
     /// A node without an answer.
@@ -95,7 +95,7 @@ impl Failure {
             }
             ClientError::Body(_) | ClientError::Request => "see --admin-url",
         };
-        let text = printable(&format!("unreachable: {url}: {error}; {hint}"));
+        let text = printable(format!("unreachable: {url}: {error}; {hint}"));
         Self { is_passing: true, ..Self::new("unreachable", text) }
     }
 

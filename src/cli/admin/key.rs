@@ -48,7 +48,7 @@ impl AdminKey {
         }
     }
 
-    /// Mistakes do not repeat the path: somebody may have written the key itself in its place.
+    /// Mistakes do not repeat the path: an operator may have written the key itself in its place.
     fn from_file(path: &Path, origin: &str) -> Result<Self, Mistake> {
         let unreadable = |problem: String| {
             Mistake::new("admin-key", origin, format!("cannot read the file it names: {problem}"))

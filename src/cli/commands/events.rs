@@ -10,7 +10,6 @@ use http_body_util::BodyExt as _;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
@@ -19,6 +18,7 @@ use super::sse::{SentEvent, SseReader};
 use crate::cli::admin::{AdminClient, AdminFlags, Failure};
 use crate::cli::output::note;
 use crate::cli::show::{Output, pairs, text};
+use crate::cli::stop_signals::StopSignals;
 use crate::http_client::OpenResponse;
 use crate::model::event::EventKind;
 
@@ -48,21 +48,17 @@ fn types() -> PossibleValuesParser {
 
 /// Follows the feed until a signal arrives or the reader of standard output has gone.
 pub(crate) async fn run(client: &AdminClient, output: Output, which: &FollowEvents) -> Result<(), Failure> {
+    let signals = StopSignals::catch();
+    let mut signals = signals.map_err(|error| Failure::local(format!("signals not caught: {error}")))?;
     let mut follower = Follower { client, output, which, reader: SseReader::default() };
     tokio::select! {
         failure = follower.follow() => Err(failure),
-        stopped = stop_signal() => stopped.map_err(|error| Failure::local(format!("signals not caught: {error}"))),
+        () = signals.next() => Ok(()),
         () = reader_has_gone() => Ok(()),
     }
 }
 
-async fn stop_signal() -> io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-    Ok(())
-}
-
-/// Resolves when standard output is a pipe that nobody reads any more. Without it, only the next event would show that.
+/// Resolves when standard output is a pipe whose reader has gone. Without it, only the next event would show that.
 async fn reader_has_gone() {
     let (gone, is_gone) = oneshot::channel();
     let watch = move || {

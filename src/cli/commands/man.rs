@@ -9,7 +9,7 @@ use clap_mangen::Man;
 
 use crate::cli::output::{FAILURE, fail, print};
 
-/// Writes the page of each command into a directory, or prints that of the program.
+/// Writes the page of each command into a directory, or prints the page of the program.
 pub(crate) fn run(directory: Option<&Path>, command: clap::Command) -> ExitCode {
     let mut command = command.disable_help_subcommand(true);
     command.build();

@@ -15,7 +15,9 @@ pub(super) struct SentEvent {
 pub(super) struct SseReader {
     line: Vec<u8>,
     event: SentEvent,
-    /// The position in the stream; a reader that returns with it goes on there. Kept over reconnects.
+    /// The id in the event that is being read.
+    id: Option<String>,
+    /// The position in the stream, after the last whole event; a reader that returns with it goes on there. Kept over reconnects.
     pub(super) last_id: Option<String>,
     /// How long to wait before a reconnect, if the server said so.
     pub(super) retry_ms: Option<u64>,
@@ -26,6 +28,7 @@ impl SseReader {
     pub(super) fn start_over(&mut self) {
         self.line.clear();
         self.event = SentEvent::default();
+        self.id = None;
     }
 
     /// Reads bytes, and returns the events that end in them; `None` if an event is too large.
@@ -46,6 +49,7 @@ impl SseReader {
                 self.field(line);
                 continue;
             }
+            self.last_id = self.id.take().or(self.last_id.take());
             let event = std::mem::take(&mut self.event);
             if !event.data.is_empty() {
                 events.push(event);
@@ -65,7 +69,7 @@ impl SseReader {
                 }
                 self.event.data += value;
             }
-            "id" => self.last_id = Some(value.to_owned()),
+            "id" => self.id = Some(value.to_owned()),
             "retry" => self.retry_ms = value.parse().ok().or(self.retry_ms),
             // A comment, or a field of a later version.
             _ => {}
@@ -102,8 +106,9 @@ mod tests {
     #[test]
     fn a_lost_connection_leaves_nothing_behind() {
         let mut reader = SseReader::default();
-        assert_eq!(reader.read(b"id: a.1\nevent: x\ndata: {"), Some(vec![]));
+        assert_eq!(reader.read(b"id: a.1\n\nid: a.2\nevent: x\ndata: {"), Some(vec![]));
         reader.start_over();
+        assert_eq!(reader.last_id.as_deref(), Some("a.1"), "the event after it is not lost");
         let next = reader.read(b"event: y\ndata: {}\n\n").unwrap();
         assert_eq!(next, [SentEvent { kind: "y".into(), data: "{}".into() }]);
     }

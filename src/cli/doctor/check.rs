@@ -9,9 +9,9 @@ pub(super) struct Check {
     pub(super) finding: Finding,
 }
 
-/// What a check found.
+/// The result of a check.
 pub(super) enum Finding {
-    /// Nothing is wrong; what was seen.
+    /// Nothing is wrong. The text says what was seen.
     Ok(String),
     Warning(Problem),
     Fault(Problem),
@@ -19,7 +19,7 @@ pub(super) enum Finding {
     NotChecked(String),
 }
 
-/// What is wrong, and what the operator can do.
+/// A problem, and what the operator can do.
 pub(super) struct Problem {
     /// The server, the setting or the file.
     pub(super) place: String,

@@ -14,13 +14,12 @@ use crate::server::tls_files;
 use crate::server::transport::certificate::Validity;
 use crate::server::transport::tls_files::TlsFiles;
 use crate::store::report::Severity;
+use crate::values::api_key::EXPIRES_SOON_MS;
 
 const CERTIFICATES: &str = "certificates";
 const KEY_FILES: &str = "key files";
 const API_KEYS: &str = "api keys";
 const DAY_S: u64 = 24 * 3600;
-/// A certificate that expires sooner is a warning.
-const WARN_DAYS: u64 = 14;
 /// The mode bits that let others than owner and group read a secret, or others than the owner change it.
 const TOO_OPEN: u32 = 0o027;
 
@@ -115,8 +114,9 @@ fn of_validity(setting: &'static str, validity: Option<Validity>, clock: &Clock)
         let cause = format!("the certificate is not valid before {}", date(not_before_s));
         return failed(Severity::Fatal, cause, "correct this machine's clock, or replace the certificate");
     }
-    let days = (not_after_s - now_s) / DAY_S;
-    if days < WARN_DAYS {
+    let left_s = not_after_s - now_s;
+    if left_s < EXPIRES_SOON_MS / 1000 {
+        let days = left_s / DAY_S;
         let cause = format!("the certificate expires in {days} days, on {}", date(not_after_s));
         return failed(Severity::Warning, cause, "renew it: a running node takes the files over within 2 s");
     }

@@ -91,7 +91,7 @@ fn state_of(address: &ListenAddr) -> io::Result<State> {
         // Binding would leave a file behind.
         ListenAddr::Unix(path) => match UnixStream::connect(path) {
             Ok(_) => return Ok(State::Taken),
-            // Nobody listens there: a dead process left the file behind, and a server replaces it.
+            // No process listens there: a dead one left the file behind, and a server replaces it.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(State::Free),
             Err(error) if error.kind() == ErrorKind::NotFound => match path.parent().map(std::fs::metadata) {
                 Some(Err(error)) => Err(error),

@@ -132,7 +132,7 @@ impl StoreChecks<'_> {
         checks
     }
 
-    /// Resolving names, connecting, TLS and the login are told apart.
+    /// Checks name resolution, the connection, TLS and the login, each by itself.
     fn of_connection(&self) -> Vec<Check> {
         let is_reached = !self.reached().is_empty();
         let is_refused = self.has(&[FaultKind::Login, FaultKind::Database]);

@@ -25,7 +25,7 @@ fn summary(value: &Value) -> String {
     }
 }
 
-/// Returns the fields that have a value as `name=value`, and those of nested objects as `outer.name=value`. Leaves out
+/// Returns the fields that have a value as `name=value`, and the fields of nested objects as `outer.name=value`. Leaves out
 /// the fields in `without`.
 pub fn pairs(fields: &Map<String, Value>, without: &[&str]) -> String {
     let mut pairs = Vec::new();

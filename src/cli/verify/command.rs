@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::args::VerifyArgs;
 use super::display;
 use super::output;
 use crate::cli::output::{FAILURE, fail, print};
 use crate::cli::runtime::run_to_end;
+use crate::cli::stop_signals::StopSignals;
 use crate::clock::Clock;
 use crate::config::{Config, LoadError};
 use crate::node::start_up::open_store;
@@ -80,10 +79,9 @@ async fn run(store: &RedisStore, clock: &Clock, args: &VerifyArgs) -> Result<Ver
 
 /// Stops the run at the first SIGINT or SIGTERM: what was seen is reported. A second signal ends the process at once.
 async fn stop_at_signal(progress: &Progress) -> Result<std::convert::Infallible, String> {
-    let catch = |kind| signal(kind).map_err(|error| error.to_string());
-    let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
+    let mut signals = StopSignals::catch().map_err(|error| error.to_string())?;
     loop {
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        signals.next().await;
         if progress.is_stopped() {
             std::process::exit(INCOMPLETE.into());
         }

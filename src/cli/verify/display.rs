@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::cli::output::note;
 use crate::store::redis::verification::progress::Progress;
 
 const BAR: &str = "{elapsed_precise} [{wide_bar}] {human_pos}/{human_len} keys, {msg}";
@@ -43,11 +44,7 @@ impl Drop for Cleared {
 async fn show_lines(progress: &Progress) -> Infallible {
     loop {
         tokio::time::sleep(LINE_INTERVAL).await;
-        eprintln!(
-            "verify: {} of {} keys, {} findings",
-            progress.keys(),
-            progress.total(),
-            progress.findings()
-        );
+        let (keys, total, findings) = (progress.keys(), progress.total(), progress.findings());
+        note(&format!("verify: {keys} of {total} keys, {findings} findings"));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use percent_encoding::percent_decode_str;
 
-use super::duration::{SECOND_MS, duration_ms};
+use super::duration::duration_ms;
 use super::list::parse_items;
 use super::scalar::{Parsed, boolean, is_word};
 use crate::model::field_rules as rules;
@@ -15,7 +15,6 @@ const MAX_CHECKS: usize = 100;
 const MAX_NAME_CHARS: usize = 50;
 /// The keys that may have several values.
 const SEVERAL: [&str; 3] = ["backend", "slug", "scopes"];
-const MAX_AGE_MS: u64 = rules::MAX_AGE_SECONDS * SECOND_MS;
 
 /// Parses route checks, each with its own name.
 pub(crate) fn route_checks(text: &str) -> Parsed<Vec<RouteCheck>> {
@@ -54,7 +53,7 @@ fn set_demand(check: &mut RouteCheck, key: &str, value: &str) -> Parsed<()> {
             check.scopes.push(words);
             Ok(())
         }
-        "max-age" => duration_ms(1..=MAX_AGE_MS)(value).map(|ms| check.max_age_ms = Some(ms)),
+        "max-age" => duration_ms(rules::AGE_MS)(value).map(|ms| check.max_age_ms = Some(ms)),
         "renew" => boolean(value).map(|is| check.renew = is),
         "second-factor" => boolean(value).map(|is| check.second_factor = is),
         "anonymous" => boolean(value).map(|is| check.anonymous = is),

@@ -2,7 +2,7 @@
 
 macro_rules! actions {
     ($($(#[$doc:meta])+ $action:ident: $name:literal;)+) => {
-        /// What a call changes.
+        /// The kind of a change.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Action {
             $($(#[$doc])+ $action,)+

@@ -1,4 +1,4 @@
-//! What a change does, and to whom.
+//! The effect of a change, and the user, token or object that it concerns.
 
 use std::net::IpAddr;
 
@@ -7,10 +7,10 @@ use crate::model::takeover::TakeoverId;
 use crate::model::token::RelatedObject;
 use crate::token_string::TokenId;
 
-/// What a change does, and to whom, as far as that is known. It never holds a secret.
+/// The effect of a change, and the user, token or object that it concerns, as far as they are known. It never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// What the change does.
+    /// The kind of the change.
     pub action: Action,
     /// The user whose token, device key or tokens it is about.
     pub user: Option<String>,

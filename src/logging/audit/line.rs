@@ -37,7 +37,7 @@ impl Outcome {
 /// One line.
 #[derive(Clone, Copy, Debug)]
 pub struct AuditLine<'a> {
-    /// What, and to whom.
+    /// The change, and the user, token or object that it concerns.
     pub entry: &'a AuditEntry,
     /// How it came out.
     pub outcome: Outcome,
@@ -45,7 +45,7 @@ pub struct AuditLine<'a> {
     pub status: Option<u16>,
     /// The problem type or OAuth error of the response.
     pub problem: Option<&'a str>,
-    /// Who. `None` if the API key is missing or unknown.
+    /// The actor. `None` if the API key is missing or unknown.
     pub actor: Option<Actor<'a>>,
     /// The client's address.
     pub address: Option<IpAddr>,
@@ -73,7 +73,7 @@ impl<'a> AuditLine<'a> {
         }
     }
 
-    /// The same line with what is known of its request.
+    /// Returns the line with the address and the id of its request.
     pub fn of_request(self, request: &'a AuditedRequest) -> Self {
         Self { address: request.address, request_id: request.id.as_deref(), ..self }
     }

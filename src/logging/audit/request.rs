@@ -1,8 +1,8 @@
-//! What the audit log tells of a request.
+//! The part of an audit line that comes from a request.
 
 use std::net::IpAddr;
 
-/// What an audit line tells of the request that caused it.
+/// The part of an audit line that comes from the request behind the change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditedRequest {
     /// The client's address, through all trusted proxies. `None` for a client on a Unix socket.

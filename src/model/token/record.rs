@@ -112,7 +112,7 @@ impl TokenRecord {
         self.texts.device()
     }
 
-    /// What the application may let its holder do.
+    /// The scopes: what the application may let the holder do.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.texts.scopes().into_iter().flat_map(|scopes| scopes.split(' '))
     }

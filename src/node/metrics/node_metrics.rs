@@ -51,36 +51,7 @@ impl Metrics {
         };
         metrics.registry().register_collector(Box::new(ProcessCollector));
         metrics.collect(ValidationCollector(metrics.validations.clone()));
-        for (name, help, counter) in [
-            ("last_access_flushed", "Last accesses written to the store", &metrics.last_access.flushed),
-            (
-                "last_access_dropped",
-                "Last accesses dropped because the queue was full",
-                &metrics.last_access.dropped,
-            ),
-            (
-                "last_access_failed_writes",
-                "Writes of last accesses that failed",
-                &metrics.last_access.failed_writes,
-            ),
-            (
-                "admin_refusals",
-                "Requests to the admin plane without a valid API key",
-                &metrics.admin_refusals,
-            ),
-            (
-                "trace_spans_exported",
-                "Spans that the trace collector accepted",
-                &metrics.trace_spans.exported,
-            ),
-            (
-                "trace_spans_dropped",
-                "Spans lost because the queue was full or the collector did not accept them",
-                &metrics.trace_spans.dropped,
-            ),
-        ] {
-            metrics.register(name, help, counter.clone());
-        }
+        metrics.register_counters();
         metrics.register(
             "build",
             "The version of Doorward",
@@ -92,6 +63,31 @@ impl Metrics {
         metrics.collect(StateCollector(readiness.clone()));
         metrics.collect(StoreCollector { readiness, store });
         metrics
+    }
+
+    fn register_counters(&self) {
+        for (name, help, counter) in [
+            ("last_access_flushed", "Last accesses written to the store", &self.last_access.flushed),
+            (
+                "last_access_dropped",
+                "Last accesses dropped because the queue was full",
+                &self.last_access.dropped,
+            ),
+            (
+                "last_access_failed_writes",
+                "Writes of last accesses that failed",
+                &self.last_access.failed_writes,
+            ),
+            ("admin_refusals", "Requests to the admin plane without a valid API key", &self.admin_refusals),
+            ("trace_spans_exported", "Spans that the trace collector accepted", &self.trace_spans.exported),
+            (
+                "trace_spans_dropped",
+                "Spans lost because the queue was full or the collector did not accept them",
+                &self.trace_spans.dropped,
+            ),
+        ] {
+            self.register(name, help, counter.clone());
+        }
     }
 
     /// Registers a metric. `doorward_` is put before its name; `help` is without its full stop.

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn the_values_are_those_of_this_process() {
+    fn the_values_describe_this_process() {
         let values = ProcessValues::read().unwrap();
         let wall = crate::clock::Clock::system().wall_ms() as f64 / 1000.0;
         assert!(values.started > wall - 86_400.0 && values.started < wall + 2.0, "{}", values.started);

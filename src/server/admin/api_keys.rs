@@ -41,7 +41,7 @@ pub enum KeyRefusal {
 }
 
 impl ApiKeys {
-    /// These keys, or the generated one if there are none.
+    /// These keys, or the generated one without any.
     pub fn new(keys: Vec<ApiKey>, generated: Option<ApiKey>, clock: Clock) -> Self {
         let api_keys = Self { clock, keys: ArcSwap::default(), generated, expired: RepeatedFault::default() };
         api_keys.replace(keys);
@@ -95,7 +95,7 @@ impl ApiKeys {
     /// nothing about the keys.
     ///
     /// # Errors
-    /// Why there is no such key. Who sends an expired key holds it, so it may learn that it has expired.
+    /// Why there is no such key. A caller that sends an expired key holds it, so the answer may say that it has expired.
     pub fn find(&self, text: &[u8]) -> Result<Arc<KnownKey>, KeyRefusal> {
         let hash = ApiKey::hash_of(text);
         let keys = self.keys.load();

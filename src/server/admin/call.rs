@@ -30,7 +30,7 @@ pub struct AdminCall<'a> {
     pub params: PathParams,
     /// The query and the body.
     pub input: Input,
-    /// What the audit log tells of the request.
+    /// The part of audit lines that comes from the request.
     pub audited: AuditedRequest,
 }
 

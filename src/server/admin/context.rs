@@ -1,4 +1,4 @@
-//! What is known of a request to the admin plane.
+//! The context of a request to the admin plane, for its observers.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use crate::server::request::client::DirectClient;
 use crate::server::request::origin::RequestOrigin;
 use crate::server::request::request_id::RequestId;
 
-/// What is known of a request to the admin plane. It grows while the request is answered.
+/// The context of a request to the admin plane. It grows while the request is answered.
 pub struct CallContext {
     /// The id, in the response and in every log line about the request.
     pub request_id: RequestId,
@@ -25,14 +25,14 @@ pub struct CallContext {
     pub route: Option<&'static Route>,
     /// The name of the API key; `None` until the key is known.
     pub key: Option<String>,
-    /// What the call does, for the audit log; `None` until the route is found, and for a call without credentials.
+    /// The change that the call makes, for the audit log; `None` until the route is found, and for a call without credentials.
     pub entry: Option<AuditEntry>,
     /// Why the call was refused.
     pub refusal: Option<ProblemKind>,
 }
 
 impl CallContext {
-    /// What the head of a request tells.
+    /// Begins with the head of a request.
     pub fn of<B>(admin: &AdminPlane, request: &Request<B>, client: DirectClient) -> Self {
         let trusted_proxies = &admin.settings.trusted_proxies;
         Self {
@@ -46,12 +46,12 @@ impl CallContext {
         }
     }
 
-    /// Returns what the audit log tells of the request.
+    /// Returns the part of audit lines that comes from the request.
     pub fn audited(&self) -> AuditedRequest {
         AuditedRequest { address: self.address, id: Some(self.request_id.to_string()) }
     }
 
-    /// Notes the route that was found, and whom the path names.
+    /// Notes the route that was found, and the user, token or object that the path names.
     pub fn found(&mut self, route: &'static Route, params: &PathParams) {
         self.route = Some(route);
         self.entry = route.handler.action().map(AuditEntry::new);

@@ -47,7 +47,7 @@ impl FeedReaders {
     }
 
     /// Starts a stream from the place in `Last-Event-ID`, if that is of this epoch and still kept, else from now on. The
-    /// stream ends when its API key no longer opens it, before the next event and within [`KEEP_ALIVE`].
+    /// stream ends when its API key no longer opens it, before the next event and within `KEEP_ALIVE`.
     ///
     /// # Errors
     /// 429 if there are too many readers.

@@ -1,4 +1,4 @@
-//! What an answer without an end rests on.
+//! The permission under which an answer without an end continues.
 
 use std::sync::Arc;
 

@@ -19,7 +19,7 @@ use crate::server::transport::body::Body;
 pub struct Observation {
     admin: Arc<AdminPlane>,
     began: ClockReading,
-    /// What is known of the call.
+    /// The context of the call.
     pub context: CallContext,
 }
 

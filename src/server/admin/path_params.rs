@@ -34,7 +34,7 @@ impl PathParams {
         Some(())
     }
 
-    /// Tells the audit log whom the path names.
+    /// Notes in the audit entry the user, token or object that the path names.
     pub fn tell(&self, entry: &mut AuditEntry) {
         entry.token = self.id;
         entry.user.clone_from(&self.user);

@@ -78,7 +78,7 @@ async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut Call
     }
 }
 
-/// Returns the API key of a call, and tells `context` its name.
+/// Returns the API key of a call, and notes its name in `context`.
 ///
 /// # Errors
 /// 401 without a valid key, 403 for a key that lacks a scope.
@@ -101,7 +101,7 @@ fn oauth_response(admin: &AdminPlane, context: &mut CallContext, answer: OAuthAn
     })
 }
 
-/// Tells `context` why the call is refused, and the log, if the store is the cause.
+/// Notes in `context` why the call is refused, and logs it if the store is the cause.
 fn note_refusal(
     admin: &AdminPlane,
     context: &mut CallContext,

@@ -81,11 +81,11 @@ pub enum Handler {
     Public(fn(&AdminPlane) -> Response<Body>),
     /// `Authorization: Bearer` with an API key that has all of these scopes. Changes nothing.
     Read(&'static [Scope], for<'a> fn(AdminCall<'a>) -> BoxFuture<'a, Answer>),
-    /// The same credentials. Does this, and tells the audit entry what it knows.
+    /// Takes the credentials of `Read`. Makes this change, and completes the audit entry.
     Change(Action, &'static [Scope], for<'a> fn(AdminCall<'a>, &'a mut AuditEntry) -> BoxFuture<'a, Answer>),
     /// An API key with one of these scopes, in any of the ways in which an OAuth client authenticates. Changes nothing.
     OAuthRead(&'static [Scope], for<'a> fn(OAuthCall<'a>) -> BoxFuture<'a, OAuthAnswer>),
-    /// The same credentials. Does this, and tells the audit entry what it knows.
+    /// Takes the credentials of `OAuthRead`. Makes this change, and completes the audit entry.
     OAuthChange(
         Action,
         &'static [Scope],

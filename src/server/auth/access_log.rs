@@ -16,10 +16,10 @@ use crate::server::transport::body::Body;
 use crate::token_string::TokenId;
 use crate::values::AccessLogRule;
 
-/// What the log has.
+/// The contents of the log.
 #[derive(Clone, Copy, Debug)]
 pub struct AccessLogOptions {
-    /// Which requests.
+    /// The requests that are logged.
     pub rule: AccessLogRule,
     /// The most lines per second.
     pub max_per_second: u32,
@@ -28,7 +28,7 @@ pub struct AccessLogOptions {
 /// The access log of one validation thread.
 pub struct AccessLog {
     clock: Clock,
-    /// One in so many of the requests that pass; 0 for none.
+    /// Of so many requests that pass, one is logged; 0 for none.
     one_in: u32,
     max_per_second: u32,
     passed: AtomicU32,
@@ -37,10 +37,10 @@ pub struct AccessLog {
     suppressed: AtomicU64,
 }
 
-/// What a line tells of a decision.
+/// The part of a line that comes from the decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedOutcome {
-    /// What was decided, and why.
+    /// The decision, and its reason.
     pub result: &'static str,
     /// The status of the answer.
     pub status: StatusCode,
@@ -114,7 +114,7 @@ impl AccessLog {
         .write();
     }
 
-    /// Whether a request is logged: each that may not pass, and the sampled ones of the others.
+    /// Whether a request is logged: each that may not pass, and a sample of the others.
     fn wants(&self, status: StatusCode) -> bool {
         if status != StatusCode::OK {
             return true;
@@ -145,7 +145,7 @@ impl AccessLog {
     }
 }
 
-/// What a line tells of a valid token: its id and its user.
+/// Returns the part of a line that names a valid token: its id and its user.
 pub fn holder_of(record: &TokenRecord) -> (TokenId, String) {
     (record.id, record.user().to_owned())
 }

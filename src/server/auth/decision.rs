@@ -51,14 +51,14 @@ pub struct Undecided {
     look_up: LookUp<'static>,
     admission: Admission,
     span: Option<Box<RequestSpan>>,
-    /// What the audit log tells of the request, if the token string turns out to be a copy.
+    /// The request as an audit line shows it, if the token string turns out to be a copy.
     audited: Box<AuditedRequest>,
-    /// What the access log needs of the request, if the log is on.
+    /// The request as the access log shows it, if the log is on.
     pub(super) logged: Option<Box<LoggedRequest>>,
 }
 
 /// Decides on an auth subrequest if that is possible without waiting. `answer` turns the decision into the answer while
-/// the record is at hand. `span` is that of a sampled request.
+/// the record is at hand. `span` is the span of a sampled request.
 pub fn decide<R>(
     validator: &Validator,
     settings: &ValidationSettings,

@@ -97,11 +97,9 @@ impl<'a> IdentityHeaders<'a> {
                 utf8_percent_encode(value, ESCAPED).for_each(|part| out.extend_from_slice(part.as_bytes()));
             }
         }
-        for (name, value) in [("\r\nx-auth-scopes: ", self.scopes), ("\r\nx-auth-via: ", self.via)] {
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(value.as_bytes());
+        for part in ["\r\nx-auth-scopes: ", self.scopes, "\r\nx-auth-via: ", self.via, "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
         }
-        out.extend_from_slice(b"\r\n");
     }
 
     /// Inserts the headers into hyper's map.

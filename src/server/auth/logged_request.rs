@@ -1,4 +1,4 @@
-//! What the access log needs of a request.
+//! A request as the access log shows it.
 
 use std::net::IpAddr;
 
@@ -8,8 +8,8 @@ use crate::server::request::origin::RequestOrigin;
 use crate::server::request::request_id::request_id_in;
 use crate::values::TrustedProxies;
 
-/// What a line tells of a request; the default for a request that was not read. It outlives the request, which is gone
-/// when the store has answered.
+/// The part of a line that comes from the request; the default for a request that was not read. It outlives the request,
+/// which is gone when the store has answered.
 #[derive(Default)]
 pub struct LoggedRequest {
     pub(super) method: Option<String>,
@@ -21,7 +21,7 @@ pub struct LoggedRequest {
 }
 
 impl LoggedRequest {
-    /// Reads what a line tells of a request to this path.
+    /// Reads the part of a line from a request to this path.
     pub fn of<H: RequestHeaders + ?Sized>(
         origin: &RequestOrigin<'_, H>,
         path: &str,

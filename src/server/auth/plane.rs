@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::access_log::{AccessLog, LoggedOutcome};
@@ -30,7 +30,7 @@ use crate::server::request::origin::RequestOrigin;
 use crate::server::request::span::{RequestSpan, RequestTracer, later_within};
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
-use crate::server::transport::response::{empty, unavailable, with_body};
+use crate::server::transport::response::{empty, method_not_allowed, unavailable, with_body};
 use crate::token_string::TokenId;
 use crate::validation::Validator;
 
@@ -207,12 +207,6 @@ fn not_found(path: &str) -> Response<Body> {
     let Some(hint) = not_found_on_validation(path) else { return empty(StatusCode::NOT_FOUND) };
     let mut response = with_body(StatusCode::NOT_FOUND, hint);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
-}
-
-fn method_not_allowed(allowed: &'static str) -> Response<Body> {
-    let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

@@ -72,7 +72,7 @@ fn decide(
         plane.log_response(&response, None, || LoggedRequest::of(&origin, &path, trusted));
         return Progress::Decided(response);
     };
-    // An Envoy that does not trace sends no `traceparent` of its own, but passes on that of the request.
+    // An Envoy that does not trace sends no `traceparent` of its own, but passes on the request's.
     let span = plane.tracer.as_ref().and_then(|tracer| {
         let parent = parent.or_else(|| sampled_parent(&headers))?;
         Some(tracer.begin_call(METHOD, &parent, &origin))

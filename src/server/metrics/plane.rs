@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
 use super::text::metrics_response;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
 use crate::server::transport::reply::Reply;
-use crate::server::transport::response::empty;
+use crate::server::transport::response::{empty, method_not_allowed};
 
 /// Answers the requests of scrapers.
 pub struct MetricsPlane {
@@ -26,11 +25,7 @@ impl MetricsPlane {
         let is_known = matches!(path, "/metrics" | "/livez" | "/readyz");
         let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
         let response = match path {
-            _ if is_known && !is_get => {
-                let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-                response
-            }
+            _ if is_known && !is_get => method_not_allowed("GET, HEAD"),
             "/metrics" => metrics_response(&self.metrics, request.headers()),
             "/livez" => empty(StatusCode::OK),
             "/readyz" => self.readiness.response(),

@@ -13,7 +13,7 @@ const MAX_SHOWN_MISTAKES: usize = 10;
 pub struct LastReload {
     /// When it ended, in milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// The names of the settings with a mistake, at most [`MAX_SHOWN_MISTAKES`]. If there is any, the reload was refused.
+    /// The names of the settings with a mistake, at most `MAX_SHOWN_MISTAKES`. If there is any, the reload was refused.
     pub mistakes: Vec<String>,
     /// The settings that the sources change and the running server keeps until its restart.
     pub needs_restart: Vec<&'static str>,
@@ -68,7 +68,7 @@ impl ReloadStatus {
         self.succeeded.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Records a refused reload. What needs a restart stays as it was known.
+    /// Records a refused reload. The settings that need a restart stay as they were known.
     pub(super) fn refuse<'a>(&self, now_ms: u64, mistakes: impl IntoIterator<Item = &'a str>) {
         let mut names = Vec::new();
         for name in mistakes {

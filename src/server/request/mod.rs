@@ -1,4 +1,4 @@
-//! What a request carries: headers, its id, credentials, its origin, and the cookie of its token.
+//! The parts of a request: headers, its id, credentials, its origin, and the cookie of its token.
 
 pub mod client;
 pub mod credentials;

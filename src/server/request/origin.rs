@@ -24,7 +24,7 @@ static X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 static X_ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
 static X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
 
-/// The parts of a request that tell where it came from and what it wants.
+/// The parts of a request that say where it came from and what it wants.
 #[derive(Debug)]
 pub struct RequestOrigin<'a, H: ?Sized> {
     /// Its headers.
@@ -74,7 +74,7 @@ impl<H: RequestHeaders + ?Sized> RequestOrigin<'_, H> {
         nearest
     }
 
-    /// Returns what the audit log tells of the request. Apart, so that the code of the hot path is no larger for it.
+    /// Returns the part of an audit line that comes from the request. Apart, so that the code of the hot path is no larger for it.
     #[inline(never)]
     pub(crate) fn audited(&self, trusted: &TrustedProxies) -> AuditedRequest {
         let id = request_id_in(self.headers).map(str::to_owned);

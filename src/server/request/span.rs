@@ -129,7 +129,7 @@ impl RequestSpan {
         self.span.set("doorward.request_id", id.to_owned());
     }
 
-    /// Does work for this span. What it asks the store becomes child spans.
+    /// Does work for this span. Its calls of the store become child spans.
     pub async fn within<T>(&self, work: impl Future<Output = T>) -> T {
         active::within(&self.span, work).await
     }

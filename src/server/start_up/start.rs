@@ -59,29 +59,11 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
     let traces = start_traces(&config, &node, &entropy)?;
     let tracer = traces.as_ref().map(TraceExport::tracer);
     let settings = validation_settings(&config);
-    let parts = ThreadParts {
-        service: node.service().clone(),
-        settings: settings.clone(),
-        readiness: node.readiness().clone(),
-        tls: tls.validation.clone(),
-        grpc_tls: tls.grpc.clone(),
-        request_timeout: Duration::from_millis(config.request_timeout_ms),
-        tracer: tracer.map(|tracer| request_tracer(tracer, &config, tls.validation.is_some())),
-        access_log: AccessLogOptions { rule: config.access_log, max_per_second: config.access_log_rate },
-    };
+    let parts = thread_parts(&config, &node, settings.clone(), &tls, tracer);
     let validation_threads = ValidationThreads::start(thread_count, parts, node.metrics()).await?;
     let generated_key = if config.all_api_keys().is_empty() { Some(generate_key(&entropy)?) } else { None };
     let (generated_key, generated_admin_key) = generated_key.unzip();
-    let clock = node.service().clock().clone();
-    let reloader = Reloader {
-        running: config.clone(),
-        service: node.service().clone(),
-        tls: tls.clone(),
-        status: Arc::new(ReloadStatus::started_at(clock.now_ms())),
-        api_keys: Arc::new(ApiKeys::new(config.all_api_keys(), generated_key, clock)),
-        token_keys: node.token_keys().clone(),
-        checks: settings.checks.clone(),
-    };
+    let reloader = reloader(&config, &node, &settings, &tls, generated_key);
     let connections = connections(&listeners, limits, node.service().clock());
     let admin =
         admin_plane(&config, &node, settings, &reloader, connections.clone(), &entropy, tracer).await?;
@@ -127,6 +109,45 @@ fn start_traces(config: &Config, node: &Node, entropy: &Entropy) -> Result<Optio
 
 fn request_tracer(tracer: &Tracer, config: &Config, is_tls: bool) -> RequestTracer {
     RequestTracer { tracer: tracer.clone(), is_tls, trusted_proxies: config.trusted_proxies.clone() }
+}
+
+fn thread_parts(
+    config: &Config,
+    node: &Node,
+    settings: ValidationSettings,
+    tls: &TlsOfListeners,
+    tracer: Option<&Tracer>,
+) -> ThreadParts {
+    ThreadParts {
+        service: node.service().clone(),
+        settings,
+        readiness: node.readiness().clone(),
+        tls: tls.validation.clone(),
+        grpc_tls: tls.grpc.clone(),
+        request_timeout: Duration::from_millis(config.request_timeout_ms),
+        tracer: tracer.map(|tracer| request_tracer(tracer, config, tls.validation.is_some())),
+        access_log: AccessLogOptions { rule: config.access_log, max_per_second: config.access_log_rate },
+    }
+}
+
+/// Collects what a reload changes.
+fn reloader(
+    config: &Config,
+    node: &Node,
+    settings: &ValidationSettings,
+    tls: &TlsOfListeners,
+    generated_key: Option<ApiKey>,
+) -> Reloader {
+    let clock = node.service().clock().clone();
+    Reloader {
+        running: config.clone(),
+        service: node.service().clone(),
+        tls: tls.clone(),
+        status: Arc::new(ReloadStatus::started_at(clock.now_ms())),
+        api_keys: Arc::new(ApiKeys::new(config.all_api_keys(), generated_key, clock)),
+        token_keys: node.token_keys().clone(),
+        checks: settings.checks.clone(),
+    }
 }
 
 fn start_acceptors(

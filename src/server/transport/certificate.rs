@@ -1,9 +1,10 @@
 //! The validity of certificates, for `doorward doctor` and the metrics.
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
+
+use crate::certificates::certificates;
 
 /// From when to when a certificate is valid, in seconds since the Unix epoch (RFC 5280 section 4.1.2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +26,9 @@ impl Validity {
         })
     }
 
-    /// Reads the validity of each certificate in PEM; `None` if one cannot be read.
+    /// Reads the validity of each certificate in PEM; `None` if there is none, or one cannot be read.
     pub fn of_each(pem: &[u8]) -> Option<Vec<Self>> {
-        CertificateDer::pem_slice_iter(pem).map(|certificate| Self::of(&certificate.ok()?)).collect()
+        certificates(pem).ok()?.iter().map(Self::of).collect()
     }
 
     /// Returns when all certificates of a chain in PEM are valid: it ends with the certificate that expires first. `None`

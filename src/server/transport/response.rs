@@ -1,7 +1,7 @@
 //! Responses that both planes give: none of them may be cached.
 
 use bytes::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
 use super::body::Body;
@@ -41,6 +41,13 @@ pub(crate) fn with_json_type(
     bytes.push(b'\n');
     let mut response = with_body(status, bytes);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Builds the 405 of a path that takes these methods, separated by commas.
+pub fn method_not_allowed(allowed: &'static str) -> Response<Body> {
+    let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_rustls::rustls;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::time_provider::TimeProvider;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::certificate::Validity;
+use crate::certificates::{authorities, certificates};
 use crate::clock::Clock;
 use crate::files::{FileError, read_bounded};
 
@@ -131,21 +132,18 @@ impl Content {
         &self,
         provider: Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ClientCertVerifier>, FileError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in self.certificates()? {
-            roots.add(certificate).map_err(|error| problem(self.setting, error))?;
-        }
+        let roots = authorities(&self.bytes).map_err(|unusable| self.problem(&unusable))?;
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
             .map_err(|error| problem(self.setting, error))
     }
 
     fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, FileError> {
-        let certificates: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&self.bytes).collect();
-        match certificates {
-            Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-            _ => Err(problem(self.setting, "the file holds no certificate in PEM")),
-        }
+        certificates(&self.bytes).map_err(|unusable| self.problem(&unusable))
+    }
+
+    fn problem(&self, rest: &str) -> FileError {
+        problem(self.setting, format!("the file {rest}"))
     }
 }
 

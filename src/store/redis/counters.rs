@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use prometheus_client::metrics::histogram::Histogram;
 use redis::RedisError;
 
-/// What a connection is for.
+/// The purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionUse {
     /// Look-ups of validations.
@@ -82,7 +82,7 @@ pub struct RedisCounters {
     pub pool_wait: Histogram,
 }
 
-/// The counters of one use. Validation threads share those of look-ups, which count one addition for each pipeline.
+/// The counters of one use. Validation threads share the counters of look-ups: one addition for each pipeline.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct UseCounters {

@@ -79,7 +79,7 @@ fn a_closed_pipe_ends_the_command() {
 }
 
 #[test]
-fn the_feed_is_resumed_after_a_restart_and_tells_of_the_gap() {
+fn the_feed_is_resumed_after_a_restart_with_a_gap() {
     let dir = tempfile::tempdir().unwrap();
     let admin_listen = format!("unix:{}", dir.path().join("admin.sock").display());
     let mut server = Server::start(&[("DOORWARD_ADMIN_LISTEN", &admin_listen)]);

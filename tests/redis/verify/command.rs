@@ -27,7 +27,7 @@ async fn damaged(redis: &RedisServer) -> TestStore {
 }
 
 #[tokio::test]
-async fn the_exit_code_tells_damage_from_none() {
+async fn the_exit_code_says_whether_there_is_damage() {
     let redis = RedisServer::start();
     let (code, text, stderr) = verify(&redis, &[]);
     assert_eq!((code, text.contains("No damage was found.")), (0, true), "{text}{stderr}");
@@ -52,7 +52,7 @@ async fn the_exit_code_tells_damage_from_none() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_verified_is_told_from_damage() {
+async fn a_store_that_cannot_be_verified_has_another_exit_code_than_damage() {
     let redis = RedisServer::start();
     let embedded = outcome(&["verify"], &[]);
     assert_eq!(embedded.0, 78, "{embedded:?}");

@@ -70,7 +70,7 @@ async fn a_restored_token_is_revoked_with_all_of_its_user() {
     assert!(on.token(&token, NOW_MS).await.unwrap().revoked.is_some());
 }
 
-/// A repair restores what a revocation finds, and revives nobody.
+/// A repair restores the entries that a revocation needs, and revives no token.
 #[tokio::test]
 async fn a_repair_revives_no_token() {
     let on = TestStore::owning(RedisServer::start()).await;

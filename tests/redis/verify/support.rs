@@ -29,7 +29,7 @@ pub fn counts(report: &VerificationReport, left: bool) -> BTreeMap<&'static str,
     counts.filter(|(_, count)| *count > 0).collect()
 }
 
-/// Asserts that a run finds no damage. Notes are none.
+/// Asserts that a run finds no damage. Notes are allowed.
 pub fn assert_healthy(report: &VerificationReport) {
     let damage: Vec<_> =
         report.findings.iter().filter(|(kind, _)| kind.severity() == Severity::Damage).collect();

@@ -32,7 +32,7 @@ pub struct OAuthCall<'a> {
     pub token: String,
     /// Whether the use of the token counts as an access.
     pub access: Access,
-    /// What the audit log tells of the request.
+    /// The part of audit lines that comes from the request.
     pub audited: AuditedRequest,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! 1. [`parse_next`] finds a common request in the bytes that were read.
 //! 2. [`ValidationPlane::decide`] decides on it, as on any other.
-//! 3. [`response::write`] appends the answer to those that wait already.
+//! 3. `response::write` appends the answer to those that wait already.
 //! 4. When all that was read is answered, all answers are sent together.
 //!
 //! With the first request that is not common, hyper takes over the connection for good.
@@ -89,7 +89,7 @@ struct FastPathConnection<'a, T> {
 /// The answers that are not sent yet.
 struct Answers {
     bytes: Vec<u8>,
-    /// Whether the last answer told the client that the connection ends.
+    /// Whether the last answer announced the end of the connection.
     is_last: bool,
     date: DateText,
 }

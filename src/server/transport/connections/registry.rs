@@ -25,7 +25,7 @@ const STUCK_SWEEPS: u32 = 1;
 /// The pause before the next search if no connection could make room.
 const EVICTION_PAUSE: Duration = Duration::from_millis(100);
 
-/// What the metrics show of a listener's connections.
+/// The figures of a listener's connections, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionStats {
     /// Open now.

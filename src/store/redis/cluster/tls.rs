@@ -7,11 +7,10 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError, TlsCertificates};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use crate::certificates::{authorities, system_authorities};
 use crate::files::{RELOAD_INTERVAL, read_bounded};
 use crate::values::HostPort;
 
@@ -92,20 +91,10 @@ impl Authorities {
         if CryptoProvider::get_default().is_none() {
             let _ = provider.clone().install_default();
         }
-        let mut roots = RootCertStore::empty();
-        match &pem {
-            Some(pem) => {
-                for certificate in CertificateDer::pem_slice_iter(pem) {
-                    let certificate = certificate.map_err(|_| "is not PEM".to_owned())?;
-                    roots.add(certificate).map_err(|_| "holds an unusable certificate".to_owned())?;
-                }
-                if roots.is_empty() {
-                    return Err("holds no certificate".into());
-                }
-            }
-            // Unusable ones are skipped: the operator of this service cannot change the system's list.
-            None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-        }
+        let roots = match &pem {
+            Some(pem) => authorities(pem)?,
+            None => system_authorities(),
+        };
         let config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?

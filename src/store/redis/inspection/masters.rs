@@ -69,7 +69,7 @@ impl Inspection {
         let mut servers = HashMap::new();
         for (master, (state, fault)) in masters.iter().zip(inspected) {
             report.masters.push(self.master_report(master, &state));
-            // What a lost server last said stays true only of its settings.
+            // Only the settings that a lost server last reported stay true.
             let is_lost = fault.as_ref().is_some_and(|fault| fault.kind.is_of_connection());
             let lasts = |known: &&Fault| !is_lost || known.kind.severity() == Severity::Warning;
             report.faults.extend(state.faults.iter().filter(lasts).cloned());

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_memory_is_told_from_a_nearly_full_one() {
+    fn a_full_memory_is_another_fault_than_a_nearly_full_one() {
         for (used, limit, expected) in [
             (5, 0, None),
             (899, 1000, None),

@@ -4,7 +4,7 @@
 //! Each inspection checks that every master takes writes, and the schema. Version, policies, permissions, memory,
 //! persistence and replicas are checked on each new connection and in every few inspections after that.
 //!
-//! `doorward doctor` runs the same inspection once, as a [`server::Depth::CheckUp`].
+//! `doorward doctor` runs the same inspection once, as a `server::Depth::CheckUp`.
 
 pub mod failover;
 pub mod faults;

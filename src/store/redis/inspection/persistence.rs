@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_restart_loses_is_told() {
+    fn the_losses_of_a_restart_are_reported() {
         let with = |appendonly: bool, settings: Option<&[(&str, &str)]>| {
             let persistence = PersistenceFacts { is_aof_on: Some(appendonly), ..PersistenceFacts::default() };
             let facts = ServerFacts { persistence, ..ServerFacts::default() };

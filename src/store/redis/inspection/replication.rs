@@ -8,7 +8,7 @@ use crate::store::report::{Fault, FaultKind};
 /// A replica that last acknowledged its master's data longer ago is behind. The default of `min-replicas-max-lag`.
 const MAX_LAG_S: u64 = 10;
 
-/// Returns the fault of a server that is a replica. On a Cluster the map of the slots tells who is a master.
+/// Returns the fault of a server that is a replica. On a Cluster the map of the slots says which servers are masters.
 pub(crate) fn role(topology: &Topology, address: &ServerAddress, facts: &ServerFacts) -> Option<Fault> {
     let master = facts.replica_of.as_ref().filter(|_| !topology.is_cluster())?;
     Some(replica(address, format!("the server is a replica of {master}")))

@@ -39,7 +39,7 @@ pub(crate) struct ServerState {
     /// `None` until the server was reached, and after it was lost.
     connection: Option<MultiplexedConnection>,
     pub(crate) facts: ServerFacts,
-    /// What the server writes to the disk, in words.
+    /// The server's persistence, in words.
     pub(crate) persistence: String,
     pub(crate) faults: Vec<Fault>,
     /// Whether there ever was a full inspection.

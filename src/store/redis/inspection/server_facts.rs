@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::store::report::MemoryUse;
 
-/// What a server says of itself; empty if it does not tell.
+/// The facts that a server reports of itself; empty if it reports none.
 #[derive(Clone, Default)]
 pub(crate) struct ServerFacts {
     /// The name, "redis" or "valkey", and the version.
@@ -28,7 +28,7 @@ pub(crate) struct ReplicaFacts {
     pub(crate) lag_s: u64,
 }
 
-/// What a server writes to the disk.
+/// The persistence of a server.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct PersistenceFacts {
     /// `None` if the server does not tell.

@@ -62,10 +62,7 @@ impl PipelineShared {
             }
             let is_over = !self.topology.map().contains(&self.master);
             if !is_over {
-                self.topology.counters.count_error(ConnectionUse::LookUp, kind);
-                if was_up {
-                    self.topology.counters.count_reconnect(ConnectionUse::LookUp);
-                }
+                self.count_loss(kind, was_up);
             }
             let (phase, is_young) = self.apply_loss(then, is_over, seen);
             attempts += 1;
@@ -94,6 +91,14 @@ impl PipelineShared {
                     }
                 }
             }
+        }
+    }
+
+    /// Counts a lost connection to a server that is still a master.
+    fn count_loss(&self, kind: RedisErrorKind, was_up: bool) {
+        self.topology.counters.count_error(ConnectionUse::LookUp, kind);
+        if was_up {
+            self.topology.counters.count_reconnect(ConnectionUse::LookUp);
         }
     }
 

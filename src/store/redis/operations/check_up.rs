@@ -130,7 +130,7 @@ impl RedisStore {
         tracking.exec_async(&mut connection).await
     }
 
-    /// Publishes a message on a channel beside that of events, to which no node listens, and receives it.
+    /// Publishes a message on a channel beside the channel of events, to which no node listens, and receives it.
     async fn try_events(&self) -> Trial {
         let masters = self.masters_with_tokens();
         let Some(master) = masters.first() else { return Trial::NotTried("no master is known".into()) };

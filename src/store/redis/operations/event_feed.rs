@@ -1,7 +1,7 @@
 //! The worker that fills the live feed with the events that scripts publish (lua/shared/events.lua).
 //!
 //! The worker has its own connection. On a Cluster, the bus carries each message to every server, so one connection to any
-//! of them receives all events; [`BusProbes`] find out if that fails.
+//! of them receives all events; `BusProbes` find out if that fails.
 //!
 //! **The feed gets a gap whenever events may be missing**: with each new connection; when a master is gone, because its last
 //! messages may be lost; and when a bus link was made again. The worker connects to the next master when its server is not

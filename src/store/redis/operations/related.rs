@@ -175,7 +175,7 @@ impl RedisStore {
     }
 }
 
-/// Returns the token's user, or why the token is left as it is. The answer is that of lua/relate_object.lua or
+/// Returns the token's user, or why the token is left as it is. The answer comes from lua/relate_object.lua or
 /// lua/unrelate_object.lua.
 fn related(answer: Vec<Value>) -> Result<Outcome<String>, StoreError> {
     Ok(Err(match answer.as_slice() {

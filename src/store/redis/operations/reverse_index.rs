@@ -10,9 +10,7 @@
 //!
 //! A reader of entries reads the tokens too, and removes stale entries: of revoked tokens, and, unless the entry is young,
 //! of tokens that do not name the object or are gone. A young entry may be of a token that is being written. So the index is
-//! complete as long as no node pauses for [`YOUNG_ENTRY_SECONDS`] between its two writes.
-//!
-//! [`YOUNG_ENTRY_SECONDS`]: super::stale_entries::YOUNG_ENTRY_SECONDS
+//! complete as long as no node pauses for `YOUNG_ENTRY_SECONDS` (`stale_entries`) between its two writes.
 
 use std::collections::BTreeMap;
 

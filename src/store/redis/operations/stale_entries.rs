@@ -40,7 +40,7 @@ pub(crate) enum StaleEntry {
         user: String,
         token: TokenId,
         takeover: TakeoverId,
-        /// Until when the record of the takeover is kept; 0 if there is none.
+        /// Until when the record of the takeover is kept; 0 without a record.
         kept_until_ms: u64,
     },
 }

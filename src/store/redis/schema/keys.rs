@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn foreign_keys_are_told_from_ours() {
+    fn foreign_keys_are_recognised() {
         let keys = Keys::new("dw:");
         for own in ["dw:t:{8c4d}:YRgw02QaaPlKaQ", "dw:u:{8c4d}:a b", "dw:m:schema", "dw:m:probe:{8c4d}"] {
             assert!(keys.is_of_a_kind(own.as_bytes()), "{own}");

@@ -17,21 +17,22 @@ use crate::store::redis::schema::codec::primitives::pack_named;
 use crate::store::redis::schema::script::Script;
 use crate::store::redis::schema::scripts::VerificationScripts;
 use crate::token_string::HashTag;
+use crate::values::stale_grace::MAX_STALE_GRACE_MS;
 
 /// Items in one script call: few enough to hold the server for well under a millisecond.
 const ITEMS_PER_CALL: usize = 64;
 /// Script calls that are under way at once: on a Cluster each is for one slot.
 const CALLS_AT_ONCE: usize = 16;
-/// The longest `stale-grace` that can be set, which old TTLs may include.
-const LONGEST_GRACE_MS: u64 = 24 * 3600 * 1000;
+
+/// The arguments of a script after the hash tag, as the head of the script lists them.
+pub(crate) type ScriptArgs = Vec<Vec<u8>>;
 
 /// Something that a script checks.
 pub(crate) struct Item {
     pub(crate) hash_tag: HashTag,
     /// Its key, which routes the call.
     pub(crate) key: String,
-    /// The arguments after the hash tag, as the head of the script lists them.
-    pub(crate) args: Vec<Vec<u8>>,
+    pub(crate) args: ScriptArgs,
 }
 
 /// The findings of a script: the position of the item, what is wrong, and whether it was repaired.
@@ -84,7 +85,7 @@ impl Verifier<'_> {
         let args = pack_named(&Args {
             repair: self.options.repairs,
             tolerance_ms: TOLERANCE_MS,
-            longest_grace_ms: LONGEST_GRACE_MS,
+            longest_grace_ms: MAX_STALE_GRACE_MS,
             max: MAX_TAKEOVERS_PER_TOKEN,
             retention_ms: self.store.limits.takeover_retention_ms,
         });

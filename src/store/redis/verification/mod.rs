@@ -33,4 +33,5 @@ pub mod report;
 pub mod run;
 pub mod takeover_entries;
 pub mod tokens;
+pub mod user_keys;
 pub mod verifier;

@@ -122,19 +122,13 @@ impl Verifier<'_> {
         self.check_sets(link, &ttls).await
     }
 
-    /// Lets the script check sets of the reverse index: their TTL, or a malformed member of each.
-    pub(crate) async fn check_sets(&mut self, link: &MasterLink, items: &[Item]) -> Result<(), StoreError> {
+    /// Lets the script check objects' indexes: their TTL, or a malformed member of each.
+    async fn check_sets(&mut self, link: &MasterLink, items: &[Item]) -> Result<(), StoreError> {
         for (at, kind, is_repaired) in
             self.inspect(link, |scripts| &scripts.verify_reverse_index, items).await?
         {
-            let (kind_letter, name, member) = match items[at].args.as_slice() {
-                [letter, name, member] => (letter.first().copied().unwrap_or(b'r'), name, member),
-                _ => continue,
-            };
-            let is_shown = kind_letter == b'r' || self.options.shows_users;
-            let name = if is_shown { String::from_utf8_lossy(name) } else { "<user>".into() };
-            let key = self.store.keys.key(char::from(kind_letter), items[at].hash_tag, &name);
-            self.add_member(kind, is_repaired, &key, member);
+            let Item { key, args, .. } = &items[at];
+            self.add_member(kind, is_repaired, key, args.last().map_or(b"", Vec::as_slice));
         }
         Ok(())
     }

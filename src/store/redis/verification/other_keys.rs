@@ -5,7 +5,7 @@ use redis::{Value, cmd, from_redis_value_ref, pipe};
 use super::damage::Kind;
 use super::key_name::UserKey;
 use super::link::MasterLink;
-use super::report::printable;
+use super::report::shown;
 use super::verifier::Verifier;
 use crate::store::error::StoreError;
 use crate::store::redis::errors::unexpected;
@@ -119,7 +119,7 @@ impl Verifier<'_> {
     /// Reports keys that are not in the schema.
     pub(crate) fn note_unknown(&mut self, keys: &[Vec<u8>]) {
         for key in keys {
-            self.report.add(Kind::UnknownKey, false, || printable(key));
+            self.report.add(Kind::UnknownKey, false, || shown(key));
         }
     }
 }

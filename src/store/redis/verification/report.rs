@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::damage::{Kind, Severity};
+use crate::printable::printable;
 
 /// The most example keys of each kind.
 pub const MAX_EXAMPLES: usize = 10;
@@ -69,28 +70,14 @@ impl VerificationReport {
     }
 }
 
-/// Makes a key or member printable.
-pub(crate) fn printable(bytes: &[u8]) -> String {
-    let shown = &bytes[..bytes.len().min(MAX_SHOWN_BYTES)];
-    let mut text = String::new();
-    for chunk in shown.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
-        }
-        text += &chunk.invalid().escape_ascii().to_string();
-    }
-    text
+/// Returns a key or member as the report shows it.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    printable(&bytes[..bytes.len().min(MAX_SHOWN_BYTES)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_are_printable() {
-        assert_eq!(printable("dw:u:{8c4d}:ü\n".as_bytes()), "dw:u:{8c4d}:ü\\n");
-        assert_eq!(printable(b"\xff\xfe"), "\\xff\\xfe");
-    }
 
     #[test]
     fn examples_are_few_and_repairs_are_subtracted() {

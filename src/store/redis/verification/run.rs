@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use redis::cmd;
 
 use super::batch::Batch;
+use super::devices::DEVICE_MAPS;
+use super::indexes::INDEXES;
 use super::link::MasterLink;
 use super::progress::{Progress, VerifyOptions};
 use super::report::VerificationReport;
+use super::takeover_entries::{ACTING, TAKEN_OVER};
 use super::verifier::Verifier;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::address::ServerAddress;
@@ -108,13 +111,13 @@ impl Verifier<'_> {
 
     async fn check_batch(&mut self, link: &MasterLink, batch: Batch) -> Result<(), StoreError> {
         self.check_tokens(link, &batch.tokens).await?;
-        self.check_indexes(link, batch.indexes).await?;
+        self.check_user_keys(link, &INDEXES, batch.indexes).await?;
         self.check_histories(link, &batch.takeovers).await?;
-        self.check_user_sets(link, 'v', batch.taken_over).await?;
-        self.check_user_sets(link, 'a', batch.acting).await?;
+        self.check_user_keys(link, &TAKEN_OVER, batch.taken_over).await?;
+        self.check_user_keys(link, &ACTING, batch.acting).await?;
         self.check_events(link, batch.events).await?;
         self.check_devices(link, &batch.devices).await?;
-        self.check_device_maps(link, batch.device_maps).await?;
+        self.check_user_keys(link, &DEVICE_MAPS, batch.device_maps).await?;
         self.check_objects(link, batch.objects).await?;
         self.check_permanent(link, &batch.permanent).await?;
         self.note_unknown(&batch.unknown);

@@ -5,16 +5,28 @@ use std::collections::HashMap;
 use redis::{Value, pipe};
 
 use super::damage::Kind;
-use super::inspect::Item;
+use super::inspect::{Item, ScriptArgs};
 use super::key_name::UserKey;
 use super::link::{MasterLink, for_each_key};
-use super::pages::{Page, Pages};
+use super::user_keys::UserKeyCheck;
 use super::verifier::{TOLERANCE_MS, Verifier};
 use crate::model::takeover::{MAX_TAKEOVERS_PER_USER, NewTakeover, Takeover};
 use crate::model::token::Token;
 use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::takeover::{self as codec, reverse_index_member};
 use crate::token_string::{HashTag, ID_CHARS, TokenId};
+
+/// The takeovers of users taken over.
+pub(crate) const TAKEN_OVER: UserKeyCheck = UserKeyCheck {
+    kind: 'v',
+    scan: "ZSCAN",
+    script: |scripts| &scripts.verify_reverse_index,
+    args: |user, member| set_args('v', user, member),
+};
+
+/// Users' tokens with takeovers.
+pub(crate) const ACTING: UserKeyCheck =
+    UserKeyCheck { kind: 'a', args: |user, member| set_args('a', user, member), ..TAKEN_OVER };
 
 impl Verifier<'_> {
     /// Checks that the index of the user taken over names each takeover under way.
@@ -120,37 +132,13 @@ impl Verifier<'_> {
         }
         Some(takeovers)
     }
+}
 
-    /// Checks users' sets of this kind, `v` or `a`: TTL, and malformed members.
-    pub(crate) async fn check_user_sets(
-        &mut self,
-        link: &MasterLink,
-        kind: char,
-        users: Vec<UserKey>,
-    ) -> Result<(), StoreError> {
-        let users = self.in_place(kind, users);
-        let keys: Vec<_> = users.iter().map(|user| self.user_key(kind, user)).collect();
-        let item = |at: usize, member: &[u8]| {
-            let args =
-                vec![kind.to_string().into_bytes(), users[at].user.clone().into_bytes(), member.to_vec()];
-            Item { hash_tag: users[at].hash_tag, key: keys[at].clone(), args }
-        };
-        let mut is_whole = vec![true; keys.len()];
-        let mut pages = Pages::new("ZSCAN", keys.clone());
-        while let Some(Page { members, foreign }) = pages.next(link).await? {
-            for at in foreign {
-                is_whole[at] = false;
-                self.add(Kind::ForeignType, false, &self.shown_user_key(kind, &users[at]));
-            }
-            let malformed =
-                members.iter().filter(|(at, member, _)| !is_member(kind, users[*at].hash_tag, member));
-            let malformed: Vec<_> = malformed.map(|(at, member, _)| item(*at, member)).collect();
-            self.check_sets(link, &malformed).await?;
-            self.end_members(members.len()).await;
-        }
-        let ttls: Vec<_> = (0..keys.len()).filter(|at| is_whole[*at]).map(|at| item(at, b"")).collect();
-        self.check_sets(link, &ttls).await
-    }
+/// Returns the arguments for a set of the kind `v` or `a`, or for a malformed member of it.
+fn set_args(kind: char, user: &UserKey, member: &[u8]) -> Option<ScriptArgs> {
+    let is_malformed = || !is_member(kind, user.hash_tag, member);
+    (member.is_empty() || is_malformed())
+        .then(|| vec![kind.to_string().into_bytes(), user.user.clone().into_bytes(), member.to_vec()])
 }
 
 /// Returns whether a member names a token: in the set `a` of the token's user by its locator, in the set `v` of the user

@@ -4,7 +4,7 @@ use super::damage::Kind;
 use super::key_name::UserKey;
 use super::pace::Pace;
 use super::progress::{Progress, VerifyOptions};
-use super::report::{VerificationReport, printable};
+use super::report::{VerificationReport, shown};
 use crate::store::call::Call;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::scripts::VerificationScripts;
@@ -76,14 +76,14 @@ impl<'a> Verifier<'a> {
     }
 
     pub(crate) fn add(&mut self, kind: Kind, is_repaired: bool, key: &str) {
-        self.report.add(kind, is_repaired, || printable(key.as_bytes()));
+        self.report.add(kind, is_repaired, || shown(key.as_bytes()));
     }
 
     /// Adds a finding about a member of a key.
     pub(crate) fn add_member(&mut self, kind: Kind, is_repaired: bool, key: &str, member: &[u8]) {
         self.report.add(kind, is_repaired, || match member {
-            b"" => printable(key.as_bytes()),
-            member => format!("{} {}", printable(key.as_bytes()), printable(member)),
+            b"" => shown(key.as_bytes()),
+            member => format!("{} {}", shown(key.as_bytes()), shown(member)),
         });
     }
 

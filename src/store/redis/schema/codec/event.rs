@@ -14,7 +14,7 @@ use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::token_string::{HashTag, TokenId};
 
-/// What the events of a new token tell of it, as lua/shared/events.lua takes it.
+/// The facts of a new token for its events, as lua/shared/events.lua takes them.
 #[derive(Serialize)]
 pub(crate) struct PackedFacts {
     #[serde(rename = "i")]
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_tells_of_its_token_and_an_earlier_one_does_not() {
+    fn an_event_has_the_facts_of_its_token_and_an_earlier_one_has_none() {
         let tag = HashTag::of_user("alice");
         let earlier = json!({"k": "token.issued", "t": 7, "a": "holder", "l": "YRgw02QaaPlKaQ"});
         let read = event(tag, &packed(&earlier, None)).unwrap();

@@ -1,4 +1,4 @@
--- Removes stale entries from the reverse index, and shortens those of takeovers that have ended.
+-- Removes stale entries from the reverse index, and shortens the entries of takeovers that have ended.
 -- Why a script: an entry that was written again meanwhile stays, and the key gets the TTL of its longest-lived entry.
 -- KEYS     the key of one of the entries; all hash tags of a call are in one slot
 -- ARGV[2]  tokens     {hash tag, object's name in its key, token's id, whether the token is revoked} each: removed; but if

@@ -16,7 +16,7 @@ local function shortened(user_agent)
 end
 
 -- Returns what events tell of a token: i address, g user agent, s slug, b backend. Takes the token's fields s, i and z. A
--- garbled field tells nothing: it must not keep a token from being revoked.
+-- garbled field is left out: it must not keep a token from being revoked.
 local function token_facts(slug, immutable, cold)
   local facts = { s = slug or nil }
   local is_whole, unpacked = pcall(cmsgpack.unpack, immutable)
@@ -30,7 +30,7 @@ end
 local emitted = {}
 
 -- Emits an event of a user: k kind, l the token's locator, o the takeover's, u the user taken over, d the device's uuid,
--- w the reason. `facts` is what it tells of its token, from token_facts.
+-- w the reason. `facts` are the facts of its token, from token_facts.
 local function emit(user, event, facts)
   event.t, event.a = now_ms, ctx.actor
   if facts then

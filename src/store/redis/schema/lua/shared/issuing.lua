@@ -34,8 +34,8 @@ local function make_room(user, new)
 end
 
 -- Stores a new token of a user. `new` has locator, created_at_ms, expires_at_ms, max (live tokens per user), may_revoke
--- (whether the oldest may be revoked for it), room, device and facts (of events); `fields` are those of its hash. Returns what make_room
--- returns.
+-- (whether the oldest may be revoked for it), room, device and facts (of events); `fields` are the fields of its hash. Returns the result of
+-- make_room.
 local function issue(user, new, fields)
   local token = key('t', new.locator)
   if redis.call('EXISTS', token) == 1 then

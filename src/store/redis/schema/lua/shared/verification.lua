@@ -37,6 +37,6 @@ local function ttl_damage(name, needed_until_ms, gone_at_ms)
   return (is_short or is_long) and left_ms >= 0 and 'wrong-ttl' or nil
 end
 
--- Gives a key this TTL. A key whose time is past gets a moment, in which a write may still find it.
+-- Gives a key this TTL. An expired key gets a moment, in which a write may still find it.
 local function set_ttl(name, left_ms) redis.call('PEXPIRE', name, math.max(left_ms, a.tolerance_ms)) end
 
