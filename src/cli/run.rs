@@ -35,7 +35,7 @@ fn with_settings(verb: ServerVerb, loaded: Loaded, sources: Sources) -> ExitCode
         ServerVerb::Serve => serve(loaded.config, sources),
         ServerVerb::CheckConfig => check_config(&loaded),
         ServerVerb::Healthcheck => healthcheck(&loaded.config),
-        ServerVerb::Doctor { json } => doctor(&loaded.config, json),
+        ServerVerb::Doctor { json } => doctor(&loaded, json),
         ServerVerb::Verify(args) => verify(&loaded.config, &args),
     }
 }

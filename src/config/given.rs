@@ -1,6 +1,7 @@
 //! The texts that the sources gave for the settings, and where each was given.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::mistake::Mistake;
 use super::setting::Setting;
@@ -20,27 +21,38 @@ pub(crate) type GivenTexts = BTreeMap<&'static str, GivenText>;
 
 /// For each given setting, the text of the strongest source that gives it.
 #[derive(Default)]
-pub(crate) struct MergedTexts(GivenTexts);
+pub(crate) struct MergedTexts {
+    texts: GivenTexts,
+    files: Vec<ValueFile>,
+}
+
+/// A setting and the file that its value was read from.
+pub(crate) type ValueFile = (&'static str, PathBuf);
 
 impl MergedTexts {
-    /// Wraps texts of which none is a path any more.
-    pub(crate) fn new(texts: GivenTexts) -> Self {
-        Self(texts)
+    /// Wraps texts of which none is a path any more, and the files that some of them were read from.
+    pub(crate) fn new(texts: GivenTexts, files: Vec<ValueFile>) -> Self {
+        Self { texts, files }
+    }
+
+    /// Returns the settings whose values were read from files of their own, and these files.
+    pub(crate) fn files(&self) -> &[ValueFile] {
+        &self.files
     }
 
     /// Returns the given text, or the default.
     pub(crate) fn text(&self, setting: &Setting) -> &str {
-        self.0.get(setting.name).map_or(setting.default, |given| &given.text)
+        self.texts.get(setting.name).map_or(setting.default, |given| &given.text)
     }
 
     /// Returns where the setting was given, or "default".
     pub(crate) fn origin(&self, name: &str) -> &str {
-        self.0.get(name).map_or("default", |given| &given.origin)
+        self.texts.get(name).map_or("default", |given| &given.origin)
     }
 
     /// Returns whether the setting was given a text that is not empty.
     pub(crate) fn is_set(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|given| !given.text.is_empty())
+        self.texts.get(name).is_some_and(|given| !given.text.is_empty())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 
 use super::given::MergedTexts;
 use super::mistake::{LoadError, Mistake};
@@ -30,6 +31,11 @@ impl Loaded {
     /// Returns every setting and its origin, without secrets: the output of `check-config`.
     pub fn report(&self) -> String {
         report(&self.texts, &self.config)
+    }
+
+    /// Returns the settings whose values were read from files of their own, and these files. They hold secrets.
+    pub fn secret_files(&self) -> &[(&'static str, PathBuf)] {
+        self.texts.files()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::given::{GivenText, GivenTexts, MergedTexts};
 use super::mistake::Mistake;
@@ -28,8 +28,10 @@ pub(crate) fn merge(
         merged.append(&mut given);
         given = merged;
     }
+    let with_file = given.iter().filter(|(_, given)| given.is_path);
+    let files = with_file.map(|(name, given)| (*name, PathBuf::from(&given.text))).collect();
     given.retain(|name, given| !given.is_path || load_value(name, given, read_file, mistakes));
-    MergedTexts::new(given)
+    MergedTexts::new(given, files)
 }
 
 fn read_toml_file(config: GivenText, read_file: ReadTextFile<'_>, mistakes: &mut Vec<Mistake>) -> GivenTexts {

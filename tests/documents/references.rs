@@ -1,4 +1,5 @@
-//! The documents name files that exist: in links, in code spans, and in the map of ARCHITECTURE.md.
+//! The documents name files that exist: in links, in code spans, and in the map of ARCHITECTURE.md. Log messages that they
+//! name are in the source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -111,4 +112,34 @@ fn every_file_of_the_map_exists() {
     }
     assert!(missing.is_empty(), "the map of ARCHITECTURE.md names: {missing:#?}");
     assert!(files > 60, "{files} files");
+}
+
+/// The whole source of the program.
+fn source(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let of = |path: PathBuf| if path.is_dir() { source(&path) } else { fs::read_to_string(path).unwrap() };
+    entries.map(of).collect()
+}
+
+/// Words in a code span shortly after the word `log` are a log message, which operators search for.
+#[test]
+fn every_log_message_in_a_document_is_in_the_source() {
+    let (source, mut messages) = (source(&root().join("src")), 0);
+    for document in documents() {
+        let text = prose(&text_of(&document)).split_whitespace().collect::<Vec<_>>().join(" ");
+        let spans: Vec<_> = text.split('`').collect();
+        for pair in spans.chunks_exact(2) {
+            let (before, span) = (pair[0], pair[1]);
+            let is_words =
+                span.contains(' ') && span.chars().all(|c| c.is_ascii_lowercase() || " :-".contains(c));
+            let near: String = before.chars().rev().take(60).collect::<Vec<_>>().into_iter().rev().collect();
+            if is_words
+                && near.split(|c: char| !c.is_alphabetic()).any(|word| ["log", "logs"].contains(&word))
+            {
+                assert!(source.contains(span), "{}: no such log message: {span}", document.display());
+                messages += 1;
+            }
+        }
+    }
+    assert!(messages >= 5, "{messages} messages");
 }

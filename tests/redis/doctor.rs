@@ -299,6 +299,19 @@ fn certificates_and_key_files_are_checked() {
 }
 
 #[test]
+fn files_with_secrets_are_checked() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "0123456789abcdef".repeat(4)).unwrap();
+    for (mode, result) in [(0o600, "ok"), (0o640, "ok"), (0o644, "warning")] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let diagnosis = doctor_with(&[("DOORWARD_TOKEN_KEYS_FILE", file.path().to_str().unwrap())]);
+        let check = diagnosis.only("key files");
+        assert_eq!(check["result"], result, "{check}");
+        assert!(check.to_string().contains("token-keys-file"), "{check}");
+    }
+}
+
+#[test]
 fn a_low_limit_on_open_files_is_reported() {
     for (limit, result) in [(150, "warning"), (40, "fault")] {
         let line = format!("ulimit -n {limit}; exec \"$0\" doctor --json");

@@ -69,7 +69,8 @@ impl Failure {
             line += &format!("; the key is from {key_source}");
         }
         if status == StatusCode::NOT_FOUND && !url.base_path.is_empty() {
-            line += &format!("; the paths of all calls are below {url}: see --admin-url");
+            line +=
+                &format!("; the call was sent below {url}: is the path of this URL right? See --admin-url");
         }
         if !text("request_id").is_empty() {
             line += &format!(" (request {})", text("request_id"));

@@ -1,8 +1,8 @@
-//! The checks of what the settings bring along: certificates, private keys, API keys.
+//! The checks of what the settings bring along: certificates, API keys, files with secrets.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 
@@ -21,7 +21,7 @@ const API_KEYS: &str = "api keys";
 const DAY_S: u64 = 24 * 3600;
 /// A certificate that expires sooner is a warning.
 const WARN_DAYS: u64 = 14;
-/// The mode bits that let others than owner and group read a private key, or others than the owner change it.
+/// The mode bits that let others than owner and group read a secret, or others than the owner change it.
 const TOO_OPEN: u32 = 0o027;
 
 /// Checks the files that the settings name, and the API keys.
@@ -72,7 +72,8 @@ fn of_listener(files: &TlsFiles, clock: &Clock) -> Vec<Check> {
     if let Some(client_ca) = &files.client_ca {
         checks.push(of_authorities(client_ca.setting, &client_ca.path, clock));
     }
-    checks.extend(of_key(key.setting, &key.path));
+    // A file that cannot be read is reported with its certificate.
+    checks.extend(of_secret(key.setting.to_owned(), &key.path));
     checks
 }
 
@@ -128,14 +129,18 @@ fn date(unix_s: u64) -> String {
     time.map_or_else(|| "an unknown date".to_owned(), |time| time.format("%Y-%m-%d %H:%M UTC").to_string())
 }
 
-/// Checks who may read or change a private key.
-fn of_key(setting: &'static str, path: &Path) -> Option<Check> {
-    // A file that cannot be read is reported with its certificate.
+/// Checks who may read or change the files of these settings, such as `admin-key-file`.
+pub(super) fn of_secret_files(files: &[(&'static str, PathBuf)]) -> Vec<Check> {
+    files.iter().filter_map(|(setting, path)| of_secret(format!("{setting}-file"), path)).collect()
+}
+
+/// Checks who may read or change a file with a secret. Returns nothing if there is no such file.
+fn of_secret(setting: String, path: &Path) -> Option<Check> {
     let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
     if mode & TOO_OPEN == 0 {
         return Some(Check::ok(KEY_FILES, format!("{setting}: mode {mode:03o}")));
     }
-    let cause = format!("mode {mode:03o} lets other users read or change the private key");
+    let cause = format!("mode {mode:03o} lets other users read or change the secret");
     let fix = format!("chmod 600 {}", path.display());
-    Some(Check::failed(KEY_FILES, Severity::Warning, setting, cause, fix))
+    Some(Check::failed(KEY_FILES, Severity::Warning, &setting, cause, fix))
 }

@@ -122,6 +122,9 @@ fn an_unreachable_node_is_named_with_its_cause() {
         assert!(stderr.contains("--admin-url"), "{stderr}");
     }
     let server = Server::start(&[]);
+    let below = format!("http://{}/v1", server.admin_listen());
+    let (code, _, stderr) = settings(&below);
+    assert!(code == 1 && stderr.contains(&format!("the call was sent below {below}")), "{stderr}");
     let url = format!("https://{}", server.admin_listen());
     let (code, _, stderr) = settings(&url);
     assert!(

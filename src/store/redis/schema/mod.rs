@@ -70,12 +70,12 @@
 //! | `h` | hash of the secret | 16 bytes |
 //! | `x` | expires_at_ms | decimal |
 //! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor pending | decimal |
+//! | `c` | created_at_ms | decimal |
 //! | `s` | auth slug, if there is one | text |
 //! | `d` | uuid of the device key that logged it in, if one did | text |
 //! | `o` | scopes, if there are any, with a space between two | text |
 //! | `t` | the takeover under way, if there is one: its locator, the user taken over, hard end (ms), start (ms), the reason or '' | MessagePack |
 //! | `p` | secrets besides the current one, oldest first: hash and deadline (ms) of each, 0 for a sibling (lua/shared/secrets.lua) | 16 bytes and 13 digits each |
-//! | `c` | created_at_ms | decimal |
 //! | `z` | address, user agent: what validation does not need and never changes | MessagePack |
 //! | `r` | related objects, if there are any: content type and object id of each | MessagePack |
 //! | `q` | objects taken from it within a minute: content type, object id, when (ms); their reverse-index entries may be left | MessagePack |

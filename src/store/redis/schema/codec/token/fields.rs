@@ -34,7 +34,7 @@ macro_rules! fields {
     };
 }
 
-fields! { u i h x f s d o t p c z r e w }
+fields! { u i h x f c s d o t p z r e w }
 
 impl<'a> Fields<'a> {
     /// The fields in an answer to `HGETALL`: `Some(None)` if there is no such key, `None` if this is no such answer.

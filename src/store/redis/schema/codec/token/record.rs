@@ -13,7 +13,7 @@ use crate::store::redis::schema::codec::primitives::{bytes, corrupt, decimal, nu
 use crate::token_string::TokenId;
 
 /// The fields that make a [`TokenRecord`].
-pub const HOT_FIELDS: [&str; 11] = ["u", "i", "h", "x", "f", "s", "d", "o", "t", "p", "c"];
+pub const HOT_FIELDS: [&str; 11] = ["u", "i", "h", "x", "f", "c", "s", "d", "o", "t", "p"];
 /// The fields that make [`TokenDetails`](crate::model::token::TokenDetails), with the flags.
 pub const COLD_FIELDS: [&str; 2] = ["z", "r"];
 
@@ -28,6 +28,7 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
         ("h", record.secret_hash.as_bytes().to_vec()),
         ("x", decimal(record.expires_at_ms)),
         ("f", decimal(flags_of(token).into())),
+        ("c", decimal(record.created_at_ms)),
     ];
     if let Some(slug) = record.auth_slug() {
         fields.push(("s", slug.into()));
@@ -38,7 +39,6 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     if let Some(scopes) = record.texts.scopes() {
         fields.push(("o", scopes.into()));
     }
-    fields.push(("c", decimal(record.created_at_ms)));
     fields.push(("z", pack(&Cold { ip: details.ip, user_agent: &details.user_agent })));
     if !details.related_objects.is_empty() {
         let pairs: Vec<_> =
@@ -73,13 +73,13 @@ pub fn edit_args(change: &TokenChange) -> (u32, u32, String, String) {
 /// `Corrupt`.
 pub fn record(id: TokenId, values: &[Option<&[u8]>]) -> Result<Option<Arc<TokenRecord>>, StoreError> {
     let hot_and_cold = values.split_first_chunk::<{ HOT_FIELDS.len() }>();
-    let Some((&[u, i, h, x, f, s, d, o, t, p, c], cold)) = hot_and_cold else {
+    let Some((&[u, i, h, x, f, c, s, d, o, t, p], cold)) = hot_and_cold else {
         return Err(corrupt(id, "answer"));
     };
     if values.iter().all(Option::is_none) {
         return Ok(None);
     }
-    let mut fields = Fields { u, i, h, x, f, s, d, o, t, p, c, ..Fields::default() };
+    let mut fields = Fields { u, i, h, x, f, c, s, d, o, t, p, ..Fields::default() };
     let (mut record, flags) = fields.record(id)?;
     if let &[z, r] = cold {
         (fields.z, fields.r) = (z, r);

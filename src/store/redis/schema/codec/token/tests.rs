@@ -69,7 +69,7 @@ fn what_is_written_reads_back() {
 fn the_written_form_is_fixed() {
     let fields = fields_of(&sample());
     let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names.concat(), "uihxfsdczr");
+    assert_eq!(names.concat(), "uihxfcsdzr");
     let i = b"\x93\xcd\x0e\x10\xcf\x00\x00\x01\xa3\x18\xe5\xa4\x40\xa4ldap";
     assert_eq!(fields[1].1, i);
     assert_eq!(fields[4].1, b"27");
