@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::http::{Client, Response};
-use super::process::Process;
+use super::process::{Process, wait_for};
 use super::redis::RedisServer;
 
 /// The default API key of every [`Server`].
@@ -90,6 +90,11 @@ impl Server {
     /// Returns both outputs so far.
     pub fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// Waits until the outputs contain a text: log lines are written by a thread of their own, some after the ready line.
+    pub fn wait_for_log(&self, text: &str) {
+        wait_for(text, || self.log().contains(text).then_some(()));
     }
 
     /// Returns the validation plane's address.

@@ -45,9 +45,8 @@ fn an_expired_key_is_refused_as_such() {
     assert_eq!((refused.status, &refused.json()["detail"]), (401, &json!("the API key has expired")));
     assert_eq!(refused.json()["type"], "urn:doorward:problem:api-key-invalid");
     assert!(refused.header("www-authenticate").unwrap().contains("invalid_token"));
-    let log = server.log();
-    assert!(log.contains(r#"api key has expired key="ci" expires_at="2026-01-31T10:00:00Z""#), "{log}");
-    assert!(log.contains(r#"api key refused: it has expired key="ci""#), "{log}");
+    server.wait_for_log(r#"api key has expired key="ci" expires_at="2026-01-31T10:00:00Z""#);
+    server.wait_for_log(r#"api key refused: it has expired key="ci""#);
     assert_eq!(status(&server)["last_used_at"], used_at, "a refused request is no use");
     let oauth = format!(
         "POST /introspect HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 0\r\n\r\n"
@@ -63,7 +62,7 @@ fn a_key_that_expires_soon_is_named() {
     let soon = doorward::internals::server::json::timestamp::timestamp(soon_ms);
     let files = Files::new(&expiring(&soon));
     let server = files.start(&[]);
-    assert!(server.log().contains(r#"api key expires soon key="ci" expires_at="#), "{}", server.log());
+    server.wait_for_log(r#"api key expires soon key="ci" expires_at="#);
     assert_eq!(issue_with(&server, KEY).status, 201);
 
     let toml = files.path("doorward.toml");

@@ -52,7 +52,7 @@ fn new_connections_get_the_new_certificate() {
     reload_well(&mut server);
     assert_all_of(&server, &authority, &second, TWO, ONE);
     assert_no_token(&open.get("/auth", &[]));
-    assert!(server.log().contains(r#"changed="tls-cert,tls-key,api-keys""#), "{}", server.log());
+    server.wait_for_log(r#"changed="tls-cert,tls-key,api-keys""#);
     // These files with other contents, which are watched from now on.
     let third = authority.issue("third");
     second.replace_with(&third);
@@ -88,7 +88,7 @@ fn bad_certificates_are_refused_with_the_other_settings() {
         assert!(!reload(&mut server), "{told}: {}", server.log());
         assert_all_of(&server, &authority, &first, ONE, TWO);
         let told = format!(r#"setting="{setting}" origin="its file" problem="{told}"#);
-        assert!(server.log().contains(&told), "{told}: {}", server.log());
+        server.wait_for_log(&told);
         let last = last_reload(&server);
         assert_eq!((&last["successful"], names(&last["mistakes"])), (&json!(false), vec![setting]), "{told}");
     }

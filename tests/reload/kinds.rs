@@ -25,7 +25,7 @@ fn a_removed_api_key_is_refused_at_its_next_request() {
     reload_well(&mut server);
     assert_eq!((status_of(ONE), status_of(TWO)), (401, 200), "on the same connection");
     assert_eq!(issue_with(&server, ONE).json()["detail"], "the API key is unknown");
-    assert!(server.log().contains(r#"changed="api-keys""#), "{}", server.log());
+    server.wait_for_log(r#"changed="api-keys""#);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn the_log_level_changes() {
     assert!(!server.log().contains("settings reloaded"), "{}", server.log());
     files.write("doorward.toml", "log-level = \"info\"\n");
     reload_well(&mut server);
-    assert!(server.log().contains(r#"changed="log-level""#), "{}", server.log());
+    server.wait_for_log(r#"changed="log-level""#);
 }
 
 #[test]
@@ -153,11 +153,7 @@ fn a_setting_that_needs_a_restart_is_named_and_the_rest_is_taken_over() {
         (&last["successful"], names(&last["needs_restart"])),
         (&json!(true), vec!["max-connections", "lease"])
     );
-    assert!(
-        server.log().contains(r#"setting not reloaded: it needs a restart setting="lease""#),
-        "{}",
-        server.log()
-    );
+    server.wait_for_log(r#"setting not reloaded: it needs a restart setting="lease""#);
     assert_eq!(sample(&server, "doorward_config_restart_needed"), Some(2.0));
     // Undone, it needs none.
     files.write("doorward.toml", &format!("lease = \"2s\"\n{checks}"));
@@ -177,7 +173,7 @@ fn a_reload_without_a_change_is_harmless() {
     }
     identity(&kept.get("/auth", &[("Authorization", &token)]));
     assert_eq!(kept.connections(), 1);
-    assert!(server.log().contains(r#"settings reloaded changed="""#), "{}", server.log());
+    server.wait_for_log(r#"settings reloaded changed="""#);
 }
 
 #[test]

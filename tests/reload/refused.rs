@@ -169,6 +169,6 @@ fn a_server_is_never_left_without_an_api_key() {
     let mut server = files.start(&[("DOORWARD_ADMIN_KEY", "")]);
     files.write("doorward.toml", "# no key\n");
     assert!(!reload(&mut server), "{}", server.log());
-    assert!(server.log().contains("setting=\"admin-key\""), "{}", server.log());
+    server.wait_for_log("setting=\"admin-key\"");
     assert_eq!(issue_with(&server, ONE).status, 201);
 }

@@ -178,7 +178,7 @@ fn the_redis_password() {
     for (files, server) in &mut nodes {
         write(files, NEW);
         reload_well(server);
-        assert!(server.log().contains(r#"it needs a restart setting="redis-url""#), "{}", server.log());
+        server.wait_for_log(r#"it needs a restart setting="redis-url""#);
         assert!(server.terminate().success());
         *server = start(files);
         assert_works(server);
