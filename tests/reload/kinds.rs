@@ -130,8 +130,8 @@ fn the_log_level_changes() {
     let files = Files::new("log-level = \"error\"\n");
     let mut server = files.start(&[]);
     // Not at this level.
-    server.process().signal(Signal::HUP);
     let loaded_at = last_reload(&server)["at"].clone();
+    server.process().signal(Signal::HUP);
     wait_for("the reload", || (last_reload(&server)["at"] != loaded_at).then_some(()));
     assert!(!server.log().contains("settings reloaded"), "{}", server.log());
     files.write("doorward.toml", "log-level = \"info\"\n");
