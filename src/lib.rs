@@ -34,6 +34,8 @@ mod config;
 mod entropy;
 mod files;
 #[allow(missing_docs)] // not in the facade
+mod foreign;
+#[allow(missing_docs)] // not in the facade
 mod http_client;
 mod last_access;
 mod logging;
@@ -85,7 +87,7 @@ pub mod internals {
     }
 
     expose! {
-        cli clock config entropy files http_client last_access logging model node server service store sync telemetry
+        cli clock config entropy files foreign http_client last_access logging model node server service store sync telemetry
         token_string validation values
     }
 }

@@ -111,6 +111,14 @@ impl TokenId {
         (decoded == Ok(ID_BYTES - HASH_TAG_BYTES)).then_some(Self(bytes))
     }
 
+    /// The id of this hash tag and locator.
+    pub(crate) fn from_parts(tag: HashTag, locator: [u8; ID_BYTES - HASH_TAG_BYTES]) -> Self {
+        let mut bytes = [0; ID_BYTES];
+        bytes[..HASH_TAG_BYTES].copy_from_slice(&tag.0);
+        bytes[HASH_TAG_BYTES..].copy_from_slice(&locator);
+        Self(bytes)
+    }
+
     /// The 16 characters.
     pub fn text(&self) -> ArrayString<ID_CHARS> {
         let mut text = [0; ID_CHARS];
@@ -171,10 +179,7 @@ impl fmt::Debug for TokenId {
 /// # Errors
 /// The operating system has no randomness to give.
 pub fn new_id(tag: HashTag, entropy: &Entropy) -> Result<TokenId, SysError> {
-    let mut id = [0; ID_BYTES];
-    id[..HASH_TAG_BYTES].copy_from_slice(&tag.0);
-    id[HASH_TAG_BYTES..].copy_from_slice(&entropy.bytes::<{ ID_BYTES - HASH_TAG_BYTES }>()?);
-    Ok(TokenId(id))
+    Ok(TokenId::from_parts(tag, entropy.bytes()?))
 }
 
 #[cfg(test)]

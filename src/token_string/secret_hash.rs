@@ -27,6 +27,11 @@ impl SecretHash {
         &self.0
     }
 
+    /// The hash of a foreign token, which is derived from what its source stores.
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// A hash read from the store; `None` if its length is wrong.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)

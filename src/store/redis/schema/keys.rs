@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::foreign::ForeignDigest;
 use crate::model::device_key::DeviceId;
 use crate::model::token::RelatedObject;
 use crate::token_string::{HashTag, TokenId};
@@ -124,6 +125,11 @@ impl Keys {
         format!("{}{kind}:{{{hash_tag}}}:{name}", self.prefix)
     }
 
+    /// The alias of a foreign token: the id of the imported token.
+    pub fn alias(&self, digest: &ForeignDigest) -> String {
+        self.key('f', digest.alias_hash_tag(), &digest.alias_name())
+    }
+
     /// The token key that all nodes share.
     pub fn token_key(&self) -> String {
         format!("{}m:check-key", self.prefix)
@@ -141,7 +147,7 @@ impl Keys {
 
     /// A key of each kind that never exists, for checking permissions on such keys.
     pub fn of_each_kind(&self) -> Vec<String> {
-        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r']
+        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r', 'f']
             .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
@@ -166,6 +172,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::foreign::Scheme;
 
     #[test]
     fn foreign_keys_are_recognised() {
@@ -197,6 +204,9 @@ mod tests {
         assert_eq!(keys.devices("alice"), "dw:k:{8c4d}:alice");
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
         assert_eq!(keys.related(&object), "dw:r:{4b90}:66O7HzmXqSJWiDp98a_klA");
+        let scheme = Scheme::Drf;
+        let digest = ForeignDigest::of(scheme, &scheme.digest(b"9944b091", None).unwrap());
+        assert_eq!(keys.alias(&digest), "dw:f:{97ec}:U2OSuTa6qPQZ0QIXa7Qr5A");
         assert_eq!(keys.token_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.probe(), "dw:m:probe");

@@ -5,7 +5,7 @@
 //!
 //! `dw:` stands for the setting `key-prefix`. `{s}` is the hash tag of a user: 2 bytes of BLAKE3 over the user id, as four
 //! hex digits. It is in every key of the user, so they are all in one slot, and its two bytes begin every token of the user.
-//! `{o}` is the hash tag of a related object, made from its name. A `<locator>` is 14 characters of base64url.
+//! `{o}` is the hash tag of a related object, made from its name, and `{a}` that of an alias, made likewise. A `<locator>` is 14 characters of base64url.
 //!
 //! | key | type | content | TTL |
 //! |---|---|---|---|
@@ -18,6 +18,7 @@
 //! | `dw:d:{s}:<locator>` | hash | a device key; the locator is that of its login token ([`codec::device`]) | `device-max-idle` after the last login |
 //! | `dw:k:{s}:<user>` | hash | the user's device keys: uuid to locator and expiry ([`codec::device`]) | that of the longest-lived key |
 //! | `dw:r:{o}:<object>` | sorted set | reverse index: the ids of an object's tokens; `<object>` is a hash of type and id | that of the longest-lived entry |
+//! | `dw:f:{a}:<alias>` | string | the id of an imported token, by the digest of its foreign string ([`foreign`](crate::foreign)); written after the record | until the token's latest end |
 //! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
 //! | `dw:m:schema` | string | the schema version | none |
 //! | `dw:m:probe`, `dw:m:probe:{s}` | | never exist: deleting one checks that the server takes writes; on a Cluster, in a slot of that master | |

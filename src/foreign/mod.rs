@@ -1,0 +1,14 @@
+//! Foreign tokens: tokens that another system issued, imported with their holders' strings.
+//!
+//! The holder of an imported token goes on presenting the string of the former system. What that system stores of the
+//! string, its source digest, decides everything here: the id of the imported token, the hash of its secret, and the alias
+//! under which the store finds the id. So an import needs no string, and a second import of a token finds the first.
+//!
+//! An alias is an immutable fact: this digest has this token id, for as long as the token can live. Whether the token is
+//! valid is for its record to say, as for every other token.
+
+pub mod digest;
+pub mod scheme;
+
+pub use self::digest::{AliasName, ForeignDigest};
+pub use self::scheme::{Scheme, SourceDigest};
