@@ -49,8 +49,8 @@ pub async fn log_out(
     origin: RequestOrigin<'_, HeaderMap>,
     holder: &mut Option<(TokenId, String)>,
 ) -> Response<Body> {
-    let carried_by = match extract(origin.headers, &settings.cookie.name) {
-        Credentials::Token(_, via) | Credentials::Ambiguous(via) => Some(via),
+    let carried_by = match extract(origin.headers, &settings.places) {
+        Credentials::Token(_, via) | Credentials::Invalid(via) => Some(via),
         Credentials::Absent => None,
     };
     let mut response = end_login(validator, settings, &origin, holder).await;
@@ -118,9 +118,9 @@ async fn authenticate(
     access: Access,
     request: &AuditedRequest,
 ) -> Result<(Token, Transport), Response<Body>> {
-    let (token_string, via) = match extract(headers, &settings.cookie.name) {
+    let (token_string, via) = match extract(headers, &settings.places) {
         Credentials::Token(token_string, via) => (token_string, via),
-        Credentials::Ambiguous(_) => return Err(Refusal::InvalidToken.response()),
+        Credentials::Invalid(_) => return Err(Refusal::InvalidToken.response()),
         Credentials::Absent => return Err(Refusal::NoToken.response()),
     };
     let id_of = |judgement: Result<Judgement<'_>, StoreError>| match judgement {
@@ -129,8 +129,10 @@ async fn authenticate(
         Ok(Judgement::Refused) => Err(Box::new(Refusal::InvalidToken.response())),
         Err(error) => Err(Box::new(error_response(validator.service(), &error.into()))),
     };
-    let id =
-        validator.judgement(token_string, via, access, request, id_of).await.map_err(|refusal| *refusal)?;
+    let id = validator
+        .judgement(&token_string.bytes, via, access, request, id_of)
+        .await
+        .map_err(|refusal| *refusal)?;
     match validator.service().token(id).await {
         Ok(token) => Ok((token, via)),
         Err(error) => Err(error_response(validator.service(), &error)),
