@@ -238,9 +238,7 @@ impl Scenario {
                 let admin_key = doorward.admin_key().to_owned();
                 (doorward.admin_address, Request::Batch { tokens: tokens.clone(), admin_key }, 200)
             }
-            Sent::Login => {
-                (doorward.admin_address, Request::Login { admin_key: doorward.admin_key() }, 201)
-            }
+            Sent::Login => (doorward.admin_address, Request::Login { admin_key: doorward.admin_key() }, 201),
         };
         Load { address, request, expected_status, depth: self.depth, pace: None }
     }
