@@ -8,6 +8,7 @@ use redis::{FromRedisValue, RedisError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
+use crate::store::alias::AliasOptions;
 use crate::store::cache::CacheStats;
 use crate::store::call::Call;
 use crate::store::change_counters::ChangeCounters;
@@ -49,6 +50,8 @@ pub struct RedisOptions {
     pub timeout: Duration,
     /// The near cache.
     pub cache: CacheOptions,
+    /// The alias cache, and how often aliases are looked up.
+    pub aliases: AliasOptions,
     /// The setting `accept-eviction`.
     pub accept_eviction: bool,
 }
@@ -75,7 +78,7 @@ impl RedisStore {
         let keys = Keys::new(&options.key_prefix);
         let connector = Connector::new(&options.url, options.trust, options.timeout);
         let topology = Arc::new(Topology::new(&options.url, connector, keys.clone()));
-        let node_cache = Arc::new(NodeCache::new(options.cache, clock));
+        let node_cache = Arc::new(NodeCache::new(options.cache, options.aliases, clock));
         let scripts = Scripts::new();
         let inspection = Inspection::new(
             topology.clone(),
