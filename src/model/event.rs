@@ -58,6 +58,8 @@ pub enum EventKind {
     DeviceRefused,
     /// A device key was activated again.
     DeviceActivated,
+    /// A device key got a new login token.
+    DeviceRotated,
     /// A device key was deactivated or removed.
     DeviceEnded,
     /// Everything of a user was erased, the history of events included: this event is only in the live feed.
@@ -66,7 +68,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::TokenIssued,
         Self::TokenConfirmed,
         Self::TokenRotated,
@@ -78,6 +80,7 @@ impl EventKind {
         Self::DeviceLoggedIn,
         Self::DeviceRefused,
         Self::DeviceActivated,
+        Self::DeviceRotated,
         Self::DeviceEnded,
         Self::UserErased,
     ];
@@ -96,6 +99,7 @@ impl EventKind {
             Self::DeviceLoggedIn => "device.logged_in",
             Self::DeviceRefused => "device.refused",
             Self::DeviceActivated => "device.activated",
+            Self::DeviceRotated => "device.rotated",
             Self::DeviceEnded => "device.ended",
             Self::UserErased => "user.erased",
         }

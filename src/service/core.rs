@@ -17,7 +17,7 @@ use crate::model::event::{Actor, Event};
 use crate::model::token::TokenRecord;
 use crate::store::{Call, Store, StoreError};
 use crate::token_string::{
-    HashTag, Minted, TokenKeys, TokenKind, UnverifiedToken, VerifiedToken, mint_secret, new_id,
+    HashTag, Minted, TokenId, TokenKeys, TokenKind, UnverifiedToken, VerifiedToken, mint_secret, new_id,
 };
 
 /// The use cases, one method each. Shared by all runtimes.
@@ -100,11 +100,12 @@ impl Service {
 
     /// Makes a new id with this hash tag, and a secret for it.
     pub(crate) fn mint_in(&self, kind: TokenKind, tag: HashTag) -> Result<Minted, StoreError> {
-        self.with_token_keys(|keys| {
-            let id = new_id(tag, &self.entropy)?;
-            mint_secret(kind, keys, id, &self.entropy)
-        })?
-        .map_err(no_randomness)
+        self.mint_for(kind, new_id(tag, &self.entropy).map_err(no_randomness)?)
+    }
+
+    /// Makes a new secret for this id.
+    pub(crate) fn mint_for(&self, kind: TokenKind, id: TokenId) -> Result<Minted, StoreError> {
+        self.with_token_keys(|keys| mint_secret(kind, keys, id, &self.entropy))?.map_err(no_randomness)
     }
 
     /// A store operation of now.

@@ -34,6 +34,14 @@ pub struct MadeDevice {
     pub login_token: Option<String>,
 }
 
+/// A device key with a new login token.
+pub struct RotatedDevice {
+    /// The device key.
+    pub device: DeviceKey,
+    /// The string for the device. The only copy of its secret.
+    pub login_token: String,
+}
+
 impl Service {
     /// Returns the user's device key of this uuid, and makes one if there is none.
     ///
@@ -97,6 +105,24 @@ impl Service {
         let uuid = valid("uuid", rules::device_uuid(uuid))?;
         let changed = self.store.change_device(user, &uuid, change, self.call(actor)).await?;
         Ok(changed.ok_or(Rejection::NotFound)?)
+    }
+
+    /// Gives an active device key a new login token under the same uuid. The old one is refused from then on; the tokens that
+    /// the key logged in stay.
+    ///
+    /// # Errors
+    /// `Invalid`, `NotFound`, `DeviceInactive`; `Store`: the key may have a login token that nobody has; rotate again.
+    pub async fn rotate_device(
+        &self,
+        user: &str,
+        uuid: &str,
+        actor: Actor<'_>,
+    ) -> Result<RotatedDevice, ServiceError> {
+        // The hash of a secret is bound to the id of its key.
+        let DeviceKey { id, uuid, .. } = self.user_device(user, uuid).await?;
+        let minted = self.mint_for(TokenKind::DeviceLogin, id)?;
+        let rotated = self.store.rotate_device((user, &uuid), (id, &minted.hash), self.call(actor)).await?;
+        Ok(RotatedDevice { device: rotated?, login_token: minted.token_string })
     }
 
     /// Removes a device key and revokes the tokens it logged in.

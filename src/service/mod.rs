@@ -15,7 +15,7 @@ pub mod tokens;
 pub mod users;
 
 pub use self::core::Service;
-pub use self::devices::{MadeDevice, NewDevice};
+pub use self::devices::{MadeDevice, NewDevice, RotatedDevice};
 pub use self::error::ServiceError;
 pub use self::new_token::NewToken;
 pub use self::policy::TokenPolicy;

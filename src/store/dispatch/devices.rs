@@ -1,12 +1,12 @@
 //! Device keys in the store.
 
 use super::store::Store;
-use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
+use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin};
 use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::rejection::{Outcome, Rejection};
-use crate::token_string::TokenId;
+use crate::token_string::{SecretHash, TokenId};
 
 impl Store {
     /// Stores a new device key, unless the user has one of this uuid. Returns the existing key, which is not changed.
@@ -50,6 +50,23 @@ impl Store {
         match self {
             Self::Memory(store) => Ok(store.change_device(user, uuid, change, &call.into())),
             Self::Redis(store) => store.change_device(user, uuid, change, &call.into()).await,
+        }
+    }
+
+    /// Gives the device key with this id a new secret, whose hash this is, and returns the key. The old login token is
+    /// refused from then on; the tokens that the key logged in stay.
+    ///
+    /// # Errors
+    /// `NotFound`, also if the key of this uuid has another id; `DeviceInactive`; `Unavailable`, `Corrupt`.
+    pub async fn rotate_device(
+        &self,
+        of: (&str, &str),
+        new: (DeviceId, &SecretHash),
+        call: impl Into<Call<'_>>,
+    ) -> Result<Outcome<DeviceKey>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.rotate_device(of, new, &call.into())),
+            Self::Redis(store) => store.rotate_device(of, new, &call.into()).await,
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod busy;
 mod change;
+mod device_rotation;
 mod devices;
 mod erasure;
 mod events;

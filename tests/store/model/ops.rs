@@ -67,6 +67,7 @@ pub enum Op {
 pub enum DeviceOp {
     Make { user: usize, uuid: usize, idle_min: u64 },
     Change { device: usize, is_active: Option<bool>, name: Option<Option<String>> },
+    Rotate { device: usize },
     Remove { device: usize },
     LogIn { device: usize, uuid: Option<usize>, idle_min: u64 },
 }
@@ -131,6 +132,7 @@ fn device_op(minutes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value
             .prop_map(|(user, uuid, idle_min)| DeviceOp::Make { user, uuid, idle_min }),
         2 => (some(), any::<Option<bool>>(), name)
             .prop_map(|(device, is_active, name)| DeviceOp::Change { device, is_active, name }),
+        1 => (some()).prop_map(|device| DeviceOp::Rotate { device }),
         1 => (some()).prop_map(|device| DeviceOp::Remove { device }),
         4 => (some(), prop::option::weighted(0.1, 0..UUIDS.len()), minutes)
             .prop_map(|(device, uuid, idle_min)| DeviceOp::LogIn { device, uuid, idle_min }),

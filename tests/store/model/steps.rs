@@ -99,6 +99,18 @@ impl World {
                 let changed = memory.change_device(&user, &uuid, &change, now_ms).await.unwrap();
                 prop_assert_eq!(changed, redis.change_device(&user, &uuid, &change, now_ms).await.unwrap());
             }
+            DeviceOp::Rotate { device: number } => {
+                let at = self.devices.len() - 1 - number % self.devices.len();
+                let DeviceKey { id, user, uuid, .. } = self.devices[at].clone();
+                // A secret of another key, which this one has not had.
+                let hash = self.memory.mint(&user).hash;
+                let rotated = memory.rotate_device((&user, &uuid), (id, &hash), now_ms).await.unwrap();
+                let redis = redis.rotate_device((&user, &uuid), (id, &hash), now_ms).await.unwrap();
+                prop_assert_eq!(&rotated, &redis);
+                if rotated.is_ok() {
+                    self.devices[at].secret_hash = hash;
+                }
+            }
             DeviceOp::Remove { device: number } => {
                 let DeviceKey { user, uuid, .. } = device(number);
                 let removed = memory.remove_device(&user, &uuid, now_ms).await.unwrap();

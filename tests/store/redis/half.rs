@@ -111,6 +111,8 @@ impl<'a> Scene<'a> {
         self.step("device login", store.device_login(&login, &by_device, now_ms)).await;
         self.step("device", store.make_device(&tablet, now_ms)).await;
         if all {
+            let of = (device.id, &device.secret_hash);
+            self.step("device rotation", store.rotate_device(("alice", "phone"), of, now_ms)).await;
             self.step("device change", store.change_device("alice", "phone", &inactive, now_ms)).await;
             self.step("device removal", store.remove_device("alice", "phone", now_ms)).await;
         }

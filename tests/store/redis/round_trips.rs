@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use doorward::internals::model::device_key::{DeviceChange, DeviceLogin};
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
@@ -98,6 +98,11 @@ async fn each_operation_is_one_round_trip() {
     on.make_device(&other).await;
     on.log_in(&login_of(&other, NOW_MS), &other, NOW_MS).await.unwrap();
     on.store.change_device("alice", "pad", &DeviceChange::default(), NOW_MS).await.unwrap();
+    let rotate = async |device: &DeviceKey| {
+        let (of, new) = (("alice", &*device.uuid), (device.id, &device.secret_hash));
+        on.store.rotate_device(of, new, NOW_MS).await.unwrap().unwrap();
+    };
+    rotate(&other).await;
     on.store.remove_device("alice", "pad", NOW_MS).await.unwrap();
     assert_one_script_call(&server, "make a device key", async { on.make_device(&device).await }).await;
     let unknown = DeviceLogin { id: other.id, ..login_of(&device, NOW_MS) };
@@ -115,6 +120,7 @@ async fn each_operation_is_one_round_trip() {
         on.store.change_device("alice", "phone", &DeviceChange::default(), NOW_MS).await.unwrap();
     })
     .await;
+    assert_one_script_call(&server, "rotate a device key", rotate(&device)).await;
     assert_one_script_call(&server, "remove a device key", async {
         assert!(on.store.remove_device("alice", "phone", NOW_MS).await.unwrap());
     })

@@ -74,6 +74,8 @@ kinds! {
     TooManyTokens: CONFLICT, "too-many-tokens", "Too many tokens";
     /// The user has too many device keys.
     TooManyDevices: CONFLICT, "too-many-devices", "Too many device keys";
+    /// The device key is inactive and gets no new login token.
+    DeviceInactive: CONFLICT, "device-inactive", "Device key inactive";
     /// The related object has too many tokens.
     ObjectFull: CONFLICT, "object-full", "Related object full";
     /// The token has too many related objects.

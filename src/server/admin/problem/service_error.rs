@@ -27,6 +27,7 @@ impl From<Rejection> for Problem {
             Rejection::RotatedTooOften => of_kind(ProblemKind::RotatedTooOften),
             Rejection::TooManyTokens => of_kind(ProblemKind::TooManyTokens),
             Rejection::TooManyDevices => of_kind(ProblemKind::TooManyDevices),
+            Rejection::DeviceInactive => of_kind(ProblemKind::DeviceInactive),
             Rejection::ObjectFull => of_kind(ProblemKind::ObjectFull),
             Rejection::TooManyObjects => of_kind(ProblemKind::TooManyObjects),
             Rejection::OwnUser => of_kind(ProblemKind::OwnUser),

@@ -19,7 +19,7 @@ use crate::store::redis::schema::codec::device as codec;
 use crate::store::redis::schema::codec::primitives::field_args;
 use crate::store::redis::schema::codec::token::record::fields_of as token_fields_of;
 use crate::store::rejection::{Outcome, Rejection};
-use crate::token_string::{HashTag, TokenId};
+use crate::token_string::{HashTag, SecretHash, TokenId};
 
 /// How often the removal of a key starts again because the key was activated meanwhile.
 const REMOVAL_ROUNDS: usize = 8;
@@ -118,6 +118,31 @@ impl RedisStore {
                 device_in_answer(hash_tag, locator, fields).map(Some)
             }
             _ => Err(unexpected("change_device")),
+        }
+    }
+
+    pub(crate) async fn rotate_device(
+        &self,
+        (user, uuid): (&str, &str),
+        (id, hash): (DeviceId, &SecretHash),
+        call: &Call<'_>,
+    ) -> Result<Outcome<DeviceKey>, StoreError> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            user: &'a str,
+            uuid: &'a str,
+            locator: String,
+        }
+        let (hash_tag, args) = (id.hash_tag(), Args { user, uuid, locator: id.locator() });
+        let at = (self.keys.devices(user), hash_tag);
+        let script_call = ScriptCall::new(&self.scripts.rotate_device, at, call, &args);
+        let script_call = script_call.with_bytes([hash.as_bytes().as_slice()].into_iter());
+        let answer: Vec<Value> = self.run_script(script_call).await?;
+        match answer.as_slice() {
+            [] => Ok(Err(Rejection::NotFound)),
+            [Value::Int(0)] => Ok(Err(Rejection::DeviceInactive)),
+            [Value::Int(1), locator, fields] => device_in_answer(hash_tag, locator, fields).map(Ok),
+            _ => Err(unexpected("rotate_device")),
         }
     }
 
