@@ -12,6 +12,7 @@ use super::parse::access_log::access_log;
 use super::parse::api_keys::{admin_key, api_keys, token_keys};
 use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
+use super::parse::foreign::foreign_forms;
 use super::parse::listener::{file_mode, listen_addr, optional_listen_addr, optional_path};
 use super::parse::origins::{header_name, origins, trusted_proxies};
 use super::parse::otlp::{otlp_endpoint, otlp_headers};
@@ -19,6 +20,7 @@ use super::parse::route_checks::route_checks;
 use super::parse::scalar::{Parsed, boolean, choice, number};
 use super::parse::store::{key_prefix, store_url};
 use super::setting::{Exposure, Setting};
+use crate::foreign::ForeignForm;
 use crate::http_client::Url;
 use crate::model::field_rules::MAX_AGE_SECONDS;
 use crate::model::route_check::RouteCheck;
@@ -172,6 +174,8 @@ settings! {
         "max-token-age", "DURATION", "14d", "Idle time of a preserved token";
     absolute_lifetime_ms: u64 = duration_ms(LIFETIME_MS),
         "absolute-lifetime", "DURATION", "30d", "Maximum lifetime of a token, however much it is used";
+    import_lifetime_ms: u64 = duration_ms(LIFETIME_MS),
+        "import-lifetime", "DURATION", "30d", "Maximum lifetime of an imported token, from its import on";
     renewal_step: RenewalStep = renewal_step,
         "renewal-step", "STEP", "10%", "Share of its idle time, or duration, that must pass before an access renews a token";
     renewal_exempt_header: Option<HeaderName> = header_name,
@@ -200,6 +204,9 @@ settings! {
     checks: Vec<RouteCheck> = route_checks,
         "checks", "CHECKS", "",
         "Route checks at /check/NAME, comma-separated: NAME:backend=X+slug=Y+scopes=Z, and more keys", tables, reloadable;
+    foreign: Vec<ForeignForm> = foreign_forms,
+        "foreign", "FORMS", "",
+        "Forms of imported token strings, comma-separated: NAME:scheme=knox+header-scheme=Token, and more keys", tables, reloadable;
     events_per_user: usize = number(0..=10_000),
         "events-per-user", "N", "100", "Number of events kept per user, the newest; 0 keeps none";
     event_retention_ms: u64 = duration_ms(LIFETIME_MS),

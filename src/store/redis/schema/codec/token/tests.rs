@@ -36,6 +36,7 @@ fn sample() -> Token {
             ip: "203.0.113.7".parse().unwrap(),
             expiration: true,
             related_objects: vec![RelatedObject { content_type: "order".into(), object_id: "7".into() }],
+            origin: Some(Scheme::Knox),
         }),
         last_access_ms: 1_800_000_000_500,
         revoked: None,
