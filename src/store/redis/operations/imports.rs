@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::future::try_join_all;
 use redis::{Cmd, Value, cmd, pipe};
 use serde::Serialize;
 
 use super::batch_reads::READS_PER_PIPELINE;
-use super::script_call::{CALLS_AT_ONCE, ScriptCall};
+use super::script_call::ScriptCall;
 use super::tokens::NewTokenArgs;
 use crate::foreign::ForeignDigest;
 use crate::model::import::{ImportOutcome, NewImport};
@@ -25,6 +25,9 @@ use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::primitives::{bytes, field_args};
 use crate::store::redis::schema::codec::token::record as codec;
 use crate::token_string::TokenId;
+
+/// Records that are being written at once; connections for them are as many as for listings.
+const RECORDS_AT_ONCE: usize = 16;
 
 /// An alias to write, and until when it is kept.
 struct NewAlias<'a> {
@@ -45,12 +48,16 @@ impl RedisStore {
     ) -> Result<Vec<ImportOutcome>, StoreError> {
         let call = self.advancing_call(call);
         let known = self.aliases(imports.iter().map(|import| &import.digest)).await?;
-        let written = stream::iter(imports.iter().zip(known)).map(async |(import, known)| match known {
-            Some(id) if id == import.token.record.id => Ok((ImportOutcome::Exists, None)),
-            Some(_) => Ok((ImportOutcome::OtherUser, None)),
-            None => self.import_record(import, is_dry, &call()).await,
-        });
-        let written: Vec<_> = written.buffered(CALLS_AT_ONCE).try_collect().await?;
+        let mut written = Vec::with_capacity(imports.len());
+        for (imports, known) in imports.chunks(RECORDS_AT_ONCE).zip(known.chunks(RECORDS_AT_ONCE)) {
+            let call = call();
+            let outcomes = imports.iter().zip(known).map(async |(import, known)| match known {
+                Some(id) if *id == import.token.record.id => Ok((ImportOutcome::Exists, None)),
+                Some(_) => Ok((ImportOutcome::OtherUser, None)),
+                None => self.import_record(import, is_dry, &call).await,
+            });
+            written.extend(try_join_all(outcomes).await?);
+        }
         let (mut outcomes, kept_until): (Vec<_>, Vec<_>) = written.into_iter().unzip();
         if is_dry {
             return Ok(outcomes);
@@ -164,25 +171,32 @@ impl RedisStore {
             let slot = if is_by_slot { slot_of_tag(digest.alias_hash_tag()) } else { 0 };
             by_slot.entry(slot).or_default().push(place);
         }
-        let pipelines = by_slot.values().flat_map(|places| places.chunks(READS_PER_PIPELINE));
-        let runs = stream::iter(pipelines).map(async |places| {
-            let _permit = self.listing_permit().await?;
-            let mut pipeline = pipe();
-            for place in places {
-                pipeline.add_command(commands[*place].1.clone());
-            }
-            let ids: Vec<Option<Vec<u8>>> =
-                self.with_connection(async |c| pipeline.query_async(c).await).await?;
-            Ok::<_, StoreError>((places, ids))
-        });
-        let runs: Vec<_> = runs.buffered(CALLS_AT_ONCE).try_collect().await?;
+        let mut pipelines = Vec::new();
+        by_slot.values().for_each(|places| pipelines.extend(places.chunks(READS_PER_PIPELINE)));
         let mut answers = vec![None; commands.len()];
-        for (places, ids) in runs {
-            for (place, id) in places.iter().zip(ids) {
-                answers[*place] = id.map(token_id).transpose()?;
+        for some in pipelines.chunks(RECORDS_AT_ONCE) {
+            let runs = some.iter().map(async |places| self.run_pipeline(commands, places).await);
+            for (places, ids) in some.iter().zip(try_join_all(runs).await?) {
+                for (place, id) in places.iter().zip(ids) {
+                    answers[*place] = id.map(token_id).transpose()?;
+                }
             }
         }
         Ok(answers)
+    }
+
+    /// Runs the commands at these places, whose keys are in one slot, as one pipeline.
+    async fn run_pipeline(
+        &self,
+        commands: &[AliasCommand<'_>],
+        places: &[usize],
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let _permit = self.listing_permit().await?;
+        let mut pipeline = pipe();
+        for place in places {
+            pipeline.add_command(commands[*place].1.clone());
+        }
+        self.with_connection(async |c| pipeline.query_async(c).await).await
     }
 }
 
