@@ -8,6 +8,7 @@ use rand::rngs::SysError;
 
 use super::error::ServiceError;
 use super::live_tokens::LiveTokenSampler;
+use super::login_token_verifier::LoginTokenVerifier;
 use super::policy::TokenPolicy;
 use super::store_faults::StoreFaults;
 use crate::clock::Clock;
@@ -30,6 +31,7 @@ pub struct Service {
     pub(crate) last_access: LastAccess,
     live_tokens: Arc<LiveTokenSampler>,
     token_keys: ArcSwapOption<TokenKeys>,
+    pub(crate) login_tokens: LoginTokenVerifier,
     foreign_forms: ArcSwap<Vec<ForeignForm>>,
     faults: StoreFaults,
 }
@@ -46,7 +48,18 @@ impl Service {
         let (token_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
         let live_tokens = Arc::new(LiveTokenSampler::new(store.clone(), clock.clone()));
         let foreign_forms = ArcSwap::default();
-        Self { store, clock, entropy, policy, last_access, live_tokens, token_keys, foreign_forms, faults }
+        Self {
+            store,
+            clock,
+            entropy,
+            policy,
+            last_access,
+            live_tokens,
+            token_keys,
+            login_tokens: LoginTokenVerifier::new(),
+            foreign_forms,
+            faults,
+        }
     }
 
     /// The store, for the workers.

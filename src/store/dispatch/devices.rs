@@ -97,9 +97,15 @@ impl Store {
         token: &Token,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<(Token, Vec<TokenId>)>, StoreError> {
+        let call = call.into();
+        if let Some(foreign) = &login.foreign {
+            // The entry lives as long as the key. It is written first: too long a life does no harm. Only an entry that has
+            // just expired can find its place taken, and then the next import reports it.
+            self.put_device_entry(&foreign.digest, (login.id, login.expires_at_ms), call).await?;
+        }
         let outcome = match self {
-            Self::Memory(store) => store.device_login(login, token, &call.into()),
-            Self::Redis(store) => store.device_login(login, token, &call.into()).await,
+            Self::Memory(store) => store.device_login(login, token, &call),
+            Self::Redis(store) => store.device_login(login, token, &call).await,
         };
         let changes = self.changes();
         match outcome {

@@ -2,7 +2,7 @@
 
 use super::memory_store::MemoryStore;
 use super::shard::UserShard;
-use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin};
+use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoginSecret};
 use crate::model::event::{Event, EventFacts, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
@@ -24,7 +24,7 @@ impl MemoryStore {
         }
         devices.of_users.entry(new.user.clone()).or_default().push(new.id);
         devices.keys.insert(new.id, new.clone());
-        self.emit_device(&mut shard, EventKind::DeviceCreated, (&new.user, &new.uuid), call);
+        self.emit_device(&mut shard, EventKind::of_new_device(new), (&new.user, &new.uuid), call);
         Ok(None)
     }
 
@@ -78,7 +78,7 @@ impl MemoryStore {
         if !key.is_active {
             return Err(Rejection::DeviceInactive);
         }
-        key.secret_hash = *hash;
+        key.secret = LoginSecret::Native(*hash);
         let rotated = key.clone();
         self.emit_device(&mut shard, EventKind::DeviceRotated, (user, uuid), call);
         Ok(rotated)
@@ -127,6 +127,9 @@ impl MemoryStore {
         if let Some(key) = shard.devices.keys.get_mut(&login.id) {
             key.last_login_ms = Some(call.now_ms);
             key.expires_at_ms = login.expires_at_ms;
+            if matches!(key.secret, LoginSecret::Imported(_)) {
+                key.secret = LoginSecret::Foreign(login.secret_hash);
+            }
         }
         let logged_in = Event::of_token(EventKind::DeviceLoggedIn, call.now_ms, call.actor, &token);
         self.emit(&mut shard, &key.user, Event { device: Some(key.uuid), ..logged_in });

@@ -92,6 +92,8 @@ kinds! {
     TooManyReaders: TOO_MANY_REQUESTS, "too-many-readers", "Too many readers";
     /// A record in the store is corrupt.
     CorruptRecord: INTERNAL_SERVER_ERROR, "corrupt-record", "Corrupt record";
+    /// Too many logins are being verified by slow hashes.
+    Busy: SERVICE_UNAVAILABLE, "busy", "Busy";
     /// The store is unavailable.
     StoreUnavailable: SERVICE_UNAVAILABLE, "store-unavailable", "Store unavailable";
     /// The store has a fault that makes it unusable.

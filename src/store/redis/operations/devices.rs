@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::revocations::RevocationStep;
 use super::script_call::ScriptCall;
 use super::tokens::{NewTokenArgs, locators};
+use crate::foreign::Pbkdf2Hash;
 use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin};
-use crate::model::event::{REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
+use crate::model::event::{EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::store::call::Call;
@@ -32,6 +33,7 @@ struct MakeDeviceArgs<'a> {
     locator: String,
     expires_at_ms: u64,
     max: usize,
+    event: &'static str,
 }
 
 /// The arguments of lua/change_device.lua.
@@ -49,6 +51,7 @@ struct LoginArgs<'a> {
     locator: String,
     uuid: &'a str,
     expires_at_ms: u64,
+    verified: Option<&'a str>,
     fold_ms: u64,
     fold_over: usize,
     new: NewTokenArgs<'a>,
@@ -67,6 +70,7 @@ impl RedisStore {
             locator: new.id.locator(),
             expires_at_ms: new.expires_at_ms,
             max: self.limits.max_devices_per_user,
+            event: EventKind::of_new_device(new).name(),
         };
         let fields = codec::fields_of(new);
         let at = (self.keys.devices(&new.user), hash_tag);
@@ -196,6 +200,7 @@ impl RedisStore {
             locator: login.id.locator(),
             uuid: &login.uuid,
             expires_at_ms: login.expires_at_ms,
+            verified: login.verified().map(Pbkdf2Hash::as_str),
             fold_ms: REFUSALS_FOLDED_MS.min(self.limits.event_retention_ms),
             fold_over: REFUSALS_FOLDED_OVER,
             new: self.new_token_args(token),
