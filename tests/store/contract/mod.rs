@@ -8,6 +8,7 @@ mod device_rotation;
 mod devices;
 mod erasure;
 mod events;
+mod imported_devices;
 mod imports;
 mod issue;
 mod related;

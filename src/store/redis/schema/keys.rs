@@ -212,7 +212,7 @@ mod tests {
         let scheme = Scheme::Drf;
         let digest = ForeignDigest::of(scheme, &scheme.digest(b"9944b091", None).unwrap());
         assert_eq!(keys.alias(&digest), "dw:f:{97ec}:U2OSuTa6qPQZ0QIXa7Qr5A");
-        assert_eq!(keys.imported_devices(&UuidDigest::of("phone")), "dw:g:{}:");
+        assert_eq!(keys.imported_devices(&UuidDigest::of("phone")), "dw:g:{3442}:zcPwy34EKYmaWK3PuQKajQ");
         assert_eq!(keys.token_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.probe(), "dw:m:probe");
