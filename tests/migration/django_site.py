@@ -2,7 +2,7 @@
 
 POST /login?user=NAME   logs a user in, as the package documents it; the token is in the answer
 GET  /auth              200 with X-Auth-User, or 401: the package's own authentication decides
-POST /logout            logs the request's user out
+POST /accounts/logout   logs the request's user out
 """
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -76,7 +76,7 @@ def knox_views():
 
 
 login, auth, logout = {"drf": drf_views, "knox": knox_views}.get(settings.PACKAGE, auth_token_views)()
-urlpatterns = [path("login", login), path("auth", auth), path("logout", logout)]
+urlpatterns = [path("login", login), path("auth", auth), path("accounts/logout", logout)]
 
 
 if __name__ == "__main__":

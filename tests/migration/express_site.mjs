@@ -2,7 +2,7 @@
 //
 // POST /login?user=NAME   logs a user in; the cookie is in the answer
 // GET  /auth              200 with X-Auth-User, or 401
-// POST /logout            destroys the request's session
+// POST /accounts/logout   destroys the request's session
 import { RedisStore } from 'connect-redis'
 import express from 'express'
 import session from 'express-session'
@@ -23,7 +23,7 @@ site.get('/auth', (request, response) => {
   if (user === undefined) return response.status(401).end()
   response.set('X-Auth-User', user).end()
 })
-site.post('/logout', (request, response, next) => {
+site.post('/accounts/logout', (request, response, next) => {
   request.session.destroy((error) => (error ? next(error) : response.end()))
 })
 

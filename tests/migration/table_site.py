@@ -2,7 +2,7 @@
 
 POST /login?user=NAME   logs a user in; the token is in the answer
 GET  /auth              200 with X-Auth-User, or 401
-POST /logout            deletes the request's token
+POST /accounts/logout   deletes the request's token
 
 No packages. sanctum: Laravel Sanctum's table, strings and look-up, written after its source text (version 4:
 create_personal_access_tokens_table, HasApiTokens::createToken, PersonalAccessToken::findToken). sha256: a system of the
