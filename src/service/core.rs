@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rand::rngs::SysError;
 
 use super::error::ServiceError;
@@ -12,6 +12,7 @@ use super::policy::TokenPolicy;
 use super::store_faults::StoreFaults;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::foreign::ForeignForm;
 use crate::last_access::LastAccess;
 use crate::model::event::{Actor, Event};
 use crate::model::token::TokenRecord;
@@ -29,6 +30,7 @@ pub struct Service {
     pub(crate) last_access: LastAccess,
     live_tokens: Arc<LiveTokenSampler>,
     token_keys: ArcSwapOption<TokenKeys>,
+    foreign_forms: ArcSwap<Vec<ForeignForm>>,
     faults: StoreFaults,
 }
 
@@ -43,7 +45,8 @@ impl Service {
     ) -> Self {
         let (token_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
         let live_tokens = Arc::new(LiveTokenSampler::new(store.clone(), clock.clone()));
-        Self { store, clock, entropy, policy, last_access, live_tokens, token_keys, faults }
+        let foreign_forms = ArcSwap::default();
+        Self { store, clock, entropy, policy, last_access, live_tokens, token_keys, foreign_forms, faults }
     }
 
     /// The store, for the workers.
@@ -105,6 +108,16 @@ impl Service {
             mint_secret(kind, keys, id, &self.entropy)
         })?
         .map_err(no_randomness)
+    }
+
+    /// The configured forms of foreign token strings.
+    pub(crate) fn foreign_forms(&self) -> Arc<Vec<ForeignForm>> {
+        self.foreign_forms.load_full()
+    }
+
+    /// Replaces the forms of foreign token strings.
+    pub fn set_foreign_forms(&self, forms: Vec<ForeignForm>) {
+        self.foreign_forms.store(Arc::new(forms));
     }
 
     /// A store operation of now.

@@ -160,6 +160,7 @@ impl TestStore {
                 ip: "203.0.113.7".parse().unwrap(),
                 expiration: true,
                 related_objects: Vec::new(),
+                origin: None,
             }),
             last_access_ms: now_ms,
             revoked: None,
@@ -317,7 +318,7 @@ pub struct RawKey {
     /// Its name without the store's prefix.
     pub name: String,
     pub ttl_ms: i64,
-    /// Fields and values of a hash, or members and scores of a sorted set; empty for other types.
+    /// Fields and values of a hash, members and scores of a sorted set, or the value of a string under an empty name.
     pub entries: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -325,6 +326,7 @@ pub struct RawKey {
 pub fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
     const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
         local kind, all = redis.call('TYPE', k).ok, {} \
+        if kind == 'string' then all = { '', redis.call('GET', k) } end \
         if kind == 'hash' then all = redis.call('HGETALL', k) end \
         if kind == 'zset' then all = redis.call('ZRANGE', k, 0, -1, 'WITHSCORES') end \
         r[#r + 1] = { k, redis.call('PTTL', k), all } end return r";

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
+use super::importing::Aliases;
 use super::objects::Objects;
 use super::shard::{SHARDS, UserShard, lock};
 use super::takeover_history::TakenOver;
@@ -17,6 +18,8 @@ pub struct MemoryStore {
     pub(crate) limits: StoreLimits,
     pub(crate) max_tokens: usize,
     pub(crate) tokens: AtomicUsize,
+    /// Locked before a shard.
+    pub(crate) aliases: Mutex<Aliases>,
     /// Locked after a shard, never before.
     pub(crate) objects: Mutex<Objects>,
     /// Locked after a shard, never before. In the order of the shards.
@@ -38,6 +41,7 @@ impl MemoryStore {
             limits,
             max_tokens,
             tokens,
+            aliases: Mutex::default(),
             objects: Mutex::default(),
             taken_over: (0..SHARDS).map(|_| Mutex::default()).collect(),
             next_pruned: AtomicUsize::new(0),
