@@ -74,7 +74,7 @@ pub fn decide<R>(
         answer(decision)
     };
     let headers = origin.headers;
-    let refusal = match extract(headers, &settings.cookie.name) {
+    let refusal = match extract(headers, &settings.places) {
         Credentials::Token(token_string, via) => {
             let mut access = settings.access(headers);
             if !admission.renews() {
@@ -84,7 +84,7 @@ pub fn decide<R>(
             if via == Transport::Cookie && is_forged(settings, &origin) {
                 (access, admission.demand) = (Access::Exempt, Demand::SameSite);
             }
-            let judged = validator.judge(token_string, via, access, |judgement| {
+            let judged = validator.judge(&token_string.bytes, via, access, |judgement| {
                 answer(decide_on(validator, judgement, &admission, via))
             });
             return match judged {
@@ -95,7 +95,7 @@ pub fn decide<R>(
                 }
             };
         }
-        Credentials::Ambiguous(_) => Refusal::InvalidToken,
+        Credentials::Invalid(_) => Refusal::InvalidToken,
         Credentials::Absent => Refusal::NoToken,
     };
     Progress::Decided(answer(refuse(refusal, &admission)))

@@ -4,13 +4,16 @@ use hyper::header::HeaderName;
 
 use super::route_checks::RouteChecks;
 use crate::server::request::headers::RequestHeaders;
+use crate::server::request::places::CredentialPlaces;
 use crate::validation::Access;
 use crate::values::{Cookie, Origin, TrustedProxies};
 
 /// The settings of the validation plane. The batch endpoint of the admin plane uses them, too.
 #[derive(Clone, Debug)]
 pub struct ValidationSettings {
-    /// The cookie that carries a token.
+    /// Where credentials may stand.
+    pub places: CredentialPlaces,
+    /// The token cookie, which Doorward sets and clears.
     pub cookie: Cookie,
     /// A request with this header neither renews its token nor counts as access.
     pub renewal_exempt_header: Option<HeaderName>,
