@@ -1,21 +1,16 @@
-//! Imports tokens, and keeps the aliases of foreign tokens.
+//! Imports tokens. An import at a time: a token and its alias are in different shards.
 
-use std::collections::HashMap;
-use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
 
 use super::memory_store::MemoryStore;
 use super::shard::lock;
-use crate::foreign::AliasName;
 use crate::model::event::EventKind;
 use crate::model::import::{ImportOutcome, NewImport};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::rejection::Rejection;
-use crate::token_string::{HashTag, TokenId};
+use crate::token_string::HashTag;
 use crate::values::OverLimit;
-
-/// The ids of imported tokens by the aliases of their foreign strings, and until when each is kept.
-pub(crate) type Aliases = HashMap<AliasName, (TokenId, u64)>;
 
 impl MemoryStore {
     pub(crate) fn import(
@@ -24,6 +19,7 @@ impl MemoryStore {
         is_dry: bool,
         call: &Call<'_>,
     ) -> Result<Vec<ImportOutcome>, StoreError> {
+        let _one_at_a_time = lock(&self.importing);
         imports.iter().map(|import| self.import_one(import, is_dry, call)).collect()
     }
 
@@ -33,13 +29,12 @@ impl MemoryStore {
         is_dry: bool,
         call: &Call<'_>,
     ) -> Result<ImportOutcome, StoreError> {
-        let (id, user, name) = (token.record.id, token.record.user(), digest.alias_name());
+        let (id, user) = (token.record.id, token.record.user());
         self.make_room_in_objects(&token.details.related_objects, call.now_ms);
-        let mut aliases = self.aliases();
-        match aliases.get(&name).filter(|(_, until_ms)| *until_ms > call.now_ms) {
-            Some((known, _)) if *known == id => return Ok(ImportOutcome::Exists),
+        match self.alias(digest, call.now_ms) {
+            Some(known) if known == id => return Ok(ImportOutcome::Exists),
             Some(_) => return Ok(ImportOutcome::OtherUser),
-            None if aliases.len() >= self.max_tokens => return Err(Self::full()),
+            None if self.aliases.load(Ordering::Relaxed) >= self.max_tokens => return Err(Self::full()),
             None => {}
         }
         let mut shard = self.shard(HashTag::of_user(user));
@@ -59,18 +54,10 @@ impl MemoryStore {
                 Err(_) => return Ok(ImportOutcome::TooManyTokens),
             }
         };
+        drop(shard);
         if !is_dry {
-            aliases.insert(name, (id, ends_at_ms.saturating_add(self.limits.stale_grace_ms)));
+            self.put_alias(digest, id, ends_at_ms.saturating_add(self.limits.stale_grace_ms), call);
         }
         Ok(outcome)
-    }
-
-    /// Removes the aliases that are not kept any longer.
-    pub(crate) fn prune_aliases(&self, now_ms: u64) {
-        self.aliases().retain(|_, (_, until_ms)| *until_ms > now_ms);
-    }
-
-    fn aliases(&self) -> MutexGuard<'_, Aliases> {
-        lock(&self.aliases)
     }
 }

@@ -18,15 +18,11 @@ impl MemoryStore {
     /// Prunes the next few shards, so that no call waits for long.
     pub(crate) fn prune_some(&self, now_ms: u64) {
         self.prune_shards(SHARDS_PER_TURN, now_ms);
-        if self.next_pruned.load(Ordering::Relaxed).is_multiple_of(SHARDS) {
-            self.prune_aliases(now_ms);
-        }
     }
 
     /// Prunes all shards.
     pub(crate) fn prune_all(&self, now_ms: u64) {
         self.prune_shards(SHARDS, now_ms);
-        self.prune_aliases(now_ms);
     }
 
     fn prune_shards(&self, count: usize, now_ms: u64) {
@@ -40,7 +36,7 @@ impl MemoryStore {
             self.prune_takeovers(&mut shard, now_ms);
             self.prune_events(&mut shard, now_ms);
             shard.devices.prune(now_ms);
-            shard.aliases.prune(now_ms);
+            self.aliases.fetch_sub(shard.aliases.prune(now_ms), Ordering::Relaxed);
             drop(shard);
             prune_entries(&mut lock(&self.taken_over[place]), now_ms);
         }

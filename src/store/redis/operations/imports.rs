@@ -16,12 +16,13 @@ use super::tokens::NewTokenArgs;
 use crate::foreign::ForeignDigest;
 use crate::model::import::{ImportOutcome, NewImport};
 use crate::model::revoke_reason::RevokeReason;
-use crate::model::token::TokenChange;
+use crate::model::token::{Token, TokenChange};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::slots::slot_of_tag;
-use crate::store::redis::errors::{answer_text, unexpected};
+use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::schema::codec::alias;
 use crate::store::redis::schema::codec::primitives::{bytes, field_args};
 use crate::store::redis::schema::codec::token::record as codec;
 use crate::token_string::TokenId;
@@ -84,33 +85,48 @@ impl RedisStore {
         is_dry: bool,
         call: &Call<'_>,
     ) -> Result<(ImportOutcome, Option<u64>), StoreError> {
+        let _permit = self.listing_permit().await?;
+        let (record, objects) = (&token.record, &token.details.related_objects);
+        // A token that is there already must get no entries at objects: it may be revoked.
+        if is_dry || !objects.is_empty() {
+            let foreseen = self.run_import(token, true, call).await?;
+            if is_dry || foreseen.0 != ImportOutcome::Imported {
+                return Ok(foreseen);
+            }
+        }
+        if !self.add_object_entries(objects, (record.id, record.ends_at_ms), call).await? {
+            self.remove_token_entries(record.id, objects, call.now_ms).await;
+            return Ok((ImportOutcome::ObjectFull, None));
+        }
+        let written = self.run_import(token, false, call).await?;
+        if written.0 == ImportOutcome::TooManyTokens {
+            self.remove_token_entries(record.id, objects, call.now_ms).await;
+        }
+        Ok(written)
+    }
+
+    /// Runs the script that writes a record, or says what it would do.
+    async fn run_import(
+        &self,
+        token: &Token,
+        is_dry: bool,
+        call: &Call<'_>,
+    ) -> Result<(ImportOutcome, Option<u64>), StoreError> {
         #[derive(Serialize)]
         struct Args<'a> {
             user: &'a str,
             new: NewTokenArgs<'a>,
             dry: bool,
         }
-        let _permit = self.listing_permit().await?;
-        let (record, objects) = (&token.record, &token.details.related_objects);
-        let id = record.id;
-        if !is_dry && !self.add_object_entries(objects, (id, record.ends_at_ms), call).await? {
-            self.remove_token_entries(id, objects, call.now_ms).await;
-            return Ok((ImportOutcome::ObjectFull, None));
-        }
+        let (record, id) = (&token.record, token.record.id);
         let args = Args { user: record.user(), new: self.imported_token_args(token), dry: is_dry };
-        let at = (self.keys.token(id), id.hash_tag());
         let fields = codec::fields_of(token);
+        let at = (self.keys.token(id), id.hash_tag());
         let script_call = ScriptCall::new(&self.scripts.import_token, at, call, &args);
         let answer: Vec<Value> = self.run_script(script_call.with_bytes(field_args(&fields))).await?;
         match answer.as_slice() {
-            [Value::Int(0)] => {
-                if !is_dry {
-                    self.remove_token_entries(id, objects, call.now_ms).await;
-                }
-                Ok((ImportOutcome::TooManyTokens, None))
-            }
+            [Value::Int(0)] => Ok((ImportOutcome::TooManyTokens, None)),
             [Value::Int(1)] => Ok((ImportOutcome::Imported, Some(record.ends_at_ms))),
-            // Of objects that the known token does not name, the entries are stale.
             [Value::Int(2), immutable] => {
                 Ok((ImportOutcome::Exists, Some(codec::ends_at_ms(id, bytes(immutable))?)))
             }
@@ -152,7 +168,7 @@ impl RedisStore {
         let put = |alias: &NewAlias<'_>| {
             let ttl_ms = (alias.until_ms + self.limits.stale_grace_ms).saturating_sub(now_ms);
             let mut set = cmd("SET");
-            set.arg(self.keys.alias(alias.digest)).arg(alias.id.to_string()).arg("NX").arg("GET");
+            set.arg(self.keys.alias(alias.digest)).arg(alias.id.text().as_str()).arg("NX").arg("GET");
             // Redis refuses a TTL of zero.
             set.arg("PX").arg(ttl_ms.max(1)).to_owned()
         };
@@ -178,7 +194,7 @@ impl RedisStore {
             let runs = some.iter().map(async |places| self.run_pipeline(commands, places).await);
             for (places, ids) in some.iter().zip(try_join_all(runs).await?) {
                 for (place, id) in places.iter().zip(ids) {
-                    answers[*place] = id.map(token_id).transpose()?;
+                    answers[*place] = id.map(|id| alias::decode(&id)).transpose()?;
                 }
             }
         }
@@ -200,6 +216,3 @@ impl RedisStore {
     }
 }
 
-fn token_id(id: Vec<u8>) -> Result<TokenId, StoreError> {
-    TokenId::parse(&answer_text(id, "alias")?).ok_or_else(|| unexpected("alias"))
-}
