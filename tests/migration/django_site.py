@@ -9,10 +9,17 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 from django.http import HttpResponse, JsonResponse
 from django.urls import path
 
 application = get_wsgi_application()
+
+
+@receiver(connection_created)
+def do_not_wait_for_the_disk(connection, **_):
+    connection.cursor().execute("PRAGMA synchronous = OFF")
 
 
 def user_of(request):

@@ -54,17 +54,19 @@ impl Switch {
         write_stage(Stage::Former, port.number(), &dir, [&doorward, &former, &app]);
         let mut command = nginx::command(dir.path());
         // A master, because only a master reloads. Each request has its own connection: an old worker closes idle ones.
-        command.args(["-g", "daemon off; pid nginx.pid; error_log stderr warn;"]);
+        command.args(["-g", "daemon off; pid nginx.pid; error_log stderr notice;"]);
         let mut process = Process::spawn("nginx", command.current_dir(dir.path()));
         process.wait_until("listening", |_| TcpStream::connect(("127.0.0.1", port.number())).is_ok());
         Self { port, dir, doorward, former, app, process }
     }
 
-    /// Writes the configuration of a stage and reloads nginx. Returns when new requests are answered by it.
+    /// Writes the configuration of a stage and reloads nginx. Returns when the requests that came before are answered.
     pub fn switch(&self, stage: Stage) {
+        let exits = || self.log().matches("exited with code 0").count();
+        let before = exits();
         write_stage(stage, self.port.number(), &self.dir, [&self.doorward, &self.former, &self.app]);
         self.process.signal(Signal::HUP);
-        wait_for("reload of nginx", || (stage_of(&self.get(&[])) == stage).then_some(()));
+        wait_for("end of the worker before", || (exits() > before).then_some(()));
     }
 
     /// `127.0.0.1:PORT`
@@ -108,10 +110,10 @@ impl Drop for Switch {
     }
 }
 
-/// Returns the stage whose configuration answered.
-pub fn stage_of(response: &Response) -> Stage {
-    let name = response.header("x-stage").unwrap_or_else(|| panic!("no stage: {response:?}"));
-    Stage::ALL.into_iter().find(|stage| format!("{stage:?}") == name).unwrap()
+/// Returns the stage whose configuration answered; `None` for an error page.
+pub fn stage_of(response: &Response) -> Option<Stage> {
+    let name = response.header("x-stage")?;
+    Stage::ALL.into_iter().find(|stage| format!("{stage:?}") == name)
 }
 
 fn write_stage(stage: Stage, port: u16, dir: &TempDir, [doorward, former, app]: [&str; 3]) {

@@ -66,7 +66,7 @@ impl Traffic {
                 format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}: {}\r\n\r\n", login.header.0, login.header.1);
             let answer = Client::new(addr).try_send(request);
             if let Ok(response) = &answer {
-                stage = stage_of(response);
+                stage = stage_of(response).unwrap_or(stage);
             }
             self.count(stage, &login, answer);
         }
