@@ -1,10 +1,10 @@
 //! A running former system.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::Signal;
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::sources::{Program, Source};
@@ -70,8 +70,15 @@ impl Former {
         Login { header, user: answer.header("x-auth-user").unwrap().to_owned() }
     }
 
-    /// Exports all tokens with the recipe.
-    pub fn export(&self) -> Vec<Value> {
+    /// Logs a client out here, without a word to Doorward.
+    pub fn log_out(&self, login: &Login) {
+        let header = [(login.header.0.as_str(), login.header.1.as_str())];
+        let answer = Client::new(&self.addr).request("POST", "/accounts/logout", &header, None);
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// Exports all tokens with the recipe into a file.
+    pub fn export(&self, file: &Path) {
         let recipe = path("config/migration").join(self.source.export);
         let mut command = command(self.source, self.dir.path(), self.redis.as_ref());
         match self.source.program {
@@ -88,10 +95,9 @@ impl Former {
                 command.arg(copy)
             }
         };
-        let output = command.output().unwrap();
-        let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr));
-        assert!(output.status.success(), "{}: {stdout}{stderr:?}", self.source.export);
-        stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let output = command.stdout(File::create(file).unwrap()).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {stderr}", self.source.export);
     }
 }
 
@@ -112,7 +118,8 @@ fn command(source: &Source, dir: &Path, redis: Option<&RedisServer>) -> Command 
     command
 }
 
-fn path(path: &str) -> PathBuf {
+/// Returns a path below the project's folder.
+pub fn path(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
