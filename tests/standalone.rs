@@ -29,7 +29,7 @@ mod admin_plane {
 
 mod documents {
     mod limits;
-    mod proxies_page;
+    mod snippets;
     mod references;
 }
 
