@@ -237,8 +237,7 @@ impl Move {
     fn native_of(&self, login: &Login, id: &Value) -> (String, String) {
         if login.header.0 == "Cookie" {
             let headers = [("Cookie", login.header.1.as_str()), ("Sec-Fetch-Site", "same-origin")];
-            let answer =
-                self.doorward.validation().request("POST", "/session/upgrade", &headers, None);
+            let answer = self.doorward.validation().request("POST", "/session/upgrade", &headers, None);
             assert_eq!(answer.status, 200, "{answer:?}");
             let set = answer.header_values("set-cookie");
             let native = set.iter().find(|cookie| cookie.starts_with("doorward=dw_"));
