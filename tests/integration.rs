@@ -76,6 +76,15 @@ mod metrics {
     mod rules;
 }
 
+/// Moves from other systems: real packages and their tokens.
+mod migration {
+    mod former;
+    mod proxy;
+    mod sources;
+    mod switch;
+    mod traffic;
+}
+
 /// The program: health check, signals and secrecy of its log.
 mod process {
     mod client {

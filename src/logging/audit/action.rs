@@ -25,6 +25,8 @@ macro_rules! actions {
 actions! {
     /// Issue a token.
     TokenIssue: "token.issue";
+    /// Import sessions of another system.
+    TokenImport: "token.import";
     /// Change a token's fields.
     TokenChange: "token.change";
     /// Revoke a token.
@@ -51,6 +53,8 @@ actions! {
     DeviceCreate: "device.create";
     /// Change a device key.
     DeviceChange: "device.change";
+    /// Give a device key a new login token.
+    DeviceRotate: "device.rotate";
     /// Remove a device key.
     DeviceRemove: "device.remove";
     /// Log in with a device key.

@@ -1,9 +1,11 @@
 //! Compares everything that both stores return.
 
+use doorward::internals::foreign::UuidDigest;
 use proptest::prelude::*;
 
 use super::values::*;
 use super::world::World;
+use crate::common::imports::digest_of;
 use crate::common::store::TestStore;
 
 impl World {
@@ -25,6 +27,18 @@ impl World {
                 "what happened to {}",
                 user
             );
+        }
+        for uuid in UUIDS {
+            let digest = UuidDigest::of(uuid);
+            let memory = self.memory.store.foreign_devices(&digest, self.now_ms).await.unwrap();
+            let redis = self.redis.store.foreign_devices(&digest, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the imported devices of {}", uuid);
+        }
+        for string in STRINGS {
+            let digest = digest_of(string);
+            let memory = self.memory.store.alias(&digest, self.now_ms).await.unwrap();
+            let redis = self.redis.store.alias(&digest, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the alias of {}", string);
         }
         if self.lists_objects {
             self.compare_objects().await?;

@@ -4,7 +4,7 @@ use doorward::TokenChange;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use proptest::prelude::*;
 
-use super::values::{OBJECTS, USERS, UUIDS};
+use super::values::{OBJECTS, STRINGS, USERS, UUIDS};
 
 /// The operations. All times are whole minutes, so the manual clock hits every deadline exactly. And no TTL, which
 /// Redis counts in real time, is shorter than a case takes.
@@ -16,6 +16,15 @@ pub enum Op {
         lifetime_min: u64,
         is_authenticated: bool,
         objects: Vec<usize>,
+    },
+    /// Imports one of a few foreign strings.
+    Import {
+        user: usize,
+        string: usize,
+        idle_min: u64,
+        lifetime_min: u64,
+        objects: Vec<usize>,
+        is_dry: bool,
     },
     /// Accesses some minutes ago, written in one batch now.
     Touch(Vec<Access>),
@@ -65,10 +74,36 @@ pub enum Op {
 /// The operations on device keys, which are numbered as tokens are.
 #[derive(Clone, Debug)]
 pub enum DeviceOp {
-    Make { user: usize, uuid: usize, idle_min: u64 },
-    Change { device: usize, is_active: Option<bool>, name: Option<Option<String>> },
-    Remove { device: usize },
-    LogIn { device: usize, uuid: Option<usize>, idle_min: u64 },
+    Make {
+        user: usize,
+        uuid: usize,
+        idle_min: u64,
+    },
+    Change {
+        device: usize,
+        is_active: Option<bool>,
+        name: Option<Option<String>>,
+    },
+    Rotate {
+        device: usize,
+    },
+    Remove {
+        device: usize,
+    },
+    /// Imports a key whose login token is always the same.
+    Import {
+        user: usize,
+        uuid: usize,
+        idle_min: u64,
+        is_dry: bool,
+    },
+    /// `verifies`: of an imported key, the node has verified the login token by the imported hash.
+    LogIn {
+        device: usize,
+        uuid: Option<usize>,
+        idle_min: u64,
+        verifies: bool,
+    },
 }
 
 /// Tokens are counted back from the newest, which is 1, wrapping around; 0 is an unknown one.
@@ -95,6 +130,7 @@ pub fn op() -> impl Strategy<Value = Op> {
                 objects,
             }
         ),
+        3 => import(),
         4 => prop::collection::vec(access(), 1..4).prop_map(Op::Touch),
         3 => (some(), change()).prop_map(|(token, change)| Op::Change { token, change }),
         1 => (user(), prop::option::of(some()))
@@ -114,6 +150,22 @@ pub fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// Mostly for the first user, so that strings are imported again, and for another user.
+fn import() -> impl Strategy<Value = Op> {
+    let objects = prop::sample::subsequence((0..OBJECTS.len()).collect::<Vec<_>>(), 0..=OBJECTS.len());
+    let lifetime = prop_oneof![1 => 1..5_u64, 4 => 30..150_u64];
+    (user(), 0..STRINGS.len(), 1..150_u64, lifetime, objects, prop::bool::weighted(0.1)).prop_map(
+        |(user, string, idle_min, lifetime_min, objects, is_dry)| Op::Import {
+            user,
+            string,
+            idle_min,
+            lifetime_min,
+            objects,
+            is_dry,
+        },
+    )
+}
+
 /// The number of a token or device key: mostly a new one, so that many operations use it before it expires.
 fn some() -> impl Strategy<Value = usize> {
     prop_oneof![3 => 1..4_usize, 1 => 0..12_usize]
@@ -131,9 +183,13 @@ fn device_op(minutes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value
             .prop_map(|(user, uuid, idle_min)| DeviceOp::Make { user, uuid, idle_min }),
         2 => (some(), any::<Option<bool>>(), name)
             .prop_map(|(device, is_active, name)| DeviceOp::Change { device, is_active, name }),
+        1 => (some()).prop_map(|device| DeviceOp::Rotate { device }),
         1 => (some()).prop_map(|device| DeviceOp::Remove { device }),
-        4 => (some(), prop::option::weighted(0.1, 0..UUIDS.len()), minutes)
-            .prop_map(|(device, uuid, idle_min)| DeviceOp::LogIn { device, uuid, idle_min }),
+        3 => (user(), 0..UUIDS.len(), minutes.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(user, uuid, idle_min, is_dry)| DeviceOp::Import { user, uuid, idle_min, is_dry }),
+        4 => (some(), prop::option::weighted(0.1, 0..UUIDS.len()), minutes, prop::bool::weighted(0.7)).prop_map(
+            |(device, uuid, idle_min, verifies)| DeviceOp::LogIn { device, uuid, idle_min, verifies }
+        ),
     ]
 }
 
