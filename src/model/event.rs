@@ -60,13 +60,17 @@ pub enum EventKind {
     DeviceActivated,
     /// A device key was deactivated or removed.
     DeviceEnded,
+    /// A user was locked.
+    UserLocked,
+    /// A user was unlocked.
+    UserUnlocked,
     /// Everything of a user was erased, the history of events included: this event is only in the live feed.
     UserErased,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::TokenIssued,
         Self::TokenConfirmed,
         Self::TokenRotated,
@@ -79,6 +83,8 @@ impl EventKind {
         Self::DeviceRefused,
         Self::DeviceActivated,
         Self::DeviceEnded,
+        Self::UserLocked,
+        Self::UserUnlocked,
         Self::UserErased,
     ];
 
@@ -97,6 +103,8 @@ impl EventKind {
             Self::DeviceRefused => "device.refused",
             Self::DeviceActivated => "device.activated",
             Self::DeviceEnded => "device.ended",
+            Self::UserLocked => "user.locked",
+            Self::UserUnlocked => "user.unlocked",
             Self::UserErased => "user.erased",
         }
     }

@@ -113,7 +113,7 @@ impl Service {
     /// store is read.
     ///
     /// # Errors
-    /// `Invalid`, `LoginRefused`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued;
+    /// `Invalid`, `LoginRefused`, `UserLocked`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued;
     /// nobody has its secret.
     pub async fn device_login(
         &self,

@@ -26,7 +26,7 @@ impl Service {
     /// Issues a token.
     ///
     /// # Errors
-    /// `Invalid`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody has its
+    /// `Invalid`, `UserLocked`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody has its
     /// secret.
     pub async fn issue(&self, new: NewToken, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         valid("user", rules::user(&new.user))?;
@@ -56,7 +56,7 @@ impl Service {
     /// Changes a token. Revoking a revoked token is no error.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Revoked`, `Pending`, `RotatedTooOften`, `Store`.
+    /// `Invalid`, `NotFound`, `Revoked`, `UserLocked`, `Pending`, `RotatedTooOften`, `Store`.
     pub async fn change(
         &self,
         id: TokenId,
@@ -73,7 +73,7 @@ impl Service {
     /// Confirms the second factor: the token opens what it is for. Confirming a confirmed token is no error.
     ///
     /// # Errors
-    /// `NotFound`, `Revoked`, `Store`.
+    /// `NotFound`, `Revoked`, `UserLocked`, `Store`.
     pub async fn confirm(&self, id: TokenId, actor: Actor<'_>) -> Result<Token, ServiceError> {
         self.change(id, &TokenChange::confirming(), actor).await
     }
@@ -81,7 +81,7 @@ impl Service {
     /// Gives a token a new secret; the old one works for the rotation grace.
     ///
     /// # Errors
-    /// `NotFound`, `Revoked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace, and only
+    /// `NotFound`, `Revoked`, `UserLocked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace, and only
     /// the new one, which nobody has, after it.
     pub async fn rotate(&self, id: TokenId, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         let minted = self

@@ -9,6 +9,9 @@ pub enum Rejection {
     /// The token is revoked, and a revoked token cannot be changed. Log in again.
     #[error("the token is revoked")]
     Revoked,
+    /// The user is locked. Unlock the user first.
+    #[error("the user is locked")]
+    UserLocked,
     /// The token's second factor is still to be shown. Confirm the token first.
     #[error("the token's second factor is still to be shown")]
     Pending,

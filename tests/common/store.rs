@@ -143,6 +143,7 @@ impl TestStore {
                 previous: PreviousSecrets::default(),
                 refused: RefusedMarks::default(),
                 is_active: true,
+                is_locked: false,
                 is_authenticated: true,
                 allowed_cookie: true,
                 allowed_header: true,

@@ -38,6 +38,11 @@ impl TokenChange {
         Self { rotate: Some(rotation), ..Self::default() }
     }
 
+    /// Whether the token of a locked user may not be changed so: it would open more afterwards than before.
+    pub fn opens(&self) -> bool {
+        self.confirm || self.rotate.is_some()
+    }
+
     /// Whether it changes anything besides the revocation.
     pub fn edits(&self) -> bool {
         *self != Self { revoke: self.revoke, ..Self::default() }

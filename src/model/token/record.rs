@@ -32,6 +32,8 @@ pub struct TokenRecord {
     pub created_at_ms: u64,
     /// False once it is revoked.
     pub is_active: bool,
+    /// True while its user is locked: it opens nothing, and nothing of it is lost.
+    pub is_locked: bool,
     /// False while its second factor is still to be shown: it opens nothing yet.
     pub is_authenticated: bool,
     /// Whether a cookie may carry it.
@@ -81,7 +83,7 @@ pub enum RecordVerdict {
     WrongSecret,
     /// The record has expired, whatever the secret. A renewal that is not in it may have been earned.
     Expired,
-    /// The token is revoked, or not allowed on this transport.
+    /// The token is revoked, its user is locked, or the token is not allowed on this transport.
     Refused,
 }
 
@@ -124,7 +126,8 @@ impl TokenRecord {
             Some(Transport::Cookie) => self.allowed_cookie,
             None => true,
         };
-        if !self.is_active {
+        // The verdict on a locked token says nothing about the secret: no secret of it counts as wrong or reused.
+        if !self.is_active || self.is_locked {
             RecordVerdict::Refused
         } else if self.expires_at_ms <= now_ms {
             RecordVerdict::Expired
@@ -139,7 +142,7 @@ impl TokenRecord {
         }
     }
 
-    /// Whether the token is active, though it may have expired, and this is its secret or a previous one that is still good.
+    /// Whether the token is active, though it may have expired or its user be locked, and this is its secret or a previous one that is still good.
     pub fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
         self.is_active && self.mismatch(secret_hash, now_ms).is_none()
     }

@@ -7,6 +7,7 @@ pub mod devices;
 pub mod erasing;
 pub mod events;
 pub mod issuing;
+pub mod locking;
 pub mod memory_store;
 pub mod objects;
 pub mod pruning;

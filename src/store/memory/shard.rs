@@ -1,6 +1,6 @@
 //! A shard of the embedded store.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::device_keys::DeviceKeys;
@@ -21,6 +21,8 @@ pub(crate) struct UserShard {
     /// By the user, newest first.
     pub(crate) events: HashMap<String, VecDeque<Event>>,
     pub(crate) devices: DeviceKeys,
+    /// The locked users.
+    pub(crate) locked: HashSet<String>,
 }
 
 impl UserShard {

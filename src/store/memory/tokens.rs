@@ -46,6 +46,9 @@ impl MemoryStore {
         if !token.record.is_active {
             return if change.edits() { Err(Rejection::Revoked) } else { Ok(token.clone()) };
         }
+        if token.record.is_locked && change.opens() {
+            return Err(Rejection::UserLocked);
+        }
         let record = edit(token);
         let user = record.user().to_owned();
         let mut happened = Vec::new();

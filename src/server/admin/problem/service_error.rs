@@ -23,6 +23,7 @@ impl From<Rejection> for Problem {
         match rejection {
             Rejection::NotFound => Self::no_such_record(),
             Rejection::Revoked => of_kind(ProblemKind::TokenRevoked),
+            Rejection::UserLocked => of_kind(ProblemKind::UserLocked),
             Rejection::Pending => of_kind(ProblemKind::SecondFactorPending),
             Rejection::RotatedTooOften => of_kind(ProblemKind::RotatedTooOften),
             Rejection::TooManyTokens => of_kind(ProblemKind::TooManyTokens),

@@ -11,6 +11,7 @@ pub mod devices;
 pub mod erasures;
 pub mod event_feed;
 pub mod events;
+pub mod locks;
 pub mod related;
 pub mod reverse_index;
 pub mod revocations;

@@ -89,9 +89,9 @@ impl RedisStore {
         let script_call = ScriptCall::new(&self.scripts.issue_token, at, call, &args);
         let answer: Vec<Value> = self.run_script(script_call.with_bytes(field_args(&fields))).await?;
         match answer.as_slice() {
-            [Value::Int(0)] => {
+            [Value::Int(status @ (0 | 2))] => {
                 self.remove_token_entries(record.id, objects, call.now_ms).await;
-                Ok(Err(Rejection::TooManyTokens))
+                Ok(Err(if *status == 0 { Rejection::TooManyTokens } else { Rejection::UserLocked }))
             }
             [Value::Int(1), revoked] => {
                 Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?, RevokeReason::Limit)?))
@@ -164,6 +164,7 @@ impl RedisStore {
             Value::Int(1 | 2) => Ok(token),
             Value::Int(3) => Err(Rejection::Pending),
             Value::Int(4) => Err(Rejection::RotatedTooOften),
+            Value::Int(5) => Err(Rejection::UserLocked),
             _ => return Err(unexpected("change_token")),
         })
     }

@@ -74,6 +74,7 @@ pub(crate) struct Scripts {
     pub(crate) change_device: Script,
     pub(crate) remove_device: Script,
     pub(crate) log_in_device: Script,
+    pub(crate) lock_user: Script,
     pub(crate) erase_user: Script,
     /// Every command that these scripts call, sorted.
     pub(crate) commands: Vec<String>,
@@ -107,6 +108,7 @@ impl Scripts {
             change_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("change_device")]),
             remove_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("remove_device")]),
             log_in_device: script(DENY_OOM, &[USER, ISSUING, DEVICES, lua!("log_in_device")]),
+            lock_user: script(ALLOW_OOM, &[USER, lua!("lock_user")]),
             erase_user: script(ALLOW_OOM, &[USER, DEVICES, lua!("erase_user")]),
             commands: commands.into_iter().collect(),
         }

@@ -29,6 +29,7 @@ pub(crate) enum KeyName {
     Events(UserKey),
     Device(DeviceId),
     Devices(UserKey),
+    Lock(UserKey),
     Object(HashTag, String),
     /// The shared token key, or the schema version: they have no TTL.
     Permanent,
@@ -61,6 +62,7 @@ impl KeyName {
             "e" => of_user().map(Self::Events),
             "d" => id().map(Self::Device),
             "k" => of_user().map(Self::Devices),
+            "l" => of_user().map(Self::Lock),
             "r" => of_user().map(|key| Self::Object(hash_tag, key.user)),
             _ => None,
         }
@@ -91,7 +93,8 @@ mod tests {
         assert_eq!(read(&keys.taken_over("a}b{c")), KeyName::TakenOver(alice.clone()));
         assert_eq!(read(&keys.acting("a}b{c")), KeyName::Acting(alice.clone()));
         assert_eq!(read(&keys.events("a}b{c")), KeyName::Events(alice.clone()));
-        assert_eq!(read(&keys.devices("a}b{c")), KeyName::Devices(alice));
+        assert_eq!(read(&keys.devices("a}b{c")), KeyName::Devices(alice.clone()));
+        assert_eq!(read(&keys.lock("a}b{c")), KeyName::Lock(alice));
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
         let KeyName::Object(hash_tag, name) = read(&keys.related(&object)) else { panic!() };
         assert_eq!(object_name(hash_tag, &name).unwrap().name, ObjectName::of(&object).name);

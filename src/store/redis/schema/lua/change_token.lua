@@ -9,8 +9,8 @@
 --          rotate      how to replace the secret, see shared/secrets.lua; absent: keep it
 --          reason      why to revoke it; absent: do not
 -- ARGV[3]  hash of the new secret, if it is rotated
--- Returns {status, fields, last access}: 1 done, 2 revoked before, 3 its second factor is pending, 4 rotated too often; {0}
--- if there is no such token.
+-- Returns {status, fields, last access}: 1 done, 2 revoked before, 3 its second factor is pending, 4 rotated too often, 5 it
+-- is neither rotated nor confirmed while its user is locked; {0} if there is no such token.
 local t, err = load_or_purge(a.locator, a.reason)
 if err then return err end
 if t and t.is_expired then
@@ -24,6 +24,7 @@ local token, user, flags = key('t', a.locator), t.user, t.flags
 redis.call('ZCARD', key('u', user))
 if t.is_revoked then return reply_with_token(2, user, a.locator) end
 
+if (a.rotate or a.confirm) and bit.band(flags, LOCKED) ~= 0 then return reply_with_token(5, user, a.locator) end
 if a.rotate then
   if bit.band(flags, PENDING) ~= 0 then return reply_with_token(3, user, a.locator) end
   local rotated, err = rotate(a.locator, ARGV[3], a.rotate)

@@ -10,7 +10,7 @@
 -- ARGV[3]  hash of the secret that the client sent
 -- ARGV[4…] the fields of the token's hash except the user
 -- Returns {0} if the login is refused, {1, user, locators of the tokens revoked to make room}, {2} if the user has too many
--- tokens and none may be revoked.
+-- tokens and none may be revoked, {3} if the user is locked.
 local device = key('d', a.locator)
 local d = redis.call('HMGET', device, 'u', 'i', 'h', 'x', 'f')
 local user, uuid, hash, expires_at_ms, flags = d[1], d[2], d[3], tonumber(d[4]), tonumber(d[5])
@@ -68,6 +68,7 @@ local err, kept = prune_devices(user)
 if err then return err end
 local made_room = issue(user, a.new, { 'u', user, unpack(ARGV, 4) })
 if made_room.err then return made_room end
+if made_room.locked then return { 3 } end
 if made_room.full then return { 2 } end
 redis.call('HSET', device, 'l', decimal(now_ms), 'x', decimal(a.expires_at_ms))
 keep_device(user, uuid, a.locator, a.expires_at_ms, kept)

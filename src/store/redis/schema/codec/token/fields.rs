@@ -3,7 +3,7 @@
 use redis::Value;
 
 use super::stored::{
-    ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, Immutable, PENDING, PREVIOUS_BYTES,
+    ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, Immutable, LOCKED, PENDING, PREVIOUS_BYTES,
     SIBLING, is_active,
 };
 use crate::model::takeover::ActiveTakeover;
@@ -80,6 +80,7 @@ impl<'a> Fields<'a> {
             .with_scopes(optional_text(self.o, "o")?),
             takeover: self.takeover(id)?.map(Box::new),
             is_active: is_active(flags),
+            is_locked: flags & LOCKED != 0,
             is_authenticated: flags & PENDING == 0,
             allowed_cookie: flags & ALLOWED_COOKIE != 0,
             allowed_header: flags & ALLOWED_HEADER != 0,

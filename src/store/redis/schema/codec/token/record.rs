@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::fields::Fields;
-use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
+use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, LOCKED, PENDING};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Revocation, Token, TokenChange, TokenRecord};
 use crate::store::error::StoreError;
@@ -139,6 +139,7 @@ pub(crate) fn flags_of(token: &Token) -> u32 {
         (ALLOWED_HEADER, record.allowed_header),
         (EXPIRATION, token.details.expiration),
         (PENDING, !record.is_authenticated),
+        (LOCKED, record.is_locked),
     ]
     .into_iter()
     .filter_map(|(flag, set)| set.then_some(flag))
