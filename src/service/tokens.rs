@@ -45,7 +45,7 @@ impl Service {
     pub async fn token(&self, id: TokenId) -> Result<Token, ServiceError> {
         let mut found = self.store.token(id, self.clock.now_ms()).await?;
         // After an outage this node may have renewals that the store does not know yet.
-        if found.is_none() && self.last_access.earned_ms(id).is_some() {
+        if found.is_none() && self.last_access.earned(id).is_some() {
             // What could not be written stays in the queue.
             let _ = self.last_access.flush().await;
             found = self.store.token(id, self.clock.now_ms()).await?;
@@ -56,7 +56,7 @@ impl Service {
     /// Changes a token. Revoking a revoked token is no error.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Revoked`, `UserLocked`, `Pending`, `RotatedTooOften`, `Store`.
+    /// `Invalid`, `NotFound`, `Revoked`, `LifetimeOver`, `ObjectFull`, `UserLocked`, `Pending`, `RotatedTooOften`, `Store`.
     pub async fn change(
         &self,
         id: TokenId,
@@ -67,6 +67,8 @@ impl Service {
         valid_if_some("scopes", change.scopes.iter().flatten().next(), |scopes| {
             rules::scopes(scopes.split(' ')).map(drop).map_err(|(_, detail)| detail)
         })?;
+        valid_if_some("idle_seconds", change.idle_ms.as_ref(), |ms| rules::age_ms(*ms))?;
+        valid_if_some("lifetime_seconds", change.lifetime_ms.as_ref(), |ms| rules::age_ms(*ms))?;
         Ok(self.store.change(id, change, self.call(actor)).await??)
     }
 

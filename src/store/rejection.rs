@@ -15,6 +15,9 @@ pub enum Rejection {
     /// The token's second factor is still to be shown. Confirm the token first.
     #[error("the token's second factor is still to be shown")]
     Pending,
+    /// The lifetime that a token is to get, counted from its issue, is over. Revoke the token instead.
+    #[error("is over: it counts from created_at")]
+    LifetimeOver,
     /// The token got [`MAX_SIBLINGS`](crate::model::token::rotation::MAX_SIBLINGS) new secrets within one grace. Try again
     /// after it.
     #[error("the token was rotated too often; try again after rotation-grace")]

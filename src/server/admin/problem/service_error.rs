@@ -25,6 +25,9 @@ impl From<Rejection> for Problem {
             Rejection::Revoked => of_kind(ProblemKind::TokenRevoked),
             Rejection::UserLocked => of_kind(ProblemKind::UserLocked),
             Rejection::Pending => of_kind(ProblemKind::SecondFactorPending),
+            Rejection::LifetimeOver => {
+                Self::fields(vec![FieldError::new("lifetime_seconds", rejection.to_string())])
+            }
             Rejection::RotatedTooOften => of_kind(ProblemKind::RotatedTooOften),
             Rejection::TooManyTokens => of_kind(ProblemKind::TooManyTokens),
             Rejection::TooManyDevices => of_kind(ProblemKind::TooManyDevices),

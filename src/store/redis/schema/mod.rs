@@ -68,7 +68,7 @@
 //! | field | content | form |
 //! |---|---|---|
 //! | `u` | user | text |
-//! | `i` | idle_ms, ends_at_ms, backend: what validation needs and never changes | MessagePack |
+//! | `i` | idle_ms, ends_at_ms, backend: what validation needs and seldom changes | MessagePack |
 //! | `h` | hash of the secret | 16 bytes |
 //! | `x` | expires_at_ms | decimal |
 //! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor pending, 32 its user is locked | decimal |

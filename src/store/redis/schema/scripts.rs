@@ -27,6 +27,7 @@ const USER: &str = concat!(
     lua!("shared/revocation"),
 );
 const DEVICES: &str = lua!("shared/devices");
+const TERMS: &str = lua!("shared/terms");
 const SECRETS: &str = lua!("shared/secrets");
 const REVERSE_INDEX: &str = lua!("shared/reverse_index");
 const RELATED: &str = lua!("shared/related_objects");
@@ -92,12 +93,12 @@ impl Scripts {
         Self {
             read_token: script(NO_WRITES, &[lua!("read_token")]),
             issue_token: script(DENY_OOM, &[USER, ISSUING, lua!("issue_token")]),
-            change_token: script(ALLOW_OOM, &[USER, SECRETS, lua!("change_token")]),
-            touch_tokens: script(ALLOW_OOM, &[USER, lua!("touch_tokens")]),
+            change_token: script(ALLOW_OOM, &[USER, TERMS, SECRETS, lua!("change_token")]),
+            touch_tokens: script(ALLOW_OOM, &[USER, TERMS, lua!("touch_tokens")]),
             revoke_user_tokens: script(ALLOW_OOM, &[USER, lua!("revoke_user_tokens")]),
             revoke_reused_token: script(ALLOW_OOM, &[USER, SECRETS, lua!("revoke_reused_token")]),
             revoke_object_token: script(ALLOW_OOM, &[USER, RELATED, lua!("revoke_object_token")]),
-            relate_object: script(DENY_OOM, &[USER, RELATED, lua!("relate_object")]),
+            relate_object: script(DENY_OOM, &[USER, TERMS, RELATED, lua!("relate_object")]),
             unrelate_object: script(ALLOW_OOM, &[USER, RELATED, lua!("unrelate_object")]),
             add_object_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_object_entry")]),
             add_takeover_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_takeover_entry")]),

@@ -27,7 +27,7 @@ pub(crate) const SIBLING: u64 = 0;
 
 /// Field `i`.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Immutable<'a> {
+pub(crate) struct Terms<'a> {
     pub(crate) idle_ms: u64,
     pub(crate) ends_at_ms: u64,
     pub(crate) backend: Option<&'a str>,
