@@ -123,12 +123,11 @@ async fn a_lock_and_a_login_are_linearizable(kind: StoreKind) {
         let user = format!("user {time}");
         let token = on.sample(&user, NOW_MS);
         let (issue, lock, new, name) = (on.store.clone(), on.store.clone(), token.clone(), user.clone());
-        let (issued, is_changed) = at_once(
-            time,
-            async move { issue.issue(&new, NOW_MS).await.unwrap() },
-            async move { lock.set_lock(&name, true, NOW_MS).await.unwrap() },
-        )
-        .await;
+        let (issued, is_changed) =
+            at_once(time, async move { issue.issue(&new, NOW_MS).await.unwrap() }, async move {
+                lock.set_lock(&name, true, NOW_MS).await.unwrap()
+            })
+            .await;
         assert!(is_changed);
         let record = on.record(token.record.id).await.unwrap();
         match issued {

@@ -6,9 +6,7 @@ use doorward::internals::store::{Outcome, Rejection};
 use doorward::internals::token_string;
 use doorward::{Token, TokenChange};
 
-use crate::common::store::{
-    DAY_MS, HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, with_objects,
-};
+use crate::common::store::{DAY_MS, HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, with_objects};
 
 each_store! {
     a_shorter_idle_time_counts_from_the_change,
@@ -48,7 +46,8 @@ async fn assert_times(on: &TestStore, token: &Token, idle_ms: u64, ends_at_ms: u
     assert_eq!(on.listed("alice", expires_at_ms - 1).await, [token.record.id]);
     assert_eq!(on.listed("alice", expires_at_ms).await, []);
     // On Redis, the record and its index are kept that long.
-    for (name, ttl_ms) in on.ttls().into_iter().filter(|(name, _)| name.contains("t:{") || name.contains("u:{"))
+    for (name, ttl_ms) in
+        on.ttls().into_iter().filter(|(name, _)| name.contains("t:{") || name.contains("u:{"))
     {
         let left_ms = i64::try_from(expires_at_ms - LATER_MS).unwrap();
         assert!((left_ms - 60_000..=left_ms).contains(&ttl_ms), "{name} {ttl_ms} {left_ms}");
@@ -153,7 +152,8 @@ async fn other_fields_stay(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for backend in [None, Some("ldap")] {
         let texts = doorward::internals::model::token::Texts::new("alice", Some("web"), backend, None);
-        let token = edited(on.sample("alice", NOW_MS), |record| record.texts = texts.with_scopes(Some("a b")));
+        let token =
+            edited(on.sample("alice", NOW_MS), |record| record.texts = texts.with_scopes(Some("a b")));
         on.keep(&token, NOW_MS).await;
         let changed = change(&on, &token, &lifetime(DAY_MS)).await.unwrap();
         assert_eq!(changed.record.texts, token.record.texts);

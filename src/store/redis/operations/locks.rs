@@ -26,8 +26,9 @@ impl RedisStore {
         let at = (self.keys.index(user), hash_tag);
         let script_call = ScriptCall::new(&self.scripts.lock_user, at, call, &args).urgent();
         let (is_changed, locators): (bool, Vec<String>) = self.run_script(script_call).await?;
-        let id =
-            |locator: &String| TokenId::from_locator(hash_tag, locator).ok_or_else(|| unexpected("lock_user"));
+        let id = |locator: &String| {
+            TokenId::from_locator(hash_tag, locator).ok_or_else(|| unexpected("lock_user"))
+        };
         let changed = locators.iter().map(id).collect::<Result<Vec<_>, _>>()?;
         // This node knows the lock from now on, before the caller learns of it.
         self.node_cache.invalidate(&changed);

@@ -1,7 +1,7 @@
 -- Locks or unlocks a user.
 -- Why a script: the marker and the flag of every token change in one step. So while a user is locked, no token of the user
--- lacks the flag, and none can be issued. The step takes all tokens, at about 1.5 µs each: a lock that took several steps
--- would be neither there nor not there in between.
+-- lacks the flag, and none can be issued. The step takes all tokens, at about 2 µs each: a lock of several steps
+-- would be half there in between.
 -- KEYS     the user's index
 -- ARGV[2]  user
 --          locked  whether to lock

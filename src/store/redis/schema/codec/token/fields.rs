@@ -3,8 +3,8 @@
 use redis::Value;
 
 use super::stored::{
-    ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, Terms, LOCKED, PENDING, PREVIOUS_BYTES,
-    SIBLING, is_active,
+    ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, LOCKED, PENDING, PREVIOUS_BYTES, SIBLING,
+    Terms, is_active,
 };
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::{

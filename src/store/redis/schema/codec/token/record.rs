@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::fields::Fields;
-use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Terms, LOCKED, PENDING};
+use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, LOCKED, PENDING, Terms};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Revocation, Token, TokenChange, TokenRecord};
 use crate::store::error::StoreError;
@@ -20,8 +20,7 @@ pub const COLD_FIELDS: [&str; 2] = ["z", "r"];
 /// Encodes a new token, without a takeover or previous secrets.
 pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     let Token { record, details, .. } = token;
-    let terms =
-        Terms { idle_ms: record.idle_ms, ends_at_ms: record.ends_at_ms, backend: record.backend() };
+    let terms = Terms { idle_ms: record.idle_ms, ends_at_ms: record.ends_at_ms, backend: record.backend() };
     let mut fields = vec![
         ("u", record.user().into()),
         ("i", pack(&terms)),
