@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::alias_map::AliasMap;
 use super::device_keys::DeviceKeys;
 use super::takeover_history::TakeoverHistory;
 use crate::model::event::Event;
@@ -23,6 +24,8 @@ pub(crate) struct UserShard {
     pub(crate) devices: DeviceKeys,
     /// The locked users.
     pub(crate) locked: HashSet<String>,
+    /// Of any users.
+    pub(crate) aliases: AliasMap,
 }
 
 impl UserShard {

@@ -152,7 +152,7 @@ impl Keys {
 
     /// A key of each kind that never exists, for checking permissions on such keys.
     pub fn of_each_kind(&self) -> Vec<String> {
-        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'l', 'r', 'f']
+        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r', 'f', 'l']
             .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()

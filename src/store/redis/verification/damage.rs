@@ -65,10 +65,10 @@ kinds! {
         "A token whose flag differs from the lock of its user. It passes although its user is locked, or is refused although its user is not.",
         "Writes the flag from the lock.";
     CorruptRecord Damage "corrupt-record":
-        "A token, takeover history or device key that cannot be decoded.",
+        "A token, takeover history, device key or alias that cannot be decoded.",
         "";
     WrongHashTag Damage "wrong-hash-tag":
-        "A key whose hash tag does not match its user or object. No operation finds it.",
+        "A key whose hash tag does not match its user, object or alias. No operation finds it.",
         "";
     ForeignType Damage "foreign-type":
         "A key of another Redis type than the schema says.",
@@ -93,7 +93,8 @@ kinds! {
         "Adds the entry.";
     MissingTtl Damage "missing-ttl":
         "A key that would stay forever.",
-        "Sets the TTL by the record or the longest-lived entry. An expired token is removed.";
+        "Sets the TTL by the record or the longest-lived entry; that of an alias to the longest life of a token. An expired \
+         token is removed.";
     WrongTtl Damage "wrong-ttl":
         "A key that expires before the record or entry that it holds, or long after. The shared token key with a TTL.",
         "Sets the TTL by the record or the longest-lived entry. The shared token key gets none.";
