@@ -116,6 +116,7 @@ fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
             ip: "192.0.2.1".parse().unwrap(),
             expiration: true,
             related_objects: Vec::new(),
+            origin: None,
         }),
         last_access_ms: now_ms,
         revoked: None,

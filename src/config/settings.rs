@@ -174,6 +174,8 @@ settings! {
         "max-token-age", "DURATION", "14d", "Idle time of a preserved token";
     absolute_lifetime_ms: u64 = duration_ms(LIFETIME_MS),
         "absolute-lifetime", "DURATION", "30d", "Maximum lifetime of a token, however much it is used";
+    import_lifetime_ms: u64 = duration_ms(LIFETIME_MS),
+        "import-lifetime", "DURATION", "30d", "Maximum lifetime of an imported token, from its import on";
     renewal_step: RenewalStep = renewal_step,
         "renewal-step", "STEP", "10%", "Share of its idle time, or duration, that must pass before an access renews a token";
     renewal_exempt_header: Option<HeaderName> = header_name,

@@ -8,6 +8,7 @@
 //! valid is for its record to say, as for every other token.
 
 pub mod digest;
+pub mod exported;
 pub mod form;
 pub mod form_set;
 pub mod forms;

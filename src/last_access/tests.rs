@@ -33,6 +33,7 @@ async fn queue(options: LastAccessOptions) -> (LastAccess, Store, Clock, Arc<Tok
             ip: "::1".parse().unwrap(),
             expiration: true,
             related_objects: vec![],
+            origin: None,
         }),
         last_access_ms: START_MS,
         revoked: None,

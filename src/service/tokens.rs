@@ -56,7 +56,7 @@ impl Service {
     /// Changes a token. Revoking a revoked token is no error.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Revoked`, `LifetimeOver`, `ObjectFull`, `UserLocked`, `Pending`, `RotatedTooOften`, `Store`.
+    /// `Invalid`, `NotFound`, `Revoked`, `LifetimeOver`, `ImportedEnd`, `ObjectFull`, `UserLocked`, `Pending`, `RotatedTooOften`, `Store`.
     pub async fn change(
         &self,
         id: TokenId,

@@ -18,6 +18,10 @@ pub enum Rejection {
     /// The lifetime that a token is to get, counted from its issue, is over. Revoke the token instead.
     #[error("is over: it counts from created_at")]
     LifetimeOver,
+    /// The end that an imported token is to get is later than its own, and its foreign string, which is known until then,
+    /// still opens it. Rotate it first.
+    #[error("must not move the end of an imported token later before it was rotated")]
+    ImportedEnd,
     /// The token got [`MAX_SIBLINGS`](crate::model::token::rotation::MAX_SIBLINGS) new secrets within one grace. Try again
     /// after it.
     #[error("the token was rotated too often; try again after rotation-grace")]

@@ -162,6 +162,7 @@ impl TestStore {
                 ip: "203.0.113.7".parse().unwrap(),
                 expiration: true,
                 related_objects: Vec::new(),
+                origin: None,
             }),
             last_access_ms: now_ms,
             revoked: None,

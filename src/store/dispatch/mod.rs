@@ -2,6 +2,7 @@
 
 pub mod aliases;
 pub mod devices;
+pub mod imports;
 pub mod related;
 pub mod store;
 pub mod takeovers;

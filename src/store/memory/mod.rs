@@ -8,6 +8,7 @@ pub mod device_keys;
 pub mod devices;
 pub mod erasing;
 pub mod events;
+pub mod importing;
 pub mod issuing;
 pub mod locking;
 pub mod memory_store;

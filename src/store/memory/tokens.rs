@@ -50,6 +50,10 @@ impl MemoryStore {
             return Err(Rejection::UserLocked);
         }
         let ends_at_ms = token.record.end_after(change, call.now_ms).ok_or(Rejection::LifetimeOver)?;
+        let has_foreign_string = token.details.origin.is_some() && token.record.previous.is_empty();
+        if has_foreign_string && ends_at_ms > token.record.ends_at_ms {
+            return Err(Rejection::ImportedEnd);
+        }
         let record = edit(token);
         let user = record.user().to_owned();
         let (mut happened, mut acts_until_ms) = (Vec::new(), None);

@@ -7,6 +7,7 @@ mod change;
 mod devices;
 mod erasure;
 mod events;
+mod imports;
 mod issue;
 mod locking;
 mod related;

@@ -25,7 +25,7 @@ impl From<Rejection> for Problem {
             Rejection::Revoked => of_kind(ProblemKind::TokenRevoked),
             Rejection::UserLocked => of_kind(ProblemKind::UserLocked),
             Rejection::Pending => of_kind(ProblemKind::SecondFactorPending),
-            Rejection::LifetimeOver => {
+            Rejection::LifetimeOver | Rejection::ImportedEnd => {
                 Self::fields(vec![FieldError::new("lifetime_seconds", rejection.to_string())])
             }
             Rejection::RotatedTooOften => of_kind(ProblemKind::RotatedTooOften),

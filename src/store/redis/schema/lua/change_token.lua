@@ -14,7 +14,7 @@
 -- ARGV[3]  hash of the new secret, if it is rotated
 -- Returns {status, fields, last access}: 1 done, 2 revoked before, 3 its second factor is pending, 4 rotated too often, 5 it
 -- is neither rotated nor confirmed while its user is locked, 6 the lifetime is over, 7 a related object is not among
--- `objects`, and the end moves; {0} if there is no such token.
+-- `objects`, and the end moves later, 8 the end moves later and the foreign string of an imported token still opens it; {0} if there is no such token.
 local t, err = load_or_purge(a.locator, a.reason)
 if err then return err end
 if t and t.is_expired then
@@ -40,6 +40,13 @@ local function has_long_entries()
   return true
 end
 
+-- Returns whether the token was imported and never rotated. The alias of its foreign string is kept until the end of now.
+local function has_foreign_string()
+  local fields = redis.call('HMGET', token, 'z', 'p')
+  local is_whole, cold = pcall(cmsgpack.unpack, fields[1])
+  return is_whole and type(cold) == 'table' and cold[3] ~= nil and not fields[2]
+end
+
 local is_retimed, takeover, idle_ms, ends_at_ms, backend = a.idle_ms or a.lifetime_ms
 if is_retimed then
   local fields = redis.call('HMGET', token, 'i', 'c', 't')
@@ -51,6 +58,7 @@ if is_retimed then
   idle_ms = a.idle_ms or idle_ms
   ends_at_ms = a.lifetime_ms and created_at_ms + a.lifetime_ms or old_end_ms
   if ends_at_ms <= now_ms then return reply_with_token(6, user, a.locator) end
+  if ends_at_ms > old_end_ms and has_foreign_string() then return reply_with_token(8, user, a.locator) end
   if ends_at_ms > old_end_ms and not has_long_entries() then return reply_with_token(7, user, a.locator) end
 end
 if a.rotate then
