@@ -30,6 +30,7 @@ mod admin_plane {
     mod devices;
     mod feed;
     mod live_tokens;
+    mod locks;
     mod login_tokens;
     mod oauth;
     mod oauth_calls;
