@@ -1,0 +1,119 @@
+"""The middleware: lazy `request.token` and `request.user`, cookies, and 503 for an outage."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.functional import SimpleLazyObject
+
+from .._answers import outage
+from ..errors import Unavailable
+from ._settings import settings
+from .sessions import cookies
+from .tokens import DoorwardRequest, RequestToken, User, find, get_token, get_user_from_token
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class DoorwardMiddleware:
+    """Sets `request.token` and `request.user`. Both ask Doorward when they are first used, and once per request.
+
+    List it before CsrfViewMiddleware, in the place of AuthenticationMiddleware. If Doorward is unavailable when it is
+    asked, the answer is 503 with `Retry-After`.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        attach(request)
+        if self._is_async:
+            return self._call_async(request)
+        return _finish(request, self.get_response(request))
+
+    async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
+        response = await self.get_response(request)
+        return await sync_to_async(_finish)(request, response)
+
+    def process_view(self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any) -> None:
+        exempt = getattr(view, "auth_token_renewal_exempt", False)
+        cast(DoorwardRequest, request).auth_token_renewal_exempt = exempt
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return unavailable(error) if isinstance(error, Unavailable) else None
+
+
+def attach(request: HttpRequest) -> None:
+    """Sets the lazy attributes of a request."""
+    ours = cast(Any, request)
+    ours.token = SimpleLazyObject(partial(_token, ours))
+    ours.user = SimpleLazyObject(partial(_user, ours))
+    ours.auser = sync_to_async(partial(_user, ours))
+    # A token in a header is one that no other site can make a browser send.
+    if not getattr(request, "_dont_enforce_csrf_checks", False):
+        ours._dont_enforce_csrf_checks = SimpleLazyObject(partial(_is_from_header, ours))
+
+
+def _token(request: DoorwardRequest) -> RequestToken:
+    # During an outage, only the first use waits for the timeout.
+    if hasattr(request, "_doorward_outage"):
+        raise request._doorward_outage
+    try:
+        return get_token(request)
+    except Unavailable as error:
+        request._doorward_outage = error
+        raise
+
+
+def _user(request: DoorwardRequest) -> User:
+    return get_user_from_token(request.token)
+
+
+def _is_from_header(request: DoorwardRequest) -> bool:
+    found = find(request)
+    return (found is not None and found.via == "header") or request.token.is_from_header
+
+
+def unavailable(error: Unavailable) -> HttpResponse:
+    """503: an outage is not a logout."""
+    status, headers = outage(error)
+    return HttpResponse(status=status, headers=dict(headers))
+
+
+def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Sets cookies and headers of the response."""
+    ours = cast(DoorwardRequest, request)
+    if response.status_code == 500 and hasattr(ours, "_doorward_outage"):
+        # Django makes a 500 of an error in another middleware.
+        return unavailable(ours._doorward_outage)
+    for cookie in cookies(request):
+        response.cookies.load(cookie)
+    name = settings().EXPIRATION_HEADER
+    if name and response.status_code < 500:
+        try:
+            if ours.token.is_active:
+                response.headers[name] = str(ours.token.time_to_expiration)
+        except Unavailable:
+            # The view needed no token.
+            pass
+    return response
+
+
+def auth_token_renewal_exempt(view: View) -> View:
+    """Marks a view whose requests neither renew the token nor count as an access, for polling.
+
+    Needs `RENEWAL_EXEMPT_HEADER` and Doorward's `renewal-exempt-header`.
+    """
+    cast(Any, view).auth_token_renewal_exempt = True
+    return view
