@@ -63,7 +63,7 @@ class AsyncTransport:
                 return await self._exchange(message, request.is_repeatable)
         except OSError as error:
             # asyncio.timeout raises TimeoutError, which is an OSError.
-            raise Unavailable(f"doorward unreachable: {error or 'timed out'}") from error
+            raise Unavailable(f"doorward unreachable: {str(error) or 'timed out'}") from error
 
     async def _exchange(self, message: bytes, is_repeatable: bool) -> Response:
         while True:

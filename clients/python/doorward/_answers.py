@@ -21,4 +21,6 @@ def outage(error: Unavailable) -> tuple[int, Headers]:
 
 
 def _headers(*special: tuple[str, str]) -> Headers:
-    return [*special, ("Cache-Control", "no-store"), ("Content-Length", "0")]
+    # PEP 3333's checker demands a type of an empty body, too.
+    common = [("Cache-Control", "no-store"), ("Content-Type", "text/plain"), ("Content-Length", "0")]
+    return [*special, *common]

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from ._http import Request, Response
 from ._request import is_sendable, outage
-from .errors import Conflict, FieldError, InvalidFields, KeyRefused, LoginRefused, NotFound, Problem
+from .errors import Conflict, FieldError, InvalidFields, KeyRefused, LoginRefused, NotFound, Problem, Unavailable
 from .models import Device, Json, Page, RelatedObject, Takeover, Token
 
 T = TypeVar("T")
@@ -74,7 +74,10 @@ class Call(Generic[T]):
     def answer(self, response: Response) -> T:
         """Reads the answer; raises Unavailable or the kind of Problem that it is."""
         if 200 <= response.status < 300:
-            return self.read(json.loads(response.body) if response.body else {})
+            try:
+                return self.read(json.loads(response.body) if response.body else {})
+            except (ValueError, LookupError, TypeError, RuntimeError) as error:
+                raise Unavailable("the answer is not doorward's: a member is missing or malformed") from error
         if response.status >= 500:
             raise outage(response)
         raise _problem(response)

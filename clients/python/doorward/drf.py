@@ -9,7 +9,7 @@ from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
 from .django.middleware import attach
-from .django.tokens import RequestToken, find
+from .django.tokens import RequestToken, find, is_from_header
 from .errors import Unavailable
 
 
@@ -44,7 +44,8 @@ class DoorwardAuthentication(BaseAuthentication):
                 if find(django_request) is not None:
                     raise exceptions.AuthenticationFailed("Invalid token.")
                 return None
-            self._enforce_csrf(django_request)
+            if not is_from_header(django_request):
+                self._enforce_csrf(django_request)
         except Unavailable as error:
             raise ServiceUnavailable(error) from error
         return user, token

@@ -15,8 +15,9 @@ from .._answers import outage
 from ..errors import Unavailable
 from ._settings import settings
 from .sessions import cookies
-from .tokens import DoorwardRequest, RequestToken, User, find, get_token, get_user_from_token
+from .tokens import DoorwardRequest, RequestToken, User, get_token, get_user_from_token, is_from_header
 
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -46,9 +47,17 @@ class DoorwardMiddleware:
         response = await self.get_response(request)
         return await sync_to_async(_finish)(request, response)
 
-    def process_view(self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any) -> None:
-        exempt = getattr(view, "auth_token_renewal_exempt", False)
-        cast(DoorwardRequest, request).auth_token_renewal_exempt = exempt
+    def process_view(self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
+        ours = cast(DoorwardRequest, request)
+        ours.auth_token_renewal_exempt = getattr(view, "auth_token_renewal_exempt", False)
+        needs_csrf = request.method not in SAFE_METHODS and not getattr(view, "csrf_exempt", False)
+        if needs_csrf and not getattr(request, "_dont_enforce_csrf_checks", False):
+            # CsrfViewMiddleware comes next. Its own view for an error 500 asks it again, so nothing may fail there.
+            try:
+                ours._dont_enforce_csrf_checks = is_from_header(ours)
+            except Unavailable as error:
+                return unavailable(error)
+        return None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return unavailable(error) if isinstance(error, Unavailable) else None
@@ -60,9 +69,6 @@ def attach(request: HttpRequest) -> None:
     ours.token = SimpleLazyObject(partial(_token, ours))
     ours.user = SimpleLazyObject(partial(_user, ours))
     ours.auser = sync_to_async(partial(_user, ours))
-    # A token in a header is one that no other site can make a browser send.
-    if not getattr(request, "_dont_enforce_csrf_checks", False):
-        ours._dont_enforce_csrf_checks = SimpleLazyObject(partial(_is_from_header, ours))
 
 
 def _token(request: DoorwardRequest) -> RequestToken:
@@ -78,11 +84,6 @@ def _token(request: DoorwardRequest) -> RequestToken:
 
 def _user(request: DoorwardRequest) -> User:
     return get_user_from_token(request.token)
-
-
-def _is_from_header(request: DoorwardRequest) -> bool:
-    found = find(request)
-    return (found is not None and found.via == "header") or request.token.is_from_header
 
 
 def unavailable(error: Unavailable) -> HttpResponse:

@@ -149,7 +149,7 @@ def _end(request: DoorwardRequest, token: RequestToken) -> str | None:
         ended = _end_by_name(token)
         if ended == "token":
             _clear_cookie(request)
-    request.token = _without_takeover(token) if ended == "takeover" else RequestToken()
+    request.token = token.acting_as(None) if ended == "takeover" else RequestToken()
     return ended
 
 
@@ -192,20 +192,12 @@ def takeover(
             admin().end_takeover(token.id)
         except NotFound:
             return False
-        ours.token = _without_takeover(token)
+        ours.token = token.acting_as(None)
     else:
         admin().start_takeover(token.id, name, reason=reason, seconds=seconds)
-        ours.token = _with_takeover(token, name)
+        ours.token = token.acting_as(name)
     set_user(request, user)
     return True
-
-
-def _without_takeover(token: RequestToken) -> RequestToken:
-    return _with_takeover(token, None)
-
-
-def _with_takeover(token: RequestToken, name: str | None) -> RequestToken:
-    return RequestToken(**{**vars(token), "active_takeover": name})
 
 
 def register_device(user: AbstractBaseUser, uuid: str, *, name: str | None = None, user_agent: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -56,6 +56,10 @@ class RequestToken:
         """The user who logged in, whatever takeover is under way."""
         return _load_user(self.actor, self.backend)
 
+    def acting_as(self, name: str | None) -> RequestToken:
+        """The same token after the start or the end of a takeover."""
+        return replace(self, active_takeover=name)
+
     @classmethod
     def from_identity(cls, identity: Identity, found: FoundToken | None) -> RequestToken:
         return cls(
@@ -98,7 +102,7 @@ class DoorwardRequest(HttpRequest):
     auth_token_renewal_exempt: bool
     _doorward_outage: Unavailable
     _doorward_cookies: list[str]
-    _dont_enforce_csrf_checks: Any
+    _dont_enforce_csrf_checks: bool
 
 
 def client_request(request: HttpRequest) -> ClientRequest:
@@ -135,6 +139,12 @@ def client_ip(request: HttpRequest) -> str:
 def find(request: HttpRequest) -> FoundToken | None:
     """The token string of a request, unjudged."""
     return find_token(ClientRequest(list(request.headers.items())), settings().COOKIE_NAME)
+
+
+def is_from_header(request: DoorwardRequest) -> bool:
+    """Whether the token came in a header, which no other site can make a browser send. Then CSRF needs no check."""
+    found = find(request)
+    return (found is not None and found.via == "header") or request.token.is_from_header
 
 
 def get_token(request: HttpRequest) -> RequestToken:

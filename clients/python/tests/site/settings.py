@@ -16,6 +16,8 @@ DATABASES = {
     }
 }
 REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["doorward.drf.DoorwardAuthentication"]}
+# Only a fast one.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 DOORWARD: dict[str, Any] = {}
