@@ -7,13 +7,19 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import django
 import pytest
 
-from doorward import Admin, AsyncAdmin, AsyncBatcher, AsyncValidator, Batcher, Validator
-
-from .servers import KEY, Server
-
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.site.settings"
+django.setup()
+
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+
+from doorward import Admin, AsyncAdmin, AsyncBatcher, AsyncValidator, Batcher, Validator  # noqa: E402
+
+from .servers import KEY, Server  # noqa: E402
+from .sites import Site  # noqa: E402
 
 
 @pytest.fixture
@@ -63,4 +69,18 @@ class Kind:
 def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
     made = Kind(request.param)
     with made.runner:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def database() -> None:
+    call_command("migrate", verbosity=0)
+
+
+@pytest.fixture
+def site(server: Server, database: None) -> Iterator[Site]:
+    """The Django site, with one user."""
+    get_user_model().objects.all().delete()
+    made = Site(server)
+    with made.configured():
         yield made

@@ -96,7 +96,7 @@ class Redis:
     def start(self) -> None:
         command = ["redis-server", "--port", "0", "--unixsocket", self.path, "--dir", self.folder.name]
         self.process = subprocess.Popen([*command, "--save", "", "--appendonly", "yes"], stdout=subprocess.DEVNULL)
-        wait_until(lambda: _connects(self.path))
+        wait_until(lambda: connects(self.path))
 
     def kill(self) -> None:
         self.process.kill()
@@ -110,7 +110,8 @@ class Redis:
         self.folder.cleanup()
 
 
-def _connects(path: str) -> bool:
+def connects(path: str) -> bool:
+    """Whether something listens on a unix socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(path) == 0
 

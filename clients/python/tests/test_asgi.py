@@ -124,6 +124,6 @@ def test_a_websocket_is_closed_where_the_server_cannot_answer_it(server: Server,
     async def send(message: Any) -> None:
         sent.append(message)
 
-    middleware = DoorwardMiddleware(Starlette(), AsyncValidator(url or server.url, timeout=30))  # type: ignore[arg-type]
+    middleware = DoorwardMiddleware(Starlette(), AsyncValidator(url or server.url, timeout=30))
     asyncio.run(middleware({"type": "websocket", "headers": [], "scheme": "wss"}, receive, send))
     assert sent == [{"type": "websocket.close", "code": code}]

@@ -3,75 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import django
 import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.site.settings")
-django.setup()
+from doorward import RelatedObject, Unavailable
+from doorward import django as doorward
 
-from django.contrib.auth import get_user_model  # noqa: E402
-from django.contrib.auth.models import AnonymousUser  # noqa: E402
-from django.contrib.auth.signals import user_logged_in, user_logged_out  # noqa: E402
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.test import AsyncClient, Client, RequestFactory, override_settings  # noqa: E402
-from django.test.signals import setting_changed  # noqa: E402, F401
-
-from doorward import RelatedObject, Unavailable  # noqa: E402
-from doorward import django as doorward  # noqa: E402
-from doorward.django.middleware import attach  # noqa: E402
-
-from .servers import KEY, Server, on_unix_sockets  # noqa: E402
+from .servers import on_unix_sockets, wait_until
+from .sites import Site
 
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
-
-
-class Site:
-    """The Django site, connected to a server."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.user = self.create_user("alice")
-
-    def create_user(self, name: str) -> Any:
-        return get_user_model().objects.create_user(name, f"{name}@example.com", "secret")
-
-    def configured(self, **further: Any) -> Any:
-        urls = {"URL": self.server.url, "ADMIN_URL": self.server.admin_url}
-        return override_settings(DOORWARD={**urls, "API_KEY": KEY, "TIMEOUT": 30, "ADMIN_TIMEOUT": 30, **further})
-
-    def request(self, **meta: Any) -> Any:
-        """A request that the middleware has seen."""
-        request = RequestFactory().get("/", **meta)
-        attach(request)
-        return request
-
-    def bearing(self, token: str | None) -> Any:
-        return self.request(HTTP_AUTHORIZATION=f"Bearer {token}")
-
-    def login(self, user: Any = None, **options: Any) -> Any:
-        """A request that has just logged in."""
-        request = self.request(HTTP_USER_AGENT="shop/1")
-        doorward.login(request, user or self.user, **options)
-        return request
-
-
-@pytest.fixture(scope="session")
-def database() -> None:
-    call_command("migrate", verbosity=0)
-
-
-@pytest.fixture
-def site(server: Server, database: None) -> Iterator[Site]:
-    get_user_model().objects.all().delete()
-    made = Site(server)
-    with made.configured():
-        yield made
 
 
 def test_login_issues_a_token_with_the_request_s_data(site: Site) -> None:
@@ -372,8 +319,6 @@ def test_a_renewal_exempt_request_does_not_count_as_an_access(site: Site) -> Non
         assert site.server.admin().show(secret[3:19]).last_access == before
         Client().get("/", headers=authorization)
         # Accesses are written every second.
-        from .servers import wait_until
-
         wait_until(lambda: site.server.admin().show(secret[3:19]).last_access > before)
 
 
@@ -469,7 +414,7 @@ def test_an_outage_is_503_wherever_the_user_is_needed(site: Site) -> None:
         client = Client(raise_request_exception=False, enforce_csrf_checks=True)
         asynchronous = AsyncClient(raise_request_exception=False)
         with override_settings(MIDDLEWARE=LOGIN_REQUIRED):
-            responses = [Client(raise_request_exception=False).get("/", headers=headers)]
+            responses: list[Any] = [Client(raise_request_exception=False).get("/", headers=headers)]
         responses += [client.get("/", headers=headers), client.get("/api/", headers=headers)]
         responses.append(client.post("/", headers={"Cookie": "doorward=x"}))
         responses.append(asyncio.run(asynchronous.get("/async/", headers=headers)))

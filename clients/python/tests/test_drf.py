@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.test import Client, override_settings
 
-from .test_django import Site, database, site  # noqa: F401
+from .sites import Site
 
 UUID = "E621E1F8C36C495A93FC0C247A3E6E5F"
 
@@ -20,7 +21,7 @@ class Api:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         return self.client.generic(
-            method, path, "" if body is None else __import__("json").dumps(body), "application/json", headers=self.headers
+            method, path, "" if body is None else json.dumps(body), "application/json", headers=self.headers
         )
 
     def log_in(self, name: str = "alice") -> Any:
@@ -30,7 +31,7 @@ class Api:
         return response
 
 
-def test_a_user_is_authenticated_by_the_header(site: Site) -> None:  # noqa: F811
+def test_a_user_is_authenticated_by_the_header(site: Site) -> None:
     api = Api()
     response = api.call("GET", "/api/")
     assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, 'Bearer realm="doorward"')
@@ -42,7 +43,7 @@ def test_a_user_is_authenticated_by_the_header(site: Site) -> None:  # noqa: F81
     assert (token.allowed_header, token.allowed_cookie) == (True, False)
 
 
-def test_an_invalid_token_gets_401(site: Site) -> None:  # noqa: F811
+def test_an_invalid_token_gets_401(site: Site) -> None:
     api = Api()
     api.headers = {"Authorization": "Bearer no"}
     response = api.call("GET", "/api/")
@@ -50,27 +51,27 @@ def test_an_invalid_token_gets_401(site: Site) -> None:  # noqa: F811
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="doorward", error="invalid_token"'
 
 
-def test_a_pending_token_gets_401(site: Site) -> None:  # noqa: F811
+def test_a_pending_token_gets_401(site: Site) -> None:
     api = Api()
     api.headers = {"Authorization": f"Bearer {site.login(two_factor_login=True).token.secret_key}"}
     assert api.call("GET", "/api/").status_code == 401
 
 
-def test_a_user_is_logged_out_by_the_header(site: Site) -> None:  # noqa: F811
+def test_a_user_is_logged_out_by_the_header(site: Site) -> None:
     api = Api()
     api.log_in()
     assert api.call("DELETE", "/api/login/").status_code == 204
     assert api.call("GET", "/api/").status_code == 401
 
 
-def test_a_cookie_needs_the_csrf_token(site: Site) -> None:  # noqa: F811
+def test_a_cookie_needs_the_csrf_token(site: Site) -> None:
     api = Api()
     api.client.cookies["doorward"] = site.login().token.secret_key
     assert api.call("GET", "/api/").status_code == 200
     assert api.call("POST", "/api/", {}).status_code == 403
 
 
-def test_the_class_works_without_the_middleware(site: Site) -> None:  # noqa: F811
+def test_the_class_works_without_the_middleware(site: Site) -> None:
     api = Api()
     api.log_in()
     with override_settings(MIDDLEWARE=[]):
@@ -81,7 +82,7 @@ def test_the_class_works_without_the_middleware(site: Site) -> None:  # noqa: F8
         assert api.call("POST", "/api/", {}).status_code == 403
 
 
-def test_an_outage_is_503(site: Site) -> None:  # noqa: F811
+def test_an_outage_is_503(site: Site) -> None:
     api = Api()
     api.headers = {"Authorization": "Bearer x"}
     with site.configured(URL="http://127.0.0.1:1"), override_settings(MIDDLEWARE=[]):
@@ -89,7 +90,7 @@ def test_an_outage_is_503(site: Site) -> None:  # noqa: F811
         assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
 
 
-def test_a_device_is_registered_once_and_logs_in(site: Site) -> None:  # noqa: F811
+def test_a_device_is_registered_once_and_logs_in(site: Site) -> None:
     api = Api()
     api.log_in()
     response = api.call("POST", "/api/register-device/", {"uuid": UUID})
@@ -106,7 +107,7 @@ def test_a_device_is_registered_once_and_logs_in(site: Site) -> None:  # noqa: F
     assert device.call("GET", "/api/").json()["user"] == "alice"
 
 
-def test_many_users_register_the_same_device(site: Site) -> None:  # noqa: F811
+def test_many_users_register_the_same_device(site: Site) -> None:
     for number in range(5):
         name = f"user{number}"
         site.create_user(name)

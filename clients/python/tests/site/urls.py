@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from doorward import Identity
 from doorward import django as doorward
 
 
@@ -21,6 +22,14 @@ def index(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return HttpResponse("pending" if token.is_active else "login", status=302, headers={"Location": "/login/"})
     return JsonResponse({"user": request.user.get_username(), "token": token.id, "actor": token.actor})
+
+
+def proxied(request: HttpRequest) -> HttpResponse:
+    """Names the user that the proxy's headers name."""
+    if not request.user.is_authenticated:
+        return HttpResponse(status=302)
+    identity: Identity = request.identity  # type: ignore[attr-defined]
+    return JsonResponse({"user": request.user.get_username(), "actor": identity.actor, "token": identity.token_id})
 
 
 async def async_index(request: HttpRequest) -> HttpResponse:
@@ -115,6 +124,7 @@ class Api(APIView):
 
 urlpatterns = [
     path("", index),
+    path("proxied/", proxied),
     path("async/", async_index),
     path("public/", public),
     path("poll/", poll),
