@@ -25,6 +25,8 @@ class Server:
     def __init__(self, **settings: str) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="doorward-")
         self.settings = {"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0", **settings}
+        for name in ("listen", "admin_listen"):
+            self.settings[name] = self.settings[name].replace("{folder}", self.folder.name)
         self.url = self.admin_url = ""
         self.start()
 
@@ -50,10 +52,6 @@ class Server:
         url = {name: value if value.startswith("unix:") else f"{http}://{value}" for name, value in words.items()}
         self.url, self.admin_url = url["listen"], url["admin-listen"]
 
-    def unix(self, name: str) -> str:
-        """An address for a listener in the server's folder."""
-        return f"unix:{self.folder.name}/{name}.sock"
-
     def validator(self, **settings: Any) -> Validator:
         return Validator(self.url, timeout=10, **settings)
 
@@ -77,8 +75,7 @@ class Server:
 
 def on_unix_sockets(**settings: str) -> Server:
     """A server that can be started again at the same addresses."""
-    folder = tempfile.mkdtemp(prefix="doorward-")
-    return Server(listen=f"unix:{folder}/auth.sock", admin_listen=f"unix:{folder}/admin.sock", **settings)
+    return Server(listen="unix:{folder}/auth.sock", admin_listen="unix:{folder}/admin.sock", **settings)
 
 
 class Redis:
