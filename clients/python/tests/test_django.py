@@ -135,6 +135,14 @@ def test_a_revoked_token_is_anonymous(site: Site) -> None:
     assert site.bearing(token.secret_key).token.is_anonymous
 
 
+def test_an_expired_token_is_anonymous(site: Site) -> None:
+    with site.configured(RENEWAL_EXEMPT_HEADER="X-Authorization-Renewal-Exempt"):
+        secret = site.login(expiration=1).token.secret_key
+        headers = {"HTTP_AUTHORIZATION": f"Bearer {secret}", "HTTP_X_AUTHORIZATION_RENEWAL_EXEMPT": "1"}
+        wait_until(lambda: bool(site.request(**headers).token.is_anonymous))
+        assert isinstance(site.request(**headers).user, AnonymousUser)
+
+
 def test_csrf_is_enforced_only_for_cookies(site: Site) -> None:
     secret = site.login().token.secret_key
     client = Client(enforce_csrf_checks=True)

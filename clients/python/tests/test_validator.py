@@ -7,7 +7,7 @@ import pytest
 from doorward import ClientRequest, Identity, Unavailable, Verdict
 
 from .conftest import Kind
-from .servers import FakeServer, Server
+from .servers import FakeServer, Server, wait_until
 
 INVALID = 'Bearer realm="doorward", error="invalid_token"'
 
@@ -132,3 +132,13 @@ def test_an_answer_without_a_user_is_not_a_login(kind: Kind) -> None:
         for optional in (False, True):
             with pytest.raises(Unavailable):
                 kind.validator(fake.url).check("dw_token", optional=optional)
+
+
+@pytest.mark.parametrize(("step", "is_renewed"), [("10%", False), ("0%", True)])
+def test_a_token_is_renewed_in_steps(step: str, is_renewed: bool) -> None:
+    with Server(renewal_step=step) as server:
+        token = server.issue(idle_seconds=1000)
+        assert server.validator().check(token.token or "").allowed
+        # Accesses are written every second.
+        wait_until(lambda: server.admin().show(token.id).last_access > token.last_access)
+        assert (server.admin().show(token.id).expires_at > token.expires_at) == is_renewed
