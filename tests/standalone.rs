@@ -29,6 +29,7 @@ mod admin_plane {
 
 mod documents {
     mod limits;
+    mod peer_behaviours;
     mod proxies_page;
     mod references;
 }

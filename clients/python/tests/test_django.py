@@ -423,7 +423,7 @@ def test_an_outage_is_503_wherever_the_user_is_needed(site: Site) -> None:
         asynchronous = AsyncClient(raise_request_exception=False)
         with override_settings(MIDDLEWARE=LOGIN_REQUIRED):
             responses: list[Any] = [Client(raise_request_exception=False).get("/", headers=headers)]
-        responses += [client.get("/", headers=headers), client.get("/api/", headers=headers)]
+        responses += [client.get(path, headers=headers) for path in ("/", "/api/", "/template/")]
         responses.append(client.post("/", headers={"Cookie": "doorward=x"}))
         responses.append(asyncio.run(asynchronous.get("/async/", headers=headers)))
         with site.configured(URL="http://127.0.0.1:1", EXPIRATION_HEADER="X-Expiration"):
@@ -432,6 +432,15 @@ def test_an_outage_is_503_wherever_the_user_is_needed(site: Site) -> None:
         for response in responses:
             assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
             assert not response.cookies
+
+
+def test_a_view_may_do_without_a_user(site: Site) -> None:
+    headers = {"Authorization": f"Bearer {site.login().token.secret_key}"}
+    assert Client().get("/degraded/", headers=headers).content == b"alice"
+    assert Client().get("/template/", headers=headers).content == b"member"
+    assert Client().get("/template/").content == b"guest"
+    with site.configured(URL="http://127.0.0.1:1"):
+        assert Client().get("/degraded/", headers=headers).content == b"unknown"
 
 
 def test_the_site_recovers_from_an_outage(site: Site) -> None:

@@ -25,7 +25,8 @@ class DoorwardMiddleware:
     """Sets `request.token` and `request.user`. Both ask Doorward when they are first used, and once per request.
 
     List it before CsrfViewMiddleware, in the place of AuthenticationMiddleware. If Doorward is unavailable when it is
-    asked, the answer is 503 with `Retry-After`.
+    asked, the answer is 503 with `Retry-After`, whatever the view makes of it. A view that can do without a user calls
+    `get_token(request)` and handles Unavailable.
     """
 
     sync_capable = True
@@ -95,8 +96,9 @@ def unavailable(error: Unavailable) -> HttpResponse:
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Sets cookies and headers of the response."""
     ours = cast(DoorwardRequest, request)
-    if response.status_code == 500 and hasattr(ours, "_doorward_outage"):
-        # Django makes a 500 of an error in another middleware.
+    if response.status_code != 503 and hasattr(ours, "_doorward_outage"):
+        # Django makes a 500 of an error in another middleware, and a template takes it for an anonymous user:
+        # `{% if user.is_authenticated and … %}` swallows every error.
         return unavailable(ours._doorward_outage)
     for cookie in cookies(request):
         response.cookies.load(cookie)

@@ -6,13 +6,14 @@ from typing import Any
 
 from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import Context, Engine
 from django.urls import path
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from doorward import Identity
+from doorward import Identity, Unavailable
 from doorward import django as doorward
 
 
@@ -39,6 +40,21 @@ async def async_index(request: HttpRequest) -> HttpResponse:
 
 def public(request: HttpRequest) -> HttpResponse:
     return HttpResponse("public")
+
+
+def template(request: HttpRequest) -> HttpResponse:
+    """Django's templates swallow errors in a condition."""
+    text = "{% if request.user.is_authenticated and request.token.is_active %}member{% else %}guest{% endif %}"
+    return HttpResponse(Engine().from_string(text).render(Context({"request": request})))
+
+
+def degraded(request: HttpRequest) -> HttpResponse:
+    """A view that can do without a user."""
+    try:
+        user = doorward.get_user_from_token(doorward.get_token(request))
+    except Unavailable:
+        return HttpResponse("unknown")
+    return HttpResponse(user.get_username())
 
 
 @doorward.auth_token_renewal_exempt
@@ -127,6 +143,8 @@ urlpatterns = [
     path("proxied/", proxied),
     path("async/", async_index),
     path("public/", public),
+    path("template/", template),
+    path("degraded/", degraded),
     path("poll/", poll),
     path("login/", login),
     path("second-factor/", second_factor),
