@@ -6,7 +6,7 @@ A parser of its own, because http.client's time limit is per read and not per an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from .errors import Unavailable
@@ -54,8 +54,8 @@ class Request:
 
     method: str
     path: str
-    headers: Headers = ()
-    body: bytes | None = None
+    headers: Headers = field(default=(), repr=False)
+    body: bytes | None = field(default=None, repr=False)
     is_repeatable: bool = True
     """Whether sending it twice does no more than sending it once."""
 
@@ -81,8 +81,8 @@ class Response:
     """An answer of Doorward."""
 
     status: int
-    headers: Headers
-    body: bytes = b""
+    headers: Headers = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
     is_last: bool = False
     """Whether the connection must be closed after it."""
 

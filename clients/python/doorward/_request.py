@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from ._http import Headers, Request, Response
@@ -31,8 +31,8 @@ class ClientRequest:
     `--proxy-headers`, gunicorn's `--forwarded-allow-ips`.
     """
 
-    headers: Headers
-    """All headers; names in any case."""
+    headers: Headers = field(repr=False)
+    """All headers; names in any case. They hold the token."""
     method: str = "GET"
     scheme: str = "http"
     host: str | None = None
@@ -122,7 +122,7 @@ def outage(response: Response) -> Unavailable:
 class FoundToken:
     """The token string of a request, and `header` or `cookie`."""
 
-    token: str
+    token: str = field(repr=False)
     via: str
 
 

@@ -40,7 +40,7 @@ class _Connection:
                 return response
 
     def is_stale(self) -> bool:
-        """Whether the server has closed the connection, or sent what nobody asked for."""
+        """Whether the server has closed the connection, or has sent bytes without a request."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))

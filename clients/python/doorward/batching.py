@@ -258,7 +258,7 @@ class AsyncBatcher:
 
 
 def _failed(error: BaseException) -> Unavailable:
-    """The error of each caller of a failed batch. Whatever it was, nothing is known about the tokens."""
+    """The error of each caller of a failed batch. In every case, nothing is known about the tokens."""
     if isinstance(error, Unavailable):
         return Unavailable(str(error), error.retry_after)
     reason = str(error) if isinstance(error, DoorwardError) else type(error).__name__

@@ -125,7 +125,7 @@ class Admin:
         return self._do(_calls.start_takeover(token_id, user, reason, seconds))
 
     def end_takeover(self, token_id: str) -> None:
-        """Ends a takeover; raises NotFound if there is none."""
+        """Ends the takeover under way, or raises NotFound."""
         self._do(_calls.end_takeover(token_id))
 
     def token_takeovers(self, token_id: str, *, limit: int = 50, cursor: str | None = None) -> Page[Takeover]:
@@ -153,7 +153,7 @@ class Admin:
         self._do(_calls.remove_device(user, uuid))
 
     def device_login(self, uuid: str, login_token: str, ip: str, **fields: Unpack[TokenFields]) -> Token:
-        """Issues a token to a device key; raises LoginRefused if uuid and login token are not those of one."""
+        """Issues a token to a device key. Raises LoginRefused if no active key has this uuid and login token."""
         return self._do(_calls.device_login(uuid, login_token, ip, fields))
 
     def relate(self, token_id: str, related: RelatedObject) -> None:

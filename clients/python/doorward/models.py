@@ -40,7 +40,7 @@ class Identity:
 
     @property
     def is_takeover(self) -> bool:
-        """Whether somebody acts as another user."""
+        """Whether the actor acts as another user."""
         return self.user != self.actor
 
     @classmethod

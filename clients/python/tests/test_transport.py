@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from doorward import Admin, AsyncValidator, Unavailable, Validator
-from doorward._http import BrokenAnswer, Endpoint, Parser, Request
+from doorward import Admin, AsyncValidator, ClientRequest, Unavailable, Validator
+from doorward._calls import issue
+from doorward._http import BrokenAnswer, Endpoint, Parser, Request, Response
+from doorward._request import check_request, find_token
 
 from .conftest import Kind
 from .servers import IP, KEY, OK, FakeServer, Server, on_unix_sockets, wait_until
@@ -286,3 +288,12 @@ def test_a_bad_url_is_refused(url: str) -> None:
 def test_a_header_cannot_smuggle_a_line(value: str) -> None:
     with pytest.raises(ValueError, match="line break"):
         Request("GET", "/auth", [("X", value)]).encode(Endpoint.parse("http://[::1]:80"))
+
+
+def test_no_secret_is_in_a_representation() -> None:
+    """Error reports show the local variables of every function."""
+    secret = "dw_the-secret"
+    request = ClientRequest.bearing(secret)
+    shown: list[object] = [request, find_token(request, "doorward"), check_request(request, False, None, ())]
+    shown += [issue("alice", IP, {}).request(secret), Admin("http://h", secret), Response(200, [("set-cookie", secret)], b"")]
+    assert all(each is not None and secret not in repr(each) for each in shown)

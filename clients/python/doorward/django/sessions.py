@@ -120,7 +120,7 @@ def authorize_login(authorization_token: RequestToken, request: HttpRequest | No
 def logout(request: HttpRequest) -> str | None:
     """Ends the takeover if there is one, and revokes the token otherwise; returns `takeover`, `token` or `None`.
 
-    Raises Unavailable in an outage: nobody is logged out then.
+    Raises Unavailable in an outage. Then it is unknown whether the user is logged out.
     """
     ours = cast(DoorwardRequest, request)
     user = getattr(request, "user", None)

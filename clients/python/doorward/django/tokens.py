@@ -57,7 +57,7 @@ class RequestToken:
         return _load_user(self.actor, self.backend)
 
     def acting_as(self, name: str | None) -> RequestToken:
-        """The same token after the start or the end of a takeover."""
+        """Returns the token as it is after the start or the end of a takeover."""
         return replace(self, active_takeover=name)
 
     @classmethod
@@ -190,7 +190,7 @@ def user_name(user: Any) -> str:
 def _load_user(name: str | None, backend_path: str | None) -> User:
     """Loads a user through the backend that authenticated them, as Django's sessions do.
 
-    A backend that is no longer in AUTHENTICATION_BACKENDS admits nobody.
+    The user of a backend that is not in AUTHENTICATION_BACKENDS is anonymous.
     """
     if name is None:
         return AnonymousUser()
