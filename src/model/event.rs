@@ -38,6 +38,8 @@ impl fmt::Display for Actor<'_> {
 pub enum EventKind {
     /// A token was issued.
     TokenIssued,
+    /// A token of another system was imported.
+    TokenImported,
     /// The second factor of a token was confirmed.
     TokenConfirmed,
     /// A token got a new secret.
@@ -66,8 +68,9 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::TokenIssued,
+        Self::TokenImported,
         Self::TokenConfirmed,
         Self::TokenRotated,
         Self::TokenRevoked,
@@ -86,6 +89,7 @@ impl EventKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::TokenIssued => "token.issued",
+            Self::TokenImported => "token.imported",
             Self::TokenConfirmed => "token.confirmed",
             Self::TokenRotated => "token.rotated",
             Self::TokenRevoked => "token.revoked",

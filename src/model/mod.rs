@@ -3,6 +3,7 @@
 pub mod device_key;
 pub mod event;
 pub mod field_rules;
+pub mod import;
 pub mod revoke_reason;
 pub mod route_check;
 pub mod takeover;

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::files::FileError;
 use crate::last_access::recorder::LastAccessOptions;
 use crate::service::TokenPolicy;
+use crate::store::alias::AliasOptions;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, TrustStore};
 use crate::store::{Store, StoreLimits};
@@ -89,6 +90,10 @@ fn redis_options(config: &Config, url: &RedisUrl) -> Result<RedisOptions, StartE
             stale_grace_ms: config.stale_grace_ms,
             catch_up_ms: config.lease_ms + config.flush_interval_ms,
         },
+        aliases: AliasOptions {
+            entries: config.foreign_cache_entries,
+            look_ups_per_second: config.foreign_lookups,
+        },
         accept_eviction: config.accept_eviction,
     })
 }
@@ -105,6 +110,7 @@ pub(crate) fn token_policy(config: &Config) -> TokenPolicy {
         default_age_ms: config.default_token_age_ms,
         preserved_age_ms: config.max_token_age_ms,
         absolute_lifetime_ms: config.absolute_lifetime_ms,
+        import_lifetime_ms: config.import_lifetime_ms,
         renewal_step: config.renewal_step,
         rotation_grace_ms: config.rotation_grace_ms,
         reuse_ends_token: config.reuse_ends_token,

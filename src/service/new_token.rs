@@ -116,6 +116,7 @@ impl Service {
                 ip: new.ip,
                 expiration: new.expiration,
                 related_objects: each_once(new.related_objects),
+                origin: None,
             }),
             last_access_ms: now_ms,
             revoked: None,

@@ -6,7 +6,10 @@
 pub mod access_log;
 pub mod api_keys;
 pub mod cookie;
+pub mod credentials;
 pub mod duration;
+pub mod foreign;
+pub mod header_scheme;
 pub mod list;
 pub mod listener;
 pub mod origins;
@@ -14,3 +17,4 @@ pub mod otlp;
 pub mod route_checks;
 pub mod scalar;
 pub mod store;
+pub mod tables;

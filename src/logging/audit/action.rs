@@ -25,6 +25,8 @@ macro_rules! actions {
 actions! {
     /// Issue a token.
     TokenIssue: "token.issue";
+    /// Import sessions of another system.
+    TokenImport: "token.import";
     /// Change a token's fields.
     TokenChange: "token.change";
     /// Revoke a token.

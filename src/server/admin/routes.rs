@@ -3,8 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    devices, events, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens, users,
-    validate,
+    devices, events, imports, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens,
+    users, validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
@@ -23,6 +23,7 @@ const INTROSPECT: &[Scope] = &[Scope::Introspect];
 const INTROSPECT_OR_TOKENS: &[Scope] = &[Scope::Introspect, Scope::Tokens];
 /// Of all that an erasure erases.
 const ERASURE: &[Scope] = &[Scope::Tokens, Scope::Takeovers, Scope::Devices];
+const IMPORT: &[Scope] = &[Scope::Import];
 const METRICS: &[Scope] = &[Scope::Metrics];
 
 /// Every call, the most frequent first: the search is linear. No path matches two patterns.
@@ -44,6 +45,10 @@ const ROUTES: &[Route] = &[
     post(
         "/v1/tokens",
         Change(Action::TokenIssue, TOKENS, |call, entry| Box::pin(tokens::issue(call, entry))),
+    ),
+    post(
+        "/v1/import",
+        Change(Action::TokenImport, IMPORT, |call, entry| Box::pin(imports::import(call, entry))),
     ),
     get("/v1/tokens/{id}", Read(TOKENS, |call| Box::pin(tokens::show(call)))),
     patch(

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::takeover::TakeoverJson;
 use super::timestamp::{TimestampWriter, timestamp};
+use crate::foreign::Scheme;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{GappedText, RelatedObject, Token, TokenRef};
 
@@ -32,6 +33,8 @@ pub struct TokenJson<'a> {
     device: Option<&'a str>,
     /// False while the second factor is still to be shown.
     is_authenticated: bool,
+    /// The scheme of the foreign token that was imported.
+    origin: Option<&'static str>,
     revoked_at: Option<String>,
     revoked_reason: Option<&'static str>,
     /// The token string; only in the answer that makes it.
@@ -101,6 +104,7 @@ impl<'a> TokenJson<'a> {
                 .map(|takeover| TakeoverJson::of_active(takeover, record)),
             device: record.device(),
             is_authenticated: record.is_authenticated,
+            origin: details.origin.map(Scheme::name),
             revoked_at: revoked.map(|revoked| timestamp(revoked.at_ms)),
             revoked_reason: revoked.and_then(|revoked| revoked.reason).map(RevokeReason::name),
             token: None,

@@ -1,6 +1,8 @@
 //! Dispatches each operation to the embedded store or to Redis.
 
+pub mod aliases;
 pub mod devices;
+pub mod imports;
 pub mod related;
 pub mod store;
 pub mod takeovers;

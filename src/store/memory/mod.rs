@@ -1,11 +1,14 @@
 //! The embedded store: maps that live and die with the process. Also the oracle of the model test, so it is written to be
 //! read.
 
+pub mod alias_map;
+pub mod aliases;
 pub mod counting;
 pub mod device_keys;
 pub mod devices;
 pub mod erasing;
 pub mod events;
+pub mod importing;
 pub mod issuing;
 pub mod memory_store;
 pub mod objects;

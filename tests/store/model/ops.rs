@@ -4,7 +4,7 @@ use doorward::TokenChange;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use proptest::prelude::*;
 
-use super::values::{OBJECTS, USERS, UUIDS};
+use super::values::{OBJECTS, STRINGS, USERS, UUIDS};
 
 /// The operations. All times are whole minutes, so the manual clock hits every deadline exactly. And no TTL, which
 /// Redis counts in real time, is shorter than a case takes.
@@ -16,6 +16,15 @@ pub enum Op {
         lifetime_min: u64,
         is_authenticated: bool,
         objects: Vec<usize>,
+    },
+    /// Imports one of a few foreign strings.
+    Import {
+        user: usize,
+        string: usize,
+        idle_min: u64,
+        lifetime_min: u64,
+        objects: Vec<usize>,
+        is_dry: bool,
     },
     /// Accesses some minutes ago, written in one batch now.
     Touch(Vec<Access>),
@@ -95,6 +104,7 @@ pub fn op() -> impl Strategy<Value = Op> {
                 objects,
             }
         ),
+        3 => import(),
         4 => prop::collection::vec(access(), 1..4).prop_map(Op::Touch),
         3 => (some(), change()).prop_map(|(token, change)| Op::Change { token, change }),
         1 => (user(), prop::option::of(some()))
@@ -112,6 +122,22 @@ pub fn op() -> impl Strategy<Value = Op> {
         4 => device_op(minutes).prop_map(Op::Device),
         4 => prop_oneof![3 => 1..5_u64, 1 => Just(60_u64), 1 => 30..150_u64].prop_map(Op::AdvanceMin),
     ]
+}
+
+/// Mostly for the first user, so that strings are imported again, and for another user.
+fn import() -> impl Strategy<Value = Op> {
+    let objects = prop::sample::subsequence((0..OBJECTS.len()).collect::<Vec<_>>(), 0..=OBJECTS.len());
+    let lifetime = prop_oneof![1 => 1..5_u64, 4 => 30..150_u64];
+    (user(), 0..STRINGS.len(), 1..150_u64, lifetime, objects, prop::bool::weighted(0.1)).prop_map(
+        |(user, string, idle_min, lifetime_min, objects, is_dry)| Op::Import {
+            user,
+            string,
+            idle_min,
+            lifetime_min,
+            objects,
+            is_dry,
+        },
+    )
 }
 
 /// The number of a token or device key: mostly a new one, so that many operations use it before it expires.

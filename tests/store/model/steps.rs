@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
+use doorward::internals::model::import::{ImportOutcome, NewImport};
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::rotation::{PreviousSecret, Rotation};
@@ -19,7 +20,8 @@ use super::ops::{Access, DeviceOp, Op};
 use super::values::*;
 use super::world::{World, counted_back};
 use crate::common::devices::{login_of, sample_device};
-use crate::common::store::{MINUTE_MS, detailed, edited, touch, with_idle, with_objects};
+use crate::common::imports::sample_import;
+use crate::common::store::{DAY_MS, MINUTE_MS, detailed, edited, touch, with_idle, with_objects};
 
 impl World {
     pub async fn apply(&mut self, op: &Op) -> Result<(), TestCaseError> {
@@ -29,6 +31,12 @@ impl World {
                 let (idle_ms, lifetime_ms) = (*idle_min * MINUTE_MS, *lifetime_min * MINUTE_MS);
                 let objects = objects.iter().map(|n| object(*n)).collect();
                 self.issue(USERS[*user], [idle_ms, lifetime_ms], *is_authenticated, objects).await?;
+            }
+            Op::Import { user, string, idle_min, lifetime_min, objects, is_dry } => {
+                let (idle_ms, lifetime_ms) = (*idle_min * MINUTE_MS, *lifetime_min * MINUTE_MS);
+                let objects = objects.iter().map(|n| object(*n)).collect();
+                let (user, string) = (USERS[*user], STRINGS[*string]);
+                self.import((user, string), [idle_ms, lifetime_ms], objects, *is_dry).await?;
             }
             Op::Rotate { token, grace_min, tabs } => self.rotate(*token, *grace_min, *tabs).await?,
             Op::Present { token, secret } => self.present(*token, *secret).await?,
@@ -165,6 +173,38 @@ impl World {
         let redis = self.redis.store.issue(&token, self.now_ms).await.unwrap();
         self.tokens.insert(self.tokens.len() - 1, token);
         prop_assert_eq!(memory, redis);
+        Ok(())
+    }
+
+    pub async fn import(
+        &mut self,
+        (user, string): (&str, &str),
+        [idle_ms, lifetime_ms]: [u64; 2],
+        related_objects: Vec<RelatedObject>,
+        is_dry: bool,
+    ) -> Result<(), TestCaseError> {
+        let mut import = sample_import(&self.memory, user, string, self.now_ms);
+        // Where TTLs do not run, Redis keeps an alias for ever: so does a long life in memory.
+        let ends_at_ms = self.now_ms + if self.ttls_run { lifetime_ms } else { 30 * DAY_MS };
+        import.token = edited(import.token, |record| {
+            record.idle_ms = idle_ms;
+            record.ends_at_ms = ends_at_ms;
+            record.expires_at_ms = ends_at_ms.min(self.now_ms + idle_ms);
+        });
+        import.token = with_objects(import.token, related_objects);
+        let imports = [import];
+        let memory = self.memory.store.import(&imports, is_dry, self.now_ms).await.unwrap();
+        let redis = self.redis.store.import(&imports, is_dry, self.now_ms).await.unwrap();
+        prop_assert_eq!(&memory, &redis);
+        let [NewImport { token, .. }] = imports;
+        if memory == [ImportOutcome::Imported] && !is_dry {
+            let id = token.record.id;
+            for object in &token.details.related_objects {
+                self.note_related(id, object.clone(), false);
+            }
+            self.secrets.insert(id, vec![token.record.secret_hash]);
+            self.tokens.insert(self.tokens.len() - 1, token);
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 pub mod devices;
 pub mod events;
+pub mod imports;
 pub mod metrics;
 pub mod openapi;
 pub mod related;

@@ -8,6 +8,9 @@ use hyper::header::{CONTENT_TYPE, HeaderMap};
 
 use crate::server::admin::problem::{Problem, ProblemKind};
 
+/// The largest body of an import.
+pub const MAX_IMPORT_BYTES: usize = 4 * 1024 * 1024;
+
 /// How much of a request's body is read.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimit {
@@ -21,6 +24,8 @@ pub struct BodyLimit {
 impl BodyLimit {
     /// For a client whose key is valid.
     pub const AUTHENTICATED: Self = Self { max_bytes: 64 * 1024, max_discarded_bytes: 1024 * 1024 };
+    /// For an import, from a client whose key is valid: a thousand records with long user agents.
+    pub const IMPORT: Self = Self { max_bytes: MAX_IMPORT_BYTES, max_discarded_bytes: 1024 * 1024 };
     /// For a client whose key may be in the body.
     pub const UNAUTHENTICATED: Self = Self { max_bytes: 4 * 1024, max_discarded_bytes: 0 };
 }

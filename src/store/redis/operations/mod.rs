@@ -3,6 +3,7 @@
 //! `run_script` runs a script and removes the reverse-index entries that it made stale; the operations use it. Below it,
 //! `script_call` only runs a script.
 
+pub mod aliases;
 pub mod batch_reads;
 pub mod bus_probes;
 pub mod check_up;
@@ -11,6 +12,7 @@ pub mod devices;
 pub mod erasures;
 pub mod event_feed;
 pub mod events;
+pub mod imports;
 pub mod related;
 pub mod reverse_index;
 pub mod revocations;

@@ -6,6 +6,7 @@ use redis::Value;
 use serde::Serialize;
 
 use super::script_call::ScriptCall;
+use crate::model::event::EventKind;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
 use crate::model::token::{Token, TokenChange};
@@ -27,10 +28,12 @@ use crate::values::OverLimit;
 pub(crate) struct NewTokenArgs<'a> {
     locator: String,
     created_at_ms: u64,
+    accessed_at_ms: u64,
     expires_at_ms: u64,
     max: usize,
     may_revoke: bool,
     room: usize,
+    event: &'static str,
     device: Option<&'a str>,
     facts: PackedFacts,
 }
@@ -100,15 +103,23 @@ impl RedisStore {
         }
     }
 
+    /// Returns a token to import as the script takes it. No token is revoked for it.
+    pub(crate) fn imported_token_args<'a>(&self, token: &'a Token) -> NewTokenArgs<'a> {
+        let event = EventKind::TokenImported.name();
+        NewTokenArgs { may_revoke: false, event, ..self.new_token_args(token) }
+    }
+
     /// Returns a new token as the scripts that issue one take it.
     pub(crate) fn new_token_args<'a>(&self, token: &'a Token) -> NewTokenArgs<'a> {
         NewTokenArgs {
             locator: token.record.id.locator(),
             created_at_ms: token.record.created_at_ms,
+            accessed_at_ms: token.last_access_ms,
             expires_at_ms: token.record.expires_at_ms,
             max: self.limits.max_tokens_per_user,
             may_revoke: self.limits.over_limit == OverLimit::RevokeOldest,
             room: ROOM_PER_LOGIN,
+            event: EventKind::TokenIssued.name(),
             device: token.record.device(),
             facts: PackedFacts::of(token),
         }

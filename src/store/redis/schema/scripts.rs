@@ -58,6 +58,7 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Scripts {
     pub(crate) read_token: Script,
     pub(crate) issue_token: Script,
+    pub(crate) import_token: Script,
     pub(crate) change_token: Script,
     pub(crate) touch_tokens: Script,
     pub(crate) revoke_user_tokens: Script,
@@ -91,6 +92,7 @@ impl Scripts {
         Self {
             read_token: script(NO_WRITES, &[lua!("read_token")]),
             issue_token: script(DENY_OOM, &[USER, ISSUING, lua!("issue_token")]),
+            import_token: script(DENY_OOM, &[USER, ISSUING, lua!("import_token")]),
             change_token: script(ALLOW_OOM, &[USER, SECRETS, lua!("change_token")]),
             touch_tokens: script(ALLOW_OOM, &[USER, lua!("touch_tokens")]),
             revoke_user_tokens: script(ALLOW_OOM, &[USER, lua!("revoke_user_tokens")]),

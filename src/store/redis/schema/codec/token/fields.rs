@@ -6,6 +6,7 @@ use super::stored::{
     ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, Immutable, PENDING, PREVIOUS_BYTES,
     SIBLING, is_active,
 };
+use crate::foreign::Scheme;
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::{
     AccessMark, Cached, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, Texts, TokenDetails,
@@ -120,6 +121,8 @@ impl<'a> Fields<'a> {
                 .into_iter()
                 .map(|(content_type, object_id)| RelatedObject { content_type, object_id })
                 .collect(),
+            // A scheme of a later version is not known here.
+            origin: cold.origin.and_then(Scheme::named),
         })
     }
 }

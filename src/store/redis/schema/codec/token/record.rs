@@ -6,10 +6,11 @@ use redis::Value;
 
 use super::fields::Fields;
 use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
+use crate::foreign::Scheme;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Revocation, Token, TokenChange, TokenRecord};
 use crate::store::error::StoreError;
-use crate::store::redis::schema::codec::primitives::{bytes, corrupt, decimal, number, pack, text};
+use crate::store::redis::schema::codec::primitives::{bytes, corrupt, decimal, number, pack, text, unpack};
 use crate::token_string::TokenId;
 
 /// The fields that make a [`TokenRecord`].
@@ -39,7 +40,8 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     if let Some(scopes) = record.texts.scopes() {
         fields.push(("o", scopes.into()));
     }
-    fields.push(("z", pack(&Cold { ip: details.ip, user_agent: &details.user_agent })));
+    let origin = details.origin.map(Scheme::name);
+    fields.push(("z", pack(&Cold { ip: details.ip, user_agent: &details.user_agent, origin })));
     if !details.related_objects.is_empty() {
         let pairs: Vec<_> =
             details.related_objects.iter().map(|o| (o.content_type.as_str(), o.object_id.as_str())).collect();
@@ -114,6 +116,15 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
         details: Arc::new(details),
         revoked,
     }))
+}
+
+/// Decodes the latest end of a token from its field `i`.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn ends_at_ms(id: TokenId, immutable: Option<&[u8]>) -> Result<u64, StoreError> {
+    let immutable: Immutable<'_> = unpack(immutable).ok_or_else(|| corrupt(id, "i"))?;
+    Ok(immutable.ends_at_ms)
 }
 
 /// The upper end, exclusive, of the scores of tokens that are not revoked in a user's index: 2^50.

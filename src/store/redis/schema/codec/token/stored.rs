@@ -37,4 +37,7 @@ pub(crate) struct Immutable<'a> {
 pub(crate) struct Cold<'a> {
     pub(crate) ip: IpAddr,
     pub(crate) user_agent: &'a str,
+    /// Native tokens do not have it, so their bytes are those of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<&'a str>,
 }

@@ -33,9 +33,9 @@ local function make_room(user, new)
   return made_room, others
 end
 
--- Stores a new token of a user. `new` has locator, created_at_ms, expires_at_ms, max (live tokens per user), may_revoke
--- (whether the oldest may be revoked for it), room, device and facts (of events); `fields` are the fields of its hash. Returns the result of
--- make_room.
+-- Stores a new token of a user. `new` has locator, created_at_ms, accessed_at_ms, expires_at_ms, max (live tokens per
+-- user), may_revoke (whether the oldest may be revoked for it), room, event (its kind), device and facts (of events);
+-- `fields` are the fields of its hash. Returns the result of make_room.
 local function issue(user, new, fields)
   local token = key('t', new.locator)
   if redis.call('EXISTS', token) == 1 then
@@ -45,9 +45,9 @@ local function issue(user, new, fields)
   if made_room.err or made_room.full then return made_room end
   redis.call('HSET', token, unpack(fields))
   redis.call('PEXPIRE', token, ttl_ms(new.expires_at_ms))
-  add_to_index(user, new, now_ms, others)
+  add_to_index(user, new, new.accessed_at_ms, others)
   fit_ttl(user)
-  emit(user, { k = 'token.issued', l = new.locator, d = new.device }, new.facts)
+  emit(user, { k = new.event, l = new.locator, d = new.device }, new.facts)
   return made_room
 end
 

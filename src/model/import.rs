@@ -1,0 +1,31 @@
+//! Imports of tokens that another system issued.
+
+use super::token::Token;
+use crate::foreign::ForeignDigest;
+
+/// The most tokens that one import takes.
+pub const MAX_IMPORTS: usize = 1000;
+
+/// A token to import.
+#[derive(Clone, Debug)]
+pub struct NewImport {
+    /// The token; its id and the hash of its secret are those of the digest.
+    pub token: Token,
+    /// The digest of the string that its holder has.
+    pub digest: ForeignDigest,
+}
+
+/// The outcome of one import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportOutcome {
+    /// The token was imported.
+    Imported,
+    /// The token was imported before. It may be revoked, expired or erased by now: importing it again does not revive it.
+    Exists,
+    /// The foreign token was imported for another user.
+    OtherUser,
+    /// The user has as many tokens as allowed. An import revokes no other token.
+    TooManyTokens,
+    /// A related object has as many tokens as allowed.
+    ObjectFull,
+}
