@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,7 +19,11 @@ from doorward.django._settings import Settings
 from doorward.django.middleware import attach
 
 from .servers import KEY, Server, connects, wait_until
+from .site import snippets as code
+from .site.urls import Api
 from .sites import Site
+
+snippets: Any = code
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -64,25 +67,11 @@ def test_the_readme_names_every_setting() -> None:
     assert sorted(named) == sorted(Settings.__dataclass_fields__)
 
 
-class Snippets:
-    """The code of docs/applications.md for one framework, as an importable module."""
-
-    def __init__(self, heading: str, name: str) -> None:
-        text = (PACKAGE.parents[1] / "docs/applications.md").read_text()
-        section = re.split(r"^## ", text.partition(f"\n## {heading}\n")[2], flags=re.MULTILINE)[0]
-        self.module = ModuleType(name)
-        for block in blocks(section):
-            exec(block, vars(self.module))
-
-
 @pytest.fixture
-def behind_proxy(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def behind_proxy(site: Site) -> Iterator[None]:
     """The site reads the proxy's headers and asks nobody."""
-    for heading, name in [("Django", "doorward_headers"), ("Django REST framework", "doorward_rest")]:
-        monkeypatch.setitem(sys.modules, name, Snippets(heading, name).module)
-    with override_settings(
-        MIDDLEWARE=["doorward_headers.doorward_headers"], PROXY_SECRET="of the proxy", DOORWARD={"URL": "http://127.0.0.1:1"}
-    ):
+    middleware = ["tests.site.snippets.doorward_headers"]
+    with override_settings(MIDDLEWARE=middleware, PROXY_SECRET="of the proxy", DOORWARD={"URL": "http://127.0.0.1:1"}):
         yield
 
 
@@ -113,15 +102,13 @@ def test_the_django_snippet_refuses_requests_past_the_proxy(
 
 
 def test_the_rest_snippet_authenticates_by_the_proxy_s_headers(behind_proxy: None, site: Site) -> None:
-    from .site.urls import Api
-
     class Proxied(Api):
-        authentication_classes = (sys.modules["doorward_rest"].ProxyAuthentication,)
+        authentication_classes: Any = (snippets.ProxyAuthentication,)
 
     def ask(method: str, **headers: str) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = RequestFactory().generic(method, "/", headers=named)
-        middleware = sys.modules["doorward_headers"].doorward_headers(Proxied.as_view())
+        middleware = snippets.doorward_headers(Proxied.as_view())
         return middleware(request)
 
     known = {"X_Proxy_Secret": "of the proxy", "X_Auth_User": "alice", "X_Auth_Token_Id": "x", "X_Auth_Scopes": "a b"}

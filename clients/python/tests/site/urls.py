@@ -141,6 +141,7 @@ class Api(APIView):
 urlpatterns = [
     path("", index),
     path("proxied/", proxied),
+    path("public/proxied/", proxied),
     path("async/", async_index),
     path("public/", public),
     path("template/", template),
