@@ -28,6 +28,12 @@ fn the_tests_of_the_python_client_pass() {
 }
 
 #[test]
+fn the_python_client_is_formatted() {
+    run(&["-m", "ruff", "format", "--no-cache", "--check"]);
+    run(&["-m", "ruff", "check", "--no-cache"]);
+}
+
+#[test]
 fn the_python_client_is_fully_typed() {
     let cache = tempfile::tempdir().unwrap();
     run(&["-m", "mypy", "--strict", "--cache-dir", cache.path().to_str().unwrap()]);

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-/// The tests in utils, is_core, models, rest_framework and middleware of skip-django-auth-token 0.7.2. One more in utils
-/// has the name of another and never runs.
+/// The tests in utils, is_core, models, rest_framework and middleware of skip-django-auth-token 0.7.2. One more in
+/// utils has the name of another and never runs.
 const BEHAVIOURS: usize = 71 + 19 + 9 + 7 + 1;
 
 const REASONS: [&str; 2] = ["left out: ", "not needed: "];

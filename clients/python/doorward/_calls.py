@@ -92,7 +92,13 @@ def _problem(response: Response) -> Problem:
         data = {}
     errors = [FieldError(each["pointer"], each["detail"]) for each in data.get("errors", ())]
     kind = str(data.get("type", "")).rpartition(":")[2]
-    kinds: dict[int, type[Problem]] = {401: KeyRefused, 403: KeyRefused, 404: NotFound, 409: Conflict, 422: InvalidFields}
+    kinds: dict[int, type[Problem]] = {
+        401: KeyRefused,
+        403: KeyRefused,
+        404: NotFound,
+        409: Conflict,
+        422: InvalidFields,
+    }
     raised = LoginRefused if kind == "login-refused" else kinds.get(response.status, Problem)
     return raised(
         response.status, kind, data.get("title", ""), data.get("detail", ""), errors, response.header("x-request-id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -17,6 +18,7 @@ READ_HEADERS = frozenset(
 """The headers of the client's request that Doorward reads, besides those about its address."""
 
 MAX_TOKEN_CHARS = 1024
+_SENDABLE = re.compile(f"[!-~]{{1,{MAX_TOKEN_CHARS}}}")
 INVALID_TOKEN = Verdict(401, headers=(("WWW-Authenticate", 'Bearer realm="doorward", error="invalid_token"'),))
 NO_TOKEN = Verdict(401, headers=(("WWW-Authenticate", 'Bearer realm="doorward"'),))
 ANONYMOUS = Verdict(200)
@@ -51,7 +53,7 @@ class ClientRequest:
 
 def is_sendable(token: str) -> bool:
     """Whether a string could be a token: visible ASCII of a moderate length. Other strings need not be sent."""
-    return 0 < len(token) <= MAX_TOKEN_CHARS and all("!" <= char <= "~" for char in token)
+    return _SENDABLE.fullmatch(token) is not None
 
 
 def check_request(what: ClientRequest | str, optional: bool, check: str | None, further: Iterable[str]) -> Request:
@@ -64,7 +66,7 @@ def check_request(what: ClientRequest | str, optional: bool, check: str | None, 
 
 
 def logout_request(request: ClientRequest, further: Iterable[str]) -> Request:
-    """Returns the demand to log a request out. It is not repeatable: after a takeover, a repeat would revoke the token."""
+    """Returns the demand to log a request out. After a takeover, a repeat would revoke the token."""
     return _encode(request, "POST", "/logout", further)
 
 

@@ -43,9 +43,7 @@ class AsyncValidator:
         self._transport = AsyncTransport(url, timeout, tls=tls)
         self._forward = tuple(forward_headers)
 
-    async def check(
-        self, request: ClientRequest | str, *, optional: bool = False, name: str | None = None
-    ) -> Verdict:
+    async def check(self, request: ClientRequest | str, *, optional: bool = False, name: str | None = None) -> Verdict:
         """Judges a request, or a bare token string, as `/auth` does.
 
         With `optional`, a request without a valid token passes without a user. `name` names a check of Doorward's
@@ -162,7 +160,9 @@ class AsyncAdmin:
     async def unrelate(self, token_id: str, related: RelatedObject) -> None:
         await self._do(_calls.unrelate(token_id, related))
 
-    async def related_tokens(self, related: RelatedObject, *, limit: int = 50, cursor: str | None = None) -> Page[Token]:
+    async def related_tokens(
+        self, related: RelatedObject, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[Token]:
         return await self._do(_calls.related_tokens(related, limit, cursor))
 
     async def revoke_related(self, related: RelatedObject) -> int:

@@ -3,8 +3,9 @@
 Both batchers collect tokens for at most `max_delay` seconds, or up to 1,000 of them. While a batch is under way, the
 next one collects. A batch that fails fails for all its callers: Unavailable.
 
-The rules are those of `/auth` with two differences. A token that waits for its second factor is judged as an invalid
+The rules are those of `/auth` with three differences. A token that waits for its second factor is judged as an invalid
 one. Requests that another site made a browser send are not refused: use the framework's CSRF protection for cookies.
+Tokens are found in `Authorization: Bearer` and in one cookie; Doorward's settings for other places do not count.
 """
 
 from __future__ import annotations

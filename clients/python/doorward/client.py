@@ -43,9 +43,7 @@ class Validator:
         self._transport = Transport(url, timeout, tls=tls)
         self._forward = tuple(forward_headers)
 
-    def check(
-        self, request: ClientRequest | str, *, optional: bool = False, name: str | None = None
-    ) -> Verdict:
+    def check(self, request: ClientRequest | str, *, optional: bool = False, name: str | None = None) -> Verdict:
         """Judges a request, or a bare token string, as `/auth` does.
 
         With `optional`, a request without a valid token passes without a user. `name` names a check of Doorward's

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
@@ -200,7 +200,7 @@ class Token:
         ends = [self.expires_at]
         if self.takeover is not None and self.takeover.ends_at is not None:
             ends.append(self.takeover.ends_at)
-        return max(0, int((min(ends) - datetime.now(timezone.utc)).total_seconds()))
+        return max(0, int((min(ends) - datetime.now(UTC)).total_seconds()))
 
     def identity(self, via: str | None = None) -> Identity:
         """The identity of a request that carries the token."""

@@ -13,13 +13,13 @@ import pytest
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.site.settings"
 django.setup()
 
-from django.contrib.auth import get_user_model  # noqa: E402
-from django.core.management import call_command  # noqa: E402
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
 
-from doorward import Admin, AsyncAdmin, AsyncBatcher, AsyncValidator, Batcher, Validator  # noqa: E402
+from doorward import Admin, AsyncAdmin, AsyncBatcher, AsyncValidator, Batcher, Validator
 
-from .servers import KEY, Server  # noqa: E402
-from .sites import Site  # noqa: E402
+from .servers import KEY, Server
+from .sites import Site
 
 
 @pytest.fixture

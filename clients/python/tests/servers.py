@@ -92,7 +92,9 @@ class Redis:
 
     def start(self) -> None:
         command = ["redis-server", "--port", "0", "--unixsocket", self.path, "--dir", self.folder.name]
-        self.process = subprocess.Popen([*command, "--save", "", "--appendonly", "yes", "--appendfsync", "always"], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [*command, "--save", "", "--appendonly", "yes", "--appendfsync", "always"], stdout=subprocess.DEVNULL
+        )
         wait_until(lambda: connects(self.path))
 
     def kill(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -45,7 +45,7 @@ def test_a_token_is_issued_shown_changed_listed_and_revoked(admin: Any) -> None:
     assert issued.token not in repr(issued)
     assert (issued.user, issued.scopes, issued.related_objects) == ("tom/ü?", ("a",), (order,))
     assert 80 < issued.time_to_expiration <= 90
-    assert isinstance(issued.created_at, datetime) and issued.created_at.tzinfo == timezone.utc
+    assert isinstance(issued.created_at, datetime) and issued.created_at.tzinfo == UTC
     shown = admin.show(issued.id)
     assert (shown.id, shown.token, shown.set_cookie) == (issued.id, None, None)
     assert admin.change(issued.id, auth_slug="mobile", allowed_cookie=False).auth_slug == "mobile"
@@ -165,9 +165,8 @@ def test_a_wrong_key_is_an_error_of_its_own(kind: Kind, server: Server) -> None:
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"type": 3}', b'{"title": "X"}'])
 def test_a_refusal_by_something_else_is_a_problem(kind: Kind, body: bytes) -> None:
     head = f"HTTP/1.1 413 Large\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-    with FakeServer(lambda _: head + body) as fake:
-        with pytest.raises(Problem):
-            kind.admin(fake.url).show("abc")
+    with FakeServer(lambda _: head + body) as fake, pytest.raises(Problem):
+        kind.admin(fake.url).show("abc")
 
 
 def test_unknown_members_are_ignored(server: Server) -> None:

@@ -204,9 +204,8 @@ def test_a_caller_that_is_cancelled_does_not_disturb_the_others() -> None:
 
 
 def test_a_caller_waits_until_its_deadline(kind: Kind) -> None:
-    with FakeServer(lambda _: b"") as fake:
-        with pytest.raises(Unavailable, match="in time"):
-            kind.batcher(fake.url, timeout=0.05).check("dw_token")
+    with FakeServer(lambda _: b"") as fake, pytest.raises(Unavailable, match="in time"):
+        kind.batcher(fake.url, timeout=0.05).check("dw_token")
 
 
 def test_a_forked_child_has_a_thread_of_its_own(server: Server) -> None:

@@ -15,7 +15,7 @@ from django.test import AsyncClient, Client, RequestFactory, override_settings
 from doorward import RelatedObject, Unavailable
 from doorward import django as doorward
 
-from .servers import on_unix_sockets, wait_until
+from .servers import Server, on_unix_sockets, wait_until
 from .sites import Site
 
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -89,9 +89,12 @@ def test_signals_are_sent(site: Site) -> None:
     for signal in (user_logged_in, user_logged_out):
         signal.connect(listen)
     request = site.login()
+    doorward.logout(site.bearing(request.token.secret_key))
     doorward.logout(request)
     doorward.logout(request)
-    assert heard == [site.user, site.user, None]
+    assert heard == [site.user, site.user, site.user, None]
+    for signal in (user_logged_in, user_logged_out):
+        signal.disconnect(listen)
 
 
 def test_a_request_has_the_token_of_its_header_or_cookie(site: Site) -> None:
@@ -141,6 +144,19 @@ def test_an_expired_token_is_anonymous(site: Site) -> None:
         headers = {"HTTP_AUTHORIZATION": f"Bearer {secret}", "HTTP_X_AUTHORIZATION_RENEWAL_EXEMPT": "1"}
         wait_until(lambda: bool(site.request(**headers).token.is_anonymous))
         assert isinstance(site.request(**headers).user, AnonymousUser)
+
+
+def test_another_header_may_carry_the_token(site: Site) -> None:
+    with Server(header_name="X-Authorization", header_schemes="Bearer,none") as server:
+        site.server = server
+        with site.configured(FORWARD_HEADERS=["X-Authorization"]):
+            secret = site.login().token.secret_key
+            for value in (secret, f"Bearer {secret}"):
+                request = site.request(HTTP_X_AUTHORIZATION=value)
+                assert request.user == site.user and request.token.is_from_header
+                headers = {"X-Authorization": value}
+                assert Client(enforce_csrf_checks=True).post("/", headers=headers).status_code == 200
+            assert site.bearing(secret).token.is_anonymous
 
 
 def test_csrf_is_enforced_only_for_cookies(site: Site) -> None:
@@ -463,6 +479,5 @@ def test_the_site_recovers_from_an_outage(site: Site) -> None:
 
 
 def test_a_misspelt_setting_is_refused(site: Site) -> None:
-    with override_settings(DOORWARD={"URLL": "x"}):
-        with pytest.raises(ImproperlyConfigured, match="URLL"):
-            doorward.admin()
+    with override_settings(DOORWARD={"URLL": "x"}), pytest.raises(ImproperlyConfigured, match="URLL"):
+        doorward.admin()

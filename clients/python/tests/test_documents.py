@@ -63,7 +63,9 @@ def test_the_examples_of_the_readme_work(examples: list[str], site: Site) -> Non
 def test_the_readme_names_every_setting() -> None:
     text = (PACKAGE / "README.md").read_text()
     table = text.partition("| key of `DOORWARD` |")[2].partition("\n\n")[0]
-    named = re.findall(r"`([A-Z_]+)`", "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| ")))
+    named = re.findall(
+        r"`([A-Z_]+)`", "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| "))
+    )
     assert sorted(named) == sorted(Settings.__dataclass_fields__)
 
 
@@ -89,7 +91,9 @@ def test_the_django_snippet_reads_the_proxy_s_headers(behind_proxy: None, site: 
         assert response.status_code == 302
     site.user.is_active = False
     site.user.save()
-    assert Client().get("/proxied/", headers={**PROXY, "X-Auth-User": "alice", "X-Auth-Token-Id": "x"}).status_code == 302
+    assert (
+        Client().get("/proxied/", headers={**PROXY, "X-Auth-User": "alice", "X-Auth-Token-Id": "x"}).status_code == 302
+    )
 
 
 @pytest.mark.parametrize("secret", [{}, {"X-Proxy-Secret": ""}, {"X-Proxy-Secret": "guessed"}, {"X-Proxy-Secret": "é"}])

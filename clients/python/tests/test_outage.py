@@ -30,7 +30,11 @@ def _eventually(ask: Callable[[], Any]) -> Any:
 
 def test_a_killed_server_is_unavailable_until_it_is_back(kind: Kind) -> None:
     with on_unix_sockets(token_keys="k" * 32) as server:
-        validator, admin, batcher = kind.validator(server.url), kind.admin(server.admin_url), kind.batcher(server.admin_url)
+        validator, admin, batcher = (
+            kind.validator(server.url),
+            kind.admin(server.admin_url),
+            kind.batcher(server.admin_url),
+        )
         token = admin.issue("alice", IP).token
         assert validator.check(token).allowed and batcher.check(token).allowed
         server.kill()
@@ -52,7 +56,11 @@ def test_a_killed_server_is_unavailable_until_it_is_back(kind: Kind) -> None:
 
 def test_a_store_that_is_down_is_unavailable_until_it_is_back(kind: Kind) -> None:
     with Redis() as redis, Server(redis_url=redis.url, redis_timeout="200ms") as server:
-        validator, admin, batcher = kind.validator(server.url), kind.admin(server.admin_url), kind.batcher(server.admin_url)
+        validator, admin, batcher = (
+            kind.validator(server.url),
+            kind.admin(server.admin_url),
+            kind.batcher(server.admin_url),
+        )
         _eventually(lambda: admin.tokens("alice"))
         token, other = admin.issue("alice", IP), admin.issue("alice", IP)
         assert _eventually(lambda: validator.check(token.token)).allowed

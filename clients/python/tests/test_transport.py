@@ -98,9 +98,8 @@ def test_a_new_connection_that_breaks_is_not_repeated(kind: Kind) -> None:
 
 
 def test_a_silent_server_is_unavailable(kind: Kind) -> None:
-    with FakeServer(lambda _: b"") as fake:
-        with pytest.raises(Unavailable, match="timed out"):
-            kind.validator(fake.url, timeout=0.05).check("dw_token")
+    with FakeServer(lambda _: b"") as fake, pytest.raises(Unavailable, match="timed out"):
+        kind.validator(fake.url, timeout=0.05).check("dw_token")
 
 
 def test_a_server_that_dribbles_is_unavailable(kind: Kind) -> None:
@@ -295,5 +294,9 @@ def test_no_secret_is_in_a_representation() -> None:
     secret = "dw_the-secret"
     request = ClientRequest.bearing(secret)
     shown: list[object] = [request, find_token(request, "doorward"), check_request(request, False, None, ())]
-    shown += [issue("alice", IP, {}).request(secret), Admin("http://h", secret), Response(200, [("set-cookie", secret)], b"")]
+    shown += [
+        issue("alice", IP, {}).request(secret),
+        Admin("http://h", secret),
+        Response(200, [("set-cookie", secret)], b""),
+    ]
     assert all(each is not None and secret not in repr(each) for each in shown)

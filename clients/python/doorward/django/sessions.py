@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from django.contrib.auth import _get_backends  # type: ignore[attr-defined]
+from django.conf import settings as django_settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out
@@ -55,10 +55,9 @@ def login(
     """
     backend = backend or getattr(user, "backend", None)
     if backend is None:
-        backends = _get_backends(return_tuples=True)
-        if len(backends) != 1:
+        if len(django_settings.AUTHENTICATION_BACKENDS) != 1:
             raise ValueError("with several AUTHENTICATION_BACKENDS, name the one that authenticated the user: backend")
-        backend = backends[0][1]
+        backend = django_settings.AUTHENTICATION_BACKENDS[0]
     if expiration is None and (path := settings().AGE_CALLBACK):
         expiration = import_string(path)(request, user, auth_slug)
     fields = _fields(request, allowed_cookie, allowed_header, auth_slug, expiration, permanent)
@@ -123,11 +122,10 @@ def logout(request: HttpRequest) -> str | None:
     Raises Unavailable in an outage. Then it is unknown whether the user is logged out.
     """
     ours = cast(DoorwardRequest, request)
-    user = getattr(request, "user", None)
-    token = getattr(ours, "token", None)
+    user, token = getattr(request, "user", None), getattr(ours, "token", None)
+    # Both are lazy, and the user is the token's: load it before the token is gone.
+    signalled = user if user is not None and user.is_authenticated else None
     ended = None if token is None else _end(ours, token)
-    was_authenticated = user is not None and user.is_authenticated
-    signalled = user if was_authenticated else None
     user_logged_out.send(sender=signalled.__class__, request=request, user=signalled)
     if hasattr(request, "session"):
         request.session.flush()
@@ -229,7 +227,7 @@ def device_login(
 ) -> RequestToken:
     """Logs a device's user in by its device key. Raises PermissionDenied if no active key fits."""
     fields = _fields(request, allowed_cookie, allowed_header, auth_slug, expiration, permanent)
-    fields["backend"] = backend or _get_backends(return_tuples=True)[0][1]
+    fields["backend"] = backend or django_settings.AUTHENTICATION_BACKENDS[0]
     try:
         token = admin().device_login(uuid, login_token, client_ip(request), **fields)
     except LoginRefused as error:
