@@ -32,7 +32,7 @@ mod admin_plane {
     mod live_tokens;
     mod login_tokens;
     mod oauth;
-    mod oauth_calls;
+    pub mod oauth_calls;
     mod oauth_clients;
     mod oauth_outage;
     mod openapi;
@@ -112,6 +112,7 @@ mod validation_plane {
     mod batch;
     mod credentials;
     mod fast_path;
+    mod foreign;
     pub mod grpc;
     mod places;
     mod renewal;

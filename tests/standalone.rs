@@ -19,7 +19,7 @@ mod admin_plane {
     mod devices;
     mod inputs;
     mod oauth;
-    mod oauth_calls;
+    pub mod oauth_calls;
     mod oauth_requests;
     mod refusals;
     mod related;
@@ -91,6 +91,7 @@ mod validation_plane {
     mod access_log;
     mod auth;
     mod cookies;
+    mod foreign;
     mod places;
     mod renewal;
     mod route_checks;
