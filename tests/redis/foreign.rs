@@ -76,7 +76,7 @@ fn a_flood_of_made_up_strings_costs_a_bounded_number_of_look_ups_and_no_known_us
             failures
         });
         for flood in floods {
-            assert_eq!(flood.join().unwrap(), [], "a made-up string was answered otherwise");
+            assert_eq!(flood.join().unwrap(), [] as [u16; 0], "a made-up string was answered otherwise");
         }
         is_over.store(true, Ordering::SeqCst);
         assert_eq!(users.join().unwrap(), [] as [u16; 0], "{}", server.log());
