@@ -18,6 +18,7 @@ mod admin_plane {
     mod device_calls;
     mod devices;
     mod inputs;
+    mod locks;
     mod oauth;
     pub mod oauth_calls;
     mod oauth_requests;
@@ -29,8 +30,8 @@ mod admin_plane {
 
 mod documents {
     mod limits;
-    mod proxies_page;
     mod references;
+    mod snippets;
 }
 
 mod harness {

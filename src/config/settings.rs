@@ -138,7 +138,7 @@ settings! {
     redis_timeout_ms: u64 = duration_ms(10..=10 * SECOND_MS),
         "redis-timeout", "DURATION", "500ms", "Maximum time to wait for a reply from Redis";
     redis_connections: usize = number(1..=1024),
-        "redis-connections", "N", "8", "Maximum number of Redis connections for calls of the admin plane";
+        "redis-connections", "N", "8", "Maximum number of Redis connections for reads of the admin plane, such as listings";
     accept_eviction: bool = boolean,
         "accept-eviction", "BOOL", "false", "Accept a Redis whose maxmemory-policy may evict tokens";
     memory_max_tokens: usize = number(1..=MAX_ENTRIES),

@@ -47,7 +47,7 @@ impl Service {
         actor: Actor<'_>,
     ) -> Result<Vec<ImportResult>, StoreError> {
         let call = self.call(actor);
-        let forms = self.foreign_forms();
+        let forms = self.foreign_forms().clone();
         let mut imports: Vec<NewImport> = Vec::with_capacity(records.len());
         let mut first_with: HashMap<ForeignDigest, usize> = HashMap::new();
         let judged: Vec<Result<Accepted, ImportResult>> = records
@@ -87,6 +87,7 @@ fn of_outcome(outcome: ImportOutcome, id: TokenId) -> ImportResult {
         ImportOutcome::OtherUser => {
             rejected("user", "is not the user that this token was imported for".into())
         }
+        ImportOutcome::UserLocked => rejected("user", Rejection::UserLocked.to_string()),
         ImportOutcome::TooManyTokens => rejected("user", Rejection::TooManyTokens.to_string()),
         ImportOutcome::ObjectFull => rejected("related_objects", Rejection::ObjectFull.to_string()),
     }

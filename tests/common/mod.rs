@@ -12,6 +12,7 @@ pub mod feed;
 pub mod foreign;
 pub mod http;
 pub mod http2;
+pub mod imported_devices;
 pub mod imports;
 pub mod log_lines;
 pub mod ports;

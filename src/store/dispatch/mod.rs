@@ -1,6 +1,7 @@
 //! Dispatches each operation to the embedded store or to Redis.
 
 pub mod devices;
+pub mod imported_devices;
 pub mod imports;
 pub mod related;
 pub mod store;

@@ -17,7 +17,7 @@ use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
 use crate::store::redis::cluster::connector::Connector;
 use crate::store::redis::cluster::master::Master;
-use crate::store::redis::cluster::pool::{ConnectionPools, Priority};
+use crate::store::redis::cluster::pool::{ConnectionPools, Priority, Sharing};
 use crate::store::redis::cluster::routed_connection::RoutedConnection;
 use crate::store::redis::cluster::tls::TrustStore;
 use crate::store::redis::cluster::topology::Topology;
@@ -199,9 +199,27 @@ impl RedisStore {
         priority: Priority,
         operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
+        self.run_operation(priority, Sharing::Own, operation).await
+    }
+
+    /// Runs one script on a connection that it shares with others.
+    pub(crate) async fn with_shared_connection<T: FromRedisValue>(
+        &self,
+        priority: Priority,
+        script: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
+        self.run_operation(priority, Sharing::Shared, script).await
+    }
+
+    async fn run_operation<T: FromRedisValue>(
+        &self,
+        priority: Priority,
+        sharing: Sharing,
+        operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
         self.node_cache.store_clock.require_known()?;
         let span = RedisSpan::of_operation();
-        let outcome = self.connections.run(priority, operation).await;
+        let outcome = self.connections.run(priority, sharing, operation).await;
         span.end(&outcome);
         outcome
     }

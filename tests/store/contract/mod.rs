@@ -3,14 +3,18 @@
 
 mod busy;
 mod change;
+mod device_rotation;
 mod devices;
 mod erasure;
 mod events;
+mod imported_devices;
 mod imports;
 mod issue;
+mod locking;
 mod related;
 mod rotation;
 mod takeovers;
+mod times;
 mod touch;
 mod users;
 mod validity;
