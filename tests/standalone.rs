@@ -98,7 +98,7 @@ mod validation_plane {
     mod route_checks;
     mod routes;
     mod scopes;
-    mod support;
+    pub mod support;
     mod upgrade;
 }
 
