@@ -42,6 +42,11 @@ mod admin_plane {
     mod users;
 }
 
+/// Clients of other languages, in clients/.
+mod clients {
+    mod python;
+}
+
 /// The examples in the documents.
 mod documents {
     mod sessions;

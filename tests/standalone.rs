@@ -30,6 +30,7 @@ mod admin_plane {
 
 mod documents {
     mod limits;
+    mod peer_behaviours;
     mod references;
     mod snippets;
 }
