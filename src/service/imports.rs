@@ -84,7 +84,9 @@ fn of_outcome(outcome: ImportOutcome, id: TokenId) -> ImportResult {
     match outcome {
         ImportOutcome::Imported => ImportResult::Imported(id),
         ImportOutcome::Exists => ImportResult::Exists(id),
-        ImportOutcome::OtherUser => rejected("user", "is not the user that this token was imported for".into()),
+        ImportOutcome::OtherUser => {
+            rejected("user", "is not the user that this token was imported for".into())
+        }
         ImportOutcome::TooManyTokens => rejected("user", Rejection::TooManyTokens.to_string()),
         ImportOutcome::ObjectFull => rejected("related_objects", Rejection::ObjectFull.to_string()),
     }

@@ -3,8 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    devices, events, imports, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens, users,
-    validate,
+    devices, events, imports, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens,
+    users, validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;

@@ -203,10 +203,7 @@ async fn imports_of_the_same_tokens_at_once_import_each_once(kind: StoreKind) {
     for record in records.iter() {
         let user = record.token.record.user();
         assert_eq!(on.store.user_events(user, NOW_MS).await.unwrap().len(), 1);
-        assert_eq!(
-            on.store.alias(&record.digest, NOW_MS).await.unwrap(),
-            Some(record.token.record.id)
-        );
+        assert_eq!(on.store.alias(&record.digest, NOW_MS).await.unwrap(), Some(record.token.record.id));
     }
 }
 

@@ -215,4 +215,3 @@ impl RedisStore {
         self.with_connection(async |c| pipeline.query_async(c).await).await
     }
 }
-
