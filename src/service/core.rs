@@ -111,7 +111,7 @@ impl Service {
     }
 
     /// Replaces the forms of foreign token strings.
-    pub fn set_foreign_forms(&self, forms: &[ForeignForm]) {
+    pub fn set_foreign_forms(&self, forms: Vec<ForeignForm>) {
         self.foreign_forms.store(Arc::new(ForeignForms::new(forms)));
     }
 
