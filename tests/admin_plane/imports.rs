@@ -144,6 +144,13 @@ fn a_token_lives_as_its_record_says() {
             (json!({"idle_seconds": 7200}), 2 * HOUR_MS, 20 * DAY_MS, true),
             (json!({"idle_seconds": 7200, "expiration": false}), 2 * HOUR_MS, 20 * DAY_MS, false),
             (json!({"lifetime_seconds": 86400}), DAY_MS, DAY_MS, false),
+            // No time.
+            (
+                json!({"created_at": "1970-01-01", "last_access": "1970-01-01"}),
+                14 * DAY_MS,
+                20 * DAY_MS,
+                false,
+            ),
             // The import counts as an access.
             (
                 json!({"expiration": true, "created_at": "2026-01-01", "last_access": "2026-01-02"}),
