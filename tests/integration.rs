@@ -29,6 +29,7 @@ mod admin_plane {
     mod device_calls;
     mod devices;
     mod feed;
+    mod imports;
     mod live_tokens;
     mod locks;
     mod login_tokens;

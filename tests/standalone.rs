@@ -17,6 +17,7 @@ mod admin_plane {
     mod audit_forgery;
     mod device_calls;
     mod devices;
+    mod imports;
     mod inputs;
     mod locks;
     mod oauth;
@@ -60,6 +61,7 @@ mod process {
     mod client {
         mod events;
         mod failures;
+        mod imports;
         mod local;
         mod stats;
         mod support;

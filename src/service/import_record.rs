@@ -112,7 +112,8 @@ fn times(record: &ImportRecord, now_ms: u64) -> Result<(u64, u64), ServiceError>
     if created_at_ms > last_access_ms {
         return invalid("created_at", "is after last_access");
     }
-    Ok((created_at_ms.min(now_ms), last_access_ms.min(now_ms)))
+    // Some systems write the first moment of 1970 for no time. In a user's index, it would not count as an access.
+    Ok((created_at_ms.min(now_ms).max(1), last_access_ms.min(now_ms).max(1)))
 }
 
 fn invalid<T>(field: &'static str, detail: &str) -> Result<T, ServiceError> {
