@@ -13,7 +13,7 @@ use super::policy::TokenPolicy;
 use super::store_faults::StoreFaults;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::foreign::ForeignForm;
+use crate::foreign::{ForeignForm, ForeignForms};
 use crate::last_access::LastAccess;
 use crate::model::event::{Actor, Event};
 use crate::model::token::TokenRecord;
@@ -32,12 +32,13 @@ pub struct Service {
     live_tokens: Arc<LiveTokenSampler>,
     token_keys: ArcSwapOption<TokenKeys>,
     pub(crate) login_tokens: LoginTokenVerifier,
-    foreign_forms: ArcSwap<Vec<ForeignForm>>,
+    foreign_forms: ArcSwap<ForeignForms>,
     faults: StoreFaults,
 }
 
 impl Service {
-    /// A service that knows no token keys yet: until it does, it can verify no token string.
+    /// A service that knows no token keys yet: until it does, it can verify no token string. It has no forms of foreign
+    /// strings yet.
     pub fn new(
         store: Store,
         clock: Clock,
@@ -100,13 +101,31 @@ impl Service {
     /// # Errors
     /// `Unavailable` while a key that may have signed the string is not known.
     pub fn parse(&self, kind: TokenKind, token_string: &[u8]) -> Result<Option<VerifiedToken>, StoreError> {
-        self.with_token_keys(|keys| {
-            let Some(unverified) = UnverifiedToken::decode(kind, token_string) else { return Ok(None) };
-            match unverified.verify(keys) {
-                None if keys.may_lack_one() => Err(no_token_keys()),
-                verified => Ok(verified),
-            }
+        match UnverifiedToken::decode(kind, token_string) {
+            Some(unverified) => self.verify(unverified),
+            None => self.with_token_keys(|_| None),
+        }
+    }
+
+    /// Verifies a well-formed token string. Returns `None` if it is forged.
+    ///
+    /// # Errors
+    /// `Unavailable` while a key that may have signed the string is not known.
+    pub fn verify(&self, unverified: UnverifiedToken) -> Result<Option<VerifiedToken>, StoreError> {
+        self.with_token_keys(|keys| match unverified.verify(keys) {
+            None if keys.may_lack_one() => Err(no_token_keys()),
+            verified => Ok(verified),
         })?
+    }
+
+    /// The forms of foreign token strings.
+    pub fn foreign_forms(&self) -> impl Deref<Target = Arc<ForeignForms>> {
+        self.foreign_forms.load()
+    }
+
+    /// Replaces the forms of foreign token strings.
+    pub fn set_foreign_forms(&self, forms: Vec<ForeignForm>) {
+        self.foreign_forms.store(Arc::new(ForeignForms::new(forms)));
     }
 
     /// Replaces the token keys.
@@ -122,16 +141,6 @@ impl Service {
     /// Makes a new secret for this id.
     pub(crate) fn mint_for(&self, kind: TokenKind, id: TokenId) -> Result<Minted, StoreError> {
         self.with_token_keys(|keys| mint_secret(kind, keys, id, &self.entropy))?.map_err(no_randomness)
-    }
-
-    /// The configured forms of foreign token strings.
-    pub(crate) fn foreign_forms(&self) -> Arc<Vec<ForeignForm>> {
-        self.foreign_forms.load_full()
-    }
-
-    /// Replaces the forms of foreign token strings.
-    pub fn set_foreign_forms(&self, forms: Vec<ForeignForm>) {
-        self.foreign_forms.store(Arc::new(forms));
     }
 
     /// A store operation of now.

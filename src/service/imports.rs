@@ -47,13 +47,13 @@ impl Service {
         actor: Actor<'_>,
     ) -> Result<Vec<ImportResult>, StoreError> {
         let call = self.call(actor);
-        let forms = self.foreign_forms();
+        let forms = self.foreign_forms().clone();
         let mut imports: Vec<NewImport> = Vec::with_capacity(records.len());
         let mut first_with: HashMap<ForeignDigest, usize> = HashMap::new();
         let judged: Vec<Result<Accepted, ImportResult>> = records
             .into_iter()
             .map(|record| {
-                let import = self.import_of(record, &forms, call.now_ms).map_err(rejected)?;
+                let import = self.import_of(record, forms.configured(), call.now_ms).map_err(rejected)?;
                 let id = import.token.record.id;
                 let place = *first_with.entry(import.digest).or_insert(imports.len());
                 if place == imports.len() {

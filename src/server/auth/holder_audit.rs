@@ -1,4 +1,4 @@
-//! The audit line of a logout.
+//! The audit line of a change that a token's holder makes.
 
 use crate::logging::audit::{Action, AuditEntry, AuditLine, AuditedRequest, Outcome};
 use crate::model::event::Actor;
@@ -8,14 +8,14 @@ use crate::store::StoreError;
 
 /// A change that a token's holder makes. If it is dropped before its end, the client has disconnected, and the change may
 /// have been made.
-pub struct AuditedLogout<'a> {
+pub struct HolderAudit<'a> {
     /// `None` once nothing is left to be written.
     entry: Option<AuditEntry>,
     outcome: Outcome,
     request: &'a AuditedRequest,
 }
 
-impl<'a> AuditedLogout<'a> {
+impl<'a> HolderAudit<'a> {
     /// Begins with a request that carried this token.
     pub fn begin(action: Action, token: &Token, request: &'a AuditedRequest) -> Self {
         let record = &token.record;
@@ -41,7 +41,7 @@ impl<'a> AuditedLogout<'a> {
     }
 }
 
-impl Drop for AuditedLogout<'_> {
+impl Drop for HolderAudit<'_> {
     fn drop(&mut self) {
         let Some(entry) = &self.entry else { return };
         AuditLine::new(entry, self.outcome, Some(Actor::Holder)).of_request(self.request).write();
