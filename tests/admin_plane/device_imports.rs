@@ -72,7 +72,7 @@ fn an_imported_device_key_logs_in_with_its_former_login_token() {
 fn users_who_share_a_device_are_told_apart_by_the_login_token() {
     on_each_store(&[], |server| {
         let devices = json!([record("alice", "pad", HASH), record("bob", "pad", OTHER_HASH)]);
-        assert_eq!(import(server, devices, false), json!([result("imported", "pad"); 2]));
+        assert_eq!(import(server, devices, false), json!(vec![result("imported", "pad"); 2]));
         for _ in 0..2 {
             for (user, login_token) in [("bob", OTHER_LOGIN_TOKEN), ("alice", LOGIN_TOKEN)] {
                 assert_eq!(log_in(server, "pad", &json!(login_token))["user"], user);
