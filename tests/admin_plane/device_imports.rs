@@ -119,7 +119,7 @@ fn every_refused_login_with_a_former_login_token_gets_the_same_answer() {
         let told = events["events"].as_array().unwrap().iter();
         let told: Vec<_> = told.filter(|event| event["type"] == "device.refused").collect();
         let devices: Vec<_> = told.iter().map(|event| text(&event["device"])).collect();
-        assert_eq!(devices, ["idle", "used", "phone"], "the owner learns of it");
+        assert_eq!(devices, ["native", "idle", "used", "phone"], "the owner learns of it");
         log_in(server, "phone", &json!(LOGIN_TOKEN));
     });
 }
