@@ -31,6 +31,7 @@ mod admin_plane {
     mod devices;
     mod feed;
     mod live_tokens;
+    mod locks;
     mod login_tokens;
     mod oauth;
     mod oauth_calls;
@@ -40,6 +41,11 @@ mod admin_plane {
     mod related;
     mod tokens;
     mod users;
+}
+
+/// Clients of other languages, in clients/.
+mod clients {
+    mod python;
 }
 
 /// The examples in the documents.
@@ -75,6 +81,15 @@ mod metrics {
     mod outage;
     mod prometheus;
     mod rules;
+}
+
+/// Moves from other systems: real packages and their tokens.
+mod migration {
+    mod former;
+    mod proxy;
+    mod sources;
+    mod switch;
+    mod traffic;
 }
 
 /// The program: health check, signals and secrecy of its log.

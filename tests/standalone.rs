@@ -19,6 +19,7 @@ mod admin_plane {
     mod device_imports;
     mod devices;
     mod inputs;
+    mod locks;
     mod oauth;
     mod oauth_calls;
     mod oauth_requests;
@@ -30,8 +31,9 @@ mod admin_plane {
 
 mod documents {
     mod limits;
-    mod proxies_page;
+    mod peer_behaviours;
     mod references;
+    mod snippets;
 }
 
 mod harness {
