@@ -18,6 +18,7 @@ mod admin_plane {
     mod device_calls;
     mod device_imports;
     mod devices;
+    mod imports;
     mod inputs;
     mod locks;
     mod oauth;
@@ -61,6 +62,7 @@ mod process {
     mod client {
         mod events;
         mod failures;
+        mod imports;
         mod local;
         mod stats;
         mod support;

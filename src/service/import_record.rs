@@ -118,7 +118,8 @@ pub(crate) fn past_times(
     if first_ms > last_ms {
         return invalid(first, &format!("is after {last}"));
     }
-    Ok((first_ms.min(now_ms), last_ms.min(now_ms)))
+    // Some systems write the first moment of 1970 for no time. In a user's index, it would not count as an access.
+    Ok((first_ms.min(now_ms).max(1), last_ms.min(now_ms).max(1)))
 }
 
 fn invalid<T>(field: &'static str, detail: &str) -> Result<T, ServiceError> {
