@@ -27,6 +27,7 @@ mod admin_plane {
     mod audit_reuse;
     mod bad_fields;
     mod device_calls;
+    mod device_imports;
     mod devices;
     mod feed;
     mod imports;

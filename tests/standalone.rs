@@ -16,6 +16,7 @@ mod admin_plane {
     mod audit;
     mod audit_forgery;
     mod device_calls;
+    mod device_imports;
     mod devices;
     mod imports;
     mod inputs;
