@@ -137,6 +137,7 @@ mod validation_plane {
     mod scopes;
     mod support;
     mod upgrade;
+    mod upgrade_foreign;
 }
 
 mod common;

@@ -104,6 +104,7 @@ mod validation_plane {
     mod scopes;
     pub mod support;
     mod upgrade;
+    mod upgrade_foreign;
 }
 
 mod common;
