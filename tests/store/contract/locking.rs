@@ -1,6 +1,7 @@
 //! Locking a user: every token is refused, none is lost, and none is issued.
 
 use doorward::internals::model::event::EventKind;
+use doorward::internals::model::import::ImportOutcome;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::{RecordVerdict, Rotation};
@@ -9,6 +10,7 @@ use doorward::internals::token_string;
 use doorward::{Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
+use crate::common::imports::{import, sample_import};
 use crate::common::store::{
     DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, edited, touch, users_of_one_shard,
 };
@@ -22,6 +24,7 @@ each_store! {
     an_access_on_its_way_does_not_unlock,
     an_expired_token_in_its_grace_is_locked,
     a_locked_token_is_changed_and_revoked,
+    an_import_for_a_locked_user_is_rejected,
     an_erasure_keeps_the_lock,
     a_user_with_many_tokens_is_locked,
 }
@@ -178,6 +181,23 @@ async fn a_locked_token_is_changed_and_revoked(kind: StoreKind) {
     set(&on, "alice", false).await;
     assert_eq!(verdict(&on, &changed, LATER_MS).await, RecordVerdict::Admitted);
     assert_eq!(verdict(&on, &revoked, LATER_MS).await, RecordVerdict::Refused);
+}
+
+async fn an_import_for_a_locked_user_is_rejected(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let [before, later] = ["1", "2"].map(|string| sample_import(&on, "alice", string, LATER_MS));
+    assert_eq!(import(&on.store, &before, LATER_MS).await, ImportOutcome::Imported);
+    set(&on, "alice", true).await;
+    assert_eq!(verdict(&on, &before.token, LATER_MS).await, RecordVerdict::Refused);
+    assert_eq!(import(&on.store, &before, LATER_MS).await, ImportOutcome::Exists);
+    for is_dry in [true, false] {
+        let outcomes = on.store.import(std::slice::from_ref(&later), is_dry, LATER_MS).await.unwrap();
+        assert_eq!(outcomes, [ImportOutcome::UserLocked]);
+    }
+    assert_eq!(on.store.alias(&later.digest, LATER_MS).await.unwrap(), None);
+    set(&on, "alice", false).await;
+    assert_eq!(verdict(&on, &before.token, LATER_MS).await, RecordVerdict::Admitted);
+    assert_eq!(import(&on.store, &later, LATER_MS).await, ImportOutcome::Imported);
 }
 
 async fn an_erasure_keeps_the_lock(kind: StoreKind) {
