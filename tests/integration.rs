@@ -42,6 +42,11 @@ mod admin_plane {
     mod users;
 }
 
+/// Clients of other languages, in clients/.
+mod clients {
+    mod python;
+}
+
 /// The examples in the documents.
 mod documents {
     mod sessions;
@@ -75,6 +80,15 @@ mod metrics {
     mod outage;
     mod prometheus;
     mod rules;
+}
+
+/// Moves from other systems: real packages and their tokens.
+mod migration {
+    mod former;
+    mod proxy;
+    mod sources;
+    mod switch;
+    mod traffic;
 }
 
 /// The program: health check, signals and secrecy of its log.

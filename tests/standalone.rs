@@ -30,8 +30,9 @@ mod admin_plane {
 
 mod documents {
     mod limits;
-    mod proxies_page;
+    mod peer_behaviours;
     mod references;
+    mod snippets;
 }
 
 mod harness {

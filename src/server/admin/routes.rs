@@ -132,6 +132,10 @@ const ROUTES: &[Route] = &[
         Change(Action::DeviceRemove, DEVICES, |call, entry| Box::pin(devices::remove(call, entry))),
     ),
     post(
+        "/v1/users/{user}/devices/{uuid}/rotate",
+        Change(Action::DeviceRotate, DEVICES, |call, entry| Box::pin(devices::rotate(call, entry))),
+    ),
+    post(
         "/v1/devices/login",
         Change(Action::DeviceLogin, DEVICES, |call, entry| Box::pin(devices::log_in(call, entry))),
     ),
