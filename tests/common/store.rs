@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{
-    AccessMark, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
+    AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
 };
 use doorward::internals::store::alias::AliasOptions;
 use doorward::internals::store::memory::MemoryStore;
@@ -144,8 +144,7 @@ impl TestStore {
                 previous: PreviousSecrets::default(),
                 refused: RefusedMarks::default(),
                 is_active: true,
-                is_locked: false,
-                is_authenticated: true,
+                bars: Bars::NONE,
                 allowed_cookie: true,
                 allowed_header: true,
                 expires_at_ms: now_ms + HOUR_MS,

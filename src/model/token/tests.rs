@@ -1,6 +1,6 @@
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::{
-    AccessMark, Cached, PreviousSecrets, RecordVerdict, RefusedMarks, Renewal, Texts, TokenChange,
+    AccessMark, Bars, Cached, PreviousSecrets, RecordVerdict, RefusedMarks, Renewal, Texts, TokenChange,
     TokenRecord, Transport,
 };
 use crate::token_string::{SecretHash, TokenId, VerifiedMark};
@@ -15,8 +15,7 @@ pub(crate) fn record() -> TokenRecord {
         texts: Texts::new("alice", None, None, None),
         takeover: None,
         is_active: true,
-        is_locked: false,
-        is_authenticated: true,
+        bars: Bars::NONE,
         allowed_cookie: true,
         allowed_header: false,
         expires_at_ms: 1_000,
@@ -45,7 +44,7 @@ fn the_right_secret_on_an_allowed_transport_is_admitted_before_its_expiry() {
     assert_eq!(token.judge(&token.secret_hash, None, 999), RecordVerdict::Admitted);
     let revoked = TokenRecord { is_active: false, ..token.clone() };
     assert_eq!(revoked.judge(&wrong, None, 999), RecordVerdict::Refused, "nothing more to find out");
-    let pending = TokenRecord { is_authenticated: false, ..token.clone() };
+    let pending = TokenRecord { bars: Bars::PENDING, ..token.clone() };
     assert_eq!(pending.judge(&token.secret_hash, None, 999), RecordVerdict::Pending);
     assert_eq!(pending.judge(&wrong, None, 999), RecordVerdict::WrongSecret);
 }
@@ -65,7 +64,7 @@ fn a_renewed_record_is_live_again_and_keeps_its_latest_access() {
 
 #[test]
 fn a_locked_token_refuses_every_secret_alike() {
-    let token = TokenRecord { is_locked: true, ..record() };
+    let token = TokenRecord { bars: Bars::LOCKED, ..record() };
     let wrong = SecretHash::from_slice(&[2; 16]).unwrap();
     for (secret, now_ms) in [(token.secret_hash, 999), (wrong, 999), (token.secret_hash, 1_000)] {
         assert_eq!(token.judge(&secret, Some(Transport::Cookie), now_ms), RecordVerdict::Refused);

@@ -4,7 +4,7 @@ use doorward::internals::model::event::EventKind;
 use doorward::internals::model::import::ImportOutcome;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
-use doorward::internals::model::token::{RecordVerdict, Rotation};
+use doorward::internals::model::token::{Bars, RecordVerdict, Rotation};
 use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::internals::token_string;
 use doorward::{Token, TokenChange};
@@ -43,7 +43,7 @@ async fn verdict(on: &TestStore, token: &Token, now_ms: u64) -> RecordVerdict {
 }
 
 fn locked(token: &Token) -> Token {
-    edited(token.clone(), |record| record.is_locked = true)
+    edited(token.clone(), |record| record.bars = Bars::LOCKED)
 }
 
 async fn a_lock_refuses_every_token_and_loses_none(kind: StoreKind) {
@@ -151,7 +151,7 @@ async fn an_access_on_its_way_does_not_unlock(kind: StoreKind) {
     let late = touch(&token, LATER_MS, Some(renewed_ms));
     on.store.touch(&[late], LATER_MS + 1).await.unwrap();
     let record = on.record(token.record.id).await.unwrap().unwrap();
-    assert_eq!((record.is_locked, record.expires_at_ms), (true, renewed_ms));
+    assert_eq!((record.is_locked(), record.expires_at_ms), (true, renewed_ms));
     set(&on, "alice", false).await;
     assert_eq!(verdict(&on, &token, renewed_ms - 1).await, RecordVerdict::Admitted);
 }
@@ -174,10 +174,10 @@ async fn a_locked_token_is_changed_and_revoked(kind: StoreKind) {
     set(&on, "alice", true).await;
     let slug = TokenChange { auth_slug: Some(Some("web".into())), ..TokenChange::default() };
     let shown = on.store.change(changed.record.id, &slug, LATER_MS).await.unwrap().unwrap();
-    assert_eq!((shown.record.is_locked, shown.record.auth_slug()), (true, Some("web")));
+    assert_eq!((shown.record.is_locked(), shown.record.auth_slug()), (true, Some("web")));
     let revoking = TokenChange::revoking(RevokeReason::Ended);
     let shown = on.store.change(revoked.record.id, &revoking, LATER_MS).await.unwrap().unwrap();
-    assert_eq!((shown.record.is_active, shown.record.is_locked), (false, false));
+    assert_eq!((shown.record.is_active, shown.record.is_locked()), (false, false));
     set(&on, "alice", false).await;
     assert_eq!(verdict(&on, &changed, LATER_MS).await, RecordVerdict::Admitted);
     assert_eq!(verdict(&on, &revoked, LATER_MS).await, RecordVerdict::Refused);
@@ -222,7 +222,7 @@ async fn a_user_with_many_tokens_is_locked(kind: StoreKind) {
     }
     set(&on, "alice", true).await;
     let tokens = on.store.user_tokens("alice", NOW_MS + MANY).await.unwrap();
-    assert_eq!(tokens.iter().filter(|token| token.record.is_locked).count() as u64, MANY);
+    assert_eq!(tokens.iter().filter(|token| token.record.is_locked()).count() as u64, MANY);
     set(&on, "alice", false).await;
     assert_eq!(verdict(&on, &last, NOW_MS + MANY).await, RecordVerdict::Admitted);
 }
