@@ -126,7 +126,9 @@ fn write_stage(stage: Stage, port: u16, dir: &TempDir, [doorward, former, app]: 
         Stage::Doorward => question,
     };
     let upstream = format!("upstream former {{ server {former}; keepalive 32; }}\n\n    upstream app {{");
-    let http = format!("http {{\n    include nginx-share.inc;\n    add_header X-Stage {stage:?} always;\n    keepalive_timeout 0;");
+    let http = format!(
+        "http {{\n    include nginx-share.inc;\n    add_header X-Stage {stage:?} always;\n    keepalive_timeout 0;"
+    );
     let texts = [
         ("worker_processes auto;", "worker_processes 1;"),
         (question, ask),

@@ -1,21 +1,23 @@
 //! The move of docs/migration.md, step by step: nobody who is logged in gets a 401.
 
 use std::fs;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::former::{Former, Login};
+use super::former::{Former, Login, path};
 use super::proxy::{Stage, Switch};
 use super::sources::{
     DJANGO_AUTH_TOKEN, DJANGO_AUTH_TOKEN_PLAIN, DRF, EXPRESS_SESSION, KNOX, SANCTUM, SHA256, Source,
 };
 use super::traffic::{CLIENTS, Counts, NATIVE, Traffic};
+use crate::common::http::Response;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
-use crate::common::server::{Server, bearer, text, token_path};
+use crate::common::server::{ADMIN_KEY, Server, bearer, text, token_path};
 use crate::common::upstream::{Reply, Upstream};
 
 const PAGE: &str = include_str!("../../docs/migration.md");
@@ -71,19 +73,20 @@ struct Move {
     is_login_moved: AtomicBool,
     _redis: RedisServer,
     _app: Upstream,
-    _settings: TempDir,
+    /// Settings and exports.
+    dir: TempDir,
 }
 
 fn move_in(source: &'static Source) {
     let site = Move::prepare(source);
-    let leaver = site.former.log_in(LOGINS + 1);
+    let [leaver, quitter] = [1, 2].map(|more| site.former.log_in(LOGINS + more));
     let imported = thread::scope(|scope| {
         let _end = site.traffic.until_drop();
         for _ in 0..CLIENTS {
             scope.spawn(|| site.traffic.send(&site.switch.addr()));
         }
         scope.spawn(|| site.log_in_all_the_time());
-        site.run(&leaver)
+        site.run(&leaver, &quitter)
     });
     site.assert_nobody_was_refused();
     site.assert_way_out(imported);
@@ -91,9 +94,8 @@ fn move_in(source: &'static Source) {
 
 impl Move {
     fn prepare(source: &'static Source) -> Self {
-        let (former, redis, settings) =
-            (Former::start(source), RedisServer::start(), documented_settings(source));
-        let file = settings.path().join("doorward.toml");
+        let (former, redis, dir) = (Former::start(source), RedisServer::start(), documented_settings(source));
+        let file = dir.path().join("doorward.toml");
         let doorward = Server::on(&redis, &[("DOORWARD_CONFIG", file.to_str().unwrap())]);
         let app = Upstream::answering(|request| {
             Reply::new(200, &[], request.header("x-auth-user").unwrap_or_default())
@@ -101,21 +103,12 @@ impl Move {
         let switch = Switch::start(doorward.listen(), former.addr(), &app.addr());
         let (traffic, is_login_moved) = (Traffic::default(), AtomicBool::new(false));
         (1..=LOGINS).for_each(|number| traffic.add(former.log_in(number)));
-        Self {
-            former,
-            doorward,
-            switch,
-            traffic,
-            is_login_moved,
-            _redis: redis,
-            _app: app,
-            _settings: settings,
-        }
+        Self { former, doorward, switch, traffic, is_login_moved, _redis: redis, _app: app, dir }
     }
 
     /// Logs users in, some requests apart, until the traffic ends.
     fn log_in_all_the_time(&self) {
-        for number in LOGINS + 2.. {
+        for number in LOGINS + 3.. {
             self.traffic.pace(CLIENTS);
             if self.traffic.is_over() {
                 return;
@@ -134,19 +127,26 @@ impl Move {
     }
 
     /// Takes the steps of the document, and returns how many tokens were imported.
-    fn run(&self, leaver: &Login) -> usize {
+    fn run(&self, leaver: &Login, quitter: &Login) -> usize {
         self.pass(Stage::Former);
-        let first = self.import();
-        assert!(first.imported > LOGINS && first.exists == 0, "{first:?}");
+        let first = self.import("first.ndjson");
+        assert!(first.imported >= LOGINS + 2 && first.exists == 0, "{first:?}");
         self.switch_to(Stage::Share);
         self.switch_to(Stage::Both);
         self.log_out(leaver);
+        self.former.log_out(quitter);
         self.traffic.wait_for_logins(LATE_LOGINS);
         self.move_login();
-        let second = self.import();
+        let second = self.import("second.ndjson");
         assert!(second.imported >= LATE_LOGINS, "{second:?}");
-        // All but the client that logged out.
-        assert_eq!(second.exists, first.imported - 1);
+        // All but the two clients that logged out.
+        assert_eq!(second.exists, first.imported - 2);
+        if self.former.source.has_idle_times {
+            assert_eq!(self.revoke_missing(), "0 missing, 0 revoked\n");
+        } else {
+            assert_eq!(self.revoke_missing(), "2 missing, 2 revoked\n");
+            assert_eq!(self.at_doorward(quitter).status, 401);
+        }
         self.switch_to(Stage::Doorward);
         self.former.stop();
         self.pass(Stage::Doorward);
@@ -179,16 +179,21 @@ impl Move {
     fn log_out(&self, leaver: &Login) {
         let answer = self.switch.log_out(leaver);
         assert_eq!(answer.status, 200, "{answer:?}\n{}", self.switch.log());
-        let header = [(leaver.header.0.as_str(), leaver.header.1.as_str())];
-        wait_for("logout in Doorward", || {
-            (self.doorward.validation().get("/auth", &header).status == 401).then_some(())
-        });
+        wait_for("logout in Doorward", || (self.at_doorward(leaver).status == 401).then_some(()));
         assert_eq!(self.switch.ask(leaver).status, 401);
     }
 
-    /// Exports from the former system and imports into Doorward.
-    fn import(&self) -> Imported {
-        let records = self.former.export();
+    /// Returns Doorward's own answer to a client.
+    fn at_doorward(&self, login: &Login) -> Response {
+        self.doorward.validation().get("/auth", &[(&login.header.0, &login.header.1)])
+    }
+
+    /// Exports from the former system into a file and imports it into Doorward.
+    fn import(&self, file: &str) -> Imported {
+        let file = self.dir.path().join(file);
+        self.former.export(&file);
+        let records = fs::read_to_string(&file).unwrap();
+        let records: Vec<Value> = records.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let mut imported = Imported::default();
         for records in records.chunks(1000) {
             let answer = self.doorward.call("POST", "/v1/import", Some(&json!({"tokens": records})));
@@ -202,6 +207,20 @@ impl Move {
             }
         }
         imported
+    }
+
+    /// Revokes in Doorward what the former system revoked between both passes.
+    fn revoke_missing(&self) -> String {
+        let [first, second] = ["first.ndjson", "second.ndjson"].map(|name| self.dir.path().join(name));
+        let output = Command::new("python3")
+            .arg(path("config/migration/revoke-missing.py"))
+            .args([first, second])
+            .env("DOORWARD_ADMIN_URL", format!("http://{}", self.doorward.admin_listen()))
+            .env("DOORWARD_ADMIN_KEY", ADMIN_KEY)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn assert_nobody_was_refused(&self) {
@@ -220,10 +239,9 @@ impl Move {
     /// Each imported token names its origin and can become a native one.
     fn assert_way_out(&self, imported: usize) {
         let former = self.traffic.foreign_logins();
-        assert_eq!(former.len() + 1, imported, "the traffic and the client that logged out");
+        assert_eq!(former.len() + 2, imported, "the traffic and the two clients that logged out");
         for login in former.iter().take(2 * self.former.source.places.len()) {
-            let header = [(login.header.0.as_str(), login.header.1.as_str())];
-            let answer = self.doorward.validation().get("/auth", &header);
+            let answer = self.at_doorward(login);
             let id = json!(answer.header("x-auth-token-id"));
             assert_eq!(self.doorward.token(&id)["origin"], self.former.source.scheme);
             let native = self.native_of(login, &id);
@@ -237,8 +255,7 @@ impl Move {
     fn native_of(&self, login: &Login, id: &Value) -> (String, String) {
         if login.header.0 == "Cookie" {
             let headers = [("Cookie", login.header.1.as_str()), ("Sec-Fetch-Site", "same-origin")];
-            let answer =
-                self.doorward.validation().request("POST", "/session/upgrade", &headers, None);
+            let answer = self.doorward.validation().request("POST", "/session/upgrade", &headers, None);
             assert_eq!(answer.status, 200, "{answer:?}");
             let set = answer.header_values("set-cookie");
             let native = set.iter().find(|cookie| cookie.starts_with("doorward=dw_"));

@@ -62,8 +62,10 @@ impl Traffic {
                 let logins = self.logins.lock().unwrap();
                 logins[self.next.fetch_add(1, Ordering::Relaxed) % logins.len()].clone()
             };
-            let request =
-                format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}: {}\r\n\r\n", login.header.0, login.header.1);
+            let request = format!(
+                "GET / HTTP/1.1\r\nHost: localhost\r\n{}: {}\r\n\r\n",
+                login.header.0, login.header.1
+            );
             let answer = Client::new(addr).try_send(request);
             if let Ok(response) = &answer {
                 stage = stage_of(response).unwrap_or(stage);
