@@ -122,10 +122,12 @@ mod validation_plane {
     mod credentials;
     mod fast_path;
     pub mod grpc;
+    mod places;
     mod renewal;
     mod route_checks;
     mod scopes;
     mod support;
+    mod upgrade;
 }
 
 mod common;

@@ -91,11 +91,13 @@ mod validation_plane {
     mod access_log;
     mod auth;
     mod cookies;
+    mod places;
     mod renewal;
     mod route_checks;
     mod routes;
     mod scopes;
     mod support;
+    mod upgrade;
 }
 
 mod common;

@@ -13,6 +13,7 @@ mod goals;
 mod in_process;
 mod measure;
 mod million;
+mod minimal_login;
 mod process;
 mod publish;
 mod redis_server;
@@ -57,6 +58,9 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().collect();
     if arguments.iter().any(|argument| argument == baseline::ARGUMENT) {
         return exit_code(baseline::serve());
+    }
+    if arguments.iter().any(|argument| argument == minimal_login::ARGUMENT) {
+        return exit_code(minimal_login::serve());
     }
     // `cargo test --benches` runs this without `--bench`, where compiling is the test.
     if !arguments.iter().any(|argument| argument == "--bench") || arguments.iter().any(|a| a == "--test") {

@@ -53,8 +53,12 @@ fn known_part(scheme: Scheme, string: &str) -> Cow<'_, str> {
         Scheme::Sanctum => string.split_once('|').map_or(string, |(_, secret)| secret).into(),
         Scheme::ExpressSession => {
             let is_encoded = string.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("s%3A"));
-            let value = if is_encoded { percent_decode_str(string).decode_utf8_lossy() } else { string.into() };
-            match value.strip_prefix("s:").map(|signed| signed.rsplit_once('.').map_or(signed, |(sid, _)| sid)) {
+            let value =
+                if is_encoded { percent_decode_str(string).decode_utf8_lossy() } else { string.into() };
+            match value
+                .strip_prefix("s:")
+                .map(|signed| signed.rsplit_once('.').map_or(signed, |(sid, _)| sid))
+            {
                 Some(sid) => sid.to_owned().into(),
                 None => value,
             }

@@ -8,17 +8,18 @@ use rand::rngs::SysError;
 
 use super::error::ServiceError;
 use super::live_tokens::LiveTokenSampler;
+use super::login_token_verifier::LoginTokenVerifier;
 use super::policy::TokenPolicy;
 use super::store_faults::StoreFaults;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::foreign::ForeignForm;
+use crate::foreign::{ForeignForm, ForeignForms};
 use crate::last_access::LastAccess;
 use crate::model::event::{Actor, Event};
 use crate::model::token::TokenRecord;
 use crate::store::{Call, Store, StoreError};
 use crate::token_string::{
-    HashTag, Minted, TokenKeys, TokenKind, UnverifiedToken, VerifiedToken, mint_secret, new_id,
+    HashTag, Minted, TokenId, TokenKeys, TokenKind, UnverifiedToken, VerifiedToken, mint_secret, new_id,
 };
 
 /// The use cases, one method each. Shared by all runtimes.
@@ -30,12 +31,14 @@ pub struct Service {
     pub(crate) last_access: LastAccess,
     live_tokens: Arc<LiveTokenSampler>,
     token_keys: ArcSwapOption<TokenKeys>,
-    foreign_forms: ArcSwap<Vec<ForeignForm>>,
+    pub(crate) login_tokens: LoginTokenVerifier,
+    foreign_forms: ArcSwap<ForeignForms>,
     faults: StoreFaults,
 }
 
 impl Service {
-    /// A service that knows no token keys yet: until it does, it can verify no token string.
+    /// A service that knows no token keys yet: until it does, it can verify no token string. It has no forms of foreign
+    /// strings yet.
     pub fn new(
         store: Store,
         clock: Clock,
@@ -46,7 +49,18 @@ impl Service {
         let (token_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
         let live_tokens = Arc::new(LiveTokenSampler::new(store.clone(), clock.clone()));
         let foreign_forms = ArcSwap::default();
-        Self { store, clock, entropy, policy, last_access, live_tokens, token_keys, foreign_forms, faults }
+        Self {
+            store,
+            clock,
+            entropy,
+            policy,
+            last_access,
+            live_tokens,
+            token_keys,
+            login_tokens: LoginTokenVerifier::new(),
+            foreign_forms,
+            faults,
+        }
     }
 
     /// The store, for the workers.
@@ -87,13 +101,31 @@ impl Service {
     /// # Errors
     /// `Unavailable` while a key that may have signed the string is not known.
     pub fn parse(&self, kind: TokenKind, token_string: &[u8]) -> Result<Option<VerifiedToken>, StoreError> {
-        self.with_token_keys(|keys| {
-            let Some(unverified) = UnverifiedToken::decode(kind, token_string) else { return Ok(None) };
-            match unverified.verify(keys) {
-                None if keys.may_lack_one() => Err(no_token_keys()),
-                verified => Ok(verified),
-            }
+        match UnverifiedToken::decode(kind, token_string) {
+            Some(unverified) => self.verify(unverified),
+            None => self.with_token_keys(|_| None),
+        }
+    }
+
+    /// Verifies a well-formed token string. Returns `None` if it is forged.
+    ///
+    /// # Errors
+    /// `Unavailable` while a key that may have signed the string is not known.
+    pub fn verify(&self, unverified: UnverifiedToken) -> Result<Option<VerifiedToken>, StoreError> {
+        self.with_token_keys(|keys| match unverified.verify(keys) {
+            None if keys.may_lack_one() => Err(no_token_keys()),
+            verified => Ok(verified),
         })?
+    }
+
+    /// The forms of foreign token strings.
+    pub fn foreign_forms(&self) -> impl Deref<Target = Arc<ForeignForms>> {
+        self.foreign_forms.load()
+    }
+
+    /// Replaces the forms of foreign token strings.
+    pub fn set_foreign_forms(&self, forms: Vec<ForeignForm>) {
+        self.foreign_forms.store(Arc::new(ForeignForms::new(forms)));
     }
 
     /// Replaces the token keys.
@@ -103,21 +135,12 @@ impl Service {
 
     /// Makes a new id with this hash tag, and a secret for it.
     pub(crate) fn mint_in(&self, kind: TokenKind, tag: HashTag) -> Result<Minted, StoreError> {
-        self.with_token_keys(|keys| {
-            let id = new_id(tag, &self.entropy)?;
-            mint_secret(kind, keys, id, &self.entropy)
-        })?
-        .map_err(no_randomness)
+        self.mint_for(kind, new_id(tag, &self.entropy).map_err(no_randomness)?)
     }
 
-    /// The configured forms of foreign token strings.
-    pub(crate) fn foreign_forms(&self) -> Arc<Vec<ForeignForm>> {
-        self.foreign_forms.load_full()
-    }
-
-    /// Replaces the forms of foreign token strings.
-    pub fn set_foreign_forms(&self, forms: Vec<ForeignForm>) {
-        self.foreign_forms.store(Arc::new(forms));
+    /// Makes a new secret for this id.
+    pub(crate) fn mint_for(&self, kind: TokenKind, id: TokenId) -> Result<Minted, StoreError> {
+        self.with_token_keys(|keys| mint_secret(kind, keys, id, &self.entropy))?.map_err(no_randomness)
     }
 
     /// A store operation of now.

@@ -47,13 +47,13 @@ impl Service {
         actor: Actor<'_>,
     ) -> Result<Vec<ImportResult>, StoreError> {
         let call = self.call(actor);
-        let forms = self.foreign_forms();
+        let forms = self.foreign_forms().clone();
         let mut imports: Vec<NewImport> = Vec::with_capacity(records.len());
         let mut first_with: HashMap<ForeignDigest, usize> = HashMap::new();
         let judged: Vec<Result<Accepted, ImportResult>> = records
             .into_iter()
             .map(|record| {
-                let import = self.import_of(record, &forms, call.now_ms).map_err(rejected)?;
+                let import = self.import_of(record, forms.configured(), call.now_ms).map_err(rejected)?;
                 let id = import.token.record.id;
                 let place = *first_with.entry(import.digest).or_insert(imports.len());
                 if place == imports.len() {
@@ -84,7 +84,9 @@ fn of_outcome(outcome: ImportOutcome, id: TokenId) -> ImportResult {
     match outcome {
         ImportOutcome::Imported => ImportResult::Imported(id),
         ImportOutcome::Exists => ImportResult::Exists(id),
-        ImportOutcome::OtherUser => rejected("user", "is not the user that this token was imported for".into()),
+        ImportOutcome::OtherUser => {
+            rejected("user", "is not the user that this token was imported for".into())
+        }
         ImportOutcome::TooManyTokens => rejected("user", Rejection::TooManyTokens.to_string()),
         ImportOutcome::ObjectFull => rejected("related_objects", Rejection::ObjectFull.to_string()),
     }

@@ -1,6 +1,6 @@
 //! Tokens: issue, show, change, rotate, revoke.
 
-use super::core::{Service, no_randomness};
+use super::core::Service;
 use super::error::ServiceError;
 use super::fields::{valid, valid_if_some};
 use super::new_token::NewToken;
@@ -10,7 +10,7 @@ use crate::model::field_rules as rules;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Rotation, Token, TokenChange};
 use crate::store::{Rejection, StoreError};
-use crate::token_string::{HashTag, SecretHash, TokenId, TokenKind, mint_secret};
+use crate::token_string::{HashTag, SecretHash, TokenId, TokenKind};
 
 /// A token with a new secret, of which this is the only copy.
 pub struct Issued {
@@ -84,9 +84,7 @@ impl Service {
     /// `NotFound`, `Revoked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace, and only
     /// the new one, which nobody has, after it.
     pub async fn rotate(&self, id: TokenId, actor: Actor<'_>) -> Result<Issued, ServiceError> {
-        let minted = self
-            .with_token_keys(|keys| mint_secret(TokenKind::Session, keys, id, &self.entropy))?
-            .map_err(no_randomness)?;
+        let minted = self.mint_for(TokenKind::Session, id)?;
         let rotation = Rotation { hash: minted.hash, grace_ms: self.policy.rotation_grace_ms };
         let token = self.change(id, &TokenChange::rotating(rotation), actor).await?;
         Ok(Issued { token, token_string: minted.token_string, evicted: Vec::new() })

@@ -28,6 +28,9 @@ pub enum Rejection {
     /// The user has as many device keys as allowed. Remove one first.
     #[error("the user has as many device keys as max-devices-per-user allows")]
     TooManyDevices,
+    /// The device key is inactive. Activate it first.
+    #[error("the device key is inactive")]
+    DeviceInactive,
     /// A login by device key: there is no such key, it is inactive, or the login token is not its own. The error does not say
     /// which. Log in by other means.
     #[error("no active device key has this uuid and this login token")]

@@ -9,6 +9,7 @@ use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{
     AccessMark, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
 };
+use doorward::internals::store::alias::AliasOptions;
 use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::record_reader::RecordReader;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
@@ -260,6 +261,7 @@ async fn open_redis(
         timeout,
         // The contract covers the store alone; tests/history checks the near cache.
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0, catch_up_ms: 3000 },
+        aliases: AliasOptions { entries: 0, look_ups_per_second: 1000 },
         accept_eviction: false,
     };
     let store = Store::Redis(Arc::new(RedisStore::new(options, limits, clock)));

@@ -2,11 +2,11 @@
 
 use clap::{Args, Subcommand};
 use hyper::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::arguments::{Related, auth_slug, backend, ip, related, scope, seconds, token_id, user};
+use super::with_secret::print_secret;
 use crate::cli::admin::{AdminClient, Failure};
-use crate::cli::output::note;
 use crate::cli::show::{Output, describe};
 use crate::model::field_rules::MAX_RELATED_OBJECTS;
 use crate::token_string::TokenId;
@@ -133,11 +133,11 @@ pub(crate) async fn run(client: &AdminClient, output: Output, command: &TokenCom
                 return Err(Failure::usage("--related", &problem));
             }
             let token = client.call(Method::POST, "/v1/tokens", Some(&new.body())).await?;
-            with_secret(output, &token)
+            print_secret(output, &token, "token", FIRST)
         }
         TokenCommand::Rotate { id } => {
             let token = client.call(Method::POST, &format!("{}/rotate", path(id)), None).await?;
-            with_secret(output, &token)
+            print_secret(output, &token, "token", FIRST)
         }
         TokenCommand::Show { id } => {
             let token = client.get(&path(id)).await?;
@@ -148,16 +148,4 @@ pub(crate) async fn run(client: &AdminClient, output: Output, command: &TokenCom
             output.print(&json!({"id": id.to_string(), "revoked": true}), |_| format!("revoked {id}"))
         }
     }
-}
-
-/// Prints the token string alone on standard output, so that a script can take it, and the rest beside it.
-fn with_secret(output: Output, token: &Value) -> Result<(), Failure> {
-    output.print(token, |token| token["token"].as_str().unwrap_or_default().to_owned())?;
-    if output == Output::Text {
-        let mut shown = token.as_object().cloned().unwrap_or_else(Map::new);
-        shown.remove("token");
-        note(&describe(&shown.into(), FIRST));
-        note("The token string on standard output is a secret. It is shown only this once.");
-    }
-    Ok(())
 }

@@ -53,6 +53,8 @@ actions! {
     DeviceCreate: "device.create";
     /// Change a device key.
     DeviceChange: "device.change";
+    /// Give a device key a new login token.
+    DeviceRotate: "device.rotate";
     /// Remove a device key.
     DeviceRemove: "device.remove";
     /// Log in with a device key.

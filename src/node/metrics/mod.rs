@@ -7,6 +7,7 @@ pub mod cache;
 pub mod changes;
 pub mod encode;
 pub mod flush_lag;
+pub mod foreign;
 pub mod format;
 pub mod live_tokens;
 pub mod node_metrics;

@@ -3,8 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    devices, events, imports, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens, users,
-    validate,
+    devices, events, imports, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens,
+    users, validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
@@ -121,6 +121,10 @@ const ROUTES: &[Route] = &[
     delete(
         "/v1/users/{user}/devices/{uuid}",
         Change(Action::DeviceRemove, DEVICES, |call, entry| Box::pin(devices::remove(call, entry))),
+    ),
+    post(
+        "/v1/users/{user}/devices/{uuid}/rotate",
+        Change(Action::DeviceRotate, DEVICES, |call, entry| Box::pin(devices::rotate(call, entry))),
     ),
     post(
         "/v1/devices/login",

@@ -14,7 +14,7 @@ use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{TokenRecord, Transport};
-use crate::server::request::credentials::{Credentials, extract};
+use crate::server::request::credentials::{Credentials, TokenString, extract};
 use crate::server::request::headers::RequestHeaders;
 use crate::server::request::origin::RequestOrigin;
 use crate::server::request::span::RequestSpan;
@@ -84,7 +84,8 @@ pub fn decide<R>(
             if via == Transport::Cookie && is_forged(settings, &origin) {
                 (access, admission.demand) = (Access::Exempt, Demand::SameSite);
             }
-            let judged = validator.judge(&token_string.bytes, via, access, |judgement| {
+            let TokenString { bytes, forms } = token_string;
+            let judged = validator.judge(&bytes, forms, via, access, |judgement| {
                 answer(decide_on(validator, judgement, &admission, via))
             });
             return match judged {

@@ -56,7 +56,7 @@ pub(super) fn clear_other_cookies(
     response: &mut Response<Body>,
 ) {
     for name in other_cookies(headers, &settings.places) {
-        for line in set_cookie::other_cleared(&settings.cookie, name) {
+        for line in set_cookie::other_cleared(&settings.cookie, &name) {
             response.headers_mut().append(SET_COOKIE, line);
         }
     }

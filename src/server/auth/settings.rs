@@ -11,7 +11,7 @@ use crate::values::{Cookie, Origin, TrustedProxies};
 /// The settings of the validation plane. The batch endpoint of the admin plane uses them, too.
 #[derive(Clone, Debug)]
 pub struct ValidationSettings {
-    /// Where credentials may stand.
+    /// Where credentials may stand. A reload replaces the places of foreign forms.
     pub places: CredentialPlaces,
     /// The token cookie, which Doorward sets and clears.
     pub cookie: Cookie,
@@ -25,7 +25,7 @@ pub struct ValidationSettings {
     pub cookie_csrf_check: bool,
     /// The proxies whose forwarding headers count.
     pub trusted_proxies: TrustedProxies,
-    /// The route checks, by name. A reload replaces them; all other settings stay as they are.
+    /// The route checks, by name. A reload replaces them, too; all other settings stay as they are.
     pub checks: RouteChecks,
 }
 

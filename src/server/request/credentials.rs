@@ -5,8 +5,9 @@ use std::fmt;
 
 use hyper::header::COOKIE;
 
+use super::auth_scheme::bearer;
 use super::headers::RequestHeaders;
-use super::places::{CookiePlace, CredentialPlaces, Rank};
+use super::places::{CookiePlace, CredentialPlaces, MorePlaces, Rank};
 use crate::foreign::FormSet;
 use crate::model::token::Transport;
 use crate::token_string::TokenKind;
@@ -57,26 +58,57 @@ pub fn extract<'a>(
     headers: &'a (impl RequestHeaders + ?Sized),
     places: &'a CredentialPlaces,
 ) -> Credentials<'a> {
+    match places.more() {
+        None => extract_at(headers, places, None),
+        Some(more) => extract_at_more(headers, places, &more),
+    }
+}
+
+/// Apart, so that the code of the hot path is no larger for it.
+#[inline(never)]
+fn extract_at_more<'a>(
+    headers: &'a (impl RequestHeaders + ?Sized),
+    places: &'a CredentialPlaces,
+    more: &MorePlaces,
+) -> Credentials<'a> {
+    extract_at(headers, places, Some(more))
+}
+
+/// Compiled twice: without `more`, nothing of it is left.
+#[inline(always)]
+fn extract_at<'a>(
+    headers: &'a (impl RequestHeaders + ?Sized),
+    places: &'a CredentialPlaces,
+    more: Option<&MorePlaces>,
+) -> Credentials<'a> {
     let mut lines = headers.values(&places.header);
-    match (lines.next(), lines.next()) {
-        (None, _) => from_cookies(headers, places),
-        (Some(line), None) => match places.in_header(line) {
-            Some((token, forms)) => {
-                Credentials::Token(TokenString { bytes: token.into(), forms }, Transport::Header)
-            }
-            None => from_cookies(headers, places),
-        },
-        (Some(_), Some(_)) => Credentials::Invalid(Transport::Header),
+    let line = match (lines.next(), lines.next()) {
+        (line, None) => line,
+        (_, Some(_)) => return Credentials::Invalid(Transport::Header),
+    };
+    let in_header = line.and_then(|line| match more {
+        None => bearer(line).map(|token| (token, FormSet::NONE)),
+        Some(more) => more.in_header(line),
+    });
+    if let Some((token, forms)) = in_header {
+        return Credentials::Token(TokenString { bytes: token.into(), forms }, Transport::Header);
+    }
+    let in_cookies = match more {
+        None => in_token_cookie(headers, places),
+        Some(more) => in_several_cookies(headers, &more.cookies),
+    };
+    match in_cookies {
+        Ok(None) => Credentials::Absent,
+        Ok(Some(token)) => Credentials::Token(token, Transport::Cookie),
+        Err(Invalid) => Credentials::Invalid(Transport::Cookie),
     }
 }
 
 /// Returns the names of the cookies besides the token cookie that may carry a token string, as far as the request has them.
-pub fn other_cookies<'a>(
-    headers: &'a (impl RequestHeaders + ?Sized),
-    places: &'a CredentialPlaces,
-) -> impl Iterator<Item = &'a str> {
-    let names = places.other_cookies().map(|place| place.name.as_str());
-    names.filter(|name| cookie(headers, name) != Cookie::Absent)
+pub fn other_cookies(headers: &(impl RequestHeaders + ?Sized), places: &CredentialPlaces) -> Vec<String> {
+    let Some(more) = places.more() else { return Vec::new() };
+    let others = more.cookies.iter().map(|place| &place.name).filter(|name| **name != places.token_cookie);
+    others.filter(|name| cookie(headers, name) != Cookie::Absent).cloned().collect()
 }
 
 /// Whether the request has a token cookie that is not empty.
@@ -84,42 +116,34 @@ pub fn has_token_cookie(headers: &(impl RequestHeaders + ?Sized), places: &Crede
     !matches!(cookie(headers, &places.token_cookie), Cookie::Absent | Cookie::Value(b""))
 }
 
-#[inline]
-fn from_cookies<'a>(
-    headers: &'a (impl RequestHeaders + ?Sized),
-    places: &'a CredentialPlaces,
-) -> Credentials<'a> {
-    if let Some(cookies) = &places.cookies {
-        return from_several_cookies(headers, cookies);
-    }
-    match cookie(headers, &places.token_cookie) {
-        Cookie::Absent | Cookie::Value(b"") => Credentials::Absent,
-        Cookie::Ambiguous => Credentials::Invalid(Transport::Cookie),
-        Cookie::Value(value) => {
-            let token = TokenString { bytes: value.into(), forms: FormSet::NONE };
-            Credentials::Token(token, Transport::Cookie)
-        }
-    }
-}
-
-/// Apart, so that the code of the hot path is no larger for it.
-#[inline(never)]
-fn from_several_cookies<'a>(
-    headers: &'a (impl RequestHeaders + ?Sized),
-    places: &[CookiePlace],
-) -> Credentials<'a> {
-    for rank in [Rank::Native, Rank::Foreign] {
-        match of_rank(headers, places.iter().filter(|place| place.rank == rank)) {
-            Ok(None) => {}
-            Ok(Some(token)) => return Credentials::Token(token, Transport::Cookie),
-            Err(Invalid) => return Credentials::Invalid(Transport::Cookie),
-        }
-    }
-    Credentials::Absent
-}
-
 /// Two different cookies, or one that cannot be decoded.
 struct Invalid;
+
+/// Returns the token string in the token cookie, in the default form.
+fn in_token_cookie<'a>(
+    headers: &'a (impl RequestHeaders + ?Sized),
+    places: &CredentialPlaces,
+) -> Result<Option<TokenString<'a>>, Invalid> {
+    match cookie(headers, &places.token_cookie) {
+        Cookie::Absent | Cookie::Value(b"") => Ok(None),
+        Cookie::Ambiguous => Err(Invalid),
+        Cookie::Value(value) => Ok(Some(TokenString { bytes: value.into(), forms: FormSet::NONE })),
+    }
+}
+
+/// Returns the token string in the cookies of the first rank that has one.
+fn in_several_cookies<'a>(
+    headers: &'a (impl RequestHeaders + ?Sized),
+    places: &[CookiePlace],
+) -> Result<Option<TokenString<'a>>, Invalid> {
+    for rank in [Rank::Native, Rank::Foreign] {
+        let found = of_rank(headers, places.iter().filter(|place| place.rank == rank))?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
 
 /// Returns the token string that the cookies of a rank carry.
 fn of_rank<'a, 'b>(

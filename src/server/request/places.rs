@@ -1,27 +1,44 @@
 //! The places of a request where credentials may stand, from the settings.
 //!
-//! By default these are `Authorization: Bearer` and the token cookie. Everything else is behind an `Option`, so that it
-//! costs a request of a server with the defaults one branch.
+//! By default these are `Authorization: Bearer` and the token cookie. All others are behind one flag, so that a request
+//! pays one load and one branch for them while there are none.
 
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
 use hyper::header::HeaderName;
 
-use super::auth_scheme::{after_scheme, bearer};
+use super::auth_scheme::after_scheme;
 use super::cookie_value::CookieReader;
 use crate::config::Config;
 use crate::foreign::FormSet;
 use crate::values::{CookieDecoding, HeaderScheme};
 
-/// The places where credentials may stand.
+/// The places where credentials may stand. Clones share them; a reload replaces those of foreign forms.
 #[derive(Clone, Debug)]
 pub struct CredentialPlaces {
     /// The name of the header.
     pub(super) header: HeaderName,
-    /// The schemes of the header. `None`: only `Bearer`, and only native token strings.
-    schemes: Option<Box<[SchemePlace]>>,
     /// The name of the token cookie.
     pub(super) token_cookie: String,
-    /// The cookies. `None`: only the token cookie, and only native token strings.
-    pub(super) cookies: Option<Box<[CookiePlace]>>,
+    more: Arc<Reloadable>,
+}
+
+#[derive(Debug)]
+struct Reloadable {
+    /// Whether there are more places than the default ones.
+    is_any: AtomicBool,
+    places: ArcSwap<MorePlaces>,
+}
+
+/// All schemes and cookies, those of the defaults included.
+#[derive(Debug)]
+pub(super) struct MorePlaces {
+    schemes: Vec<SchemePlace>,
+    /// The token cookie first.
+    pub(super) cookies: Vec<CookiePlace>,
 }
 
 /// A scheme of the header.
@@ -52,34 +69,48 @@ pub(super) enum Rank {
 impl CredentialPlaces {
     /// The places that the settings name.
     pub fn of(config: &Config) -> Self {
-        let (schemes, cookies) = (schemes(config), cookies(config));
-        let is_default = match &schemes[..] {
-            [only] => only.scheme.is_like(&HeaderScheme::bearer()) && only.forms.is_empty(),
-            _ => false,
-        };
-        let has_one_cookie = cookies.len() == 1 && cookies[0].forms.is_empty();
+        let more = MorePlaces::of(config);
+        let more = Reloadable { is_any: more.is_any().into(), places: ArcSwap::from_pointee(more) };
         Self {
             header: config.header_name.0.clone(),
-            schemes: (!is_default).then(|| schemes.into()),
             token_cookie: config.cookie_name.clone(),
-            cookies: (!has_one_cookie).then(|| cookies.into()),
+            more: Arc::new(more),
         }
+    }
+
+    /// Replaces the schemes and cookies, for the next request on every connection.
+    pub fn replace(&self, config: &Config) {
+        let more = MorePlaces::of(config);
+        let is_any = more.is_any();
+        self.more.places.store(Arc::new(more));
+        self.more.is_any.store(is_any, Ordering::Relaxed);
+    }
+
+    /// Returns the schemes and cookies, unless they are the default ones.
+    #[inline]
+    pub(super) fn more(&self) -> Option<impl Deref<Target = Arc<MorePlaces>>> {
+        self.more.is_any.load(Ordering::Relaxed).then(|| self.more.places.load())
+    }
+}
+
+impl MorePlaces {
+    fn of(config: &Config) -> Self {
+        Self { schemes: schemes(config), cookies: cookies(config) }
+    }
+
+    fn is_any(&self) -> bool {
+        let is_default = |scheme: &SchemePlace| {
+            scheme.scheme.is_like(&HeaderScheme::bearer()) && scheme.forms == FormSet::NONE
+        };
+        let is_native = |cookie: &CookiePlace| cookie.forms == FormSet::NONE;
+        !(self.schemes.len() == 1 && self.schemes.iter().all(is_default))
+            || !(self.cookies.len() == 1 && self.cookies.iter().all(is_native))
     }
 
     /// Returns the token string in a line of the header and the forms that it may have there, or `None` if the line has
     /// another scheme.
-    #[inline]
     pub(super) fn in_header<'a>(&self, line: &'a [u8]) -> Option<(&'a [u8], FormSet)> {
-        match &self.schemes {
-            None => bearer(line).map(|token| (token, FormSet::NONE)),
-            Some(schemes) => schemes.iter().find_map(|place| Some((place.in_line(line)?, place.forms))),
-        }
-    }
-
-    /// Returns the cookies besides the token cookie.
-    pub(super) fn other_cookies(&self) -> impl Iterator<Item = &CookiePlace> {
-        let all = self.cookies.as_deref().unwrap_or_default();
-        all.iter().filter(|place| place.name != self.token_cookie)
+        self.schemes.iter().find_map(|place| Some((place.in_line(line)?, place.forms)))
     }
 }
 

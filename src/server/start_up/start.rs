@@ -148,6 +148,7 @@ fn reloader(
         api_keys: Arc::new(ApiKeys::new(config.all_api_keys(), generated_key, clock)),
         token_keys: node.token_keys().clone(),
         checks: settings.checks.clone(),
+        places: settings.places.clone(),
     }
 }
 

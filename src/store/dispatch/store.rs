@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::store::alias::AliasStats;
 use crate::store::cache;
 use crate::store::change_counters::ChangeCounters;
 use crate::store::check_up::CheckUp;
@@ -55,6 +56,13 @@ impl Store {
         /// A read, a fresh read, the check for reuse, and one more for a slot that is migrating.
         const CALLS: u32 = 4;
         self.timeout().map(|timeout| timeout * CALLS)
+    }
+
+    pub(super) fn max_devices_per_user(&self) -> usize {
+        match self {
+            Self::Memory(store) => store.limits.max_devices_per_user,
+            Self::Redis(store) => store.limits.max_devices_per_user,
+        }
     }
 
     /// A reader for the validations of one runtime. It must not be moved to another runtime.
@@ -161,6 +169,14 @@ impl Store {
         match self {
             Self::Memory(_) => cache::CacheStats::default(),
             Self::Redis(store) => store.cache_stats(),
+        }
+    }
+
+    /// The counters of look-ups of aliases; zeros on the embedded store, which needs none.
+    pub fn alias_stats(&self) -> AliasStats {
+        match self {
+            Self::Memory(_) => AliasStats::default(),
+            Self::Redis(store) => store.node_cache.aliases.stats(),
         }
     }
 

@@ -8,6 +8,7 @@ pub mod device_keys;
 pub mod devices;
 pub mod erasing;
 pub mod events;
+pub mod imported_devices;
 pub mod importing;
 pub mod issuing;
 pub mod memory_store;
@@ -19,5 +20,6 @@ pub mod shard;
 pub mod takeover_history;
 pub mod takeovers;
 pub mod tokens;
+pub mod uuid_index;
 
 pub use self::memory_store::MemoryStore;

@@ -23,6 +23,7 @@ each_store! {
     a_dry_run_changes_nothing,
     a_thousand_tokens_are_one_import,
     imports_of_the_same_tokens_at_once_import_each_once,
+    a_string_imported_for_two_users_at_once_belongs_to_one,
     an_import_beside_an_erasure_revives_nothing_later,
 }
 
@@ -202,10 +203,30 @@ async fn imports_of_the_same_tokens_at_once_import_each_once(kind: StoreKind) {
     for record in records.iter() {
         let user = record.token.record.user();
         assert_eq!(on.store.user_events(user, NOW_MS).await.unwrap().len(), 1);
-        assert_eq!(
-            on.store.alias(&record.digest, NOW_MS).await.unwrap(),
-            Some(record.token.record.id)
-        );
+        assert_eq!(on.store.alias(&record.digest, NOW_MS).await.unwrap(), Some(record.token.record.id));
+    }
+}
+
+async fn a_string_imported_for_two_users_at_once_belongs_to_one(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    for time in 0..50 {
+        let (users, string) = ([format!("a{time}"), format!("b{time}")], format!("string {time}"));
+        let records = users.each_ref().map(|user| sample_import(&on, user, &string, NOW_MS));
+        let at_once = records.clone().map(|record| {
+            let store = on.store.clone();
+            tokio::spawn(async move { import(&store, &record, NOW_MS).await })
+        });
+        let mut outcomes = Vec::new();
+        for task in at_once {
+            outcomes.push(task.await.unwrap());
+        }
+        let winner = outcomes.iter().position(|outcome| *outcome == ImportOutcome::Imported).unwrap();
+        assert_eq!(outcomes[1 - winner], ImportOutcome::OtherUser);
+        let id = records[winner].token.record.id;
+        assert_eq!(on.store.alias(&records[winner].digest, NOW_MS).await.unwrap(), Some(id));
+        assert_eq!(on.listed(&users[winner], NOW_MS).await, [id]);
+        let of_other = on.store.user_tokens(&users[1 - winner], NOW_MS).await.unwrap();
+        assert!(of_other.iter().all(|token| !token.record.is_active));
     }
 }
 

@@ -4,9 +4,11 @@
 mod aliases;
 mod busy;
 mod change;
+mod device_rotation;
 mod devices;
 mod erasure;
 mod events;
+mod imported_devices;
 mod imports;
 mod issue;
 mod related;

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use doorward::internals::foreign::UuidDigest;
+use doorward::internals::model::device_import::MAX_USERS_PER_UUID;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS};
 use doorward::internals::token_string::{HashTag, TokenId};
@@ -73,6 +75,7 @@ impl Snapshot {
                 b'v' => self.check_taken_over(key, earlier, at)?,
                 b'd' => self.check_device(key, at)?,
                 b'k' => self.check_devices(key, earlier, at)?,
+                b'g' => self.check_imported_devices(key, at)?,
                 b'f' => check_alias(key)?,
                 b'r' => self.check_object(key, earlier, at)?,
                 b'e' => prop_assert!(key.ttl_ms as u64 <= LIMITS.event_retention_ms, "{}", name),
@@ -215,7 +218,22 @@ impl Snapshot {
         let map = self.entries_of(&sibling(key, 'k', &string(field(key, "u").unwrap())), device_entry);
         let entry = format!("{} {}", string(field(key, "i").unwrap()), rest(key));
         prop_assert_eq!(map.get(&entry), Some(&expires_at_ms), "{}", &key.name);
+        let is_imported = number(field(key, "f").unwrap()) & 2 != 0;
+        prop_assert!(is_imported || field(key, "g").is_none(), "{} keeps an imported hash", &key.name);
+        if is_imported {
+            let digest = UuidDigest::of(&string(field(key, "i").unwrap()));
+            let entries = self.entries_of(&name_of('g', digest.hash_tag(), &digest.name()), scored);
+            let until_ms = entries.get(&token_id(key).to_string());
+            prop_assert!(until_ms.is_some_and(|ms| *ms >= expires_at_ms), "no entry names {}", &key.name);
+        }
         Ok(())
+    }
+
+    /// An entry may name a key that is gone: it keeps it from being imported again.
+    fn check_imported_devices(&self, key: &RawKey, at: &Moment) -> Outcome {
+        let entries = entries(key, scored);
+        prop_assert!(entries.len() <= MAX_USERS_PER_UUID, "{}", &key.name);
+        fits(key, entries.into_values().max().unwrap_or_default(), at)
     }
 
     fn check_devices(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {

@@ -74,10 +74,36 @@ pub enum Op {
 /// The operations on device keys, which are numbered as tokens are.
 #[derive(Clone, Debug)]
 pub enum DeviceOp {
-    Make { user: usize, uuid: usize, idle_min: u64 },
-    Change { device: usize, is_active: Option<bool>, name: Option<Option<String>> },
-    Remove { device: usize },
-    LogIn { device: usize, uuid: Option<usize>, idle_min: u64 },
+    Make {
+        user: usize,
+        uuid: usize,
+        idle_min: u64,
+    },
+    Change {
+        device: usize,
+        is_active: Option<bool>,
+        name: Option<Option<String>>,
+    },
+    Rotate {
+        device: usize,
+    },
+    Remove {
+        device: usize,
+    },
+    /// Imports a key whose login token is always the same.
+    Import {
+        user: usize,
+        uuid: usize,
+        idle_min: u64,
+        is_dry: bool,
+    },
+    /// `verifies`: of an imported key, the node has verified the login token by the imported hash.
+    LogIn {
+        device: usize,
+        uuid: Option<usize>,
+        idle_min: u64,
+        verifies: bool,
+    },
 }
 
 /// Tokens are counted back from the newest, which is 1, wrapping around; 0 is an unknown one.
@@ -157,9 +183,13 @@ fn device_op(minutes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value
             .prop_map(|(user, uuid, idle_min)| DeviceOp::Make { user, uuid, idle_min }),
         2 => (some(), any::<Option<bool>>(), name)
             .prop_map(|(device, is_active, name)| DeviceOp::Change { device, is_active, name }),
+        1 => (some()).prop_map(|device| DeviceOp::Rotate { device }),
         1 => (some()).prop_map(|device| DeviceOp::Remove { device }),
-        4 => (some(), prop::option::weighted(0.1, 0..UUIDS.len()), minutes)
-            .prop_map(|(device, uuid, idle_min)| DeviceOp::LogIn { device, uuid, idle_min }),
+        3 => (user(), 0..UUIDS.len(), minutes.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(user, uuid, idle_min, is_dry)| DeviceOp::Import { user, uuid, idle_min, is_dry }),
+        4 => (some(), prop::option::weighted(0.1, 0..UUIDS.len()), minutes, prop::bool::weighted(0.7)).prop_map(
+            |(device, uuid, idle_min, verifies)| DeviceOp::LogIn { device, uuid, idle_min, verifies }
+        ),
     ]
 }
 

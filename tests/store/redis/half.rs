@@ -11,7 +11,7 @@ use doorward::internals::model::token::Rotation;
 use doorward::internals::token_string;
 use doorward::{Entropy, StoreError, Token, TokenChange};
 
-use crate::common::devices::{login_of, sample_device};
+use crate::common::devices::{login_of, sample_device, secret_hash};
 use crate::common::redis::RedisServer;
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, TestStore, raw_connection, touch, with_objects};
 
@@ -111,6 +111,9 @@ impl<'a> Scene<'a> {
         self.step("device login", store.device_login(&login, &by_device, now_ms)).await;
         self.step("device", store.make_device(&tablet, now_ms)).await;
         if all {
+            let hash = secret_hash(&device);
+            let of = (device.id, &hash);
+            self.step("device rotation", store.rotate_device(("alice", "phone"), of, now_ms)).await;
             self.step("device change", store.change_device("alice", "phone", &inactive, now_ms)).await;
             self.step("device removal", store.remove_device("alice", "phone", now_ms)).await;
         }

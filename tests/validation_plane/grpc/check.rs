@@ -9,6 +9,7 @@ use crate::common::http2::Http2;
 use crate::common::log_lines::all_lines;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, bearer, cookie, on_both_stores, text};
+use crate::validation_plane::support::base64;
 
 #[test]
 fn a_check_gives_the_same_outcomes_as_auth() {
@@ -245,4 +246,38 @@ fn grpc_is_off_by_default() {
     let server = Server::start(&[("DOORWARD_GRPC_LISTEN", &unix)]);
     assert_eq!(server.grpc_listen(), unix);
     check(&mut Http2::connect(&unix), &Request::default()).assert_denied(401);
+}
+
+/// The decision is that of `/auth`, and Envoy has joined the lines of a header.
+#[test]
+fn a_check_reads_the_places_that_the_settings_name() {
+    let settings = [
+        GRPC,
+        ("DOORWARD_HEADER_NAME", "X-Token"),
+        ("DOORWARD_HEADER_SCHEMES", "Token,none"),
+        ("DOORWARD_FURTHER_COOKIES", "sid:decoding=base64"),
+    ];
+    let server = Server::start(&settings);
+    let issued = server.issue(json!({}));
+    let token = text(&issued["token"]);
+    let mut client = Http2::connect(server.grpc_listen());
+    let (with_scheme, sid) = (format!("Token {token}"), format!("a=b; sid={}", base64(token)));
+    for headers in [
+        vec![("x-token", token)],
+        vec![("x-token", &*with_scheme), ("authorization", "Bearer x")],
+        vec![("cookie", &*sid)],
+        vec![("x-token", "Basic YTpi"), ("cookie", &*sid)],
+    ] {
+        let answer = check(&mut client, &Request { headers, ..Request::default() });
+        assert_eq!(answer.identity()[0], "alice");
+    }
+    let (twice, of_both) = (format!("{token},{token}"), format!("{with_scheme},{token}"));
+    for headers in [
+        vec![("x-token", &*twice), ("cookie", &*sid)],
+        vec![("x-token", &*of_both), ("cookie", &*sid)],
+        vec![("cookie", "sid=!")],
+        vec![("authorization", &*bearer(&issued["token"]))],
+    ] {
+        check(&mut client, &Request { headers, ..Request::default() }).assert_denied(401);
+    }
 }

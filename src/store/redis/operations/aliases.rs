@@ -29,6 +29,8 @@ impl RedisStore {
         }
         let (key, value) = (self.keys.alias(digest), id.text());
         let set = cmd("SET").arg(&key).arg(value.as_str()).arg("PX").arg(left_ms).to_owned();
-        self.with_connection::<()>(async |c| set.query_async(c).await).await
+        self.with_connection::<()>(async |c| set.query_async(c).await).await?;
+        self.node_cache.aliases.learn(digest, id);
+        Ok(())
     }
 }

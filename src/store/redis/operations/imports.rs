@@ -68,7 +68,11 @@ impl RedisStore {
             Some((place, NewAlias { digest, id: token.record.id, until_ms: (*until_ms)? }))
         };
         let (places, aliases): (Vec<_>, Vec<_>) = kept_until.iter().enumerate().filter_map(new_alias).unzip();
-        for (place, other) in places.into_iter().zip(self.put_aliases(&aliases, call().now_ms).await?) {
+        let put = self.put_aliases(&aliases, call().now_ms).await?;
+        for (alias, other) in aliases.iter().zip(&put) {
+            self.node_cache.aliases.learn(alias.digest, other.unwrap_or(alias.id));
+        }
+        for (place, other) in places.into_iter().zip(put) {
             if other.is_some_and(|other| other != imports[place].token.record.id) {
                 self.withdraw(&imports[place], outcomes[place], &call()).await?;
                 outcomes[place] = ImportOutcome::OtherUser;
@@ -215,4 +219,3 @@ impl RedisStore {
         self.with_connection(async |c| pipeline.query_async(c).await).await
     }
 }
-

@@ -12,6 +12,7 @@ pub mod devices;
 pub mod erasures;
 pub mod event_feed;
 pub mod events;
+pub mod imported_devices;
 pub mod imports;
 pub mod related;
 pub mod reverse_index;

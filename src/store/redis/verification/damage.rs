@@ -55,6 +55,9 @@ kinds! {
     ObjectEntryMissing Damage "object-entry-missing":
         "A live token that the index of its related object does not name. Revoking the object's tokens misses it.",
         "Adds the entry, unless the object has as many tokens as allowed.";
+    DeviceEntryMissing Damage "device-entry-missing":
+        "An imported device key that the index of its uuid does not name. The login token of the former system is refused.",
+        "Adds the entry, unless the uuid has as many as allowed.";
     HistoryNotListed Damage "history-not-listed":
         "A token's takeovers that the list of its user's histories lacks. An erasure of the user misses them.",
         "Adds the entry.";

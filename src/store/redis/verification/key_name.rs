@@ -4,7 +4,7 @@ use crate::model::device_key::DeviceId;
 use crate::store::redis::schema::keys::{Keys, ObjectName};
 use crate::token_string::{HashTag, TokenId};
 
-/// A user, or an alias, by the name in a key, and the hash tag in the key.
+/// A user, an alias or a uuid's digest, by the name in a key, and the hash tag in the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UserKey {
     pub(crate) hash_tag: HashTag,
@@ -30,6 +30,8 @@ pub(crate) enum KeyName {
     Device(DeviceId),
     Devices(UserKey),
     Object(HashTag, String),
+    /// The imported device keys of a uuid, by its digest.
+    ImportedDevices(UserKey),
     /// An alias by its name, and the hash tag in the key.
     Alias(UserKey),
     /// The shared token key, or the schema version: they have no TTL.
@@ -63,6 +65,7 @@ impl KeyName {
             "e" => of_user().map(Self::Events),
             "d" => id().map(Self::Device),
             "k" => of_user().map(Self::Devices),
+            "g" => of_user().map(Self::ImportedDevices),
             "f" => of_user().map(Self::Alias),
             "r" => of_user().map(|key| Self::Object(hash_tag, key.user)),
             _ => None,
