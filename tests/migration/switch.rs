@@ -147,6 +147,7 @@ impl Move {
             assert_eq!(self.revoke_missing(), "2 missing, 2 revoked\n");
             assert_eq!(self.at_doorward(quitter).status, 401);
         }
+        self.wait_until_known();
         self.switch_to(Stage::Doorward);
         self.former.stop();
         self.pass(Stage::Doorward);
@@ -173,6 +174,13 @@ impl Move {
     fn move_login(&self) {
         self.is_login_moved.store(true, Ordering::SeqCst);
         self.traffic.wait_for_logins(2);
+    }
+
+    /// Waits until Doorward accepts every client: it remembers for a lease that a string was unknown.
+    fn wait_until_known(&self) {
+        for login in self.traffic.foreign_logins() {
+            wait_for("known string", || (self.at_doorward(&login).status == 200).then_some(()));
+        }
     }
 
     /// Logs a client out in the former system; nginx sends a copy to Doorward.
