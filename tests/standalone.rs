@@ -29,8 +29,8 @@ mod admin_plane {
 
 mod documents {
     mod limits;
-    mod snippets;
     mod references;
+    mod snippets;
 }
 
 mod harness {

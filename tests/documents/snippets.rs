@@ -41,7 +41,8 @@ fn every_snippet_is_part_of_a_tested_file() {
     for (name, page, folder, least) in PAGES {
         let snippets = snippets(page, folder);
         for (path, lines) in &snippets {
-            let file = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let file =
+                fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
             let snippet = plain(lines);
             let lines: Vec<_> = file.lines().filter(|line| !line.trim().is_empty()).collect();
             let found = lines.windows(snippet.len()).any(|window| plain(window) == snippet);
