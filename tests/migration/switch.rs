@@ -1,7 +1,6 @@
 //! The move of docs/migration.md, step by step: nobody who is logged in gets a 401.
 
-use std::fs;
-use std::process::Command;
+use std::fs::{self, File};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -17,7 +16,7 @@ use super::traffic::{CLIENTS, Counts, NATIVE, Traffic};
 use crate::common::http::Response;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
-use crate::common::server::{ADMIN_KEY, Server, bearer, text, token_path};
+use crate::common::server::{ADMIN_KEY, Server, bearer, binary, command, token_path};
 use crate::common::upstream::{Reply, Upstream};
 
 const PAGE: &str = include_str!("../../docs/migration.md");
@@ -67,6 +66,8 @@ fn a_table_moves_in() {
 struct Move {
     former: Former,
     doorward: Server,
+    /// Of Doorward.
+    admin_url: String,
     switch: Switch,
     traffic: Traffic,
     /// Whether logins go to Doorward.
@@ -103,7 +104,8 @@ impl Move {
         let switch = Switch::start(doorward.listen(), former.addr(), &app.addr());
         let (traffic, is_login_moved) = (Traffic::default(), AtomicBool::new(false));
         (1..=LOGINS).for_each(|number| traffic.add(former.log_in(number)));
-        Self { former, doorward, switch, traffic, is_login_moved, _redis: redis, _app: app, dir }
+        let admin_url = format!("http://{}", doorward.admin_listen());
+        Self { former, doorward, admin_url, switch, traffic, is_login_moved, _redis: redis, _app: app, dir }
     }
 
     /// Logs users in, some requests apart, until the traffic ends.
@@ -200,31 +202,29 @@ impl Move {
     fn import(&self, file: &str) -> Imported {
         let file = self.dir.path().join(file);
         self.former.export(&file);
-        let records = fs::read_to_string(&file).unwrap();
-        let records: Vec<Value> = records.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let mut imported = Imported::default();
-        for records in records.chunks(1000) {
-            let answer = self.doorward.call("POST", "/v1/import", Some(&json!({"tokens": records})));
-            assert_eq!(answer.status, 200, "{}\n{}", answer.text(), self.doorward.log());
-            for result in answer.json()["results"].as_array().unwrap() {
-                match text(&result["status"]) {
-                    "imported" => imported.imported += 1,
-                    "exists" => imported.exists += 1,
-                    _ => panic!("{result}"),
-                }
-            }
-        }
-        imported
+        let output = command(binary(), &self.admin_settings())
+            .args(["import", "--json", "--format", self.former.source.scheme])
+            .stdin(File::open(&file).unwrap())
+            .output()
+            .unwrap();
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let [imported, exists] =
+            ["imported", "exists"].map(|name| summary[name].as_u64().unwrap_or_default() as usize);
+        assert!(output.status.success(), "{summary}{}", String::from_utf8_lossy(&output.stderr));
+        Imported { imported, exists }
+    }
+
+    /// The variables of a client of the admin plane.
+    fn admin_settings(&self) -> [(&'static str, &str); 2] {
+        [("DOORWARD_ADMIN_URL", &self.admin_url), ("DOORWARD_ADMIN_KEY", ADMIN_KEY)]
     }
 
     /// Revokes in Doorward what the former system revoked between both passes.
     fn revoke_missing(&self) -> String {
         let [first, second] = ["first.ndjson", "second.ndjson"].map(|name| self.dir.path().join(name));
-        let output = Command::new("python3")
+        let output = command("python3".into(), &self.admin_settings())
             .arg(path("config/migration/revoke-missing.py"))
             .args([first, second])
-            .env("DOORWARD_ADMIN_URL", format!("http://{}", self.doorward.admin_listen()))
-            .env("DOORWARD_ADMIN_KEY", ADMIN_KEY)
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

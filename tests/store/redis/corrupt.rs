@@ -218,8 +218,8 @@ async fn a_corrupt_device_key_is_never_reported_as_absent() {
         // A new secret mends a key without one.
         if field != "h" {
             let rotated =
-                on.store.rotate_device((&user, "phone"), (device.id, &secret_hash(&device)), NOW_MS);
-            assert_corrupt(field, rotated.await);
+                on.store.rotate_device((&user, "phone"), (device.id, &secret_hash(&device)), NOW_MS).await;
+            assert_corrupt(field, rotated);
         }
         if "uihxf".contains(field) {
             let token = on.for_login(&device, NOW_MS);
