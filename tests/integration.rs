@@ -30,6 +30,7 @@ mod admin_plane {
     mod devices;
     mod feed;
     mod live_tokens;
+    mod locks;
     mod login_tokens;
     mod oauth;
     mod oauth_calls;
@@ -39,6 +40,11 @@ mod admin_plane {
     mod related;
     mod tokens;
     mod users;
+}
+
+/// Clients of other languages, in clients/.
+mod clients {
+    mod python;
 }
 
 /// The examples in the documents.

@@ -18,6 +18,7 @@ mod admin_plane {
     mod device_calls;
     mod devices;
     mod inputs;
+    mod locks;
     mod oauth;
     mod oauth_calls;
     mod oauth_requests;
@@ -29,6 +30,7 @@ mod admin_plane {
 
 mod documents {
     mod limits;
+    mod peer_behaviours;
     mod references;
     mod snippets;
 }

@@ -67,13 +67,17 @@ pub enum EventKind {
     DeviceRotated,
     /// A device key was deactivated or removed.
     DeviceEnded,
+    /// A user was locked.
+    UserLocked,
+    /// A user was unlocked.
+    UserUnlocked,
     /// Everything of a user was erased, the history of events included: this event is only in the live feed.
     UserErased,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::TokenIssued,
         Self::TokenImported,
         Self::TokenConfirmed,
@@ -89,6 +93,8 @@ impl EventKind {
         Self::DeviceActivated,
         Self::DeviceRotated,
         Self::DeviceEnded,
+        Self::UserLocked,
+        Self::UserUnlocked,
         Self::UserErased,
     ];
 
@@ -115,6 +121,8 @@ impl EventKind {
             Self::DeviceActivated => "device.activated",
             Self::DeviceRotated => "device.rotated",
             Self::DeviceEnded => "device.ended",
+            Self::UserLocked => "user.locked",
+            Self::UserUnlocked => "user.unlocked",
             Self::UserErased => "user.erased",
         }
     }

@@ -161,7 +161,8 @@ impl Service {
     ///
     /// Each access was admitted in time, so what it earned counts from then on, whether or not the store knows of it.
     pub fn with_earned(&self, record: &TokenRecord, now_ms: u64) -> Option<Arc<TokenRecord>> {
-        let earned_ms = self.last_access.earned_ms(record.id)?.min(record.ends_at_ms);
+        let earned = self.last_access.earned(record.id)?;
+        let earned_ms = earned.expires_at_ms.min(record.latest_renewal(earned.access_ms));
         (record.is_active && earned_ms > now_ms).then(|| Arc::new(record.renewed_to(earned_ms)))
     }
 

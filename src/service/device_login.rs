@@ -21,7 +21,7 @@ impl Service {
     /// store is read.
     ///
     /// # Errors
-    /// `Invalid`, `LoginRefused`, `TooManyTokens`, `ObjectFull`, `Busy`; `Store`: it is unknown whether the token was
+    /// `Invalid`, `LoginRefused`, `UserLocked`, `TooManyTokens`, `ObjectFull`, `Busy`; `Store`: it is unknown whether the token was
     /// issued; nobody has its secret.
     pub async fn device_login(
         &self,

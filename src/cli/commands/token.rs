@@ -16,6 +16,7 @@ const FIRST: &[&str] = &[
     "id",
     "user",
     "is_active",
+    "locked",
     "revoked_at",
     "revoked_reason",
     "created_at",
@@ -37,6 +38,15 @@ pub enum TokenCommand {
         #[arg(value_parser = token_id, allow_hyphen_values = true)]
         id: TokenId,
     },
+    /// Change the idle time or the lifetime of a token
+    Change {
+        /// Id of the token
+        #[arg(value_parser = token_id, allow_hyphen_values = true)]
+        id: TokenId,
+        #[command(flatten)]
+        #[allow(missing_docs)] // a doc comment would become a help text
+        times: NewTimes,
+    },
     /// Revoke a token
     Revoke {
         /// Id of the token
@@ -49,6 +59,18 @@ pub enum TokenCommand {
         #[arg(value_parser = token_id, allow_hyphen_values = true)]
         id: TokenId,
     },
+}
+
+/// The times of a token to change.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct NewTimes {
+    /// Idle time, after which the token expires; counts from now
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    idle: Option<u64>,
+    /// Maximum lifetime; counts from the time of issue
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    lifetime: Option<u64>,
 }
 
 /// The fields of a new token.
@@ -141,6 +163,13 @@ pub(crate) async fn run(client: &AdminClient, output: Output, command: &TokenCom
         }
         TokenCommand::Show { id } => {
             let token = client.get(&path(id)).await?;
+            output.print(&token, |token| describe(token, FIRST))
+        }
+        TokenCommand::Change { id, times } => {
+            let mut body = json!({});
+            set(&mut body, "idle_seconds", times.idle.map(Value::from));
+            set(&mut body, "lifetime_seconds", times.lifetime.map(Value::from));
+            let token = client.call(Method::PATCH, &path(id), Some(&body)).await?;
             output.print(&token, |token| describe(token, FIRST))
         }
         TokenCommand::Revoke { id } => {

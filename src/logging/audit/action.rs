@@ -41,6 +41,10 @@ actions! {
     TokenUnrelate: "token.unrelate";
     /// Revoke the tokens of a user.
     UserRevoke: "user.revoke";
+    /// Lock a user: every token is refused, and none is lost.
+    UserLock: "user.lock";
+    /// Unlock a user.
+    UserUnlock: "user.unlock";
     /// Erase a user: tokens, device keys, takeovers and events.
     UserErase: "user.erase";
     /// Revoke the tokens of a related object.

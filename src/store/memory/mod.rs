@@ -11,6 +11,7 @@ pub mod events;
 pub mod imported_devices;
 pub mod importing;
 pub mod issuing;
+pub mod locking;
 pub mod memory_store;
 pub mod objects;
 pub mod pruning;

@@ -1,6 +1,6 @@
 //! A shard of the embedded store.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::alias_map::AliasMap;
@@ -23,6 +23,8 @@ pub(crate) struct UserShard {
     /// By the user, newest first.
     pub(crate) events: HashMap<String, VecDeque<Event>>,
     pub(crate) devices: DeviceKeys,
+    /// The locked users.
+    pub(crate) locked: HashSet<String>,
     /// Of any users.
     pub(crate) uuids: UuidIndex,
     /// Of any users.

@@ -38,6 +38,7 @@ pub async fn damage_everything(on: &TestStore) -> BTreeMap<&'static str, u64> {
         history_not_listed(on).await,
         ended_takeover_that_acts(on).await,
         takeovers_without_entry(on).await,
+        locks_that_differ(on).await,
         devices_not_in_map(on).await,
         map_entry_without_device(on).await,
         imported_device_without_entry(on).await,
@@ -278,6 +279,15 @@ async fn ended_takeover_that_acts(on: &TestStore) -> Damage {
     let ended = format!("-{}", takeover.id.locator());
     run(on, "HSET", &[&id_key(on, 'o', token.record.id), &ended, &NOW_MS.to_string()]);
     ("ended-takeover-acts", 1)
+}
+
+async fn locks_that_differ(on: &TestStore) -> Damage {
+    on.issue("without the flag", NOW_MS).await;
+    run(on, "SET", &[&user_key(on, 'l', "without the flag"), "1"]);
+    on.issue("without the lock", NOW_MS).await;
+    on.store.set_lock("without the lock", true, NOW_MS).await.unwrap();
+    run(on, "DEL", &[&user_key(on, 'l', "without the lock")]);
+    ("lock-differs", 2)
 }
 
 /// Only the takeover under way counts: an ended one may lack its entry, because its user may have been erased.

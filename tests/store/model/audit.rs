@@ -33,6 +33,9 @@ const REVOKED: u64 = 1 << 50;
 const OLDEST: i64 = -(1 << 51);
 /// The minimum number of expired entries of each kind that one write prunes.
 const PRUNED: usize = 8;
+/// Flags of a token.
+const ACTIVE: u64 = 1;
+const LOCKED: u64 = 32;
 const LOCATOR_CHARS: usize = 14;
 /// A hash of 16 bytes and a deadline of 13 digits.
 const PREVIOUS_BYTES: usize = 29;
@@ -45,7 +48,7 @@ pub struct Moment {
     pub now_ms: u64,
     /// Whether Redis's TTLs follow the manual clock. Otherwise expired data stays until an operation prunes it.
     pub ttls_run: bool,
-    /// The latest possible expiry of each token.
+    /// The latest expiry that was ever possible for each token.
     pub ends_ms: BTreeMap<TokenId, u64>,
     /// The tokens that were removed from each object within a minute of being added: these entries stay.
     pub taken_away: HashSet<(RelatedObject, TokenId)>,
@@ -66,8 +69,11 @@ impl Snapshot {
     /// Checks all keys; `earlier` is the snapshot before the last step.
     pub fn check(&self, earlier: &Self, at: &Moment) -> Outcome {
         for (name, key) in &self.0 {
-            prop_assert!(key.ttl_ms > 0, "{} stays for ever", name);
+            // A lock lasts until it is removed.
+            let is_lock = name.as_bytes()[0] == b'l';
+            prop_assert_eq!(is_lock, key.ttl_ms < 0, "{} has the TTL {}", name, key.ttl_ms);
             match name.as_bytes()[0] {
+                b'l' => {}
                 b't' => self.check_token(key, earlier, at)?,
                 b'u' => self.check_user(key, earlier, at)?,
                 b'o' => self.check_history(key, at)?,
@@ -90,6 +96,8 @@ impl Snapshot {
         for (name, key) in &self.0 {
             let is_of_user = match name.as_bytes()[0] {
                 b't' | b'o' | b'd' => field(key, "u") == Some(user.as_bytes()),
+                // A lock outlives an erasure.
+                b'l' => false,
                 _ => rest(key) == user,
             };
             prop_assert!(!is_of_user, "{} is left", name);
@@ -101,6 +109,9 @@ impl Snapshot {
         let name = &key.name;
         fits(key, kept_until(key) + LIMITS.stale_grace_ms, at)?;
         prop_assert_eq!(is_active(key), field(key, "e").is_none(), "{}", name);
+        let lock = sibling(key, 'l', &string(field(key, "u").unwrap()));
+        let is_locked = is_active(key) && self.0.contains_key(&lock);
+        prop_assert_eq!(has_flag(key, LOCKED), is_locked, "{}", name);
         let index = self.entries_of(&sibling(key, 'u', &string(field(key, "u").unwrap())), token_entry);
         prop_assert!(index.contains_key(rest(key)), "no index names {}", name);
 
@@ -263,9 +274,11 @@ impl Snapshot {
                 prop_assert!(is_active(record), "{} still names {}, which is revoked", &key.name, id);
             }
             let until_ms = score / ENTRY_CYCLE * 1000;
-            prop_assert_eq!(
-                until_ms,
-                (at.ends_ms[&token] + LIMITS.stale_grace_ms).next_multiple_of(1000),
+            // A shorter life leaves the entry as it was.
+            let grace_ms = |end_ms: u64| (end_ms + LIMITS.stale_grace_ms).next_multiple_of(1000);
+            let needed_ms = record.map_or(0, |record| grace_ms(end_of(record)));
+            prop_assert!(
+                (needed_ms..=grace_ms(at.ends_ms[&token])).contains(&until_ms),
                 "{} about {}",
                 &key.name,
                 id
@@ -364,8 +377,18 @@ fn kept_until(token: &RawKey) -> u64 {
     }
 }
 
+/// Returns the absolute end of a token.
+fn end_of(token: &RawKey) -> u64 {
+    let (_, ends_at_ms, _): (u64, u64, Option<String>) = unpack(field(token, "i").unwrap());
+    ends_at_ms
+}
+
+fn has_flag(token: &RawKey, flag: u64) -> bool {
+    number(field(token, "f").unwrap()) & flag != 0
+}
+
 fn is_active(token: &RawKey) -> bool {
-    number(field(token, "f").unwrap()) & 1 != 0
+    has_flag(token, ACTIVE)
 }
 
 /// Returns until when the takeovers of a token are kept. The names of their fields are locators.

@@ -15,6 +15,8 @@ impl World {
             let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
             let redis = self.redis.store.user_tokens(user, self.now_ms).await.unwrap();
             prop_assert_eq!(memory, redis, "the listing of {}", user);
+            let memory = self.memory.store.is_locked(user).await.unwrap();
+            prop_assert_eq!(memory, self.redis.store.is_locked(user).await.unwrap(), "the lock of {}", user);
             let memory = self.memory.store.user_devices(user, self.now_ms).await.unwrap();
             let redis = self.redis.store.user_devices(user, self.now_ms).await.unwrap();
             prop_assert_eq!(memory, redis, "the devices of {}", user);

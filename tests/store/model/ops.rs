@@ -5,6 +5,7 @@ use doorward::internals::model::revoke_reason::RevokeReason;
 use proptest::prelude::*;
 
 use super::values::{OBJECTS, STRINGS, USERS, UUIDS};
+use crate::common::store::MINUTE_MS;
 
 /// The operations. All times are whole minutes, so the manual clock hits every deadline exactly. And no TTL, which
 /// Redis counts in real time, is shorter than a case takes.
@@ -38,6 +39,10 @@ pub enum Op {
     },
     EraseUser {
         user: usize,
+    },
+    Lock {
+        user: usize,
+        is_locked: bool,
     },
     Relate {
         token: usize,
@@ -136,6 +141,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (user(), prop::option::of(some()))
             .prop_map(|(user, except)| Op::EndUser { user, except }),
         1 => user().prop_map(|user| Op::EraseUser { user }),
+        2 => (user(), any::<bool>()).prop_map(|(user, is_locked)| Op::Lock { user, is_locked }),
         2 => (some(), 0..OBJECTS.len(), prop::bool::weighted(0.3))
             .prop_map(|(token, object, undo)| Op::Relate { token, object, undo }),
         1 => (0..OBJECTS.len()).prop_map(|object| Op::EndObject { object }),
@@ -199,13 +205,21 @@ fn access() -> impl Strategy<Value = Access> {
         .prop_map(|(token, ago_min, renews, chain_min)| Access { token, ago_min, renews, chain_min })
 }
 
+fn minutes(minutes: u64) -> u64 {
+    minutes * MINUTE_MS
+}
+
 fn change() -> impl Strategy<Value = TokenChange> {
     let slug = prop::option::of(prop::option::of("[a-z_-]{1,3}"));
-    (slug, any::<Option<bool>>(), any::<Option<bool>>(), any::<bool>(), any::<bool>()).prop_map(
-        |(auth_slug, allowed_cookie, allowed_header, confirm, end)| TokenChange {
+    let time = || prop::option::weighted(0.3, prop_oneof![1..5_u64, 30..150_u64].prop_map(minutes));
+    let flags = (any::<Option<bool>>(), any::<Option<bool>>());
+    (slug, flags, time(), time(), any::<bool>(), prop::bool::weighted(0.3)).prop_map(
+        |(auth_slug, (allowed_cookie, allowed_header), idle_ms, lifetime_ms, confirm, end)| TokenChange {
             auth_slug,
             allowed_cookie,
             allowed_header,
+            idle_ms,
+            lifetime_ms,
             confirm,
             revoke: end.then_some(RevokeReason::Ended),
             ..TokenChange::default()

@@ -57,8 +57,12 @@ impl World {
                 }
             }
             Op::Change { token, change } => {
-                let [memory, redis] = self.change(self.token(*token).record.id, change).await;
-                prop_assert_eq!(memory, redis);
+                let id = self.token(*token).record.id;
+                let [memory, redis] = self.change(id, change).await;
+                prop_assert_eq!(&memory, &redis);
+                if let Ok(token) = memory {
+                    self.note_end(id, token.record.ends_at_ms);
+                }
             }
             Op::EndUser { user, except } => {
                 let except = except.map(|number| self.token(number).record.id);
@@ -70,6 +74,11 @@ impl World {
                     on.store.erase_user(USERS[*user], self.now_ms).await.unwrap();
                 }
                 Snapshot::of(&self.redis).check_erased(USERS[*user])?;
+            }
+            Op::Lock { user, is_locked } => {
+                let memory = self.memory.store.set_lock(USERS[*user], *is_locked, self.now_ms).await.unwrap();
+                let redis = self.redis.store.set_lock(USERS[*user], *is_locked, self.now_ms).await.unwrap();
+                prop_assert_eq!(memory, redis);
             }
             Op::Device(op) => self.apply_to_device(op).await?,
             Op::Relate { token, object: n, undo } => {

@@ -66,6 +66,8 @@ kinds! {
     BodyTimeout: REQUEST_TIMEOUT, "body-timeout", "Body timeout";
     /// The token is revoked and cannot be changed.
     TokenRevoked: CONFLICT, "token-revoked", "Token revoked";
+    /// The user is locked.
+    UserLocked: CONFLICT, "user-locked", "User locked";
     /// The token waits for its second factor.
     SecondFactorPending: CONFLICT, "second-factor-pending", "Second factor pending";
     /// The token was rotated too often within the grace period.

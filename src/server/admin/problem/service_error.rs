@@ -27,7 +27,11 @@ impl From<Rejection> for Problem {
         match rejection {
             Rejection::NotFound => Self::no_such_record(),
             Rejection::Revoked => of_kind(ProblemKind::TokenRevoked),
+            Rejection::UserLocked => of_kind(ProblemKind::UserLocked),
             Rejection::Pending => of_kind(ProblemKind::SecondFactorPending),
+            Rejection::LifetimeOver | Rejection::ImportedEnd => {
+                Self::fields(vec![FieldError::new("lifetime_seconds", rejection.to_string())])
+            }
             Rejection::RotatedTooOften => of_kind(ProblemKind::RotatedTooOften),
             Rejection::TooManyTokens => of_kind(ProblemKind::TooManyTokens),
             Rejection::TooManyDevices => of_kind(ProblemKind::TooManyDevices),

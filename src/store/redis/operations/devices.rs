@@ -212,7 +212,7 @@ impl RedisStore {
         let at = (self.keys.device(login.id), hash_tag);
         let script_call = ScriptCall::new(&self.scripts.log_in_device, at, call, &args);
         let answer: Vec<Value> = self.run_script(script_call.with_bytes(bytes)).await?;
-        if matches!(answer.as_slice(), [Value::Int(0 | 2)]) {
+        if matches!(answer.as_slice(), [Value::Int(0 | 2 | 3)]) {
             self.remove_token_entries(id, objects, call.now_ms).await;
         }
         match answer.as_slice() {
@@ -223,6 +223,7 @@ impl RedisStore {
                 Ok(Ok((token, evicted)))
             }
             [Value::Int(2)] => Ok(Err(Rejection::TooManyTokens)),
+            [Value::Int(3)] => Ok(Err(Rejection::UserLocked)),
             _ => Err(unexpected("log_in_device")),
         }
     }

@@ -90,6 +90,11 @@ impl Keys {
         self.key('a', HashTag::of_user(user), user)
     }
 
+    /// The marker of a locked user.
+    pub fn lock(&self, user: &str) -> String {
+        self.key('l', HashTag::of_user(user), user)
+    }
+
     /// The events of a user.
     pub fn events(&self, user: &str) -> String {
         self.key('e', HashTag::of_user(user), user)
@@ -152,7 +157,7 @@ impl Keys {
 
     /// A key of each kind that never exists, for checking permissions on such keys.
     pub fn of_each_kind(&self) -> Vec<String> {
-        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r', 'f', 'g']
+        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r', 'f', 'g', 'l']
             .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
@@ -204,6 +209,7 @@ mod tests {
         assert_eq!(keys.takeovers(id), "dw:o:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.taken_over("alice"), "dw:v:{8c4d}:alice");
         assert_eq!(keys.events("alice"), "dw:e:{8c4d}:alice");
+        assert_eq!(keys.lock("alice"), "dw:l:{8c4d}:alice");
         assert_eq!(keys.event_channel(1), "dw:events:1");
         assert_eq!(keys.device(id), "dw:d:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.devices("alice"), "dw:k:{8c4d}:alice");

@@ -64,6 +64,9 @@ kinds! {
     EndedTakeoverActs Damage "ended-takeover-acts":
         "A token that still acts as another user, although it is revoked or its history says that the takeover has ended.",
         "Ends the takeover.";
+    LockDiffers Damage "lock-differs":
+        "A token whose flag differs from the lock of its user. It passes although its user is locked, or is refused although its user is not.",
+        "Writes the flag from the lock.";
     CorruptRecord Damage "corrupt-record":
         "A token, takeover history, device key or alias that cannot be decoded.",
         "";

@@ -29,6 +29,7 @@ pub(crate) enum KeyName {
     Events(UserKey),
     Device(DeviceId),
     Devices(UserKey),
+    Lock(UserKey),
     Object(HashTag, String),
     /// The imported device keys of a uuid, by its digest.
     ImportedDevices(UserKey),
@@ -66,6 +67,7 @@ impl KeyName {
             "d" => id().map(Self::Device),
             "k" => of_user().map(Self::Devices),
             "g" => of_user().map(Self::ImportedDevices),
+            "l" => of_user().map(Self::Lock),
             "f" => of_user().map(Self::Alias),
             "r" => of_user().map(|key| Self::Object(hash_tag, key.user)),
             _ => None,
@@ -98,7 +100,8 @@ mod tests {
         assert_eq!(read(&keys.taken_over("a}b{c")), KeyName::TakenOver(alice.clone()));
         assert_eq!(read(&keys.acting("a}b{c")), KeyName::Acting(alice.clone()));
         assert_eq!(read(&keys.events("a}b{c")), KeyName::Events(alice.clone()));
-        assert_eq!(read(&keys.devices("a}b{c")), KeyName::Devices(alice));
+        assert_eq!(read(&keys.devices("a}b{c")), KeyName::Devices(alice.clone()));
+        assert_eq!(read(&keys.lock("a}b{c")), KeyName::Lock(alice));
         let digest = ForeignDigest::of(Scheme::Drf, &Scheme::Drf.digest(b"key", None).unwrap());
         let alias = UserKey { hash_tag: digest.alias_hash_tag(), user: digest.alias_name().to_string() };
         assert!(alias.is_in_place());

@@ -121,6 +121,7 @@ impl Verifier<'_> {
         self.check_user_keys(link, &DEVICE_MAPS, batch.device_maps).await?;
         self.check_user_keys(link, &IMPORTED_DEVICES, batch.imported_devices).await?;
         self.check_objects(link, batch.objects).await?;
+        self.check_locks(link, batch.locks).await?;
         self.check_aliases(link, batch.aliases).await?;
         self.check_permanent(link, &batch.permanent).await?;
         self.note_unknown(&batch.unknown);

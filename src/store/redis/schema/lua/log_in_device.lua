@@ -11,7 +11,7 @@
 -- ARGV[3]  hash of the secret that the client sent; it replaces the imported hash
 -- ARGV[4…] the fields of the token's hash except the user
 -- Returns {0} if the login is refused, {1, user, locators of the tokens revoked to make room}, {2} if the user has too many
--- tokens and none may be revoked.
+-- tokens and none may be revoked, {3} if the user is locked.
 local device = key('d', a.locator)
 local d = redis.call('HMGET', device, 'u', 'i', 'h', 'x', 'f', 'g')
 local user, uuid, hash, expires_at_ms, flags, imported = d[1], d[2], d[3], tonumber(d[4]), tonumber(d[5]), d[6]
@@ -71,6 +71,7 @@ local err, kept = prune_devices(user)
 if err then return err end
 local made_room = issue(user, a.new, { 'u', user, unpack(ARGV, 4) })
 if made_room.err then return made_room end
+if made_room.locked then return { 3 } end
 if made_room.full then return { 2 } end
 redis.call('HSET', device, 'l', decimal(now_ms), 'x', decimal(a.expires_at_ms))
 if imported then
