@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 from typing import Any
 
 import pytest
@@ -38,6 +39,23 @@ def test_a_batcher_judges_as_the_validation_plane_does(kind: Kind, server: Serve
         [("Cookie", f"doorward={no_header}")],
         [("Cookie", f"doorward={no_cookie}")],
         [("Cookie", "doorward=")],
+        [("Cookie", "a=1"), ("Cookie", f"doorward={token}")],
+        [("Cookie", f"doorward={token}"), ("Cookie", "doorward=other")],
+        [("Cookie", f'doorward="{token}"')],
+        [("Cookie", f"doorward= {token}")],
+        [("Cookie", f"doorward = {token}")],
+        [("Cookie", f"Doorward={token}")],
+        [("Cookie", f"a;doorward={token};b")],
+        [("Cookie", f"doorward=; doorward={token}")],
+        [("Cookie", f"doorward={token}=")],
+        [("Authorization", f"Bearer  {token}")],
+        [("Authorization", f"Bearer {token} x")],
+        [("Authorization", f"Bearer\t{token}")],
+        [("Authorization", f"Bearer{token}"), ("Cookie", f"doorward={token}")],
+        [("Authorization", ""), ("Cookie", f"doorward={token}")],
+        [("Authorization", str(token)), ("Cookie", f"doorward={token}")],
+        [("Authorization", "Bearer "), ("Cookie", f"doorward={token}")],
+        [("Authorization", "Basic YTpi"), ("Authorization", "Basic YTpi"), ("Cookie", f"doorward={token}")],
         [("Cookie", "doorward=dw_made-up")],
         [],
     ]
@@ -46,6 +64,38 @@ def test_a_batcher_judges_as_the_validation_plane_does(kind: Kind, server: Serve
             request = ClientRequest(each)
             ours, theirs = (checker.check(request, optional=optional) for checker in (batcher, validator))
             assert _without_time(ours) == _without_time(theirs), each
+
+
+def test_random_requests_are_judged_as_by_the_validation_plane(server: Server) -> None:
+    validator, batcher = server.validator(), Batcher(server.admin(), max_delay=0, timeout=30)
+    token = server.issue("alice").token or ""
+    pieces = [
+        "Bearer",
+        "bearer",
+        "Basic",
+        " ",
+        "  ",
+        "\t",
+        token,
+        token,
+        "x",
+        "",
+        '"',
+        "doorward",
+        "=",
+        ";",
+        ";",
+        ",",
+        "é",
+    ]
+    random = Random(16)
+    for _ in range(500):
+        lines = []
+        for name in ("Authorization", "Cookie", "Cookie")[random.randint(0, 2) : random.randint(1, 3)]:
+            start = "Bearer " if name == "Authorization" else "doorward="
+            lines.append((name, random.choice(["", start]) + "".join(random.choices(pieces, k=random.randint(0, 5)))))
+        request = ClientRequest(lines)
+        assert _without_time(batcher.check(request)) == _without_time(validator.check(request)), lines
 
 
 def _without_time(verdict: Verdict) -> Any:
