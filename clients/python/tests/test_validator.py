@@ -26,7 +26,7 @@ def test_a_valid_token_names_its_user(kind: Kind, server: Server) -> None:
         scopes=("a", "b"),
         via="header",
     )
-    assert 3000 < verdict.identity.expires_in <= 3600
+    assert 0 < verdict.identity.expires_in <= 3600
 
 
 def test_a_takeover_names_both_users(kind: Kind, server: Server) -> None:
