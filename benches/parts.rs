@@ -96,6 +96,7 @@ fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
         previous: PreviousSecrets::default(),
         refused: RefusedMarks::default(),
         is_active: true,
+        is_locked: false,
         is_authenticated: true,
         allowed_cookie: true,
         allowed_header: true,

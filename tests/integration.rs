@@ -30,6 +30,7 @@ mod admin_plane {
     mod devices;
     mod feed;
     mod live_tokens;
+    mod locks;
     mod login_tokens;
     mod oauth;
     mod oauth_calls;
@@ -79,6 +80,15 @@ mod metrics {
     mod outage;
     mod prometheus;
     mod rules;
+}
+
+/// Moves from other systems: real packages and their tokens.
+mod migration {
+    mod former;
+    mod proxy;
+    mod sources;
+    mod switch;
+    mod traffic;
 }
 
 /// The program: health check, signals and secrecy of its log.

@@ -18,6 +18,7 @@ mod admin_plane {
     mod device_calls;
     mod devices;
     mod inputs;
+    mod locks;
     mod oauth;
     mod oauth_calls;
     mod oauth_requests;
@@ -30,8 +31,8 @@ mod admin_plane {
 mod documents {
     mod limits;
     mod peer_behaviours;
-    mod proxies_page;
     mod references;
+    mod snippets;
 }
 
 mod harness {

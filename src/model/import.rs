@@ -24,6 +24,8 @@ pub enum ImportOutcome {
     Exists,
     /// The foreign token was imported for another user.
     OtherUser,
+    /// The user is locked.
+    UserLocked,
     /// The user has as many tokens as allowed. An import revokes no other token.
     TooManyTokens,
     /// A related object has as many tokens as allowed.

@@ -8,6 +8,7 @@ use rand::rngs::SysError;
 
 use super::error::ServiceError;
 use super::live_tokens::LiveTokenSampler;
+use super::login_token_verifier::LoginTokenVerifier;
 use super::policy::TokenPolicy;
 use super::store_faults::StoreFaults;
 use crate::clock::Clock;
@@ -18,7 +19,7 @@ use crate::model::event::{Actor, Event};
 use crate::model::token::TokenRecord;
 use crate::store::{Call, Store, StoreError};
 use crate::token_string::{
-    HashTag, Minted, TokenKeys, TokenKind, UnverifiedToken, VerifiedToken, mint_secret, new_id,
+    HashTag, Minted, TokenId, TokenKeys, TokenKind, UnverifiedToken, VerifiedToken, mint_secret, new_id,
 };
 
 /// The use cases, one method each. Shared by all runtimes.
@@ -30,6 +31,7 @@ pub struct Service {
     pub(crate) last_access: LastAccess,
     live_tokens: Arc<LiveTokenSampler>,
     token_keys: ArcSwapOption<TokenKeys>,
+    pub(crate) login_tokens: LoginTokenVerifier,
     foreign_forms: ArcSwap<ForeignForms>,
     faults: StoreFaults,
 }
@@ -47,7 +49,18 @@ impl Service {
         let (token_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
         let live_tokens = Arc::new(LiveTokenSampler::new(store.clone(), clock.clone()));
         let foreign_forms = ArcSwap::default();
-        Self { store, clock, entropy, policy, last_access, live_tokens, token_keys, foreign_forms, faults }
+        Self {
+            store,
+            clock,
+            entropy,
+            policy,
+            last_access,
+            live_tokens,
+            token_keys,
+            login_tokens: LoginTokenVerifier::new(),
+            foreign_forms,
+            faults,
+        }
     }
 
     /// The store, for the workers.
@@ -122,11 +135,12 @@ impl Service {
 
     /// Makes a new id with this hash tag, and a secret for it.
     pub(crate) fn mint_in(&self, kind: TokenKind, tag: HashTag) -> Result<Minted, StoreError> {
-        self.with_token_keys(|keys| {
-            let id = new_id(tag, &self.entropy)?;
-            mint_secret(kind, keys, id, &self.entropy)
-        })?
-        .map_err(no_randomness)
+        self.mint_for(kind, new_id(tag, &self.entropy).map_err(no_randomness)?)
+    }
+
+    /// Makes a new secret for this id.
+    pub(crate) fn mint_for(&self, kind: TokenKind, id: TokenId) -> Result<Minted, StoreError> {
+        self.with_token_keys(|keys| mint_secret(kind, keys, id, &self.entropy))?.map_err(no_randomness)
     }
 
     /// A store operation of now.
@@ -147,7 +161,8 @@ impl Service {
     ///
     /// Each access was admitted in time, so what it earned counts from then on, whether or not the store knows of it.
     pub fn with_earned(&self, record: &TokenRecord, now_ms: u64) -> Option<Arc<TokenRecord>> {
-        let earned_ms = self.last_access.earned_ms(record.id)?.min(record.ends_at_ms);
+        let earned = self.last_access.earned(record.id)?;
+        let earned_ms = earned.expires_at_ms.min(record.latest_renewal(earned.access_ms));
         (record.is_active && earned_ms > now_ms).then(|| Arc::new(record.renewed_to(earned_ms)))
     }
 

@@ -87,6 +87,7 @@ fn of_outcome(outcome: ImportOutcome, id: TokenId) -> ImportResult {
         ImportOutcome::OtherUser => {
             rejected("user", "is not the user that this token was imported for".into())
         }
+        ImportOutcome::UserLocked => rejected("user", Rejection::UserLocked.to_string()),
         ImportOutcome::TooManyTokens => rejected("user", Rejection::TooManyTokens.to_string()),
         ImportOutcome::ObjectFull => rejected("related_objects", Rejection::ObjectFull.to_string()),
     }

@@ -1,12 +1,14 @@
 //! The use cases, one method of [`Service`] each. Knows no HTTP and no Redis.
 
 pub mod core;
+pub mod device_login;
 pub mod devices;
 pub mod error;
 pub mod fields;
 pub mod import_record;
 pub mod imports;
 pub mod live_tokens;
+pub mod login_token_verifier;
 pub mod new_token;
 pub mod policy;
 pub mod related;
@@ -17,7 +19,7 @@ pub mod tokens;
 pub mod users;
 
 pub use self::core::Service;
-pub use self::devices::{MadeDevice, NewDevice};
+pub use self::devices::{MadeDevice, NewDevice, RotatedDevice};
 pub use self::error::ServiceError;
 pub use self::import_record::{ExportedString, ImportRecord};
 pub use self::imports::ImportResult;

@@ -100,6 +100,7 @@ impl Service {
                 texts: texts.with_scopes(Some(&scopes)),
                 takeover: None,
                 is_active: true,
+                is_locked: false,
                 is_authenticated: new.is_authenticated,
                 allowed_cookie: new.allowed_cookie,
                 allowed_header: new.allowed_header,

@@ -15,7 +15,7 @@ impl Service {
     /// as the policy allows, and never longer than its token.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Revoked`, `Pending`, `OwnUser`, `Store`.
+    /// `Invalid`, `NotFound`, `Revoked`, `UserLocked`, `Pending`, `OwnUser`, `Store`.
     pub async fn start_takeover(
         &self,
         token: TokenId,

@@ -141,6 +141,8 @@ impl Changes {
         let (one, path) = ("/v1/users/{user}/devices/{uuid}", format!("{DEVICES}/phone"));
         let name = Some(json!({"name": "Phone"}));
         self.make(&format!("PATCH {one}"), &path, name, "device.change", |_| line(json!({"fields": "name"})));
+        let rotation = format!("{path}/rotate");
+        self.make(&format!("POST {one}/rotate"), &rotation, None, "device.rotate", |_| line(json!({})));
         self.make(&format!("DELETE {one}"), &path, None, "device.remove", |_| line(json!({})));
     }
 

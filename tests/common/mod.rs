@@ -11,6 +11,7 @@ pub mod fake_time;
 pub mod feed;
 pub mod http;
 pub mod http2;
+pub mod imported_devices;
 pub mod imports;
 pub mod log_lines;
 pub mod ports;

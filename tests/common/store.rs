@@ -144,6 +144,7 @@ impl TestStore {
                 previous: PreviousSecrets::default(),
                 refused: RefusedMarks::default(),
                 is_active: true,
+                is_locked: false,
                 is_authenticated: true,
                 allowed_cookie: true,
                 allowed_header: true,
@@ -175,6 +176,13 @@ impl TestStore {
 
     pub async fn issue_idle(&self, user: &str, idle_ms: u64, now_ms: u64) -> Token {
         let token = with_idle(self.sample(user, now_ms), idle_ms);
+        assert_eq!(self.keep(&token, now_ms).await, []);
+        token
+    }
+
+    /// Issues a token that expires after an hour, and that an access may renew to any time before its end.
+    pub async fn issue_renewable(&self, user: &str, now_ms: u64) -> Token {
+        let token = edited(self.sample(user, now_ms), |record| record.idle_ms = 30 * DAY_MS);
         assert_eq!(self.keep(&token, now_ms).await, []);
         token
     }

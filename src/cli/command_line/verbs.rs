@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::cli::admin::WithAdmin;
 use crate::cli::commands::completions::CompletionShell;
+use crate::cli::commands::device::DeviceCommand;
 use crate::cli::commands::events::FollowEvents;
 use crate::cli::commands::new_key::NewKey;
 use crate::cli::commands::stats::ShowStats;
@@ -66,6 +67,8 @@ pub enum ClientVerb {
     Token(WithAdmin<TokenCommand>),
     /// List, revoke and erase what a user has
     User(WithAdmin<UserCommand>),
+    /// Give a device key a new login token
+    Device(WithAdmin<DeviceCommand>),
     /// Start and end takeovers
     Takeover(WithAdmin<TakeoverCommand>),
     /// Follow the events of all users as they happen

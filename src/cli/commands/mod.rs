@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod completions;
 pub mod confirm;
+pub mod device;
 pub mod events;
 pub mod hash_key;
 pub mod man;
@@ -12,3 +13,4 @@ pub mod stats;
 pub mod takeover;
 pub mod token;
 pub mod user;
+pub mod with_secret;

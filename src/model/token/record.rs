@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::access_mark::AccessMark;
 use super::cached::{Cached, GappedText};
+use super::change::TokenChange;
 use super::details::TokenDetails;
 use super::inline_text::Texts;
 use super::refused_marks::RefusedMarks;
@@ -32,6 +33,8 @@ pub struct TokenRecord {
     pub created_at_ms: u64,
     /// False once it is revoked.
     pub is_active: bool,
+    /// True while its user is locked: it opens nothing, and nothing of it is lost.
+    pub is_locked: bool,
     /// False while its second factor is still to be shown: it opens nothing yet.
     pub is_authenticated: bool,
     /// Whether a cookie may carry it.
@@ -81,7 +84,7 @@ pub enum RecordVerdict {
     WrongSecret,
     /// The record has expired, whatever the secret. A renewal that is not in it may have been earned.
     Expired,
-    /// The token is revoked, or not allowed on this transport.
+    /// The token is revoked, its user is locked, or the token is not allowed on this transport.
     Refused,
 }
 
@@ -124,7 +127,8 @@ impl TokenRecord {
             Some(Transport::Cookie) => self.allowed_cookie,
             None => true,
         };
-        if !self.is_active {
+        // The verdict on a locked token says nothing about the secret: no secret of it counts as wrong or reused.
+        if !self.is_active || self.is_locked {
             RecordVerdict::Refused
         } else if self.expires_at_ms <= now_ms {
             RecordVerdict::Expired
@@ -139,7 +143,7 @@ impl TokenRecord {
         }
     }
 
-    /// Whether the token is active, though it may have expired, and this is its secret or a previous one that is still good.
+    /// Whether the token is active, though it may have expired or its user be locked, and this is its secret or a previous one that is still good.
     pub fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
         self.is_active && self.mismatch(secret_hash, now_ms).is_none()
     }
@@ -178,6 +182,25 @@ impl TokenRecord {
         Self { expires_at_ms, accesses, details, ..self.clone() }
     }
 
+    /// Returns the absolute end that a change gives the token; `None` if that is past at `now_ms`.
+    pub fn end_after(&self, change: &TokenChange, now_ms: u64) -> Option<u64> {
+        let ends_at_ms =
+            change.lifetime_ms.map_or(self.ends_at_ms, |ms| self.created_at_ms.saturating_add(ms));
+        Some(ends_at_ms).filter(|ends_at_ms| *ends_at_ms > now_ms)
+    }
+
+    /// Changes the idle time and the absolute end. The expiry counts anew from `now_ms`.
+    pub fn retime(&mut self, idle_ms: u64, ends_at_ms: u64, now_ms: u64) {
+        (self.idle_ms, self.ends_at_ms) = (idle_ms, ends_at_ms);
+        self.expires_at_ms = now_ms.saturating_add(idle_ms).min(ends_at_ms);
+    }
+
+    /// Returns the latest expiry that an access at `access_ms` can have earned. An access before a change of the times may
+    /// have earned more by the times of then, and does not get it.
+    pub fn latest_renewal(&self, access_ms: u64) -> u64 {
+        access_ms.saturating_add(self.idle_ms).min(self.ends_at_ms)
+    }
+
     /// The secret and the mark that a token string is compared with before its MAC is computed.
     pub fn known_secret(&self) -> KnownSecret<'_> {
         KnownSecret { secret_hash: &self.secret_hash, verified: &self.verified }
@@ -187,7 +210,7 @@ impl TokenRecord {
     /// goes in steps because each renewal is a write that every node hears of. A token may expire up to one step early, never
     /// late.
     pub fn renewal(&self, now_ms: u64, step_ms: u64) -> Option<u64> {
-        let earned = now_ms.saturating_add(self.idle_ms).min(self.ends_at_ms);
+        let earned = self.latest_renewal(now_ms);
         (earned > self.expires_at_ms && earned - self.expires_at_ms >= step_ms).then_some(earned)
     }
 }

@@ -14,6 +14,7 @@ pub(crate) fn record() -> TokenRecord {
         texts: Texts::new("alice", None, None, None),
         takeover: None,
         is_active: true,
+        is_locked: false,
         is_authenticated: true,
         allowed_cookie: true,
         allowed_header: false,

@@ -10,7 +10,7 @@ use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
 use super::problem::Problem;
 use super::route::Handler::{Change, OAuthChange, OAuthRead, Public, Read};
-use super::route::{Route, delete, get, get_stream, patch, post};
+use super::route::{Route, delete, get, get_stream, patch, post, put};
 use crate::logging::audit::Action;
 use crate::server::transport::response::empty;
 use crate::values::Scope;
@@ -106,6 +106,15 @@ const ROUTES: &[Route] = &[
         "/v1/users/{user}",
         Change(Action::UserErase, ERASURE, |call, entry| Box::pin(users::erase(call, entry))),
     ),
+    get("/v1/users/{user}/lock", Read(TOKENS, |call| Box::pin(users::show_lock(call)))),
+    put(
+        "/v1/users/{user}/lock",
+        Change(Action::UserLock, TOKENS, |call, entry| Box::pin(users::lock(call, entry))),
+    ),
+    delete(
+        "/v1/users/{user}/lock",
+        Change(Action::UserUnlock, TOKENS, |call, entry| Box::pin(users::unlock(call, entry))),
+    ),
     get("/v1/users/{user}/events", Read(EVENTS, |call| Box::pin(events::list_of_user(call)))),
     get_stream("/v1/events", Read(EVENTS, |call| Box::pin(events::follow(call)))),
     get("/v1/users/{user}/devices", Read(DEVICES, |call| Box::pin(devices::list(call)))),
@@ -121,6 +130,10 @@ const ROUTES: &[Route] = &[
     delete(
         "/v1/users/{user}/devices/{uuid}",
         Change(Action::DeviceRemove, DEVICES, |call, entry| Box::pin(devices::remove(call, entry))),
+    ),
+    post(
+        "/v1/users/{user}/devices/{uuid}/rotate",
+        Change(Action::DeviceRotate, DEVICES, |call, entry| Box::pin(devices::rotate(call, entry))),
     ),
     post(
         "/v1/devices/login",

@@ -84,8 +84,8 @@ pub fn decide<R>(
             if via == Transport::Cookie && is_forged(settings, &origin) {
                 (access, admission.demand) = (Access::Exempt, Demand::SameSite);
             }
-            let TokenString { bytes, forms } = token_string;
-            let judged = validator.judge(&bytes, forms, via, access, |judgement| {
+            let TokenString { bytes, forms } = &token_string;
+            let judged = validator.judge(bytes, *forms, via, access, |judgement| {
                 answer(decide_on(validator, judgement, &admission, via))
             });
             return match judged {

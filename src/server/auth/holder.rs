@@ -43,8 +43,8 @@ pub(super) async fn authenticate<'a>(
         Ok(Judgement::Refused) => Err(Box::new(Refusal::InvalidToken.response())),
         Err(error) => Err(Box::new(error_response(validator.service(), &error.into()))),
     };
-    let judgement =
-        validator.judgement(&token_string.bytes, token_string.forms, via, access, request, id_of).await;
+    let TokenString { bytes, forms } = &token_string;
+    let judgement = validator.judgement(bytes, *forms, via, access, request, id_of).await;
     let id = judgement.map_err(|refusal| *refusal)?;
     match validator.service().token(id).await {
         Ok(token) => Ok(Holder { token, token_string, via }),

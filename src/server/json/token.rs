@@ -19,6 +19,8 @@ pub struct TokenJson<'a> {
     /// No renewal reaches beyond this.
     ends_at: String,
     is_active: bool,
+    /// True while the user is locked.
+    locked: bool,
     user_agent: &'a str,
     expiration: bool,
     ip: std::net::IpAddr,
@@ -90,6 +92,7 @@ impl<'a> TokenJson<'a> {
             expires_at: timestamp(record.expires_at_ms),
             ends_at: timestamp(record.ends_at_ms),
             is_active: record.is_active,
+            locked: record.is_locked,
             user_agent: &details.user_agent,
             expiration: details.expiration,
             ip: details.ip,

@@ -2,6 +2,7 @@
 
 pub mod aliases;
 pub mod devices;
+pub mod imported_devices;
 pub mod imports;
 pub mod related;
 pub mod store;

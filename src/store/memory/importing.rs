@@ -41,6 +41,8 @@ impl MemoryStore {
         let known = shard.tokens.get(&id).filter(|token| self.is_kept(token, call.now_ms));
         let (outcome, ends_at_ms) = if let Some(known) = known {
             (ImportOutcome::Exists, known.record.ends_at_ms)
+        } else if shard.locked.contains(user) {
+            return Ok(ImportOutcome::UserLocked);
         } else if is_dry {
             let live = shard.tokens_of(user).filter(|token| token.record.is_live(call.now_ms)).count();
             let has_room = live < self.limits.max_tokens_per_user;

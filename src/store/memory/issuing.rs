@@ -46,6 +46,9 @@ impl MemoryStore {
     ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
         let (id, user) = (token.record.id, token.record.user());
         let device = token.record.device().map(str::to_owned);
+        if shard.locked.contains(user) {
+            return Ok(Err(Rejection::UserLocked));
+        }
         self.prune_user(shard, user, call.now_ms);
         if self.tokens.load(Ordering::Relaxed) >= self.max_tokens {
             return Err(Self::full());

@@ -13,7 +13,8 @@ impl MemoryStore {
     pub(crate) fn revoke(&self, shard: &mut UserShard, id: TokenId, reason: RevokeReason, call: &Call<'_>) {
         self.close_takeover(shard, id, reason, call);
         let Some(token) = shard.tokens.get_mut(&id) else { return };
-        edit(token).is_active = false;
+        let record = edit(token);
+        (record.is_active, record.is_locked) = (false, false);
         token.revoked = Some(Revocation { at_ms: call.now_ms, reason: Some(reason) });
         let user = token.record.user().to_owned();
         let details = token.details.clone();

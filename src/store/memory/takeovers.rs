@@ -33,6 +33,9 @@ impl MemoryStore {
         if !record.is_active {
             return Err(Rejection::Revoked);
         }
+        if record.is_locked {
+            return Err(Rejection::UserLocked);
+        }
         if !record.is_authenticated {
             return Err(Rejection::Pending);
         }

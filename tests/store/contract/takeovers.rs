@@ -160,7 +160,7 @@ async fn a_takeover_ends_at_its_limit_or_its_tokens_expiry(kind: StoreKind) {
     assert_eq!(of_token(&on, &token, at_ms + 1).await, [over(short, at_ms)], "an end that came too late");
 
     // An access renews the token.
-    let token = on.issue("dave", NOW_MS).await;
+    let token = on.issue_renewable("dave", NOW_MS).await;
     let long = start(&on, &new(&on, &token, "erin", NOW_MS + DAY_MS), NOW_MS).await;
     on.touch(&token, NOW_MS + 1, Some(NOW_MS + 2 * HOUR_MS)).await;
     let expired_ms = NOW_MS + 2 * HOUR_MS;

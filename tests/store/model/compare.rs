@@ -1,5 +1,6 @@
 //! Compares everything that both stores return.
 
+use doorward::internals::foreign::UuidDigest;
 use proptest::prelude::*;
 
 use super::values::*;
@@ -14,6 +15,8 @@ impl World {
             let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
             let redis = self.redis.store.user_tokens(user, self.now_ms).await.unwrap();
             prop_assert_eq!(memory, redis, "the listing of {}", user);
+            let memory = self.memory.store.is_locked(user).await.unwrap();
+            prop_assert_eq!(memory, self.redis.store.is_locked(user).await.unwrap(), "the lock of {}", user);
             let memory = self.memory.store.user_devices(user, self.now_ms).await.unwrap();
             let redis = self.redis.store.user_devices(user, self.now_ms).await.unwrap();
             prop_assert_eq!(memory, redis, "the devices of {}", user);
@@ -26,6 +29,12 @@ impl World {
                 "what happened to {}",
                 user
             );
+        }
+        for uuid in UUIDS {
+            let digest = UuidDigest::of(uuid);
+            let memory = self.memory.store.foreign_devices(&digest, self.now_ms).await.unwrap();
+            let redis = self.redis.store.foreign_devices(&digest, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the imported devices of {}", uuid);
         }
         for string in STRINGS {
             let digest = digest_of(string);

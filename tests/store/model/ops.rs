@@ -5,6 +5,7 @@ use doorward::internals::model::revoke_reason::RevokeReason;
 use proptest::prelude::*;
 
 use super::values::{OBJECTS, STRINGS, USERS, UUIDS};
+use crate::common::store::MINUTE_MS;
 
 /// The operations. All times are whole minutes, so the manual clock hits every deadline exactly. And no TTL, which
 /// Redis counts in real time, is shorter than a case takes.
@@ -38,6 +39,10 @@ pub enum Op {
     },
     EraseUser {
         user: usize,
+    },
+    Lock {
+        user: usize,
+        is_locked: bool,
     },
     Relate {
         token: usize,
@@ -74,10 +79,36 @@ pub enum Op {
 /// The operations on device keys, which are numbered as tokens are.
 #[derive(Clone, Debug)]
 pub enum DeviceOp {
-    Make { user: usize, uuid: usize, idle_min: u64 },
-    Change { device: usize, is_active: Option<bool>, name: Option<Option<String>> },
-    Remove { device: usize },
-    LogIn { device: usize, uuid: Option<usize>, idle_min: u64 },
+    Make {
+        user: usize,
+        uuid: usize,
+        idle_min: u64,
+    },
+    Change {
+        device: usize,
+        is_active: Option<bool>,
+        name: Option<Option<String>>,
+    },
+    Rotate {
+        device: usize,
+    },
+    Remove {
+        device: usize,
+    },
+    /// Imports a key whose login token is always the same.
+    Import {
+        user: usize,
+        uuid: usize,
+        idle_min: u64,
+        is_dry: bool,
+    },
+    /// `verifies`: of an imported key, the node has verified the login token by the imported hash.
+    LogIn {
+        device: usize,
+        uuid: Option<usize>,
+        idle_min: u64,
+        verifies: bool,
+    },
 }
 
 /// Tokens are counted back from the newest, which is 1, wrapping around; 0 is an unknown one.
@@ -110,6 +141,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (user(), prop::option::of(some()))
             .prop_map(|(user, except)| Op::EndUser { user, except }),
         1 => user().prop_map(|user| Op::EraseUser { user }),
+        2 => (user(), any::<bool>()).prop_map(|(user, is_locked)| Op::Lock { user, is_locked }),
         2 => (some(), 0..OBJECTS.len(), prop::bool::weighted(0.3))
             .prop_map(|(token, object, undo)| Op::Relate { token, object, undo }),
         1 => (0..OBJECTS.len()).prop_map(|object| Op::EndObject { object }),
@@ -157,9 +189,13 @@ fn device_op(minutes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value
             .prop_map(|(user, uuid, idle_min)| DeviceOp::Make { user, uuid, idle_min }),
         2 => (some(), any::<Option<bool>>(), name)
             .prop_map(|(device, is_active, name)| DeviceOp::Change { device, is_active, name }),
+        1 => (some()).prop_map(|device| DeviceOp::Rotate { device }),
         1 => (some()).prop_map(|device| DeviceOp::Remove { device }),
-        4 => (some(), prop::option::weighted(0.1, 0..UUIDS.len()), minutes)
-            .prop_map(|(device, uuid, idle_min)| DeviceOp::LogIn { device, uuid, idle_min }),
+        3 => (user(), 0..UUIDS.len(), minutes.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(user, uuid, idle_min, is_dry)| DeviceOp::Import { user, uuid, idle_min, is_dry }),
+        4 => (some(), prop::option::weighted(0.1, 0..UUIDS.len()), minutes, prop::bool::weighted(0.7)).prop_map(
+            |(device, uuid, idle_min, verifies)| DeviceOp::LogIn { device, uuid, idle_min, verifies }
+        ),
     ]
 }
 
@@ -169,13 +205,21 @@ fn access() -> impl Strategy<Value = Access> {
         .prop_map(|(token, ago_min, renews, chain_min)| Access { token, ago_min, renews, chain_min })
 }
 
+fn minutes(minutes: u64) -> u64 {
+    minutes * MINUTE_MS
+}
+
 fn change() -> impl Strategy<Value = TokenChange> {
     let slug = prop::option::of(prop::option::of("[a-z_-]{1,3}"));
-    (slug, any::<Option<bool>>(), any::<Option<bool>>(), any::<bool>(), any::<bool>()).prop_map(
-        |(auth_slug, allowed_cookie, allowed_header, confirm, end)| TokenChange {
+    let time = || prop::option::weighted(0.3, prop_oneof![1..5_u64, 30..150_u64].prop_map(minutes));
+    let flags = (any::<Option<bool>>(), any::<Option<bool>>());
+    (slug, flags, time(), time(), any::<bool>(), prop::bool::weighted(0.3)).prop_map(
+        |(auth_slug, (allowed_cookie, allowed_header), idle_ms, lifetime_ms, confirm, end)| TokenChange {
             auth_slug,
             allowed_cookie,
             allowed_header,
+            idle_ms,
+            lifetime_ms,
             confirm,
             revoke: end.then_some(RevokeReason::Ended),
             ..TokenChange::default()

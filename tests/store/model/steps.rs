@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoginSecret};
 use doorward::internals::model::import::{ImportOutcome, NewImport};
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
@@ -20,6 +20,7 @@ use super::ops::{Access, DeviceOp, Op};
 use super::values::*;
 use super::world::{World, counted_back};
 use crate::common::devices::{login_of, sample_device};
+use crate::common::imported_devices as devices;
 use crate::common::imports::sample_import;
 use crate::common::store::{DAY_MS, MINUTE_MS, detailed, edited, touch, with_idle, with_objects};
 
@@ -56,8 +57,12 @@ impl World {
                 }
             }
             Op::Change { token, change } => {
-                let [memory, redis] = self.change(self.token(*token).record.id, change).await;
-                prop_assert_eq!(memory, redis);
+                let id = self.token(*token).record.id;
+                let [memory, redis] = self.change(id, change).await;
+                prop_assert_eq!(&memory, &redis);
+                if let Ok(token) = memory {
+                    self.note_end(id, token.record.ends_at_ms);
+                }
             }
             Op::EndUser { user, except } => {
                 let except = except.map(|number| self.token(number).record.id);
@@ -69,6 +74,11 @@ impl World {
                     on.store.erase_user(USERS[*user], self.now_ms).await.unwrap();
                 }
                 Snapshot::of(&self.redis).check_erased(USERS[*user])?;
+            }
+            Op::Lock { user, is_locked } => {
+                let memory = self.memory.store.set_lock(USERS[*user], *is_locked, self.now_ms).await.unwrap();
+                let redis = self.redis.store.set_lock(USERS[*user], *is_locked, self.now_ms).await.unwrap();
+                prop_assert_eq!(memory, redis);
             }
             Op::Device(op) => self.apply_to_device(op).await?,
             Op::Relate { token, object: n, undo } => {
@@ -107,16 +117,39 @@ impl World {
                 let changed = memory.change_device(&user, &uuid, &change, now_ms).await.unwrap();
                 prop_assert_eq!(changed, redis.change_device(&user, &uuid, &change, now_ms).await.unwrap());
             }
+            DeviceOp::Rotate { device: number } => {
+                let at = self.devices.len() - 1 - number % self.devices.len();
+                let DeviceKey { id, user, uuid, .. } = self.devices[at].clone();
+                // A secret of another key, which this one has not had.
+                let hash = self.memory.mint(&user).hash;
+                let rotated = memory.rotate_device((&user, &uuid), (id, &hash), now_ms).await.unwrap();
+                let redis = redis.rotate_device((&user, &uuid), (id, &hash), now_ms).await.unwrap();
+                prop_assert_eq!(&rotated, &redis);
+                if rotated.is_ok() {
+                    self.devices[at].secret = LoginSecret::Native(hash);
+                }
+            }
             DeviceOp::Remove { device: number } => {
                 let DeviceKey { user, uuid, .. } = device(number);
                 let removed = memory.remove_device(&user, &uuid, now_ms).await.unwrap();
                 prop_assert_eq!(removed, redis.remove_device(&user, &uuid, now_ms).await.unwrap());
             }
-            DeviceOp::LogIn { device: number, uuid, idle_min } => {
+            DeviceOp::Import { user, uuid, idle_min, is_dry } => {
+                let mut new = devices::sample_import(USERS[*user], UUIDS[*uuid], now_ms);
+                new.device.expires_at_ms = now_ms + idle_min * MINUTE_MS;
+                let imported = memory.import_device(&new, *is_dry, now_ms).await.unwrap();
+                prop_assert_eq!(imported, redis.import_device(&new, *is_dry, now_ms).await.unwrap());
+                self.devices.insert(self.devices.len() - 1, new.device);
+            }
+            DeviceOp::LogIn { device: number, uuid, idle_min, verifies } => {
                 let mut device = device(number);
                 device.uuid = uuid.map_or(device.uuid, |other| UUIDS[other].to_owned());
                 let expires_at_ms = now_ms + idle_min * MINUTE_MS;
-                let login = DeviceLogin { expires_at_ms, ..login_of(&device, now_ms) };
+                let login = match device.secret {
+                    LoginSecret::Native(_) => login_of(&device, now_ms),
+                    _ => devices::foreign_login(&device, verifies.then_some(devices::HASH), now_ms),
+                };
+                let login = DeviceLogin { expires_at_ms, ..login };
                 let token = self.memory.for_login(&device, now_ms);
                 let done = memory.device_login(&login, &token, now_ms).await.unwrap();
                 prop_assert_eq!(&done, &redis.device_login(&login, &token, now_ms).await.unwrap());

@@ -52,6 +52,8 @@ fn a_check_gives_the_same_outcomes_as_auth() {
         for value in ["Bearer x", &revoked, &twice, "bearer \u{ff}"] {
             assert_eq!(denied(&mut client, vec![("authorization", value)]), invalid);
         }
+        assert_eq!(server.call("PUT", "/v1/users/zo%C3%AB%201/lock", None).status, 204);
+        assert_eq!(denied(&mut client, vec![("authorization", &by_header)]), invalid);
         // A message without a request, as Envoy's TCP filter sends it.
         check_message(&mut client, &[]).assert_denied(401);
         check_message(&mut client, &field(1, "")).assert_denied(401);

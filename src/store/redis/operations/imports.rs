@@ -103,7 +103,7 @@ impl RedisStore {
             return Ok((ImportOutcome::ObjectFull, None));
         }
         let written = self.run_import(token, false, call).await?;
-        if written.0 == ImportOutcome::TooManyTokens {
+        if matches!(written.0, ImportOutcome::TooManyTokens | ImportOutcome::UserLocked) {
             self.remove_token_entries(record.id, objects, call.now_ms).await;
         }
         Ok(written)
@@ -131,9 +131,8 @@ impl RedisStore {
         match answer.as_slice() {
             [Value::Int(0)] => Ok((ImportOutcome::TooManyTokens, None)),
             [Value::Int(1)] => Ok((ImportOutcome::Imported, Some(record.ends_at_ms))),
-            [Value::Int(2), immutable] => {
-                Ok((ImportOutcome::Exists, Some(codec::ends_at_ms(id, bytes(immutable))?)))
-            }
+            [Value::Int(2), terms] => Ok((ImportOutcome::Exists, Some(codec::ends_at_ms(id, bytes(terms))?))),
+            [Value::Int(3)] => Ok((ImportOutcome::UserLocked, None)),
             _ => Err(unexpected("import_token")),
         }
     }

@@ -17,6 +17,7 @@
 //! | `dw:e:{s}:<user>` | list | the user's events, newest first ([`codec::event`]) | `event-retention` after the last event |
 //! | `dw:d:{s}:<locator>` | hash | a device key; the locator is that of its login token ([`codec::device`]) | `device-max-idle` after the last login |
 //! | `dw:k:{s}:<user>` | hash | the user's device keys: uuid to locator and expiry ([`codec::device`]) | that of the longest-lived key |
+//! | `dw:l:{s}:<user>` | string | the marker of a locked user: since when (ms). No token is issued to the user, and each token has flag 32 | none: a lock lasts until it is removed |
 //! | `dw:r:{o}:<object>` | sorted set | reverse index: the ids of an object's tokens; `<object>` is a hash of type and id | that of the longest-lived entry |
 //! | `dw:f:{a}:<alias>` | string | the id of an imported token, by the digest of its foreign string ([`foreign`](crate::foreign)); written after the record | until the token's latest end |
 //! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
@@ -57,7 +58,7 @@
 //! | field `q` of a token | a minute later with the next change of the token's related objects, or when the token is revoked |
 //! | field `t` of a token | when the takeover ends, or the next one starts |
 //!
-//! An erasure of the user removes all keys of the user, and the entries of these in other slots.
+//! An erasure of the user removes all keys of the user except the marker of a lock, and the entries of these in other slots.
 //!
 //! # Fields of a token
 //!
@@ -67,10 +68,10 @@
 //! | field | content | form |
 //! |---|---|---|
 //! | `u` | user | text |
-//! | `i` | idle_ms, ends_at_ms, backend: what validation needs and never changes | MessagePack |
+//! | `i` | idle_ms, ends_at_ms, backend: what validation needs and seldom changes | MessagePack |
 //! | `h` | hash of the secret | 16 bytes |
 //! | `x` | expires_at_ms | decimal |
-//! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor pending | decimal |
+//! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor pending, 32 its user is locked | decimal |
 //! | `c` | created_at_ms | decimal |
 //! | `s` | auth slug, if there is one | text |
 //! | `d` | uuid of the device key that logged it in, if one did | text |

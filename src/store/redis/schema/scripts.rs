@@ -27,6 +27,7 @@ const USER: &str = concat!(
     lua!("shared/revocation"),
 );
 const DEVICES: &str = lua!("shared/devices");
+const TERMS: &str = lua!("shared/terms");
 const SECRETS: &str = lua!("shared/secrets");
 const REVERSE_INDEX: &str = lua!("shared/reverse_index");
 const RELATED: &str = lua!("shared/related_objects");
@@ -67,14 +68,17 @@ pub(crate) struct Scripts {
     pub(crate) relate_object: Script,
     pub(crate) unrelate_object: Script,
     pub(crate) add_object_entry: Script,
+    pub(crate) add_device_entry: Script,
     pub(crate) add_takeover_entry: Script,
     pub(crate) remove_stale_entries: Script,
     pub(crate) start_takeover: Script,
     pub(crate) end_takeover: Script,
     pub(crate) make_device: Script,
     pub(crate) change_device: Script,
+    pub(crate) rotate_device: Script,
     pub(crate) remove_device: Script,
     pub(crate) log_in_device: Script,
+    pub(crate) lock_user: Script,
     pub(crate) erase_user: Script,
     /// Every command that these scripts call, sorted.
     pub(crate) commands: Vec<String>,
@@ -93,22 +97,25 @@ impl Scripts {
             read_token: script(NO_WRITES, &[lua!("read_token")]),
             issue_token: script(DENY_OOM, &[USER, ISSUING, lua!("issue_token")]),
             import_token: script(DENY_OOM, &[USER, ISSUING, lua!("import_token")]),
-            change_token: script(ALLOW_OOM, &[USER, SECRETS, lua!("change_token")]),
-            touch_tokens: script(ALLOW_OOM, &[USER, lua!("touch_tokens")]),
+            change_token: script(ALLOW_OOM, &[USER, TERMS, SECRETS, lua!("change_token")]),
+            touch_tokens: script(ALLOW_OOM, &[USER, TERMS, lua!("touch_tokens")]),
             revoke_user_tokens: script(ALLOW_OOM, &[USER, lua!("revoke_user_tokens")]),
             revoke_reused_token: script(ALLOW_OOM, &[USER, SECRETS, lua!("revoke_reused_token")]),
             revoke_object_token: script(ALLOW_OOM, &[USER, RELATED, lua!("revoke_object_token")]),
-            relate_object: script(DENY_OOM, &[USER, RELATED, lua!("relate_object")]),
+            relate_object: script(DENY_OOM, &[USER, TERMS, RELATED, lua!("relate_object")]),
             unrelate_object: script(ALLOW_OOM, &[USER, RELATED, lua!("unrelate_object")]),
             add_object_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_object_entry")]),
+            add_device_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_device_entry")]),
             add_takeover_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_takeover_entry")]),
             remove_stale_entries: script(ALLOW_OOM, &[REVERSE_INDEX, lua!("remove_stale_entries")]),
             start_takeover: script(DENY_OOM, &[USER, TAKEOVER_HISTORY, lua!("start_takeover")]),
             end_takeover: script(ALLOW_OOM, &[USER, lua!("end_takeover")]),
             make_device: script(DENY_OOM, &[USER, DEVICES, lua!("make_device")]),
             change_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("change_device")]),
+            rotate_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("rotate_device")]),
             remove_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("remove_device")]),
             log_in_device: script(DENY_OOM, &[USER, ISSUING, DEVICES, lua!("log_in_device")]),
+            lock_user: script(ALLOW_OOM, &[USER, lua!("lock_user")]),
             erase_user: script(ALLOW_OOM, &[USER, DEVICES, lua!("erase_user")]),
             commands: commands.into_iter().collect(),
         }

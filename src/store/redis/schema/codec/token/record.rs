@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::fields::Fields;
-use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
+use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, LOCKED, PENDING, Terms};
 use crate::foreign::Scheme;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Revocation, Token, TokenChange, TokenRecord};
@@ -21,11 +21,10 @@ pub const COLD_FIELDS: [&str; 2] = ["z", "r"];
 /// Encodes a new token, without a takeover or previous secrets.
 pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     let Token { record, details, .. } = token;
-    let immutable =
-        Immutable { idle_ms: record.idle_ms, ends_at_ms: record.ends_at_ms, backend: record.backend() };
+    let terms = Terms { idle_ms: record.idle_ms, ends_at_ms: record.ends_at_ms, backend: record.backend() };
     let mut fields = vec![
         ("u", record.user().into()),
-        ("i", pack(&immutable)),
+        ("i", pack(&terms)),
         ("h", record.secret_hash.as_bytes().to_vec()),
         ("x", decimal(record.expires_at_ms)),
         ("f", decimal(flags_of(token).into())),
@@ -122,9 +121,9 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
 ///
 /// # Errors
 /// `Corrupt`.
-pub fn ends_at_ms(id: TokenId, immutable: Option<&[u8]>) -> Result<u64, StoreError> {
-    let immutable: Immutable<'_> = unpack(immutable).ok_or_else(|| corrupt(id, "i"))?;
-    Ok(immutable.ends_at_ms)
+pub fn ends_at_ms(id: TokenId, terms: Option<&[u8]>) -> Result<u64, StoreError> {
+    let terms: Terms<'_> = unpack(terms).ok_or_else(|| corrupt(id, "i"))?;
+    Ok(terms.ends_at_ms)
 }
 
 /// The upper end, exclusive, of the scores of tokens that are not revoked in a user's index: 2^50.
@@ -150,6 +149,7 @@ pub(crate) fn flags_of(token: &Token) -> u32 {
         (ALLOWED_HEADER, record.allowed_header),
         (EXPIRATION, token.details.expiration),
         (PENDING, !record.is_authenticated),
+        (LOCKED, record.is_locked),
     ]
     .into_iter()
     .filter_map(|(flag, set)| set.then_some(flag))

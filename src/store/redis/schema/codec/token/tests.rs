@@ -21,6 +21,7 @@ fn sample() -> Token {
             previous: PreviousSecrets::default(),
             refused: RefusedMarks::default(),
             is_active: true,
+            is_locked: false,
             is_authenticated: false,
             allowed_cookie: true,
             allowed_header: false,

@@ -17,9 +17,9 @@ end
 
 -- Returns what events tell of a token: i address, g user agent, s slug, b backend. Takes the token's fields s, i and z. A
 -- garbled field is left out: it must not keep a token from being revoked.
-local function token_facts(slug, immutable, cold)
+local function token_facts(slug, terms, cold)
   local facts = { s = slug or nil }
-  local is_whole, unpacked = pcall(cmsgpack.unpack, immutable)
+  local is_whole, unpacked = pcall(cmsgpack.unpack, terms)
   if is_whole and type(unpacked) == 'table' then facts.b = unpacked[3] end
   is_whole, unpacked = pcall(cmsgpack.unpack, cold)
   if is_whole and type(unpacked) == 'table' then facts.i, facts.g = unpacked[1], shortened(unpacked[2]) end

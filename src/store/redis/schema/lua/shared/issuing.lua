@@ -33,14 +33,18 @@ local function make_room(user, new)
   return made_room, others
 end
 
+-- Returns whether a user is locked: then the user gets no token.
+local function is_locked(user) return redis.call('EXISTS', key('l', user)) == 1 end
+
 -- Stores a new token of a user. `new` has locator, created_at_ms, accessed_at_ms, expires_at_ms, max (live tokens per
 -- user), may_revoke (whether the oldest may be revoked for it), room, event (its kind), device and facts (of events);
--- `fields` are the fields of its hash. Returns the result of make_room.
+-- `fields` are the fields of its hash. Returns {locked = true} if the user is locked, else the result of make_room.
 local function issue(user, new, fields)
   local token = key('t', new.locator)
   if redis.call('EXISTS', token) == 1 then
     return redis.error_reply('DWEXISTS the token id is taken')
   end
+  if is_locked(user) then return { locked = true } end
   local made_room, others = make_room(user, new)
   if made_room.err or made_room.full then return made_room end
   redis.call('HSET', token, unpack(fields))
