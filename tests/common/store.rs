@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use doorward::internals::foreign::ForeignDigest;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{
     AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
@@ -205,6 +206,11 @@ impl TestStore {
         self.reader.record(id).await
     }
 
+    /// Returns the token of the alias of this digest, as the store has it.
+    pub async fn alias(&self, digest: &ForeignDigest, now_ms: u64) -> Option<TokenId> {
+        self.reader.alias([*digest].into(), None, now_ms).await.unwrap().map(|(_, id)| id)
+    }
+
     /// Writes an access as a node does at once after the access.
     pub async fn touch(&self, token: &Token, access_ms: u64, renew_to_ms: Option<u64>) {
         self.store.touch(&[touch(token, access_ms, renew_to_ms)], access_ms).await.unwrap();
@@ -268,7 +274,7 @@ async fn open_redis(
         timeout,
         // The contract covers the store alone; tests/history checks the near cache.
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0, catch_up_ms: 3000 },
-        aliases: AliasOptions { entries: 0, look_ups_per_second: 1000 },
+        aliases: AliasOptions { entries: 0, look_ups_per_second: 1_000_000 },
         accept_eviction: false,
     };
     let store = Store::Redis(Arc::new(RedisStore::new(options, limits, clock)));
