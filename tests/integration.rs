@@ -27,6 +27,7 @@ mod admin_plane {
     mod audit_reuse;
     mod bad_fields;
     mod device_calls;
+    mod device_imports;
     mod devices;
     mod feed;
     mod imports;
@@ -34,7 +35,7 @@ mod admin_plane {
     mod locks;
     mod login_tokens;
     mod oauth;
-    mod oauth_calls;
+    pub mod oauth_calls;
     mod oauth_clients;
     mod oauth_outage;
     mod openapi;
@@ -128,6 +129,7 @@ mod validation_plane {
     mod batch;
     mod credentials;
     mod fast_path;
+    mod foreign;
     pub mod grpc;
     mod places;
     mod renewal;
@@ -135,6 +137,7 @@ mod validation_plane {
     mod scopes;
     mod support;
     mod upgrade;
+    mod upgrade_foreign;
 }
 
 mod common;
