@@ -5,6 +5,8 @@ use crate::foreign::ForeignDigest;
 
 /// The most tokens that one import takes.
 pub const MAX_IMPORTS: usize = 1000;
+/// The largest body of a call that imports tokens: as many, with long user agents.
+pub const MAX_IMPORT_BYTES: usize = 4 * 1024 * 1024;
 
 /// A token to import.
 #[derive(Clone, Debug)]

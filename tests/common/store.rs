@@ -8,7 +8,7 @@ use std::time::Duration;
 use doorward::internals::foreign::ForeignDigest;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{
-    AccessMark, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
+    AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
 };
 use doorward::internals::store::alias::AliasOptions;
 use doorward::internals::store::memory::MemoryStore;
@@ -145,8 +145,7 @@ impl TestStore {
                 previous: PreviousSecrets::default(),
                 refused: RefusedMarks::default(),
                 is_active: true,
-                is_locked: false,
-                is_authenticated: true,
+                bars: Bars::NONE,
                 allowed_cookie: true,
                 allowed_header: true,
                 expires_at_ms: now_ms + HOUR_MS,

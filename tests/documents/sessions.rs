@@ -25,12 +25,12 @@ fn the_examples_of_the_http_api_work() {
 
 #[test]
 fn the_examples_of_the_lifecycle_work() {
-    assert_eq!(run_session("docs/lifecycle.md"), 13, "answers shown");
+    assert_eq!(run_session("docs/lifecycle.md"), 14, "answers shown");
 }
 
 #[test]
 fn the_examples_of_the_command_line_work() {
-    assert_eq!(run_session("docs/cli.md"), 11, "answers shown");
+    assert_eq!(run_session("docs/cli.md"), 12, "answers shown");
 }
 
 /// The session that the server prints at start.

@@ -22,6 +22,8 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     *{"drf": ["rest_framework", "rest_framework.authtoken"], "knox": ["rest_framework", "knox"]}.get(PACKAGE, ["auth_token"]),
 ]
+# Tables are made from the models at once, not step by step.
+MIGRATION_MODULES = {name.rsplit(".", 1)[-1]: None for name in INSTALLED_APPS}
 MIDDLEWARE = ["auth_token.middleware.TokenAuthenticationMiddleware"] if IS_AUTH_TOKEN else []
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 if IS_AUTH_TOKEN:

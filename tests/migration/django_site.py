@@ -87,7 +87,7 @@ urlpatterns = [path("login", login), path("auth", auth), path("accounts/logout",
 
 
 if __name__ == "__main__":
-    call_command("migrate", verbosity=0)
+    call_command("migrate", run_syncdb=True, verbosity=0)
     server = ThreadedWSGIServer(("127.0.0.1", 0), WSGIRequestHandler)
     server.set_app(application)
     print(server.server_port, flush=True)

@@ -9,8 +9,11 @@ use tempfile::TempDir;
 
 use super::sources::{Program, Source};
 use crate::common::http::{Client, Response};
-use crate::common::process::Process;
+use crate::common::process::{Process, wait_within};
 use crate::common::redis::RedisServer;
+
+/// Django makes its tables first.
+const START_MS: u64 = 60_000;
 
 /// A client that is logged in.
 #[derive(Debug)]
@@ -40,8 +43,8 @@ impl Former {
             Program::Express => "express_site.mjs",
         };
         let mut command = command(source, dir.path(), redis.as_ref());
-        let mut process = Process::spawn(source.scheme, command.arg(path("tests/migration").join(site)));
-        process.wait_until("listening", |process| process.stdout().contains('\n'));
+        let process = Process::spawn(source.scheme, command.arg(path("tests/migration").join(site)));
+        wait_within(START_MS, "start of the site", || process.stdout().contains('\n').then_some(()));
         let addr = format!("127.0.0.1:{}", process.stdout().trim());
         Self { source, dir, redis, process, addr }
     }

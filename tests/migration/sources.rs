@@ -14,6 +14,8 @@ pub struct Source {
     pub places: &'static [Place],
     /// The content of the secret file.
     pub secret: Option<&'static str>,
+    /// The export has idle times.
+    pub has_idle_times: bool,
     /// A token string that nobody was given.
     pub forged: &'static str,
 }
@@ -46,6 +48,7 @@ pub const DJANGO_AUTH_TOKEN: Source = Source {
     export: "export-django-auth-token.py",
     places: &[Place::Header("Bearer"), Place::Cookie("Authorization")],
     secret: Some(SECRET_KEY),
+    has_idle_times: true,
     forged: "Zm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2Vk",
 };
 
@@ -55,6 +58,7 @@ pub const DJANGO_AUTH_TOKEN_PLAIN: Source = Source {
     export: "export-django-auth-token-plain.py",
     places: DJANGO_AUTH_TOKEN.places,
     secret: None,
+    has_idle_times: true,
     forged: "0123456789abcdef0123456789abcdef01234567",
 };
 
@@ -64,6 +68,7 @@ pub const DRF: Source = Source {
     export: "export-drf.py",
     places: &[Place::Header("Token")],
     secret: None,
+    has_idle_times: false,
     forged: DJANGO_AUTH_TOKEN_PLAIN.forged,
 };
 
@@ -73,6 +78,7 @@ pub const KNOX: Source = Source {
     export: "export-knox.py",
     places: &[Place::Header("Token")],
     secret: None,
+    has_idle_times: false,
     forged: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 };
 
@@ -82,6 +88,7 @@ pub const SANCTUM: Source = Source {
     export: "export-sanctum.sql",
     places: &[Place::Header("Bearer")],
     secret: None,
+    has_idle_times: false,
     forged: "1|Zm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2Vk01234567",
 };
 
@@ -91,6 +98,7 @@ pub const EXPRESS_SESSION: Source = Source {
     export: "export-express-session.mjs",
     places: &[Place::Cookie("connect.sid")],
     secret: Some("the-secret-of-the-site\nan-older-secret-of-the-site\n"),
+    has_idle_times: true,
     forged: "s%3AZm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2Vk.Zm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2VkZm8",
 };
 
@@ -100,6 +108,7 @@ pub const SHA256: Source = Source {
     export: "export-table.sql",
     places: &[Place::Cookie("session")],
     secret: None,
+    has_idle_times: false,
     forged: "Zm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2VkZm8",
 };
 

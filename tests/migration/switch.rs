@@ -1,21 +1,22 @@
 //! The move of docs/migration.md, step by step: nobody who is logged in gets a 401.
 
-use std::fs;
+use std::fs::{self, File};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::former::{Former, Login};
+use super::former::{Former, Login, path};
 use super::proxy::{Stage, Switch};
 use super::sources::{
     DJANGO_AUTH_TOKEN, DJANGO_AUTH_TOKEN_PLAIN, DRF, EXPRESS_SESSION, KNOX, SANCTUM, SHA256, Source,
 };
 use super::traffic::{CLIENTS, Counts, NATIVE, Traffic};
+use crate::common::http::Response;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
-use crate::common::server::{Server, bearer, text, token_path};
+use crate::common::server::{ADMIN_KEY, Server, bearer, binary, command, token_path};
 use crate::common::upstream::{Reply, Upstream};
 
 const PAGE: &str = include_str!("../../docs/migration.md");
@@ -65,35 +66,37 @@ fn a_table_moves_in() {
 struct Move {
     former: Former,
     doorward: Server,
+    /// Of Doorward.
+    admin_url: String,
     switch: Switch,
     traffic: Traffic,
     /// Whether logins go to Doorward.
     is_login_moved: AtomicBool,
     _redis: RedisServer,
     _app: Upstream,
-    _settings: TempDir,
+    /// Settings and exports.
+    dir: TempDir,
 }
 
 fn move_in(source: &'static Source) {
     let site = Move::prepare(source);
-    let leaver = site.former.log_in(LOGINS + 1);
-    let imported = thread::scope(|scope| {
+    let [leaver, quitter] = [1, 2].map(|more| site.former.log_in(LOGINS + more));
+    let moved = thread::scope(|scope| {
         let _end = site.traffic.until_drop();
         for _ in 0..CLIENTS {
             scope.spawn(|| site.traffic.send(&site.switch.addr()));
         }
         scope.spawn(|| site.log_in_all_the_time());
-        site.run(&leaver)
+        site.run(&leaver, &quitter)
     });
     site.assert_nobody_was_refused();
-    site.assert_way_out(imported);
+    site.assert_way_out(moved);
 }
 
 impl Move {
     fn prepare(source: &'static Source) -> Self {
-        let (former, redis, settings) =
-            (Former::start(source), RedisServer::start(), documented_settings(source));
-        let file = settings.path().join("doorward.toml");
+        let (former, redis, dir) = (Former::start(source), RedisServer::start(), documented_settings(source));
+        let file = dir.path().join("doorward.toml");
         let doorward = Server::on(&redis, &[("DOORWARD_CONFIG", file.to_str().unwrap())]);
         let app = Upstream::answering(|request| {
             Reply::new(200, &[], request.header("x-auth-user").unwrap_or_default())
@@ -101,21 +104,13 @@ impl Move {
         let switch = Switch::start(doorward.listen(), former.addr(), &app.addr());
         let (traffic, is_login_moved) = (Traffic::default(), AtomicBool::new(false));
         (1..=LOGINS).for_each(|number| traffic.add(former.log_in(number)));
-        Self {
-            former,
-            doorward,
-            switch,
-            traffic,
-            is_login_moved,
-            _redis: redis,
-            _app: app,
-            _settings: settings,
-        }
+        let admin_url = format!("http://{}", doorward.admin_listen());
+        Self { former, doorward, admin_url, switch, traffic, is_login_moved, _redis: redis, _app: app, dir }
     }
 
     /// Logs users in, some requests apart, until the traffic ends.
     fn log_in_all_the_time(&self) {
-        for number in LOGINS + 2.. {
+        for number in LOGINS + 3.. {
             self.traffic.pace(CLIENTS);
             if self.traffic.is_over() {
                 return;
@@ -133,26 +128,34 @@ impl Move {
         Login { header: ("Authorization".into(), bearer(&token["token"])), user }
     }
 
-    /// Takes the steps of the document, and returns how many tokens were imported.
-    fn run(&self, leaver: &Login) -> usize {
+    /// Takes the steps of the document, and returns how many tokens the second pass found or imported.
+    fn run(&self, leaver: &Login, quitter: &Login) -> usize {
         self.pass(Stage::Former);
-        let first = self.import();
-        assert!(first.imported > LOGINS && first.exists == 0, "{first:?}");
+        let first = self.import("first.ndjson");
+        // If a call has to be repeated, it finds what it imported before.
+        assert!(first.records() >= LOGINS + 2, "{first:?}");
         self.switch_to(Stage::Share);
         self.switch_to(Stage::Both);
         self.log_out(leaver);
+        self.former.log_out(quitter);
         self.traffic.wait_for_logins(LATE_LOGINS);
         self.move_login();
-        let second = self.import();
-        assert!(second.imported >= LATE_LOGINS, "{second:?}");
-        // All but the client that logged out.
-        assert_eq!(second.exists, first.imported - 1);
+        let second = self.import("second.ndjson");
+        // All but the two clients that logged out.
+        let known = first.records() - 2;
+        assert!(second.exists >= known && second.records() >= known + LATE_LOGINS, "{second:?}");
+        if self.former.source.has_idle_times {
+            assert_eq!(self.revoke_missing(), "0 missing, 0 revoked\n");
+        } else {
+            assert_eq!(self.revoke_missing(), "2 missing, 2 revoked\n");
+            assert_eq!(self.at_doorward(quitter).status, 401);
+        }
+        self.wait_until_known();
         self.switch_to(Stage::Doorward);
         self.former.stop();
         self.pass(Stage::Doorward);
         assert_eq!(self.switch.ask(leaver).status, 401);
-        println!("{}: first {first:?}, second {second:?}", self.former.source.scheme);
-        first.imported + second.imported
+        second.records()
     }
 
     fn switch_to(&self, stage: Stage) {
@@ -175,33 +178,59 @@ impl Move {
         self.traffic.wait_for_logins(2);
     }
 
+    /// Waits until Doorward accepts every client: it remembers for a lease that a string was unknown.
+    fn wait_until_known(&self) {
+        for login in self.traffic.foreign_logins() {
+            wait_for("known string", || (self.at_doorward(&login).status == 200).then_some(()));
+        }
+    }
+
     /// Logs a client out in the former system; nginx sends a copy to Doorward.
     fn log_out(&self, leaver: &Login) {
         let answer = self.switch.log_out(leaver);
         assert_eq!(answer.status, 200, "{answer:?}\n{}", self.switch.log());
-        let header = [(leaver.header.0.as_str(), leaver.header.1.as_str())];
-        wait_for("logout in Doorward", || {
-            (self.doorward.validation().get("/auth", &header).status == 401).then_some(())
-        });
+        wait_for("logout in Doorward", || (self.at_doorward(leaver).status == 401).then_some(()));
         assert_eq!(self.switch.ask(leaver).status, 401);
     }
 
-    /// Exports from the former system and imports into Doorward.
-    fn import(&self) -> Imported {
-        let records = self.former.export();
-        let mut imported = Imported::default();
-        for records in records.chunks(1000) {
-            let answer = self.doorward.call("POST", "/v1/import", Some(&json!({"tokens": records})));
-            assert_eq!(answer.status, 200, "{}\n{}", answer.text(), self.doorward.log());
-            for result in answer.json()["results"].as_array().unwrap() {
-                match text(&result["status"]) {
-                    "imported" => imported.imported += 1,
-                    "exists" => imported.exists += 1,
-                    _ => panic!("{result}"),
-                }
-            }
-        }
-        imported
+    /// Returns Doorward's own answer to a client.
+    fn at_doorward(&self, login: &Login) -> Response {
+        self.doorward.validation().get("/auth", &[(&login.header.0, &login.header.1)])
+    }
+
+    /// Exports from the former system into a file and imports it into Doorward.
+    fn import(&self, file: &str) -> Imported {
+        let file = self.dir.path().join(file);
+        self.former.export(&file);
+        let output = command(binary(), &self.admin_settings())
+            .args(["import", "--json", "--format", self.former.source.scheme])
+            .stdin(File::open(&file).unwrap())
+            .output()
+            .unwrap();
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let [imported, exists] =
+            ["imported", "exists"].map(|name| summary[name].as_u64().unwrap_or_default() as usize);
+        let said = String::from_utf8_lossy(&output.stderr);
+        println!("{}: {file:?}: {summary} {said}", self.former.source.scheme);
+        assert!(output.status.success(), "{}", self.doorward.log());
+        Imported { imported, exists }
+    }
+
+    /// The variables of a client of the admin plane.
+    fn admin_settings(&self) -> [(&'static str, &str); 2] {
+        [("DOORWARD_ADMIN_URL", &self.admin_url), ("DOORWARD_ADMIN_KEY", ADMIN_KEY)]
+    }
+
+    /// Revokes in Doorward what the former system revoked between both passes.
+    fn revoke_missing(&self) -> String {
+        let [first, second] = ["first.ndjson", "second.ndjson"].map(|name| self.dir.path().join(name));
+        let output = command("python3".into(), &self.admin_settings())
+            .arg(path("config/migration/revoke-missing.py"))
+            .args([first, second])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn assert_nobody_was_refused(&self) {
@@ -218,12 +247,11 @@ impl Move {
     }
 
     /// Each imported token names its origin and can become a native one.
-    fn assert_way_out(&self, imported: usize) {
+    fn assert_way_out(&self, moved: usize) {
         let former = self.traffic.foreign_logins();
-        assert_eq!(former.len() + 1, imported, "the traffic and the client that logged out");
+        assert_eq!(former.len(), moved);
         for login in former.iter().take(2 * self.former.source.places.len()) {
-            let header = [(login.header.0.as_str(), login.header.1.as_str())];
-            let answer = self.doorward.validation().get("/auth", &header);
+            let answer = self.at_doorward(login);
             let id = json!(answer.header("x-auth-token-id"));
             assert_eq!(self.doorward.token(&id)["origin"], self.former.source.scheme);
             let native = self.native_of(login, &id);
@@ -255,6 +283,12 @@ impl Move {
 struct Imported {
     imported: usize,
     exists: usize,
+}
+
+impl Imported {
+    fn records(&self) -> usize {
+        self.imported + self.exists
+    }
 }
 
 /// Writes the settings that the document shows for a source; its secret is in a file beside them.

@@ -276,3 +276,32 @@ fn forms_of_foreign_strings_and_their_secrets_change_at_once() {
     reload_well(&mut server);
     assert_no_token(&ask(&server, "other", "second"));
 }
+
+/// A form that comes first in the list moves the places of the others.
+#[test]
+fn forms_of_foreign_strings_have_their_new_places_at_the_next_request() {
+    let string = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
+    let forms = |first: &str, scheme: &str| {
+        format!("{first}[foreign.old]\nscheme = 'drf'\nheader-scheme = '{scheme}'\n")
+    };
+    let files = Files::new("");
+    let mut server = files.start(&[]);
+    let record = json!({"tokens": [{"scheme": "drf", "token": string, "user": "alice"}]});
+    assert_eq!(server.call("POST", "/v1/import", Some(&record)).status, 200);
+    let mut kept = server.validation();
+    let mut status_of =
+        |scheme: &str| kept.get("/auth", &[("Authorization", &format!("{scheme} {string}"))]).status;
+    assert_eq!((status_of("Token"), status_of("Key")), (401, 401));
+    for (first, scheme, expected) in [
+        ("", "Token", (200, 401)),
+        ("[foreign.first]\nscheme = 'knox'\ncookie = 'k'\n", "Token", (200, 401)),
+        ("", "Key", (401, 200)),
+    ] {
+        files.write("doorward.toml", &forms(first, scheme));
+        reload_well(&mut server);
+        assert_eq!((status_of("Token"), status_of("Key")), expected, "{first} {scheme}");
+    }
+    files.write("doorward.toml", "# No form is left.\n");
+    reload_well(&mut server);
+    assert_eq!((status_of("Token"), status_of("Key")), (401, 401));
+}

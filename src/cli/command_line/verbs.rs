@@ -8,6 +8,7 @@ use crate::cli::admin::WithAdmin;
 use crate::cli::commands::completions::CompletionShell;
 use crate::cli::commands::device::DeviceCommand;
 use crate::cli::commands::events::FollowEvents;
+use crate::cli::commands::import::ImportSessions;
 use crate::cli::commands::new_key::NewKey;
 use crate::cli::commands::stats::ShowStats;
 use crate::cli::commands::takeover::TakeoverCommand;
@@ -73,6 +74,12 @@ pub enum ClientVerb {
     Takeover(WithAdmin<TakeoverCommand>),
     /// Follow the events of all users as they happen
     Events(FollowEvents),
+    /// Import the sessions of another system
+    ///
+    /// Reads one JSON object per line from standard input: the records of POST /v1/import. Plaintext tokens are hashed
+    /// here and never sent. Importing again is safe: after an interruption, repeat the command, or go on with the line
+    /// that it names.
+    Import(ImportSessions),
     /// Show a node at a glance: figures, masters, faults
     Stats(ShowStats),
     /// Read an API key from standard input and print its hash

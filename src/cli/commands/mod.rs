@@ -1,4 +1,4 @@
-//! The commands that are clients of the admin plane, and those that need no server. One file each: its flags and its run.
+//! The commands that are clients of the admin plane, and those that need no server. One file or folder each: its flags and its run.
 
 pub mod arguments;
 pub mod completions;
@@ -6,6 +6,7 @@ pub mod confirm;
 pub mod device;
 pub mod events;
 pub mod hash_key;
+pub mod import;
 pub mod man;
 pub mod new_key;
 pub mod sse;

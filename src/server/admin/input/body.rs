@@ -6,10 +6,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 
+use crate::model::import::MAX_IMPORT_BYTES;
 use crate::server::admin::problem::{Problem, ProblemKind};
-
-/// The largest body of an import.
-pub const MAX_IMPORT_BYTES: usize = 4 * 1024 * 1024;
 
 /// How much of a request's body is read.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +22,7 @@ pub struct BodyLimit {
 impl BodyLimit {
     /// For a client whose key is valid.
     pub const AUTHENTICATED: Self = Self { max_bytes: 64 * 1024, max_discarded_bytes: 1024 * 1024 };
-    /// For an import, from a client whose key is valid: a thousand records with long user agents.
+    /// For an import, from a client whose key is valid.
     pub const IMPORT: Self = Self { max_bytes: MAX_IMPORT_BYTES, max_discarded_bytes: 1024 * 1024 };
     /// For a client whose key may be in the body.
     pub const UNAUTHENTICATED: Self = Self { max_bytes: 4 * 1024, max_discarded_bytes: 0 };
