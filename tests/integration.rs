@@ -84,7 +84,9 @@ mod metrics {
 
 /// Moves from other systems: real packages and their tokens.
 mod migration {
+    mod devices;
     mod former;
+    mod importing;
     mod proxy;
     mod sources;
     mod switch;

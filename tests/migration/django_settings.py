@@ -1,6 +1,8 @@
 """Settings of a Django site whose logins are those of the package in the variable PACKAGE."""
 import os
 
+import django
+
 PACKAGE = os.environ["PACKAGE"]
 IS_AUTH_TOKEN = PACKAGE.startswith("django-auth-token")
 
@@ -13,8 +15,8 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ["DATABASE"],
-        # Seconds that a thread waits for another one's write.
-        "OPTIONS": {"timeout": 30},
+        # Seconds that a thread waits for another one's write. A transaction that reads first would not wait.
+        "OPTIONS": {"timeout": 30, **({"transaction_mode": "IMMEDIATE"} if django.VERSION >= (5, 1) else {})},
     }
 }
 INSTALLED_APPS = [
