@@ -27,8 +27,10 @@ mod admin_plane {
     mod audit_reuse;
     mod bad_fields;
     mod device_calls;
+    mod device_imports;
     mod devices;
     mod feed;
+    mod imports;
     mod live_tokens;
     mod locks;
     mod login_tokens;

@@ -16,7 +16,9 @@ mod admin_plane {
     mod audit;
     mod audit_forgery;
     mod device_calls;
+    mod device_imports;
     mod devices;
+    mod imports;
     mod inputs;
     mod locks;
     mod oauth;
@@ -60,6 +62,7 @@ mod process {
     mod client {
         mod events;
         mod failures;
+        mod imports;
         mod local;
         mod stats;
         mod support;

@@ -55,7 +55,8 @@ impl Service {
         forms: &[ForeignForm],
         now_ms: u64,
     ) -> Result<NewImport, ServiceError> {
-        let (created_at_ms, last_access_ms) = times(&record, now_ms)?;
+        let times = [("created_at", record.created_at_ms), ("last_access", record.last_access_ms)];
+        let (created_at_ms, last_access_ms) = past_times(times, now_ms)?;
         valid("user", rules::user(&record.new.user))?;
         record.new.check()?;
         let ends_at_ms = self.latest_end(&record, now_ms)?;
@@ -100,19 +101,25 @@ impl Service {
     }
 }
 
-/// Returns the times of the login and of the last access.
-fn times(record: &ImportRecord, now_ms: u64) -> Result<(u64, u64), ServiceError> {
-    for (field, time_ms) in [("created_at", record.created_at_ms), ("last_access", record.last_access_ms)] {
+/// Returns the first and the last time of a record, by the names of their fields. If only one is given, it is both; without
+/// any, both are now.
+pub(crate) fn past_times(
+    times: [(&'static str, Option<u64>); 2],
+    now_ms: u64,
+) -> Result<(u64, u64), ServiceError> {
+    for (field, time_ms) in times {
         if time_ms.is_some_and(|time_ms| time_ms > now_ms + CLOCK_TOLERANCE_MS) {
             return invalid(field, "is in the future");
         }
     }
-    let created_at_ms = record.created_at_ms.or(record.last_access_ms).unwrap_or(now_ms);
-    let last_access_ms = record.last_access_ms.unwrap_or(created_at_ms);
-    if created_at_ms > last_access_ms {
-        return invalid("created_at", "is after last_access");
+    let [(first, first_ms), (last, last_ms)] = times;
+    let (first_ms, last_ms) =
+        (first_ms.or(last_ms).unwrap_or(now_ms), last_ms.or(first_ms).unwrap_or(now_ms));
+    if first_ms > last_ms {
+        return invalid(first, &format!("is after {last}"));
     }
-    Ok((created_at_ms.min(now_ms), last_access_ms.min(now_ms)))
+    // Some systems write the first moment of 1970 for no time. In a user's index, it would not count as an access.
+    Ok((first_ms.min(now_ms).max(1), last_ms.min(now_ms).max(1)))
 }
 
 fn invalid<T>(field: &'static str, detail: &str) -> Result<T, ServiceError> {

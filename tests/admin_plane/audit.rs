@@ -155,6 +155,19 @@ impl Changes {
         let line = json!({"user": "bob"});
         self.make("DELETE /v1/users/{user}", "/v1/users/bob", None, "user.erase", |_| line);
     }
+
+    fn import(&mut self) {
+        let record = |user: &str| json!({"scheme": "sha256", "token": "hunter2", "user": user});
+        let records = [record("carol"), record("carol"), record("-")];
+        for (is_dry, imported) in [(true, 1), (false, 1), (false, 0)] {
+            let body = json!({"tokens": records, "dry_run": is_dry});
+            let mut line = json!({"count": 3, "imported": imported, "exists": 2 - imported, "rejected": 1});
+            if is_dry {
+                line["fields"] = "dry_run".into();
+            }
+            self.make("POST /v1/import", "/v1/import", Some(body), "token.import", |_| line);
+        }
+    }
 }
 
 #[test]
@@ -164,6 +177,8 @@ fn each_change_has_one_line_with_its_fields() {
     changes.change_tokens();
     changes.change_devices();
     changes.change_users();
+    changes.import();
+    assert!(!changes.server.log().contains("hunter2"));
     assert_eq!(all_lines(&changes.server, changes.lines.len()), changes.lines);
 
     let document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();

@@ -19,7 +19,7 @@ fn a_device_key_is_created_once() {
         assert!(login_token.chars().all(legal), "{login_token}");
         let expected = json!({
             "uuid": UUID, "user": "alice", "name": "My phone", "created_at": made["created_at"],
-            "last_login": null, "is_active": true, "user_agent": "é".repeat(256),
+            "last_login": null, "is_active": true, "user_agent": "é".repeat(256), "origin": null,
             "created": true, "login_token": made["login_token"],
         });
         assert_eq!(made, expected);

@@ -43,6 +43,7 @@ fn a_token_is_issued_with_all_its_fields() {
             ("takeover", json!(null)),
             ("device", json!(null)),
             ("is_authenticated", json!(true)),
+            ("origin", json!(null)),
             ("revoked_at", json!(null)),
             ("revoked_reason", json!(null)),
             ("scopes", json!([])),

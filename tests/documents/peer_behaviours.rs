@@ -34,7 +34,8 @@ fn each_behaviour_has_a_test_or_a_reason() {
 /// Whether a test exists, named by its file and its function.
 fn exists(root: &Path, test: &str) -> bool {
     let (file, function) = test.split_once("::").unwrap();
-    let (folder, keyword) = if file.ends_with(".py") { ("clients/python/tests", "def") } else { ("tests", "fn") };
+    let (folder, keyword) =
+        if file.ends_with(".py") { ("clients/python/tests", "def") } else { ("tests", "fn") };
     let text = fs::read_to_string(root.join(folder).join(file)).unwrap_or_default();
     text.contains(&format!("\n{keyword} {function}("))
 }

@@ -332,7 +332,10 @@ async fn imported_device_without_entry(on: &TestStore) -> Damage {
         let (new, key) = import_device(on, user).await;
         let (device, member) = (&new.device, new.device.id.to_string());
         match user {
-            "short uuid" => run(on, "ZADD", &[&key, "XX", &(NOW_MS + DAY_MS).to_string(), &member]),
+            "short uuid" => {
+                run(on, "ZADD", &[&key, "XX", &(NOW_MS + DAY_MS).to_string(), &member]);
+                run(on, "PEXPIRE", &[&key, &DAY_MS.to_string()]);
+            }
             _ => run(on, "ZREM", &[&key, &member]),
         }
         if user == "rotated uuid" {

@@ -15,8 +15,8 @@ use crate::foreign::scheme::django_auth_token_key;
 /// The export to import.
 #[derive(Debug, Args)]
 pub struct ImportSessions {
-    /// System that made the token strings
-    #[arg(long, value_name = "NAME", value_parser = schemes())]
+    /// System that made the token strings, or its device keys
+    #[arg(long, value_name = "NAME", value_parser = formats())]
     format: String,
     /// File with Django's SECRET_KEY, to hash the plaintext tokens of django-auth-token
     #[arg(long, value_name = "PATH")]
@@ -31,21 +31,51 @@ pub struct ImportSessions {
     pub(crate) admin: AdminFlags,
 }
 
-fn schemes() -> PossibleValuesParser {
-    PossibleValuesParser::new(Scheme::ALL.map(Scheme::name))
+/// The name of the format of device keys.
+const DEVICES: &str = "django-auth-token-devices";
+
+fn formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(Scheme::ALL.into_iter().map(Scheme::name).chain([DEVICES]))
+}
+
+/// What the lines of an export are.
+pub(super) enum Format {
+    /// Sessions with token strings of this scheme; the key hashes those in plaintext.
+    Tokens(Scheme, Option<hmac::Key>),
+    /// Device keys of django-auth-token.
+    Devices,
+}
+
+impl Format {
+    /// The list of records in the body of the call.
+    pub(super) fn list(&self) -> &'static str {
+        match self {
+            Self::Tokens(..) => "tokens",
+            Self::Devices => "devices",
+        }
+    }
+
+    /// The list of results in the answer.
+    pub(super) fn results(&self) -> &'static str {
+        match self {
+            Self::Tokens(..) => "results",
+            Self::Devices => "device_results",
+        }
+    }
 }
 
 impl ImportSessions {
-    /// Returns the scheme and the key with which its plaintext tokens are hashed.
+    /// Returns the format of the lines.
     ///
     /// # Errors
-    /// If the secret cannot be read, or the scheme needs none.
-    pub(super) fn scheme(&self) -> Result<(Scheme, Option<hmac::Key>), Failure> {
-        let scheme = Scheme::named(&self.format).ok_or_else(|| Failure::usage("--format", "is unknown"))?;
-        let Some(path) = &self.secret_file else { return Ok((scheme, None)) };
-        if scheme != Scheme::DjangoAuthToken {
+    /// If the secret cannot be read, or the format needs none.
+    pub(super) fn format(&self) -> Result<Format, Failure> {
+        let scheme = Scheme::named(&self.format);
+        if self.secret_file.is_some() && scheme != Some(Scheme::DjangoAuthToken) {
             return Err(Failure::usage("--secret-file", "is only for --format django-auth-token"));
         }
+        let Some(scheme) = scheme else { return Ok(Format::Devices) };
+        let Some(path) = &self.secret_file else { return Ok(Format::Tokens(scheme, None)) };
         let content = read_bounded(path).map_err(|error| {
             Failure::usage("--secret-file", &format!("cannot read the file {}: {error}", path.display()))
         })?;
@@ -54,6 +84,6 @@ impl ImportSessions {
         let mut lines = content.split(|byte| matches!(byte, b'\n' | b'\r'));
         let secret = lines.find(|line| !line.trim_ascii().is_empty());
         let secret = secret.ok_or_else(|| Failure::usage("--secret-file", "names an empty file"))?;
-        Ok((scheme, Some(django_auth_token_key(secret))))
+        Ok(Format::Tokens(scheme, Some(django_auth_token_key(secret))))
     }
 }

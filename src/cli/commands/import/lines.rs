@@ -1,12 +1,12 @@
 //! Reads an export line by line, and makes batches of records.
 
 use std::io::{self, BufRead, Read as _};
+use std::sync::Arc;
 
-use ring::hmac;
 use serde_json::Value;
 
+use super::args::Format;
 use super::record::record;
-use crate::foreign::Scheme;
 use crate::model::import::{MAX_IMPORT_BYTES, MAX_IMPORTS};
 
 /// The longest line. A record has a few hundred bytes.
@@ -32,8 +32,7 @@ pub(super) struct Batch {
 /// Reads an export.
 pub(super) struct Lines<R> {
     input: R,
-    scheme: Scheme,
-    key: Option<hmac::Key>,
+    format: Arc<Format>,
     from_line: u64,
     line: u64,
     bytes_read: u64,
@@ -41,8 +40,8 @@ pub(super) struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     /// Reads an export from this line on.
-    pub(super) fn new(input: R, (scheme, key): (Scheme, Option<hmac::Key>), from_line: u64) -> Self {
-        Self { input, scheme, key, from_line, line: 0, bytes_read: 0 }
+    pub(super) fn new(input: R, format: Arc<Format>, from_line: u64) -> Self {
+        Self { input, format, from_line, line: 0, bytes_read: 0 }
     }
 
     /// Reads the next batch; `None` at the end of the export. Blank lines are left out.
@@ -64,7 +63,7 @@ impl<R: BufRead> Lines<R> {
             let read = if text.len() > MAX_LINE_BYTES {
                 Err(format!("is longer than {MAX_LINE_BYTES} bytes"))
             } else {
-                record(&text, self.scheme, self.key.as_ref())
+                record(&text, &self.format)
             };
             match read {
                 Ok(record) => {
@@ -111,9 +110,10 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::foreign::Scheme;
 
     fn batches(export: &str, from_line: u64) -> Vec<Batch> {
-        let mut lines = Lines::new(export.as_bytes(), (Scheme::Drf, None), from_line);
+        let mut lines = Lines::new(export.as_bytes(), Arc::new(Format::Tokens(Scheme::Drf, None)), from_line);
         std::iter::from_fn(|| lines.batch().unwrap()).collect()
     }
 

@@ -3,17 +3,29 @@
 use ring::hmac;
 use serde_json::{Map, Value};
 
+use super::args::Format;
 use crate::foreign::Scheme;
 use crate::foreign::exported::digest_with_key;
 
-/// Makes the record of a line: its fields are those of the call. A plaintext token is replaced by its digest, so that it is
-/// never sent.
+/// Makes the record of a line: its fields are those of the call.
 ///
 /// # Errors
 /// Says what is wrong with the line, without a value of it.
-pub(super) fn record(line: &[u8], scheme: Scheme, key: Option<&hmac::Key>) -> Result<Value, String> {
-    let mut record: Map<String, Value> =
+pub(super) fn record(line: &[u8], format: &Format) -> Result<Value, String> {
+    let record: Map<String, Value> =
         serde_json::from_slice(line).map_err(|_| "is not a JSON object".to_owned())?;
+    match format {
+        Format::Tokens(scheme, key) => token_record(record, *scheme, key.as_ref()),
+        Format::Devices => Ok(record.into()),
+    }
+}
+
+/// Replaces a plaintext token by its digest, so that it is never sent.
+fn token_record(
+    mut record: Map<String, Value>,
+    scheme: Scheme,
+    key: Option<&hmac::Key>,
+) -> Result<Value, String> {
     match record.insert("scheme".into(), scheme.name().into()) {
         None => {}
         Some(Value::String(name)) if name == scheme.name() => {}
@@ -44,7 +56,7 @@ mod tests {
     use crate::foreign::scheme::django_auth_token_key;
 
     fn read(line: &str, scheme: Scheme) -> Result<Value, String> {
-        record(line.as_bytes(), scheme, None)
+        record(line.as_bytes(), &Format::Tokens(scheme, None))
     }
 
     #[test]
@@ -55,8 +67,17 @@ mod tests {
         let given = format!(r#"{{"scheme": "sanctum", "digest": "{abc}", "user": "u", "token": null}}"#);
         assert_eq!(read(&given, Scheme::Sanctum), Ok(expected));
         let key = django_auth_token_key(b"s3cret");
-        let hashed = record(br#"{"token": "abc"}"#, Scheme::DjangoAuthToken, Some(&key)).unwrap();
+        let hashed =
+            record(br#"{"token": "abc"}"#, &Format::Tokens(Scheme::DjangoAuthToken, Some(key))).unwrap();
         assert_eq!(hashed["digest"], "516efe03f9441424de9a50bfe2bebd7283fd930c00f8a4c89dd9e28b494f8ed2");
+    }
+
+    #[test]
+    fn the_line_of_a_device_key_is_its_record() {
+        let line = r#"{"user": "u", "uuid": "phone", "hash": "x"}"#;
+        let expected = json!({"user": "u", "uuid": "phone", "hash": "x"});
+        assert_eq!(record(line.as_bytes(), &Format::Devices), Ok(expected));
+        assert_eq!(record(b"7", &Format::Devices), Err("is not a JSON object".into()));
     }
 
     #[test]

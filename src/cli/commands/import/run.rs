@@ -2,6 +2,7 @@
 
 use std::io::{self, BufReader, IsTerminal as _};
 use std::pin::pin;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::args::ImportSessions;
+use super::args::{Format, ImportSessions};
 use super::lines::{Batch, Lines};
 use super::progress::ProgressOfLines;
 use super::summary::{Summary, show};
@@ -38,14 +39,14 @@ pub(crate) async fn run(
     output: Output,
     sessions: &ImportSessions,
 ) -> Result<(), Failure> {
-    let format = sessions.scheme()?;
+    let format = Arc::new(sessions.format()?);
     if io::stdin().is_terminal() {
         return Err(Failure::usage("import", "reads the export from standard input: doorward import < FILE"));
     }
-    let lines = Lines::new(BufReader::new(io::stdin()), format, sessions.from_line);
+    let lines = Lines::new(BufReader::new(io::stdin()), Arc::clone(&format), sessions.from_line);
     let batches = read_in_background(lines)?;
     let mut summary = Summary::default();
-    let outcome = send_all(client, sessions.dry_run, batches, &mut summary).await;
+    let outcome = send_all(client, (&format, sessions.dry_run), batches, &mut summary).await;
     output.print(&summary.json(sessions.dry_run), show)?;
     let go_on = format!("go on with --from-line {}", summary.last_line.max(sessions.from_line - 1) + 1);
     match outcome {
@@ -79,7 +80,7 @@ fn read_in_background(
 /// calls under way have ended, and no further one was made.
 async fn send_all(
     client: &AdminClient,
-    is_dry: bool,
+    (format, is_dry): (&Format, bool),
     batches: mpsc::Receiver<Read>,
     summary: &mut Summary,
 ) -> Result<bool, Failure> {
@@ -91,14 +92,14 @@ async fn send_all(
     let batches = batches.take_until(stop(signals, &progress, &mut is_stopped));
     let sent = batches.map(async |batch| {
         let batch = batch.map_err(|error| Failure::local(format!("the export cannot be read: {error}")))?;
-        let answer = send(client, &batch, is_dry, &progress).await?;
+        let answer = send(client, &batch, (format, is_dry), &progress).await?;
         Ok::<_, Failure>((batch, answer))
     });
     {
         let mut sent = pin!(sent.buffered(CALLS_AT_ONCE));
         while let Some(done) = sent.next().await {
             let (batch, answer) = done?;
-            summary.add(&batch, &answer).map_err(Failure::local)?;
+            summary.add(&batch, &answer[format.results()]).map_err(Failure::local)?;
             progress.advance(&batch, summary);
         }
     }
@@ -120,13 +121,13 @@ async fn stop(mut signals: StopSignals, progress: &ProgressOfLines, is_stopped: 
 async fn send(
     client: &AdminClient,
     batch: &Batch,
-    is_dry: bool,
+    (format, is_dry): (&Format, bool),
     progress: &ProgressOfLines,
 ) -> Result<Value, Failure> {
     if batch.records.is_empty() {
-        return Ok(json!({"results": []}));
+        return Ok(json!({format.results(): []}));
     }
-    let body = json!({"tokens": batch.records, "dry_run": is_dry});
+    let body = json!({format.list(): batch.records, "dry_run": is_dry});
     let mut wait = FIRST_WAIT;
     for _ in 0..MAX_REPEATS {
         match client.call(Method::POST, "/v1/import", Some(&body)).await {

@@ -35,8 +35,8 @@ impl Summary {
     ///
     /// # Errors
     /// If there is not one result for each record.
-    pub(super) fn add(&mut self, batch: &Batch, answer: &Value) -> Result<(), String> {
-        let results = answer["results"].as_array().map_or(&[][..], Vec::as_slice);
+    pub(super) fn add(&mut self, batch: &Batch, results: &Value) -> Result<(), String> {
+        let results = results.as_array().map_or(&[][..], Vec::as_slice);
         if results.len() != batch.records.len() {
             return Err("the node answered with another number of results".into());
         }
@@ -137,7 +137,7 @@ mod tests {
         for line in 1..=12 {
             let batch =
                 Batch { records: vec![json!({})], lines: vec![line], last_line: line, ..Batch::default() };
-            summary.add(&batch, &json!({"results": [rejected("user")]})).unwrap();
+            summary.add(&batch, &json!([rejected("user")])).unwrap();
         }
         let batch = Batch {
             records: vec![json!({}); 3],
@@ -147,8 +147,8 @@ mod tests {
             ..Batch::default()
         };
         let results = json!([{"status": "imported"}, {"status": "exists"}, rejected("scopes/0")]);
-        summary.add(&batch, &json!({"results": results})).unwrap();
-        assert!(summary.add(&batch, &json!({"results": []})).is_err());
+        summary.add(&batch, &results).unwrap();
+        assert!(summary.add(&batch, &json!([])).is_err());
         assert_eq!(
             show(&summary.json(false)),
             "1 imported, 1 imported before, 14 skipped\n  \

@@ -2,6 +2,8 @@
 
 pub mod devices;
 pub mod events;
+pub mod import_records;
+pub mod import_results;
 pub mod imports;
 pub mod metrics;
 pub mod openapi;

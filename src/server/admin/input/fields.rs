@@ -136,6 +136,20 @@ impl Fields {
         objects
     }
 
+    /// Like [`each_object`](Self::each_object); `None` if the list is not there.
+    pub fn each_object_if_any<T>(
+        &mut self,
+        name: &str,
+        max: usize,
+        read: impl FnMut(&mut Fields) -> Option<T>,
+    ) -> Option<Vec<Result<T, Vec<FieldError>>>> {
+        if self.has(name) {
+            return Some(self.each_object(name, max, read));
+        }
+        self.values.remove(name);
+        None
+    }
+
     /// Takes a list of strings that must be there. Empty if the list has an error.
     pub fn strings(&mut self, name: &str, max: usize) -> Vec<String> {
         let items = self.required(name, list(max)).unwrap_or_default();

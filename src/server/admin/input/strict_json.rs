@@ -11,8 +11,8 @@ use super::lossy_text::LossyText;
 
 /// The field whose text is only displayed. Applications copy it from a header, which may hold any bytes.
 const LOSSY_FIELD: &str = "user_agent";
-/// The list of an import whose records have that field.
-const RECORDS: &str = "tokens";
+/// The lists of an import whose records have that field.
+const RECORDS: [&str; 2] = ["tokens", "devices"];
 /// The most repeated names that are reported.
 const MAX_REPEATED: usize = 100;
 
@@ -124,7 +124,7 @@ impl<'de> Visitor<'de> for AnyValue<'_> {
 fn may_be_lossy(path: &JsonPath<'_>) -> bool {
     match path {
         JsonPath::Root => true,
-        JsonPath::Item(JsonPath::Field(JsonPath::Root, list), _) => *list == RECORDS,
+        JsonPath::Item(JsonPath::Field(JsonPath::Root, list), _) => RECORDS.contains(list),
         _ => false,
     }
 }

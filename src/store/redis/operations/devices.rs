@@ -140,7 +140,7 @@ impl RedisStore {
         let (hash_tag, args) = (id.hash_tag(), Args { user, uuid, locator: id.locator() });
         let at = (self.keys.devices(user), hash_tag);
         let script_call = ScriptCall::new(&self.scripts.rotate_device, at, call, &args);
-        let script_call = script_call.with_bytes([hash.as_bytes().as_slice()].into_iter());
+        let script_call = script_call.with_bytes([hash.as_bytes().as_slice()]);
         let answer: Vec<Value> = self.run_script(script_call).await?;
         match answer.as_slice() {
             [] => Ok(Err(Rejection::NotFound)),

@@ -20,6 +20,7 @@
 //! | `dw:l:{s}:<user>` | string | the marker of a locked user: since when (ms). No token is issued to the user, and each token has flag 32 | none: a lock lasts until it is removed |
 //! | `dw:r:{o}:<object>` | sorted set | reverse index: the ids of an object's tokens; `<object>` is a hash of type and id | that of the longest-lived entry |
 //! | `dw:f:{a}:<alias>` | string | the id of an imported token, by the digest of its foreign string ([`foreign`](crate::foreign)); written after the record | until the token's latest end |
+//! | `dw:g:{a}:<uuid>` | sorted set | reverse index: the ids of the device keys that were imported with a uuid, by its digest, written after the keys; an entry without a key keeps a removed key from being imported again | that of the longest-lived entry |
 //! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
 //! | `dw:m:schema` | string | the schema version | none |
 //! | `dw:m:probe`, `dw:m:probe:{s}` | | never exist: deleting one checks that the server takes writes; on a Cluster, in a slot of that master | |
@@ -38,6 +39,7 @@
 //! | `dw:u` | `<locator>` | until when the token is kept, ms; of a revoked token that + 2^50 |
 //! | `dw:a` | `<locator>` | until when the token's takeovers are kept, ms |
 //! | `dw:v` | `<token id><takeover's locator>` | until when the takeover is kept, ms |
+//! | `dw:g` | `<device key's id>` | until when the device key is kept, ms |
 //! | `dw:r` | `<token id>` | until when the token can be kept: its latest expiry and the grace (s) × 2^20 + time of writing (s) modulo 2^20 |
 //!
 //! The time of writing tells a stale entry from one whose token is being written just now (operations/reverse_index.rs).
@@ -52,6 +54,7 @@
 //! |---|---|
 //! | `dw:u`, `dw:k` | with the token or device key, if a script removes it; once expired, by later writes, which look at up to 8 keys of a user with more than 32 device keys |
 //! | `dw:a` | once expired, by later writes |
+//! | `dw:g` | once expired, by later writes |
 //! | `dw:v` | once expired, by later writes; at once if the takeover was refused or erased. The early end of a takeover shortens its entry to `takeover-retention` from then |
 //! | `dw:r` | when the token is revoked; when the object is taken from the token or its tokens are listed or revoked, if the token does not name it and the entry is a minute old; once expired, by later writes |
 //! | field `p` of a token | when eight later secrets are remembered as rotated out |

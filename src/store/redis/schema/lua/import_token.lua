@@ -5,8 +5,8 @@
 --          new   the token, see shared/issuing.lua
 --          dry   true: only says what would happen
 -- ARGV[3…] the fields of the token's hash
--- Returns {1} if the token was imported; {0} if the user has too many; {3} if the user is locked; {2, field i} of a token that is there already, revoked
--- or not.
+-- Returns {1} if the token was imported; {0} if the user has too many; {3} if the user is locked; {2, field i} of a token that
+-- is there already, revoked or not.
 local _, err = load_or_purge(a.new.locator, true)
 if err then return err end
 local terms = redis.call('HGET', key('t', a.new.locator), 'i')
