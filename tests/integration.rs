@@ -35,7 +35,7 @@ mod admin_plane {
     mod locks;
     mod login_tokens;
     mod oauth;
-    mod oauth_calls;
+    pub mod oauth_calls;
     mod oauth_clients;
     mod oauth_outage;
     mod openapi;
@@ -131,6 +131,7 @@ mod validation_plane {
     mod batch;
     mod credentials;
     mod fast_path;
+    mod foreign;
     pub mod grpc;
     mod places;
     mod renewal;
@@ -138,6 +139,7 @@ mod validation_plane {
     mod scopes;
     mod support;
     mod upgrade;
+    mod upgrade_foreign;
 }
 
 mod common;

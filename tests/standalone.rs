@@ -22,7 +22,7 @@ mod admin_plane {
     mod inputs;
     mod locks;
     mod oauth;
-    mod oauth_calls;
+    pub mod oauth_calls;
     mod oauth_requests;
     mod refusals;
     mod related;
@@ -96,13 +96,15 @@ mod validation_plane {
     mod access_log;
     mod auth;
     mod cookies;
+    mod foreign;
     mod places;
     mod renewal;
     mod route_checks;
     mod routes;
     mod scopes;
-    mod support;
+    pub mod support;
     mod upgrade;
+    mod upgrade_foreign;
 }
 
 mod common;

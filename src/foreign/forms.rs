@@ -6,7 +6,7 @@ use ring::hmac;
 
 use super::digest::ForeignDigest;
 use super::form::ForeignForm;
-use super::form_set::FormSet;
+use super::form_set::{FormList, FormSet};
 use super::scheme::{Scheme, django_auth_token_key};
 use crate::token_string::TokenKind;
 
@@ -21,6 +21,7 @@ pub struct ForeignForms {
     configured: Vec<ForeignForm>,
     /// Of each form.
     keys: Vec<FormKeys>,
+    list: FormList,
 }
 
 /// The keys of a form, from its secrets.
@@ -35,7 +36,8 @@ struct FormKeys {
 impl ForeignForms {
     /// Prepares these forms. Their places in the list are those of a [`FormSet`].
     pub fn new(configured: Vec<ForeignForm>) -> Self {
-        Self { keys: configured.iter().map(FormKeys::of).collect(), configured }
+        let list = FormList::of(&configured);
+        Self { keys: configured.iter().map(FormKeys::of).collect(), configured, list }
     }
 
     /// The forms as they are configured.
@@ -56,7 +58,7 @@ impl ForeignForms {
         set: FormSet,
         now_ms: u64,
     ) -> impl Iterator<Item = ForeignDigest> + 'a {
-        let may_be_foreign = !is_native(string);
+        let (may_be_foreign, set) = (!is_native(string), set.for_list(self.list));
         let forms = self.configured.iter().zip(&self.keys).enumerate();
         let forms = forms.filter(move |(place, (form, _))| {
             may_be_foreign && set.has(*place) && form.until_ms.is_none_or(|until_ms| now_ms < until_ms)

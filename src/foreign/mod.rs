@@ -20,7 +20,7 @@ pub mod shape;
 pub use self::device::UuidDigest;
 pub use self::digest::{AliasName, ForeignDigest};
 pub use self::form::ForeignForm;
-pub use self::form_set::FormSet;
+pub use self::form_set::{FormList, FormSet};
 pub use self::forms::ForeignForms;
 pub use self::pbkdf2::Pbkdf2Hash;
 pub use self::scheme::{Scheme, SourceDigest};

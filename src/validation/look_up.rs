@@ -74,7 +74,7 @@ impl Validator {
     pub(crate) fn refuse(&self, read: Option<&Arc<TokenRecord>>) -> Result<(), StoreError> {
         let now_ms = self.service.clock().now_ms();
         // A renewal changes nothing for a locked token.
-        if let Some(record) = read.filter(|record| record.has_expired(now_ms) && !record.is_locked) {
+        if let Some(record) = read.filter(|record| record.has_expired(now_ms) && !record.is_locked()) {
             if self.reader.may_be_renewed(record, now_ms) {
                 let reason = "the token has expired, unless another node is about to write a renewal";
                 return Err(StoreError::Unavailable(reason.into()));

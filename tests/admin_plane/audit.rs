@@ -83,9 +83,9 @@ impl Changes {
         let third = self.issue("alice", Some(&first["id"]));
         let path = token_path(&second["id"]);
         let about = |besides: Value| merged(&json!({"token": second["id"], "user": "alice"}), besides);
-        let slug = json!({"auth_slug": "web", "allowed_cookie": false});
+        let slug = json!({"auth_slug": "web", "allowed_cookie": false, "idle_seconds": 60, "scopes": ["a"]});
         self.make("PATCH /v1/tokens/{id}", &path, Some(slug), "token.change", |_| {
-            about(json!({"fields": "auth_slug,allowed_cookie"}))
+            about(json!({"fields": "auth_slug,scopes,allowed_cookie,idle_seconds"}))
         });
         for (template, action) in [("rotate", "token.rotate"), ("confirm", "token.confirm")] {
             let (template, path) =
@@ -152,6 +152,12 @@ impl Changes {
         let all_but_one = format!("/v1/users/bob/tokens?except={}", text(&kept["id"]));
         let line = json!({"user": "bob", "except": kept["id"], "count": 1});
         self.make("DELETE /v1/users/{user}/tokens", &all_but_one, None, "user.revoke", |_| line);
+        let lock = "/v1/users/bob/lock";
+        for (method, action) in [("PUT", "user.lock"), ("DELETE", "user.unlock")] {
+            let template = format!("{method} /v1/users/{{user}}/lock");
+            self.make(&template, lock, None, action, |_| json!({"user": "bob"}));
+            self.make(&template, lock, None, action, |_| json!({"user": "bob", "count": 0}));
+        }
         let line = json!({"user": "bob"});
         self.make("DELETE /v1/users/{user}", "/v1/users/bob", None, "user.erase", |_| line);
     }

@@ -40,6 +40,7 @@ fn a_token_is_issued_with_all_its_fields() {
         for (name, value) in [
             ("is_active", json!(true)),
             ("locked", json!(false)),
+            ("origin", json!(null)),
             ("takeover", json!(null)),
             ("device", json!(null)),
             ("is_authenticated", json!(true)),

@@ -9,6 +9,7 @@ pub mod devices;
 pub mod fake_sentinel;
 pub mod fake_time;
 pub mod feed;
+pub mod foreign;
 pub mod http;
 pub mod http2;
 pub mod imported_devices;

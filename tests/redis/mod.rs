@@ -5,6 +5,7 @@ mod backup;
 mod clock;
 mod cluster;
 mod doctor;
+mod foreign;
 mod inspection;
 mod nodes;
 mod outage;

@@ -131,7 +131,7 @@ async fn a_lock_and_a_login_are_linearizable(kind: StoreKind) {
         assert!(is_changed);
         let record = on.record(token.record.id).await.unwrap();
         match issued {
-            Ok(_) => assert!(record.unwrap().is_locked, "issued before the lock"),
+            Ok(_) => assert!(record.unwrap().is_locked(), "issued before the lock"),
             Err(rejection) => assert_eq!((rejection, record), (Rejection::UserLocked, None)),
         }
     }
@@ -151,7 +151,7 @@ async fn a_lock_beside_an_unlock_takes_all_tokens_or_none(kind: StoreKind) {
         at_once(time, set(true), set(false)).await;
         let is_locked = on.store.is_locked("alice").await.unwrap();
         let tokens = on.store.user_tokens("alice", NOW_MS).await.unwrap();
-        assert!(tokens.iter().all(|token| token.record.is_locked == is_locked), "{is_locked} {tokens:?}");
+        assert!(tokens.iter().all(|token| token.record.is_locked() == is_locked), "{is_locked} {tokens:?}");
     }
 }
 

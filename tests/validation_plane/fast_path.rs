@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::thread;
 
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::{base64, percent};
 use crate::common::http::{Client, Response};
@@ -138,7 +138,11 @@ fn lines(server: &Server) -> Vec<String> {
         lines.push(format!("Cookie: {}", cookie(token)));
         lines.push(format!("cookie: a=b;doorward=\"{}\" ; c=d", text(token)));
     }
-    for token in [&alice["token"], &bob["token"], &json!("x".repeat(64)), &json!("ab".repeat(20))] {
+    let imported = json!({"tokens": [{"scheme": "drf", "token": "cd".repeat(20), "user": "carol"}]});
+    assert_eq!(server.call("POST", "/v1/import", Some(&imported)).status, 200);
+    let [malformed, unknown, imported] =
+        ["x".repeat(64), "ab".repeat(20), "cd".repeat(20)].map(Value::String);
+    for token in [&alice["token"], &bob["token"], &malformed, &unknown, &imported] {
         let token = text(token);
         lines.push(format!("x-TOKEN: {token}"));
         lines.push(format!("X-Token:  token  {token}"));

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use super::access_mark::AccessMark;
+use super::bars::Bars;
 use super::cached::{Cached, GappedText};
 use super::change::TokenChange;
 use super::details::TokenDetails;
@@ -33,10 +34,8 @@ pub struct TokenRecord {
     pub created_at_ms: u64,
     /// False once it is revoked.
     pub is_active: bool,
-    /// True while its user is locked: it opens nothing, and nothing of it is lost.
-    pub is_locked: bool,
-    /// False while its second factor is still to be shown: it opens nothing yet.
-    pub is_authenticated: bool,
+    /// What keeps it from opening anything while it is active.
+    pub bars: Bars,
     /// Whether a cookie may carry it.
     pub allowed_cookie: bool,
     /// Whether the Authorization header may carry it.
@@ -120,6 +119,16 @@ impl TokenRecord {
         self.texts.scopes().into_iter().flat_map(|scopes| scopes.split(' '))
     }
 
+    /// True while its user is locked: it opens nothing, and nothing of it is lost.
+    pub fn is_locked(&self) -> bool {
+        self.bars.has(Bars::LOCKED)
+    }
+
+    /// False while its second factor is still to be shown: it opens nothing yet.
+    pub fn is_authenticated(&self) -> bool {
+        !self.bars.has(Bars::PENDING)
+    }
+
     /// Judges a secret at `now_ms` over the transport `via`; `None` allows every transport.
     pub fn judge(&self, secret_hash: &SecretHash, via: Option<Transport>, now_ms: u64) -> RecordVerdict {
         let is_allowed = match via {
@@ -128,7 +137,7 @@ impl TokenRecord {
             None => true,
         };
         // The verdict on a locked token says nothing about the secret: no secret of it counts as wrong or reused.
-        if !self.is_active || self.is_locked {
+        if !self.is_active || self.is_locked() {
             RecordVerdict::Refused
         } else if self.expires_at_ms <= now_ms {
             RecordVerdict::Expired
@@ -136,7 +145,7 @@ impl TokenRecord {
             mismatch
         } else if !is_allowed {
             RecordVerdict::Refused
-        } else if !self.is_authenticated {
+        } else if !self.is_authenticated() {
             RecordVerdict::Pending
         } else {
             RecordVerdict::Admitted

@@ -92,7 +92,7 @@ impl<'a> TokenJson<'a> {
             expires_at: timestamp(record.expires_at_ms),
             ends_at: timestamp(record.ends_at_ms),
             is_active: record.is_active,
-            locked: record.is_locked,
+            locked: record.is_locked(),
             user_agent: &details.user_agent,
             expiration: details.expiration,
             ip: details.ip,
@@ -106,7 +106,7 @@ impl<'a> TokenJson<'a> {
                 .active_takeover(now_ms)
                 .map(|takeover| TakeoverJson::of_active(takeover, record)),
             device: record.device(),
-            is_authenticated: record.is_authenticated,
+            is_authenticated: record.is_authenticated(),
             origin: details.origin.map(Scheme::name),
             revoked_at: revoked.map(|revoked| timestamp(revoked.at_ms)),
             revoked_reason: revoked.and_then(|revoked| revoked.reason).map(RevokeReason::name),

@@ -13,7 +13,7 @@ use hyper::header::HeaderName;
 use super::auth_scheme::after_scheme;
 use super::cookie_value::CookieReader;
 use crate::config::Config;
-use crate::foreign::FormSet;
+use crate::foreign::{ForeignForm, FormList, FormSet};
 use crate::values::{CookieDecoding, HeaderScheme};
 
 /// The places where credentials may stand. Clones share them; a reload replaces those of foreign forms.
@@ -98,13 +98,15 @@ impl MorePlaces {
         Self { schemes: schemes(config), cookies: cookies(config) }
     }
 
+    /// Whether these are not just `Bearer` and the token cookie, both for native strings only.
     fn is_any(&self) -> bool {
-        let is_default = |scheme: &SchemePlace| {
-            scheme.scheme.is_like(&HeaderScheme::bearer()) && scheme.forms == FormSet::NONE
-        };
-        let is_native = |cookie: &CookiePlace| cookie.forms == FormSet::NONE;
-        !(self.schemes.len() == 1 && self.schemes.iter().all(is_default))
-            || !(self.cookies.len() == 1 && self.cookies.iter().all(is_native))
+        let (MorePlaces { schemes, cookies }, bearer) = (self, HeaderScheme::bearer());
+        match (&schemes[..], &cookies[..]) {
+            ([scheme], [cookie]) => {
+                !scheme.scheme.is_like(&bearer) || !scheme.forms.is_empty() || !cookie.forms.is_empty()
+            }
+            _ => true,
+        }
     }
 
     /// Returns the token string in a line of the header and the forms that it may have there, or `None` if the line has
@@ -128,14 +130,17 @@ impl SchemePlace {
     }
 }
 
+/// Returns the foreign forms, and the set of each.
+fn forms(config: &Config) -> impl Iterator<Item = (&ForeignForm, FormSet)> {
+    let list = FormList::of(&config.foreign);
+    config.foreign.iter().enumerate().map(move |(at, form)| (form, FormSet::of(at).in_list(list)))
+}
+
 /// Returns the schemes of the header, the bare value last: `Bearer` alone is that scheme without a token string.
 fn schemes(config: &Config) -> Vec<SchemePlace> {
     let native = config.header_schemes.iter().map(|scheme| (scheme, FormSet::NONE));
-    let foreign = config
-        .foreign
-        .iter()
-        .enumerate()
-        .flat_map(|(at, form)| form.header_schemes.iter().map(move |scheme| (scheme, FormSet::of(at))));
+    let foreign =
+        forms(config).flat_map(|(form, forms)| form.header_schemes.iter().map(move |scheme| (scheme, forms)));
     let mut places: Vec<SchemePlace> = Vec::new();
     for (scheme, forms) in native.chain(foreign) {
         match places.iter_mut().find(|place| place.scheme.is_like(scheme)) {
@@ -156,7 +161,7 @@ fn cookies(config: &Config) -> Vec<CookiePlace> {
     for cookie in &config.further_cookies {
         places.push(place(&cookie.name, Rank::Native, CookieReader::new(cookie.decoding, &cookie.secrets)));
     }
-    for (at, form) in config.foreign.iter().enumerate() {
+    for (form, forms) in forms(config) {
         for name in &form.cookies {
             let known = places.iter().position(|place| place.name == *name);
             let known = known.unwrap_or_else(|| {
@@ -165,7 +170,7 @@ fn cookies(config: &Config) -> Vec<CookiePlace> {
             });
             // The token cookie, too: a native string has nothing to be decoded.
             places[known].reader = CookieReader::new(CookieDecoding::Percent, &[]);
-            places[known].forms = places[known].forms.union(FormSet::of(at));
+            places[known].forms = places[known].forms.union(forms);
         }
     }
     places

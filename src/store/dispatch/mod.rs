@@ -1,6 +1,5 @@
 //! Dispatches each operation to the embedded store or to Redis.
 
-pub mod aliases;
 pub mod devices;
 pub mod imported_devices;
 pub mod imports;

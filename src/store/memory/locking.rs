@@ -3,6 +3,7 @@
 use super::memory_store::MemoryStore;
 use super::shard::edit;
 use crate::model::event::{Event, EventKind};
+use crate::model::token::Bars;
 use crate::store::call::Call;
 use crate::token_string::HashTag;
 
@@ -16,9 +17,11 @@ impl MemoryStore {
         let active = shard.tokens_of(user).filter(|token| token.record.is_active);
         let ids: Vec<_> = active.map(|token| token.record.id).collect();
         for id in ids {
-            if let Some(token) = shard.tokens.get_mut(&id).filter(|token| token.record.is_locked != is_locked)
+            if let Some(token) =
+                shard.tokens.get_mut(&id).filter(|token| token.record.is_locked() != is_locked)
             {
-                edit(token).is_locked = is_locked;
+                let record = edit(token);
+                record.bars = record.bars.with(Bars::LOCKED, is_locked);
             }
         }
         if is_changed {

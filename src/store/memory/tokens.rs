@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::memory_store::MemoryStore;
 use super::shard::{UserShard, edit};
 use crate::model::event::{Event, EventKind};
-use crate::model::token::{Token, TokenChange, TokenRecord, Touch};
+use crate::model::token::{Bars, Token, TokenChange, TokenRecord, Touch};
 use crate::store::call::Call;
 use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::{HashTag, TokenId};
@@ -46,7 +46,7 @@ impl MemoryStore {
         if !token.record.is_active {
             return if change.edits() { Err(Rejection::Revoked) } else { Ok(token.clone()) };
         }
-        if token.record.is_locked && change.opens() {
+        if token.record.is_locked() && change.opens() {
             return Err(Rejection::UserLocked);
         }
         let ends_at_ms = token.record.end_after(change, call.now_ms).ok_or(Rejection::LifetimeOver)?;
@@ -58,7 +58,7 @@ impl MemoryStore {
         let user = record.user().to_owned();
         let (mut happened, mut acts_until_ms) = (Vec::new(), None);
         if let Some(rotation) = change.rotate {
-            if !record.is_authenticated {
+            if !record.is_authenticated() {
                 return Err(Rejection::Pending);
             }
             if !record.rotate(rotation, call.now_ms) {
@@ -66,8 +66,8 @@ impl MemoryStore {
             }
             happened.push(EventKind::TokenRotated);
         }
-        if change.confirm && !record.is_authenticated {
-            record.is_authenticated = true;
+        if change.confirm && !record.is_authenticated() {
+            record.bars = record.bars.with(Bars::PENDING, false);
             happened.push(EventKind::TokenConfirmed);
         }
         if let Some(slug) = &change.auth_slug {

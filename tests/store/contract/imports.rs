@@ -46,7 +46,7 @@ async fn an_imported_token_reads_back_whole(kind: StoreKind) {
     assert_eq!(on.token(token, NOW_MS).await.as_ref(), Some(token));
     assert_eq!(on.record(token.record.id).await.unwrap().as_ref(), Some(&token.record));
     assert_eq!(on.store.user_tokens("alice", NOW_MS).await.unwrap(), std::slice::from_ref(token));
-    assert_eq!(on.store.alias(digest, NOW_MS).await.unwrap(), Some(token.record.id));
+    assert_eq!(on.alias(digest, NOW_MS).await, Some(token.record.id));
     let of_object: Vec<_> = on.store.object_tokens(&order("7"), NOW_MS).await.unwrap();
     assert_eq!(of_object.iter().map(|token| token.record.id).collect::<Vec<_>>(), [token.record.id]);
     let imported = Event {
@@ -99,18 +99,18 @@ async fn a_record_without_an_alias_gets_one(kind: StoreKind) {
     let mut record = sample_import(&on, "alice", "string", NOW_MS);
     record.token = with_objects(record.token, vec![order("7")]);
     on.keep(&record.token, NOW_MS).await;
-    assert_eq!(on.store.alias(&record.digest, NOW_MS).await.unwrap(), None);
+    assert_eq!(on.alias(&record.digest, NOW_MS).await, None);
     let again = sample_import(&on, "alice", "string", NOW_MS + 1);
     assert_eq!(on.store.import(&[again.clone()], true, NOW_MS + 1).await.unwrap(), [ImportOutcome::Exists]);
-    assert_eq!(on.store.alias(&record.digest, NOW_MS + 1).await.unwrap(), None);
+    assert_eq!(on.alias(&record.digest, NOW_MS + 1).await, None);
     assert_eq!(import(&on.store, &again, NOW_MS + 1).await, ImportOutcome::Exists);
     let id = record.token.record.id;
-    assert_eq!(on.store.alias(&record.digest, NOW_MS + 1).await.unwrap(), Some(id));
+    assert_eq!(on.alias(&record.digest, NOW_MS + 1).await, Some(id));
     assert_eq!(on.token(&record.token, NOW_MS + 1).await, Some(record.token.clone()));
     // Until the end of the record, not of the repeated import.
     let ended_ms = record.token.record.ends_at_ms;
     on.age(ended_ms - NOW_MS);
-    assert_eq!(on.store.alias(&record.digest, ended_ms).await.unwrap(), None);
+    assert_eq!(on.alias(&record.digest, ended_ms).await, None);
 }
 
 async fn a_string_belongs_to_one_user(kind: StoreKind) {
@@ -137,7 +137,7 @@ async fn an_import_revokes_no_other_token(kind: StoreKind) {
     let expected = [ImportOutcome::Exists, ImportOutcome::TooManyTokens, ImportOutcome::Imported];
     assert_eq!(outcomes(true).await, expected);
     assert_eq!(outcomes(false).await, expected);
-    assert_eq!(on.store.alias(&second.digest, NOW_MS).await.unwrap(), None);
+    assert_eq!(on.alias(&second.digest, NOW_MS).await, None);
     assert_eq!(on.listed("alice", NOW_MS).await, [native.record.id, first.token.record.id]);
     // A login makes room: the imported token is the older one.
     assert_eq!(on.keep(&on.sample("alice", NOW_MS + 1), NOW_MS + 1).await, [first.token.record.id]);
@@ -151,7 +151,7 @@ async fn a_full_object_rejects_an_import(kind: StoreKind) {
     };
     assert_eq!(import(&on.store, &record("first"), NOW_MS).await, ImportOutcome::Imported);
     assert_eq!(import(&on.store, &record("second"), NOW_MS).await, ImportOutcome::ObjectFull);
-    assert_eq!(on.store.alias(&digest_of("second"), NOW_MS).await.unwrap(), None);
+    assert_eq!(on.alias(&digest_of("second"), NOW_MS).await, None);
     assert_eq!(on.listed("alice", NOW_MS).await.len(), 1);
 }
 
@@ -164,7 +164,7 @@ async fn a_dry_run_changes_nothing(kind: StoreKind) {
     assert_eq!(on.store.changes().imported.get(), 0);
     for NewImport { token, digest } in &records {
         assert_eq!(on.token(token, NOW_MS).await, None);
-        assert_eq!(on.store.alias(digest, NOW_MS).await.unwrap(), None);
+        assert_eq!(on.alias(digest, NOW_MS).await, None);
     }
 }
 
@@ -177,7 +177,7 @@ async fn a_thousand_tokens_are_one_import(kind: StoreKind) {
         let is_known = (300..600).contains(&at);
         assert_eq!(outcome, if is_known { ImportOutcome::Exists } else { ImportOutcome::Imported });
         let id = record.token.record.id;
-        assert_eq!(on.store.alias(&record.digest, NOW_MS).await.unwrap(), Some(id));
+        assert_eq!(on.alias(&record.digest, NOW_MS).await, Some(id));
         assert_eq!(on.listed(record.token.record.user(), NOW_MS).await, [id]);
     }
     assert_eq!(on.store.changes().imported.get(), 1000);
@@ -203,7 +203,7 @@ async fn imports_of_the_same_tokens_at_once_import_each_once(kind: StoreKind) {
     for record in records.iter() {
         let user = record.token.record.user();
         assert_eq!(on.store.user_events(user, NOW_MS).await.unwrap().len(), 1);
-        assert_eq!(on.store.alias(&record.digest, NOW_MS).await.unwrap(), Some(record.token.record.id));
+        assert_eq!(on.alias(&record.digest, NOW_MS).await, Some(record.token.record.id));
     }
 }
 
@@ -223,7 +223,7 @@ async fn a_string_imported_for_two_users_at_once_belongs_to_one(kind: StoreKind)
         let winner = outcomes.iter().position(|outcome| *outcome == ImportOutcome::Imported).unwrap();
         assert_eq!(outcomes[1 - winner], ImportOutcome::OtherUser);
         let id = records[winner].token.record.id;
-        assert_eq!(on.store.alias(&records[winner].digest, NOW_MS).await.unwrap(), Some(id));
+        assert_eq!(on.alias(&records[winner].digest, NOW_MS).await, Some(id));
         assert_eq!(on.listed(&users[winner], NOW_MS).await, [id]);
         let of_other = on.store.user_tokens(&users[1 - winner], NOW_MS).await.unwrap();
         assert!(of_other.iter().all(|token| !token.record.is_active));

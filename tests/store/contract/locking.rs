@@ -1,14 +1,16 @@
 //! Locking a user: every token is refused, none is lost, and none is issued.
 
 use doorward::internals::model::event::EventKind;
+use doorward::internals::model::import::ImportOutcome;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
-use doorward::internals::model::token::{RecordVerdict, Rotation};
+use doorward::internals::model::token::{Bars, RecordVerdict, Rotation};
 use doorward::internals::store::{Rejection, StoreLimits};
 use doorward::internals::token_string;
 use doorward::{Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
+use crate::common::imports::{import, sample_import};
 use crate::common::store::{
     DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, edited, touch, users_of_one_shard,
 };
@@ -22,6 +24,7 @@ each_store! {
     an_access_on_its_way_does_not_unlock,
     an_expired_token_in_its_grace_is_locked,
     a_locked_token_is_changed_and_revoked,
+    an_import_for_a_locked_user_is_rejected,
     an_erasure_keeps_the_lock,
     a_user_with_many_tokens_is_locked,
 }
@@ -40,7 +43,7 @@ async fn verdict(on: &TestStore, token: &Token, now_ms: u64) -> RecordVerdict {
 }
 
 fn locked(token: &Token) -> Token {
-    edited(token.clone(), |record| record.is_locked = true)
+    edited(token.clone(), |record| record.bars = Bars::LOCKED)
 }
 
 async fn a_lock_refuses_every_token_and_loses_none(kind: StoreKind) {
@@ -148,7 +151,7 @@ async fn an_access_on_its_way_does_not_unlock(kind: StoreKind) {
     let late = touch(&token, LATER_MS, Some(renewed_ms));
     on.store.touch(&[late], LATER_MS + 1).await.unwrap();
     let record = on.record(token.record.id).await.unwrap().unwrap();
-    assert_eq!((record.is_locked, record.expires_at_ms), (true, renewed_ms));
+    assert_eq!((record.is_locked(), record.expires_at_ms), (true, renewed_ms));
     set(&on, "alice", false).await;
     assert_eq!(verdict(&on, &token, renewed_ms - 1).await, RecordVerdict::Admitted);
 }
@@ -171,13 +174,30 @@ async fn a_locked_token_is_changed_and_revoked(kind: StoreKind) {
     set(&on, "alice", true).await;
     let slug = TokenChange { auth_slug: Some(Some("web".into())), ..TokenChange::default() };
     let shown = on.store.change(changed.record.id, &slug, LATER_MS).await.unwrap().unwrap();
-    assert_eq!((shown.record.is_locked, shown.record.auth_slug()), (true, Some("web")));
+    assert_eq!((shown.record.is_locked(), shown.record.auth_slug()), (true, Some("web")));
     let revoking = TokenChange::revoking(RevokeReason::Ended);
     let shown = on.store.change(revoked.record.id, &revoking, LATER_MS).await.unwrap().unwrap();
-    assert_eq!((shown.record.is_active, shown.record.is_locked), (false, false));
+    assert_eq!((shown.record.is_active, shown.record.is_locked()), (false, false));
     set(&on, "alice", false).await;
     assert_eq!(verdict(&on, &changed, LATER_MS).await, RecordVerdict::Admitted);
     assert_eq!(verdict(&on, &revoked, LATER_MS).await, RecordVerdict::Refused);
+}
+
+async fn an_import_for_a_locked_user_is_rejected(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let [before, later] = ["1", "2"].map(|string| sample_import(&on, "alice", string, LATER_MS));
+    assert_eq!(import(&on.store, &before, LATER_MS).await, ImportOutcome::Imported);
+    set(&on, "alice", true).await;
+    assert_eq!(verdict(&on, &before.token, LATER_MS).await, RecordVerdict::Refused);
+    assert_eq!(import(&on.store, &before, LATER_MS).await, ImportOutcome::Exists);
+    for is_dry in [true, false] {
+        let outcomes = on.store.import(std::slice::from_ref(&later), is_dry, LATER_MS).await.unwrap();
+        assert_eq!(outcomes, [ImportOutcome::UserLocked]);
+    }
+    assert_eq!(on.store.alias(&later.digest, LATER_MS).await.unwrap(), None);
+    set(&on, "alice", false).await;
+    assert_eq!(verdict(&on, &before.token, LATER_MS).await, RecordVerdict::Admitted);
+    assert_eq!(import(&on.store, &later, LATER_MS).await, ImportOutcome::Imported);
 }
 
 async fn an_erasure_keeps_the_lock(kind: StoreKind) {
@@ -202,7 +222,7 @@ async fn a_user_with_many_tokens_is_locked(kind: StoreKind) {
     }
     set(&on, "alice", true).await;
     let tokens = on.store.user_tokens("alice", NOW_MS + MANY).await.unwrap();
-    assert_eq!(tokens.iter().filter(|token| token.record.is_locked).count() as u64, MANY);
+    assert_eq!(tokens.iter().filter(|token| token.record.is_locked()).count() as u64, MANY);
     set(&on, "alice", false).await;
     assert_eq!(verdict(&on, &last, NOW_MS + MANY).await, RecordVerdict::Admitted);
 }

@@ -4,7 +4,7 @@ use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::{
     ActiveTakeover, EndedTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Takeover,
 };
-use doorward::internals::model::token::Rotation;
+use doorward::internals::model::token::{Bars, Rotation};
 use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string;
@@ -99,7 +99,7 @@ async fn a_new_takeover_replaces_the_current_one(kind: StoreKind) {
 async fn a_refused_takeover_changes_nothing(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    let pending = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
+    let pending = edited(on.sample("alice", NOW_MS), |c| c.bars = Bars::PENDING);
     on.keep(&pending, NOW_MS).await;
     let gone = on.issue("alice", NOW_MS).await;
     on.revoke(&gone, NOW_MS).await;

@@ -1,11 +1,12 @@
 //! Changing the idle time and the lifetime of a token.
 
 use doorward::internals::model::takeover::NewTakeover;
-use doorward::internals::model::token::RelatedObject;
+use doorward::internals::model::token::{RelatedObject, Rotation};
 use doorward::internals::store::{Outcome, Rejection};
 use doorward::internals::token_string;
 use doorward::{Token, TokenChange};
 
+use crate::common::imports::{import, sample_import};
 use crate::common::store::{DAY_MS, HOUR_MS, MINUTE_MS, NOW_MS, StoreKind, TestStore, edited, with_objects};
 
 each_store! {
@@ -16,6 +17,7 @@ each_store! {
     an_access_before_a_shortening_does_not_undo_it,
     a_longer_life_is_found_by_its_objects,
     a_takeover_ends_with_the_new_end,
+    the_end_of_an_imported_token_moves_later_once_it_was_rotated,
     other_fields_stay,
 }
 
@@ -146,6 +148,21 @@ async fn a_takeover_ends_with_the_new_end(kind: StoreKind) {
     let expired_ms = LATER_MS + HOUR_MS;
     let history = on.store.token_takeovers(token.record.id, expired_ms).await.unwrap();
     assert_eq!(history[0].ended_at_ms, Some(expired_ms));
+}
+
+/// The alias of its foreign string is kept until the end at the import.
+async fn the_end_of_an_imported_token_moves_later_once_it_was_rotated(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let imported = sample_import(&on, "alice", "string", NOW_MS);
+    import(&on.store, &imported, NOW_MS).await;
+    let token = &imported.token;
+    assert_eq!(change(&on, token, &lifetime(40 * DAY_MS)).await, Err(Rejection::ImportedEnd));
+    let ends_at_ms = change(&on, token, &lifetime(20 * DAY_MS)).await.unwrap().record.ends_at_ms;
+    assert_eq!(ends_at_ms, token.record.created_at_ms + 20 * DAY_MS);
+    change(&on, token, &idle(2 * HOUR_MS)).await.unwrap();
+    let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 10 };
+    change(&on, token, &TokenChange::rotating(rotation)).await.unwrap();
+    change(&on, token, &lifetime(40 * DAY_MS)).await.unwrap();
 }
 
 async fn other_fields_stay(kind: StoreKind) {

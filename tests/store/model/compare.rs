@@ -38,8 +38,8 @@ impl World {
         }
         for string in STRINGS {
             let digest = digest_of(string);
-            let memory = self.memory.store.alias(&digest, self.now_ms).await.unwrap();
-            let redis = self.redis.store.alias(&digest, self.now_ms).await.unwrap();
+            let memory = self.memory.alias(&digest, self.now_ms).await;
+            let redis = self.redis.alias(&digest, self.now_ms).await;
             prop_assert_eq!(memory, redis, "the alias of {}", string);
         }
         if self.lists_objects {

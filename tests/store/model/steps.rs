@@ -7,7 +7,7 @@ use doorward::internals::model::import::{ImportOutcome, NewImport};
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::rotation::{PreviousSecret, Rotation};
-use doorward::internals::model::token::{RecordVerdict, RelatedObject, Texts, Touch};
+use doorward::internals::model::token::{Bars, RecordVerdict, RelatedObject, Texts, Touch};
 use doorward::internals::store::{Outcome, Store};
 use doorward::internals::token_string;
 use doorward::internals::token_string::TokenId;
@@ -189,7 +189,7 @@ impl World {
         token = edited(token, |c| {
             c.ends_at_ms = ends_at_ms;
             c.expires_at_ms = c.expires_at_ms.min(ends_at_ms);
-            c.is_authenticated = is_authenticated;
+            c.bars = Bars::NONE.with(Bars::PENDING, !is_authenticated);
         });
         for object in &related_objects {
             self.note_related(token.record.id, object.clone(), false);

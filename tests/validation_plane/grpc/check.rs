@@ -5,11 +5,12 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::messages::*;
+use crate::common::foreign::{drf_string, import};
 use crate::common::http2::Http2;
 use crate::common::log_lines::all_lines;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, bearer, cookie, on_both_stores, text};
-use crate::validation_plane::support::base64;
+use crate::validation_plane::support::{Secrets, base64, express, percent};
 
 #[test]
 fn a_check_gives_the_same_outcomes_as_auth() {
@@ -57,6 +58,41 @@ fn a_check_gives_the_same_outcomes_as_auth() {
         // A message without a request, as Envoy's TCP filter sends it.
         check_message(&mut client, &[]).assert_denied(401);
         check_message(&mut client, &field(1, "")).assert_denied(401);
+    });
+}
+
+#[test]
+fn a_foreign_string_is_checked_where_its_form_may_stand() {
+    let secrets = Secrets::new("keyboard cat");
+    let forms = format!(
+        "api:scheme=drf+header-scheme=Token,shop:scheme=express-session+cookie=sid+secret-file={}",
+        secrets.path()
+    );
+    on_both_stores(&[GRPC, ("DOORWARD_FOREIGN", &forms)], |server| {
+        let (string, session) = (drf_string(1), "0GbTPYAY8hpEK6qXq8TQQ7qSDmmyLdWj");
+        let ids =
+            [import(server, "drf", &string, "alice"), import(server, "express-session", session, "bob")];
+        let mut client = Http2::connect(server.grpc_listen());
+        let (by_header, by_cookie) =
+            (format!("Token {string}"), format!("sid={}", percent(&express("keyboard cat", session))));
+        // Twice: first looked up, then known.
+        for _ in 0..2 {
+            for (header, user, id) in [
+                (("authorization", &*by_header), "alice", &ids[0]),
+                (("cookie", &*by_cookie), "bob", &ids[1]),
+            ] {
+                let answer = check(&mut client, &Request { headers: vec![header], ..Request::default() });
+                assert_eq!(answer.identity()[..3], [user, user, text(id)]);
+            }
+        }
+        for header in [
+            ("authorization", format!("Bearer {string}")),
+            ("authorization", format!("Token {}", drf_string(2))),
+            ("cookie", format!("sid={}", express("another", session))),
+        ] {
+            let headers = vec![(header.0, &*header.1)];
+            check(&mut client, &Request { headers, ..Request::default() }).assert_denied(401);
+        }
     });
 }
 

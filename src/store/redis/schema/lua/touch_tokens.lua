@@ -14,20 +14,20 @@ local renewed = {}
 local function touch(hash_tag, locator, user, access_ms, since_ms, renew_to_ms)
   ctx.hash_tag = hash_tag
   local token, index = key('t', locator), key('u', user)
-  local t = redis.call('HMGET', token, 'f', 'x', 't', 'i')
+  local t = redis.call('HMGET', token, 'f', 'x', 'i')
   if not t[1] and not t[2] then return end
   local flags, expires_at_ms = tonumber(t[1]), tonumber(t[2])
   if not flags or not expires_at_ms then error('corrupt') end
   if not is_active(flags) or expires_at_ms <= since_ms then return end
   if renew_to_ms > expires_at_ms then
-    local idle_ms, ends_at_ms = unpack_terms(t[4])
-    if not idle_ms then error('corrupt') end
-    renew_to_ms = math.min(renew_to_ms, access_ms + idle_ms, ends_at_ms)
+    local terms = unpack_terms(t[3])
+    if not terms then error('corrupt') end
+    renew_to_ms = math.min(renew_to_ms, access_ms + terms.idle_ms, terms.ends_at_ms)
   end
   -- XX: a lost index is not created again here, where it would get no TTL.
   redis.call('ZADD', index, 'XX', 'LT', -access_ms, '@' .. locator)
   if renew_to_ms > expires_at_ms and renew_to_ms > now_ms then
-    write_expiry(user, locator, renew_to_ms, t[3])
+    write_expiry(user, locator, renew_to_ms)
     renewed[index] = { hash_tag, user }
   end
 end

@@ -9,8 +9,8 @@ use super::stored::{
 use crate::foreign::Scheme;
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::{
-    AccessMark, Cached, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, Texts, TokenDetails,
-    TokenRecord,
+    AccessMark, Bars, Cached, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, Texts,
+    TokenDetails, TokenRecord,
 };
 use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::primitives::{bytes, corrupt, number, text, unpack};
@@ -81,8 +81,9 @@ impl<'a> Fields<'a> {
             .with_scopes(optional_text(self.o, "o")?),
             takeover: self.takeover(id)?.map(Box::new),
             is_active: is_active(flags),
-            is_locked: flags & LOCKED != 0,
-            is_authenticated: flags & PENDING == 0,
+            bars: Bars::NONE
+                .with(Bars::PENDING, flags & PENDING != 0)
+                .with(Bars::LOCKED, flags & LOCKED != 0),
             allowed_cookie: flags & ALLOWED_COOKIE != 0,
             allowed_header: flags & ALLOWED_HEADER != 0,
             expires_at_ms: number(self.x).ok_or_else(|| corrupt(id, "x"))?,

@@ -148,8 +148,8 @@ pub(crate) fn flags_of(token: &Token) -> u32 {
         (ALLOWED_COOKIE, record.allowed_cookie),
         (ALLOWED_HEADER, record.allowed_header),
         (EXPIRATION, token.details.expiration),
-        (PENDING, !record.is_authenticated),
-        (LOCKED, record.is_locked),
+        (PENDING, !record.is_authenticated()),
+        (LOCKED, record.is_locked()),
     ]
     .into_iter()
     .filter_map(|(flag, set)| set.then_some(flag))

@@ -2,7 +2,7 @@ use super::record::*;
 use crate::foreign::Scheme;
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::{
-    AccessMark, Cached, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, Texts, Token,
+    AccessMark, Bars, Cached, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, Texts, Token,
     TokenDetails, TokenRecord,
 };
 use crate::store::error::StoreError;
@@ -21,8 +21,7 @@ fn sample() -> Token {
             previous: PreviousSecrets::default(),
             refused: RefusedMarks::default(),
             is_active: true,
-            is_locked: false,
-            is_authenticated: false,
+            bars: Bars::PENDING,
             allowed_cookie: true,
             allowed_header: false,
             expires_at_ms: 1_800_000_003_600,
