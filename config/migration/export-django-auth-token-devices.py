@@ -1,5 +1,5 @@
-# Writes the device keys of django-auth-token (any version) for `doorward import --format django-auth-token-devices`. Run
-# it in the folder of the site, with the site's Python:
+# Writes the device keys of django-auth-token, of any version, for
+# `doorward import --format django-auth-token-devices`. Run it in the folder of the site, with the site's Python:
 #   DJANGO_SETTINGS_MODULE=mysite.settings PYTHONPATH=. python export-django-auth-token-devices.py > devices.ndjson
 import json
 

@@ -22,7 +22,7 @@ DATABASES = {
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
-    *{"drf": ["rest_framework", "rest_framework.authtoken"], "knox": ["rest_framework", "knox"]}.get(PACKAGE, ["auth_token"]),
+    *(["auth_token"] if IS_AUTH_TOKEN else ["rest_framework", {"drf": "rest_framework.authtoken", "knox": "knox"}[PACKAGE]]),
 ]
 # Tables are made from the models at once, not step by step.
 MIGRATION_MODULES = {name.rsplit(".", 1)[-1]: None for name in INSTALLED_APPS}

@@ -238,7 +238,11 @@ impl Move {
             let token = self.doorward.token(&id);
             assert_eq!(token["origin"], self.former.source.scheme);
             let is_related = self.former.source.scheme.starts_with("django-auth-token");
-            assert_eq!(token["related_objects"].as_array().unwrap().len(), usize::from(is_related), "{token}");
+            assert_eq!(
+                token["related_objects"].as_array().unwrap().len(),
+                usize::from(is_related),
+                "{token}"
+            );
             let native = self.native_of(login, &id);
             let answer = self.doorward.validation().get("/auth", &[(&native.0, &native.1)]);
             assert_eq!((answer.status, answer.header("x-auth-token-id")), (200, id.as_str()));
