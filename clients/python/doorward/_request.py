@@ -18,6 +18,7 @@ READ_HEADERS = frozenset(
 """The headers of the client's request that Doorward reads, besides those about its address."""
 
 MAX_TOKEN_CHARS = 1024
+_SPACE = " \t\r\n\f"
 _SENDABLE = re.compile(f"[!-~]{{1,{MAX_TOKEN_CHARS}}}")
 INVALID_TOKEN = Verdict(401, headers=(("WWW-Authenticate", 'Bearer realm="doorward", error="invalid_token"'),))
 NO_TOKEN = Verdict(401, headers=(("WWW-Authenticate", 'Bearer realm="doorward"'),))
@@ -142,9 +143,10 @@ def find_token(request: ClientRequest, cookie_name: str) -> FoundToken | None:
     cookies = set()
     for line in request.values("cookie"):
         for pair in line.split(";"):
-            name, _, value = pair.strip().partition("=")
-            if name == cookie_name and value:
-                cookies.add(value)
+            name, equals, value = pair.strip(_SPACE).partition("=")
+            if name == cookie_name and equals:
+                is_quoted = len(value) >= 2 and value[0] == value[-1] == '"'
+                cookies.add(value[1:-1] if is_quoted else value)
     if len(cookies) > 1:
         return FoundToken("", "cookie")
-    return FoundToken(cookies.pop(), "cookie") if cookies else None
+    return FoundToken(cookies.pop(), "cookie") if cookies - {""} else None

@@ -135,6 +135,8 @@ class FakeServer:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.connections = 0
         self.requests: list[bytes] = []
+        self.current = threading.local()
+        """`request` is the one that the script answers: each connection has a thread."""
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -153,6 +155,7 @@ class FakeServer:
         try:
             while head := self._read(connection):
                 self.requests.append(head)
+                self.current.request = head
                 answer = self._script(number)
                 number += 1
                 if answer is None:

@@ -26,7 +26,7 @@ def test_a_valid_token_names_its_user(kind: Kind, server: Server) -> None:
         scopes=("a", "b"),
         via="header",
     )
-    assert 3000 < verdict.identity.expires_in <= 3600
+    assert 0 < verdict.identity.expires_in <= 3600
 
 
 def test_a_takeover_names_both_users(kind: Kind, server: Server) -> None:
@@ -138,7 +138,12 @@ def test_an_answer_without_a_user_is_not_a_login(kind: Kind) -> None:
 def test_a_token_is_renewed_in_steps(step: str, is_renewed: bool) -> None:
     with Server(renewal_step=step) as server:
         token = server.issue(idle_seconds=1000)
-        assert server.validator().check(token.token or "").allowed
-        # Accesses are written every second.
-        wait_until(lambda: server.admin().show(token.id).last_access > token.last_access)
+        validator = server.validator()
+
+        def has_accessed() -> bool:
+            # The first access may be in the millisecond of the issue. Accesses are written every second.
+            assert validator.check(token.token or "").allowed
+            return server.admin().show(token.id).last_access > token.last_access
+
+        wait_until(has_accessed)
         assert (server.admin().show(token.id).expires_at > token.expires_at) == is_renewed

@@ -153,7 +153,7 @@ def _end(request: DoorwardRequest, token: RequestToken) -> str | None:
 
 def _clear_cookie(request: DoorwardRequest) -> None:
     """Clears a cookie that is not valid any more: the browser would send it for ever."""
-    if settings().COOKIE_NAME in request.COOKIES:
+    if request.COOKIES:
         cookies(request).extend(validator().logout(_without_origin(client_request(request))).set_cookies)
 
 
