@@ -22,7 +22,7 @@ async fn imported(on: &TestStore, records: &[NewImport]) -> (usize, usize) {
     let (mut tokens, mut aliases) = (0, 0);
     for NewImport { token, digest } in records {
         tokens += usize::from(on.token(token, NOW_MS).await.is_some());
-        aliases += usize::from(on.store.alias(digest, NOW_MS).await.unwrap().is_some());
+        aliases += usize::from(on.alias(digest, NOW_MS).await.is_some());
     }
     (tokens, aliases)
 }
