@@ -27,6 +27,7 @@ INSTALLED_APPS = [
 # Tables are made from the models at once, not step by step.
 MIGRATION_MODULES = {name.rsplit(".", 1)[-1]: None for name in INSTALLED_APPS}
 MIDDLEWARE = ["auth_token.middleware.TokenAuthenticationMiddleware"] if IS_AUTH_TOKEN else []
+PASSWORD_HASHERS = ["django_hashers.QuickHasher"]
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 if IS_AUTH_TOKEN:
     AUTHENTICATION_BACKENDS.append("auth_token.backends.DeviceBackend")
