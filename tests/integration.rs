@@ -86,7 +86,9 @@ mod metrics {
 
 /// Moves from other systems: real packages and their tokens.
 mod migration {
+    mod devices;
     mod former;
+    mod importing;
     mod proxy;
     mod sources;
     mod switch;

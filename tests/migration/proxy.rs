@@ -1,6 +1,5 @@
 //! nginx with the files of config/migration, which decides by its configuration which system validates a request.
 
-use std::fs;
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
@@ -143,5 +142,4 @@ fn write_stage(stage: Stage, port: u16, dir: &TempDir, [doorward, former, app]: 
     write(dir.path(), "nginx-share.inc", &share);
     write(dir.path(), "nginx-former.inc", FORMER);
     write(dir.path(), "nginx-both.inc", BOTH);
-    fs::create_dir_all(dir.path().join("logs")).unwrap();
 }
