@@ -100,10 +100,16 @@ impl RedisStore {
             return Ok(Err(Rejection::ObjectFull));
         }
         let args = Args { user: record.user(), new: self.new_token_args(token) };
-        let at = (self.keys.token(record.id), hash_tag);
         let fields = codec::fields_of(token);
-        let script_call = ScriptCall::new(&self.scripts.issue_token, at, call, &args);
-        let answer: Vec<Value> = self.run_script(script_call.with_bytes(field_args(&fields))).await?;
+        let issue = async |script| {
+            let at = (self.keys.token(record.id), hash_tag);
+            let script_call = ScriptCall::new(script, at, call, &args).with_bytes(field_args(&fields));
+            self.run_script::<Vec<Value>>(script_call).await
+        };
+        let mut answer = issue(&self.scripts.issue_token).await?;
+        if answer == [Value::Int(3)] {
+            answer = issue(&self.scripts.issue_token_at_limit).await?;
+        }
         match answer.as_slice() {
             [Value::Int(status @ (0 | 2))] => {
                 self.remove_token_entries(record.id, objects, call.now_ms).await;

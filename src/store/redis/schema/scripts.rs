@@ -31,7 +31,16 @@ const TERMS: &str = lua!("shared/terms");
 const SECRETS: &str = lua!("shared/secrets");
 const REVERSE_INDEX: &str = lua!("shared/reverse_index");
 const RELATED: &str = lua!("shared/related_objects");
-const ISSUING: &str = concat!(lua!("shared/index_entries"), lua!("shared/issuing"));
+/// Precedes the script that issues a token to a user below the limits.
+const ISSUING: &str = concat!(
+    lua!("shared/events"),
+    lua!("shared/user_index"),
+    lua!("shared/index_entries"),
+    lua!("shared/issuing"),
+);
+/// Follows [`USER`] in the scripts that make room for a token.
+const MAKING_ROOM: &str =
+    concat!(lua!("shared/index_entries"), lua!("shared/issuing"), lua!("shared/making_room"));
 const TAKEOVER_HISTORY: &str = concat!(lua!("shared/reverse_index"), lua!("shared/takeover_history"));
 
 /// The first line of a script that works when memory is full: revocations, and the renewals that keep people logged in
@@ -59,6 +68,7 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Scripts {
     pub(crate) read_token: Script,
     pub(crate) issue_token: Script,
+    pub(crate) issue_token_at_limit: Script,
     pub(crate) import_token: Script,
     pub(crate) change_token: Script,
     pub(crate) touch_tokens: Script,
@@ -95,8 +105,9 @@ impl Scripts {
         };
         Self {
             read_token: script(NO_WRITES, &[lua!("read_token")]),
-            issue_token: script(DENY_OOM, &[USER, ISSUING, lua!("issue_token")]),
-            import_token: script(DENY_OOM, &[USER, ISSUING, lua!("import_token")]),
+            issue_token: script(DENY_OOM, &[ISSUING, lua!("issue_token")]),
+            issue_token_at_limit: script(DENY_OOM, &[USER, MAKING_ROOM, lua!("issue_token_at_limit")]),
+            import_token: script(DENY_OOM, &[USER, MAKING_ROOM, lua!("import_token")]),
             change_token: script(ALLOW_OOM, &[USER, TERMS, SECRETS, lua!("change_token")]),
             touch_tokens: script(ALLOW_OOM, &[USER, TERMS, lua!("touch_tokens")]),
             revoke_user_tokens: script(ALLOW_OOM, &[USER, lua!("revoke_user_tokens")]),
@@ -114,7 +125,7 @@ impl Scripts {
             change_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("change_device")]),
             rotate_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("rotate_device")]),
             remove_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("remove_device")]),
-            log_in_device: script(DENY_OOM, &[USER, ISSUING, DEVICES, lua!("log_in_device")]),
+            log_in_device: script(DENY_OOM, &[USER, MAKING_ROOM, DEVICES, lua!("log_in_device")]),
             lock_user: script(ALLOW_OOM, &[USER, lua!("lock_user")]),
             erase_user: script(ALLOW_OOM, &[USER, DEVICES, lua!("erase_user")]),
             commands: commands.into_iter().collect(),
