@@ -127,6 +127,7 @@ async fn an_earned_renewal_counts_until_it_is_written() {
                 catch_up_ms: 0,
             },
             accept_eviction: false,
+            takeovers: true,
         },
         StoreLimits::DEFAULT,
         clock.clone(),

@@ -1,4 +1,4 @@
-//! Events of a user's tokens, takeovers and device keys. They never hold a secret.
+//! Events of a user's tokens, takeovers and device keys, and of cut-offs. They never hold a secret.
 //!
 //! An event is written in the same atomic step as its change, so none is lost and none is invented. An expiry is no event,
 //! because no code runs when a token expires.
@@ -62,11 +62,15 @@ pub enum EventKind {
     DeviceEnded,
     /// Everything of a user was erased, the history of events included: this event is only in the live feed.
     UserErased,
+    /// A cut-off was set or moved. It is of no user, and only in the live feed.
+    CutoffSet,
+    /// A cut-off was removed. It is of no user, and only in the live feed.
+    CutoffRemoved,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::TokenIssued,
         Self::TokenConfirmed,
         Self::TokenRotated,
@@ -80,6 +84,8 @@ impl EventKind {
         Self::DeviceActivated,
         Self::DeviceEnded,
         Self::UserErased,
+        Self::CutoffSet,
+        Self::CutoffRemoved,
     ];
 
     /// Its name in events.
@@ -98,7 +104,14 @@ impl EventKind {
             Self::DeviceActivated => "device.activated",
             Self::DeviceEnded => "device.ended",
             Self::UserErased => "user.erased",
+            Self::CutoffSet => "cutoff.set",
+            Self::CutoffRemoved => "cutoff.removed",
         }
+    }
+
+    /// Whether it is of a cut-off, and so of no user.
+    pub const fn is_of_cutoff(self) -> bool {
+        matches!(self, Self::CutoffSet | Self::CutoffRemoved)
     }
 }
 
@@ -127,8 +140,19 @@ pub struct Event {
     pub device: Option<String>,
     /// Why the token was revoked or the takeover ended.
     pub reason: Option<RevokeReason>,
+    /// The cut-off it is about.
+    pub cutoff: Option<CutoffEvent>,
     /// The facts of its token, which may be gone; of a refused login, the facts of the attempt.
     pub facts: EventFacts,
+}
+
+/// The cut-off of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutoffEvent {
+    /// Its name.
+    pub name: String,
+    /// The time that it was set to, in milliseconds since the Unix epoch; `None` once it is removed.
+    pub before_ms: Option<u64>,
 }
 
 /// The longest user agent in an event, in bytes: it exists once per event.
@@ -186,6 +210,7 @@ impl Event {
             taken_over: None,
             device: None,
             reason: None,
+            cutoff: None,
             facts: EventFacts::default(),
         }
     }

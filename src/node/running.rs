@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::metrics::Metrics;
 use super::metrics::flush_lag::FlushLagCollector;
 use super::metrics::live_tokens::LiveTokenCollector;
+use super::cutoff_follower::follow_cutoffs;
 use super::monitor::Monitor;
 use super::readiness::Readiness;
 use super::start_up::{StartError, last_access_options, open_store, token_policy};
@@ -19,6 +20,7 @@ use crate::entropy::Entropy;
 use crate::last_access::LastAccess;
 use crate::service::Service;
 use crate::service::token_keys::TokenKeySource;
+use crate::service::walker::Walker;
 use crate::store::Store;
 use crate::validation::Validator;
 
@@ -87,6 +89,8 @@ impl Node {
         workers.spawn(monitor.run());
         workers.spawn(last_access.clone().run());
         spawn_store_workers(&mut workers, store, service.clock().clone());
+        workers.spawn(follow_cutoffs(service.clone()));
+        workers.spawn(Walker::new(service.clone(), &entropy)?.run());
         Ok(Self {
             service,
             readiness,

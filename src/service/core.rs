@@ -1,12 +1,13 @@
 //! The service: the state that all use cases share, and the token keys.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use rand::rngs::SysError;
 
 use super::error::ServiceError;
+use super::live_cutoffs::LiveCutoffs;
 use super::live_tokens::LiveTokenSampler;
 use super::policy::TokenPolicy;
 use super::store_faults::StoreFaults;
@@ -28,7 +29,10 @@ pub struct Service {
     pub(crate) policy: TokenPolicy,
     pub(crate) last_access: LastAccess,
     live_tokens: Arc<LiveTokenSampler>,
+    pub(crate) cutoffs: LiveCutoffs,
     token_keys: ArcSwapOption<TokenKeys>,
+    /// The token keys while the cut-offs are not known. Without cut-offs, no token string may be verified.
+    held_keys: Mutex<Option<TokenKeys>>,
     faults: StoreFaults,
 }
 
@@ -43,7 +47,8 @@ impl Service {
     ) -> Self {
         let (token_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
         let live_tokens = Arc::new(LiveTokenSampler::new(store.clone(), clock.clone()));
-        Self { store, clock, entropy, policy, last_access, live_tokens, token_keys, faults }
+        let (cutoffs, held_keys) = (LiveCutoffs::default(), Mutex::default());
+        Self { store, clock, entropy, policy, last_access, live_tokens, cutoffs, token_keys, held_keys, faults }
     }
 
     /// The store, for the workers.
@@ -93,9 +98,23 @@ impl Service {
         })?
     }
 
-    /// Replaces the token keys.
+    /// Replaces the token keys. They are used once the cut-offs are known.
     pub fn set_token_keys(&self, keys: TokenKeys) {
-        self.token_keys.store(Some(Arc::new(keys)));
+        let mut held = self.held_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.cutoffs.are_known() {
+            *held = None;
+            self.token_keys.store(Some(Arc::new(keys)));
+        } else {
+            *held = Some(keys);
+        }
+    }
+
+    /// Uses the token keys that were set before the cut-offs were known.
+    pub(crate) fn release_token_keys(&self) {
+        let mut held = self.held_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keys) = held.take() {
+            self.token_keys.store(Some(Arc::new(keys)));
+        }
     }
 
     /// Makes a new id with this hash tag, and a secret for it.
@@ -146,9 +165,9 @@ impl Service {
     }
 }
 
-/// The error while the token keys, or one of them, are not known.
+/// The error while the token keys, one of them, or the cut-offs are not known.
 pub fn no_token_keys() -> StoreError {
-    StoreError::Unavailable("the token keys are not known yet".into())
+    StoreError::Unavailable("the token keys and the cut-offs are not known yet".into())
 }
 
 /// The error if the operating system has no randomness to give.

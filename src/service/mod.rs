@@ -1,9 +1,11 @@
 //! The use cases, one method of [`Service`] each. Knows no HTTP and no Redis.
 
 pub mod core;
+pub mod cutoffs;
 pub mod devices;
 pub mod error;
 pub mod fields;
+pub mod live_cutoffs;
 pub mod live_tokens;
 pub mod new_token;
 pub mod policy;
@@ -13,6 +15,7 @@ pub mod takeovers;
 pub mod token_keys;
 pub mod tokens;
 pub mod users;
+pub mod walker;
 
 pub use self::core::Service;
 pub use self::devices::{MadeDevice, NewDevice};

@@ -50,7 +50,7 @@ impl Service {
             let _ = self.last_access.flush().await;
             found = self.store.token(id, self.clock.now_ms()).await?;
         }
-        Ok(found.ok_or(Rejection::NotFound)?)
+        Ok(self.shown(found.ok_or(Rejection::NotFound)?))
     }
 
     /// Changes a token. Revoking a revoked token is no error.
@@ -67,7 +67,10 @@ impl Service {
         valid_if_some("scopes", change.scopes.iter().flatten().next(), |scopes| {
             rules::scopes(scopes.split(' ')).map(drop).map_err(|(_, detail)| detail)
         })?;
-        Ok(self.store.change(id, change, self.call(actor)).await??)
+        if change.edits() {
+            self.require_not_cut_off(id).await?;
+        }
+        Ok(self.shown(self.store.change(id, change, self.call(actor)).await??))
     }
 
     /// Confirms the second factor: the token opens what it is for. Confirming a confirmed token is no error.
@@ -121,7 +124,8 @@ impl Service {
     /// # Errors
     /// `Store`.
     pub async fn user_tokens(&self, user: &str, include_revoked: bool) -> Result<Vec<Token>, ServiceError> {
-        let mut tokens = self.store.user_tokens(user, self.clock.now_ms()).await?;
+        let tokens = self.store.user_tokens(user, self.clock.now_ms()).await?;
+        let mut tokens: Vec<_> = tokens.into_iter().map(|token| self.shown(token)).collect();
         tokens.retain(|token| include_revoked || token.record.is_active);
         Ok(tokens)
     }

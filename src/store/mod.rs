@@ -15,9 +15,11 @@ pub mod live_tokens;
 pub mod memory;
 pub mod record_read;
 pub mod record_reader;
+pub mod pace;
 pub mod redis;
 pub mod rejection;
 pub mod report;
+pub mod walk;
 
 pub use self::call::Call;
 pub use self::dispatch::store::Store;

@@ -97,7 +97,8 @@ impl Validator {
     ) -> Result<Judgement<'a>, Missing> {
         let LookUp { verified, via, access, .. } = look_up;
         let secret_hash = &verified.secret_hash;
-        let verdict = record.map_or(RecordVerdict::Refused, |record| record.judge(secret_hash, via, now_ms));
+        let judge = |record: &Arc<TokenRecord>| self.verdict(record, secret_hash, via, now_ms);
+        let verdict = record.map_or(RecordVerdict::Refused, judge);
         match (verdict, record) {
             (RecordVerdict::Admitted, Some(record)) => {
                 if access == Access::Recorded {
@@ -110,6 +111,21 @@ impl Validator {
                 Some(missing) => Err(missing),
                 None => Ok(Judgement::Refused),
             },
+        }
+    }
+
+    /// Judges a secret by a record and by the cut-offs: the only place that judges tokens.
+    #[inline]
+    pub(crate) fn verdict(
+        &self,
+        record: &TokenRecord,
+        secret_hash: &SecretHash,
+        via: Option<Transport>,
+        now_ms: u64,
+    ) -> RecordVerdict {
+        match self.service.cutoffs.refuse(record) {
+            true => RecordVerdict::Refused,
+            false => record.judge(secret_hash, via, now_ms),
         }
     }
 

@@ -77,7 +77,8 @@ impl Validator {
     /// record may have changed in the store.
     pub(crate) fn stale(&self, verified: &VerifiedToken, via: Option<Transport>) -> Option<Arc<TokenRecord>> {
         let record = self.reader.stale_record(verified.id).map(|record| self.renewed(record))?;
-        let verdict = record.judge(&verified.secret_hash, via, self.service.clock().now_ms());
+        let now_ms = self.service.clock().now_ms();
+        let verdict = self.verdict(&record, &verified.secret_hash, via, now_ms);
         (verdict == RecordVerdict::Admitted).then_some(record)
     }
 
@@ -118,7 +119,7 @@ impl Validator {
         let VerifiedToken { id, secret_hash } = verified;
         let verdict = |record: &Option<Arc<TokenRecord>>| {
             let now_ms = self.service.clock().now_ms();
-            let judge = |record: &Arc<TokenRecord>| record.judge(&secret_hash, None, now_ms);
+            let judge = |record: &Arc<TokenRecord>| self.verdict(record, &secret_hash, None, now_ms);
             record.as_ref().map_or(RecordVerdict::Refused, judge)
         };
         let is_fresh = read.is_fresh;

@@ -260,6 +260,7 @@ async fn open_redis(
         // The contract covers the store alone; tests/history checks the near cache.
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0, catch_up_ms: 3000 },
         accept_eviction: false,
+        takeovers: true,
     };
     let store = Store::Redis(Arc::new(RedisStore::new(options, limits, clock)));
     TestStore::new(store, prefix.to_owned()).await

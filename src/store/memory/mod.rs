@@ -2,6 +2,7 @@
 //! read.
 
 pub mod counting;
+pub mod cutoffs;
 pub mod device_keys;
 pub mod devices;
 pub mod erasing;

@@ -140,6 +140,21 @@ impl Keys {
         format!("{}m:schema", self.prefix)
     }
 
+    /// The cut-offs.
+    pub fn cutoffs(&self) -> String {
+        self.key('m', Self::cutoff_tag(), "cutoffs")
+    }
+
+    /// The lease of the node that walks over all tokens. In the slot of the cut-offs.
+    pub fn walk_lease(&self) -> String {
+        self.key('m', Self::cutoff_tag(), "walk")
+    }
+
+    /// The hash tag of the cut-offs.
+    pub fn cutoff_tag() -> HashTag {
+        HashTag::of_user("cutoffs")
+    }
+
     /// A key that never exists: deleting it checks that the server takes writes.
     pub fn probe(&self) -> String {
         format!("{}m:probe", self.prefix)
@@ -151,15 +166,19 @@ impl Keys {
             .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
-            .chain([self.token_key(), self.schema(), self.probe(), self.probe_at("-")])
+            .chain([self.token_key(), self.schema(), self.cutoffs(), self.walk_lease()])
+            .chain([self.probe(), self.probe_at("-")])
             .collect()
     }
 
     /// Returns whether a key has the form of one of Doorward's.
     pub fn is_of_a_kind(&self, key: &[u8]) -> bool {
         self.of_each_kind().iter().any(|sample| match sample.find('{') {
-            Some(tag) => key.starts_with(sample.as_bytes().get(..=tag).unwrap_or_default()),
-            None => key == sample.as_bytes(),
+            // A tag that is no sample is a part of the name.
+            Some(tag) if sample[tag..].starts_with("{-}") => {
+                key.starts_with(sample.as_bytes().get(..=tag).unwrap_or_default())
+            }
+            _ => key == sample.as_bytes(),
         })
     }
 
@@ -209,6 +228,8 @@ mod tests {
         assert_eq!(keys.alias(&digest), "dw:f:{97ec}:U2OSuTa6qPQZ0QIXa7Qr5A");
         assert_eq!(keys.token_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
+        assert_eq!(keys.cutoffs(), "dw:m:{0000}:cutoffs");
+        assert_eq!(keys.walk_lease(), "dw:m:{0000}:walk");
         assert_eq!(keys.probe(), "dw:m:probe");
         assert_eq!(keys.probe_at("8c4d"), "dw:m:probe:{8c4d}");
     }

@@ -31,6 +31,7 @@ const SECRETS: &str = lua!("shared/secrets");
 const REVERSE_INDEX: &str = lua!("shared/reverse_index");
 const RELATED: &str = lua!("shared/related_objects");
 const ISSUING: &str = concat!(lua!("shared/index_entries"), lua!("shared/issuing"));
+const CUTOFFS: &str = lua!("shared/cutoffs");
 const TAKEOVER_HISTORY: &str = concat!(lua!("shared/reverse_index"), lua!("shared/takeover_history"));
 
 /// The first line of a script that works when memory is full: revocations, and the renewals that keep people logged in
@@ -75,6 +76,9 @@ pub(crate) struct Scripts {
     pub(crate) remove_device: Script,
     pub(crate) log_in_device: Script,
     pub(crate) erase_user: Script,
+    pub(crate) set_cutoff: Script,
+    pub(crate) remove_cutoff: Script,
+    pub(crate) hold_walk: Script,
     /// Every command that these scripts call, sorted.
     pub(crate) commands: Vec<String>,
 }
@@ -108,6 +112,9 @@ impl Scripts {
             remove_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("remove_device")]),
             log_in_device: script(DENY_OOM, &[USER, ISSUING, DEVICES, lua!("log_in_device")]),
             erase_user: script(ALLOW_OOM, &[USER, DEVICES, lua!("erase_user")]),
+            set_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("set_cutoff")]),
+            remove_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("remove_cutoff")]),
+            hold_walk: script(ALLOW_OOM, &[CUTOFFS, lua!("hold_walk")]),
             commands: commands.into_iter().collect(),
         }
     }

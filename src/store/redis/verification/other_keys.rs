@@ -99,7 +99,8 @@ impl Verifier<'_> {
     ) -> Result<(), StoreError> {
         for key in keys {
             let mut reads = pipe();
-            reads.cmd("STRLEN").arg(key).cmd("PTTL").arg(key);
+            let is_hash = *key == self.store.keys.cutoffs().into_bytes();
+            reads.cmd(if is_hash { "HLEN" } else { "STRLEN" }).arg(key).cmd("PTTL").arg(key);
             let answers = link.read(&reads).await?;
             let shown = String::from_utf8_lossy(key);
             match answers.as_slice() {
