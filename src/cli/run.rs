@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::admin::{self, Environment};
 use super::check_config::check_config;
 use super::command_line::{ClientVerb, Invocation, ServerVerb, command};
-use super::commands::{completions, events, hash_key, man, new_key, stats, takeover, token, user};
+use super::commands::{completions, cutoff, events, hash_key, man, new_key, stats, takeover, token, user};
 use super::doctor::command::doctor;
 use super::healthcheck::healthcheck;
 use super::output::{fail, print};
@@ -50,6 +50,9 @@ fn without_settings(verb: &ClientVerb, env: &Environment) -> ExitCode {
         }),
         ClientVerb::Takeover(line) => admin::run(&line.admin, env, async |client, output| {
             takeover::run(client, output, &line.command).await
+        }),
+        ClientVerb::Cutoff(line) => admin::run(&line.admin, env, async |client, output| {
+            cutoff::run(client, output, &line.command).await
         }),
         ClientVerb::Events(which) => {
             admin::run(&which.admin, env, async |client, output| events::run(client, output, which).await)

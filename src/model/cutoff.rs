@@ -181,7 +181,8 @@ mod tests {
         let mut token = record();
         token.created_at_ms = 1_000;
         token.texts = Texts::new("alice", Some("web"), Some("ldap"), None);
-        let refuses = |name: &str, before_ms| Cutoffs::new([cutoff(name, before_ms)]).refusing(&token).is_some();
+        let refuses =
+            |name: &str, before_ms| Cutoffs::new([cutoff(name, before_ms)]).refusing(&token).is_some();
         for name in ["all", "backend:ldap", "slug:web"] {
             assert!(refuses(name, 1_001) && !refuses(name, 1_000), "{name}");
         }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use super::cutoff_follower::follow_cutoffs;
 use super::metrics::Metrics;
+use super::metrics::cutoffs::CutoffCollector;
 use super::metrics::flush_lag::FlushLagCollector;
 use super::metrics::live_tokens::LiveTokenCollector;
-use super::cutoff_follower::follow_cutoffs;
 use super::monitor::Monitor;
 use super::readiness::Readiness;
 use super::start_up::{StartError, last_access_options, open_store, token_policy};
@@ -82,6 +83,7 @@ impl Node {
         let service = Arc::new(service);
         let (sampler, runtime) = (service.live_tokens().clone(), Handle::current());
         metrics.collect(LiveTokenCollector { sampler, runtime });
+        metrics.collect(CutoffCollector(service.clone()));
         let token_keys = Arc::new(TokenKeySource::new(config.token_keys.clone(), &entropy)?);
         let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys.clone());
         monitor.first_probe().await;

@@ -48,7 +48,18 @@ impl Service {
         let (token_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
         let live_tokens = Arc::new(LiveTokenSampler::new(store.clone(), clock.clone()));
         let (cutoffs, held_keys) = (LiveCutoffs::default(), Mutex::default());
-        Self { store, clock, entropy, policy, last_access, live_tokens, cutoffs, token_keys, held_keys, faults }
+        Self {
+            store,
+            clock,
+            entropy,
+            policy,
+            last_access,
+            live_tokens,
+            cutoffs,
+            token_keys,
+            held_keys,
+            faults,
+        }
     }
 
     /// The store, for the workers.

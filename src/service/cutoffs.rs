@@ -31,7 +31,8 @@ impl Service {
     ) -> Result<SetCutoff, ServiceError> {
         let call = self.call(actor);
         if before_ms > call.now_ms.saturating_add(MAX_BEFORE_AHEAD_MS) {
-            let detail = format!("must not be in the future ({} s are tolerated)", MAX_BEFORE_AHEAD_MS / 1000);
+            let detail =
+                format!("must not be in the future ({} s are tolerated)", MAX_BEFORE_AHEAD_MS / 1000);
             return Err(ServiceError::Invalid { field: "before", detail });
         }
         let set = self.store.set_cutoff(name, before_ms.min(call.now_ms), call).await??;

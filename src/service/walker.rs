@@ -82,7 +82,10 @@ impl Walker {
     async fn walk_if_due(&mut self) -> Result<(), StoreError> {
         let is_due = |cutoff: &Cutoff| cutoff.progress.finished_at_ms.is_none();
         let known = self.service.cutoffs.present();
-        if self.walk.is_none() && !self.must_end_takeovers && !known.is_some_and(|known| known.iter().any(is_due)) {
+        if self.walk.is_none()
+            && !self.must_end_takeovers
+            && !known.is_some_and(|known| known.iter().any(is_due))
+        {
             return Ok(());
         }
         while let Some(present) = self.hold(false).await? {

@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::cli::admin::WithAdmin;
 use crate::cli::commands::completions::CompletionShell;
+use crate::cli::commands::cutoff::CutoffCommand;
 use crate::cli::commands::events::FollowEvents;
 use crate::cli::commands::new_key::NewKey;
 use crate::cli::commands::stats::ShowStats;
@@ -68,6 +69,8 @@ pub enum ClientVerb {
     User(WithAdmin<UserCommand>),
     /// Start and end takeovers
     Takeover(WithAdmin<TakeoverCommand>),
+    /// Set, remove and list cut-offs: refuse all tokens issued before a time
+    Cutoff(WithAdmin<CutoffCommand>),
     /// Follow the events of all users as they happen
     Events(FollowEvents),
     /// Show a node at a glance: figures, masters, faults

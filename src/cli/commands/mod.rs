@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod completions;
 pub mod confirm;
+pub mod cutoff;
 pub mod events;
 pub mod hash_key;
 pub mod man;

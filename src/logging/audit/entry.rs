@@ -24,6 +24,10 @@ pub struct AuditEntry {
     pub device: Option<String>,
     /// The related object.
     pub object: Option<RelatedObject>,
+    /// The name of the cut-off.
+    pub cutoff: Option<String>,
+    /// The time of the cut-off, in milliseconds since the Unix epoch.
+    pub before_ms: Option<u64>,
     /// How many tokens were revoked, or 0 if nothing had to be changed.
     pub count: Option<usize>,
     /// The tokens that were revoked to make room for a new one.
@@ -51,6 +55,8 @@ impl AuditEntry {
             taken_over: None,
             device: None,
             object: None,
+            cutoff: None,
+            before_ms: None,
             count: None,
             evicted: Vec::new(),
             except: None,

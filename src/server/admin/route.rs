@@ -38,6 +38,11 @@ pub const fn post(pattern: &'static str, handler: Handler) -> Route {
     Route { method: Method::POST, pattern, handler, has_head: false }
 }
 
+/// A call by PUT.
+pub const fn put(pattern: &'static str, handler: Handler) -> Route {
+    Route { method: Method::PUT, pattern, handler, has_head: false }
+}
+
 /// A call by PATCH.
 pub const fn patch(pattern: &'static str, handler: Handler) -> Route {
     Route { method: Method::PATCH, pattern, handler, has_head: false }

@@ -3,14 +3,14 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    devices, events, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens, users,
-    validate,
+    cutoffs, devices, events, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens,
+    users, validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
 use super::problem::Problem;
 use super::route::Handler::{Change, OAuthChange, OAuthRead, Public, Read};
-use super::route::{Route, delete, get, get_stream, patch, post};
+use super::route::{Route, delete, get, get_stream, patch, post, put};
 use crate::logging::audit::Action;
 use crate::server::transport::response::empty;
 use crate::values::Scope;
@@ -116,6 +116,15 @@ const ROUTES: &[Route] = &[
     delete(
         "/v1/users/{user}/devices/{uuid}",
         Change(Action::DeviceRemove, DEVICES, |call, entry| Box::pin(devices::remove(call, entry))),
+    ),
+    get("/v1/cutoffs", Read(TOKENS, |call| Box::pin(cutoffs::list(call)))),
+    put(
+        "/v1/cutoffs/{cutoff}",
+        Change(Action::CutoffSet, TOKENS, |call, entry| Box::pin(cutoffs::set(call, entry))),
+    ),
+    delete(
+        "/v1/cutoffs/{cutoff}",
+        Change(Action::CutoffRemove, TOKENS, |call, entry| Box::pin(cutoffs::remove(call, entry))),
     ),
     post(
         "/v1/devices/login",

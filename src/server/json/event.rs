@@ -24,7 +24,9 @@ pub struct EventJson<'a> {
     user_agent: Option<&'a str>,
     auth_slug: Option<&'a str>,
     backend: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cutoff: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<String>,
 }
 

@@ -14,7 +14,12 @@ impl MemoryStore {
         lock(&self.cutoffs).values().cloned().collect()
     }
 
-    pub(crate) fn set_cutoff(&self, name: &CutoffName, before_ms: u64, call: &Call<'_>) -> Outcome<SetCutoff> {
+    pub(crate) fn set_cutoff(
+        &self,
+        name: &CutoffName,
+        before_ms: u64,
+        call: &Call<'_>,
+    ) -> Outcome<SetCutoff> {
         let mut cutoffs = lock(&self.cutoffs);
         let present = cutoffs.get(name);
         if let Some(present) = present {

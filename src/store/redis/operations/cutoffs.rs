@@ -69,8 +69,9 @@ impl RedisStore {
             lease_ms: u64,
             steps: Vec<(String, u64, u64, u64, bool)>,
         }
-        let packed =
-            |step: &CutoffStep| (step.name.to_string(), step.before_ms, step.scanned, step.revoked, step.is_last);
+        let packed = |step: &CutoffStep| {
+            (step.name.to_string(), step.before_ms, step.scanned, step.revoked, step.is_last)
+        };
         let args = Args { walker, lease_ms: WALK_LEASE_MS, steps: steps.iter().map(packed).collect() };
         match self.run_cutoff_script(&self.scripts.hold_walk, call, &args).await? {
             Value::Nil => Ok(None),

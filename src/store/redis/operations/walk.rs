@@ -33,11 +33,7 @@ pub(crate) struct RedisPlace {
 impl RedisStore {
     /// Reads the tokens among the next keys, about so many. `SCAN` names a key that is there during the whole walk at least
     /// once. After an error, the next call goes on at the same place.
-    pub(crate) async fn walk_page(
-        &self,
-        place: &mut RedisPlace,
-        keys: u64,
-    ) -> Result<WalkPage, StoreError> {
+    pub(crate) async fn walk_page(&self, place: &mut RedisPlace, keys: u64) -> Result<WalkPage, StoreError> {
         self.topology.gate.check()?;
         let map = self.topology.map().clone();
         place.at_start.get_or_insert_with(|| map.clone());
@@ -77,8 +73,10 @@ impl RedisStore {
         (place.present, place.connection) = (None, None);
         self.topology.refresh().await;
         let map = self.topology.map().clone();
-        page.is_last =
-            map.masters.iter().all(|master| !master.may_have_tokens() || place.done.contains(&master.address));
+        page.is_last = map
+            .masters
+            .iter()
+            .all(|master| !master.may_have_tokens() || place.done.contains(&master.address));
         let is_same = place.at_start.as_ref().is_some_and(|at_start| map.is_same(at_start));
         page.has_seen_all = page.is_last && is_same && !place.has_missed;
         Ok(page)

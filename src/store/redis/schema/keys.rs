@@ -228,8 +228,8 @@ mod tests {
         assert_eq!(keys.alias(&digest), "dw:f:{97ec}:U2OSuTa6qPQZ0QIXa7Qr5A");
         assert_eq!(keys.token_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
-        assert_eq!(keys.cutoffs(), "dw:m:{0000}:cutoffs");
-        assert_eq!(keys.walk_lease(), "dw:m:{0000}:walk");
+        assert_eq!(keys.cutoffs(), "dw:m:{01c1}:cutoffs");
+        assert_eq!(keys.walk_lease(), "dw:m:{01c1}:walk");
         assert_eq!(keys.probe(), "dw:m:probe");
         assert_eq!(keys.probe_at("8c4d"), "dw:m:probe:{8c4d}");
     }

@@ -21,8 +21,8 @@
 //! | `dw:f:{a}:<alias>` | string | the id of an imported token, by the digest of its foreign string ([`foreign`](crate::foreign)); written after the record | until the token's latest end |
 //! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
 //! | `dw:m:schema` | string | the schema version | none |
-//! | `dw:m:{0000}:cutoffs` | hash | the cut-offs: name to time, time of setting and progress ([`codec::cutoff`]); in one slot, so all of them are read and set in one step | none |
-//! | `dw:m:{0000}:walk` | string | the random name of the node that walks over all tokens, for the cut-offs | 10 s after its last step |
+//! | `dw:m:{01c1}:cutoffs` | hash | the cut-offs: name to time, time of setting and progress ([`codec::cutoff`]); in one slot, so all of them are read and set in one step | none |
+//! | `dw:m:{01c1}:walk` | string | the random name of the node that walks over all tokens, for the cut-offs | 10 s after its last step |
 //! | `dw:m:probe`, `dw:m:probe:{s}` | | never exist: deleting one checks that the server takes writes; on a Cluster, in a slot of that master | |
 //! | `dw:events:<db>` | channel | the events of all users as they happen; channels are not divided by database | |
 //! | `dw:events:<db>:probe:…` | channel | on a Cluster, a node's probes of the cluster bus | |
