@@ -38,6 +38,7 @@ mod harness {
 }
 
 mod lifecycle {
+    mod cutoffs;
     mod support;
     mod takeovers;
 }

@@ -101,7 +101,7 @@ impl<'a> AuditLine<'a> {
             content_type = object.map(|object| cut(&object.content_type)),
             object_id = object.map(|object| cut(&object.object_id)),
             cutoff = entry.cutoff.as_deref().map(cut),
-            before = entry.before_ms.map(timestamp_seconds),
+            before = entry.before_ms.map(|ms| display(timestamp_seconds(ms))),
             count = entry.count,
             evicted = list(&entry.evicted),
             except = entry.except.map(display),

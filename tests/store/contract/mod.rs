@@ -3,6 +3,7 @@
 
 mod busy;
 mod change;
+mod cutoffs;
 mod devices;
 mod erasure;
 mod events;
