@@ -57,6 +57,7 @@ mod metrics {
 mod process {
     mod cli;
     mod client {
+        mod cutoffs;
         mod events;
         mod failures;
         mod local;
