@@ -47,6 +47,8 @@ pub struct Walker {
 /// A walk under way.
 struct Walk {
     place: WalkPlace,
+    /// The page at which a call failed.
+    unfinished: Option<WalkPage>,
     /// The cut-offs that it is for, as they were at its start.
     cutoffs: Vec<Cutoff>,
     ends_takeovers: bool,
@@ -130,7 +132,8 @@ impl Walker {
 impl Walk {
     fn new(cutoffs: impl Iterator<Item = Cutoff>, ends_takeovers: bool) -> Self {
         let (place, unreported) = (WalkPlace::default(), BTreeMap::new());
-        Self { place, cutoffs: cutoffs.collect(), ends_takeovers, scanned: 0, unreported, takeovers_ended: 0 }
+        let (cutoffs, unfinished) = (cutoffs.collect(), None);
+        Self { place, unfinished, cutoffs, ends_takeovers, scanned: 0, unreported, takeovers_ended: 0 }
     }
 
     /// Drops the cut-offs that were moved or removed meanwhile.
@@ -148,23 +151,40 @@ impl Walk {
     /// Looks at the next tokens, and revokes those that a cut-off refuses. Waits so that the pace is kept.
     async fn step(&mut self, service: &Service) -> Result<WalkPage, StoreError> {
         let (pace, began) = (Pace::new(WALK_KEYS_PER_SECOND), service.clock.reading());
-        let page = service.store.walk_page(&mut self.place, pace.step()).await?;
+        let page = match self.unfinished.take() {
+            Some(page) => page,
+            None => service.store.walk_page(&mut self.place, pace.step()).await?,
+        };
+        let changed = match self.change_refused(service, &page).await {
+            Ok(changed) => changed,
+            Err(error) => {
+                self.unfinished = Some(page);
+                return Err(error);
+            }
+        };
         self.scanned += page.tokens.len() as u64;
+        let took_us = service.clock.elapsed_ns(began) / 1000;
+        let pause = pace.pause(page.keys, took_us);
+        tokio::time::sleep(pause.max(Pace::new(WALK_REVOCATIONS_PER_SECOND).pause(changed, took_us))).await;
+        Ok(page)
+    }
+
+    /// Revokes the tokens of a page that a cut-off refuses, and ends takeovers. Returns how many.
+    async fn change_refused(&mut self, service: &Service, page: &WalkPage) -> Result<u64, StoreError> {
         let cutoffs = Cutoffs::new(self.cutoffs.iter().cloned());
-        let (mut changed, active) = (0, page.tokens.iter().filter(|token| token.is_active));
-        let due: Vec<_> = active
-            .filter_map(|token| {
-                let refusing = cutoffs.refusing(token).map(|cutoff| cutoff.name.clone());
-                let has_takeover = self.ends_takeovers && token.takeover.is_some();
-                (refusing.is_some() || has_takeover).then_some((token, refusing))
-            })
-            .collect();
+        let due = |token| {
+            let refusing = cutoffs.refusing(token).map(|cutoff| cutoff.name.clone());
+            let has_takeover = self.ends_takeovers && token.takeover.is_some();
+            (token.is_active && (refusing.is_some() || has_takeover)).then_some((token, refusing))
+        };
+        let due: Vec<(&TokenRecord, _)> = page.tokens.iter().map(Arc::as_ref).filter_map(due).collect();
+        let mut changed = 0;
         for some in due.chunks(AT_ONCE) {
-            let revoke = async |(token, refusing): &(&Arc<TokenRecord>, Option<CutoffName>)| match refusing {
+            let change = async |(token, refusing): &(&TokenRecord, Option<CutoffName>)| match refusing {
                 Some(_) => revoke(service, token).await,
                 None => end_takeover(service, token).await,
             };
-            let done = try_join_all(some.iter().map(revoke)).await?;
+            let done = try_join_all(some.iter().map(change)).await?;
             for ((_, refusing), _) in some.iter().zip(done).filter(|(_, is_done)| *is_done) {
                 changed += 1;
                 match refusing {
@@ -173,10 +193,7 @@ impl Walk {
                 }
             }
         }
-        let took_us = service.clock.elapsed_ns(began) / 1000;
-        let pause = pace.pause(page.keys, took_us);
-        tokio::time::sleep(pause.max(Pace::new(WALK_REVOCATIONS_PER_SECOND).pause(changed, took_us))).await;
-        Ok(page)
+        Ok(changed)
     }
 
     /// Returns what is to be reported.

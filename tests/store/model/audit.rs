@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS};
+use doorward::internals::store::walk::WALK_LEASE_MS;
 use doorward::internals::token_string::{HashTag, TokenId};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -64,6 +65,10 @@ impl Snapshot {
     /// Checks all keys; `earlier` is the snapshot before the last step.
     pub fn check(&self, earlier: &Self, at: &Moment) -> Outcome {
         for (name, key) in &self.0 {
+            if name.ends_with(":cutoffs") {
+                prop_assert!(key.ttl_ms == -1, "{} expires", name);
+                continue;
+            }
             prop_assert!(key.ttl_ms > 0, "{} stays for ever", name);
             match name.as_bytes()[0] {
                 b't' => self.check_token(key, earlier, at)?,
@@ -75,6 +80,9 @@ impl Snapshot {
                 b'k' => self.check_devices(key, earlier, at)?,
                 b'r' => self.check_object(key, earlier, at)?,
                 b'e' => prop_assert!(key.ttl_ms as u64 <= LIMITS.event_retention_ms, "{}", name),
+                b'm' => {
+                    prop_assert!(name.ends_with(":walk") && key.ttl_ms as u64 <= WALK_LEASE_MS, "{}", name)
+                }
                 _ => prop_assert!(false, "{} is not in the schema", name),
             }
         }

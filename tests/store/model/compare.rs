@@ -7,7 +7,7 @@ use super::world::World;
 use crate::common::store::TestStore;
 
 impl World {
-    /// Compares every listing, token, record, device key, takeover and event.
+    /// Compares every cut-off, listing, token, record, device key, takeover and event.
     pub async fn compare(&self) -> Result<(), TestCaseError> {
         for user in USERS {
             let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
@@ -26,6 +26,12 @@ impl World {
                 user
             );
         }
+        let [memory, redis] = [&self.memory, &self.redis].map(async |on| {
+            let mut cutoffs = on.store.cutoffs().await.unwrap();
+            cutoffs.sort_by_key(|cutoff| cutoff.name.clone());
+            cutoffs
+        });
+        prop_assert_eq!(memory.await, redis.await, "the cut-offs");
         if self.lists_objects {
             self.compare_objects().await?;
         }
