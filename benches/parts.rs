@@ -21,6 +21,7 @@ use doorward::internals::model::token::{
     AccessMark, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
 };
 use doorward::internals::server;
+use doorward::internals::store::alias::AliasOptions;
 use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
@@ -132,6 +133,7 @@ fn look_ups(c: &mut Criterion) {
         connections: 1,
         timeout: Duration::from_secs(5),
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0, catch_up_ms: 3000 },
+        aliases: AliasOptions { entries: 0, look_ups_per_second: 1000 },
         accept_eviction: false,
         takeovers: true,
     };

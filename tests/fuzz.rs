@@ -65,6 +65,11 @@ fn fast_path() {
 }
 
 #[test]
+fn foreign() {
+    run("foreign", targets::foreign::check, 3_000);
+}
+
+#[test]
 fn token_string() {
     run("token_string", targets::token_string::check, 20_000);
 }

@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::Result;
+use crate::minimal_login;
 use crate::process::Process;
 
 /// The argument that makes this binary the baseline server.
@@ -40,8 +41,17 @@ impl Baseline {
     /// Starts the server; it answers with the status and headers of `head`, an HTTP/1.1 answer up to its empty
     /// line. `Date` and `Content-Length` are left to hyper, which writes them anyway.
     pub fn start(head: &[u8]) -> Result<Self> {
+        Self::start_with(head, "")
+    }
+
+    /// Starts the minimal login on the Redis at this URL ([`minimal_login`]).
+    pub fn start_login(redis_url: &str) -> Result<Self> {
+        Self::start_with(b"HTTP/1.1 201 Created\r\n\r\n", redis_url)
+    }
+
+    fn start_with(head: &[u8], redis_url: &str) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        let mut process = Process::start(command.arg(ARGUMENT))?;
+        let mut process = Process::start(command.args([ARGUMENT, redis_url]))?;
         let mut stdin = process.stdin()?;
         stdin.write_all(&u32::try_from(head.len())?.to_be_bytes())?;
         stdin.write_all(head)?;
@@ -51,8 +61,9 @@ impl Baseline {
     }
 }
 
-/// The server itself: reads the answer's head from standard input and serves until that is closed.
-pub fn serve() -> Result<()> {
+/// The server itself: reads the answer's head from standard input and serves until that is closed. With the URL of a Redis
+/// it is the minimal login.
+pub fn serve(redis_url: String) -> Result<()> {
     let mut stdin = std::io::stdin();
     let mut head_bytes = [0; 4];
     stdin.read_exact(&mut head_bytes)?;
@@ -60,7 +71,7 @@ pub fn serve() -> Result<()> {
     stdin.read_exact(&mut head)?;
     let (status, headers) = parse_head(&head)?;
     std::thread::spawn(move || {
-        if let Err(error) = accept(status, &headers) {
+        if let Err(error) = accept(status, &headers, &redis_url) {
             eprintln!("baseline: {error}");
             std::process::exit(1);
         }
@@ -84,12 +95,15 @@ fn parse_head(head: &[u8]) -> Result<(StatusCode, HeaderMap)> {
     Ok((StatusCode::from_u16(answer.code.ok_or("an answer without a status")?)?, headers))
 }
 
-fn accept(status: StatusCode, headers: &HeaderMap) -> Result<()> {
+fn accept(status: StatusCode, headers: &HeaderMap, redis_url: &str) -> Result<()> {
     let mut workers = Vec::new();
     for _ in 0..std::thread::available_parallelism()?.get() {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let headers = headers.clone();
-        std::thread::spawn(move || work(status, headers, receiver));
+        let (headers, redis_url) = (headers.clone(), redis_url.to_owned());
+        std::thread::spawn(move || match redis_url.is_empty() {
+            true => work(status, headers, receiver),
+            false => minimal_login::work(&redis_url, receiver),
+        });
         workers.push(sender);
     }
     crate::current_thread_runtime()?.block_on(async {

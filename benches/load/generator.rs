@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::Result;
@@ -20,6 +21,11 @@ pub const CONNECTIONS: usize = 64;
 pub const THREADS: usize = 2;
 /// The tokens of one `/v1/validate` call.
 pub const TOKENS_PER_BATCH: usize = 100;
+/// The users that log in.
+const USERS: usize = 10_000_000;
+/// A typical user agent; its length affects the size of a record in Redis.
+const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+                          Chrome/126.0.0.0 Safari/537.36";
 /// The longest wait for the last answers of a run; a longer one fails the run.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -42,6 +48,11 @@ pub enum Request {
         /// The admin plane's API key.
         admin_key: String,
     },
+    /// `POST /v1/tokens` for a random user.
+    Login {
+        /// The admin plane's API key.
+        admin_key: &'static str,
+    },
 }
 
 impl Request {
@@ -59,6 +70,7 @@ impl Request {
                 let body = format!(r#"{{"tokens":["{}"]}}"#, picked.join(r#"",""#));
                 out.extend_from_slice(&json_post("/v1/validate", admin_key, &body));
             }
+            Self::Login { admin_key } => out.extend_from_slice(&login(rng.random_range(0..USERS), admin_key)),
         }
     }
 
@@ -77,8 +89,17 @@ pub fn write_get(path: &str, token: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// Returns the login of the user with this number.
+pub fn login(user: usize, admin_key: &str) -> Vec<u8> {
+    let body = json!({
+        "user": format!("user-{user}"), "ip": "192.0.2.1", "user_agent": USER_AGENT,
+        "auth_slug": "web", "backend": "django.contrib.auth.backends.ModelBackend",
+    });
+    json_post("/v1/tokens", admin_key, &body.to_string())
+}
+
 /// Appends a `POST` to the admin plane.
-pub fn json_post(path: &str, admin_key: &str, body: &str) -> Vec<u8> {
+fn json_post(path: &str, admin_key: &str, body: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nHost: doorward.test\r\nAuthorization: Bearer {admin_key}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",

@@ -13,6 +13,7 @@ mod goals;
 mod in_process;
 mod measure;
 mod million;
+mod minimal_login;
 mod process;
 mod publish;
 mod redis_server;
@@ -55,8 +56,10 @@ struct Options {
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().collect();
-    if arguments.iter().any(|argument| argument == baseline::ARGUMENT) {
-        return exit_code(baseline::serve());
+    if let [_, argument, redis_url] = &arguments[..]
+        && argument == baseline::ARGUMENT
+    {
+        return exit_code(baseline::serve(redis_url.clone()));
     }
     // `cargo test --benches` runs this without `--bench`, where compiling is the test.
     if !arguments.iter().any(|argument| argument == "--bench") || arguments.iter().any(|a| a == "--test") {

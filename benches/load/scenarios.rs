@@ -39,10 +39,12 @@ enum Sent {
     Missing,
     /// Valid tokens, a hundred in one call of the admin plane.
     Batch,
+    /// Logins on the admin plane, while a second node hears of them.
+    Login,
 }
 
 /// The reference of a comparison.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Reference {
     /// Bare hyper under the same load, with the same headers as Doorward.
     BareHyper,
@@ -50,6 +52,8 @@ enum Reference {
     BareHyperTwoHeaders,
     /// The same Doorward with one `GET /auth` at a time on each connection.
     PlainAuth,
+    /// A minimal login on the same Redis.
+    MinimalLogin,
 }
 
 /// One row.
@@ -96,12 +100,20 @@ pub const SCENARIOS: &[Scenario] = &[
         reference: Reference::PlainAuth,
         ..Scenario::named("batch-redis")
     },
+    Scenario {
+        store: CACHED,
+        sent: Sent::Login,
+        reference: Reference::MinimalLogin,
+        ..Scenario::named("login")
+    },
 ];
 
 /// A server under measurement, and its Redis.
 struct SetUp {
     redis: Option<RedisServer>,
     doorward: Doorward,
+    /// A second node on the same Redis, for logins.
+    _other: Option<Doorward>,
     tokens: Arc<[String]>,
 }
 
@@ -137,6 +149,7 @@ impl Scenario {
             Reference::BareHyper => "bare hyper, same answer",
             Reference::BareHyperTwoHeaders => "bare hyper, two headers",
             Reference::PlainAuth => "its own plain `/auth`",
+            Reference::MinimalLogin => "a minimal login",
         }
     }
 
@@ -158,11 +171,16 @@ impl Scenario {
             Reference::BareHyper => Some(Baseline::start(&head)?),
             Reference::BareHyperTwoHeaders => Some(Baseline::start(TWO_HEADERS)?),
             Reference::PlainAuth => None,
+            Reference::MinimalLogin => {
+                let redis = last.redis.as_ref().ok_or("a login needs Redis")?;
+                Some(Baseline::start_login(&redis.url())?)
+            }
         };
         let reference = match &baseline {
             Some(baseline) => {
                 let load = Load { address: baseline.address, ..self.load(&last.doorward, &last.tokens) };
-                Side { load, process: &baseline.process, redis: None }
+                let redis = last.redis.as_ref().filter(|_| self.reference == Reference::MinimalLogin);
+                Side { load, process: &baseline.process, redis }
             }
             None => {
                 let request = Request::Get { path: "/auth", tokens: last.tokens.clone() };
@@ -183,17 +201,20 @@ impl Scenario {
             Store::Memory => None,
             Store::Redis { .. } => Some(RedisServer::start()?),
         };
-        let doorward = Doorward::start(server, &self.settings(redis.as_ref()))?;
+        let settings = self.settings(redis.as_ref());
+        let doorward = Doorward::start(server, &settings)?;
+        let is_login = matches!(self.sent, Sent::Login);
+        let other = is_login.then(|| Doorward::start(server, &settings)).transpose()?;
         let tokens: Arc<[String]> = match self.sent {
             Sent::Valid | Sent::Batch => doorward.issue_tokens(TOKENS)?,
             Sent::Forged => forged_tokens(TOKENS),
-            Sent::Missing => Vec::new(),
+            Sent::Missing | Sent::Login => Vec::new(),
         }
         .into();
         if matches!(self.sent, Sent::Valid | Sent::Batch) {
             doorward.validate_each(&tokens)?;
         }
-        Ok(SetUp { redis, doorward, tokens })
+        Ok(SetUp { redis, doorward, _other: other, tokens })
     }
 
     fn settings(&self, redis: Option<&RedisServer>) -> Vec<(&'static str, String)> {
@@ -217,6 +238,7 @@ impl Scenario {
                 let admin_key = doorward.admin_key().to_owned();
                 (doorward.admin_address, Request::Batch { tokens: tokens.clone(), admin_key }, 200)
             }
+            Sent::Login => (doorward.admin_address, Request::Login { admin_key: doorward.admin_key() }, 201),
         };
         Load { address, request, expected_status, depth: self.depth, pace: None }
     }

@@ -6,17 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::json;
-
 use crate::Result;
 use crate::client::Connection;
-use crate::generator::{json_post, write_get};
+use crate::generator::{login, write_get};
 use crate::process::Process;
 
 const ADMIN_KEY: &str = "load-harness-admin-key-0123456789abcdef";
-/// A typical user agent; its length affects the size of a record in Redis.
-const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
-                          Chrome/126.0.0.0 Safari/537.36";
 /// The connections over which tokens are issued and validated, and the pipelined requests on each.
 const CONNECTIONS: usize = 16;
 const TOGETHER: usize = 8;
@@ -76,13 +71,7 @@ impl Doorward {
 
     /// Issues `count` tokens, each for its own user.
     pub fn issue_tokens(&self, count: usize) -> Result<Vec<String>> {
-        let request = |n: usize| {
-            let body = json!({
-                "user": format!("user-{n}"), "ip": "192.0.2.1", "user_agent": USER_AGENT,
-                "auth_slug": "web", "backend": "django.contrib.auth.backends.ModelBackend",
-            });
-            json_post("/v1/tokens", ADMIN_KEY, &body.to_string())
-        };
+        let request = |n: usize| login(n, ADMIN_KEY);
         let tokens = RefCell::new(Vec::with_capacity(count));
         exchange_all(self.admin_address, count, request, |status, body| {
             if status != 201 {

@@ -4,6 +4,7 @@
 //! is stopped.
 
 pub mod fast_path;
+pub mod foreign;
 pub mod redis_url;
 pub mod resp;
 pub mod settings;

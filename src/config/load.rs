@@ -33,9 +33,10 @@ impl Loaded {
         report(&self.texts, &self.config)
     }
 
-    /// Returns the settings whose values were read from files of their own, and these files. They hold secrets.
-    pub fn secret_files(&self) -> &[(&'static str, PathBuf)] {
-        self.texts.files()
+    /// Returns the settings of which values were read from files of their own, and these files. They hold secrets.
+    pub fn secret_files(&self) -> Vec<(&'static str, PathBuf)> {
+        let of_forms = self.config.foreign.iter().filter_map(|form| form.secret_file.clone());
+        self.texts.files().iter().cloned().chain(of_forms.map(|path| ("foreign", path))).collect()
     }
 }
 
@@ -54,7 +55,8 @@ pub(crate) fn load_server(
     mistakes.extend(flags.mistakes);
     let texts = sources::merge(flags.texts, env, read_file, &mut mistakes);
     let are_sources_complete = is_complete && is_file_complete(&mistakes);
-    let config = Config::from_texts(&texts, &mut mistakes);
+    let mut config = Config::from_texts(&texts, &mut mistakes);
+    config.read_foreign_secrets(&texts, read_file, &mut mistakes);
     if are_sources_complete {
         config.require_api_key(&texts, &mut mistakes);
         config.check_consistency(&texts, &mut mistakes);
@@ -71,7 +73,8 @@ pub fn load_node(env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<
     let mut mistakes = Vec::new();
     let texts = sources::merge(Default::default(), env, &read_text_file, &mut mistakes);
     let is_complete = is_file_complete(&mistakes);
-    let config = Config::from_texts(&texts, &mut mistakes);
+    let mut config = Config::from_texts(&texts, &mut mistakes);
+    config.read_foreign_secrets(&texts, &read_text_file, &mut mistakes);
     if is_complete {
         config.check_consistency(&texts, &mut mistakes);
     }

@@ -12,6 +12,7 @@ use super::parse::access_log::access_log;
 use super::parse::api_keys::{admin_key, api_keys, token_keys};
 use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
+use super::parse::foreign::foreign_forms;
 use super::parse::listener::{file_mode, listen_addr, optional_listen_addr, optional_path};
 use super::parse::origins::{header_name, origins, trusted_proxies};
 use super::parse::otlp::{otlp_endpoint, otlp_headers};
@@ -19,6 +20,7 @@ use super::parse::route_checks::route_checks;
 use super::parse::scalar::{Parsed, boolean, choice, number};
 use super::parse::store::{key_prefix, store_url};
 use super::setting::{Exposure, Setting};
+use crate::foreign::ForeignForm;
 use crate::http_client::Url;
 use crate::model::field_rules::MAX_AGE_SECONDS;
 use crate::model::route_check::RouteCheck;
@@ -135,7 +137,7 @@ settings! {
     redis_timeout_ms: u64 = duration_ms(10..=10 * SECOND_MS),
         "redis-timeout", "DURATION", "500ms", "Maximum time to wait for a reply from Redis";
     redis_connections: usize = number(1..=1024),
-        "redis-connections", "N", "8", "Maximum number of Redis connections for calls of the admin plane";
+        "redis-connections", "N", "8", "Maximum number of Redis connections for reads of the admin plane, such as listings";
     accept_eviction: bool = boolean,
         "accept-eviction", "BOOL", "false", "Accept a Redis whose maxmemory-policy may evict tokens";
     memory_max_tokens: usize = number(1..=MAX_ENTRIES),
@@ -203,6 +205,12 @@ settings! {
     checks: Vec<RouteCheck> = route_checks,
         "checks", "CHECKS", "",
         "Route checks at /check/NAME, comma-separated: NAME:backend=X+slug=Y+scopes=Z, and more keys", tables, reloadable;
+    foreign: Vec<ForeignForm> = foreign_forms,
+        "foreign", "FORMS", "",
+        "Forms of imported token strings, comma-separated: NAME:scheme=knox+header-scheme=Token, and more keys", tables, reloadable;
+    foreign_lookups: u32 = number(10..=1_000_000),
+        "foreign-lookups", "N", "1000",
+        "Maximum number of look-ups per second of foreign token strings that turn out to be unknown";
     events_per_user: usize = number(0..=10_000),
         "events-per-user", "N", "100", "Number of events kept per user, the newest; 0 keeps none";
     event_retention_ms: u64 = duration_ms(LIFETIME_MS),
@@ -210,6 +218,8 @@ settings! {
 
     cache_entries: usize = number(0..=MAX_ENTRIES),
         "cache-entries", "N", "100000", "Maximum number of tokens in the near cache; 0 turns it off";
+    foreign_cache_entries: usize = number(0..=MAX_ENTRIES),
+        "foreign-cache-entries", "N", "100000", "Maximum number of foreign token strings whose tokens are remembered";
     lease_ms: u64 = duration_ms(100..=MINUTE_MS),
         "lease", "DURATION", "2s", "Maximum time a revoked token may still be accepted when the network fails";
     stale_grace_ms: u64 = duration_ms(0..=MAX_STALE_GRACE_MS),

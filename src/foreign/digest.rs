@@ -20,6 +20,9 @@ const SECRET_HASH_BYTES: usize = 16;
 /// The name of an alias in its key: 22 characters of base64url.
 pub type AliasName = ArrayString<ALIAS_CHARS>;
 
+/// The bytes of an alias's name.
+pub type AliasBytes = [u8; ALIAS_BYTES];
+
 /// The digest of a foreign token: 42 bytes of BLAKE3 over its scheme and its source digest, in three parts, none of which
 /// tells another. The scheme is part of it, so that a scheme that is turned off ends all its tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +46,13 @@ impl ForeignDigest {
         let _ = URL_SAFE_NO_PAD.encode_slice(&self.0[..ALIAS_BYTES], &mut text);
         // All ASCII.
         ArrayString::from_byte_string(&text).unwrap_or_default()
+    }
+
+    /// The bytes of that name.
+    pub fn alias_bytes(&self) -> AliasBytes {
+        let mut bytes = [0; ALIAS_BYTES];
+        bytes.copy_from_slice(&self.0[..ALIAS_BYTES]);
+        bytes
     }
 
     /// The hash tag of the alias: it spreads aliases over the slots as users are spread.

@@ -8,7 +8,14 @@
 //! valid is for its record to say, as for every other token.
 
 pub mod digest;
+pub mod form;
+pub mod form_set;
+pub mod forms;
 pub mod scheme;
+pub mod shape;
 
 pub use self::digest::{AliasName, ForeignDigest};
+pub use self::form::ForeignForm;
+pub use self::form_set::FormSet;
+pub use self::forms::ForeignForms;
 pub use self::scheme::{Scheme, SourceDigest};

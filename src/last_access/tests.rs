@@ -126,6 +126,7 @@ async fn an_earned_renewal_counts_until_it_is_written() {
                 stale_grace_ms: 0,
                 catch_up_ms: 0,
             },
+            aliases: crate::store::alias::AliasOptions { entries: 0, look_ups_per_second: 1000 },
             accept_eviction: false,
             takeovers: true,
         },

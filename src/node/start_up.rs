@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::files::FileError;
 use crate::last_access::recorder::LastAccessOptions;
 use crate::service::TokenPolicy;
+use crate::store::alias::AliasOptions;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{CacheOptions, RedisOptions, RedisStore, TrustStore};
 use crate::store::{Store, StoreLimits};
@@ -88,6 +89,10 @@ fn redis_options(config: &Config, url: &RedisUrl) -> Result<RedisOptions, StartE
             lease_ms: config.lease_ms,
             stale_grace_ms: config.stale_grace_ms,
             catch_up_ms: config.lease_ms + config.flush_interval_ms,
+        },
+        aliases: AliasOptions {
+            entries: config.foreign_cache_entries,
+            look_ups_per_second: config.foreign_lookups,
         },
         accept_eviction: config.accept_eviction,
         takeovers: config.takeovers,

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rand::rngs::SysError;
 
 use super::error::ServiceError;
@@ -13,6 +13,7 @@ use super::policy::TokenPolicy;
 use super::store_faults::StoreFaults;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::foreign::{ForeignForm, ForeignForms};
 use crate::last_access::LastAccess;
 use crate::model::event::{Actor, Event};
 use crate::model::token::TokenRecord;
@@ -33,11 +34,13 @@ pub struct Service {
     token_keys: ArcSwapOption<TokenKeys>,
     /// The token keys while the cut-offs are not known. Without cut-offs, no token string may be verified.
     held_keys: Mutex<Option<TokenKeys>>,
+    foreign_forms: ArcSwap<ForeignForms>,
     faults: StoreFaults,
 }
 
 impl Service {
-    /// A service that knows no token keys yet: until it does, it can verify no token string.
+    /// A service that knows no token keys yet: until it does, it can verify no token string. It has no forms of foreign
+    /// strings yet.
     pub fn new(
         store: Store,
         clock: Clock,
@@ -47,6 +50,7 @@ impl Service {
     ) -> Self {
         let (token_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
         let live_tokens = Arc::new(LiveTokenSampler::new(store.clone(), clock.clone()));
+        let foreign_forms = ArcSwap::default();
         let (cutoffs, held_keys) = (LiveCutoffs::default(), Mutex::default());
         Self {
             store,
@@ -58,6 +62,7 @@ impl Service {
             cutoffs,
             token_keys,
             held_keys,
+            foreign_forms,
             faults,
         }
     }
@@ -100,13 +105,31 @@ impl Service {
     /// # Errors
     /// `Unavailable` while a key that may have signed the string is not known.
     pub fn parse(&self, kind: TokenKind, token_string: &[u8]) -> Result<Option<VerifiedToken>, StoreError> {
-        self.with_token_keys(|keys| {
-            let Some(unverified) = UnverifiedToken::decode(kind, token_string) else { return Ok(None) };
-            match unverified.verify(keys) {
-                None if keys.may_lack_one() => Err(no_token_keys()),
-                verified => Ok(verified),
-            }
+        match UnverifiedToken::decode(kind, token_string) {
+            Some(unverified) => self.verify(unverified),
+            None => self.with_token_keys(|_| None),
+        }
+    }
+
+    /// Verifies a well-formed token string. Returns `None` if it is forged.
+    ///
+    /// # Errors
+    /// `Unavailable` while a key that may have signed the string is not known.
+    pub fn verify(&self, unverified: UnverifiedToken) -> Result<Option<VerifiedToken>, StoreError> {
+        self.with_token_keys(|keys| match unverified.verify(keys) {
+            None if keys.may_lack_one() => Err(no_token_keys()),
+            verified => Ok(verified),
         })?
+    }
+
+    /// The forms of foreign token strings.
+    pub fn foreign_forms(&self) -> impl Deref<Target = Arc<ForeignForms>> {
+        self.foreign_forms.load()
+    }
+
+    /// Replaces the forms of foreign token strings.
+    pub fn set_foreign_forms(&self, forms: &[ForeignForm]) {
+        self.foreign_forms.store(Arc::new(ForeignForms::new(forms)));
     }
 
     /// Replaces the token keys. They are used once the cut-offs are known.

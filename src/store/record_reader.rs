@@ -1,11 +1,13 @@
 //! Reads token records for validation.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::error::StoreError;
 use super::memory::MemoryStore;
 use super::record_read::RecordRead;
 use super::redis::redis_store as redis;
+use crate::foreign::ForeignDigest;
 use crate::model::token::{Token, TokenRecord};
 use crate::store::cache::near_cache::Looked;
 use crate::token_string::TokenId;
@@ -105,6 +107,35 @@ impl RecordReader {
         match self {
             Self::Memory(store) => Ok(store.record(id)),
             Self::Redis(reader) => reader.fresh_record(id).await,
+        }
+    }
+
+    /// Returns the token of the alias of this digest as far as it is known without waiting: `Some(None)` if it has had none
+    /// within the last lease. `now_ms` is the time.
+    pub fn known_alias(&self, digest: &ForeignDigest, now_ms: u64) -> Option<Option<TokenId>> {
+        match self {
+            Self::Memory(store) => Some(store.alias(digest, now_ms)),
+            Self::Redis(reader) => reader.known_alias(digest),
+        }
+    }
+
+    /// Reads the aliases of the digests of one string, which this client sent. Returns the place of the first digest that
+    /// has an alias, and its token.
+    ///
+    /// # Errors
+    /// `Unavailable`, also if too many strings without an alias were looked up; `Corrupt`.
+    pub async fn alias(
+        &self,
+        digests: Box<[ForeignDigest]>,
+        client: Option<IpAddr>,
+        now_ms: u64,
+    ) -> Result<Option<(usize, TokenId)>, StoreError> {
+        match self {
+            Self::Memory(store) => {
+                let ids = digests.iter().map(|digest| store.alias(digest, now_ms)).enumerate();
+                Ok(ids.into_iter().find_map(|(place, id)| Some((place, id?))))
+            }
+            Self::Redis(reader) => reader.alias(digests, client).await,
         }
     }
 

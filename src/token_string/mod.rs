@@ -24,4 +24,4 @@ pub use self::mint::{Minted, mint, mint_secret};
 pub use self::secret_hash::SecretHash;
 pub use self::token_keys::{MAX_TOKEN_KEYS, TOKEN_KEY_CHARS, TokenKeys, check_token_key};
 pub use self::verified_mark::VerifiedMark;
-pub use self::verify::{UnverifiedToken, VerifiedToken, parse};
+pub use self::verify::{KnownSecret, UnverifiedToken, VerifiedToken, parse};

@@ -11,13 +11,21 @@ use super::secret_hash::SecretHash;
 use super::token_keys::TokenKeys;
 use super::verified_mark::VerifiedMark;
 
-/// A token string with a valid MAC: Doorward has issued it. Only the store knows whether its token is still valid.
+/// A token string with a valid MAC, which Doorward has issued, or a foreign one with an alias. Only the store knows whether its token is still valid.
 #[derive(Clone, Copy, Debug)]
 pub struct VerifiedToken {
     /// The id that the string names.
     pub id: TokenId,
     /// The hash of the secret in the string.
     pub secret_hash: SecretHash,
+    /// Whether the string is a foreign one. Several devices may share it, so its reuse after a rotation proves no theft.
+    pub is_foreign: bool,
+}
+
+impl VerifiedToken {
+    fn native(id: TokenId, secret_hash: SecretHash) -> Self {
+        Self { id, secret_hash, is_foreign: false }
+    }
 }
 
 /// A well-formed token string whose MAC is not verified yet.
@@ -60,7 +68,7 @@ impl UnverifiedToken {
     /// Verifies the MAC; `None` if it is invalid under every key.
     pub fn verify(&self, keys: &TokenKeys) -> Option<VerifiedToken> {
         keys.verifies(self.kind, &self.checked, &self.mac)
-            .then(|| VerifiedToken { id: self.id(), secret_hash: SecretHash::of(&self.checked) })
+            .then(|| VerifiedToken::native(self.id(), SecretHash::of(&self.checked)))
     }
 
     /// Verifies the MAC with the help of the cached record that the string names, if there is one.
@@ -71,7 +79,7 @@ impl UnverifiedToken {
         let Some(known) = known else { return self.verify(keys) };
         let mark = self.mark(keys, known.secret_hash);
         if constant_time_eq_n(&known.verified.get().to_le_bytes(), &mark.to_le_bytes()) {
-            return Some(VerifiedToken { id: self.id(), secret_hash: *known.secret_hash });
+            return Some(VerifiedToken::native(self.id(), *known.secret_hash));
         }
         let verified = self.verify(keys)?;
         if verified.secret_hash == *known.secret_hash {

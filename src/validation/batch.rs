@@ -5,20 +5,39 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::counters::{JudgedBy, ValidationResult};
+use super::identify::{Identified, client_of};
 use super::judgement::Access;
 use super::validator::Validator;
+use crate::foreign::{ForeignDigest, FormSet};
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{RecordVerdict, Token, TokenRecord, TokenRef};
 use crate::service::core::no_token_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
 use crate::store::record_read::RecordRead;
-use crate::token_string::{TokenKeys, TokenKind, UnverifiedToken, VerifiedToken};
+use crate::token_string::{KnownSecret, TokenId, TokenKeys, UnverifiedToken, VerifiedToken};
+
+/// Foreign strings whose aliases are looked up at once. Aliases that are found leave the budget to the next ones.
+const LOOK_UPS_AT_ONCE: usize = 64;
 
 /// A token string left to the second pass.
 struct Later {
     at: usize,
     verified: VerifiedToken,
+}
+
+/// What the first pass left to be read.
+#[derive(Default)]
+struct LeftOver {
+    tokens: Vec<Later>,
+    /// The foreign strings of which it is not known whose they are, by their places.
+    aliases: Vec<(usize, Box<[ForeignDigest]>)>,
+}
+
+/// A string whose id is known.
+enum Claim {
+    Native(UnverifiedToken),
+    Foreign(VerifiedToken),
 }
 
 /// What the first pass did with a token string.
@@ -29,6 +48,23 @@ enum FirstPass {
     Unverified,
     /// Left to the second pass.
     Left(VerifiedToken),
+}
+
+impl Claim {
+    fn id(&self) -> TokenId {
+        match self {
+            Self::Native(unverified) => unverified.id(),
+            Self::Foreign(verified) => verified.id,
+        }
+    }
+
+    /// Verifies a native string; an alias has verified a foreign one.
+    fn verify(&self, keys: &TokenKeys, known: Option<KnownSecret<'_>>) -> Option<VerifiedToken> {
+        match self {
+            Self::Native(unverified) => unverified.verify_known(keys, known),
+            Self::Foreign(verified) => Some(*verified),
+        }
+    }
 }
 
 impl Validator {
@@ -63,15 +99,43 @@ impl Validator {
         request: Option<&AuditedRequest>,
         mut show: impl FnMut(usize, Option<TokenRef<'_>>),
     ) -> Result<(), StoreError> {
-        let later = self.show_known(token_strings, access, &mut show)?;
-        if later.is_empty() {
+        let left = self.show_known(token_strings, access, &mut show)?;
+        let count = left.tokens.len() + left.aliases.len();
+        if count == 0 {
             return Ok(());
         }
-        let outcome = self.show_read(&later, access, request, &mut show).await;
+        let outcome = self.show_left_over(left, access, request, &mut show).await;
         if outcome.is_err() {
-            self.counters.add_batched(ValidationResult::Unavailable, JudgedBy::Redis, later.len() as u64);
+            self.counters.add_batched(ValidationResult::Unavailable, JudgedBy::Redis, count as u64);
         }
         outcome
+    }
+
+    /// The second pass: looks up whose the foreign strings are, reads the tokens, and shows them.
+    async fn show_left_over(
+        &self,
+        left: LeftOver,
+        access: Access,
+        request: Option<&AuditedRequest>,
+        show: &mut impl FnMut(usize, Option<TokenRef<'_>>),
+    ) -> Result<(), StoreError> {
+        let LeftOver { tokens: mut later, aliases } = left;
+        let mut unknown = Vec::new();
+        for some in aliases.chunks(LOOK_UPS_AT_ONCE) {
+            let resolve =
+                |(_, digests): &(usize, Box<[_]>)| self.resolve(digests.clone(), client_of(request));
+            let resolved = try_join_all(some.iter().map(resolve)).await?;
+            for ((at, _), verified) in some.iter().zip(resolved) {
+                match verified {
+                    Some(verified) => later.push(Later { at: *at, verified }),
+                    None => unknown.push(*at),
+                }
+            }
+        }
+        self.show_read(&later, access, request, show).await?;
+        self.counters.add_batched(ValidationResult::Refused, JudgedBy::Redis, unknown.len() as u64);
+        unknown.into_iter().for_each(|at| show(at, None));
+        Ok(())
     }
 
     /// The first pass: shows what can be judged without waiting, and returns the rest.
@@ -80,39 +144,52 @@ impl Validator {
         token_strings: &[impl AsRef<[u8]>],
         access: Access,
         show: &mut impl FnMut(usize, Option<TokenRef<'_>>),
-    ) -> Result<Vec<Later>, StoreError> {
+    ) -> Result<LeftOver, StoreError> {
         let keys = self.service.token_keys();
         let Some(keys) = keys.as_deref() else {
             self.count_known(ValidationResult::Unavailable, token_strings.len() as u64);
             return Err(no_token_keys());
         };
         let now_ms = self.service.clock().now_ms();
-        let mut unverifieds = Vec::with_capacity(token_strings.len());
+        let mut left = LeftOver::default();
+        let mut claims = Vec::with_capacity(token_strings.len());
         for (at, token_string) in token_strings.iter().enumerate() {
-            match UnverifiedToken::decode(TokenKind::Session, token_string.as_ref()) {
-                Some(unverified) => unverifieds.push((at, unverified)),
-                None => {
-                    self.count_known(ValidationResult::Forged, 1);
-                    show(at, None);
+            let refused = match self.identify(token_string.as_ref(), FormSet::ALL, now_ms) {
+                Identified::Native(unverified) => {
+                    claims.push((at, Claim::Native(unverified)));
+                    continue;
                 }
-            }
+                Identified::Foreign(verified) => {
+                    claims.push((at, Claim::Foreign(verified)));
+                    continue;
+                }
+                Identified::Unresolved(digests) => {
+                    left.aliases.push((at, digests));
+                    continue;
+                }
+                Identified::Unknown => ValidationResult::Refused,
+                Identified::Malformed => ValidationResult::Forged,
+            };
+            self.count_known(refused, 1);
+            show(at, None);
         }
-        let ids: Vec<_> = unverifieds.iter().map(|(_, unverified)| unverified.id()).collect();
-        let (mut later, mut valid, mut forged) = (Vec::new(), 0, 0);
+        let ids: Vec<_> = claims.iter().map(|(_, claim)| claim.id()).collect();
+        let (mut valid, mut forged) = (0, 0);
         self.reader.look_each(&ids, |number, known| {
-            let (at, unverified) = unverifieds[number];
+            let (at, claim) = &claims[number];
+            let at = *at;
             let show = |token: Option<TokenRef<'_>>| {
                 valid += u64::from(token.is_some());
                 show(at, token);
             };
-            match self.show_if_known(unverified, known, keys, access, now_ms, show) {
+            match self.show_if_known(claim, known, keys, access, now_ms, show) {
                 FirstPass::Shown => Looked::Hit(()),
                 FirstPass::Unverified => {
                     forged += 1;
                     Looked::NoHit(())
                 }
                 FirstPass::Left(verified) => {
-                    later.push(Later { at, verified });
+                    left.tokens.push(Later { at, verified });
                     Looked::NoHit(())
                 }
             }
@@ -123,22 +200,21 @@ impl Validator {
             return Err(no_token_keys());
         }
         self.count_known(ValidationResult::Forged, forged);
-        Ok(later)
+        Ok(left)
     }
 
     /// Judges one string by the cached record, if its details are cached, too.
     fn show_if_known(
         &self,
-        unverified: UnverifiedToken,
+        claim: &Claim,
         known: Option<Option<&Arc<TokenRecord>>>,
         keys: &TokenKeys,
         access: Access,
         now_ms: u64,
         show: impl FnOnce(Option<TokenRef<'_>>),
     ) -> FirstPass {
-        let Some(verified) =
-            unverified.verify_known(keys, known.flatten().map(|record| record.known_secret()))
-        else {
+        let known_secret = known.flatten().map(|record| record.known_secret());
+        let Some(verified) = claim.verify(keys, known_secret) else {
             show(None);
             return FirstPass::Unverified;
         };
@@ -161,7 +237,7 @@ impl Validator {
                 show(None);
             }
             (verdict, record) => {
-                if self.missing(verdict, record, &verified.secret_hash).is_some() {
+                if self.missing(verdict, record, &verified).is_some() {
                     return FirstPass::Left(verified);
                 }
                 self.count_known(ValidationResult::Refused, 1);
@@ -182,7 +258,7 @@ impl Validator {
         }
     }
 
-    /// The second pass: reads the tokens, and shows them.
+    /// Reads the tokens, and shows them.
     async fn show_read(
         &self,
         later: &[Later],

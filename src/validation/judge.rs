@@ -3,29 +3,33 @@
 use std::sync::Arc;
 
 use super::counters::{JudgedBy, ValidationResult};
-use super::judgement::{Access, Judged, Judgement, LookUp, Missing};
+use super::identify::Identified;
+use super::judgement::{Access, Asked, Judged, Judgement, LookUp, Missing, Sought};
 use super::validator::Validator;
-use crate::clock::ClockReading;
+use crate::foreign::FormSet;
 use crate::model::token::{RecordVerdict, TokenRecord, Transport};
 use crate::service::core::no_token_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
-use crate::token_string::{SecretHash, TokenKeys, TokenKind, UnverifiedToken};
+use crate::token_string::{SecretHash, TokenKeys, VerifiedToken};
 
 impl Validator {
-    /// Judges a token string as far as possible without waiting, counts the judgement and times it.
+    /// Judges a token string, which may have these foreign forms, as far as possible without waiting, counts the judgement
+    /// and times it.
     ///
     /// `show` is called with the judgement, at most once, under the cache's lock: keep it short and do not call the store.
     pub fn judge<R>(
         &self,
         token_string: &[u8],
+        forms: FormSet,
         via: Transport,
         access: Access,
         show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
     ) -> Judged<R> {
         let began = self.service.clock().reading();
         let mut result = None;
-        let judged = self.judge_known((token_string, via, access), began, |counted, judgement| {
+        let asked = Asked { via: Some(via), access, began, request: None };
+        let judged = self.judge_known(token_string, forms, asked, |counted, judgement| {
             result = Some(counted);
             show(judgement)
         });
@@ -37,52 +41,74 @@ impl Validator {
 
     fn judge_known<R>(
         &self,
-        (token_string, via, access): (&[u8], Transport, Access),
-        began: ClockReading,
+        token_string: &[u8],
+        forms: FormSet,
+        asked: Asked<'static>,
         show: impl FnOnce(ValidationResult, Result<Judgement<'_>, StoreError>) -> R,
     ) -> Judged<R> {
         let keys = self.service.token_keys();
         let Some(keys) = keys.as_deref() else {
             return Judged::Done(show(ValidationResult::Unavailable, Err(no_token_keys())));
         };
-        let Some(unverified) = UnverifiedToken::decode(TokenKind::Session, token_string) else {
-            return Judged::Done(show(ValidationResult::Forged, Ok(Judgement::Refused)));
-        };
-        self.reader.look(unverified.id(), began.boottime_ms(), |known| {
-            let known_secret = known.flatten().map(|record| record.known_secret());
-            let Some(verified) = unverified.verify_known(keys, known_secret) else {
-                let (result, judgement) = refuse_forged(keys);
-                return Looked::NoHit(Judged::Done(show(result, judgement)));
-            };
-            let (via, missing, request) = (Some(via), Missing::Record, None);
-            let look_up = LookUp { verified, via, access, missing, began, request };
-            // The time before the look: a hit does not wait.
-            match known.map(|record| self.conclude(look_up, record, true, began.now_ms)) {
-                Some(Ok(judgement)) => Looked::Hit(Judged::Done(show(judgement.result(), Ok(judgement)))),
-                Some(Err(missing)) => {
-                    Looked::NoHit(self.judge_earned(LookUp { missing, ..look_up }, known.flatten(), show))
+        let boottime_ms = asked.began.boottime_ms();
+        match self.identify(token_string, forms, asked.began.now_ms) {
+            Identified::Native(unverified) => self.reader.look(unverified.id(), boottime_ms, |known| {
+                let known_secret = known.flatten().map(|record| record.known_secret());
+                match unverified.verify_known(keys, known_secret) {
+                    Some(verified) => self.judge_look(verified, asked, known, show),
+                    None => {
+                        let (result, judgement) = refuse_forged(keys);
+                        Looked::NoHit(Judged::Done(show(result, judgement)))
+                    }
                 }
-                None => Looked::NoHit(Judged::MustRead(look_up)),
+            }),
+            Identified::Foreign(verified) => self
+                .reader
+                .look(verified.id, boottime_ms, |known| self.judge_look(verified, asked, known, show)),
+            Identified::Unresolved(digests) => {
+                Judged::MustRead(LookUp { asked, sought: Sought::Alias(digests) })
             }
-        })
+            Identified::Unknown => Judged::Done(show(ValidationResult::Refused, Ok(Judgement::Refused))),
+            Identified::Malformed => Judged::Done(show(ValidationResult::Forged, Ok(Judgement::Refused))),
+        }
+    }
+
+    /// Judges by what a look at the cache has shown: a record, that there is none, or nothing.
+    fn judge_look<R>(
+        &self,
+        verified: VerifiedToken,
+        asked: Asked<'static>,
+        known: Option<Option<&Arc<TokenRecord>>>,
+        show: impl FnOnce(ValidationResult, Result<Judgement<'_>, StoreError>) -> R,
+    ) -> Looked<Judged<R>> {
+        // The time before the look: a hit does not wait.
+        match known.map(|record| self.conclude(&verified, asked, record, true, asked.began.now_ms)) {
+            Some(Ok(judgement)) => Looked::Hit(Judged::Done(show(judgement.result(), Ok(judgement)))),
+            Some(Err(missing)) => {
+                Looked::NoHit(self.judge_earned(verified, missing, asked, known.flatten(), show))
+            }
+            None => Looked::NoHit(must_read(verified, Missing::Record, asked)),
+        }
     }
 
     /// Judges by a known record that has expired and the renewals that this node earned on it and has not written yet.
     #[cold]
     fn judge_earned<R>(
         &self,
-        look_up: LookUp<'static>,
+        verified: VerifiedToken,
+        missing: Missing,
+        asked: Asked<'static>,
         known: Option<&Arc<TokenRecord>>,
         show: impl FnOnce(ValidationResult, Result<Judgement<'_>, StoreError>) -> R,
     ) -> Judged<R> {
-        let now_ms = look_up.began.now_ms;
+        let now_ms = asked.began.now_ms;
         let expired = known.filter(|record| record.has_expired(now_ms));
         let Some(earned) = expired.and_then(|record| self.service.with_earned(record, now_ms)) else {
-            return Judged::MustRead(look_up);
+            return must_read(verified, missing, asked);
         };
-        match self.conclude(look_up, Some(&earned), false, now_ms) {
+        match self.conclude(&verified, asked, Some(&earned), false, now_ms) {
             Ok(judgement) => Judged::Done(show(judgement.result(), Ok(judgement))),
-            Err(missing) => Judged::MustRead(LookUp { missing, ..look_up }),
+            Err(missing) => must_read(verified, missing, asked),
         }
     }
 
@@ -90,14 +116,14 @@ impl Validator {
     /// this copy of the record, too.
     pub(crate) fn conclude<'a>(
         &self,
-        look_up: LookUp<'_>,
+        verified: &VerifiedToken,
+        asked: Asked<'_>,
         record: Option<&'a Arc<TokenRecord>>,
         is_kept: bool,
         now_ms: u64,
     ) -> Result<Judgement<'a>, Missing> {
-        let LookUp { verified, via, access, .. } = look_up;
-        let secret_hash = &verified.secret_hash;
-        let judge = |record: &Arc<TokenRecord>| self.verdict(record, secret_hash, via, now_ms);
+        let Asked { via, access, .. } = asked;
+        let judge = |record: &Arc<TokenRecord>| self.verdict(record, &verified.secret_hash, via, now_ms);
         let verdict = record.map_or(RecordVerdict::Refused, judge);
         match (verdict, record) {
             (RecordVerdict::Admitted, Some(record)) => {
@@ -107,7 +133,7 @@ impl Validator {
                 Ok(Judgement::Valid(record, now_ms))
             }
             (RecordVerdict::Pending, _) => Ok(Judgement::Pending),
-            (verdict, record) => match self.missing(verdict, record, secret_hash) {
+            (verdict, record) => match self.missing(verdict, record, verified) {
                 Some(missing) => Err(missing),
                 None => Ok(Judgement::Refused),
             },
@@ -135,19 +161,24 @@ impl Validator {
         &self,
         verdict: RecordVerdict,
         record: Option<&Arc<TokenRecord>>,
-        secret_hash: &SecretHash,
+        verified: &VerifiedToken,
     ) -> Option<Missing> {
         let has_surely_expired = || record.is_some_and(|record| record.accesses.has_surely_expired());
-        let is_refused = || record.is_some_and(|record| record.refused.contains(secret_hash));
+        let is_refused = || record.is_some_and(|record| record.refused.contains(&verified.secret_hash));
         match verdict {
             RecordVerdict::RotatedOut => {
-                self.service.policy().reuse_ends_token.then_some(Missing::Revocation)
+                let revokes = self.service.policy().reuse_ends_token && !verified.is_foreign;
+                revokes.then_some(Missing::Revocation)
             }
             RecordVerdict::WrongSecret => (!is_refused()).then_some(Missing::FreshRecord),
             RecordVerdict::Expired => (!has_surely_expired()).then_some(Missing::FreshRecord),
             _ => None,
         }
     }
+}
+
+fn must_read<R>(verified: VerifiedToken, missing: Missing, asked: Asked<'static>) -> Judged<R> {
+    Judged::MustRead(LookUp { asked, sought: Sought::Record(verified, missing) })
 }
 
 /// Refuses a string that none of these keys verifies, unless a key may be missing.

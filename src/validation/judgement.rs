@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::ClockReading;
+use crate::foreign::ForeignDigest;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{TokenRecord, Transport};
 use crate::token_string::VerifiedToken;
@@ -35,29 +36,43 @@ pub enum Judged<R> {
     MustRead(LookUp<'static>),
 }
 
-/// A verified token string that the record known here is not enough to judge.
+/// A validation: what matters besides the token string.
 #[derive(Clone, Copy, Debug)]
-pub struct LookUp<'a> {
-    pub(crate) verified: VerifiedToken,
+pub struct Asked<'a> {
     /// `None` where the transport does not matter.
     pub(crate) via: Option<Transport>,
     pub(crate) access: Access,
-    pub(crate) missing: Missing,
     /// When the validation began.
     pub(crate) began: ClockReading,
     /// The request that carried the token string, if it is known.
     pub(crate) request: Option<&'a AuditedRequest>,
 }
 
+/// A token string that what is known here is not enough to judge.
+#[derive(Debug)]
+pub struct LookUp<'a> {
+    pub(crate) asked: Asked<'a>,
+    pub(crate) sought: Sought,
+}
+
+/// What is to be read for a token string.
+#[derive(Debug)]
+pub(crate) enum Sought {
+    /// What the record known here lacks.
+    Record(VerifiedToken, Missing),
+    /// Whose token a foreign string is, and then the record.
+    Alias(Box<[ForeignDigest]>),
+}
+
 impl<'a> LookUp<'a> {
-    /// Tells the request that carried the token string, for the audit log.
+    /// Tells the request that carried the token string, for the audit log and the client's address.
     pub fn of_request(self, request: &'a AuditedRequest) -> Self {
-        Self { request: Some(request), ..self }
+        Self { asked: Asked { request: Some(request), ..self.asked }, ..self }
     }
 
     /// The part of the request that carried the token; `None` where that does not matter.
     pub fn via(&self) -> Option<Transport> {
-        self.via
+        self.asked.via
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::counters::{JudgedBy, ValidationResult};
-use super::judgement::{Judgement, LookUp, Missing};
+use super::judgement::{Asked, Judgement, LookUp, Missing, Sought};
 use super::validator::Validator;
+use crate::foreign::ForeignDigest;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{RecordVerdict, TokenRecord, Transport};
 use crate::store::StoreError;
@@ -19,27 +20,47 @@ impl Validator {
         look_up: LookUp<'_>,
         show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
     ) -> R {
-        let read = self.read(look_up).await;
+        let LookUp { asked, sought } = look_up;
+        let read = match sought {
+            Sought::Record(verified, missing) => {
+                self.read(&verified, missing, asked).await.map(|record| Some((verified, record)))
+            }
+            // Boxed, so that the state of other look-ups is no larger for it.
+            Sought::Alias(digests) => Box::pin(self.resolve_and_read(digests, asked)).await,
+        };
         let judgement = match &read {
-            Ok(record) => self.judge_read(look_up, record.as_ref()),
+            Ok(Some((verified, record))) => self.judge_read(verified, asked, record.as_ref()),
+            Ok(None) => Ok(Judgement::Refused),
             Err(error) => Err(error.clone()),
         };
         let result = judgement.as_ref().map_or(ValidationResult::Unavailable, Judgement::result);
         let shown = show(judgement);
-        self.counters.add(result, JudgedBy::Redis, self.service.clock().elapsed_ns(look_up.began));
+        self.counters.add(result, JudgedBy::Redis, self.service.clock().elapsed_ns(asked.began));
         shown
+    }
+
+    /// Looks up whose token a foreign string is, and reads the record. `None` if the token was not imported.
+    async fn resolve_and_read(
+        &self,
+        digests: Box<[ForeignDigest]>,
+        asked: Asked<'_>,
+    ) -> Result<Option<(VerifiedToken, Option<Arc<TokenRecord>>)>, StoreError> {
+        let Some(verified) = self.resolve(digests, asked.client()).await? else { return Ok(None) };
+        let record = self.read(&verified, Missing::Record, asked).await?;
+        Ok(Some((verified, record)))
     }
 
     fn judge_read<'a>(
         &self,
-        look_up: LookUp<'_>,
+        verified: &VerifiedToken,
+        asked: Asked<'_>,
         read: Option<&'a Arc<TokenRecord>>,
     ) -> Result<Judgement<'a>, StoreError> {
         // A copy without another owner is dropped after the judgement.
         let is_kept = read.is_some_and(|record| Arc::strong_count(record) > 1);
         // The time after the read: a token that expired during it is expired.
         let now_ms = self.service.clock().now_ms();
-        match self.conclude(look_up, read, is_kept, now_ms) {
+        match self.conclude(verified, asked, read, is_kept, now_ms) {
             Ok(judgement) => Ok(judgement),
             // It was read all the same.
             Err(_) => self.refuse(read).map(|()| Judgement::Refused),
@@ -64,11 +85,14 @@ impl Validator {
 
     /// Returns the record to judge by, one that the secret fits if there is one. While the store cannot be asked, a known
     /// record that admits the string.
-    pub(crate) async fn read(&self, look_up: LookUp<'_>) -> Result<Option<Arc<TokenRecord>>, StoreError> {
-        match self.read_store(look_up).await {
-            Err(error @ StoreError::Unavailable(_)) => {
-                self.stale(&look_up.verified, look_up.via).map(Some).ok_or(error)
-            }
+    pub(crate) async fn read(
+        &self,
+        verified: &VerifiedToken,
+        missing: Missing,
+        asked: Asked<'_>,
+    ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        match self.read_store(verified, missing, asked.request).await {
+            Err(error @ StoreError::Unavailable(_)) => self.stale(verified, asked.via).map(Some).ok_or(error),
             outcome => outcome,
         }
     }
@@ -91,9 +115,14 @@ impl Validator {
         }
     }
 
-    async fn read_store(&self, look_up: LookUp<'_>) -> Result<Option<Arc<TokenRecord>>, StoreError> {
-        let LookUp { verified: VerifiedToken { id, secret_hash }, request, .. } = look_up;
-        let read = match look_up.missing {
+    async fn read_store(
+        &self,
+        verified: &VerifiedToken,
+        missing: Missing,
+        request: Option<&AuditedRequest>,
+    ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        let VerifiedToken { id, secret_hash, .. } = *verified;
+        let read = match missing {
             Missing::Record => self.reader.read(id).await?,
             Missing::FreshRecord => {
                 RecordRead { record: self.reader.fresh_record(id).await?, is_fresh: true }
@@ -103,20 +132,20 @@ impl Validator {
                 return Ok(None);
             }
         };
-        self.record_for(look_up.verified, read, request).await
+        self.record_for(*verified, read, request).await
     }
 
     /// Returns the record to judge this secret by: the one that was read, or a fresh one if that one does not know the
     /// secret or has expired.
     ///
-    /// A rotated-out secret revokes its token. A secret that the store does not know is remembered as refused.
+    /// A rotated-out secret revokes its token, unless it is that of a foreign string. A secret that the store does not know is remembered as refused.
     pub(crate) async fn record_for(
         &self,
         verified: VerifiedToken,
         read: RecordRead,
         request: Option<&AuditedRequest>,
     ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
-        let VerifiedToken { id, secret_hash } = verified;
+        let VerifiedToken { id, secret_hash, is_foreign } = verified;
         let verdict = |record: &Option<Arc<TokenRecord>>| {
             let now_ms = self.service.clock().now_ms();
             let judge = |record: &Arc<TokenRecord>| self.verdict(record, &secret_hash, None, now_ms);
@@ -130,7 +159,9 @@ impl Validator {
             record = self.reader.fresh_record(id).await?.map(|record| self.renewed(record));
         }
         match (verdict(&record), &record) {
-            (RecordVerdict::RotatedOut, _) => self.service.secret_reused(id, &secret_hash, request).await?,
+            (RecordVerdict::RotatedOut, _) if !is_foreign => {
+                self.service.secret_reused(id, &secret_hash, request).await?
+            }
             (RecordVerdict::WrongSecret, Some(record)) => record.refused.add(&secret_hash),
             _ => {}
         }

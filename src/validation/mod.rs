@@ -1,10 +1,11 @@
 //! Validation: is this token string valid, now, on this transport?
 //!
-//! [`judge`] is the hot path: it judges by the record in memory. [`look_up`] reads what the judgement lacks. [`batch`]
+//! [`identify`] tells what a string is. [`judge`] is the hot path: it judges by the record in memory. [`look_up`] reads what the judgement lacks. [`batch`]
 //! judges many strings at once. [`counters`] counts and times all of them.
 
 pub mod batch;
 pub mod counters;
+pub mod identify;
 pub mod identity;
 pub mod judge;
 pub mod judgement;

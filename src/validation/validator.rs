@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use super::counters::ValidationCounters;
+use super::identify::Identified;
 use super::identity::Identity;
-use super::judgement::{Access, Judged, Judgement, LookUp, Missing};
+use super::judgement::{Access, Asked, Judged, Judgement, Missing};
+use crate::foreign::FormSet;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{TokenRecord, Transport};
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::record_reader::RecordReader;
-use crate::token_string::{TokenId, TokenKind};
+use crate::token_string::TokenId;
 
 /// Validates tokens on one runtime.
 pub struct Validator {
@@ -32,7 +34,7 @@ impl Validator {
     }
 
     /// Returns the identity behind a token string that is valid now over this transport. `None` if it is not valid, or its
-    /// second factor is still to be shown.
+    /// second factor is still to be shown. The string may have any of the configured foreign forms.
     ///
     /// # Errors
     /// The store cannot be asked; also if the runtime that the validator was made on has ended or stands still.
@@ -46,30 +48,31 @@ impl Validator {
             Judgement::Valid(record, now_ms) => Ok(Some(Identity::new(record.clone(), now_ms))),
             Judgement::Pending | Judgement::Refused => Ok(None),
         };
-        match self.judge(token_string, via, access, kept) {
+        match self.judge(token_string, FormSet::ALL, via, access, kept) {
             Judged::Done(shown) => shown,
             Judged::MustRead(look_up) => self.in_time(self.look_up(look_up, kept)).await,
         }
     }
 
-    /// Judges a token string over this transport, reading the store if needed. Returns what `show` makes of the judgement.
+    /// Judges a token string, which may have these foreign forms, over this transport, reading the store if needed. Returns what `show` makes of the judgement.
     /// `request` carried the string.
     pub async fn judgement<R>(
         &self,
         token_string: &[u8],
+        forms: FormSet,
         via: Transport,
         access: Access,
         request: &AuditedRequest,
         show: impl Fn(Result<Judgement<'_>, StoreError>) -> R,
     ) -> R {
-        match self.judge(token_string, via, access, &show) {
+        match self.judge(token_string, forms, via, access, &show) {
             Judged::Done(shown) => shown,
             Judged::MustRead(look_up) => self.look_up(look_up.of_request(request), show).await,
         }
     }
 
-    /// Returns the active token that a string opens, or will open once its second factor is shown, over any transport. This
-    /// is no access. `request` carried the string.
+    /// Returns the active token that a string of any form opens, or will open once its second factor is shown, over any
+    /// transport. This is no access. `request` carried the string.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -78,10 +81,17 @@ impl Validator {
         token_string: &[u8],
         request: &AuditedRequest,
     ) -> Result<Option<TokenId>, StoreError> {
-        let Some(verified) = self.service.parse(TokenKind::Session, token_string)? else { return Ok(None) };
-        let (access, missing, began) = (Access::Exempt, Missing::Record, self.service.clock().reading());
-        let look_up = LookUp { verified, via: None, access, missing, began, request: Some(request) };
-        let record = self.read(look_up).await?;
+        let (access, began) = (Access::Exempt, self.service.clock().reading());
+        let asked = Asked { via: None, access, began, request: Some(request) };
+        let verified = match self.identify(token_string, FormSet::ALL, began.now_ms) {
+            Identified::Native(unverified) => self.service.verify(unverified)?,
+            Identified::Foreign(verified) => Some(verified),
+            Identified::Unresolved(digests) => self.resolve(digests, asked.client()).await?,
+            Identified::Unknown => None,
+            Identified::Malformed => self.service.with_token_keys(|_| None)?,
+        };
+        let Some(verified) = verified else { return Ok(None) };
+        let record = self.read(&verified, Missing::Record, asked).await?;
         let now_ms = self.service.clock().now_ms();
         // An expired token, too: the store decides, and it drops a renewal that another node may be about to write.
         let is_opened = |record: &Arc<TokenRecord>| {

@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod cookie;
+pub mod header_scheme;
 pub mod host_port;
 pub mod listen_addr;
 pub mod log_options;
@@ -18,6 +19,7 @@ pub mod trusted_proxies;
 
 pub use self::api_key::{ApiKey, Scope, Scopes};
 pub use self::cookie::{Cookie, SameSite};
+pub use self::header_scheme::HeaderScheme;
 pub use self::host_port::HostPort;
 pub use self::listen_addr::ListenAddr;
 pub use self::log_options::{AccessLogRule, LogFormat, LogLevel};

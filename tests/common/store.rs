@@ -9,6 +9,7 @@ use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{
     AccessMark, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
 };
+use doorward::internals::store::alias::AliasOptions;
 use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::record_reader::RecordReader;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
@@ -259,6 +260,7 @@ async fn open_redis(
         timeout,
         // The contract covers the store alone; tests/history checks the near cache.
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0, catch_up_ms: 3000 },
+        aliases: AliasOptions { entries: 0, look_ups_per_second: 1000 },
         accept_eviction: false,
         takeovers: true,
     };
@@ -318,7 +320,7 @@ pub struct RawKey {
     /// Its name without the store's prefix.
     pub name: String,
     pub ttl_ms: i64,
-    /// Fields and values of a hash, or members and scores of a sorted set; empty for other types.
+    /// Fields and values of a hash, members and scores of a sorted set, or the value of a string under an empty name.
     pub entries: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -326,6 +328,7 @@ pub struct RawKey {
 pub fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
     const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
         local kind, all = redis.call('TYPE', k).ok, {} \
+        if kind == 'string' then all = { '', redis.call('GET', k) } end \
         if kind == 'hash' then all = redis.call('HGETALL', k) end \
         if kind == 'zset' then all = redis.call('ZRANGE', k, 0, -1, 'WITHSCORES') end \
         r[#r + 1] = { k, redis.call('PTTL', k), all } end return r";

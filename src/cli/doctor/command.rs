@@ -15,7 +15,7 @@ pub(crate) fn doctor(loaded: &Loaded, as_json: bool) -> ExitCode {
         let (config, clock) = (&loaded.config, Clock::system());
         let mut checks = store_checks::run(config, &clock).await;
         checks.extend(file_checks::run(config, &clock));
-        checks.extend(file_checks::of_secret_files(loaded.secret_files()));
+        checks.extend(file_checks::of_secret_files(&loaded.secret_files()));
         checks.extend(host_checks::run(config).await);
         let printed = print(&if as_json { output::json(&checks) } else { output::text(&checks) });
         if output::is_healthy(&checks) { printed } else { ExitCode::from(FAILURE) }

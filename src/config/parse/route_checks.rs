@@ -1,46 +1,24 @@
-//! Route checks: `NAME:KEY=VALUE+KEY=VALUE`. A character of this syntax is percent-encoded in a value. A key that may have
-//! several values is given several times.
-
-use std::collections::HashSet;
-
-use percent_encoding::percent_decode_str;
+//! Route checks.
 
 use super::duration::duration_ms;
 use super::list::parse_items;
-use super::scalar::{Parsed, boolean, is_word};
+use super::scalar::{Parsed, boolean};
+use super::tables::{set_each, table_name, with_own_names};
 use crate::model::field_rules as rules;
 use crate::model::route_check::RouteCheck;
 
 const MAX_CHECKS: usize = 100;
-const MAX_NAME_CHARS: usize = 50;
 /// The keys that may have several values.
 const SEVERAL: [&str; 3] = ["backend", "slug", "scopes"];
 
 /// Parses route checks, each with its own name.
 pub(crate) fn route_checks(text: &str) -> Parsed<Vec<RouteCheck>> {
-    let checks = parse_items(text, MAX_CHECKS, "check", route_check)?;
-    let mut names = HashSet::new();
-    match checks.iter().find(|check| !names.insert(&check.name)) {
-        Some(repeated) => Err(format!("has the name {} twice", repeated.name)),
-        None => Ok(checks),
-    }
+    with_own_names(parse_items(text, MAX_CHECKS, "check", route_check)?, |check| &check.name)
 }
 
 fn route_check(item: &str) -> Parsed<RouteCheck> {
-    let (name, demands) = item.split_once(':').unwrap_or((item, ""));
-    if !(1..=MAX_NAME_CHARS).contains(&name.len()) || !is_word(name) {
-        return Err("its name is not 1 to 50 of A-Z a-z 0-9 _ -".into());
-    }
-    let mut check = RouteCheck::named(name);
-    let mut keys = HashSet::new();
-    for pair in demands.split('+').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair.split_once('=').ok_or("it is not NAME:KEY=VALUE+KEY=VALUE")?;
-        let value = percent_decode_str(value).decode_utf8().map_err(|_| format!("its {key} is not UTF-8"))?;
-        set_demand(&mut check, key, &value).map_err(|problem| format!("its {key} {problem}"))?;
-        if !keys.insert(key) && !SEVERAL.contains(&key) {
-            return Err(format!("it has {key} twice"));
-        }
-    }
+    let mut check = RouteCheck::named(table_name(item)?);
+    set_each(item, &SEVERAL, |key, value| set_demand(&mut check, key, value))?;
     Ok(check)
 }
 

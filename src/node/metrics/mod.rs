@@ -8,6 +8,7 @@ pub mod changes;
 pub mod cutoffs;
 pub mod encode;
 pub mod flush_lag;
+pub mod foreign;
 pub mod format;
 pub mod live_tokens;
 pub mod node_metrics;

@@ -11,6 +11,7 @@ use prometheus_client::registry::{Metric, Registry};
 use super::cache::CacheCollector;
 use super::changes::ChangeCollector;
 use super::encode::{counter, gauge};
+use super::foreign::ForeignCollector;
 use super::format::TextFormat;
 use super::process::ProcessCollector;
 use super::redis::RedisCollector;
@@ -58,6 +59,7 @@ impl Metrics {
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
         metrics.collect(CacheCollector(store.clone()));
+        metrics.collect(ForeignCollector(store.clone()));
         metrics.collect(ChangeCollector(store.clone()));
         metrics.collect(RedisCollector(store.clone()));
         metrics.collect(StateCollector(readiness.clone()));

@@ -26,7 +26,7 @@ impl Collector for RedisCollector {
         let errors =
             pairs.map(|(of, kind)| ([("use", of.name()), ("kind", kind.name())], redis.errors(of, kind)));
         counters(encoder, ("redis_errors", "Errors of connections to Redis, by use and kind."), errors)?;
-        let help = "Time that an operation waits for a connection of its pool.";
+        let help = "Time that an operation waits for a connection.";
         let wait = encoder.encode_descriptor("redis_pool_wait_seconds", help, None, MetricType::Histogram)?;
         redis.pool_wait.encode(wait)
     }

@@ -12,6 +12,7 @@ use super::identity_headers::IdentityHeaders;
 use super::logged_request::LoggedRequest;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
+use crate::foreign::FormSet;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{TokenRecord, Transport};
 use crate::server::request::credentials::{Credentials, extract};
@@ -84,7 +85,7 @@ pub fn decide<R>(
             if via == Transport::Cookie && is_forged(settings, &origin) {
                 (access, admission.demand) = (Access::Exempt, Demand::SameSite);
             }
-            let judged = validator.judge(token_string, via, access, |judgement| {
+            let judged = validator.judge(token_string, FormSet::ALL, via, access, |judgement| {
                 answer(decide_on(validator, judgement, &admission, via))
             });
             return match judged {

@@ -9,6 +9,7 @@ use super::audited_logout::AuditedLogout;
 use super::cross_site::is_same_site;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
+use crate::foreign::FormSet;
 use crate::logging::audit::{Action, AuditedRequest};
 use crate::model::event::Actor;
 use crate::model::revoke_reason::RevokeReason;
@@ -129,8 +130,10 @@ async fn authenticate(
         Ok(Judgement::Refused) => Err(Box::new(Refusal::InvalidToken.response())),
         Err(error) => Err(Box::new(error_response(validator.service(), &error.into()))),
     };
-    let id =
-        validator.judgement(token_string, via, access, request, id_of).await.map_err(|refusal| *refusal)?;
+    let id = validator
+        .judgement(token_string, FormSet::ALL, via, access, request, id_of)
+        .await
+        .map_err(|refusal| *refusal)?;
     match validator.service().token(id).await {
         Ok(token) => Ok((token, via)),
         Err(error) => Err(error_response(validator.service(), &error)),

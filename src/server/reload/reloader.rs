@@ -61,6 +61,7 @@ impl Reloader {
         self.token_keys.replace(token_keys, &self.service);
         self.api_keys.replace(config.all_api_keys());
         self.checks.replace(&config.checks);
+        self.service.set_foreign_forms(&config.foreign);
         let replaced = certificates.replace();
         changed.extend(replaced.into_iter().filter(|name| !changed.contains(name)).collect::<Vec<_>>());
         logging::set_filter(config.log_level, config.audit_log);

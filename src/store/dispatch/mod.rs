@@ -1,5 +1,6 @@
 //! Dispatches each operation to the embedded store or to Redis.
 
+pub mod aliases;
 pub mod cutoffs;
 pub mod devices;
 pub mod related;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::store::alias::AliasStats;
 use crate::store::cache;
 use crate::store::change_counters::ChangeCounters;
 use crate::store::check_up::CheckUp;
@@ -161,6 +162,14 @@ impl Store {
         match self {
             Self::Memory(_) => cache::CacheStats::default(),
             Self::Redis(store) => store.cache_stats(),
+        }
+    }
+
+    /// The counters of look-ups of aliases; zeros on the embedded store, which needs none.
+    pub fn alias_stats(&self) -> AliasStats {
+        match self {
+            Self::Memory(_) => AliasStats::default(),
+            Self::Redis(store) => store.node_cache.aliases.stats(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The embedded store: maps that live and die with the process. Also the oracle of the model test, so it is written to be
 //! read.
 
+pub mod alias_map;
+pub mod aliases;
 pub mod counting;
 pub mod cutoffs;
 pub mod device_keys;

@@ -36,6 +36,7 @@ impl MemoryStore {
             self.prune_takeovers(&mut shard, now_ms);
             self.prune_events(&mut shard, now_ms);
             shard.devices.prune(now_ms);
+            shard.aliases.prune(now_ms);
             drop(shard);
             prune_entries(&mut lock(&self.taken_over[place]), now_ms);
         }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::alias_map::AliasMap;
 use super::device_keys::DeviceKeys;
 use super::takeover_history::TakeoverHistory;
 use crate::model::event::Event;
@@ -21,6 +22,8 @@ pub(crate) struct UserShard {
     /// By the user, newest first.
     pub(crate) events: HashMap<String, VecDeque<Event>>,
     pub(crate) devices: DeviceKeys,
+    /// Of any users.
+    pub(crate) aliases: AliasMap,
 }
 
 impl UserShard {

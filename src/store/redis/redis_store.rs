@@ -8,6 +8,7 @@ use redis::{FromRedisValue, RedisError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
+use crate::store::alias::AliasOptions;
 use crate::store::cache::CacheStats;
 use crate::store::call::Call;
 use crate::store::change_counters::ChangeCounters;
@@ -16,7 +17,7 @@ use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
 use crate::store::redis::cluster::connector::Connector;
 use crate::store::redis::cluster::master::Master;
-use crate::store::redis::cluster::pool::{ConnectionPools, Priority};
+use crate::store::redis::cluster::pool::{ConnectionPools, Priority, Sharing};
 use crate::store::redis::cluster::routed_connection::RoutedConnection;
 use crate::store::redis::cluster::tls::TrustStore;
 use crate::store::redis::cluster::topology::Topology;
@@ -49,6 +50,8 @@ pub struct RedisOptions {
     pub timeout: Duration,
     /// The near cache.
     pub cache: CacheOptions,
+    /// The alias cache, and how often aliases are looked up.
+    pub aliases: AliasOptions,
     /// The setting `accept-eviction`.
     pub accept_eviction: bool,
     /// The setting `takeovers`: if off, records are read without their takeovers.
@@ -77,7 +80,7 @@ impl RedisStore {
         let keys = Keys::new(&options.key_prefix);
         let connector = Connector::new(&options.url, options.trust, options.timeout);
         let topology = Arc::new(Topology::new(&options.url, connector, keys.clone()));
-        let node_cache = Arc::new(NodeCache::new(options.cache, options.takeovers, clock));
+        let node_cache = Arc::new(NodeCache::new(options.cache, options.aliases, options.takeovers, clock));
         let scripts = Scripts::new();
         let inspection = Inspection::new(
             topology.clone(),
@@ -198,9 +201,27 @@ impl RedisStore {
         priority: Priority,
         operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
+        self.run_operation(priority, Sharing::Own, operation).await
+    }
+
+    /// Runs one script on a connection that it shares with others.
+    pub(crate) async fn with_shared_connection<T: FromRedisValue>(
+        &self,
+        priority: Priority,
+        script: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
+        self.run_operation(priority, Sharing::Shared, script).await
+    }
+
+    async fn run_operation<T: FromRedisValue>(
+        &self,
+        priority: Priority,
+        sharing: Sharing,
+        operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
         self.node_cache.store_clock.require_known()?;
         let span = RedisSpan::of_operation();
-        let outcome = self.connections.run(priority, operation).await;
+        let outcome = self.connections.run(priority, sharing, operation).await;
         span.end(&outcome);
         outcome
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use doorward::Token;
+use doorward::internals::foreign::{ForeignDigest, Scheme};
 use doorward::internals::model::device_key::DeviceKey;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
@@ -57,6 +58,14 @@ fn object(id: &str) -> RelatedObject {
 fn object_key(on: &TestStore, id: &str) -> String {
     let ObjectName { hash_tag, name } = ObjectName::of(&object(id));
     format!("{}r:{{{hash_tag}}}:{name}", on.prefix())
+}
+
+/// Writes the alias of a foreign string, whose token is gone, and returns its key.
+async fn put_alias(on: &TestStore, string: &str) -> String {
+    let digest = ForeignDigest::of(Scheme::Sha256, &Scheme::Sha256.digest(string.as_bytes(), None).unwrap());
+    let id = digest.token_id("gone");
+    on.store.put_alias(&digest, id, NOW_MS + HOUR_MS, NOW_MS).await.unwrap();
+    format!("{}f:{{{}}}:{}", on.prefix(), digest.alias_hash_tag(), digest.alias_name())
 }
 
 /// Removes all members of a token from the index.
@@ -157,6 +166,7 @@ async fn without_ttl(on: &TestStore) -> Damage {
         user_key(on, 'e', "forever"),
         user_key(on, 'k', "forever"),
         object_key(on, "forever"),
+        put_alias(on, "forever").await,
     ];
     keys.iter().for_each(|key| run(on, "PERSIST", &[key]));
     ("missing-ttl", keys.len() as u64)
@@ -187,7 +197,9 @@ async fn corrupt_records(on: &TestStore) -> Damage {
     run(on, "HSET", &[&id_key(on, 't', token.record.id), "i", "!"]);
     run(on, "HDEL", &[&id_key(on, 'd', device.id), "h"]);
     run(on, "HDEL", &[&id_key(on, 'o', token.record.id), "u"]);
-    ("corrupt-record", 3)
+    let alias = put_alias(on, "garbled").await;
+    run(on, "SET", &[&alias, "no id", "KEEPTTL"]);
+    ("corrupt-record", 4)
 }
 
 async fn with_wrong_hash_tag(on: &TestStore) -> Damage {
@@ -202,7 +214,9 @@ async fn with_wrong_hash_tag(on: &TestStore) -> Damage {
     let index = format!("{}u:{{{}}}:moved", on.prefix(), HashTag::of_user("another"));
     run(on, "ZADD", &[&index, "1", &id.locator()]);
     run(on, "PEXPIRE", &[&index, &ttl_ms]);
-    ("wrong-hash-tag", 2)
+    let alias = format!("{}f:{{{}}}:name", on.prefix(), HashTag::of_user("another"));
+    run(on, "SET", &[&alias, &id.to_string(), "PX", &ttl_ms]);
+    ("wrong-hash-tag", 3)
 }
 
 async fn malformed_members(on: &TestStore) -> Damage {
@@ -297,8 +311,12 @@ async fn foreign_types(on: &TestStore) -> Damage {
     let ids = ['o', 'd'].map(|kind| id_key(on, kind, on.mint("foreign").id));
     let users = ['u', 'v', 'a', 'e', 'k'].map(|kind| user_key(on, kind, "of another type"));
     let object = object_key(on, "of another type");
+    let alias = put_alias(on, "of another type").await;
+    run(on, "DEL", &[&alias]);
+    run(on, "RPUSH", &[&alias, "text"]);
+    run(on, "PEXPIRE", &[&alias, &ttl_ms]);
     ids.iter().chain(&users).chain([&object]).for_each(|key| run(on, "SET", &[key, "text", "PX", &ttl_ms]));
-    ("foreign-type", 9)
+    ("foreign-type", 10)
 }
 
 async fn corrupt_event(on: &TestStore) -> Damage {

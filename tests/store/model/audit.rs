@@ -78,6 +78,7 @@ impl Snapshot {
                 b'v' => self.check_taken_over(key, earlier, at)?,
                 b'd' => self.check_device(key, at)?,
                 b'k' => self.check_devices(key, earlier, at)?,
+                b'f' => check_alias(key)?,
                 b'r' => self.check_object(key, earlier, at)?,
                 b'e' => prop_assert!(key.ttl_ms as u64 <= LIMITS.event_retention_ms, "{}", name),
                 b'm' => {
@@ -303,6 +304,15 @@ impl Snapshot {
     fn entries_of(&self, name: &str, read: Read) -> Entries {
         self.0.get(name).map(|key| entries(key, read)).unwrap_or_default()
     }
+}
+
+/// Checks an alias: it names an imported token, which may be gone, in any slot.
+fn check_alias(key: &RawKey) -> Outcome {
+    let name = rest(key);
+    prop_assert_eq!(&key.name, &name_of('f', HashTag::of_user(name), name));
+    let id = TokenId::parse(&string(field(key, "").unwrap_or_default()));
+    prop_assert!(id.is_some(), "{} names no token", &key.name);
+    Ok(())
 }
 
 /// Checks that the key is kept until then and no longer. Less than a minute of real time may have passed.

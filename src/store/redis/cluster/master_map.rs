@@ -8,7 +8,7 @@ use super::master::{MAX_MASTERS, Master, MasterNumbers, Probe};
 use super::slot_ranges::SlotRange;
 use super::slots::{SLOTS, hash_tag_in_slot, slot_of_key, slot_of_tag};
 use crate::store::redis::schema::keys::Keys;
-use crate::token_string::TokenId;
+use crate::token_string::HashTag;
 
 /// Probes of a master, each in another slot: a slot that is about to move answers for no key.
 const PROBES_PER_MASTER: usize = 3;
@@ -46,11 +46,11 @@ impl MasterMap {
         }
     }
 
-    /// Returns the master of a token, if it is known.
-    pub(crate) fn owner_of(&self, id: TokenId) -> Option<&Arc<Master>> {
+    /// Returns the master of the keys with this hash tag, if it is known.
+    pub(crate) fn owner_of(&self, hash_tag: HashTag) -> Option<&Arc<Master>> {
         match &self.owners {
             None => self.masters.first(),
-            Some(_) => self.owner(slot_of_tag(id.hash_tag())),
+            Some(_) => self.owner(slot_of_tag(hash_tag)),
         }
     }
 

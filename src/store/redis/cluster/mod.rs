@@ -45,6 +45,7 @@ pub mod redirect;
 pub mod routed_connection;
 pub mod sentinel_votes;
 pub mod sentinels;
+pub mod shared_connection;
 pub mod slot_ranges;
 pub mod slots;
 pub mod tls;

@@ -1,5 +1,8 @@
 //! The connection pools of lifecycle operations, one per master.
 //!
+//! **Scripts share a connection, other commands have one of their own.** Most operations are one script with a short answer.
+//! Listings read much, and may need a command next to another one (`ASKING`).
+//!
 //! **When one connection of a pool fails, the whole pool is replaced.** A firewall that forgets its flows, a failover or
 //! a restart breaks all idle connections at once, and each silent one costs an operation a whole timeout.
 //!
@@ -10,11 +13,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, Timeouts};
+use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, RedisResult};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::address::ServerAddress;
 use super::master::MAX_SERVERS;
+use super::shared_connection::SharedConnection;
 use super::tls::Authorities;
 use super::topology::Topology;
 use crate::clock::Clock;
@@ -30,6 +35,15 @@ pub(crate) enum Priority {
     Urgent,
     /// Any other operation. May use all connections but [`KEPT_FOR_URGENT`].
     Normal,
+}
+
+/// Decides whether an operation has its connection to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Shared with other scripts.
+    Shared,
+    /// Of its own, from the pool.
+    Own,
 }
 
 /// The pools to all masters.
@@ -54,6 +68,9 @@ pub(crate) struct MasterPool {
     pub(crate) number: u64,
     /// The authorities that its connections trust.
     trusted: Option<Arc<Authorities>>,
+    /// The connections for scripts, one for each [`Priority`].
+    urgent_scripts: Arc<SharedConnection>,
+    normal_scripts: Arc<SharedConnection>,
     pool: Pool,
     /// Permits of normal operations. Closed with the pool.
     normal: Arc<Semaphore>,
@@ -65,16 +82,41 @@ pub(crate) struct PoolPermit {
     _normal: Option<OwnedSemaphorePermit>,
 }
 
-/// A connection on loan. Fields drop in this order: the connection is back in the pool before the permit is.
-pub(crate) struct LoanedConnection {
-    pub(crate) connection: Connection,
+/// A connection on loan.
+pub(crate) enum LoanedConnection {
+    /// Used by one operation.
+    Own(OwnConnection),
+    /// Shared by scripts.
+    Shared(MultiplexedConnection, Arc<SharedConnection>),
+}
+
+/// A connection from the pool. Fields drop in this order: the connection is back in the pool before the permit is.
+pub(crate) struct OwnConnection {
+    connection: Connection,
     _permit: PoolPermit,
 }
 
 impl LoanedConnection {
-    /// Closes the connection instead of returning it to the pool.
+    /// The connection.
+    pub(crate) fn connection(&mut self) -> &mut MultiplexedConnection {
+        match self {
+            Self::Own(own) => &mut own.connection,
+            Self::Shared(connection, _) => connection,
+        }
+    }
+
+    /// Notes that the server has answered.
+    pub(crate) fn heard(&self, clock: &Clock) {
+        if let Self::Shared(_, shared) = self {
+            shared.heard(clock);
+        }
+    }
+
+    /// Closes the connection instead of returning it to the pool. A shared one closes once its last call has ended.
     pub(crate) fn close(self) {
-        drop(Connection::take(self.connection));
+        if let Self::Own(own) = self {
+            drop(Connection::take(own.connection));
+        }
     }
 }
 
@@ -91,12 +133,29 @@ impl MasterPool {
     /// Takes a connection, which is opened if none is idle. Returns `None` if the pool has been replaced.
     pub(crate) async fn lend(&self, permit: PoolPermit) -> RedisResult<Option<LoanedConnection>> {
         match self.pool.get().await {
-            Ok(connection) => Ok(Some(LoanedConnection { connection, _permit: permit })),
+            Ok(connection) => Ok(Some(LoanedConnection::Own(OwnConnection { connection, _permit: permit }))),
             Err(PoolError::Closed) => Ok(None),
             Err(PoolError::Backend(error)) => Err(error),
             Err(PoolError::Timeout(_)) => Err((ErrorKind::Io, "no connection in time").into()),
             Err(_) => Err((ErrorKind::Io, "no connection").into()),
         }
+    }
+}
+
+impl MasterPool {
+    /// Lends the connection that scripts of this priority share. Returns `None` if the server has closed it.
+    pub(crate) async fn lend_shared(
+        &self,
+        priority: Priority,
+        pools: &ConnectionPools,
+        address: &ServerAddress,
+    ) -> RedisResult<Option<LoanedConnection>> {
+        let shared = match priority {
+            Priority::Urgent => &self.urgent_scripts,
+            Priority::Normal => &self.normal_scripts,
+        };
+        let connection = shared.working(&pools.topology.connector, address, &pools.clock).await?;
+        Ok(connection.map(|connection| LoanedConnection::Shared(connection, shared.clone())))
     }
 }
 
@@ -136,7 +195,9 @@ impl ConnectionPools {
             .map_err(|_| RedisError::from((ErrorKind::InvalidClientConfig, "no pool")))?;
         pools.created += 1;
         let normal = Arc::new(Semaphore::new(self.per_master));
-        let pool = MasterPool { number: pools.created, trusted, pool, normal };
+        let (urgent_scripts, normal_scripts) = Default::default();
+        let pool =
+            MasterPool { number: pools.created, trusted, urgent_scripts, normal_scripts, pool, normal };
         pools.by_master.insert(address.clone(), pool.clone());
         Ok(pool)
     }

@@ -5,7 +5,7 @@ use redis::aio::ConnectionLike;
 use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Value, cmd};
 
 use super::address::ServerAddress;
-use super::pool::{ConnectionPools, LoanedConnection, Priority};
+use super::pool::{ConnectionPools, LoanedConnection, Priority, Sharing};
 use super::redirect::Redirect;
 use super::slots::slot_of_key;
 use crate::store::error::StoreError;
@@ -18,10 +18,11 @@ impl ConnectionPools {
     pub(crate) async fn run<T>(
         &self,
         priority: Priority,
+        sharing: Sharing,
         operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         self.topology.gate.check()?;
-        let mut connection = RoutedConnection { pools: self, priority, held: None, last: None };
+        let mut connection = RoutedConnection { pools: self, priority, sharing, held: None, last: None };
         let outcome = tokio::time::timeout(self.topology.connector.timeout, operation(&mut connection)).await;
         match outcome {
             Ok(Ok(done)) => Ok(done),
@@ -57,6 +58,7 @@ impl ConnectionPools {
 pub(crate) struct RoutedConnection<'a> {
     pools: &'a ConnectionPools,
     priority: Priority,
+    sharing: Sharing,
     held: Option<(ServerAddress, LoanedConnection)>,
     /// The address and number of the pool that was last asked for a connection.
     last: Option<(ServerAddress, u64)>,
@@ -99,6 +101,14 @@ impl RoutedConnection<'_> {
     async fn lend(&mut self, address: &ServerAddress) -> RedisResult<LoanedConnection> {
         loop {
             let pool = self.pools.pool(address)?;
+            if self.sharing == Sharing::Shared {
+                self.last = Some((address.clone(), pool.number));
+                match pool.lend_shared(self.priority, self.pools, address).await? {
+                    Some(connection) => return Ok(connection),
+                    None => self.pools.discard(address, pool.number),
+                }
+                continue;
+            }
             let Some(permit) = pool.permit(self.priority).await else { continue };
             // From here on a timeout means that the pool is at fault. Before, all connections were merely in use.
             self.last = Some((address.clone(), pool.number));
@@ -115,11 +125,11 @@ impl RoutedConnection<'_> {
     async fn follow(&mut self, redirect: Redirect, command: &Cmd) -> RedisResult<Value> {
         self.pools.topology.refresh_soon();
         self.counters().count_round_trip(ConnectionUse::Operation);
-        let (_, LoanedConnection { connection, .. }) = self.at_address(redirect.to).await?;
+        let (_, connection) = self.at_address(redirect.to).await?;
         if redirect.is_asking {
-            connection.req_packed_command(&cmd("ASKING")).await?.extract_error()?;
+            connection.connection().req_packed_command(&cmd("ASKING")).await?.extract_error()?;
         }
-        connection.req_packed_command(command).await
+        connection.connection().req_packed_command(command).await
     }
 
     /// Returns whether the server closed the connection before it answered, and if so gives the connection up. The
@@ -150,13 +160,16 @@ impl ConnectionLike for RoutedConnection<'_> {
         async move {
             let slot = slot_of(command);
             self.counters().count_round_trip(ConnectionUse::Operation);
-            let (_, LoanedConnection { connection, .. }) = self.at(slot).await?;
-            let mut answer = connection.req_packed_command(command).await;
+            let (_, connection) = self.at(slot).await?;
+            let mut answer = connection.connection().req_packed_command(command).await;
             if self.is_lost(&answer) && slot.is_some() && !is_script(command) {
-                let (_, LoanedConnection { connection, .. }) = self.at(slot).await?;
-                answer = connection.req_packed_command(command).await;
+                let (_, connection) = self.at(slot).await?;
+                answer = connection.connection().req_packed_command(command).await;
             }
-            let Some((address, _)) = &self.held else { return answer };
+            let Some((address, connection)) = &self.held else { return answer };
+            if answer.is_ok() {
+                connection.heard(&self.pools.clock);
+            }
             let redirect = match &answer {
                 Ok(value) => redirect_in(value, address),
                 Err(error) => Redirect::of_error(error, address),
@@ -181,11 +194,11 @@ impl ConnectionLike for RoutedConnection<'_> {
         async move {
             let slot = pipeline.cmd_iter().find_map(slot_of);
             self.counters().count_round_trip(ConnectionUse::Operation);
-            let (_, LoanedConnection { connection, .. }) = self.at(slot).await?;
-            let mut answers = connection.req_packed_commands(pipeline, offset, count).await;
+            let (_, connection) = self.at(slot).await?;
+            let mut answers = connection.connection().req_packed_commands(pipeline, offset, count).await;
             if self.is_lost(&answers) && slot.is_some() && !pipeline.cmd_iter().any(is_script) {
-                let (_, LoanedConnection { connection, .. }) = self.at(slot).await?;
-                answers = connection.req_packed_commands(pipeline, offset, count).await;
+                let (_, connection) = self.at(slot).await?;
+                answers = connection.connection().req_packed_commands(pipeline, offset, count).await;
             }
             let mut answers = answers?;
             let Some(address) = self.held.as_ref().map(|(address, _)| address.clone()) else {

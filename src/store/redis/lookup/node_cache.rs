@@ -1,4 +1,5 @@
-//! The near cache of a node, with what keeps it fresh: clocks, the servers that are tracked, tokens to read again.
+//! The near cache of a node, with what keeps it fresh: clocks, the servers that are tracked, tokens to read again. And the
+//! aliases that the node knows.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +9,7 @@ use tokio::sync::Notify;
 use super::request::ServerIdentity;
 use crate::clock::Clock;
 use crate::model::token::TokenRecord;
+use crate::store::alias::{AliasOptions, NodeAliases};
 use crate::store::cache::{CacheLimits, CacheStats, NearCache, ServerIndex};
 use crate::store::redis::cluster::master::MAX_SERVERS;
 use crate::store::redis::store_clock::StoreClock;
@@ -33,6 +35,7 @@ pub struct CacheOptions {
 pub(crate) struct NodeCache {
     /// That a token is absent is cached, too: replaying a dead token costs no read.
     pub(crate) cache: Option<NearCache<Option<Arc<TokenRecord>>>>,
+    pub(crate) aliases: Arc<NodeAliases>,
     pub(crate) clock: Clock,
     pub(crate) store_clock: StoreClock,
     pub(crate) lease_ms: u64,
@@ -48,12 +51,13 @@ pub(crate) struct NodeCache {
 }
 
 impl NodeCache {
-    pub(crate) fn new(options: CacheOptions, takeovers: bool, clock: Clock) -> Self {
+    pub(crate) fn new(options: CacheOptions, aliases: AliasOptions, takeovers: bool, clock: Clock) -> Self {
         let CacheOptions { entries, lease_ms, stale_grace_ms, catch_up_ms } = options;
         let limits =
             CacheLimits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
         Self {
             cache: (entries > 0).then(|| NearCache::new(limits)),
+            aliases: Arc::new(NodeAliases::new(aliases, lease_ms, clock.clone())),
             store_clock: StoreClock::new(clock.clone()),
             clock,
             lease_ms,

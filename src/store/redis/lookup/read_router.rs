@@ -10,6 +10,7 @@ use super::pipeline::Pipeline;
 use super::pipeline_state::{AuthorityProof, ReadFailure};
 use super::request::{Extent, ReadRequest, ReadResult, ReadValue};
 use crate::clock::Clock;
+use crate::foreign::ForeignDigest;
 use crate::model::token::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
@@ -49,14 +50,22 @@ impl ReadRouter {
 
     /// Returns the number of the token's master; an untracked one if no master is known.
     pub(crate) fn server_of(&self, id: TokenId) -> ServerIndex {
-        self.topology.map().owner_of(id).map_or(ServerIndex(u16::MAX), |master| master.index())
+        self.topology.map().owner_of(id.hash_tag()).map_or(ServerIndex(u16::MAX), |master| master.index())
     }
 
     /// Reads one record, or its absence.
     pub(crate) async fn read(&self, id: TokenId, extent: Extent) -> ReadResult<Option<Arc<TokenRecord>>> {
-        match self.ask(id, ReadRequest::TokenRecord(id, extent)).await? {
+        match self.ask(ReadRequest::TokenRecord(id, extent)).await? {
             (ReadValue::TokenRecord(record), server) => Ok((record, server)),
-            (ReadValue::ScoreMs(_), _) => Err(unexpected("look-up")),
+            _ => Err(unexpected("look-up")),
+        }
+    }
+
+    /// Reads the token of an alias, if there is one.
+    pub(crate) async fn alias(&self, digest: ForeignDigest) -> Result<Option<TokenId>, StoreError> {
+        match self.ask(ReadRequest::Alias(digest)).await? {
+            (ReadValue::Alias(id), _) => Ok(id),
+            _ => Err(unexpected("look-up")),
         }
     }
 
@@ -65,24 +74,24 @@ impl ReadRouter {
         let index = self.topology.keys.index(record.user());
         let member = format!("@{}", record.id.locator());
         let request = ReadRequest::Score { hash_tag: record.id.hash_tag(), index, member };
-        match self.ask(record.id, request).await? {
+        match self.ask(request).await? {
             (ReadValue::ScoreMs(score_ms), _) => Ok(score_ms),
-            (ReadValue::TokenRecord(_), _) => Err(unexpected("look-up")),
+            _ => Err(unexpected("look-up")),
         }
     }
 
-    async fn ask(&self, id: TokenId, request: ReadRequest) -> ReadResult<ReadValue> {
+    async fn ask(&self, request: ReadRequest) -> ReadResult<ReadValue> {
         let span = RedisSpan::of_command(request.command());
-        let outcome = self.ask_owner(id, request).await;
+        let outcome = self.ask_owner(request).await;
         span.end(&outcome);
         outcome
     }
 
-    async fn ask_owner(&self, id: TokenId, request: ReadRequest) -> ReadResult<ReadValue> {
+    async fn ask_owner(&self, request: ReadRequest) -> ReadResult<ReadValue> {
         self.topology.gate.check()?;
         // Only a cluster redirects, so only there the time is needed.
         let began_ms = self.topology.map().is_by_slot().then(|| self.clock.boottime_ms());
-        let Some(master) = self.topology.map().owner_of(id).cloned() else {
+        let Some(master) = self.topology.map().owner_of(request.hash_tag()).cloned() else {
             self.topology.refresh_soon();
             return Err(StoreError::Unavailable(self.topology.why_unknown()));
         };

@@ -1,11 +1,13 @@
 //! Reads token records for validation: from the near cache, else from the server.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::node_cache::NodeCache;
 use super::read_router::ReadRouter;
 use super::request::{Extent, ServerIdentity};
+use crate::foreign::ForeignDigest;
 use crate::model::token::{Token, TokenRecord};
 use crate::store::cache::Looked;
 use crate::store::error::StoreError;
@@ -149,6 +151,23 @@ impl RedisReader {
         };
         let record = cache.get_or_read(&id, self.router.server_of(id), &self.node_cache.clock, read).await?;
         Ok(RecordRead { record, is_fresh: is_fresh.into_inner() })
+    }
+
+    pub(crate) fn known_alias(&self, digest: &ForeignDigest) -> Option<Option<TokenId>> {
+        self.node_cache.aliases.known(digest)
+    }
+
+    pub(crate) async fn alias(
+        &self,
+        digests: Box<[ForeignDigest]>,
+        client: Option<IpAddr>,
+    ) -> Result<Option<(usize, TokenId)>, StoreError> {
+        let router = self.router.clone();
+        let read = move |digest| {
+            let router = router.clone();
+            async move { router.alias(digest).await }
+        };
+        self.node_cache.aliases.look_up(digests, client, read).await
     }
 
     pub(crate) fn stale_record(&self, id: TokenId) -> Option<Arc<TokenRecord>> {

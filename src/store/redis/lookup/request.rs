@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::resp::{self, ParsedReply, RespReply};
+use crate::foreign::ForeignDigest;
 use crate::model::token::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
+use crate::store::redis::schema::codec::alias;
 use crate::store::redis::schema::codec::token::record::{self as codec, COLD_FIELDS, HOT_FIELDS};
 use crate::store::redis::schema::keys::Keys;
 use crate::token_string::{HashTag, TokenId};
@@ -40,6 +42,8 @@ pub(crate) enum Extent {
 /// A read of one value.
 pub(crate) enum ReadRequest {
     TokenRecord(TokenId, Extent),
+    /// The token of an alias.
+    Alias(ForeignDigest),
     /// The score of a member of an index.
     Score {
         hash_tag: HashTag,
@@ -51,6 +55,7 @@ pub(crate) enum ReadRequest {
 /// The answer to a [`ReadRequest`].
 pub(crate) enum ReadValue {
     TokenRecord(Option<Arc<TokenRecord>>),
+    Alias(Option<TokenId>),
     ScoreMs(Option<u64>),
 }
 
@@ -59,6 +64,7 @@ impl ReadRequest {
     pub(crate) fn hash_tag(&self) -> HashTag {
         match self {
             Self::TokenRecord(id, _) => id.hash_tag(),
+            Self::Alias(digest) => digest.alias_hash_tag(),
             Self::Score { hash_tag, .. } => *hash_tag,
         }
     }
@@ -67,6 +73,7 @@ impl ReadRequest {
     pub(crate) fn command(&self) -> &'static str {
         match self {
             Self::TokenRecord(..) => "HMGET",
+            Self::Alias(_) => "GET",
             Self::Score { .. } => "ZSCORE",
         }
     }
@@ -85,6 +92,7 @@ impl ReadRequest {
                 let fields = if *extent == Extent::Hot { HOT_FIELDS.len() } else { ALL_FIELDS };
                 resp::write_command(out, &command[..2 + fields]);
             }
+            Self::Alias(digest) => resp::write_command(out, &[name, keys.alias(digest).as_bytes()]),
             Self::Score { index, member, .. } => {
                 resp::write_command(out, &[name, index.as_bytes(), member.as_bytes()]);
             }
@@ -98,6 +106,8 @@ impl ReadRequest {
                 .map(|values| codec::record(*id, &values).map(ReadValue::TokenRecord)),
             Self::TokenRecord(id, Extent::Whole) => resp::read_array::<ALL_FIELDS>(input)
                 .map(|values| codec::record(*id, &values).map(ReadValue::TokenRecord)),
+            Self::Alias(_) => resp::read_value(input)
+                .map(|stored| stored.map(alias::decode).transpose().map(ReadValue::Alias)),
             Self::Score { .. } => {
                 resp::read_value(input).map(|score| Ok(ReadValue::ScoreMs(score.and_then(codec::score_ms))))
             }

@@ -8,7 +8,7 @@ use redis::pipe;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::master::Master;
-use crate::store::redis::cluster::pool::Priority;
+use crate::store::redis::cluster::pool::{Priority, Sharing};
 use crate::store::redis::inspection::faults;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::store_clock::estimate::Reading;
@@ -77,8 +77,10 @@ impl RedisStore {
         let mut pipeline = pipe();
         pipeline.cmd("DEL").arg(master.probe()).ignore().cmd("TIME");
         let sent_us = self.node_cache.clock.boottime_us();
-        let ((seconds, micros),): ((u64, u64),) =
-            self.connections.run(Priority::Urgent, async |c| pipeline.query_async(c).await).await?;
+        let ((seconds, micros),): ((u64, u64),) = self
+            .connections
+            .run(Priority::Urgent, Sharing::Own, async |c| pipeline.query_async(c).await)
+            .await?;
         let answered_us = self.node_cache.clock.boottime_us();
         Ok(Reading::new(seconds.saturating_mul(1_000_000).saturating_add(micros), sent_us, answered_us))
     }

@@ -17,6 +17,7 @@ pub(crate) struct Batch {
     pub(crate) devices: Vec<DeviceId>,
     pub(crate) device_maps: Vec<UserKey>,
     pub(crate) objects: Vec<(HashTag, String)>,
+    pub(crate) aliases: Vec<UserKey>,
     pub(crate) permanent: Vec<Vec<u8>>,
     pub(crate) unknown: Vec<Vec<u8>>,
 }
@@ -39,6 +40,7 @@ impl Batch {
                 Some(KeyName::Device(id)) => batch.devices.push(id),
                 Some(KeyName::Devices(key)) => batch.device_maps.push(key),
                 Some(KeyName::Object(hash_tag, name)) => batch.objects.push((hash_tag, name)),
+                Some(KeyName::Alias(key)) => batch.aliases.push(key),
                 Some(KeyName::Permanent) => batch.permanent.push(name),
                 Some(KeyName::Unknown) => batch.unknown.push(name),
             }

@@ -62,10 +62,10 @@ kinds! {
         "A token that still acts as another user, although it is revoked or its history says that the takeover has ended.",
         "Ends the takeover.";
     CorruptRecord Damage "corrupt-record":
-        "A token, takeover history or device key that cannot be decoded.",
+        "A token, takeover history, device key or alias that cannot be decoded.",
         "";
     WrongHashTag Damage "wrong-hash-tag":
-        "A key whose hash tag does not match its user or object. No operation finds it.",
+        "A key whose hash tag does not match its user, object or alias. No operation finds it.",
         "";
     ForeignType Damage "foreign-type":
         "A key of another Redis type than the schema says.",
@@ -90,7 +90,8 @@ kinds! {
         "Adds the entry.";
     MissingTtl Damage "missing-ttl":
         "A key that would stay forever.",
-        "Sets the TTL by the record or the longest-lived entry. An expired token is removed.";
+        "Sets the TTL by the record or the longest-lived entry; that of an alias to the longest life of a token. An expired \
+         token is removed.";
     WrongTtl Damage "wrong-ttl":
         "A key that expires before the record or entry that it holds, or long after. The shared token key with a TTL.",
         "Sets the TTL by the record or the longest-lived entry. The shared token key gets none.";

@@ -4,7 +4,7 @@ use crate::model::device_key::DeviceId;
 use crate::store::redis::schema::keys::{Keys, ObjectName};
 use crate::token_string::{HashTag, TokenId};
 
-/// A user by the name in a key, and the hash tag in the key.
+/// A user, or an alias, by the name in a key, and the hash tag in the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UserKey {
     pub(crate) hash_tag: HashTag,
@@ -12,7 +12,7 @@ pub(crate) struct UserKey {
 }
 
 impl UserKey {
-    /// Whether the hash tag is the user's.
+    /// Whether the hash tag is that of the name.
     pub(crate) fn is_in_place(&self) -> bool {
         HashTag::of_user(&self.user) == self.hash_tag
     }
@@ -30,6 +30,8 @@ pub(crate) enum KeyName {
     Device(DeviceId),
     Devices(UserKey),
     Object(HashTag, String),
+    /// An alias by its name, and the hash tag in the key.
+    Alias(UserKey),
     /// The shared token key, the schema version, or the cut-offs: they have no TTL.
     Permanent,
     /// The lease of the node that walks over all tokens: it expires in seconds.
@@ -66,6 +68,7 @@ impl KeyName {
             "e" => of_user().map(Self::Events),
             "d" => id().map(Self::Device),
             "k" => of_user().map(Self::Devices),
+            "f" => of_user().map(Self::Alias),
             "r" => of_user().map(|key| Self::Object(hash_tag, key.user)),
             _ => None,
         }
@@ -80,6 +83,7 @@ pub(crate) fn object_name(hash_tag: HashTag, name: &str) -> Option<ObjectName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::foreign::{ForeignDigest, Scheme};
     use crate::model::token::RelatedObject;
 
     #[test]
@@ -97,6 +101,10 @@ mod tests {
         assert_eq!(read(&keys.acting("a}b{c")), KeyName::Acting(alice.clone()));
         assert_eq!(read(&keys.events("a}b{c")), KeyName::Events(alice.clone()));
         assert_eq!(read(&keys.devices("a}b{c")), KeyName::Devices(alice));
+        let digest = ForeignDigest::of(Scheme::Drf, &Scheme::Drf.digest(b"key", None).unwrap());
+        let alias = UserKey { hash_tag: digest.alias_hash_tag(), user: digest.alias_name().to_string() };
+        assert!(alias.is_in_place());
+        assert_eq!(read(&keys.alias(&digest)), KeyName::Alias(alias));
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
         let KeyName::Object(hash_tag, name) = read(&keys.related(&object)) else { panic!() };
         assert_eq!(object_name(hash_tag, &name).unwrap().name, ObjectName::of(&object).name);

@@ -1,4 +1,4 @@
-//! Histories of events, the keys without a TTL, and keys that are not in the schema.
+//! Histories of events, aliases, the keys without a TTL, and keys that are not in the schema.
 
 use redis::{Value, cmd, from_redis_value_ref, pipe};
 
@@ -7,9 +7,10 @@ use super::key_name::UserKey;
 use super::link::MasterLink;
 use super::report::shown;
 use super::verifier::Verifier;
+use crate::model::field_rules::MAX_AGE_SECONDS;
 use crate::store::error::StoreError;
 use crate::store::redis::errors::unexpected;
-use crate::store::redis::schema::codec::event;
+use crate::store::redis::schema::codec::{alias, event};
 
 /// Events that one command reads.
 const EVENTS_PER_READ: usize = 100;
@@ -88,6 +89,57 @@ impl Verifier<'_> {
             link.query::<()>(cmd("PEXPIRE").arg(key).arg(ttl_ms).arg("NX")).await?;
         }
         self.add(Kind::MissingTtl, self.options.repairs, shown);
+        Ok(())
+    }
+
+    /// Checks aliases: value and TTL. An alias whose token is gone is no damage: it expires with the token's latest end.
+    pub(crate) async fn check_aliases(
+        &mut self,
+        link: &MasterLink,
+        aliases: Vec<UserKey>,
+    ) -> Result<(), StoreError> {
+        let aliases = self.in_place('f', aliases);
+        for some in aliases.chunks(KEYS_PER_READ) {
+            let mut reads = pipe();
+            for alias in some {
+                let key = self.user_key('f', alias);
+                reads.cmd("GET").arg(&key).cmd("PTTL").arg(&key);
+            }
+            let answers = link.read(&reads).await?;
+            for (alias, answers) in some.iter().zip(answers.chunks(2)) {
+                self.check_alias(link, alias, answers).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_alias(
+        &mut self,
+        link: &MasterLink,
+        alias: &UserKey,
+        answers: &[Option<Value>],
+    ) -> Result<(), StoreError> {
+        // Its name is no secret, and no user's.
+        let key = self.user_key('f', alias);
+        match answers {
+            [None, _] => self.add(Kind::ForeignType, false, &key),
+            // It has expired since it was listed.
+            [Some(Value::Nil), _] => {}
+            [Some(Value::BulkString(value)), Some(Value::Int(ttl_ms))] => {
+                if alias::decode(value).is_err() {
+                    self.add(Kind::CorruptRecord, false, &key);
+                }
+                if *ttl_ms == NO_TTL {
+                    if self.options.repairs {
+                        // The token, which may live as long, may be at another master.
+                        link.query::<()>(cmd("PEXPIRE").arg(&key).arg(MAX_AGE_SECONDS * 1000).arg("NX"))
+                            .await?;
+                    }
+                    self.add(Kind::MissingTtl, self.options.repairs, &key);
+                }
+            }
+            _ => return Err(unexpected("aliases")),
+        }
         Ok(())
     }
 

@@ -119,6 +119,7 @@ impl Verifier<'_> {
         self.check_devices(link, &batch.devices).await?;
         self.check_user_keys(link, &DEVICE_MAPS, batch.device_maps).await?;
         self.check_objects(link, batch.objects).await?;
+        self.check_aliases(link, batch.aliases).await?;
         self.check_permanent(link, &batch.permanent).await?;
         self.note_unknown(&batch.unknown);
         Ok(())

@@ -1,5 +1,6 @@
 //! Records to fields of Redis and back: one file per kind of record. [`super`] describes the keys and the fields of a token.
 
+pub mod alias;
 pub mod cutoff;
 pub mod device;
 pub mod event;

@@ -1,0 +1,19 @@
+//! Aliases: the ids of imported tokens, by their foreign strings. The hash tag of the alias decides its shard, not that of
+//! the user.
+
+use super::memory_store::MemoryStore;
+use crate::foreign::ForeignDigest;
+use crate::store::call::Call;
+use crate::token_string::TokenId;
+
+impl MemoryStore {
+    pub(crate) fn alias(&self, digest: &ForeignDigest, now_ms: u64) -> Option<TokenId> {
+        self.shard(digest.alias_hash_tag()).aliases.get(digest, now_ms)
+    }
+
+    pub(crate) fn put_alias(&self, digest: &ForeignDigest, id: TokenId, until_ms: u64, call: &Call<'_>) {
+        if until_ms > call.now_ms {
+            self.shard(digest.alias_hash_tag()).aliases.put(digest, id, until_ms);
+        }
+    }
+}

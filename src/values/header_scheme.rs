@@ -1,0 +1,17 @@
+//! A scheme of the `Authorization` header.
+
+/// What stands before a token string in a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderScheme {
+    /// A scheme such as `Bearer`, and a space (RFC 9110, section 11.4). Compared without regard to case.
+    Named(String),
+    /// Nothing: the token string is the whole value.
+    None,
+}
+
+impl HeaderScheme {
+    /// The scheme of OAuth's bearer tokens (RFC 6750).
+    pub fn bearer() -> Self {
+        Self::Named("Bearer".into())
+    }
+}
