@@ -93,12 +93,13 @@ impl Service {
         if !self.policy.takeovers && token.record.takeover.is_some() {
             Arc::make_mut(&mut token.record).takeover = None;
         }
-        if token.record.is_active && self.cutoffs.refuse(&token.record) {
-            if let Some(cutoff) = self.cutoffs.refusing(&token.record) {
-                let reason = Some(RevokeReason::Cutoff);
-                token.revoked = Some(Revocation { at_ms: cutoff.created_at_ms, reason });
-                Arc::make_mut(&mut token.record).is_active = false;
-            }
+        if token.record.is_active
+            && self.cutoffs.refuse(&token.record)
+            && let Some(cutoff) = self.cutoffs.refusing(&token.record)
+        {
+            let reason = Some(RevokeReason::Cutoff);
+            token.revoked = Some(Revocation { at_ms: cutoff.created_at_ms, reason });
+            Arc::make_mut(&mut token.record).is_active = false;
         }
         token
     }
