@@ -37,7 +37,7 @@ impl LiveCutoffs {
     /// Returns a cut-off that refuses this token, if there is one.
     #[cold]
     pub fn refusing(&self, record: &TokenRecord) -> Option<Cutoff> {
-        // Whoever saw the latest time sees the cut-off that it belongs to.
+        // A thread that has seen the latest time sees the cut-off that it belongs to.
         fence(Ordering::Acquire);
         self.cutoffs.load().as_ref()?.refusing(record).cloned()
     }

@@ -141,7 +141,7 @@ fn an_imported_token_is_judged_by_its_own_time() {
 
 #[test]
 fn another_node_takes_over_the_walk_of_a_killed_one() {
-    /// So many that the walk lasts until its node is killed.
+    /// Enough keys that the walk lasts until its node is killed.
     const OTHER_KEYS: &str = "for n = 1, 30000 do redis.call('SET', 'other:' .. n, '') end";
     let redis = RedisServer::start();
     let mut first = start(&redis.url());
