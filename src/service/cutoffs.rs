@@ -7,7 +7,7 @@ use super::error::ServiceError;
 use crate::model::cutoff::{Cutoff, CutoffName, Cutoffs, SetCutoff};
 use crate::model::event::Actor;
 use crate::model::revoke_reason::RevokeReason;
-use crate::model::token::{Revocation, Token};
+use crate::model::token::{Revocation, Token, TokenChange};
 use crate::store::{Rejection, StoreError};
 use crate::token_string::TokenId;
 
@@ -102,6 +102,25 @@ impl Service {
             Arc::make_mut(&mut token.record).is_active = false;
         }
         token
+    }
+
+    /// Revokes those of a user's tokens for good that a cut-off refuses: they must not keep the user from logging in until the
+    /// worker comes to them. Returns whether there were any.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub(super) async fn revoke_cut_off(&self, user: &str) -> Result<bool, StoreError> {
+        let (now_ms, mut has_revoked) = (self.clock.now_ms(), false);
+        if self.cutoffs.present().is_none_or(|cutoffs| cutoffs.latest_ms() == 0) {
+            return Ok(false);
+        }
+        for token in self.store.user_tokens(user, now_ms).await? {
+            if token.record.is_active && self.cutoffs.refuse(&token.record) {
+                let change = TokenChange::revoking(RevokeReason::Cutoff);
+                has_revoked |= self.store.change(token.record.id, &change, now_ms).await?.is_ok();
+            }
+        }
+        Ok(has_revoked)
     }
 
     /// Rejects a change of a token that a cut-off refuses. Reads the token only if there are cut-offs.

@@ -34,7 +34,11 @@ impl Service {
         let call = self.call(actor);
         let minted = self.mint_in(TokenKind::Session, HashTag::of_user(&new.user))?;
         let token = self.token_of(new, minted.id, minted.hash, call.now_ms);
-        let evicted = self.store.issue(&token, call).await??;
+        let mut outcome = self.store.issue(&token, call).await?;
+        if outcome == Err(Rejection::TooManyTokens) && self.revoke_cut_off(token.record.user()).await? {
+            outcome = self.store.issue(&token, call).await?;
+        }
+        let evicted = outcome?;
         Ok(Issued { token, token_string: minted.token_string, evicted })
     }
 

@@ -17,6 +17,7 @@ use rand::rngs::SysError;
 
 use super::core::Service;
 use crate::entropy::Entropy;
+use crate::logging::RepeatedFault;
 use crate::model::cutoff::{Cutoff, CutoffName, CutoffStep, Cutoffs};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{TokenChange, TokenRecord};
@@ -33,6 +34,8 @@ pub const WALK_REVOCATIONS_PER_SECOND: u64 = 2_000;
 const AT_ONCE: usize = 4;
 /// The pause between two looks for something to do, and after an error.
 const PAUSE: Duration = Duration::from_secs(1);
+/// An error that lasts is logged once in this time.
+const FAULT_INTERVAL_MS: u64 = 60_000;
 
 /// The worker of a node.
 pub struct Walker {
@@ -71,10 +74,13 @@ impl Walker {
 
     /// Walks whenever there is something to do. Ends with its runtime.
     pub async fn run(mut self) -> Infallible {
+        let faults = RepeatedFault::every_ms(FAULT_INTERVAL_MS);
         loop {
-            if let Err(error) = self.walk_if_due().await {
-                // It goes on at the same place, unless another node has taken over.
-                tracing::debug!(%error, "walk interrupted");
+            // It goes on at the same place, unless another node has taken over.
+            if let Err(error) = self.walk_if_due().await
+                && let Some(due) = faults.due(self.service.clock.boottime_ms())
+            {
+                tracing::warn!(%error, suppressed = due.suppressed, "walk over all tokens interrupted");
             }
             tokio::time::sleep(PAUSE).await;
         }

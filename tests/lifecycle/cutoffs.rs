@@ -169,6 +169,22 @@ fn a_cutoff_is_in_the_feed_and_in_the_audit_log() {
 }
 
 #[test]
+fn refused_tokens_keep_nobody_from_logging_in() {
+    let settings = [("DOORWARD_MAX_TOKENS_PER_USER", "2"), ("DOORWARD_OVER_LIMIT", "refuse-new")];
+    on_each_store(&settings, |server| {
+        let first = server.issue(json!({}));
+        let second = issue_after(server, &first, &json!({"user": "alice"}));
+        let refused = server.call("POST", "/v1/tokens", Some(&json!({"user": "alice", "ip": "203.0.113.7"})));
+        assert_eq!(refused.status, 409, "{}", refused.text());
+        assert_eq!(set(server, "all", text(&second["created_at"])).status, 201);
+        let third = server.issue(json!({}));
+        assert_eq!(identity(&server.auth(&third["token"]))[0], "alice");
+        assert_eq!(server.token(&first["id"])["revoked_reason"], "cutoff");
+        assert_eq!(identity(&server.auth(&second["token"]))[0], "alice");
+    });
+}
+
+#[test]
 fn turned_off_takeovers_are_refused() {
     on_each_store(&[("DOORWARD_TAKEOVERS", "false")], |server| {
         let token = issue(server, "alice");
