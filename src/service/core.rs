@@ -1,7 +1,7 @@
 //! The service: the state that all use cases share, and the token keys.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rand::rngs::SysError;
@@ -32,8 +32,6 @@ pub struct Service {
     live_tokens: Arc<LiveTokenSampler>,
     pub(crate) cutoffs: LiveCutoffs,
     token_keys: ArcSwapOption<TokenKeys>,
-    /// The token keys while the cut-offs are not known. Without cut-offs, no token string may be verified.
-    held_keys: Mutex<Option<TokenKeys>>,
     foreign_forms: ArcSwap<ForeignForms>,
     faults: StoreFaults,
 }
@@ -51,7 +49,7 @@ impl Service {
         let (token_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
         let live_tokens = Arc::new(LiveTokenSampler::new(store.clone(), clock.clone()));
         let foreign_forms = ArcSwap::default();
-        let (cutoffs, held_keys) = (LiveCutoffs::default(), Mutex::default());
+        let cutoffs = LiveCutoffs::default();
         Self {
             store,
             clock,
@@ -61,7 +59,6 @@ impl Service {
             live_tokens,
             cutoffs,
             token_keys,
-            held_keys,
             foreign_forms,
             faults,
         }
@@ -132,23 +129,9 @@ impl Service {
         self.foreign_forms.store(Arc::new(ForeignForms::new(forms)));
     }
 
-    /// Replaces the token keys. They are used once the cut-offs are known.
+    /// Replaces the token keys.
     pub fn set_token_keys(&self, keys: TokenKeys) {
-        let mut held = self.held_keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.cutoffs.are_known() {
-            *held = None;
-            self.token_keys.store(Some(Arc::new(keys)));
-        } else {
-            *held = Some(keys);
-        }
-    }
-
-    /// Uses the token keys that were set before the cut-offs were known.
-    pub(crate) fn release_token_keys(&self) {
-        let mut held = self.held_keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keys) = held.take() {
-            self.token_keys.store(Some(Arc::new(keys)));
-        }
+        self.token_keys.store(Some(Arc::new(keys)));
     }
 
     /// Makes a new id with this hash tag, and a secret for it.
@@ -199,9 +182,9 @@ impl Service {
     }
 }
 
-/// The error while the token keys, one of them, or the cut-offs are not known.
+/// The error while the token keys, or one of them, are not known.
 pub fn no_token_keys() -> StoreError {
-    StoreError::Unavailable("the token keys and the cut-offs are not known yet".into())
+    StoreError::Unavailable("the token keys are not known yet".into())
 }
 
 /// The error if the operating system has no randomness to give.

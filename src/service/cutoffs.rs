@@ -69,12 +69,20 @@ impl Service {
         let _reading = self.cutoffs.reading.lock().await;
         let read_at_ms = self.clock.boottime_ms();
         let cutoffs = Cutoffs::new(self.store.cutoffs().await?);
-        let were_known = self.cutoffs.are_known();
         self.cutoffs.learn(cutoffs, read_at_ms);
-        if !were_known {
-            self.release_token_keys();
-        }
         Ok(())
+    }
+
+    /// Refuses to go on while the cut-offs are not known. No record may be read for a validation before: a cached one is
+    /// judged without this.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) fn require_cutoffs(&self) -> Result<(), StoreError> {
+        match self.cutoffs.are_known() {
+            true => Ok(()),
+            false => Err(StoreError::Unavailable("the cut-offs are not known yet".into())),
+        }
     }
 
     /// The cut-offs as this node knows them; `None` until they were read once.

@@ -317,6 +317,7 @@ impl Validator {
 
     /// Reads a token. While the store cannot be asked, returns a cached token that admits the string.
     async fn read_token(&self, verified: &VerifiedToken) -> Result<Option<Token>, StoreError> {
+        self.service.require_cutoffs()?;
         match self.reader.token(verified.id).await {
             Err(error @ StoreError::Unavailable(_)) => {
                 self.stale(verified, None).and_then(Token::of_cached).map(Some).ok_or(error)

@@ -121,6 +121,7 @@ impl Validator {
         missing: Missing,
         request: Option<&AuditedRequest>,
     ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        self.service.require_cutoffs()?;
         let VerifiedToken { id, secret_hash, .. } = *verified;
         let read = match missing {
             Missing::Record => self.reader.read(id).await?,
