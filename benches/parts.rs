@@ -18,7 +18,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use doorward::internals::config;
 use doorward::internals::model::event::Actor;
 use doorward::internals::model::token::{
-    AccessMark, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
+    AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
 };
 use doorward::internals::server;
 use doorward::internals::store::alias::AliasOptions;
@@ -96,7 +96,7 @@ fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
         previous: PreviousSecrets::default(),
         refused: RefusedMarks::default(),
         is_active: true,
-        is_authenticated: true,
+        bars: Bars::NONE,
         allowed_cookie: true,
         allowed_header: true,
         expires_at_ms: now_ms + HOUR_MS,
@@ -115,6 +115,7 @@ fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
             ip: "192.0.2.1".parse().unwrap(),
             expiration: true,
             related_objects: Vec::new(),
+            origin: None,
         }),
         last_access_ms: now_ms,
         revoked: None,

@@ -120,6 +120,7 @@ impl Filling {
             ip: [203, 0, 113, 7].into(),
             expiration: true,
             related_objects: object.into_iter().collect(),
+            origin: None,
         };
         let (record, details) = (Arc::new(record), Arc::new(details));
         Ok(Token { record, details, last_access_ms: created_at_ms, revoked: None })

@@ -57,13 +57,16 @@ mod values;
 pub use crate::clock::Clock;
 pub use crate::config::{Config, LoadError, load_node};
 pub use crate::entropy::Entropy;
+pub use crate::foreign::{Scheme, SourceDigest};
 pub use crate::model::cutoff::{Cutoff, CutoffName, CutoffProgress, SetCutoff};
 pub use crate::model::event::Actor;
 pub use crate::model::revoke_reason::RevokeReason;
 pub use crate::model::route_check::RouteCheck;
 pub use crate::model::token::{Token, TokenChange, TokenDetails, TokenRecord, Transport};
 pub use crate::node::{Node, StartError, WorkerDied};
-pub use crate::service::{Issued, NewToken, Service, ServiceError};
+pub use crate::service::{
+    ExportedString, ImportRecord, ImportResult, Issued, NewToken, Service, ServiceError,
+};
 pub use crate::store::{Rejection, StoreError};
 pub use crate::token_string::TokenId;
 pub use crate::validation::{Access, Identity, Validator};

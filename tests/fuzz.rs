@@ -70,6 +70,11 @@ fn foreign() {
 }
 
 #[test]
+fn credentials() {
+    run("credentials", targets::credentials::check, 20_000);
+}
+
+#[test]
 fn token_string() {
     run("token_string", targets::token_string::check, 20_000);
 }

@@ -27,18 +27,26 @@ mod admin_plane {
     mod audit_reuse;
     mod bad_fields;
     mod device_calls;
+    mod device_imports;
     mod devices;
     mod feed;
+    mod imports;
     mod live_tokens;
+    mod locks;
     mod login_tokens;
     mod oauth;
-    mod oauth_calls;
+    pub mod oauth_calls;
     mod oauth_clients;
     mod oauth_outage;
     mod openapi;
     mod related;
     mod tokens;
     mod users;
+}
+
+/// Clients of other languages, in clients/.
+mod clients {
+    mod python;
 }
 
 /// The examples in the documents.
@@ -77,6 +85,15 @@ mod metrics {
     mod rules;
 }
 
+/// Moves from other systems: real packages and their tokens.
+mod migration {
+    mod former;
+    mod proxy;
+    mod sources;
+    mod switch;
+    mod traffic;
+}
+
 /// The program: health check, signals and secrecy of its log.
 mod process {
     mod client {
@@ -113,11 +130,15 @@ mod validation_plane {
     mod batch;
     mod credentials;
     mod fast_path;
+    mod foreign;
     pub mod grpc;
+    mod places;
     mod renewal;
     mod route_checks;
     mod scopes;
     mod support;
+    mod upgrade;
+    mod upgrade_foreign;
 }
 
 mod common;

@@ -16,10 +16,13 @@ mod admin_plane {
     mod audit;
     mod audit_forgery;
     mod device_calls;
+    mod device_imports;
     mod devices;
+    mod imports;
     mod inputs;
+    mod locks;
     mod oauth;
-    mod oauth_calls;
+    pub mod oauth_calls;
     mod oauth_requests;
     mod refusals;
     mod related;
@@ -29,8 +32,9 @@ mod admin_plane {
 
 mod documents {
     mod limits;
-    mod proxies_page;
+    mod peer_behaviours;
     mod references;
+    mod snippets;
 }
 
 mod harness {
@@ -60,6 +64,7 @@ mod process {
         mod cutoffs;
         mod events;
         mod failures;
+        mod imports;
         mod local;
         mod stats;
         mod support;
@@ -93,11 +98,15 @@ mod validation_plane {
     mod access_log;
     mod auth;
     mod cookies;
+    mod foreign;
+    mod places;
     mod renewal;
     mod route_checks;
     mod routes;
     mod scopes;
-    mod support;
+    pub mod support;
+    mod upgrade;
+    mod upgrade_foreign;
 }
 
 mod common;

@@ -18,7 +18,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::Result;
-use crate::minimal_login;
 use crate::process::Process;
 
 /// The argument that makes this binary the baseline server.
@@ -41,37 +40,42 @@ impl Baseline {
     /// Starts the server; it answers with the status and headers of `head`, an HTTP/1.1 answer up to its empty
     /// line. `Date` and `Content-Length` are left to hyper, which writes them anyway.
     pub fn start(head: &[u8]) -> Result<Self> {
-        Self::start_with(head, "")
+        Self::launch(ARGUMENT, head)
     }
 
-    /// Starts the minimal login on the Redis at this URL ([`minimal_login`]).
-    pub fn start_login(redis_url: &str) -> Result<Self> {
-        Self::start_with(b"HTTP/1.1 201 Created\r\n\r\n", redis_url)
-    }
-
-    fn start_with(head: &[u8], redis_url: &str) -> Result<Self> {
+    /// Starts this program with an argument that makes it a server, which gets `input` on standard input.
+    pub fn launch(argument: &str, input: &[u8]) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        let mut process = Process::start(command.args([ARGUMENT, redis_url]))?;
+        let mut process = Process::start(command.arg(argument))?;
         let mut stdin = process.stdin()?;
-        stdin.write_all(&u32::try_from(head.len())?.to_be_bytes())?;
-        stdin.write_all(head)?;
+        stdin.write_all(&u32::try_from(input.len())?.to_be_bytes())?;
+        stdin.write_all(input)?;
         let ready = process.wait_for_line(|line| line.starts_with("ready "))?;
         let address = ready.trim_start_matches("ready ").parse()?;
         Ok(Self { process, address, _stdin: stdin })
     }
 }
 
-/// The server itself: reads the answer's head from standard input and serves until that is closed. With the URL of a Redis
-/// it is the minimal login.
-pub fn serve(redis_url: String) -> Result<()> {
+/// The server itself: answers with the head on standard input until that is closed.
+pub fn serve() -> Result<()> {
+    serve_with(|head, connections| {
+        let (status, headers) = parse_head(head)?;
+        work(status, headers, connections)
+    })
+}
+
+/// Runs a server of this program until standard input is closed. Each of its threads, one per core, calls `work` with
+/// the input and the connections that it is to serve.
+pub fn serve_with(
+    work: impl Fn(&[u8], mpsc::UnboundedReceiver<std::net::TcpStream>) -> Result<()> + Clone + Send + 'static,
+) -> Result<()> {
     let mut stdin = std::io::stdin();
-    let mut head_bytes = [0; 4];
-    stdin.read_exact(&mut head_bytes)?;
-    let mut head = vec![0; usize::try_from(u32::from_be_bytes(head_bytes))?];
-    stdin.read_exact(&mut head)?;
-    let (status, headers) = parse_head(&head)?;
+    let mut input_bytes = [0; 4];
+    stdin.read_exact(&mut input_bytes)?;
+    let mut input = vec![0; usize::try_from(u32::from_be_bytes(input_bytes))?];
+    stdin.read_exact(&mut input)?;
     std::thread::spawn(move || {
-        if let Err(error) = accept(status, &headers, &redis_url) {
+        if let Err(error) = accept(&input, work) {
             eprintln!("baseline: {error}");
             std::process::exit(1);
         }
@@ -95,15 +99,15 @@ fn parse_head(head: &[u8]) -> Result<(StatusCode, HeaderMap)> {
     Ok((StatusCode::from_u16(answer.code.ok_or("an answer without a status")?)?, headers))
 }
 
-fn accept(status: StatusCode, headers: &HeaderMap, redis_url: &str) -> Result<()> {
+fn accept(
+    input: &[u8],
+    work: impl Fn(&[u8], mpsc::UnboundedReceiver<std::net::TcpStream>) -> Result<()> + Clone + Send + 'static,
+) -> Result<()> {
     let mut workers = Vec::new();
     for _ in 0..std::thread::available_parallelism()?.get() {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let (headers, redis_url) = (headers.clone(), redis_url.to_owned());
-        std::thread::spawn(move || match redis_url.is_empty() {
-            true => work(status, headers, receiver),
-            false => minimal_login::work(&redis_url, receiver),
-        });
+        let (input, work) = (input.to_owned(), work.clone());
+        std::thread::spawn(move || work(&input, receiver));
         workers.push(sender);
     }
     crate::current_thread_runtime()?.block_on(async {

@@ -56,10 +56,11 @@ struct Options {
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().collect();
-    if let [_, argument, redis_url] = &arguments[..]
-        && argument == baseline::ARGUMENT
-    {
-        return exit_code(baseline::serve(redis_url.clone()));
+    if arguments.iter().any(|argument| argument == baseline::ARGUMENT) {
+        return exit_code(baseline::serve());
+    }
+    if arguments.iter().any(|argument| argument == minimal_login::ARGUMENT) {
+        return exit_code(minimal_login::serve());
     }
     // `cargo test --benches` runs this without `--bench`, where compiling is the test.
     if !arguments.iter().any(|argument| argument == "--bench") || arguments.iter().any(|a| a == "--test") {

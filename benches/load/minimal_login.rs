@@ -20,14 +20,27 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::Result;
+use crate::baseline::{Baseline, serve_with};
 
 /// The default idle time of a token.
 const IDLE_MS: u64 = 60 * 60 * 1000;
 /// The default lifetime of a token.
 const LIFETIME_MS: u64 = 30 * 24 * IDLE_MS;
 
-/// One thread's server: serves the accepted connections that it receives.
-pub fn work(url: &str, mut connections: mpsc::UnboundedReceiver<std::net::TcpStream>) -> Result<()> {
+/// The argument that makes this binary the server.
+pub const ARGUMENT: &str = "--serve-login";
+
+/// Starts the server on the Redis at this URL.
+pub fn start(redis_url: &str) -> Result<Baseline> {
+    Baseline::launch(ARGUMENT, redis_url.as_bytes())
+}
+
+/// The server itself: serves until standard input is closed.
+pub fn serve() -> Result<()> {
+    serve_with(|url, connections| work(std::str::from_utf8(url)?, connections))
+}
+
+fn work(url: &str, mut connections: mpsc::UnboundedReceiver<std::net::TcpStream>) -> Result<()> {
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&crate::current_thread_runtime()?, async {
         let redis = redis::Client::open(url)?.get_multiplexed_async_connection().await?;

@@ -13,6 +13,7 @@ use crate::baseline::{Baseline, TWO_HEADERS};
 use crate::client::Connection;
 use crate::generator::{Load, Request};
 use crate::measure::{Pairs, Side};
+use crate::minimal_login;
 use crate::redis_server::RedisServer;
 use crate::subject::Doorward;
 
@@ -173,7 +174,7 @@ impl Scenario {
             Reference::PlainAuth => None,
             Reference::MinimalLogin => {
                 let redis = last.redis.as_ref().ok_or("a login needs Redis")?;
-                Some(Baseline::start_login(&redis.url())?)
+                Some(minimal_login::start(&redis.url())?)
             }
         };
         let reference = match &baseline {

@@ -3,6 +3,7 @@
 //! The tests run them on the seeds and on a fixed series of mutations. `scripts/fuzz NAME` runs one with libFuzzer until it
 //! is stopped.
 
+pub mod credentials;
 pub mod fast_path;
 pub mod foreign;
 pub mod redis_url;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use super::admin::{self, Environment};
 use super::check_config::check_config;
 use super::command_line::{ClientVerb, Invocation, ServerVerb, command};
-use super::commands::{completions, cutoff, events, hash_key, man, new_key, stats, takeover, token, user};
+use super::commands::{
+    completions, cutoff, device, events, hash_key, import, man, new_key, stats, takeover, token, user,
+};
 use super::doctor::command::doctor;
 use super::healthcheck::healthcheck;
 use super::output::{fail, print};
@@ -48,6 +50,9 @@ fn without_settings(verb: &ClientVerb, env: &Environment) -> ExitCode {
         ClientVerb::User(line) => admin::run(&line.admin, env, async |client, output| {
             user::run(client, output, &line.command).await
         }),
+        ClientVerb::Device(line) => admin::run(&line.admin, env, async |client, output| {
+            device::run(client, output, &line.command).await
+        }),
         ClientVerb::Takeover(line) => admin::run(&line.admin, env, async |client, output| {
             takeover::run(client, output, &line.command).await
         }),
@@ -57,6 +62,9 @@ fn without_settings(verb: &ClientVerb, env: &Environment) -> ExitCode {
         ClientVerb::Events(which) => {
             admin::run(&which.admin, env, async |client, output| events::run(client, output, which).await)
         }
+        ClientVerb::Import(sessions) => admin::run(&sessions.admin, env, async |client, output| {
+            import::run(client, output, sessions).await
+        }),
         ClientVerb::Stats(show) => {
             admin::run(&show.admin, env, async |client, output| stats::run(client, output, show).await)
         }

@@ -33,8 +33,10 @@ impl Config {
             }
         }
         // The findings of each rule, and the settings by which it judges.
-        let rules: [(Vec<Finding>, &[&str]); 5] = [
+        let rules: [(Vec<Finding>, &[&str]); 7] = [
             (cookie(&self.cookie()), &["cookie-name"]),
+            (cookie_names(self), &["cookie-name", "foreign"]),
+            (header_names(self), &["header-name"]),
             (csrf(self), &["cookie-csrf-check"]),
             (redis(self), &["redis-url"]),
             (tls(self), &[]),
@@ -121,6 +123,32 @@ fn csrf(config: &Config) -> Vec<Finding> {
         return vec![("trusted-proxies", problem.to_owned())];
     }
     Vec::new()
+}
+
+/// One cookie cannot be read in two ways. A foreign form may name the token cookie: native strings stay as they are there.
+fn cookie_names(config: &Config) -> Vec<Finding> {
+    let names = config.further_cookies.iter().map(|cookie| &cookie.name);
+    let problem = |name: &String| {
+        if *name == config.cookie_name {
+            return Some(format!("must not have {name}, which is the cookie-name"));
+        }
+        let form = config.foreign.iter().find(|form| form.cookies.contains(name))?;
+        Some(format!(
+            "must not have {name}, which is a cookie of foreign.{}: it may carry native tokens",
+            form.name
+        ))
+    };
+    names.filter_map(problem).map(|problem| ("further-cookies", problem)).collect()
+}
+
+/// Every request with credentials would be exempt.
+fn header_names(config: &Config) -> Vec<Finding> {
+    match &config.renewal_exempt_header {
+        Some(name) if *name == config.header_name.0 => {
+            vec![("renewal-exempt-header", "must not be the header-name".to_owned())]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The rules of cookie name prefixes and of `SameSite=None`. Browsers ignore cookies that break them (RFC 6265bis,

@@ -35,8 +35,7 @@ impl Loaded {
 
     /// Returns the settings of which values were read from files of their own, and these files. They hold secrets.
     pub fn secret_files(&self) -> Vec<(&'static str, PathBuf)> {
-        let of_forms = self.config.foreign.iter().filter_map(|form| form.secret_file.clone());
-        self.texts.files().iter().cloned().chain(of_forms.map(|path| ("foreign", path))).collect()
+        self.texts.files().iter().cloned().chain(self.config.secret_files()).collect()
     }
 }
 
@@ -56,7 +55,7 @@ pub(crate) fn load_server(
     let texts = sources::merge(flags.texts, env, read_file, &mut mistakes);
     let are_sources_complete = is_complete && is_file_complete(&mistakes);
     let mut config = Config::from_texts(&texts, &mut mistakes);
-    config.read_foreign_secrets(&texts, read_file, &mut mistakes);
+    config.read_secret_files(&texts, read_file, &mut mistakes);
     if are_sources_complete {
         config.require_api_key(&texts, &mut mistakes);
         config.check_consistency(&texts, &mut mistakes);
@@ -74,7 +73,7 @@ pub fn load_node(env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<
     let texts = sources::merge(Default::default(), env, &read_text_file, &mut mistakes);
     let is_complete = is_file_complete(&mistakes);
     let mut config = Config::from_texts(&texts, &mut mistakes);
-    config.read_foreign_secrets(&texts, &read_text_file, &mut mistakes);
+    config.read_secret_files(&texts, &read_text_file, &mut mistakes);
     if is_complete {
         config.check_consistency(&texts, &mut mistakes);
     }

@@ -5,14 +5,13 @@
 //!
 //! 1. `setting_flags`, `environment` and `toml_file` take texts from each source; `sources` merges them.
 //! 2. `settings` is the table of all settings; with the parsers in `parse` it makes `Config` out of the texts.
-//! 3. `foreign_secrets` reads the secret files of foreign forms, and `consistency` checks the rules about several settings.
+//! 3. `secret_files` reads the secret files that tables name, and `consistency` checks the rules about several settings.
 //! 4. `report` writes the output of `check-config`.
 //! 5. `reload` compares the settings of a running server with new ones, and says what changes.
 
 pub mod consistency;
 pub mod did_you_mean;
 pub mod environment;
-pub mod foreign_secrets;
 pub mod given;
 pub mod groups;
 pub mod hash_key;
@@ -21,6 +20,7 @@ pub mod mistake;
 pub mod parse;
 pub mod reload;
 pub mod report;
+pub mod secret_files;
 pub mod setting;
 pub mod setting_flags;
 pub mod settings;

@@ -11,6 +11,7 @@ use super::mistake::{Mistake, quoted};
 use super::parse::access_log::access_log;
 use super::parse::api_keys::{admin_key, api_keys, token_keys};
 use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
+use super::parse::credentials::{credential_header, further_cookies, header_schemes};
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
 use super::parse::foreign::foreign_forms;
 use super::parse::listener::{file_mode, listen_addr, optional_listen_addr, optional_path};
@@ -26,8 +27,8 @@ use crate::model::field_rules::MAX_AGE_SECONDS;
 use crate::model::route_check::RouteCheck;
 use crate::values::stale_grace::MAX_STALE_GRACE_MS;
 use crate::values::{
-    AccessLogRule, ApiKey, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RenewalStep,
-    SameSite, SecretString, StoreUrl, TrustedProxies,
+    AccessLogRule, ApiKey, CredentialHeader, FurtherCookie, HeaderScheme, ListenAddr, LogFormat, LogLevel,
+    Origin, OtlpHeader, OverLimit, RenewalStep, SameSite, SecretString, StoreUrl, TrustedProxies,
 };
 
 const LIFETIME_MS: RangeInclusive<u64> = SECOND_MS..=MAX_AGE_SECONDS * SECOND_MS;
@@ -153,6 +154,14 @@ settings! {
         "token-keys", "KEYS", "",
         "Keys that sign token strings, separated by commas or lines: the first signs, all verify", list, secret, reloadable;
 
+    header_name: CredentialHeader = credential_header,
+        "header-name", "NAME", "Authorization", "Name of the header that may carry the token";
+    header_schemes: Vec<HeaderScheme> = header_schemes,
+        "header-schemes", "SCHEMES", "Bearer",
+        "Schemes that may stand before the token in the header, comma-separated; none is the bare value", list;
+    further_cookies: Vec<FurtherCookie> = further_cookies,
+        "further-cookies", "COOKIES", "",
+        "Further cookies that may carry the token, comma-separated: NAME:decoding=percent", tables;
     cookie_name: String = cookie_name,
         "cookie-name", "NAME", "doorward", "Name of the cookie that may carry the token", frequent;
     cookie_secure: bool = boolean,
@@ -174,6 +183,8 @@ settings! {
         "max-token-age", "DURATION", "14d", "Idle time of a preserved token";
     absolute_lifetime_ms: u64 = duration_ms(LIFETIME_MS),
         "absolute-lifetime", "DURATION", "30d", "Maximum lifetime of a token, however much it is used";
+    import_lifetime_ms: u64 = duration_ms(LIFETIME_MS),
+        "import-lifetime", "DURATION", "30d", "Maximum lifetime of an imported token, from its import on";
     renewal_step: RenewalStep = renewal_step,
         "renewal-step", "STEP", "10%", "Share of its idle time, or duration, that must pass before an access renews a token";
     renewal_exempt_header: Option<HeaderName> = header_name,

@@ -6,9 +6,8 @@ use ring::hmac;
 
 use super::digest::ForeignDigest;
 use super::form::ForeignForm;
-use super::form_set::FormSet;
+use super::form_set::{FormList, FormSet};
 use super::scheme::{Scheme, django_auth_token_key};
-use super::shape::Shape;
 use crate::token_string::TokenKind;
 
 /// The most characters of the number before `|` in a string of Sanctum; it may also be a UUID.
@@ -18,29 +17,37 @@ const SIGNATURE_BYTES: usize = 32;
 
 /// The configured forms, ready to recognise strings.
 #[derive(Debug, Default)]
-pub struct ForeignForms(Vec<Recogniser>);
+pub struct ForeignForms {
+    configured: Vec<ForeignForm>,
+    /// Of each form.
+    keys: Vec<FormKeys>,
+    list: FormList,
+}
 
-/// What recognises the strings of one form.
+/// The keys of a form, from its secrets.
 #[derive(Debug)]
-struct Recogniser {
-    scheme: Scheme,
-    shape: Shape,
-    until_ms: Option<u64>,
+struct FormKeys {
     /// The keys of the digest: one for each, `None` for a digest without a key.
-    digest_keys: Vec<Option<hmac::Key>>,
+    digest: Vec<Option<hmac::Key>>,
     /// The keys of the signature of express-session.
-    signature_keys: Vec<hmac::Key>,
+    signature: Vec<hmac::Key>,
 }
 
 impl ForeignForms {
     /// Prepares these forms. Their places in the list are those of a [`FormSet`].
-    pub fn new(forms: &[ForeignForm]) -> Self {
-        Self(forms.iter().map(Recogniser::new).collect())
+    pub fn new(configured: Vec<ForeignForm>) -> Self {
+        let list = FormList::of(&configured);
+        Self { keys: configured.iter().map(FormKeys::of).collect(), configured, list }
+    }
+
+    /// The forms as they are configured.
+    pub fn configured(&self) -> &[ForeignForm] {
+        &self.configured
     }
 
     /// Whether no form is configured.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.configured.is_empty()
     }
 
     /// Returns the digests of a string by each form of `set` whose shape it has, in the order of the forms; none if its
@@ -51,11 +58,12 @@ impl ForeignForms {
         set: FormSet,
         now_ms: u64,
     ) -> impl Iterator<Item = ForeignDigest> + 'a {
-        let may_be_foreign = !is_native(string);
-        let forms = self.0.iter().enumerate().filter(move |(place, form)| {
+        let (may_be_foreign, set) = (!is_native(string), set.for_list(self.list));
+        let forms = self.configured.iter().zip(&self.keys).enumerate();
+        let forms = forms.filter(move |(place, (form, _))| {
             may_be_foreign && set.has(*place) && form.until_ms.is_none_or(|until_ms| now_ms < until_ms)
         });
-        forms.flat_map(|(_, form)| form.digests(string))
+        forms.flat_map(|(_, (form, keys))| form.digests(string, keys))
     }
 }
 
@@ -66,52 +74,54 @@ fn is_native(string: &[u8]) -> bool {
         .any(|kind| string.starts_with(kind.prefix().as_bytes()))
 }
 
-impl Recogniser {
-    fn new(form: &ForeignForm) -> Self {
+impl FormKeys {
+    fn of(form: &ForeignForm) -> Self {
         let secrets = || form.secrets.iter().map(|secret| secret.expose().as_bytes());
-        let (digest_keys, signature_keys) = match form.scheme {
+        match form.scheme {
             Scheme::DjangoAuthToken => {
-                (secrets().map(|secret| Some(django_auth_token_key(secret))).collect(), Vec::new())
+                let keys = secrets().map(|secret| Some(django_auth_token_key(secret)));
+                Self { digest: keys.collect(), signature: Vec::new() }
             }
             Scheme::ExpressSession => {
-                (vec![None], secrets().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret)).collect())
+                let keys = secrets().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret));
+                Self { digest: vec![None], signature: keys.collect() }
             }
-            _ => (vec![None], Vec::new()),
-        };
-        let (scheme, shape, until_ms) = (form.scheme, form.shape.clone(), form.until_ms);
-        Self { scheme, shape, until_ms, digest_keys, signature_keys }
+            _ => Self { digest: vec![None], signature: Vec::new() },
+        }
     }
+}
 
-    fn digests(&self, string: &[u8]) -> impl Iterator<Item = ForeignDigest> {
-        let token = self.token_in(string);
+impl ForeignForm {
+    fn digests(&self, string: &[u8], keys: &FormKeys) -> impl Iterator<Item = ForeignDigest> {
+        let (scheme, token) = (self.scheme, self.token_in(string, &keys.signature));
         let digest = move |key: &Option<hmac::Key>| {
-            let source = self.scheme.digest(token?, key.as_ref())?;
-            Some(ForeignDigest::of(self.scheme, &source))
+            let source = scheme.digest(token?, key.as_ref())?;
+            Some(ForeignDigest::of(scheme, &source))
         };
-        self.digest_keys.iter().filter_map(digest)
+        keys.digest.iter().filter_map(digest)
     }
 
     /// Returns what the system knows as its token, if the string has the shape and a right signature.
-    fn token_in<'a>(&self, string: &'a [u8]) -> Option<&'a [u8]> {
+    fn token_in<'a>(&self, string: &'a [u8], signature_keys: &[hmac::Key]) -> Option<&'a [u8]> {
         let token = match self.scheme {
             Scheme::Sanctum => after_sanctum_id(string)?,
-            Scheme::ExpressSession => self.signed_session_id(string)?,
+            Scheme::ExpressSession => signed_session_id(string, signature_keys)?,
             _ => string,
         };
         self.shape.fits(token).then_some(token)
     }
+}
 
-    /// Returns the session id in `s:ID.SIGNATURE`. The signature is base64 without padding (package cookie-signature).
-    fn signed_session_id<'a>(&self, string: &'a [u8]) -> Option<&'a [u8]> {
-        let signed = string.strip_prefix(b"s:")?;
-        let dot = signed.iter().rposition(|byte| *byte == b'.')?;
-        let (id, signature) = (signed.get(..dot)?, signed.get(dot + 1..)?);
-        let mut bytes = [0; SIGNATURE_BYTES + 1];
-        let length = STANDARD_NO_PAD.decode_slice(signature, &mut bytes).ok()?;
-        let signature = bytes.get(..length).filter(|_| length == SIGNATURE_BYTES)?;
-        // In constant time.
-        self.signature_keys.iter().any(|key| hmac::verify(key, id, signature).is_ok()).then_some(id)
-    }
+/// Returns the session id in `s:ID.SIGNATURE`. The signature is base64 without padding (package cookie-signature).
+fn signed_session_id<'a>(string: &'a [u8], keys: &[hmac::Key]) -> Option<&'a [u8]> {
+    let signed = string.strip_prefix(b"s:")?;
+    let dot = signed.iter().rposition(|byte| *byte == b'.')?;
+    let (id, signature) = (signed.get(..dot)?, signed.get(dot + 1..)?);
+    let mut bytes = [0; SIGNATURE_BYTES + 1];
+    let length = STANDARD_NO_PAD.decode_slice(signature, &mut bytes).ok()?;
+    let signature = bytes.get(..length).filter(|_| length == SIGNATURE_BYTES)?;
+    // In constant time.
+    keys.iter().any(|key| hmac::verify(key, id, signature).is_ok()).then_some(id)
 }
 
 /// Returns what Sanctum hashes: the part after the first `|`, or a string without one as a whole
@@ -146,7 +156,7 @@ mod tests {
     }
 
     fn digests(forms: &[ForeignForm], string: &str) -> Vec<ForeignDigest> {
-        ForeignForms::new(forms).digests(string.as_bytes(), FormSet::ALL, 0).collect()
+        ForeignForms::new(forms.to_vec()).digests(string.as_bytes(), FormSet::ALL, 0).collect()
     }
 
     fn of(scheme: Scheme, token: &str) -> ForeignDigest {
@@ -166,7 +176,8 @@ mod tests {
         for other in ["", "9944", &HEX_40.replace('9', "g"), &format!("{HEX_40} ")] {
             assert_eq!(digests(&forms, other), [], "{other}");
         }
-        let only = |set| ForeignForms::new(&forms).digests(HEX_40.as_bytes(), set, 0).collect::<Vec<_>>();
+        let only =
+            |set| ForeignForms::new(forms.to_vec()).digests(HEX_40.as_bytes(), set, 0).collect::<Vec<_>>();
         assert_eq!(only(FormSet::of(1)), [of(Scheme::DjangoAuthTokenPlain, HEX_40)]);
         assert_eq!(only(FormSet::NONE), []);
     }
@@ -182,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_form_ends_at_its_time() {
-        let forms = ForeignForms::new(&[ForeignForm { until_ms: Some(1000), ..form(Scheme::Drf, &[]) }]);
+        let forms = ForeignForms::new(vec![ForeignForm { until_ms: Some(1000), ..form(Scheme::Drf, &[]) }]);
         let count = |now_ms| forms.digests(HEX_40.as_bytes(), FormSet::ALL, now_ms).count();
         assert_eq!((count(999), count(1000)), (1, 0));
     }
@@ -237,7 +248,7 @@ mod tests {
             form(Scheme::ExpressSession, &["hidden-secret"]),
             form(Scheme::DjangoAuthToken, &["hidden-secret"]),
         ];
-        let shown = format!("{forms:?} {:?}", ForeignForms::new(&forms));
+        let shown = format!("{forms:?} {:?}", ForeignForms::new(forms.to_vec()));
         assert!(!shown.contains("hidden"), "{shown}");
     }
 
@@ -245,7 +256,7 @@ mod tests {
         #[test]
         fn no_string_panics(string: Vec<u8>, start in "(s:|1\\||dw_)?", length in 0_usize..600) {
             let forms = Scheme::ALL.map(|scheme| form(scheme, &["a", "b"]));
-            let forms = ForeignForms::new(&forms);
+            let forms = ForeignForms::new(forms.into());
             let long = start.into_bytes().into_iter().chain(string.iter().copied().cycle().take(length));
             for string in [string.clone(), long.collect()] {
                 for digest in forms.digests(&string, FormSet::ALL, 0) {

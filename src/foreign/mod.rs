@@ -7,15 +7,20 @@
 //! An alias is an immutable fact: this digest has this token id, for as long as the token can live. Whether the token is
 //! valid is for its record to say, as for every other token.
 
+pub mod device;
 pub mod digest;
+pub mod exported;
 pub mod form;
 pub mod form_set;
 pub mod forms;
+pub mod pbkdf2;
 pub mod scheme;
 pub mod shape;
 
+pub use self::device::UuidDigest;
 pub use self::digest::{AliasName, ForeignDigest};
 pub use self::form::ForeignForm;
-pub use self::form_set::FormSet;
+pub use self::form_set::{FormList, FormSet};
 pub use self::forms::ForeignForms;
+pub use self::pbkdf2::Pbkdf2Hash;
 pub use self::scheme::{Scheme, SourceDigest};

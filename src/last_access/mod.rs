@@ -9,7 +9,7 @@
 //! second would spend much of its store on exact times of access. Renewals are always written; a renewal of a token that
 //! is about to expire wakes the worker at once.
 //!
-//! **Earned renewals.** A renewal counts before it is written ([`LastAccess::earned_ms`]). While the store is away, each
+//! **Earned renewals.** A renewal counts before it is written ([`LastAccess::earned`]). While the store is away, each
 //! access is in time by what the one before it has earned. The whole chain is written once the store is back.
 //!
 //! [`AccessMark`]: crate::model::token::AccessMark

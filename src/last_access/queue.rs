@@ -46,6 +46,15 @@ struct WatchedToken {
     waiting_since_ms: Option<u64>,
 }
 
+/// An expiry that was earned and is not written yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EarnedExpiry {
+    /// The expiry.
+    pub expires_at_ms: u64,
+    /// The latest access.
+    pub access_ms: u64,
+}
+
 /// An access that was taken from the queue to be written.
 pub(crate) struct DueAccess {
     record: Arc<TokenRecord>,
@@ -91,9 +100,12 @@ impl AccessQueue {
         self.shard(id).is_full.load(Ordering::Relaxed)
     }
 
-    /// The expiry that accesses to this token have earned and that is not written yet.
-    pub(crate) fn earned_ms(&self, id: TokenId) -> Option<u64> {
-        self.shard(id).lock().get(&id)?.earned().map(|renewal| renewal.to_ms)
+    /// The expiry that accesses to this token have earned and that is not written yet, and the latest of these accesses.
+    pub(crate) fn earned(&self, id: TokenId) -> Option<EarnedExpiry> {
+        let watched = self.shard(id).lock();
+        let token = watched.get(&id)?;
+        let expires_at_ms = token.earned()?.to_ms;
+        Some(EarnedExpiry { expires_at_ms, access_ms: token.access_ms() })
     }
 
     /// Adds an access, and watches this copy of the record if it is kept. Returns false if the queue is full.

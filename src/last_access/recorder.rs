@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Notify;
 
-use super::queue::AccessQueue;
+use super::queue::{AccessQueue, EarnedExpiry};
 use crate::clock::Clock;
 use crate::logging::RepeatedFault;
 use crate::model::token::{Renewal, TokenRecord};
@@ -99,8 +99,8 @@ impl LastAccess {
     }
 
     /// Returns the expiry that accesses to this token have earned and that is not written yet.
-    pub fn earned_ms(&self, id: TokenId) -> Option<u64> {
-        self.0.queue.earned_ms(id)
+    pub fn earned(&self, id: TokenId) -> Option<EarnedExpiry> {
+        self.0.queue.earned(id)
     }
 
     /// Returns the age of the oldest access that is not written: 0 if all are, or if they were made since the last round.

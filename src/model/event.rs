@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::device_key::DeviceKey;
 use super::revoke_reason::RevokeReason;
 use super::takeover::TakeoverId;
 use super::token::Token;
@@ -38,6 +39,8 @@ impl fmt::Display for Actor<'_> {
 pub enum EventKind {
     /// A token was issued.
     TokenIssued,
+    /// A token of another system was imported.
+    TokenImported,
     /// The second factor of a token was confirmed.
     TokenConfirmed,
     /// A token got a new secret.
@@ -52,14 +55,22 @@ pub enum EventKind {
     TakeoverEnded,
     /// A device key was made.
     DeviceCreated,
+    /// A device key of another system was imported.
+    DeviceImported,
     /// A device key logged in.
     DeviceLoggedIn,
     /// A login by a device key was refused: wrong uuid or login token, or an inactive key.
     DeviceRefused,
     /// A device key was activated again.
     DeviceActivated,
+    /// A device key got a new login token.
+    DeviceRotated,
     /// A device key was deactivated or removed.
     DeviceEnded,
+    /// A user was locked.
+    UserLocked,
+    /// A user was unlocked.
+    UserUnlocked,
     /// Everything of a user was erased, the history of events included: this event is only in the live feed.
     UserErased,
     /// A cut-off was set or moved. It is of no user, and only in the live feed.
@@ -70,8 +81,9 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::TokenIssued,
+        Self::TokenImported,
         Self::TokenConfirmed,
         Self::TokenRotated,
         Self::TokenRevoked,
@@ -79,19 +91,29 @@ impl EventKind {
         Self::TakeoverStarted,
         Self::TakeoverEnded,
         Self::DeviceCreated,
+        Self::DeviceImported,
         Self::DeviceLoggedIn,
         Self::DeviceRefused,
         Self::DeviceActivated,
+        Self::DeviceRotated,
         Self::DeviceEnded,
+        Self::UserLocked,
+        Self::UserUnlocked,
         Self::UserErased,
         Self::CutoffSet,
         Self::CutoffRemoved,
     ];
 
+    /// The kind of the event of a new device key.
+    pub fn of_new_device(device: &DeviceKey) -> Self {
+        if device.secret.is_foreign() { Self::DeviceImported } else { Self::DeviceCreated }
+    }
+
     /// Its name in events.
     pub const fn name(self) -> &'static str {
         match self {
             Self::TokenIssued => "token.issued",
+            Self::TokenImported => "token.imported",
             Self::TokenConfirmed => "token.confirmed",
             Self::TokenRotated => "token.rotated",
             Self::TokenRevoked => "token.revoked",
@@ -99,10 +121,14 @@ impl EventKind {
             Self::TakeoverStarted => "takeover.started",
             Self::TakeoverEnded => "takeover.ended",
             Self::DeviceCreated => "device.created",
+            Self::DeviceImported => "device.imported",
             Self::DeviceLoggedIn => "device.logged_in",
             Self::DeviceRefused => "device.refused",
             Self::DeviceActivated => "device.activated",
+            Self::DeviceRotated => "device.rotated",
             Self::DeviceEnded => "device.ended",
+            Self::UserLocked => "user.locked",
+            Self::UserUnlocked => "user.unlocked",
             Self::UserErased => "user.erased",
             Self::CutoffSet => "cutoff.set",
             Self::CutoffRemoved => "cutoff.removed",

@@ -80,7 +80,7 @@ impl Node {
         metrics.collect(FlushLagCollector(last_access.clone()));
         let service =
             Service::new(store.clone(), clock, entropy.clone(), token_policy(config), last_access.clone());
-        service.set_foreign_forms(&config.foreign);
+        service.set_foreign_forms(config.foreign.clone());
         let service = Arc::new(service);
         let (sampler, runtime) = (service.live_tokens().clone(), Handle::current());
         metrics.collect(LiveTokenCollector { sampler, runtime });

@@ -111,6 +111,7 @@ pub(crate) fn token_policy(config: &Config) -> TokenPolicy {
         default_age_ms: config.default_token_age_ms,
         preserved_age_ms: config.max_token_age_ms,
         absolute_lifetime_ms: config.absolute_lifetime_ms,
+        import_lifetime_ms: config.import_lifetime_ms,
         renewal_step: config.renewal_step,
         rotation_grace_ms: config.rotation_grace_ms,
         reuse_ends_token: config.reuse_ends_token,

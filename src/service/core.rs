@@ -9,6 +9,7 @@ use rand::rngs::SysError;
 use super::error::ServiceError;
 use super::live_cutoffs::LiveCutoffs;
 use super::live_tokens::LiveTokenSampler;
+use super::login_token_verifier::LoginTokenVerifier;
 use super::policy::TokenPolicy;
 use super::store_faults::StoreFaults;
 use crate::clock::Clock;
@@ -19,7 +20,7 @@ use crate::model::event::{Actor, Event};
 use crate::model::token::TokenRecord;
 use crate::store::{Call, Store, StoreError};
 use crate::token_string::{
-    HashTag, Minted, TokenKeys, TokenKind, UnverifiedToken, VerifiedToken, mint_secret, new_id,
+    HashTag, Minted, TokenId, TokenKeys, TokenKind, UnverifiedToken, VerifiedToken, mint_secret, new_id,
 };
 
 /// The use cases, one method each. Shared by all runtimes.
@@ -32,6 +33,7 @@ pub struct Service {
     live_tokens: Arc<LiveTokenSampler>,
     pub(crate) cutoffs: LiveCutoffs,
     token_keys: ArcSwapOption<TokenKeys>,
+    pub(crate) login_tokens: LoginTokenVerifier,
     foreign_forms: ArcSwap<ForeignForms>,
     faults: StoreFaults,
 }
@@ -59,6 +61,7 @@ impl Service {
             live_tokens,
             cutoffs,
             token_keys,
+            login_tokens: LoginTokenVerifier::new(),
             foreign_forms,
             faults,
         }
@@ -125,7 +128,7 @@ impl Service {
     }
 
     /// Replaces the forms of foreign token strings.
-    pub fn set_foreign_forms(&self, forms: &[ForeignForm]) {
+    pub fn set_foreign_forms(&self, forms: Vec<ForeignForm>) {
         self.foreign_forms.store(Arc::new(ForeignForms::new(forms)));
     }
 
@@ -136,11 +139,12 @@ impl Service {
 
     /// Makes a new id with this hash tag, and a secret for it.
     pub(crate) fn mint_in(&self, kind: TokenKind, tag: HashTag) -> Result<Minted, StoreError> {
-        self.with_token_keys(|keys| {
-            let id = new_id(tag, &self.entropy)?;
-            mint_secret(kind, keys, id, &self.entropy)
-        })?
-        .map_err(no_randomness)
+        self.mint_for(kind, new_id(tag, &self.entropy).map_err(no_randomness)?)
+    }
+
+    /// Makes a new secret for this id.
+    pub(crate) fn mint_for(&self, kind: TokenKind, id: TokenId) -> Result<Minted, StoreError> {
+        self.with_token_keys(|keys| mint_secret(kind, keys, id, &self.entropy))?.map_err(no_randomness)
     }
 
     /// A store operation of now.
@@ -161,7 +165,8 @@ impl Service {
     ///
     /// Each access was admitted in time, so what it earned counts from then on, whether or not the store knows of it.
     pub fn with_earned(&self, record: &TokenRecord, now_ms: u64) -> Option<Arc<TokenRecord>> {
-        let earned_ms = self.last_access.earned_ms(record.id)?.min(record.ends_at_ms);
+        let earned = self.last_access.earned(record.id)?;
+        let earned_ms = earned.expires_at_ms.min(record.latest_renewal(earned.access_ms));
         (record.is_active && earned_ms > now_ms).then(|| Arc::new(record.renewed_to(earned_ms)))
     }
 

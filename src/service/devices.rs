@@ -1,13 +1,9 @@
-//! Device keys: make, list, change, remove, and log in with them.
-
-use std::sync::Arc;
+//! Device keys: make, list, change, rotate and remove.
 
 use super::core::Service;
 use super::error::ServiceError;
 use super::fields::{valid, valid_if_some};
-use super::new_token::NewToken;
-use super::tokens::Issued;
-use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
+use crate::model::device_key::{DeviceChange, DeviceKey, LoginSecret};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
 use crate::store::Rejection;
@@ -34,6 +30,14 @@ pub struct MadeDevice {
     pub login_token: Option<String>,
 }
 
+/// A device key with a new login token.
+pub struct RotatedDevice {
+    /// The device key.
+    pub device: DeviceKey,
+    /// The string for the device. The only copy of its secret.
+    pub login_token: String,
+}
+
 impl Service {
     /// Returns the user's device key of this uuid, and makes one if there is none.
     ///
@@ -47,7 +51,7 @@ impl Service {
         let minted = self.mint_in(TokenKind::DeviceLogin, HashTag::of_user(&new.user))?;
         let device = DeviceKey {
             id: minted.id,
-            secret_hash: minted.hash,
+            secret: LoginSecret::Native(minted.hash),
             user: new.user,
             uuid,
             name: new.name,
@@ -55,12 +59,17 @@ impl Service {
             created_at_ms: call.now_ms,
             last_login_ms: None,
             is_active: true,
-            expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
+            expires_at_ms: self.device_expiry(call.now_ms),
         };
         Ok(match self.store.make_device(&device, call).await?? {
             None => MadeDevice { device, login_token: Some(minted.token_string) },
             Some(existing) => MadeDevice { device: existing, login_token: None },
         })
+    }
+
+    /// Returns until when a device key lives that is made or used now.
+    pub(crate) fn device_expiry(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_add(self.policy.device_max_idle_ms)
     }
 
     /// Lists a user's device keys, newest first.
@@ -99,6 +108,24 @@ impl Service {
         Ok(changed.ok_or(Rejection::NotFound)?)
     }
 
+    /// Gives an active device key a new login token under the same uuid. The old one is refused from then on; the tokens that
+    /// the key logged in stay.
+    ///
+    /// # Errors
+    /// `Invalid`, `NotFound`, `DeviceInactive`; `Store`: the key may have a login token that nobody has; rotate again.
+    pub async fn rotate_device(
+        &self,
+        user: &str,
+        uuid: &str,
+        actor: Actor<'_>,
+    ) -> Result<RotatedDevice, ServiceError> {
+        // The hash of a secret is bound to the id of its key.
+        let DeviceKey { id, uuid, .. } = self.user_device(user, uuid).await?;
+        let minted = self.mint_for(TokenKind::DeviceLogin, id)?;
+        let rotated = self.store.rotate_device((user, &uuid), (id, &minted.hash), self.call(actor)).await?;
+        Ok(RotatedDevice { device: rotated?, login_token: minted.token_string })
+    }
+
     /// Removes a device key and revokes the tokens it logged in.
     ///
     /// # Errors
@@ -107,40 +134,5 @@ impl Service {
         let uuid = valid("uuid", rules::device_uuid(uuid))?;
         let is_removed = self.store.remove_device(user, &uuid, self.call(actor)).await?;
         Ok(is_removed.then_some(()).ok_or(Rejection::NotFound)?)
-    }
-
-    /// Issues a token for the owner of a device key; the user of `new` is ignored. A forged login token is rejected before the
-    /// store is read.
-    ///
-    /// # Errors
-    /// `Invalid`, `LoginRefused`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued;
-    /// nobody has its secret.
-    pub async fn device_login(
-        &self,
-        uuid: String,
-        login_token: &str,
-        new: NewToken,
-        actor: Actor<'_>,
-    ) -> Result<Issued, ServiceError> {
-        let uuid = valid("uuid", rules::device_uuid(&uuid))?;
-        new.check()?;
-        let call = self.call(actor);
-        let token_string = login_token.as_bytes();
-        let Some(verified) = self.parse(TokenKind::DeviceLogin, token_string)? else {
-            self.store.changes().device_refusals.add(1);
-            return Err(Rejection::LoginRefused.into());
-        };
-        let minted = self.mint_in(TokenKind::Session, verified.id.hash_tag())?;
-        let mut token = self.token_of(new, minted.id, minted.hash, call.now_ms);
-        let record = Arc::make_mut(&mut token.record);
-        record.texts = record.texts.with_device(&uuid);
-        let login = DeviceLogin {
-            id: verified.id,
-            secret_hash: verified.secret_hash,
-            uuid,
-            expires_at_ms: call.now_ms.saturating_add(self.policy.device_max_idle_ms),
-        };
-        let (token, evicted) = self.store.device_login(&login, &token, call).await??;
-        Ok(Issued { token, token_string: minted.token_string, evicted })
     }
 }

@@ -16,6 +16,9 @@ pub enum ServiceError {
         /// What is wrong with it, without the value.
         detail: String,
     },
+    /// As many logins as allowed are being verified by a slow hash. Nothing was changed; try again.
+    #[error("too many logins are being verified")]
+    Busy,
     /// The store failed. Whether a write was done is unknown.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -2,11 +2,16 @@
 
 pub mod core;
 pub mod cutoffs;
+pub mod device_login;
 pub mod devices;
 pub mod error;
 pub mod fields;
+pub mod import_devices;
+pub mod import_record;
+pub mod imports;
 pub mod live_cutoffs;
 pub mod live_tokens;
+pub mod login_token_verifier;
 pub mod new_token;
 pub mod policy;
 pub mod related;
@@ -18,8 +23,11 @@ pub mod users;
 pub mod walker;
 
 pub use self::core::Service;
-pub use self::devices::{MadeDevice, NewDevice};
+pub use self::devices::{MadeDevice, NewDevice, RotatedDevice};
 pub use self::error::ServiceError;
+pub use self::import_devices::{DeviceImportRecord, DeviceImportResult};
+pub use self::import_record::{ExportedString, ImportRecord};
+pub use self::imports::ImportResult;
 pub use self::new_token::NewToken;
 pub use self::policy::TokenPolicy;
 pub use self::tokens::Issued;

@@ -9,7 +9,8 @@ use super::error::ServiceError;
 use super::fields::{check_object, valid, valid_if_some};
 use crate::model::field_rules as rules;
 use crate::model::token::{
-    AccessMark, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Texts, Token, TokenDetails, TokenRecord,
+    AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Texts, Token, TokenDetails,
+    TokenRecord,
 };
 use crate::token_string::{SecretHash, TokenId, VerifiedMark};
 
@@ -100,7 +101,7 @@ impl Service {
                 texts: texts.with_scopes(Some(&scopes)),
                 takeover: None,
                 is_active: true,
-                is_authenticated: new.is_authenticated,
+                bars: Bars::NONE.with(Bars::PENDING, !new.is_authenticated),
                 allowed_cookie: new.allowed_cookie,
                 allowed_header: new.allowed_header,
                 expires_at_ms: ends_at_ms.min(now_ms.saturating_add(idle_ms)),
@@ -116,6 +117,7 @@ impl Service {
                 ip: new.ip,
                 expiration: new.expiration,
                 related_objects: each_once(new.related_objects),
+                origin: None,
             }),
             last_access_ms: now_ms,
             revoked: None,

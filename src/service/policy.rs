@@ -11,6 +11,8 @@ pub struct TokenPolicy {
     pub preserved_age_ms: u64,
     /// No token lives longer, unless its caller asks for it.
     pub absolute_lifetime_ms: u64,
+    /// No imported token lives longer from its import on.
+    pub import_lifetime_ms: u64,
     /// A renewal is written if the earned expiry is at least this much later.
     pub renewal_step: RenewalStep,
     /// How long a secret stays good after a rotation.

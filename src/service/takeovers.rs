@@ -15,7 +15,7 @@ impl Service {
     /// as the policy allows, and never longer than its token.
     ///
     /// # Errors
-    /// `Invalid`, `TakeoversOff`, `NotFound`, `Revoked`, `Pending`, `OwnUser`, `Store`.
+    /// `Invalid`, `TakeoversOff`, `NotFound`, `Revoked`, `UserLocked`, `Pending`, `OwnUser`, `Store`.
     pub async fn start_takeover(
         &self,
         token: TokenId,

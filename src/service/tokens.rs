@@ -1,6 +1,6 @@
 //! Tokens: issue, show, change, rotate, revoke.
 
-use super::core::{Service, no_randomness};
+use super::core::Service;
 use super::error::ServiceError;
 use super::fields::{valid, valid_if_some};
 use super::new_token::NewToken;
@@ -10,7 +10,7 @@ use crate::model::field_rules as rules;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Rotation, Token, TokenChange};
 use crate::store::{Rejection, StoreError};
-use crate::token_string::{HashTag, SecretHash, TokenId, TokenKind, mint_secret};
+use crate::token_string::{HashTag, SecretHash, TokenId, TokenKind};
 
 /// A token with a new secret, of which this is the only copy.
 pub struct Issued {
@@ -26,7 +26,7 @@ impl Service {
     /// Issues a token.
     ///
     /// # Errors
-    /// `Invalid`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody has its
+    /// `Invalid`, `UserLocked`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody has its
     /// secret.
     pub async fn issue(&self, new: NewToken, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         valid("user", rules::user(&new.user))?;
@@ -49,7 +49,7 @@ impl Service {
     pub async fn token(&self, id: TokenId) -> Result<Token, ServiceError> {
         let mut found = self.store.token(id, self.clock.now_ms()).await?;
         // After an outage this node may have renewals that the store does not know yet.
-        if found.is_none() && self.last_access.earned_ms(id).is_some() {
+        if found.is_none() && self.last_access.earned(id).is_some() {
             // What could not be written stays in the queue.
             let _ = self.last_access.flush().await;
             found = self.store.token(id, self.clock.now_ms()).await?;
@@ -60,7 +60,7 @@ impl Service {
     /// Changes a token. Revoking a revoked token is no error.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Revoked`, `Pending`, `RotatedTooOften`, `Store`.
+    /// `Invalid`, `NotFound`, `Revoked`, `LifetimeOver`, `ImportedEnd`, `ObjectFull`, `UserLocked`, `Pending`, `RotatedTooOften`, `Store`.
     pub async fn change(
         &self,
         id: TokenId,
@@ -71,6 +71,8 @@ impl Service {
         valid_if_some("scopes", change.scopes.iter().flatten().next(), |scopes| {
             rules::scopes(scopes.split(' ')).map(drop).map_err(|(_, detail)| detail)
         })?;
+        valid_if_some("idle_seconds", change.idle_ms.as_ref(), |ms| rules::age_ms(*ms))?;
+        valid_if_some("lifetime_seconds", change.lifetime_ms.as_ref(), |ms| rules::age_ms(*ms))?;
         if change.edits() {
             self.require_not_cut_off(id).await?;
         }
@@ -80,7 +82,7 @@ impl Service {
     /// Confirms the second factor: the token opens what it is for. Confirming a confirmed token is no error.
     ///
     /// # Errors
-    /// `NotFound`, `Revoked`, `Store`.
+    /// `NotFound`, `Revoked`, `UserLocked`, `Store`.
     pub async fn confirm(&self, id: TokenId, actor: Actor<'_>) -> Result<Token, ServiceError> {
         self.change(id, &TokenChange::confirming(), actor).await
     }
@@ -88,12 +90,10 @@ impl Service {
     /// Gives a token a new secret; the old one works for the rotation grace.
     ///
     /// # Errors
-    /// `NotFound`, `Revoked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace, and only
+    /// `NotFound`, `Revoked`, `UserLocked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace, and only
     /// the new one, which nobody has, after it.
     pub async fn rotate(&self, id: TokenId, actor: Actor<'_>) -> Result<Issued, ServiceError> {
-        let minted = self
-            .with_token_keys(|keys| mint_secret(TokenKind::Session, keys, id, &self.entropy))?
-            .map_err(no_randomness)?;
+        let minted = self.mint_for(TokenKind::Session, id)?;
         let rotation = Rotation { hash: minted.hash, grace_ms: self.policy.rotation_grace_ms };
         let token = self.change(id, &TokenChange::rotating(rotation), actor).await?;
         Ok(Issued { token, token_string: minted.token_string, evicted: Vec::new() })

@@ -25,6 +25,8 @@ impl ChangeCounter {
 pub struct ChangeCounters {
     /// Tokens issued, device logins included.
     pub issued: ChangeCounter,
+    /// Tokens imported.
+    pub imported: ChangeCounter,
     /// Tokens that got a new secret.
     pub rotated: ChangeCounter,
     /// Tokens revoked, by reason.

@@ -9,9 +9,19 @@ pub enum Rejection {
     /// The token is revoked, and a revoked token cannot be changed. Log in again.
     #[error("the token is revoked")]
     Revoked,
+    /// The user is locked. Unlock the user first.
+    #[error("the user is locked")]
+    UserLocked,
     /// The token's second factor is still to be shown. Confirm the token first.
     #[error("the token's second factor is still to be shown")]
     Pending,
+    /// The lifetime that a token is to get, counted from its issue, is over. Revoke the token instead.
+    #[error("is over: it counts from created_at")]
+    LifetimeOver,
+    /// The end that an imported token is to get is later than its own, and its foreign string, which is known until then,
+    /// still opens it. Rotate it first.
+    #[error("must not move the end of an imported token later before it was rotated")]
+    ImportedEnd,
     /// The token got [`MAX_SIBLINGS`](crate::model::token::rotation::MAX_SIBLINGS) new secrets within one grace. Try again
     /// after it.
     #[error("the token was rotated too often; try again after rotation-grace")]
@@ -28,6 +38,9 @@ pub enum Rejection {
     /// The user has as many device keys as allowed. Remove one first.
     #[error("the user has as many device keys as max-devices-per-user allows")]
     TooManyDevices,
+    /// The device key is inactive. Activate it first.
+    #[error("the device key is inactive")]
+    DeviceInactive,
     /// A login by device key: there is no such key, it is inactive, or the login token is not its own. The error does not say
     /// which. Log in by other means.
     #[error("no active device key has this uuid and this login token")]

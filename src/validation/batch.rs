@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::counters::{JudgedBy, ValidationResult};
-use super::identify::{Identified, client_of};
+use super::identified::Identified;
+use super::identify::client_of;
 use super::judgement::Access;
 use super::validator::Validator;
 use crate::foreign::{ForeignDigest, FormSet};

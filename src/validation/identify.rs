@@ -2,26 +2,13 @@
 
 use std::net::IpAddr;
 
+use super::identified::Identified;
 use super::judgement::Asked;
 use super::validator::Validator;
 use crate::foreign::{ForeignDigest, FormSet};
 use crate::logging::audit::AuditedRequest;
 use crate::store::StoreError;
 use crate::token_string::{TokenId, TokenKind, UnverifiedToken, VerifiedToken};
-
-/// What a token string is.
-pub(crate) enum Identified {
-    /// Native and well-formed; its MAC is not verified yet.
-    Native(UnverifiedToken),
-    /// Foreign, of an imported token.
-    Foreign(VerifiedToken),
-    /// Foreign; whether its token was imported is to be looked up by [`Validator::resolve`].
-    Unresolved(Box<[ForeignDigest]>),
-    /// Foreign; less than a lease ago, its token was not imported.
-    Unknown,
-    /// Of no form that the string may have, or with a wrong signature.
-    Malformed,
-}
 
 impl Validator {
     /// Tells what a token string is that may have these forms besides the native one. Does not wait. `now_ms` is the time.

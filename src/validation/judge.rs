@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::counters::{JudgedBy, ValidationResult};
-use super::identify::Identified;
+use super::identified::Identified;
 use super::judgement::{Access, Asked, Judged, Judgement, LookUp, Missing, Sought};
 use super::validator::Validator;
 use crate::foreign::FormSet;

@@ -73,7 +73,8 @@ impl Validator {
     /// `Unavailable` if the record has expired and another node may have a renewal to write that it earned during an outage.
     pub(crate) fn refuse(&self, read: Option<&Arc<TokenRecord>>) -> Result<(), StoreError> {
         let now_ms = self.service.clock().now_ms();
-        if let Some(record) = read.filter(|record| record.has_expired(now_ms)) {
+        // A renewal changes nothing for a locked token.
+        if let Some(record) = read.filter(|record| record.has_expired(now_ms) && !record.is_locked()) {
             if self.reader.may_be_renewed(record, now_ms) {
                 let reason = "the token has expired, unless another node is about to write a renewal";
                 return Err(StoreError::Unavailable(reason.into()));

@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod counters;
+pub mod identified;
 pub mod identify;
 pub mod identity;
 pub mod judge;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::counters::ValidationCounters;
-use super::identify::Identified;
+use super::identified::Identified;
 use super::identity::Identity;
 use super::judgement::{Access, Asked, Judged, Judgement, Missing};
 use crate::foreign::FormSet;

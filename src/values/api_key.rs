@@ -23,12 +23,21 @@ pub enum Scope {
     Metrics = 16,
     /// The event history and the event feed.
     Events = 32,
+    /// The import of another system's sessions.
+    Import = 64,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 6] =
-        [Self::Tokens, Self::Takeovers, Self::Devices, Self::Introspect, Self::Metrics, Self::Events];
+    pub const ALL: [Self; 7] = [
+        Self::Tokens,
+        Self::Takeovers,
+        Self::Devices,
+        Self::Introspect,
+        Self::Metrics,
+        Self::Events,
+        Self::Import,
+    ];
 
     /// Returns the name in settings and errors.
     pub const fn name(self) -> &'static str {
@@ -39,6 +48,7 @@ impl Scope {
             Self::Introspect => "introspect",
             Self::Metrics => "metrics",
             Self::Events => "events",
+            Self::Import => "import",
         }
     }
 }

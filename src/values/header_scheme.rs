@@ -14,4 +14,12 @@ impl HeaderScheme {
     pub fn bearer() -> Self {
         Self::Named("Bearer".into())
     }
+
+    /// Whether both mean the same in a request.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Named(name), Self::Named(other)) => name.eq_ignore_ascii_case(other),
+            _ => self == other,
+        }
+    }
 }

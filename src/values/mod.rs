@@ -2,6 +2,8 @@
 
 pub mod api_key;
 pub mod cookie;
+pub mod credential_header;
+pub mod further_cookie;
 pub mod header_scheme;
 pub mod host_port;
 pub mod listen_addr;
@@ -19,6 +21,8 @@ pub mod trusted_proxies;
 
 pub use self::api_key::{ApiKey, Scope, Scopes};
 pub use self::cookie::{Cookie, SameSite};
+pub use self::credential_header::CredentialHeader;
+pub use self::further_cookie::{CookieDecoding, FurtherCookie};
 pub use self::header_scheme::HeaderScheme;
 pub use self::host_port::HostPort;
 pub use self::listen_addr::ListenAddr;

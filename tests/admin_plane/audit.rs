@@ -83,9 +83,9 @@ impl Changes {
         let third = self.issue("alice", Some(&first["id"]));
         let path = token_path(&second["id"]);
         let about = |besides: Value| merged(&json!({"token": second["id"], "user": "alice"}), besides);
-        let slug = json!({"auth_slug": "web", "allowed_cookie": false});
+        let slug = json!({"auth_slug": "web", "allowed_cookie": false, "idle_seconds": 60, "scopes": ["a"]});
         self.make("PATCH /v1/tokens/{id}", &path, Some(slug), "token.change", |_| {
-            about(json!({"fields": "auth_slug,allowed_cookie"}))
+            about(json!({"fields": "auth_slug,scopes,allowed_cookie,idle_seconds"}))
         });
         for (template, action) in [("rotate", "token.rotate"), ("confirm", "token.confirm")] {
             let (template, path) =
@@ -141,6 +141,8 @@ impl Changes {
         let (one, path) = ("/v1/users/{user}/devices/{uuid}", format!("{DEVICES}/phone"));
         let name = Some(json!({"name": "Phone"}));
         self.make(&format!("PATCH {one}"), &path, name, "device.change", |_| line(json!({"fields": "name"})));
+        let rotation = format!("{path}/rotate");
+        self.make(&format!("POST {one}/rotate"), &rotation, None, "device.rotate", |_| line(json!({})));
         self.make(&format!("DELETE {one}"), &path, None, "device.remove", |_| line(json!({})));
     }
 
@@ -164,8 +166,27 @@ impl Changes {
         let all_but_one = format!("/v1/users/bob/tokens?except={}", text(&kept["id"]));
         let line = json!({"user": "bob", "except": kept["id"], "count": 1});
         self.make("DELETE /v1/users/{user}/tokens", &all_but_one, None, "user.revoke", |_| line);
+        let lock = "/v1/users/bob/lock";
+        for (method, action) in [("PUT", "user.lock"), ("DELETE", "user.unlock")] {
+            let template = format!("{method} /v1/users/{{user}}/lock");
+            self.make(&template, lock, None, action, |_| json!({"user": "bob"}));
+            self.make(&template, lock, None, action, |_| json!({"user": "bob", "count": 0}));
+        }
         let line = json!({"user": "bob"});
         self.make("DELETE /v1/users/{user}", "/v1/users/bob", None, "user.erase", |_| line);
+    }
+
+    fn import(&mut self) {
+        let record = |user: &str| json!({"scheme": "sha256", "token": "hunter2", "user": user});
+        let records = [record("carol"), record("carol"), record("-")];
+        for (is_dry, imported) in [(true, 1), (false, 1), (false, 0)] {
+            let body = json!({"tokens": records, "dry_run": is_dry});
+            let mut line = json!({"count": 3, "imported": imported, "exists": 2 - imported, "rejected": 1});
+            if is_dry {
+                line["fields"] = "dry_run".into();
+            }
+            self.make("POST /v1/import", "/v1/import", Some(body), "token.import", |_| line);
+        }
     }
 }
 
@@ -177,6 +198,8 @@ fn each_change_has_one_line_with_its_fields() {
     changes.change_devices();
     changes.change_cutoffs();
     changes.change_users();
+    changes.import();
+    assert!(!changes.server.log().contains("hunter2"));
     assert_eq!(all_lines(&changes.server, changes.lines.len()), changes.lines);
 
     let document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();

@@ -19,7 +19,7 @@ fn a_device_key_is_created_once() {
         assert!(login_token.chars().all(legal), "{login_token}");
         let expected = json!({
             "uuid": UUID, "user": "alice", "name": "My phone", "created_at": made["created_at"],
-            "last_login": null, "is_active": true, "user_agent": "é".repeat(256),
+            "last_login": null, "is_active": true, "user_agent": "é".repeat(256), "origin": null,
             "created": true, "login_token": made["login_token"],
         });
         assert_eq!(made, expected);
@@ -311,5 +311,40 @@ fn every_spelling_of_a_uuid_names_the_same_device() {
         for other in ["Phone", &UUID.to_uppercase()[..31]] {
             assert_eq!(make(other).json()["uuid"], other);
         }
+    });
+}
+
+#[test]
+fn a_device_key_gets_a_new_login_token() {
+    on_each_store(&[], |server| {
+        let made = make(server, UUID);
+        let path = format!("{DEVICES}/{DASHED}/rotate");
+        let before = log_in(server, UUID, &made["login_token"]);
+        let response = server.call("POST", &path, None);
+        assert_eq!((response.status, response.header("cache-control")), (200, Some("no-store")));
+        let rotated = response.json();
+        let mut expected = made.clone();
+        expected.as_object_mut().unwrap().remove("created");
+        expected["last_login"] = before["created_at"].clone();
+        expected["login_token"] = rotated["login_token"].clone();
+        assert_eq!(rotated, expected);
+        let [old, new] = [&made, &rotated].map(|answer| text(&answer["login_token"]));
+        assert!(new.starts_with("dwd_") && new.len() == 52 && new != old, "{new}");
+        // The public part is that of the device key, the secret is another.
+        assert_eq!((&new[..20], new[20..] == old[20..]), (&old[..20], false));
+        let body = login_body(UUID, &made["login_token"]);
+        assert_eq!(pointers(&server.call("POST", "/v1/devices/login", Some(&body)), 401), [""; 0]);
+        log_in(server, UUID, &rotated["login_token"]);
+        identity(&server.auth(&before["token"]));
+
+        for path in [&*path.replace("alice", "bob"), "/v1/users/alice/devices/unknown/rotate"] {
+            assert_eq!(pointers(&server.call("POST", path, None), 404), [""; 0], "{path}");
+        }
+        let extra = server.call("POST", &path, Some(&json!({"uuid": UUID})));
+        assert_eq!(pointers(&extra, 422), ["#/uuid"]);
+        server.call("PATCH", &format!("{DEVICES}/{UUID}"), Some(&json!({"is_active": false})));
+        let inactive = server.call("POST", &path, None);
+        assert_eq!(pointers(&inactive, 409), [""; 0]);
+        assert!(inactive.text().contains("device-inactive"), "{}", inactive.text());
     });
 }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::device_calls::*;
+use crate::common::imported_devices::{HASH, LOGIN_TOKEN};
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, text};
 
@@ -47,5 +48,36 @@ fn a_login_token_appears_only_in_the_response_that_creates_it() {
     }
     for text in shown.iter().chain([&server.log()]) {
         assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[test]
+fn a_former_login_token_is_stored_and_logged_nowhere() {
+    let redis = RedisServer::start_durable();
+    let mut server = Server::on(&redis, &[("DOORWARD_LOG_LEVEL", "trace")]);
+    for (uuid, hash) in [("phone", HASH.to_owned()), ("bad", HASH.replace("sha256", "sha1"))] {
+        let body = json!({"devices": [{"user": "alice", "uuid": uuid, "hash": hash}]});
+        assert_eq!(server.call("POST", "/v1/import", Some(&body)).status, 200);
+    }
+    log_in(&server, "phone", &json!(LOGIN_TOKEN));
+    let shown = [
+        server.call("GET", DEVICES, None).text(),
+        server.call("GET", "/v1/users/alice/events", None).text(),
+        server.call("GET", "/metrics", None).text(),
+    ];
+    let hash = HASH.rsplit('$').next().unwrap();
+    let device = redis.keys().into_iter().find(|key| key.starts_with("dw:d:")).unwrap();
+    assert!(!redis.cli(&["HGETALL", &device]).contains(hash), "the first login removed it");
+    server.terminate();
+    let mut written = Vec::new();
+    for entry in std::fs::read_dir(redis.socket().parent().unwrap().join("appendonlydir")).unwrap() {
+        written.extend(std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    assert!(written.windows(5).any(|window| window == b"phone"), "the files contain the device key");
+    for part in [&LOGIN_TOKEN[..32], &LOGIN_TOKEN[32..]] {
+        assert!(!written.windows(part.len()).any(|window| window == part.as_bytes()));
+    }
+    for text in shown.iter().chain([&server.log()]) {
+        assert!(!text.contains(&LOGIN_TOKEN[..32]) && !text.contains(hash), "{text}");
     }
 }

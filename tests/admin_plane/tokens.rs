@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::oauth_calls::seconds;
+use crate::common::process::wait_for;
 use crate::common::server::{assert_invalid_token, identity, key, pointers, text, token_path};
 use crate::on_each_store;
 
@@ -37,9 +39,12 @@ fn a_token_is_issued_with_all_its_fields() {
         fields.insert("user_agent".into(), "é".repeat(256).into());
         for (name, value) in [
             ("is_active", json!(true)),
+            ("locked", json!(false)),
+            ("origin", json!(null)),
             ("takeover", json!(null)),
             ("device", json!(null)),
             ("is_authenticated", json!(true)),
+            ("origin", json!(null)),
             ("revoked_at", json!(null)),
             ("revoked_reason", json!(null)),
             ("scopes", json!([])),
@@ -75,6 +80,60 @@ fn omitted_fields_get_their_defaults() {
             }
             identity(&server.auth(&issued["token"]));
         }
+    });
+}
+
+#[test]
+fn the_times_of_a_token_are_changed() {
+    on_each_store(&[], |server| {
+        let issued = server.issue(json!({"idle_seconds": 7200}));
+        let path = token_path(&issued["id"]);
+        let patch = |body: Value| server.call("PATCH", &path, Some(&body));
+        let time = |token: &Value, name: &str| seconds(&token[name]);
+        let created = time(&issued, "created_at");
+
+        let shorter = patch(json!({"idle_seconds": 600})).json();
+        assert!((created + 600..=created + 660).contains(&time(&shorter, "expires_at")), "{shorter}");
+        assert_eq!(shorter["ends_at"], issued["ends_at"]);
+        assert_eq!(shorter["last_access"], issued["last_access"], "a change is no access");
+        let response = server.auth(&issued["token"]);
+        assert!(identity(&response)[6].parse::<u64>().unwrap() <= 600);
+
+        let ends_sooner = patch(json!({"lifetime_seconds": 300})).json();
+        assert_eq!(time(&ends_sooner, "ends_at"), created + 300);
+        assert_eq!(ends_sooner["expires_at"], ends_sooner["ends_at"]);
+        let both = patch(json!({"lifetime_seconds": 8_000_000, "idle_seconds": 9_000_000.0})).json();
+        assert_eq!((time(&both, "ends_at"), &both["expires_at"]), (created + 8_000_000, &both["ends_at"]));
+        assert_eq!(server.token(&issued["id"]), both);
+
+        for (body, pointer) in [
+            (json!({"idle_seconds": 0}), "#/idle_seconds"),
+            (json!({"lifetime_seconds": 316_224_001_u64}), "#/lifetime_seconds"),
+            (json!({"lifetime_seconds": "1"}), "#/lifetime_seconds"),
+        ] {
+            assert_eq!(pointers(&patch(body), 422), [pointer]);
+        }
+        assert_eq!(server.token(&issued["id"]), both, "a refused change changes nothing");
+        server.revoke(&issued["id"]);
+        assert_eq!(pointers(&patch(json!({"idle_seconds": 1})), 409), [""; 0]);
+    });
+}
+
+#[test]
+fn a_lifetime_that_is_over_is_refused() {
+    on_each_store(&[], |server| {
+        let issued = server.issue(json!({}));
+        let short = server.issue(json!({"idle_seconds": 1}));
+        wait_for("a second has passed since the issue", || {
+            (server.call("GET", &token_path(&short["id"]), None).status == 404).then_some(())
+        });
+        let body = json!({"lifetime_seconds": 1, "idle_seconds": 60, "auth_slug": "late"});
+        let refused = server.call("PATCH", &token_path(&issued["id"]), Some(&body));
+        assert_eq!(pointers(&refused, 422), ["#/lifetime_seconds"]);
+        assert_eq!(refused.json()["errors"][0]["detail"], "is over: it counts from created_at");
+        identity(&server.auth(&issued["token"]));
+        let shown = server.token(&issued["id"]);
+        assert_eq!((&shown["auth_slug"], &shown["ends_at"]), (&Value::Null, &issued["ends_at"]));
     });
 }
 

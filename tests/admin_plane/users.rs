@@ -1,4 +1,4 @@
-//! Erasing users over the admin plane.
+//! Erasing users over the admin plane, and locking them on several nodes.
 
 use serde_json::{Value, json};
 
@@ -104,6 +104,29 @@ fn every_node_refuses_the_tokens_of_an_erased_user() {
         (is_refused && identity(&other.auth(&taken_over["token"]))[0] == "bob").then_some(())
     });
     assert_invalid_token(&other.auth(&token["token"]));
+}
+
+/// A flag is a change of the token, so no near cache keeps it as it was.
+#[test]
+fn every_node_refuses_the_tokens_of_a_locked_user() {
+    let redis = RedisServer::start();
+    let (one, other) = (Server::on(&redis, &[]), Server::on(&redis, &[]));
+    let token = one.issue(json!({}));
+    let lock = format!("{ALICE}/lock");
+    for server in [&one, &other] {
+        identity(&server.auth(&token["token"]));
+    }
+    assert_eq!(one.call("PUT", &lock, None).status, 204);
+    assert_invalid_token(&one.auth(&token["token"]));
+    wait_for("the other node hears of the lock", || {
+        (other.auth(&token["token"]).status == 401).then_some(())
+    });
+    assert_eq!(other.call("GET", &lock, None).json(), json!({"locked": true}));
+    assert_eq!(other.call("DELETE", &lock, None).status, 204);
+    identity(&other.auth(&token["token"]));
+    wait_for("the first node hears of the unlock", || {
+        (one.auth(&token["token"]).status == 200).then_some(())
+    });
 }
 
 #[test]

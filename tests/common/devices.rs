@@ -1,9 +1,9 @@
 //! Sample device keys, and logins with them.
 
-use doorward::internals::model::device_key::{DeviceKey, DeviceLogin};
+use doorward::internals::model::device_key::{DeviceKey, DeviceLogin, LoginSecret};
 use doorward::internals::store::Rejection;
 use doorward::internals::token_string;
-use doorward::internals::token_string::{TokenKeys, TokenKind};
+use doorward::internals::token_string::{SecretHash, TokenKeys, TokenKind};
 use doorward::{Entropy, Token};
 
 use super::store::{DAY_MS, TestStore, edited};
@@ -18,7 +18,7 @@ pub fn sample_device(user: &str, uuid: &str, number: u64, now_ms: u64) -> Device
         token_string::mint(TokenKind::DeviceLogin, &keys, user, &Entropy::seeded(number + 1_000)).unwrap();
     DeviceKey {
         id: minted.id,
-        secret_hash: minted.hash,
+        secret: LoginSecret::Native(minted.hash),
         user: user.to_owned(),
         uuid: uuid.to_owned(),
         name: None,
@@ -30,11 +30,20 @@ pub fn sample_device(user: &str, uuid: &str, number: u64, now_ms: u64) -> Device
     }
 }
 
+/// Returns the hash that a key keeps. A key that was just imported has none.
+pub fn secret_hash(device: &DeviceKey) -> SecretHash {
+    match &device.secret {
+        LoginSecret::Native(hash) | LoginSecret::Foreign(hash) => *hash,
+        LoginSecret::Imported(_) => panic!("{device:?}"),
+    }
+}
+
 /// Returns the login that the key accepts.
 pub fn login_of(device: &DeviceKey, now_ms: u64) -> DeviceLogin {
     DeviceLogin {
         id: device.id,
-        secret_hash: device.secret_hash,
+        secret_hash: secret_hash(device),
+        foreign: None,
         uuid: device.uuid.clone(),
         expires_at_ms: now_ms + DEVICE_IDLE_MS,
     }

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use doorward::internals::foreign::ForeignDigest;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{
-    AccessMark, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
+    AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
 };
 use doorward::internals::store::alias::AliasOptions;
 use doorward::internals::store::memory::MemoryStore;
@@ -144,7 +145,7 @@ impl TestStore {
                 previous: PreviousSecrets::default(),
                 refused: RefusedMarks::default(),
                 is_active: true,
-                is_authenticated: true,
+                bars: Bars::NONE,
                 allowed_cookie: true,
                 allowed_header: true,
                 expires_at_ms: now_ms + HOUR_MS,
@@ -161,6 +162,7 @@ impl TestStore {
                 ip: "203.0.113.7".parse().unwrap(),
                 expiration: true,
                 related_objects: Vec::new(),
+                origin: None,
             }),
             last_access_ms: now_ms,
             revoked: None,
@@ -174,6 +176,13 @@ impl TestStore {
 
     pub async fn issue_idle(&self, user: &str, idle_ms: u64, now_ms: u64) -> Token {
         let token = with_idle(self.sample(user, now_ms), idle_ms);
+        assert_eq!(self.keep(&token, now_ms).await, []);
+        token
+    }
+
+    /// Issues a token that expires after an hour, and that an access may renew to any time before its end.
+    pub async fn issue_renewable(&self, user: &str, now_ms: u64) -> Token {
+        let token = edited(self.sample(user, now_ms), |record| record.idle_ms = 30 * DAY_MS);
         assert_eq!(self.keep(&token, now_ms).await, []);
         token
     }
@@ -195,6 +204,11 @@ impl TestStore {
 
     pub async fn record(&self, id: TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         self.reader.record(id).await
+    }
+
+    /// Returns the token of the alias of this digest, as the store has it.
+    pub async fn alias(&self, digest: &ForeignDigest, now_ms: u64) -> Option<TokenId> {
+        self.reader.alias([*digest].into(), None, now_ms).await.unwrap().map(|(_, id)| id)
     }
 
     /// Writes an access as a node does at once after the access.
@@ -260,7 +274,7 @@ async fn open_redis(
         timeout,
         // The contract covers the store alone; tests/history checks the near cache.
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0, catch_up_ms: 3000 },
-        aliases: AliasOptions { entries: 0, look_ups_per_second: 1000 },
+        aliases: AliasOptions { entries: 0, look_ups_per_second: 1_000_000 },
         accept_eviction: false,
         takeovers: true,
     };

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FOLDERS: [&str; 8] =
-    ["src/", "tests/", "benches/", "config/", "docs/", "scripts/", "fuzz/", "examples/"];
+const FOLDERS: [&str; 9] =
+    ["src/", "tests/", "benches/", "clients/", "config/", "docs/", "scripts/", "fuzz/", "examples/"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -20,17 +20,17 @@ fn the_session_of_the_readme_works() {
 
 #[test]
 fn the_examples_of_the_http_api_work() {
-    assert_eq!(run_session("docs/api.md"), 26, "answers shown");
+    assert_eq!(run_session("docs/api.md"), 27, "answers shown");
 }
 
 #[test]
 fn the_examples_of_the_lifecycle_work() {
-    assert_eq!(run_session("docs/lifecycle.md"), 11, "answers shown");
+    assert_eq!(run_session("docs/lifecycle.md"), 14, "answers shown");
 }
 
 #[test]
 fn the_examples_of_the_command_line_work() {
-    assert_eq!(run_session("docs/cli.md"), 8, "answers shown");
+    assert_eq!(run_session("docs/cli.md"), 12, "answers shown");
 }
 
 /// The session that the server prints at start.

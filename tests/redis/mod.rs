@@ -6,6 +6,7 @@ mod clock;
 mod cluster;
 mod cutoffs;
 mod doctor;
+mod foreign;
 mod inspection;
 mod nodes;
 mod outage;

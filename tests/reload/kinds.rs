@@ -4,8 +4,12 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::support::{Files, api_key, issue_with, last_reload, names, reload_well, sample};
+use crate::common::foreign::import;
 use crate::common::process::wait_for;
-use crate::common::server::{ADMIN_KEY, Server, assert_invalid_token, bearer, identity, run, wait_ready};
+use crate::common::server::{
+    ADMIN_KEY, Server, assert_invalid_token, assert_no_token, bearer, identity, run, wait_ready,
+};
+use crate::validation_plane::support::express;
 
 const ONE: &str = "one-key-of-the-reload-tests-0123456789";
 const TWO: &str = "two-key-of-the-reload-tests-0123456789";
@@ -236,4 +240,68 @@ fn a_feed_ends_when_its_api_key_is_removed() {
     server.issue(json!({"user": "bob"}));
     // The last chunk.
     assert!(!read_until("0\r\n\r\n").contains("bob"));
+}
+
+#[test]
+fn forms_of_foreign_strings_and_their_secrets_change_at_once() {
+    const SESSION: &str = "0GbTPYAY8hpEK6qXq8TQQ7qSDmmyLdWj";
+    let files = Files::new("");
+    let form = |cookie: &str| {
+        let path = files.path("secrets");
+        format!("[foreign.shop]\nscheme = 'express-session'\ncookie = '{cookie}'\nsecret-file = {path:?}\n")
+    };
+    files.write("secrets", "first");
+    files.write("doorward.toml", &form("sid"));
+    let mut server = files.start(&[]);
+    import(&server, "express-session", SESSION, "alice");
+    let ask = |server: &Server, name: &str, secret: &str| {
+        let cookie = format!("{name}={}", express(secret, SESSION));
+        server.validation().get("/auth", &[("Cookie", &cookie)])
+    };
+    assert_eq!(identity(&ask(&server, "sid", "first"))[0], "alice");
+    files.write("secrets", "second\nfirst\n");
+    reload_well(&mut server);
+    server.wait_for_log(r#"changed="foreign""#);
+    for secret in ["first", "second"] {
+        assert_eq!(identity(&ask(&server, "sid", secret))[0], "alice");
+    }
+    files.write("secrets", "second");
+    reload_well(&mut server);
+    assert_invalid_token(&ask(&server, "sid", "first"));
+    files.write("doorward.toml", &form("other"));
+    reload_well(&mut server);
+    assert_no_token(&ask(&server, "sid", "second"));
+    assert_eq!(identity(&ask(&server, "other", "second"))[0], "alice");
+    files.write("doorward.toml", "");
+    reload_well(&mut server);
+    assert_no_token(&ask(&server, "other", "second"));
+}
+
+/// A form that comes first in the list moves the places of the others.
+#[test]
+fn forms_of_foreign_strings_have_their_new_places_at_the_next_request() {
+    let string = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
+    let forms = |first: &str, scheme: &str| {
+        format!("{first}[foreign.old]\nscheme = 'drf'\nheader-scheme = '{scheme}'\n")
+    };
+    let files = Files::new("");
+    let mut server = files.start(&[]);
+    let record = json!({"tokens": [{"scheme": "drf", "token": string, "user": "alice"}]});
+    assert_eq!(server.call("POST", "/v1/import", Some(&record)).status, 200);
+    let mut kept = server.validation();
+    let mut status_of =
+        |scheme: &str| kept.get("/auth", &[("Authorization", &format!("{scheme} {string}"))]).status;
+    assert_eq!((status_of("Token"), status_of("Key")), (401, 401));
+    for (first, scheme, expected) in [
+        ("", "Token", (200, 401)),
+        ("[foreign.first]\nscheme = 'knox'\ncookie = 'k'\n", "Token", (200, 401)),
+        ("", "Key", (401, 200)),
+    ] {
+        files.write("doorward.toml", &forms(first, scheme));
+        reload_well(&mut server);
+        assert_eq!((status_of("Token"), status_of("Key")), expected, "{first} {scheme}");
+    }
+    files.write("doorward.toml", "");
+    reload_well(&mut server);
+    assert_eq!((status_of("Token"), status_of("Key")), (401, 401));
 }

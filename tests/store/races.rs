@@ -17,6 +17,8 @@ each_store! {
     no_revoked_token_has_an_active_takeover,
     a_token_has_at_most_one_active_takeover,
     revoking_all_tokens_and_logging_in_are_linearizable,
+    a_lock_and_a_login_are_linearizable,
+    a_lock_beside_an_unlock_takes_all_tokens_or_none,
     a_rotation_refuses_no_valid_secret,
     concurrent_rotations_both_take_effect,
     events_and_the_limit_hold_under_concurrent_logins,
@@ -111,6 +113,45 @@ async fn revoking_all_tokens_and_logging_in_are_linearizable(kind: StoreKind) {
             on.store.revoke_user_tokens(&user, None, NOW_MS).await.unwrap().len(),
             usize::from(is_alive)
         );
+    }
+}
+
+/// Never: a usable token of a user whose lock is acknowledged.
+async fn a_lock_and_a_login_are_linearizable(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    for time in 0..TIMES {
+        let user = format!("user {time}");
+        let token = on.sample(&user, NOW_MS);
+        let (issue, lock, new, name) = (on.store.clone(), on.store.clone(), token.clone(), user.clone());
+        let (issued, is_changed) =
+            at_once(time, async move { issue.issue(&new, NOW_MS).await.unwrap() }, async move {
+                lock.set_lock(&name, true, NOW_MS).await.unwrap()
+            })
+            .await;
+        assert!(is_changed);
+        let record = on.record(token.record.id).await.unwrap();
+        match issued {
+            Ok(_) => assert!(record.unwrap().is_locked(), "issued before the lock"),
+            Err(rejection) => assert_eq!((rejection, record), (Rejection::UserLocked, None)),
+        }
+    }
+}
+
+/// Never: a lock without the flag on a token, or the flag without a lock.
+async fn a_lock_beside_an_unlock_takes_all_tokens_or_none(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    for _ in 0..5 {
+        on.issue("alice", NOW_MS).await;
+    }
+    for time in 0..TIMES {
+        let set = |is_locked: bool| {
+            let store = on.store.clone();
+            async move { store.set_lock("alice", is_locked, NOW_MS).await.unwrap() }
+        };
+        at_once(time, set(true), set(false)).await;
+        let is_locked = on.store.is_locked("alice").await.unwrap();
+        let tokens = on.store.user_tokens("alice", NOW_MS).await.unwrap();
+        assert!(tokens.iter().all(|token| token.record.is_locked() == is_locked), "{is_locked} {tokens:?}");
     }
 }
 

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use std::thread;
 
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::support::{base64, percent};
 use crate::common::http::{Client, Response};
 use crate::common::redis::RedisServer;
 use crate::common::server::{IDENTITY, Server, bearer, cookie, identity, text};
@@ -76,6 +77,21 @@ const SETTINGS: [(&str, &str); 4] = [
     ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
 ];
 
+/// The same, and places of credentials besides the default ones.
+const PLACES: [(&str, &str); 8] = [
+    SETTINGS[0],
+    SETTINGS[1],
+    SETTINGS[2],
+    SETTINGS[3],
+    ("DOORWARD_HEADER_NAME", "X-Token"),
+    ("DOORWARD_HEADER_SCHEMES", "Bearer,Token,none"),
+    ("DOORWARD_FURTHER_COOKIES", "sid:decoding=percent,b64:decoding=base64"),
+    (
+        "DOORWARD_FOREIGN",
+        "knox:scheme=knox+header-scheme=Token+cookie=old,drf:scheme=drf+header-scheme=none+cookie=sid2",
+    ),
+];
+
 /// Header lines: credentials, and lines that take a request off the fast path.
 fn lines(server: &Server) -> Vec<String> {
     let (alice, bob) =
@@ -122,6 +138,21 @@ fn lines(server: &Server) -> Vec<String> {
         lines.push(format!("Cookie: {}", cookie(token)));
         lines.push(format!("cookie: a=b;doorward=\"{}\" ; c=d", text(token)));
     }
+    let imported = json!({"tokens": [{"scheme": "drf", "token": "cd".repeat(20), "user": "carol"}]});
+    assert_eq!(server.call("POST", "/v1/import", Some(&imported)).status, 200);
+    let [malformed, unknown, imported] =
+        ["x".repeat(64), "ab".repeat(20), "cd".repeat(20)].map(Value::String);
+    for token in [&alice["token"], &bob["token"], &malformed, &unknown, &imported] {
+        let token = text(token);
+        lines.push(format!("x-TOKEN: {token}"));
+        lines.push(format!("X-Token:  token  {token}"));
+        lines.push(format!("Cookie: a=b; sid={}; c", percent(token)));
+        lines.push(format!("Cookie: b64={}", base64(token)));
+        lines.push(format!("Cookie: old={}; sid2=\"{token}\"", percent(token)));
+    }
+    lines.extend(
+        ["X-Token: Basic YTpi", "X-Token:", "Cookie: sid=%zz", "Cookie: b64=!; old="].map(str::to_owned),
+    );
     lines
 }
 
@@ -135,8 +166,9 @@ fn every_single_header_gets_the_same_answer() {
     let redis = RedisServer::start();
     let uncached = [&SETTINGS[..], &[("DOORWARD_CACHE_ENTRIES", "0")]].concat();
     let (memory, redis) = (Server::start(&SETTINGS), Server::on(&redis, &uncached));
+    let elsewhere = Server::start(&PLACES);
     thread::scope(|scope| {
-        for server in [&memory, &redis] {
+        for server in [&memory, &redis, &elsewhere] {
             scope.spawn(|| {
                 let lines = lines(server);
                 for line in &lines {
@@ -165,8 +197,16 @@ fn every_single_header_gets_the_same_answer() {
 
 #[test]
 fn every_combination_of_headers_gets_the_same_answer() {
-    let server = Server::start(&SETTINGS);
-    let lines = lines(&server);
+    combine(&Server::start(&SETTINGS));
+}
+
+#[test]
+fn every_combination_of_places_gets_the_same_answer() {
+    combine(&Server::start(&PLACES));
+}
+
+fn combine(server: &Server) {
+    let lines = lines(server);
     let picked = proptest::collection::vec(proptest::sample::select(lines), 0..5);
     let parts = (
         proptest::sample::select(METHODS),
@@ -180,7 +220,7 @@ fn every_combination_of_headers_gets_the_same_answer() {
         .run(&parts, |(method, target, version, lines, hosts)| {
             let host = (hosts > 0).then_some("Host: a");
             let lines: Vec<_> = host.into_iter().chain(lines.iter().map(String::as_str)).collect();
-            assert_alike(&server, &request(method, target, version, &lines));
+            assert_alike(server, &request(method, target, version, &lines));
             Ok(())
         })
         .unwrap();

@@ -51,7 +51,7 @@ fn a_request_to_the_wrong_plane_gets_a_hint() {
         );
         assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"), "{path}");
     }
-    for path in ["/auth", "/auth-optional/x", "/check/staff", "/session", "/logout"] {
+    for path in ["/auth", "/auth-optional/x", "/check/staff", "/session", "/session/upgrade", "/logout"] {
         let response = server.admin().get(path, &[]);
         assert_eq!(response.status, 404, "{path}");
         let detail = text(&response.json()["detail"]).to_owned();
@@ -92,6 +92,7 @@ fn other_paths_and_methods_are_not_found_or_not_allowed() {
         ("POST", "/session", "GET, HEAD"),
         ("GET", "/logout", "POST"),
         ("DELETE", "/logout", "POST"),
+        ("GET", "/session/upgrade", "POST"),
         ("POST", "/livez", "GET, HEAD"),
         ("PUT", "/readyz", "GET, HEAD"),
     ] {

@@ -1,6 +1,11 @@
 //! Requests and assertions that several tests of the validation plane share.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use ring::hmac;
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use crate::common::http::{Client, Response};
 use crate::common::server::{Server, assert_empty, cookie};
@@ -49,4 +54,38 @@ pub fn ask(
 
 pub fn logout(server: &Server, headers: &[(&str, &str)]) -> Response {
     server.validation().request("POST", "/logout", headers, None)
+}
+
+pub fn upgrade(server: &Server, headers: &[(&str, &str)]) -> Response {
+    server.validation().request("POST", "/session/upgrade", headers, None)
+}
+
+/// A file with secrets, which is removed with this.
+pub struct Secrets(NamedTempFile);
+
+impl Secrets {
+    pub fn new(text: &str) -> Self {
+        let file = NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Self(file)
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+}
+
+/// Percent-encodes everything but letters and digits.
+pub fn percent(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+pub fn base64(text: &str) -> String {
+    STANDARD.encode(text)
+}
+
+/// Signs a value as express signs cookies.
+pub fn express(secret: &str, value: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    format!("s:{value}.{}", STANDARD_NO_PAD.encode(hmac::sign(&key, value.as_bytes())))
 }

@@ -47,7 +47,7 @@ fn a_command_takes_its_own_flags_only() {
 fn a_mistake_in_a_command_names_what_it_lacks() {
     let secret = &*format!("dw_{}", "hunter2-".repeat(6));
     for (args, expected) in [
-        (&["token"][..], "doorward (command line): lacks a command: issue, show, revoke, rotate"),
+        (&["token"][..], "doorward (command line): lacks a command: issue, show, change, revoke, rotate"),
         (
             &["token", "isue"],
             "doorward (command line): has an argument that is neither a flag nor a command (did you mean issue?)",

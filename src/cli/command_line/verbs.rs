@@ -7,7 +7,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::cli::admin::WithAdmin;
 use crate::cli::commands::completions::CompletionShell;
 use crate::cli::commands::cutoff::CutoffCommand;
+use crate::cli::commands::device::DeviceCommand;
 use crate::cli::commands::events::FollowEvents;
+use crate::cli::commands::import::ImportSessions;
 use crate::cli::commands::new_key::NewKey;
 use crate::cli::commands::stats::ShowStats;
 use crate::cli::commands::takeover::TakeoverCommand;
@@ -67,12 +69,20 @@ pub enum ClientVerb {
     Token(WithAdmin<TokenCommand>),
     /// List, revoke and erase what a user has
     User(WithAdmin<UserCommand>),
+    /// Give a device key a new login token
+    Device(WithAdmin<DeviceCommand>),
     /// Start and end takeovers
     Takeover(WithAdmin<TakeoverCommand>),
     /// Set, remove and list cut-offs: refuse all tokens issued before a time
     Cutoff(WithAdmin<CutoffCommand>),
     /// Follow the events of all users as they happen
     Events(FollowEvents),
+    /// Import the sessions of another system
+    ///
+    /// Reads one JSON object per line from standard input: the records of POST /v1/import. Plaintext tokens are hashed
+    /// here and never sent. Importing again is safe: after an interruption, repeat the command, or go on with the line
+    /// that it names.
+    Import(ImportSessions),
     /// Show a node at a glance: figures, masters, faults
     Stats(ShowStats),
     /// Read an API key from standard input and print its hash

@@ -31,6 +31,11 @@ pub(super) fn user(text: &str) -> Result<String, String> {
     rules::user(text).map(|()| text.to_owned())
 }
 
+/// Parses the uuid of a device key.
+pub(super) fn device_uuid(text: &str) -> Result<String, String> {
+    rules::device_uuid(text)
+}
+
 /// Parses a client's IP address.
 pub(super) fn ip(text: &str) -> Result<String, String> {
     rules::ip(text).map(|ip| ip.to_string())

@@ -2,11 +2,11 @@
 
 use clap::{Args, Subcommand};
 use hyper::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::arguments::{Related, auth_slug, backend, ip, related, scope, seconds, token_id, user};
+use super::with_secret::print_secret;
 use crate::cli::admin::{AdminClient, Failure};
-use crate::cli::output::note;
 use crate::cli::show::{Output, describe};
 use crate::model::field_rules::MAX_RELATED_OBJECTS;
 use crate::token_string::TokenId;
@@ -16,6 +16,7 @@ const FIRST: &[&str] = &[
     "id",
     "user",
     "is_active",
+    "locked",
     "revoked_at",
     "revoked_reason",
     "created_at",
@@ -37,6 +38,15 @@ pub enum TokenCommand {
         #[arg(value_parser = token_id, allow_hyphen_values = true)]
         id: TokenId,
     },
+    /// Change the idle time or the lifetime of a token
+    Change {
+        /// Id of the token
+        #[arg(value_parser = token_id, allow_hyphen_values = true)]
+        id: TokenId,
+        #[command(flatten)]
+        #[allow(missing_docs)] // a doc comment would become a help text
+        times: NewTimes,
+    },
     /// Revoke a token
     Revoke {
         /// Id of the token
@@ -49,6 +59,18 @@ pub enum TokenCommand {
         #[arg(value_parser = token_id, allow_hyphen_values = true)]
         id: TokenId,
     },
+}
+
+/// The times of a token to change.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct NewTimes {
+    /// Idle time, after which the token expires; counts from now
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    idle: Option<u64>,
+    /// Maximum lifetime; counts from the time of issue
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    lifetime: Option<u64>,
 }
 
 /// The fields of a new token.
@@ -133,14 +155,21 @@ pub(crate) async fn run(client: &AdminClient, output: Output, command: &TokenCom
                 return Err(Failure::usage("--related", &problem));
             }
             let token = client.call(Method::POST, "/v1/tokens", Some(&new.body())).await?;
-            with_secret(output, &token)
+            print_secret(output, &token, "token", FIRST)
         }
         TokenCommand::Rotate { id } => {
             let token = client.call(Method::POST, &format!("{}/rotate", path(id)), None).await?;
-            with_secret(output, &token)
+            print_secret(output, &token, "token", FIRST)
         }
         TokenCommand::Show { id } => {
             let token = client.get(&path(id)).await?;
+            output.print(&token, |token| describe(token, FIRST))
+        }
+        TokenCommand::Change { id, times } => {
+            let mut body = json!({});
+            set(&mut body, "idle_seconds", times.idle.map(Value::from));
+            set(&mut body, "lifetime_seconds", times.lifetime.map(Value::from));
+            let token = client.call(Method::PATCH, &path(id), Some(&body)).await?;
             output.print(&token, |token| describe(token, FIRST))
         }
         TokenCommand::Revoke { id } => {
@@ -148,16 +177,4 @@ pub(crate) async fn run(client: &AdminClient, output: Output, command: &TokenCom
             output.print(&json!({"id": id.to_string(), "revoked": true}), |_| format!("revoked {id}"))
         }
     }
-}
-
-/// Prints the token string alone on standard output, so that a script can take it, and the rest beside it.
-fn with_secret(output: Output, token: &Value) -> Result<(), Failure> {
-    output.print(token, |token| token["token"].as_str().unwrap_or_default().to_owned())?;
-    if output == Output::Text {
-        let mut shown = token.as_object().cloned().unwrap_or_else(Map::new);
-        shown.remove("token");
-        note(&describe(&shown.into(), FIRST));
-        note("The token string on standard output is a secret. It is shown only this once.");
-    }
-    Ok(())
 }

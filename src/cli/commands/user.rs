@@ -1,6 +1,7 @@
 //! `doorward user`.
 
 use clap::{Args, Subcommand};
+use hyper::Method;
 use serde_json::{Value, json};
 
 use super::arguments::{positive, token_id, user};
@@ -39,6 +40,18 @@ pub enum UserCommand {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+    /// Lock the user: every token is refused until the user is unlocked, and none is lost
+    Lock {
+        /// User to lock
+        #[arg(value_parser = user)]
+        user: String,
+    },
+    /// Unlock the user
+    Unlock {
+        /// User to unlock
+        #[arg(value_parser = user)]
+        user: String,
     },
     /// Erase all that is kept of the user: tokens, takeovers, device keys, events
     Erase {
@@ -100,6 +113,8 @@ pub(crate) async fn run(client: &AdminClient, output: Output, command: &UserComm
             let answer = client.delete(&format!("/v1/users/{}/tokens{query}", segment(user))).await?;
             output.print(&answer, |answer| format!("revoked tokens: {}", text(&answer["revoked"])))
         }
+        UserCommand::Lock { user } => set_lock(client, output, Method::PUT, user).await,
+        UserCommand::Unlock { user } => set_lock(client, output, Method::DELETE, user).await,
         UserCommand::Erase { user, yes } => {
             let question = format!("Erase every token, takeover, device key and event of {user:?} for good?");
             confirm(&question, *yes)?;
@@ -107,6 +122,13 @@ pub(crate) async fn run(client: &AdminClient, output: Output, command: &UserComm
             output.print(&json!({"user": user, "erased": true}), |_| "erased".to_owned())
         }
     }
+}
+
+async fn set_lock(client: &AdminClient, output: Output, method: Method, user: &str) -> Result<(), Failure> {
+    let is_locked = method == Method::PUT;
+    client.call(method, &format!("/v1/users/{}/lock", segment(user)), None).await?;
+    let done = if is_locked { "locked" } else { "unlocked" };
+    output.print(&json!({"user": user, "locked": is_locked}), |_| done.to_owned())
 }
 
 fn print(output: Output, columns: &[Column], entries: Vec<Value>) -> Result<(), Failure> {
@@ -117,6 +139,7 @@ fn print(output: Output, columns: &[Column], entries: Vec<Value>) -> Result<(), 
 const TOKENS: &[Column] = &[
     ("ID", |token| text(&token["id"])),
     ("STATE", |token| match (&token["is_active"], &token["revoked_reason"]) {
+        (Value::Bool(true), _) if token["locked"] == Value::Bool(true) => "locked".to_owned(),
         (Value::Bool(true), _) => "active".to_owned(),
         (_, Value::String(reason)) => format!("revoked:{reason}"),
         _ => "revoked".to_owned(),

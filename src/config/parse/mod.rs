@@ -6,6 +6,7 @@
 pub mod access_log;
 pub mod api_keys;
 pub mod cookie;
+pub mod credentials;
 pub mod duration;
 pub mod foreign;
 pub mod header_scheme;

@@ -101,3 +101,30 @@ fn the_attributes_of_the_cookie_must_fit_its_name() {
         file_mistakes(bad);
     }
 }
+
+#[test]
+fn one_place_is_read_in_one_way() {
+    let told = mistakes(&["--further-cookies=a,doorward"], &[], &[]);
+    assert_eq!(told, "further-cookies (--further-cookies): must not have doorward, which is the cookie-name");
+    let told = mistakes(&["--further-cookies=b,a", "--foreign=old:scheme=drf+cookie=a"], &[], &[]);
+    assert!(
+        told.contains("must not have a, which is a cookie of foreign.old: it may carry native"),
+        "{told}"
+    );
+    let told = mistakes(&["--header-name=X-Exempt", "--renewal-exempt-header=x-exempt"], &[], &[]);
+    assert_eq!(told, "renewal-exempt-header (--renewal-exempt-header): must not be the header-name");
+    config(&["--foreign=old:scheme=drf+cookie=doorward", "--further-cookies=a"], &[], &[]);
+}
+
+#[test]
+fn further_cookies_are_tables_in_a_file() {
+    let toml =
+        "[further-cookies.\"connect.sid\"]\ndecoding = 'express'\nsecret-file = '/s'\n[further-cookies.x]\n";
+    let loaded = config(&["--config=d.toml"], &[], &[("d.toml", toml), ("/s", "one\n\ntwo\n")]);
+    let [express, plain] = &loaded.further_cookies[..] else { panic!("{:?}", loaded.further_cookies) };
+    assert_eq!((express.name.as_str(), express.secrets.len()), ("connect.sid", 2));
+    assert_eq!((plain.name.as_str(), plain.secrets.len()), ("x", 0));
+    let told = mistakes(&["--config=d.toml"], &[], &[("d.toml", toml)]);
+    assert!(told.contains("has a mistake in the secret-file of connect.sid: cannot read"), "{told}");
+    assert!(!told.contains("/s\""), "{told}");
+}

@@ -1,7 +1,7 @@
 //! The TOML file.
 
 use super::support::{KEY, config, file_config, file_mistakes, mistakes};
-use crate::values::RenewalStep;
+use crate::values::{RenewalStep, SecretString};
 
 #[test]
 fn broken_toml_is_reported_with_the_other_mistakes_and_without_its_text() {
@@ -66,5 +66,35 @@ fn route_checks_are_tables_or_a_list() {
     ] {
         let mistakes = file_mistakes(toml);
         assert!(mistakes.starts_with("checks (checks in d.toml): ") && mistakes.contains(told), "{mistakes}");
+    }
+}
+
+#[test]
+fn foreign_forms_are_tables_or_a_list_and_their_secrets_are_in_files() {
+    let toml = "[foreign.old]\nscheme = 'knox'\nheader-scheme = ['Token', 'none']\nlength = 64\n\
+                [foreign.shop]\nscheme = 'express-session'\ncookie = 'sid'\nsecret-file = '/run/s'";
+    let variable = "old:scheme=knox+header-scheme=Token+header-scheme=none+length=64,\
+                    shop:scheme=express-session+cookie=sid+secret-file=/run/s";
+    let secrets = |text| [("/run/s", text)];
+    let of_file = |text| {
+        let files = [("d.toml", toml), ("/run/s", text)];
+        config(&["--config", "d.toml"], &[], &files).foreign
+    };
+    let forms = of_file("\u{feff}new # 1\r\n\r\n  old\n");
+    let exposed: Vec<_> = forms[1].secrets.iter().map(SecretString::expose).collect();
+    assert_eq!(exposed, ["new # 1", "  old"], "white space and # belong to a secret");
+    assert_eq!(config(&[], &[("DOORWARD_FOREIGN", variable)], &secrets("new # 1\n  old")).foreign, forms);
+    assert_ne!(of_file("other"), forms, "a reload notices other secrets");
+
+    for (files, told) in [
+        (
+            vec![],
+            "foreign (DOORWARD_FOREIGN): has a mistake in the secret-file of shop: cannot read the file",
+        ),
+        (secrets("\n \n").to_vec(), "the file it names is empty"),
+        (secrets("a\na\na\na\na\na\na\na\na").to_vec(), "has more than 8 secrets"),
+    ] {
+        let mistakes = mistakes(&[], &[("DOORWARD_FOREIGN", variable)], &files);
+        assert!(mistakes.contains(told) && !mistakes.contains("/run/s"), "{mistakes}");
     }
 }

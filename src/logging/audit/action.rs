@@ -25,6 +25,8 @@ macro_rules! actions {
 actions! {
     /// Issue a token.
     TokenIssue: "token.issue";
+    /// Import sessions of another system.
+    TokenImport: "token.import";
     /// Change a token's fields.
     TokenChange: "token.change";
     /// Revoke a token.
@@ -39,6 +41,10 @@ actions! {
     TokenUnrelate: "token.unrelate";
     /// Revoke the tokens of a user.
     UserRevoke: "user.revoke";
+    /// Lock a user: every token is refused, and none is lost.
+    UserLock: "user.lock";
+    /// Unlock a user.
+    UserUnlock: "user.unlock";
     /// Erase a user: tokens, device keys, takeovers and events.
     UserErase: "user.erase";
     /// Revoke the tokens of a related object.
@@ -51,6 +57,8 @@ actions! {
     DeviceCreate: "device.create";
     /// Change a device key.
     DeviceChange: "device.change";
+    /// Give a device key a new login token.
+    DeviceRotate: "device.rotate";
     /// Remove a device key.
     DeviceRemove: "device.remove";
     /// Log in with a device key.

@@ -7,6 +7,17 @@ use crate::model::takeover::TakeoverId;
 use crate::model::token::RelatedObject;
 use crate::token_string::TokenId;
 
+/// What became of the records of an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImportCounts {
+    /// Records whose token was imported.
+    pub imported: usize,
+    /// Records whose token was imported before.
+    pub exists: usize,
+    /// Records that break a rule.
+    pub rejected: usize,
+}
+
 /// The effect of a change, and the user, token or object that it concerns, as far as they are known. It never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
@@ -28,8 +39,10 @@ pub struct AuditEntry {
     pub cutoff: Option<String>,
     /// The time of the cut-off, in milliseconds since the Unix epoch.
     pub before_ms: Option<u64>,
-    /// How many tokens were revoked, or 0 if nothing had to be changed.
+    /// How many tokens were revoked, or 0 if nothing had to be changed; how many records an import has.
     pub count: Option<usize>,
+    /// What became of the records of an import.
+    pub import: Option<ImportCounts>,
     /// The tokens that were revoked to make room for a new one.
     pub evicted: Vec<TokenId>,
     /// The token that was kept when all others of its user were revoked.
@@ -58,6 +71,7 @@ impl AuditEntry {
             cutoff: None,
             before_ms: None,
             count: None,
+            import: None,
             evicted: Vec::new(),
             except: None,
             fields: Vec::new(),

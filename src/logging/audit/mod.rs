@@ -8,6 +8,6 @@ pub mod line;
 pub mod request;
 
 pub use self::action::Action;
-pub use self::entry::AuditEntry;
+pub use self::entry::{AuditEntry, ImportCounts};
 pub use self::line::{AUDIT, AuditLine, Outcome};
 pub use self::request::AuditedRequest;

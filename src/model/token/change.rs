@@ -14,6 +14,10 @@ pub struct TokenChange {
     pub allowed_cookie: Option<bool>,
     /// Whether the Authorization header may carry the token.
     pub allowed_header: Option<bool>,
+    /// The idle time. The expiry counts anew from now.
+    pub idle_ms: Option<u64>,
+    /// The absolute lifetime, from the time of issue. The expiry counts anew from now.
+    pub lifetime_ms: Option<u64>,
     /// Confirms the second factor.
     pub confirm: bool,
     /// Gives the token a new secret.
@@ -36,6 +40,16 @@ impl TokenChange {
     /// The change that only gives a new secret.
     pub fn rotating(rotation: Rotation) -> Self {
         Self { rotate: Some(rotation), ..Self::default() }
+    }
+
+    /// Whether the token of a locked user may not be changed so: it would open more afterwards than before.
+    pub fn opens(&self) -> bool {
+        self.confirm || self.rotate.is_some()
+    }
+
+    /// Whether it changes the idle time or the lifetime.
+    pub fn retimes(&self) -> bool {
+        self.idle_ms.is_some() || self.lifetime_ms.is_some()
     }
 
     /// Whether it changes anything besides the revocation.

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::foreign::Scheme;
+
 /// An object of the application that a token belongs to. The token is found and revoked by it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RelatedObject {
@@ -24,4 +26,6 @@ pub struct TokenDetails {
     /// At most [`MAX_RELATED_PER_TOKEN`](crate::model::field_rules::MAX_RELATED_PER_TOKEN), in the order in which they
     /// were related.
     pub related_objects: Vec<RelatedObject>,
+    /// The scheme of the foreign token that it was imported as; `None` for a native token.
+    pub origin: Option<Scheme>,
 }

@@ -1,6 +1,7 @@
 //! Tokens: the record that validation reads, what is shown besides, what is cached beside a copy of a record, and rotation.
 
 pub mod access_mark;
+pub mod bars;
 pub mod cached;
 pub mod change;
 pub mod details;
@@ -15,6 +16,7 @@ pub mod touch;
 pub mod whole;
 
 pub use self::access_mark::AccessMark;
+pub use self::bars::Bars;
 pub use self::cached::{Cached, GappedText};
 pub use self::change::TokenChange;
 pub use self::details::{RelatedObject, TokenDetails};

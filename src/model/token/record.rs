@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use super::access_mark::AccessMark;
+use super::bars::Bars;
 use super::cached::{Cached, GappedText};
+use super::change::TokenChange;
 use super::details::TokenDetails;
 use super::inline_text::Texts;
 use super::refused_marks::RefusedMarks;
@@ -32,8 +34,8 @@ pub struct TokenRecord {
     pub created_at_ms: u64,
     /// False once it is revoked.
     pub is_active: bool,
-    /// False while its second factor is still to be shown: it opens nothing yet.
-    pub is_authenticated: bool,
+    /// What keeps it from opening anything while it is active.
+    pub bars: Bars,
     /// Whether a cookie may carry it.
     pub allowed_cookie: bool,
     /// Whether the Authorization header may carry it.
@@ -81,7 +83,7 @@ pub enum RecordVerdict {
     WrongSecret,
     /// The record has expired, whatever the secret. A renewal that is not in it may have been earned.
     Expired,
-    /// The token is revoked, or not allowed on this transport.
+    /// The token is revoked, its user is locked, or the token is not allowed on this transport.
     Refused,
 }
 
@@ -117,6 +119,16 @@ impl TokenRecord {
         self.texts.scopes().into_iter().flat_map(|scopes| scopes.split(' '))
     }
 
+    /// True while its user is locked: it opens nothing, and nothing of it is lost.
+    pub fn is_locked(&self) -> bool {
+        self.bars.has(Bars::LOCKED)
+    }
+
+    /// False while its second factor is still to be shown: it opens nothing yet.
+    pub fn is_authenticated(&self) -> bool {
+        !self.bars.has(Bars::PENDING)
+    }
+
     /// Judges a secret at `now_ms` over the transport `via`; `None` allows every transport.
     pub fn judge(&self, secret_hash: &SecretHash, via: Option<Transport>, now_ms: u64) -> RecordVerdict {
         let is_allowed = match via {
@@ -124,7 +136,8 @@ impl TokenRecord {
             Some(Transport::Cookie) => self.allowed_cookie,
             None => true,
         };
-        if !self.is_active {
+        // The verdict on a locked token says nothing about the secret: no secret of it counts as wrong or reused.
+        if !self.is_active || self.is_locked() {
             RecordVerdict::Refused
         } else if self.expires_at_ms <= now_ms {
             RecordVerdict::Expired
@@ -132,14 +145,14 @@ impl TokenRecord {
             mismatch
         } else if !is_allowed {
             RecordVerdict::Refused
-        } else if !self.is_authenticated {
+        } else if !self.is_authenticated() {
             RecordVerdict::Pending
         } else {
             RecordVerdict::Admitted
         }
     }
 
-    /// Whether the token is active, though it may have expired, and this is its secret or a previous one that is still good.
+    /// Whether the token is active, though it may have expired or its user be locked, and this is its secret or a previous one that is still good.
     pub fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
         self.is_active && self.mismatch(secret_hash, now_ms).is_none()
     }
@@ -178,6 +191,25 @@ impl TokenRecord {
         Self { expires_at_ms, accesses, details, ..self.clone() }
     }
 
+    /// Returns the absolute end that a change gives the token; `None` if that is past at `now_ms`.
+    pub fn end_after(&self, change: &TokenChange, now_ms: u64) -> Option<u64> {
+        let ends_at_ms =
+            change.lifetime_ms.map_or(self.ends_at_ms, |ms| self.created_at_ms.saturating_add(ms));
+        Some(ends_at_ms).filter(|ends_at_ms| *ends_at_ms > now_ms)
+    }
+
+    /// Changes the idle time and the absolute end. The expiry counts anew from `now_ms`.
+    pub fn retime(&mut self, idle_ms: u64, ends_at_ms: u64, now_ms: u64) {
+        (self.idle_ms, self.ends_at_ms) = (idle_ms, ends_at_ms);
+        self.expires_at_ms = now_ms.saturating_add(idle_ms).min(ends_at_ms);
+    }
+
+    /// Returns the latest expiry that an access at `access_ms` can have earned. An access before a change of the times may
+    /// have earned more by the times of then, and does not get it.
+    pub fn latest_renewal(&self, access_ms: u64) -> u64 {
+        access_ms.saturating_add(self.idle_ms).min(self.ends_at_ms)
+    }
+
     /// The secret and the mark that a token string is compared with before its MAC is computed.
     pub fn known_secret(&self) -> KnownSecret<'_> {
         KnownSecret { secret_hash: &self.secret_hash, verified: &self.verified }
@@ -187,7 +219,7 @@ impl TokenRecord {
     /// goes in steps because each renewal is a write that every node hears of. A token may expire up to one step early, never
     /// late.
     pub fn renewal(&self, now_ms: u64, step_ms: u64) -> Option<u64> {
-        let earned = now_ms.saturating_add(self.idle_ms).min(self.ends_at_ms);
+        let earned = self.latest_renewal(now_ms);
         (earned > self.expires_at_ms && earned - self.expires_at_ms >= step_ms).then_some(earned)
     }
 }

@@ -1,6 +1,7 @@
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::{
-    AccessMark, Cached, PreviousSecrets, RecordVerdict, RefusedMarks, Renewal, Texts, TokenRecord, Transport,
+    AccessMark, Bars, Cached, PreviousSecrets, RecordVerdict, RefusedMarks, Renewal, Texts, TokenChange,
+    TokenRecord, Transport,
 };
 use crate::token_string::{SecretHash, TokenId, VerifiedMark};
 
@@ -14,7 +15,7 @@ pub(crate) fn record() -> TokenRecord {
         texts: Texts::new("alice", None, None, None),
         takeover: None,
         is_active: true,
-        is_authenticated: true,
+        bars: Bars::NONE,
         allowed_cookie: true,
         allowed_header: false,
         expires_at_ms: 1_000,
@@ -43,7 +44,7 @@ fn the_right_secret_on_an_allowed_transport_is_admitted_before_its_expiry() {
     assert_eq!(token.judge(&token.secret_hash, None, 999), RecordVerdict::Admitted);
     let revoked = TokenRecord { is_active: false, ..token.clone() };
     assert_eq!(revoked.judge(&wrong, None, 999), RecordVerdict::Refused, "nothing more to find out");
-    let pending = TokenRecord { is_authenticated: false, ..token.clone() };
+    let pending = TokenRecord { bars: Bars::PENDING, ..token.clone() };
     assert_eq!(pending.judge(&token.secret_hash, None, 999), RecordVerdict::Pending);
     assert_eq!(pending.judge(&wrong, None, 999), RecordVerdict::WrongSecret);
 }
@@ -59,6 +60,30 @@ fn a_renewed_record_is_live_again_and_keeps_its_latest_access() {
     assert_eq!(renewed.accesses.latest_ms(), 900);
     let revoked = TokenRecord { is_active: false, ..token };
     assert!(!revoked.has_expired(1_000), "its expiry means nothing any more");
+}
+
+#[test]
+fn a_locked_token_refuses_every_secret_alike() {
+    let token = TokenRecord { bars: Bars::LOCKED, ..record() };
+    let wrong = SecretHash::from_slice(&[2; 16]).unwrap();
+    for (secret, now_ms) in [(token.secret_hash, 999), (wrong, 999), (token.secret_hash, 1_000)] {
+        assert_eq!(token.judge(&secret, Some(Transport::Cookie), now_ms), RecordVerdict::Refused);
+    }
+    assert!(token.is_opened_by(&token.secret_hash, 999), "its string can still revoke it");
+}
+
+#[test]
+fn a_change_of_the_times_counts_from_now_and_from_the_issue() {
+    let change = |idle_ms, lifetime_ms| TokenChange { idle_ms, lifetime_ms, ..TokenChange::default() };
+    let token = record();
+    assert_eq!(token.end_after(&change(Some(1), None), 4_999), Some(5_000));
+    assert_eq!(token.end_after(&change(None, Some(101)), 100), Some(101));
+    assert_eq!(token.end_after(&change(None, Some(100)), 100), None, "the end is exclusive");
+    let mut changed = token.clone();
+    changed.retime(300, 5_000, 100);
+    assert_eq!((changed.expires_at_ms, changed.latest_renewal(99)), (400, 399));
+    changed.retime(9_000, 5_000, 100);
+    assert_eq!((changed.expires_at_ms, changed.latest_renewal(99)), (5_000, 5_000));
 }
 
 #[test]

@@ -34,6 +34,7 @@ impl Collector for ChangeCollector {
         let encoder = &mut encoder;
         for (name, help, count) in [
             ("tokens_issued", "Tokens issued by this node, device logins included.", changes.issued.get()),
+            ("tokens_imported", "Tokens of other systems imported by this node.", changes.imported.get()),
             ("tokens_rotated", "Tokens that got a new secret from this node.", changes.rotated.get()),
             ("takeovers_started", "Takeovers started by this node.", changes.takeovers_started.get()),
             ("device_logins", "Logins by device keys at this node.", changes.device_logins.get()),

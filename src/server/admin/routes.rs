@@ -3,8 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    cutoffs, devices, events, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens,
-    users, validate,
+    cutoffs, devices, events, imports, metrics, openapi, related, stats, status, takeovers, tokens,
+    user_tokens, users, validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
@@ -23,6 +23,7 @@ const INTROSPECT: &[Scope] = &[Scope::Introspect];
 const INTROSPECT_OR_TOKENS: &[Scope] = &[Scope::Introspect, Scope::Tokens];
 /// Of all that an erasure erases.
 const ERASURE: &[Scope] = &[Scope::Tokens, Scope::Takeovers, Scope::Devices];
+const IMPORT: &[Scope] = &[Scope::Import];
 const METRICS: &[Scope] = &[Scope::Metrics];
 
 /// Every call, the most frequent first: the search is linear. No path matches two patterns.
@@ -44,6 +45,10 @@ const ROUTES: &[Route] = &[
     post(
         "/v1/tokens",
         Change(Action::TokenIssue, TOKENS, |call, entry| Box::pin(tokens::issue(call, entry))),
+    ),
+    post(
+        "/v1/import",
+        Change(Action::TokenImport, IMPORT, |call, entry| Box::pin(imports::import(call, entry))),
     ),
     get("/v1/tokens/{id}", Read(TOKENS, |call| Box::pin(tokens::show(call)))),
     patch(
@@ -101,6 +106,15 @@ const ROUTES: &[Route] = &[
         "/v1/users/{user}",
         Change(Action::UserErase, ERASURE, |call, entry| Box::pin(users::erase(call, entry))),
     ),
+    get("/v1/users/{user}/lock", Read(TOKENS, |call| Box::pin(users::show_lock(call)))),
+    put(
+        "/v1/users/{user}/lock",
+        Change(Action::UserLock, TOKENS, |call, entry| Box::pin(users::lock(call, entry))),
+    ),
+    delete(
+        "/v1/users/{user}/lock",
+        Change(Action::UserUnlock, TOKENS, |call, entry| Box::pin(users::unlock(call, entry))),
+    ),
     get("/v1/users/{user}/events", Read(EVENTS, |call| Box::pin(events::list_of_user(call)))),
     get_stream("/v1/events", Read(EVENTS, |call| Box::pin(events::follow(call)))),
     get("/v1/users/{user}/devices", Read(DEVICES, |call| Box::pin(devices::list(call)))),
@@ -125,6 +139,10 @@ const ROUTES: &[Route] = &[
     delete(
         "/v1/cutoffs/{cutoff}",
         Change(Action::CutoffRemove, TOKENS, |call, entry| Box::pin(cutoffs::remove(call, entry))),
+    ),
+    post(
+        "/v1/users/{user}/devices/{uuid}/rotate",
+        Change(Action::DeviceRotate, DEVICES, |call, entry| Box::pin(devices::rotate(call, entry))),
     ),
     post(
         "/v1/devices/login",

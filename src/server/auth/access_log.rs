@@ -157,6 +157,7 @@ fn result_of(response: &Response<Body>) -> &'static str {
         StatusCode::UNAUTHORIZED => Refusal::of(response).name(),
         StatusCode::FORBIDDEN => reason_of(response),
         StatusCode::NOT_FOUND => "unknown-check",
+        StatusCode::CONFLICT => "rotated-too-often",
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "too-large",
         _ => "unavailable",
     }

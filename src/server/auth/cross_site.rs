@@ -77,7 +77,9 @@ mod tests {
     use hyper::HeaderMap;
 
     use super::*;
+    use crate::config::Config;
     use crate::server::request::origin::tests::with_origin;
+    use crate::server::request::places::CredentialPlaces;
     use crate::values::{Cookie, SameSite};
 
     fn settings(change: impl FnOnce(&mut ValidationSettings)) -> ValidationSettings {
@@ -90,6 +92,7 @@ mod tests {
             path: "/".into(),
         };
         let mut settings = ValidationSettings {
+            places: CredentialPlaces::of(&Config::default()),
             cookie,
             renewal_exempt_header: None,
             allowed_origins: vec![Origin::parse("https://shop.example").unwrap()],

@@ -12,10 +12,9 @@ use super::identity_headers::IdentityHeaders;
 use super::logged_request::LoggedRequest;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
-use crate::foreign::FormSet;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{TokenRecord, Transport};
-use crate::server::request::credentials::{Credentials, extract};
+use crate::server::request::credentials::{Credentials, TokenString, extract};
 use crate::server::request::headers::RequestHeaders;
 use crate::server::request::origin::RequestOrigin;
 use crate::server::request::span::RequestSpan;
@@ -75,7 +74,7 @@ pub fn decide<R>(
         answer(decision)
     };
     let headers = origin.headers;
-    let refusal = match extract(headers, &settings.cookie.name) {
+    let refusal = match extract(headers, &settings.places) {
         Credentials::Token(token_string, via) => {
             let mut access = settings.access(headers);
             if !admission.renews() {
@@ -85,7 +84,8 @@ pub fn decide<R>(
             if via == Transport::Cookie && is_forged(settings, &origin) {
                 (access, admission.demand) = (Access::Exempt, Demand::SameSite);
             }
-            let judged = validator.judge(token_string, FormSet::ALL, via, access, |judgement| {
+            let TokenString { bytes, forms } = &token_string;
+            let judged = validator.judge(bytes, *forms, via, access, |judgement| {
                 answer(decide_on(validator, judgement, &admission, via))
             });
             return match judged {
@@ -96,7 +96,7 @@ pub fn decide<R>(
                 }
             };
         }
-        Credentials::Ambiguous(_) => Refusal::InvalidToken,
+        Credentials::Invalid(_) => Refusal::InvalidToken,
         Credentials::Absent => Refusal::NoToken,
     };
     Progress::Decided(answer(refuse(refusal, &admission)))

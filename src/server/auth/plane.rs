@@ -6,7 +6,8 @@
 //! | `/auth-optional`, `/auth-optional/<anything>` | any | `decision` |
 //! | `/check/<name>`, `/check/<name>/<anything>` | any | `decision`, with the named route check |
 //! | `/session` | GET | `session` |
-//! | `/logout` | POST | `session` |
+//! | `/session/upgrade` | POST | `upgrade` |
+//! | `/logout` | POST | `logout` |
 //! | `/livez`, `/readyz` | GET | here |
 
 use std::sync::Arc;
@@ -19,9 +20,11 @@ use super::access_log::{AccessLog, LoggedOutcome};
 use super::admission::Admission;
 use super::decision::{Decision, Progress, Undecided, decide, decide_after_read};
 use super::logged_request::LoggedRequest;
+use super::logout::log_out;
 use super::routes;
-use super::session::{log_out, show_session};
+use super::session::show_session;
 use super::settings::ValidationSettings;
+use super::upgrade::upgrade;
 use crate::node::readiness::Readiness;
 use crate::server::plane_hint::not_found_on_validation;
 use crate::server::request::client::DirectClient;
@@ -55,30 +58,18 @@ impl ValidationPlane {
         if let Some(admission) = self.admission(path) {
             return self.answer_auth(RequestOrigin::of(&request, client), admission, path);
         }
-        let span = || self.begin_span(&RequestOrigin::of(&request, client), path);
         let response = match (path, request.method()) {
             ("/session", &Method::GET | &Method::HEAD) => {
-                let (plane, span) = (self.clone(), span());
-                return later_within(span, async move {
-                    let (origin, mut holder) = (RequestOrigin::of(&request, client), None);
-                    let response = show_session(&plane.validator, &plane.settings, origin, &mut holder).await;
-                    plane.log_response(&response, holder, || plane.logged(&request, client));
-                    response
-                });
+                return self.answer_holder(HolderCall::ShowSession, request, client);
             }
-            ("/logout", &Method::POST) => {
-                let (plane, span) = (self.clone(), span());
-                return later_within(span, async move {
-                    let (origin, mut holder) = (RequestOrigin::of(&request, client), None);
-                    let response = log_out(&plane.validator, &plane.settings, origin, &mut holder).await;
-                    plane.log_response(&response, holder, || plane.logged(&request, client));
-                    response
-                });
+            ("/session/upgrade", &Method::POST) => {
+                return self.answer_holder(HolderCall::Upgrade, request, client);
             }
+            ("/logout", &Method::POST) => return self.answer_holder(HolderCall::LogOut, request, client),
             ("/livez", &Method::GET | &Method::HEAD) => empty(StatusCode::OK),
             ("/readyz", &Method::GET | &Method::HEAD) => self.readiness.response(),
             ("/session" | "/livez" | "/readyz", _) => method_not_allowed("GET, HEAD"),
-            ("/logout", _) => method_not_allowed("POST"),
+            ("/logout" | "/session/upgrade", _) => method_not_allowed("POST"),
             _ => not_found(path),
         };
         Reply::now(response)
@@ -99,6 +90,27 @@ impl ValidationPlane {
                 Reply::later(async move { plane.decide_after_read(undecided, response).await })
             }
         }
+    }
+
+    fn answer_holder(
+        self: &Arc<Self>,
+        call: HolderCall,
+        request: Request<Incoming>,
+        client: DirectClient,
+    ) -> Reply {
+        let span = self.begin_span(&RequestOrigin::of(&request, client), request.uri().path());
+        let plane = self.clone();
+        later_within(span, async move {
+            let (validator, settings) = (&plane.validator, &plane.settings);
+            let (origin, mut holder) = (RequestOrigin::of(&request, client), None);
+            let response = match call {
+                HolderCall::ShowSession => show_session(validator, settings, origin, &mut holder).await,
+                HolderCall::Upgrade => upgrade(validator, settings, origin, &mut holder).await,
+                HolderCall::LogOut => log_out(validator, settings, origin, &mut holder).await,
+            };
+            plane.log_response(&response, holder, || plane.logged(&request, client));
+            response
+        })
     }
 
     /// Begins the span of a request to this path, if tracing is on and the request's parent is sampled.
@@ -201,6 +213,14 @@ impl ValidationPlane {
         let (origin, path) = (RequestOrigin::of(request, client), request.uri().path());
         LoggedRequest::of(&origin, path, &self.settings.trusted_proxies)
     }
+}
+
+/// A call of a token's holder.
+#[derive(Clone, Copy)]
+enum HolderCall {
+    ShowSession,
+    Upgrade,
+    LogOut,
 }
 
 fn not_found(path: &str) -> Response<Body> {

@@ -82,6 +82,9 @@ impl Refusal {
     }
 
     /// Returns the value of `WWW-Authenticate`. Without credentials, it has no `error`.
+    ///
+    /// It names `Bearer` whatever `header-schemes` says: a 401 needs a challenge (RFC 9110, section 15.5.2), schemes such as
+    /// `Token` define none, and clients of OAuth read the `error`.
     pub fn challenge(self) -> &'static str {
         match self {
             Self::NoToken => "Bearer realm=\"doorward\"",

@@ -17,7 +17,7 @@ pub(super) fn admission(checks: &RouteChecks, path: &str) -> Option<Admission> {
 
 /// Returns the pattern of a path of the validation plane: it names the route without anything that a client chose.
 pub(super) fn pattern(path: &str) -> Option<&'static str> {
-    ["/auth", "/auth-optional", "/session", "/logout"]
+    ["/auth", "/auth-optional", "/session/upgrade", "/session", "/logout"]
         .into_iter()
         .find(|base| is_or_below(path, base))
         .or_else(|| path.starts_with("/check/").then_some("/check/{name}"))

@@ -4,13 +4,16 @@ use hyper::header::HeaderName;
 
 use super::route_checks::RouteChecks;
 use crate::server::request::headers::RequestHeaders;
+use crate::server::request::places::CredentialPlaces;
 use crate::validation::Access;
 use crate::values::{Cookie, Origin, TrustedProxies};
 
 /// The settings of the validation plane. The batch endpoint of the admin plane uses them, too.
 #[derive(Clone, Debug)]
 pub struct ValidationSettings {
-    /// The cookie that carries a token.
+    /// Where credentials may stand. A reload replaces the places of foreign forms.
+    pub places: CredentialPlaces,
+    /// The token cookie, which Doorward sets and clears.
     pub cookie: Cookie,
     /// A request with this header neither renews its token nor counts as access.
     pub renewal_exempt_header: Option<HeaderName>,
@@ -22,7 +25,7 @@ pub struct ValidationSettings {
     pub cookie_csrf_check: bool,
     /// The proxies whose forwarding headers count.
     pub trusted_proxies: TrustedProxies,
-    /// The route checks, by name. A reload replaces them; all other settings stay as they are.
+    /// The route checks, by name. A reload replaces them, too; all other settings stay as they are.
     pub checks: RouteChecks,
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::timestamp::timestamp;
+use crate::foreign::Scheme;
 use crate::model::device_key::DeviceKey;
 
 /// A device key. Its fields are described in docs/api.md.
@@ -15,6 +16,7 @@ pub struct DeviceJson<'a> {
     last_login: Option<String>,
     is_active: bool,
     user_agent: &'a str,
+    origin: Option<&'static str>,
 }
 
 impl<'a> DeviceJson<'a> {
@@ -28,6 +30,7 @@ impl<'a> DeviceJson<'a> {
             last_login: device.last_login_ms.map(timestamp),
             is_active: device.is_active,
             user_agent: &device.user_agent,
+            origin: device.origin().map(Scheme::name),
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::takeover::TakeoverJson;
 use super::timestamp::{TimestampWriter, timestamp};
+use crate::foreign::Scheme;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{GappedText, RelatedObject, Token, TokenRef};
 
@@ -18,6 +19,8 @@ pub struct TokenJson<'a> {
     /// No renewal reaches beyond this.
     ends_at: String,
     is_active: bool,
+    /// True while the user is locked.
+    locked: bool,
     user_agent: &'a str,
     expiration: bool,
     ip: std::net::IpAddr,
@@ -32,6 +35,8 @@ pub struct TokenJson<'a> {
     device: Option<&'a str>,
     /// False while the second factor is still to be shown.
     is_authenticated: bool,
+    /// The scheme of the foreign token that was imported.
+    origin: Option<&'static str>,
     revoked_at: Option<String>,
     revoked_reason: Option<&'static str>,
     /// The token string; only in the answer that makes it.
@@ -87,6 +92,7 @@ impl<'a> TokenJson<'a> {
             expires_at: timestamp(record.expires_at_ms),
             ends_at: timestamp(record.ends_at_ms),
             is_active: record.is_active,
+            locked: record.is_locked(),
             user_agent: &details.user_agent,
             expiration: details.expiration,
             ip: details.ip,
@@ -100,7 +106,8 @@ impl<'a> TokenJson<'a> {
                 .active_takeover(now_ms)
                 .map(|takeover| TakeoverJson::of_active(takeover, record)),
             device: record.device(),
-            is_authenticated: record.is_authenticated,
+            is_authenticated: record.is_authenticated(),
+            origin: details.origin.map(Scheme::name),
             revoked_at: revoked.map(|revoked| timestamp(revoked.at_ms)),
             revoked_reason: revoked.and_then(|revoked| revoked.reason).map(RevokeReason::name),
             token: None,

@@ -8,6 +8,7 @@ use crate::files::FileError;
 use crate::logging;
 use crate::server::admin::api_keys::ApiKeys;
 use crate::server::auth::route_checks::RouteChecks;
+use crate::server::request::places::CredentialPlaces;
 use crate::server::start_up::listeners::{NewCertificates, TlsOfListeners};
 use crate::service::Service;
 use crate::service::token_keys::{NewTokenKeys, TokenKeySource};
@@ -21,6 +22,7 @@ pub struct Reloader {
     pub(in crate::server) api_keys: Arc<ApiKeys>,
     pub(in crate::server) token_keys: Arc<TokenKeySource>,
     pub(in crate::server) checks: RouteChecks,
+    pub(in crate::server) places: CredentialPlaces,
     pub(in crate::server) status: Arc<ReloadStatus>,
 }
 
@@ -61,7 +63,8 @@ impl Reloader {
         self.token_keys.replace(token_keys, &self.service);
         self.api_keys.replace(config.all_api_keys());
         self.checks.replace(&config.checks);
-        self.service.set_foreign_forms(&config.foreign);
+        self.service.set_foreign_forms(config.foreign.clone());
+        self.places.replace(&config);
         let replaced = certificates.replace();
         changed.extend(replaced.into_iter().filter(|name| !changed.contains(name)).collect::<Vec<_>>());
         logging::set_filter(config.log_level, config.audit_log);

@@ -27,6 +27,22 @@ pub fn all_cleared(cookie: &Cookie) -> impl Iterator<Item = HeaderValue> {
     std::iter::once(cleared(cookie)).chain(of_this_host.as_ref().map(cleared))
 }
 
+/// Returns the `Set-Cookie` values that clear a cookie which another system has set. Doorward does not know its path and
+/// domain, so each pair of `/` or the token cookie's path, and of this host or the token cookie's domain is cleared.
+pub fn other_cleared(cookie: &Cookie, name: &str) -> Vec<HeaderValue> {
+    let is_prefixed =
+        |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let paths = [Some("/"), Some(cookie.path.as_str()).filter(|path| *path != "/")];
+    let of_path = |path: &str| Cookie {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        // Browsers ignore a cookie of such a name without it (RFC 6265bis, section 4.1.3).
+        secure: cookie.secure || is_prefixed("__Secure-") || is_prefixed("__Host-"),
+        ..cookie.clone()
+    };
+    paths.into_iter().flatten().flat_map(|path| all_cleared(&of_path(path)).collect::<Vec<_>>()).collect()
+}
+
 fn line(cookie: &Cookie, value: &str, max_age_seconds: Option<u64>) -> String {
     let Cookie { name, secure, http_only, same_site, domain, path } = cookie;
     let mut line = format!("{name}={value}; Path={path}");
@@ -74,5 +90,13 @@ mod tests {
         let of_this_host = "sid=; Path=/app; Max-Age=0; SameSite=Strict";
         assert_eq!(all_cleared(&cookie).collect::<Vec<_>>(), [expected, of_this_host]);
         assert_eq!(all_cleared(&plain).collect::<Vec<_>>(), [cleared(&plain)]);
+        assert_eq!(other_cleared(&plain, "a"), ["a=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"]);
+        let others = [
+            "__Host-a=; Path=/; Domain=example.com; Max-Age=0; Secure; SameSite=Strict",
+            "__Host-a=; Path=/; Max-Age=0; Secure; SameSite=Strict",
+            "__Host-a=; Path=/app; Domain=example.com; Max-Age=0; Secure; SameSite=Strict",
+            "__Host-a=; Path=/app; Max-Age=0; Secure; SameSite=Strict",
+        ];
+        assert_eq!(other_cleared(&cookie, "__Host-a"), others);
     }
 }

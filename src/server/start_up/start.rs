@@ -35,6 +35,7 @@ use crate::server::metrics::reload::ReloadCollector;
 use crate::server::reload::reloader::Reloader;
 use crate::server::reload::status::ReloadStatus;
 use crate::server::reload::worker::log_expiries;
+use crate::server::request::places::CredentialPlaces;
 use crate::server::request::span::RequestTracer;
 use crate::server::running::Server;
 use crate::server::transport::connections::ListenerConnections;
@@ -147,6 +148,7 @@ fn reloader(
         api_keys: Arc::new(ApiKeys::new(config.all_api_keys(), generated_key, clock)),
         token_keys: node.token_keys().clone(),
         checks: settings.checks.clone(),
+        places: settings.places.clone(),
     }
 }
 
@@ -229,6 +231,7 @@ async fn admin_plane(
 
 fn validation_settings(config: &Config) -> ValidationSettings {
     ValidationSettings {
+        places: CredentialPlaces::of(config),
         cookie: config.cookie(),
         renewal_exempt_header: config.renewal_exempt_header.clone(),
         allowed_origins: config.allowed_origins.clone(),

@@ -11,8 +11,11 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Counters of client addresses. Two addresses may share one.
-const CLIENT_COUNTERS: usize = 4096;
+/// Each address has one counter in each row, and the smaller one counts: with a single row, one address in so many would
+/// share its counter with a flood.
+const ROWS: usize = 2;
+/// The counters of a row.
+const ROW_COUNTERS: usize = 4096;
 /// The unknown strings of an address within a window that leave it the whole bucket.
 const FREE_PER_CLIENT: u32 = 20;
 /// The length of a window.
@@ -30,7 +33,7 @@ struct State {
     /// Thousandths of a permit.
     level: u64,
     filled_at_ms: u64,
-    clients: Box<[ClientCount]>,
+    rows: [Box<[ClientCount]>; ROWS],
 }
 
 /// The unknown strings of the addresses of one counter.
@@ -40,20 +43,23 @@ struct ClientCount {
     unknown: u32,
 }
 
+/// The counters of an address: the place in each row.
+type Client = [usize; ROWS];
+
 /// The permits of one look-up.
 #[derive(Debug)]
 pub(crate) struct Permits {
     count: u64,
-    client: usize,
+    client: Client,
     window: u64,
 }
 
 impl AliasBudget {
     /// A full budget of so many look-ups a second, and as many at once.
     pub(crate) fn new(per_second: u32) -> Self {
-        let clients = vec![ClientCount::default(); CLIENT_COUNTERS].into_boxed_slice();
+        let rows = std::array::from_fn(|_| vec![ClientCount::default(); ROW_COUNTERS].into_boxed_slice());
         let per_second = u64::from(per_second);
-        let state = State { level: per_second * MILLI, filled_at_ms: 0, clients };
+        let state = State { level: per_second * MILLI, filled_at_ms: 0, rows };
         Self { per_second, state: Mutex::new(state), hasher: RandomState::new() }
     }
 
@@ -67,11 +73,13 @@ impl AliasBudget {
         let passed_ms = boottime_ms.saturating_sub(state.filled_at_ms);
         state.filled_at_ms = state.filled_at_ms.max(boottime_ms);
         state.level = state.level.saturating_add(passed_ms.saturating_mul(self.per_second)).min(full);
-        let counter = state.clients.get(client).copied().filter(|counter| counter.window == window);
-        let unknown = counter.map_or(0, |counter| counter.unknown);
+        let of_row =
+            state.counters(client).map(|counter| if counter.window == window { counter.unknown } else { 0 });
+        let unknown = of_row.min().unwrap_or_default();
         let reserve = if unknown < FREE_PER_CLIENT { 0 } else { full / 2 };
         state.level = state.level.checked_sub(count * MILLI).filter(|left| *left >= reserve)?;
-        if let Some(counter) = state.clients.get_mut(client) {
+        for counter in state.counters(client) {
+            let unknown = if counter.window == window { counter.unknown } else { 0 };
             *counter = ClientCount { window, unknown: unknown.saturating_add(1) };
         }
         Some(Permits { count, client, window })
@@ -81,8 +89,7 @@ impl AliasBudget {
     pub(crate) fn give_back(&self, permits: Permits) {
         let mut state = self.state();
         state.level = (state.level + permits.count * MILLI).min(self.per_second * MILLI);
-        let counter = state.clients.get_mut(permits.client);
-        if let Some(counter) = counter.filter(|counter| counter.window == permits.window) {
+        for counter in state.counters(permits.client).filter(|counter| counter.window == permits.window) {
             counter.unknown = counter.unknown.saturating_sub(1);
         }
     }
@@ -91,13 +98,21 @@ impl AliasBudget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the counter of an address. The addresses of one IPv6 network share one, because a client may use all of them.
-    fn client(&self, address: Option<IpAddr>) -> usize {
+    /// Returns the counters of an address. The addresses of one IPv6 network share them, because a client may use all of
+    /// these.
+    fn client(&self, address: Option<IpAddr>) -> Client {
         let network = address.map(|address| match address.to_canonical() {
             IpAddr::V4(address) => u64::from(address.to_bits()),
             IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
         });
-        self.hasher.hash_one(network) as usize % CLIENT_COUNTERS
+        let hash = self.hasher.hash_one(network) as usize;
+        [hash % ROW_COUNTERS, hash / ROW_COUNTERS % ROW_COUNTERS]
+    }
+}
+
+impl State {
+    fn counters(&mut self, client: Client) -> impl Iterator<Item = &mut ClientCount> {
+        self.rows.iter_mut().zip(client).filter_map(|(row, place)| row.get_mut(place))
     }
 }
 

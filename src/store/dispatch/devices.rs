@@ -1,12 +1,12 @@
 //! Device keys in the store.
 
 use super::store::Store;
-use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
+use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin};
 use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::rejection::{Outcome, Rejection};
-use crate::token_string::TokenId;
+use crate::token_string::{SecretHash, TokenId};
 
 impl Store {
     /// Stores a new device key, unless the user has one of this uuid. Returns the existing key, which is not changed.
@@ -53,6 +53,23 @@ impl Store {
         }
     }
 
+    /// Gives the device key with this id a new secret, whose hash this is, and returns the key. The old login token is
+    /// refused from then on; the tokens that the key logged in stay.
+    ///
+    /// # Errors
+    /// `NotFound`, also if the key of this uuid has another id; `DeviceInactive`; `Unavailable`, `Corrupt`.
+    pub async fn rotate_device(
+        &self,
+        of: (&str, &str),
+        new: (DeviceId, &SecretHash),
+        call: impl Into<Call<'_>>,
+    ) -> Result<Outcome<DeviceKey>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.rotate_device(of, new, &call.into())),
+            Self::Redis(store) => store.rotate_device(of, new, &call.into()).await,
+        }
+    }
+
     /// Removes a device key and revokes the tokens it logged in, in one step. Returns whether there was such a key.
     ///
     /// # Errors
@@ -80,9 +97,15 @@ impl Store {
         token: &Token,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<(Token, Vec<TokenId>)>, StoreError> {
+        let call = call.into();
+        if let Some(foreign) = &login.foreign {
+            // The entry lives as long as the key. It is written first: too long a life does no harm. Only an entry that has
+            // just expired can find its place taken, and then the next import reports it.
+            self.put_device_entry(&foreign.digest, (login.id, login.expires_at_ms), call).await?;
+        }
         let outcome = match self {
-            Self::Memory(store) => store.device_login(login, token, &call.into()),
-            Self::Redis(store) => store.device_login(login, token, &call.into()).await,
+            Self::Memory(store) => store.device_login(login, token, &call),
+            Self::Redis(store) => store.device_login(login, token, &call).await,
         };
         let changes = self.changes();
         match outcome {

@@ -1,8 +1,9 @@
 //! Dispatches each operation to the embedded store or to Redis.
 
-pub mod aliases;
 pub mod cutoffs;
 pub mod devices;
+pub mod imported_devices;
+pub mod imports;
 pub mod related;
 pub mod store;
 pub mod takeovers;

@@ -58,6 +58,13 @@ impl Store {
         self.timeout().map(|timeout| timeout * CALLS)
     }
 
+    pub(super) fn max_devices_per_user(&self) -> usize {
+        match self {
+            Self::Memory(store) => store.limits.max_devices_per_user,
+            Self::Redis(store) => store.limits.max_devices_per_user,
+        }
+    }
+
     /// A reader for the validations of one runtime. It must not be moved to another runtime.
     pub async fn reader(&self) -> RecordReader {
         match self {

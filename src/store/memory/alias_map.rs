@@ -14,12 +14,15 @@ impl AliasMap {
         self.0.get(&digest.alias_name()).filter(|(_, until_ms)| *until_ms > now_ms).map(|(id, _)| *id)
     }
 
-    pub(crate) fn put(&mut self, digest: &ForeignDigest, id: TokenId, until_ms: u64) {
-        self.0.insert(digest.alias_name(), (id, until_ms));
+    /// Keeps an alias. Returns whether there was none of this digest.
+    pub(crate) fn put(&mut self, digest: &ForeignDigest, id: TokenId, until_ms: u64) -> bool {
+        self.0.insert(digest.alias_name(), (id, until_ms)).is_none()
     }
 
-    /// Removes the expired ones.
-    pub(crate) fn prune(&mut self, now_ms: u64) {
+    /// Removes the expired ones, and returns how many there were.
+    pub(crate) fn prune(&mut self, now_ms: u64) -> usize {
+        let before = self.0.len();
         self.0.retain(|_, (_, until_ms)| *until_ms > now_ms);
+        before - self.0.len()
     }
 }

@@ -1,6 +1,8 @@
 //! Aliases: the ids of imported tokens, by their foreign strings. The hash tag of the alias decides its shard, not that of
 //! the user.
 
+use std::sync::atomic::Ordering;
+
 use super::memory_store::MemoryStore;
 use crate::foreign::ForeignDigest;
 use crate::store::call::Call;
@@ -13,7 +15,8 @@ impl MemoryStore {
 
     pub(crate) fn put_alias(&self, digest: &ForeignDigest, id: TokenId, until_ms: u64, call: &Call<'_>) {
         if until_ms > call.now_ms {
-            self.shard(digest.alias_hash_tag()).aliases.put(digest, id, until_ms);
+            let is_new = self.shard(digest.alias_hash_tag()).aliases.put(digest, id, until_ms);
+            self.aliases.fetch_add(usize::from(is_new), Ordering::Relaxed);
         }
     }
 }

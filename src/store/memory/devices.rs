@@ -2,14 +2,14 @@
 
 use super::memory_store::MemoryStore;
 use super::shard::UserShard;
-use crate::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
+use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin, LoginSecret};
 use crate::model::event::{Event, EventFacts, EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::rejection::{Outcome, Rejection};
-use crate::token_string::{HashTag, TokenId};
+use crate::token_string::{HashTag, SecretHash, TokenId};
 
 impl MemoryStore {
     pub(crate) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Outcome<Option<DeviceKey>> {
@@ -24,7 +24,7 @@ impl MemoryStore {
         }
         devices.of_users.entry(new.user.clone()).or_default().push(new.id);
         devices.keys.insert(new.id, new.clone());
-        self.emit_device(&mut shard, EventKind::DeviceCreated, (&new.user, &new.uuid), call);
+        self.emit_device(&mut shard, EventKind::of_new_device(new), (&new.user, &new.uuid), call);
         Ok(None)
     }
 
@@ -63,6 +63,25 @@ impl MemoryStore {
             self.revoke_logged_in(&mut shard, user, uuid, call);
         }
         Some(changed)
+    }
+
+    pub(crate) fn rotate_device(
+        &self,
+        (user, uuid): (&str, &str),
+        (id, hash): (DeviceId, &SecretHash),
+        call: &Call<'_>,
+    ) -> Outcome<DeviceKey> {
+        let mut shard = self.shard(HashTag::of_user(user));
+        shard.devices.prune_of(user, call.now_ms);
+        let found = shard.devices.find(user, uuid, call.now_ms).filter(|found| *found == id);
+        let key = found.and_then(|id| shard.devices.keys.get_mut(&id)).ok_or(Rejection::NotFound)?;
+        if !key.is_active {
+            return Err(Rejection::DeviceInactive);
+        }
+        key.secret = LoginSecret::Native(*hash);
+        let rotated = key.clone();
+        self.emit_device(&mut shard, EventKind::DeviceRotated, (user, uuid), call);
+        Ok(rotated)
     }
 
     pub(crate) fn remove_device(&self, user: &str, uuid: &str, call: &Call<'_>) -> bool {
@@ -108,6 +127,9 @@ impl MemoryStore {
         if let Some(key) = shard.devices.keys.get_mut(&login.id) {
             key.last_login_ms = Some(call.now_ms);
             key.expires_at_ms = login.expires_at_ms;
+            if matches!(key.secret, LoginSecret::Imported(_)) {
+                key.secret = LoginSecret::Foreign(login.secret_hash);
+            }
         }
         let logged_in = Event::of_token(EventKind::DeviceLoggedIn, call.now_ms, call.actor, &token);
         self.emit(&mut shard, &key.user, Event { device: Some(key.uuid), ..logged_in });

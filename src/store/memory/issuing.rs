@@ -21,6 +21,11 @@ impl MemoryStore {
         self.issue_in(&mut shard, token, call)
     }
 
+    /// The error if no further token has room.
+    pub(crate) fn full() -> StoreError {
+        StoreError::Unavailable("the embedded store is full (memory-max-tokens)".into())
+    }
+
     /// Issues a token of a user of this shard, and returns the tokens that were revoked for it.
     pub(crate) fn issue_in(
         &self,
@@ -28,29 +33,49 @@ impl MemoryStore {
         token: &Token,
         call: &Call<'_>,
     ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
+        self.admit(shard, token, (EventKind::TokenIssued, self.limits.over_limit), call)
+    }
+
+    /// Adds a new token to a user of this shard, with an event of this kind. Returns the tokens that were revoked for it.
+    pub(crate) fn admit(
+        &self,
+        shard: &mut UserShard,
+        token: &Token,
+        (event, over_limit): (EventKind, OverLimit),
+        call: &Call<'_>,
+    ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
         let (id, user) = (token.record.id, token.record.user());
         let device = token.record.device().map(str::to_owned);
+        if shard.locked.contains(user) {
+            return Ok(Err(Rejection::UserLocked));
+        }
         self.prune_user(shard, user, call.now_ms);
         if self.tokens.load(Ordering::Relaxed) >= self.max_tokens {
-            return Err(StoreError::Unavailable("the embedded store is full (memory-max-tokens)".into()));
+            return Err(Self::full());
         }
         if !self.index_objects(id, &token.details.related_objects) {
             return Ok(Err(Rejection::ObjectFull));
         }
-        let Some(made_room) = self.make_room(shard, user, call) else {
+        let Some(made_room) = self.make_room(shard, user, over_limit, call) else {
             return Ok(Err(Rejection::TooManyTokens));
         };
         shard.users.entry(user.to_owned()).or_default().push(id);
         shard.tokens.insert(id, token.clone());
         self.tokens.fetch_add(1, Ordering::Relaxed);
-        let issued = Event::of_token(EventKind::TokenIssued, call.now_ms, call.actor, token);
+        let issued = Event::of_token(event, call.now_ms, call.actor, token);
         self.emit(shard, user, Event { device, ..issued });
         Ok(Ok(made_room))
     }
 
     /// Revokes the oldest live tokens and removes the oldest revoked ones until one more live token fits, at most
     /// [`ROOM_PER_LOGIN`] of each. `None` if no token may be revoked.
-    fn make_room(&self, shard: &mut UserShard, user: &str, call: &Call<'_>) -> Option<Vec<TokenId>> {
+    fn make_room(
+        &self,
+        shard: &mut UserShard,
+        user: &str,
+        over_limit: OverLimit,
+        call: &Call<'_>,
+    ) -> Option<Vec<TokenId>> {
         let max = self.limits.max_tokens_per_user;
         if shard.users.get(user).map_or(0, Vec::len) < max {
             return Some(Vec::new());
@@ -64,7 +89,7 @@ impl MemoryStore {
         let live = shard.tokens_of(user).filter(|token| token.record.is_active);
         let mut live: Vec<_> = live.map(|token| by_age(token.record.created_at_ms, token)).collect();
         let surplus = (live.len() + 1).saturating_sub(max).min(ROOM_PER_LOGIN);
-        if surplus > 0 && self.limits.over_limit == OverLimit::RefuseNew {
+        if surplus > 0 && over_limit == OverLimit::RefuseNew {
             return None;
         }
         if surplus > 0 {

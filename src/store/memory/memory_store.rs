@@ -19,6 +19,10 @@ pub struct MemoryStore {
     pub(crate) limits: StoreLimits,
     pub(crate) max_tokens: usize,
     pub(crate) tokens: AtomicUsize,
+    /// The number of aliases: those of tokens that are gone count, too.
+    pub(crate) aliases: AtomicUsize,
+    /// Held by an import. Locked before a shard.
+    pub(crate) importing: Mutex<()>,
     /// Locked after a shard, never before.
     pub(crate) objects: Mutex<Objects>,
     /// Locked after a shard, never before. In the order of the shards.
@@ -41,6 +45,8 @@ impl MemoryStore {
             limits,
             max_tokens,
             tokens,
+            aliases: AtomicUsize::new(0),
+            importing: Mutex::default(),
             objects: Mutex::default(),
             taken_over: (0..SHARDS).map(|_| Mutex::default()).collect(),
             next_pruned: AtomicUsize::new(0),

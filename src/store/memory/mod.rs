@@ -9,7 +9,10 @@ pub mod device_keys;
 pub mod devices;
 pub mod erasing;
 pub mod events;
+pub mod imported_devices;
+pub mod importing;
 pub mod issuing;
+pub mod locking;
 pub mod memory_store;
 pub mod objects;
 pub mod pruning;
@@ -19,5 +22,6 @@ pub mod shard;
 pub mod takeover_history;
 pub mod takeovers;
 pub mod tokens;
+pub mod uuid_index;
 
 pub use self::memory_store::MemoryStore;

@@ -36,7 +36,8 @@ impl MemoryStore {
             self.prune_takeovers(&mut shard, now_ms);
             self.prune_events(&mut shard, now_ms);
             shard.devices.prune(now_ms);
-            shard.aliases.prune(now_ms);
+            shard.uuids.prune(now_ms);
+            self.aliases.fetch_sub(shard.aliases.prune(now_ms), Ordering::Relaxed);
             drop(shard);
             prune_entries(&mut lock(&self.taken_over[place]), now_ms);
         }

@@ -4,7 +4,7 @@ use super::memory_store::MemoryStore;
 use super::shard::{UserShard, edit};
 use crate::model::event::{Event, EventKind};
 use crate::model::revoke_reason::RevokeReason;
-use crate::model::token::{RecordVerdict, Revocation, Token};
+use crate::model::token::{Bars, RecordVerdict, Revocation, Token};
 use crate::store::call::Call;
 use crate::token_string::{HashTag, SecretHash, TokenId};
 
@@ -13,7 +13,8 @@ impl MemoryStore {
     pub(crate) fn revoke(&self, shard: &mut UserShard, id: TokenId, reason: RevokeReason, call: &Call<'_>) {
         self.close_takeover(shard, id, reason, call);
         let Some(token) = shard.tokens.get_mut(&id) else { return };
-        edit(token).is_active = false;
+        let record = edit(token);
+        (record.is_active, record.bars) = (false, record.bars.with(Bars::LOCKED, false));
         token.revoked = Some(Revocation { at_ms: call.now_ms, reason: Some(reason) });
         let user = token.record.user().to_owned();
         let details = token.details.clone();

@@ -1,11 +1,12 @@
 //! A shard of the embedded store.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::alias_map::AliasMap;
 use super::device_keys::DeviceKeys;
 use super::takeover_history::TakeoverHistory;
+use super::uuid_index::UuidIndex;
 use crate::model::event::Event;
 use crate::model::token::{Cached, RefusedMarks, Token, TokenRecord};
 use crate::token_string::TokenId;
@@ -22,6 +23,10 @@ pub(crate) struct UserShard {
     /// By the user, newest first.
     pub(crate) events: HashMap<String, VecDeque<Event>>,
     pub(crate) devices: DeviceKeys,
+    /// The locked users.
+    pub(crate) locked: HashSet<String>,
+    /// Of any users.
+    pub(crate) uuids: UuidIndex,
     /// Of any users.
     pub(crate) aliases: AliasMap,
 }

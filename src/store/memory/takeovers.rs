@@ -33,7 +33,10 @@ impl MemoryStore {
         if !record.is_active {
             return Err(Rejection::Revoked);
         }
-        if !record.is_authenticated {
+        if record.is_locked() {
+            return Err(Rejection::UserLocked);
+        }
+        if !record.is_authenticated() {
             return Err(Rejection::Pending);
         }
         if record.user() == new.user {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::memory_store::MemoryStore;
 use super::shard::{UserShard, edit};
 use crate::model::event::{Event, EventKind};
-use crate::model::token::{Token, TokenChange, TokenRecord, Touch};
+use crate::model::token::{Bars, Token, TokenChange, TokenRecord, Touch};
 use crate::store::call::Call;
 use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::{HashTag, TokenId};
@@ -46,11 +46,19 @@ impl MemoryStore {
         if !token.record.is_active {
             return if change.edits() { Err(Rejection::Revoked) } else { Ok(token.clone()) };
         }
+        if token.record.is_locked() && change.opens() {
+            return Err(Rejection::UserLocked);
+        }
+        let ends_at_ms = token.record.end_after(change, call.now_ms).ok_or(Rejection::LifetimeOver)?;
+        let has_foreign_string = token.details.origin.is_some() && token.record.previous.is_empty();
+        if has_foreign_string && ends_at_ms > token.record.ends_at_ms {
+            return Err(Rejection::ImportedEnd);
+        }
         let record = edit(token);
         let user = record.user().to_owned();
-        let mut happened = Vec::new();
+        let (mut happened, mut acts_until_ms) = (Vec::new(), None);
         if let Some(rotation) = change.rotate {
-            if !record.is_authenticated {
+            if !record.is_authenticated() {
                 return Err(Rejection::Pending);
             }
             if !record.rotate(rotation, call.now_ms) {
@@ -58,8 +66,8 @@ impl MemoryStore {
             }
             happened.push(EventKind::TokenRotated);
         }
-        if change.confirm && !record.is_authenticated {
-            record.is_authenticated = true;
+        if change.confirm && !record.is_authenticated() {
+            record.bars = record.bars.with(Bars::PENDING, false);
             happened.push(EventKind::TokenConfirmed);
         }
         if let Some(slug) = &change.auth_slug {
@@ -70,13 +78,23 @@ impl MemoryStore {
         }
         record.allowed_cookie = change.allowed_cookie.unwrap_or(record.allowed_cookie);
         record.allowed_header = change.allowed_header.unwrap_or(record.allowed_header);
+        if change.retimes() {
+            record.retime(change.idle_ms.unwrap_or(record.idle_ms), ends_at_ms, call.now_ms);
+            acts_until_ms = record.takeover.is_some().then_some(record.expires_at_ms);
+        }
         let happened: Vec<_> =
             happened.into_iter().map(|kind| Event::of_token(kind, call.now_ms, call.actor, token)).collect();
         for event in happened {
             self.emit(&mut shard, &user, event);
         }
+        // A takeover ends with its token.
+        if let (Some(expires_at_ms), Some(history)) = (acts_until_ms, shard.takeovers.get_mut(&id)) {
+            history.token_expires_at_ms = expires_at_ms;
+        }
         if let Some(reason) = change.revoke {
             self.revoke(&mut shard, id, reason, call);
+        }
+        if change.revoke.is_some() || change.retimes() {
             self.prune_user(&mut shard, &user, call.now_ms);
         }
         shard.tokens.get(&id).cloned().ok_or(Rejection::NotFound)
@@ -109,7 +127,9 @@ impl MemoryStore {
             };
             token.last_access_ms = token.last_access_ms.max(touch.access_ms);
             let latest_ms = token.record.expires_at_ms.max(now_ms);
-            if let Some(renew_to_ms) = touch.renewal.map(|r| r.to_ms).filter(|to| *to > latest_ms) {
+            let capped_ms = |to_ms: u64| to_ms.min(token.record.latest_renewal(touch.access_ms));
+            let renew_to_ms = touch.renewal.map(|renewal| capped_ms(renewal.to_ms));
+            if let Some(renew_to_ms) = renew_to_ms.filter(|to_ms| *to_ms > latest_ms) {
                 edit(token).expires_at_ms = renew_to_ms;
                 renewed.push(token.record.user().to_owned());
                 // A takeover ends with its token.

@@ -32,7 +32,7 @@ use crate::store::redis::span::RedisSpan;
 use crate::store::report::{Fault, Report};
 use crate::values::RedisUrl;
 
-/// Listings use at most this share of the connections: the others are for logins and revocations.
+/// Listings and imports use at most this share of the connections: the others are for logins and revocations.
 const LISTINGS_SHARE: usize = 2;
 
 /// How to reach the servers, and how long to wait for them.
@@ -70,7 +70,7 @@ pub struct RedisStore {
     pub(crate) feed: Feed,
     pub(crate) changes: ChangeCounters,
     inspection: Inspection,
-    /// The listings that may use a connection at the same time.
+    /// The listings and imports that may use a connection at the same time.
     listings: Semaphore,
 }
 
@@ -108,11 +108,11 @@ impl RedisStore {
         }
     }
 
-    /// Waits until a listing may use one connection to each master. The listing holds the permit to its end.
+    /// Waits until a listing, or one step of an import, may use one connection to each master. The listing holds the permit to its end.
     pub(crate) async fn listing_permit(&self) -> Result<SemaphorePermit<'_>, StoreError> {
         let permit = tokio::time::timeout(self.timeout(), self.listings.acquire()).await;
         let permit = permit.ok().and_then(Result::ok);
-        permit.ok_or_else(|| StoreError::Unavailable("too many listings at once".into()))
+        permit.ok_or_else(|| StoreError::Unavailable("too many listings and imports at once".into()))
     }
 
     pub(crate) fn timeout(&self) -> Duration {

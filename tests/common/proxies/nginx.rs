@@ -67,18 +67,34 @@ fn start_on(config: &str) -> Proxy {
 
 fn start_site(config: &str, site: &str) -> Proxy {
     Proxy::start("nginx", |port, dir| {
-        let listen = format!("listen 127.0.0.1:{port};");
-        write(dir, "nginx.conf", &replaced(config, &[("listen 8000;", &listen), ("http {", &http(dir))]));
-        write(dir, "nginx-site.inc", site);
-        write(dir, "nginx-ask.inc", ASK);
-        write(dir, "nginx-doorward-headers.inc", DOORWARD_HEADERS);
-        write(dir, "nginx-strip-token.inc", STRIP_TOKEN);
-        let mut command = Command::new("nginx");
-        command.arg("-p").arg(dir).args(["-c", "nginx.conf", "-e", "stderr"]);
+        write_config(port, dir, config, site);
+        let mut command = command(dir);
         // One process, because killing a master leaves its workers behind.
         command.args(["-g", "daemon off; master_process off; pid nginx.pid; error_log stderr warn;"]);
         command
     })
+}
+
+/// Writes nginx.conf and the files that it includes.
+fn write_config(port: u16, dir: &Path, config: &str, site: &str) {
+    let listen = format!("listen 127.0.0.1:{port};");
+    write(dir, "nginx.conf", &replaced(config, &[("listen 8000;", &listen), ("http {", &http(dir))]));
+    write(dir, "nginx-site.inc", site);
+    write(dir, "nginx-ask.inc", ASK);
+    write(dir, "nginx-doorward-headers.inc", DOORWARD_HEADERS);
+    write(dir, "nginx-strip-token.inc", STRIP_TOKEN);
+}
+
+/// Writes nginx.conf with texts replaced, and the files that it includes.
+pub fn write_with(port: u16, dir: &Path, between: Between, texts: &[(&str, &str)]) {
+    write_config(port, dir, &replaced(&replaced(CONFIG, &addrs(between)), texts), SITE);
+}
+
+/// Returns the command that runs nginx in a folder; it has no `-g` yet.
+pub fn command(dir: &Path) -> Command {
+    let mut command = Command::new("nginx");
+    command.arg("-p").arg(dir).args(["-c", "nginx.conf", "-e", "stderr"]);
+    command
 }
 
 /// nginx writes only to its own folder.

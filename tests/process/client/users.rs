@@ -30,8 +30,12 @@ fn listings_are_tables_and_json() {
     assert_eq!(server.call("POST", "/v1/users/alice/devices", Some(&device)).status, 201);
     let devices = text(&server, &["user", "devices", "alice"]);
     assert!(devices.lines().count() == 2 && devices.contains("Alice's phone"), "{devices}");
+    // Standard output is the login token alone, for scripts.
+    let login_token = text(&server, &["device", "rotate", "alice", "phone"]);
+    let login = json!({"uuid": "phone", "login_token": login_token.trim_end(), "ip": "::1"});
+    assert_eq!(server.call("POST", "/v1/devices/login", Some(&login)).status, 201);
     let events = text(&server, &["user", "events", "alice"]);
-    assert!(events.lines().nth(1).unwrap().contains("device.created"), "{events}");
+    assert!(events.lines().nth(1).unwrap().contains("device.logged_in"), "{events}");
     let newest = json(&server, &["user", "events", "alice", "--limit=2"]);
     assert_eq!(newest.as_array().map(Vec::len), Some(2), "{newest}");
     assert_eq!(json(&server, &["user", "tokens", "nobody"]), json!([]));

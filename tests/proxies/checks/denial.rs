@@ -144,8 +144,11 @@ pub fn a_browser_logs_out(site: &mut Site) {
     assert_eq!((session.status, &session.json()["id"]), (200, &issued["id"]));
     let foreign = [host, ("Cookie", &cookie), ("Origin", "https://evil.example")];
     assert_eq!(site.client().request("POST", "/logout", &foreign, None).status, 403);
+    assert_eq!(site.client().request("POST", "/session/upgrade", &foreign, None).status, 403);
     let own =
         [host, ("Cookie", &cookie), ("Origin", "https://shop.example"), ("Sec-Fetch-Site", "same-origin")];
+    let upgraded = site.client().request("POST", "/session/upgrade", &own, None);
+    assert_eq!((upgraded.status, &upgraded.json()["id"]), (200, &issued["id"]));
     let response = site.client().request("POST", "/logout", &own, None);
     assert_eq!((response.status, response.json()), (200, json!({"ended": "token"})));
     assert!(response.header("set-cookie").unwrap().starts_with("doorward=;"));

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use doorward::Token;
-use doorward::internals::foreign::{ForeignDigest, Scheme};
+use doorward::internals::foreign::{ForeignDigest, Scheme, UuidDigest};
+use doorward::internals::model::device_import::{DeviceImportOutcome, NewDeviceImport};
 use doorward::internals::model::device_key::DeviceKey;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
@@ -13,6 +14,7 @@ use doorward::internals::token_string::{self, HashTag, TokenId};
 
 use super::support::{id_key, user_key};
 use crate::common::devices::sample_device;
+use crate::common::imported_devices::sample_import;
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, TestStore, users_of_one_shard, with_objects};
 
 const REVOKED: u64 = 1 << 50;
@@ -36,8 +38,10 @@ pub async fn damage_everything(on: &TestStore) -> BTreeMap<&'static str, u64> {
         history_not_listed(on).await,
         ended_takeover_that_acts(on).await,
         takeovers_without_entry(on).await,
+        locks_that_differ(on).await,
         devices_not_in_map(on).await,
         map_entry_without_device(on).await,
+        imported_device_without_entry(on).await,
         foreign_types(on).await,
         corrupt_event(on).await,
         stale_entry(on).await,
@@ -61,11 +65,12 @@ fn object_key(on: &TestStore, id: &str) -> String {
 }
 
 /// Writes the alias of a foreign string, whose token is gone, and returns its key.
-async fn put_alias(on: &TestStore, string: &str) -> String {
+fn put_alias(on: &TestStore, string: &str) -> String {
     let digest = ForeignDigest::of(Scheme::Sha256, &Scheme::Sha256.digest(string.as_bytes(), None).unwrap());
     let id = digest.token_id("gone");
-    on.store.put_alias(&digest, id, NOW_MS + HOUR_MS, NOW_MS).await.unwrap();
-    format!("{}f:{{{}}}:{}", on.prefix(), digest.alias_hash_tag(), digest.alias_name())
+    let key = format!("{}f:{{{}}}:{}", on.prefix(), digest.alias_hash_tag(), digest.alias_name());
+    run(on, "SET", &[&key, &id.to_string(), "PX", &HOUR_MS.to_string()]);
+    key
 }
 
 /// Removes all members of a token from the index.
@@ -166,7 +171,8 @@ async fn without_ttl(on: &TestStore) -> Damage {
         user_key(on, 'e', "forever"),
         user_key(on, 'k', "forever"),
         object_key(on, "forever"),
-        put_alias(on, "forever").await,
+        put_alias(on, "forever"),
+        import_device(on, "forever uuid").await.1,
     ];
     keys.iter().for_each(|key| run(on, "PERSIST", &[key]));
     ("missing-ttl", keys.len() as u64)
@@ -183,6 +189,7 @@ async fn with_wrong_ttl(on: &TestStore) -> Damage {
         user_key(on, 'a', "short"),
         user_key(on, 'k', "short"),
         object_key(on, "short"),
+        import_device(on, "short-lived uuid").await.1,
     ];
     keys.iter().for_each(|key| run(on, "PEXPIRE", &[key, &(HOUR_MS / 2).to_string()]));
     let long = on.issue("long", NOW_MS).await;
@@ -197,9 +204,11 @@ async fn corrupt_records(on: &TestStore) -> Damage {
     run(on, "HSET", &[&id_key(on, 't', token.record.id), "i", "!"]);
     run(on, "HDEL", &[&id_key(on, 'd', device.id), "h"]);
     run(on, "HDEL", &[&id_key(on, 'o', token.record.id), "u"]);
-    let alias = put_alias(on, "garbled").await;
+    let alias = put_alias(on, "garbled");
     run(on, "SET", &[&alias, "no id", "KEEPTTL"]);
-    ("corrupt-record", 4)
+    let (new, _) = import_device(on, "garbled uuid").await;
+    run(on, "HSET", &[&id_key(on, 'd', new.device.id), "g", "!"]);
+    ("corrupt-record", 5)
 }
 
 async fn with_wrong_hash_tag(on: &TestStore) -> Damage {
@@ -216,7 +225,10 @@ async fn with_wrong_hash_tag(on: &TestStore) -> Damage {
     run(on, "PEXPIRE", &[&index, &ttl_ms]);
     let alias = format!("{}f:{{{}}}:name", on.prefix(), HashTag::of_user("another"));
     run(on, "SET", &[&alias, &id.to_string(), "PX", &ttl_ms]);
-    ("wrong-hash-tag", 3)
+    let entries = format!("{}g:{{{}}}:name", on.prefix(), HashTag::of_user("another"));
+    run(on, "ZADD", &[&entries, "1", &id.to_string()]);
+    run(on, "PEXPIRE", &[&entries, &ttl_ms]);
+    ("wrong-hash-tag", 4)
 }
 
 async fn malformed_members(on: &TestStore) -> Damage {
@@ -227,7 +239,8 @@ async fn malformed_members(on: &TestStore) -> Damage {
     run(on, "ZADD", &[&user_key(on, 'a', "malformed"), "1", "no locator"]);
     run(on, "ZADD", &[&object_key(on, "malformed"), "1", "no id"]);
     run(on, "HSET", &[&user_key(on, 'k', "malformed"), "tablet", "no entry"]);
-    ("malformed-member", 5)
+    run(on, "ZADD", &[&import_device(on, "malformed uuid").await.1, "1", "no id"]);
+    ("malformed-member", 6)
 }
 
 async fn objects_without_entry(on: &TestStore) -> Damage {
@@ -269,6 +282,15 @@ async fn ended_takeover_that_acts(on: &TestStore) -> Damage {
     ("ended-takeover-acts", 1)
 }
 
+async fn locks_that_differ(on: &TestStore) -> Damage {
+    on.issue("without the flag", NOW_MS).await;
+    run(on, "SET", &[&user_key(on, 'l', "without the flag"), "1"]);
+    on.issue("without the lock", NOW_MS).await;
+    on.store.set_lock("without the lock", true, NOW_MS).await.unwrap();
+    run(on, "DEL", &[&user_key(on, 'l', "without the lock")]);
+    ("lock-differs", 2)
+}
+
 /// Only the takeover under way counts: an ended one may lack its entry, because its user may have been erased.
 async fn takeovers_without_entry(on: &TestStore) -> Damage {
     for user in ["unlisted", "unlisted and ended"] {
@@ -297,6 +319,35 @@ async fn devices_not_in_map(on: &TestStore) -> Damage {
     ("device-key-not-in-map", 2)
 }
 
+/// Imports a device key of the user, and returns the key of its uuid's entries.
+async fn import_device(on: &TestStore, user: &str) -> (NewDeviceImport, String) {
+    let new = sample_import(user, &user.replace(' ', "-"), NOW_MS);
+    assert_eq!(on.store.import_device(&new, false, NOW_MS).await.unwrap(), DeviceImportOutcome::Imported);
+    let (tag, name) = (new.digest.hash_tag(), new.digest.name());
+    (new, format!("{}g:{{{tag}}}:{name}", on.prefix()))
+}
+
+/// Without an entry, and with one that ends before the key. A rotated key needs none.
+async fn imported_device_without_entry(on: &TestStore) -> Damage {
+    for user in ["without uuid", "short uuid", "rotated uuid"] {
+        let (new, key) = import_device(on, user).await;
+        let (device, member) = (&new.device, new.device.id.to_string());
+        match user {
+            "short uuid" => {
+                run(on, "ZADD", &[&key, "XX", &(NOW_MS + DAY_MS).to_string(), &member]);
+                run(on, "PEXPIRE", &[&key, &DAY_MS.to_string()]);
+            }
+            _ => run(on, "ZREM", &[&key, &member]),
+        }
+        if user == "rotated uuid" {
+            let hash = on.mint(user).hash;
+            let of = ((user, device.uuid.as_str()), (device.id, &hash));
+            on.store.rotate_device(of.0, of.1, NOW_MS).await.unwrap().unwrap();
+        }
+    }
+    ("device-entry-missing", 2)
+}
+
 async fn map_entry_without_device(on: &TestStore) -> Damage {
     let device = sample_device("no device", "phone", 3, NOW_MS);
     on.make_device(&device).await;
@@ -311,12 +362,15 @@ async fn foreign_types(on: &TestStore) -> Damage {
     let ids = ['o', 'd'].map(|kind| id_key(on, kind, on.mint("foreign").id));
     let users = ['u', 'v', 'a', 'e', 'k'].map(|kind| user_key(on, kind, "of another type"));
     let object = object_key(on, "of another type");
-    let alias = put_alias(on, "of another type").await;
+    let alias = put_alias(on, "of another type");
     run(on, "DEL", &[&alias]);
     run(on, "RPUSH", &[&alias, "text"]);
     run(on, "PEXPIRE", &[&alias, &ttl_ms]);
     ids.iter().chain(&users).chain([&object]).for_each(|key| run(on, "SET", &[key, "text", "PX", &ttl_ms]));
-    ("foreign-type", 10)
+    let entries = UuidDigest::of("of another type");
+    let entries = format!("{}g:{{{}}}:{}", on.prefix(), entries.hash_tag(), entries.name());
+    run(on, "SET", &[&entries, "text", "PX", &ttl_ms]);
+    ("foreign-type", 11)
 }
 
 async fn corrupt_event(on: &TestStore) -> Damage {

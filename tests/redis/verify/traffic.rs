@@ -12,6 +12,7 @@ use doorward::{Clock, Token, TokenChange};
 
 use super::support::*;
 use crate::common::devices::{login_of, sample_device};
+use crate::common::imported_devices::{HASH, foreign_login, sample_import};
 use crate::common::redis::RedisServer;
 use crate::common::store::{HOUR_MS, TestStore, touch, with_objects};
 
@@ -52,6 +53,11 @@ async fn work(on: &TestStore, worker: u64) {
         let _ = on.store.make_device(&device, now_ms()).await.unwrap();
         let for_login = on.for_login(&device, now_ms());
         let _ = on.store.device_login(&login_of(&device, now_ms()), &for_login, now_ms()).await.unwrap();
+        let import = sample_import(&user, &format!("import {}", round % 7), now_ms());
+        on.store.import_device(&import, false, now_ms()).await.unwrap();
+        let login = foreign_login(&import.device, Some(HASH), now_ms());
+        let for_login = on.for_login(&import.device, now_ms());
+        let _ = on.store.device_login(&login, &for_login, now_ms()).await.unwrap();
         match round % 6 {
             0 => drop(on.store.end_takeover(id, RevokeReason::Ended, now_ms()).await.unwrap()),
             1 => {

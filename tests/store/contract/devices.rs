@@ -10,7 +10,7 @@ use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::values::OverLimit;
 
-use crate::common::devices::{DEVICE_IDLE_MS, logged_in, login_of, sample_device};
+use crate::common::devices::{DEVICE_IDLE_MS, logged_in, login_of, sample_device, secret_hash};
 use crate::common::store::{
     DAY_MS, HOUR_MS, LIMITS, NOW_MS, StoreKind, TestStore, detailed, edited, users_of_one_shard,
 };
@@ -146,7 +146,7 @@ async fn a_login_without_a_matching_device_key_is_refused(kind: StoreKind) {
     for bad in [
         DeviceLogin { uuid: "pad".into(), ..good.clone() },
         DeviceLogin { uuid: "Phone".into(), ..good.clone() },
-        DeviceLogin { secret_hash: other.secret_hash, ..good.clone() },
+        DeviceLogin { secret_hash: secret_hash(&other), ..good.clone() },
         DeviceLogin { id: other.id, ..good.clone() },
         login_of(&sample_device("alice", "phone", 2, NOW_MS), NOW_MS + 1),
     ] {

@@ -4,7 +4,7 @@ use doorward::TokenChange;
 use doorward::internals::model::event::{Actor, Event, EventFacts, EventKind};
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
-use doorward::internals::model::token::{Rotation, Texts};
+use doorward::internals::model::token::{Bars, Rotation, Texts};
 use doorward::internals::store::{Call, StoreLimits};
 use doorward::internals::token_string;
 
@@ -33,7 +33,7 @@ async fn history(on: &TestStore, user: &str, now_ms: u64) -> Vec<Event> {
 async fn every_change_is_an_event_with_actor_and_time(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = edited(on.sample("alice", NOW_MS), |c| {
-        c.is_authenticated = false;
+        c.bars = Bars::PENDING;
         c.texts = Texts::new("alice", Some("web"), Some("ldap"), None);
     });
     // 63 characters of two bytes and one of three: the 128th byte is in the middle of the last one.

@@ -1,7 +1,7 @@
 //! Rotation, the grace of old secrets, reuse of rotated-out secrets, and the second factor.
 
-use doorward::internals::model::token::RecordVerdict;
 use doorward::internals::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
+use doorward::internals::model::token::{Bars, RecordVerdict};
 use doorward::internals::store::{Outcome, Rejection};
 use doorward::internals::token_string::SecretHash;
 use doorward::{Token, TokenChange};
@@ -202,14 +202,14 @@ async fn a_revoked_or_expired_token_is_not_rotated(kind: StoreKind) {
 
 async fn a_pending_token_is_confirmed_once(kind: StoreKind) {
     let on = TestStore::open(kind).await;
-    let token = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
+    let token = edited(on.sample("alice", NOW_MS), |c| c.bars = Bars::PENDING);
     on.keep(&token, NOW_MS).await;
     assert_eq!(on.token(&token, NOW_MS).await.as_ref(), Some(&token));
     assert_eq!(verdict(&on, &token, &token.record.secret_hash, NOW_MS).await, RecordVerdict::Pending);
     assert_eq!(rotate(&on, &token, 1, NOW_MS).await, Err(Rejection::Pending));
     assert_eq!(verdict(&on, &token, &token.record.secret_hash, NOW_MS).await, RecordVerdict::Pending);
 
-    let confirmed = edited(token.clone(), |c| c.is_authenticated = true);
+    let confirmed = edited(token.clone(), |c| c.bars = Bars::NONE);
     for _ in 0..2 {
         let changed = on.store.change(token.record.id, &TokenChange::confirming(), NOW_MS + 1).await;
         assert_eq!(changed.unwrap(), Ok(confirmed.clone()));

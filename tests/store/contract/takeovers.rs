@@ -4,7 +4,7 @@ use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::{
     ActiveTakeover, EndedTakeover, MAX_TAKEOVERS_PER_TOKEN, NewTakeover, Takeover,
 };
-use doorward::internals::model::token::Rotation;
+use doorward::internals::model::token::{Bars, Rotation};
 use doorward::internals::store::Rejection;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string;
@@ -99,7 +99,7 @@ async fn a_new_takeover_replaces_the_current_one(kind: StoreKind) {
 async fn a_refused_takeover_changes_nothing(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     let token = on.issue("alice", NOW_MS).await;
-    let pending = edited(on.sample("alice", NOW_MS), |c| c.is_authenticated = false);
+    let pending = edited(on.sample("alice", NOW_MS), |c| c.bars = Bars::PENDING);
     on.keep(&pending, NOW_MS).await;
     let gone = on.issue("alice", NOW_MS).await;
     on.revoke(&gone, NOW_MS).await;
@@ -160,7 +160,7 @@ async fn a_takeover_ends_at_its_limit_or_its_tokens_expiry(kind: StoreKind) {
     assert_eq!(of_token(&on, &token, at_ms + 1).await, [over(short, at_ms)], "an end that came too late");
 
     // An access renews the token.
-    let token = on.issue("dave", NOW_MS).await;
+    let token = on.issue_renewable("dave", NOW_MS).await;
     let long = start(&on, &new(&on, &token, "erin", NOW_MS + DAY_MS), NOW_MS).await;
     on.touch(&token, NOW_MS + 1, Some(NOW_MS + 2 * HOUR_MS)).await;
     let expired_ms = NOW_MS + 2 * HOUR_MS;

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use doorward::internals::foreign::UuidDigest;
+use doorward::internals::model::device_import::MAX_USERS_PER_UUID;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS};
 use doorward::internals::store::walk::WALK_LEASE_MS;
@@ -32,6 +34,9 @@ const REVOKED: u64 = 1 << 50;
 const OLDEST: i64 = -(1 << 51);
 /// The minimum number of expired entries of each kind that one write prunes.
 const PRUNED: usize = 8;
+/// Flags of a token.
+const ACTIVE: u64 = 1;
+const LOCKED: u64 = 32;
 const LOCATOR_CHARS: usize = 14;
 /// A hash of 16 bytes and a deadline of 13 digits.
 const PREVIOUS_BYTES: usize = 29;
@@ -44,7 +49,7 @@ pub struct Moment {
     pub now_ms: u64,
     /// Whether Redis's TTLs follow the manual clock. Otherwise expired data stays until an operation prunes it.
     pub ttls_run: bool,
-    /// The latest possible expiry of each token.
+    /// The latest expiry that was ever possible for each token.
     pub ends_ms: BTreeMap<TokenId, u64>,
     /// The tokens that were removed from each object within a minute of being added: these entries stay.
     pub taken_away: HashSet<(RelatedObject, TokenId)>,
@@ -65,12 +70,11 @@ impl Snapshot {
     /// Checks all keys; `earlier` is the snapshot before the last step.
     pub fn check(&self, earlier: &Self, at: &Moment) -> Outcome {
         for (name, key) in &self.0 {
-            if name.ends_with(":cutoffs") {
-                prop_assert!(key.ttl_ms == -1, "{} expires", name);
-                continue;
-            }
-            prop_assert!(key.ttl_ms > 0, "{} stays for ever", name);
+            // A lock lasts until it is removed, as does a cut-off.
+            let is_permanent = name.as_bytes()[0] == b'l' || name.ends_with(":cutoffs");
+            prop_assert_eq!(is_permanent, key.ttl_ms < 0, "{} has the TTL {}", name, key.ttl_ms);
             match name.as_bytes()[0] {
+                b'l' => {}
                 b't' => self.check_token(key, earlier, at)?,
                 b'u' => self.check_user(key, earlier, at)?,
                 b'o' => self.check_history(key, at)?,
@@ -78,6 +82,7 @@ impl Snapshot {
                 b'v' => self.check_taken_over(key, earlier, at)?,
                 b'd' => self.check_device(key, at)?,
                 b'k' => self.check_devices(key, earlier, at)?,
+                b'g' => self.check_imported_devices(key, at)?,
                 b'f' => check_alias(key)?,
                 b'r' => self.check_object(key, earlier, at)?,
                 b'e' => prop_assert!(key.ttl_ms as u64 <= LIMITS.event_retention_ms, "{}", name),
@@ -95,6 +100,8 @@ impl Snapshot {
         for (name, key) in &self.0 {
             let is_of_user = match name.as_bytes()[0] {
                 b't' | b'o' | b'd' => field(key, "u") == Some(user.as_bytes()),
+                // A lock outlives an erasure.
+                b'l' => false,
                 _ => rest(key) == user,
             };
             prop_assert!(!is_of_user, "{} is left", name);
@@ -106,6 +113,9 @@ impl Snapshot {
         let name = &key.name;
         fits(key, kept_until(key) + LIMITS.stale_grace_ms, at)?;
         prop_assert_eq!(is_active(key), field(key, "e").is_none(), "{}", name);
+        let lock = sibling(key, 'l', &string(field(key, "u").unwrap()));
+        let is_locked = is_active(key) && self.0.contains_key(&lock);
+        prop_assert_eq!(has_flag(key, LOCKED), is_locked, "{}", name);
         let index = self.entries_of(&sibling(key, 'u', &string(field(key, "u").unwrap())), token_entry);
         prop_assert!(index.contains_key(rest(key)), "no index names {}", name);
 
@@ -223,7 +233,22 @@ impl Snapshot {
         let map = self.entries_of(&sibling(key, 'k', &string(field(key, "u").unwrap())), device_entry);
         let entry = format!("{} {}", string(field(key, "i").unwrap()), rest(key));
         prop_assert_eq!(map.get(&entry), Some(&expires_at_ms), "{}", &key.name);
+        let is_imported = number(field(key, "f").unwrap()) & 2 != 0;
+        prop_assert!(is_imported || field(key, "g").is_none(), "{} keeps an imported hash", &key.name);
+        if is_imported {
+            let digest = UuidDigest::of(&string(field(key, "i").unwrap()));
+            let entries = self.entries_of(&name_of('g', digest.hash_tag(), &digest.name()), scored);
+            let until_ms = entries.get(&token_id(key).to_string());
+            prop_assert!(until_ms.is_some_and(|ms| *ms >= expires_at_ms), "no entry names {}", &key.name);
+        }
         Ok(())
+    }
+
+    /// An entry may name a key that is gone: it keeps it from being imported again.
+    fn check_imported_devices(&self, key: &RawKey, at: &Moment) -> Outcome {
+        let entries = entries(key, scored);
+        prop_assert!(entries.len() <= MAX_USERS_PER_UUID, "{}", &key.name);
+        fits(key, entries.into_values().max().unwrap_or_default(), at)
     }
 
     fn check_devices(&self, key: &RawKey, earlier: &Self, at: &Moment) -> Outcome {
@@ -253,9 +278,11 @@ impl Snapshot {
                 prop_assert!(is_active(record), "{} still names {}, which is revoked", &key.name, id);
             }
             let until_ms = score / ENTRY_CYCLE * 1000;
-            prop_assert_eq!(
-                until_ms,
-                (at.ends_ms[&token] + LIMITS.stale_grace_ms).next_multiple_of(1000),
+            // A shorter life leaves the entry as it was.
+            let grace_ms = |end_ms: u64| (end_ms + LIMITS.stale_grace_ms).next_multiple_of(1000);
+            let needed_ms = record.map_or(0, |record| grace_ms(end_of(record)));
+            prop_assert!(
+                (needed_ms..=grace_ms(at.ends_ms[&token])).contains(&until_ms),
                 "{} about {}",
                 &key.name,
                 id
@@ -354,8 +381,18 @@ fn kept_until(token: &RawKey) -> u64 {
     }
 }
 
+/// Returns the absolute end of a token.
+fn end_of(token: &RawKey) -> u64 {
+    let (_, ends_at_ms, _): (u64, u64, Option<String>) = unpack(field(token, "i").unwrap());
+    ends_at_ms
+}
+
+fn has_flag(token: &RawKey, flag: u64) -> bool {
+    number(field(token, "f").unwrap()) & flag != 0
+}
+
 fn is_active(token: &RawKey) -> bool {
-    number(field(token, "f").unwrap()) & 1 != 0
+    has_flag(token, ACTIVE)
 }
 
 /// Returns until when the takeovers of a token are kept. The names of their fields are locators.

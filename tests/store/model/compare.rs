@@ -1,9 +1,11 @@
 //! Compares everything that both stores return.
 
+use doorward::internals::foreign::UuidDigest;
 use proptest::prelude::*;
 
 use super::values::*;
 use super::world::World;
+use crate::common::imports::digest_of;
 use crate::common::store::TestStore;
 
 impl World {
@@ -13,6 +15,8 @@ impl World {
             let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
             let redis = self.redis.store.user_tokens(user, self.now_ms).await.unwrap();
             prop_assert_eq!(memory, redis, "the listing of {}", user);
+            let memory = self.memory.store.is_locked(user).await.unwrap();
+            prop_assert_eq!(memory, self.redis.store.is_locked(user).await.unwrap(), "the lock of {}", user);
             let memory = self.memory.store.user_devices(user, self.now_ms).await.unwrap();
             let redis = self.redis.store.user_devices(user, self.now_ms).await.unwrap();
             prop_assert_eq!(memory, redis, "the devices of {}", user);
@@ -32,6 +36,18 @@ impl World {
             cutoffs
         });
         prop_assert_eq!(memory.await, redis.await, "the cut-offs");
+        for uuid in UUIDS {
+            let digest = UuidDigest::of(uuid);
+            let memory = self.memory.store.foreign_devices(&digest, self.now_ms).await.unwrap();
+            let redis = self.redis.store.foreign_devices(&digest, self.now_ms).await.unwrap();
+            prop_assert_eq!(memory, redis, "the imported devices of {}", uuid);
+        }
+        for string in STRINGS {
+            let digest = digest_of(string);
+            let memory = self.memory.alias(&digest, self.now_ms).await;
+            let redis = self.redis.alias(&digest, self.now_ms).await;
+            prop_assert_eq!(memory, redis, "the alias of {}", string);
+        }
         if self.lists_objects {
             self.compare_objects().await?;
         }

@@ -4,7 +4,8 @@ use doorward::TokenChange;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use proptest::prelude::*;
 
-use super::values::{CUTOFFS, OBJECTS, USERS, UUIDS};
+use super::values::{CUTOFFS, OBJECTS, STRINGS, USERS, UUIDS};
+use crate::common::store::MINUTE_MS;
 
 /// The operations. All times are whole minutes, so the manual clock hits every deadline exactly. And no TTL, which
 /// Redis counts in real time, is shorter than a case takes.
@@ -16,6 +17,15 @@ pub enum Op {
         lifetime_min: u64,
         is_authenticated: bool,
         objects: Vec<usize>,
+    },
+    /// Imports one of a few foreign strings.
+    Import {
+        user: usize,
+        string: usize,
+        idle_min: u64,
+        lifetime_min: u64,
+        objects: Vec<usize>,
+        is_dry: bool,
     },
     /// Accesses some minutes ago, written in one batch now.
     Touch(Vec<Access>),
@@ -29,6 +39,10 @@ pub enum Op {
     },
     EraseUser {
         user: usize,
+    },
+    Lock {
+        user: usize,
+        is_locked: bool,
     },
     Relate {
         token: usize,
@@ -86,10 +100,36 @@ pub enum CutoffOp {
 /// The operations on device keys, which are numbered as tokens are.
 #[derive(Clone, Debug)]
 pub enum DeviceOp {
-    Make { user: usize, uuid: usize, idle_min: u64 },
-    Change { device: usize, is_active: Option<bool>, name: Option<Option<String>> },
-    Remove { device: usize },
-    LogIn { device: usize, uuid: Option<usize>, idle_min: u64 },
+    Make {
+        user: usize,
+        uuid: usize,
+        idle_min: u64,
+    },
+    Change {
+        device: usize,
+        is_active: Option<bool>,
+        name: Option<Option<String>>,
+    },
+    Rotate {
+        device: usize,
+    },
+    Remove {
+        device: usize,
+    },
+    /// Imports a key whose login token is always the same.
+    Import {
+        user: usize,
+        uuid: usize,
+        idle_min: u64,
+        is_dry: bool,
+    },
+    /// `verifies`: of an imported key, the node has verified the login token by the imported hash.
+    LogIn {
+        device: usize,
+        uuid: Option<usize>,
+        idle_min: u64,
+        verifies: bool,
+    },
 }
 
 /// Tokens are counted back from the newest, which is 1, wrapping around; 0 is an unknown one.
@@ -116,11 +156,13 @@ pub fn op() -> impl Strategy<Value = Op> {
                 objects,
             }
         ),
+        3 => import(),
         4 => prop::collection::vec(access(), 1..4).prop_map(Op::Touch),
         3 => (some(), change()).prop_map(|(token, change)| Op::Change { token, change }),
         1 => (user(), prop::option::of(some()))
             .prop_map(|(user, except)| Op::EndUser { user, except }),
         1 => user().prop_map(|user| Op::EraseUser { user }),
+        2 => (user(), any::<bool>()).prop_map(|(user, is_locked)| Op::Lock { user, is_locked }),
         2 => (some(), 0..OBJECTS.len(), prop::bool::weighted(0.3))
             .prop_map(|(token, object, undo)| Op::Relate { token, object, undo }),
         1 => (0..OBJECTS.len()).prop_map(|object| Op::EndObject { object }),
@@ -134,6 +176,22 @@ pub fn op() -> impl Strategy<Value = Op> {
         2 => cutoff_op().prop_map(Op::Cutoff),
         4 => prop_oneof![3 => 1..5_u64, 1 => Just(60_u64), 1 => 30..150_u64].prop_map(Op::AdvanceMin),
     ]
+}
+
+/// Mostly for the first user, so that strings are imported again, and for another user.
+fn import() -> impl Strategy<Value = Op> {
+    let objects = prop::sample::subsequence((0..OBJECTS.len()).collect::<Vec<_>>(), 0..=OBJECTS.len());
+    let lifetime = prop_oneof![1 => 1..5_u64, 4 => 30..150_u64];
+    (user(), 0..STRINGS.len(), 1..150_u64, lifetime, objects, prop::bool::weighted(0.1)).prop_map(
+        |(user, string, idle_min, lifetime_min, objects, is_dry)| Op::Import {
+            user,
+            string,
+            idle_min,
+            lifetime_min,
+            objects,
+            is_dry,
+        },
+    )
 }
 
 /// The number of a token or device key: mostly a new one, so that many operations use it before it expires.
@@ -153,9 +211,13 @@ fn device_op(minutes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value
             .prop_map(|(user, uuid, idle_min)| DeviceOp::Make { user, uuid, idle_min }),
         2 => (some(), any::<Option<bool>>(), name)
             .prop_map(|(device, is_active, name)| DeviceOp::Change { device, is_active, name }),
+        1 => (some()).prop_map(|device| DeviceOp::Rotate { device }),
         1 => (some()).prop_map(|device| DeviceOp::Remove { device }),
-        4 => (some(), prop::option::weighted(0.1, 0..UUIDS.len()), minutes)
-            .prop_map(|(device, uuid, idle_min)| DeviceOp::LogIn { device, uuid, idle_min }),
+        3 => (user(), 0..UUIDS.len(), minutes.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(user, uuid, idle_min, is_dry)| DeviceOp::Import { user, uuid, idle_min, is_dry }),
+        4 => (some(), prop::option::weighted(0.1, 0..UUIDS.len()), minutes, prop::bool::weighted(0.7)).prop_map(
+            |(device, uuid, idle_min, verifies)| DeviceOp::LogIn { device, uuid, idle_min, verifies }
+        ),
     ]
 }
 
@@ -176,13 +238,21 @@ fn access() -> impl Strategy<Value = Access> {
         .prop_map(|(token, ago_min, renews, chain_min)| Access { token, ago_min, renews, chain_min })
 }
 
+fn minutes(minutes: u64) -> u64 {
+    minutes * MINUTE_MS
+}
+
 fn change() -> impl Strategy<Value = TokenChange> {
     let slug = prop::option::of(prop::option::of("[a-z_-]{1,3}"));
-    (slug, any::<Option<bool>>(), any::<Option<bool>>(), any::<bool>(), any::<bool>()).prop_map(
-        |(auth_slug, allowed_cookie, allowed_header, confirm, end)| TokenChange {
+    let time = || prop::option::weighted(0.3, prop_oneof![1..5_u64, 30..150_u64].prop_map(minutes));
+    let flags = (any::<Option<bool>>(), any::<Option<bool>>());
+    (slug, flags, time(), time(), any::<bool>(), prop::bool::weighted(0.3)).prop_map(
+        |(auth_slug, (allowed_cookie, allowed_header), idle_ms, lifetime_ms, confirm, end)| TokenChange {
             auth_slug,
             allowed_cookie,
             allowed_header,
+            idle_ms,
+            lifetime_ms,
             confirm,
             revoke: end.then_some(RevokeReason::Ended),
             ..TokenChange::default()

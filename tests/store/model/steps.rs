@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use doorward::internals::model::cutoff::{CutoffName, CutoffStep};
-use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoginSecret};
+use doorward::internals::model::import::{ImportOutcome, NewImport};
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::rotation::{PreviousSecret, Rotation};
-use doorward::internals::model::token::{RecordVerdict, RelatedObject, Texts, Touch};
+use doorward::internals::model::token::{Bars, RecordVerdict, RelatedObject, Texts, Touch};
 use doorward::internals::store::{Outcome, Store};
 use doorward::internals::token_string;
 use doorward::internals::token_string::TokenId;
@@ -20,7 +21,9 @@ use super::ops::{Access, CutoffOp, DeviceOp, Op};
 use super::values::*;
 use super::world::{World, counted_back};
 use crate::common::devices::{login_of, sample_device};
-use crate::common::store::{MINUTE_MS, detailed, edited, touch, with_idle, with_objects};
+use crate::common::imported_devices as devices;
+use crate::common::imports::sample_import;
+use crate::common::store::{DAY_MS, MINUTE_MS, detailed, edited, touch, with_idle, with_objects};
 
 impl World {
     pub async fn apply(&mut self, op: &Op) -> Result<(), TestCaseError> {
@@ -30,6 +33,12 @@ impl World {
                 let (idle_ms, lifetime_ms) = (*idle_min * MINUTE_MS, *lifetime_min * MINUTE_MS);
                 let objects = objects.iter().map(|n| object(*n)).collect();
                 self.issue(USERS[*user], [idle_ms, lifetime_ms], *is_authenticated, objects).await?;
+            }
+            Op::Import { user, string, idle_min, lifetime_min, objects, is_dry } => {
+                let (idle_ms, lifetime_ms) = (*idle_min * MINUTE_MS, *lifetime_min * MINUTE_MS);
+                let objects = objects.iter().map(|n| object(*n)).collect();
+                let (user, string) = (USERS[*user], STRINGS[*string]);
+                self.import((user, string), [idle_ms, lifetime_ms], objects, *is_dry).await?;
             }
             Op::Rotate { token, grace_min, tabs } => self.rotate(*token, *grace_min, *tabs).await?,
             Op::Present { token, secret } => self.present(*token, *secret).await?,
@@ -49,8 +58,12 @@ impl World {
                 }
             }
             Op::Change { token, change } => {
-                let [memory, redis] = self.change(self.token(*token).record.id, change).await;
-                prop_assert_eq!(memory, redis);
+                let id = self.token(*token).record.id;
+                let [memory, redis] = self.change(id, change).await;
+                prop_assert_eq!(&memory, &redis);
+                if let Ok(token) = memory {
+                    self.note_end(id, token.record.ends_at_ms);
+                }
             }
             Op::EndUser { user, except } => {
                 let except = except.map(|number| self.token(number).record.id);
@@ -62,6 +75,11 @@ impl World {
                     on.store.erase_user(USERS[*user], self.now_ms).await.unwrap();
                 }
                 Snapshot::of(&self.redis).check_erased(USERS[*user])?;
+            }
+            Op::Lock { user, is_locked } => {
+                let memory = self.memory.store.set_lock(USERS[*user], *is_locked, self.now_ms).await.unwrap();
+                let redis = self.redis.store.set_lock(USERS[*user], *is_locked, self.now_ms).await.unwrap();
+                prop_assert_eq!(memory, redis);
             }
             Op::Device(op) => self.apply_to_device(op).await?,
             Op::Cutoff(op) => self.apply_to_cutoff(op).await?,
@@ -101,16 +119,39 @@ impl World {
                 let changed = memory.change_device(&user, &uuid, &change, now_ms).await.unwrap();
                 prop_assert_eq!(changed, redis.change_device(&user, &uuid, &change, now_ms).await.unwrap());
             }
+            DeviceOp::Rotate { device: number } => {
+                let at = self.devices.len() - 1 - number % self.devices.len();
+                let DeviceKey { id, user, uuid, .. } = self.devices[at].clone();
+                // A secret of another key, which this one has not had.
+                let hash = self.memory.mint(&user).hash;
+                let rotated = memory.rotate_device((&user, &uuid), (id, &hash), now_ms).await.unwrap();
+                let redis = redis.rotate_device((&user, &uuid), (id, &hash), now_ms).await.unwrap();
+                prop_assert_eq!(&rotated, &redis);
+                if rotated.is_ok() {
+                    self.devices[at].secret = LoginSecret::Native(hash);
+                }
+            }
             DeviceOp::Remove { device: number } => {
                 let DeviceKey { user, uuid, .. } = device(number);
                 let removed = memory.remove_device(&user, &uuid, now_ms).await.unwrap();
                 prop_assert_eq!(removed, redis.remove_device(&user, &uuid, now_ms).await.unwrap());
             }
-            DeviceOp::LogIn { device: number, uuid, idle_min } => {
+            DeviceOp::Import { user, uuid, idle_min, is_dry } => {
+                let mut new = devices::sample_import(USERS[*user], UUIDS[*uuid], now_ms);
+                new.device.expires_at_ms = now_ms + idle_min * MINUTE_MS;
+                let imported = memory.import_device(&new, *is_dry, now_ms).await.unwrap();
+                prop_assert_eq!(imported, redis.import_device(&new, *is_dry, now_ms).await.unwrap());
+                self.devices.insert(self.devices.len() - 1, new.device);
+            }
+            DeviceOp::LogIn { device: number, uuid, idle_min, verifies } => {
                 let mut device = device(number);
                 device.uuid = uuid.map_or(device.uuid, |other| UUIDS[other].to_owned());
                 let expires_at_ms = now_ms + idle_min * MINUTE_MS;
-                let login = DeviceLogin { expires_at_ms, ..login_of(&device, now_ms) };
+                let login = match device.secret {
+                    LoginSecret::Native(_) => login_of(&device, now_ms),
+                    _ => devices::foreign_login(&device, verifies.then_some(devices::HASH), now_ms),
+                };
+                let login = DeviceLogin { expires_at_ms, ..login };
                 let token = self.memory.for_login(&device, now_ms);
                 let done = memory.device_login(&login, &token, now_ms).await.unwrap();
                 prop_assert_eq!(&done, &redis.device_login(&login, &token, now_ms).await.unwrap());
@@ -176,7 +217,7 @@ impl World {
         token = edited(token, |c| {
             c.ends_at_ms = ends_at_ms;
             c.expires_at_ms = c.expires_at_ms.min(ends_at_ms);
-            c.is_authenticated = is_authenticated;
+            c.bars = Bars::NONE.with(Bars::PENDING, !is_authenticated);
         });
         for object in &related_objects {
             self.note_related(token.record.id, object.clone(), false);
@@ -193,6 +234,38 @@ impl World {
         let redis = self.redis.store.issue(&token, self.now_ms).await.unwrap();
         self.tokens.insert(self.tokens.len() - 1, token);
         prop_assert_eq!(memory, redis);
+        Ok(())
+    }
+
+    pub async fn import(
+        &mut self,
+        (user, string): (&str, &str),
+        [idle_ms, lifetime_ms]: [u64; 2],
+        related_objects: Vec<RelatedObject>,
+        is_dry: bool,
+    ) -> Result<(), TestCaseError> {
+        let mut import = sample_import(&self.memory, user, string, self.now_ms);
+        // Where TTLs do not run, Redis keeps an alias for ever: so does a long life in memory.
+        let ends_at_ms = self.now_ms + if self.ttls_run { lifetime_ms } else { 30 * DAY_MS };
+        import.token = edited(import.token, |record| {
+            record.idle_ms = idle_ms;
+            record.ends_at_ms = ends_at_ms;
+            record.expires_at_ms = ends_at_ms.min(self.now_ms + idle_ms);
+        });
+        import.token = with_objects(import.token, related_objects);
+        let imports = [import];
+        let memory = self.memory.store.import(&imports, is_dry, self.now_ms).await.unwrap();
+        let redis = self.redis.store.import(&imports, is_dry, self.now_ms).await.unwrap();
+        prop_assert_eq!(&memory, &redis);
+        let [NewImport { token, .. }] = imports;
+        if memory == [ImportOutcome::Imported] && !is_dry {
+            let id = token.record.id;
+            for object in &token.details.related_objects {
+                self.note_related(id, object.clone(), false);
+            }
+            self.secrets.insert(id, vec![token.record.secret_hash]);
+            self.tokens.insert(self.tokens.len() - 1, token);
+        }
         Ok(())
     }
 

@@ -11,6 +11,9 @@ pub const USERS: [&str; 3] = ["alice", "bob}:{", "ü"];
 pub const CUTOFFS: [&str; 3] = ["all", "backend:ü", "slug:s"];
 pub const UUIDS: [&str; 3] = ["phone", "é", "-="];
 
+/// Foreign strings to import.
+pub const STRINGS: [&str; 3] = ["a", "b", "c"];
+
 pub const OBJECTS: [&str; 2] = ["7", "ü"];
 
 /// Low, so that logins evict older tokens, and revoked tokens outlive some live ones but not others.

@@ -30,6 +30,8 @@ pub struct World {
     pub secrets: HashMap<TokenId, Vec<SecretHash>>,
     /// The created or requested device keys, and last an unknown one.
     pub devices: Vec<DeviceKey>,
+    /// The latest end that each token had after a change of its lifetime.
+    pub moved_ends_ms: HashMap<TokenId, u64>,
     /// When each token last was to be related to each object, and the pairs that were separated within a minute after
     /// that.
     pub related_ms: HashMap<(RelatedObject, TokenId), u64>,
@@ -59,6 +61,7 @@ impl World {
             tokens,
             secrets,
             devices,
+            moved_ends_ms: HashMap::new(),
             related_ms: HashMap::new(),
             taken_away: HashSet::new(),
             snapshot,
@@ -78,7 +81,10 @@ impl World {
     }
 
     pub fn audit(&mut self) -> Result<(), TestCaseError> {
-        let ends_ms = self.tokens.iter().map(|token| (token.record.id, token.record.ends_at_ms));
+        let ends_ms = self.tokens.iter().map(|token| {
+            let (id, at_issue_ms) = (token.record.id, token.record.ends_at_ms);
+            (id, self.moved_ends_ms.get(&id).map_or(at_issue_ms, |moved_ms| at_issue_ms.max(*moved_ms)))
+        });
         let (ends_ms, taken_away) = (ends_ms.collect(), self.taken_away.clone());
         let at = Moment { now_ms: self.now_ms, ttls_run: self.ttls_run, ends_ms, taken_away };
         let earlier = std::mem::replace(&mut self.snapshot, Snapshot::of(&self.redis));
@@ -101,6 +107,12 @@ impl World {
             report.incomplete
         );
         Ok(())
+    }
+
+    /// Entries of related objects reach to the latest end that the token ever had.
+    pub fn note_end(&mut self, id: TokenId, ends_at_ms: u64) {
+        let latest_ms = self.moved_ends_ms.entry(id).or_default();
+        *latest_ms = ends_at_ms.max(*latest_ms);
     }
 
     /// A reverse-index entry less than a minute old stays when the object is removed from the token.

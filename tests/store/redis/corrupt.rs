@@ -7,7 +7,7 @@ use doorward::internals::model::token::Texts;
 use doorward::internals::token_string::HashTag;
 use doorward::{StoreError, Token, TokenChange};
 
-use crate::common::devices::{login_of, sample_device};
+use crate::common::devices::{login_of, sample_device, secret_hash};
 use crate::common::store::{
     HOUR_MS, NOW_MS, StoreKind, TestStore, edited, raw_connection, touch, with_objects,
 };
@@ -215,6 +215,12 @@ async fn a_corrupt_device_key_is_never_reported_as_absent() {
         assert_corrupt(field, on.store.change_device(&user, "phone", &change, NOW_MS).await);
         let same = on.store.make_device(&sample_device(&user, "phone", 1, NOW_MS), NOW_MS).await;
         assert_corrupt(field, same);
+        // A new secret mends a key without one.
+        if field != "h" {
+            let hash = secret_hash(&device);
+            let rotated = on.store.rotate_device((&user, "phone"), (device.id, &hash), NOW_MS);
+            assert_corrupt(field, rotated.await);
+        }
         if "uihxf".contains(field) {
             let token = on.for_login(&device, NOW_MS);
             let login = on.store.device_login(&login_of(&device, NOW_MS), &token, NOW_MS).await;

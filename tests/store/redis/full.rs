@@ -30,7 +30,11 @@ async fn assert_all_but_issue_works(on: &TestStore, tokens: &[doorward::Token; 3
 async fn issue_three(on: &TestStore) -> [doorward::Token; 3] {
     assert_eq!(on.store.shared_token_key("a key").await.unwrap(), "a key");
     on.store.probe().await.unwrap();
-    [on.issue("alice", NOW_MS).await, on.issue("alice", NOW_MS).await, on.issue("alice", NOW_MS).await]
+    [
+        on.issue_renewable("alice", NOW_MS).await,
+        on.issue("alice", NOW_MS).await,
+        on.issue("alice", NOW_MS).await,
+    ]
 }
 
 #[tokio::test]

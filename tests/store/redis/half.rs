@@ -12,7 +12,7 @@ use doorward::internals::model::token::Rotation;
 use doorward::internals::token_string;
 use doorward::{Entropy, StoreError, Token, TokenChange};
 
-use crate::common::devices::{login_of, sample_device};
+use crate::common::devices::{login_of, sample_device, secret_hash};
 use crate::common::redis::RedisServer;
 use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, TestStore, raw_connection, touch, with_objects};
 
@@ -91,6 +91,11 @@ impl<'a> Scene<'a> {
         let inactive = DeviceChange { is_active: Some(false), name: Some(Some("a name".into())) };
         let rotation = Rotation { hash: self.on.mint("alice").hash, grace_ms: 1000 };
         let rotation = TokenChange { rotate: Some(rotation), ..TokenChange::default() };
+        let times = TokenChange {
+            idle_ms: Some(3 * HOUR_MS),
+            lifetime_ms: Some(60 * DAY_MS),
+            ..TokenChange::default()
+        };
         let slug = Some(Some("slug".into()));
         let end = TokenChange {
             auth_slug: slug,
@@ -108,10 +113,16 @@ impl<'a> Scene<'a> {
         self.step("takeover", store.start_takeover(&second, now_ms)).await;
         self.step("end of a takeover", store.end_takeover(id, RevokeReason::Ended, now_ms)).await;
         self.step("another takeover", store.start_takeover(&third, now_ms)).await;
+        self.step("lock", store.set_lock("alice", true, now_ms)).await;
+        self.step("unlock", store.set_lock("alice", false, now_ms)).await;
+        self.step("other times", store.change(id, &times, now_ms)).await;
         self.step("rotation", store.change(id, &rotation, now_ms)).await;
         self.step("device login", store.device_login(&login, &by_device, now_ms)).await;
         self.step("device", store.make_device(&tablet, now_ms)).await;
         if all {
+            let hash = secret_hash(&device);
+            let of = (device.id, &hash);
+            self.step("device rotation", store.rotate_device(("alice", "phone"), of, now_ms)).await;
             self.step("device change", store.change_device("alice", "phone", &inactive, now_ms)).await;
             self.step("device removal", store.remove_device("alice", "phone", now_ms)).await;
         }
@@ -143,9 +154,9 @@ async fn a_missing_permission_leaves_no_partial_write() {
     let commands = commands_of_scripts().into_iter().map(|name| (format!("-{name}"), name));
     let channel = ("resetchannels".to_owned(), "PUBLISH".to_owned());
     let only = |kinds: &str| kinds.chars().map(|kind| format!(" ~dw:{kind}:*")).collect::<String>();
-    let kinds = "tueodka"
+    let kinds = "tueodkal"
         .chars()
-        .map(|kind| (format!("resetkeys{}", only(&"tueodkarvm".replace(kind, ""))), String::new()));
+        .map(|kind| (format!("resetkeys{}", only(&"tueodkarvml".replace(kind, ""))), String::new()));
     let read_only = ("resetkeys %R~dw:*".to_owned(), String::new());
     for (rules, named) in commands.chain([channel, read_only]).chain(kinds) {
         server.cli(&["FLUSHALL"]);

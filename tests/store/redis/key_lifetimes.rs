@@ -149,7 +149,7 @@ async fn an_expired_token_is_kept_for_the_stale_grace() {
     let limits = StoreLimits { stale_grace_ms: HOUR_MS, ..LIMITS };
     let keys = Keys(TestStore::open_with(StoreKind::RedisTcp, limits).await);
     let on = &keys.0;
-    let short = on.issue("alice", NOW_MS).await;
+    let short = on.issue_renewable("alice", NOW_MS).await;
     keys.assert(2 * HOUR_MS, &[(&short, 2 * HOUR_MS)]);
     on.touch(&short, NOW_MS, Some(NOW_MS + 2 * HOUR_MS)).await;
     keys.assert(3 * HOUR_MS, &[(&short, 3 * HOUR_MS)]);

@@ -37,7 +37,7 @@ impl Keys {
 async fn each_operation_leaves_the_right_keys(kind: StoreKind) {
     let keys = Keys(TestStore::open(kind).await);
     let on = &keys.0;
-    let short = on.issue("al}i{ce", NOW_MS).await;
+    let short = on.issue_renewable("al}i{ce", NOW_MS).await;
     keys.assert(HOUR_MS, &[(&short, HOUR_MS)]);
     let long = on.issue_idle("al}i{ce", 3 * HOUR_MS, NOW_MS).await;
     keys.assert(3 * HOUR_MS, &[(&short, HOUR_MS), (&long, 3 * HOUR_MS)]);

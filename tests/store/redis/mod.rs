@@ -7,6 +7,7 @@ mod erasures;
 mod footprint;
 mod full;
 mod half;
+mod imports;
 mod key_lifetimes;
 mod keys;
 mod live_tokens;

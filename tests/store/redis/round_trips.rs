@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use doorward::internals::model::device_key::{DeviceChange, DeviceLogin};
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin};
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
@@ -12,7 +12,7 @@ use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string;
 use doorward::{Token, TokenChange};
 
-use crate::common::devices::{login_of, sample_device};
+use crate::common::devices::{login_of, sample_device, secret_hash};
 use crate::common::redis::RedisServer;
 use crate::common::store::{LIMITS, MINUTE_MS, NOW_MS, TestStore, raw_connection, touch, with_objects};
 
@@ -98,10 +98,15 @@ async fn each_operation_is_one_round_trip() {
     on.make_device(&other).await;
     on.log_in(&login_of(&other, NOW_MS), &other, NOW_MS).await.unwrap();
     on.store.change_device("alice", "pad", &DeviceChange::default(), NOW_MS).await.unwrap();
+    let rotate = async |device: &DeviceKey| {
+        let (of, new) = (("alice", &*device.uuid), (device.id, &secret_hash(device)));
+        on.store.rotate_device(of, new, NOW_MS).await.unwrap().unwrap();
+    };
+    rotate(&other).await;
     on.store.remove_device("alice", "pad", NOW_MS).await.unwrap();
     assert_one_script_call(&server, "make a device key", async { on.make_device(&device).await }).await;
     let unknown = DeviceLogin { id: other.id, ..login_of(&device, NOW_MS) };
-    let wrong_secret = DeviceLogin { secret_hash: other.secret_hash, ..login_of(&device, NOW_MS) };
+    let wrong_secret = DeviceLogin { secret_hash: secret_hash(&other), ..login_of(&device, NOW_MS) };
     let wrong_uuid = DeviceLogin { uuid: "pad".into(), ..login_of(&device, NOW_MS) };
     for (login, is_good) in
         [(login_of(&device, NOW_MS), true), (unknown, false), (wrong_secret, false), (wrong_uuid, false)]
@@ -115,6 +120,7 @@ async fn each_operation_is_one_round_trip() {
         on.store.change_device("alice", "phone", &DeviceChange::default(), NOW_MS).await.unwrap();
     })
     .await;
+    assert_one_script_call(&server, "rotate a device key", rotate(&device)).await;
     assert_one_script_call(&server, "remove a device key", async {
         assert!(on.store.remove_device("alice", "phone", NOW_MS).await.unwrap());
     })
@@ -197,7 +203,7 @@ async fn every_refused_login_runs_the_same_number_of_commands() {
         on.store.change_device("alice", "idle", &inactive, NOW_MS).await.unwrap();
         let good = login_of(&device, NOW_MS);
         let refused = [
-            DeviceLogin { secret_hash: idle.secret_hash, ..good.clone() },
+            DeviceLogin { secret_hash: secret_hash(&idle), ..good.clone() },
             DeviceLogin { uuid: "pad".into(), ..good },
             login_of(&idle, NOW_MS),
             login_of(&gone, NOW_MS),

@@ -5,10 +5,12 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::messages::*;
+use crate::common::foreign::{drf_string, import};
 use crate::common::http2::Http2;
 use crate::common::log_lines::all_lines;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, bearer, cookie, on_both_stores, text};
+use crate::validation_plane::support::{Secrets, base64, express, percent};
 
 #[test]
 fn a_check_gives_the_same_outcomes_as_auth() {
@@ -51,9 +53,46 @@ fn a_check_gives_the_same_outcomes_as_auth() {
         for value in ["Bearer x", &revoked, &twice, "bearer \u{ff}"] {
             assert_eq!(denied(&mut client, vec![("authorization", value)]), invalid);
         }
+        assert_eq!(server.call("PUT", "/v1/users/zo%C3%AB%201/lock", None).status, 204);
+        assert_eq!(denied(&mut client, vec![("authorization", &by_header)]), invalid);
         // A message without a request, as Envoy's TCP filter sends it.
         check_message(&mut client, &[]).assert_denied(401);
         check_message(&mut client, &field(1, "")).assert_denied(401);
+    });
+}
+
+#[test]
+fn a_foreign_string_is_checked_where_its_form_may_stand() {
+    let secrets = Secrets::new("keyboard cat");
+    let forms = format!(
+        "api:scheme=drf+header-scheme=Token,shop:scheme=express-session+cookie=sid+secret-file={}",
+        secrets.path()
+    );
+    on_both_stores(&[GRPC, ("DOORWARD_FOREIGN", &forms)], |server| {
+        let (string, session) = (drf_string(1), "0GbTPYAY8hpEK6qXq8TQQ7qSDmmyLdWj");
+        let ids =
+            [import(server, "drf", &string, "alice"), import(server, "express-session", session, "bob")];
+        let mut client = Http2::connect(server.grpc_listen());
+        let (by_header, by_cookie) =
+            (format!("Token {string}"), format!("sid={}", percent(&express("keyboard cat", session))));
+        // Twice: first looked up, then known.
+        for _ in 0..2 {
+            for (header, user, id) in [
+                (("authorization", &*by_header), "alice", &ids[0]),
+                (("cookie", &*by_cookie), "bob", &ids[1]),
+            ] {
+                let answer = check(&mut client, &Request { headers: vec![header], ..Request::default() });
+                assert_eq!(answer.identity()[..3], [user, user, text(id)]);
+            }
+        }
+        for header in [
+            ("authorization", format!("Bearer {string}")),
+            ("authorization", format!("Token {}", drf_string(2))),
+            ("cookie", format!("sid={}", express("another", session))),
+        ] {
+            let headers = vec![(header.0, &*header.1)];
+            check(&mut client, &Request { headers, ..Request::default() }).assert_denied(401);
+        }
     });
 }
 
@@ -245,4 +284,38 @@ fn grpc_is_off_by_default() {
     let server = Server::start(&[("DOORWARD_GRPC_LISTEN", &unix)]);
     assert_eq!(server.grpc_listen(), unix);
     check(&mut Http2::connect(&unix), &Request::default()).assert_denied(401);
+}
+
+/// The decision is that of `/auth`, and Envoy has joined the lines of a header.
+#[test]
+fn a_check_reads_the_places_that_the_settings_name() {
+    let settings = [
+        GRPC,
+        ("DOORWARD_HEADER_NAME", "X-Token"),
+        ("DOORWARD_HEADER_SCHEMES", "Token,none"),
+        ("DOORWARD_FURTHER_COOKIES", "sid:decoding=base64"),
+    ];
+    let server = Server::start(&settings);
+    let issued = server.issue(json!({}));
+    let token = text(&issued["token"]);
+    let mut client = Http2::connect(server.grpc_listen());
+    let (with_scheme, sid) = (format!("Token {token}"), format!("a=b; sid={}", base64(token)));
+    for headers in [
+        vec![("x-token", token)],
+        vec![("x-token", &*with_scheme), ("authorization", "Bearer x")],
+        vec![("cookie", &*sid)],
+        vec![("x-token", "Basic YTpi"), ("cookie", &*sid)],
+    ] {
+        let answer = check(&mut client, &Request { headers, ..Request::default() });
+        assert_eq!(answer.identity()[0], "alice");
+    }
+    let (twice, of_both) = (format!("{token},{token}"), format!("{with_scheme},{token}"));
+    for headers in [
+        vec![("x-token", &*twice), ("cookie", &*sid)],
+        vec![("x-token", &*of_both), ("cookie", &*sid)],
+        vec![("cookie", "sid=!")],
+        vec![("authorization", &*bearer(&issued["token"]))],
+    ] {
+        check(&mut client, &Request { headers, ..Request::default() }).assert_denied(401);
+    }
 }

@@ -1,4 +1,4 @@
-//! `/v1/users/{user}/devices`, `/v1/users/{user}/devices/{uuid}` and `/v1/devices/login`.
+//! `/v1/users/{user}/devices`, `/v1/users/{user}/devices/{uuid}`, its `/rotate`, and `/v1/devices/login`.
 
 use hyper::StatusCode;
 
@@ -10,7 +10,7 @@ use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::input::{boolean, parsed, text, user_agent};
 use crate::server::admin::paging::Page;
 use crate::server::json::device::DeviceJson;
-use crate::server::json::made_device::MadeDeviceJson;
+use crate::server::json::made_device::{MadeDeviceJson, RotatedDeviceJson};
 use crate::server::transport::response::{empty, json};
 use crate::service::NewDevice;
 
@@ -66,6 +66,17 @@ pub async fn change(mut call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     entry.fields = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect();
     let device = service.change_device(&user, &uuid, &change, call.actor).await?;
     Ok(json(StatusCode::OK, &DeviceJson::of(&device)))
+}
+
+/// Gives a device key a new login token: 200, the device key with its login token, which is shown only here.
+pub async fn rotate(mut call: AdminCall<'_>, _: &mut AuditEntry) -> Answer {
+    let service = call.service();
+    let mut fields = call.input.optional_json().await?;
+    let user = call.params.user(&mut fields)?;
+    let uuid = call.params.uuid(&mut fields)?;
+    fields.finish()?;
+    let rotated = service.rotate_device(&user, &uuid, call.actor).await?;
+    Ok(json(StatusCode::OK, &RotatedDeviceJson::of(&rotated)))
 }
 
 /// Removes a device key and revokes the tokens that it logged in: 204.

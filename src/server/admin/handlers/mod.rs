@@ -3,6 +3,9 @@
 pub mod cutoffs;
 pub mod devices;
 pub mod events;
+pub mod import_records;
+pub mod import_results;
+pub mod imports;
 pub mod metrics;
 pub mod openapi;
 pub mod related;

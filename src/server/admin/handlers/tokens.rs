@@ -53,14 +53,19 @@ pub async fn change(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
         scopes: fields.scopes().map(|scopes| Some(scopes).filter(|scopes| !scopes.is_empty())),
         allowed_cookie: fields.optional("allowed_cookie", boolean),
         allowed_header: fields.optional("allowed_header", boolean),
+        idle_ms: age_ms(&mut fields, "idle_seconds"),
+        lifetime_ms: age_ms(&mut fields, "lifetime_seconds"),
         revoke: (is_active == Some(false)).then_some(RevokeReason::Ended),
         ..TokenChange::default()
     };
     fields.finish()?;
     let given = [
         ("auth_slug", change.auth_slug.is_some()),
+        ("scopes", change.scopes.is_some()),
         ("allowed_cookie", change.allowed_cookie.is_some()),
         ("allowed_header", change.allowed_header.is_some()),
+        ("idle_seconds", change.idle_ms.is_some()),
+        ("lifetime_seconds", change.lifetime_ms.is_some()),
         ("is_active", change.revoke.is_some()),
     ];
     entry.fields = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect();
@@ -150,10 +155,21 @@ fn without_secret(service: &Service, token: &Token) -> Response<Body> {
 /// Reads the fields that every call takes that issues a token, and whether the answer has the value of `Set-Cookie`.
 pub fn new_token(fields: &mut Fields, user: Option<String>) -> (Option<NewToken>, bool) {
     let ip = fields.required("ip", parsed(rules::ip));
-    let age_ms = |seconds: u64| seconds * 1000;
     let rest = NewToken {
-        user: String::new(),
-        ip: Ipv4Addr::UNSPECIFIED.into(),
+        expiration: fields.optional("expiration", boolean).unwrap_or(true),
+        is_authenticated: fields.optional("is_authenticated", boolean).unwrap_or(true),
+        ..optional_fields(fields)
+    };
+    let is_for_cookie = wants_cookie(fields);
+    if is_for_cookie && !rest.allowed_cookie {
+        refuse_cookie(fields);
+    }
+    (user.zip(ip).map(|(user, ip)| NewToken { user, ip, ..rest }), is_for_cookie)
+}
+
+/// Reads the fields that an issue and an import have in common, except the user and the address.
+pub fn optional_fields(fields: &mut Fields) -> NewToken {
+    NewToken {
         user_agent: fields.optional("user_agent", user_agent).unwrap_or_default(),
         auth_slug: fields.optional("auth_slug", text(rules::auth_slug)),
         backend: fields.optional("backend", text(rules::backend)),
@@ -163,19 +179,17 @@ pub fn new_token(fields: &mut Fields, user: Option<String>) -> (Option<NewToken>
             .flat_map(|scopes| scopes.split_whitespace())
             .map(str::to_owned)
             .collect(),
-        expiration: fields.optional("expiration", boolean).unwrap_or(true),
         allowed_cookie: fields.optional("allowed_cookie", boolean).unwrap_or(true),
         allowed_header: fields.optional("allowed_header", boolean).unwrap_or(true),
-        idle_ms: fields.optional("idle_seconds", integer(1..=rules::MAX_AGE_SECONDS)).map(age_ms),
-        lifetime_ms: fields.optional("lifetime_seconds", integer(1..=rules::MAX_AGE_SECONDS)).map(age_ms),
+        idle_ms: age_ms(fields, "idle_seconds"),
+        lifetime_ms: age_ms(fields, "lifetime_seconds"),
         related_objects: fields.objects("related_objects", rules::MAX_RELATED_OBJECTS, related_object),
-        is_authenticated: fields.optional("is_authenticated", boolean).unwrap_or(true),
-    };
-    let is_for_cookie = wants_cookie(fields);
-    if is_for_cookie && !rest.allowed_cookie {
-        refuse_cookie(fields);
+        ..NewToken::new("", Ipv4Addr::UNSPECIFIED.into())
     }
-    (user.zip(ip).map(|(user, ip)| NewToken { user, ip, ..rest }), is_for_cookie)
+}
+
+fn age_ms(fields: &mut Fields, name: &str) -> Option<u64> {
+    fields.optional(name, integer(1..=rules::MAX_AGE_SECONDS)).map(|seconds| seconds * 1000)
 }
 
 fn wants_cookie(fields: &mut Fields) -> bool {

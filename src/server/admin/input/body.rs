@@ -6,6 +6,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 
+use crate::model::import::MAX_IMPORT_BYTES;
 use crate::server::admin::problem::{Problem, ProblemKind};
 
 /// How much of a request's body is read.
@@ -21,6 +22,8 @@ pub struct BodyLimit {
 impl BodyLimit {
     /// For a client whose key is valid.
     pub const AUTHENTICATED: Self = Self { max_bytes: 64 * 1024, max_discarded_bytes: 1024 * 1024 };
+    /// For an import, from a client whose key is valid.
+    pub const IMPORT: Self = Self { max_bytes: MAX_IMPORT_BYTES, max_discarded_bytes: 1024 * 1024 };
     /// For a client whose key may be in the body.
     pub const UNAUTHENTICATED: Self = Self { max_bytes: 4 * 1024, max_discarded_bytes: 0 };
 }

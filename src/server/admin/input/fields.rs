@@ -48,6 +48,11 @@ impl Fields {
         fields
     }
 
+    /// Returns whether a field is there and not `null`.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(|value| !value.is_null())
+    }
+
     /// Takes a field that must be there.
     pub fn required<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
         if !self.values.contains_key(name) {
@@ -102,6 +107,47 @@ impl Fields {
             self.errors.extend(fields.all_errors());
         }
         objects
+    }
+
+    /// Takes a list of objects that must be there, each of which may be wrong without the others: `read` reads each of them,
+    /// and the errors of an object are its own.
+    pub fn each_object<T>(
+        &mut self,
+        name: &str,
+        max: usize,
+        mut read: impl FnMut(&mut Fields) -> Option<T>,
+    ) -> Vec<Result<T, Vec<FieldError>>> {
+        let items = self.required(name, list(max)).unwrap_or_default();
+        let mut objects = Vec::with_capacity(items.len());
+        for (at, item) in items.into_iter().enumerate() {
+            let path = self.full_path(&format!("{name}/{at}"));
+            let Value::Object(values) = item else {
+                objects.push(Err(vec![FieldError::new(&path, "must be an object")]));
+                continue;
+            };
+            // Of names that are repeated in this object.
+            let below = FieldError::new(&format!("{path}/"), "").pointer;
+            let errors = self.errors.extract_if(.., |error| error.pointer.starts_with(&below)).collect();
+            let mut fields = Self { path, values, errors };
+            let object = read(&mut fields);
+            let errors = fields.all_errors();
+            objects.push(object.filter(|_| errors.is_empty()).ok_or(errors));
+        }
+        objects
+    }
+
+    /// Like [`each_object`](Self::each_object); `None` if the list is not there.
+    pub fn each_object_if_any<T>(
+        &mut self,
+        name: &str,
+        max: usize,
+        read: impl FnMut(&mut Fields) -> Option<T>,
+    ) -> Option<Vec<Result<T, Vec<FieldError>>>> {
+        if self.has(name) {
+            return Some(self.each_object(name, max, read));
+        }
+        self.values.remove(name);
+        None
     }
 
     /// Takes a list of strings that must be there. Empty if the list has an error.

@@ -48,6 +48,14 @@ impl Input {
         Fields::of_json(&self.json_bytes().await?)
     }
 
+    /// Like [`json`](Self::json), with another limit.
+    ///
+    /// # Errors
+    /// 415, 413, 408, 400 and 422.
+    pub async fn large_json(self, limit: BodyLimit) -> Result<Fields, Problem> {
+        Fields::of_json(&self.json_bytes_within(limit).await?)
+    }
+
     /// Like [`json`](Self::json); no body stands for an object without fields.
     ///
     /// # Errors
@@ -55,7 +63,7 @@ impl Input {
     pub async fn optional_json(self) -> Result<Fields, Problem> {
         self.no_query()?;
         let is_json = self.is_json();
-        match self.body().await?.as_slice() {
+        match self.body(BodyLimit::AUTHENTICATED).await?.as_slice() {
             [] => Fields::of_json(b"{}"),
             body if is_json => Fields::of_json(body),
             _ => Err(not_json()),
@@ -67,19 +75,23 @@ impl Input {
     /// # Errors
     /// 415, 413, 408 and 422.
     pub async fn json_bytes(self) -> Result<Vec<u8>, Problem> {
+        self.json_bytes_within(BodyLimit::AUTHENTICATED).await
+    }
+
+    async fn json_bytes_within(self, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
         self.no_query()?;
         if !self.is_json() {
             return Err(not_json());
         }
-        self.body().await
+        self.body(limit).await
     }
 
     fn is_json(&self) -> bool {
         has_type(self.headers(), &["application/json", "application/merge-patch+json"])
     }
 
-    async fn body(self) -> Result<Vec<u8>, Problem> {
-        read_body(self.request.into_body(), BodyLimit::AUTHENTICATED, self.timeout).await
+    async fn body(self, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
+        read_body(self.request.into_body(), limit, self.timeout).await
     }
 }
 

@@ -11,6 +11,8 @@ use super::lossy_text::LossyText;
 
 /// The field whose text is only displayed. Applications copy it from a header, which may hold any bytes.
 const LOSSY_FIELD: &str = "user_agent";
+/// The lists of an import whose records have that field.
+const RECORDS: [&str; 2] = ["tokens", "devices"];
 /// The most repeated names that are reported.
 const MAX_REPEATED: usize = 100;
 
@@ -102,7 +104,7 @@ impl<'de> Visitor<'de> for AnyValue<'_> {
         let mut values = Map::new();
         while let Some(name) = fields.next_key::<String>()? {
             let path = JsonPath::Field(self.path, &name);
-            let value = if self.is_lenient && matches!(self.path, JsonPath::Root) && name == LOSSY_FIELD {
+            let value = if self.is_lenient && name == LOSSY_FIELD && may_be_lossy(self.path) {
                 fields.next_value_seed(LossyText)?
             } else {
                 let any =
@@ -115,6 +117,15 @@ impl<'de> Visitor<'de> for AnyValue<'_> {
             values.insert(name, value);
         }
         Ok(values.into())
+    }
+}
+
+/// Whether the object at this path is a login: the body, or a record of an import.
+fn may_be_lossy(path: &JsonPath<'_>) -> bool {
+    match path {
+        JsonPath::Root => true,
+        JsonPath::Item(JsonPath::Field(JsonPath::Root, list), _) => RECORDS.contains(list),
+        _ => false,
     }
 }
 
@@ -164,5 +175,7 @@ mod tests {
             assert_eq!((value["user_agent"].to_string().as_str(), &value["x"]), (other, &json!(1)));
         }
         assert!(agent(b"{\"x\":{\"user_agent\":\"\xe9\"}}").is_none());
+        let (record, _) = read(b"{\"tokens\":[{\"user_agent\":\"\xe9\"}]}").unwrap();
+        assert_eq!(record["tokens"][0]["user_agent"], "\u{fffd}");
     }
 }

@@ -66,6 +66,8 @@ kinds! {
     BodyTimeout: REQUEST_TIMEOUT, "body-timeout", "Body timeout";
     /// The token is revoked and cannot be changed.
     TokenRevoked: CONFLICT, "token-revoked", "Token revoked";
+    /// The user is locked.
+    UserLocked: CONFLICT, "user-locked", "User locked";
     /// The token waits for its second factor.
     SecondFactorPending: CONFLICT, "second-factor-pending", "Second factor pending";
     /// The token was rotated too often within the grace period.
@@ -74,6 +76,8 @@ kinds! {
     TooManyTokens: CONFLICT, "too-many-tokens", "Too many tokens";
     /// The user has too many device keys.
     TooManyDevices: CONFLICT, "too-many-devices", "Too many device keys";
+    /// The device key is inactive and gets no new login token.
+    DeviceInactive: CONFLICT, "device-inactive", "Device key inactive";
     /// The related object has too many tokens.
     ObjectFull: CONFLICT, "object-full", "Related object full";
     /// The token has too many related objects.
@@ -96,6 +100,8 @@ kinds! {
     TooManyReaders: TOO_MANY_REQUESTS, "too-many-readers", "Too many readers";
     /// A record in the store is corrupt.
     CorruptRecord: INTERNAL_SERVER_ERROR, "corrupt-record", "Corrupt record";
+    /// Too many logins are being verified by slow hashes.
+    Busy: SERVICE_UNAVAILABLE, "busy", "Busy";
     /// The store is unavailable.
     StoreUnavailable: SERVICE_UNAVAILABLE, "store-unavailable", "Store unavailable";
     /// The store has a fault that makes it unusable.

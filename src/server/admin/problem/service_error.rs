@@ -12,6 +12,10 @@ impl From<ServiceError> for Problem {
             ServiceError::Rejected(rejection) => rejection.into(),
             // Handlers check fields by the same rules; this is the second line of defence.
             ServiceError::Invalid { field, detail } => Self::fields(vec![FieldError::new(field, detail)]),
+            ServiceError::Busy => {
+                let detail = "too many logins are being verified; nothing was changed";
+                Self::new(ProblemKind::Busy, detail).with_header(RETRY_AFTER, "1")
+            }
             ServiceError::Store(error) => error.into(),
         }
     }
@@ -23,10 +27,15 @@ impl From<Rejection> for Problem {
         match rejection {
             Rejection::NotFound => Self::no_such_record(),
             Rejection::Revoked => of_kind(ProblemKind::TokenRevoked),
+            Rejection::UserLocked => of_kind(ProblemKind::UserLocked),
             Rejection::Pending => of_kind(ProblemKind::SecondFactorPending),
+            Rejection::LifetimeOver | Rejection::ImportedEnd => {
+                Self::fields(vec![FieldError::new("lifetime_seconds", rejection.to_string())])
+            }
             Rejection::RotatedTooOften => of_kind(ProblemKind::RotatedTooOften),
             Rejection::TooManyTokens => of_kind(ProblemKind::TooManyTokens),
             Rejection::TooManyDevices => of_kind(ProblemKind::TooManyDevices),
+            Rejection::DeviceInactive => of_kind(ProblemKind::DeviceInactive),
             Rejection::ObjectFull => of_kind(ProblemKind::ObjectFull),
             Rejection::TooManyObjects => of_kind(ProblemKind::TooManyObjects),
             Rejection::OwnUser => of_kind(ProblemKind::OwnUser),

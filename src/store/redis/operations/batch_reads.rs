@@ -14,7 +14,7 @@ use crate::store::redis::redis_store::RedisStore;
 use crate::token_string::TokenId;
 
 /// Records read in one pipeline.
-const READS_PER_PIPELINE: usize = 256;
+pub(crate) const READS_PER_PIPELINE: usize = 256;
 /// Members of a sorted set read in one command, about: few enough to hold the server for less than a millisecond.
 const MEMBERS_PER_SCAN: usize = 500;
 

@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::revocations::RevocationStep;
 use super::script_call::ScriptCall;
 use super::tokens::{NewTokenArgs, locators};
+use crate::foreign::Pbkdf2Hash;
 use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin};
-use crate::model::event::{REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
+use crate::model::event::{EventKind, REFUSALS_FOLDED_MS, REFUSALS_FOLDED_OVER};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::store::call::Call;
@@ -19,7 +20,7 @@ use crate::store::redis::schema::codec::device as codec;
 use crate::store::redis::schema::codec::primitives::field_args;
 use crate::store::redis::schema::codec::token::record::fields_of as token_fields_of;
 use crate::store::rejection::{Outcome, Rejection};
-use crate::token_string::{HashTag, TokenId};
+use crate::token_string::{HashTag, SecretHash, TokenId};
 
 /// How often the removal of a key starts again because the key was activated meanwhile.
 const REMOVAL_ROUNDS: usize = 8;
@@ -32,6 +33,7 @@ struct MakeDeviceArgs<'a> {
     locator: String,
     expires_at_ms: u64,
     max: usize,
+    event: &'static str,
 }
 
 /// The arguments of lua/change_device.lua.
@@ -49,6 +51,7 @@ struct LoginArgs<'a> {
     locator: String,
     uuid: &'a str,
     expires_at_ms: u64,
+    verified: Option<&'a str>,
     fold_ms: u64,
     fold_over: usize,
     new: NewTokenArgs<'a>,
@@ -67,6 +70,7 @@ impl RedisStore {
             locator: new.id.locator(),
             expires_at_ms: new.expires_at_ms,
             max: self.limits.max_devices_per_user,
+            event: EventKind::of_new_device(new).name(),
         };
         let fields = codec::fields_of(new);
         let at = (self.keys.devices(&new.user), hash_tag);
@@ -121,6 +125,31 @@ impl RedisStore {
         }
     }
 
+    pub(crate) async fn rotate_device(
+        &self,
+        (user, uuid): (&str, &str),
+        (id, hash): (DeviceId, &SecretHash),
+        call: &Call<'_>,
+    ) -> Result<Outcome<DeviceKey>, StoreError> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            user: &'a str,
+            uuid: &'a str,
+            locator: String,
+        }
+        let (hash_tag, args) = (id.hash_tag(), Args { user, uuid, locator: id.locator() });
+        let at = (self.keys.devices(user), hash_tag);
+        let script_call = ScriptCall::new(&self.scripts.rotate_device, at, call, &args);
+        let script_call = script_call.with_bytes([hash.as_bytes().as_slice()]);
+        let answer: Vec<Value> = self.run_script(script_call).await?;
+        match answer.as_slice() {
+            [] => Ok(Err(Rejection::NotFound)),
+            [Value::Int(0)] => Ok(Err(Rejection::DeviceInactive)),
+            [Value::Int(1), locator, fields] => device_in_answer(hash_tag, locator, fields).map(Ok),
+            _ => Err(unexpected("rotate_device")),
+        }
+    }
+
     pub(crate) async fn remove_device(
         &self,
         user: &str,
@@ -171,6 +200,7 @@ impl RedisStore {
             locator: login.id.locator(),
             uuid: &login.uuid,
             expires_at_ms: login.expires_at_ms,
+            verified: login.verified().map(Pbkdf2Hash::as_str),
             fold_ms: REFUSALS_FOLDED_MS.min(self.limits.event_retention_ms),
             fold_over: REFUSALS_FOLDED_OVER,
             new: self.new_token_args(token),
@@ -182,7 +212,7 @@ impl RedisStore {
         let at = (self.keys.device(login.id), hash_tag);
         let script_call = ScriptCall::new(&self.scripts.log_in_device, at, call, &args);
         let answer: Vec<Value> = self.run_script(script_call.with_bytes(bytes)).await?;
-        if matches!(answer.as_slice(), [Value::Int(0 | 2)]) {
+        if matches!(answer.as_slice(), [Value::Int(0 | 2 | 3)]) {
             self.remove_token_entries(id, objects, call.now_ms).await;
         }
         match answer.as_slice() {
@@ -193,6 +223,7 @@ impl RedisStore {
                 Ok(Ok((token, evicted)))
             }
             [Value::Int(2)] => Ok(Err(Rejection::TooManyTokens)),
+            [Value::Int(3)] => Ok(Err(Rejection::UserLocked)),
             _ => Err(unexpected("log_in_device")),
         }
     }

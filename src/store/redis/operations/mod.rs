@@ -3,7 +3,6 @@
 //! `run_script` runs a script and removes the reverse-index entries that it made stale; the operations use it. Below it,
 //! `script_call` only runs a script.
 
-pub mod aliases;
 pub mod batch_reads;
 pub mod bus_probes;
 pub mod check_up;
@@ -13,6 +12,9 @@ pub mod devices;
 pub mod erasures;
 pub mod event_feed;
 pub mod events;
+pub mod imported_devices;
+pub mod imports;
+pub mod locks;
 pub mod related;
 pub mod reverse_index;
 pub mod revocations;

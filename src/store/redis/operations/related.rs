@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::script_call::{CALLS_AT_ONCE, ScriptCall};
 use super::stale_entries::{StaleEntry, YOUNG_ENTRY_SECONDS};
+use super::tokens::ENTRY_ROUNDS;
 use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{RelatedObject, Token, TokenChange};
@@ -25,6 +26,8 @@ use crate::token_string::TokenId;
 /// Results of lua/revoke_object_token.lua. Any other: there is no such token, or it does not name the object.
 const REVOKED_NOW: u8 = 1;
 const REVOKED_BEFORE: u8 = 0;
+/// A result of lua/relate_object.lua: the token's end has moved beyond that of the entry.
+const END_HAS_MOVED: i64 = 4;
 
 impl RedisStore {
     pub(crate) async fn relate(
@@ -33,23 +36,31 @@ impl RedisStore {
         object: &RelatedObject,
         call: &Call<'_>,
     ) -> Result<Outcome<String>, StoreError> {
-        // An empty change reads the token; a token that it does not find never comes back.
-        let token = match self.change(id, &TokenChange::default(), call).await? {
-            Ok(token) if token.record.is_active => token,
-            Ok(_) => return Ok(Err(Rejection::Revoked)),
-            Err(rejection) => return Ok(Err(rejection)),
-        };
-        let (ends_at_ms, objects) = (token.record.ends_at_ms, std::slice::from_ref(object));
-        if !self.add_object_entries(objects, (id, ends_at_ms), call).await? {
-            return Ok(Err(Rejection::ObjectFull));
+        let objects = std::slice::from_ref(object);
+        for _ in 0..ENTRY_ROUNDS {
+            // An empty change reads the token; a token that it does not find never comes back.
+            let token = match self.change(id, &TokenChange::default(), call).await? {
+                Ok(token) if token.record.is_active => token,
+                Ok(_) => return Ok(Err(Rejection::Revoked)),
+                Err(rejection) => return Ok(Err(rejection)),
+            };
+            let ends_at_ms = token.record.ends_at_ms;
+            if !self.add_object_entries(objects, (id, ends_at_ms), call).await? {
+                return Ok(Err(Rejection::ObjectFull));
+            }
+            let script = &self.scripts.relate_object;
+            let pair = (id, object, Some(ends_at_ms));
+            let answer: Vec<Value> = self.run_on_pair(Priority::Normal, script, pair, call).await?;
+            if matches!(answer.as_slice(), [Value::Int(END_HAS_MOVED)]) {
+                continue;
+            }
+            let related = related(answer)?;
+            if matches!(related, Err(Rejection::NotFound | Rejection::Revoked)) {
+                self.remove_token_entries(id, objects, call.now_ms).await;
+            }
+            return Ok(related);
         }
-        let script = &self.scripts.relate_object;
-        let answer = self.run_on_pair(Priority::Normal, script, id, object, call).await?;
-        let related = related(answer)?;
-        if matches!(related, Err(Rejection::NotFound | Rejection::Revoked)) {
-            self.remove_token_entries(id, objects, call.now_ms).await;
-        }
-        Ok(related)
+        Err(StoreError::Unavailable("the token gets another end again and again".into()))
     }
 
     pub(crate) async fn unrelate(
@@ -59,7 +70,7 @@ impl RedisStore {
         call: &Call<'_>,
     ) -> Result<Outcome<String>, StoreError> {
         let script = &self.scripts.unrelate_object;
-        let answer = self.run_on_pair(Priority::Normal, script, id, object, call).await?;
+        let answer = self.run_on_pair(Priority::Normal, script, (id, object, None), call).await?;
         let unrelated = related(answer)?;
         if unrelated.is_ok() {
             // A young entry stays: another call may be relating the two just now.
@@ -69,13 +80,12 @@ impl RedisStore {
         Ok(unrelated)
     }
 
-    /// Runs a script about a token and an object.
+    /// Runs a script about a token and an object, whose entry reaches to this end of the token.
     async fn run_on_pair<T: FromRedisValue>(
         &self,
         priority: Priority,
         script: &Script,
-        id: TokenId,
-        object: &RelatedObject,
+        (id, object, ends_at_ms): (TokenId, &RelatedObject, Option<u64>),
         call: &Call<'_>,
     ) -> Result<T, StoreError> {
         #[derive(Serialize)]
@@ -84,12 +94,14 @@ impl RedisStore {
             object: (&'a str, &'a str),
             max: usize,
             young_ms: u64,
+            ends_at_ms: Option<u64>,
         }
         let args = Args {
             locator: id.locator(),
             object: (&object.content_type, &object.object_id),
             max: MAX_RELATED_PER_TOKEN,
             young_ms: YOUNG_ENTRY_SECONDS * 1000,
+            ends_at_ms,
         };
         let at = (self.keys.token(id), id.hash_tag());
         let script_call = ScriptCall::new(script, at, call, &args).with_priority(priority);
@@ -123,7 +135,7 @@ impl RedisStore {
         let (mut revoked, mut stale, mut failure) = (Vec::new(), Vec::new(), None);
         for some in ids.chunks(CALLS_AT_ONCE) {
             let (script, now) = (&self.scripts.revoke_object_token, call());
-            let revoke = |id: &TokenId| self.run_on_pair(Priority::Urgent, script, *id, object, &now);
+            let revoke = |id: &TokenId| self.run_on_pair(Priority::Urgent, script, (*id, object, None), &now);
             let outcomes = join_all(some.iter().map(revoke)).await;
             for (id, outcome) in some.iter().zip(outcomes) {
                 let is_revoked = match outcome {

@@ -72,6 +72,7 @@ impl RedisStore {
             [Value::Int(2)] => Rejection::Revoked,
             [Value::Int(3)] => Rejection::Pending,
             [Value::Int(4)] => Rejection::OwnUser,
+            [Value::Int(5)] => Rejection::UserLocked,
             _ => return Err(unexpected("takeover")),
         };
         let NewTakeover { id: takeover, token, user, .. } = new.clone();

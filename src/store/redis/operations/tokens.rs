@@ -6,9 +6,10 @@ use redis::Value;
 use serde::Serialize;
 
 use super::script_call::ScriptCall;
+use crate::model::event::EventKind;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::rotation::{MAX_REMEMBERED_SECRETS, MAX_SIBLINGS, Rotation};
-use crate::model::token::{Token, TokenChange};
+use crate::model::token::{RelatedObject, Token, TokenChange};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::limits::ROOM_PER_LOGIN;
@@ -27,25 +28,40 @@ use crate::values::OverLimit;
 pub(crate) struct NewTokenArgs<'a> {
     locator: String,
     created_at_ms: u64,
+    accessed_at_ms: u64,
     expires_at_ms: u64,
     max: usize,
     may_revoke: bool,
     room: usize,
+    event: &'static str,
     device: Option<&'a str>,
     facts: PackedFacts,
 }
 
+/// How often an operation starts again because an object or the end of the token changed meanwhile.
+pub(crate) const ENTRY_ROUNDS: usize = 8;
+
 /// The arguments of lua/change_token.lua.
 #[derive(Serialize)]
-struct ChangeTokenArgs {
+struct ChangeTokenArgs<'a> {
     locator: String,
     clear: u32,
     set: u32,
     slug: String,
     scopes: String,
+    idle_ms: Option<u64>,
+    lifetime_ms: Option<u64>,
+    objects: Vec<(&'a str, &'a str)>,
     confirm: bool,
     rotate: Option<RotateArgs>,
     reason: Option<&'static str>,
+}
+
+/// How a step of a change ended.
+enum ChangeStep {
+    Done(Outcome<Token>),
+    /// Nothing was changed: the reverse-index entries of the token's objects end before the new end of the token.
+    EntriesEndEarly(Token),
 }
 
 /// The arguments of lua/shared/secrets.lua, without the hash of the new secret, which is not text.
@@ -84,14 +100,20 @@ impl RedisStore {
             return Ok(Err(Rejection::ObjectFull));
         }
         let args = Args { user: record.user(), new: self.new_token_args(token) };
-        let at = (self.keys.token(record.id), hash_tag);
         let fields = codec::fields_of(token);
-        let script_call = ScriptCall::new(&self.scripts.issue_token, at, call, &args);
-        let answer: Vec<Value> = self.run_script(script_call.with_bytes(field_args(&fields))).await?;
+        let issue = async |script| {
+            let at = (self.keys.token(record.id), hash_tag);
+            let script_call = ScriptCall::new(script, at, call, &args).with_bytes(field_args(&fields));
+            self.run_script::<Vec<Value>>(script_call).await
+        };
+        let mut answer = issue(&self.scripts.issue_token).await?;
+        if answer == [Value::Int(3)] {
+            answer = issue(&self.scripts.issue_token_at_limit).await?;
+        }
         match answer.as_slice() {
-            [Value::Int(0)] => {
+            [Value::Int(status @ (0 | 2))] => {
                 self.remove_token_entries(record.id, objects, call.now_ms).await;
-                Ok(Err(Rejection::TooManyTokens))
+                Ok(Err(if *status == 0 { Rejection::TooManyTokens } else { Rejection::UserLocked }))
             }
             [Value::Int(1), revoked] => {
                 Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?, RevokeReason::Limit)?))
@@ -100,15 +122,23 @@ impl RedisStore {
         }
     }
 
+    /// Returns a token to import as the script takes it. No token is revoked for it.
+    pub(crate) fn imported_token_args<'a>(&self, token: &'a Token) -> NewTokenArgs<'a> {
+        let event = EventKind::TokenImported.name();
+        NewTokenArgs { may_revoke: false, event, ..self.new_token_args(token) }
+    }
+
     /// Returns a new token as the scripts that issue one take it.
     pub(crate) fn new_token_args<'a>(&self, token: &'a Token) -> NewTokenArgs<'a> {
         NewTokenArgs {
             locator: token.record.id.locator(),
             created_at_ms: token.record.created_at_ms,
+            accessed_at_ms: token.last_access_ms,
             expires_at_ms: token.record.expires_at_ms,
             max: self.limits.max_tokens_per_user,
             may_revoke: self.limits.over_limit == OverLimit::RevokeOldest,
             room: ROOM_PER_LOGIN,
+            event: EventKind::TokenIssued.name(),
             device: token.record.device(),
             facts: PackedFacts::of(token),
         }
@@ -134,6 +164,32 @@ impl RedisStore {
         change: &TokenChange,
         call: &Call<'_>,
     ) -> Result<Outcome<Token>, StoreError> {
+        let mut objects = Vec::new();
+        for _ in 0..ENTRY_ROUNDS {
+            let token = match self.change_once(id, change, &objects, call).await? {
+                ChangeStep::Done(outcome) => return Ok(outcome),
+                ChangeStep::EntriesEndEarly(token) => token,
+            };
+            let Some(ends_at_ms) = token.record.end_after(change, call.now_ms) else {
+                return Ok(Err(Rejection::LifetimeOver));
+            };
+            // Before the record: there may be entries that live too long, but none that ends too early.
+            objects.clone_from(&token.details.related_objects);
+            if !self.add_object_entries(&objects, (id, ends_at_ms), call).await? {
+                return Ok(Err(Rejection::ObjectFull));
+            }
+        }
+        Err(StoreError::Unavailable("the token gets other related objects again and again".into()))
+    }
+
+    /// Makes a change, if the entries of `objects` reach to the new end and the token has no other related object.
+    async fn change_once(
+        &self,
+        id: TokenId,
+        change: &TokenChange,
+        objects: &[RelatedObject],
+        call: &Call<'_>,
+    ) -> Result<ChangeStep, StoreError> {
         let (clear, set, slug, scopes) = codec::edit_args(change);
         let args = ChangeTokenArgs {
             locator: id.locator(),
@@ -141,6 +197,9 @@ impl RedisStore {
             set,
             slug,
             scopes,
+            idle_ms: change.idle_ms,
+            lifetime_ms: change.lifetime_ms,
+            objects: objects.iter().map(|o| (o.content_type.as_str(), o.object_id.as_str())).collect(),
             confirm: change.confirm,
             rotate: change.rotate.map(RotateArgs::from),
             reason: change.revoke.map(|reason| reason.name()),
@@ -154,18 +213,24 @@ impl RedisStore {
         // Also after an error: the change may have been made.
         self.node_cache.invalidate([&id]);
         let answer = answer?;
-        let [status, fields, last_access] = answer.as_slice() else { return Ok(Err(Rejection::NotFound)) };
+        let [status, fields, last_access] = answer.as_slice() else {
+            return Ok(ChangeStep::Done(Err(Rejection::NotFound)));
+        };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("change_token"))?;
         if let (Value::Int(1), Some(reason)) = (status, change.revoke) {
             self.changes.revoked.add(reason, 1);
         }
-        Ok(match status {
+        Ok(ChangeStep::Done(match status {
             Value::Int(2) if change.edits() => Err(Rejection::Revoked),
             Value::Int(1 | 2) => Ok(token),
             Value::Int(3) => Err(Rejection::Pending),
             Value::Int(4) => Err(Rejection::RotatedTooOften),
+            Value::Int(5) => Err(Rejection::UserLocked),
+            Value::Int(6) => Err(Rejection::LifetimeOver),
+            Value::Int(8) => Err(Rejection::ImportedEnd),
+            Value::Int(7) => return Ok(ChangeStep::EntriesEndEarly(token)),
             _ => return Err(unexpected("change_token")),
-        })
+        }))
     }
 
     pub(crate) async fn revoke_reused(

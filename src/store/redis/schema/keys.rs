@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::foreign::ForeignDigest;
+use crate::foreign::{ForeignDigest, UuidDigest};
 use crate::model::device_key::DeviceId;
 use crate::model::token::RelatedObject;
 use crate::token_string::{HashTag, TokenId};
@@ -90,6 +90,11 @@ impl Keys {
         self.key('a', HashTag::of_user(user), user)
     }
 
+    /// The marker of a locked user.
+    pub fn lock(&self, user: &str) -> String {
+        self.key('l', HashTag::of_user(user), user)
+    }
+
     /// The events of a user.
     pub fn events(&self, user: &str) -> String {
         self.key('e', HashTag::of_user(user), user)
@@ -130,6 +135,11 @@ impl Keys {
         self.key('f', digest.alias_hash_tag(), &digest.alias_name())
     }
 
+    /// The reverse index of the device keys that were imported with a uuid.
+    pub fn imported_devices(&self, digest: &UuidDigest) -> String {
+        self.key('g', digest.hash_tag(), &digest.name())
+    }
+
     /// The token key that all nodes share.
     pub fn token_key(&self) -> String {
         format!("{}m:check-key", self.prefix)
@@ -162,7 +172,7 @@ impl Keys {
 
     /// A key of each kind that never exists, for checking permissions on such keys.
     pub fn of_each_kind(&self) -> Vec<String> {
-        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r', 'f']
+        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r', 'f', 'g', 'l']
             .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
@@ -218,6 +228,7 @@ mod tests {
         assert_eq!(keys.takeovers(id), "dw:o:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.taken_over("alice"), "dw:v:{8c4d}:alice");
         assert_eq!(keys.events("alice"), "dw:e:{8c4d}:alice");
+        assert_eq!(keys.lock("alice"), "dw:l:{8c4d}:alice");
         assert_eq!(keys.event_channel(1), "dw:events:1");
         assert_eq!(keys.device(id), "dw:d:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.devices("alice"), "dw:k:{8c4d}:alice");
@@ -226,6 +237,7 @@ mod tests {
         let scheme = Scheme::Drf;
         let digest = ForeignDigest::of(scheme, &scheme.digest(b"9944b091", None).unwrap());
         assert_eq!(keys.alias(&digest), "dw:f:{97ec}:U2OSuTa6qPQZ0QIXa7Qr5A");
+        assert_eq!(keys.imported_devices(&UuidDigest::of("phone")), "dw:g:{3442}:zcPwy34EKYmaWK3PuQKajQ");
         assert_eq!(keys.token_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.cutoffs(), "dw:m:{01c1}:cutoffs");

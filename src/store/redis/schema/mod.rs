@@ -17,8 +17,10 @@
 //! | `dw:e:{s}:<user>` | list | the user's events, newest first ([`codec::event`]) | `event-retention` after the last event |
 //! | `dw:d:{s}:<locator>` | hash | a device key; the locator is that of its login token ([`codec::device`]) | `device-max-idle` after the last login |
 //! | `dw:k:{s}:<user>` | hash | the user's device keys: uuid to locator and expiry ([`codec::device`]) | that of the longest-lived key |
+//! | `dw:l:{s}:<user>` | string | the marker of a locked user: since when (ms). No token is issued to the user, and each token has flag 32 | none: a lock lasts until it is removed |
 //! | `dw:r:{o}:<object>` | sorted set | reverse index: the ids of an object's tokens; `<object>` is a hash of type and id | that of the longest-lived entry |
 //! | `dw:f:{a}:<alias>` | string | the id of an imported token, by the digest of its foreign string ([`foreign`](crate::foreign)); written after the record | until the token's latest end |
+//! | `dw:g:{a}:<uuid>` | sorted set | reverse index: the ids of the device keys that were imported with a uuid, by its digest, written after the keys; an entry without a key keeps a removed key from being imported again | that of the longest-lived entry |
 //! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
 //! | `dw:m:schema` | string | the schema version | none |
 //! | `dw:m:{01c1}:cutoffs` | hash | the cut-offs: name to time, time of setting and progress ([`codec::cutoff`]); in one slot, so all of them are read and set in one step | none |
@@ -39,6 +41,7 @@
 //! | `dw:u` | `<locator>` | until when the token is kept, ms; of a revoked token that + 2^50 |
 //! | `dw:a` | `<locator>` | until when the token's takeovers are kept, ms |
 //! | `dw:v` | `<token id><takeover's locator>` | until when the takeover is kept, ms |
+//! | `dw:g` | `<device key's id>` | until when the device key is kept, ms |
 //! | `dw:r` | `<token id>` | until when the token can be kept: its latest expiry and the grace (s) × 2^20 + time of writing (s) modulo 2^20 |
 //!
 //! The time of writing tells a stale entry from one whose token is being written just now (operations/reverse_index.rs).
@@ -53,13 +56,14 @@
 //! |---|---|
 //! | `dw:u`, `dw:k` | with the token or device key, if a script removes it; once expired, by later writes, which look at up to 8 keys of a user with more than 32 device keys |
 //! | `dw:a` | once expired, by later writes |
+//! | `dw:g` | once expired, by later writes |
 //! | `dw:v` | once expired, by later writes; at once if the takeover was refused or erased. The early end of a takeover shortens its entry to `takeover-retention` from then |
 //! | `dw:r` | when the token is revoked; when the object is taken from the token or its tokens are listed or revoked, if the token does not name it and the entry is a minute old; once expired, by later writes |
 //! | field `p` of a token | when eight later secrets are remembered as rotated out |
 //! | field `q` of a token | a minute later with the next change of the token's related objects, or when the token is revoked |
 //! | field `t` of a token | when the takeover ends, or the next one starts |
 //!
-//! An erasure of the user removes all keys of the user, and the entries of these in other slots.
+//! An erasure of the user removes all keys of the user except the marker of a lock, and the entries of these in other slots.
 //!
 //! # Fields of a token
 //!
@@ -69,10 +73,10 @@
 //! | field | content | form |
 //! |---|---|---|
 //! | `u` | user | text |
-//! | `i` | idle_ms, ends_at_ms, backend: what validation needs and never changes | MessagePack |
+//! | `i` | idle_ms, ends_at_ms, backend: what validation needs and seldom changes | MessagePack |
 //! | `h` | hash of the secret | 16 bytes |
 //! | `x` | expires_at_ms | decimal |
-//! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor pending | decimal |
+//! | `f` | flags: 1 active, 2 cookie allowed, 4 header allowed, 8 expiration, 16 second factor pending, 32 its user is locked | decimal |
 //! | `c` | created_at_ms | decimal |
 //! | `s` | auth slug, if there is one | text |
 //! | `d` | uuid of the device key that logged it in, if one did | text |

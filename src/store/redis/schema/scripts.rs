@@ -27,11 +27,21 @@ const USER: &str = concat!(
     lua!("shared/revocation"),
 );
 const DEVICES: &str = lua!("shared/devices");
+const TERMS: &str = lua!("shared/terms");
 const SECRETS: &str = lua!("shared/secrets");
 const REVERSE_INDEX: &str = lua!("shared/reverse_index");
 const RELATED: &str = lua!("shared/related_objects");
-const ISSUING: &str = concat!(lua!("shared/index_entries"), lua!("shared/issuing"));
 const CUTOFFS: &str = lua!("shared/cutoffs");
+/// Precedes the script that issues a token to a user below the limits.
+const ISSUING: &str = concat!(
+    lua!("shared/events"),
+    lua!("shared/user_index"),
+    lua!("shared/index_entries"),
+    lua!("shared/issuing"),
+);
+/// Follows [`USER`] in the scripts that make room for a token.
+const MAKING_ROOM: &str =
+    concat!(lua!("shared/index_entries"), lua!("shared/issuing"), lua!("shared/making_room"));
 const TAKEOVER_HISTORY: &str = concat!(lua!("shared/reverse_index"), lua!("shared/takeover_history"));
 
 /// The first line of a script that works when memory is full: revocations, and the renewals that keep people logged in
@@ -59,6 +69,8 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Scripts {
     pub(crate) read_token: Script,
     pub(crate) issue_token: Script,
+    pub(crate) issue_token_at_limit: Script,
+    pub(crate) import_token: Script,
     pub(crate) change_token: Script,
     pub(crate) touch_tokens: Script,
     pub(crate) revoke_user_tokens: Script,
@@ -67,14 +79,17 @@ pub(crate) struct Scripts {
     pub(crate) relate_object: Script,
     pub(crate) unrelate_object: Script,
     pub(crate) add_object_entry: Script,
+    pub(crate) add_device_entry: Script,
     pub(crate) add_takeover_entry: Script,
     pub(crate) remove_stale_entries: Script,
     pub(crate) start_takeover: Script,
     pub(crate) end_takeover: Script,
     pub(crate) make_device: Script,
     pub(crate) change_device: Script,
+    pub(crate) rotate_device: Script,
     pub(crate) remove_device: Script,
     pub(crate) log_in_device: Script,
+    pub(crate) lock_user: Script,
     pub(crate) erase_user: Script,
     pub(crate) set_cutoff: Script,
     pub(crate) remove_cutoff: Script,
@@ -94,23 +109,28 @@ impl Scripts {
         };
         Self {
             read_token: script(NO_WRITES, &[lua!("read_token")]),
-            issue_token: script(DENY_OOM, &[USER, ISSUING, lua!("issue_token")]),
-            change_token: script(ALLOW_OOM, &[USER, SECRETS, lua!("change_token")]),
-            touch_tokens: script(ALLOW_OOM, &[USER, lua!("touch_tokens")]),
+            issue_token: script(DENY_OOM, &[ISSUING, lua!("issue_token")]),
+            issue_token_at_limit: script(DENY_OOM, &[USER, MAKING_ROOM, lua!("issue_token_at_limit")]),
+            import_token: script(DENY_OOM, &[USER, MAKING_ROOM, lua!("import_token")]),
+            change_token: script(ALLOW_OOM, &[USER, TERMS, SECRETS, lua!("change_token")]),
+            touch_tokens: script(ALLOW_OOM, &[USER, TERMS, lua!("touch_tokens")]),
             revoke_user_tokens: script(ALLOW_OOM, &[USER, lua!("revoke_user_tokens")]),
             revoke_reused_token: script(ALLOW_OOM, &[USER, SECRETS, lua!("revoke_reused_token")]),
             revoke_object_token: script(ALLOW_OOM, &[USER, RELATED, lua!("revoke_object_token")]),
-            relate_object: script(DENY_OOM, &[USER, RELATED, lua!("relate_object")]),
+            relate_object: script(DENY_OOM, &[USER, TERMS, RELATED, lua!("relate_object")]),
             unrelate_object: script(ALLOW_OOM, &[USER, RELATED, lua!("unrelate_object")]),
             add_object_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_object_entry")]),
+            add_device_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_device_entry")]),
             add_takeover_entry: script(DENY_OOM, &[REVERSE_INDEX, lua!("add_takeover_entry")]),
             remove_stale_entries: script(ALLOW_OOM, &[REVERSE_INDEX, lua!("remove_stale_entries")]),
             start_takeover: script(DENY_OOM, &[USER, TAKEOVER_HISTORY, lua!("start_takeover")]),
             end_takeover: script(ALLOW_OOM, &[USER, lua!("end_takeover")]),
             make_device: script(DENY_OOM, &[USER, DEVICES, lua!("make_device")]),
             change_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("change_device")]),
+            rotate_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("rotate_device")]),
             remove_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("remove_device")]),
-            log_in_device: script(DENY_OOM, &[USER, ISSUING, DEVICES, lua!("log_in_device")]),
+            log_in_device: script(DENY_OOM, &[USER, MAKING_ROOM, DEVICES, lua!("log_in_device")]),
+            lock_user: script(ALLOW_OOM, &[USER, lua!("lock_user")]),
             erase_user: script(ALLOW_OOM, &[USER, DEVICES, lua!("erase_user")]),
             set_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("set_cutoff")]),
             remove_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("remove_cutoff")]),

@@ -55,12 +55,18 @@ kinds! {
     ObjectEntryMissing Damage "object-entry-missing":
         "A live token that the index of its related object does not name. Revoking the object's tokens misses it.",
         "Adds the entry, unless the object has as many tokens as allowed.";
+    DeviceEntryMissing Damage "device-entry-missing":
+        "An imported device key that the index of its uuid does not name. The login token of the former system is refused.",
+        "Adds the entry, unless the uuid has as many as allowed.";
     HistoryNotListed Damage "history-not-listed":
         "A token's takeovers that the list of its user's histories lacks. An erasure of the user misses them.",
         "Adds the entry.";
     EndedTakeoverActs Damage "ended-takeover-acts":
         "A token that still acts as another user, although it is revoked or its history says that the takeover has ended.",
         "Ends the takeover.";
+    LockDiffers Damage "lock-differs":
+        "A token whose flag differs from the lock of its user. It passes although its user is locked, or is refused although its user is not.",
+        "Writes the flag from the lock.";
     CorruptRecord Damage "corrupt-record":
         "A token, takeover history, device key or alias that cannot be decoded.",
         "";

@@ -4,7 +4,7 @@ use crate::model::device_key::DeviceId;
 use crate::store::redis::schema::keys::{Keys, ObjectName};
 use crate::token_string::{HashTag, TokenId};
 
-/// A user, or an alias, by the name in a key, and the hash tag in the key.
+/// A user, an alias or a uuid's digest, by the name in a key, and the hash tag in the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UserKey {
     pub(crate) hash_tag: HashTag,
@@ -29,7 +29,10 @@ pub(crate) enum KeyName {
     Events(UserKey),
     Device(DeviceId),
     Devices(UserKey),
+    Lock(UserKey),
     Object(HashTag, String),
+    /// The imported device keys of a uuid, by its digest.
+    ImportedDevices(UserKey),
     /// An alias by its name, and the hash tag in the key.
     Alias(UserKey),
     /// The shared token key, the schema version, or the cut-offs: they have no TTL.
@@ -68,6 +71,8 @@ impl KeyName {
             "e" => of_user().map(Self::Events),
             "d" => id().map(Self::Device),
             "k" => of_user().map(Self::Devices),
+            "g" => of_user().map(Self::ImportedDevices),
+            "l" => of_user().map(Self::Lock),
             "f" => of_user().map(Self::Alias),
             "r" => of_user().map(|key| Self::Object(hash_tag, key.user)),
             _ => None,
@@ -100,7 +105,8 @@ mod tests {
         assert_eq!(read(&keys.taken_over("a}b{c")), KeyName::TakenOver(alice.clone()));
         assert_eq!(read(&keys.acting("a}b{c")), KeyName::Acting(alice.clone()));
         assert_eq!(read(&keys.events("a}b{c")), KeyName::Events(alice.clone()));
-        assert_eq!(read(&keys.devices("a}b{c")), KeyName::Devices(alice));
+        assert_eq!(read(&keys.devices("a}b{c")), KeyName::Devices(alice.clone()));
+        assert_eq!(read(&keys.lock("a}b{c")), KeyName::Lock(alice));
         let digest = ForeignDigest::of(Scheme::Drf, &Scheme::Drf.digest(b"key", None).unwrap());
         let alias = UserKey { hash_tag: digest.alias_hash_tag(), user: digest.alias_name().to_string() };
         assert!(alias.is_in_place());

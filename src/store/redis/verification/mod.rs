@@ -20,6 +20,7 @@
 pub mod batch;
 pub mod damage;
 pub mod devices;
+pub mod imported_devices;
 pub mod indexes;
 pub mod inspect;
 pub mod key_name;

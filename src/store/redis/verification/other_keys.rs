@@ -92,6 +92,19 @@ impl Verifier<'_> {
         Ok(())
     }
 
+    /// Checks the markers of locked users.
+    pub(crate) async fn check_locks(
+        &mut self,
+        link: &MasterLink,
+        users: Vec<UserKey>,
+    ) -> Result<(), StoreError> {
+        for user in self.in_place('l', users) {
+            let (key, shown) = (self.user_key('l', &user), self.shown_user_key('l', &user));
+            self.check_permanent_key(link, key.as_bytes(), &shown).await?;
+        }
+        Ok(())
+    }
+
     /// Checks aliases: value and TTL. An alias whose token is gone is no damage: it expires with the token's latest end.
     pub(crate) async fn check_aliases(
         &mut self,
@@ -143,28 +156,37 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Checks the keys that must have no TTL.
+    /// Checks the shared token key and the schema version.
     pub(crate) async fn check_permanent(
         &mut self,
         link: &MasterLink,
         keys: &[Vec<u8>],
     ) -> Result<(), StoreError> {
         for key in keys {
-            let mut reads = pipe();
-            let is_hash = *key == self.store.keys.cutoffs().into_bytes();
-            reads.cmd(if is_hash { "HLEN" } else { "STRLEN" }).arg(key).cmd("PTTL").arg(key);
-            let answers = link.read(&reads).await?;
-            let shown = String::from_utf8_lossy(key);
-            match answers.as_slice() {
-                [None, ..] => self.add(Kind::ForeignType, false, &shown),
-                [_, Some(Value::Int(0..))] => {
-                    if self.options.repairs {
-                        link.query::<()>(cmd("PERSIST").arg(key)).await?;
-                    }
-                    self.add(Kind::WrongTtl, self.options.repairs, &shown);
+            self.check_permanent_key(link, key, &String::from_utf8_lossy(key)).await?;
+        }
+        Ok(())
+    }
+
+    /// Checks a key that must have no TTL.
+    async fn check_permanent_key(
+        &mut self,
+        link: &MasterLink,
+        key: &[u8],
+        shown: &str,
+    ) -> Result<(), StoreError> {
+        let mut reads = pipe();
+        let is_hash = *key == *self.store.keys.cutoffs().as_bytes();
+        reads.cmd(if is_hash { "HLEN" } else { "STRLEN" }).arg(key).cmd("PTTL").arg(key);
+        match link.read(&reads).await?.as_slice() {
+            [None, ..] => self.add(Kind::ForeignType, false, shown),
+            [_, Some(Value::Int(0..))] => {
+                if self.options.repairs {
+                    link.query::<()>(cmd("PERSIST").arg(key)).await?;
                 }
-                _ => {}
+                self.add(Kind::WrongTtl, self.options.repairs, shown);
             }
+            _ => {}
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use redis::cmd;
 
 use super::batch::Batch;
 use super::devices::DEVICE_MAPS;
+use super::imported_devices::IMPORTED_DEVICES;
 use super::indexes::INDEXES;
 use super::link::MasterLink;
 use super::progress::{Progress, VerifyOptions};
@@ -118,7 +119,9 @@ impl Verifier<'_> {
         self.check_events(link, batch.events).await?;
         self.check_devices(link, &batch.devices).await?;
         self.check_user_keys(link, &DEVICE_MAPS, batch.device_maps).await?;
+        self.check_user_keys(link, &IMPORTED_DEVICES, batch.imported_devices).await?;
         self.check_objects(link, batch.objects).await?;
+        self.check_locks(link, batch.locks).await?;
         self.check_aliases(link, batch.aliases).await?;
         self.check_permanent(link, &batch.permanent).await?;
         self.note_unknown(&batch.unknown);

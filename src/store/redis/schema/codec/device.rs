@@ -4,13 +4,14 @@
 //! |---|---|---|
 //! | `u` | user | text |
 //! | `i` | uuid | text |
-//! | `h` | hash of the login token's secret | 16 bytes |
+//! | `h` | hash of the login token's secret; absent while there is `g` | 16 bytes |
 //! | `x` | expires_at_ms | decimal |
-//! | `f` | flags: 1 active | decimal |
+//! | `f` | flags: 1 active, 2 the login token is of a former system | decimal |
 //! | `c` | created_at_ms | decimal |
 //! | `z` | user agent | text |
 //! | `l` | last_login_ms, after the first login | decimal |
 //! | `n` | name, if there is one | text |
+//! | `g` | what a former system stored of the login token, until the first login | text |
 //!
 //! An entry of the map is `<uuid>` to `<locator><expires_at_ms>`, without a separator.
 
@@ -19,20 +20,28 @@ use std::collections::HashMap;
 use redis::{Value, from_redis_value_ref};
 
 use super::primitives::{corrupt, decimal, number, text};
-use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey};
+use crate::foreign::Pbkdf2Hash;
+use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, LoginSecret};
 use crate::store::error::StoreError;
 use crate::token_string::{HashTag, LOCATOR_CHARS, SecretHash};
 
 const ACTIVE: u64 = 1;
+const FOREIGN: u64 = 2;
 
 /// Encodes all fields of a new key.
 pub fn fields_of(device: &DeviceKey) -> Vec<(&'static str, Vec<u8>)> {
+    let secret = match &device.secret {
+        LoginSecret::Native(hash) | LoginSecret::Foreign(hash) => ("h", hash.as_bytes().to_vec()),
+        LoginSecret::Imported(hash) => ("g", hash.as_str().into()),
+    };
+    let flag = |is_set, flag| if is_set { flag } else { 0 };
+    let flags = flag(device.is_active, ACTIVE) | flag(device.secret.is_foreign(), FOREIGN);
     let mut fields = vec![
         ("u", device.user.as_str().into()),
         ("i", device.uuid.as_str().into()),
-        ("h", device.secret_hash.as_bytes().to_vec()),
+        secret,
         ("x", decimal(device.expires_at_ms)),
-        ("f", decimal(if device.is_active { ACTIVE } else { 0 })),
+        ("f", decimal(flags)),
         ("c", decimal(device.created_at_ms)),
         ("z", device.user_agent.as_str().into()),
     ];
@@ -64,16 +73,23 @@ pub fn device(id: DeviceId, all: &Value) -> Result<Option<DeviceKey>, StoreError
     let broken = |name| corrupt(id, name);
     let text_of = |name| text(field(name)).map(str::to_owned).ok_or_else(|| broken(name));
     let number_of = |name| number(field(name)).ok_or_else(|| broken(name));
+    let flags = number_of("f")?;
+    let secret = if field("g").is_some() {
+        LoginSecret::Imported(Pbkdf2Hash::parse(text_of("g")?.as_str()).map_err(|_| broken("g"))?)
+    } else {
+        let hash = field("h").and_then(SecretHash::from_slice).ok_or_else(|| broken("h"))?;
+        if flags & FOREIGN == 0 { LoginSecret::Native(hash) } else { LoginSecret::Foreign(hash) }
+    };
     Ok(Some(DeviceKey {
         id,
-        secret_hash: field("h").and_then(SecretHash::from_slice).ok_or_else(|| broken("h"))?,
+        secret,
         user: text_of("u")?,
         uuid: text_of("i")?,
         name: field("n").map(|_| text_of("n")).transpose()?,
         user_agent: text_of("z")?,
         created_at_ms: number_of("c")?,
         last_login_ms: field("l").map(|_| number_of("l")).transpose()?,
-        is_active: number_of("f")? & ACTIVE != 0,
+        is_active: flags & ACTIVE != 0,
         expires_at_ms: number_of("x")?,
     }))
 }
@@ -91,7 +107,7 @@ mod tests {
     fn sample() -> DeviceKey {
         DeviceKey {
             id: DeviceId::parse("jE1hGDDTZBpo-Upp").unwrap(),
-            secret_hash: SecretHash::from_slice(&[7; 16]).unwrap(),
+            secret: LoginSecret::Native(SecretHash::from_slice(&[7; 16]).unwrap()),
             user: "ålice".into(),
             uuid: "phone".into(),
             name: Some("My phone".into()),
@@ -103,6 +119,11 @@ mod tests {
         }
     }
 
+    fn imported() -> DeviceKey {
+        let hash = format!("pbkdf2_sha256$1000$salt${}=", "A".repeat(43));
+        DeviceKey { secret: LoginSecret::Imported(Pbkdf2Hash::parse(&hash).unwrap()), ..sample() }
+    }
+
     fn hgetall(fields: Vec<(&'static str, Vec<u8>)>) -> Value {
         let flat = fields.into_iter().flat_map(|(name, value)| [name.as_bytes().to_vec(), value]);
         Value::Array(flat.map(Value::BulkString).collect())
@@ -111,7 +132,9 @@ mod tests {
     #[test]
     fn what_is_written_reads_back() {
         let new = DeviceKey { name: None, last_login_ms: None, is_active: false, ..sample() };
-        for written in [sample(), new] {
+        let foreign = LoginSecret::Foreign(SecretHash::from_slice(&[8; 16]).unwrap());
+        let foreign = DeviceKey { secret: foreign, is_active: false, ..sample() };
+        for written in [sample(), new, foreign, imported()] {
             let read = device(written.id, &hgetall(fields_of(&written))).unwrap();
             assert_eq!(read, Some(written));
         }
@@ -145,14 +168,16 @@ mod tests {
 
     #[test]
     fn every_missing_or_garbled_field_is_corrupt() {
-        for (at, (name, _)) in fields_of(&sample()).into_iter().enumerate() {
-            let mut garbled = fields_of(&sample());
-            garbled[at].1 = b"\xff".to_vec();
-            assert!(device(sample().id, &hgetall(garbled)).is_err(), "{name}");
-            let mut missing = fields_of(&sample());
-            missing.remove(at);
-            let is_optional = "ln".contains(name);
-            assert_eq!(device(sample().id, &hgetall(missing)).is_ok(), is_optional, "{name}");
+        for sample in [sample(), imported()] {
+            for (at, (name, _)) in fields_of(&sample).into_iter().enumerate() {
+                let mut garbled = fields_of(&sample);
+                garbled[at].1 = b"\xff".to_vec();
+                assert!(device(sample.id, &hgetall(garbled)).is_err(), "{name}");
+                let mut missing = fields_of(&sample);
+                missing.remove(at);
+                let is_optional = "ln".contains(name);
+                assert_eq!(device(sample.id, &hgetall(missing)).is_ok(), is_optional, "{name}");
+            }
         }
         assert!(device(sample().id, &Value::Int(1)).is_err());
     }

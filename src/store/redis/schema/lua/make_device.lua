@@ -2,7 +2,8 @@
 -- Why a script: a user has one key per uuid and no more than the limit, even with concurrent calls.
 -- KEYS     the user's map of device keys
 -- ARGV[2]  user, uuid, locator, expires_at_ms
---          max   the most device keys of a user
+--          max        the most device keys of a user
+--          event      the kind of the event
 -- ARGV[3…] the fields of the key's hash
 -- Returns {0} if the user has too many, {1} if it was made, {2, locator, fields} of the one that existed.
 local map = key('k', a.user)
@@ -15,5 +16,5 @@ if existing then return { 2, existing, redis.call('HGETALL', key('d', existing))
 if redis.call('HLEN', map) >= a.max then return { 0 } end
 redis.call('HSET', key('d', a.locator), unpack(ARGV, 3))
 keep_device(a.user, a.uuid, a.locator, a.expires_at_ms, kept)
-emit(a.user, { k = 'device.created', d = a.uuid })
+emit(a.user, { k = a.event, d = a.uuid })
 return finish({ 1 })

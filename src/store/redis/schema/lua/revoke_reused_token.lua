@@ -8,6 +8,8 @@
 local t, err = load_or_purge(a.locator)
 if err then return err end
 if not t or t.is_revoked then return nil end
+-- No token is lost by a lock. The secret is judged again after it.
+if bit.band(t.flags, LOCKED) ~= 0 then return nil end
 local is_reused, err = is_rotated_out(a.locator, ARGV[3])
 if err then return err end
 if not is_reused then return nil end

@@ -10,11 +10,12 @@
 --          max           the most takeovers kept of a token
 -- ARGV[3]  the takeover's record, see codec/takeover.rs
 -- Returns {1, the token's owner}; {0} no such token, {2} revoked, {3} its second factor is pending, {4} its owner is that
--- user.
+-- user, {5} its owner is locked.
 local t, err = load_or_purge(a.locator)
 if err then return err end
 if not t then return { 0 } end
 if t.is_revoked then return { 2 } end
+if bit.band(t.flags, LOCKED) ~= 0 then return { 5 } end
 if bit.band(t.flags, PENDING) ~= 0 then return { 3 } end
 if t.user == a.user then return { 4 } end
 

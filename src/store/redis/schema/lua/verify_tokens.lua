@@ -1,4 +1,4 @@
--- Checks tokens that are not corrupt: TTL, members in the user's index, takeover under way.
+-- Checks tokens that are not corrupt: TTL, members in the user's index, takeover under way, flag of a lock.
 -- Why a script: record, index and history are compared as of one moment, and repaired in the same step.
 -- Item     hash tag, locator
 -- Also in ARGV[2]: max and retention_ms, see shared/takeover_history.lua
@@ -86,6 +86,13 @@ local function check_takeover(position, t)
   end
 end
 
+local function check_lock(position, t)
+  local is_locked = redis.call('EXISTS', key('l', t.user)) == 1
+  if t.is_revoked or is_locked == (bit.band(t.flags, LOCKED) ~= 0) then return end
+  if a.repair then redis.call('HSET', key('t', t.locator), 'f', bit.bxor(t.flags, LOCKED)) end
+  report(position, 'lock-differs', a.repair)
+end
+
 for_each_item(2, function(position, locator)
   local fields = redis.pcall('HMGET', key('t', locator), 'u', 'f', 'x', 'e', 'c')
   if is_foreign(fields) then return end
@@ -95,10 +102,11 @@ for_each_item(2, function(position, locator)
   local is_revoked, revoked_at_ms = not is_active(flags), tonumber(fields[4])
   if is_revoked and not revoked_at_ms then return end
   local t = {
-    user = fields[1], locator = locator, created_at_ms = created_at_ms,
+    user = fields[1], locator = locator, flags = flags, created_at_ms = created_at_ms,
     is_revoked = is_revoked, revoked_at_ms = revoked_at_ms,
     kept_until_ms = is_revoked and revoked_at_ms + ctx.retention_ms or expires_at_ms,
   }
+  check_lock(position, t)
   check_takeover(position, t)
   check_entry(position, t)
   check_ttl(position, t)

@@ -3,13 +3,14 @@
 use redis::Value;
 
 use super::stored::{
-    ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, Immutable, PENDING, PREVIOUS_BYTES,
-    SIBLING, is_active,
+    ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, HASH_BYTES, LOCKED, PENDING, PREVIOUS_BYTES, SIBLING,
+    Terms, is_active,
 };
+use crate::foreign::Scheme;
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::{
-    AccessMark, Cached, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, Texts, TokenDetails,
-    TokenRecord,
+    AccessMark, Bars, Cached, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, Texts,
+    TokenDetails, TokenRecord,
 };
 use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::primitives::{bytes, corrupt, number, text, unpack};
@@ -59,7 +60,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn record(&self, id: TokenId) -> Result<(TokenRecord, u32), StoreError> {
-        let immutable: Immutable<'_> = unpack(self.i).ok_or_else(|| corrupt(id, "i"))?;
+        let terms: Terms<'_> = unpack(self.i).ok_or_else(|| corrupt(id, "i"))?;
         let flags = number(self.f).and_then(|f| u32::try_from(f).ok()).ok_or_else(|| corrupt(id, "f"))?;
         let optional_text = |field: Option<&'a [u8]>, name| match field {
             None => Ok(None),
@@ -74,18 +75,20 @@ impl<'a> Fields<'a> {
             texts: Texts::new(
                 text(self.u).ok_or_else(|| corrupt(id, "u"))?,
                 optional_text(self.s, "s")?,
-                immutable.backend,
+                terms.backend,
                 optional_text(self.d, "d")?,
             )
             .with_scopes(optional_text(self.o, "o")?),
             takeover: self.takeover(id)?.map(Box::new),
             is_active: is_active(flags),
-            is_authenticated: flags & PENDING == 0,
+            bars: Bars::NONE
+                .with(Bars::PENDING, flags & PENDING != 0)
+                .with(Bars::LOCKED, flags & LOCKED != 0),
             allowed_cookie: flags & ALLOWED_COOKIE != 0,
             allowed_header: flags & ALLOWED_HEADER != 0,
             expires_at_ms: number(self.x).ok_or_else(|| corrupt(id, "x"))?,
-            idle_ms: immutable.idle_ms,
-            ends_at_ms: immutable.ends_at_ms,
+            idle_ms: terms.idle_ms,
+            ends_at_ms: terms.ends_at_ms,
             created_at_ms: number(self.c).ok_or_else(|| corrupt(id, "c"))?,
             accesses: AccessMark::default(),
             details: Cached::default(),
@@ -120,6 +123,8 @@ impl<'a> Fields<'a> {
                 .into_iter()
                 .map(|(content_type, object_id)| RelatedObject { content_type, object_id })
                 .collect(),
+            // A scheme of a later version is not known here.
+            origin: cold.origin.and_then(Scheme::named),
         })
     }
 }

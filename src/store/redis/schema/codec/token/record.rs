@@ -5,11 +5,12 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::fields::Fields;
-use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, Immutable, PENDING};
+use super::stored::{ACTIVE, ALLOWED_COOKIE, ALLOWED_HEADER, Cold, EXPIRATION, LOCKED, PENDING, Terms};
+use crate::foreign::Scheme;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Revocation, Token, TokenChange, TokenRecord};
 use crate::store::error::StoreError;
-use crate::store::redis::schema::codec::primitives::{bytes, corrupt, decimal, number, pack, text};
+use crate::store::redis::schema::codec::primitives::{bytes, corrupt, decimal, number, pack, text, unpack};
 use crate::token_string::TokenId;
 
 /// The fields that make a [`TokenRecord`].
@@ -20,11 +21,10 @@ pub const COLD_FIELDS: [&str; 2] = ["z", "r"];
 /// Encodes a new token, without a takeover or previous secrets.
 pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     let Token { record, details, .. } = token;
-    let immutable =
-        Immutable { idle_ms: record.idle_ms, ends_at_ms: record.ends_at_ms, backend: record.backend() };
+    let terms = Terms { idle_ms: record.idle_ms, ends_at_ms: record.ends_at_ms, backend: record.backend() };
     let mut fields = vec![
         ("u", record.user().into()),
-        ("i", pack(&immutable)),
+        ("i", pack(&terms)),
         ("h", record.secret_hash.as_bytes().to_vec()),
         ("x", decimal(record.expires_at_ms)),
         ("f", decimal(flags_of(token).into())),
@@ -39,7 +39,8 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
     if let Some(scopes) = record.texts.scopes() {
         fields.push(("o", scopes.into()));
     }
-    fields.push(("z", pack(&Cold { ip: details.ip, user_agent: &details.user_agent })));
+    let origin = details.origin.map(Scheme::name);
+    fields.push(("z", pack(&Cold { ip: details.ip, user_agent: &details.user_agent, origin })));
     if !details.related_objects.is_empty() {
         let pairs: Vec<_> =
             details.related_objects.iter().map(|o| (o.content_type.as_str(), o.object_id.as_str())).collect();
@@ -116,6 +117,15 @@ pub fn token(id: TokenId, all: &Value, last_access: &Value) -> Result<Option<Tok
     }))
 }
 
+/// Decodes the latest end of a token from its field `i`.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn ends_at_ms(id: TokenId, terms: Option<&[u8]>) -> Result<u64, StoreError> {
+    let terms: Terms<'_> = unpack(terms).ok_or_else(|| corrupt(id, "i"))?;
+    Ok(terms.ends_at_ms)
+}
+
 /// The upper end, exclusive, of the scores of tokens that are not revoked in a user's index: 2^50.
 pub const BELOW_REVOKED: &str = "(1125899906842624";
 
@@ -138,7 +148,8 @@ pub(crate) fn flags_of(token: &Token) -> u32 {
         (ALLOWED_COOKIE, record.allowed_cookie),
         (ALLOWED_HEADER, record.allowed_header),
         (EXPIRATION, token.details.expiration),
-        (PENDING, !record.is_authenticated),
+        (PENDING, !record.is_authenticated()),
+        (LOCKED, record.is_locked()),
     ]
     .into_iter()
     .filter_map(|(flag, set)| set.then_some(flag))

@@ -10,6 +10,7 @@ pub(crate) const ALLOWED_COOKIE: u32 = 2;
 pub(crate) const ALLOWED_HEADER: u32 = 4;
 pub(crate) const EXPIRATION: u32 = 8;
 pub(crate) const PENDING: u32 = 16;
+pub(crate) const LOCKED: u32 = 32;
 
 /// Whether these flags are of a token that is not revoked.
 pub(crate) fn is_active(flags: u32) -> bool {
@@ -26,7 +27,7 @@ pub(crate) const SIBLING: u64 = 0;
 
 /// Field `i`.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Immutable<'a> {
+pub(crate) struct Terms<'a> {
     pub(crate) idle_ms: u64,
     pub(crate) ends_at_ms: u64,
     pub(crate) backend: Option<&'a str>,
@@ -37,4 +38,7 @@ pub(crate) struct Immutable<'a> {
 pub(crate) struct Cold<'a> {
     pub(crate) ip: IpAddr,
     pub(crate) user_agent: &'a str,
+    /// Native tokens do not have it, so their bytes are those of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<&'a str>,
 }

@@ -1,7 +1,8 @@
 use super::record::*;
+use crate::foreign::Scheme;
 use crate::model::takeover::ActiveTakeover;
 use crate::model::token::{
-    AccessMark, Cached, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, Texts, Token,
+    AccessMark, Bars, Cached, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, Texts, Token,
     TokenDetails, TokenRecord,
 };
 use crate::store::error::StoreError;
@@ -20,7 +21,7 @@ fn sample() -> Token {
             previous: PreviousSecrets::default(),
             refused: RefusedMarks::default(),
             is_active: true,
-            is_authenticated: false,
+            bars: Bars::PENDING,
             allowed_cookie: true,
             allowed_header: false,
             expires_at_ms: 1_800_000_003_600,
@@ -36,6 +37,7 @@ fn sample() -> Token {
             ip: "203.0.113.7".parse().unwrap(),
             expiration: true,
             related_objects: vec![RelatedObject { content_type: "order".into(), object_id: "7".into() }],
+            origin: Some(Scheme::Knox),
         }),
         last_access_ms: 1_800_000_000_500,
         revoked: None,

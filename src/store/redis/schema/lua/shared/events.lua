@@ -1,7 +1,8 @@
 -- Events of users, and the reply of a script that may emit some. Needs context.lua.
 
--- Formats a number as an integer. Lua's own conversion to text loses digits of large numbers.
-local function decimal(number) return string.format('%.0f', number) end
+-- Formats a number as an integer. Lua's own conversion to text loses digits of large numbers, and Redis's own conversion of
+-- an argument takes several times as long.
+local function decimal(number) return string.format('%d', number) end
 
 -- The longest user agent in an event: it exists once per event.
 local USER_AGENT_BYTES = 128
@@ -17,9 +18,9 @@ end
 
 -- Returns what events tell of a token: i address, g user agent, s slug, b backend. Takes the token's fields s, i and z. A
 -- garbled field is left out: it must not keep a token from being revoked.
-local function token_facts(slug, immutable, cold)
+local function token_facts(slug, terms, cold)
   local facts = { s = slug or nil }
-  local is_whole, unpacked = pcall(cmsgpack.unpack, immutable)
+  local is_whole, unpacked = pcall(cmsgpack.unpack, terms)
   if is_whole and type(unpacked) == 'table' then facts.b = unpacked[3] end
   is_whole, unpacked = pcall(cmsgpack.unpack, cold)
   if is_whole and type(unpacked) == 'table' then facts.i, facts.g = unpacked[1], shortened(unpacked[2]) end
@@ -60,8 +61,8 @@ local function finish(answer)
     local first = math.max(1, #events - ctx.max_events + 1)
     local pushed = redis.pcall('LPUSH', key('e', user), unpack(events, first))
     if type(pushed) == 'number' then
-      redis.call('LTRIM', key('e', user), 0, ctx.max_events - 1)
-      redis.call('PEXPIRE', key('e', user), ctx.event_ttl_ms)
+      if pushed > ctx.max_events then redis.call('LTRIM', key('e', user), 0, ctx.max_events - 1) end
+      redis.call('PEXPIRE', key('e', user), decimal(ctx.event_ttl_ms))
     end
   end
   -- An error reply has no room for the entries: they stay until they expire.

@@ -1,53 +1,29 @@
--- Issuing a token, and making room for it. Needs revocation.lua.
+-- Storing a new token. Needs index_entries.lua.
+--
+-- `new` is the token: locator, created_at_ms, accessed_at_ms, expires_at_ms, max (live tokens per user), may_revoke (whether
+-- the oldest may be revoked for it), room, event (its kind), device and facts (of events).
 
--- Revokes a user's oldest tokens, and purges the oldest revoked ones, until one more live token fits; at most new.room of
--- each. Returns the locators of those it revoked, and how many others there are; {full = true} if none may be revoked; or
--- an error if a record is corrupt.
-local function make_room(user, new)
-  prune(user)
-  local index, made_room = key('u', user), {}
-  local others = redis.call('ZCOUNT', index, 0, BELOW_REVOKED)
-  if others >= new.max and ctx.grace_ms > 0 then
-    -- A user at the limit keeps no expired tokens.
-    purge_expired(user, now_ms)
-    others = redis.call('ZCOUNT', index, 0, BELOW_REVOKED)
-  end
-  local revoked = redis.call('ZCOUNT', index, REVOKED, '+inf')
-  if others >= new.max and not new.may_revoke then return { full = true } end
-  for _ = 1, math.min(others + 1 - new.max, new.room) do
-    local locator = oldest_token(user)
-    local t, err = load_or_purge(locator)
-    if err then return err end
-    if t and not t.is_revoked then
-      revoke_token(user, locator, t.flags, 'limit')
-      table.insert(made_room, locator)
-    else
-      purge(user, locator)
-    end
-    others = others - 1
-  end
-  local surplus = math.min(revoked + #made_room - new.max, new.room)
-  if surplus > 0 then
-    purge(user, unpack(redis.call('ZRANGEBYSCORE', index, REVOKED, '+inf', 'LIMIT', 0, surplus)))
-  end
-  return made_room, others
+-- Returns whether a user is locked: then the user gets no token.
+local function is_locked(user) return redis.call('EXISTS', key('l', user)) == 1 end
+
+-- Returns an answer if the user must not get this token: {locked = true}, or an error if its id is taken.
+local function refusal(user, new)
+  if redis.call('EXISTS', key('t', new.locator), key('l', user)) == 0 then return nil end
+  if is_locked(user) then return { locked = true } end
+  return redis.error_reply('DWEXISTS the token id is taken')
 end
 
--- Stores a new token of a user. `new` has locator, created_at_ms, expires_at_ms, max (live tokens per user), may_revoke
--- (whether the oldest may be revoked for it), room, device and facts (of events); `fields` are the fields of its hash. Returns the result of
--- make_room.
-local function issue(user, new, fields)
-  local token = key('t', new.locator)
-  if redis.call('EXISTS', token) == 1 then
-    return redis.error_reply('DWEXISTS the token id is taken')
-  end
-  local made_room, others = make_room(user, new)
-  if made_room.err or made_room.full then return made_room end
+-- Stores a new token; `fields` are the fields of its hash. `others` is the number of the user's other tokens that are not
+-- revoked, and `is_first` is whether the user has no token at all, not even a revoked one.
+local function store(user, new, fields, others, is_first)
+  local token, left_ms = key('t', new.locator), decimal(ttl_ms(new.expires_at_ms))
   redis.call('HSET', token, unpack(fields))
-  redis.call('PEXPIRE', token, ttl_ms(new.expires_at_ms))
-  add_to_index(user, new, now_ms, others)
-  fit_ttl(user)
-  emit(user, { k = 'token.issued', l = new.locator, d = new.device }, new.facts)
-  return made_room
+  redis.call('PEXPIRE', token, left_ms)
+  add_to_index(user, new, new.accessed_at_ms, others)
+  if is_first then
+    redis.call('PEXPIRE', key('u', user), left_ms)
+  else
+    fit_ttl(user)
+  end
+  emit(user, { k = new.event, l = new.locator, d = new.device }, new.facts)
 end
-

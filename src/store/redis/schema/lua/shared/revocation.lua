@@ -14,7 +14,7 @@ local function revoke_token(user, locator, flags, reason)
   local t = redis.call('HMGET', token, 't', 'r', 'q', 's', 'i', 'z')
   local facts = token_facts(t[4], t[5], t[6])
   if t[1] then end_packed_takeover(user, locator, t[1], reason, facts) end
-  redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE)), 'e', decimal(now_ms), 'w', reason)
+  redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE + LOCKED)), 'e', decimal(now_ms), 'w', reason)
   redis.call('ZREM', index, '#' .. locator)
   redis.call('PEXPIRE', token, ttl_ms(now_ms + ctx.retention_ms))
   emit(user, { k = 'token.revoked', l = locator, w = reason }, facts)

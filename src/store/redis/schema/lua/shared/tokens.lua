@@ -1,7 +1,7 @@
 -- Reading one token. Needs user_index.lua.
 
 -- Flags of a token or a device key, field f.
-local ACTIVE, PENDING = 1, 16
+local ACTIVE, PENDING, LOCKED = 1, 16, 32
 
 local function is_active(flags) return bit.band(flags, ACTIVE) ~= 0 end
 

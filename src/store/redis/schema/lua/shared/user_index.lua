@@ -50,7 +50,7 @@ end
 -- Gives the index the TTL of its longest-lived token.
 local function fit_ttl(user)
   local left_ms = ttl_ms(longest_kept_ms(user))
-  if left_ms > 0 then redis.call('PEXPIRE', key('u', user), left_ms) end
+  if left_ms > 0 then redis.call('PEXPIRE', key('u', user), decimal(left_ms)) end
 end
 
 -- Every script that wrote to the index calls this. A live token keeps the index for long, and nothing else removes the

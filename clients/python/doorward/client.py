@@ -1,0 +1,179 @@
+"""Both planes of Doorward for threads. `aio` has the same for asyncio."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from typing import Protocol, TypeVar, Unpack
+
+from . import _calls
+from ._calls import Call, DeviceChanges, TokenChanges, TokenFields
+from ._request import ClientRequest, Logout, check_request, logout_request, verdict
+from ._transport import Transport
+from .models import Device, Page, RelatedObject, Takeover, Token, Verdict
+
+T = TypeVar("T")
+
+
+class Checker(Protocol):
+    """What the middlewares ask: a `Validator` or a `Batcher`."""
+
+    def check(self, request: ClientRequest | str, *, optional: bool = False) -> Verdict:
+        """Judges a request, or a bare token string.
+
+        With `optional`, a request without a valid token passes without a user. Raises Unavailable in an outage.
+        """
+
+
+class Validator:
+    """The validation plane: may this request pass? May be shared by threads."""
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8080",
+        *,
+        timeout: float = 1.0,
+        forward_headers: Sequence[str] = (),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`url`: `http://host:port`, `https://host:port` or `unix:/path`. `timeout` bounds each check, in seconds.
+
+        `forward_headers` names further headers of the client's request that Doorward's settings give a meaning.
+        """
+        self._transport = Transport(url, timeout, tls=tls)
+        self._forward = tuple(forward_headers)
+
+    def check(self, request: ClientRequest | str, *, optional: bool = False, name: str | None = None) -> Verdict:
+        """Judges a request, or a bare token string, as `/auth` does.
+
+        With `optional`, a request without a valid token passes without a user. `name` names a check of Doorward's
+        settings. Raises Unavailable in an outage.
+        """
+        asked = check_request(request, optional, name, self._forward)
+        # A named check may admit anonymous users.
+        return verdict(self._transport.send(asked), optional or name is not None)
+
+    def logout(self, request: ClientRequest) -> Logout:
+        """Ends the request's takeover, or else revokes its token, as `POST /logout` does.
+
+        A logout by cookie that another site caused does nothing.
+        """
+        return Logout.from_response(self._transport.send(logout_request(request, self._forward)))
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class Admin:
+    """The admin plane: the lifecycle of tokens. May be shared by threads.
+
+    Each call raises Unavailable in an outage, and a Problem if Doorward refuses it. A call that may not be repeated
+    is sent once. After Unavailable, it is unknown whether it was done.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8081",
+        api_key: str = "",
+        *,
+        timeout: float = 5.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._transport = Transport(url, timeout, tls=tls)
+        self._api_key = api_key
+
+    def _do(self, call: Call[T]) -> T:
+        return call.answer(self._transport.send(call.request(self._api_key)))
+
+    def issue(self, user: str, ip: str, **fields: Unpack[TokenFields]) -> Token:
+        """Issues a token. Its secret, `token`, is shown only now."""
+        return self._do(_calls.issue(user, ip, fields))
+
+    def show(self, token_id: str) -> Token:
+        return self._do(_calls.show(token_id))
+
+    def change(self, token_id: str, **fields: Unpack[TokenChanges]) -> Token:
+        return self._do(_calls.change(token_id, fields))
+
+    def tokens(
+        self, user: str, *, include_revoked: bool = False, limit: int = 50, cursor: str | None = None
+    ) -> Page[Token]:
+        return self._do(_calls.tokens(user, include_revoked, limit, cursor))
+
+    def revoke(self, token_id: str) -> None:
+        """Revokes a token, or does nothing if it is revoked. Raises NotFound for an expired or unknown one."""
+        self._do(_calls.revoke(token_id))
+
+    def revoke_all(self, user: str, *, except_id: str | None = None) -> int:
+        """Revokes all of a user's tokens but one; returns how many. Repeating it after Unavailable is safe."""
+        return self._do(_calls.revoke_all(user, except_id))
+
+    def rotate(self, token_id: str, *, set_cookie: bool = False) -> Token:
+        """Gives a token a new secret under the same id. The old one works for another `rotation-grace`."""
+        return self._do(_calls.rotate(token_id, set_cookie))
+
+    def confirm(self, token_id: str) -> Token:
+        """Confirms the second factor of a token."""
+        return self._do(_calls.confirm(token_id))
+
+    def start_takeover(
+        self, token_id: str, user: str, *, reason: str | None = None, seconds: int | None = None
+    ) -> Takeover:
+        """Lets a token act as another user. An earlier takeover of the token is ended first."""
+        return self._do(_calls.start_takeover(token_id, user, reason, seconds))
+
+    def end_takeover(self, token_id: str) -> None:
+        """Ends the takeover under way, or raises NotFound."""
+        self._do(_calls.end_takeover(token_id))
+
+    def token_takeovers(self, token_id: str, *, limit: int = 50, cursor: str | None = None) -> Page[Takeover]:
+        return self._do(_calls.token_takeovers(token_id, limit, cursor))
+
+    def user_takeovers(self, user: str, *, limit: int = 50, cursor: str | None = None) -> Page[Takeover]:
+        """Who took this user over, and when."""
+        return self._do(_calls.user_takeovers(user, limit, cursor))
+
+    def create_device(self, user: str, uuid: str, *, name: str | None = None, user_agent: str = "") -> Device:
+        """Gets or makes a device key. A new one has `created`, and its secret, `login_token`, is shown only now."""
+        return self._do(_calls.create_device(user, uuid, name, user_agent))
+
+    def devices(self, user: str, *, limit: int = 50, cursor: str | None = None) -> Page[Device]:
+        return self._do(_calls.devices(user, limit, cursor))
+
+    def device(self, user: str, uuid: str) -> Device:
+        return self._do(_calls.device(user, uuid))
+
+    def change_device(self, user: str, uuid: str, **fields: Unpack[DeviceChanges]) -> Device:
+        """Changes a device key. To deactivate it revokes the tokens that it logged in."""
+        return self._do(_calls.change_device(user, uuid, fields))
+
+    def remove_device(self, user: str, uuid: str) -> None:
+        self._do(_calls.remove_device(user, uuid))
+
+    def device_login(self, uuid: str, login_token: str, ip: str, **fields: Unpack[TokenFields]) -> Token:
+        """Issues a token to a device key. Raises LoginRefused if no active key has this uuid and login token."""
+        return self._do(_calls.device_login(uuid, login_token, ip, fields))
+
+    def relate(self, token_id: str, related: RelatedObject) -> None:
+        self._do(_calls.relate(token_id, related))
+
+    def unrelate(self, token_id: str, related: RelatedObject) -> None:
+        self._do(_calls.unrelate(token_id, related))
+
+    def related_tokens(self, related: RelatedObject, *, limit: int = 50, cursor: str | None = None) -> Page[Token]:
+        return self._do(_calls.related_tokens(related, limit, cursor))
+
+    def revoke_related(self, related: RelatedObject) -> int:
+        """Revokes every token of an object; returns how many. Repeating it after Unavailable is safe."""
+        return self._do(_calls.revoke_related(related))
+
+    def erase_user(self, user: str) -> None:
+        """Erases everything that is stored of a user."""
+        self._do(_calls.erase_user(user))
+
+    def validate(self, token_strings: Sequence[str]) -> list[Token | None]:
+        """Judges up to 1,000 token strings in one call, in order; `None` for an invalid one."""
+        return self._do(_calls.validate(token_strings))
+
+    def close(self) -> None:
+        self._transport.close()

@@ -1,0 +1,107 @@
+//! `POST /logout`: ends the active takeover, or else revokes the token.
+
+use hyper::header::{HeaderMap, SET_COOKIE};
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use super::access_log::holder_of;
+use super::cross_site::is_same_site;
+use super::holder::{authenticate, error_response};
+use super::holder_audit::HolderAudit;
+use super::refusal::ForbiddenReason;
+use super::settings::ValidationSettings;
+use crate::logging::audit::Action;
+use crate::model::event::Actor;
+use crate::model::revoke_reason::RevokeReason;
+use crate::model::token::{TokenChange, Transport};
+use crate::server::request::credentials::{Credentials, extract, other_cookies};
+use crate::server::request::origin::RequestOrigin;
+use crate::server::request::set_cookie;
+use crate::server::transport::body::Body;
+use crate::server::transport::response::json;
+use crate::service::ServiceError;
+use crate::store::Rejection;
+use crate::token_string::TokenId;
+use crate::validation::{Access, Validator};
+
+/// Ends the active takeover, or else revokes the token. A cookie without a valid token is cleared, too: the browser would
+/// send it for ever. Tells `holder` the valid token and its user.
+pub async fn log_out(
+    validator: &Validator,
+    settings: &ValidationSettings,
+    origin: RequestOrigin<'_, HeaderMap>,
+    holder: &mut Option<(TokenId, String)>,
+) -> Response<Body> {
+    let carried_by = match extract(origin.headers, &settings.places) {
+        Credentials::Token(_, via) | Credentials::Invalid(via) => Some(via),
+        Credentials::Absent => None,
+    };
+    let mut response = end_login(validator, settings, &origin, holder).await;
+    if response.status() == StatusCode::UNAUTHORIZED
+        && carried_by == Some(Transport::Cookie)
+        && is_same_site(settings, &origin)
+    {
+        response
+            .headers_mut()
+            .extend(set_cookie::all_cleared(&settings.cookie).map(|line| (SET_COOKIE, line)));
+        clear_other_cookies(settings, origin.headers, &mut response);
+    }
+    response
+}
+
+/// Clears each further and foreign cookie that the request carries: it would log the browser in again.
+pub(super) fn clear_other_cookies(
+    settings: &ValidationSettings,
+    headers: &HeaderMap,
+    response: &mut Response<Body>,
+) {
+    for name in other_cookies(headers, &settings.places) {
+        for line in set_cookie::other_cleared(&settings.cookie, &name) {
+            response.headers_mut().append(SET_COOKIE, line);
+        }
+    }
+}
+
+async fn end_login(
+    validator: &Validator,
+    settings: &ValidationSettings,
+    origin: &RequestOrigin<'_, HeaderMap>,
+    holder: &mut Option<(TokenId, String)>,
+) -> Response<Body> {
+    let (headers, request) = (origin.headers, origin.audited(&settings.trusted_proxies));
+    let found = match authenticate(validator, settings, headers, Access::Exempt, &request).await {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    let (token, via) = (found.token, found.via);
+    *holder = Some(holder_of(&token.record));
+    if via == Transport::Cookie && !is_same_site(settings, origin) {
+        return ForbiddenReason::CrossSite.response();
+    }
+    let (service, id) = (validator.service(), token.record.id);
+    if token.record.takeover.is_some() {
+        let audit = HolderAudit::begin(Action::TakeoverEnd, &token, &request);
+        let ended = service.end_takeover(id, RevokeReason::Logout, Actor::Holder).await;
+        audit.conclude(&ended);
+        match ended {
+            Ok(_) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
+            // The takeover has just ended by itself.
+            Err(ServiceError::Rejected(Rejection::NotFound)) => {}
+            Err(error) => return error_response(service, &error),
+        }
+    }
+    let audit = HolderAudit::begin(Action::TokenRevoke, &token, &request);
+    let revoked = service.change(id, &TokenChange::revoking(RevokeReason::Logout), Actor::Holder).await;
+    audit.conclude(&revoked);
+    match revoked {
+        Ok(_) => {
+            let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
+            if via == Transport::Cookie {
+                response.headers_mut().insert(SET_COOKIE, set_cookie::cleared(&settings.cookie));
+                clear_other_cookies(settings, headers, &mut response);
+            }
+            response
+        }
+        Err(error) => error_response(service, &error),
+    }
+}

@@ -1,0 +1,18 @@
+//! What a token string may turn out to be.
+
+use crate::foreign::ForeignDigest;
+use crate::token_string::{UnverifiedToken, VerifiedToken};
+
+/// What a token string is.
+pub(crate) enum Identified {
+    /// Native and well-formed; its MAC is not verified yet.
+    Native(UnverifiedToken),
+    /// Foreign, of an imported token.
+    Foreign(VerifiedToken),
+    /// Foreign; whether its token was imported is to be looked up by `resolve`.
+    Unresolved(Box<[ForeignDigest]>),
+    /// Foreign; less than a lease ago, its token was not imported.
+    Unknown,
+    /// Of no form that the string may have, or with a wrong signature.
+    Malformed,
+}

@@ -1,0 +1,13 @@
+//! The header that carries credentials.
+
+use hyper::header::{AUTHORIZATION, HeaderName};
+
+/// The name of the header that carries credentials; by default `Authorization`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialHeader(pub HeaderName);
+
+impl Default for CredentialHeader {
+    fn default() -> Self {
+        Self(AUTHORIZATION)
+    }
+}
