@@ -61,6 +61,7 @@ mod harness {
 
 /// The lifecycle of tokens over HTTP.
 mod lifecycle {
+    mod cutoffs;
     mod rotation;
     mod support;
     mod takeovers;
