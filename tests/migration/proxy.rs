@@ -16,6 +16,7 @@ use crate::common::proxies::proxy::{Between, replaced, write};
 
 const FORMER: &str = include_str!("../../config/migration/nginx-former.inc");
 const BOTH: &str = include_str!("../../config/migration/nginx-both.inc");
+const LOGOUT: &str = include_str!("../../config/migration/nginx-logout.inc");
 const SHARE: &str = include_str!("../../config/migration/nginx-share.inc");
 
 /// The steps of the move.
@@ -142,4 +143,5 @@ fn write_stage(stage: Stage, port: u16, dir: &TempDir, [doorward, former, app]: 
     write(dir.path(), "nginx-share.inc", &share);
     write(dir.path(), "nginx-former.inc", FORMER);
     write(dir.path(), "nginx-both.inc", BOTH);
+    write(dir.path(), "nginx-logout.inc", LOGOUT);
 }

@@ -79,14 +79,14 @@ struct Move {
 
 fn move_in(source: &'static Source) {
     let site = Move::prepare(source);
-    let [leaver, quitter] = [1, 2].map(|more| site.former.log_in(LOGINS + more));
+    let leavers = [1, 2, 3].map(|more| site.former.log_in(LOGINS + more));
     let moved = thread::scope(|scope| {
         let _end = site.traffic.until_drop();
         for _ in 0..CLIENTS {
             scope.spawn(|| site.traffic.send(&site.switch.addr()));
         }
         scope.spawn(|| site.log_in_all_the_time());
-        site.run(&leaver, &quitter)
+        site.run(&leavers)
     });
     site.assert_nobody_was_refused();
     site.assert_way_out(moved);
@@ -108,7 +108,7 @@ impl Move {
 
     /// Logs users in, some requests apart, until the traffic ends.
     fn log_in_all_the_time(&self) {
-        for number in LOGINS + 3.. {
+        for number in LOGINS + 4.. {
             self.traffic.pace(CLIENTS);
             if self.traffic.is_over() {
                 return;
@@ -127,11 +127,12 @@ impl Move {
     }
 
     /// Takes the steps of the document, and returns how many tokens the second pass found or imported.
-    fn run(&self, leaver: &Login, quitter: &Login) -> usize {
+    fn run(&self, [early, leaver, quitter]: &[Login; 3]) -> usize {
         self.pass(Stage::Former);
         let first = self.import("first.ndjson");
         // If a call has to be repeated, it finds what it imported before.
-        assert!(first.records() >= LOGINS + 2, "{first:?}");
+        assert!(first.records() >= LOGINS + 3, "{first:?}");
+        self.log_out(early);
         self.switch_to(Stage::Share);
         self.switch_to(Stage::Both);
         self.log_out(leaver);
@@ -139,20 +140,22 @@ impl Move {
         self.traffic.wait_for_logins(LATE_LOGINS);
         self.move_login();
         let second = self.import("second.ndjson");
-        // All but the two clients that logged out.
-        let known = first.records() - 2;
+        // All but the three clients that logged out.
+        let known = first.records() - 3;
         assert!(second.exists >= known && second.records() >= known + LATE_LOGINS, "{second:?}");
         if self.former.source.has_idle_times {
             assert_eq!(self.revoke_missing(), "0 missing, 0 revoked\n");
         } else {
-            assert_eq!(self.revoke_missing(), "2 missing, 2 revoked\n");
+            assert_eq!(self.revoke_missing(), "3 missing, 3 revoked\n");
             assert_eq!(self.at_doorward(quitter).status, 401);
         }
         self.wait_until_known();
         self.switch_to(Stage::Doorward);
         self.former.stop();
         self.pass(Stage::Doorward);
-        assert_eq!(self.switch.ask(leaver).status, 401);
+        for gone in [early, leaver] {
+            assert_eq!(self.switch.ask(gone).status, 401);
+        }
         second.records()
     }
 
