@@ -26,15 +26,21 @@
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(missing_docs))]
+// Much of what the parts offer is used by the server alone. A build with all features shows what nothing uses.
+#![cfg_attr(not(feature = "server"), allow(dead_code))]
 
+#[cfg(feature = "tls")]
 mod certificates;
+#[cfg(feature = "server")]
 mod cli;
 mod clock;
 mod config;
+mod counter;
 mod entropy;
 mod files;
 #[allow(missing_docs)] // not in the facade
 mod foreign;
+#[cfg(feature = "server")]
 #[allow(missing_docs)] // not in the facade
 mod http_client;
 mod last_access;
@@ -42,12 +48,14 @@ mod logging;
 mod model;
 mod node;
 mod printable;
+#[cfg(feature = "server")]
 #[allow(missing_docs)] // not in the facade
 mod server;
 mod service;
 #[allow(missing_docs)] // in the facade only with `StoreError`
 mod store;
 mod sync;
+#[cfg(feature = "server")]
 mod telemetry;
 #[allow(missing_docs)] // in the facade only with `TokenId`
 mod token_string;
@@ -73,11 +81,10 @@ pub use crate::validation::{Access, Identity, Validator};
 
 /// The types of the fields of [`Config`].
 pub mod settings {
-    pub use crate::http_client::{Endpoint, Url};
     pub use crate::values::{
-        AccessLogRule, ApiKey, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader, OverLimit,
-        RedisDeployment, RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
-        TrustedProxies,
+        AccessLogRule, ApiKey, Endpoint, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader,
+        OverLimit, RedisDeployment, RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,
+        TrustedProxies, Url,
     };
 }
 
@@ -91,7 +98,9 @@ pub mod internals {
     }
 
     expose! {
-        cli clock config entropy files foreign http_client last_access logging model node server service store sync telemetry
-        token_string validation values
+        clock config entropy files foreign last_access logging model node service store sync token_string validation values
     }
+
+    #[cfg(feature = "server")]
+    expose! { cli http_client server telemetry }
 }

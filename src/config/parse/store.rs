@@ -2,14 +2,21 @@
 
 use std::ops::RangeInclusive;
 
-use super::scalar::Parsed;
+use super::scalar::{Parsed, missing_feature};
 use crate::values::{RedisUrl, StoreUrl};
 
 const KEY_PREFIX_BYTES: RangeInclusive<usize> = 1..=64;
 
-/// Parses a URL of Redis; an empty text is the embedded store.
+/// Parses a URL of Redis; an empty text is the embedded store. A URL that this build cannot use is a mistake.
 pub(crate) fn store_url(text: &str) -> Parsed<StoreUrl> {
-    if text.is_empty() { Ok(StoreUrl::Memory) } else { RedisUrl::parse(text).map(StoreUrl::Redis) }
+    if text.is_empty() {
+        return Ok(StoreUrl::Memory);
+    }
+    let url = RedisUrl::parse(text)?;
+    match url.missing_feature() {
+        Some(feature) => Err(missing_feature(feature)),
+        None => Ok(StoreUrl::Redis(url)),
+    }
 }
 
 /// Parses the prefix of all keys. A brace would change the hash tag; the other forbidden characters mean something in a

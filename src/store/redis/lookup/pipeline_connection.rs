@@ -12,9 +12,9 @@ use super::lost_connection::{AfterLoss, LossCause, LostConnection};
 use super::pipeline_state::{AuthorityProof, PendingRead, PipelineShared, ReadFailure, is_overdue};
 use super::request::{ReadValue, ServerIdentity};
 use super::resp::{self, ParsedReply, RespReply};
-use super::stream::Stream;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::authority::ProbeRefusal;
+use crate::store::redis::cluster::byte_stream::ByteStream;
 use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::redirect::Redirect;
 use crate::store::redis::counters::{ConnectionUse, RedisCounters, RedisErrorKind};
@@ -47,7 +47,7 @@ enum SentCommand {
 
 impl<'a> PipelineConnection<'a> {
     pub(crate) fn new(
-        stream: Pin<Box<dyn Stream>>,
+        stream: Pin<Box<dyn ByteStream>>,
         server: Arc<ServerIdentity>,
         shared: &'a PipelineShared,
         ticks: &'a mut Interval,

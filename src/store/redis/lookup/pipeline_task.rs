@@ -11,8 +11,9 @@ use super::lost_connection::{AfterLoss, LostConnection};
 use super::pipeline_connection::PipelineConnection;
 use super::pipeline_state::{ConnectionPhase, PipelineShared, TICKS_PER_TIMEOUT};
 use super::request::{ServerIdentity, run_id_in};
-use super::stream::{self, Stream};
+use super::stream;
 use crate::store::redis::cluster::authority::ProbeRefusal;
+use crate::store::redis::cluster::byte_stream::ByteStream;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 
@@ -166,7 +167,7 @@ impl PipelineShared {
 
     /// Connects, and asks for the server's identity: the same address may lead to another server next time, and only
     /// answers of the tracked one may be cached.
-    async fn connect(&self) -> io::Result<(Pin<Box<dyn Stream>>, Arc<ServerIdentity>)> {
+    async fn connect(&self) -> io::Result<(Pin<Box<dyn ByteStream>>, Arc<ServerIdentity>)> {
         let mut stream = stream::open(&self.topology.connector, &self.master.address).await?;
         let info = stream::call(&mut stream, &[b"INFO", b"server"]).await?;
         if self.master.may_have_tokens()
