@@ -48,6 +48,9 @@ mod logging;
 mod model;
 mod node;
 mod printable;
+mod request;
+#[allow(missing_docs)] // in the facade only with what decides
+mod request_check;
 #[cfg(feature = "server")]
 #[allow(missing_docs)] // not in the facade
 mod server;
@@ -72,6 +75,9 @@ pub use crate::model::revoke_reason::RevokeReason;
 pub use crate::model::route_check::RouteCheck;
 pub use crate::model::token::{Token, TokenChange, TokenDetails, TokenRecord, Transport};
 pub use crate::node::{Node, StartError, WorkerDied};
+pub use crate::request_check::{
+    Admission, ForbiddenReason, IncomingRequest, Refusal, RequestCheck, RequestDecision,
+};
 pub use crate::service::{
     ExportedString, ImportRecord, ImportResult, Issued, NewToken, Service, ServiceError,
 };
@@ -98,7 +104,7 @@ pub mod internals {
     }
 
     expose! {
-        clock config entropy files foreign last_access logging model node service store sync token_string validation values
+        clock config entropy files foreign last_access logging model node request request_check service store sync token_string validation values
     }
 
     #[cfg(feature = "server")]

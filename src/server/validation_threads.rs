@@ -12,9 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use super::auth::access_log::{AccessLog, AccessLogOptions};
 use super::auth::fast_path::connection::AuthFastPath;
 use super::auth::plane::ValidationPlane;
-use super::auth::settings::ValidationSettings;
 use super::grpc::GrpcConnections;
-use super::request::client::DirectClient;
 use super::request::span::RequestTracer;
 use super::transport::accept::Deliver;
 use super::transport::connection;
@@ -23,6 +21,8 @@ use super::transport::listener::Accepted;
 use super::transport::tls::ListenerTls;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
+use crate::request::client::DirectClient;
+use crate::request_check::settings::ValidationSettings;
 use crate::service::Service;
 use crate::validation::Validator;
 

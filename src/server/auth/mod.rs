@@ -1,8 +1,6 @@
 //! The validation plane: auth subrequests, sessions, probes.
 
 pub mod access_log;
-pub mod admission;
-pub mod cross_site;
 pub mod decision;
 pub mod fast_path;
 pub mod holder;
@@ -12,8 +10,6 @@ pub mod logged_request;
 pub mod logout;
 pub mod plane;
 pub mod refusal;
-pub mod route_checks;
 pub mod routes;
 pub mod session;
-pub mod settings;
 pub mod upgrade;

@@ -18,14 +18,13 @@ use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::node::Node;
 use crate::node::metrics::Metrics;
+use crate::request_check::settings::ValidationSettings;
 use crate::server::acceptors::Acceptors;
 use crate::server::admin::api_keys::ApiKeys;
 use crate::server::admin::event_stream::FeedReaders;
 use crate::server::admin::plane::AdminPlane;
 use crate::server::admin::unauthorized_log::UnauthorizedLog;
 use crate::server::auth::access_log::AccessLogOptions;
-use crate::server::auth::route_checks::RouteChecks;
-use crate::server::auth::settings::ValidationSettings;
 use crate::server::metrics::admin_calls::AdminCalls;
 use crate::server::metrics::api_keys::ApiKeyCollector;
 use crate::server::metrics::certificates::CertificateCollector;
@@ -36,7 +35,6 @@ use crate::server::metrics::reload::ReloadCollector;
 use crate::server::reload::reloader::Reloader;
 use crate::server::reload::status::ReloadStatus;
 use crate::server::reload::worker::log_expiries;
-use crate::server::request::places::CredentialPlaces;
 use crate::server::request::span::RequestTracer;
 use crate::server::running::Server;
 use crate::server::transport::connections::ListenerConnections;
@@ -61,7 +59,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
 
     let traces = start_traces(&config, &node, &metrics, &entropy)?;
     let tracer = traces.as_ref().map(TraceExport::tracer);
-    let settings = validation_settings(&config);
+    let settings = ValidationSettings::of(&config);
     let parts = thread_parts(&config, &node, settings.clone(), &tls, tracer);
     let validation_threads = ValidationThreads::start(thread_count, parts, &metrics).await?;
     let generated_key = if config.all_api_keys().is_empty() { Some(generate_key(&entropy)?) } else { None };
@@ -232,19 +230,6 @@ async fn admin_plane(
         reload: reloader.status.clone(),
         request_timeout: Duration::from_millis(config.request_timeout_ms),
     })
-}
-
-fn validation_settings(config: &Config) -> ValidationSettings {
-    ValidationSettings {
-        places: CredentialPlaces::of(config),
-        cookie: config.cookie(),
-        renewal_exempt_header: config.renewal_exempt_header.clone(),
-        allowed_origins: config.allowed_origins.clone(),
-        is_tls: config.tls_cert.is_some(),
-        cookie_csrf_check: config.cookie_csrf_check,
-        trusted_proxies: config.trusted_proxies.clone(),
-        checks: RouteChecks::new(&config.checks),
-    }
 }
 
 /// Generates an API key with all scopes, valid for this run only, and returns it with its text.
