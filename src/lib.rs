@@ -19,10 +19,47 @@
 //! # }
 //! ```
 //!
-//! A route check of the settings applies in process, too: `check.is_met_by(identity.record())`.
+//! A [`RequestCheck`] decides on whole requests, as the server's `/auth`, `/auth-optional` and `/check/NAME` do: it finds the
+//! token in the header or in a cookie, refuses unsafe requests that another site made the browser send, and applies the
+//! route checks of the settings.
+//!
+//! ```no_run
+//! use doorward::{Admission, IncomingRequest, RequestCheck, RequestDecision, Validator};
+//!
+//! # async fn example(validator: &Validator, check: &RequestCheck, parts: &http::request::Parts) {
+//! let request = IncomingRequest::of_parts(parts, None);
+//! match check.decide(validator, Admission::REQUIRED, &request).await {
+//!     RequestDecision::Allowed(identity, _) => println!("{} may pass", identity.user()),
+//!     other => println!("answer {}", other.status()),
+//! }
+//! # }
+//! ```
 //!
 //! The settings are those of the server: [`load_node`] reads them from environment variables, and [`Config::default`] has
-//! the defaults. `examples/in_process.rs` is a whole program. `ARCHITECTURE.md` has a map of the code.
+//! the defaults. `examples/in_process.rs` is a whole program, `examples/axum_in_process.rs` a whole site on axum.
+//! `ARCHITECTURE.md` has a map of the code.
+//!
+//! # Depend on it
+//!
+//! The crate is not published: depend on its repository or on a checkout, with the features that the application needs.
+//!
+//! ```toml
+//! [dependencies]
+//! doorward = { path = "../doorward", default-features = false, features = ["tls"] }
+//! ```
+//!
+//! Of a repository, name the tag or the commit: `doorward = { git = "…", rev = "…", default-features = false }`.
+//!
+//! | feature | adds | contains |
+//! |---|---|---|
+//! | none | the embedded store, validation, [`RequestCheck`], the lifecycle of tokens | |
+//! | `redis` | the Redis store, and with it tokens that several processes share | |
+//! | `tls` | `rediss://` | `redis` |
+//! | `server` | the server and its command line | `tls` |
+//! | `grpc` | Envoy's `ext_authz` on a listener of the server | `server` |
+//!
+//! The default is all of them. A setting that needs a feature which the build does not have is a mistake: [`load_node`]
+//! reports it, and [`Node::start`] fails with [`StartError::MissingFeature`]. A node ignores the settings of listeners.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(missing_docs))]

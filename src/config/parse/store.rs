@@ -34,6 +34,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_url_of_redis_needs_the_features_of_its_build() {
+        for (text, feature, is_there) in [
+            ("redis://localhost", "redis", cfg!(feature = "redis")),
+            ("redis+cluster://localhost", "redis", cfg!(feature = "redis")),
+            (
+                "rediss://localhost",
+                if cfg!(feature = "redis") { "tls" } else { "redis" },
+                cfg!(feature = "tls"),
+            ),
+        ] {
+            let problem = store_url(text).map(|_| ()).err();
+            assert_eq!(problem, (!is_there).then(|| missing_feature(feature)), "{text}");
+        }
+        assert_eq!(store_url(""), Ok(StoreUrl::Memory));
+    }
+
+    #[test]
     fn a_key_prefix_has_visible_characters_without_a_meaning_in_redis() {
         assert_eq!(key_prefix("dw:"), Ok("dw:".into()));
         for text in ["", "a b", "a{", "}", "*", "?", "[", "é", "\n", &"x".repeat(65)] {

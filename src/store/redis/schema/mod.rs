@@ -19,7 +19,7 @@
 //! | `dw:k:{s}:<user>` | hash | the user's device keys: uuid to locator and expiry ([`codec::device`]) | that of the longest-lived key |
 //! | `dw:l:{s}:<user>` | string | the marker of a locked user: since when (ms). No token is issued to the user, and each token has flag 32 | none: a lock lasts until it is removed |
 //! | `dw:r:{o}:<object>` | sorted set | reverse index: the ids of an object's tokens; `<object>` is a hash of type and id | that of the longest-lived entry |
-//! | `dw:f:{a}:<alias>` | string | the id of an imported token, by the digest of its foreign string ([`foreign`](crate::foreign)); written after the record | until the token's latest end |
+//! | `dw:f:{a}:<alias>` | string | the id of an imported token, by the digest of its foreign string (`src/foreign`); written after the record | until the token's latest end |
 //! | `dw:g:{a}:<uuid>` | sorted set | reverse index: the ids of the device keys that were imported with a uuid, by its digest, written after the keys; an entry without a key keeps a removed key from being imported again | that of the longest-lived entry |
 //! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
 //! | `dw:m:schema` | string | the schema version | none |
