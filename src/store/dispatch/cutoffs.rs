@@ -77,6 +77,7 @@ impl Store {
     }
 
     /// Reads the next tokens of a walk: those among about `keys` keys, or those of the next shard of the embedded store.
+    /// After the last page, returns an empty one that is the last one, too.
     ///
     /// # Errors
     /// `Unavailable`; the next call goes on at the same place.
