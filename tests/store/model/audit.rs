@@ -71,6 +71,7 @@ impl Snapshot {
             prop_assert_eq!(is_permanent, key.ttl_ms < 0, "{} has the TTL {}", name, key.ttl_ms);
             match name.as_bytes()[0] {
                 b'l' => {}
+                b'm' if is_permanent => {}
                 b't' => self.check_token(key, earlier, at)?,
                 b'u' => self.check_user(key, earlier, at)?,
                 b'o' => self.check_history(key, at)?,
