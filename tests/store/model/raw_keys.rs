@@ -1,4 +1,4 @@
-//! What the keys of Redis say, for the audit: read here once more, independently of the code under test.
+//! Decodes the keys of Redis for the audit, independently of the code under test.
 
 use std::collections::BTreeMap;
 

@@ -37,7 +37,7 @@ struct OpenedConnection {
 }
 
 impl OpenedConnection {
-    /// Connects and logs in. The caller limits the time, and that of each call.
+    /// Connects and logs in. The caller limits the time of this and of each call.
     async fn open(connector: &Connector, address: &ServerAddress) -> RedisResult<Self> {
         let Socket { stream, watch } = Socket::connect(connector, address, SmallWrites::Collected).await?;
         let config = connector.config().set_response_timeout(None);

@@ -83,7 +83,7 @@ impl SocketWatch {
         let closed_half = PollFlags::empty();
         let mut sockets = [PollFd::new(&self.0, closed_half)];
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        // An interrupted or failed call tells nothing about the connection.
+        // An interrupted or failed call says nothing about the connection.
         poll(&mut sockets, Some(&at_once)).is_ok_and(|ready| ready > 0)
     }
 }

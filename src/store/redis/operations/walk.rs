@@ -32,7 +32,7 @@ pub(crate) struct RedisPlace {
 }
 
 impl RedisPlace {
-    /// Returns the last page of a master, and tells whether it is that of the walk. `map` has the present masters.
+    /// Marks a master's last page as the end of the walk if it is. `map` has the present masters.
     fn end(&self, page: WalkPage, map: &MasterMap) -> WalkPage {
         let is_done = |master: &Arc<Master>| !master.may_have_tokens() || self.done.contains(&master.address);
         let is_last = map.masters.iter().all(is_done);
@@ -92,8 +92,8 @@ impl RedisStore {
         Ok(place.end(page, &self.topology.map()))
     }
 
-    /// Reads token records. Also returns whether one could not be read where its key was found. A corrupt record is left out:
-    /// it opens nothing, and `doorward verify` reports it.
+    /// Reads token records. Also returns whether one could not be read where its key was found. A corrupt record is left
+    /// out: it opens nothing, and `doorward verify` reports it.
     async fn read_walked(
         &self,
         connection: &mut MultiplexedConnection,
