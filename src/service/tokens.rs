@@ -26,8 +26,8 @@ impl Service {
     /// Issues a token.
     ///
     /// # Errors
-    /// `Invalid`, `UserLocked`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody has its
-    /// secret.
+    /// `Invalid`, `UserLocked`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody
+    /// has its secret.
     pub async fn issue(&self, new: NewToken, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         valid("user", rules::user(&new.user))?;
         new.check()?;
@@ -60,7 +60,8 @@ impl Service {
     /// Changes a token. Revoking a revoked token is no error.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Revoked`, `LifetimeOver`, `ImportedEnd`, `ObjectFull`, `UserLocked`, `Pending`, `RotatedTooOften`, `Store`.
+    /// `Invalid`, `NotFound`, `Revoked`, `LifetimeOver`, `ImportedEnd`, `ObjectFull`, `UserLocked`, `Pending`,
+    /// `RotatedTooOften`, `Store`.
     pub async fn change(
         &self,
         id: TokenId,
@@ -90,8 +91,8 @@ impl Service {
     /// Gives a token a new secret; the old one works for the rotation grace.
     ///
     /// # Errors
-    /// `NotFound`, `Revoked`, `UserLocked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace, and only
-    /// the new one, which nobody has, after it.
+    /// `NotFound`, `Revoked`, `UserLocked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace,
+    /// and only the new one, which nobody has, after it.
     pub async fn rotate(&self, id: TokenId, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         let minted = self.mint_for(TokenKind::Session, id)?;
         let rotation = Rotation { hash: minted.hash, grace_ms: self.policy.rotation_grace_ms };

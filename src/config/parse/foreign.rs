@@ -133,7 +133,7 @@ fn form_of(name: &str, keys: Keys) -> Parsed<ForeignForm> {
     })
 }
 
-/// What the secret file of this scheme holds.
+/// The content of this scheme's secret file.
 fn what(scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::ExpressSession => "the secrets of express-session, one per line",
@@ -194,7 +194,7 @@ mod tests {
             ("a:scheme=drf+length=64-32", "its length is not a length"),
             (
                 "a:scheme=drf+characters=text",
-                "its characters is none of hex, alphanumeric, base64url and printable",
+                "its characters must be hex, alphanumeric, base64url or printable",
             ),
             ("a:scheme=drf+prefix=a b", "its prefix is not"),
             ("a:scheme=drf+shape=x", "its shape is none of scheme, "),

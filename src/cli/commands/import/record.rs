@@ -7,7 +7,7 @@ use super::args::Format;
 use crate::foreign::Scheme;
 use crate::foreign::exported::digest_with_key;
 
-/// Makes the record of a line: its fields are those of the call.
+/// Makes the record of a line, with the fields of the call.
 ///
 /// # Errors
 /// Says what is wrong with the line, without a value of it.

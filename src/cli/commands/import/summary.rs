@@ -1,4 +1,4 @@
-//! What became of the lines.
+//! The outcomes of the lines.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::lines::Batch;
 use crate::printable::printable;
 
-/// The most reasons that are told apart. The names of unknown fields, which come from the export, are in them.
+/// The most reasons that are counted separately. The names of unknown fields, which come from the export, are in them.
 const MAX_REASONS: usize = 100;
 /// The most lines that are named for one reason.
 const MAX_SHOWN_LINES: usize = 10;
@@ -19,7 +19,7 @@ struct Skipped {
     first_lines: Vec<u64>,
 }
 
-/// What became of the lines.
+/// The outcomes of the lines.
 #[derive(Default)]
 pub(super) struct Summary {
     imported: u64,

@@ -5,7 +5,8 @@
 //!
 //! `dw:` stands for the setting `key-prefix`. `{s}` is the hash tag of a user: 2 bytes of BLAKE3 over the user id, as four
 //! hex digits. It is in every key of the user, so they are all in one slot, and its two bytes begin every token of the user.
-//! `{o}` is the hash tag of a related object, made from its name, and `{a}` that of an alias, made likewise. A `<locator>` is 14 characters of base64url.
+//! `{o}` is the hash tag of a related object, made from its name, and `{a}` that of an alias, made likewise. A `<locator>`
+//! is 14 characters of base64url.
 //!
 //! | key | type | content | TTL |
 //! |---|---|---|---|
@@ -67,8 +68,8 @@
 //!
 //! # Fields of a token
 //!
-//! Names are one letter and numbers are packed, because each byte exists once per session. Validation reads the first eleven,
-//! which come first because Redis searches a small hash from its start.
+//! Names are one letter and numbers are packed, because each byte exists once per session. Validation reads the first
+//! eleven, which come first because Redis searches a small hash from its start.
 //!
 //! | field | content | form |
 //! |---|---|---|
