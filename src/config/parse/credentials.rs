@@ -13,7 +13,7 @@ use super::header_scheme::header_scheme;
 use super::list::parse_items;
 use super::origins::header_name;
 use super::scalar::{Parsed, choice};
-use super::tables::{set_each, with_own_names};
+use super::tables::{parse_tables, set_each};
 use crate::values::{CookieDecoding, CredentialHeader, FurtherCookie, HeaderScheme};
 
 const MAX_SCHEMES: usize = 8;
@@ -48,7 +48,7 @@ pub(crate) fn header_schemes(text: &str) -> Parsed<Vec<HeaderScheme>> {
 
 /// Parses further cookies, each with its own name.
 pub(crate) fn further_cookies(text: &str) -> Parsed<Vec<FurtherCookie>> {
-    with_own_names(parse_items(text, MAX_FURTHER_COOKIES, "cookie", further_cookie)?, |cookie| &cookie.name)
+    parse_tables(text, MAX_FURTHER_COOKIES, "cookie", further_cookie, |cookie| &cookie.name)
 }
 
 fn further_cookie(item: &str) -> Parsed<FurtherCookie> {
