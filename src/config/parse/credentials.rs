@@ -127,7 +127,10 @@ mod tests {
         for (text, told) in [
             ("a b", "its cookie 1: its name is not a cookie name"),
             ("a%ff", "its name is not UTF-8"),
-            ("a,b:decoding=hex", "its cookie 2: its decoding is none of plain, percent, base64 and express"),
+            (
+                "a,b:decoding=hex",
+                "its cookie 2: in b, its decoding is none of plain, percent, base64 and express",
+            ),
             ("a:decoding=express", "it has no secret-file, which express needs"),
             ("a:secret-file=/x", "it has a secret-file, which only express uses"),
             ("a:decoding=express+secret-file=", "its secret-file is empty"),

@@ -48,7 +48,9 @@ pub(crate) fn parse_tables<T>(
 ) -> Parsed<Vec<T>> {
     let parse = |item: &str| {
         parse(item).map_err(|problem| match item.split_once(':') {
-            Some((name, _)) if is_word(name) => format!("in {name}, {problem}"),
+            Some((name, _)) if !name.is_empty() && name.split('.').all(is_word) => {
+                format!("in {name}, {problem}")
+            }
             _ => problem,
         })
     };
