@@ -161,3 +161,19 @@ export function json(status: string, body: unknown): string {
   const text = JSON.stringify(body)
   return `HTTP/1.1 ${status}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`
 }
+
+/** A Redis on a unix socket. */
+export class Redis {
+  static async start(t: TestContext): Promise<{ url: string }> {
+    const folder = await makeFolder(t)
+    const path = join(folder, 'redis.sock')
+    const command = ['--port', '0', '--unixsocket', path, '--dir', folder, '--save', '']
+    const redis = spawn('redis-server', command, { stdio: ['ignore', 'pipe', 'ignore'] })
+    t.after(() => redis.kill('SIGKILL'))
+    for await (const line of createInterface(redis.stdout)) {
+      if (line.includes('ready to accept connections')) break
+    }
+    redis.stdout.resume()
+    return { url: `redis+unix://${path}` }
+  }
+}
