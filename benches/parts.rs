@@ -136,6 +136,7 @@ fn look_ups(c: &mut Criterion) {
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0, catch_up_ms: 3000 },
         aliases: AliasOptions { entries: 0, look_ups_per_second: 1000 },
         accept_eviction: false,
+        takeovers: true,
     };
     let memory = Store::Memory(Arc::new(MemoryStore::new(limits, TOKENS)));
     let redis = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::system())));

@@ -58,6 +58,7 @@ pub use crate::clock::Clock;
 pub use crate::config::{Config, LoadError, load_node};
 pub use crate::entropy::Entropy;
 pub use crate::foreign::{Scheme, SourceDigest};
+pub use crate::model::cutoff::{Cutoff, CutoffName, CutoffProgress, SetCutoff};
 pub use crate::model::event::Actor;
 pub use crate::model::revoke_reason::RevokeReason;
 pub use crate::model::route_check::RouteCheck;

@@ -62,6 +62,7 @@ mod harness {
 
 /// The lifecycle of tokens over HTTP.
 mod lifecycle {
+    mod cutoffs;
     mod rotation;
     mod support;
     mod takeovers;
@@ -87,7 +88,9 @@ mod metrics {
 
 /// Moves from other systems: real packages and their tokens.
 mod migration {
+    mod devices;
     mod former;
+    mod importing;
     mod proxy;
     mod sources;
     mod switch;

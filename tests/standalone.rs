@@ -42,6 +42,7 @@ mod harness {
 }
 
 mod lifecycle {
+    mod cutoffs;
     mod support;
     mod takeovers;
 }
@@ -60,6 +61,7 @@ mod metrics {
 mod process {
     mod cli;
     mod client {
+        mod cutoffs;
         mod events;
         mod failures;
         mod imports;

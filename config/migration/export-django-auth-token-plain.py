@@ -11,7 +11,8 @@ django.setup()
 from auth_token.models import Token
 
 # If AUTH_TOKEN_TWO_FACTOR_ENABLED is False, the package ignores is_authenticated.
-for token in Token.objects.filter(is_active=True, is_authenticated=True, user__is_active=True).order_by("pk").iterator():
+valid = {"is_active": True, "is_authenticated": True, "user__is_active": True}
+for token in Token.objects.filter(**valid).order_by("pk").iterator():
     if token.is_expired:
         continue
     record = {

@@ -32,8 +32,7 @@ for token in AuthorizationToken.objects.filter(**valid).order_by("pk").iterator(
         "last_access": token.changed_at.isoformat(),
         "idle_seconds": age,
         "related_objects": [
-            {"content_type": related.object_ct.natural_key()[0] + "." + related.object_ct.model,
-             "object_id": str(related.object_id)}
+            {"content_type": ".".join(related.object_ct.natural_key()), "object_id": str(related.object_id)}
             for related in token.related_objects.all()
         ],
     }

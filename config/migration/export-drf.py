@@ -1,5 +1,5 @@
-# Writes the tokens of Django REST framework (rest_framework.authtoken) for `doorward import`, with a SHA-256 in place of
-# each plaintext key. Run it in the folder of the site, with the site's Python:
+# Writes the tokens of Django REST framework (rest_framework.authtoken) for `doorward import`, with a SHA-256 in place
+# of each plaintext key. Run it in the folder of the site, with the site's Python:
 #   DJANGO_SETTINGS_MODULE=mysite.settings PYTHONPATH=. python export-drf.py > tokens.ndjson
 import hashlib
 import json

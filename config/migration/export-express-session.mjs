@@ -1,5 +1,5 @@
-// Writes the sessions of express-session in connect-redis for `doorward import`, with a SHA-256 in place of each session
-// id. Run it in the folder of the site, whose `redis` package it uses:
+// Writes the sessions of express-session in connect-redis for `doorward import`, with a SHA-256 in place of each
+// session id. Run it in the folder of the site, whose `redis` package it uses:
 //   REDIS_URL=redis://localhost:6379 node export-express-session.mjs > tokens.ndjson
 import { createHash } from 'node:crypto'
 import { createClient } from 'redis'
@@ -7,8 +7,8 @@ import { createClient } from 'redis'
 // `prefix` and `ttl` of the RedisStore.
 const PREFIX = 'sess:'
 const TTL_SECONDS = 86400
-// Where the site keeps the user: `session.passport?.user` with Passport. What it calls its users in `POST /v1/tokens`, and
-// the applications get as X-Auth-User. A session without a user is not exported.
+// Where the site keeps the user: with Passport `session.passport?.user`. The user is named as in `POST /v1/tokens`, and
+// so the applications get it as X-Auth-User. A session without a user is not exported.
 const userOf = (session) => session.user
 
 const redis = await createClient({ url: process.env.REDIS_URL }).connect()

@@ -1,7 +1,7 @@
 -- Writes the tokens of Laravel Sanctum for `doorward import`, one per line, from MySQL, MariaDB or SQLite:
 --   mysql --batch --raw --skip-column-names site < export-sanctum.sql > tokens.ndjson
--- The times are in UTC, unless `timezone` in config/app.php says otherwise. If config/sanctum.php has an `expiration`, write
--- created_at plus that time in place of expires_at. The import rejects tokens that have expired.
+-- The times are in UTC, unless `timezone` in config/app.php says otherwise. If config/sanctum.php has an `expiration`,
+-- write created_at plus that time in place of expires_at. The import skips tokens that have expired.
 SELECT JSON_OBJECT(
     'scheme', 'sanctum',
     'digest', token,

@@ -1,7 +1,7 @@
--- Writes the tokens of a site's own table for `doorward import`, one per line; a pattern to change, for MySQL, MariaDB or
--- SQLite:
+-- Writes the tokens of a site's own table for `doorward import`, one per line, from MySQL, MariaDB or SQLite; a pattern
+-- to change:
 --   mysql --batch --raw --skip-column-names site < export-table.sql > tokens.ndjson
--- The file has the token strings: write it with `umask 077`, and delete it after the import. The import sends hashes only.
+-- The file has the token strings: write it with `umask 077`, and delete it after the import, which sends hashes only.
 SELECT JSON_OBJECT(
     'scheme', 'sha256',
     -- A table that stores the SHA-256 in hex digits: 'digest', token_hash.

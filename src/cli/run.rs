@@ -7,7 +7,7 @@ use super::admin::{self, Environment};
 use super::check_config::check_config;
 use super::command_line::{ClientVerb, Invocation, ServerVerb, command};
 use super::commands::{
-    completions, device, events, hash_key, import, man, new_key, stats, takeover, token, user,
+    completions, cutoff, device, events, hash_key, import, man, new_key, stats, takeover, token, user,
 };
 use super::doctor::command::doctor;
 use super::healthcheck::healthcheck;
@@ -55,6 +55,9 @@ fn without_settings(verb: &ClientVerb, env: &Environment) -> ExitCode {
         }),
         ClientVerb::Takeover(line) => admin::run(&line.admin, env, async |client, output| {
             takeover::run(client, output, &line.command).await
+        }),
+        ClientVerb::Cutoff(line) => admin::run(&line.admin, env, async |client, output| {
+            cutoff::run(client, output, &line.command).await
         }),
         ClientVerb::Events(which) => {
             admin::run(&which.admin, env, async |client, output| events::run(client, output, which).await)

@@ -202,6 +202,9 @@ settings! {
         "over-limit", "RULE", "end-oldest", "Action when a user is at the token limit: end-oldest or refuse-new";
     revoked_retention_ms: u64 = duration_ms(LIFETIME_MS),
         "revoked-retention", "DURATION", "24h", "How long the admin plane shows a revoked token";
+    takeovers: bool = boolean,
+        "takeovers", "BOOL", "true",
+        "Let tokens take users over; off also ends the takeovers under way. Set it alike on all nodes";
     max_takeover_age_ms: u64 = duration_ms(LIFETIME_MS),
         "max-takeover-age", "DURATION", "7d", "Maximum duration of a takeover";
     takeover_retention_ms: u64 = duration_ms(LIFETIME_MS),

@@ -12,7 +12,7 @@ const MAX_DIGEST_BYTES: usize = 64;
 /// A scheme: how one system made its tokens and what it stores of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
-    /// django-auth-token 0.2 and later, which stores an HMAC-SHA256.
+    /// django-auth-token 0.0.26 and later, which stores an HMAC-SHA256.
     DjangoAuthToken,
     /// django-auth-token up to 0.0.25, which stores the string.
     DjangoAuthTokenPlain,

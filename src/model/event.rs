@@ -1,4 +1,4 @@
-//! Events of a user's tokens, takeovers and device keys. They never hold a secret.
+//! Events of a user's tokens, takeovers and device keys, and of cut-offs. They never hold a secret.
 //!
 //! An event is written in the same atomic step as its change, so none is lost and none is invented. An expiry is no event,
 //! because no code runs when a token expires.
@@ -73,11 +73,15 @@ pub enum EventKind {
     UserUnlocked,
     /// Everything of a user was erased, the history of events included: this event is only in the live feed.
     UserErased,
+    /// A cut-off was set or moved. It is of no user, and only in the live feed.
+    CutoffSet,
+    /// A cut-off was removed. It is of no user, and only in the live feed.
+    CutoffRemoved,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::TokenIssued,
         Self::TokenImported,
         Self::TokenConfirmed,
@@ -96,6 +100,8 @@ impl EventKind {
         Self::UserLocked,
         Self::UserUnlocked,
         Self::UserErased,
+        Self::CutoffSet,
+        Self::CutoffRemoved,
     ];
 
     /// The kind of the event of a new device key.
@@ -124,7 +130,14 @@ impl EventKind {
             Self::UserLocked => "user.locked",
             Self::UserUnlocked => "user.unlocked",
             Self::UserErased => "user.erased",
+            Self::CutoffSet => "cutoff.set",
+            Self::CutoffRemoved => "cutoff.removed",
         }
+    }
+
+    /// Whether it is of a cut-off, and so of no user.
+    pub const fn is_of_cutoff(self) -> bool {
+        matches!(self, Self::CutoffSet | Self::CutoffRemoved)
     }
 }
 
@@ -153,8 +166,19 @@ pub struct Event {
     pub device: Option<String>,
     /// Why the token was revoked or the takeover ended.
     pub reason: Option<RevokeReason>,
+    /// The cut-off it is about.
+    pub cutoff: Option<CutoffEvent>,
     /// The facts of its token, which may be gone; of a refused login, the facts of the attempt.
     pub facts: EventFacts,
+}
+
+/// The cut-off of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutoffEvent {
+    /// Its name.
+    pub name: String,
+    /// The time that it was set to, in milliseconds since the Unix epoch; `None` once it is removed.
+    pub before_ms: Option<u64>,
 }
 
 /// The longest user agent in an event, in bytes: it exists once per event.
@@ -212,6 +236,7 @@ impl Event {
             taken_over: None,
             device: None,
             reason: None,
+            cutoff: None,
             facts: EventFacts::default(),
         }
     }

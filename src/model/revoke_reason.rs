@@ -23,11 +23,15 @@ pub enum RevokeReason {
     Replaced,
     /// The user was erased: the token's owner, or the user taken over.
     Erased,
+    /// A cut-off covers the token.
+    Cutoff,
+    /// Takeovers were turned off.
+    TakeoversOff,
 }
 
 impl RevokeReason {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Logout,
         Self::Ended,
         Self::AllOfUser,
@@ -38,6 +42,8 @@ impl RevokeReason {
         Self::Revoked,
         Self::Replaced,
         Self::Erased,
+        Self::Cutoff,
+        Self::TakeoversOff,
     ];
 
     /// Finds a reason by its name; `None` for a reason of a later version.
@@ -58,6 +64,8 @@ impl RevokeReason {
             Self::Revoked => "revoked",
             Self::Replaced => "replaced",
             Self::Erased => "erased",
+            Self::Cutoff => "cutoff",
+            Self::TakeoversOff => "takeovers_off",
         }
     }
 }

@@ -8,10 +8,12 @@ use super::fault_log::FaultLog;
 use super::readiness::Readiness;
 use crate::service::Service;
 use crate::service::token_keys::TokenKeySource;
-use crate::store::report::Fault;
+use crate::store::report::{Fault, FaultKind};
 
 /// The pause between two probes.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+/// Cut-offs that were not read for so long may be out of date.
+const MAX_CUTOFFS_AGE_MS: u64 = 2_000;
 /// The maximum number of probes at start-up, if the store is slow to answer.
 const MAX_FIRST_PROBES: u32 = 2;
 
@@ -50,6 +52,13 @@ impl Monitor {
     pub async fn probe(&mut self) {
         let mut report = self.service.store().examine().await;
         // Even if some masters are unreachable: the tokens on the others are validated all the same.
+        if !report.are_all_masters_unreachable() && self.service.known_cutoffs().is_none() {
+            // An error is in the fault below.
+            let _ = self.service.follow_cutoffs().await;
+        }
+        if report.fatal().is_none() {
+            report.add(self.cutoffs_fault());
+        }
         if !report.are_all_masters_unreachable()
             && let Err(error) = self.token_keys.follow(&self.service).await
             && report.fatal().is_none()
@@ -63,6 +72,23 @@ impl Monitor {
         self.log.update_tracking(&report.masters);
         if is_usable && !was_usable {
             tracing::info!("store usable");
+        }
+    }
+
+    /// Returns the fault of a node that does not know the present cut-offs.
+    fn cutoffs_fault(&self) -> Option<Fault> {
+        let server = self.service.store().name();
+        let fix = "bring the master of the cut-offs back, or correct the entry that the log names";
+        match self.service.cutoffs_age_ms() {
+            None => {
+                let cause = "the cut-offs were not read yet: no token is judged without them";
+                Some(Fault::new(FaultKind::CutoffsUnknown, server, cause, fix))
+            }
+            Some(age_ms) if age_ms > MAX_CUTOFFS_AGE_MS => {
+                let cause = "the cut-offs were not read for 2 s: the last known ones are in force";
+                Some(Fault::new(FaultKind::CutoffsStale, server, cause, fix))
+            }
+            Some(_) => None,
         }
     }
 

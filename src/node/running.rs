@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use super::cutoff_follower::follow_cutoffs;
 use super::metrics::Metrics;
+use super::metrics::cutoffs::CutoffCollector;
 use super::metrics::flush_lag::FlushLagCollector;
 use super::metrics::live_tokens::LiveTokenCollector;
 use super::monitor::Monitor;
@@ -19,6 +21,7 @@ use crate::entropy::Entropy;
 use crate::last_access::LastAccess;
 use crate::service::Service;
 use crate::service::token_keys::TokenKeySource;
+use crate::service::walker::Walker;
 use crate::store::Store;
 use crate::validation::Validator;
 
@@ -81,6 +84,7 @@ impl Node {
         let service = Arc::new(service);
         let (sampler, runtime) = (service.live_tokens().clone(), Handle::current());
         metrics.collect(LiveTokenCollector { sampler, runtime });
+        metrics.collect(CutoffCollector(service.clone()));
         let token_keys = Arc::new(TokenKeySource::new(config.token_keys.clone(), &entropy)?);
         let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys.clone());
         monitor.first_probe().await;
@@ -88,6 +92,8 @@ impl Node {
         workers.spawn(monitor.run());
         workers.spawn(last_access.clone().run());
         spawn_store_workers(&mut workers, store, service.clock().clone());
+        workers.spawn(follow_cutoffs(service.clone()));
+        workers.spawn(Walker::new(service.clone(), &entropy)?.run());
         Ok(Self {
             service,
             readiness,

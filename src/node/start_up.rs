@@ -95,6 +95,7 @@ fn redis_options(config: &Config, url: &RedisUrl) -> Result<RedisOptions, StartE
             look_ups_per_second: config.foreign_lookups,
         },
         accept_eviction: config.accept_eviction,
+        takeovers: config.takeovers,
     })
 }
 
@@ -114,6 +115,7 @@ pub(crate) fn token_policy(config: &Config) -> TokenPolicy {
         renewal_step: config.renewal_step,
         rotation_grace_ms: config.rotation_grace_ms,
         reuse_ends_token: config.reuse_ends_token,
+        takeovers: config.takeovers,
         max_takeover_age_ms: config.max_takeover_age_ms,
         device_max_idle_ms: config.device_max_idle_ms,
     }

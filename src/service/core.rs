@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use rand::rngs::SysError;
 
 use super::error::ServiceError;
+use super::live_cutoffs::LiveCutoffs;
 use super::live_tokens::LiveTokenSampler;
 use super::login_token_verifier::LoginTokenVerifier;
 use super::policy::TokenPolicy;
@@ -30,6 +31,7 @@ pub struct Service {
     pub(crate) policy: TokenPolicy,
     pub(crate) last_access: LastAccess,
     live_tokens: Arc<LiveTokenSampler>,
+    pub(crate) cutoffs: LiveCutoffs,
     token_keys: ArcSwapOption<TokenKeys>,
     pub(crate) login_tokens: LoginTokenVerifier,
     foreign_forms: ArcSwap<ForeignForms>,
@@ -49,6 +51,7 @@ impl Service {
         let (token_keys, faults) = (ArcSwapOption::empty(), StoreFaults::default());
         let live_tokens = Arc::new(LiveTokenSampler::new(store.clone(), clock.clone()));
         let foreign_forms = ArcSwap::default();
+        let cutoffs = LiveCutoffs::default();
         Self {
             store,
             clock,
@@ -56,6 +59,7 @@ impl Service {
             policy,
             last_access,
             live_tokens,
+            cutoffs,
             token_keys,
             login_tokens: LoginTokenVerifier::new(),
             foreign_forms,

@@ -1,6 +1,7 @@
 //! The use cases, one method of [`Service`] each. Knows no HTTP and no Redis.
 
 pub mod core;
+pub mod cutoffs;
 pub mod device_login;
 pub mod devices;
 pub mod error;
@@ -8,6 +9,7 @@ pub mod fields;
 pub mod import_devices;
 pub mod import_record;
 pub mod imports;
+pub mod live_cutoffs;
 pub mod live_tokens;
 pub mod login_token_verifier;
 pub mod new_token;
@@ -18,6 +20,7 @@ pub mod takeovers;
 pub mod token_keys;
 pub mod tokens;
 pub mod users;
+pub mod walker;
 
 pub use self::core::Service;
 pub use self::devices::{MadeDevice, NewDevice, RotatedDevice};

@@ -19,6 +19,8 @@ pub struct TokenPolicy {
     pub rotation_grace_ms: u64,
     /// Whether the reuse of a rotated-out secret revokes its token.
     pub reuse_ends_token: bool,
+    /// Whether tokens may take users over. If not, no takeover starts, and those under way count for nothing.
+    pub takeovers: bool,
     /// No takeover lasts longer.
     pub max_takeover_age_ms: u64,
     /// A device key expires after this time without a login.

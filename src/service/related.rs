@@ -19,6 +19,7 @@ impl Service {
         actor: Actor<'_>,
     ) -> Result<String, ServiceError> {
         check_object(object)?;
+        self.require_not_cut_off(id).await?;
         Ok(self.store.relate(id, object, self.call(actor)).await??)
     }
 
@@ -32,6 +33,7 @@ impl Service {
         object: &RelatedObject,
         actor: Actor<'_>,
     ) -> Result<String, ServiceError> {
+        self.require_not_cut_off(id).await?;
         Ok(self.store.unrelate(id, object, self.call(actor)).await??)
     }
 
@@ -40,7 +42,8 @@ impl Service {
     /// # Errors
     /// `Store`.
     pub async fn object_tokens(&self, object: &RelatedObject) -> Result<Vec<Token>, ServiceError> {
-        Ok(self.store.object_tokens(object, self.clock.now_ms()).await?)
+        let tokens = self.store.object_tokens(object, self.clock.now_ms()).await?;
+        Ok(tokens.into_iter().map(|token| self.shown(token)).filter(|token| token.record.is_active).collect())
     }
 
     /// Revokes the live tokens of an object, one by one. Returns how many were revoked.

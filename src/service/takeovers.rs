@@ -15,7 +15,7 @@ impl Service {
     /// as the policy allows, and never longer than its token.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Revoked`, `UserLocked`, `Pending`, `OwnUser`, `Store`.
+    /// `Invalid`, `TakeoversOff`, `NotFound`, `Revoked`, `UserLocked`, `Pending`, `OwnUser`, `Store`.
     pub async fn start_takeover(
         &self,
         token: TokenId,
@@ -27,6 +27,10 @@ impl Service {
         valid("user", rules::user(&user))?;
         valid_if_some("reason", reason.as_deref(), rules::reason)?;
         valid_if_some("age_ms", age_ms.as_ref(), |ms| rules::age_ms(*ms))?;
+        if !self.policy.takeovers {
+            return Err(Rejection::TakeoversOff.into());
+        }
+        self.require_not_cut_off(token).await?;
         let call = self.call(actor);
         let id = new_id(token.hash_tag(), &self.entropy).map_err(no_randomness)?;
         let age_ms = age_ms.unwrap_or(u64::MAX).min(self.policy.max_takeover_age_ms);

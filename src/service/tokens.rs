@@ -34,7 +34,11 @@ impl Service {
         let call = self.call(actor);
         let minted = self.mint_in(TokenKind::Session, HashTag::of_user(&new.user))?;
         let token = self.token_of(new, minted.id, minted.hash, call.now_ms);
-        let evicted = self.store.issue(&token, call).await??;
+        let mut outcome = self.store.issue(&token, call).await?;
+        if outcome == Err(Rejection::TooManyTokens) && self.revoke_cut_off(token.record.user()).await? {
+            outcome = self.store.issue(&token, call).await?;
+        }
+        let evicted = outcome?;
         Ok(Issued { token, token_string: minted.token_string, evicted })
     }
 
@@ -50,7 +54,7 @@ impl Service {
             let _ = self.last_access.flush().await;
             found = self.store.token(id, self.clock.now_ms()).await?;
         }
-        Ok(found.ok_or(Rejection::NotFound)?)
+        Ok(self.shown(found.ok_or(Rejection::NotFound)?))
     }
 
     /// Changes a token. Revoking a revoked token is no error.
@@ -69,7 +73,10 @@ impl Service {
         })?;
         valid_if_some("idle_seconds", change.idle_ms.as_ref(), |ms| rules::age_ms(*ms))?;
         valid_if_some("lifetime_seconds", change.lifetime_ms.as_ref(), |ms| rules::age_ms(*ms))?;
-        Ok(self.store.change(id, change, self.call(actor)).await??)
+        if change.edits() {
+            self.require_not_cut_off(id).await?;
+        }
+        Ok(self.shown(self.store.change(id, change, self.call(actor)).await??))
     }
 
     /// Confirms the second factor: the token opens what it is for. Confirming a confirmed token is no error.
@@ -121,7 +128,8 @@ impl Service {
     /// # Errors
     /// `Store`.
     pub async fn user_tokens(&self, user: &str, include_revoked: bool) -> Result<Vec<Token>, ServiceError> {
-        let mut tokens = self.store.user_tokens(user, self.clock.now_ms()).await?;
+        let tokens = self.store.user_tokens(user, self.clock.now_ms()).await?;
+        let mut tokens: Vec<_> = tokens.into_iter().map(|token| self.shown(token)).collect();
         tokens.retain(|token| include_revoked || token.record.is_active);
         Ok(tokens)
     }

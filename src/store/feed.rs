@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::model::event::Event;
 
@@ -20,7 +20,7 @@ const ENTRIES_PER_READ: usize = 100;
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "gaps are rare, and the entries are behind an Arc")]
 pub enum FeedEntry {
-    /// An event of this user.
+    /// An event of this user, whose name is empty for an event of a cut-off.
     Event(String, Event),
     /// Events may be missing here.
     Gap,
@@ -30,6 +30,7 @@ pub enum FeedEntry {
 pub struct Feed {
     ring: Mutex<Ring>,
     state: watch::Sender<FeedState>,
+    cutoffs_changed: Notify,
 }
 
 #[derive(Default)]
@@ -70,13 +71,21 @@ pub enum FeedRead {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { ring: Mutex::default(), state: watch::Sender::new(FeedState::default()) }
+        Self {
+            ring: Mutex::default(),
+            state: watch::Sender::new(FeedState::default()),
+            cutoffs_changed: Notify::new(),
+        }
     }
 }
 
 impl Feed {
     /// Adds an entry; never waits.
     pub fn push(&self, entry: FeedEntry) {
+        let may_tell_cutoffs = match &entry {
+            FeedEntry::Event(_, event) => event.kind.is_of_cutoff(),
+            FeedEntry::Gap => true,
+        };
         let next = {
             let mut ring = self.ring();
             if ring.entries.len() >= FEED_ENTRIES {
@@ -91,6 +100,14 @@ impl Feed {
             ring.next
         };
         self.state.send_modify(|state| state.next = state.next.max(next));
+        if may_tell_cutoffs {
+            self.cutoffs_changed.notify_one();
+        }
+    }
+
+    /// Waits for an event of a cut-off, or a gap in which one may be missing. Only one task may wait.
+    pub async fn cutoffs_changed(&self) {
+        self.cutoffs_changed.notified().await;
     }
 
     /// The number of the next entry.

@@ -14,11 +14,13 @@ pub mod feed;
 pub mod limits;
 pub mod live_tokens;
 pub mod memory;
+pub mod pace;
 pub mod record_read;
 pub mod record_reader;
 pub mod redis;
 pub mod rejection;
 pub mod report;
+pub mod walk;
 
 pub use self::call::Call;
 pub use self::dispatch::store::Store;

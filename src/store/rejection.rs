@@ -48,6 +48,15 @@ pub enum Rejection {
     /// The user to take over is the token's owner. No takeover is needed.
     #[error("the token is that user's own")]
     OwnUser,
+    /// Takeovers are turned off by the setting `takeovers`.
+    #[error("takeovers are turned off (setting takeovers)")]
+    TakeoversOff,
+    /// The cut-off of this name is at a later time. Remove it first, then set it.
+    #[error("the cut-off is at a later time; remove it first to move it back")]
+    CutoffIsLater,
+    /// There are [`MAX_CUTOFFS`](crate::model::cutoff::MAX_CUTOFFS). Remove one first.
+    #[error("there are as many cut-offs as there may be")]
+    TooManyCutoffs,
 }
 
 /// The outcome of an operation, or why it was rejected.

@@ -130,12 +130,16 @@ pub enum FaultKind {
     Eviction,
     /// The clock of a master differs from the other masters'.
     MasterClock,
+    /// The cut-offs were not read yet.
+    CutoffsUnknown,
     /// Anything else.
     Other,
     /// The memory is full: new tokens are refused.
     MemoryFull,
     /// The store's clock differs from this machine's.
     SystemClock,
+    /// The cut-offs cannot be read at present: the last known ones are in force.
+    CutoffsStale,
     /// A failover may make revoked tokens valid for longer than promised.
     FailoverLag,
     /// A restart or a crash of the server loses tokens or revocations.
@@ -148,7 +152,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Unreachable,
         Self::Tls,
         Self::Login,
@@ -162,9 +166,11 @@ impl FaultKind {
         Self::Permission,
         Self::Eviction,
         Self::MasterClock,
+        Self::CutoffsUnknown,
         Self::Other,
         Self::MemoryFull,
         Self::SystemClock,
+        Self::CutoffsStale,
         Self::FailoverLag,
         Self::Persistence,
         Self::MemoryLow,
@@ -188,9 +194,11 @@ impl FaultKind {
             Self::Permission => ("permission", "redis user lacks a permission", Fatal),
             Self::Eviction => ("eviction", "redis evicts keys", Fatal),
             Self::MasterClock => ("master_clock", "redis clock differs from the other masters'", Fatal),
+            Self::CutoffsUnknown => ("cutoffs_unknown", "cutoffs not read yet", Fatal),
             Self::Other => ("other", "store check failed", Fatal),
             Self::MemoryFull => ("memory_full", "redis memory full", Fault),
             Self::SystemClock => ("system_clock", "redis clock differs from this machine's", Fault),
+            Self::CutoffsStale => ("cutoffs_stale", "cutoffs not read", Fault),
             Self::FailoverLag => ("failover_lag", "redis failover settings too slow", Warning),
             Self::Persistence => ("persistence", "redis persistence insufficient", Warning),
             Self::MemoryLow => ("memory_low", "redis memory nearly full", Warning),

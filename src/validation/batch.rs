@@ -220,8 +220,8 @@ impl Validator {
             return FirstPass::Unverified;
         };
         let Some(record) = known else { return FirstPass::Left(verified) };
-        let verdict =
-            record.map_or(RecordVerdict::Refused, |record| record.judge(&verified.secret_hash, None, now_ms));
+        let judge = |record: &Arc<TokenRecord>| self.verdict(record, &verified.secret_hash, None, now_ms);
+        let verdict = record.map_or(RecordVerdict::Refused, judge);
         match (verdict, record) {
             (RecordVerdict::Admitted, Some(record)) => {
                 let Some(details) = record.details.get() else { return FirstPass::Left(verified) };
@@ -274,7 +274,8 @@ impl Validator {
         let mut results = Vec::with_capacity(later.len());
         for (token, later) in tokens.iter_mut().zip(later) {
             let record = token.as_ref().map(|token| &token.record);
-            let verdict = record.map(|record| record.judge(&later.verified.secret_hash, None, now_ms));
+            let secret_hash = &later.verified.secret_hash;
+            let verdict = record.map(|record| self.verdict(record, secret_hash, None, now_ms));
             match (verdict, record) {
                 (Some(RecordVerdict::Admitted), Some(record)) => {
                     results.push(ValidationResult::Valid);
@@ -317,6 +318,7 @@ impl Validator {
 
     /// Reads a token. While the store cannot be asked, returns a cached token that admits the string.
     async fn read_token(&self, verified: &VerifiedToken) -> Result<Option<Token>, StoreError> {
+        self.service.require_cutoffs()?;
         match self.reader.token(verified.id).await {
             Err(error @ StoreError::Unavailable(_)) => {
                 self.stale(verified, None).and_then(Token::of_cached).map(Some).ok_or(error)

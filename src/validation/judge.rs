@@ -11,7 +11,7 @@ use crate::model::token::{RecordVerdict, TokenRecord, Transport};
 use crate::service::core::no_token_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
-use crate::token_string::{TokenKeys, VerifiedToken};
+use crate::token_string::{SecretHash, TokenKeys, VerifiedToken};
 
 impl Validator {
     /// Judges a token string, which may have these foreign forms, as far as possible without waiting, counts the judgement
@@ -123,7 +123,7 @@ impl Validator {
         now_ms: u64,
     ) -> Result<Judgement<'a>, Missing> {
         let Asked { via, access, .. } = asked;
-        let judge = |record: &Arc<TokenRecord>| record.judge(&verified.secret_hash, via, now_ms);
+        let judge = |record: &Arc<TokenRecord>| self.verdict(record, &verified.secret_hash, via, now_ms);
         let verdict = record.map_or(RecordVerdict::Refused, judge);
         match (verdict, record) {
             (RecordVerdict::Admitted, Some(record)) => {
@@ -137,6 +137,21 @@ impl Validator {
                 Some(missing) => Err(missing),
                 None => Ok(Judgement::Refused),
             },
+        }
+    }
+
+    /// Judges a secret by a record and by the cut-offs: the only place that judges tokens.
+    #[inline]
+    pub(crate) fn verdict(
+        &self,
+        record: &TokenRecord,
+        secret_hash: &SecretHash,
+        via: Option<Transport>,
+        now_ms: u64,
+    ) -> RecordVerdict {
+        match self.service.cutoffs.refuse(record) {
+            true => RecordVerdict::Refused,
+            false => record.judge(secret_hash, via, now_ms),
         }
     }
 

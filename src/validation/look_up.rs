@@ -102,7 +102,8 @@ impl Validator {
     /// record may have changed in the store.
     pub(crate) fn stale(&self, verified: &VerifiedToken, via: Option<Transport>) -> Option<Arc<TokenRecord>> {
         let record = self.reader.stale_record(verified.id).map(|record| self.renewed(record))?;
-        let verdict = record.judge(&verified.secret_hash, via, self.service.clock().now_ms());
+        let now_ms = self.service.clock().now_ms();
+        let verdict = self.verdict(&record, &verified.secret_hash, via, now_ms);
         (verdict == RecordVerdict::Admitted).then_some(record)
     }
 
@@ -121,6 +122,7 @@ impl Validator {
         missing: Missing,
         request: Option<&AuditedRequest>,
     ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        self.service.require_cutoffs()?;
         let VerifiedToken { id, secret_hash, .. } = *verified;
         let read = match missing {
             Missing::Record => self.reader.read(id).await?,
@@ -148,7 +150,7 @@ impl Validator {
         let VerifiedToken { id, secret_hash, is_foreign } = verified;
         let verdict = |record: &Option<Arc<TokenRecord>>| {
             let now_ms = self.service.clock().now_ms();
-            let judge = |record: &Arc<TokenRecord>| record.judge(&secret_hash, None, now_ms);
+            let judge = |record: &Arc<TokenRecord>| self.verdict(record, &secret_hash, None, now_ms);
             record.as_ref().map_or(RecordVerdict::Refused, judge)
         };
         let is_fresh = read.is_fresh;

@@ -94,7 +94,9 @@ impl Validator {
         let record = self.read(&verified, Missing::Record, asked).await?;
         let now_ms = self.service.clock().now_ms();
         // An expired token, too: the store decides, and it drops a renewal that another node may be about to write.
-        let is_opened = |record: &Arc<TokenRecord>| record.is_opened_by(&verified.secret_hash, now_ms);
+        let is_opened = |record: &Arc<TokenRecord>| {
+            record.is_opened_by(&verified.secret_hash, now_ms) && !self.service.cutoffs.refuse(record)
+        };
         Ok(record.filter(is_opened).map(|record| record.id))
     }
 

@@ -8,13 +8,19 @@ pub(crate) fn timestamp_seconds(ms: u64) -> String {
     utc.unwrap_or(DateTime::UNIX_EPOCH).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
+/// Parses an RFC 3339 date-time. Returns the Unix time in milliseconds; `None` for another text, and for a time before 1970.
+pub(crate) fn parse_date_time(text: &str) -> Option<u64> {
+    let time = DateTime::parse_from_rfc3339(text).ok()?;
+    u64::try_from(time.timestamp_millis()).ok()
+}
+
 /// Parses an RFC 3339 date-time, or a date, which means its first moment in UTC. Returns the Unix time in milliseconds;
 /// `None` for another text, and for a time before 1970.
 pub(crate) fn parse_time(text: &str) -> Option<u64> {
     let time = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         // The library also reads dates with fewer digits.
         Ok(date) if text.len() == "2027-01-31".len() => date.and_time(NaiveTime::MIN).and_utc(),
-        _ => DateTime::parse_from_rfc3339(text).ok()?.to_utc(),
+        _ => return parse_date_time(text),
     };
     u64::try_from(time.timestamp_millis()).ok()
 }
@@ -32,6 +38,10 @@ mod tests {
             assert_eq!(parse_time(text), Some(first_ms), "{text}");
         }
         assert_eq!(timestamp_seconds(first_ms + 999), "2027-01-31T00:00:00Z");
+        assert_eq!(
+            (parse_date_time("2027-01-31"), parse_date_time("2027-01-31T00:00:00Z")),
+            (None, Some(first_ms))
+        );
         for text in [
             "",
             "2027",

@@ -146,6 +146,20 @@ impl Changes {
         self.make(&format!("DELETE {one}"), &path, None, "device.remove", |_| line(json!({})));
     }
 
+    fn change_cutoffs(&mut self) {
+        let (one, path) = ("/v1/cutoffs/{cutoff}", "/v1/cutoffs/backend:ldap");
+        let before = Some(json!({"before": "2026-01-01T01:00:00.5+01:00"}));
+        self.make(
+            &format!("PUT {one}"),
+            path,
+            before,
+            "cutoff.set",
+            |_| json!({"cutoff": "backend:ldap", "before": "2026-01-01T00:00:00Z"}),
+        );
+        let line = json!({"cutoff": "backend:ldap"});
+        self.make(&format!("DELETE {one}"), path, None, "cutoff.remove", |_| line);
+    }
+
     fn change_users(&mut self) {
         let kept = self.issue("bob", None);
         self.issue("bob", None);
@@ -182,6 +196,7 @@ fn each_change_has_one_line_with_its_fields() {
     let mut changes = Changes { server, lines: Vec::new(), made: BTreeSet::new() };
     changes.change_tokens();
     changes.change_devices();
+    changes.change_cutoffs();
     changes.change_users();
     changes.import();
     assert!(!changes.server.log().contains("hunter2"));

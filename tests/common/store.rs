@@ -276,6 +276,7 @@ async fn open_redis(
         cache: CacheOptions { entries: 0, lease_ms: 2000, stale_grace_ms: 0, catch_up_ms: 3000 },
         aliases: AliasOptions { entries: 0, look_ups_per_second: 1_000_000 },
         accept_eviction: false,
+        takeovers: true,
     };
     let store = Store::Redis(Arc::new(RedisStore::new(options, limits, clock)));
     TestStore::new(store, prefix.to_owned()).await

@@ -25,7 +25,7 @@ fn the_examples_of_the_http_api_work() {
 
 #[test]
 fn the_examples_of_the_lifecycle_work() {
-    assert_eq!(run_session("docs/lifecycle.md"), 14, "answers shown");
+    assert_eq!(run_session("docs/lifecycle.md"), 15, "answers shown");
 }
 
 #[test]

@@ -3,9 +3,14 @@
 POST /login?user=NAME   logs a user in, as the package documents it; the token is in the answer
 GET  /auth              200 with X-Auth-User, or 401: the package's own authentication decides
 POST /accounts/logout   logs the request's user out
+
+And with django-auth-token:
+
+POST /device?user=NAME&uuid=UUID           makes a device key; its login token and its user are in the answer
+POST /device-login?uuid=UUID&token=TOKEN   200 with X-Auth-User, or 401
 """
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth import authenticate, get_user_model
 from django.core.management import call_command
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
@@ -34,7 +39,8 @@ def auth_token_views():
     from auth_token import utils
 
     def login(request):
-        utils.login(request, user_of(request), auth_slug="web", backend=settings.AUTHENTICATION_BACKENDS[0])
+        user, backend = user_of(request), settings.AUTHENTICATION_BACKENDS[0]
+        utils.login(request, user, auth_slug="web", backend=backend, related_objs=[user])
         return JsonResponse({"token": getattr(request.token, "secret_key", None) or request.token.key})
 
     def auth(request):
@@ -45,6 +51,23 @@ def auth_token_views():
         return HttpResponse()
 
     return login, auth, logout
+
+
+def make_device(request):
+    from auth_token import models
+
+    user, uuid = user_of(request), request.GET["uuid"]
+    if hasattr(models, "DeviceKey"):
+        token = models.DeviceKey.objects.create_token(uuid, user)
+    else:
+        token = models.MobileDevice.objects.activate_or_create(uuid, user).secret_password
+    return JsonResponse({"token": token, "user": str(user.pk)})
+
+
+def log_device_in(request):
+    uuid, token = request.GET["uuid"], request.GET["token"]
+    # The second name is that of newer versions.
+    return identity(authenticate(request, device_uuid=uuid, mobile_device_uuid=uuid, mobile_login_token=token))
 
 
 def rest_views(authentication, create, delete):
@@ -84,6 +107,7 @@ def knox_views():
 
 login, auth, logout = {"drf": drf_views, "knox": knox_views}.get(settings.PACKAGE, auth_token_views)()
 urlpatterns = [path("login", login), path("auth", auth), path("accounts/logout", logout)]
+urlpatterns += [path("device", make_device), path("device-login", log_device_in)]
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ impl Former {
 
     /// Logs a user in; the client keeps its token where `number` says, in turn.
     pub fn log_in(&self, number: usize) -> Login {
-        let response = Client::new(&self.addr).request("POST", &format!("/login?user={number}"), &[], None);
+        let response = self.post(&format!("/login?user={number}"));
         assert_eq!(response.status, 200, "{}\n{}", response.text(), self.process.log());
         let place = self.source.places[number % self.source.places.len()];
         let body = response.json();
@@ -80,16 +80,27 @@ impl Former {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
+    /// Calls an address of the site without credentials.
+    pub fn post(&self, path: &str) -> Response {
+        Client::new(&self.addr).request("POST", path, &[], None)
+    }
+
     /// Exports all tokens with the recipe into a file.
     pub fn export(&self, file: &Path) {
-        let recipe = path("config/migration").join(self.source.export);
+        self.export_with(self.source.export, file);
+    }
+
+    /// Exports with another recipe.
+    pub fn export_with(&self, recipe: &str, file: &Path) {
+        let name = recipe;
+        let recipe = path("config/migration").join(name);
         let mut command = command(self.source, self.dir.path(), self.redis.as_ref());
         match self.source.program {
             Program::Django(_) => command.arg(recipe),
             Program::Table => command.arg(path("tests/migration/run_sql.py")).arg(recipe),
             Program::Express => {
                 // Node looks for packages beside the program.
-                let copy = self.dir.path().join(self.source.export);
+                let copy = self.dir.path().join(name);
                 std::fs::copy(recipe, &copy).unwrap();
                 let packages = self.dir.path().join("node_modules");
                 if !packages.exists() {
@@ -100,7 +111,7 @@ impl Former {
         };
         let output = command.stdout(File::create(file).unwrap()).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}: {stderr}", self.source.export);
+        assert!(output.status.success(), "{name}: {stderr}");
     }
 }
 

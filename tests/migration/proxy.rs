@@ -1,6 +1,5 @@
 //! nginx with the files of config/migration, which decides by its configuration which system validates a request.
 
-use std::fs;
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use crate::common::proxies::proxy::{Between, replaced, write};
 
 const FORMER: &str = include_str!("../../config/migration/nginx-former.inc");
 const BOTH: &str = include_str!("../../config/migration/nginx-both.inc");
+const LOGOUT: &str = include_str!("../../config/migration/nginx-logout.inc");
 const SHARE: &str = include_str!("../../config/migration/nginx-share.inc");
 
 /// The steps of the move.
@@ -143,5 +143,5 @@ fn write_stage(stage: Stage, port: u16, dir: &TempDir, [doorward, former, app]: 
     write(dir.path(), "nginx-share.inc", &share);
     write(dir.path(), "nginx-former.inc", FORMER);
     write(dir.path(), "nginx-both.inc", BOTH);
-    fs::create_dir_all(dir.path().join("logs")).unwrap();
+    write(dir.path(), "nginx-logout.inc", LOGOUT);
 }

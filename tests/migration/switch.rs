@@ -1,6 +1,6 @@
 //! The move of docs/migration.md, step by step: nobody who is logged in gets a 401.
 
-use std::fs::{self, File};
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::former::{Former, Login, path};
+use super::importing::{Imported, admin_settings, import};
 use super::proxy::{Stage, Switch};
 use super::sources::{
     DJANGO_AUTH_TOKEN, DJANGO_AUTH_TOKEN_PLAIN, DRF, EXPRESS_SESSION, KNOX, SANCTUM, SHA256, Source,
@@ -16,7 +17,7 @@ use super::traffic::{CLIENTS, Counts, NATIVE, Traffic};
 use crate::common::http::Response;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
-use crate::common::server::{ADMIN_KEY, Server, bearer, binary, command, token_path};
+use crate::common::server::{Server, bearer, command, token_path};
 use crate::common::upstream::{Reply, Upstream};
 
 const PAGE: &str = include_str!("../../docs/migration.md");
@@ -66,8 +67,6 @@ fn a_table_moves_in() {
 struct Move {
     former: Former,
     doorward: Server,
-    /// Of Doorward.
-    admin_url: String,
     switch: Switch,
     traffic: Traffic,
     /// Whether logins go to Doorward.
@@ -80,14 +79,14 @@ struct Move {
 
 fn move_in(source: &'static Source) {
     let site = Move::prepare(source);
-    let [leaver, quitter] = [1, 2].map(|more| site.former.log_in(LOGINS + more));
+    let leavers = [1, 2, 3].map(|more| site.former.log_in(LOGINS + more));
     let moved = thread::scope(|scope| {
         let _end = site.traffic.until_drop();
         for _ in 0..CLIENTS {
             scope.spawn(|| site.traffic.send(&site.switch.addr()));
         }
         scope.spawn(|| site.log_in_all_the_time());
-        site.run(&leaver, &quitter)
+        site.run(&leavers)
     });
     site.assert_nobody_was_refused();
     site.assert_way_out(moved);
@@ -104,13 +103,12 @@ impl Move {
         let switch = Switch::start(doorward.listen(), former.addr(), &app.addr());
         let (traffic, is_login_moved) = (Traffic::default(), AtomicBool::new(false));
         (1..=LOGINS).for_each(|number| traffic.add(former.log_in(number)));
-        let admin_url = format!("http://{}", doorward.admin_listen());
-        Self { former, doorward, admin_url, switch, traffic, is_login_moved, _redis: redis, _app: app, dir }
+        Self { former, doorward, switch, traffic, is_login_moved, _redis: redis, _app: app, dir }
     }
 
     /// Logs users in, some requests apart, until the traffic ends.
     fn log_in_all_the_time(&self) {
-        for number in LOGINS + 3.. {
+        for number in LOGINS + 4.. {
             self.traffic.pace(CLIENTS);
             if self.traffic.is_over() {
                 return;
@@ -129,11 +127,12 @@ impl Move {
     }
 
     /// Takes the steps of the document, and returns how many tokens the second pass found or imported.
-    fn run(&self, leaver: &Login, quitter: &Login) -> usize {
+    fn run(&self, [early, leaver, quitter]: &[Login; 3]) -> usize {
         self.pass(Stage::Former);
         let first = self.import("first.ndjson");
         // If a call has to be repeated, it finds what it imported before.
-        assert!(first.records() >= LOGINS + 2, "{first:?}");
+        assert!(first.records() >= LOGINS + 3, "{first:?}");
+        self.log_out(early);
         self.switch_to(Stage::Share);
         self.switch_to(Stage::Both);
         self.log_out(leaver);
@@ -141,20 +140,22 @@ impl Move {
         self.traffic.wait_for_logins(LATE_LOGINS);
         self.move_login();
         let second = self.import("second.ndjson");
-        // All but the two clients that logged out.
-        let known = first.records() - 2;
+        // All but the three clients that logged out.
+        let known = first.records() - 3;
         assert!(second.exists >= known && second.records() >= known + LATE_LOGINS, "{second:?}");
         if self.former.source.has_idle_times {
             assert_eq!(self.revoke_missing(), "0 missing, 0 revoked\n");
         } else {
-            assert_eq!(self.revoke_missing(), "2 missing, 2 revoked\n");
+            assert_eq!(self.revoke_missing(), "3 missing, 3 revoked\n");
             assert_eq!(self.at_doorward(quitter).status, 401);
         }
         self.wait_until_known();
         self.switch_to(Stage::Doorward);
         self.former.stop();
         self.pass(Stage::Doorward);
-        assert_eq!(self.switch.ask(leaver).status, 401);
+        for gone in [early, leaver] {
+            assert_eq!(self.switch.ask(gone).status, 401);
+        }
         second.records()
     }
 
@@ -202,29 +203,13 @@ impl Move {
     fn import(&self, file: &str) -> Imported {
         let file = self.dir.path().join(file);
         self.former.export(&file);
-        let output = command(binary(), &self.admin_settings())
-            .args(["import", "--json", "--format", self.former.source.scheme])
-            .stdin(File::open(&file).unwrap())
-            .output()
-            .unwrap();
-        let summary: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        let [imported, exists] =
-            ["imported", "exists"].map(|name| summary[name].as_u64().unwrap_or_default() as usize);
-        let said = String::from_utf8_lossy(&output.stderr);
-        println!("{}: {file:?}: {summary} {said}", self.former.source.scheme);
-        assert!(output.status.success(), "{}", self.doorward.log());
-        Imported { imported, exists }
-    }
-
-    /// The variables of a client of the admin plane.
-    fn admin_settings(&self) -> [(&'static str, &str); 2] {
-        [("DOORWARD_ADMIN_URL", &self.admin_url), ("DOORWARD_ADMIN_KEY", ADMIN_KEY)]
+        import(&self.doorward, self.former.source.scheme, &file)
     }
 
     /// Revokes in Doorward what the former system revoked between both passes.
     fn revoke_missing(&self) -> String {
         let [first, second] = ["first.ndjson", "second.ndjson"].map(|name| self.dir.path().join(name));
-        let output = command("python3".into(), &self.admin_settings())
+        let output = admin_settings(command("python3".into(), &[]), &self.doorward)
             .arg(path("config/migration/revoke-missing.py"))
             .args([first, second])
             .output()
@@ -253,7 +238,14 @@ impl Move {
         for login in former.iter().take(2 * self.former.source.places.len()) {
             let answer = self.at_doorward(login);
             let id = json!(answer.header("x-auth-token-id"));
-            assert_eq!(self.doorward.token(&id)["origin"], self.former.source.scheme);
+            let token = self.doorward.token(&id);
+            assert_eq!(token["origin"], self.former.source.scheme);
+            let is_related = self.former.source.scheme.starts_with("django-auth-token");
+            assert_eq!(
+                token["related_objects"].as_array().unwrap().len(),
+                usize::from(is_related),
+                "{token}"
+            );
             let native = self.native_of(login, &id);
             let answer = self.doorward.validation().get("/auth", &[(&native.0, &native.1)]);
             assert_eq!((answer.status, answer.header("x-auth-token-id")), (200, id.as_str()));
@@ -275,19 +267,6 @@ impl Move {
         let rotated = self.doorward.call("POST", &format!("{}/rotate", token_path(id)), None);
         assert_eq!(rotated.status, 200, "{}", rotated.text());
         ("Authorization".into(), bearer(&rotated.json()["token"]))
-    }
-}
-
-/// What became of the records of one pass.
-#[derive(Debug, Default)]
-struct Imported {
-    imported: usize,
-    exists: usize,
-}
-
-impl Imported {
-    fn records(&self) -> usize {
-        self.imported + self.exists
     }
 }
 

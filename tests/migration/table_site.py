@@ -1,4 +1,5 @@
-"""A site that keeps its tokens in a table of SQLite (DATABASE), in the way that PACKAGE names. Prints its port, then serves:
+"""A site that keeps its tokens in a table of SQLite (DATABASE), in the way that PACKAGE names. Prints its port, then
+serves:
 
 POST /login?user=NAME   logs a user in; the token is in the answer
 GET  /auth              200 with X-Auth-User, or 401
@@ -46,7 +47,8 @@ class Sanctum:
         entropy = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(40))
         plain_text = f"{entropy}{zlib.crc32(entropy.encode()):08x}"
         row = database.execute(
-            "INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token, abilities, created_at, updated_at)"
+            "INSERT INTO personal_access_tokens"
+            " (tokenable_type, tokenable_id, name, token, abilities, created_at, updated_at)"
             " VALUES (?, ?, 'phone', ?, '[\"*\"]', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)",
             ("App\\Models\\User", user, sha256(plain_text)),
         )
@@ -58,7 +60,8 @@ class Sanctum:
         row_id, bar, plain_text = text.partition("|")
         if scheme.lower() != "bearer" or not bar or not row_id.isdigit():
             return None
-        row = database.execute("SELECT id, tokenable_id, token FROM personal_access_tokens WHERE id = ?", (row_id,)).fetchone()
+        query = "SELECT id, tokenable_id, token FROM personal_access_tokens WHERE id = ?"
+        row = database.execute(query, (row_id,)).fetchone()
         if row is None or not secrets.compare_digest(row[2], sha256(plain_text)):
             return None
         database.execute("UPDATE personal_access_tokens SET last_used_at = CURRENT_TIMESTAMP WHERE id = ?", (row_id,))
@@ -78,7 +81,8 @@ class Sha256:
     @staticmethod
     def find(database, headers):
         cookie = SimpleCookie(headers.get("Cookie", "")).get("session")
-        return cookie and database.execute("SELECT token, user_id FROM sessions WHERE token = ?", (cookie.value,)).fetchone()
+        query = "SELECT token, user_id FROM sessions WHERE token = ?"
+        return cookie and database.execute(query, (cookie.value,)).fetchone()
 
 
 SYSTEM = {"sanctum": Sanctum, "sha256": Sha256}[os.environ["PACKAGE"]]

@@ -4,6 +4,7 @@ mod backup;
 #[cfg(target_os = "linux")] // libfaketime
 mod clock;
 mod cluster;
+mod cutoffs;
 mod doctor;
 mod foreign;
 mod inspection;

@@ -272,7 +272,7 @@ fn forms_of_foreign_strings_and_their_secrets_change_at_once() {
     reload_well(&mut server);
     assert_no_token(&ask(&server, "sid", "second"));
     assert_eq!(identity(&ask(&server, "other", "second"))[0], "alice");
-    files.write("doorward.toml", "");
+    files.write("doorward.toml", "foreign = []");
     reload_well(&mut server);
     assert_no_token(&ask(&server, "other", "second"));
 }

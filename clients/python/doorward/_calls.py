@@ -44,6 +44,8 @@ class TokenChanges(TypedDict, total=False):
     allowed_cookie: bool
     allowed_header: bool
     scopes: Sequence[str]
+    idle_seconds: int
+    lifetime_seconds: int
 
 
 class DeviceChanges(TypedDict, total=False):
@@ -216,6 +218,10 @@ def change_device(user: str, uuid: str, fields: DeviceChanges) -> Call[Device]:
     return Call("PATCH", _path("users", user, "devices", uuid), Device.from_json, dict(fields))
 
 
+def rotate_device(user: str, uuid: str) -> Call[Device]:
+    return Call("POST", _path("users", user, "devices", uuid, "rotate"), Device.from_json, is_repeatable=False)
+
+
 def remove_device(user: str, uuid: str) -> Call[None]:
     # A repeat would be a 404.
     return Call("DELETE", _path("users", user, "devices", uuid), _nothing, is_repeatable=False)
@@ -243,6 +249,14 @@ def related_tokens(related: RelatedObject, limit: int, cursor: str | None) -> Ca
 
 def revoke_related(related: RelatedObject) -> Call[int]:
     return Call("DELETE", _path("related", related.content_type, related.object_id, "tokens"), _revoked)
+
+
+def lock_user(user: str) -> Call[None]:
+    return Call("PUT", _path("users", user, "lock"), _nothing)
+
+
+def unlock_user(user: str) -> Call[None]:
+    return Call("DELETE", _path("users", user, "lock"), _nothing)
 
 
 def erase_user(user: str) -> Call[None]:

@@ -147,6 +147,10 @@ class AsyncAdmin:
         """Changes a device key. To deactivate it revokes the tokens that it logged in."""
         return await self._do(_calls.change_device(user, uuid, fields))
 
+    async def rotate_device(self, user: str, uuid: str) -> Device:
+        """Gives an active device key a new login token; the old one is refused at once."""
+        return await self._do(_calls.rotate_device(user, uuid))
+
     async def remove_device(self, user: str, uuid: str) -> None:
         await self._do(_calls.remove_device(user, uuid))
 
@@ -168,6 +172,14 @@ class AsyncAdmin:
     async def revoke_related(self, related: RelatedObject) -> int:
         """Revokes every token of an object; returns how many. Repeating it after Unavailable is safe."""
         return await self._do(_calls.revoke_related(related))
+
+    async def lock_user(self, user: str) -> None:
+        """Refuses all tokens and logins of a user until `unlock_user`. No token is lost."""
+        await self._do(_calls.lock_user(user))
+
+    async def unlock_user(self, user: str) -> None:
+        """Accepts the tokens of a locked user again."""
+        await self._do(_calls.unlock_user(user))
 
     async def erase_user(self, user: str) -> None:
         """Erases everything that is stored of a user."""

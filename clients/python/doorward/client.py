@@ -147,6 +147,10 @@ class Admin:
         """Changes a device key. To deactivate it revokes the tokens that it logged in."""
         return self._do(_calls.change_device(user, uuid, fields))
 
+    def rotate_device(self, user: str, uuid: str) -> Device:
+        """Gives an active device key a new login token; the old one is refused at once."""
+        return self._do(_calls.rotate_device(user, uuid))
+
     def remove_device(self, user: str, uuid: str) -> None:
         self._do(_calls.remove_device(user, uuid))
 
@@ -166,6 +170,14 @@ class Admin:
     def revoke_related(self, related: RelatedObject) -> int:
         """Revokes every token of an object; returns how many. Repeating it after Unavailable is safe."""
         return self._do(_calls.revoke_related(related))
+
+    def lock_user(self, user: str) -> None:
+        """Refuses all tokens and logins of a user until `unlock_user`. No token is lost."""
+        self._do(_calls.lock_user(user))
+
+    def unlock_user(self, user: str) -> None:
+        """Accepts the tokens of a locked user again."""
+        self._do(_calls.unlock_user(user))
 
     def erase_user(self, user: str) -> None:
         """Erases everything that is stored of a user."""

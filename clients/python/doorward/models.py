@@ -156,6 +156,8 @@ class Token:
     device: str | None
     revoked_at: datetime | None
     revoked_reason: str | None
+    locked: bool
+    """Whether the user is locked: the token is refused until the unlock."""
     origin: str | None
     """The scheme of the system that the token was imported from."""
     token: str | None = field(default=None, repr=False)
@@ -189,6 +191,7 @@ class Token:
             device=data.get("device"),
             revoked_at=_time(data.get("revoked_at")),
             revoked_reason=data.get("revoked_reason"),
+            locked=data.get("locked", False),
             origin=data.get("origin"),
             token=data.get("token"),
             set_cookie=data.get("set_cookie"),
@@ -228,6 +231,8 @@ class Device:
     last_login: datetime | None
     is_active: bool
     user_agent: str
+    origin: str | None = None
+    """The scheme of the system that the key was imported from."""
     created: bool | None = None
     """After a creation: whether the key is new."""
     login_token: str | None = field(default=None, repr=False)
@@ -243,6 +248,7 @@ class Device:
             last_login=_time(data.get("last_login")),
             is_active=data["is_active"],
             user_agent=data.get("user_agent", ""),
+            origin=data.get("origin"),
             created=data.get("created"),
             login_token=data.get("login_token"),
         )

@@ -122,6 +122,15 @@ def test_a_device_logs_in(admin: Any) -> None:
         admin.device("phone", made.uuid)
 
 
+def test_a_device_gets_a_new_login_token(admin: Any) -> None:
+    first = admin.create_device("watch", "uuid-1")
+    second = admin.rotate_device("watch", "uuid-1")
+    assert second.login_token not in (None, first.login_token)
+    with pytest.raises(LoginRefused):
+        admin.device_login("uuid-1", first.login_token, IP)
+    assert admin.device_login("uuid-1", second.login_token, IP).device == "uuid-1"
+
+
 def test_tokens_are_found_and_revoked_by_an_object(admin: Any) -> None:
     token, case = admin.issue("related", IP), RelatedObject("crm.case/ü", "a b")
     admin.relate(token.id, case)
@@ -131,6 +140,25 @@ def test_tokens_are_found_and_revoked_by_an_object(admin: Any) -> None:
     assert admin.related_tokens(case).items == ()
     admin.relate(token.id, case)
     assert admin.revoke_related(case) == 1
+
+
+def test_a_locked_user_keeps_the_tokens(admin: Any) -> None:
+    token = admin.issue("locked", IP)
+    for _ in range(2):
+        admin.lock_user("locked")
+    assert admin.validate([token.token]) == [None] and admin.show(token.id).locked
+    with pytest.raises(Conflict) as raised:
+        admin.issue("locked", IP)
+    assert raised.value.kind == "user-locked"
+    for _ in range(2):
+        admin.unlock_user("locked")
+    assert not admin.validate([token.token])[0].locked
+
+
+def test_the_lifetime_of_a_token_is_changed(admin: Any) -> None:
+    token = admin.issue("shorter", IP)
+    assert admin.change(token.id, idle_seconds=60).time_to_expiration <= 60
+    assert admin.change(token.id, scopes=["a"], lifetime_seconds=30).time_to_expiration <= 30
 
 
 def test_a_user_is_erased(admin: Any) -> None:

@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::cli::admin::WithAdmin;
 use crate::cli::commands::completions::CompletionShell;
+use crate::cli::commands::cutoff::CutoffCommand;
 use crate::cli::commands::device::DeviceCommand;
 use crate::cli::commands::events::FollowEvents;
 use crate::cli::commands::import::ImportSessions;
@@ -72,6 +73,8 @@ pub enum ClientVerb {
     Device(WithAdmin<DeviceCommand>),
     /// Start and end takeovers
     Takeover(WithAdmin<TakeoverCommand>),
+    /// Set, remove and list cut-offs: refuse all tokens issued before a time
+    Cutoff(WithAdmin<CutoffCommand>),
     /// Follow the events of all users as they happen
     Events(FollowEvents),
     /// Import the sessions of another system

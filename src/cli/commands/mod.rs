@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod completions;
 pub mod confirm;
+pub mod cutoff;
 pub mod device;
 pub mod events;
 pub mod hash_key;

@@ -228,7 +228,7 @@ fn kinds_of(name: &str) -> &'static [FaultKind] {
         CLOCK => &[FaultKind::MasterClock, FaultKind::SystemClock],
         PERSISTENCE => &[FaultKind::Persistence],
         REPLICATION => &[FaultKind::Replication, FaultKind::FailoverLag],
-        STORE => &[FaultKind::Other],
+        STORE => &[FaultKind::CutoffsUnknown, FaultKind::CutoffsStale, FaultKind::Other],
         _ => &[],
     }
 }

@@ -63,6 +63,10 @@ actions! {
     DeviceRemove: "device.remove";
     /// Log in with a device key.
     DeviceLogin: "device.login";
+    /// Set a cut-off.
+    CutoffSet: "cutoff.set";
+    /// Remove a cut-off.
+    CutoffRemove: "cutoff.remove";
     /// Read something. Logged only if the API key is unknown or lacks the scope.
     Read: "read";
 }

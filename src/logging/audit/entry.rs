@@ -35,6 +35,10 @@ pub struct AuditEntry {
     pub device: Option<String>,
     /// The related object.
     pub object: Option<RelatedObject>,
+    /// The name of the cut-off.
+    pub cutoff: Option<String>,
+    /// The time of the cut-off, in milliseconds since the Unix epoch.
+    pub before_ms: Option<u64>,
     /// How many tokens were revoked, or 0 if nothing had to be changed; how many records an import has.
     pub count: Option<usize>,
     /// What became of the records of an import.
@@ -64,6 +68,8 @@ impl AuditEntry {
             taken_over: None,
             device: None,
             object: None,
+            cutoff: None,
+            before_ms: None,
             count: None,
             import: None,
             evicted: Vec::new(),

@@ -9,6 +9,7 @@ use super::entry::AuditEntry;
 use super::request::AuditedRequest;
 use crate::logging::text::cut;
 use crate::model::event::Actor;
+use crate::values::timestamp::timestamp_seconds;
 
 /// The target of audit lines.
 pub const AUDIT: &str = "audit";
@@ -99,6 +100,8 @@ impl<'a> AuditLine<'a> {
             device = entry.device.as_deref().map(cut),
             content_type = object.map(|object| cut(&object.content_type)),
             object_id = object.map(|object| cut(&object.object_id)),
+            cutoff = entry.cutoff.as_deref().map(cut),
+            before = entry.before_ms.map(|ms| display(timestamp_seconds(ms))),
             count = entry.count,
             imported = entry.import.map(|import| import.imported),
             exists = entry.import.map(|import| import.exists),

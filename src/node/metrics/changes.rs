@@ -8,7 +8,7 @@ use crate::model::revoke_reason::RevokeReason;
 use crate::store::Store;
 
 /// The reasons for which tokens are revoked.
-pub const OF_TOKENS: [RevokeReason; 9] = [
+pub const OF_TOKENS: [RevokeReason; 10] = [
     RevokeReason::Logout,
     RevokeReason::Ended,
     RevokeReason::AllOfUser,
@@ -18,9 +18,11 @@ pub const OF_TOKENS: [RevokeReason; 9] = [
     RevokeReason::Related,
     RevokeReason::Revoked,
     RevokeReason::Erased,
+    RevokeReason::Cutoff,
 ];
-/// The reasons for which calls end takeovers.
-const OF_TAKEOVERS: [RevokeReason; 3] = [RevokeReason::Logout, RevokeReason::Ended, RevokeReason::Erased];
+/// The reasons for which calls, and the worker that ends them all, end takeovers.
+const OF_TAKEOVERS: [RevokeReason; 4] =
+    [RevokeReason::Logout, RevokeReason::Ended, RevokeReason::Erased, RevokeReason::TakeoversOff];
 
 /// Reads the counters of the store.
 #[derive(Debug)]

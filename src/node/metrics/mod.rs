@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod changes;
+pub mod cutoffs;
 pub mod encode;
 pub mod flush_lag;
 pub mod foreign;

@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use super::input::Fields;
 use super::problem::Problem;
 use crate::logging::audit::AuditEntry;
+use crate::model::cutoff::CutoffName;
 use crate::model::field_rules as rules;
 use crate::model::token::RelatedObject;
 use crate::token_string::TokenId;
@@ -18,6 +19,7 @@ pub struct PathParams {
     uuid: Option<String>,
     content_type: Option<String>,
     object_id: Option<String>,
+    cutoff: Option<String>,
 }
 
 impl PathParams {
@@ -29,6 +31,7 @@ impl PathParams {
             "uuid" => self.uuid = Some(normalized_uuid(decode(segment)?)?),
             "content_type" => self.content_type = Some(decode(segment)?),
             "object_id" => self.object_id = Some(decode(segment)?),
+            "cutoff" => self.cutoff = Some(decode(segment)?),
             _ => return None,
         }
         Some(())
@@ -39,6 +42,7 @@ impl PathParams {
         entry.token = self.id;
         entry.user.clone_from(&self.user);
         entry.device.clone_from(&self.uuid);
+        entry.cutoff.clone_from(&self.cutoff);
         let object = self.content_type.clone().zip(self.object_id.clone());
         entry.object = object.map(|(content_type, object_id)| RelatedObject { content_type, object_id });
     }
@@ -59,6 +63,12 @@ impl PathParams {
     /// The uuid of a device key, normalized.
     pub fn uuid(&mut self, fields: &mut Fields) -> Result<String, Problem> {
         checked("uuid", self.uuid.take(), |uuid| rules::device_uuid(uuid).map(drop), fields)
+    }
+
+    /// The name of a cut-off. A bad name is an error of the field `name`.
+    pub fn cutoff(&self, fields: &mut Fields) -> Result<Option<CutoffName>, Problem> {
+        let name = self.cutoff.as_deref().ok_or_else(Problem::no_such_record)?;
+        Ok(CutoffName::parse(name).map_err(|detail| fields.fail("name", detail)).ok())
     }
 
     /// The related object.

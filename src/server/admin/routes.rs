@@ -3,8 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    devices, events, imports, metrics, openapi, related, stats, status, takeovers, tokens, user_tokens,
-    users, validate,
+    cutoffs, devices, events, imports, metrics, openapi, related, stats, status, takeovers, tokens,
+    user_tokens, users, validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
@@ -130,6 +130,15 @@ const ROUTES: &[Route] = &[
     delete(
         "/v1/users/{user}/devices/{uuid}",
         Change(Action::DeviceRemove, DEVICES, |call, entry| Box::pin(devices::remove(call, entry))),
+    ),
+    get("/v1/cutoffs", Read(TOKENS, |call| Box::pin(cutoffs::list(call)))),
+    put(
+        "/v1/cutoffs/{cutoff}",
+        Change(Action::CutoffSet, TOKENS, |call, entry| Box::pin(cutoffs::set(call, entry))),
+    ),
+    delete(
+        "/v1/cutoffs/{cutoff}",
+        Change(Action::CutoffRemove, TOKENS, |call, entry| Box::pin(cutoffs::remove(call, entry))),
     ),
     post(
         "/v1/users/{user}/devices/{uuid}/rotate",

@@ -12,7 +12,8 @@ use crate::model::event::Event;
 pub struct EventJson<'a> {
     r#type: &'static str,
     at: String,
-    user: &'a str,
+    /// `None` for an event of a cut-off.
+    user: Option<&'a str>,
     actor: &'a str,
     token: Option<String>,
     takeover: Option<String>,
@@ -23,6 +24,10 @@ pub struct EventJson<'a> {
     user_agent: Option<&'a str>,
     auth_slug: Option<&'a str>,
     backend: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cutoff: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
 }
 
 impl<'a> EventJson<'a> {
@@ -31,7 +36,7 @@ impl<'a> EventJson<'a> {
         Self {
             r#type: event.kind.name(),
             at: timestamp(event.at_ms),
-            user,
+            user: (!event.kind.is_of_cutoff()).then_some(user),
             actor: &event.actor,
             token: event.token.map(|id| id.to_string()),
             takeover: event.takeover.map(|id| id.to_string()),
@@ -42,6 +47,8 @@ impl<'a> EventJson<'a> {
             user_agent: event.facts.user_agent.as_deref(),
             auth_slug: event.facts.auth_slug.as_deref(),
             backend: event.facts.backend.as_deref(),
+            cutoff: event.cutoff.as_ref().map(|cutoff| cutoff.name.as_str()),
+            before: event.cutoff.as_ref().and_then(|cutoff| cutoff.before_ms).map(timestamp),
         }
     }
 }

@@ -3,9 +3,9 @@
 //! A token bucket: a look-up takes a permit for each digest of its string, and gives them back if it finds an alias or the
 //! store fails. So only strings without an alias cost something, and look-ups under way are bounded.
 //!
-//! A made-up string looks like that of a user whom this node has not seen yet; only its client address may differ. So half
+//! A made-up string looks like the string of a user whom this node has not seen; only the client address may differ. So half
 //! of the bucket is kept for addresses that have lately sent few unknown strings. A flood from other addresses cannot take
-//! that half, and what is refilled goes to whoever may take it first.
+//! that half: while it is not full, they get nothing of what is refilled either.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;

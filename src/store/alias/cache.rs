@@ -11,10 +11,10 @@ const SHARDS: usize = 16;
 /// The most strings that are remembered as unknown.
 const MAX_UNKNOWN: usize = 65_536;
 
-/// What is known of aliases. Shared by the threads of a node.
+/// The aliases that a node knows, and the strings that had none lately. Shared by its threads.
 ///
-/// The key is the whole name of the alias: 16 bytes of BLAKE3, for which nobody finds a second string. The maps hash it
-/// again with keys of their own, so that nobody can choose strings that collide in them.
+/// The key is the whole name of the alias: 16 bytes of BLAKE3, so a second string for it cannot be found. The maps hash
+/// it again with keys of their own, so that strings which collide in them cannot be chosen.
 pub(crate) struct AliasCache {
     shards: [Mutex<Shard>; SHARDS],
     lease_ms: u64,

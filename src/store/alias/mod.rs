@@ -1,10 +1,10 @@
-//! What a node knows of aliases, and how often it asks the store for them.
+//! The aliases that a node knows, and the bound on its look-ups of others.
 //!
 //! An alias is an immutable fact: this foreign string is that token. So a known alias is kept without a lease; whether the
 //! token is valid is for its record to say. That a string has no alias is remembered for one lease at most, so that a later
 //! import is noticed.
 //!
-//! Anybody can make up foreign strings. A [`budget`] bounds the look-ups of strings without an alias; [`cache`] spares all
+//! Foreign strings can be made up. A [`budget`] bounds the look-ups of strings without an alias; [`cache`] spares all
 //! others.
 
 pub mod budget;

@@ -184,3 +184,78 @@ impl Drop for Landing {
         self.aliases.flights().remove(&self.key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use futures_util::future::join_all;
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::foreign::Scheme;
+
+    fn aliases() -> Arc<NodeAliases> {
+        let options = AliasOptions { entries: 100, look_ups_per_second: 100 };
+        Arc::new(NodeAliases::new(options, 2000, Clock::manual(0)))
+    }
+
+    fn digests(strings: &[&str]) -> Box<[ForeignDigest]> {
+        let digest = |string: &&str| Scheme::Drf.digest(string.as_bytes(), None);
+        strings.iter().filter_map(digest).map(|source| ForeignDigest::of(Scheme::Drf, &source)).collect()
+    }
+
+    #[tokio::test]
+    async fn look_ups_of_one_string_at_the_same_time_share_one_read() {
+        let (aliases, reads) = (aliases(), Arc::new(AtomicUsize::new(0)));
+        let gate = Arc::new(Notify::new());
+        let look_up = || {
+            let (reads, gate) = (reads.clone(), gate.clone());
+            aliases.look_up(digests(&["a", "b"]), None, move |_| {
+                reads.fetch_add(1, Ordering::Relaxed);
+                let gate = gate.clone();
+                async move {
+                    gate.notified().await;
+                    Ok(None)
+                }
+            })
+        };
+        let open = async || gate.notify_waiters();
+        let (found, ()) = tokio::join!(join_all((0..500).map(|_| look_up())), open());
+        for found in found {
+            assert_eq!(found.unwrap(), None);
+        }
+        assert_eq!((reads.load(Ordering::Relaxed), aliases.stats().unknown), (2, 1));
+        let (found, ()) = tokio::join!(look_up(), open());
+        assert_eq!(found.unwrap(), None);
+        assert_eq!((reads.load(Ordering::Relaxed), aliases.flights().len()), (4, 0));
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_all_have_left_is_forgotten_and_has_cost_its_permits() {
+        let (aliases, begun) = (aliases(), Arc::new(Notify::new()));
+        for _ in 0..100 {
+            let told = begun.clone();
+            let look_up = aliases.look_up(digests(&["a"]), None, move |_| {
+                told.notify_one();
+                std::future::pending()
+            });
+            tokio::select! {
+                outcome = look_up => assert!(outcome.is_err(), "the budget is used up"),
+                () = begun.notified() => {}
+            }
+        }
+        let stats = aliases.stats();
+        assert_eq!((stats.refused, aliases.flights().len()), (50, 0));
+    }
+
+    #[tokio::test]
+    async fn a_failed_look_up_costs_nothing_and_is_not_remembered() {
+        let aliases = aliases();
+        let failing = |_| async { Err(StoreError::Unavailable("away".into())) };
+        for _ in 0..1000 {
+            aliases.look_up(digests(&["a"]), None, failing).await.unwrap_err();
+        }
+        assert_eq!((aliases.stats(), aliases.known(&digests(&["a"])[0])), (AliasStats::default(), None));
+    }
+}

@@ -1,5 +1,6 @@
 //! Dispatches each operation to the embedded store or to Redis.
 
+pub mod cutoffs;
 pub mod devices;
 pub mod imported_devices;
 pub mod imports;

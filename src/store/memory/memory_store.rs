@@ -1,11 +1,13 @@
 //! The embedded store: shards of users under locks.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use super::objects::Objects;
 use super::shard::{SHARDS, UserShard, lock};
 use super::takeover_history::TakenOver;
+use crate::model::cutoff::{Cutoff, CutoffName};
 use crate::store::change_counters::ChangeCounters;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
@@ -28,6 +30,7 @@ pub struct MemoryStore {
     /// The next shard to prune, modulo the number of shards.
     pub(crate) next_pruned: AtomicUsize,
     token_key: OnceLock<String>,
+    pub(crate) cutoffs: Mutex<BTreeMap<CutoffName, Cutoff>>,
     pub(crate) feed: Feed,
     pub(crate) changes: ChangeCounters,
 }
@@ -48,6 +51,7 @@ impl MemoryStore {
             taken_over: (0..SHARDS).map(|_| Mutex::default()).collect(),
             next_pruned: AtomicUsize::new(0),
             token_key,
+            cutoffs: Mutex::default(),
             feed: Feed::default(),
             changes: ChangeCounters::default(),
         }

@@ -4,6 +4,7 @@
 pub mod alias_map;
 pub mod aliases;
 pub mod counting;
+pub mod cutoffs;
 pub mod device_keys;
 pub mod devices;
 pub mod erasing;

@@ -54,6 +54,8 @@ pub struct RedisOptions {
     pub aliases: AliasOptions,
     /// The setting `accept-eviction`.
     pub accept_eviction: bool,
+    /// The setting `takeovers`: if off, records are read without their takeovers.
+    pub takeovers: bool,
 }
 
 /// A store in Redis: one server, a master found by Sentinels, or a Cluster.
@@ -78,7 +80,7 @@ impl RedisStore {
         let keys = Keys::new(&options.key_prefix);
         let connector = Connector::new(&options.url, options.trust, options.timeout);
         let topology = Arc::new(Topology::new(&options.url, connector, keys.clone()));
-        let node_cache = Arc::new(NodeCache::new(options.cache, options.aliases, clock));
+        let node_cache = Arc::new(NodeCache::new(options.cache, options.aliases, options.takeovers, clock));
         let scripts = Scripts::new();
         let inspection = Inspection::new(
             topology.clone(),

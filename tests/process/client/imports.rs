@@ -115,3 +115,17 @@ fn a_node_that_is_away_is_asked_again_and_a_refusal_is_not_repeated() {
     away.wait_until("repetitions", |process| process.stderr().matches("trying again in ").count() >= 2);
     assert!(away.stderr().contains("trying again in 500 ms: unreachable: "), "{}", away.stderr());
 }
+
+#[test]
+fn device_keys_are_imported_from_their_export() {
+    let server = Server::start(&[]);
+    let hash = "pbkdf2_sha256$1000$seasalt$CxUyHE/3OkofOOWxLqzkoA3DYPV4bs6cnGcS8DdWSq4=";
+    let line = |user: &str, hash: &str| json!({"user": user, "uuid": "phone", "hash": hash});
+    let file = export(&[line("alice", hash), line("bob", hash), line("carol", "hunter2")]);
+    let (code, stdout, stderr) = import(&server, "--format django-auth-token-devices", file.path());
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stdout.starts_with("2 imported, 0 imported before, 1 skipped\n"), "{stdout}");
+    assert!(stdout.contains("hash: must be of the form") && !stdout.contains("hunter2"), "{stdout}");
+    let devices = server.call("GET", "/v1/users/bob/devices", None).json();
+    assert_eq!(devices["devices"][0]["origin"], "django-auth-token");
+}

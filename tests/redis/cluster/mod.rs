@@ -4,4 +4,4 @@
 mod masters;
 mod members;
 mod slots;
-mod support;
+pub mod support;

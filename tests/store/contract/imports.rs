@@ -101,7 +101,10 @@ async fn a_record_without_an_alias_gets_one(kind: StoreKind) {
     on.keep(&record.token, NOW_MS).await;
     assert_eq!(on.alias(&record.digest, NOW_MS).await, None);
     let again = sample_import(&on, "alice", "string", NOW_MS + 1);
-    assert_eq!(on.store.import(&[again.clone()], true, NOW_MS + 1).await.unwrap(), [ImportOutcome::Exists]);
+    assert_eq!(
+        on.store.import(std::slice::from_ref(&again), true, NOW_MS + 1).await.unwrap(),
+        [ImportOutcome::Exists]
+    );
     assert_eq!(on.alias(&record.digest, NOW_MS + 1).await, None);
     assert_eq!(import(&on.store, &again, NOW_MS + 1).await, ImportOutcome::Exists);
     let id = record.token.record.id;

@@ -3,6 +3,7 @@
 
 mod busy;
 mod change;
+mod cutoffs;
 mod device_rotation;
 mod devices;
 mod erasure;

@@ -17,6 +17,7 @@ use doorward::internals::foreign::UuidDigest;
 use doorward::internals::model::device_import::MAX_USERS_PER_UUID;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS};
+use doorward::internals::store::walk::WALK_LEASE_MS;
 use doorward::internals::token_string::{HashTag, TokenId};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -69,9 +70,9 @@ impl Snapshot {
     /// Checks all keys; `earlier` is the snapshot before the last step.
     pub fn check(&self, earlier: &Self, at: &Moment) -> Outcome {
         for (name, key) in &self.0 {
-            // A lock lasts until it is removed.
-            let is_lock = name.as_bytes()[0] == b'l';
-            prop_assert_eq!(is_lock, key.ttl_ms < 0, "{} has the TTL {}", name, key.ttl_ms);
+            // A lock lasts until it is removed, as does a cut-off.
+            let is_permanent = name.as_bytes()[0] == b'l' || name.ends_with(":cutoffs");
+            prop_assert_eq!(is_permanent, key.ttl_ms < 0, "{} has the TTL {}", name, key.ttl_ms);
             match name.as_bytes()[0] {
                 b'l' => {}
                 b't' => self.check_token(key, earlier, at)?,
@@ -85,6 +86,9 @@ impl Snapshot {
                 b'f' => check_alias(key)?,
                 b'r' => self.check_object(key, earlier, at)?,
                 b'e' => prop_assert!(key.ttl_ms as u64 <= LIMITS.event_retention_ms, "{}", name),
+                b'm' => {
+                    prop_assert!(name.ends_with(":walk") && key.ttl_ms as u64 <= WALK_LEASE_MS, "{}", name)
+                }
                 _ => prop_assert!(false, "{} is not in the schema", name),
             }
         }

@@ -9,7 +9,7 @@ use crate::common::imports::digest_of;
 use crate::common::store::TestStore;
 
 impl World {
-    /// Compares every listing, token, record, device key, takeover and event.
+    /// Compares every cut-off, listing, token, record, device key, takeover and event.
     pub async fn compare(&self) -> Result<(), TestCaseError> {
         for user in USERS {
             let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
@@ -30,6 +30,12 @@ impl World {
                 user
             );
         }
+        let [memory, redis] = [&self.memory, &self.redis].map(async |on| {
+            let mut cutoffs = on.store.cutoffs().await.unwrap();
+            cutoffs.sort_by_key(|cutoff| cutoff.name.clone());
+            cutoffs
+        });
+        prop_assert_eq!(memory.await, redis.await, "the cut-offs");
         for uuid in UUIDS {
             let digest = UuidDigest::of(uuid);
             let memory = self.memory.store.foreign_devices(&digest, self.now_ms).await.unwrap();

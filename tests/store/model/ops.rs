@@ -4,7 +4,7 @@ use doorward::TokenChange;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use proptest::prelude::*;
 
-use super::values::{OBJECTS, STRINGS, USERS, UUIDS};
+use super::values::{CUTOFFS, OBJECTS, STRINGS, USERS, UUIDS};
 use crate::common::store::MINUTE_MS;
 
 /// The operations. All times are whole minutes, so the manual clock hits every deadline exactly. And no TTL, which
@@ -73,7 +73,28 @@ pub enum Op {
         token: usize,
     },
     Device(DeviceOp),
+    Cutoff(CutoffOp),
     AdvanceMin(u64),
+}
+
+/// The operations on cut-offs, each on one of `CUTOFFS`.
+#[derive(Clone, Debug)]
+pub enum CutoffOp {
+    Set {
+        name: usize,
+        ago_min: u64,
+    },
+    Remove {
+        name: usize,
+    },
+    /// A step of the walk, for a time that the cut-off may have.
+    Step {
+        name: usize,
+        ago_min: u64,
+        scanned: u64,
+        revoked: u64,
+        is_last: bool,
+    },
 }
 
 /// The operations on device keys, which are numbered as tokens are.
@@ -152,6 +173,7 @@ pub fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(token, user, minutes)| Op::TakeOver { token, user, minutes }),
         1 => (some()).prop_map(|token| Op::EndTakeover { token }),
         4 => device_op(minutes).prop_map(Op::Device),
+        2 => cutoff_op().prop_map(Op::Cutoff),
         4 => prop_oneof![3 => 1..5_u64, 1 => Just(60_u64), 1 => 30..150_u64].prop_map(Op::AdvanceMin),
     ]
 }
@@ -195,6 +217,17 @@ fn device_op(minutes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value
             .prop_map(|(user, uuid, idle_min, is_dry)| DeviceOp::Import { user, uuid, idle_min, is_dry }),
         4 => (some(), prop::option::weighted(0.1, 0..UUIDS.len()), minutes, prop::bool::weighted(0.7)).prop_map(
             |(device, uuid, idle_min, verifies)| DeviceOp::LogIn { device, uuid, idle_min, verifies }
+        ),
+    ]
+}
+
+fn cutoff_op() -> impl Strategy<Value = CutoffOp> {
+    let (name, ago_min) = (0..CUTOFFS.len(), 0..3_u64);
+    prop_oneof![
+        2 => (name.clone(), ago_min.clone()).prop_map(|(name, ago_min)| CutoffOp::Set { name, ago_min }),
+        1 => name.clone().prop_map(|name| CutoffOp::Remove { name }),
+        2 => (name, ago_min, 0..9_u64, 0..9_u64, any::<bool>()).prop_map(
+            |(name, ago_min, scanned, revoked, is_last)| CutoffOp::Step { name, ago_min, scanned, revoked, is_last }
         ),
     ]
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use doorward::internals::model::cutoff::{CutoffName, CutoffStep};
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey, DeviceLogin, LoginSecret};
 use doorward::internals::model::import::{ImportOutcome, NewImport};
 use doorward::internals::model::revoke_reason::RevokeReason;
@@ -16,7 +17,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 
 use super::audit::Snapshot;
-use super::ops::{Access, DeviceOp, Op};
+use super::ops::{Access, CutoffOp, DeviceOp, Op};
 use super::values::*;
 use super::world::{World, counted_back};
 use crate::common::devices::{login_of, sample_device};
@@ -81,6 +82,7 @@ impl World {
                 prop_assert_eq!(memory, redis);
             }
             Op::Device(op) => self.apply_to_device(op).await?,
+            Op::Cutoff(op) => self.apply_to_cutoff(op).await?,
             Op::Relate { token, object: n, undo } => {
                 let id = self.token(*token).record.id;
                 let [memory, redis] = self.relate(id, &object(*n), *undo).await;
@@ -156,6 +158,32 @@ impl World {
                 if let Ok((token, _)) = done {
                     self.secrets.insert(token.record.id, vec![token.record.secret_hash]);
                     self.tokens.insert(self.tokens.len() - 1, token);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub async fn apply_to_cutoff(&self, op: &CutoffOp) -> Result<(), TestCaseError> {
+        let (now_ms, [memory, redis]) = (self.now_ms, [&self.memory.store, &self.redis.store]);
+        let name = |n: &usize| CutoffName::parse(CUTOFFS[*n]).unwrap();
+        let before_ms = |ago_min: &u64| now_ms - ago_min * MINUTE_MS;
+        match op {
+            CutoffOp::Set { name: n, ago_min } => {
+                let set = memory.set_cutoff(&name(n), before_ms(ago_min), now_ms).await.unwrap();
+                prop_assert_eq!(set, redis.set_cutoff(&name(n), before_ms(ago_min), now_ms).await.unwrap());
+            }
+            CutoffOp::Remove { name: n } => {
+                let removed = memory.remove_cutoff(&name(n), now_ms).await.unwrap();
+                prop_assert_eq!(removed, redis.remove_cutoff(&name(n), now_ms).await.unwrap());
+            }
+            CutoffOp::Step { name: n, ago_min, scanned, revoked, is_last } => {
+                let (before_ms, scanned, revoked, is_last) =
+                    (before_ms(ago_min), *scanned, *revoked, *is_last);
+                let step = CutoffStep { name: name(n), before_ms, scanned, revoked, is_last };
+                for store in [memory, redis] {
+                    let held = store.hold_walk("walker", std::slice::from_ref(&step), now_ms).await.unwrap();
+                    prop_assert!(held.is_some());
                 }
             }
         }

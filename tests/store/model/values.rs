@@ -7,6 +7,8 @@ use crate::common::store::{HOUR_MS, MINUTE_MS};
 
 pub const USERS: [&str; 3] = ["alice", "bob}:{", "ü"];
 
+/// The names of cut-offs.
+pub const CUTOFFS: [&str; 3] = ["all", "backend:ü", "slug:s"];
 pub const UUIDS: [&str; 3] = ["phone", "é", "-="];
 
 /// Foreign strings to import.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use doorward::internals::model::cutoff::CutoffName;
 use doorward::internals::model::device_key::DeviceChange;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
@@ -131,6 +132,10 @@ impl<'a> Scene<'a> {
         if all {
             self.step("end of all", store.revoke_user_tokens("alice", None, now_ms)).await;
         }
+        let all_tokens = CutoffName::All;
+        self.step("cut-off", store.set_cutoff(&all_tokens, now_ms, now_ms)).await;
+        self.step("walk", store.hold_walk("walker", &[], now_ms)).await;
+        self.step("removal of a cut-off", store.remove_cutoff(&all_tokens, now_ms)).await;
         self.step("another issue", store.issue(&last, now_ms)).await;
         self.step("erasure", store.erase_user("alice", now_ms)).await;
     }

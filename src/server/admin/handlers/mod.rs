@@ -1,5 +1,6 @@
 //! The handlers of the calls that need an API key, one file per resource.
 
+pub mod cutoffs;
 pub mod devices;
 pub mod events;
 pub mod import_records;

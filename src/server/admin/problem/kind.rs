@@ -84,6 +84,12 @@ kinds! {
     TooManyObjects: CONFLICT, "too-many-objects", "Too many related objects";
     /// The takeover is of the token's own user.
     OwnUser: CONFLICT, "own-user", "Takeover of the token's own user";
+    /// Takeovers are turned off.
+    TakeoversOff: CONFLICT, "takeovers-off", "Takeovers are off";
+    /// The cut-off is at a later time.
+    CutoffIsLater: CONFLICT, "cutoff-is-later", "Cut-off at a later time";
+    /// There are too many cut-offs.
+    TooManyCutoffs: CONFLICT, "too-many-cutoffs", "Too many cut-offs";
     /// The body is too large.
     BodyTooLarge: PAYLOAD_TOO_LARGE, "body-too-large", "Body too large";
     /// The media type of the body is not supported.

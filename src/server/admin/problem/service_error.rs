@@ -39,6 +39,9 @@ impl From<Rejection> for Problem {
             Rejection::ObjectFull => of_kind(ProblemKind::ObjectFull),
             Rejection::TooManyObjects => of_kind(ProblemKind::TooManyObjects),
             Rejection::OwnUser => of_kind(ProblemKind::OwnUser),
+            Rejection::TakeoversOff => of_kind(ProblemKind::TakeoversOff),
+            Rejection::CutoffIsLater => of_kind(ProblemKind::CutoffIsLater),
+            Rejection::TooManyCutoffs => of_kind(ProblemKind::TooManyCutoffs),
             Rejection::LoginRefused => {
                 of_kind(ProblemKind::LoginRefused).with_header(WWW_AUTHENTICATE, challenge::DEVICE_LOGIN)
             }

@@ -39,6 +39,8 @@ pub(crate) struct NodeCache {
     pub(crate) clock: Clock,
     pub(crate) store_clock: StoreClock,
     pub(crate) lease_ms: u64,
+    /// If false, tokens are read without their takeovers, so each acts as its own user.
+    pub(crate) takeovers: bool,
     stale_grace_ms: u64,
     catch_up_ms: u64,
     /// Tokens to read again. Always empty without a stale grace.
@@ -49,7 +51,7 @@ pub(crate) struct NodeCache {
 }
 
 impl NodeCache {
-    pub(crate) fn new(options: CacheOptions, aliases: AliasOptions, clock: Clock) -> Self {
+    pub(crate) fn new(options: CacheOptions, aliases: AliasOptions, takeovers: bool, clock: Clock) -> Self {
         let CacheOptions { entries, lease_ms, stale_grace_ms, catch_up_ms } = options;
         let limits =
             CacheLimits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
@@ -59,6 +61,7 @@ impl NodeCache {
             store_clock: StoreClock::new(clock.clone()),
             clock,
             lease_ms,
+            takeovers,
             stale_grace_ms,
             catch_up_ms,
             to_refresh: Mutex::default(),

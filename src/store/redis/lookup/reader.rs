@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::node_cache::NodeCache;
 use super::read_router::ReadRouter;
-use super::request::Extent;
+use super::request::{Extent, ServerIdentity};
 use crate::foreign::ForeignDigest;
 use crate::model::token::{Token, TokenRecord};
 use crate::store::cache::Looked;
@@ -76,7 +76,7 @@ impl RedisReader {
     /// Reads past the cache. If the cached record turns out to be the same, returns that copy and leaves it cached, so a
     /// request with a wrong secret does not evict its owner's record.
     pub(crate) async fn fresh_record(&self, id: TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
-        let (fresh, _) = self.router.read(id, Extent::Hot).await?;
+        let (fresh, _) = self.read(id, Extent::Hot).await?;
         let Some(cache) = &self.node_cache.cache else { return Ok(fresh) };
         match cache.peek(&id, self.node_cache.clock.boottime_ms()) {
             Some(known) if known == fresh => Ok(known),
@@ -105,7 +105,7 @@ impl RedisReader {
             return Ok(Some(token));
         }
         // A validation has cached the record, without the details.
-        let (fresh, server) = self.router.read(id, Extent::Whole).await?;
+        let (fresh, server) = self.read(id, Extent::Whole).await?;
         let token = fresh.filter(|fresh| fresh.is_active).and_then(Token::of_cached);
         // Like the entry itself, the details may be kept only if the tracked server answered.
         if let Some(token) = token.as_ref().filter(|_| self.node_cache.tracked(&server).is_some()) {
@@ -122,15 +122,30 @@ impl RedisReader {
         Ok(())
     }
 
+    /// Reads a record from its master.
+    async fn read(
+        &self,
+        id: TokenId,
+        extent: Extent,
+    ) -> Result<(Option<Arc<TokenRecord>>, Arc<ServerIdentity>), StoreError> {
+        let (mut record, server) = self.router.read(id, extent).await?;
+        if let (false, Some(record)) = (self.node_cache.takeovers, &mut record)
+            && record.takeover.is_some()
+        {
+            Arc::make_mut(record).takeover = None;
+        }
+        Ok((record, server))
+    }
+
     async fn look_up(&self, id: TokenId, extent: Extent) -> Result<RecordRead, StoreError> {
         self.node_cache.store_clock.require_known()?;
         let Some(cache) = &self.node_cache.cache else {
-            let (record, _) = self.router.read(id, extent).await?;
+            let (record, _) = self.read(id, extent).await?;
             return Ok(RecordRead { record, is_fresh: true });
         };
         let is_fresh = AtomicBool::new(false);
         let read = async || {
-            let (record, server) = self.router.read(id, extent).await?;
+            let (record, server) = self.read(id, extent).await?;
             is_fresh.store(true, Ordering::Relaxed);
             Ok((record, self.node_cache.tracked(&server)))
         };

@@ -150,6 +150,21 @@ impl Keys {
         format!("{}m:schema", self.prefix)
     }
 
+    /// The cut-offs.
+    pub fn cutoffs(&self) -> String {
+        self.key('m', Self::cutoff_tag(), "cutoffs")
+    }
+
+    /// The lease of the node that walks over all tokens. In the slot of the cut-offs.
+    pub fn walk_lease(&self) -> String {
+        self.key('m', Self::cutoff_tag(), "walk")
+    }
+
+    /// The hash tag of the cut-offs.
+    pub fn cutoff_tag() -> HashTag {
+        HashTag::of_user("cutoffs")
+    }
+
     /// A key that never exists: deleting it checks that the server takes writes.
     pub fn probe(&self) -> String {
         format!("{}m:probe", self.prefix)
@@ -161,15 +176,19 @@ impl Keys {
             .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
-            .chain([self.token_key(), self.schema(), self.probe(), self.probe_at("-")])
+            .chain([self.token_key(), self.schema(), self.cutoffs(), self.walk_lease()])
+            .chain([self.probe(), self.probe_at("-")])
             .collect()
     }
 
     /// Returns whether a key has the form of one of Doorward's.
     pub fn is_of_a_kind(&self, key: &[u8]) -> bool {
         self.of_each_kind().iter().any(|sample| match sample.find('{') {
-            Some(tag) => key.starts_with(sample.as_bytes().get(..=tag).unwrap_or_default()),
-            None => key == sample.as_bytes(),
+            // A tag that is no sample is a part of the name.
+            Some(tag) if sample[tag..].starts_with("{-}") => {
+                key.starts_with(sample.as_bytes().get(..=tag).unwrap_or_default())
+            }
+            _ => key == sample.as_bytes(),
         })
     }
 
@@ -221,6 +240,8 @@ mod tests {
         assert_eq!(keys.imported_devices(&UuidDigest::of("phone")), "dw:g:{3442}:zcPwy34EKYmaWK3PuQKajQ");
         assert_eq!(keys.token_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
+        assert_eq!(keys.cutoffs(), "dw:m:{01c1}:cutoffs");
+        assert_eq!(keys.walk_lease(), "dw:m:{01c1}:walk");
         assert_eq!(keys.probe(), "dw:m:probe");
         assert_eq!(keys.probe_at("8c4d"), "dw:m:probe:{8c4d}");
     }

@@ -23,6 +23,8 @@
 //! | `dw:g:{a}:<uuid>` | sorted set | reverse index: the ids of the device keys that were imported with a uuid, by its digest, written after the keys; an entry without a key keeps a removed key from being imported again | that of the longest-lived entry |
 //! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
 //! | `dw:m:schema` | string | the schema version | none |
+//! | `dw:m:{01c1}:cutoffs` | hash | the cut-offs: name to time, time of setting and progress ([`codec::cutoff`]); in one slot, so all of them are read and set in one step | none |
+//! | `dw:m:{01c1}:walk` | string | the random name of the node that walks over all tokens, for the cut-offs | 10 s after its last step |
 //! | `dw:m:probe`, `dw:m:probe:{s}` | | never exist: deleting one checks that the server takes writes; on a Cluster, in a slot of that master | |
 //! | `dw:events:<db>` | channel | the events of all users as they happen; channels are not divided by database | |
 //! | `dw:events:<db>:probe:…` | channel | on a Cluster, a node's probes of the cluster bus | |
@@ -81,7 +83,7 @@
 //! | `o` | scopes, if there are any, with a space between two | text |
 //! | `t` | the takeover under way, if there is one: its locator, the user taken over, hard end (ms), start (ms), the reason or '' | MessagePack |
 //! | `p` | secrets besides the current one, oldest first: hash and deadline (ms) of each, 0 for a sibling (lua/shared/secrets.lua) | 16 bytes and 13 digits each |
-//! | `z` | address, user agent: what validation does not need and never changes | MessagePack |
+//! | `z` | address, user agent, and of an imported token its origin: what validation does not need and never changes | MessagePack |
 //! | `r` | related objects, if there are any: content type and object id of each | MessagePack |
 //! | `q` | objects taken from it within a minute: content type, object id, when (ms); their reverse-index entries may be left | MessagePack |
 //! | `e` | revoked_at_ms, once revoked | decimal |

@@ -31,6 +31,7 @@ const TERMS: &str = lua!("shared/terms");
 const SECRETS: &str = lua!("shared/secrets");
 const REVERSE_INDEX: &str = lua!("shared/reverse_index");
 const RELATED: &str = lua!("shared/related_objects");
+const CUTOFFS: &str = lua!("shared/cutoffs");
 /// Precedes the script that issues a token to a user below the limits.
 const ISSUING: &str = concat!(
     lua!("shared/events"),
@@ -90,6 +91,9 @@ pub(crate) struct Scripts {
     pub(crate) log_in_device: Script,
     pub(crate) lock_user: Script,
     pub(crate) erase_user: Script,
+    pub(crate) set_cutoff: Script,
+    pub(crate) remove_cutoff: Script,
+    pub(crate) hold_walk: Script,
     /// Every command that these scripts call, sorted.
     pub(crate) commands: Vec<String>,
 }
@@ -128,6 +132,9 @@ impl Scripts {
             log_in_device: script(DENY_OOM, &[USER, MAKING_ROOM, DEVICES, lua!("log_in_device")]),
             lock_user: script(ALLOW_OOM, &[USER, lua!("lock_user")]),
             erase_user: script(ALLOW_OOM, &[USER, DEVICES, lua!("erase_user")]),
+            set_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("set_cutoff")]),
+            remove_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("remove_cutoff")]),
+            hold_walk: script(ALLOW_OOM, &[CUTOFFS, lua!("hold_walk")]),
             commands: commands.into_iter().collect(),
         }
     }

@@ -32,7 +32,7 @@ impl Batch {
         let mut batch = Self::default();
         for name in names {
             match KeyName::read(keys, &name) {
-                None => {}
+                None | Some(KeyName::WalkLease) => {}
                 Some(KeyName::Token(id)) => batch.tokens.push(id),
                 Some(KeyName::Index(key)) => batch.indexes.push(key),
                 Some(KeyName::Takeovers(id)) => batch.takeovers.push(id),

@@ -35,8 +35,10 @@ pub(crate) enum KeyName {
     ImportedDevices(UserKey),
     /// An alias by its name, and the hash tag in the key.
     Alias(UserKey),
-    /// The shared token key, or the schema version: they have no TTL.
+    /// The shared token key, the schema version, or the cut-offs: they have no TTL.
     Permanent,
+    /// The lease of the node that walks over all tokens: it expires in seconds.
+    WalkLease,
     Unknown,
 }
 
@@ -44,7 +46,10 @@ impl KeyName {
     /// Reads a key's name; `None` if it does not begin with the prefix.
     pub(crate) fn read(keys: &Keys, key: &[u8]) -> Option<Self> {
         let rest = key.strip_prefix(keys.prefix().as_bytes())?;
-        if [keys.token_key(), keys.schema()].iter().any(|name| name.as_bytes() == key) {
+        if keys.walk_lease().as_bytes() == key {
+            return Some(Self::WalkLease);
+        }
+        if [keys.token_key(), keys.schema(), keys.cutoffs()].iter().any(|name| name.as_bytes() == key) {
             return Some(Self::Permanent);
         }
         Some(std::str::from_utf8(rest).ok().and_then(Self::of_kind).unwrap_or(Self::Unknown))
@@ -111,6 +116,8 @@ mod tests {
         assert_eq!(object_name(hash_tag, &name).unwrap().name, ObjectName::of(&object).name);
         assert_eq!(read(&keys.schema()), KeyName::Permanent);
         assert_eq!(read(&keys.token_key()), KeyName::Permanent);
+        assert_eq!(read(&keys.cutoffs()), KeyName::Permanent);
+        assert_eq!(read(&keys.walk_lease()), KeyName::WalkLease);
     }
 
     #[test]

@@ -27,7 +27,6 @@ pub mod key_name;
 pub mod link;
 pub mod object_entries;
 pub mod other_keys;
-pub mod pace;
 pub mod pages;
 pub mod progress;
 pub mod report;

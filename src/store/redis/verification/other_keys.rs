@@ -176,7 +176,8 @@ impl Verifier<'_> {
         shown: &str,
     ) -> Result<(), StoreError> {
         let mut reads = pipe();
-        reads.cmd("STRLEN").arg(key).cmd("PTTL").arg(key);
+        let is_hash = *key == *self.store.keys.cutoffs().as_bytes();
+        reads.cmd(if is_hash { "HLEN" } else { "STRLEN" }).arg(key).cmd("PTTL").arg(key);
         match link.read(&reads).await?.as_slice() {
             [None, ..] => self.add(Kind::ForeignType, false, shown),
             [_, Some(Value::Int(0..))] => {

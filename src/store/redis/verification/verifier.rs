@@ -2,10 +2,10 @@
 
 use super::damage::Kind;
 use super::key_name::UserKey;
-use super::pace::Pace;
 use super::progress::{Progress, VerifyOptions};
 use super::report::{VerificationReport, shown};
 use crate::store::call::Call;
+use crate::store::pace::Pace;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::scripts::VerificationScripts;
 

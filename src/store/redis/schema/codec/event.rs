@@ -9,7 +9,7 @@ use redis::Value;
 use serde::{Deserialize, Serialize};
 
 use super::primitives::bytes;
-use crate::model::event::{Event, EventFacts, EventKind};
+use crate::model::event::{CutoffEvent, Event, EventFacts, EventKind};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::token_string::{HashTag, TokenId};
@@ -62,6 +62,10 @@ struct PackedEvent<'a> {
     auth_slug: Option<String>,
     #[serde(rename = "b", default)]
     backend: Option<String>,
+    #[serde(rename = "c", default)]
+    cutoff: Option<String>,
+    #[serde(rename = "x", default)]
+    before_ms: Option<u64>,
 }
 
 /// Decodes an event of a user with this hash tag; `None` if its kind is of a later version, or it is garbled.
@@ -77,6 +81,7 @@ pub fn event(hash_tag: HashTag, packed: &[u8]) -> Option<Event> {
         taken_over: packed.taken_over,
         device: packed.device,
         reason: packed.reason.and_then(RevokeReason::named),
+        cutoff: packed.cutoff.map(|name| CutoffEvent { name, before_ms: packed.before_ms }),
         facts: EventFacts {
             ip: packed.ip,
             user_agent: packed.user_agent,

@@ -1,6 +1,7 @@
 //! Records to fields of Redis and back: one file per kind of record. [`super`] describes the keys and the fields of a token.
 
 pub mod alias;
+pub mod cutoff;
 pub mod device;
 pub mod event;
 pub mod primitives;

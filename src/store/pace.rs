@@ -1,4 +1,4 @@
-//! The pace of a run.
+//! The pace of a run or a walk over all keys.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ const STEPS_PER_SECOND: u64 = 10;
 
 /// Limits how many keys and members are looked at in a second.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub struct Pace {
     rate: u64,
 }
 
 impl Pace {
     /// `rate` is per second, at least 1.
-    pub(crate) fn new(rate: u64) -> Self {
+    pub fn new(rate: u64) -> Self {
         Self { rate: rate.max(1) }
     }
 
     /// Returns how many keys a step may ask for.
-    pub(crate) fn step(self) -> u64 {
+    pub fn step(self) -> u64 {
         (self.rate / STEPS_PER_SECOND).clamp(1, MAX_STEP)
     }
 
     /// Returns the pause after a step that looked at so many keys and members and took `took_us`. Time that a slow server
     /// took is not made up for later.
-    pub(crate) fn pause(self, looked_at: u64, took_us: u64) -> Duration {
+    pub fn pause(self, looked_at: u64, took_us: u64) -> Duration {
         Duration::from_micros((looked_at.saturating_mul(1_000_000) / self.rate).saturating_sub(took_us))
     }
 }

@@ -1,0 +1,89 @@
+//! Cut-offs in the store, and the walk over all tokens.
+
+use super::store::Store;
+use crate::model::cutoff::{Cutoff, CutoffName, CutoffStep, SetCutoff};
+use crate::store::call::Call;
+use crate::store::error::StoreError;
+use crate::store::redis::operations::walk::RedisPlace;
+use crate::store::rejection::Outcome;
+use crate::store::walk::WalkPage;
+
+/// The place of a walk over all tokens. The default is the start.
+#[derive(Default)]
+pub struct WalkPlace {
+    /// The next shard of the embedded store.
+    shard: usize,
+    redis: RedisPlace,
+}
+
+impl Store {
+    /// Reads all cut-offs.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn cutoffs(&self) -> Result<Vec<Cutoff>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.cutoffs()),
+            Self::Redis(store) => store.cutoffs().await,
+        }
+    }
+
+    /// Sets a cut-off, or moves it to a later time; then its walk starts again. The same time again changes nothing.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn set_cutoff(
+        &self,
+        name: &CutoffName,
+        before_ms: u64,
+        call: impl Into<Call<'_>>,
+    ) -> Result<Outcome<SetCutoff>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.set_cutoff(name, before_ms, &call.into())),
+            Self::Redis(store) => store.set_cutoff(name, before_ms, &call.into()).await,
+        }
+    }
+
+    /// Removes a cut-off. Returns whether there was one.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn remove_cutoff(
+        &self,
+        name: &CutoffName,
+        call: impl Into<Call<'_>>,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.remove_cutoff(name, &call.into())),
+            Self::Redis(store) => store.remove_cutoff(name, &call.into()).await,
+        }
+    }
+
+    /// Takes or prolongs the lease of the walk for `walker`, a random name, and counts the steps that it made. Returns all
+    /// cut-offs as they are now; `None` if another node holds the lease.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn hold_walk(
+        &self,
+        walker: &str,
+        steps: &[CutoffStep],
+        call: impl Into<Call<'_>>,
+    ) -> Result<Option<Vec<Cutoff>>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(Some(store.count_steps(steps, &call.into()))),
+            Self::Redis(store) => store.hold_walk(walker, steps, &call.into()).await,
+        }
+    }
+
+    /// Reads the next tokens of a walk: those among about `keys` keys, or those of the next shard of the embedded store.
+    ///
+    /// # Errors
+    /// `Unavailable`; the next call goes on at the same place.
+    pub async fn walk_page(&self, place: &mut WalkPlace, keys: u64) -> Result<WalkPage, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.walk_page(&mut place.shard)),
+            Self::Redis(store) => store.walk_page(&mut place.redis, keys).await,
+        }
+    }
+}
