@@ -41,7 +41,7 @@ test('a batch has at most 1,000 tokens and fits the body', async (t) => {
 test('a batch that fails fails for its callers only', async (t) => {
   let isDown = true
   const fake = await FakeServer.start(t, (n, request) => (isDown ? json('503 Down', {}) : refuseAll(n, request)))
-  const batcher = new Batcher(new Admin(fake.url, 'key', { timeout: 30_000 }))
+  const batcher = new Batcher(new Admin(fake.url, 'key', { timeout: 30_000 }), { timeout: 30_000 })
   const failed = await Promise.allSettled(Array.from({ length: 10 }, () => batcher.check('dw_x')))
   for (const each of failed) assert(each.status === 'rejected' && each.reason.name === 'Unavailable')
   isDown = false

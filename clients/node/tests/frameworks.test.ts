@@ -162,8 +162,9 @@ for (const [name, startSite] of Object.entries(FRAMEWORKS)) {
   async function seenBehindProxy(t: TestContext, trustProxy: boolean, headers: Record<string, string>) {
     const issued = json('201 Created', { id: 'abc', user: 'alice', token: 'dw_x' })
     const fake = await FakeServer.start(t, (_, request) => (request.startsWith('GET') ? OK : issued))
-    const validator = new Validator(fake.url)
-    const parts = { checker: validator, validator, admin: new Admin(fake.url, 'key'), adminUrl: fake.url }
+    const validator = new Validator(fake.url, { timeout: 30_000 })
+    const admin = new Admin(fake.url, 'key', { timeout: 30_000 })
+    const parts = { checker: validator, validator, admin, adminUrl: fake.url }
     const site = await startSite(t, parts, trustProxy)
     await ask(site, '/account', headers)
     await ask(site, '/login?user=alice', headers, 'POST')
