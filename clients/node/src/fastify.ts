@@ -5,7 +5,7 @@ import type { Admin } from './admin.js'
 import type { Identity } from './identity.js'
 import type { IssuedToken, TokenFields } from './models.js'
 import { judge } from './refusal.js'
-import type { ClientRequest, Logout } from './request.js'
+import { plainAddress, type ClientRequest, type Logout } from './request.js'
 import type { Checker, Validator } from './validator.js'
 
 declare module 'fastify' {
@@ -54,7 +54,7 @@ function clientRequest(request: FastifyRequest): ClientRequest {
     scheme: request.protocol,
     // Fastify 4 has no `host`; its `hostname` has the port.
     host: request.host ?? request.hostname,
-    client: request.ip,
+    client: plainAddress(request.ip),
   }
 }
 
@@ -71,7 +71,7 @@ export async function login(
   user: string,
   fields: TokenFields & { ip?: string } = {},
 ): Promise<IssuedToken> {
-  const { ip = reply.request.ip, ...rest } = fields
+  const { ip = clientRequest(reply.request).client, ...rest } = fields
   if (ip === undefined) {
     throw new TypeError("the client's address is unknown on a unix socket: set `trustProxy`, or pass `ip`")
   }

@@ -60,8 +60,13 @@ export function clientRequest(request: IncomingMessage | ClientRequest): ClientR
     method: request.method,
     scheme: protocol ?? ('encrypted' in request.socket ? 'https' : 'http'),
     host: seenHost(request.headers.host ?? request.headers[':authority']?.toString(), hostname),
-    client: ip ?? request.socket.remoteAddress,
+    client: plainAddress(ip ?? request.socket.remoteAddress),
   }
+}
+
+/** Returns the IPv4 address in an address such as `::ffff:192.0.2.1`: a listener on `::` sees IPv4 clients so. */
+export function plainAddress(address: string | undefined): string | undefined {
+  return address?.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
 }
 
 /** Returns the host with its port, unless a trusted proxy names another host: Express says that one without a port. */

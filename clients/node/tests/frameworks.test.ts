@@ -149,7 +149,7 @@ for (const [name, startSite] of Object.entries(FRAMEWORKS)) {
 
   test(`${name}: the client’s address is the proxy’s word only if the site trusts the proxy`, async (t) => {
     const forwarded = {
-      'x-forwarded-for': '198.51.100.9',
+      'x-forwarded-for': '::ffff:198.51.100.9',
       'x-forwarded-host': 'shop.example',
       'x-forwarded-proto': 'https',
     }

@@ -52,12 +52,17 @@ export class Server {
     for await (const line of createInterface(started.stdout)) {
       const words = /^ready listen=(\S+) admin-listen=(\S+)/.exec(line)
       if (words === null) continue
-      this.url = address(words[1]!)
-      this.adminUrl = address(words[2]!)
+      this.url = this.#address(words[1]!)
+      this.adminUrl = this.#address(words[2]!)
       started.stdout.resume()
       return
     }
     throw new Error('doorward did not start')
+  }
+
+  #address(text: string): string {
+    if (text.startsWith('unix:')) return text
+    return `${'tls_cert' in this.#settings ? 'https' : 'http'}://${text}`
   }
 
   async kill(): Promise<void> {
@@ -87,10 +92,6 @@ export class Server {
   issue(user = 'alice', fields: TokenFields = {}): Promise<IssuedToken> {
     return this.admin().issue(user, IP, fields)
   }
-}
-
-function address(text: string): string {
-  return text.startsWith('unix:') ? text : `http://${text}`
 }
 
 /** Makes a folder that lives as long as the test. */
@@ -147,9 +148,14 @@ export class FakeServer {
 
   /** Closes the connections, as a restart does, and waits until the client has closed them, too. */
   async closeConnections(): Promise<void> {
-    const closed = [...this.#open].map((socket) => once(socket, 'close'))
+    const closed = this.waitUntilClosed()
     for (const socket of this.#open) socket.end()
-    await Promise.all(closed)
+    await closed
+  }
+
+  /** Waits until the client has closed all connections. */
+  async waitUntilClosed(): Promise<void> {
+    await Promise.all([...this.#open].map((socket) => once(socket, 'close')))
   }
 }
 

@@ -1,10 +1,15 @@
 /** Connections: keep-alive, stale ones, deadlines, unix sockets, malformed answers. */
 
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { Admin, Unavailable, Validator } from 'doorward'
-import { FakeServer, IP, OK, Server, json } from './servers.js'
+import { FakeServer, IP, OK, Server, json, makeFolder } from './servers.js'
 
+const run = promisify(execFile)
 const ISSUED = json('201 Created', { id: 'abc', user: 'alice', token: 'dw_x' })
 const TIMEOUT = { timeout: 30_000 }
 
@@ -61,6 +66,17 @@ test('a change does not use a connection that the server has closed', async (t) 
   await admin.issue('alice', IP)
   await fake.closeConnections()
   assert.equal((await admin.issue('alice', IP)).token, 'dw_x')
+  assert.equal(fake.connections, 2)
+})
+
+test('a change does not use a connection that was idle for long', async (t) => {
+  const fake = await FakeServer.start(t, () => ISSUED)
+  const admin = new Admin(fake.url, 'key', TIMEOUT)
+  await admin.issue('alice', IP)
+  await admin.issue('alice', IP)
+  assert.equal(fake.connections, 1)
+  await fake.waitUntilClosed()
+  await admin.issue('alice', IP)
   assert.equal(fake.connections, 2)
 })
 
@@ -130,6 +146,23 @@ test('both planes can be asked over unix sockets', async (t) => {
   const token = await server.issue()
   const verdict = await server.validator().check(token.token)
   assert.equal(verdict.identity?.tokenId, token.id)
+})
+
+test('TLS proves the server', async (t) => {
+  const folder = await makeFolder(t)
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  const ofKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key]
+  const ofName = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
+  await run('openssl', ['req', '-x509', ...ofKey, '-out', cert, ...ofName])
+  const server = await Server.start(t, { tls_cert: cert, tls_key: key })
+  const trusting = new Validator(server.url, { ...TIMEOUT, tls: { ca: await readFile(cert) } })
+  assert.equal((await trusting.check('dw_x')).status, 401)
+  assert.equal((await trusting.check('dw_x')).status, 401)
+  await assert.rejects(new Validator(server.url, TIMEOUT).check('dw_x'), {
+    name: 'Unavailable',
+    message: /self-signed/,
+  })
+  trusting.close()
 })
 
 test('an address that is not one is refused at once', () => {
