@@ -83,8 +83,8 @@ export class Admin {
   }
 
   /** Gives a token a new secret under the same id. The old one works for another `rotation-grace`. */
-  async rotate(tokenId: string, { setCookie = false }: { setCookie?: boolean } = {}): Promise<IssuedToken> {
-    const call = { body: { set_cookie: setCookie }, isRepeatable: false }
+  async rotate(tokenId: string, { set_cookie = false }: { set_cookie?: boolean } = {}): Promise<IssuedToken> {
+    const call = { body: { set_cookie }, isRepeatable: false }
     return hideSecrets(await this.#do('POST', path('tokens', tokenId, 'rotate'), call))
   }
 

@@ -7,6 +7,7 @@
  */
 
 import type { Admin } from './admin.js'
+import { startDeadline } from './deadline.js'
 import { DoorwardError, Unavailable } from './errors.js'
 import { Identity, Verdict } from './identity.js'
 import type { Token } from './models.js'
@@ -76,19 +77,19 @@ export class Batcher implements Checker {
     if (!isSendable(token)) return null
     if (this.#waiting >= this.#options.maxWaiting) throw new Unavailable('too many checks are waiting for doorward')
     this.#waiting += 1
-    let timer: NodeJS.Timeout | undefined
+    let callOff = () => {}
     try {
       return await new Promise<Token | null>((resolve, reject) => {
         const waiting = { token, resolve, reject }
-        timer = setTimeout(() => {
+        callOff = startDeadline(this.#options.timeout, () => {
           // A caller that has given up is left out.
           if (this.#batch.delete(waiting)) this.#bytes -= token.length + OVERHEAD
           reject(new Unavailable('doorward did not answer in time'))
-        }, this.#options.timeout)
+        })
         this.#add(waiting)
       })
     } finally {
-      clearTimeout(timer)
+      callOff()
       this.#waiting -= 1
     }
   }

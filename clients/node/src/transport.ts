@@ -3,6 +3,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import type { ConnectionOptions } from 'node:tls'
+import { startDeadline } from './deadline.js'
 import { Unavailable } from './errors.js'
 
 const MAX_CONNECTIONS = 100
@@ -133,12 +134,10 @@ class StaleConnection extends Unavailable {}
 function answer(exchange: http.ClientRequest, deadline: number): Promise<Response> {
   return new Promise((resolve, reject) => {
     let hasBegun = false
-    const timer = setTimeout(
-      () => exchange.destroy(new Unavailable('doorward unreachable: timed out')),
-      Math.max(0, deadline - performance.now()),
-    )
+    const left = Math.max(0, deadline - performance.now())
+    const callOff = startDeadline(left, () => exchange.destroy(new Unavailable('doorward unreachable: timed out')))
     const fail = (error: NodeJS.ErrnoException) => {
-      clearTimeout(timer)
+      callOff()
       reject(unavailable(error, exchange.reusedSocket && !hasBegun))
     }
     exchange.on('error', fail)
@@ -153,7 +152,7 @@ function answer(exchange: http.ClientRequest, deadline: number): Promise<Respons
       })
       incoming.on('error', fail)
       incoming.on('end', () => {
-        clearTimeout(timer)
+        callOff()
         const { statusCode: status = 0, headers } = incoming
         resolve({ status, headers, body: Buffer.concat(chunks).toString() })
       })

@@ -16,7 +16,7 @@ test('a token is issued, changed, rotated and revoked', async (t) => {
   assert(timeToExpiration(object) > 3000)
   const changed = await admin.change(issued.id, { scopes: ['b'], allowed_header: false, auth_slug: null })
   assert.deepEqual([changed.scopes, changed.allowed_header, changed.auth_slug], [['b'], false, null])
-  const rotated = await admin.rotate(issued.id, { setCookie: true })
+  const rotated = await admin.rotate(issued.id, { set_cookie: true })
   assert.notEqual(rotated.token, token)
   assert(rotated.set_cookie?.startsWith(`doorward=${rotated.token};`))
   await admin.revoke(issued.id)
