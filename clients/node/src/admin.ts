@@ -210,7 +210,7 @@ export class Admin {
     return { items, next_cursor: data.next_cursor ?? null }
   }
 
-  /** Closes the connections. */
+  /** Closes the connections. No request may be under way. */
   close(): void {
     this.#transport.close()
   }

@@ -2,6 +2,7 @@
 
 import http from 'node:http'
 import https from 'node:https'
+import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { startDeadline } from './deadline.js'
 import { Unavailable } from './errors.js'
@@ -47,6 +48,7 @@ export interface Response {
 export class Transport {
   readonly #address: http.RequestOptions
   readonly #secure: boolean
+  readonly #serverName: string
   readonly #timeout: number
   readonly #agent: http.Agent
   readonly #agentOfChanges: http.Agent
@@ -56,9 +58,12 @@ export class Transport {
     const isUnix = url.startsWith('unix:')
     const parts = parse(isUnix ? 'http://localhost' : url, url)
     this.#secure = parts.protocol === 'https:'
+    const hostname = parts.hostname.replace(/^\[|\]$/g, '')
     this.#address = isUnix
       ? { socketPath: url.slice('unix:'.length) }
-      : { hostname: parts.hostname.replace(/^\[|\]$/g, ''), port: parts.port || (this.#secure ? 443 : 80) }
+      : { hostname, port: parts.port || (this.#secure ? 443 : 80) }
+    // Else the certificate would have to name the host of the client's request.
+    this.#serverName = isIP(hostname) ? '' : hostname
     this.#timeout = timeout
     const makeAgent = (options: http.AgentOptions) =>
       this.#secure ? new https.Agent({ ...tls, ...options }) : new http.Agent(options)
@@ -93,14 +98,15 @@ export class Transport {
       method: request.method,
       path: request.path,
       agent: request.isRepeatable ? this.#agent : this.#agentOfChanges,
+      headers: grouped(request.headers),
+      servername: this.#serverName,
       maxHeaderSize: MAX_HEAD_BYTES,
-    })
-    for (const [name, values] of grouped(request.headers)) exchange.setHeader(name, values)
+    } as https.RequestOptions)
     exchange.end(request.body)
     return exchange
   }
 
-  /** Closes the connections. Requests under way fail. */
+  /** Closes the connections. No request may be under way. */
   close(): void {
     this.#agent.destroy()
     this.#agentOfChanges.destroy()
@@ -118,12 +124,9 @@ function parse(text: string, url: string): URL {
 }
 
 /** Groups the values by name: two headers of a name must reach Doorward as two. */
-function grouped(headers: Request['headers']): Map<string, string[]> {
-  const values = new Map<string, string[]>()
-  for (const [name, value] of headers) {
-    const key = name.toLowerCase()
-    values.set(key, [...(values.get(key) ?? []), value])
-  }
+function grouped(headers: Request['headers']): Record<string, string[]> {
+  const values: Record<string, string[]> = Object.create(null)
+  for (const [name, value] of headers) (values[name.toLowerCase()] ??= []).push(value)
   return values
 }
 

@@ -67,7 +67,7 @@ export class Validator implements Checker {
     return readLogout(await this.#transport.send(logoutRequest(request, this.#forward)))
   }
 
-  /** Closes the connections. */
+  /** Closes the connections. No request may be under way. */
   close(): void {
     this.#transport.close()
   }

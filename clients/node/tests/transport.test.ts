@@ -157,12 +157,21 @@ test('TLS proves the server', async (t) => {
   const server = await Server.start(t, { tls_cert: cert, tls_key: key })
   const trusting = new Validator(server.url, { ...TIMEOUT, tls: { ca: await readFile(cert) } })
   assert.equal((await trusting.check('dw_x')).status, 401)
-  assert.equal((await trusting.check('dw_x')).status, 401)
+  // The certificate names the server, not the host of the client's request.
+  assert.equal((await trusting.check({ rawHeaders: [], host: 'shop.example' })).status, 401)
   await assert.rejects(new Validator(server.url, TIMEOUT).check('dw_x'), {
     name: 'Unavailable',
     message: /self-signed/,
   })
   trusting.close()
+})
+
+test('a header with a line break is refused, and costs no connection', async (t) => {
+  const fake = await FakeServer.start(t, () => OK)
+  const validator = new Validator(fake.url, TIMEOUT)
+  const injected = { rawHeaders: ['Authorization', 'Bearer dw_x\r\nX-Forwarded-For: 6.6.6.6'] }
+  await assert.rejects(validator.check(injected), TypeError)
+  assert.equal(fake.connections, 0)
 })
 
 test('an address that is not one is refused at once', () => {
