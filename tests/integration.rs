@@ -46,6 +46,7 @@ mod admin_plane {
 
 /// Clients of other languages, in clients/.
 mod clients {
+    mod node;
     mod python;
 }
 
