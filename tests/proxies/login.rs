@@ -117,7 +117,8 @@ fn nobody_is_sent_to_another_site(site: &Site) {
             let is_of_site = next.starts_with('/') && !next[1..].starts_with(['/', '\\']);
             assert!(is_of_site && next.chars().all(|c| !c.is_control()), "{address}: {next}");
         } else {
-            assert!([400, 401].contains(&answer.status), "{address}: {answer:?}");
+            // Caddy asks Doorward an unknown path for an address without one: 404.
+            assert!([400, 401, 404].contains(&answer.status), "{address}: {answer:?}");
             assert_eq!(answer.header("location"), None, "{address}");
         }
     }
