@@ -79,7 +79,7 @@ fn other_requests_get_the_401(site: &Site) {
 }
 
 /// The browser stays on the site, whatever the request says.
-fn nobody_is_sent_to_another_site(site: &Site) {
+fn no_address_leads_to_another_site(site: &Site) {
     let forged = [
         HTML,
         NAVIGATE,
@@ -172,8 +172,8 @@ fn a_valid_token_gets_the_page(site: &Site) -> Value {
     token
 }
 
-/// "Try again" is for everybody: a browser that is sent to the login page would take the outage for a logout.
-fn an_outage_sends_nobody_to_the_login(site: &mut Site, token: &Value) {
+/// Every client gets "try again": a user whose browser is sent to the login page would take the outage for a logout.
+fn an_outage_sends_no_browser_to_the_login(site: &mut Site, token: &Value) {
     let authorization = bearer(token);
     let (page, call) =
         ([HTML, NAVIGATE, ("Authorization", &authorization)], [("Authorization", &*authorization)]);
@@ -198,12 +198,12 @@ fn an_outage_sends_nobody_to_the_login(site: &mut Site, token: &Value) {
 fn assert_browsers_are_sent_to_the_login(mut site: Site) {
     pages_go_to_the_login(&site);
     other_requests_get_the_401(&site);
-    nobody_is_sent_to_another_site(&site);
+    no_address_leads_to_another_site(&site);
     the_second_factor_has_its_own_page(&site);
     the_pages_themselves_are_public(&site);
     let token = a_valid_token_gets_the_page(&site);
     site.app.take_requests();
-    an_outage_sends_nobody_to_the_login(&mut site, &token);
+    an_outage_sends_no_browser_to_the_login(&mut site, &token);
 }
 
 // Only Linux distributions and nginx.org have a package of njs.

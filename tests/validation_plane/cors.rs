@@ -1,4 +1,4 @@
-//! Pages of `allowed-origins` may call `/session`, `/session/upgrade` and `/logout`; nobody else's may.
+//! Pages of `allowed-origins` may call `/session`, `/session/upgrade` and `/logout`; pages of other origins may not.
 
 use serde_json::json;
 
