@@ -4,14 +4,15 @@
 local LOGIN = "/login"
 local SECOND_FACTOR = "/second-factor"
 
--- Tells whether a browser asks for a page of this site. `//evil.example` and `/\evil.example` are other sites for a browser.
+-- Tells whether a browser asks for a page of this site. `//` or a backslash in a path can lead a browser to another site.
 local function is_page(headers)
     local mode = headers:get("sec-fetch-mode")
+    local path = headers:get(":path"):match("^[^?]*")
     return headers:get(":method") == "GET"
         and (headers:get("accept") or ""):lower():find("^text/html") ~= nil
         and (mode == nil or mode == "navigate")
-        and headers:get(":path"):find("^//") == nil
-        and headers:get(":path"):find("^/\\") == nil
+        and path:find("//", 1, true) == nil
+        and path:find("\\", 1, true) == nil
 end
 
 local function encoded(text)

@@ -29,13 +29,14 @@ local function values(header)
     return list
 end
 
--- Tells whether a browser asks for a page of this site. `//evil.example` and `/\evil.example` are other sites for a browser.
+-- Tells whether a browser asks for a page of this site. `//` or a backslash in a path can lead a browser to another site.
 local function is_page(txn, headers)
     local accept, mode = values(headers["accept"])[1] or "", values(headers["sec-fetch-mode"])[1]
     return txn.f:method() == "GET"
         and accept:lower():find("^text/html") ~= nil
         and (mode == nil or mode == "navigate")
-        and txn.f:pathq():find("^/[/\\]") == nil
+        and txn.f:path():find("//", 1, true) == nil
+        and txn.f:path():find("\\", 1, true) == nil
 end
 
 -- Returns the page that a browser is sent to instead of an answer, or nil.

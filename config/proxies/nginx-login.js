@@ -4,13 +4,15 @@
 const LOGIN = "/login";
 const SECOND_FACTOR = "/second-factor";
 
-// Tells whether a browser asks for a page of this site. `//evil.example` and `/\evil.example` are other sites for a browser.
+// Tells whether a browser asks for a page of this site. `//` or a backslash in a path can lead a browser to another site.
 function isPage(r) {
     const mode = r.headersIn["Sec-Fetch-Mode"];
+    const path = r.variables.request_uri.split("?")[0];
     return r.method === "GET"
         && /^text\/html/i.test(r.headersIn["Accept"] || "")
         && (mode === undefined || mode === "navigate")
-        && /^\/(?![\/\\])[!-~]*$/.test(r.variables.request_uri);
+        && /^\/[!-~]*$/.test(r.variables.request_uri)
+        && !/\/\/|\\/.test(path);
 }
 
 // The address comes from the request line only. No header of the client has a part in it.
