@@ -97,6 +97,7 @@ impl Site {
             ("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Authorization-Renewal-Exempt"),
             ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
             ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
+            ("DOORWARD_ALLOWED_ORIGINS", "https://front.example"),
             ("DOORWARD_OTLP_ENDPOINT", &collector.url()),
         ];
         let server = Server::on(&redis, &settings);
