@@ -86,6 +86,11 @@ impl CredentialPlaces {
         self.more.is_any.store(is_any, Ordering::Relaxed);
     }
 
+    /// Returns the name of the header that carries credentials.
+    pub fn header(&self) -> &HeaderName {
+        &self.header
+    }
+
     /// Returns the schemes and cookies, unless they are the default ones.
     #[inline]
     pub(super) fn more(&self) -> Option<impl Deref<Target = Arc<MorePlaces>>> {
