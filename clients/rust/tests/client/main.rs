@@ -1,0 +1,18 @@
+//! The client against the real server, with real axum.
+//!
+//! The server's binary is `DOORWARD_BINARY`, or `doorward` in the folder of cargo's profile: `cargo build` makes it, and so
+//! does a run of the whole workspace's tests.
+
+mod admin;
+mod batching;
+mod behind_proxy;
+mod layer;
+mod outage;
+mod readme;
+mod support;
+mod transport;
+mod validator;
+
+#[path = "../../examples/shop.rs"]
+#[allow(dead_code)] // its `main`
+mod shop;
