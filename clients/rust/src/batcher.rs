@@ -10,7 +10,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::admin::{Admin, MAX_BATCH};
-use crate::credentials::find_token;
 use crate::error::{CallError, Unavailable};
 use crate::identity::Via;
 use crate::models::Token;
@@ -28,7 +27,7 @@ const OVERHEAD: usize = 4;
 /// It collects tokens for at most 2 ms, or up to 1,000 of them. While a batch is under way, the next one collects. A batch
 /// that fails fails for all its callers. The API key needs the scope `introspect`.
 ///
-/// The rules are those of `/auth` with three differences. A token that waits for its second factor is judged as an invalid
+/// Three rules differ from those of `/auth`. A token that waits for its second factor is judged as an invalid
 /// one. Requests that another site made a browser send are not refused. Tokens are found in `Authorization: Bearer` and in
 /// one cookie; Doorward's settings for other places do not count.
 #[derive(Clone)]
@@ -47,7 +46,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// What is collected for the next batch.
+    /// The tokens of the next batch.
     batch: Vec<Waiting>,
     /// Its size as JSON.
     bytes: usize,
@@ -216,15 +215,15 @@ fn unavailable(error: CallError) -> Unavailable {
 
 impl Checker for Batcher {
     async fn check(&self, request: &ClientRequest<'_>, anonymous: Anonymous) -> Result<Verdict, Unavailable> {
-        let Some(found) = find_token(request.headers, &self.cookie_name) else {
+        let Some((token, via)) = request.token(&self.cookie_name) else {
             return Ok(Verdict::of_anonymous(anonymous, Refusal::no_token));
         };
-        let token = self.validate(found.token).await?.filter(|token| match found.via {
+        let token = self.validate(token).await?.filter(|token| match via {
             Via::Header => token.allowed_header,
             Via::Cookie => token.allowed_cookie,
         });
         Ok(match token {
-            Some(token) => Verdict::Allowed(Some(token.identity(found.via))),
+            Some(token) => Verdict::Allowed(Some(token.identity(via))),
             None => Verdict::of_anonymous(anonymous, Refusal::invalid_token),
         })
     }

@@ -5,36 +5,29 @@ use http::header::{AUTHORIZATION, COOKIE};
 
 use crate::identity::Via;
 
-/// The token string of a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FoundToken<'a> {
-    pub token: &'a str,
-    pub via: Via,
-}
-
 /// Finds the token in `Authorization: Bearer`, which decides alone, or else in the cookie of that name. An ambiguous or
 /// unreadable request gets an empty token, which is never valid.
-pub(crate) fn find_token<'a>(headers: &'a HeaderMap, cookie_name: &str) -> Option<FoundToken<'a>> {
+pub(crate) fn find_token<'a>(headers: &'a HeaderMap, cookie_name: &str) -> Option<(&'a str, Via)> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     if let Some(line) = lines.next() {
-        let refused = Some(FoundToken { token: "", via: Via::Header });
+        let refused = Some(("", Via::Header));
         let Ok(line) = line.to_str() else { return refused };
         if lines.next().is_some() {
             return refused;
         }
         let (scheme, token) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
         if scheme.eq_ignore_ascii_case("bearer") {
-            return Some(FoundToken { token: token.trim(), via: Via::Header });
+            return Some((token.trim(), Via::Header));
         }
     }
     let mut values = headers.get_all(COOKIE).iter().flat_map(|line| cookies(line.as_bytes(), cookie_name));
     let first = values.next()?;
     if !values.all(|value| value == first) {
-        return Some(FoundToken { token: "", via: Via::Cookie });
+        return Some(("", Via::Cookie));
     }
     // An empty cookie is the absence of a login.
     let token = std::str::from_utf8(first).unwrap_or("-");
-    (!token.is_empty()).then_some(FoundToken { token, via: Via::Cookie })
+    (!token.is_empty()).then_some((token, Via::Cookie))
 }
 
 /// Returns the values of the cookies of a name in one header line.
@@ -57,7 +50,7 @@ mod tests {
         for (name, value) in headers {
             map.append(name, HeaderValue::from_static(value));
         }
-        find_token(&map, "doorward").map(|found| (found.token.to_owned(), found.via))
+        find_token(&map, "doorward").map(|(token, via)| (token.to_owned(), via))
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What can go wrong. An outage is always [`Unavailable`], never "not logged in".
+//! The errors. An outage is always [`Unavailable`], never "not logged in".
 
 use std::fmt;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub struct Problem {
     pub kind: String,
     /// The kind in words.
     pub title: String,
-    /// What happened.
+    /// The case in words.
     pub detail: String,
     /// The mistakes in the fields.
     pub errors: Vec<FieldError>,
@@ -68,9 +68,9 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct FieldError {
-    /// The field, as a JSON pointer.
+    /// The field, as a JSON pointer in a URI fragment: `#/user`.
     pub pointer: String,
-    /// What is wrong with it.
+    /// The mistake.
     pub detail: String,
 }
 

@@ -1,10 +1,10 @@
-//! What calls of the admin plane say. Members that are not set keep Doorward's defaults; docs/api.md explains each.
+//! The fields of calls of the admin plane. Members that are not set keep Doorward's defaults; docs/api.md explains each.
 
 use serde::Serialize;
 
 use crate::models::RelatedObject;
 
-/// What a login may say about its token, besides user and address.
+/// The properties of a new token, besides user and address.
 ///
 /// More members may be added: end with `..TokenFields::default()`.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -47,7 +47,7 @@ pub struct TokenFields {
     pub set_cookie: bool,
 }
 
-/// What can be changed of a token. More members may be added: end with `..TokenChanges::default()`.
+/// Changes of a token. More members may be added: end with `..TokenChanges::default()`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TokenChanges {
     /// The kind of the token; `Some(None)` clears it.
@@ -81,7 +81,7 @@ pub struct TakeoverFields {
     pub seconds: Option<u64>,
 }
 
-/// What is known of a new device.
+/// The properties of a new device key.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DeviceFields {
     /// Its name.
@@ -92,7 +92,7 @@ pub struct DeviceFields {
     pub user_agent: Option<String>,
 }
 
-/// What can be changed of a device key.
+/// Changes of a device key.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DeviceChanges {
     /// The name; `Some(None)` clears it.

@@ -8,6 +8,9 @@ use http::header::{AUTHORIZATION, HOST, InvalidHeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
+use crate::credentials::find_token;
+use crate::identity::Via;
+
 /// The headers of the client's request that Doorward reads, besides those about its address.
 const READ_HEADERS: [&str; 7] =
     ["authorization", "cookie", "origin", "sec-fetch-site", "traceparent", "tracestate", "x-request-id"];
@@ -38,6 +41,12 @@ impl<'a> ClientRequest<'a> {
     pub fn new(method: &'a Method, headers: &'a HeaderMap) -> Self {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         Self { headers, method, scheme: "http", host, client: None }
+    }
+
+    /// Finds the token string in `Authorization: Bearer`, which decides alone, or else in the cookie of that name. An
+    /// ambiguous request has an empty token string, which is never valid.
+    pub fn token(&self, cookie_name: &str) -> Option<(&'a str, Via)> {
+        find_token(self.headers, cookie_name)
     }
 
     /// Sets the scheme, `http` or `https`.

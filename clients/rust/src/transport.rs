@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{HOST, RETRY_AFTER};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
@@ -135,6 +135,10 @@ impl Shared {
         response: Response<Incoming>,
     ) -> Result<Response<Bytes>, Unavailable> {
         let (head, body) = response.into_parts();
+        // A body of a known length is refused before it is read.
+        if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+            return Err(Unavailable::new("the answer is too long"));
+        }
         let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
         let body = body.map_err(|error| Unavailable::new(format!("the answer is incomplete: {error}")))?;
         connection.last_use = clock::monotonic();

@@ -123,7 +123,7 @@ fn read<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, CallError>
     serde_json::from_slice(response.body()).map_err(|error| malformed(&error))
 }
 
-/// The error's text may repeat the answer, which may hold a secret: only its place is told.
+/// The error's text may repeat the answer, which may hold a secret: only the place is reported.
 fn malformed(error: &serde_json::Error) -> CallError {
     let place = format!("line {}, column {}", error.line(), error.column());
     Unavailable::new(format!("the answer is not doorward's: a member is missing or malformed at {place}"))

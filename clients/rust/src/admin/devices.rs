@@ -55,7 +55,7 @@ impl Admin {
     /// Returns a device key.
     ///
     /// # Errors
-    /// In an outage, or if there is none.
+    /// In an outage, or if the device key does not exist.
     pub async fn device(&self, user: &str, uuid: &str) -> Result<Device, CallError> {
         self.ask(Method::GET, &of_device(user, uuid), Repeat::Safe).await
     }
@@ -85,7 +85,7 @@ impl Admin {
     /// Removes a device key and revokes the tokens that it logged in.
     ///
     /// # Errors
-    /// In an outage, or if there is none.
+    /// In an outage, or if the device key does not exist.
     pub async fn remove_device(&self, user: &str, uuid: &str) -> Result<(), CallError> {
         // A repeat would be a 404.
         self.tell(Method::DELETE, &of_device(user, uuid), Repeat::Unsafe).await

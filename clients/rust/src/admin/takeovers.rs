@@ -35,7 +35,7 @@ impl Admin {
     /// Ends the takeover under way.
     ///
     /// # Errors
-    /// In an outage, or if there is none.
+    /// In an outage, or if no takeover is under way.
     pub async fn end_takeover(&self, token_id: &str) -> Result<(), CallError> {
         // A repeat would be a 404.
         let target = path(&["tokens", token_id, "takeover"]);

@@ -45,7 +45,7 @@ async fn the_application_sees_the_user_that_the_proxy_names() {
         let (response, _) = support::get(&app, "/", &[&alice[..], &forged].concat()).await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{forged:?}");
     }
-    // A header that comes twice names nobody, and neither does another spelling.
+    // A header that comes twice names no user. Another spelling is another header.
     let spelled = [("X_Auth_User", "bob"), ("X_Auth_Token_Id", "x")];
     for pairs in [&nobody[..], &[("X-Auth-User", "bob"), alice[0], alice[1]], &spelled] {
         let (response, _) = support::get(&app, "/", &[pairs, &[secret]].concat()).await;

@@ -75,7 +75,7 @@ async fn a_route_without_a_layer_is_a_mistake_that_shows() {
     }
 }
 
-/// A checker of an application, which knows one token and records what it is told.
+/// A checker of an application, which knows one token and records each request.
 #[derive(Clone, Default)]
 struct Own(Arc<Mutex<Vec<String>>>);
 

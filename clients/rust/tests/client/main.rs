@@ -6,6 +6,7 @@
 mod admin;
 mod batching;
 mod behind_proxy;
+mod in_process;
 mod layer;
 mod outage;
 mod readme;
@@ -16,3 +17,7 @@ mod validator;
 #[path = "../../examples/shop.rs"]
 #[allow(dead_code)] // its `main`
 mod shop;
+
+#[path = "../../examples/in_process.rs"]
+#[allow(dead_code)] // its `main`
+mod in_process_example;

@@ -7,7 +7,7 @@ use doorward_client::{
     Anonymous, AuthLayer, CallError, Checker, ClientRequest, Identity, TokenFields, Verdict,
 };
 
-use crate::support::{self, IP, Server, headers, secret};
+use crate::support::{self, IP, Redis, Server, eventually, headers, secret};
 
 async fn check(checker: &impl Checker, token: &str, anonymous: Anonymous) -> Option<Verdict> {
     let headers = headers(&[("Authorization", &format!("Bearer {token}"))]);
@@ -56,4 +56,34 @@ async fn a_killed_server_is_unavailable_until_it_is_back() {
     let (response, body) =
         support::get(&apps[0], "/", &[("Authorization", &format!("Bearer {}", secret(&new)))]).await;
     assert_eq!((response.status(), &*body), (StatusCode::OK, "alice"));
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_unavailable_until_it_is_back() {
+    let mut redis = Redis::start();
+    let server = Server::start(&[("REDIS_URL", &redis.url()), ("REDIS_TIMEOUT", "200ms")]);
+    let (validator, admin, batcher) = (server.validator(), server.admin(), server.batcher());
+    // Each part of the server connects to Redis by itself.
+    let token = eventually(|| async { admin.issue("alice", IP, &TokenFields::default()).await.ok() }).await;
+    let verdict = eventually(|| check(&validator, secret(&token), Anonymous::Refused)).await;
+    assert!(verdict.is_allowed());
+    redis.kill();
+    // The token is in the near cache for a while.
+    eventually(|| async {
+        let verdict = check(&validator, secret(&token), Anonymous::Refused).await;
+        verdict.as_ref().is_none_or(|verdict| !verdict.is_allowed()).then_some(())
+    })
+    .await;
+    for anonymous in [Anonymous::Refused, Anonymous::Allowed] {
+        assert_eq!(check(&validator, secret(&token), anonymous).await, None);
+        assert_eq!(check(&batcher, secret(&token), anonymous).await, None);
+    }
+    let revoked = admin.revoke(&token.id).await;
+    assert!(matches!(revoked, Err(CallError::Unavailable(_))), "{revoked:?}");
+    // A forged token needs no store: it is refused all the same.
+    let forged = check(&validator, "dw_made-up", Anonymous::Refused).await.unwrap();
+    assert_eq!(forged.status(), StatusCode::UNAUTHORIZED);
+    redis.start_again();
+    assert!(eventually(|| check(&validator, secret(&token), Anonymous::Refused)).await.is_allowed());
+    assert!(eventually(|| check(&batcher, secret(&token), Anonymous::Refused)).await.is_allowed());
 }

@@ -1,10 +1,14 @@
 //! The documents: their code is the code that runs here.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::shop;
-use crate::support::{self, Server};
+use crate::support::{self, Server, secret};
 
 const README: &str = include_str!("../../README.md");
 
@@ -50,4 +54,24 @@ async fn the_example_logs_in_and_out() {
             response.headers().contains_key("retry-after") && !response.headers().contains_key("set-cookie")
         );
     }
+}
+
+#[tokio::test]
+async fn the_example_is_served() {
+    let server = Server::start(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let app = shop::app(server.validator(), server.admin());
+    let serving = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>());
+    let serving = tokio::spawn(async move { serving.await });
+    let token = server.issue().await;
+    let request = format!(
+        "GET /orders HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\nauthorization: Bearer {}\r\n\r\n",
+        secret(&token)
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("The orders of alice"), "{answer}");
+    serving.abort();
 }

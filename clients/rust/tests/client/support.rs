@@ -116,6 +116,63 @@ fn spawn(settings: &[(String, String)]) -> (Child, [String; 2]) {
     (process, [address("listen="), address("admin-listen=")])
 }
 
+/// A Redis on a unix socket that keeps its data when it is killed.
+pub struct Redis {
+    process: Child,
+    folder: TempDir,
+}
+
+impl Redis {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { process: spawn_redis(&folder), folder }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis+unix://{}/redis.sock", self.folder.path().display())
+    }
+
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    pub fn start_again(&mut self) {
+        self.process = spawn_redis(&self.folder);
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn_redis(folder: &TempDir) -> Child {
+    let mut command = Command::new("redis-server");
+    command.args(["--port", "0", "--unixsocket", "redis.sock", "--save", ""]);
+    command.args(["--appendonly", "yes", "--appendfsync", "always"]);
+    command
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("scripts/setup installs redis-server")
+}
+
+/// Asks until there is an answer, for a minute.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.expect("there never was an answer")
+}
+
 /// Returns the secret of a token that was just issued.
 pub fn secret(token: &Token) -> &str {
     token.token.as_ref().unwrap().expose()

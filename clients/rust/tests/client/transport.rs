@@ -57,7 +57,7 @@ async fn a_change_that_may_have_been_made_is_not_repeated() {
     assert!(matches!(issued, Err(CallError::Unavailable(_))), "{issued:?}");
     let issues = fake.requests().into_iter().filter(|request| request.starts_with("POST /v1/tokens"));
     assert_eq!(issues.count(), 1);
-    // An ending may be repeated.
+    // A revocation may be repeated.
     admin.revoke("abc").await.unwrap();
     admin.revoke("abc").await.unwrap();
 }
