@@ -117,7 +117,7 @@ mod tests {
         let page = include_str!("../../../../docs/api.md");
         let document: serde_json::Value =
             serde_json::from_str(include_str!("../../../../docs/openapi.json")).unwrap();
-        let types = &document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"];
+        let types = &document["components"]["schemas"]["ProblemType"]["x-extensible-enum"];
         let uris: Vec<_> = ProblemKind::ALL.iter().map(|kind| kind.uri()).collect();
         assert_eq!(types, &serde_json::json!(uris));
         for kind in ProblemKind::ALL {
