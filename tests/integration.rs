@@ -39,6 +39,7 @@ mod admin_plane {
     mod oauth_clients;
     mod oauth_outage;
     mod openapi;
+    mod openapi_clients;
     mod related;
     mod tokens;
     mod users;
