@@ -30,6 +30,7 @@ mod admin_plane {
     mod device_imports;
     mod devices;
     mod feed;
+    mod idempotency;
     mod imports;
     mod live_tokens;
     mod locks;
