@@ -250,8 +250,8 @@ mod tests {
         assert_eq!(keys.alias(&digest), "dw:f:{97ec}:U2OSuTa6qPQZ0QIXa7Qr5A");
         assert_eq!(keys.imported_devices(&UuidDigest::of("phone")), "dw:g:{3442}:zcPwy34EKYmaWK3PuQKajQ");
         let request = RequestName::of("admin", "POST", "/v1/tokens", b"key");
-        assert_eq!(keys.request(request), "dw:i:{?}:?");
-        assert_eq!(keys.done_request(id.hash_tag(), request), format!("dw:j:{{8c4d}}:{}", request.text()));
+        assert_eq!(keys.request(request), "dw:i:{9b03}:E3jy4vD2tLImLcKTVMepZQ");
+        assert_eq!(keys.done_request(id.hash_tag(), request), "dw:j:{8c4d}:E3jy4vD2tLImLcKTVMepZQ");
         assert_eq!(keys.token_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.cutoffs(), "dw:m:{01c1}:cutoffs");
