@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use doorward::internals::model::token::{
-    AccessMark, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Texts, TokenDetails,
+    AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Texts, TokenDetails,
 };
 use doorward::internals::store::redis::schema::codec::token::record::fields_of;
 use doorward::internals::store::redis::schema::keys::{Keys, SCHEMA_VERSION};
@@ -103,7 +103,7 @@ impl Filling {
             previous: PreviousSecrets::default(),
             refused: RefusedMarks::default(),
             is_active: true,
-            is_authenticated: true,
+            bars: Bars::NONE,
             allowed_cookie: true,
             allowed_header: true,
             expires_at_ms: created_at_ms + IDLE_MS,
