@@ -1,5 +1,7 @@
 //! Why a store operation was rejected.
 
+use crate::token_string::TokenId;
+
 /// Why the store rejected an operation: its rules or its contents forbid it. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -54,6 +56,13 @@ pub enum Rejection {
     /// The cut-off of this name is at a later time. Remove it first, then set it.
     #[error("the cut-off is at a later time; remove it first to move it back")]
     CutoffIsLater,
+    /// A request of this name (`Idempotency-Key`) was done before: it made this token, or a device key, whose secret cannot
+    /// be shown again. Show or revoke it, or send the request with another name.
+    #[error("a request with this Idempotency-Key was done before, and its secret cannot be shown again")]
+    DoneBefore(Option<TokenId>),
+    /// A request of this name (`Idempotency-Key`) had another body. Send this one with another name.
+    #[error("a request with this Idempotency-Key had another body")]
+    OtherBody,
     /// There are [`MAX_CUTOFFS`](crate::model::cutoff::MAX_CUTOFFS). Remove one first.
     #[error("there are as many cut-offs as there may be")]
     TooManyCutoffs,

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use doorward::internals::foreign::UuidDigest;
 use doorward::internals::model::device_import::MAX_USERS_PER_UUID;
+use doorward::internals::model::idempotency::REMEMBERED_MS;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS};
 use doorward::internals::store::walk::WALK_LEASE_MS;
@@ -83,6 +84,7 @@ impl Snapshot {
                 b'f' => check_alias(key)?,
                 b'r' => self.check_object(key, earlier, at)?,
                 b'e' => prop_assert!(key.ttl_ms as u64 <= LIMITS.event_retention_ms, "{}", name),
+                b'i' | b'j' => prop_assert!(key.ttl_ms as u64 <= REMEMBERED_MS, "{}", name),
                 b'm' => {
                     prop_assert!(name.ends_with(":walk") && key.ttl_ms as u64 <= WALK_LEASE_MS, "{}", name)
                 }
