@@ -1,6 +1,7 @@
 //! The validation plane: auth subrequests, sessions, probes.
 
 pub mod access_log;
+mod cors;
 pub mod decision;
 pub mod fast_path;
 pub mod holder;

@@ -10,6 +10,7 @@ pub mod imports;
 #[cfg(feature = "redis")]
 pub mod redis_only;
 pub mod related;
+pub mod requests;
 pub mod store;
 pub mod takeovers;
 pub mod tokens;

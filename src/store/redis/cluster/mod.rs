@@ -49,6 +49,7 @@ pub mod sentinels;
 pub mod shared_connection;
 pub mod slot_ranges;
 pub mod slots;
+pub mod socket;
 #[cfg(feature = "tls")]
 pub mod tls;
 #[cfg(not(feature = "tls"))]

@@ -4,8 +4,9 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use crate::store::redis::cluster::byte_stream::ByteStream;
 use tokio::io::AsyncReadExt as _;
+
+use crate::store::redis::cluster::byte_stream::ByteStream;
 
 /// Read from the socket at once.
 const READ_BYTES: usize = 16 * 1024;

@@ -4,12 +4,12 @@ use std::io;
 use std::pin::Pin;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UnixStream};
 
 use super::resp::{self, ParsedReply, RespReply};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::byte_stream::ByteStream;
 use crate::store::redis::cluster::connector::Connector;
+use crate::store::redis::cluster::socket::{SmallWrites, Socket};
 use crate::store::redis::errors::error_code;
 
 /// Connects and logs in.
@@ -20,18 +20,7 @@ pub(crate) async fn open(
     connector: &Connector,
     address: &ServerAddress,
 ) -> io::Result<Pin<Box<dyn ByteStream>>> {
-    let mut stream: Pin<Box<dyn ByteStream>> = match address {
-        ServerAddress::Tcp(node) => {
-            let addresses = connector.resolver.addresses(&node.host, node.port).await?;
-            let stream = TcpStream::connect(&addresses[..]).await?;
-            stream.set_nodelay(true)?;
-            match &connector.trust {
-                Some(trust) => trust.handshake(&node.host, stream).await?,
-                None => Box::pin(stream),
-            }
-        }
-        ServerAddress::Unix(path) => Box::pin(UnixStream::connect(path).await?),
-    };
+    let Socket { mut stream, .. } = Socket::connect(connector, address, SmallWrites::Immediate).await?;
     let login = connector.login();
     if let Some(password) = login.password() {
         let username = login.username().unwrap_or("default");
