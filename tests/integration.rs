@@ -30,6 +30,7 @@ mod admin_plane {
     mod device_imports;
     mod devices;
     mod feed;
+    mod idempotency;
     mod imports;
     mod live_tokens;
     mod locks;
@@ -39,6 +40,7 @@ mod admin_plane {
     mod oauth_clients;
     mod oauth_outage;
     mod openapi;
+    mod openapi_clients;
     mod related;
     mod tokens;
     mod users;
@@ -46,6 +48,7 @@ mod admin_plane {
 
 /// Clients of other languages, in clients/.
 mod clients {
+    mod node;
     mod python;
 }
 

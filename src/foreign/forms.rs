@@ -34,7 +34,7 @@ struct FormKeys {
 }
 
 impl ForeignForms {
-    /// Prepares these forms. Their places in the list are those of a [`FormSet`].
+    /// Prepares these forms. A [`FormSet`] refers to their places in this list.
     pub fn new(configured: Vec<ForeignForm>) -> Self {
         let list = FormList::of(&configured);
         Self { keys: configured.iter().map(FormKeys::of).collect(), configured, list }
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!((count(999), count(1000)), (1, 0));
     }
 
-    /// The digest is that of Python's hmac with the key s3cret (`scheme.rs`).
+    /// Python's hmac made the digest, with the key s3cret (`scheme.rs`).
     #[test]
     fn each_secret_of_django_yields_a_digest() {
         let forms = [form(Scheme::DjangoAuthToken, &["new", "s3cret"])];

@@ -5,6 +5,7 @@ pub mod device_import;
 pub mod device_key;
 pub mod event;
 pub mod field_rules;
+pub mod idempotency;
 pub mod import;
 pub mod revoke_reason;
 pub mod route_check;

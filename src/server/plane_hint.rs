@@ -3,7 +3,7 @@
 /// The first segments of the validation plane's own paths.
 const VALIDATION: &[&str] = &["auth", "auth-optional", "check", "session", "logout"];
 /// The first segments of the admin plane's own paths.
-const ADMIN: &[&str] = &["v1", "introspect", "revoke", "metrics", "openapi.json"];
+const ADMIN: &[&str] = &["v1", "introspect", "revoke", "metrics", "openapi.json", "openapi-validation.json"];
 
 /// The body of a 404 of the validation plane: the hint, or nothing.
 pub fn not_found_on_validation(path: &str) -> Option<&'static str> {

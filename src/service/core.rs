@@ -149,7 +149,7 @@ impl Service {
 
     /// A store operation of now.
     pub(crate) fn call<'a>(&self, actor: Actor<'a>) -> Call<'a> {
-        Call { now_ms: self.clock.now_ms(), actor }
+        Call { now_ms: self.clock.now_ms(), actor, once: None }
     }
 
     /// Lists the events of a user's tokens, takeovers and device keys, newest first.

@@ -6,7 +6,8 @@ use super::fields::{valid, valid_if_some};
 use crate::model::device_key::{DeviceChange, DeviceKey, LoginSecret};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
-use crate::store::Rejection;
+use crate::model::idempotency::RequestName;
+use crate::store::{Call, Rejection};
 use crate::token_string::{HashTag, TokenKind};
 
 /// A device key to make.
@@ -44,10 +45,23 @@ impl Service {
     /// # Errors
     /// `Invalid`, `TooManyDevices`; `Store`: a key whose login token nobody has may have been made; remove it.
     pub async fn make_device(&self, new: NewDevice, actor: Actor<'_>) -> Result<MadeDevice, ServiceError> {
+        self.make_device_once(new, None, actor).await
+    }
+
+    /// Makes a device key, once for all requests of this name, if there is one.
+    ///
+    /// # Errors
+    /// As [`make_device`](Self::make_device), and `DoneBefore`.
+    pub async fn make_device_once(
+        &self,
+        new: NewDevice,
+        once: Option<RequestName>,
+        actor: Actor<'_>,
+    ) -> Result<MadeDevice, ServiceError> {
         valid("user", rules::user(&new.user))?;
         valid_if_some("name", new.name.as_deref(), rules::device_name)?;
         let uuid = valid("uuid", rules::device_uuid(&new.uuid))?;
-        let call = self.call(actor);
+        let call = Call { once, ..self.call(actor) };
         let minted = self.mint_in(TokenKind::DeviceLogin, HashTag::of_user(&new.user))?;
         let device = DeviceKey {
             id: minted.id,
@@ -108,8 +122,8 @@ impl Service {
         Ok(changed.ok_or(Rejection::NotFound)?)
     }
 
-    /// Gives an active device key a new login token under the same uuid. The old one is refused from then on; the tokens that
-    /// the key logged in stay.
+    /// Gives an active device key a new login token under the same uuid. The old one is refused from then on; the tokens
+    /// that the key logged in stay.
     ///
     /// # Errors
     /// `Invalid`, `NotFound`, `DeviceInactive`; `Store`: the key may have a login token that nobody has; rotate again.

@@ -6,6 +6,7 @@ pub mod device_login;
 pub mod devices;
 pub mod error;
 pub mod fields;
+pub mod idempotency;
 pub mod import_devices;
 pub mod import_record;
 pub mod imports;

@@ -7,9 +7,10 @@ use super::new_token::NewToken;
 use crate::logging::audit::{Action, AuditEntry, AuditLine, AuditedRequest, Outcome};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
+use crate::model::idempotency::RequestName;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Rotation, Token, TokenChange};
-use crate::store::{Rejection, StoreError};
+use crate::store::{Call, Rejection, StoreError};
 use crate::token_string::{HashTag, SecretHash, TokenId, TokenKind};
 
 /// A token with a new secret, of which this is the only copy.
@@ -26,12 +27,26 @@ impl Service {
     /// Issues a token.
     ///
     /// # Errors
-    /// `Invalid`, `UserLocked`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody has its
-    /// secret.
+    /// `Invalid`, `UserLocked`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody
+    /// has its secret.
     pub async fn issue(&self, new: NewToken, actor: Actor<'_>) -> Result<Issued, ServiceError> {
+        self.issue_once(new, None, actor).await
+    }
+
+    /// Issues a token, once for all requests of this name, if there is one. The name is bound to the body before
+    /// ([`claim_request`](Self::claim_request)).
+    ///
+    /// # Errors
+    /// As [`issue`](Self::issue), and `DoneBefore`.
+    pub async fn issue_once(
+        &self,
+        new: NewToken,
+        once: Option<RequestName>,
+        actor: Actor<'_>,
+    ) -> Result<Issued, ServiceError> {
         valid("user", rules::user(&new.user))?;
         new.check()?;
-        let call = self.call(actor);
+        let call = Call { once, ..self.call(actor) };
         let minted = self.mint_in(TokenKind::Session, HashTag::of_user(&new.user))?;
         let token = self.token_of(new, minted.id, minted.hash, call.now_ms);
         let mut outcome = self.store.issue(&token, call).await?;
@@ -60,12 +75,22 @@ impl Service {
     /// Changes a token. Revoking a revoked token is no error.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Revoked`, `LifetimeOver`, `ImportedEnd`, `ObjectFull`, `UserLocked`, `Pending`, `RotatedTooOften`, `Store`.
+    /// `Invalid`, `NotFound`, `Revoked`, `LifetimeOver`, `ImportedEnd`, `ObjectFull`, `UserLocked`, `Pending`,
+    /// `RotatedTooOften`, `Store`.
     pub async fn change(
         &self,
         id: TokenId,
         change: &TokenChange,
         actor: Actor<'_>,
+    ) -> Result<Token, ServiceError> {
+        self.change_by(id, change, self.call(actor)).await
+    }
+
+    async fn change_by(
+        &self,
+        id: TokenId,
+        change: &TokenChange,
+        call: Call<'_>,
     ) -> Result<Token, ServiceError> {
         valid_if_some("auth_slug", change.auth_slug.iter().flatten().next(), |slug| rules::auth_slug(slug))?;
         valid_if_some("scopes", change.scopes.iter().flatten().next(), |scopes| {
@@ -76,7 +101,7 @@ impl Service {
         if change.edits() {
             self.require_not_cut_off(id).await?;
         }
-        Ok(self.shown(self.store.change(id, change, self.call(actor)).await??))
+        Ok(self.shown(self.store.change(id, change, call).await??))
     }
 
     /// Confirms the second factor: the token opens what it is for. Confirming a confirmed token is no error.
@@ -90,12 +115,26 @@ impl Service {
     /// Gives a token a new secret; the old one works for the rotation grace.
     ///
     /// # Errors
-    /// `NotFound`, `Revoked`, `UserLocked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace, and only
-    /// the new one, which nobody has, after it.
+    /// `NotFound`, `Revoked`, `UserLocked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace,
+    /// and only the new one, which nobody has, after it.
     pub async fn rotate(&self, id: TokenId, actor: Actor<'_>) -> Result<Issued, ServiceError> {
+        self.rotate_once(id, None, actor).await
+    }
+
+    /// Rotates a token, once for all requests of this name, if there is one.
+    ///
+    /// # Errors
+    /// As [`rotate`](Self::rotate), and `DoneBefore`.
+    pub async fn rotate_once(
+        &self,
+        id: TokenId,
+        once: Option<RequestName>,
+        actor: Actor<'_>,
+    ) -> Result<Issued, ServiceError> {
         let minted = self.mint_for(TokenKind::Session, id)?;
         let rotation = Rotation { hash: minted.hash, grace_ms: self.policy.rotation_grace_ms };
-        let token = self.change(id, &TokenChange::rotating(rotation), actor).await?;
+        let call = Call { once, ..self.call(actor) };
+        let token = self.change_by(id, &TokenChange::rotating(rotation), call).await?;
         Ok(Issued { token, token_string: minted.token_string, evicted: Vec::new() })
     }
 

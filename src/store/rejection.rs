@@ -1,5 +1,7 @@
 //! Why a store operation was rejected.
 
+use crate::token_string::TokenId;
+
 /// Why the store rejected an operation: its rules or its contents forbid it. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -41,8 +43,8 @@ pub enum Rejection {
     /// The device key is inactive. Activate it first.
     #[error("the device key is inactive")]
     DeviceInactive,
-    /// A login by device key: there is no such key, it is inactive, or the login token is not its own. The error does not say
-    /// which. Log in by other means.
+    /// A login by device key: there is no such key, it is inactive, or the login token is not its own. The error does not
+    /// say which. Log in by other means.
     #[error("no active device key has this uuid and this login token")]
     LoginRefused,
     /// The user to take over is the token's owner. No takeover is needed.
@@ -54,6 +56,13 @@ pub enum Rejection {
     /// The cut-off of this name is at a later time. Remove it first, then set it.
     #[error("the cut-off is at a later time; remove it first to move it back")]
     CutoffIsLater,
+    /// A request of this name (`Idempotency-Key`) was done before: it made this token, or a device key, whose secret cannot
+    /// be shown again. Show or revoke it, or send the request with another name.
+    #[error("a request with this Idempotency-Key was done before, and its secret cannot be shown again")]
+    DoneBefore(Option<TokenId>),
+    /// A request of this name (`Idempotency-Key`) had another body. Send this one with another name.
+    #[error("a request with this Idempotency-Key had another body")]
+    OtherBody,
     /// There are [`MAX_CUTOFFS`](crate::model::cutoff::MAX_CUTOFFS). Remove one first.
     #[error("there are as many cut-offs as there may be")]
     TooManyCutoffs,

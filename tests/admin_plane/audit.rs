@@ -1,4 +1,5 @@
-//! The audit log: each change has exactly one line, with the actor, the address, the action, the user or token and the outcome.
+//! The audit log: each change has exactly one line, with the actor, the address, the action, the user or token and the
+//! outcome.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -207,7 +208,7 @@ fn each_change_has_one_line_with_its_fields() {
     for (path, calls) in paths {
         for method in calls.as_object().unwrap().keys().map(|method| method.to_uppercase()) {
             let template = format!("{method} {path}");
-            let reads = ["GET", "SERVERS"].contains(&method.as_str()) || path == "/v1/validate";
+            let reads = method == "GET" || path == "/v1/validate";
             assert!(reads || changes.made.contains(&template), "no audit line is tested for {template}");
         }
     }

@@ -49,13 +49,12 @@ fn every_call_refuses_unknown_query_parameters() {
     let server = Server::start(&[]);
     let document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
     for (path, calls) in document["paths"].as_object().unwrap() {
-        let calls = calls.as_object().unwrap();
         if !path.starts_with("/v1/") {
             continue;
         }
         let path = path.replace("{id}", "AAAAAAAAAAAAAAAA").replace("{cutoff}", "all");
         let path = path.replace(['{', '}'], "");
-        for method in calls.keys().filter(|name| *name != "servers") {
+        for method in calls.as_object().unwrap().keys() {
             let response = server.call(&method.to_uppercase(), &format!("{path}?unknown=1"), None);
             assert_eq!(pointers(&response, 422), ["#/unknown"], "{method} {path}");
         }

@@ -9,6 +9,7 @@ pub mod call;
 pub mod context;
 pub mod event_stream;
 pub mod handlers;
+pub mod idempotency;
 pub mod input;
 pub mod key_grant;
 pub mod oauth;

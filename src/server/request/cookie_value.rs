@@ -98,7 +98,7 @@ mod tests {
         }
     }
 
-    /// The signature is that of Python's `hmac`.
+    /// Python's `hmac` made the signature.
     #[test]
     fn an_express_cookie_is_signed() {
         let hello = "s:hello.xz6khi6+oL1pnNhBgjk3Nr1CX2sxTjJiO9pKXaHZ33E";

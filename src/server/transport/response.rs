@@ -35,13 +35,23 @@ pub(crate) fn with_json_type(
     body: &impl serde::Serialize,
     content_type: &'static str,
 ) -> Response<Body> {
-    // Serialization to memory fails only for maps whose keys are not strings. There are none.
-    let mut bytes = serde_json::to_vec(body).unwrap_or_default();
-    // For people with curl: the next prompt begins on a line of its own.
-    bytes.push(b'\n');
-    let mut response = with_body(status, bytes);
+    of_json_text(status, json_text(body), content_type)
+}
+
+/// Builds a JSON response of a text.
+pub(crate) fn of_json_text(status: StatusCode, text: Vec<u8>, content_type: &'static str) -> Response<Body> {
+    let mut response = with_body(status, text);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+/// Returns the body of a JSON response.
+pub(crate) fn json_text(body: &impl serde::Serialize) -> Vec<u8> {
+    // Serialization to memory fails only for maps whose keys are not strings. There are none.
+    let mut text = serde_json::to_vec(body).unwrap_or_default();
+    // For people with curl: the next prompt begins on a line of its own.
+    text.push(b'\n');
+    text
 }
 
 /// Builds the 405 of a path that takes these methods, separated by commas.

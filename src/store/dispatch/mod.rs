@@ -5,6 +5,7 @@ pub mod devices;
 pub mod imported_devices;
 pub mod imports;
 pub mod related;
+pub mod requests;
 pub mod store;
 pub mod takeovers;
 pub mod tokens;

@@ -14,6 +14,7 @@ use crate::token_string::{HashTag, SecretHash, TokenId};
 impl MemoryStore {
     pub(crate) fn make_device(&self, new: &DeviceKey, call: &Call<'_>) -> Outcome<Option<DeviceKey>> {
         let mut shard = self.shard(HashTag::of_user(&new.user));
+        shard.requests.refuse_repeat(call.once, call.now_ms)?;
         let devices = &mut shard.devices;
         devices.prune_of(&new.user, call.now_ms);
         if let Some(there) = devices.of(&new.user).find(|key| key.uuid == new.uuid) {
@@ -24,6 +25,7 @@ impl MemoryStore {
         }
         devices.of_users.entry(new.user.clone()).or_default().push(new.id);
         devices.keys.insert(new.id, new.clone());
+        shard.requests.remember(call.once, None, call.now_ms);
         self.emit_device(&mut shard, EventKind::of_new_device(new), (&new.user, &new.uuid), call);
         Ok(None)
     }

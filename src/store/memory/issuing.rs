@@ -18,7 +18,14 @@ impl MemoryStore {
     pub(crate) fn issue(&self, token: &Token, call: &Call<'_>) -> Result<Outcome<Vec<TokenId>>, StoreError> {
         self.make_room_in_objects(&token.details.related_objects, call.now_ms);
         let mut shard = self.shard(HashTag::of_user(token.record.user()));
-        self.issue_in(&mut shard, token, call)
+        if let Err(repeated) = shard.requests.refuse_repeat(call.once, call.now_ms) {
+            return Ok(Err(repeated));
+        }
+        let outcome = self.issue_in(&mut shard, token, call)?;
+        if outcome.is_ok() {
+            shard.requests.remember(call.once, Some(token.record.id), call.now_ms);
+        }
+        Ok(outcome)
     }
 
     /// The error if no further token has room.

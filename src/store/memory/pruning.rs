@@ -37,6 +37,7 @@ impl MemoryStore {
             self.prune_events(&mut shard, now_ms);
             shard.devices.prune(now_ms);
             shard.uuids.prune(now_ms);
+            shard.requests.prune(now_ms);
             self.aliases.fetch_sub(shard.aliases.prune(now_ms), Ordering::Relaxed);
             drop(shard);
             prune_entries(&mut lock(&self.taken_over[place]), now_ms);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::alias_map::AliasMap;
 use super::device_keys::DeviceKeys;
+use super::requests::Requests;
 use super::takeover_history::TakeoverHistory;
 use super::uuid_index::UuidIndex;
 use crate::model::event::Event;
@@ -29,6 +30,7 @@ pub(crate) struct UserShard {
     pub(crate) uuids: UuidIndex,
     /// Of any users.
     pub(crate) aliases: AliasMap,
+    pub(crate) requests: Requests,
 }
 
 impl UserShard {

@@ -38,6 +38,7 @@ impl MemoryStore {
 
     pub(crate) fn change(&self, id: TokenId, change: &TokenChange, call: &Call<'_>) -> Outcome<Token> {
         let mut shard = self.shard(id.hash_tag());
+        shard.requests.refuse_repeat(call.once, call.now_ms)?;
         let found = match change.revoke {
             Some(_) => self.purge_expired_then_find(&mut shard, id, call.now_ms),
             None => self.prune_then_find(&mut shard, id, call.now_ms),
@@ -97,6 +98,7 @@ impl MemoryStore {
         if change.revoke.is_some() || change.retimes() {
             self.prune_user(&mut shard, &user, call.now_ms);
         }
+        shard.requests.remember(call.once, Some(id), call.now_ms);
         shard.tokens.get(&id).cloned().ok_or(Rejection::NotFound)
     }
 

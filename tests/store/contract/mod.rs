@@ -13,6 +13,7 @@ mod imports;
 mod issue;
 mod locking;
 mod related;
+mod requests;
 mod rotation;
 mod takeovers;
 mod times;

@@ -7,7 +7,8 @@ use crate::logging::audit::AuditEntry;
 use crate::model::device_key::{DeviceChange, DeviceKey};
 use crate::model::field_rules as rules;
 use crate::server::admin::call::{AdminCall, Answer};
-use crate::server::admin::input::{boolean, parsed, text, user_agent};
+use crate::server::admin::idempotency;
+use crate::server::admin::input::{Fields, boolean, parsed, text, user_agent};
 use crate::server::admin::paging::Page;
 use crate::server::json::device::DeviceJson;
 use crate::server::json::made_device::{MadeDeviceJson, RotatedDeviceJson};
@@ -17,14 +18,18 @@ use crate::service::NewDevice;
 /// Gets or creates the user's device key of this uuid: 201 with its login token, which is shown only here, or 200.
 pub async fn get_or_create(mut call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let service = call.service();
-    let mut fields = call.input.json().await?;
+    let once = idempotency::request_name(&call)?;
+    let body = call.input.json_bytes().await?;
+    let mut fields = Fields::of_json(&body)?;
     let user = call.params.user(&mut fields)?;
     let uuid = fields.required("uuid", parsed(rules::device_uuid));
     let name = fields.optional("name", text(rules::device_name)).filter(|name| !name.is_empty());
     let user_agent = fields.optional("user_agent", user_agent).unwrap_or_default();
     let uuid = fields.finish_with(uuid)?;
     entry.device = Some(uuid.clone());
-    let made = service.make_device(NewDevice { user, uuid, name, user_agent }, call.actor).await?;
+    idempotency::claim(service, once, &body).await?;
+    let new = NewDevice { user, uuid, name, user_agent };
+    let made = service.make_device_once(new, once, call.actor).await?;
     if made.login_token.is_none() {
         entry.count = Some(0);
     }

@@ -8,9 +8,12 @@ use super::import_results::{DeviceResultJson, ImportedAs, ResultJson, merged, sp
 use crate::logging::audit::{AuditEntry, ImportCounts};
 use crate::model::import::MAX_IMPORTS;
 use crate::server::admin::call::{AdminCall, Answer};
+use crate::server::admin::idempotency;
 use crate::server::admin::input::body::BodyLimit;
-use crate::server::admin::input::boolean;
-use crate::server::transport::response::json;
+use crate::server::admin::input::{Fields, boolean};
+use crate::server::transport::response::{json_text, of_json_text};
+
+const JSON: &str = "application/json";
 
 #[derive(Serialize)]
 struct Answered {
@@ -22,7 +25,9 @@ struct Answered {
 /// Imports sessions and device keys: 200, what became of each, in order.
 pub async fn import(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let service = call.service();
-    let mut fields = call.input.large_json(BodyLimit::IMPORT).await?;
+    let once = idempotency::request_name(&call)?;
+    let body = call.input.json_bytes_within(BodyLimit::IMPORT).await?;
+    let mut fields = Fields::of_json(&body)?;
     let devices = fields.each_object_if_any("devices", MAX_IMPORTS, device_record);
     let tokens = match &devices {
         Some(_) => fields.each_object_if_any("tokens", MAX_IMPORTS, import_record).unwrap_or_default(),
@@ -31,6 +36,10 @@ pub async fn import(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let is_dry = fields.optional("dry_run", boolean).unwrap_or(false);
     fields.finish()?;
     entry.count = Some(tokens.len() + devices.as_ref().map_or(0, Vec::len));
+    let request = match idempotency::claim(service, once, &body).await? {
+        Some((_, Some(answer))) => return Ok(of_json_text(StatusCode::OK, answer, JSON)),
+        claimed => claimed.map(|(request, _)| request),
+    };
     entry.fields = if is_dry { vec!["dry_run"] } else { Vec::new() };
     let (valid, invalid) = split(tokens);
     let results = service.import(valid, is_dry, call.actor).await?;
@@ -51,5 +60,9 @@ pub async fn import(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
         exists: count(ImportedAs::Exists),
         rejected: count(ImportedAs::Rejected),
     });
-    Ok(json(StatusCode::OK, &Answered { results, device_results }))
+    let answer = json_text(&Answered { results, device_results });
+    if let Some(request) = request {
+        service.keep_answer(&request, &answer).await?;
+    }
+    Ok(of_json_text(StatusCode::OK, answer, JSON))
 }

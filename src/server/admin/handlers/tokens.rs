@@ -11,6 +11,7 @@ use crate::model::field_rules as rules;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Token, TokenChange};
 use crate::server::admin::call::{AdminCall, Answer};
+use crate::server::admin::idempotency;
 use crate::server::admin::input::{Fields, boolean, integer, parsed, text, user_agent};
 use crate::server::json::token::TokenJson;
 use crate::server::request::set_cookie as cookie;
@@ -22,13 +23,16 @@ use crate::values::Cookie;
 /// Issues a token: 201 with the token string, which is shown only here.
 pub async fn issue(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let (service, cookie) = (call.service(), &call.admin.settings.cookie);
-    let mut fields = call.input.json().await?;
+    let once = idempotency::request_name(&call)?;
+    let body = call.input.json_bytes().await?;
+    let mut fields = Fields::of_json(&body)?;
     let user = fields.required("user", text(rules::user));
     let (new, is_for_cookie) = new_token(&mut fields, user);
     let new = fields.finish_with(new)?;
     tell_login(entry, &new);
     entry.user = Some(new.user.clone());
-    let issued = service.issue(new, call.actor).await?;
+    idempotency::claim(service, once, &body).await?;
+    let issued = service.issue_once(new, once, call.actor).await?;
     tell_issued(entry, &issued);
     Ok(issued_response(service, cookie, &issued, is_for_cookie))
 }
@@ -89,14 +93,17 @@ pub async fn revoke(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
 /// Gives a token a new secret: 200 with the token string, which is shown only here.
 pub async fn rotate(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
     let (service, id) = (call.service(), call.params.id()?);
-    let mut fields = call.input.optional_json().await?;
+    let once = idempotency::request_name(&call)?;
+    let body = call.input.optional_json_bytes().await?;
+    let mut fields = Fields::of_json(&body)?;
     let is_for_cookie = wants_cookie(&mut fields);
     // Read first, because a refused request changes nothing.
     if is_for_cookie && !service.token(id).await?.record.allowed_cookie {
         refuse_cookie(&mut fields);
     }
     fields.finish()?;
-    let issued = service.rotate(id, call.actor).await?;
+    idempotency::claim(service, once, &body).await?;
+    let issued = service.rotate_once(id, once, call.actor).await?;
     tell_issued(entry, &issued);
     Ok(with_secret(StatusCode::OK, service, &call.admin.settings.cookie, &issued, is_for_cookie))
 }

@@ -27,6 +27,11 @@ impl Input {
         self.request.headers()
     }
 
+    /// The method and the path of the request.
+    pub fn target(&self) -> (&str, &str) {
+        (self.request.method().as_str(), self.request.uri().path())
+    }
+
     /// The parameters of the query. The body is ignored.
     pub fn query(&self) -> Fields {
         Fields::of_query(self.request.uri().query())
@@ -48,24 +53,24 @@ impl Input {
         Fields::of_json(&self.json_bytes().await?)
     }
 
-    /// Like [`json`](Self::json), with another limit.
-    ///
-    /// # Errors
-    /// 415, 413, 408, 400 and 422.
-    pub async fn large_json(self, limit: BodyLimit) -> Result<Fields, Problem> {
-        Fields::of_json(&self.json_bytes_within(limit).await?)
-    }
-
     /// Like [`json`](Self::json); no body stands for an object without fields.
     ///
     /// # Errors
     /// 415, 413, 408, 400 and 422.
     pub async fn optional_json(self) -> Result<Fields, Problem> {
+        Fields::of_json(&self.optional_json_bytes().await?)
+    }
+
+    /// Like [`json_bytes`](Self::json_bytes); no body stands for an object without fields.
+    ///
+    /// # Errors
+    /// 415, 413, 408 and 422.
+    pub async fn optional_json_bytes(self) -> Result<Vec<u8>, Problem> {
         self.no_query()?;
         let is_json = self.is_json();
-        match self.body(BodyLimit::AUTHENTICATED).await?.as_slice() {
-            [] => Fields::of_json(b"{}"),
-            body if is_json => Fields::of_json(body),
+        match self.body(BodyLimit::AUTHENTICATED).await? {
+            body if body.is_empty() => Ok(b"{}".to_vec()),
+            body if is_json => Ok(body),
             _ => Err(not_json()),
         }
     }
@@ -78,7 +83,11 @@ impl Input {
         self.json_bytes_within(BodyLimit::AUTHENTICATED).await
     }
 
-    async fn json_bytes_within(self, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
+    /// Like [`json_bytes`](Self::json_bytes), with another limit.
+    ///
+    /// # Errors
+    /// 415, 413, 408 and 422.
+    pub async fn json_bytes_within(self, limit: BodyLimit) -> Result<Vec<u8>, Problem> {
         self.no_query()?;
         if !self.is_json() {
             return Err(not_json());

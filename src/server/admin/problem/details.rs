@@ -14,6 +14,7 @@ use crate::server::request::request_id::RequestId;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::with_json_type;
 use crate::store::StoreError;
+use crate::token_string::TokenId;
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub struct Problem {
     kind: ProblemKind,
     detail: String,
     errors: Vec<FieldError>,
+    token: Option<TokenId>,
     header: Option<(HeaderName, Cow<'static, str>)>,
     cause: Option<Box<StoreError>>,
 }
@@ -28,7 +30,7 @@ pub struct Problem {
 impl Problem {
     /// A refusal; `detail` is a sentence for people.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), header: None, cause: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), token: None, header: None, cause: None }
     }
 
     /// 422 with these errors.
@@ -85,6 +87,11 @@ impl Problem {
         Self { header: Some((name, value.into())), ..self }
     }
 
+    /// Names the token that an earlier request made.
+    pub fn of_token(self, token: Option<TokenId>) -> Self {
+        Self { token, ..self }
+    }
+
     /// Sets the error of the store that the log shall report.
     pub fn caused_by(self, error: StoreError) -> Self {
         Self { cause: Some(Box::new(error)), ..self }
@@ -100,7 +107,7 @@ impl Problem {
         self.cause.as_deref()
     }
 
-    /// The response. `request_id` is an extension member (RFC 9457, section 3.2).
+    /// The response. `request_id` and `token` are extension members (RFC 9457, section 3.2).
     pub fn response(self, request_id: &RequestId) -> Response<Body> {
         #[derive(Serialize)]
         struct ProblemJson<'a> {
@@ -110,6 +117,8 @@ impl Problem {
             detail: &'a str,
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             errors: &'a [FieldError],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            token: Option<String>,
             request_id: &'a str,
         }
         let body = ProblemJson {
@@ -118,6 +127,7 @@ impl Problem {
             status: self.kind.status().as_u16(),
             detail: &self.detail,
             errors: &self.errors,
+            token: self.token.map(|id| id.to_string()),
             request_id: request_id.as_str(),
         };
         let mut response = with_json_type(self.kind.status(), &body, "application/problem+json");

@@ -90,12 +90,16 @@ kinds! {
     CutoffIsLater: CONFLICT, "cutoff-is-later", "Cut-off at a later time";
     /// There are too many cut-offs.
     TooManyCutoffs: CONFLICT, "too-many-cutoffs", "Too many cut-offs";
+    /// The request was done before, and its secret cannot be shown again.
+    IdempotencyReplay: CONFLICT, "idempotency-replay", "Request done before";
     /// The body is too large.
     BodyTooLarge: PAYLOAD_TOO_LARGE, "body-too-large", "Body too large";
     /// The media type of the body is not supported.
     UnsupportedMediaType: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type";
     /// Fields or parameters are invalid, missing, unknown or repeated.
     InvalidFields: UNPROCESSABLE_ENTITY, "invalid-fields", "Invalid fields";
+    /// An earlier request with the same `Idempotency-Key` had another body.
+    IdempotencyKeyReused: UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency-Key reused";
     /// The live feed has too many readers.
     TooManyReaders: TOO_MANY_REQUESTS, "too-many-readers", "Too many readers";
     /// A record in the store is corrupt.
@@ -117,7 +121,7 @@ mod tests {
         let page = include_str!("../../../../docs/api.md");
         let document: serde_json::Value =
             serde_json::from_str(include_str!("../../../../docs/openapi.json")).unwrap();
-        let types = &document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"];
+        let types = &document["components"]["schemas"]["ProblemType"]["x-extensible-enum"];
         let uris: Vec<_> = ProblemKind::ALL.iter().map(|kind| kind.uri()).collect();
         assert_eq!(types, &serde_json::json!(uris));
         for kind in ProblemKind::ALL {

@@ -38,6 +38,8 @@ impl From<Rejection> for Problem {
             Rejection::DeviceInactive => of_kind(ProblemKind::DeviceInactive),
             Rejection::ObjectFull => of_kind(ProblemKind::ObjectFull),
             Rejection::TooManyObjects => of_kind(ProblemKind::TooManyObjects),
+            Rejection::DoneBefore(token) => of_kind(ProblemKind::IdempotencyReplay).of_token(token),
+            Rejection::OtherBody => of_kind(ProblemKind::IdempotencyKeyReused),
             Rejection::OwnUser => of_kind(ProblemKind::OwnUser),
             Rejection::TakeoversOff => of_kind(ProblemKind::TakeoversOff),
             Rejection::CutoffIsLater => of_kind(ProblemKind::CutoffIsLater),

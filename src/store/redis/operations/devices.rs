@@ -3,6 +3,7 @@
 use redis::{Value, cmd};
 use serde::Serialize;
 
+use super::requests::OnceArgs;
 use super::revocations::RevocationStep;
 use super::script_call::ScriptCall;
 use super::tokens::{NewTokenArgs, locators};
@@ -34,6 +35,8 @@ struct MakeDeviceArgs<'a> {
     expires_at_ms: u64,
     max: usize,
     event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    once: Option<OnceArgs>,
 }
 
 /// The arguments of lua/change_device.lua.
@@ -71,13 +74,19 @@ impl RedisStore {
             expires_at_ms: new.expires_at_ms,
             max: self.limits.max_devices_per_user,
             event: EventKind::of_new_device(new).name(),
+            once: call.once.map(|name| OnceArgs::of(name, None)),
         };
         let fields = codec::fields_of(new);
         let at = (self.keys.devices(&new.user), hash_tag);
-        let script_call = ScriptCall::new(&self.scripts.make_device, at, call, &args);
+        let script = match call.once {
+            Some(_) => &self.scripts.make_device_once,
+            None => &self.scripts.make_device,
+        };
+        let script_call = ScriptCall::new(script, at, call, &args);
         let answer: Vec<Value> = self.run_script(script_call.with_bytes(field_args(&fields))).await?;
         match answer.as_slice() {
             [Value::Int(0)] => Ok(Err(Rejection::TooManyDevices)),
+            [Value::Int(9)] => Ok(Err(self.done_before(hash_tag, call.once).await?)),
             [Value::Int(1)] => Ok(Ok(None)),
             [Value::Int(2), locator, fields] => Ok(Ok(Some(device_in_answer(hash_tag, locator, fields)?))),
             _ => Err(unexpected("make_device")),

@@ -16,6 +16,7 @@ pub mod imported_devices;
 pub mod imports;
 pub mod locks;
 pub mod related;
+pub mod requests;
 pub mod reverse_index;
 pub mod revocations;
 pub mod run_script;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use redis::Value;
 use serde::Serialize;
 
+use super::requests::OnceArgs;
 use super::script_call::ScriptCall;
 use crate::model::event::EventKind;
 use crate::model::revoke_reason::RevokeReason;
@@ -55,6 +56,8 @@ struct ChangeTokenArgs<'a> {
     confirm: bool,
     rotate: Option<RotateArgs>,
     reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    once: Option<OnceArgs>,
 }
 
 /// How a step of a change ended.
@@ -92,6 +95,8 @@ impl RedisStore {
         struct Args<'a> {
             user: &'a str,
             new: NewTokenArgs<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            once: Option<OnceArgs>,
         }
         let (record, objects) = (&token.record, &token.details.related_objects);
         let hash_tag = record.id.hash_tag();
@@ -99,18 +104,26 @@ impl RedisStore {
             self.remove_token_entries(record.id, objects, call.now_ms).await;
             return Ok(Err(Rejection::ObjectFull));
         }
-        let args = Args { user: record.user(), new: self.new_token_args(token) };
+        let once = call.once.map(|name| OnceArgs::of(name, Some(record.id)));
+        let args = Args { user: record.user(), new: self.new_token_args(token), once };
         let fields = codec::fields_of(token);
         let issue = async |script| {
             let at = (self.keys.token(record.id), hash_tag);
             let script_call = ScriptCall::new(script, at, call, &args).with_bytes(field_args(&fields));
             self.run_script::<Vec<Value>>(script_call).await
         };
-        let mut answer = issue(&self.scripts.issue_token).await?;
-        if answer == [Value::Int(3)] {
-            answer = issue(&self.scripts.issue_token_at_limit).await?;
-        }
+        let answer = match call.once {
+            Some(_) => issue(&self.scripts.issue_token_once).await?,
+            None => match issue(&self.scripts.issue_token).await? {
+                answer if answer == [Value::Int(3)] => issue(&self.scripts.issue_token_at_limit).await?,
+                answer => answer,
+            },
+        };
         match answer.as_slice() {
+            [Value::Int(9)] => {
+                self.remove_token_entries(record.id, objects, call.now_ms).await;
+                Ok(Err(self.done_before(hash_tag, call.once).await?))
+            }
             [Value::Int(status @ (0 | 2))] => {
                 self.remove_token_entries(record.id, objects, call.now_ms).await;
                 Ok(Err(if *status == 0 { Rejection::TooManyTokens } else { Rejection::UserLocked }))
@@ -203,16 +216,24 @@ impl RedisStore {
             confirm: change.confirm,
             rotate: change.rotate.map(RotateArgs::from),
             reason: change.revoke.map(|reason| reason.name()),
+            once: call.once.map(|name| OnceArgs::of(name, Some(id))),
         };
         let new_hash = change.rotate.as_ref().map(|rotation| rotation.hash.as_bytes().as_slice());
         let at = (self.keys.token(id), id.hash_tag());
         let priority = if change.revoke.is_some() { Priority::Urgent } else { Priority::Normal };
-        let script_call = ScriptCall::new(&self.scripts.change_token, at, call, &args);
+        let script = match call.once {
+            Some(_) => &self.scripts.change_token_once,
+            None => &self.scripts.change_token,
+        };
+        let script_call = ScriptCall::new(script, at, call, &args);
         let answer: Result<Vec<Value>, _> =
             self.run_script(script_call.with_bytes(new_hash).with_priority(priority)).await;
         // Also after an error: the change may have been made.
         self.node_cache.invalidate([&id]);
         let answer = answer?;
+        if answer == [Value::Int(9)] {
+            return Ok(ChangeStep::Done(Err(self.done_before(id.hash_tag(), call.once).await?)));
+        }
         let [status, fields, last_access] = answer.as_slice() else {
             return Ok(ChangeStep::Done(Err(Rejection::NotFound)));
         };

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::foreign::{ForeignDigest, UuidDigest};
 use crate::model::device_key::DeviceId;
+use crate::model::idempotency::RequestName;
 use crate::model::token::RelatedObject;
 use crate::token_string::{HashTag, TokenId};
 
@@ -140,6 +141,16 @@ impl Keys {
         self.key('g', digest.hash_tag(), &digest.name())
     }
 
+    /// The body of a request that is done once, and its answer if that is kept.
+    pub fn request(&self, name: RequestName) -> String {
+        self.key('i', name.hash_tag(), &name.text())
+    }
+
+    /// What a request has made that is done once. In the slot of the user.
+    pub fn done_request(&self, hash_tag: HashTag, name: RequestName) -> String {
+        self.key('j', hash_tag, &name.text())
+    }
+
     /// The token key that all nodes share.
     pub fn token_key(&self) -> String {
         format!("{}m:check-key", self.prefix)
@@ -172,7 +183,7 @@ impl Keys {
 
     /// A key of each kind that never exists, for checking permissions on such keys.
     pub fn of_each_kind(&self) -> Vec<String> {
-        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r', 'f', 'g', 'l']
+        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r', 'f', 'g', 'l', 'i', 'j']
             .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
@@ -238,6 +249,9 @@ mod tests {
         let digest = ForeignDigest::of(scheme, &scheme.digest(b"9944b091", None).unwrap());
         assert_eq!(keys.alias(&digest), "dw:f:{97ec}:U2OSuTa6qPQZ0QIXa7Qr5A");
         assert_eq!(keys.imported_devices(&UuidDigest::of("phone")), "dw:g:{3442}:zcPwy34EKYmaWK3PuQKajQ");
+        let request = RequestName::of("admin", "POST", "/v1/tokens", b"key");
+        assert_eq!(keys.request(request), "dw:i:{9b03}:E3jy4vD2tLImLcKTVMepZQ");
+        assert_eq!(keys.done_request(id.hash_tag(), request), "dw:j:{8c4d}:E3jy4vD2tLImLcKTVMepZQ");
         assert_eq!(keys.token_key(), "dw:m:check-key");
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.cutoffs(), "dw:m:{01c1}:cutoffs");

@@ -5,7 +5,8 @@
 //!
 //! `dw:` stands for the setting `key-prefix`. `{s}` is the hash tag of a user: 2 bytes of BLAKE3 over the user id, as four
 //! hex digits. It is in every key of the user, so they are all in one slot, and its two bytes begin every token of the user.
-//! `{o}` is the hash tag of a related object, made from its name, and `{a}` that of an alias, made likewise. A `<locator>` is 14 characters of base64url.
+//! `{o}` is the hash tag of a related object, made from its name, and `{a}` and `{n}` those of an alias and of a
+//! request, made likewise. A `<locator>` is 14 characters of base64url.
 //!
 //! | key | type | content | TTL |
 //! |---|---|---|---|
@@ -21,6 +22,8 @@
 //! | `dw:r:{o}:<object>` | sorted set | reverse index: the ids of an object's tokens; `<object>` is a hash of type and id | that of the longest-lived entry |
 //! | `dw:f:{a}:<alias>` | string | the id of an imported token, by the digest of its foreign string ([`foreign`](crate::foreign)); written after the record | until the token's latest end |
 //! | `dw:g:{a}:<uuid>` | sorted set | reverse index: the ids of the device keys that were imported with a uuid, by its digest, written after the keys; an entry without a key keeps a removed key from being imported again | that of the longest-lived entry |
+//! | `dw:i:{n}:<request>` | string | a request with `Idempotency-Key`, by the hash of its name: the hash of its body (16 bytes), and the answer of an import ([`idempotency`](crate::model::idempotency)) | 10 min |
+//! | `dw:j:{s}:<request>` | string | the id of the token that the request has made, or nothing for a device key; in the user's slot, so it is written with the change | 10 min |
 //! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
 //! | `dw:m:schema` | string | the schema version | none |
 //! | `dw:m:{01c1}:cutoffs` | hash | the cut-offs: name to time, time of setting and progress ([`codec::cutoff`]); in one slot, so all of them are read and set in one step | none |
@@ -63,12 +66,12 @@
 //! | field `q` of a token | a minute later with the next change of the token's related objects, or when the token is revoked |
 //! | field `t` of a token | when the takeover ends, or the next one starts |
 //!
-//! An erasure of the user removes all keys of the user except the marker of a lock, and the entries of these in other slots.
+//! An erasure of the user removes all keys of the user except the marker of a lock and `dw:j`, and the entries of these in other slots.
 //!
 //! # Fields of a token
 //!
-//! Names are one letter and numbers are packed, because each byte exists once per session. Validation reads the first eleven,
-//! which come first because Redis searches a small hash from its start.
+//! Names are one letter and numbers are packed, because each byte exists once per session. Validation reads the first
+//! eleven, which come first because Redis searches a small hash from its start.
 //!
 //! | field | content | form |
 //! |---|---|---|

@@ -31,6 +31,8 @@ const TERMS: &str = lua!("shared/terms");
 const SECRETS: &str = lua!("shared/secrets");
 const REVERSE_INDEX: &str = lua!("shared/reverse_index");
 const RELATED: &str = lua!("shared/related_objects");
+/// Makes a script run once for each request; its script includes it last.
+const ONCE: &str = lua!("shared/once");
 const CUTOFFS: &str = lua!("shared/cutoffs");
 /// Precedes the script that issues a token to a user below the limits.
 const ISSUING: &str = concat!(
@@ -65,13 +67,15 @@ pub(crate) struct Context<'a> {
     pub(crate) event_ttl_ms: u64,
 }
 
-/// All scripts, named like their Lua files.
+/// All scripts, named like their Lua files. `_once` are variants for requests with `Idempotency-Key`.
 pub(crate) struct Scripts {
     pub(crate) read_token: Script,
     pub(crate) issue_token: Script,
     pub(crate) issue_token_at_limit: Script,
+    pub(crate) issue_token_once: Script,
     pub(crate) import_token: Script,
     pub(crate) change_token: Script,
+    pub(crate) change_token_once: Script,
     pub(crate) touch_tokens: Script,
     pub(crate) revoke_user_tokens: Script,
     pub(crate) revoke_reused_token: Script,
@@ -85,6 +89,7 @@ pub(crate) struct Scripts {
     pub(crate) start_takeover: Script,
     pub(crate) end_takeover: Script,
     pub(crate) make_device: Script,
+    pub(crate) make_device_once: Script,
     pub(crate) change_device: Script,
     pub(crate) rotate_device: Script,
     pub(crate) remove_device: Script,
@@ -111,8 +116,10 @@ impl Scripts {
             read_token: script(NO_WRITES, &[lua!("read_token")]),
             issue_token: script(DENY_OOM, &[ISSUING, lua!("issue_token")]),
             issue_token_at_limit: script(DENY_OOM, &[USER, MAKING_ROOM, lua!("issue_token_at_limit")]),
+            issue_token_once: script(DENY_OOM, &[USER, MAKING_ROOM, ONCE, lua!("issue_token_at_limit")]),
             import_token: script(DENY_OOM, &[USER, MAKING_ROOM, lua!("import_token")]),
             change_token: script(ALLOW_OOM, &[USER, TERMS, SECRETS, lua!("change_token")]),
+            change_token_once: script(DENY_OOM, &[USER, TERMS, SECRETS, ONCE, lua!("change_token")]),
             touch_tokens: script(ALLOW_OOM, &[USER, TERMS, lua!("touch_tokens")]),
             revoke_user_tokens: script(ALLOW_OOM, &[USER, lua!("revoke_user_tokens")]),
             revoke_reused_token: script(ALLOW_OOM, &[USER, SECRETS, lua!("revoke_reused_token")]),
@@ -126,6 +133,7 @@ impl Scripts {
             start_takeover: script(DENY_OOM, &[USER, TAKEOVER_HISTORY, lua!("start_takeover")]),
             end_takeover: script(ALLOW_OOM, &[USER, lua!("end_takeover")]),
             make_device: script(DENY_OOM, &[USER, DEVICES, lua!("make_device")]),
+            make_device_once: script(DENY_OOM, &[USER, DEVICES, ONCE, lua!("make_device")]),
             change_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("change_device")]),
             rotate_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("rotate_device")]),
             remove_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("remove_device")]),

@@ -12,7 +12,7 @@ pub(crate) struct UserKey {
 }
 
 impl UserKey {
-    /// Whether the hash tag is that of the name.
+    /// Whether the hash tag belongs to the name.
     pub(crate) fn is_in_place(&self) -> bool {
         HashTag::of_user(&self.user) == self.hash_tag
     }
@@ -33,6 +33,8 @@ pub(crate) enum KeyName {
     Object(HashTag, String),
     /// The imported device keys of a uuid, by its digest.
     ImportedDevices(UserKey),
+    /// A request with `Idempotency-Key`: it expires in minutes.
+    Request,
     /// An alias by its name, and the hash tag in the key.
     Alias(UserKey),
     /// The shared token key, the schema version, or the cut-offs: they have no TTL.
@@ -74,6 +76,7 @@ impl KeyName {
             "g" => of_user().map(Self::ImportedDevices),
             "l" => of_user().map(Self::Lock),
             "f" => of_user().map(Self::Alias),
+            "i" | "j" => of_user().map(|_| Self::Request),
             "r" => of_user().map(|key| Self::Object(hash_tag, key.user)),
             _ => None,
         }
@@ -89,6 +92,7 @@ pub(crate) fn object_name(hash_tag: HashTag, name: &str) -> Option<ObjectName> {
 mod tests {
     use super::*;
     use crate::foreign::{ForeignDigest, Scheme};
+    use crate::model::idempotency::RequestName;
     use crate::model::token::RelatedObject;
 
     #[test]
@@ -107,6 +111,9 @@ mod tests {
         assert_eq!(read(&keys.events("a}b{c")), KeyName::Events(alice.clone()));
         assert_eq!(read(&keys.devices("a}b{c")), KeyName::Devices(alice.clone()));
         assert_eq!(read(&keys.lock("a}b{c")), KeyName::Lock(alice));
+        let request = RequestName::of("admin", "POST", "/v1/tokens", b"key");
+        assert_eq!(read(&keys.request(request)), KeyName::Request);
+        assert_eq!(read(&keys.done_request(id.hash_tag(), request)), KeyName::Request);
         let digest = ForeignDigest::of(Scheme::Drf, &Scheme::Drf.digest(b"key", None).unwrap());
         let alias = UserKey { hash_tag: digest.alias_hash_tag(), user: digest.alias_name().to_string() };
         assert!(alias.is_in_place());

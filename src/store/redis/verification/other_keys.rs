@@ -8,6 +8,7 @@ use super::link::MasterLink;
 use super::report::shown;
 use super::verifier::Verifier;
 use crate::model::field_rules::MAX_AGE_SECONDS;
+use crate::model::idempotency::REMEMBERED_MS;
 use crate::store::error::StoreError;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::schema::codec::{alias, event};
@@ -152,6 +153,28 @@ impl Verifier<'_> {
                 }
             }
             _ => return Err(unexpected("aliases")),
+        }
+        Ok(())
+    }
+
+    /// Checks that requests with `Idempotency-Key` expire. Nothing depends on their values for longer.
+    pub(crate) async fn check_requests(
+        &mut self,
+        link: &MasterLink,
+        keys: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
+        for some in keys.chunks(KEYS_PER_READ) {
+            let mut reads = pipe();
+            for key in some {
+                reads.cmd("PTTL").arg(key);
+            }
+            let answers = link.read(&reads).await?;
+            for (key, _) in some.iter().zip(answers).filter(|(_, ttl)| *ttl == Some(Value::Int(NO_TTL))) {
+                if self.options.repairs {
+                    link.query::<()>(cmd("PEXPIRE").arg(key).arg(REMEMBERED_MS).arg("NX")).await?;
+                }
+                self.add(Kind::MissingTtl, self.options.repairs, &String::from_utf8_lossy(key));
+            }
         }
         Ok(())
     }

@@ -1,0 +1,43 @@
+//! Requests with `Idempotency-Key` in the store.
+
+use super::store::Store;
+use crate::model::idempotency::IdempotentRequest;
+use crate::store::error::StoreError;
+use crate::store::rejection::Outcome;
+
+impl Store {
+    /// Binds the name of a request to its body, for [`REMEMBERED_MS`](crate::model::idempotency::REMEMBERED_MS). Returns the
+    /// answer that was kept for a repeat; `OtherBody` if an earlier request of this name had another body.
+    ///
+    /// # Errors
+    /// `Unavailable`, also if the store is full.
+    pub async fn claim_request(
+        &self,
+        request: &IdempotentRequest,
+        now_ms: u64,
+    ) -> Result<Outcome<Option<Vec<u8>>>, StoreError> {
+        match self {
+            Self::Memory(store) => store.claim_request(request, now_ms),
+            Self::Redis(store) => store.claim_request(request).await,
+        }
+    }
+
+    /// Keeps the answer of a request for its repeats.
+    ///
+    /// # Errors
+    /// `Unavailable`, also if the store is full.
+    pub async fn keep_answer(
+        &self,
+        request: &IdempotentRequest,
+        answer: &[u8],
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(store) => {
+                store.keep_answer(request, answer, now_ms);
+                Ok(())
+            }
+            Self::Redis(store) => store.keep_answer(request, answer).await,
+        }
+    }
+}
