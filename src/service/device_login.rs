@@ -119,7 +119,14 @@ impl Service {
         let mut token = self.token_of(new, minted.id, minted.hash, call.now_ms);
         let record = Arc::make_mut(&mut token.record);
         record.texts = record.texts.with_device(&login.uuid);
-        let (token, evicted) = self.store.device_login(&login, &token, call).await??;
+        let mut outcome = self.store.device_login(&login, &token, call).await?;
+        if matches!(outcome, Err(Rejection::TooManyTokens))
+            && let Some(user) = self.store.device_owner(login.id).await?
+            && self.revoke_cut_off(&user).await?
+        {
+            outcome = self.store.device_login(&login, &token, call).await?;
+        }
+        let (token, evicted) = outcome?;
         Ok(Issued { token, token_string: minted.token_string, evicted })
     }
 

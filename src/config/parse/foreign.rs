@@ -193,7 +193,7 @@ mod tests {
             ("a:scheme=drf+length=64-32", "its length is not a length"),
             (
                 "a:scheme=drf+characters=text",
-                "its characters must be hex, alphanumeric, base64url or printable",
+                "its characters is none of hex, alphanumeric, base64url and printable",
             ),
             ("a:scheme=drf+prefix=a b", "its prefix is not"),
             ("a:scheme=drf+shape=x", "its shape is none of scheme, "),
