@@ -48,6 +48,7 @@ mod admin_plane {
 
 /// Clients of other languages, in clients/.
 mod clients {
+    mod node;
     mod python;
 }
 

@@ -98,6 +98,7 @@ mod validation_plane {
     mod access_log;
     mod auth;
     mod cookies;
+    mod cors;
     mod foreign;
     mod places;
     mod renewal;

@@ -19,8 +19,8 @@ for device in Device.objects.filter(user__is_active=True).order_by("pk").iterato
         "hash": device.login_token,
         "name": getattr(device, "name", None),
         "user_agent": device.user_agent,
-        "created_at": device.created_at.isoformat(),
-        "last_login": device.last_login.isoformat() if device.last_login else None,
+        "created_at": device.created_at.astimezone().isoformat(),
+        "last_login": device.last_login.astimezone().isoformat() if device.last_login else None,
         "is_active": device.is_active,
     }
     print(json.dumps({name: value for name, value in record.items() if value not in (None, "")}))

@@ -26,8 +26,8 @@ for token in Token.objects.filter(**valid).order_by("pk").iterator():
         "backend": token.backend,
         "allowed_cookie": token.allowed_cookie,
         "allowed_header": token.allowed_header,
-        "created_at": token.created_at.isoformat(),
-        "last_access": token.last_access.isoformat(),
+        "created_at": token.created_at.astimezone().isoformat(),
+        "last_access": token.last_access.astimezone().isoformat(),
         # The ages of both kinds are Doorward's settings default-token-age and max-token-age.
         "expiration": token.expiration,
         "related_objects": [

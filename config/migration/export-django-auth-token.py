@@ -28,8 +28,8 @@ for token in AuthorizationToken.objects.filter(**valid).order_by("pk").iterator(
         "backend": token.backend,
         "allowed_cookie": token.allowed_cookie,
         "allowed_header": token.allowed_header,
-        "created_at": token.created_at.isoformat(),
-        "last_access": token.changed_at.isoformat(),
+        "created_at": token.created_at.astimezone().isoformat(),
+        "last_access": token.changed_at.astimezone().isoformat(),
         "idle_seconds": age,
         "related_objects": [
             {"content_type": ".".join(related.object_ct.natural_key()), "object_id": str(related.object_id)}

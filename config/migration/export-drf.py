@@ -16,7 +16,8 @@ for token in Token.objects.filter(user__is_active=True).order_by("pk").iterator(
         "digest": hashlib.sha256(token.key.encode()).hexdigest(),
         # What the site calls its users in `POST /v1/tokens`, and the applications get as X-Auth-User.
         "user": str(token.user_id),
-        "created_at": token.created.isoformat(),
+        # With USE_TZ = False, times have no zone: they are those of TIME_ZONE, which Django makes the local one.
+        "created_at": token.created.astimezone().isoformat(),
         # A token of Django REST framework never expires. Here it ends after max-token-age without an access.
         "expiration": False,
     }))

@@ -18,14 +18,14 @@ for token in get_token_model().objects.filter(valid, user__is_active=True).order
         "digest": token.digest,
         # What the site calls its users in `POST /v1/tokens`, and the applications get as X-Auth-User.
         "user": str(token.user_id),
-        "created_at": token.created.isoformat(),
+        "created_at": token.created.astimezone().isoformat(),
     }
     if token.expiry is None:
         record["expiration"] = False
     elif knox_settings.AUTO_REFRESH:
         record["idle_seconds"] = int(knox_settings.TOKEN_TTL.total_seconds())
         if knox_settings.AUTO_REFRESH_MAX_TTL is not None:
-            record["expires_at"] = (token.created + knox_settings.AUTO_REFRESH_MAX_TTL).isoformat()
+            record["expires_at"] = (token.created + knox_settings.AUTO_REFRESH_MAX_TTL).astimezone().isoformat()
     else:
-        record["expires_at"] = token.expiry.isoformat()
+        record["expires_at"] = token.expiry.astimezone().isoformat()
     print(json.dumps(record))

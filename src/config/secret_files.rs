@@ -1,4 +1,4 @@
-//! The secrets that tables name by their files: those of foreign forms and of further cookies.
+//! The secrets that tables name by their files: the secrets of foreign forms and of further cookies.
 
 use std::path::{Path, PathBuf};
 

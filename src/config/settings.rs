@@ -275,7 +275,8 @@ impl Default for Config {
     }
 }
 
-/// Parses the text of one setting. The message quotes the text only if the setting is public.
+/// Parses the text of one setting. The message quotes the text only if the setting is public and has no tables: beside the
+/// path of a secret file, people write the secret itself.
 fn parse<T: Default>(
     setting: &Setting,
     parser: impl Fn(&str) -> Parsed<T>,
@@ -284,7 +285,11 @@ fn parse<T: Default>(
 ) -> T {
     let text = texts.text(setting);
     parser(text).unwrap_or_else(|problem| {
-        let shown = if setting.exposure == Exposure::Public { quoted(text) } else { "the value".into() };
+        let shown = if setting.exposure == Exposure::Public && !setting.may_be_tables {
+            quoted(text)
+        } else {
+            "the value".into()
+        };
         mistakes.push(Mistake::new(setting.name, texts.origin(setting.name), format!("{shown} {problem}")));
         T::default()
     })

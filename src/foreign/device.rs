@@ -1,8 +1,9 @@
 //! Device keys of django-auth-token: their login tokens, and how an imported device key is found.
 //!
-//! The former system looks a device up by its uuid alone, tries the login token on each user's device of this uuid, and keeps
-//! a PBKDF2 hash of it. So an imported device key is found by the digest of its uuid, which several users may share. After
-//! its first login the key keeps a fast hash of the login token, which is as safe: the login token is as random as a key.
+//! The former system looks a device up by its uuid alone, tries the login token on each user's device of this uuid, and
+//! keeps a PBKDF2 hash of it. So an imported device key is found by the digest of its uuid, which several users may share.
+//! After its first login the key keeps a fast hash of the login token, which is as safe: the login token is as random as a
+//! key.
 
 use std::fmt;
 

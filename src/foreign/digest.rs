@@ -1,4 +1,4 @@
-//! What follows from the source digest of a foreign token: its id, the hash of its secret, its alias.
+//! The values derived from the source digest of a foreign token: its id, the hash of its secret, its alias.
 
 use std::fmt;
 

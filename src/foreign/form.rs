@@ -10,7 +10,7 @@ use crate::values::{HeaderScheme, SecretString};
 pub const MAX_SECRETS: usize = 8;
 /// The most characters of a token string after its prefix.
 pub const MAX_CHARS: usize = 512;
-/// The fewest characters that are long enough for a string that nobody can guess.
+/// The fewest characters of a string that cannot be guessed.
 pub const MIN_CHARS: usize = 16;
 
 /// A form of foreign token strings, from the setting `foreign`.
@@ -24,7 +24,7 @@ pub struct ForeignForm {
     pub header_schemes: Vec<HeaderScheme>,
     /// The names of the cookies where they may stand.
     pub cookies: Vec<String>,
-    /// What they look like; for `sanctum`, the part after `|`, and for `express-session`, the session id.
+    /// The shape of the strings; for `sanctum`, the part after `|`, and for `express-session`, the session id.
     pub shape: Shape,
     /// The file with the secrets.
     pub secret_file: Option<PathBuf>,
@@ -40,7 +40,7 @@ impl Scheme {
         matches!(self, Self::DjangoAuthToken | Self::ExpressSession)
     }
 
-    /// What the scheme's strings look like, unless the form says otherwise.
+    /// The shape of the scheme's strings, unless the form has another.
     pub fn default_shape(self) -> Shape {
         match self {
             Self::DjangoAuthToken => Shape::new(40..=40, Characters::Alphanumeric),

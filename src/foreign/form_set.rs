@@ -41,13 +41,13 @@ impl FormSet {
         Self { forms: form.unwrap_or_default(), list: None }
     }
 
-    /// The same places in a list.
+    /// Returns these places as places of a list.
     pub const fn in_list(self, list: FormList) -> Self {
         Self { list: Some(list), ..self }
     }
 
     /// Returns the set for a look at this list. If a reload has replaced the list since the set was made, its places may be
-    /// those of other forms, so the string may have any form.
+    /// other forms' places, so the string may have any form.
     pub fn for_list(self, list: FormList) -> Self {
         if self.list.is_none_or(|made_for| made_for == list) { self } else { Self::ALL }
     }

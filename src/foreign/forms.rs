@@ -1,9 +1,8 @@
 //! Recognises foreign token strings by the configured forms.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ring::hmac;
 
+use super::cookie_signature::signed_value;
 use super::digest::ForeignDigest;
 use super::form::ForeignForm;
 use super::form_set::{FormList, FormSet};
@@ -12,8 +11,6 @@ use crate::token_string::TokenKind;
 
 /// The most characters of the number before `|` in a string of Sanctum; it may also be a UUID.
 const MAX_SANCTUM_ID_CHARS: usize = 36;
-/// Bytes of the signature of express-session.
-const SIGNATURE_BYTES: usize = 32;
 
 /// The configured forms, ready to recognise strings.
 #[derive(Debug, Default)]
@@ -34,7 +31,7 @@ struct FormKeys {
 }
 
 impl ForeignForms {
-    /// Prepares these forms. Their places in the list are those of a [`FormSet`].
+    /// Prepares these forms. A [`FormSet`] refers to their places in this list.
     pub fn new(configured: Vec<ForeignForm>) -> Self {
         let list = FormList::of(&configured);
         Self { keys: configured.iter().map(FormKeys::of).collect(), configured, list }
@@ -105,23 +102,11 @@ impl ForeignForm {
     fn token_in<'a>(&self, string: &'a [u8], signature_keys: &[hmac::Key]) -> Option<&'a [u8]> {
         let token = match self.scheme {
             Scheme::Sanctum => after_sanctum_id(string)?,
-            Scheme::ExpressSession => signed_session_id(string, signature_keys)?,
+            Scheme::ExpressSession => signed_value(string, signature_keys)?,
             _ => string,
         };
         self.shape.fits(token).then_some(token)
     }
-}
-
-/// Returns the session id in `s:ID.SIGNATURE`. The signature is base64 without padding (package cookie-signature).
-fn signed_session_id<'a>(string: &'a [u8], keys: &[hmac::Key]) -> Option<&'a [u8]> {
-    let signed = string.strip_prefix(b"s:")?;
-    let dot = signed.iter().rposition(|byte| *byte == b'.')?;
-    let (id, signature) = (signed.get(..dot)?, signed.get(dot + 1..)?);
-    let mut bytes = [0; SIGNATURE_BYTES + 1];
-    let length = STANDARD_NO_PAD.decode_slice(signature, &mut bytes).ok()?;
-    let signature = bytes.get(..length).filter(|_| length == SIGNATURE_BYTES)?;
-    // In constant time.
-    keys.iter().any(|key| hmac::verify(key, id, signature).is_ok()).then_some(id)
 }
 
 /// Returns what Sanctum hashes: the part after the first `|`, or a string without one as a whole
@@ -198,7 +183,7 @@ mod tests {
         assert_eq!((count(999), count(1000)), (1, 0));
     }
 
-    /// The digest is that of Python's hmac with the key s3cret (`scheme.rs`).
+    /// Python's hmac made the digest, with the key s3cret (`scheme.rs`).
     #[test]
     fn each_secret_of_django_yields_a_digest() {
         let forms = [form(Scheme::DjangoAuthToken, &["new", "s3cret"])];

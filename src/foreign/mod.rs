@@ -7,6 +7,7 @@
 //! An alias is an immutable fact: this digest has this token id, for as long as the token can live. Whether the token is
 //! valid is for its record to say, as for every other token.
 
+pub mod cookie_signature;
 pub mod device;
 pub mod digest;
 pub mod exported;

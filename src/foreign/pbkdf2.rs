@@ -10,7 +10,8 @@ use ring::pbkdf2;
 
 /// The name of the algorithm in a hash (django.contrib.auth.hashers, `PBKDF2PasswordHasher`).
 const ALGORITHM: &str = "pbkdf2_sha256";
-/// The most iterations of a hash: eight times those of Django 6.0. A verification takes a core for about three seconds.
+/// The most iterations of a hash: eight times as many as Django 6.0 uses. A verification takes a core for about three
+/// seconds.
 pub const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
 /// The longest hash: the column of Django's hashes has as many characters.
 pub const MAX_PBKDF2_HASH_CHARS: usize = 128;
@@ -30,7 +31,7 @@ impl Pbkdf2Hash {
     /// Parses a hash.
     ///
     /// # Errors
-    /// What is wrong with the text, without the text.
+    /// The mistake in the text, without the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         parts(text).map(|_| Self(text.to_owned()))
     }

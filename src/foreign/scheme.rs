@@ -28,7 +28,7 @@ pub enum Scheme {
     Sha256,
 }
 
-/// What a system stores of a token string, in bytes: a SHA-256, an HMAC-SHA256 or a SHA-512. For a system that stores the
+/// The bytes that a system stores of a token string: a SHA-256, an HMAC-SHA256 or a SHA-512. For a system that stores the
 /// string itself, the SHA-256 of it. No secret as such, but an attacker with the key may test guesses against it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SourceDigest(ArrayVec<u8, MAX_DIGEST_BYTES>);
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(Scheme::named("DRF"), None);
     }
 
-    /// The values are those of Python's hashlib and hmac.
+    /// Python's hashlib and hmac made the values.
     #[test]
     fn source_digests_are_those_of_the_systems() {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

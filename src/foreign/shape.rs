@@ -34,7 +34,7 @@ impl Characters {
     }
 }
 
-/// What the strings of a form look like. A string of another shape is refused without a look at the store.
+/// The shape of a form's strings. A string of another shape is refused without a look at the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// The start of every string.

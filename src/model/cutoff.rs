@@ -1,4 +1,4 @@
-//! Cut-offs: "not issued before T", for all tokens, for those of a backend, or for those of an auth slug.
+//! Cut-offs: "not issued before T", for all tokens, or for the tokens of a backend or of an auth slug.
 //!
 //! A token that was created before a cut-off that covers it is refused, however many tokens there are: the rule is judged at
 //! each validation. A worker revokes these tokens for good later.
@@ -101,7 +101,7 @@ pub struct CutoffStep {
     pub is_last: bool,
 }
 
-/// What setting a cut-off did.
+/// The outcome of setting a cut-off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetCutoff {
     /// The cut-off as it is now.

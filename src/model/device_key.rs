@@ -10,14 +10,14 @@ use crate::token_string::{SecretHash, TokenId};
 /// The id of a device key: made like a token's id, with the hash tag of its owner.
 pub type DeviceId = TokenId;
 
-/// What proves the login token of a device key.
+/// The proof of a device key's login token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginSecret {
     /// The hash of the secret in its login token.
     Native(SecretHash),
     /// The fast hash of the login token of the former system, with which the key has logged in since its import.
     Foreign(SecretHash),
-    /// What the former system stored of the login token. The first login replaces it by the fast hash.
+    /// The hash that the former system stored. The first login replaces it by the fast hash.
     Imported(Pbkdf2Hash),
 }
 
@@ -33,7 +33,7 @@ impl LoginSecret {
 pub struct DeviceKey {
     /// The public part of its login token.
     pub id: DeviceId,
-    /// What proves its login token.
+    /// The proof of its login token.
     pub secret: LoginSecret,
     /// The user that it logs in.
     pub user: String,
@@ -95,7 +95,7 @@ pub struct DeviceLogin {
     pub id: DeviceId,
     /// The hash of the secret in the login token; of a login token of a former system its fast hash.
     pub secret_hash: SecretHash,
-    /// What a login by a login token of a former system has, too.
+    /// The further parts of a login by a login token of a former system.
     pub foreign: Option<ForeignLogin>,
     /// The uuid that the device names.
     pub uuid: String,

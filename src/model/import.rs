@@ -11,7 +11,7 @@ pub const MAX_IMPORT_BYTES: usize = 4 * 1024 * 1024;
 /// A token to import.
 #[derive(Clone, Debug)]
 pub struct NewImport {
-    /// The token; its id and the hash of its secret are those of the digest.
+    /// The token; its id and the hash of its secret follow from the digest.
     pub token: Token,
     /// The digest of the string that its holder has.
     pub digest: ForeignDigest,

@@ -11,8 +11,8 @@ use crate::store::StoreError;
 /// The pause between two looks. An event makes the worker look at once; a look makes good for a lost event.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Reads the cut-offs whenever one may have changed. It does not wait for the monitor, whose probe takes longer while a master
-/// is away.
+/// Reads the cut-offs whenever one may have changed. It does not wait for the monitor, whose probe takes longer while a
+/// master is away.
 pub(super) async fn follow_cutoffs(service: Arc<Service>) -> Infallible {
     let faults = RepeatedFault::default();
     loop {

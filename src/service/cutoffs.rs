@@ -16,8 +16,8 @@ use crate::token_string::TokenId;
 pub const MAX_BEFORE_AHEAD_MS: u64 = 5_000;
 
 impl Service {
-    /// Refuses every token that was created before `before_ms` and that the name covers. A cut-off that is there moves to the
-    /// later time.
+    /// Refuses every token that was created before `before_ms` and that the name covers. A cut-off that is there moves to
+    /// the later time.
     ///
     /// When this returns, this node refuses the tokens, and every other node that reaches the store does within two seconds.
     ///
@@ -95,8 +95,8 @@ impl Service {
         self.cutoffs.age_ms(self.clock.boottime_ms())
     }
 
-    /// Returns a token of the store as callers see it. A token that a cut-off refuses is shown as revoked when the cut-off was
-    /// set, although the worker may not have come to it. While takeovers are off, no token has one.
+    /// Returns a token of the store as callers see it. A token that a cut-off refuses is shown as revoked when the cut-off
+    /// was set, although the worker may not have come to it. While takeovers are off, no token has one.
     pub(super) fn shown(&self, mut token: Token) -> Token {
         if !self.policy.takeovers && token.record.takeover.is_some() {
             Arc::make_mut(&mut token.record).takeover = None;
@@ -112,8 +112,8 @@ impl Service {
         token
     }
 
-    /// Revokes those of a user's tokens for good that a cut-off refuses: they must not keep the user from logging in until the
-    /// worker comes to them. Returns whether there were any.
+    /// Revokes those of a user's tokens for good that a cut-off refuses: they must not keep the user from logging in until
+    /// the worker comes to them. Returns whether there were any.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -133,8 +133,8 @@ impl Service {
 
     /// Rejects a change of a token that a cut-off refuses. Reads the token only if there are cut-offs.
     ///
-    /// The answer cannot become wrong before the change: a token's time and backend never change, and its slug only by a call
-    /// that asks here first.
+    /// The answer cannot become wrong before the change: a token's time and backend never change, and its slug only by a
+    /// call that asks here first.
     ///
     /// # Errors
     /// `Revoked`, `Store`.

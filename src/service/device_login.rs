@@ -1,4 +1,4 @@
-//! Logins by device key: with a login token of Doorward, or with that of the system that the key was imported from.
+//! Logins by device key: with a login token of Doorward, or of the system that the key was imported from.
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ use crate::token_string::TokenKind;
 use crate::values::SecretString;
 
 impl Service {
-    /// Issues a token for the owner of a device key; the user of `new` is ignored. A forged login token is rejected before the
-    /// store is read.
+    /// Issues a token for the owner of a device key; the user of `new` is ignored. A forged login token is rejected before
+    /// the store is read.
     ///
     /// # Errors
-    /// `Invalid`, `LoginRefused`, `UserLocked`, `TooManyTokens`, `ObjectFull`, `Busy`; `Store`: it is unknown whether the token was
-    /// issued; nobody has its secret.
+    /// `Invalid`, `LoginRefused`, `UserLocked`, `TooManyTokens`, `ObjectFull`, `Busy`; `Store`: it is unknown whether the
+    /// token was issued; nobody has its secret.
     pub async fn device_login(
         &self,
         uuid: String,
@@ -119,7 +119,14 @@ impl Service {
         let mut token = self.token_of(new, minted.id, minted.hash, call.now_ms);
         let record = Arc::make_mut(&mut token.record);
         record.texts = record.texts.with_device(&login.uuid);
-        let (token, evicted) = self.store.device_login(&login, &token, call).await??;
+        let mut outcome = self.store.device_login(&login, &token, call).await?;
+        if matches!(outcome, Err(Rejection::TooManyTokens))
+            && let Some(user) = self.store.device_owner(login.id).await?
+            && self.revoke_cut_off(&user).await?
+        {
+            outcome = self.store.device_login(&login, &token, call).await?;
+        }
+        let (token, evicted) = outcome?;
         Ok(Issued { token, token_string: minted.token_string, evicted })
     }
 

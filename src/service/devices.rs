@@ -122,8 +122,8 @@ impl Service {
         Ok(changed.ok_or(Rejection::NotFound)?)
     }
 
-    /// Gives an active device key a new login token under the same uuid. The old one is refused from then on; the tokens that
-    /// the key logged in stay.
+    /// Gives an active device key a new login token under the same uuid. The old one is refused from then on; the tokens
+    /// that the key logged in stay.
     ///
     /// # Errors
     /// `Invalid`, `NotFound`, `DeviceInactive`; `Store`: the key may have a login token that nobody has; rotate again.

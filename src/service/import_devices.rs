@@ -25,7 +25,7 @@ pub struct DeviceImportRecord {
     pub user: String,
     /// A UUID in any of its forms, or another text of 1 to 32 characters.
     pub uuid: String,
-    /// What the former system stores of its login token.
+    /// The hash that the former system stores of its login token.
     pub hash: Pbkdf2Hash,
     /// Its name for people.
     pub name: Option<String>,
@@ -35,11 +35,11 @@ pub struct DeviceImportRecord {
     pub created_at_ms: Option<u64>,
     /// When it last logged in.
     pub last_login_ms: Option<u64>,
-    /// An inactive key logs nobody in.
+    /// An inactive key cannot log in.
     pub is_active: bool,
 }
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceImportResult {
     /// The device key was imported.
@@ -56,7 +56,7 @@ pub enum DeviceImportResult {
     Rejected {
         /// The field.
         field: &'static str,
-        /// What is wrong with it, without the value.
+        /// The mistake, without the value.
         detail: String,
     },
 }
@@ -76,7 +76,7 @@ impl Service {
     ) -> Result<Vec<DeviceImportResult>, StoreError> {
         let now_ms = self.clock.now_ms();
         let (mut imports, mut first_with) = (Vec::with_capacity(records.len()), HashMap::new());
-        // The place of each valid record among those to import. A second record of a key has that of the first.
+        // The place of each valid record among the records to import. A second record of a key has the place of the first.
         let mut place_of = |import: NewDeviceImport| {
             let place = *first_with.entry(import.device.id).or_insert(imports.len());
             if place == imports.len() {

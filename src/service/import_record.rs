@@ -15,10 +15,10 @@ use crate::values::SecretString;
 /// How far a time of an export may be ahead of this node: the clocks of two machines differ. It counts as now.
 const CLOCK_TOLERANCE_MS: u64 = 5000;
 
-/// What an export has of a token string.
+/// A token string as an export has it.
 #[derive(Clone, Debug)]
 pub enum ExportedString {
-    /// What the former system stores of it.
+    /// The digest that the former system stores.
     Digest(SourceDigest),
     /// The string itself, or the part that the former system knows as its token.
     Plain(SecretString),
@@ -45,7 +45,7 @@ pub struct ImportRecord {
 
 impl Service {
     /// Makes the token of a record. The import counts as an access, so that nobody is logged out by the move, but the times
-    /// that are shown are those of the export.
+    /// that are shown come from the export.
     ///
     /// # Errors
     /// `Invalid`.

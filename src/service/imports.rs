@@ -11,7 +11,7 @@ use crate::model::import::{ImportOutcome, NewImport};
 use crate::store::{Rejection, StoreError};
 use crate::token_string::TokenId;
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportResult {
     /// Its token was imported.
@@ -22,7 +22,7 @@ pub enum ImportResult {
     Rejected {
         /// The field.
         field: &'static str,
-        /// What is wrong with it, without the value.
+        /// The mistake, without the value.
         detail: String,
     },
 }
@@ -70,7 +70,7 @@ impl Service {
                 return of_outcome(ImportOutcome::OtherUser, id);
             }
             match outcomes[place] {
-                // The same token a second time.
+                // The token was imported by an earlier record.
                 ImportOutcome::Imported if !is_first => ImportResult::Exists(id),
                 outcome => of_outcome(outcome, id),
             }

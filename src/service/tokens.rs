@@ -27,8 +27,8 @@ impl Service {
     /// Issues a token.
     ///
     /// # Errors
-    /// `Invalid`, `UserLocked`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody has its
-    /// secret.
+    /// `Invalid`, `UserLocked`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody
+    /// has its secret.
     pub async fn issue(&self, new: NewToken, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         self.issue_once(new, None, actor).await
     }
@@ -75,7 +75,8 @@ impl Service {
     /// Changes a token. Revoking a revoked token is no error.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Revoked`, `LifetimeOver`, `ImportedEnd`, `ObjectFull`, `UserLocked`, `Pending`, `RotatedTooOften`, `Store`.
+    /// `Invalid`, `NotFound`, `Revoked`, `LifetimeOver`, `ImportedEnd`, `ObjectFull`, `UserLocked`, `Pending`,
+    /// `RotatedTooOften`, `Store`.
     pub async fn change(
         &self,
         id: TokenId,
@@ -114,8 +115,8 @@ impl Service {
     /// Gives a token a new secret; the old one works for the rotation grace.
     ///
     /// # Errors
-    /// `NotFound`, `Revoked`, `UserLocked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace, and only
-    /// the new one, which nobody has, after it.
+    /// `NotFound`, `Revoked`, `UserLocked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace,
+    /// and only the new one, which nobody has, after it.
     pub async fn rotate(&self, id: TokenId, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         self.rotate_once(id, None, actor).await
     }

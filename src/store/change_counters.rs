@@ -1,4 +1,5 @@
-//! Counts the changes that this node's store has acknowledged. Every node counts its own, so the sum over the nodes is exact.
+//! Counts the changes that this node's store has acknowledged. Every node counts its own, so the sum over the nodes is
+//! exact.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -10,7 +10,7 @@ use super::redis::redis_store as redis;
 use crate::foreign::ForeignDigest;
 use crate::model::token::{Token, TokenRecord};
 use crate::store::cache::near_cache::Looked;
-use crate::token_string::TokenId;
+use crate::token_string::{SecretHash, TokenId};
 
 /// Reads token records on the hot path.
 pub enum RecordReader {
@@ -119,6 +119,14 @@ impl RecordReader {
         }
     }
 
+    /// Notes that the token of the alias with this secret is not there: the alias may have expired and been written again.
+    pub fn forget_alias(&self, secret_hash: &SecretHash) {
+        match self {
+            Self::Memory(_) => {}
+            Self::Redis(reader) => reader.forget_alias(secret_hash),
+        }
+    }
+
     /// Reads the aliases of the digests of one string, which this client sent. Returns the place of the first digest that
     /// has an alias, and its token.
     ///
@@ -139,8 +147,8 @@ impl RecordReader {
         }
     }
 
-    /// Returns the cached record of this id while the store cannot be asked and the `stale-grace` lasts. It may admit a token
-    /// and never refuse one: the record may have changed in the store.
+    /// Returns the cached record of this id while the store cannot be asked and the `stale-grace` lasts. It may admit a
+    /// token and never refuse one: the record may have changed in the store.
     pub fn stale_record(&self, id: TokenId) -> Option<Arc<TokenRecord>> {
         match self {
             Self::Memory(_) => None,

@@ -43,8 +43,8 @@ pub enum Rejection {
     /// The device key is inactive. Activate it first.
     #[error("the device key is inactive")]
     DeviceInactive,
-    /// A login by device key: there is no such key, it is inactive, or the login token is not its own. The error does not say
-    /// which. Log in by other means.
+    /// A login by device key: there is no such key, it is inactive, or the login token is not its own. The error does not
+    /// say which. Log in by other means.
     #[error("no active device key has this uuid and this login token")]
     LoginRefused,
     /// The user to take over is the token's owner. No takeover is needed.

@@ -11,7 +11,8 @@ use super::secret_hash::SecretHash;
 use super::token_keys::TokenKeys;
 use super::verified_mark::VerifiedMark;
 
-/// A token string with a valid MAC, which Doorward has issued, or a foreign one with an alias. Only the store knows whether its token is still valid.
+/// A token string with a valid MAC, which Doorward has issued, or a foreign one with an alias. Only the store knows whether
+/// its token is still valid.
 #[derive(Clone, Copy, Debug)]
 pub struct VerifiedToken {
     /// The id that the string names.

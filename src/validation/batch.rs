@@ -27,7 +27,7 @@ struct Later {
     verified: VerifiedToken,
 }
 
-/// What the first pass left to be read.
+/// The strings that the first pass left to be read.
 #[derive(Default)]
 struct LeftOver {
     tokens: Vec<Later>,
@@ -220,9 +220,7 @@ impl Validator {
             return FirstPass::Unverified;
         };
         let Some(record) = known else { return FirstPass::Left(verified) };
-        let judge = |record: &Arc<TokenRecord>| self.verdict(record, &verified.secret_hash, None, now_ms);
-        let verdict = record.map_or(RecordVerdict::Refused, judge);
-        match (verdict, record) {
+        match (self.verdict(&verified, record, None, now_ms), record) {
             (RecordVerdict::Admitted, Some(record)) => {
                 let Some(details) = record.details.get() else { return FirstPass::Left(verified) };
                 if access == Access::Exempt && record.accesses.latest_ms() == 0 {
@@ -274,16 +272,14 @@ impl Validator {
         let mut results = Vec::with_capacity(later.len());
         for (token, later) in tokens.iter_mut().zip(later) {
             let record = token.as_ref().map(|token| &token.record);
-            let secret_hash = &later.verified.secret_hash;
-            let verdict = record.map(|record| self.verdict(record, secret_hash, None, now_ms));
-            match (verdict, record) {
-                (Some(RecordVerdict::Admitted), Some(record)) => {
+            match (self.verdict(&later.verified, record, None, now_ms), record) {
+                (RecordVerdict::Admitted, Some(record)) => {
                     results.push(ValidationResult::Valid);
                     // A copy without another owner is dropped after this call.
                     self.note_access(record, access, now_ms, Arc::strong_count(record) > 1);
                     continue;
                 }
-                (Some(RecordVerdict::Pending), _) => results.push(ValidationResult::Pending),
+                (RecordVerdict::Pending, _) => results.push(ValidationResult::Pending),
                 (_, record) => {
                     self.refuse(record)?;
                     results.push(ValidationResult::Refused);

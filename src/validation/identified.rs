@@ -1,9 +1,9 @@
-//! What a token string may turn out to be.
+//! The kinds of token strings.
 
 use crate::foreign::ForeignDigest;
 use crate::token_string::{UnverifiedToken, VerifiedToken};
 
-/// What a token string is.
+/// The kind of a token string.
 pub(crate) enum Identified {
     /// Native and well-formed; its MAC is not verified yet.
     Native(UnverifiedToken),

@@ -1,4 +1,5 @@
-//! What a token string is, before its record is looked at. The one place that tells native strings from foreign ones.
+//! Finds out the kind of a token string before its record is read. The one place that distinguishes native and foreign
+//! strings.
 
 use std::net::IpAddr;
 

@@ -11,7 +11,7 @@ use crate::model::token::{RecordVerdict, TokenRecord, Transport};
 use crate::service::core::no_token_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
-use crate::token_string::{SecretHash, TokenKeys, VerifiedToken};
+use crate::token_string::{TokenKeys, VerifiedToken};
 
 impl Validator {
     /// Judges a token string, which may have these foreign forms, as far as possible without waiting, counts the judgement
@@ -123,9 +123,7 @@ impl Validator {
         now_ms: u64,
     ) -> Result<Judgement<'a>, Missing> {
         let Asked { via, access, .. } = asked;
-        let judge = |record: &Arc<TokenRecord>| self.verdict(record, &verified.secret_hash, via, now_ms);
-        let verdict = record.map_or(RecordVerdict::Refused, judge);
-        match (verdict, record) {
+        match (self.verdict(verified, record, via, now_ms), record) {
             (RecordVerdict::Admitted, Some(record)) => {
                 if access == Access::Recorded {
                     self.service.record_access(record, now_ms, is_kept);
@@ -140,18 +138,24 @@ impl Validator {
         }
     }
 
-    /// Judges a secret by a record and by the cut-offs: the only place that judges tokens.
+    /// Judges a secret by the record of its token, if there is one, and by the cut-offs: the only place that judges tokens.
     #[inline]
     pub(crate) fn verdict(
         &self,
-        record: &TokenRecord,
-        secret_hash: &SecretHash,
+        verified: &VerifiedToken,
+        record: Option<&Arc<TokenRecord>>,
         via: Option<Transport>,
         now_ms: u64,
     ) -> RecordVerdict {
-        match self.service.cutoffs.refuse(record) {
-            true => RecordVerdict::Refused,
-            false => record.judge(secret_hash, via, now_ms),
+        match record {
+            Some(record) if !self.service.cutoffs.refuse(record) => {
+                record.judge(&verified.secret_hash, via, now_ms)
+            }
+            None if verified.is_foreign => {
+                self.reader.forget_alias(&verified.secret_hash);
+                RecordVerdict::Refused
+            }
+            _ => RecordVerdict::Refused,
         }
     }
 

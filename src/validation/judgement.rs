@@ -55,10 +55,10 @@ pub struct LookUp<'a> {
     pub(crate) sought: Sought,
 }
 
-/// What is to be read for a token string.
+/// The data to read for a token string.
 #[derive(Debug)]
 pub(crate) enum Sought {
-    /// What the record known here lacks.
+    /// The record, or the part of it that is not known here.
     Record(VerifiedToken, Missing),
     /// Whose token a foreign string is, and then the record.
     Alias(Box<[ForeignDigest]>),

@@ -103,7 +103,7 @@ impl Validator {
     pub(crate) fn stale(&self, verified: &VerifiedToken, via: Option<Transport>) -> Option<Arc<TokenRecord>> {
         let record = self.reader.stale_record(verified.id).map(|record| self.renewed(record))?;
         let now_ms = self.service.clock().now_ms();
-        let verdict = self.verdict(&record, &verified.secret_hash, via, now_ms);
+        let verdict = self.verdict(verified, Some(&record), via, now_ms);
         (verdict == RecordVerdict::Admitted).then_some(record)
     }
 
@@ -140,7 +140,8 @@ impl Validator {
     /// Returns the record to judge this secret by: the one that was read, or a fresh one if that one does not know the
     /// secret or has expired.
     ///
-    /// A rotated-out secret revokes its token, unless it is that of a foreign string. A secret that the store does not know is remembered as refused.
+    /// A rotated-out secret revokes its token, unless it is a foreign string's. A secret that the store does not know
+    /// is remembered as refused.
     pub(crate) async fn record_for(
         &self,
         verified: VerifiedToken,
@@ -149,9 +150,7 @@ impl Validator {
     ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         let VerifiedToken { id, secret_hash, is_foreign } = verified;
         let verdict = |record: &Option<Arc<TokenRecord>>| {
-            let now_ms = self.service.clock().now_ms();
-            let judge = |record: &Arc<TokenRecord>| self.verdict(record, &secret_hash, None, now_ms);
-            record.as_ref().map_or(RecordVerdict::Refused, judge)
+            self.verdict(&verified, record.as_ref(), None, self.service.clock().now_ms())
         };
         let is_fresh = read.is_fresh;
         let mut record = read.record.map(|record| self.renewed(record));

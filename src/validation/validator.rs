@@ -54,8 +54,8 @@ impl Validator {
         }
     }
 
-    /// Judges a token string, which may have these foreign forms, over this transport, reading the store if needed. Returns what `show` makes of the judgement.
-    /// `request` carried the string.
+    /// Judges a token string, which may have these foreign forms, over this transport, reading the store if needed. Returns
+    /// what `show` makes of the judgement. `request` carried the string.
     pub async fn judgement<R>(
         &self,
         token_string: &[u8],

@@ -1,6 +1,6 @@
 //! A scheme of the `Authorization` header.
 
-/// What stands before a token string in a header.
+/// The word before a token string in a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderScheme {
     /// A scheme such as `Bearer`, and a space (RFC 9110, section 11.4). Compared without regard to case.

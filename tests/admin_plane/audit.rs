@@ -1,4 +1,5 @@
-//! The audit log: each change has exactly one line, with the actor, the address, the action, the user or token and the outcome.
+//! The audit log: each change has exactly one line, with the actor, the address, the action, the user or token and the
+//! outcome.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;

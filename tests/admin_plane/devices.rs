@@ -330,7 +330,7 @@ fn a_device_key_gets_a_new_login_token() {
         assert_eq!(rotated, expected);
         let [old, new] = [&made, &rotated].map(|answer| text(&answer["login_token"]));
         assert!(new.starts_with("dwd_") && new.len() == 52 && new != old, "{new}");
-        // The public part is that of the device key, the secret is another.
+        // The public part names the device key; the secret is another.
         assert_eq!((&new[..20], new[20..] == old[20..]), (&old[..20], false));
         let body = login_body(UUID, &made["login_token"]);
         assert_eq!(pointers(&server.call("POST", "/v1/devices/login", Some(&body)), 401), [""; 0]);

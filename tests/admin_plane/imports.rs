@@ -195,7 +195,7 @@ fn a_wrong_record_is_rejected_alone() {
             [{"idle_seconds": 0}, ["idle_seconds"]],
             [{"set_cookie": true}, ["set_cookie"]],
             [{"related_objects": [{"content_type": "a"}]}, ["related_objects/0/object_id"]],
-            // The same digest for another user.
+            // A known digest for another user.
             [{"user": "bob"}, ["user"]],
         ]);
         let mut records = Vec::new();

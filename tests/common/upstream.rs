@@ -51,6 +51,17 @@ impl Reply {
         let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         Self { status, headers, body: body.into() }
     }
+
+    /// Answers with 200 and `{"method", "path", "headers": [[name, value], …], "body"}`.
+    pub fn echo(request: &Recorded) -> Self {
+        let echo = serde_json::json!({
+            "method": request.method,
+            "path": request.path,
+            "headers": request.headers,
+            "body": String::from_utf8_lossy(&request.body),
+        });
+        Self::new(200, &[("content-type", "application/json")], echo.to_string())
+    }
 }
 
 #[derive(Default)]
@@ -70,17 +81,9 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Answers everything with 200 and `{"method", "path", "headers": [[name, value], …], "body"}`.
+    /// Answers everything with [`Reply::echo`].
     pub fn start() -> Self {
-        Self::answering(|request| {
-            let echo = serde_json::json!({
-                "method": request.method,
-                "path": request.path,
-                "headers": request.headers,
-                "body": String::from_utf8_lossy(&request.body),
-            });
-            Reply::new(200, &[("content-type", "application/json")], echo.to_string())
-        })
+        Self::answering(Reply::echo)
     }
 
     /// Answers as `answer` says.

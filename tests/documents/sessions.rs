@@ -1,4 +1,5 @@
-//! The sessions in README.md, docs/api.md, docs/lifecycle.md and docs/cli.md, run unchanged against a server on the embedded store.
+//! The sessions in README.md, docs/api.md, docs/lifecycle.md and docs/cli.md, run unchanged against a server on the embedded
+//! store.
 //!
 //! Bash runs each fenced block with the info string `sh session`. A following block with the info string `http`, `json`
 //! or `text` is the expected output. Only times, tokens and ids may differ; later commands use the ones of this run.

@@ -27,6 +27,17 @@ fn issue_after(server: &Server, earlier: &Value, fields: &Value) -> Value {
     })
 }
 
+/// Returns a time after the creation of `earlier`, at which this user has no new token.
+fn time_after(server: &Server, earlier: &Value) -> String {
+    let mut others = 0;
+    wait_for("the next millisecond", || {
+        others += 1;
+        let token = server.issue(json!({"user": format!("other-{others}")}));
+        let time = text(&token["created_at"]);
+        (time > text(&earlier["created_at"])).then(|| time.to_owned())
+    })
+}
+
 #[test]
 fn a_cutoff_refuses_earlier_tokens_everywhere() {
     on_each_store(&[], |server| {
@@ -173,7 +184,8 @@ fn refused_tokens_keep_nobody_from_logging_in() {
     let settings = [("DOORWARD_MAX_TOKENS_PER_USER", "2"), ("DOORWARD_OVER_LIMIT", "refuse-new")];
     on_each_store(&settings, |server| {
         let first = server.issue(json!({}));
-        let second = issue_after(server, &first, &json!({"user": "alice"}));
+        time_after(server, &first);
+        let second = server.issue(json!({}));
         let refused = server.call("POST", "/v1/tokens", Some(&json!({"user": "alice", "ip": "203.0.113.7"})));
         assert_eq!(refused.status, 409, "{}", refused.text());
         assert_eq!(set(server, "all", text(&second["created_at"])).status, 201);
@@ -181,6 +193,22 @@ fn refused_tokens_keep_nobody_from_logging_in() {
         assert_eq!(identity(&server.auth(&third["token"]))[0], "alice");
         assert_eq!(server.token(&first["id"])["revoked_reason"], "cutoff");
         assert_eq!(identity(&server.auth(&second["token"]))[0], "alice");
+    });
+}
+
+#[test]
+fn refused_tokens_keep_no_device_from_logging_in() {
+    let settings = [("DOORWARD_MAX_TOKENS_PER_USER", "1"), ("DOORWARD_OVER_LIMIT", "refuse-new")];
+    on_each_store(&settings, |server| {
+        let device = server.call("POST", "/v1/users/alice/devices", Some(&json!({"uuid": "phone"}))).json();
+        let body = json!({"uuid": "phone", "login_token": device["login_token"], "ip": "203.0.113.7"});
+        let log_in = || server.call("POST", "/v1/devices/login", Some(&body));
+        let first = server.issue(json!({}));
+        assert_eq!(log_in().status, 409);
+        assert_eq!(set(server, "all", &time_after(server, &first)).status, 201);
+        let response = log_in();
+        assert_eq!(response.status, 201, "{}", response.text());
+        assert_eq!(server.token(&first["id"])["revoked_reason"], "cutoff");
     });
 }
 

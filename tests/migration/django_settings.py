@@ -8,7 +8,8 @@ IS_AUTH_TOKEN = PACKAGE.startswith("django-auth-token")
 
 SECRET_KEY = "the-secret-key-of-the-site-0123456789"
 ALLOWED_HOSTS = ["*"]
-USE_TZ = True
+# Old sites often have times without a zone.
+USE_TZ = PACKAGE != "django-auth-token-plain"
 ROOT_URLCONF = "django_site"
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 DATABASES = {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::common::server::{ADMIN_KEY, Server, binary, command};
 
-/// What became of the records of one pass.
+/// The outcomes of the records of one pass.
 #[derive(Debug, Default)]
 pub struct Imported {
     pub imported: usize,

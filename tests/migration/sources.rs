@@ -16,11 +16,11 @@ pub struct Source {
     pub secret: Option<&'static str>,
     /// The export has idle times.
     pub has_idle_times: bool,
-    /// A token string that nobody was given.
+    /// A token string that was never issued.
     pub forged: &'static str,
 }
 
-/// What runs the site and its export.
+/// The programs that run the site and its export.
 #[derive(Clone, Copy, Debug)]
 pub enum Program {
     /// A Django site in this environment of Python.

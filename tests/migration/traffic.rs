@@ -9,7 +9,7 @@ use super::proxy::{Stage, stage_of};
 use crate::common::http::{Client, Response};
 use crate::common::process::wait_within;
 
-/// What the names of users begin with that are logged in at Doorward.
+/// The prefix of the users who are logged in at Doorward.
 pub const NATIVE: &str = "native-";
 /// Concurrent clients.
 pub const CLIENTS: usize = 4;

@@ -3,7 +3,7 @@
 use super::site::{Site, Ways};
 use crate::common::proxies::caddy;
 
-const WAYS: Ways = Ways { unreachable_status: 502, ..Ways::USUAL };
+pub const WAYS: Ways = Ways { unreachable_status: 502, ..Ways::USUAL };
 
 #[test]
 fn caddy_2_6_passes_all_checks() {

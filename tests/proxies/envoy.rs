@@ -5,8 +5,7 @@ use crate::common::proxies::envoy;
 
 #[test]
 fn envoy_over_http_passes_all_checks() {
-    let ways = Ways { passes_retry_after: false, ..Ways::USUAL };
-    Site::start(ways, envoy::start_http).pass_all_checks();
+    Site::start(Ways::USUAL, envoy::start_http).pass_all_checks();
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod caddy;
 mod checks;
 mod envoy;
 mod haproxy;
+mod login;
 mod nginx;
 mod rolling_restart;
 mod site;

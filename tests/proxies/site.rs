@@ -8,7 +8,7 @@ use crate::common::proxies::proxy::{Between, Proxy};
 use crate::common::redis::RedisServer;
 use crate::common::relay::Relay;
 use crate::common::server::{IDENTITY, Server, bearer};
-use crate::common::upstream::{Recorded, Upstream};
+use crate::common::upstream::{Recorded, Reply, Upstream};
 
 /// Everything that a request passes through.
 pub struct Site {
@@ -55,6 +55,18 @@ pub struct Ways {
     pub passes_challenge: bool,
     /// Doorward sees the method, the origin and the trace.
     pub passes_origin: bool,
+    /// The proxy tells Doorward's 401 and 403 from others: from those of the application, and by `X-Auth-Reason`.
+    pub knows_refusals: bool,
+}
+
+/// A path that the application refuses with its own 401.
+pub const REFUSED_BY_APP: &str = "/refused-by-the-application";
+
+fn answer(request: &Recorded) -> Reply {
+    match request.path.as_str() {
+        REFUSED_BY_APP => Reply::new(401, &[("www-authenticate", "Basic")], ""),
+        _ => Reply::echo(request),
+    }
 }
 
 impl Ways {
@@ -72,6 +84,7 @@ impl Ways {
         has_optional: true,
         passes_challenge: true,
         passes_origin: true,
+        knows_refusals: true,
     };
 }
 
@@ -84,6 +97,7 @@ impl Site {
             ("DOORWARD_RENEWAL_EXEMPT_HEADER", "X-Authorization-Renewal-Exempt"),
             ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
             ("DOORWARD_COOKIE_CSRF_CHECK", "true"),
+            ("DOORWARD_ALLOWED_ORIGINS", "https://front.example"),
             ("DOORWARD_OTLP_ENDPOINT", &collector.url()),
         ];
         let server = Server::on(&redis, &settings);
@@ -98,7 +112,7 @@ impl Site {
             Plane::Grpc => &mut between.grpc,
             Plane::Admin => &mut between.admin,
         };
-        let (relay, app) = (Relay::start(asked), Upstream::start());
+        let (relay, app) = (Relay::start(asked), Upstream::answering(answer));
         let app_addr = app.addr();
         (*asked, between.app) = (relay.addr(), &app_addr);
         let proxy = start_proxy(between);

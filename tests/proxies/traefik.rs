@@ -15,7 +15,13 @@ use crate::common::upstream::Upstream;
 
 /// Traefik uses Go's default client with a timeout of 30 s, and neither is configurable: it keeps two idle connections
 /// and waits for a silent Doorward.
-const WAYS: Ways = Ways { gives_up: false, clients_at_once: 2, unreachable_status: 500, ..Ways::USUAL };
+pub const WAYS: Ways = Ways {
+    gives_up: false,
+    clients_at_once: 2,
+    unreachable_status: 500,
+    knows_refusals: false,
+    ..Ways::USUAL
+};
 
 #[test]
 fn traefik_passes_all_checks() {

@@ -34,14 +34,14 @@ fn assert_token_is_removed(site: &Site) {
         (both("Basic dXNlcg==", format!("a=1; {cookie}")), Some("Basic dXNlcg=="), Some("a=1")),
         (both(&header, "a=1; b=2".into()), None, Some("a=1; b=2")),
     ];
-    for path in ["/", "/welcome/", "/public/"] {
+    for path in ["/", "/welcome/", "/public/", "/login"] {
         for (headers, authorization, cookie) in &cases {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             assert_eq!(site.client().get(path, &headers).status, 200, "{headers:?}");
             let request = &site.app.take_requests()[0];
             assert_eq!(seen(request, "authorization"), *authorization, "{path} {headers:?}");
             assert_eq!(seen(request, "cookie"), *cookie, "{path} {headers:?}");
-            let user = (path != "/public/").then_some("alice");
+            let user = ["/", "/welcome/"].contains(&path).then_some("alice");
             assert_eq!(request.header("x-auth-user"), user, "{path} {headers:?}");
         }
         let twice = format!("{cookie}; a=1; {cookie}");

@@ -119,6 +119,26 @@ fn an_unknown_string_costs_one_look_up_per_lease_and_is_found_after_an_import() 
     assert_invalid_token(&auth(&other, &string));
 }
 
+/// An alias expires after its token. Then the same string may be imported for another user.
+#[test]
+fn an_alias_of_another_user_is_noticed_at_most_a_lease_later() {
+    let redis = RedisServer::start();
+    let (server, importer) = (Server::on(&redis, &[FORM]), Server::on(&redis, &[FORM]));
+    let string = drf_string(1);
+    import(&importer, "drf", &string, "alice");
+    assert_eq!(identity(&auth(&server, &string))[0], "alice");
+    assert_eq!(importer.call("DELETE", "/v1/users/alice", None).status, 204);
+    let aliases: Vec<_> = redis.keys().into_iter().filter(|key| key.starts_with("dw:f:")).collect();
+    assert_eq!(aliases.len(), 1);
+    redis.cli(&["DEL", &aliases[0]]);
+    import(&importer, "drf", &string, "bob");
+    assert_eq!(identity(&auth(&importer, &string))[0], "bob");
+    wait_for("the new alias is known", || {
+        let response = auth(&server, &string);
+        (response.status == 200).then(|| assert_eq!(identity(&response)[0], "bob"))
+    });
+}
+
 #[test]
 fn known_strings_pass_during_an_outage_within_the_grace_and_others_get_503() {
     let mut redis = RedisServer::start_durable();

@@ -10,7 +10,7 @@ use crate::common::redis::RedisServer;
 use crate::common::server::{Server, text};
 
 /// A permission taken from the user; what the log and the status then name; and whether sessions are still judged.
-const RESTRICTED: [(&str, &str, &str, bool); 21] = [
+const RESTRICTED: [(&str, &str, &str, bool); 22] = [
     ("resetchannels", "command=PUBLISH,SUBSCRIBE channel=dw:events:0", "&dw:*", false),
     ("resetchannels &other:*", "channel=dw:events:0", "&dw:*", false),
     ("-publish", "command=PUBLISH", "+publish", false),
@@ -19,6 +19,7 @@ const RESTRICTED: [(&str, &str, &str, bool); 21] = [
     ("-client", "command=CLIENT|TRACKING", "+client|tracking", true),
     ("-client|tracking", "command=CLIENT|TRACKING", "+client|tracking", true),
     ("-subscribe", "command=SUBSCRIBE", "+subscribe", true),
+    ("-scan", "command=SCAN", "+scan", true),
     ("-time", "command=TIME", "+time", false),
     ("-hset -zadd", "command=HSET,ZADD", "+hset +zadd", false),
     ("-zrevrange", "command=ZREVRANGE", "+zrevrange", false),

@@ -77,7 +77,7 @@ const SETTINGS: [(&str, &str); 4] = [
     ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
 ];
 
-/// The same, and places of credentials besides the default ones.
+/// As above, with places of credentials besides the default ones.
 const PLACES: [(&str, &str); 8] = [
     SETTINGS[0],
     SETTINGS[1],

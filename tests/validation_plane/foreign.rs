@@ -25,7 +25,7 @@ fn settings(secrets: &Secrets) -> String {
 /// A foreign string, and the header line that carries it.
 struct Carried {
     scheme: &'static str,
-    /// What the import gets.
+    /// The fields of the import.
     exported: String,
     /// The string as the client holds it.
     string: String,

@@ -64,7 +64,7 @@ fn further_cookies_carry_the_token() {
                 ("alice", Some("cookie")),
                 "{sent}"
             );
-            // The same token twice is one credential; two different tokens are none.
+            // A token that is sent twice is one credential. Two different tokens are a failed login.
             identity(&get(&format!("{}; {sent}", cookie(&alice["token"]))));
             identity(&get(&format!("{sent}; doorward=")));
             assert_invalid_token(&get(&format!("{sent}; {}", cookie(&bob["token"]))));

@@ -1,4 +1,5 @@
-//! The commands that are clients of the admin plane, and those that need no server. One file or folder each: its flags and its run.
+//! The commands that are clients of the admin plane, and those that need no server. One file or folder each: its flags and
+//! its run.
 
 pub mod arguments;
 pub mod completions;

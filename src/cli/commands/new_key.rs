@@ -28,7 +28,8 @@ pub struct NewKey {
     /// Name of the API key in logs and metrics
     #[arg(long, value_name = "NAME", requires = "scopes")]
     name: Option<String>,
-    /// Scopes of the API key: all, or some of tokens, takeovers, devices, introspect, metrics, events and import, with + between
+    /// Scopes of the API key: all, or some of tokens, takeovers, devices, introspect, metrics, events and import, with +
+    /// between
     #[arg(long, value_name = "SCOPE+SCOPE", requires = "name")]
     scopes: Option<String>,
     /// Time from which the API key is refused, such as 2027-01-31T00:00:00Z

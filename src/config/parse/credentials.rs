@@ -13,7 +13,7 @@ use super::header_scheme::header_scheme;
 use super::list::parse_items;
 use super::origins::header_name;
 use super::scalar::{Parsed, choice};
-use super::tables::{set_each, with_own_names};
+use super::tables::{parse_tables, set_each};
 use crate::values::{CookieDecoding, CredentialHeader, FurtherCookie, HeaderScheme};
 
 const MAX_SCHEMES: usize = 8;
@@ -48,7 +48,7 @@ pub(crate) fn header_schemes(text: &str) -> Parsed<Vec<HeaderScheme>> {
 
 /// Parses further cookies, each with its own name.
 pub(crate) fn further_cookies(text: &str) -> Parsed<Vec<FurtherCookie>> {
-    with_own_names(parse_items(text, MAX_FURTHER_COOKIES, "cookie", further_cookie)?, |cookie| &cookie.name)
+    parse_tables(text, MAX_FURTHER_COOKIES, "cookie", further_cookie, |cookie| &cookie.name)
 }
 
 fn further_cookie(item: &str) -> Parsed<FurtherCookie> {
@@ -127,7 +127,10 @@ mod tests {
         for (text, told) in [
             ("a b", "its cookie 1: its name is not a cookie name"),
             ("a%ff", "its name is not UTF-8"),
-            ("a,b:decoding=hex", "its cookie 2: its decoding is none of plain, percent, base64 and express"),
+            (
+                "a,b:decoding=hex",
+                "its cookie 2: in b, its decoding is none of plain, percent, base64 and express",
+            ),
             ("a:decoding=express", "it has no secret-file, which express needs"),
             ("a:secret-file=/x", "it has a secret-file, which only express uses"),
             ("a:decoding=express+secret-file=", "its secret-file is empty"),

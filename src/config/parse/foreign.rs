@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use super::cookie::cookie_name;
 use super::header_scheme::header_scheme;
-use super::list::parse_items;
 use super::scalar::{Parsed, choice, number};
-use super::tables::{set_each, table_name, with_own_names};
+use super::tables::{parse_tables, set_each, table_name};
 use crate::foreign::form::{MAX_CHARS, MIN_CHARS};
 use crate::foreign::form_set::MAX_FORMS;
 use crate::foreign::shape::{Characters, Shape};
@@ -36,7 +35,7 @@ struct Keys {
 
 /// Parses forms, each with its own name. Their secrets are read later.
 pub(crate) fn foreign_forms(text: &str) -> Parsed<Vec<ForeignForm>> {
-    with_own_names(parse_items(text, MAX_FORMS, "form", foreign_form)?, |form| &form.name)
+    parse_tables(text, MAX_FORMS, "form", foreign_form, |form| &form.name)
 }
 
 fn foreign_form(item: &str) -> Parsed<ForeignForm> {
@@ -133,7 +132,7 @@ fn form_of(name: &str, keys: Keys) -> Parsed<ForeignForm> {
     })
 }
 
-/// What the secret file of this scheme holds.
+/// The content of this scheme's secret file.
 fn what(scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::ExpressSession => "the secrets of express-session, one per line",

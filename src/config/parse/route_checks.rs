@@ -1,9 +1,8 @@
 //! Route checks.
 
 use super::duration::duration_ms;
-use super::list::parse_items;
 use super::scalar::{Parsed, boolean};
-use super::tables::{set_each, table_name, with_own_names};
+use super::tables::{parse_tables, set_each, table_name};
 use crate::model::field_rules as rules;
 use crate::model::route_check::RouteCheck;
 
@@ -13,7 +12,7 @@ const SEVERAL: [&str; 3] = ["backend", "slug", "scopes"];
 
 /// Parses route checks, each with its own name.
 pub(crate) fn route_checks(text: &str) -> Parsed<Vec<RouteCheck>> {
-    with_own_names(parse_items(text, MAX_CHECKS, "check", route_check)?, |check| &check.name)
+    parse_tables(text, MAX_CHECKS, "check", route_check, |check| &check.name)
 }
 
 fn route_check(item: &str) -> Parsed<RouteCheck> {

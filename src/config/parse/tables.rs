@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use percent_encoding::percent_decode_str;
 
+use super::list::parse_items;
 use super::scalar::{Parsed, is_word};
 
 const MAX_NAME_CHARS: usize = 50;
@@ -37,8 +38,27 @@ pub(crate) fn set_each(
     Ok(())
 }
 
+/// Parses tables, each with a name of its own. An error names the table, because the order of a file's tables is not kept.
+pub(crate) fn parse_tables<T>(
+    text: &str,
+    max: usize,
+    noun: &str,
+    parse: impl Fn(&str) -> Parsed<T>,
+    name: impl Fn(&T) -> &str,
+) -> Parsed<Vec<T>> {
+    let parse = |item: &str| {
+        parse(item).map_err(|problem| match item.split_once(':') {
+            Some((name, _)) if !name.is_empty() && name.split('.').all(is_word) => {
+                format!("in {name}, {problem}")
+            }
+            _ => problem,
+        })
+    };
+    with_own_names(parse_items(text, max, noun, parse)?, name)
+}
+
 /// Returns the items if each has a name of its own.
-pub(crate) fn with_own_names<T>(items: Vec<T>, name: impl Fn(&T) -> &str) -> Parsed<Vec<T>> {
+fn with_own_names<T>(items: Vec<T>, name: impl Fn(&T) -> &str) -> Parsed<Vec<T>> {
     let mut names = HashSet::new();
     match items.iter().map(name).find(|name| !names.insert(*name)) {
         Some(repeated) => Err(format!("has the name {repeated} twice")),

@@ -78,3 +78,19 @@ fn long_values_are_cut_and_control_characters_escaped() {
     let told = mistakes(&[&format!("--cookie-name=\u{1b}[2J{}", "é".repeat(500))], &[], &[]);
     assert!(told.len() < 400 && told.contains("\\u{1b}[2J") && told.contains('…'), "{told}");
 }
+
+/// People write a secret where its file belongs.
+#[test]
+fn a_mistake_in_a_table_names_the_table_without_its_values() {
+    let toml = "[foreign.old]\nscheme = 'django-auth-token'\nsecret = 'hunter2'\n\
+                [further-cookies.sid]\ndecoding = 'express'\nsecret = 'hunter2'";
+    let told = file_mistakes(toml);
+    for line in [
+        "foreign (foreign in d.toml): the value has a mistake in its form 1: in old, its secret is none of",
+        "further-cookies (further-cookies in d.toml): the value has a mistake in its cookie 1: in sid, its secret is",
+    ] {
+        assert!(told.lines().any(|told| told.starts_with(line)), "{line}\nis not in\n{told}");
+    }
+    let of_variables = mistakes(&[], &[("DOORWARD_FOREIGN", "old:scheme=drf+secret=hunter2")], &[]);
+    assert!(!told.contains("hunter2") && !of_variables.contains("hunter2"), "{told}\n{of_variables}");
+}

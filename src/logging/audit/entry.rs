@@ -7,7 +7,7 @@ use crate::model::takeover::TakeoverId;
 use crate::model::token::RelatedObject;
 use crate::token_string::TokenId;
 
-/// What became of the records of an import.
+/// The outcomes of an import's records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportCounts {
     /// Records whose token was imported.
@@ -18,7 +18,8 @@ pub struct ImportCounts {
     pub rejected: usize,
 }
 
-/// The effect of a change, and the user, token or object that it concerns, as far as they are known. It never holds a secret.
+/// The effect of a change, and the user, token or object that it concerns, as far as they are known. It never holds a
+/// secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// The kind of the change.
@@ -41,7 +42,7 @@ pub struct AuditEntry {
     pub before_ms: Option<u64>,
     /// How many tokens were revoked, or 0 if nothing had to be changed; how many records an import has.
     pub count: Option<usize>,
-    /// What became of the records of an import.
+    /// The outcomes of an import's records.
     pub import: Option<ImportCounts>,
     /// The tokens that were revoked to make room for a new one.
     pub evicted: Vec<TokenId>,

@@ -1,4 +1,4 @@
-//! What keeps an active token from opening anything. One byte, because the record has no room for another flag.
+//! The reasons why an active token opens nothing. One byte, because the record has no room for another flag.
 
 /// A set of reasons why an active token opens nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -14,9 +14,9 @@ pub struct TokenChange {
     pub allowed_cookie: Option<bool>,
     /// Whether the Authorization header may carry the token.
     pub allowed_header: Option<bool>,
-    /// The idle time. The expiry counts anew from now.
+    /// The idle time. It restarts now.
     pub idle_ms: Option<u64>,
-    /// The absolute lifetime, from the time of issue. The expiry counts anew from now.
+    /// The absolute lifetime, from the time of issue. The idle time restarts now.
     pub lifetime_ms: Option<u64>,
     /// Confirms the second factor.
     pub confirm: bool,

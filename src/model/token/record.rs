@@ -34,7 +34,7 @@ pub struct TokenRecord {
     pub created_at_ms: u64,
     /// False once it is revoked.
     pub is_active: bool,
-    /// What keeps it from opening anything while it is active.
+    /// The reasons why it opens nothing while it is active.
     pub bars: Bars,
     /// Whether a cookie may carry it.
     pub allowed_cookie: bool,
@@ -152,7 +152,8 @@ impl TokenRecord {
         }
     }
 
-    /// Whether the token is active, though it may have expired or its user be locked, and this is its secret or a previous one that is still good.
+    /// Whether the token is active, though it may have expired or its user be locked, and this is its secret or a previous
+    /// one that is still good.
     pub fn is_opened_by(&self, secret_hash: &SecretHash, now_ms: u64) -> bool {
         self.is_active && self.mismatch(secret_hash, now_ms).is_none()
     }
@@ -198,7 +199,7 @@ impl TokenRecord {
         Some(ends_at_ms).filter(|ends_at_ms| *ends_at_ms > now_ms)
     }
 
-    /// Changes the idle time and the absolute end. The expiry counts anew from `now_ms`.
+    /// Changes the idle time and the absolute end. The idle time restarts at `now_ms`.
     pub fn retime(&mut self, idle_ms: u64, ends_at_ms: u64, now_ms: u64) {
         (self.idle_ms, self.ends_at_ms) = (idle_ms, ends_at_ms);
         self.expires_at_ms = now_ms.saturating_add(idle_ms).min(ends_at_ms);
@@ -216,8 +217,8 @@ impl TokenRecord {
     }
 
     /// Returns the expiry that an access at `now_ms` earns, if it is at least `step_ms` later than the present one. Renewal
-    /// goes in steps because each renewal is a write that every node hears of. A token may expire up to one step early, never
-    /// late.
+    /// goes in steps because each renewal is a write that every node hears of. A token may expire up to one step early,
+    /// never late.
     pub fn renewal(&self, now_ms: u64, step_ms: u64) -> Option<u64> {
         let earned = self.latest_renewal(now_ms);
         (earned > self.expires_at_ms && earned - self.expires_at_ms >= step_ms).then_some(earned)

@@ -68,7 +68,8 @@ fn requested_site(
     Some(Site { host: request.host()?, is_https })
 }
 
-fn parse_origin(line: &[u8]) -> Option<Origin> {
+/// Parses the value of an `Origin` header. Returns `None` for anything else, `null` included.
+pub(super) fn parse_origin(line: &[u8]) -> Option<Origin> {
     Origin::parse(std::str::from_utf8(line).ok()?)
 }
 

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod admission;
+mod cors;
 pub mod cross_site;
 pub mod decision;
 pub mod fast_path;

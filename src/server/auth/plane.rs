@@ -8,6 +8,7 @@
 //! | `/session` | GET | `session` |
 //! | `/session/upgrade` | POST | `upgrade` |
 //! | `/logout` | POST | `logout` |
+//! | `/session`, `/session/upgrade`, `/logout` | OPTIONS | `cors` |
 //! | `/livez`, `/readyz` | GET | here |
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::access_log::{AccessLog, LoggedOutcome};
 use super::admission::Admission;
+use super::cors;
 use super::decision::{Decision, Progress, Undecided, decide, decide_after_read};
 use super::logged_request::LoggedRequest;
 use super::logout::log_out;
@@ -66,6 +68,10 @@ impl ValidationPlane {
                 return self.answer_holder(HolderCall::Upgrade, request, client);
             }
             ("/logout", &Method::POST) => return self.answer_holder(HolderCall::LogOut, request, client),
+            ("/session", &Method::OPTIONS) => cors::preflight(&self.settings, request.headers(), "GET, HEAD"),
+            ("/logout" | "/session/upgrade", &Method::OPTIONS) => {
+                cors::preflight(&self.settings, request.headers(), "POST")
+            }
             ("/livez", &Method::GET | &Method::HEAD) => empty(StatusCode::OK),
             ("/readyz", &Method::GET | &Method::HEAD) => self.readiness.response(),
             ("/session" | "/livez" | "/readyz", _) => method_not_allowed("GET, HEAD"),
@@ -103,11 +109,12 @@ impl ValidationPlane {
         later_within(span, async move {
             let (validator, settings) = (&plane.validator, &plane.settings);
             let (origin, mut holder) = (RequestOrigin::of(&request, client), None);
-            let response = match call {
+            let mut response = match call {
                 HolderCall::ShowSession => show_session(validator, settings, origin, &mut holder).await,
                 HolderCall::Upgrade => upgrade(validator, settings, origin, &mut holder).await,
                 HolderCall::LogOut => log_out(validator, settings, origin, &mut holder).await,
             };
+            cors::share(settings, request.headers(), &mut response);
             plane.log_response(&response, holder, || plane.logged(&request, client));
             response
         })

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::timestamp::timestamp;
 use crate::model::cutoff::Cutoff;
 
-/// A cut-off, and the progress of the worker that revokes its tokens for good. Its fields are described in docs/lifecycle.md.
+/// A cut-off, and the progress of the worker that revokes its tokens for good. Its fields are described in
+/// docs/lifecycle.md.
 #[derive(Serialize)]
 pub struct CutoffJson {
     name: String,

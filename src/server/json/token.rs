@@ -54,8 +54,8 @@ pub(crate) struct RelatedObjectJson<'a> {
 }
 
 impl<'a> TokenJson<'a> {
-    /// Appends the object of a token in a batch. The text is cached with a gap for the last access. A token with a takeover is
-    /// not cached, because its text changes at the takeover's hard end.
+    /// Appends the object of a token in a batch. The text is cached with a gap for the last access. A token with a takeover
+    /// is not cached, because its text changes at the takeover's hard end.
     pub fn write_batch(
         token: TokenRef<'a>,
         now_ms: u64,

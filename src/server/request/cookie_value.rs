@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode;
 use ring::hmac;
 
+use crate::foreign::cookie_signature::signed_value;
 use crate::values::{CookieDecoding, SecretString};
 
 const WITH_OR_WITHOUT_PADDING: GeneralPurposeConfig =
@@ -39,26 +39,19 @@ impl CookieReader {
             // Frameworks escape the characters + / = of base64.
             CookieDecoding::Base64 => base64_decoded(&percent_decoded(value)?).map(Cow::Owned),
             CookieDecoding::Express => match percent_decoded(value)? {
-                Cow::Borrowed(value) => self.signed(value).map(Cow::Borrowed),
-                Cow::Owned(value) => self.signed(&value).map(|signed| Cow::Owned(signed.to_vec())),
+                Cow::Borrowed(value) => signed_value(value, &self.keys).map(Cow::Borrowed),
+                Cow::Owned(value) => {
+                    signed_value(&value, &self.keys).map(|signed| Cow::Owned(signed.to_vec()))
+                }
             },
         }
-    }
-
-    /// Returns the signed part of `s:VALUE.SIGNATURE` (npm's `cookie-signature`): the signature is the HMAC-SHA256 of the
-    /// value, in base64 without padding.
-    fn signed<'a>(&self, value: &'a [u8]) -> Option<&'a [u8]> {
-        let value = value.strip_prefix(b"s:")?;
-        let dot = value.iter().rposition(|byte| *byte == b'.')?;
-        let (signed, signature) = (&value[..dot], STANDARD_NO_PAD.decode(&value[dot + 1..]).ok()?);
-        // In constant time.
-        self.keys.iter().any(|key| hmac::verify(key, signed, &signature).is_ok()).then_some(signed)
     }
 }
 
 /// Decodes percent-encoding (RFC 3986, section 2.1); `None` if a `%` starts no escape.
 fn percent_decoded(value: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let is_escape = |at: usize| matches!(value.get(at + 1..at + 3), Some([high, low]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    let is_escape =
+        |at: usize| value.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
     let mut percents = value.iter().enumerate().filter(|(_, byte)| **byte == b'%');
     percents.all(|(at, _)| is_escape(at)).then(|| percent_decode(value).into())
 }
@@ -98,7 +91,7 @@ mod tests {
         }
     }
 
-    /// The signature is that of Python's `hmac`.
+    /// Python's `hmac` made the signature.
     #[test]
     fn an_express_cookie_is_signed() {
         let hello = "s:hello.xz6khi6+oL1pnNhBgjk3Nr1CX2sxTjJiO9pKXaHZ33E";

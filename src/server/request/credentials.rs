@@ -167,7 +167,7 @@ fn of_rank<'a, 'b>(
     Ok(found)
 }
 
-/// What a request has of one cookie.
+/// The values of one cookie in a request.
 #[derive(PartialEq, Eq)]
 enum Cookie<'a> {
     Absent,

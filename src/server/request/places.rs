@@ -1,7 +1,7 @@
 //! The places of a request where credentials may stand, from the settings.
 //!
 //! By default these are `Authorization: Bearer` and the token cookie. All others are behind one flag, so that a request
-//! pays one load and one branch for them while there are none.
+//! pays one load and one branch for them if none is configured.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::foreign::{ForeignForm, FormList, FormSet};
 use crate::values::{CookieDecoding, HeaderScheme};
 
-/// The places where credentials may stand. Clones share them; a reload replaces those of foreign forms.
+/// The places where credentials may stand. Clones share them; a reload replaces the places of foreign forms.
 #[derive(Clone, Debug)]
 pub struct CredentialPlaces {
     /// The name of the header.
@@ -33,7 +33,7 @@ struct Reloadable {
     places: ArcSwap<MorePlaces>,
 }
 
-/// All schemes and cookies, those of the defaults included.
+/// All schemes and cookies, the default ones included.
 #[derive(Debug)]
 pub(super) struct MorePlaces {
     schemes: Vec<SchemePlace>,
@@ -84,6 +84,11 @@ impl CredentialPlaces {
         let is_any = more.is_any();
         self.more.places.store(Arc::new(more));
         self.more.is_any.store(is_any, Ordering::Relaxed);
+    }
+
+    /// Returns the name of the header that carries credentials.
+    pub fn header(&self) -> &HeaderName {
+        &self.header
     }
 
     /// Returns the schemes and cookies, unless they are the default ones.

@@ -12,8 +12,9 @@ const RESERVED: usize = 48;
 /// Further files of each validation thread's runtime.
 const RESERVED_PER_THREAD: usize = 4;
 /// Connections to each master besides those of the pool and of the validation threads: one each for the admin plane's
-/// validator, tracking, the event feed, a look at the topology, and urgent operations, and two for scripts.
-const OTHER_REDIS_CONNECTIONS: usize = 7;
+/// validator, tracking, the event feed, a look at the topology, and urgent operations, and two for scripts, each of which
+/// has a second descriptor that watches it.
+const OTHER_REDIS_CONNECTIONS: usize = 9;
 /// If descriptors are short, the admin plane gets this fraction of them.
 const ADMIN_FRACTION: usize = 4;
 /// The fewest connections of a listener, unless `max-connections` is smaller.

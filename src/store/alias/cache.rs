@@ -4,8 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::generations::Generations;
 use crate::foreign::ForeignDigest;
-use crate::foreign::digest::AliasBytes;
-use crate::token_string::TokenId;
+use crate::token_string::{SecretHash, TokenId};
 
 const SHARDS: usize = 16;
 /// The most strings that are remembered as unknown.
@@ -13,17 +12,21 @@ const MAX_UNKNOWN: usize = 65_536;
 
 /// The aliases that a node knows, and the strings that had none lately. Shared by its threads.
 ///
-/// The key is the whole name of the alias: 16 bytes of BLAKE3, so a second string for it cannot be found. The maps hash
+/// The key is the hash of the token's secret, 16 bytes of BLAKE3, so a second string for it cannot be found. The maps hash
 /// it again with keys of their own, so that strings which collide in them cannot be chosen.
 pub(crate) struct AliasCache {
     shards: [Mutex<Shard>; SHARDS],
     lease_ms: u64,
 }
 
+/// The bytes of a secret's hash.
+type SecretBytes = [u8; 16];
+
 struct Shard {
-    known: Generations<AliasBytes, TokenId>,
+    /// The tokens, each with the boottime before the look-up.
+    known: Generations<SecretBytes, (TokenId, u64)>,
     /// Strings without an alias, with the boottime before the look-up.
-    unknown: Generations<AliasBytes, u64>,
+    unknown: Generations<SecretBytes, u64>,
 }
 
 impl AliasCache {
@@ -38,23 +41,32 @@ impl AliasCache {
 
     /// Returns the token of this digest; `Some(None)` if it had none less than a lease ago, `None` if nothing is known.
     pub(crate) fn get(&self, digest: &ForeignDigest, boottime_ms: u64) -> Option<Option<TokenId>> {
-        let (name, mut shard) = (digest.alias_bytes(), self.shard(digest));
-        if let Some(id) = shard.known.get(&name) {
+        let (secret, mut shard) = self.shard(&digest.secret_hash());
+        if let Some((id, _)) = shard.known.get(&secret) {
             return Some(Some(id));
         }
-        let read_at_ms = shard.unknown.get(&name)?;
+        let read_at_ms = shard.unknown.get(&secret)?;
         (boottime_ms.saturating_sub(read_at_ms) < self.lease_ms).then_some(None)
     }
 
     /// Records what a look-up found that began at this boottime.
     pub(crate) fn learn(&self, digest: &ForeignDigest, found: Option<TokenId>, began_ms: u64) {
-        let (name, mut shard) = (digest.alias_bytes(), self.shard(digest));
+        let (secret, mut shard) = self.shard(&digest.secret_hash());
         match found {
             Some(id) => {
-                shard.unknown.remove(&name);
-                shard.known.insert(name, id);
+                shard.unknown.remove(&secret);
+                shard.known.insert(secret, (id, began_ms));
             }
-            None => shard.unknown.insert(name, began_ms),
+            None => shard.unknown.insert(secret, began_ms),
+        }
+    }
+
+    /// Forgets the alias with this secret, unless it was read less than a lease ago.
+    pub(crate) fn forget(&self, secret_hash: &SecretHash, boottime_ms: u64) {
+        let (secret, mut shard) = self.shard(secret_hash);
+        let known = shard.known.get(&secret);
+        if known.is_some_and(|(_, began_ms)| boottime_ms.saturating_sub(began_ms) >= self.lease_ms) {
+            shard.known.remove(&secret);
         }
     }
 
@@ -63,8 +75,10 @@ impl AliasCache {
         self.shards.iter().map(|shard| lock(shard).known.len()).sum()
     }
 
-    fn shard(&self, digest: &ForeignDigest) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[usize::from(digest.alias_bytes()[0]) % SHARDS])
+    /// Returns the key of this secret, and its shard.
+    fn shard(&self, secret_hash: &SecretHash) -> (SecretBytes, MutexGuard<'_, Shard>) {
+        let secret = *secret_hash.as_bytes();
+        (secret, lock(&self.shards[usize::from(secret[0]) % SHARDS]))
     }
 }
 
@@ -102,6 +116,16 @@ mod tests {
         assert_eq!(cache.get(&a, 6), Some(Some(id)));
         cache.learn(&a, None, 0);
         assert_eq!(cache.get(&a, 6), Some(Some(id)));
+    }
+
+    #[test]
+    fn an_alias_is_forgotten_once_in_a_lease() {
+        let (cache, a) = (AliasCache::new(100, 2000), digest("a"));
+        cache.learn(&a, Some(a.token_id("alice")), 10);
+        cache.forget(&a.secret_hash(), 2009);
+        assert!(cache.get(&a, 2009).is_some());
+        cache.forget(&a.secret_hash(), 2010);
+        assert_eq!((cache.get(&a, 2010), cache.len()), (None, 0));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::foreign::ForeignDigest;
 use crate::foreign::digest::AliasBytes;
 use crate::store::error::StoreError;
-use crate::token_string::TokenId;
+use crate::token_string::{SecretHash, TokenId};
 
 /// The settings of the alias cache and of the budget.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +75,11 @@ impl NodeAliases {
     /// Records an alias that this node has written.
     pub(crate) fn learn(&self, digest: &ForeignDigest, id: TokenId) {
         self.cache.learn(digest, Some(id), self.clock.boottime_ms());
+    }
+
+    /// Looks the alias with this secret up again when it is next asked for, once in a lease: its token is not there.
+    pub(crate) fn forget(&self, secret_hash: &SecretHash) {
+        self.cache.forget(secret_hash, self.clock.boottime_ms());
     }
 
     /// Reads the aliases of the digests of one string by `read`, all at once. Returns the place and the token of the first

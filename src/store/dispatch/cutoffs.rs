@@ -28,7 +28,8 @@ impl Store {
         }
     }
 
-    /// Sets a cut-off, or moves it to a later time; then its walk starts again. The same time again changes nothing.
+    /// Sets a cut-off, or moves it to a later time; then its walk starts again. Setting the present time again changes
+    /// nothing.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -76,7 +77,8 @@ impl Store {
         }
     }
 
-    /// Reads the next tokens of a walk: those among about `keys` keys, or those of the next shard of the embedded store.
+    /// Reads the next tokens of a walk: the tokens among about `keys` keys, or in the next shard of the embedded store.
+    /// After the last page, returns an empty one that is the last one, too.
     ///
     /// # Errors
     /// `Unavailable`; the next call goes on at the same place.

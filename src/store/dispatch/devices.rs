@@ -86,6 +86,18 @@ impl Store {
         }
     }
 
+    /// Returns the user of the device key with this id, if there is one.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn device_owner(&self, id: DeviceId) -> Result<Option<String>, StoreError> {
+        let mut devices = match self {
+            Self::Memory(store) => store.devices_by_id(&[id]),
+            Self::Redis(store) => store.devices_by_id(&[id]).await?,
+        };
+        Ok(devices.pop().map(|device| device.user))
+    }
+
     /// Stores a new token for the owner of a device key, if the key admits the login, and moves the key's last login and
     /// expiry. The user of `token` is ignored. Returns the token and those that were revoked to make room for it.
     ///

@@ -19,7 +19,7 @@ pub struct MemoryStore {
     pub(crate) limits: StoreLimits,
     pub(crate) max_tokens: usize,
     pub(crate) tokens: AtomicUsize,
-    /// The number of aliases: those of tokens that are gone count, too.
+    /// The number of aliases, including the aliases of removed tokens.
     pub(crate) aliases: AtomicUsize,
     /// Held by an import. Locked before a shard.
     pub(crate) importing: Mutex<()>,

@@ -94,8 +94,8 @@ impl MemoryStore {
         }
     }
 
-    /// Erases the takeovers by this user's tokens, whether the tokens are still there or not, and the list of the takeovers of
-    /// this user.
+    /// Erases the takeovers by this user's tokens, whether the tokens are still there or not, and the list of the takeovers
+    /// of this user.
     pub(crate) fn erase_takeovers(&self, shard: &mut UserShard, user: &str) {
         for (_, history) in shard.takeovers.extract_if(|_, history| history.actor == user) {
             history.takeovers.iter().for_each(|takeover| self.unindex_takeover(&takeover.new));

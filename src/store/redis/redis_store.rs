@@ -108,7 +108,8 @@ impl RedisStore {
         }
     }
 
-    /// Waits until a listing, or one step of an import, may use one connection to each master. The listing holds the permit to its end.
+    /// Waits until a listing, or one step of an import, may use one connection to each master. The listing holds the permit
+    /// to its end.
     pub(crate) async fn listing_permit(&self) -> Result<SemaphorePermit<'_>, StoreError> {
         let permit = tokio::time::timeout(self.timeout(), self.listings.acquire()).await;
         let permit = permit.ok().and_then(Result::ok);

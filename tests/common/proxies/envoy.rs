@@ -6,6 +6,8 @@ use super::proxy::{Between, Proxy, replaced, tool, write};
 
 const HTTP_CONFIG: &str = include_str!("../../../config/proxies/envoy-http.yaml");
 
+const LOGIN: &str = include_str!("../../../config/proxies/envoy-login.lua");
+
 const GRPC_CONFIG: &str = include_str!("../../../config/proxies/envoy-grpc.yaml");
 
 /// Starts Envoy with envoy-http.yaml.
@@ -31,7 +33,12 @@ fn addressed(config: &str, addrs: &[(&str, &str)]) -> String {
 fn start(config: &str) -> Proxy {
     Proxy::start("envoy", |port, dir| {
         let listen = format!("address: 127.0.0.1, port_value: {port} }}");
-        write(dir, "envoy.yaml", &replaced(config, &[("address: 0.0.0.0, port_value: 8000 }", &listen)]));
+        let texts = [
+            ("address: 0.0.0.0, port_value: 8000 }", listen.as_str()),
+            ("config/proxies/envoy-login.lua", "envoy-login.lua"),
+        ];
+        write(dir, "envoy.yaml", &replaced(config, &texts));
+        write(dir, "envoy-login.lua", LOGIN);
         let mut command = Command::new(tool("envoy"));
         command.args(["-c", "envoy.yaml", "--disable-hot-restart", "--log-level", "warning"]);
         command

@@ -12,6 +12,8 @@ const COMPOSE_CONFIG: &str = include_str!("../../../config/proxies/nginx.compose
 const SITE: &str = include_str!("../../../config/proxies/nginx-site.inc");
 const ASK: &str = include_str!("../../../config/proxies/nginx-ask.inc");
 const DOORWARD_HEADERS: &str = include_str!("../../../config/proxies/nginx-doorward-headers.inc");
+const LOGIN: &str = include_str!("../../../config/proxies/nginx-login.inc");
+const LOGIN_SCRIPT: &str = include_str!("../../../config/proxies/nginx-login.js");
 const STRIP_TOKEN: &str = include_str!("../../../config/proxies/nginx-strip-token.inc");
 
 /// Starts nginx with nginx.conf.
@@ -25,6 +27,17 @@ pub fn start_without_token(between: Between) -> Proxy {
     let config = replaced(&config, &[("http {", "http {\n    include nginx-strip-token.inc;")]);
     let site = replaced(SITE, &[("#proxy_set_header", "proxy_set_header")]);
     start_site(&config, &site)
+}
+
+/// As [`start`], with nginx-login.inc and Debian's module njs.
+pub fn start_with_login(between: Between) -> Proxy {
+    let config = replaced(CONFIG, &addrs(between));
+    let lines = [
+        ("#load_module modules/", "load_module /usr/lib/nginx/modules/"),
+        ("#js_import ", "js_import "),
+        ("#include nginx-login.inc", "include nginx-login.inc"),
+    ];
+    start_on(&replaced(&config, &lines))
 }
 
 /// Starts nginx with nginx-cached.conf.
@@ -83,6 +96,8 @@ fn write_config(port: u16, dir: &Path, config: &str, site: &str) {
     write(dir, "nginx-ask.inc", ASK);
     write(dir, "nginx-doorward-headers.inc", DOORWARD_HEADERS);
     write(dir, "nginx-strip-token.inc", STRIP_TOKEN);
+    write(dir, "nginx-login.inc", LOGIN);
+    write(dir, "nginx-login.js", LOGIN_SCRIPT);
 }
 
 /// Writes nginx.conf with texts replaced, and the files that it includes.

@@ -26,6 +26,8 @@ pub struct Between<'a> {
 /// A running proxy; killed on drop.
 pub struct Proxy {
     port: Port,
+    /// Further ports that the proxy listens on.
+    inner: Vec<Port>,
     process: Process,
     _dir: TempDir,
 }
@@ -38,7 +40,13 @@ impl Proxy {
         let mut command = prepare(port.number(), dir.path());
         let mut process = Process::spawn(name, command.current_dir(dir.path()));
         process.wait_until("listening", |_| TcpStream::connect(("127.0.0.1", port.number())).is_ok());
-        Self { port, process, _dir: dir }
+        Self { port, inner: Vec::new(), process, _dir: dir }
+    }
+
+    /// Keeps a further port reserved as long as the proxy runs.
+    pub fn keep(mut self, inner: Port) -> Self {
+        self.inner.push(inner);
+        self
     }
 
     /// `127.0.0.1:PORT`

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::super::http::Client;
+use super::super::ports::Port;
 use super::super::process::wait_for;
 use super::proxy::{Between, Proxy, replaced, tool, write};
 
@@ -29,10 +30,13 @@ fn addressed(between: Between) -> String {
 }
 
 fn start_on(site: &str) -> Proxy {
+    let inner = Port::reserve();
+    let inner_addr = format!("127.0.0.1:{}", inner.number());
+    let inner_addr = [("127.0.0.1:8001", inner_addr.as_str())];
     let proxy = Proxy::start("traefik", |port, dir| {
         let addr = format!("\"127.0.0.1:{port}\"");
-        write(dir, "traefik.yml", &replaced(CONFIG, &[("\":8000\"", &addr)]));
-        write(dir, "traefik-site.yml", site);
+        write(dir, "traefik.yml", &replaced(&replaced(CONFIG, &inner_addr), &[("\":8000\"", &addr)]));
+        write(dir, "traefik-site.yml", &replaced(site, &inner_addr));
         let mut command = Command::new(tool("traefik"));
         command.arg("--configFile=traefik.yml");
         command
@@ -40,5 +44,5 @@ fn start_on(site: &str) -> Proxy {
     // Traefik listens before it has read its routes.
     let mut client = Client::new(&proxy.addr());
     wait_for("traefik has its routes", || (client.get("/public/", &[]).status != 404).then_some(()));
-    proxy
+    proxy.keep(inner)
 }

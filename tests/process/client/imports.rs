@@ -1,8 +1,10 @@
 //! `doorward import`.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::support::url;
@@ -62,7 +64,7 @@ fn skipped_lines_are_named_by_number_and_reason_without_secrets() {
     assert_eq!(
         stdout,
         "1 imported, 0 imported before, 5 skipped\n  \
-         2 skipped: expires_at: is past (line 6, 7)\n  \
+         2 skipped: expires_at: is past (lines 6, 7)\n  \
          1 skipped: is not a JSON object (line 3)\n  \
          1 skipped: token: must be 1 to 512 visible ASCII characters (line 4)\n  \
          1 skipped: user: must not be \"-\", which stands for none (line 5)\n"
@@ -114,6 +116,22 @@ fn a_node_that_is_away_is_asked_again_and_a_refusal_is_not_repeated() {
     let mut away = run_in_shell(&line, &settings);
     away.wait_until("repetitions", |process| process.stderr().matches("trying again in ").count() >= 2);
     assert!(away.stderr().contains("trying again in 500 ms: unreachable: "), "{}", away.stderr());
+}
+
+/// Even if as many calls as allowed are under way, and none of them ends.
+#[test]
+fn a_signal_stops_an_import_and_a_second_one_ends_it_at_once() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let node = format!("http://{}", silent.local_addr().unwrap());
+    let settings = [("DOORWARD_ADMIN_URL", node.as_str()), ("DOORWARD_ADMIN_KEY", ADMIN_KEY)];
+    let file = export(&vec![json!({"token": "x".repeat(40), "user": "u"}); 6000]);
+    let line = format!("exec \"$0\" import --timeout 1m --format sha256 < '{}'", file.path().display());
+    let mut process = run_in_shell(&line, &settings);
+    let _calls: Vec<_> = (0..4).map(|_| silent.accept().unwrap()).collect();
+    process.signal(Signal::INT);
+    process.wait_until("the stop", |process| process.stderr().contains("a second signal ends at once"));
+    process.signal(Signal::INT);
+    assert_eq!(process.wait().code(), Some(1));
 }
 
 #[test]

@@ -156,6 +156,23 @@ pub fn a_browser_logs_out(site: &mut Site) {
     assert!(site.app.requests().is_empty());
 }
 
+/// Doorward answers the preflights of its own paths, and the proxy lets them pass.
+pub fn a_page_of_an_allowed_origin_reads_the_session(site: &mut Site) {
+    let cookie = cookie(&site.server.issue(json!({}))["token"]);
+    let origin = ("Origin", "https://front.example");
+    for path in ["/session", "/session/upgrade", "/logout"] {
+        let preflight = [origin, ("Access-Control-Request-Method", "POST")];
+        let answer = site.client().request("OPTIONS", path, &preflight, None);
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, Some(origin.1)));
+    }
+    let session = site.client().get("/session", &[origin, ("Cookie", &cookie)]);
+    assert_eq!((session.status, session.header("access-control-allow-origin")), (200, Some(origin.1)));
+    assert_eq!(session.header("access-control-allow-credentials"), Some("true"));
+    let foreign = site.client().get("/session", &[("Origin", "https://evil.example"), ("Cookie", &cookie)]);
+    assert_eq!(foreign.header("access-control-allow-origin"), None);
+    assert!(site.app.requests().is_empty());
+}
+
 /// `cookie-csrf-check`: Doorward sees exactly the method, host and origin that the client sent.
 pub fn another_site_cannot_use_the_cookie(site: &mut Site) {
     let cookie = cookie(&site.server.issue(json!({}))["token"]);

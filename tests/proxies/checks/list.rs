@@ -25,6 +25,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("many checks go over few connections", traffic::many_checks_go_over_few_connections),
     ("a revoked token is refused", denial::a_revoked_token_is_refused),
     ("a browser logs out", denial::a_browser_logs_out),
+    ("a page of an allowed origin reads the session", denial::a_page_of_an_allowed_origin_reads_the_session),
     ("another site cannot use the cookie", denial::another_site_cannot_use_the_cookie),
     ("no store, no entry", traffic::no_store_no_entry),
     ("no Doorward, no entry", traffic::no_doorward_no_entry),

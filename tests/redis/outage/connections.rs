@@ -58,6 +58,19 @@ fn closed_connections_fail_no_request() {
     }
 }
 
+/// A script is sent at most once, so a closed connection must be noticed before, even if it answered a moment ago.
+#[test]
+fn a_connection_closed_just_after_an_answer_fails_no_request() {
+    let redis = RedisServer::start();
+    let server = Server::on(&redis, &[]);
+    let mut connection = redis::Client::open(redis.admin_url()).unwrap().get_connection().unwrap();
+    for _ in 0..50 {
+        server.issue(json!({}));
+        redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").exec(&mut connection).unwrap();
+        server.issue(json!({}));
+    }
+}
+
 #[test]
 fn closed_connections_leave_the_node_ready() {
     let redis = RedisServer::start();

@@ -197,7 +197,7 @@ async fn an_entry_lives_as_long_as_its_device_key(kind: StoreKind) {
     let end_ms = last_ms + DEVICE_IDLE_MS;
     assert_eq!(found(&on, "phone", end_ms - 1).await.len(), 1);
     assert_eq!(found(&on, "phone", end_ms).await, []);
-    // Nobody has used it for so long: it is imported as a new one.
+    // Unused for so long, it is imported as a new one.
     assert_eq!(import(&on, &sample_import("alice", "phone", end_ms), end_ms).await, Imported);
     // An inactive key has the same entry; a refused login does not shorten its life.
     let login = foreign_login(&new.device, Some(OTHER_HASH), end_ms - HOUR_MS);

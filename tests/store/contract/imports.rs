@@ -233,7 +233,7 @@ async fn a_string_imported_for_two_users_at_once_belongs_to_one(kind: StoreKind)
     }
 }
 
-/// Whatever the order, a token is erased or was imported afterwards, and a further import changes nothing.
+/// In either order, a token is erased or was imported afterwards, and a further import changes nothing.
 async fn an_import_beside_an_erasure_revives_nothing_later(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for time in 0..30 {

@@ -11,8 +11,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorward::internals::foreign::UuidDigest;
 use doorward::internals::model::device_import::MAX_USERS_PER_UUID;
 use doorward::internals::model::idempotency::REMEMBERED_MS;
@@ -22,23 +20,24 @@ use doorward::internals::store::walk::WALK_LEASE_MS;
 use doorward::internals::token_string::{HashTag, TokenId};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use serde::de::DeserializeOwned;
 
+use super::raw_keys::{
+    Entries, REVOKED, Read, device_entry, end_of, entries, field, has_flag, history_kept_until, is_active,
+    kept_until, name_of, number, object_name, objects_of, rest, scored, sibling, string, takeover_kept_until,
+    token_entry, token_id, unpack,
+};
 use super::values::{LIMITS, OBJECTS, object};
 use crate::common::store::{MINUTE_MS, RawKey, TestStore};
 
 /// The score of a reverse-index entry is the end of the grace after the token's latest expiry, in seconds, times this,
 /// plus the second of its writing modulo this.
 const ENTRY_CYCLE: u64 = 1 << 20;
-/// In a user's index: the offset of a revoked token's score, and of a live token's creation time.
-const REVOKED: u64 = 1 << 50;
+/// In a user's index: the offset of a live token's creation time.
 const OLDEST: i64 = -(1 << 51);
 /// The minimum number of expired entries of each kind that one write prunes.
 const PRUNED: usize = 8;
-/// Flags of a token.
-const ACTIVE: u64 = 1;
+/// The flag of a token whose user is locked.
 const LOCKED: u64 = 32;
-const LOCATOR_CHARS: usize = 14;
 /// A hash of 16 bytes and a deadline of 13 digits.
 const PREVIOUS_BYTES: usize = 29;
 
@@ -60,9 +59,6 @@ pub struct Moment {
 #[derive(Default)]
 pub struct Snapshot(BTreeMap<String, RawKey>);
 
-/// The entries of an index: the name, and until when the named thing is kept.
-type Entries = BTreeMap<String, u64>;
-
 impl Snapshot {
     pub fn of(store: &TestStore) -> Self {
         Self(store.dump().into_iter().map(|key| (key.name.clone(), key)).collect())
@@ -76,6 +72,7 @@ impl Snapshot {
             prop_assert_eq!(is_permanent, key.ttl_ms < 0, "{} has the TTL {}", name, key.ttl_ms);
             match name.as_bytes()[0] {
                 b'l' => {}
+                b'm' if is_permanent => {}
                 b't' => self.check_token(key, earlier, at)?,
                 b'u' => self.check_user(key, earlier, at)?,
                 b'o' => self.check_history(key, at)?,
@@ -351,105 +348,4 @@ fn fits(key: &RawKey, until_ms: u64, at: &Moment) -> Outcome {
     let is_longer = at.ttls_run && ttl_ms > left_ms;
     prop_assert!(!is_longer, "{} is kept for {} ms instead of {}", &key.name, ttl_ms, left_ms);
     Ok(())
-}
-
-/// Reads an index entry, if the member is one.
-type Read = fn(&[u8], &[u8]) -> Option<(String, u64)>;
-
-fn entries(key: &RawKey, read: Read) -> Entries {
-    key.entries.iter().filter_map(|(name, value)| read(name, value)).collect()
-}
-
-fn scored(member: &[u8], score: &[u8]) -> Option<(String, u64)> {
-    Some((string(member), number(score)))
-}
-
-/// Last accesses and the creation order are not entries. A revoked token's score has an offset.
-fn token_entry(member: &[u8], score: &[u8]) -> Option<(String, u64)> {
-    let is_token = !matches!(member[0], b'@' | b'#');
-    is_token.then(|| number(score)).map(|score| (string(member), score.checked_sub(REVOKED).unwrap_or(score)))
-}
-
-/// Returns uuid and locator, and until when the key is kept.
-fn device_entry(uuid: &[u8], entry: &[u8]) -> Option<(String, u64)> {
-    let (locator, expires_at_ms) = entry.split_at(LOCATOR_CHARS);
-    Some((format!("{} {}", string(uuid), string(locator)), number(expires_at_ms)))
-}
-
-fn kept_until(token: &RawKey) -> u64 {
-    match field(token, "e") {
-        Some(ended_at_ms) => number(ended_at_ms) + LIMITS.revoked_retention_ms,
-        None => number(field(token, "x").unwrap()),
-    }
-}
-
-/// Returns the absolute end of a token.
-fn end_of(token: &RawKey) -> u64 {
-    let (_, ends_at_ms, _): (u64, u64, Option<String>) = unpack(field(token, "i").unwrap());
-    ends_at_ms
-}
-
-fn has_flag(token: &RawKey, flag: u64) -> bool {
-    number(field(token, "f").unwrap()) & flag != 0
-}
-
-fn is_active(token: &RawKey) -> bool {
-    has_flag(token, ACTIVE)
-}
-
-/// Returns until when the takeovers of a token are kept. The names of their fields are locators.
-fn history_kept_until(history: &RawKey) -> u64 {
-    let takeovers = history.entries.iter().filter(|(name, _)| name.len() == LOCATOR_CHARS);
-    takeovers.map(|(_, takeover)| takeover_kept_until(takeover)).max().unwrap_or_default()
-}
-
-fn takeover_kept_until(record: &[u8]) -> u64 {
-    let (_, _, _, ends_at_ms): (u64, String, Option<String>, u64) = unpack(record);
-    ends_at_ms + LIMITS.takeover_retention_ms
-}
-
-fn name_of(kind: char, shard: HashTag, rest: &str) -> String {
-    format!("{kind}:{{{shard}}}:{rest}")
-}
-
-/// Computed as ARCHITECTURE.md says, independently of the code under test.
-fn object_name(object: &RelatedObject) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("doorward 2026-11 name of a related object");
-    hasher.update(format!("{}\0{}", object.content_type, object.object_id).as_bytes());
-    URL_SAFE_NO_PAD.encode(&hasher.finalize().as_bytes()[..16])
-}
-
-fn objects_of(token: &RawKey) -> Vec<RelatedObject> {
-    let objects: Vec<(String, String)> = field(token, "r").map(unpack).unwrap_or_default();
-    objects.into_iter().map(|(content_type, object_id)| RelatedObject { content_type, object_id }).collect()
-}
-
-fn token_id(token: &RawKey) -> TokenId {
-    TokenId::from_locator(HashTag::parse(&token.name[3..7]).unwrap(), rest(token)).unwrap()
-}
-
-/// Returns another key of the same slot.
-fn sibling(key: &RawKey, kind: char, rest: &str) -> String {
-    name_of(kind, HashTag::parse(&key.name[3..7]).unwrap(), rest)
-}
-
-/// Returns a key's name without its kind and hash tag.
-fn rest(key: &RawKey) -> &str {
-    &key.name["t:{0000}:".len()..]
-}
-
-fn field<'a>(key: &'a RawKey, name: &str) -> Option<&'a [u8]> {
-    key.entries.iter().find(|(field, _)| field == name.as_bytes()).map(|(_, value)| value.as_slice())
-}
-
-fn string(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn number(decimal: &[u8]) -> u64 {
-    string(decimal).parse().unwrap()
-}
-
-fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> T {
-    rmp_serde::from_slice(bytes).unwrap()
 }

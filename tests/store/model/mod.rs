@@ -5,6 +5,7 @@ mod audit;
 mod compare;
 mod histories;
 mod ops;
+mod raw_keys;
 mod steps;
 mod values;
 mod world;

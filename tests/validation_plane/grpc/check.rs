@@ -286,7 +286,7 @@ fn grpc_is_off_by_default() {
     check(&mut Http2::connect(&unix), &Request::default()).assert_denied(401);
 }
 
-/// The decision is that of `/auth`, and Envoy has joined the lines of a header.
+/// The decision is as of `/auth`, and Envoy has joined the lines of a header.
 #[test]
 fn a_check_reads_the_places_that_the_settings_name() {
     let settings = [

@@ -38,7 +38,7 @@ fn formats() -> PossibleValuesParser {
     PossibleValuesParser::new(Scheme::ALL.into_iter().map(Scheme::name).chain([DEVICES]))
 }
 
-/// What the lines of an export are.
+/// The format of an export's lines.
 pub(super) enum Format {
     /// Sessions with token strings of this scheme; the key hashes those in plaintext.
     Tokens(Scheme, Option<hmac::Key>),

@@ -11,6 +11,8 @@ use crate::model::import::{MAX_IMPORT_BYTES, MAX_IMPORTS};
 
 /// The longest line. A record has a few hundred bytes.
 const MAX_LINE_BYTES: usize = 64 * 1024;
+/// What some programs write before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// A batch with as many bytes of lines gets no further line, so that its body is never too large.
 const FULL_BATCH_BYTES: usize = MAX_IMPORT_BYTES - 16 * MAX_LINE_BYTES;
 
@@ -88,6 +90,9 @@ impl<R: BufRead> Lines<R> {
         }
         self.bytes_read += count;
         self.line += u64::from(count > 0);
+        if self.line == 1 && text.starts_with(BYTE_ORDER_MARK) {
+            text.drain(..BYTE_ORDER_MARK.len());
+        }
         Ok(count > 0)
     }
 }
@@ -127,6 +132,14 @@ mod tests {
         let read = batches(&export, 2499);
         assert_eq!((read.len(), &read[0].lines), (1, &vec![2499, 2500]));
         assert!(batches(&export, 2501).is_empty() && batches("\n \n", 1).is_empty());
+    }
+
+    #[test]
+    fn an_export_of_windows_is_read() {
+        let [batch] = &batches("\u{feff}{\"user\": \"u\"}\r\n\r\n{\"user\": \"v\"}\r\n", 1)[..] else {
+            panic!()
+        };
+        assert_eq!((&batch.lines, batch.skipped.len()), (&vec![1, 3], 0));
     }
 
     #[test]

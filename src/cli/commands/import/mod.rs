@@ -1,7 +1,7 @@
 //! `doorward import`: sends the sessions of an export to the admin plane.
 //!
-//! A thread reads the lines ([`lines`]) and makes batches of records ([`record`]). [`run`] sends several batches at once, and
-//! [`summary`] adds up what became of the lines.
+//! A thread reads the lines ([`lines`]) and makes batches of records ([`record`]). [`run`] sends several batches at once,
+//! and [`summary`] adds up what became of the lines.
 
 pub mod args;
 pub mod lines;

@@ -6,17 +6,29 @@ use serde_json::{Map, Value};
 use super::args::Format;
 use crate::foreign::Scheme;
 use crate::foreign::exported::digest_with_key;
+use crate::server::admin::input::strict_json::{self, ParsedJson};
 
-/// Makes the record of a line: its fields are those of the call.
+/// Makes the record of a line, with the fields of the call.
 ///
 /// # Errors
 /// Says what is wrong with the line, without a value of it.
 pub(super) fn record(line: &[u8], format: &Format) -> Result<Value, String> {
-    let record: Map<String, Value> =
-        serde_json::from_slice(line).map_err(|_| "is not a JSON object".to_owned())?;
+    let record = object(line)?;
     match format {
         Format::Tokens(scheme, key) => token_record(record, *scheme, key.as_ref()),
         Format::Devices => Ok(record.into()),
+    }
+}
+
+/// Reads a JSON object as the server does: a repeated name is refused, and a user agent need not be Unicode.
+fn object(line: &[u8]) -> Result<Map<String, Value>, String> {
+    match strict_json::parse(line) {
+        Ok(ParsedJson { value: Value::Object(record), repeated }) => match repeated.first() {
+            Some(path) => Err(format!("{path}: must be given once")),
+            None => Ok(record),
+        },
+        _ if str::from_utf8(line).is_err() => Err("is not UTF-8".into()),
+        _ => Err("is not a JSON object".into()),
     }
 }
 
@@ -80,11 +92,22 @@ mod tests {
         assert_eq!(record(b"7", &Format::Devices), Err("is not a JSON object".into()));
     }
 
+    /// PowerShell writes UTF-16 with `>`.
+    #[test]
+    fn a_line_of_another_encoding_is_named() {
+        let line: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let format = Format::Tokens(Scheme::Drf, None);
+        assert_eq!(record(&line, &format), Err("is not UTF-8".into()));
+        let lossy = record(b"{\"user\": \"u\", \"user_agent\": \"\xff\"}", &format).unwrap();
+        assert_eq!(lossy["user_agent"], "\u{fffd}");
+    }
+
     #[test]
     fn a_wrong_line_is_named_without_its_values() {
         for (line, expected) in [
             ("", "is not a JSON object"),
             ("[1]", "is not a JSON object"),
+            (r#"{"user": "a", "user": "b"}"#, "user: must be given once"),
             (r#"{"scheme": "knox"}"#, "scheme: is not drf"),
             (r#"{"token": 7}"#, "token: must be a string"),
             (r#"{"token": "hunter2 "}"#, "token: must be 1 to 512 visible ASCII characters"),

@@ -1,5 +1,6 @@
 //! Sends the batches, several at once, and repeats those that the node could not answer.
 
+use std::convert::Infallible;
 use std::io::{self, BufReader, IsTerminal as _};
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use hyper::Method;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::args::{Format, ImportSessions};
@@ -53,7 +54,9 @@ pub(crate) async fn run(
         Err(failure) => Err(Failure::local(format!("{failure}; {go_on}, or repeat the command"))),
         Ok(true) => Err(Failure::local(format!("stopped; {go_on}, or repeat the command"))),
         Ok(false) if summary.skipped() > 0 => {
-            Err(Failure::local(format!("{} lines were skipped", summary.skipped())))
+            let skipped = summary.skipped();
+            let were = if skipped == 1 { "line was" } else { "lines were" };
+            Err(Failure::local(format!("{skipped} {were} skipped")))
         }
         Ok(false) => Ok(()),
     }
@@ -87,42 +90,56 @@ async fn send_all(
     let signals = StopSignals::catch();
     let signals = signals.map_err(|error| Failure::local(format!("signals not caught: {error}")))?;
     let progress = ProgressOfLines::start();
-    let mut is_stopped = false;
+    let (stop, stopped) = watch::channel(false);
     let batches = stream::unfold(batches, async |mut batches| Some((batches.recv().await?, batches)));
-    let batches = batches.take_until(stop(signals, &progress, &mut is_stopped));
+    let batches = batches.take_until(end_of_work(stopped.clone()));
     let sent = batches.map(async |batch| {
         let batch = batch.map_err(|error| Failure::local(format!("the export cannot be read: {error}")))?;
-        let answer = send(client, &batch, (format, is_dry), &progress).await?;
+        let answer = send(client, &batch, (format, is_dry), (&progress, &stopped)).await?;
         Ok::<_, Failure>((batch, answer))
     });
-    {
+    let all_sent = async {
         let mut sent = pin!(sent.buffered(CALLS_AT_ONCE));
         while let Some(done) = sent.next().await {
             let (batch, answer) = done?;
             summary.add(&batch, &answer[format.results()]).map_err(Failure::local)?;
             progress.advance(&batch, summary);
         }
-    }
-    Ok(is_stopped)
+        Ok(())
+    };
+    // Beside the calls, because none of them may end for a long time.
+    let outcome = tokio::select! {
+        outcome = all_sent => outcome,
+        never = obey(signals, &stop, &progress) => match never {},
+    };
+    outcome.map(|()| *stopped.borrow())
 }
 
-/// Waits for a signal. After it, a second signal ends the process at once.
-async fn stop(mut signals: StopSignals, progress: &ProgressOfLines, is_stopped: &mut bool) {
+/// Ends the work at the first signal, and the process at the second.
+async fn obey(
+    mut signals: StopSignals,
+    stop: &watch::Sender<bool>,
+    progress: &ProgressOfLines,
+) -> Infallible {
     signals.next().await;
-    *is_stopped = true;
+    stop.send_replace(true);
     progress.note("stopping after the calls under way; a second signal ends at once");
-    tokio::spawn(async move {
-        signals.next().await;
-        std::process::exit(FAILURE.into());
-    });
+    signals.next().await;
+    std::process::exit(FAILURE.into());
 }
 
-/// Sends a batch. Repeating a call is safe, so it is repeated while its failure may pass.
+/// Waits until no further call is to be made.
+async fn end_of_work(mut stopped: watch::Receiver<bool>) {
+    // The sender lives as long as the calls.
+    let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+}
+
+/// Sends a batch. Repeating a call is safe, so it is repeated while its failure may pass, until a signal comes.
 async fn send(
     client: &AdminClient,
     batch: &Batch,
     (format, is_dry): (&Format, bool),
-    progress: &ProgressOfLines,
+    (progress, stopped): (&ProgressOfLines, &watch::Receiver<bool>),
 ) -> Result<Value, Failure> {
     if batch.records.is_empty() {
         return Ok(json!({format.results(): []}));
@@ -131,12 +148,15 @@ async fn send(
     let mut wait = FIRST_WAIT;
     for _ in 0..MAX_REPEATS {
         match client.call(Method::POST, "/v1/import", Some(&body)).await {
-            Err(failure) if failure.may_pass() => {
+            Err(failure) if failure.may_pass() && !*stopped.borrow() => {
                 progress.note(&format!("trying again in {} ms: {failure}", wait.as_millis()));
+                tokio::select! {
+                    () = sleep(wait) => {}
+                    () = end_of_work(stopped.clone()) => return Err(failure),
+                }
             }
             outcome => return outcome,
         }
-        sleep(wait).await;
         wait = (wait * 2).min(MAX_WAIT);
     }
     client.call(Method::POST, "/v1/import", Some(&body)).await

@@ -1,4 +1,4 @@
-//! What became of the lines.
+//! The outcomes of the lines.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::lines::Batch;
 use crate::printable::printable;
 
-/// The most reasons that are told apart. The names of unknown fields, which come from the export, are in them.
+/// The most reasons that are counted separately. The names of unknown fields, which come from the export, are in them.
 const MAX_REASONS: usize = 100;
 /// The most lines that are named for one reason.
 const MAX_SHOWN_LINES: usize = 10;
@@ -19,7 +19,7 @@ struct Skipped {
     first_lines: Vec<u64>,
 }
 
-/// What became of the lines.
+/// The outcomes of the lines.
 #[derive(Default)]
 pub(super) struct Summary {
     imported: u64,
@@ -118,7 +118,8 @@ pub(super) fn show(summary: &Value) -> String {
         let count = reason["count"].as_u64().unwrap_or_default();
         let more = if count > lines.len() as u64 { ", …" } else { "" };
         let reason = reason["reason"].as_str().unwrap_or_default();
-        text += &format!("\n  {count} skipped: {reason} (line {}{more})", lines.join(", "));
+        let noun = if count == 1 { "line" } else { "lines" };
+        text += &format!("\n  {count} skipped: {reason} ({noun} {}{more})", lines.join(", "));
     }
     text
 }
@@ -154,7 +155,7 @@ mod tests {
             "1 imported, 1 imported before, 14 skipped\n  \
              1 skipped: is not a JSON object (line 22)\n  \
              1 skipped: scopes/0: is bad (line 23)\n  \
-             12 skipped: user: is bad (line 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …)"
+             12 skipped: user: is bad (lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …)"
         );
         assert!(show(&summary.json(true)).starts_with("1 would be imported, "));
     }

@@ -1,4 +1,4 @@
-//! What became of the records of an import.
+//! The outcomes of an import's records.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::token_string::TokenId;
 /// A record of the request, or what is wrong with it.
 pub type ReadRecord<T> = Result<T, Vec<FieldError>>;
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ImportedAs {
@@ -21,10 +21,10 @@ pub enum ImportedAs {
     Rejected,
 }
 
-/// What became of the record of a token.
+/// The outcome of a token's record.
 #[derive(Serialize)]
 pub struct ResultJson {
-    /// What became of it.
+    /// The outcome.
     pub status: ImportedAs,
     id: Option<String>,
     errors: Vec<FieldError>,
@@ -49,10 +49,10 @@ impl ResultJson {
     }
 }
 
-/// What became of the record of a device key.
+/// The outcome of a device key's record.
 #[derive(Serialize)]
 pub struct DeviceResultJson {
-    /// What became of it.
+    /// The outcome.
     pub status: ImportedAs,
     uuid: Option<String>,
     errors: Vec<FieldError>,

@@ -85,15 +85,6 @@ impl Connector {
         client.get_multiplexed_async_connection_with_config(&self.config()).await
     }
 
-    /// Opens a connection for concurrent calls, each of which has a time limit of its own.
-    pub(crate) async fn connect_shared(
-        &self,
-        address: &ServerAddress,
-    ) -> Result<MultiplexedConnection, RedisError> {
-        let client = Client::open(self.info(address)?)?;
-        client.get_multiplexed_async_connection_with_config(&self.config().set_response_timeout(None)).await
-    }
-
     /// Opens a RESP3 connection, over which the server can push. `config` names the receiver of the pushes.
     pub(crate) async fn connect_for_pushes(
         &self,

@@ -48,5 +48,6 @@ pub mod sentinels;
 pub mod shared_connection;
 pub mod slot_ranges;
 pub mod slots;
+pub mod socket;
 pub mod tls;
 pub mod topology;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::AsyncReadExt as _;
 
-use super::stream::Stream;
+use crate::store::redis::cluster::socket::Stream;
 
 /// Read from the socket at once.
 const READ_BYTES: usize = 16 * 1024;

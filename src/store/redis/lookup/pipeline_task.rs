@@ -11,9 +11,10 @@ use super::lost_connection::{AfterLoss, LostConnection};
 use super::pipeline_connection::PipelineConnection;
 use super::pipeline_state::{ConnectionPhase, PipelineShared, TICKS_PER_TIMEOUT};
 use super::request::{ServerIdentity, run_id_in};
-use super::stream::{self, Stream};
+use super::stream;
 use crate::store::redis::cluster::authority::ProbeRefusal;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
+use crate::store::redis::cluster::socket::Stream;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 
 /// Attempts to connect that a start waits for: on a busy machine the first answer may be late.

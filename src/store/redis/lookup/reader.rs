@@ -12,7 +12,7 @@ use crate::model::token::{Token, TokenRecord};
 use crate::store::cache::Looked;
 use crate::store::error::StoreError;
 use crate::store::record_read::RecordRead;
-use crate::token_string::TokenId;
+use crate::token_string::{SecretHash, TokenId};
 
 /// Reads token records for validation. Belongs to the runtime it was created on; clones share its connections.
 #[derive(Clone)]
@@ -155,6 +155,10 @@ impl RedisReader {
 
     pub(crate) fn known_alias(&self, digest: &ForeignDigest) -> Option<Option<TokenId>> {
         self.node_cache.aliases.known(digest)
+    }
+
+    pub(crate) fn forget_alias(&self, secret_hash: &SecretHash) {
+        self.node_cache.aliases.forget(secret_hash);
     }
 
     pub(crate) async fn alias(

@@ -3,41 +3,20 @@
 use std::io;
 use std::pin::Pin;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::resp::{self, ParsedReply, RespReply};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::connector::Connector;
+use crate::store::redis::cluster::socket::{SmallWrites, Socket, Stream};
 use crate::store::redis::errors::error_code;
-
-/// A byte stream to a server: TCP, TLS or a unix socket.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
 /// Connects and logs in.
 ///
 /// # Errors
 /// An error of the connection, or the code of the server's error.
 pub(crate) async fn open(connector: &Connector, address: &ServerAddress) -> io::Result<Pin<Box<dyn Stream>>> {
-    let mut stream: Pin<Box<dyn Stream>> = match address {
-        ServerAddress::Tcp(node) => {
-            let addresses = connector.resolver.addresses(&node.host, node.port).await?;
-            let stream = TcpStream::connect(&addresses[..]).await?;
-            stream.set_nodelay(true)?;
-            match &connector.trust {
-                Some(trust) => {
-                    let name = ServerName::try_from(node.host.clone()).map_err(io::Error::other)?;
-                    let tls = trust.current().connector.clone();
-                    Box::pin(tls.connect(name, stream).await?)
-                }
-                None => Box::pin(stream),
-            }
-        }
-        ServerAddress::Unix(path) => Box::pin(UnixStream::connect(path).await?),
-    };
+    let Socket { mut stream, .. } = Socket::connect(connector, address, SmallWrites::Immediate).await?;
     let login = connector.login();
     if let Some(password) = login.password() {
         let username = login.username().unwrap_or("default");

@@ -161,7 +161,7 @@ impl RedisStore {
         self.run_on_aliases(&digests.map(read).collect::<Vec<_>>()).await
     }
 
-    /// Writes aliases where there are none. Returns the ids of those that there were. An alias is kept for the grace after
+    /// Writes the aliases that do not exist yet. Returns the ids of the existing ones. An alias is kept for the grace after
     /// its token's latest end, as the token is.
     async fn put_aliases(
         &self,

@@ -9,6 +9,7 @@ use redis::{Value, cmd, pipe};
 use crate::model::token::TokenRecord;
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::address::ServerAddress;
+use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::master_map::MasterMap;
 use crate::store::redis::errors::store_error;
 use crate::store::redis::redis_store::RedisStore;
@@ -30,6 +31,16 @@ pub(crate) struct RedisPlace {
     has_missed: bool,
 }
 
+impl RedisPlace {
+    /// Marks a master's last page as the end of the walk if it is. `map` has the present masters.
+    fn end(&self, page: WalkPage, map: &MasterMap) -> WalkPage {
+        let is_done = |master: &Arc<Master>| !master.may_have_tokens() || self.done.contains(&master.address);
+        let is_last = map.masters.iter().all(is_done);
+        let is_same = self.at_start.as_ref().is_some_and(|at_start| map.is_same(at_start));
+        WalkPage { is_last, has_seen_all: is_last && is_same && !self.has_missed, ..page }
+    }
+}
+
 impl RedisStore {
     /// Reads the tokens among the next keys, about so many. `SCAN` names a key that is there during the whole walk at least
     /// once. After an error, the next call goes on at the same place.
@@ -41,8 +52,14 @@ impl RedisStore {
             place.connection = None;
             let next = map.masters.iter().filter(|master| master.may_have_tokens());
             let next = next.map(|master| &master.address).find(|address| !place.done.contains(address));
-            let next = next.ok_or_else(|| StoreError::Unavailable(self.topology.why_unknown()))?;
-            place.present = Some((next.clone(), 0));
+            match next {
+                Some(next) => place.present = Some((next.clone(), 0)),
+                None if map.masters.is_empty() => {
+                    return Err(StoreError::Unavailable(self.topology.why_unknown()));
+                }
+                // The last page was not reported, or the master under way has left the Cluster.
+                None => return Ok(place.end(WalkPage::default(), &map)),
+            }
         }
         let page = self.read_page(place, keys).await;
         if page.is_err() {
@@ -64,7 +81,7 @@ impl RedisStore {
         let (tokens, has_missed) = self.read_walked(&mut connection, &ids).await?;
         place.has_missed |= has_missed;
         place.connection = Some(connection);
-        let mut page = WalkPage { tokens, keys: names.len() as u64, ..WalkPage::default() };
+        let page = WalkPage { tokens, keys: names.len() as u64, ..WalkPage::default() };
         if next != 0 {
             place.present = Some((address, next));
             return Ok(page);
@@ -72,18 +89,11 @@ impl RedisStore {
         place.done.insert(address);
         (place.present, place.connection) = (None, None);
         self.topology.refresh().await;
-        let map = self.topology.map().clone();
-        page.is_last = map
-            .masters
-            .iter()
-            .all(|master| !master.may_have_tokens() || place.done.contains(&master.address));
-        let is_same = place.at_start.as_ref().is_some_and(|at_start| map.is_same(at_start));
-        page.has_seen_all = page.is_last && is_same && !place.has_missed;
-        Ok(page)
+        Ok(place.end(page, &self.topology.map()))
     }
 
-    /// Reads token records. Also returns whether one could not be read where its key was found. A corrupt record is left out:
-    /// it opens nothing, and `doorward verify` reports it.
+    /// Reads token records. Also returns whether one could not be read where its key was found. A corrupt record is left
+    /// out: it opens nothing, and `doorward verify` reports it.
     async fn read_walked(
         &self,
         connection: &mut MultiplexedConnection,

@@ -70,8 +70,8 @@
 //!
 //! # Fields of a token
 //!
-//! Names are one letter and numbers are packed, because each byte exists once per session. Validation reads the first eleven,
-//! which come first because Redis searches a small hash from its start.
+//! Names are one letter and numbers are packed, because each byte exists once per session. Validation reads the first
+//! eleven, which come first because Redis searches a small hash from its start.
 //!
 //! | field | content | form |
 //! |---|---|---|

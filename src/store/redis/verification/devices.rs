@@ -50,7 +50,7 @@ impl Verifier<'_> {
     /// Returns a device key, if it is still there.
     ///
     /// # Errors
-    /// What keeps it from being checked further.
+    /// The damage that ends its checks.
     fn decode_device(&self, id: DeviceId, answer: Option<Value>) -> Result<Option<DeviceKey>, Kind> {
         let fields = answer.ok_or(Kind::ForeignType)?;
         match codec::device(id, &fields) {

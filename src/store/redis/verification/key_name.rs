@@ -12,7 +12,7 @@ pub(crate) struct UserKey {
 }
 
 impl UserKey {
-    /// Whether the hash tag is that of the name.
+    /// Whether the hash tag belongs to the name.
     pub(crate) fn is_in_place(&self) -> bool {
         HashTag::of_user(&self.user) == self.hash_tag
     }

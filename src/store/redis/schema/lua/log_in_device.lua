@@ -64,7 +64,7 @@ if imported then is_right = imported == a.verified end
 if not is_active(flags) or uuid ~= a.uuid or not is_right then
   if is_repeat(user, uuid) then return refuse_without_event() end
   emit(user, { k = 'device.refused', d = uuid, i = a.new.facts.i, g = a.new.facts.g })
-  return finish({ 0 })
+  return finish({ 0 }, true)
 end
 
 local err, kept = prune_devices(user)

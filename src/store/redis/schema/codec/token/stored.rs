@@ -38,7 +38,7 @@ pub(crate) struct Terms<'a> {
 pub(crate) struct Cold<'a> {
     pub(crate) ip: IpAddr,
     pub(crate) user_agent: &'a str,
-    /// Native tokens do not have it, so their bytes are those of earlier versions.
+    /// Native tokens do not have it, so earlier versions wrote the same bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) origin: Option<&'a str>,
 }

@@ -46,8 +46,9 @@ end
 local stale_token_entries, stale_takeover_entries = {}, {}
 
 -- Writes the emitted events to the users' histories, newest first, and publishes them. Must be the last thing a script
--- does. Returns the script's answer; if reverse-index entries are stale, {status STALE, packed entries, answer}.
-local function finish(answer)
+-- does. With `always_trims` it calls the same commands whether the history is full or not. Returns the script's answer; if
+-- reverse-index entries are stale, {status STALE, packed entries, answer}.
+local function finish(answer, always_trims)
   local of_users = {}
   for _, pair in ipairs(emitted) do
     local user, event = pair[1], pair[2]
@@ -61,7 +62,9 @@ local function finish(answer)
     local first = math.max(1, #events - ctx.max_events + 1)
     local pushed = redis.pcall('LPUSH', key('e', user), unpack(events, first))
     if type(pushed) == 'number' then
-      if pushed > ctx.max_events then redis.call('LTRIM', key('e', user), 0, ctx.max_events - 1) end
+      if always_trims or pushed > ctx.max_events then
+        redis.call('LTRIM', key('e', user), 0, ctx.max_events - 1)
+      end
       redis.call('PEXPIRE', key('e', user), decimal(ctx.event_ttl_ms))
     end
   end

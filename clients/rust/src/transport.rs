@@ -1,0 +1,180 @@
+//! Sends requests to one plane over kept-alive connections, each within a deadline.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{HOST, RETRY_AFTER};
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::clock;
+use crate::endpoint::{Endpoint, InvalidSetting};
+use crate::error::Unavailable;
+
+/// Requests beyond these wait for a connection, within their deadline.
+const MAX_CONNECTIONS: usize = 100;
+const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// A request that must not be sent twice uses a kept connection only if it was used this recently. Doorward closes a
+/// connection after `idle-timeout`, 75 s.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Whether a request may be sent again after a kept connection turned out to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Twice does no more than once.
+    Safe,
+    /// Only if no byte of the request was sent.
+    Unsafe,
+}
+
+/// Sends requests to one plane. Cheap to clone; the clones share the connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Transport {
+    shared: Arc<Shared>,
+    timeout: Duration,
+}
+
+#[derive(Debug)]
+struct Shared {
+    endpoint: Endpoint,
+    idle: Mutex<Vec<Connection>>,
+    slots: Semaphore,
+}
+
+#[derive(Debug)]
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    last_use: Instant,
+}
+
+/// Why an exchange failed, and the request if it may be sent again.
+struct Failure {
+    error: hyper::Error,
+    unsent: Option<Request<Full<Bytes>>>,
+}
+
+impl Transport {
+    pub fn new(url: &str, timeout: Duration) -> Result<Self, InvalidSetting> {
+        let endpoint = Endpoint::parse(url)?;
+        let slots = Semaphore::new(MAX_CONNECTIONS);
+        Ok(Self { shared: Arc::new(Shared { endpoint, idle: Mutex::default(), slots }), timeout })
+    }
+
+    /// Changes the deadline of each request.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// Sends a request and returns its answer, whatever its status. The URI is a path and a query. If the future is
+    /// dropped, its connection is closed.
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+        repeat: Repeat,
+    ) -> Result<Response<Bytes>, Unavailable> {
+        let exchange = self.shared.exchange(request.map(Full::new), repeat);
+        timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
+            Err(Unavailable::new(format!("no answer within {} ms", self.timeout.as_millis())))
+        })
+    }
+}
+
+impl Shared {
+    async fn exchange(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        repeat: Repeat,
+    ) -> Result<Response<Bytes>, Unavailable> {
+        let _slot = self.slots.acquire().await.map_err(|error| Unavailable::new(error.to_string()))?;
+        if !request.headers().contains_key(HOST) {
+            request.headers_mut().insert(HOST, self.endpoint.authority.clone());
+        }
+        while let Some(mut kept) = self.take_kept(repeat) {
+            match kept.begin(request, repeat).await {
+                Ok(response) => return self.finish(kept, response).await,
+                Err(Failure { unsent: Some(unsent), .. }) => request = unsent,
+                Err(Failure { error, unsent: None }) => return Err(broken(&error)),
+            }
+        }
+        let mut connection = self.connect().await?;
+        let response = connection.begin(request, repeat).await.map_err(|failure| broken(&failure.error))?;
+        self.finish(connection, response).await
+    }
+
+    /// Returns the kept connection that was used last.
+    fn take_kept(&self, repeat: Repeat) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(connection) = idle.pop() {
+            let is_fresh = || clock::monotonic().duration_since(connection.last_use) < FRESH;
+            if !connection.sender.is_closed() && (repeat == Repeat::Safe || is_fresh()) {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    async fn connect(&self) -> Result<Connection, Unavailable> {
+        let unreachable = |error: std::io::Error| Unavailable::new(format!("cannot connect: {error}"));
+        let stream = self.endpoint.connect().await.map_err(unreachable)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
+        // Ends when the sender is dropped. Its error is the error of the request, too.
+        tokio::spawn(connection);
+        Ok(Connection { sender, last_use: clock::monotonic() })
+    }
+
+    /// Reads the answer's body and keeps the connection.
+    async fn finish(
+        &self,
+        mut connection: Connection,
+        response: Response<Incoming>,
+    ) -> Result<Response<Bytes>, Unavailable> {
+        let (head, body) = response.into_parts();
+        // A body of a known length is refused before it is read.
+        if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+            return Err(Unavailable::new("the answer is too long"));
+        }
+        let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
+        let body = body.map_err(|error| Unavailable::new(format!("the answer is incomplete: {error}")))?;
+        connection.last_use = clock::monotonic();
+        if !connection.sender.is_closed() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+        Ok(Response::from_parts(head, body.to_bytes()))
+    }
+}
+
+impl Connection {
+    /// Sends a request and reads the head of the answer.
+    async fn begin(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        repeat: Repeat,
+    ) -> Result<Response<Incoming>, Failure> {
+        // A connection whose last answer has just been read needs a moment.
+        if let Err(error) = self.sender.ready().await {
+            return Err(Failure { error, unsent: Some(request) });
+        }
+        let copy = (repeat == Repeat::Safe).then(|| request.clone());
+        self.sender.try_send_request(request).await.map_err(|mut error| {
+            let unsent = error.take_message().or(copy);
+            Failure { error: error.into_error(), unsent }
+        })
+    }
+}
+
+fn broken(error: &hyper::Error) -> Unavailable {
+    Unavailable::new(format!("no valid HTTP answer: {error}"))
+}
+
+/// Every status that is no verdict, as an outage.
+pub(crate) fn outage(response: &Response<Bytes>) -> Unavailable {
+    let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Unavailable::new(format!("status {}", response.status().as_u16()))
+        .with_retry_after(Duration::from_secs(seconds.unwrap_or(1)))
+}
