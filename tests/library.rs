@@ -13,7 +13,7 @@ use doorward::internals::model::device_key::DeviceChange;
 use doorward::internals::model::event::Actor;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::RelatedObject;
-use doorward::internals::node::metrics::TextFormat;
+use doorward::internals::node::metrics::{Metrics, TextFormat};
 use doorward::internals::service::NewDevice;
 use doorward::{
     Access, Clock, Config, Entropy, NewToken, Node, ServiceError, StoreError, TokenChange, Transport,
@@ -98,7 +98,7 @@ async fn one_node_serves_several_runtimes() {
             scope.spawn(on_its_own);
         }
     });
-    let counted = node.metrics().text(TextFormat::OpenMetrics);
+    let counted = Metrics::of(&node).text(TextFormat::OpenMetrics);
     for result in ["valid", "forged"] {
         let name = format!("validations_total{{result=\"{result}\"");
         let counts = counted.lines().filter(|line| line.contains(&name)).map(|line| line.rsplit(' ').next());

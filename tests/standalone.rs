@@ -110,6 +110,7 @@ mod validation_plane {
     mod upgrade_foreign;
 }
 
+mod axum_example;
 mod common;
 mod fuzz;
 

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 use doorward::internals::cli::command_line::{Invocation, read_with};
 use doorward::internals::config::Config;
 use doorward::internals::model::token::Transport;
-use doorward::internals::server::request::credentials::{Credentials, extract};
-use doorward::internals::server::request::places::CredentialPlaces;
+use doorward::internals::request::credentials::{Credentials, extract};
+use doorward::internals::request::places::CredentialPlaces;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 

@@ -10,8 +10,8 @@ use hyper::{Request, StatusCode};
 use super::output::{FAILURE, fail};
 use super::runtime::run_to_end;
 use crate::config::Config;
-use crate::http_client::{ClientError, Endpoint, HttpClient, TlsOptions, Trust, Url};
-use crate::values::ListenAddr;
+use crate::http_client::{ClientError, HttpClient, TlsOptions, Trust};
+use crate::values::{Endpoint, ListenAddr, Url};
 
 /// The maximum time to connect and to answer.
 const TIMEOUT: Duration = Duration::from_secs(2);

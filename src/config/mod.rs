@@ -14,26 +14,38 @@ pub mod did_you_mean;
 pub mod environment;
 pub mod given;
 pub mod groups;
+#[cfg(feature = "server")]
 pub mod hash_key;
 pub mod load;
+#[cfg(feature = "server")]
+pub mod load_server;
 pub mod mistake;
 pub mod parse;
+#[cfg(feature = "server")]
 pub mod reload;
+#[cfg(feature = "server")]
 pub mod report;
 pub mod secret_files;
 pub mod setting;
+#[cfg(feature = "server")]
 pub mod setting_flags;
 pub mod settings;
 pub mod sources;
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 pub(crate) mod tests;
 pub mod text_file;
 pub mod toml_file;
 
+#[cfg(feature = "server")]
 pub use self::hash_key::hash_key;
-pub(crate) use self::load::load_server;
-pub use self::load::{Loaded, load_node};
+pub use self::load::load_node;
+#[cfg(feature = "server")]
+pub use self::load_server::Loaded;
+#[cfg(feature = "server")]
+pub(crate) use self::load_server::load_server;
 pub use self::mistake::{LoadError, Mistake};
+#[cfg(feature = "server")]
 pub use self::reload::{LoadAgain, Reload};
+#[cfg(feature = "server")]
 pub(crate) use self::setting_flags::SettingFlags;
 pub use self::settings::Config;

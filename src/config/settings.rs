@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use hyper::header::HeaderName;
+use http::header::HeaderName;
 
 use super::given::MergedTexts;
 use super::mistake::{Mistake, quoted};
@@ -14,7 +14,7 @@ use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
 use super::parse::credentials::{credential_header, further_cookies, header_schemes};
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
 use super::parse::foreign::foreign_forms;
-use super::parse::listener::{file_mode, listen_addr, optional_listen_addr, optional_path};
+use super::parse::listener::{file_mode, grpc_listen_addr, listen_addr, optional_listen_addr, optional_path};
 use super::parse::origins::{header_name, origins, trusted_proxies};
 use super::parse::otlp::{otlp_endpoint, otlp_headers};
 use super::parse::route_checks::route_checks;
@@ -22,13 +22,12 @@ use super::parse::scalar::{Parsed, boolean, choice, number};
 use super::parse::store::{key_prefix, store_url};
 use super::setting::{Exposure, Setting};
 use crate::foreign::ForeignForm;
-use crate::http_client::Url;
 use crate::model::field_rules::MAX_AGE_SECONDS;
 use crate::model::route_check::RouteCheck;
 use crate::values::stale_grace::MAX_STALE_GRACE_MS;
 use crate::values::{
     AccessLogRule, ApiKey, CredentialHeader, FurtherCookie, HeaderScheme, ListenAddr, LogFormat, LogLevel,
-    Origin, OtlpHeader, OverLimit, RenewalStep, SameSite, SecretString, StoreUrl, TrustedProxies,
+    Origin, OtlpHeader, OverLimit, RenewalStep, SameSite, SecretString, StoreUrl, TrustedProxies, Url,
 };
 
 const LIFETIME_MS: RangeInclusive<u64> = SECOND_MS..=MAX_AGE_SECONDS * SECOND_MS;
@@ -87,7 +86,7 @@ settings! {
     admin_listen: ListenAddr = listen_addr,
         "admin-listen", "ADDRESS", "127.0.0.1:8081",
         "Address of the admin plane: IP:PORT or unix:/path; port 0 picks a free port", frequent;
-    grpc_listen: Option<ListenAddr> = optional_listen_addr,
+    grpc_listen: Option<ListenAddr> = grpc_listen_addr,
         "grpc-listen", "ADDRESS", "",
         "Address for Envoy's ext_authz over gRPC: IP:PORT or unix:/path; empty turns it off";
     metrics_listen: Option<ListenAddr> = optional_listen_addr,

@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use super::connect::connect;
 use super::error::ClientError;
 use super::tls::TlsOptions;
-use super::url::Url;
+use crate::values::Url;
 
 /// Sends requests to one server, each on its own connection. Cheap to clone.
 #[derive(Clone)]

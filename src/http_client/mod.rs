@@ -5,9 +5,7 @@ pub mod client;
 pub mod connect;
 pub mod error;
 pub mod tls;
-pub mod url;
 
 pub use self::client::{HttpClient, OpenResponse};
 pub use self::error::ClientError;
 pub use self::tls::{ClientIdentity, TlsOptions, Trust};
-pub use self::url::{Endpoint, Url};

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Notify;
 
 use super::queue::{AccessQueue, EarnedExpiry};
 use crate::clock::Clock;
+use crate::counter::Counter;
 use crate::logging::RepeatedFault;
 use crate::model::token::{Renewal, TokenRecord};
 use crate::store::Store;
@@ -25,7 +25,7 @@ pub struct LastAccessOptions {
 }
 
 /// Counts the outcomes of recorded accesses.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct LastAccessCounters {
     /// Written to the store.
     pub flushed: Counter,
@@ -65,7 +65,7 @@ pub(crate) struct SharedAccesses {
 
 impl LastAccess {
     /// An empty queue in front of this store. [`LastAccess::run`] empties it.
-    pub fn new(store: Store, clock: Clock, options: LastAccessOptions, counters: LastAccessCounters) -> Self {
+    pub fn new(store: Store, clock: Clock, options: LastAccessOptions) -> Self {
         Self(Arc::new(SharedAccesses {
             queue: AccessQueue::new(options.queue, options.resolution_ms),
             flush_interval_ms: options.flush_interval_ms,
@@ -73,7 +73,7 @@ impl LastAccess {
             store,
             wake: Notify::new(),
             flushing: tokio::sync::Mutex::new(()),
-            counters,
+            counters: LastAccessCounters::default(),
             oldest: OldestAccess::default(),
             faults: RepeatedFault::default(),
         }))
@@ -96,6 +96,11 @@ impl LastAccess {
         if renew_to_ms.is_some() && must_hurry {
             self.0.wake.notify_one();
         }
+    }
+
+    /// Returns the counters.
+    pub fn counters(&self) -> &LastAccessCounters {
+        &self.0.counters
     }
 
     /// Returns the expiry that accesses to this token have earned and that is not written yet.

@@ -39,7 +39,7 @@ async fn queue(options: LastAccessOptions) -> (LastAccess, Store, Clock, Arc<Tok
         revoked: None,
     };
     store.issue(&token, START_MS).await.unwrap().unwrap();
-    let queue = LastAccess::new(store.clone(), clock.clone(), options, LastAccessCounters::default());
+    let queue = LastAccess::new(store.clone(), clock.clone(), options);
     (queue, store, clock, record)
 }
 
@@ -135,7 +135,7 @@ async fn an_earned_renewal_counts_until_it_is_written() {
         clock.clone(),
     );
     let away = Store::Redis(Arc::new(away));
-    let unwritten = LastAccess::new(away, clock.clone(), OPTIONS, LastAccessCounters::default());
+    let unwritten = LastAccess::new(away, clock.clone(), OPTIONS);
     assert_eq!(earned_ms(&unwritten, &record), None);
     for access_ms in [START_MS + 10, START_MS + 50_000, START_MS + 100_000] {
         unwritten.record(&record, access_ms, Some(access_ms + 60_000), true);

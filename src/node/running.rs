@@ -4,17 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::cutoff_follower::follow_cutoffs;
-use super::metrics::Metrics;
-use super::metrics::cutoffs::CutoffCollector;
-use super::metrics::flush_lag::FlushLagCollector;
-use super::metrics::live_tokens::LiveTokenCollector;
 use super::monitor::Monitor;
 use super::readiness::Readiness;
-use super::start_up::{StartError, last_access_options, open_store, token_policy};
+use super::start_error::StartError;
+use super::start_up::{last_access_options, open_store, token_policy};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
@@ -24,6 +20,7 @@ use crate::service::token_keys::TokenKeySource;
 use crate::service::walker::Walker;
 use crate::store::Store;
 use crate::validation::Validator;
+use crate::validation::counters::AllValidations;
 
 /// The minimum time for the last flush.
 const MIN_LAST_FLUSH: Duration = Duration::from_secs(1);
@@ -36,7 +33,7 @@ const MIN_LAST_FLUSH: Duration = Duration::from_secs(1);
 pub struct Node {
     service: Arc<Service>,
     readiness: Readiness,
-    metrics: Arc<Metrics>,
+    validations: AllValidations,
     token_keys: Arc<TokenKeySource>,
     last_access: LastAccess,
     last_flush_timeout: Duration,
@@ -70,21 +67,11 @@ impl Node {
     pub async fn start_with(config: &Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {
         let store = open_store(config, &clock)?;
         let readiness = Readiness::default();
-        let metrics = Arc::new(Metrics::new(readiness.clone(), store.clone(), &clock));
-        let last_access = LastAccess::new(
-            store.clone(),
-            clock.clone(),
-            last_access_options(config),
-            metrics.last_access.clone(),
-        );
-        metrics.collect(FlushLagCollector(last_access.clone()));
+        let last_access = LastAccess::new(store.clone(), clock.clone(), last_access_options(config));
         let service =
             Service::new(store.clone(), clock, entropy.clone(), token_policy(config), last_access.clone());
         service.set_foreign_forms(config.foreign.clone());
         let service = Arc::new(service);
-        let (sampler, runtime) = (service.live_tokens().clone(), Handle::current());
-        metrics.collect(LiveTokenCollector { sampler, runtime });
-        metrics.collect(CutoffCollector(service.clone()));
         let token_keys = Arc::new(TokenKeySource::new(config.token_keys.clone(), &entropy)?);
         let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys.clone());
         monitor.first_probe().await;
@@ -97,7 +84,7 @@ impl Node {
         Ok(Self {
             service,
             readiness,
-            metrics,
+            validations: AllValidations::default(),
             token_keys,
             last_access,
             last_flush_timeout: Duration::from_millis(config.drain_timeout_ms),
@@ -109,7 +96,7 @@ impl Node {
     /// concurrent look-ups of a validator go to the store as one pipeline. A validator must stay on the runtime on which
     /// it was made.
     pub async fn validator(&self) -> Validator {
-        Validator::new(self.service.clone(), self.metrics.validations.counters()).await
+        Validator::new(self.service.clone(), self.validations.counters()).await
     }
 
     /// Returns the service that issues, shows, changes and revokes tokens.
@@ -122,9 +109,14 @@ impl Node {
         &self.readiness
     }
 
-    /// Returns the metrics.
-    pub fn metrics(&self) -> &Arc<Metrics> {
-        &self.metrics
+    /// Returns the counters of all validators of this node, for the metrics.
+    pub(crate) fn validations(&self) -> &AllValidations {
+        &self.validations
+    }
+
+    /// Returns the recorder of accesses, for the metrics.
+    pub(crate) fn last_access(&self) -> &LastAccess {
+        &self.last_access
     }
 
     /// Returns the source of the token keys, for a reload.

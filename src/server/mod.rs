@@ -18,6 +18,10 @@
 pub mod acceptors;
 pub mod admin;
 pub mod auth;
+#[cfg(feature = "grpc")]
+pub mod grpc;
+#[cfg(not(feature = "grpc"))]
+#[path = "no_grpc.rs"]
 pub mod grpc;
 pub mod json;
 pub mod metrics;

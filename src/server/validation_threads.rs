@@ -12,19 +12,17 @@ use tokio_rustls::TlsAcceptor;
 use super::auth::access_log::{AccessLog, AccessLogOptions};
 use super::auth::fast_path::connection::AuthFastPath;
 use super::auth::plane::ValidationPlane;
-use super::auth::settings::ValidationSettings;
-use super::grpc::memory::MessageMemory;
-use super::grpc::plane::GrpcPlane;
-use super::request::client::DirectClient;
+use super::grpc::GrpcConnections;
 use super::request::span::RequestTracer;
 use super::transport::accept::Deliver;
 use super::transport::connection;
 use super::transport::connections::OpenConnection;
-use super::transport::fast_path::Http2;
 use super::transport::listener::Accepted;
 use super::transport::tls::ListenerTls;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
+use crate::request::client::DirectClient;
+use crate::request_check::settings::ValidationSettings;
 use crate::service::Service;
 use crate::validation::Validator;
 
@@ -140,7 +138,7 @@ async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mps
         parts;
     let access_log = AccessLog::new(access_log, service.clock().clone());
     let plane = Arc::new(ValidationPlane { validator, settings, readiness, tracer, access_log });
-    let grpc = Arc::new(GrpcPlane { validation: plane.clone(), request_timeout });
+    let grpc = GrpcConnections::new(plane.clone(), request_timeout);
     while let Some(Delivery { accepted, endpoint, open }) = deliveries.recv().await {
         match endpoint {
             Endpoint::Http => {
@@ -149,7 +147,7 @@ async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mps
             }
             Endpoint::Grpc => {
                 let tls = grpc_tls.as_ref().map(|tls| tls.acceptor());
-                tokio::spawn(serve_grpc(grpc.clone(), accepted, tls, open));
+                tokio::spawn(grpc.clone().serve(accepted, tls, open));
             }
         }
     }
@@ -165,15 +163,4 @@ async fn serve_http(
     let fast_path = AuthFastPath { plane: &plane, client };
     let respond = |request| plane.respond(request, client);
     connection::serve(accepted.socket, tls, open, fast_path, respond).await;
-}
-
-async fn serve_grpc(
-    grpc: Arc<GrpcPlane>,
-    accepted: Accepted,
-    tls: Option<TlsAcceptor>,
-    open: OpenConnection,
-) {
-    let memory = MessageMemory::default();
-    let respond = |request| grpc.respond(request, &memory);
-    connection::serve(accepted.socket, tls, open, Http2, respond).await;
 }

@@ -14,9 +14,11 @@ pub mod feed;
 pub mod limits;
 pub mod live_tokens;
 pub mod memory;
+mod on_store;
 pub mod pace;
 pub mod record_read;
 pub mod record_reader;
+#[cfg(feature = "redis")]
 pub mod redis;
 pub mod rejection;
 pub mod report;

@@ -14,9 +14,9 @@ use tokio::runtime::Handle;
 
 use crate::clock::Clock;
 use crate::files::{FileError, read_bounded};
-use crate::http_client::{ClientError, HttpClient, TlsOptions, Trust, Url};
+use crate::http_client::{ClientError, HttpClient, TlsOptions, Trust};
 use crate::logging::RepeatedFault;
-use crate::values::OtlpHeader;
+use crate::values::{OtlpHeader, Url};
 
 /// The longest time for one batch, its repeats included, and for each attempt.
 pub(super) const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,6 +1,6 @@
 //! The header that carries credentials.
 
-use hyper::header::{AUTHORIZATION, HeaderName};
+use http::header::{AUTHORIZATION, HeaderName};
 
 /// The name of the header that carries credentials; by default `Authorization`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ pub mod stale_grace;
 pub mod store_url;
 pub mod timestamp;
 pub mod trusted_proxies;
+pub mod url;
 
 pub use self::api_key::{ApiKey, Scope, Scopes};
 pub use self::cookie::{Cookie, SameSite};
@@ -35,3 +36,4 @@ pub use self::renewal_step::RenewalStep;
 pub use self::secret_string::SecretString;
 pub use self::store_url::StoreUrl;
 pub use self::trusted_proxies::TrustedProxies;
+pub use self::url::{Endpoint, Url};

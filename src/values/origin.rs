@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hyper::http::uri::Authority;
+use http::uri::Authority;
 
 /// An origin: scheme, host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A header for the collector of traces.
 
-use hyper::header::HeaderName;
+use http::header::HeaderName;
 
 use super::secret_string::SecretString;
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use doorward::internals::cli::command_line::{Invocation, command, read};
-use doorward::internals::node::metrics::TextFormat;
+use doorward::internals::node::metrics::{Metrics, TextFormat};
 use doorward::internals::server::admin::problem::ProblemKind;
 use doorward::{Config, Node};
 
@@ -57,7 +57,7 @@ fn problems_snapshot() {
 async fn metrics_snapshot() {
     let node = Node::start(&Config::default()).await.unwrap();
     let _validator = node.validator().await;
-    let text = node.metrics().text(TextFormat::OpenMetrics);
+    let text = Metrics::of(&node).text(TextFormat::OpenMetrics);
     node.stop().await;
     let (descriptions, samples): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with('#'));
     let mut samples: Vec<_> = samples.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();

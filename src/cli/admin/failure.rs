@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use crate::cli::output::{FAILURE, fail};
 use crate::config::{LoadError, Mistake};
-use crate::http_client::{ClientError, Url};
+use crate::http_client::ClientError;
 use crate::printable::printable;
+use crate::values::Url;
 
 /// Why a command failed.
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use super::key::AdminKey;
 use crate::config::parse::duration::{MINUTE_MS, duration_ms};
 use crate::config::{LoadError, Mistake};
 use crate::files::read_bounded;
-use crate::http_client::{ClientIdentity, HttpClient, TlsOptions, Trust, Url};
+use crate::http_client::{ClientIdentity, HttpClient, TlsOptions, Trust};
+use crate::values::Url;
 
 const URL_VARIABLE: &str = "DOORWARD_ADMIN_URL";
 const DEFAULT_URL: &str = "http://127.0.0.1:8081";

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hyper::header::{
+use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, ORIGIN, TE, TRAILER, TRANSFER_ENCODING,
     UPGRADE,
 };

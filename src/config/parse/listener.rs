@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::scalar::Parsed;
+use super::scalar::{Parsed, missing_feature};
 use crate::values::ListenAddr;
 
 /// `sockaddr_un.sun_path` has 108 bytes with the closing zero on Linux (unix(7)).
@@ -29,6 +29,15 @@ pub(crate) fn listen_addr(text: &str) -> Parsed<ListenAddr> {
 /// Like [`listen_addr`]; an empty text is `None`.
 pub(crate) fn optional_listen_addr(text: &str) -> Parsed<Option<ListenAddr>> {
     if text.is_empty() { Ok(None) } else { listen_addr(text).map(Some) }
+}
+
+/// Like [`optional_listen_addr`]. A server without the feature `grpc` cannot serve the address; a node in process serves none.
+pub(crate) fn grpc_listen_addr(text: &str) -> Parsed<Option<ListenAddr>> {
+    let address = optional_listen_addr(text)?;
+    if address.is_some() && cfg!(feature = "server") && !cfg!(feature = "grpc") {
+        return Err(missing_feature("grpc"));
+    }
+    Ok(address)
 }
 
 /// Parses the permissions of a file in octal; an empty text is `None`.

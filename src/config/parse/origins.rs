@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::str::FromStr as _;
 
-use hyper::header::HeaderName;
+use http::header::HeaderName;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::list::parse_items;

@@ -2,13 +2,12 @@
 
 use std::str::FromStr as _;
 
-use hyper::header::{HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use super::list::parse_items;
 use super::scalar::Parsed;
-use crate::http_client::Url;
-use crate::values::{OtlpHeader, SecretString};
+use crate::values::{OtlpHeader, SecretString, Url};
 
 const MAX_HEADERS: usize = 16;
 

@@ -7,6 +7,11 @@ use std::str::FromStr;
 /// The result of every parser. The error is the rest of a sentence that starts with the value.
 pub(crate) type Parsed<T> = Result<T, String>;
 
+/// Returns the problem of a value that needs a feature of this crate that the build does not have.
+pub(crate) fn missing_feature(feature: &str) -> String {
+    format!("needs the feature `{feature}` of the crate doorward")
+}
+
 /// Returns whether the text has only `A-Z a-z 0-9 _ -`.
 pub(crate) fn is_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')

@@ -2,14 +2,21 @@
 
 use std::ops::RangeInclusive;
 
-use super::scalar::Parsed;
+use super::scalar::{Parsed, missing_feature};
 use crate::values::{RedisUrl, StoreUrl};
 
 const KEY_PREFIX_BYTES: RangeInclusive<usize> = 1..=64;
 
-/// Parses a URL of Redis; an empty text is the embedded store.
+/// Parses a URL of Redis; an empty text is the embedded store. A URL that this build cannot use is a mistake.
 pub(crate) fn store_url(text: &str) -> Parsed<StoreUrl> {
-    if text.is_empty() { Ok(StoreUrl::Memory) } else { RedisUrl::parse(text).map(StoreUrl::Redis) }
+    if text.is_empty() {
+        return Ok(StoreUrl::Memory);
+    }
+    let url = RedisUrl::parse(text)?;
+    match url.missing_feature() {
+        Some(feature) => Err(missing_feature(feature)),
+        None => Ok(StoreUrl::Redis(url)),
+    }
 }
 
 /// Parses the prefix of all keys. A brace would change the hash tag; the other forbidden characters mean something in a
@@ -25,6 +32,23 @@ pub(crate) fn key_prefix(text: &str) -> Parsed<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_of_redis_needs_the_features_of_its_build() {
+        for (text, feature, is_there) in [
+            ("redis://localhost", "redis", cfg!(feature = "redis")),
+            ("redis+cluster://localhost", "redis", cfg!(feature = "redis")),
+            (
+                "rediss://localhost",
+                if cfg!(feature = "redis") { "tls" } else { "redis" },
+                cfg!(feature = "tls"),
+            ),
+        ] {
+            let problem = store_url(text).map(|_| ()).err();
+            assert_eq!(problem, (!is_there).then(|| missing_feature(feature)), "{text}");
+        }
+        assert_eq!(store_url(""), Ok(StoreUrl::Memory));
+    }
 
     #[test]
     fn a_key_prefix_has_visible_characters_without_a_meaning_in_redis() {

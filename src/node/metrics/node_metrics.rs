@@ -7,21 +7,24 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
+use tokio::runtime::Handle;
 
 use super::cache::CacheCollector;
 use super::changes::ChangeCollector;
+use super::cutoffs::CutoffCollector;
 use super::encode::{counter, gauge};
 use super::foreign::ForeignCollector;
 use super::format::TextFormat;
+use super::last_access::LastAccessCollector;
+use super::live_tokens::LiveTokenCollector;
 use super::process::ProcessCollector;
 use super::redis::RedisCollector;
 use super::store::StoreCollector;
 use super::validations::ValidationCollector;
 use crate::clock::{Clock, ClockReading};
-use crate::last_access::recorder::LastAccessCounters;
 use crate::logging;
 use crate::node::readiness::Readiness;
-use crate::store::Store;
+use crate::node::running::Node;
 use crate::telemetry::SpanCounters;
 use crate::validation::counters::AllValidations;
 
@@ -30,8 +33,6 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     /// The counters of all validators.
     pub validations: AllValidations,
-    /// The counters of the last-access recorder.
-    pub last_access: LastAccessCounters,
     /// Requests to the admin plane without valid credentials.
     pub admin_refusals: Counter,
     /// The counters of the export of traces.
@@ -40,18 +41,20 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Makes and registers the metrics of a node that starts now.
-    pub fn new(readiness: Readiness, store: Store, clock: &Clock) -> Self {
+    /// Makes and registers the metrics of a node that has just started, on its runtime.
+    pub fn of(node: &Node) -> Self {
+        let (service, readiness, last_access) = (node.service(), node.readiness(), node.last_access());
+        let store = service.store();
         let metrics = Self {
             registry: Mutex::default(),
-            validations: AllValidations::default(),
-            last_access: LastAccessCounters::default(),
+            validations: node.validations().clone(),
             admin_refusals: Counter::default(),
             trace_spans: SpanCounters::default(),
-            started: clock.reading(),
+            started: service.clock().reading(),
         };
         metrics.registry().register_collector(Box::new(ProcessCollector));
         metrics.collect(ValidationCollector(metrics.validations.clone()));
+        metrics.collect(LastAccessCollector(last_access.clone()));
         metrics.register_counters();
         metrics.register(
             "build",
@@ -63,23 +66,15 @@ impl Metrics {
         metrics.collect(ChangeCollector(store.clone()));
         metrics.collect(RedisCollector(store.clone()));
         metrics.collect(StateCollector(readiness.clone()));
-        metrics.collect(StoreCollector { readiness, store });
+        metrics.collect(StoreCollector { readiness: readiness.clone(), store: store.clone() });
+        let (sampler, runtime) = (service.live_tokens().clone(), Handle::current());
+        metrics.collect(LiveTokenCollector { sampler, runtime });
+        metrics.collect(CutoffCollector(service.clone()));
         metrics
     }
 
     fn register_counters(&self) {
         for (name, help, counter) in [
-            ("last_access_flushed", "Last accesses written to the store", &self.last_access.flushed),
-            (
-                "last_access_dropped",
-                "Last accesses dropped because the queue was full",
-                &self.last_access.dropped,
-            ),
-            (
-                "last_access_failed_writes",
-                "Writes of last accesses that failed",
-                &self.last_access.failed_writes,
-            ),
             ("admin_refusals", "Requests to the admin plane without a valid API key", &self.admin_refusals),
             ("trace_spans_exported", "Spans that the trace collector accepted", &self.trace_spans.exported),
             (

@@ -9,9 +9,9 @@ use super::plane::AdminPlane;
 use super::problem::ProblemKind;
 use super::route::Route;
 use crate::logging::audit::{AuditEntry, AuditedRequest};
-use crate::server::request::client::DirectClient;
-use crate::server::request::origin::RequestOrigin;
-use crate::server::request::request_id::RequestId;
+use crate::request::client::DirectClient;
+use crate::request::origin::RequestOrigin;
+use crate::request::request_id::RequestId;
 
 /// The context of a request to the admin plane. It grows while the request is answered.
 pub struct CallContext {

@@ -11,8 +11,8 @@ use super::problem::ProblemKind;
 use crate::clock::ClockReading;
 use crate::logging::audit::{Action, AuditLine, Outcome};
 use crate::model::event::Actor;
-use crate::server::request::client::DirectClient;
-use crate::server::request::request_id::X_REQUEST_ID;
+use crate::request::client::DirectClient;
+use crate::request::request_id::X_REQUEST_ID;
 use crate::server::transport::body::Body;
 
 /// A call under way. It ends with [`Observation::finish`], or is dropped: then the client has disconnected.

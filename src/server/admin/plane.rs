@@ -9,7 +9,7 @@ use super::unauthorized_log::UnauthorizedLog;
 use crate::entropy::Entropy;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
-use crate::server::auth::settings::ValidationSettings;
+use crate::request_check::settings::ValidationSettings;
 use crate::server::metrics::admin_calls::AdminCalls;
 use crate::server::metrics::connections::ConnectionsByListener;
 use crate::server::reload::status::ReloadStatus;

@@ -184,8 +184,8 @@ mod tests {
 
     use super::*;
     use crate::entropy::Entropy;
+    use crate::request::request_id::RequestId;
     use crate::server::admin::route::placeholder;
-    use crate::server::request::request_id::RequestId;
 
     fn params(path: &str) -> Option<PathParams> {
         ROUTES.iter().find_map(|route| route.params(path))

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use hyper::{Response, StatusCode};
 
-use super::decision::Decision;
 use super::logged_request::LoggedRequest;
-use super::refusal::{Refusal, reason_of};
+use super::refusal::reason_of;
 use crate::clock::Clock;
 use crate::logging::access::AccessLine;
 use crate::model::token::TokenRecord;
+use crate::request_check::decision::Decision;
+use crate::request_check::refusal::Refusal;
 use crate::server::transport::body::Body;
 use crate::token_string::TokenId;
 use crate::values::AccessLogRule;

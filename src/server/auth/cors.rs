@@ -8,8 +8,8 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use super::cross_site::parse_origin;
-use super::settings::ValidationSettings;
+use crate::request_check::cross_site::parse_origin;
+use crate::request_check::settings::ValidationSettings;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{empty, method_not_allowed};
 

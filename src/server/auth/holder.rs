@@ -3,11 +3,11 @@
 use hyper::Response;
 use hyper::header::HeaderMap;
 
-use super::refusal::{ForbiddenReason, Refusal};
-use super::settings::ValidationSettings;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{Token, Transport};
-use crate::server::request::credentials::{Credentials, TokenString, extract};
+use crate::request::credentials::{Credentials, TokenString, extract};
+use crate::request_check::refusal::{ForbiddenReason, Refusal};
+use crate::request_check::settings::ValidationSettings;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::unavailable;
 use crate::service::{Service, ServiceError};

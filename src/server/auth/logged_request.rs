@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use crate::logging::text::shown_path;
-use crate::server::request::headers::RequestHeaders;
-use crate::server::request::origin::RequestOrigin;
-use crate::server::request::request_id::request_id_in;
+use crate::request::headers::RequestHeaders;
+use crate::request::origin::RequestOrigin;
+use crate::request::request_id::request_id_in;
 use crate::values::TrustedProxies;
 
 /// The part of a line that comes from the request; the default for a request that was not read. It outlives the request,

@@ -5,9 +5,9 @@ use hyper::{Response, StatusCode};
 
 use super::access_log::holder_of;
 use super::holder::authenticate;
-use super::settings::ValidationSettings;
+use crate::request::origin::RequestOrigin;
+use crate::request_check::settings::ValidationSettings;
 use crate::server::json::token::TokenJson;
-use crate::server::request::origin::RequestOrigin;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::json;
 use crate::token_string::TokenId;

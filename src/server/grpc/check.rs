@@ -14,13 +14,13 @@ use super::messages::{
     HeaderValueOption, HttpResponse, HttpStatus, MessageHeader, OVERWRITE_IF_EXISTS_OR_ADD, OkHttpResponse,
     RpcStatus,
 };
-use crate::server::auth::admission::Admission;
+use crate::request::client::DirectClient;
+use crate::request::headers::RequestHeaders;
+use crate::request::origin::RequestOrigin;
+use crate::request_check::admission::Admission;
 use crate::server::auth::decision::Progress;
 use crate::server::auth::logged_request::LoggedRequest;
 use crate::server::auth::plane::ValidationPlane;
-use crate::server::request::client::DirectClient;
-use crate::server::request::headers::RequestHeaders;
-use crate::server::request::origin::RequestOrigin;
 use crate::server::request::span::sampled_parent;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{empty, unavailable};

@@ -4,8 +4,11 @@
 //! methods, and double the build time. The gRPC framing that they would handle is in `memory` and `response`.
 
 pub mod check;
+pub mod connections;
 pub mod memory;
 pub mod messages;
 pub mod plane;
 pub mod response;
 pub mod status;
+
+pub use self::connections::GrpcConnections;

@@ -1,12 +1,3 @@
-//! The parts of a request: headers, its id, credentials, its origin, and the cookie of its token.
+//! The span of a request.
 
-pub mod auth_scheme;
-pub mod client;
-pub mod cookie_value;
-pub mod credentials;
-pub mod headers;
-pub mod origin;
-pub mod places;
-pub mod request_id;
-pub mod set_cookie;
 pub mod span;

@@ -7,8 +7,8 @@ use hyper::header::HeaderName;
 use hyper::{Response, StatusCode};
 use opentelemetry::trace::{SpanContext, SpanKind};
 
-use super::headers::RequestHeaders;
-use super::origin::RequestOrigin;
+use crate::request::headers::RequestHeaders;
+use crate::request::origin::RequestOrigin;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
 use crate::telemetry::{OpenSpan, Tracer, active, trace_context};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::error::ServerStartError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::files::FileError;
-use crate::node::StartError;
 use crate::server::transport::listener::Listener;
 use crate::server::transport::tls::{ListenerTls, LoadedTls};
 use crate::server::transport::tls_files::{AlpnProtocols, HTTP_1, HTTP_2, SettingFile, TlsFiles};
@@ -20,10 +20,10 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    pub(super) fn bind(config: &Config, clock: &Clock) -> Result<Self, StartError> {
+    pub(super) fn bind(config: &Config, clock: &Clock) -> Result<Self, ServerStartError> {
         let bind = |setting, address: &ListenAddr| {
             Listener::bind(address, config.unix_socket_mode, clock.clone())
-                .map_err(|error| StartError::Bind { setting, address: address.to_string(), error })
+                .map_err(|error| ServerStartError::Bind { setting, address: address.to_string(), error })
         };
         Ok(Self {
             validation: bind("listen", &config.listen)?,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::request::client::DirectClient;
 use crate::server::admin::plane::AdminPlane;
 use crate::server::admin::respond::respond;
-use crate::server::request::client::DirectClient;
 use crate::server::transport::accept::Deliver;
 use crate::server::transport::connection;
 use crate::server::transport::connections::OpenConnection;

@@ -9,6 +9,7 @@ use rand::rngs::SysError;
 use tokio::task::JoinSet;
 
 use super::descriptors::{ConnectionLimits, DescriptorDemand, connection_limits, validation_thread_count};
+use super::error::ServerStartError;
 use super::listeners::{Listeners, TlsOfListeners};
 use super::serve_admin::ServeAdmin;
 use super::serve_metrics::ServeMetrics;
@@ -16,15 +17,14 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::node::Node;
-use crate::node::StartError;
+use crate::node::metrics::Metrics;
+use crate::request_check::settings::ValidationSettings;
 use crate::server::acceptors::Acceptors;
 use crate::server::admin::api_keys::ApiKeys;
 use crate::server::admin::event_stream::FeedReaders;
 use crate::server::admin::plane::AdminPlane;
 use crate::server::admin::unauthorized_log::UnauthorizedLog;
 use crate::server::auth::access_log::AccessLogOptions;
-use crate::server::auth::route_checks::RouteChecks;
-use crate::server::auth::settings::ValidationSettings;
 use crate::server::metrics::admin_calls::AdminCalls;
 use crate::server::metrics::api_keys::ApiKeyCollector;
 use crate::server::metrics::certificates::CertificateCollector;
@@ -35,7 +35,6 @@ use crate::server::metrics::reload::ReloadCollector;
 use crate::server::reload::reloader::Reloader;
 use crate::server::reload::status::ReloadStatus;
 use crate::server::reload::worker::log_expiries;
-use crate::server::request::places::CredentialPlaces;
 use crate::server::request::span::RequestTracer;
 use crate::server::running::Server;
 use crate::server::transport::connections::ListenerConnections;
@@ -49,34 +48,36 @@ use crate::values::{ApiKey, Scopes};
 ///
 /// # Errors
 /// If an address cannot be bound, a TLS file cannot be used, or the operating system has no threads or randomness.
-pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Server, StartError> {
+pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Server, ServerStartError> {
     // All addresses are bound first, so that a conflict shows before anything else happens.
     let listeners = Listeners::bind(&config, &clock)?;
     let thread_count = validation_thread_count(&config)?;
     let limits = connection_limits(&DescriptorDemand::of(&config, thread_count));
     let tls = TlsOfListeners::load(&config, &clock)?;
     let node = Node::start_with(&config, clock, entropy.clone()).await?;
+    let metrics = Arc::new(Metrics::of(&node));
 
-    let traces = start_traces(&config, &node, &entropy)?;
+    let traces = start_traces(&config, &node, &metrics, &entropy)?;
     let tracer = traces.as_ref().map(TraceExport::tracer);
-    let settings = validation_settings(&config);
+    let settings = ValidationSettings::of(&config);
     let parts = thread_parts(&config, &node, settings.clone(), &tls, tracer);
-    let validation_threads = ValidationThreads::start(thread_count, parts, node.metrics()).await?;
+    let validation_threads = ValidationThreads::start(thread_count, parts, &metrics).await?;
     let generated_key = if config.all_api_keys().is_empty() { Some(generate_key(&entropy)?) } else { None };
     let (generated_key, generated_admin_key) = generated_key.unzip();
     let reloader = reloader(&config, &node, &settings, &tls, generated_key);
     let connections = connections(&listeners, limits, node.service().clock());
+    let measured = (&node, &metrics);
     let admin =
-        admin_plane(&config, &node, settings, &reloader, connections.clone(), &entropy, tracer).await?;
-    register_metrics(&node, &connections, &admin.feed, &reloader);
-    node.metrics().collect(CertificateCollector(tls.by_listener()));
+        admin_plane(&config, measured, settings, &reloader, connections.clone(), &entropy, tracer).await?;
+    register_metrics(&metrics, &connections, &admin.feed, &reloader);
+    metrics.collect(CertificateCollector(tls.by_listener()));
     let serve_admin = ServeAdmin { admin: Arc::new(admin), tls: tls.admin.clone() };
     let (listen, admin_listen) = (listeners.validation.address(), listeners.admin.address());
     let grpc_listen = listeners.grpc.as_ref().map(Listener::address);
     let metrics_listen = listeners.metrics.as_ref().map(Listener::address);
 
     let acceptors =
-        start_acceptors(&config, &node, listeners, &connections, &validation_threads, serve_admin);
+        start_acceptors(&config, measured, listeners, &connections, &validation_threads, serve_admin);
     let mut workers = JoinSet::new();
     workers.spawn(log_expiries(reloader.api_keys.clone()));
     Ok(Server {
@@ -100,11 +101,16 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
 }
 
 /// Starts the export of traces, if the settings name a collector.
-fn start_traces(config: &Config, node: &Node, entropy: &Entropy) -> Result<Option<TraceExport>, StartError> {
+fn start_traces(
+    config: &Config,
+    node: &Node,
+    metrics: &Metrics,
+    entropy: &Entropy,
+) -> Result<Option<TraceExport>, ServerStartError> {
     let Some(url) = config.otlp_endpoint.clone() else { return Ok(None) };
     let (clock, ca_file) = (node.service().clock().clone(), config.otlp_ca_file.as_deref());
     let client = CollectorClient::new(url, ca_file, config.otlp_headers.clone(), clock.clone())?;
-    let counters = node.metrics().trace_spans.clone();
+    let counters = metrics.trace_spans.clone();
     Ok(Some(TraceExport::start(client, (clock, entropy.clone()), counters)?))
 }
 
@@ -154,7 +160,7 @@ fn reloader(
 
 fn start_acceptors(
     config: &Config,
-    node: &Node,
+    (node, metrics): (&Node, &Arc<Metrics>),
     listeners: Listeners,
     connections: &ConnectionsByListener,
     validation_threads: &ValidationThreads,
@@ -169,7 +175,7 @@ fn start_acceptors(
     }
     acceptors.add(listeners.admin, &connections.admin, serve_admin);
     if let Some((listener, connections)) = listeners.metrics.zip(connections.metrics.as_ref()) {
-        let plane = MetricsPlane { metrics: node.metrics().clone(), readiness: node.readiness().clone() };
+        let plane = MetricsPlane { metrics: metrics.clone(), readiness: node.readiness().clone() };
         acceptors.add(listener, connections, ServeMetrics(Arc::new(plane)));
     }
     acceptors
@@ -188,20 +194,20 @@ fn connections(listeners: &Listeners, limits: ConnectionLimits, clock: &Clock) -
 
 /// Registers what only a server has to measure.
 fn register_metrics(
-    node: &Node,
+    metrics: &Metrics,
     connections: &ConnectionsByListener,
     feed: &FeedReaders,
     reloader: &Reloader,
 ) {
-    node.metrics().collect(connections.clone());
-    node.metrics().collect(FeedReaderCollector(feed.clone()));
-    node.metrics().collect(ReloadCollector(reloader.status.clone()));
-    node.metrics().collect(ApiKeyCollector(reloader.api_keys.clone()));
+    metrics.collect(connections.clone());
+    metrics.collect(FeedReaderCollector(feed.clone()));
+    metrics.collect(ReloadCollector(reloader.status.clone()));
+    metrics.collect(ApiKeyCollector(reloader.api_keys.clone()));
 }
 
 async fn admin_plane(
     config: &Config,
-    node: &Node,
+    (node, metrics): (&Node, &Arc<Metrics>),
     settings: ValidationSettings,
     reloader: &Reloader,
     connections: ConnectionsByListener,
@@ -214,32 +220,16 @@ async fn admin_plane(
         settings,
         entropy: entropy.clone(),
         api_keys: reloader.api_keys.clone(),
-        unauthorized: UnauthorizedLog::new(
-            node.service().clock().clone(),
-            node.metrics().admin_refusals.clone(),
-        ),
+        unauthorized: UnauthorizedLog::new(node.service().clock().clone(), metrics.admin_refusals.clone()),
         tracer: tracer.map(|tracer| request_tracer(tracer, config, config.admin_tls_cert.is_some())),
         feed: FeedReaders::new(u64::from_ne_bytes(entropy.bytes()?)),
-        calls: AdminCalls::register(node.metrics()),
+        calls: AdminCalls::register(metrics),
         connections,
-        metrics: node.metrics().clone(),
+        metrics: metrics.clone(),
         readiness: node.readiness().clone(),
         reload: reloader.status.clone(),
         request_timeout: Duration::from_millis(config.request_timeout_ms),
     })
-}
-
-fn validation_settings(config: &Config) -> ValidationSettings {
-    ValidationSettings {
-        places: CredentialPlaces::of(config),
-        cookie: config.cookie(),
-        renewal_exempt_header: config.renewal_exempt_header.clone(),
-        allowed_origins: config.allowed_origins.clone(),
-        is_tls: config.tls_cert.is_some(),
-        cookie_csrf_check: config.cookie_csrf_check,
-        trusted_proxies: config.trusted_proxies.clone(),
-        checks: RouteChecks::new(&config.checks),
-    }
 }
 
 /// Generates an API key with all scopes, valid for this run only, and returns it with its text.

@@ -4,6 +4,8 @@ use super::store::Store;
 use crate::model::cutoff::{Cutoff, CutoffName, CutoffStep, SetCutoff};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
+use crate::store::on_store::on_store;
+#[cfg(feature = "redis")]
 use crate::store::redis::operations::walk::RedisPlace;
 use crate::store::rejection::Outcome;
 use crate::store::walk::WalkPage;
@@ -13,6 +15,7 @@ use crate::store::walk::WalkPage;
 pub struct WalkPlace {
     /// The next shard of the embedded store.
     shard: usize,
+    #[cfg(feature = "redis")]
     redis: RedisPlace,
 }
 
@@ -22,10 +25,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn cutoffs(&self) -> Result<Vec<Cutoff>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.cutoffs()),
             Self::Redis(store) => store.cutoffs().await,
-        }
+        })
     }
 
     /// Sets a cut-off, or moves it to a later time; then its walk starts again. Setting the present time again changes
@@ -39,10 +42,10 @@ impl Store {
         before_ms: u64,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<SetCutoff>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.set_cutoff(name, before_ms, &call.into())),
             Self::Redis(store) => store.set_cutoff(name, before_ms, &call.into()).await,
-        }
+        })
     }
 
     /// Removes a cut-off. Returns whether there was one.
@@ -54,10 +57,10 @@ impl Store {
         name: &CutoffName,
         call: impl Into<Call<'_>>,
     ) -> Result<bool, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.remove_cutoff(name, &call.into())),
             Self::Redis(store) => store.remove_cutoff(name, &call.into()).await,
-        }
+        })
     }
 
     /// Takes or prolongs the lease of the walk for `walker`, a random name, and counts the steps that it made. Returns all
@@ -71,10 +74,10 @@ impl Store {
         steps: &[CutoffStep],
         call: impl Into<Call<'_>>,
     ) -> Result<Option<Vec<Cutoff>>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(Some(store.count_steps(steps, &call.into()))),
             Self::Redis(store) => store.hold_walk(walker, steps, &call.into()).await,
-        }
+        })
     }
 
     /// Reads the next tokens of a walk: the tokens among about `keys` keys, or in the next shard of the embedded store.
@@ -83,9 +86,9 @@ impl Store {
     /// # Errors
     /// `Unavailable`; the next call goes on at the same place.
     pub async fn walk_page(&self, place: &mut WalkPlace, keys: u64) -> Result<WalkPage, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.walk_page(&mut place.shard)),
             Self::Redis(store) => store.walk_page(&mut place.redis, keys).await,
-        }
+        })
     }
 }

@@ -5,6 +5,7 @@ use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, DeviceLogin};
 use crate::model::token::Token;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
+use crate::store::on_store::on_store;
 use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::{SecretHash, TokenId};
 
@@ -18,10 +19,10 @@ impl Store {
         new: &DeviceKey,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<Option<DeviceKey>>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.make_device(new, &call.into())),
             Self::Redis(store) => store.make_device(new, &call.into()).await,
-        }
+        })
     }
 
     /// Lists a user's device keys, newest first.
@@ -29,10 +30,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn user_devices(&self, user: &str, now_ms: u64) -> Result<Vec<DeviceKey>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.user_devices(user, now_ms)),
             Self::Redis(store) => store.user_devices(user, now_ms).await,
-        }
+        })
     }
 
     /// Changes a device key and returns it; `None` if there is no such key. Deactivating it revokes the tokens it logged in,
@@ -47,10 +48,10 @@ impl Store {
         change: &DeviceChange,
         call: impl Into<Call<'_>>,
     ) -> Result<Option<DeviceKey>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.change_device(user, uuid, change, &call.into())),
             Self::Redis(store) => store.change_device(user, uuid, change, &call.into()).await,
-        }
+        })
     }
 
     /// Gives the device key with this id a new secret, whose hash this is, and returns the key. The old login token is
@@ -64,10 +65,10 @@ impl Store {
         new: (DeviceId, &SecretHash),
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<DeviceKey>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.rotate_device(of, new, &call.into())),
             Self::Redis(store) => store.rotate_device(of, new, &call.into()).await,
-        }
+        })
     }
 
     /// Removes a device key and revokes the tokens it logged in, in one step. Returns whether there was such a key.
@@ -80,10 +81,10 @@ impl Store {
         uuid: &str,
         call: impl Into<Call<'_>>,
     ) -> Result<bool, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.remove_device(user, uuid, &call.into())),
             Self::Redis(store) => store.remove_device(user, uuid, &call.into()).await,
-        }
+        })
     }
 
     /// Returns the user of the device key with this id, if there is one.
@@ -91,10 +92,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn device_owner(&self, id: DeviceId) -> Result<Option<String>, StoreError> {
-        let mut devices = match self {
+        let mut devices = on_store!(match self {
             Self::Memory(store) => store.devices_by_id(&[id]),
             Self::Redis(store) => store.devices_by_id(&[id]).await?,
-        };
+        });
         Ok(devices.pop().map(|device| device.user))
     }
 
@@ -115,10 +116,10 @@ impl Store {
             // just expired can find its place taken, and then the next import reports it.
             self.put_device_entry(&foreign.digest, (login.id, login.expires_at_ms), call).await?;
         }
-        let outcome = match self {
+        let outcome = on_store!(match self {
             Self::Memory(store) => store.device_login(login, token, &call),
             Self::Redis(store) => store.device_login(login, token, &call).await,
-        };
+        });
         let changes = self.changes();
         match outcome {
             Ok(Ok(_)) => [&changes.issued, &changes.device_logins].into_iter().for_each(|count| count.add(1)),

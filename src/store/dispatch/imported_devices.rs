@@ -10,6 +10,7 @@ use crate::model::device_import::{DeviceImportOutcome, MAX_USERS_PER_UUID, NewDe
 use crate::model::device_key::{DeviceId, DeviceKey};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
+use crate::store::on_store::on_store;
 
 impl Store {
     /// Imports a device key, or says with `is_dry` what would happen to it.
@@ -85,20 +86,20 @@ impl Store {
         now_ms: u64,
     ) -> Result<Vec<DeviceKey>, StoreError> {
         let ids = self.device_entries(digest, now_ms).await?;
-        let mut devices = match self {
+        let mut devices = on_store!(match self {
             Self::Memory(store) => store.devices_by_id(&ids),
             Self::Redis(store) => store.devices_by_id(&ids).await?,
-        };
+        });
         devices.retain(|device| device.is_kept(now_ms) && device.secret.is_foreign());
         devices.sort_unstable_by_key(|device| device.id);
         Ok(devices)
     }
 
     async fn device_entries(&self, digest: &UuidDigest, now_ms: u64) -> Result<Vec<DeviceId>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.device_entries(digest, now_ms)),
             Self::Redis(store) => store.device_entries(digest, now_ms).await,
-        }
+        })
     }
 
     /// Adds an entry to the reverse index, or keeps it for longer. Returns false if it has as many others as allowed.
@@ -108,9 +109,9 @@ impl Store {
         entry: (DeviceId, u64),
         call: Call<'_>,
     ) -> Result<bool, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.put_device_entry(digest, entry, &call)),
             Self::Redis(store) => store.put_device_entry(digest, entry, &call).await,
-        }
+        })
     }
 }

@@ -4,6 +4,7 @@ use super::store::Store;
 use crate::model::import::{ImportOutcome, NewImport};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
+use crate::store::on_store::on_store;
 
 impl Store {
     /// Imports tokens, each in a step of its own, and returns their outcomes in order. The digests must differ. With
@@ -21,10 +22,10 @@ impl Store {
         is_dry: bool,
         call: impl Into<Call<'_>>,
     ) -> Result<Vec<ImportOutcome>, StoreError> {
-        let outcomes = match self {
+        let outcomes = on_store!(match self {
             Self::Memory(store) => store.import(imports, is_dry, &call.into())?,
             Self::Redis(store) => store.import(imports, is_dry, &call.into()).await?,
-        };
+        });
         let imported = outcomes.iter().filter(|outcome| **outcome == ImportOutcome::Imported).count();
         self.changes().imported.add(if is_dry { 0 } else { imported });
         Ok(outcomes)

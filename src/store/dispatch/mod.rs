@@ -1,9 +1,14 @@
 //! Dispatches each operation to the embedded store or to Redis.
 
+// Parameters that only Redis needs.
+#![cfg_attr(not(feature = "redis"), allow(unused_variables))]
+
 pub mod cutoffs;
 pub mod devices;
 pub mod imported_devices;
 pub mod imports;
+#[cfg(feature = "redis")]
+pub mod redis_only;
 pub mod related;
 pub mod requests;
 pub mod store;

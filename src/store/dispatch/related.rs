@@ -4,6 +4,7 @@ use super::store::Store;
 use crate::model::token::{RelatedObject, Token};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
+use crate::store::on_store::on_store;
 use crate::store::rejection::Outcome;
 use crate::token_string::TokenId;
 
@@ -19,10 +20,10 @@ impl Store {
         object: &RelatedObject,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<String>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.relate(id, object, &call.into())),
             Self::Redis(store) => store.relate(id, object, &call.into()).await,
-        }
+        })
     }
 
     /// Unrelates a token from an object. Returns the token's user.
@@ -35,10 +36,10 @@ impl Store {
         object: &RelatedObject,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<String>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.unrelate(id, object, &call.into())),
             Self::Redis(store) => store.unrelate(id, object, &call.into()).await,
-        }
+        })
     }
 
     /// Lists the live tokens of an object, newest first.
@@ -46,10 +47,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn object_tokens(&self, object: &RelatedObject, now_ms: u64) -> Result<Vec<Token>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.object_tokens(object, now_ms)),
             Self::Redis(store) => store.object_tokens(object, now_ms).await,
-        }
+        })
     }
 
     /// Revokes the live tokens of an object, one by one. Returns those it revoked.
@@ -61,9 +62,9 @@ impl Store {
         object: &RelatedObject,
         call: impl Into<Call<'_>>,
     ) -> Result<Vec<TokenId>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.revoke_object_tokens(object, &call.into())),
             Self::Redis(store) => store.revoke_object_tokens(object, &call.into()).await,
-        }
+        })
     }
 }

@@ -3,6 +3,7 @@
 use super::store::Store;
 use crate::model::idempotency::IdempotentRequest;
 use crate::store::error::StoreError;
+use crate::store::on_store::on_store;
 use crate::store::rejection::Outcome;
 
 impl Store {
@@ -16,10 +17,10 @@ impl Store {
         request: &IdempotentRequest,
         now_ms: u64,
     ) -> Result<Outcome<Option<Vec<u8>>>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => store.claim_request(request, now_ms),
             Self::Redis(store) => store.claim_request(request).await,
-        }
+        })
     }
 
     /// Keeps the answer of a request for its repeats.
@@ -32,12 +33,12 @@ impl Store {
         answer: &[u8],
         now_ms: u64,
     ) -> Result<(), StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => {
                 store.keep_answer(request, answer, now_ms);
                 Ok(())
             }
             Self::Redis(store) => store.keep_answer(request, answer).await,
-        }
+        })
     }
 }

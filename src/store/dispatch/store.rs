@@ -8,16 +8,15 @@ use crate::clock::Clock;
 use crate::store::alias::AliasStats;
 use crate::store::cache;
 use crate::store::change_counters::ChangeCounters;
-use crate::store::check_up::CheckUp;
 use crate::store::error::StoreError;
 use crate::store::feed::Feed;
 use crate::store::memory::MemoryStore;
 use crate::store::memory::pruning::PRUNE_INTERVAL;
+use crate::store::on_store::on_store;
 use crate::store::record_reader::RecordReader;
+#[cfg(feature = "redis")]
 use crate::store::redis::RedisStore;
-use crate::store::redis::counters::RedisCounters;
 use crate::store::report::Report;
-use crate::values::RedisDeployment;
 
 /// The store of a node.
 #[derive(Clone)]
@@ -25,6 +24,7 @@ pub enum Store {
     /// Embedded: lives and dies with the process.
     Memory(Arc<MemoryStore>),
     /// Redis 7 or Valkey.
+    #[cfg(feature = "redis")]
     Redis(Arc<RedisStore>),
 }
 
@@ -37,18 +37,18 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Its name in the start-up line.
     pub fn name(&self) -> &'static str {
-        match self {
+        on_store!(match self {
             Self::Memory(_) => "memory",
             Self::Redis(_) => "redis",
-        }
+        })
     }
 
     /// The longest wait for one answer; `None` for the embedded store, which never waits.
     pub fn timeout(&self) -> Option<Duration> {
-        match self {
+        on_store!(match self {
             Self::Memory(_) => None,
             Self::Redis(store) => Some(store.timeout()),
-        }
+        })
     }
 
     /// The longest time of a look-up while its connection's runtime runs; `None` for the embedded store.
@@ -59,18 +59,18 @@ impl Store {
     }
 
     pub(super) fn max_devices_per_user(&self) -> usize {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => store.limits.max_devices_per_user,
             Self::Redis(store) => store.limits.max_devices_per_user,
-        }
+        })
     }
 
     /// A reader for the validations of one runtime. It must not be moved to another runtime.
     pub async fn reader(&self) -> RecordReader {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => RecordReader::Memory(store.clone()),
             Self::Redis(store) => RecordReader::Redis(store.reader().await),
-        }
+        })
     }
 
     /// Returns the token key that all nodes of this store share: the stored one, or `proposed`, which it stores.
@@ -78,10 +78,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn shared_token_key(&self, proposed: &str) -> Result<String, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.shared_token_key(proposed)),
             Self::Redis(store) => store.shared_token_key(proposed).await,
-        }
+        })
     }
 
     /// Returns the stored token key, if there is one.
@@ -89,10 +89,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn stored_token_key(&self) -> Result<Option<String>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.stored_token_key()),
             Self::Redis(store) => store.stored_token_key().await,
-        }
+        })
     }
 
     /// Checks that the store takes reads and writes, and lets the node's clock follow the store's clock.
@@ -100,109 +100,94 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn probe(&self) -> Result<(), StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(_) => Ok(()),
             Self::Redis(store) => store.probe().await,
-        }
+        })
     }
 
     /// Inspects the store and probes it as [`Store::probe`] does. Reports its faults, each with cause and fix. A store that
     /// must not be used rejects all operations until a later inspection finds no fault.
     pub async fn examine(&self) -> Report {
-        match self {
+        on_store!(match self {
             Self::Memory(_) => Report::default(),
             Self::Redis(store) => store.examine().await,
-        }
-    }
-
-    /// Examines the Redis of this deployment for a person, without any change there. `None` for the embedded store.
-    pub async fn check_up(&self, deployment: &RedisDeployment) -> Option<CheckUp> {
-        match self {
-            Self::Memory(_) => None,
-            Self::Redis(store) => Some(store.check_up(deployment).await),
-        }
+        })
     }
 
     /// The worker that listens for changes made by other nodes. Does nothing on the embedded store. Ends with its runtime.
     pub async fn track(&self) -> Infallible {
-        match self {
+        on_store!(match self {
             Self::Memory(_) => std::future::pending().await,
             Self::Redis(store) => store.track().await,
-        }
+        })
     }
 
     /// The live feed of the events of all users.
     pub fn feed(&self) -> &Feed {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => store.feed(),
             Self::Redis(store) => store.feed(),
-        }
+        })
     }
 
     /// The worker that fills the feed with the events of all nodes; the embedded store fills it itself. Ends with its
     /// runtime.
     pub async fn hear_events(&self) -> Infallible {
-        match self {
+        on_store!(match self {
             Self::Memory(_) => std::future::pending().await,
             Self::Redis(store) => store.hear_events().await,
-        }
+        })
     }
 
     /// The counters of the changes that this store has acknowledged.
     pub fn changes(&self) -> &ChangeCounters {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => &store.changes,
             Self::Redis(store) => &store.changes,
-        }
-    }
-
-    /// The counters of the connections to Redis; `None` on the embedded store.
-    pub fn redis_counters(&self) -> Option<&RedisCounters> {
-        match self {
-            Self::Memory(_) => None,
-            Self::Redis(store) => Some(&store.topology.counters),
-        }
+        })
     }
 
     /// The statistics of the near cache; zeros without one.
     pub fn cache_stats(&self) -> cache::CacheStats {
-        match self {
+        on_store!(match self {
             Self::Memory(_) => cache::CacheStats::default(),
             Self::Redis(store) => store.cache_stats(),
-        }
+        })
     }
 
     /// The counters of look-ups of aliases; zeros on the embedded store, which needs none.
     pub fn alias_stats(&self) -> AliasStats {
-        match self {
+        on_store!(match self {
             Self::Memory(_) => AliasStats::default(),
             Self::Redis(store) => store.node_cache.aliases.stats(),
-        }
+        })
     }
 
     /// The age of the near cache's lease at each master that has proved its freshness, by the master's address.
     pub fn lease_ages_ms(&self) -> Vec<(String, u64)> {
-        match self {
+        on_store!(match self {
             Self::Memory(_) => Vec::new(),
             Self::Redis(store) => store.lease_ages_ms(),
-        }
+        })
     }
 
     /// Prunes all expired entries of the embedded store at once; Redis expires its keys itself.
     pub fn prune(&self, now_ms: u64) {
-        if let Self::Memory(store) = self {
-            store.prune_all(now_ms);
-        }
+        on_store!(match self {
+            Self::Memory(store) => store.prune_all(now_ms),
+            Self::Redis(_) => {}
+        })
     }
 
     /// The worker that prunes the embedded store; Redis expires its keys itself. Ends with its runtime.
     pub async fn expire(&self, clock: &Clock) -> Infallible {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => loop {
                 tokio::time::sleep(PRUNE_INTERVAL).await;
                 store.prune_some(clock.now_ms());
             },
             Self::Redis(_) => std::future::pending().await,
-        }
+        })
     }
 }

@@ -5,6 +5,7 @@ use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::{EndedTakeover, NewTakeover, Takeover};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
+use crate::store::on_store::on_store;
 use crate::store::rejection::Outcome;
 use crate::token_string::TokenId;
 
@@ -18,10 +19,10 @@ impl Store {
         takeover: &NewTakeover,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<Takeover>, StoreError> {
-        let outcome = match self {
+        let outcome = on_store!(match self {
             Self::Memory(store) => Ok(store.start_takeover(takeover, &call.into())),
             Self::Redis(store) => store.start_takeover(takeover, &call.into()).await,
-        };
+        });
         self.changes().takeovers_started.add(usize::from(matches!(outcome, Ok(Ok(_)))));
         outcome
     }
@@ -36,10 +37,10 @@ impl Store {
         reason: RevokeReason,
         call: impl Into<Call<'_>>,
     ) -> Result<Option<EndedTakeover>, StoreError> {
-        let ended = match self {
+        let ended = on_store!(match self {
             Self::Memory(store) => store.end_takeover(token, reason, &call.into()),
             Self::Redis(store) => store.end_takeover(token, reason, &call.into()).await?,
-        };
+        });
         self.changes().takeovers_ended.add(reason, usize::from(ended.is_some()));
         Ok(ended)
     }
@@ -49,10 +50,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn token_takeovers(&self, token: TokenId, now_ms: u64) -> Result<Vec<Takeover>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.token_takeovers(token, now_ms)),
             Self::Redis(store) => store.token_takeovers(token, now_ms).await,
-        }
+        })
     }
 
     /// Lists the visible takeovers of a user by others, newest first.
@@ -60,9 +61,9 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn user_takeovers(&self, user: &str, now_ms: u64) -> Result<Vec<Takeover>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.user_takeovers(user, now_ms)),
             Self::Redis(store) => store.user_takeovers(user, now_ms).await,
-        }
+        })
     }
 }

@@ -6,6 +6,7 @@ use crate::model::token::{Token, TokenChange, Touch};
 use crate::store::call::Call;
 use crate::store::error::{StoreError, Unwritten};
 use crate::store::live_tokens::LiveTokens;
+use crate::store::on_store::on_store;
 use crate::store::rejection::Outcome;
 use crate::token_string::{SecretHash, TokenId};
 
@@ -19,10 +20,10 @@ impl Store {
         token: &Token,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
-        let outcome = match self {
+        let outcome = on_store!(match self {
             Self::Memory(store) => store.issue(token, &call.into()),
             Self::Redis(store) => store.issue(token, &call.into()).await,
-        };
+        });
         self.changes().issued.add(usize::from(matches!(outcome, Ok(Ok(_)))));
         outcome
     }
@@ -32,10 +33,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn token(&self, id: TokenId, now_ms: u64) -> Result<Option<Token>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.token(id, now_ms)),
             Self::Redis(store) => store.token(id, now_ms).await,
-        }
+        })
     }
 
     /// Changes or revokes a token, and returns it. Revoking a revoked token changes nothing and is no error.
@@ -48,10 +49,10 @@ impl Store {
         change: &TokenChange,
         call: impl Into<Call<'_>>,
     ) -> Result<Outcome<Token>, StoreError> {
-        let outcome = match self {
+        let outcome = on_store!(match self {
             Self::Memory(store) => Ok(store.change(id, change, &call.into())),
             Self::Redis(store) => store.change(id, change, &call.into()).await,
-        };
+        });
         let is_rotated = change.rotate.is_some() && matches!(outcome, Ok(Ok(_)));
         self.changes().rotated.add(usize::from(is_rotated));
         outcome
@@ -68,10 +69,10 @@ impl Store {
         secret_hash: &SecretHash,
         call: impl Into<Call<'_>>,
     ) -> Result<Option<String>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.revoke_reused(id, secret_hash, &call.into())),
             Self::Redis(store) => store.revoke_reused(id, secret_hash, &call.into()).await,
-        }
+        })
     }
 
     /// Estimates how many live tokens there are, without walking the store; the embedded store counts them.
@@ -79,10 +80,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`, also if the Redis user may not run `DBSIZE`, `RANDOMKEY` and `SCAN`.
     pub async fn sample_live_tokens(&self, now_ms: u64) -> Result<LiveTokens, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.count_live_tokens(now_ms)),
             Self::Redis(store) => store.sample_live_tokens(now_ms).await,
-        }
+        })
     }
 
     /// Lists the events of a user's tokens, takeovers and device keys, newest first.
@@ -90,10 +91,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn user_events(&self, user: &str, now_ms: u64) -> Result<Vec<Event>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.user_events(user, now_ms)),
             Self::Redis(store) => store.user_events(user, now_ms).await,
-        }
+        })
     }
 
     /// Lists the visible tokens of a user, newest first.
@@ -101,10 +102,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn user_tokens(&self, user: &str, now_ms: u64) -> Result<Vec<Token>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.user_tokens(user, now_ms)),
             Self::Redis(store) => store.user_tokens(user, now_ms).await,
-        }
+        })
     }
 
     /// Revokes all live tokens of a user except one. Returns those it revoked.
@@ -120,10 +121,10 @@ impl Store {
         except: Option<TokenId>,
         call: impl Into<Call<'_>>,
     ) -> Result<Vec<TokenId>, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.revoke_user_tokens(user, except, &call.into())),
             Self::Redis(store) => store.revoke_user_tokens(user, except, &call.into()).await,
-        }
+        })
     }
 
     /// Writes accesses. The last access only moves forward, and a renewal never shortens a token's life. A token that is
@@ -134,12 +135,12 @@ impl Store {
     /// # Errors
     /// Names the accesses that may not be written: one of several servers may be away.
     pub async fn touch(&self, touches: &[Touch], now_ms: u64) -> Result<(), Unwritten> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => {
                 store.touch(touches, now_ms);
                 Ok(())
             }
             Self::Redis(store) => store.touch(touches, now_ms).await,
-        }
+        })
     }
 }

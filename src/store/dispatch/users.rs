@@ -3,6 +3,7 @@
 use super::store::Store;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
+use crate::store::on_store::on_store;
 
 impl Store {
     /// Locks or unlocks a user, known or not. Returns whether that changed the lock. While a user is locked, no token is
@@ -18,10 +19,10 @@ impl Store {
         is_locked: bool,
         call: impl Into<Call<'_>>,
     ) -> Result<bool, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.set_lock(user, is_locked, &call.into())),
             Self::Redis(store) => store.set_lock(user, is_locked, &call.into()).await,
-        }
+        })
     }
 
     /// Returns whether a user is locked.
@@ -29,10 +30,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn is_locked(&self, user: &str) -> Result<bool, StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => Ok(store.is_locked(user)),
             Self::Redis(store) => store.is_locked(user).await,
-        }
+        })
     }
 
     /// Erases a user: the tokens, also those revoked or expired, the device keys, the takeovers by the user's tokens, the
@@ -46,12 +47,12 @@ impl Store {
     /// `Unavailable`: a part may be erased; calling again is safe. `Corrupt`: the user's index is corrupt, and nothing of
     /// the user was erased; or the user was erased, and a takeover of the user may still be under way.
     pub async fn erase_user(&self, user: &str, call: impl Into<Call<'_>>) -> Result<(), StoreError> {
-        match self {
+        on_store!(match self {
             Self::Memory(store) => {
                 store.erase_user(user, &call.into());
                 Ok(())
             }
             Self::Redis(store) => store.erase_user(user, &call.into()).await,
-        }
+        })
     }
 }

@@ -12,6 +12,10 @@ pub mod lookup;
 pub mod operations;
 pub mod redis_store;
 pub mod schema;
+#[cfg(feature = "server")]
+pub mod span;
+#[cfg(not(feature = "server"))]
+#[path = "no_span.rs"]
 pub mod span;
 pub mod store_clock;
 pub mod verification;

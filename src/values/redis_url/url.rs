@@ -18,6 +18,20 @@ pub struct RedisUrl {
     pub db: u16,
 }
 
+impl RedisUrl {
+    /// Returns the feature of this crate that the URL needs and this build does not have.
+    pub(crate) fn missing_feature(&self) -> Option<&'static str> {
+        let is_tls = matches!(self.deployment, RedisDeployment::Standalone { tls: true, .. });
+        if !cfg!(feature = "redis") {
+            Some("redis")
+        } else if is_tls && !cfg!(feature = "tls") {
+            Some("tls")
+        } else {
+            None
+        }
+    }
+}
+
 /// The servers that a [`RedisUrl`] names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedisDeployment {

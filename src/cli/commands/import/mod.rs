@@ -1,6 +1,6 @@
 //! `doorward import`: sends the sessions of an export to the admin plane.
 //!
-//! A thread reads the lines ([`lines`]) and makes batches of records ([`record`]). [`run`] sends several batches at once,
+//! A thread reads the lines ([`lines`]) and makes batches of records ([`record`]). `run` sends several batches at once,
 //! and [`summary`] adds up what became of the lines.
 
 pub mod args;

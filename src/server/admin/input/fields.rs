@@ -239,8 +239,8 @@ mod tests {
     use super::*;
     use crate::entropy::Entropy;
     use crate::model::field_rules as rules;
+    use crate::request::request_id::RequestId;
     use crate::server::admin::input::field_types::{boolean, integer, text};
-    use crate::server::request::request_id::RequestId;
 
     fn pointers(problem: Problem) -> Vec<String> {
         let request_id = RequestId::of(&HeaderMap::new(), &Entropy::seeded(1));

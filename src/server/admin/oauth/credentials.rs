@@ -10,9 +10,9 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 
 use super::error::OAuthError;
 use super::form::Form;
+use crate::request::auth_scheme::after_scheme;
 use crate::server::admin::api_keys::{ApiKeys, KnownKey};
 use crate::server::admin::problem::challenge;
-use crate::server::request::auth_scheme::after_scheme;
 use crate::values::Scope;
 
 /// Clients differ about the padding.

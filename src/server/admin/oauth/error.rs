@@ -4,9 +4,9 @@ use hyper::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use crate::request::request_id::RequestId;
 use crate::server::admin::api_keys::lacks;
 use crate::server::admin::problem::{Problem, ProblemKind, challenge};
-use crate::server::request::request_id::RequestId;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::json;
 use crate::service::ServiceError;

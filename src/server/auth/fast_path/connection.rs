@@ -16,10 +16,11 @@ use tokio::io::AsyncReadExt as _;
 
 use super::request::{Next, parse_next};
 use super::response;
-use crate::server::auth::decision::{Decision, Progress, Undecided};
+use crate::request::client::DirectClient;
+use crate::request::origin::RequestOrigin;
+use crate::request_check::decision::Decision;
+use crate::server::auth::decision::{Progress, Undecided};
 use crate::server::auth::plane::ValidationPlane;
-use crate::server::request::client::DirectClient;
-use crate::server::request::origin::RequestOrigin;
 use crate::server::transport::connections::OpenConnection;
 use crate::server::transport::date::DateText;
 use crate::server::transport::fast_path::{ByteStream, FastPath, FastPathEnd};

@@ -1,6 +1,6 @@
 //! Answers to auth subrequests as bytes: the same bytes that hyper would write.
 
-use crate::server::auth::decision::Decision;
+use crate::request_check::decision::Decision;
 use crate::server::auth::identity_headers::IdentityHeaders;
 use crate::server::transport::date::DateText;
 

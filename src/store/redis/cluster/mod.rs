@@ -32,6 +32,7 @@
 
 pub mod address;
 pub mod authority;
+pub mod byte_stream;
 pub mod cluster_view;
 pub mod connector;
 pub mod discovery;
@@ -49,5 +50,9 @@ pub mod shared_connection;
 pub mod slot_ranges;
 pub mod slots;
 pub mod socket;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
 pub mod tls;
 pub mod topology;

@@ -5,21 +5,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::address::ServerAddress;
+use super::byte_stream::ByteStream;
 use super::connector::Connector;
-
-/// A byte stream to a server.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
 /// An open socket.
 pub(crate) struct Socket {
-    pub(crate) stream: Pin<Box<dyn Stream>>,
+    pub(crate) stream: Pin<Box<dyn ByteStream>>,
     pub(crate) watch: SocketWatch,
 }
 
@@ -56,12 +50,8 @@ impl Socket {
         let stream = TcpStream::connect(&addresses[..]).await?;
         stream.set_nodelay(small_writes == SmallWrites::Immediate)?;
         let watch = SocketWatch::new(stream.as_fd())?;
-        let stream: Pin<Box<dyn Stream>> = match &connector.trust {
-            Some(trust) => {
-                let name = ServerName::try_from(node.host.clone()).map_err(io::Error::other)?;
-                let tls = trust.current().connector.clone();
-                Box::pin(tls.connect(name, stream).await?)
-            }
+        let stream: Pin<Box<dyn ByteStream>> = match &connector.trust {
+            Some(trust) => trust.handshake(&node.host, stream).await?,
             None => Box::pin(stream),
         };
         Ok(Self { stream, watch })

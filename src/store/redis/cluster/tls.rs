@@ -1,15 +1,20 @@
 //! TLS to Redis: the trusted authorities. When their file changes, new connections use the new content.
 
 use std::convert::Infallible;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError, TlsCertificates};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::byte_stream::ByteStream;
 use crate::certificates::{authorities, system_authorities};
 use crate::files::{RELOAD_INTERVAL, read_bounded};
 use crate::values::HostPort;
@@ -25,7 +30,7 @@ pub struct TrustStore {
 /// One version of the trusted authorities.
 pub(crate) struct Authorities {
     /// For connections with our own implementation of RESP.
-    pub(crate) connector: TlsConnector,
+    connector: TlsConnector,
     /// For the redis crate, which builds its own connector from it.
     pem: Option<Vec<u8>>,
 }
@@ -44,6 +49,20 @@ impl TrustStore {
     /// Returns the present authorities; a different object after each change.
     pub(crate) fn current(&self) -> Guard<Arc<Authorities>> {
         self.current.load()
+    }
+
+    /// Starts TLS with the server of this name.
+    ///
+    /// # Errors
+    /// If the name cannot be in a certificate, or the handshake fails.
+    pub(crate) async fn handshake(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> io::Result<Pin<Box<dyn ByteStream>>> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        let connector = self.current().connector.clone();
+        Ok(Box::pin(connector.connect(name, stream).await?))
     }
 
     /// Runs the worker that replaces the authorities when their file changes. Ends with its runtime.

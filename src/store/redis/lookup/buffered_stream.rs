@@ -6,14 +6,14 @@ use std::task::{Context, Poll};
 
 use tokio::io::AsyncReadExt as _;
 
-use crate::store::redis::cluster::socket::Stream;
+use crate::store::redis::cluster::byte_stream::ByteStream;
 
 /// Read from the socket at once.
 const READ_BYTES: usize = 16 * 1024;
 
 /// A stream with its buffers.
 pub(crate) struct BufferedStream {
-    stream: Pin<Box<dyn Stream>>,
+    stream: Pin<Box<dyn ByteStream>>,
     /// To be written. The first `written` bytes have been.
     pub(crate) out: Vec<u8>,
     written: usize,
@@ -22,7 +22,7 @@ pub(crate) struct BufferedStream {
 }
 
 impl BufferedStream {
-    pub(crate) fn new(stream: Pin<Box<dyn Stream>>) -> Self {
+    pub(crate) fn new(stream: Pin<Box<dyn ByteStream>>) -> Self {
         Self { stream, out: Vec::new(), written: 0, input: Vec::new() }
     }
 

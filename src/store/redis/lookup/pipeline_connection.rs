@@ -14,9 +14,9 @@ use super::request::{ReadValue, ServerIdentity};
 use super::resp::{self, ParsedReply, RespReply};
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::authority::ProbeRefusal;
+use crate::store::redis::cluster::byte_stream::ByteStream;
 use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::redirect::Redirect;
-use crate::store::redis::cluster::socket::Stream;
 use crate::store::redis::counters::{ConnectionUse, RedisCounters, RedisErrorKind};
 use crate::store::redis::errors::error_code;
 use crate::store::redis::inspection::permission_error::PermissionError;
@@ -47,7 +47,7 @@ enum SentCommand {
 
 impl<'a> PipelineConnection<'a> {
     pub(crate) fn new(
-        stream: Pin<Box<dyn Stream>>,
+        stream: Pin<Box<dyn ByteStream>>,
         server: Arc<ServerIdentity>,
         shared: &'a PipelineShared,
         ticks: &'a mut Interval,

@@ -13,8 +13,8 @@ use super::pipeline_state::{ConnectionPhase, PipelineShared, TICKS_PER_TIMEOUT};
 use super::request::{ServerIdentity, run_id_in};
 use super::stream;
 use crate::store::redis::cluster::authority::ProbeRefusal;
+use crate::store::redis::cluster::byte_stream::ByteStream;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
-use crate::store::redis::cluster::socket::Stream;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 
 /// Attempts to connect that a start waits for: on a busy machine the first answer may be late.
@@ -167,7 +167,7 @@ impl PipelineShared {
 
     /// Connects, and asks for the server's identity: the same address may lead to another server next time, and only
     /// answers of the tracked one may be cached.
-    async fn connect(&self) -> io::Result<(Pin<Box<dyn Stream>>, Arc<ServerIdentity>)> {
+    async fn connect(&self) -> io::Result<(Pin<Box<dyn ByteStream>>, Arc<ServerIdentity>)> {
         let mut stream = stream::open(&self.topology.connector, &self.master.address).await?;
         let info = stream::call(&mut stream, &[b"INFO", b"server"]).await?;
         if self.master.may_have_tokens()

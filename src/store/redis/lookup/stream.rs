@@ -7,15 +7,19 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::resp::{self, ParsedReply, RespReply};
 use crate::store::redis::cluster::address::ServerAddress;
+use crate::store::redis::cluster::byte_stream::ByteStream;
 use crate::store::redis::cluster::connector::Connector;
-use crate::store::redis::cluster::socket::{SmallWrites, Socket, Stream};
+use crate::store::redis::cluster::socket::{SmallWrites, Socket};
 use crate::store::redis::errors::error_code;
 
 /// Connects and logs in.
 ///
 /// # Errors
 /// An error of the connection, or the code of the server's error.
-pub(crate) async fn open(connector: &Connector, address: &ServerAddress) -> io::Result<Pin<Box<dyn Stream>>> {
+pub(crate) async fn open(
+    connector: &Connector,
+    address: &ServerAddress,
+) -> io::Result<Pin<Box<dyn ByteStream>>> {
     let Socket { mut stream, .. } = Socket::connect(connector, address, SmallWrites::Immediate).await?;
     let login = connector.login();
     if let Some(password) = login.password() {
@@ -32,7 +36,7 @@ pub(crate) async fn open(connector: &Connector, address: &ServerAddress) -> io::
 ///
 /// # Errors
 /// An error of the connection, or the code of the server's error.
-pub(crate) async fn call(stream: &mut Pin<Box<dyn Stream>>, command: &[&[u8]]) -> io::Result<String> {
+pub(crate) async fn call(stream: &mut Pin<Box<dyn ByteStream>>, command: &[&[u8]]) -> io::Result<String> {
     let mut out = Vec::new();
     resp::write_command(&mut out, command);
     stream.write_all(&out).await?;

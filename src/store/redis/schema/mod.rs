@@ -20,7 +20,7 @@
 //! | `dw:k:{s}:<user>` | hash | the user's device keys: uuid to locator and expiry ([`codec::device`]) | that of the longest-lived key |
 //! | `dw:l:{s}:<user>` | string | the marker of a locked user: since when (ms). No token is issued to the user, and each token has flag 32 | none: a lock lasts until it is removed |
 //! | `dw:r:{o}:<object>` | sorted set | reverse index: the ids of an object's tokens; `<object>` is a hash of type and id | that of the longest-lived entry |
-//! | `dw:f:{a}:<alias>` | string | the id of an imported token, by the digest of its foreign string ([`foreign`](crate::foreign)); written after the record | until the token's latest end |
+//! | `dw:f:{a}:<alias>` | string | the id of an imported token, by the digest of its foreign string (`src/foreign`); written after the record | until the token's latest end |
 //! | `dw:g:{a}:<uuid>` | sorted set | reverse index: the ids of the device keys that were imported with a uuid, by its digest, written after the keys; an entry without a key keeps a removed key from being imported again | that of the longest-lived entry |
 //! | `dw:i:{n}:<request>` | string | a request with `Idempotency-Key`, by the hash of its name: the hash of its body (16 bytes), and the answer of an import ([`idempotency`](crate::model::idempotency)) | 10 min |
 //! | `dw:j:{s}:<request>` | string | the id of the token that the request has made, or nothing for a device key; in the user's slot, so it is written with the change | 10 min |

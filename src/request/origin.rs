@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use hyper::Request;
-use hyper::header::{HOST, HeaderMap, HeaderName};
+use http::Request;
+use http::header::{HOST, HeaderMap, HeaderName};
 
 use super::client::DirectClient;
 use super::headers::RequestHeaders;
@@ -143,7 +143,7 @@ pub mod tests {
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
-            headers.append(name.parse::<hyper::header::HeaderName>().unwrap(), value.parse().unwrap());
+            headers.append(name.parse::<http::header::HeaderName>().unwrap(), value.parse().unwrap());
         }
         headers
     }

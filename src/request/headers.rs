@@ -1,6 +1,6 @@
 //! The headers of a request, whatever parsed them: hyper, the fast path or Envoy.
 
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// The headers of a request. Decisions are written once, over this trait.
 pub trait RequestHeaders {
@@ -11,12 +11,5 @@ pub trait RequestHeaders {
 impl RequestHeaders for HeaderMap {
     fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
         self.get_all(name).iter().map(HeaderValue::as_bytes)
-    }
-}
-
-impl RequestHeaders for [httparse::Header<'_>] {
-    fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
-        let name = name.as_str();
-        self.iter().filter(move |line| line.name.eq_ignore_ascii_case(name)).map(|line| line.value)
     }
 }

@@ -1,10 +1,11 @@
 //! The settings of the validation plane.
 
-use hyper::header::HeaderName;
+use http::header::HeaderName;
 
 use super::route_checks::RouteChecks;
-use crate::server::request::headers::RequestHeaders;
-use crate::server::request::places::CredentialPlaces;
+use crate::config::Config;
+use crate::request::headers::RequestHeaders;
+use crate::request::places::CredentialPlaces;
 use crate::validation::Access;
 use crate::values::{Cookie, Origin, TrustedProxies};
 
@@ -30,6 +31,20 @@ pub struct ValidationSettings {
 }
 
 impl ValidationSettings {
+    /// The settings of requests in `config`.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            places: CredentialPlaces::of(config),
+            cookie: config.cookie(),
+            renewal_exempt_header: config.renewal_exempt_header.clone(),
+            allowed_origins: config.allowed_origins.clone(),
+            is_tls: config.tls_cert.is_some(),
+            cookie_csrf_check: config.cookie_csrf_check,
+            trusted_proxies: config.trusted_proxies.clone(),
+            checks: RouteChecks::new(&config.checks),
+        }
+    }
+
     /// Whether a request with these headers counts as access.
     pub fn access(&self, headers: &(impl RequestHeaders + ?Sized)) -> Access {
         match &self.renewal_exempt_header {

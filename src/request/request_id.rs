@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use hyper::header::{HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 
 use super::headers::RequestHeaders;
 use crate::entropy::Entropy;
@@ -78,7 +78,7 @@ fn is_well_formed(line: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hyper::HeaderMap;
+    use http::HeaderMap;
 
     use super::*;
 

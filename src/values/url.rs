@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use hyper::Uri;
+use http::Uri;
 
 const FORMS: &str = "is not of the form http://HOST:PORT, https://HOST:PORT or unix:/path";
 
@@ -69,7 +69,7 @@ impl Url {
     }
 
     /// Returns the host and the port for the header `Host`.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         match &self.endpoint {
             Endpoint::Tcp(host, port) if host.contains(':') => format!("[{host}]:{port}"),
             Endpoint::Tcp(host, port) => format!("{host}:{port}"),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use hyper::header::COOKIE;
+use http::header::COOKIE;
 
 use super::auth_scheme::bearer;
 use super::headers::RequestHeaders;
@@ -199,7 +199,7 @@ fn cookie_value<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::{HeaderMap, HeaderName};
+    use http::header::{HeaderMap, HeaderName};
 
     use super::*;
     use crate::config::Config;

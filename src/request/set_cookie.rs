@@ -1,6 +1,6 @@
 //! `Set-Cookie` for the cookie that carries a token: set by a login, cleared by a logout.
 
-use hyper::header::HeaderValue;
+use http::header::HeaderValue;
 
 use crate::model::token::Token;
 use crate::values::Cookie;

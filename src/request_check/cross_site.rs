@@ -1,10 +1,10 @@
 //! Whether another site made the browser send a request (cross-site request forgery).
 
-use hyper::header::{HeaderName, ORIGIN};
+use http::header::{HeaderName, ORIGIN};
 
 use super::settings::ValidationSettings;
-use crate::server::request::headers::RequestHeaders;
-use crate::server::request::origin::RequestOrigin;
+use crate::request::headers::RequestHeaders;
+use crate::request::origin::RequestOrigin;
 use crate::values::Origin;
 use crate::values::origin::Site;
 
@@ -28,7 +28,7 @@ pub(super) fn is_forged(
 ///    `no-referrer` sends that.
 /// 3. Without a known `Sec-Fetch-Site`: every `Origin` must be the site's own or allowed.
 /// 4. With neither header: yes. All browsers send `Origin` with unsafe requests.
-pub(super) fn is_same_site(
+pub(crate) fn is_same_site(
     settings: &ValidationSettings,
     request: &RequestOrigin<'_, impl RequestHeaders + ?Sized>,
 ) -> bool {
@@ -69,18 +69,18 @@ fn requested_site(
 }
 
 /// Parses the value of an `Origin` header. Returns `None` for anything else, `null` included.
-pub(super) fn parse_origin(line: &[u8]) -> Option<Origin> {
+pub(crate) fn parse_origin(line: &[u8]) -> Option<Origin> {
     Origin::parse(std::str::from_utf8(line).ok()?)
 }
 
 #[cfg(test)]
 mod tests {
-    use hyper::HeaderMap;
+    use http::HeaderMap;
 
     use super::*;
     use crate::config::Config;
-    use crate::server::request::origin::tests::with_origin;
-    use crate::server::request::places::CredentialPlaces;
+    use crate::request::origin::tests::with_origin;
+    use crate::request::places::CredentialPlaces;
     use crate::values::{Cookie, SameSite};
 
     fn settings(change: impl FnOnce(&mut ValidationSettings)) -> ValidationSettings {

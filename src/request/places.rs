@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use hyper::header::HeaderName;
+use http::header::HeaderName;
 
 use super::auth_scheme::after_scheme;
 use super::cookie_value::CookieReader;

@@ -1,0 +1,24 @@
+//! What only Redis has to show.
+
+use super::store::Store;
+use crate::store::check_up::CheckUp;
+use crate::store::redis::counters::RedisCounters;
+use crate::values::RedisDeployment;
+
+impl Store {
+    /// Examines the Redis of this deployment for a person, without any change there. `None` for the embedded store.
+    pub async fn check_up(&self, deployment: &RedisDeployment) -> Option<CheckUp> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store) => Some(store.check_up(deployment).await),
+        }
+    }
+
+    /// The counters of the connections to Redis; `None` on the embedded store.
+    pub fn redis_counters(&self) -> Option<&RedisCounters> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store) => Some(&store.topology.counters),
+        }
+    }
+}
