@@ -17,6 +17,7 @@ pub mod memory_store;
 pub mod objects;
 pub mod pruning;
 pub mod related;
+pub mod request_map;
 pub mod requests;
 pub mod revoking;
 pub mod shard;

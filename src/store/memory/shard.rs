@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::alias_map::AliasMap;
 use super::device_keys::DeviceKeys;
-use super::requests::Requests;
+use super::request_map::Requests;
 use super::takeover_history::TakeoverHistory;
 use super::uuid_index::UuidIndex;
 use crate::model::event::Event;

@@ -150,7 +150,7 @@ async fn tokens_are_related_to_objects() {
     admin.relate(&token.id, &order).await.unwrap();
     admin.relate(&token.id, &other).await.unwrap();
     admin.unrelate(&token.id, &other).await.unwrap();
-    assert_eq!(admin.show(&token.id).await.unwrap().related_objects, [order.clone()]);
+    assert_eq!(admin.show(&token.id).await.unwrap().related_objects, std::slice::from_ref(&order));
     let related = admin.related_tokens(&order, &Paging::default()).await.unwrap().items;
     assert_eq!(related[0].id, token.id);
     assert_eq!(admin.revoke_related(&order).await.unwrap(), 1);

@@ -21,8 +21,9 @@ use crate::token_string::TokenId;
 pub struct Problem {
     kind: ProblemKind,
     detail: String,
-    errors: Vec<FieldError>,
-    token: Option<TokenId>,
+    // Boxed to keep the result of every handler small.
+    errors: Box<[FieldError]>,
+    token: Option<Box<TokenId>>,
     header: Option<(HeaderName, Cow<'static, str>)>,
     cause: Option<Box<StoreError>>,
 }
@@ -30,13 +31,13 @@ pub struct Problem {
 impl Problem {
     /// A refusal; `detail` is a sentence for people.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), token: None, header: None, cause: None }
+        Self { kind, detail: detail.into(), errors: Box::default(), token: None, header: None, cause: None }
     }
 
     /// 422 with these errors.
     pub fn fields(errors: Vec<FieldError>) -> Self {
         Self {
-            errors,
+            errors: errors.into(),
             ..Self::new(ProblemKind::InvalidFields, "some fields are missing, unknown or invalid")
         }
     }
@@ -89,7 +90,7 @@ impl Problem {
 
     /// Names the token that an earlier request made.
     pub fn of_token(self, token: Option<TokenId>) -> Self {
-        Self { token, ..self }
+        Self { token: token.map(Box::new), ..self }
     }
 
     /// Sets the error of the store that the log shall report.
