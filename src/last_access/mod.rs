@@ -18,7 +18,8 @@
 pub mod flusher;
 pub mod queue;
 pub mod recorder;
-#[cfg(test)]
+// They lose a Redis.
+#[cfg(all(test, feature = "redis"))]
 pub mod tests;
 
 pub use self::recorder::LastAccess;
