@@ -88,7 +88,7 @@ async fn costs(
 }
 
 #[tokio::test]
-async fn a_login_costs_at_most_twice_as_much_for_a_busy_user() {
+async fn the_cost_of_a_login_does_not_grow_with_the_tokens_of_the_user() {
     const CALLS: [&str; 3] = ["a login", "a renewal", "a logout"];
     let server = RedisServer::start();
     let default = with_limit(&server, LIMITS.max_tokens_per_user).await;
@@ -97,15 +97,18 @@ async fn a_login_costs_at_most_twice_as_much_for_a_busy_user() {
     for (call, cost) in CALLS.iter().zip(&fresh) {
         println!("{call} of a fresh account: {cost}");
     }
-    for (what, max, live, revokes, now_ms) in [
-        ("one other live", 1000, 1, false, LATER_MS),
-        ("5 live of at most 5", 5, 5, false, LATER_MS),
-        ("1,000 revoked", 1000, 1000, true, LATER_MS),
-        ("900 live", 1000, 900, false, LATER_MS),
-        ("1,000 live of at most 1,000", 1000, 1000, false, LATER_MS),
-        ("5,000 live of at most 5,000", 5000, 5000, false, LATER_MS),
-        ("10,000 live of at most 10,000", MOST, MOST, false, LATER_MS),
-        ("1,000 expired", 1000, 1000, false, NOW_MS + HOUR_MS),
+    // At the limit, a login runs a second script, which revokes a token, too.
+    const BELOW_LIMIT: u64 = 2;
+    const AT_LIMIT: u64 = 4;
+    for (what, max, live, revokes, now_ms, at_most) in [
+        ("one other live", 1000, 1, false, LATER_MS, BELOW_LIMIT),
+        ("5 live of at most 5", 5, 5, false, LATER_MS, AT_LIMIT),
+        ("1,000 revoked", 1000, 1000, true, LATER_MS, AT_LIMIT),
+        ("900 live", 1000, 900, false, LATER_MS, BELOW_LIMIT),
+        ("1,000 live of at most 1,000", 1000, 1000, false, LATER_MS, AT_LIMIT),
+        ("5,000 live of at most 5,000", 5000, 5000, false, LATER_MS, AT_LIMIT),
+        ("10,000 live of at most 10,000", MOST, MOST, false, LATER_MS, AT_LIMIT),
+        ("1,000 expired", 1000, 1000, false, NOW_MS + HOUR_MS, AT_LIMIT),
     ] {
         let on = with_limit(&server, max).await;
         log_in(&on, what, live).await;
@@ -115,7 +118,7 @@ async fn a_login_costs_at_most_twice_as_much_for_a_busy_user() {
         let costs = costs(&server, &on, |_| what.into(), now_ms).await;
         for ((call, cost), fresh) in CALLS.iter().zip(costs).zip(&fresh) {
             println!("{call} of an account with {what}: {cost}");
-            assert!(cost.commands <= 2 * fresh.commands, "{call}, {what}: {cost} instead of {fresh}");
+            assert!(cost.commands <= at_most * fresh.commands, "{call}, {what}: {cost} instead of {fresh}");
         }
     }
 }
