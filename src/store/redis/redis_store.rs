@@ -104,10 +104,10 @@ impl RedisStore {
             keys,
             scripts,
             limits,
-            node_cache,
+            node_cache: node_cache.clone(),
             feed: Feed::default(),
             changes: ChangeCounters::default(),
-            replay: Arc::new(ReplayMemory::new(options.replay_window_ms)),
+            replay: Arc::new(ReplayMemory::new(options.replay_window_ms, node_cache.clock.clone())),
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
         }
