@@ -84,7 +84,10 @@ impl RedisStore {
         let keys = Keys::new(&options.key_prefix);
         let connector = Connector::new(&options.url, options.trust, options.timeout);
         let topology = Arc::new(Topology::new(&options.url, connector, keys.clone()));
-        let node_cache = Arc::new(NodeCache::new(options.cache, options.aliases, options.takeovers, clock));
+        let replay = Arc::new(ReplayMemory::new(options.replay_window_ms, clock.clone()));
+        let takeovers = options.takeovers;
+        let node_cache =
+            Arc::new(NodeCache::new(options.cache, options.aliases, replay.clone(), takeovers, clock));
         let scripts = Scripts::new();
         let inspection = Inspection::new(
             topology.clone(),
@@ -104,10 +107,10 @@ impl RedisStore {
             keys,
             scripts,
             limits,
-            node_cache: node_cache.clone(),
+            node_cache,
             feed: Feed::default(),
             changes: ChangeCounters::default(),
-            replay: Arc::new(ReplayMemory::new(options.replay_window_ms, node_cache.clock.clone())),
+            replay,
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
         }
