@@ -127,7 +127,13 @@ def _problem(response: Response) -> Problem:
     }
     raised = LoginRefused if kind == "login-refused" else kinds.get(response.status, Problem)
     return raised(
-        response.status, kind, data.get("title", ""), data.get("detail", ""), errors, response.header("x-request-id")
+        response.status,
+        kind,
+        data.get("title", ""),
+        data.get("detail", ""),
+        errors,
+        response.header("x-request-id"),
+        data.get("token"),
     )
 
 

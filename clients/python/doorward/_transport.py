@@ -80,7 +80,8 @@ def _left(deadline: float) -> float:
 
 def unreachable(error: OSError) -> Unavailable:
     """The error of a request whose connection failed with this one."""
-    kind = BrokenAnswer if isinstance(error, ConnectionError) else Unavailable
+    is_broken = isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
+    kind = BrokenAnswer if is_broken else Unavailable
     return kind(f"doorward unreachable: {str(error) or 'timed out'}")
 
 

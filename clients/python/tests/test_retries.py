@@ -81,8 +81,9 @@ def test_a_lost_creation_gives_a_device_that_can_log_in(kind: Kind, server: Serv
 def test_the_answer_to_a_recovery_may_be_lost_too(kind: Kind, server: Server) -> None:
     """The issue, its repeat, the rotation, and its repeat, which is refused: it is not recovered without an end."""
     with relay(server, lambda number: number in (1, 3)) as fake:
-        with pytest.raises(Conflict, match="idempotency-replay"):
+        with pytest.raises(Conflict, match="idempotency-replay") as raised:
             kind.admin(fake.url).issue("alice", IP)
+        assert raised.value.token_id == server.admin().tokens("alice").items[0].id
         assert len(fake.requests) == 4
 
 
