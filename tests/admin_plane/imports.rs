@@ -176,7 +176,6 @@ fn a_token_lives_as_its_record_says() {
 #[test]
 fn a_wrong_record_is_rejected_alone() {
     on_each_store(&[], |server| {
-        let digest = "a".repeat(64);
         let (past, future) = (from_now(-1000), from_now(HOUR_MS as i64));
         let cases = json!([
             [{}, []],
@@ -198,17 +197,14 @@ fn a_wrong_record_is_rejected_alone() {
             [{"idle_seconds": 0}, ["idle_seconds"]],
             [{"set_cookie": true}, ["set_cookie"]],
             [{"related_objects": [{"content_type": "a"}]}, ["related_objects/0/object_id"]],
-            // A known digest for another user.
-            [{"user": "bob"}, ["user"]],
+            [{"user": "bob"}, ["user"]], // a known digest for another user
         ]);
-        let with = |fields: &Value| {
-            merged(&json!({"scheme": "drf", "digest": digest, "user": "alice"}), fields.clone())
-        };
+        let valid = json!({"scheme": "drf", "digest": "a".repeat(64), "user": "alice"});
+        let with = |fields: &Value| merged(&valid, fields.clone());
         let mut records: Vec<_> = cases.as_array().unwrap().iter().map(|case| with(&case[0])).collect();
         records.push(json!("x"));
         let found = import(server, &records.clone().into());
-        assert_eq!(found.len(), records.len());
-        assert_eq!(found[0]["status"], "imported");
+        assert_eq!((found.len(), &found[0]["status"]), (records.len(), &json!("imported")));
         for (at, result) in found.iter().enumerate().skip(1) {
             assert_eq!(
                 (&result["status"], &result["id"]),
