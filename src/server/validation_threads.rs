@@ -17,7 +17,7 @@ use super::request::span::RequestTracer;
 use super::transport::accept::Deliver;
 use super::transport::connection;
 use super::transport::connections::OpenConnection;
-use super::transport::listener::Accepted;
+use super::transport::listener::AcceptedConnection;
 use super::transport::tls::ListenerTls;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
@@ -31,19 +31,19 @@ const INBOX_CONNECTIONS: usize = 128;
 
 /// An accepted connection on its way to a thread.
 struct Delivery {
-    accepted: Accepted,
-    endpoint: Endpoint,
+    accepted: AcceptedConnection,
+    role: ListenerRole,
     open: OpenConnection,
 }
 
-/// What a listener of the validation plane serves.
+/// The protocol of a listener of the validation plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub(super) enum ListenerRole {
     Http,
     Grpc,
 }
 
-/// What every thread gets a copy of.
+/// The parts of which every thread gets a copy.
 #[derive(Clone)]
 pub(super) struct ThreadParts {
     pub(super) service: Arc<Service>,
@@ -96,8 +96,8 @@ impl ValidationThreads {
     }
 
     /// Returns a distributor of a listener's connections.
-    pub(super) fn distributor(&self, endpoint: Endpoint) -> Distributor {
-        Distributor { inboxes: self.inboxes.clone().into_iter().cycle(), endpoint }
+    pub(super) fn distributor(&self, role: ListenerRole) -> Distributor {
+        Distributor { inboxes: self.inboxes.clone().into_iter().cycle(), role }
     }
 
     /// Resolves with the index of a thread that ended.
@@ -109,14 +109,14 @@ impl ValidationThreads {
 /// Distributes connections to the threads in turn.
 pub(super) struct Distributor {
     inboxes: Cycle<vec::IntoIter<mpsc::Sender<Delivery>>>,
-    endpoint: Endpoint,
+    role: ListenerRole,
 }
 
 impl Deliver for Distributor {
-    async fn deliver(&mut self, accepted: Accepted, open: OpenConnection) {
+    async fn deliver(&mut self, accepted: AcceptedConnection, open: OpenConnection) {
         if let Some(inbox) = self.inboxes.next() {
             // Fails only if the thread has ended, and then the server stops.
-            let _ = inbox.send(Delivery { accepted, endpoint: self.endpoint, open }).await;
+            let _ = inbox.send(Delivery { accepted, role: self.role, open }).await;
         }
     }
 }
@@ -139,13 +139,13 @@ async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mps
     let access_log = AccessLog::new(access_log, service.clock().clone());
     let plane = Arc::new(ValidationPlane { validator, settings, readiness, tracer, access_log });
     let grpc = GrpcConnections::new(plane.clone(), request_timeout);
-    while let Some(Delivery { accepted, endpoint, open }) = deliveries.recv().await {
-        match endpoint {
-            Endpoint::Http => {
+    while let Some(Delivery { accepted, role, open }) = deliveries.recv().await {
+        match role {
+            ListenerRole::Http => {
                 let tls = tls.as_ref().map(|tls| tls.acceptor());
                 tokio::spawn(serve_http(plane.clone(), accepted, tls, open));
             }
-            Endpoint::Grpc => {
+            ListenerRole::Grpc => {
                 let tls = grpc_tls.as_ref().map(|tls| tls.acceptor());
                 tokio::spawn(grpc.clone().serve(accepted, tls, open));
             }
@@ -155,7 +155,7 @@ async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mps
 
 async fn serve_http(
     plane: Arc<ValidationPlane>,
-    accepted: Accepted,
+    accepted: AcceptedConnection,
     tls: Option<TlsAcceptor>,
     open: OpenConnection,
 ) {

@@ -51,7 +51,7 @@ impl MasterListener<'_> {
             () = self.topology.wait_until_gone(&self.master) => {}
             () = listen => {}
         }
-        // What was read from this master must not count for the next master with the same number.
+        // Entries read from this master must not count for the next master with the same number.
         self.cache.invalidate_all(self.master.index());
     }
 

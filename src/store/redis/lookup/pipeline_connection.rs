@@ -99,7 +99,7 @@ impl<'a> PipelineConnection<'a> {
             if let Poll::Ready(cause) = self.poll_read(context) {
                 return Poll::Ready(cause);
             }
-            // If all replies have arrived, the reads that collected in the meantime are sent now. If there are none, the
+            // If all replies have arrived, the reads that collected in the meantime are sent now. If nothing has collected, the
             // next read wakes this task.
             if !self.under_way.is_empty() || self.shared.state().waker.is_some() {
                 break;

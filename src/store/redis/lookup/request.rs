@@ -1,4 +1,4 @@
-//! What look-ups ask a server, and what it answers.
+//! The requests of look-ups, and the answers of a server.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::token_string::{HashTag, TokenId};
 
 const ALL_FIELDS: usize = HOT_FIELDS.len() + COLD_FIELDS.len();
 
-/// What was found, and the server that answered.
+/// The answer, and the server that gave it.
 pub(crate) type ReadResult<T> = Result<(T, Arc<ServerIdentity>), StoreError>;
 
 /// The server at the other end of a connection.
@@ -33,7 +33,7 @@ pub(crate) fn run_id_in(info: &str) -> &str {
 /// How much of a token is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// What validation needs.
+    /// The fields that validation needs.
     Hot,
     /// The details, too.
     Whole,
