@@ -92,6 +92,8 @@ settings! {
     metrics_listen: Option<ListenAddr> = optional_listen_addr,
         "metrics-listen", "ADDRESS", "",
         "Address for GET /metrics without an API key: IP:PORT or unix:/path; empty turns it off";
+    console: bool = boolean,
+        "console", "BOOL", "true", "Serve the console at /console/ of the admin plane";
     unix_socket_mode: Option<u32> = file_mode,
         "unix-socket-mode", "MODE", "",
         "Octal permissions of the listeners' unix sockets, such as 660; if empty, the umask decides";

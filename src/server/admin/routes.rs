@@ -3,7 +3,7 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    cutoffs, devices, events, imports, metrics, openapi, related, stats, status, takeovers, tokens,
+    cutoffs, devices, events, imports, key, metrics, openapi, related, stats, status, takeovers, tokens,
     user_tokens, users, validate,
 };
 use super::oauth::{introspect, revoke};
@@ -21,6 +21,8 @@ const DEVICES: &[Scope] = &[Scope::Devices];
 const EVENTS: &[Scope] = &[Scope::Events];
 const INTROSPECT: &[Scope] = &[Scope::Introspect];
 const INTROSPECT_OR_TOKENS: &[Scope] = &[Scope::Introspect, Scope::Tokens];
+/// Any API key may make the call.
+const NONE: &[Scope] = &[];
 /// Of all that an erasure erases.
 const ERASURE: &[Scope] = &[Scope::Tokens, Scope::Takeovers, Scope::Devices];
 const IMPORT: &[Scope] = &[Scope::Import];
@@ -41,6 +43,7 @@ const ROUTES: &[Route] = &[
     get("/openapi.json", Public(|_| openapi::answer(openapi::ADMIN))),
     get("/openapi-validation.json", Public(|_| openapi::answer(openapi::VALIDATION))),
     get("/metrics", Read(METRICS, |call| Box::pin(metrics::show(call)))),
+    get("/v1/key", Read(NONE, |call| Box::pin(key::show(call)))),
     get("/v1/status", Read(METRICS, |call| Box::pin(status::show(call)))),
     get("/v1/stats", Read(METRICS, |call| Box::pin(stats::show(call)))),
     post(

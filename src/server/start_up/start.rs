@@ -231,6 +231,7 @@ async fn admin_plane(
         metrics: metrics.clone(),
         readiness: node.readiness().clone(),
         reload: reloader.status.clone(),
+        console: config.console,
         request_timeout: Duration::from_millis(config.request_timeout_ms),
     })
 }
