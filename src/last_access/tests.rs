@@ -130,6 +130,7 @@ async fn an_earned_renewal_counts_until_it_is_written() {
             aliases: crate::store::alias::AliasOptions { entries: 0, look_ups_per_second: 1000 },
             accept_eviction: false,
             takeovers: true,
+            replay_window_ms: 60_000,
         },
         StoreLimits::DEFAULT,
         clock.clone(),

@@ -26,6 +26,7 @@ use crate::store::redis::invalidation::tracking_worker::TrackingWorker;
 use crate::store::redis::lookup::node_cache::{CacheOptions, NodeCache};
 use crate::store::redis::lookup::read_router::ReadRouter;
 pub(crate) use crate::store::redis::lookup::reader::RedisReader;
+use crate::store::redis::replay::memory::ReplayMemory;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::schema::scripts::Scripts;
 use crate::store::redis::span::RedisSpan;
@@ -56,6 +57,8 @@ pub struct RedisOptions {
     pub accept_eviction: bool,
     /// The setting `takeovers`: if off, records are read without their takeovers.
     pub takeovers: bool,
+    /// The setting `replay-window`; 0 remembers nothing.
+    pub replay_window_ms: u64,
 }
 
 /// A store in Redis: one server, a master found by Sentinels, or a Cluster.
@@ -69,6 +72,7 @@ pub struct RedisStore {
     pub(crate) node_cache: Arc<NodeCache>,
     pub(crate) feed: Feed,
     pub(crate) changes: ChangeCounters,
+    pub(crate) replay: Arc<ReplayMemory>,
     inspection: Inspection,
     /// The listings and imports that may use a connection at the same time.
     listings: Semaphore,
@@ -103,6 +107,7 @@ impl RedisStore {
             node_cache,
             feed: Feed::default(),
             changes: ChangeCounters::default(),
+            replay: Arc::new(ReplayMemory::new(options.replay_window_ms)),
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
         }
