@@ -140,7 +140,7 @@ fn look_ups(c: &mut Criterion) {
         replay_window_ms: 60_000,
     };
     let memory = Store::Memory(Arc::new(MemoryStore::new(limits, TOKENS)));
-    let redis = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::system())));
+    let redis = Store::Redis(RedisStore::new(options, limits, Clock::system()));
     let runtime = runtime();
     runtime.block_on(redis.probe()).unwrap();
     let mut group = c.benchmark_group("look-up");

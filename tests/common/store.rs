@@ -279,7 +279,7 @@ async fn open_redis(
         takeovers: true,
         replay_window_ms: 60_000,
     };
-    let store = Store::Redis(Arc::new(RedisStore::new(options, limits, clock)));
+    let store = Store::Redis(RedisStore::new(options, limits, clock));
     TestStore::new(store, prefix.to_owned()).await
 }
 

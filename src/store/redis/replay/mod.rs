@@ -5,3 +5,6 @@
 //! before they serve from it ([`merge`]).
 pub mod memory;
 pub mod merge;
+pub mod peers;
+pub mod settling;
+pub mod worker;
