@@ -51,7 +51,7 @@ enum Reference {
     BareHyper,
     /// Bare hyper under the same load, always 200 with two headers.
     BareHyperTwoHeaders,
-    /// The same Doorward with one `GET /auth` at a time on each connection.
+    /// Doorward with one `GET /auth` at a time on each connection.
     PlainAuth,
     /// A minimal login on the same Redis.
     MinimalLogin,

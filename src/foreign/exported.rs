@@ -30,7 +30,7 @@ pub fn digest_by_forms(scheme: Scheme, string: &str, forms: &[ForeignForm]) -> R
     })
 }
 
-/// Computes the source digest of a token string in an export; `None` if the scheme needs a key and there is none.
+/// Computes the source digest of a token string in an export; `None` if the scheme needs a key and has none.
 ///
 /// # Errors
 /// Says what is wrong with the string, without the string.

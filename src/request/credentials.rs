@@ -13,7 +13,7 @@ use crate::foreign::FormSet;
 use crate::model::token::Transport;
 use crate::token_string::TokenKind;
 
-/// What a request carries as proof of its user.
+/// A request's proof of its user.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Credentials<'a> {
     /// Nothing, or only a header of another scheme.
@@ -109,12 +109,12 @@ fn extract_at<'a>(
 pub fn other_cookies(headers: &(impl RequestHeaders + ?Sized), places: &CredentialPlaces) -> Vec<String> {
     let Some(more) = places.more() else { return Vec::new() };
     let others = more.cookies.iter().map(|place| &place.name).filter(|name| **name != places.token_cookie);
-    others.filter(|name| cookie(headers, name) != Cookie::Absent).cloned().collect()
+    others.filter(|name| cookie(headers, name) != CookieInRequest::Absent).cloned().collect()
 }
 
 /// Whether the request has a token cookie that is not empty.
 pub fn has_token_cookie(headers: &(impl RequestHeaders + ?Sized), places: &CredentialPlaces) -> bool {
-    !matches!(cookie(headers, &places.token_cookie), Cookie::Absent | Cookie::Value(b""))
+    !matches!(cookie(headers, &places.token_cookie), CookieInRequest::Absent | CookieInRequest::Value(b""))
 }
 
 /// Two different cookies, or one that cannot be decoded.
@@ -126,9 +126,9 @@ fn in_token_cookie<'a>(
     places: &CredentialPlaces,
 ) -> Result<Option<TokenString<'a>>, Invalid> {
     match cookie(headers, &places.token_cookie) {
-        Cookie::Absent | Cookie::Value(b"") => Ok(None),
-        Cookie::Ambiguous => Err(Invalid),
-        Cookie::Value(value) => Ok(Some(TokenString { bytes: value.into(), forms: FormSet::NONE })),
+        CookieInRequest::Absent | CookieInRequest::Value(b"") => Ok(None),
+        CookieInRequest::Ambiguous => Err(Invalid),
+        CookieInRequest::Value(value) => Ok(Some(TokenString { bytes: value.into(), forms: FormSet::NONE })),
     }
 }
 
@@ -154,9 +154,9 @@ fn of_rank<'a, 'b>(
     let mut found: Option<TokenString<'a>> = None;
     for CookiePlace { name, reader, forms, .. } in places {
         let value = match cookie(headers, name) {
-            Cookie::Absent | Cookie::Value(b"") => continue,
-            Cookie::Ambiguous => return Err(Invalid),
-            Cookie::Value(value) => value,
+            CookieInRequest::Absent | CookieInRequest::Value(b"") => continue,
+            CookieInRequest::Ambiguous => return Err(Invalid),
+            CookieInRequest::Value(value) => value,
         };
         let bytes = reader.read(value).ok_or(Invalid)?;
         match &mut found {
@@ -170,7 +170,7 @@ fn of_rank<'a, 'b>(
 
 /// The values of one cookie in a request.
 #[derive(PartialEq, Eq)]
-enum Cookie<'a> {
+enum CookieInRequest<'a> {
     Absent,
     /// One value, once or several times.
     Value(&'a [u8]),
@@ -178,11 +178,11 @@ enum Cookie<'a> {
     Ambiguous,
 }
 
-fn cookie<'a>(headers: &'a (impl RequestHeaders + ?Sized), name: &str) -> Cookie<'a> {
+fn cookie<'a>(headers: &'a (impl RequestHeaders + ?Sized), name: &str) -> CookieInRequest<'a> {
     // Folded: the compiler makes nested loops of it.
-    let found = cookie_values(headers, name).try_fold(Cookie::Absent, |found, value| match found {
-        Cookie::Value(other) if other != value => ControlFlow::Break(Cookie::Ambiguous),
-        _ => ControlFlow::Continue(Cookie::Value(value)),
+    let found = cookie_values(headers, name).try_fold(CookieInRequest::Absent, |found, value| match found {
+        CookieInRequest::Value(other) if other != value => ControlFlow::Break(CookieInRequest::Ambiguous),
+        _ => ControlFlow::Continue(CookieInRequest::Value(value)),
     });
     match found {
         ControlFlow::Continue(found) | ControlFlow::Break(found) => found,

@@ -30,7 +30,7 @@ static X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
 pub struct RequestOrigin<'a, H: ?Sized> {
     /// Its headers.
     pub headers: &'a H,
-    /// Its own method, which may be that of a proxy's subrequest.
+    /// Its own method: a proxy's subrequest may have another than the client's request.
     pub method: &'a str,
     /// The host of the request's target, which replaces `Host` in HTTP/2.
     pub authority: Option<&'a str>,

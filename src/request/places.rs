@@ -62,7 +62,7 @@ pub(super) struct CookiePlace {
 pub(super) enum Rank {
     /// The token cookie and the further cookies.
     Native,
-    /// The cookies of foreign forms: a browser that has logged in anew may still have the former system's cookie.
+    /// The cookies of foreign forms: a browser that has logged in again may still have the former system's cookie.
     Foreign,
 }
 

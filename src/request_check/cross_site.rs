@@ -55,7 +55,7 @@ pub(crate) fn is_same_site(
     is_same_site
 }
 
-/// Returns the site that the browser requested. A trusted proxy tells whether by HTTPS. Without one, HTTPS is assumed if
+/// Returns the site that the browser requested. A trusted proxy says whether by HTTPS. Without one, HTTPS is assumed if
 /// this listener speaks TLS, and if the cookie is `Secure`: browsers send such a cookie over HTTPS only.
 fn requested_site(
     settings: &ValidationSettings,

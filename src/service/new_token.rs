@@ -25,7 +25,7 @@ pub struct NewToken {
     pub user_agent: String,
     /// The kind of token.
     pub auth_slug: Option<String>,
-    /// What authenticated the user.
+    /// The back end that authenticated the user.
     pub backend: Option<String>,
     /// The actions that the application may let the holder do: see [`field_rules::scopes`](rules::scopes).
     pub scopes: Vec<String>,

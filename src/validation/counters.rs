@@ -60,7 +60,7 @@ impl JudgedBy {
 }
 
 /// A value for each result and source.
-type Table<T> = [[T; ValidationResult::ALL.len()]; JudgedBy::ALL.len()];
+type ByResultAndSource<T> = [[T; ValidationResult::ALL.len()]; JudgedBy::ALL.len()];
 
 /// The counters of one validator. Cheap to clone; all clones write to one block.
 #[derive(Clone, Debug, Default)]
@@ -70,9 +70,9 @@ pub struct ValidationCounters(Arc<Block>);
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Block {
-    timed: Table<LatencyHistogram>,
+    timed: ByResultAndSource<LatencyHistogram>,
     /// Validations of batches: a batch has one duration, not one for each token.
-    batched: Table<AtomicU64>,
+    batched: ByResultAndSource<AtomicU64>,
 }
 
 impl ValidationCounters {
@@ -107,8 +107,8 @@ impl ValidationCounters {
 /// The sums of the counters of several validators.
 #[derive(Clone, Debug, Default)]
 pub struct ValidationSums {
-    timed: Table<LatencySums>,
-    batched: Table<u64>,
+    timed: ByResultAndSource<LatencySums>,
+    batched: ByResultAndSource<u64>,
 }
 
 impl ValidationSums {

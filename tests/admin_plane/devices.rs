@@ -252,7 +252,16 @@ fn each_bad_field_is_named_and_nothing_is_written() {
         ] {
             assert_eq!(pointers(&server.call("PATCH", &path, Some(&body)), 422), expected, "{body}");
         }
-        let login_token = &made["login_token"];
+        assert_eq!(list(server, "").0, [without_answer(&made)]);
+        assert_eq!(server.list("?include=revoked").0, [Value::Null; 0]);
+    });
+}
+
+#[test]
+fn each_bad_field_of_a_login_is_named_and_no_token_is_issued() {
+    on_each_store(&[], |server| {
+        let made = make(server, UUID);
+        let (login_token, long) = (&made["login_token"], "é".repeat(33));
         for (body, expected) in [
             (json!({}), vec!["#/uuid", "#/login_token", "#/ip"]),
             (json!({"uuid": UUID, "login_token": 1, "ip": "x"}), vec!["#/login_token", "#/ip"]),
@@ -266,6 +275,15 @@ fn each_bad_field_is_named_and_nothing_is_written() {
             let response = server.call("POST", "/v1/devices/login", Some(&body));
             assert_eq!(pointers(&response, 422), expected, "{body}");
         }
+        assert_eq!(server.list("?include=revoked").0, [Value::Null; 0]);
+    });
+}
+
+#[test]
+fn each_bad_part_of_a_path_or_a_query_is_named() {
+    on_each_store(&[], |server| {
+        let made = make(server, UUID);
+        let path = format!("{DEVICES}/{UUID}");
         for (method, path, expected) in [
             ("GET", format!("{DEVICES}?limit=0&cursor=x&x=1"), vec!["#/limit", "#/cursor", "#/x"]),
             ("GET", "/v1/users/-/devices".into(), vec!["#/user"]),
@@ -276,7 +294,6 @@ fn each_bad_field_is_named_and_nothing_is_written() {
             assert_eq!(pointers(&server.call(method, &path, None), 422), expected, "{method} {path}");
         }
         assert_eq!(list(server, "").0, [without_answer(&made)]);
-        assert_eq!(server.list("?include=revoked").0, [Value::Null; 0]);
     });
 }
 

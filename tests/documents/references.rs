@@ -1,6 +1,7 @@
 //! The documents name files that exist: in links, in code spans, and in the map of ARCHITECTURE.md. Log messages that they
 //! name are in the source.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -119,6 +120,19 @@ fn source(folder: &Path) -> String {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let of = |path: PathBuf| if path.is_dir() { source(&path) } else { fs::read_to_string(path).unwrap() };
     entries.map(of).collect()
+}
+
+/// A comment that sends its reader to a document sends them to one that exists.
+#[test]
+fn every_document_that_the_source_names_exists() {
+    let source = source(&root().join("src"));
+    let is_in_path = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
+    let words = source.split(|c| !is_in_path(c));
+    let named: BTreeSet<_> =
+        words.filter(|word| word.starts_with("docs/") && word.ends_with(".md")).collect();
+    let missing: Vec<_> = named.iter().filter(|path| !root().join(path).exists()).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(named.len() > 1, "{named:?}");
 }
 
 /// Words in a code span shortly after the word `log` are a log message, which operators search for.

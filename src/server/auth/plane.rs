@@ -19,7 +19,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::access_log::{AccessLog, LoggedOutcome};
 use super::cors;
-use super::decision::{Progress, Undecided, decide, decide_after_read};
+use super::decision::{AuthProgress, UndecidedAuth, decide, decide_after_read};
 use super::logged_request::LoggedRequest;
 use super::logout::log_out;
 use super::routes;
@@ -91,8 +91,8 @@ impl ValidationPlane {
         let response = |decision: Decision<'_>| decision.response();
         let span = self.begin_span(&origin, path);
         match self.decide(origin, path, admission, span, response) {
-            Progress::Decided(response) => Reply::now(response),
-            Progress::MustRead(undecided) => {
+            AuthProgress::Decided(response) => Reply::now(response),
+            AuthProgress::MustRead(undecided) => {
                 let plane = self.clone();
                 Reply::later(async move { plane.decide_after_read(undecided, response).await })
             }
@@ -145,7 +145,7 @@ impl ValidationPlane {
         admission: Admission,
         span: Option<Box<RequestSpan>>,
         answer: impl FnOnce(Decision<'_>) -> R,
-    ) -> Progress<R> {
+    ) -> AuthProgress<R> {
         match &self.access_log {
             None => decide(&self.validator, &self.settings, origin, admission, span, answer),
             Some(log) => self.decide_logged(log, origin, path, admission, span, answer),
@@ -162,7 +162,7 @@ impl ValidationPlane {
         admission: Admission,
         span: Option<Box<RequestSpan>>,
         answer: impl FnOnce(Decision<'_>) -> R,
-    ) -> Progress<R> {
+    ) -> AuthProgress<R> {
         let mut outcome = None;
         let answer = |decision: Decision<'_>| {
             outcome = log.outcome_of(&decision);
@@ -171,8 +171,8 @@ impl ValidationPlane {
         let mut progress = decide(&self.validator, &self.settings, origin, admission, span, answer);
         let request = || LoggedRequest::of(&origin, path, &self.settings);
         match &mut progress {
-            Progress::Decided(_) => outcome.into_iter().for_each(|outcome| log.add(outcome, request)),
-            Progress::MustRead(undecided) => undecided.logged = Some(Box::new(request())),
+            AuthProgress::Decided(_) => outcome.into_iter().for_each(|outcome| log.add(outcome, request)),
+            AuthProgress::MustRead(undecided) => undecided.logged = Some(Box::new(request())),
         }
         progress
     }
@@ -180,7 +180,7 @@ impl ValidationPlane {
     /// Reads the token from the store, then decides.
     pub async fn decide_after_read<R>(
         &self,
-        mut undecided: Undecided,
+        mut undecided: UndecidedAuth,
         answer: impl FnOnce(Decision<'_>) -> R,
     ) -> R {
         let Some((log, request)) = self.access_log.as_ref().zip(undecided.logged.take()) else {

@@ -18,7 +18,7 @@ use crate::request::client::DirectClient;
 use crate::request::headers::RequestHeaders;
 use crate::request::origin::RequestOrigin;
 use crate::request_check::admission::Admission;
-use crate::server::auth::decision::Progress;
+use crate::server::auth::decision::AuthProgress;
 use crate::server::auth::logged_request::LoggedRequest;
 use crate::server::auth::plane::ValidationPlane;
 use crate::server::request::span::sampled_parent;
@@ -39,8 +39,8 @@ pub(super) async fn check(
     parent: Option<SpanContext>,
 ) -> CheckResponse {
     let response = match decide(plane, request, parent) {
-        Progress::Decided(response) => response,
-        Progress::MustRead(undecided) => {
+        AuthProgress::Decided(response) => response,
+        AuthProgress::MustRead(undecided) => {
             plane.decide_after_read(undecided, |decision| decision.response()).await
         }
     };
@@ -52,7 +52,7 @@ fn decide(
     plane: &ValidationPlane,
     request: CheckRequest,
     parent: Option<SpanContext>,
-) -> Progress<Response<Body>> {
+) -> AuthProgress<Response<Body>> {
     let AttributeContext { source, request, context_extensions } = request.attributes.unwrap_or_default();
     let http = request.and_then(|request| request.http).unwrap_or_default();
     let AttributeContextHttpRequest { method, headers, path, host, header_map } = http;
@@ -71,7 +71,7 @@ fn decide(
         // As over HTTP: the proxy's settings name an unknown route check, so no request passes.
         let response = empty(StatusCode::NOT_FOUND);
         plane.log_response(&response, None, || LoggedRequest::of(&origin, &path, settings));
-        return Progress::Decided(response);
+        return AuthProgress::Decided(response);
     };
     // An Envoy that does not trace sends no `traceparent` of its own, but passes on the request's.
     let span = plane.tracer.as_ref().and_then(|tracer| {

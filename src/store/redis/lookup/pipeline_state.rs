@@ -1,4 +1,4 @@
-//! What the handle of a pipeline and its task share: the reads that wait for the connection, and its state.
+//! The state that the handle of a pipeline and its task share: the reads that wait for the connection, and how the connection fares.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
