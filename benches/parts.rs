@@ -116,9 +116,10 @@ fn look_ups(c: &mut Criterion) {
         aliases: AliasOptions { entries: 0, look_ups_per_second: 1000 },
         accept_eviction: false,
         takeovers: true,
+        replay_window_ms: 60_000,
     };
     let memory = Store::Memory(Arc::new(MemoryStore::new(limits, TOKENS)));
-    let redis = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::system())));
+    let redis = Store::Redis(RedisStore::new(options, limits, Clock::system()));
     let runtime = runtime();
     runtime.block_on(redis.probe()).unwrap();
     let mut group = c.benchmark_group("look-up");

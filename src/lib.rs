@@ -92,6 +92,9 @@ mod request_check;
 #[allow(missing_docs)] // not in the facade
 mod server;
 mod service;
+#[cfg(feature = "server")]
+#[allow(missing_docs)] // not in the facade
+mod service_manager;
 #[allow(missing_docs)] // in the facade only with `StoreError`
 mod store;
 mod sync;

@@ -1,6 +1,6 @@
 //! The sources of a process's settings.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use super::command_line::{Invocation, read, read_with};
 use crate::config::text_file::read_filled_file;
@@ -25,6 +25,11 @@ impl Sources {
     /// Returns the environment.
     pub(crate) fn into_env(self) -> Vec<(OsString, OsString)> {
         self.env
+    }
+
+    /// Returns a variable of the environment.
+    pub(crate) fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
     }
 
     /// Reads the command line, and the settings if its command needs them.

@@ -92,6 +92,8 @@ settings! {
     metrics_listen: Option<ListenAddr> = optional_listen_addr,
         "metrics-listen", "ADDRESS", "",
         "Address for GET /metrics without an API key: IP:PORT or unix:/path; empty turns it off";
+    console: bool = boolean,
+        "console", "BOOL", "true", "Serve the console at /console/ of the admin plane";
     unix_socket_mode: Option<u32> = file_mode,
         "unix-socket-mode", "MODE", "",
         "Octal permissions of the listeners' unix sockets, such as 660; if empty, the umask decides";
@@ -234,6 +236,9 @@ settings! {
         "lease", "DURATION", "2s", "Maximum time a revoked token may still be accepted when the network fails";
     stale_grace_ms: u64 = duration_ms(0..=MAX_STALE_GRACE_MS),
         "stale-grace", "DURATION", "0", "How long cached tokens are accepted while Redis is down; 0 rejects them at once";
+    replay_window_ms: u64 = duration_ms(0..=10 * MINUTE_MS),
+        "replay-window", "DURATION", "60s",
+        "How long changes are remembered, to repeat those that Redis loses in a failover; 0 remembers none";
 
     touch_resolution_ms: u64 = duration_ms(0..=HOUR_MS),
         "touch-resolution", "DURATION", "60s",

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use http::header::COOKIE;
 
@@ -178,17 +179,24 @@ enum CookieInRequest<'a> {
 }
 
 fn cookie<'a>(headers: &'a (impl RequestHeaders + ?Sized), name: &str) -> CookieInRequest<'a> {
-    let mut found = CookieInRequest::Absent;
-    for line in headers.values(&COOKIE) {
-        for pair in line.split(|c| *c == b';') {
-            let Some(value) = cookie_value(pair.trim_ascii(), name.as_bytes()) else { continue };
-            match found {
-                CookieInRequest::Value(other) if other != value => return CookieInRequest::Ambiguous,
-                _ => found = CookieInRequest::Value(value),
-            }
-        }
+    // Folded: the compiler makes nested loops of it.
+    let found = cookie_values(headers, name).try_fold(CookieInRequest::Absent, |found, value| match found {
+        CookieInRequest::Value(other) if other != value => ControlFlow::Break(CookieInRequest::Ambiguous),
+        _ => ControlFlow::Continue(CookieInRequest::Value(value)),
+    });
+    match found {
+        ControlFlow::Continue(found) | ControlFlow::Break(found) => found,
     }
-    found
+}
+
+/// Returns the values of all cookies of that name, as they are written.
+#[inline]
+pub(super) fn cookie_values<'a>(
+    headers: &'a (impl RequestHeaders + ?Sized),
+    name: &str,
+) -> impl Iterator<Item = &'a [u8]> {
+    let pairs = headers.values(&COOKIE).flat_map(|line| line.split(|c| *c == b';'));
+    pairs.filter_map(|pair| cookie_value(pair.trim_ascii(), name.as_bytes()))
 }
 
 /// Returns the value of `name=value`, without the quotes that RFC 6265, section 4.1.1, allows around it.

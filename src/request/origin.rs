@@ -10,6 +10,7 @@ use http::header::{HOST, HeaderMap, HeaderName};
 
 use super::client::DirectClient;
 use super::headers::RequestHeaders;
+use super::places::CredentialPlaces;
 use super::request_id::request_id_in;
 use crate::logging::audit::AuditedRequest;
 use crate::model::field_rules as rules;
@@ -76,8 +77,8 @@ impl<H: RequestHeaders + ?Sized> RequestOrigin<'_, H> {
 
     /// Returns the part of an audit line that comes from the request. Apart, so that the code of the hot path is no larger for it.
     #[inline(never)]
-    pub(crate) fn audited(&self, trusted: &TrustedProxies) -> AuditedRequest {
-        let id = request_id_in(self.headers).map(str::to_owned);
+    pub(crate) fn audited(&self, trusted: &TrustedProxies, places: &CredentialPlaces) -> AuditedRequest {
+        let id = request_id_in(self.headers, places).map(str::to_owned);
         AuditedRequest { address: self.client_address(trusted), id }
     }
 

@@ -91,6 +91,14 @@ impl CredentialPlaces {
         &self.header
     }
 
+    /// Returns the names of the cookies that may carry a token string.
+    pub(super) fn cookie_names(&self) -> Vec<String> {
+        match self.more() {
+            None => vec![self.token_cookie.clone()],
+            Some(more) => more.cookies.iter().map(|place| place.name.clone()).collect(),
+        }
+    }
+
     /// Returns the schemes and cookies, unless they are the default ones.
     #[inline]
     pub(super) fn more(&self) -> Option<impl Deref<Target = Arc<MorePlaces>>> {

@@ -29,11 +29,12 @@ use crate::validation::Validator;
 /// The accepted connections that wait for a thread; further ones wait in the kernel's queue.
 const INBOX_CONNECTIONS: usize = 128;
 
-/// An accepted connection on its way to a thread.
-struct Delivery {
-    accepted: AcceptedConnection,
-    role: ListenerRole,
-    open: OpenConnection,
+/// What is on its way to a thread.
+enum Delivery {
+    /// An accepted connection.
+    Connection { accepted: AcceptedConnection, role: ListenerRole, open: OpenConnection },
+    /// The thread answers as soon as it takes this.
+    LifeSign(oneshot::Sender<()>),
 }
 
 /// The protocol of a listener of the validation plane.
@@ -100,9 +101,32 @@ impl ValidationThreads {
         Distributor { inboxes: self.inboxes.clone().into_iter().cycle(), role }
     }
 
+    /// Returns what asks the threads for signs of life.
+    pub(super) fn life_signs(&self) -> LifeSigns {
+        LifeSigns { inboxes: self.inboxes.clone() }
+    }
+
     /// Resolves with the index of a thread that ended.
     pub(super) async fn died(&mut self) -> Option<usize> {
         self.ended.recv().await
+    }
+}
+
+/// Asks every thread whether it still works.
+pub(super) struct LifeSigns {
+    inboxes: Vec<mpsc::Sender<Delivery>>,
+}
+
+impl LifeSigns {
+    /// Resolves once each thread has taken a question from its inbox, by the same way as it takes connections. A thread that
+    /// hangs never does.
+    pub(super) async fn received(&self) {
+        for inbox in &self.inboxes {
+            let (answer, is_answered) = oneshot::channel();
+            // Either fails only if the thread has ended, and then the server stops.
+            let _ = inbox.send(Delivery::LifeSign(answer)).await;
+            let _ = is_answered.await;
+        }
     }
 }
 
@@ -116,7 +140,7 @@ impl Deliver for Distributor {
     async fn deliver(&mut self, accepted: AcceptedConnection, open: OpenConnection) {
         if let Some(inbox) = self.inboxes.next() {
             // Fails only if the thread has ended, and then the server stops.
-            let _ = inbox.send(Delivery { accepted, role: self.role, open }).await;
+            let _ = inbox.send(Delivery::Connection { accepted, role: self.role, open }).await;
         }
     }
 }
@@ -139,15 +163,18 @@ async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mps
     let access_log = AccessLog::new(access_log, service.clock().clone());
     let plane = Arc::new(ValidationPlane { validator, settings, readiness, tracer, access_log });
     let grpc = GrpcConnections::new(plane.clone(), request_timeout);
-    while let Some(Delivery { accepted, role, open }) = deliveries.recv().await {
-        match role {
-            ListenerRole::Http => {
+    while let Some(delivery) = deliveries.recv().await {
+        match delivery {
+            Delivery::Connection { accepted, role: ListenerRole::Http, open } => {
                 let tls = tls.as_ref().map(|tls| tls.acceptor());
                 tokio::spawn(serve_http(plane.clone(), accepted, tls, open));
             }
-            ListenerRole::Grpc => {
+            Delivery::Connection { accepted, role: ListenerRole::Grpc, open } => {
                 let tls = grpc_tls.as_ref().map(|tls| tls.acceptor());
                 tokio::spawn(grpc.clone().serve(accepted, tls, open));
+            }
+            Delivery::LifeSign(answer) => {
+                let _ = answer.send(());
             }
         }
     }
@@ -163,4 +190,26 @@ async fn serve_http(
     let fast_path = AuthFastPath { plane: &plane, client };
     let respond = |request| plane.respond(request, client);
     connection::serve(accepted.socket, tls, open, fast_path, respond).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thread_that_hangs_gives_no_sign_of_life() {
+        let (inboxes, mut deliveries): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel(1)).unzip();
+        let signs = LifeSigns { inboxes };
+        tokio::spawn(answer_all(deliveries.remove(0)));
+        let is_alive = async || tokio::time::timeout(Duration::from_secs(60), signs.received()).await.is_ok();
+        assert!(!is_alive().await, "the second thread takes nothing from its inbox");
+        tokio::spawn(answer_all(deliveries.remove(0)));
+        assert!(is_alive().await);
+    }
+
+    async fn answer_all(mut deliveries: mpsc::Receiver<Delivery>) {
+        while let Some(Delivery::LifeSign(answer)) = deliveries.recv().await {
+            let _ = answer.send(());
+        }
+    }
 }

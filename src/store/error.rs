@@ -20,6 +20,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The error of an answer that another node may be about to change, after a server came back with other data.
+    pub(crate) fn settling() -> Self {
+        Self::Unavailable(
+            "the server has other data than before, and other nodes may still write to it".into(),
+        )
+    }
+
     /// Returns the name of the kind of error in traces.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -172,6 +172,14 @@ impl RecordReader {
         })
     }
 
+    /// Whether another node may be about to write a secret of this token that the store does not know.
+    pub fn is_settling(&self, id: TokenId) -> bool {
+        on_store!(match self {
+            Self::Memory(_) => false,
+            Self::Redis(reader) => reader.is_settling(id),
+        })
+    }
+
     /// Copies the stored last access to the record, unless the tokens of this store carry it already.
     ///
     /// # Errors

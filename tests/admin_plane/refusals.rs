@@ -241,6 +241,22 @@ fn the_admin_plane_requires_a_key_with_the_routes_scope() {
     }
 }
 
+/// A stranger learns nothing of names, and a caller with a key gets 404.
+#[test]
+fn a_name_that_no_record_can_have_is_refused_after_the_credentials() {
+    let server = Server::start(&[]);
+    for (method, path) in [
+        ("GET", "/v1/tokens/short"),
+        ("DELETE", "/v1/tokens/not!an!id"),
+        ("POST", "/v1/tokens/short/rotate"),
+        ("GET", "/v1/users/%ff/tokens"),
+        ("GET", "/v1/users/alice/devices/-"),
+    ] {
+        assert_eq!(server.admin().request(method, path, &[], None).status, 401, "{path}");
+        assert_eq!(server.call(method, path, None).status, 404, "{path}");
+    }
+}
+
 #[test]
 fn rejected_keys_are_logged_with_the_client_address() {
     let server = Server::start(&[("DOORWARD_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8")]);

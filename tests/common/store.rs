@@ -259,8 +259,9 @@ async fn open_redis(
         aliases: AliasOptions { entries: 0, look_ups_per_second: 1_000_000 },
         accept_eviction: false,
         takeovers: true,
+        replay_window_ms: 60_000,
     };
-    let store = Store::Redis(Arc::new(RedisStore::new(options, limits, clock)));
+    let store = Store::Redis(RedisStore::new(options, limits, clock));
     TestStore::new(store, prefix.to_owned()).await
 }
 

@@ -33,6 +33,11 @@ test('every export exists', async () => {
   }
 })
 
+test('a CommonJS module can require every entry', async () => {
+  const { stdout } = await run('node', ['--no-warnings', join(PACKAGE, 'build/commonjs.cjs')], { cwd: PACKAGE })
+  assert.equal(stdout, 'Unavailable function function\n')
+})
+
 test('the client alone needs no other package', async () => {
   const { dependencies, peerDependenciesMeta, peerDependencies } = await metadata()
   assert.equal(dependencies, undefined)

@@ -32,9 +32,9 @@ impl Observation {
 
     /// Finishes with the response, which gets the request id.
     pub fn finish(mut self, response: &mut Response<Body>) {
-        let (admin, pattern) = (&self.admin, self.context.route.map(|route| route.pattern));
+        let admin = &self.admin;
         let ns = admin.service.clock().elapsed_ns(self.began);
-        admin.calls.add(pattern, &self.context.method, response.status(), ns);
+        admin.calls.add(self.context.pattern, &self.context.method, response.status(), ns);
         response.headers_mut().insert(X_REQUEST_ID.clone(), self.context.request_id.header_value());
         let refusal = self.context.refusal.map(|kind| (kind, response.status().as_u16()));
         let outcome = match refusal {

@@ -110,11 +110,12 @@ impl ValidationPlane {
         later_within(span, async move {
             let (validator, settings) = (&plane.validator, &plane.settings);
             let (origin, mut holder) = (RequestOrigin::of(&request, client), None);
-            let mut response = match call {
+            let answer = match call {
                 HolderCall::ShowSession => show_session(validator, settings, origin, &mut holder).await,
                 HolderCall::Upgrade => upgrade(validator, settings, origin, &mut holder).await,
-                HolderCall::LogOut => log_out(validator, settings, origin, &mut holder).await,
+                HolderCall::LogOut => Ok(log_out(validator, settings, origin, &mut holder).await),
             };
+            let mut response = answer.unwrap_or_else(|refusal| refusal);
             cors::share(settings, request.headers(), &mut response);
             plane.log_response(&response, holder, || plane.logged(&request, client));
             response
@@ -128,7 +129,7 @@ impl ValidationPlane {
         origin: &RequestOrigin<'_, impl RequestHeaders + ?Sized>,
         path: &str,
     ) -> Option<Box<RequestSpan>> {
-        self.tracer.as_ref()?.begin(origin, || routes::pattern(path))
+        self.tracer.as_ref()?.begin(origin, &self.settings.places, || routes::pattern(path))
     }
 
     /// Returns what an auth subrequest to this path demands, or `None` for another path.
@@ -168,7 +169,7 @@ impl ValidationPlane {
             answer(decision)
         };
         let mut progress = decide(&self.validator, &self.settings, origin, admission, span, answer);
-        let request = || LoggedRequest::of(&origin, path, &self.settings.trusted_proxies);
+        let request = || LoggedRequest::of(&origin, path, &self.settings);
         match &mut progress {
             AuthProgress::Decided(_) => outcome.into_iter().for_each(|outcome| log.add(outcome, request)),
             AuthProgress::MustRead(undecided) => undecided.logged = Some(Box::new(request())),
@@ -219,7 +220,7 @@ impl ValidationPlane {
 
     fn logged(&self, request: &Request<Incoming>, client: DirectClient) -> LoggedRequest {
         let (origin, path) = (RequestOrigin::of(request, client), request.uri().path());
-        LoggedRequest::of(&origin, path, &self.settings.trusted_proxies)
+        LoggedRequest::of(&origin, path, &self.settings)
     }
 }
 

@@ -40,6 +40,7 @@ use crate::server::running::Server;
 use crate::server::transport::connections::ListenerConnections;
 use crate::server::transport::listener::Listener;
 use crate::server::validation_threads::{ListenerRole, ThreadParts, ValidationThreads};
+use crate::service_manager::ServiceManager;
 use crate::telemetry::collector::CollectorClient;
 use crate::telemetry::{TraceExport, Tracer};
 use crate::values::{ApiKey, Scopes};
@@ -94,6 +95,8 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         acceptors,
         validation_threads,
         workers,
+        manager: ServiceManager::default(),
+        reload_status: reloader.status.clone(),
         reloader: Some(reloader),
         shutdown_delay: Duration::from_millis(config.shutdown_delay_ms),
         drain_timeout: Duration::from_millis(config.drain_timeout_ms),
@@ -228,6 +231,7 @@ async fn admin_plane(
         metrics: metrics.clone(),
         readiness: node.readiness().clone(),
         reload: reloader.status.clone(),
+        console: config.console,
         request_timeout: Duration::from_millis(config.request_timeout_ms),
     })
 }

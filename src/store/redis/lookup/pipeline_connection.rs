@@ -181,6 +181,10 @@ impl<'a> PipelineConnection<'a> {
                 Ok(_) => self.has_answered = true,
                 Err(error) => return Poll::Ready(LossCause::Closed(error.to_string())),
             }
+            if !self.server.data.is_accepted() {
+                let reason = "the server has other data by now".into();
+                return Poll::Ready(LossCause::Unusable(RedisErrorKind::Server, reason));
+            }
             if let Err((kind, reason)) = self.hand_out() {
                 return Poll::Ready(LossCause::Unusable(kind, reason));
             }

@@ -178,6 +178,10 @@ impl RedisReader {
         self.node_cache.cache.as_ref()?.get_stale(&id, self.node_cache.clock.boottime_ms())?
     }
 
+    pub(crate) fn is_settling(&self, id: TokenId) -> bool {
+        self.router.is_settling(id)
+    }
+
     pub(crate) fn may_be_renewed(&self, record: &TokenRecord, now_ms: u64) -> bool {
         let expired_for_ms = now_ms.saturating_sub(record.expires_at_ms);
         self.node_cache.may_be_renewed(self.router.server_of(record.id), expired_for_ms)

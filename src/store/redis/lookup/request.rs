@@ -7,6 +7,7 @@ use crate::foreign::ForeignDigest;
 use crate::model::token::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
+use crate::store::redis::cluster::master_data::DataIdentity;
 use crate::store::redis::schema::codec::alias;
 use crate::store::redis::schema::codec::token::record::{self as codec, COLD_FIELDS, HOT_FIELDS};
 use crate::store::redis::schema::keys::Keys;
@@ -21,13 +22,8 @@ pub(crate) type ReadResult<T> = Result<(T, Arc<ServerIdentity>), StoreError>;
 pub(crate) struct ServerIdentity {
     /// The number of the master whose address was connected to.
     pub(crate) index: ServerIndex,
-    /// The id of the server process; empty if it has none.
-    pub(crate) run_id: String,
-}
-
-/// Returns the id of the server process in its `INFO`.
-pub(crate) fn run_id_in(info: &str) -> &str {
-    info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim()
+    /// The data that it serves.
+    pub(crate) data: Arc<DataIdentity>,
 }
 
 /// How much of a token is read.
