@@ -9,7 +9,8 @@ use redis::Value;
 use serde::{Deserialize, Serialize};
 
 use super::primitives::bytes;
-use crate::model::event::{CutoffEvent, Event, EventFacts, EventKind};
+use super::user_agent::{expand, shorten};
+use crate::model::event::{CutoffEvent, Event, EventFacts, EventKind, cut_user_agent};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::token_string::{HashTag, TokenId};
@@ -31,6 +32,7 @@ impl PackedFacts {
     /// Returns what the events of a new token tell.
     pub(crate) fn of(token: &Token) -> Self {
         let EventFacts { ip, user_agent, auth_slug, backend } = EventFacts::of(token);
+        let user_agent = user_agent.as_deref().map(shorten);
         Self { ip, user_agent, auth_slug, backend }
     }
 }
@@ -84,7 +86,7 @@ pub fn event(hash_tag: HashTag, packed: &[u8]) -> Option<Event> {
         cutoff: packed.cutoff.map(|name| CutoffEvent { name, before_ms: packed.before_ms }),
         facts: EventFacts {
             ip: packed.ip,
-            user_agent: packed.user_agent,
+            user_agent: packed.user_agent.and_then(|stored| cut_user_agent(expand(&stored)?)),
             auth_slug: packed.auth_slug,
             backend: packed.backend,
         },
