@@ -1,9 +1,5 @@
 -- Events of users, and the reply of a script that may emit some. Needs context.lua.
 
--- Formats a number as an integer. Lua's own conversion to text loses digits of large numbers, and Redis's own conversion of
--- an argument takes several times as long.
-local function decimal(number) return string.format('%d', number) end
-
 -- The longest stored form of a user agent in an event: it exists once per event. Its text is no shorter
 -- (codec/user_agent.rs), and the codec cuts that at the same length.
 local USER_AGENT_BYTES = 128
