@@ -7,7 +7,7 @@ use super::judgement::{Asked, Judgement, LookUp, Missing, Sought};
 use super::validator::Validator;
 use crate::foreign::ForeignDigest;
 use crate::logging::audit::AuditedRequest;
-use crate::model::token::{RecordVerdict, TokenRecord, Transport};
+use crate::model::token::{KnownRecord, RecordVerdict, TokenRecord, Transport};
 use crate::store::StoreError;
 use crate::store::record_read::RecordRead;
 use crate::token_string::VerifiedToken;
@@ -60,7 +60,7 @@ impl Validator {
         let is_kept = read.is_some_and(|record| Arc::strong_count(record) > 1);
         // The time after the read: a token that expired during it is expired.
         let now_ms = self.service.clock().now_ms();
-        match self.conclude(verified, asked, read, is_kept, now_ms) {
+        match self.conclude(verified, asked, read.map(KnownRecord::from), is_kept, now_ms) {
             Ok(judgement) => Ok(judgement),
             // It was read all the same.
             Err(_) => self.refuse(read).map(|()| Judgement::Refused),
