@@ -12,4 +12,7 @@ pub mod merge;
 pub mod merge_calls;
 pub mod merge_run;
 pub mod packed_fields;
+pub mod peers;
 pub mod remember;
+pub mod settling;
+pub mod worker;
