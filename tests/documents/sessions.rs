@@ -21,7 +21,7 @@ fn the_session_of_the_readme_works() {
 
 #[test]
 fn the_examples_of_the_http_api_work() {
-    assert_eq!(run_session("docs/api.md"), 28, "answers shown");
+    assert_eq!(run_session("docs/api.md"), 29, "answers shown");
 }
 
 #[test]
