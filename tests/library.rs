@@ -186,7 +186,7 @@ async fn a_node_with_its_own_token_keys_is_unready_on_another_schema() {
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_TOKEN_KEYS", keys)]);
     let node = Node::start(&config).await.unwrap();
     assert!(!node.readiness().is_ready());
-    redis.cli(&["SET", "dw:m:schema", "5"]);
+    redis.cli(&["SET", "dw:m:schema", "6"]);
     eventually("ready", async || node.readiness().is_ready().then_some(())).await;
     redis.cli(&["SET", "dw:m:schema", "0"]);
     eventually("not ready", async || (!node.readiness().is_ready()).then_some(())).await;

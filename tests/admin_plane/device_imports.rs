@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::device_calls::*;
 use crate::common::imported_devices::{HASH, LOGIN_TOKEN, OTHER_HASH, OTHER_LOGIN_TOKEN};
-use crate::common::server::{Server, key, pointers, text};
+use crate::common::server::{Server, pointers, text};
 use crate::on_each_store;
 
 /// A login token of skip-django-auth-token 0.7.2 with Django 5.2, and what its database has of it:
@@ -103,15 +103,7 @@ fn every_refused_login_with_a_former_login_token_gets_the_same_answer() {
             ("phone", json!(format!("{LOGIN_TOKEN} "))),
             ("phone", json!(HASH)),
         ]
-        .map(|(uuid, login_token)| {
-            let headers = [key(), ("X-Request-Id", "the-same")];
-            let body = login_body(uuid, &login_token);
-            let response = server.admin().request("POST", "/v1/devices/login", &headers, Some(&body));
-            assert_eq!(pointers(&response, 401), [""; 0], "{uuid} {login_token}");
-            let headers: Vec<_> =
-                response.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
-            (headers, response.body)
-        });
+        .map(|(uuid, login_token)| refused_login(server, uuid, &login_token));
         for other in &refused[1..] {
             assert_eq!(other, &refused[0]);
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::device_calls::*;
-use crate::common::server::{assert_invalid_token, identity, key, pointers, text, token_path};
+use crate::common::server::{assert_invalid_token, identity, pointers, text, token_path};
 use crate::on_each_store;
 
 #[test]
@@ -107,15 +107,7 @@ fn every_refused_login_gets_the_same_answer() {
             (UUID, &json!("dwd_é\u{0}")),
             (UUID, &json!("x".repeat(10_000))),
         ]
-        .map(|(uuid, login_token)| {
-            let headers = [key(), ("X-Request-Id", "the-same")];
-            let body = login_body(uuid, login_token);
-            let response = server.admin().request("POST", "/v1/devices/login", &headers, Some(&body));
-            assert_eq!(pointers(&response, 401), [""; 0], "{uuid} {login_token}");
-            let headers: Vec<_> =
-                response.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
-            (headers, response.body)
-        });
+        .map(|(uuid, login_token)| refused_login(server, uuid, login_token));
         for other in &refused[1..] {
             assert_eq!(other, &refused[0]);
         }

@@ -6,7 +6,7 @@ import { Node, Redis } from './support/programs.js'
 import { seed } from './support/seed.js'
 
 /** Seconds of traffic before the overview is taken. */
-const TRAFFIC = 40
+const TRAFFIC = 60
 const WIDTHS = [1280, 360]
 const SCHEMES = ['light', 'dark']
 

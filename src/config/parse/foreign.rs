@@ -113,23 +113,13 @@ fn form_of(name: &str, keys: FormKeys) -> Parsed<ForeignForm> {
     if header_schemes.is_empty() && cookies.is_empty() {
         header_schemes.push(HeaderScheme::bearer());
     }
-    let default = scheme.default_shape();
+    let form = ForeignForm::new(name, scheme);
     let shape = Shape {
-        prefix: prefix.unwrap_or(default.prefix),
-        length: length.unwrap_or(default.length),
-        characters: characters.unwrap_or(default.characters),
+        prefix: prefix.unwrap_or(form.shape.prefix),
+        length: length.unwrap_or(form.shape.length),
+        characters: characters.unwrap_or(form.shape.characters),
     };
-    let name = name.to_owned();
-    Ok(ForeignForm {
-        name,
-        scheme,
-        header_schemes,
-        cookies,
-        shape,
-        secret_file,
-        secrets: Vec::new(),
-        until_ms,
-    })
+    Ok(ForeignForm { header_schemes, cookies, shape, secret_file, until_ms, ..form })
 }
 
 /// The content of this scheme's secret file.

@@ -73,19 +73,21 @@ function Checkbox({ token, isSelected, toggle }) {
 function identity(token) {
   return html`
     <a href=${link('tokens', token.id)}><code>${token.id}</code></a>
-    <span class="badges"><${TokenBadges} token=${token} /></span>
+    <${TokenBadges} token=${token} />
   `
 }
 
-/** The states of a token as short texts. */
-export function TokenBadges({ token }) {
+/** The states of a token as short texts. @param {{token: any, children?: any}} props `children` come before them */
+export function TokenBadges({ token, children }) {
   return html`
-    ${!token.is_active && html`<span class="badge bad">revoked</span>`}
-    ${token.locked && html`<span class="badge bad">locked</span>`}
-    ${!token.is_authenticated && html`<span class="badge warn">second factor pending</span>`}
-    ${token.takeover && html`<span class="badge warn">acts as ${token.takeover.user}</span>`}
-    ${token.device && html`<span class="badge">device key</span>`}
-    ${token.auth_slug && html`<span class="badge">${token.auth_slug}</span>`}
+    <span class="badges">
+      ${children} ${!token.is_active && html`<span class="badge bad">revoked</span>`}
+      ${token.locked && html`<span class="badge bad">locked</span>`}
+      ${!token.is_authenticated && html`<span class="badge warn">second factor pending</span>`}
+      ${token.takeover && html`<span class="badge warn">acts as ${token.takeover.user}</span>`}
+      ${token.device && html`<span class="badge">device key</span>`}
+      ${token.auth_slug && html`<span class="badge">${token.auth_slug}</span>`}
+    </span>
   `
 }
 
