@@ -60,7 +60,7 @@ pub fn name_arg(change: &DeviceChange) -> String {
     }
 }
 
-/// Decodes a key from the answer to `HGETALL`; `None` if there is none.
+/// Decodes a key from the answer to `HGETALL`; `None` if it is empty.
 ///
 /// # Errors
 /// `Corrupt`.
