@@ -2,6 +2,7 @@
 
 use redis::{FromRedisValue, Value};
 
+use super::stale_entries::StaleEntry;
 use super::tokens::RotateArgs;
 use crate::model::token::{Token, TokenChange};
 use crate::store::call::Call;
@@ -68,10 +69,12 @@ impl RedisStore {
         // Also after an error: the change may have been made.
         self.node_cache.invalidate([&id]);
         let answer = answer?;
-        let [fields, last_access] = answer.as_slice() else { return Ok(None) };
+        let [fields, last_access, related @ ..] = answer.as_slice() else { return Ok(None) };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("a short script"))?;
         if let Some(reason) = change.revoke {
             self.changes.revoked.add(reason, 1);
+            let stale = StaleEntry::of_revoked(id, related);
+            self.remove_stale_entries(Priority::Urgent, &stale, call.now_ms).await;
         }
         Ok(Some(token))
     }
