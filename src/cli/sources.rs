@@ -38,7 +38,8 @@ impl Sources {
             parts.map(|part| OsStr::from_bytes(part).to_owned()).collect()
         };
         let variable = |text: OsString| {
-            let (name, value) = text.as_bytes().split_at(text.as_bytes().iter().position(|byte| *byte == b'=')?);
+            let (name, value) =
+                text.as_bytes().split_at(text.as_bytes().iter().position(|byte| *byte == b'=')?);
             Some((OsStr::from_bytes(name).to_owned(), OsStr::from_bytes(&value[1..]).to_owned()))
         };
         Ok(Self::new(texts(&args), texts(&env).into_iter().filter_map(variable)))
