@@ -17,7 +17,7 @@ pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 pub struct FileError {
     /// The setting that names the file.
     pub setting: &'static str,
-    /// What is wrong with the file. Never repeats its content.
+    /// The problem of the file. Never repeats its content.
     pub problem: String,
 }
 

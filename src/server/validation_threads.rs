@@ -17,7 +17,7 @@ use super::request::span::RequestTracer;
 use super::transport::accept::Deliver;
 use super::transport::connection;
 use super::transport::connections::OpenConnection;
-use super::transport::listener::Accepted;
+use super::transport::listener::AcceptedConnection;
 use super::transport::tls::ListenerTls;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
@@ -32,19 +32,19 @@ const INBOX_CONNECTIONS: usize = 128;
 /// What is on its way to a thread.
 enum Delivery {
     /// An accepted connection.
-    Connection { accepted: Accepted, endpoint: Endpoint, open: OpenConnection },
+    Connection { accepted: AcceptedConnection, role: ListenerRole, open: OpenConnection },
     /// The thread answers as soon as it takes this.
     LifeSign(oneshot::Sender<()>),
 }
 
-/// What a listener of the validation plane serves.
+/// The protocol of a listener of the validation plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub(super) enum ListenerRole {
     Http,
     Grpc,
 }
 
-/// What every thread gets a copy of.
+/// The parts of which every thread gets a copy.
 #[derive(Clone)]
 pub(super) struct ThreadParts {
     pub(super) service: Arc<Service>,
@@ -97,8 +97,8 @@ impl ValidationThreads {
     }
 
     /// Returns a distributor of a listener's connections.
-    pub(super) fn distributor(&self, endpoint: Endpoint) -> Distributor {
-        Distributor { inboxes: self.inboxes.clone().into_iter().cycle(), endpoint }
+    pub(super) fn distributor(&self, role: ListenerRole) -> Distributor {
+        Distributor { inboxes: self.inboxes.clone().into_iter().cycle(), role }
     }
 
     /// Returns what asks the threads for signs of life.
@@ -133,14 +133,14 @@ impl LifeSigns {
 /// Distributes connections to the threads in turn.
 pub(super) struct Distributor {
     inboxes: Cycle<vec::IntoIter<mpsc::Sender<Delivery>>>,
-    endpoint: Endpoint,
+    role: ListenerRole,
 }
 
 impl Deliver for Distributor {
-    async fn deliver(&mut self, accepted: Accepted, open: OpenConnection) {
+    async fn deliver(&mut self, accepted: AcceptedConnection, open: OpenConnection) {
         if let Some(inbox) = self.inboxes.next() {
             // Fails only if the thread has ended, and then the server stops.
-            let _ = inbox.send(Delivery::Connection { accepted, endpoint: self.endpoint, open }).await;
+            let _ = inbox.send(Delivery::Connection { accepted, role: self.role, open }).await;
         }
     }
 }
@@ -165,11 +165,11 @@ async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mps
     let grpc = GrpcConnections::new(plane.clone(), request_timeout);
     while let Some(delivery) = deliveries.recv().await {
         match delivery {
-            Delivery::Connection { accepted, endpoint: Endpoint::Http, open } => {
+            Delivery::Connection { accepted, role: ListenerRole::Http, open } => {
                 let tls = tls.as_ref().map(|tls| tls.acceptor());
                 tokio::spawn(serve_http(plane.clone(), accepted, tls, open));
             }
-            Delivery::Connection { accepted, endpoint: Endpoint::Grpc, open } => {
+            Delivery::Connection { accepted, role: ListenerRole::Grpc, open } => {
                 let tls = grpc_tls.as_ref().map(|tls| tls.acceptor());
                 tokio::spawn(grpc.clone().serve(accepted, tls, open));
             }
@@ -182,7 +182,7 @@ async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mps
 
 async fn serve_http(
     plane: Arc<ValidationPlane>,
-    accepted: Accepted,
+    accepted: AcceptedConnection,
     tls: Option<TlsAcceptor>,
     open: OpenConnection,
 ) {

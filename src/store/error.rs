@@ -14,12 +14,19 @@ pub enum StoreError {
     Corrupt {
         /// The key or id of the record; no secret.
         key: String,
-        /// What is wrong with it.
+        /// The mistake in it.
         reason: String,
     },
 }
 
 impl StoreError {
+    /// The error of an answer that another node may be about to change, after a server came back with other data.
+    pub(crate) fn settling() -> Self {
+        Self::Unavailable(
+            "the server has other data than before, and other nodes may still write to it".into(),
+        )
+    }
+
     /// Returns the name of the kind of error in traces.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -48,7 +55,7 @@ impl Unwritten {
         Self { places: if are_lost { Vec::new() } else { places.to_vec() }, error }
     }
 
-    /// Both failures; the error is that of `self`.
+    /// Both failures; `self` has the error that is reported.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.places.extend(other.places);
         self

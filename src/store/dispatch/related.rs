@@ -22,7 +22,9 @@ impl Store {
     ) -> Result<Outcome<String>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.relate(id, object, &call.into())),
-            Self::Redis(store) => store.relate(id, object, &call.into()).await,
+            Self::Redis(store) => {
+                store.settled(id.hash_tag(), store.relate(id, object, &call.into()).await?)
+            }
         })
     }
 
@@ -38,7 +40,9 @@ impl Store {
     ) -> Result<Outcome<String>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.unrelate(id, object, &call.into())),
-            Self::Redis(store) => store.unrelate(id, object, &call.into()).await,
+            Self::Redis(store) => {
+                store.settled(id.hash_tag(), store.unrelate(id, object, &call.into()).await?)
+            }
         })
     }
 
@@ -64,7 +68,10 @@ impl Store {
     ) -> Result<Vec<TokenId>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.revoke_object_tokens(object, &call.into())),
-            Self::Redis(store) => store.revoke_object_tokens(object, &call.into()).await,
+            Self::Redis(store) => {
+                let revoked = store.revoke_object_tokens(object, &call.into()).await?;
+                store.require_all_settled().map(|()| revoked)
+            }
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The Redis store: its parts, and how an operation gets a connection.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use redis::{FromRedisValue, RedisError};
@@ -20,12 +20,14 @@ use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::pool::{ConnectionPools, Priority, Sharing};
 use crate::store::redis::cluster::routed_connection::RoutedConnection;
 use crate::store::redis::cluster::tls::TrustStore;
-use crate::store::redis::cluster::topology::Topology;
+use crate::store::redis::cluster::topology::{AcceptanceStarter, Topology};
 use crate::store::redis::inspection::Inspection;
 use crate::store::redis::invalidation::tracking_worker::TrackingWorker;
 use crate::store::redis::lookup::node_cache::{CacheOptions, NodeCache};
 use crate::store::redis::lookup::read_router::ReadRouter;
 pub(crate) use crate::store::redis::lookup::reader::RedisReader;
+use crate::store::redis::replay::memory::ReplayMemory;
+use crate::store::redis::replay::peers::Peers;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::schema::scripts::Scripts;
 use crate::store::redis::span::RedisSpan;
@@ -56,6 +58,8 @@ pub struct RedisOptions {
     pub accept_eviction: bool,
     /// The setting `takeovers`: if off, records are read without their takeovers.
     pub takeovers: bool,
+    /// The setting `replay-window`; 0 remembers nothing.
+    pub replay_window_ms: u64,
 }
 
 /// A store in Redis: one server, a master found by Sentinels, or a Cluster.
@@ -69,6 +73,8 @@ pub struct RedisStore {
     pub(crate) node_cache: Arc<NodeCache>,
     pub(crate) feed: Feed,
     pub(crate) changes: ChangeCounters,
+    pub(crate) replay: Arc<ReplayMemory>,
+    pub(crate) peers: Peers,
     inspection: Inspection,
     /// The listings and imports that may use a connection at the same time.
     listings: Semaphore,
@@ -76,10 +82,19 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// Makes a store, which connects at its first use. The near cache uses `clock`.
-    pub fn new(options: RedisOptions, limits: StoreLimits, clock: Clock) -> Self {
+    pub fn new(options: RedisOptions, limits: StoreLimits, clock: Clock) -> Arc<Self> {
+        Arc::new_cyclic(|store| Self::make(options, limits, clock, starter(store.clone())))
+    }
+
+    fn make(
+        options: RedisOptions,
+        limits: StoreLimits,
+        clock: Clock,
+        start_acceptance: AcceptanceStarter,
+    ) -> Self {
         let keys = Keys::new(&options.key_prefix);
         let connector = Connector::new(&options.url, options.trust, options.timeout);
-        let topology = Arc::new(Topology::new(&options.url, connector, keys.clone()));
+        let topology = Arc::new(Topology::new(&options.url, connector, keys.clone(), start_acceptance));
         let node_cache = Arc::new(NodeCache::new(options.cache, options.aliases, options.takeovers, clock));
         let scripts = Scripts::new();
         let inspection = Inspection::new(
@@ -103,6 +118,8 @@ impl RedisStore {
             node_cache,
             feed: Feed::default(),
             changes: ChangeCounters::default(),
+            replay: Arc::new(ReplayMemory::new(options.replay_window_ms)),
+            peers: Peers::default(),
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
         }
@@ -127,7 +144,8 @@ impl RedisStore {
 
     /// Runs the worker that listens for invalidations.
     pub(crate) fn track(&self) -> impl Future<Output = Infallible> + Send + use<> {
-        TrackingWorker { node_cache: self.node_cache.clone(), topology: self.topology.clone() }.run()
+        let (node_cache, topology) = (self.node_cache.clone(), self.topology.clone());
+        TrackingWorker { node_cache, topology, replay: self.replay.clone() }.run()
     }
 
     pub(crate) fn feed(&self) -> &Feed {
@@ -226,4 +244,16 @@ impl RedisStore {
         span.end(&outcome);
         outcome
     }
+}
+
+/// Returns what starts an attempt to accept the data of a master. The attempt is a task of its own: connections that wait
+/// for it come and go.
+fn starter(store: Weak<RedisStore>) -> AcceptanceStarter {
+    Box::new(move |master, identity| {
+        let Some(attempt) = master.data.begin_attempt() else { return };
+        let Some(store) = store.upgrade() else { return };
+        let Some(attempt) = store.accept_unmerged(master, identity, attempt) else { return };
+        let master = master.clone();
+        tokio::spawn(async move { store.accept(&master, attempt).await });
+    })
 }

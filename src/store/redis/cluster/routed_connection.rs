@@ -101,9 +101,13 @@ impl RoutedConnection<'_> {
     async fn lend(&mut self, address: &ServerAddress) -> RedisResult<LoanedConnection> {
         loop {
             let pool = self.pools.pool(address)?;
+            if pool.has_other_data() {
+                self.pools.discard(address, pool.number);
+                continue;
+            }
             if self.sharing == Sharing::Shared {
                 self.last = Some((address.clone(), pool.number));
-                match pool.lend_shared(self.priority, self.pools, address).await? {
+                match pool.lend_shared(self.priority, self.pools).await? {
                     Some(connection) => return Ok(connection),
                     None => self.pools.discard(address, pool.number),
                 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{PushInfo, PushKind, RedisError, Value};
+use redis::{PushInfo, PushKind, RedisError, Value, cmd};
 use tokio::sync::{Notify, mpsc};
 
 use super::bus_probes::{ArrivedProbes, BusProbes};
@@ -57,11 +57,13 @@ impl RedisStore {
         connection.subscribe(&self.event_channel).await.map_err(described)?;
         // Events published before this are unknown here.
         self.feed.push(FeedEntry::Gap);
+        self.peers.record(self.count_subscribers(&mut connection).await);
         let beat = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
                 authority::prove(master, &mut connection, true).await?;
                 self.topology.counters.count_round_trip(ConnectionUse::Events);
+                self.peers.record(self.count_subscribers(&mut connection).await);
                 if let Some(probes) = &mut probes {
                     probes.publish_round(self, master).await?;
                     if probes.has_lost_link(&mut connection).await {
@@ -87,6 +89,13 @@ impl RedisStore {
         };
         self.topology.counters.count_reconnect(ConnectionUse::Events);
         lost
+    }
+
+    /// Returns how many connections to this server subscribe to the events, this one included; `None` if it does not tell.
+    async fn count_subscribers(&self, connection: &mut MultiplexedConnection) -> Option<u64> {
+        let counts = cmd("PUBSUB").arg("NUMSUB").arg(&self.event_channel).query_async(connection).await;
+        let (_, count): (String, u64) = counts.ok()?;
+        Some(count)
     }
 
     async fn connect_with_handler(
