@@ -21,13 +21,26 @@ pub struct FileError {
     pub problem: String,
 }
 
+/// Opens a file. If it may not be read, the error names the user of this process: in a container, it is seldom the user who
+/// wrote the file.
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+            let problem = format!("user {user} with group {group} may not read it: {error}");
+            io::Error::new(io::ErrorKind::PermissionDenied, problem)
+        }
+        _ => error,
+    })
+}
+
 /// Reads a file of at most [`MAX_FILE_BYTES`].
 ///
 /// # Errors
 /// If the file cannot be read or is larger.
 pub fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
+    open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_FILE_BYTES {
         return Err(io::Error::other(format!("it is larger than {MAX_FILE_BYTES} bytes")));
     }

@@ -9,15 +9,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use doorward::internals::config;
-use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::Actor;
-use doorward::internals::model::revoke_reason::RevokeReason;
-use doorward::internals::model::token::RelatedObject;
 use doorward::internals::node::metrics::{Metrics, TextFormat};
-use doorward::internals::service::NewDevice;
 use doorward::{
-    Access, Clock, Config, Entropy, NewToken, Node, ServiceError, StoreError, TokenChange, Transport,
-    Validator,
+    Access, Actor, Clock, Config, DeviceChange, Entropy, NewDevice, NewToken, Node, RelatedObject,
+    RevokeReason, ServiceError, StoreError, TokenChange, Transport, Validator,
 };
 
 use crate::common::process::wait_for;
@@ -191,7 +186,7 @@ async fn a_node_with_its_own_token_keys_is_unready_on_another_schema() {
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_TOKEN_KEYS", keys)]);
     let node = Node::start(&config).await.unwrap();
     assert!(!node.readiness().is_ready());
-    redis.cli(&["SET", "dw:m:schema", "5"]);
+    redis.cli(&["SET", "dw:m:schema", "6"]);
     eventually("ready", async || node.readiness().is_ready().then_some(())).await;
     redis.cli(&["SET", "dw:m:schema", "0"]);
     eventually("not ready", async || (!node.readiness().is_ready()).then_some(())).await;

@@ -12,7 +12,7 @@ use super::record_read::RecordRead;
 #[cfg(feature = "redis")]
 use super::redis::redis_store as redis;
 use crate::foreign::ForeignDigest;
-use crate::model::token::{Token, TokenRecord};
+use crate::model::token::{KnownRecord, Token, TokenRecord};
 use crate::store::cache::near_cache::Looked;
 use crate::store::on_store::on_store;
 use crate::token_string::{SecretHash, TokenId};
@@ -34,10 +34,11 @@ impl RecordReader {
         &self,
         id: TokenId,
         boottime_ms: u64,
-        use_it: impl FnOnce(Option<Option<&Arc<TokenRecord>>>) -> Looked<R>,
+        use_it: impl FnOnce(Option<Option<KnownRecord<'_>>>) -> Looked<R>,
     ) -> R {
         on_store!(match self {
-            Self::Memory(store) => store.look(id, |record| use_it(Some(record))).outcome(),
+            Self::Memory(store) =>
+                store.look(id, |record| use_it(Some(record.map(KnownRecord::from)))).outcome(),
             Self::Redis(reader) => reader.look(id, boottime_ms, use_it),
         })
     }

@@ -335,7 +335,7 @@ impl Validator {
     }
 
     fn renewed_token(&self, token: Token) -> Token {
-        Token { record: self.renewed(token.record), ..token }
+        Token { record: self.renewed(token.record, self.service.clock().now_ms()), ..token }
     }
 
     /// Reads the tokens again whose secret was handed out after their record was read.

@@ -1,11 +1,9 @@
 //! The results of a judgement, and the reads that it may still need.
 
-use std::sync::Arc;
-
 use crate::clock::ClockReading;
 use crate::foreign::ForeignDigest;
 use crate::logging::audit::AuditedRequest;
-use crate::model::token::{TokenRecord, Transport};
+use crate::model::token::{KnownRecord, Transport};
 use crate::token_string::VerifiedToken;
 
 /// Whether a successful validation counts as an access.
@@ -21,7 +19,7 @@ pub enum Access {
 #[derive(Clone, Copy, Debug)]
 pub enum Judgement<'a> {
     /// Valid, at this time in milliseconds since the Unix epoch.
-    Valid(&'a Arc<TokenRecord>, u64),
+    Valid(KnownRecord<'a>, u64),
     /// The right secret, but the second factor is still to be shown: the token opens nothing yet.
     Pending,
     /// Malformed, forged, unknown, revoked, expired, rotated out, or not allowed on the transport.

@@ -153,9 +153,14 @@ fn unknown_paths_and_methods_are_rejected() {
         "//v1/tokens",
         "/V1/tokens",
         "/v1/users/a/b/tokens",
-        "/v1/users/%ff/tokens",
     ] {
-        assert_eq!(pointers(&server.call("GET", path, None), 404), [""; 0], "{path}");
+        let response = server.call("GET", path, None);
+        assert_eq!(pointers(&response, 404), [""; 0], "{path}");
+        assert_eq!(response.json()["type"], "urn:doorward:problem:no-such-path", "{path}");
+    }
+    for path in ["/v1/tokens/AAAAAAAAAAAAAAAA", "/v1/tokens/x", "/v1/users/%ff/tokens"] {
+        let problem = server.call("GET", path, None).json();
+        assert_eq!(problem["type"], "urn:doorward:problem:not-found", "{path}");
     }
     for (method, path, allow) in [
         ("GET", "/v1/tokens", "POST"),

@@ -7,6 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
+/** The program under test. */
+export const BINARY = process.env.DOORWARD_BINARY ?? '../../target/debug/doorward'
+
 /** An API key with all scopes. */
 export const KEY = 'the-key-of-the-console-tests-0123456789'
 
@@ -56,7 +59,7 @@ export class Node {
       DOORWARD_ADMIN_KEY: KEY,
       ...settings,
     }
-    node.#process = launch(process.env.DOORWARD_BINARY ?? '../../target/debug/doorward', [], env)
+    node.#process = launch(BINARY, [], env)
     const ready = await line(node.#process, node.#process.stdout, /^ready /)
     node.admin = `http://${/ admin-listen=(\S+)/.exec(ready)[1]}`
     node.validation = `http://${/ listen=(\S+)/.exec(ready)[1]}`
@@ -65,6 +68,11 @@ export class Node {
 
   async stop() {
     await end(this.#process)
+  }
+
+  /** Makes the node read its settings again. */
+  reload() {
+    this.#process.kill('SIGHUP')
   }
 
   /** Makes a call of the admin plane, which must succeed. @returns {Promise<any>} the JSON of the answer */

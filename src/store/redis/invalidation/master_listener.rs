@@ -10,8 +10,7 @@ use tokio::sync::Notify;
 
 use super::own_slots::OwnSlots;
 use super::push::apply_invalidation;
-use crate::model::token::TokenRecord;
-use crate::store::cache::{NearCache, TrackingConnection};
+use crate::store::cache::TrackingConnection;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
 use crate::store::redis::cluster::master::Master;
@@ -19,7 +18,7 @@ use crate::store::redis::cluster::master_data::DataIdentity;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 use crate::store::redis::errors::described;
-use crate::store::redis::lookup::node_cache::NodeCache;
+use crate::store::redis::lookup::node_cache::{NodeCache, RecordCache};
 use crate::store::redis::replay::memory::ReplayMemory;
 use crate::store::redis::schema::keys::Keys;
 
@@ -34,7 +33,7 @@ pub(crate) struct MasterListener<'a> {
     pub(crate) node_cache: &'a Arc<NodeCache>,
     pub(crate) topology: &'a Arc<Topology>,
     pub(crate) replay: &'a ReplayMemory,
-    pub(crate) cache: &'a NearCache<Option<Arc<TokenRecord>>>,
+    pub(crate) cache: &'a RecordCache,
     pub(crate) master: Arc<Master>,
 }
 

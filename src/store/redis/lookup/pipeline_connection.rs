@@ -233,13 +233,13 @@ impl<'a> PipelineConnection<'a> {
     fn answer(&self, read: PendingRead, reply: RespReply<Result<ReadValue, StoreError>>) {
         let PendingRead { request, reply_to, .. } = read;
         let outcome = if self.is_unproven {
-            Err(ReadFailure::Again(request, None))
+            Err(ReadFailure::Again(Box::new((request, None))))
         } else {
             match reply {
                 RespReply::Value(Ok(value)) => Ok((value, self.server.clone())),
                 RespReply::Value(Err(error)) => Err(ReadFailure::Store(error)),
                 RespReply::Error(text) => match self.redirect_in(&text) {
-                    Some(redirect) => Err(ReadFailure::Again(request, Some(redirect))),
+                    Some(redirect) => Err(ReadFailure::Again(Box::new((request, Some(redirect))))),
                     None => {
                         self.counters().count_error(ConnectionUse::LookUp, RedisErrorKind::Server);
                         Err(ReadFailure::Store(store_error(&text)))

@@ -89,7 +89,8 @@ pub(crate) enum AuthorityProof {
 pub(crate) enum ReadFailure {
     Store(StoreError),
     /// Send it again: to the redirect's server, or to the same one with its own proof.
-    Again(ReadRequest, Option<Redirect>),
+    /// Boxed, so that answers are no larger for it.
+    Again(Box<(ReadRequest, Option<Redirect>)>),
 }
 
 impl PipelineShared {

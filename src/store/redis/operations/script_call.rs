@@ -63,7 +63,7 @@ impl RedisStore {
         self.with_shared_connection(*priority, async |c| script.run(c, &[key], &args).await).await
     }
 
-    /// Returns the first argument of every script.
+    /// Returns the first argument of the other scripts.
     pub(crate) fn script_context(&self, hash_tag: HashTag, call: &Call<'_>) -> Vec<u8> {
         pack_named(&Context {
             prefix: self.keys.prefix(),

@@ -10,7 +10,7 @@ use crate::model::token::RelatedObject;
 use crate::token_string::{HashTag, TokenId};
 
 /// The version of the schema; a node refuses to work with another one.
-pub const SCHEMA_VERSION: &str = "5";
+pub const SCHEMA_VERSION: &str = "6";
 
 const OBJECT_CONTEXT: &str = "doorward 2026-11 name of a related object";
 

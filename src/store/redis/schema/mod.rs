@@ -86,7 +86,7 @@
 //! | `o` | scopes, if there are any, with a space between two | text |
 //! | `t` | the takeover under way, if there is one: its locator, the user taken over, hard end (ms), start (ms), the reason or '' | MessagePack |
 //! | `p` | secrets besides the current one, oldest first: hash and deadline (ms) of each, 0 for a sibling (lua/shared/secrets.lua) | 16 bytes and 13 digits each |
-//! | `z` | address, user agent, and of an imported token its origin: what validation does not need and never changes | MessagePack |
+//! | `z` | address, user agent ([`codec::user_agent`]), and of an imported token its origin: what validation does not need and never changes | MessagePack |
 //! | `r` | related objects, if there are any: content type and object id of each | MessagePack |
 //! | `q` | objects taken from it within a minute: content type, object id, when (ms); their reverse-index entries may be left | MessagePack |
 //! | `e` | revoked_at_ms, once revoked | decimal |

@@ -41,10 +41,12 @@ export function revokeAllOfUser(user, kept, reload) {
   return act({
     ask: async () => {
       const live = (await countTokens(tokens)) - (kept ? 1 : 0)
-      const rest = kept ? `The token ${kept.id} stays.` : `${user} must log in again everywhere.`
+      const text = kept
+        ? `The token ${kept.id} stays. Every node refuses the others within two seconds. This cannot be undone.`
+        : `${user} must log in again everywhere. ${AFTERWARDS}`
       return {
         title: `Revoke ${count(live, 'token')} of ${user}?`,
-        text: `${rest} ${AFTERWARDS}`,
+        text,
         action: `Revoke ${live}`,
       }
     },

@@ -6,7 +6,7 @@ import uPlot from '../vendor/uplot.js'
 
 const HEIGHT = 150
 /** Seconds that the time axis shows at least, so that a new chart does not look full. */
-const SPAN = 120
+const SPAN = 60
 const DARK = matchMedia('(prefers-color-scheme: dark)')
 
 /**
@@ -80,7 +80,7 @@ function options(lines, show, top, box) {
       y: { range: (_, min, max) => [0, Math.max(top, (max ?? 0) * 1.1)] },
     },
     axes: [
-      { ...axis, size: 24, space: 80, values: (_, marks) => marks.map((mark) => clock(mark * 1000)) },
+      { ...axis, size: 30, gap: 10, space: 80, values: (_, marks) => marks.map((mark) => clock(mark * 1000)) },
       { ...axis, size: 64, space: 36, values: (_, marks) => marks.map(show) },
     ],
     series: [{}, ...lines.map((line) => ({ stroke: colour(line.colour), width: 2, points: { show: false } }))],

@@ -37,6 +37,6 @@ function about({ token, taken_over, device, cutoff, before, ip, user_agent }) {
     ${token && html`<span class="line">token <a href=${link('tokens', token)}><code>${token}</code></a></span>`}
     ${device && html`<span class="line">device key <code class="long">${device}</code></span>`}
     ${cutoff && html`<span class="line">cut-off <code>${cutoff}</code> ${before}</span>`}
-    ${ip && html`<span class="line faint">${ip}${user_agent && `, ${user_agent}`}</span>`}
+    ${ip && html`<span class="agent faint" title=${user_agent}>${ip}${user_agent && `, ${user_agent}`}</span>`}
   `
 }

@@ -73,19 +73,21 @@ function Checkbox({ token, isSelected, toggle }) {
 function identity(token) {
   return html`
     <a href=${link('tokens', token.id)}><code>${token.id}</code></a>
-    <span class="badges"><${TokenBadges} token=${token} /></span>
+    <${TokenBadges} token=${token} />
   `
 }
 
-/** The states of a token as short texts. */
-export function TokenBadges({ token }) {
+/** The states of a token as short texts. @param {{token: any, children?: any}} props `children` come before them */
+export function TokenBadges({ token, children }) {
   return html`
-    ${!token.is_active && html`<span class="badge bad">revoked</span>`}
-    ${token.locked && html`<span class="badge bad">locked</span>`}
-    ${!token.is_authenticated && html`<span class="badge warn">second factor pending</span>`}
-    ${token.takeover && html`<span class="badge warn">acts as ${token.takeover.user}</span>`}
-    ${token.device && html`<span class="badge">device key</span>`}
-    ${token.auth_slug && html`<span class="badge">${token.auth_slug}</span>`}
+    <span class="badges">
+      ${children} ${!token.is_active && html`<span class="badge bad">revoked</span>`}
+      ${token.locked && html`<span class="badge bad">locked</span>`}
+      ${!token.is_authenticated && html`<span class="badge warn">second factor pending</span>`}
+      ${token.takeover && html`<span class="badge warn">acts as ${token.takeover.user}</span>`}
+      ${token.device && html`<span class="badge">device key</span>`}
+      ${token.auth_slug && html`<span class="badge">${token.auth_slug}</span>`}
+    </span>
   `
 }
 
@@ -109,14 +111,14 @@ function Actions({ token, isAlone, showsUser, reload }) {
       ${
         takeover &&
         html`
-        <${Action} scope="takeovers" label=${`End the takeover of ${takeover.user}`} onClick=${() => endTakeover(takeover, reload)}>End takeover<//>
+        <${Action} scope="takeovers" label=${`End takeover of ${takeover.user}`} onClick=${() => endTakeover(takeover, reload)}>End takeover<//>
       `
       }
       ${
         !showsUser &&
         !isAlone &&
         html`
-        <${Action} scope="tokens" label=${`Revoke all but the token ${token.id}`} onClick=${() => revokeAllOfUser(token.user, token, reload)}>Keep only this<//>
+        <${Action} scope="tokens" label=${`Keep only this token, ${token.id}`} onClick=${() => revokeAllOfUser(token.user, token, reload)}>Keep only this<//>
       `
       }
       <${Action} scope="tokens" danger label=${`Revoke the token ${token.id}`} onClick=${() => revokeToken(token, reload)}>Revoke<//>

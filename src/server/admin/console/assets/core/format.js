@@ -1,14 +1,14 @@
 /** Times and numbers as texts. */
 
-const TIME = new Intl.DateTimeFormat('en-GB', {
-  year: 'numeric',
-  month: 'short',
+const TO_SECOND = { hour: '2-digit', minute: '2-digit', second: '2-digit' }
+const TIME = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', ...TO_SECOND })
+const TIME_WITH_YEAR = new Intl.DateTimeFormat('en-GB', {
   day: 'numeric',
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
+  month: 'short',
+  year: 'numeric',
+  ...TO_SECOND,
 })
-const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const CLOCK = new Intl.DateTimeFormat('en-GB', TO_SECOND)
 const NUMBER = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
 
 /** Seconds in each unit, the largest first. */
@@ -19,9 +19,11 @@ const UNITS = [
   [1, 's'],
 ]
 
-/** A date and time of this browser's time zone. @param {string | Date} at */
+/** A date and time of this browser's time zone, with the year if it is another one. @param {string | Date} at */
 export function time(at) {
-  return TIME.format(new Date(at))
+  const date = new Date(at)
+  const format = date.getFullYear() === new Date().getFullYear() ? TIME : TIME_WITH_YEAR
+  return format.format(date)
 }
 
 /** A time of the day. @param {string | Date} at */
@@ -59,6 +61,7 @@ export function distance(at) {
 
 /** A short duration with a fitting unit. @param {number} seconds */
 export function latency(seconds) {
+  if (seconds === 0) return '0'
   if (seconds < 0.001) return `${NUMBER.format(seconds * 1e6)} µs`
   if (seconds < 1) return `${NUMBER.format(seconds * 1000)} ms`
   return `${NUMBER.format(seconds)} s`

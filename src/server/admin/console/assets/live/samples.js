@@ -17,10 +17,12 @@ const MAX_SAMPLES = 300
  * @property {number | null} refused
  * @property {number | null} unavailable
  * @property {number | null} logins
+ * @property {number | null} revocations
  * @property {number | null} hitRate percent
  * @property {number | null} median seconds
  * @property {number | null} slowest the 99th percentile, in seconds
  * @property {number | null} leaseAge seconds
+ * @property {number | null} liveTokens of all nodes
  */
 
 /** @typedef {{stats: any, status: any, buckets: Map<number, number>, at: number}} Reading */
@@ -79,10 +81,11 @@ async function takeOne(stop) {
 function sample(before, now) {
   const ages = now.stats.masters.map((master) => master.lease_age_seconds).filter((age) => age !== null)
   const leaseAge = ages.length > 0 ? Math.max(...ages) : null
-  const unknown = { valid: null, refused: null, unavailable: null, logins: null, hitRate: null }
+  const liveTokens = now.stats.live_tokens?.estimate ?? null
+  const unknown = { valid: null, refused: null, unavailable: null, logins: null, revocations: null, hitRate: null }
   const isSameRun = before && now.stats.uptime_seconds >= before.stats.uptime_seconds
   if (!isSameRun || now.at - before.at > (3 * INTERVAL) / 1000) {
-    return { at: now.at, ...unknown, median: null, slowest: null, leaseAge }
+    return { at: now.at, ...unknown, median: null, slowest: null, leaseAge, liveTokens }
   }
   const rate = (count) => (count(now.stats) - count(before.stats)) / (now.at - before.at)
   return {
@@ -91,10 +94,12 @@ function sample(before, now) {
     refused: rate(({ validations }) => validations.forged + validations.refused + validations.pending),
     unavailable: rate(({ validations }) => validations.unavailable),
     logins: rate(({ tokens }) => tokens.issued),
+    revocations: rate(({ tokens }) => Object.values(tokens.revoked).reduce((sum, count) => sum + count, 0)),
     hitRate: hitRate(before.stats.cache, now.stats.cache),
     median: quantileBetween(before.buckets, now.buckets, 0.5),
     slowest: quantileBetween(before.buckets, now.buckets, 0.99),
     leaseAge,
+    liveTokens,
   }
 }
 

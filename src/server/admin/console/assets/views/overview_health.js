@@ -40,7 +40,10 @@ export function NodeFacts({ stats, status }) {
             ([name, { open, max }]) => html`<span class="line">${name}: ${number(open)} of ${number(max)}</span>`,
           ),
         ],
-        ['Accesses not yet written', `at most ${latency(stats.flush_lag_seconds)} old`],
+        [
+          'Accesses not yet written',
+          stats.flush_lag_seconds ? `at most ${latency(stats.flush_lag_seconds)} old` : null,
+        ],
         ['Readers of events', number(stats.feed.readers)],
         [
           'Last reload',

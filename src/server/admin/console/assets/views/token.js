@@ -52,7 +52,7 @@ function facts(token) {
   return [
     [
       'State',
-      html`${token.is_active && html`<span class="badge good">active</span>`} <${TokenBadges} token=${token} />`,
+      html`<${TokenBadges} token=${token}>${token.is_active && html`<span class="badge good">active</span>`}<//>`,
     ],
     ['User', html`<a href=${link('users', token.user)}>${token.user}</a>`],
     ['Issued', at(token.created_at)],
