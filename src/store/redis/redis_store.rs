@@ -95,7 +95,10 @@ impl RedisStore {
         let keys = Keys::new(&options.key_prefix);
         let connector = Connector::new(&options.url, options.trust, options.timeout);
         let topology = Arc::new(Topology::new(&options.url, connector, keys.clone(), start_acceptance));
-        let node_cache = Arc::new(NodeCache::new(options.cache, options.aliases, options.takeovers, clock));
+        let replay = Arc::new(ReplayMemory::new(options.replay_window_ms, clock.clone()));
+        let takeovers = options.takeovers;
+        let node_cache =
+            Arc::new(NodeCache::new(options.cache, options.aliases, replay.clone(), takeovers, clock));
         let scripts = Scripts::new();
         let inspection = Inspection::new(
             topology.clone(),
@@ -118,7 +121,7 @@ impl RedisStore {
             node_cache,
             feed: Feed::default(),
             changes: ChangeCounters::default(),
-            replay: Arc::new(ReplayMemory::new(options.replay_window_ms)),
+            replay,
             peers: Peers::default(),
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),

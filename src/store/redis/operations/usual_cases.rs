@@ -71,10 +71,14 @@ impl RedisStore {
         let answer = answer?;
         let [fields, last_access, related @ ..] = answer.as_slice() else { return Ok(None) };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("a short script"))?;
-        if let Some(reason) = change.revoke {
-            self.changes.revoked.add(reason, 1);
-            let stale = StaleEntry::of_revoked(id, related);
-            self.remove_stale_entries(Priority::Urgent, &stale, call.now_ms).await;
+        match change.revoke {
+            Some(reason) => {
+                self.changes.revoked.add(reason, 1);
+                self.remember_revoked([&id], reason, call.now_ms);
+                let stale = StaleEntry::of_revoked(id, related);
+                self.remove_stale_entries(Priority::Urgent, &stale, call.now_ms).await;
+            }
+            None => self.remember_token(id, fields, last_access),
         }
         Ok(Some(token))
     }
