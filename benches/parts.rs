@@ -138,6 +138,7 @@ fn look_ups(c: &mut Criterion) {
         accept_eviction: false,
         takeovers: true,
         replay_window_ms: 60_000,
+        durable_writes: DurableWrites::None,
     };
     let memory = Store::Memory(Arc::new(MemoryStore::new(limits, TOKENS)));
     let redis = Store::Redis(RedisStore::new(options, limits, Clock::system()));

@@ -278,6 +278,7 @@ async fn open_redis(
         accept_eviction: false,
         takeovers: true,
         replay_window_ms: 60_000,
+        durable_writes: DurableWrites::None,
     };
     let store = Store::Redis(RedisStore::new(options, limits, clock));
     TestStore::new(store, prefix.to_owned()).await

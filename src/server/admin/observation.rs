@@ -39,7 +39,10 @@ impl Observation {
         let refusal = self.context.refusal.map(|kind| (kind, response.status().as_u16()));
         let outcome = match refusal {
             None => Outcome::Done,
-            Some((ProblemKind::StoreUnavailable | ProblemKind::CorruptRecord, _)) => Outcome::Unknown,
+            Some((
+                ProblemKind::StoreUnavailable | ProblemKind::NotDurable | ProblemKind::CorruptRecord,
+                _,
+            )) => Outcome::Unknown,
             Some(_) => Outcome::Refused,
         };
         self.write_audit_line(outcome, refusal);
