@@ -27,7 +27,7 @@ use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string::verified_mark::VerifiedMark;
 use doorward::internals::token_string::{Minted, TokenKeys, TokenKind, mint, parse};
-use doorward::internals::values::RedisUrl;
+use doorward::internals::values::{DurableWrites, RedisUrl};
 use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Token, TokenRecord, Transport};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};

@@ -17,7 +17,7 @@ use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
 use doorward::internals::token_string::{Minted, TokenId, TokenKeys, TokenKind, VerifiedMark};
-use doorward::internals::values::RedisUrl;
+use doorward::internals::values::{DurableWrites, RedisUrl};
 use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
 
 use super::cluster::RedisCluster;
