@@ -76,6 +76,10 @@ impl RedisStore {
             if other.is_some_and(|other| other != imports[place].token.record.id) {
                 self.withdraw(&imports[place], outcomes[place], &call()).await?;
                 outcomes[place] = ImportOutcome::OtherUser;
+            } else if outcomes[place] == ImportOutcome::Imported {
+                let NewImport { token, digest } = &imports[place];
+                let alias = Some((*digest, token.record.ends_at_ms));
+                self.remember_imported_token(token, &codec::fields_of(token), alias);
             }
         }
         Ok(outcomes)

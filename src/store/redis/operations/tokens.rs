@@ -129,7 +129,8 @@ impl RedisStore {
                 Ok(Err(if *status == 0 { Rejection::TooManyTokens } else { Rejection::UserLocked }))
             }
             [Value::Int(1), revoked] => {
-                Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?, RevokeReason::Limit)?))
+                self.remember_new_token(token, &fields);
+                Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?, RevokeReason::Limit, call.now_ms)?))
             }
             _ => Err(unexpected("issue_token")),
         }
@@ -238,8 +239,13 @@ impl RedisStore {
             return Ok(ChangeStep::Done(Err(Rejection::NotFound)));
         };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("change_token"))?;
-        if let (Value::Int(1), Some(reason)) = (status, change.revoke) {
-            self.changes.revoked.add(reason, 1);
+        match (status, change.revoke) {
+            (Value::Int(1), Some(reason)) => {
+                self.changes.revoked.add(reason, 1);
+                self.remember_revoked([&id], reason, call.now_ms);
+            }
+            (Value::Int(1), None) if change.edits() => self.remember_token(id, fields, last_access),
+            _ => {}
         }
         Ok(ChangeStep::Done(match status {
             Value::Int(2) if change.edits() => Err(Rejection::Revoked),
@@ -270,7 +276,10 @@ impl RedisStore {
         let user =
             self.run_script(script_call.with_bytes([secret_hash.as_bytes().as_slice()]).urgent()).await;
         self.node_cache.invalidate([&id]);
-        self.changes.revoked.add(RevokeReason::Reuse, usize::from(matches!(user, Ok(Some(_)))));
+        if matches!(user, Ok(Some(_))) {
+            self.changes.revoked.add(RevokeReason::Reuse, 1);
+            self.remember_revoked([&id], RevokeReason::Reuse, call.now_ms);
+        }
         user
     }
 

@@ -5,15 +5,24 @@
 -- remembered, so that reuse can be told from a forged secret.
 local SECRET_HASH_BYTES, SIBLING = 16, 0
 
--- Returns {{hash, deadline_ms}, ...}; or nil and an error if the field is corrupt.
-local function previous_secrets(locator)
-  local packed, secrets = redis.call('HGET', key('t', locator), 'p') or '', {}
+-- Returns field p as {{hash, deadline_ms}, ...}; nil if it is corrupt.
+local function unpack_secrets(packed)
+  local secrets = {}
   for at = 1, #packed, SECRET_HASH_BYTES + 13 do
     local hash = string.sub(packed, at, at + SECRET_HASH_BYTES - 1)
     local deadline_ms = tonumber(string.sub(packed, at + SECRET_HASH_BYTES, at + SECRET_HASH_BYTES + 12))
-    if not deadline_ms then return nil, corrupt(key('t', locator), 'p') end
+    if not deadline_ms then return nil end
     table.insert(secrets, { hash = hash, deadline_ms = deadline_ms })
   end
+  return secrets
+end
+
+local function pack_secret(secret) return secret.hash .. string.format('%013.0f', secret.deadline_ms) end
+
+-- Returns {{hash, deadline_ms}, ...}; or nil and an error if the field is corrupt.
+local function previous_secrets(locator)
+  local secrets = unpack_secrets(redis.call('HGET', key('t', locator), 'p') or '')
+  if not secrets then return nil, corrupt(key('t', locator), 'p') end
   return secrets
 end
 
@@ -52,7 +61,7 @@ local function rotate(locator, hash, by)
     if surplus > 0 and is_remembered(secret) then
       surplus = surplus - 1
     else
-      table.insert(kept, secret.hash .. string.format('%013.0f', secret.deadline_ms))
+      table.insert(kept, pack_secret(secret))
     end
   end
   redis.call('HSET', token, 'h', hash, 'p', table.concat(kept))
