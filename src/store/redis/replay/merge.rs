@@ -159,7 +159,8 @@ impl RedisStore {
             self.entry_calls((key, change), ended_at_ms, times, &mut calls);
         }
         calls.retain(|(tag, _)| is_in(*tag));
-        run(connection, calls.into_iter().map(|(_, call)| call), merged).await
+        let calls: Vec<_> = calls.into_iter().map(|(_, call)| call).collect();
+        run(connection, calls, merged).await
     }
 
     /// Removes the reverse-index entries that a merge made stale. They may be in any slot.
