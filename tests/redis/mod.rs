@@ -6,6 +6,7 @@ mod clock;
 mod cluster;
 mod cutoffs;
 mod doctor;
+mod durable;
 mod foreign;
 mod inspection;
 mod nodes;
