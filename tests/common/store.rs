@@ -90,6 +90,16 @@ impl TestStore {
         Self { servers, ..open_redis(&url, &prefix, limits, PATIENCE, Clock::manual(NOW_MS)).await }
     }
 
+    /// Opens another node's store of the same data, with limits of its own.
+    pub async fn sibling(&self, limits: StoreLimits) -> Self {
+        let (servers, url) = match &self.servers {
+            Servers::None => panic!("the embedded store has one node"),
+            Servers::One(server) => (Servers::One(server.clone()), server.url()),
+            Servers::Cluster(cluster) => (Servers::Cluster(cluster.clone()), cluster.url()),
+        };
+        Self { servers, ..open_redis(&url, &self.prefix, limits, PATIENCE, Clock::manual(NOW_MS)).await }
+    }
+
     /// Opens a store with the default key prefix on the test's own server.
     pub async fn on_server(server: &RedisServer, limits: StoreLimits, timeout: Duration) -> Self {
         Self::at_url(&server.url(), limits, timeout).await
@@ -245,7 +255,7 @@ impl TestStore {
         }
     }
 
-    fn masters(&self) -> impl Iterator<Item = &RedisServer> {
+    pub fn masters(&self) -> impl Iterator<Item = &RedisServer> {
         match &self.servers {
             Servers::None => [].iter(),
             Servers::One(server) => std::slice::from_ref(&**server).iter(),

@@ -101,7 +101,10 @@ impl RedisStore {
         let keys = Keys::new(&options.key_prefix);
         let connector = Connector::new(&options.url, options.trust, options.timeout);
         let topology = Arc::new(Topology::new(&options.url, connector, keys.clone(), start_acceptance));
-        let node_cache = Arc::new(NodeCache::new(options.cache, options.aliases, options.takeovers, clock));
+        let replay = Arc::new(ReplayMemory::new(options.replay_window_ms, clock.clone()));
+        let takeovers = options.takeovers;
+        let node_cache =
+            Arc::new(NodeCache::new(options.cache, options.aliases, replay.clone(), takeovers, clock));
         let scripts = Scripts::new();
         let inspection = Inspection::new(
             topology.clone(),
@@ -122,10 +125,10 @@ impl RedisStore {
             keys,
             scripts,
             limits,
-            node_cache: node_cache.clone(),
+            node_cache,
             feed: Feed::default(),
             changes: ChangeCounters::default(),
-            replay: Arc::new(ReplayMemory::new(options.replay_window_ms, node_cache.clock.clone())),
+            replay,
             peers: Peers::default(),
             durable_writes: options.durable_writes,
             inspection,
@@ -152,8 +155,7 @@ impl RedisStore {
 
     /// Runs the worker that listens for invalidations.
     pub(crate) fn track(&self) -> impl Future<Output = Infallible> + Send + use<> {
-        let (node_cache, topology) = (self.node_cache.clone(), self.topology.clone());
-        TrackingWorker { node_cache, topology, replay: self.replay.clone() }.run()
+        TrackingWorker { node_cache: self.node_cache.clone(), topology: self.topology.clone() }.run()
     }
 
     pub(crate) fn feed(&self) -> &Feed {

@@ -4,6 +4,8 @@
 //! Each call is one token, device key or user, except that revocations go in batches.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::AddAssign;
+use std::sync::Arc;
 
 use redis::RedisError;
 use redis::aio::ConnectionLike;
@@ -12,8 +14,10 @@ use super::entries::{Change, ChangeKey, Ending, EndingKey};
 use super::memory::Recollection;
 use super::merge_run::run;
 use crate::model::takeover::TakeoverId;
+use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::cluster::slots::slot_of_tag;
+use crate::store::redis::errors::store_error;
 use crate::store::redis::operations::stale_entries::StaleEntry;
 use crate::store::redis::redis_store::RedisStore;
 use crate::token_string::HashTag;
@@ -40,6 +44,18 @@ pub struct MergeCounts {
     pub moved: usize,
     /// Calls that met a corrupt record.
     pub failed: usize,
+}
+
+impl AddAssign for MergeCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.revoked += other.revoked;
+        self.ended += other.ended;
+        self.recreated += other.recreated;
+        self.changed += other.changed;
+        self.moved += other.moved;
+        self.failed += other.failed;
+    }
 }
 
 /// The result of a merge.
@@ -109,6 +125,25 @@ impl RedisStore {
         run(connection, takeovers.into_iter().filter_map(change), &mut merged).await?;
         self.merge_entries(connection, &changes, is_in, times, &mut merged).await?;
         Ok(merged)
+    }
+
+    /// Merges what this node remembers into every master, over connections of its own, as after a failover of all of them.
+    ///
+    /// # Errors
+    /// `Unavailable`: a part may be merged. Merging again is safe.
+    pub async fn merge_everywhere(&self, now_ms: u64) -> Result<MergeCounts, StoreError> {
+        let map = self.topology.map().clone();
+        let mut counts = MergeCounts::default();
+        for master in map.masters.iter().filter(|master| master.may_have_tokens()) {
+            let connection = self.topology.connector.connect(&master.address).await;
+            let mut connection = connection.map_err(store_error)?;
+            let is_owned = |slot| map.owner(slot).is_some_and(|owner| Arc::ptr_eq(owner, master));
+            let merged =
+                self.merge_remembered(&mut connection, is_owned, now_ms).await.map_err(store_error)?;
+            self.remove_entries_made_stale(&merged, now_ms).await;
+            counts += merged.counts;
+        }
+        Ok(counts)
     }
 
     fn merge_times(&self, now_ms: u64) -> MergeTimes {
