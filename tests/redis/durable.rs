@@ -1,6 +1,6 @@
 //! Changes that wait for replicas or for the disk (`durable-writes`).
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::nodes::*;
 use crate::common::http::Response;
@@ -23,9 +23,13 @@ fn assert_not_durable(response: &Response) {
     assert_eq!(response.header("retry-after"), Some("1"));
 }
 
+fn all_faults(server: &Server) -> Vec<Value> {
+    status(server)["faults"].as_array().unwrap().clone()
+}
+
 fn await_fault(server: &Server, cause: &str) {
     wait_for("the fault is reported", || {
-        let faults = faults_of(server);
+        let faults = all_faults(server);
         let fault = faults.iter().find(|fault| fault["kind"] == "not_durable")?;
         assert_eq!(fault["severity"], "fault");
         text(&fault["cause"]).contains(cause).then_some(())
@@ -43,9 +47,9 @@ fn a_change_waits_for_its_replica() {
     assert!(replica.keys().iter().any(|key| key.contains(":t:")), "{:?}", replica.keys());
 
     replica.freeze();
-    let issue = || server.call("POST", "/v1/tokens", Some(&json!({"user": "alice"})));
+    let issue = || server.call("POST", "/v1/tokens", Some(&json!({"user": "alice", "ip": "192.0.2.1"})));
     assert_not_durable(&issue());
-    let tokens = || server.list("?user=alice").0.len();
+    let tokens = || server.list("").0.len();
     assert_eq!(tokens(), 2, "the change is done");
     // A logout by the holder, and a revocation that is repeated.
     assert_eq!(server.auth(&token["token"]).status, 200);
@@ -65,10 +69,14 @@ fn too_few_replicas_are_a_fault() {
     let master = RedisServer::start();
     let server = Server::on(&master, &[("DOORWARD_DURABLE_WRITES", "replicas:1")]);
     await_fault(&server, "durable-writes is replicas:1, and 0 replicas are connected");
-    assert_not_durable(&server.call("POST", "/v1/tokens", Some(&json!({"user": "alice"}))));
+    assert_not_durable(&server.call(
+        "POST",
+        "/v1/tokens",
+        Some(&json!({"user": "alice", "ip": "192.0.2.1"})),
+    ));
     let _replica = with_replica(&master);
     wait_for("the fault is over", || {
-        faults_of(&server).iter().all(|fault| fault["kind"] != "not_durable").then_some(())
+        all_faults(&server).iter().all(|fault| fault["kind"] != "not_durable").then_some(())
     });
     server.issue(json!({"user": "alice"}));
 }
@@ -80,9 +88,9 @@ fn a_change_waits_for_the_disk() {
     await_ready(&server, 200);
     let token = server.issue(json!({"user": "alice"}));
     server.revoke(&token["id"]);
-    assert!(faults_of(&server).iter().all(|fault| fault["kind"] != "not_durable"));
+    assert!(all_faults(&server).iter().all(|fault| fault["kind"] != "not_durable"));
     // Accesses and reads do not wait.
-    assert_eq!(server.list("?user=alice&include_revoked=true").0.len(), 1);
+    assert_eq!(server.list("?include=revoked").0.len(), 1);
 }
 
 #[test]
@@ -90,10 +98,14 @@ fn a_server_without_a_disk_to_wait_for_is_a_fault() {
     let valkey = RedisServer::start_valkey();
     let server = Server::on(&valkey, &[("DOORWARD_DURABLE_WRITES", "disk")]);
     await_fault(&server, "durable-writes is disk, and appendonly is no");
-    assert_not_durable(&server.call("POST", "/v1/tokens", Some(&json!({"user": "alice"}))));
+    assert_not_durable(&server.call(
+        "POST",
+        "/v1/tokens",
+        Some(&json!({"user": "alice", "ip": "192.0.2.1"})),
+    ));
     valkey.cli(&["CONFIG", "SET", "appendonly", "yes"]);
     wait_for("the fault is over", || {
-        faults_of(&server).iter().all(|fault| fault["kind"] != "not_durable").then_some(())
+        all_faults(&server).iter().all(|fault| fault["kind"] != "not_durable").then_some(())
     });
 
     let redis = RedisServer::start_durable();

@@ -13,5 +13,6 @@ mod nodes;
 mod outage;
 mod permissions;
 mod sentinel;
+mod settling;
 mod tls;
 mod verify;
