@@ -35,7 +35,7 @@
 //! # }
 //! ```
 //!
-//! The settings are those of the server: [`load_node`] reads them from environment variables, and [`Config::default`] has
+//! The settings are the server's: [`load_node`] reads them from environment variables, and [`Config::default`] has
 //! the defaults. `examples/in_process.rs` is a whole program, `examples/axum_in_process.rs` a whole site on axum.
 //! `ARCHITECTURE.md` has a map of the code.
 //!
@@ -92,6 +92,9 @@ mod request_check;
 #[allow(missing_docs)] // not in the facade
 mod server;
 mod service;
+#[cfg(feature = "server")]
+#[allow(missing_docs)] // not in the facade
+mod service_manager;
 #[allow(missing_docs)] // in the facade only with `StoreError`
 mod store;
 mod sync;

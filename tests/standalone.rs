@@ -73,6 +73,7 @@ mod process {
     }
     mod dependencies;
     mod outcome;
+    mod service_manager;
     mod snapshots;
 }
 

@@ -8,6 +8,8 @@
 
 mod baseline;
 mod client;
+mod epoll;
+mod first_auth;
 mod generator;
 mod goals;
 mod in_process;
@@ -58,6 +60,9 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().collect();
     if arguments.iter().any(|argument| argument == baseline::ARGUMENT) {
         return exit_code(baseline::serve());
+    }
+    if arguments.iter().any(|argument| argument == epoll::ARGUMENT) {
+        return exit_code(epoll::serve());
     }
     if arguments.iter().any(|argument| argument == minimal_login::ARGUMENT) {
         return exit_code(minimal_login::serve());

@@ -50,7 +50,7 @@ macro_rules! settings {
             &[$(Setting::new($name, $value, $default, $help)$(.$modifier())*),*];
 
         impl Config {
-            /// Parses every setting. A mistake yields the type's default, which nobody sees, because the mistake is
+            /// Parses every setting. A mistake yields the type's default, which is not used, because the mistake is
             /// reported instead.
             pub(crate) fn from_texts(texts: &MergedTexts, mistakes: &mut Vec<Mistake>) -> Self {
                 Self { $($field: {
@@ -94,6 +94,8 @@ settings! {
     metrics_listen: Option<ListenAddr> = optional_listen_addr,
         "metrics-listen", "ADDRESS", "",
         "Address for GET /metrics without an API key: IP:PORT or unix:/path; empty turns it off";
+    console: bool = boolean,
+        "console", "BOOL", "true", "Serve the console at /console/ of the admin plane";
     unix_socket_mode: Option<u32> = file_mode,
         "unix-socket-mode", "MODE", "",
         "Octal permissions of the listeners' unix sockets, such as 660; if empty, the umask decides";
@@ -133,7 +135,7 @@ settings! {
         "URL of Redis; without it, tokens are kept in this process's memory", frequent, redacted;
     redis_ca_file: Option<PathBuf> = optional_path,
         "redis-ca-file", "PATH", "",
-        "PEM certificate authorities for rediss://; without it, those of the system";
+        "PEM certificate authorities for rediss://; without it, the system's";
     key_prefix: String = key_prefix,
         "key-prefix", "TEXT", "dw:", "Prefix of every key in Redis";
     redis_timeout_ms: u64 = duration_ms(10..=10 * SECOND_MS),
@@ -273,7 +275,7 @@ settings! {
         "Headers for the collector, such as its API key, separated by commas or lines: NAME=VALUE", list, secret;
     otlp_ca_file: Option<PathBuf> = optional_path,
         "otlp-ca-file", "PATH", "",
-        "PEM certificate authorities of an https:// collector; without it, those of the system";
+        "PEM certificate authorities of an https:// collector; without it, the system's";
 }
 
 /// The defaults: the embedded store, and no API key.

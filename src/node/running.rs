@@ -46,7 +46,7 @@ pub struct Node {
 pub struct WorkerDied(pub(crate) String);
 
 impl Node {
-    /// Starts a node with these settings, except those of the listeners, and inspects the store once.
+    /// Starts a node with these settings, except the listeners', and inspects the store once.
     ///
     /// An unreachable store is not an error: until it is back, the node is not ready and its calls fail with
     /// `Unavailable`.

@@ -17,7 +17,7 @@ pub enum StoreError {
     Corrupt {
         /// The key or id of the record; no secret.
         key: String,
-        /// What is wrong with it.
+        /// The mistake in it.
         reason: String,
     },
 }
@@ -59,7 +59,7 @@ impl Unwritten {
         Self { places: if are_lost { Vec::new() } else { places.to_vec() }, error }
     }
 
-    /// Both failures; the error is that of `self`.
+    /// Both failures; `self` has the error that is reported.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.places.extend(other.places);
         self

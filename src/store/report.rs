@@ -60,15 +60,15 @@ pub struct Fault {
     pub kind: FaultKind,
     /// The server's address, never with a password.
     pub server: String,
-    /// What the inspection saw.
+    /// The observation of the inspection.
     pub cause: String,
-    /// What the operator can do.
+    /// The operator's remedy.
     pub fix: String,
     /// The missing permission; only of [`FaultKind::Permission`].
     pub denied: Option<DeniedTo>,
 }
 
-/// What the Redis user may not do. Several commands, patterns and channels are separated by commas.
+/// The permissions that the Redis user lacks. Several commands, patterns and channels are separated by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DeniedTo {
     /// The denied commands.

@@ -7,16 +7,14 @@ use std::time::Duration;
 
 use doorward::internals::foreign::ForeignDigest;
 use doorward::internals::model::revoke_reason::RevokeReason;
-use doorward::internals::model::token::{
-    AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
-};
+use doorward::internals::model::token::{Texts, TokenDetails};
 use doorward::internals::store::alias::AliasOptions;
 use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::record_reader::RecordReader;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
-use doorward::internals::token_string::{Minted, TokenId, TokenKeys, TokenKind, VerifiedMark};
+use doorward::internals::token_string::{Minted, TokenId, TokenKeys, TokenKind};
 use doorward::internals::values::{DurableWrites, RedisUrl};
 use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
 
@@ -146,27 +144,11 @@ impl TestStore {
     /// Returns a token that is not issued yet: an hour of idle time, 30 days of lifetime.
     pub fn sample(&self, user: &str, now_ms: u64) -> Token {
         let minted = self.mint(user);
+        let texts = Texts::new(user, None, None, None);
+        let ends_at_ms = now_ms + 30 * DAY_MS;
+        let record = TokenRecord::issued(minted.id, minted.hash, texts, now_ms, HOUR_MS, ends_at_ms);
         Token {
-            record: Arc::new(TokenRecord {
-                id: minted.id,
-                secret_hash: minted.hash,
-                texts: Texts::new(user, None, None, None),
-                takeover: None,
-                previous: PreviousSecrets::default(),
-                refused: RefusedMarks::default(),
-                is_active: true,
-                bars: Bars::NONE,
-                allowed_cookie: true,
-                allowed_header: true,
-                expires_at_ms: now_ms + HOUR_MS,
-                idle_ms: HOUR_MS,
-                ends_at_ms: now_ms + 30 * DAY_MS,
-                created_at_ms: now_ms,
-                accesses: AccessMark::default(),
-                verified: VerifiedMark::default(),
-                details: Cached::default(),
-                json: Cached::default(),
-            }),
+            record: Arc::new(record),
             details: Arc::new(TokenDetails {
                 user_agent: String::new(),
                 ip: "203.0.113.7".parse().unwrap(),

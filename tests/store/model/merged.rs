@@ -181,14 +181,14 @@ impl Nodes {
         let (node, now_ms) = (self.node(number), self.world.now_ms);
         match op {
             Op::Issue { user, .. } => {
-                let token = node.sample(USERS[*user], now_ms);
+                let token = self.world.memory.sample(USERS[*user], now_ms);
                 let is_issued = node.store.issue(&token, now_ms).await.unwrap().is_ok();
                 is_issued.then_some((token.record.id, token.record.secret_hash))
             }
             Op::Rotate { token, grace_min, .. } => {
                 let id = self.world.token(*token).record.id;
                 let rotation = Rotation {
-                    hash: node.mint(USERS[nth % USERS.len()]).hash,
+                    hash: self.world.memory.mint(USERS[nth % USERS.len()]).hash,
                     grace_ms: grace_min * MINUTE_MS,
                 };
                 let rotated = node.store.change(id, &TokenChange::rotating(rotation), now_ms).await.unwrap();

@@ -19,11 +19,11 @@ use super::response;
 use crate::request::client::DirectClient;
 use crate::request::origin::RequestOrigin;
 use crate::request_check::decision::Decision;
-use crate::server::auth::decision::{Progress, Undecided};
+use crate::server::auth::decision::{AuthProgress, UndecidedAuth};
 use crate::server::auth::plane::ValidationPlane;
 use crate::server::transport::connections::OpenConnection;
 use crate::server::transport::date::DateText;
-use crate::server::transport::fast_path::{ByteStream, FastPath, FastPathEnd};
+use crate::server::transport::fast_path::{ClientStream, FastPath, FastPathEnd};
 use crate::server::transport::stream::{AnswerStream, MAX_HELD_BYTES};
 
 /// The bytes read at once at first; doubled whenever a read fills the buffer.
@@ -45,7 +45,7 @@ pub struct AuthFastPath<'a> {
 }
 
 impl FastPath for AuthFastPath<'_> {
-    async fn serve<T: ByteStream>(self, stream: T, open: &OpenConnection) -> FastPathEnd<T> {
+    async fn serve<T: ClientStream>(self, stream: T, open: &OpenConnection) -> FastPathEnd<T> {
         let mut connection = FastPathConnection::new(stream, open, self.plane, self.client);
         // A spawned task keeps its waker for life.
         open.wake_with(&poll_fn(|context| Poll::Ready(context.waker().clone())).await);
@@ -106,9 +106,9 @@ impl Answers {
     }
 }
 
-/// What a connection has to do next.
+/// The next action of a connection.
 enum Action {
-    ReadStore(Undecided),
+    ReadStore(UndecidedAuth),
     Send,
     Receive,
     Close,
@@ -117,7 +117,7 @@ enum Action {
 }
 
 /// The asynchronous methods return false if the connection has to end.
-impl<'a, T: ByteStream> FastPathConnection<'a, T> {
+impl<'a, T: ClientStream> FastPathConnection<'a, T> {
     fn new(stream: T, open: &'a OpenConnection, plane: &'a ValidationPlane, client: DirectClient) -> Self {
         Self {
             stream,
@@ -158,7 +158,7 @@ impl<'a, T: ByteStream> FastPathConnection<'a, T> {
                     self.answered += length;
                     self.is_fresh = false;
                     self.open.mark_used();
-                    if let Progress::MustRead(undecided) = progress {
+                    if let AuthProgress::MustRead(undecided) = progress {
                         return Action::ReadStore(undecided);
                     }
                 }
@@ -171,7 +171,7 @@ impl<'a, T: ByteStream> FastPathConnection<'a, T> {
         }
     }
 
-    async fn read_store(&mut self, undecided: Undecided) -> io::Result<bool> {
+    async fn read_store(&mut self, undecided: UndecidedAuth) -> io::Result<bool> {
         let busy = self.open.begin_request();
         let answers = &mut self.answers;
         let write = |decision: Decision<'_>| answers.write(&decision, self.plane, self.open);

@@ -34,7 +34,7 @@ pub(crate) enum Depth {
     CheckUp,
 }
 
-/// What is known of a server since its last full inspection.
+/// The facts of a server's last full inspection.
 #[derive(Clone, Default)]
 pub(crate) struct ServerState {
     /// `None` until the server was reached, and after it was lost.
@@ -147,8 +147,8 @@ impl ServerInspector {
         }
     }
 
-    /// Compares the schema version, on the master that has its key. Writes this program's version if there is none, except
-    /// in a check-up.
+    /// Compares the schema version, on the master that has its key. Writes this program's version if the store has none,
+    /// except in a check-up.
     async fn check_schema(
         &self,
         address: &ServerAddress,
@@ -166,7 +166,7 @@ impl ServerInspector {
             }
             stored => stored?,
         };
-        // Only if there is none: with a full memory, SET is refused even if it would change nothing.
+        // Only if it is missing: with a full memory, SET is refused even if it would change nothing.
         if stored == Value::Nil && depth != Depth::CheckUp {
             stored =
                 cmd("SET").arg(&key).arg(SCHEMA_VERSION).arg("NX").arg("GET").query_async(connection).await?;

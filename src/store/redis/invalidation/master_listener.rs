@@ -10,8 +10,7 @@ use tokio::sync::Notify;
 
 use super::own_slots::OwnSlots;
 use super::push::apply_invalidation;
-use crate::model::token::TokenRecord;
-use crate::store::cache::{NearCache, TrackingConnection};
+use crate::store::cache::TrackingConnection;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
 use crate::store::redis::cluster::master::Master;
@@ -19,7 +18,7 @@ use crate::store::redis::cluster::master_data::DataIdentity;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 use crate::store::redis::errors::described;
-use crate::store::redis::lookup::node_cache::NodeCache;
+use crate::store::redis::lookup::node_cache::{NodeCache, RecordCache};
 use crate::store::redis::schema::keys::Keys;
 
 /// Heartbeats within a lease: a late one costs nothing.
@@ -32,7 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct MasterListener<'a> {
     pub(crate) node_cache: &'a Arc<NodeCache>,
     pub(crate) topology: &'a Arc<Topology>,
-    pub(crate) cache: &'a NearCache<Option<Arc<TokenRecord>>>,
+    pub(crate) cache: &'a RecordCache,
     pub(crate) master: Arc<Master>,
 }
 
@@ -51,7 +50,7 @@ impl MasterListener<'_> {
             () = self.topology.wait_until_gone(&self.master) => {}
             () = listen => {}
         }
-        // What was read from this master must not count for the next master with the same number.
+        // Entries read from this master must not count for the next master with the same number.
         self.cache.invalidate_all(self.master.index());
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::request::ServerIdentity;
 use crate::clock::Clock;
-use crate::model::token::TokenRecord;
+use crate::model::token::{HeldRecord, TokenRecord};
 use crate::store::alias::{AliasOptions, NodeAliases};
 use crate::store::cache::{CacheLimits, CacheStats, NearCache, ServerIndex};
 use crate::store::redis::cluster::master::MAX_SERVERS;
@@ -19,6 +19,9 @@ use crate::token_string::TokenId;
 
 /// The most tokens that wait to be read again. Further ones are read when a request asks for them.
 const MAX_TO_REFRESH: usize = 1024;
+
+/// That a token is absent is cached, too: replaying a dead token costs no read.
+pub(crate) type RecordCache = NearCache<Option<Arc<TokenRecord>>, HeldRecord>;
 
 /// The settings of the near cache.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +38,7 @@ pub struct CacheOptions {
 
 /// The near cache of a node. Shared by all its runtimes.
 pub(crate) struct NodeCache {
-    /// That a token is absent is cached, too: replaying a dead token costs no read.
-    pub(crate) cache: Option<NearCache<Option<Arc<TokenRecord>>>>,
+    pub(crate) cache: Option<RecordCache>,
     pub(crate) aliases: Arc<NodeAliases>,
     pub(crate) clock: Clock,
     pub(crate) store_clock: StoreClock,

@@ -144,7 +144,7 @@ impl PipelineShared {
                 let cause = poll_fn(|context| open.poll(context)).await;
                 open.lose(cause)
             }
-            // Whatever closed the previous connection may have closed this one, too.
+            // The cause that closed the previous connection may have closed this one, too.
             Ok(Err(error)) if was_up && is_closed(&error) => LostConnection {
                 kind: RedisErrorKind::Connection,
                 reason: error.to_string(),

@@ -1,6 +1,6 @@
-//! What look-ups ask a server, and what it answers.
+//! The requests of look-ups, and the answers of a server.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::resp::{self, ParsedReply, RespReply};
 use crate::foreign::ForeignDigest;
@@ -15,7 +15,34 @@ use crate::token_string::{HashTag, TokenId};
 
 const ALL_FIELDS: usize = HOT_FIELDS.len() + COLD_FIELDS.len();
 
-/// What was found, and the server that answered.
+static HOT_READ: LazyLock<FieldsRead> = LazyLock::new(|| FieldsRead::of(HOT_FIELDS.iter()));
+static WHOLE_READ: LazyLock<FieldsRead> =
+    LazyLock::new(|| FieldsRead::of(HOT_FIELDS.iter().chain(&COLD_FIELDS)));
+
+/// The command that reads fields of a hash, written once but for its key: it is sent for every look-up.
+struct FieldsRead {
+    before_key: Vec<u8>,
+    after_key: Vec<u8>,
+}
+
+impl FieldsRead {
+    fn of<'a>(fields: impl Iterator<Item = &'a &'static str>) -> Self {
+        let fields: Vec<_> = fields.collect();
+        let mut before_key = format!("*{}\r\n", 2 + fields.len()).into_bytes();
+        resp::write_bulk(&mut before_key, b"HMGET");
+        let mut after_key = Vec::new();
+        fields.iter().for_each(|field| resp::write_bulk(&mut after_key, field.as_bytes()));
+        Self { before_key, after_key }
+    }
+
+    fn write(&self, out: &mut Vec<u8>, key: &str) {
+        out.extend_from_slice(&self.before_key);
+        resp::write_bulk(out, key.as_bytes());
+        out.extend_from_slice(&self.after_key);
+    }
+}
+
+/// The answer, and the server that gave it.
 pub(crate) type ReadResult<T> = Result<(T, Arc<ServerIdentity>), StoreError>;
 
 /// The server at the other end of a connection.
@@ -29,7 +56,7 @@ pub(crate) struct ServerIdentity {
 /// How much of a token is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// What validation needs.
+    /// The fields that validation needs.
     Hot,
     /// The details, too.
     Whole,
@@ -40,12 +67,15 @@ pub(crate) enum ReadRequest {
     TokenRecord(TokenId, Extent),
     /// The token of an alias.
     Alias(ForeignDigest),
-    /// The score of a member of an index.
-    Score {
-        hash_tag: HashTag,
-        index: String,
-        member: String,
-    },
+    /// The score of a member of an index. Boxed, so that other reads are no larger for it.
+    Score(Box<ScoreRead>),
+}
+
+/// A read of the score of a member of an index.
+pub(crate) struct ScoreRead {
+    pub(crate) hash_tag: HashTag,
+    pub(crate) index: String,
+    pub(crate) member: String,
 }
 
 /// The answer to a [`ReadRequest`].
@@ -61,7 +91,7 @@ impl ReadRequest {
         match self {
             Self::TokenRecord(id, _) => id.hash_tag(),
             Self::Alias(digest) => digest.alias_hash_tag(),
-            Self::Score { hash_tag, .. } => *hash_tag,
+            Self::Score(read) => read.hash_tag,
         }
     }
 
@@ -70,7 +100,7 @@ impl ReadRequest {
         match self {
             Self::TokenRecord(..) => "HMGET",
             Self::Alias(_) => "GET",
-            Self::Score { .. } => "ZSCORE",
+            Self::Score(_) => "ZSCORE",
         }
     }
 
@@ -78,19 +108,11 @@ impl ReadRequest {
     pub(crate) fn write(&self, out: &mut Vec<u8>, keys: &Keys) {
         let name = self.command().as_bytes();
         match self {
-            Self::TokenRecord(id, extent) => {
-                let key = keys.token(*id);
-                let mut command: [&[u8]; 2 + ALL_FIELDS] = [name; 2 + ALL_FIELDS];
-                command[1] = key.as_bytes();
-                for (argument, field) in command[2..].iter_mut().zip(HOT_FIELDS.iter().chain(&COLD_FIELDS)) {
-                    *argument = field.as_bytes();
-                }
-                let fields = if *extent == Extent::Hot { HOT_FIELDS.len() } else { ALL_FIELDS };
-                resp::write_command(out, &command[..2 + fields]);
-            }
+            Self::TokenRecord(id, Extent::Hot) => HOT_READ.write(out, &keys.token(*id)),
+            Self::TokenRecord(id, Extent::Whole) => WHOLE_READ.write(out, &keys.token(*id)),
             Self::Alias(digest) => resp::write_command(out, &[name, keys.alias(digest).as_bytes()]),
-            Self::Score { index, member, .. } => {
-                resp::write_command(out, &[name, index.as_bytes(), member.as_bytes()]);
+            Self::Score(read) => {
+                resp::write_command(out, &[name, read.index.as_bytes(), read.member.as_bytes()]);
             }
         }
     }
@@ -104,7 +126,7 @@ impl ReadRequest {
                 .map(|values| codec::record(*id, &values).map(ReadValue::TokenRecord)),
             Self::Alias(_) => resp::read_value(input)
                 .map(|stored| stored.map(alias::decode).transpose().map(ReadValue::Alias)),
-            Self::Score { .. } => {
+            Self::Score(_) => {
                 resp::read_value(input).map(|score| Ok(ReadValue::ScoreMs(score.and_then(codec::score_ms))))
             }
         }

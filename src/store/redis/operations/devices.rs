@@ -18,7 +18,7 @@ use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::errors::{answer_text, unexpected};
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::device as codec;
-use crate::store::redis::schema::codec::primitives::field_args;
+use crate::store::redis::schema::codec::primitives::{decimal, field_args};
 use crate::store::redis::schema::codec::token::record::fields_of as token_fields_of;
 use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::{HashTag, SecretHash, TokenId};
@@ -76,7 +76,11 @@ impl RedisStore {
             event: EventKind::of_new_device(new).name(),
             once: call.once.map(|name| OnceArgs::of(name, None)),
         };
-        let fields = codec::fields_of(new);
+        let mut fields = codec::fields_of(new);
+        if new.secret.is_foreign() {
+            // It was created elsewhere, so its version is not its time of creation.
+            fields.push(("m", decimal(call.now_ms)));
+        }
         let at = (self.keys.devices(&new.user), hash_tag);
         let script = match call.once {
             Some(_) => &self.scripts.make_device_once,

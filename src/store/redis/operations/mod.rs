@@ -27,4 +27,5 @@ pub mod takeovers;
 pub mod token_key;
 pub mod tokens;
 pub mod touches;
+pub mod usual_cases;
 pub mod walk;

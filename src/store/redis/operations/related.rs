@@ -26,7 +26,7 @@ use crate::token_string::TokenId;
 /// Results of lua/revoke_object_token.lua. Any other: there is no such token, or it does not name the object.
 const REVOKED_NOW: u8 = 1;
 const REVOKED_BEFORE: u8 = 0;
-/// A result of lua/relate_object.lua: the token's end has moved beyond that of the entry.
+/// A result of lua/relate_object.lua: the token's end has moved beyond the entry's.
 const END_HAS_MOVED: i64 = 4;
 
 impl RedisStore {

@@ -102,7 +102,7 @@ impl RedisStore {
         acknowledgement.decide().map(|()| done)
     }
 
-    /// Returns the first argument of every script.
+    /// Returns the first argument of the other scripts.
     pub(crate) fn script_context(&self, hash_tag: HashTag, call: &Call<'_>) -> Vec<u8> {
         self.tolerant_context(hash_tag, call, self.node_cache.store_clock.tolerance_ms())
     }

@@ -46,7 +46,7 @@ pub(crate) enum StaleEntry {
 }
 
 impl StaleEntry {
-    /// Decodes the entries that a script reports. `hash_tag` is that of the script's tokens.
+    /// Decodes the entries that a script reports. `hash_tag` is in the keys of the script's tokens.
     pub(crate) fn unpack(
         hash_tag: HashTag,
         (tokens, takeovers): PackedStaleEntries,

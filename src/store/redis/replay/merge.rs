@@ -8,7 +8,7 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 
 use redis::RedisError;
-use redis::aio::ConnectionLike;
+use redis::aio::MultiplexedConnection;
 
 use super::entries::{Change, ChangeKey, Ending, EndingKey};
 use super::memory::Recollection;
@@ -26,6 +26,9 @@ use crate::token_string::HashTag;
 const TRACE_MARGIN_MS: u64 = 60_000;
 /// The most steps of one erasure in a merge: each erases a hundred things.
 const ERASURE_STEPS: usize = 1000;
+
+/// Changes whose calls are made at once: they are copied for it.
+const AT_ONCE: usize = 1024;
 
 /// What a merge has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,8 +96,8 @@ impl RedisStore {
     /// The connection broke, or the server refuses to be written to. A part may be written; merging again is safe.
     pub(crate) async fn merge_remembered(
         &self,
-        connection: &mut impl ConnectionLike,
-        is_in: impl Fn(u16) -> bool,
+        connection: &mut MultiplexedConnection,
+        is_in: &(impl Fn(u16) -> bool + Sync),
         now_ms: u64,
     ) -> Result<Merged, RedisError> {
         let mut merged = Merged::default();
@@ -104,26 +107,20 @@ impl RedisStore {
         let is_by_slot = self.topology.map().is_by_slot();
         let is_in = |tag: HashTag| !is_by_slot || is_in(slot_of_tag(tag));
         let times = self.merge_times(now_ms);
-        let Recollection { mut revocations, endings, mut changes } = self.replay.recollect(is_in);
+        let Recollection { mut revocations, endings, mut changes } = self.replay.recollect(&is_in);
         // A trace may be gone after this time, so what is older is not created again. Its master was working meanwhile.
         changes.retain(|(_, age_ms, _)| *age_ms < times.trace_ms);
 
         // Before the revocations, which would end these takeovers now.
-        let (of_takeovers, others): (Vec<_>, Vec<_>) =
-            endings.iter().partition(|(key, _)| matches!(key, EndingKey::Takeover(_)));
-        let ending = |(key, ending): &(EndingKey, Ending)| self.ending_call(key, ending, times);
-        run(connection, of_takeovers.into_iter().filter_map(ending), &mut merged).await?;
+        self.merge_endings(connection, &endings, is_takeover_end, times, &mut merged).await?;
         run(connection, self.revocation_calls(&mut revocations, times), &mut merged).await?;
-        run(connection, others.into_iter().filter_map(ending), &mut merged).await?;
+        self.merge_endings(connection, &endings, |key| !is_takeover_end(key), times, &mut merged).await?;
         self.merge_erasures(connection, &endings, times, &mut merged).await?;
 
-        let here = changes.iter().filter(|(key, ..)| is_in(key.hash_tag()));
-        let (takeovers, others): (Vec<_>, Vec<_>) =
-            here.partition(|(key, ..)| matches!(key, ChangeKey::Takeover(_)));
-        let change = |(key, _, change): &(ChangeKey, u64, Change)| self.change_call(key, change, times);
-        run(connection, others.into_iter().filter_map(change), &mut merged).await?;
-        run(connection, takeovers.into_iter().filter_map(change), &mut merged).await?;
-        self.merge_entries(connection, &changes, is_in, times, &mut merged).await?;
+        let here: Vec<_> = changes.iter().filter(|(key, ..)| is_in(key.hash_tag())).collect();
+        self.merge_changes(connection, &here, |key| !is_takeover(key), times, &mut merged).await?;
+        self.merge_changes(connection, &here, is_takeover, times, &mut merged).await?;
+        self.merge_entries(connection, &changes, &is_in, times, &mut merged).await?;
         Ok(merged)
     }
 
@@ -139,7 +136,7 @@ impl RedisStore {
             let mut connection = connection.map_err(store_error)?;
             let is_owned = |slot| map.owner(slot).is_some_and(|owner| Arc::ptr_eq(owner, master));
             let merged =
-                self.merge_remembered(&mut connection, is_owned, now_ms).await.map_err(store_error)?;
+                self.merge_remembered(&mut connection, &is_owned, now_ms).await.map_err(store_error)?;
             self.remove_entries_made_stale(&merged, now_ms).await;
             counts += merged.counts;
         }
@@ -151,9 +148,43 @@ impl RedisStore {
         MergeTimes { now_ms, trace_ms: least_ms.max(self.limits.revoked_retention_ms), least_ms }
     }
 
+    /// Merges the endings of these things, erasures excepted.
+    async fn merge_endings(
+        &self,
+        connection: &mut MultiplexedConnection,
+        endings: &[(EndingKey, Ending)],
+        is_of: fn(&EndingKey) -> bool,
+        times: MergeTimes,
+        merged: &mut Merged,
+    ) -> Result<(), RedisError> {
+        for some in endings.chunks(AT_ONCE) {
+            let some = some.iter().filter(|(key, _)| is_of(key));
+            let calls = some.filter_map(|(key, ending)| self.ending_call(key, ending, times)).collect();
+            run(connection, calls, merged).await?;
+        }
+        Ok(())
+    }
+
+    /// Merges the changes of these things.
+    async fn merge_changes(
+        &self,
+        connection: &mut MultiplexedConnection,
+        changes: &[&(ChangeKey, u64, Change)],
+        is_of: fn(&ChangeKey) -> bool,
+        times: MergeTimes,
+        merged: &mut Merged,
+    ) -> Result<(), RedisError> {
+        for some in changes.chunks(AT_ONCE) {
+            let some = some.iter().filter(|(key, ..)| is_of(key));
+            let calls = some.filter_map(|(key, _, change)| self.change_call(key, change, times)).collect();
+            run(connection, calls, merged).await?;
+        }
+        Ok(())
+    }
+
     async fn merge_erasures(
         &self,
-        connection: &mut impl ConnectionLike,
+        connection: &mut MultiplexedConnection,
         endings: &[(EndingKey, Ending)],
         times: MergeTimes,
         merged: &mut Merged,
@@ -163,7 +194,7 @@ impl RedisStore {
             for _ in 0..ERASURE_STEPS {
                 // A call that fails is not repeated.
                 merged.is_erased = true;
-                run(connection, [self.erasure_call(user, *at_ms, times)], merged).await?;
+                run(connection, vec![self.erasure_call(user, *at_ms, times)], merged).await?;
                 if merged.is_erased {
                     break;
                 }
@@ -176,30 +207,40 @@ impl RedisStore {
     /// aliases. They may be in other slots than what they name.
     async fn merge_entries(
         &self,
-        connection: &mut impl ConnectionLike,
+        connection: &mut MultiplexedConnection,
         changes: &[(ChangeKey, u64, Change)],
-        is_in: impl Fn(HashTag) -> bool,
+        is_in: &(impl Fn(HashTag) -> bool + Sync),
         times: MergeTimes,
         merged: &mut Merged,
     ) -> Result<(), RedisError> {
-        let mut calls = Vec::new();
-        for (key, _, change) in changes.iter().filter(|(key, ..)| !merged.has_ended.contains(key)) {
-            let ended_at_ms = match key {
-                ChangeKey::Takeover(id) => {
-                    let in_data = merged.takeover_ends.get(id).copied();
-                    in_data.or_else(|| self.replay.takeover_ended_at_ms(*id))
-                }
-                _ => None,
-            };
-            self.entry_calls((key, change), ended_at_ms, times, &mut calls);
+        for some in changes.chunks(AT_ONCE) {
+            let mut calls = Vec::new();
+            for (key, _, change) in some.iter().filter(|(key, ..)| !merged.has_ended.contains(key)) {
+                let ended_at_ms = match key {
+                    ChangeKey::Takeover(id) => {
+                        let in_data = merged.takeover_ends.get(id).copied();
+                        in_data.or_else(|| self.replay.takeover_ended_at_ms(*id))
+                    }
+                    _ => None,
+                };
+                self.entry_calls((key, change), ended_at_ms, times, &mut calls);
+            }
+            calls.retain(|(tag, _)| is_in(*tag));
+            run(connection, calls.into_iter().map(|(_, call)| call).collect(), merged).await?;
         }
-        calls.retain(|(tag, _)| is_in(*tag));
-        let calls: Vec<_> = calls.into_iter().map(|(_, call)| call).collect();
-        run(connection, calls, merged).await
+        Ok(())
     }
 
     /// Removes the reverse-index entries that a merge made stale. They may be in any slot.
     pub(crate) async fn remove_entries_made_stale(&self, merged: &Merged, now_ms: u64) {
         self.remove_stale_entries(Priority::Normal, &merged.stale, now_ms).await;
     }
+}
+
+fn is_takeover_end(key: &EndingKey) -> bool {
+    matches!(key, EndingKey::Takeover(_))
+}
+
+fn is_takeover(key: &ChangeKey) -> bool {
+    matches!(key, ChangeKey::Takeover(_))
 }

@@ -1,6 +1,6 @@
 //! Runs script calls on a given connection, as pipelines.
 
-use redis::aio::ConnectionLike;
+use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::{Cmd, RedisError, Value, pipe};
 
 use super::merge::Merged;
@@ -91,9 +91,9 @@ impl CallError {
 ///
 /// # Errors
 /// The connection broke, or the server refuses to be written to. The calls before it are done.
-pub(super) async fn run<'a>(
-    connection: &mut impl ConnectionLike,
-    calls: impl IntoIterator<Item = MergeCall<'a>>,
+pub(super) async fn run(
+    connection: &mut MultiplexedConnection,
+    calls: Vec<MergeCall<'_>>,
     merged: &mut Merged,
 ) -> Result<(), RedisError> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
@@ -109,7 +109,7 @@ pub(super) async fn run<'a>(
 }
 
 async fn run_batch(
-    connection: &mut impl ConnectionLike,
+    connection: &mut MultiplexedConnection,
     batch: Vec<MergeCall<'_>>,
     merged: &mut Merged,
 ) -> Result<(), RedisError> {

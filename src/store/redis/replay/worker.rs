@@ -14,7 +14,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
@@ -33,11 +32,11 @@ pub(crate) const SETTLE: Duration = Duration::from_secs(3);
 const BEAT: Duration = Duration::from_millis(500);
 
 /// A master's data that this node may accept.
-struct Acceptable {
+struct MergedData {
     identity: Arc<DataIdentity>,
     /// The slots into which this node has merged.
     slots: SlotSet,
-    counts: MergeCounts,
+    merged: Merged,
 }
 
 /// The connection over which the data of a master is looked at, and the data that it was opened to.
@@ -48,10 +47,10 @@ impl RedisStore {
     pub(crate) async fn accept(&self, master: &Arc<Master>, attempt: AcceptanceAttempt) {
         let began_ms = self.node_cache.clock.boottime_ms();
         match self.merge_into(master).await {
-            Ok((acceptable, merged)) => {
+            Ok(data) => {
                 let took_ms = self.node_cache.clock.boottime_ms() - began_ms;
-                self.accept_merged(master, attempt, acceptable, took_ms);
-                self.remove_entries_made_stale(&merged, self.node_cache.clock.now_ms()).await;
+                self.accept_merged(master, attempt, &data, took_ms);
+                self.remove_entries_made_stale(&data.merged, self.node_cache.clock.now_ms()).await;
             }
             Err(reason) => {
                 tracing::debug!(reason, master = %master.address, "redis data not accepted");
@@ -73,8 +72,8 @@ impl RedisStore {
             return Some(attempt);
         }
         let (identity, slots) = (identity.clone(), map.slots_of(master));
-        let acceptable = Acceptable { identity, slots, counts: MergeCounts::default() };
-        self.accept_merged(master, attempt, acceptable, 0);
+        let data = MergedData { identity, slots, merged: Merged::default() };
+        self.accept_merged(master, attempt, &data, 0);
         None
     }
 
@@ -82,18 +81,18 @@ impl RedisStore {
         &self,
         master: &Arc<Master>,
         attempt: AcceptanceAttempt,
-        acceptable: Acceptable,
+        data: &MergedData,
         took_ms: u64,
     ) {
-        let is_change = attempt.is_change(&acceptable.identity);
+        let is_change = attempt.is_change(&data.identity);
         let settles = is_change && self.replay.is_on() && self.may_others_remember();
         if settles {
             // Before the first answer.
             master.data.settle_until(self.node_cache.clock.boottime_ms() + SETTLE.as_millis() as u64);
         }
-        attempt.accept(&acceptable.identity, acceptable.slots);
+        attempt.accept(&data.identity, data.slots.clone());
         if is_change {
-            let MergeCounts { sent, revoked, ended, recreated, changed, moved, failed } = acceptable.counts;
+            let MergeCounts { sent, revoked, ended, recreated, changed, moved, failed } = data.merged.counts;
             let master = &master.address;
             tracing::info!(
                 %master, sent, revoked, ended, recreated, changed, moved, failed, took_ms, settles, "redis data accepted"
@@ -107,7 +106,7 @@ impl RedisStore {
     }
 
     /// Merges what is remembered into the data of a master.
-    async fn merge_into(&self, master: &Arc<Master>) -> Result<(Acceptable, Merged), String> {
+    async fn merge_into(&self, master: &Arc<Master>) -> Result<MergedData, String> {
         self.topology.gate.check().map_err(|error| error.to_string())?;
         let known = self.known_master(master).await?;
         let slots = known.as_ref().map(|known| self.topology.map().slots_of(known)).unwrap_or_default();
@@ -118,7 +117,7 @@ impl RedisStore {
         }
         let merged = self.merge_slots(&mut connection, &slots).await?;
         match identity.lasts(&mut connection).await.map_err(described)? {
-            true => Ok((Acceptable { identity, slots, counts: merged.counts }, merged)),
+            true => Ok(MergedData { identity, slots, merged }),
             false => Err("the server has other data by now".into()),
         }
     }
@@ -145,10 +144,7 @@ impl RedisStore {
         slots: &SlotSet,
     ) -> Result<Merged, String> {
         let now_ms = self.node_cache.clock.now_ms();
-        self.merge_remembered(connection, |slot| slots.contains(slot), now_ms)
-            .boxed()
-            .await
-            .map_err(described)
+        self.merge_remembered(connection, &|slot| slots.contains(slot), now_ms).await.map_err(described)
     }
 
     /// Runs the worker that merges into slots which move to a master, and without a near cache looks at the data of each

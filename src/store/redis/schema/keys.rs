@@ -10,7 +10,7 @@ use crate::model::token::RelatedObject;
 use crate::token_string::{HashTag, TokenId};
 
 /// The version of the schema; a node refuses to work with another one.
-pub const SCHEMA_VERSION: &str = "5";
+pub const SCHEMA_VERSION: &str = "6";
 
 const OBJECT_CONTEXT: &str = "doorward 2026-11 name of a related object";
 
@@ -121,7 +121,7 @@ impl Keys {
         self.related_by_name(&ObjectName::of(object))
     }
 
-    /// The same key, by the object's name.
+    /// The key of [`related`](Self::related), by the object's name.
     pub fn related_by_name(&self, object: &ObjectName) -> String {
         self.key('r', object.hash_tag, &object.name)
     }
@@ -146,7 +146,7 @@ impl Keys {
         self.key('i', name.hash_tag(), &name.text())
     }
 
-    /// What a request has made that is done once. In the slot of the user.
+    /// The result of a request that is done once. In the slot of the user.
     pub fn done_request(&self, hash_tag: HashTag, name: RequestName) -> String {
         self.key('j', hash_tag, &name.text())
     }

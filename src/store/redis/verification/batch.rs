@@ -7,7 +7,7 @@ use crate::token_string::{HashTag, TokenId};
 
 /// The keys of one step, by kind.
 #[derive(Default)]
-pub(crate) struct Batch {
+pub(crate) struct KeyBatch {
     pub(crate) tokens: Vec<TokenId>,
     pub(crate) indexes: Vec<UserKey>,
     pub(crate) takeovers: Vec<TokenId>,
@@ -25,7 +25,7 @@ pub(crate) struct Batch {
     pub(crate) unknown: Vec<Vec<u8>>,
 }
 
-impl Batch {
+impl KeyBatch {
     /// Sorts keys by kind. Keys of other programs are left out, and a key that is listed twice counts once.
     pub(crate) fn of(keys: &Keys, mut names: Vec<Vec<u8>>) -> Self {
         names.sort_unstable();

@@ -1,7 +1,7 @@
 -- Finds the permissions that the Redis user lacks. Runs alone, without shared/context.lua.
 -- Why a script: redis.acl_check_cmd exists only in scripts, and needs no permission of its own.
 --
--- Changes nothing. A denied command is tried only for the text of its refusal, which tells whether the command, a key or the
+-- Changes nothing. A denied command is tried only for the text of its refusal, which says whether the command, a key or the
 -- channel is denied.
 -- ARGV[1]  commands  names of commands whose first argument is a key
 --          keys      one key of each kind
@@ -43,7 +43,7 @@ if not may('PUBLISH', a.channel, '') then
   local refusal = redis.pcall('PUBLISH', a.channel, '').err
   table.insert(missing, { 'PUBLISH', string.find(refusal, 'channel') and 'channel' or 'command' })
 end
--- No script runs SUBSCRIBE, so its refusal tells nothing; but the check works without a channel.
+-- No script runs SUBSCRIBE, so its refusal proves nothing; but the check works without a channel.
 if not may('SUBSCRIBE', a.channel) then
   table.insert(missing, { 'SUBSCRIBE', may('SUBSCRIBE') and 'channel' or 'command' })
 end

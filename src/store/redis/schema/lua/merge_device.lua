@@ -7,7 +7,7 @@
 -- Returns 0 if nothing changed, 1 if the key was created, 2 if it was changed, 3 if it has ended.
 local device, r = key('d', a.locator), by_name(ARGV, 3)
 local trace = redis.call('GET', key('q', a.locator))
-if trace == '' or (tonumber(r.c) or 0) <= erased_until_ms(a.user) then return 3 end
+if trace == '' or version_of(r) <= erased_until_ms(a.user) then return 3 end
 local deactivated_ms = tonumber(trace) or 0
 if deactivated_ms > version_of(r) then
   r.f, r.m = decimal(bit.band(tonumber(r.f), bit.bnot(ACTIVE))), trace

@@ -18,9 +18,15 @@ local histories = redis.call('ZRANGE', acting, 0, -1)
 leave_user_trace(a.user, 'e', a.at_ms)
 local erased, is_all = 0, true
 
--- Erases a thing that was made at `created_at_ms`, if that was before the erasure. A corrupt thing counts as older.
-local function erase(created_at_ms, how, ...)
-  if (tonumber(created_at_ms) or 0) > a.at_ms then
+-- Returns the version of a token or device key: an imported one was created elsewhere.
+local function version_ms(name)
+  local v = redis.pcall('HMGET', name, 'm', 'c')
+  return tonumber(v[1]) or tonumber(v[2]) or 0
+end
+
+-- Erases a thing of this version, if that is from before the erasure. A corrupt thing counts as older.
+local function erase(made_at_ms, how, ...)
+  if made_at_ms > a.at_ms then
     is_all = false
   elseif erased < STEP_ITEMS then
     how(...)
@@ -42,11 +48,11 @@ local function latest_start_ms(history)
 end
 
 for _, locator in ipairs(locators) do
-  erase(redis.pcall('HGET', key('t', locator), 'c'), erase_token, a.user, locator)
+  erase(version_ms(key('t', locator)), erase_token, a.user, locator)
 end
 for at = 1, #devices, 2 do
   local locator = split_entry(devices[at + 1])
-  erase(redis.pcall('HGET', key('d', locator), 'c'), purge_device, a.user, devices[at], locator)
+  erase(version_ms(key('d', locator)), purge_device, a.user, devices[at], locator)
 end
 for _, locator in ipairs(histories) do
   -- That of an erased token is gone.

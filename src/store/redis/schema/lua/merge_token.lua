@@ -16,7 +16,7 @@
 local token, r = key('t', a.locator), by_name(ARGV, 3)
 local user = r.u
 if redis.call('EXISTS', key('q', a.locator)) == 1 then return 3 end
-if (tonumber(r.c) or 0) <= erased_until_ms(user) then return 3 end
+if version_of(r) <= erased_until_ms(user) then return 3 end
 local present = by_name(redis.call('HGETALL', token), 1)
 if present.e then return 3 end
 -- Fail if a key is of another type, before anything is written.
@@ -49,7 +49,7 @@ local function join_secrets(s, r)
   end
   for _, fields in ipairs({ s, r }) do
     add(fields.h, SIBLING)
-    for _, secret in ipairs(unpack_secrets(fields.p or '') or {}) do add(secret.hash, secret.deadline_ms) end
+    for _, secret in ipairs(previous_secrets(fields.p or '') or {}) do add(secret.hash, secret.deadline_ms) end
   end
   local good, out = {}, {}
   for hash, deadline_ms in pairs(deadlines) do

@@ -1,13 +1,10 @@
 -- Events of users, and the reply of a script that may emit some. Needs context.lua.
 
--- Formats a number as an integer. Lua's own conversion to text loses digits of large numbers, and Redis's own conversion of
--- an argument takes several times as long.
-local function decimal(number) return string.format('%d', number) end
-
--- The longest user agent in an event: it exists once per event.
+-- The longest stored form of a user agent in an event: it exists once per event. Its text is no shorter
+-- (codec/user_agent.rs), and the codec cuts that at the same length.
 local USER_AGENT_BYTES = 128
 
--- Returns the user agent as events have it, or nil. The codec in Rust cuts it in the same way, at the end of a character.
+-- Returns a user agent's stored form as events have it, cut at the end of a character, or nil.
 local function shortened(user_agent)
   if type(user_agent) ~= 'string' or user_agent == '' then return nil end
   local length = math.min(#user_agent, USER_AGENT_BYTES)

@@ -5,7 +5,7 @@ local ACTIVE, PENDING, LOCKED = 1, 16, 32
 
 local function is_active(flags) return bit.band(flags, ACTIVE) ~= 0 end
 
--- Loads a token: {user, flags, expires_at_ms, is_revoked, device, is_expired}. Returns nil if there is none, or nil and an
+-- Loads a token: {user, flags, expires_at_ms, is_revoked, device, is_expired}. Returns nil if it does not exist, or nil and an
 -- error if it is corrupt. Purges a token whose time and grace are past.
 --
 -- An expired token counts as absent. Revocations pass `with_expired` and get it with is_expired: a renewal on its way must

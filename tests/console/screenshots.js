@@ -1,0 +1,91 @@
+/** Takes the pictures of docs/console.md: every view, wide and narrow, light and dark. Usage: screenshots.js FOLDER */
+
+import { mkdirSync } from 'node:fs'
+import { openConsole, openSignedIn, startBrowser } from './support/browser.js'
+import { Node, Redis } from './support/programs.js'
+import { seed } from './support/seed.js'
+
+/** Seconds of traffic before the overview is taken. */
+const TRAFFIC = 60
+const WIDTHS = [1280, 360]
+const SCHEMES = ['light', 'dark']
+
+const folder = process.argv[2] ?? '.'
+mkdirSync(folder, { recursive: true })
+const redis = await new Redis().start()
+const settings = { DOORWARD_REDIS_URL: redis.url }
+const node = await Node.start(settings)
+const other = await Node.start(settings)
+const browser = await startBrowser()
+try {
+  const { acting } = await seed(node)
+  const traffic = makeTraffic(acting.token)
+  const variants = WIDTHS.flatMap((width) => SCHEMES.map((colorScheme) => ({ width, colorScheme })))
+  await Promise.all(variants.map((variant) => takeAll(variant, acting)))
+  traffic.stop()
+} finally {
+  await browser.close()
+  await Promise.all([node.stop(), other.stop()])
+  await redis.remove()
+}
+
+async function takeAll({ width, colorScheme }, acting) {
+  const options = { viewport: { width, height: width > 400 ? 800 : 740 }, colorScheme }
+  const take = async (page, name) => {
+    await page.mouse.move(0, 0)
+    await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true })
+  }
+  const outside = await openConsole(browser, node, options)
+  await outside.getByRole('heading', { name: 'Sign in' }).waitFor()
+  await take(outside, 'sign-in')
+  const page = await openSignedIn(browser, node, options)
+  const feed = await openSignedIn(browser, node, { ...options, hash: '#/events' })
+  await feed.getByText('Live', { exact: true }).waitFor()
+  await makeEvents()
+  await page.waitForTimeout(TRAFFIC * 1000)
+  await take(page, 'overview')
+  await take(feed, 'events')
+  const open = (hash) => page.evaluate((hash) => (location.hash = hash), hash)
+  await open('#/lookup')
+  await page.getByRole('heading', { name: 'By user' }).waitFor()
+  await take(page, 'look-up')
+  await open('#/users/alice')
+  await page.getByRole('table', { name: 'History of alice' }).waitFor()
+  await page.getByRole('table', { name: 'Takeovers of alice' }).waitFor()
+  await take(page, 'user')
+  await page.getByRole('button', { name: `Revoke all but the token ${acting.id}` }).click()
+  await page.getByRole('dialog').waitFor()
+  await page.screenshot({ path: `${folder}/confirm-${width}-${colorScheme}.png` })
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await open(`#/tokens/${acting.id}`)
+  await page.getByText('Absolute end').waitFor()
+  await page.getByRole('table').waitFor()
+  await take(page, 'token')
+  await open('#/related/shop.order/17')
+  await page.getByRole('table').waitFor()
+  await take(page, 'related')
+}
+
+/** Changes on the other node, which show in the live feed. */
+async function makeEvents() {
+  const carol = await other.issue('carol', { user_agent: 'shop/7.2', auth_slug: 'mobile' })
+  await other.call('POST', `/v1/tokens/${carol.id}/rotate`)
+  await other.call('PUT', '/v1/users/mallory/lock')
+  await other.call('DELETE', `/v1/tokens/${carol.id}`)
+}
+
+/** Validates and issues tokens at a changing pace. */
+function makeTraffic(token) {
+  let isStopped = false
+  const run = async () => {
+    for (let round = 0; !isStopped; round += 1) {
+      const size = 20 + Math.round(15 * Math.sin(round / 12))
+      await Promise.all(Array.from({ length: size }, () => node.auth(token)))
+      if (round % 3 === 0) await node.auth(`dw_${'A'.repeat(48)}`)
+      if (round % 5 === 0) await node.issue(`visitor-${round % 40}`)
+      await new Promise((resume) => setTimeout(resume, 100))
+    }
+  }
+  run()
+  return { stop: () => (isStopped = true) }
+}
