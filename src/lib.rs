@@ -110,16 +110,21 @@ pub use crate::config::{Config, LoadError, load_node};
 pub use crate::entropy::Entropy;
 pub use crate::foreign::{Scheme, SourceDigest};
 pub use crate::model::cutoff::{Cutoff, CutoffName, CutoffProgress, SetCutoff};
-pub use crate::model::event::Actor;
+pub use crate::model::device_key::{DeviceChange, DeviceKey};
+pub use crate::model::event::{Actor, CutoffEvent, Event, EventFacts, EventKind};
 pub use crate::model::revoke_reason::RevokeReason;
 pub use crate::model::route_check::RouteCheck;
-pub use crate::model::token::{Token, TokenChange, TokenDetails, TokenRecord, Transport};
+pub use crate::model::takeover::{ActiveTakeover, EndedTakeover, Takeover};
+pub use crate::model::token::{
+    RelatedObject, Revocation, Token, TokenChange, TokenDetails, TokenRecord, Transport,
+};
 pub use crate::node::{Node, StartError, WorkerDied};
 pub use crate::request_check::{
     Admission, ForbiddenReason, IncomingRequest, Refusal, RequestCheck, RequestDecision,
 };
 pub use crate::service::{
-    ExportedString, ImportRecord, ImportResult, Issued, NewToken, Service, ServiceError,
+    ExportedString, ImportRecord, ImportResult, Issued, MadeDevice, NewDevice, NewToken, RotatedDevice,
+    Service, ServiceError,
 };
 pub use crate::store::{Rejection, StoreError};
 pub use crate::token_string::TokenId;

@@ -58,6 +58,11 @@ mod metrics {
     mod listener;
 }
 
+mod packaging {
+    mod build_context;
+    mod unit;
+}
+
 mod process {
     mod cli;
     mod client {

@@ -53,7 +53,7 @@ async function takeAll({ width, colorScheme }, acting) {
   await page.getByRole('table', { name: 'History of alice' }).waitFor()
   await page.getByRole('table', { name: 'Takeovers of alice' }).waitFor()
   await take(page, 'user')
-  await page.getByRole('button', { name: `Revoke all but the token ${acting.id}` }).click()
+  await page.getByRole('button', { name: `Keep only this token, ${acting.id}` }).click()
   await page.getByRole('dialog').waitFor()
   await page.screenshot({ path: `${folder}/confirm-${width}-${colorScheme}.png` })
   await page.getByRole('button', { name: 'Cancel' }).click()

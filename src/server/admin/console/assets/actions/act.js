@@ -15,10 +15,13 @@ import { pages } from '../core/load.js'
  * @param {() => void} change.reload reads what is shown again; after a failure, too
  */
 export async function act({ ask, make, done, reload }) {
+  const heading = document.activeElement?.closest('section')?.querySelector('h2')
   try {
     const question = await ask()
     if (question && !(await confirm(question))) return
     notify(done(await make()))
+    // The button may vanish with its row, and the focus with it.
+    heading?.focus()
   } catch (error) {
     notifyError(error, error.done)
   }
