@@ -372,8 +372,10 @@ impl RedisStore {
             token: String,
             max: usize,
             kept_until_ms: u64,
+            merges: bool,
         }
         let args = Args {
+            merges: true,
             object: &name,
             token: token.record.id.to_string(),
             // What was acknowledged had room.
