@@ -106,6 +106,6 @@ impl RedisStore {
             self.limits.revoked_retention_ms.to_string(),
         ];
         let args: Vec<&[u8]> = common.iter().map(String::as_bytes).chain(own.iter().copied()).collect();
-        self.with_shared_connection(priority, async |c| script.run(c, &[&key], &args).await).await
+        self.send_script(call, priority, (script, &key), &args).await
     }
 }
