@@ -46,7 +46,7 @@ pub struct Server {
     pub(super) validation_threads: ValidationThreads,
     /// Reload the settings, log the expiry of API keys, and report to the service manager.
     pub(super) workers: JoinSet<Infallible>,
-    /// None until [`Server::report_to`].
+    /// The service manager; none until [`Server::report_to`].
     pub(super) manager: ServiceManager,
     pub(super) reload_status: Arc<ReloadStatus>,
     /// `None` once [`Server::reload_at`] has started its worker.

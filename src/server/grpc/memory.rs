@@ -13,7 +13,7 @@ pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 /// The most bytes of undecoded messages that a connection holds; further calls are denied with 503. Envoy sends messages
 /// one after the other, so few are incomplete at any time.
 const MAX_HELD_MESSAGE_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
-/// Before a message: one byte for compression and four for its length.
+/// The bytes before a message: one for compression and four for its length.
 pub(super) const PREFIX_BYTES: usize = 5;
 
 /// The memory left for the messages of one connection.
@@ -28,7 +28,7 @@ impl Default for MessageMemory {
 
 /// A message and its share of the memory.
 pub(super) struct HeldMessage {
-    /// With the prefix.
+    /// The message, with the prefix.
     bytes: Vec<u8>,
     share: Option<OwnedSemaphorePermit>,
 }

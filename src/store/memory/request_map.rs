@@ -20,7 +20,7 @@ struct Remembered {
 /// The requests of a shard.
 #[derive(Default)]
 pub(crate) struct Requests {
-    /// By the shard of the request's name.
+    /// The remembered requests, by the shard of the request's name.
     claims: HashMap<RequestName, Remembered>,
     /// The token that was made, if one was, and until when that is remembered. By the shard of the user.
     done: HashMap<RequestName, (Option<TokenId>, u64)>,
