@@ -131,6 +131,7 @@ async fn an_earned_renewal_counts_until_it_is_written() {
             accept_eviction: false,
             takeovers: true,
             replay_window_ms: 60_000,
+            durable_writes: crate::values::DurableWrites::None,
         },
         StoreLimits::DEFAULT,
         clock.clone(),

@@ -326,6 +326,20 @@ impl Admin {
         }
     }
 
+    /// Issues a token with long fields.
+    pub fn issue_large(&mut self, user: &str) {
+        let scopes: Vec<_> = (0..15).map(|n| format!("{}{n:02}", "s".repeat(60))).collect();
+        let body = json!({
+            "user": user,
+            "ip": "192.0.2.1",
+            "user_agent": "\u{1F600}".repeat(256),
+            "backend": "b".repeat(255),
+            "scopes": scopes,
+        });
+        let answer = self.0.ask("POST", "/v1/tokens", key(), Some(&body));
+        assert!(answer.is_none_or(|answer| [201, 503].contains(&answer.status)));
+    }
+
     pub fn set_slug(&mut self, id: &str, slug: &str) -> u16 {
         self.status("PATCH", &format!("/v1/tokens/{id}"), Some(json!({"auth_slug": slug})))
     }

@@ -23,6 +23,7 @@ use crate::store::redis::cluster::master::Master;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::replay::heard::heard_ending;
 use crate::store::redis::schema::codec::event as codec;
 
 /// Messages that may wait for the feed. If there are more, the connection is closed and readers get a gap.
@@ -41,6 +42,16 @@ impl RedisStore {
             tokio::time::sleep(RECONNECT_PAUSE).await;
         }
         std::future::pending().await
+    }
+
+    /// Remembers the ending that a message tells, if it tells one, and puts the event into the feed.
+    pub fn hear_message(&self, payload: &Value) {
+        if let Some(ending) = heard_ending(payload) {
+            self.replay.hear(ending);
+        }
+        if let Some((user, event)) = codec::message(payload) {
+            self.feed.push(FeedEntry::Event(user, event));
+        }
     }
 
     /// Receives events over one connection, until it breaks, falls silent, or does not receive everything.
@@ -75,9 +86,7 @@ impl RedisStore {
         };
         let take = async {
             while let Some(payload) = messages.recv().await {
-                if let Some((user, event)) = codec::message(&payload) {
-                    self.feed.push(FeedEntry::Event(user, event));
-                }
+                self.hear_message(&payload);
             }
         };
         let lost = tokio::select! {

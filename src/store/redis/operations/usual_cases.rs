@@ -71,10 +71,14 @@ impl RedisStore {
         let answer = answer?;
         let [fields, last_access, related @ ..] = answer.as_slice() else { return Ok(None) };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("a short script"))?;
-        if let Some(reason) = change.revoke {
-            self.changes.revoked.add(reason, 1);
-            let stale = StaleEntry::of_revoked(id, related);
-            self.remove_stale_entries(Priority::Urgent, &stale, call.now_ms).await;
+        match change.revoke {
+            Some(reason) => {
+                self.changes.revoked.add(reason, 1);
+                self.remember_revoked([&id], reason, call.now_ms);
+                let stale = StaleEntry::of_revoked(id, related);
+                self.remove_stale_entries(Priority::Urgent, &stale, call.now_ms).await;
+            }
+            None => self.remember_token(id, fields, last_access),
         }
         Ok(Some(token))
     }
@@ -102,6 +106,6 @@ impl RedisStore {
             self.limits.revoked_retention_ms.to_string(),
         ];
         let args: Vec<&[u8]> = common.iter().map(String::as_bytes).chain(own.iter().copied()).collect();
-        self.with_shared_connection(priority, async |c| script.run(c, &[&key], &args).await).await
+        self.send_script(call, priority, (script, &key), &args).await
     }
 }

@@ -28,7 +28,7 @@ end
 local emitted = {}
 
 -- Emits an event of a user: k kind, l the token's locator, o the takeover's, u the user taken over, d the device's uuid,
--- w the reason. `facts` are the facts of its token, from token_facts.
+-- w the reason; of an ended device key also y its locator, and m the version in which it was deactivated. `facts` are the facts of its token, from token_facts.
 local function emit(user, event, facts)
   event.t, event.a = now_ms, ctx.actor
   if facts then
