@@ -6,7 +6,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::status::{CallError, GrpcCode};
+use super::status::{GrpcCallError, GrpcCode};
 
 /// The most bytes of a message. Envoy accepts heads of up to 60 KiB and sends certificates beside them.
 pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
@@ -35,7 +35,7 @@ pub(super) struct HeldMessage {
 
 impl MessageMemory {
     /// Reads the one message of a call.
-    pub(super) async fn read(&self, mut body: Incoming) -> Result<HeldMessage, CallError> {
+    pub(super) async fn read(&self, mut body: Incoming) -> Result<HeldMessage, GrpcCallError> {
         let mut message = HeldMessage { bytes: Vec::new(), share: None };
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else { return Err((GrpcCode::InvalidArgument, "the message broke off")) };
@@ -58,7 +58,7 @@ impl MessageMemory {
 }
 
 impl HeldMessage {
-    fn check_prefix(&self) -> Result<(), CallError> {
+    fn check_prefix(&self) -> Result<(), GrpcCallError> {
         let prefix = self.bytes.split_first_chunk::<PREFIX_BYTES>();
         let Some((&[is_compressed, length @ ..], content)) = prefix else {
             return Err((GrpcCode::InvalidArgument, "there is no message"));
