@@ -11,7 +11,7 @@ import { Node, Redis } from './support/programs.js'
 import { seed } from './support/seed.js'
 
 /** Seconds of traffic before the overview is taken. */
-const TRAFFIC = 60
+const TRAFFIC = 40
 const WIDTHS = [1280, 360]
 const SCHEMES = ['light', 'dark']
 
@@ -26,7 +26,7 @@ try {
   const { acting } = await seed(node)
   const traffic = makeTraffic(acting.token)
   const variants = WIDTHS.flatMap((width) => SCHEMES.map((colorScheme) => ({ width, colorScheme })))
-  await Promise.all(variants.map((variant) => takeAll(variant, acting)))
+  for (const variant of variants) await takeAll(variant, acting)
   traffic.stop()
 } finally {
   await browser.close()
@@ -97,7 +97,8 @@ function makeTraffic(token) {
       const size = 20 + Math.round(15 * Math.sin(round / 12))
       await Promise.all(Array.from({ length: size }, () => node.auth(token)))
       if (round % 3 === 0) await node.auth(`dw_${'A'.repeat(48)}`)
-      if (round % 5 === 0) await node.issue(`visitor-${round % 40}`)
+      // A loaded machine may refuse a login; the charts show that.
+      if (round % 5 === 0) await node.issue(`visitor-${round % 40}`).catch(() => {})
       await new Promise((resume) => setTimeout(resume, 100))
     }
   }

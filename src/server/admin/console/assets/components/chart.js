@@ -6,7 +6,7 @@ import uPlot from '../vendor/uplot.js'
 
 const HEIGHT = 150
 /** Seconds that the time axis shows at least, so that a new chart does not look full. */
-const SPAN = 60
+const SPAN = 40
 const DARK = matchMedia('(prefers-color-scheme: dark)')
 
 /**
