@@ -56,9 +56,10 @@ async function takeAll({ width, colorScheme }, acting) {
   const page = await openSignedIn(browser, node, options)
   const feed = await openSignedIn(browser, node, { ...options, hash: '#/events' })
   await feed.getByText('Live', { exact: true }).waitFor()
-  await makeEvents()
   await page.waitForTimeout(TRAFFIC * 1000)
   await take(page, 'overview')
+  await makeEvents()
+  await feed.getByText('takeover.ended').first().waitFor()
   await take(feed, 'events', false)
   const open = (hash) => page.evaluate((hash) => (location.hash = hash), hash)
   await open('#/lookup')
@@ -86,7 +87,11 @@ async function makeEvents() {
   const carol = await other.issue('carol', { user_agent: 'shop/7.2', auth_slug: 'mobile' })
   await other.call('POST', `/v1/tokens/${carol.id}/rotate`)
   await other.call('PUT', '/v1/users/mallory/lock')
+  await other.call('PUT', '/v1/cutoffs/backend:ldap', { before: '2026-01-01T00:00:00Z' })
   await other.call('DELETE', `/v1/tokens/${carol.id}`)
+  const dave = await other.issue('dave', { user_agent: 'shop/7.2', ip: '2001:db8::21' })
+  await other.call('POST', `/v1/tokens/${dave.id}/takeover`, { user: 'erin' })
+  await other.call('DELETE', `/v1/tokens/${dave.id}/takeover`)
 }
 
 /** Validates and issues tokens at a changing pace. */

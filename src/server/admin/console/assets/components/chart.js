@@ -72,7 +72,7 @@ function options(lines, show, top, box) {
   return {
     width: box.clientWidth,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 32, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {
